@@ -1,0 +1,212 @@
+"""What travels between a process, a model and a tool: plain, frozen, encoded once."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+Arguments = dict[str, Any]
+
+
+def clean(text: str) -> str:
+    """Replace lone surrogates, which no endpoint and no file takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def compact(value: object, sort_keys: bool = False) -> bytes:
+    """Encode as compact ASCII JSON bytes; NaN and infinities become null."""
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False, sort_keys=sort_keys).encode()
+    except ValueError:
+        return json.dumps(finite(value), separators=(",", ":"), sort_keys=sort_keys).encode()
+
+
+def finite(value: Any) -> Any:
+    """Copy plain data with NaN and infinities replaced by None."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a message that is not plain text.
+
+    Parameters
+    ----------
+    kind : {"text", "image", "table"}
+        What it is.
+    text : str
+        The text, or the words that stand for the image or table.
+    mime : str
+        Media type of `data`, such as ``image/png``.
+    data : bytes
+        The raw bytes of an image; empty otherwise.
+    """
+
+    kind: Literal["text", "image", "table"]
+    text: str
+    mime: str = "text/plain"
+    data: bytes = b""
+
+    def wire(self) -> dict[str, Any]:
+        """Give the part in the form of Chat Completions."""
+        if self.kind == "image" and self.data:
+            url = f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
+            return {"type": "image_url", "image_url": {"url": url}}
+        return {"type": "text", "text": clean(self.text)}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that a model proposes; nothing has run yet.
+
+    Parameters
+    ----------
+    name : str
+        The tool's exact name.
+    arguments : dict or str
+        Parsed arguments; a str is what could not be parsed as an object, word for word.
+    id : str
+        The process's own name for it, ``r{response}.{index}``; empty until `fold` gives it.
+    """
+
+    name: str
+    arguments: Arguments | str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a prompt, encoded to bytes once in its life."""
+
+    role: Role
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    call: str = ""
+    parts: tuple[Part, ...] = ()
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The message as JSON bytes in the form of Chat Completions."""
+        return compact(self.wire())
+
+    def wire(self) -> dict[str, Any]:
+        """Give the message in the form of Chat Completions."""
+        body: dict[str, Any] = {"role": self.role}
+        if self.text or not self.calls:
+            body["content"] = clean(self.text)
+        if self.parts:
+            body["content"] = [{"type": "text", "text": clean(self.text)}, *(p.wire() for p in self.parts)]
+        if self.calls:
+            body["tool_calls"] = [_wire_call(c) for c in self.calls]
+        if self.call:
+            body["tool_call_id"] = self.call
+        return body
+
+
+def _wire_call(call: ToolCall) -> dict[str, Any]:
+    """Give a call in wire form; malformed arguments go back as ``{}`` (some servers parse the history)."""
+    arguments = compact(call.arguments, sort_keys=True).decode() if isinstance(call.arguments, dict) else "{}"
+    return {"id": call.id, "type": "function", "function": {"name": clean(call.name), "arguments": arguments}}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer, as the endpoint counted them (0 where it did not)."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+
+
+Finish = Literal["stop", "length", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One whole answer of a model: text and calls together.
+
+    Parameters
+    ----------
+    text : str
+        What it said.
+    calls : tuple of ToolCall
+        What it proposes to run, without ids.
+    finish : {"stop", "length", "refused"}
+        Why it ended. A call cut off by ``length`` is never in `calls`; then `cut` is true.
+    usage : Usage
+        Tokens.
+    cut : bool
+        A call was cut off and dropped.
+    raw : dict
+        What the adapter wants to keep for the record (raw replies, seeds), as plain data.
+    """
+
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    finish: Finish = "stop"
+    usage: Usage = Usage()
+    cut: bool = False
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt for one attempt.
+
+    Parameters
+    ----------
+    messages : tuple of Message
+        Head, ledger and window in order; the first is the system message.
+    tools : tuple of dict
+        Wire form of each tool, ``{"type": "function", "function": {…}}``.
+    tools_encoded : bytes
+        The same as JSON bytes, encoded once.
+    max_tokens : int, optional
+        Bound on the answer.
+    must_answer : bool
+        No call is wanted any more, only the final answer.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[dict[str, Any], ...] = ()
+    tools_encoded: bytes = b"[]"
+    max_tokens: int | None = None
+    must_answer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a call gave back, before it is bounded.
+
+    Parameters
+    ----------
+    ok : bool
+        It ran without an error.
+    text : str
+        What the model is shown of it.
+    error : str
+        Name of the error's type, empty when `ok`.
+    parts : tuple of Part
+        Images and tables beside the text.
+    changes : dict, optional
+        ``{"created", "rebound", "mutated", "deleted": [names], "digests": {name: hex}}`` of a namespace step.
+    facts : dict
+        Anything else worth recording, as plain data.
+    """
+
+    ok: bool
+    text: str
+    error: str = ""
+    parts: tuple[Part, ...] = ()
+    changes: dict[str, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
