@@ -1,0 +1,124 @@
+"""Events in a hash chain, and how a file of them is read.
+
+``hash = sha256(prev + canonical([n, at, k, d]))`` over sorted, compact ASCII JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import JournalTampered
+from llmos_nb.messages import finite
+
+GENESIS = "0" * 64
+VERSION = 1
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+def canonical(value: object) -> str:
+    """Encode plain data as sorted, compact ASCII JSON; NaN and infinities become null."""
+    try:
+        return _encode(value)
+    except ValueError:
+        return _encode(finite(value))
+
+
+def now() -> str:
+    """Give the time in UTC as ISO 8601 with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a journal.
+
+    Parameters
+    ----------
+    n : int
+        Position, from 0.
+    at : str
+        ISO 8601 time.
+    k : str
+        Kind, such as ``call.started``.
+    d : dict
+        What happened, as plain data.
+    prev, hash : str
+        The chain, hexadecimal.
+    """
+
+    n: int
+    at: str
+    k: str
+    d: dict[str, Any]
+    prev: str = GENESIS
+    hash: str = ""
+
+
+def chained(n: int, at: str, k: str, d: dict[str, Any], prev: str) -> tuple[Event, bytes]:
+    """Make the next event of a chain and its line; `d` is encoded once."""
+    body = canonical(d)
+    digest = sha256(f'{prev}[{n},"{at}","{k}",{body}]'.encode()).hexdigest()
+    line = f'{{"at":"{at}","d":{body},"hash":"{digest}","k":"{k}","n":{n},"prev":"{prev}"}}\n'
+    return Event(n, at, k, d, prev, digest), line.encode()
+
+
+def _parse(raw: bytes, path: Path, line: int) -> Event:
+    """Read one line; anything but a whole event is tampering (a torn last line is handled by `read`)."""
+    try:
+        d = json.loads(raw)
+        return Event(d["n"], d["at"], d["k"], d["d"], d["prev"], d["hash"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise JournalTampered(str(path), line, f"not an event ({error})") from error
+
+
+def read(path: str | os.PathLike[str]) -> list[Event]:
+    """Load and verify a journal; a torn last line is dropped.
+
+    Raises
+    ------
+    JournalTampered
+        Names the first line that does not fit the chain.
+    """
+    return scan(Path(path))[0]
+
+
+def scan(path: Path) -> tuple[list[Event], int]:
+    """Read all events and the number of bytes that hold them."""
+    raw = path.read_bytes()
+    lines = raw.split(b"\n")
+    events: list[Event] = []
+    prev, used = GENESIS, 0
+    for i, line in enumerate(lines):
+        last = i == len(lines) - 1
+        if last and (not line or not _whole(line)):
+            break
+        event = _parse(line, path, i + 1)
+        _check_link(event, prev, i, path)
+        events.append(event)
+        prev, used = event.hash, used + len(line) + (not last)
+    return events, used
+
+
+def _whole(line: bytes) -> bool:
+    """Tell a whole last line that lacks its newline from a torn one."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _check_link(event: Event, prev: str, n: int, path: Path) -> None:
+    """Raise where an event does not continue the chain."""
+    body = f'{prev}[{event.n},"{event.at}","{event.k}",{canonical(event.d)}]'
+    if event.n != n:
+        raise JournalTampered(str(path), n + 1, f"event {event.n} where {n} belongs")
+    if event.prev != prev:
+        raise JournalTampered(str(path), n + 1, "it does not continue the line before")
+    if sha256(body.encode()).hexdigest() != event.hash:
+        raise JournalTampered(str(path), n + 1, "its content does not match its hash")

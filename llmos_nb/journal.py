@@ -1,0 +1,208 @@
+"""The journal of one process: an append-only file of chained events with one writer.
+
+Lines are written by one thread for all journals of the interpreter, so that a slow disk never holds up the event
+loop: `append` puts an event in order, `flush` waits until everything appended is on disk. Whoever causes an effect
+flushes before it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+from asyncio import Future, get_running_loop
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future as ThreadFuture
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from llmos_nb.chain import GENESIS, Event, chained, now, scan
+from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
+
+
+class _Writer:
+    """The one thread that writes and syncs the journals of this interpreter."""
+
+    def __init__(self) -> None:
+        self.jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.thread: threading.Thread | None = None
+        os.register_at_fork(after_in_child=self._reset) if hasattr(os, "register_at_fork") else None
+
+    def _reset(self) -> None:
+        self.jobs, self.thread = queue.SimpleQueue(), None
+
+    def put(self, job: Callable[[], None]) -> None:
+        if self.thread is None:
+            self.thread = threading.Thread(target=self._work, name="llmos-journal", daemon=True)
+            self.thread.start()
+        self.jobs.put(job)
+
+    def _work(self) -> None:
+        while True:
+            self.jobs.get()()
+
+
+_writer = _Writer()
+
+
+class Journal:
+    """A journal that this process may append to while it holds the lock.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; its folder is made where it is missing.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.events: list[Event] = []
+        self._pending: list[bytes] = []
+        self._mutex = threading.Lock()
+        self._size = 0
+        self._fd = -1
+        self._lock = FileLock(str(self.path.with_suffix(".lock")), thread_local=False)
+        if self.path.exists():
+            self.events, self._size = scan(self.path)
+
+    @property
+    def head(self) -> str:
+        """Hash of the last event."""
+        return self.events[-1].hash if self.events else GENESIS
+
+    def acquire(self) -> None:
+        """Take the journal for writing, or say who has it."""
+        if self._lock.is_locked:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise JournalLocked(f"{self.path} is being written by {self._holder()}") from error
+        except OSError as error:
+            raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
+        self._owner().write_text(f"process {os.getpid()}", encoding="utf-8")
+        self._open()
+
+    def _owner(self) -> Path:
+        return self.path.with_suffix(".owner")
+
+    def _holder(self) -> str:
+        with contextlib.suppress(OSError):
+            return self._owner().read_text(encoding="utf-8")
+        return "another process"
+
+    def _open(self) -> None:
+        """Open for append, cut a torn tail off, and close a last line that lacks its newline."""
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            found = os.fstat(self._fd).st_size
+            if found != self._size:
+                self.events, self._size = scan(self.path)
+                os.ftruncate(self._fd, self._size)
+            if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
+                self._size += os.write(self._fd, b"\n")
+        except OSError as error:
+            self.release()
+            raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def release(self) -> None:
+        """Give the journal up; what was appended must be flushed before."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        if self._lock.is_locked:
+            with contextlib.suppress(OSError):
+                self._owner().unlink()
+            self._lock.release(force=True)
+
+    def append(self, k: str, d: dict[str, Any]) -> Event:
+        """Put the next event in order; it is on disk after the next `flush`."""
+        with self._mutex:
+            event, line = chained(len(self.events), now(), k, d, self.head)
+            self.events.append(event)
+            self._pending.append(line)
+        return event
+
+    def kick(self) -> None:
+        """Start writing what was appended, without waiting."""
+        if self._pending:
+            _writer.put(lambda: self._settle(None))
+
+    async def flush(self) -> None:
+        """Wait until everything appended is on disk.
+
+        Raises
+        ------
+        JournalUnwritable
+            What was appended is kept and written by a later flush.
+        """
+        loop = get_running_loop()
+        done: Future[None] = loop.create_future()
+
+        def settle(error: JournalError | None) -> None:
+            if not done.cancelled():
+                done.set_exception(error) if error else done.set_result(None)
+
+        _writer.put(lambda: self._settle(lambda error: loop.call_soon_threadsafe(settle, error)))
+        await done
+
+    def flush_now(self) -> None:
+        """Do the same as `flush` from code that cannot await."""
+        done: ThreadFuture[None] = ThreadFuture()
+        _writer.put(lambda: self._settle(lambda e: done.set_exception(e) if e else done.set_result(None)))
+        done.result()
+
+    def _settle(self, then: Callable[[JournalError | None], object] | None) -> None:
+        """Write in the writer's thread and report."""
+        error: JournalError | None = None
+        try:
+            self._write()
+        except JournalError as failure:
+            error = failure
+        if then is not None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                then(error)
+
+    def _write(self) -> None:
+        """Write all pending lines in one go and sync; on failure the file is as before and they stay pending."""
+        with self._mutex:
+            data = b"".join(self._pending)
+            count = len(self._pending)
+        if not data:
+            return
+        try:
+            if os.fstat(self._fd).st_size != self._size:
+                raise JournalLocked(f"{self.path} was written by {self._holder()}; this process stops writing")
+            _write_all(self._fd, data)
+            os.fsync(self._fd)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+            raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
+        with self._mutex:
+            del self._pending[:count]
+            self._size += len(data)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock for a few appends from code that does not drive, and flush them."""
+        mine = self._fd >= 0
+        self.acquire()
+        try:
+            yield
+            if not mine:
+                self.flush_now()
+        finally:
+            if not mine:
+                self.release()
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    """Write every byte; `os.write` may take only a part."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
