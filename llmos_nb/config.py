@@ -1,0 +1,188 @@
+"""Settings: the call, then `%config LLMOS`, then the environment, then `llmos.toml`.
+
+An organisation's `llmos.toml` (named by ``LLMOS_ORG_CONFIG``) can be tightened by users, never loosened.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from llmos_nb import budget as budgets
+from llmos_nb.errors import ConfigError, UsageError, nearest
+from llmos_nb.policy import MODES, Mode, Rule, parse_mode, parse_rule
+
+STRICTEST = ("auto", "risky", "plan", "step", "never")
+PLANNING = ("auto", "only", "none")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process is started with where the call does not say.
+
+    Parameters
+    ----------
+    model, base_url : str
+        Model spec and endpoint; empty for the default.
+    approve : str
+        Approval mode.
+    plan : str
+        ``auto``, ``only``, ``none`` or the name of a variable that holds a list of steps.
+    budget : str
+        As the user types it.
+    call_timeout : float
+        Deadline of one call, in seconds.
+    show_values : bool
+        Variables may be described with their values to a model that is not on this machine.
+    grounded : bool
+        Answers are checked for numbers that were never observed.
+    home : str
+        Folder of the journals; empty for ``.llmos`` beside the notebook.
+    rules : tuple of Rule
+        In order; the organisation's come first.
+    tools : dict
+        Manifest: tool name to the decorator's keys.
+    prices : dict
+        Model name to ($ a million prompt tokens, $ a million answer tokens).
+    """
+
+    model: str = ""
+    base_url: str = ""
+    approve: Mode = "risky"
+    plan: str = "auto"
+    budget: str = budgets.DEFAULT
+    call_timeout: float = 120.0
+    show_values: bool = False
+    grounded: bool = True
+    home: str = ""
+    rules: tuple[Rule, ...] = ()
+    tools: dict[str, dict[str, Any]] = field(default_factory=dict)
+    prices: dict[str, tuple[float, float]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+_ENV = {
+    "LLMOS_MODEL": "model", "LLMOS_APPROVE": "approve", "LLMOS_PLAN": "plan", "LLMOS_BUDGET": "budget",
+    "LLMOS_CALL_TIMEOUT": "call_timeout", "LLMOS_SHOW_VALUES": "show_values", "LLMOS_HOME": "home",
+}  # fmt: skip
+_TABLES = (
+    "policy",
+    "tools",
+    "budget",
+    "model",
+    "labels",
+    "prices",
+    "approve",
+    "plan",
+    "call_timeout",
+    "show_values",
+    "grounded",
+)
+
+
+def load(
+    given: Mapping[str, Any] | None = None,
+    configured: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Merge the sources of settings; what was not given is None or missing.
+
+    Raises
+    ------
+    UsageError
+        Names the option or file and what it may hold.
+    """
+    environ = os.environ if environ is None else environ
+    org = _file(Path(environ["LLMOS_ORG_CONFIG"])) if environ.get("LLMOS_ORG_CONFIG") else {}
+    own = _file((folder or Path.cwd()) / "llmos.toml")
+    merged = {**org, **own, **_environment(environ), **_present(configured), **_present(given)}
+    merged["rules"] = (*org.get("rules", ()), *own.get("rules", ()))
+    merged["tools"] = {**own.get("tools", {}), **org.get("tools", {})}
+    return _tightened(_checked(Settings(**merged)), org)
+
+
+def _present(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    known = {f.name for f in fields(Settings)}
+    return {
+        k: v for k, v in ({} if values is None else values).items() if v is not None and v != "" and k in known
+    }
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for variable, name in _ENV.items():
+        if environ.get(variable):
+            found[name] = _typed(name, environ[variable], variable)
+    return found
+
+
+def _typed(name: str, text: str, what: str) -> Any:
+    if name == "call_timeout":
+        try:
+            return float(text)
+        except ValueError:
+            raise ConfigError(f"{what}={text!r}: must be a number of seconds") from None
+    if name == "show_values":
+        return text.lower() in ("1", "true", "yes", "on")
+    return text
+
+
+def _file(path: Path) -> dict[str, Any]:
+    """Read one `llmos.toml`; a file that is not there says nothing."""
+    if not path.exists():
+        return {}
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    for key in raw:
+        if key not in _TABLES:
+            raise ConfigError(f"{path}: unknown key {key!r}{nearest(key, _TABLES)}")
+    found: dict[str, Any] = {
+        k: raw[k]
+        for k in ("approve", "plan", "call_timeout", "show_values", "grounded", "tools", "labels")
+        if k in raw
+    }
+    if "model" in raw:
+        model = raw["model"] if isinstance(raw["model"], dict) else {"name": raw["model"]}
+        found |= {k: v for k, v in (("model", model.get("name")), ("base_url", model.get("base_url"))) if v}
+    if "budget" in raw:
+        found["budget"] = raw["budget"] if isinstance(raw["budget"], str) else _budget_table(raw["budget"])
+    if "prices" in raw:
+        found["prices"] = {k: (float(v[0]), float(v[1])) for k, v in raw["prices"].items()}
+    rules = raw.get("policy", {}).get("rules", [])
+    found["rules"] = tuple(parse_rule(r, f"{path}: policy.rules[{i}]") for i, r in enumerate(rules))
+    return found
+
+
+def _budget_table(table: Mapping[str, Any]) -> str:
+    return ", ".join(f"${v}" if k == "$" else f"{v} {k}" for k, v in table.items())
+
+
+def _checked(s: Settings) -> Settings:
+    parse_mode(s.approve)
+    budgets.parse(s.budget)
+    if not float(s.call_timeout) > 0:
+        raise UsageError(f"call_timeout {s.call_timeout!r}: must be more than 0 seconds")
+    if s.plan not in PLANNING and not s.plan.isidentifier():
+        raise UsageError(f"--plan {s.plan!r}: must be auto, only, none or the name of a variable with steps")
+    return s
+
+
+def _tightened(s: Settings, org: Mapping[str, Any]) -> Settings:
+    """Hold to the organisation's file: a stricter mode, smaller bounds."""
+    if "approve" in org and STRICTEST.index(s.approve) < STRICTEST.index(org["approve"]):
+        s = replace(s, approve=org["approve"])
+    if "budget" in org:
+        mine, top = budgets.parse(s.budget).limits, budgets.parse(org["budget"]).limits
+        limits = {**mine, **{u: min(v, mine.get(u, v)) for u, v in top.items()}}
+        s = replace(s, budget=str(budgets.Budget(limits)))
+    return s
+
+
+assert set(STRICTEST) == set(MODES)  # noqa: S101 - a new mode must be given its place

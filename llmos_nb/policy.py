@@ -1,0 +1,222 @@
+"""Who may do what: modes, rules, envelopes, and the decision they give. Pure.
+
+A rule `deny` refuses in every mode, a rule `allow` lets through in every mode, a rule `ask` asks in every mode but
+`never`. Where no rule speaks, the mode does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from typing import Any, Literal
+
+from llmos_nb.chain import canonical
+from llmos_nb.errors import UsageError, nearest
+
+MODES = ("risky", "plan", "step", "auto", "never")
+Mode = Literal["risky", "plan", "step", "auto", "never"]
+Verdict = Literal["allow", "ask", "deny"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says of one call or plan.
+
+    Parameters
+    ----------
+    what : {"allow", "ask", "deny"}
+        The verdict.
+    by : str
+        What decided: ``mode:risky``, ``rule:2``, ``plan:1``.
+    why : str
+        One sentence for a person (or the model, on `deny`).
+    """
+
+    what: Verdict
+    by: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; the first that matches speaks.
+
+    Parameters
+    ----------
+    tool : str
+        Exact name, or an explicit glob with ``*``.
+    do : {"allow", "ask", "deny"}
+        The verdict.
+    where : dict
+        Argument name to the value it must equal (or an explicit glob for texts).
+    until : str
+        ISO 8601 time after which the rule no longer speaks; empty for ever.
+    count : int
+        How often it may let through; 0 for any number.
+    by : str
+        Who made it.
+    """
+
+    tool: str
+    do: Verdict
+    where: Mapping[str, Any] = field(default_factory=dict)
+    until: str = ""
+    count: int = 0
+    by: str = "you"
+
+    def matches(self, tool: str, arguments: Mapping[str, Any], at: str, used: int) -> bool:
+        """Tell whether the rule speaks of this call."""
+        if not (fnmatchcase(tool, self.tool) if "*" in self.tool else tool == self.tool):
+            return False
+        if (self.until and at > self.until) or (self.count and used >= self.count):
+            return False
+        return all(k in arguments and _equal(arguments[k], v) for k, v in self.where.items())
+
+    def plain(self) -> dict[str, Any]:
+        """Give the rule as plain data."""
+        return {
+            "tool": self.tool,
+            "do": self.do,
+            "where": dict(self.where),
+            "until": self.until,
+            "count": self.count,
+            "by": self.by,
+        }
+
+
+def _equal(got: Any, wanted: Any) -> bool:
+    if isinstance(wanted, str) and "*" in wanted:
+        return isinstance(got, str) and fnmatchcase(got, wanted)
+    return type(got) is type(wanted) and bool(got == wanted)
+
+
+def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
+    """Read a rule from `llmos.toml` or a command."""
+    known = ("tool", "where", "do", "until", "count", "by")
+    for key in raw:
+        if key not in known:
+            raise UsageError(f"{where}: unknown key {key!r}{nearest(key, known)}")
+    if raw.get("do") not in ("allow", "ask", "deny"):
+        raise UsageError(f"{where}: do = {raw.get('do')!r} must be allow, ask or deny")
+    if not isinstance(raw.get("tool"), str):
+        raise UsageError(f"{where}: tool must be a name, or a glob with *")
+    return Rule(
+        raw["tool"],
+        raw["do"],
+        dict(raw.get("where") or {}),
+        str(raw.get("until") or ""),
+        int(raw.get("count") or 0),
+        str(raw.get("by") or "you"),
+    )
+
+
+def parse_mode(text: str, what: str = "--approve") -> Mode:
+    """Read an approval mode, or say which there are."""
+    if text not in MODES:
+        raise UsageError(f"{what} {text!r}: unknown mode ({', '.join(MODES)}){nearest(text, MODES)}")
+    return text  # type: ignore[return-value]  # the check above is the proof
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What is known of a call before it runs.
+
+    Parameters
+    ----------
+    tool : str
+        Exact name.
+    arguments : mapping
+        Validated arguments.
+    level : {"read", "namespace", "risky"}
+        What this very call would do.
+    reasons : tuple of str
+        Why it is risky, one sentence each.
+    step : int
+        Number of the plan's step it belongs to.
+    """
+
+    tool: str
+    arguments: Mapping[str, Any]
+    level: str
+    reasons: tuple[str, ...] = ()
+    step: int = 0
+
+
+def judge(
+    act: Act,
+    mode: Mode,
+    rules: Sequence[Rule],
+    used: Mapping[int, int],
+    envelope: Mapping[str, int],
+    spent: Mapping[str, int],
+    at: str,
+) -> Decision:
+    """Decide on one call.
+
+    Parameters
+    ----------
+    act : Act
+        The call.
+    mode : str
+        One of `MODES`.
+    rules : sequence of Rule
+        In order; the first that matches speaks.
+    used : mapping
+        How often each rule (by index) has let a call through.
+    envelope, spent : mapping
+        Calls by tool name that the approved plan grants, and how many of them were used.
+    at : str
+        The time, ISO 8601.
+    """
+    for i, rule in enumerate(rules):
+        if rule.matches(act.tool, act.arguments, at, used.get(i, 0)):
+            return _by_rule(i, rule, mode)
+    if mode == "auto" or (mode != "step" and act.level in ("read", "namespace")):
+        return Decision("allow", f"mode:{mode}")
+    if mode == "plan" and spent.get(act.tool, 0) < envelope.get(act.tool, 0):
+        return Decision("allow", "plan", "The approved plan covers it.")
+    why = " ".join(act.reasons) or f"It asks because {act.tool} acts outside the namespace."
+    if mode == "never":
+        return Decision("deny", "mode:never", f"This needs a person and nobody may be asked. {why}")
+    always = "It asks because every step is asked for in this mode."
+    return Decision("ask", f"mode:{mode}", why if act.level == "risky" else always)
+
+
+def _by_rule(index: int, rule: Rule, mode: Mode) -> Decision:
+    by = f"rule:{index + 1}"
+    if rule.do == "ask" and mode == "never":
+        return Decision("deny", by, f"A rule asks for {rule.tool}, and nobody may be asked.")
+    why = {"ask": f"It asks because a rule asks for {rule.tool}.", "deny": f"A rule denies {rule.tool}."}
+    return Decision(rule.do, by, why.get(rule.do, ""))
+
+
+def judge_plan(steps: int, mode: Mode) -> Decision:
+    """Decide on a plan of so many steps."""
+    if mode in ("auto", "never") or (mode == "risky" and steps <= 1):
+        return Decision("allow", f"mode:{mode}")
+    return Decision("ask", f"mode:{mode}", f"It asks because a plan of {steps} steps is to be approved first.")
+
+
+def envelope(steps: Iterable[Mapping[str, Any]], tools: Iterable[str]) -> dict[str, int]:
+    """Say what approving these steps grants: calls by tool name.
+
+    A step grants one call of each tool that it names (in `tools`, or word for word in its title or expectation);
+    a step that names none grants one call of `python`.
+    """
+    known = list(tools)
+    granted: dict[str, int] = {}
+    for step in steps:
+        words = f" {step.get('title', '')} {step.get('expect', '')} ".replace("`", " ").replace("(", " ")
+        named = set(step.get("tools") or ()) | {
+            t for t in known if f" {t} " in words and ("_" in t or t == "python")
+        }
+        for tool in sorted(named & set(known)) or ["python"]:
+            granted[tool] = granted.get(tool, 0) + 1
+    return granted
+
+
+def call_digest(call: str, tool: str, tool_digest: str, arguments: object, versions: Mapping[str, str]) -> str:
+    """Bind an approval to exactly this call, tool, source, arguments and versions of the names it reads."""
+    return sha256(canonical([call, tool, tool_digest, arguments, dict(versions)]).encode()).hexdigest()

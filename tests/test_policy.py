@@ -1,0 +1,92 @@
+"""Who decides: the table of the design, row by row, and rules."""
+
+import pytest
+
+from llmos_nb.errors import UsageError
+from llmos_nb.policy import MODES, Act, Rule, call_digest, envelope, judge, judge_plan, parse_mode, parse_rule
+
+AT = "2026-01-01T00:00:00.000+00:00"
+
+
+def verdict(mode, level, rules=(), tool="f", arguments=None, granted=None, spent=None, used=None):
+    act = Act(tool, arguments or {}, level)
+    return judge(act, mode, rules, used or {}, granted or {}, spent or {}, AT).what
+
+
+@pytest.mark.parametrize(
+    ("mode", "read", "namespace", "risky"),
+    [
+        ("risky", "allow", "allow", "ask"),
+        ("plan", "allow", "allow", "ask"),
+        ("step", "ask", "ask", "ask"),
+        ("auto", "allow", "allow", "allow"),
+        ("never", "allow", "allow", "deny"),
+    ],
+)
+def test_modes(mode, read, namespace, risky):
+    assert [verdict(mode, level) for level in ("read", "namespace", "risky")] == [read, namespace, risky]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_deny_refuses_and_allow_lets_through_in_every_mode(mode):
+    assert verdict(mode, "read", [Rule("f", "deny")]) == "deny"
+    assert verdict(mode, "risky", [Rule("f", "allow")]) == "allow"
+    assert verdict(mode, "read", [Rule("f", "ask")]) == ("deny" if mode == "never" else "ask")
+
+
+def test_the_first_rule_that_matches_speaks_and_names_match_exactly():
+    rules = [Rule("send_mail", "allow", {"to": "a@x.org"}), Rule("send*", "deny")]
+    assert verdict("risky", "risky", rules, "send_mail", {"to": "a@x.org"}) == "allow"
+    assert verdict("risky", "risky", rules, "send_mail", {"to": "b@x.org"}) == "deny"
+    assert verdict("risky", "read", rules, "Send_mail") == "allow"
+    assert verdict("auto", "risky", [Rule("f", "deny", {"n": 1})], arguments={"n": True}) == "allow"
+
+
+def test_rules_expire_and_are_used_up():
+    assert verdict("risky", "risky", [Rule("f", "allow", until="2025-01-01")]) == "ask"
+    assert verdict("risky", "risky", [Rule("f", "allow", count=2)], used={0: 2}) == "ask"
+
+
+def test_an_approved_plan_covers_what_it_names_and_no_more():
+    steps = [{"title": "load"}, {"title": "call send_mail to tell them"}]
+    granted = envelope(steps, ["python", "send_mail", "pay"])
+    assert granted == {"python": 1, "send_mail": 1}
+    assert verdict("plan", "risky", tool="send_mail", granted=granted) == "allow"
+    assert verdict("plan", "risky", tool="send_mail", granted=granted, spent={"send_mail": 1}) == "ask"
+    assert verdict("plan", "risky", tool="pay", granted=granted) == "ask"
+    assert verdict("risky", "risky", tool="send_mail", granted=granted) == "ask"
+
+
+@pytest.mark.parametrize(
+    ("mode", "one", "many"),
+    [
+        ("risky", "allow", "ask"),
+        ("plan", "ask", "ask"),
+        ("step", "ask", "ask"),
+        ("auto", "allow", "allow"),
+        ("never", "allow", "allow"),
+    ],
+)
+def test_plans(mode, one, many):
+    assert (judge_plan(1, mode).what, judge_plan(3, mode).what) == (one, many)
+
+
+def test_a_digest_binds_everything():
+    base = call_digest("r1.0", "f", "d", {"a": 1}, {"x": "1"})
+    others = [
+        call_digest("r1.1", "f", "d", {"a": 1}, {"x": "1"}),
+        call_digest("r1.0", "g", "d", {"a": 1}, {"x": "1"}),
+        call_digest("r1.0", "f", "e", {"a": 1}, {"x": "1"}),
+        call_digest("r1.0", "f", "d", {"a": 2}, {"x": "1"}),
+        call_digest("r1.0", "f", "d", {"a": 1}, {"x": "2"}),
+    ]
+    assert base not in others and len(set(others)) == 5
+
+
+def test_bad_rules_and_modes_are_named():
+    with pytest.raises(UsageError, match="unknown key 'tol'; did you mean tool"):
+        parse_rule({"tol": "f", "do": "ask"})
+    with pytest.raises(UsageError, match="must be allow, ask or deny"):
+        parse_rule({"tool": "f", "do": "maybe"})
+    with pytest.raises(UsageError, match="--approve 'riskey': unknown mode .* did you mean risky"):
+        parse_mode("riskey")
