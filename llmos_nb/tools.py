@@ -1,0 +1,231 @@
+"""Tools: what a model may ask for, as one type, and how one call of it runs.
+
+A plain function becomes a `Tool` through `as_tool`; a device builds its own. The gate (validate, decide,
+account, journal, run) is the only caller of `invoke`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from llmos_nb.chain import canonical
+from llmos_nb.declare import Effect, Repeat, Source, checked, declared, tool
+from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.messages import ToolResult
+from llmos_nb.running import (
+    Guard,
+    Outcome,
+    awaited,
+    captured,
+    failed,
+    in_thread,
+    shown,
+    unguarded,
+    unless_stopped,
+)
+from llmos_nb.schema import Signature, name_of, read_signature
+from llmos_nb.source import source_of
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What a tool may know of the call it serves.
+
+    Parameters
+    ----------
+    call : str
+        The call's id in its process, ``r2.0``.
+    key : str
+        Idempotency key: the same for every attempt of this call, different for every other call.
+    deadline_s : float
+        Seconds it may take.
+    on_output : callable
+        Takes text as the tool prints it, for showing only.
+    """
+
+    call: str
+    key: str
+    deadline_s: float
+    on_output: Callable[[str], None] = lambda text: None
+
+
+__all__ = [
+    "CallContext",
+    "Effect",
+    "Repeat",
+    "Source",
+    "Tool",
+    "as_tool",
+    "current_call",
+    "digest_of",
+    "invoke",
+    "tool",
+]
+
+current_call: ContextVar[CallContext | None] = ContextVar("current_call", default=None)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Something a model may call.
+
+    Parameters
+    ----------
+    name, description : str
+        As the model sees them.
+    schema : dict
+        JSON schema of the arguments, an object with `properties`, `required` and `additionalProperties`.
+    fn : callable
+        The function behind it; called with the validated arguments as keywords. May be async.
+    effect : {"read", "namespace", "write", "external"}
+        What it does: reads only, changes the live namespace (undoable), writes files, or acts outside.
+    repeat : {"pure", "idempotent", "once"}
+        Whether it may run again after a crash.
+    sinks : tuple of str
+        Arguments that carry authority (who, where, how much).
+    source : {"trusted", "untrusted"}
+        Where its results come from.
+    thread : bool
+        A sync function that may run off the main thread, beside others.
+    undo, reconcile : callable, optional
+        Compensation; and ``reconcile(key) -> bool | None``, which says whether a call in doubt was done.
+    digest : str
+        Hash over name, schema, declared keys and source, to which approvals are bound.
+    runner : callable, optional
+        A device's own way to run: ``await runner(arguments, context) -> ToolResult``.
+    code : callable, optional
+        ``code(arguments) -> str``: the call as Python code for the exported notebook.
+    inspect : callable, optional
+        ``inspect(arguments) -> Inspection`` (see `policy`): what this very call would do.
+    """
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    fn: Callable[..., Any]
+    effect: Effect = "external"
+    repeat: Repeat = "once"
+    sinks: tuple[str, ...] = ()
+    source: Source = "trusted"
+    thread: bool = False
+    undo: Callable[..., Any] | None = None
+    reconcile: Callable[[str], bool | None] | None = None
+    digest: str = ""
+    runner: Callable[[Mapping[str, Any], CallContext], Awaitable[ToolResult]] | None = None
+    code: Callable[[Mapping[str, Any]], str] | None = None
+    inspect: Callable[[Mapping[str, Any]], Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def wire(self) -> dict[str, Any]:
+        """The tool in the form of Chat Completions."""
+        function = {"name": self.name, "description": self.description, "parameters": self.schema}
+        return {"type": "function", "function": function}
+
+    def to_code(self, arguments: Mapping[str, Any]) -> str:
+        """Give the call as Python code."""
+        if self.code is not None:
+            return self.code(arguments)
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
+
+
+_SLACK_S = 1.0
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+
+
+def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
+    """Make a tool of a callable.
+
+    Parameters
+    ----------
+    fn : callable
+        A function, method, partial, builtin or object with ``__call__``; sync or async.
+    **manifest
+        The decorator's keys, and `name` and `description`; they win over the decorator. With neither, the tool
+        acts outside and runs once.
+
+    Raises
+    ------
+    UsageError
+        It has no name or no signature, or a key is wrong.
+    """
+    name = str(manifest.get("name") or name_of(fn))
+    if not callable(fn) or not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{fn!r:.80} cannot be a tool under the name {name!r}; give a function with a plain name"
+        )
+    checked(manifest, f"tools.{name}")
+    options = {**declared(fn), **manifest, "name": name}
+    signature = read_signature(fn)
+    unknown = [s for s in options.get("sinks", ()) if s not in signature.schema["properties"]]
+    if unknown:
+        raise ConfigError(f"tools.{name}: sinks names {unknown[0]!r}, which is not an argument of {name}")
+    about = options.pop("description", "") or signature.description or f"Call the function {name}."
+    made = Tool(
+        description=about, schema=signature.schema, fn=fn, code=partial(signature.code, name_of(fn) or name),
+        extra={"signature": signature}, **{**options, "sinks": tuple(options.get("sinks", ()))},
+    )  # fmt: skip
+    return replace(made, digest=digest_of(made))
+
+
+def digest_of(made: Tool) -> str:
+    """Hash what an approval of a tool rests on: name, schema, declared keys and source code."""
+    said = [made.effect, made.repeat, list(made.sinks), made.source, made.thread]
+    behind = [source_of(f) for f in (made.fn, made.undo, made.reconcile) if f is not None]
+    plain = [made.name, made.description, made.schema, said, behind]
+    return sha256(canonical(plain).encode()).hexdigest()
+
+
+async def invoke(
+    tool: Tool, arguments: Mapping[str, Any], context: CallContext, guard: Guard | None = None
+) -> ToolResult:
+    """Run one call; whatever the tool raises becomes a result that says so.
+
+    Parameters
+    ----------
+    tool : Tool
+        What to run. A sync function runs on the calling thread, or beside it with ``thread=True``.
+    arguments : mapping
+        Validated, plain; the function gets what it annotated.
+    context : CallContext
+        The call's id, key and deadline; code inside finds it in `current_call`.
+    guard : callable, optional
+        ``guard(seconds)`` gives a context manager that raises on the main thread at the deadline, and a
+        `Stopped`, which goes on up, on the user's Stop.
+
+    Returns
+    -------
+    ToolResult
+        `facts` may hold ``size`` (true size of a text that was bounded), ``traceback`` and ``in_doubt``.
+    """
+    token = current_call.set(context)
+    try:
+        outcome = await _outcome(tool, arguments, context, guard or unguarded)
+    finally:
+        current_call.reset(token)
+    if type(outcome.value) is ToolResult:
+        return outcome.value
+    return failed(outcome) if outcome.error is not None else shown(outcome.value, guard or unguarded)
+
+
+async def _outcome(tool: Tool, arguments: Mapping[str, Any], context: CallContext, guard: Guard) -> Outcome:
+    deadline = context.deadline_s
+    if tool.runner is not None:  # a device keeps its deadline itself; this one is the last resort
+        return unless_stopped(await awaited(tool.runner(arguments, context), deadline + _SLACK_S))
+    work = partial(_call, tool, arguments, context.key)
+    outcome = await in_thread(work, deadline) if tool.thread else captured(work, deadline, guard)
+    if hasattr(type(outcome.value), "__await__"):
+        outcome = await awaited(outcome.value, deadline)
+    return unless_stopped(outcome)
+
+
+def _call(tool: Tool, arguments: Mapping[str, Any], key: str) -> Any:
+    signature: Signature | None = tool.extra.get("signature")
+    args, named = signature.bind(arguments, key) if signature else ([], dict(arguments))
+    return tool.fn(*args, **named)
