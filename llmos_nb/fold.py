@@ -1,0 +1,43 @@
+"""`fold`: events in, state out.
+
+Pure: no clock, no files, no namespace. There is one small function a kind of event, in `on_run`, `on_plan`,
+`on_model` and `on_call`; what they need of each other stands in `handlers`. The words that the model is told because
+of an event are made there too, so that the prompt after a crash has the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from llmos_nb import on_call, on_model, on_plan, on_run
+from llmos_nb.chain import Event
+from llmos_nb.handlers import HANDLERS
+from llmos_nb.state import State
+
+REGISTERED = (on_run, on_plan, on_model, on_call)  # importing them fills HANDLERS
+
+
+def fold(events: Iterable[Event], state: State | None = None) -> State:
+    """Fold events into a state; with `state` given, go on from it in place."""
+    state = state or State()
+    for event in events:
+        apply(state, event)
+    return state
+
+
+def apply(state: State, event: Event) -> State:
+    """Take one event in. Kinds this version does not know are kept in the journal and change nothing."""
+    _account_time(state, event.at)
+    state.n, state.at = event.n, event.at
+    handler = HANDLERS.get(event.k)
+    if handler is not None:
+        handler(state, event)
+    return state
+
+
+def _account_time(s: State, at: str) -> None:
+    """Count the seconds since the last event, but not those spent waiting for a person or paused."""
+    if s.at and s.status == "running" and not s.waiting:
+        gone = (datetime.fromisoformat(at) - datetime.fromisoformat(s.at)).total_seconds()
+        s.spent["s"] = s.spent.get("s", 0.0) + max(gone, 0.0)

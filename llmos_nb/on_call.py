@@ -1,0 +1,167 @@
+"""What the events of calls do to the state: decided, started, finished, in doubt, undone, asked, answered."""
+
+from __future__ import annotations
+
+from llmos_nb import words
+from llmos_nb.chain import Event, canonical
+from llmos_nb.handlers import flush_notes, note, on
+from llmos_nb.messages import Message, Part
+from llmos_nb.state import CONTROL, Call, State
+from llmos_nb.stubs import shown
+
+
+@on("call.decided")
+def _decided(s: State, e: Event) -> None:
+    call, what = s.calls[e.d["call"]], e.d["what"]
+    call.by, call.why, call.digest = e.d["by"], e.d["why"], e.d["digest"]
+    s.questions.pop(call.id, None)
+    if what == "edit":
+        call.original = call.original if call.original is not None else call.arguments
+        call.arguments, call.status = e.d["arguments"], "proposed"
+    elif what == "approve":
+        call.status = "approved"
+        call.arguments = e.d.get("arguments", call.arguments)
+        _count_grant(s, call)
+    else:
+        text = words.refused(what, e.d["by"], e.d["why"])
+        close(s, call, "skipped" if what == "skip" else "rejected", e, result=text)
+
+
+def _count_grant(s: State, call: Call) -> None:
+    if call.by == "plan":
+        s.envelope_used[call.name] += 1
+    elif call.by == "you" and call.step in s.preapproved:
+        s.preapproved.remove(call.step)
+    elif call.by.startswith("rule:"):
+        s.rules_used[int(call.by[5:]) - 1] += 1
+
+
+@on("call.started")
+def _call_started(s: State, e: Event) -> None:
+    call = s.calls[e.d["call"]]
+    call.status, call.key, call.started = "running", e.d["key"], e.at
+    s.spent["calls"] = s.spent.get("calls", 0) + 1
+
+
+@on("call.finished")
+def _call_finished(s: State, e: Event) -> None:
+    d, call = e.d, s.calls[e.d["call"]]
+    call.ok, call.size, call.error = d["ok"], d["size"], d.get("error", "")
+    call.images, call.facts = d.get("images", []), {**call.facts, **d.get("facts", {})}
+    s.questions.pop(call.id, None)
+    if d["ok"]:
+        s.effects.append(call.id)
+        _count_new(s, call)
+    if call.name == "final_answer" and d["ok"]:
+        s.checks, s.candidate = {}, d["result"]
+    close(s, call, "done" if d["ok"] else "failed", e, result=d["result"], ended=e.at)
+
+
+def _count_new(s: State, call: Call) -> None:
+    """A call that was not made before is something new: identical ones are counted afresh."""
+    key = repeat_key(call)
+    if key not in s.repeats:
+        s.repeats.clear()
+    s.repeats[key] += 1
+
+
+def repeat_key(call: Call) -> str:
+    """Name a call by what it does, to find identical ones."""
+    return canonical([call.name, call.arguments])
+
+
+def close(s: State, call: Call, status: str, e: Event, result: str, ended: str = "") -> None:
+    """Close a call; when its turn has no open call left, the results enter the prompt in call order."""
+    call.status, call.result, call.ended = status, result, ended or e.at
+    if status in ("failed", "rejected") and call.name not in CONTROL:
+        s.repeats[repeat_key(call)] += 1
+    turn = s.turn
+    if turn is None or call.id not in turn.calls or s.open_calls:
+        return
+    s.turn = None
+    results = tuple(_result_message(s.calls[i]) for i in turn.calls)
+    flush_notes(s, (turn.message, *results), turn.first)
+    acted = any(s.calls[i].name not in CONTROL for i in turn.calls)
+    s.todo = "integrate" if acted else "ask"
+    if s.candidate and call.name == "final_answer":
+        s.todo = "answer"
+
+
+def _result_message(call: Call) -> Message:
+    parts = tuple(
+        Part("image", i.get("text", ""), i["mime"], bytes.fromhex(i["data"]))
+        for i in call.images
+        if "data" in i
+    )
+    return Message(
+        "tool",
+        words.result(call, call.result if call.name == "recall" else shown(call.id, call.result, call.size)),
+        call=call.id,
+        parts=parts,
+    )
+
+
+@on("call.in_doubt")
+def _in_doubt(s: State, e: Event) -> None:
+    call = s.calls[e.d["call"]]
+    call.status = "in_doubt"
+    s.questions[call.id] = {"kind": "doubt", "text": e.d.get("why") or words.in_doubt(call)}
+
+
+@on("call.resolved")
+def _resolved(s: State, e: Event) -> None:
+    call = s.calls[e.d["call"]]
+    s.questions.pop(call.id, None)
+    if e.d["done"]:
+        call.ok = True
+        s.effects.append(call.id)
+        close(s, call, "done", e, result=words.confirmed(e.d["by"]))
+    else:
+        call.status = "approved"
+
+
+@on("names.changed")
+def _names(s: State, e: Event) -> None:
+    changes = {k: v for k, v in e.d.items() if k != "call"}
+    if e.d["call"] in s.calls:
+        s.calls[e.d["call"]].changes = changes
+    for kind in ("created", "rebound", "mutated", "deleted"):
+        s.versions.update(e.d[kind])
+    if any(e.d[k] for k in ("created", "rebound", "mutated", "deleted")):
+        s.repeats.clear()
+
+
+@on("call.undone", "call.redone")
+def _undone(s: State, e: Event) -> None:
+    call = s.calls[e.d["call"]]
+    undone = e.k == "call.undone"
+    call.status = "undone" if undone else "done"
+    s.undone = [i for i in s.undone if i != call.id] + ([call.id] if undone else [])
+    for kind in ("created", "rebound", "mutated", "deleted"):
+        s.versions.update(call.changes.get(kind, ()))
+    if call.step and s.status != "ended":
+        s.plan = s.plan.put(call.step, status="skipped" if undone else "done")
+    if s.status != "ended":
+        note(s, words.undone(call, undone))
+
+
+@on("question.asked")
+def _asked(s: State, e: Event) -> None:
+    key = e.d["question"]
+    s.questions[key] = {k: v for k, v in e.d.items() if k != "question"}
+    if key in s.calls:
+        s.calls[key].status = "asked"
+        s.calls[key].digest = e.d.get("digest", "")
+    elif key.startswith("plan:"):
+        s.plan_status = "asked"
+
+
+@on("question.answered")
+def _question_answered(s: State, e: Event) -> None:
+    s.questions.pop(e.d["question"], None)
+    s.repeats.clear()
+    call = s.calls.get(e.d["question"])
+    if call is not None and call.status == "asked":
+        call.ok = True
+        s.effects.append(call.id)
+        close(s, call, "done", e, result=e.d["text"])

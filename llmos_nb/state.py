@@ -1,0 +1,237 @@
+"""The state of a process: what `fold` keeps of its events, and nothing else.
+
+Everything here is a consequence of the journal. `fold.py` is the only code that changes it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from llmos_nb.budget import Budget
+from llmos_nb.chain import canonical
+from llmos_nb.context import Context
+from llmos_nb.messages import Message
+from llmos_nb.plan import Plan, Step
+from llmos_nb.policy import Mode, Rule
+
+REASONS = (
+    "answered",
+    "rejected",
+    "refused",
+    "empty",
+    "truncated",
+    "unverified",
+    "budget",
+    "stopped",
+    "failed",
+    "forked",
+)
+CLOSED = ("done", "failed", "rejected", "skipped", "undone")
+CONTROL = ("plan", "final_answer")
+
+
+@dataclass
+class Call:
+    """One call that the model proposed, and what became of it.
+
+    Parameters
+    ----------
+    id : str
+        ``r{response}.{index}``.
+    name : str
+        The tool's name as the model wrote it.
+    arguments : dict or str
+        As they stand now; a str is what could not be parsed.
+    step : int
+        Number of the plan's step it belongs to, 0 for none.
+    status : str
+        ``proposed, asked, approved, running, done, failed, rejected, skipped, in_doubt, undone``.
+    """
+
+    id: str
+    name: str
+    arguments: dict[str, Any] | str
+    step: int = 0
+    status: str = "proposed"
+    original: dict[str, Any] | str | None = None
+    digest: str = ""
+    by: str = ""
+    why: str = ""
+    key: str = ""
+    ok: bool | None = None
+    result: str = ""
+    size: int = 0
+    error: str = ""
+    started: str = ""
+    ended: str = ""
+    images: list[dict[str, Any]] = field(default_factory=list)
+    changes: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.status in CLOSED
+
+    @property
+    def code(self) -> str:
+        """The code of a `python` call, else an empty text."""
+        found = self.arguments.get("code", "") if isinstance(self.arguments, dict) else self.arguments
+        return str(found) if self.name == "python" else ""
+
+
+@dataclass
+class Turn:
+    """An answer of the model whose calls are not all closed yet."""
+
+    message: Message
+    calls: list[str]
+    first: int
+
+
+@dataclass
+class State:
+    """Everything a process is, folded from its events.
+
+    Parameters
+    ----------
+    goal, name, model : str
+        As they were given.
+    pid : int
+        Unique in its home.
+    mode : str
+        Approval mode.
+    status : {"running", "paused", "ended"}
+        Whether it goes on; `waiting` is a property of a running one.
+    todo : str
+        What comes next when nothing is open: ``ask`` (the model), ``integrate``, ``answer`` or nothing.
+    """
+
+    goal: str = ""
+    name: str = ""
+    pid: int = 0
+    model: str = ""
+    mode: Mode = "risky"
+    planning: str = "auto"
+    check: str = ""
+    grounded: bool = True
+    parent: dict[str, Any] | None = None
+    n: int = -1
+    at: str = ""
+    epoch: int = 0
+    status: str = "running"
+    reason: str = ""
+    detail: str = ""
+    answer: str | None = None
+    why: str = ""
+    # the plan
+    plan: Plan = field(default_factory=Plan)
+    plan_status: str = "none"
+    plan_call: str = ""
+    plan_by: str = ""
+    envelope: dict[str, int] = field(default_factory=dict)
+    envelope_used: Counter[str] = field(default_factory=Counter)
+    # the model
+    context: Context = field(default_factory=Context)
+    responses: int = 0
+    requests: int = 0
+    request: int = 0
+    failures: int = 0
+    failed_kinds: Counter[str] = field(default_factory=Counter)
+    retry_in_s: float = 0.0
+    shrink: bool = False
+    nudges: Counter[str] = field(default_factory=Counter)
+    partial: str = ""
+    # calls
+    calls: dict[str, Call] = field(default_factory=dict)
+    turn: Turn | None = None
+    todo: str = "ask"
+    step: int = 0
+    repeats: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    questions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    evidence: dict[int, str] = field(default_factory=dict)
+    # the end
+    candidate: str = ""
+    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    check_fails: Counter[str] = field(default_factory=Counter)
+    ending: tuple[str, str] | None = None
+    # bounds and rules
+    budget: Budget = field(default_factory=Budget)
+    spent: dict[str, float] = field(default_factory=dict)
+    warned: bool = False
+    busy_since: str = ""
+    rules: list[Rule] = field(default_factory=list)
+    rules_used: Counter[int] = field(default_factory=Counter)
+    tools: dict[str, str] = field(default_factory=dict)
+    pause_wanted: bool = False
+    preapproved: list[int] = field(default_factory=list)
+    # the namespace
+    effects: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
+    versions: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def open_calls(self) -> list[Call]:
+        """Calls of the present turn that are not closed, in order."""
+        return [c for c in map(self.calls.__getitem__, self.turn.calls) if not c.closed] if self.turn else []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a person (or `resolve`) is what it waits for."""
+        if self.status != "running" or self.request or not self.questions:
+            return False
+        busy = ("running",) if self.plan_status == "asked" else ("running", "approved", "proposed")
+        return not any(c.status in busy for c in self.open_calls)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is paused or ended."""
+        return self.status != "running"
+
+    @property
+    def current(self) -> Step | None:
+        """The step that the next calls belong to: one that runs or failed last, else the first that is ready."""
+        if self.step and self.plan.step(self.step).status in ("running", "failed", "rejected", "waiting"):
+            return self.plan.step(self.step)
+        return next(iter(self.plan.ready()), None)
+
+    @property
+    def surviving(self) -> list[Call]:
+        """Calls that ran well and were not undone, in the order in which they ended."""
+        return [self.calls[i] for i in self.effects if self.calls[i].status == "done"]
+
+    def plain(self) -> dict[str, Any]:
+        """Give the state as plain data, for digests and views."""
+        own = {
+            k: v
+            for k, v in vars(self).items()
+            if k not in ("context", "plan", "turn", "budget", "rules", "calls")
+        }
+        return {
+            **own,
+            "calls": {k: vars(c) for k, c in self.calls.items()},
+            "plan": [self.plan.version, self.plan.plain()],
+            "turn": [self.turn.calls, self.turn.first] if self.turn else None,
+            "budget": self.budget.limits,
+            "rules": [r.plain() for r in self.rules],
+            "context": [[m.encoded.decode() for m in self.context.messages()], len(self.context.pages)],
+        }
+
+    @property
+    def digest(self) -> str:
+        """Hash of the folded state."""
+        return sha256(canonical(_plain_keys(self.plain())).encode()).hexdigest()
+
+
+def _plain_keys(value: Any) -> Any:
+    """Make keys texts and sequences lists, so that equal states have equal JSON."""
+    if isinstance(value, dict):
+        return {str(k): _plain_keys(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_keys(v) for v in value]
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
