@@ -1,0 +1,59 @@
+"""The one-method protocol that every model keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from llmos_nb.messages import Message, Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a process must know of its model before it asks.
+
+    Parameters
+    ----------
+    name : str
+        As it is shown and recorded.
+    plans : bool
+        It can propose a plan of several steps; a small model works step by step.
+    sees_values : bool
+        It runs on this machine, so variables may be described with their values.
+    images : bool
+        It takes images.
+    context_tokens : int
+        Longest prompt and answer together, in tokens.
+    window_bytes : int
+        Bytes of observations kept in the prompt before the oldest are paged out.
+    prefix : tuple of Message
+        Its own system message and worked examples, instead of the usual head.
+    first : str
+        A tool it must use before it may answer (small models answer from nothing otherwise).
+    """
+
+    name: str
+    plans: bool = True
+    sees_values: bool = False
+    images: bool = False
+    context_tokens: int = 128_000
+    window_bytes: int = 16_384
+    prefix: tuple[Message, ...] = ()
+    first: str = ""
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Something that answers a prompt.
+
+    One call is one attempt: it raises a `ModelError` and never retries by itself, so that the process can
+    record and show each attempt. Cancelling the task must close the connection. `on_text` gets text as it
+    arrives and is only for showing: what counts is the `Response`.
+    """
+
+    traits: Traits
+
+    async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
+        """Answer one prompt once."""
+        ...

@@ -1,0 +1,132 @@
+"""How often the local model is right: 24 questions on two real data sets, judged by pandas.
+
+    python tests/benchmarks/bench_local.py [--model 0.5b|1.5b] [--shuffle] [--seed 7] [--only 0 3] [--out FILE]
+
+Each question is a process of the product (`llmos_nb.run`) on a fresh copy of the data. With ``--shuffle``
+columns are renamed, a tenth of the rows is dropped, values are shuffled; right answers then follow the data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from local_questions import QUESTIONS, Question, asked, load, renamed, right, shuffled
+
+import llmos_nb as llmos
+from llmos_nb.models import store
+from llmos_nb.models.local import LocalModel
+
+# right / grounded / calls / seconds a question, of 12 questions of the harness's own test set
+PUBLISHED = {"0.5b": (7, 11, 2.2, 10.3), "1.5b": (7, 12, 2.3, 25.9)}
+
+
+async def one(question: Question, model: LocalModel, home: Path, seed: int | None) -> dict[str, Any]:
+    """Ask one question and judge what came of it."""
+    frame = load(question.data) if seed is None else shuffled(load(question.data), seed)
+    expected = question.truth(frame)
+    live = frame.copy() if seed is None else renamed(frame, question.data)
+    namespace = {question.data: live, "pd": pd, "plt": plt}
+    start = time.perf_counter()
+    goal = asked(question, seed is not None)
+    process = await llmos.run(goal, model=model, namespace=namespace, approve="auto", home=home)
+    seconds = time.perf_counter() - start
+    plt.close("all")
+    events = process.events
+    results = [e.d["result"] for e in events if e.k == "call.finished" and e.d["ok"]]
+    grounded = [e.d["held"] for e in events if e.k == "check.finished" and e.d["check"] == "grounded"]
+    raw = [r for e in events if e.k == "model.responded" for r in e.d.get("raw", {}).get("replies", ())]
+    answer = process.answer or ""
+    return {
+        "kind": question.kind,
+        "question": goal,
+        "answer": answer or f"({process.reason})",
+        "right": right(expected, answer, "\n".join(results), namespace[question.data]),
+        "grounded": bool(results and grounded and grounded[-1]),
+        "reason": process.reason,
+        "calls": len(raw),
+        "seconds": round(seconds, 2),
+        "replies": raw,
+        "results": results,
+        "journal": str(process.journal.path),
+    }
+
+
+async def every(args: argparse.Namespace, home: Path) -> dict[str, Any]:
+    """Ask all questions, print a line each, and sum up."""
+    model = LocalModel(args.model)
+    start = time.perf_counter()
+    await model.warm_up()
+    warm = time.perf_counter() - start
+    seed = args.seed if args.shuffle else None
+    print(f"{model.traits.name}, sampling seeds 42 and 1 to 3, shuffle seed {seed}, warm-up {warm:.1f} s")
+    print(f"journals in {home}")
+    rows = []
+    for i in args.only or range(len(QUESTIONS)):
+        row = {"n": i, **await one(QUESTIONS[i], model, home, seed)}
+        rows.append(row)
+        print(line(row), flush=True)
+    sha256 = store.fingerprint(model.path)
+    return {"model": model.traits.name, "sha256": sha256, "seed": seed, "warm_s": round(warm, 1), "rows": rows}
+
+
+def line(row: dict[str, Any]) -> str:
+    """Give one question in a line."""
+    marks = ("right" if row["right"] else "WRONG", "grounded" if row["grounded"] else "-")
+    said = " ".join(row["answer"].split())[:120]
+    cost = f"{row['calls']} calls {row['seconds']:>5.1f} s"
+    begin = f"{row['n']:>2} {row['kind']:<10} {marks[0]} {marks[1]:<8} {cost}"
+    return f"{begin}  {row['question']} -> {said}"
+
+
+def table(found: dict[str, Any], name: str) -> None:
+    """Print the sums beside the figures that were published for the harness."""
+    rows = found["rows"]
+    n = len(rows)
+    right_n, grounded_n = sum(r["right"] for r in rows), sum(r["grounded"] for r in rows)
+    calls, seconds = sum(r["calls"] for r in rows) / n, sum(r["seconds"] for r in rows) / n
+    print(f"\n{'':<26} {'right':>8} {'grounded':>9} {'calls':>6} {'s/question':>11}")
+    print(f"{found['model']:<26} {right_n:>5}/{n:<2} {grounded_n:>6}/{n:<2} {calls:>6.1f} {seconds:>11.1f}")
+    if name in PUBLISHED:
+        right_n, grounded_n, calls, seconds = PUBLISHED[name]
+        label = "published, other questions"
+        print(f"{label:<26} {right_n:>5}/12 {grounded_n:>6}/12 {calls:>6.1f} {seconds:>11.1f}")
+    for kind in dict.fromkeys(r["kind"] for r in rows):
+        of = [r for r in rows if r["kind"] == kind]
+        print(f"  {kind:<24} {sum(r['right'] for r in of):>5}/{len(of)}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"memory at its peak {peak:.2f} GB; weights {found['sha256']}")
+
+
+def main() -> None:
+    """Parse, run, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="0.5b")
+    parser.add_argument("--shuffle", action="store_true", help="rename columns and shuffle values")
+    parser.add_argument("--seed", type=int, default=7, help="of the shuffling")
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of questions")
+    parser.add_argument("--out", type=Path, help="JSON file; by default results/bench_local-….json")
+    args = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="bench-local-"))
+    found = asyncio.run(every(args, home))
+    table(found, args.model)
+    out = args.out or Path("results") / f"bench_local-{args.model}{'-shuffled' if args.shuffle else ''}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(found, indent=1))
+    print(f"written to {out}")
+
+
+if __name__ == "__main__":
+    main()
