@@ -1,0 +1,168 @@
+"""One attempt at the model: reserve, ask, settle; and what a failed one means."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any
+
+from llmos_nb.decide import Ask, Evict
+from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
+from llmos_nb.gate_plan import decide_plan, implicit_plan
+from llmos_nb.messages import Request, Response, Usage
+from llmos_nb.scheduler import Run, carries_out
+from llmos_nb.state import State
+
+MAX_ATTEMPTS = 6
+MAX_BACKOFF_S = 20.0
+MAX_WAIT_S = 120.0
+BYTES_PER_TOKEN = 4
+RESERVED_ANSWER = 1_024
+
+
+@carries_out(Evict)
+def evict(run: Run, command: Evict) -> None:
+    """Page the oldest messages out in one go."""
+    context = run.state.context
+    count, first, last = context.leaving(context.window_bytes // 2 if run.state.shrink else None)
+    if not count:
+        run.append(
+            "run.ended", reason="failed", detail="the last answer alone does not fit the model", answer=None
+        )
+        return
+    run.append("context.paged", page=command.page, first=first, last=last, groups=count)
+
+
+@carries_out(Ask)
+async def ask(run: Run, command: Ask) -> None:
+    """Ask the model once; every outcome is recorded."""
+    if run.state.plan_status == "none" and not _plans(run):
+        implicit_plan(run)
+        decide_plan(run, "approve", f"mode:{run.state.mode}")
+    if command.delay_s:
+        await asyncio.sleep(command.delay_s)
+    request = build(run)
+    if not _reserve(run, command.request, request):
+        return
+    run.journal.kick()
+    try:
+        response = await _respond(run, request)
+    except asyncio.CancelledError:
+        run.append("model.failed", request=command.request, error="stopped by the user", kind="stopped")
+        raise
+    except ModelError as error:
+        run.append("model.failed", request=command.request, error=str(error), **consequence(error, run.state))
+    else:
+        settle(run, command.request, response)
+
+
+def _plans(run: Run) -> bool:
+    """Whether the model may propose a plan of several steps."""
+    return run.state.planning in ("auto", "only") and "plan" in run.tools
+
+
+def build(run: Run) -> Request:
+    """Put the prompt together from parts that were each encoded once."""
+    tools, encoded = run.wire()
+    left = run.state.budget.left("tokens", run.state.spent)
+    bound = None if math.isinf(left) else max(int(min(left, run.model.traits.context_tokens // 2)), 1)
+    return Request(
+        run.state.context.messages(), tools, encoded, max_tokens=bound if bound and bound < 4_096 else None
+    )
+
+
+def _reserve(run: Run, number: int, request: Request) -> bool:
+    """Reserve prompt and answer before the attempt; end where they do not fit the budget."""
+    s = run.state
+    size = sum(len(m.encoded) + 1 for m in request.messages) + len(request.tools_encoded)
+    amounts: dict[str, float] = {"tokens": size // BYTES_PER_TOKEN + (request.max_tokens or RESERVED_ANSWER)}
+    if run.price:
+        amounts["$"] = cost(run.price, Usage(size // BYTES_PER_TOKEN, request.max_tokens or RESERVED_ANSWER))
+    short = next((u for u in amounts if size // BYTES_PER_TOKEN and _short(s, u, amounts[u])), "")
+    if short:
+        run.append(
+            "run.ended",
+            reason="budget",
+            detail=f"{short}: the next request does not fit what is left",
+            answer=None,
+        )
+        return False
+    run.append("budget.reserved", request=number, amounts=amounts)
+    groups = s.context.window
+    window = [groups[0].first, groups[-1].last] if groups else []
+    run.append(
+        "model.requested",
+        request=number,
+        head=s.context.head_digest(),
+        ledger=len(s.context.ledger),
+        window=window,
+        bytes=size,
+    )
+    return True
+
+
+def _short(s: State, unit: str, amount: float) -> bool:
+    return s.budget.left(unit, s.spent) < amount
+
+
+async def _respond(run: Run, request: Request) -> Response:
+    """Ask within the time that is left; an error the adapter did not expect is a protocol error with its type."""
+    left = run.state.budget.left("s", run.state.spent)
+    try:
+        async with asyncio.timeout(None if math.isinf(left) else max(left, 0.05)):
+            return await run.model.respond(request, run.on_text)
+    except TimeoutError as error:
+        raise ModelUnavailable("the time budget ended while the model was answering") from error
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelProtocol(f"{run.model.traits.name}: {type(error).__name__}: {error}") from error
+
+
+def consequence(error: ModelError, s: State) -> dict[str, Any]:
+    """Say what a failed attempt means: another one (when), a shorter prompt, or the end (why).
+
+    Returns
+    -------
+    dict
+        ``{"kind", "retry_in_s"?, "shrink"?, "final"?}`` as it stands in `model.failed`.
+    """
+    kind = type(error).__name__
+    if isinstance(error, ContextOverflow):
+        again = s.failed_kinds[kind] == 0 and len(s.context.window) > 1
+        return {"kind": kind, "shrink": True} if again else {"kind": kind, "final": True}
+    limit = 2 if isinstance(error, ModelProtocol) else MAX_ATTEMPTS
+    wait = error.retry_in_s if error.retry_in_s is not None else min(0.25 * 2**s.failures, MAX_BACKOFF_S)
+    if not error.retryable or s.failures + 1 >= limit or wait > MAX_WAIT_S:
+        return {"kind": kind, "final": True}
+    return {"kind": kind, "retry_in_s": wait}
+
+
+def cost(price: tuple[float, float], usage: Usage) -> float:
+    """Give the money of an answer in $, from prices a million tokens (prompt, completion)."""
+    return (usage.prompt * price[0] + usage.completion * price[1]) / 1e6
+
+
+def settle(run: Run, number: int, response: Response) -> None:
+    """Record a whole answer, text and calls together, and what it cost."""
+    usage = response.usage
+    amounts: dict[str, float] = {"tokens": usage.prompt + usage.completion}
+    if run.price:
+        amounts["$"] = cost(run.price, usage)
+    if run.state.plan_status == "none" and not any(c.name == "plan" for c in response.calls):
+        implicit_plan(run)
+        decide_plan(run, "approve", f"mode:{run.state.mode}")
+    extra: dict[str, Any] = {"cut": True} if response.cut else {}
+    if response.raw:
+        extra["raw"] = response.raw
+    calls = [{"name": c.name, "arguments": c.arguments} for c in response.calls]
+    run.append("budget.settled", request=number, amounts=amounts)
+    run.append(
+        "model.responded",
+        request=number,
+        text=response.text,
+        calls=calls,
+        finish=response.finish,
+        usage={"prompt": usage.prompt, "completion": usage.completion, "cached": usage.cached},
+        **extra,
+    )

@@ -1,0 +1,135 @@
+"""The one gate that every call passes: tool, schema, repeats, policy. `gate_run` is its second half."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmos_nb.decide import Finish, Judge
+from llmos_nb.errors import BadArguments, UnknownTool
+from llmos_nb.on_call import repeat_key
+from llmos_nb.policy import Act, Decision, call_digest, judge
+from llmos_nb.scheduler import Run, carries_out
+from llmos_nb.state import Call
+from llmos_nb.stubs import bounded
+from llmos_nb.tools import Tool
+from llmos_nb.validate import parse_arguments, unknown_tool, validate
+
+SAME_CALLS = 2
+
+
+@carries_out(Finish)
+def finish(run: Run, command: Finish) -> None:
+    """Take a `final_answer` call as the answer."""
+    call = run.state.calls[command.call]
+    arguments = call.arguments if isinstance(call.arguments, dict) else {}
+    text, size = bounded(str(arguments.get("answer", "")))
+    if not text.strip():
+        reject(run, call, "schema", "final_answer: answer must be a text")
+    else:
+        run.append("call.finished", call=call.id, ok=True, result=text, size=size)
+
+
+def reject(run: Run, call: Call, by: str, why: str) -> None:
+    """Record that a call does not run, with the reason for the model."""
+    run.append("call.decided", call=call.id, digest="", what="reject", by=by, why=why)
+
+
+@carries_out(Judge)
+def judge_call(run: Run, command: Judge) -> None:
+    """Pass one call through the gate up to its decision."""
+    call = run.state.calls[command.call]
+    if _repeated(run, call):
+        return
+    try:
+        tool = find(run.tools, call.name)
+        arguments = validate(tool, parse_arguments(call.arguments))
+    except (BadArguments, UnknownTool) as error:
+        reject(run, call, "schema", str(error))
+        return
+    seen = inspect(run, tool, arguments)
+    verdict = _verdict(run, call, tool, arguments, seen)
+    digest = digest_of(run, call, tool, arguments, seen)
+    if verdict.what == "ask":
+        ask_human(run, call, verdict.why, seen, digest)
+    else:
+        what = "approve" if verdict.what == "allow" else "reject"
+        extra = {"arguments": arguments} if arguments != call.arguments else {}
+        run.append(
+            "call.decided", call=call.id, digest=digest, what=what, by=verdict.by, why=verdict.why, **extra
+        )
+
+
+def find(tools: Mapping[str, Tool], name: str) -> Tool:
+    """Give the tool of exactly this name."""
+    if name not in tools:
+        raise unknown_tool(name, tools)
+    return tools[name]
+
+
+def _repeated(run: Run, call: Call) -> bool:
+    """Refuse the third identical call with nothing new; the fourth asks a person, or ends the process."""
+    s = run.state
+    count = s.repeats.get(repeat_key(call), 0)
+    if count < SAME_CALLS:
+        return False
+    why = f"the same call was made {count} times with nothing new; use what it gave, or do something else"
+    if count > SAME_CALLS and s.mode in ("auto", "never"):
+        reject(run, call, "repeat", why)
+        run.append("run.ended", reason="failed", detail=f"{call.name} was called again and again", answer=None)
+    elif count > SAME_CALLS:
+        ask_human(run, call, f"It asks because {why.split(';', maxsplit=1)[0]}.", {}, "")
+    else:
+        reject(run, call, "repeat", why)
+    return True
+
+
+def ask_human(run: Run, call: Call, why: str, seen: Mapping[str, Any], digest: str) -> None:
+    """Ask a person about a call; what they will see is on the record."""
+    title = seen.get("title") or f"call {call.name}"
+    run.append(
+        "question.asked",
+        question=call.id,
+        kind="approval",
+        text=why,
+        title=title,
+        digest=digest,
+        risks=list(seen.get("risks", ())),
+        reads=list(seen.get("reads", ())),
+        writes=list(seen.get("writes", ())),
+    )
+
+
+def inspect(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what this very call would do: level, risks with their sentences, names read and written."""
+    if tool.inspect is not None:
+        return dict(tool.inspect(arguments))
+    if tool.effect in ("read", "namespace"):
+        return {"level": tool.effect}
+    what = "writes files" if tool.effect == "write" else "acts outside the namespace"
+    declared = f"`{tool.name}` {what}, and Undo cannot take that back"
+    return {
+        "level": "risky",
+        "title": f"call {tool.name}",
+        "risks": [["external", declared]],
+        "why": f"It asks because {declared}.",
+    }
+
+
+def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any]) -> Decision:
+    s = run.state
+    level = "read" if tool.name == "ask" else str(seen["level"])
+    why = seen.get("why") or " ".join(f"It asks because {r[1]}." for r in list(seen.get("risks", ()))[:1])
+    act = Act(call.name, arguments, level, (why,) if why else (), call.step)
+    mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
+    granted = s.envelope if s.plan_status == "approved" and s.plan_by != "process" else {}
+    verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)
+    if verdict.what == "ask" and call.step in s.preapproved:
+        return Decision("allow", "you", "You approved this step before it began.")
+    return verdict
+
+
+def digest_of(run: Run, call: Call, tool: Tool, arguments: object, seen: Mapping[str, Any]) -> str:
+    """Bind a decision to this call, tool, arguments and the versions of the names that its code reads."""
+    versions = run.fingerprint(sorted(seen.get("reads", ()))) if run.state.mode not in ("auto", "never") else {}
+    return call_digest(call.id, tool.name, tool.digest, arguments, versions)

@@ -1,0 +1,140 @@
+"""The second half of the gate: an approved call is run, intent first, and what came of it recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from llmos_nb.decide import Start
+from llmos_nb.devices.guard import Stopped, interruptible
+from llmos_nb.errors import JournalError
+from llmos_nb.gate import ask_human, digest_of, find, inspect, reject
+from llmos_nb.messages import ToolResult
+from llmos_nb.scheduler import Run, carries_out
+from llmos_nb.state import Call
+from llmos_nb.stubs import bounded
+from llmos_nb.tools import CallContext, Tool, invoke
+
+
+@carries_out(Start)
+async def start(run: Run, command: Start) -> None:
+    """Run an approved call: intent on disk, effect, result."""
+    call = run.state.calls[command.call]
+    tool = find(run.tools, call.name)
+    arguments = call.arguments if isinstance(call.arguments, dict) else {}
+    if _stale(run, call, tool, arguments) or _over_budget(run, call):
+        return
+    if tool.name == "ask":
+        run.append(
+            "question.asked",
+            question=call.id,
+            kind="question",
+            text=str(arguments["question"]),
+            title="a question",
+        )
+        return
+    async with _turn(run, tool):
+        if call.status != "approved" or run.halting or _over_budget(run, call):
+            return
+        key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
+        run.append("call.started", call=call.id, key=key, epoch=run.state.epoch)
+        try:
+            await run.journal.flush()
+        except (asyncio.CancelledError, JournalError):
+            record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
+            raise
+        if run.halting:  # Stop came while the intent was written
+            record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
+            return
+        await _run_tool(run, call, tool, arguments)
+
+
+def _turn(run: Run, tool: Tool) -> contextlib.AbstractAsyncContextManager[Any]:
+    """The namespace lock for what may write the namespace; nothing for the rest."""
+    return run.writes.lock if tool.effect == "namespace" else contextlib.nullcontext()
+
+
+def _stale(run: Run, call: Call, tool: Tool, arguments: object) -> bool:
+    """Ask again where what a person approved has changed since."""
+    if call.by != "you" or not call.digest:
+        return False
+    seen = inspect(run, tool, arguments if isinstance(arguments, dict) else {})
+    digest = digest_of(run, call, tool, arguments, seen)
+    if digest == call.digest:
+        return False
+    ask_human(
+        run, call, "It asks again because something it reads has changed since you approved it.", seen, digest
+    )
+    return True
+
+
+def _over_budget(run: Run, call: Call) -> bool:
+    unit = next(
+        (u for u in ("calls", "s", "$", "tokens") if run.state.budget.left(u, run.state.spent) <= 0), ""
+    )
+    if unit:
+        reject(run, call, "budget", f"the budget of {unit} is used up")
+    return bool(unit)
+
+
+async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
+    """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
+    left = run.state.budget.left("s", run.state.spent)
+    context = CallContext(
+        call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), lambda t: run.on_output(call.id, t)
+    )
+    try:
+        result = await invoke(tool, arguments, context, guard=interruptible)
+    except Stopped as stop:
+        run.halt("paused", str(stop) or "you")
+        record(
+            run,
+            call,
+            tool,
+            ToolResult(False, "stopped by the user; what it had changed was taken back", "Stopped"),
+        )
+    except asyncio.CancelledError:
+        _cancelled(run, call, tool)
+        raise
+    else:
+        record(run, call, tool, result)
+
+
+def _cancelled(run: Run, call: Call, tool: Tool) -> None:
+    if tool.effect in ("read", "namespace") or tool.repeat != "once":
+        record(run, call, tool, ToolResult(False, "stopped by the user", "Stopped"))
+    else:
+        run.append(
+            "call.in_doubt",
+            call=call.id,
+            why=f"{tool.name} was stopped under way; nobody knows whether it took effect.",
+        )
+
+
+def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
+    """Record what a call gave, bounded, with the names that it changed."""
+    if result.facts.get("in_doubt") and tool.repeat == "once":
+        run.append(
+            "call.in_doubt",
+            call=call.id,
+            why=f"{tool.name} passed its deadline and could not be ended: {result.text}",
+        )
+        return
+    if result.changes:
+        run.append("names.changed", call=call.id, **result.changes)
+    text, size = bounded(result.text)
+    extra: dict[str, Any] = {"error": result.error} if result.error else {}
+    images = [_image(p) for p in result.parts if p.kind == "image" and p.data]
+    if images:
+        extra["images"] = images
+    facts = {k: v for k, v in result.facts.items() if k != "in_doubt"}
+    if facts:
+        extra["facts"] = facts
+    run.append(
+        "call.finished", call=call.id, ok=result.ok, result=text, size=int(facts.get("size", size)), **extra
+    )
+
+
+def _image(part: Any) -> dict[str, Any]:
+    return {"mime": part.mime, "text": part.text, "data": part.data.hex()}

@@ -1,0 +1,213 @@
+"""`drive`: carry out what `decide` gives and append what happens, until nothing can go on by itself.
+
+A `Run` holds what the commands need: journal, state, model, tools, locks. One appender a journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmos_nb.chain import Event
+from llmos_nb.decide import Command, decide
+from llmos_nb.errors import JournalError
+from llmos_nb.fold import apply
+from llmos_nb.journal import Journal
+from llmos_nb.messages import compact
+from llmos_nb.models.base import Model
+from llmos_nb.state import State
+from llmos_nb.tools import Tool
+
+Listener = Callable[[Event, State], None]
+
+
+class NamespaceLock:
+    """Who may write the live namespace: one call at a time over all processes, first come, first served."""
+
+    def __init__(self) -> None:
+        self._lock: asyncio.Lock | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def lock(self) -> asyncio.Lock:
+        """The lock of the running loop."""
+        loop = asyncio.get_running_loop()
+        if self._lock is None or self._loop is not loop:
+            self._lock, self._loop = asyncio.Lock(), loop
+        return self._lock
+
+
+@dataclass(eq=False)
+class Run:
+    """One process at work.
+
+    Parameters
+    ----------
+    journal, state : Journal, State
+        The truth, and what was folded from it.
+    model : Model
+        Who is asked.
+    tools : dict of str to Tool
+        What may be called, by exact name.
+    namespace : dict
+        The live namespace; None for a process without one.
+    check : str or callable, optional
+        What must hold of the answer.
+    call_timeout_s : float
+        Deadline of one call, in seconds.
+    """
+
+    journal: Journal
+    state: State
+    model: Model
+    tools: dict[str, Tool]
+    namespace: dict[str, Any] | None = None
+    check: str | Callable[..., Any] | None = None
+    call_timeout_s: float = 120.0
+    writes: NamespaceLock = field(default_factory=NamespaceLock)
+    listeners: list[Listener] = field(default_factory=list)
+    on_text: Callable[[str], None] = lambda text: None
+    on_output: Callable[[str, str], None] = lambda call, text: None
+    price: tuple[float, float] | None = None
+    fingerprint: Callable[[list[str]], dict[str, str]] = lambda names: {}
+    snapshots: Any = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
+    halting: tuple[str, str] | None = None
+    trouble: str = ""
+    _tools_wire: tuple[tuple[dict[str, Any], ...], bytes] | None = None
+    _wired: int = -1
+
+    def append(self, k: str, **d: Any) -> Event:
+        """Record an event, fold it in and tell the views."""
+        event = self.journal.append(k, d)
+        apply(self.state, event)
+        for listener in self.listeners:
+            listener(event, self.state)
+        self.wake.set()
+        return event
+
+    def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
+        """Give the tools in wire form and as bytes; `recall` joins with the first page."""
+        pages = min(len(self.state.context.pages), 1)
+        if self._tools_wire is None or self._wired != pages:
+            shown = tuple(t.wire for t in self.tools.values() if t.name != "recall" or pages)
+            self._tools_wire, self._wired = (shown, compact(list(shown))), pages
+        return self._tools_wire
+
+    def halt(self, how: str, by: str) -> None:
+        """End what is under way now: `how` is ``paused`` (Stop, to be resumed) or ``ended`` (kill)."""
+        if self.state.status == "ended" or (self.halting and self.halting[0] == "ended"):
+            return
+        self.halting = (how, by)
+        for task in self.tasks.values():
+            task.cancel()
+        self.wake.set()
+
+
+CarryOut = Callable[[Run, Any], Awaitable[None] | None]
+EXECUTORS: dict[type, CarryOut] = {}
+
+
+def carries_out(kind: type) -> Callable[[CarryOut], CarryOut]:
+    """Register the function that carries out a kind of command: at once, or as a coroutine."""
+
+    def register(executor: CarryOut) -> CarryOut:
+        EXECUTORS[kind] = executor
+        return executor
+
+    return register
+
+
+async def drive(run: Run) -> None:
+    """Carry commands out until the process is settled or waits for somebody."""
+    run.journal.acquire()
+    try:
+        while step(run):
+            await run.wake.wait()
+            run.wake.clear()
+        await run.journal.flush()
+    except asyncio.CancelledError:
+        run.halt("paused", "the notebook")
+        await _finish_halting(run)
+        raise
+    except JournalError as error:
+        _broken(run, error)
+    finally:
+        for task in run.tasks.values():
+            task.cancel()
+        run.tasks.clear()
+        run.journal.release()
+
+
+def step(run: Run) -> bool:
+    """Start all that can run now; tell whether something is still under way."""
+    _reap(run)
+    while not run.halting:
+        fresh = [c for c in decide(run.state) if c not in run.tasks]
+        before = run.state.n
+        for command in fresh:
+            work = EXECUTORS[type(command)](run, command)
+            if work is not None:
+                run.tasks[command] = _task(run, work)
+        if run.state.n == before:
+            break
+    if run.halting and not run.tasks:
+        _halted(run)
+    run.journal.kick()
+    return bool(run.tasks)
+
+
+def _task(run: Run, work: Awaitable[None]) -> asyncio.Task[None]:
+    assert isinstance(work, Coroutine)  # noqa: S101 - executors are async functions or plain ones
+    task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+    task.add_done_callback(lambda _: run.wake.set())
+    return task
+
+
+def _reap(run: Run) -> None:
+    """Take finished tasks off; an error that no executor expected ends the process with its reason."""
+    for command, task in [(c, t) for c, t in run.tasks.items() if t.done()]:
+        del run.tasks[command]
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, JournalError):
+            raise error
+        if error is not None and run.state.status != "ended":
+            detail = f"{type(command).__name__}: {type(error).__name__}: {error}"
+            run.append("run.ended", reason="failed", detail=detail, answer=None)
+
+
+def _halted(run: Run) -> None:
+    """Record that Stop or kill took effect."""
+    (how, by), run.halting = run.halting or ("paused", ""), None
+    if run.state.status == "ended":
+        return
+    run.append("signal.received", signal="stop" if how == "paused" else "kill", by=by)
+    if how == "paused":
+        if run.state.status == "running":
+            run.append("run.paused", why=f"stopped by {by}")
+    else:
+        run.append("run.ended", reason="stopped", detail=f"killed by {by}", answer=None)
+
+
+async def _finish_halting(run: Run) -> None:
+    """Let cancelled tasks record their end, whoever cancels meanwhile."""
+    tasks = list(run.tasks.values())
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=2)
+    step(run)
+    await run.journal.flush()
+
+
+def _broken(run: Run, error: JournalError) -> None:
+    """The journal cannot be written: nothing goes on, and what is in memory says why."""
+    for task in run.tasks.values():
+        task.cancel()
+    run.trouble = str(error)
+    run.state.status, run.state.why = "paused", str(error)
+    for listener in run.listeners:
+        listener(Event(run.state.n, run.state.at, "run.paused", {"why": str(error)}), run.state)
