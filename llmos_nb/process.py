@@ -1,0 +1,220 @@
+"""A process as its user holds it: what it is, and how one waits for it. The verbs are in `verbs`.
+
+Verbs return at once, work from any thread and may be awaited. Each is an event; `drive` does the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb.chain import Event
+from llmos_nb.decide import decide
+from llmos_nb.devices.guard import stop_main_thread, tick
+from llmos_nb.errors import CallDenied
+from llmos_nb.interrupts import interrupts
+from llmos_nb.journal import Journal
+from llmos_nb.scheduler import Run, drive
+from llmos_nb.tools import current_call
+from llmos_nb.verbs import Done, Verbs
+
+if TYPE_CHECKING:
+    from llmos_nb.session import Session
+
+
+class Process(Verbs):
+    """A process: its state and its verbs.
+
+    Parameters
+    ----------
+    run : Run
+        What drives it.
+    session : Session
+        Where it lives.
+    """
+
+    def __init__(self, run: Run, session: Session) -> None:
+        self.run, self.session = run, session
+        self._driver: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._moved: asyncio.Event = asyncio.Event()
+        self.cold = False
+        self.watcher: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        end = f", {self.reason}" if self.reason else ""
+        return f"<process {self.pid} {self.state}{end}: {self.run.state.goal.strip()[:60]!r}>"
+
+    # what it is
+
+    @property
+    def state(self) -> str:
+        """``running``, ``waiting``, ``paused`` or ``ended``."""
+        s = self.run.state
+        return "waiting" if s.waiting else s.status
+
+    @property
+    def reason(self) -> str | None:
+        """Why it ended; None while it has not."""
+        return self.run.state.reason or None
+
+    @property
+    def detail(self) -> str:
+        """More about why it ended or paused."""
+        return self.run.state.detail or self.run.trouble or self.run.state.why
+
+    @property
+    def answer(self) -> str | None:
+        """The answer, once there is one."""
+        return self.run.state.answer
+
+    @property
+    def events(self) -> list[Event]:
+        """The events of its journal, in order."""
+        return list(self.run.journal.events)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal; ``journal.path`` is its file."""
+        return self.run.journal
+
+    @property
+    def digest(self) -> str:
+        """Hash of the folded state."""
+        return self.run.state.digest
+
+    # waiting for it
+
+    def __await__(self) -> Generator[Any, None, Process]:
+        return self._until_settled().__await__()
+
+    async def _until_settled(self) -> Process:
+        """Wait until it ended, paused, or waits for somebody."""
+        while self._driver is not None and not self._driver.done():
+            await asyncio.wait([self._driver])
+        if self._driver is not None and self._driver.done() and not self._driver.cancelled():
+            self._driver.result()
+        return self
+
+    async def attend(self, patient: bool, interruptible: bool = True) -> Process:
+        """Wait beside it; `patient` waits for people too. An interrupt of the waiting code stops it.
+
+        Stop may come at any instant, also between two steps: so the interrupt is taken by the process itself, rather
+        than by the cancellation of whoever waits, which would arrive only after the next step.
+        """
+        try:
+            with interrupts(self._interrupted if interruptible else None):
+                async with tick():
+                    await self._until_settled()
+                    while patient and self.state == "waiting" and not self.run.halting:
+                        self._moved.clear()
+                        await self._moved.wait()
+                        await self._until_settled()
+        except asyncio.CancelledError:
+            self._interrupted()
+            await self._until_settled()
+        return self
+
+    def _interrupted(self) -> None:
+        self.run.halt("paused", "you")
+        self._go_on()
+
+    def start(self) -> Process:
+        """Begin to drive on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        if self._driver is None or self._driver.done():
+            self._driver = self._loop.create_task(drive(self.run))
+        return self
+
+    def _go_on(self) -> None:
+        """Drive again where there is something to do and a loop to do it on."""
+        s = self.run.state
+        self._moved.set()
+        self.run.wake.set()
+        driving = self._driver is not None and not self._driver.done()
+        if driving or (s.status != "running" and not self.run.halting) or not (decide(s) or self.run.halting):
+            return
+        with suppress(RuntimeError):  # no loop runs here: `await proc.resume()` or the next await drives it
+            self.start()
+
+    def _do(self, act: Callable[[], object]) -> Done:
+        """Carry a verb out on the process's own thread; nothing inside a step may."""
+        if current_call.get() is not None:
+            raise CallDenied("code that runs inside a step cannot steer or approve a process")
+        loop = self._loop
+        if loop is None or not loop.is_running() or self._on(loop):
+            self._apply(act)
+            return Done(self)
+        done: threading.Event = threading.Event()
+        failure: list[BaseException] = []
+
+        def there() -> None:
+            try:
+                self._apply(act)
+            except Exception as error:
+                failure.append(error)
+            finally:
+                done.set()
+
+        loop.call_soon_threadsafe(there)
+        if done.wait(0.5) and failure:
+            raise failure[0]
+        return Done(self)
+
+    @staticmethod
+    def _on(loop: asyncio.AbstractEventLoop) -> bool:
+        with suppress(RuntimeError):
+            return asyncio.get_running_loop() is loop
+        return False
+
+    def _apply(self, act: Callable[[], object]) -> None:
+        if self._driver is not None and not self._driver.done():
+            act()
+        else:
+            with self.run.journal.held():
+                act()
+        self._go_on()
+
+    def _halt(self, how: str, by: str) -> Done:
+        if self.state == "ended" or (how == "paused" and self.state == "paused"):
+            return Done(self)
+        if current_call.get() is not None:
+            raise CallDenied("code that runs inside a step cannot steer or approve a process")
+        if self._loop is None or self._on(self._loop) or not self._loop.is_running():
+            self._apply(lambda: self.run.halt(how, by))
+            return Done(self)
+        self._loop.call_soon_threadsafe(self._halt_here, how, by)
+        if any(c.status == "running" for c in self.run.state.open_calls):
+            stop_main_thread()
+        return Done(self)
+
+    def _halt_here(self, how: str, by: str) -> None:
+        self.run.halt(how, by)
+        self._go_on()
+
+    async def resume(self, model: Any = None) -> Process:
+        """Go on after a pause, a crash or a restart; a cold namespace is rebuilt first."""
+        await self.session.resume(self, model)
+        return await self._until_settled()
+
+    # the namespace and the record
+
+    def undo(self, to: int | None = None) -> Done:
+        """Take back the last step that changed the namespace, or all of step `to` and after it."""
+        return self._do(lambda: self.session.undo(self, to))
+
+    def redo(self) -> Done:
+        """Put back what was undone last."""
+        return self._do(lambda: self.session.redo(self))
+
+    def fork(self, at: int) -> Process:
+        """Go on from event `at` as a new process; this one ends as ``forked``."""
+        return self.session.fork(self, at)
+
+    def export(self, path: str | Path, **options: Any) -> Path:
+        """Write what survived as a plain notebook that runs with no model."""
+        return self.session.export(self, Path(path), **options)

@@ -1,0 +1,229 @@
+"""The composition root: models, tools, journal and namespace become processes. The Python API stands on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from llmos_nb import attempt, budget, config, gate, gate_plan, gate_run, prompt, revive, settle, toolbox
+from llmos_nb.blobs import Blobs
+from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.home import Home
+from llmos_nb.journal import Journal
+from llmos_nb.models import prices, resolve
+from llmos_nb.models.base import Model
+from llmos_nb.namespace_undo import redo_last, undo_calls
+from llmos_nb.opening import check_name, record_start
+from llmos_nb.plan import Plan, Step, parse_steps
+from llmos_nb.process import Process
+from llmos_nb.scheduler import NamespaceLock, Run
+from llmos_nb.state import State
+from llmos_nb.tools import Tool
+
+EXECUTORS = (attempt, gate, gate_plan, gate_run, settle)  # importing them registers what carries commands out
+
+
+class Session:
+    """Processes over one namespace and one home.
+
+    Parameters
+    ----------
+    namespace : dict, optional
+        The live namespace that processes may act on.
+    home : path-like, optional
+        Folder of the journals; default ``.llmos`` in the working folder, or ``LLMOS_HOME``.
+    ip : InteractiveShell, optional
+        IPython, where there is one.
+    configured : mapping, optional
+        What `%config LLMOS` says.
+    """
+
+    def __init__(
+        self,
+        namespace: dict[str, Any] | None = None,
+        home: str | os.PathLike[str] | None = None,
+        ip: Any = None,
+        configured: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.namespace, self.ip = namespace, ip
+        self.configured: Mapping[str, Any] = configured if configured is not None else {}
+        self._home = home
+        self.processes: dict[int, Process] = {}
+        self.writes = NamespaceLock()
+        self.snapshots = toolbox.snapshots(namespace)
+        self.on_start: list[Callable[[Process], None]] = []
+
+    @property
+    def home(self) -> Home:
+        """Where the journals are."""
+        return Home(Path(self._home or os.environ.get("LLMOS_HOME") or self.configured.get("home") or ".llmos"))
+
+    # starting
+
+    def start(
+        self, goal: str, *, name: str = "", check: Any = None, tools: Iterable[Any] = (), **options: Any
+    ) -> Process:
+        """Start a process on the running loop and give it at once."""
+        return self.create(goal, name=name, check=check, tools=tools, **options).start()
+
+    def create(
+        self,
+        goal: str,
+        *,
+        name: str = "",
+        model: str | Model | None = None,
+        base_url: str | None = None,
+        tools: Iterable[Any] = (),
+        variables: str = "",
+        bind: str = "",
+        check: Any = None,
+        parent: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Process:
+        """Make a process with its journal, ready to be driven.
+
+        Raises
+        ------
+        UsageError
+            A goal, option, name or model is not understood; nothing was started.
+        """
+        if not goal.strip():
+            raise UsageError("the goal is empty: write below %%agent what you want done")
+        settings = config.load({**options, "model": model if isinstance(model, str) else None}, self.configured)
+        self._home = self._home or settings.home or None
+        spec = settings.model or None if model is None or isinstance(model, str) else model
+        chosen = resolve(spec, base_url=base_url or settings.base_url or None)
+        bounds = budget.parse(settings.budget).within(budget.parse(budget.DEFAULT))
+        price = self._price(chosen, bounds, settings)
+        handed = [(self.namespace or {})[n] for n in prompt.handed(goal, self.namespace or {})]
+        box = toolbox.build(self, settings, chosen, [*tools, *handed], bind)
+        steps = self._given_plan(settings.plan)
+        head = prompt.head(goal, chosen.traits, self.namespace, variables, settings.show_values, "plan" in box)
+        run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
+        run.check, run.price = check, price
+        origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or "")}
+        checks = {"check": check_name(check), "grounded": settings.grounded}
+        record_start(run, settings, goal, bounds, head, {**origin, **checks})
+        if steps:
+            run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
+        return self.register(run)
+
+    def make_run(
+        self, journal: Journal, state: State, model: Model, box: dict[str, Tool], timeout_s: float
+    ) -> Run:
+        """Put together what drives a process of this session."""
+        run = Run(journal, state, model, box, self.namespace, call_timeout_s=timeout_s, writes=self.writes)
+        run.snapshots = self.snapshots
+        run.fingerprint = toolbox.fingerprints(self.namespace)
+        toolbox.connect(box, run)
+        return run
+
+    def new_journal(self, words: str) -> Journal:
+        """Make the journal of a new process."""
+        folder, self.last_pid = self.home.new(words)
+        return Journal(folder / "journal.jsonl")
+
+    @staticmethod
+    def _price(model: Model, bounds: budget.Budget, settings: config.Settings) -> tuple[float, float] | None:
+        price = settings.prices.get(model.traits.name) or prices.price(model.traits.name)
+        if "$" in bounds.limits and price is None:
+            raise ConfigError(
+                f"--budget ${bounds.limits['$']:g}: the price of {model.traits.name} is not known; "
+                "give it under [prices] in llmos.toml, or bound tokens instead"
+            )
+        return price
+
+    def _given_plan(self, plan: str) -> tuple[Step, ...]:
+        """Read a plan that the user gives by the name of a variable."""
+        if plan in config.PLANNING:
+            return ()
+        given = (self.namespace or {}).get(plan)
+        if given is None:
+            raise UsageError(f"--plan {plan!r}: no variable of this name holds steps")
+        return given.steps if isinstance(given, Plan) else parse_steps(given)
+
+    def register(self, run: Run) -> Process:
+        """Enter a process into the table."""
+        process = Process(run, self)
+        self.processes[process.pid] = process
+        for listener in self.on_start:
+            listener(process)
+        return process
+
+    def find(self, key: str | int) -> Process:
+        """Give a process by pid or name, loading it from the home where it is not at hand."""
+        if isinstance(key, int) or str(key).isdecimal():
+            if int(key) in self.processes:
+                return self.processes[int(key)]
+            folder = self.home.find(int(key))
+            if folder is not None:
+                return self.load(folder)
+        for process in reversed(self.processes.values()):
+            if process.run.state.name == key:
+                return process
+        known = ", ".join(
+            f"{p.pid}" + (f" ({p.run.state.name})" if p.run.state.name else "") for p in self.processes.values()
+        )
+        raise UsageError(f"process {key!r}: no such process (there are: {known or 'none'})")
+
+    # coming back
+
+    def load(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        tools: Iterable[Any] = (),
+        model: str | Model | None = None,
+        check: Any = None,
+    ) -> Process:
+        """Load a saved process from its journal, paused."""
+        return revive.load(self, path, tools=tools, model=model, check=check)
+
+    def replay(self, path: str | os.PathLike[str]) -> Process:
+        """Fold a journal and give the process as it was; it cannot be driven."""
+        return revive.replay(self, path)
+
+    async def resume(self, process: Process, model: str | Model | None = None) -> None:
+        """Go on with a process."""
+        await revive.resume(self, process, model)
+
+    def fork(self, process: Process, at: int) -> Process:
+        """Begin a new process from event `at` of another."""
+        return revive.fork(self, process, at)
+
+    # the namespace and the record
+
+    def undo(self, process: Process, to: int | None) -> None:
+        """Take steps back in place."""
+        undo_calls(process.run, to)
+
+    def redo(self, process: Process) -> None:
+        """Put back what was undone last."""
+        redo_last(process.run)
+
+    def export(self, process: Process, path: Path, **options: Any) -> Path:
+        """Write the plain notebook of what survived."""
+        from llmos_nb.notebook.export import ExportSource, export  # noqa: PLC0415 - nbformat is slow to import
+
+        run = process.run
+        settings = {"approve": run.state.mode, "budget": run.state.budget.limits, "plan": run.state.planning}
+        source = ExportSource(
+            goal=run.state.goal,
+            name=run.state.name,
+            pid=process.pid,
+            model=run.state.model,
+            settings=settings,
+            state=run.state,
+            events=revive.history(run.journal.events),
+            tools=run.tools,
+            user_cells=toolbox.user_cells(self.ip),
+            namespace=self.namespace,
+            blobs=run.journal.path.parent / "blobs",
+        )
+        return export(source, path, **options)
+
+    def blobs(self, process: Process) -> Blobs:
+        """Payloads beside a process's journal."""
+        return Blobs(process.journal.path.parent / "blobs")

@@ -1,0 +1,159 @@
+"""Which tools a process gets: the devices over its namespace, the user's functions, and its own control calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb.chain import canonical
+from llmos_nb.devices.calculator import calculator_tool
+from llmos_nb.devices.describe import visible
+from llmos_nb.devices.human import ask_tool
+from llmos_nb.devices.namespace import NamespaceDevice
+from llmos_nb.devices.python import PythonDevice
+from llmos_nb.messages import ToolResult
+from llmos_nb.models.base import Model
+from llmos_nb.scheduler import Run
+from llmos_nb.snapshot import Snapshots
+from llmos_nb.tools import CallContext, Tool, as_tool
+
+if TYPE_CHECKING:
+    from llmos_nb.config import Settings
+    from llmos_nb.session import Session
+
+_STEPS = {"type": "array", "items": {"type": "object"}, "description": "{title, expect, depends_on: [numbers]}"}
+
+
+def snapshots(namespace: dict[str, Any] | None) -> Snapshots | None:
+    """Give the undo store of a namespace."""
+    return Snapshots(namespace) if namespace is not None else None
+
+
+def fingerprints(namespace: Mapping[str, Any] | None) -> Callable[[list[str]], dict[str, str]]:
+    """Give a function that names the present versions of variables by their content."""
+
+    def of(names: list[str]) -> dict[str, str]:
+        from llmos_nb.fingerprint import digest  # noqa: PLC0415 - it looks at numpy and pandas where they are loaded
+
+        return {n: digest(namespace[n]) for n in names if namespace is not None and n in namespace}
+
+    return of
+
+
+def digest(tools: Mapping[str, str], settings: Settings) -> str:
+    """Hash what the policy rests on: tools, rules, mode."""
+    plain = [dict(tools), [r.plain() for r in settings.rules], settings.approve]
+    return sha256(canonical(plain).encode()).hexdigest()
+
+
+def build(
+    session: Session, settings: Settings, model: Model, given: Iterable[Any], bind: str
+) -> dict[str, Tool]:
+    """Put the tools of a process together, by name."""
+    box: list[Tool] = []
+    if model.traits.plans and settings.plan in ("auto", "only"):
+        box.append(_plan_tool())
+    if session.namespace is not None:
+        box += _namespace_tools(session, settings, model, bind)
+    box += [
+        g if isinstance(g, Tool) else as_tool(g, **settings.tools.get(getattr(g, "__name__", ""), {}))
+        for g in given
+    ]
+    box.append(_recall_tool())
+    return {t.name: t for t in box}
+
+
+def _namespace_tools(session: Session, settings: Settings, model: Model, bind: str) -> list[Tool]:
+    namespace = session.namespace
+    assert namespace is not None  # noqa: S101 - the caller has looked
+    values = settings.show_values or model.traits.sees_values
+    device = PythonDevice(
+        namespace, session.ip, snapshots=session.snapshots, show_values=model.traits.sees_values
+    )
+    python = _bound(device.tool, session.snapshots, bind) if bind else device.tool
+    if model.traits.first == "python":  # a small model works with one tool
+        return [python]
+    looks = NamespaceDevice(namespace, values=values).tools
+    return [python, *looks, calculator_tool(), ask_tool()]
+
+
+def _bound(tool: Tool, store: Snapshots | None, bind: str) -> Tool:
+    """Hold a tool to the names that it may write; what it wrote beside them is taken back."""
+    inner = tool.runner
+    assert inner is not None and store is not None  # noqa: S101 - only the python device is bound
+
+    async def runner(arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        result = await inner(arguments, context)
+        wrong = store.violations(result.changes or {}, bind)
+        if not wrong:
+            return result
+        store.undo(context.key)
+        names = ", ".join(wrong)
+        return ToolResult(
+            False, f"only {bind} may be written, and this wrote {names}; it was taken back", "NotAllowed"
+        )
+
+    return replace(tool, runner=runner)
+
+
+def functions(namespace: Mapping[str, Any], patterns: str) -> list[Any]:
+    """Give the user's functions that ``--tools`` names."""
+    return [namespace[n] for n in visible({k: v for k, v in namespace.items() if callable(v)}, patterns)]
+
+
+def _plan_tool() -> Tool:
+    schema = {
+        "type": "object",
+        "properties": {"steps": _STEPS},
+        "required": ["steps"],
+    }
+    return Tool(
+        "plan",
+        "Propose steps, or new ones for what is left.",
+        schema,
+        lambda steps: steps,
+        "read",
+        "pure",
+        digest="plan",
+    )
+
+
+def _recall_tool() -> Tool:
+    schema = {
+        "type": "object",
+        "properties": {"page": {"type": "integer"}, "query": {"type": "string"}},
+    }
+    text = "Bring back what left the prompt."
+    return Tool("recall", text, schema, lambda **_: "", "read", "pure", digest="recall")
+
+
+def connect(box: dict[str, Tool], run: Run) -> None:
+    """Give `recall` the memory of its process."""
+
+    async def recall(arguments: Mapping[str, Any], _: CallContext) -> ToolResult:
+        context, page = run.state.context, arguments.get("page")
+        if page is not None and not 1 <= int(page) <= len(context.pages):
+            return ToolResult(False, f"page {page}: there are pages 1 to {len(context.pages)}", "UnknownPage")
+        if page is not None:
+            return ToolResult(True, context.page(int(page)))
+        found = context.search(str(arguments.get("query", "")))
+        return ToolResult(
+            True, "\n\n".join(f"page {n}: {text}" for n, text in found) or "nothing fits this query"
+        )
+
+    box["recall"] = replace(box["recall"], runner=recall)
+
+
+def user_cells(ip: Any) -> list[tuple[int, str]]:
+    """Give the user's own cells of this kernel, with their execution counts."""
+    if ip is None:
+        return []
+    cells = ip.history_manager.input_hist_raw if ip.history_manager else []
+    return [
+        (n, source)
+        for n, source in enumerate(cells)
+        if source.strip() and not re.match(r"\s*%%?agent\b|\s*%load_ext", source)
+    ]

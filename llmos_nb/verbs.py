@@ -1,0 +1,256 @@
+"""What people say to a process: approve, edit, reject, skip, retry, reply, send, pause, stop, kill.
+
+Each returns at once, works from any thread, may be awaited, and is an event in the journal; `drive` does the rest.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb import budget as budgets
+from llmos_nb.errors import UsageError
+from llmos_nb.gate_plan import decide_plan
+from llmos_nb.plan import Plan
+from llmos_nb.policy import parse_rule
+from llmos_nb.scheduler import Run
+
+if TYPE_CHECKING:
+    from llmos_nb.process import Process
+
+
+class Done:
+    """What a verb gives back: it has been done; await it to wait until the process has settled.
+
+    Awaiting gives the process.
+    """
+
+    def __init__(self, process: Verbs) -> None:
+        self.process = process
+
+    def __await__(self) -> Generator[Any, None, Process]:
+        return self.process._until_settled().__await__()
+
+
+class Verbs(ABC):
+    """What people may do with a process; `Process` says how an act reaches its thread."""
+
+    run: Run
+
+    @property
+    @abstractmethod
+    def state(self) -> str:
+        """``running``, ``waiting``, ``paused`` or ``ended``."""
+
+    @property
+    def pid(self) -> int:
+        """Number, unique in its home."""
+        return self.run.state.pid
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as it stands."""
+        return self.run.state.plan
+
+    @abstractmethod
+    def _do(self, act: Callable[[], object]) -> Done:
+        """Carry an act out on the process's own thread."""
+
+    @abstractmethod
+    def _halt(self, how: str, by: str) -> Done:
+        """End what is under way now."""
+
+    @abstractmethod
+    async def _until_settled(self) -> Process:
+        """Wait until it ended, paused, or waits for somebody."""
+
+    # decisions
+
+    def approve(
+        self,
+        what: str | int = "all",
+        *,
+        by: str = "you",
+        digest: str = "",
+        arguments: dict[str, Any] | None = None,
+    ) -> Done:
+        """Approve a call (``"r2.0"``), the call or plan of a step (its number), or all that is asked.
+
+        Parameters
+        ----------
+        what : str or int
+            A call's id, a step's number, ``"plan"`` or ``"all"``.
+        by : str
+            Who approves.
+        digest : str
+            What was seen when it was approved; an approval of anything else changes nothing.
+        arguments : dict, optional
+            Edited arguments; the call passes the policy again.
+        """
+
+        def act() -> None:
+            for key in self._asked(what):
+                self._approve(key, by, digest, arguments)
+
+        return self._do(act)
+
+    def _approve(self, key: str, by: str, digest: str, arguments: dict[str, Any] | None) -> None:
+        if key.startswith("plan:"):
+            decide_plan(self.run, "approve", by)
+        elif key.startswith("step:"):
+            self.run.append("signal.received", signal="approve_step", by=by, step=int(key[5:]))
+        elif digest and digest != self.run.state.calls[key].digest:
+            self.run.append("signal.received", signal="stale_approval", by=by, call=key, digest=digest)
+        elif arguments is not None:
+            self._edit_call(key, arguments, by)
+        else:
+            asked = self.run.state.calls[key].digest
+            self.run.append("call.decided", call=key, digest=asked, what="approve", by=by, why="")
+
+    def _asked(self, what: str | int) -> list[str]:
+        """Give the open questions that `what` names."""
+        s = self.run.state
+        open_ = [k for k, q in s.questions.items() if q["kind"] in ("approval", "plan")]
+        if what == "all":
+            return open_
+        if what == "plan":
+            return [k for k in open_ if k.startswith("plan:")]
+        if isinstance(what, int) or str(what).isdecimal():
+            step = s.plan.step(int(what))
+            calls = [k for k in open_ if k in s.calls and s.calls[k].step == step.n]
+            return calls or ([f"step:{step.n}"] if step.status == "pending" else [])
+        if what not in s.calls:
+            raise UsageError(f"call {what!r}: no such call (asked: {', '.join(open_) or 'nothing'})")
+        if what not in open_:
+            self.run.append("signal.received", signal="stale_approval", by="you", call=what)
+        return [str(what)] if what in open_ else []
+
+    def reject(self, what: str | int = "all", why: str = "", *, by: str = "you") -> Done:
+        """Reject a call, the call of a step, or the plan, with a reason for the model."""
+
+        def act() -> None:
+            for key in self._asked(what):
+                self._refuse(key, "reject", why, by)
+
+        return self._do(act)
+
+    def _refuse(self, key: str, what: str, why: str, by: str) -> None:
+        if key.startswith("plan:"):
+            decide_plan(self.run, "reject", by, why)
+        elif key.startswith("step:"):
+            plan = self.run.state.plan.put(int(key[5:]), status="rejected")
+            self._new_plan(Plan(plan.steps, plan.version + 1), by)
+        else:
+            self.run.append("call.decided", call=key, digest="", what=what, by=by, why=why)
+
+    def skip(self, what: str | int, *, by: str = "you") -> Done:
+        """Skip a step, or a call that is asked for."""
+
+        def act() -> None:
+            asked = (
+                [k for k in self._asked(what) if not k.startswith("step:")] if not isinstance(what, int) else []
+            )
+            calls = (
+                [c for c in self.run.state.open_calls if c.status == "asked" and c.step == what]
+                if not asked
+                else []
+            )
+            for key in asked or [c.id for c in calls]:
+                self._refuse(key, "skip", "", by)
+            if not asked and not calls:
+                self._new_plan(self.plan.skip(int(what)), by)
+
+        return self._do(act)
+
+    def edit(self, what: str | int, text: str | None = None, *, by: str = "you", **changes: Any) -> Done:
+        """Edit a step (title, expect, code, check, depends_on) or the arguments of a call that is asked for.
+
+        Parameters
+        ----------
+        what : str or int
+            A step's number, or a call's id.
+        text : str, optional
+            The step's new title, or the call's new code.
+        **changes
+            Fields of the step; or ``arguments={…}`` / ``code="…"`` of the call.
+        """
+        if isinstance(what, str) and not what.isdecimal():
+            arguments = changes.get("arguments") or {"code": changes.get("code", text)}
+            return self._do(lambda: self._edit_call(what, arguments, by))
+        if text is not None:
+            changes["title"] = text
+        return self._do(lambda: self._new_plan(self.plan.edit(int(what), **changes), by))
+
+    def _edit_call(self, key: str, arguments: dict[str, Any], by: str) -> None:
+        call = self.run.state.calls.get(key)
+        if call is None or call.status not in ("asked", "approved"):
+            raise UsageError(f"call {key!r}: only a call that waits can be edited")
+        self.run.append("call.decided", call=key, digest="", what="edit", by=by, why="", arguments=arguments)
+
+    def _new_plan(self, plan: Plan, by: str) -> None:
+        self.run.append("plan.edited", version=plan.version, steps=plan.plain(), by=by)
+
+    def add(self, title: str, expect: str = "", after: int | None = None, *, by: str = "you") -> Done:
+        """Add a step at the end, or after step `after`."""
+        return self._do(lambda: self._new_plan(self.plan.add(title, expect, after), by))
+
+    def move(self, n: int, to: int, *, by: str = "you") -> Done:
+        """Move a step to position `to`, from 1."""
+        return self._do(lambda: self._new_plan(self.plan.move(n, to), by))
+
+    def retry(self, n: int, hint: str = "", *, by: str = "you") -> Done:
+        """Do a step that has ended again, with a hint for the model."""
+        return self._do(lambda: self._new_plan(self.plan.retry(int(n), hint), by))
+
+    def reply(self, text: str, question: str = "", *, by: str = "you") -> Done:
+        """Answer a question of the process (the oldest, or the one named)."""
+        open_ = [k for k, q in self.run.state.questions.items() if q["kind"] == "question"]
+        if (question and question not in open_) or not open_:
+            raise UsageError(f"process {self.pid} asks nothing that a reply could answer")
+        key = question or open_[0]
+        return self._do(lambda: self.run.append("question.answered", question=key, text=text, by=by))
+
+    def send(self, text: str, *, by: str = "you") -> Done:
+        """Tell the process something; it reads it with its next prompt."""
+        return self._do(lambda: self.run.append("signal.received", signal="steer", by=by, text=text))
+
+    def resolve(self, call: str, done: bool, *, by: str = "you") -> Done:
+        """Say of a call in doubt whether it was done; if not, it runs again with the same key."""
+        if call not in self.run.state.calls or self.run.state.calls[call].status != "in_doubt":
+            raise UsageError(f"call {call!r} is not in doubt")
+        return self._do(lambda: self.run.append("call.resolved", call=call, done=done, by=by))
+
+    def rule(self, tool: str, do: str, *, by: str = "you", **where: Any) -> Done:
+        """Allow, ask or deny a tool from now on, in this process, for these arguments."""
+        rule = parse_rule({"tool": tool, "do": do, "where": where, "by": by}, do).plain()
+        return self._do(lambda: self.run.append("policy.changed", rule=rule, by=by))
+
+    def revoke(self, rule: int, *, by: str = "you") -> Done:
+        """Take a rule back, by its place in the list."""
+        rules = self.run.state.rules
+        if not 0 <= rule < len(rules):
+            raise UsageError(f"rule {rule}: there are {len(rules)} rules")
+        taken = rules[rule].plain()
+        return self._do(lambda: self.run.append("policy.changed", rule=taken, by=by, revoke=rule))
+
+    def budget(self, more: str, *, by: str = "you") -> Done:
+        """Raise the budget, as in ``"+10 steps"``."""
+        amounts = budgets.parse(more, "budget").limits
+        return self._do(lambda: self.run.append("signal.received", signal="budget", by=by, amounts=amounts))
+
+    # signals
+
+    def pause(self, *, by: str = "you") -> Done:
+        """Pause after this step."""
+        if self.state in ("ended", "paused"):
+            return Done(self)
+        return self._do(lambda: self.run.append("signal.received", signal="pause", by=by))
+
+    def stop(self, *, by: str = "you") -> Done:
+        """Stop now: the unfinished step is taken back and the process paused."""
+        return self._halt("paused", by)
+
+    def kill(self, *, by: str = "you") -> Done:
+        """End for good."""
+        return self._halt("ended", by)

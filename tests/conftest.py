@@ -1,0 +1,48 @@
+"""Fixtures that all tests share; every journal that a test writes is checked at its end."""
+
+import pytest
+
+from llmos_nb.chain import read
+from llmos_nb.fold import fold
+from llmos_nb.models import ScriptedModel
+from llmos_nb.revive import history
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch, tmp_path):
+    """No key, no endpoint and no settings of the person who runs the tests; a home of their own."""
+    for name in (
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "OPENAI_MODEL",
+        "LLMOS_MODEL",
+        "LLMOS_APPROVE",
+        "LLMOS_BUDGET",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    monkeypatch.setenv("LLMOS_HOME", str(home))
+    yield home
+    for journal in tmp_path.rglob("runs/*/journal.jsonl"):
+        fold(history(read(journal)))  # raises where a chain is broken or an event cannot be folded
+
+
+@pytest.fixture
+def script():
+    """Make a scripted model from turns."""
+    return lambda *turns: ScriptedModel(list(turns))
+
+
+def call(name, **arguments):
+    """One turn with one call."""
+    return {"calls": [{"name": name, "arguments": arguments}]}
+
+
+def python(code):
+    """One turn that runs code."""
+    return call("python", code=code)
+
+
+def same_as_folded(process):
+    """Whether what the journal folds to is what the process has."""
+    return fold(history(read(process.journal.path))).digest == process.digest
