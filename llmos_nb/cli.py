@@ -1,0 +1,190 @@
+"""The `llmos` command: parse, call, show."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.chain import read
+from llmos_nb.errors import LlmosError, UsageError, nearest
+from llmos_nb.options import Parser
+
+COMMANDS: dict[str, tuple[str, Callable[[Parser], None], Callable[[Any], int]]] = {}
+Setup = Callable[[Parser], None]
+
+
+def command(
+    name: str, text: str, setup: Setup = lambda parser: None
+) -> Callable[[Callable[[Any], int]], Callable[[Any], int]]:
+    """Register a command with its help and arguments."""
+
+    def register(act: Callable[[Any], int]) -> Callable[[Any], int]:
+        COMMANDS[name] = (text, setup, act)
+        return act
+
+    return register
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; an error is one line on standard error and exit code 2."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if not words or words[0] in ("-h", "--help", "help"):
+            print(usage())
+            return 0
+        if words[0] not in COMMANDS:
+            raise UsageError(f"llmos {words[0]!r}: unknown command{nearest(words[0], COMMANDS)}")
+        text, setup, act = COMMANDS[words[0]]
+        parser = Parser(f"llmos {words[0]}", description=text)
+        setup(parser)
+        if "--help" in words or "-h" in words:
+            print(parser.format_help())
+            return 0
+        return act(parser.read(words[1:]))
+    except LlmosError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def usage() -> str:
+    """Give the help of the whole command."""
+    rows = [f"  llmos {name}".ljust(18) + text for name, (text, _, _) in COMMANDS.items()]
+    return "A Jupyter kernel as an operating system for language-model agents.\n" + "\n".join(rows)
+
+
+def say(words: str) -> None:
+    """Print for the reader."""
+    print(words, flush=True)
+
+
+def _demo_options(p: Parser) -> None:
+    p.add_argument("--folder", default="llmos-demo", help="where notebook, journal and export are left")
+    p.add_argument("--model", default="", help="another model than the local one")
+
+
+@command("demo", "run the first notebook in a real kernel with the local model", _demo_options)
+def _demo(given: Any) -> int:
+    from llmos_nb.demo import demo  # noqa: PLC0415 - it needs the extra `local`
+
+    return demo(Path(given.folder), given.model)
+
+
+@command("lab", "open the notebooks in JupyterLab")
+def _lab(given: Any) -> int:
+    from llmos_nb.demo import lab  # noqa: PLC0415 - it needs the extra `lab`
+
+    return lab()
+
+
+def _run_options(p: Parser) -> None:
+    p.add_argument("notebook")
+    p.add_argument("-o", "--out", default="", help="where the executed notebook goes; default: in place")
+
+
+@command("run", "execute a notebook in a real kernel, headless", _run_options)
+def _run(given: Any) -> int:
+    from llmos_nb.demo import execute  # noqa: PLC0415
+
+    return execute(Path(given.notebook), Path(given.out or given.notebook))
+
+
+def _batch_options(p: Parser) -> None:
+    p.add_argument("file", help="JSON lines: id, goal, model, approve, budget, tools, inputs")
+    p.add_argument("--dask", default="", metavar="ADDRESS", help="of a Dask scheduler; default: threads")
+    p.add_argument("-o", "--out", default="", help="JSON lines of results; default: standard output")
+
+
+@command("run-batch", "run many processes from a file", _batch_options)
+def _batch(given: Any) -> int:
+    from llmos_nb.batch import run_file  # noqa: PLC0415
+
+    return asyncio.run(run_file(Path(given.file), given.dask, Path(given.out) if given.out else None))
+
+
+def _export_options(p: Parser) -> None:
+    p.add_argument("journal")
+    p.add_argument("notebook")
+    p.add_argument("--clean", action="store_true", help="code only, no notes")
+    p.add_argument("--trace", action="store_true", help="with plan, undone and rejected steps")
+
+
+@command("export", "write the plain notebook of a saved process", _export_options)
+def _export(given: Any) -> int:
+    from llmos_nb.session import Session  # noqa: PLC0415
+
+    process = Session(None).replay(given.journal)
+    say(f"written: {process.export(given.notebook, clean=given.clean, trace=given.trace)}")
+    return 0
+
+
+def _verify_options(p: Parser) -> None:
+    p.add_argument("notebook")
+    p.add_argument("--level", default="same twice", help="opens, untampered, runs, same, same twice")
+    p.add_argument("--fresh", action="store_true", help="in a new environment made from the lock")
+    p.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+@command("verify", "prove an exported notebook", _verify_options)
+def _verify(given: Any) -> int:
+    from llmos_nb.notebook.verify import verify  # noqa: PLC0415
+
+    report = verify(Path(given.notebook), level=given.level, fresh=given.fresh)
+    say(json.dumps(report.plain(), indent=1) if given.json else report.text())
+    return int(report.exit_code)
+
+
+def _log_options(p: Parser) -> None:
+    p.add_argument("journal")
+    p.add_argument("--json", action="store_true", help="one JSON object a line")
+    p.add_argument("--verify", action="store_true", help="only check the chain")
+    p.add_argument("--approvals", action="store_true", help="who approved what")
+
+
+@command("log", "show or check a journal", _log_options)
+def _log(given: Any) -> int:
+    from llmos_nb.views import text  # noqa: PLC0415
+
+    events = read(given.journal)
+    if given.verify:
+        say(f"{len(events)} events, the chain holds")
+    elif given.json:
+        say("\n".join(json.dumps({"n": e.n, "at": e.at, "k": e.k, "d": e.d}) for e in events))
+    else:
+        wanted = ("call.decided", "plan.decided", "policy.changed", "call.resolved") if given.approvals else ()
+        say(text.log([e for e in events if not wanted or e.k in wanted]))
+    return 0
+
+
+def _model_options(p: Parser) -> None:
+    p.add_argument("act", choices=["list", "pull"], help="what is there, or fetch")
+    p.add_argument("name", nargs="?", default="", help="0.5b or 1.5b; default by free memory")
+
+
+@command("model", "list or pull the local model's weights", _model_options)
+def _model(given: Any) -> int:
+    from llmos_nb.models import fetch, store  # noqa: PLC0415
+
+    if given.act == "list":
+        store.print_models()
+    else:
+        say(f"ready: {fetch.pull_with_bar(given.name or store.choose())}")
+    return 0
+
+
+@command("doctor", "say what works here and what does not")
+def _doctor(given: Any) -> int:
+    from llmos_nb.doctor import report  # noqa: PLC0415
+
+    say(report(None))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""What the `%agent` commands do: each finds its process, calls a verb, and shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llmos_nb import api, commands_show, options
+from llmos_nb.commands_base import carry_out, handles, pick, say
+from llmos_nb.errors import UsageError
+from llmos_nb.options import Command
+from llmos_nb.present import Presenter
+from llmos_nb.process import Process
+from llmos_nb.session import Session
+from llmos_nb.views import text
+
+__all__ = ["carry_out", "commands_show"]  # importing `commands_show` registers its handlers
+
+
+@handles("help")
+async def _help(session: Session, command: Command) -> None:
+    say(options.command_help())
+
+
+@handles("approve")
+async def _approve(session: Session, command: Command) -> None:
+    process = session.find(command.words[0])
+    what = command.words[1] if len(command.words) > 1 else "all"
+    process.approve(int(what) if what.isdecimal() else what)
+    _tell(process)
+
+
+def _tell(process: Process) -> None:
+    """Say where a process stands after a command."""
+    if process.cold:
+        say(f"process {process.pid}: noted; %agent resume {process.pid} goes on")
+    else:
+        say(f"process {process.pid} is {process.state}" + (f" ({process.reason})" if process.reason else ""))
+
+
+def _words(command: Command, at: int) -> str:
+    return " ".join(command.words[at:])
+
+
+ACTS: dict[str, Callable[[Process, Command], Any]] = {
+    "reject": lambda p, c: p.reject(
+        c.words[1] if _names_something(p, c) else "all", _words(c, 2 if _names_something(p, c) else 1)
+    ),
+    "edit": lambda p, c: p.edit(c.words[1], _words(c, 2)),
+    "add": lambda p, c: p.add(_words(c, 1)),
+    "move": lambda p, c: p.move(_number(c, 1), _number(c, 2)),
+    "skip": lambda p, c: p.skip(_target(c, 1)),
+    "retry": lambda p, c: p.retry(_number(c, 1), _words(c, 2)),
+    "reply": lambda p, c: p.reply(_words(c, 1)),
+    "send": lambda p, c: p.send(_words(c, 1)),
+    "pause": lambda p, c: p.pause(),
+    "stop": lambda p, c: p.stop(),
+    "kill": lambda p, c: p.kill(),
+    "budget": lambda p, c: p.budget(_words(c, 1)),
+    "undo": lambda p, c: p.undo(c.flags.get("to")),
+    "redo": lambda p, c: p.redo(),
+}
+
+
+def _names_something(p: Process, c: Command) -> bool:
+    """Whether the second word is a step or call rather than the beginning of the reason."""
+    return len(c.words) > 1 and (c.words[1].isdecimal() or c.words[1] in (*p.run.state.calls, "all", "plan"))
+
+
+def _number(command: Command, at: int) -> int:
+    word = command.words[at]
+    if not word.isdecimal():
+        raise UsageError(f"%agent {command.verb}: {word!r} is not the number of a step")
+    return int(word)
+
+
+def _target(command: Command, at: int) -> str | int:
+    return int(command.words[at]) if command.words[at].isdecimal() else command.words[at]
+
+
+@handles(*ACTS)
+async def _act(session: Session, command: Command) -> None:
+    process = session.find(command.words[0])
+    ACTS[command.verb](process, command)
+    _tell(process)
+
+
+@handles("resolve")
+async def _resolve(session: Session, command: Command) -> None:
+    if command.flags["done"] == command.flags["again"]:
+        raise UsageError("%agent resolve: say --done (it took effect) or --again (run it again)")
+    process = session.find(command.words[0])
+    process.resolve(command.words[1], done=command.flags["done"])
+    _tell(process)
+
+
+@handles("resume")
+async def _resume(session: Session, command: Command) -> Any:
+    process = session.find(command.words[0])
+    await session.resume(process, command.flags.get("model"))
+    presenter = Presenter(session)
+    return await presenter.follow(process, presenter.show(process))
+
+
+@handles("fork")
+async def _fork(session: Session, command: Command) -> None:
+    if command.flags["at"] is None:
+        raise UsageError("%agent fork: say where, with --at N (%agent log shows the events)")
+    child = session.find(command.words[0]).fork(at=command.flags["at"])
+    say(f"process {child.pid} stands at event {command.flags['at']}; %agent resume {child.pid} goes on")
+
+
+@handles("diff")
+async def _diff(session: Session, command: Command) -> None:
+    one, two = (session.find(w) for w in command.words)
+    say(text.diff(one.events, two.events))
+
+
+@handles("replay")
+async def _replay(session: Session, command: Command) -> None:
+    process = api.replay(command.words[0])
+    Presenter(session).show(process).close()
+
+
+@handles("export")
+async def _export(session: Session, command: Command) -> None:
+    process = session.find(command.words[0])
+    path = process.export(command.words[1], clean=command.flags["clean"], trace=command.flags["trace"])
+    say(f"written: {path}")
+
+
+@handles("cells")
+async def _cells(session: Session, command: Command) -> None:
+    process = pick(session, command)
+    for call in process.run.state.surviving:
+        tool = process.run.tools.get(call.name)
+        if tool is not None and tool.effect != "read" and isinstance(call.arguments, dict):
+            session.ip.set_next_input(tool.to_code(call.arguments))
+
+
+@handles("verify")
+async def _verify(session: Session, command: Command) -> None:
+    say(api.verify(command.words[0]).text())
+
+
+@handles("allow", "deny")
+async def _rule(session: Session, command: Command) -> None:
+    live = [p for p in session.processes.values() if p.state != "ended"]
+    for process in live:
+        process.rule(command.words[0], command.verb)
+    say(
+        f"{command.verb} {command.words[0]}: in {len(live)} live processes; "
+        "for all that come, write it under [[policy.rules]] in llmos.toml"
+    )

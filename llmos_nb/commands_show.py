@@ -1,0 +1,119 @@
+"""The `%agent` commands that show: ps, show, log, loop, cost, tools, plan, doctor."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from llmos_nb.budget import show
+from llmos_nb.chain import read
+from llmos_nb.commands_base import handles, pick, say
+from llmos_nb.options import Command
+from llmos_nb.plan import Step
+from llmos_nb.present import Presenter
+from llmos_nb.process import Process
+from llmos_nb.session import Session
+from llmos_nb.views import text
+
+
+@handles("ps", "top", "tree")
+async def _ps(session: Session, command: Command) -> None:
+    rows = [_row(p) for p in session.processes.values()]
+    say(
+        text.table(rows, ["pid", "name", "state", "waits for", "steps", "tokens", "time", "goal"])
+        if rows
+        else "no processes yet"
+    )
+
+
+def _row(p: Process) -> list[str]:
+    s = p.run.state
+    waits = (
+        ", ".join(q.get("title") or q["kind"] for q in s.questions.values()) if p.state == "waiting" else s.why
+    )
+    spent = [f"{s.spent.get(u, 0):,.0f}" for u in ("steps", "tokens")]
+    state = f"{p.state}, {p.reason}" if p.reason else p.state
+    return [
+        str(p.pid),
+        s.name,
+        state,
+        waits[:40],
+        *spent,
+        show("s", round(s.spent.get("s", 0), 1)),
+        s.goal.strip()[:40],
+    ]
+
+
+@handles("show")
+async def _show(session: Session, command: Command) -> Any:
+    process = pick(session, command)
+    presenter = Presenter(session)
+    shown = presenter.show(process)
+    if process.state in ("running", "waiting") and shown.patient:
+        return await presenter.follow(process, shown)
+    shown.close()
+    return None
+
+
+@handles("log")
+async def _log(session: Session, command: Command) -> None:
+    process = pick(session, command)
+    if command.flags.get("verify"):
+        say(f"{len(read(process.journal.path))} events, the chain holds: {process.journal.path}")
+    elif command.flags.get("json"):
+        for e in process.events:
+            say(json.dumps({"n": e.n, "at": e.at, "k": e.k, "d": e.d}))
+    else:
+        say(text.log(process.events))
+
+
+@handles("loop")
+async def _loop(session: Session, command: Command) -> None:
+    from IPython.display import SVG, display  # noqa: PLC0415
+
+    from llmos_nb.views.loop import run_graph  # noqa: PLC0415
+
+    process = pick(session, command)
+    display(SVG(run_graph(process.run.state, process.events)))
+
+
+@handles("cost")
+async def _cost(session: Session, command: Command) -> None:
+    s = pick(session, command).run.state
+    rows = [
+        [
+            u,
+            show(u, round(s.spent.get(u, 0), 4)),
+            show(u, s.budget.limits[u]) if u in s.budget.limits else "no bound",
+        ]
+        for u in ("steps", "calls", "tokens", "$", "s")
+    ]
+    say(text.table(rows, ["unit", "spent", "of"]))
+
+
+@handles("tools")
+async def _tools(session: Session, command: Command) -> None:
+    tools = pick(session, command).run.tools.values()
+    say(
+        text.table(
+            [[t.name, t.effect, t.repeat, t.source, t.description.split("\n")[0][:60]] for t in tools],
+            ["tool", "effect", "repeat", "source", "what it does"],
+        )
+    )
+
+
+@handles("plan")
+async def _plan(session: Session, command: Command) -> None:
+    say("\n".join(_step_line(s) for s in pick(session, command).plan.steps) or "no plan yet")
+
+
+def _step_line(s: Step) -> str:
+    after = f" (after {', '.join(map(str, s.depends_on))})" if s.depends_on else ""
+    return f"{s.n}. [{s.status}] {s.title}{after}" + (f"\n   expects: {s.expect}" if s.expect else "")
+
+
+@handles("doctor")
+async def _doctor(session: Session, command: Command) -> None:
+    from llmos_nb.doctor import report  # noqa: PLC0415 - it looks at slow things
+
+    say(report(session.ip))

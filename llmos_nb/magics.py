@@ -1,0 +1,148 @@
+"""The magics: parse, call the session, show.
+
+`%%agent` is awaited: a transformer puts ``await`` before the magic call, and the magic returns a coroutine.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from traitlets import Bool, Float, Unicode
+from traitlets.config import Configurable
+
+from llmos_nb import api, commands, options
+from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.present import Presenter
+from llmos_nb.session import Session
+
+_CALL = re.compile(r"^(\s*(?:[\w.]+\s*=\s*)?)(get_ipython\(\)\.run_(?:cell|line)_magic\('agent',)")
+_TIMERS = re.compile(r"\s*%%(time|timeit|capture|prun)\b")
+
+
+class LLMOS(Configurable):
+    """Settings by ``%config LLMOS.name = value``; the call goes before, environment and llmos.toml behind."""
+
+    model = Unicode("", help="model spec").tag(config=True)
+    base_url = Unicode("", help="an OpenAI-compatible endpoint").tag(config=True)
+    approve = Unicode("", help="approval mode").tag(config=True)
+    budget = Unicode("", help="as in '20 steps, $0.50'").tag(config=True)
+    plan = Unicode("", help="auto, only, none or a variable").tag(config=True)
+    call_timeout = Float(0.0, help="seconds a call may take").tag(config=True)
+    show_values = Bool(False, help="describe variables with values to any model").tag(config=True)
+    grounded = Bool(True, help="check answers for numbers never observed").tag(config=True)
+    home = Unicode("", help="folder of the journals").tag(config=True)
+
+    def given(self) -> dict[str, Any]:
+        """Give what was set."""
+        found = {n: getattr(self, n) for n in self.class_trait_names(config=True)}
+        return {k: v for k, v in found.items() if v != self.traits()[k].default_value}
+
+
+class _Configured(dict[str, Any]):
+    """What `%config LLMOS` says now, looked at when a process starts."""
+
+    def __init__(self, config: LLMOS) -> None:
+        super().__init__()
+        self.config = config
+
+    def items(self) -> Any:
+        return self.config.given().items()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.config.given().get(key, default)
+
+
+@magics_class
+class AgentMagics(Magics):
+    """``%%agent`` and ``%agent``."""
+
+    def __init__(self, ip: Any, session: Session) -> None:
+        super().__init__(ip)
+        self.session = session
+
+    @no_var_expand
+    @line_cell_magic
+    def agent(self, line: str = "", cell: str | None = None) -> Any:
+        """Start a process (`%%agent`, the goal is the body) or steer one (`%agent ps`, `%agent approve 1`).
+
+        `%%agent --help` and `%agent --help` list everything.
+        """
+        _explain_blocking(self.shell)
+        if cell is None:
+            return self._guarded(commands.carry_out(self.session, options.parse_command, line))
+        return self._guarded(self._start(line, cell))
+
+    async def _start(self, line: str, cell: str) -> Any:
+        given = options.parse_cell(line)
+        if given.help:
+            print(options.cell_parser().format_help())
+            return None
+        return await Presenter(self.session).run(given, cell)
+
+    async def _guarded(self, work: Any) -> Any:
+        """Show our own errors as one quiet line, and raise them so that Run All stops there."""
+        try:
+            return await work
+        except LlmosError as error:
+            raise quiet(error) from None
+
+
+def quiet(error: LlmosError) -> LlmosError:
+    """Make an error render as its one line, without a traceback."""
+    line = f"{type(error).__name__}: {error}"
+    error._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]  # IPython's documented hook
+    return error
+
+
+def _explain_blocking(ip: Any) -> None:
+    """Say what to do where nothing would await the magic."""
+    if not ip.autoawait:
+        raise quiet(UsageError("%%agent needs top-level await: run %autoawait asyncio first"))
+
+
+def awaited(lines: list[str]) -> list[str]:
+    """Put ``await`` before the calls of our magic (runs after IPython's own transforms)."""
+    return [_CALL.sub(r"\1await \2", line) for line in lines]
+
+
+def tidy(lines: list[str]) -> list[str]:
+    """Take comments above `%%agent` away, and give an empty body a line, so that IPython sees a cell magic."""
+    first = next(
+        (i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), None
+    )
+    if first is None:
+        return lines
+    if _TIMERS.match(lines[first]) and any(line.startswith("%%agent") for line in lines[first + 1 : first + 3]):
+        word = _TIMERS.match(lines[first]).group(1)  # type: ignore[union-attr]  # matched above
+        return [f"%agent --under %%{word}\n"]
+    if not lines[first].startswith("%%agent") or lines[first].rstrip().endswith("?"):
+        return lines
+    rest = lines[first:]
+    return rest if len(rest) > 1 else [rest[0].rstrip("\n") + "\n", "\n"]
+
+
+tidy.has_side_effects = True  # type: ignore[attr-defined]  # IPython looks for it: not to be run for is_complete
+
+
+def load(ip: Any) -> None:
+    """Register magics, transformers and settings."""
+    previous = ip.magics_manager.magics["cell"].get("agent")
+    if previous is not None and not isinstance(getattr(previous, "__self__", None), AgentMagics):
+        print("llmos_nb: %%agent was already registered by another package and is replaced", file=sys.stderr)
+    config = LLMOS(parent=ip)
+    ip.configurables[:] = [c for c in ip.configurables if type(c).__name__ != "LLMOS"] + [config]
+    session = Session(ip.user_ns, ip=ip, configured=_Configured(config))
+    api.adopt(session)
+    ip.register_magics(AgentMagics(ip, session))
+    unload(ip)
+    ip.input_transformers_cleanup.append(tidy)
+    ip.input_transformers_post.append(awaited)
+
+
+def unload(ip: Any) -> None:
+    """Take the transformers away."""
+    for hooks in (ip.input_transformers_cleanup, ip.input_transformers_post):
+        hooks[:] = [h for h in hooks if getattr(h, "__module__", "") != __name__]

@@ -1,0 +1,131 @@
+"""How a process is shown where it was started: a panel, a terminal, or a headless run.
+
+The panel's place in the notebook is a static sibling first, then the widget, which is swapped for its static form
+when the process has settled, so that a saved notebook still speaks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from importlib.metadata import version
+from typing import Any
+
+from llmos_nb import toolbox
+from llmos_nb.errors import ApprovalNeeded, LlmosError, NotAnswered, UsageError
+from llmos_nb.present_text import Shown, TextShown, print_raw
+from llmos_nb.process import Process
+from llmos_nb.session import Session
+
+
+def front_end(ip: Any) -> str:
+    """Say what shows us: ``panel`` (a notebook with widgets), ``terminal`` or ``headless``."""
+    backend = getattr(ip, "kernel", None)
+    if backend is None:
+        return "terminal" if type(ip).__name__ == "TerminalInteractiveShell" else "headless"
+    return "panel" if getattr(backend, "_allow_stdin", False) else "headless"
+
+
+class Presenter:
+    """Starts processes from cells and shows them.
+
+    Parameters
+    ----------
+    session : Session
+        Where they live.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.ip = session, session.ip
+
+    async def run(self, given: argparse.Namespace, goal: str) -> Any:
+        """Start what a cell says, show it, and wait for it."""
+        namespace = self.session.namespace or {}
+        functions = toolbox.functions(namespace, given.tools) if given.tools else []
+        process = self.session.start(
+            goal,
+            name=given.name,
+            model=given.model,
+            approve=given.approve,
+            budget=given.budget,
+            plan=given.plan,
+            check=given.check,
+            tools=functions,
+            variables=given.vars,
+            bind=given.bind,
+            show_values=given.show_values or None,
+            preview=given.dry_run,
+            isolate=given.isolate,
+        )
+        shown = self.show(process)
+        if given.bg or not awaits_clicks(self.ip):
+            task = asyncio.get_running_loop().create_task(self._background(process, shown, given.out))
+            process.watcher = task
+            return None
+        return await self.follow(process, shown, given.out)
+
+    async def _background(self, process: Process, shown: Shown, out: str) -> None:
+        try:
+            await self.follow(process, shown, out, background=True)
+        except NotAnswered as error:
+            print(f"{type(error).__name__}: {error}")
+
+    async def follow(self, process: Process, shown: Shown, out: str = "", background: bool = False) -> Any:
+        """Wait until it has settled; give the answer's variable its value; raise one quiet line otherwise."""
+        try:
+            await process.attend(patient=shown.patient or background, interruptible=not background)
+        finally:
+            shown.close()
+        if process.reason == "answered":
+            if out and self.session.namespace is not None:
+                self.session.namespace[out] = process.answer
+            return None
+        raise unanswered(process)
+
+    def show(self, process: Process) -> Shown:
+        """Draw a process here, live."""
+        kind = front_end(self.ip)
+        view: Shown
+        if kind == "panel":
+            from llmos_nb.present_panel import PanelShown  # noqa: PLC0415 - ipywidgets is slow to import
+
+            view = PanelShown(process)
+        else:
+            view = TextShown(process, kind, self.ip)
+        process.run.on_output = lambda call, words: print_raw(words)
+        view.open()
+        return view
+
+
+def unanswered(process: Process) -> LlmosError:
+    """Say in one line how a process settled without an answer, and how to go on."""
+    s, p = process.run.state, process.pid
+    if process.state == "waiting":
+        key, question = next(iter(s.questions.items()))
+        what = {
+            "plan": f"%agent approve {p}",
+            "question": f'%agent reply {p} "…"',
+            "doubt": f"%agent resolve {p} {key} --done",
+        }
+        command = what.get(question["kind"], f"%agent approve {p}")
+        return ApprovalNeeded(
+            f"process {p} waits for a person: {question.get('title') or question['text']}. In a notebook: {command}, "
+            f"then %agent resume {p} (saved in {process.journal.path})"
+        )
+    if process.state == "paused":
+        return NotAnswered(f"process {p} is paused ({process.detail}); %agent resume {p} goes on")
+    return NotAnswered(
+        f"process {p} ended: {process.reason}" + (f" ({process.detail})" if process.detail else "")
+    )
+
+
+def awaits_clicks(ip: Any) -> bool:
+    """Whether clicks arrive while a cell awaits: ipykernel 7.4 and later, and where there are no clicks."""
+    if getattr(ip, "kernel", None) is None:
+        return True
+    return tuple(map(int, version("ipykernel").split(".")[:2])) >= (7, 4) or not ip.kernel._allow_stdin
+
+
+def no_process() -> UsageError:
+    """Say that there is nothing to show."""
+    return UsageError("there is no process yet: start one with %%agent")

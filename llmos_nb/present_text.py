@@ -1,0 +1,72 @@
+"""Showing a process as text, and what all ways of showing share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from llmos_nb.chain import Event
+from llmos_nb.process import Process
+from llmos_nb.state import State
+from llmos_nb.views import static, text
+
+
+class Shown:
+    """One way of showing a process."""
+
+    patient = False
+
+    def open(self) -> None:
+        """Begin to show."""
+
+    def close(self) -> None:
+        """Show the last state and stop listening."""
+
+
+class TextShown(Shown):
+    """Text as it happens; in a terminal it also takes the keys of decisions."""
+
+    def __init__(self, process: Process, kind: str, ip: Any) -> None:
+        self.process, self.kind, self.ip = process, kind, ip
+        self.view = text.TextView(write=print_raw)
+        self.patient = kind == "terminal"
+        self.asked: set[str] = set()
+
+    def open(self) -> None:
+        """Print what happens, and what happened before."""
+        run = self.process.run
+        run.listeners.append(self.heard)
+        run.on_text = self.view.on_text
+        for event in run.journal.events:
+            self.view(event, run.state)
+
+    def heard(self, event: Event, state: State) -> None:
+        """Print one event; ask where a terminal can answer."""
+        self.view(event, state)
+        if self.patient and event.k == "question.asked":
+            loop = asyncio.get_running_loop()
+            loop.call_soon(lambda: loop.create_task(self.ask(event.d["question"])))
+
+    async def ask(self, key: str) -> None:
+        """Read the person's decision without holding up the loop."""
+        await asyncio.to_thread(text.prompt_keys, self.process, key, input)
+
+    def close(self) -> None:
+        """Stop printing; a headless notebook keeps the static form."""
+        run = self.process.run
+        run.listeners[:] = [x for x in run.listeners if x != self.heard]
+        if self.kind == "headless" and self.ip is not None and getattr(self.ip, "kernel", None) is not None:
+            publish(static.html(run.state, run.journal.events), static.plain(run.state, run.journal.events))
+
+
+def print_raw(words: str) -> None:
+    """Print without adding a newline."""
+    print(words, end="", flush=True)
+
+
+def publish(html: str, plain: str, display_id: str | None = None, update: bool = False) -> None:
+    """Display a bundle of HTML and text, or put it in place of an earlier one."""
+    from IPython.display import display  # noqa: PLC0415 - only where IPython is
+
+    bundle = {"text/html": html, "text/plain": plain}
+    display(bundle, raw=True, display_id=display_id, update=update) if display_id else display(bundle, raw=True)
