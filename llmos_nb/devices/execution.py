@@ -1,0 +1,117 @@
+"""Running compiled code in a namespace: guarded, sealed, sliced at its awaits."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import inspect
+import sys
+import time
+from collections.abc import Callable, Coroutine, Generator
+from types import CodeType, TracebackType
+from typing import Any, NoReturn, TypeVar
+
+from llmos_nb import running
+from llmos_nb.devices.guard import interruptible
+from llmos_nb.errors import CallDenied
+from llmos_nb.running import Outcome
+
+T = TypeVar("T")
+_ABSENT = object()
+
+
+class Sealed:
+    """Refuses, while code runs, what nobody can answer or what would end the session."""
+
+    def __init__(self, ip: Any) -> None:
+        self._ip, self._kept = ip, list[tuple[Any, str, Any]]()
+
+    def __enter__(self) -> None:
+        self._put(builtins, "input", _no_input)
+        self._put(sys.modules.get("getpass"), "getpass", _no_input)
+        if hasattr(self._ip, "ask_exit"):
+            self._put(self._ip, "ask_exit", _no_exit)
+
+    def _put(self, owner: Any, name: str, value: Any) -> None:
+        if owner is not None:
+            self._kept.append((owner, name, vars(owner).get(name, _ABSENT)))
+            setattr(owner, name, value)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        for owner, name, value in self._kept:
+            if value is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
+
+
+def _no_input(*_: object, **__: object) -> NoReturn:
+    raise CallDenied("nobody answers input() inside a step; to ask the person, use the tool ask(question)")
+
+
+def _no_exit(*_: object) -> NoReturn:
+    raise CallDenied("a step cannot end the session")
+
+
+class Runner:
+    """Runs the parts of one step, all within one deadline.
+
+    Parameters
+    ----------
+    namespace : dict
+        Global names.
+    deadline_s : float
+        Seconds for all of it.
+    ip : InteractiveShell, optional
+        IPython's.
+    """
+
+    def __init__(self, namespace: dict[str, Any], deadline_s: float, ip: Any = None) -> None:
+        self.namespace, self._ip = namespace, ip
+        self._seconds, self._until = deadline_s, time.monotonic() + deadline_s
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        return max(self._until - time.monotonic(), 0.0)
+
+    def guarded(self, fn: Callable[[], T]) -> T:
+        """Call synchronous code."""
+        with Sealed(self._ip), interruptible(self.left):
+            return fn()
+
+    def call(self, fn: Callable[[], Any]) -> Outcome:
+        """Call synchronous code; what it raises is its outcome, but Stop goes on up."""
+        return running.unless_stopped(running.captured(lambda: self.guarded(fn)))
+
+    async def run(self, code: CodeType) -> Outcome:
+        """Run compiled code, on this task where it does not await."""
+        outcome = self.call(lambda: eval(code, self.namespace))  # noqa: S307 - running code is the device's work
+        if not code.co_flags & inspect.CO_COROUTINE or outcome.error is not None:
+            return outcome
+        return running.unless_stopped(await running.awaited(_Sliced(outcome.value, self), self.left))
+
+
+class _Sliced:
+    """Awaits a coroutine so that what it does between two awaits is guarded."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], runner: Runner) -> None:
+        self._coroutine, self._runner = coroutine, runner
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        step, sent = self._coroutine.send, None
+        try:
+            while True:
+                try:
+                    awaited = self._runner.guarded(lambda: step(sent))  # noqa: B023 - called at once
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    step, sent = self._coroutine.send, (yield awaited)
+                except BaseException as error:  # the loop cancels the task
+                    step, sent = self._coroutine.throw, error
+        finally:
+            with contextlib.suppress(RuntimeError):  # it ignores that it is closed
+                self._coroutine.close()
