@@ -1,0 +1,346 @@
+"""Digests of values: the same for equal content in another process, under another hash seed.
+
+A digest covers all content: containers in order, sets in the order of their elements' digests, instances by class
+and attributes, functions by code, arrays and tables by their data, and which parts are one and the same object.
+What has state that cannot be read is ``opaque:Type``; what is too large is ``unhashed:size``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import fractions
+import io
+import marshal
+import pathlib
+import re
+import sys
+import types
+import uuid
+from array import array
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
+
+LIMIT_BYTES = 256 << 20
+LIMIT_NODES = 1_000_000
+
+_ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented)))
+_BY_REPR = (
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    datetime.tzinfo,
+    decimal.Decimal,
+    fractions.Fraction,
+    uuid.UUID,
+    pathlib.PurePath,
+    re.Pattern,
+    range,
+    slice,
+    types.GenericAlias,
+)
+
+_CORES = (dict, list, tuple, deque, set, frozenset, BaseException, types.SimpleNamespace)
+_HIDDEN = ("matplotlib", "ipywidgets", "IPython", "ipykernel", "asyncio", "threading", "socket", "torch")
+
+
+class _TooLarge(Exception):
+    """The value passes a bound."""
+
+
+class _Opaque(Exception):
+    """A value as a whole cannot be read."""
+
+
+def digest(value: object, limit: int = LIMIT_BYTES) -> str:
+    """Hash a value's whole content.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+    limit : int
+        Bytes of data above which nothing is hashed.
+
+    Returns
+    -------
+    str
+        64 hex digits, ``opaque:Type`` where the value itself cannot be read, or ``unhashed:size``.
+    """
+    try:
+        writer = _Writer(limit)
+        writer.put(value)
+    except (_TooLarge, RecursionError, MemoryError):
+        return "unhashed:size"
+    except _Opaque as why:
+        return f"opaque:{why}"
+    return writer.hash.hexdigest()
+
+
+class _Writer:
+    """Feeds a value, piece by piece and unambiguously, into one hash."""
+
+    def __init__(self, limit: int) -> None:
+        self.hash = sha256()
+        self.room, self.nodes = limit, LIMIT_NODES
+        self.seen: dict[int, int] = {}
+        self.kept: list[object] = []  # a number in `seen` stays that object's as long as this holds it
+
+    def data(self, tag: str, *pieces: Any) -> None:
+        """Add raw data under a tag that says how long it is."""
+        size = sum(memoryview(p).nbytes for p in pieces)
+        self.room -= size
+        if self.room < 0:
+            raise _TooLarge
+        self.hash.update(f"{tag}:{size};".encode())
+        for piece in pieces:
+            self.hash.update(piece)
+
+    def put(self, value: Any) -> None:
+        """Add one value."""
+        kind = type(value)
+        if kind in _ATOMS:
+            self.data(kind.__name__, marshal.dumps(value, 0) if kind is not types.EllipsisType else b"")
+            return
+        self.nodes -= 1
+        if self.nodes < 0:
+            raise _TooLarge
+        if kind is not tuple and self._again(value):
+            return
+        writer = _EXACT.get(kind) or _writer_of(kind, value)
+        writer(self, value)
+
+    def _again(self, value: object) -> bool:
+        """Add only a reference to an object that was added before."""
+        place = self.seen.setdefault(id(value), len(self.seen))
+        if place < len(self.kept):
+            self.data("ref", str(place).encode())
+            return True
+        self.kept.append(value)
+        return False
+
+    def items(self, tag: str, values: Iterable[Any]) -> None:
+        """Add a sequence; plain ones in one piece."""
+        values = list(values)
+        if _ATOMS.issuperset(map(type, values)):
+            self.data(tag, marshal.dumps(values, 0))
+            return
+        self.data(tag, str(len(values)).encode())
+        for value in values:
+            self.put(value)
+
+    def nested(self, value: object) -> bytes:
+        """Hash one value apart from the rest, for what has no order."""
+        inner = _Writer(self.room)
+        inner.put(value)
+        return inner.hash.digest()
+
+
+def _mapping(w: _Writer, value: Any) -> None:
+    w.items(f"{type(value).__name__}-keys", value.keys())
+    w.items("values", value.values())
+    if isinstance(value, defaultdict):
+        w.put(value.default_factory)
+
+
+def _set(w: _Writer, value: Any) -> None:
+    w.data(type(value).__name__, *sorted(map(w.nested, value)))
+
+
+def _function(w: _Writer, value: types.FunctionType) -> None:
+    _code(w, value.__code__)
+    w.put(value.__defaults__)
+    w.put(value.__kwdefaults__)
+    w.items("closure", [c.cell_contents for c in value.__closure__ or () if c != types.CellType()])
+
+
+def _code(w: _Writer, code: types.CodeType) -> None:
+    w.data("code", code.co_code)
+    w.items("names", (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars))
+    for const in code.co_consts:
+        _code(w, const) if isinstance(const, types.CodeType) else w.put(const)
+
+
+def _class(w: _Writer, value: type) -> None:
+    w.data("class", f"{value.__module__}.{value.__qualname__}".encode())
+    if value.__module__ in ("__main__", "builtins") and value.__flags__ & (1 << 9):  # written in the notebook
+        hidden = ("__dict__", "__weakref__", "__doc__", "_abc_impl", "__firstlineno__", "__static_attributes__")
+        w.items("attributes", (x for k, v in vars(value).items() if k not in hidden for x in (k, v)))
+        w.items("bases", value.__bases__)
+
+
+def _ndarray(w: _Writer, value: Any) -> None:
+    w.data("ndarray", f"{value.dtype!s}{value.shape}".encode())
+    if value.dtype.names:
+        for name in value.dtype.names:  # field by field: what lies between them is anything
+            _ndarray(w, value[name])
+    elif value.dtype.hasobject:
+        w.items("objects", value.ravel().tolist())
+    else:
+        contiguous = sys.modules["numpy"].ascontiguousarray(value)
+        w.data("data", contiguous.reshape(-1).view("u1"))
+        if hasattr(value, "mask"):
+            w.put(value.mask)
+
+
+def _pandas(w: _Writer, value: Any) -> None:
+    kind = type(value).__name__
+    if hasattr(value, "columns"):
+        w.data(kind, str(value.shape).encode())
+        _column(w, value.columns.array)
+        for i in range(value.shape[1]):
+            _column(w, value.iloc[:, i].array)
+        _index(w, value.index)
+    elif hasattr(value, "index"):
+        w.data(kind, repr(value.name).encode())
+        _column(w, value.array)
+        _index(w, value.index)
+    else:
+        _index(w, value) if hasattr(value, "names") else _column(w, value)
+
+
+def _index(w: _Writer, value: Any) -> None:
+    w.data(type(value).__name__, repr(list(value.names)).encode())
+    if hasattr(value, "levels"):
+        for level in range(value.nlevels):
+            _column(w, value.get_level_values(level).array)
+    elif type(value).__name__ == "RangeIndex":
+        w.data("range", repr(range(value.start, value.stop, value.step)).encode())
+    else:
+        _column(w, value.array)
+
+
+def _column(w: _Writer, value: Any) -> None:
+    """Add an array of pandas: numbers as they are, the rest by pandas' own hash of the values."""
+    w.data("column", str(value.dtype).encode())
+    if str(value.dtype) == "object":
+        w.items("objects", value.tolist())
+    elif type(value).__name__ == "NumpyExtensionArray":
+        _ndarray(w, value.to_numpy())
+    else:
+        w.data("hashes", sys.modules["pandas"].util.hash_array(value))
+
+
+def _polars(w: _Writer, value: Any) -> None:
+    frame = value if hasattr(value, "columns") else value.to_frame()
+    w.data(type(value).__name__, repr(list(zip(frame.columns, map(str, frame.dtypes), strict=True))).encode())
+    for name in frame.columns:
+        w.items("column", frame[name].to_list())
+
+
+def _partial(w: _Writer, value: Any) -> None:
+    w.items("partial", (value.func, value.args, value.keywords))
+
+
+def _method(w: _Writer, value: Any) -> None:
+    w.items("method", (value.__func__, value.__self__))
+
+
+def _text(tag: str, words: Callable[[Any], str]) -> Callable[[_Writer, Any], None]:
+    """Make a writer for values that a text says in full."""
+    return lambda w, value: w.data(tag, words(value).encode("utf-8", "surrogatepass"))
+
+
+def _instance(w: _Writer, value: Any) -> None:
+    """Add an instance by class and state; without readable state it is opaque."""
+    kind = type(value)
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    _core(w, value)
+    state = object_state(value)
+    if state is None:
+        if len(w.kept) == 1:
+            raise _Opaque(name)
+        w.data("opaque", name.encode())
+        return
+    w.data("instance", name.encode())
+    w.items("state", state)
+
+
+def _core(w: _Writer, value: Any) -> None:
+    """Add what an instance holds as a subclass of a builtin."""
+    if isinstance(value, dict):
+        _mapping(w, value)
+    elif isinstance(value, list | tuple | deque):
+        w.items("items", value)
+    elif isinstance(value, set | frozenset):
+        _set(w, value)
+    elif isinstance(value, int | float | str | bytes | complex):
+        w.data("repr", repr(value).encode("utf-8", "surrogatepass"))
+
+
+def object_state(value: Any) -> list[Any] | None:
+    """Give an instance's attributes and slots as a flat list, or None where C code hides them."""
+    kind = type(value)
+    if kind.__module__.partition(".")[0] in _HIDDEN or isinstance(value, io.IOBase):
+        return None
+    if kind.__module__.startswith("sklearn.") and not hasattr(value, "__dict__"):
+        state = getattr(value, "__getstate__", lambda: None)()
+        return [state] if state is not None else None
+    slots = [m for c in kind.__mro__ if "__slots__" in vars(c) for m in vars(c).values() if _is_slot(m)]
+    attributes = getattr(value, "__dict__", None)
+    if attributes is None and not slots and not isinstance(value, _CORES):
+        return None
+    found: list[Any] = [attributes] if attributes else []
+    for slot in slots:
+        with suppress(AttributeError):  # an empty slot
+            found += [slot.__name__, slot.__get__(value, kind)]
+    return found + ([value.args] if isinstance(value, BaseException) else [])
+
+
+def _is_slot(member: object) -> bool:
+    return isinstance(member, types.MemberDescriptorType)
+
+
+_EXACT: dict[type, Callable[[_Writer, Any], None]] = {
+    list: lambda w, v: w.items("list", v),
+    tuple: lambda w, v: w.items("tuple", v),
+    deque: lambda w, v: w.items(f"deque{v.maxlen}", v),
+    dict: _mapping,
+    OrderedDict: _mapping,
+    defaultdict: _mapping,
+    set: _set,
+    frozenset: _set,
+    bytearray: lambda w, v: w.data("bytearray", v),
+    array: lambda w, v: w.data(f"array{v.typecode}", v),
+    types.FunctionType: _function,
+    types.MethodType: _method,
+    types.BuiltinFunctionType: _text("builtin", lambda v: f"{v.__module__}.{v.__qualname__}"),
+    types.ModuleType: _text("module", lambda v: v.__name__),
+}
+
+
+def _writer_of(kind: type, value: Any) -> Callable[[_Writer, Any], None]:
+    """Choose how a value of a less plain kind is added."""
+    root = kind.__module__.partition(".")[0]
+    numpy = sys.modules.get("numpy")
+    if isinstance(value, type):
+        return _class
+    if isinstance(value, _BY_REPR):
+        return _text(kind.__name__, repr)
+    if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
+        return _ndarray if isinstance(value, numpy.ndarray) else lambda w, v: _ndarray(w, numpy.asarray(v))
+    if numpy is not None and isinstance(value, numpy.dtype):
+        return _text("dtype", repr)
+    if root == "pandas" and (hasattr(value, "dtype") or hasattr(value, "columns")) and hasattr(value, "shape"):
+        return _pandas
+    if root == "pandas" and not hasattr(value, "__dict__"):
+        return _text(kind.__name__, repr)
+    if root == "polars":
+        return _polars if hasattr(value, "to_dicts") or hasattr(value, "to_list") else _text(kind.__name__, repr)
+    return _special(kind)
+
+
+def _special(kind: type) -> Callable[[_Writer, Any], None]:
+    """Choose among random generators, partials and instances."""
+    if hasattr(kind, "bit_generator"):
+        return lambda w, v: w.put(v.bit_generator.state)
+    if kind.__name__ == "RandomState":
+        return lambda w, v: w.put(v.get_state(legacy=False))
+    if hasattr(kind, "getstate") and hasattr(kind, "setstate"):
+        return lambda w, v: w.put(v.getstate())
+    if kind.__name__ == "partial":
+        return _partial
+    return _instance

@@ -1,0 +1,227 @@
+"""Which holder looks after which kind of object."""
+
+from __future__ import annotations
+
+import array
+import functools
+import gc
+import io
+import pathlib
+import random
+import re
+import sys
+import types
+import weakref
+from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections.abc import Callable
+from typing import Any
+
+from llmos_nb.holders.arrays import Arrays
+from llmos_nb.holders.base import (
+    ABSENT,
+    FIXED_TYPE,
+    HEAP_TYPE,
+    Attributes,
+    Frames,
+    Holder,
+    Opaque,
+    Scope,
+    Through,
+)
+from llmos_nb.holders.code import Caches, Cells, Classes, Functions, Instances, Modules, Slots, Stateful
+from llmos_nb.holders.containers import (
+    BytesHolder,
+    DequeHolder,
+    DictHolder,
+    ListHolder,
+    OrderedHolder,
+    SetHolder,
+)
+from llmos_nb.holders.tables import ExtensionArrays, Indexes, Polars, Tables
+
+__all__ = ["ABSENT", "Holder", "Scope", "holders_of"]
+
+Holders = tuple[Holder, ...]
+
+_PLAIN_BYTES, _THROUGH = BytesHolder(), Through()
+_ITERATOR = Opaque("an iterator: what it gave cannot be given again", look_inside=True)
+_LOCK = Opaque("a lock or another tool of threads")
+
+
+def _atoms(*kinds: type) -> dict[type, Holders]:
+    return dict.fromkeys(kinds, ())
+
+
+# Kinds as they are; subclasses are put together from their parts.
+_EXACT: dict[type, Holders] = {
+    **_atoms(type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented)),
+    **_atoms(re.Pattern, re.Match, types.CodeType, types.GenericAlias, types.UnionType),
+    **_atoms(weakref.ReferenceType, types.MemberDescriptorType, types.GetSetDescriptorType),
+    type(namedtuple("_", "x").x): (),
+    functools.cached_property: (Attributes("func"),),
+    **_atoms(types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType, object),
+    **dict.fromkeys((tuple, frozenset, slice, types.MethodType, types.BuiltinFunctionType), (_THROUGH,)),
+    **dict.fromkeys((types.MethodWrapperType, types.MappingProxyType, memoryview), (_THROUGH,)),
+    type(gc.get_referents(memoryview(b""))[0]): (_THROUGH,),  # what stands between a view and its bytes
+    **dict.fromkeys((type({}.keys()), type({}.values()), type({}.items())), (_THROUGH,)),
+    list: (ListHolder(),),
+    dict: (DictHolder(),),
+    defaultdict: (DictHolder(), Attributes("default_factory")),
+    OrderedDict: (OrderedHolder(),),
+    set: (SetHolder(),),
+    deque: (DequeHolder(),),
+    bytearray: (_PLAIN_BYTES,),
+    array.array: (_PLAIN_BYTES,),
+    types.CellType: (Cells(),),
+    types.FunctionType: (Functions(),),
+    types.ModuleType: (Modules(),),
+    functools._lru_cache_wrapper: (Caches(),),
+}
+
+# What a Python class may have as its C part; the part's own holders.
+_CORES: dict[type, Holders] = {
+    **_EXACT,
+    **dict.fromkeys((property, staticmethod, classmethod, functools.partial, super), (_THROUGH,)),
+    **_atoms(object, types.SimpleNamespace, pathlib.PurePath, weakref.ref),
+    type: (Classes(),),
+    random.Random: (Stateful(random.Random.getstate, random.Random.setstate),),
+}
+
+_STREAM = Stateful(lambda s: (s.getvalue(), s.tell()), lambda s, state: _put_stream(s, *state))
+_OPAQUE: tuple[tuple[Any, Holders], ...] = (
+    ((types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType), (Frames("a generator or coroutine: what it gave cannot be given again"),)),
+    ((io.StringIO, io.BytesIO), (_STREAM,)),
+    (io.IOBase, (Opaque("an open file or stream"),)),
+)
+
+# Libraries whose objects stay as they are, or live outside the namespace.
+_ATOMIC_ROOTS = frozenset(
+    ("logging", "typing", "abc", "_abc", "warnings", "llmos_nb", "IPython", "ipykernel", "pyarrow", "zoneinfo", "enum")
+)
+_OPAQUE_ROOTS = {
+    "matplotlib": "a figure or part of one: what is drawn stays drawn",
+    "mpl_toolkits": "a figure or part of one: what is drawn stays drawn",
+    "ipywidgets": "a widget, which the page shows too",
+    "traitlets": "an object that tells others of its changes",
+    "asyncio": "a part of the event loop",
+    "torch": "a tensor or model of torch",
+    "sqlite3": "a database connection",
+    "duckdb": "a database connection",
+    "socket": "a socket",
+    "subprocess": "another process",
+    "multiprocessing": "another process",
+    "threading": "a lock or another tool of threads",
+    "_thread": "a lock or another tool of threads",
+    "_io": "an open file or stream",
+}
+# C code whose objects do not change once they are made.
+_FIXED_ROOTS = frozenset(
+    ("datetime", "decimal", "numpy", "pandas", "polars", "sklearn", "scipy", "_operator", "operator", "uuid", "types", "_contextvars", "_struct", "pydantic_core")
+)
+
+
+def holders_of(kind: type) -> Holders:
+    """Give the holders for objects of exactly this class.
+
+    Parameters
+    ----------
+    kind : type
+        The class of the objects.
+
+    Returns
+    -------
+    tuple of Holder
+        Empty for what cannot change and holds nothing.
+    """
+    found = _EXACT.get(kind)
+    if found is None:
+        found = _by_library(kind)
+    return _by_parts(kind) if found is None else found
+
+
+def _by_library(kind: type) -> Holders | None:
+    """Choose by the library that made exactly this class."""
+    root = kind.__module__.partition(".")[0]
+    if root in _ATOMIC_ROOTS and not issubclass(kind, type):
+        return ()
+    if root in _OPAQUE_ROOTS and not issubclass(kind, dict | type):  # matplotlib's settings are a dict
+        return (Opaque(_OPAQUE_ROOTS[root]),)
+    return next((h for kinds, h in _OPAQUE if issubclass(kind, kinds)), None)
+
+
+def _by_parts(kind: type) -> Holders:
+    """Put together what a class adds in Python and what its C part holds."""
+    core = next(c for c in kind.__mro__ if c in _CORES or not _in_python(c))
+    data = _of_data(kind)
+    if data is not None and not isinstance(data, Arrays):
+        return (data,)  # their attributes are caches
+    found: list[Holder] = [data] if data is not None else [*_core_holders(core, kind)]
+    above = kind.__mro__[: kind.__mro__.index(core)]
+    members = [m for c in above if "__slots__" in vars(c) for m in vars(c).values() if isinstance(m, types.MemberDescriptorType)]
+    if members:
+        found.append(Slots(kind, members))
+    if kind.__dictoffset__ and not issubclass(kind, type | types.ModuleType):
+        found.append(Instances(kind))
+    return tuple(found)
+
+
+def _in_python(kind: type) -> bool:
+    """Tell whether a class was made by a class statement rather than by C code.
+
+    C types say so by their flags, by a `__new__` of their own, or by memory that no slot explains.
+    """
+    base = kind.__base__
+    if base is None or kind.__flags__ & (HEAP_TYPE | FIXED_TYPE) != HEAP_TYPE:
+        return False
+    if getattr(kind.__new__, "__self__", None) is kind:
+        return False
+    slots = sum(isinstance(m, types.MemberDescriptorType) for m in vars(kind).values())
+    return kind.__basicsize__ - base.__basicsize__ - 8 * slots <= 16
+
+
+def _core_holders(core: type, kind: type) -> Holders:
+    """Give the holders of a class's C part."""
+    if core in _CORES or issubclass(core, BaseException):
+        return _CORES.get(core, ())
+    if hasattr(kind, "__next__"):
+        return (_ITERATOR,)
+    if core.__module__.partition(".")[0] in _FIXED_ROOTS:
+        return (_THROUGH,)
+    return (Opaque(f"state in C code of {core.__module__}.{core.__qualname__}"),)
+
+
+def _of_data(kind: type) -> Holder | None:
+    """Give the holder of what numpy, pandas or polars made, or of what derives from it."""
+    for module, name, holder in _DATA:
+        base: Any = sys.modules.get(module)
+        for part in name.split("."):
+            base = getattr(base, part, None)
+        if base is not None and issubclass(kind, base):
+            return holder
+    return None
+
+
+def _put_stream(stream: Any, content: Any, place: int) -> None:
+    stream.seek(0)
+    stream.truncate()
+    stream.write(content)
+    stream.seek(place)
+
+
+def _setter(name: str) -> Callable[[Any, Any], None]:
+    return lambda item, state: setattr(item, name, state)
+
+
+_TABLES, _POLARS = Tables(), Polars()
+_DATA: tuple[tuple[str, str, Holder], ...] = (
+    ("numpy", "ndarray", Arrays()),
+    ("numpy", "random.RandomState", Stateful(lambda r: r.get_state(legacy=False), lambda r, s: r.set_state(s))),
+    ("numpy", "random.Generator", Stateful(lambda g: g.bit_generator.state, lambda g, s: _setter("state")(g.bit_generator, s))),
+    ("numpy", "random.BitGenerator", Stateful(lambda b: b.state, _setter("state"))),
+    ("pandas", "DataFrame", _TABLES),
+    ("pandas", "Series", _TABLES),
+    ("pandas", "Index", Indexes()),
+    ("pandas", "api.extensions.ExtensionArray", ExtensionArrays()),
+    ("polars", "DataFrame", _POLARS),
+    ("polars", "Series", _POLARS),
+)

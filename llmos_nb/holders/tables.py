@@ -1,0 +1,224 @@
+"""Holders for tables of pandas and polars.
+
+pandas 3 copies on write: a shallow copy costs microseconds and keeps the old blocks alive only if something writes.
+Before pandas 3 the copy is deep, within the bytes that a step may copy.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from llmos_nb.holders.arrays import mark, owner, same_bits
+from llmos_nb.holders.base import Holder, Scope, alike
+
+_BUFFERS = ("_ndarray", "_data", "_mask", "_pa_array", "_codes", "_left", "_right", "_sparse_values", "_sparse_index")
+
+
+class TableState(NamedTuple):
+    """A table's attributes, a shadow of its data and its very index objects."""
+
+    attributes: dict[str, Any]
+    shadow: Any
+    axes: tuple[Any, ...]
+    marks: tuple[str, ...]
+
+
+class Tables(Holder):
+    """DataFrame and Series of pandas."""
+
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Give index objects, `attrs`, and the items of object columns."""
+        for table in objects:
+            yield from table.axes
+            yield vars(table).get("_attrs")
+            for block in table._mgr.blocks:
+                if block.dtype == object:
+                    yield from block.values.ravel().tolist()
+
+    def save(self, objects: Sequence[Any], scope: Scope) -> Any:
+        """Take shadows; before pandas 3 these are copies, within the bound."""
+        return [self._save(t, scope) for t in objects]
+
+    def _save(self, table: Any, scope: Scope) -> TableState:
+        if copies_on_write():
+            return self.read(table)
+        size = sum(b.values.nbytes for b in table._mgr.blocks)
+        if size <= scope.room and not scope.light:
+            scope.room -= size
+            return self.read(table)
+        if not scope.light:
+            scope.opaque(table, f"table of {size >> 20} MB, more than a step may copy before pandas 3")
+        return TableState(dict(vars(table)), None, tuple(table._mgr.axes), _marks(table))
+
+    def read(self, item: Any) -> TableState:
+        """Take one shadow."""
+        shadow = item.copy(deep=not copies_on_write())
+        return TableState(dict(vars(item)), shadow, tuple(item._mgr.axes), ())
+
+    def same(self, item: Any, state: TableState) -> bool:
+        """Compare the buffers; only where these differ, the data."""
+        if _plain(vars(item)) != _plain(state.attributes):
+            return False
+        axes = tuple(item._mgr.axes)
+        if len(axes) != len(state.axes) or not all(a is b or a.identical(b) for a, b in zip(axes, state.axes, strict=True)):
+            return False
+        if state.shadow is None:
+            return state.marks == _marks(item)
+        return _same_blocks(state.shadow._mgr, item._mgr) or not any(_changed_columns(state.shadow, item))
+
+    def write(self, item: Any, state: TableState) -> None:
+        """Give the same table its old blocks and its old index objects."""
+        manager = state.shadow.copy(deep=not copies_on_write())._mgr
+        manager.axes = list(state.axes)
+        attributes = vars(item)
+        attributes.clear()
+        attributes.update(state.attributes, _mgr=manager)
+        if "_item_cache" in attributes:  # before pandas 3: columns that were handed out
+            attributes["_item_cache"] = {}
+
+    def lost(self, state: TableState) -> str:
+        """Say that a marked table has no copy."""
+        return "a table larger than a step may copy before pandas 3" if state.shadow is None else ""
+
+    def size(self, item: Any, state: TableState) -> int:
+        """Count the old blocks that only the shadow still holds."""
+        if state.shadow is None:
+            return 0
+        live = {id(_memory(b.values)) for b in item._mgr.blocks}
+        old = {id(m): m for b in state.shadow._mgr.blocks if id(m := _memory(b.values)) not in live}
+        return sum(int(m.nbytes) for m in old.values())
+
+    def details(self, item: Any, state: TableState) -> list[str]:
+        """Name the columns that came, went or changed."""
+        if state.shadow is None or item.ndim == 1 or not item.columns.is_unique:
+            return []
+        old, new = state.shadow.columns, item.columns
+        moved = [str(c) for c in [*old.difference(new, sort=False), *new.difference(old, sort=False)]]
+        if moved or len(item) != len(state.shadow):
+            return moved
+        return [str(c) for c in _changed_columns(state.shadow, item)]
+
+
+def copies_on_write() -> bool:
+    """Tell whether this pandas copies on write."""
+    pandas = sys.modules["pandas"]
+    return int(pandas.__version__.split(".")[0]) >= 3 or bool(pandas.options.mode.copy_on_write)
+
+
+def _memory(values: Any) -> Any:
+    """Give the object that owns the memory of a block; a table shares it with the tables it was cut from."""
+    parts = [getattr(values, p) for p in ("_ndarray", "_data", "_pa_array", "_codes") if hasattr(values, p)]
+    return owner(values) if hasattr(values, "ctypes") else _memory(parts[0]) if parts else values
+
+
+def _marks(table: Any) -> tuple[str, ...]:
+    return tuple(mark(b.values) for b in table._mgr.blocks if hasattr(b.values, "ctypes"))
+
+
+def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Give a table's own attributes by identity, without data and caches."""
+    hidden = ("_mgr", "_item_cache", "_attrs", "_cacher", "_is_copy", "_name")
+    return {k: id(v) for k, v in attributes.items() if k not in hidden} | {"_name": repr(attributes.get("_name"))}
+
+
+def same_buffer(one: Any, other: Any) -> bool:
+    """Tell whether two arrays, of numpy or of pandas, lie in the same memory in the same way."""
+    if one is other:
+        return True
+    if type(one) is not type(other) or getattr(one, "dtype", 0) != getattr(other, "dtype", 0):
+        return False
+    if hasattr(one, "__array_interface__"):
+        return bool(one.__array_interface__ == other.__array_interface__)
+    parts = [p for p in _BUFFERS if hasattr(one, p)]
+    return bool(parts) and all(same_buffer(getattr(one, p), getattr(other, p)) for p in parts)
+
+
+def _same_blocks(one: Any, other: Any) -> bool:
+    """Tell whether two managers hold the same blocks at the same places."""
+    pairs = zip(one.blocks, other.blocks, strict=False)
+    return len(one.blocks) == len(other.blocks) and all(
+        same_buffer(a.values, b.values) and (a.mgr_locs is b.mgr_locs or a.mgr_locs.as_array.tolist() == b.mgr_locs.as_array.tolist())
+        for a, b in pairs
+    )
+
+
+def _changed_columns(one: Any, other: Any) -> Iterator[Any]:
+    """Give the labels of the columns whose data differ, in two tables with the same columns."""
+    if one.ndim == 1:
+        one, other = one.to_frame(), other.to_frame()
+    for i, label in enumerate(one.columns):
+        old, new = one.iloc[:, i].array, other.iloc[:, i].array
+        if not same_buffer(old, new) and not _same_values(old, new):
+            yield label
+
+
+def _same_values(old: Any, new: Any) -> bool:
+    """Compare two columns: numbers bit for bit, the rest by pandas."""
+    if old.dtype != new.dtype or len(old) != len(new):
+        return False
+    if type(old).__name__ == "NumpyExtensionArray":
+        return same_bits(old.to_numpy(), new.to_numpy())
+    return bool(old.equals(new))
+
+
+class ExtensionArrays(Holder):
+    """Arrays of pandas that stand for themselves."""
+
+    def read(self, item: Any) -> Any:
+        """Copy the array."""
+        return item.copy()
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Compare the values."""
+        return _same_values(item, state)
+
+    def write(self, item: Any, state: Any) -> None:
+        """Put the values back in place."""
+        item[:] = state
+
+    def size(self, item: Any, state: Any) -> int:
+        """Count the bytes of the copy."""
+        return int(state.nbytes)
+
+
+class Indexes(Holder):
+    """Index objects of pandas, of which only the names can change."""
+
+    def read(self, item: Any) -> list[object]:
+        """Note the names."""
+        return list(item.names)
+
+    def same(self, item: Any, state: list[object]) -> bool:
+        """Compare the names."""
+        return alike(state, list(item.names))
+
+    def write(self, item: Any, state: list[object]) -> None:
+        """Set the names back."""
+        item.names = state
+
+
+class Polars(Holder):
+    """DataFrame and Series of polars: their columns are shared until written."""
+
+    def read(self, item: Any) -> Any:
+        """Clone, which shares the columns."""
+        return item.clone()
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Compare names, types and values."""
+        names = ("columns", "schema") if hasattr(item, "columns") else ("name", "dtype")
+        return all(getattr(item, n) == getattr(state, n) for n in names) and bool(item.equals(state))
+
+    def write(self, item: Any, state: Any) -> None:
+        """Give the same object its old columns."""
+        inner = "_df" if hasattr(item, "_df") else "_s"
+        setattr(item, inner, getattr(state.clone(), inner))
+
+    def details(self, item: Any, state: Any) -> list[str]:
+        """Name the columns that came, went or changed."""
+        if not hasattr(item, "columns"):
+            return []
+        moved = [c for c in {**dict.fromkeys(state.columns), **dict.fromkeys(item.columns)} if (c in state) != (c in item)]
+        return moved or [c for c in item.columns if not item[c].equals(state[c])]
