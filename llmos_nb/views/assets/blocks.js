@@ -1,0 +1,108 @@
+// The pieces that *now* is made of, each from plain data; see `Block` in panel_state.py.
+import { button, h, icon } from "./dom.js";
+import { codeBox, markdown, words } from "./text.js";
+
+/** A button from data; in the card `shared` names what it is about. */
+export function dataButton(b, o = {}) {
+  const look = `${b.main ? ".main" : ""}${o.look ?? ""}`;
+  return button(b.label, { act: b.verb, data: b.data, key: b.key, more: b.more, look, by: o.by });
+}
+
+const isButton = (cell) => cell && typeof cell === "object" && !Array.isArray(cell);
+const cell = (value) => (isButton(value) ? dataButton(value) : words(value));
+
+/** A table with a caption for those who do not see it. */
+export function table({ caption, heads, rows, plain }) {
+  const row = (cells) =>
+    h(
+      "tr",
+      {},
+      cells.map((value, i) => (i ? h("td", {}, cell(value)) : h("th", { scope: "row" }, cell(value)))),
+    );
+  return h(
+    plain ? "table.do" : "table",
+    {},
+    h("caption.sr", {}, caption),
+    heads &&
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          heads.map((head) => h("th", { scope: "col" }, head)),
+        ),
+      ),
+    h("tbody", {}, rows.map(row)),
+  );
+}
+
+/** The line over a box of code: what it is, and under which bounds. */
+export function caption(cap, side) {
+  return h("div.cap", {}, h("span", {}, words(cap)), side && h("span", {}, side));
+}
+
+/** The title of *now* or of the card. */
+export function lead(text, glyph, id) {
+  return h("h4.lead", { id }, icon(glyph), h("span", {}, text));
+}
+
+const KINDS = {
+  lead: (b, p) => lead(b.text, b.glyph ?? p.view.glyph),
+  heading: (b) => h("h4", {}, b.text),
+  text: (b) => h(b.mute ? "p.mute" : "p", {}, b.glyph && [icon(b.glyph), " "], words(b.words)),
+  code: (b) =>
+    h("div", {}, b.cap && caption(b.cap, b.side), codeBox(b.code, { lang: b.lang, label: b.label ?? "Code" })),
+  table,
+  answer: (b, p) => h("div.answer", {}, markdown(b.markdown, p.callSteps())),
+  stream: (_, p) => h("div.answer", {}, markdown(p.view.stream ?? "", p.callSteps())),
+  actions: (b) =>
+    h(
+      "div.go",
+      {},
+      b.buttons.map((x) => dataButton(x)),
+      b.note && h("span.cover", {}, b.note),
+    ),
+  progress: (b) => {
+    const percent = Math.round(b.part * 100);
+    const bar = {
+      role: "progressbar",
+      "aria-label": b.label,
+      "aria-valuenow": percent,
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+    };
+    return h("div.bar", bar, h("b", { width: `${percent}%` }));
+  },
+  skeleton: (b) =>
+    h(
+      "div",
+      { "aria-hidden": "true" },
+      b.widths.map((width) => h("div.skel", { width: `${width}%` })),
+    ),
+  details: (b) =>
+    h(
+      "details",
+      {},
+      h("summary.mute", {}, b.summary),
+      codeBox(b.code, { lang: b.lang ?? "text", label: b.label ?? b.summary }),
+    ),
+};
+
+/** All pieces; one of a kind that is not known is left out. */
+export function blocks(list, p) {
+  return (list ?? []).map((block) => KINDS[block.kind]?.(block, p));
+}
+
+/** A page over *now*, closed by Esc. */
+export function sheet(p) {
+  const title = h("h4.lead", { id: p.ref("sheet") }, icon("chevron"), h("span", {}, p.view.sheet.title));
+  const go = h("div.go", {}, button("Close", { act: "close", key: "Esc" }));
+  return h(
+    "section.sheet",
+    { "data-key": "sheet", tabindex: -1, "aria-labelledby": p.ref("sheet") },
+    title,
+    blocks(p.view.sheet.blocks, p),
+    go,
+  );
+}

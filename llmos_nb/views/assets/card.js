@@ -1,0 +1,105 @@
+// What waits for a person: what it wants, why it asks, risks, code or arguments, reads and writes, verbs, what they cover.
+import { button, h } from "./dom.js";
+import { caption, dataButton, lead, table } from "./blocks.js";
+import { argumentField, questionForm, rejectForm } from "./editor.js";
+import { codeBox, words } from "./text.js";
+
+const CHECK = { act: "check_edit", look: ".main", key: "Ctrl ↵" };
+
+function risks(list) {
+  return h(
+    "dl.risks",
+    {},
+    list.map(([name, why]) => [h("dt", {}, name), h("dd", {}, words(why))]),
+  );
+}
+
+function codePart(card, editing) {
+  if (!editing) {
+    const box = codeBox(card.code, { lang: card.lang, before: card.model_code, label: "Code of this call" });
+    return h("div", { "data-key": "code" }, caption(card.cap, card.side), box);
+  }
+  const attrs = {
+    name: "code",
+    rows: card.code.split("\n").length + 1,
+    spellcheck: "false",
+    "aria-label": card.step ? `Code of step ${card.step}` : "Code",
+    value: card.code,
+  };
+  return h(
+    "div",
+    { "data-key": "editing" },
+    caption("Python, your version", "Esc takes it back"),
+    h("textarea", attrs),
+  );
+}
+
+function argumentTable(args) {
+  const heads = ["argument", "value, you may change it", "where it comes from"];
+  const row = (arg) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, h("code", {}, arg.name), arg.sink && h("div.sink", {}, arg.sink)),
+      h("td", {}, argumentField(arg)),
+      h("td", {}, words(arg.origin)),
+    );
+  return h(
+    "table.args",
+    { "data-key": "args" },
+    h("caption.sr", {}, "Arguments"),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        heads.map((head) => h("th", { scope: "col" }, head)),
+      ),
+    ),
+    h("tbody", {}, args.map(row)),
+  );
+}
+
+function verbs(p, card, changed) {
+  if (changed)
+    return h(
+      "div.go",
+      { "data-key": "check" },
+      button("Check my version", CHECK),
+      button("Cancel", { act: "cancel", key: "Esc" }),
+    );
+  const by = (b) => (b.verb === "approve_rest" ? p.ref("cover") : null);
+  return h(
+    "div.go",
+    { "data-key": "verbs" },
+    card.buttons.map((b) => dataButton(b, { by: by(b) })),
+  );
+}
+
+/** The card. Every call gets an element of its own, so a focus on one call's button never lands on the next one's. */
+export function card(p) {
+  const { card: c } = p.view;
+  const { mode } = p.ui;
+  const attrs = {
+    "data-key": `card ${p.cardKey()}`,
+    tabindex: -1,
+    role: "group",
+    "aria-labelledby": p.ref("lead"),
+    "aria-describedby": p.ref("why"),
+  };
+  const changed = mode === "edit" || mode === "args";
+  const quiet = changed || mode === "reject" || c.question;
+  return h(
+    "section.card",
+    attrs,
+    lead(c.title, "waiting", p.ref("lead")),
+    h("p", { id: p.ref("why") }, words(c.why)),
+    c.risks?.length > 0 && risks(c.risks),
+    c.code != null && codePart(c, mode === "edit"),
+    c.args?.length > 0 && argumentTable(c.args),
+    c.table && table(c.table),
+    mode === "reject" ? rejectForm() : c.question ? questionForm(c.question) : verbs(p, c, changed),
+    !quiet && c.cover && h("p.cover", { id: p.ref("cover") }, words(c.cover)),
+  );
+}

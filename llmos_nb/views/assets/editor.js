@@ -1,0 +1,120 @@
+// Forms: fields, what they hold, and the rows and cards that carry them.
+import { button, h, settle } from "./dom.js";
+
+const SAVE = { act: "save", look: ".main", key: "Ctrl ↵" };
+const CANCEL = { act: "cancel", key: "Esc" };
+
+/** Label and field in one; `name` is the key under which `readForm` finds it. */
+export function field(label, name, value, { rows, placeholder } = {}) {
+  const attrs = { name, placeholder, value: value ?? "" };
+  const input = rows
+    ? h("textarea", { ...attrs, rows, spellcheck: "false" })
+    : h("input", { type: "text", ...attrs });
+  return h("label", {}, label, input);
+}
+
+/** What the fields under an element hold. */
+export function readForm(form) {
+  const fields = [...form.querySelectorAll("[name]")];
+  return Object.fromEntries(fields.map((input) => [input.name, input.value]));
+}
+
+function stepFields(step) {
+  return [
+    field("Title", "title", step?.t),
+    field("Expects", "expect", step?.x),
+    field("Code, empty if the model should write it", "code", step?.code, { rows: 3 }),
+  ];
+}
+
+const FORMS = {
+  edit: { fields: stepFields, save: "Save", note: "The policy looks at it again." },
+  add: { fields: stepFields, save: "Save", note: "It comes last; move it with Alt ↑." },
+  retry: {
+    fields: () => [field("A hint for the model, empty if none", "hint", "")],
+    save: "Retry with this hint",
+  },
+  reject: {
+    fields: () => [field("Why not? The model reads this and plans again.", "why", "", { rows: 2 })],
+    save: "Reject with this reason",
+  },
+};
+
+/** The form in a row, or under the list for a new step. */
+export function stepForm(kind, step) {
+  const { fields, save, note } = FORMS[kind];
+  const go = h("div.go", {}, button(save, SAVE), button("Cancel", CANCEL), note && h("span.mute", {}, note));
+  return h("div.form", { "data-key": `form ${kind}`, "data-form": kind }, fields(step), go);
+}
+
+/** The reason for a rejection, in the card. */
+export function rejectForm() {
+  const why = field("Why not? The model reads this and plans again.", "why", "", { rows: 2 });
+  const go = h(
+    "div.go",
+    {},
+    button("Reject with this reason", { ...SAVE, act: "reject_why" }),
+    button("Back", CANCEL),
+  );
+  return h("div.form", { "data-key": "reject" }, why, go);
+}
+
+/** The answer to a question of the model's. */
+export function questionForm(question) {
+  const go = h("div.go", {}, button("Reply", { ...SAVE, act: "reply" }));
+  return h("div.form", { "data-key": "question" }, field(question, "text", "", { rows: 2 }), go);
+}
+
+const isText = (schema, value) => (schema?.type ?? typeof value) === "string";
+
+// A number, a list or an object is edited as JSON, so that its type survives.
+function shown(schema, value) {
+  return isText(schema, value) ? (value ?? "") : JSON.stringify(value ?? null);
+}
+
+/** The field of one argument, chosen by its schema. */
+export function argumentField({ name, value, schema = {} }) {
+  const attrs = { name, "aria-label": name, "aria-description": schema.description };
+  if (schema.enum) {
+    const options = schema.enum.map((option) => h("option", { value: JSON.stringify(option) }, `${option}`));
+    return settle(h("select", { ...attrs, value: JSON.stringify(value) }, options));
+  }
+  if (schema.type === "boolean") return h("input", { type: "checkbox", ...attrs, checked: Boolean(value) });
+  const text = shown(schema, value);
+  if (isText(schema, value) && (text.length > 60 || text.includes("\n")))
+    return h("textarea", { ...attrs, rows: 3, value: text });
+  return h("input", {
+    type: "text",
+    inputmode: /integer|number/.test(schema.type) ? "decimal" : null,
+    ...attrs,
+    value: text,
+  });
+}
+
+const FITS = {
+  integer: Number.isInteger,
+  number: (value) => typeof value === "number",
+  array: Array.isArray,
+  object: (value) => value !== null && typeof value === "object" && !Array.isArray(value),
+};
+
+/** The arguments as typed, or null: then the fields that do not fit are marked and the first one has the focus. */
+export function readArguments(form, args) {
+  const out = {};
+  const wrong = [];
+  for (const { name, value, schema = {} } of args) {
+    const input = form.querySelector(`[name="${CSS.escape(name)}"]`);
+    try {
+      if (input.type === "checkbox") out[name] = input.checked;
+      else if (input.value === input.baseValue) out[name] = value;
+      else out[name] = !schema.enum && isText(schema, value) ? input.value : JSON.parse(input.value);
+      if (!schema.enum && FITS[schema.type]?.(out[name]) === false) throw new TypeError(name);
+      input.removeAttribute("aria-invalid");
+    } catch {
+      input.setAttribute("aria-invalid", "true");
+      wrong.push(input);
+    }
+  }
+  wrong[0]?.focus();
+  return wrong.length ? null : out;
+}

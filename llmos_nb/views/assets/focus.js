@@ -1,0 +1,56 @@
+// Where the keyboard is, and what is said aloud.
+import { currentStep } from "./plan.js";
+
+const nowhere = () => !document.activeElement || document.activeElement === document.body;
+
+/** Remember the focus before a change; the function it gives puts it where the rules say. */
+export function holdFocus(p, before) {
+  const held = document.activeElement;
+  const inside = p.root.contains(held);
+  const typing = inside && held.matches("input[type=text], textarea");
+  const sheet = p.root.querySelector(".sheet");
+  return () => {
+    const asked = p.view.card && p.cardKey() !== before;
+    const opened = p.root.querySelector(".sheet");
+    if (inside && opened && opened !== sheet) return opened.focus();
+    const kept = inside && p.root.contains(held);
+    if (asked && !(typing && kept) && (inside || nowhere())) return p.focus(".card");
+    if (kept) return document.activeElement === held ? null : held.focus({ preventScroll: true });
+    return inside ? rest(p) : null;
+  };
+}
+
+// What had the focus is gone: the card, else the current step, else the goal takes it.
+function rest(p) {
+  if (p.view.card) return p.focus(".card");
+  const step = currentStep(p.view.steps);
+  return step ? p.goTo(step.n) : p.focus(".goal button");
+}
+
+/** A polite line that says at most one thing a second, and then the newest. */
+export function announcer(line) {
+  let last = Number.NEGATIVE_INFINITY;
+  let timer = null;
+  let next = "";
+  const speak = () => {
+    timer = null;
+    last = performance.now();
+    line.textContent = next;
+  };
+  return (text) => {
+    if (text === next) return;
+    next = text;
+    timer ??= setTimeout(speak, Math.max(50, last + 1000 - performance.now()));
+  };
+}
+
+/** Warn before the page is left while somebody is waited for and the notebook is not saved: what it shows would be lost. */
+export function warnBeforeLeaving(p) {
+  const ask = (event) => {
+    const waits = p.view.card || p.view.acts.length > 0;
+    const dirty = p.model.widget_manager?.context?.model?.dirty ?? true;
+    if (waits && dirty && p.root.isConnected) event.preventDefault();
+  };
+  window.addEventListener("beforeunload", ask);
+  return () => window.removeEventListener("beforeunload", ask);
+}

@@ -1,0 +1,262 @@
+// The panel: a view comes in, the page is brought to it in place, verbs go out.
+import { blocks, sheet } from "./blocks.js";
+import { card } from "./card.js";
+import { h, lazy, morphChildren } from "./dom.js";
+import { announcer, holdFocus, warnBeforeLeaving } from "./focus.js";
+import { header, keysSheet } from "./header.js";
+import { onKey, shieldKeys } from "./keys.js";
+import { loopCaption, parseLoop, updateLoop } from "./loop.js";
+import { currentStep, plan } from "./plan.js";
+import { stop } from "./stop.js";
+import { initialize } from "./store.js";
+import { timeline } from "./timeline.js";
+import { act, seek } from "./verbs.js";
+
+const BUSY_MS = 1500;
+let made = 0;
+
+/** One panel on one page: the view it shows, what is local to it, and the element. */
+class PagePanel {
+  constructor(model, el) {
+    this.model = model;
+    this.prefix = `llm${++made}-${Math.random().toString(36).slice(2, 8)}`;
+    this.ui = {
+      open: false,
+      menu: false,
+      keys: false,
+      form: null,
+      mode: "",
+      tab: null,
+      hit: null,
+      at: null,
+      note: "",
+    };
+    this.unheard = new Set();
+    this.sent = 0;
+    this.drawn = 0;
+    this.line = h("div.sr", { role: "status", "aria-live": "polite" });
+    this.body = h("div");
+    this.root = h("section.llm", { role: "region" }, this.body, this.line);
+    this.announce = announcer(this.line);
+    this.drawLoop();
+    el.append(this.root);
+    this.view = model.get("view");
+    this.show(this.view, null);
+  }
+
+  ref(name) {
+    return `${this.prefix}-${name}`;
+  }
+
+  step(n) {
+    return this.view.steps.find((each) => each.n === n);
+  }
+
+  callSteps() {
+    return new Map(this.view.steps.flatMap((each) => (each.calls ?? []).map((call) => [call, each.n])));
+  }
+
+  cardKey(view = this.view) {
+    return view?.card ? JSON.stringify([view.card.call, view.card.digest, view.card.title]) : "";
+  }
+
+  drawLoop() {
+    this.svg = parseLoop(this.model.get("loop_svg"));
+    this.svg.dataset.key = `loop ${++this.drawn}`;
+  }
+
+  /** Take a new view; `before` is the key of the card that stood there. */
+  show(view, before = this.cardKey()) {
+    if (!view.id) return;
+    const place = holdFocus(this, before);
+    const changed = view.state !== this.view.state || view.what !== this.view.what;
+    this.view = view;
+    if (this.cardKey() !== before) {
+      this.cardSince = performance.now();
+      this.ui.mode = "";
+    }
+    if (changed) this.ui.note = "";
+    if (view.at === this.ui.at) this.ui.at = null;
+    if (this.ui.form?.n && !this.step(this.ui.form.n)) this.ui.form = null;
+    if (!this.step(this.ui.tab) || this.following()) this.ui.tab = currentStep(view.steps)?.n ?? null;
+    this.draw();
+    place();
+    this.speak();
+  }
+
+  // The tab stop goes with the current step until somebody moves it.
+  following() {
+    return !this.moved && !this.root.querySelector(".plan")?.contains(document.activeElement);
+  }
+
+  // Counters change many times a second and are not worth a word: only a new state, or words made for it, are said.
+  speak() {
+    const { say, state, what } = this.view;
+    const key = say ?? `${state}${this.cardKey()}`;
+    if (key !== this.said) this.announce(say ?? `${state}. ${what}`);
+    this.said = key;
+  }
+
+  // To take out the element that has the focus fires events, whose listeners may draw again: that waits for its turn.
+  draw() {
+    if (!this.view.id) return;
+    this.again = this.drawing;
+    if (this.drawing) return;
+    this.drawing = true;
+    try {
+      this.drawOnce();
+    } finally {
+      this.drawing = false;
+    }
+    if (this.again) this.draw();
+  }
+
+  drawOnce() {
+    const { view, root } = this;
+    root.dataset.tone = view.tone;
+    root.dataset.state = view.id;
+    root.setAttribute("aria-label", `Process ${view.name}, pid ${view.pid}`);
+    updateLoop(this.svg, view);
+    const time = view.events?.length > 0 && timeline(this);
+    const columns = h("div.cols", {}, this.now(), plan(this));
+    morphChildren(this.body, h("div", {}, header(this), this.figure(), time, columns));
+  }
+
+  figure() {
+    const picture = lazy("div", "picture", [this.svg], () =>
+      h("div.picture", { "data-key": "picture" }, this.svg),
+    );
+    return h("figure.loop", {}, picture, loopCaption(this.view));
+  }
+
+  now() {
+    const { view, ui } = this;
+    const over = ui.keys ? keysSheet(this) : view.sheet && sheet(this);
+    const body = view.card ? card(this) : blocks(view.now, this);
+    return h("section.now", { "aria-label": "Now" }, over, body);
+  }
+
+  /** Change something local and draw. */
+  set(change) {
+    Object.assign(this.ui, change);
+    this.draw();
+  }
+
+  /** The same, and put the focus on an element; with none, where the rules say. */
+  open(change, selector) {
+    const place = holdFocus(this, this.cardKey());
+    this.set(change);
+    if (selector) this.focus(selector);
+    else place();
+  }
+
+  /** Leave forms without saving; what was typed into arguments goes back too. */
+  close() {
+    const { form, mode } = this.ui;
+    if (mode === "args")
+      for (const input of this.root.querySelectorAll(".args [name]"))
+        input[input.type === "checkbox" ? "checked" : "value"] = input.baseValue;
+    this.set({ form: null, mode: "" });
+    if (mode) return this.focus(".card");
+    if (form) return form.n ? this.goTo(form.n) : this.focus("[data-act=add]");
+  }
+
+  focus(selector) {
+    this.root.querySelector(selector)?.focus({ preventScroll: selector === ".card" });
+  }
+
+  /** Give a step the tab stop and the focus, unfolding what hides it. */
+  goTo(n) {
+    this.moved = currentStep(this.view.steps)?.n !== n;
+    this.set({ tab: n });
+    const li = this.root.querySelector(`li[data-n="${n}"]`);
+    if (li?.closest("details")) li.closest("details").open = true;
+    li?.focus();
+  }
+
+  /** Send a verb; gives the ticket by which the process says that it heard. */
+  send(message) {
+    const seq = this.ref(++this.sent);
+    this.unheard.add(seq);
+    this.model.send({ ...message, seq });
+    setTimeout(() => {
+      if (this.unheard.has(seq) && message.verb !== "stop")
+        this.set({
+          note: "The kernel is busy. It takes this up when the running call lets it, or press Stop.",
+        });
+    }, BUSY_MS);
+    return seq;
+  }
+
+  stop() {
+    return stop(this);
+  }
+
+  hear(message) {
+    if (message.kind === "note") this.set({ note: message.text });
+    if (message.kind !== "heard") return;
+    this.unheard.delete(message.seq);
+    if (!this.unheard.size && this.ui.note.startsWith("The kernel is busy")) this.set({ note: "" });
+  }
+}
+
+function onClick(event, p) {
+  const link = event.target.closest("a[data-step]");
+  if (link) {
+    event.preventDefault();
+    return p.goTo(+link.dataset.step);
+  }
+  const button = event.target.closest("[data-act]");
+  if (!button || button.type === "range") return;
+  const li = button.closest("li.step");
+  act(p, button.dataset.act, { button, step: li && p.step(+li.dataset.n) });
+}
+
+function onInput(event, p) {
+  if (event.target.dataset.act === "seek") seek(p, +event.target.value);
+  else if (event.target.closest(".args") && p.ui.mode !== "args") p.set({ mode: "args" });
+}
+
+// Pointing at a call's id lights its step; a menu closes when the focus leaves it.
+function onPoint(event, p) {
+  const link = event.target.closest?.("a[data-step]");
+  const hit = link && /^(mouseover|focusin)$/.test(event.type) ? +link.dataset.step : null;
+  if (link && hit !== p.ui.hit) p.set({ hit });
+  const left = event.type === "focusout" && p.ui.menu && !event.relatedTarget?.closest?.(".acts");
+  if (left) p.set({ menu: false });
+}
+
+const LISTENERS = {
+  click: onClick,
+  input: onInput,
+  keydown: onKey,
+  mouseover: onPoint,
+  mouseout: onPoint,
+  focusin: onPoint,
+  focusout: onPoint,
+};
+
+function render({ model, el }) {
+  const p = new PagePanel(model, el);
+  const show = () => p.show(model.get("view"));
+  const redraw = () => {
+    p.drawLoop();
+    p.draw();
+  };
+  const hear = (message) => p.hear(message);
+  model.on("change:view", show);
+  model.on("change:loop_svg", redraw);
+  model.on("msg:custom", hear);
+  for (const [kind, listener] of Object.entries(LISTENERS))
+    p.root.addEventListener(kind, (event) => listener(event, p));
+  const ends = [warnBeforeLeaving(p), shieldKeys(p)];
+  return () => {
+    for (const end of ends) end();
+    model.off("change:view", show);
+    model.off("change:loop_svg", redraw);
+    model.off("msg:custom", hear);
+    p.root.remove();
+  };
+}
+
+export default { initialize, render };

@@ -1,0 +1,150 @@
+// The plan as a list: one tab stop, evidence in the rows, verbs over a row's end.
+import { button, h, icon, lazy } from "./dom.js";
+import { stepForm } from "./editor.js";
+import { words } from "./text.js";
+
+const SAY = {
+  pending: "not started",
+  running: "running",
+  waiting: "waiting for you",
+  done: "done",
+  failed: "failed",
+  rejected: "rejected by you",
+  skipped: "skipped",
+  replaced: "replaced",
+};
+
+/** What can be done to a step, by its state. */
+export const STEP_VERBS = {
+  pending: ["approve", "edit", "skip", "up", "down"],
+  waiting: ["approve", "edit", "skip", "reject"],
+  running: ["skip"],
+  done: ["retry", "undo"],
+  failed: ["retry", "edit", "skip"],
+  replaced: [],
+  skipped: ["retry"],
+  rejected: ["retry", "edit"],
+};
+
+function verb(name, n, tab) {
+  const arrow = { up: "↑", down: "↓" }[name];
+  if (arrow) return button(arrow, { act: name, say: `Move step ${n} ${name}`, look: ".bare", tab });
+  const label = name[0].toUpperCase() + name.slice(1);
+  return button(label, { act: name, say: `${label} step ${n}`, look: ".bare", tab });
+}
+
+/** The step that the eye goes to: what waits or runs, else the next one, else the first. */
+export function currentStep(steps) {
+  const first = (...states) => steps.find((step) => states.includes(step.s));
+  return first("waiting", "running") ?? first("pending") ?? steps[0];
+}
+
+function body(step, tab) {
+  return h(
+    "div",
+    {},
+    h(
+      "div.t",
+      {},
+      h("span.num", {}, step.n),
+      h("b", {}, h("span.sr", {}, `${SAY[step.s]}: `), step.t),
+      step.after && h("span.dep", {}, `after ${step.after}`),
+    ),
+    step.s !== "replaced" && step.x && h("div.x", {}, `expects: ${step.x}`),
+    step.ev && h(step.s === "failed" ? "div.ev.err" : "div.ev", {}, words(step.ev)),
+    h(
+      "div.facts",
+      {},
+      [step.dur, step.cost, step.note].filter(Boolean).join(" · "),
+      h(
+        "span.do",
+        {},
+        STEP_VERBS[step.s].map((name) => verb(name, step.n, tab)),
+      ),
+    ),
+  );
+}
+
+function row(p, step) {
+  const form = p.ui.form?.n === step.n ? p.ui.form.kind : null;
+  const here = p.ui.tab === step.n;
+  const hit = p.ui.hit === step.n;
+  return lazy("li", `step ${step.n}`, [step, here, form, hit], () => {
+    const tab = here ? 0 : -1;
+    const now = step.s === "running" || step.s === "waiting";
+    const attrs = {
+      id: p.ref(`step-${step.n}`),
+      "data-key": `step ${step.n}`,
+      "data-n": step.n,
+      "data-s": step.s,
+      tabindex: tab,
+      "aria-current": now ? "step" : null,
+    };
+    const li = h(
+      `li.step${hit ? ".hit" : ""}`,
+      attrs,
+      icon(step.s),
+      form ? stepForm(form, step) : body(step, tab),
+    );
+    for (const link of li.querySelectorAll("a")) link.tabIndex = tab;
+    return li;
+  });
+}
+
+function folded(p, key, glyph, text, steps) {
+  if (!steps.length) return null;
+  const summary = h("summary", {}, icon(glyph), ` ${text}`);
+  return h(
+    "details.fold",
+    { "data-key": key },
+    summary,
+    h(
+      "ol",
+      {},
+      steps.map((step) => row(p, step)),
+    ),
+  );
+}
+
+// With a fold: ended steps in one line, those that failed or go on, four more, and the rest in one line.
+function parts({ steps, fold }) {
+  if (!fold) return [[], steps, []];
+  const away = (step) => step.n <= fold.upto && !["failed", "waiting", "running", "pending"].includes(step.s);
+  const rest = steps.filter((step) => !away(step));
+  const near = rest.filter((step) => step.n <= fold.upto).length + 5;
+  return [steps.filter(away), rest.slice(0, near), rest.slice(near)];
+}
+
+function skeleton() {
+  const bar = (width) => h("div.skel", { width: `${width}%` });
+  const line = (width) => h("div.step", {}, icon("pending"), h("div", {}, bar(width), bar(width - 30)));
+  return h("div", { "aria-hidden": "true" }, [72, 88, 64, 80].map(line));
+}
+
+/** The margin: the plan. */
+export function plan(p) {
+  const { view, ui } = p;
+  const [ended, near, far] = parts(view);
+  const open = view.acts.length > 0 && view.steps.length > 0;
+  return h(
+    "section.plan",
+    { "aria-label": "Plan" },
+    h("h4", {}, h("span", {}, view.planhead ?? "Plan"), view.planside && h("span", {}, view.planside)),
+    !view.steps.length && skeleton(),
+    folded(p, "ended", "done", view.fold?.text, ended),
+    h(
+      "ol",
+      { "data-key": "near" },
+      near.map((step) => row(p, step)),
+    ),
+    folded(
+      p,
+      "far",
+      "pending",
+      far.length > 1 ? `Steps ${far[0].n}–${far.at(-1).n} not started` : `Step ${far[0]?.n} not started`,
+      far,
+    ),
+    ui.form?.kind === "add" && h("div.step", { "data-key": "add" }, icon("pending"), stepForm("add")),
+    open && ui.form?.kind !== "add" && button("Add a step", { act: "add", look: ".bare.add-step" }),
+  );
+}

@@ -1,0 +1,137 @@
+// What a button, a letter or a form does: either something local to this window, or a message to the process.
+import { readArguments, readForm } from "./editor.js";
+import { timeAt } from "./timeline.js";
+
+const GUARD_MS = 500;
+
+/** What the card is about, to be sent with its verbs. */
+function about(card) {
+  return Object.fromEntries(
+    ["call", "digest", "step"].filter((key) => card[key] != null).map((key) => [key, card[key]]),
+  );
+}
+
+// A verb on the row of the step that waits is a verb on the call that waits.
+function target(p, step) {
+  const { card } = p.view;
+  if (!step) return card ? about(card) : {};
+  if (card && card.step === step.n && step.s === "waiting") return about(card);
+  return { step: step.n, ...(step.call && { call: step.call, digest: step.digest }) };
+}
+
+// Nobody can have read a question within half a second: such a click was meant for what stood there before.
+function tooEarly(p, step) {
+  const asks = p.view.card && (!step || step.s === "waiting");
+  return asks && performance.now() - p.cardSince < GUARD_MS;
+}
+
+function approve(p, { step, data, act }) {
+  if (!tooEarly(p, step)) p.send({ verb: act, ...target(p, step), ...data });
+}
+
+function edit(p, { step }) {
+  const { card, steps } = p.view;
+  const own = card && (!step || (card.step === step.n && step.s === "waiting"));
+  if (own && card.code != null) return p.open({ mode: "edit" }, ".card textarea[name=code]");
+  if (own && card.args?.length) return p.focus(".args :is(input, textarea, select)");
+  const chosen = step ?? (card && steps.find((each) => each.s === "pending"));
+  if (chosen) p.open({ form: { kind: "edit", n: chosen.n } }, ".form input");
+}
+
+function reject(p, { step }) {
+  const { card } = p.view;
+  if (card && (!step || card.step === step.n)) return p.open({ mode: "reject" }, ".card .form textarea");
+  if (step) p.open({ form: { kind: "reject", n: step.n } }, ".form textarea");
+}
+
+function move(p, step, by) {
+  const { steps } = p.view;
+  const other = steps[steps.findIndex((each) => each.n === step.n) + by];
+  if (other?.s === "pending" && step.s === "pending") p.send({ verb: "move", step: step.n, to: other.n });
+}
+
+function save(p, { button }) {
+  const form = button.closest("[data-form]");
+  const { kind, n } = p.ui.form;
+  const step = p.step(n);
+  const rest = step?.s === "waiting" ? target(p, step) : step ? { step: n } : {};
+  p.send({ verb: kind, ...rest, ...readForm(form) });
+  p.close();
+}
+
+function check(p, { button, data }) {
+  const { card } = p.view;
+  if (data.restore) return p.send({ verb: "check_edit", ...about(card), ...data });
+  const form = button.closest(".card");
+  const typed = p.ui.mode === "edit" ? readForm(form) : readArguments(form, card.args);
+  if (!typed) return;
+  const same =
+    p.ui.mode === "edit"
+      ? typed.code === card.code
+      : card.args.every(({ name, value }) => typed[name] === value);
+  if (same) return p.close();
+  p.send({ verb: "check_edit", ...about(card), ...(p.ui.mode === "edit" ? typed : { arguments: typed }) });
+}
+
+function inForm(verb) {
+  return (p, { button }) => {
+    p.send({ verb, ...about(p.view.card), ...readForm(button.closest(".form")) });
+    p.close();
+  };
+}
+
+/** Ask for the view at an event; a slider that is dragged asks ten times a second at most. */
+export function seek(p, at) {
+  p.ui.at = at;
+  p.draw();
+  clearTimeout(p.seeking);
+  p.seeking = setTimeout(() => p.send({ verb: "seek", at: p.view.events[at].n ?? at }), 100);
+}
+
+function stepInTime(by) {
+  return (p) => {
+    const at = timeAt(p) + by;
+    if (p.view.events[at]) seek(p, at);
+  };
+}
+
+const LOCAL = {
+  approve,
+  approve_rest: approve,
+  edit,
+  reject,
+  save,
+  check_edit: check,
+  reject_why: inForm("reject"),
+  reply: inForm("reply"),
+  up: (p, { step }) => move(p, step, -1),
+  down: (p, { step }) => move(p, step, 1),
+  retry: (p, { step, data }) =>
+    step ? p.open({ form: { kind: "retry", n: step.n } }, ".form input") : p.send({ verb: "retry", ...data }),
+  add: (p) => p.open({ form: { kind: "add" } }, ".form input"),
+  cancel: (p) => p.close(),
+  goal: (p) => p.set({ open: !p.ui.open }),
+  menu: (p) =>
+    p.ui.menu ? p.open({ menu: false }, "[data-act=menu]") : p.open({ menu: true }, ".menu button"),
+  keys: (p) => p.open({ menu: false, keys: true }, ".sheet"),
+  close: (p) => (p.ui.keys ? p.open({ keys: false }, null) : p.send({ verb: "close" })),
+  earlier: stepInTime(-1),
+  later: stepInTime(1),
+  stop: (p) => p.stop(),
+  fork: (p, { data }) =>
+    p.send({
+      verb: "fork",
+      ...(p.view.at != null && { at: p.view.events?.[p.view.at]?.n ?? p.view.at }),
+      ...data,
+    }),
+};
+
+/** Do what a button says; `step` is the row it stands in. */
+export function act(p, name, { button, step } = {}) {
+  const data = JSON.parse(button?.dataset.data ?? "{}");
+  if (button?.closest(".menu")) p.open({ menu: false }, "[data-act=menu]");
+  const local = LOCAL[name];
+  if (local) return local(p, { act: name, button, step, data });
+  const rest = step || button?.closest(".card") ? target(p, step) : {};
+  return p.send({ verb: name, ...rest, ...data });
+}

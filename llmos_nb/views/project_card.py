@@ -1,0 +1,218 @@
+"""The card: what waits for a person, why it asks, what it would do, and what approving covers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmos_nb.policy import envelope
+from llmos_nb.state import Call, State
+from llmos_nb.views.panel_state import Button, Card, Table, Words
+from llmos_nb.views.project_call import Question, arguments, reads_writes, unseen
+from llmos_nb.views.project_words import count, listed, marked, ref, sentence, short, upper
+
+_OUTWARD = ("external", "network", "process")
+
+
+def card(s: State) -> Card | None:
+    """Give the card of the first open question, or None where nobody is asked."""
+    if not s.questions:
+        return None
+    key, question = next(iter(s.questions.items()))
+    made = _KINDS.get(question.get("kind", ""), _approval)(s, key, question)
+    if len(s.questions) > 1:
+        made["side"] = f"1 of {count(len(s.questions), 'question')}"
+    return made
+
+
+def announced(made: Card) -> str:
+    """Say a card in one line, for the live region."""
+    keys = [
+        f"{b['key']} to {b['verb'].split('_')[0]}"
+        for b in made.get("buttons", ())
+        if b.get("key", "") in ("A", "E", "R")
+    ]
+    press = f" Press {', '.join(keys[:-1])} or {keys[-1]}." if len(keys) > 1 else ""
+    return f"Waiting for you. {sentence(made['title'])}{press}"
+
+
+def wants(s: State, key: str, question: Question) -> str:
+    """Say what is wanted: ``step 3 wants to replace a file``."""
+    if key.startswith("plan:"):
+        return f"a plan of {count(len([p for p in s.plan.steps if p.open]), 'step')}"
+    call = s.calls.get(key)
+    step = f"step {call.step}" if call is not None and call.step else "it"
+    if question.get("kind") == "question":
+        return f"{step} asks you something"
+    if question.get("kind") == "doubt":
+        return f"whether {call.name if call else 'a call'} was done is not known"
+    what = question.get("title") or (f"call {call.name}" if call else "go on")
+    return f"{step} wants to {what}"
+
+
+# a plan
+
+
+def _plan(s: State, key: str, question: Question) -> Card:
+    why = sentence(question.get("text") or "It asks because nothing runs before you have seen the plan")
+    buttons: list[Button] = [
+        {"label": "Approve the plan", "verb": "approve", "key": "A", "main": True},
+        {"label": "Edit", "verb": "edit", "key": "E"},
+        {"label": "Reject", "verb": "reject", "key": "R"},
+    ]
+    return {
+        "title": "Approve the plan?",
+        "why": why,
+        "table": _may_do(s),
+        "buttons": buttons,
+        "cover": "Change the steps first if you like: the plan you approve is the one you see.",
+    }
+
+
+def _may_do(s: State) -> Table:
+    """List what approving the plan grants: tool, how often, for which steps, and what still asks."""
+    steps = [p for p in s.plan.steps if p.open]
+    granted = {p.n: envelope([p.plain()], s.tools) for p in steps}
+    tools = sorted({t for g in granted.values() for t in g})
+    asks = {
+        "plan": "no, up to this count",
+        "step": "yes, each call",
+        "auto": "no",
+        "never": "it is refused if it is risky",
+    }.get(s.mode, "if it touches files, processes or the net, or cannot be undone")
+    rows: list[list[Words | Button]] = []
+    for tool in tools:
+        used = [n for n, g in granted.items() if tool in g]
+        calls = sum(granted[n][tool] for n in used)
+        rows.append([[["`", tool]], count(calls, "call"), _steps(used), asks])
+    return {"caption": "What the plan may do", "heads": ["tool", "at most", "for", "still asks"], "rows": rows}
+
+
+def _steps(found: list[int]) -> str:
+    """Say ``step 2`` or ``steps 1, 2 and 4``."""
+    return f"step{'s' * (len(found) > 1)} {listed(found)}"
+
+
+# a call
+
+
+def _approval(s: State, key: str, question: Question) -> Card:
+    call = s.calls[key]
+    made: Card = {
+        "title": upper(wants(s, key, question)),
+        "why": marked(sentence(question.get("text") or "It asks because this mode asks here")),
+        "call": key,
+        "digest": call.digest or question.get("digest", ""),
+        "buttons": _buttons(call, question),
+        "cover": _cover(call, question),
+    }
+    if call.step:
+        made["step"] = call.step
+    if risks := [*question.get("risks", ()), *unseen(call)]:
+        made["risks"] = [(str(kind), marked(str(text))) for kind, text in risks]
+    _what(s, call, question, made)
+    if (table := reads_writes(s, call, question)) is not None:
+        made["table"] = table
+    return made
+
+
+def _edited(call: Call) -> bool:
+    return call.original is not None and call.original != call.arguments
+
+
+def _what(s: State, call: Call, question: Question, made: Card) -> None:
+    """Put the code, or the arguments as a form, into the card."""
+    if not call.code:
+        made["args"] = arguments(s, call, question)
+        return
+    made["code"], made["lang"] = call.code, "python"
+    original = call.original.get("code", "") if isinstance(call.original, dict) else call.original or ""
+    if _edited(call):
+        made["model_code"] = str(original)
+        lines = _changed_lines(str(original), call.code)
+        made["cap"] = [f"Python, {count(lines, 'line')} changed by you since ", ref(call)]
+    else:
+        made["cap"] = ["Python, written by the model in ", ref(call)]
+
+
+def _changed_lines(old: str, new: str) -> int:
+    kept = set(old.splitlines())
+    return max(sum(line not in kept for line in new.splitlines()), 1)
+
+
+def _buttons(call: Call, question: Question) -> list[Button]:
+    if _edited(call):
+        version: dict[str, Any] = (
+            {"code": call.original} if isinstance(call.original, str) else {"arguments": call.original}
+        )
+        first: list[Button] = [
+            {"label": "Approve my version", "verb": "approve", "key": "A", "main": True},
+            {"label": "Model’s version", "verb": "check_edit", "data": {"restore": True, **version}},
+        ]
+    else:
+        first = [{"label": "Approve", "verb": "approve", "key": "A", "main": True}]
+        if has_rest(call, question):
+            first.append({"label": "Approve the rest like this", "verb": "approve_rest", "key": "⇧ A"})
+    rest: list[Button] = [
+        {"label": "Edit", "verb": "edit", "key": "E"},
+        {"label": "Reject", "verb": "reject", "key": "R"},
+        {"label": "Skip", "verb": "skip", "key": "S"},
+    ]
+    return first + rest
+
+
+def has_rest(call: Call, question: Question) -> bool:
+    """Whether a rule can be stated for calls like this: never for one that goes out."""
+    if "rest" in question:
+        return bool(question["rest"])
+    return call.name == "python" or not any(str(kind) in _OUTWARD for kind, _ in question.get("risks", ()))
+
+
+def _cover(call: Call, question: Question) -> Words:
+    digest = call.digest or question.get("digest", "")
+    what = "this call" if call.code else "these arguments"
+    bound: Words = [" (", ["`", f"{digest[:4]} {digest[4:6]}"], ")"] if digest else []
+    once: list[str | list[str | int]] = [f"Approve counts once, for exactly {what}", *bound, ". "]
+    if _edited(call):
+        return [*once, "The journal keeps both versions."]
+    if not has_rest(call, question):
+        return [*once, "Calls that go out cannot be approved in advance."]
+    rest = question.get("rest") or f"every further {call.name} call of this process"
+    return [*once, f"“The rest like this” covers {rest}; take it back under More, Rules."]
+
+
+# a question of the model's, and a call in doubt
+
+
+def _question(s: State, key: str, question: Question) -> Card:
+    call = s.calls.get(key)
+    title = f"Step {call.step} asks you" if call is not None and call.step else "It asks you"
+    made: Card = {
+        "title": title,
+        "why": "It asks because it cannot find this out itself. It reads your answer and goes on.",
+        "question": str(question.get("text", "")),
+        "call": key,
+        "buttons": [],
+    }
+    if call is not None and call.step:
+        made["step"] = call.step
+    return made
+
+
+def _doubt(s: State, key: str, question: Question) -> Card:
+    call = s.calls[key]
+    again = f"Run it again sends the same key ({short(call.key, 40)}), so a tool that knows keys does it once."
+    made: Card = {
+        "title": upper(wants(s, key, question)),
+        "why": marked(sentence(question.get("text", ""))),
+        "call": key,
+        "buttons": [
+            {"label": "It was done", "verb": "resolve", "main": True, "data": {"done": True}},
+            {"label": "Run it again", "verb": "resolve", "data": {"done": False}},
+        ],
+        "cover": again if call.key else "",
+    }
+    _what(s, call, question, made)
+    return made
+
+
+_KINDS = {"plan": _plan, "approval": _approval, "question": _question, "doubt": _doubt}

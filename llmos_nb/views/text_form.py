@@ -1,0 +1,242 @@
+"""The terminal form of a view: 80 columns, the panel's order and words, no colour and no control character."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+
+from llmos_nb.views.panel_state import Block, Button, Card, PanelView, StepRow, Words
+from llmos_nb.views.project_words import LOOP, plain, visible
+
+WIDTH = 80
+GLYPHS = {
+    "done": "✓", "waiting": "◇", "pending": "·", "running": "▸", "failed": "x",
+    "skipped": "-", "rejected": "x", "replaced": "-", "pause": "‖",
+}  # fmt: skip
+_ASCII = str.maketrans(
+    {
+        "✓": "v", "◇": "?", "·": ".", "▸": ">", "‖": "=", "→": "->", "─": "-", "–": "-", "…": "...", "×": "x",
+        "’": "'", "“": '"', "”": '"', "−": "-", "⇧": "^",
+    }
+)  # fmt: skip
+
+
+def in_ascii(text: str) -> str:
+    """Write a text with ASCII only, for terminals that have no more."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+def render(view: PanelView, width: int = WIDTH, ascii_only: bool = False) -> str:
+    """Give a view as text.
+
+    Parameters
+    ----------
+    view : PanelView
+        What `project.view` gave.
+    width : int
+        Columns.
+    ascii_only : bool
+        Write with ASCII characters only.
+
+    Returns
+    -------
+    str
+        Lines without a newline at the end.
+    """
+    lines = [
+        rule(view["who"], width),
+        *wrap(view["goal"], width),
+        "",
+        *wrap(f"{view['state'].lower()}: {view['what']}", width, "  "),
+        *wrap(_bars(view), width, "  "),
+        "",
+        *_loop(view, width),
+        *_plan(view, width),
+        *(card(view["card"], width) if view.get("card") else blocks(view.get("now", []), width)),
+    ]
+    text = "\n".join(line.rstrip() for line in lines).rstrip()
+    return in_ascii(text) if ascii_only else text
+
+
+def rule(title: str, width: int = WIDTH) -> str:
+    """Give a title on a line."""
+    title = visible(" ".join(title.split()))[: width - 6]
+    return f"── {title} ".ljust(width, "─") if title else "─" * width
+
+
+def wrap(text: str, width: int = WIDTH, indent: str = "") -> list[str]:
+    """Break a text into lines; its own line breaks stay."""
+    out: list[str] = []
+    for line in visible(text).splitlines() or [""]:
+        broken = textwrap.wrap(line, width - len(indent), break_on_hyphens=False)
+        out += [indent + part for part in broken] or [""]
+    return out
+
+
+def verbatim(text: str, indent: str = "    ", most: int = 0) -> list[str]:
+    """Give lines as they are, indented; of many the first `most`."""
+    lines = [indent + line for line in visible(text).expandtabs(4).splitlines()]
+    if most and len(lines) > most:
+        return [*lines[: most - 1], f"{indent}… {len(lines) - most + 1} more lines"]
+    return lines
+
+
+def _bars(view: PanelView) -> str:
+    said = {"money": "", "time": ""}
+    return "    ".join(
+        f"{said.get(b['name'], b['name'])} {b['used']} of {b['of']}".strip() for b in view["budget"]
+    )
+
+
+def _loop(view: PanelView, width: int) -> list[str]:
+    """Give the loop as a line; the stage stands in brackets, counts under the arrows."""
+    stage, counts = view.get("stage", ""), view.get("counts", {})
+    line, under = "  ", "  "
+    for i, node in enumerate(LOOP):
+        if i:
+            under = under.ljust(len(line) + 1) + counts.get(f"e{i}", "")
+            line += " → "
+        line += f"[{node.upper()}]" if node == stage else node
+    again = f"next step {counts.get('e7', '0')}, re-plan {counts.get('e8', '0')}"
+    fits = len(under) + 3 + len(again) <= width
+    return [line, under, f"  {again}", ""] if not fits else [line, under.ljust(len(under) + 3) + again, ""]
+
+
+def _plan(view: PanelView, width: int) -> list[str]:
+    rows = view["steps"]
+    if not rows:
+        return []
+    head = ", ".join(filter(None, (view.get("planhead", "Plan"), view.get("planside"))))
+    fold = view.get("fold")
+    away = [r["n"] for r in rows if fold and r["n"] <= fold["upto"] and r["s"] not in ("failed", "pending")]
+    lines = [f"  {head}"]
+    if fold and away:
+        lines += wrap(f"✓ {fold['text']}", width, "  ")
+    for row in rows:
+        lines += step(row, width) if row["n"] not in away else []
+    return [*lines, ""]
+
+
+def step(r: StepRow, width: int = WIDTH) -> list[str]:
+    """Give a step: glyph, number, title, what it needs, time, cost; then expectation, evidence and note."""
+    right = "  ".join(
+        filter(None, (f"after {r['after']}" if r.get("after") else "", r.get("dur"), r.get("cost")))
+    )
+    first = f"  {GLYPHS[r['s']]} {r['n']:<2} "
+    title = (
+        wrap(r["t"], max(width - len(first) - len(right) - 2, 30))
+        if right
+        else wrap(r["t"], width - len(first))
+    )
+    lines = [f"{first}{title[0]}".ljust(width - len(right)) + right, *(" " * len(first) + t for t in title[1:])]
+    inner = " " * len(first)
+    if r.get("x") and r["s"] != "replaced":
+        lines += wrap(f"expects: {r['x']}", width, inner)
+    if r.get("ev"):
+        lines += _evidence(r["ev"], width, inner)
+    if r.get("note"):
+        lines += wrap(r["note"], width, inner)
+    return lines
+
+
+def _evidence(words: Words, width: int, indent: str) -> list[str]:
+    """Give evidence with the id of its call at the right."""
+    *said, last = words if isinstance(words, list) else (words, "")
+    call = str(last[1]) if isinstance(last, list) else ""
+    lines = wrap(plain(list(said)) if call else plain(words), width, indent)
+    if len(lines[-1]) + 2 + len(call) > width:
+        lines.append("")
+    return [*lines[:-1], lines[-1].ljust(width - len(call)) + call]
+
+
+def card(c: Card | None, width: int = WIDTH) -> list[str]:
+    """Give what waits for a person."""
+    if c is None:
+        return []
+    lines = [rule(c["title"], width), *wrap(plain(c["why"]), width, "  "), ""]
+    if risks := c.get("risks"):
+        lines += [*table([[kind, plain(why)] for kind, why in risks], width, "    "), ""]
+    if question := c.get("question"):
+        lines += [*wrap(question, width, "    "), ""]
+    if "code" in c:
+        lines += [*(f"    {i:>2}  {visible(line)}" for i, line in enumerate(c["code"].splitlines(), 1)), ""]
+    if args := c.get("args"):
+        lines += [
+            *table([[a["name"], str(a["value"]), plain(a.get("origin"))] for a in args], width, "    "),
+            "",
+        ]
+    if t := c.get("table"):
+        lines += [*table([[cell(x) for x in row] for row in t["rows"]], width, "    "), ""]
+    return lines + wrap(plain(c.get("cover")), width, "  ")
+
+
+def command(pid: int, c: Card) -> str:
+    """Give the command that answers a card, for where there are no buttons."""
+    if c.get("question"):
+        return f'%agent reply {pid} "…"'
+    if any(b["verb"] == "resolve" for b in c.get("buttons", ())):
+        return f"%agent resolve {pid} {c.get('call', '')} --done"
+    return " ".join(filter(None, (f"%agent approve {pid}", c.get("call", ""))))
+
+
+def cell(value: Words | Button) -> str:
+    """Give a cell of a table as text."""
+    return value["label"] if isinstance(value, dict) else plain(value)
+
+
+def table(rows: Iterable[Sequence[str]], width: int = WIDTH, indent: str = "") -> list[str]:
+    """Align columns; the widest wraps where the line is full."""
+    grid = [[" ".join(visible(c).split()) for c in row] for row in rows]
+    if not grid:
+        return []
+    columns = max(map(len, grid))
+    grid = [row + [""] * (columns - len(row)) for row in grid]
+    sizes = [max(len(row[i]) for row in grid) for i in range(columns)]
+    over = sum(sizes) + 2 * (columns - 1) + len(indent) - width
+    while over > 0:
+        widest = max(range(columns), key=sizes.__getitem__)
+        cut = min(over, max(sizes[widest] // 3, 1), max(sizes[widest] - 8, 0))
+        if not cut:
+            break
+        sizes[widest], over = sizes[widest] - cut, over - cut
+    return [line for row in grid for line in _row(row, sizes, indent)]
+
+
+def _row(row: list[str], sizes: list[int], indent: str) -> list[str]:
+    cells = [textwrap.wrap(c, max(n, 1)) or [""] for c, n in zip(row, sizes, strict=True)]
+    height = max(map(len, cells))
+    filled = [c + [""] * (height - len(c)) for c in cells]
+    return [
+        (indent + "  ".join(c.ljust(n) for c, n in zip(line, sizes, strict=True))).rstrip()
+        for line in zip(*filled, strict=True)
+    ]
+
+
+def blocks(found: list[Block], width: int = WIDTH) -> list[str]:
+    """Give *now*; what only a live page can do is left out."""
+    return [
+        line for b in found if (give := _BLOCKS.get(b["kind"])) is not None for line in [*give(b, width), ""]
+    ]
+
+
+def _table_block(b: Block, width: int) -> list[str]:
+    rows = [[cell(c) for c in row] for row in b["rows"]]
+    return [
+        *wrap(b["caption"], width, "  "),
+        *table([*([b["heads"]] if b.get("heads") else []), *rows], width, "    "),
+    ]
+
+
+def _code_block(b: Block, width: int) -> list[str]:
+    return [*wrap(plain(b.get("cap")) or b.get("label", ""), width, "  "), *verbatim(b["code"])]
+
+
+_BLOCKS: dict[str, Callable[[Block, int], list[str]]] = {
+    "lead": lambda b, width: [rule(b["text"], width)],
+    "heading": lambda b, width: wrap(b["text"], width, "  "),
+    "text": lambda b, width: wrap(plain(b["words"]), width, "  "),
+    "answer": lambda b, width: wrap(b["markdown"], width, "  "),
+    "table": _table_block,
+    "code": _code_block,
+    "details": lambda b, width: [f"  {b['summary']}", *verbatim(b["code"])],
+}

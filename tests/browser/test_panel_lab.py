@@ -1,0 +1,124 @@
+"""The panel in real front ends: JupyterLab and Notebook, with their own keys, reload, and Stop under a blocked kernel."""
+
+import json
+
+import nbformat
+import pytest
+from harness import HERE
+
+pytestmark = pytest.mark.browser
+FRONTENDS = {"lab": "lab/tree/", "notebook": "notebooks/"}
+# Lab's command keys that are not letters of the panel, and those that are but are typed on an element without them.
+LAB_KEYS = [
+    "b",
+    "x",
+    "d",
+    "d",
+    "y",
+    "m",
+    "c",
+    "v",
+    "z",
+    "j",
+    "k",
+    "1",
+    "0",
+    "0",
+    "Shift+M",
+    "Enter",
+    "Control+Enter",
+]
+PLACES = ["li[data-n='1']", ".goal button", "[data-act=menu]", ".card", ".card .code", "a.id"]
+
+
+def notebook(folder, name):
+    """A notebook whose second cell shows the panel."""
+    code = f"import sys\nsys.path.insert(0, {str(HERE)!r})\nimport agent_cell\nawait agent_cell.main({str(folder / name)!r})"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    made = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+    made.cells = [
+        nbformat.v4.new_markdown_cell("before"),
+        nbformat.v4.new_code_cell(code),
+        nbformat.v4.new_code_cell("1"),
+    ]
+    nbformat.write(made, folder / f"{name}.ipynb")
+
+
+@pytest.fixture(scope="module", params=FRONTENDS)
+def opened(request, browser, server):
+    """A notebook that is open, its cell run, the panel waiting."""
+    url, token, folder = server
+    notebook(folder, request.param)
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(15_000)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{url}{FRONTENDS[request.param]}{request.param}.ipynb?token={token}")
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    page.keyboard.press("Control+Enter")
+    page.locator(".llm[data-state=waiting]").wait_for()
+    yield page, folder / request.param
+    page.close()
+
+
+def cells(page):
+    """What the notebook consists of: kinds and sources, without outputs."""
+    return page.evaluate(
+        "[...document.querySelectorAll('.jp-Notebook .jp-Cell')]"
+        ".map((cell) => [cell.className.match(/jp-(Code|Markdown|Raw)Cell/)[1], cell.querySelector('.jp-InputArea').innerText])"
+    )
+
+
+def test_the_front_ends_keys_change_no_cell(opened):
+    page, _ = opened
+    before = cells(page)
+    assert len(before) == 3
+    for place in PLACES:
+        for key in LAB_KEYS:
+            page.locator(f".llm {place}").first.focus()
+            page.keyboard.press(key)
+            page.keyboard.press("Escape")
+        assert (place, cells(page)) == (place, before)
+    page.locator(".llm .card").focus()
+    page.keyboard.press("e")
+    page.keyboard.type("dd bxyz")
+    page.keyboard.press("Escape")
+    assert cells(page) == before
+
+
+def test_the_panel_looks_at_home(opened):
+    page, _ = opened
+    look = "getComputedStyle(document.querySelector('.llm .card .main')).backgroundColor"
+    assert page.evaluate(look) == page.evaluate("getComputedStyle(document.querySelector('.llm')).color")
+    inner = page.locator(".llm").bounding_box()
+    assert inner["width"] > 440
+    assert page.locator(".llm .risks dd").first.evaluate("(each) => getComputedStyle(each).float") == "none"
+
+
+def test_a_reload_of_the_saved_page_shows_the_same_panel(opened):
+    page, _ = opened
+    page.locator(".llm li[data-n='1']").focus()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    text = page.locator(".llm").inner_text()
+    page.reload()
+    page.locator(".llm[data-state=waiting]").wait_for()
+    assert page.locator(".llm").inner_text() == text
+
+
+def test_stop_reaches_code_that_holds_the_kernel_and_a_second_window_sees_it(opened, browser, server):
+    page, log = opened
+    url, token, _ = server
+    second = browser.new_page()
+    second.set_default_timeout(15_000)
+    second.goto(f"{url}notebooks/{log.name}.ipynb?token={token}")
+    second.locator(".llm[data-state=waiting]").wait_for()
+    page.locator(".llm .card .main").click(delay=600)
+    page.locator(".llm[data-state=running]").wait_for()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.locator(".llm[data-state=paused]").wait_for(timeout=5000)
+    second.locator(".llm[data-state=paused]").wait_for(timeout=5000)
+    second.close()
+    verbs = [json.loads(line) for line in log.read_text().splitlines()]
+    assert verbs[0] == {"verb": "approve", "call": "r4.0", "digest": "9f3ce1", "step": 3}
+    assert [verb["verb"] for verb in verbs[1:]] in ([], ["stop"])

@@ -1,0 +1,402 @@
+"""The panel's view of every state that a process can have."""
+
+import json
+from datetime import timedelta
+from typing import NotRequired, Required, get_args, get_origin, get_type_hints
+
+import pytest
+from fixtures_journals import STATES, many, waiting
+from fixtures_writer import Writer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmos_nb import budget
+from llmos_nb.fold import fold
+from llmos_nb.views import panel_state
+from llmos_nb.views.project import Projector, view, view_at
+from llmos_nb.views.project_answer import evidence, mark, split, values
+from llmos_nb.views.project_counts import Counts
+from llmos_nb.views.project_words import (
+    clock,
+    duration,
+    hidden,
+    listed,
+    marked,
+    money,
+    names,
+    plain,
+    tokens,
+    visible,
+)
+
+EXPECTED = {
+    "starting": ("starting", "go", "Starting", "plan"),
+    "planning": ("planning", "go", "Planning", "plan"),
+    "proposed": ("proposed", "ask", "Waiting for you", "you"),
+    "thinking": ("running", "go", "Running", "act"),
+    "running": ("running", "go", "Running", "act"),
+    "waiting": ("waiting", "ask", "Waiting for you", "you"),
+    "edited": ("edited", "ask", "Waiting for you", "you"),
+    "tool": ("tool", "ask", "Waiting for you", "you"),
+    "question": ("question", "ask", "Waiting for you", "you"),
+    "doubt": ("doubt", "ask", "Waiting for you", "you"),
+    "paused": ("paused", "", "Paused by Stop", ""),
+    "budget": ("budget", "bad", "Budget reached", ""),
+    "failed": ("failed", "bad", "Failed", ""),
+    "finished": ("finished", "ok", "Answered", "answer"),
+    "unverified": ("unverified", "bad", "Not verified", ""),
+    "rejected": ("ended", "", "Rejected", ""),
+    "many": ("running", "go", "Running", "integrate"),
+}
+
+
+def shown(name, **more):
+    w = STATES[name](**more)
+    return view(w.state, w.events)
+
+
+def blocks(v, kind):
+    return [b for b in v["now"] if b["kind"] == kind]
+
+
+def button(v, label):
+    return next(b for b in v["card"]["buttons"] if b["label"] == label)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_state_has_its_name_tone_word_and_stage(name):
+    v = shown(name)
+    assert (v["id"], v["tone"], v["state"], v["stage"]) == EXPECTED[name]
+    assert bool(v["card"]) == (v["tone"] == "ask") and bool(v["now"]) != bool(v["card"])
+
+
+def fits(value, kind):
+    """Whether a value has the keys of a TypedDict and no others."""
+    hints = get_type_hints(kind, include_extras=True)
+    marks = {k: get_origin(h) for k, h in hints.items()}
+    needed = {k for k, m in marks.items() if m is Required or (kind.__total__ and m is not NotRequired)}
+    return needed <= value.keys() <= hints.keys()
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_view_is_plain_data_of_the_contract(name):
+    v = shown(name)
+    assert json.loads(json.dumps(v)) == json.loads(json.dumps(v, default=str))
+    assert fits(v, panel_state.PanelView)
+    assert all(fits(r, panel_state.StepRow) and r["s"] in get_args(panel_state.StepStatus) for r in v["steps"])
+    assert all(fits(b, panel_state.Bar) for b in v["budget"])
+    kinds = get_args(get_type_hints(panel_state.Block)["kind"])
+    assert all(fits(b, panel_state.Block) and b["kind"] in kinds for b in v["now"])
+    if v["card"]:
+        assert fits(v["card"], panel_state.Card)
+        assert all(fits(b, panel_state.Button) and b["verb"] in panel_state.VERBS for b in v["card"]["buttons"])
+
+
+def test_looking_changes_nothing():
+    w = STATES["finished"]()
+    before = w.state.digest
+    view(w.state, w.events)
+    view_at(w.events, 20)
+    assert w.state.digest == before == fold(w.events).digest
+
+
+def test_the_card_says_what_why_risks_code_and_what_approving_covers():
+    c = shown("waiting")["card"]
+    assert c["title"] == "Step 3 wants to replace a file"
+    assert c["why"][:2] == ["It asks because ", ["`", "to_csv"]]
+    assert [kind for kind, _ in c["risks"]] == ["cannot be undone", "external"]
+    assert c["code"].startswith("path =") and c["cap"][1] == ["@", "r4.0", 3]
+    rows = {plain(r[1]): [plain(x) for x in r] for r in c["table"]["rows"]}
+    assert rows["by_island"] == ["reads", "by_island", "unchanged", "step 2, r3.0"]
+    assert rows["results/islands.csv"][2:] == ["118 bytes → replaced", "the model"]
+    assert (c["call"], c["digest"], c["step"]) == ("r4.0", "9f3ce1aa", 3)
+    assert "9f3c e1" in plain(c["cover"])
+    assert [b["key"] for b in c["buttons"]] == ["A", "⇧ A", "E", "R", "S"]
+
+
+def test_the_live_line_says_the_decision_and_its_keys():
+    said = shown("waiting")["say"]
+    assert (
+        said == "Waiting for you. Step 3 wants to replace a file. Press A to approve, E to edit or R to reject."
+    )
+
+
+def test_a_card_with_nothing_recorded_still_asks():
+    w = Writer().two_steps()
+    w.add("question.asked", question=w.call("f", x=1), kind="approval", text="")
+    c = view(w.state, w.events)["card"]
+    assert c["title"] == "Step 3 wants to call f" and c["args"] == [
+        {"name": "x", "value": 1, "origin": "the model"}
+    ]
+
+
+def test_after_an_edit_the_card_shows_both_versions_and_offers_the_models():
+    v = shown("edited")
+    c = v["card"]
+    assert c["code"] != c["model_code"] and "1 line changed by you" in plain(c["cap"])
+    assert button(v, "Approve my version")["verb"] == "approve"
+    back = button(v, "Model’s version")
+    assert back["verb"] == "check_edit" and back["data"]["arguments"]["code"] == c["model_code"]
+
+
+def test_an_argument_says_where_it_comes_from():
+    args = {a["name"]: a for a in shown("tool")["card"]["args"]}
+    assert args["to"]["sink"] == "where it goes" and args["to"]["origin"] == "the model"
+    assert plain(args["body"]["origin"]) == "step 2, r3.0"
+    w = Writer().start()
+    w.propose().approve_plan()
+    w.ask(w.call("send_mail", subject="the heaviest birds"))
+    assert view(w.state, w.events)["card"]["args"][0]["origin"] == "your goal, word for word"
+
+
+def test_a_call_that_goes_out_cannot_be_approved_in_advance():
+    v = shown("tool")
+    assert "approve_rest" not in [b["verb"] for b in v["card"]["buttons"]]
+    assert plain(v["card"]["cover"]).endswith("Calls that go out cannot be approved in advance.")
+
+
+def test_hidden_characters_in_code_are_a_risk_of_their_own():
+    w = Writer().two_steps()
+    w.ask(w.call(code="if x: # \u202e } evil\n  pass"))
+    risks = dict(view(w.state, w.events)["card"]["risks"])
+    assert risks["hidden characters"].startswith("U+202E")
+
+
+def test_a_plan_says_what_approving_it_grants():
+    c = shown("proposed")["card"]
+    assert [[plain(x) for x in r][:3] for r in c["table"]["rows"]] == [
+        ["python", "4 calls", "steps 1, 2, 3 and 4"]
+    ]
+    assert [b["label"] for b in c["buttons"]] == ["Approve the plan", "Edit", "Reject"]
+
+
+def test_a_question_has_a_field_and_a_doubt_has_two_ways():
+    assert shown("question")["card"]["question"] == "Which year do you mean?"
+    v = shown("doubt")
+    assert button(v, "It was done")["data"] == {"done": True}
+    assert button(v, "Run it again")["data"] == {"done": False}
+    assert "3-abc-r4.0" in plain(v["card"]["cover"])
+
+
+def test_a_budget_that_is_used_up_offers_more_in_its_own_unit():
+    v = shown("budget")
+    add = blocks(v, "actions")[0]["buttons"][0]
+    assert add["label"] == "Add 2 min" and budget.parse(add["data"]["text"]).limits == {"s": 120}
+    assert next(b for b in v["budget"] if b["name"] == "time")["part"] >= 1
+    w = STATES["budget"]().add("signal.received", signal="budget", by="you", amounts={"s": 120})
+    assert view(w.state, w.events)["now"][0]["text"].startswith("The budget was raised")
+
+
+def test_a_failure_says_who_said_what_what_was_tried_and_what_is_kept():
+    v = shown("failed")
+    assert blocks(v, "lead")[0]["text"] == "api.openai.com says: quota exceeded (429)"
+    assert "Tried 3 times" in plain(blocks(v, "text")[0]["words"])
+    assert "Steps 1 and 2 and their names are kept." in plain(blocks(v, "text")[0]["words"])
+    assert "more about it" in blocks(v, "details")[0]["code"]
+
+
+def test_the_answer_maps_each_number_to_its_call():
+    v = shown("finished")
+    rows = {r[0]: (r[1], plain(r[2])) for r in blocks(v, "table")[0]["rows"]}
+    assert rows["4,716"][1] == "r3.0" and "Biscoe 4716.0" in rows["4,716"][0]
+    assert blocks(v, "lead")[0]["text"] == "Biscoe, and not by chance."
+    assert blocks(v, "answer")[0]["markdown"].startswith("Birds on **Biscoe**")
+
+
+def test_the_check_line_says_only_what_was_checked():
+    said = plain(blocks(shown("finished"), "text")[0]["words"])
+    assert said == "Check held: all 3 values of the answer stand in an observation."
+    w = STATES["finished"](check="0 < p < 1")
+    assert "your check 0 < p < 1 is true" in plain(blocks(view(w.state, w.events), "text")[0]["words"])
+    w = Writer().start(grounded=False).request().respond(text="Done.").end("answered", answer="Done.")
+    assert plain(blocks(view(w.state, w.events), "text")[0]["words"]) == "No check was asked for."
+
+
+def test_an_answer_that_does_not_hold_is_marked():
+    v = shown("unverified")
+    assert "**4,999** (not observed)" in blocks(v, "answer")[0]["markdown"]
+    assert blocks(v, "table")[0]["rows"] == [["4,999", "in no result of a call"]]
+    assert "**3,713**" not in blocks(v, "answer")[0]["markdown"]
+
+
+def test_rows_say_what_became_of_each_step():
+    rows = {r["n"]: r for r in shown("finished")["steps"]}
+    assert rows[4]["s"] == "failed" and rows[4]["note"] == "replaced by 5"
+    assert rows[5]["note"] == "instead of 4" and rows[3]["note"] == "approved by you"
+    assert rows[2]["after"] == "1" and rows[2]["cost"] == "$0.0005" and rows[2]["dur"] == "0.2 s"
+    assert rows[4]["ev"] == ["ImportError: scipy.stats has no welch_anova ", ["@", "r5.0", 4]]
+    interrupted = shown("paused")["steps"][1]
+    assert interrupted["s"] == "pending" and interrupted["note"] == "interrupted, taken back"
+
+
+def test_a_row_that_waits_carries_its_call():
+    row = shown("waiting")["steps"][2]
+    assert (row["s"], row["call"], row["digest"]) == ("waiting", "r4.0", "9f3ce1aa")
+
+
+def test_undone_steps_say_so():
+    w = STATES["finished"]().add("call.undone", call="r3.0")
+    w2 = Writer().two_steps().add("call.undone", call="r3.0")
+    assert view(w2.state, w2.events)["steps"][1]["note"] == "undone by you"
+    assert "undone" in [c.status for c in w.state.calls.values()]
+
+
+def test_a_long_plan_folds_its_done_steps():
+    v = shown("many")
+    assert v["fold"]["upto"] == 22 and v["fold"]["text"].startswith("Steps 1–22 done, all as expected · 4.4 s")
+    assert v["dag"] is None and v["planside"] == "22 of 30 done"
+    assert shown("waiting")["fold"] is None
+
+
+def test_a_failed_step_stays_out_of_the_fold():
+    w = many(12, 5)
+    w.step(1, "boom", ok=False)
+    fold_ = view(w.state, w.events)["fold"]
+    assert fold_["upto"] == 6 and fold_["text"].startswith("Steps 1–5 done")
+
+
+def test_counts_on_the_edges_are_those_of_the_run():
+    assert shown("waiting")["counts"] == {"e1": "1", "e2": "2", "e3": "2", "e4": "2", "e7": "2"}
+    done = shown("finished")["counts"]
+    assert (done["e1"], done["e8"], done["e5"], done["e6"]) == ("2", "1", "1", "1")
+    assert int(done["e2"]) == int(done["e3"]) == 5
+    assert shown("unverified")["counts"]["e9"] == "2"
+
+
+def test_counts_fed_one_by_one_are_those_of_the_whole():
+    w = STATES["finished"]()
+    counts = Counts()
+    for i, event in enumerate(w.events):
+        counts.heard(event)
+        assert counts == Counts.of(w.events[: i + 1])
+
+
+def test_what_goes_on_says_for_how_long():
+    w = STATES["running"]()
+    later = w.clock + timedelta(seconds=3)
+    v = view(w.state, w.events, later.isoformat())
+    assert v["what"] == "step 2, 3.0 s so far" and v["steps"][1]["dur"] == "3.0 s so far"
+
+
+def test_loading_a_model_has_its_own_picture():
+    w = STATES["starting"]()
+    p = Projector()
+    p.loading = ("312 of 491 MB read, about 9 s left.", 0.64)
+    v = p.view(w.state, w.events)
+    assert v["id"] == "starting" and blocks(v, "progress")[0]["part"] == 0.64
+
+
+@pytest.mark.parametrize("name", ["finished", "unverified", "failed", "rejected"])
+def test_every_event_of_a_finished_run_can_be_looked_at(name):
+    w = STATES[name]()
+    for n in range(len(w.events) - 1):
+        v = view_at(w.events, n)
+        assert v["id"] == "replaying" and v["tone"] == "" and v["at"] == n and len(v["events"]) == len(w.events)
+        assert [r["t"] for r in v["steps"]] == [p.title for p in fold(w.events[: n + 1]).plan.steps]
+    assert view_at(w.events, len(w.events) - 1)["id"] != "replaying"
+
+
+def test_replay_shows_call_names_and_spending_of_that_event():
+    w = STATES["finished"]()
+    n = next(e.n for e in w.events if e.k == "call.finished" and e.d["call"] == "r3.0")
+    v = view_at(w.events, n)
+    rows = {r[0]: plain(r[1]) for r in blocks(v, "table")[0]["rows"]}
+    assert rows["names changed"] == "birds, by_island" and "r3.0 python" in rows["call"]
+    assert blocks(v, "code")[0]["code"].startswith("by_island")
+    assert blocks(v, "actions")[0]["buttons"][0] == {
+        "label": "Fork here",
+        "verb": "fork",
+        "main": True,
+        "data": {"at": n},
+    }
+
+
+def test_seeking_goes_back_to_the_end():
+    w = STATES["finished"]()
+    p = Projector()
+    for e in w.events:
+        p.heard(e)
+    p.seek(3)
+    assert p.view(w.state, w.events)["id"] == "replaying"
+    p.seek(None)
+    assert p.view(w.state, w.events)["id"] == "finished"
+
+
+def test_a_living_process_has_no_timeline():
+    assert "events" not in shown("waiting") and len(shown("finished")["events"]) > 50
+
+
+def test_pages_over_now():
+    rule = {"tool": "python", "do": "allow", "where": {}, "until": "", "count": 3, "by": "you"}
+    w = STATES["waiting"]().add("policy.changed", rule=rule, by="you")
+    p = Projector()
+    for e in w.events:
+        p.heard(e)
+    p.open("rules")
+    (row,) = p.view(w.state, w.events)["sheet"]["blocks"][0]["rows"]
+    assert [plain(c) for c in row[:5]] == ["python", "allow", "any arguments", "3 more", "by you"]
+    assert row[5]["data"] == {"rule": 0}
+    p.open("journal")
+    assert "policy.changed" in p.view(w.state, w.events)["sheet"]["blocks"][0]["code"]
+    p.open("")
+    assert "sheet" not in p.view(w.state, w.events)
+
+
+def test_several_questions_say_how_many():
+    w = waiting()
+    w.state.questions["r9.0"] = {"kind": "question", "text": "?"}
+    assert view(w.state, w.events)["card"]["side"] == "1 of 2 questions"
+
+
+def test_a_unit_without_bound_has_no_bar():
+    w = Writer().add("run.started", goal="g", model="m", budget={"tokens": 100}, pid=1)
+    assert [b["name"] for b in view(w.state, w.events)["budget"]] == ["tokens"]
+
+
+# words
+
+
+def test_amounts_read_as_people_say_them():
+    assert [tokens(v) for v in (0, 812, 6_200, 50_000, 1_500_000)] == ["0", "812", "6.2k", "50k", "1.5m"]
+    assert [money(v) for v in (0, 0.0021, 0.5)] == ["$0.00", "$0.002", "$0.50"] and money(
+        0.0004, 4
+    ) == "$0.0004"
+    assert [clock(v) for v in (41, 180, 3725)] == ["0:41", "3:00", "1:02:05"]
+    assert [duration(v) for v in (0.12, 41, 125, 120)] == ["0.1 s", "41 s", "2 min 5 s", "2 min"]
+    assert [listed(range(n)) for n in (0, 1, 2, 3)] == ["", "0", "0 and 1", "0, 1 and 2"]
+    assert plain(names([f"n{i}" for i in range(10)])).endswith("n7 and 2 more")
+
+
+@given(st.text())
+def test_marks_change_no_word(text):
+    assert plain(marked(text)).replace("`", "") == text.replace("`", "")
+
+
+@given(st.text())
+def test_visible_text_hides_nothing(text):
+    assert hidden(visible(text)) == []
+    assert visible(visible(text)) == visible(text)
+
+
+@given(st.text(max_size=300))
+def test_the_lead_and_the_rest_are_the_answer(text):
+    lead, rest = split(text)
+    assert "".join((lead + rest).split()) == "".join(text.split())
+
+
+def test_values_keep_their_percent_and_quotes():
+    assert values("12.5% of 344 birds on `Dream`, r3.0, since 2009-12-01") == [
+        "2009-12-01",
+        "12.5%",
+        "344",
+        "Dream",
+    ]
+    assert mark("a 12 and 123", ["12"]) == "a **12** (not observed) and 123"
+
+
+def test_evidence_names_the_last_call_that_showed_a_value():
+    w = Writer().planned("auto").step(1, "n = 342").step(2, "share 0.125, n = 342 on Dream")
+    answer = "12.5% of 342 birds are on `Dream`, as in 2,500 of the goal? No: 77."
+    w.request().respond(text=answer).end("answered", answer=answer)
+    found = {v: (call.id if call else "") for v, _, call in evidence(w.state)}
+    assert found == {"12.5%": "r3.0", "342": "r3.0", "Dream": "r3.0", "2,500": "", "77": ""}
