@@ -1,0 +1,1 @@
+"""Exported notebooks: how they are made, and how they are verified."""

@@ -1,0 +1,183 @@
+"""`export`: a process as a plain notebook that runs again with no model and without this package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import UsageError
+from llmos_nb.notebook import notes
+from llmos_nb.notebook.about import metadata_of
+from llmos_nb.notebook.cells import Cell, book_of, write
+from llmos_nb.notebook.evidence import evidence_code
+from llmos_nb.notebook.gather import Gathered, changed_names, gather, recorded_states
+from llmos_nb.notebook.inputs import Input, bring, check_code, files_read, from_held, shapes_code
+from llmos_nb.notebook.kept import trace_cells
+from llmos_nb.notebook.lock import script_block
+from llmos_nb.notebook.outputs import recorded
+from llmos_nb.notebook.params import parameters_code
+from llmos_nb.notebook.redact import refuse_secrets, secrets
+from llmos_nb.notebook.seal import seal
+from llmos_nb.notebook.seeds import seeds_code
+from llmos_nb.notebook.source import ExportSource
+from llmos_nb.notebook.steps import Unit
+
+__all__ = ["ExportSource", "export"]
+
+
+@dataclass
+class Draft:
+    """A notebook before it is written."""
+
+    runs: list[ExportSource]
+    gathered: Gathered
+    inputs: list[Input] = field(default_factory=list)
+    unchecked: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> list[str]:
+        """All code of the run and the user."""
+        return [u.source for u in self.gathered.units]
+
+
+def export(
+    run: ExportSource | Sequence[ExportSource],
+    path: str | os.PathLike[str],
+    *,
+    clean: bool = False,
+    trace: bool = False,
+    lock: bool | str = True,
+    params: Mapping[str, Any] | Iterable[str] | None = None,
+    observe: bool = False,
+) -> Path:
+    """Write the plain notebook of what survived of a process.
+
+    Parameters
+    ----------
+    run : ExportSource or sequence of them
+        The process, or several of one namespace in the order of their start.
+    path : path-like
+        Where to; a name that ends in ``.py`` gives a script. Input files go beside it.
+    clean : bool
+        Only code, no notes.
+    trace : bool
+        Keep plan, undone and rejected steps as raw cells, and the journal with secrets blanked.
+    lock : bool or "index"
+        Embed a `pylock.toml` of what the code imports: by what is installed, or with ``"index"`` also with the files
+        and hashes of the configured package index.
+    params : mapping or iterable of str, optional
+        Values, or names of literals in the code, for a cell of parameters.
+    observe : bool
+        Run the notebook twice in a fresh kernel: it gets the outputs of that, and what differs is marked volatile.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    UsageError
+        It would hold a secret, overwrite another input file, or a parameter has no literal.
+    """
+    target = Path(path)
+    runs = [run] if isinstance(run, ExportSource) else list(run)
+    if not runs:
+        raise UsageError(f"{target}: there is no process to export")
+    draft, cells = _draft(runs, target, clean, trace, params)
+    bring(draft.inputs, draft.gathered.held, runs[0].folder, target.parent)
+    if target.suffix == ".py":
+        return _script(cells, target)
+    book = book_of(cells, metadata_of(draft.runs, draft.inputs, draft.gathered, draft.sources, lock, trace))
+    book["metadata"]["llmos_nb"]["unchecked"] = draft.unchecked
+    if observe:
+        watch(book, target.parent, draft)
+    seal(book)
+    return write(book, target)
+
+
+def _draft(
+    runs: list[ExportSource],
+    target: Path,
+    clean: bool,
+    trace: bool,
+    params: Mapping[str, Any] | Iterable[str] | None,
+) -> tuple[Draft, list[Cell]]:
+    """Make all cells, in order."""
+    draft = Draft(runs, gather(runs, f"{target.stem}-inputs"))
+    parameters = parameters_code(draft.gathered.units, params)
+    draft.inputs = [*files_read(draft.sources, runs), *from_held(draft.gathered.held)]
+    cells = [] if clean else [Cell("markdown", "head", notes.head(runs))]
+    cells += _setup(draft, parameters)
+    cells += _body(draft, clean)
+    cells += _end(draft, clean)
+    if trace:
+        cells += [c for r in runs for c in trace_cells(r)]
+    refuse_secrets(((f"cell {c.about.get('call') or c.role}", c.source) for c in cells), secrets(runs))
+    return draft, cells
+
+
+def _setup(draft: Draft, parameters: str) -> list[Cell]:
+    sources = [*draft.sources, parameters]
+    seeds = seeds_code(draft.sources, recorded_states(draft.runs))
+    found = [Cell("code", "lock", script_block([*sources, seeds]))]
+    if parameters:
+        found.append(Cell("code", "parameters", parameters, tags=["parameters"]))
+    if seeds:
+        found.append(Cell("code", "seeds", seeds))
+    if check := check_code(draft.inputs):
+        found.append(Cell("code", "inputs", check))
+    return found
+
+
+def _body(draft: Draft, clean: bool) -> list[Cell]:
+    """Give the user's cells, the check of what the steps start from, and the steps under their notes."""
+    cells: list[Cell] = []
+    said: set[tuple[int, int]] = set()
+    checked = False
+    for unit in draft.gathered.units:
+        if unit.role == "step" and not checked:
+            cells += _shapes(draft)
+            checked = True
+        if unit.call is not None and unit.run is not None:
+            key = (unit.run.pid, unit.call.step)
+            cells += _step(unit, key not in said, clean)
+            said |= {key} if unit.call.step else set()
+        else:
+            cells.append(Cell("code", unit.role, unit.source, {"names": unit.names} if unit.names else {}))
+    return cells
+
+
+def _shapes(draft: Draft) -> list[Cell]:
+    namespace = next((r.namespace for r in draft.runs if r.namespace is not None), None) or {}
+    names = draft.gathered.boundary - changed_names(draft.runs) - draft.gathered.missing.keys()
+    code = shapes_code(names, namespace)
+    return [Cell("code", "shapes", code)] if code else []
+
+
+def _step(unit: Unit, first: bool, clean: bool) -> list[Cell]:
+    call, run = unit.call, unit.run
+    assert call is not None and run is not None  # noqa: S101 - the caller has looked
+    about = {"call": call.id, "step": call.step, "by": call.by, "tool": call.name}
+    if unit.problem:
+        about["problem"] = unit.problem
+    if len(run.events) and run.pid:
+        about["pid"] = run.pid
+    code = Cell("code", "step", unit.source, about, outputs=recorded(call, run))
+    return [code] if clean else [Cell("markdown", "note", notes.step(call, run, first), about), code]
+
+
+def _end(draft: Draft, clean: bool) -> list[Cell]:
+    cells = [] if clean else [Cell("markdown", "answer", notes.answer(r)) for r in draft.runs if r.state.answer]
+    code, draft.unchecked = evidence_code(draft.runs, draft.gathered)
+    return [*cells, Cell("code", "evidence", code)] if code else cells
+
+
+def _script(cells: list[Cell], target: Path) -> Path:
+    from llmos_nb.notebook.script import script_of  # noqa: PLC0415
+
+    target.write_text(script_of(cells), encoding="utf-8")
+    return target

@@ -1,0 +1,79 @@
+"""The user's functions as source code that stands alone."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+import types
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.notebook.flow_words import dotted
+from llmos_nb.notebook.slice import first_line
+
+PACKAGE = "llmos_nb"
+
+
+def source_unit(name: str, value: Any) -> str:
+    """Give code that makes a module, function or class available under a name; empty where there is none."""
+    if isinstance(value, types.ModuleType):
+        return f"import {value.__name__}" + ("" if value.__name__ == name else f" as {name}")
+    if not isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+        return ""
+    module = getattr(value, "__module__", None) or "builtins"
+    known = getattr(value, "__qualname__", name)
+    if module not in ("__main__", "builtins") and "." not in known and hasattr(sys.modules.get(module), known):
+        return f"from {module} import {known}" + ("" if known == name else f" as {name}")
+    return _own_source(name, value)
+
+
+def _own_source(name: str, value: Any) -> str:
+    try:
+        source = textwrap.dedent(inspect.getsource(value))
+        tree = ast.parse(source)
+    except (OSError, TypeError, SyntaxError):
+        return ""
+    made = [n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    if made and made[0] != name:
+        source = f"{source.rstrip()}\n\n{name} = {made[0]}"
+    return without_package(source) if made else ""
+
+
+def without_package(source: str) -> str:
+    """Take out of code the decorators and imports of this package, which the notebook does without."""
+    if PACKAGE not in source and "tool" not in source:
+        return source
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return source
+    gone: set[int] = set()
+    roots = {"tool", "llmos", PACKAGE}
+    for node in body:
+        if _imports_package(node):
+            gone |= set(range(first_line(node), (node.end_lineno or node.lineno) + 1))
+        for decorator in getattr(node, "decorator_list", ()):
+            path = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
+            if path.partition(".")[0] in roots and path.endswith("tool"):
+                gone |= set(range(decorator.lineno, (decorator.end_lineno or decorator.lineno) + 1))
+    return "\n".join(line for n, line in enumerate(source.splitlines(), 1) if n not in gone)
+
+
+def _imports_package(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Import):
+        return all(a.name.partition(".")[0] == PACKAGE for a in node.names)
+    return isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == PACKAGE
+
+
+def local_modules(source: str, folder: Path) -> list[Path]:
+    """Give the files of modules that code imports from the working folder."""
+    found: list[Path] = []
+    for node in ast.walk(ast.parse(source)):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        for name in filter(None, names):
+            path = folder / f"{name.replace('.', '/')}.py"
+            found += [path] if path.is_file() else []
+    return found

@@ -1,0 +1,193 @@
+"""Files that the code reads: found, hashed, brought beside the notebook, and checked by a cell of it."""
+
+from __future__ import annotations
+
+import ast
+import glob
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import UsageError
+from llmos_nb.notebook.functions import local_modules
+from llmos_nb.notebook.held import Held
+from llmos_nb.notebook.source import ExportSource
+
+_TABLES = (".csv", ".tsv", ".jsonl", ".txt")
+MOST, COPY_BYTES = 200, 512 << 20
+
+
+@dataclass
+class Input:
+    """A declared input file.
+
+    Parameters
+    ----------
+    path : str
+        As the code spells it; relative ones start from the notebook's folder.
+    sha256 : str
+        Of its content.
+    size : int
+        Bytes.
+    kind : str
+        ``file`` (the code reads it), ``held`` (a value of the live namespace) or ``module``.
+    about : dict
+        Rows, types, the variable.
+    """
+
+    path: str
+    sha256: str
+    size: int
+    kind: str = "file"
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        return {"path": self.path, "sha256": self.sha256, "bytes": self.size, "kind": self.kind, **self.about}
+
+
+def digest_file(path: Path) -> str:
+    """Hash a file."""
+    with path.open("rb") as file:
+        whole = sha256()
+        while block := file.read(1 << 20):
+            whole.update(block)
+    return whole.hexdigest()
+
+
+def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Input]:
+    """Find the files whose names stand in code and that were there before the run.
+
+    A file that the run itself wrote is no input: it is written again.
+    """
+    folder = runs[0].folder
+    begun = min((_seconds(r.events[0].at) for r in runs if r.events), default=float("inf"))
+    found: dict[str, Input] = {}
+    for source in sources:
+        tree = ast.parse(source)
+        for name in _names(tree):
+            for path in _matches(name, folder):
+                whole = folder / path
+                if path not in found and len(found) < MOST and whole.stat().st_mtime < begun:
+                    found[path] = _described(path, whole)
+        for whole in local_modules(source, folder):
+            name = whole.relative_to(folder).as_posix()
+            found[name] = Input(name, digest_file(whole), whole.stat().st_size, "module")
+    return list(found.values())
+
+
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    """Give the texts in code that may be names of files."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+            if 0 < len(text) < 300 and "\n" not in text and "\0" not in text and text.strip(". /"):
+                yield text
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            yield from _joined(node)
+
+
+def _joined(node: ast.BinOp) -> Iterator[str]:
+    """Give ``Path("a") / "b"`` as a/b."""
+    left = [n.value for n in ast.walk(node.left) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    if isinstance(node.right, ast.Constant) and isinstance(node.right.value, str):
+        yield "/".join([*left, node.right.value])
+
+
+def _matches(name: str, folder: Path) -> list[str]:
+    try:
+        if any(c in name for c in "*?["):
+            hits = glob.glob(name, root_dir=folder)  # noqa: PTH207 - Path.glob refuses absolute patterns
+            return sorted(h for h in hits if (folder / h).is_file())
+        return [name] if (folder / name).is_file() else []
+    except OSError:  # too long, or not a name at all
+        return []
+
+
+def _described(path: str, whole: Path) -> Input:
+    made = Input(path, digest_file(whole), whole.stat().st_size)
+    if whole.suffix.lower() in _TABLES and made.size <= 64 << 20:
+        made.about["rows"] = whole.read_bytes().count(b"\n")
+    return made
+
+
+def from_held(held: Iterable[Held]) -> list[Input]:
+    """Declare the values that come as files."""
+    return [
+        Input(h.file, sha256(h.data).hexdigest(), len(h.data), "held", {"name": h.name, **h.about})
+        for h in held
+        if h.file
+    ]
+
+
+def bring(inputs: Iterable[Input], held: Iterable[Held], folder: Path, beside: Path) -> None:
+    """Write held values, and copy files that the code names relatively, beside the notebook.
+
+    Raises
+    ------
+    UsageError
+        Another file of that name is there.
+    """
+    for each in held:
+        if each.file:
+            target = beside / each.file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(each.data)
+    for one in inputs:
+        relative = one.kind != "held" and not Path(one.path).is_absolute() and ".." not in Path(one.path).parts
+        target = beside / one.path
+        if not relative or target.absolute() == (folder / one.path).absolute() or one.size > COPY_BYTES:
+            continue
+        if target.exists() and digest_file(target) != one.sha256:
+            raise UsageError(f"{target}: another file of this name is there; export into another folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / one.path, target)
+
+
+def check_code(inputs: Sequence[Input]) -> str:
+    """Give the cell that checks the input files, empty where there are none."""
+    if not inputs:
+        return ""
+    lines = ["# The files that this notebook reads must be those of the run.", "from hashlib import sha256"]
+    lines += ["from pathlib import Path", "", "for _name, _expected in {"]
+    for one in inputs:
+        rows = f"  # {one.about['rows']} lines" if "rows" in one.about else ""
+        lines.append(f'    {dumps(one.path, ensure_ascii=False)}: "{one.sha256}",{rows}')
+    lines += ["}.items():", "    _found = sha256(Path(_name).read_bytes()).hexdigest()"]
+    lines.append(
+        '    assert _found == _expected, f"{_name} is another file than that of the run (its sha256 is {_found})"'
+    )
+    return "\n".join(lines)
+
+
+def shapes_code(names: Iterable[str], namespace: Any) -> str:
+    """Give the cell that checks rows and types of the tables that the steps start from."""
+    lines: list[str] = []
+    for name in sorted(names):
+        value = namespace.get(name)
+        if isinstance(value, type) or not isinstance(getattr(value, "shape", None), tuple):
+            continue
+        if hasattr(value, "columns") and hasattr(value, "dtypes"):
+            kinds = value.dtypes if isinstance(value.dtypes, list) else value.dtypes.tolist()
+            types = {str(c): str(t) for c, t in zip(value.columns, kinds, strict=True)}
+            lines.append(f"assert {name}.shape == {tuple(value.shape)!r}, {name}.shape")
+            spelled = f"dict(zip(map(str, {name}.columns), map(str, {name}.dtypes), strict=True))"
+            lines.append(f"assert {spelled} == {types!r}")
+        elif hasattr(value, "dtype"):
+            lines.append(
+                f"assert {name}.shape == {tuple(value.shape)!r} and str({name}.dtype) == {str(value.dtype)!r}"
+            )
+    return (
+        "\n".join(["# What the steps start from has the rows and types that it had in the run.", *lines])
+        if lines
+        else ""
+    )

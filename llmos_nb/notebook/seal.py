@@ -1,0 +1,76 @@
+"""Hashes that say whether an exported notebook is still what was exported, and where it is not.
+
+Each cell carries the hash of its source and outputs, the notebook's metadata an index of all of them in order, and
+over everything there is one seal. It shows accidents and edits, not a forger who makes all hashes anew: who wants to
+exclude that compares `journal.hash` with the journal.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from llmos_nb.chain import canonical
+from llmos_nb.notebook.cells import text_of
+
+KEY = "llmos_nb"
+# What Jupyter itself writes into a notebook that is opened and saved.
+_EDITORS = ("language_info", "widgets", "toc", "toc-autonumbering", "vscode", "varInspector")
+
+
+def hash_of(value: object) -> str:
+    """Hash plain data."""
+    return sha256(canonical(value).encode()).hexdigest()
+
+
+def source_hash(cell: Any) -> str:
+    """Hash what a cell says."""
+    return hash_of([cell["cell_type"], text_of(cell["source"])])
+
+
+def output_hash(cell: Any) -> str:
+    """Hash what a cell shows; empty for a cell that shows nothing."""
+    outputs = cell.get("outputs") or []
+    return hash_of([_plain_output(o) for o in outputs]) if outputs else ""
+
+
+def _plain_output(output: Any) -> Any:
+    plain = {k: v for k, v in output.items() if k not in ("execution_count", "metadata")}
+    if "text" in plain:
+        plain["text"] = text_of(plain["text"])
+    if "data" in plain:
+        plain["data"] = {k: text_of(v) if isinstance(v, list | str) else v for k, v in plain["data"].items()}
+    return plain
+
+
+def _own(cell: Any) -> dict[str, Any]:
+    return {k: v for k, v in cell["metadata"].get(KEY, {}).items() if k not in ("source", "outputs")}
+
+
+def entry(cell: Any) -> dict[str, Any]:
+    """Give a cell's line in the index."""
+    rest = {k: v for k, v in cell["metadata"].items() if k != KEY}
+    attached = cell.get("attachments") or {}
+    return {
+        "id": cell["id"],
+        "source": source_hash(cell),
+        "outputs": output_hash(cell),
+        "metadata": hash_of([_own(cell), rest, attached]),
+    }
+
+
+def seal(book: Any) -> None:
+    """Write all hashes into a notebook."""
+    for cell in book["cells"]:
+        mine = cell["metadata"].setdefault(KEY, {})
+        mine["source"], mine["outputs"] = source_hash(cell), output_hash(cell)
+    about = book["metadata"][KEY]
+    about["cells"] = [entry(cell) for cell in book["cells"]]
+    about["around"] = hash_of(_around(book))
+    about.pop("seal", None)
+    about["seal"] = hash_of(about)
+
+
+def _around(book: Any) -> Any:
+    kept = {k: v for k, v in book["metadata"].items() if k != KEY and k not in _EDITORS}
+    return [kept, book["nbformat"]]

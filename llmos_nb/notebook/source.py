@@ -1,0 +1,69 @@
+"""What an export is made from: a process's state and what stands around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.chain import Event
+from llmos_nb.state import State
+from llmos_nb.tools import Tool
+
+SCHEMA = 1
+
+
+@dataclass
+class ExportSource:
+    """A process as the exporter sees it.
+
+    Parameters
+    ----------
+    goal, name, model : str
+        As they were given.
+    pid : int
+        The process.
+    settings : dict
+        Approval mode, budget and the like, for the record.
+    state : State
+        Folded from `events`.
+    events : list of Event
+        The journal.
+    tools : dict
+        By name, for calls as code and the source of the user's functions.
+    user_cells : list of (int, str)
+        The user's own executed cells with their execution counts. Cells that start with ``%%agent`` may stand among
+        them; they are left out, but say what came before the process.
+    namespace : dict, optional
+        The live one, for inputs that no cell makes and for what the notebook must give in the end.
+    blobs : path, optional
+        Folder of the payloads beside the journal.
+    random_state : mapping, optional
+        Plain random states as they stood before the first step that drew: ``random`` (as `getstate` gives it),
+        ``numpy`` (``[keys, position, has_gauss, cached]``).
+    secrets : sequence of str
+        Values that must not be in the file.
+    cwd : path, optional
+        Folder that relative file names start from; default the present one.
+    """
+
+    goal: str
+    name: str = ""
+    pid: int = 0
+    model: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    state: State = field(default_factory=State)
+    events: Sequence[Event] = ()
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    user_cells: Sequence[tuple[int, str]] = ()
+    namespace: Mapping[str, Any] | None = None
+    blobs: Path | None = None
+    random_state: Mapping[str, Any] | None = None
+    secrets: Sequence[str] = ()
+    cwd: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative file names start from."""
+        return Path(self.cwd) if self.cwd is not None else Path.cwd()
