@@ -127,8 +127,14 @@ class Process(Verbs):
         """Begin to drive on the running loop."""
         self._loop = asyncio.get_running_loop()
         if self._driver is None or self._driver.done():
-            self._driver = self._loop.create_task(drive(self.run))
+            self._driver = self._loop.create_task(self._drive())
         return self
+
+    async def _drive(self) -> None:
+        await drive(self.run)
+        close = getattr(self.run.model, "aclose", None)
+        if self.run.state.status == "ended" and close is not None and self.run.owns_model:
+            await close()
 
     def _go_on(self) -> None:
         """Drive again where there is something to do and a loop to do it on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -135,7 +136,10 @@ def fork(session: Session, process: Process, at: int) -> Process:
 
 
 def _seek(run: Run) -> None:
-    """Put a scripted or replayed model where the process stands."""
+    """Put a scripted or replayed model where the process stands: after its answers, and the failures since."""
     seek = getattr(run.model, "seek", None)
-    if seek is not None:
-        seek(run.state.responses)
+    if seek is None:
+        return
+    since = itertools.takewhile(lambda e: e.k != "model.responded", reversed(run.journal.events))
+    failed = [e for e in since if e.k == "model.failed" and e.d.get("kind") not in ("stopped", "crash")]
+    seek(run.state.responses, len(failed))

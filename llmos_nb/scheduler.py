@@ -77,6 +77,7 @@ class Run:
     tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
     halting: tuple[str, str] | None = None
     trouble: str = ""
+    owns_model: bool = False
     _tools_wire: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _wired: int = -1
 

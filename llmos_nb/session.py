@@ -102,7 +102,7 @@ class Session:
         steps = self._given_plan(settings.plan)
         head = prompt.head(goal, chosen.traits, self.namespace, variables, settings.show_values, "plan" in box)
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
-        run.check, run.price = check, price
+        run.check, run.price, run.owns_model = check, price, isinstance(spec, str | None)
         origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or "")}
         checks = {"check": check_name(check), "grounded": settings.grounded}
         record_start(run, settings, goal, bounds, head, {**origin, **checks})

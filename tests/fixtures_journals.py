@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 
 from fixtures_writer import ANSWER, CODES, RESULTS, Writer
 
+from llmos_nb.views.project import view
+
 ASK_FILE = {
     "title": "replace a file",
     "text": "It asks because `to_csv` overwrites `results/islands.csv`, and Undo cannot bring it back.",
@@ -184,3 +186,14 @@ _OURS = (
     "by what call kind status mode reason question finish check amounts budget created rebound mutated deleted"
 )
 _WORDS = frozenset(_OURS.split()) | {"tools", "envelope", "name", "digest", "model", "plan", "signal", "key"}
+
+
+def shown(name, **more):
+    """Give the panel's view of a state."""
+    w = STATES[name](**more)
+    return view(w.state, w.events)
+
+
+def blocks(v, kind):
+    """Give the pieces of *now* of one kind."""
+    return [b for b in v["now"] if b["kind"] == kind]

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "llmos_nb"
 LAYERS = [
     "errors messages",
-    "chain journal blobs home plan budget tools schema kinds coerce records conform preview running validate policy context stubs "
+    "chain journal blobs home plan budget tools schema kinds leaves declare source sensitive coerce records conform preview running validate policy context stubs "
     "grounding config inspection words data",
     "state handlers on_run on_plan on_model on_call fold decide models devices snapshot reach holders fingerprint ambient",
     "scheduler gate gate_plan gate_run attempt settle recover prompt",

@@ -5,28 +5,16 @@ from datetime import timedelta
 from typing import NotRequired, Required, get_args, get_origin, get_type_hints
 
 import pytest
-from fixtures_journals import STATES, many, waiting
+from fixtures_journals import STATES, blocks, many, shown
 from fixtures_writer import Writer
-from hypothesis import given
-from hypothesis import strategies as st
 
 from llmos_nb import budget
 from llmos_nb.fold import fold
 from llmos_nb.views import panel_state
 from llmos_nb.views.project import Projector, view, view_at
-from llmos_nb.views.project_answer import evidence, mark, split, values
 from llmos_nb.views.project_counts import Counts
 from llmos_nb.views.project_words import (
-    clock,
-    duration,
-    hidden,
-    listed,
-    marked,
-    money,
-    names,
     plain,
-    tokens,
-    visible,
 )
 
 EXPECTED = {
@@ -48,19 +36,6 @@ EXPECTED = {
     "rejected": ("ended", "", "Rejected", ""),
     "many": ("running", "go", "Running", "integrate"),
 }
-
-
-def shown(name, **more):
-    w = STATES[name](**more)
-    return view(w.state, w.events)
-
-
-def blocks(v, kind):
-    return [b for b in v["now"] if b["kind"] == kind]
-
-
-def button(v, label):
-    return next(b for b in v["card"]["buttons"] if b["label"] == label)
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -100,84 +75,6 @@ def test_looking_changes_nothing():
     assert w.state.digest == before == fold(w.events).digest
 
 
-def test_the_card_says_what_why_risks_code_and_what_approving_covers():
-    c = shown("waiting")["card"]
-    assert c["title"] == "Step 3 wants to replace a file"
-    assert c["why"][:2] == ["It asks because ", ["`", "to_csv"]]
-    assert [kind for kind, _ in c["risks"]] == ["cannot be undone", "external"]
-    assert c["code"].startswith("path =") and c["cap"][1] == ["@", "r4.0", 3]
-    rows = {plain(r[1]): [plain(x) for x in r] for r in c["table"]["rows"]}
-    assert rows["by_island"] == ["reads", "by_island", "unchanged", "step 2, r3.0"]
-    assert rows["results/islands.csv"][2:] == ["118 bytes → replaced", "the model"]
-    assert (c["call"], c["digest"], c["step"]) == ("r4.0", "9f3ce1aa", 3)
-    assert "9f3c e1" in plain(c["cover"])
-    assert [b["key"] for b in c["buttons"]] == ["A", "⇧ A", "E", "R", "S"]
-
-
-def test_the_live_line_says_the_decision_and_its_keys():
-    said = shown("waiting")["say"]
-    assert (
-        said == "Waiting for you. Step 3 wants to replace a file. Press A to approve, E to edit or R to reject."
-    )
-
-
-def test_a_card_with_nothing_recorded_still_asks():
-    w = Writer().two_steps()
-    w.add("question.asked", question=w.call("f", x=1), kind="approval", text="")
-    c = view(w.state, w.events)["card"]
-    assert c["title"] == "Step 3 wants to call f" and c["args"] == [
-        {"name": "x", "value": 1, "origin": "the model"}
-    ]
-
-
-def test_after_an_edit_the_card_shows_both_versions_and_offers_the_models():
-    v = shown("edited")
-    c = v["card"]
-    assert c["code"] != c["model_code"] and "1 line changed by you" in plain(c["cap"])
-    assert button(v, "Approve my version")["verb"] == "approve"
-    back = button(v, "Model’s version")
-    assert back["verb"] == "check_edit" and back["data"]["arguments"]["code"] == c["model_code"]
-
-
-def test_an_argument_says_where_it_comes_from():
-    args = {a["name"]: a for a in shown("tool")["card"]["args"]}
-    assert args["to"]["sink"] == "where it goes" and args["to"]["origin"] == "the model"
-    assert plain(args["body"]["origin"]) == "step 2, r3.0"
-    w = Writer().start()
-    w.propose().approve_plan()
-    w.ask(w.call("send_mail", subject="the heaviest birds"))
-    assert view(w.state, w.events)["card"]["args"][0]["origin"] == "your goal, word for word"
-
-
-def test_a_call_that_goes_out_cannot_be_approved_in_advance():
-    v = shown("tool")
-    assert "approve_rest" not in [b["verb"] for b in v["card"]["buttons"]]
-    assert plain(v["card"]["cover"]).endswith("Calls that go out cannot be approved in advance.")
-
-
-def test_hidden_characters_in_code_are_a_risk_of_their_own():
-    w = Writer().two_steps()
-    w.ask(w.call(code="if x: # \u202e } evil\n  pass"))
-    risks = dict(view(w.state, w.events)["card"]["risks"])
-    assert risks["hidden characters"].startswith("U+202E")
-
-
-def test_a_plan_says_what_approving_it_grants():
-    c = shown("proposed")["card"]
-    assert [[plain(x) for x in r][:3] for r in c["table"]["rows"]] == [
-        ["python", "4 calls", "steps 1, 2, 3 and 4"]
-    ]
-    assert [b["label"] for b in c["buttons"]] == ["Approve the plan", "Edit", "Reject"]
-
-
-def test_a_question_has_a_field_and_a_doubt_has_two_ways():
-    assert shown("question")["card"]["question"] == "Which year do you mean?"
-    v = shown("doubt")
-    assert button(v, "It was done")["data"] == {"done": True}
-    assert button(v, "Run it again")["data"] == {"done": False}
-    assert "3-abc-r4.0" in plain(v["card"]["cover"])
-
-
 def test_a_budget_that_is_used_up_offers_more_in_its_own_unit():
     v = shown("budget")
     add = blocks(v, "actions")[0]["buttons"][0]
@@ -193,30 +90,6 @@ def test_a_failure_says_who_said_what_what_was_tried_and_what_is_kept():
     assert "Tried 3 times" in plain(blocks(v, "text")[0]["words"])
     assert "Steps 1 and 2 and their names are kept." in plain(blocks(v, "text")[0]["words"])
     assert "more about it" in blocks(v, "details")[0]["code"]
-
-
-def test_the_answer_maps_each_number_to_its_call():
-    v = shown("finished")
-    rows = {r[0]: (r[1], plain(r[2])) for r in blocks(v, "table")[0]["rows"]}
-    assert rows["4,716"][1] == "r3.0" and "Biscoe 4716.0" in rows["4,716"][0]
-    assert blocks(v, "lead")[0]["text"] == "Biscoe, and not by chance."
-    assert blocks(v, "answer")[0]["markdown"].startswith("Birds on **Biscoe**")
-
-
-def test_the_check_line_says_only_what_was_checked():
-    said = plain(blocks(shown("finished"), "text")[0]["words"])
-    assert said == "Check held: all 3 values of the answer stand in an observation."
-    w = STATES["finished"](check="0 < p < 1")
-    assert "your check 0 < p < 1 is true" in plain(blocks(view(w.state, w.events), "text")[0]["words"])
-    w = Writer().start(grounded=False).request().respond(text="Done.").end("answered", answer="Done.")
-    assert plain(blocks(view(w.state, w.events), "text")[0]["words"]) == "No check was asked for."
-
-
-def test_an_answer_that_does_not_hold_is_marked():
-    v = shown("unverified")
-    assert "**4,999** (not observed)" in blocks(v, "answer")[0]["markdown"]
-    assert blocks(v, "table")[0]["rows"] == [["4,999", "in no result of a call"]]
-    assert "**3,713**" not in blocks(v, "answer")[0]["markdown"]
 
 
 def test_rows_say_what_became_of_each_step():
@@ -342,61 +215,6 @@ def test_pages_over_now():
     assert "sheet" not in p.view(w.state, w.events)
 
 
-def test_several_questions_say_how_many():
-    w = waiting()
-    w.state.questions["r9.0"] = {"kind": "question", "text": "?"}
-    assert view(w.state, w.events)["card"]["side"] == "1 of 2 questions"
-
-
 def test_a_unit_without_bound_has_no_bar():
     w = Writer().add("run.started", goal="g", model="m", budget={"tokens": 100}, pid=1)
     assert [b["name"] for b in view(w.state, w.events)["budget"]] == ["tokens"]
-
-
-# words
-
-
-def test_amounts_read_as_people_say_them():
-    assert [tokens(v) for v in (0, 812, 6_200, 50_000, 1_500_000)] == ["0", "812", "6.2k", "50k", "1.5m"]
-    assert [money(v) for v in (0, 0.0021, 0.5)] == ["$0.00", "$0.002", "$0.50"] and money(
-        0.0004, 4
-    ) == "$0.0004"
-    assert [clock(v) for v in (41, 180, 3725)] == ["0:41", "3:00", "1:02:05"]
-    assert [duration(v) for v in (0.12, 41, 125, 120)] == ["0.1 s", "41 s", "2 min 5 s", "2 min"]
-    assert [listed(range(n)) for n in (0, 1, 2, 3)] == ["", "0", "0 and 1", "0, 1 and 2"]
-    assert plain(names([f"n{i}" for i in range(10)])).endswith("n7 and 2 more")
-
-
-@given(st.text())
-def test_marks_change_no_word(text):
-    assert plain(marked(text)).replace("`", "") == text.replace("`", "")
-
-
-@given(st.text())
-def test_visible_text_hides_nothing(text):
-    assert hidden(visible(text)) == []
-    assert visible(visible(text)) == visible(text)
-
-
-@given(st.text(max_size=300))
-def test_the_lead_and_the_rest_are_the_answer(text):
-    lead, rest = split(text)
-    assert "".join((lead + rest).split()) == "".join(text.split())
-
-
-def test_values_keep_their_percent_and_quotes():
-    assert values("12.5% of 344 birds on `Dream`, r3.0, since 2009-12-01") == [
-        "2009-12-01",
-        "12.5%",
-        "344",
-        "Dream",
-    ]
-    assert mark("a 12 and 123", ["12"]) == "a **12** (not observed) and 123"
-
-
-def test_evidence_names_the_last_call_that_showed_a_value():
-    w = Writer().planned("auto").step(1, "n = 342").step(2, "share 0.125, n = 342 on Dream")
-    answer = "12.5% of 342 birds are on `Dream`, as in 2,500 of the goal? No: 77."
-    w.request().respond(text=answer).end("answered", answer=answer)
-    found = {v: (call.id if call else "") for v, _, call in evidence(w.state)}
-    assert found == {"12.5%": "r3.0", "342": "r3.0", "Dream": "r3.0", "2,500": "", "77": ""}

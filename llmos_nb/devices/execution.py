@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
-import contextlib
 import inspect
 import sys
 import time
@@ -13,11 +13,13 @@ from typing import Any, NoReturn, TypeVar
 
 from llmos_nb import running
 from llmos_nb.devices.guard import interruptible
-from llmos_nb.errors import CallDenied
+from llmos_nb.errors import CallDenied, ToolTimeout
 from llmos_nb.running import Outcome
 
 T = TypeVar("T")
 _ABSENT = object()
+CANCELS = 3
+_left_standing: list[object] = []
 
 
 class Sealed:
@@ -84,21 +86,35 @@ class Runner:
 
     def call(self, fn: Callable[[], Any]) -> Outcome:
         """Call synchronous code; what it raises is its outcome, but Stop goes on up."""
-        return running.unless_stopped(running.captured(lambda: self.guarded(fn)))
+        return self._told(running.captured(lambda: self.guarded(fn)))
 
     async def run(self, code: CodeType) -> Outcome:
         """Run compiled code, on this task where it does not await."""
         outcome = self.call(lambda: eval(code, self.namespace))  # noqa: S307 - running code is the device's work
         if not code.co_flags & inspect.CO_COROUTINE or outcome.error is not None:
             return outcome
-        return running.unless_stopped(await running.awaited(_Sliced(outcome.value, self), self.left))
+        return self._told(await running.awaited(_Sliced(outcome.value, self), self.left))
+
+    def _told(self, outcome: Outcome) -> Outcome:
+        """Let Stop go on up, and say the deadline of the whole step rather than what was left of it."""
+        error = running.unless_stopped(outcome).error
+        if not isinstance(error, ToolTimeout) or self.left:
+            return outcome
+        how = "was ended" if outcome.ended else "cannot be ended and may still run"
+        late = ToolTimeout(f"it passed its deadline of {self._seconds:g} s and {how}")
+        late.__context__ = error.__context__
+        return Outcome(error=late, ended=outcome.ended)
 
 
 class _Sliced:
-    """Awaits a coroutine so that what it does between two awaits is guarded."""
+    """Awaits a coroutine so that what it does between two awaits is guarded.
+
+    Code that swallows its cancellation is cancelled again, and then left where it stands.
+    """
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], runner: Runner) -> None:
-        self._coroutine, self._runner = coroutine, runner
+        self._coroutine, self._runner, self._cancelled = coroutine, runner, 0
+        self._again: asyncio.TimerHandle | None = None
 
     def __await__(self) -> Generator[Any, Any, Any]:
         step, sent = self._coroutine.send, None
@@ -110,8 +126,26 @@ class _Sliced:
                     return stop.value
                 try:
                     step, sent = self._coroutine.send, (yield awaited)
-                except BaseException as error:  # the loop cancels the task
+                except BaseException as error:
+                    self._insist(error)
                     step, sent = self._coroutine.throw, error
         finally:
-            with contextlib.suppress(RuntimeError):  # it ignores that it is closed
-                self._coroutine.close()
+            if self._again is not None:
+                self._again.cancel()
+            self._close()
+
+    def _close(self) -> None:
+        try:
+            self._coroutine.close()
+        except RuntimeError:  # it ignores that; nobody will resume it, and collecting it would only say so again
+            _left_standing.append(self._coroutine)
+
+    def _insist(self, error: BaseException) -> None:
+        """Cancel again in a moment; in the end, do not go on."""
+        task = asyncio.current_task()
+        if not isinstance(error, asyncio.CancelledError) or task is None or not task.cancelling():
+            return
+        self._cancelled += 1
+        if self._cancelled > CANCELS:
+            raise error
+        self._again = asyncio.get_running_loop().call_later(running.GRACE_S / (CANCELS + 2), task.cancel)

@@ -190,7 +190,7 @@ class Step:
             facts |= {} if outcome.ended else {"in_doubt": True}
         facts["size"] = record.size
         error = type(outcome.error).__name__ if outcome.error is not None else ""
-        text = record.text if record.size else _silent(changes)
+        text = record.text.removesuffix("\n") if record.size else _silent(changes)
         return ToolResult(outcome.error is None, text, error, tuple(self._sink.images), changes, facts)
 
     def _explained(self, error: BaseException) -> str:

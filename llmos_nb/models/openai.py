@@ -24,6 +24,7 @@ from llmos_nb.models.stream import Accumulator, estimated
 _LINGER_S = 0.25  # how long to wait for the end of the connection once the answer is whole
 _HEADERS = {"headers": {"content-type": "application/json"}}
 _SENT_BY_DEFAULT = frozenset({"stream_options", "tool_choice", "max_tokens"})
+LONGEST_STALL_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class OpenAIModel:
     key_name : str
         The environment variable that holds the key, for hints.
     stall_s : float
-        An attempt fails after so many seconds without a byte.
+        An attempt fails after so many seconds without a byte; the next one is given four times as long, since a model
+        that thinks is silent, too.
     connect_s : float
         Bound on the time to connect.
     extra : dict, optional
@@ -70,7 +72,7 @@ class OpenAIModel:
         *,
         label: str = "",
         key_name: str = "OPENAI_API_KEY",
-        stall_s: float = 60.0,
+        stall_s: float = 12.0,
         connect_s: float = 10.0,
         extra: Mapping[str, Any] | None = None,
         traits: Traits | None = None,
@@ -173,7 +175,8 @@ class OpenAIModel:
                     await reply.aclose()
         except TimeoutError:
             if not answer.done:
-                raise ModelUnavailable(f"{self._at.url} sent nothing for {self.stall_s:g} s") from None
+                waited, self.stall_s = self.stall_s, min(self.stall_s * 4, LONGEST_STALL_S)
+                raise ModelUnavailable(f"{self._at.url} sent nothing for {waited:g} s") from None
         except loaded.errors as error:
             if not answer.done:
                 raise from_exception(error, self._at) from error

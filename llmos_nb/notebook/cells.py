@@ -72,6 +72,35 @@ def text_of(value: Any) -> str:
     return "".join(value) if isinstance(value, list) else str(value)
 
 
+def read(path: Path) -> dict[str, Any]:
+    """Read a notebook file, and check it against nbformat's schema. Nothing of it is run.
+
+    Raises
+    ------
+    LlmosError
+        It is not there, not JSON, or not a notebook of nbformat 4.
+    """
+    try:
+        book = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(book, dict) or book.get("nbformat") != 4:
+            raise ValueError("it is not a notebook of nbformat 4")
+        _check()(book)
+    except (OSError, ValueError) as error:
+        raise LlmosError(f"{path}: cannot be opened as a notebook ({str(error).splitlines()[0]})") from error
+    book["cells"] = [_joined(c) for c in book["cells"]]
+    return book
+
+
+def _joined(cell: dict[str, Any]) -> dict[str, Any]:
+    made = {**cell, "source": text_of(cell["source"])}
+    for output in made.get("outputs", ()):
+        if "text" in output:
+            output["text"] = text_of(output["text"])
+        if "data" in output:
+            output["data"] = {k: text_of(v) if isinstance(v, list) else v for k, v in output["data"].items()}
+    return made
+
+
 def write(book: dict[str, Any], path: Path) -> Path:
     """Check a notebook against nbformat's schema and write it as nbformat does.
 

@@ -62,7 +62,12 @@ def assertions(values: Mapping[str, Any], left: Mapping[str, str]) -> str:
     notes = [f"# {name} is not checked: {why}." for name, why in left.items()]
     if not lines and not notes:
         return ""
-    near = any("_near(" in line for line in lines)
-    head = ["# What the answer rests on."]
-    helper = ["import math", "", "", _NEAR, "", ""] if near else []
-    return "\n".join([*head, *helper, *notes, *lines])
+    return with_helper("\n".join(["# What the answer rests on.", *notes, *lines]))
+
+
+def with_helper(code: str) -> str:
+    """Put the comparison in front of assertions that use it."""
+    if "_near(" not in code or "def _near(" in code:
+        return code
+    head, _, rest = code.partition("\n")
+    return "\n".join([head, "import math", "", "", _NEAR, "", "", rest])

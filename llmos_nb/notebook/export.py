@@ -12,20 +12,22 @@ from llmos_nb.errors import UsageError
 from llmos_nb.notebook import notes
 from llmos_nb.notebook.about import metadata_of
 from llmos_nb.notebook.cells import Cell, book_of, write
-from llmos_nb.notebook.evidence import evidence_code
+from llmos_nb.notebook.evidence import evidence_code, with_helper
 from llmos_nb.notebook.gather import Gathered, changed_names, gather, recorded_states
 from llmos_nb.notebook.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.notebook.kept import trace_cells
 from llmos_nb.notebook.lock import script_block
-from llmos_nb.notebook.outputs import recorded
+from llmos_nb.notebook.outputs import LOOSE, recorded
 from llmos_nb.notebook.params import parameters_code
 from llmos_nb.notebook.redact import refuse_secrets, secrets
 from llmos_nb.notebook.seal import seal
 from llmos_nb.notebook.seeds import seeds_code
-from llmos_nb.notebook.source import ExportSource
+from llmos_nb.notebook.source import ExportSource, export_source
 from llmos_nb.notebook.steps import Unit
+from llmos_nb.notebook.taint import CHANCE
+from llmos_nb.notebook.values import step_values
 
-__all__ = ["ExportSource", "export"]
+__all__ = ["ExportSource", "export", "export_source"]
 
 
 @dataclass
@@ -94,7 +96,7 @@ def export(
     book = book_of(cells, metadata_of(draft.runs, draft.inputs, draft.gathered, draft.sources, lock, trace))
     book["metadata"]["llmos_nb"]["unchecked"] = draft.unchecked
     if observe:
-        watch(book, target.parent, draft)
+        _observe(book, target.parent, draft)
     seal(book)
     return write(book, target)
 
@@ -138,13 +140,14 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
     cells: list[Cell] = []
     said: set[tuple[int, int]] = set()
     checked = False
-    for unit in draft.gathered.units:
+    values = step_values(draft.gathered.units, draft.gathered.pieces(), recorded_states(draft.runs))
+    for unit, known in zip(draft.gathered.units, values, strict=True):
         if unit.role == "step" and not checked:
             cells += _shapes(draft)
             checked = True
         if unit.call is not None and unit.run is not None:
             key = (unit.run.pid, unit.call.step)
-            cells += _step(unit, key not in said, clean)
+            cells += _step(unit, known, key not in said, clean)
             said |= {key} if unit.call.step else set()
         else:
             cells.append(Cell("code", unit.role, unit.source, {"names": unit.names} if unit.names else {}))
@@ -158,7 +161,7 @@ def _shapes(draft: Draft) -> list[Cell]:
     return [Cell("code", "shapes", code)] if code else []
 
 
-def _step(unit: Unit, first: bool, clean: bool) -> list[Cell]:
+def _step(unit: Unit, values: dict[str, str], first: bool, clean: bool) -> list[Cell]:
     call, run = unit.call, unit.run
     assert call is not None and run is not None  # noqa: S101 - the caller has looked
     about = {"call": call.id, "step": call.step, "by": call.by, "tool": call.name}
@@ -166,14 +169,30 @@ def _step(unit: Unit, first: bool, clean: bool) -> list[Cell]:
         about["problem"] = unit.problem
     if len(run.events) and run.pid:
         about["pid"] = run.pid
-    code = Cell("code", "step", unit.source, about, outputs=recorded(call, run))
-    return [code] if clean else [Cell("markdown", "note", notes.step(call, run, first), about), code]
+    note = Cell("markdown", "note", notes.step(call, run, first), about)
+    known = {"values": values} if values else {}
+    code = Cell("code", "step", unit.source, {**about, **known, "shown": "run"}, [LOOSE], recorded(call, run))
+    return [code] if clean else [note, code]
 
 
 def _end(draft: Draft, clean: bool) -> list[Cell]:
     cells = [] if clean else [Cell("markdown", "answer", notes.answer(r)) for r in draft.runs if r.state.answer]
     code, draft.unchecked = evidence_code(draft.runs, draft.gathered)
     return [*cells, Cell("code", "evidence", code)] if code else cells
+
+
+def _observe(book: dict[str, Any], beside: Path, draft: Draft) -> None:
+    """Give the notebook the outputs of a run of its own, and assert what its seeded draws give."""
+    from llmos_nb.notebook.observe import observe as look  # noqa: PLC0415 - nbclient is an extra
+
+    chance = [n for n, why in draft.unchecked.items() if why.endswith(CHANCE)]
+    added = look(book, beside, chance)
+    cell = next((c for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"), None)
+    if added and cell is not None:
+        about = "# Under the seeds above; the run itself drew others."
+        cell["source"] = with_helper("\n".join([cell["source"], about, *added]))
+        for name in chance:
+            draft.unchecked.pop(name)
 
 
 def _script(cells: list[Cell], target: Path) -> Path:

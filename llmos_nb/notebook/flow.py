@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 
-from llmos_nb.notebook.flow_visit import CWD, Flow, Visitor
+from llmos_nb.notebook.flow_names import CWD, Flow
+from llmos_nb.notebook.flow_visit import Visitor
 
 __all__ = ["Flow", "flow_of", "flow_of_code"]
 

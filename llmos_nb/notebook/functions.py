@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
+import re
 import sys
 import textwrap
 import types
 from pathlib import Path
 from typing import Any
 
+from llmos_nb.notebook.claims import plain
+from llmos_nb.notebook.flow import flow_of
 from llmos_nb.notebook.flow_words import dotted
 from llmos_nb.notebook.slice import first_line
+from llmos_nb.notebook.taint import reaches
 
 PACKAGE = "llmos_nb"
+_DEEP = 10
+_PURE = frozenset(("math", "cmath", "statistics", "re", "json", "datetime", "decimal", "fractions", "collections")) | {
+    "itertools", "functools", "operator", "string", "textwrap", "numpy", "pandas", "polars", "typing", "dataclasses",
+}  # fmt: skip
+_ACTS = re.compile(
+    r"(open|exec|eval|input|__import__|to_(csv|excel|parquet|feather|sql|json|html|pickle|hdf|clipboard)"
+    r"|(write|send|save|dump|post|put|delete|patch|publish|upload|submit|connect|execute|commit|remove|unlink|mkdir"
+    r"|rename|rmtree|system|popen|run|call|urlopen|request|get_ipython)(_\w+)?|setattr)$"
+)
 
 
 def source_unit(name: str, value: Any) -> str:
@@ -65,6 +79,32 @@ def _imports_package(node: ast.stmt) -> bool:
     if isinstance(node, ast.Import):
         return all(a.name.partition(".")[0] == PACKAGE for a in node.names)
     return isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == PACKAGE
+
+
+def harmless(fn: Any, seen: tuple[Any, ...] = ()) -> bool:
+    """Tell whether a function surely acts on nothing outside: it uses only pure modules, plain data and its like."""
+    if not isinstance(fn, types.FunctionType) or fn in seen or len(seen) > _DEEP:
+        return fn in seen
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    if reaches(ast.unparse(tree)) or any(_acts(n) for n in ast.walk(tree)):
+        return False
+    free = flow_of(tree.body[0]).late.get(fn.__name__)
+    values = [fn.__globals__.get(n) for n in free.reads - set(dir(builtins))] if free is not None else [None]
+    return all(_pure(v, (*seen, fn)) for v in values)
+
+
+def _acts(node: ast.AST) -> bool:
+    name = getattr(node, "attr", getattr(node, "id", ""))
+    return isinstance(node, ast.Attribute | ast.Name) and bool(_ACTS.match(name))
+
+
+def _pure(value: Any, seen: tuple[Any, ...]) -> bool:
+    if isinstance(value, types.ModuleType):
+        return value.__name__.partition(".")[0] in _PURE
+    return plain(value) or harmless(value, seen)
 
 
 def local_modules(source: str, folder: Path) -> list[Path]:

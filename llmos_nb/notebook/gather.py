@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from llmos_nb.chain import canonical
+from llmos_nb.fingerprint import digest
+from llmos_nb.notebook.flow import flow_of_code
 from llmos_nb.notebook.flow_words import NUMPY, PYTHON
 from llmos_nb.notebook.functions import source_unit, without_package
 from llmos_nb.notebook.held import Held, hold
 from llmos_nb.notebook.slice import Piece, cut
 from llmos_nb.notebook.source import ExportSource
 from llmos_nb.notebook.steps import REPEAT, Unit, step_units, user_units
-from llmos_nb.notebook.taint import STATES, tainted
+from llmos_nb.notebook.taint import NETWORK, STATES, reaches, tainted
 
 _CHANGES = ("created", "rebound", "mutated", "deleted")
+_DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _FIRST, _ROUNDS = -1, 20
 
 
@@ -61,6 +66,8 @@ def gather(runs: list[ExportSource], folder: str) -> Gathered:
     found = Gathered(sorted([*units, *users], key=lambda u: u.order))
     namespace = next((r.namespace for r in runs if r.namespace is not None), None) or {}
     changed = changed_names(runs)
+    for unit in units:
+        _not_again(found, unit, namespace, folder)
     _at_boundary(found, namespace, changed, folder)
     _resolve(found, runs, namespace, changed, folder)
     _random_state(found, runs, folder)
@@ -86,6 +93,49 @@ def changed_names(runs: Iterable[ExportSource]) -> set[str]:
         for kind in _CHANGES
         for n in call.changes.get(kind, ())
     }
+
+
+def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None:
+    """Keep a step that went to the network from going there again: what it got comes as data."""
+    call = unit.call
+    if call is None or call.name != "python" or unit.problem or reaches(unit.source) != NETWORK:
+        return
+    names = sorted(
+        {*call.changes.get("created", ()), *call.changes.get("rebound", ())} - _not_data(unit, namespace)
+    )
+    digests = call.changes.get("digests", {})
+    got = [
+        hold(n, namespace[n], folder)
+        for n in names
+        if n in namespace and digest(namespace[n]) == digests.get(n)
+    ]
+    held = [h for h in got if h is not None]
+    if len(held) < len(names):
+        unit.problem = "it goes to the network, and what it got there is not kept as data"
+        return
+    for one in held:
+        one.about["why"] = "a step got it from the network"
+    found.held += held
+    otherwise = "\n".join(h.code for h in held) or "pass"
+    kept = [
+        ast.unparse(n) for n in ast.parse(unit.source).body if isinstance(n, ast.Import | ast.ImportFrom)
+    ]
+    unit.source = "\n".join(
+        [
+            "# This went to the network. What it got is read from what was kept, so that it is the same again.",
+            *kept,
+            f"if {REPEAT}:",
+            textwrap.indent(unit.source, "    "),
+            "else:",
+            textwrap.indent(otherwise, "    "),
+        ]
+    )
+
+
+def _not_data(unit: Unit, namespace: Any) -> set[str]:
+    """Give what a step binds that is no data: modules, functions and classes, which its imports and defs make."""
+    flow = flow_of_code(unit.source)
+    return {n for n in flow.imports | flow.late.keys() if n in namespace}
 
 
 def _first_step(found: Gathered) -> int:

@@ -94,8 +94,13 @@ def script_block(sources: Iterable[str]) -> str:
 
 
 def installed_hash(name: str) -> str:
+    """Hash what the distribution of this name installed here."""
+    return record_hash(metadata.distribution(name))
+
+
+def record_hash(distribution: metadata.Distribution) -> str:
     """Hash what a distribution installed, by its RECORD; what the installer itself writes is left out."""
-    record = metadata.distribution(name).read_text("RECORD") or ""
+    record = distribution.read_text("RECORD") or ""
     lines = [line for line in record.splitlines() if "sha256=" in line and not _by_installer(line)]
     return sha256("\n".join(sorted(lines)).encode()).hexdigest()
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ast
 import re
 
-_DROPPED = frozenset(
-    (
-        "matplotlib config load_ext reload_ext autoreload pip conda uv mamba precision pylab reset who whos history "
-        "hist pdb debug xmode pinfo pinfo2 lsmagic autosave agent"
-    ).split()  # noqa: SIM905 - words are easier to read so
+_DROPPED = re.compile(
+    r"matplotlib|config|(re|un)?load_ext|autoreload|pip|conda|mamba|uv|precision|pylab|reset|whos?|hist(ory)?|pdb|debug"
+    r"|xmode|pinfo2?|lsmagic|autosave|agent"
 )
 _TIMERS = ("time", "timeit", "prun", "memit", "lprun", "mprun")
 _CELL_FRAMES = (*_TIMERS, "capture")
@@ -75,7 +73,7 @@ def _line(line: str) -> str:
 def _magic(body: str, target: str, line: str) -> str:
     name, _, rest = body.partition(" ")
     rest = rest.strip()
-    if name in _DROPPED:
+    if _DROPPED.fullmatch(name):
         return f"pass  # was: %{body}"
     if name in _TIMERS:
         return re.sub(r"^(-\w+\s+\S+\s+)*", "", rest)

@@ -11,6 +11,7 @@ from llmos_nb.notebook.source import ExportSource
 from llmos_nb.state import Call
 
 KEPT = ("image/png", "image/jpeg")
+LOOSE = "nbval-ignore-output"  # for outputs that a second run need not repeat
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _RETURNS = re.compile(r"[^\n]*\r(?!\n)")
 

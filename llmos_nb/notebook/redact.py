@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.notebook.source import ExportSource
+from llmos_nb.sensitive import secret_name
 
-_NAMES = re.compile(r"(?i)(key|token|secret|passw|credential)")
 _SHORTEST = 8
 BLANK = "[redacted]"
 
@@ -18,7 +17,7 @@ BLANK = "[redacted]"
 def secrets(runs: Iterable[ExportSource]) -> list[str]:
     """Give the values that must not be in the file: those named, and those of the environment that are named so."""
     named = [s for run in runs for s in run.secrets]
-    return [s for s in [*named, *(v for k, v in os.environ.items() if _NAMES.search(k))] if len(s) >= _SHORTEST]
+    return [s for s in [*named, *(v for k, v in os.environ.items() if secret_name(k))] if len(s) >= _SHORTEST]
 
 
 def refuse_secrets(texts: Iterable[tuple[str, str]], values: Sequence[str]) -> None:

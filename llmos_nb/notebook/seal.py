@@ -7,7 +7,11 @@ exclude that compares `journal.hash` with the journal.
 
 from __future__ import annotations
 
+import hmac
+import secrets
+from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from llmos_nb.chain import canonical
@@ -60,17 +64,49 @@ def entry(cell: Any) -> dict[str, Any]:
 
 
 def seal(book: Any) -> None:
-    """Write all hashes into a notebook."""
+    """Write all hashes into a notebook, and sign it as made here."""
     for cell in book["cells"]:
         mine = cell["metadata"].setdefault(KEY, {})
         mine["source"], mine["outputs"] = source_hash(cell), output_hash(cell)
     about = book["metadata"][KEY]
     about["cells"] = [entry(cell) for cell in book["cells"]]
-    about["around"] = hash_of(_around(book))
-    about.pop("seal", None)
-    about["seal"] = hash_of(about)
+    about["around"] = hash_of(around(book))
+    about["parts"] = {k: hash_of(v) for k, v in about.items() if k not in ("parts", "seal", "signature")}
+    about["seal"] = hash_of(unsealed(about))
+    about["signature"] = signature(about["seal"])
 
 
-def _around(book: Any) -> Any:
+def unsealed(about: Any) -> Any:
+    """Give what the seal is over."""
+    return {k: v for k, v in about.items() if k not in ("seal", "signature")}
+
+
+def around(book: Any) -> Any:
+    """Give what stands around the cells, without what editors write there."""
     kept = {k: v for k, v in book["metadata"].items() if k != KEY and k not in _EDITORS}
-    return [kept, book["nbformat"]]
+    return [kept, book["nbformat"], book["nbformat_minor"]]
+
+
+def signature(text: str) -> str:
+    """Sign a seal with the key of this user on this machine; empty where there can be no key."""
+    key = _key()
+    return hmac.new(key, text.encode(), sha256).hexdigest() if key else ""
+
+
+def made_here(about: Any) -> bool:
+    """Tell whether a notebook was exported by this user on this machine, so that its code is no stranger's."""
+    mine = signature(str(about.get("seal", "")))
+    return bool(mine) and hmac.compare_digest(mine, str(about.get("signature", "")))
+
+
+def _key() -> bytes:
+    from jupyter_core.paths import jupyter_data_dir  # noqa: PLC0415 - comes with nbformat
+
+    path = Path(jupyter_data_dir(), "llmos_nb", "export.key")
+    with suppress(OSError):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_bytes(secrets.token_bytes(32))
+        return path.read_bytes()
+    return b""

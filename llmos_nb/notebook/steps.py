@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from llmos_nb.notebook.functions import harmless
 from llmos_nb.notebook.magicless import NotPython, plain
 from llmos_nb.notebook.source import ExportSource
 from llmos_nb.state import CONTROL, Call
@@ -114,7 +115,7 @@ def _once(run: ExportSource, call: Call) -> bool:
     if tool is None or call.name == "python" or tool.effect != "external" or tool.repeat != "once":
         return False
     changed = any(call.changes.get(k) for k in ("created", "rebound", "mutated", "deleted"))
-    return not changed
+    return not changed and not harmless(tool.fn)
 
 
 def _guarded(source: str, call: Call) -> str:

@@ -6,10 +6,11 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from llmos_nb.notebook.flow_words import NUMPY, PYTHON, TORCH, dotted, unseeded
 from llmos_nb.notebook.flow import Flow
+from llmos_nb.notebook.flow_words import NUMPY, PYTHON, TORCH, dotted, unseeded
 from llmos_nb.notebook.slice import Line, Piece, read
 
+NETWORK = "the network"
 CHANCE = "a draw whose random state was not recorded"
 _TIME = re.compile(
     r"(.*\.)?(now|utcnow|today|time_ns|perf_counter|perf_counter_ns|monotonic|process_time|localtime|gmtime|ctime)"
@@ -24,7 +25,7 @@ _MACHINE = re.compile(
 _PERSON = re.compile(r"input|getpass\.getpass")
 _WORDS = (
     (_TIME, "the time"),
-    (_NETWORK, "the network"),
+    (_NETWORK, NETWORK),
     (_MACHINE, "the machine"),
     (_PERSON, "a person's input"),
 )
@@ -37,8 +38,14 @@ def unrepeatable(node: ast.AST) -> str:
         path = dotted(call.func)
         found = next((why for words, why in _WORDS if path and words.fullmatch(path)), "")
         if found or _remote(call):
-            return found or "the network"
+            return found or NETWORK
     return CHANCE if unseeded(node) else ""
+
+
+def reaches(source: str) -> str:
+    """Say what a piece of code as a whole rests on that will not be the same again."""
+    whys = [unrepeatable(n) for n in ast.parse(source).body]
+    return NETWORK if NETWORK in whys else next(filter(None, whys), "")
 
 
 def _remote(call: ast.Call) -> bool:

@@ -168,7 +168,8 @@ class _Run:
         self.last = ["goal"]
 
     def _plan_proposed(self, e: Event) -> None:
-        name, n = f"plan{e.d['version']}", len(e.d["steps"])
+        name = f"plan{e.d['version']}"
+        n = sum(raw.get("status", "pending") == "pending" for raw in e.d["steps"])
         again = "" if e.k == "plan.proposed" else "re-planned: "
         self.node(name, f"{again}plan of {count(n, 'step')}", self.last, shape="note")
         self.last = [name]

@@ -24,26 +24,10 @@ from llmos_nb.errors import LlmosError
 from llmos_nb.views.panel_patch import apply, difference
 from llmos_nb.views.panel_state import VERBS, PanelView
 
-__all__ = ["SCRIPTS", "Pacer", "Panel", "front_end"]
+__all__ = ["Pacer", "Panel", "front_end"]
 
 ASSETS = files("llmos_nb.views") / "assets"
-SCRIPTS = [
-    "dom",
-    "text",
-    "blocks",
-    "header",
-    "loop",
-    "timeline",
-    "editor",
-    "card",
-    "plan",
-    "verbs",
-    "stop",
-    "keys",
-    "focus",
-    "store",
-    "panel",
-]
+SCRIPTS = "dom text blocks header loop timeline editor card plan verbs stop keys focus store listeners panel"
 STREAM_MOST = 32 * 1024
 
 
@@ -53,7 +37,7 @@ def front_end() -> str:
     They are plain ES modules that name everything once, so joining them in order, without the lines that import one
     from another and without `export`, gives one module with the same meaning.
     """
-    text = "\n".join((ASSETS / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    text = "\n".join((ASSETS / f"{name}.js").read_text("utf-8") for name in SCRIPTS.split())
     text = re.sub(r'^import \{[^}]*\} from "\./\w+\.js";$', "", text, flags=re.MULTILINE)
     return re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE)
 

@@ -10,14 +10,15 @@ from llmos_nb.views.panel_state import Button, Card, Table, Words
 from llmos_nb.views.project_call import Question, arguments, reads_writes, unseen
 from llmos_nb.views.project_words import count, listed, marked, ref, sentence, short, upper
 
-_OUTWARD = ("external", "network", "process")
+_OUTWARD = frozenset(("network", "process", "exec"))
 
 
-def card(s: State) -> Card | None:
-    """Give the card of the first open question, or None where nobody is asked."""
-    if not s.questions:
+def card(s: State, key: str = "") -> Card | None:
+    """Give the card of an open question (the first where none is named), or None where nobody is asked."""
+    key = key or next(iter(s.questions), "")
+    if key not in s.questions:
         return None
-    key, question = next(iter(s.questions.items()))
+    question = s.questions[key]
     made = _KINDS.get(question.get("kind", ""), _approval)(s, key, question)
     if len(s.questions) > 1:
         made["side"] = f"1 of {count(len(s.questions), 'question')}"
@@ -55,7 +56,7 @@ def wants(s: State, key: str, question: Question) -> str:
 def _plan(s: State, key: str, question: Question) -> Card:
     why = sentence(question.get("text") or "It asks because nothing runs before you have seen the plan")
     buttons: list[Button] = [
-        {"label": "Approve the plan", "verb": "approve", "key": "A", "main": True},
+        {"label": "Approve", "more": "the plan", "verb": "approve", "key": "A", "main": True},
         {"label": "Edit", "verb": "edit", "key": "E"},
         {"label": "Reject", "verb": "reject", "key": "R"},
     ]
@@ -164,7 +165,8 @@ def has_rest(call: Call, question: Question) -> bool:
     """Whether a rule can be stated for calls like this: never for one that goes out."""
     if "rest" in question:
         return bool(question["rest"])
-    return call.name == "python" or not any(str(kind) in _OUTWARD for kind, _ in question.get("risks", ()))
+    kinds = {str(kind) for kind, _ in question.get("risks", ())}
+    return not kinds & (_OUTWARD if call.name == "python" else _OUTWARD | {"external"})
 
 
 def _cover(call: Call, question: Question) -> Words:

@@ -84,8 +84,8 @@ def cost_of(calls: list[Call], counts: Counts) -> Costs:
 
 
 def say_cost(cost: Costs) -> str:
-    """Say money where the price is known, else tokens."""
-    if "$" in cost:
+    """Say money where it costs some, else tokens."""
+    if cost.get("$"):
         return money(cost["$"], 4)
     return f"{tokens(cost['tokens'])} tokens" if cost.get("tokens") else ""
 

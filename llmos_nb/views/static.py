@@ -184,7 +184,7 @@ def _table(caption: str, heads: list[str] | None, rows: Sequence[Sequence[Words 
     top = "".join(f'<th scope="col" style="{LEFT}">{text(h)}</th>' for h in heads or ())
     body = "\n".join("<tr>" + "".join(_cell(c, not i) for i, c in enumerate(row)) + "</tr>" for row in rows)
     head = f"<tr>{top}</tr>\n" if top else ""
-    return f'<table style="{TABLE}"><caption style="{LEFT}">{text(caption)}</caption>\n{head}{body}</table>'
+    return f'<table style="{TABLE}"><caption style="text-align:left">{text(caption)}</caption>\n{head}{body}</table>'
 
 
 def _cell(cell: Words | Button, head: bool) -> str:

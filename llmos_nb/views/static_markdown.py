@@ -20,7 +20,10 @@ _ITEM = re.compile(r"^\s*(?:[-*+]|(?P<n>\d+)[.)])\s+(?P<text>.*)$")
 _HEAD = re.compile(r"^#{1,6}\s+(?P<text>.*?)\s*#*$")
 _RULE = re.compile(r"^\s*\|?[\s:|-]*-[\s:|-]*\|?\s*$")
 PRE = "margin:6px 0;padding:8px;border:1px solid #8888;white-space:pre-wrap"
-TABLE, LEFT = "border-collapse:collapse;margin:6px 0", "text-align:left"
+TABLE, LEFT = (
+    "border-collapse:collapse;margin:6px 0",
+    "text-align:left;padding:2px 14px 2px 0;vertical-align:top",
+)
 
 
 def text(words: str) -> str:

@@ -15,6 +15,7 @@ from llmos_nb.views.project_now import allowed, code_of
 from llmos_nb.views.project_steps import rows
 from llmos_nb.views.project_words import count, duration, short, visible, who
 from llmos_nb.views.text_keys import prompt_keys
+from llmos_nb.views.text_lines import WIDTH, in_ascii, rule, verbatim, wrap
 from llmos_nb.views.text_tables import diff, html_table, log, table
 
 __all__ = ["TextView", "diff", "html_table", "log", "prompt_keys", "table"]
@@ -36,9 +37,7 @@ class TextView:
         Print ASCII characters only.
     """
 
-    def __init__(
-        self, write: Callable[[str], object], width: int = text_form.WIDTH, ascii_only: bool = False
-    ) -> None:
+    def __init__(self, write: Callable[[str], object], width: int = WIDTH, ascii_only: bool = False) -> None:
         self._write, self.width, self._ascii = write, width, ascii_only
         self.counts = Counts()
         self._streamed = ""
@@ -73,15 +72,15 @@ class TextView:
         self._put("".join(f"{line.rstrip()}\n" for line in lines))
 
     def _put(self, text: str) -> None:
-        self._write(text_form.in_ascii(text) if self._ascii else text)
+        self._write(in_ascii(text) if self._ascii else text)
 
     def _wrap(self, text: str, indent: str = "  ") -> list[str]:
-        return text_form.wrap(text, self.width, indent)
+        return wrap(text, self.width, indent)
 
     # what events say
 
     def _started(self, e: Event, s: State) -> list[str]:
-        return [text_form.rule(who(s), self.width), *self._wrap(s.goal, ""), ""]
+        return [rule(who(s), self.width), *self._wrap(s.goal, ""), ""]
 
     def _planned(self, e: Event, s: State) -> list[str]:
         steps = [raw for raw in e.d["steps"] if raw.get("status", "pending") == "pending"]
@@ -119,10 +118,7 @@ class TextView:
         """Print the card while the question is open; one line where it was answered long ago."""
         if e.d["question"] not in s.questions:
             return self._wrap(f"it asked: {e.d.get('title') or e.d['text']}")
-        key = e.d["question"]
-        found = card(_only(s, key))
-        lines = text_form.card(found, self.width)
-        return ["", *lines, ""]
+        return ["", *text_form.card(card(s, e.d["question"]), self.width), ""]
 
     def _answered(self, e: Event, s: State) -> list[str]:
         return self._wrap(f"you: {e.d['text']}")
@@ -142,14 +138,14 @@ class TextView:
         step = f"step {call.step}, " if call.step else ""
         body = code_of(call)["code"]
         lines = self._wrap(f"▸ {step}{call.id} {call.name}. {allowed(call)}".rstrip(" ."))
-        return lines if body.strip() in self._streamed else [*lines, *text_form.verbatim(body)]
+        return lines if body.strip() in self._streamed else [*lines, *verbatim(body)]
 
     def _call_finished(self, e: Event, s: State) -> list[str]:
         call = s.calls[e.d["call"]]
         if call.name in OWN:
             return []
         sign = "→" if e.d["ok"] else "x"
-        lines = text_form.verbatim(str(e.d["result"]).strip() or "done, no output", "      ", RESULT_LINES)
+        lines = verbatim(str(e.d["result"]).strip() or "done, no output", "      ", RESULT_LINES)
         return [f"    {sign} {lines[0].strip()}", *lines[1:]]
 
     def _in_doubt(self, e: Event, s: State) -> list[str]:
@@ -185,13 +181,6 @@ class TextView:
         seen = ("answer", "lead") if given and given in self._streamed else ()
         found = [b for b in ended(s, self.counts).now if b["kind"] not in seen]
         return ["", *text_form.blocks(found, self.width)]
-
-
-def _only(s: State, key: str) -> State:
-    """Give the state with one question, so that the card is about that one."""
-    only = State()
-    only.__dict__.update(s.__dict__, questions={key: s.questions[key]})
-    return only
 
 
 _SAY: dict[str, Callable[[TextView, Event, State], list[str]]] = {

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 
 from llmos_nb.views.panel_state import Block, Button, Card, PanelView, StepRow, Words
 from llmos_nb.views.project_words import LOOP, plain, visible
+from llmos_nb.views.text_lines import WIDTH, in_ascii, pieces, rule, table, verbatim, wrap
 
-WIDTH = 80
 GLYPHS = {
     "done": "✓", "waiting": "◇", "pending": "·", "running": "▸", "failed": "x",
     "skipped": "-", "rejected": "x", "replaced": "-", "pause": "‖",
 }  # fmt: skip
-_ASCII = str.maketrans(
-    {
-        "✓": "v", "◇": "?", "·": ".", "▸": ">", "‖": "=", "→": "->", "─": "-", "–": "-", "…": "...", "×": "x",
-        "’": "'", "“": '"', "”": '"', "−": "-", "⇧": "^",
-    }
-)  # fmt: skip
-
-
-def in_ascii(text: str) -> str:
-    """Write a text with ASCII only, for terminals that have no more."""
-    return text.translate(_ASCII).encode("ascii", "replace").decode()
 
 
 def render(view: PanelView, width: int = WIDTH, ascii_only: bool = False) -> str:
@@ -56,29 +44,6 @@ def render(view: PanelView, width: int = WIDTH, ascii_only: bool = False) -> str
     ]
     text = "\n".join(line.rstrip() for line in lines).rstrip()
     return in_ascii(text) if ascii_only else text
-
-
-def rule(title: str, width: int = WIDTH) -> str:
-    """Give a title on a line."""
-    title = visible(" ".join(title.split()))[: width - 6]
-    return f"── {title} ".ljust(width, "─") if title else "─" * width
-
-
-def wrap(text: str, width: int = WIDTH, indent: str = "") -> list[str]:
-    """Break a text into lines; its own line breaks stay."""
-    out: list[str] = []
-    for line in visible(text).splitlines() or [""]:
-        broken = textwrap.wrap(line, width - len(indent), break_on_hyphens=False)
-        out += [indent + part for part in broken] or [""]
-    return out
-
-
-def verbatim(text: str, indent: str = "    ", most: int = 0) -> list[str]:
-    """Give lines as they are, indented; of many the first `most`."""
-    lines = [indent + line for line in visible(text).expandtabs(4).splitlines()]
-    if most and len(lines) > most:
-        return [*lines[: most - 1], f"{indent}… {len(lines) - most + 1} more lines"]
-    return lines
 
 
 def _bars(view: PanelView) -> str:
@@ -159,7 +124,7 @@ def card(c: Card | None, width: int = WIDTH) -> list[str]:
     if question := c.get("question"):
         lines += [*wrap(question, width, "    "), ""]
     if "code" in c:
-        lines += [*(f"    {i:>2}  {visible(line)}" for i, line in enumerate(c["code"].splitlines(), 1)), ""]
+        lines += [*_numbered(c["code"], width), ""]
     if args := c.get("args"):
         lines += [
             *table([[a["name"], str(a["value"]), plain(a.get("origin"))] for a in args], width, "    "),
@@ -167,7 +132,16 @@ def card(c: Card | None, width: int = WIDTH) -> list[str]:
         ]
     if t := c.get("table"):
         lines += [*table([[cell(x) for x in row] for row in t["rows"]], width, "    "), ""]
-    return lines + wrap(plain(c.get("cover")), width, "  ")
+    return lines + (wrap(plain(c["cover"]), width, "  ") if c.get("cover") else [])
+
+
+def _numbered(code: str, width: int) -> list[str]:
+    """Give code with the numbers of its lines; what continues a long one has none."""
+    lines: list[str] = []
+    for i, line in enumerate(visible(code).expandtabs(4).splitlines(), 1):
+        first, *more = pieces(line, width - 8)
+        lines += [f"    {i:>2}  {first}", *(f"        {part}" for part in more)]
+    return lines
 
 
 def command(pid: int, c: Card) -> str:
@@ -182,34 +156,6 @@ def command(pid: int, c: Card) -> str:
 def cell(value: Words | Button) -> str:
     """Give a cell of a table as text."""
     return value["label"] if isinstance(value, dict) else plain(value)
-
-
-def table(rows: Iterable[Sequence[str]], width: int = WIDTH, indent: str = "") -> list[str]:
-    """Align columns; the widest wraps where the line is full."""
-    grid = [[" ".join(visible(c).split()) for c in row] for row in rows]
-    if not grid:
-        return []
-    columns = max(map(len, grid))
-    grid = [row + [""] * (columns - len(row)) for row in grid]
-    sizes = [max(len(row[i]) for row in grid) for i in range(columns)]
-    over = sum(sizes) + 2 * (columns - 1) + len(indent) - width
-    while over > 0:
-        widest = max(range(columns), key=sizes.__getitem__)
-        cut = min(over, max(sizes[widest] // 3, 1), max(sizes[widest] - 8, 0))
-        if not cut:
-            break
-        sizes[widest], over = sizes[widest] - cut, over - cut
-    return [line for row in grid for line in _row(row, sizes, indent)]
-
-
-def _row(row: list[str], sizes: list[int], indent: str) -> list[str]:
-    cells = [textwrap.wrap(c, max(n, 1)) or [""] for c, n in zip(row, sizes, strict=True)]
-    height = max(map(len, cells))
-    filled = [c + [""] * (height - len(c)) for c in cells]
-    return [
-        (indent + "  ".join(c.ljust(n) for c, n in zip(line, sizes, strict=True))).rstrip()
-        for line in zip(*filled, strict=True)
-    ]
 
 
 def blocks(found: list[Block], width: int = WIDTH) -> list[str]:

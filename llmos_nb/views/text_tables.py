@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from llmos_nb.chain import Event
-from llmos_nb.views import text_form
+from llmos_nb.views import text_lines
 from llmos_nb.views.project_words import count, visible
 from llmos_nb.views.static_markdown import LEFT, TABLE
 from llmos_nb.views.static_markdown import text as escaped
@@ -29,14 +29,14 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], width: int = W
         Columns of the terminal; the widest column wraps.
     """
     grid = [list(heads), *([str(c) for c in row] for row in rows)]
-    return "\n".join(text_form.table(grid, width))
+    return "\n".join(text_lines.table(grid, width))
 
 
 def html_table(rows: Sequence[Sequence[object]], heads: Sequence[str], caption: str) -> str:
     """Give the same as HTML, everything escaped."""
     top = "".join(f'<th scope="col" style="{LEFT}">{escaped(h)}</th>' for h in heads)
     body = "\n".join(f"<tr>{''.join(_cell(str(c), not i) for i, c in enumerate(row))}</tr>" for row in rows)
-    title = f'<caption style="{LEFT}">{escaped(caption)}</caption>'
+    title = f'<caption style="text-align:left">{escaped(caption)}</caption>'
     return f'<table style="{TABLE}">{title}\n<tr>{top}</tr>\n{body}</table>'
 
 

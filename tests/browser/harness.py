@@ -76,6 +76,12 @@ class PlainPage:
         """Every verb that was sent, without its ticket."""
         return list(self.page.evaluate("model.sent"))
 
+    @property
+    def focused(self) -> str:
+        """What has the focus: a step's number, what a button does, a field's name, or a class."""
+        script = "(e) => e.dataset.n ?? e.dataset.act ?? e.name ?? e.className"
+        return str(self.page.evaluate_handle("document.activeElement").evaluate(script))
+
     def forget(self) -> None:
         """Start a new list of verbs."""
         self.page.evaluate("void (model.sent.length = 0)")

@@ -4,13 +4,13 @@ import { card } from "./card.js";
 import { h, lazy, morphChildren } from "./dom.js";
 import { announcer, holdFocus, warnBeforeLeaving } from "./focus.js";
 import { header, keysSheet } from "./header.js";
-import { onKey, shieldKeys } from "./keys.js";
+import { shieldKeys } from "./keys.js";
+import { LISTENERS } from "./listeners.js";
 import { loopCaption, parseLoop, updateLoop } from "./loop.js";
 import { currentStep, plan } from "./plan.js";
 import { stop } from "./stop.js";
 import { initialize } from "./store.js";
 import { timeline } from "./timeline.js";
-import { act, seek } from "./verbs.js";
 
 const BUSY_MS = 1500;
 let made = 0;
@@ -199,42 +199,6 @@ class PagePanel {
     if (!this.unheard.size && this.ui.note.startsWith("The kernel is busy")) this.set({ note: "" });
   }
 }
-
-function onClick(event, p) {
-  const link = event.target.closest("a[data-step]");
-  if (link) {
-    event.preventDefault();
-    return p.goTo(+link.dataset.step);
-  }
-  const button = event.target.closest("[data-act]");
-  if (!button || button.type === "range") return;
-  const li = button.closest("li.step");
-  act(p, button.dataset.act, { button, step: li && p.step(+li.dataset.n) });
-}
-
-function onInput(event, p) {
-  if (event.target.dataset.act === "seek") seek(p, +event.target.value);
-  else if (event.target.closest(".args") && p.ui.mode !== "args") p.set({ mode: "args" });
-}
-
-// Pointing at a call's id lights its step; a menu closes when the focus leaves it.
-function onPoint(event, p) {
-  const link = event.target.closest?.("a[data-step]");
-  const hit = link && /^(mouseover|focusin)$/.test(event.type) ? +link.dataset.step : null;
-  if (link && hit !== p.ui.hit) p.set({ hit });
-  const left = event.type === "focusout" && p.ui.menu && !event.relatedTarget?.closest?.(".acts");
-  if (left) p.set({ menu: false });
-}
-
-const LISTENERS = {
-  click: onClick,
-  input: onInput,
-  keydown: onKey,
-  mouseover: onPoint,
-  mouseout: onPoint,
-  focusin: onPoint,
-  focusout: onPoint,
-};
 
 function render({ model, el }) {
   const p = new PagePanel(model, el);

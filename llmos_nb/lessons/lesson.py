@@ -1,0 +1,175 @@
+"""A lesson as the learner holds it: predict, compare, check, hint, solution, reset."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from llmos_nb.errors import UsageError, nearest
+from llmos_nb.lessons.core import Exercise, Outline, Question, Verdict, judged
+from llmos_nb.lessons.progress import Progress
+from llmos_nb.lessons.quiz import Choice
+
+_MARK = re.compile(r"^# exercise: (\w+)\n", re.MULTILINE)
+
+
+class Said(str):
+    """A text that a notebook shows as it is, without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Lesson:
+    """One lesson, with what its learner has done.
+
+    Parameters
+    ----------
+    outline : Outline
+        The lesson.
+    seed : int
+        Which variant; another seed gives other numbers.
+    folder : path-like
+        Where the progress is kept.
+    """
+
+    def __init__(self, outline: Outline, seed: int = 1, folder: str | os.PathLike[str] = ".") -> None:
+        self.outline, self.seed = outline, seed
+        self.progress = Progress(folder)
+        self.progress.of(outline.number)["seed"] = seed
+        self._exercises = {e.name: e for e in outline.exercises}
+        self._questions = {q.name: q for q in outline.questions}
+
+    def __repr__(self) -> str:
+        o = self.outline
+        done = sum(self._kept(e.name)["passed"] for e in o.exercises)
+        return (
+            f"Lesson {o.number}: {o.title} ({o.minutes} minutes; before it: {o.needs})\n"
+            f"Aim: {o.aim}\nMany think: {o.removes}\nWho answers: {o.model}\n"
+            f"Exercises done: {done} of {len(o.exercises)} (variant {self.seed})"
+        )
+
+    def _kept(self, name: str) -> dict[str, Any]:
+        return self.progress.exercise(self.outline.number, name)
+
+    def _exercise(self, name: str) -> Exercise:
+        if name not in self._exercises:
+            raise UsageError(f"exercise {name!r}: there are {', '.join(self._exercises)}")
+        return self._exercises[name]
+
+    def _question(self, name: str) -> Question:
+        if name not in self._questions:
+            known = ", ".join(self._questions)
+            raise UsageError(f"question {name!r}: there are {known}{nearest(name, self._questions)}")
+        return self._questions[name]
+
+    # predictions
+
+    @property
+    def predictions(self) -> dict[str, Any]:
+        """What was predicted, by question."""
+        kept: dict[str, Any] = self.progress.of(self.outline.number)["predictions"]
+        return kept
+
+    def predict(self, name: str, answer: object = None) -> Choice:
+        """Ask a question, or store its answer.
+
+        Parameters
+        ----------
+        name : str
+            The question.
+        answer : optional
+            One of its choices, or a number; with none, it can be clicked where the notebook has widgets.
+        """
+        question = self._question(name)
+        if answer is not None:
+            self._store(question, answer)
+        return Choice(question, self.predictions.get(name), lambda value: self._store(question, value))
+
+    def _store(self, question: Question, answer: object) -> None:
+        if question.choices and answer not in question.choices:
+            raise UsageError(f"{question.name}: answer with {', '.join(map(repr, question.choices))}")
+        if not question.choices and (isinstance(answer, bool) or not isinstance(answer, int | float)):
+            raise UsageError(f"{question.name}: answer with a number")
+        self.predictions[question.name] = answer
+        self.progress.save()
+
+    def compare(self, name: str, happened: object) -> Said:
+        """Set what was predicted beside what happened.
+
+        Parameters
+        ----------
+        name : str
+            The question.
+        happened : object
+            What the run showed: one of the choices, or a number.
+        """
+        question = self._question(name)
+        seen = question.choices.get(str(happened), str(happened))
+        if name not in self.predictions:
+            return Said(f"You predicted nothing. What happened: {seen}")
+        mine = self.predictions[name]
+        said = question.choices.get(str(mine), str(mine))
+        if mine == happened:
+            return Said(f"As you predicted: {seen}")
+        return Said(f"You predicted: {said}\nWhat happened: {seen}\nFind the event or the line that explains it.")
+
+    # exercises
+
+    def check(self, name: str, attempt: object) -> Verdict:
+        """Try an attempt and keep the result.
+
+        Parameters
+        ----------
+        name : str
+            The exercise.
+        attempt : object
+            What you made; how it behaves is judged, not how it is written.
+        """
+        verdict = judged(self._exercise(name), attempt, self.seed)
+        kept = self._kept(name)
+        kept["attempts"] += 1
+        kept["passed"] = kept["passed"] or verdict.passed
+        self.progress.save()
+        return verdict
+
+    def hint(self, name: str, step: int | None = None) -> Said:
+        """Give the next hint of three, or the one asked for."""
+        exercise, kept = self._exercise(name), self._kept(name)
+        number = min(kept["hints"] + 1, 3) if step is None else step
+        if not 1 <= number <= len(exercise.hints):
+            raise UsageError(f"hint {number}: there are 1 to {len(exercise.hints)}")
+        kept["hints"] = max(kept["hints"], number)
+        self.progress.save()
+        return Said(f"Hint {number} of 3: {exercise.hints[number - 1]}")
+
+    def solution(self, name: str) -> Said:
+        """Show one way to do it; that it was seen is kept."""
+        exercise = self._exercise(name)
+        self._kept(name)["seen"] = True
+        self.progress.save()
+        return Said(solution_text(self.outline.number, exercise.name))
+
+    def reset(self) -> Said:
+        """Forget what was done in this lesson."""
+        self.progress.reset(self.outline.number)
+        self.progress.of(self.outline.number)["seed"] = self.seed
+        return Said(f"Lesson {self.outline.number} begins anew.")
+
+
+def solutions(number: str) -> ModuleType:
+    """Give the module that holds a lesson's solutions."""
+    return import_module(f"llmos_nb.lessons.solutions.s{number}")
+
+
+def solution_text(number: str, exercise: str) -> str:
+    """Give the source of one solution."""
+    parts = _MARK.split(inspect.getsource(solutions(number)))
+    found = dict(zip(parts[1::2], parts[2::2], strict=True))
+    return found[exercise].strip()

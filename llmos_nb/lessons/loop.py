@@ -1,0 +1,191 @@
+"""Lesson 01, the loop: the model only proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from llmos_nb.errors import UsageError
+from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.lessons.models import call, settle
+
+KINDS = ("model.requested", "model.responded", "call.decided", "call.started", "call.finished", "run.ended")
+MOST_REQUESTS = 40
+
+
+class EndlessLoop(BaseException):
+    """A loop asked the model without an end; no `except Exception` of the loop may hide it."""
+
+
+class Proposer:
+    """A scripted model in its plainest form: messages in, a proposal out. It can do nothing by itself.
+
+    Parameters
+    ----------
+    turns : iterable of dict
+        ``{"call": name, "arguments": {…}}`` or ``{"answer": text}``; the last one is repeated.
+    """
+
+    def __init__(self, turns: Iterable[dict[str, Any]]) -> None:
+        self.turns = list(turns)
+        self.seen: list[list[dict[str, Any]]] = []
+
+    def __call__(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        """Propose what comes next."""
+        self.seen.append([dict(m) for m in messages])
+        if len(self.seen) > MOST_REQUESTS:
+            raise EndlessLoop
+        return dict(self.turns[min(len(self.seen), len(self.turns)) - 1])
+
+
+def double(n: int) -> int:
+    """Double a number."""
+    return 2 * n
+
+
+def judge_order(attempt: Any, seed: int) -> str:
+    """Compare with the order in a real run."""
+    process = settle(f"Double {seed}.", [call("double", n=seed), {"text": f"It is {2 * seed}."}], tools=[double])
+    happened = list(dict.fromkeys(e.k for e in process.events if e.k in KINDS))
+    given = list(attempt)
+    if sorted(given) != sorted(KINDS):
+        raise Wrong(f"each of the {len(KINDS)} kinds must stand there once", 1)
+    place = next((i for i, (a, b) in enumerate(zip(given, happened, strict=True)) if a != b), None)
+    if place is None:
+        return "the gate decides between the proposal and the effect; the model takes part in two of six"
+    if given.index("call.started") < given.index("call.decided"):
+        raise Wrong("a call started before anybody had decided on it: nothing runs without a decision", 2)
+    if given.index("call.decided") < given.index("model.responded"):
+        raise Wrong("something was decided before the model had proposed it", 2)
+    raise Wrong(f"place {place + 1} is not {given[place]}", 3)
+
+
+def judge_script(attempt: Any, seed: int) -> str:
+    """Run the script and look for one refused call, one that ran, and an answer."""
+    try:
+        process = settle(f"Double {seed}.", attempt, tools=[double])
+    except (UsageError, TypeError) as error:
+        raise Wrong(f"this is no script: {error}", 1) from None
+    calls = [c for c in process.run.state.calls.values() if c.name != "plan"]
+    refused = [c for c in calls if c.status == "rejected"]
+    done = [c for c in calls if c.status == "done"]
+    if not refused:
+        raise Wrong("no call was refused: the model proposed nothing that the gate had to stop", 2)
+    if not done:
+        raise Wrong(f"no call ran after the refusal. The model was told: {refused[0].result}", 2)
+    if calls.index(done[-1]) < calls.index(refused[0]):
+        raise Wrong("the call that works comes before the one that does not; nothing was repaired", 3)
+    if process.reason != "answered":
+        raise Wrong(f"the process ended {process.reason}: {process.detail}", 3)
+    return f"the model was told “{refused[0].result}” and repaired its call"
+
+
+def judge_loop(attempt: Any, seed: int) -> str:
+    """Try a loop: it acts, feeds back, survives faults, and ends."""
+    loop = callable_or_wrong(attempt, "loop(propose, tools, goal, most)")
+    _acts_and_feeds_back(loop, seed)
+    _survives(loop, {"call": "dubble", "arguments": {"n": 1}}, "a tool that does not exist", "dubble")
+    _survives(loop, {"call": "fail", "arguments": {}}, "a tool that raises", "the sensor is broken")
+    _ends(loop)
+    return "it acts, feeds back, survives faults, and ends. Ours adds a decision and a journal"
+
+
+def _acts_and_feeds_back(loop: Callable[..., Any], seed: int) -> None:
+    ran: list[int] = []
+
+    def twice(n: int) -> int:
+        ran.append(n)
+        return 2 * n + 1000
+
+    propose = Proposer([{"call": "twice", "arguments": {"n": seed}}, {"answer": "done"}])
+    answer = _run(loop, propose, {"twice": twice}, 10)
+    if ran != [seed]:
+        raise Wrong(f"the model proposed twice(n={seed}) and it ran {len(ran)} times, not once", 1)
+    if len(propose.seen) < 2:
+        raise Wrong("the model was asked only once; after acting it must be asked again", 1)
+    if str(2 * seed + 1000) not in str(propose.seen[1]):
+        raise Wrong("the tool ran, but its result is not among the messages of the next request: no feedback", 2)
+    if answer != "done":
+        raise Wrong(f"the model answered 'done', and your loop gave {answer!r}", 1)
+
+
+def _survives(loop: Callable[..., Any], turn: dict[str, Any], what: str, told: str) -> None:
+    def fail() -> None:
+        raise OSError("the sensor is broken")
+
+    propose = Proposer([turn, {"answer": "done"}])
+    try:
+        _run(loop, propose, {"fail": fail}, 10)
+    except Exception as error:
+        raise Wrong(f"{what} ended your loop with {type(error).__name__}; tell the model instead", 3) from None
+    if len(propose.seen) < 2 or told not in str(propose.seen[1]):
+        raise Wrong(f"after {what} the model was not told what went wrong", 3)
+
+
+def _ends(loop: Callable[..., Any]) -> None:
+    propose = Proposer([{"call": "twice", "arguments": {"n": 1}}])
+    answer = _run(loop, propose, {"twice": double}, 5)
+    if len(propose.seen) > 5 or answer is not None:
+        raise Wrong(f"with most=5 it asked {len(propose.seen)} times and gave {answer!r}; it must end with None", 3)
+
+
+def _run(loop: Callable[..., Any], propose: Proposer, tools: dict[str, Any], most: int) -> Any:
+    try:
+        return loop(propose, tools, "Double a number.", most)
+    except EndlessLoop:
+        raise Wrong(f"it asked the model {MOST_REQUESTS} times and went on: nothing bounds it", 3) from None
+
+
+OUTLINE = Outline(
+    "01",
+    "The loop: the model only proposes",
+    "say which part of the loop is the model and which is the system, and write the loop",
+    25,
+    "Python functions and dicts",
+    "“the model runs my code”. It writes text; everything else is done around it.",
+    "a scripted model, so that the outcome is certain",
+    (
+        Question(
+            "next",
+            "The model has just proposed a call. Which event comes next?",
+            {
+                "call.started": "the call starts",
+                "call.decided": "somebody decides whether it may run",
+                "model.requested": "the model is asked whether it is sure",
+            },
+        ),
+        Question("requests", "How often is the model asked, if it makes one call and then answers?"),
+    ),
+    (
+        Exercise(
+            "order",
+            "Put the six kinds of event in the order in which they first happen.",
+            (
+                "Each kind stands once. The model is asked first, and the end comes last.",
+                "Proposal, decision, effect, in this order: nothing runs without a recorded decision.",
+                "step_through(proc) shows the order of the run above; read the kinds off it.",
+            ),
+            judge_order,
+        ),
+        Exercise(
+            "script",
+            "Write a script in which a call is refused, repaired, and the goal answered.",
+            (
+                'A script is a list of turns: call("double", n=2) proposes, {"text": "…"} answers.',
+                "Misspell the tool's name in the first turn; let the next turn propose it as it is called.",
+                '[call("dubble", n=2), call("double", n=2), {"text": "It is 4."}]; use numbers that were observed.',
+            ),
+            judge_script,
+        ),
+        Exercise(
+            "loop",
+            "Write loop(propose, tools, goal, most): ask, act, feed back, until there is an answer.",
+            (
+                "Repeat: turn = propose(messages); if it holds an answer, return it; else call tools[name](**arguments).",
+                'Append what came back, {"role": "tool", "text": str(result)}, before you ask again.',
+                "for _ in range(most), and try/except around the call: an error is a result too. After it, return None.",
+            ),
+            judge_loop,
+        ),
+    ),
+)

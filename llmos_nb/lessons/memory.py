@@ -1,0 +1,185 @@
+"""Lesson 03, memory: forgetting is paging."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llmos_nb.context import Context
+from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.messages import Message, ToolCall
+
+HEAD = (Message("system", "Work through the tools."), Message("user", "Read all stations."))
+STEPS, LARGEST, MOST_EVICTIONS = 60, 6_000, 7
+
+
+def reading(n: int, text: str) -> tuple[Message, Message]:
+    """Make one step: a call, and its result."""
+    call = ToolCall("read", {"station": n}, f"r{n}.0")
+    return Message("assistant", "", (call,)), Message("tool", text, call=call.id)
+
+
+def texts(seed: int, steps: int = STEPS) -> list[str]:
+    """Make the results that a run of so many steps sees, all of about one size."""
+    rng = random.Random(seed)  # noqa: S311 - variants of an exercise, not a secret
+    size = 180 + 40 * (seed % 4)
+    return [f"station {n}: " + " ".join(str(rng.randint(100, 999)) for _ in range(size // 4)) for n in range(steps)]
+
+
+@dataclass
+class Paged:
+    """What a run of steps did to the window.
+
+    Parameters
+    ----------
+    context : Context
+        As it stands at the end.
+    prompts : list of tuple of Message
+        What the model was sent, step by step.
+    faults : list of int
+        The steps at which pages were cut off.
+    """
+
+    context: Context
+    prompts: list[tuple[Message, ...]]
+    faults: list[int]
+
+    @property
+    def bytes(self) -> list[int]:
+        """Size of each prompt."""
+        return [sum(len(m.encoded) for m in prompt) for prompt in self.prompts]
+
+
+def page(results: Sequence[str], max_bytes: int) -> Paged:
+    """Feed results into a context window and evict as a process does."""
+    context, prompts, faults = Context(HEAD, max_bytes), [], []
+    for n, text in enumerate(results, 1):
+        context.add(reading(n, text), 2 * n, 2 * n + 1)
+        if context.overfull:
+            context.evict(context.leaving()[0])
+            faults.append(n)
+        prompts.append(context.messages())
+    return Paged(context, prompts, faults)
+
+
+def breaks(prompts: Sequence[Sequence[object]]) -> int:
+    """Count how often a prompt does not begin with the whole one before it."""
+    return sum(list(b[: len(a)]) != list(a) for a, b in zip(prompts, prompts[1:], strict=False))
+
+
+def judge_window(attempt: Any, seed: int) -> str:
+    """Run the steps with the window that was chosen."""
+    if isinstance(attempt, bool) or not isinstance(attempt, int) or attempt < 1:
+        raise Wrong("a number of bytes is wanted", 1)
+    run = page(texts(seed), attempt)
+    if max(run.bytes) > LARGEST:
+        raise Wrong(f"the largest prompt has {max(run.bytes):,} bytes, over {LARGEST:,}: the window is too large", 2)
+    if len(run.faults) > MOST_EVICTIONS:
+        told = f"{len(run.faults)} evictions in {STEPS} steps, each of which begins a prompt that no cache knows"
+        raise Wrong(f"{told}: the window is too small", 3)
+    return f"largest prompt {max(run.bytes):,} bytes, {len(run.faults)} evictions"
+
+
+def _needle_contexts(seed: int) -> list[tuple[Context, str, str | None]]:
+    """Make contexts with one line to be found: in a page, in the window, and nowhere."""
+    made = []
+    for where in (3, STEPS - 1, None):
+        results = texts(seed + (where or 0))
+        code = str(10_000 + seed * 7 + (where or 0))
+        if where is not None:
+            results[where] += f" the code of station {where} is {code}"
+        results[7] += " the code of station 99 is not known"
+        run = page(results, 4_096)
+        made.append((run.context, f"the code of station {where} is", code if where is not None else None))
+    return made
+
+
+def judge_find(attempt: Any, seed: int) -> str:
+    """Look for a needle in the pages, in the window, and where there is none."""
+    find = callable_or_wrong(attempt, "find(context, words)")
+    for (context, words, code), where in zip(
+        _needle_contexts(seed), ("a page", "the window", "nowhere"), strict=True
+    ):
+        found = find(context, words)
+        if code is None and found is not None:
+            raise Wrong(f"these words stand nowhere, and yours gave {found!r:.60}: what is like it is not it", 3)
+        if code is not None and not (isinstance(found, str) and code in found and words in found):
+            hint = 1 if where == "a page" else 2
+            raise Wrong(f"the needle is in {where}, and yours gave {found!r:.60}", hint)
+    return "nothing is lost by paging: it is only farther away"
+
+
+def judge_prefix_breaks(attempt: Any, seed: int) -> str:
+    """Count on our window, on a sliding one, and on one that only grows."""
+    count = callable_or_wrong(attempt, "prefix_breaks(prompts)")
+    ours = [[m.encoded for m in p] for p in page(texts(seed), 4_096).prompts]
+    growing = [list(range(n)) for n in range(1, 12)]
+    sliding = [list(range(max(0, n - 4), n)) for n in range(1, 12)]
+    rewritten = [[0, 1], [0, 9, 2], [0, 9, 2, 3]]
+    for prompts, what, hint in (
+        (growing, "a prompt that only grows", 1),
+        (sliding, "a window that slides at every step", 2),
+        (rewritten, "a prompt of which one message was rewritten", 3),
+        (ours, "our window", 3),
+    ):
+        if count(prompts) != breaks(prompts):
+            raise Wrong(f"{what} breaks its prefix {breaks(prompts)} times, and yours counts {count(prompts)!r}", hint)
+    return f"a sliding window breaks {breaks(sliding)} times in 11 steps, ours {breaks(ours)} in {STEPS}"
+
+
+OUTLINE = Outline(
+    "03",
+    "Memory: forgetting is paging",
+    "say what a model still sees after sixty steps, bring back what it does not, and choose a window",
+    30,
+    "lesson 01",
+    "“the model remembers our conversation”. It remembers nothing: it is sent a prompt, and the prompt is bounded.",
+    "no model at all: the context window of the product, on its own",
+    (
+        Question("fault", "The window holds 4,096 bytes, and you know the size of one step. At which step is it cut down first?"),
+        Question(
+            "lost",
+            "What becomes of the results that are cut off?",
+            {
+                "gone": "they are gone",
+                "summary": "a summary by the model takes their place",
+                "page": "they are kept word for word, and one line says where",
+            },
+        ),
+    ),
+    (
+        Exercise(
+            "window",
+            f"Choose max_bytes so that no prompt passes {LARGEST:,} bytes in {STEPS} steps with at most "
+            f"{MOST_EVICTIONS} evictions.",
+            (
+                "page(texts(here.seed), max_bytes) runs the steps; .bytes are the prompts, .faults the evictions.",
+                "A window never passes its bound; the head and the ledger come on top. Go down from 6,000.",
+                "Each eviction goes down to a quarter in one go, so that a window half as large evicts twice as often.",
+            ),
+            judge_window,
+        ),
+        Exercise(
+            "find",
+            "Write find(context, words): the text of the group that holds exactly these words, or None.",
+            (
+                "What was evicted is in context.pages: a list of pages, each a tuple of groups with .text.",
+                "What was not evicted yet is in context.window, a list of groups.",
+                "context.search gives what is most alike, also where nothing fits; compare with `words in group.text`.",
+            ),
+            judge_find,
+        ),
+        Exercise(
+            "prefix_breaks",
+            "Write prefix_breaks(prompts): how often a prompt does not begin with the whole prompt before it.",
+            (
+                "Compare each prompt with the one before: zip(prompts, prompts[1:]). One that only grows never breaks.",
+                "b begins with a if b[:len(a)] == a; a cache of the model can use it only then.",
+                "Length says nothing: a message in the middle may have been rewritten. Compare the messages themselves.",
+            ),
+            judge_prefix_breaks,
+        ),
+    ),
+)

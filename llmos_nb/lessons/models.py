@@ -1,0 +1,113 @@
+"""Processes for lessons: scripted models, a home that is thrown away, and a loop of their own.
+
+A notebook already runs an event loop, so that a check which drives a process does so on a thread beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
+
+from llmos_nb.models import ScriptedModel
+from llmos_nb.process import Process
+from llmos_nb.session import Session
+
+T = TypeVar("T")
+
+
+def in_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine to its end on an event loop and thread of its own."""
+    found: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(asyncio.run(work()))
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="llmos-lesson")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return found[0]
+
+
+def call(name: str, **arguments: Any) -> dict[str, Any]:
+    """Write a turn that proposes one call."""
+    return {"calls": [{"name": name, "arguments": arguments}]}
+
+
+def python(code: str) -> dict[str, Any]:
+    """Write a turn that proposes to run code."""
+    return call("python", code=code)
+
+
+def with_fault(turns: Iterable[Mapping[str, Any]], at: int, fault: str = "broken_json") -> list[dict[str, Any]]:
+    """Inject a fault: before turn `at` the model fails once, as a real endpoint would.
+
+    Parameters
+    ----------
+    turns : iterable of dict
+        A script.
+    at : int
+        Place of the turn, from 0.
+    fault : str
+        A name that `ScriptedModel` knows.
+    """
+    made = [dict(t) for t in turns]
+    return [*made[:at], {"text": "lost", "fault": fault}, *made[at:]]
+
+
+def begin(session: Session, goal: str, turns: Iterable[Any], rules: Iterable[Mapping[str, Any]] = (), **options: Any) -> Process:
+    """Make a process with a scripted model and rules, in order; it does not run yet."""
+    process = session.create(goal, model=ScriptedModel(list(turns)), **options)
+    for rule in reversed(list(rules)):  # a rule that is added later speaks first
+        process.rule(rule["tool"], rule["do"], **dict(rule.get("where") or {}))
+    return process
+
+
+def settle(
+    goal: str,
+    turns: Iterable[Any],
+    *,
+    namespace: dict[str, Any] | None = None,
+    rules: Iterable[Mapping[str, Any]] = (),
+    **options: Any,
+) -> Process:
+    """Run a process with a scripted model until it ends, pauses or waits for somebody.
+
+    Parameters
+    ----------
+    goal : str
+        What is wanted.
+    turns : iterable of dict
+        The script of the model.
+    namespace : dict, optional
+        What it may act on.
+    rules : iterable of dict
+        ``{"tool", "do", "where"}``; the first that matches speaks.
+    **options
+        As `llmos_nb.run` takes them; `approve` is ``auto`` where nothing else is said.
+    """
+    options = {"approve": "auto", **options}
+
+    async def run(home: str) -> Process:
+        return await begin(Session(namespace, home), goal, turns, rules, **options).start()
+
+    with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as home:
+        return in_own_loop(lambda: run(home))
+
+
+def decisions(process: Process, tool: str = "") -> list[tuple[str, str]]:
+    """Give what was decided of each call, and by whom; of one tool where it is named."""
+    calls = process.run.state.calls
+    return [
+        (e.d["what"], e.d["by"])
+        for e in process.events
+        if e.k == "call.decided" and (not tool or calls[e.d["call"]].name == tool)
+    ]

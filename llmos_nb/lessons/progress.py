@@ -1,0 +1,108 @@
+"""What a learner has done, as one small JSON file beside the notebooks: to download, restore and reset."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import UsageError
+
+FILE = "lesson-progress.json"
+VERSION = 1
+
+
+class Progress:
+    """The progress file of a folder; read when made, written at every change.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where the notebooks are.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] = ".") -> None:
+        self.path = Path(folder) / FILE
+        self.lessons: dict[str, dict[str, Any]] = _read(self.path) if self.path.exists() else {}
+
+    def of(self, lesson: str) -> dict[str, Any]:
+        """Give what is kept of a lesson."""
+        return self.lessons.setdefault(lesson, {"seed": 1, "exercises": {}, "predictions": {}})
+
+    def exercise(self, lesson: str, name: str) -> dict[str, Any]:
+        """Give what is kept of an exercise."""
+        kept: dict[str, Any] = self.of(lesson)["exercises"].setdefault(
+            name, {"attempts": 0, "passed": False, "hints": 0, "seen": False}
+        )
+        return kept
+
+    def reset(self, lesson: str) -> None:
+        """Forget a lesson."""
+        self.lessons.pop(lesson, None)
+        self.save()
+
+    def save(self) -> None:
+        """Write the file, whole or not at all."""
+        text = json.dumps({"version": VERSION, "lessons": self.lessons}, indent=1, sort_keys=True)
+        part = self.path.with_suffix(".part")
+        part.write_text(text + "\n", encoding="utf-8")
+        part.replace(self.path)
+
+    def restore(self, source: str | os.PathLike[str]) -> None:
+        """Take over a file that was downloaded earlier."""
+        self.lessons = _read(Path(source))
+        self.save()
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: no progress can be read ({error}); remove the file to begin anew") from error
+    if not isinstance(raw, dict) or raw.get("version") != VERSION or not isinstance(raw.get("lessons"), dict):
+        raise UsageError(f"{path}: this is not a progress file of version {VERSION}")
+    lessons: dict[str, dict[str, Any]] = raw["lessons"]
+    return lessons
+
+
+COLUMNS = ("lesson", "exercise", "passed", "attempts", "hints", "solution_seen")
+
+
+def scores(folder: str | os.PathLike[str] = ".") -> list[dict[str, Any]]:
+    """Give one row an exercise that was tried.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where the progress file is.
+    """
+    return [
+        {
+            "lesson": lesson,
+            "exercise": name,
+            "passed": done["passed"],
+            "attempts": done["attempts"],
+            "hints": done["hints"],
+            "solution_seen": done["seen"],
+        }
+        for lesson, kept in sorted(Progress(folder).lessons.items())
+        for name, done in sorted(kept["exercises"].items())
+    ]
+
+
+def write_scores(rows: Iterable[dict[str, Any]], path: str | os.PathLike[str]) -> Path:
+    """Write scores as JSON or CSV, by the name's end."""
+    out, table = Path(path), list(rows)
+    if out.suffix == ".csv":
+        with out.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(table)
+    elif out.suffix == ".json":
+        out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    else:
+        raise UsageError(f"{out}: scores are written as .json or .csv")
+    return out

@@ -1,0 +1,23 @@
+"""Lesson 03."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmos_nb.context import Context
+
+# exercise: window
+window = 5_000
+
+
+# exercise: find
+def find(context: Context, words: str) -> str | None:
+    """Give the group that holds these words."""
+    groups = [g for page in context.pages for g in page] + context.window
+    return next((g.text for g in groups if words in g.text), None)
+
+
+# exercise: prefix_breaks
+def prefix_breaks(prompts: Sequence[Sequence[object]]) -> int:
+    """Count the prompts that do not begin with the one before them."""
+    return sum(b[: len(a)] != a for a, b in zip(prompts, prompts[1:], strict=False))

@@ -1,0 +1,115 @@
+"""Observing a notebook at export: two runs in fresh kernels give its outputs and show which of them are volatile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import LlmosError
+from llmos_nb.notebook import claims
+from llmos_nb.notebook.cells import text_of
+from llmos_nb.notebook.compare import ALL, Shown, difference, differing_lines, picture_distance, shown
+from llmos_nb.notebook.outputs import LOOSE, plain_output
+from llmos_nb.notebook.probe import probe_source
+from llmos_nb.notebook.room import Execution, execute
+
+
+def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> list[str]:
+    """Run a notebook twice; give it the outputs of the first run, and mark what differs in the second.
+
+    Parameters
+    ----------
+    book : dict
+        The notebook; changed in place.
+    beside : Path
+        Its folder.
+    chance : sequence of str
+        Names that rest on draws: what they hold under the seed cell is asserted from now on.
+
+    Returns
+    -------
+    list of str
+        Assertions that were added.
+
+    Raises
+    ------
+    LlmosError
+        It does not run; the cell is named.
+    """
+    about = book["metadata"]["llmos_nb"]
+    probed = {**book, "cells": [*book["cells"], _probe_cell(chance)]}
+    first = _run(probed, about["inputs"], beside)
+    added = _read_claims(first.outputs[-1] or [])
+    second = _run(book, about["inputs"], beside)
+    for cell, one, other in zip(book["cells"], first.outputs, second.outputs, strict=False):
+        if cell["cell_type"] == "code":
+            _mark(cell, one or [], other or [], about["tolerance"])
+    about["observed"] = True
+    return added
+
+
+def _run(book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: Path) -> Execution:
+    result = execute(book, inputs, beside)
+    if result.failed is not None:
+        index, name, text, _ = result.failed
+        raise LlmosError(
+            f"cell {book['cells'][index]['id']}: {name}: {text}; the notebook does not run, so it is not observed"
+        )
+    return result
+
+
+def _probe_cell(names: Sequence[str]) -> dict[str, Any]:
+    wanted = "{n: claims(n, space[n]) for n in names if n in space}"
+    source = probe_source(Path(claims.__file__).read_text(encoding="utf-8"), wanted, names)
+    return {
+        "cell_type": "code",
+        "id": "probe",
+        "metadata": {},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+def _read_claims(outputs: Sequence[Mapping[str, Any]]) -> list[str]:
+    text = "".join(text_of(o.get("text", "")) for o in outputs if o["output_type"] == "stream")
+    return [line for lines in json.loads(text or "{}").values() for line in lines]
+
+
+def _mark(
+    cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: Mapping[str, float]
+) -> None:
+    """Give a cell its outputs, and say which of them a second run does not repeat."""
+    cell["outputs"] = [p for o in one if (p := plain_output(o)) is not None]
+    for output in cell["outputs"]:
+        if "execution_count" in output:
+            output["execution_count"] = None
+    a, b = shown(one), shown(other)
+    volatile = volatility(a, b, tolerance)
+    mine, tags = cell["metadata"]["llmos_nb"], cell["metadata"].get("tags", [])
+    mine["shown"] = "observed"
+    tags = [t for t in tags if t != LOOSE]
+    if volatile:
+        mine["volatile"] = volatile
+        tags.append(LOOSE)
+    cell["metadata"].pop("tags", None)
+    if tags:
+        cell["metadata"]["tags"] = tags
+
+
+def volatility(one: Sequence[Shown], other: Sequence[Shown], tolerance: Mapping[str, float]) -> dict[str, Any]:
+    """Say by output, as lines or ``"all"``, what two runs did not show alike."""
+    if not difference(one, other, tolerance):
+        return {}
+    if len(one) != len(other) or [s.kind for s in one] != [s.kind for s in other]:
+        return {str(i): ALL for i in range(max(len(one), len(other), 1))} | {"count": ALL}
+    found: dict[str, Any] = {}
+    for i, (a, b) in enumerate(zip(one, other, strict=True)):
+        if a.kind != "text":
+            if picture_distance(a.value, b.value) > tolerance["image"]:
+                found[str(i)] = ALL
+        elif lines := differing_lines(a, b, tolerance):
+            found[str(i)] = lines if len(a.lines) == len(b.lines) else ALL
+    return found

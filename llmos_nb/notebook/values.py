@@ -1,0 +1,75 @@
+"""Values by content: the journal has digests of what each step left, and a running notebook is asked for the same."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llmos_nb import fingerprint
+from llmos_nb.notebook.cells import text_of
+from llmos_nb.notebook.probe import probe_source
+from llmos_nb.notebook.report import Difference
+from llmos_nb.notebook.room import Execution
+from llmos_nb.notebook.seal import KEY
+from llmos_nb.notebook.steps import Unit
+from llmos_nb.notebook.taint import taints
+
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+def step_values(units: Sequence[Unit], pieces: Sequence[Any], recorded: Sequence[str]) -> list[dict[str, str]]:
+    """Give for each unit the digests of the names it left, of those only that can come out the same again."""
+    whys = taints(pieces, recorded)
+    found = []
+    for unit, why in zip(units, whys, strict=True):
+        digests = unit.call.changes.get("digests", {}) if unit.call is not None and not unit.problem else {}
+        found.append({n: d for n, d in digests.items() if n not in why and _HEX.fullmatch(d)})
+    return found
+
+
+def with_probes(cells: Sequence[Any]) -> list[Any]:
+    """Put behind each step whose values are known a cell that asks for their digests."""
+    module = Path(fingerprint.__file__).read_text(encoding="utf-8")
+    wanted = '{n: digest(space[n]) if n in space else "" for n in names}'
+    made: list[Any] = []
+    for cell in cells:
+        made.append(cell)
+        names = sorted(cell["metadata"].get(KEY, {}).get("values", {})) if cell["cell_type"] == "code" else []
+        if names:
+            source = probe_source(module, wanted, names)
+            made.append({**cell, "id": f"{cell['id']}-values", "metadata": {}, "source": source, "outputs": []})
+    return made
+
+
+def compare_values(
+    cells: Sequence[Any], result: Execution, about: Mapping[str, Any]
+) -> tuple[list[Difference], int]:
+    """Compare what the names held after each step with the digests of the run.
+
+    Only where the same Python and machine run it: digests are exact to the last bit, and elsewhere the assertions in
+    the notebook, which have a tolerance, are the measure.
+    """
+    here = [platform.python_version_tuple()[:2], platform.machine(), platform.system()]
+    there = about["platform"]
+    if here != [tuple(there["python"].split(".")[:2]), there["machine"], there["system"]]:
+        return [], 0
+    found, compared = [], 0
+    probed = with_probes(cells)
+    for n, cell in enumerate(probed):
+        if n == 0 or KEY in cell["metadata"] or cell["cell_type"] != "code":
+            continue
+        step = probed[n - 1]
+        text = "".join(text_of(o.get("text", "")) for o in result.outputs[n] or ())
+        got = json.loads(text or "{}")
+        expected = step["metadata"][KEY]["values"]
+        compared += len(expected)
+        wrong = sorted(name for name, digest in expected.items() if got.get(name) != digest)
+        if wrong:
+            found.append(
+                Difference(f"cell {step['id']}", f"{', '.join(wrong)} does not hold what it held in the run")
+            )
+    return found, compared

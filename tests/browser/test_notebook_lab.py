@@ -1,0 +1,134 @@
+"""The main job in JupyterLab and Notebook: run all, edit, approve, stop, reload, with a person's mouse."""
+
+import json
+
+import nbformat
+import pytest
+
+from llmos_nb.chain import read
+
+pytestmark = pytest.mark.browser
+FRONTENDS = {"lab": "lab/tree/", "notebook": "notebooks/"}
+PLAN = {
+    "plan": [
+        {"title": "make a list", "expect": "[1, 2]"},
+        {"title": "add to it", "expect": "3", "depends_on": [1]},
+    ]
+}
+
+
+def python(code):
+    return {"calls": [{"name": "python", "arguments": {"code": code}}]}
+
+
+ONE = [PLAN, python("made = [1, 2]\nmade"), python("made.append(3)\nlen(made)"), {"text": "It has 3 items."}]
+TWO = [
+    python("total = sum(made)\ntotal"),
+    python("open('total.txt', 'w').write(str(total))"),
+    {"text": "The total is 6."},
+]
+
+
+def book(folder, name, *cells):
+    """Write a notebook with these code cells."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    made = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+    made.cells = [nbformat.v4.new_code_cell(c) for c in cells]
+    nbformat.write(made, folder / f"{name}.ipynb")
+
+
+def script(folder, name, turns):
+    (folder / name).write_text(json.dumps({"version": 1, "turns": turns}))
+
+
+def opened(browser, server, front_end, name):
+    url, token, _ = server
+    page = browser.new_page(viewport={"width": 1400, "height": 1200})
+    page.set_default_timeout(20_000)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{url}{FRONTENDS[front_end]}{name}.ipynb?token={token}")
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    return page
+
+
+def run_all(page):
+    """Run every cell through the front end's menu."""
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def journal(folder, name):
+    found = sorted((folder / ".llmos" / "runs").glob(f"*-{name}/journal.jsonl"))
+    return read(found[-1])
+
+
+@pytest.mark.parametrize("front_end", FRONTENDS)
+def test_run_all_edit_approve_and_the_second_cell_uses_what_the_first_made(browser, server, front_end):
+    folder = server[2]
+    name = f"two-{front_end}"
+    script(folder, f"{name}-1.json", ONE)
+    script(folder, f"{name}-2.json", TWO)
+    book(
+        folder,
+        name,
+        "%load_ext llmos_nb",
+        f"%%agent one-{front_end} -m script:{name}-1.json\nMake a list of two, then add a third.",
+        f"%%agent two-{front_end} -m script:{name}-2.json\nSum `made`, and write it down.",
+    )
+    page = opened(browser, server, front_end, name)
+    run_all(page)
+    first = page.locator(".llm").first
+    first.get_by_role("button", name="Edit step 2", exact=True).click()
+    first.get_by_label("Title").fill("add a third item")
+    first.get_by_role("button", name="Save").click()
+    first.get_by_text("add a third item").wait_for()
+    page.wait_for_timeout(600)  # Approve takes nothing for its first half second
+    first.get_by_role("button", name="Approve", exact=True).click()
+    page.locator(".llm[data-state=finished]").first.wait_for()
+    second = page.locator(".llm").nth(1)
+    second.locator(".card").wait_for()
+    page.wait_for_timeout(600)
+    second.get_by_role("button", name="Approve", exact=True).click()
+    page.locator(".llm[data-state=finished]").nth(1).wait_for()
+    assert (folder / "total.txt").read_text() == "6"
+    kinds = [e.k for e in journal(folder, f"one-{front_end}")]
+    assert kinds.index("plan.edited") < kinds.index("plan.decided")
+    edited = next(e for e in journal(folder, f"one-{front_end}") if e.k == "plan.edited")
+    assert [s["title"] for s in edited.d["steps"]] == ["make a list", "add a third item"]
+    assert any(e.k == "call.decided" and e.d["by"] == "you" for e in journal(folder, f"two-{front_end}"))
+    page.close()
+
+
+def test_the_panels_stop_ends_code_that_holds_the_main_thread(browser, server):
+    folder = server[2]
+    script(folder, "endless.json", [python("import time\ntime.sleep(60)"), {"text": "done"}])
+    book(
+        folder, "endless", "%load_ext llmos_nb", "%%agent endless -m script:endless.json\nGo.", "print('next')"
+    )
+    page = opened(browser, server, "lab", "endless")
+    run_all(page)
+    page.locator(".llm[data-state=running]").wait_for()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.locator(".llm[data-state=paused]").wait_for(timeout=5_000)
+    page.locator(".jp-OutputArea-output", has_text="is paused").wait_for()
+    assert page.get_by_text("next", exact=True).count() == 0
+    page.close()
+
+
+def test_a_reload_while_it_waits_shows_the_same_panel_and_its_buttons_work(browser, server):
+    folder = server[2]
+    script(folder, "reload.json", ONE)
+    book(folder, "reload", "%load_ext llmos_nb", "%%agent reload -m script:reload.json\nMake a list.")
+    page = opened(browser, server, "lab", "reload")
+    run_all(page)
+    page.locator(".llm .card").wait_for()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    page.reload()
+    page.locator(".llm .card").wait_for()
+    page.wait_for_timeout(600)
+    page.get_by_role("button", name="Approve", exact=True).click()
+    page.locator(".llm[data-state=finished]").wait_for()
+    page.get_by_text("It has 3 items.").first.wait_for()
+    page.close()
