@@ -80,8 +80,8 @@ def _client(book: Any, notebook: Path) -> NotebookClient:
     """Make a client that prints the text of outputs as they arrive."""
     from nbclient import NotebookClient  # noqa: PLC0415 - the extra `local`
 
-    class Echo(NotebookClient):  # type: ignore[misc]  # nbclient has no types
-        def output(self, outs: list[Any], msg: dict[str, Any], display_id: str, cell_index: int) -> Any:
+    class Echo(NotebookClient):
+        def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
             if msg["msg_type"] == "stream":
                 print(msg["content"]["text"], end="", flush=True)
             return super().output(outs, msg, display_id, cell_index)

@@ -57,7 +57,7 @@ def _drawing() -> str:
 def _clicks(ip: Any) -> str:
     if getattr(ip, "kernel", None) is None:
         return _line(True, "no notebook here: decisions are taken in text", "")
-    from llmos_nb.present import awaits_clicks  # noqa: PLC0415
+    from llmos_nb.front import awaits_clicks  # noqa: PLC0415
 
     return _line(
         awaits_clicks(ip),

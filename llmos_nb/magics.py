@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any
+import threading
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Bool, Float, Unicode
 from traitlets.config import Configurable
 
-from llmos_nb import api, commands, options
+from llmos_nb import options
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.present import Presenter
-from llmos_nb.session import Session
+from llmos_nb.front import front_end
+
+if TYPE_CHECKING:
+    from llmos_nb.session import Session
 
 _CALL = re.compile(r"^(\s*(?:[\w.]+\s*=\s*)?)(get_ipython\(\)\.run_(?:cell|line)_magic\('agent',)")
 _TIMERS = re.compile(r"\s*%%(time|timeit|capture|prun)\b")
@@ -59,9 +64,19 @@ class _Configured(dict[str, Any]):
 class AgentMagics(Magics):
     """``%%agent`` and ``%agent``."""
 
-    def __init__(self, ip: Any, session: Session) -> None:
+    def __init__(self, ip: Any, config: LLMOS) -> None:
         super().__init__(ip)
-        self.session = session
+        self.configured = _Configured(config)
+
+    @cached_property
+    def session(self) -> Session:
+        """The processes of this notebook; made at the first use, so that loading the extension costs little."""
+        from llmos_nb import api  # noqa: PLC0415
+        from llmos_nb.session import Session  # noqa: PLC0415
+
+        session = Session(self.shell.user_ns, ip=self.shell, configured=self.configured)
+        api.adopt(session)
+        return session
 
     @no_var_expand
     @line_cell_magic
@@ -72,14 +87,21 @@ class AgentMagics(Magics):
         """
         _explain_blocking(self.shell)
         if cell is None:
-            return self._guarded(commands.carry_out(self.session, options.parse_command, line))
+            return self._guarded(self._steer(line))
         return self._guarded(self._start(line, cell))
+
+    async def _steer(self, line: str) -> Any:
+        from llmos_nb import commands  # noqa: PLC0415
+
+        return await commands.carry_out(self.session, options.parse_command, line)
 
     async def _start(self, line: str, cell: str) -> Any:
         given = options.parse_cell(line)
         if given.help:
             print(options.cell_parser().format_help())
             return None
+        from llmos_nb.present import Presenter  # noqa: PLC0415
+
         return await Presenter(self.session).run(given, cell)
 
     async def _guarded(self, work: Any) -> Any:
@@ -134,12 +156,18 @@ def load(ip: Any) -> None:
         print("llmos_nb: %%agent was already registered by another package and is replaced", file=sys.stderr)
     config = LLMOS(parent=ip)
     ip.configurables[:] = [c for c in ip.configurables if type(c).__name__ != "LLMOS"] + [config]
-    session = Session(ip.user_ns, ip=ip, configured=_Configured(config))
-    api.adopt(session)
-    ip.register_magics(AgentMagics(ip, session))
+    ip.register_magics(AgentMagics(ip, config))
     unload(ip)
     ip.input_transformers_cleanup.append(tidy)
     ip.input_transformers_post.append(awaited)
+    if front_end(ip) == "panel":
+        threading.Thread(target=_prepare, name="llmos-prepare", daemon=True).start()
+
+
+def _prepare() -> None:
+    """Import and compile in the background what the first process will need."""
+    import_module("llmos_nb.commands")
+    import_module("llmos_nb.views.loop").prepare()
 
 
 def unload(ip: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from llmos_nb import toolbox
+from llmos_nb.budget import Budget
+from llmos_nb.config import Settings
 from llmos_nb.messages import Message
 from llmos_nb.scheduler import Run
 

@@ -8,22 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from importlib.metadata import version
 from typing import Any
 
 from llmos_nb import toolbox
 from llmos_nb.errors import ApprovalNeeded, LlmosError, NotAnswered, UsageError
+from llmos_nb.front import awaits_clicks, front_end
 from llmos_nb.present_text import Shown, TextShown, print_raw
 from llmos_nb.process import Process
 from llmos_nb.session import Session
-
-
-def front_end(ip: Any) -> str:
-    """Say what shows us: ``panel`` (a notebook with widgets), ``terminal`` or ``headless``."""
-    backend = getattr(ip, "kernel", None)
-    if backend is None:
-        return "terminal" if type(ip).__name__ == "TerminalInteractiveShell" else "headless"
-    return "panel" if getattr(backend, "_allow_stdin", False) else "headless"
 
 
 class Presenter:
@@ -117,13 +109,6 @@ def unanswered(process: Process) -> LlmosError:
     return NotAnswered(
         f"process {p} ended: {process.reason}" + (f" ({process.detail})" if process.detail else "")
     )
-
-
-def awaits_clicks(ip: Any) -> bool:
-    """Whether clicks arrive while a cell awaits: ipykernel 7.4 and later, and where there are no clicks."""
-    if getattr(ip, "kernel", None) is None:
-        return True
-    return tuple(map(int, version("ipykernel").split(".")[:2])) >= (7, 4) or not ip.kernel._allow_stdin
 
 
 def no_process() -> UsageError:

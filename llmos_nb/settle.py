@@ -114,7 +114,7 @@ def _holds(run: Run, expression: str, answer: str) -> tuple[bool, str]:
 def sources(run: Run) -> list[str]:
     """Give every text that an answer may take its values from."""
     s = run.state
-    seen = [s.goal, *(m.text for m in s.context.head[1:] if m.role == "user")]
+    seen = [s.goal, *(m.text for m in s.context.head[-1:])]  # not the worked examples of a small model
     seen += [
         c.result for c in s.calls.values() if c.status == "done" and c.name not in ("plan", "final_answer")
     ]

@@ -16,7 +16,7 @@ LAYERS = [
     "scheduler gate gate_plan gate_run attempt settle recover prompt",
     "views notebook trace",
     "toolbox opening namespace_undo interrupts process verbs session revive api batch",
-    "present present_text present_panel panel_verbs options commands commands_base commands_show magics cli doctor demo lessons",
+    "front present present_text present_panel panel_verbs options commands commands_base commands_show magics cli doctor demo lessons",
 ]
 
 

@@ -1,0 +1,1 @@
+"""Devices: what a process can act on, each as tools."""

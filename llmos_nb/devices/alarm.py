@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
-LEAST_S = 0.001
+LEAST_S, AGAIN_S = 0.001, 0.2
 Ring = Callable[[int, FrameType | None], None]
 
 
@@ -55,8 +55,8 @@ if sys.platform != "win32":
             self._left = signal.setitimer(signal.ITIMER_REAL, 0)
 
         def set(self, seconds: float) -> None:
-            """Ring by SIGALRM."""
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            """Ring by SIGALRM, and again: a signal just before the code blocks does not wake it."""
+            signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
 
         def stop(self) -> None:
             """Put the old handler back, with what is left of its time."""

@@ -30,7 +30,7 @@ from llmos_nb.running import Stopped
 __all__ = ["DeadlinePassed", "Guard", "Interrupted", "Stopped", "interruptible", "stop_main_thread", "tick"]
 
 TICK_S = 0.05
-_AGAIN_S, _STUBBORN = 0.2, 3
+_STUBBORN = 3
 _lock = threading.Lock()
 _guards: list[Guard] = []
 
@@ -82,9 +82,9 @@ class Guard:
             return
         self._echo = None
         del self._base
-        self._alarm.stop()
         with _lock:
             _guards.remove(self)
+        self._alarm.stop()
         signal.signal(signal.SIGINT, self._old if self._old is not None else signal.SIG_DFL)
         if self._tracing:
             sys.settrace(self._old_trace)
@@ -98,8 +98,11 @@ class Guard:
             raise ToolTimeout(f"it passed its deadline of {self._seconds or 0:g} s and was ended") from None
 
     def stop(self, by: str) -> None:
-        """Note who stops the code, before the signal is sent."""
+        """Note who stops the code and signal it, from any thread."""
         self._stopped_by = by
+        alarm.interrupt_main_thread()
+        if self._alarm is not None:
+            self._alarm.set(TICK_S)
 
     def _wait(self, clock: alarm.Alarm) -> None:
         if self._stopped_by:
@@ -116,7 +119,7 @@ class Guard:
             self._wait(self._alarm)
             return
         self._tries += 1
-        self._alarm.set(_AGAIN_S if self._tries < _STUBBORN else TICK_S)
+        self._alarm.set(alarm.AGAIN_S if self._tries < _STUBBORN else TICK_S)
         if frame is not None and not _ours(frame):
             self._interrupt(frame)
 
@@ -210,7 +213,6 @@ def stop_main_thread(by: str = "you") -> bool:
         if not _guards:
             return False
         _guards[-1].stop(by)
-        alarm.interrupt_main_thread()
         return True
 
 

@@ -80,7 +80,13 @@ def _frame(name: str, value: Any) -> list[str]:
 
 def _series(name: str, value: Any) -> list[str]:
     found = _numbers(value.to_dict)
-    if found is not None and plain(found) and len(value) <= WIDE and len(_spell(found)) <= SHORT * 2:
+    if (
+        found is not None
+        and plain(found)
+        and all(k == k for k in found)
+        and len(value) <= WIDE
+        and len(_spell(found)) <= SHORT * 2
+    ):
         return [f"assert _near({name}.to_dict(), {_spell(found)}), {name}"]
     return [f"assert {name}.shape == {tuple(value.shape)!r}", *_total(name, value)]
 

@@ -16,6 +16,7 @@ from llmos_nb.notebook.cells import text_of
 from llmos_nb.notebook.outputs import KEPT, plain_output, tidy
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 _EDGE = 64
 ALL = "all"
 
@@ -116,9 +117,10 @@ def differing_lines(one: Shown, other: Shown, tolerance: Mapping[str, float]) ->
 
 
 def same_text(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
-    """Compare two lines: words exactly, runs of spaces as one, numbers with tolerance."""
+    """Compare two lines: words exactly but for addresses, runs of spaces as one, numbers with tolerance."""
     if one == other:
         return True
+    one, other = _ADDRESS.sub("at 0x", one), _ADDRESS.sub("at 0x", other)
     if _NUMBER.sub("#", one).split() != _NUMBER.sub("#", other).split():
         return False
     pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)

@@ -37,6 +37,9 @@ class Visitor(ast.NodeVisitor):
         self.flow = Flow()
         self.scopes: list[set[str]] = []
         self.declared: set[str] = set()
+        self.met: set[str] = (
+            set()
+        )  # names that a loop or `with` of this statement has bound before they are read
 
     def _free(self, name: str) -> bool:
         return bool(name) and (name in self.declared or not any(name in s for s in self.scopes))
@@ -48,7 +51,8 @@ class Visitor(ast.NodeVisitor):
     def _mutate(self, name: str) -> None:
         if self._free(name):
             self.flow.mutates.add(name)
-            self.flow.reads.add(name)
+            if name not in self.met:
+                self.flow.reads.add(name)
         elif name in self.flow.parameters:
             self.flow.mutates.add(f"*{name}")
 
@@ -56,7 +60,7 @@ class Visitor(ast.NodeVisitor):
         """A name that is read, bound or deleted."""
         if not isinstance(node.ctx, ast.Load):
             self._bind(node.id)
-        elif self._free(node.id):
+        elif self._free(node.id) and node.id not in self.met:
             self.flow.reads.add(node.id)
             self.flow.whole |= node.id in DYNAMIC
 
@@ -111,15 +115,29 @@ class Visitor(ast.NodeVisitor):
         """The loop's variable is a part of what is looped over."""
         names = [n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)]
         self._alias(names, chain_root(node.iter))
-        self.generic_visit(node)
+        self.visit(node.iter)
+        self.visit(node.target)
+        self.met |= set(names)
+        for part in (*node.body, *node.orelse):
+            self.visit(part)
 
     visit_AsyncFor = visit_For
 
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        """The name of a caught error stands for it in the handler."""
+        if node.name:
+            self._bind(node.name)
+            self.met.add(node.name)
+        self.generic_visit(node)
+
     def visit_withitem(self, node: ast.withitem) -> None:
         """The name after ``as`` may be the object that was entered."""
-        if isinstance(node.optional_vars, ast.Name):
-            self._alias([node.optional_vars.id], chain_root(node.context_expr))
-        self.generic_visit(node)
+        self.visit(node.context_expr)
+        if node.optional_vars is not None:
+            names = [n.id for n in ast.walk(node.optional_vars) if isinstance(n, ast.Name)]
+            self._alias(names, chain_root(node.context_expr))
+            self.visit(node.optional_vars)
+            self.met |= set(names)
 
     def visit_Expr(self, node: ast.Expr) -> None:
         """A bare call is there for what it does: it may change its object and its arguments."""

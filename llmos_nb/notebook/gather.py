@@ -117,9 +117,7 @@ def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None
         one.about["why"] = "a step got it from the network"
     found.held += held
     otherwise = "\n".join(h.code for h in held) or "pass"
-    kept = [
-        ast.unparse(n) for n in ast.parse(unit.source).body if isinstance(n, ast.Import | ast.ImportFrom)
-    ]
+    kept = [ast.unparse(n) for n in ast.parse(unit.source).body if isinstance(n, _DEFINES)]
     unit.source = "\n".join(
         [
             "# This went to the network. What it got is read from what was kept, so that it is the same again.",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import glob
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -16,6 +15,7 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.notebook.functions import local_modules
 from llmos_nb.notebook.held import Held
+from llmos_nb.notebook.paths import file_names, named_texts
 from llmos_nb.notebook.source import ExportSource
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".txt")
@@ -68,9 +68,10 @@ def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Inp
     folder = runs[0].folder
     begun = min((_seconds(r.events[0].at) for r in runs if r.events), default=float("inf"))
     found: dict[str, Input] = {}
+    sources = list(sources)
+    known = named_texts(sources)
     for source in sources:
-        tree = ast.parse(source)
-        for name in _names(tree):
+        for name in file_names(source, known):
             for path in _matches(name, folder):
                 whole = folder / path
                 if path not in found and len(found) < MOST and whole.stat().st_mtime < begun:
@@ -83,24 +84,6 @@ def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Inp
 
 def _seconds(at: str) -> float:
     return datetime.fromisoformat(at).timestamp()
-
-
-def _names(tree: ast.AST) -> Iterator[str]:
-    """Give the texts in code that may be names of files."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            text = node.value
-            if 0 < len(text) < 300 and "\n" not in text and "\0" not in text and text.strip(". /"):
-                yield text
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            yield from _joined(node)
-
-
-def _joined(node: ast.BinOp) -> Iterator[str]:
-    """Give ``Path("a") / "b"`` as a/b."""
-    left = [n.value for n in ast.walk(node.left) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-    if isinstance(node.right, ast.Constant) and isinstance(node.right.value, str):
-        yield "/".join([*left, node.right.value])
 
 
 def _matches(name: str, folder: Path) -> list[str]:

@@ -128,17 +128,16 @@ def _touched(flow: Flow, late: dict[str, Flow], families: dict[str, set[str]]) -
 def _walk_back(lines: Sequence[Line], late: dict[str, Flow], given: Collection[str]) -> set[str]:
     """Mark what is needed, from the last statement to the first, and give what nothing made."""
     needed: set[str] = set()
+    perhaps: set[str] = set()  # bound by a branch or loop before they are read
     everything = False
     for line in reversed(lines):
         line.keep |= everything or bool(line.touched & needed) or (line.flow.whole and bool(needed))
         if line.keep:
-            needed -= line.flow.kills
-            needed |= line.flow.reads
-            for name in line.flow.reads & late.keys():
-                needed |= late[name].reads
-            needed -= set(given)
+            reads = line.flow.reads.union(*(late[n].reads for n in line.flow.reads & late.keys()))
+            perhaps = (perhaps | (line.flow.binds - line.flow.kills)) - reads
+            needed = ((needed - line.flow.kills) | reads) - set(given)
             everything |= line.flow.whole and "*" not in line.flow.binds
-    return {n for n in needed if not n.startswith("$")}
+    return {n for n in needed - perhaps if not n.startswith("$")}
 
 
 def _left(index: int, piece: Piece, lines: Iterable[Line]) -> str:

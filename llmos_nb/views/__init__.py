@@ -1,0 +1,1 @@
+"""Views of the state: panel, loop, text, static form."""

@@ -1,0 +1,233 @@
+"""Lesson 07, crash, undo, time travel: intent before effect."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.chain import Event, read
+from llmos_nb.errors import LlmosError
+from llmos_nb.fold import fold
+from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+
+PAID, IN_DOUBT = "paid", "in doubt"
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill, and what became of the process.
+
+    Parameters
+    ----------
+    at : str
+        The last event on disk, ``9 call.started``, or ``effect``: killed when it had paid and not said so.
+    paid_then, paid_in_the_end : int
+        Payments at the kill, and after it was resumed.
+    in_doubt : bool
+        The process asked a person whether the payment was made.
+    broken, mended : tuple of Event
+        The journal at the kill, and after it was resumed.
+    """
+
+    at: str
+    paid_then: int
+    paid_in_the_end: int
+    in_doubt: bool
+    broken: tuple[Event, ...]
+    mended: tuple[Event, ...]
+
+
+@cache
+def kills(repeat: str = "once") -> tuple[Kill, ...]:
+    """Kill a paying process at each of its events, for real, and resume each time.
+
+    Parameters
+    ----------
+    repeat : str
+        What its tool says of itself: ``once``, or ``idempotent`` (may be called again).
+    """
+    if sys.platform == "win32":
+        raise LlmosError("lesson 07 kills forked processes, which Windows does not have; run it on Binder")
+    with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as folder:
+        command = [sys.executable, "-m", "llmos_nb.lessons.victim", folder, repeat]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own module
+        return tuple(_kill(found) for found in json.loads(done.stdout))
+
+
+def _kill(found: dict[str, Any]) -> Kill:
+    broken, mended = (tuple(read(Path(found[k]))) for k in ("broken", "mended"))
+    at = found["at"] if not found["at"].isdecimal() else f"{found['at']} {broken[-1].k}"
+    return Kill(at, found["paid_then"], found["paid_in_the_end"], found["in_doubt"], broken, mended)
+
+
+def table(found: tuple[Kill, ...]) -> str:
+    """Show kills, a line each."""
+    lines = [f"{'killed at':<22} {'paid':>4} {'in the end':>10}  then"]
+    for kill in found:
+        then = "asks you" if kill.in_doubt else "went on"
+        lines.append(f"{kill.at:<22} {kill.paid_then:>4} {kill.paid_in_the_end:>10}  {then}")
+    return "\n".join(lines)
+
+
+def statuses(events: tuple[Event, ...]) -> dict[str, str]:
+    """Give the status of every call, as the product folds it."""
+    return {c.id: c.status for c in fold(events).calls.values()}
+
+
+class Crash(BaseException):
+    """The machine stopped; no `except Exception` sees it."""
+
+
+class Disk(list[str]):
+    """A log that survives the machine; the machine may stop before or after each write."""
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        super().__init__()
+        self._tick = tick
+
+    def append(self, word: str) -> None:
+        """Write a word."""
+        self._tick()
+        super().append(word)
+        self._tick()
+
+
+def crash_at(point: int, pay_once: Callable[..., Any]) -> tuple[Any, int, int]:
+    """Run, stop the machine at `point`, run again: what it said, the payments, and how many points there were."""
+    left, made = [point], [0]
+    points = [0]
+
+    def tick() -> None:
+        points[0] += 1
+        left[0] -= 1
+        if left[0] == 0:
+            raise Crash
+
+    def pay() -> None:
+        tick()
+        made[0] += 1
+        tick()
+
+    disk = Disk(tick)
+    try:
+        said = pay_once(pay, disk)
+    except Crash:
+        said = pay_once(pay, disk)
+    return said, made[0], points[0]
+
+
+def judge_pay_once(attempt: Any, seed: int) -> str:
+    """Stop the machine at every point and look at the payments."""
+    pay_once = callable_or_wrong(attempt, "pay_once(pay, disk)")
+    said, made, points = crash_at(0, pay_once)
+    if (said, made) != (PAID, 1):
+        raise Wrong(f"with no crash at all it paid {made} times and said {said!r}; once and 'paid' are wanted", 1)
+    doubts = 0
+    for point in range(1, points + 1):
+        said, made, _ = crash_at(point, pay_once)
+        if made > 1:
+            raise Wrong(f"with a crash at point {point} it paid {made} times: nothing on disk said it had begun", 2)
+        if said == PAID and made == 0:
+            raise Wrong(f"with a crash at point {point} it says paid, and nothing was paid", 2)
+        if said not in (PAID, IN_DOUBT):
+            raise Wrong(f"with a crash at point {point} it said {said!r}; 'paid' or 'in doubt' are wanted", 3)
+        doubts += said == IN_DOUBT
+    return f"{points} crashes, never paid twice, {doubts} times in doubt: that is the price of not knowing"
+
+
+def judge_after_crash(attempt: Any, seed: int) -> str:
+    """Compare with what the product did in real kills."""
+    decide = callable_or_wrong(attempt, "after_crash(status, repeat)")
+    for repeat in ("once", "idempotent"):
+        for kill in kills(repeat):
+            status = statuses(kill.broken).get("r1.0")
+            if status in (None, "proposed"):
+                continue
+            true = "ask" if kill.in_doubt else "keep" if status == "done" else "run"
+            mine = decide(status, repeat)
+            if mine != true:
+                hint = {"keep": 1, "ask": 2, "run": 3}[true]
+                told = f"a call that was {status} and may run {repeat}"
+                raise Wrong(f"{told}: the product's answer after a kill is {true!r}, yours {mine!r}", hint)
+    return "only one case needs you: it was running, and may run once"
+
+
+def judge_fold(attempt: Any, seed: int) -> str:
+    """Fold every prefix of the journals of killed and resumed processes."""
+    mine = callable_or_wrong(attempt, "fold(events)")
+    tried = 0
+    for kill in kills("once"):
+        for n in range(1, len(kill.mended) + 1):
+            events = kill.mended[:n]
+            true, given = statuses(events), mine(list(events))
+            tried += 1
+            if given != true:
+                hint = 1 if not isinstance(given, dict) or set(given) != set(true) else 3 if "in_doubt" in true.values() else 2  # fmt: skip
+                raise Wrong(f"after event {n - 1}, {events[-1].k}, the calls are {true}, and yours says {given}", hint)
+    return f"{tried} prefixes, all the same: the state is nothing but its events"
+
+
+OUTLINE = Outline(
+    "07",
+    "Crash, undo, time travel: intent before effect",
+    "say what a process knows after it was killed, and why it asks you about a payment",
+    35,
+    "lessons 01 and 02",
+    "“if it failed, run it again”. Whoever runs a payment again may pay twice.",
+    "a scripted model; the kills are real",
+    (
+        Question(
+            "double",
+            "A process that pays is killed at each of its events and resumed. How often is it paid twice?",
+        ),
+        Question(
+            "effect",
+            "It is killed when it has paid, before that is written down. What does it do when it is resumed?",
+            {"pays": "it pays again", "skips": "it takes the payment as made", "asks": "it asks you"},
+        ),
+        Question(
+            "lied",
+            "Now the tool claims to be idempotent, and is not. And at the same instant?",
+            {"1": "it is paid once", "2": "it is paid twice"},
+        ),
+    ),
+    (
+        Exercise(
+            "pay_once",
+            "Write pay_once(pay, disk): never pays twice, whatever happens, and says 'paid' or 'in doubt'.",
+            (
+                "disk is a list that survives: disk.append(word) writes, `word in disk` reads. pay() pays.",
+                "Write what you are about to do before you do it, and that it is done after it.",
+                "Begun and not done: nobody knows. Do not pay; return 'in doubt'. Done: return 'paid'.",
+            ),
+            judge_pay_once,
+        ),
+        Exercise(
+            "after_crash",
+            "Write after_crash(status, repeat): 'run', 'keep' or 'ask'.",
+            (
+                "A call that is done is done: its result stands in the journal.",
+                "A call that was running may have taken effect. If it may run once, only a person can say.",
+                "A call that was approved had not begun. What is pure or idempotent may run again.",
+            ),
+            judge_after_crash,
+        ),
+        Exercise(
+            "fold",
+            "Write fold(events): {call: status} from the events alone.",
+            (
+                "model.responded proposes calls: answer number a, call number i is f'r{a}.{i}', 'proposed'.",
+                "call.decided approves or rejects; call.started is 'running'; call.finished is 'done' or 'failed'.",
+                "call.in_doubt is 'in_doubt'; call.resolved makes it 'done', or 'approved' to run again.",
+            ),
+            judge_fold,
+        ),
+    ),
+)

@@ -1,0 +1,129 @@
+"""A process that is killed at every event, and resumed: ``python -m llmos_nb.lessons.victim FOLDER REPEAT``.
+
+Each life is a forked child of its own, so that the kill is a real one. Needs POSIX.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.chain import read
+from llmos_nb.errors import LlmosError
+from llmos_nb.lessons.models import call
+from llmos_nb.models import ScriptedModel
+from llmos_nb.process import Process
+from llmos_nb.session import Session
+from llmos_nb.tools import Tool, as_tool
+
+TURNS: list[dict[str, Any]] = [call("pay", euros=10), {"text": "Paid 10."}]
+IN_THE_EFFECT = "effect"
+
+
+def pay_tool(folder: Path, repeat: str, deadly: bool) -> Tool:
+    """Make the tool; each payment is a line on disk. A deadly one is killed when it has paid."""
+
+    def pay(euros: int) -> str:
+        """Pay."""
+        with (folder / "payments").open("a", encoding="utf-8") as out:
+            out.write(f"{euros}\n")
+        if deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return f"paid {euros}"
+
+    return as_tool(pay, effect="external", repeat=repeat)
+
+
+async def live(folder: Path, repeat: str, at: str) -> None:
+    """Begin the process and die at event `at`, or while its tool runs."""
+    process = Session(None, folder / "home").create(
+        "Pay 10 euros.",
+        model=ScriptedModel(TURNS),
+        tools=[pay_tool(folder, repeat, at == IN_THE_EFFECT)],
+        approve="auto",
+    )
+    process.run.listeners.append(lambda event, _: _die(process, event.n, at))
+    await process.start()
+
+
+def _die(process: Process, n: int, at: str) -> None:
+    if str(n) == at:
+        process.journal.flush_now()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def resume(folder: Path, repeat: str) -> None:
+    """Take the process up again from its journal."""
+    process = Session(None, folder / "home").load(
+        journal_of(folder), tools=[pay_tool(folder, repeat, False)], model=ScriptedModel(TURNS)
+    )
+    if process.state != "ended":
+        await process.resume()
+
+
+def journal_of(folder: Path) -> Path:
+    """Give the one journal of a folder."""
+    return next((folder / "home" / "runs").glob("*/journal.jsonl"))
+
+
+def payments(folder: Path) -> int:
+    """Count the payments that were really made."""
+    log = folder / "payments"
+    return len(log.read_text(encoding="utf-8").splitlines()) if log.exists() else 0
+
+
+def in_child(work: Any) -> int:
+    """Run a coroutine in a forked child; give its exit code, negative for a signal."""
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    code = 1
+    try:
+        asyncio.new_event_loop().run_until_complete(work)
+        code = 0
+    except LlmosError as error:
+        print(error, file=sys.stderr)
+    finally:
+        os._exit(code)
+
+
+def trial(folder: Path, repeat: str, at: str) -> dict[str, Any] | None:
+    """Kill one process and resume it; None where it ended before it could be killed."""
+    folder.mkdir()
+    code = in_child(live(folder, repeat, at))
+    if code == 0:
+        return None
+    broken, paid = journal_of(folder), payments(folder)
+    copy = folder / "broken.jsonl"
+    copy.write_bytes(broken.read_bytes())
+    resumed = in_child(resume(folder, repeat)) if code == -signal.SIGKILL else code
+    kinds = [e.k for e in read(broken)]
+    return {
+        "at": at,
+        "broken": str(copy),
+        "mended": str(broken),
+        "paid_then": paid,
+        "paid_in_the_end": payments(folder),
+        "in_doubt": "call.in_doubt" in kinds,
+        "ok": resumed == 0,
+    }
+
+
+def main(folder: Path, repeat: str) -> list[dict[str, Any]]:
+    """Kill at every event, and once in the middle of the effect."""
+    found: list[dict[str, Any]] = []
+    n = 2
+    while (one := trial(folder / str(n), repeat, str(n))) is not None:
+        found.append(one)
+        n += 1
+    last = trial(folder / IN_THE_EFFECT, repeat, IN_THE_EFFECT)
+    return found if last is None else [*found, last]
+
+
+if __name__ == "__main__":
+    json.dump(main(Path(sys.argv[1]), sys.argv[2]), sys.stdout)
