@@ -11,6 +11,7 @@ from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUna
 from llmos_nb.gate_plan import decide_plan, implicit_plan
 from llmos_nb.messages import Request, Response, Usage
 from llmos_nb.scheduler import Run, carries_out
+from llmos_nb.secrets_box import box
 from llmos_nb.state import State
 
 MAX_ATTEMPTS = 6
@@ -66,8 +67,10 @@ def build(run: Run) -> Request:
     tools, encoded = run.wire()
     left = run.state.budget.left("tokens", run.state.spent)
     bound = None if math.isinf(left) else max(int(min(left, run.model.traits.context_tokens // 2)), 1)
-    return Request(
-        run.state.context.messages(), tools, encoded, max_tokens=bound if bound and bound < 4_096 else None
+    return box.request(
+        Request(
+            run.state.context.messages(), tools, encoded, max_tokens=bound if bound and bound < 4_096 else None
+        )
     )
 
 

@@ -1,4 +1,4 @@
-"""Payloads that stand beside a journal."""
+"""Payloads that stand beside a journal: what is large, so that it can be deleted without breaking the chain."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 from llmos_nb.errors import JournalTampered
 
+INLINE = 4_096
+
 
 class Blobs:
     """Payloads beside a journal, named by a salted hash, so that one can be deleted without breaking the chain."""
@@ -18,11 +20,14 @@ class Blobs:
 
     def put(self, data: bytes, mime: str = "text/plain") -> dict[str, Any]:
         """Store bytes and give the reference that stands in the journal."""
-        salt = secrets.token_hex(8)
-        name = sha256(salt.encode() + data).hexdigest()
+        ref = reference(data, mime)
+        self.write(ref["blob"], data)
+        return ref
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store bytes under the name that their reference has."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_bytes(data)
-        return {"blob": name, "salt": salt, "size": len(data), "mime": mime}
 
     def get(self, ref: dict[str, Any]) -> bytes | None:
         """Give the bytes of a reference, or None where they were deleted.
@@ -46,3 +51,50 @@ class Blobs:
         there = path.exists()
         path.unlink(missing_ok=True)
         return there
+
+
+def reference(data: bytes, mime: str = "text/plain") -> dict[str, Any]:
+    """Name a payload by a salted hash."""
+    salt = secrets.token_hex(8)
+    name = sha256(salt.encode() + data).hexdigest()
+    return {"blob": name, "salt": salt, "size": len(data), "mime": mime}
+
+
+def put_outside(d: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
+    """Take what is large out of a finished call: give what stays in the chain, and the payloads by name."""
+    payloads: list[tuple[str, bytes]] = []
+
+    def out(text: Any) -> Any:
+        if not isinstance(text, str) or len(text) <= INLINE:
+            return text
+        data = text.encode("utf-8", "surrogatepass")
+        ref = reference(data)
+        payloads.append((ref["blob"], data))
+        return ref
+
+    kept = {**d, "result": out(d.get("result"))}
+    if "images" in d:
+        kept["images"] = [{**i, "data": out(i.get("data"))} for i in d["images"]]
+    return kept, payloads
+
+
+def put_inside(d: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+    """Put the payloads back; of a deleted one its size is left, of a deleted image nothing."""
+
+    def back(value: Any, lost: str) -> Any:
+        if not isinstance(value, dict) or "blob" not in value:
+            return value
+        data = blobs.get(value)
+        return lost.format(value["size"]) if data is None else data.decode("utf-8", "surrogatepass")
+
+    found = {**d, "result": back(d.get("result"), "[forgotten: {:,} bytes]")}
+    if "images" in d:
+        images = [{**i, "data": back(i.get("data"), "")} for i in d["images"]]
+        found["images"] = [i for i in images if i["data"]]
+    return found
+
+
+def references(d: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the references in the raw form of a finished call."""
+    found = [d.get("result"), *(i.get("data") for i in d.get("images", ()))]
+    return [r for r in found if isinstance(r, dict) and "blob" in r]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.errors import JournalTampered
+from llmos_nb.blobs import Blobs, put_inside
+from llmos_nb.errors import JournalError, JournalTampered
 from llmos_nb.messages import finite
 
 GENESIS = "0" * 64
@@ -90,7 +91,10 @@ def read(path: str | os.PathLike[str]) -> list[Event]:
 
 def scan(path: Path) -> tuple[list[Event], int]:
     """Read all events and the number of bytes that hold them."""
-    raw = path.read_bytes()
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise JournalError(f"cannot read {path}: {error.strerror or error}") from error
     lines = raw.split(b"\n")
     events: list[Event] = []
     prev, used = GENESIS, 0
@@ -100,6 +104,8 @@ def scan(path: Path) -> tuple[list[Event], int]:
             break
         event = _parse(line, path, i + 1)
         _check_link(event, prev, i, path)
+        if event.k == "call.finished":
+            event = replace(event, d=put_inside(event.d, Blobs(path.parent / "blobs")))
         events.append(event)
         prev, used = event.hash, used + len(line) + (not last)
     return events, used

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmos_nb import gate_labels, labels
 from llmos_nb.decide import Finish, Judge
 from llmos_nb.errors import BadArguments, UnknownTool
 from llmos_nb.on_call import repeat_key
@@ -47,7 +48,7 @@ def judge_call(run: Run, command: Judge) -> None:
     except (BadArguments, UnknownTool) as error:
         reject(run, call, "schema", str(error))
         return
-    seen = inspect(run, tool, arguments)
+    seen = run.inspected[call.id] = inspect(run, tool, arguments)
     verdict = _verdict(run, call, tool, arguments, seen)
     digest = digest_of(run, call, tool, arguments, seen)
     if verdict.what == "ask":
@@ -102,6 +103,11 @@ def ask_human(run: Run, call: Call, why: str, seen: Mapping[str, Any], digest: s
 
 def inspect(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Say what this very call would do: level, risks with their sentences, names read and written."""
+    return gate_labels.risks(run, tool, arguments, _alone(tool, arguments))
+
+
+def _alone(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what a call would do wherever its words come from."""
     if tool.inspect is not None:
         return dict(tool.inspect(arguments))
     if tool.effect in ("read", "namespace"):
@@ -120,11 +126,12 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
     s = run.state
     level = "read" if tool.name == "ask" else str(seen["level"])
     why = seen.get("why") or " ".join(f"It asks because {r[1]}." for r in list(seen.get("risks", ()))[:1])
-    act = Act(call.name, arguments, level, (why,) if why else (), call.step)
+    label, outward = labels.context(s.labels), tool.effect in ("write", "external")
+    act = Act(call.name, arguments, level, (why,) if why else (), call.step, label, outward)
     mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
     granted = s.envelope if s.plan_status == "approved" and s.plan_by != "process" else {}
     verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)
-    if verdict.what == "ask" and call.step in s.preapproved:
+    if verdict.what == "ask" and call.step in s.preapproved and not label.untrusted:
         return Decision("allow", "you", "You approved this step before it began.")
     return verdict
 

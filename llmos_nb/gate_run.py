@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 from typing import Any
 
+from llmos_nb import gate_labels
 from llmos_nb.decide import Start
 from llmos_nb.devices.guard import Stopped, interruptible
 from llmos_nb.errors import JournalError
 from llmos_nb.gate import ask_human, digest_of, find, inspect, reject
 from llmos_nb.messages import ToolResult
 from llmos_nb.scheduler import Run, carries_out
+from llmos_nb.secrets_box import box, redact
 from llmos_nb.state import Call
 from llmos_nb.stubs import bounded
 from llmos_nb.tools import CallContext, Tool, invoke
@@ -82,10 +84,13 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
     left = run.state.budget.left("s", run.state.spent)
     context = CallContext(
-        call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), lambda t: run.on_output(call.id, t)
+        call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), lambda t: run.on_output(call.id, redact(t))
     )
+    seen = run.inspected.pop(call.id, None) or inspect(run, tool, arguments)
+    came = gate_labels.reading(run, tool, arguments, seen)
+    handed = arguments if tool.effect == "namespace" else box.resolve(arguments)
     try:
-        result = await invoke(tool, arguments, context, guard=interruptible)
+        result = await invoke(tool, handed, context, guard=interruptible)
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
         record(
@@ -98,6 +103,8 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         _cancelled(run, call, tool)
         raise
     else:
+        gate_labels.learn(run, arguments, result)
+        gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
         record(run, call, tool, result)
 
 
@@ -123,7 +130,7 @@ def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
         return
     if result.changes:
         run.append("names.changed", call=call.id, **result.changes)
-    text, size = bounded(result.text)
+    text, size = bounded(redact(result.text))
     extra: dict[str, Any] = {"error": result.error} if result.error else {}
     images = [_image(p) for p in result.parts if p.kind == "image" and p.data]
     if images:

@@ -7,6 +7,7 @@ the functions of its tables; code that hides what it does gets past it.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -131,4 +132,6 @@ def _parsed(code: str) -> tuple[ast.Module | None, Risk]:
 def _as_python(code: str) -> str:
     from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - slow, and rarely needed
 
-    return str(TransformerManager().transform_cell(code))
+    with warnings.catch_warnings():  # about line ends that nobody types
+        warnings.simplefilter("ignore")
+        return str(TransformerManager().transform_cell(code))

@@ -59,7 +59,7 @@ class NameVisitor(ast.NodeVisitor):
             self.writes[node.id] = None
             self._bound.add(node.id)
         elif node.id not in self._bound:
-            if node.id not in _BUILTINS or node.id in self.aliases:
+            if node.id not in _KNOWN or node.id in self.aliases:
                 self.reads[node.id] = None
             self._use(node.id, node.lineno)
 

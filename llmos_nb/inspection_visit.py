@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from llmos_nb.inspection_names import NameVisitor
 from llmos_nb.inspection_rules import Risk, judge_attribute, judge_call, judge_command, literal
@@ -12,6 +13,7 @@ _LOOKS = frozenset(
     ("who", "whos", "who_ls", "pwd", "lsmagic", "matplotlib", "pinfo", "pinfo2", "psource", "pdoc", "pfile")
 )
 _TIMERS = frozenset(("time", "timeit", "prun", "capture"))
+_OPTIONS = re.compile(r"(\s*-[A-Za-z]+\s*\d*(?=\s))*\s*")
 _MAGICS = ("run_line_magic", "run_cell_magic", "magic")
 _COMMANDS = ("system", "getoutput", "system_raw", "system_piped")
 
@@ -81,18 +83,16 @@ class Visitor(NameVisitor):
         elif method in _MAGICS and name:
             if name not in _LOOKS:
                 self.everything = True
-                self.risks[
-                    Risk("magic", f"%{name}", node.lineno, " ".join(map(literal, node.args[1:]))[:80])
-                ] = None
+                given = " ".join(map(literal, node.args[1:]))[:80]
+                self.risks[Risk("magic", f"%{name}", node.lineno, given)] = None
         elif method != "get_ipython":
             self.everything = True
             self.risks[Risk("exec", f"get_ipython().{method}", node.lineno)] = None
 
     def _timed(self, name: str, texts: list[str], line: int) -> None:
         for text in texts:
-            code = text if "\n" in text else " ".join(w for w in text.split(" ") if not w.startswith("-"))
             try:
-                self._all(ast.parse(code).body)
+                self._all(ast.parse(_OPTIONS.sub("", text, count=1)).body)
             except SyntaxError:
                 self.everything = True
                 self.risks[Risk("magic", f"%{name}", line, text[:80])] = None

@@ -14,13 +14,16 @@ import threading
 from asyncio import Future, get_running_loop
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future as ThreadFuture
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from llmos_nb.blobs import INLINE, Blobs, put_outside
 from llmos_nb.chain import GENESIS, Event, chained, now, scan
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
+from llmos_nb.secrets_box import box
 
 
 class _Writer:
@@ -61,6 +64,7 @@ class Journal:
         self.path = Path(path)
         self.events: list[Event] = []
         self._pending: list[bytes] = []
+        self._payloads: list[tuple[str, bytes]] = []
         self._mutex = threading.Lock()
         self._size = 0
         self._fd = -1
@@ -122,10 +126,24 @@ class Journal:
     def append(self, k: str, d: dict[str, Any]) -> Event:
         """Put the next event in order; it is on disk after the next `flush`."""
         with self._mutex:
-            event, line = chained(len(self.events), now(), k, d, self.head)
+            event, line = self._chained(k, d)
             self.events.append(event)
             self._pending.append(line)
         return event
+
+    def _chained(self, k: str, d: dict[str, Any]) -> tuple[Event, bytes]:
+        """Make the event without the values of secrets, its large payload beside the chain."""
+        n, at = len(self.events), now()
+        event, line = chained(n, at, k, d, self.head)
+        if box.dirty(line) and (safe := box.plain(d)) != d:
+            d = safe
+            event, line = chained(n, at, k, d, self.head)
+        if k == "call.finished" and len(line) > INLINE:
+            kept, payloads = put_outside(d)
+            event, line = chained(n, at, k, kept, self.head)
+            event = replace(event, d=d)
+            self._payloads += payloads
+        return event, line
 
     def kick(self) -> None:
         """Start writing what was appended, without waiting."""
@@ -171,12 +189,14 @@ class Journal:
         """Write all pending lines in one go and sync; on failure the file is as before and they stay pending."""
         with self._mutex:
             data = b"".join(self._pending)
-            count = len(self._pending)
+            count, payloads = len(self._pending), list(self._payloads)
         if not data:
             return
         try:
             if os.fstat(self._fd).st_size != self._size:
                 raise JournalLocked(f"{self.path} was written by {self._holder()}; this process stops writing")
+            for name, payload in payloads:
+                Blobs(self.path.parent / "blobs").write(name, payload)
             _write_all(self._fd, data)
             os.fsync(self._fd)
         except OSError as error:
@@ -184,7 +204,7 @@ class Journal:
                 os.ftruncate(self._fd, self._size)
             raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
         with self._mutex:
-            del self._pending[:count]
+            del self._pending[:count], self._payloads[: len(payloads)]
             self._size += len(data)
 
     @contextlib.contextmanager

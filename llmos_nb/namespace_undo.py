@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.scheduler import Run
-from llmos_nb.state import Call
+from llmos_nb.snapshot import Snapshots
+from llmos_nb.state import Call, State
+from llmos_nb.toolbox import CHANGES
 
 if TYPE_CHECKING:
     from llmos_nb.process import Process
 
+NAMES = CHANGES[:4]
+
 
 def undoable(run: Run) -> list[Call]:
-    """Give the calls that changed the namespace and stand, in the order in which they ended."""
-    return [c for c in run.state.surviving if c.changes]
+    """Give the calls that changed something and stand, in the order in which they ended.
+
+    A call that raised in the middle is among them: what it did before stands, too.
+    """
+    return list(filter(changed, _standing(run.state)))
+
+
+def changed(call: Call) -> bool:
+    """Tell whether a call changed anything that the undo store keeps."""
+    return any(call.changes.get(kind) for kind in CHANGES)
+
+
+def _standing(s: State) -> list[Call]:
+    return sorted((c for c in s.calls.values() if c.status in ("done", "failed")), key=lambda c: c.ended)
+
+
+def _seen(call: Call) -> bool:
+    """Tell whether a call changed more than the random state, which nobody would call a step."""
+    return any(call.changes.get(kind) for kind in CHANGES if kind != "random")
+
+
+def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
+    """Give the later calls that changed nothing and read what `calls` made: what they showed is no longer so."""
+    names, found = {n for c in calls for k in NAMES for n in c.changes.get(k, ())}, []
+    for call in _standing(run.state):
+        tool = run.tools.get(call.name)
+        plain = tool is not None and tool.effect == "namespace" and isinstance(call.arguments, dict)
+        if call.ended < calls[0].ended or call in calls or not plain or changed(call):
+            continue
+        if names & set(dict(tool.inspect(call.arguments)).get("reads", ()) if tool.inspect else ()):
+            found.append(call)
+    return found
 
 
 def undo_calls(run: Run, to: int | None) -> None:
@@ -28,35 +64,78 @@ def undo_calls(run: Run, to: int | None) -> None:
         There is nothing to undo.
     """
     calls = undoable(run)
-    if to is not None:
-        first = next((i for i, c in enumerate(calls) if c.step >= to), len(calls))
-        wanted = calls[first:]
+    if to is None:
+        last = next((_unit(run.state, c) for c in reversed(calls) if _seen(c)), None)
+        first = next((i for i, c in enumerate(calls) if _unit(run.state, c) == last), len(calls))
     else:
-        wanted = [c for c in calls if calls and c.step == calls[-1].step and (c.step or c is calls[-1])]
-    if not wanted:
+        first = next((i for i, c in enumerate(calls) if c.step >= to), len(calls))
+    wanted = calls[first:]
+    if not any(map(_seen, wanted)):
         raise UsageError(f"process {run.state.pid}: no step that changed the namespace is left to undo")
-    for call in reversed(wanted):
-        take_back(run, call)
+    take_back(run, wanted)
 
 
-def take_back(run: Run, call: Call) -> None:
-    """Take one call's changes back."""
-    if run.snapshots is None:
-        raise UsageError(f"process {run.state.pid} has no namespace")
-    why = run.snapshots.can_undo(call.key)
-    if why:
-        raise SnapshotConflict(f"call {call.id} cannot be undone: {why}")
-    run.snapshots.undo(call.key)
-    run.append("call.undone", call=call.id)
+def _unit(s: State, call: Call) -> object:
+    """Name what one Undo takes back: a step, or one answer of a model that works without a plan."""
+    return call.step if call.step and len(s.plan) > 1 else call.id.partition(".")[0]
+
+
+def take_back(run: Run, calls: Sequence[Call]) -> None:
+    """Take calls back, the last first: all of them or none."""
+    store = _free_store(run)
+    facts: list[tuple[Call, dict[str, object]]] = []
+    for call in reversed(calls):
+        try:
+            found = store.undo(call.key)
+        except SnapshotConflict as error:
+            for earlier, _ in reversed(facts):
+                store.redo(earlier.key)
+            why = str(error).replace(call.key, call.id)
+            raise SnapshotConflict(f"{why}; nothing was taken back") from None
+        facts.append((call, {"stays": found["stays"]} if found["stays"] else {}))
+    for looker in reversed(_lookers(run, calls)):
+        run.append("call.undone", call=looker.id)
+    for call, more in facts:
+        run.append("call.undone", call=call.id, **more)
 
 
 def redo_last(run: Run) -> None:
-    """Put back what was undone last."""
-    if not run.state.undone:
-        raise UsageError(f"process {run.state.pid}: nothing was undone")
-    call = run.state.calls[run.state.undone[-1]]
-    run.snapshots.redo(call.key)
-    run.append("call.redone", call=call.id)
+    """Put back what the last Undo took: a step, or one answer of a model without a plan.
+
+    Raises
+    ------
+    SnapshotConflict
+        Names what somebody changed since; nothing is put back.
+    UsageError
+        Nothing was undone.
+    """
+    s = run.state
+    gone = [s.calls[i] for i in reversed(s.undone)]
+    if not gone:
+        raise UsageError(f"process {s.pid}: nothing was undone")
+    store, unit = _free_store(run), _unit(s, gone[0])
+    wanted = list(takewhile(lambda c: _unit(s, c) == unit, gone))
+    for done, call in enumerate(wanted):
+        if not changed(call):
+            continue
+        try:
+            store.redo(call.key)
+        except SnapshotConflict as error:
+            for earlier in filter(changed, reversed(wanted[:done])):
+                store.undo(earlier.key)
+            why = str(error).replace(call.key, call.id)
+            raise SnapshotConflict(f"{why}; nothing was put back") from None
+    for call in wanted:
+        run.append("call.redone", call=call.id)
+
+
+def _free_store(run: Run) -> Snapshots:
+    """Give the undo store, at a moment when no step is writing the namespace."""
+    if run.snapshots is None:
+        raise UsageError(f"process {run.state.pid} has no namespace")
+    if run.writes.held:
+        raise UsageError("a step is running in the namespace: stop it, or wait until it ends, then undo")
+    return run.snapshots  # type: ignore[no-any-return]  # a Run does not know what keeps its snapshots
 
 
 def fork_in_place(process: Process, at: int) -> None:
@@ -65,7 +144,7 @@ def fork_in_place(process: Process, at: int) -> None:
     finished = {e.d["call"]: e.n for e in run.journal.events if e.k == "call.finished"}
     later = [c for c in undoable(run) if finished.get(c.id, -1) > at]
     with run.journal.held():
-        for call in reversed(later):
-            take_back(run, call)
+        if later:
+            take_back(run, later)
         if run.state.status != "ended":
             run.append("run.ended", reason="forked", detail=f"forked at event {at}", answer=None)

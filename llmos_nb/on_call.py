@@ -9,6 +9,8 @@ from llmos_nb.messages import Message, Part
 from llmos_nb.state import CONTROL, Call, State
 from llmos_nb.stubs import shown
 
+_NAMES = ("created", "rebound", "mutated", "deleted")
+
 
 @on("call.decided")
 def _decided(s: State, e: Event) -> None:
@@ -125,9 +127,9 @@ def _names(s: State, e: Event) -> None:
     changes = {k: v for k, v in e.d.items() if k != "call"}
     if e.d["call"] in s.calls:
         s.calls[e.d["call"]].changes = changes
-    for kind in ("created", "rebound", "mutated", "deleted"):
+    for kind in _NAMES:
         s.versions.update(e.d[kind])
-    if any(e.d[k] for k in ("created", "rebound", "mutated", "deleted")):
+    if any(e.d[k] for k in _NAMES):
         s.repeats.clear()
 
 
@@ -135,14 +137,26 @@ def _names(s: State, e: Event) -> None:
 def _undone(s: State, e: Event) -> None:
     call = s.calls[e.d["call"]]
     undone = e.k == "call.undone"
-    call.status = "undone" if undone else "done"
+    call.status = "undone" if undone else "done" if call.ok else "failed"
     s.undone = [i for i in s.undone if i != call.id] + ([call.id] if undone else [])
-    for kind in ("created", "rebound", "mutated", "deleted"):
+    for kind in _NAMES:
         s.versions.update(call.changes.get(kind, ()))
-    if call.step and s.status != "ended":
-        s.plan = s.plan.put(call.step, status="skipped" if undone else "done")
-    if s.status != "ended":
-        note(s, words.undone(call, undone))
+    _put_step(s, call)
+    s.repeats.clear()
+    note(s, words.undone(call, undone, e.d.get("stays", ())))
+
+
+def _put_step(s: State, call: Call) -> None:
+    """Give an ended step the status of its last call that stands; where none does, it was skipped, or failed."""
+    if not call.step or s.plan.step(call.step).status not in ("done", "failed", "skipped"):
+        return
+    calls = [c for c in s.calls.values() if c.step == call.step and any(c.changes.get(k) for k in _NAMES)]
+    standing = [c for c in calls if c.status != "undone"]
+    if standing:
+        status = "done" if standing[-1].ok else "failed"
+    else:
+        status = "skipped" if any(c.ok for c in calls) else "failed"
+    s.plan = s.plan.put(call.step, status=status)
 
 
 @on("question.asked")

@@ -14,10 +14,12 @@ from typing import Any, Literal
 
 from llmos_nb.chain import canonical
 from llmos_nb.errors import UsageError, nearest
+from llmos_nb.labels import TRUSTED, Label
 
 MODES = ("risky", "plan", "step", "auto", "never")
 Mode = Literal["risky", "plan", "step", "auto", "never"]
 Verdict = Literal["allow", "ask", "deny"]
+LEAK = "The process has read both secret and untrusted data; with nobody asked, nothing leaves from here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,10 @@ class Act:
         Why it is risky, one sentence each.
     step : int
         Number of the plan's step it belongs to.
+    label : Label
+        Of the context that proposes it.
+    outward : bool
+        It acts outside the namespace.
     """
 
     tool: str
@@ -142,6 +148,13 @@ class Act:
     level: str
     reasons: tuple[str, ...] = ()
     step: int = 0
+    label: Label = TRUSTED
+    outward: bool = False
+
+    @property
+    def risky(self) -> bool:
+        """Whether a person may want to see it first; in an untrusted context that is all that changes something."""
+        return self.level == "risky" or (self.label.untrusted and self.level != "read")
 
 
 def judge(
@@ -173,7 +186,9 @@ def judge(
     for i, rule in enumerate(rules):
         if rule.matches(act.tool, act.arguments, at, used.get(i, 0)):
             return _by_rule(i, rule, mode)
-    if mode == "auto" or (mode != "step" and act.level in ("read", "namespace")):
+    if mode == "auto" and act.outward and act.label.untrusted and act.label.secret:
+        return Decision("deny", "label", LEAK)
+    if mode == "auto" or (mode != "step" and not act.risky):
         return Decision("allow", f"mode:{mode}")
     if mode == "plan" and spent.get(act.tool, 0) < envelope.get(act.tool, 0):
         return Decision("allow", "plan", "The approved plan covers it.")
@@ -181,7 +196,7 @@ def judge(
     if mode == "never":
         return Decision("deny", "mode:never", f"This needs a person and nobody may be asked. {why}")
     always = "It asks because every step is asked for in this mode."
-    return Decision("ask", f"mode:{mode}", why if act.level == "risky" else always)
+    return Decision("ask", f"mode:{mode}", why if act.risky else always)
 
 
 def _by_rule(index: int, rule: Rule, mode: Mode) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ class PanelShown(Shown):
 
     def __init__(self, process: Process) -> None:
         self.process, self.projector = process, Projector()
+        self.swapped_at_end = process.state != "ended"  # one shown after its end is there to be looked through
         for event in process.run.journal.events:
             self.projector.heard(event)
         self.panel = Panel(self.verb, self.view(), loop.svg())
@@ -51,15 +53,21 @@ class PanelShown(Shown):
         self.panel.show(self.view())
         if event.k == "call.started":
             self.panel.flush()  # the step may hold the main thread
+        if event.k == "run.ended":
+            asyncio.get_running_loop().call_soon(self.close)
 
     def close(self) -> None:
-        """Draw the last state; its static form stands beside it, for a saved notebook."""
+        """Draw the last state; of a process that has ended the static form takes the widget's place.
+
+        A saved notebook holds no widget state, and a widget without it is an error on the page. `%agent show` brings
+        the live panel back; a page that was reloaded meanwhile keeps its own.
+        """
         self.panel.show(self.view())
         self.panel.flush()
         run = self.process.run
-        form = (static.html(run.state, run.journal.events), static.plain(run.state, run.journal.events))
-        if self.process.state == "ended":
-            publish(f"<details><summary>As text, for a saved notebook</summary>{form[0]}</details>", form[1])
+        if self.swapped_at_end and self.process.state == "ended":
+            form = (static.html(run.state, run.journal.events), static.plain(run.state, run.journal.events))
+            publish(*form, self.display_id, update=True)
 
     def verb(self, message: dict[str, Any]) -> None:
         """Carry a click out, and show what came of it."""

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from llmos_nb.chain import Event
+from llmos_nb.devices.guard import Stopped, interruptible
 from llmos_nb.process import Process
 from llmos_nb.state import State
 from llmos_nb.views import static, text
@@ -44,12 +45,15 @@ class TextShown(Shown):
         """Print one event; ask where a terminal can answer."""
         self.view(event, state)
         if self.patient and event.k == "question.asked":
-            loop = asyncio.get_running_loop()
-            loop.call_soon(lambda: loop.create_task(self.ask(event.d["question"])))
+            asyncio.get_running_loop().call_soon(self.ask, event.d["question"])
 
-    async def ask(self, key: str) -> None:
-        """Read the person's decision without holding up the loop."""
-        await asyncio.to_thread(text.prompt_keys, self.process, key, input)
+    def ask(self, key: str) -> None:
+        """Read the person's decision; a terminal has nothing else to do meanwhile, and Ctrl-C stops the process."""
+        try:
+            with interruptible():
+                text.prompt_keys(self.process, key, input)
+        except Stopped:
+            self.process.stop()
 
     def close(self) -> None:
         """Stop printing; a headless notebook keeps the static form."""

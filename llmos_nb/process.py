@@ -110,9 +110,10 @@ class Process(Verbs):
             with interrupts(self._interrupted if interruptible else None):
                 async with tick():
                     await self._until_settled()
-                    while patient and self.state == "waiting" and not self.run.halting:
+                    while patient and self.state == "waiting":
                         self._moved.clear()
-                        await self._moved.wait()
+                        if not self.run.halting:
+                            await self._moved.wait()
                         await self._until_settled()
         except asyncio.CancelledError:
             self._interrupted()

@@ -17,6 +17,7 @@ from llmos_nb.fold import apply
 from llmos_nb.journal import Journal
 from llmos_nb.messages import compact
 from llmos_nb.models.base import Model
+from llmos_nb.secrets_box import box
 from llmos_nb.state import State
 from llmos_nb.tools import Tool
 
@@ -37,6 +38,11 @@ class NamespaceLock:
         if self._lock is None or self._loop is not loop:
             self._lock, self._loop = asyncio.Lock(), loop
         return self._lock
+
+    @property
+    def held(self) -> bool:
+        """Whether a call is writing the namespace now."""
+        return self._lock is not None and self._lock.locked()
 
 
 @dataclass(eq=False)
@@ -78,8 +84,13 @@ class Run:
     halting: tuple[str, str] | None = None
     trouble: str = ""
     owns_model: bool = False
+    inspected: dict[str, dict[str, Any]] = field(default_factory=dict)
     _tools_wire: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _wired: int = -1
+
+    def __post_init__(self) -> None:
+        box.learn()
+        box.look(self.namespace or {})
 
     def append(self, k: str, **d: Any) -> Event:
         """Record an event, fold it in and tell the views."""
@@ -126,10 +137,13 @@ async def drive(run: Run) -> None:
     """Carry commands out until the process is settled or waits for somebody."""
     run.journal.acquire()
     try:
-        while step(run):
-            await run.wake.wait()
-            run.wake.clear()
-        await run.journal.flush()
+        more = True
+        while more:
+            while step(run):
+                await run.wake.wait()
+                run.wake.clear()
+            await run.journal.flush()
+            more = bool(run.halting or decide(run.state))  # somebody may have spoken while the disk was busy
     except asyncio.CancelledError:
         run.halt("paused", "the notebook")
         await _finish_halting(run)

@@ -98,7 +98,7 @@ class Session:
         bounds = budget.parse(settings.budget).within(budget.parse(budget.DEFAULT))
         price = self._price(chosen, bounds, settings)
         handed = [(self.namespace or {})[n] for n in prompt.handed(goal, self.namespace or {})]
-        box = toolbox.build(self, settings, chosen, [*tools, *handed], bind)
+        box = toolbox.build(self, settings, chosen, [*tools, *handed], bind, variables)
         steps = self._given_plan(settings.plan)
         head = prompt.head(goal, chosen.traits, self.namespace, variables, settings.show_values, "plan" in box)
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)

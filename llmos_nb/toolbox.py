@@ -14,22 +14,35 @@ from llmos_nb.devices.describe import visible
 from llmos_nb.devices.human import ask_tool
 from llmos_nb.devices.namespace import NamespaceDevice
 from llmos_nb.devices.python import PythonDevice
+from llmos_nb.errors import SnapshotConflict
 from llmos_nb.messages import ToolResult
 from llmos_nb.models.base import Model
 from llmos_nb.scheduler import Run
-from llmos_nb.snapshot import Snapshots
+from llmos_nb.snapshot import Before, Snapshots
 from llmos_nb.tools import CallContext, Tool, as_tool
 
 if TYPE_CHECKING:
     from llmos_nb.config import Settings
     from llmos_nb.session import Session
 
+CHANGES = ("created", "rebound", "mutated", "deleted", "figures", "cwd", "environ", "settings", "random")
 _STEPS = {"type": "array", "items": {"type": "object"}, "description": "{title, expect, depends_on: [numbers]}"}
+
+
+class Steps(Snapshots):
+    """An undo store in which a step that only looked leaves nothing that could stand before an undo."""
+
+    def end(self, before: Before, call_id: str) -> dict[str, Any]:
+        """Compare with the state before a step, and keep what undo needs."""
+        report = super().end(before, call_id)
+        if not any(report.get(kind) for kind in CHANGES):
+            self._entries.pop(call_id, None)
+        return report
 
 
 def snapshots(namespace: dict[str, Any] | None) -> Snapshots | None:
     """Give the undo store of a namespace."""
-    return Snapshots(namespace) if namespace is not None else None
+    return Steps(namespace) if namespace is not None else None
 
 
 def fingerprints(namespace: Mapping[str, Any] | None) -> Callable[[list[str]], dict[str, str]]:
@@ -50,14 +63,14 @@ def digest(tools: Mapping[str, str], settings: Settings) -> str:
 
 
 def build(
-    session: Session, settings: Settings, model: Model, given: Iterable[Any], bind: str
+    session: Session, settings: Settings, model: Model, given: Iterable[Any], bind: str, allow: str = ""
 ) -> dict[str, Tool]:
     """Put the tools of a process together, by name."""
     box: list[Tool] = []
     if model.traits.plans and settings.plan in ("auto", "only"):
         box.append(_plan_tool())
     if session.namespace is not None:
-        box += _namespace_tools(session, settings, model, bind)
+        box += _namespace_tools(session, settings, model, bind, allow)
     box += [
         g if isinstance(g, Tool) else as_tool(g, **settings.tools.get(getattr(g, "__name__", ""), {}))
         for g in given
@@ -66,35 +79,41 @@ def build(
     return {t.name: t for t in box}
 
 
-def _namespace_tools(session: Session, settings: Settings, model: Model, bind: str) -> list[Tool]:
+def _namespace_tools(
+    session: Session, settings: Settings, model: Model, bind: str, allow: str
+) -> list[Tool]:
     namespace = session.namespace
     assert namespace is not None  # noqa: S101 - the caller has looked
     values = settings.show_values or model.traits.sees_values
     device = PythonDevice(
         namespace, session.ip, snapshots=session.snapshots, show_values=model.traits.sees_values
     )
-    python = _bound(device.tool, session.snapshots, bind) if bind else device.tool
+    store = session.snapshots
+    python = _bound(device.tool, store, bind) if bind and store is not None else device.tool
     if model.traits.first == "python":  # a small model works with one tool
         return [python]
-    looks = NamespaceDevice(namespace, values=values).tools
+    looks = NamespaceDevice(namespace, values=values, allow=allow).tools
     return [python, *looks, calculator_tool(), ask_tool()]
 
 
-def _bound(tool: Tool, store: Snapshots | None, bind: str) -> Tool:
+def _bound(tool: Tool, store: Snapshots, bind: str) -> Tool:
     """Hold a tool to the names that it may write; what it wrote beside them is taken back."""
     inner = tool.runner
-    assert inner is not None and store is not None  # noqa: S101 - only the python device is bound
+    assert inner is not None  # noqa: S101 - only the python device is bound
 
     async def runner(arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
         result = await inner(arguments, context)
         wrong = store.violations(result.changes or {}, bind)
         if not wrong:
             return result
-        store.undo(context.key)
-        names = ", ".join(wrong)
-        return ToolResult(
-            False, f"only {bind} may be written, and this wrote {names}; it was taken back", "NotAllowed"
-        )
+        why = f"only {bind} may be written, and this wrote {', '.join(wrong)}"
+        try:
+            store.undo(context.key)
+        except SnapshotConflict as error:  # it stands, so it stays on the record
+            said = str(error).partition(": ")[2]
+            return replace(result, ok=False, error="NotAllowed", text=f"{why}; it could not be taken back: {said}")
+        store.end(store.begin(()), context.key)  # nothing of this call is left to be redone
+        return ToolResult(False, f"{why}; all that it changed was taken back", "NotAllowed")
 
     return replace(tool, runner=runner)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from llmos_nb.budget import Budget, show
@@ -106,12 +107,13 @@ def confirmed(by: str) -> str:
     return f"It was done ({who(by)} confirmed it); its result is not known."
 
 
-def undone(call: Call, back: bool) -> str:
-    """Say that a call's effects were taken back or put in again."""
+def undone(call: Call, back: bool, stays: Iterable[str] = ()) -> str:
+    """Say that a call's effects were taken back or put in again, and what could not be."""
     names = sorted({n for k in ("created", "rebound", "mutated", "deleted") for n in call.changes.get(k, ())})
     what = f" ({', '.join(names)})" if names else ""
     verb, when = ("undid", "before") if back else ("redid", "after")
-    return f"The user {verb} call {call.id}{what}. The namespace is as it was {when} it."
+    rest = f", except for {', '.join(stays)}" if stays else ""
+    return f"The user {verb} call {call.id}{what}. The namespace is as it was {when} it{rest}."
 
 
 def check_failed(name: str, detail: str) -> str:

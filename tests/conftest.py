@@ -31,18 +31,3 @@ def clean_environment(monkeypatch, tmp_path):
 def script():
     """Make a scripted model from turns."""
     return lambda *turns: ScriptedModel(list(turns))
-
-
-def call(name, **arguments):
-    """One turn with one call."""
-    return {"calls": [{"name": name, "arguments": arguments}]}
-
-
-def python(code):
-    """One turn that runs code."""
-    return call("python", code=code)
-
-
-def same_as_folded(process):
-    """Whether what the journal folds to is what the process has."""
-    return fold(history(read(process.journal.path))).digest == process.digest

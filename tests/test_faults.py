@@ -7,8 +7,8 @@ import asyncio
 import json
 
 import pytest
-from conftest import call, same_as_folded
 from endpoint import Endpoint
+from turns import call, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.models import OpenAIModel

@@ -6,8 +6,8 @@ import sys
 import textwrap
 
 import pytest
-from conftest import call, python
 from notebook_driver import Notebook
+from turns import call, python
 
 HELLO = {"text": "hello there"}
 

@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from conftest import call, python, same_as_folded
+from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import CallDenied, UsageError

@@ -137,7 +137,9 @@ class _Sliced:
     def _close(self) -> None:
         try:
             self._coroutine.close()
-        except RuntimeError:  # it ignores that; nobody will resume it, and collecting it would only say so again
+        except (
+            RuntimeError
+        ):  # it ignores that; nobody will resume it, and collecting it would only say so again
             _left_standing.append(self._coroutine)
 
     def _insist(self, error: BaseException) -> None:

@@ -63,9 +63,10 @@ def _origin(value: Any) -> str:
     home = getattr(owner, "__module__", None) or ""
     if not isinstance(home, str) or home == "__main__" or (home == "builtins" and not named):
         return ""
-    return (
-        f"{home}.{owner.__qualname__}".removeprefix("builtins.").replace("posix.", "os.").replace("nt.", "os.")
-    )
+    if home.startswith("pathlib"):
+        return "pathlib.Path"
+    home = {"posix": "os", "nt": "os"}.get(home, home)
+    return f"{home}.{owner.__qualname__}".removeprefix("builtins.")
 
 
 def _source(function: types.FunctionType) -> str:

@@ -54,8 +54,7 @@ class Tables(Holder):
 
     def read(self, item: Any) -> TableState:
         """Take one shadow."""
-        shadow = item.copy(deep=not copies_on_write())
-        return TableState(dict(vars(item)), shadow, tuple(item._mgr.axes), ())
+        return TableState(dict(vars(item)), _shadow(item), tuple(item._mgr.axes), ())
 
     def same(self, item: Any, state: TableState) -> bool:
         """Compare the buffers; only where these differ, the data."""
@@ -70,7 +69,7 @@ class Tables(Holder):
 
     def write(self, item: Any, state: TableState) -> None:
         """Give the same table its old blocks and its old index objects."""
-        manager = state.shadow.copy(deep=not copies_on_write())._mgr
+        manager = _shadow(state.shadow)._mgr
         manager.axes = list(state.axes)
         attributes = vars(item)
         attributes.clear()
@@ -99,6 +98,15 @@ class Tables(Holder):
         if moved or len(item) != len(state.shadow):
             return moved
         return [str(c) for c in _changed_columns(state.shadow, item)]
+
+
+def _shadow(table: Any) -> Any:
+    """Make a table over a copy of the manager alone; `copy` would deep-copy `attrs` each time."""
+    shadow = object.__new__(type(table))
+    caches: dict[str, Any] = {"_item_cache": {}} if "_item_cache" in vars(table) else {}
+    manager = table._mgr.copy(deep=not copies_on_write())
+    vars(shadow).update(vars(table), _mgr=manager, _attrs={}, **caches)
+    return shadow
 
 
 def copies_on_write() -> bool:

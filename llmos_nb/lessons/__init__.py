@@ -27,7 +27,7 @@ MODULES = {
     "01": "loop",
     "02": "calls",
     "03": "memory",
-    "04": "scheduling",
+    "04": "slots",
     "05": "permissions",
     "06": "pipes",
     "07": "crash",

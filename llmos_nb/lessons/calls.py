@@ -70,7 +70,9 @@ def judge_as_int(attempt: Any, seed: int) -> str:
             mine = ""
         if takes and mine != how:
             what = f"gives {mine}" if mine else "refuses it"
-            raise Wrong(f"{value!r} loses nothing as {how}, and yours {what}", 2 if isinstance(value, str) else 1)
+            raise Wrong(
+                f"{value!r} loses nothing as {how}, and yours {what}", 2 if isinstance(value, str) else 1
+            )
         if not takes and mine:
             raise Wrong(f"{value!r} is no integer without a loss or a guess, and yours gives {mine}", 3)
     return "what loses nothing passes, everything else goes back to the model"
@@ -81,7 +83,9 @@ def judge_convert(attempt: Any, seed: int) -> str:
     made = as_tool(callable_or_wrong(attempt, "convert(amount, currency)"))
     _described(made)
     if made.effect != "read" or made.repeat == "once":
-        raise Wrong(f"it counts as effect={made.effect!r}, repeat={made.repeat!r}: a person is asked each time", 3)
+        raise Wrong(
+            f"it counts as effect={made.effect!r}, repeat={made.repeat!r}: a person is asked each time", 3
+        )
     turns = [
         call(made.name, amount="ten", currency="NOK"),
         call(made.name, amount=10, currency="XXX"),

@@ -128,12 +128,16 @@ def judge_pay_once(attempt: Any, seed: int) -> str:
     pay_once = callable_or_wrong(attempt, "pay_once(pay, disk)")
     said, made, points = crash_at(0, pay_once)
     if (said, made) != (PAID, 1):
-        raise Wrong(f"with no crash at all it paid {made} times and said {said!r}; once and 'paid' are wanted", 1)
+        raise Wrong(
+            f"with no crash at all it paid {made} times and said {said!r}; once and 'paid' are wanted", 1
+        )
     doubts = 0
     for point in range(1, points + 1):
         said, made, _ = crash_at(point, pay_once)
         if made > 1:
-            raise Wrong(f"with a crash at point {point} it paid {made} times: nothing on disk said it had begun", 2)
+            raise Wrong(
+                f"with a crash at point {point} it paid {made} times: nothing on disk said it had begun", 2
+            )
         if said == PAID and made == 0:
             raise Wrong(f"with a crash at point {point} it says paid, and nothing was paid", 2)
         if said not in (PAID, IN_DOUBT):
@@ -152,11 +156,20 @@ def judge_after_crash(attempt: Any, seed: int) -> str:
                 continue
             true = "ask" if kill.in_doubt else "keep" if status == "done" else "run"
             mine = decide(status, repeat)
+            if mine not in ("run", "keep", "ask"):
+                raise Wrong(f"it gave {mine!r}; 'run', 'keep' or 'ask' is wanted", 1)
             if mine != true:
                 hint = {"keep": 1, "ask": 2, "run": 3}[true]
                 told = f"a call that was {status} and may run {repeat}"
                 raise Wrong(f"{told}: the product's answer after a kill is {true!r}, yours {mine!r}", hint)
     return "only one case needs you: it was running, and may run once"
+
+
+def _fold_hint(true: dict[str, str], given: Any) -> int:
+    """Say which hint helps: calls are missing, a doubt is, or an ordinary status."""
+    if not isinstance(given, dict) or set(given) != set(true):
+        return 1
+    return 3 if "in_doubt" in true.values() else 2
 
 
 def judge_fold(attempt: Any, seed: int) -> str:
@@ -169,8 +182,8 @@ def judge_fold(attempt: Any, seed: int) -> str:
             true, given = statuses(events), mine(list(events))
             tried += 1
             if given != true:
-                hint = 1 if not isinstance(given, dict) or set(given) != set(true) else 3 if "in_doubt" in true.values() else 2  # fmt: skip
-                raise Wrong(f"after event {n - 1}, {events[-1].k}, the calls are {true}, and yours says {given}", hint)
+                told = f"after event {n - 1}, {events[-1].k}, the calls are {true}, and yours says {given}"
+                raise Wrong(told, _fold_hint(true, given))
     return f"{tried} prefixes, all the same: the state is nothing but its events"
 
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-import re
-from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.lessons.core import Exercise, Outline, Question, Verdict, judged
 from llmos_nb.lessons.progress import Progress
 from llmos_nb.lessons.quiz import Choice
-
-_MARK = re.compile(r"^# exercise: (\w+)\n", re.MULTILINE)
+from llmos_nb.lessons.solutions import solution_text
 
 
 class Said(str):
@@ -118,7 +113,9 @@ class Lesson:
         said = question.choices.get(str(mine), str(mine))
         if mine == happened:
             return Said(f"As you predicted: {seen}")
-        return Said(f"You predicted: {said}\nWhat happened: {seen}\nFind the event or the line that explains it.")
+        return Said(
+            f"You predicted: {said}\nWhat happened: {seen}\nFind the event or the line that explains it."
+        )
 
     # exercises
 
@@ -161,15 +158,3 @@ class Lesson:
         self.progress.reset(self.outline.number)
         self.progress.of(self.outline.number)["seed"] = self.seed
         return Said(f"Lesson {self.outline.number} begins anew.")
-
-
-def solutions(number: str) -> ModuleType:
-    """Give the module that holds a lesson's solutions."""
-    return import_module(f"llmos_nb.lessons.solutions.s{number}")
-
-
-def solution_text(number: str, exercise: str) -> str:
-    """Give the source of one solution."""
-    parts = _MARK.split(inspect.getsource(solutions(number)))
-    found = dict(zip(parts[1::2], parts[2::2], strict=True))
-    return found[exercise].strip()

@@ -45,7 +45,9 @@ def double(n: int) -> int:
 
 def judge_order(attempt: Any, seed: int) -> str:
     """Compare with the order in a real run."""
-    process = settle(f"Double {seed}.", [call("double", n=seed), {"text": f"It is {2 * seed}."}], tools=[double])
+    process = settle(
+        f"Double {seed}.", [call("double", n=seed), {"text": f"It is {2 * seed}."}], tools=[double]
+    )
     happened = list(dict.fromkeys(e.k for e in process.events if e.k in KINDS))
     given = list(attempt)
     if sorted(given) != sorted(KINDS):
@@ -104,7 +106,9 @@ def _acts_and_feeds_back(loop: Callable[..., Any], seed: int) -> None:
     if len(propose.seen) < 2:
         raise Wrong("the model was asked only once; after acting it must be asked again", 1)
     if str(2 * seed + 1000) not in str(propose.seen[1]):
-        raise Wrong("the tool ran, but its result is not among the messages of the next request: no feedback", 2)
+        raise Wrong(
+            "the tool ran, but its result is not among the messages of the next request: no feedback", 2
+        )
     if answer != "done":
         raise Wrong(f"the model answered 'done', and your loop gave {answer!r}", 1)
 
@@ -126,7 +130,9 @@ def _ends(loop: Callable[..., Any]) -> None:
     propose = Proposer([{"call": "twice", "arguments": {"n": 1}}])
     answer = _run(loop, propose, {"twice": double}, 5)
     if len(propose.seen) > 5 or answer is not None:
-        raise Wrong(f"with most=5 it asked {len(propose.seen)} times and gave {answer!r}; it must end with None", 3)
+        raise Wrong(
+            f"with most=5 it asked {len(propose.seen)} times and gave {answer!r}; it must end with None", 3
+        )
 
 
 def _run(loop: Callable[..., Any], propose: Proposer, tools: dict[str, Any], most: int) -> Any:
@@ -181,9 +187,9 @@ OUTLINE = Outline(
             "loop",
             "Write loop(propose, tools, goal, most): ask, act, feed back, until there is an answer.",
             (
-                "Repeat: turn = propose(messages); if it holds an answer, return it; else call tools[name](**arguments).",
+                "Repeat: turn = propose(messages); return its answer, or call tools[name](**arguments).",
                 'Append what came back, {"role": "tool", "text": str(result)}, before you ask again.',
-                "for _ in range(most), and try/except around the call: an error is a result too. After it, return None.",
+                "for _ in range(most), and try/except around the call: an error is a result, too. Then None.",
             ),
             judge_loop,
         ),

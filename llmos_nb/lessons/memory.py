@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from llmos_nb.context import Context
@@ -25,7 +26,9 @@ def texts(seed: int, steps: int = STEPS) -> list[str]:
     """Make the results that a run of so many steps sees, all of about one size."""
     rng = random.Random(seed)  # noqa: S311 - variants of an exercise, not a secret
     size = 180 + 40 * (seed % 4)
-    return [f"station {n}: " + " ".join(str(rng.randint(100, 999)) for _ in range(size // 4)) for n in range(steps)]
+    return [
+        f"station {n}: " + " ".join(str(rng.randint(100, 999)) for _ in range(size // 4)) for n in range(steps)
+    ]
 
 
 @dataclass
@@ -66,7 +69,7 @@ def page(results: Sequence[str], max_bytes: int) -> Paged:
 
 def breaks(prompts: Sequence[Sequence[object]]) -> int:
     """Count how often a prompt does not begin with the whole one before it."""
-    return sum(list(b[: len(a)]) != list(a) for a, b in zip(prompts, prompts[1:], strict=False))
+    return sum(list(b[: len(a)]) != list(a) for a, b in pairwise(prompts))
 
 
 def judge_window(attempt: Any, seed: int) -> str:
@@ -75,9 +78,13 @@ def judge_window(attempt: Any, seed: int) -> str:
         raise Wrong("a number of bytes is wanted", 1)
     run = page(texts(seed), attempt)
     if max(run.bytes) > LARGEST:
-        raise Wrong(f"the largest prompt has {max(run.bytes):,} bytes, over {LARGEST:,}: the window is too large", 2)
+        raise Wrong(
+            f"the largest prompt has {max(run.bytes):,} bytes, over {LARGEST:,}: the window is too large", 2
+        )
     if len(run.faults) > MOST_EVICTIONS:
-        told = f"{len(run.faults)} evictions in {STEPS} steps, each of which begins a prompt that no cache knows"
+        told = (
+            f"{len(run.faults)} evictions in {STEPS} steps, each of which begins a prompt that no cache knows"
+        )
         raise Wrong(f"{told}: the window is too small", 3)
     return f"largest prompt {max(run.bytes):,} bytes, {len(run.faults)} evictions"
 
@@ -104,7 +111,9 @@ def judge_find(attempt: Any, seed: int) -> str:
     ):
         found = find(context, words)
         if code is None and found is not None:
-            raise Wrong(f"these words stand nowhere, and yours gave {found!r:.60}: what is like it is not it", 3)
+            raise Wrong(
+                f"these words stand nowhere, and yours gave {found!r:.60}: what is like it is not it", 3
+            )
         if code is not None and not (isinstance(found, str) and code in found and words in found):
             hint = 1 if where == "a page" else 2
             raise Wrong(f"the needle is in {where}, and yours gave {found!r:.60}", hint)
@@ -125,7 +134,9 @@ def judge_prefix_breaks(attempt: Any, seed: int) -> str:
         (ours, "our window", 3),
     ):
         if count(prompts) != breaks(prompts):
-            raise Wrong(f"{what} breaks its prefix {breaks(prompts)} times, and yours counts {count(prompts)!r}", hint)
+            raise Wrong(
+                f"{what} breaks its prefix {breaks(prompts)} times, and yours counts {count(prompts)!r}", hint
+            )
     return f"a sliding window breaks {breaks(sliding)} times in 11 steps, ours {breaks(ours)} in {STEPS}"
 
 
@@ -138,7 +149,10 @@ OUTLINE = Outline(
     "“the model remembers our conversation”. It remembers nothing: it is sent a prompt, and the prompt is bounded.",
     "no model at all: the context window of the product, on its own",
     (
-        Question("fault", "The window holds 4,096 bytes, and you know the size of one step. At which step is it cut down first?"),
+        Question(
+            "fault",
+            "The window holds 4,096 bytes, and you know the size of one step. At which step is it cut down first?",
+        ),
         Question(
             "lost",
             "What becomes of the results that are cut off?",
@@ -175,9 +189,9 @@ OUTLINE = Outline(
             "prefix_breaks",
             "Write prefix_breaks(prompts): how often a prompt does not begin with the whole prompt before it.",
             (
-                "Compare each prompt with the one before: zip(prompts, prompts[1:]). One that only grows never breaks.",
+                "Compare each prompt with the one before (itertools.pairwise). One that only grows never breaks.",
                 "b begins with a if b[:len(a)] == a; a cache of the model can use it only then.",
-                "Length says nothing: a message in the middle may have been rewritten. Compare the messages themselves.",
+                "Length says nothing: a message in the middle may have been rewritten. Compare the messages.",
             ),
             judge_prefix_breaks,
         ),

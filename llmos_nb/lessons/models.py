@@ -6,9 +6,12 @@ A notebook already runs an event loop, so that a check which drives a process do
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from llmos_nb.models import ScriptedModel
@@ -47,6 +50,12 @@ def python(code: str) -> dict[str, Any]:
     return call("python", code=code)
 
 
+def script_file(path: str | os.PathLike[str], turns: Iterable[Any]) -> str:
+    """Write a script beside the notebook and give its spec, for ``%%agent -m``."""
+    Path(path).write_text(json.dumps({"version": 1, "turns": list(turns)}, indent=1) + "\n", encoding="utf-8")
+    return f"script:{path}"
+
+
 def with_fault(turns: Iterable[Mapping[str, Any]], at: int, fault: str = "broken_json") -> list[dict[str, Any]]:
     """Inject a fault: before turn `at` the model fails once, as a real endpoint would.
 
@@ -63,7 +72,9 @@ def with_fault(turns: Iterable[Mapping[str, Any]], at: int, fault: str = "broken
     return [*made[:at], {"text": "lost", "fault": fault}, *made[at:]]
 
 
-def begin(session: Session, goal: str, turns: Iterable[Any], rules: Iterable[Mapping[str, Any]] = (), **options: Any) -> Process:
+def begin(
+    session: Session, goal: str, turns: Iterable[Any], rules: Iterable[Mapping[str, Any]] = (), **options: Any
+) -> Process:
     """Make a process with a scripted model and rules, in order; it does not run yet."""
     process = session.create(goal, model=ScriptedModel(list(turns)), **options)
     for rule in reversed(list(rules)):  # a rule that is added later speaks first

@@ -40,7 +40,9 @@ def judge_rules(attempt: Any, seed: int) -> str:
         if office.leaked:
             raise Wrong(f"a mail {what} left the house: {mail}", 3 if "cc" in mail else 2)
         if process.state == "waiting":
-            raise Wrong(f"a mail {what} waits for a person who is not there; the rest of the work stands still", 2)
+            raise Wrong(
+                f"a mail {what} waits for a person who is not there; the rest of the work stands still", 2
+            )
     return f"{len(ATTACKS)} attacks were refused and the team got its table each time; the model believed all of them"
 
 
@@ -71,11 +73,15 @@ def judge_who(attempt: Any, seed: int) -> str:
     if not callable(attempt):
         raise Wrong("a function who(process) is wanted", 1)
     for what, process in runs.items():
-        true = next((e.d["by"] for e in process.events if e.k == "call.decided" and e.d["call"] == "r2.0"), None)
+        true = next(
+            (e.d["by"] for e in process.events if e.k == "call.decided" and e.d["call"] == "r2.0"), None
+        )
         mine = attempt(process)
         if mine != true:
-            hint = 3 if true is None else 2
-            raise Wrong(f"where it was {what}, the journal says {true!r} of call r2.0, and yours {mine!r}", hint)
+            hint = 1 if mine is None else 3 if true is None else 2
+            raise Wrong(
+                f"where it was {what}, the journal says {true!r} of call r2.0, and yours {mine!r}", hint
+            )
     return "each decision names who made it; none of them is the model, or the file"
 
 

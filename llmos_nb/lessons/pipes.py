@@ -91,7 +91,9 @@ def judge_label(attempt: Any, seed: int) -> str:
     """Label the answers of five real runs."""
     label = callable_or_wrong(attempt, "label(events, untrusted, incoming)")
     read, idle = analyst(seed), analyst(seed, reads=False)
-    denied = run(Office(seed), [call("read_file"), {"text": "I may not."}], [{"tool": "read_file", "do": "deny"}])
+    denied = run(
+        Office(seed), [call("read_file"), {"text": "I may not."}], [{"tool": "read_file", "do": "deny"}]
+    )
     for what, process, incoming, hint in (
         ("a process that read an untrusted file", read, TRUSTED, 1),
         ("a process that read nothing", idle, TRUSTED, 1),
@@ -99,7 +101,10 @@ def judge_label(attempt: Any, seed: int) -> str:
         ("a process that read nothing, but was handed an untrusted text", idle, UNTRUSTED, 3),
         ("a process that did both", read, UNTRUSTED, 3),
     ):
-        true, mine = label_of(process.events, ["read_file"], incoming), label(process.events, ["read_file"], incoming)
+        true, mine = (
+            label_of(process.events, ["read_file"], incoming),
+            label(process.events, ["read_file"], incoming),
+        )
         if mine != true:
             raise Wrong(f"{what}: its answer is {true}, and yours says {mine!r}", hint)
     return "what ran decides, not what was proposed, and not what the model says of itself"
@@ -107,7 +112,9 @@ def judge_label(attempt: Any, seed: int) -> str:
 
 def laundered(hops: Sequence[Hop]) -> str | None:
     """Name the first process that passes untrusted things on as trusted, with no person behind it."""
-    return next((h.name for h in hops if join(h.reads) == UNTRUSTED and h.says == TRUSTED and h.by != "you"), None)
+    return next(
+        (h.name for h in hops if join(h.reads) == UNTRUSTED and h.says == TRUSTED and h.by != "you"), None
+    )
 
 
 def chains(seed: int) -> list[tuple[str, list[Hop]]]:
@@ -115,7 +122,8 @@ def chains(seed: int) -> list[tuple[str, list[Hop]]]:
     names = ["analyst", "translator", "editor", "writer"]
     bad = 1 + seed % 3
     plain = [Hop(n, (UNTRUSTED,), UNTRUSTED) for n in names]
-    model = [Hop(n, (UNTRUSTED,) if i <= bad else (TRUSTED,), UNTRUSTED if i < bad else TRUSTED, "pipe" if i != bad else "model") for i, n in enumerate(names)]  # fmt: skip
+    after = [Hop(n, (TRUSTED,), TRUSTED) for n in names[bad + 1 :]]
+    model = [*plain[:bad], Hop(names[bad], (UNTRUSTED,), TRUSTED, "model"), *after]
     person = [Hop(names[0], (UNTRUSTED,), TRUSTED, "you"), *(Hop(n, (TRUSTED,), TRUSTED) for n in names[1:])]
     two = [Hop(names[0], (TRUSTED,), TRUSTED), Hop(names[1], (TRUSTED, UNTRUSTED), TRUSTED), plain[2]]
     return [
@@ -156,7 +164,9 @@ def _good(pipe: Callable[..., Any], seed: int) -> None:
     if not modes:
         raise Wrong("start(goal, mode) was never called: the writer did not run", 1)
     if not office.sent:
-        raise Wrong(f"a trusted letter was not passed on: the writer, in mode {modes[0]}, waits for a person", 2)
+        raise Wrong(
+            f"a trusted letter was not passed on: the writer, in mode {modes[0]}, waits for a person", 2
+        )
     if not isinstance(out, Letter) or out.label != TRUSTED:
         raise Wrong(f"a Letter with what the writer answered is wanted, and its label; this is {out!r:.80}", 3)
 

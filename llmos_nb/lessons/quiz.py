@@ -27,8 +27,8 @@ class Choice:
     def __repr__(self) -> str:
         lines = [self.question.text]
         lines += [f"  {key!r}: {words}" for key, words in self.question.choices.items()]
-        how = repr(next(iter(self.question.choices), 12))
-        end = f"here.predict({self.question.name!r}, {how}) stores an answer"
+        how = "one of these" if self.question.choices else "a number"
+        end = f"here.predict({self.question.name!r}, …) stores your answer, {how}"
         lines.append(f"You predicted: {self.answer!r}" if self.answer is not None else end)
         return "\n".join(lines)
 

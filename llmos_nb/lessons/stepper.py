@@ -1,4 +1,4 @@
-"""Stepping through a run: one event at a time, with what was true at it. Compute here; `show` draws."""
+"""Stepping through a run: one event at a time, with what was true at it."""
 
 from __future__ import annotations
 

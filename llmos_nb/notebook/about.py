@@ -42,7 +42,14 @@ def metadata_of(
         about["journals"] = [_journal(run, secrets(runs)) for run in runs]
     return {
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
-        "language_info": {"name": "python", "version": platform.python_version()},
+        "language_info": {
+            "name": "python",
+            "version": platform.python_version(),
+            "file_extension": ".py",
+            "mimetype": "text/x-python",
+            "nbconvert_exporter": "python",
+            "pygments_lexer": "ipython3",
+        },
         "llmos_nb": about,
     }
 

@@ -57,6 +57,8 @@ def book_of(cells: list[Cell], metadata: dict[str, Any]) -> dict[str, Any]:
     """Make a notebook of cells; ids are plain words, the same for the same run."""
     used: dict[str, int] = {}
     made = [cell.plain(_id(cell, used)) for cell in cells]
+    for count, cell in enumerate((c for c in made if c["cell_type"] == "code"), 1):
+        cell["execution_count"] = count
     return {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 

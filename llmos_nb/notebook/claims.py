@@ -83,7 +83,7 @@ def _series(name: str, value: Any) -> list[str]:
     if (
         found is not None
         and plain(found)
-        and all(k == k for k in found)
+        and not any(isinstance(k, float) and math.isnan(k) for k in found)
         and len(value) <= WIDE
         and len(_spell(found)) <= SHORT * 2
     ):

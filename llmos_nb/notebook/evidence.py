@@ -41,7 +41,7 @@ def final_names(runs: Iterable[ExportSource]) -> dict[str, str]:
 def evidence_code(runs: list[ExportSource], gathered: Gathered) -> tuple[str, dict[str, str]]:
     """Give the assertions' code, and by name why it is not asserted."""
     namespace = next((r.namespace for r in runs if r.namespace is not None), None)
-    why = tainted(gathered.pieces(), recorded_states(runs))
+    why = tainted(gathered.running(), recorded_states(runs))
     left: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name, recorded in final_names(runs).items():

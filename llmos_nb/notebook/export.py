@@ -17,6 +17,8 @@ from llmos_nb.notebook.gather import Gathered, changed_names, gather, recorded_s
 from llmos_nb.notebook.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.notebook.kept import trace_cells
 from llmos_nb.notebook.lock import script_block
+from llmos_nb.notebook.observe import observe as watch
+from llmos_nb.notebook.observe import sign
 from llmos_nb.notebook.outputs import LOOSE, recorded
 from llmos_nb.notebook.params import parameters_code
 from llmos_nb.notebook.redact import refuse_secrets, secrets
@@ -26,6 +28,7 @@ from llmos_nb.notebook.source import ExportSource, export_source
 from llmos_nb.notebook.steps import Unit
 from llmos_nb.notebook.taint import CHANCE
 from llmos_nb.notebook.values import step_values
+from llmos_nb.notebook.whole import Texts, with_notebook
 
 __all__ = ["ExportSource", "export", "export_source"]
 
@@ -38,6 +41,7 @@ class Draft:
     gathered: Gathered
     inputs: list[Input] = field(default_factory=list)
     unchecked: dict[str, str] = field(default_factory=dict)
+    texts: Texts = field(default_factory=list)
 
     @property
     def sources(self) -> list[str]:
@@ -54,6 +58,7 @@ def export(
     lock: bool | str = True,
     params: Mapping[str, Any] | Iterable[str] | None = None,
     observe: bool = False,
+    notebook: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Write the plain notebook of what survived of a process.
 
@@ -74,6 +79,8 @@ def export(
         Values, or names of literals in the code, for a cell of parameters.
     observe : bool
         Run the notebook twice in a fresh kernel: it gets the outputs of that, and what differs is marked volatile.
+    notebook : path-like, optional
+        The user's own notebook: all its cells stand in the export, its ``%%agent`` cells replaced by what they did.
 
     Returns
     -------
@@ -89,7 +96,9 @@ def export(
     runs = [run] if isinstance(run, ExportSource) else list(run)
     if not runs:
         raise UsageError(f"{target}: there is no process to export")
-    draft, cells = _draft(runs, target, clean, trace, params)
+    runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
+    draft = Draft(runs, gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
+    cells = _cells(draft, clean, trace, params)
     bring(draft.inputs, draft.gathered.held, runs[0].folder, target.parent)
     if target.suffix == ".py":
         return _script(cells, target)
@@ -98,28 +107,27 @@ def export(
     if observe:
         _observe(book, target.parent, draft)
     seal(book)
-    return write(book, target)
+    write(book, target)
+    if observe:
+        sign(target)
+    return target
 
 
-def _draft(
-    runs: list[ExportSource],
-    target: Path,
-    clean: bool,
-    trace: bool,
-    params: Mapping[str, Any] | Iterable[str] | None,
-) -> tuple[Draft, list[Cell]]:
+def _cells(
+    draft: Draft, clean: bool, trace: bool, params: Mapping[str, Any] | Iterable[str] | None
+) -> list[Cell]:
     """Make all cells, in order."""
-    draft = Draft(runs, gather(runs, f"{target.stem}-inputs"))
     parameters = parameters_code(draft.gathered.units, params)
-    draft.inputs = [*files_read(draft.sources, runs), *from_held(draft.gathered.held)]
-    cells = [] if clean else [Cell("markdown", "head", notes.head(runs))]
+    draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.gathered.held)]
+    cells = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
     cells += _setup(draft, parameters)
     cells += _body(draft, clean)
     cells += _end(draft, clean)
     if trace:
-        cells += [c for r in runs for c in trace_cells(r)]
-    refuse_secrets(((f"cell {c.about.get('call') or c.role}", c.source) for c in cells), secrets(runs))
-    return draft, cells
+        cells += [c for r in draft.runs for c in trace_cells(r)]
+    said = ((f"cell {c.about.get('call') or c.role}", c.source) for c in cells)
+    refuse_secrets(said, secrets(draft.runs))
+    return cells
 
 
 def _setup(draft: Draft, parameters: str) -> list[Cell]:
@@ -139,9 +147,12 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
     """Give the user's cells, the check of what the steps start from, and the steps under their notes."""
     cells: list[Cell] = []
     said: set[tuple[int, int]] = set()
+    texts = list(draft.texts)
     checked = False
-    values = step_values(draft.gathered.units, draft.gathered.pieces(), recorded_states(draft.runs))
+    values = step_values(draft.gathered.units, draft.gathered.running(), recorded_states(draft.runs))
     for unit, known in zip(draft.gathered.units, values, strict=True):
+        while texts and texts[0][0] < unit.order[0]:
+            cells.append(texts.pop(0)[1])
         if unit.role == "step" and not checked:
             cells += _shapes(draft)
             checked = True
@@ -151,7 +162,7 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
             said |= {key} if unit.call.step else set()
         else:
             cells.append(Cell("code", unit.role, unit.source, {"names": unit.names} if unit.names else {}))
-    return cells
+    return cells + [cell for _, cell in texts]
 
 
 def _shapes(draft: Draft) -> list[Cell]:
@@ -183,10 +194,8 @@ def _end(draft: Draft, clean: bool) -> list[Cell]:
 
 def _observe(book: dict[str, Any], beside: Path, draft: Draft) -> None:
     """Give the notebook the outputs of a run of its own, and assert what its seeded draws give."""
-    from llmos_nb.notebook.observe import observe as look  # noqa: PLC0415 - nbclient is an extra
-
     chance = [n for n, why in draft.unchecked.items() if why.endswith(CHANCE)]
-    added = look(book, beside, chance)
+    added = watch(book, beside, chance)
     cell = next((c for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"), None)
     if added and cell is not None:
         about = "# Under the seeds above; the run itself drew others."

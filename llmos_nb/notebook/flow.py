@@ -10,6 +10,7 @@ import ast
 
 from llmos_nb.notebook.flow_names import CWD, Flow
 from llmos_nb.notebook.flow_visit import Visitor
+from llmos_nb.notebook.scopes import SURE
 
 __all__ = ["Flow", "flow_of", "flow_of_code"]
 
@@ -19,8 +20,10 @@ def flow_of(statement: ast.stmt) -> Flow:
     visitor = Visitor()
     visitor.visit(statement)
     flow = visitor.flow
-    if isinstance(statement, _SIMPLE):
+    if isinstance(statement, (*SURE, ast.Expr)):
         flow.kills = flow.binds - _walrus(statement) - {CWD}
+    elif isinstance(statement, ast.If | ast.With | ast.AsyncWith):
+        flow.kills = flow.binds & visitor.met
     return flow
 
 
@@ -35,12 +38,6 @@ def flow_of_code(source: str) -> Flow:
         bound |= one.kills
     total.kills = bound
     return total
-
-
-_SIMPLE = (
-    ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef,
-    ast.ClassDef, ast.With, ast.Expr,
-)  # fmt: skip
 
 
 def _walrus(statement: ast.stmt) -> set[str]:

@@ -22,11 +22,12 @@ from llmos_nb.notebook.scopes import (
     arguments,
     chain_root,
     defaults,
+    in_place,
     local_names,
     names_given,
     root_of,
-    says_no,
     stored,
+    surely_bound,
 )
 
 
@@ -81,17 +82,13 @@ class Visitor(ast.NodeVisitor):
 
     visit_ImportFrom = visit_Import
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        """An attribute that is set changes its object."""
+    def visit_Attribute(self, node: ast.Attribute | ast.Subscript) -> None:
+        """An attribute or item that is set changes its object."""
         if not isinstance(node.ctx, ast.Load):
             self._mutate(chain_root(node))
         self.generic_visit(node)
 
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        """An item that is set changes its object."""
-        if not isinstance(node.ctx, ast.Load):
-            self._mutate(chain_root(node))
-        self.generic_visit(node)
+    visit_Subscript = visit_Attribute
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """``x += 1`` may change a list in place."""
@@ -118,10 +115,32 @@ class Visitor(ast.NodeVisitor):
         self.visit(node.iter)
         self.visit(node.target)
         self.met |= set(names)
-        for part in (*node.body, *node.orelse):
-            self.visit(part)
+        self._block([*node.body, *node.orelse])
 
     visit_AsyncFor = visit_For
+
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
+        """Its body surely runs."""
+        for item in node.items:
+            self.visit(item)
+        self._block(node.body)
+
+    visit_AsyncWith = visit_With
+
+    def visit_If(self, node: ast.If) -> None:
+        """What both branches bind is bound."""
+        self.visit(node.test)
+        before = set(self.met)
+        self._block(node.body)
+        first, self.met = self.met, before
+        self._block(node.orelse)
+        self.met &= first
+
+    def _block(self, statements: list[ast.stmt]) -> None:
+        """Visit statements that follow one another: what one binds, the next reads."""
+        for statement in statements:
+            self.visit(statement)
+            self.met |= surely_bound(statement)
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         """The name of a caught error stands for it in the handler."""
@@ -155,10 +174,9 @@ class Visitor(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         """Methods that change their object, and functions that change an argument."""
         self._call_by_name(node)
-        if isinstance(node.func, ast.Attribute) and not random_state(node):
-            in_place = any(k.arg in ("inplace", "out") and not says_no(k.value) for k in node.keywords)
-            if node.func.attr in MUTATORS or in_place:
-                self._mutate(chain_root(node.func))
+        changes = isinstance(node.func, ast.Attribute) and (node.func.attr in MUTATORS or in_place(node))
+        if changes and not random_state(node):
+            self._mutate(chain_root(node.func))
         self._resources(node)
         self.generic_visit(node)
 

@@ -12,7 +12,7 @@ from llmos_nb.chain import canonical
 from llmos_nb.fingerprint import digest
 from llmos_nb.notebook.flow import flow_of_code
 from llmos_nb.notebook.flow_words import NUMPY, PYTHON
-from llmos_nb.notebook.functions import source_unit, without_package
+from llmos_nb.notebook.functions import source_unit
 from llmos_nb.notebook.held import Held, hold
 from llmos_nb.notebook.slice import Piece, cut
 from llmos_nb.notebook.source import ExportSource
@@ -47,10 +47,14 @@ class Gathered:
 
     def pieces(self) -> list[Piece]:
         """Give the code for analysis."""
-        return [Piece(u.source, kept=u.role != "user") for u in self.units]
+        return [Piece(u.source, u.kept) for u in self.units]
+
+    def running(self) -> list[Piece]:
+        """Give the code that runs unless somebody asks for the effects again."""
+        return [Piece(u.source if u.running is None else u.running, u.kept) for u in self.units]
 
 
-def gather(runs: list[ExportSource], folder: str) -> Gathered:
+def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Gathered:
     """Put the code of one or more processes of one namespace together.
 
     Parameters
@@ -59,11 +63,11 @@ def gather(runs: list[ExportSource], folder: str) -> Gathered:
         The processes.
     folder : str
         Folder of the input files, relative to the notebook.
+    whole : bool
+        Keep the user's cells whole.
     """
     units = [u for n, run in enumerate(runs) for u in step_units(run, n)]
-    for unit in (users := user_units(runs)):
-        unit.source = without_package(unit.source)
-    found = Gathered(sorted([*units, *users], key=lambda u: u.order))
+    found = Gathered(sorted([*units, *user_units(runs, whole)], key=lambda u: u.order))
     namespace = next((r.namespace for r in runs if r.namespace is not None), None) or {}
     changed = changed_names(runs)
     for unit in units:
@@ -116,7 +120,7 @@ def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None
     for one in held:
         one.about["why"] = "a step got it from the network"
     found.held += held
-    otherwise = "\n".join(h.code for h in held) or "pass"
+    unit.running = otherwise = "\n".join(h.code for h in held) or "pass"
     kept = [ast.unparse(n) for n in ast.parse(unit.source).body if isinstance(n, _DEFINES)]
     unit.source = "\n".join(
         [

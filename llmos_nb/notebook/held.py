@@ -164,7 +164,8 @@ def _pandas(value: Any) -> Iterator[_Form]:
         else value.to_frame(name="value" if value.name is None else value.name)
     )
     back = "" if frame is value else f".iloc[:, 0].rename({value.name!r})"
-    plain_index = type(frame.index).__name__ == "RangeIndex" and (frame.index == range(len(frame))).all()
+    index = frame.index
+    plain_index = type(index).__name__ == "RangeIndex" and (index.start, index.step, index.name) == (0, 1, None)
     if frame.columns.is_unique and frame.index.nlevels == 1:
         for gap in ("", "\\N"):
             text = frame.to_csv(index=not plain_index, lineterminator="\n", na_rep=gap)

@@ -5,6 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+# Statements that bind what they bind whenever they run.
+SURE = (
+    ast.Assign,
+    ast.AnnAssign,
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+)
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -27,9 +37,15 @@ def names_given(node: ast.Call) -> list[str]:
     return [n for a in (*node.args, *(k.value for k in node.keywords)) if (n := root_of(a))]
 
 
-def says_no(node: ast.expr) -> bool:
-    """Tell a constant that is false."""
-    return isinstance(node, ast.Constant) and not node.value
+def in_place(node: ast.Call) -> bool:
+    """Tell whether a call is told to change its object: ``inplace=True``, ``out=a``."""
+    told = [k.value for k in node.keywords if k.arg in ("inplace", "out")]
+    return any(not (isinstance(v, ast.Constant) and not v.value) for v in told)
+
+
+def surely_bound(statement: ast.stmt) -> set[str]:
+    """Give the names that a statement binds whenever it runs."""
+    return stored([statement]) if isinstance(statement, SURE) else set()
 
 
 def arguments(args: ast.arguments) -> list[ast.arg]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from llmos_nb.notebook.functions import harmless
+from llmos_nb.notebook.functions import harmless, without_package
 from llmos_nb.notebook.magicless import NotPython, plain
 from llmos_nb.notebook.source import ExportSource
 from llmos_nb.state import CONTROL, Call
@@ -32,6 +32,12 @@ class Unit:
         The process behind it.
     problem : str
         Why it could not be said in plain Python.
+    names : list of str
+        The variables it is there for.
+    running : str, optional
+        What of it runs, where a part waits for `REPEAT_EFFECTS`.
+    kept : bool
+        It stands in the notebook whole, whatever else needs it.
     """
 
     role: str
@@ -41,6 +47,8 @@ class Unit:
     run: ExportSource | None = None
     problem: str = ""
     names: list[str] = field(default_factory=list)
+    running: str | None = None
+    kept: bool = True
 
 
 def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
@@ -74,7 +82,7 @@ def _starts(source: str, run: ExportSource) -> bool:
 
 
 def _unit(run: ExportSource, call: Call, order: tuple[int, int, int]) -> Unit:
-    source, problem = call_code(run, call), ""
+    source, problem, running = call_code(run, call), "", None
     try:
         source = plain(source)
         ast.parse(source)
@@ -85,8 +93,8 @@ def _unit(run: ExportSource, call: Call, order: tuple[int, int, int]) -> Unit:
     if problem:
         source = "\n".join(f"# {line}" for line in source.splitlines())
     elif _once(run, call):
-        source = _guarded(source, call)
-    return Unit("step", source, order, call, run, problem)
+        source, running = _guarded(source, call), ""
+    return Unit("step", source, order, call, run, problem, running=running)
 
 
 def call_code(run: ExportSource, call: Call) -> str:
@@ -126,15 +134,26 @@ def _guarded(source: str, call: Call) -> str:
     return f"# This acts outside the notebook, so it is not done again. {when}\nif {REPEAT}:\n{inner}"
 
 
-def user_units(runs: list[ExportSource]) -> list[Unit]:
-    """Give the user's own cells of the kernel, as plain code; those that are not Python never ran here."""
+def user_units(runs: list[ExportSource], whole: bool = False) -> list[Unit]:
+    """Give the user's own cells of the kernel, as plain code.
+
+    Parameters
+    ----------
+    runs : list of ExportSource
+        The processes.
+    whole : bool
+        Keep each cell whole; else only what is needed of it.
+    """
     cells = {(n, source) for run in runs for n, source in run.user_cells}
     found = []
     for n, source in sorted(cells):
         if source.lstrip().startswith("%%agent"):
             continue
         try:
-            found.append(Unit("user", plain(source), (n, 0, 0)))
-        except NotPython as why:
-            found.append(Unit("user", "", (n, 0, 0), problem=str(why)))
+            code, problem = without_package(plain(source)), ""
+            ast.parse(code)
+        except (NotPython, SyntaxError) as why:  # what it made is among the names that are missing then
+            problem = f"{why} has no plain form" if isinstance(why, NotPython) else f"not Python: {why.msg}"
+            code = "\n".join(f"# {line}" for line in [problem, *source.splitlines()]) if whole else ""
+        found.append(Unit("user", code, (n, 0, 0), problem=problem, kept=whole))
     return found

@@ -36,38 +36,11 @@ Tone = Literal["", "go", "ask", "ok", "bad"]
 Glyph = Literal["pending", "running", "waiting", "done", "failed", "rejected", "skipped", "replaced", "pause"]
 StepStatus = Literal["pending", "running", "waiting", "done", "failed", "rejected", "skipped", "replaced"]
 
-VERBS = frozenset(
-    [
-        "approve",
-        "approve_rest",
-        "edit",
-        "reject",
-        "skip",
-        "retry",
-        "undo",
-        "redo",
-        "move",
-        "add",
-        "pause",
-        "stop",
-        "kill",
-        "resume",
-        "undo_all",
-        "export",
-        "fork",
-        "preview",
-        "cells",
-        "rules",
-        "journal",
-        "seek",
-        "check_edit",
-        "reply",
-        "budget",
-        "resolve",
-        "revoke",
-        "close",
-    ]
-)
+_VERBS = """
+approve approve_rest edit reject skip retry undo redo move add pause stop kill resume undo_all
+export fork preview cells rules journal seek check_edit reply budget resolve revoke close
+"""
+VERBS = frozenset(_VERBS.split())
 """What the front end may ask for; anything else is answered by a note and goes no further."""
 
 

@@ -8,7 +8,7 @@ import pytest
 from llmos_nb.chain import read
 
 pytestmark = pytest.mark.browser
-FRONTENDS = {"lab": "lab/tree/", "notebook": "notebooks/"}
+FRONTENDS = {"lab": "lab/workspaces/{name}/tree/{name}.ipynb", "notebook": "notebooks/{name}.ipynb"}
 PLAN = {
     "plan": [
         {"title": "make a list", "expect": "[1, 2]"},
@@ -46,16 +46,18 @@ def opened(browser, server, front_end, name):
     page = browser.new_page(viewport={"width": 1400, "height": 1200})
     page.set_default_timeout(20_000)
     page.on("dialog", lambda dialog: dialog.accept())
-    page.goto(f"{url}{FRONTENDS[front_end]}{name}.ipynb?token={token}")
+    page.goto(f"{url}{FRONTENDS[front_end].format(name=name)}?token={token}")
     page.locator(".jp-CodeCell .cm-content").first.click()
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    page.keyboard.press("Escape")
     return page
 
 
 def run_all(page):
-    """Run every cell through the front end's menu."""
+    """Run every cell through the front end's menu, once the first cell can be seen to have run."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.locator(".jp-CodeCell .jp-InputPrompt", has_text="[1]").first.wait_for()
 
 
 def journal(folder, name):
@@ -85,12 +87,12 @@ def test_run_all_edit_approve_and_the_second_cell_uses_what_the_first_made(brows
     first.get_by_text("add a third item").wait_for()
     page.wait_for_timeout(600)  # Approve takes nothing for its first half second
     first.get_by_role("button", name="Approve", exact=True).click()
-    page.locator(".llm[data-state=finished]").first.wait_for()
-    second = page.locator(".llm").nth(1)
+    page.get_by_text("It has 3 items.").first.wait_for()  # the static form has taken the panel's place
+    second = page.locator(".llm").last
     second.locator(".card").wait_for()
     page.wait_for_timeout(600)
     second.get_by_role("button", name="Approve", exact=True).click()
-    page.locator(".llm[data-state=finished]").nth(1).wait_for()
+    page.get_by_text("The total is 6.").first.wait_for()
     assert (folder / "total.txt").read_text() == "6"
     kinds = [e.k for e in journal(folder, f"one-{front_end}")]
     assert kinds.index("plan.edited") < kinds.index("plan.decided")
@@ -129,6 +131,25 @@ def test_a_reload_while_it_waits_shows_the_same_panel_and_its_buttons_work(brows
     page.locator(".llm .card").wait_for()
     page.wait_for_timeout(600)
     page.get_by_role("button", name="Approve", exact=True).click()
-    page.locator(".llm[data-state=finished]").wait_for()
     page.get_by_text("It has 3 items.").first.wait_for()
     page.close()
+
+
+def test_a_saved_notebook_speaks_without_a_kernel_and_show_brings_the_panel_back(browser, server):
+    folder = server[2]
+    script(folder, "saved.json", ONE)
+    goal = "Make a list <img src=x onerror=alert(1)>."
+    book(folder, "saved", "%load_ext llmos_nb", f"%%agent saved -a auto -m script:saved.json\n{goal}", "%agent show saved")
+    page = opened(browser, server, "lab", "saved")
+    run_all(page)
+    page.locator(".llm[data-state=finished]").wait_for()
+    page.get_by_role("button", name="Undo all", exact=True).first.click()
+    page.locator("li.step[data-s=skipped]").first.wait_for()
+    assert "call.undone" in [e.k for e in journal(folder, "saved")]
+    page.keyboard.press("Control+s")
+    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    page.close()
+    saved = nbformat.read(folder / "saved.ipynb", as_version=4)
+    html = "".join(o.data.get("text/html", "") for o in saved.cells[1].outputs if "data" in o)
+    assert "It has 3 items." in html and "make a list" in html and "<img src=x" not in html
+    assert not any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in saved.cells[1].outputs)

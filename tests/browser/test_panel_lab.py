@@ -6,6 +6,8 @@ import nbformat
 import pytest
 from harness import HERE
 
+sync_api = pytest.importorskip("playwright.sync_api")
+
 pytestmark = pytest.mark.browser
 FRONTENDS = {"lab": "lab/tree/", "notebook": "notebooks/"}
 # Lab's command keys that are not letters of the panel, and those that are but are typed on an element without them.
@@ -44,6 +46,20 @@ def notebook(folder, name):
     nbformat.write(made, folder / f"{name}.ipynb")
 
 
+def run_first_cell(page):
+    """Run it as soon as the front end lets it: a front end that is still starting drops the key."""
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    cell = page.locator(".jp-CodeCell").first
+    for _ in range(3):
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Control+Enter")
+        try:
+            return cell.locator(".jp-InputPrompt", has_text="*").wait_for(timeout=3000)
+        except sync_api.TimeoutError:
+            print("DIALOG", page.locator(".jp-Dialog").all_inner_texts(), page.evaluate("[document.activeElement.className, document.querySelector('.jp-Notebook-ExecutionIndicator').dataset.status]"))
+            continue
+
+
 @pytest.fixture(scope="module", params=FRONTENDS)
 def opened(request, browser, server):
     """A notebook that is open, its cell run, the panel waiting."""
@@ -53,9 +69,7 @@ def opened(request, browser, server):
     page.set_default_timeout(15_000)
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(f"{url}{FRONTENDS[request.param]}{request.param}.ipynb?token={token}")
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
-    page.keyboard.press("Control+Enter")
+    run_first_cell(page)
     page.locator(".llm[data-state=waiting]").wait_for()
     yield page, folder / request.param
     page.close()
@@ -108,10 +122,10 @@ def test_a_reload_of_the_saved_page_shows_the_same_panel(opened):
     page.locator(".llm li[data-n='1']").focus()
     if not nbformat.read(f"{path}.ipynb", 4).cells[1].outputs:  # the test before saved it
         sources(page, path)
-    text = page.locator(".llm").inner_text()
+    text = page.locator(".llm .cols").inner_text()
     page.reload()
     page.locator(".llm[data-state=waiting]").wait_for()
-    assert page.locator(".llm").inner_text() == text
+    assert page.locator(".llm .cols").inner_text() == text
 
 
 def test_stop_reaches_code_that_holds_the_kernel_and_a_second_window_sees_it(opened, browser, server):

@@ -21,7 +21,9 @@ script = [call("dubble", n=1), call("double", n=1), {"text": "It is 2."}]
 
 
 # exercise: loop
-def loop(propose: Callable[[list[dict[str, Any]]], dict[str, Any]], tools: dict[str, Any], goal: str, most: int) -> str | None:
+def loop(
+    propose: Callable[[list[dict[str, Any]]], dict[str, Any]], tools: dict[str, Any], goal: str, most: int
+) -> str | None:
     """Ask, act, feed back, until there is an answer."""
     messages: list[dict[str, Any]] = [{"role": "user", "text": goal}]
     for _ in range(most):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from llmos_nb.context import Context
 
@@ -20,4 +21,4 @@ def find(context: Context, words: str) -> str | None:
 # exercise: prefix_breaks
 def prefix_breaks(prompts: Sequence[Sequence[object]]) -> int:
     """Count the prompts that do not begin with the one before them."""
-    return sum(b[: len(a)] != a for a, b in zip(prompts, prompts[1:], strict=False))
+    return sum(list(b[: len(a)]) != list(a) for a, b in pairwise(prompts))

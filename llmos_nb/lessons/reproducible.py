@@ -1,0 +1,239 @@
+"""Lesson 08, reproducible work: the run is a program."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.chain import GENESIS, canonical, read
+from llmos_nb.errors import JournalTampered
+from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.lessons.models import begin, in_own_loop, python
+from llmos_nb.process import Process
+from llmos_nb.session import Session
+
+PLAN = [
+    {"title": "Read the masses"},
+    {"title": "Throw away what is under 4 kg", "depends_on": [1]},
+    {"title": "Take the mean", "depends_on": [2]},
+]
+TIMEOUT_S = 60
+
+
+def three_steps(seed: int) -> list[dict[str, Any]]:
+    """Write the script of a model that does three steps, of which the second is a mistake."""
+    masses = [3.0 + seed % 3, 3.5, 4.5, 5.0]
+    return [
+        {"plan": PLAN},
+        python(f"masses = {masses}"),
+        python("masses[:] = [m for m in masses if m >= 4]"),
+        python("mean = sum(masses) / len(masses)"),
+        {"text": "The mean is computed."},
+    ]
+
+
+def weigh(namespace: dict[str, Any], home: Path, seed: int) -> Process:
+    """Run the three steps in a namespace."""
+
+    async def run() -> Process:
+        return await begin(
+            Session(namespace, home), "What is the mean mass?", three_steps(seed), approve="auto"
+        ).start()
+
+    return in_own_loop(run)
+
+
+def judge_rewind(attempt: Any, seed: int) -> str:
+    """Let it take the mistake back, and look at namespace and journal."""
+    rewind = callable_or_wrong(attempt, "rewind(process)")
+    with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as folder:
+        namespace: dict[str, Any] = {}
+        process = weigh(namespace, Path(folder), seed)
+        alias = namespace["masses"]
+        rewind(process)
+        undone = [e.d["call"] for e in process.events if e.k == "call.undone"]
+        left = read(process.journal.path)
+    if not undone:
+        raise Wrong("the journal says nothing of it: what is changed by hand is no undo", 1)
+    if "masses" not in namespace:
+        raise Wrong(
+            "the first step is gone, too; only the mistake and what follows from it is to be taken back", 3
+        )
+    if "mean" in namespace or len(namespace["masses"]) != 4:
+        raise Wrong(f"undone are {', '.join(undone)}; the mistake was made in step 2 and stands", 2)
+    if namespace["masses"] is not alias:
+        raise Wrong("masses is another list now; whoever held the old one does not see it", 1)
+    return f"undone: {', '.join(undone)}; the same list holds four masses again, and {len(left)} events say so"
+
+
+def lines_of(seed: int) -> list[str]:
+    """Give the lines of a whole journal."""
+    with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as folder:
+        process = weigh({}, Path(folder), seed)
+        return process.journal.path.read_text(encoding="utf-8").splitlines()
+
+
+def rehashed(line: str) -> str:
+    """Give a line with a hash that fits its content, as somebody who changes it would."""
+    e = json.loads(line)
+    body = f'{e["prev"]}[{e["n"]},"{e["at"]}","{e["k"]}",{canonical(e["d"])}]'
+    return json.dumps({**e, "hash": sha256(body.encode()).hexdigest()})
+
+
+def forgeries(lines: Sequence[str], seed: int) -> list[tuple[str, list[str]]]:
+    """Tamper with a journal in five ways."""
+    at = 6 + seed % 5
+    changed = json.loads(lines[at])
+    changed["d"]["by"] = "somebody else"
+    edited = json.dumps(changed)
+    return [
+        ("an untouched journal", list(lines)),
+        ("one whose content was changed", [*lines[:at], edited, *lines[at + 1 :]]),
+        ("one from which a line was taken", [*lines[:at], *lines[at + 1 :]]),
+        ("one whose content and hash were changed", [*lines[:at], rehashed(edited), *lines[at + 1 :]]),
+        ("one in which two lines were exchanged", [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]]),
+    ]
+
+
+def first_broken(lines: Sequence[str]) -> int | None:
+    """Give the 1-based number of the first line that breaks the chain, as the product finds it."""
+    with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as folder:
+        file = Path(folder) / "journal.jsonl"
+        file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        try:
+            read(file)
+        except JournalTampered as error:
+            return error.line
+    return None
+
+
+def hash_of(event: dict[str, Any]) -> str:
+    """Give the hash that a line must have: over the hash before it, and its own content."""
+    body = f'{event["prev"]}[{event["n"]},"{event["at"]}","{event["k"]}",{canonical(event["d"])}]'
+    return sha256(body.encode()).hexdigest()
+
+
+def judge_broken(attempt: Any, seed: int) -> str:
+    """Look for forgeries and compare with the product."""
+    broken = callable_or_wrong(attempt, "broken(lines)")
+    hints = (1, 1, 2, 2, 2)
+    for (what, lines), hint in zip(forgeries(lines_of(seed), seed), hints, strict=True):
+        true, mine = first_broken(lines), broken(list(lines))
+        if mine != true:
+            raise Wrong(
+                f"{what} breaks first at line {true}, and yours says {mine!r}", 3 if true is None else hint
+            )
+    return "a change shows in its own line, or in the next one; only a new chain from there on would hide it"
+
+
+def judge_capstone(attempt: Any, seed: int) -> str:
+    """Run it: one answer, one approval by a person, and a notebook that runs without a model."""
+    capstone = callable_or_wrong(attempt, "async capstone(folder)")
+    if not inspect.iscoroutinefunction(capstone):
+        raise Wrong("an async function is wanted: async def capstone(folder)", 1)
+    with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as folder:
+        made = in_own_loop(lambda: capstone(Path(folder)))
+        if not isinstance(made, tuple) or len(made) != 2 or not isinstance(made[0], Process):
+            raise Wrong(f"(process, notebook) is wanted, and it gave {made!r:.60}", 1)
+        process, notebook = made[0], Path(made[1])
+        _one_approval(process)
+        _runs(notebook)
+    return f"answered “{process.answer}”, approved once by you, and {notebook.name} runs with no model"
+
+
+def _one_approval(process: Process) -> None:
+    if process.reason != "answered":
+        raise Wrong(f"the process is {process.state}, {process.reason}: {process.detail}", 1)
+    yours = [
+        e.d for e in process.events if e.k == "call.decided" and e.d["by"] == "you" and e.d["what"] == "approve"
+    ]
+    if len(yours) != 1:
+        raise Wrong(
+            f"you approved {len(yours)} calls; exactly one is wanted, and the rest should not need you", 2
+        )
+
+
+def _runs(notebook: Path) -> None:
+    """Run the code cells of a notebook as a plain program, in its own folder."""
+    if not notebook.exists():
+        raise Wrong(f"{notebook.name} is not there; export the process", 3)
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    program = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+    if "llmos" in program or "%%" in program:
+        raise Wrong("it needs llmos_nb or a magic; an export does not", 3)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(  # noqa: S603 - the learner's own program
+        command, cwd=notebook.parent, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise Wrong(f"{notebook.name} does not run by itself: {last[0]}", 3)
+
+
+OUTLINE = Outline(
+    "08",
+    "Reproducible work: the run is a program",
+    "take a step back, fork, export, find a forgery, and hand in work that runs with no model",
+    45,
+    "lessons 01 to 07",
+    "“nobody can repeat what an agent did”. What survived of the run is a program, and its record cannot be edited "
+    "unseen.",
+    "scripted models; in the capstone, any model you like",
+    (
+        Question(
+            "alias",
+            "other = masses, then a step changes masses, then you undo it. What does other hold?",
+            {
+                "old": "what it held before the step",
+                "new": "what the step made",
+                "error": "nothing, it is gone",
+            },
+        ),
+        Question(
+            "tamper",
+            "Somebody changes one line of the journal and mends the hash in it. Which line is reported?",
+            {"own": "that line", "next": "the one after it", "none": "none, nobody notices"},
+        ),
+    ),
+    (
+        Exercise(
+            "rewind",
+            "Write rewind(process): take back step 2 and all after it, and nothing else.",
+            (
+                "The process can do it, in place and on the record: process.undo(…).",
+                "undo() takes back the last step; undo(n) takes back step n and all after it.",
+                "The mistake is step 2; step 1 read the masses and stays.",
+            ),
+            judge_rewind,
+        ),
+        Exercise(
+            "broken",
+            "Write broken(lines): the 1-based number of the first line that breaks the chain, or None.",
+            (
+                "Read each line with json.loads; hash_of(event) is the hash it must have.",
+                'event["prev"] must be the hash of the line before, and event["n"] its place; the first has 64 zeros.',
+                "An untouched journal gives None. Start with prev = GENESIS and go on with the hash that you read.",
+            ),
+            judge_broken,
+        ),
+        Exercise(
+            "capstone",
+            "Write async capstone(folder): a process on your data, approved once by you, exported; give both.",
+            (
+                "process = await llmos_nb.run(goal, namespace=…, home=folder); await process.approve(); then return.",
+                'In the mode "risky" only what cannot be undone asks: let exactly one step write a file.',
+                'return process, process.export(folder / "work.ipynb"); the folder must hold all it reads.',
+            ),
+            judge_capstone,
+        ),
+    ),
+)
+
+__all__ = ["GENESIS", "OUTLINE", "hash_of", "three_steps", "weigh"]

@@ -1,0 +1,114 @@
+"""Lesson 04, scheduling: one slow agent starves seven."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.lessons.scheduling import agents, bound, by_pid, fair, longest_waits, makespan, shortest, simulate
+
+TOLERANCE = 1.2
+
+
+def judge_waits(attempt: Any, seed: int) -> str:
+    """Compare with the waits of real schedules."""
+    waits = callable_or_wrong(attempt, "waits(spans)")
+    for policy in (by_pid, shortest):
+        spans = simulate(agents(seed), policy)
+        mine, true = dict(waits(spans)), longest_waits(spans)
+        if set(mine) != set(true):
+            raise Wrong(f"it speaks of {sorted(mine)}; there are {sorted(true)}", 1)
+        wrong = next((p for p in true if abs(mine[p] - true[p]) > 1e-6), None)
+        if wrong is not None:
+            hint = 2 if mine[wrong] < true[wrong] else 3
+            raise Wrong(f"agent {wrong} waited {true[wrong]:g} s at most, and yours says {mine[wrong]:g}", hint)
+    return (
+        f"under by_pid the seven wait up to {max(longest_waits(simulate(agents(seed), by_pid)).values()):g} s"
+    )
+
+
+def judge_ideal(attempt: Any, seed: int) -> str:
+    """Compare with the bound where slots bind and where one agent does."""
+    ideal = callable_or_wrong(attempt, "ideal(agents, slots)")
+    for slots in (1, 2, 8):
+        mine, true = ideal(agents(seed), slots), bound(agents(seed), slots)
+        if mine is None or abs(mine - true) > 1e-6:
+            why = "the slots are always busy" if slots == 1 else "the slow agent alone takes that long"
+            raise Wrong(
+                f"with {slots} slots no schedule beats {true:g} s ({why}); yours says {mine}", 1 + (slots > 1)
+            )
+    return "more slots help until the longest agent is what one waits for"
+
+
+def judge_policy(attempt: Any, seed: int) -> str:
+    """Run a policy on several variants: quick as a whole, and nobody starved."""
+    policy = callable_or_wrong(attempt, "policy(ready, now)")
+    worst = 0.0
+    for variant in range(seed, seed + 6):
+        work = agents(variant)
+        spans = simulate(work, policy)
+        took, best, waits = makespan(work, spans), bound(work, 1), longest_waits(spans)
+        worst = max(worst, took / best)
+        pid, wait = max(waits.items(), key=lambda w: w[1])
+        if took > TOLERANCE * best:
+            raise Wrong(f"variant {variant} takes {took:g} s, {took / best:.2f} × the ideal {best:g}", 3)
+        if wait > fair(work):
+            raise Wrong(
+                f"variant {variant}: agent {pid} waits {wait:g} s for one answer; {fair(work):g} is fair", 2
+            )
+    return f"at most {worst:.2f} × the ideal, and nobody is starved"
+
+
+OUTLINE = Outline(
+    "04",
+    "Scheduling: one slow agent starves seven",
+    "predict how long eight agents take over one model, and write the policy that is quick and fair",
+    30,
+    "lesson 01",
+    "“eight agents are eight times as fast”. They wait for the same model, and somebody decides who goes first.",
+    "no model: a simulation that is exact; then eight scripted ones",
+    (
+        Question("serial", "The eight agents run one after the other. How many seconds does it take?"),
+        Question(
+            "starved",
+            "The slot always goes to the lowest pid. Who waits longest for one answer?",
+            {
+                "1": "agent 1, the slow one",
+                "2": "agent 2, the first of the quick ones",
+                "8": "agent 8, the last",
+            },
+        ),
+    ),
+    (
+        Exercise(
+            "waits",
+            "Write waits(spans): each agent's longest wait for a slot, as {pid: seconds}.",
+            (
+                "A span has pid, asked, began and ended; every pid that occurs belongs into the dict.",
+                "Each agent has many spans: the longest wait counts, not the last one.",
+                "One waits from asked to began; from began to ended one is served.",
+            ),
+            judge_waits,
+        ),
+        Exercise(
+            "ideal",
+            "Write ideal(agents, slots): the seconds that no policy can beat.",
+            (
+                "The slots have all answers to make: the sum of turns × think, over the number of slots.",
+                "An agent's turns come one after the other: none ends before agent.alone seconds.",
+                "The larger of both: max(sum(…) / slots, max(a.alone for a in agents)).",
+            ),
+            judge_ideal,
+        ),
+        Exercise(
+            "policy",
+            f"Write policy(ready, now) -> pid: at most {TOLERANCE} × ideal, and nobody waits over twice a round.",
+            (
+                "ready holds pid, since, left and think of everybody who waits; give back the pid of one of them.",
+                "Whoever always comes first starves the rest. What does a queue at a counter look at?",
+                "The slow agent must not come last either: it has the longest way. min(ready, key=lambda r: r.since).",
+            ),
+            judge_policy,
+        ),
+    ),
+)

@@ -1,0 +1,237 @@
+"""Secrets: values that processes may use and that nothing may show.
+
+A secret is known by its handle, ``<secret NAME>``. The box of this interpreter knows the values; whatever is written
+(a journal, a prompt, an exported notebook, an error) is scanned for them first, and the handle stands in their place.
+Where nothing is known, a scan costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NoReturn
+from urllib.parse import quote, quote_plus
+
+from llmos_nb.chain import canonical
+from llmos_nb.errors import UsageError
+from llmos_nb.messages import Message, Request, clean, compact
+from llmos_nb.sensitive import secret_name
+
+SHORTEST, GUESSED = 4, 8
+_HANDLE = re.compile(r"<secret ([\w.-]+)>")
+# What stands in many environments under a name that looks secret, and is none: a word, a number, a path, a socket.
+_PLAIN = re.compile(r"[A-Za-z_-]+|[\d.]+|[~/][\w./@+-]*|[\w.-]+:\d+", re.ASCII)
+_STRONG = re.compile(r"pass(word|wd|phrase)|secret|credential|token|api_?key", re.IGNORECASE)
+# Beginnings are looked for first: a search for a few fixed words is many times faster than the expression.
+_SIGNS = (
+    "sk-", "sk_", "pk_", "rk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "pypi-",
+    "AKIA", "ASIA", "AIza", "eyJ", "PRIVATE KEY-----", "://",
+)  # fmt: skip
+_SIGN_BYTES = tuple(s.encode() for s in _SIGNS)
+_SHAPES = re.compile(
+    r"\b(?:sk|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[abprs]|hf|npm|pypi)[-_](?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{16,}"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{30,}"
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
+    r"|(?<=://)[^/\s:@\"'<>]+:[^/\s@\"'<>{}]+(?=@)"
+)
+
+
+class SecretStr:
+    """A secret text whose every printed form is its handle; `reveal` gives the text.
+
+    Parameters
+    ----------
+    name : str
+        Its name, as in ``<secret NAME>``.
+    value : str
+        The text; at least four characters.
+    """
+
+    __slots__ = ("_value", "name")
+
+    def __init__(self, name: str, value: str) -> None:
+        box.add(name, value)
+        self.name, self._value = name, value
+
+    def reveal(self) -> str:
+        """Give the text itself, for the call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return handle(self.name)
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretStr) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((SecretStr, self.name))
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(f"{self!r} cannot be pickled: hand its name over and look it up there")
+
+
+def handle(name: str) -> str:
+    """Give what stands for a secret in every text."""
+    return f"<secret {name}>"
+
+
+class Box:
+    """The secrets that are known, and the scan for them."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+        self._needles: list[tuple[str, str]] = []
+        self._marks: list[bytes] = []
+
+    @property
+    def names(self) -> list[str]:
+        """The names of what is known."""
+        return sorted(self._values)
+
+    def values(self) -> list[str]:
+        """Give every text that must not be in a file: the values, and their usual encodings."""
+        return [needle for needle, _ in self._needles]
+
+    def add(self, name: str, value: str) -> None:
+        """Take a secret in.
+
+        Raises
+        ------
+        UsageError
+            The name is no name, or the value too short to be told from other text.
+        """
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise UsageError(f"secret {name!r}: a name has letters, digits, _, . and -")
+        if len(value) < SHORTEST:
+            raise UsageError(
+                f"secret {name}: a value of less than {SHORTEST} characters cannot be told from other text"
+            )
+        if self._values.get(name) != value:
+            self._values[name] = value
+            found = {n: name for n in _forms(value)}
+            rest = {n: h for n, h in self._needles if n not in found}
+            self._needles = sorted({**rest, **found}.items(), key=lambda item: -len(item[0]))
+            self._marks = list(dict.fromkeys(canonical(n)[1:-1].encode() for n, _ in self._needles))
+
+    def learn(self, environ: Mapping[str, str] | None = None) -> None:
+        """Take in the environment's variables whose names say that they are secret."""
+        for name, value in (os.environ if environ is None else environ).items():
+            if self._values.get(name) != value and _named_secret(name) and _worth_hiding(name, value):
+                self.add(name, value)
+
+    def look(self, namespace: Mapping[str, Any]) -> None:
+        """Take in the variables of a namespace whose names say so strongly: ``db_password``, ``API_TOKEN``."""
+        for name, value in list(namespace.items()):
+            if type(value) is str and _STRONG.search(name) and not name.startswith("_"):
+                if _named_secret(name) and _worth_hiding(name, value) and value not in self._values.values():
+                    self.add(name, value)
+
+    def clear(self) -> None:
+        """Forget everything that is known."""
+        self.__init__()  # type: ignore[misc]  # a box is empty exactly as it was made
+
+    # scanning
+
+    def dirty(self, encoded: bytes) -> bool:
+        """Tell whether JSON text may hold a secret; the fast path of every event."""
+        return any(m in encoded for m in self._marks) or any(s in encoded for s in _SIGN_BYTES)
+
+    def redact(self, text: str) -> str:
+        """Put handles in the place of every known value, and of what has the shape of a key."""
+        for needle, name in self._needles:
+            if needle in text:
+                text = text.replace(needle, handle(name))
+        if any(s in text for s in _SIGNS):
+            text = _SHAPES.sub(handle("found-in-text"), text)
+        return self._mend(text) if self._needles and " bytes left out …" in text else text
+
+    def _mend(self, text: str) -> str:
+        """Take out what is left of a value that was cut where the middle of a long text was left out."""
+        cut = re.search(r"\n?… [\d,]+ bytes left out …\n?", text)
+        if cut is None:
+            return text
+        head, tail = text[: cut.start()], text[cut.end() :]
+        for needle, name in self._needles:
+            for size in range(len(needle) - 1, SHORTEST, -1):
+                head = head[:-size] + handle(name) if head.endswith(needle[:size]) else head
+                tail = handle(name) + tail[size:] if tail.startswith(needle[-size:]) else tail
+        return head + cut[0] + tail
+
+    def plain(self, value: Any) -> Any:
+        """Do the same for all texts of plain data, keys too."""
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, dict):
+            return {self.redact(k) if isinstance(k, str) else k: self.plain(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.plain(v) for v in value]
+        return value
+
+    def request(self, request: Request) -> Request:
+        """Scan a prompt on its way out; what a secret was learnt of later may still hold it."""
+        marks = self._marks
+        if not marks:
+            return request
+        messages = tuple(
+            self._message(m) if any(k in m.encoded for k in marks) else m for m in request.messages
+        )
+        if any(k in request.tools_encoded for k in marks):
+            tools = tuple(self.plain(list(request.tools)))
+            request = replace(request, tools=tools, tools_encoded=compact(list(tools)))
+        return replace(request, messages=messages)
+
+    def _message(self, m: Message) -> Message:
+        calls = tuple(replace(c, arguments=self.plain(c.arguments)) for c in m.calls)
+        parts = tuple(replace(p, text=self.redact(p.text)) for p in m.parts)
+        return replace(m, text=self.redact(m.text), calls=calls, parts=parts)
+
+    # use
+
+    def used(self, value: Any) -> list[str]:
+        """Name the secrets whose handles stand in some arguments."""
+        return sorted({n for n in _HANDLE.findall(canonical(value)) if n in self._values})
+
+    def resolve(self, value: Any) -> Any:
+        """Put the values in the place of their handles: at the edge of a device, nowhere else."""
+        if isinstance(value, str):
+            return _HANDLE.sub(lambda m: self._values.get(m[1], m[0]), value)
+        if isinstance(value, dict):
+            return {k: self.resolve(v) for k, v in value.items()}
+        return [self.resolve(v) for v in value] if isinstance(value, list) else value
+
+
+def _forms(value: str) -> Iterable[str]:
+    """Give a value as it stands in a text, in an address, in base64, escaped, and the long lines of several."""
+    raw = clean(value).encode()
+    yield from (value, quote(value, safe=""), quote_plus(value), repr(value)[1:-1], canonical(value)[1:-1])
+    if len(value) >= GUESSED:
+        yield from (base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("="))
+        yield from (raw.hex(), value[::-1])
+    if "\n" in value.strip():
+        yield from (line for line in map(str.strip, value.splitlines()) if len(line) >= 2 * GUESSED)
+
+
+@lru_cache(maxsize=4096)
+def _named_secret(name: str) -> bool:
+    return secret_name(name)
+
+
+def _worth_hiding(name: str, value: str) -> bool:
+    """Tell a secret from the words, numbers and paths that stand under such names, too."""
+    if _STRONG.search(name):
+        return len(value) >= GUESSED and not re.fullmatch(r"[~/][\w./@+-]*", value)
+    return len(value) >= GUESSED and not _PLAIN.fullmatch(value)
+
+
+box = Box()
+redact = box.redact

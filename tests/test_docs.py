@@ -1,0 +1,46 @@
+"""Code in README and docs runs: Python blocks as they stand, TOML blocks as settings, commands as `--help` knows them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from llmos_nb import cli, config, options
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language):
+    for page in PAGES:
+        for i, code in enumerate(re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)):
+            yield pytest.param(code, id=f"{page.name}-{i}")
+
+
+@pytest.mark.parametrize("code", list(blocks("python")))
+def test_python_blocks_run(code, tmp_path):
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("code", list(blocks("toml")))
+def test_toml_blocks_are_settings(code, tmp_path):
+    (tmp_path / "llmos.toml").write_text(code)
+    assert config.load(environ={}, folder=tmp_path)
+
+
+def test_every_command_named_in_the_docs_exists():
+    text = "\n".join(p.read_text("utf-8") for p in PAGES)
+    for verb in re.findall(r"`%agent (\w+)", text):
+        assert verb in options.VERBS, verb
+    for name in re.findall(r"`llmos ([\w-]+)", text):
+        assert name in cli.COMMANDS, name
+
+
+def test_the_two_commands_of_the_readme_are_those_of_ci():
+    readme, ci = (ROOT / "README.md").read_text("utf-8"), (ROOT / ".ci/run").read_text("utf-8")
+    assert 'pip install -e ".[local]" && llmos demo' in readme
+    command = 'pip install -e ".[test]" && pytest'
+    assert command in readme and f"\n{command}\n" in ci

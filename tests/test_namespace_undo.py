@@ -1,0 +1,312 @@
+"""Undo and redo of a process's steps: in place, all or nothing, on the record, and told to the model."""
+
+import asyncio
+
+import pytest
+from notebook_driver import Notebook
+from turns import call, python, same_as_folded
+
+import llmos_nb as llmos
+from llmos_nb.errors import SnapshotConflict, UsageError
+
+PLAN = {"plan": [{"title": "one"}, {"title": "two"}, {"title": "three"}]}
+STEPS = (
+    PLAN,
+    python("items.append(1)"),
+    python("items.append(2)\ntotal = sum(items)"),
+    python("items.clear()"),
+    {"text": "done"},
+)
+
+
+def told(process):
+    """What the model is shown, in one text."""
+    return "\n".join(m.text for m in process.run.state.context.messages())
+
+
+def statuses(process):
+    return [s.status for s in process.plan.steps]
+
+
+def look(tool, **arguments):
+    """One turn with one call of a tool that looks."""
+    return {"calls": [{"name": tool, "arguments": arguments}]}
+
+
+def own(names):
+    """The names that are somebody's work."""
+    return {n: v for n, v in names.items() if not n.startswith("__")}
+
+
+async def three(script, names, **options):
+    return await llmos.run("go", model=script(*STEPS), namespace=names, approve="auto", **options)
+
+
+async def test_undo_takes_the_last_step_back_in_place_after_the_end(script):
+    items = [0]
+    alias, names = items, {"items": items}
+    proc = await three(script, names)
+    assert proc.reason == "answered" and items == []
+    proc.undo()
+    assert names["items"] is alias and alias == [0, 1, 2] and statuses(proc) == ["done", "done", "skipped"]
+    assert "The user undid call r4.0 (items)" in told(proc)
+    proc.undo()
+    assert alias == [0, 1] and "total" not in names and statuses(proc) == ["done", "skipped", "skipped"]
+    assert same_as_folded(proc)
+
+
+async def test_redo_puts_back_what_was_undone_step_by_step(script):
+    names = {"items": [0]}
+    proc = await three(script, names)
+    proc.undo(to=2)
+    assert names["items"] == [0, 1] and statuses(proc) == ["done", "skipped", "skipped"]
+    proc.redo()
+    assert (names["items"], names["total"]) == ([0, 1, 2], 3) and statuses(proc) == ["done", "done", "skipped"]
+    proc.redo()
+    assert names["items"] == [] and statuses(proc) == ["done"] * 3
+    assert "The user redid call r4.0" in told(proc) and same_as_folded(proc)
+    with pytest.raises(UsageError, match="nothing was undone"):
+        proc.redo()
+
+
+async def test_undo_all_and_nothing_left(script):
+    names = {"items": [0]}
+    proc = await three(script, names)
+    proc.undo(to=0)
+    assert own(names) == {"items": [0]} and statuses(proc) == ["skipped"] * 3 and same_as_folded(proc)
+    with pytest.raises(UsageError, match="no step that changed the namespace is left"):
+        proc.undo()
+
+
+async def test_a_step_that_raised_in_the_middle_is_undone(script):
+    names = {"items": [0]}
+    model = script(python("items.append(1)\nitems.append(1 / 0)"), {"text": "it failed"})
+    proc = await llmos.run("go", model=model, namespace=names, approve="auto")
+    assert names["items"] == [0, 1] and proc.run.state.calls["r1.0"].status == "failed"
+    proc.undo()
+    assert names["items"] == [0] and statuses(proc) == ["failed"]
+    proc.redo()
+    assert names["items"] == [0, 1] and proc.run.state.calls["r1.0"].status == "failed" and same_as_folded(proc)
+
+
+async def test_without_a_plan_one_answer_is_taken_back_at_a_time(script):
+    names = {}
+    model = script(python("a = 1"), python("b = 2"), python("print(b)"), {"text": "done"})
+    proc = await llmos.run("go", model=model, namespace=names, approve="auto")
+    proc.undo()
+    assert own(names) == {"a": 1} and [c.status for c in proc.run.state.calls.values()] == ["done", "undone", "undone"]
+    proc.redo()
+    assert own(names) == {"a": 1, "b": 2}
+    proc.undo(to=1)
+    assert own(names) == {}
+
+
+async def test_what_only_looked_stands_in_nobodys_way(script):
+    session = llmos.Session({})
+    one = await session.start("one", model=script(python("b = 2"), {"text": "ok"}), approve="auto")
+    await session.start("two", model=script(python("print(b)"), {"text": "ok"}), approve="auto")
+    one.undo()
+    assert own(session.namespace) == {}
+
+
+async def test_calls_of_one_answer_go_and_come_together(script):
+    names = {}
+    both = {"calls": [{"name": "python", "arguments": {"code": c}} for c in ("a = 1", "b = a + 1")]}
+    proc = await llmos.run("go", model=script(both, {"text": "ok"}), namespace=names, approve="auto")
+    proc.undo()
+    assert own(names) == {}
+    proc.redo()
+    assert own(names) == {"a": 1, "b": 2} and same_as_folded(proc)
+
+
+@pytest.mark.parametrize("meanwhile", ["items.append('mine')", "items = ['mine']"])
+async def test_what_somebody_changed_since_is_a_conflict_and_all_stays(script, meanwhile):
+    names = {"items": [0]}
+    proc = await three(script, names)
+    proc.undo()
+    exec(meanwhile, names)
+    now = list(names.get("items", ()))
+    with pytest.raises(SnapshotConflict, match=r"r3\.0 cannot be undone: items changed since"):
+        proc.undo(to=1)
+    assert list(names.get("items", ())) == now and names["total"] == 3
+    assert statuses(proc) == ["done", "done", "skipped"]
+
+
+async def test_a_conflict_in_an_earlier_step_leaves_the_later_ones_as_they_are(script):
+    names = {}
+    model = script({"plan": [{"title": "one"}, {"title": "two"}]}, python("a = [1]"), python("b = [2]"), {"text": "ok"})
+    proc = await llmos.run("go", model=model, namespace=names, approve="auto")
+    names["a"].append("mine")
+    with pytest.raises(SnapshotConflict, match="a changed since"):
+        proc.undo(to=1)
+    assert own(names) == {"a": [1, "mine"], "b": [2]} and not any(e.k == "call.undone" for e in proc.events)
+    proc.undo()
+    assert own(names) == {"a": [1, "mine"]}
+
+
+async def test_another_process_that_used_it_is_a_conflict(script):
+    session = llmos.Session({"items": [0]})
+    one = await session.start("one", model=script(python("items.append(1)"), {"text": "ok"}), approve="auto")
+    two = await session.start("two", model=script(python("items.append(2)"), {"text": "ok"}), approve="auto")
+    with pytest.raises(SnapshotConflict, match="used items; undo that first"):
+        one.undo()
+    two.undo()
+    one.undo()
+    assert session.namespace["items"] == [0]
+
+
+async def test_out_of_order_where_nothing_depends_on_it(script):
+    session = llmos.Session({})
+    one = await session.start("one", model=script(python("a = 1"), {"text": "ok"}), approve="auto")
+    await session.start("two", model=script(python("b = 2"), {"text": "ok"}), approve="auto")
+    one.undo()
+    assert own(session.namespace) == {"b": 2}
+
+
+async def test_undo_while_it_waits_for_a_person_and_the_model_is_told(script):
+    names = {}
+    turns = (PLAN, python("a = 1"), python("open('x.txt', 'w')"), python("print('a' in dir())"), {"text": "ok"})
+    proc = await llmos.run("go", model=script(*turns), namespace=names, approve="risky")
+    await proc.approve("plan")
+    assert proc.state == "waiting" and own(names) == {"a": 1}
+    proc.undo()
+    assert proc.state == "waiting" and own(names) == {} and statuses(proc)[0] == "skipped"
+    await proc.reject("r3.0", "not that")
+    assert "The user undid call r2.0 (a)" in told(proc) and proc.run.state.calls["r4.0"].result == "False"
+    assert same_as_folded(proc)
+
+
+async def test_undo_while_paused_then_resume(script):
+    names = {"items": [0]}
+    proc = await llmos.run("go", model=script(*STEPS), namespace=names, approve="step")
+    await proc.approve("plan")
+    await proc.approve(1)
+    proc.pause()
+    assert proc.state == "paused" and names["items"] == [0, 1]
+    proc.undo()
+    assert names["items"] == [0] and proc.state == "paused"
+    await proc.resume()
+    while proc.state == "waiting":
+        await proc.approve("all")
+    assert proc.reason == "answered" and names["total"] == 2 and same_as_folded(proc)
+
+
+async def test_no_undo_while_a_step_writes(script):
+    under_way = asyncio.Event()
+    names = {"under_way": under_way, "gate": asyncio.Event()}
+    model = script(python("a = 1"), python("under_way.set()\nawait gate.wait()\nb = 2"), {"text": "ok"})
+    proc = llmos.start("go", model=model, namespace=names, approve="auto")
+    await under_way.wait()
+    with pytest.raises(UsageError, match="a step is running in the namespace"):
+        proc.undo()
+    names["gate"].set()
+    await proc
+    assert (names["a"], names["b"]) == (1, 2)
+
+
+async def test_what_cannot_be_undone_is_said_before_and_named_after(script):
+    names = {"rows": (i for i in range(9))}
+    proc = await llmos.run("go", model=script(python("x = next(rows)"), {"text": "ok"}), namespace=names)
+    assert proc.state == "waiting"
+    (question,) = proc.run.state.questions.values()
+    assert "`rows` cannot be put back by Undo" in question["text"] or "cannot be put back" in question["text"]
+
+
+async def test_a_step_that_only_read_is_no_step_to_undo(script):
+    names = {"items": [1]}
+    model = script(python("items.append(2)"), python("import random\nprint(random.random(), items)"), {"text": "ok"})
+    proc = await llmos.run("go", model=model, namespace=names, approve="auto")
+    proc.undo()
+    assert names["items"] == [1] and "random" not in names or names["items"] == [1, 2]
+
+
+# bounds on what may be written and seen
+
+
+async def test_bind_takes_back_all_of_a_step_that_wrote_something_else(script):
+    names = {"df": [1], "keep": [1]}
+    turns = (python("df.append(2)\nkeep.append(2)\nnew = 1"), python("df.append(3)"), {"text": "ok"})
+    proc = await llmos.run("go", model=script(*turns), namespace=names, approve="auto", bind="df")
+    assert own(names) == {"df": [1, 3], "keep": [1]}
+    first = proc.run.state.calls["r1.0"]
+    assert first.status == "failed" and first.error == "NotAllowed" and "this wrote keep, new" in told(proc)
+    assert [e.d["call"] for e in proc.events if e.k == "names.changed" and e.d["mutated"]] == ["r2.0"]
+    proc.undo()
+    assert names["df"] == [1]
+    proc.redo()
+    assert names["df"] == [1, 3] and same_as_folded(proc)
+
+
+@pytest.mark.parametrize(
+    ("bind", "code", "allowed"),
+    [
+        ("t_*", "t_1 = 1", True),
+        ("t_*,-t_2", "t_2 = 1", False),
+        ("-x", "y = 1", True),
+        ("-x", "x = 1", False),
+        ("x y", "x = y = 1", True),
+    ],
+)
+async def test_bind_globs_with_minus(script, bind, code, allowed):
+    names = {}
+    proc = await llmos.run("go", model=script(python(code), {"text": "ok"}), namespace=names, approve="auto", bind=bind)
+    assert bool(own(names)) is allowed and (proc.run.state.calls["r1.0"].status == "done") is allowed
+
+
+async def test_what_bind_cannot_take_back_stays_on_the_record(script):
+    names = {"rows": iter([1, 2, 3])}
+    proc = await llmos.run(
+        "go", model=script(python("x = next(rows)\ny = x"), {"text": "ok"}), namespace=names, approve="auto", bind="x"
+    )
+    changed = [e.d["created"] for e in proc.events if e.k == "names.changed"]
+    assert proc.run.state.calls["r1.0"].status == "failed"
+    assert ("x" in names) == bool(changed)  # the journal says what the namespace has
+
+
+async def test_vars_bound_what_is_described(script):
+    names = {"sales": [1], "private": [2]}
+    model = script(look("describe", name="private"), look("names", pattern="*"), {"text": "ok"})
+    proc = await llmos.run("go", model=model, namespace=names, variables="s*")
+    assert "there is no variable 'private'" in proc.run.state.calls["r1.0"].result
+    assert proc.run.state.calls["r2.0"].result == "sales: list"
+    assert "sales: list" in told(proc) and "private" not in proc.run.state.context.head[-1].text
+
+
+# in a real notebook
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    with Notebook(tmp_path_factory.mktemp("notebook")) as found:
+        yield found
+
+
+def test_undo_and_redo_by_magics(book):
+    book.run("import pandas as pd\ndf = pd.DataFrame({'a': [3, 1, 2]})\nalias = df")
+    spec = book.script(
+        {"plan": [{"title": "sort"}, {"title": "add"}]},
+        python("df.sort_values('a', inplace=True, ignore_index=True)"),
+        python("df['b'] = df['a'] * 2"),
+        {"text": "sorted"},
+    )
+    assert book.run(f"%%agent tidy -a auto -m {spec}\nSort `df`.").status == "ok"
+    assert book.value("list(alias.a), list(alias)") == "([1, 2, 3], ['a', 'b'])"
+    assert book.run("%agent undo tidy").status == "ok" and book.value("list(alias)") == "['a']"
+    assert book.run("%agent undo tidy --to 1").status == "ok" and book.value("list(alias.a)") == "[3, 1, 2]"
+    book.run("%agent redo tidy\n%agent redo tidy")
+    assert book.value("list(df.b), alias is df") == "([2, 4, 6], True)"
+    book.run("df.loc[0, 'b'] = 99")
+    ran = book.run("%agent undo tidy")
+    assert ran.status == "error" and "SnapshotConflict" in ran.error and "df" in ran.error
+    assert book.value("list(df.b)") == "[99, 4, 6]"
+    assert "nothing was taken back" in ran.error
+
+
+def test_bind_and_tools_of_the_magic(book):
+    book.run("def f_one(): 'One.'; return 1\ndef f_two(): 'Two.'; return 2\nkept = 1")
+    spec = book.script(call("f_one"), call("f_two"), python("kept = 2"), {"text": "done"}, name="t.json")
+    ran = book.run(f"%%agent bound -a auto -m {spec} -t 'f_*,-f_two' --bind 'new*'\nGo.")
+    assert ran.status == "ok", ran.error
+    said = book.run("%agent log bound --json").text
+    assert "only new* may be written, and this wrote kept" in said and book.value("kept") == "1"
+    assert "f_two" in said and "unknown" in said.lower() or "no tool" in said.lower()

@@ -1,0 +1,54 @@
+"""IPython in a real terminal: decisions by single letters, Ctrl-C stops."""
+
+import json
+import sys
+
+import pytest
+from turns import python
+
+pexpect = pytest.importorskip("pexpect")
+PLAN = {"plan": [{"title": "make x"}, {"title": "make y"}]}
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    turns = [PLAN, python("x = 40\nx"), python("y = x + 2\ny"), {"text": "y is 42"}]
+    (tmp_path / "s.json").write_text(json.dumps({"version": 1, "turns": turns}))
+    command = [sys.executable, "-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor", f"--ipython-dir={tmp_path}"]
+    child = pexpect.spawn(command[0], command[1:], cwd=str(tmp_path), encoding="utf-8", timeout=30, dimensions=(50, 120))
+    child.expect_exact("In [1]:")
+    child.sendline("%load_ext llmos_nb")
+    child.expect_exact("In [2]:")
+    yield child
+    child.close(force=True)
+
+
+def start(child):
+    child.sendline("%%agent one -m script:s.json")
+    child.sendline("Make y 42.")
+    child.sendline("")
+    child.sendline("")
+
+
+def test_a_plan_is_approved_by_a_letter(terminal):
+    start(terminal)
+    terminal.expect("approve")
+    terminal.expect("> ")
+    terminal.sendline("a")
+    terminal.expect("y is 42")
+    terminal.expect(r"In \[\d+\]:")
+    terminal.sendline("print(x + y)")
+    terminal.expect("82")
+
+
+def test_control_c_stops_and_resume_goes_on(terminal):
+    start(terminal)
+    terminal.expect("approve")
+    terminal.expect("> ")
+    terminal.sendintr()
+    terminal.expect("is paused")
+    terminal.expect(r"In \[\d+\]:")
+    terminal.sendline("%agent approve one")
+    terminal.expect(r"In \[\d+\]:")
+    terminal.sendline("%agent resume one")
+    terminal.expect("y is 42")

@@ -1,0 +1,20 @@
+"""Turns of scripts, and what every process of a test must hold."""
+
+from llmos_nb.chain import read
+from llmos_nb.fold import fold
+from llmos_nb.revive import history
+
+
+def call(name, **arguments):
+    """One turn with one call."""
+    return {"calls": [{"name": name, "arguments": arguments}]}
+
+
+def python(code):
+    """One turn that runs code."""
+    return call("python", code=code)
+
+
+def same_as_folded(process):
+    """Whether what the journal folds to is what the process has."""
+    return fold(history(read(process.journal.path))).digest == process.digest
