@@ -120,7 +120,9 @@ def _close(numbers: frozenset[int]) -> None:
 
 
 def _random_states() -> list[tuple[str, Any]]:
-    return [(name, get(sys.modules[m])) for name, m, get, _ in _RANDOM if hasattr(sys.modules.get(m), "__name__")]
+    return [
+        (name, get(sys.modules[m])) for name, m, get, _ in _RANDOM if hasattr(sys.modules.get(m), "__name__")
+    ]
 
 
 def _set_random(name: str, state: Any) -> None:
@@ -131,5 +133,3 @@ def _set_random(name: str, state: Any) -> None:
 
 def _same(one: Any, other: Any) -> bool:
     return one is other or digest(one) == digest(other)
-
-

@@ -12,6 +12,7 @@ from typing import Any
 from llmos_nb.chain import read
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.options import Parser
+from llmos_nb.secrets_box import redact
 
 COMMANDS: dict[str, tuple[str, Callable[[Parser], None], Callable[[Any], int]]] = {}
 Setup = Callable[[Parser], None]
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         return act(parser.read(words[1:]))
     except LlmosError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(redact(f"{type(error).__name__}: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Callable
 from typing import Any
 
-from llmos_nb import api, commands_show, options
+from llmos_nb import api, commands_show, forget, options
 from llmos_nb.commands_base import carry_out, handles, pick, say
 from llmos_nb.errors import UsageError
 from llmos_nb.options import Command
 from llmos_nb.present import Presenter
 from llmos_nb.process import Process
+from llmos_nb.secrets_box import SecretStr, box, handle
 from llmos_nb.session import Session
 from llmos_nb.views import text
 
@@ -152,3 +155,19 @@ async def _rule(session: Session, command: Command) -> None:
         f"{command.verb} {command.words[0]}: in {len(live)} live processes; "
         "for all that come, write it under [[policy.rules]] in llmos.toml"
     )
+
+
+@handles("secret")
+async def _secret(session: Session, command: Command) -> None:
+    name = command.words[0]
+    value = (session.namespace or {}).get(name, os.environ.get(name))
+    value = value.reveal() if isinstance(value, SecretStr) else value
+    box.add(name, str(value) if value is not None else getpass.getpass(f"{name}: "))
+    say(f"{handle(name)} stands for its value from now on, in prompts, journals, exports and errors")
+
+
+@handles("forget")
+async def _forget(session: Session, command: Command) -> None:
+    process = session.find(command.words[0])
+    size = forget.forget(process.run, command.words[1])
+    say(f"process {process.pid}: {size:,} bytes of {command.words[1]} are deleted; the chain of the journal holds")

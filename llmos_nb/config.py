@@ -14,6 +14,7 @@ from typing import Any
 
 from llmos_nb import budget as budgets
 from llmos_nb.errors import ConfigError, UsageError, nearest
+from llmos_nb.labels import parse as parse_label
 from llmos_nb.policy import MODES, Mode, Rule, parse_mode, parse_rule
 
 STRICTEST = ("auto", "risky", "plan", "step", "never")
@@ -167,6 +168,8 @@ def _budget_table(table: Mapping[str, Any]) -> str:
 def _checked(s: Settings) -> Settings:
     parse_mode(s.approve)
     budgets.parse(s.budget)
+    for name, label in s.labels.items():
+        parse_label(str(label), f"labels.{name}")
     if not float(s.call_timeout) > 0:
         raise UsageError(f"call_timeout {s.call_timeout!r}: must be more than 0 seconds")
     if s.plan not in PLANNING and not s.plan.isidentifier():

@@ -28,7 +28,8 @@ def fold(events: Iterable[Event], state: State | None = None) -> State:
 
 def apply(state: State, event: Event) -> State:
     """Take one event in. Kinds this version does not know are kept in the journal and change nothing."""
-    _account_time(state, event.at)
+    if event.k != "run.resumed":  # whatever lies before it, a process that broke off did not use
+        _account_time(state, event.at)
     state.n, state.at = event.n, event.at
     handler = HANDLERS.get(event.k)
     if handler is not None:

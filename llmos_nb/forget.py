@@ -8,6 +8,8 @@ from typing import Any
 from llmos_nb.blobs import INLINE, Blobs, references
 from llmos_nb.chain import scan
 from llmos_nb.errors import UsageError
+from llmos_nb.fold import fold
+from llmos_nb.revive import history
 from llmos_nb.scheduler import Run
 
 
@@ -36,6 +38,7 @@ def forget(run: Run, call: str, by: str = "you") -> int:
         blobs = Blobs(run.journal.path.parent / "blobs")
         size = sum(int(ref["size"]) for ref in found if blobs.forget(ref))
         run.journal.events[:] = scan(run.journal.path)[0]
+        run.state = fold(history(run.journal.events))
         run.append("signal.received", signal="forget", by=by, call=call, bytes=size)
     return size
 

@@ -61,7 +61,8 @@ WRITERS = _words(
     """
 )
 PATHS = (
-    "path", "path_or_buf", "path_or_buffer", "buf", "excel_writer", "path_or_handle", "file", "fname", "filename", "store",
+    "path", "path_or_buf", "path_or_buffer", "path_or_handle", "buf", "excel_writer", "file", "fname", "filename",
+    "store",
 )  # fmt: skip
 READERS = re.compile(
     r"(read_(csv|table|excel|json|parquet|feather|hdf|orc|xml|html|fwf|sas|spss|stata|sql\w*|ipc|ndjson|avro)"

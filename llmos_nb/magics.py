@@ -19,6 +19,7 @@ from traitlets.config import Configurable
 from llmos_nb import options
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.front import front_end
+from llmos_nb.secrets_box import redact
 
 if TYPE_CHECKING:
     from llmos_nb.session import Session
@@ -66,7 +67,7 @@ class AgentMagics(Magics):
 
     def __init__(self, ip: Any, config: LLMOS) -> None:
         super().__init__(ip)
-        self.configured = _Configured(config)
+        self.ip, self.configured = ip, _Configured(config)
 
     @cached_property
     def session(self) -> Session:
@@ -74,7 +75,7 @@ class AgentMagics(Magics):
         from llmos_nb import api  # noqa: PLC0415
         from llmos_nb.session import Session  # noqa: PLC0415
 
-        session = Session(self.shell.user_ns, ip=self.shell, configured=self.configured)
+        session = Session(self.ip.user_ns, ip=self.ip, configured=self.configured)
         api.adopt(session)
         return session
 
@@ -85,7 +86,7 @@ class AgentMagics(Magics):
 
         `%%agent --help` and `%agent --help` list everything.
         """
-        _explain_blocking(self.shell)
+        _explain_blocking(self.ip)
         if cell is None:
             return self._guarded(self._steer(line))
         return self._guarded(self._start(line, cell))
@@ -114,7 +115,7 @@ class AgentMagics(Magics):
 
 def quiet(error: LlmosError) -> LlmosError:
     """Make an error render as its one line, without a traceback."""
-    line = f"{type(error).__name__}: {error}"
+    line = redact(f"{type(error).__name__}: {error}")
     error._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]  # IPython's documented hook
     return error
 

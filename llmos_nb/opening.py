@@ -1,10 +1,12 @@
-"""The first two events of a journal: what was started, and under which policy."""
+"""The first events of a journal: what was started, under which policy, and what is known of the data."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmos_nb import toolbox
+from llmos_nb import labels, toolbox
 from llmos_nb.budget import Budget
 from llmos_nb.config import Settings
 from llmos_nb.messages import Message
@@ -28,6 +30,25 @@ def record_start(
     digests, rules = {t.name: t.digest for t in run.tools.values()}, [r.plain() for r in settings.rules]
     digest = toolbox.digest(digests, settings)
     run.append("policy.loaded", digest=digest, tools=digests, rules=rules, mode=settings.approve)
+
+
+def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> None:
+    """Write the labels that stand before the first step: those declared, and what other processes have learnt.
+
+    What is declared goes before: it is the user's word. A goal whose card shows labelled data taints the context.
+    """
+    known = {**labels.inherited(others), **{n: str(labels.parse(t)) for n, t in declared.items()}}
+    for name, label in known.items():
+        there = name.startswith(labels.FILE) or name in declared or name in (run.namespace or {})
+        if there and labels.parse(label) != labels.TRUSTED:
+            why = "declared in llmos.toml" if name in declared else "by a process before this one"
+            run.append("label.changed", name=name, label=label, why=why)
+    said = run.state.context.head[-1].text if run.state.context.head else ""
+    shown = [n for n in labels.marked(run.state.labels) if re.search(rf"\b{re.escape(n)}\b", said)]
+    if shown:
+        came = labels.Came(labels.of(shown, run.state.labels), f"the goal's variables: {', '.join(shown)}")
+        for name, label, why in labels.floated(run.state.labels, came, ()):
+            run.append("label.changed", name=name, label=label, why=why)
 
 
 def check_name(check: Any) -> str:

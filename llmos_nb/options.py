@@ -172,6 +172,8 @@ VERBS: dict[str, Verb] = {
     "verify": Verb("FILE", "prove an exported notebook", 1, 1),
     "allow": Verb("NAME", "let a tool through in every process", 1, 2),
     "deny": Verb("NAME", "refuse a tool in every process", 1, 2),
+    "secret": Verb("NAME", "keep a variable's value out of all prompts, journals and exports", 1, 1),
+    "forget": Verb("P CALL", "delete what a call gave; its record stays", 2, 2),
 }
 
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from llmos_nb.chain import Event
 from llmos_nb.decide import decide
 from llmos_nb.devices.guard import stop_main_thread, tick
+from llmos_nb.done import Done
 from llmos_nb.errors import CallDenied
 from llmos_nb.interrupts import interrupts
 from llmos_nb.journal import Journal
 from llmos_nb.scheduler import Run, drive
 from llmos_nb.tools import current_call
-from llmos_nb.verbs import Done, Verbs
+from llmos_nb.verbs import Verbs
 
 if TYPE_CHECKING:
     from llmos_nb.session import Session

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmos_nb import attempt, budget, config, gate, gate_plan, gate_run, prompt, revive, settle, toolbox
+from llmos_nb import attempt, budget, config, gate, gate_plan, gate_run, prompt, revive, secrets_box, settle, toolbox
 from llmos_nb.blobs import Blobs
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.home import Home
@@ -15,7 +15,7 @@ from llmos_nb.journal import Journal
 from llmos_nb.models import prices, resolve
 from llmos_nb.models.base import Model
 from llmos_nb.namespace_undo import redo_last, undo_calls
-from llmos_nb.opening import check_name, record_start
+from llmos_nb.opening import check_name, record_labels, record_start
 from llmos_nb.plan import Plan, Step, parse_steps
 from llmos_nb.process import Process
 from llmos_nb.scheduler import NamespaceLock, Run
@@ -106,6 +106,7 @@ class Session:
         origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or "")}
         checks = {"check": check_name(check), "grounded": settings.grounded}
         record_start(run, settings, goal, bounds, head, {**origin, **checks})
+        record_labels(run, settings.labels, [p.run.state.labels for p in self.processes.values()])
         if steps:
             run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
         return self.register(run)
@@ -221,6 +222,7 @@ class Session:
             user_cells=toolbox.user_cells(self.ip),
             namespace=self.namespace,
             blobs=run.journal.path.parent / "blobs",
+            secrets=secrets_box.box.values(),
         )
         return export(source, path, **options)
 

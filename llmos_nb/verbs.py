@@ -6,10 +6,11 @@ Each returns at once, works from any thread, may be awaited, and is an event in 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb import budget as budgets
+from llmos_nb.done import Done
 from llmos_nb.errors import UsageError
 from llmos_nb.gate_plan import decide_plan
 from llmos_nb.plan import Plan
@@ -18,19 +19,6 @@ from llmos_nb.scheduler import Run
 
 if TYPE_CHECKING:
     from llmos_nb.process import Process
-
-
-class Done:
-    """What a verb gives back: it has been done; await it to wait until the process has settled.
-
-    Awaiting gives the process.
-    """
-
-    def __init__(self, process: Verbs) -> None:
-        self.process = process
-
-    def __await__(self) -> Generator[Any, None, Process]:
-        return self.process._until_settled().__await__()
 
 
 class Verbs(ABC):

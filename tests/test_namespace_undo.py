@@ -181,7 +181,7 @@ async def test_undo_while_paused_then_resume(script):
     proc = await llmos.run("go", model=script(*STEPS), namespace=names, approve="step")
     await proc.approve("plan")
     await proc.approve(1)
-    proc.pause()
+    await proc.pause()
     assert proc.state == "paused" and names["items"] == [0, 1]
     proc.undo()
     assert names["items"] == [0] and proc.state == "paused"

@@ -354,7 +354,7 @@ def test_polars_frames_come_back():
 
 
 def test_large_arrays_are_undone_and_huge_ones_are_said_to_be_lost_before(monkeypatch):
-    monkeypatch.setattr("llmos_nb.reach.COPY_BYTES", 3 << 20)
+    monkeypatch.setattr("llmos_nb.reach.walk.COPY_BYTES", 3 << 20)
     book = Notebook("import numpy as np; fits = np.zeros(1 << 18); huge = np.zeros(1 << 19); part = huge[:10]")
     book.step("fits[7] = 1")
     book.undo()

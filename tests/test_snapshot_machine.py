@@ -303,7 +303,9 @@ class Machine(RuleBasedStateMachine):
         names = self.named(call) - {n for n in said["mutated"] if n not in now}
         if any(left.get(n, (None,))[0] != now.get(n, (None,))[0] for n in names):
             return True
-        old, new, present = (_objects(shot) for shot in (before, {n: left[n] for n in names & left.keys()}, now))
+        old, new, present = (
+            _objects(shot) for shot in (before, {n: left[n] for n in names & left.keys()}, now)
+        )
         return any(i in present and present[i] != look for i, look in new.items() if old.get(i) != look)
 
     @rule(data=st.data())

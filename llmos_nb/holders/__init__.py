@@ -28,7 +28,8 @@ from llmos_nb.holders.base import (
     Scope,
     Through,
 )
-from llmos_nb.holders.code import Caches, Cells, Classes, Functions, Instances, Modules, Slots, Stateful
+from llmos_nb.holders.code import Cells, Classes, Functions, Instances, Modules, Slots
+from llmos_nb.holders.columns import ExtensionArrays, Indexes, Polars
 from llmos_nb.holders.containers import (
     BytesHolder,
     DequeHolder,
@@ -37,7 +38,9 @@ from llmos_nb.holders.containers import (
     OrderedHolder,
     SetHolder,
 )
-from llmos_nb.holders.tables import ExtensionArrays, Indexes, Polars, Tables
+from llmos_nb.holders.roots import ATOMIC_ROOTS, FIXED_ROOTS, OPAQUE_ROOTS
+from llmos_nb.holders.state import Caches, Stateful
+from llmos_nb.holders.tables import Tables
 
 __all__ = ["ABSENT", "Holder", "Scope", "holders_of"]
 
@@ -45,7 +48,7 @@ Holders = tuple[Holder, ...]
 
 _PLAIN_BYTES, _THROUGH = BytesHolder(), Through()
 _ITERATOR = Opaque("an iterator: what it gave cannot be given again", look_inside=True)
-_LOCK = Opaque("a lock or another tool of threads")
+_FRAMES = Frames("a generator or coroutine: what it gave cannot be given again")
 
 
 def _atoms(*kinds: type) -> dict[type, Holders]:
@@ -57,7 +60,7 @@ _EXACT: dict[type, Holders] = {
     **_atoms(type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented)),
     **_atoms(re.Pattern, re.Match, types.CodeType, types.GenericAlias, types.UnionType),
     **_atoms(weakref.ReferenceType, types.MemberDescriptorType, types.GetSetDescriptorType),
-    type(namedtuple("_", "x").x): (),
+    type(vars(namedtuple("_", "x"))["x"]): (),
     functools.cached_property: (Attributes("func"),),
     **_atoms(types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType, object),
     **dict.fromkeys((tuple, frozenset, slice, types.MethodType, types.BuiltinFunctionType), (_THROUGH,)),
@@ -89,34 +92,12 @@ _CORES: dict[type, Holders] = {
 
 _STREAM = Stateful(lambda s: (s.getvalue(), s.tell()), lambda s, state: _put_stream(s, *state))
 _OPAQUE: tuple[tuple[Any, Holders], ...] = (
-    ((types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType), (Frames("a generator or coroutine: what it gave cannot be given again"),)),
+    (
+        (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType),
+        (Frames("a generator or coroutine: what it gave cannot be given again"),),
+    ),
     ((io.StringIO, io.BytesIO), (_STREAM,)),
     (io.IOBase, (Opaque("an open file or stream"),)),
-)
-
-# Libraries whose objects stay as they are, or live outside the namespace.
-_ATOMIC_ROOTS = frozenset(
-    ("logging", "typing", "abc", "_abc", "warnings", "llmos_nb", "IPython", "ipykernel", "pyarrow", "zoneinfo", "enum")
-)
-_OPAQUE_ROOTS = {
-    "matplotlib": "a figure or part of one: what is drawn stays drawn",
-    "mpl_toolkits": "a figure or part of one: what is drawn stays drawn",
-    "ipywidgets": "a widget, which the page shows too",
-    "traitlets": "an object that tells others of its changes",
-    "asyncio": "a part of the event loop",
-    "torch": "a tensor or model of torch",
-    "sqlite3": "a database connection",
-    "duckdb": "a database connection",
-    "socket": "a socket",
-    "subprocess": "another process",
-    "multiprocessing": "another process",
-    "threading": "a lock or another tool of threads",
-    "_thread": "a lock or another tool of threads",
-    "_io": "an open file or stream",
-}
-# C code whose objects do not change once they are made.
-_FIXED_ROOTS = frozenset(
-    ("datetime", "decimal", "numpy", "pandas", "polars", "sklearn", "scipy", "_operator", "operator", "uuid", "types", "_contextvars", "_struct", "pydantic_core")
 )
 
 
@@ -142,10 +123,10 @@ def holders_of(kind: type) -> Holders:
 def _by_library(kind: type) -> Holders | None:
     """Choose by the library that made exactly this class."""
     root = kind.__module__.partition(".")[0]
-    if root in _ATOMIC_ROOTS and not issubclass(kind, type):
+    if root in ATOMIC_ROOTS and not issubclass(kind, type):
         return ()
-    if root in _OPAQUE_ROOTS and not issubclass(kind, dict | type):  # matplotlib's settings are a dict
-        return (Opaque(_OPAQUE_ROOTS[root]),)
+    if root in OPAQUE_ROOTS and not issubclass(kind, dict | type):  # matplotlib's settings are a dict
+        return (Opaque(OPAQUE_ROOTS[root]),)
     return next((h for kinds, h in _OPAQUE if issubclass(kind, kinds)), None)
 
 
@@ -157,7 +138,13 @@ def _by_parts(kind: type) -> Holders:
         return (data,)  # their attributes are caches
     found: list[Holder] = [data] if data is not None else [*_core_holders(core, kind)]
     above = kind.__mro__[: kind.__mro__.index(core)]
-    members = [m for c in above if "__slots__" in vars(c) for m in vars(c).values() if isinstance(m, types.MemberDescriptorType)]
+    members = [
+        m
+        for c in above
+        if "__slots__" in vars(c)
+        for m in vars(c).values()
+        if isinstance(m, types.MemberDescriptorType)
+    ]
     if members:
         found.append(Slots(kind, members))
     if kind.__dictoffset__ and not issubclass(kind, type | types.ModuleType):
@@ -185,7 +172,7 @@ def _core_holders(core: type, kind: type) -> Holders:
         return _CORES.get(core, ())
     if hasattr(kind, "__next__"):
         return (_ITERATOR,)
-    if core.__module__.partition(".")[0] in _FIXED_ROOTS:
+    if core.__module__.partition(".")[0] in FIXED_ROOTS:
         return (_THROUGH,)
     return (Opaque(f"state in C code of {core.__module__}.{core.__qualname__}"),)
 
@@ -213,10 +200,15 @@ def _setter(name: str) -> Callable[[Any, Any], None]:
 
 
 _TABLES, _POLARS = Tables(), Polars()
+_GENERATOR = Stateful(lambda g: g.bit_generator.state, lambda g, s: _setter("state")(g.bit_generator, s))
 _DATA: tuple[tuple[str, str, Holder], ...] = (
     ("numpy", "ndarray", Arrays()),
     ("numpy", "random.RandomState", Stateful(lambda r: r.get_state(legacy=False), lambda r, s: r.set_state(s))),
-    ("numpy", "random.Generator", Stateful(lambda g: g.bit_generator.state, lambda g, s: _setter("state")(g.bit_generator, s))),
+    (
+        "numpy",
+        "random.Generator",
+        _GENERATOR,
+    ),
     ("numpy", "random.BitGenerator", Stateful(lambda b: b.state, _setter("state"))),
     ("pandas", "DataFrame", _TABLES),
     ("pandas", "Series", _TABLES),

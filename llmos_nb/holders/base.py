@@ -86,7 +86,7 @@ class Holder:
         return [self.read(o) for o in objects]
 
     def chunks(self, objects: Sequence[Any], saved: Any, scope: Scope) -> Iterable[Sequence[object]]:
-        """Give what the objects hold in lists, reusing those that `save` made (`saved` is None where it did not run)."""
+        """Give what the objects hold in lists, reusing those that `save` made (None where it did not run)."""
         return [list(self.children(objects, scope))]
 
     def pick(self, saved: Any, index: int) -> Any:
@@ -130,7 +130,9 @@ class Frames(Opaque):
         """Give the local variables of the suspended frame and the globals that its code names."""
         found: list[object] = list(super().children(objects, scope))
         for item in objects:
-            frame = next(filter(None, (getattr(item, a, None) for a in ("gi_frame", "cr_frame", "ag_frame"))), None)
+            frame = next(
+                filter(None, (getattr(item, a, None) for a in ("gi_frame", "cr_frame", "ag_frame"))), None
+            )
             if frame is not None:
                 found += [*frame.f_locals.values(), *scope.globals_of(frame.f_code, frame.f_globals)]
         return found

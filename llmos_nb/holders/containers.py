@@ -76,7 +76,9 @@ class DictHolder(Holder):
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Give all keys and values."""
-        return chain(chain.from_iterable(_iterators(objects, dict)), chain.from_iterable(map(dict.values, objects)))
+        return chain(
+            chain.from_iterable(_iterators(objects, dict)), chain.from_iterable(map(dict.values, objects))
+        )
 
     def read(self, item: Any) -> tuple[list[object], list[object]]:
         """Copy keys and values."""
@@ -110,7 +112,7 @@ class DictHolder(Holder):
 
     def chunks(self, objects: Sequence[Any], saved: Any, scope: Scope) -> Iterable[Sequence[object]]:
         """Give the flat lists."""
-        return saved[1:] if saved is not None else super().chunks(objects, saved, scope)  # type: ignore[no-any-return]
+        return saved[1:] if saved is not None else super().chunks(objects, saved, scope)
 
     def pick(self, saved: Any, index: int) -> Any:
         """Cut one dict's keys and values out of the flat lists."""

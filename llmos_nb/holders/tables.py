@@ -1,4 +1,4 @@
-"""Holders for tables of pandas and polars.
+"""Holders for tables of pandas.
 
 pandas 3 copies on write: a shallow copy costs microseconds and keeps the old blocks alive only if something writes.
 Before pandas 3 the copy is deep, within the bytes that a step may copy.
@@ -11,9 +11,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from llmos_nb.holders.arrays import mark, owner, same_bits
-from llmos_nb.holders.base import Holder, Scope, alike
+from llmos_nb.holders.base import Holder, Scope
 
-_BUFFERS = ("_ndarray", "_data", "_mask", "_pa_array", "_codes", "_left", "_right", "_sparse_values", "_sparse_index")
+_BUFFERS = (
+    "_ndarray",
+    "_data",
+    "_mask",
+    "_pa_array",
+    "_codes",
+    "_left",
+    "_right",
+    "_sparse_values",
+    "_sparse_index",
+)
 
 
 class TableState(NamedTuple):
@@ -60,8 +70,8 @@ class Tables(Holder):
         """Compare the buffers; only where these differ, the data."""
         if _plain(vars(item)) != _plain(state.attributes):
             return False
-        axes = tuple(item._mgr.axes)
-        if len(axes) != len(state.axes) or not all(a is b or a.identical(b) for a, b in zip(axes, state.axes, strict=True)):
+        pairs = list(zip(item._mgr.axes, state.axes, strict=False))
+        if len(item._mgr.axes) != len(state.axes) or not all(a is b or a.identical(b) for a, b in pairs):
             return False
         if state.shadow is None:
             return state.marks == _marks(item)
@@ -128,7 +138,9 @@ def _marks(table: Any) -> tuple[str, ...]:
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
     """Give a table's own attributes by identity, without data and caches."""
     hidden = ("_mgr", "_item_cache", "_attrs", "_cacher", "_is_copy", "_name")
-    return {k: id(v) for k, v in attributes.items() if k not in hidden} | {"_name": repr(attributes.get("_name"))}
+    return {k: id(v) for k, v in attributes.items() if k not in hidden} | {
+        "_name": repr(attributes.get("_name"))
+    }
 
 
 def same_buffer(one: Any, other: Any) -> bool:
@@ -147,9 +159,12 @@ def _same_blocks(one: Any, other: Any) -> bool:
     """Tell whether two managers hold the same blocks at the same places."""
     pairs = zip(one.blocks, other.blocks, strict=False)
     return len(one.blocks) == len(other.blocks) and all(
-        same_buffer(a.values, b.values) and (a.mgr_locs is b.mgr_locs or a.mgr_locs.as_array.tolist() == b.mgr_locs.as_array.tolist())
-        for a, b in pairs
+        same_buffer(a.values, b.values) and _same_places(a.mgr_locs, b.mgr_locs) for a, b in pairs
     )
+
+
+def _same_places(one: Any, other: Any) -> bool:
+    return one is other or one.as_array.tolist() == other.as_array.tolist()
 
 
 def _changed_columns(one: Any, other: Any) -> Iterator[Any]:
@@ -158,75 +173,14 @@ def _changed_columns(one: Any, other: Any) -> Iterator[Any]:
         one, other = one.to_frame(), other.to_frame()
     for i, label in enumerate(one.columns):
         old, new = one.iloc[:, i].array, other.iloc[:, i].array
-        if not same_buffer(old, new) and not _same_values(old, new):
+        if not same_buffer(old, new) and not same_values(old, new):
             yield label
 
 
-def _same_values(old: Any, new: Any) -> bool:
+def same_values(old: Any, new: Any) -> bool:
     """Compare two columns: numbers bit for bit, the rest by pandas."""
     if old.dtype != new.dtype or len(old) != len(new):
         return False
     if type(old).__name__ == "NumpyExtensionArray":
         return same_bits(old.to_numpy(), new.to_numpy())
     return bool(old.equals(new))
-
-
-class ExtensionArrays(Holder):
-    """Arrays of pandas that stand for themselves."""
-
-    def read(self, item: Any) -> Any:
-        """Copy the array."""
-        return item.copy()
-
-    def same(self, item: Any, state: Any) -> bool:
-        """Compare the values."""
-        return _same_values(item, state)
-
-    def write(self, item: Any, state: Any) -> None:
-        """Put the values back in place."""
-        item[:] = state
-
-    def size(self, item: Any, state: Any) -> int:
-        """Count the bytes of the copy."""
-        return int(state.nbytes)
-
-
-class Indexes(Holder):
-    """Index objects of pandas, of which only the names can change."""
-
-    def read(self, item: Any) -> list[object]:
-        """Note the names."""
-        return list(item.names)
-
-    def same(self, item: Any, state: list[object]) -> bool:
-        """Compare the names."""
-        return alike(state, list(item.names))
-
-    def write(self, item: Any, state: list[object]) -> None:
-        """Set the names back."""
-        item.names = state
-
-
-class Polars(Holder):
-    """DataFrame and Series of polars: their columns are shared until written."""
-
-    def read(self, item: Any) -> Any:
-        """Clone, which shares the columns."""
-        return item.clone()
-
-    def same(self, item: Any, state: Any) -> bool:
-        """Compare names, types and values."""
-        names = ("columns", "schema") if hasattr(item, "columns") else ("name", "dtype")
-        return all(getattr(item, n) == getattr(state, n) for n in names) and bool(item.equals(state))
-
-    def write(self, item: Any, state: Any) -> None:
-        """Give the same object its old columns."""
-        inner = "_df" if hasattr(item, "_df") else "_s"
-        setattr(item, inner, getattr(state.clone(), inner))
-
-    def details(self, item: Any, state: Any) -> list[str]:
-        """Name the columns that came, went or changed."""
-        if not hasattr(item, "columns"):
-            return []
-        moved = [c for c in {**dict.fromkeys(state.columns), **dict.fromkeys(item.columns)} if (c in state) != (c in item)]
-        return moved or [c for c in item.columns if not item[c].equals(state[c])]

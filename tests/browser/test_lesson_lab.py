@@ -27,10 +27,9 @@ def lesson(browser, server):
     page = browser.new_page(viewport={"width": 1200, "height": 9000})
     page.set_default_timeout(30_000)
     page.goto(f"{url}lab/tree/{NOTEBOOK.name}?token={token}")
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before, "Run All" asks for a kernel
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    page.wait_for_timeout(12000); page.screenshot(path="/tmp/les/lab.png"); print(page.locator(".jp-Notebook .jp-Cell").count())
     cell(page, len(SOURCES) - 1).get_by_text("Exercises done: 0 of 3").wait_for()
     yield page, folder
     page.close()

@@ -139,7 +139,13 @@ def test_a_saved_notebook_speaks_without_a_kernel_and_show_brings_the_panel_back
     folder = server[2]
     script(folder, "saved.json", ONE)
     goal = "Make a list <img src=x onerror=alert(1)>."
-    book(folder, "saved", "%load_ext llmos_nb", f"%%agent saved -a auto -m script:saved.json\n{goal}", "%agent show saved")
+    book(
+        folder,
+        "saved",
+        "%load_ext llmos_nb",
+        f"%%agent saved -a auto -m script:saved.json\n{goal}",
+        "%agent show saved",
+    )
     page = opened(browser, server, "lab", "saved")
     run_all(page)
     page.locator(".llm[data-state=finished]").wait_for()
@@ -152,4 +158,6 @@ def test_a_saved_notebook_speaks_without_a_kernel_and_show_brings_the_panel_back
     saved = nbformat.read(folder / "saved.ipynb", as_version=4)
     html = "".join(o.data.get("text/html", "") for o in saved.cells[1].outputs if "data" in o)
     assert "It has 3 items." in html and "make a list" in html and "<img src=x" not in html
-    assert not any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in saved.cells[1].outputs)
+    assert not any(
+        "application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in saved.cells[1].outputs
+    )

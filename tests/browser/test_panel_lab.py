@@ -6,8 +6,6 @@ import nbformat
 import pytest
 from harness import HERE
 
-sync_api = pytest.importorskip("playwright.sync_api")
-
 pytestmark = pytest.mark.browser
 FRONTENDS = {"lab": "lab/tree/", "notebook": "notebooks/"}
 # Lab's command keys that are not letters of the panel, and those that are but are typed on an element without them.
@@ -47,17 +45,18 @@ def notebook(folder, name):
 
 
 def run_first_cell(page):
-    """Run it as soon as the front end lets it: a front end that is still starting drops the key."""
+    """Run it as soon as the front end lets it: one that is still connecting drops the key, or asks for the kernel."""
+    page.locator(".jp-KernelName", has_text="Python 3").wait_for()
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
-    cell = page.locator(".jp-CodeCell").first
-    for _ in range(3):
+    cell, dialog = page.locator(".jp-CodeCell").first, page.locator(".jp-Dialog .jp-mod-accept")
+    for _ in range(4):
         cell.locator(".cm-content").click()
         page.keyboard.press("Control+Enter")
-        try:
-            return cell.locator(".jp-InputPrompt", has_text="*").wait_for(timeout=3000)
-        except sync_api.TimeoutError:
-            print("DIALOG", page.locator(".jp-Dialog").all_inner_texts(), page.evaluate("[document.activeElement.className, document.querySelector('.jp-Notebook-ExecutionIndicator').dataset.status]"))
-            continue
+        started = cell.locator(".jp-InputPrompt", has_text="*")
+        started.or_(dialog).wait_for()
+        if started.is_visible():
+            return
+        dialog.click()
 
 
 @pytest.fixture(scope="module", params=FRONTENDS)

@@ -6,17 +6,13 @@ note the shallow state of all that can change on its way (an `Image`).
 
 from __future__ import annotations
 
-import site
-import sys
-import sysconfig
 import types
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, NamedTuple
 
 from llmos_nb.holders import Holder, holders_of
+from llmos_nb.reach.owned import is_owned, used_names
 
 COPY_BYTES = 64 << 20
 OBJECTS = 2_000_000
@@ -171,7 +167,11 @@ class Walk:
         """Give those of the objects that were not met before, with their ids."""
         seen, known = self.image.seen, self.known
         ids = dict.fromkeys(map(id, objects))
-        if len(ids) < len(objects) or not seen.keys().isdisjoint(ids.keys()) or not known.keys().isdisjoint(ids.keys()):
+        if (
+            len(ids) < len(objects)
+            or not seen.keys().isdisjoint(ids.keys())
+            or not known.keys().isdisjoint(ids.keys())
+        ):
             by_id = {i: o for o in objects if (i := id(o)) not in seen and i not in known}
             ids, objects = dict.fromkeys(by_id), list(by_id.values())
         seen.update(ids)
@@ -211,83 +211,3 @@ class Walk:
         here = used & names.keys()
         self.image.names |= here
         return [names[n] for n in here]
-
-
-@cache
-def _library_roots() -> tuple[str, ...]:
-    paths = [*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages()]
-    return tuple({p for p in [*paths, sys.base_prefix + "/lib"] if len(p) > 1})
-
-
-def is_owned(module: str) -> bool:
-    """Tell whether a module, by its full name, is the user's own code: in the notebook or in a file of their own."""
-    if module in ("__main__", "builtins", ""):
-        return True
-    if module.partition(".")[0] == "llmos_nb":
-        return False
-    found = sys.modules.get(module)
-    path = getattr(found, "__file__", None)
-    return found is not None and path is not None and not path.startswith(_library_roots())
-
-
-@cache
-def used_names(code: types.CodeType) -> frozenset[str]:
-    """Give every name that code, or code inside it, may look up outside."""
-    inner = [used_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
-    return frozenset(code.co_names).union(*inner)
-
-
-def reachable_names(names: Iterable[str] | None, namespace: dict[str, Any]) -> set[str]:
-    """Add the names that called functions use to the names that code uses.
-
-    Parameters
-    ----------
-    names : iterable of str, optional
-        Names in the code; None stands for all.
-    namespace : dict
-        The global names.
-
-    Returns
-    -------
-    set of str
-        Those of them that exist, and every global name that a reachable user function, method or class uses.
-    """
-    if names is None:
-        return set(namespace)
-    known = set(names) & namespace.keys()
-    return known | Walk(namespace, keep=False).run([namespace[n] for n in known]).names
-
-
-def names_reaching(targets: Collection[int], bindings: Mapping[str, Any], namespace: dict[str, Any]) -> dict[str, int]:
-    """Give the names from which one of the objects can be reached.
-
-    Parameters
-    ----------
-    targets : collection of int
-        Ids of the objects.
-    bindings : mapping
-        Value by name.
-    namespace : dict
-        The global names, which are not entered.
-
-    Returns
-    -------
-    dict
-        By name, the id of one of the objects that it reaches.
-    """
-    found: dict[str, int] = {}
-    wanted = set(targets)
-    barren = Image()  # objects that lead to no target
-    groups: dict[int, list[str]] = defaultdict(list)
-    for name, value in bindings.items():
-        if wanted and holders_of(type(value)):
-            groups[id(value)].append(name)
-    for names in groups.values():
-        walk = Walk(namespace, follow=False, keep=False, known=barren)
-        image = walk.run([bindings[names[0]]], until=lambda ids: not wanted.isdisjoint(ids.keys()))
-        hit = next(iter(image.seen.keys() & wanted), None)
-        if hit is None:
-            barren.add(image)
-        else:
-            found.update(dict.fromkeys(names, hit))
-    return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import fractions
-import io
 import marshal
 import pathlib
 import re
@@ -20,9 +19,11 @@ import uuid
 from array import array
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from hashlib import sha256
 from typing import Any
+
+from llmos_nb.fingerprint.instances import object_state
+from llmos_nb.fingerprint.tables import put_ndarray, put_pandas, put_polars
 
 LIMIT_BYTES = 256 << 20
 LIMIT_NODES = 1_000_000
@@ -42,9 +43,6 @@ _BY_REPR = (
     slice,
     types.GenericAlias,
 )
-
-_CORES = (dict, list, tuple, deque, set, frozenset, BaseException, types.SimpleNamespace)
-_HIDDEN = ("matplotlib", "ipywidgets", "IPython", "ipykernel", "asyncio", "threading", "socket", "torch")
 
 
 class _TooLarge(Exception):
@@ -172,65 +170,6 @@ def _class(w: _Writer, value: type) -> None:
         w.items("bases", value.__bases__)
 
 
-def _ndarray(w: _Writer, value: Any) -> None:
-    w.data("ndarray", f"{value.dtype!s}{value.shape}".encode())
-    if value.dtype.names:
-        for name in value.dtype.names:  # field by field: what lies between them is anything
-            _ndarray(w, value[name])
-    elif value.dtype.hasobject:
-        w.items("objects", value.ravel().tolist())
-    else:
-        contiguous = sys.modules["numpy"].ascontiguousarray(value)
-        w.data("data", contiguous.reshape(-1).view("u1"))
-        if hasattr(value, "mask"):
-            w.put(value.mask)
-
-
-def _pandas(w: _Writer, value: Any) -> None:
-    kind = type(value).__name__
-    if hasattr(value, "columns"):
-        w.data(kind, str(value.shape).encode())
-        _column(w, value.columns.array)
-        for i in range(value.shape[1]):
-            _column(w, value.iloc[:, i].array)
-        _index(w, value.index)
-    elif hasattr(value, "index"):
-        w.data(kind, repr(value.name).encode())
-        _column(w, value.array)
-        _index(w, value.index)
-    else:
-        _index(w, value) if hasattr(value, "names") else _column(w, value)
-
-
-def _index(w: _Writer, value: Any) -> None:
-    w.data(type(value).__name__, repr(list(value.names)).encode())
-    if hasattr(value, "levels"):
-        for level in range(value.nlevels):
-            _column(w, value.get_level_values(level).array)
-    elif type(value).__name__ == "RangeIndex":
-        w.data("range", repr(range(value.start, value.stop, value.step)).encode())
-    else:
-        _column(w, value.array)
-
-
-def _column(w: _Writer, value: Any) -> None:
-    """Add an array of pandas: numbers as they are, the rest by pandas' own hash of the values."""
-    w.data("column", str(value.dtype).encode())
-    if str(value.dtype) == "object":
-        w.items("objects", value.tolist())
-    elif type(value).__name__ == "NumpyExtensionArray":
-        _ndarray(w, value.to_numpy())
-    else:
-        w.data("hashes", sys.modules["pandas"].util.hash_array(value))
-
-
-def _polars(w: _Writer, value: Any) -> None:
-    frame = value if hasattr(value, "columns") else value.to_frame()
-    w.data(type(value).__name__, repr(list(zip(frame.columns, map(str, frame.dtypes), strict=True))).encode())
-    for name in frame.columns:
-        w.items("column", frame[name].to_list())
-
-
 def _partial(w: _Writer, value: Any) -> None:
     w.items("partial", (value.func, value.args, value.keywords))
 
@@ -271,29 +210,6 @@ def _core(w: _Writer, value: Any) -> None:
         w.data("repr", repr(value).encode("utf-8", "surrogatepass"))
 
 
-def object_state(value: Any) -> list[Any] | None:
-    """Give an instance's attributes and slots as a flat list, or None where C code hides them."""
-    kind = type(value)
-    if kind.__module__.partition(".")[0] in _HIDDEN or isinstance(value, io.IOBase):
-        return None
-    if kind.__module__.startswith("sklearn.") and not hasattr(value, "__dict__"):
-        state = getattr(value, "__getstate__", lambda: None)()
-        return [state] if state is not None else None
-    slots = [m for c in kind.__mro__ if "__slots__" in vars(c) for m in vars(c).values() if _is_slot(m)]
-    attributes = getattr(value, "__dict__", None)
-    if attributes is None and not slots and not isinstance(value, _CORES):
-        return None
-    found: list[Any] = [attributes] if attributes else []
-    for slot in slots:
-        with suppress(AttributeError):  # an empty slot
-            found += [slot.__name__, slot.__get__(value, kind)]
-    return found + ([value.args] if isinstance(value, BaseException) else [])
-
-
-def _is_slot(member: object) -> bool:
-    return isinstance(member, types.MemberDescriptorType)
-
-
 _EXACT: dict[type, Callable[[_Writer, Any], None]] = {
     list: lambda w, v: w.items("list", v),
     tuple: lambda w, v: w.items("tuple", v),
@@ -314,23 +230,37 @@ _EXACT: dict[type, Callable[[_Writer, Any], None]] = {
 
 def _writer_of(kind: type, value: Any) -> Callable[[_Writer, Any], None]:
     """Choose how a value of a less plain kind is added."""
-    root = kind.__module__.partition(".")[0]
-    numpy = sys.modules.get("numpy")
     if isinstance(value, type):
         return _class
     if isinstance(value, _BY_REPR):
         return _text(kind.__name__, repr)
-    if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
-        return _ndarray if isinstance(value, numpy.ndarray) else lambda w, v: _ndarray(w, numpy.asarray(v))
-    if numpy is not None and isinstance(value, numpy.dtype):
+    root = kind.__module__.partition(".")[0]
+    return _of_numpy(value) or (
+        _of_library(root, kind, value) if root in ("pandas", "polars") else _special(kind)
+    )
+
+
+def _of_numpy(value: Any) -> Callable[[_Writer, Any], None] | None:
+    """Choose for arrays, scalars and dtypes of numpy."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.ndarray | numpy.generic | numpy.dtype):
+        return None
+    if isinstance(value, numpy.dtype):
         return _text("dtype", repr)
-    if root == "pandas" and (hasattr(value, "dtype") or hasattr(value, "columns")) and hasattr(value, "shape"):
-        return _pandas
-    if root == "pandas" and not hasattr(value, "__dict__"):
-        return _text(kind.__name__, repr)
+    return put_ndarray if isinstance(value, numpy.ndarray) else lambda w, v: put_ndarray(w, numpy.asarray(v))
+
+
+def _of_library(root: str, kind: type, value: Any) -> Callable[[_Writer, Any], None]:
+    """Choose for what pandas or polars made."""
     if root == "polars":
-        return _polars if hasattr(value, "to_dicts") or hasattr(value, "to_list") else _text(kind.__name__, repr)
-    return _special(kind)
+        return (
+            put_polars
+            if hasattr(value, "to_dicts") or hasattr(value, "to_list")
+            else _text(kind.__name__, repr)
+        )
+    if (hasattr(value, "dtype") or hasattr(value, "columns")) and hasattr(value, "shape"):
+        return put_pandas
+    return _special(kind) if hasattr(value, "__dict__") else _text(kind.__name__, repr)
 
 
 def _special(kind: type) -> Callable[[_Writer, Any], None]:

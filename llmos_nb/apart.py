@@ -1,0 +1,102 @@
+"""Processes whose Python runs apart from the live namespace: previews in a fork, isolated ones in a child."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb import dry_run
+from llmos_nb.devices.child import Child, isolated
+from llmos_nb.errors import UsageError
+from llmos_nb.messages import ToolResult
+from llmos_nb.models.base import Model
+from llmos_nb.tools import CallContext, Tool
+
+if TYPE_CHECKING:
+    from llmos_nb.scheduler import Run
+    from llmos_nb.session import Session
+
+INSIDE = ("python", "describe", "names")
+_ABOUT = (
+    "Run Python in a process of its own, which has copies of the variables and no network. What you make there stays "
+    "there for your later calls; the user's session sees none of it. Gives what it prints and the value of its last line."
+)
+
+
+def chosen(preview: bool, isolate: bool, namespace: object) -> str:
+    """Read the two options: ``preview``, ``isolate`` or an empty text for neither.
+
+    Raises
+    ------
+    UsageError
+        Both, or there is nothing to run apart from, or no fork.
+    """
+    if preview and isolate:
+        raise UsageError("--dry-run and --isolate: choose one; a dry run is apart from your variables already")
+    how = "preview" if preview else "isolate" if isolate else ""
+    if how and namespace is None:
+        raise UsageError(f"{how}: there is no namespace; give one, or leave the option out")
+    if preview:
+        dry_run.check_fork()
+    return how
+
+
+def put_apart(
+    box: Mapping[str, Tool], how: str, session: Session, model: Model, names: Iterable[str]
+) -> dict[str, Tool]:
+    """Let the tools of a process act on a copy.
+
+    Parameters
+    ----------
+    box : mapping
+        The tools as they would act on the namespace.
+    how : str
+        ``preview`` or ``isolate``; an empty text changes nothing.
+    session : Session
+        Whose namespace is copied.
+    model : Model
+        Its traits say what is shown.
+    names : iterable of str
+        Variables that an isolated process gets copies of.
+    """
+    namespace, values = session.namespace, model.traits.sees_values
+    if not how or namespace is None:
+        return dict(box)
+    child = (
+        dry_run.forked(namespace, session.ip, values) if how == "preview" else isolated(namespace, names, values)
+    )
+    made = {n: _inside(t, child, how) if n in INSIDE else t for n, t in box.items()}
+    if how == "preview":
+        made = {n: t if n in INSIDE or t.effect == "read" else dry_run.refused(t) for n, t in made.items()}
+    return made
+
+
+def _inside(tool: Tool, child: Child, how: str) -> Tool:
+    """Send a tool's calls to a child; what they change there is a fact, and no change of the namespace."""
+    finish: Callable[[ToolResult], ToolResult] = dry_run.previewed if how == "preview" else _kept_apart
+
+    async def runner(arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        result = await child.call(tool.name, arguments, context)
+        return finish(result) if tool.name == "python" else replace(result, changes=None)
+
+    described = _ABOUT if how == "isolate" and tool.name == "python" else tool.description
+    inspect = _harmless(tool) if how == "preview" else tool.inspect
+    return replace(tool, runner=runner, description=described, inspect=inspect, extra={**tool.extra, "child": child})
+
+
+def _kept_apart(result: ToolResult) -> ToolResult:
+    return replace(result, changes=None, facts={**result.facts, "apart": dry_run.names_of(result.changes)})
+
+
+def _harmless(tool: Tool) -> Callable[[Mapping[str, Any]], Any] | None:
+    """Say of a call in a preview that it only reads: whatever it would do is refused or thrown away."""
+    inner = tool.inspect
+    return None if inner is None else lambda arguments: {**inner(arguments), "level": "read", "why": ""}
+
+
+def end_with(run: Run) -> None:
+    """End a process's child when the process ends."""
+    child = next((t.extra["child"] for t in run.tools.values() if "child" in t.extra), None)
+    if child is not None:
+        run.listeners.append(lambda event, state: child.close() if event.k == "run.ended" else None)

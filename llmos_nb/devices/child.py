@@ -1,0 +1,277 @@
+"""The child device: Python in a process of its own, which gets copies and gives text.
+
+What happens there reaches the parent as words only, so nothing of it can change the user's namespace. A step that
+passes its deadline is ended from inside, or with its whole process where it does not react.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol, cast
+
+from llmos_nb.devices.worker import Connection, Frame
+from llmos_nb.errors import ToolError
+from llmos_nb.messages import Part, ToolResult
+from llmos_nb.running import Outcome, Stopped, in_thread, unless_stopped
+from llmos_nb.sensitive import secret_name
+from llmos_nb.tools import CallContext
+
+GRACE_S, START_S, INPUT_BYTES = 1.5, 60.0, 1 << 30
+
+
+class Running(Protocol):
+    """What a child needs of its process; `subprocess.Popen` has it."""
+
+    def poll(self) -> int | None:
+        """Give the exit code once it has ended."""
+        ...
+
+    def send_signal(self, sig: int) -> None:
+        """Signal it."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
+@dataclass(frozen=True)
+class Input:
+    """A variable for a child: a frame with its bytes, or why it cannot be copied."""
+
+    name: str
+    frame: Frame
+    raw: bytes = b""
+    why: str = ""
+
+
+class Child:
+    """A process that runs calls; it is started with the first one.
+
+    Parameters
+    ----------
+    launch : callable
+        Starts the process and gives it with the connection to it.
+    gather : callable, optional
+        Gives what is copied there at the start, as it is then. Such a child begins by saying what it is held to.
+    """
+
+    def __init__(
+        self,
+        launch: Callable[[], tuple[Connection, Running]],
+        gather: Callable[[], list[Input]] | None = None,
+    ) -> None:
+        self._launch, self._gather = launch, gather
+        self._connection: Connection | None = None
+        self._process: Running | None = None
+        self._news = ""
+
+    def __del__(self) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._connection is not None
+
+    async def call(self, tool: str, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        """Run one call there.
+
+        Parameters
+        ----------
+        tool : str
+            ``python``, ``describe`` or ``names``.
+        arguments : mapping
+            Validated.
+        context : CallContext
+            Its deadline holds, and is followed by the end of the process.
+
+        Raises
+        ------
+        Stopped
+            The user stopped it; what it had changed there was taken back.
+        """
+        if not self.alive and (why := await self._start()):
+            return ToolResult(False, f"the child process did not start: {why}", "ChildEnded")
+        frame = {
+            "tool": tool,
+            "arguments": dict(arguments),
+            "call": context.call,
+            "key": context.key,
+            "deadline_s": context.deadline_s,
+        }
+        outcome = unless_stopped(await self._exchanged(frame, context))
+        if outcome.error is None:
+            return self._with_news(_result(outcome.value))
+        self.kill()
+        if not outcome.ended:
+            late = f"it passed its deadline of {context.deadline_s:g} s and its process was ended"
+            return ToolResult(False, f"{late}; the variables made there are gone", "ToolTimeout")
+        return ToolResult(False, f"{outcome.error}; the variables made there are gone", "ChildEnded")
+
+    async def _start(self) -> str:
+        """Start it and copy its inputs; give why not, or nothing."""
+        self._connection, self._process = self._launch()
+        if self._gather is None:
+            return ""
+        inputs = self._gather()  # on this thread: nobody changes them meanwhile
+        told = await in_thread(lambda: self._fill(inputs), START_S)
+        if told.error is not None:
+            self.kill()
+            return str(told.error)
+        self._news = told.value
+        return ""
+
+    def _fill(self, inputs: list[Input]) -> str:
+        """Copy the inputs; say which, which not and why, and what the child is held to."""
+        first = self._connection.take() if self._connection is not None else None
+        if first is None:
+            raise ToolError("it ended at once")
+        faults = {i.name: i.why or str(self.ask(i.frame, i.raw)["error"]) for i in inputs}
+        copied = ", ".join(n for n, why in faults.items() if not why) or "nothing"
+        failed = ", ".join(f"{n} ({why})" for n, why in faults.items() if why)
+        said = f"child process, {', '.join(first[0]['holds'])}; copied: {copied}"
+        return said + (f"; not copied: {failed}" if failed else "")
+
+    def _with_news(self, result: ToolResult) -> ToolResult:
+        news, self._news = self._news, ""
+        facts = {**result.facts, "child": news} if news else result.facts
+        text = f"[{news}]\n{result.text}" if news else result.text
+        return ToolResult(result.ok, text, result.error, result.parts, result.changes, facts)
+
+    async def _exchanged(self, frame: Frame, context: CallContext) -> Outcome:
+        """Exchange in a thread, so that the loop goes on; Stop interrupts the child and waits a moment for it."""
+        loop = asyncio.get_running_loop()
+
+        def say(text: str) -> None:
+            loop.call_soon_threadsafe(context.on_output, text)
+
+        work = in_thread(lambda: self.ask(frame, say=say), context.deadline_s + GRACE_S)
+        task = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self.interrupt()
+            done, _ = await asyncio.wait({task}, timeout=GRACE_S)
+            if not done or task.result().error is not None:
+                self.kill()
+            raise
+
+    def ask(self, frame: Frame, raw: bytes = b"", say: Callable[[str], None] = lambda text: None) -> Frame:
+        """Send a frame and wait for its answer."""
+        connection = self._connection
+        if connection is None:
+            raise ToolError("the child process has ended")
+        try:
+            connection.send({**frame, "bytes": len(raw)}, raw)
+            while (found := connection.take()) is not None:
+                if "done" in found[0]:
+                    return dict(found[0]["done"])
+                say(found[0].get("out", ""))
+        except (OSError, ValueError) as error:
+            raise ToolError(f"the child process has ended ({error})") from error
+        raise ToolError(f"the child process has ended{self._how()}")
+
+    def _how(self) -> str:
+        """Say how it ended, and let the system forget it."""
+        until = time.monotonic() + GRACE_S
+        while self._process is not None and time.monotonic() < until:
+            code = self._process.poll()
+            if code is not None:
+                self._process = None
+                return f" (signal {-code})" if code < 0 else f" (exit code {code})"
+            time.sleep(0.005)  # the pipe is closed a moment before the system knows
+        return ""
+
+    def interrupt(self) -> None:
+        """Signal the process to end what it runs."""
+        with suppress(OSError, ValueError):  # Windows cannot; it is killed then
+            if self._process is not None:
+                self._process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        with suppress(OSError):
+            if self._process is not None:
+                self._process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the process ends with it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        self._how()
+
+
+def _result(found: Frame) -> ToolResult:
+    if found.get("stopped"):
+        raise Stopped("you")
+    parts = tuple(Part(p["kind"], p["text"], p["mime"], base64.b64decode(p["data"])) for p in found["parts"])
+    return ToolResult(found["ok"], found["text"], found["error"], parts, found["changes"], found["facts"])
+
+
+def spawned(show_values: bool = False) -> tuple[Connection, Running]:
+    """Start an interpreter with a cleaned environment, in a session of its own.
+
+    Returns
+    -------
+    tuple
+        The connection and the process.
+    """
+    environ = {k: v for k, v in os.environ.items() if not secret_name(k)}
+    command = [sys.executable, "-m", "llmos_nb.devices.worker", json.dumps([p for p in sys.path if p])]
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter, and no words of anybody
+        [*command, *(["show"] if show_values else [])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environ,
+        start_new_session=True,
+    )
+    reading, writing = cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin)
+    return Connection(reading, writing), process
+
+
+def isolated(namespace: Mapping[str, Any], names: Iterable[str], show_values: bool = False) -> Child:
+    """Make a child that starts with copies of some variables.
+
+    Parameters
+    ----------
+    namespace : mapping
+        The parent's.
+    names : iterable of str
+        Which are copied; those that look like secrets are not.
+    show_values : bool
+        As in `PythonDevice`.
+    """
+    wanted = list(names)
+    return Child(
+        lambda: spawned(show_values), lambda: [_input(n, namespace[n]) for n in wanted if n in namespace]
+    )
+
+
+def _input(name: str, value: Any) -> Input:
+    """Copy one variable, or say why not."""
+    frame: Frame = {"put": name}
+    if secret_name(name):
+        return Input(name, frame, why="its name looks like a secret")
+    if type(value).__name__ == "module":
+        return Input(name, {**frame, "module": value.__name__})
+    try:
+        raw = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # whatever somebody's class does
+        return Input(name, frame, why=f"{type(value).__name__}: {type(error).__name__}: {error}"[:120])
+    if len(raw) > INPUT_BYTES:
+        return Input(name, frame, why=f"{len(raw):,} bytes are more than are copied")
+    return Input(name, frame, raw)

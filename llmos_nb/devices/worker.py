@@ -1,0 +1,183 @@
+"""The other end of a child: takes calls from its parent, runs them on a namespace of its own, tells what came of them.
+
+Frames are lines of JSON; values go up as text only. The process ends when its parent closes the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import importlib
+import json
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+from llmos_nb.devices import confine
+from llmos_nb.devices.guard import Stopped, interruptible
+from llmos_nb.devices.namespace import NamespaceDevice
+from llmos_nb.devices.python import PythonDevice
+from llmos_nb.messages import ToolResult
+from llmos_nb.preview import safe_text
+from llmos_nb.snapshot import Snapshots
+from llmos_nb.tools import CallContext, Tool, invoke
+
+Frame = dict[str, Any]
+
+
+class Connection:
+    """Frames over a pair of pipes; a frame may be followed by as many raw bytes as its ``bytes`` says."""
+
+    def __init__(self, reading: BinaryIO, writing: BinaryIO) -> None:
+        self._reading, self._writing = reading, writing
+
+    def send(self, frame: Mapping[str, Any], raw: bytes = b"") -> None:
+        """Write one frame."""
+        self._writing.write(json.dumps(frame).encode() + b"\n")
+        self._writing.write(raw)
+        self._writing.flush()
+
+    def take(self) -> tuple[Frame, bytes] | None:
+        """Read one frame; None at the end."""
+        line = self._reading.readline()
+        if not line.endswith(b"\n"):
+            return None
+        frame: Frame = json.loads(line)
+        return frame, self._reading.read(frame.get("bytes", 0))
+
+    def close(self) -> None:
+        """Close both pipes."""
+        for file in (self._writing, self._reading):
+            with suppress(OSError):
+                file.close()
+
+
+class Worker:
+    """Runs calls one after the other.
+
+    Parameters
+    ----------
+    connection : Connection
+        To the parent.
+    namespace : dict
+        Its own.
+    ip : InteractiveShell, optional
+        The one that came with a fork.
+    show_values : bool
+        As in `PythonDevice`.
+    """
+
+    def __init__(
+        self, connection: Connection, namespace: dict[str, Any], ip: Any = None, show_values: bool = False
+    ) -> None:
+        self.connection, self.namespace = connection, namespace
+        self.task: asyncio.Task[ToolResult] | None = None
+        python = PythonDevice(
+            namespace,
+            ip,
+            snapshots=Snapshots(namespace),
+            show_values=show_values,
+            on_display=lambda bundle: None,
+        )
+        tools = [python.tool, *NamespaceDevice(namespace, values=True).tools]
+        self.tools: dict[str, Tool] = {t.name: t for t in tools}
+
+    def serve(self) -> None:
+        """Take frames until the parent closes the connection."""
+        frames: queue.SimpleQueue[tuple[Frame, bytes]] = queue.SimpleQueue()
+        threading.Thread(target=self._read, args=(frames,), daemon=True).start()
+        signal.signal(signal.SIGINT, self._heard)
+        with asyncio.Runner() as runner:
+            while True:
+                frame, raw = frames.get()
+                self.connection.send({"done": self._answer(runner, frame, raw)})
+
+    def _read(self, frames: queue.SimpleQueue[tuple[Frame, bytes]]) -> None:
+        with suppress(OSError, ValueError):
+            while (found := self.connection.take()) is not None:
+                frames.put(found)
+        os._exit(0)  # nobody is there any more, whatever runs
+
+    def _heard(self, number: int, frame: object) -> None:
+        """End an awaiting step; code that runs without awaiting has a guard that takes the signal itself."""
+        if self.task is not None:
+            self.task.get_loop().call_soon_threadsafe(self.task.cancel)
+
+    def _answer(self, runner: asyncio.Runner, frame: Frame, raw: bytes) -> Frame:
+        if "tool" not in frame:
+            return {"error": _tried(lambda: self._put(frame, raw))}
+        confine.bound_processor(frame["deadline_s"])
+        try:
+            return _plain(runner.run(self._call(frame)))
+        except (Stopped, asyncio.CancelledError):
+            return {"stopped": True}
+        finally:
+            self.task = None
+
+    def _put(self, frame: Frame, raw: bytes) -> None:
+        """Bind one input: a module, or a copy of the parent's value."""
+        module = frame.get("module")
+        self.namespace[frame["put"]] = importlib.import_module(module) if module else pickle.loads(raw)  # noqa: S301 - our own parent's
+
+    async def _call(self, frame: Frame) -> ToolResult:
+        self.task = asyncio.current_task()
+        context = CallContext(frame["call"], frame["key"], frame["deadline_s"], self._say)
+        return await invoke(self.tools[frame["tool"]], frame["arguments"], context, interruptible)
+
+    def _say(self, text: str) -> None:
+        self.connection.send({"out": text})
+
+
+def _tried(act: Callable[[], None]) -> str:
+    """Give what an act raises, in words."""
+    try:
+        act()
+    except Exception as error:  # whatever a pickle of somebody's class does
+        return safe_text(f"{type(error).__name__}: {error}")[:200]
+    return ""
+
+
+def _plain(result: ToolResult) -> Frame:
+    parts = [
+        {"kind": p.kind, "text": p.text, "mime": p.mime, "data": base64.b64encode(p.data).decode()}
+        for p in result.parts
+    ]
+    return {
+        "ok": result.ok,
+        "text": result.text,
+        "error": result.error,
+        "parts": parts,
+        "changes": result.changes,
+        "facts": result.facts,
+    }
+
+
+def silence() -> None:
+    """Send what is printed outside steps nowhere."""
+    null = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - it stays open
+    for number in (1, 2):
+        os.dup2(null.fileno(), number)
+    sys.stdout = sys.stderr = null
+
+
+def main() -> None:
+    """Serve over standard input and output, confined."""
+    reading, writing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    silence()
+    sys.path[:0] = [p for p in json.loads(sys.argv[1]) if p not in sys.path]
+    holds = [confine.no_network(), confine.bound_memory()]
+    connection = Connection(reading, writing)
+    connection.send({"holds": holds})
+    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+    Worker(connection, namespace, show_values="show" in sys.argv[2:]).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""One step in the undo store: what it changed, and how to exchange before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from llmos_nb import ambient
+from llmos_nb.ambient import Ambient
+from llmos_nb.errors import SnapshotConflict
+from llmos_nb.holders import ABSENT, holders_of
+from llmos_nb.holders.base import differs
+from llmos_nb.holders.tables import Tables
+from llmos_nb.reach import Change, Image, Walk, names_reaching
+
+DETAILS = 50
+
+
+@dataclass
+class Before:
+    """The namespace as it stood before a step.
+
+    Parameters
+    ----------
+    names : frozenset of str, optional
+        Names that the step may reach; None stands for all.
+    bindings : dict
+        Every name's value.
+    image : Image
+        States of the containers that the names reach.
+    around : Ambient
+        Random states, directory, environment, figures.
+    opaque : dict
+        By name, why what it holds cannot be put back if the step changes it.
+    """
+
+    names: frozenset[str] | None
+    bindings: dict[str, Any]
+    image: Image
+    around: Ambient
+    opaque: dict[str, str]
+
+
+@dataclass
+class Entry:
+    """One step that may be undone, or was undone and may be redone."""
+
+    call: str
+    before: Before
+    bindings: dict[str, tuple[Any, Any]]  # what undo, and what redo, binds
+    changes: list[Change]  # with the states that the next undo or redo puts in
+    left: Ambient
+    report: dict[str, Any]
+    mutated: dict[str, Any]  # the names whose containers changed, with what they hold
+    guard: Image = field(default_factory=Image)  # the state in which undo, or redo, may happen
+    undone: bool = False
+
+    @property
+    def touched(self) -> set[str]:
+        """Every name that the step changed."""
+        return {n for kind in ("created", "rebound", "mutated", "deleted") for n in self.report[kind]}
+
+    @property
+    def lost(self) -> list[str]:
+        """Why the step's changes cannot all be taken back."""
+        return sorted({why for c in self.changes if (why := c.holder.lost(c.state))})
+
+    @property
+    def size(self) -> int:
+        """Bytes of old content that only this entry keeps, in changed containers."""
+        return sum(c.holder.size(c.item, c.state) for c in self.changes)
+
+    def meets(self, names: set[str]) -> set[str]:
+        """Give those of the names that this step read or changed."""
+        used = self.before.names
+        return names if used is None else names & (used | self.touched)
+
+    def retained(self, namespace: dict[str, Any]) -> int:
+        """Estimate the bytes of the values that only the entry's bindings still hold."""
+        alive = Walk(namespace, follow=False, keep=False).run(namespace.values())
+        old = [pair[1 if self.undone else 0] for pair in self.bindings.values()]
+        only = Walk(namespace, follow=False, keep=False, known=alive).run(old).held
+        return sum(_nbytes(v) for v in chain.from_iterable(only))
+
+    def watch(self, namespace: dict[str, Any], known: Image | None = None) -> None:
+        """Note the state of everything that an undo or redo from here would overwrite or drop."""
+        if known is not None:
+            for change in self.changes:
+                known.seen.pop(id(change.item), None)
+        values = [namespace[n] for n in self.bindings if n in namespace]
+        walk = Walk(namespace, light=True, follow=False, known=known)
+        self.guard = walk.run([*values, *(c.item for c in self.changes)])
+
+    def swap(self, namespace: dict[str, Any]) -> list[str]:
+        """Exchange the present state for the one that is kept; give what stays."""
+        present = [Change(c.holder, c.item, c.holder.read(c.item)) for c in self.changes]
+        try:
+            _write(self.changes)
+        except Exception as error:  # such as a bytearray that somebody exports
+            _write(present)
+            raise SnapshotConflict(
+                f"call {self.call}: {type(error).__name__}: {error}; nothing was changed"
+            ) from error
+        for name, pair in self.bindings.items():
+            value = pair[1 if self.undone else 0]
+            if value is ABSENT:
+                namespace.pop(name, None)
+            else:
+                namespace[name] = value
+        moods = (self.left, self.before.around) if self.undone else (self.before.around, self.left)
+        self.changes, self.undone = present, not self.undone
+        return ambient.restore(*moods)
+
+
+def compare(namespace: dict[str, Any], now: dict[str, Any], before: Before, call: str) -> Entry:
+    """Find out what a step changed."""
+    names = sorted(before.bindings.keys() | now.keys())
+    pairs = {n: (before.bindings.get(n, ABSENT), now.get(n, ABSENT)) for n in names}
+    moved = {n: p for n, p in pairs.items() if differs(*p)}
+    changes, left = before.image.changes(), Ambient.now()
+    targets = {id(c.item) for c in changes}
+    stay = {n: v for n, v in now.items() if n not in moved}
+    mutated = {n: now[n] for n in sorted(names_reaching(targets, stay, namespace))}
+    report = {
+        "created": [n for n, (old, _) in moved.items() if old is ABSENT],
+        "rebound": [n for n, (old, new) in moved.items() if old is not ABSENT and new is not ABSENT],
+        "mutated": list(mutated),
+        "deleted": [n for n, (_, new) in moved.items() if new is ABSENT],
+        "details": _details(changes, mutated, moved),
+        **left.changes(before.around),
+        "settings": sorted(names_reaching(targets, ambient.settings(), namespace)),
+        "opaque": before.opaque,
+    }
+    return Entry(call, before, moved, changes, left, report, mutated)
+
+
+def _details(
+    changes: list[Change], mutated: dict[str, Any], moved: dict[str, tuple[Any, Any]]
+) -> dict[str, list[str]]:
+    """Name columns, keys and attributes that changed, by name."""
+    by_id = {id(c.item): c for c in changes}
+    found: dict[str, list[str]] = {}
+    for name, value in mutated.items():
+        parts = [by_id[i] for i in (id(value), id(getattr(value, "__dict__", None))) if i in by_id]
+        found[name] = [d for c in parts for d in c.holder.details(c.item, c.state)]
+    for name, (old, new) in moved.items():
+        kinds = holders_of(type(new)) if type(old) is type(new) else ()
+        found[name] = [d for h in kinds if isinstance(h, Tables) for d in h.details(new, h.read(old))]
+    return {n: [d[:80] for d in details[:DETAILS]] for n, details in found.items() if details}
+
+
+def _write(changes: list[Change]) -> None:
+    """Write states back; containers that hash their content come last."""
+    for change in sorted(changes, key=lambda c: c.holder.late):
+        change.holder.write(change.item, change.state)
+
+
+def _nbytes(value: Any) -> int:
+    """Estimate what one object holds by itself."""
+    size = getattr(value, "memory_usage", None)
+    if callable(size) and hasattr(value, "axes"):
+        used = size(deep=False)
+        return int(used if isinstance(used, int) else used.sum())
+    return int(getattr(value, "nbytes", 0) or value.__sizeof__())
