@@ -11,6 +11,7 @@ from llmos_nb.devices.child import Child, isolated
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
 from llmos_nb.models.base import Model
+from llmos_nb.snapshot import Snapshots
 from llmos_nb.tools import CallContext, Tool
 
 if TYPE_CHECKING:
@@ -43,7 +44,12 @@ def chosen(preview: bool, isolate: bool, namespace: object) -> str:
 
 
 def put_apart(
-    box: Mapping[str, Tool], how: str, session: Session, model: Model, names: Iterable[str]
+    box: Mapping[str, Tool],
+    how: str,
+    session: Session,
+    model: Model,
+    names: Iterable[str],
+    bind: str = "",
 ) -> dict[str, Tool]:
     """Let the tools of a process act on a copy.
 
@@ -59,30 +65,47 @@ def put_apart(
         Its traits say what is shown.
     names : iterable of str
         Variables that an isolated process gets copies of.
+    bind : str
+        Names that may be written, which a preview tells.
     """
     namespace, values = session.namespace, model.traits.sees_values
     if not how or namespace is None:
         return dict(box)
     child = (
-        dry_run.forked(namespace, session.ip, values) if how == "preview" else isolated(namespace, names, values)
+        dry_run.forked(namespace, session.ip, values)
+        if how == "preview"
+        else isolated(namespace, names, values)
     )
-    made = {n: _inside(t, child, how) if n in INSIDE else t for n, t in box.items()}
+    if how == "isolate" and bind:
+        raise UsageError(
+            "--bind with --isolate: nothing in a child writes your variables; leave one of them out"
+        )
+    made = {n: _inside(t, child, how, bind) if n in INSIDE else t for n, t in box.items()}
     if how == "preview":
         made = {n: t if n in INSIDE or t.effect == "read" else dry_run.refused(t) for n, t in made.items()}
     return made
 
 
-def _inside(tool: Tool, child: Child, how: str) -> Tool:
+def _inside(tool: Tool, child: Child, how: str, bind: str) -> Tool:
     """Send a tool's calls to a child; what they change there is a fact, and no change of the namespace."""
     finish: Callable[[ToolResult], ToolResult] = dry_run.previewed if how == "preview" else _kept_apart
 
     async def runner(arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
         result = await child.call(tool.name, arguments, context)
-        return finish(result) if tool.name == "python" else replace(result, changes=None)
+        if tool.name != "python":
+            return replace(result, changes=None)
+        wrong = Snapshots.violations(result.changes or {}, bind) if bind else []
+        if wrong:
+            result = replace(
+                result, ok=False, error="NotAllowed", text=f"only {bind} may be written, not {', '.join(wrong)}"
+            )
+        return finish(result)
 
     described = _ABOUT if how == "isolate" and tool.name == "python" else tool.description
     inspect = _harmless(tool) if how == "preview" else tool.inspect
-    return replace(tool, runner=runner, description=described, inspect=inspect, extra={**tool.extra, "child": child})
+    return replace(
+        tool, runner=runner, description=described, inspect=inspect, extra={**tool.extra, "child": child}
+    )
 
 
 def _kept_apart(result: ToolResult) -> ToolResult:

@@ -6,6 +6,7 @@ import asyncio
 import math
 from typing import Any
 
+from llmos_nb import pictures
 from llmos_nb.decide import Ask, Evict
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
 from llmos_nb.gate_plan import decide_plan, implicit_plan
@@ -69,7 +70,10 @@ def build(run: Run) -> Request:
     bound = None if math.isinf(left) else max(int(min(left, run.model.traits.context_tokens // 2)), 1)
     return box.request(
         Request(
-            run.state.context.messages(), tools, encoded, max_tokens=bound if bound and bound < 4_096 else None
+            pictures.prompt(run.state.context.messages(), run.model.traits.images),
+            tools,
+            encoded,
+            max_tokens=bound if bound and bound < 4_096 else None,
         )
     )
 
@@ -77,7 +81,7 @@ def build(run: Run) -> Request:
 def _reserve(run: Run, number: int, request: Request) -> bool:
     """Reserve prompt and answer before the attempt; end where they do not fit the budget."""
     s = run.state
-    size = sum(len(m.encoded) + 1 for m in request.messages) + len(request.tools_encoded)
+    size = pictures.weight(request.messages) + len(request.tools_encoded)
     amounts: dict[str, float] = {"tokens": size // BYTES_PER_TOKEN + (request.max_tokens or RESERVED_ANSWER)}
     if run.price:
         amounts["$"] = cost(run.price, Usage(size // BYTES_PER_TOKEN, request.max_tokens or RESERVED_ANSWER))

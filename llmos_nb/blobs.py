@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from llmos_nb.errors import JournalTampered
 
 INLINE = 4_096
+HOLDERS = ("call.finished", "run.started")  # kinds of events whose payloads may stand beside the chain
 
 
 class Blobs:
@@ -61,7 +63,13 @@ def reference(data: bytes, mime: str = "text/plain") -> dict[str, Any]:
 
 
 def put_outside(d: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
-    """Take what is large out of a finished call: give what stays in the chain, and the payloads by name."""
+    """Take what is large out of a finished call, or the images out of a goal.
+
+    Returns
+    -------
+    tuple
+        What stays in the chain, and the payloads by name.
+    """
     payloads: list[tuple[str, bytes]] = []
 
     def out(text: Any) -> Any:
@@ -72,7 +80,9 @@ def put_outside(d: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, byte
         payloads.append((ref["blob"], data))
         return ref
 
-    kept = {**d, "result": out(d.get("result"))}
+    kept = _head(d, out)
+    if "result" in d:
+        kept["result"] = out(d["result"])
     if "images" in d:
         kept["images"] = [{**i, "data": out(i.get("data"))} for i in d["images"]]
     return kept, payloads
@@ -87,11 +97,24 @@ def put_inside(d: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         data = blobs.get(value)
         return lost.format(value["size"]) if data is None else data.decode("utf-8", "surrogatepass")
 
-    found = {**d, "result": back(d.get("result"), "[forgotten: {:,} bytes]")}
+    found = _head(d, lambda value: back(value, ""))
+    if "result" in d:
+        found["result"] = back(d["result"], "[forgotten: {:,} bytes]")
     if "images" in d:
         images = [{**i, "data": back(i.get("data"), "")} for i in d["images"]]
         found["images"] = [i for i in images if i["data"]]
     return found
+
+
+def _head(d: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Copy an event's data, with the images of a goal changed."""
+    if "head" not in d:
+        return dict(d)
+    return {**d, "head": [_changed(m, change) if "parts" in m else m for m in d["head"]]}
+
+
+def _changed(message: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    return {**message, "parts": [{**p, "data": change(p["data"])} for p in message["parts"]]}
 
 
 def references(d: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.blobs import Blobs, put_inside
+from llmos_nb.blobs import HOLDERS, Blobs, put_inside
 from llmos_nb.errors import JournalError, JournalTampered
 from llmos_nb.messages import finite
 
@@ -104,7 +104,7 @@ def scan(path: Path) -> tuple[list[Event], int]:
             break
         event = _parse(line, path, i + 1)
         _check_link(event, prev, i, path)
-        if event.k == "call.finished":
+        if event.k in HOLDERS:
             event = replace(event, d=put_inside(event.d, Blobs(path.parent / "blobs")))
         events.append(event)
         prev, used = event.hash, used + len(line) + (not last)

@@ -25,7 +25,9 @@ from llmos_nb.tools import CallContext, Tool
 from llmos_nb.validate import parse_arguments, validate
 
 PREVIEW_S = 20.0
-NO_FORK = "a preview needs os.fork, which this system does not have; use --isolate to run apart from your variables"
+NO_FORK = (
+    "a preview needs os.fork, which this system does not have; use --isolate to run apart from your variables"
+)
 _KINDS = ("created", "rebound", "mutated", "deleted")
 
 

@@ -24,12 +24,25 @@ def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: dict[str, An
     found: list[list[str]] = []
     now = labels.context(run.state.labels)
     if now.untrusted and seen["level"] != "read":
-        found.append(["untrusted data", f"the process has read untrusted data ({_since(run)}) and may follow orders in it"])
+        found.append(
+            [
+                "untrusted data",
+                f"the process has read untrusted data ({_since(run)}) and may follow orders in it",
+            ]
+        )
+    if tool.effect != "namespace" and (names := box.used(arguments)):
+        why = f"the process has read untrusted data ({_since(run)}) and may follow orders in it"
+        found.append(["untrusted data", why])
     if tool.effect != "namespace" and (names := box.used(arguments)):
         found.append(["secret", f"`{tool.name}` is handed the secret {', '.join(names)}"])
     if not found:
         return seen
-    return {**seen, "level": "risky", "risks": [*seen.get("risks", ()), *found], "why": seen.get("why") or _why(found)}
+    return {
+        **seen,
+        "level": "risky",
+        "risks": [*seen.get("risks", ()), *found],
+        "why": seen.get("why") or _why(found),
+    }
 
 
 def _why(found: list[list[str]]) -> str:

@@ -54,7 +54,8 @@ async def start(run: Run, command: Start) -> None:
 
 def _turn(run: Run, tool: Tool) -> contextlib.AbstractAsyncContextManager[Any]:
     """The namespace lock for what may write the namespace; nothing for the rest."""
-    return run.writes.lock if tool.effect == "namespace" else contextlib.nullcontext()
+    shared = tool.effect == "namespace" and "child" not in tool.extra
+    return run.writes.lock if shared else contextlib.nullcontext()
 
 
 def _stale(run: Run, call: Call, tool: Tool, arguments: object) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from llmos_nb.blobs import INLINE, Blobs, put_outside
+from llmos_nb.blobs import HOLDERS, INLINE, Blobs, put_outside
 from llmos_nb.chain import GENESIS, Event, chained, now, scan
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
 from llmos_nb.secrets_box import box
@@ -138,7 +138,7 @@ class Journal:
         if box.dirty(line) and (safe := box.plain(d)) != d:
             d = safe
             event, line = chained(n, at, k, d, self.head)
-        if k == "call.finished" and len(line) > INLINE:
+        if k in HOLDERS and len(line) > INLINE:
             kept, payloads = put_outside(d)
             event, line = chained(n, at, k, kept, self.head)
             event = replace(event, d=d)

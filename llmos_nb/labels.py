@@ -35,7 +35,9 @@ class Label(NamedTuple):
     secret: bool = False
 
     def __str__(self) -> str:
-        return " ".join(w for w, on in (("untrusted", self.untrusted), ("secret", self.secret)) if on) or "trusted"
+        return (
+            " ".join(w for w, on in (("untrusted", self.untrusted), ("secret", self.secret)) if on) or "trusted"
+        )
 
     def join(self, *others: Label) -> Label:
         """Give the label of what is made of all of them."""
@@ -67,7 +69,9 @@ def of(names: Iterable[str], labels: Mapping[str, str]) -> Label:
 
 def marked(labels: Mapping[str, str]) -> list[str]:
     """Give the names that are untrusted or secret."""
-    return [n for n, text in labels.items() if n != CONTEXT and not n.startswith(FILE) and parse(text) != TRUSTED]
+    return [
+        n for n, text in labels.items() if n != CONTEXT and not n.startswith(FILE) and parse(text) != TRUSTED
+    ]
 
 
 def spelled(text: str, labels: Mapping[str, str]) -> set[str]:

@@ -104,7 +104,7 @@ class Message:
         body: dict[str, Any] = {"role": self.role}
         if self.text or not self.calls:
             body["content"] = clean(self.text)
-        if self.parts:
+        if self.parts and self.role != "tool":  # no endpoint takes images there; see `pictures`
             body["content"] = [{"type": "text", "text": clean(self.text)}, *(p.wire() for p in self.parts)]
         if self.calls:
             body["tool_calls"] = [_wire_call(c) for c in self.calls]

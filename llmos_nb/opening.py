@@ -63,4 +63,8 @@ def _plain(message: Message) -> dict[str, Any]:
         found["calls"] = [{"name": c.name, "arguments": c.arguments, "id": c.id} for c in message.calls]
     if message.call:
         found["call"] = message.call
+    if message.parts:
+        found["parts"] = [
+            {"kind": p.kind, "text": p.text, "mime": p.mime, "data": p.data.hex()} for p in message.parts
+        ]
     return found

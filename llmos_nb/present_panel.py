@@ -42,7 +42,8 @@ class PanelShown(Shown):
     def open(self) -> None:
         """Show the static sibling, then the widget."""
         run = self.process.run
-        publish(static.sibling(run.state), f"process {self.process.pid}: {run.state.goal.strip()}")
+        line = f"process {self.process.pid}: {run.state.goal.strip()}"
+        publish(static.sibling(run.state), line, f"{self.display_id}-line")
         display(self.panel, display_id=self.display_id)
         run.listeners.append(self.heard)
         run.on_text = self.panel.stream
@@ -68,6 +69,7 @@ class PanelShown(Shown):
         if self.swapped_at_end and self.process.state == "ended":
             form = (static.html(run.state, run.journal.events), static.plain(run.state, run.journal.events))
             publish(*form, self.display_id, update=True)
+            publish("", "", f"{self.display_id}-line", update=True)  # the static form says it, too
 
     def verb(self, message: dict[str, Any]) -> None:
         """Carry a click out, and show what came of it."""

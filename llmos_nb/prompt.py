@@ -6,14 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from llmos_nb import words
+from llmos_nb import pictures, words
 from llmos_nb.devices.describe import card, visible
 from llmos_nb.errors import UsageError, nearest
-from llmos_nb.messages import Message
+from llmos_nb.messages import Message, Part
 from llmos_nb.models.base import Traits
 
 _NAME = re.compile(r"(?<![&!`])`([A-Za-z_]\w*)`")
 _FUNCTION = re.compile(r"&`([A-Za-z_]\w*)`")
+_IMAGE = re.compile(r"!`([^`\n]+)`")
 _HIDDEN = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))
 
 
@@ -32,6 +33,11 @@ def handed(goal: str, namespace: Mapping[str, Any]) -> list[str]:
     return names
 
 
+def attached(goal: str) -> tuple[Part, ...]:
+    """Read the images that a goal names, as in ``!`chart.png```."""
+    return tuple(pictures.attached(n) for n in dict.fromkeys(_IMAGE.findall(goal)))
+
+
 def user_names(namespace: Mapping[str, Any]) -> list[str]:
     """Give the names that a user would call variables: no modules, functions, classes or hidden names."""
     return [
@@ -48,6 +54,7 @@ def head(
     patterns: str,
     show_values: bool,
     plans: bool,
+    apart: bool = False,
 ) -> tuple[Message, ...]:
     """Make the head.
 
@@ -65,15 +72,25 @@ def head(
         Values, ranges and categories may be shown.
     plans : bool
         The model may propose a plan.
+    apart : bool
+        Its Python runs in a process of its own.
     """
     shown = _card(goal, namespace, patterns, show_values or traits.sees_values) if namespace is not None else ""
+    images = attached(goal)
+    note = "Attached" if traits.images else "Attached, but you cannot see images"
+    goal = goal.strip() + (f"\n\n{note}: {'; '.join(p.text for p in images)}" if images else "")
     if traits.prefix:
         asked = f"Variables:\n{shown}\nQuestion: {goal.strip()}" if shown else f"Question: {goal.strip()}"
         return (*traits.prefix, Message("user", asked))
     text = goal.strip() + (f"\n\nVariables:\n{shown}" if shown else "")
-    return (Message("system", words.system(plans, namespace is not None)), Message("user", text))
+    system = words.system(plans, namespace is not None, apart)
+    return (Message("system", system), Message("user", text, parts=images))
+
+
+def shown_names(goal: str, namespace: Mapping[str, Any], patterns: str) -> list[str]:
+    """Give the variables that a process is shown: those of ``--vars``, or those that its goal names, or all."""
+    return visible(namespace, patterns) if patterns else named(goal, namespace) or user_names(namespace)
 
 
 def _card(goal: str, namespace: Mapping[str, Any], patterns: str, values: bool) -> str:
-    names = visible(namespace, patterns) if patterns else named(goal, namespace) or user_names(namespace)
-    return str(card(names, namespace, values))
+    return str(card(shown_names(goal, namespace, patterns), namespace, values))

@@ -132,9 +132,9 @@ class Box:
     def look(self, namespace: Mapping[str, Any]) -> None:
         """Take in the variables of a namespace whose names say so strongly: ``db_password``, ``API_TOKEN``."""
         for name, value in list(namespace.items()):
-            if type(value) is str and _STRONG.search(name) and not name.startswith("_"):
-                if _named_secret(name) and _worth_hiding(name, value) and value not in self._values.values():
-                    self.add(name, value)
+            named = type(value) is str and _STRONG.search(name) and not name.startswith("_") and _named_secret(name)
+            if named and _worth_hiding(name, value) and value not in self._values.values():
+                self.add(name, value)
 
     def clear(self) -> None:
         """Forget everything that is known."""
@@ -215,7 +215,10 @@ def _forms(value: str) -> Iterable[str]:
     raw = clean(value).encode()
     yield from (value, quote(value, safe=""), quote_plus(value), repr(value)[1:-1], canonical(value)[1:-1])
     if len(value) >= GUESSED:
-        yield from (base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("="))
+        yield from (
+            base64.b64encode(raw).decode().rstrip("="),
+            base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        )
         yield from (raw.hex(), value[::-1])
     if "\n" in value.strip():
         yield from (line for line in map(str.strip, value.splitlines()) if len(line) >= 2 * GUESSED)

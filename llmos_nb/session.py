@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmos_nb import attempt, budget, config, gate, gate_plan, gate_run, prompt, revive, secrets_box, settle, toolbox
+from llmos_nb import apart, attempt, budget, config, gate, gate_plan, gate_run, prompt, revive, secrets_box, settle, toolbox
 from llmos_nb.blobs import Blobs
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.home import Home
@@ -77,12 +77,21 @@ class Session:
         base_url: str | None = None,
         tools: Iterable[Any] = (),
         variables: str = "",
+        preview: bool = False,
+        isolate: bool = False,
         bind: str = "",
         check: Any = None,
         parent: dict[str, Any] | None = None,
         **options: Any,
     ) -> Process:
         """Make a process with its journal, ready to be driven.
+
+        Parameters
+        ----------
+        variables, bind : str
+            What it may see and write: names and globs, ``-`` in front to leave out.
+        preview, isolate : bool
+            Its Python runs in a fork of this process in which nothing has effects, or in a child with copies.
 
         Raises
         ------
@@ -98,13 +107,16 @@ class Session:
         bounds = budget.parse(settings.budget).within(budget.parse(budget.DEFAULT))
         price = self._price(chosen, bounds, settings)
         handed = [(self.namespace or {})[n] for n in prompt.handed(goal, self.namespace or {})]
+        how = apart.chosen(preview, isolate, self.namespace)
         box = toolbox.build(self, settings, chosen, [*tools, *handed], bind, variables)
+        copied = prompt.shown_names(goal, self.namespace or {}, variables) if how else []
+        box = apart.put_apart(box, how, self, chosen, copied, bind)
         steps = self._given_plan(settings.plan)
-        head = prompt.head(goal, chosen.traits, self.namespace, variables, settings.show_values, "plan" in box)
+        head = prompt.head(goal, chosen.traits, self.namespace, variables, settings.show_values, "plan" in box, how == "isolate")
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
         run.check, run.price, run.owns_model = check, price, isinstance(spec, str | None)
         origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or "")}
-        checks = {"check": check_name(check), "grounded": settings.grounded}
+        checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
         record_start(run, settings, goal, bounds, head, {**origin, **checks})
         record_labels(run, settings.labels, [p.run.state.labels for p in self.processes.values()])
         if steps:
@@ -119,6 +131,7 @@ class Session:
         run.snapshots = self.snapshots
         run.fingerprint = toolbox.fingerprints(self.namespace)
         toolbox.connect(box, run)
+        apart.end_with(run)
         return run
 
     def new_journal(self, words: str) -> Journal:

@@ -26,9 +26,15 @@ NAMESPACE = (
 )
 
 
-def system(plans: bool, namespace: bool) -> str:
+APART = (
+    " python runs in a process of its own with copies of the user's variables; what you make stays there, and the "
+    "value of the last line and what is printed come back."
+)
+
+
+def system(plans: bool, namespace: bool, apart: bool = False) -> str:
     """Give the system message."""
-    return SYSTEM + (PLAN if plans else "") + (NAMESPACE if namespace else "")
+    return SYSTEM + (PLAN if plans else "") + (APART if apart else NAMESPACE if namespace else "")
 
 
 def who(by: str) -> str:

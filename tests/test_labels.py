@@ -14,6 +14,7 @@ from llmos_nb.policy import Act, judge
 from llmos_nb.session import Session
 
 DONE = {"text": "ok"}
+READ = "with open({1!r}) as f:\n    {0} = f.read()"
 
 
 def fresh():
@@ -35,7 +36,7 @@ def fresh():
     return space
 
 
-SNIPPETS = """
+SNIPPETS = r"""
 y = mail
 y = mail.upper()
 y = mail + ''
@@ -94,7 +95,7 @@ import re\ny = re.findall('[A-Z]+', mail)
 import pandas as pd\ny = pd.DataFrame(rows)
 import pandas as pd\ny = pd.DataFrame({'k': [1]}).merge(pd.DataFrame(rows), on='k')
 import pandas as pd\ny = pd.concat([pd.Series([1]), pd.Series([mail])])
-open('kept.txt', 'w').write(mail); y = open('kept.txt').read()
+y = sorted(zip(mail, numbers))
 y = globals()['ma' + 'il']
 import sys\ny = vars(sys.modules[__name__]) if False else locals()['m' 'ail']
 y = eval('ma' + 'il')
@@ -110,7 +111,7 @@ async def test_no_untrusted_value_comes_out_trusted(snippet, tmp_path, monkeypat
     (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\nrows = "untrusted"\n')
     names = fresh()
     code = snippet.replace("\\n", "\n")
-    proc = await llmos.run("work", model=ScriptedModel([python(code), python("t = 1"), DONE]), namespace=names, approve="auto", grounded=False)
+    proc = await llmos.run("use `safe`", model=ScriptedModel([python(code), python("t = 1"), DONE]), namespace=names, approve="auto", grounded=False)
     made = proc.run.state.calls["r1.0"]
     assert made.ok, made.result
     changed = {n for kind in ("created", "rebound", "mutated") for n in made.changes[kind]} | {"y"}
@@ -129,7 +130,7 @@ def test_there_are_sixty_snippets():
 async def test_code_that_reads_nothing_untrusted_stays_trusted(snippet, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\n')
-    proc = await llmos.run("work", model=ScriptedModel([python(snippet), DONE]), namespace=fresh(), approve="auto")
+    proc = await llmos.run("work on `safe`", model=ScriptedModel([python(snippet), DONE]), namespace=fresh(), approve="auto")
     assert proc.run.state.labels == {"mail": "untrusted"}
 
 
@@ -206,10 +207,10 @@ async def test_files_are_the_users_own_or_foreign(script, tmp_path, monkeypatch)
     monkeypatch.chdir(folder)
     (folder / "own.txt").write_text("1")
     (tmp_path / "foreign.txt").write_text("2")
-    code = [python("a = open('own.txt').read()"), python("b = open('../foreign.txt').read()"), DONE]
+    code = [python(READ.format("a", "own.txt")), python(READ.format("b", "../foreign.txt")), DONE]
     proc = await llmos.run("x", model=script(*code), namespace={}, approve="auto")
     assert "a" not in proc.run.state.labels and proc.run.state.labels["b"] == "untrusted"
-    spelled = [python("b = open('../foreign.txt').read()"), DONE]
+    spelled = [python(READ.format("b", "../foreign.txt")), DONE]
     proc = await llmos.run("read ../foreign.txt", model=script(*spelled), namespace={}, approve="auto")
     assert proc.run.state.labels == {}
 
@@ -217,10 +218,10 @@ async def test_files_are_the_users_own_or_foreign(script, tmp_path, monkeypatch)
 async def test_a_file_that_a_tainted_process_wrote_is_untrusted_for_the_next(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     session = Session({})
-    first = session.create("x", model=script(call("read_mail"), python("open('note.txt', 'w').write('hi')"), DONE), tools=[read_mail], approve="auto")
+    first = session.create("x", model=script(call("read_mail"), python("with open('note.txt', 'w') as f:\n    f.write('hi')"), DONE), tools=[read_mail], approve="auto")
     await first.start()
     assert first.run.state.labels[f"{FILE}{(tmp_path / 'note.txt').resolve()}"] == "untrusted"
-    second = session.create("y", model=script(python("n = open('note.txt').read()"), DONE), approve="auto", grounded=False)
+    second = session.create("y", model=script(python(READ.format("n", "note.txt")), DONE), approve="auto", grounded=False)
     await second.start()
     assert second.run.state.labels["n"] == "untrusted"
 
@@ -228,10 +229,10 @@ async def test_a_file_that_a_tainted_process_wrote_is_untrusted_for_the_next(scr
 async def test_looking_at_an_untrusted_variable_taints(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\n')
-    for look in (call("describe", name="mail"), call("names", pattern="m*")):
-        proc = await llmos.run("x", model=script(look, DONE), namespace=fresh(), approve="auto")
+    for look in ({"calls": [{"name": "describe", "arguments": {"name": "mail"}}]}, call("names", pattern="m*")):
+        proc = await llmos.run("look at `safe`", model=script(look, DONE), namespace=fresh(), approve="auto")
         assert labels.context(proc.run.state.labels).untrusted
-    proc = await llmos.run("x", model=script(call("names", pattern="s*"), DONE), namespace=fresh(), approve="auto")
+    proc = await llmos.run("look at `safe`", model=script(call("names", pattern="s*"), DONE), namespace=fresh(), approve="auto")
     assert not labels.context(proc.run.state.labels).untrusted
 
 

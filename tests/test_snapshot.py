@@ -88,6 +88,7 @@ def slow(x):
 df = pd.DataFrame({"a": [3.0, 1.0, 2.0], "b": list("xyz"), "c": pd.array([1, None, 3], dtype="Int64")})
 other = df
 col = df["a"]
+numbered = pd.DataFrame([[1, 2]]); bare = pd.Series([1, 2]); many = pd.DataFrame([[1, 2]], columns=[["a", "a"], ["b", ""]])
 nested = pd.DataFrame({"l": [[1], [2]]})
 arr = np.arange(12.0).reshape(3, 4)
 view = arr[1:, ::2]
@@ -145,6 +146,7 @@ STEPS: dict[str, dict[str, list[str]]] = {
     "df.insert(0, 'k', [1, 2, 3]); del df['b']": {"mutated": ["df", "other"]},
     "df.fillna({'c': 0}, inplace=True)": {"mutated": ["df", "other"]},
     "col[0] = 5.0": {"mutated": ["col"]},
+    "numbered[0] += 1; bare[1] = 7; many.iloc[0, 1] = 5": {"mutated": ["bare", "many", "numbered"]},
     "col.name = 'new'": {"mutated": ["col"]},
     "nested.loc[0, 'l'].append(7)": {"mutated": ["nested"]},
     "arr[0, 0] = -1": {"mutated": ["arr", "view"]},

@@ -53,7 +53,7 @@ def touch(x):
 FRESH = [
     "1", "'a'", "None", "[]", "[1, [2]]", "{}", "{'k': [1]}", "{1, 2}", "(1, [2])", "deque([1])", "bytearray(b'ab')",
     "Obj()", "Obj([1])", "Slotted([1])", "make([0])", "np.arange(6)", "np.arange(6)[1:4]", "np.array([[1], None], dtype=object)",
-    "pd.DataFrame({'a': [2, 1], 'b': ['x', 'y']})", "pd.Series([2, 1], name='s')", "OrderedDict(a=[1], b=2)", "Obj.push",
+    "pd.DataFrame({'a': [2, 1], 'b': ['x', 'y']})", "pd.Series([2, 1], name='s')", "pd.Series([2, 1])", "OrderedDict(a=[1], b=2)", "Obj.push",
 ]  # fmt: skip
 OPS: dict[type, list[str]] = {
     list: ["{p}.append({e})", "{p}.clear()", "{p}.insert(0, {e})", "{p}.pop()", "{p}[0] = {e}", "{p} += [{e}]", "{p}.reverse()", "{p}.append({p})"],

@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any
 
-from llmos_nb.fingerprint.instances import object_state
+from llmos_nb.fingerprint.code import put_class, put_function
+from llmos_nb.fingerprint.instances import home, object_state
 from llmos_nb.fingerprint.tables import put_ndarray, put_pandas, put_polars
 
 LIMIT_BYTES = 256 << 20
@@ -148,28 +149,6 @@ def _set(w: _Writer, value: Any) -> None:
     w.data(type(value).__name__, *sorted(map(w.nested, value)))
 
 
-def _function(w: _Writer, value: types.FunctionType) -> None:
-    _code(w, value.__code__)
-    w.put(value.__defaults__)
-    w.put(value.__kwdefaults__)
-    w.items("closure", [c.cell_contents for c in value.__closure__ or () if c != types.CellType()])
-
-
-def _code(w: _Writer, code: types.CodeType) -> None:
-    w.data("code", code.co_code)
-    w.items("names", (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars))
-    for const in code.co_consts:
-        _code(w, const) if isinstance(const, types.CodeType) else w.put(const)
-
-
-def _class(w: _Writer, value: type) -> None:
-    w.data("class", f"{value.__module__}.{value.__qualname__}".encode())
-    if value.__module__ in ("__main__", "builtins") and value.__flags__ & (1 << 9):  # written in the notebook
-        hidden = ("__dict__", "__weakref__", "__doc__", "_abc_impl", "__firstlineno__", "__static_attributes__")
-        w.items("attributes", (x for k, v in vars(value).items() if k not in hidden for x in (k, v)))
-        w.items("bases", value.__bases__)
-
-
 def _partial(w: _Writer, value: Any) -> None:
     w.items("partial", (value.func, value.args, value.keywords))
 
@@ -186,7 +165,7 @@ def _text(tag: str, words: Callable[[Any], str]) -> Callable[[_Writer, Any], Non
 def _instance(w: _Writer, value: Any) -> None:
     """Add an instance by class and state; without readable state it is opaque."""
     kind = type(value)
-    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    name = f"{home(kind)}.{kind.__qualname__}".removeprefix("builtins.")
     _core(w, value)
     state = object_state(value)
     if state is None:
@@ -221,7 +200,7 @@ _EXACT: dict[type, Callable[[_Writer, Any], None]] = {
     frozenset: _set,
     bytearray: lambda w, v: w.data("bytearray", v),
     array: lambda w, v: w.data(f"array{v.typecode}", v),
-    types.FunctionType: _function,
+    types.FunctionType: put_function,
     types.MethodType: _method,
     types.BuiltinFunctionType: _text("builtin", lambda v: f"{v.__module__}.{v.__qualname__}"),
     types.ModuleType: _text("module", lambda v: v.__name__),
@@ -231,10 +210,10 @@ _EXACT: dict[type, Callable[[_Writer, Any], None]] = {
 def _writer_of(kind: type, value: Any) -> Callable[[_Writer, Any], None]:
     """Choose how a value of a less plain kind is added."""
     if isinstance(value, type):
-        return _class
+        return put_class
     if isinstance(value, _BY_REPR):
         return _text(kind.__name__, repr)
-    root = kind.__module__.partition(".")[0]
+    root = home(kind).partition(".")[0]
     return _of_numpy(value) or (
         _of_library(root, kind, value) if root in ("pandas", "polars") else _special(kind)
     )

@@ -12,12 +12,18 @@ _CORES = (dict, list, tuple, deque, set, frozenset, BaseException, types.SimpleN
 _HIDDEN = ("matplotlib", "ipywidgets", "IPython", "ipykernel", "asyncio", "threading", "socket", "torch")
 
 
+def home(kind: type) -> str:
+    """Give the full name of a class's module; a few classes hide it behind a descriptor of their instances."""
+    module = kind.__module__
+    return module if isinstance(module, str) else "builtins"
+
+
 def object_state(value: Any) -> list[Any] | None:
     """Give an instance's attributes and slots as a flat list, or None where C code hides them."""
     kind = type(value)
-    if kind.__module__.partition(".")[0] in _HIDDEN or isinstance(value, io.IOBase):
+    if home(kind).partition(".")[0] in _HIDDEN or isinstance(value, io.IOBase):
         return None
-    if kind.__module__.startswith("sklearn.") and not hasattr(value, "__dict__"):
+    if home(kind).startswith("sklearn.") and not hasattr(value, "__dict__"):
         state = getattr(value, "__getstate__", lambda: None)()
         return [state] if state is not None else None
     slots = [m for c in kind.__mro__ if "__slots__" in vars(c) for m in vars(c).values() if _is_slot(m)]

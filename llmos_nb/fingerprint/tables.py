@@ -39,7 +39,7 @@ def put_pandas(w: Writer, value: Any) -> None:
     kind = type(value).__name__
     if hasattr(value, "columns"):
         w.data(kind, str(value.shape).encode())
-        _column(w, value.columns.array)
+        _index(w, value.columns)
         for i in range(value.shape[1]):
             _column(w, value.iloc[:, i].array)
         _index(w, value.index)

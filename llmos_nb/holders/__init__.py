@@ -16,6 +16,7 @@ from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable
 from typing import Any
 
+from llmos_nb.fingerprint.instances import home
 from llmos_nb.holders.arrays import Arrays
 from llmos_nb.holders.base import (
     ABSENT,
@@ -122,7 +123,7 @@ def holders_of(kind: type) -> Holders:
 
 def _by_library(kind: type) -> Holders | None:
     """Choose by the library that made exactly this class."""
-    root = kind.__module__.partition(".")[0]
+    root = home(kind).partition(".")[0]
     if root in ATOMIC_ROOTS and not issubclass(kind, type):
         return ()
     if root in OPAQUE_ROOTS and not issubclass(kind, dict | type):  # matplotlib's settings are a dict
@@ -172,9 +173,9 @@ def _core_holders(core: type, kind: type) -> Holders:
         return _CORES.get(core, ())
     if hasattr(kind, "__next__"):
         return (_ITERATOR,)
-    if core.__module__.partition(".")[0] in FIXED_ROOTS:
+    if home(core).partition(".")[0] in FIXED_ROOTS:
         return (_THROUGH,)
-    return (Opaque(f"state in C code of {core.__module__}.{core.__qualname__}"),)
+    return (Opaque(f"state in C code of {home(core)}.{core.__qualname__}"),)
 
 
 def _of_data(kind: type) -> Holder | None:

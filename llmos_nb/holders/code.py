@@ -8,6 +8,7 @@ from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
 
+from llmos_nb.fingerprint.instances import home
 from llmos_nb.holders.base import ABSENT, HEAP_TYPE, Attributes, Holder, Scope, alike, differs
 
 _vars = attrgetter("__dict__")
@@ -202,7 +203,7 @@ class Classes(Holder):
 
 def _written(kind: type, scope: Scope) -> bool:
     """Tell whether the user wrote this class."""
-    return bool(kind.__flags__ & HEAP_TYPE) and scope.owned(kind.__module__)
+    return bool(kind.__flags__ & HEAP_TYPE) and scope.owned(home(kind))
 
 
 class Modules(Holder):

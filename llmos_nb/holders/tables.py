@@ -75,7 +75,9 @@ class Tables(Holder):
             return False
         if state.shadow is None:
             return state.marks == _marks(item)
-        return _same_blocks(state.shadow._mgr, item._mgr) or not any(_changed_columns(state.shadow, item))
+        return _same_blocks(state.shadow._mgr, item._mgr) or not any(
+            True for _ in _changed_columns(state.shadow, item)
+        )
 
     def write(self, item: Any, state: TableState) -> None:
         """Give the same table its old blocks and its old index objects."""

@@ -1,0 +1,24 @@
+"""Real notebooks' code as input: a sample of the documentation's cells as steps, undone, redone, compared.
+
+All of them: ``python tests/benchmarks/bench_undo.py --docs``.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+
+import pytest
+from docstring_code import cells, run
+
+
+@pytest.mark.parametrize("package", ["pandas", "sklearn"])
+@pytest.mark.filterwarnings("ignore")
+def test_cells_of_the_documentation_are_undone_and_redone(package):
+    pytest.importorskip(package)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        every = cells(package)
+        assert len(every) > 100
+        sample = random.Random(20).sample(every, 25 if package == "pandas" else 10)
+        assert [wrong for name, code in sample if (wrong := run(name, code))] == []
