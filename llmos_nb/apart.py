@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 INSIDE = ("python", "describe", "names")
 _ABOUT = (
     "Run Python in a process of its own, which has copies of the variables and no network. What you make there stays "
-    "there for your later calls; the user's session sees none of it. Gives what it prints and the value of its last line."
+    "there for your later calls; the user's session sees none of it. Gives what it prints and the value of its last"
+    " line."
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.models import fetch, store
+from llmos_nb.models.local import LocalModel
 
 if TYPE_CHECKING:
     from nbclient import NotebookClient
@@ -32,6 +34,8 @@ def demo(folder: Path, model: str) -> int:
         weights = fetch.pull_with_bar(name)
         os.environ["LLMOS_LOCAL_MODEL"] = name
         print(f"local model: {name}, {weights}, sha256 {store.lookup(name).sha256}", flush=True)
+        print("reading its instructions, once: half a minute or so, then it starts in seconds …", flush=True)
+        asyncio.run(LocalModel(name).warm_up())
     os.environ["LLMOS_MODEL"] = model or "local"
     folder.mkdir(parents=True, exist_ok=True)
     copied = folder / START

@@ -45,10 +45,11 @@ def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
     names, found = {n for c in calls for k in NAMES for n in c.changes.get(k, ())}, []
     for call in _standing(run.state):
         tool = run.tools.get(call.name)
-        plain = tool is not None and tool.effect == "namespace" and isinstance(call.arguments, dict)
-        if call.ended < calls[0].ended or call in calls or not plain or changed(call):
+        if tool is None or tool.inspect is None or tool.effect != "namespace" or changed(call):
             continue
-        if names & set(dict(tool.inspect(call.arguments)).get("reads", ()) if tool.inspect else ()):
+        if call.ended < calls[0].ended or not isinstance(call.arguments, dict):
+            continue
+        if names & set(dict(tool.inspect(call.arguments)).get("reads", ())):
             found.append(call)
     return found
 

@@ -8,8 +8,12 @@ from typing import Any
 
 from llmos_nb import labels, toolbox
 from llmos_nb.budget import Budget
-from llmos_nb.config import Settings
+from llmos_nb.config import PLANNING, Settings
+from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.messages import Message
+from llmos_nb.models import prices
+from llmos_nb.models.base import Model
+from llmos_nb.plan import Plan, Step, parse_steps
 from llmos_nb.scheduler import Run
 
 
@@ -49,6 +53,27 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         came = labels.Came(labels.of(shown, run.state.labels), f"the goal's variables: {', '.join(shown)}")
         for name, label, why in labels.floated(run.state.labels, came, ()):
             run.append("label.changed", name=name, label=label, why=why)
+
+
+def price_of(model: Model, bounds: Budget, settings: Settings) -> tuple[float, float] | None:
+    """Give a model's prices; a budget of money needs to know them."""
+    price = settings.prices.get(model.traits.name) or prices.price(model.traits.name)
+    if "$" in bounds.limits and price is None:
+        raise ConfigError(
+            f"--budget ${bounds.limits['$']:g}: the price of {model.traits.name} is not known; "
+            "give it under [prices] in llmos.toml, or bound tokens instead"
+        )
+    return price
+
+
+def given_plan(plan: str, namespace: Mapping[str, Any]) -> tuple[Step, ...]:
+    """Read a plan that the user gives by the name of a variable."""
+    if plan in PLANNING:
+        return ()
+    given = namespace.get(plan)
+    if given is None:
+        raise UsageError(f"--plan {plan!r}: no variable of this name holds steps")
+    return given.steps if isinstance(given, Plan) else parse_steps(given)
 
 
 def check_name(check: Any) -> str:

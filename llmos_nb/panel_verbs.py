@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb import dry_run
+from llmos_nb.errors import LlmosError
 from llmos_nb.process import Process
+from llmos_nb.stubs import bounded
 
 Message = Mapping[str, Any]
 _running: set[asyncio.Task[Any]] = set()
@@ -65,11 +67,20 @@ def _cells(p: Process, m: Message) -> str:
     return f"write %agent cells {p.pid} in a cell: its surviving steps come as cells below"
 
 
-def _preview(p: Process, m: Message) -> str:
-    raise UsageError("a preview is made by %%agent --dry-run")
+def _preview(p: Process, m: Message) -> asyncio.Task[Any]:
+    """Run a call that waits in a fork; what it showed is an event, which the panel shows."""
+    call = m.get("call") or next((c.id for c in p.run.state.open_calls if c.name == "python"), "")
+    return _later(_previewed(p, call))
 
 
-def _later(work: Any) -> None:
+async def _previewed(p: Process, call: str) -> None:
+    result = await dry_run.preview(p.run, call, p.session.ip)
+    seen = {"ok": result.ok, "text": bounded(result.text)[0], "changes": result.facts.get("preview", {})}
+    with p.run.journal.held():
+        p.run.append("signal.received", signal="previewed", by="you", call=call, **seen)
+
+
+def _later(work: Any) -> asyncio.Task[Any]:
     """Run a coroutine of ours; what it cannot do is said by the state."""
 
     async def guarded() -> None:
@@ -81,6 +92,7 @@ def _later(work: Any) -> None:
     task = asyncio.get_running_loop().create_task(guarded())
     _running.add(task)
     task.add_done_callback(_running.discard)
+    return task
 
 
 VERBS: dict[str, Callable[[Process, Message], Any]] = {

@@ -84,7 +84,8 @@ class Presenter:
             view = PanelShown(process)
         else:
             view = TextShown(process, kind, self.ip)
-        process.run.on_output = lambda call, words: print_raw(words)
+        if kind == "panel":  # in text the result that follows says the same
+            process.run.on_output = lambda call, words: print_raw(words)
         view.open()
         return view
 

@@ -52,6 +52,8 @@ class PanelShown(Shown):
         """Follow one event; the panel groups what it sends."""
         self.projector.heard(event)
         self.panel.show(self.view())
+        if event.d.get("signal") == "previewed":
+            self.panel.note(event.d["text"])
         if event.k == "call.started":
             self.panel.flush()  # the step may hold the main thread
         if event.k == "run.ended":

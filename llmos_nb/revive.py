@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import config, toolbox
+from llmos_nb import apart, config, toolbox
 from llmos_nb.chain import Event, read
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.fold import fold
@@ -67,6 +67,7 @@ def load(
     settings = config.load({"approve": state.mode, "plan": planning}, session.configured)
     chosen = resolve(model if model is not None else _spec(started), base_url=settings.base_url or None)
     box = toolbox.build(session, settings, chosen, tools, "")
+    box = apart.put_apart(box, started.get("apart", ""), session, chosen, started.get("copied", ()))
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
     run.check = check if check is not None else (state.check or None)
     run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)

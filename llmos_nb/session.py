@@ -7,16 +7,28 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmos_nb import apart, attempt, budget, config, gate, gate_plan, gate_run, prompt, revive, secrets_box, settle, toolbox
+from llmos_nb import (
+    apart,
+    attempt,
+    budget,
+    config,
+    gate,
+    gate_plan,
+    gate_run,
+    prompt,
+    revive,
+    secrets_box,
+    settle,
+    toolbox,
+)
 from llmos_nb.blobs import Blobs
-from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.errors import UsageError
 from llmos_nb.home import Home
 from llmos_nb.journal import Journal
-from llmos_nb.models import prices, resolve
+from llmos_nb.models import resolve
 from llmos_nb.models.base import Model
 from llmos_nb.namespace_undo import redo_last, undo_calls
-from llmos_nb.opening import check_name, record_labels, record_start
-from llmos_nb.plan import Plan, Step, parse_steps
+from llmos_nb.opening import check_name, given_plan, price_of, record_labels, record_start
 from llmos_nb.process import Process
 from llmos_nb.scheduler import NamespaceLock, Run
 from llmos_nb.state import State
@@ -105,14 +117,22 @@ class Session:
         spec = settings.model or None if model is None or isinstance(model, str) else model
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
         bounds = budget.parse(settings.budget).within(budget.parse(budget.DEFAULT))
-        price = self._price(chosen, bounds, settings)
+        price = price_of(chosen, bounds, settings)
         handed = [(self.namespace or {})[n] for n in prompt.handed(goal, self.namespace or {})]
         how = apart.chosen(preview, isolate, self.namespace)
         box = toolbox.build(self, settings, chosen, [*tools, *handed], bind, variables)
         copied = prompt.shown_names(goal, self.namespace or {}, variables) if how else []
         box = apart.put_apart(box, how, self, chosen, copied, bind)
-        steps = self._given_plan(settings.plan)
-        head = prompt.head(goal, chosen.traits, self.namespace, variables, settings.show_values, "plan" in box, how == "isolate")
+        steps = given_plan(settings.plan, self.namespace or {})
+        head = prompt.head(
+            goal,
+            chosen.traits,
+            self.namespace,
+            variables,
+            settings.show_values,
+            "plan" in box,
+            how == "isolate",
+        )
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
         run.check, run.price, run.owns_model = check, price, isinstance(spec, str | None)
         origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or "")}
@@ -138,25 +158,6 @@ class Session:
         """Make the journal of a new process."""
         folder, self.last_pid = self.home.new(words)
         return Journal(folder / "journal.jsonl")
-
-    @staticmethod
-    def _price(model: Model, bounds: budget.Budget, settings: config.Settings) -> tuple[float, float] | None:
-        price = settings.prices.get(model.traits.name) or prices.price(model.traits.name)
-        if "$" in bounds.limits and price is None:
-            raise ConfigError(
-                f"--budget ${bounds.limits['$']:g}: the price of {model.traits.name} is not known; "
-                "give it under [prices] in llmos.toml, or bound tokens instead"
-            )
-        return price
-
-    def _given_plan(self, plan: str) -> tuple[Step, ...]:
-        """Read a plan that the user gives by the name of a variable."""
-        if plan in config.PLANNING:
-            return ()
-        given = (self.namespace or {}).get(plan)
-        if given is None:
-            raise UsageError(f"--plan {plan!r}: no variable of this name holds steps")
-        return given.steps if isinstance(given, Plan) else parse_steps(given)
 
     def register(self, run: Run) -> Process:
         """Enter a process into the table."""

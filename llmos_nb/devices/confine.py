@@ -23,13 +23,17 @@ if sys.platform != "win32":
 LEAST_MEMORY = 2 << 30
 _NEW_NET, _NEW_USER = 0x40000000, 0x10000000
 _NETWORK = frozenset(
-    "socket.connect socket.bind socket.sendto socket.sendmsg socket.getaddrinfo socket.gethostbyname".split()
+    f"socket.{act}" for act in ("connect", "bind", "sendto", "sendmsg", "getaddrinfo", "gethostbyname")
 )
-_EFFECTS = _NETWORK | frozenset(
-    "os.remove os.rename os.rmdir os.mkdir os.link os.symlink os.truncate os.chmod os.chown os.utime os.kill os.system "
-    "os.exec os.fork os.forkpty os.posix_spawn os.spawn os.startfile subprocess.Popen shutil.rmtree shutil.move "
-    "sqlite3.connect webbrowser.open signal.pthread_kill os.setxattr os.removexattr".split()
-)
+_EFFECTS = _NETWORK | {
+    *(
+        f"os.{act}"
+        for act in ("remove", "rename", "rmdir", "mkdir", "link", "symlink", "truncate", "chmod", "chown")
+    ),
+    *(f"os.{act}" for act in ("utime", "kill", "system", "exec", "fork", "forkpty", "posix_spawn", "spawn")),
+    *(f"os.{act}" for act in ("startfile", "setxattr", "removexattr")),
+    *("subprocess.Popen", "shutil.rmtree", "shutil.move", "sqlite3.connect", "webbrowser.open"),
+}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -124,12 +128,12 @@ def cut_descriptors(keep: frozenset[int]) -> None:
     Connections become empty, and open files get a position of their own, for reading only.
     """
     null = os.open(os.devnull, os.O_RDWR)
-    for entry in os.listdir("/proc/self/fd") if Path("/proc/self/fd").exists() else map(str, range(3, 1024)):
-        number = int(entry)
-        if number in keep or number == null:
-            continue
-        with suppress(OSError):
-            _cut(number, null)
+    listed = Path("/proc/self/fd")
+    numbers = [int(p.name) for p in listed.iterdir()] if listed.exists() else range(3, 1024)
+    for number in numbers:
+        if number not in keep and number != null:
+            with suppress(OSError):
+                _cut(number, null)
 
 
 def _cut(number: int, null: int) -> None:

@@ -42,7 +42,7 @@ def claims_plain(name: str, value: Any) -> list[str]:
     """Give the assertion over a value of Python's own types."""
     if not plain(value):
         return []
-    text = _spell(value)
+    text = spell(value)
     if len(text) > SHORT:
         return [f"assert len({name}) == {len(value)}"] if hasattr(value, "__len__") else []
     if value is None or isinstance(value, bool):
@@ -52,16 +52,16 @@ def claims_plain(name: str, value: Any) -> list[str]:
     return [f"assert {name} == {text}, {name}"]
 
 
-def _spell(value: Any) -> str:
+def spell(value: Any) -> str:
     """Give the repr of plain data, with infinities and NaN as Python reads them."""
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_spell(k)}: {_spell(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{spell(k)}: {spell(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_spell, value))}]"
+        return f"[{', '.join(map(spell, value))}]"
     if isinstance(value, tuple):
-        return f"({', '.join(map(_spell, value))}{',' if len(value) == 1 else ''})"
+        return f"({', '.join(map(spell, value))}{',' if len(value) == 1 else ''})"
     return repr(value)
 
 
@@ -74,7 +74,7 @@ def _frame(name: str, value: Any) -> list[str]:
         sums = _numbers(lambda: value.select_dtypes("number").iloc[:, :WIDE].sum().astype(float).to_dict())
         if sums and plain(sums):
             spelled = f'{name}.select_dtypes("number").iloc[:, :{WIDE}].sum().astype(float).to_dict()'
-            lines.append(f"assert _near({spelled}, {_spell(sums)})")
+            lines.append(f"assert _near({spelled}, {spell(sums)})")
     return lines
 
 
@@ -85,9 +85,9 @@ def _series(name: str, value: Any) -> list[str]:
         and plain(found)
         and not any(isinstance(k, float) and math.isnan(k) for k in found)
         and len(value) <= WIDE
-        and len(_spell(found)) <= SHORT * 2
+        and len(spell(found)) <= SHORT * 2
     ):
-        return [f"assert _near({name}.to_dict(), {_spell(found)}), {name}"]
+        return [f"assert _near({name}.to_dict(), {spell(found)}), {name}"]
     return [f"assert {name}.shape == {tuple(value.shape)!r}", *_total(name, value)]
 
 
@@ -98,7 +98,7 @@ def _array(name: str, value: Any) -> list[str]:
 def _total(name: str, value: Any) -> list[str]:
     if getattr(value.dtype, "kind", "O") not in "iuf":
         return []
-    return [f"assert _near(float({name}.sum()), {_spell(float(value.sum()))}), {name}.sum()"]
+    return [f"assert _near(float({name}.sum()), {spell(float(value.sum()))}), {name}.sum()"]
 
 
 def _numbers(read: Callable[[], Any]) -> Any:

@@ -160,7 +160,7 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
             key = (unit.run.pid, unit.call.step)
             cells += _step(unit, known, key not in said, clean)
             said |= {key} if unit.call.step else set()
-        else:
+        elif unit.source.strip():
             cells.append(Cell("code", unit.role, unit.source, {"names": unit.names} if unit.names else {}))
     return cells + [cell for _, cell in texts]
 

@@ -5,7 +5,6 @@ Whatever is written is read back first and compared by content; a value that doe
 
 from __future__ import annotations
 
-import ast
 import datetime
 import io
 import json
@@ -18,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from llmos_nb.fingerprint import digest
-from llmos_nb.notebook.claims import plain
+from llmos_nb.notebook.claims import plain, spell
 
 SHORT, LONG = 300, 64 << 20
 
@@ -75,7 +74,7 @@ def hold(name: str, value: Any, folder: str) -> Held | None:
         Folder of the input files, relative to the notebook.
     """
     literal = _literal(value)
-    if literal and len(literal) <= SHORT and _same(f"_ = {literal}", value, "_"):
+    if 0 < len(literal) <= SHORT and _same(f"_ = {literal}", value, "_"):
         return Held(name, f"{_imports(value)}{name} = {literal}", about={"kind": type(value).__name__})
     for form in _forms(value):
         if len(form.data) <= LONG and _comes_back(form, value):
@@ -98,16 +97,12 @@ def about(value: Any) -> dict[str, Any]:
 
 
 def _literal(value: Any) -> str:
-    """Spell a value of Python's own types; empty where that does not give it back."""
+    """Spell a value of Python's own types; empty for any other."""
     if isinstance(value, datetime.date | datetime.timedelta) and type(value).__module__ == "datetime":
         return f"_{value!r}"
     if isinstance(value, PurePath):
         return f"Path({str(value)!r})"
-    text = repr(value) if plain(value) else ""
-    try:
-        return text if text and ast.literal_eval(text) == value else ""
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return ""
+    return spell(value) if plain(value) else ""
 
 
 def _imports(value: Any) -> str:

@@ -12,7 +12,7 @@ import io
 import linecache
 import random
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ class Runner:
         self.random_state: dict[str, Any] | None = None
         self.record_random = record_random
         self.responses = 0
-        self.clock = datetime.now(UTC)
 
     # the user
 
@@ -54,10 +53,9 @@ class Runner:
     # the process
 
     def _event(self, k: str, **d: Any) -> None:
-        self.clock += timedelta(milliseconds=20)
         prev = self.events[-1].hash if self.events else GENESIS
         self.events.append(
-            chained(len(self.events), self.clock.isoformat(timespec="milliseconds"), k, d, prev)[0]
+            chained(len(self.events), datetime.now(UTC).isoformat(timespec="milliseconds"), k, d, prev)[0]
         )
 
     def begin(self, *plan: tuple[str, str]) -> None:

@@ -1,0 +1,286 @@
+"""Whether a call rests on the user's own words: the act, and each argument that carries authority. Pure.
+
+After an untrusted read a model's arguments may be an attacker's. A call then stands on its own only where the user's
+words name the act, and every argument with authority is a typed token of these words in its role, or a field of the
+one record that they name. A bare id never is, nor a part of a longer token, nor a token of another kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from llmos_nb.authority_words import Sentence, amount, normal, sentences, within
+from llmos_nb.errors import ConfigError, nearest
+
+KINDS = (
+    "email", "iban", "amount", "date", "path", "url", "quoted", "start", "end", "record", "text", "choice", "flag", "none",
+)  # fmt: skip
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Role:
+    """What an argument means.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`. ``record`` is the id of a record; ``text`` is content; what is ``none`` must be empty.
+    record, field : str
+        Kind of record, and its field that may stand for a token.
+    when : str
+        What the words must say for that, or for a flag to be set.
+    choices : mapping
+        For a choice, the words by value.
+    start : str
+        For an end, the argument with the start.
+    """
+
+    kind: str
+    record: str = ""
+    field: str = "id"
+    when: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    start: str = ""
+
+
+@dataclass(frozen=True)
+class Power:
+    """What a tool does, as its user says it.
+
+    Parameters
+    ----------
+    tool : str
+        Its name.
+    acts : tuple of str
+        How the user's words name it: ``create event`` stands for both words in one sentence.
+    roles : mapping
+        Role by argument; an argument with none is ``none``.
+    target : str
+        The argument that says what is acted on.
+    outward : tuple of str
+        Arguments that, where given, let content leave; ``*`` where it always does.
+    """
+
+    tool: str
+    acts: tuple[str, ...]
+    roles: Mapping[str, Role]
+    target: str = ""
+    outward: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Book:
+    """Records of one kind, looked up by the gate itself.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        All of them.
+    key : str
+        The field by which words name one.
+    date : str
+        A field that a date in the same sentence must agree with.
+    most : mapping
+        Field by superlative: ``{"largest": "size"}``.
+    """
+
+    rows: Sequence[Row]
+    key: str = "name"
+    date: str = ""
+    most: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether a call stands on the user's words.
+
+    Parameters
+    ----------
+    holds : bool
+        It does.
+    why : str
+        What is missing.
+    origins : mapping
+        By argument, where its value comes from, in words.
+    """
+
+    holds: bool
+    why: str = ""
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_power(tool: str, raw: Mapping[str, Any]) -> Power:
+    """Read ``[tools.NAME]`` of a manifest."""
+    roles = {}
+    for name, given in raw.get("roles", {}).items():
+        role = {"kind": given} if isinstance(given, str) else dict(given)
+        if role.get("kind") not in KINDS:
+            known = nearest(str(role.get("kind")), KINDS)
+            raise ConfigError(f"tools.{tool}.roles.{name}: unknown kind {role.get('kind')!r}{known}")
+        roles[name] = Role(**role)
+    return Power(tool, tuple(raw.get("acts", ())), roles, raw.get("target", ""), tuple(raw.get("outward", ())))
+
+
+def standing(
+    power: Power,
+    arguments: Mapping[str, Any],
+    words: str,
+    books: Mapping[str, Book],
+    tainted: Collection[str] = (),
+) -> Standing:
+    """Say whether a call stands on the user's words.
+
+    Parameters
+    ----------
+    power : Power
+        What the tool does.
+    arguments : mapping
+        The call's arguments.
+    words : str
+        Everything that the user said.
+    books : mapping
+        Records by kind.
+    tainted : collection of str
+        Ids of records that were made of untrusted data.
+    """
+    said = sentences(words)
+    at = [i for i, s in enumerate(said) if any(s.names(act) for act in power.acts)]
+    best = Standing(False, f"your words do not say to {power.acts[0] if power.acts else power.tool}")
+    for i in at:
+        best = _Check(power, arguments, said, i, books, tainted).all()
+        if best.holds:
+            return best
+    return best
+
+
+class _Check:
+    """The check of one call against one sentence that names its act, and those beside it."""
+
+    def __init__(
+        self,
+        power: Power,
+        arguments: Mapping[str, Any],
+        said: Sequence[Sentence],
+        at: int,
+        books: Mapping[str, Book],
+        tainted: Collection[str],
+    ) -> None:
+        self.power, self.arguments, self.said, self.books, self.tainted = power, arguments, said, books, tainted
+        self.act, self.near = said[at], said[max(at - 1, 0) : at + 2]
+        self.outward = any(o == "*" or arguments.get(o) for o in power.outward)
+
+    def all(self) -> Standing:
+        """Check every argument; what is not given carries nothing."""
+        origins = {}
+        for name, value in self.arguments.items():
+            if value in (None, "", [], {}, False):
+                continue
+            role = self.power.roles.get(name, Role("none"))
+            values = value if isinstance(value, list) else [value]
+            froms = [self.origin(role, v) for v in values]
+            if not all(froms):
+                wrong = next(v for v, f in zip(values, froms, strict=True) if not f)
+                return Standing(False, f"`{name}` = {str(wrong)[:60]!r} does not come from your words", origins)
+            origins[name] = froms[0]
+        return Standing(True, "", origins)
+
+    def origin(self, role: Role, value: Any) -> str:
+        """Say where a value comes from; empty where nothing of the user's covers it."""
+        method = getattr(self, f"_{role.kind}", None)
+        if method is not None:
+            return str(method(role, value))
+        text = normal(role.kind, str(value))
+        if any(text and text in s.tokens.get(role.kind, ()) for s in self.near):
+            return "your words"
+        return self._field(role, value) if role.record else ""
+
+    def _field(self, role: Role, value: Any) -> str:
+        """A field of the one record that the words name."""
+        if role.when and not any(s.says(role.when) for s in self.near):
+            return ""
+        for row in self._named(role.record):
+            held = row.get(role.field)
+            held = held if isinstance(held, list | tuple | set) else [held]
+            if str(value).casefold() in {str(h).casefold() for h in held}:
+                return f"the {role.record} that you named"
+        return ""
+
+    def _named(self, kind: str) -> list[Row]:
+        """Give the records that the words name; two that go by one name are none."""
+        book = self.books.get(kind, Book(()))
+        found = [r for r in book.rows if any(self._names(book, r, s) for s in self.near)]
+        keys = [str(r.get(book.key, "")).casefold() for r in found]
+        alone = [r for r, k in zip(found, keys, strict=True) if keys.count(k) == 1]
+        longest = [r for r in alone if not any(str(r[book.key]).casefold() in k and str(r[book.key]).casefold() != k for k in keys)]
+        return longest or self._most(book)
+
+    @staticmethod
+    def _names(book: Book, row: Row, sentence: Sentence) -> bool:
+        key = str(row.get(book.key, ""))
+        if len(key) < 4 or not sentence.says(key):
+            return False
+        dates = sentence.tokens["date"]
+        return not (book.date and dates) or str(row.get(book.date))[:10] in dates
+
+    def _most(self, book: Book) -> list[Row]:
+        """Give the record that a superlative names, where one alone is it."""
+        for word, name in book.most.items():
+            if self.act.says(word) and book.rows:
+                top = max(row[name] for row in book.rows)
+                found = [row for row in book.rows if row[name] == top]
+                return found if len(found) == 1 else []
+        return []
+
+    def _record(self, role: Role, value: Any) -> str:
+        """An id stands only for the one record that the words name, and that nobody else's data is in."""
+        named = self._named(role.record)
+        if len(named) != 1 or str(value) in self.tainted or str(named[0].get(role.field)) != str(value):
+            return ""
+        return f"the {role.record} that you named"
+
+    def _amount(self, role: Role, value: Any) -> str:
+        """An amount stands where its sentence says the act, or whom it is for."""
+        to = str(self.arguments.get(self.power.target, ""))
+        for s in self.near:
+            bound = s is self.act or (to and to in s.tokens["iban"] | s.tokens["email"])
+            if bound and amount(value) in s.tokens["amount"]:
+                return "your words"
+        return ""
+
+    def _start(self, role: Role, value: Any) -> str:
+        found = re.fullmatch(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(?::00)?", str(value))
+        if found is None:
+            return ""
+        dates, times = (frozenset().union(*(s.tokens[k] for s in self.near)) for k in ("date", "time"))
+        return "your words" if found[1] in dates and found[2] in times else ""
+
+    def _end(self, role: Role, value: Any) -> str:
+        """An end stands where it is said, or where the duration is."""
+        begin = str(self.arguments.get(role.start, ""))
+        try:
+            minutes = (datetime.fromisoformat(str(value)) - datetime.fromisoformat(begin)).total_seconds() / 60
+        except (ValueError, TypeError):
+            return ""
+        lengths = frozenset().union(*(s.tokens["duration"] for s in self.near))
+        return "your words" if f"{minutes:.0f}" in lengths and minutes % 1 == 0 else self._start(role, value)
+
+    def _text(self, role: Role, value: Any) -> str:
+        """Content may be anything where nobody else gets it, else only the user's own words."""
+        if not self.outward:
+            return "what it has read; it stays with you"
+        return "your words" if within(str(value), self.said) else ""
+
+    def _choice(self, role: Role, value: Any) -> str:
+        word = role.choices.get(str(getattr(value, "value", value)), "")
+        return "your words" if word and any(s.says(word) for s in self.near) else ""
+
+    def _flag(self, role: Role, value: Any) -> str:
+        return "your words" if role.when and any(s.says(role.when) for s in self.near) else ""
+
+    def _none(self, role: Role, value: Any) -> str:
+        return ""
