@@ -7,9 +7,10 @@ one record that they name. A bare id never is, nor a part of a longer token, nor
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -38,14 +39,17 @@ class Role:
         For a choice, the words by value.
     start : str
         For an end, the argument with the start.
+    also : tuple of Role
+        Other records that may stand for the token.
     """
 
     kind: str
     record: str = ""
     field: str = "id"
     when: str = ""
-    choices: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, str] = dataclasses.field(default_factory=dict)
     start: str = ""
+    also: tuple[Role, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Book:
     rows: Sequence[Row]
     key: str = "name"
     date: str = ""
-    most: Mapping[str, str] = field(default_factory=dict)
+    most: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,19 +115,25 @@ class Standing:
 
     holds: bool
     why: str = ""
-    origins: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def parse_power(tool: str, raw: Mapping[str, Any]) -> Power:
     """Read ``[tools.NAME]`` of a manifest."""
-    roles = {}
-    for name, given in raw.get("roles", {}).items():
-        role = {"kind": given} if isinstance(given, str) else dict(given)
-        if role.get("kind") not in KINDS:
-            known = nearest(str(role.get("kind")), KINDS)
-            raise ConfigError(f"tools.{tool}.roles.{name}: unknown kind {role.get('kind')!r}{known}")
-        roles[name] = Role(**role)
+    roles = {n: _role(r, f"tools.{tool}.roles.{n}") for n, r in raw.get("roles", {}).items()}
     return Power(tool, tuple(raw.get("acts", ())), roles, raw.get("target", ""), tuple(raw.get("outward", ())))
+
+
+def _role(given: Any, where: str) -> Role:
+    raw = {"kind": given} if isinstance(given, str) else dict(given)
+    kind, known = str(raw.get("kind")), [f.name for f in fields(Role)]
+    if kind not in KINDS:
+        raise ConfigError(f"{where}: unknown kind {kind!r}{nearest(kind, KINDS)}")
+    for key in raw:
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, known)}")
+    also = tuple(_role({"kind": kind, **a}, where) for a in raw.get("also", ()))
+    return Role(**{**raw, "also": also})
 
 
 def standing(
@@ -197,27 +207,26 @@ class _Check:
         text = normal(role.kind, str(value))
         if any(text and text in s.tokens.get(role.kind, ()) for s in self.near):
             return "your words"
-        return self._field(role, value) if role.record else ""
+        return next((found for r in (role, *role.also) if r.record and (found := self._field(r, value))), "")
 
     def _field(self, role: Role, value: Any) -> str:
-        """A field of the one record that the words name."""
-        if role.when and not any(s.says(role.when) for s in self.near):
+        """A field of the one record that the words name; where a phrase must lead to it, behind that phrase."""
+        said = [_behind(s, role.when) for s in self.near if s.says(role.when)] if role.when else self.near
+        named = self._named(role.record, said)
+        if len(named) != 1 and role.when:
             return ""
-        for row in self._named(role.record):
-            held = row.get(role.field)
-            held = held if isinstance(held, list | tuple | set) else [held]
-            if str(value).casefold() in {str(h).casefold() for h in held}:
-                return f"the {role.record} that you named"
-        return ""
+        held = [h for row in named for h in _listed(row.get(role.field))]
+        return f"the {role.record} that you named" if str(value).casefold() in held else ""
 
-    def _named(self, kind: str) -> list[Row]:
+    def _named(self, kind: str, said: Sequence[Sentence]) -> list[Row]:
         """Give the records that the words name; two that go by one name are none."""
         book = self.books.get(kind, Book(()))
-        found = [r for r in book.rows if any(self._names(book, r, s) for s in self.near)]
-        keys = [str(r.get(book.key, "")).casefold() for r in found]
-        alone = [r for r, k in zip(found, keys, strict=True) if keys.count(k) == 1]
-        longest = [r for r in alone if not any(str(r[book.key]).casefold() in k and str(r[book.key]).casefold() != k for k in keys)]
-        return longest or self._most(book)
+        found = [r for r in book.rows if any(self._names(book, r, s) for s in said)]
+        if not found:
+            return self._most(book)
+        keys = [str(r[book.key]).casefold() for r in found]
+        longest = [k for k in keys if not any(k in other and k != other for other in keys)]
+        return [r for r, k in zip(found, keys, strict=True) if k in longest and keys.count(k) == 1]
 
     @staticmethod
     def _names(book: Book, row: Row, sentence: Sentence) -> bool:
@@ -238,7 +247,7 @@ class _Check:
 
     def _record(self, role: Role, value: Any) -> str:
         """An id stands only for the one record that the words name, and that nobody else's data is in."""
-        named = self._named(role.record)
+        named = self._named(role.record, self.near)
         if len(named) != 1 or str(value) in self.tainted or str(named[0].get(role.field)) != str(value):
             return ""
         return f"the {role.record} that you named"
@@ -284,3 +293,11 @@ class _Check:
 
     def _none(self, role: Role, value: Any) -> str:
         return ""
+
+
+def _behind(sentence: Sentence, phrase: str) -> Sentence:
+    return Sentence(re.split(re.escape(phrase), sentence.text, maxsplit=1, flags=re.IGNORECASE)[-1])
+
+
+def _listed(held: Any) -> list[str]:
+    return [str(h).casefold() for h in (held if isinstance(held, list | tuple | set) else [held])]

@@ -19,6 +19,7 @@ from typing import Any
 from llmos_nb.fingerprint import digest
 from llmos_nb.notebook.claims import plain, spell
 
+_EXACT = ', float_precision="round_trip"'  # what older pandas needs to read every digit
 SHORT, LONG = 300, 64 << 20
 
 
@@ -162,9 +163,9 @@ def _pandas(value: Any) -> Iterator[_Form]:
     index = frame.index
     plain_index = type(index).__name__ == "RangeIndex" and (index.start, index.step, index.name) == (0, 1, None)
     if frame.columns.is_unique and frame.index.nlevels == 1:
-        for gap in ("", "\\N"):
+        for gap, exact in (("", ""), ("\\N", ""), ("", _EXACT), ("\\N", _EXACT)):
             text = frame.to_csv(index=not plain_index, lineterminator="\n", na_rep=gap)
-            options = _csv_options(frame, plain_index, gap)
+            options = _csv_options(frame, plain_index, gap, exact)
             rest = f"{options}{_after(frame)}{back}"
             yield _Form("csv", text.encode(), "import pandas", partial(_csv_call, rest=rest))
     if find_spec("pyarrow") is not None:
@@ -182,7 +183,7 @@ def _csv_call(path: str, rest: str) -> str:
     return f"pandas.read_csv({path!r}{rest}"
 
 
-def _csv_options(frame: Any, plain_index: bool, gap: str) -> str:
+def _csv_options(frame: Any, plain_index: bool, gap: str, exact: str) -> str:
     times = [
         str(c) for c, t in zip(frame.columns, frame.dtypes, strict=True) if str(t).startswith("datetime64")
     ]
@@ -190,7 +191,7 @@ def _csv_options(frame: Any, plain_index: bool, gap: str) -> str:
     named = "" if plain_index else ", index_col=0"
     dates = f", parse_dates={times!r}" if times else ""
     gaps = f", keep_default_na=False, na_values=[{gap!r}]" if gap else ""
-    return f', dtype={types!r}{named}{dates}{gaps}, float_precision="round_trip")'
+    return f", dtype={types!r}{named}{dates}{gaps}{exact})"
 
 
 def _after(frame: Any) -> str:

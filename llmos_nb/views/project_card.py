@@ -146,7 +146,7 @@ def _buttons(call: Call, question: Question) -> list[Button]:
             {"code": call.original} if isinstance(call.original, str) else {"arguments": call.original}
         )
         first: list[Button] = [
-            {"label": "Approve my version", "verb": "approve", "key": "A", "main": True},
+            {"label": "Approve", "more": "my version", "verb": "approve", "key": "A", "main": True},
             {"label": "Model’s version", "verb": "check_edit", "data": {"restore": True, **version}},
         ]
     else:

@@ -165,7 +165,15 @@ class Runner:
         """Go on as a new process from event `at`; what came after it is not part of it."""
         self.events = self.events[: at + 1]
         parent = {"pid": 1, "at": at, "path": ""}
-        self._event("run.started", goal=self.goal, model="script", budget={"steps": 50}, parent=parent, pid=2, name=self.name)
+        self._event(
+            "run.started",
+            goal=self.goal,
+            model="script",
+            budget={"steps": 50},
+            parent=parent,
+            pid=2,
+            name=self.name,
+        )
         self.responses = sum(e.k == "model.responded" for e in self.events)
 
     def end(self, answer: str) -> None:

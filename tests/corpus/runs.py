@@ -42,7 +42,8 @@ def file(folder: Path, name: str, text: str | bytes) -> None:
 
 
 SALES = "region,month,amount,units\n" + "".join(
-    f"{r},{m},{(i * 37 % 101) + 0.5},{i % 7 + 1}\n" for i, (r, m) in enumerate((r, m) for r in ("north", "south", "west") for m in range(1, 9))
+    f"{r},{m},{(i * 37 % 101) + 0.5},{i % 7 + 1}\n"
+    for i, (r, m) in enumerate((r, m) for r in ("north", "south", "west") for m in range(1, 9))
 )
 PEOPLE = "region,manager\nnorth,Ada\nsouth,Bo\nwest,Cy\n"
 
@@ -66,7 +67,9 @@ def pandas_merge(folder):
     file(folder, "data/people.csv", PEOPLE)
     r = Runner("Amount by manager and month", folder)
     r.user("import pandas as pd\nfrom pathlib import Path\nDATA = Path('data')")
-    r.user("sales = pd.read_csv(DATA / 'sales.csv')\npeople = pd.read_csv('data/people.csv')\nunused = sales.copy()")
+    r.user(
+        "sales = pd.read_csv(DATA / 'sales.csv')\npeople = pd.read_csv('data/people.csv')\nunused = sales.copy()"
+    )
     r.begin(("Merge", "24 rows"), ("Pivot", "3 by 8"))
     r.step("both = sales.merge(people, on='region', how='left')\nprint(len(both))")
     r.step("table = both.pivot_table(index='manager', columns='month', values='amount', aggfunc='sum')\ntable")
@@ -116,7 +119,9 @@ def numpy_unseeded(folder):
     r = Runner("Simulate 100 throws", folder, record_random=False)
     r.user("import numpy as np")
     r.begin()
-    r.step("throws = np.random.randint(1, 7, size=100)\ncount = int((throws == 6).sum())\nprint('sixes:', count)")
+    r.step(
+        "throws = np.random.randint(1, 7, size=100)\ncount = int((throws == 6).sum())\nprint('sixes:', count)"
+    )
     r.end(f"{r.namespace['count']} sixes.")
     return r
 
@@ -148,7 +153,9 @@ def bootstrap(folder):
     r = Runner("A confidence interval", folder, record_random=False)
     r.user("import random, statistics\nvalues = [2.1, 3.4, 1.9, 5.6, 4.4, 3.3, 2.8]")
     r.begin(("Resample", "1000 means"), ("Quantiles", "two numbers"))
-    r.step("means = sorted(statistics.mean(random.choices(values, k=len(values))) for _ in range(1000))\nlen(means)")
+    r.step(
+        "means = sorted(statistics.mean(random.choices(values, k=len(values))) for _ in range(1000))\nlen(means)"
+    )
     r.step("low, high = means[25], means[975]\nprint(f'{low:.4f} to {high:.4f}')")
     r.end("See the interval.")
     return r
@@ -192,7 +199,9 @@ def sklearn_forest(folder):
     r = Runner("Classify", folder, record_random=False)
     r.user("from sklearn.datasets import load_iris\niris = load_iris()\nX, y = iris.data, iris.target")
     r.begin(("Split", "two parts"), ("Fit and score", "over 0.8"))
-    r.step("from sklearn.model_selection import train_test_split\nXa, Xb, ya, yb = train_test_split(X, y, test_size=0.4)\nXb.shape")
+    r.step(
+        "from sklearn.model_selection import train_test_split\nXa, Xb, ya, yb = train_test_split(X, y, test_size=0.4)\nXb.shape"
+    )
     r.step(
         "from sklearn.ensemble import RandomForestClassifier\nforest = RandomForestClassifier(n_estimators=5, max_depth=2)\n"
         "forest.fit(Xa, ya)\nimportance = [float(v) for v in forest.feature_importances_]\nprint(importance)"
@@ -205,7 +214,9 @@ def sklearn_forest(folder):
 def sql_memory(folder):
     r = Runner("Join by SQL", folder)
     r.user("import sqlite3\ndb = sqlite3.connect(':memory:')")
-    r.user("db.execute('create table t (k text, v real)')\ndb.executemany('insert into t values (?, ?)', [('a', 1), ('b', 2.5), ('a', 3)])")
+    r.user(
+        "db.execute('create table t (k text, v real)')\ndb.executemany('insert into t values (?, ?)', [('a', 1), ('b', 2.5), ('a', 3)])"
+    )
     r.begin()
     r.step("rows = db.execute('select k, sum(v) from t group by k order by k').fetchall()\nrows")
     r.step("best = max(rows, key=lambda row: row[1])[0]\nbest")
@@ -226,7 +237,9 @@ def sql_file(folder):
     r = Runner("How much was sold?", folder)
     r.user("import sqlite3\nimport pandas as pd")
     r.begin()
-    r.step("db = sqlite3.connect('shop.db')\norders = pd.read_sql('select * from orders where price > 10', db)\ndb.close()\norders.shape")
+    r.step(
+        "db = sqlite3.connect('shop.db')\norders = pd.read_sql('select * from orders where price > 10', db)\ndb.close()\norders.shape"
+    )
     r.step("sold = float(orders['price'].sum())\nsold")
     r.end(f"{r.namespace['sold']}")
     return r
@@ -237,7 +250,9 @@ def files_written(folder):
     r = Runner("Write a report", folder)
     r.user("import json\nfrom pathlib import Path")
     r.begin()
-    r.step("Path('out').mkdir(exist_ok=True)\nPath('out/report.json').write_text(json.dumps({'n': 3, 'mean': 2.5}))")
+    r.step(
+        "Path('out').mkdir(exist_ok=True)\nPath('out/report.json').write_text(json.dumps({'n': 3, 'mean': 2.5}))"
+    )
     r.step("back = json.loads(Path('out/report.json').read_text())\nback['mean']")
     r.end("Written.")
     return r
@@ -250,7 +265,9 @@ def files_glob(folder):
     r = Runner("Count the errors", folder)
     r.user("import glob, json")
     r.begin()
-    r.step("days = []\nfor name in sorted(glob.glob('logs/*.json')):\n    with open(name) as f:\n        days.append(json.load(f))\nlen(days)")
+    r.step(
+        "days = []\nfor name in sorted(glob.glob('logs/*.json')):\n    with open(name) as f:\n        days.append(json.load(f))\nlen(days)"
+    )
     r.step("errors = sum(d['errors'] for d in days)\nerrors")
     r.end(f"{r.namespace['errors']}")
     return r
@@ -268,7 +285,9 @@ def text_words(folder):
     sys.path.remove(str(folder))
     del sys.modules["words_helper"]
     r.begin()
-    r.step("with open('text.txt', encoding='utf-8') as f:\n    words = split(f.read())\ncommon = Counter(words).most_common(2)\ncommon")
+    r.step(
+        "with open('text.txt', encoding='utf-8') as f:\n    words = split(f.read())\ncommon = Counter(words).most_common(2)\ncommon"
+    )
     r.end("the")
     return r
 
@@ -277,7 +296,9 @@ def text_words(folder):
 def function_tool(folder):
     r = Runner("What does it cost with tax?", folder)
     r.user("RATE = 0.19\ndef tax(price):\n    return price * RATE")
-    r.user("def gross(price: float, pieces: int = 1) -> float:\n    '''The price with tax.'''\n    return round((price + tax(price)) * pieces, 2)")
+    r.user(
+        "def gross(price: float, pieces: int = 1) -> float:\n    '''The price with tax.'''\n    return round((price + tax(price)) * pieces, 2)"
+    )
     r.tool("gross", effect="read", repeat="pure")
     r.begin()
     r.call("gross", price=10.0, pieces=3)
@@ -306,7 +327,9 @@ def function_class(folder):
 def function_state(folder):
     r = Runner("Count the calls", folder)
     r.user("import functools\ncalls = []")
-    r.user("@functools.lru_cache\ndef fib(n):\n    calls.append(n)\n    return n if n < 2 else fib(n - 1) + fib(n - 2)")
+    r.user(
+        "@functools.lru_cache\ndef fib(n):\n    calls.append(n)\n    return n if n < 2 else fib(n - 1) + fib(n - 2)"
+    )
     r.user("fib(10)")
     r.begin()
     r.step("value = fib(12)\nprint(value, len(calls))")
@@ -319,7 +342,9 @@ def image_pillow(folder):
     r = Runner("How bright is the picture?", folder)
     r.user("from PIL import Image, ImageDraw")
     r.begin()
-    r.step("picture = Image.new('RGB', (80, 60), 'navy')\nImageDraw.Draw(picture).rectangle((20, 15, 60, 45), fill='orange')\npicture.size")
+    r.step(
+        "picture = Image.new('RGB', (80, 60), 'navy')\nImageDraw.Draw(picture).rectangle((20, 15, 60, 45), fill='orange')\npicture.size"
+    )
     r.step("bright = sum(picture.convert('L').histogram()[100:])\nbright")
     r.end("It has a bright part.")
     return r
@@ -384,7 +409,14 @@ def held_table(folder):
     import pandas as pd
 
     r = Runner("Count by kind", folder)
-    made = pd.DataFrame({"kind": ["x", "y", "x", None], "n": [1, 2, 3, 4], "at": pd.date_range("2024-01-01", periods=4), "p": [0.1, 0.2, 0.3, 1 / 3]})
+    made = pd.DataFrame(
+        {
+            "kind": ["x", "y", "x", None],
+            "n": [1, 2, 3, 4],
+            "at": pd.date_range("2024-01-01", periods=4),
+            "p": [0.1, 0.2, 0.3, 1 / 3],
+        }
+    )
     r.namespace["table"] = made
     r.begin()
     r.step("counts = table.groupby('kind', dropna=False)['n'].sum()\ncounts")
@@ -398,7 +430,12 @@ def held_plain(folder):
     import numpy as np
 
     r = Runner("Weigh the items", folder)
-    r.namespace |= {"weights": np.linspace(0, 1, 50), "names": {"a": 1, "b": [2, 3]}, "many": list(range(500)), "cut": 0.25}
+    r.namespace |= {
+        "weights": np.linspace(0, 1, 50),
+        "names": {"a": 1, "b": [2, 3]},
+        "many": list(range(500)),
+        "cut": 0.25,
+    }
     r.begin()
     r.step("heavy = int((weights > cut).sum())\nheavy")
     r.step("total = sum(many) + names['b'][1]\ntotal")
@@ -411,9 +448,13 @@ def volatile(folder):
     r = Runner("Time it", folder)
     r.user("import time, sys\nwords = {'alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta'}")
     r.begin()
-    r.step("start = time.perf_counter()\ntotal = sum(range(10**5))\nprint('took', time.perf_counter() - start)\nprint(total)")
+    r.step(
+        "start = time.perf_counter()\ntotal = sum(range(10**5))\nprint('took', time.perf_counter() - start)\nprint(total)"
+    )
     r.step("print(object())\nprint('stable')\nlist(words)")
-    r.step("for i in range(3):\n    print(f'\\r{i + 1}/3', end='')\nprint()\nfor i in range(3):\n    print(i, file=sys.stderr)\ncount = len(words)")
+    r.step(
+        "for i in range(3):\n    print(f'\\r{i + 1}/3', end='')\nprint()\nfor i in range(3):\n    print(i, file=sys.stderr)\ncount = len(words)"
+    )
     r.end("Timed.")
     return r
 
