@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import dry_run
-from llmos_nb.devices.child import Child, isolated
+from llmos_nb import dry_run, prompt
+from llmos_nb.devices.child import Child, isolated, spawned
+from llmos_nb.devices.inputs import as_input
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
 from llmos_nb.models.base import Model
+from llmos_nb.namespace_undo import visiting
 from llmos_nb.snapshot import Snapshots
+from llmos_nb.state import State
+from llmos_nb.toolbox import CHANGES
 from llmos_nb.tools import CallContext, Tool
 
 if TYPE_CHECKING:
@@ -119,8 +123,32 @@ def _harmless(tool: Tool) -> Callable[[Mapping[str, Any]], Any] | None:
     return None if inner is None else lambda arguments: {**inner(arguments), "level": "read", "why": ""}
 
 
-def end_with(run: Run) -> None:
-    """End a process's child when the process ends."""
+def names_at(run: Run, then: State) -> list[str]:
+    """Give the variables that an isolated fork gets copies of: those that its steps used, and those of its card."""
+    used = {n for c in then.calls.values() for kind in CHANGES[:4] for n in c.changes.get(kind, ())}
+    for call in then.calls.values():
+        tool = run.tools.get(call.name)
+        if tool is not None and tool.inspect is not None and isinstance(call.arguments, dict):
+            used |= set(dict(tool.inspect(call.arguments)).get("reads", ()))
+    shown = prompt.shown_names(then.goal, run.namespace or {}, "")
+    return sorted({*shown, *(n for n in used if n in (run.namespace or {}))})
+
+
+def put_apart_at(run: Run, then: State, session: Session) -> dict[str, Tool]:
+    """Give a process's tools over a child that starts with copies of what the variables were in an earlier state."""
+    namespace = run.namespace
+    if namespace is None or "child" in run.tools["python"].extra:
+        raise UsageError(f"process {run.state.pid} has no steps in your namespace; fork it without --isolate")
+    with visiting(run, then):
+        inputs = [as_input(n, namespace[n]) for n in names_at(run, then) if n in namespace]
+    values = run.model.traits.sees_values
+    child = Child(lambda: spawned(values), lambda: inputs)
+    return {n: _inside(t, child, "isolate", "") if n in INSIDE else t for n, t in run.tools.items()}
+
+
+def attach(run: Run) -> None:
+    """End a process's child when the process ends; nothing that it does there is in the undo store."""
     child = next((t.extra["child"] for t in run.tools.values() if "child" in t.extra), None)
     if child is not None:
+        run.snapshots = None
         run.listeners.append(lambda event, state: child.close() if event.k == "run.ended" else None)

@@ -7,133 +7,19 @@ one record that they name. A bare id never is, nor a part of a longer token, nor
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from llmos_nb.authority_roles import Book, Power, Role, Row, Standing, parse_power
 from llmos_nb.authority_words import Sentence, amount, normal, sentences, within
-from llmos_nb.errors import ConfigError, nearest
+from llmos_nb.chain import canonical
 
-KINDS = (
-    "email", "iban", "amount", "date", "path", "url", "quoted", "start", "end", "record", "text", "choice", "flag", "none",
-)  # fmt: skip
-Row = Mapping[str, Any]
+__all__ = ["Book", "Power", "Role", "Standing", "parse_power", "spoken", "standing"]
 
-
-@dataclass(frozen=True)
-class Role:
-    """What an argument means.
-
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`. ``record`` is the id of a record; ``text`` is content; what is ``none`` must be empty.
-    record, field : str
-        Kind of record, and its field that may stand for a token.
-    when : str
-        What the words must say for that, or for a flag to be set.
-    choices : mapping
-        For a choice, the words by value.
-    start : str
-        For an end, the argument with the start.
-    also : tuple of Role
-        Other records that may stand for the token.
-    """
-
-    kind: str
-    record: str = ""
-    field: str = "id"
-    when: str = ""
-    choices: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    start: str = ""
-    also: tuple[Role, ...] = ()
-
-
-@dataclass(frozen=True)
-class Power:
-    """What a tool does, as its user says it.
-
-    Parameters
-    ----------
-    tool : str
-        Its name.
-    acts : tuple of str
-        How the user's words name it: ``create event`` stands for both words in one sentence.
-    roles : mapping
-        Role by argument; an argument with none is ``none``.
-    target : str
-        The argument that says what is acted on.
-    outward : tuple of str
-        Arguments that, where given, let content leave; ``*`` where it always does.
-    """
-
-    tool: str
-    acts: tuple[str, ...]
-    roles: Mapping[str, Role]
-    target: str = ""
-    outward: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Book:
-    """Records of one kind, looked up by the gate itself.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        All of them.
-    key : str
-        The field by which words name one.
-    date : str
-        A field that a date in the same sentence must agree with.
-    most : mapping
-        Field by superlative: ``{"largest": "size"}``.
-    """
-
-    rows: Sequence[Row]
-    key: str = "name"
-    date: str = ""
-    most: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Whether a call stands on the user's words.
-
-    Parameters
-    ----------
-    holds : bool
-        It does.
-    why : str
-        What is missing.
-    origins : mapping
-        By argument, where its value comes from, in words.
-    """
-
-    holds: bool
-    why: str = ""
-    origins: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-
-def parse_power(tool: str, raw: Mapping[str, Any]) -> Power:
-    """Read ``[tools.NAME]`` of a manifest."""
-    roles = {n: _role(r, f"tools.{tool}.roles.{n}") for n, r in raw.get("roles", {}).items()}
-    return Power(tool, tuple(raw.get("acts", ())), roles, raw.get("target", ""), tuple(raw.get("outward", ())))
-
-
-def _role(given: Any, where: str) -> Role:
-    raw = {"kind": given} if isinstance(given, str) else dict(given)
-    kind, known = str(raw.get("kind")), [f.name for f in fields(Role)]
-    if kind not in KINDS:
-        raise ConfigError(f"{where}: unknown kind {kind!r}{nearest(kind, KINDS)}")
-    for key in raw:
-        if key not in known:
-            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, known)}")
-    also = tuple(_role({"kind": kind, **a}, where) for a in raw.get("also", ()))
-    return Role(**{**raw, "also": also})
+UNDECLARED = ("email", "iban", "url", "path", "date", "quoted")
+BEFORE, BEHIND = 1, 2  # sentences around the one that names an act, in which its details may stand
 
 
 def standing(
@@ -168,6 +54,19 @@ def standing(
     return best
 
 
+def spoken(value: Any, words: str) -> str:
+    """Give the kind of the whole token by which a value stands in words; empty where it does not.
+
+    This is what can be said of an argument whose role nobody has declared.
+    """
+    said = sentences(words)
+    for kind in ("amount",) if isinstance(value, int | float) else UNDECLARED:
+        text = normal(kind, str(value))
+        if text and any(text in s.tokens.get(kind, ()) for s in said):
+            return kind
+    return ""
+
+
 class _Check:
     """The check of one call against one sentence that names its act, and those beside it."""
 
@@ -181,12 +80,12 @@ class _Check:
         tainted: Collection[str],
     ) -> None:
         self.power, self.arguments, self.said, self.books, self.tainted = power, arguments, said, books, tainted
-        self.act, self.near = said[at], said[max(at - 1, 0) : at + 2]
+        self.act, self.near = said[at], said[max(at - BEFORE, 0) : at + BEHIND + 1]
         self.outward = any(o == "*" or arguments.get(o) for o in power.outward)
 
     def all(self) -> Standing:
         """Check every argument; what is not given carries nothing."""
-        origins = {}
+        origins: dict[str, str] = {}
         for name, value in self.arguments.items():
             if value in (None, "", [], {}, False):
                 continue
@@ -228,12 +127,13 @@ class _Check:
         longest = [k for k in keys if not any(k in other and k != other for other in keys)]
         return [r for r, k in zip(found, keys, strict=True) if k in longest and keys.count(k) == 1]
 
-    @staticmethod
-    def _names(book: Book, row: Row, sentence: Sentence) -> bool:
+    def _names(self, book: Book, row: Row, sentence: Sentence) -> bool:
+        """Tell whether a sentence names a record; a date that the call itself is given does not describe it."""
         key = str(row.get(book.key, ""))
         if len(key) < 4 or not sentence.says(key):
             return False
-        dates = sentence.tokens["date"]
+        given = canonical(self.arguments)
+        dates = {d for d in sentence.tokens["date"] if d not in given}
         return not (book.date and dates) or str(row.get(book.date))[:10] in dates
 
     def _most(self, book: Book) -> list[Row]:

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
 _MONTH = "|".join(m[:3] + f"(?:{m[3:]})?" for m in _MONTHS)
-_NUMBERS = {w: i for i, w in enumerate("zero one two three four five six seven eight nine ten".split())}
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERS = {w: i for i, w in enumerate(_WORDS)}
 # In this order: what one kind has taken is blank for the next, so that a number inside an IBAN is no amount.
 _KINDS = {
     "url": re.compile(r"\bhttps?://[^\s'\"<>]+"),
@@ -24,9 +28,7 @@ _KINDS = {
     ),
     "time": re.compile(r"(?<![\d:])(?:[01]?\d|2[0-3]):[0-5]\d(?![\d:])"),
     "percent": re.compile(r"(?<![\w.])\d+(?:\.\d+)?\s?%"),
-    "duration": re.compile(
-        rf"\b(\d+|an?|half an?|{'|'.join(_NUMBERS)})[\s-]+(hour|minute)s?\b", re.IGNORECASE
-    ),
+    "duration": re.compile(rf"\b(\d+|an?|half an?|{'|'.join(_NUMBERS)})[\s-]+(hour|minute)s?\b", re.IGNORECASE),
     "amount": re.compile(
         r"(?:[$€£]\s?|\b(?:is|of|for|pay|send|refund|transfer|amount|rent|fee|that|exactly)\s+[$€£]?)"
         r"(\d+(?:[.,]\d\d)?)(?![\w.,]*\w)|(?<![\w.,-])(\d+\.\d\d)(?![\w.,]*\w)",
@@ -59,7 +61,8 @@ class Sentence:
 
     def says(self, phrase: str) -> bool:
         """Tell whether a phrase stands in it as whole words."""
-        return re.search(rf"(?<![\w@.-]){re.escape(normal('quoted', phrase))}(?![\w@-])", normal("quoted", self.text)) is not None
+        wanted = re.escape(normal("quoted", phrase))
+        return re.search(rf"(?<![\w@.-]){wanted}(?![\w@-])", normal("quoted", self.text)) is not None
 
 
 def _inflected(stem: str) -> re.Pattern[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -128,3 +129,26 @@ def _check_link(event: Event, prev: str, n: int, path: Path) -> None:
         raise JournalTampered(str(path), n + 1, "it does not continue the line before")
     if sha256(body.encode()).hexdigest() != event.hash:
         raise JournalTampered(str(path), n + 1, "its content does not match its hash")
+
+
+def history(events: Sequence[Event], path: str | os.PathLike[str]) -> list[Event]:
+    """Give all events of a process, with those of its parents up to where it was forked.
+
+    Parameters
+    ----------
+    events : sequence of Event
+        Its own.
+    path : path-like
+        Its journal, from whose folder the parent's is found: a home may be moved.
+    """
+    parent = events[0].d.get("parent") if events and events[0].k == "run.started" else None
+    if not parent or "at" not in parent:
+        return list(events)
+    file = Path(path).parent / parent["path"]
+    return until(read(file), file, parent["at"]) + list(events)
+
+
+def until(events: Sequence[Event], path: str | os.PathLike[str], at: int) -> list[Event]:
+    """Give the history of a process up to its own event `at`."""
+    whole = history(events, path)
+    return whole[: len(whole) - len(events) + at + 1]

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from llmos_nb import api, commands_show, forget, options
+from llmos_nb import api, commands_show, forget, options, revive
 from llmos_nb.commands_base import carry_out, handles, pick, say
 from llmos_nb.errors import UsageError
 from llmos_nb.options import Command
@@ -109,14 +109,14 @@ async def _resume(session: Session, command: Command) -> Any:
 async def _fork(session: Session, command: Command) -> None:
     if command.flags["at"] is None:
         raise UsageError("%agent fork: say where, with --at N (%agent log shows the events)")
-    child = session.find(command.words[0]).fork(at=command.flags["at"])
+    child = session.find(command.words[0]).fork(at=command.flags["at"], isolate=command.flags["isolate"])
     say(f"process {child.pid} stands at event {command.flags['at']}; %agent resume {child.pid} goes on")
 
 
 @handles("diff")
 async def _diff(session: Session, command: Command) -> None:
     one, two = (session.find(w) for w in command.words)
-    say(text.diff(one.events, two.events))
+    say(text.diff(*(revive.history(p.events, p.journal.path) for p in (one, two))))
 
 
 @handles("replay")

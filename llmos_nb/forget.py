@@ -38,7 +38,7 @@ def forget(run: Run, call: str, by: str = "you") -> int:
         blobs = Blobs(run.journal.path.parent / "blobs")
         size = sum(int(ref["size"]) for ref in found if blobs.forget(ref))
         run.journal.events[:] = scan(run.journal.path)[0]
-        run.state = fold(history(run.journal.events))
+        run.state = fold(history(run.journal.events, run.journal.path))
         run.append("signal.received", signal="forget", by=by, call=call, bytes=size)
     return size
 

@@ -50,7 +50,8 @@ def judge_call(run: Run, command: Judge) -> None:
         return
     seen = run.inspected[call.id] = inspect(run, tool, arguments)
     verdict = _verdict(run, call, tool, arguments, seen)
-    digest = digest_of(run, call, tool, arguments, seen)
+    person = verdict.what == "ask" or verdict.by == "you"
+    digest = digest_of(run, call, tool, arguments, seen, person)
     if verdict.what == "ask":
         ask_human(run, call, verdict.why, seen, digest)
     else:
@@ -127,7 +128,8 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
     level = "read" if tool.name == "ask" else str(seen["level"])
     why = seen.get("why") or " ".join(f"It asks because {r[1]}." for r in list(seen.get("risks", ()))[:1])
     label, outward = labels.context(s.labels), tool.effect in ("write", "external")
-    act = Act(call.name, arguments, level, (why,) if why else (), call.step, label, outward)
+    vouched = not (label.untrusted and outward and gate_labels.unspoken(run, tool, arguments))
+    act = Act(call.name, arguments, level, (why,) if why else (), call.step, label, outward, vouched)
     mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
     granted = s.envelope if s.plan_status == "approved" and s.plan_by != "process" else {}
     verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)
@@ -136,7 +138,13 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
     return verdict
 
 
-def digest_of(run: Run, call: Call, tool: Tool, arguments: object, seen: Mapping[str, Any]) -> str:
-    """Bind a decision to this call, tool, arguments and the versions of the names that its code reads."""
-    versions = run.fingerprint(sorted(seen.get("reads", ()))) if run.state.mode not in ("auto", "never") else {}
+def digest_of(
+    run: Run, call: Call, tool: Tool, arguments: object, seen: Mapping[str, Any], person: bool
+) -> str:
+    """Bind a decision to this call, tool and arguments; a person's also to the versions of the names that it uses.
+
+    What a mode or rule decides is carried out at once, so that nothing need be hashed for it.
+    """
+    names = {*seen.get("reads", ()), *seen.get("writes", ())}
+    versions = run.fingerprint(sorted(names)) if person and "child" not in tool.extra else {}
     return call_digest(call.id, tool.name, tool.digest, arguments, versions)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb import labels
+from llmos_nb.authority import spoken
 from llmos_nb.labels import FILE, TRUSTED, UNTRUSTED, Came
 from llmos_nb.messages import ToolResult
 from llmos_nb.reach import Walk, names_reaching, reachable_names
@@ -30,6 +31,10 @@ def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: dict[str, An
                 f"the process has read untrusted data ({_since(run)}) and may follow orders in it",
             ]
         )
+        found += [
+            ["untrusted data", f"`{n}` = {v!r:.80} does not stand in your words"]
+            for n, v in unspoken(run, tool, arguments)
+        ]
     if tool.effect != "namespace" and (names := box.used(arguments)):
         why = f"the process has read untrusted data ({_since(run)}) and may follow orders in it"
         found.append(["untrusted data", why])
@@ -43,6 +48,23 @@ def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: dict[str, An
         "risks": [*seen.get("risks", ()), *found],
         "why": seen.get("why") or _why(found),
     }
+
+
+def unspoken(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Give the arguments with authority that no typed token of the user's words covers."""
+    words = "\n".join([run.state.goal, *_said(run)]) if tool.sinks else ""
+    given = [(n, v) for n in tool.sinks for v in _each(arguments.get(n)) if v not in (None, "", False)]
+    return [(n, v) for n, v in given if not spoken(v, words)]
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else [value]
+
+
+def _said(run: Run) -> list[str]:
+    """Give what people told the process while it ran."""
+    told = [e.d for e in run.journal.events if e.k in ("question.answered", "signal.received")]
+    return [str(d["text"]) for d in told if "text" in d and d.get("by") == "you"]
 
 
 def _why(found: list[list[str]]) -> str:

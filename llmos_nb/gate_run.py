@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from typing import Any
 
 from llmos_nb import gate_labels
@@ -25,7 +26,7 @@ async def start(run: Run, command: Start) -> None:
     call = run.state.calls[command.call]
     tool = find(run.tools, call.name)
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
-    if _stale(run, call, tool, arguments) or _over_budget(run, call):
+    if _over_budget(run, call):
         return
     if tool.name == "ask":
         run.append(
@@ -38,6 +39,8 @@ async def start(run: Run, command: Start) -> None:
         return
     async with _turn(run, tool):
         if call.status != "approved" or run.halting or _over_budget(run, call):
+            return
+        if _stale(run, call, tool, arguments) or _conflicts(run, call, tool, arguments):
             return
         key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
         run.append("call.started", call=call.id, key=key, epoch=run.state.epoch)
@@ -58,18 +61,42 @@ def _turn(run: Run, tool: Tool) -> contextlib.AbstractAsyncContextManager[Any]:
     return run.writes.lock if shared else contextlib.nullcontext()
 
 
-def _stale(run: Run, call: Call, tool: Tool, arguments: object) -> bool:
+def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     """Ask again where what a person approved has changed since."""
     if call.by != "you" or not call.digest:
         return False
-    seen = inspect(run, tool, arguments if isinstance(arguments, dict) else {})
-    digest = digest_of(run, call, tool, arguments, seen)
+    seen = inspect(run, tool, arguments)
+    digest = digest_of(run, call, tool, arguments, seen, person=True)
     if digest == call.digest:
         return False
-    ask_human(
-        run, call, "It asks again because something it reads has changed since you approved it.", seen, digest
-    )
+    whose = _theirs(run, [*seen.get("reads", ()), *seen.get("writes", ())]) or "something that it uses"
+    ask_human(run, call, f"It asks again because {whose} has changed since you approved it.", seen, digest)
     return True
+
+
+def _conflicts(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
+    """Let a person decide where a call would write what somebody else has changed since the process last looked."""
+    if call.by == "you" or tool.effect != "namespace" or "child" in tool.extra:
+        return False
+    seen = run.inspected.get(call.id) or inspect(run, tool, arguments)
+    whose = _theirs(run, seen.get("writes", ()))
+    if not whose:
+        return False
+    why = f"{whose} has changed since this process last looked at it"
+    if run.state.mode == "never":
+        reject(run, call, "mode:never", f"{why}, and nobody may be asked; look at it again")
+        return True
+    digest = digest_of(run, call, tool, arguments, seen, person=True)
+    ask_human(run, call, f"It asks because {why}, and this would write it.", seen, digest)
+    return True
+
+
+def _theirs(run: Run, names: Iterable[str]) -> str:
+    """Say which names somebody else has changed, and who."""
+    if run.sight is None or run.namespace is None:
+        return ""
+    found = run.sight.conflicts(names, run.namespace, run.state.pid)
+    return ", ".join(f"`{n}` (by {by})" for n, by in found.items())
 
 
 def _over_budget(run: Run, call: Call) -> bool:
@@ -107,6 +134,9 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         gate_labels.learn(run, arguments, result)
         gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
         record(run, call, tool, result)
+        if run.sight is not None and "child" not in tool.extra:
+            described = [str(arguments["name"])] if tool.name == "describe" else []
+            run.sight.saw([*seen.get("reads", ()), *seen.get("writes", ()), *described])
 
 
 def _cancelled(run: Run, call: Call, tool: Tool) -> None:

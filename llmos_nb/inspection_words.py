@@ -66,7 +66,9 @@ def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
         "risks": [[w.kind, w.sentence] for w in words],
         "reads": list(inspection.reads),
         "writes": list(inspection.writes),
-        "sources": [[r.kind, r.what, r.target] for r in inspection.risks if r.kind in ("foreign file", "network")],
+        "sources": [
+            [r.kind, r.what, r.target] for r in inspection.risks if r.kind in ("foreign file", "network")
+        ],
         "files": [r.target for r in inspection.risks if r.kind == "file"],
         "everything": inspection.everything,
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -133,19 +134,56 @@ def redo_last(run: Run) -> None:
 def _free_store(run: Run) -> Snapshots:
     """Give the undo store, at a moment when no step is writing the namespace."""
     if run.snapshots is None:
-        raise UsageError(f"process {run.state.pid} has no namespace")
+        raise UsageError(f"process {run.state.pid} has no steps in your namespace that could be undone")
     if run.writes.held:
         raise UsageError("a step is running in the namespace: stop it, or wait until it ends, then undo")
     return run.snapshots  # type: ignore[no-any-return]  # a Run does not know what keeps its snapshots
 
 
-def fork_in_place(process: Process, at: int) -> None:
-    """Take the namespace back to event `at` and end the process as ``forked``."""
+def fork_in_place(process: Process, then: State, at: int) -> None:
+    """Take the namespace back to a state of the process and end it as ``forked``."""
     run = process.run
-    finished = {e.d["call"]: e.n for e in run.journal.events if e.k == "call.finished"}
-    later = [c for c in undoable(run) if finished.get(c.id, -1) > at]
     with run.journal.held():
-        if later:
-            take_back(run, later)
+        if not process.cold:
+            travel(run, then)
         if run.state.status != "ended":
             run.append("run.ended", reason="forked", detail=f"forked at event {at}", answer=None)
+
+
+def travel(run: Run, then: State) -> None:
+    """Take back what did not stand in a state of the process, and put back what stood and is undone."""
+    later, gone = _apart(run, then)
+    if later:
+        take_back(run, later)
+    for call in gone:
+        _free_store(run).redo(call.key)
+        run.append("call.redone", call=call.id)
+
+
+def _apart(run: Run, then: State) -> tuple[list[Call], list[Call]]:
+    """Give the calls that stand and did not then, and those that stood and do not now."""
+    stood = {c.id for c in _standing(then)}
+    later = [c for c in undoable(run) if c.id not in stood]
+    gone = [run.state.calls[i] for i in reversed(run.state.undone) if i in stood]
+    return later, [c for c in gone if changed(c)]
+
+
+@contextmanager
+def visiting(run: Run, then: State) -> Iterator[None]:
+    """Show the namespace as it was in a state of the process, for as long as nothing else runs; nothing is recorded.
+
+    Raises
+    ------
+    SnapshotConflict
+        Somebody changed since what would be taken back; nothing was changed.
+    """
+    later, gone = _apart(run, then)
+    store, done = _free_store(run), list[tuple[Call, bool]]()
+    try:
+        for call, back in [*((c, True) for c in reversed(later)), *((c, False) for c in gone)]:
+            (store.undo if back else store.redo)(call.key)
+            done.append((call, back))
+        yield
+    finally:
+        for call, back in reversed(done):
+            (store.redo if back else store.undo)(call.key)

@@ -141,6 +141,8 @@ class Act:
         Of the context that proposes it.
     outward : bool
         It acts outside the namespace.
+    vouched : bool
+        What of it carries authority comes from the user's words, or nothing untrusted was read.
     """
 
     tool: str
@@ -150,6 +152,7 @@ class Act:
     step: int = 0
     label: Label = TRUSTED
     outward: bool = False
+    vouched: bool = True
 
     @property
     def risky(self) -> bool:
@@ -190,7 +193,7 @@ def judge(
         return Decision("deny", "label", LEAK)
     if mode == "auto" or (mode != "step" and not act.risky):
         return Decision("allow", f"mode:{mode}")
-    if mode == "plan" and spent.get(act.tool, 0) < envelope.get(act.tool, 0):
+    if mode == "plan" and act.vouched and spent.get(act.tool, 0) < envelope.get(act.tool, 0):
         return Decision("allow", "plan", "The approved plan covers it.")
     why = " ".join(act.reasons) or f"It asks because {act.tool} acts outside the namespace."
     if mode == "never":

@@ -219,9 +219,9 @@ class Process(Verbs):
         """Put back what was undone last."""
         return self._do(lambda: self.session.redo(self))
 
-    def fork(self, at: int) -> Process:
-        """Go on from event `at` as a new process; this one ends as ``forked``."""
-        return self.session.fork(self, at)
+    def fork(self, at: int, isolate: bool = False) -> Process:
+        """Go on from event `at` as a new process; this one ends as ``forked``, unless the new one is isolated."""
+        return self.session.fork(self, at, isolate)
 
     def export(self, path: str | Path, **options: Any) -> Path:
         """Write what survived as a plain notebook that runs with no model."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb import apart, config, toolbox
-from llmos_nb.chain import Event, read
+from llmos_nb.chain import Event, history, until
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.fold import fold
 from llmos_nb.journal import Journal
@@ -19,17 +20,15 @@ from llmos_nb.namespace_undo import fork_in_place
 from llmos_nb.process import Process
 from llmos_nb.recover import is_warm, rebuild, settle_unfinished
 from llmos_nb.scheduler import Run
+from llmos_nb.state import State
+from llmos_nb.tools import Tool
 
 if TYPE_CHECKING:
     from llmos_nb.session import Session
 
 
-def history(events: Sequence[Event]) -> list[Event]:
-    """Give all events of a process, with those of its parents up to where it was forked."""
-    parent = events[0].d.get("parent") if events and events[0].k == "run.started" else None
-    if not parent or "at" not in parent:
-        return list(events)
-    return [*history(read(parent["path"]))[: parent["at"] + 1], *events]
+__all__ = ["fork", "history", "load", "replay", "resume"]
+NOTHING = Tool("", "", {}, lambda: None)
 
 
 def _spec(started: Mapping[str, Any]) -> str | None:
@@ -61,13 +60,12 @@ def load(
     journal = Journal(file)
     if not journal.events:
         raise LlmosError(f"{file}: the journal is empty")
-    state = fold(history(journal.events))
+    state = fold(history(journal.events, file))
     started = next(e.d for e in journal.events if e.k == "run.started")
     planning = state.planning if state.planning in config.PLANNING else "auto"
     settings = config.load({"approve": state.mode, "plan": planning}, session.configured)
     chosen = resolve(model if model is not None else _spec(started), base_url=settings.base_url or None)
-    box = toolbox.build(session, settings, chosen, tools, "")
-    box = apart.put_apart(box, started.get("apart", ""), session, chosen, started.get("copied", ()))
+    box = _box(session, settings, chosen, tools, state, started)
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
     run.check = check if check is not None else (state.check or None)
     run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)
@@ -78,13 +76,31 @@ def load(
     return process
 
 
+def _box(
+    session: Session,
+    settings: config.Settings,
+    model: Model,
+    tools: Iterable[Any],
+    state: State,
+    started: Mapping[str, Any],
+) -> dict[str, Tool]:
+    """Give the tools that a process had: those handed over now, and the functions of the notebook by their names."""
+    bind, allow, given = started.get("bind", ""), started.get("vars", ""), list(tools)
+    found = toolbox.build(session, settings, model, given, bind, allow)
+    names = session.namespace or {}
+    lacking = [names[n] for n in state.tools if n not in found and isinstance(names.get(n), FunctionType)]
+    if lacking:
+        found = toolbox.build(session, settings, model, [*given, *lacking], bind, allow)
+    return apart.put_apart(found, started.get("apart", ""), session, model, started.get("copied", ()), bind)
+
+
 def replay(session: Session, path: str | os.PathLike[str]) -> Process:
     """Fold a journal and give the process as it was; it cannot be driven."""
     file = Path(path) / "journal.jsonl" if Path(path).is_dir() else Path(path)
     journal = Journal(file)
     if not journal.events:
         raise LlmosError(f"{file}: the journal is empty or not there")
-    return Process(Run(journal, fold(history(journal.events)), resolve(f"replay:{file}"), {}), session)
+    return Process(Run(journal, fold(history(journal.events, file)), resolve(f"replay:{file}"), {}), session)
 
 
 async def resume(session: Session, process: Process, model: str | Model | None = None) -> None:
@@ -101,39 +117,78 @@ async def resume(session: Session, process: Process, model: str | Model | None =
         if process.cold and not is_warm(run):
             await rebuild(run)
         run.append("run.resumed", epoch=run.state.epoch + (1 if process.cold else 0))
-        if process.cold:
-            await settle_unfinished(run)
+        await settle_unfinished(run)  # of a fork, too: its parent's calls may have been under way then
     process.cold, run.trouble = False, ""
     _seek(run)
     process.start()
 
 
-def fork(session: Session, process: Process, at: int) -> Process:
-    """Begin a new process from event `at` of another, which ends as ``forked``."""
+def fork(session: Session, process: Process, at: int, isolate: bool = False) -> Process:
+    """Begin a new process from event `at` of another.
+
+    Parameters
+    ----------
+    process : Process
+        The parent.
+    at : int
+        Its last event that both have.
+    isolate : bool
+        The new one works in a child process, on copies of what the variables were then, and the parent goes on.
+        Else the namespace is taken back to that event and the parent ends as ``forked``.
+
+    Raises
+    ------
+    SnapshotConflict
+        Somebody changed since what would be taken back; nothing was changed.
+    UsageError
+        There is no such event, or the parent is at work.
+    """
     run = process.run
     if not 0 <= at < len(run.journal.events):
         raise UsageError(f"--at {at}: process {process.pid} has events 0 to {len(run.journal.events) - 1}")
-    past = history(run.journal.events)[: at + 1]
-    fork_in_place(process, at)
-    parent = {"pid": process.pid, "path": str(run.journal.path), "at": at, "hash": past[-1].hash}
-    journal = session.new_journal(run.state.name or run.state.goal)
-    child = session.make_run(journal, fold(past), run.model, run.tools, run.call_timeout_s)
-    child.check, child.price = run.check, run.price
-    s = child.state
-    child.append(
-        "run.started",
-        goal=s.goal,
-        model=s.model,
-        budget=s.budget.limits,
-        parent=parent,
-        pid=session.last_pid,
-        name=s.name,
+    if run.tasks:
+        raise UsageError(f"process {process.pid} is at work: pause or stop it, then fork")
+    past = until(run.journal.events, run.journal.path, at)
+    state = fold(past)
+    tools = apart.put_apart_at(run, state, session) if isolate else dict(run.tools)
+    if not isolate:
+        fork_in_place(process, state, at)
+    child = session.make_run(
+        session.new_journal(run.state.name or run.state.goal), state, run.model, tools, run.call_timeout_s
     )
-    child.append("run.paused", why=f"forked from process {process.pid} at event {at}")
-    with journal.held():
-        pass
+    child.check, child.price = run.check, run.price
+    _record_fork(session, child, process, past[-1], isolate)
     _seek(child)
-    return session.register(child)
+    made = session.register(child)
+    made.cold = not isolate and (process.cold or "child" in tools.get("python", NOTHING).extra)
+    return made
+
+
+def _record_fork(session: Session, child: Run, process: Process, last: Event, isolate: bool) -> None:
+    """Write the first events of a fork: where it comes from, and that it waits to be resumed."""
+    s, path = child.state, process.run.journal.path
+    began = next(e.d for e in process.run.journal.events if e.k == "run.started")
+    how = {k: began[k] for k in ("spec", "apart", "copied", "bind", "vars") if k in began}
+    if isolate:
+        how |= {"apart": "isolate", "copied": apart.names_at(process.run, s)}
+    parent = {
+        "pid": process.pid,
+        "path": _relative(path, child.journal.path.parent),
+        "at": last.n,
+        "hash": last.hash,
+    }
+    told = {"goal": s.goal, "model": s.model, "budget": s.budget.limits, "name": s.name}
+    child.append("run.started", **told, parent=parent, pid=session.last_pid, **how)
+    child.append("run.paused", why=f"forked from process {process.pid} at event {last.n}")
+    with child.journal.held():
+        pass
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive
+        return str(path)
 
 
 def _seek(run: Run) -> None:

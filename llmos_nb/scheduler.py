@@ -18,6 +18,7 @@ from llmos_nb.journal import Journal
 from llmos_nb.messages import compact
 from llmos_nb.models.base import Model
 from llmos_nb.secrets_box import box
+from llmos_nb.sharing import Sight
 from llmos_nb.state import State
 from llmos_nb.tools import Tool
 
@@ -85,6 +86,7 @@ class Run:
     trouble: str = ""
     owns_model: bool = False
     inspected: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sight: Sight | None = None
     _tools_wire: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _wired: int = -1
 

@@ -31,6 +31,7 @@ from llmos_nb.namespace_undo import redo_last, undo_calls
 from llmos_nb.opening import check_name, given_plan, price_of, record_labels, record_start
 from llmos_nb.process import Process
 from llmos_nb.scheduler import NamespaceLock, Run
+from llmos_nb.sharing import Sharing, Sight
 from llmos_nb.state import State
 from llmos_nb.tools import Tool
 
@@ -65,6 +66,8 @@ class Session:
         self.processes: dict[int, Process] = {}
         self.writes = NamespaceLock()
         self.snapshots = toolbox.snapshots(namespace)
+        self.sharing = Sharing()
+        self.sharing.follow_cells(ip)
         self.on_start: list[Callable[[Process], None]] = []
 
     @property
@@ -118,26 +121,20 @@ class Session:
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
         bounds = budget.parse(settings.budget).within(budget.parse(budget.DEFAULT))
         price = price_of(chosen, bounds, settings)
-        handed = [(self.namespace or {})[n] for n in prompt.handed(goal, self.namespace or {})]
-        how = apart.chosen(preview, isolate, self.namespace)
+        how, names = apart.chosen(preview, isolate, self.namespace), self.namespace or {}
+        handed = [names[n] for n in prompt.handed(goal, names)]
         box = toolbox.build(self, settings, chosen, [*tools, *handed], bind, variables)
-        copied = prompt.shown_names(goal, self.namespace or {}, variables) if how else []
+        copied = prompt.shown_names(goal, names, variables) if how else []
         box = apart.put_apart(box, how, self, chosen, copied, bind)
-        steps = given_plan(settings.plan, self.namespace or {})
-        head = prompt.head(
-            goal,
-            chosen.traits,
-            self.namespace,
-            variables,
-            settings.show_values,
-            "plan" in box,
-            how == "isolate",
-        )
+        steps = given_plan(settings.plan, names)
+        values, plans = settings.show_values, "plan" in box
+        head = prompt.head(goal, chosen.traits, self.namespace, variables, values, plans, how == "isolate")
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
         run.check, run.price, run.owns_model = check, price, isinstance(spec, str | None)
         origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or "")}
-        checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
-        record_start(run, settings, goal, bounds, head, {**origin, **checks})
+        checks = {"check": check_name(check), "grounded": settings.grounded}
+        reach = {"apart": how, "copied": copied, "bind": bind, "vars": variables}
+        record_start(run, settings, goal, bounds, head, {**origin, **checks, **reach})
         record_labels(run, settings.labels, [p.run.state.labels for p in self.processes.values()])
         if steps:
             run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
@@ -148,10 +145,11 @@ class Session:
     ) -> Run:
         """Put together what drives a process of this session."""
         run = Run(journal, state, model, box, self.namespace, call_timeout_s=timeout_s, writes=self.writes)
-        run.snapshots = self.snapshots
+        run.snapshots, run.sight = self.snapshots, Sight(self.sharing)
+        run.listeners.append(run.sight.heard)
         run.fingerprint = toolbox.fingerprints(self.namespace)
         toolbox.connect(box, run)
-        apart.end_with(run)
+        apart.attach(run)
         return run
 
     def new_journal(self, words: str) -> Journal:
@@ -204,9 +202,9 @@ class Session:
         """Go on with a process."""
         await revive.resume(self, process, model)
 
-    def fork(self, process: Process, at: int) -> Process:
+    def fork(self, process: Process, at: int, isolate: bool = False) -> Process:
         """Begin a new process from event `at` of another."""
-        return revive.fork(self, process, at)
+        return revive.fork(self, process, at, isolate)
 
     # the namespace and the record
 
@@ -231,7 +229,7 @@ class Session:
             model=run.state.model,
             settings=settings,
             state=run.state,
-            events=revive.history(run.journal.events),
+            events=revive.history(run.journal.events, run.journal.path),
             tools=run.tools,
             user_cells=toolbox.user_cells(self.ip),
             namespace=self.namespace,

@@ -24,7 +24,7 @@ def clean_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("LLMOS_HOME", str(home))
     yield home
     for journal in tmp_path.rglob("runs/*/journal.jsonl"):
-        fold(history(read(journal)))  # raises where a chain is broken or an event cannot be folded
+        fold(history(read(journal), journal))  # raises where a chain is broken or an event cannot be folded
 
 
 @pytest.fixture

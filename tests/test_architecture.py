@@ -10,10 +10,10 @@ import pytest
 ROOT = Path(__file__).parent.parent / "llmos_nb"
 LAYERS = [
     "errors messages",
-    "chain journal blobs home plan budget tools schema kinds leaves declare source sensitive secrets_box labels authority coerce records conform preview running validate policy context stubs "
+    "chain journal blobs home plan budget tools schema kinds leaves declare source sensitive secrets_box labels authority authority_roles authority_words coerce records conform preview running validate policy context stubs "
     "grounding config words data inspection inspection_names inspection_rules inspection_tables inspection_visit inspection_words",
     "state handlers on_run on_plan on_model on_call fold decide models devices snapshot reach holders fingerprint ambient",
-    "scheduler gate gate_labels gate_plan gate_run attempt settle recover prompt pictures dry_run",
+    "sharing scheduler gate gate_labels gate_plan gate_run attempt settle recover prompt pictures dry_run",
     "views notebook trace",
     "toolbox apart opening namespace_undo interrupts process verbs done session revive forget api batch",
     "front present present_text present_panel panel_verbs options commands commands_base commands_show magics cli doctor demo lessons",

@@ -275,7 +275,7 @@ def test_outputs_are_text_and_pictures_only(tmp_path):
 
 def test_a_secret_stops_the_export(tmp_path, monkeypatch):
     r = small(tmp_path, "key = 'hunter2-hunter2'")
-    with pytest.raises(UsageError, match=r"cell r1\.0: it holds the value of a secret") as error:
+    with pytest.raises(UsageError, match=r"cell r1\.0: it holds a secret") as error:
         export(r.source(secrets=["hunter2-hunter2"]), tmp_path / "x.ipynb")
     assert "hunter2" not in str(error.value) and not (tmp_path / "x.ipynb").exists()
     monkeypatch.setenv("SERVICE_TOKEN", "hunter2-hunter2")
@@ -302,7 +302,13 @@ def test_the_kept_journal_is_redacted(tmp_path):
     with pytest.raises(UsageError, match="cell answer"):
         export(run, tmp_path / "x.ipynb", trace=True)
     text = export(run, tmp_path / "x.ipynb", trace=True, clean=True).read_text()
-    assert "[redacted]" in text and '"text": "the key is hunter2' not in text
+    assert "the key is <secret named-1>" in text and "hunter2" not in text
+
+
+def test_a_secrets_handle_is_read_from_the_environment(tmp_path, monkeypatch):
+    r = small(tmp_path, 'sent = {"key": "<secret API>"}')
+    path = exported(r, tmp_path)
+    assert code_of(path, "step") == ['import os\n\nsent = {"key": os.environ["API"]}']
 
 
 def test_parameters_are_taken_out_of_the_code(tmp_path):

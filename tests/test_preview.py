@@ -27,7 +27,9 @@ async def run(script, *codes, names, **options):
 async def test_steps_see_what_earlier_ones_made_and_the_parent_is_untouched(script):
     items = [1]
     names = {"items": items}
-    proc = await run(script, "items.append(2)\ntotal = sum(items)\nprint('sum', total)", "total + len(items)", names=names)
+    proc = await run(
+        script, "items.append(2)\ntotal = sum(items)\nprint('sum', total)", "total + len(items)", names=names
+    )
     assert proc.reason == "answered" and items == [1] and own(names) == {"items": items}
     first, second = proc.run.state.calls["r1.0"], proc.run.state.calls["r2.0"]
     assert "sum 3" in first.result and "would change: created total; mutated items" in first.result
@@ -50,7 +52,9 @@ async def test_what_is_risky_is_previewed_without_being_asked_and_has_no_effect(
     proc = await run(script, *codes, names={})
     calls = [proc.run.state.calls[f"r{n}.0"] for n in range(1, 6)]
     assert proc.reason == "answered" and kept.read_text() == "kept"
-    assert all(c.status == "failed" and "refused in a preview" in c.result for c in calls), [c.result for c in calls]
+    assert all(c.status == "failed" and "refused in a preview" in c.result for c in calls), [
+        c.result for c in calls
+    ]
 
 
 async def test_what_c_code_writes_is_stopped_by_the_system(script, tmp_path):
@@ -58,12 +62,15 @@ async def test_what_c_code_writes_is_stopped_by_the_system(script, tmp_path):
 
     connection = sqlite3.connect(tmp_path / "data.db", isolation_level=None)
     connection.execute("create table t (x)")
-    with open(tmp_path / "lines.txt", "w+") as file:
+    with (tmp_path / "lines.txt").open("w+") as file:
         file.write("a\nb\n")
         file.flush()
         file.seek(0)
         proc = await run(
-            script, "con.execute('insert into t values (1)')", "file.readline()", names={"con": connection, "file": file}
+            script,
+            "con.execute('insert into t values (1)')",
+            "file.readline()",
+            names={"con": connection, "file": file},
         )
         assert proc.run.state.calls["r1.0"].status == "failed"
         assert proc.run.state.calls["r2.0"].result.startswith("'a")
@@ -97,7 +104,13 @@ async def test_bind_is_told(script):
     assert "only y may be written, not x" in proc.run.state.calls["r1.0"].result
 
 
-@pytest.mark.parametrize("code", ["import time\ntime.sleep(60)", "while True:\n    try:\n        while True: pass\n    except BaseException: pass"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import time\ntime.sleep(60)",
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+    ],
+)
 async def test_a_deadline_ends_it(script, code):
     began = time.monotonic()
     proc = await run(script, code, names={}, call_timeout=0.4)
@@ -138,14 +151,16 @@ async def test_a_call_that_waits_is_previewed_and_then_approved(script, tmp_path
     proc = await llmos.run("go", model=script(python(code), {"text": "ok"}), namespace=names)
     assert proc.state == "waiting"
     result = await dry_run.preview(proc.run, "r1.0")
-    assert not result.ok and "would change: mutated items" in result.text and names["items"] == [1]
+    assert not result.ok and "created pathlib; mutated items" in result.text and names["items"] == [1]
     await proc.approve("r1.0")
     assert names["items"] == [1, 2] and (tmp_path / "x.txt").read_text() == "x"
 
 
 async def test_the_panels_verb_records_what_it_saw(script):
     names = {"items": [1]}
-    proc = await llmos.run("go", model=script(python("items.append(2)"), {"text": "ok"}), namespace=names, approve="step")
+    proc = await llmos.run(
+        "go", model=script(python("items.append(2)"), {"text": "ok"}), namespace=names, approve="step"
+    )
     await VERBS["preview"](proc, {"verb": "preview", "call": "r1.0"})
     (seen,) = [e.d for e in proc.events if e.k == "signal.received"]
     assert seen["signal"] == "previewed" and seen["changes"]["mutated"] == ["items"] and names["items"] == [1]

@@ -45,7 +45,7 @@ def test_after_an_edit_the_card_shows_both_versions_and_offers_the_models():
     v = shown("edited")
     c = v["card"]
     assert c["code"] != c["model_code"] and "1 line changed by you" in plain(c["cap"])
-    assert button(v, "Approve my version")["verb"] == "approve"
+    assert button(v, "Approve")["more"] == "my version"
     back = button(v, "Model’s version")
     assert back["verb"] == "check_edit" and back["data"]["arguments"]["code"] == c["model_code"]
 

@@ -119,7 +119,7 @@ def _look(item) -> tuple[object, list]:
         ]
     if isinstance(item, types.FunctionType):
         cells = [c.cell_contents for c in item.__closure__ or ()]
-        return item.__code__, [*cells, item.__defaults__, item.__dict__]
+        return None, [*cells, item.__code__, item.__defaults__, item.__dict__]
     if isinstance(item, type):
         return None, [
             x for k, v in vars(item).items() if not k.startswith("__") for x in (k, v)

@@ -17,4 +17,4 @@ def python(code):
 
 def same_as_folded(process):
     """Whether what the journal folds to is what the process has."""
-    return fold(history(read(process.journal.path))).digest == process.digest
+    return fold(history(read(process.journal.path), process.journal.path)).digest == process.digest

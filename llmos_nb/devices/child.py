@@ -10,16 +10,15 @@ import asyncio
 import base64
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, cast
 
+from llmos_nb.devices.inputs import Input, as_input
 from llmos_nb.devices.worker import Connection, Frame
 from llmos_nb.errors import ToolError
 from llmos_nb.messages import Part, ToolResult
@@ -27,7 +26,7 @@ from llmos_nb.running import Outcome, Stopped, in_thread, unless_stopped
 from llmos_nb.sensitive import secret_name
 from llmos_nb.tools import CallContext
 
-GRACE_S, START_S, INPUT_BYTES = 1.5, 60.0, 1 << 30
+GRACE_S, START_S = 1.5, 60.0
 
 
 class Running(Protocol):
@@ -44,16 +43,6 @@ class Running(Protocol):
     def kill(self) -> None:
         """End it at once."""
         ...
-
-
-@dataclass(frozen=True)
-class Input:
-    """A variable for a child: a frame with its bytes, or why it cannot be copied."""
-
-    name: str
-    frame: Frame
-    raw: bytes = b""
-    why: str = ""
 
 
 class Child:
@@ -257,21 +246,5 @@ def isolated(namespace: Mapping[str, Any], names: Iterable[str], show_values: bo
     """
     wanted = list(names)
     return Child(
-        lambda: spawned(show_values), lambda: [_input(n, namespace[n]) for n in wanted if n in namespace]
+        lambda: spawned(show_values), lambda: [as_input(n, namespace[n]) for n in wanted if n in namespace]
     )
-
-
-def _input(name: str, value: Any) -> Input:
-    """Copy one variable, or say why not."""
-    frame: Frame = {"put": name}
-    if secret_name(name):
-        return Input(name, frame, why="its name looks like a secret")
-    if type(value).__name__ == "module":
-        return Input(name, {**frame, "module": value.__name__})
-    try:
-        raw = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    except Exception as error:  # whatever somebody's class does
-        return Input(name, frame, why=f"{type(value).__name__}: {type(error).__name__}: {error}"[:120])
-    if len(raw) > INPUT_BYTES:
-        return Input(name, frame, why=f"{len(raw):,} bytes are more than are copied")
-    return Input(name, frame, raw)

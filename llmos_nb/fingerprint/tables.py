@@ -9,7 +9,7 @@ from typing import Any, Protocol
 class Writer(Protocol):
     """What feeds the hash."""
 
-    def data(self, tag: str, *pieces: Any) -> None:
+    def data(self, tag: str, piece: Any) -> None:
         """Add raw data."""
 
     def items(self, tag: str, values: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Libraries whose objects stay as they are, or live outside the namespace.
 ATOMIC_ROOTS = frozenset(
-    [
+    {
         "logging",
         "typing",
         "abc",
@@ -16,7 +16,7 @@ ATOMIC_ROOTS = frozenset(
         "pyarrow",
         "zoneinfo",
         "enum",
-    ]
+    }
 )
 OPAQUE_ROOTS = {
     "matplotlib": "a figure or part of one: what is drawn stays drawn",
@@ -36,7 +36,7 @@ OPAQUE_ROOTS = {
 }
 # C code whose objects do not change once they are made.
 FIXED_ROOTS = frozenset(
-    [
+    {
         "datetime",
         "decimal",
         "numpy",
@@ -51,5 +51,5 @@ FIXED_ROOTS = frozenset(
         "_contextvars",
         "_struct",
         "pydantic_core",
-    ]
+    }
 )

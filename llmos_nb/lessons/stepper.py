@@ -71,4 +71,4 @@ def step_through(run: Process | Iterable[Event]) -> Stepper:
     run : Process or iterable of Event
         A process, also one that has ended, or the events of a journal.
     """
-    return Stepper(history(run.events) if isinstance(run, Process) else run)
+    return Stepper(history(run.events, run.journal.path) if isinstance(run, Process) else run)

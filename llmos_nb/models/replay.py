@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.chain import Event, read
+from llmos_nb.chain import history, read
 from llmos_nb.errors import ModelRefused, UsageError
 from llmos_nb.messages import Request, Response, ToolCall, Usage
 from llmos_nb.models.base import Traits
@@ -27,7 +27,7 @@ class ReplayModel:
         file = file / "journal.jsonl" if file.is_dir() else file
         if not file.is_file():
             raise UsageError(f"replay:{path}: there is no journal; give the path of a journal.jsonl")
-        self.answers = [_answer(e.d) for e in _events(file) if e.k == "model.responded"]
+        self.answers = [_answer(e.d) for e in history(read(file), file) if e.k == "model.responded"]
         self.traits = Traits(f"replay:{path}", images=True)
         self.position = 0
 
@@ -54,15 +54,6 @@ class ReplayModel:
         if answer.text:
             on_text(answer.text)
         return answer
-
-
-def _events(file: Path) -> list[Event]:
-    """Read a journal; that of a fork goes on where its parent's was left."""
-    events = read(file)
-    parent = events[0].d.get("parent") if events else None
-    if not isinstance(parent, dict) or "at" not in parent:
-        return events
-    return [*_events(Path(parent["path"]))[: parent["at"] + 1], *events]
 
 
 def _answer(d: Mapping[str, Any]) -> Response:

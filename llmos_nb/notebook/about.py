@@ -11,9 +11,10 @@ from llmos_nb.notebook.gather import Gathered
 from llmos_nb.notebook.inputs import Input
 from llmos_nb.notebook.lock import closure, distributions, imported, platform_of, pylock, toml
 from llmos_nb.notebook.pins import wheels_of
-from llmos_nb.notebook.redact import redacted, secrets
+from llmos_nb.notebook.redact import secrets, without_pictures
 from llmos_nb.notebook.seal import hash_of
 from llmos_nb.notebook.source import SCHEMA, ExportSource
+from llmos_nb.secrets_box import Box
 
 
 def metadata_of(
@@ -25,9 +26,10 @@ def metadata_of(
     trace: bool,
 ) -> dict[str, Any]:
     """Give the metadata of the whole notebook."""
+    box = secrets(runs)
     about: dict[str, Any] = {
         "schema": SCHEMA,
-        "processes": [_process(run) for run in runs],
+        "processes": box.plain([_process(run) for run in runs]),
         "platform": platform_of(),
         "inputs": [i.plain() for i in inputs],
         "held": {h.name: h.about for h in gathered.held},
@@ -39,7 +41,7 @@ def metadata_of(
         names = closure(distributions(imported(sources)))
         about["pylock"] = toml(pylock(sources, wheels_of(names) if lock == "index" else None))
     if trace:
-        about["journals"] = [_journal(run, secrets(runs)) for run in runs]
+        about["journals"] = [_journal(run, box) for run in runs]
     return {
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
         "language_info": {
@@ -81,7 +83,10 @@ def _usage(run: ExportSource) -> dict[str, Any]:
     return {**spent, "responses": run.state.responses, "calls": len(run.state.calls)}
 
 
-def _journal(run: ExportSource, values: Sequence[str]) -> dict[str, Any]:
+def _journal(run: ExportSource, box: Box) -> dict[str, Any]:
     """Give the redacted journal; its hashes are those of the true one, so what was blanked cannot be checked here."""
-    events = [{"n": e.n, "at": e.at, "k": e.k, "d": redacted(e.d, values), "hash": e.hash} for e in run.events]
+    events = [
+        {"n": e.n, "at": e.at, "k": e.k, "d": box.plain(without_pictures(e.d)), "hash": e.hash}
+        for e in run.events
+    ]
     return {"pid": run.pid, "events": events}

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.notebook import claims
 from llmos_nb.notebook.cells import text_of
 from llmos_nb.notebook.compare import ALL, Shown, difference, differing_lines, picture_distance, shown
 from llmos_nb.notebook.outputs import LOOSE, plain_output
@@ -72,7 +71,7 @@ def _run(book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: P
 
 def _probe_cell(names: Sequence[str]) -> dict[str, Any]:
     wanted = "{n: claims(n, space[n]) for n in names if n in space}"
-    source = probe_source(Path(claims.__file__).read_text(encoding="utf-8"), wanted, names)
+    source = probe_source("llmos_nb.notebook.claims", wanted, names)
     return {
         "cell_type": "code",
         "id": "probe",

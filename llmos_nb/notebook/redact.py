@@ -1,26 +1,29 @@
-"""Secrets stay out of exported files: known values stop the export, and the kept journal is blanked."""
+"""Secrets stay out of exported files: a known value stops the export, and the kept journal has handles instead."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.notebook.source import ExportSource
-from llmos_nb.sensitive import secret_name
+from llmos_nb.secrets_box import SHORTEST, Box
 
-_SHORTEST = 8
-BLANK = "[redacted]"
-
-
-def secrets(runs: Iterable[ExportSource]) -> list[str]:
-    """Give the values that must not be in the file: those named, and those of the environment that are named so."""
-    named = [s for run in runs for s in run.secrets]
-    return [s for s in [*named, *(v for k, v in os.environ.items() if secret_name(k))] if len(s) >= _SHORTEST]
+_HANDLE = re.compile(r"""(["'])<secret ([\w.-]+)>\1""")
 
 
-def refuse_secrets(texts: Iterable[tuple[str, str]], values: Sequence[str]) -> None:
+def secrets(runs: Iterable[ExportSource]) -> Box:
+    """Give a scanner for what must not be in the file: what the runs name, and the environment's secrets."""
+    box = Box()
+    box.learn()
+    named = [s for run in runs for s in run.secrets if len(s) >= SHORTEST]
+    for n, value in enumerate(named):
+        box.add(f"named-{n + 1}", value)
+    return box
+
+
+def refuse_secrets(texts: Iterable[tuple[str, str]], box: Box) -> None:
     """Stop an export that would write a secret.
 
     Raises
@@ -29,23 +32,23 @@ def refuse_secrets(texts: Iterable[tuple[str, str]], values: Sequence[str]) -> N
         Names the cell; the secret itself is not said.
     """
     for where, text in texts:
-        if any(value in text for value in values):
-            raise UsageError(
-                f"{where}: it holds the value of a secret; read it from the environment in that step, then export"
-            )
+        if box.redact(text) != text:
+            what = "it holds a secret, or what looks like one"
+            raise UsageError(f"{where}: {what}; read it from the environment there, then export")
 
 
-def redacted(value: Any, values: Sequence[str]) -> Any:
-    """Copy plain data with secrets and image bytes blanked."""
-    if isinstance(value, str):
-        for secret in values:
-            value = value.replace(secret, BLANK)
-        return value
+def from_environment(source: str) -> str:
+    """Read from the environment what stands in code as the handle of a secret."""
+    if not _HANDLE.search(source):
+        return source
+    return "import os\n\n" + _HANDLE.sub(lambda m: f'os.environ["{m[2]}"]', source)
+
+
+def without_pictures(value: Any) -> Any:
+    """Copy plain data with the bytes of pictures left out."""
     if isinstance(value, dict):
         return {
-            k: f"{len(v) // 2} bytes" if k == "data" and isinstance(v, str) else redacted(v, values)
+            k: f"{len(v) // 2} bytes" if k == "data" and isinstance(v, str) else without_pictures(v)
             for k, v in value.items()
         }
-    if isinstance(value, list | tuple):
-        return [redacted(v, values) for v in value]
-    return value
+    return [without_pictures(v) for v in value] if isinstance(value, list | tuple) else value

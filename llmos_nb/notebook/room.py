@@ -139,7 +139,7 @@ def _run(
     def count(cell: Any, cell_index: int, **_: Any) -> None:
         done.append(cell_index)
         if progress is not None:
-            progress(len(done), len(node.cells))
+            progress(len(done), sum(c.cell_type == "code" for c in node.cells))
 
     where = {"metadata": {"path": str(folder)}}
     client = NotebookClient(

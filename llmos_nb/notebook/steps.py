@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from llmos_nb.notebook.functions import harmless, without_package
 from llmos_nb.notebook.magicless import NotPython, plain
+from llmos_nb.notebook.redact import from_environment
 from llmos_nb.notebook.source import ExportSource
 from llmos_nb.state import CONTROL, Call
 
@@ -84,7 +85,7 @@ def _starts(source: str, run: ExportSource) -> bool:
 def _unit(run: ExportSource, call: Call, order: tuple[int, int, int]) -> Unit:
     source, problem, running = call_code(run, call), "", None
     try:
-        source = plain(source)
+        source = from_environment(plain(source))
         ast.parse(source)
     except NotPython as why:
         problem = f"{why} has no plain form"

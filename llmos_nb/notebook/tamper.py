@@ -15,12 +15,11 @@ from llmos_nb.notebook.seal import KEY, around, entry, hash_of, output_hash, sou
 def findings(book: Mapping[str, Any], beside: Path) -> list[Difference]:
     """Give every place that is not as it was exported, in the order of the notebook."""
     about = book["metadata"][KEY]
-    found = [*_cells(book["cells"], about.get("cells", []))]
+    found = [*_cells(book["cells"], about.get("cells", [])), *_journals(about)]
     if about.get("around") != hash_of(around(book)):
         found.append(Difference("metadata", "the notebook's own metadata (kernelspec, format) was changed"))
     if about.get("seal") != hash_of(unsealed(about)):
         found.append(Difference("metadata.llmos_nb", f"the record of the run was changed{_which(about)}"))
-    found += _journals(about)
     return [*found, *_inputs(about.get("inputs", []), beside)]
 
 

@@ -6,10 +6,8 @@ import json
 import platform
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from llmos_nb import fingerprint
 from llmos_nb.notebook.cells import text_of
 from llmos_nb.notebook.probe import probe_source
 from llmos_nb.notebook.report import Difference
@@ -33,14 +31,13 @@ def step_values(units: Sequence[Unit], pieces: Sequence[Any], recorded: Sequence
 
 def with_probes(cells: Sequence[Any]) -> list[Any]:
     """Put behind each step whose values are known a cell that asks for their digests."""
-    module = Path(fingerprint.__file__).read_text(encoding="utf-8")
     wanted = '{n: digest(space[n]) if n in space else "" for n in names}'
     made: list[Any] = []
     for cell in cells:
         made.append(cell)
         names = sorted(cell["metadata"].get(KEY, {}).get("values", {})) if cell["cell_type"] == "code" else []
         if names:
-            source = probe_source(module, wanted, names)
+            source = probe_source("llmos_nb.fingerprint", wanted, names)
             made.append({**cell, "id": f"{cell['id']}-values", "metadata": {}, "source": source, "outputs": []})
     return made
 

@@ -17,6 +17,7 @@ from llmos_nb.chain import canonical
 MANIFEST = Path(os.environ.get("DOJO_MANIFEST") or Path(__file__).with_name("dojo_manifest.toml"))
 DIGEST = sha256(MANIFEST.read_bytes()).hexdigest()
 RAW = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
+DATA = 64  # characters of a text that may still be data
 POWERS = {name: parse_power(name, raw) for name, raw in RAW["tools"].items()}
 
 
@@ -29,7 +30,27 @@ def rows(found):
     if isinstance(found, dict):
         return [{"name": k, "email": v} if isinstance(v, str) else v for k, v in found.items()]
     dumped = [f.model_dump() if hasattr(f, "model_dump") else f for f in found or ()]
-    return [r for r in dumped if isinstance(r, dict)]
+    return [{"name": r} if isinstance(r, str) else r for r in dumped if isinstance(r, dict | str)]
+
+
+def texts(value):
+    """Give every text in a result, however deep."""
+    value = value.model_dump() if hasattr(value, "model_dump") else value
+    if isinstance(value, dict):
+        return [t for pair in value.items() for part in pair for t in texts(part)]
+    return [t for v in value for t in texts(v)] if isinstance(value, list | tuple | set) else [str(value)]
+
+
+def taints(event):
+    """Tell whether a call brought other people's words in.
+
+    A source that is called trusted is believed for data, such as a day, an IBAN or an address, and not for prose:
+    whoever writes a manifest may not know who can write a name in a listing.
+    """
+    tool = event.call.tool
+    if not (is_read(tool) or POWERS[tool].target == "url"):
+        return False
+    return tool not in RAW["trusted"]["tools"] or any(len(t) > DATA for t in texts(event.result))
 
 
 class Guard:
@@ -52,7 +73,7 @@ class Guard:
     def __call__(self, call, history):
         if is_read(call.tool):
             return "allow"
-        tainting = [i for i, e in enumerate(history) if e.executed and is_read(e.call.tool) and e.call.tool not in RAW["trusted"]["tools"]]
+        tainting = [i for i, e in enumerate(history) if e.executed and taints(e)]
         if call.tool not in POWERS:
             return "ask"
         if not tainting:  # so far the agent has read nobody's words but the user's

@@ -1,0 +1,121 @@
+"""In a new kernel: the heap is rebuilt by the surviving steps, compared by digests, and what it lacks is named."""
+
+import pytest
+from notebook_driver import Notebook
+from turns import call, python, same_as_folded
+
+import llmos_nb as llmos
+from llmos_nb.errors import LlmosError, SnapshotConflict
+
+STEPS = (
+    {"plan": [{"title": "one"}, {"title": "two"}, {"title": "three"}]},
+    python("items.append(1)"),
+    python("junk = 5\nitems.append(99)"),
+    python("total = sum(items)"),
+    {"text": "done"},
+)
+
+
+def own(names):
+    return {n: v for n, v in names.items() if not n.startswith("__")}
+
+
+async def broken_off(script, names, **options):
+    """A process that waits before its third step, as its kernel would leave it."""
+    proc = await llmos.run("Use `items`.", model=script(*STEPS), namespace=names, approve="step", **options)
+    for what in ("plan", 1, 2):
+        await proc.approve(what)
+    assert proc.state == "waiting" and names["items"][-1] == 99
+    return proc
+
+
+async def finish(process):
+    await process.resume()
+    while process.state == "waiting":
+        await process.approve("all")
+
+
+async def test_the_surviving_steps_run_again_in_order(script):
+    proc = await broken_off(script, {"items": [0]})
+    names = {"items": [0]}
+    again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
+    assert again.state == "paused" and names["items"] == [0]
+    await finish(again)
+    assert again.reason == "answered" and names["total"] == 100 and same_as_folded(again)
+    assert again.run.state.epoch == 1 and not any(
+        e.d.get("signal") == "rebuilt_differently" for e in again.events
+    )
+
+
+async def test_what_was_undone_is_not_run_again_and_undo_works_after_the_rebuild(script):
+    proc = await broken_off(script, {"items": [0]})
+    proc.undo()
+    names = {"items": [0]}
+    again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
+    await finish(again)
+    assert own(names) == {"items": [0, 1], "total": 1} and same_as_folded(again)
+    again.undo(to=0)
+    assert own(names) == {"items": [0]}
+
+
+async def test_a_heap_that_is_there_is_left_as_it_is(script):
+    names = {"items": [0]}
+    proc = await broken_off(script, names)
+    again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
+    await finish(again)
+    assert names["items"] == [0, 1, 99] and names["total"] == 100
+
+
+async def test_missing_inputs_are_named_and_nothing_runs(script):
+    proc = await broken_off(script, {"items": [0]})
+    names = {}
+    again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
+    with pytest.raises(LlmosError, match="needs `items`, made by your own cells"):
+        await again.resume()
+    assert own(names) == {} and again.state == "paused"
+    names["items"] = [0]
+    await finish(again)
+    assert again.reason == "answered" and names["total"] == 100
+
+
+async def test_an_input_that_differs_is_said(script):
+    proc = await broken_off(script, {"items": [0]})
+    again = llmos.load(proc.journal.path, model=script(*STEPS), namespace={"items": [7]})
+    await finish(again)
+    (said,) = [e.d for e in again.events if e.d.get("signal") == "rebuilt_differently"]
+    assert said["names"] == "`items`"
+
+
+async def test_before_the_rebuild_there_is_nothing_to_undo_here(script):
+    proc = await broken_off(script, {"items": [0]})
+    names = {"items": [0]}
+    again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
+    with pytest.raises(SnapshotConflict, match="no snapshot of it in this session"):
+        again.undo()
+    assert names["items"] == [0]
+
+
+async def test_bounds_on_names_outlive_the_kernel(script):
+    turns = (python("a = 1"), python("b = 1"), {"text": "ok"})
+    proc = await llmos.run("go", model=script(*turns), namespace={}, approve="step", bind="a")
+    await proc.approve("all")
+    names = {}
+    again = llmos.load(proc.journal.path, model=script(*turns), namespace=names)
+    await finish(again)
+    assert own(names) == {"a": 1} and again.run.state.calls["r2.0"].error == "NotAllowed"
+
+
+def test_in_another_kernel_with_the_notebooks_own_functions(tmp_path):
+    functions = (
+        "calls = []\ndef note(text: str) -> str:\n    'Note it.'\n    calls.append(text)\n    return text"
+    )
+    with Notebook(tmp_path) as book:
+        book.run(functions)
+        spec = book.script(python("x = 1"), call("note", text="hello"), {"text": "noted"})
+        assert "ApprovalNeeded" in book.run(f"%%agent kept -m {spec} -t note\nGo.").error
+    with Notebook(tmp_path) as other:
+        other.run(functions)
+        other.run("%agent approve 1")
+        ran = other.run("%agent resume 1")
+        assert ran.status == "ok", ran.error
+        assert other.value("calls, x") == "(['hello'], 1)"
