@@ -111,6 +111,6 @@ def replay(path: str | os.PathLike[str]) -> Process:
 
 def verify(path: str | os.PathLike[str], **options: Any) -> Any:
     """Prove an exported notebook: opens, untampered, runs, same, same twice."""
-    from llmos_nb.notebook.verify import verify as prove  # noqa: PLC0415 - nbformat is slow to import
+    from llmos_nb.notebook.verify import verify as prove  # nbformat is slow to import
 
     return prove(Path(path), **options)

@@ -106,16 +106,17 @@ def _date(text: str) -> str:
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return text
     month = next((i for i, m in enumerate(_MONTHS, 1) if m[:3] in text.lower()), 0)
-    day, year = (int(n) for n in re.findall(r"\d+", text))
+    numbers = re.findall(r"\d+", text)
     try:
+        day, year = map(int, numbers)
         return date(year, month, day).isoformat()
-    except ValueError:
+    except (ValueError, OverflowError):
         return ""
 
 
 def _minutes(text: str) -> str:
     """Give a duration in minutes."""
-    how, unit = re.split(r"[\s-]+(?=hour|minute)", text.lower(), maxsplit=1)
+    how, _, unit = re.sub(r"[\s-]+(?=hour|minute)", "|", text.lower()).partition("|")
     number = 0.5 if how.startswith("half") else 1 if how in ("a", "an") else _NUMBERS.get(how) or int(how)
     return str(int(number * (60 if unit.startswith("hour") else 1)))
 

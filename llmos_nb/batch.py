@@ -133,7 +133,7 @@ async def run_file(path: Path, dask: str, out: Path | None) -> int:
         raise UsageError(f"{path}: {error}") from error
     executor = None
     if dask:
-        from dask.distributed import Client  # noqa: PLC0415 - only where it is asked for
+        from dask.distributed import Client  # only where it is asked for
 
         executor = Client(dask).get_executor()
     results = await run_batch(lines, executor)

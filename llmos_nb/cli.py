@@ -72,14 +72,14 @@ def _demo_options(p: Parser) -> None:
 
 @command("demo", "run the first notebook in a real kernel with the local model", _demo_options)
 def _demo(given: Any) -> int:
-    from llmos_nb.demo import demo  # noqa: PLC0415 - it needs the extra `local`
+    from llmos_nb.demo import demo  # it needs the extra `local`
 
     return demo(Path(given.folder), given.model)
 
 
 @command("lab", "open the notebooks in JupyterLab")
 def _lab(given: Any) -> int:
-    from llmos_nb.demo import lab  # noqa: PLC0415 - it needs the extra `lab`
+    from llmos_nb.demo import lab  # it needs the extra `lab`
 
     return lab()
 
@@ -91,7 +91,7 @@ def _run_options(p: Parser) -> None:
 
 @command("run", "execute a notebook in a real kernel, headless", _run_options)
 def _run(given: Any) -> int:
-    from llmos_nb.demo import execute  # noqa: PLC0415
+    from llmos_nb.demo import execute
 
     return execute(Path(given.notebook), Path(given.out or given.notebook))
 
@@ -104,7 +104,7 @@ def _batch_options(p: Parser) -> None:
 
 @command("run-batch", "run many processes from a file", _batch_options)
 def _batch(given: Any) -> int:
-    from llmos_nb.batch import run_file  # noqa: PLC0415
+    from llmos_nb.batch import run_file
 
     return asyncio.run(run_file(Path(given.file), given.dask, Path(given.out) if given.out else None))
 
@@ -118,7 +118,7 @@ def _export_options(p: Parser) -> None:
 
 @command("export", "write the plain notebook of a saved process", _export_options)
 def _export(given: Any) -> int:
-    from llmos_nb.session import Session  # noqa: PLC0415
+    from llmos_nb.session import Session
 
     process = Session(None).replay(given.journal)
     say(f"written: {process.export(given.notebook, clean=given.clean, trace=given.trace)}")
@@ -134,7 +134,7 @@ def _verify_options(p: Parser) -> None:
 
 @command("verify", "prove an exported notebook", _verify_options)
 def _verify(given: Any) -> int:
-    from llmos_nb.notebook.verify import verify  # noqa: PLC0415
+    from llmos_nb.notebook.verify import verify
 
     report = verify(Path(given.notebook), level=given.level, fresh=given.fresh)
     say(json.dumps(report.plain(), indent=1) if given.json else report.text())
@@ -150,7 +150,7 @@ def _log_options(p: Parser) -> None:
 
 @command("log", "show or check a journal", _log_options)
 def _log(given: Any) -> int:
-    from llmos_nb.views import text  # noqa: PLC0415
+    from llmos_nb.views import text
 
     events = read(given.journal)
     if given.verify:
@@ -170,7 +170,7 @@ def _model_options(p: Parser) -> None:
 
 @command("model", "list or pull the local model's weights", _model_options)
 def _model(given: Any) -> int:
-    from llmos_nb.models import fetch, store  # noqa: PLC0415
+    from llmos_nb.models import fetch, store
 
     if given.act == "list":
         store.print_models()
@@ -181,7 +181,7 @@ def _model(given: Any) -> int:
 
 @command("doctor", "say what works here and what does not")
 def _doctor(given: Any) -> int:
-    from llmos_nb.doctor import report  # noqa: PLC0415
+    from llmos_nb.doctor import report
 
     say(report(None))
     return 0

@@ -170,4 +170,6 @@ async def _secret(session: Session, command: Command) -> None:
 async def _forget(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
     size = forget.forget(process.run, command.words[1])
-    say(f"process {process.pid}: {size:,} bytes of {command.words[1]} are deleted; the chain of the journal holds")
+    say(
+        f"process {process.pid}: {size:,} bytes of {command.words[1]} are deleted; the chain of the journal holds"
+    )

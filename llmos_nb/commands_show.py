@@ -69,9 +69,9 @@ async def _log(session: Session, command: Command) -> None:
 
 @handles("loop")
 async def _loop(session: Session, command: Command) -> None:
-    from IPython.display import SVG, display  # noqa: PLC0415
+    from IPython.display import SVG, display
 
-    from llmos_nb.views.loop import run_graph  # noqa: PLC0415
+    from llmos_nb.views.loop import run_graph
 
     process = pick(session, command)
     display(SVG(run_graph(process.run.state, process.events)))
@@ -114,6 +114,6 @@ def _step_line(s: Step) -> str:
 
 @handles("doctor")
 async def _doctor(session: Session, command: Command) -> None:
-    from llmos_nb.doctor import report  # noqa: PLC0415 - it looks at slow things
+    from llmos_nb.doctor import report  # it looks at slow things
 
     say(report(session.ip))

@@ -49,6 +49,10 @@ class Settings:
         Manifest: tool name to the decorator's keys.
     prices : dict
         Model name to ($ a million prompt tokens, $ a million answer tokens).
+    labels : dict
+        Label by name of a variable, as in ``mail = "untrusted"``.
+    other_approver : bool
+        Whoever started a process may not approve what it asks.
     """
 
     model: str = ""
@@ -64,6 +68,7 @@ class Settings:
     tools: dict[str, dict[str, Any]] = field(default_factory=dict)
     prices: dict[str, tuple[float, float]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    other_approver: bool = False
 
 
 _ENV = {
@@ -82,6 +87,7 @@ _TABLES = (
     "call_timeout",
     "show_values",
     "grounded",
+    "other_approver",
 )
 
 
@@ -146,7 +152,16 @@ def _file(path: Path) -> dict[str, Any]:
             raise ConfigError(f"{path}: unknown key {key!r}{nearest(key, _TABLES)}")
     found: dict[str, Any] = {
         k: raw[k]
-        for k in ("approve", "plan", "call_timeout", "show_values", "grounded", "tools", "labels")
+        for k in (
+            "approve",
+            "plan",
+            "call_timeout",
+            "show_values",
+            "grounded",
+            "tools",
+            "labels",
+            "other_approver",
+        )
         if k in raw
     }
     if "model" in raw:
@@ -181,6 +196,7 @@ def _tightened(s: Settings, org: Mapping[str, Any]) -> Settings:
     """Hold to the organisation's file: a stricter mode, smaller bounds."""
     if "approve" in org and STRICTEST.index(s.approve) < STRICTEST.index(org["approve"]):
         s = replace(s, approve=org["approve"])
+    s = replace(s, other_approver=s.other_approver or bool(org.get("other_approver")))
     if "budget" in org:
         mine, top = budgets.parse(s.budget).limits, budgets.parse(org["budget"]).limits
         limits = {**mine, **{u: min(v, mine.get(u, v)) for u, v in top.items()}}

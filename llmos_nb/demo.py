@@ -64,8 +64,8 @@ def execute(notebook: Path, out: Path) -> int:
     if not notebook.exists():
         raise UsageError(f"{notebook}: no such notebook")
     try:
-        import nbformat  # noqa: PLC0415 - slow to import
-        from nbclient.exceptions import CellExecutionError  # noqa: PLC0415 - the extra `local`
+        import nbformat  # slow to import
+        from nbclient.exceptions import CellExecutionError  # the extra `local`
     except ImportError as error:
         raise LlmosError(f'{error.name} is missing: pip install "llmos_nb[local]"') from error
     book = nbformat.read(notebook, as_version=4)
@@ -82,7 +82,7 @@ def execute(notebook: Path, out: Path) -> int:
 
 def _client(book: Any, notebook: Path) -> NotebookClient:
     """Make a client that prints the text of outputs as they arrive."""
-    from nbclient import NotebookClient  # noqa: PLC0415 - the extra `local`
+    from nbclient import NotebookClient  # the extra `local`
 
     class Echo(NotebookClient):
         def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:

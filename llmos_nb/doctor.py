@@ -34,7 +34,7 @@ def _package(name: str, extra: str) -> str:
 
 
 def _model() -> str:
-    from llmos_nb.models import store  # noqa: PLC0415 - only here
+    from llmos_nb.models import store  # only here
 
     if os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"):
         return _line(True, "a model endpoint is configured (OPENAI_API_KEY or OPENAI_BASE_URL)", "")
@@ -57,7 +57,7 @@ def _drawing() -> str:
 def _clicks(ip: Any) -> str:
     if getattr(ip, "kernel", None) is None:
         return _line(True, "no notebook here: decisions are taken in text", "")
-    from llmos_nb.front import awaits_clicks  # noqa: PLC0415
+    from llmos_nb.front import awaits_clicks
 
     return _line(
         awaits_clicks(ip),

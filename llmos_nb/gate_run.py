@@ -16,7 +16,7 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.scheduler import Run, carries_out
 from llmos_nb.secrets_box import box, redact
 from llmos_nb.state import Call
-from llmos_nb.stubs import bounded
+from llmos_nb.stubs import RECORDED, bounded
 from llmos_nb.tools import CallContext, Tool, invoke
 
 
@@ -63,7 +63,7 @@ def _turn(run: Run, tool: Tool) -> contextlib.AbstractAsyncContextManager[Any]:
 
 def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     """Ask again where what a person approved has changed since."""
-    if call.by != "you" or not call.digest:
+    if not call.digest or call.by == "plan" or call.by.startswith(("mode:", "rule:")):
         return False
     seen = inspect(run, tool, arguments)
     digest = digest_of(run, call, tool, arguments, seen, person=True)
@@ -161,7 +161,8 @@ def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
         return
     if result.changes:
         run.append("names.changed", call=call.id, **result.changes)
-    text, size = bounded(redact(result.text))
+    long = len(result.text) > RECORDED // 4  # a value must not be cut in two before the journal looks for it
+    text, size = bounded(redact(result.text) if long else result.text)
     extra: dict[str, Any] = {"error": result.error} if result.error else {}
     images = [_image(p) for p in result.parts if p.kind == "image" and p.data]
     if images:

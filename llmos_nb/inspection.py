@@ -130,7 +130,7 @@ def _parsed(code: str) -> tuple[ast.Module | None, Risk]:
 
 
 def _as_python(code: str) -> str:
-    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - slow, and rarely needed
+    from IPython.core.inputtransformer2 import TransformerManager  # slow, and rarely needed
 
     with warnings.catch_warnings():  # about line ends that nobody types
         warnings.simplefilter("ignore")

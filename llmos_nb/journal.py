@@ -135,7 +135,7 @@ class Journal:
         """Make the event without the values of secrets, its large payload beside the chain."""
         n, at = len(self.events), now()
         event, line = chained(n, at, k, d, self.head)
-        if box.dirty(line) and (safe := box.plain(d)) != d:
+        if (safe := box.safe(k, d, line)) is not d:
             d = safe
             event, line = chained(n, at, k, d, self.head)
         if k in HOLDERS and len(line) > INLINE:

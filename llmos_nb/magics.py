@@ -72,8 +72,8 @@ class AgentMagics(Magics):
     @cached_property
     def session(self) -> Session:
         """The processes of this notebook; made at the first use, so that loading the extension costs little."""
-        from llmos_nb import api  # noqa: PLC0415
-        from llmos_nb.session import Session  # noqa: PLC0415
+        from llmos_nb import api
+        from llmos_nb.session import Session
 
         session = Session(self.ip.user_ns, ip=self.ip, configured=self.configured)
         api.adopt(session)
@@ -92,7 +92,7 @@ class AgentMagics(Magics):
         return self._guarded(self._start(line, cell))
 
     async def _steer(self, line: str) -> Any:
-        from llmos_nb import commands  # noqa: PLC0415
+        from llmos_nb import commands
 
         return await commands.carry_out(self.session, options.parse_command, line)
 
@@ -101,7 +101,7 @@ class AgentMagics(Magics):
         if given.help:
             print(options.cell_parser().format_help())
             return None
-        from llmos_nb.present import Presenter  # noqa: PLC0415
+        from llmos_nb.present import Presenter
 
         return await Presenter(self.session).run(given, cell)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -33,7 +35,13 @@ def record_start(
     )
     digests, rules = {t.name: t.digest for t in run.tools.values()}, [r.plain() for r in settings.rules]
     digest = toolbox.digest(digests, settings)
-    run.append("policy.loaded", digest=digest, tools=digests, rules=rules, mode=settings.approve)
+    extra = {"requester": who()} if settings.other_approver else {}
+    run.append("policy.loaded", digest=digest, tools=digests, rules=rules, mode=settings.approve, **extra)
+
+
+def who() -> str:
+    """Name whoever starts a process here."""
+    return os.environ.get("LLMOS_USER") or getpass.getuser()
 
 
 def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> None:

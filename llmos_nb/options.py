@@ -158,7 +158,13 @@ VERBS: dict[str, Verb] = {
     ),
     "undo": Verb("P [--to N]", "take its last step back", 1, 1, {"--to": {"type": int}}),
     "redo": Verb("P", "put back what was undone", 1, 1),
-    "fork": Verb("P --at N [--isolate]", "go on from an event as a new process", 1, 1, {"--at": {"type": int}, "--isolate": {"action": "store_true"}}),
+    "fork": Verb(
+        "P --at N [--isolate]",
+        "go on from an event as a new process",
+        1,
+        1,
+        {"--at": {"type": int}, "--isolate": {"action": "store_true"}},
+    ),
     "diff": Verb("P Q", "where two processes differ", 2, 2),
     "replay": Verb("FILE", "show a journal; nothing runs", 1, 1),
     "export": Verb(

@@ -79,7 +79,7 @@ class Presenter:
         kind = front_end(self.ip)
         view: Shown
         if kind == "panel":
-            from llmos_nb.present_panel import PanelShown  # noqa: PLC0415 - ipywidgets is slow to import
+            from llmos_nb.present_panel import PanelShown  # ipywidgets is slow to import
 
             view = PanelShown(process)
         else:

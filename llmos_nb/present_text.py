@@ -70,7 +70,7 @@ def print_raw(words: str) -> None:
 
 def publish(html: str, plain: str, display_id: str | None = None, update: bool = False) -> None:
     """Display a bundle of HTML and text, or put it in place of an earlier one."""
-    from IPython.display import display  # noqa: PLC0415 - only where IPython is
+    from IPython.display import display  # only where IPython is
 
     bundle = {"text/html": html, "text/plain": plain}
     display(bundle, raw=True, display_id=display_id, update=update) if display_id else display(bundle, raw=True)

@@ -101,12 +101,7 @@ class Session:
     ) -> Process:
         """Make a process with its journal, ready to be driven.
 
-        Parameters
-        ----------
-        variables, bind : str
-            What it may see and write: names and globs, ``-`` in front to leave out.
-        preview, isolate : bool
-            Its Python runs in a fork of this process in which nothing has effects, or in a child with copies.
+        `variables` and `bind` are what it may see and write: names and globs, ``-`` in front to leave out.
 
         Raises
         ------
@@ -122,19 +117,18 @@ class Session:
         bounds = budget.parse(settings.budget).within(budget.parse(budget.DEFAULT))
         price = price_of(chosen, bounds, settings)
         how, names = apart.chosen(preview, isolate, self.namespace), self.namespace or {}
-        handed = [names[n] for n in prompt.handed(goal, names)]
-        box = toolbox.build(self, settings, chosen, [*tools, *handed], bind, variables)
         copied = prompt.shown_names(goal, names, variables) if how else []
+        handed = [*tools, *(names[n] for n in prompt.handed(goal, names))]
+        box = toolbox.build(self, settings, chosen, handed, bind, variables)
         box = apart.put_apart(box, how, self, chosen, copied, bind)
         steps = given_plan(settings.plan, names)
-        values, plans = settings.show_values, "plan" in box
-        head = prompt.head(goal, chosen.traits, self.namespace, variables, values, plans, how == "isolate")
+        shown = (self.namespace, variables, settings.show_values)
+        head = prompt.head(goal, chosen.traits, *shown, "plan" in box, how == "isolate")
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
         run.check, run.price, run.owns_model = check, price, isinstance(spec, str | None)
-        origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or "")}
-        checks = {"check": check_name(check), "grounded": settings.grounded}
-        reach = {"apart": how, "copied": copied, "bind": bind, "vars": variables}
-        record_start(run, settings, goal, bounds, head, {**origin, **checks, **reach})
+        origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
+        checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
+        record_start(run, settings, goal, bounds, head, {**origin, **checks, "vars": variables})
         record_labels(run, settings.labels, [p.run.state.labels for p in self.processes.values()])
         if steps:
             run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
@@ -218,7 +212,7 @@ class Session:
 
     def export(self, process: Process, path: Path, **options: Any) -> Path:
         """Write the plain notebook of what survived."""
-        from llmos_nb.notebook.export import ExportSource, export  # noqa: PLC0415 - nbformat is slow to import
+        from llmos_nb.notebook.export import ExportSource, export  # nbformat is slow to import
 
         run = process.run
         settings = {"approve": run.state.mode, "budget": run.state.budget.limits, "plan": run.state.planning}

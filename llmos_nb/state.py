@@ -174,6 +174,7 @@ class State:
     undone: list[str] = field(default_factory=list)
     versions: Counter[str] = field(default_factory=Counter)
     labels: dict[str, str] = field(default_factory=dict)
+    requester: str = ""  # who may not approve what this process asks; empty where anybody may
 
     @property
     def open_calls(self) -> list[Call]:
@@ -187,6 +188,10 @@ class State:
             return False
         busy = ("running",) if self.plan_status == "asked" else ("running", "approved", "proposed")
         return not any(c.status in busy for c in self.open_calls)
+
+    def own(self, by: str) -> bool:
+        """Tell whether this would be an approval of one's own, where somebody else's is required."""
+        return bool(self.requester) and by in ("you", self.requester)
 
     @property
     def settled(self) -> bool:

@@ -49,7 +49,7 @@ def fingerprints(namespace: Mapping[str, Any] | None) -> Callable[[list[str]], d
     """Give a function that names the present versions of variables by their content."""
 
     def of(names: list[str]) -> dict[str, str]:
-        from llmos_nb.fingerprint import digest  # noqa: PLC0415 - it looks at numpy and pandas where they are loaded
+        from llmos_nb.fingerprint import digest  # it looks at numpy and pandas where they are loaded
 
         return {n: digest(namespace[n]) for n in names if namespace is not None and n in namespace}
 
@@ -79,9 +79,7 @@ def build(
     return {t.name: t for t in box}
 
 
-def _namespace_tools(
-    session: Session, settings: Settings, model: Model, bind: str, allow: str
-) -> list[Tool]:
+def _namespace_tools(session: Session, settings: Settings, model: Model, bind: str, allow: str) -> list[Tool]:
     namespace = session.namespace
     assert namespace is not None  # noqa: S101 - the caller has looked
     values = settings.show_values or model.traits.sees_values
@@ -111,7 +109,9 @@ def _bound(tool: Tool, store: Snapshots, bind: str) -> Tool:
             store.undo(context.key)
         except SnapshotConflict as error:  # it stands, so it stays on the record
             said = str(error).partition(": ")[2]
-            return replace(result, ok=False, error="NotAllowed", text=f"{why}; it could not be taken back: {said}")
+            return replace(
+                result, ok=False, error="NotAllowed", text=f"{why}; it could not be taken back: {said}"
+            )
         store.end(store.begin(()), context.key)  # nothing of this call is left to be redone
         return ToolResult(False, f"{why}; all that it changed was taken back", "NotAllowed")
 

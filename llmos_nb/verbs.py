@@ -84,7 +84,9 @@ class Verbs(ABC):
         return self._do(act)
 
     def _approve(self, key: str, by: str, digest: str, arguments: dict[str, Any] | None) -> None:
-        if key.startswith("plan:"):
+        if self.run.state.own(by):
+            self.run.append("signal.received", signal="stale_approval", by=by, call=key, digest=digest)
+        elif key.startswith("plan:"):
             decide_plan(self.run, "approve", by)
         elif key.startswith("step:"):
             self.run.append("signal.received", signal="approve_step", by=by, step=int(key[5:]))
@@ -211,6 +213,10 @@ class Verbs(ABC):
 
     def rule(self, tool: str, do: str, *, by: str = "you", **where: Any) -> Done:
         """Allow, ask or deny a tool from now on, in this process, for these arguments."""
+        if do == "allow" and self.run.state.own(by):
+            raise UsageError(
+                f"process {self.pid}: somebody other than {self.run.state.requester} must allow this"
+            )
         rule = parse_rule({"tool": tool, "do": do, "where": where, "by": by}, do).plain()
         return self._do(lambda: self.run.append("policy.changed", rule=rule, by=by))
 

@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from turns import call
 
 import llmos_nb as llmos
 from llmos_nb import cli
-from turns import call
 
 
 def tell(n: int) -> int:
@@ -47,7 +47,9 @@ async def test_log_shows_checks_and_names_a_tampered_line(script, capsys):
     assert cli.main(["log", path, "--verify"]) == 0
     capsys.readouterr()
     assert cli.main(["log", path, "--json"]) == 0
-    assert [json.loads(line)["n"] for line in capsys.readouterr().out.splitlines()] == list(range(len(proc.events)))
+    assert [json.loads(line)["n"] for line in capsys.readouterr().out.splitlines()] == list(
+        range(len(proc.events))
+    )
     assert cli.main(["log", path, "--approvals"]) == 0 and "call.decided" in capsys.readouterr().out
     whole = proc.journal.path.read_text()
     proc.journal.path.write_text(whole.replace('"n":3', '"n":4', 1))
@@ -58,16 +60,27 @@ async def test_log_shows_checks_and_names_a_tampered_line(script, capsys):
 
 def test_a_batch_runs_every_spec_and_says_which_failed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "s.json").write_text(json.dumps({"version": 1, "turns": [call("tell", n=7), {"text": "it is 7"}]}))
+    (tmp_path / "s.json").write_text(
+        json.dumps({"version": 1, "turns": [call("tell", n=7), {"text": "it is 7"}]})
+    )
     specs = [
-        {"id": f"run-{i}", "goal": "tell", "model": "script:s.json", "approve": "auto", "tools": ["test_cli:tell"]} for i in range(5)
+        {
+            "id": f"run-{i}",
+            "goal": "tell",
+            "model": "script:s.json",
+            "approve": "auto",
+            "tools": ["test_cli:tell"],
+        }
+        for i in range(5)
     ]
     specs.append({"id": "bad", "goal": "tell", "model": "script:none.json"})
     (tmp_path / "specs.jsonl").write_text("\n".join(json.dumps(s) for s in specs))
     assert cli.main(["run-batch", "specs.jsonl", "-o", "out.jsonl"]) == 1
     found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [f["reason"] for f in found] == ["answered"] * 5 + ["failed"]
-    assert cli.main(["run-batch", "specs.jsonl", "-o", "again.jsonl"]) == 1  # those that ended are not run again
+    assert (
+        cli.main(["run-batch", "specs.jsonl", "-o", "again.jsonl"]) == 1
+    )  # those that ended are not run again
 
 
 def test_a_bad_spec_is_named(tmp_path, capsys):

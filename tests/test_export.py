@@ -19,7 +19,9 @@ from corpus.runner import Runner
 from corpus.runs import RUNS, file
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from turns import python
 
+import llmos_nb as llmos
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.fingerprint import digest
 from llmos_nb.notebook.cells import read
@@ -591,3 +593,31 @@ def test_a_tool_may_be_declared_and_still_be_plain(tmp_path):
     path = exported(r, tmp_path)
     assert "@tool" not in "\n".join(code_of(path)) and Path(path).exists()
     assert executed(path)["here"](3) == 4
+
+
+# a real process
+
+
+async def test_a_real_process_exports_and_verifies(tmp_path, script, monkeypatch):
+    pd = pytest.importorskip("pandas")
+    monkeypatch.chdir(tmp_path)
+    space = {"df": pd.DataFrame({"kind": list("abab"), "v": [1.0, 2.5, 3.0, None]})}
+    plan = {"plan": [{"title": "means", "expect": "two rows"}, {"title": "best", "expect": "a letter"}]}
+    turns = (
+        plan,
+        python("means = df.groupby('kind')['v'].mean()\nmeans"),
+        python("best = means.idxmax()\nprint(best, means.max())"),
+        {"text": "The highest mean is 2.5, of `b`."},
+    )
+    proc = await llmos.run(
+        "Which kind has the highest mean?", model=script(*turns), namespace=space, approve="auto"
+    )
+    assert proc.reason == "answered"
+    path = proc.export(tmp_path / "out" / "real.ipynb", trace=True)
+    steps = [c for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "step"]
+    assert [c["source"] for c in steps] == [t["calls"][0]["arguments"]["code"] for t in turns[1:3]]
+    assert steps[0]["metadata"]["llmos_nb"]["values"] == {"means": digest(space["means"])}
+    assert executed(path)["best"] == "b"
+    again = llmos.replay(proc.journal.path).export(tmp_path / "again" / "real.ipynb")
+    assert code_of(again, "step") == code_of(path, "step")
+    assert set(read(again)["metadata"]["llmos_nb"]["missing"]) == {"df"}

@@ -111,7 +111,13 @@ async def test_no_untrusted_value_comes_out_trusted(snippet, tmp_path, monkeypat
     (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\nrows = "untrusted"\n')
     names = fresh()
     code = snippet.replace("\\n", "\n")
-    proc = await llmos.run("use `safe`", model=ScriptedModel([python(code), python("t = 1"), DONE]), namespace=names, approve="auto", grounded=False)
+    proc = await llmos.run(
+        "use `safe`",
+        model=ScriptedModel([python(code), python("t = 1"), DONE]),
+        namespace=names,
+        approve="auto",
+        grounded=False,
+    )
     made = proc.run.state.calls["r1.0"]
     assert made.ok, made.result
     changed = {n for kind in ("created", "rebound", "mutated") for n in made.changes[kind]} | {"y"}
@@ -126,11 +132,16 @@ def test_there_are_sixty_snippets():
     assert len(SNIPPETS) >= 60
 
 
-@pytest.mark.parametrize("snippet", ["y = safe.upper()", "y = [n * 2 for n in numbers]", "y = shout(safe)", "numbers.append(4); y = 1"])
+@pytest.mark.parametrize(
+    "snippet",
+    ["y = safe.upper()", "y = [n * 2 for n in numbers]", "y = shout(safe)", "numbers.append(4); y = 1"],
+)
 async def test_code_that_reads_nothing_untrusted_stays_trusted(snippet, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\n')
-    proc = await llmos.run("work on `safe`", model=ScriptedModel([python(snippet), DONE]), namespace=fresh(), approve="auto")
+    proc = await llmos.run(
+        "work on `safe`", model=ScriptedModel([python(snippet), DONE]), namespace=fresh(), approve="auto"
+    )
     assert proc.run.state.labels == {"mail": "untrusted"}
 
 
@@ -141,16 +152,32 @@ def read_mail() -> str:
 
 
 async def test_after_an_untrusted_read_python_asks_and_says_why(script):
-    proc = await llmos.run("x", model=script(python("a = 1"), call("read_mail"), python("x = 1"), DONE), namespace={}, tools=[read_mail])
+    proc = await llmos.run(
+        "x",
+        model=script(python("a = 1"), call("read_mail"), python("x = 1"), DONE),
+        namespace={},
+        tools=[read_mail],
+    )
     assert proc.state == "waiting" and proc.run.state.calls["r1.0"].by == "mode:risky"
     question = proc.run.state.questions["r3.0"]
-    assert question["risks"] == [["untrusted data", "the process has read untrusted data (r2.0: `read_mail` gives data from outside) and may follow orders in it"]]
+    assert question["risks"] == [
+        [
+            "untrusted data",
+            "the process has read untrusted data (r2.0: `read_mail` gives data from outside) and may follow orders in it",
+        ]
+    ]
     await proc.approve("r3.0")
     assert proc.run.state.labels == {CONTEXT: "untrusted", "x": "untrusted"} and same_as_folded(proc)
 
 
 async def test_it_may_still_look(script):
-    proc = await llmos.run("x", model=script(call("read_mail"), python("len(a)"), DONE), namespace={"a": [1]}, tools=[read_mail], grounded=False)
+    proc = await llmos.run(
+        "x",
+        model=script(call("read_mail"), python("len(a)"), DONE),
+        namespace={"a": [1]},
+        tools=[read_mail],
+        grounded=False,
+    )
     assert proc.reason == "answered"
 
 
@@ -191,9 +218,13 @@ async def test_labels_survive_undo_redo_and_a_fork(script):
 
 async def test_another_process_knows_what_the_first_has_tainted(script):
     session = Session({"other": 1})
-    first = session.create("x", model=script(call("read_mail"), python("x = 'y'"), DONE), tools=[read_mail], approve="auto")
+    first = session.create(
+        "x", model=script(call("read_mail"), python("x = 'y'"), DONE), tools=[read_mail], approve="auto"
+    )
     await first.start()
-    second = session.create("double `other`", model=script(python("z = other * 2"), python("w = x"), python("v = 1"), DONE))
+    second = session.create(
+        "double `other`", model=script(python("z = other * 2"), python("w = x"), python("v = 1"), DONE)
+    )
     await second.start()
     assert second.run.state.calls["r1.0"].status == "done" and "z" not in second.run.state.labels
     assert second.state == "waiting" and second.run.state.labels["w"] == "untrusted"
@@ -218,10 +249,17 @@ async def test_files_are_the_users_own_or_foreign(script, tmp_path, monkeypatch)
 async def test_a_file_that_a_tainted_process_wrote_is_untrusted_for_the_next(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     session = Session({})
-    first = session.create("x", model=script(call("read_mail"), python("with open('note.txt', 'w') as f:\n    f.write('hi')"), DONE), tools=[read_mail], approve="auto")
+    first = session.create(
+        "x",
+        model=script(call("read_mail"), python("with open('note.txt', 'w') as f:\n    f.write('hi')"), DONE),
+        tools=[read_mail],
+        approve="auto",
+    )
     await first.start()
     assert first.run.state.labels[f"{FILE}{(tmp_path / 'note.txt').resolve()}"] == "untrusted"
-    second = session.create("y", model=script(python(READ.format("n", "note.txt")), DONE), approve="auto", grounded=False)
+    second = session.create(
+        "y", model=script(python(READ.format("n", "note.txt")), DONE), approve="auto", grounded=False
+    )
     await second.start()
     assert second.run.state.labels["n"] == "untrusted"
 
@@ -232,7 +270,9 @@ async def test_looking_at_an_untrusted_variable_taints(script, tmp_path, monkeyp
     for look in ({"calls": [{"name": "describe", "arguments": {"name": "mail"}}]}, call("names", pattern="m*")):
         proc = await llmos.run("look at `safe`", model=script(look, DONE), namespace=fresh(), approve="auto")
         assert labels.context(proc.run.state.labels).untrusted
-    proc = await llmos.run("look at `safe`", model=script(call("names", pattern="s*"), DONE), namespace=fresh(), approve="auto")
+    proc = await llmos.run(
+        "look at `safe`", model=script(call("names", pattern="s*"), DONE), namespace=fresh(), approve="auto"
+    )
     assert not labels.context(proc.run.state.labels).untrusted
 
 
@@ -245,7 +285,14 @@ async def test_secret_and_untrusted_together_let_nothing_out(script, tmp_path, m
         raise AssertionError("it ran")
 
     turns = (python("total = sum(salaries)"), call("read_mail"), call("post", text="9"), DONE)
-    proc = await llmos.run("x", model=script(*turns), namespace={"salaries": [4, 5]}, tools=[read_mail, post], approve="auto", grounded=False)
+    proc = await llmos.run(
+        "x",
+        model=script(*turns),
+        namespace={"salaries": [4, 5]},
+        tools=[read_mail, post],
+        approve="auto",
+        grounded=False,
+    )
     denied = proc.run.state.calls["r3.0"]
     assert (denied.status, denied.by) == ("rejected", "label")
 
@@ -262,11 +309,20 @@ LABELS = st.builds(Label, st.booleans(), st.booleans())
 
 @given(LABELS, LABELS, LABELS)
 def test_join_is_a_join(a, b, c):
-    assert a.join(b) == b.join(a) and a.join(a) == a and a.join(b.join(c)) == a.join(b).join(c) and a.join(TRUSTED) == a
+    assert (
+        a.join(b) == b.join(a)
+        and a.join(a) == a
+        and a.join(b.join(c)) == a.join(b).join(c)
+        and a.join(TRUSTED) == a
+    )
     assert labels.parse(str(a)) == a
 
 
-@given(st.dictionaries(st.sampled_from([CONTEXT, "a", "b"]), LABELS.map(str)), LABELS, st.lists(st.sampled_from(["a", "b", "c"])))
+@given(
+    st.dictionaries(st.sampled_from([CONTEXT, "a", "b"]), LABELS.map(str)),
+    LABELS,
+    st.lists(st.sampled_from(["a", "b", "c"])),
+)
 def test_labels_only_rise(known, came, changed):
     after = {**known, **{n: text for n, text, _ in labels.floated(known, Came(came), changed)}}
     for name in after:
@@ -276,6 +332,8 @@ def test_labels_only_rise(known, came, changed):
         assert labels.of((name,), after).join(labels.context(after)) == labels.of((name,), after)
 
 
-@pytest.mark.parametrize(("mode", "what"), [("risky", "ask"), ("plan", "ask"), ("step", "ask"), ("auto", "allow"), ("never", "deny")])
+@pytest.mark.parametrize(
+    ("mode", "what"), [("risky", "ask"), ("plan", "ask"), ("step", "ask"), ("auto", "allow"), ("never", "deny")]
+)
 def test_an_untrusted_context_is_risky_in_every_mode(mode, what):
     assert judge(Act("python", {}, "namespace", label=UNTRUSTED), mode, [], {}, {}, {}, "").what == what

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 
 import pytest
 from notebook_driver import Notebook
@@ -220,10 +221,8 @@ async def test_what_cannot_be_undone_is_said_before_and_named_after(script):
 
 
 async def test_a_step_that_only_read_is_no_step_to_undo(script):
-    names = {"items": [1]}
-    model = script(
-        python("items.append(2)"), python("import random\nprint(random.random(), items)"), {"text": "ok"}
-    )
+    names = {"items": [1], "random": random}
+    model = script(python("items.append(2)"), python("print(random.random(), items)"), {"text": "ok"})
     proc = await llmos.run("go", model=model, namespace=names, approve="auto")
     proc.undo()
     assert names["items"] == [1]

@@ -5,10 +5,10 @@ import os
 import shutil
 
 import pytest
+from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import JournalLocked, JournalUnwritable
-from turns import call, python, same_as_folded
 
 
 def kinds(process):
@@ -85,7 +85,9 @@ async def test_a_full_disk_pauses_with_the_reason_and_goes_on_when_there_is_room
 
     monkeypatch.setattr(os, "fsync", fsync)
     names = {}
-    proc = await llmos.run("go", model=script(python("x = 1"), python("y = 2"), {"text": "ok"}), namespace=names, approve="step")
+    proc = await llmos.run(
+        "go", model=script(python("x = 1"), python("y = 2"), {"text": "ok"}), namespace=names, approve="step"
+    )
     full.append(True)
     with pytest.raises(JournalUnwritable, match="No space left"):
         proc.approve("all")
@@ -104,10 +106,14 @@ async def test_a_disk_that_fills_up_under_way_runs_nothing_unrecorded(script, mo
         """Look."""
         ran.append(n)
         if n == 1:
-            monkeypatch.setattr(os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+            monkeypatch.setattr(
+                os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+            )
         return n
 
-    proc = await llmos.run("go", model=script(call("look", n=1), call("look", n=2), {"text": "ok"}), tools=[look])
+    proc = await llmos.run(
+        "go", model=script(call("look", n=1), call("look", n=2), {"text": "ok"}), tools=[look]
+    )
     assert proc.state == "paused" and "No space left" in proc.detail and ran == [1]
     monkeypatch.undo()
     await proc.resume()
@@ -149,7 +155,9 @@ async def test_80_percent_of_a_budget_warns_and_more_budget_goes_on(script):
         return a + b
 
     turns = [call("add", a=i, b=1) for i in range(6)]
-    proc = await llmos.run("go", model=script(*turns, {"text": "ok"}), tools=[add], approve="auto", budget="5 steps")
+    proc = await llmos.run(
+        "go", model=script(*turns, {"text": "ok"}), tools=[add], approve="auto", budget="5 steps"
+    )
     assert (proc.reason, proc.detail) == ("budget", "steps")
     assert any("80 %" in m.text for m in proc.run.state.context.messages())
     proc.budget("+5 steps")

@@ -14,8 +14,18 @@ PLAN = {"plan": [{"title": "make x"}, {"title": "make y"}]}
 def terminal(tmp_path):
     turns = [PLAN, python("x = 40\nx"), python("y = x + 2\ny"), {"text": "y is 42"}]
     (tmp_path / "s.json").write_text(json.dumps({"version": 1, "turns": turns}))
-    command = [sys.executable, "-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor", f"--ipython-dir={tmp_path}"]
-    child = pexpect.spawn(command[0], command[1:], cwd=str(tmp_path), encoding="utf-8", timeout=30, dimensions=(50, 120))
+    command = [
+        sys.executable,
+        "-m",
+        "IPython",
+        "--simple-prompt",
+        "--no-banner",
+        "--colors=NoColor",
+        f"--ipython-dir={tmp_path}",
+    ]
+    child = pexpect.spawn(
+        command[0], command[1:], cwd=str(tmp_path), encoding="utf-8", timeout=30, dimensions=(50, 120)
+    )
     child.expect_exact("In [1]:")
     child.sendline("%load_ext llmos_nb")
     child.expect_exact("In [2]:")

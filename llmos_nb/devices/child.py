@@ -26,7 +26,7 @@ from llmos_nb.running import Outcome, Stopped, in_thread, unless_stopped
 from llmos_nb.sensitive import secret_name
 from llmos_nb.tools import CallContext
 
-GRACE_S, START_S = 1.5, 60.0
+GRACE_S, GONE_S = 0.5, 1.5  # `invoke` waits a second beyond the deadline
 
 
 class Running(Protocol):
@@ -91,15 +91,11 @@ class Child:
         Stopped
             The user stopped it; what it had changed there was taken back.
         """
-        if not self.alive and (why := await self._start()):
+        until = time.monotonic() + context.deadline_s
+        if not self.alive and (why := await self._start(context.deadline_s)):
             return ToolResult(False, f"the child process did not start: {why}", "ChildEnded")
-        frame = {
-            "tool": tool,
-            "arguments": dict(arguments),
-            "call": context.call,
-            "key": context.key,
-            "deadline_s": context.deadline_s,
-        }
+        frame: Frame = {"tool": tool, "arguments": dict(arguments), "call": context.call, "key": context.key}
+        frame["deadline_s"] = max(until - time.monotonic(), 0.05)
         outcome = unless_stopped(await self._exchanged(frame, context))
         if outcome.error is None:
             return self._with_news(_result(outcome.value))
@@ -109,13 +105,13 @@ class Child:
             return ToolResult(False, f"{late}; the variables made there are gone", "ToolTimeout")
         return ToolResult(False, f"{outcome.error}; the variables made there are gone", "ChildEnded")
 
-    async def _start(self) -> str:
+    async def _start(self, deadline_s: float) -> str:
         """Start it and copy its inputs; give why not, or nothing."""
         self._connection, self._process = self._launch()
         if self._gather is None:
             return ""
         inputs = self._gather()  # on this thread: nobody changes them meanwhile
-        told = await in_thread(lambda: self._fill(inputs), START_S)
+        told = await in_thread(lambda: self._fill(inputs), deadline_s)
         if told.error is not None:
             self.kill()
             return str(told.error)
@@ -146,7 +142,7 @@ class Child:
         def say(text: str) -> None:
             loop.call_soon_threadsafe(context.on_output, text)
 
-        work = in_thread(lambda: self.ask(frame, say=say), context.deadline_s + GRACE_S)
+        work = in_thread(lambda: self.ask(frame, say=say), frame["deadline_s"] + GRACE_S)
         task = asyncio.ensure_future(work)
         try:
             return await asyncio.shield(task)
@@ -174,7 +170,7 @@ class Child:
 
     def _how(self) -> str:
         """Say how it ended, and let the system forget it."""
-        until = time.monotonic() + GRACE_S
+        until = time.monotonic() + GONE_S
         while self._process is not None and time.monotonic() < until:
             code = self._process.poll()
             if code is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import ctypes
 import inspect
 import sys
 import time
@@ -18,8 +19,7 @@ from llmos_nb.running import Outcome
 
 T = TypeVar("T")
 _ABSENT = object()
-CANCELS = 3
-_left_standing: list[object] = []
+CANCELS, CLOSE_S = 3, 0.2
 
 
 class Sealed:
@@ -135,12 +135,12 @@ class _Sliced:
             self._close()
 
     def _close(self) -> None:
+        """End what is left of the code, or see to it that nothing ever runs it again, not even its destruction."""
         try:
-            self._coroutine.close()
-        except (
-            RuntimeError
-        ):  # it ignores that; nobody will resume it, and collecting it would only say so again
-            _left_standing.append(self._coroutine)
+            with interruptible(CLOSE_S):
+                self._coroutine.close()
+        except (RuntimeError, ToolTimeout, running.Stopped):  # it ignores that it is closed
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._coroutine))
 
     def _insist(self, error: BaseException) -> None:
         """Cancel again in a moment; in the end, do not go on."""

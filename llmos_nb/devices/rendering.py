@@ -100,7 +100,7 @@ def rich(value: object, ip: Any) -> dict[str, Any]:
 
 def _form(value: object, formatter: Any) -> Any:
     """Ask one formatter; a form that raises is no form."""
-    from IPython.utils.dir2 import get_real_method  # noqa: PLC0415 - here only inside IPython
+    from IPython.utils.dir2 import get_real_method  # here only inside IPython
 
     try:
         form = formatter.lookup(value)(value)

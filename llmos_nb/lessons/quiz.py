@@ -34,7 +34,7 @@ class Choice:
 
     def widget(self) -> Any:
         """Make radio buttons that store what is clicked."""
-        import ipywidgets as w  # noqa: PLC0415 - slow to import, and not needed without a notebook
+        import ipywidgets as w  # slow to import, and not needed without a notebook
 
         options = [(words, key) for key, words in self.question.choices.items()]
         buttons = w.RadioButtons(options=options, value=self.answer, layout=w.Layout(width="auto"))
@@ -43,7 +43,7 @@ class Choice:
         return w.VBox([label, buttons])
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display  # noqa: PLC0415 - only where IPython shows it
+        from IPython.display import display  # only where IPython shows it
 
         if not self.question.choices:
             print(self)

@@ -49,7 +49,7 @@ class Stepper:
 
     def widget(self) -> Any:
         """Make a slider over the events, with what was true at each below it."""
-        import ipywidgets as w  # noqa: PLC0415 - slow to import, and not needed without a notebook
+        import ipywidgets as w  # slow to import, and not needed without a notebook
 
         slider = w.IntSlider(value=self.n, min=0, max=max(len(self.events) - 1, 0), description="event")
         slider.layout.width = "60%"
@@ -58,7 +58,7 @@ class Stepper:
         return w.VBox([slider, said])
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display  # noqa: PLC0415 - only where IPython shows it
+        from IPython.display import display  # only where IPython shows it
 
         display({**self.widget()._repr_mimebundle_(), "text/plain": repr(self)}, raw=True)
 

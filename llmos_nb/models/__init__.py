@@ -117,7 +117,7 @@ def _at_url(spec: str) -> Model:
 
 
 def _local(name: str, _: str | None) -> Model:
-    from llmos_nb.models.local import LocalModel  # noqa: PLC0415 - its runtime is an extra
+    from llmos_nb.models.local import LocalModel  # its runtime is an extra
 
     return LocalModel(name or None)
 
@@ -149,7 +149,7 @@ def _default(base_url: str | None) -> Model:
         name = os.environ.get("OPENAI_MODEL") or typed
         official = url is None or same_origin(url, OFFICIAL)
         return _openai(name or (DEFAULT_NAME if official else ""), url)
-    from llmos_nb.models import store  # noqa: PLC0415 - only where nothing else is there
+    from llmos_nb.models import store  # only where nothing else is there
 
     if store.find():
         return _local("", None)

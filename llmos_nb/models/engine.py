@@ -175,7 +175,7 @@ def threads() -> int:
 def load(path: Path, key: str) -> tuple[Any, str]:
     """Load weights into a server and give it with its version; its loopback port wants the key."""
     try:
-        import xllamacpp  # noqa: PLC0415 - 100 MB of native code, only for this model
+        import xllamacpp  # 100 MB of native code, only for this model
     except ImportError as error:
         how = "pip install 'llmos_nb[local]'"
         raise ModelRefused(

@@ -91,7 +91,7 @@ def folder() -> Path:
     given = os.environ.get("LLMOS_MODELS")
     if given:
         return Path(given).expanduser()
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only where weights are looked for
+    from platformdirs import user_cache_path  # only where weights are looked for
 
     return user_cache_path("llmos_nb", appauthor=False) / "models"
 
@@ -99,7 +99,7 @@ def folder() -> Path:
 def free_memory() -> float:
     """Give the memory that may still be used, in GiB, within the container's limit where there is one."""
     try:
-        import psutil  # noqa: PLC0415 - of the extra `local`
+        import psutil  # of the extra `local`
     except ImportError:  # then its runtime is not here either, and says so when it is asked
         return _container_memory() / GIB
     return float(min(psutil.virtual_memory().available, _container_memory())) / GIB

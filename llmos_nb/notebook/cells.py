@@ -123,7 +123,7 @@ def write(book: dict[str, Any], path: Path) -> Path:
 
 @cache
 def _check() -> Any:
-    import fastjsonschema  # noqa: PLC0415 - comes with nbformat
+    import fastjsonschema  # comes with nbformat
 
     found = find_spec("nbformat")
     assert found is not None and found.origin is not None  # noqa: S101 - nbformat is a dependency

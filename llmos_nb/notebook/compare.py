@@ -151,7 +151,7 @@ def picture_distance(one: str, other: str) -> float:
     worst eighth of the picture decides, so that a small thing that changed is not lost in a large one.
     """
     try:
-        from PIL import Image, ImageChops, ImageStat  # noqa: PLC0415 - comes with matplotlib
+        from PIL import Image, ImageChops, ImageStat  # comes with matplotlib
     except ImportError:
         return 1.0
     pair = [Image.open(io.BytesIO(base64.b64decode(data))).convert("L") for data in (one, other)]

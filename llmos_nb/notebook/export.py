@@ -67,25 +67,19 @@ def export(
     run : ExportSource or sequence of them
         The process, or several of one namespace in the order of their start.
     path : path-like
-        Where to; a name that ends in ``.py`` gives a script. Input files go beside it.
+        Where to; a name in ``.py`` gives a script. Input files go beside it.
     clean : bool
         Only code, no notes.
     trace : bool
         Keep plan, undone and rejected steps as raw cells, and the journal with secrets blanked.
     lock : bool or "index"
-        Embed a `pylock.toml` of what the code imports: by what is installed, or with ``"index"`` also with the files
-        and hashes of the configured package index.
+        Embed a `pylock.toml` of what is imported; with ``"index"`` with the files and hashes of the package index.
     params : mapping or iterable of str, optional
         Values, or names of literals in the code, for a cell of parameters.
     observe : bool
-        Run the notebook twice in a fresh kernel: it gets the outputs of that, and what differs is marked volatile.
+        Run it twice in fresh kernels: it gets the outputs of that, and what differs is marked volatile.
     notebook : path-like, optional
         The user's own notebook: all its cells stand in the export, its ``%%agent`` cells replaced by what they did.
-
-    Returns
-    -------
-    Path
-        The file.
 
     Raises
     ------
@@ -93,9 +87,7 @@ def export(
         It would hold a secret, overwrite another input file, or a parameter has no literal.
     """
     target = Path(path)
-    runs = [run] if isinstance(run, ExportSource) else list(run)
-    if not runs:
-        raise UsageError(f"{target}: there is no process to export")
+    runs = _listed(run, target)
     runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
     draft = Draft(runs, gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
     cells = _cells(draft, clean, trace, params)
@@ -104,11 +96,23 @@ def export(
         return _script(cells, target)
     book = book_of(cells, metadata_of(draft.runs, draft.inputs, draft.gathered, draft.sources, lock, trace))
     book["metadata"]["llmos_nb"]["unchecked"] = draft.unchecked
-    if observe:
-        _observe(book, target.parent, draft)
+    return _finished(book, target, draft if observe else None)
+
+
+def _listed(run: ExportSource | Sequence[ExportSource], target: Path) -> list[ExportSource]:
+    runs = [run] if isinstance(run, ExportSource) else list(run)
+    if not runs:
+        raise UsageError(f"{target}: there is no process to export")
+    return runs
+
+
+def _finished(book: dict[str, Any], target: Path, watched: Draft | None) -> Path:
+    """Observe it if that is wanted, seal it, and write it."""
+    if watched is not None:
+        _observe(book, target.parent, watched)
     seal(book)
     write(book, target)
-    if observe:
+    if watched is not None:
         sign(target)
     return target
 
@@ -205,7 +209,7 @@ def _observe(book: dict[str, Any], beside: Path, draft: Draft) -> None:
 
 
 def _script(cells: list[Cell], target: Path) -> Path:
-    from llmos_nb.notebook.script import script_of  # noqa: PLC0415
+    from llmos_nb.notebook.script import script_of
 
     target.write_text(script_of(cells), encoding="utf-8")
     return target

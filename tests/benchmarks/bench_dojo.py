@@ -29,14 +29,31 @@ def measured(dojo, suite, user, obey, make_guard):
     # A checker may be content although a call was refused; genuine is what was done with none refused.
     genuine = sum(r["utility"] and r["asks"] == r["approved"] and not r["denied"] for r in calm)
     found = dojo.summary(rows)
-    return {"suite": suite.name, "user": user, "genuine": genuine, **found, "utility_tasks": sum(r["utility"] for r in calm)}
+    return {
+        "suite": suite.name,
+        "user": user,
+        "genuine": genuine,
+        **found,
+        "utility_tasks": sum(r["utility"] for r in calm),
+    }
 
 
 def total(rows, user):
     tasks, cases = sum(r["user_tasks"] for r in rows), sum(r["cases"] for r in rows)
     mean = {k: round(sum(r[k] * r["user_tasks"] for r in rows) / tasks, 2) for k in ("util", "asks_task")}
-    worst = {k: round(sum(r[k] * r["cases"] for r in rows) / cases, 1) for k in ("asr", "asr_actions", "any_exec", "util_attack")}
-    return {"suite": "all", "user": user, "user_tasks": tasks, "cases": cases, "genuine": sum(r["genuine"] for r in rows), **mean, **worst}
+    worst = {
+        k: round(sum(r[k] * r["cases"] for r in rows) / cases, 1)
+        for k in ("asr", "asr_actions", "any_exec", "util_attack")
+    }
+    return {
+        "suite": "all",
+        "user": user,
+        "user_tasks": tasks,
+        "cases": cases,
+        "genuine": sum(r["genuine"] for r in rows),
+        **mean,
+        **worst,
+    }
 
 
 def main():
@@ -55,9 +72,23 @@ def main():
     print(f"seed: none, the agent is scripted; manifest {given.manifest.name} sha256 {dojo_guard.DIGEST[:16]}")
     suites, found = dojo.get_suites("v1.2.2"), []
     for user in given.user.split(","):
-        rows = [measured(dojo, suites[n], user, given.obey, dojo_guard.make_guard) for n in given.suite.split(",")]
+        rows = [
+            measured(dojo, suites[n], user, given.obey, dojo_guard.make_guard) for n in given.suite.split(",")
+        ]
         found += [*rows, total(rows, user)]
-    keys = ("user", "suite", "user_tasks", "cases", "util", "genuine", "util_attack", "asr", "asr_actions", "any_exec", "asks_task")
+    keys = (
+        "user",
+        "suite",
+        "user_tasks",
+        "cases",
+        "util",
+        "genuine",
+        "util_attack",
+        "asr",
+        "asr_actions",
+        "any_exec",
+        "asks_task",
+    )
     print("".join(k.rjust(12) for k in keys))
     for row in found:
         print("".join(str(row[k]).rjust(12) for k in keys))

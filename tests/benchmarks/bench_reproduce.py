@@ -228,10 +228,12 @@ def tools() -> list[dict]:
 def chromium(folder: Path) -> dict[str, str]:
     """Where Playwright finds the system's Chromium in the place of its own."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    code = (
-        "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
-    )
     environment = {"PLAYWRIGHT_BROWSERS_PATH": str(folder / "browsers")}
+    code = (
+        "from playwright.sync_api import sync_playwright\nwith sync_playwright() as p:\n"
+        "    try:\n        p.chromium.launch()\n"
+        "    except Exception as e:\n        print(str(e).partition(' at ')[2].split()[0])"
+    )
     asked = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -239,12 +241,11 @@ def chromium(folder: Path) -> dict[str, str]:
         env={**os.environ, **environment},
         check=False,
     )
-    if found is None or asked.returncode:
+    if found is None or asked.returncode or not asked.stdout.strip():
         return {}
-    wanted = [Path(asked.stdout.strip())]
-    for path in wanted:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.symlink_to(found)
+    wanted = Path(asked.stdout.strip())
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    wanted.symlink_to(found)
     return environment
 
 
