@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import llmos_nb
+
 ROOT = Path(__file__).parent.parent / "llmos_nb"
 LAYERS = [
     "errors messages",
-    "chain journal blobs home plan budget tools schema kinds leaves declare source sensitive secrets_box labels authority authority_roles authority_words coerce records conform preview running validate policy context stubs "
+    "chain journal blobs home plan budget tools schema kinds leaves declare source sensitive secret_shapes secrets_box labels authority authority_roles authority_words coerce records conform preview running validate policy context stubs "
     "grounding config words data inspection inspection_names inspection_rules inspection_tables inspection_visit inspection_words",
     "state handlers on_run on_plan on_model on_call fold decide models devices snapshot reach holders fingerprint ambient",
     "sharing scheduler gate gate_labels gate_plan gate_run attempt settle recover prompt pictures dry_run",
@@ -41,7 +43,7 @@ def imports(path: Path) -> list[tuple[str, int]]:
         if id(node) in typing_only:
             continue
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "llmos_nb":
-            names = [f"llmos_nb.{a.name}" for a in node.names] if node.module == "llmos_nb" else [node.module]
+            names = [f"llmos_nb.{llmos_nb._HOMES.get(a.name, a.name)}" for a in node.names] if node.module == "llmos_nb" else [node.module]
             found += [(n, node.lineno) for n in names]
     return found
 
