@@ -114,10 +114,13 @@ def load(
 
 
 def _present(values: Mapping[str, Any] | None) -> dict[str, Any]:
-    known = {f.name for f in fields(Settings)}
-    return {
-        k: v for k, v in ({} if values is None else values).items() if v is not None and v != "" and k in known
-    }
+    """Give what was set; an option that is not known is named with the nearest one."""
+    known = [f.name for f in fields(Settings)]
+    given = {} if values is None else dict(values.items())
+    for name in given:
+        if name not in known:
+            raise UsageError(f"option {name!r}: unknown{nearest(name, known)}")
+    return {k: v for k, v in given.items() if v is not None and v != ""}
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, Any]:

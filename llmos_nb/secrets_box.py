@@ -7,44 +7,25 @@ Where nothing is known, a scan costs next to nothing.
 
 from __future__ import annotations
 
-import base64
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, NoReturn
-from urllib.parse import quote, quote_plus
 
 from llmos_nb.chain import canonical
 from llmos_nb.errors import UsageError
-from llmos_nb.messages import Message, Request, clean, compact
-from llmos_nb.sensitive import secret_name
+from llmos_nb.messages import Message, Request, compact
+from llmos_nb.secret_shapes import SHAPES, SIGN_BYTES, SIGNS, STRONG, forms, named_secret, worth_hiding
 
-SHORTEST, GUESSED = 4, 8
+SHORTEST = 4
 _HANDLE = re.compile(r"<secret ([\w.-]+)>")
-# What stands in many environments under a name that looks secret, and is none: a word, a number, a path, a socket.
-_PLAIN = re.compile(r"[A-Za-z_-]+|[\d.]+|[~/][\w./@+-]*|[\w.-]+:\d+", re.ASCII)
-_STRONG = re.compile(r"pass(word|wd|phrase)|secret|credential|token|api_?key", re.IGNORECASE)
-# Beginnings are looked for first: a search for a few fixed words is many times faster than the expression.
-_SIGNS = (
-    "sk-", "sk_", "pk_", "rk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "pypi-",
-    "AKIA", "ASIA", "AIza", "eyJ", "PRIVATE KEY-----", "://",
-)  # fmt: skip
 _OWN_WORDS = frozenset(
     (
         "budget.reserved", "budget.settled", "model.requested", "call.started", "names.changed", "context.paged",
         "label.changed", "call.undone", "call.redone", "run.resumed",
     )
 )  # fmt: skip
-_SIGN_BYTES = tuple(s.encode() for s in _SIGNS)
-_SHAPES = re.compile(
-    r"\b(?:sk|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[abprs]|hf|npm|pypi)[-_](?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{16,}"
-    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{30,}"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
-    r"|(?<=://)[^/\s:@\"'<>]+:[^/\s@\"'<>{}]+(?=@)"
-)
 
 
 class SecretStr:
@@ -125,7 +106,7 @@ class Box:
             )
         if self._values.get(name) != value:
             self._values[name] = value
-            found = {n: name for n in _forms(value)}
+            found = {n: name for n in forms(value)}
             rest = {n: h for n, h in self._needles if n not in found}
             self._needles = sorted({**rest, **found}.items(), key=lambda item: -len(item[0]))
             self._version = object()
@@ -134,16 +115,16 @@ class Box:
     def learn(self, environ: Mapping[str, str] | None = None) -> None:
         """Take in the environment's variables whose names say that they are secret."""
         for name, value in (os.environ if environ is None else environ).items():
-            if self._values.get(name) != value and _named_secret(name) and _worth_hiding(name, value):
+            if self._values.get(name) != value and named_secret(name) and worth_hiding(name, value):
                 self.add(name, value)
 
     def look(self, namespace: Mapping[str, Any]) -> None:
         """Take in the variables of a namespace whose names say so strongly: ``db_password``, ``API_TOKEN``."""
         for name, value in list(namespace.items()):
             named = (
-                type(value) is str and _STRONG.search(name) and not name.startswith("_") and _named_secret(name)
+                type(value) is str and STRONG.search(name) and not name.startswith("_") and named_secret(name)
             )
-            if named and _worth_hiding(name, value) and value not in self._values.values():
+            if named and worth_hiding(name, value) and value not in self._values.values():
                 self.add(name, value)
 
     def clear(self) -> None:
@@ -157,7 +138,7 @@ class Box:
         for mark in self._marks:  # a plain loop: this runs for every event
             if mark in encoded:
                 return True
-        return any(s in encoded for s in _SIGN_BYTES)
+        return any(s in encoded for s in SIGN_BYTES)
 
     def safe(self, k: str, d: dict[str, Any], encoded: bytes) -> dict[str, Any]:
         """Give the data of an event without secrets; kinds that hold only our own words are not searched."""
@@ -170,8 +151,8 @@ class Box:
         for needle, name in self._needles:
             if needle in text:
                 text = text.replace(needle, handle(name))
-        if any(s in text for s in _SIGNS):
-            text = _SHAPES.sub(handle("found-in-text"), text)
+        if any(s in text for s in SIGNS):
+            text = SHAPES.sub(handle("found-in-text"), text)
         return self._mend(text) if self._needles and " bytes left out …" in text else text
 
     def _mend(self, text: str) -> str:
@@ -232,32 +213,6 @@ class Box:
         if isinstance(value, dict):
             return {k: self.resolve(v) for k, v in value.items()}
         return [self.resolve(v) for v in value] if isinstance(value, list) else value
-
-
-def _forms(value: str) -> Iterable[str]:
-    """Give a value as it stands in a text, in an address, in base64, escaped, and the long lines of several."""
-    raw = clean(value).encode()
-    yield from (value, quote(value, safe=""), quote_plus(value), repr(value)[1:-1], canonical(value)[1:-1])
-    if len(value) >= GUESSED:
-        yield from (
-            base64.b64encode(raw).decode().rstrip("="),
-            base64.urlsafe_b64encode(raw).decode().rstrip("="),
-        )
-        yield from (raw.hex(), value[::-1])
-    if "\n" in value.strip():
-        yield from (line for line in map(str.strip, value.splitlines()) if len(line) >= 2 * GUESSED)
-
-
-@lru_cache(maxsize=4096)
-def _named_secret(name: str) -> bool:
-    return secret_name(name)
-
-
-def _worth_hiding(name: str, value: str) -> bool:
-    """Tell a secret from the words, numbers and paths that stand under such names, too."""
-    if _STRONG.search(name):
-        return len(value) >= GUESSED and not re.fullmatch(r"[~/][\w./@+-]*", value)
-    return len(value) >= GUESSED and not _PLAIN.fullmatch(value)
 
 
 box = Box()

@@ -111,7 +111,6 @@ class Session:
         if not goal.strip():
             raise UsageError("the goal is empty: write below %%agent what you want done")
         settings = config.load({**options, "model": model if isinstance(model, str) else None}, self.configured)
-        self._home = self._home or settings.home or None
         spec = settings.model or None if model is None or isinstance(model, str) else model
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
         bounds = budget.parse(settings.budget).within(budget.parse(budget.DEFAULT))

@@ -281,6 +281,7 @@ async def test_errors_of_use_start_nothing(script, tmp_path):
         ({"approve": "maybe"}, "unknown mode"),
         ({"budget": "20 stpes"}, "unknown unit"),
         ({"plan": "no such"}, "--plan"),
+        ({"budgt": "3 steps"}, "option 'budgt': unknown; did you mean budget"),
     ]:
         with pytest.raises(UsageError, match=message):
             await llmos.run(**{"goal": "go", "model": script({"text": "hi"}), **bad})

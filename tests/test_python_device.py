@@ -3,6 +3,7 @@
 import asyncio
 import builtins
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -169,6 +170,22 @@ def test_the_deadline_ends_it(device, code):
     assert (
         result.error == "ToolTimeout" and "deadline of 0.1 s" in result.text and "in_doubt" not in result.facts
     )
+
+
+STUBBORN = """
+import asyncio
+from llmos_nb.devices.python import PythonDevice
+from llmos_nb.tools import CallContext
+code = "import asyncio\\nwhile True:\\n    try:\\n        await asyncio.sleep(60)\\n    except BaseException: pass"
+print(asyncio.run(PythonDevice({}).run(code, CallContext("r", "k", 0.1))).error)
+"""
+
+
+def test_code_that_cannot_be_ended_does_not_hold_up_the_end_of_the_session():
+    done = subprocess.run(
+        [sys.executable, "-c", STUBBORN], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert (done.stdout, done.stderr) == ("ToolTimeout\n", "")
 
 
 def stop_soon(device, code, act):

@@ -90,7 +90,7 @@ def test_the_notebooks_stop_ends_a_step(session, code):
 def test_the_notebooks_stop_ends_an_awaiting_step(session):
     code = "import asyncio\nprint('go')\nawait asyncio.sleep(60)"
     value, _, seconds = session.execute(call(code), "go", session.manager.interrupt_kernel)
-    assert value in ("CancelledError", "KeyboardInterrupt") and seconds < 1.0
+    assert value in ("CancelledError", "KeyboardInterrupt", "'stopped by you'") and seconds < 1.0
     assert session.execute("1 + 1")[0] == "2"
 
 

@@ -130,6 +130,7 @@ async def test_the_second_kernel_is_told_who_has_the_journal(script):
     proc = llmos.start("go", model=script({"text": "late", "wait_s": 60}))
     while "model.requested" not in kinds(proc):
         await asyncio.sleep(0)
+    await proc.journal.flush()
     other = llmos.load(proc.journal.path, model=script({"text": "late"}))
     with pytest.raises(JournalLocked, match=f"process {os.getpid()}"):
         await other.resume()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from llmos_nb.notebook.evidence import ABS, REL
 from llmos_nb.notebook.gather import Gathered
 from llmos_nb.notebook.inputs import Input
-from llmos_nb.notebook.lock import closure, distributions, imported, platform_of, pylock, toml
+from llmos_nb.notebook.lock import needed, platform_of, pylock, toml
 from llmos_nb.notebook.pins import wheels_of
 from llmos_nb.notebook.redact import secrets, without_pictures
 from llmos_nb.notebook.seal import hash_of
@@ -38,8 +38,7 @@ def metadata_of(
         "observed": False,
     }
     if lock:
-        names = closure(distributions(imported(sources)))
-        about["pylock"] = toml(pylock(sources, wheels_of(names) if lock == "index" else None))
+        about["pylock"] = lock_text(sources, lock)
     if trace:
         about["journals"] = [_journal(run, box) for run in runs]
     return {
@@ -54,6 +53,12 @@ def metadata_of(
         },
         "llmos_nb": about,
     }
+
+
+def lock_text(sources: Sequence[str], lock: bool | str, seen: Iterable[str] = ()) -> str:
+    """Give the text of `pylock.toml`; with ``"index"`` the package index is asked for files and hashes."""
+    wheels = wheels_of(needed(sources, seen)) if lock == "index" else None
+    return toml(pylock(sources, wheels, seen))
 
 
 def _process(run: ExportSource) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.notebook import notes
-from llmos_nb.notebook.about import metadata_of
+from llmos_nb.notebook.about import lock_text, metadata_of
 from llmos_nb.notebook.cells import Cell, book_of, write
 from llmos_nb.notebook.evidence import evidence_code, with_helper
 from llmos_nb.notebook.gather import Gathered, changed_names, gather, recorded_states
 from llmos_nb.notebook.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.notebook.kept import trace_cells
-from llmos_nb.notebook.lock import script_block
+from llmos_nb.notebook.lock import needed, script_block
 from llmos_nb.notebook.observe import observe as watch
 from llmos_nb.notebook.observe import sign
 from llmos_nb.notebook.outputs import LOOSE, recorded
@@ -96,7 +96,7 @@ def export(
         return _script(cells, target)
     book = book_of(cells, metadata_of(draft.runs, draft.inputs, draft.gathered, draft.sources, lock, trace))
     book["metadata"]["llmos_nb"]["unchecked"] = draft.unchecked
-    return _finished(book, target, draft if observe else None)
+    return _finished(book, target, draft if observe else None, lock)
 
 
 def _listed(run: ExportSource | Sequence[ExportSource], target: Path) -> list[ExportSource]:
@@ -106,10 +106,10 @@ def _listed(run: ExportSource | Sequence[ExportSource], target: Path) -> list[Ex
     return runs
 
 
-def _finished(book: dict[str, Any], target: Path, watched: Draft | None) -> Path:
+def _finished(book: dict[str, Any], target: Path, watched: Draft | None, lock: bool | str) -> Path:
     """Observe it if that is wanted, seal it, and write it."""
     if watched is not None:
-        _observe(book, target.parent, watched)
+        _observe(book, target.parent, watched, lock)
     seal(book)
     write(book, target)
     if watched is not None:
@@ -196,10 +196,12 @@ def _end(draft: Draft, clean: bool) -> list[Cell]:
     return [*cells, Cell("code", "evidence", code)] if code else cells
 
 
-def _observe(book: dict[str, Any], beside: Path, draft: Draft) -> None:
+def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str) -> None:
     """Give the notebook the outputs of a run of its own, and assert what its seeded draws give."""
     chance = [n for n, why in draft.unchecked.items() if why.endswith(CHANCE)]
-    added = watch(book, beside, chance)
+    added, modules = watch(book, beside, chance)
+    if lock and needed(draft.sources, modules) != needed(draft.sources):
+        book["metadata"]["llmos_nb"]["pylock"] = lock_text(draft.sources, lock, modules)
     cell = next((c for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"), None)
     if added and cell is not None:
         about = "# Under the seeds above; the run itself drew others."

@@ -6,7 +6,7 @@ import ast
 import platform
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib import metadata
@@ -112,7 +112,11 @@ def _by_installer(line: str) -> bool:
     )
 
 
-def pylock(sources: Iterable[str], wheels: dict[str, list[dict[str, Any]]] | None = None) -> dict[str, Any]:
+def pylock(
+    sources: Iterable[str],
+    wheels: Mapping[str, list[dict[str, Any]]] | None = None,
+    seen: Iterable[str] = (),
+) -> dict[str, Any]:
     """Give `pylock.toml` as plain data.
 
     Parameters
@@ -121,8 +125,10 @@ def pylock(sources: Iterable[str], wheels: dict[str, list[dict[str, Any]]] | Non
         The code.
     wheels : dict, optional
         By distribution, the files of an index with their hashes; see `pins`.
+    seen : iterable of str
+        Modules that were loaded while it ran, though no import of them stands in the code.
     """
-    packages = [_package(n, (wheels or {}).get(n, [])) for n in closure(distributions(imported(sources)))]
+    packages = [_package(n, (wheels or {}).get(n, [])) for n in needed(sources, seen)]
     return {
         "lock-version": "1.0",
         "created-by": "llmos_nb",
@@ -130,6 +136,13 @@ def pylock(sources: Iterable[str], wheels: dict[str, list[dict[str, Any]]] | Non
         "packages": packages,
         "tool": {"llmos_nb": {"platform": platform_of()}},
     }
+
+
+def needed(sources: Iterable[str], seen: Iterable[str] = ()) -> list[str]:
+    """Give the distributions that code needs, with all that they require; what runs a notebook is not among them."""
+    named = distributions(imported(sources))
+    runs_it = set(closure(["ipykernel"]))
+    return closure([*named, *(d for d in distributions(seen) if d not in runs_it)])
 
 
 def _package(name: str, wheels: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,8 +14,12 @@ from llmos_nb.notebook.outputs import LOOSE, plain_output
 from llmos_nb.notebook.probe import probe_source
 from llmos_nb.notebook.room import Execution, execute
 
+_MODULES = (
+    'import json, sys\nprint(json.dumps(sorted({m.partition(".")[0] for m in sys.modules})))\ndel json, sys'
+)
 
-def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> list[str]:
+
+def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[list[str], set[str]]:
     """Run a notebook twice; give it the outputs of the first run, and mark what differs in the second.
 
     Parameters
@@ -29,8 +33,10 @@ def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> list[s
 
     Returns
     -------
-    list of str
-        Assertions that were added.
+    claims : list of str
+        Assertions over those names.
+    modules : set of str
+        What was loaded while it ran.
 
     Raises
     ------
@@ -38,15 +44,16 @@ def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> list[s
         It does not run; the cell is named.
     """
     about = book["metadata"]["llmos_nb"]
-    probed = {**book, "cells": [*book["cells"], _probe_cell(chance)]}
-    first = _run(probed, about["inputs"], beside)
-    added = _read_claims(first.outputs[-1] or [])
+    looks = (_cell("before", _MODULES), _cell("claims", _claims(chance)), _cell("after", _MODULES))
+    first = _run({**book, "cells": [looks[0], *book["cells"], *looks[1:]]}, about["inputs"], beside)
+    before, *first.outputs, told, after = first.outputs
+    claims, loaded = _read(told), set(_read(after)) - set(_read(before))
     second = _run(book, about["inputs"], beside)
     for cell, one, other in zip(book["cells"], first.outputs, second.outputs, strict=False):
         if cell["cell_type"] == "code":
             _mark(cell, one or [], other or [], about["tolerance"])
     about["observed"] = True
-    return added
+    return [line for lines in claims.values() for line in lines], loaded
 
 
 def sign(path: Path) -> None:
@@ -69,12 +76,16 @@ def _run(book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: P
     return result
 
 
-def _probe_cell(names: Sequence[str]) -> dict[str, Any]:
-    wanted = "{n: claims(n, space[n]) for n in names if n in space}"
-    source = probe_source("llmos_nb.notebook.claims", wanted, names)
+def _claims(names: Sequence[str]) -> str:
+    return probe_source(
+        "llmos_nb.notebook.claims", "{n: claims(n, space[n]) for n in names if n in space}", names
+    )
+
+
+def _cell(name: str, source: str) -> dict[str, Any]:
     return {
         "cell_type": "code",
-        "id": "probe",
+        "id": name,
         "metadata": {},
         "source": source,
         "outputs": [],
@@ -82,9 +93,11 @@ def _probe_cell(names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _read_claims(outputs: Sequence[Mapping[str, Any]]) -> list[str]:
-    text = "".join(text_of(o.get("text", "")) for o in outputs if o["output_type"] == "stream")
-    return [line for lines in json.loads(text or "{}").values() for line in lines]
+def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
+    """Read the JSON that a look of ours printed."""
+    return json.loads(
+        "".join(text_of(o.get("text", "")) for o in outputs or () if o["output_type"] == "stream")
+    )
 
 
 def _mark(
