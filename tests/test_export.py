@@ -27,7 +27,9 @@ from llmos_nb.fingerprint import digest
 from llmos_nb.notebook.cells import read
 from llmos_nb.notebook.export import export, export_source
 from llmos_nb.notebook.held import hold
+from llmos_nb.notebook.lock import closure, distributions, imported, needed
 from llmos_nb.notebook.magicless import NotPython, plain
+from llmos_nb.notebook.pins import wheels_of
 from llmos_nb.notebook.rocrate import rocrate
 from llmos_nb.notebook.slice import Piece, cut
 from llmos_nb.notebook.taint import tainted
@@ -412,6 +414,13 @@ def test_the_lock_names_what_is_imported(tmp_path):
         "pylock"
         not in read(exported(RUNS["undone"].build(tmp_path), tmp_path, lock=False))["metadata"]["llmos_nb"]
     )
+
+
+def test_the_lock_takes_in_what_was_loaded_beside_the_imports():
+    seen = needed(["import json"], ["numpy", "IPython", "sys"])
+    assert seen == ["numpy"] and needed(["import json"]) == []
+    assert "pandas" in closure(distributions(imported(["import pandas as pd\nfrom . import x"])))
+    assert wheels_of(["numpy"], bound_s=0.001) == {} == wheels_of([])
 
 
 def test_provenance_is_a_crate(tmp_path):

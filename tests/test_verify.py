@@ -269,6 +269,13 @@ def test_a_notebook_that_does_not_run_is_not_observed(tmp_path):
     assert not (tmp_path / "x.ipynb").exists()
 
 
+def test_a_new_environment_needs_a_lock(tmp_path):
+    path = export(run_of(tmp_path, "x = 1").source(), tmp_path / "x.ipynb", lock=False)
+    report = verify(path, fresh=True)
+    assert (report.exit_code, report.reached) == (1, "untampered")
+    assert "no lock" in report.difference.what and [c.level for c in report.checks][-1] == "installs"
+
+
 # comparing
 
 

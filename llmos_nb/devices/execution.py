@@ -13,7 +13,7 @@ from types import CodeType, TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from llmos_nb import running
-from llmos_nb.devices.guard import interruptible
+from llmos_nb.devices.guard import BetweenSlices, interruptible
 from llmos_nb.errors import CallDenied, ToolTimeout
 from llmos_nb.running import Outcome
 
@@ -71,7 +71,7 @@ class Runner:
     """
 
     def __init__(self, namespace: dict[str, Any], deadline_s: float, ip: Any = None) -> None:
-        self.namespace, self._ip = namespace, ip
+        self.namespace, self._ip, self._between = namespace, ip, BetweenSlices()
         self._seconds, self._until = deadline_s, time.monotonic() + deadline_s
 
     @property
@@ -81,6 +81,8 @@ class Runner:
 
     def guarded(self, fn: Callable[[], T]) -> T:
         """Call synchronous code."""
+        if self._between.by:
+            raise running.Stopped(self._between.by)
         with Sealed(self._ip), interruptible(self.left):
             return fn()
 
@@ -93,7 +95,8 @@ class Runner:
         outcome = self.call(lambda: eval(code, self.namespace))  # noqa: S307 - running code is the device's work
         if not code.co_flags & inspect.CO_COROUTINE or outcome.error is not None:
             return outcome
-        return self._told(await running.awaited(_Sliced(outcome.value, self), self.left))
+        with self._between:
+            return self._told(await running.awaited(_Sliced(outcome.value, self), self.left))
 
     def _told(self, outcome: Outcome) -> Outcome:
         """Let Stop go on up, and say the deadline of the whole step rather than what was left of it."""

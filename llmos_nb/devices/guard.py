@@ -33,6 +33,7 @@ TICK_S = 0.05
 _STUBBORN = 3
 _lock = threading.Lock()
 _guards: list[Guard] = []
+_between: list[BetweenSlices] = []
 
 
 class Interrupted(KeyboardInterrupt):
@@ -50,6 +51,21 @@ class _Echo(weakref.ref[BaseException]):
     """
 
     trip = staticmethod(_thread.interrupt_main)
+
+
+class BetweenSlices:
+    """Remembers a Stop that comes while code awaits, when no guard is there to hear it: ``by`` says whose."""
+
+    by = ""
+
+    def __enter__(self) -> BetweenSlices:
+        with _lock:
+            _between.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with _lock:
+            _between.remove(self)
 
 
 class Guard:
@@ -207,13 +223,14 @@ def stop_main_thread(by: str = "you") -> bool:
     Returns
     -------
     bool
-        Whether guarded code was running; if not, nothing was sent.
+        Whether such code was there. Code that awaits is stopped when it goes on; cancel its task as well.
     """
     with _lock:
-        if not _guards:
-            return False
-        _guards[-1].stop(by)
-        return True
+        if _guards:
+            _guards[-1].stop(by)
+        for waiting in () if _guards else _between:
+            waiting.by = by
+        return bool(_guards or _between)
 
 
 @asynccontextmanager

@@ -24,13 +24,13 @@ from llmos_nb.notebook.params import parameters_code
 from llmos_nb.notebook.redact import refuse_secrets, secrets
 from llmos_nb.notebook.seal import seal
 from llmos_nb.notebook.seeds import seeds_code
-from llmos_nb.notebook.source import ExportSource, export_source
+from llmos_nb.notebook.source import ExportSource, export_source, plain_states
 from llmos_nb.notebook.steps import Unit
 from llmos_nb.notebook.taint import CHANCE
 from llmos_nb.notebook.values import step_values
 from llmos_nb.notebook.whole import Texts, with_notebook
 
-__all__ = ["ExportSource", "export", "export_source"]
+__all__ = ["ExportSource", "export", "export_source", "plain_states"]
 
 
 @dataclass

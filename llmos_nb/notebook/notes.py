@@ -65,20 +65,22 @@ def _title(call: Call) -> str:
     return comment[1] if comment else f"Call {call.id}: {call.name}"
 
 
-_BY = {
-    "you": "approved by the user",
-    "plan": "inside the plan that was approved",
-    "mode": "let through by the mode",
-}
+_BY = {"you": "approved by the user", "plan": "inside the plan that was approved", "": "no decision was needed"}
+
+
+def _who(by: str) -> str:
+    """Say who let a call through."""
+    kind, _, which = by.partition(":")
+    through = f"let through by the {words(kind)} {words(which)}".rstrip()
+    return _BY.get(by) or (through if kind in ("mode", "rule") else f"approved by {words(by)}")
 
 
 def _decided(call: Call) -> str:
-    by = _BY.get(call.by, f"approved by {words(call.by)}" if call.by else "no decision was needed")
     edited = (
         " after the user edited it" if call.original is not None and call.original != call.arguments else ""
     )
     why = f": {words(call.why)}" if call.why else ""
-    return f"`{words(call.name)}`, call {words(call.id)}, {by}{edited}{why}"
+    return f"`{words(call.name)}`, call {words(call.id)}, {_who(call.by)}{edited}{why}"
 
 
 def answer(run: ExportSource) -> str:

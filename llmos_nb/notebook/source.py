@@ -90,3 +90,22 @@ def export_source(events: Sequence[Event], **around: Any) -> ExportSource:
         "settings": settings,
     }
     return ExportSource(**{**known, "state": state, "events": events, **around})
+
+
+def plain_states(states: Mapping[str, Any]) -> dict[str, Any]:
+    """Give random states, as a snapshot notes them before a step, in the plain form of `ExportSource.random_state`.
+
+    Parameters
+    ----------
+    states : mapping
+        ``random`` from ``random.getstate()``, ``numpy`` from ``numpy.random.get_state(legacy=False)``.
+    """
+    found: dict[str, Any] = {}
+    if "random" in states:
+        version, keys, gauss = states["random"]
+        found["random"] = [version, list(keys), gauss]
+    numpy = states.get("numpy")
+    if numpy is not None and numpy["bit_generator"] == "MT19937":
+        keys, position = numpy["state"]["key"].tolist(), int(numpy["state"]["pos"])
+        found["numpy"] = [keys, position, int(numpy["has_gauss"]), float(numpy["gauss"])]
+    return found

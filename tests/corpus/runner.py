@@ -10,15 +10,15 @@ import ast
 import contextlib
 import io
 import linecache
-import random
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from llmos_nb.ambient import Ambient
 from llmos_nb.chain import GENESIS, Event, chained
 from llmos_nb.fold import fold
-from llmos_nb.notebook.export import ExportSource
+from llmos_nb.notebook.export import ExportSource, plain_states
 from llmos_nb.snapshot import Snapshots
 from llmos_nb.tools import Tool, as_tool
 
@@ -139,11 +139,7 @@ class Runner:
 
     def _remember_random(self) -> None:
         if self.random_state is None and self.record_random:
-            version, keys, gauss = random.getstate()
-            self.random_state = {"random": [version, list(keys), gauss]}
-            if "numpy" in sys.modules:
-                state = sys.modules["numpy"].random.get_state()
-                self.random_state["numpy"] = [state[1].tolist(), int(state[2]), int(state[3]), float(state[4])]
+            self.random_state = plain_states(Ambient.now().random)
 
     def ask(self, question: str, answer: str) -> None:
         """Let the process ask its user something."""
