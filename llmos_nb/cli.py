@@ -114,6 +114,9 @@ def _export_options(p: Parser) -> None:
     p.add_argument("notebook")
     p.add_argument("--clean", action="store_true", help="code only, no notes")
     p.add_argument("--trace", action="store_true", help="with plan, undone and rejected steps")
+    p.add_argument(
+        "--observe", action="store_true", help="run it twice and mark what differs by nature, such as times"
+    )
 
 
 @command("export", "write the plain notebook of a saved process", _export_options)
@@ -121,7 +124,9 @@ def _export(given: Any) -> int:
     from llmos_nb.session import Session
 
     process = Session(None).replay(given.journal)
-    say(f"written: {process.export(given.notebook, clean=given.clean, trace=given.trace)}")
+    say(
+        f"written: {process.export(given.notebook, clean=given.clean, trace=given.trace, observe=given.observe)}"
+    )
     return 0
 
 
@@ -130,13 +135,15 @@ def _verify_options(p: Parser) -> None:
     p.add_argument("--level", default="same twice", help="opens, untampered, runs, same, same twice")
     p.add_argument("--fresh", action="store_true", help="in a new environment made from the lock")
     p.add_argument("--json", action="store_true", help="print the report as JSON")
+    p.add_argument("--trust", action="store_true", help="run a notebook that was not exported here")
 
 
 @command("verify", "prove an exported notebook", _verify_options)
 def _verify(given: Any) -> int:
     from llmos_nb.notebook.verify import verify
 
-    report = verify(Path(given.notebook), level=given.level, fresh=given.fresh)
+    trust = True if given.trust else None
+    report = verify(Path(given.notebook), level=given.level, fresh=given.fresh, trust=trust)
     say(json.dumps(report.plain(), indent=1) if given.json else report.text())
     return int(report.exit_code)
 

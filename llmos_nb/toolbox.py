@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -167,12 +166,7 @@ def connect(box: dict[str, Tool], run: Run) -> None:
 
 
 def user_cells(ip: Any) -> list[tuple[int, str]]:
-    """Give the user's own cells of this kernel, with their execution counts."""
-    if ip is None:
+    """Give the cells of this kernel with their execution counts; `%%agent` cells mark where a process stood."""
+    if ip is None or not ip.history_manager:
         return []
-    cells = ip.history_manager.input_hist_raw if ip.history_manager else []
-    return [
-        (n, source)
-        for n, source in enumerate(cells)
-        if source.strip() and not re.match(r"\s*%%?agent\b|\s*%load_ext", source)
-    ]
+    return [(n, source) for n, source in enumerate(ip.history_manager.input_hist_raw) if source.strip()]

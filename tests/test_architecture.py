@@ -43,7 +43,11 @@ def imports(path: Path) -> list[tuple[str, int]]:
         if id(node) in typing_only:
             continue
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "llmos_nb":
-            names = [f"llmos_nb.{llmos_nb._HOMES.get(a.name, a.name)}" for a in node.names] if node.module == "llmos_nb" else [node.module]
+            names = (
+                [f"llmos_nb.{llmos_nb._HOMES.get(a.name, a.name)}" for a in node.names]
+                if node.module == "llmos_nb"
+                else [node.module]
+            )
             found += [(n, node.lineno) for n in names]
     return found
 

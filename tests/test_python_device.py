@@ -218,6 +218,23 @@ def test_stop_raises_stopped_and_takes_the_step_back(code):
     capture.uninstall()
 
 
+def test_stop_that_comes_while_a_step_awaits_is_not_lost():
+    async def main():
+        namespace = {"ready": asyncio.Event(), "go": asyncio.Event()}
+        task = asyncio.create_task(
+            PythonDevice(namespace).run("ready.set()\nawait go.wait()\nwent_on = 1", context())
+        )
+        await namespace["ready"].wait()
+        assert stop_main_thread("ada") is True
+        namespace["go"].set()
+        with pytest.raises(Stopped, match="ada"):
+            await task
+        assert "went_on" not in namespace and stop_main_thread() is False
+
+    asyncio.run(main())
+    capture.uninstall()
+
+
 def test_cancelling_the_process_takes_the_step_back():
     async def main():
         namespace = {"n": 1, "ready": asyncio.Event()}

@@ -27,12 +27,16 @@ _BUFFERS = (
 
 
 class TableState(NamedTuple):
-    """A table's attributes, a shadow of its data and its very index objects."""
+    """A table's attributes, a shadow of its data, its very index objects, and marks where there is no shadow.
+
+    Without copy-on-write `arrays` are the arrays that the table stood on, which views of it share.
+    """
 
     attributes: dict[str, Any]
     shadow: Any
     axes: tuple[Any, ...]
-    marks: tuple[str, ...]
+    marks: tuple[str, ...] = ()
+    arrays: tuple[Any, ...] = ()
 
 
 class Tables(Holder):
@@ -64,7 +68,8 @@ class Tables(Holder):
 
     def read(self, item: Any) -> TableState:
         """Take one shadow."""
-        return TableState(dict(vars(item)), _shadow(item), tuple(item._mgr.axes), ())
+        arrays = () if copies_on_write() else tuple(b.values for b in item._mgr.blocks)
+        return TableState(dict(vars(item)), _shadow(item), tuple(item._mgr.axes), arrays=arrays)
 
     def same(self, item: Any, state: TableState) -> bool:
         """Compare the buffers; only where these differ, the data."""
@@ -82,6 +87,9 @@ class Tables(Holder):
     def write(self, item: Any, state: TableState) -> None:
         """Give the same table its old blocks and its old index objects."""
         manager = _shadow(state.shadow)._mgr
+        for block, array in zip(manager.blocks, state.arrays, strict=False):
+            array[...] = block.values
+            block.values = array
         manager.axes = list(state.axes)
         attributes = vars(item)
         attributes.clear()
@@ -116,7 +124,9 @@ def _shadow(table: Any) -> Any:
     """Make a table over a copy of the manager alone; `copy` would deep-copy `attrs` each time."""
     shadow = object.__new__(type(table))
     caches: dict[str, Any] = {"_item_cache": {}} if "_item_cache" in vars(table) else {}
-    manager = table._mgr.copy(deep=not copies_on_write())
+    manager = table._mgr.copy(deep=False)
+    for block in () if copies_on_write() else manager.blocks:
+        block.values = block.values.copy()
     vars(shadow).update(vars(table), _mgr=manager, _attrs={}, **caches)
     return shadow
 
