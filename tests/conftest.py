@@ -1,11 +1,16 @@
 """Fixtures that all tests share; every journal that a test writes is checked at its end."""
 
 import pytest
+from hypothesis import settings
 
 from llmos_nb.chain import read
 from llmos_nb.fold import fold
 from llmos_nb.models import ScriptedModel
 from llmos_nb.revive import history
+
+# a timing is a benchmark, never a test's bound: a busy machine must not fail a property
+settings.register_profile("llmos", deadline=None)
+settings.load_profile("llmos")
 
 
 @pytest.fixture(autouse=True)

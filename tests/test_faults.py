@@ -30,6 +30,7 @@ async def run(*turns, tools=(add,), stall_s=5.0, **options):
         model = OpenAIModel("m", server.url, "key", stall_s=stall_s)
         proc = await llmos.run("go", model=model, tools=tools, **{"approve": "auto", **options})
         prompts = [r.body["messages"] for r in server.requests]
+        await model.aclose()
     assert same_as_folded(proc)
     assert proc.state == "ended" and proc.reason in llmos.errors.__dict__.get("REASONS", REASONS)
     return proc, prompts
@@ -282,4 +283,5 @@ async def test_22_a_failing_check_is_fed_back_twice():
 async def test_a_model_that_is_not_there_ends_with_what_to_do():
     model = OpenAIModel("m", "http://127.0.0.1:9/v1", "key")
     proc = await llmos.run("go", model=model, budget="2 s")
+    await model.aclose()
     assert proc.reason in ("failed", "budget") and proc.detail
