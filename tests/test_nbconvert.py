@@ -8,7 +8,12 @@ import nbformat
 import pytest
 from turns import python
 
-TURNS = [{"plan": [{"title": "make x"}, {"title": "make y"}]}, python("x = 40\nx"), python("y = x + 2\ny"), {"text": "y is 42"}]
+TURNS = [
+    {"plan": [{"title": "make x"}, {"title": "make y"}]},
+    python("x = 40\nx"),
+    python("y = x + 2\ny"),
+    {"text": "y is 42"},
+]
 
 
 def convert(folder, options):
