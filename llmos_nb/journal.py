@@ -65,7 +65,7 @@ class Journal:
         self.events: list[Event] = []
         self._pending: list[bytes] = []
         self._payloads: list[tuple[str, bytes]] = []
-        self._mutex = threading.Lock()
+        self._mutex, self._io = threading.Lock(), threading.Lock()
         self._size = 0
         self._fd = -1
         self._lock = FileLock(str(self.path.with_suffix(".lock")), thread_local=False)
@@ -115,9 +115,10 @@ class Journal:
 
     def release(self) -> None:
         """Give the journal up; what was appended must be flushed before."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        with self._io:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
         if self._lock.is_locked:
             with contextlib.suppress(OSError):
                 self._owner().unlink()
@@ -186,7 +187,14 @@ class Journal:
                 then(error)
 
     def _write(self) -> None:
-        """Write all pending lines in one go and sync; on failure the file is as before and they stay pending."""
+        """Write all pending lines in one go and sync; on failure the file is as before and they stay pending.
+
+        Nobody may close the file meanwhile: half a write that cannot be taken back would be written a second time.
+        """
+        with self._io:
+            self._write_held()
+
+    def _write_held(self) -> None:
         with self._mutex:
             data = b"".join(self._pending)
             count, payloads = len(self._pending), list(self._payloads)

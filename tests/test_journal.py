@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 import time
 from hashlib import sha256
 
@@ -149,3 +150,25 @@ def test_blobs_can_be_forgotten_and_are_checked(tmp_path):
     with pytest.raises(JournalTampered):
         blobs.get(ref)
     assert blobs.forget(ref) and not blobs.forget(ref) and blobs.get(ref) is None
+
+
+def test_a_journal_that_is_given_up_in_the_middle_of_a_failing_write_has_no_line_twice(tmp_path, monkeypatch):
+    journal, entered, released = Journal(tmp_path / "j.jsonl"), threading.Event(), threading.Event()
+    real = os.fsync
+
+    def fsync(fd):
+        entered.set()
+        released.wait(0.2)  # as long as the file is not closed under it, this is only a slow disk
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    journal.acquire()
+    journal.append("a", {})
+    journal.kick()
+    entered.wait()
+    journal.release()
+    released.set()
+    monkeypatch.setattr(os, "fsync", real)
+    with journal.held():
+        journal.append("b", {})
+    assert [e.k for e in read(journal.path)] == ["a", "b"]

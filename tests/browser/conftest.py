@@ -97,7 +97,8 @@ def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("jupyter")
     (folder / "work").mkdir()
     names = {"CONFIG_DIR": "config", "DATA_DIR": "data", "RUNTIME_DIR": "runtime"}
-    env = os.environ | {f"JUPYTER_{key}": str(folder / name) for key, name in names.items()}
+    own = {key: value for key, value in os.environ.items() if not key.startswith("LLMOS_")}
+    env = own | {f"JUPYTER_{key}": str(folder / name) for key, name in names.items()}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
     command += [
         f"--ServerApp.root_dir={folder / 'work'}",
