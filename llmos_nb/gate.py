@@ -129,7 +129,8 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
     why = seen.get("why") or " ".join(f"It asks because {r[1]}." for r in list(seen.get("risks", ()))[:1])
     label, outward = labels.context(s.labels), tool.effect in ("write", "external")
     vouched = not (label.untrusted and outward and gate_labels.unspoken(run, tool, arguments))
-    act = Act(call.name, arguments, level, (why,) if why else (), call.step, label, outward, vouched)
+    kinds = frozenset(str(risk[0]) for risk in seen.get("risks", ()))
+    act = Act(call.name, arguments, level, (why,) if why else (), call.step, label, outward, vouched, kinds)
     mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
     granted = s.envelope if s.plan_status == "approved" and s.plan_by != "process" else {}
     verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from llmos_nb import words
@@ -55,10 +56,12 @@ def _policy(s: State, e: Event) -> None:
 @on("policy.changed")
 def _rule(s: State, e: Event) -> None:
     if e.d.get("revoke") is not None:
-        s.rules = [r for i, r in enumerate(s.rules) if i != e.d["revoke"]]
+        gone = e.d["revoke"]
+        s.rules = [r for i, r in enumerate(s.rules) if i != gone]
+        s.rules_used = Counter({i - (i > gone): n for i, n in s.rules_used.items() if i != gone})
     else:
         s.rules = [parse_rule(e.d["rule"]), *s.rules]
-    s.rules_used.clear()
+        s.rules_used = Counter({i + 1: n for i, n in s.rules_used.items()})
 
 
 @on("run.paused")

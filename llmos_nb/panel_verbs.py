@@ -32,13 +32,6 @@ def _edit(p: Process, m: Message) -> Any:
     return p.edit(m["step"], **{k: m[k] for k in ("title", "expect", "code") if k in m})
 
 
-def _approve_rest(p: Process, m: Message) -> Any:
-    """Allow this tool from now on, in this process, and approve the call that asks."""
-    call = p.run.state.calls[m["call"]]
-    p.approve(call.id, digest=m.get("digest", ""))
-    return p.rule(call.name, "allow")
-
-
 def _move(p: Process, m: Message) -> Any:
     return p.move(m["step"], [s.n for s in p.plan.steps].index(m["to"]) + 1)
 
@@ -97,7 +90,7 @@ def _later(work: Any) -> asyncio.Task[Any]:
 
 VERBS: dict[str, Callable[[Process, Message], Any]] = {
     "approve": _approve,
-    "approve_rest": _approve_rest,
+    "approve_rest": lambda p, m: p.approve_rest(m["call"], digest=m.get("digest", "")),
     "check_edit": _edit,
     "edit": _edit,
     "reject": lambda p, m: p.reject(_target(m), m.get("why", "")),

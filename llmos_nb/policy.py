@@ -7,7 +7,7 @@ A rule `deny` refuses in every mode, a rule `allow` lets through in every mode, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from llmos_nb.chain import canonical
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.labels import TRUSTED, Label
 
+OUTWARD = frozenset(("network", "process", "exec"))
 MODES = ("risky", "plan", "step", "auto", "never")
 Mode = Literal["risky", "plan", "step", "auto", "never"]
 Verdict = Literal["allow", "ask", "deny"]
@@ -59,6 +60,8 @@ class Rule:
         How often it may let through; 0 for any number.
     by : str
         Who made it.
+    risks : tuple of str
+        Kinds of risk it covers; a call that bears another is not spoken of. Empty for any.
     """
 
     tool: str
@@ -67,25 +70,21 @@ class Rule:
     until: str = ""
     count: int = 0
     by: str = "you"
+    risks: tuple[str, ...] = ()
 
-    def matches(self, tool: str, arguments: Mapping[str, Any], at: str, used: int) -> bool:
+    def matches(self, act: Act, at: str, used: int) -> bool:
         """Tell whether the rule speaks of this call."""
-        if not (fnmatchcase(tool, self.tool) if "*" in self.tool else tool == self.tool):
+        if not (fnmatchcase(act.tool, self.tool) if "*" in self.tool else act.tool == self.tool):
             return False
         if (self.until and at > self.until) or (self.count and used >= self.count):
             return False
-        return all(k in arguments and _equal(arguments[k], v) for k, v in self.where.items())
+        if self.risks and not act.kinds <= set(self.risks):
+            return False
+        return all(k in act.arguments and _equal(act.arguments[k], v) for k, v in self.where.items())
 
     def plain(self) -> dict[str, Any]:
         """Give the rule as plain data."""
-        return {
-            "tool": self.tool,
-            "do": self.do,
-            "where": dict(self.where),
-            "until": self.until,
-            "count": self.count,
-            "by": self.by,
-        }
+        return {**asdict(self), "where": dict(self.where), "risks": list(self.risks)}
 
 
 def _equal(got: Any, wanted: Any) -> bool:
@@ -96,7 +95,7 @@ def _equal(got: Any, wanted: Any) -> bool:
 
 def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
     """Read a rule from `llmos.toml` or a command."""
-    known = ("tool", "where", "do", "until", "count", "by")
+    known = ("tool", "where", "do", "until", "count", "by", "risks")
     for key in raw:
         if key not in known:
             raise UsageError(f"{where}: unknown key {key!r}{nearest(key, known)}")
@@ -111,6 +110,7 @@ def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
         str(raw.get("until") or ""),
         int(raw.get("count") or 0),
         str(raw.get("by") or "you"),
+        tuple(map(str, raw.get("risks") or ())),
     )
 
 
@@ -143,6 +143,8 @@ class Act:
         It acts outside the namespace.
     vouched : bool
         What of it carries authority comes from the user's words, or nothing untrusted was read.
+    kinds : frozenset of str
+        Kinds of its risks.
     """
 
     tool: str
@@ -153,6 +155,7 @@ class Act:
     label: Label = TRUSTED
     outward: bool = False
     vouched: bool = True
+    kinds: frozenset[str] = frozenset()
 
     @property
     def risky(self) -> bool:
@@ -187,7 +190,7 @@ def judge(
         The time, ISO 8601.
     """
     for i, rule in enumerate(rules):
-        if rule.matches(act.tool, act.arguments, at, used.get(i, 0)):
+        if rule.matches(act, at, used.get(i, 0)):
             return _by_rule(i, rule, mode)
     if mode == "auto" and act.outward and act.label.untrusted and act.label.secret:
         return Decision("deny", "label", LEAK)
@@ -208,6 +211,12 @@ def _by_rule(index: int, rule: Rule, mode: Mode) -> Decision:
         return Decision("deny", by, f"A rule asks for {rule.tool}, and nobody may be asked.")
     why = {"ask": f"It asks because a rule asks for {rule.tool}.", "deny": f"A rule denies {rule.tool}."}
     return Decision(rule.do, by, why.get(rule.do, ""))
+
+
+def in_advance(tool: str, kinds: Iterable[str]) -> bool:
+    """Whether calls to come that bear only these kinds of risk may be approved now: never what goes out."""
+    found = set(kinds)
+    return bool(found) and not found & (OUTWARD if tool == "python" else OUTWARD | {"external"})
 
 
 def judge_plan(steps: int, mode: Mode) -> Decision:

@@ -16,9 +16,10 @@ from llmos_nb.chain import Event
 from llmos_nb.decide import decide
 from llmos_nb.devices.guard import stop_main_thread, tick
 from llmos_nb.done import Done
-from llmos_nb.errors import CallDenied
+from llmos_nb.errors import CallDenied, UsageError
 from llmos_nb.interrupts import interrupts
 from llmos_nb.journal import Journal
+from llmos_nb.policy import in_advance, parse_rule
 from llmos_nb.scheduler import Run, drive
 from llmos_nb.tools import current_call
 from llmos_nb.verbs import Verbs
@@ -208,6 +209,22 @@ class Process(Verbs):
         """Go on after a pause, a crash or a restart; a cold namespace is rebuilt first."""
         await self.session.resume(self, model)
         return await self._until_settled()
+
+    def approve_rest(self, call: str, *, digest: str = "", by: str = "you") -> Done:
+        """Approve a call, and by a rule the calls to come of the same tool that bear no other kind of risk."""
+        asked, question = self.run.state.calls.get(call), self.run.state.questions.get(call, {})
+        kinds = sorted({str(risk[0]) for risk in question.get("risks", ())})
+        if asked is None or not in_advance(asked.name, kinds):
+            raise UsageError(f"call {call}: nothing like it can be approved in advance")
+
+        def act() -> None:
+            found = self.run.state.calls[call]
+            self._approve(call, by, digest, None)
+            if found.status == "approved":  # a stale approval makes no rule either
+                rule = parse_rule({"tool": found.name, "do": "allow", "risks": kinds, "by": by}).plain()
+                self.run.append("policy.changed", rule=rule, by=by)
+
+        return self._do(act)
 
     # the namespace and the record
 

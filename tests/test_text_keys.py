@@ -53,8 +53,8 @@ class Typist:
         self.did.append(("resolve", call, done))
         self.w.add("call.resolved", call=call, done=done, by="you")
 
-    def rule(self, name, do):
-        self.did.append(("rule", name, do))
+    def approve_rest(self, call, digest):
+        self.did.append(("approve_rest", call, digest))
 
 
 def keys(w, *lines):
@@ -67,7 +67,7 @@ def keys(w, *lines):
     ("make", "lines", "did"),
     [
         (waiting, ["a"], [("approve", "r4.0", "9f3ce1aa")]),
-        (waiting, ["A"], [("rule", "python", "allow"), ("approve", "r4.0", "9f3ce1aa")]),
+        (waiting, ["A"], [("approve_rest", "r4.0", "9f3ce1aa")]),
         (waiting, ["r", "no files"], [("reject", "r4.0", "no files")]),
         (waiting, ["s"], [("skip", "r4.0")]),
         (waiting, ["e", "x = 1", "y", "."], [("edit", "r4.0", "x = 1\ny")]),

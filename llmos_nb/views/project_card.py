@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmos_nb.policy import envelope
+from llmos_nb.policy import envelope, in_advance
 from llmos_nb.state import Call, State
 from llmos_nb.views.panel_state import Button, Card, Table, Words
 from llmos_nb.views.project_call import Question, arguments, reads_writes, unseen
 from llmos_nb.views.project_words import count, listed, marked, ref, sentence, short, upper
-
-_OUTWARD = frozenset(("network", "process", "exec"))
 
 
 def card(s: State, key: str = "") -> Card | None:
@@ -162,11 +160,12 @@ def _buttons(call: Call, question: Question) -> list[Button]:
 
 
 def has_rest(call: Call, question: Question) -> bool:
-    """Whether a rule can be stated for calls like this: never for one that goes out."""
-    if "rest" in question:
-        return bool(question["rest"])
-    kinds = {str(kind) for kind, _ in question.get("risks", ())}
-    return not kinds & (_OUTWARD if call.name == "python" else _OUTWARD | {"external"})
+    """Whether a rule can be stated for calls like this: never for one that goes out, or whose risk has no name."""
+    return in_advance(call.name, _risk_kinds(question))
+
+
+def _risk_kinds(question: Question) -> list[str]:
+    return sorted({str(kind) for kind, _ in question.get("risks", ())})
 
 
 def _cover(call: Call, question: Question) -> Words:
@@ -178,7 +177,8 @@ def _cover(call: Call, question: Question) -> Words:
         return [*once, "The journal keeps both versions."]
     if not has_rest(call, question):
         return [*once, "Calls that go out cannot be approved in advance."]
-    rest = question.get("rest") or f"every further {call.name} call of this process"
+    kinds = ", ".join(_risk_kinds(question))
+    rest = f"every further {call.name} call of this process that bears no other risk than {kinds}"
     return [*once, f"“The rest like this” covers {rest}; take it back under More, Rules."]
 
 

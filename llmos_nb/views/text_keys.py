@@ -21,6 +21,9 @@ class Decider(Protocol):
     def approve(self, what: str | int = ..., *, digest: str = ...) -> Any:
         """Approve what is asked."""
 
+    def approve_rest(self, call: str, *, digest: str = ...) -> Any:
+        """Approve a call and those like it that come."""
+
     def reject(self, what: str | int = ..., why: str = ...) -> Any:
         """Reject it, with a reason."""
 
@@ -35,9 +38,6 @@ class Decider(Protocol):
 
     def resolve(self, call: str, done: bool) -> Any:
         """Settle a call in doubt."""
-
-    def rule(self, tool: str, do: str) -> Any:
-        """Make a rule."""
 
 
 def prompt_keys(process: Decider, key: str, read: Read) -> None:
@@ -109,8 +109,7 @@ def _approve(p: Decider, key: str, question: Question, read: Read) -> None:
 
 
 def _approve_rest(p: Decider, key: str, question: Question, read: Read) -> None:
-    p.rule(p.run.state.calls[key].name, "allow")
-    _approve(p, key, question, read)
+    p.approve_rest(key, digest=question.get("digest", ""))
 
 
 def _reject(p: Decider, key: str, question: Question, read: Read) -> None:
