@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 _stops: list[Callable[[], None]] = []
+_before: list[Any] = []  # the handler that the last open context puts back
 
 
 @contextmanager
@@ -20,25 +22,15 @@ def interrupts(stop: Callable[[], None] | None) -> Iterator[None]:
     if stop is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    old = signal.signal(signal.SIGINT, _heard) if not _stops else None
+    if not _stops:
+        _before.append(signal.signal(signal.SIGINT, _heard))
     _stops.append(stop)
     try:
         yield
     finally:
         _stops.remove(stop)
         if not _stops:
-            signal.signal(signal.SIGINT, old if old is not None else _first)
-        elif old is not None:
-            _keep(old)
-
-
-_first: Callable[[int, FrameType | None], object] | int = signal.default_int_handler
-
-
-def _keep(handler: Callable[[int, FrameType | None], object] | int) -> None:
-    """Remember the handler that the last open context must put back."""
-    global _first  # noqa: PLW0603 - signal handlers are global, too
-    _first = handler
+            signal.signal(signal.SIGINT, _before.pop() or signal.default_int_handler)
 
 
 def _heard(number: int, frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ A `Run` holds what the commands need: journal, state, model, tools, locks. One a
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,32 +19,12 @@ from llmos_nb.journal import Journal
 from llmos_nb.messages import compact
 from llmos_nb.models.base import Model
 from llmos_nb.secrets_box import box
-from llmos_nb.sharing import Sight
+from llmos_nb.sharing import NamespaceLock, Sight
 from llmos_nb.state import State
 from llmos_nb.tools import Tool
 
+_log = logging.getLogger(__name__)
 Listener = Callable[[Event, State], None]
-
-
-class NamespaceLock:
-    """Who may write the live namespace: one call at a time over all processes, first come, first served."""
-
-    def __init__(self) -> None:
-        self._lock: asyncio.Lock | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def lock(self) -> asyncio.Lock:
-        """The lock of the running loop."""
-        loop = asyncio.get_running_loop()
-        if self._lock is None or self._loop is not loop:
-            self._lock, self._loop = asyncio.Lock(), loop
-        return self._lock
-
-    @property
-    def held(self) -> bool:
-        """Whether a call is writing the namespace now."""
-        return self._lock is not None and self._lock.locked()
 
 
 @dataclass(eq=False)
@@ -98,10 +79,20 @@ class Run:
         """Record an event, fold it in and tell the views."""
         event = self.journal.append(k, d)
         apply(self.state, event)
-        for listener in self.listeners:
-            listener(event, self.state)
+        if self.sight is not None:
+            self.sight.heard(event, self.state)
+        self.tell(event)
         self.wake.set()
         return event
+
+    def tell(self, event: Event) -> None:
+        """Tell the views; one that raises is left out from then on, since what it shows is not what happened."""
+        for listener in list(self.listeners):
+            try:
+                listener(event, self.state)
+            except Exception:
+                _log.exception("a view of process %s failed and is left out", self.state.pid)
+                self.listeners.remove(listener)
 
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
         """Give the tools in wire form and as bytes; `recall` joins with the first page."""
@@ -166,7 +157,7 @@ def step(run: Run) -> bool:
         fresh = [c for c in decide(run.state) if c not in run.tasks]
         before = run.state.n
         for command in fresh:
-            work = EXECUTORS[type(command)](run, command)
+            work = _begin(run, command)
             if work is not None:
                 run.tasks[command] = _task(run, work)
         if run.state.n == before:
@@ -175,6 +166,24 @@ def step(run: Run) -> bool:
         _halted(run)
     run.journal.kick()
     return bool(run.tasks)
+
+
+def _begin(run: Run, command: Command) -> Awaitable[None] | None:
+    """Carry out a command, or begin to."""
+    try:
+        return EXECUTORS[type(command)](run, command)
+    except JournalError:
+        raise
+    except Exception as error:
+        _unexpected(run, command, error)
+        return None
+
+
+def _unexpected(run: Run, command: Command, error: BaseException) -> None:
+    """End the process with its reason, for an error that no executor foresaw."""
+    if run.state.status != "ended":
+        detail = f"{type(command).__name__}: {type(error).__name__}: {error}"
+        run.append("run.ended", reason="failed", detail=detail, answer=None)
 
 
 def _task(run: Run, work: Awaitable[None]) -> asyncio.Task[None]:
@@ -191,9 +200,8 @@ def _reap(run: Run) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, JournalError):
             raise error
-        if error is not None and run.state.status != "ended":
-            detail = f"{type(command).__name__}: {type(error).__name__}: {error}"
-            run.append("run.ended", reason="failed", detail=detail, answer=None)
+        if error is not None:
+            _unexpected(run, command, error)
 
 
 def _halted(run: Run) -> None:
@@ -226,5 +234,4 @@ def _broken(run: Run, error: JournalError) -> None:
         task.cancel()
     run.trouble = str(error)
     run.state.status, run.state.why = "paused", str(error)
-    for listener in run.listeners:
-        listener(Event(run.state.n, run.state.at, "run.paused", {"why": str(error)}), run.state)
+    run.tell(Event(run.state.n, run.state.at, "run.paused", {"why": str(error)}))

@@ -30,8 +30,8 @@ from llmos_nb.models.base import Model
 from llmos_nb.namespace_undo import redo_last, undo_calls
 from llmos_nb.opening import check_name, given_plan, price_of, record_labels, record_start
 from llmos_nb.process import Process
-from llmos_nb.scheduler import NamespaceLock, Run
-from llmos_nb.sharing import Sharing, Sight
+from llmos_nb.scheduler import Run
+from llmos_nb.sharing import NamespaceLock, Sharing, Sight
 from llmos_nb.state import State
 from llmos_nb.tools import Tool
 
@@ -139,7 +139,6 @@ class Session:
         """Put together what drives a process of this session."""
         run = Run(journal, state, model, box, self.namespace, call_timeout_s=timeout_s, writes=self.writes)
         run.snapshots, run.sight = self.snapshots, Sight(self.sharing)
-        run.listeners.append(run.sight.heard)
         run.fingerprint = toolbox.fingerprints(self.namespace)
         toolbox.connect(box, run)
         apart.attach(run)
