@@ -48,3 +48,8 @@ def test_the_two_commands_of_the_readme_are_those_of_ci():
     assert 'pip install -e ".[local]" && llmos demo' in readme
     command = 'pip install -e ".[test]" && pytest'
     assert command in readme and f"\n{command}\n" in ci
+
+
+def test_a_badge_opens_each_notebook_that_there_is():
+    opened = re.findall(r"urlpath=lab/tree/(notebooks/[\w-]+\.ipynb)", (ROOT / "README.md").read_text("utf-8"))
+    assert opened == sorted(str(p.relative_to(ROOT)) for p in (ROOT / "notebooks").glob("0*.ipynb"))

@@ -125,7 +125,7 @@ def _look(item) -> tuple[object, list]:
             x for k, v in vars(item).items() if not k.startswith("__") for x in (k, v)
         ] if item.__module__ == "__main__" else []
     if hasattr(item, "__slots__"):
-        return None, [type(item), *(getattr(item, s, None) for s in item.__slots__)]
+        return None, [type(item), *(getattr(item, s, "no such attribute") for s in item.__slots__)]
     return None, [type(item), vars(item)] if hasattr(item, "__dict__") else []
 
 

@@ -131,19 +131,19 @@ def heaps(asked) -> dict:
     return report
 
 
-def machine(examples: int) -> dict:
-    from hypothesis import Phase
+def machine(examples: int, chosen_seed: int) -> dict:
+    from hypothesis import Phase, seed
     from test_snapshot_machine import Machine, machine_settings, run_state_machine_as_test
 
     wrong, start = "", perf_counter()
     try:
         chosen = machine_settings(examples, database=None, phases=[Phase.generate])
-        run_state_machine_as_test(Machine, settings=chosen)
+        run_state_machine_as_test(seed(chosen_seed)(Machine), settings=chosen)
     except (AssertionError, ExceptionGroup) as error:
         wrong = repr(error)[:300] or "a restore"
     seconds = perf_counter() - start
     print(
-        f"\nstate machine: {examples:,} examples of up to 12 steps, {1 if wrong else 0} wrong, {seconds:.0f} s {wrong}"
+        f"\nstate machine, seed {chosen_seed}: {examples:,} examples of up to 12 steps, {1 if wrong else 0} wrong, {seconds:.0f} s {wrong}"
     )
     return {"examples": examples, "wrong": wrong, "seconds": seconds}
 
@@ -178,7 +178,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     report: dict = {"seed": asked.seed, "rows": asked.rows}
     if asked.examples:
-        report["machine"] = machine(asked.examples)
+        report["machine"] = machine(asked.examples, asked.seed)
     if asked.docs:
         report["docs"] = docs()
     if not asked.examples and not asked.docs:
