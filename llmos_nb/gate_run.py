@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from llmos_nb import gate_labels
@@ -118,7 +119,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     came = gate_labels.reading(run, tool, arguments, seen)
     handed = arguments if tool.effect == "namespace" else box.resolve(arguments)
     try:
-        result = await invoke(tool, handed, context, guard=interruptible)
+        result = await invoke(_noted(run, tool, arguments, seen), handed, context, guard=interruptible)
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
         record(
@@ -134,9 +135,22 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         gate_labels.learn(run, arguments, result)
         gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
         record(run, call, tool, result)
-        if run.sight is not None and "child" not in tool.extra:
-            described = [str(arguments["name"])] if tool.name == "describe" else []
-            run.sight.saw([*seen.get("reads", ()), *seen.get("writes", ()), *described])
+
+
+def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any]) -> Tool:
+    """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next."""
+    inner, sight = tool.runner, run.sight
+    if inner is None or sight is None or "child" in tool.extra:
+        return tool
+    described = [str(arguments["name"])] if tool.name == "describe" else []
+
+    async def runner(given: Mapping[str, Any], context: CallContext) -> ToolResult:
+        result = await inner(given, context)
+        looked = [*seen.get("reads", ()), *seen.get("writes", ()), *described]
+        sight.ran(result.changes or {}, looked, run.state.pid)
+        return result
+
+    return replace(tool, runner=runner)
 
 
 def _cancelled(run: Run, call: Call, tool: Tool) -> None:

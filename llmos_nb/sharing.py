@@ -89,14 +89,16 @@ class Sight:
         """Note that the process has looked at names just now."""
         self._seen.update(dict.fromkeys(names, self.sharing.n))
 
-    def heard(self, event: Event, state: State) -> None:
-        """Follow the process's own events; it has seen what it changed itself."""
-        if event.k not in ("names.changed", "call.undone", "call.redone") or event.d["call"] not in state.calls:
-            return
-        changes = state.calls[event.d["call"]].changes
+    def ran(self, changes: Mapping[str, Any], looked: Iterable[str], pid: int) -> None:
+        """Note what a step changed and looked at, at the moment when it ended: later changes are somebody else's."""
         names = [n for kind in _NAMES for n in changes.get(kind, ())]
-        self.sharing.changed(names, f"process {state.pid}", state.pid)
-        self.saw(names)
+        self.sharing.changed(names, f"process {pid}", pid)
+        self.saw([*names, *looked])
+
+    def heard(self, event: Event, state: State) -> None:
+        """Follow what undo and redo change."""
+        if event.k in ("call.undone", "call.redone") and event.d["call"] in state.calls:
+            self.ran(state.calls[event.d["call"]].changes, (), state.pid)
 
     def conflicts(self, names: Iterable[str], namespace: Mapping[str, Any], pid: int) -> dict[str, str]:
         """Give the names that somebody else has changed since the process last looked, with who it was."""

@@ -15,7 +15,7 @@ settings.load_profile("llmos")
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch, tmp_path):
-    """No key, no endpoint and no settings of the person who runs the tests; a home of their own."""
+    """No key, no endpoint and no settings of the person who runs the tests; a home and a working folder of their own."""
     for name in (
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
@@ -27,6 +27,7 @@ def clean_environment(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
     monkeypatch.setenv("LLMOS_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
     yield home
     for journal in tmp_path.rglob("runs/*/journal.jsonl"):
         fold(history(read(journal), journal))  # raises where a chain is broken or an event cannot be folded

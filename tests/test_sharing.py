@@ -39,6 +39,19 @@ async def test_an_approval_of_what_did_not_change_counts(script):
     assert proc.reason == "answered" and names["n"] == 1
 
 
+async def test_a_cell_in_the_very_next_turn_of_the_loop_is_not_taken_for_the_step(script):
+    session = llmos.Session({})
+
+    def users_cell():
+        session.namespace["total"] = "mine"
+        session.sharing.changed(["total"], "your cell [2]")
+
+    session.namespace["users_cell"] = users_cell
+    soon = "import asyncio\ntotal = 1\nasyncio.get_running_loop().call_soon(users_cell)\nNone"
+    proc = session.start("go", approve="auto", model=script(python(soon), python("total = 2"), {"text": "ok"}))
+    assert "`total` (by your cell [2])" in (await waits(proc))["text"] and session.namespace["total"] == "mine"
+
+
 async def two_writers(script, mode):
     """One process writes `total` twice, another writes it between."""
     under_way, gate = asyncio.Event(), asyncio.Event()

@@ -15,6 +15,7 @@ import io
 import json
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 import types
 import warnings
@@ -155,7 +156,11 @@ def docs() -> dict:
     report = {}
     for package in ("pandas", "sklearn"):
         every = cells(package)
-        with contextlib.redirect_stdout(io.StringIO()):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             wrong = [w for name, code in every if (w := undone(name, code))]
         count = sum(len(code) for _, code in every)
         print(
