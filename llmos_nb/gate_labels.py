@@ -13,7 +13,7 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.reach import Walk, names_reaching, reachable_names
 from llmos_nb.scheduler import Run
 from llmos_nb.secrets_box import box
-from llmos_nb.state import Call
+from llmos_nb.state import Call, told
 from llmos_nb.tools import Tool
 
 _CHANGES = ("created", "rebound", "mutated")
@@ -63,8 +63,7 @@ def _each(value: Any) -> list[Any]:
 
 def _said(run: Run) -> list[str]:
     """Give what people told the process while it ran."""
-    told = [e.d for e in run.journal.events if e.k in ("question.answered", "signal.received")]
-    return [str(d["text"]) for d in told if "text" in d and d.get("by") == "you"]
+    return [text for by, text in told(run.journal.events) if by == "you"]
 
 
 def _why(found: list[list[str]]) -> str:

@@ -51,9 +51,9 @@ class PanelShown(Shown):
     def heard(self, event: Event, _: State) -> None:
         """Follow one event; the panel groups what it sends."""
         self.projector.heard(event)
-        self.panel.show(self.view())
         if event.d.get("signal") == "previewed":
-            self.panel.note(event.d["text"])
+            self.projector.preview(event)
+        self.panel.show(self.view())
         if event.k == "call.started":
             self.panel.flush()  # the step may hold the main thread
         if event.k == "run.ended":

@@ -11,6 +11,7 @@ import llmos_nb as llmos
 from llmos_nb import dry_run
 from llmos_nb.errors import UsageError
 from llmos_nb.panel_verbs import VERBS
+from llmos_nb.views.project import Projector
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -164,6 +165,14 @@ async def test_the_panels_verb_records_what_it_saw(script):
     await VERBS["preview"](proc, {"verb": "preview", "call": "r1.0"})
     (seen,) = [e.d for e in proc.events if e.k == "signal.received"]
     assert seen["signal"] == "previewed" and seen["changes"]["mutated"] == ["items"] and names["items"] == [1]
+    projector = Projector()
+    projector.preview(proc.events[-1])
+    sheet = projector.view(proc.run.state, proc.events)["sheet"]
+    assert sheet["title"] == "Preview of r1.0" and sheet["blocks"][-1]["rows"] == [
+        ["mutated", [["`", "items"]]]
+    ]
+    projector.open("")
+    assert "sheet" not in projector.view(proc.run.state, proc.events)
     await proc.approve("all")
     assert names["items"] == [1, 2] and same_as_folded(proc)
 

@@ -16,7 +16,7 @@ from llmos_nb.views.project_card import announced, card, wants
 from llmos_nb.views.project_counts import Counts
 from llmos_nb.views.project_ends import ended
 from llmos_nb.views.project_now import Phase, code_of, paused, planning, running, starting, text
-from llmos_nb.views.project_sheets import SHEETS
+from llmos_nb.views.project_sheets import SHEETS, MakeSheet, previewed
 from llmos_nb.views.project_words import bars, names, sentence, since, size, who
 from llmos_nb.views.timeline import Timeline
 
@@ -66,7 +66,7 @@ class Projector:
         self.counts, self.timeline = Counts(), Timeline()
         self.loading: tuple[str, float] | None = None
         self._at: int | None = None
-        self._sheet = ""
+        self._sheet: MakeSheet | None = None
 
     def heard(self, event: Event) -> None:
         """Take one event in."""
@@ -78,8 +78,12 @@ class Projector:
         self._at = n
 
     def open(self, sheet: str) -> None:
-        """Lay a page over *now*: ``rules`` or ``journal``; nothing closes it."""
-        self._sheet = sheet
+        """Lay a page over *now*: ``rules`` or ``journal``; an empty name closes it."""
+        self._sheet = SHEETS.get(sheet)
+
+    def preview(self, told: Event) -> None:
+        """Lay what a preview showed over *now*."""
+        self._sheet = lambda state, timeline: previewed(told.d)
 
     def view(self, state: State, events: Sequence[Event], now: str = "") -> PanelView:
         """Give the view of the process as it stands, or at the event looked at."""
@@ -92,7 +96,7 @@ class Projector:
             made["events"] = list(self.timeline.events)
             made["at"] = made.get("at", len(events) - 1)
         if self._sheet:
-            made["sheet"] = SHEETS[self._sheet](state, self.timeline)
+            made["sheet"] = self._sheet(state, self.timeline)
         return made
 
 
@@ -235,11 +239,9 @@ def _stands(call: Call) -> str:
 
 
 def _travel(n: int, total: int) -> Block:
-    buttons: list[Button] = [
-        {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}},
-        {"label": "Back to the end", "verb": "seek", "data": {"at": total - 1}},
-    ]
-    return {"kind": "actions", "buttons": buttons}
+    fork: Button = {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}}
+    back: Button = {"label": "Back to the end", "verb": "seek", "data": {"at": total - 1}}
+    return {"kind": "actions", "buttons": [fork, back]}
 
 
 def status_line(made: PanelView) -> str:

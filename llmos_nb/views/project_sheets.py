@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from llmos_nb.state import State
 from llmos_nb.views.panel_state import Block, Button, Sheet, Words
@@ -45,4 +46,22 @@ def journal(s: State, timeline: Timeline) -> Sheet:
     return {"title": "Journal", "blocks": blocks}
 
 
-SHEETS: dict[str, Callable[[State, Timeline], Sheet]] = {"rules": rules, "journal": journal}
+def previewed(seen: Mapping[str, Any]) -> Sheet:
+    """Show what a step gave in a copy that was thrown away, from the event that tells of it."""
+    shown, changes = str(seen.get("text", "")), dict(seen.get("changes", {}))
+    rows: list[list[Words | Button]] = [[k, [["`", n] for n in names]] for k, names in changes.items() if names]
+    blocks: list[Block] = [
+        text(
+            "It ran in a copy of your variables that is gone now. Nothing was changed; it still waits for you."
+        ),
+        {"kind": "code", "code": shown, "lang": "text", "label": "What it showed"},
+    ]
+    if rows:
+        heads = ["it would have", "names"]
+        blocks.append({"kind": "table", "caption": "What it would change", "heads": heads, "rows": rows})
+    title = f"Preview of {seen.get('call', 'a step')}" + ("" if seen.get("ok", True) else ": it failed")
+    return {"title": title, "blocks": blocks}
+
+
+MakeSheet = Callable[[State, Timeline], Sheet]
+SHEETS: dict[str, MakeSheet] = {"rules": rules, "journal": journal}

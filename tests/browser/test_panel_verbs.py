@@ -130,6 +130,12 @@ VERBS = {
         keys("Enter", *["ArrowDown"] * 3, "Enter", on="[data-act=menu]"),
         {"verb": "journal"},
     ),
+    "preview": (
+        WAITING,
+        menu("Preview this step"),
+        keys("Enter", "Enter", on="[data-act=menu]"),
+        {"verb": "preview", "call": CALL["call"]},
+    ),
     "cells": (
         RUNNING,
         menu("Put steps in cells"),

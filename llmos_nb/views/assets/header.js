@@ -11,10 +11,12 @@ const MENU = [
   ["Keys", "keys"],
 ];
 
-function menu(open) {
-  const item = ([label, act]) =>
-    button(label, { act, role: "menuitem", tab: -1, key: act === "keys" ? "?" : null });
-  return h("div.menu", { role: "menu", "aria-label": "More", hidden: !open }, MENU.map(item));
+function menu({ ui, view }) {
+  const item = ([label, act, data]) =>
+    button(label, { act, data, role: "menuitem", tab: -1, key: act === "keys" ? "?" : null });
+  const { card } = view;
+  const waits = card?.code != null && card.call ? [["Preview this step", "preview", { call: card.call }]] : [];
+  return h("div.menu", { role: "menu", "aria-label": "More", hidden: !ui.menu }, [...waits, ...MENU].map(item));
 }
 
 function goal(p) {
@@ -45,7 +47,7 @@ export function header(p) {
   return h(
     "header",
     {},
-    h("div.top", {}, goal(p), h("div.acts", {}, acts, more, menu(ui.menu))),
+    h("div.top", {}, goal(p), h("div.acts", {}, acts, more, menu(p))),
     h(
       "div.meta",
       {},
