@@ -111,7 +111,7 @@ def described(changes: Mapping[str, Any] | None) -> str:
 
 
 async def preview(run: Run, call_id: str, ip: Any = None) -> ToolResult:
-    """Run one call that waits in a copy, and say what it shows and what it would change.
+    """Run one call that waits in a copy: its text is what it shows, its fact ``would`` what it would change.
 
     Parameters
     ----------
@@ -134,9 +134,10 @@ async def preview(run: Run, call_id: str, ip: Any = None) -> ToolResult:
     child = forked(run.namespace, ip, run.model.traits.sees_values)
     context = CallContext(call.id, call.id, min(PREVIEW_S, run.call_timeout_s))
     try:
-        return previewed(await child.call("python", arguments, context))
+        result = await child.call("python", arguments, context)
     finally:
         child.close()
+    return replace(result, changes=None, facts={**result.facts, "would": described(result.changes)})
 
 
 def previewed(result: ToolResult) -> ToolResult:

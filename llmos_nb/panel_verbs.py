@@ -68,7 +68,7 @@ def _preview(p: Process, m: Message) -> asyncio.Task[Any]:
 
 async def _previewed(p: Process, call: str) -> None:
     result = await dry_run.preview(p.run, call, p.session.ip)
-    seen = {"ok": result.ok, "text": bounded(result.text)[0], "changes": result.facts.get("preview", {})}
+    seen = {"ok": result.ok, "text": bounded(result.text)[0], "would": result.facts["would"]}
     with p.run.journal.held():
         p.run.append("signal.received", signal="previewed", by="you", call=call, **seen)
 

@@ -152,7 +152,7 @@ async def test_a_call_that_waits_is_previewed_and_then_approved(script, tmp_path
     proc = await llmos.run("go", model=script(python(code), {"text": "ok"}), namespace=names)
     assert proc.state == "waiting"
     result = await dry_run.preview(proc.run, "r1.0")
-    assert not result.ok and "created pathlib; mutated items" in result.text and names["items"] == [1]
+    assert not result.ok and result.facts["would"] == "created pathlib; mutated items" and names["items"] == [1]
     await proc.approve("r1.0")
     assert names["items"] == [1, 2] and (tmp_path / "x.txt").read_text() == "x"
 
@@ -164,13 +164,11 @@ async def test_the_panels_verb_records_what_it_saw(script):
     )
     await VERBS["preview"](proc, {"verb": "preview", "call": "r1.0"})
     (seen,) = [e.d for e in proc.events if e.k == "signal.received"]
-    assert seen["signal"] == "previewed" and seen["changes"]["mutated"] == ["items"] and names["items"] == [1]
+    assert seen["signal"] == "previewed" and seen["would"] == "mutated items" and names["items"] == [1]
     projector = Projector()
     projector.preview(proc.events[-1])
     sheet = projector.view(proc.run.state, proc.events)["sheet"]
-    assert sheet["title"] == "Preview of r1.0" and sheet["blocks"][-1]["rows"] == [
-        ["mutated", [["`", "items"]]]
-    ]
+    assert sheet["title"] == "Preview of r1.0" and "It would change: mutated items." in str(sheet["blocks"][-1])
     projector.open("")
     assert "sheet" not in projector.view(proc.run.state, proc.events)
     await proc.approve("all")

@@ -175,6 +175,8 @@ def _cover(call: Call, question: Question) -> Words:
     once: list[str | list[str | int]] = [f"Approve counts once, for exactly {what}", *bound, ". "]
     if _edited(call):
         return [*once, "The journal keeps both versions."]
+    if call.code and not _risk_kinds(question):  # the mode asks, not a risk: there is nothing to be bound to
+        return once
     if not has_rest(call, question):
         return [*once, "Calls that go out cannot be approved in advance."]
     kinds = ", ".join(_risk_kinds(question))

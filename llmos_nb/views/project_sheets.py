@@ -48,19 +48,15 @@ def journal(s: State, timeline: Timeline) -> Sheet:
 
 def previewed(seen: Mapping[str, Any]) -> Sheet:
     """Show what a step gave in a copy that was thrown away, from the event that tells of it."""
-    shown, changes = str(seen.get("text", "")), dict(seen.get("changes", {}))
-    rows: list[list[Words | Button]] = [[k, [["`", n] for n in names]] for k, names in changes.items() if names]
-    blocks: list[Block] = [
-        text(
-            "It ran in a copy of your variables that is gone now. Nothing was changed; it still waits for you."
-        ),
-        {"kind": "code", "code": shown, "lang": "text", "label": "What it showed"},
-    ]
-    if rows:
-        heads = ["it would have", "names"]
-        blocks.append({"kind": "table", "caption": "What it would change", "heads": heads, "rows": rows})
-    title = f"Preview of {seen.get('call', 'a step')}" + ("" if seen.get("ok", True) else ": it failed")
-    return {"title": title, "blocks": blocks}
+    title = f"Preview of {seen['call']}" + ("" if seen["ok"] else ": it failed")
+    gone = text(
+        "It ran in a copy of your variables that is gone now. Nothing was changed; it still waits for you."
+    )
+    shown: Block = {"kind": "code", "code": str(seen["text"]), "lang": "text", "label": "What it showed"}
+    return {
+        "title": title,
+        "blocks": [gone, *([shown] if seen["text"] else []), text(f"It would change: {seen['would']}.")],
+    }
 
 
 MakeSheet = Callable[[State, Timeline], Sheet]
