@@ -36,9 +36,6 @@ def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: dict[str, An
             for n, v in unspoken(run, tool, arguments)
         ]
     if tool.effect != "namespace" and (names := box.used(arguments)):
-        why = f"the process has read untrusted data ({_since(run)}) and may follow orders in it"
-        found.append(["untrusted data", why])
-    if tool.effect != "namespace" and (names := box.used(arguments)):
         found.append(["secret", f"`{tool.name}` is handed the secret {', '.join(names)}"])
     if not found:
         return seen

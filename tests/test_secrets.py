@@ -206,10 +206,11 @@ async def test_a_handle_is_resolved_at_the_edge_and_asks(script):
     proc = await llmos.run(
         "log in", model=script(call("login", password=handle("PIN")), {"text": "done"}), tools=[login]
     )
-    assert (
-        proc.state == "waiting"
-        and ["secret", "`login` is handed the secret PIN"] in proc.run.state.questions["r1.0"]["risks"]
-    )
+    declared = "`login` acts outside the namespace, and Undo cannot take that back"
+    assert proc.state == "waiting" and proc.run.state.questions["r1.0"]["risks"] == [
+        ["external", declared],
+        ["secret", "`login` is handed the secret PIN"],  # and nothing of untrusted data, since none was read
+    ]
     await proc.approve("r1.0")
     assert seen == ["4929-1187"] and proc.run.state.calls["r1.0"].result == "welcome, <secret PIN>"
     assert "4929-1187" not in everything_written(proc.journal.path.parent)
