@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import Any
 
-from llmos_nb import pictures
+from llmos_nb import labels, pictures
 from llmos_nb.decide import Ask, Evict
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
 from llmos_nb.gate_plan import decide_plan, implicit_plan
@@ -32,7 +32,11 @@ def evict(run: Run, command: Evict) -> None:
             "run.ended", reason="failed", detail="the last answer alone does not fit the model", answer=None
         )
         return
-    run.append("context.paged", page=command.page, first=first, last=last, groups=count)
+    stay = [] if run.state.shrink else context.staying(count)
+    known = labels.context(run.state.labels)
+    more: dict[str, Any] = {"stay": stay} if stay else {}
+    more |= {"label": str(known)} if known != labels.TRUSTED else {}
+    run.append("context.paged", page=command.page, first=first, last=last, groups=count, **more)
 
 
 @carries_out(Ask)

@@ -13,7 +13,7 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.reach import Walk, names_reaching, reachable_names
 from llmos_nb.scheduler import Run
 from llmos_nb.secrets_box import box
-from llmos_nb.state import Call, told
+from llmos_nb.state import Call
 from llmos_nb.tools import Tool
 
 _CHANGES = ("created", "rebound", "mutated")
@@ -60,7 +60,7 @@ def _each(value: Any) -> list[Any]:
 
 def _said(run: Run) -> list[str]:
     """Give what people told the process while it ran."""
-    return [text for by, text in told(run.journal.events) if by == "you"]
+    return [text for by, text in run.state.told if by == "you"]
 
 
 def _why(found: list[list[str]]) -> str:
@@ -69,8 +69,7 @@ def _why(found: list[list[str]]) -> str:
 
 def _since(run: Run) -> str:
     """Say what made the context untrusted."""
-    risen = (e for e in run.journal.events if e.k == "label.changed" and e.d["name"] == labels.CONTEXT)
-    return next((str(e.d["why"]) for e in risen if "untrusted" in e.d["label"]), "before it was forked")
+    return run.state.untrusted_since or "before it began"
 
 
 def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Mapping[str, Any]) -> Came:
@@ -111,6 +110,14 @@ def _names(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Mapping[str
 
 def _of_function(tool: Tool, namespace: dict[str, Any]) -> set[str]:
     return set() if tool.runner is not None else Walk(namespace, keep=False).run([tool.fn]).names
+
+
+def brought(came: Came, result: ToolResult) -> Came:
+    """Join the label that a result itself brings, as that of recalled words; it can only raise."""
+    if not (text := str(result.facts.get("label", ""))):
+        return came
+    whys = [w for w in (came.why, str(result.facts.get("why", ""))) if w]
+    return Came(came.label.join(labels.parse(text)), "; ".join(whys))
 
 
 def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, written: Iterable[str]) -> None:

@@ -133,6 +133,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         raise
     else:
         gate_labels.learn(run, arguments, result)
+        came = gate_labels.brought(came, result)
         gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
         record(run, call, tool, result)
 

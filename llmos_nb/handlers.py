@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from llmos_nb.chain import Event
 from llmos_nb.messages import Message
@@ -29,9 +29,11 @@ def note(s: State, text: str) -> None:
         flush_notes(s, ())
 
 
-def flush_notes(s: State, before: tuple[Message, ...], first: int | None = None) -> None:
-    """Append messages and the notes that waited for them as one group."""
+def flush_notes(
+    s: State, before: tuple[Message, ...], first: int | None = None, whole: Mapping[str, str] | None = None
+) -> None:
+    """Append messages and the notes that waited for them as one group; `whole` as in `Context.add`."""
     messages = (*before, *(Message("user", text) for text in s.notes))
     s.notes = []
     if messages:
-        s.context.add(messages, s.n if first is None else first, s.n)
+        s.context.add(messages, s.n if first is None else first, s.n, whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmos_nb import words
 from llmos_nb.chain import Event, canonical
+from llmos_nb.context import RECALL
 from llmos_nb.handlers import flush_notes, note, on
 from llmos_nb.messages import Message, Part
 from llmos_nb.state import CONTROL, Call, State
@@ -82,7 +83,8 @@ def close(s: State, call: Call, status: str, e: Event, result: str, ended: str =
         return
     s.turn = None
     results = tuple(_result_message(s.calls[i]) for i in turn.calls)
-    flush_notes(s, (turn.message, *results), turn.first)
+    whole = {i: s.calls[i].result for i in turn.calls if _seen(s.calls[i]) != s.calls[i].result}
+    flush_notes(s, (turn.message, *results), turn.first, whole)
     acted = any(s.calls[i].name not in CONTROL for i in turn.calls)
     s.todo = "integrate" if acted else "ask"
     if s.candidate and call.name == "final_answer":
@@ -95,12 +97,12 @@ def _result_message(call: Call) -> Message:
         for i in call.images
         if "data" in i
     )
-    return Message(
-        "tool",
-        words.result(call, call.result if call.name == "recall" else shown(call.id, call.result, call.size)),
-        call=call.id,
-        parts=parts,
-    )
+    return Message("tool", words.result(call, _seen(call)), call=call.id, parts=parts)
+
+
+def _seen(call: Call) -> str:
+    """Give what the model sees of a result; what it recalled it sees word for word."""
+    return call.result if call.name == RECALL else shown(call.id, call.result, call.size)
 
 
 @on("call.in_doubt")
@@ -173,6 +175,7 @@ def _asked(s: State, e: Event) -> None:
 @on("question.answered")
 def _question_answered(s: State, e: Event) -> None:
     s.questions.pop(e.d["question"], None)
+    s.told.append((e.d.get("by", ""), e.d["text"]))
     s.repeats.clear()
     call = s.calls.get(e.d["question"])
     if call is not None and call.status == "asked":

@@ -105,7 +105,7 @@ def _nudge(s: State, kind: str, text: str, end: tuple[str, str], said: str) -> N
 
 @on("context.paged")
 def _context_paged(s: State, e: Event) -> None:
-    s.context.evict(e.d["groups"])
+    s.context.evict(e.d["groups"], e.d.get("stay", ()), e.d.get("label", ""))
     s.shrink = False
 
 

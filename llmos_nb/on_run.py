@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from llmos_nb import words
+from llmos_nb import labels, words
 from llmos_nb.budget import Budget
 from llmos_nb.chain import Event
 from llmos_nb.context import Context
@@ -91,6 +91,7 @@ def _signal(s: State, e: Event) -> None:
         s.pause_wanted = True
     elif e.d["signal"] == "steer":
         s.repeats.clear()
+        s.told.append((e.d.get("by", ""), e.d["text"]))
         note(s, words.steer(e.d["text"]))
         s.todo = "ask" if s.todo in ("", "answer") else s.todo
     elif e.d["signal"] == "approve_step":
@@ -116,3 +117,5 @@ def _checked(s: State, e: Event) -> None:
 @on("label.changed")
 def _label(s: State, e: Event) -> None:
     s.labels[e.d["name"]] = e.d["label"]
+    if e.d["name"] == labels.CONTEXT and labels.parse(e.d["label"]).untrusted:
+        s.untrusted_since = s.untrusted_since or str(e.d["why"])

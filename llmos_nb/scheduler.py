@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmos_nb.chain import Event
+from llmos_nb.context import RECALL
 from llmos_nb.decide import Command, decide
 from llmos_nb.errors import JournalError
 from llmos_nb.fold import apply
@@ -69,7 +70,7 @@ class Run:
     inspected: dict[str, dict[str, Any]] = field(default_factory=dict)
     sight: Sight | None = None
     _tools_wire: tuple[tuple[dict[str, Any], ...], bytes] | None = None
-    _wired: int = -1
+    _recalls: bool = False
 
     def __post_init__(self) -> None:
         box.learn()
@@ -95,11 +96,11 @@ class Run:
                 self.listeners.remove(listener)
 
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
-        """Give the tools in wire form and as bytes; `recall` joins with the first page."""
-        pages = min(len(self.state.context.pages), 1)
-        if self._tools_wire is None or self._wired != pages:
-            shown = tuple(t.wire for t in self.tools.values() if t.name != "recall" or pages)
-            self._tools_wire, self._wired = (shown, compact(list(shown))), pages
+        """Give the tools in wire form and as bytes; `recall` joins when there is something to recall."""
+        recalls = self.state.remembers or self.state.context.hides
+        if self._tools_wire is None or self._recalls != recalls:
+            shown = tuple(t.wire for t in self.tools.values() if t.name != RECALL or recalls)
+            self._tools_wire, self._recalls = (shown, compact(list(shown))), recalls
         return self._tools_wire
 
     def halt(self, how: str, by: str) -> None:

@@ -16,6 +16,7 @@ from llmos_nb import (
     gate_plan,
     gate_run,
     prompt,
+    recall,
     revive,
     secrets_box,
     settle,
@@ -140,7 +141,7 @@ class Session:
         run = Run(journal, state, model, box, self.namespace, call_timeout_s=timeout_s, writes=self.writes)
         run.snapshots, run.sight = self.snapshots, Sight(self.sharing)
         run.fingerprint = toolbox.fingerprints(self.namespace)
-        toolbox.connect(box, run)
+        recall.connect(box, run)
         apart.attach(run)
         return run
 

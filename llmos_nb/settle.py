@@ -10,7 +10,7 @@ from llmos_nb.decide import Check, End, Integrate, Pause
 from llmos_nb.devices.guard import Stopped, interruptible
 from llmos_nb.grounding import ungrounded
 from llmos_nb.scheduler import Run, carries_out
-from llmos_nb.state import Call, State, told
+from llmos_nb.state import Call, State
 from llmos_nb.stubs import bounded
 
 EVIDENCE = 240
@@ -118,7 +118,7 @@ def sources(run: Run) -> list[str]:
     seen += [
         c.result for c in s.calls.values() if c.status == "done" and c.name not in ("plan", "final_answer")
     ]
-    seen += [text for _, text in told(run.journal.events)]
+    seen += [text for _, text in s.told]
     made = {n for c in s.surviving for k in ("created", "rebound", "mutated") for n in c.changes.get(k, ())}
     return seen + [repr(v) for n in made if type(v := (run.namespace or {}).get(n)) in (int, float, str)]
 

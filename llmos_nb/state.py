@@ -6,13 +6,12 @@ Everything here is a consequence of the journal. `fold.py` is the only code that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from llmos_nb.budget import Budget
-from llmos_nb.chain import Event, canonical
+from llmos_nb.chain import canonical
 from llmos_nb.context import Context
 from llmos_nb.messages import Message
 from llmos_nb.plan import Plan, Step
@@ -175,6 +174,9 @@ class State:
     undone: list[str] = field(default_factory=list)
     versions: Counter[str] = field(default_factory=Counter)
     labels: dict[str, str] = field(default_factory=dict)
+    remembers: bool = False  # there were memories of former runs when it began
+    untrusted_since: str = ""  # what first made the context so
+    told: list[tuple[str, str]] = field(default_factory=list)  # what people said while it ran, and who
     requester: str = ""  # who may not approve what this process asks; empty where anybody may
 
     @property
@@ -241,9 +243,3 @@ def _plain_keys(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain_keys(v) for v in value]
     return asdict(value) if hasattr(value, "__dataclass_fields__") else value
-
-
-def told(events: Iterable[Event]) -> list[tuple[str, str]]:
-    """Give what people told a process while it ran, and who; other signals carry words that are nobody's."""
-    said = (e.d for e in events if e.k == "question.answered" or e.d.get("signal") == "steer")
-    return [(str(d.get("by", "")), str(d["text"])) for d in said if "text" in d]

@@ -16,7 +16,7 @@ from llmos_nb.devices.python import PythonDevice
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.messages import ToolResult
 from llmos_nb.models.base import Model
-from llmos_nb.scheduler import Run
+from llmos_nb.recall import recall_tool
 from llmos_nb.snapshot import Before, Snapshots
 from llmos_nb.tools import CallContext, Tool, as_tool
 
@@ -74,7 +74,7 @@ def build(
         g if isinstance(g, Tool) else as_tool(g, **settings.tools.get(getattr(g, "__name__", ""), {}))
         for g in given
     ]
-    box.append(_recall_tool())
+    box.append(recall_tool())
     return {t.name: t for t in box}
 
 
@@ -137,32 +137,6 @@ def _plan_tool() -> Tool:
         "pure",
         digest="plan",
     )
-
-
-def _recall_tool() -> Tool:
-    schema = {
-        "type": "object",
-        "properties": {"page": {"type": "integer"}, "query": {"type": "string"}},
-    }
-    text = "Bring back what left the prompt."
-    return Tool("recall", text, schema, lambda **_: "", "read", "pure", digest="recall")
-
-
-def connect(box: dict[str, Tool], run: Run) -> None:
-    """Give `recall` the memory of its process."""
-
-    async def recall(arguments: Mapping[str, Any], _: CallContext) -> ToolResult:
-        context, page = run.state.context, arguments.get("page")
-        if page is not None and not 1 <= int(page) <= len(context.pages):
-            return ToolResult(False, f"page {page}: there are pages 1 to {len(context.pages)}", "UnknownPage")
-        if page is not None:
-            return ToolResult(True, context.page(int(page)))
-        found = context.search(str(arguments.get("query", "")))
-        return ToolResult(
-            True, "\n\n".join(f"page {n}: {text}" for n, text in found) or "nothing fits this query"
-        )
-
-    box["recall"] = replace(box["recall"], runner=recall)
 
 
 def user_cells(ip: Any) -> list[tuple[int, str]]:
