@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
+from datetime import datetime, timedelta
 from typing import Any
 
 from llmos_nb import labels, pictures
 from llmos_nb.decide import Ask, Evict
+from llmos_nb.endpoints import endpoint
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
 from llmos_nb.gate_plan import decide_plan, implicit_plan
 from llmos_nb.messages import Request, Response, Usage
 from llmos_nb.scheduler import Run, carries_out
 from llmos_nb.secrets_box import box
 from llmos_nb.state import State
+from llmos_nb.turns import Wait, waiting
 
 MAX_ATTEMPTS = 6
 MAX_BACKOFF_S = 20.0
@@ -46,20 +49,35 @@ async def ask(run: Run, command: Ask) -> None:
         implicit_plan(run)
         decide_plan(run, "approve", f"mode:{run.state.mode}")
     if command.delay_s:
-        await asyncio.sleep(command.delay_s)
+        until = f"until {datetime.now() + timedelta(seconds=command.delay_s):%H:%M:%S}, for its next attempt"
+        with waiting(run, command, Wait(None, 0, until)):
+            await asyncio.sleep(command.delay_s)
+    try:
+        async with endpoint(run.model, run.limits).turn(run, command, run.state.left("s")) as waited_s:
+            await _attempt(run, command.request, waited_s)
+    except TimeoutError:
+        detail = "s: the time was over before the model had a slot free"
+        run.append("run.ended", reason="budget", detail=detail, answer=None)
+
+
+async def _attempt(run: Run, number: int, waited_s: float) -> None:
+    """Ask within a turn at the endpoint; what was said meanwhile is in the prompt."""
     request = build(run)
-    if not _reserve(run, command.request, request):
+    if not _reserve(run, number, request, waited_s):
         return
     run.journal.kick()
     try:
         response = await _respond(run, request)
     except asyncio.CancelledError:
-        run.append("model.failed", request=command.request, error="stopped by the user", kind="stopped")
+        run.append("model.failed", request=number, error="stopped by the user", kind="stopped")
         raise
     except ModelError as error:
-        run.append("model.failed", request=command.request, error=str(error), **consequence(error, run.state))
+        means = consequence(error, run.state)
+        if error.limited and "retry_in_s" in means:
+            endpoint(run.model, run.limits).hold(means["retry_in_s"])
+        run.append("model.failed", request=number, error=str(error), **means)
     else:
-        settle(run, command.request, response)
+        settle(run, number, response)
 
 
 def _plans(run: Run) -> bool:
@@ -70,7 +88,7 @@ def _plans(run: Run) -> bool:
 def build(run: Run) -> Request:
     """Put the prompt together from parts that were each encoded once."""
     tools, encoded = run.wire()
-    left = run.state.budget.left("tokens", run.state.spent)
+    left = run.state.left("tokens")
     bound = None if math.isinf(left) else max(int(min(left, run.model.traits.context_tokens // 2)), 1)
     return box.request(
         Request(
@@ -82,7 +100,7 @@ def build(run: Run) -> Request:
     )
 
 
-def _reserve(run: Run, number: int, request: Request) -> bool:
+def _reserve(run: Run, number: int, request: Request, waited_s: float) -> bool:
     """Reserve prompt and answer before the attempt; end where they do not fit the budget."""
     s = run.state
     size = pictures.weight(request.messages) + len(request.tools_encoded)
@@ -101,6 +119,7 @@ def _reserve(run: Run, number: int, request: Request) -> bool:
     run.append("budget.reserved", request=number, amounts=amounts)
     groups = s.context.window
     window = [groups[0].first, groups[-1].last] if groups else []
+    extra = {"waited_s": round(waited_s, 3)} if waited_s >= 0.001 else {}
     run.append(
         "model.requested",
         request=number,
@@ -108,17 +127,18 @@ def _reserve(run: Run, number: int, request: Request) -> bool:
         ledger=len(s.context.ledger),
         window=window,
         bytes=size,
+        **extra,
     )
     return True
 
 
 def _short(s: State, unit: str, amount: float) -> bool:
-    return s.budget.left(unit, s.spent) < amount
+    return s.left(unit) < amount
 
 
 async def _respond(run: Run, request: Request) -> Response:
     """Ask within the time that is left; an error the adapter did not expect is a protocol error with its type."""
-    left = run.state.budget.left("s", run.state.spent)
+    left = run.state.left("s")
     try:
         async with asyncio.timeout(None if math.isinf(left) else max(left, 0.05)):
             return await run.model.respond(request, run.on_text)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
-from llmos_nb import api, commands_show, forget, options, revive
+from llmos_nb import api, commands_ps, commands_show, forget, options, revive
 from llmos_nb.commands_base import carry_out, handles, pick, say
 from llmos_nb.errors import UsageError
 from llmos_nb.options import Command
@@ -17,7 +18,7 @@ from llmos_nb.secrets_box import SecretStr, box, handle
 from llmos_nb.session import Session
 from llmos_nb.views import text
 
-__all__ = ["carry_out", "commands_show"]  # importing `commands_show` registers its handlers
+__all__ = ["carry_out", "commands_ps", "commands_show"]  # importing these two registers their handlers
 
 
 @handles("help")
@@ -59,6 +60,7 @@ ACTS: dict[str, Callable[[Process, Command], Any]] = {
     "pause": lambda p, c: p.pause(),
     "stop": lambda p, c: p.stop(),
     "kill": lambda p, c: p.kill(),
+    "nice": lambda p, c: p.nice(_niceness(c)),
     "budget": lambda p, c: p.budget(_words(c, 1)),
     "undo": lambda p, c: p.undo(c.flags.get("to")),
     "redo": lambda p, c: p.redo(),
@@ -68,6 +70,13 @@ ACTS: dict[str, Callable[[Process, Command], Any]] = {
 def _names_something(p: Process, c: Command) -> bool:
     """Whether the second word is a step or call rather than the beginning of the reason."""
     return len(c.words) > 1 and (c.words[1].isdecimal() or c.words[1] in (*p.run.state.calls, "all", "plan"))
+
+
+def _niceness(command: Command) -> int:
+    word = command.words[1]
+    if not re.fullmatch(r"[+-]?\d+", word):
+        raise UsageError(f"%agent nice: {word!r} is not a whole number; write for example +5 or -5")
+    return int(word)
 
 
 def _number(command: Command, at: int) -> int:

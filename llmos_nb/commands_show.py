@@ -1,4 +1,4 @@
-"""The `%agent` commands that show: ps, show, log, loop, cost, tools, plan, doctor."""
+"""The `%agent` commands that show one process: show, log, loop, cost, tools, plan; and doctor."""
 
 from __future__ import annotations
 
@@ -11,37 +11,8 @@ from llmos_nb.commands_base import handles, pick, say
 from llmos_nb.options import Command
 from llmos_nb.plan import Step
 from llmos_nb.present import Presenter
-from llmos_nb.process import Process
 from llmos_nb.session import Session
 from llmos_nb.views import text
-
-
-@handles("ps", "top", "tree")
-async def _ps(session: Session, command: Command) -> None:
-    rows = [_row(p) for p in session.processes.values()]
-    say(
-        text.table(rows, ["pid", "name", "state", "waits for", "steps", "tokens", "time", "goal"])
-        if rows
-        else "no processes yet"
-    )
-
-
-def _row(p: Process) -> list[str]:
-    s = p.run.state
-    waits = (
-        ", ".join(q.get("title") or q["kind"] for q in s.questions.values()) if p.state == "waiting" else s.why
-    )
-    spent = [f"{s.spent.get(u, 0):,.0f}" for u in ("steps", "tokens")]
-    state = f"{p.state}, {p.reason}" if p.reason else p.state
-    return [
-        str(p.pid),
-        s.name,
-        state,
-        waits[:40],
-        *spent,
-        show("s", round(s.spent.get("s", 0), 1)),
-        s.goal.strip()[:40],
-    ]
 
 
 @handles("show")

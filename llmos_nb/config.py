@@ -16,6 +16,7 @@ from llmos_nb import budget as budgets
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.labels import parse as parse_label
 from llmos_nb.policy import MODES, Mode, Rule, parse_mode, parse_rule
+from llmos_nb.slots import DEFAULT, Limits, checked, read_limits
 
 STRICTEST = ("auto", "risky", "plan", "step", "never")
 PLANNING = ("auto", "only", "none")
@@ -53,6 +54,12 @@ class Settings:
         Label by name of a variable, as in ``mail = "untrusted"``.
     other_approver : bool
         Whoever started a process may not approve what it asks.
+    scheduler : str
+        Who comes next where several wait for a model's endpoint or for the namespace: ``priority, fcfs, rr, las``.
+    slots : int
+        How many requests an endpoint gets at once; 0 for its own number.
+    requests_per_minute : float
+        How many requests an endpoint gets in a minute; 0 for any number.
     """
 
     model: str = ""
@@ -69,11 +76,20 @@ class Settings:
     prices: dict[str, tuple[float, float]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     other_approver: bool = False
+    scheduler: str = DEFAULT
+    slots: int = 0
+    requests_per_minute: float = 0.0
+
+    @property
+    def limits(self) -> Limits:
+        """What holds for the endpoint of the model."""
+        return Limits(self.slots, self.scheduler, self.requests_per_minute)
 
 
 _ENV = {
     "LLMOS_MODEL": "model", "LLMOS_APPROVE": "approve", "LLMOS_PLAN": "plan", "LLMOS_BUDGET": "budget",
     "LLMOS_CALL_TIMEOUT": "call_timeout", "LLMOS_SHOW_VALUES": "show_values", "LLMOS_HOME": "home",
+    "LLMOS_SCHEDULER": "scheduler", "LLMOS_SLOTS": "slots", "LLMOS_REQUESTS_PER_MINUTE": "requests_per_minute",
 }  # fmt: skip
 _TABLES = (
     "policy",
@@ -88,7 +104,9 @@ _TABLES = (
     "show_values",
     "grounded",
     "other_approver",
+    "scheduler",
 )
+_NUMBERS = {"call_timeout": "seconds", "slots": "requests at once", "requests_per_minute": "requests a minute"}
 
 
 def load(
@@ -132,11 +150,11 @@ def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _typed(name: str, text: str, what: str) -> Any:
-    if name == "call_timeout":
+    if name in _NUMBERS:
         try:
             return float(text)
         except ValueError:
-            raise ConfigError(f"{what}={text!r}: must be a number of seconds") from None
+            raise ConfigError(f"{what}={text!r}: must be a number of {_NUMBERS[name]}") from None
     if name == "show_values":
         return text.lower() in ("1", "true", "yes", "on")
     return text
@@ -170,6 +188,10 @@ def _file(path: Path) -> dict[str, Any]:
     if "model" in raw:
         model = raw["model"] if isinstance(raw["model"], dict) else {"name": raw["model"]}
         found |= {k: v for k, v in (("model", model.get("name")), ("base_url", model.get("base_url"))) if v}
+        found |= read_limits(model, f"{path}: [model]", ("name", "base_url"))
+    if "scheduler" in raw:
+        table = raw["scheduler"] if isinstance(raw["scheduler"], dict) else {"policy": raw["scheduler"]}
+        found |= read_limits(table, f"{path}: [scheduler]")
     if "budget" in raw:
         found["budget"] = raw["budget"] if isinstance(raw["budget"], str) else _budget_table(raw["budget"])
     if "prices" in raw:
@@ -190,6 +212,7 @@ def _checked(s: Settings) -> Settings:
         parse_label(str(label), f"labels.{name}")
     if not float(s.call_timeout) > 0:
         raise UsageError(f"call_timeout {s.call_timeout!r}: must be more than 0 seconds")
+    checked(s.limits)
     if s.plan not in PLANNING and not s.plan.isidentifier():
         raise UsageError(f"--plan {s.plan!r}: must be auto, only, none or the name of a variable with steps")
     return s

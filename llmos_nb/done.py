@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmos_nb.process import Process
-    from llmos_nb.verbs import Verbs
+    from llmos_nb.signals import Signals
 
 
 class Done:
@@ -16,7 +16,7 @@ class Done:
     Awaiting gives the process.
     """
 
-    def __init__(self, process: Verbs) -> None:
+    def __init__(self, process: Signals) -> None:
         self.process = process
 
     def __await__(self) -> Generator[Any, None, Process]:

@@ -85,6 +85,7 @@ class ModelError(LlmosError):
     """
 
     retryable = False
+    limited = False  # the endpoint limits the rate: others must wait there, too
 
     def __init__(self, message: str, retry_in_s: float | None = None) -> None:
         super().__init__(message)

@@ -38,7 +38,7 @@ async def start(run: Run, command: Start) -> None:
             title="a question",
         )
         return
-    async with _turn(run, tool):
+    async with _turn(run, command, tool):
         if call.status != "approved" or run.halting or _over_budget(run, call):
             return
         if _stale(run, call, tool, arguments) or _conflicts(run, call, tool, arguments):
@@ -56,10 +56,10 @@ async def start(run: Run, command: Start) -> None:
         await _run_tool(run, call, tool, arguments)
 
 
-def _turn(run: Run, tool: Tool) -> contextlib.AbstractAsyncContextManager[Any]:
+def _turn(run: Run, command: Start, tool: Tool) -> contextlib.AbstractAsyncContextManager[Any]:
     """The namespace lock for what may write the namespace; nothing for the rest."""
     shared = tool.effect == "namespace" and "child" not in tool.extra
-    return run.writes.lock if shared else contextlib.nullcontext()
+    return run.writes.turn(run, command) if shared else contextlib.nullcontext()
 
 
 def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
@@ -101,9 +101,7 @@ def _theirs(run: Run, names: Iterable[str]) -> str:
 
 
 def _over_budget(run: Run, call: Call) -> bool:
-    unit = next(
-        (u for u in ("calls", "s", "$", "tokens") if run.state.budget.left(u, run.state.spent) <= 0), ""
-    )
+    unit = next((u for u in ("calls", "s", "$", "tokens") if run.state.left(u) <= 0), "")
     if unit:
         reject(run, call, "budget", f"the budget of {unit} is used up")
     return bool(unit)
@@ -111,7 +109,7 @@ def _over_budget(run: Run, call: Call) -> bool:
 
 async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
     """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
-    left = run.state.budget.left("s", run.state.spent)
+    left = run.state.left("s")
     context = CallContext(
         call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), lambda t: run.on_output(call.id, redact(t))
     )

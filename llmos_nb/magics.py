@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from traitlets import Bool, Float, Unicode
+from traitlets import Bool, Float, Int, Unicode
 from traitlets.config import Configurable
 
 from llmos_nb import options
@@ -40,6 +40,9 @@ class LLMOS(Configurable):
     show_values = Bool(False, help="describe variables with values to any model").tag(config=True)
     grounded = Bool(True, help="check answers for numbers never observed").tag(config=True)
     home = Unicode("", help="folder of the journals").tag(config=True)
+    scheduler = Unicode("", help="who comes next: priority, fcfs, rr or las").tag(config=True)
+    slots = Int(0, help="requests that a model's endpoint gets at once").tag(config=True)
+    requests_per_minute = Float(0.0, help="requests that an endpoint gets in a minute").tag(config=True)
 
     def given(self) -> dict[str, Any]:
         """Give what was set."""

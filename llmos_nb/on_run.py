@@ -96,6 +96,8 @@ def _signal(s: State, e: Event) -> None:
         s.todo = "ask" if s.todo in ("", "answer") else s.todo
     elif e.d["signal"] == "approve_step":
         s.preapproved.append(e.d["step"])
+    elif e.d["signal"] == "nice":
+        s.nice = e.d["value"]
     elif e.d["signal"] == "budget":
         s.budget, s.warned = s.budget.plus(Budget(dict(e.d["amounts"]))), False
 

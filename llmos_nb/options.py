@@ -124,7 +124,7 @@ class Verb:
 _MODEL = {"-m": {"dest": "model"}}
 VERBS: dict[str, Verb] = {
     "ps": Verb("", "the processes of this notebook", 0, 0),
-    "top": Verb("", "what each spends, refreshed in place", 0, 0),
+    "top": Verb("[-n TIMES]", "what each uses now, refreshed in place", 0, 0, {"-n": {"type": int}}),
     "tree": Verb("", "processes and their children", 0, 0),
     "show": Verb("P", "draw the panel of a process here", 0, 1),
     "log": Verb(
@@ -148,6 +148,7 @@ VERBS: dict[str, Verb] = {
     "stop": Verb("P", "stop now, to be resumed", 1, 1),
     "kill": Verb("P", "end for good", 1, 1),
     "resume": Verb("P [-m SPEC]", "go on", 1, 1, _MODEL),
+    "nice": Verb("P ±N", "who goes first where several wait: -20 first, 19 last", 2, 2),
     "budget": Verb('P "+10 steps"', "raise its budget", 2),
     "resolve": Verb(
         "P CALL --done|--again",

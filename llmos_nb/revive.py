@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import apart, config, toolbox
+from llmos_nb import apart, config, endpoints, toolbox
 from llmos_nb.chain import Event, history, until
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.fold import fold
@@ -67,6 +67,7 @@ def load(
     chosen = resolve(model if model is not None else _spec(started), base_url=settings.base_url or None)
     box = _box(session, settings, chosen, tools, state, started)
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
+    endpoints.bind(run, settings.limits)
     run.check = check if check is not None else (state.check or None)
     run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)
     if state.status == "running":

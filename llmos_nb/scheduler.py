@@ -21,8 +21,10 @@ from llmos_nb.messages import compact
 from llmos_nb.models.base import Model
 from llmos_nb.secrets_box import box
 from llmos_nb.sharing import NamespaceLock, Sight
+from llmos_nb.slots import Limits
 from llmos_nb.state import State
 from llmos_nb.tools import Tool
+from llmos_nb.turns import Wait
 
 _log = logging.getLogger(__name__)
 Listener = Callable[[Event, State], None]
@@ -64,6 +66,8 @@ class Run:
     snapshots: Any = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
+    waits: dict[Command, Wait] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
     halting: tuple[str, str] | None = None
     trouble: str = ""
     owns_model: bool = False
@@ -155,7 +159,10 @@ def step(run: Run) -> bool:
     """Start all that can run now; tell whether something is still under way."""
     _reap(run)
     while not run.halting:
-        fresh = [c for c in decide(run.state) if c not in run.tasks]
+        wanted = decide(run.state)
+        for command in [c for c in run.waits if c not in wanted and c in run.tasks]:
+            run.tasks[command].cancel()  # it has not begun, and somebody changed what comes next
+        fresh = [c for c in wanted if c not in run.tasks]
         before = run.state.n
         for command in fresh:
             work = _begin(run, command)

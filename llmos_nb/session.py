@@ -12,6 +12,7 @@ from llmos_nb import (
     attempt,
     budget,
     config,
+    endpoints,
     gate,
     gate_plan,
     gate_run,
@@ -125,6 +126,7 @@ class Session:
         shown = (self.namespace, variables, settings.show_values)
         head = prompt.head(goal, chosen.traits, *shown, "plan" in box, how == "isolate")
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
+        endpoints.bind(run, settings.limits)
         run.check, run.price, run.owns_model = check, price, isinstance(spec, str | None)
         origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}

@@ -72,7 +72,7 @@ async def check(run: Run, command: Check) -> None:
         )
         run.append("check.finished", check="grounded", held=not missing, detail=detail, missing=missing)
         return
-    async with run.writes.lock:
+    async with run.writes.turn(run, command):
         held, detail = await _check_value(run, s.candidate)
     run.append("check.finished", check=command.name, held=held, detail=detail)
 

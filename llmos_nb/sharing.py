@@ -7,36 +7,22 @@ to the content of the names that its code uses.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmos_nb.chain import Event
 from llmos_nb.inspection import inspect_code
 from llmos_nb.state import State
+from llmos_nb.turns import Resource
 
 _NAMES = ("created", "rebound", "mutated", "deleted")
 
 
-class NamespaceLock:
-    """Who may write the live namespace: one call at a time over all processes, first come, first served."""
+class NamespaceLock(Resource):
+    """Who may write the live namespace: one call at a time over all processes, in the order of a policy."""
 
     def __init__(self) -> None:
-        self._lock: asyncio.Lock | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def lock(self) -> asyncio.Lock:
-        """The lock of the running loop."""
-        loop = asyncio.get_running_loop()
-        if self._lock is None or self._loop is not loop:
-            self._lock, self._loop = asyncio.Lock(), loop
-        return self._lock
-
-    @property
-    def held(self) -> bool:
-        """Whether a call is writing the namespace now."""
-        return self._lock is not None and self._lock.locked()
+        super().__init__("one call at a time", 1, words="waiting for the namespace")
 
 
 class Sharing:

@@ -11,12 +11,13 @@ from hashlib import sha256
 from typing import Any
 
 from llmos_nb.budget import Budget
+from llmos_nb.call import CLOSED, Call, Turn
 from llmos_nb.chain import canonical
 from llmos_nb.context import Context
-from llmos_nb.messages import Message
 from llmos_nb.plan import Plan, Step
 from llmos_nb.policy import Mode, Rule
 
+__all__ = ["CLOSED", "CONTROL", "REASONS", "Call", "State", "Turn"]
 REASONS = (
     "answered",
     "rejected",
@@ -29,67 +30,7 @@ REASONS = (
     "failed",
     "forked",
 )
-CLOSED = ("done", "failed", "rejected", "skipped", "undone")
 CONTROL = ("plan", "final_answer")
-
-
-@dataclass
-class Call:
-    """One call that the model proposed, and what became of it.
-
-    Parameters
-    ----------
-    id : str
-        ``r{response}.{index}``.
-    name : str
-        The tool's name as the model wrote it.
-    arguments : dict or str
-        As they stand now; a str is what could not be parsed.
-    step : int
-        Number of the plan's step it belongs to, 0 for none.
-    status : str
-        ``proposed, asked, approved, running, done, failed, rejected, skipped, in_doubt, undone``.
-    """
-
-    id: str
-    name: str
-    arguments: dict[str, Any] | str
-    step: int = 0
-    status: str = "proposed"
-    original: dict[str, Any] | str | None = None
-    digest: str = ""
-    by: str = ""
-    why: str = ""
-    key: str = ""
-    ok: bool | None = None
-    result: str = ""
-    size: int = 0
-    error: str = ""
-    started: str = ""
-    ended: str = ""
-    images: list[dict[str, Any]] = field(default_factory=list)
-    changes: dict[str, Any] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing more happens to it by itself."""
-        return self.status in CLOSED
-
-    @property
-    def code(self) -> str:
-        """The code of a `python` call, else an empty text."""
-        found = self.arguments.get("code", "") if isinstance(self.arguments, dict) else self.arguments
-        return str(found) if self.name == "python" else ""
-
-
-@dataclass
-class Turn:
-    """An answer of the model whose calls are not all closed yet."""
-
-    message: Message
-    calls: list[str]
-    first: int
 
 
 @dataclass
@@ -115,6 +56,7 @@ class State:
     pid: int = 0
     model: str = ""
     mode: Mode = "risky"
+    nice: int = 0
     planning: str = "auto"
     check: str = ""
     grounded: bool = True
@@ -195,6 +137,10 @@ class State:
     def own(self, by: str) -> bool:
         """Tell whether this would be an approval of one's own, where somebody else's is required."""
         return bool(self.requester) and by in ("you", self.requester)
+
+    def left(self, unit: str) -> float:
+        """Give what is left of a unit of the budget; infinity where it has no bound."""
+        return self.budget.left(unit, self.spent)
 
     @property
     def settled(self) -> bool:

@@ -5,9 +5,7 @@ Each returns at once, works from any thread, may be awaited, and is an event in 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb import budget as budgets
 from llmos_nb.done import Done
@@ -15,43 +13,16 @@ from llmos_nb.errors import UsageError
 from llmos_nb.gate_plan import decide_plan
 from llmos_nb.plan import Plan
 from llmos_nb.policy import parse_rule
-from llmos_nb.scheduler import Run
-
-if TYPE_CHECKING:
-    from llmos_nb.process import Process
+from llmos_nb.signals import Signals
 
 
-class Verbs(ABC):
+class Verbs(Signals):
     """What people may do with a process; `Process` says how an act reaches its thread."""
-
-    run: Run
-
-    @property
-    @abstractmethod
-    def state(self) -> str:
-        """``running``, ``waiting``, ``paused`` or ``ended``."""
-
-    @property
-    def pid(self) -> int:
-        """Number, unique in its home."""
-        return self.run.state.pid
 
     @property
     def plan(self) -> Plan:
         """The plan as it stands."""
         return self.run.state.plan
-
-    @abstractmethod
-    def _do(self, act: Callable[[], object]) -> Done:
-        """Carry an act out on the process's own thread."""
-
-    @abstractmethod
-    def _halt(self, how: str, by: str) -> Done:
-        """End what is under way now."""
-
-    @abstractmethod
-    async def _until_settled(self) -> Process:
-        """Wait until it ended, paused, or waits for somebody."""
 
     # decisions
 
@@ -201,10 +172,6 @@ class Verbs(ABC):
         key = question or open_[0]
         return self._do(lambda: self.run.append("question.answered", question=key, text=text, by=by))
 
-    def send(self, text: str, *, by: str = "you") -> Done:
-        """Tell the process something; it reads it with its next prompt."""
-        return self._do(lambda: self.run.append("signal.received", signal="steer", by=by, text=text))
-
     def resolve(self, call: str, done: bool, *, by: str = "you") -> Done:
         """Say of a call in doubt whether it was done; if not, it runs again with the same key."""
         if call not in self.run.state.calls or self.run.state.calls[call].status != "in_doubt":
@@ -232,19 +199,3 @@ class Verbs(ABC):
         """Raise the budget, as in ``"+10 steps"``."""
         amounts = budgets.parse(more, "budget").limits
         return self._do(lambda: self.run.append("signal.received", signal="budget", by=by, amounts=amounts))
-
-    # signals
-
-    def pause(self, *, by: str = "you") -> Done:
-        """Pause after this step."""
-        if self.state in ("ended", "paused"):
-            return Done(self)
-        return self._do(lambda: self.run.append("signal.received", signal="pause", by=by))
-
-    def stop(self, *, by: str = "you") -> Done:
-        """Stop now: the unfinished step is taken back and the process paused."""
-        return self._halt("paused", by)
-
-    def kill(self, *, by: str = "you") -> Done:
-        """End for good."""
-        return self._halt("ended", by)

@@ -50,6 +50,9 @@ class Model(Protocol):
     One call is one attempt: it raises a `ModelError` and never retries by itself, so that the process can
     record and show each attempt. Cancelling the task must close the connection. `on_text` gets text as it
     arrives and is only for showing: what counts is the `Response`.
+
+    A model may have `slots`, how many requests it takes at once (8 where it does not say), and `endpoint`, a name for
+    the place that it shares with others; its own name otherwise, and an empty text for no place at all.
     """
 
     traits: Traits

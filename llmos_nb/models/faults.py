@@ -80,7 +80,9 @@ def classify(
     if hopeless is not None:
         return hopeless
     if status == _TOO_MANY or (status < ERRORS and said.speaks_of(RATE)):
-        return _patient(f"{at.url} limits the rate of requests{quote}", wait_s)
+        error = _patient(f"{at.url} limits the rate of requests{quote}", wait_s)
+        error.limited = True
+        return error
     if status >= ERRORS:
         return _patient(f"{at.url} failed (HTTP {status}){quote}", wait_s)
     if begun or said.speaks_of(SERVER):

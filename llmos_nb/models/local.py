@@ -66,6 +66,8 @@ class LocalModel:
         The weights are not on this machine, or it has too little memory.
     """
 
+    slots, endpoint = 1, "local"
+
     def __init__(self, name: str | None = None) -> None:
         path = store.find(name or None)
         if path is None:

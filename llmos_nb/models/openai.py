@@ -64,6 +64,8 @@ class OpenAIModel:
         What a process must know of it; the name is filled in.
     """
 
+    slots = 8
+
     def __init__(
         self,
         name: str,
@@ -86,6 +88,11 @@ class OpenAIModel:
         self._loaded: _Loaded | None = None
         self.traits = traits or Traits("", images=self.base_url == OFFICIAL)
         self._name_it(name)
+
+    @property
+    def endpoint(self) -> str:
+        """Where its requests go: what they share with those of other models there."""
+        return shown_url(self.base_url)
 
     def _name_it(self, name: str) -> None:
         self.name = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ class ReplayModel:
     path : path-like
         A journal, or the folder of a run that holds ``journal.jsonl``.
     """
+
+    slots, endpoint = math.inf, ""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         file = Path(path)

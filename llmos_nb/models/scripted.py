@@ -11,6 +11,7 @@ Faults of a turn (`"fault": NAME`), as a real endpoint would show them:
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -37,6 +38,8 @@ class ScriptedModel:
     traits : Traits, optional
         What a process must know of it; ``script:FILE`` by default.
     """
+
+    slots, endpoint = math.inf, ""
 
     def __init__(self, source: str | os.PathLike[str] | Sequence[Any], traits: Traits | None = None) -> None:
         if isinstance(source, str | os.PathLike):

@@ -1,0 +1,237 @@
+"""Waiting for one's turn: at a model's endpoint, and at the live namespace. `slots.py` says who comes next.
+
+A turn that is free is taken at once; one that is given back goes to the next in the same moment, so that nothing lies
+idle while somebody waits. Whoever is cancelled leaves the queue, and gives back what it was just given. Threads with
+event loops of their own may share a resource.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
+
+from llmos_nb.slots import DEFAULT, Claim, Pace, Queue
+
+if TYPE_CHECKING:
+    from llmos_nb.decide import Command
+    from llmos_nb.scheduler import Run
+
+
+@dataclass(eq=False)
+class Account:
+    """What one process has had of a resource so far: seconds, its last turn, and what it waits for now."""
+
+    served: float = 0.0
+    turn: int = 0
+    tickets: set[int] = field(default_factory=set)
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """One who waits, on its own loop."""
+
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[None]
+    account: Account
+    given: bool = False
+
+
+class Wait(NamedTuple):
+    """What a command waits for, to be shown."""
+
+    resource: Resource | None
+    ticket: int
+    words: str
+
+    def __str__(self) -> str:
+        if self.resource is None:
+            return self.words
+        before = self.resource.before(self.ticket)
+        return f"{self.words} ({self.resource.name}, {before} before it)"
+
+
+@contextlib.contextmanager
+def waiting(run: Run, command: Command, wait: Wait) -> Iterator[None]:
+    """Show what a command waits for; until it goes on, `step` may withdraw it."""
+    run.waits[command] = wait
+    try:
+        yield
+    finally:
+        run.waits.pop(command, None)
+
+
+class Resource:
+    """Something that only so many processes can use at once.
+
+    Parameters
+    ----------
+    name : str
+        As it is shown.
+    slots : float
+        How many may use it at once; infinity for any number.
+    policy : str
+        One of `slots.POLICIES`.
+    per_minute : float
+        How many turns may begin in a minute; 0 for any number.
+    words : str
+        How a wait for it is shown.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        slots: float = math.inf,
+        policy: str = DEFAULT,
+        per_minute: float = 0.0,
+        words: str = "waiting for a model slot",
+    ) -> None:
+        self.name, self.slots, self.words = name, slots, words
+        self.queue, self.pace = Queue(policy), Pace(per_minute)
+        self.used = self.turns = 0
+        self._accounts: WeakKeyDictionary[Run, Account] = WeakKeyDictionary()
+        self._waiting: dict[int, _Waiting] = {}
+        self._mutex = threading.RLock()
+        self._alarm = 0.0
+
+    @property
+    def held(self) -> bool:
+        """Whether anybody uses it now."""
+        return self.used > 0
+
+    @contextlib.asynccontextmanager
+    async def turn(self, run: Run, command: Command, patience_s: float = math.inf) -> AsyncIterator[float]:
+        """Wait for a turn of a process, and have it; gives the seconds that it waited.
+
+        Raises
+        ------
+        TimeoutError
+            It did not come within `patience_s`.
+        """
+        account = self._account(run)
+        came = time.monotonic()
+        await self._enter(run, command, account, patience_s)
+        began = time.monotonic()
+        try:
+            yield began - came
+        finally:
+            self._leave(account, time.monotonic() - began)
+
+    def before(self, ticket: int) -> int:
+        """Count those who come before one who waits."""
+        with self._mutex:
+            return self.queue.before(ticket) if ticket in self.queue else 0
+
+    def renice(self, run: Run) -> None:
+        """Put a process that waits where its new niceness belongs."""
+        with self._mutex:
+            for ticket in self._account(run).tickets:
+                self.queue.change(ticket, nice=run.state.nice)
+
+    def set(self, slots: float, policy: str, per_minute: float) -> None:
+        """Change how many, who first and how often; whoever waits goes on waiting."""
+        with self._mutex:
+            self.slots, self.pace.per_minute = slots, per_minute
+            if policy != self.queue.policy:
+                self.queue.reorder(policy)
+            self._serve()
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody begin for a while, since the endpoint said so."""
+        with self._mutex:
+            self.pace.hold(time.monotonic() + seconds)
+
+    def _account(self, run: Run) -> Account:
+        with self._mutex:
+            found = self._accounts.get(run)
+            if found is None:
+                found = self._accounts[run] = Account(turn=self.turns)
+            return found
+
+    async def _enter(self, run: Run, command: Command, account: Account, patience_s: float) -> None:
+        """Take a turn that is free, or wait for one."""
+        now = time.monotonic()
+        with self._mutex:
+            if not len(self.queue) and self.used < self.slots and self.pace.opens(now) <= now:
+                self._give(account, now)
+                return
+            loop = asyncio.get_running_loop()
+            waiter = _Waiting(loop, loop.create_future(), account)
+            claim = Claim(run.state.pid, 0, now, run.state.nice, account.served, account.turn)
+            ticket = self.queue.add(claim).ticket
+            account.tickets.add(ticket)
+            self._waiting[ticket] = waiter
+            self._serve()
+        try:
+            with waiting(run, command, Wait(self, ticket, self.words)):
+                async with asyncio.timeout(None if math.isinf(patience_s) else max(patience_s, 0.0)):
+                    await waiter.future
+        except BaseException:
+            self._give_up(ticket, waiter)
+            raise
+
+    def _give_up(self, ticket: int, waiter: _Waiting) -> None:
+        """Leave the queue; what was given in the same moment goes to the next."""
+        with self._mutex:
+            self.queue.remove(ticket)
+            self._waiting.pop(ticket, None)
+            waiter.account.tickets.discard(ticket)
+            self.used -= waiter.given
+            self._alarm = 0.0  # it may have stood on this one's loop
+            self._serve()
+
+    def _leave(self, account: Account, seconds: float) -> None:
+        with self._mutex:
+            self.used -= 1
+            account.served += seconds
+            for ticket in account.tickets:
+                self.queue.change(ticket, served=account.served)
+            self._serve()
+
+    def _give(self, account: Account, now: float) -> None:
+        self.used += 1
+        self.turns += 1
+        account.turn = self.turns
+        self.pace.began(now)
+        for ticket in account.tickets:
+            self.queue.change(ticket, turn=account.turn)
+
+    def _serve(self) -> None:
+        """Give every turn that is free to whoever comes next."""
+        now = time.monotonic()
+        while self.used < self.slots and (claim := self.queue.first()) is not None:
+            waiter, opens = self._waiting[claim.ticket], self.pace.opens(now)
+            gone = waiter.loop.is_closed() or waiter.future.done()
+            if opens > now and not gone:
+                self._ring_at(opens, waiter.loop)
+                return
+            self.queue.pop()
+            del self._waiting[claim.ticket]
+            waiter.account.tickets.discard(claim.ticket)
+            if gone:
+                continue
+            waiter.given = True
+            self._give(waiter.account, now)
+            waiter.loop.call_soon_threadsafe(_settle, waiter.future)
+
+    def _ring_at(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Look again when the pace allows the next one."""
+        if not self._alarm or when < self._alarm:
+            self._alarm = when
+            loop.call_soon_threadsafe(loop.call_later, when - time.monotonic(), self._ring)
+
+    def _ring(self) -> None:
+        with self._mutex:
+            self._alarm = 0.0
+            self._serve()
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
