@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -97,16 +96,25 @@ def _run(given: Any) -> int:
 
 
 def _batch_options(p: Parser) -> None:
-    p.add_argument("file", help="JSON lines: id, goal, model, approve, budget, tools, inputs")
-    p.add_argument("--dask", default="", metavar="ADDRESS", help="of a Dask scheduler; default: threads")
-    p.add_argument("-o", "--out", default="", help="JSON lines of results; default: standard output")
+    p.add_argument(
+        "file", help="JSON lines: id, goal, model, approve, budget, tools, inputs, home, plan, check"
+    )
+    p.add_argument("-o", "--out", default="", help="JSON lines of results; what ended there is not run again")
+    p.add_argument("--workers", type=int, default=0, metavar="N", help="how many at once; default: 8 threads")
+    p.add_argument("--processes", action="store_true", help="processes of this machine rather than threads")
+    p.add_argument("--dask", default="", metavar="ADDRESS", help="of a Dask scheduler, for many machines")
 
 
 @command("run-batch", "run many processes from a file", _batch_options)
 def _batch(given: Any) -> int:
-    from llmos_nb.batch import run_file
+    from llmos_nb.batch_file import run_file
 
-    return asyncio.run(run_file(Path(given.file), given.dask, Path(given.out) if given.out else None))
+    if given.workers < 0 or (given.dask and (given.processes or given.workers)):
+        raise UsageError(
+            "llmos run-batch: --workers is at least 1, and stands with --processes, not with --dask"
+        )
+    out = Path(given.out) if given.out else None
+    return run_file(Path(given.file), out, dask=given.dask, workers=given.workers, apart=given.processes)
 
 
 def _export_options(p: Parser) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import queue
 import threading
 from asyncio import Future, get_running_loop
@@ -88,7 +89,7 @@ class Journal:
             raise JournalLocked(f"{self.path} is being written by {self._holder()}") from error
         except OSError as error:
             raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
-        self._owner().write_text(f"process {os.getpid()}", encoding="utf-8")
+        self._owner().write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
         self._open()
 
     def _owner(self) -> Path:

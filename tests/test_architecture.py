@@ -17,7 +17,7 @@ LAYERS = [
     "state handlers on_run on_plan on_model on_call fold decide models devices snapshot reach holders fingerprint ambient call",
     "sharing scheduler gate gate_labels gate_plan gate_run attempt settle recover prompt pictures dry_run recall turns endpoints",
     "views notebook trace",
-    "toolbox apart opening namespace_undo interrupts process verbs signals done session revive forget api batch",
+    "toolbox apart opening namespace_undo interrupts process verbs signals done session revive forget api batch batch_work batch_specs batch_file",
     "front present present_text present_panel panel_verbs options commands commands_base commands_ps commands_show magics cli doctor demo lessons",
 ]
 

@@ -56,34 +56,3 @@ async def test_log_shows_checks_and_names_a_tampered_line(script, capsys):
     assert cli.main(["log", path, "--verify"]) == 2
     assert "line 4" in capsys.readouterr().err
     proc.journal.path.write_text(whole)
-
-
-def test_a_batch_runs_every_spec_and_says_which_failed(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "s.json").write_text(
-        json.dumps({"version": 1, "turns": [call("tell", n=7), {"text": "it is 7"}]})
-    )
-    specs = [
-        {
-            "id": f"run-{i}",
-            "goal": "tell",
-            "model": "script:s.json",
-            "approve": "auto",
-            "tools": ["test_cli:tell"],
-        }
-        for i in range(5)
-    ]
-    specs.append({"id": "bad", "goal": "tell", "model": "script:none.json"})
-    (tmp_path / "specs.jsonl").write_text("\n".join(json.dumps(s) for s in specs))
-    assert cli.main(["run-batch", "specs.jsonl", "-o", "out.jsonl"]) == 1
-    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [f["reason"] for f in found] == ["answered"] * 5 + ["failed"]
-    assert (
-        cli.main(["run-batch", "specs.jsonl", "-o", "again.jsonl"]) == 1
-    )  # those that ended are not run again
-
-
-def test_a_bad_spec_is_named(tmp_path, capsys):
-    (tmp_path / "specs.jsonl").write_text('{"id": "a", "gaol": "x"}')
-    assert cli.main(["run-batch", str(tmp_path / "specs.jsonl")]) == 2
-    assert "spec 1: unknown key 'gaol'; did you mean goal" in capsys.readouterr().err
