@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import os
 import sys
 import warnings
@@ -24,6 +25,7 @@ _RANDOM: tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any, Any], object
 def settings() -> dict[str, Any]:
     """Give the containers of settings that steps commonly change, by a name that no variable can have."""
     found: dict[str, Any] = {"(sys.path)": sys.path, "(warnings.filters)": warnings.filters}
+    found["(decimal context)"] = decimal.getcontext()
     matplotlib, config = sys.modules.get("matplotlib"), sys.modules.get("pandas._config.config")
     if matplotlib is not None and hasattr(matplotlib, "rcParams"):
         found["(matplotlib.rcParams)"] = matplotlib.rcParams

@@ -172,7 +172,7 @@ def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
             why=f"{tool.name} passed its deadline and could not be ended: {result.text}",
         )
         return
-    if result.changes:
+    if result.changes and any(result.changes.values()):
         run.append("names.changed", call=call.id, **result.changes)
     long = len(result.text) > RECORDED // 4  # a value must not be cut in two before the journal looks for it
     text, size = bounded(redact(result.text) if long else result.text)

@@ -12,10 +12,10 @@ from llmos_nb.snapshot import Snapshots, hidden
 class Notebook:
     """A namespace whose cells can be undone."""
 
-    def __init__(self, code: str = "") -> None:
+    def __init__(self, code: str = "", **bounds: int) -> None:
         self.ns: dict = {"__name__": "__main__"}
         exec(code, self.ns)
-        self.snapshots = Snapshots(self.ns)
+        self.snapshots = Snapshots(self.ns, **bounds)
         self._calls = (f"r{i}.0" for i in count(1))
 
     def names(self, code: str) -> set[str]:

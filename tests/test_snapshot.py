@@ -488,15 +488,40 @@ def test_names_of_ipython_are_nobodys_work(name):
     assert not hidden("_mine")
 
 
-def test_old_entries_are_let_go(monkeypatch):
-    monkeypatch.setattr("llmos_nb.snapshot.KEEP_CALLS", 2)
-    book = Notebook("a = []")
-    for i in range(3):
-        book.step(f"a.append({i})")
-    assert book.snapshots.can_undo("r1.0") == "there is no snapshot of it in this session"
+def test_old_steps_are_let_go_and_that_is_told():
+    book = Notebook("a = []", steps=2)
+    assert [book.step(f"a.append({i})")["let_go"] for i in range(3)] == [[], [], ["r1.0"]]
+    assert book.snapshots.can_undo("r1.0") == "the last 2 steps and 2,048 MB are kept, and it is older"
+    assert book.snapshots.can_undo("r9.0") == "there is no snapshot of it in this session"
     book.undo("r3.0")
     book.undo("r2.0")
     assert book["a"] == [0]
+
+
+@pytest.mark.parametrize("code", ["big = make()", "box['k'] = make()", "things[0] = make()", "big *= 2"])
+def test_what_old_steps_keep_alive_is_bounded_in_bytes(code):
+    """Each step lets a megabyte go; of five only as many can be undone as the bound holds."""
+    book = Notebook(
+        "import numpy as np\ndef make(): return np.ones(1 << 17)\n"
+        "big = make(); box = {'k': make()}; things = [make()]",
+        size=(3 << 20) + 999,
+    )
+    for _ in range(5):
+        book.step(code)
+    assert [book.snapshots.can_undo(f"r{n}.0") is None for n in (2, 5)] == [False, True]
+    for n in (5, 4, 3):
+        book.undo(f"r{n}.0")
+    assert "3 MB are kept" in book.snapshots.can_undo("r1.0")
+
+
+def test_a_dropped_step_frees_what_only_it_kept():
+    book = Notebook("class Big: pass\nbig = [Big()]")
+    kind = book["Big"]
+    book.step("big.clear()")
+    book.snapshots.drop([book.call, "unknown"])
+    gc.collect()
+    assert not [o for o in gc.get_objects() if type(o) is kind]
+    assert book.snapshots.can_undo(book.call) == "its snapshot was dropped"
 
 
 def test_stored_bytes_count_what_only_undo_keeps():

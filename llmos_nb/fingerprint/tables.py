@@ -25,7 +25,7 @@ def put_ndarray(w: Writer, value: Any) -> None:
     if value.dtype.names:
         for name in value.dtype.names:  # field by field: what lies between them is anything
             put_ndarray(w, value[name])
-    elif value.dtype.hasobject:
+    elif value.dtype.hasobject or value.dtype.kind == "T":  # texts of any length lie elsewhere
         w.items("objects", value.ravel().tolist())
     else:
         contiguous = sys.modules["numpy"].ascontiguousarray(value)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import array
+import contextvars
+import decimal
 import functools
 import gc
 import io
+import logging
 import pathlib
 import random
 import re
@@ -13,7 +16,6 @@ import sys
 import types
 import weakref
 from collections import OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Callable
 from typing import Any
 
 from llmos_nb.fingerprint.instances import home
@@ -40,7 +42,7 @@ from llmos_nb.holders.containers import (
     SetHolder,
 )
 from llmos_nb.holders.roots import ATOMIC_ROOTS, FIXED_ROOTS, OPAQUE_ROOTS
-from llmos_nb.holders.state import Caches, Stateful
+from llmos_nb.holders.state import Caches, Exceptions, Loggers, MemoryViews, Partials, Stateful
 from llmos_nb.holders.tables import Tables
 
 __all__ = ["ABSENT", "Holder", "Scope", "holders_of"]
@@ -65,7 +67,8 @@ _EXACT: dict[type, Holders] = {
     functools.cached_property: (Attributes("func"),),
     **_atoms(types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType, object),
     **dict.fromkeys((tuple, frozenset, slice, types.MethodType, types.BuiltinFunctionType), (_THROUGH,)),
-    **dict.fromkeys((types.MethodWrapperType, types.MappingProxyType, memoryview), (_THROUGH,)),
+    **dict.fromkeys((types.MethodWrapperType, types.MappingProxyType), (_THROUGH,)),
+    memoryview: (MemoryViews(),),
     type(gc.get_referents(memoryview(b""))[0]): (_THROUGH,),  # what stands between a view and its bytes
     **dict.fromkeys((type({}.keys()), type({}.values()), type({}.items())), (_THROUGH,)),
     list: (ListHolder(),),
@@ -80,15 +83,20 @@ _EXACT: dict[type, Holders] = {
     types.FunctionType: (Functions(),),
     types.ModuleType: (Modules(),),
     functools._lru_cache_wrapper: (Caches(),),
+    logging.Logger: (Loggers(),),
+    logging.RootLogger: (Loggers(),),
+    contextvars.ContextVar: (Opaque("a context variable"),),
 }
 
 # What a Python class may have as its C part; the part's own holders.
 _CORES: dict[type, Holders] = {
     **_EXACT,
-    **dict.fromkeys((property, staticmethod, classmethod, functools.partial, super), (_THROUGH,)),
+    **dict.fromkeys((property, staticmethod, classmethod, super), (_THROUGH,)),
+    functools.partial: (Partials(),),
     **_atoms(object, types.SimpleNamespace, pathlib.PurePath, weakref.ref),
     type: (Classes(),),
     random.Random: (Stateful(random.Random.getstate, random.Random.setstate),),
+    decimal.Context: (Attributes("prec", "rounding", "Emin", "Emax", "capitals", "clamp"),),
 }
 
 _STREAM = Stateful(lambda s: (s.getvalue(), s.tell()), lambda s, state: _put_stream(s, *state))
@@ -169,8 +177,10 @@ def _in_python(kind: type) -> bool:
 
 def _core_holders(core: type, kind: type) -> Holders:
     """Give the holders of a class's C part."""
-    if core in _CORES or issubclass(core, BaseException):
-        return _CORES.get(core, ())
+    if core in _CORES:
+        return _CORES[core]
+    if issubclass(core, BaseException):
+        return (Exceptions(core),)
     if hasattr(kind, "__next__"):
         return (_ITERATOR,)
     if home(core).partition(".")[0] in FIXED_ROOTS:
@@ -196,21 +206,22 @@ def _put_stream(stream: Any, content: Any, place: int) -> None:
     stream.seek(place)
 
 
-def _setter(name: str) -> Callable[[Any, Any], None]:
-    return lambda item, state: setattr(item, name, state)
+def _put_bits(generator: Any, state: Any, seeds: Any) -> None:
+    generator.state = state
+    if seeds is not None:
+        generator.seed_seq.__init__(**seeds)
 
 
 _TABLES, _POLARS = Tables(), Polars()
-_GENERATOR = Stateful(lambda g: g.bit_generator.state, lambda g, s: _setter("state")(g.bit_generator, s))
+_SEEDS = Stateful(lambda s: s.state, lambda s, state: s.__init__(**state))  # they count what they gave birth to
+_BITS = Stateful(lambda b: (b.state, getattr(b.seed_seq, "state", None)), lambda b, s: _put_bits(b, *s))
+_GENERATOR = Stateful(lambda g: _BITS.get(g.bit_generator), lambda g, s: _BITS.put(g.bit_generator, s))
 _DATA: tuple[tuple[str, str, Holder], ...] = (
     ("numpy", "ndarray", Arrays()),
     ("numpy", "random.RandomState", Stateful(lambda r: r.get_state(legacy=False), lambda r, s: r.set_state(s))),
-    (
-        "numpy",
-        "random.Generator",
-        _GENERATOR,
-    ),
-    ("numpy", "random.BitGenerator", Stateful(lambda b: b.state, _setter("state"))),
+    ("numpy", "random.Generator", _GENERATOR),
+    ("numpy", "random.BitGenerator", _BITS),
+    ("numpy", "random.SeedSequence", _SEEDS),
     ("pandas", "DataFrame", _TABLES),
     ("pandas", "Series", _TABLES),
     ("pandas", "Index", Indexes()),

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import chain
+from math import prod
 from typing import Any, NamedTuple
+from warnings import catch_warnings, simplefilter
 
 from llmos_nb.holders.base import Holder, Scope, alike
 
@@ -18,11 +20,12 @@ SMALL = 1 << 20
 
 
 class ArrayState(NamedTuple):
-    """Shape, dtype and writability of an array, with a copy of its data or, over the bound, only a mark of it."""
+    """How an array lies in memory, with a copy of its data or, over the bound, only a mark of it.
 
-    shape: tuple[int, ...]
-    dtype: Any
-    writeable: bool
+    A dtype object can change too: the names of its fields.
+    """
+
+    form: tuple[Any, ...]  # shape, strides, dtype, names of fields, writable
     data: Any
     mark: str
 
@@ -52,6 +55,8 @@ def same_bits(one: Any, other: Any) -> bool:
         return False
     if one.dtype == object:
         return alike(one.ravel().tolist(), other.ravel().tolist())
+    if one.dtype.kind == "T":  # texts of any length: the array itself holds only where they lie
+        return bool(one.tolist() == other.tolist())
     if one.dtype.hasobject:
         return bool((one == other).all())
     first, second = bits(one), bits(other)
@@ -63,6 +68,8 @@ def same_bits(one: Any, other: Any) -> bool:
 def mark(array: Any) -> str:
     """Sum an array up at the speed of memory: parity, total and 64 samples, which also see a changed order."""
     numpy = sys.modules["numpy"]
+    if array.dtype.kind == "T":
+        return str(hash(tuple(array.ravel().tolist())))
     if array.dtype.hasobject:
         return str(hash(tuple(map(id, array.ravel().tolist()))))
     words = bits(array)
@@ -98,29 +105,28 @@ class Arrays(Holder):
                 summed = mark(array)
                 if wanted and not scope.light:
                     scope.opaque(array, f"array of {array.nbytes >> 20} MB, more than a step may copy")
-        return ArrayState(array.shape, array.dtype, array.flags.writeable, data, summed)
+        return ArrayState(_form(array), data, summed)
 
     def read(self, item: Any) -> ArrayState:
         """Copy one array, whatever its size."""
-        return ArrayState(item.shape, item.dtype, item.flags.writeable, item.copy(order="K"), "")
+        return ArrayState(_form(item), item.copy(order="K"), "")
 
     def same(self, item: Any, state: ArrayState) -> bool:
-        """Compare shape, flag and data."""
-        if (item.shape, item.dtype, item.flags.writeable) != state[:3]:
+        """Compare form and data."""
+        if _form(item) != state.form:
             return False
         if state.data is not None:
             return same_bits(state.data, item)
         return not state.mark or state.mark == mark(item)
 
     def write(self, item: Any, state: ArrayState) -> None:
-        """Put the data back into the same memory."""
-        if item.shape != state.shape and owner(item) is item:
-            item.resize(state.shape, refcheck=False)
+        """Put form and data back into the same memory."""
+        _reshape(item, state.form)
         if state.data is not None:
             item.flags.writeable = True
             plain = item.view(sys.modules["numpy"].ndarray)
             plain[...] = state.data
-        item.flags.writeable = state.writeable
+        item.flags.writeable = state.form[-1]
 
     def lost(self, state: ArrayState) -> str:
         """Say that a marked array has no copy."""
@@ -135,3 +141,32 @@ def _by_owner(array: Any, scope: Scope) -> bool:
     """Tell whether a view leads to its owner; a small view of a huge array stands for itself."""
     base = owner(array)
     return base is not array and (scope.light or base.nbytes <= max(scope.cap, array.nbytes))
+
+
+def _form(array: Any) -> tuple[Any, ...]:
+    return array.shape, array.strides, array.dtype, array.dtype.names, array.flags.writeable
+
+
+def _reshape(array: Any, form: tuple[Any, ...]) -> None:
+    """Let an array lie in its memory as it did; an owner whose size changed gets memory of the old size."""
+    shape, strides, dtype, names, _ = form
+    if dtype.names != names:
+        dtype.names = names
+    if (array.shape, array.strides, array.dtype) == (shape, strides, dtype):
+        return
+    size = prod(shape) * dtype.itemsize
+    with catch_warnings():  # numpy wants new arrays for this; here it must be the very same one
+        simplefilter("ignore", DeprecationWarning)
+        if array.nbytes != size and owner(array) is array and array.dtype == dtype:
+            array.resize(shape, refcheck=False)
+        elif array.nbytes != size or array.itemsize != dtype.itemsize:
+            array.shape = (array.size,)
+            array.dtype = "u1"
+            if array.nbytes != size:
+                array.resize(size, refcheck=False)
+        if array.dtype != dtype:
+            array.dtype = dtype
+        if array.shape != shape:
+            array.shape = shape
+        if array.strides != strides:
+            array.strides = strides

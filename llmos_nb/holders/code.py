@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -12,6 +13,7 @@ from llmos_nb.fingerprint.instances import home
 from llmos_nb.holders.base import ABSENT, HEAP_TYPE, Attributes, Holder, Scope, alike, differs
 
 _vars = attrgetter("__dict__")
+_ABOUT: dict[str, Any] = {k: vars(type)[k] for k in ("__name__", "__qualname__", "__bases__")}
 _NOT_STATE = frozenset(("__dict__", "__weakref__", "_abc_impl", "__abstractmethods__"))
 
 
@@ -120,7 +122,11 @@ class Functions(Attributes):
     """Python functions: code, defaults, attributes, and through them closure cells and the globals they use."""
 
     def __init__(self) -> None:
-        super().__init__("__code__", "__defaults__", "__kwdefaults__", "__dict__", "__doc__", "__name__")
+        annotations = (
+            "__annotations__" if sys.version_info < (3, 14) else "__annotate__"
+        )  # they run code, later
+        names = ("__doc__", "__name__", "__qualname__", "__module__", annotations)
+        super().__init__("__code__", "__defaults__", "__kwdefaults__", "__dict__", *names)
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Give defaults, attributes, closure cells and used globals."""
@@ -161,14 +167,13 @@ class Cells(Holder):
 
 
 class Classes(Holder):
-    """Classes that the user wrote: their attributes; classes of libraries hold nothing here."""
+    """Classes that the user wrote: their attributes, names and bases; classes of libraries hold nothing here."""
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Give attributes, bases and metaclass."""
         for kind in objects:
             if _written(kind, scope):
                 yield from self.read(kind).values()
-                yield from kind.__bases__
                 yield type(kind)
 
     def save(self, objects: Sequence[Any], scope: Scope) -> Any:
@@ -177,7 +182,8 @@ class Classes(Holder):
 
     def read(self, item: Any) -> dict[str, object]:
         """Note the attributes."""
-        return {k: v for k, v in vars(item).items() if k not in _NOT_STATE}
+        about = {k: d.__get__(item) for k, d in _ABOUT.items()}
+        return {k: v for k, v in vars(item).items() if k not in _NOT_STATE} | about
 
     def same(self, item: Any, state: dict[str, object] | None) -> bool:
         """Compare the attributes by identity."""
@@ -213,4 +219,8 @@ class Modules(Holder):
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Give the dicts of the user's modules."""
-        return [vars(m) for m in objects if scope.owned(m.__name__)]
+        return [vars(m) for m in objects if scope.owned(m.__name__) or _made_by_hand(m)]
+
+
+def _made_by_hand(module: types.ModuleType) -> bool:
+    return getattr(module, "__spec__", None) is None and sys.modules.get(module.__name__) is not module

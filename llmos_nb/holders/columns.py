@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmos_nb.holders.base import Holder, alike
-from llmos_nb.holders.tables import same_values
+from llmos_nb.holders.tables import labels, put_labels, same_values
 
 
 class ExtensionArrays(Holder):
@@ -29,19 +29,19 @@ class ExtensionArrays(Holder):
 
 
 class Indexes(Holder):
-    """Index objects of pandas, of which only the names can change."""
+    """Index objects of pandas, of which only names and frequency can change."""
 
-    def read(self, item: Any) -> list[object]:
-        """Note the names."""
-        return list(item.names)
+    def read(self, item: Any) -> tuple[object, ...]:
+        """Note names and frequency."""
+        return labels(item)
 
-    def same(self, item: Any, state: list[object]) -> bool:
-        """Compare the names."""
-        return alike(state, list(item.names))
+    def same(self, item: Any, state: tuple[object, ...]) -> bool:
+        """Compare them."""
+        return alike(state, labels(item))
 
-    def write(self, item: Any, state: list[object]) -> None:
-        """Set the names back."""
-        item.names = state
+    def write(self, item: Any, state: tuple[object, ...]) -> None:
+        """Set them back."""
+        put_labels(item, state)
 
 
 class Polars(Holder):

@@ -194,15 +194,28 @@ class SetHolder(_Copied):
         set.update(item, state)
 
 
-class DequeHolder(_Copied):
-    """Deques."""
+class DequeHolder(Holder):
+    """Deques: their items, and how many they may have."""
 
-    walk = deque.__iter__
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Give all items."""
+        return chain.from_iterable(map(deque.__iter__, objects))
+
+    def read(self, item: Any) -> tuple[int | None, list[object]]:
+        """Copy the items."""
+        return item.maxlen, list(deque.__iter__(item))
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Compare the items by identity and order."""
+        return bool(item.maxlen == state[0]) and alike(state[1], list(deque.__iter__(item)))
 
     def write(self, item: Any, state: Any) -> None:
         """Fill the same deque again."""
-        deque.clear(item)
-        deque.extend(item, state)
+        deque.__init__(item, state[1], state[0])
+
+    def size(self, item: Any, state: Any) -> int:
+        """Count eight bytes an item."""
+        return 8 * len(state[1])
 
 
 class BytesHolder(Holder):

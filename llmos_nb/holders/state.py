@@ -1,14 +1,16 @@
-"""Holders for what C code keeps but gives or drops on request: caches, random generators, text streams."""
+"""Holders for what C code keeps but gives, takes or drops on request: caches, generators, exceptions, partials."""
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from gc import get_referents
 from itertools import chain
 from typing import Any
 
 from llmos_nb.fingerprint import digest
-from llmos_nb.holders.base import Holder, Scope
+from llmos_nb.holders.base import Attributes, Holder, Scope, Through, alike
 
 
 class Caches(Holder):
@@ -59,3 +61,74 @@ class Stateful(Holder):
     def size(self, item: Any, state: Any) -> int:
         """Count a generator's usual 2.5 KB."""
         return 2500
+
+
+class Exceptions(Attributes):
+    """Exceptions of one class: what C code keeps of them, and what they were raised from.
+
+    Parameters
+    ----------
+    kind : type
+        The class.
+    """
+
+    def __init__(self, kind: type) -> None:
+        slots = (types.MemberDescriptorType, types.GetSetDescriptorType)
+        found = {n for c in kind.__mro__ for n, m in vars(c).items() if isinstance(m, slots)}
+        super().__init__(*sorted(found - {"__dict__", "__weakref__"}))
+
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Give the attributes' values; never a traceback, which leads to every frame."""
+        return (v for v in super().children(objects, scope) if not isinstance(v, types.TracebackType))
+
+
+class Partials(Holder):
+    """Partial calls of functions."""
+
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Give function, arguments and keywords."""
+        return chain.from_iterable(map(self.read, objects))
+
+    def read(self, item: Any) -> tuple[object, ...]:
+        """Note them."""
+        return item.func, item.args, item.keywords
+
+    def same(self, item: Any, state: tuple[object, ...]) -> bool:
+        """Compare them by identity."""
+        return alike(state, self.read(item))
+
+    def write(self, item: Any, state: tuple[object, ...]) -> None:
+        """Give them back, past what a subclass may have made of it."""
+        type(item).__setstate__(item, (*state, vars(item)))
+
+
+class MemoryViews(Through):
+    """Views of memory: one that is released can never be used again."""
+
+    keeps = True
+
+    def read(self, item: Any) -> bool:
+        """Note whether it can be used."""
+        with suppress(ValueError):
+            return bool(item.nbytes >= 0)
+        return False
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Tell whether it still can."""
+        return bool(self.read(item) == state)
+
+    def lost(self, state: Any) -> str:
+        """Say that a release cannot be taken back."""
+        return "a memory view that was released"
+
+
+class Loggers(Attributes):
+    """Loggers: level, filters and handlers by name; handlers themselves write elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__("level", "disabled", "propagate", "handlers", "filters")
+
+    def write(self, item: Any, state: tuple[object, ...]) -> None:
+        """Set them back, and have loggers forget what they have worked out from the levels."""
+        super().write(item, state)
+        item.manager._clear_cache()

@@ -25,9 +25,11 @@ _BUFFERS = (
     "_sparse_index",
 )
 
+_INNER = ("_mgr", "_item_cache", "_cacher", "_is_copy")
+
 
 class TableState(NamedTuple):
-    """A table's attributes, a shadow of its data, its very index objects, and marks where there is no shadow.
+    """A table's attributes, a shadow of its data, its very index objects with their names, and marks if no shadow.
 
     Without copy-on-write `arrays` are the arrays that the table stood on, which views of it share.
     """
@@ -35,6 +37,8 @@ class TableState(NamedTuple):
     attributes: dict[str, Any]
     shadow: Any
     axes: tuple[Any, ...]
+    labels: tuple[tuple[object, ...], ...]
+    flags: bool
     marks: tuple[str, ...] = ()
     arrays: tuple[Any, ...] = ()
 
@@ -43,10 +47,10 @@ class Tables(Holder):
     """DataFrame and Series of pandas."""
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Give index objects, `attrs`, and the items of object columns."""
+        """Give index objects, attributes, and the items of object columns."""
         for table in objects:
             yield from table.axes
-            yield vars(table).get("_attrs")
+            yield from (v for k, v in vars(table).items() if k not in _INNER)
             for block in table._mgr.blocks:
                 if block.dtype == object:
                     yield from block.values.ravel().tolist()
@@ -64,19 +68,19 @@ class Tables(Holder):
             return self.read(table)
         if not scope.light:
             scope.opaque(table, f"table of {size >> 20} MB, more than a step may copy before pandas 3")
-        return TableState(dict(vars(table)), None, tuple(table._mgr.axes), _marks(table))
+        return _state(table, None, marks=_marks(table))
 
     def read(self, item: Any) -> TableState:
         """Take one shadow."""
         arrays = () if copies_on_write() else tuple(b.values for b in item._mgr.blocks)
-        return TableState(dict(vars(item)), _shadow(item), tuple(item._mgr.axes), arrays=arrays)
+        return _state(item, _shadow(item), arrays=arrays)
 
     def same(self, item: Any, state: TableState) -> bool:
         """Compare the buffers; only where these differ, the data."""
-        if _plain(vars(item)) != _plain(state.attributes):
+        if _plain(vars(item)) != _plain(state.attributes) or _allows(item) != state.flags:
             return False
-        pairs = list(zip(item._mgr.axes, state.axes, strict=False))
-        if len(item._mgr.axes) != len(state.axes) or not all(a is b or a.identical(b) for a, b in pairs):
+        axes = item._mgr.axes
+        if len(axes) != len(state.axes) or not all(map(_same_axis, axes, state.axes, state.labels)):
             return False
         if state.shadow is None:
             return state.marks == _marks(item)
@@ -91,6 +95,9 @@ class Tables(Holder):
             array[...] = block.values
             block.values = array
         manager.axes = list(state.axes)
+        for axis, named in zip(state.axes, state.labels, strict=True):
+            put_labels(axis, named)
+        item._flags._allows_duplicate_labels = state.flags
         attributes = vars(item)
         attributes.clear()
         attributes.update(state.attributes, _mgr=manager)
@@ -120,15 +127,48 @@ class Tables(Holder):
         return [str(c) for c in _changed_columns(state.shadow, item)]
 
 
+def _state(table: Any, shadow: Any, marks: tuple[str, ...] = (), arrays: tuple[Any, ...] = ()) -> TableState:
+    axes = tuple(table._mgr.axes)
+    return TableState(dict(vars(table)), shadow, axes, tuple(map(labels, axes)), _allows(table), marks, arrays)
+
+
+def _allows(table: Any) -> bool:
+    """Tell whether a table may have a label twice, which is one of its flags."""
+    return bool(table._flags._allows_duplicate_labels)
+
+
+def labels(index: Any) -> tuple[object, ...]:
+    """Give what of an index object can change: its names and its frequency."""
+    return *index.names, getattr(index, "freq", None)
+
+
+def put_labels(index: Any, state: tuple[object, ...]) -> None:
+    """Set names and frequency of an index object back; an equal one is left alone."""
+    if labels(index) == state:
+        return
+    index.names = state[:-1]
+    if state[-1] is not getattr(index, "freq", None):
+        index.freq = state[-1]
+
+
+def _same_axis(axis: Any, old: Any, named: tuple[object, ...]) -> bool:
+    return (axis is old or bool(axis.identical(old))) and labels(axis) == named
+
+
 def _shadow(table: Any) -> Any:
-    """Make a table over a copy of the manager alone; `copy` would deep-copy `attrs` each time."""
-    shadow = object.__new__(type(table))
-    caches: dict[str, Any] = {"_item_cache": {}} if "_item_cache" in vars(table) else {}
+    """Make a table over a copy of the manager alone."""
     manager = table._mgr.copy(deep=False)
     for block in () if copies_on_write() else manager.blocks:
         block.values = block.values.copy()
-    vars(shadow).update(vars(table), _mgr=manager, _attrs={}, **caches)
-    return shadow
+    return _over(table, manager)
+
+
+def _over(table: Any, manager: Any) -> Any:
+    """Make a table of the same class over a manager, without `attrs`, which pandas would deep-copy at every turn."""
+    made = object.__new__(type(table))
+    caches: dict[str, Any] = {"_item_cache": {}} if "_item_cache" in vars(table) else {}
+    vars(made).update(vars(table), _mgr=manager, _attrs={}, **caches)
+    return made
 
 
 def copies_on_write() -> bool:
@@ -149,9 +189,10 @@ def _marks(table: Any) -> tuple[str, ...]:
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
     """Give a table's own attributes by identity, without data and caches."""
-    hidden = ("_mgr", "_item_cache", "_attrs", "_cacher", "_is_copy", "_name")
+    hidden = (*_INNER, "_attrs", "_name")
     return {k: id(v) for k, v in attributes.items() if k not in hidden} | {
-        "_name": repr(attributes.get("_name"))
+        "_name": repr(attributes.get("_name")),
+        "_attrs": id(attributes["_attrs"]) if attributes.get("_attrs") else None,
     }
 
 
@@ -181,6 +222,7 @@ def _same_places(one: Any, other: Any) -> bool:
 
 def _changed_columns(one: Any, other: Any) -> Iterator[Any]:
     """Give the labels of the columns whose data differ, in two tables with the same columns."""
+    other = _over(other, other._mgr)
     if one.ndim == 1:
         one, other = one.to_frame(), other.to_frame()
     for i, label in enumerate(one.columns):

@@ -4,10 +4,11 @@ Before a step the bindings of all names and shallow states of the mutable contai
 after it, identities are compared. Undo puts the old content back into the very same objects, so aliases, closures
 and instances see it. Nothing is pickled, and a step that changed nothing keeps nothing.
 
-Known holes: writes past the public surface of pandas (``df["a"].array[0] = 1``, ``df._mgr``), arrays that were
-read-only before the step, are over 1 MB and were written through ``flags.writeable`` (seen, not undone), tables built
-over an array without a copy (undone, but the change list names the array only), attributes set on modules and
-classes of libraries, state in C code (reported as opaque before the step), and whatever lives outside the process.
+Known holes: writes past the public surface of pandas (``df["a"].array[0] = 1``, ``df._mgr``) and of scikit-learn
+(``tree_.value[:] = 0``), arrays that were read-only before the step, are over 1 MB and were written through
+``flags.writeable`` (seen, not undone), tables built over an array without a copy (undone, but the change list names the
+array only), attributes set on modules and classes of libraries, classes registered with an abstract base, state in C
+code (reported as opaque before the step), and whatever lives outside the process.
 """
 
 from __future__ import annotations
@@ -25,11 +26,10 @@ from llmos_nb.holders.base import differs
 from llmos_nb.reach import Image, Walk, names_reaching
 from llmos_nb.snapshot.bound import violations
 from llmos_nb.snapshot.entry import Before, Entry, compare
+from llmos_nb.snapshot.store import KEEP_BYTES, KEEP_STEPS, Entries
 
 __all__ = ["Before", "Snapshots", "hidden"]
 
-KEEP_CALLS = 200
-KEEP_BYTES = 2 << 30
 _HIDDEN = re.compile(r"__.*__|_+|_i+|_\d+|_i\d+|_[iod]h|In|Out|get_ipython|exit|quit|open")
 
 
@@ -47,12 +47,15 @@ class Snapshots:
         The live global names; it is changed in place.
     ignore : callable, optional
         ``ignore(name) -> bool``: names that are nobody's work, such as IPython's own.
+    steps, size : int
+        How many steps, and how many bytes of what only they keep alive, can be undone; beyond, the oldest are let go.
     """
 
-    def __init__(self, namespace: dict[str, Any], ignore: Any = hidden) -> None:
-        self.namespace = namespace
-        self.ignore = ignore
-        self._entries: dict[str, Entry] = {}
+    def __init__(
+        self, namespace: dict[str, Any], ignore: Any = hidden, steps: int = KEEP_STEPS, size: int = KEEP_BYTES
+    ) -> None:
+        self.namespace, self.ignore = namespace, ignore
+        self._entries = Entries(steps, size)
 
     def begin(self, names: Iterable[str] | None = None) -> Before:
         """Note the state before a step.
@@ -105,16 +108,14 @@ class Snapshots:
         dict
             Plain data: names ``created``, ``rebound``, ``mutated``, ``deleted``; ``digests`` of the changed names;
             ``details`` (columns, keys, attributes); ``cwd``, ``environ``, ``figures``, ``random``, ``settings``;
-            ``opaque``, what could not be looked at.
+            ``opaque``, what could not be looked at; ``let_go``, the earlier steps that cannot be undone any more.
         """
         entry = compare(self.namespace, self._bindings(), before, call_id)
         entry.report["digests"] = self._digests(entry)
         entry.watch(self.namespace, before.image)
         before.image = Image(names=before.image.names)  # what did not change is let go
         before.bindings = {}
-        self._entries.pop(call_id, None)
-        self._entries[call_id] = entry
-        self._trim()
+        entry.report["let_go"] = self._entries.add(call_id, entry)
         return entry.report
 
     def rollback(self, before: Before) -> dict[str, Any]:
@@ -143,17 +144,15 @@ class Snapshots:
         hashes = {i: digest(v) for i, v in values.items()}
         return {n: hashes[id(self.namespace[n])] for n in names}
 
-    def _trim(self) -> None:
-        """Let the oldest entries go when there are too many or they keep too much."""
-        total = sum(e.size for e in self._entries.values()) if len(self._entries) > 1 else 0
-        while len(self._entries) > KEEP_CALLS or total > KEEP_BYTES:
-            total -= self._entries.pop(next(iter(self._entries))).size
+    def drop(self, calls: Iterable[str], why: str = "its snapshot was dropped") -> None:
+        """Let go what undo and redo of some steps need; `can_undo` says why from now on."""
+        self._entries.drop(calls, why)
 
     def can_undo(self, call_id: str) -> str | None:
         """Say why a step cannot be undone now; None when it can."""
         entry = self._entries.get(call_id)
         if entry is None:
-            return "there is no snapshot of it in this session"
+            return self._entries.why_not(call_id)
         if entry.undone:
             return "it is undone already"
         if entry.lost:
@@ -187,7 +186,9 @@ class Snapshots:
         """Name what is not as the step (or its undo) left it."""
         side = 0 if entry.undone else 1
         names = {n for n, pair in entry.bindings.items() if differs(pair[side], self.namespace.get(n, ABSENT))}
-        names |= {n for n, v in entry.mutated.items() if self.namespace.get(n, v) is not v}
+        stay = {n: v for n, v in entry.mutated.items() if self.namespace.get(n, v) is v}
+        changes = {id(c.item) for c in entry.changes}
+        names |= entry.mutated.keys() - names_reaching(changes, stay, self.namespace).keys()
         changed = {id(c.item) for c in entry.guard.changes()}
         if not names and not changed:
             return None
@@ -205,8 +206,7 @@ class Snapshots:
         Returns
         -------
         dict
-            ``call``, the ``names`` that changed, what ``stays`` because later steps changed it too, and what is
-            ``opaque``.
+            ``call``, the changed ``names``, what ``stays`` as later steps changed it too, and what is ``opaque``.
 
         Raises
         ------

@@ -11,10 +11,12 @@ from llmos_nb.ambient import Ambient
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.holders import ABSENT, holders_of
 from llmos_nb.holders.base import differs
+from llmos_nb.holders.containers import DictHolder, ListHolder
 from llmos_nb.holders.tables import Tables
 from llmos_nb.reach import Change, Image, Walk, names_reaching
 
 DETAILS = 50
+_BOXES = (DictHolder, ListHolder)
 
 
 @dataclass
@@ -70,6 +72,18 @@ class Entry:
     def size(self) -> int:
         """Bytes of old content that only this entry keeps, in changed containers."""
         return sum(c.holder.size(c.item, c.state) for c in self.changes)
+
+    @property
+    def kept(self) -> int:
+        """Bytes that this entry may keep alive: `size`, and the tables and arrays that the step let go.
+
+        It does not look whether something else holds them too, as that takes a walk through the whole namespace.
+        """
+        side = 1 if self.undone else 0
+        old = [pair[side] for pair in self.bindings.values()]
+        old += chain.from_iterable(_let_go(c) for c in self.changes if isinstance(c.holder, _BOXES))
+        large = {id(v): v for v in old if hasattr(v, "nbytes") or hasattr(v, "memory_usage")}
+        return self.size + sum(map(_nbytes, large.values()))
 
     def meets(self, names: set[str]) -> set[str]:
         """Give those of the names that this step read or changed."""
@@ -154,6 +168,17 @@ def _write(changes: list[Change]) -> None:
     """Write states back; containers that hash their content come last."""
     for change in sorted(changes, key=lambda c: c.holder.late):
         change.holder.write(change.item, change.state)
+
+
+def _let_go(change: Change) -> list[object]:
+    """Give what a container held and holds no more."""
+    old, now = (_items(s) for s in (change.state, change.holder.read(change.item)))
+    return [v for i, v in old.items() if i not in now]
+
+
+def _items(state: Any) -> dict[int, object]:
+    values = state[1] if isinstance(state, tuple) else state
+    return {id(v): v for v in values}
 
 
 def _nbytes(value: Any) -> int:
