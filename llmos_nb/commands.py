@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from llmos_nb import api, commands_ps, commands_show, forget, options, revive
+from llmos_nb import api, commands_mcp, commands_ps, commands_show, forget, options, revive
 from llmos_nb.commands_base import carry_out, handles, pick, say
 from llmos_nb.errors import UsageError
 from llmos_nb.options import Command
@@ -18,7 +18,8 @@ from llmos_nb.secrets_box import SecretStr, box, handle
 from llmos_nb.session import Session
 from llmos_nb.views import text
 
-__all__ = ["carry_out", "commands_ps", "commands_show"]  # importing these two registers their handlers
+# importing these registers their handlers
+__all__ = ["carry_out", "commands_mcp", "commands_ps", "commands_show"]
 
 
 @handles("help")

@@ -60,6 +60,8 @@ class Settings:
         How many requests an endpoint gets at once; 0 for its own number.
     requests_per_minute : float
         How many requests an endpoint gets in a minute; 0 for any number.
+    mcp : dict
+        MCP servers by name: `command` and `env`.
     """
 
     model: str = ""
@@ -79,6 +81,7 @@ class Settings:
     scheduler: str = DEFAULT
     slots: int = 0
     requests_per_minute: float = 0.0
+    mcp: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def limits(self) -> Limits:
@@ -105,6 +108,7 @@ _TABLES = (
     "grounded",
     "other_approver",
     "scheduler",
+    "mcp",
 )
 _NUMBERS = {"call_timeout": "seconds", "slots": "requests at once", "requests_per_minute": "requests a minute"}
 
@@ -127,7 +131,8 @@ def load(
     own = _file((folder or Path.cwd()) / "llmos.toml")
     merged = {**org, **own, **_environment(environ), **_present(configured), **_present(given)}
     merged["rules"] = (*org.get("rules", ()), *own.get("rules", ()))
-    merged["tools"] = {**own.get("tools", {}), **org.get("tools", {})}
+    for table in ("tools", "mcp"):
+        merged[table] = {**own.get(table, {}), **org.get(table, {})}
     return _tightened(_checked(Settings(**merged)), org)
 
 
@@ -182,6 +187,7 @@ def _file(path: Path) -> dict[str, Any]:
             "tools",
             "labels",
             "other_approver",
+            "mcp",
         )
         if k in raw
     }

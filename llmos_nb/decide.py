@@ -11,6 +11,13 @@ from llmos_nb.state import Call, State
 
 
 @dataclass(frozen=True, slots=True)
+class Connect:
+    """Find the tools of the servers that the process may use."""
+
+    patterns: str
+
+
+@dataclass(frozen=True, slots=True)
 class Propose:
     """Read the plan that call `call` proposes."""
 
@@ -91,13 +98,13 @@ class End:
     detail: str = ""
 
 
-Command = Propose | JudgePlan | Judge | Start | Finish | Integrate | Evict | Ask | Check | Pause | End
+Command = Connect | Propose | JudgePlan | Judge | Start | Finish | Integrate | Evict | Ask | Check | Pause | End
 
 
 def decide(s: State) -> list[Command]:
     """Give every command that can run now; an empty list means that something is awaited."""
-    if s.settled:
-        return []
+    if s.settled or (s.servers and not s.connected):
+        return [] if s.settled else [Connect(s.servers)]
     calls = s.open_calls
     if s.ending and not any(c.status == "running" for c in calls):
         return [End(*s.ending)]

@@ -17,6 +17,7 @@ from llmos_nb.tools import Tool
 from llmos_nb.validate import parse_arguments, unknown_tool, validate
 
 SAME_CALLS = 2
+NOBODY = "This needs a person and nobody may be asked. "
 
 
 @carries_out(Finish)
@@ -104,7 +105,11 @@ def ask_human(run: Run, call: Call, why: str, seen: Mapping[str, Any], digest: s
 
 def inspect(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Say what this very call would do: level, risks with their sentences, names read and written."""
-    return gate_labels.risks(run, tool, arguments, _alone(tool, arguments))
+    seen = _alone(tool, arguments)
+    if tool.name in run.state.altered:
+        now = f"{altered(tool)}; now: {tool.description[:300]}"
+        seen = {**seen, "risks": [["changed tool", now], *seen.get("risks", ())]}
+    return gate_labels.risks(run, tool, arguments, seen)
 
 
 def _alone(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,9 +139,19 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
     mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
     granted = s.envelope if s.plan_status == "approved" and s.plan_by != "process" else {}
     verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)
+    if verdict.what == "allow" and call.name in s.altered:
+        why = f"It asks because {altered(tool)}."
+        return (
+            Decision("ask", "tools", why) if s.mode != "never" else Decision("deny", "mode:never", NOBODY + why)
+        )
     if verdict.what == "ask" and call.step in s.preapproved and not label.untrusted:
         return Decision("allow", "you", "You approved this step before it began.")
     return verdict
+
+
+def altered(tool: Tool) -> str:
+    """Say that a tool is no longer what its server had said that it was."""
+    return f"the MCP server `{tool.extra.get('server')}` says something else of `{tool.name}` than before"
 
 
 def digest_of(

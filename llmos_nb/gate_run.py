@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from llmos_nb import gate_labels
+from llmos_nb import gate_labels, gate_tools
 from llmos_nb.decide import Start
 from llmos_nb.devices.guard import Stopped, interruptible
 from llmos_nb.errors import JournalError
-from llmos_nb.gate import ask_human, digest_of, find, inspect, reject
+from llmos_nb.gate import altered, ask_human, digest_of, inspect, reject
 from llmos_nb.messages import ToolResult
 from llmos_nb.scheduler import Run, carries_out
 from llmos_nb.secrets_box import box, redact
@@ -25,7 +25,9 @@ from llmos_nb.tools import CallContext, Tool, invoke
 async def start(run: Run, command: Start) -> None:
     """Run an approved call: intent on disk, effect, result."""
     call = run.state.calls[command.call]
-    tool = find(run.tools, call.name)
+    tool = await gate_tools.current(run, call)
+    if tool is None:
+        return
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
     if _over_budget(run, call):
         return
@@ -41,7 +43,8 @@ async def start(run: Run, command: Start) -> None:
     async with _turn(run, command, tool):
         if call.status != "approved" or run.halting or _over_budget(run, call):
             return
-        if _stale(run, call, tool, arguments) or _conflicts(run, call, tool, arguments):
+        looks = (_stale, _conflicts, gate_tools.unseen)
+        if any(look(run, call, tool, arguments) for look in looks):
             return
         key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
         run.append("call.started", call=call.id, key=key, epoch=run.state.epoch)
@@ -71,7 +74,8 @@ def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     if digest == call.digest:
         return False
     whose = _theirs(run, [*seen.get("reads", ()), *seen.get("writes", ())]) or "something that it uses"
-    ask_human(run, call, f"It asks again because {whose} has changed since you approved it.", seen, digest)
+    why = altered(tool) if tool.name in run.state.altered else f"{whose} has changed since you approved it"
+    ask_human(run, call, f"It asks again because {why}.", seen, digest)
     return True
 
 
@@ -169,7 +173,7 @@ def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
         run.append(
             "call.in_doubt",
             call=call.id,
-            why=f"{tool.name} passed its deadline and could not be ended: {result.text}",
+            why=f"nobody knows whether {tool.name} took effect: {result.text}",
         )
         return
     if result.changes and any(result.changes.values()):

@@ -25,6 +25,7 @@ def _started(s: State, e: Event) -> None:
         return
     s.goal, s.name, s.pid, s.model = d["goal"], d.get("name", ""), d.get("pid", 0), d["model"]
     s.mode, s.planning, s.parent = d.get("mode", "risky"), d.get("plan", "auto"), d.get("parent")
+    s.servers = d.get("servers", "")
     s.check, s.grounded = d.get("check", ""), d.get("grounded", True)
     s.budget = Budget(dict(d["budget"]))
     head = tuple(_message(m) for m in d.get("head", ()))
@@ -35,6 +36,7 @@ def _forked(s: State, d: dict[str, Any]) -> None:
     """Go on from what was folded of the parent, with nothing of it under way."""
     s.pid, s.parent, s.status, s.reason, s.detail, s.answer = d["pid"], d["parent"], "running", "", "", None
     s.ending, s.request, s.failures, s.pause_wanted = None, 0, 0, False
+    s.connected = False
     s.todo = s.todo or "ask"
 
 
@@ -64,6 +66,21 @@ def _rule(s: State, e: Event) -> None:
         s.rules_used = Counter({i + 1: n for i, n in s.rules_used.items()})
 
 
+@on("tools.changed")
+def _tools(s: State, e: Event) -> None:
+    new, altered, gone = e.d.get("added", {}), e.d.get("altered", {}), e.d.get("gone", [])
+    s.connected = s.connected or e.d.get("connected", False)
+    s.tools |= e.d.get("digests", {})
+    s.served |= {**new, **altered}
+    for name in gone:
+        s.tools.pop(name, None)
+        s.served.pop(name, None)
+    kept = [n for n in s.altered if n not in (*gone, *e.d.get("accepted", ()))]
+    s.altered = list(dict.fromkeys([*kept, *altered]))
+    if s.requests and (new or altered or gone):
+        note(s, words.tools_changed(new, altered, gone))
+
+
 @on("run.paused")
 def _paused(s: State, e: Event) -> None:
     s.status, s.why, s.pause_wanted = "paused", e.d["why"], False
@@ -74,6 +91,7 @@ def _resumed(s: State, e: Event) -> None:
     s.status, s.epoch, s.why, s.pause_wanted = "running", e.d["epoch"], "", False
     s.reason, s.detail, s.ending, s.failures, s.request = "", "", None, 0, 0
     s.failed_kinds.clear()
+    s.connected = False
     s.todo = s.todo or "ask"
     s.planning = "auto" if s.planning == "only" else s.planning
 

@@ -119,6 +119,7 @@ class Verb:
     least: int = 0
     most: int = 9
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rest: bool = False  # its words may begin with a dash, as a program's options do
 
 
 _MODEL = {"-m": {"dest": "model"}}
@@ -179,6 +180,13 @@ VERBS: dict[str, Verb] = {
     "verify": Verb("FILE", "prove an exported notebook", 1, 1),
     "allow": Verb("NAME", "let a tool through in every process", 1, 2),
     "deny": Verb("NAME", "refuse a tool in every process", 1, 2),
+    "mcp": Verb(
+        "list | add NAME COMMAND… | remove NAME",
+        "MCP servers, whose tools -t NAME hands over",
+        1,
+        99,
+        rest=True,
+    ),
     "secret": Verb("NAME", "keep a variable's value out of all prompts, journals and exports", 1, 1),
     "forget": Verb("P CALL", "delete what a call gave; its record stays", 2, 2),
 }
@@ -208,6 +216,8 @@ def parse_command(line: str) -> Command:
     if name not in VERBS:
         raise UsageError(f"%agent {name!r}: unknown command{nearest(name, VERBS)} (%agent --help lists all)")
     verb = VERBS[name]
+    if verb.rest and len(words) > verb.least and words[1] not in ("-h", "--help"):
+        return Command(name, words[1:], {})
     parser = Parser(f"%agent {name}")
     parser.add_argument("words", nargs="*")
     for flag, how in verb.flags.items():

@@ -33,7 +33,7 @@ class Presenter:
     async def run(self, given: argparse.Namespace, goal: str) -> Any:
         """Start what a cell says, show it, and wait for it."""
         namespace = self.session.namespace or {}
-        functions = toolbox.functions(namespace, given.tools) if given.tools else []
+        functions = toolbox.chosen(namespace, given.tools, self.session.servers.named)
         process = self.session.start(
             goal,
             name=given.name,

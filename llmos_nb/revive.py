@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import apart, config, endpoints, toolbox
+from llmos_nb import apart, config, endpoints, gate_tools, toolbox
 from llmos_nb.chain import Event, history, until
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.fold import fold
@@ -118,6 +119,9 @@ async def resume(session: Session, process: Process, model: str | Model | None =
         if process.cold and not is_warm(run):
             await rebuild(run)
         run.append("run.resumed", epoch=run.state.epoch + (1 if process.cold else 0))
+        if run.state.servers:
+            with suppress(LlmosError):  # what is wrong is said when the process goes on
+                await gate_tools.join(run)
         await settle_unfinished(run)  # of a fork, too: its parent's calls may have been under way then
     process.cold, run.trouble = False, ""
     _seek(run)

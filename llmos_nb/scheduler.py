@@ -64,6 +64,7 @@ class Run:
     price: tuple[float, float] | None = None
     fingerprint: Callable[[list[str]], dict[str, str]] = lambda names: {}
     snapshots: Any = None
+    servers: Any = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
     waits: dict[Command, Wait] = field(default_factory=dict)
@@ -106,6 +107,10 @@ class Run:
             shown = tuple(t.wire for t in self.tools.values() if t.name != RECALL or recalls)
             self._tools_wire, self._recalls = (shown, compact(list(shown))), recalls
         return self._tools_wire
+
+    def forget_wire(self) -> None:
+        """Have the tools put into wire form anew: there are others now."""
+        self._tools_wire = None
 
     def halt(self, how: str, by: str) -> None:
         """End what is under way now: `how` is ``paused`` (Stop, to be resumed) or ``ended`` (kill)."""

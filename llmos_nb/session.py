@@ -16,6 +16,7 @@ from llmos_nb import (
     gate,
     gate_plan,
     gate_run,
+    gate_tools,
     prompt,
     recall,
     revive,
@@ -27,6 +28,7 @@ from llmos_nb.blobs import Blobs
 from llmos_nb.errors import UsageError
 from llmos_nb.home import Home
 from llmos_nb.journal import Journal
+from llmos_nb.mcp_servers import Servers
 from llmos_nb.models import resolve
 from llmos_nb.models.base import Model
 from llmos_nb.namespace_undo import redo_last, undo_calls
@@ -37,7 +39,8 @@ from llmos_nb.sharing import NamespaceLock, Sharing, Sight
 from llmos_nb.state import State
 from llmos_nb.tools import Tool
 
-EXECUTORS = (attempt, gate, gate_plan, gate_run, settle)  # importing them registers what carries commands out
+# importing them registers what carries commands out
+EXECUTORS = (attempt, gate, gate_plan, gate_run, gate_tools, settle)
 
 
 class Session:
@@ -70,6 +73,7 @@ class Session:
         self.snapshots = toolbox.snapshots(namespace)
         self.sharing = Sharing()
         self.sharing.follow_cells(ip)
+        self.servers = Servers(lambda: self.home.root, lambda: config.load({}, self.configured))
         self.on_start: list[Callable[[Process], None]] = []
 
     @property
@@ -119,7 +123,7 @@ class Session:
         price = price_of(chosen, bounds, settings)
         how, names = apart.chosen(preview, isolate, self.namespace), self.namespace or {}
         copied = prompt.shown_names(goal, names, variables) if how else []
-        handed = [*tools, *(names[n] for n in prompt.handed(goal, names))]
+        handed, servers = toolbox.parted([*tools, *(names[n] for n in prompt.handed(goal, names))])
         box = toolbox.build(self, settings, chosen, handed, bind, variables)
         box = apart.put_apart(box, how, self, chosen, copied, bind)
         steps = given_plan(settings.plan, names)
@@ -130,7 +134,8 @@ class Session:
         run.check, run.price, run.owns_model = check, price, isinstance(spec, str | None)
         origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
-        record_start(run, settings, goal, bounds, head, {**origin, **checks, "vars": variables})
+        given = {"vars": variables, "servers": servers}
+        record_start(run, settings, goal, bounds, head, {**origin, **checks, **given})
         record_labels(run, settings.labels, [p.run.state.labels for p in self.processes.values()])
         if steps:
             run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
@@ -141,6 +146,7 @@ class Session:
     ) -> Run:
         """Put together what drives a process of this session."""
         run = Run(journal, state, model, box, self.namespace, call_timeout_s=timeout_s, writes=self.writes)
+        run.servers = self.servers
         run.snapshots, run.sight = self.snapshots, Sight(self.sharing)
         run.fingerprint = toolbox.fingerprints(self.namespace)
         recall.connect(box, run)

@@ -119,6 +119,11 @@ class State:
     remembers: bool = False  # there were memories of former runs when it began
     untrusted_since: str = ""  # what first made the context so
     told: list[tuple[str, str]] = field(default_factory=list)  # what people said while it ran, and who
+    # servers: patterns of what it may use, and by tool the digest of what its server says
+    servers: str = ""
+    connected: bool = False
+    served: dict[str, str] = field(default_factory=dict)
+    altered: list[str] = field(default_factory=list)  # something else than before: a person looks first
     requester: str = ""  # who may not approve what this process asks; empty where anybody may
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -120,6 +121,21 @@ def _bound(tool: Tool, store: Snapshots, bind: str) -> Tool:
 def functions(namespace: Mapping[str, Any], patterns: str) -> list[Any]:
     """Give the user's functions that ``--tools`` names."""
     return [namespace[n] for n in visible({k: v for k, v in namespace.items() if callable(v)}, patterns)]
+
+
+def parted(tools: Iterable[Any]) -> tuple[list[Any], str]:
+    """Give the functions, and the texts that name servers or their tools as one line of patterns."""
+    given = list(tools)
+    return [t for t in given if not isinstance(t, str)], " ".join(t for t in given if isinstance(t, str))
+
+
+def chosen(namespace: Mapping[str, Any], patterns: str, served: Callable[[str], bool]) -> list[Any]:
+    """Give what ``--tools`` names: the user's functions, and the words that speak of servers' tools."""
+    words = patterns.replace(",", " ").split()
+    theirs = [w for w in words if served(w.removeprefix("-"))]
+    own = [w for w in words if w not in theirs]
+    spread = [w for w in own if re.search(r"[*?\[]", w)]
+    return [*(functions(namespace, " ".join(own)) if own else ()), *theirs, *spread]
 
 
 def _plan_tool() -> Tool:

@@ -103,6 +103,16 @@ def result(call: Call, text: str) -> str:
     return edited + (text or "done, no output")
 
 
+def tools_changed(new: Iterable[str], altered: Iterable[str], gone: Iterable[str]) -> str:
+    """Say which tools came, changed and went, by their names alone: what a server says of them is no news to act on."""
+    parts = [
+        f"{what}: {', '.join(names)}"
+        for what, names in (("new", new), ("changed", altered), ("gone", gone))
+        if names
+    ]
+    return f"Your tools have changed ({'; '.join(parts)})."
+
+
 def in_doubt(call: Call) -> str:
     """Ask whether a call that was under way when the process broke off took effect."""
     return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."

@@ -14,6 +14,7 @@ from llmos_nb.notebook.flow import flow_of_code
 from llmos_nb.notebook.flow_words import NUMPY, PYTHON
 from llmos_nb.notebook.functions import source_unit
 from llmos_nb.notebook.held import Held, hold
+from llmos_nb.notebook.recorded import recorded
 from llmos_nb.notebook.slice import Piece, cut
 from llmos_nb.notebook.source import ExportSource
 from llmos_nb.notebook.steps import REPEAT, Unit, step_units, user_units
@@ -71,6 +72,8 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Gather
     namespace = next((r.namespace for r in runs if r.namespace is not None), None) or {}
     changed = changed_names(runs)
     for unit in units:
+        if (held := recorded(unit, folder)) is not None:
+            found.held.append(held)
         _not_again(found, unit, namespace, folder)
     _at_boundary(found, namespace, changed, folder)
     _resolve(found, runs, namespace, changed, folder)
