@@ -13,13 +13,14 @@ from datetime import datetime
 from typing import Any
 
 from llmos_nb.authority_roles import Book, Power, Role, Row, Standing, parse_power
-from llmos_nb.authority_words import Sentence, amount, normal, sentences, within
+from llmos_nb.authority_words import Sentence, clauses, exact, normal, sentences, within
 from llmos_nb.chain import canonical
 
 __all__ = ["Book", "Power", "Role", "Standing", "parse_power", "spoken", "standing"]
 
 UNDECLARED = ("email", "iban", "url", "path", "date", "quoted")
 BEFORE, BEHIND = 1, 2  # sentences around the one that names an act, in which its details may stand
+WORDS = "your words"
 
 
 def standing(
@@ -28,6 +29,7 @@ def standing(
     words: str,
     books: Mapping[str, Book],
     tainted: Collection[str] = (),
+    planned: bool = False,
 ) -> Standing:
     """Say whether a call stands on the user's words.
 
@@ -42,10 +44,12 @@ def standing(
     books : mapping
         Records by kind.
     tainted : collection of str
-        Ids of records that were made of untrusted data.
+        Ids of records, and files, that were made of untrusted data.
+    planned : bool
+        A plan that was approved before anything untrusted was read names the act.
     """
     said = sentences(words)
-    at = [i for i, s in enumerate(said) if any(s.names(act) for act in power.acts)]
+    at = [i for i, s in enumerate(said) if planned or any(s.names(act) for act in power.acts)]
     best = Standing(False, f"your words do not say to {power.acts[0] if power.acts else power.tool}")
     for i in at:
         best = _Check(power, arguments, said, i, books, tainted).all()
@@ -61,7 +65,7 @@ def spoken(value: Any, words: str) -> str:
     """
     said = sentences(words)
     for kind in ("amount",) if isinstance(value, int | float) else UNDECLARED:
-        text = normal(kind, str(value))
+        text = exact(kind, value)
         if text and any(text in s.tokens.get(kind, ()) for s in said):
             return kind
     return ""
@@ -87,7 +91,7 @@ class _Check:
         """Check every argument; what is not given carries nothing."""
         origins: dict[str, str] = {}
         for name, value in self.arguments.items():
-            if value in (None, "", [], {}, False):
+            if value is None or value in ("", [], {}):
                 continue
             role = self.power.roles.get(name, Role("none"))
             values = value if isinstance(value, list) else [value]
@@ -103,19 +107,31 @@ class _Check:
         method = getattr(self, f"_{role.kind}", None)
         if method is not None:
             return str(method(role, value))
-        text = normal(role.kind, str(value))
-        if any(text and text in s.tokens.get(role.kind, ()) for s in self.near):
-            return "your words"
+        text = exact(role.kind, value)
+        if text and text in self._tokens(role) and not self._leaks(role, value):
+            return WORDS
         return next((found for r in (role, *role.also) if r.record and (found := self._field(r, value))), "")
+
+    def _tokens(self, role: Role) -> frozenset[str]:
+        """The tokens that may fill a role: those that its phrase leads to, or those that no other's does."""
+        kind, near = role.kind, frozenset[str]().union(*(s.tokens.get(role.kind, ()) for s in self.near))
+        if role.when and not role.record:
+            return frozenset[str]().union(*(s.led(kind, role.when) for s in self.near))
+        others = [r for r in self.power.roles.values() if r.kind == kind and r.when and not r.record]
+        return near.difference(*(s.led(kind, r.when) for r in others for s in self.near))
+
+    def _leaks(self, role: Role, value: Any) -> bool:
+        """Tell whether a file that was made of untrusted data would leave."""
+        return role.kind == "path" and self.outward and str(value) in self.tainted
 
     def _field(self, role: Role, value: Any) -> str:
         """A field of the one record that the words name; where a phrase must lead to it, behind that phrase."""
-        said = [_behind(s, role.when) for s in self.near if s.says(role.when)] if role.when else self.near
+        said = [s.behind(role.when) for s in self.near if s.says(role.when)] if role.when else self.near
         named = self._named(role.record, said)
         if len(named) != 1 and role.when:
             return ""
         held = [h for row in named for h in _listed(row.get(role.field))]
-        return f"the {role.record} that you named" if str(value).casefold() in held else ""
+        return f"the {role.record} that you named" if normal("quoted", str(value)) in held else ""
 
     def _named(self, kind: str, said: Sequence[Sentence]) -> list[Row]:
         """Give the records that the words name; two that go by one name are none."""
@@ -123,7 +139,7 @@ class _Check:
         found = [r for r in book.rows if any(self._names(book, r, s) for s in said)]
         if not found:
             return self._most(book)
-        keys = [str(r[book.key]).casefold() for r in found]
+        keys = [normal("quoted", str(r[book.key])) for r in found]
         longest = [k for k in keys if not any(k in other and k != other for other in keys)]
         return [r for r, k in zip(found, keys, strict=True) if k in longest and keys.count(k) == 1]
 
@@ -153,20 +169,27 @@ class _Check:
         return f"the {role.record} that you named"
 
     def _amount(self, role: Role, value: Any) -> str:
-        """An amount stands where its sentence says the act, or whom it is for."""
-        to = str(self.arguments.get(self.power.target, ""))
-        for s in self.near:
-            bound = s is self.act or (to and to in s.tokens["iban"] | s.tokens["email"])
-            if bound and amount(value) in s.tokens["amount"]:
-                return "your words"
-        return ""
+        """An amount stands where the act's sentence says it; where none does, where the one says it that names whom."""
+        to = str(self.arguments.get(self.power.target, "")) if self.power.target else ""
+        bound = [self.act] if self.act.tokens["amount"] else [s for s in self.near if to and _holds(s, to)]
+        return WORDS if any(_paired(s, to) == {exact("amount", value)} for s in bound) else ""
+
+    def _date(self, role: Role, value: Any) -> str:
+        """A date stands where the act's sentence says it, else where one beside it does."""
+        said = self.act.dates or frozenset[str]().union(*(s.dates for s in self.near))
+        return WORDS if exact("date", value) in said - {""} else ""
 
     def _start(self, role: Role, value: Any) -> str:
-        found = re.fullmatch(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(?::00)?", str(value))
+        """A day and a time stand where one sentence says both, or where each is said once."""
+        found = re.fullmatch(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(?::00)?", str(value), re.ASCII)
         if found is None:
             return ""
-        dates, times = (frozenset().union(*(s.tokens[k] for s in self.near)) for k in ("date", "time"))
-        return "your words" if found[1] in dates and found[2] in times else ""
+        said = [(s.tokens["date"], s.tokens["time"]) for s in (self.act, *self.near)]
+        pairs = next(((d, t) for d, t in said if d and t), None)
+        dates, times = pairs or tuple(frozenset[str]().union(*kind) for kind in zip(*said, strict=True))
+        if pairs is None and (len(dates) > 1 or len(times) > 1):
+            return ""
+        return WORDS if found[1] in dates and found[2] in times else ""
 
     def _end(self, role: Role, value: Any) -> str:
         """An end stands where it is said, or where the duration is."""
@@ -175,29 +198,39 @@ class _Check:
             minutes = (datetime.fromisoformat(str(value)) - datetime.fromisoformat(begin)).total_seconds() / 60
         except (ValueError, TypeError):
             return ""
-        lengths = frozenset().union(*(s.tokens["duration"] for s in self.near))
-        return "your words" if f"{minutes:.0f}" in lengths and minutes % 1 == 0 else self._start(role, value)
+        lengths = frozenset[str]().union(*(s.tokens["duration"] for s in self.near))
+        return WORDS if f"{minutes:.0f}" in lengths and minutes % 1 == 0 else self._start(role, value)
 
     def _text(self, role: Role, value: Any) -> str:
         """Content may be anything where nobody else gets it, else only the user's own words."""
         if not self.outward:
             return "what it has read; it stays with you"
-        return "your words" if within(str(value), self.said) else ""
+        return WORDS if within(str(value), self.said) else ""
 
     def _choice(self, role: Role, value: Any) -> str:
         word = role.choices.get(str(getattr(value, "value", value)), "")
-        return "your words" if word and any(s.says(word) for s in self.near) else ""
+        return WORDS if word and any(s.says(word) for s in self.near) else ""
 
     def _flag(self, role: Role, value: Any) -> str:
-        return "your words" if role.when and any(s.says(role.when) for s in self.near) else ""
+        """A flag is set where the words say so, and not set where they do not."""
+        said = any(s.says(role.when) for s in self.near) if role.when else False
+        return WORDS if isinstance(value, bool) and value == said else ""
 
     def _none(self, role: Role, value: Any) -> str:
         return ""
 
 
-def _behind(sentence: Sentence, phrase: str) -> Sentence:
-    return Sentence(re.split(re.escape(phrase), sentence.text, maxsplit=1, flags=re.IGNORECASE)[-1])
+def _paired(sentence: Sentence, to: str) -> set[str]:
+    """Give the one amount of a sentence; of several, the one in the clause that names whom it is for."""
+    found = set(sentence.tokens["amount"])
+    if len(found) == 1:
+        return found
+    return {a for c in clauses(sentence) if to and _holds(c, to) for a in c.tokens["amount"]}
+
+
+def _holds(sentence: Sentence, value: str) -> bool:
+    return any(exact(kind, value) in sentence.tokens[kind] for kind in ("iban", "email"))
 
 
 def _listed(held: Any) -> list[str]:
-    return [str(h).casefold() for h in (held if isinstance(held, list | tuple | set) else [held])]
+    return [normal("quoted", str(h)) for h in (held if isinstance(held, list | tuple | set) else [held])]

@@ -111,13 +111,74 @@ class Standing:
     origins: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Shelf:
+    """Where the gate itself looks records of one kind up.
+
+    Parameters
+    ----------
+    kind : str
+        What roles call them.
+    lookup : str
+        The tool that gives them all; it only reads.
+    arguments : mapping
+        What it is called with.
+    key, date, most
+        As of a `Book`.
+    """
+
+    kind: str
+    lookup: str
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    key: str = "name"
+    date: str = ""
+    most: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def book(self, rows: Sequence[Row]) -> Book:
+        """Give its records as a book; a row without the key names nothing."""
+        return Book([r for r in rows if r.get(self.key) is not None], self.key, self.date, self.most)
+
+
+def parse_shelf(kind: str, raw: Any) -> Shelf:
+    """Read ``[books.NAME]`` of a manifest."""
+    where, known = f"books.{kind}", [f.name for f in fields(Shelf)][1:]
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("lookup"), str):
+        raise ConfigError(f"{where}: must be a table with lookup = the tool that gives the records")
+    for key, value in raw.items():
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, known)}")
+        wanted, what = (Mapping, "a table") if key in ("arguments", "most") else (str, "a text")
+        if not isinstance(value, wanted):
+            raise ConfigError(f"{where}: {key} = {value!r} must be {what}")
+    return Shelf(kind, **raw)
+
+
 def parse_power(tool: str, raw: Mapping[str, Any]) -> Power:
-    """Read ``[tools.NAME]`` of a manifest."""
-    roles = {n: _role(r, f"tools.{tool}.roles.{n}") for n, r in raw.get("roles", {}).items()}
+    """Read what ``[tools.NAME]`` of a manifest says of authority.
+
+    Raises
+    ------
+    ConfigError
+        A key, kind or type that is none, with the place where it stands.
+    """
+    for key in ("acts", "outward"):
+        if isinstance(raw.get(key, ()), str) or not all(isinstance(v, str) and v for v in raw.get(key, ())):
+            raise ConfigError(f"tools.{tool}: {key} = {raw[key]!r} must be a list of texts")
+    if not isinstance(raw.get("roles", {}), Mapping) or not isinstance(raw.get("target", ""), str):
+        raise ConfigError(f"tools.{tool}: roles must be a table, and target the name of an argument")
+    roles = {n: _named(n, _role(r, f"tools.{tool}.roles.{n}")) for n, r in raw.get("roles", {}).items()}
     return Power(tool, tuple(raw.get("acts", ())), roles, raw.get("target", ""), tuple(raw.get("outward", ())))
 
 
+def _named(argument: str, role: Role) -> Role:
+    """Give a copy's addressee the phrase that leads to it: who is to get a copy is not who is written to."""
+    copies = role.kind == "email" and argument in ("cc", "bcc") and not role.when and not role.record
+    return dataclasses.replace(role, when=argument) if copies else role
+
+
 def _role(given: Any, where: str) -> Role:
+    if not isinstance(given, str | Mapping):
+        raise ConfigError(f"{where} = {given!r} must be a kind, or a table with one")
     raw: dict[str, Any] = {"kind": given} if isinstance(given, str) else dict(given)
     kind, known = str(raw.get("kind")), [f.name for f in fields(Role)]
     if kind not in KINDS:

@@ -1,127 +1,148 @@
-"""The user's words, read for what they authorise: sentences with their typed tokens. Pure."""
+"""The user's words, read for what they authorise: sentences with their typed tokens. Pure.
+
+Words that the user quotes are not the user's own: an act in quotation marks, in a block that is quoted or fenced, or
+behind the header of a mail orders nothing, and a token there counts only where it alone is what is quoted.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip
-_MONTH = "|".join(m[:3] + f"(?:{m[3:]})?" for m in _MONTHS)
-_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NUMBERS = {w: i for i, w in enumerate(_WORDS)}
-# In this order: what one kind has taken is blank for the next, so that a number inside an IBAN is no amount.
-_KINDS = {
-    "url": re.compile(r"\bhttps?://[^\s'\"<>]+"),
-    "email": re.compile(r"(?<![\w.@+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+(?<!\.)"),
-    "iban": re.compile(r"(?<!\w)[A-Z]{2}\d{2}[A-Z0-9]{8,30}(?!\w)"),
-    "path": re.compile(r"(?<![\w/.])[\w./~-]*[\w-]\.(?=[a-z0-9]*[a-z])[a-z0-9]{2,5}(?![\w@])"),
-    "date": re.compile(
-        rf"(?<!\d)\d{{4}}-\d\d-\d\d(?!\d)|\b(?:{_MONTH})\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}}\b"
-        rf"|\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?(?:{_MONTH}),?\s+\d{{4}}\b",
-        re.IGNORECASE,
-    ),
-    "time": re.compile(r"(?<![\d:])(?:[01]?\d|2[0-3]):[0-5]\d(?![\d:])"),
-    "percent": re.compile(r"(?<![\w.])\d+(?:\.\d+)?\s?%"),
-    "duration": re.compile(rf"\b(\d+|an?|half an?|{'|'.join(_NUMBERS)})[\s-]+(hour|minute)s?\b", re.IGNORECASE),
-    "amount": re.compile(
-        r"(?:[$€£]\s?|\b(?:is|of|for|pay|send|refund|transfer|amount|rent|fee|that|exactly)\s+[$€£]?)"
-        r"(\d+(?:[.,]\d\d)?)(?![\w.,]*\w)|(?<![\w.,-])(\d+\.\d\d)(?![\w.,]*\w)",
-        re.IGNORECASE,
-    ),
-}
+from llmos_nb.authority_tokens import KINDS, amount, dates_meant, exact, lower, normal, said_by
+
+__all__ = ["Sentence", "amount", "clauses", "exact", "normal", "sentences", "within"]
+
 _NOT = re.compile(r"\b(not|never|don't|dont|without|unless|no longer|instead of)\b|n't\b", re.IGNORECASE)
+# Quoted passages, each a group: fences, quoted lines, what stands behind a mail's header, marks (one left open, too).
+_QUOTED = re.compile(
+    r"```(.*?)(?:```|\Z)|^[ \t]*>(.*?)$|^((?:From|Subject|Sent|Reply-To):\s.*)\Z"
+    r"|[\"“]([^\"”]*)(?:[\"”]|\Z)|(?<!\w)[‘']((?:[^‘’'\n]|(?<=\w)['’](?=\w))+)['’](?!\w)",
+    re.MULTILINE | re.DOTALL,
+)
+_FIRST, _MOST = 0xE000, 6_000  # private characters that stand for quoted passages
+_MARKS = re.compile(r"[\ue000-\uf8ff]")
+# What a token comes from is not what it goes to.
+_SOURCE = re.compile(
+    r"\b(?:from|off|by)\s+(?:(?:my|the|their|his|her|your|our)\s+)?(?:account|e-?mail|mail|address)?\s*$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence of the user's words."""
+    """One sentence of the user's words.
+
+    Parameters
+    ----------
+    text : str
+        Their own, with one private character for each passage that they quote.
+    passages : tuple of str
+        What these stand for.
+    """
 
     text: str
+    passages: Sequence[str] = ()
+
+    @property
+    def quotes(self) -> list[str]:
+        """The passages that it quotes."""
+        return [self.passages[ord(m[0]) - _FIRST] for m in _MARKS.finditer(self.text)]
+
+    @cached_property
+    def plain(self) -> str:
+        """Their own words, with the quoted passages that are one token and nothing else."""
+        return _MARKS.sub(lambda m: _token_alone(self.passages[ord(m[0]) - _FIRST]), self.text)
 
     @cached_property
     def tokens(self) -> dict[str, frozenset[str]]:
         """Typed tokens by kind, each in one normal form; ``quoted`` stands beside the others."""
-        rest, found = self.text, dict[str, frozenset[str]]()
-        for kind, pattern in _KINDS.items():
-            found[kind] = frozenset(normal(kind, _said(m)) for m in pattern.finditer(rest))
+        rest, found = self.plain, dict[str, frozenset[str]]()
+        for kind, pattern in KINDS.items():
+            matches = [m for m in pattern.finditer(rest) if not self._came_from(kind, rest, m.start())]
+            found[kind] = frozenset(text for m in matches if (text := normal(kind, said_by(m))))
             rest = pattern.sub(lambda m: " " * len(m[0]), rest)
-        quoted = re.findall(r"(?<!\w)['\"‘“]([^'\"’”]{2,120})['\"’”](?!\w)", self.text)
-        return {**found, "quoted": frozenset(normal("quoted", q) for q in quoted)}
+        short = [q for q in self.quotes if 2 <= len(q) <= 120]
+        return {**found, "quoted": frozenset(normal("quoted", q) for q in short)}
+
+    @staticmethod
+    def _came_from(kind: str, text: str, at: int) -> bool:
+        return kind in ("iban", "email") and _SOURCE.search(text[:at]) is not None
+
+    @property
+    def dates(self) -> frozenset[str]:
+        """The dates that say when something is to be done, rather than of what day something was."""
+        return dates_meant(self.plain) if len(self.tokens["date"]) > 1 else self.tokens["date"]
 
     def names(self, act: str) -> bool:
         """Tell whether the sentence says an act, such as ``create event``: all its words, and no denial."""
-        stems = act.split()
-        return not _NOT.search(self.text) and all(_inflected(s).search(self.text) for s in stems)
+        own = _MARKS.sub(" ", self.text)
+        return not _NOT.search(own) and all(_inflected(s).search(own) for s in act.split())
 
     def says(self, phrase: str) -> bool:
-        """Tell whether a phrase stands in it as whole words."""
-        wanted = re.escape(normal("quoted", phrase))
-        return re.search(rf"(?<![\w@.-]){wanted}(?![\w@-])", normal("quoted", self.text)) is not None
+        """Tell whether a phrase stands in it as whole words, or is what it quotes."""
+        wanted = normal("quoted", phrase)
+        if wanted in (normal("quoted", q) for q in self.quotes):
+            return True
+        own = normal("quoted", self.plain)
+        return bool(wanted) and re.search(rf"(?<![\w@.-]){re.escape(wanted)}(?![\w@-])", own) is not None
+
+    def part(self, text: str) -> Sentence:
+        """Give a part of it as a sentence."""
+        return Sentence(text, self.passages)
+
+    def behind(self, phrase: str) -> Sentence:
+        """Give what stands behind a phrase."""
+        return self.part(re.split(re.escape(phrase), self.text, maxsplit=1, flags=re.IGNORECASE)[-1])
+
+    def led(self, kind: str, phrase: str) -> frozenset[str]:
+        """Give the tokens that follow a phrase directly, as in ``cc a@x.org and b@x.org``."""
+        token = KINDS[kind].pattern
+        lists = re.finditer(
+            rf"\b{re.escape(phrase)}\b\W{{0,3}}((?:{token})(?:(?:\s*,\s*|\s+and\s+|\s*&\s*)(?:{token}))*)",
+            self.plain,
+            re.IGNORECASE,
+        )
+        return frozenset(normal(kind, m[0]) for part in lists for m in KINDS[kind].finditer(part[1]))
+
+
+def _token_alone(passage: str) -> str:
+    """Give a passage that is one typed token, or nothing."""
+    text = passage.strip()
+    alone = any(p.fullmatch(text) for kind, p in KINDS.items() if kind != "amount")
+    return f" {text} " if alone else " "
 
 
 def _inflected(stem: str) -> re.Pattern[str]:
     return re.compile(rf"\b{re.escape(stem)}(?:s|es|d|ed|ing)?\b", re.IGNORECASE)
 
 
-def _said(match: re.Match[str]) -> str:
-    """Give what a match says: the number of an amount without the word before it."""
-    return next((g for g in match.groups() if g), match[0]) if match.re is _KINDS["amount"] else match[0]
-
-
 def sentences(text: str) -> list[Sentence]:
     """Split words into sentences; the number of an item of a list ends none."""
-    parts = re.split(r"(?<=[.?!])(?<!\b\d\.)\s+|\n+|(?<=\s)\d\.\s+", text)
-    return [Sentence(p) for p in parts if p and p.strip()]
+    passages: list[str] = []
+
+    def kept(match: re.Match[str]) -> str:
+        if len(passages) >= _MOST:
+            return " "
+        passages.append(next((g for g in match.groups() if g is not None), ""))
+        return chr(_FIRST + len(passages) - 1)
+
+    marked = _QUOTED.sub(kept, _MARKS.sub(" ", text))
+    parts = re.split(r"(?<=[.?!])(?<!\b\d\.)\s+|\n+|(?<=\s)\d\.\s+", marked)
+    return [Sentence(p, passages) for p in parts if p and p.strip()]
 
 
-def normal(kind: str, text: str) -> str:
-    """Give the one form of a token by which two of a kind are compared."""
-    text = re.sub(r"\s+", " ", text).strip()
-    if kind == "amount":
-        return amount(text)
-    if kind == "date":
-        return _date(text)
-    if kind == "time":
-        return text.zfill(5)
-    if kind == "duration":
-        return _minutes(text)
-    return text if kind == "iban" else text.casefold()
-
-
-def amount(value: object) -> str:
-    """Give a number as an amount: ``2200`` and ``2200.00`` are the same."""
-    try:
-        return f"{float(str(value).replace(',', '.')):.2f}"
-    except ValueError:
-        return ""
-
-
-def _date(text: str) -> str:
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        return text
-    month = next((i for i, m in enumerate(_MONTHS, 1) if m[:3] in text.lower()), 0)
-    numbers = re.findall(r"\d+", text)
-    try:
-        day, year = map(int, numbers)
-        return date(year, month, day).isoformat()
-    except (ValueError, OverflowError):
-        return ""
-
-
-def _minutes(text: str) -> str:
-    """Give a duration in minutes."""
-    how, _, unit = re.sub(r"[\s-]+(?=hour|minute)", "|", text.lower()).partition("|")
-    number = 0.5 if how.startswith("half") else 1 if how in ("a", "an") else _NUMBERS.get(how) or int(how)
-    return str(int(number * (60 if unit.startswith("hour") else 1)))
+def clauses(sentence: Sentence) -> list[Sentence]:
+    """Split a sentence where one thing to do ends and another begins."""
+    return [
+        sentence.part(p)
+        for p in re.split(r"[,;:]\s|\s(?:and|but|or|then)\s", sentence.text, flags=re.IGNORECASE)
+    ]
 
 
 def within(text: str, said: Iterable[Sentence]) -> bool:
-    """Tell whether a text is made of the user's own words alone."""
-    known = {w for s in said for w in re.findall(r"\w+", s.text.casefold())}
-    return set(re.findall(r"\w+", text.casefold())) <= known
+    """Tell whether a text is made of the user's own words alone, or of what they quote."""
+    known = {w for s in said for t in (s.text, *s.quotes) for w in re.findall(r"\w+", lower(t))}
+    return set(re.findall(r"\w+", lower(text))) <= known

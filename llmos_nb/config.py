@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb import budget as budgets
+from llmos_nb.authority_roles import parse_shelf
+from llmos_nb.declare import said_of
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.labels import parse as parse_label
 from llmos_nb.policy import MODES, Mode, Rule, parse_mode, parse_rule
@@ -47,7 +49,9 @@ class Settings:
     rules : tuple of Rule
         In order; the organisation's come first.
     tools : dict
-        Manifest: tool name to the decorator's keys.
+        Manifest: tool name (or explicit glob) to the decorator's keys.
+    books : dict
+        Kind of record to where the gate looks it up (`authority_roles.Shelf`).
     prices : dict
         Model name to ($ a million prompt tokens, $ a million answer tokens).
     labels : dict
@@ -75,6 +79,7 @@ class Settings:
     home: str = ""
     rules: tuple[Rule, ...] = ()
     tools: dict[str, dict[str, Any]] = field(default_factory=dict)
+    books: dict[str, dict[str, Any]] = field(default_factory=dict)
     prices: dict[str, tuple[float, float]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     other_approver: bool = False
@@ -97,6 +102,7 @@ _ENV = {
 _TABLES = (
     "policy",
     "tools",
+    "books",
     "budget",
     "model",
     "labels",
@@ -131,8 +137,10 @@ def load(
     own = _file((folder or Path.cwd()) / "llmos.toml")
     merged = {**org, **own, **_environment(environ), **_present(configured), **_present(given)}
     merged["rules"] = (*org.get("rules", ()), *own.get("rules", ()))
-    for table in ("tools", "mcp"):
+    for table in ("books", "mcp"):
         merged[table] = {**own.get(table, {}), **org.get(table, {})}
+    theirs = org.get("tools", {})  # what a glob of theirs says of a tool holds for one that ours names, too
+    merged["tools"] = {**{n: {**t, **said_of(n, theirs)} for n, t in own.get("tools", {}).items()}, **theirs}
     return _tightened(_checked(Settings(**merged)), org)
 
 
@@ -185,6 +193,7 @@ def _file(path: Path) -> dict[str, Any]:
             "show_values",
             "grounded",
             "tools",
+            "books",
             "labels",
             "other_approver",
             "mcp",
@@ -216,6 +225,8 @@ def _checked(s: Settings) -> Settings:
     budgets.parse(s.budget)
     for name, label in s.labels.items():
         parse_label(str(label), f"labels.{name}")
+    for kind, book in s.books.items():
+        parse_shelf(kind, book)
     if not float(s.call_timeout) > 0:
         raise UsageError(f"call_timeout {s.call_timeout!r}: must be more than 0 seconds")
     checked(s.limits)

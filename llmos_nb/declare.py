@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, overload
 
+from llmos_nb.authority_roles import Power
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.schema import function_of
 
 Effect = Literal["read", "namespace", "write", "external"]
 Repeat = Literal["pure", "idempotent", "once"]
-Source = Literal["trusted", "untrusted"]
+Source = Literal["trusted", "untrusted", "own"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = "__llmos_tool__"
-_KEYS = ("effect", "repeat", "sinks", "source", "thread", "undo", "reconcile", "name", "description")
+POWER = ("acts", "target", "outward", "roles")
+_KEYS = ("effect", "repeat", "sinks", "source", "thread", "undo", "reconcile", "name", "description", *POWER)
 _CHOICES: dict[str, tuple[object, ...]] = {
     "effect": ("read", "namespace", "write", "external"),
     "repeat": ("pure", "idempotent", "once"),
-    "source": ("trusted", "untrusted"),
+    "source": ("trusted", "untrusted", "own"),
     "thread": (True, False),
 }
 
@@ -29,7 +32,8 @@ def tool(fn: F, /) -> F: ...
 def tool(
     *, effect: Effect = ..., repeat: Repeat = ..., sinks: tuple[str, ...] = ..., source: Source = ...,
     thread: bool = ..., undo: Callable[..., Any] | None = ...,
-    reconcile: Callable[[str], bool | None] | None = ...,
+    reconcile: Callable[[str], bool | None] | None = ..., acts: tuple[str, ...] = ..., target: str = ...,
+    outward: tuple[str, ...] = ..., roles: Mapping[str, str | Mapping[str, Any]] = ...,
 ) -> Callable[[F], F]: ...  # fmt: skip
 def tool(fn: Any = None, /, **options: Any) -> Any:
     """Declare what a function does, so that less has to be asked.
@@ -44,14 +48,24 @@ def tool(fn: Any = None, /, **options: Any) -> Any:
         Whether it may run again after a crash.
     sinks : tuple of str
         Arguments that carry authority: who, where, how much.
-    source : {"trusted", "untrusted"}
-        Where its results come from.
+    source : {"trusted", "untrusted", "own"}
+        Where its results come from. What is ``trusted`` is believed for data and not for prose: a text of more than
+        64 characters in it is untrusted. What is the user's ``own`` is believed whole.
     thread : bool
         It may run off the main thread, beside others.
     undo : callable, optional
         Takes back what a call did.
     reconcile : callable, optional
         ``reconcile(key) -> bool | None``: whether a call in doubt was done.
+    acts : tuple of str
+        How your words name what it does, as ``("send mail", "write mail")``: all words of one, in one sentence. A call
+        that your words cover then runs unasked; after an untrusted read, one that they do not cover always asks.
+    target : str
+        The argument that says on whom or what it acts.
+    outward : tuple of str
+        Arguments that, where given, let content leave; ``("*",)`` where it always does.
+    roles : mapping
+        What each argument means: its kind (`authority_roles.KINDS`), or a table of a `Role`.
 
     Examples
     --------
@@ -87,3 +101,19 @@ def checked(options: Mapping[str, Any], where: str) -> None:
             raise ConfigError(f"{where}: {key} = {value!r} must be {' or '.join(map(repr, choices))}")
         if key == "sinks" and (isinstance(value, str) or not all(isinstance(v, str) for v in value)):
             raise ConfigError(f"{where}: sinks = {value!r} must be a list of argument names")
+
+
+def unknown_arguments(name: str, schema: Mapping[str, Any], sinks: Iterable[str], power: Power | None) -> None:
+    """Refuse a declaration that names an argument which the tool does not have."""
+    roles = [] if power is None else [*power.roles, *(n for n in power.outward if n != "*"), power.target]
+    for key, names in (("sinks", sinks), ("roles", roles)):
+        wrong = next((n for n in names if n and n not in schema.get("properties", {})), None)
+        if wrong is not None:
+            raise ConfigError(f"tools.{name}: {key} names {wrong!r}, which is not an argument of {name}")
+
+
+def said_of(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Give what a manifest says of a tool: the table of exactly its name, else of the first glob that fits."""
+    if name in tables:
+        return dict(tables[name])
+    return next((dict(t) for glob, t in tables.items() if "*" in glob and fnmatchcase(name, glob)), {})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from llmos_nb import gate_labels, labels
+from llmos_nb import gate_authority, gate_labels, labels
+from llmos_nb.authority_roles import Standing
 from llmos_nb.decide import Finish, Judge
 from llmos_nb.errors import BadArguments, UnknownTool
 from llmos_nb.on_call import repeat_key
@@ -38,18 +39,33 @@ def reject(run: Run, call: Call, by: str, why: str) -> None:
 
 
 @carries_out(Judge)
-def judge_call(run: Run, command: Judge) -> None:
-    """Pass one call through the gate up to its decision."""
+def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
+    """Pass one call through the gate up to its decision; where its arguments may name records, look these up first."""
     call = run.state.calls[command.call]
     if _repeated(run, call):
-        return
+        return None
     try:
         tool = find(run.tools, call.name)
         arguments = validate(tool, parse_arguments(call.arguments))
     except (BadArguments, UnknownTool) as error:
         reject(run, call, "schema", str(error))
-        return
-    seen = run.inspected[call.id] = inspect(run, tool, arguments)
+        return None
+    free = run.state.mode == "auto" and not labels.context(run.state.labels).untrusted
+    if not free and gate_authority.shelves(run, tool):
+        return _look_up_and_judge(run, call, tool, arguments)
+    _judge(run, call, tool, arguments)
+    return None
+
+
+async def _look_up_and_judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
+    await gate_authority.look_up(run, tool)
+    if call.status == "proposed":
+        _judge(run, call, tool, arguments)
+
+
+def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
+    """Decide on a call, or ask a person."""
+    seen = run.inspected[call.id] = look(run, call, tool, arguments)
     verdict = _verdict(run, call, tool, arguments, seen)
     person = verdict.what == "ask" or verdict.by == "you"
     digest = digest_of(run, call, tool, arguments, seen, person)
@@ -57,10 +73,22 @@ def judge_call(run: Run, command: Judge) -> None:
         ask_human(run, call, verdict.why, seen, digest)
     else:
         what = "approve" if verdict.what == "allow" else "reject"
-        extra = {"arguments": arguments} if arguments != call.arguments else {}
+        extra: dict[str, Any] = {"arguments": arguments} if arguments != call.arguments else {}
+        if verdict.by == "words":
+            extra["origins"] = seen["origins"]
         run.append(
             "call.decided", call=call.id, digest=digest, what=what, by=verdict.by, why=verdict.why, **extra
         )
+
+
+def look(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Say what a call would do, whether it stands on the user's words, and where its arguments come from."""
+    seen = inspect(run, tool, arguments)
+    found = gate_authority.standing_of(run, call, tool, arguments)
+    seen |= {"standing": found, "origins": gate_authority.origins(run, tool, arguments, found)}
+    if found is not None and not found.holds and labels.context(run.state.labels).untrusted:
+        seen["risks"] = [*seen.get("risks", ()), ["untrusted data", found.why]]
+    return seen
 
 
 def find(tools: Mapping[str, Tool], name: str) -> Tool:
@@ -100,6 +128,7 @@ def ask_human(run: Run, call: Call, why: str, seen: Mapping[str, Any], digest: s
         risks=list(seen.get("risks", ())),
         reads=list(seen.get("reads", ())),
         writes=list(seen.get("writes", ())),
+        origins=dict(seen.get("origins", {})),
     )
 
 
@@ -133,11 +162,15 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
     level = "read" if tool.name == "ask" else str(seen["level"])
     why = seen.get("why") or " ".join(f"It asks because {r[1]}." for r in list(seen.get("risks", ()))[:1])
     label, outward = labels.context(s.labels), tool.effect in ("write", "external")
-    vouched = not (label.untrusted and outward and gate_labels.unspoken(run, tool, arguments))
+    found: Standing | None = seen.get("standing")
+    vouched = gate_authority.vouched(run, tool, arguments, found)
+    stands = None if found is None else found.holds
     kinds = frozenset(str(risk[0]) for risk in seen.get("risks", ()))
-    act = Act(call.name, arguments, level, (why,) if why else (), call.step, label, outward, vouched, kinds)
+    act = Act(
+        call.name, arguments, level, (why,) if why else (), call.step, label, outward, vouched, stands, kinds
+    )
     mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
-    granted = s.envelope if s.plan_status == "approved" and s.plan_by != "process" else {}
+    granted = s.envelope if gate_authority.by_person(s) else {}
     verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)
     if verdict.what == "allow" and call.name in s.altered:
         why = f"It asks because {altered(tool)}."

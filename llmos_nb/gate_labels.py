@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb import labels
-from llmos_nb.authority import spoken
+from llmos_nb.gate_authority import unspoken
 from llmos_nb.labels import FILE, TRUSTED, UNTRUSTED, Came
+from llmos_nb.manifest import DECLARED
 from llmos_nb.messages import ToolResult
+from llmos_nb.prose import DATA, is_prose
 from llmos_nb.reach import Walk, names_reaching, reachable_names
 from llmos_nb.scheduler import Run
 from llmos_nb.secrets_box import box
@@ -33,7 +35,8 @@ def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: dict[str, An
         )
         found += [
             ["untrusted data", f"`{n}` = {v!r:.80} does not stand in your words"]
-            for n, v in unspoken(run, tool, arguments)
+            for n, v in unspoken(run, tool.sinks, arguments)
+            if tool.power is None
         ]
     if tool.effect != "namespace" and (names := box.used(arguments)):
         found.append(["secret", f"`{tool.name}` is handed the secret {', '.join(names)}"])
@@ -45,22 +48,6 @@ def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: dict[str, An
         "risks": [*seen.get("risks", ()), *found],
         "why": seen.get("why") or _why(found),
     }
-
-
-def unspoken(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Give the arguments with authority that no typed token of the user's words covers."""
-    words = "\n".join([run.state.goal, *_said(run)]) if tool.sinks else ""
-    given = [(n, v) for n in tool.sinks for v in _each(arguments.get(n)) if v not in (None, "", False)]
-    return [(n, v) for n, v in given if not spoken(v, words)]
-
-
-def _each(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else [value]
-
-
-def _said(run: Run) -> list[str]:
-    """Give what people told the process while it ran."""
-    return [text for by, text in run.state.told if by == "you"]
 
 
 def _why(found: list[list[str]]) -> str:
@@ -89,6 +76,24 @@ def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Mapping[st
             label = label.join(labels.of(names, known))
             why.append(f"it read {', '.join(f'`{n}`' for n in names[:3])}")
     return Came(label, "; ".join(why))
+
+
+def gave(tool: Tool, came: Came, result: ToolResult) -> Came:
+    """Join what a call gave: a trusted source is believed for data, and not for prose that others may write."""
+    if tool.source != "trusted" or not (result.ok and (tool.runner is None or DECLARED in tool.extra)):
+        return came
+    value = result.text if tool.runner is not None and result.value is None else result.value
+    if not _prose(value):
+        return came
+    why = f"`{tool.name}` gives a text of more than {DATA} characters, which others may have written"
+    return Came(came.label.join(UNTRUSTED), "; ".join(w for w in (came.why, why) if w))
+
+
+def _prose(value: object) -> bool:
+    try:
+        return is_prose(value)
+    except Exception:  # a class of the user's own that cannot be looked through
+        return True
 
 
 def _names(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Mapping[str, Any]) -> set[str]:

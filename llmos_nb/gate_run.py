@@ -12,7 +12,7 @@ from llmos_nb import gate_labels, gate_tools
 from llmos_nb.decide import Start
 from llmos_nb.devices.guard import Stopped, interruptible
 from llmos_nb.errors import JournalError
-from llmos_nb.gate import altered, ask_human, digest_of, inspect, reject
+from llmos_nb.gate import altered, ask_human, digest_of, inspect, look, reject
 from llmos_nb.messages import ToolResult
 from llmos_nb.scheduler import Run, carries_out
 from llmos_nb.secrets_box import box, redact
@@ -67,9 +67,9 @@ def _turn(run: Run, command: Start, tool: Tool) -> contextlib.AbstractAsyncConte
 
 def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     """Ask again where what a person approved has changed since."""
-    if not call.digest or call.by == "plan" or call.by.startswith(("mode:", "rule:")):
+    if not call.digest or call.by == "plan" or call.by.startswith(("words", "mode:", "rule:")):
         return False
-    seen = inspect(run, tool, arguments)
+    seen = look(run, call, tool, arguments)
     digest = digest_of(run, call, tool, arguments, seen, person=True)
     if digest == call.digest:
         return False
@@ -135,7 +135,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         raise
     else:
         gate_labels.learn(run, arguments, result)
-        came = gate_labels.brought(came, result)
+        came = gate_labels.brought(gate_labels.gave(tool, came, result), result)
         gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
         record(run, call, tool, result)
 

@@ -202,6 +202,8 @@ class ToolResult:
         ``{"created", "rebound", "mutated", "deleted": [names], "digests": {name: hex}}`` of a namespace step.
     facts : dict
         Anything else worth recording, as plain data.
+    value : object
+        What the function gave, for the gate to look at; never recorded.
     """
 
     ok: bool
@@ -210,3 +212,4 @@ class ToolResult:
     parts: tuple[Part, ...] = ()
     changes: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    value: Any = field(default=None, compare=False, repr=False)

@@ -7,19 +7,22 @@ A rule `deny` refuses in every mode, a rule `allow` lets through in every mode, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
 from llmos_nb.chain import canonical
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.labels import TRUSTED, Label
+from llmos_nb.rules import Rule, Verdict, parse_rule
 
 OUTWARD = frozenset(("network", "process", "exec"))
 MODES = ("risky", "plan", "step", "auto", "never")
 Mode = Literal["risky", "plan", "step", "auto", "never"]
-Verdict = Literal["allow", "ask", "deny"]
+__all__ = [
+    "MODES", "OUTWARD", "Act", "Decision", "Mode", "Rule", "Verdict", "call_digest", "envelope", "in_advance", "judge",
+    "judge_plan", "parse_mode", "parse_rule",
+]  # fmt: skip
 LEAK = "The process has read both secret and untrusted data; with nobody asked, nothing leaves from here."
 
 
@@ -40,78 +43,6 @@ class Decision:
     what: Verdict
     by: str
     why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule; the first that matches speaks.
-
-    Parameters
-    ----------
-    tool : str
-        Exact name, or an explicit glob with ``*``.
-    do : {"allow", "ask", "deny"}
-        The verdict.
-    where : dict
-        Argument name to the value it must equal (or an explicit glob for texts).
-    until : str
-        ISO 8601 time after which the rule no longer speaks; empty for ever.
-    count : int
-        How often it may let through; 0 for any number.
-    by : str
-        Who made it.
-    risks : tuple of str
-        Kinds of risk it covers; a call that bears another is not spoken of. Empty for any.
-    """
-
-    tool: str
-    do: Verdict
-    where: Mapping[str, Any] = field(default_factory=dict)
-    until: str = ""
-    count: int = 0
-    by: str = "you"
-    risks: tuple[str, ...] = ()
-
-    def matches(self, act: Act, at: str, used: int) -> bool:
-        """Tell whether the rule speaks of this call."""
-        if not (fnmatchcase(act.tool, self.tool) if "*" in self.tool else act.tool == self.tool):
-            return False
-        if (self.until and at > self.until) or (self.count and used >= self.count):
-            return False
-        if self.risks and not act.kinds <= set(self.risks):
-            return False
-        return all(k in act.arguments and _equal(act.arguments[k], v) for k, v in self.where.items())
-
-    def plain(self) -> dict[str, Any]:
-        """Give the rule as plain data."""
-        return {**asdict(self), "where": dict(self.where), "risks": list(self.risks)}
-
-
-def _equal(got: Any, wanted: Any) -> bool:
-    if isinstance(wanted, str) and "*" in wanted:
-        return isinstance(got, str) and fnmatchcase(got, wanted)
-    return type(got) is type(wanted) and bool(got == wanted)
-
-
-def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
-    """Read a rule from `llmos.toml` or a command."""
-    known = ("tool", "where", "do", "until", "count", "by", "risks")
-    for key in raw:
-        if key not in known:
-            raise UsageError(f"{where}: unknown key {key!r}{nearest(key, known)}")
-    if raw.get("do") not in ("allow", "ask", "deny"):
-        raise UsageError(f"{where}: do = {raw.get('do')!r} must be allow, ask or deny")
-    if not isinstance(raw.get("tool"), str):
-        raise UsageError(f"{where}: tool must be a name, or a glob with *")
-    return Rule(
-        raw["tool"],
-        raw["do"],
-        dict(raw.get("where") or {}),
-        str(raw.get("until") or ""),
-        int(raw.get("count") or 0),
-        str(raw.get("by") or "you"),
-        tuple(map(str, raw.get("risks") or ())),
-    )
 
 
 def parse_mode(text: str, what: str = "--approve") -> Mode:
@@ -143,6 +74,8 @@ class Act:
         It acts outside the namespace.
     vouched : bool
         What of it carries authority comes from the user's words, or nothing untrusted was read.
+    stands : bool, optional
+        The user's own words cover the whole call, where somebody has said what its arguments mean.
     kinds : frozenset of str
         Kinds of its risks.
     """
@@ -155,6 +88,7 @@ class Act:
     label: Label = TRUSTED
     outward: bool = False
     vouched: bool = True
+    stands: bool | None = None
     kinds: frozenset[str] = frozenset()
 
     @property
@@ -194,7 +128,15 @@ def judge(
             return _by_rule(i, rule, mode)
     if mode == "auto" and act.outward and act.label.untrusted and act.label.secret:
         return Decision("deny", "label", LEAK)
-    if mode == "auto" or (mode != "step" and not act.risky):
+    if act.stands and mode != "step":
+        return Decision("allow", "words", "Your own words say so.")
+    return _by_mode(act, mode, envelope, spent)
+
+
+def _by_mode(act: Act, mode: Mode, envelope: Mapping[str, int], spent: Mapping[str, int]) -> Decision:
+    """Let the mode decide; what the user's words were to cover, and do not, asks in each after an untrusted read."""
+    unheard = act.stands is False and act.label.untrusted and act.outward
+    if (mode == "auto" and not unheard) or (mode != "step" and not act.risky):
         return Decision("allow", f"mode:{mode}")
     if mode == "plan" and act.vouched and spent.get(act.tool, 0) < envelope.get(act.tool, 0):
         return Decision("allow", "plan", "The approved plan covers it.")

@@ -149,10 +149,12 @@ def shown(value: object, guard: Guard) -> ToolResult:
     outcome = unless_stopped(captured(lambda: preview(value), _PREVIEW_S, guard))
     if outcome.error is not None:
         return ToolResult(
-            True, f"<{type(value).__name__}: no preview, its repr raised {type(outcome.error).__name__}>"
+            True,
+            f"<{type(value).__name__}: no preview, its repr raised {type(outcome.error).__name__}>",
+            value=value,
         )
     text, size = outcome.value
-    return ToolResult(True, text, facts={"size": size} if size > len(text.encode()) else {})
+    return ToolResult(True, text, facts={"size": size} if size > len(text.encode()) else {}, value=value)
 
 
 def _message(error: BaseException) -> str:

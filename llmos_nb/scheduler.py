@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmos_nb.authority_roles import Book
 from llmos_nb.chain import Event
 from llmos_nb.context import RECALL
 from llmos_nb.decide import Command, decide
@@ -73,6 +74,8 @@ class Run:
     trouble: str = ""
     owns_model: bool = False
     inspected: dict[str, dict[str, Any]] = field(default_factory=dict)
+    books: dict[str, Book] = field(default_factory=dict)  # records that the gate looked up last, by kind
+    unread: dict[str, str] = field(default_factory=dict)  # why it could not, by kind
     sight: Sight | None = None
     _tools_wire: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _recalls: bool = False

@@ -8,7 +8,9 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from llmos_nb import manifest
 from llmos_nb.chain import canonical
+from llmos_nb.declare import declared, said_of
 from llmos_nb.devices.calculator import calculator_tool
 from llmos_nb.devices.describe import visible
 from llmos_nb.devices.human import ask_tool
@@ -18,6 +20,7 @@ from llmos_nb.errors import SnapshotConflict
 from llmos_nb.messages import ToolResult
 from llmos_nb.models.base import Model
 from llmos_nb.recall import recall_tool
+from llmos_nb.schema import name_of
 from llmos_nb.snapshot import Before, Snapshots
 from llmos_nb.tools import CallContext, Tool, as_tool
 
@@ -71,12 +74,17 @@ def build(
         box.append(_plan_tool())
     if session.namespace is not None:
         box += _namespace_tools(session, settings, model, bind, allow)
-    box += [
-        g if isinstance(g, Tool) else as_tool(g, **settings.tools.get(getattr(g, "__name__", ""), {}))
-        for g in given
-    ]
+    box += [_given(g, settings) for g in given]
     box.append(recall_tool())
-    return {t.name: t for t in box}
+    return manifest.shelved({t.name: t for t in box}, settings.books)
+
+
+def _given(given: Any, settings: Settings) -> Tool:
+    """Make a tool of what was handed over, as the manifest says it is."""
+    if isinstance(given, Tool):
+        return manifest.put_on(given, said_of(given.name, settings.tools))
+    name = str(declared(given).get("name") or name_of(given))
+    return as_tool(given, **said_of(name, settings.tools))
 
 
 def _namespace_tools(session: Session, settings: Settings, model: Model, bind: str, allow: str) -> list[Tool]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from llmos_nb.authority_roles import Power, parse_power
 from llmos_nb.chain import canonical
-from llmos_nb.declare import Effect, Repeat, Source, checked, declared, tool
-from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.declare import POWER, Effect, Repeat, Source, checked, declared, tool, unknown_arguments
+from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
 from llmos_nb.running import (
     Guard,
@@ -66,6 +67,7 @@ __all__ = [
     "digest_of",
     "invoke",
     "tool",
+    "value_of",
 ]
 
 current_call: ContextVar[CallContext | None] = ContextVar("current_call", default=None)
@@ -89,8 +91,10 @@ class Tool:
         Whether it may run again after a crash.
     sinks : tuple of str
         Arguments that carry authority (who, where, how much).
-    source : {"trusted", "untrusted"}
+    source : {"trusted", "untrusted", "own"}
         Where its results come from.
+    power : Power, optional
+        How the user's words name what it does, and what its arguments mean.
     thread : bool
         A sync function that may run off the main thread, beside others.
     undo, reconcile : callable, optional
@@ -113,6 +117,7 @@ class Tool:
     repeat: Repeat = "once"
     sinks: tuple[str, ...] = ()
     source: Source = "trusted"
+    power: Power | None = None
     thread: bool = False
     undo: Callable[..., Any] | None = None
     reconcile: Callable[[str], bool | None] | None = None
@@ -163,20 +168,22 @@ def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
     checked(manifest, f"tools.{name}")
     options = {**declared(fn), **manifest, "name": name}
     signature = read_signature(fn)
-    unknown = [s for s in options.get("sinks", ()) if s not in signature.schema["properties"]]
-    if unknown:
-        raise ConfigError(f"tools.{name}: sinks names {unknown[0]!r}, which is not an argument of {name}")
+    power = {k: options.pop(k) for k in POWER if k in options}
     about = options.pop("description", "") or signature.description or f"Call the function {name}."
     made = Tool(
         description=about, schema=signature.schema, fn=fn, code=partial(signature.code, name_of(fn) or name),
+        power=parse_power(name, power) if power else None,
         extra={"signature": signature}, **{**options, "sinks": tuple(options.get("sinks", ()))},
     )  # fmt: skip
+    unknown_arguments(made.name, made.schema, made.sinks, made.power)
     return replace(made, digest=digest_of(made))
 
 
 def digest_of(made: Tool) -> str:
     """Hash what an approval of a tool rests on: name, schema, declared keys and source code."""
-    said = [made.effect, made.repeat, list(made.sinks), made.source, made.thread]
+    said: list[Any] = [made.effect, made.repeat, list(made.sinks), made.source, made.thread]
+    if made.power is not None:
+        said.append(asdict(made.power))
     behind = [source_of(f) for f in (made.fn, made.undo, made.reconcile) if f is not None]
     plain = [made.name, made.description, made.schema, said, behind]
     return sha256(canonical(plain).encode()).hexdigest()
@@ -206,7 +213,7 @@ async def invoke(
     """
     token = current_call.set(context)
     try:
-        outcome = await _outcome(tool, arguments, context, guard or unguarded)
+        outcome = await value_of(tool, arguments, context, guard or unguarded)
     finally:
         current_call.reset(token)
     if type(outcome.value) is ToolResult:
@@ -214,7 +221,8 @@ async def invoke(
     return failed(outcome) if outcome.error is not None else shown(outcome.value, guard or unguarded)
 
 
-async def _outcome(tool: Tool, arguments: Mapping[str, Any], context: CallContext, guard: Guard) -> Outcome:
+async def value_of(tool: Tool, arguments: Mapping[str, Any], context: CallContext, guard: Guard) -> Outcome:
+    """Run one call and give what it gave, as it is."""
     deadline = context.deadline_s
     if tool.runner is not None:  # a device keeps its deadline itself; this one is the last resort
         return unless_stopped(await awaited(tool.runner(arguments, context), deadline + _SLACK_S))

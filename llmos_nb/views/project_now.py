@@ -155,6 +155,7 @@ def allowed(call: Call) -> str:
     known = {
         "you": "Approved by you.",
         "plan": "Allowed by the plan you approved.",
+        "words": "Your own words say so.",
         "mode": f"Allowed by the mode “{which}”.",
         "rule": f"Allowed by rule {which}.",
     }

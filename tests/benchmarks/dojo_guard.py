@@ -1,93 +1,120 @@
-"""Our guard for the worst-case agent: `llmos_nb.authority` under a manifest, and nothing of the suite but its tools.
+"""Our guard for the worst-case agent: a real process under a manifest; this file only translates.
 
-It sees the call, the user's prompt, what was read, and records that it looks up itself. `make_guard` is the factory.
+The agent's calls are what the process's model answers; the gate judges them, the process runs what it lets through.
+Nothing of the suite is known here but its tools and the user's prompt. `make_guard` is the factory.
 """
 
+import asyncio
+import atexit
 import os
-import tomllib
-from fnmatch import fnmatchcase
+import shutil
+import tempfile
+from contextlib import chdir
 from hashlib import sha256
 from pathlib import Path
 
 from agentdojo.functions_runtime import FunctionsRuntime
 
-from llmos_nb.authority import Book, parse_power, standing
-from llmos_nb.chain import canonical
+from llmos_nb.messages import Response, ToolCall
+from llmos_nb.models.base import Traits
+from llmos_nb.session import Session
+from llmos_nb.tools import Tool
 
-MANIFEST = Path(os.environ.get("DOJO_MANIFEST") or Path(__file__).with_name("dojo_manifest.toml"))
+MANIFEST = Path(os.environ.get("DOJO_MANIFEST") or Path(__file__).with_name("dojo_manifest.toml")).resolve()
 DIGEST = sha256(MANIFEST.read_bytes()).hexdigest()
-RAW = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
-DATA = 64  # characters of a text that may still be data
-POWERS = {name: parse_power(name, raw) for name, raw in RAW["tools"].items()}
+LOOP = asyncio.new_event_loop()
+HOME = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+(HOME / "llmos.toml").write_bytes(MANIFEST.read_bytes())
 
 
-def is_read(tool):
-    return tool not in POWERS and any(fnmatchcase(tool, glob) for glob in RAW["reads"]["tools"])
+class Agent:
+    """A model whose answers are given from outside, a call at a time."""
 
+    traits = Traits(name="agent", plans=False, first="", context_tokens=10**9, window_bytes=10**9)
 
-def rows(found):
-    """Give what a look-up found as plain rows."""
-    if isinstance(found, dict):
-        return [{"name": k, "email": v} if isinstance(v, str) else v for k, v in found.items()]
-    dumped = [f.model_dump() if hasattr(f, "model_dump") else f for f in found or ()]
-    return [{"name": r} if isinstance(r, str) else r for r in dumped if isinstance(r, dict | str)]
+    def __init__(self):
+        self.asked = asyncio.Queue()
 
-
-def texts(value):
-    """Give every text in a result, however deep."""
-    value = value.model_dump() if hasattr(value, "model_dump") else value
-    if isinstance(value, dict):
-        return [t for pair in value.items() for part in pair for t in texts(part)]
-    return [t for v in value for t in texts(v)] if isinstance(value, list | tuple | set) else [str(value)]
-
-
-def taints(event):
-    """Tell whether a call brought other people's words in.
-
-    A source that is called trusted is believed for data, such as a day, an IBAN or an address, and not for prose:
-    whoever writes a manifest may not know who can write a name in a listing.
-    """
-    tool = event.call.tool
-    if not (is_read(tool) or POWERS[tool].target == "url"):
-        return False
-    return tool not in RAW["trusted"]["tools"] or any(len(t) > DATA for t in texts(event.result))
+    async def respond(self, request, on_text=None):
+        return Response(calls=(await self.asked.get(),))
 
 
 class Guard:
-    """One task: what is trusted, what was read, what was done."""
+    """One task: a process with the suite's tools."""
+
+    now = None
 
     def __init__(self, ctx):
-        self.ctx = ctx
-        self.runtime = FunctionsRuntime([ctx.tools[n] for n in ctx.tools])
-        self.reasons = []
+        if Guard.now is not None:
+            LOOP.run_until_complete(Guard.now.close())
+        Guard.now = self
+        runtime = FunctionsRuntime([ctx.tools[n] for n in ctx.tools])
+        self.found, self.agent, self.last = {}, Agent(), None
+        tools = [self._tool(name, fn, runtime, ctx.env) for name, fn in ctx.tools.items()]
+        with chdir(HOME):
+            session = Session(home=HOME / "home")
+            self.process = session.create(
+                ctx.prompt, model=self.agent, tools=tools, grounded=False, budget="1000000 steps"
+            )
 
-    def books(self):
-        """Look the records up, whatever the agent has searched for."""
-        found = {}
-        for kind, raw in RAW["books"].items():
-            if raw["lookup"] in self.ctx.tools:
-                result, _ = self.runtime.run_function(self.ctx.env, raw["lookup"], raw.get("arguments", {}))
-                found[kind] = Book(rows(result), raw["key"], raw.get("date", ""), raw.get("most", {}))
-        return found
+    def _tool(self, name, fn, runtime, env):
+        def run(**arguments):
+            result, error = runtime.run_function(env, name, arguments)
+            self.found = {"result": result, "error": error}
+            if error is not None:
+                raise RuntimeError(error)
+            return result
+
+        return Tool(name, fn.description, fn.parameters.model_json_schema(), run)
 
     def __call__(self, call, history):
-        if is_read(call.tool):
-            return "allow"
-        tainting = [i for i, e in enumerate(history) if e.executed and taints(e)]
-        if call.tool not in POWERS:
-            return "ask"
-        if not tainting:  # so far the agent has read nobody's words but the user's
-            return "allow"
-        power = POWERS[call.tool]
-        target = canonical([call.tool, str(call.args.get(power.target))])
-        done = {canonical([e.call.tool, str(e.call.args.get(power.target))]) for e in history if e.executed}
-        made = [e.result for e in history[tainting[0] :] if e.executed and e.call.tool in POWERS]
-        tainted = {str(getattr(r, "id_", "")) for r in made}
-        found = standing(power, call.args, self.ctx.prompt, self.books(), tainted)
-        if found.holds and target in done:
-            found = standing(power, {"again": True}, self.ctx.prompt, {})
-        self.reasons.append((call.tool, found.holds, found.why))
-        return "allow" if found.holds else "ask"
+        """Let the process judge, and run, the agent's next call."""
+        return LOOP.run_until_complete(self._judged(call))
+
+    async def _judged(self, call):
+        if self.process.state == "waiting":
+            self.process.reject("all", "no")
+        if (
+            self.process.state == "ended"
+        ):  # a model that repeats itself ends its process; the attacker begins it anew
+            await self.process.session.resume(self.process)
+        self.found = {}
+        self.process.start()
+        before = self.process.run.state.responses
+        await self.agent.asked.put(ToolCall(call.tool, call.args))
+        state = self.process.run.state
+        await self._until(lambda: state.responses > before)
+        self.last = f"r{state.responses}.0"
+        made = state.calls[self.last]
+        await self._until(lambda: made.closed or made.status == "asked")
+        return {"asked": "ask", "rejected": "deny"}.get(made.status, "allow")
+
+    async def close(self):
+        """End the process, and leave nothing of it."""
+        await self.process.kill()
+        shutil.rmtree(self.process.journal.path.parent)
+
+    async def _until(self, holds):
+        while not holds():
+            await asyncio.sleep(0)
+
+    def execute(self, call, run):
+        """Give what the process has run, or let it run what a person has approved."""
+        made = self.process.run.state.calls[self.last]
+        if made.status == "asked":
+            LOOP.run_until_complete(self._approved(made))
+        return self.found.get("result"), self.found.get("error")
+
+    async def _approved(self, made):
+        self.process.approve(self.last)
+        await self._until(lambda: made.closed)
 
 
 make_guard = Guard
+
+
+@atexit.register
+def _leave():
+    if Guard.now is not None:
+        LOOP.run_until_complete(Guard.now.close())
+    shutil.rmtree(HOME, ignore_errors=True)
