@@ -90,17 +90,19 @@ class _Check:
     def all(self) -> Standing:
         """Check every argument; what is not given carries nothing."""
         origins: dict[str, str] = {}
+        wrong = ""
         for name, value in self.arguments.items():
             if value is None or value in ("", [], {}):
                 continue
             role = self.power.roles.get(name, Role("none"))
             values = value if isinstance(value, list) else [value]
             froms = [self.origin(role, v) for v in values]
-            if not all(froms):
-                wrong = next(v for v, f in zip(values, froms, strict=True) if not f)
-                return Standing(False, f"`{name}` = {str(wrong)[:60]!r} does not come from your words", origins)
-            origins[name] = froms[0]
-        return Standing(True, "", origins)
+            if all(froms):
+                origins[name] = froms[0]
+            elif not wrong:
+                bad = next(v for v, f in zip(values, froms, strict=True) if not f)
+                wrong = f"`{name}` = {str(bad)[:60]!r} does not come from your words"
+        return Standing(not wrong, wrong, origins)
 
     def origin(self, role: Role, value: Any) -> str:
         """Say where a value comes from; empty where nothing of the user's covers it."""
@@ -163,7 +165,7 @@ class _Check:
 
     def _record(self, role: Role, value: Any) -> str:
         """An id stands only for the one record that the words name, and that nobody else's data is in."""
-        named = self._named(role.record, self.near)
+        named = self._named(role.record, [self.act]) or self._named(role.record, self.near)
         if len(named) != 1 or str(value) in self.tainted or str(named[0].get(role.field)) != str(value):
             return ""
         return f"the {role.record} that you named"
