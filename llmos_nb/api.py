@@ -32,7 +32,7 @@ def adopt(session: Session) -> None:
 # fmt: off
 async def run(
     goal: str, *, model: str | Model | None = None, base_url: str | None = None,
-    tools: Iterable[Callable[..., Any]] = (), namespace: dict[str, Any] | None = None, approve: str | None = None,
+    tools: Iterable[Callable[..., Any] | str] = (), namespace: dict[str, Any] | None = None, approve: str | None = None,
     plan: str | None = None, budget: str | None = None, check: str | Callable[..., Any] | None = None,
     home: str | os.PathLike[str] | None = None, call_timeout: float | None = None, **more: Any,
 ) -> Process:
@@ -95,7 +95,7 @@ def start(
 def load(
     path: str | os.PathLike[str],
     *,
-    tools: Iterable[Callable[..., Any]] = (),
+    tools: Iterable[Callable[..., Any] | str] = (),
     namespace: dict[str, Any] | None = None,
     model: str | Model | None = None,
     check: str | Callable[..., Any] | None = None,

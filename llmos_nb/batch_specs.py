@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb import budget
+from llmos_nb.devices.offered import is_offered
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.policy import parse_mode
 
@@ -75,8 +76,10 @@ def check_spec(spec: Mapping[str, Any], place: str) -> None:
         if spec.get(key) is not None and not isinstance(spec[key], str):
             raise UsageError(f"{place}: {key} must be a text, not {spec[key]!r}")
     tools, inputs = spec.get("tools") or [], spec.get("inputs") or {}
-    if not isinstance(tools, list | tuple) or not all(isinstance(t, str) and ":" in t for t in tools):
-        raise UsageError(f'{place}: tools must be a list such as ["module:function"], not {tools!r}')
+    if not isinstance(tools, list | tuple) or not all(
+        isinstance(t, str) and (":" in t or is_offered(t)) for t in tools
+    ):
+        raise UsageError(f'{place}: tools must be a list such as ["module:function", "sql"], not {tools!r}')
     if not isinstance(inputs, dict) or not all(isinstance(n, str) and n.isidentifier() for n in inputs):
         raise UsageError(f"{place}: inputs must be an object of names and values")
     _check_settings(spec, place)

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from llmos_nb.chain import canonical
+from llmos_nb.devices.offered import is_offered
 from llmos_nb.errors import JournalLocked, LlmosError, UsageError
 from llmos_nb.process import Process
 from llmos_nb.secrets_box import box
@@ -98,7 +99,7 @@ def digest_of(spec: Mapping[str, Any]) -> str:
 
 
 async def _run(spec: Mapping[str, Any], batch: str) -> dict[str, Any]:
-    tools = [_function(t) for t in spec.get("tools") or ()]
+    tools = [t if is_offered(t) else _function(t) for t in spec.get("tools") or ()]
     session = Session(dict(spec.get("inputs") or {}), spec["home"])
     session.writes = _Turns()
     place = session.home.root / "batch" / _folder(spec["id"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
 from datetime import date
 from pathlib import Path
@@ -57,3 +59,8 @@ def pid_of(folder: str) -> int:
     """Read the pid from the name of a process's folder."""
     found = _FOLDER.match(folder)
     return int(found.group(1)) if found else 0
+
+
+def who() -> str:
+    """Name whoever starts a process here."""
+    return os.environ.get("LLMOS_USER") or getpass.getuser()

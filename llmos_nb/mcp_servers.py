@@ -18,6 +18,7 @@ from llmos_nb import config
 from llmos_nb.devices.mcp import Server, said
 from llmos_nb.devices.mcp_spec import Spec, parse, resolved
 from llmos_nb.devices.mcp_tools import as_tools
+from llmos_nb.devices.offered import OFFERED
 from llmos_nb.errors import ConfigError, JournalUnwritable, ToolError, UsageError, nearest
 from llmos_nb.tools import Tool
 
@@ -117,9 +118,9 @@ class Servers:
         plain = [w for w in words if not w.startswith("-") and not _GLOB.search(w)]
         for word in () if only else plain:
             if word not in specs and not any(_speaks(word, t) for t in found):
-                have = [*self.specs(), *(t.name for t in found)]
+                have = [*self.specs(), *OFFERED, *(t.name for t in found)]
                 there = nearest(word, have) or f" (there are: {', '.join(have[:12]) or 'none'})"
-                raise UsageError(f"-t {word!r}: no such MCP server or tool{there}")
+                raise UsageError(f"-t {word!r}: no such device, MCP server or tool{there}")
         self._first_seen(chosen)
         return chosen
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,6 +10,7 @@ from llmos_nb import labels, toolbox
 from llmos_nb.budget import Budget
 from llmos_nb.config import PLANNING, Settings
 from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.home import who
 from llmos_nb.messages import Message
 from llmos_nb.models import prices
 from llmos_nb.models.base import Model
@@ -37,11 +36,6 @@ def record_start(
     digest = toolbox.digest(digests, settings)
     extra = {"requester": who()} if settings.other_approver else {}
     run.append("policy.loaded", digest=digest, tools=digests, rules=rules, mode=settings.approve, **extra)
-
-
-def who() -> str:
-    """Name whoever starts a process here."""
-    return os.environ.get("LLMOS_USER") or getpass.getuser()
 
 
 def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from llmos_nb import budget
 from llmos_nb.config import PLANNING
+from llmos_nb.devices.offered import OFFERED
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.policy import MODES, parse_mode
 
@@ -69,7 +70,13 @@ def cell_parser() -> Parser:
     p.add_argument(
         "-a", "--approve", metavar="MODE", help="who decides: " + ", ".join(MODES) + " (default risky)"
     )
-    p.add_argument("-t", "--tools", metavar="NAMES", default="", help="functions it may call (globs, -minus)")
+    p.add_argument(
+        "-t",
+        "--tools",
+        metavar="NAMES",
+        default="",
+        help="functions it may call (globs, -minus), and devices by name: " + ", ".join(OFFERED),
+    )
     p.add_argument("--vars", metavar="NAMES", default="", help="variables it is shown (globs, -minus)")
     p.add_argument("--bind", metavar="NAMES", default="", help="names it may write (globs, -minus)")
     p.add_argument("-b", "--budget", metavar="AMOUNTS", help="as in '20 steps, 50k tokens, $0.50, 3 min'")

@@ -87,7 +87,8 @@ def _box(
     started: Mapping[str, Any],
 ) -> dict[str, Tool]:
     """Give the tools that a process had: those handed over now, and the functions of the notebook by their names."""
-    bind, allow, given = started.get("bind", ""), started.get("vars", ""), list(tools)
+    bind, allow = started.get("bind", ""), started.get("vars", "")
+    given = [*started.get("devices", ()), *tools]
     found = toolbox.build(session, settings, model, given, bind, allow)
     names = session.namespace or {}
     lacking = [names[n] for n in state.tools if n not in found and isinstance(names.get(n), FunctionType)]
@@ -173,7 +174,7 @@ def _record_fork(session: Session, child: Run, process: Process, last: Event, is
     """Write the first events of a fork: where it comes from, and that it waits to be resumed."""
     s, path = child.state, process.run.journal.path
     began = next(e.d for e in process.run.journal.events if e.k == "run.started")
-    how = {k: began[k] for k in ("spec", "apart", "copied", "bind", "vars") if k in began}
+    how = {k: began[k] for k in ("spec", "apart", "copied", "bind", "vars", "devices") if k in began}
     if isolate:
         how |= {"apart": "isolate", "copied": apart.names_at(process.run, s)}
     parent = {

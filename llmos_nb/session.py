@@ -134,7 +134,7 @@ class Session:
         run.check, run.price, run.owns_model = check, price, isinstance(spec, str | None)
         origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
-        given = {"vars": variables, "servers": servers}
+        given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
         record_start(run, settings, goal, bounds, head, {**origin, **checks, **given})
         record_labels(run, settings.labels, [p.run.state.labels for p in self.processes.values()])
         if steps:
@@ -150,6 +150,7 @@ class Session:
         run.snapshots, run.sight = self.snapshots, Sight(self.sharing)
         run.fingerprint = toolbox.fingerprints(self.namespace)
         recall.connect(box, run)
+        toolbox.connect(run)
         apart.attach(run)
         return run
 

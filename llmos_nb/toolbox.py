@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb import manifest
@@ -15,8 +16,11 @@ from llmos_nb.devices.calculator import calculator_tool
 from llmos_nb.devices.describe import visible
 from llmos_nb.devices.human import ask_tool
 from llmos_nb.devices.namespace import NamespaceDevice
+from llmos_nb.devices.offered import OFFERED, is_offered, tools_of
 from llmos_nb.devices.python import PythonDevice
-from llmos_nb.errors import SnapshotConflict
+from llmos_nb.devices.site import Site
+from llmos_nb.errors import SnapshotConflict, UsageError, nearest
+from llmos_nb.home import who
 from llmos_nb.messages import ToolResult
 from llmos_nb.models.base import Model
 from llmos_nb.recall import recall_tool
@@ -26,6 +30,7 @@ from llmos_nb.tools import CallContext, Tool, as_tool
 
 if TYPE_CHECKING:
     from llmos_nb.config import Settings
+    from llmos_nb.scheduler import Run
     from llmos_nb.session import Session
 
 CHANGES = ("created", "rebound", "mutated", "deleted", "figures", "cwd", "environ", "settings", "random")
@@ -74,7 +79,9 @@ def build(
         box.append(_plan_tool())
     if session.namespace is not None:
         box += _namespace_tools(session, settings, model, bind, allow)
-    box += [_given(g, settings) for g in given]
+    given = list(given)
+    box += _devices(session, settings, [g for g in given if is_offered(g)], bind, allow)
+    box += [_given(g, settings) for g in given if not is_offered(g)]
     box.append(recall_tool())
     return manifest.shelved({t.name: t for t in box}, settings.books)
 
@@ -102,10 +109,29 @@ def _namespace_tools(session: Session, settings: Settings, model: Model, bind: s
     return [python, *looks, calculator_tool(), ask_tool()]
 
 
+def _devices(session: Session, settings: Settings, names: list[str], bind: str, allow: str) -> list[Tool]:
+    """Give the devices that were named, in the folder where the process starts."""
+    if not names:
+        return []
+    namespace, store = session.namespace, session.snapshots
+    site = Site(
+        {} if namespace is None else namespace,
+        allow,
+        Path.cwd(),
+        session.home.root,
+        store,
+        settings.tools,
+        who(),
+    )
+    found = tools_of(names, site)
+    bound = bind and store is not None
+    return [_bound(t, store, bind) if bound and store and t.effect == "namespace" else t for t in found]
+
+
 def _bound(tool: Tool, store: Snapshots, bind: str) -> Tool:
     """Hold a tool to the names that it may write; what it wrote beside them is taken back."""
     inner = tool.runner
-    assert inner is not None  # noqa: S101 - only the python device is bound
+    assert inner is not None  # noqa: S101 - only devices are bound
 
     async def runner(arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
         result = await inner(arguments, context)
@@ -127,14 +153,23 @@ def _bound(tool: Tool, store: Snapshots, bind: str) -> Tool:
 
 
 def functions(namespace: Mapping[str, Any], patterns: str) -> list[Any]:
-    """Give the user's functions that ``--tools`` names."""
-    return [namespace[n] for n in visible({k: v for k, v in namespace.items() if callable(v)}, patterns)]
+    """Give the user's functions that ``--tools`` names, and the names of devices; a function goes before a device."""
+    callables = {k: v for k, v in namespace.items() if callable(v)}
+    words = re.split(r"[,\s]+", patterns.strip())
+    devices = [w for w in words if is_offered(w) and w not in callables]
+    rest = [w for w in words if w and w not in devices]
+    for word in rest:
+        if not re.search(r"^-|[*?\[]", word) and word not in callables:
+            raise UsageError(f"-t {word!r}: no such function or device{nearest(word, [*callables, *OFFERED])}")
+    return [*devices, *(namespace[n] for n in (visible(callables, rest) if rest else ()))]
 
 
 def parted(tools: Iterable[Any]) -> tuple[list[Any], str]:
-    """Give the functions, and the texts that name servers or their tools as one line of patterns."""
+    """Give the functions and devices, and the texts that name servers or their tools as one line of patterns."""
     given = list(tools)
-    return [t for t in given if not isinstance(t, str)], " ".join(t for t in given if isinstance(t, str))
+    theirs = [isinstance(t, str) and not is_offered(t) for t in given]
+    rest = [t for t, of in zip(given, theirs, strict=True) if not of]
+    return rest, " ".join(t for t, of in zip(given, theirs, strict=True) if of)
 
 
 def chosen(namespace: Mapping[str, Any], patterns: str, served: Callable[[str], bool]) -> list[Any]:
@@ -161,6 +196,11 @@ def _plan_tool() -> Tool:
         "pure",
         digest="plan",
     )
+
+
+def connect(run: Run) -> None:
+    """Tie devices to the process that they serve; a fork has those of its own."""
+    run.tools.update({n: t.extra["connect"](run) for n, t in run.tools.items() if "connect" in t.extra})
 
 
 def user_cells(ip: Any) -> list[tuple[int, str]]:

@@ -1,0 +1,45 @@
+"""The devices that ``--tools`` offers by name; none is there unless it is named, and each loads its library then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+
+from llmos_nb.devices.site import Site, needed
+from llmos_nb.tools import Tool
+
+# by name: the module and the function in it that gives the tools; the extra, and the libraries that it brings
+_SQL = ("sql", "sqlglot", "duckdb", "sqlalchemy", "pandas")
+OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "sql": ("llmos_nb.devices.sql.tool", "reading_tools", _SQL),
+    "sql_write": ("llmos_nb.devices.sql.tool", "writing_tools", _SQL),
+}
+
+
+def is_offered(name: object) -> bool:
+    """Tell the name of a device from anything else that may stand among tools."""
+    return isinstance(name, str) and name in OFFERED
+
+
+def tools_of(names: Iterable[str], site: Site) -> list[Tool]:
+    """Give the tools of devices.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Keys of `OFFERED`.
+    site : Site
+        The process's surroundings.
+
+    Raises
+    ------
+    UsageError
+        A library is missing, and which extra brings it; or the settings of a device are wrong.
+    """
+    found: list[Tool] = []
+    for name in dict.fromkeys(names):
+        module, function, (extra, *libraries) = OFFERED[name]
+        needed(name, extra, *libraries)
+        make: Callable[[Site], list[Tool]] = getattr(import_module(module), function)
+        found += make(site)
+    return found
