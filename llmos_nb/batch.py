@@ -84,24 +84,24 @@ class _Batch:
         self._make: Maker = given if callable(given) else threads if self._mine else processes
         self._pool: Executor = given if isinstance(given, Executor) else self._make()
         self._old: list[Executor] = []
+        self._broke = False
         self._few = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def finish(
         self, spec: dict[str, Any], on_result: Callable[[dict[str, Any]], object]
     ) -> dict[str, Any]:
         """Run a spec; where its worker is lost, another goes on from the journal."""
-        lost, broken = "", 0
-        for _ in range(TRIES):
+        lost = ""
+        for last in (False,) * (TRIES - 1) + (True,):
             pool = self._pool
             try:
                 # one that was under way at two deaths may be what kills: its third worker dies alone
-                result = await (self._apart(spec) if broken == TRIES - 1 else self._submitted(pool, spec))
+                result = await (self._apart(spec) if last and self._broke else self._submitted(pool, spec))
                 break
-            except BrokenExecutor as error:
-                broken, lost = broken + 1, str(error)
-                self._replace(pool)
-            except Exception as error:
+            except Exception as error:  # run_one raises nothing: this is the way between it and us
                 lost = f"{type(error).__name__}: {error}"
+                if isinstance(error, BrokenExecutor):
+                    self._replace(pool)
         else:
             why = f"its worker was lost {TRIES} times ({lost}); run the batch again to go on from its journal"
             result = result_of(spec, state="paused", detail=why)
@@ -125,6 +125,7 @@ class _Batch:
 
     def _replace(self, broken: Executor) -> None:
         """Make new workers in the place of those that broke; whoever sees it first does."""
+        self._broke = True
         if self._pool is broken:
             if self._mine:
                 self._old.append(broken)

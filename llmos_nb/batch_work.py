@@ -11,13 +11,12 @@ import contextlib
 import json
 import os
 import re
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -33,38 +32,9 @@ PATIENCE_S = 30.0
 _LOOK_S = 0.1
 _WORK = ("goal", "tools", "inputs", "plan", "check")  # what makes it another run; model and bounds may change
 
-_steps = threading.Lock()
+# steps of all threads take turns: streams, working folder, environment and random state are shared by them
+_steps = NamespaceLock()
 _live: list[tuple[str, Process]] = []
-
-
-class _Turn(asyncio.Lock):
-    """A lock over all event loops of this interpreter."""
-
-    async def acquire(self) -> Literal[True]:
-        await super().acquire()
-        try:
-            while not _steps.acquire(blocking=False):
-                await asyncio.sleep(0.005)
-        except BaseException:
-            super().release()
-            raise
-        return True
-
-    def release(self) -> None:
-        _steps.release()
-        super().release()
-
-
-class _Turns(NamespaceLock):
-    """Steps of all threads take turns: streams, working folder, environment and random state are shared by them."""
-
-    @property
-    def lock(self) -> asyncio.Lock:
-        """The lock of the running loop."""
-        loop = asyncio.get_running_loop()
-        if self._lock is None or self._loop is not loop:
-            self._lock, self._loop = _Turn(), loop
-        return self._lock
 
 
 def run_one(spec: Mapping[str, Any], batch: str = "") -> dict[str, Any]:
@@ -101,7 +71,7 @@ def digest_of(spec: Mapping[str, Any]) -> str:
 async def _run(spec: Mapping[str, Any], batch: str) -> dict[str, Any]:
     tools = [t if is_offered(t) else _function(t) for t in spec.get("tools") or ()]
     session = Session(dict(spec.get("inputs") or {}), spec["home"])
-    session.writes = _Turns()
+    session.writes = _steps
     place = session.home.root / "batch" / _folder(spec["id"])
     async with _alone(place, spec["id"]):
         process = await _taken_up(session, place, spec, tools) or _begun(session, place, spec, tools)

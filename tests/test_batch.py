@@ -35,6 +35,12 @@ def tell(n: int) -> int:
 
 
 @llmos.tool(effect="read", repeat="pure")
+def look(n: int) -> int:
+    """Give a number back; looking twice does no harm."""
+    return n
+
+
+@llmos.tool(effect="read", repeat="pure")
 def crash(n: int) -> int:
     """Take the worker down with it."""
     os._exit(n)
@@ -46,7 +52,7 @@ def spec(folder, name="a", *turns, **more):
     file.write_text(
         json.dumps({"version": 1, "turns": [*(turns or (call("tell", n=7),)), {"text": "it is 7"}]})
     )
-    tools = ["test_batch:tell", "test_batch:crash"]
+    tools = ["test_batch:tell", "test_batch:crash", "test_batch:look"]
     return {"id": name, "goal": "tell", "model": f"script:{file}", "approve": "auto", "tools": tools, **more}
 
 
@@ -283,7 +289,10 @@ async def test_a_worker_that_lost_its_journal_to_another_has_no_effect_any_more(
 
 async def test_what_kills_each_worker_does_not_take_the_others_with_it(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
-    wanted = [spec(tmp_path, "bad", call("crash", n=3)), *(spec(tmp_path, f"good-{i}") for i in range(2))]
+    wanted = [
+        spec(tmp_path, "bad", call("crash", n=3)),
+        *(spec(tmp_path, f"good-{i}", call("look", n=7)) for i in range(2)),
+    ]
     bad, *good = await llmos.run_batch(wanted, lambda: processes(2))
     assert bad["state"] == "paused" and "its worker was lost 3 times" in bad["detail"]
     assert [g["reason"] for g in good] == ["answered"] * 2
