@@ -57,6 +57,12 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
             run.append("label.changed", name=name, label=label, why=why)
 
 
+def check_goal(goal: str) -> None:
+    """Refuse a goal that says nothing."""
+    if not goal.strip():
+        raise UsageError("the goal is empty: write below %%agent what you want done")
+
+
 def price_of(model: Model, bounds: Budget, settings: Settings) -> tuple[float, float] | None:
     """Give a model's prices; a budget of money needs to know them."""
     price = settings.prices.get(model.traits.name) or prices.price(model.traits.name)

@@ -32,7 +32,7 @@ from llmos_nb.mcp_servers import Servers
 from llmos_nb.models import resolve
 from llmos_nb.models.base import Model
 from llmos_nb.namespace_undo import redo_last, undo_calls
-from llmos_nb.opening import check_name, given_plan, price_of, record_labels, record_start
+from llmos_nb.opening import check_goal, check_name, given_plan, price_of, record_labels, record_start
 from llmos_nb.process import Process
 from llmos_nb.scheduler import Run
 from llmos_nb.sharing import NamespaceLock, Sharing, Sight
@@ -114,8 +114,7 @@ class Session:
         UsageError
             A goal, option, name or model is not understood; nothing was started.
         """
-        if not goal.strip():
-            raise UsageError("the goal is empty: write below %%agent what you want done")
+        check_goal(goal)
         settings = config.load({**options, "model": model if isinstance(model, str) else None}, self.configured)
         spec = settings.model or None if model is None or isinstance(model, str) else model
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
