@@ -226,17 +226,15 @@ def _halted(run: Run) -> None:
     if run.state.status == "ended":
         return
     run.append("signal.received", signal="stop" if how == "paused" else "kill", by=by)
-    if how == "paused":
-        if run.state.status == "running":
-            run.append("run.paused", why=f"stopped by {by}")
-    else:
+    if how != "paused":
         run.append("run.ended", reason="stopped", detail=f"killed by {by}", answer=None)
+    elif run.state.status == "running":
+        run.append("run.paused", why=f"stopped by {by}")
 
 
 async def _finish_halting(run: Run) -> None:
     """Let cancelled tasks record their end, whoever cancels meanwhile."""
-    tasks = list(run.tasks.values())
-    for task in tasks:
+    for task in (tasks := list(run.tasks.values())):
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=2)
@@ -248,6 +246,5 @@ def _broken(run: Run, error: JournalError) -> None:
     """The journal cannot be written: nothing goes on, and what is in memory says why."""
     for task in run.tasks.values():
         task.cancel()
-    run.trouble = str(error)
-    run.state.status, run.state.why = "paused", str(error)
+    run.trouble, run.state.status, run.state.why = str(error), "paused", str(error)
     run.tell(Event(run.state.n, run.state.at, "run.paused", {"why": str(error)}))
