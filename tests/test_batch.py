@@ -81,7 +81,7 @@ def lines(path):
         ('{"id": "b", "goal": "x", "budget": "20 stepps"}', "specs.jsonl:3: "),
         (
             '{"id": "b", "goal": "x", "tools": "m:f"}',
-            'specs.jsonl:3: tools must be a list such as ["module:function"]',
+            "specs.jsonl:3: tools must be a list such as",
         ),
         ('{"id": "b", "goal": "x", "inputs": [1]}', "specs.jsonl:3: inputs must be an object"),
         ('{"id": "b", "goal": "x", "model": 4}', "specs.jsonl:3: model must be a text"),
