@@ -11,7 +11,12 @@ from typing import Any
 from llmos_nb.errors import JournalTampered
 
 INLINE = 4_096
-HOLDERS = ("call.finished", "run.started")  # kinds of events whose payloads may stand beside the chain
+HOLDERS = (
+    "call.finished",
+    "message.arrived",
+    "run.started",
+)  # kinds of events whose payloads may stand beside the chain
+_TEXTS = {"result", "text"}
 
 
 class Blobs:
@@ -63,7 +68,7 @@ def reference(data: bytes, mime: str = "text/plain") -> dict[str, Any]:
 
 
 def put_outside(d: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
-    """Take what is large out of a finished call, or the images out of a goal.
+    """Take what is large out of a finished call or a message, or the images out of a goal.
 
     Returns
     -------
@@ -81,8 +86,8 @@ def put_outside(d: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, byte
         return ref
 
     kept = _head(d, out)
-    if "result" in d:
-        kept["result"] = out(d["result"])
+    for key in _TEXTS & d.keys():
+        kept[key] = out(d[key])
     if "images" in d:
         kept["images"] = [{**i, "data": out(i.get("data"))} for i in d["images"]]
     return kept, payloads
@@ -98,8 +103,8 @@ def put_inside(d: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         return lost.format(value["size"]) if data is None else data.decode("utf-8", "surrogatepass")
 
     found = _head(d, lambda value: back(value, ""))
-    if "result" in d:
-        found["result"] = back(d["result"], "[forgotten: {:,} bytes]")
+    for key in _TEXTS & d.keys():
+        found[key] = back(d[key], "[forgotten: {:,} bytes]")
     if "images" in d:
         images = [{**i, "data": back(i.get("data"), "")} for i in d["images"]]
         found["images"] = [i for i in images if i["data"]]

@@ -25,7 +25,7 @@ class Call:
     step : int
         Number of the plan's step it belongs to, 0 for none.
     status : str
-        ``proposed, asked, approved, running, done, failed, rejected, skipped, in_doubt, undone``.
+        ``proposed, asked, approved, waits, running, done, failed, rejected, skipped, in_doubt, undone``.
     """
 
     id: str

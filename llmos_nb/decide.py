@@ -145,6 +145,8 @@ def _next(s: State) -> list[Command]:
         return [Integrate(s.step, s.responses)]
     if s.pause_wanted:
         return [Pause("you paused it")]
+    if "input" in s.awaited:
+        return []
     if s.todo == "answer":
         return [_answer(s)]
     return [_ask(s)] if s.todo == "ask" else []

@@ -1,8 +1,8 @@
 """`fold`: events in, state out.
 
 Pure: no clock, no files, no namespace. There is one small function a kind of event, in `on_run`, `on_plan`,
-`on_model` and `on_call`; what they need of each other stands in `handlers`. The words that the model is told because
-of an event are made there too, so that the prompt after a crash has the same bytes.
+`on_model`, `on_call` and `on_message`; what they need of each other stands in `handlers`. The words that the model is
+told because of an event are made there too, so that the prompt after a crash has the same bytes.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from llmos_nb import on_call, on_model, on_plan, on_run
+from llmos_nb import on_call, on_message, on_model, on_plan, on_run
 from llmos_nb.chain import Event
 from llmos_nb.handlers import HANDLERS
 from llmos_nb.state import State
 
-REGISTERED = (on_run, on_plan, on_model, on_call)  # importing them fills HANDLERS
+REGISTERED = (on_run, on_plan, on_model, on_call, on_message)  # importing them fills HANDLERS
 
 
 def fold(events: Iterable[Event], state: State | None = None) -> State:
@@ -38,7 +38,7 @@ def apply(state: State, event: Event) -> State:
 
 
 def _account_time(s: State, at: str) -> None:
-    """Count the seconds since the last event, but not those spent waiting for a person or paused."""
-    if s.at and s.status == "running" and not s.waiting:
+    """Count the seconds since the last event, but not those spent paused or waiting for a person or a message."""
+    if s.at and s.status == "running" and not (s.waiting or s.expecting):
         gone = (datetime.fromisoformat(at) - datetime.fromisoformat(s.at)).total_seconds()
         s.spent["s"] = s.spent.get("s", 0.0) + max(gone, 0.0)

@@ -65,6 +65,7 @@ async def _look_up_and_judge(run: Run, call: Call, tool: Tool, arguments: dict[s
 
 def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
     """Decide on a call, or ask a person."""
+    gate_labels.catch_up(run)
     seen = run.inspected[call.id] = look(run, call, tool, arguments)
     verdict = _verdict(run, call, tool, arguments, seen)
     person = verdict.what == "ask" or verdict.by == "you"

@@ -125,6 +125,15 @@ def brought(came: Came, result: ToolResult) -> Came:
     return Came(came.label.join(labels.parse(text)), "; ".join(whys))
 
 
+def catch_up(run: Run) -> None:
+    """Record what other processes of the namespace have learnt of its names and files meanwhile."""
+    known = run.state.labels
+    for name, text in dict(run.sight.sharing.labels if run.sight is not None else {}).items():
+        label = labels.of((name,), known).join(labels.parse(text))
+        if label != labels.of((name,), known):
+            run.append("label.changed", name=name, label=str(label), why="by a process beside this one")
+
+
 def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, written: Iterable[str]) -> None:
     """Record which labels rise with a result, before the result itself."""
     changes = result.changes or {}

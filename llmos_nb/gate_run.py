@@ -31,14 +31,7 @@ async def start(run: Run, command: Start) -> None:
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
     if _over_budget(run, call):
         return
-    if tool.name == "ask":
-        run.append(
-            "question.asked",
-            question=call.id,
-            kind="question",
-            text=str(arguments["question"]),
-            title="a question",
-        )
+    if _waits(run, call, tool, arguments):
         return
     async with _turn(run, command, tool):
         if call.status != "approved" or run.halting or _over_budget(run, call):
@@ -57,6 +50,16 @@ async def start(run: Run, command: Start) -> None:
             record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
             return
         await _run_tool(run, call, tool, arguments)
+
+
+def _waits(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
+    """Record what a call must have before it can run: a person's answer, a message, room for one."""
+    asks = tool.extra.get("asks")
+    wanted = asks(call.id, arguments) if asks is not None else None
+    if wanted is not None:
+        kind, what = wanted
+        run.append(kind, **{"question" if kind == "question.asked" else "wait": call.id}, **what)
+    return wanted is not None
 
 
 def _turn(run: Run, command: Start, tool: Tool) -> contextlib.AbstractAsyncContextManager[Any]:
@@ -118,6 +121,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), lambda t: run.on_output(call.id, redact(t))
     )
     seen = run.inspected.pop(call.id, None) or inspect(run, tool, arguments)
+    gate_labels.catch_up(run)
     came = gate_labels.reading(run, tool, arguments, seen)
     handed = arguments if tool.effect == "namespace" else box.resolve(arguments)
     try:

@@ -18,6 +18,7 @@ def _decided(s: State, e: Event) -> None:
     call, what = s.calls[e.d["call"]], e.d["what"]
     call.by, call.why, call.digest = e.d["by"], e.d["why"], e.d["digest"]
     s.questions.pop(call.id, None)
+    s.awaited.pop(call.id, None)
     if what == "edit":
         call.original = call.original if call.original is not None else call.arguments
         call.arguments, call.status = e.d["arguments"], "proposed"
@@ -52,6 +53,9 @@ def _call_finished(s: State, e: Event) -> None:
     call.ok, call.size, call.error = d["ok"], d["size"], d.get("error", "")
     call.images, call.facts = d.get("images", []), {**call.facts, **d.get("facts", {})}
     s.questions.pop(call.id, None)
+    s.awaited.pop(call.id, None)
+    if s.mailbox.pop(call.facts.get("message", ""), None) is not None:
+        s.repeats.clear()  # another message is something new, though the call that took it is the same
     if d["ok"]:
         s.effects.append(call.id)
         _count_new(s, call)

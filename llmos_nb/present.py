@@ -93,6 +93,11 @@ class Presenter:
 def unanswered(process: Process) -> LlmosError:
     """Say in one line how a process settled without an answer, and how to go on."""
     s, p = process.run.state, process.pid
+    if process.state == "waiting" and not s.questions:
+        mail = " and ".join(w["title"] for w in s.awaited.values())
+        return NotAnswered(
+            f"process {p} waits for {mail}, and nobody at work can send it (%agent ps; %agent kill {p})"
+        )
     if process.state == "waiting":
         key, question = next(iter(s.questions.items()))
         what = {

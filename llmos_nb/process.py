@@ -17,6 +17,7 @@ from llmos_nb.decide import decide
 from llmos_nb.devices.guard import stop_main_thread, tick
 from llmos_nb.done import Done
 from llmos_nb.errors import CallDenied, UsageError
+from llmos_nb.hearing import Hearing
 from llmos_nb.interrupts import interrupts
 from llmos_nb.journal import Journal
 from llmos_nb.policy import in_advance, parse_rule
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from llmos_nb.session import Session
 
 
-class Process(Verbs):
+class Process(Hearing, Verbs):
     """A process: its state and its verbs.
 
     Parameters
@@ -57,7 +58,7 @@ class Process(Verbs):
     def state(self) -> str:
         """``running``, ``waiting``, ``paused`` or ``ended``."""
         s = self.run.state
-        return "waiting" if s.waiting else s.status
+        return "waiting" if s.waiting or s.expecting else s.status
 
     @property
     def reason(self) -> str | None:
@@ -96,14 +97,20 @@ class Process(Verbs):
 
     async def _until_settled(self) -> Process:
         """Wait until it ended, paused, or waits for somebody."""
-        while self._driver is not None and not self._driver.done():
-            await asyncio.wait([self._driver])
-        if self._driver is not None and self._driver.done() and not self._driver.cancelled():
-            self._driver.result()
-        return self
+        while True:
+            while self._driver is not None and not self._driver.done():
+                await asyncio.wait([self._driver])
+            if self._driver is not None and self._driver.done() and not self._driver.cancelled():
+                self._driver.result()
+            if self.run.halting or not self.session.post.hopeful(self):
+                return self
+            self._moved.clear()
+            await self._moved.wait()
 
     async def attend(self, patient: bool, interruptible: bool = True) -> Process:
         """Wait beside it; `patient` waits for people too. An interrupt of the waiting code stops it.
+
+        Where nobody at work can send the message that it waits for, only the background goes on waiting.
 
         Stop may come at any instant, also between two steps: so the interrupt is taken by the process itself, rather
         than by the cancellation of whoever waits, which would arrive only after the next step.
@@ -112,7 +119,9 @@ class Process(Verbs):
             with interrupts(self._interrupted if interruptible else None):
                 async with tick():
                     await self._until_settled()
-                    while patient and self.state == "waiting":
+                    while patient and (
+                        self.run.state.waiting or (not interruptible and self.state == "waiting")
+                    ):
                         self._moved.clear()
                         if not self.run.halting:
                             await self._moved.wait()
@@ -173,20 +182,6 @@ class Process(Verbs):
         if done.wait(0.5) and failure:
             raise failure[0]
         return Done(self)
-
-    @staticmethod
-    def _on(loop: asyncio.AbstractEventLoop) -> bool:
-        with suppress(RuntimeError):
-            return asyncio.get_running_loop() is loop
-        return False
-
-    def _apply(self, act: Callable[[], object]) -> None:
-        if self._driver is not None and not self._driver.done():
-            act()
-        else:
-            with self.run.journal.held():
-                act()
-        self._go_on()
 
     def _halt(self, how: str, by: str) -> Done:
         if self.state == "ended" or (how == "paused" and self.state == "paused"):

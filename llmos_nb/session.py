@@ -33,6 +33,7 @@ from llmos_nb.models import resolve
 from llmos_nb.models.base import Model
 from llmos_nb.namespace_undo import redo_last, undo_calls
 from llmos_nb.opening import check_goal, check_name, given_plan, price_of, record_labels, record_start
+from llmos_nb.post import Post
 from llmos_nb.process import Process
 from llmos_nb.scheduler import Run
 from llmos_nb.sharing import NamespaceLock, Sharing, Sight
@@ -74,6 +75,7 @@ class Session:
         self.sharing = Sharing()
         self.sharing.follow_cells(ip)
         self.servers = Servers(lambda: self.home.root, lambda: config.load({}, self.configured))
+        self.post = Post(self)
         self.on_start: list[Callable[[Process], None]] = []
 
     @property
@@ -150,6 +152,8 @@ class Session:
         run.fingerprint = toolbox.fingerprints(self.namespace)
         recall.connect(box, run)
         toolbox.connect(run)
+        run.listeners.append(self.post.heard)
+        self.post.connect(box, run)
         apart.attach(run)
         return run
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmos_nb.chain import Event
 from llmos_nb.inspection import inspect_code
+from llmos_nb.labels import CONTEXT, inherited
 from llmos_nb.state import State
 from llmos_nb.turns import Resource
 
@@ -31,6 +32,7 @@ class Sharing:
     def __init__(self) -> None:
         self.n = 0
         self._last: dict[str, tuple[int, str, int]] = {}
+        self.labels: dict[str, str] = {}  # of names and files, as any process has learnt them
 
     def changed(self, names: Iterable[str], by: str, pid: int = 0) -> None:
         """Note that somebody changed names; `pid` is 0 for the user."""
@@ -82,7 +84,9 @@ class Sight:
         self.saw([*names, *looked])
 
     def heard(self, event: Event, state: State) -> None:
-        """Follow what undo and redo change."""
+        """Follow what undo and redo change, and which labels rise."""
+        if event.k == "label.changed" and event.d["name"] != CONTEXT:
+            self.sharing.labels = inherited((self.sharing.labels, {event.d["name"]: event.d["label"]}))
         if event.k in ("call.undone", "call.redone") and event.d["call"] in state.calls:
             self.ran(state.calls[event.d["call"]].changes, (), state.pid)
 

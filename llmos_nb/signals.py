@@ -40,7 +40,9 @@ class Signals(ABC):
         """What it waits for, in words; an empty text where it waits for nothing."""
         s = self.run.state
         if self.state == "waiting":
-            return ", ".join(str(q.get("title") or q["kind"]) for q in s.questions.values())
+            return ", ".join(
+                str(q.get("title") or q["kind"]) for q in (*s.questions.values(), *s.awaited.values())
+            )
         if s.status != "running":
             return s.why
         return ", ".join(str(wait) for wait in self.run.waits.values())

@@ -124,6 +124,12 @@ class State:
     connected: bool = False
     served: dict[str, str] = field(default_factory=dict)
     altered: list[str] = field(default_factory=list)  # something else than before: a person looks first
+    # messages
+    mailbox: dict[str, dict[str, Any]] = field(default_factory=dict)
+    arrived: dict[str, int] = field(default_factory=dict)
+    posted: dict[str, int] = field(default_factory=dict)
+    awaited: dict[str, dict[str, Any]] = field(default_factory=dict)
+    piped: list[dict[str, Any]] = field(default_factory=list)
     requester: str = ""  # who may not approve what this process asks; empty where anybody may
 
     @property
@@ -138,6 +144,13 @@ class State:
             return False
         busy = ("running",) if self.plan_status == "asked" else ("running", "approved", "proposed")
         return not any(c.status in busy for c in self.open_calls)
+
+    @property
+    def expecting(self) -> bool:
+        """Whether a message (or room for one) is all that it waits for."""
+        if self.status != "running" or self.request or self.questions or not self.awaited:
+            return False
+        return not any(c.status in ("running", "approved", "proposed") for c in self.open_calls)
 
     def own(self, by: str) -> bool:
         """Tell whether this would be an approval of one's own, where somebody else's is required."""

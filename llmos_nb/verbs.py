@@ -113,7 +113,7 @@ class Verbs(Signals):
                 [k for k in self._asked(what) if not k.startswith("step:")] if not isinstance(what, int) else []
             )
             calls = (
-                [c for c in self.run.state.open_calls if c.status == "asked" and c.step == what]
+                [c for c in self.run.state.open_calls if c.status in ("asked", "waits") and c.step == what]
                 if not asked
                 else []
             )

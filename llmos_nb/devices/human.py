@@ -23,7 +23,12 @@ def ask(question: str) -> str:
 
 def ask_tool() -> Tool:
     """Give the tool by which a process asks its user."""
-    return replace(as_tool(ask, effect="read", repeat="pure"), code=answered)
+    made = as_tool(ask, effect="read", repeat="pure")
+    return replace(made, code=answered, extra={**made.extra, "asks": _asked})
+
+
+def _asked(_: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    return "question.asked", {"kind": "question", "text": str(arguments["question"]), "title": "a question"}
 
 
 def answered(arguments: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from llmos_nb.tools import Tool
 # by name: the module and the function in it that gives the tools; the extra, and the libraries that it brings
 _SQL = ("sql", "sqlglot", "duckdb", "sqlalchemy", "pandas")
 OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "mail": ("llmos_nb.devices.mail", "mail_tools", ("",)),
     "sql": ("llmos_nb.devices.sql.tool", "reading_tools", _SQL),
     "sql_write": ("llmos_nb.devices.sql.tool", "writing_tools", _SQL),
 }

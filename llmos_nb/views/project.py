@@ -15,7 +15,7 @@ from llmos_nb.views.panel_state import Block, Button, Glyph, PanelView, Words
 from llmos_nb.views.project_card import announced, card, wants
 from llmos_nb.views.project_counts import Counts
 from llmos_nb.views.project_ends import ended
-from llmos_nb.views.project_now import Phase, code_of, paused, planning, running, starting, text
+from llmos_nb.views.project_now import Phase, code_of, expecting, paused, planning, running, starting, text
 from llmos_nb.views.project_sheets import SHEETS, MakeSheet, previewed
 from llmos_nb.views.project_words import bars, names, sentence, since, size, who
 from llmos_nb.views.timeline import Timeline
@@ -102,7 +102,7 @@ class Projector:
 
 def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
     """Give everything but *now*."""
-    running = s.status == "running" and not s.waiting
+    running = s.status == "running" and not (s.waiting or s.expecting)
     found = project_steps.rows(s, counts, now)
     head, side = project_steps.head(s, counts, found)
     made: PanelView = {
@@ -148,8 +148,8 @@ def _phase(s: State, counts: Counts, now: str, loading: tuple[str, float] | None
         return ended(s, counts)
     if s.status == "paused":
         return paused(s)
-    if s.questions:
-        return _waiting(s)
+    if s.questions or s.expecting:
+        return _waiting(s) if s.questions else expecting(s)
     if not s.requests or loading is not None:
         return starting(s, loading)
     if not s.plan.steps and s.planning in ("auto", "only"):
@@ -227,23 +227,24 @@ def _glyph(mark: str) -> Glyph:
     return "waiting" if mark == "h" else "failed" if mark == "e" else "replaced"
 
 
+_STANDS = {
+    "proposed": "not decided yet", "asked": "it asks you", "approved": "not run yet",
+    "waits": "waits for a message", "running": "runs here", "done": "finished",
+}  # fmt: skip
+
+
 def _stands(call: Call) -> str:
-    known = {
-        "proposed": "not decided yet",
-        "asked": "it asks you",
-        "approved": "not run yet",
-        "running": "runs here",
-        "done": "finished",
-    }
-    return known.get(call.status, call.status.replace("_", " "))
+    return _STANDS.get(call.status, call.status.replace("_", " "))
 
 
 def _travel(n: int, total: int) -> Block:
     fork: Button = {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}}
-    back: Button = {"label": "Back to the end", "verb": "seek", "data": {"at": total - 1}}
-    return {"kind": "actions", "buttons": [fork, back]}
+    return {
+        "kind": "actions",
+        "buttons": [fork, {"label": "Back to the end", "verb": "seek", "data": {"at": total - 1}}],
+    }
 
 
 def status_line(made: PanelView) -> str:
-    """Say state and what it is about in one sentence, for pages and terminals."""
+    """Say state and what it is about in one sentence."""
     return sentence(f"{made['state']}: {made['what']}")

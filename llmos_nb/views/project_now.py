@@ -133,6 +133,13 @@ def running(s: State, counts: Counts, at: str) -> Phase:
     return Phase("running", "go", "running", "Running", what, RUN, [lead(upper(what))])
 
 
+def expecting(s: State) -> Phase:
+    """Another process has to write first, or to make room; nobody is asked."""
+    what = listed([w["title"] for w in s.awaited.values()])
+    now: list[Block] = [lead(f"It waits for {what}"), text("Stop works meanwhile; nothing runs.", mute=True)]
+    return Phase("running", "go", "waiting", "Waiting", f"for {what}", RUN, now)
+
+
 def _running_call(s: State, call: Call, at: str) -> Phase:
     title = f"step {call.step}" if call.step else call.name
     reads: list[str] = call.facts.get("reads", [])

@@ -120,6 +120,12 @@ class TextView:
             return self._wrap(f"it asked: {e.d.get('title') or e.d['text']}")
         return ["", *text_form.card(card(s, e.d["question"]), self.width), ""]
 
+    def _awaited(self, e: Event, s: State) -> list[str]:
+        return self._wrap(f"it waits for {e.d['title']}") if e.d["wait"] in s.awaited else []
+
+    def _arrived(self, e: Event, s: State) -> list[str]:
+        return self._wrap(f"{e.d['name']} wrote {short(e.d['text'], 200)}")
+
     def _answered(self, e: Event, s: State) -> list[str]:
         return self._wrap(f"you: {e.d['text']}")
 
@@ -194,6 +200,8 @@ _SAY: dict[str, Callable[[TextView, Event, State], list[str]]] = {
     "question.answered": TextView._answered,
     "call.decided": TextView._decided,
     "call.started": TextView._call_started,
+    "message.awaited": TextView._awaited,
+    "message.arrived": TextView._arrived,
     "call.finished": TextView._call_finished,
     "call.in_doubt": TextView._in_doubt,
     "step.integrated": TextView._integrated,

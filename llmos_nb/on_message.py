@@ -1,0 +1,42 @@
+"""What the events of messages do to the state: sent, arrived in the mailbox, waited for."""
+
+from __future__ import annotations
+
+from llmos_nb import words
+from llmos_nb.chain import Event
+from llmos_nb.handlers import note, on
+from llmos_nb.state import State
+
+
+@on("message.sent")
+def _sent(s: State, e: Event) -> None:
+    s.posted[e.d["id"]] = e.d["to"]
+
+
+@on("message.arrived")
+def _arrived(s: State, e: Event) -> None:
+    """Put it into the mailbox; what came through a pipe is told at once, since the process began with it."""
+    if e.d["id"] in s.arrived:
+        return
+    s.arrived[e.d["id"]] = e.d["from"]
+    if e.d.get("pipe"):
+        s.awaited.pop(e.d["pipe"], None)
+        s.piped.append({"from": e.d["from"], "name": e.d["name"], "text": e.d["text"]})
+        note(s, words.piped(e.d["name"], e.d["text"], e.d["label"]))
+        s.todo = s.todo or "ask"
+    else:
+        s.mailbox[e.d["id"]] = {k: e.d[k] for k in ("from", "name", "label", "text", "size")}
+
+
+@on("message.awaited")
+def _awaited(s: State, e: Event) -> None:
+    s.awaited[e.d["wait"]] = {k: v for k, v in e.d.items() if k != "wait"}
+    if e.d["wait"] in s.calls:
+        s.calls[e.d["wait"]].status = "waits"
+
+
+@on("message.ready")
+def _ready(s: State, e: Event) -> None:
+    s.awaited.pop(e.d["wait"], None)
+    if e.d["wait"] in s.calls:
+        s.calls[e.d["wait"]].status = "approved"
