@@ -78,7 +78,7 @@ def _take(run: Run, found: Iterable[Tool], before: list[str], connected: bool = 
         run.tools.pop(name, None)
     run.tools.update(now)
     if new or other or gone or connected:
-        run.forget_wire()
+        run.wired = None  # it is made anew for the next prompt
         digests = {n: now[n].digest for n in (*new, *other)}
         more: dict[str, Any] = {"connected": True} if connected else {}
         run.append("tools.changed", added=new, altered=other, gone=gone, digests=digests, **more)

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb import config
+from llmos_nb.declare import said_of
 from llmos_nb.devices.mcp import Server, said
 from llmos_nb.devices.mcp_spec import Spec, parse, resolved
-from llmos_nb.devices.mcp_tools import as_tools
+from llmos_nb.devices.mcp_tools import as_declared, as_tools
 from llmos_nb.devices.offered import OFFERED
 from llmos_nb.errors import ConfigError, JournalUnwritable, ToolError, UsageError, nearest
+from llmos_nb.manifest import shelved
 from llmos_nb.tools import Tool
 
 _GLOB = re.compile(r"[*?\[]")
@@ -136,7 +138,9 @@ class Servers:
             raise
         except Exception as error:  # whatever the SDK makes of what a server answers
             raise ToolError(f"MCP server {name} ({' '.join(spec.command)[:80]}): {said(error)}") from error
-        return as_tools(known[1], listing, self._configured().tools)
+        settings = self._configured()
+        made = [as_declared(t, said_of(t.name, settings.tools)) for t in as_tools(known[1], listing)]
+        return list(shelved({t.name: t for t in made}, settings.books).values())
 
     # what was seen of them
 

@@ -77,7 +77,7 @@ class Run:
     books: dict[str, Book] = field(default_factory=dict)  # records that the gate looked up last, by kind
     unread: dict[str, str] = field(default_factory=dict)  # why it could not, by kind
     sight: Sight | None = None
-    _tools_wire: tuple[tuple[dict[str, Any], ...], bytes] | None = None
+    wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _recalls: bool = False
 
     def __post_init__(self) -> None:
@@ -106,14 +106,10 @@ class Run:
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
         """Give the tools in wire form and as bytes; `recall` joins when there is something to recall."""
         recalls = self.state.remembers or self.state.context.hides
-        if self._tools_wire is None or self._recalls != recalls:
+        if self.wired is None or self._recalls != recalls:
             shown = tuple(t.wire for t in self.tools.values() if t.name != RECALL or recalls)
-            self._tools_wire, self._recalls = (shown, compact(list(shown))), recalls
-        return self._tools_wire
-
-    def forget_wire(self) -> None:
-        """Have the tools put into wire form anew: there are others now."""
-        self._tools_wire = None
+            self.wired, self._recalls = (shown, compact(list(shown))), recalls
+        return self.wired
 
     def halt(self, how: str, by: str) -> None:
         """End what is under way now: `how` is ``paused`` (Stop, to be resumed) or ``ended`` (kill)."""
