@@ -209,6 +209,10 @@ class _Check:
             return "what it has read; it stays with you"
         return WORDS if within(str(value), self.said) else ""
 
+    def _name(self, role: Role, value: Any) -> str:
+        """A name stands where the words write exactly it, and no longer one."""
+        return WORDS if any(s.calls(str(value)) for s in self.near) else ""
+
     def _choice(self, role: Role, value: Any) -> str:
         word = role.choices.get(str(getattr(value, "value", value)), "")
         return WORDS if word and any(s.says(word) for s in self.near) else ""

@@ -10,8 +10,8 @@ from typing import Any
 from llmos_nb.errors import ConfigError, nearest
 
 KINDS = (
-    "email", "iban", "amount", "date", "path", "url", "quoted", "start", "end", "record", "text", "choice", "flag",
-    "none",
+    "email", "iban", "amount", "date", "path", "url", "name", "quoted", "start", "end", "record", "text", "choice",
+    "flag", "none",
 )  # fmt: skip
 Row = Mapping[str, Any]
 
@@ -23,7 +23,8 @@ class Role:
     Parameters
     ----------
     kind : str
-        One of `KINDS`. ``record`` is the id of a record; ``text`` is content; what is ``none`` must be empty.
+        One of `KINDS`. ``name`` is a whole name as the words write it; ``record`` is the id of a record; ``text`` is
+        content; what is ``none`` must be empty.
     record, field : str
         Kind of record, and its field that may stand for a token.
     when : str

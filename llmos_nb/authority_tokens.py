@@ -40,7 +40,11 @@ KINDS = {
         re.IGNORECASE,
     ),
 }
-_MEANT = re.compile(rf"\b(?:on|by|at|for|to|until|till|due)\s+(?:the\s+)?({_DATE})", re.IGNORECASE)
+_MEANT = re.compile(
+    rf"\b(?:on|by|at|for|to|until|till|due)\s+(?:the\s+)?({_DATE})"
+    rf"|\bfrom\s+(?:the\s+)?({_DATE})(?=\s+(?:to|until|till)\b)",
+    re.IGNORECASE,
+)
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
@@ -56,7 +60,7 @@ def said_by(match: re.Match[str]) -> str:
 
 def dates_meant(text: str) -> frozenset[str]:
     """Give the dates that a word such as ``on`` leads to."""
-    return frozenset(normal("date", m[1]) for m in _MEANT.finditer(text))
+    return frozenset(normal("date", m[1] or m[2]) for m in _MEANT.finditer(text))
 
 
 def normal(kind: str, text: str) -> str:

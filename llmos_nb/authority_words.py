@@ -89,6 +89,17 @@ class Sentence:
         own = normal("quoted", self.plain)
         return bool(wanted) and re.search(rf"(?<![\w@.-]){re.escape(wanted)}(?![\w@-])", own) is not None
 
+    def calls(self, name: str) -> bool:
+        """Tell whether something goes by a name in it: in quotes, or with a capital and beside no other capital."""
+        if len(name) < 3 or name != name.strip():
+            return False
+        if name in (q.strip() for q in self.quotes):
+            return True
+        found = (
+            re.finditer(rf"(?<![\w@.-]){re.escape(name)}(?![\w@-])", self.plain) if name[0].isupper() else ()
+        )
+        return any(_whole_name(self.plain[: m.start()], self.plain[m.end() :]) for m in found)
+
     def part(self, text: str) -> Sentence:
         """Give a part of it as a sentence."""
         return Sentence(text, self.passages)
@@ -106,6 +117,13 @@ class Sentence:
             re.IGNORECASE,
         )
         return frozenset(normal(kind, m[0]) for part in lists for m in KINDS[kind].finditer(part[1]))
+
+
+def _whole_name(before: str, behind: str) -> bool:
+    """Tell whether no word beside a name belongs to it; the first of a sentence is written with a capital anyway."""
+    first = re.search(r"(\w+)[ '’-]$", before)
+    longer = first is not None and first[1][0].isupper() and first.start() > 0
+    return not longer and re.match(r"[ '’-][A-Z0-9]", behind) is None
 
 
 def _token_alone(passage: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +110,29 @@ def _names(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Mapping[str
         return marked
     reads = set(seen.get("reads", ())) | {str(arguments.get("name", ""))}
     through = reachable_names(reads, namespace) | _of_function(tool, namespace)
-    targets = {id(namespace[n]) for n in marked if n in namespace}
-    holding = names_reaching(targets, {n: namespace[n] for n in through if n in namespace}, namespace)
+    targets = {id(namespace[n]) for n in marked if n in namespace and not _common(namespace[n])}
+    values = {n: _behind(namespace[n]) for n in through if n in namespace}
+    holding = names_reaching(targets, values, namespace, leaves=True)
     within = {n for n in marked if n in namespace and id(namespace[n]) in set(holding.values())}
     return (said | reads | through | within) & marked
+
+
+def _common(value: object) -> bool:
+    """Tell whether a value is one that Python shares between all that are equal to it, such as None or 7."""
+    return (
+        value is None
+        or isinstance(value, bool | int | float)
+        or (isinstance(value, str | bytes) and len(value) < 2)
+    )
+
+
+def _behind(value: object) -> object:
+    """Give what a weak reference or a context variable stands for."""
+    if isinstance(value, weakref.ReferenceType):
+        return value()
+    with suppress(LookupError):
+        return value.get() if isinstance(value, ContextVar) else value
+    return None
 
 
 def _of_function(tool: Tool, namespace: dict[str, Any]) -> set[str]:

@@ -17,6 +17,39 @@ DONE = {"text": "ok"}
 READ = "with open({1!r}) as f:\n    {0} = f.read()"
 
 
+IMPORTED = set(
+    [
+        "f",
+        "e",
+        "io",
+        "re",
+        "json",
+        "copy",
+        "pd",
+        "sys",
+        "Path",
+        "functools",
+        "threading",
+        "ThreadPoolExecutor",
+        "pool",
+        "np",
+        "pickle",
+        "subprocess",
+        "os",
+        "itertools",
+        "operator",
+        "collections",
+        "string",
+        "sqlite3",
+        "contextlib",
+        "inspect",
+        "asyncio",
+        "t",
+        "db",
+    ]
+)
+
+
 def fresh():
     """What stands before the process: `mail` and what is made of it are labelled, the rest is the user's own."""
     space = {}
@@ -30,7 +63,19 @@ def fresh():
         "closure = make()\n"
         "class Box:\n    def __init__(self, v): self.v = v\n    def get(self): return self.v\n"
         "holder = Box(rows)\n"
-        "bag = {'deep': [rows]}\n",
+        "bag = {'deep': [rows]}\n"
+        "import contextvars, functools, weakref\n"
+        "import numpy as np\n"
+        "later = functools.partial(shout, mail)\n"
+        "kept = (r['text'] for r in rows)\n"
+        "def says(fn):\n    @functools.wraps(fn)\n    def inner(): return fn() + mail\n    return inner\n"
+        "@says\ndef told(): return ''\n"
+        "class Held: text = mail\n"
+        "held = Held()\nweak = weakref.ref(held)\n"
+        "variable = contextvars.ContextVar('variable', default=mail)\n"
+        "codes = np.array([mail, 'a'], dtype=object)\nview = codes[:1]\n"
+        "class Proxy:\n    def __getattr__(self, name): return mail\n"
+        "proxy = Proxy()\n",
         space,
     )
     return space
@@ -102,6 +147,44 @@ y = eval('ma' + 'il')
 exec('y = ma' + 'il')
 with open('kept.txt', 'w') as f:\n    f.write(mail)\nwith open('kept.txt') as f:\n    y = f.read()
 from pathlib import Path\nPath('kept.txt').write_text(mail)\ny = Path('kept.txt').read_text()
+import pandas as pd\ny = pd.Series(numbers).apply(lambda n: mail[n])
+import pandas as pd\ny = pd.merge_asof(pd.DataFrame({'k': [2]}), pd.DataFrame(rows), on='k')
+import pandas as pd\ny = pd.DataFrame(rows).query('k == 1')
+import pandas as pd\ny = pd.DataFrame({'k': numbers}).query('k < @rows[0]["k"]')
+import pandas as pd\ny = pd.DataFrame({'k': numbers}).assign(t=mail).eval('u = k + 1')
+import functools\ny = functools.partial(shout, mail)()
+import functools\ny = functools.reduce(lambda a, b: a + b, mail)
+y = later()
+y = next(kept)
+y = list(kept)
+y = told()
+y = Held.text
+y = Held().text
+y = weak().text
+y = variable.get()
+import threading\ny = []\nt = threading.Thread(target=lambda: y.append(mail))\nt.start()\nt.join()
+from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(1) as pool:\n    y = pool.submit(shout, mail).result()
+import numpy as np\ny = np.array([mail])[0:1]
+y = view[0]
+view[0] = 'x'; y = codes[0]
+try:\n    try:\n        int(mail)\n    except ValueError as e:\n        raise KeyError('k') from e\nexcept KeyError as e:\n    y = str(e.__cause__)
+y = proxy.anything
+import pickle\nwith open('kept.bin', 'wb') as f:\n    pickle.dump(rows, f)\nwith open('kept.bin', 'rb') as f:\n    y = pickle.load(f)
+import json\nwith open('kept.json', 'w') as f:\n    json.dump(rows, f)\nwith open('kept.json') as f:\n    y = json.load(f)
+import subprocess\ny = subprocess.run(['echo', mail], capture_output=True, text=True).stdout
+import os\nos.environ['KEPT_MAIL'] = mail\ny = os.environ['KEPT_MAIL']
+import os\nwith os.popen('echo ' + mail) as f:\n    y = f.read()
+import itertools\ny = list(itertools.chain.from_iterable(r.values() for r in rows))
+import operator\ny = operator.attrgetter('v')(holder)
+import collections\ny = collections.ChainMap({}, rows[0])['text']
+import string\ny = string.Template('$m').substitute(m=mail)
+import sqlite3\ndb = sqlite3.connect(':memory:')\ny = db.execute('select ?', [mail]).fetchone()[0]
+import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()) as f:\n    print(mail)\ny = f.getvalue()
+y = __import__('gc').get_objects()[0:0] or [o for o in (mail,)]
+match rows:\n    case [{'text': y}]: pass
+import inspect\ny = inspect.currentframe().f_globals['ma' + 'il']
+y = [mail][0].__class__.__name__ + mail.__doc__[:0] + mail
+import asyncio\nasync def get(): return mail\ny = await get()
 """.strip().splitlines()
 
 
@@ -122,7 +205,7 @@ async def test_no_untrusted_value_comes_out_trusted(snippet, tmp_path, monkeypat
     assert made.ok, made.result
     changed = {n for kind in ("created", "rebound", "mutated") for n in made.changes[kind]} | {"y"}
     assert labels.of(["y"], proc.run.state.labels).untrusted
-    for name in changed - {"f", "e", "io", "re", "json", "copy", "pd", "sys", "Path"}:
+    for name in changed - IMPORTED:
         assert labels.parse(proc.run.state.labels[name]).untrusted, name
     assert labels.context(proc.run.state.labels).untrusted
     assert labels.parse(proc.run.state.labels["t"]).untrusted  # whatever it makes afterwards is, too

@@ -32,7 +32,7 @@ def reachable_names(names: Iterable[str] | None, namespace: dict[str, Any]) -> s
 
 
 def names_reaching(
-    targets: Collection[int], bindings: Mapping[str, Any], namespace: dict[str, Any]
+    targets: Collection[int], bindings: Mapping[str, Any], namespace: dict[str, Any], leaves: bool = False
 ) -> dict[str, int]:
     """Give the names from which one of the objects can be reached.
 
@@ -44,6 +44,8 @@ def names_reaching(
         Value by name.
     namespace : dict
         The global names, which are not entered.
+    leaves : bool
+        Texts are looked for, too, although nothing can be reached from them.
 
     Returns
     -------
@@ -51,15 +53,15 @@ def names_reaching(
         By name, the id of one of the objects that it reaches.
     """
     found: dict[str, int] = {}
-    wanted = set(targets)
+    wanted, atoms = set(targets), frozenset(targets if leaves else ())
     barren = Image()  # objects that lead to no target
     groups: dict[int, list[str]] = defaultdict(list)
     for name, value in bindings.items():
-        if wanted and holders_of(type(value)):
+        if wanted and (id(value) in atoms or holders_of(type(value))):
             groups[id(value)].append(name)
     for names in groups.values():
         walk = Walk(namespace, follow=False, keep=False, known=barren)
-        image = walk.run([bindings[names[0]]], until=lambda ids: not wanted.isdisjoint(ids.keys()))
+        image = walk.run([bindings[names[0]]], lambda ids: not wanted.isdisjoint(ids.keys()), atoms)
         hit = next(iter(image.seen.keys() & wanted), None)
         if hit is None:
             barren.add(image)

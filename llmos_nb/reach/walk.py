@@ -113,7 +113,12 @@ class Walk:
         self.everything = False
         self._kinds: dict[type, tuple[Holder, ...]] = {}
 
-    def run(self, roots: Iterable[object], until: Callable[[Ids], bool] | None = None) -> Image:
+    def run(
+        self,
+        roots: Iterable[object],
+        until: Callable[[Ids], bool] | None = None,
+        leaves: frozenset[int] = frozenset(),
+    ) -> Image:
         """Walk from the roots, or until what it finds satisfies `until`.
 
         Parameters
@@ -122,6 +127,8 @@ class Walk:
             Where to start.
         until : callable, optional
             Gets the ids of newly found objects; true ends the walk.
+        leaves : frozenset of int
+            Ids of texts and the like, which hold nothing and are otherwise passed over.
 
         Returns
         -------
@@ -131,6 +138,10 @@ class Walk:
         waiting: list[Sequence[Any]] = [list(roots)]
         while waiting:
             chunk = waiting.pop()
+            if leaves and (met := dict.fromkeys(leaves.intersection(map(id, chunk)))):
+                self.image.seen.update(met)
+                if until is not None and until(met):
+                    return self.image
             for kind, objects in self._by_kind(chunk):
                 ids, fresh = self._fresh(objects)
                 if until is not None and until(ids):
