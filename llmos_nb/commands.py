@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from llmos_nb import api, commands_mcp, commands_ps, commands_show, forget, options, revive
+from llmos_nb import api, commands_mcp, commands_memory, commands_ps, commands_show, options, revive
 from llmos_nb.commands_base import carry_out, handles, pick, say
 from llmos_nb.errors import UsageError
 from llmos_nb.options import Command
@@ -19,7 +19,7 @@ from llmos_nb.session import Session
 from llmos_nb.views import text
 
 # importing these registers their handlers
-__all__ = ["carry_out", "commands_mcp", "commands_ps", "commands_show"]
+__all__ = ["carry_out", "commands_mcp", "commands_memory", "commands_ps", "commands_show"]
 
 
 @handles("help")
@@ -174,12 +174,3 @@ async def _secret(session: Session, command: Command) -> None:
     value = value.reveal() if isinstance(value, SecretStr) else value
     box.add(name, str(value) if value is not None else getpass.getpass(f"{name}: "))
     say(f"{handle(name)} stands for its value from now on, in prompts, journals, exports and errors")
-
-
-@handles("forget")
-async def _forget(session: Session, command: Command) -> None:
-    process = session.find(command.words[0])
-    size = forget.forget(process.run, command.words[1])
-    say(
-        f"process {process.pid}: {size:,} bytes of {command.words[1]} are deleted; the chain of the journal holds"
-    )

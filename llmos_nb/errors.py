@@ -21,6 +21,7 @@
     │   ├── JournalTampered   names the line
     │   ├── JournalLocked     names who has it
     │   └── JournalUnwritable disk full, read-only
+    ├── StoreError            the database of a home (memories, goals) cannot be used
     ├── SnapshotConflict      undo would overwrite what somebody changed since
     ├── BudgetSpent
     ├── NotAnswered           a process ended without an answer (the quiet line in a notebook)
@@ -51,6 +52,7 @@ __all__ = [
     "ModelUnavailable",
     "NotAnswered",
     "SnapshotConflict",
+    "StoreError",
     "ToolError",
     "ToolRaised",
     "ToolTimeout",
@@ -168,6 +170,10 @@ class JournalLocked(JournalError):
 
 class JournalUnwritable(JournalError):
     """The disk is full or the folder is read-only."""
+
+
+class StoreError(LlmosError):
+    """The database of a home cannot be used."""
 
 
 class SnapshotConflict(LlmosError):

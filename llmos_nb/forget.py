@@ -9,6 +9,7 @@ from llmos_nb.blobs import INLINE, Blobs, references
 from llmos_nb.chain import scan
 from llmos_nb.errors import UsageError
 from llmos_nb.fold import fold
+from llmos_nb.memory import Memory
 from llmos_nb.revive import history
 from llmos_nb.scheduler import Run
 
@@ -40,6 +41,7 @@ def forget(run: Run, call: str, by: str = "you") -> int:
         run.journal.events[:] = scan(run.journal.path)[0]
         run.state = fold(history(run.journal.events, run.journal.path))
         run.append("signal.received", signal="forget", by=by, call=call, bytes=size)
+    Memory.beside(run.journal.path).drop(run.journal.path.parent.name)
     return size
 
 

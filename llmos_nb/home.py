@@ -26,12 +26,17 @@ class Home:
         self.root = root.absolute()
         self.runs = self.root / "runs"
 
+    def prepare(self) -> None:
+        """Make the folder, hidden from git."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / ".gitignore").write_text("*\n", encoding="utf-8")
+
     def new(self, words: str) -> tuple[Path, int]:
         """Make the folder of a new process; its pid is unique here, also beside other kernels."""
         slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:32] or "process"
         try:
-            self.runs.mkdir(parents=True, exist_ok=True)
-            (self.root / ".gitignore").write_text("*\n", encoding="utf-8")
+            self.prepare()
+            self.runs.mkdir(exist_ok=True)
             pid = self._next_pid()
             folder = self.runs / f"{date.today().isoformat()}-{pid}-{slug}"
             folder.mkdir()

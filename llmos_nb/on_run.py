@@ -27,7 +27,7 @@ def _started(s: State, e: Event) -> None:
     s.mode, s.planning, s.parent = d.get("mode", "risky"), d.get("plan", "auto"), d.get("parent")
     s.servers = d.get("servers", "")
     s.check, s.grounded = d.get("check", ""), d.get("grounded", True)
-    s.budget = Budget(dict(d["budget"]))
+    s.budget, s.remembers = Budget(dict(d["budget"])), d.get("remembers", False)
     head = tuple(_message(m) for m in d.get("head", ()))
     s.context = Context(head, d.get("window_bytes", 16_384))
 

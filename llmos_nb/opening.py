@@ -11,6 +11,7 @@ from llmos_nb.budget import Budget
 from llmos_nb.config import PLANNING, Settings
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.home import who
+from llmos_nb.memory import Memory
 from llmos_nb.messages import Message
 from llmos_nb.models import prices
 from llmos_nb.models.base import Model
@@ -29,6 +30,7 @@ def record_start(
     """Write the first two events: what was started, and under which policy."""
     traits, plain_head = run.model.traits, [_plain(m) for m in head]
     how = {"mode": settings.approve, "plan": settings.plan, "window_bytes": traits.window_bytes}
+    how["remembers"] = Memory.beside(run.journal.path).any
     run.append(
         "run.started", goal=goal, model=traits.name, budget=bounds.limits, head=plain_head, **how, **more
     )

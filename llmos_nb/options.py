@@ -33,7 +33,8 @@ class Parser(argparse.ArgumentParser):
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse words; an option that is not known is named with the nearest one."""
         try:
-            found, rest = self.parse_known_args(list(words))
+            parse = self.parse_known_args if "--" in words else self.parse_known_intermixed_args
+            found, rest = parse(list(words))
         except argparse.ArgumentError as error:
             raise UsageError(f"{self.prog}: {error}") from None
         if rest:
@@ -129,6 +130,8 @@ class Verb:
     rest: bool = False  # its words may begin with a dash, as a program's options do
 
 
+_FROM = {"--from": {"dest": "source", "metavar": "P"}}
+_ALL = {"--all": {"action": "store_true"}}
 _MODEL = {"-m": {"dest": "model"}}
 VERBS: dict[str, Verb] = {
     "ps": Verb("", "the processes of this notebook", 0, 0),
@@ -195,7 +198,9 @@ VERBS: dict[str, Verb] = {
         rest=True,
     ),
     "secret": Verb("NAME", "keep a variable's value out of all prompts, journals and exports", 1, 1),
-    "forget": Verb("P CALL", "delete what a call gave; its record stays", 2, 2),
+    "forget": Verb("P CALL | mN", "delete what a call gave (its record stays), or a memory", 1, 2),
+    "remember": Verb('"text" [--from P]', "keep it over runs; with --from alone, an answer", 0, 99, _FROM),
+    "recall": Verb('"words" [--all]', "find what was remembered, or said in any run", 0, 99, _ALL),
 }
 
 

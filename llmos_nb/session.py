@@ -35,6 +35,7 @@ from llmos_nb.namespace_undo import redo_last, undo_calls
 from llmos_nb.opening import check_goal, check_name, given_plan, price_of, record_labels, record_start
 from llmos_nb.post import Post
 from llmos_nb.process import Process
+from llmos_nb.remembering import Remembering
 from llmos_nb.scheduler import Run
 from llmos_nb.sharing import NamespaceLock, Sharing, Sight
 from llmos_nb.state import State
@@ -44,7 +45,7 @@ from llmos_nb.tools import Tool
 EXECUTORS = (attempt, gate, gate_plan, gate_run, gate_tools, settle)
 
 
-class Session:
+class Session(Remembering):
     """Processes over one namespace and one home.
 
     Parameters
@@ -150,7 +151,7 @@ class Session:
         run.servers = self.servers
         run.snapshots, run.sight = self.snapshots, Sight(self.sharing)
         run.fingerprint = toolbox.fingerprints(self.namespace)
-        recall.connect(box, run)
+        recall.connect(box, run, self.memory)
         toolbox.connect(run)
         run.listeners.append(self.post.heard)
         self.post.connect(box, run)

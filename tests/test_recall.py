@@ -34,7 +34,7 @@ async def test_a_long_run_sends_little_and_keeps_its_prefix():
     assert sum(model.sizes) <= 1_000_000 and max(model.sizes) <= 9_000 and model.kept >= 0.96
 
 
-@pytest.mark.parametrize("level", range(5))
+@pytest.mark.parametrize("level", [0, 2, 4])
 async def test_a_nested_key_is_followed_to_its_value(level, tmp_path):
     right, recalls = await look_up(1, level, tmp_path)
     assert right and recalls > 0
@@ -164,7 +164,7 @@ async def test_a_large_page_comes_in_parts_and_page_0_lists_all():
     first, second, listed = results(proc)
     assert first.startswith("[part 1 of 2; recall(page=1, part=2) goes on]\n") and "line 0" in first
     assert first.partition("\n")[2] + second == proc.run.state.context.page(1)
-    assert listed.startswith("page 1: r1-r")
+    assert listed.startswith("page 1: untrusted, r1-r4, line x4\n")
 
 
 @given(st.text(), st.integers(4, 40))
