@@ -130,6 +130,7 @@ def ask_human(run: Run, call: Call, why: str, seen: Mapping[str, Any], digest: s
         reads=list(seen.get("reads", ())),
         writes=list(seen.get("writes", ())),
         origins=dict(seen.get("origins", {})),
+        **({"shows": seen["shows"]} if seen.get("shows") else {}),
     )
 
 
@@ -197,4 +198,6 @@ def digest_of(
     """
     names = {*seen.get("reads", ()), *seen.get("writes", ())}
     versions = run.fingerprint(sorted(names)) if person and "child" not in tool.extra else {}
+    if person and "state" in seen:  # of what a device would act on, such as files that are to be committed
+        versions = {**versions, "*": str(seen["state"])}
     return call_digest(call.id, tool.name, tool.digest, arguments, versions)

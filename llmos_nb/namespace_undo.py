@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.scheduler import Run
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmos_nb.process import Process
 
 NAMES = CHANGES[:4]
+FILES = "files"  # what a device changed that it can take back itself
 
 
 def undoable(run: Run) -> list[Call]:
@@ -29,7 +30,7 @@ def undoable(run: Run) -> list[Call]:
 
 def changed(call: Call) -> bool:
     """Tell whether a call changed anything that the undo store keeps."""
-    return any(call.changes.get(kind) for kind in CHANGES)
+    return any(call.changes.get(kind) for kind in (*CHANGES, FILES))
 
 
 def _standing(s: State) -> list[Call]:
@@ -38,7 +39,7 @@ def _standing(s: State) -> list[Call]:
 
 def _seen(call: Call) -> bool:
     """Tell whether a call changed more than the random state, which nobody would call a step."""
-    return any(call.changes.get(kind) for kind in CHANGES if kind != "random")
+    return any(call.changes.get(kind) for kind in (*CHANGES, FILES) if kind != "random")
 
 
 def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
@@ -88,10 +89,10 @@ def take_back(run: Run, calls: Sequence[Call]) -> None:
     facts: list[tuple[Call, dict[str, object]]] = []
     for call in reversed(calls):
         try:
-            found = store.undo(call.key)
+            found = store.undo(call)
         except SnapshotConflict as error:
             for earlier, _ in reversed(facts):
-                store.redo(earlier.key)
+                store.redo(earlier)
             why = str(error).replace(call.key, call.id)
             raise SnapshotConflict(f"{why}; nothing was taken back") from None
         facts.append((call, {"stays": found["stays"]} if found["stays"] else {}))
@@ -121,23 +122,58 @@ def redo_last(run: Run) -> None:
         if not changed(call):
             continue
         try:
-            store.redo(call.key)
+            store.redo(call)
         except SnapshotConflict as error:
             for earlier in filter(changed, reversed(wanted[:done])):
-                store.undo(earlier.key)
+                store.undo(earlier)
             why = str(error).replace(call.key, call.id)
             raise SnapshotConflict(f"{why}; nothing was put back") from None
     for call in wanted:
         run.append("call.redone", call=call.id)
 
 
-def _free_store(run: Run) -> Snapshots:
-    """Give the undo store, at a moment when no step is writing the namespace."""
-    if run.snapshots is None:
-        raise UsageError(f"process {run.state.pid} has no steps in your namespace that could be undone")
+class _Undo:
+    """Takes calls back by whoever can: the undo store of the namespace, or the device that changed something."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def undo(self, call: Call) -> dict[str, Any]:
+        """Take a call back, and say what stays."""
+        if call.changes.get(FILES):
+            self._of_device(call, "undo")
+            return {"stays": []}
+        return self._snapshots().undo(call.key)
+
+    def redo(self, call: Call) -> None:
+        """Put a call back."""
+        if call.changes.get(FILES):
+            self._of_device(call, "redo")
+        else:
+            self._snapshots().redo(call.key)
+
+    def _of_device(self, call: Call, how: str) -> None:
+        tool = self._run.tools.get(call.name)
+        if tool is None or how not in tool.extra:
+            raise SnapshotConflict(f"call {call.key} cannot be undone: its device is not here")
+        try:
+            tool.extra[how](call)
+        except SnapshotConflict as error:
+            raise SnapshotConflict(f"call {call.key} cannot be undone: {error}") from None
+
+    def _snapshots(self) -> Snapshots:
+        if self._run.snapshots is None:
+            raise UsageError(
+                f"process {self._run.state.pid} has no steps in your namespace that could be undone"
+            )
+        return self._run.snapshots  # type: ignore[no-any-return]  # a Run does not know what keeps its snapshots
+
+
+def _free_store(run: Run) -> _Undo:
+    """Give what takes calls back, at a moment when no step is writing the namespace."""
     if run.writes.held:
         raise UsageError("a step is running in the namespace: stop it, or wait until it ends, then undo")
-    return run.snapshots  # type: ignore[no-any-return]  # a Run does not know what keeps its snapshots
+    return _Undo(run)
 
 
 def fork_in_place(process: Process, then: State, at: int) -> None:
@@ -156,7 +192,7 @@ def travel(run: Run, then: State) -> None:
     if later:
         take_back(run, later)
     for call in gone:
-        _free_store(run).redo(call.key)
+        _free_store(run).redo(call)
         run.append("call.redone", call=call.id)
 
 
@@ -177,13 +213,13 @@ def visiting(run: Run, then: State) -> Iterator[None]:
     SnapshotConflict
         Somebody changed since what would be taken back; nothing was changed.
     """
-    later, gone = _apart(run, then)
+    later, gone = ([c for c in calls if not c.changes.get(FILES)] for calls in _apart(run, then))
     store, done = _free_store(run), list[tuple[Call, bool]]()
     try:
         for call, back in [*((c, True) for c in reversed(later)), *((c, False) for c in gone)]:
-            (store.undo if back else store.redo)(call.key)
+            (store.undo if back else store.redo)(call)
             done.append((call, back))
         yield
     finally:
         for call, back in reversed(done):
-            (store.redo if back else store.undo)(call.key)
+            (store.redo if back else store.undo)(call)

@@ -66,14 +66,18 @@ class Workspace:
 
     def files(self, pattern: str = "*") -> list[str]:
         """Name the regular files below the folder that a glob fits, sorted; a glob with no / fits any folder."""
-        fits = [n for n in self._walk() if fnmatchcase(n if "/" in pattern else n.rpartition("/")[2], pattern)]
-        return sorted(fits)
+        return sorted(n for n in self._walk() if fits(n, pattern))
 
     def _walk(self) -> Iterator[str]:
         for folder, folders, names in os.walk(self.root):
             at = Path(folder)
             folders[:] = sorted(f for f in folders if f not in _SKIPPED and not self._is_closed(at / f))
             yield from (self.name(at / n) for n in names if not self._is_closed(at / n) and is_file(at / n))
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Tell whether a glob fits a relative path; one with no / fits the file's own name."""
+    return fnmatchcase(name if "/" in pattern else name.rpartition("/")[2], pattern)
 
 
 def is_file(path: Path) -> bool:
@@ -96,7 +100,7 @@ def _check_words(name: str) -> None:
     wrong = (
         "empty" if not name.strip()
         else "too long" if len(name) > _LONGEST
-        else "control characters" if any(unicodedata.category(c) in ("Cc", "Cs") for c in name)
+        else "with characters that nobody sees" if any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in name)
         else "absolute" if name.startswith(("/", "~")) or re.match(r"[A-Za-z]:", name)
         else "a backslash; write /" if "\\" in name
         else "with .." if any(folded(p) == "" and p.strip(". ") == "" and len(p.strip()) > 1 for p in parts)

@@ -120,6 +120,9 @@ def _edited(call: Call) -> bool:
 
 def _what(s: State, call: Call, question: Question, made: Card) -> None:
     """Put the code, or the arguments as a form, into the card."""
+    if question.get("shows"):
+        made["code"], made["lang"], made["cap"] = str(question["shows"]), "diff", ["What would change"]
+        return
     if not call.code:
         made["args"] = arguments(s, call, question)
         return
@@ -156,7 +159,7 @@ def _buttons(call: Call, question: Question) -> list[Button]:
         {"label": "Reject", "verb": "reject", "key": "R"},
         {"label": "Skip", "verb": "skip", "key": "S"},
     ]
-    return first + rest
+    return first + (rest[1:] if question.get("shows") else rest)
 
 
 def has_rest(call: Call, question: Question) -> bool:
