@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from llmos_nb.chain import canonical
 from llmos_nb.devices.files import code, signatures
 from llmos_nb.devices.files.folder import Folder
-from llmos_nb.devices.files.overlay import GONE, Entry, about, diff, folded, summary, text_of
-from llmos_nb.devices.files.store import Store
+from llmos_nb.devices.files.overlay import GONE, Entry, about, diff, summary, text_of
+from llmos_nb.devices.files.view import LARGEST, View
 from llmos_nb.devices.site import Site
-from llmos_nb.devices.workspace import fits
 from llmos_nb.errors import SnapshotConflict, ToolError, UsageError, nearest
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools import CallContext, Tool, as_tool
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from llmos_nb.state import Call
 
 Act = Callable[..., ToolResult]
-LARGEST, SHOWN, LISTED = 1 << 20, 3_800, 200
+SHOWN, LISTED = 3_800, 200
 _ABOUT = {
     "read_file": ("read", "pure"), "list_files": ("read", "pure"), "diff_files": ("read", "pure"),
     "write_file": ("write", "idempotent"), "edit_file": ("write", "idempotent"),
@@ -32,7 +31,7 @@ _ABOUT = {
 }  # fmt: skip
 
 
-class FilesDevice:
+class FilesDevice(View):
     """A process's view of a folder.
 
     Parameters
@@ -45,10 +44,8 @@ class FilesDevice:
 
     def __init__(self, site: Site, run: Any = None) -> None:
         site.section("files", ())
-        self._site, self._run = site, run
-        self._workspace, self._store = site.workspace, Store(site.home / "files")
+        super().__init__(site, run)
         self._folder = Folder(self._workspace, self._store)
-        self._under_way: dict[str, dict[str, Any]] = {}
 
     @property
     def tools(self) -> list[Tool]:
@@ -68,48 +65,6 @@ class FilesDevice:
             code=partial(code.said, name),
             extra={**made.extra, **more, "call_code": partial(code.of_call, self._store)},
         )  # fmt: skip
-
-    # the overlay
-
-    def overlay(self) -> dict[str, Entry]:
-        """Give what is written and not committed, by path."""
-        calls = self._run.state.calls if self._run is not None else {}
-        done = [c.facts for c in self._run.state.surviving] if self._run is not None else []
-        under_way = {k: f for k, f in self._under_way.items() if k in calls and calls[k].status == "running"}
-        self._under_way = under_way
-        return folded([*done, *under_way.values()])
-
-    def _content(self, path: str) -> bytes | None:
-        """Give a file as the process sees it, or None."""
-        entry = self.overlay().get(path)
-        if entry is not None:
-            return self._store.get(entry.wanted) if entry.wanted else None
-        place = self._workspace.place(path)
-        if not place.exists():
-            return None
-        if not place.is_file():
-            raise UsageError(f"{path!r} is no regular file")
-        if place.stat().st_size > LARGEST:
-            raise UsageError(
-                f"{path!r}: {place.stat().st_size:,} bytes; at most {LARGEST:,} are read (use sql or python)"
-            )
-        return place.read_bytes()
-
-    def _name(self, path: object) -> str:
-        return self._workspace.name(self._workspace.place(str(path)))
-
-    def _there(self, path: str) -> bytes:
-        raw = self._content(path)
-        if raw is None:
-            raise UsageError(f"{path!r}: there is no such file{nearest(path, self._names())}")
-        return raw
-
-    def _names(self, pattern: str = "*") -> list[str]:
-        overlay = self.overlay()
-        new = [p for p, e in overlay.items() if e.wanted and fits(p, pattern)]
-        return sorted(
-            {*new, *(n for n in self._workspace.files(pattern) if n not in overlay or overlay[n].wanted)}
-        )
 
     # what a call would do
 
@@ -138,8 +93,8 @@ class FilesDevice:
         now = [[*e.plain(), e in self._folder.conflicts([e])] for e in entries]
         return {
             "level": "risky", "title": f"commit {len(entries)} file{'' if len(entries) == 1 else 's'} to the folder",
-            "risks": [["file", said]], "why": f"It asks because {said}.", "shows": diff(entries, self._store.get)[:16_000],
-            "state": sha256(canonical(now).encode()).hexdigest(),
+            "risks": [["file", said]], "why": f"It asks because {said}.",
+            "shows": diff(entries, self._store.get)[:16_000], "state": sha256(canonical(now).encode()).hexdigest(),
         }  # fmt: skip
 
     # running
