@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from llmos_nb import api, commands_mcp, commands_memory, commands_ps, commands_s
 from llmos_nb.commands_base import carry_out, handles, pick, say
 from llmos_nb.errors import UsageError
 from llmos_nb.options import Command
+from llmos_nb.policy import parse_rule
 from llmos_nb.present import Presenter
 from llmos_nb.process import Process
 from llmos_nb.secrets_box import SecretStr, box, handle
@@ -159,12 +161,32 @@ async def _verify(session: Session, command: Command) -> None:
 @handles("allow", "deny")
 async def _rule(session: Session, command: Command) -> None:
     live = [p for p in session.processes.values() if p.state != "ended"]
+    where = dict(_condition(command, text) for text in command.flags["where"])
+    rule = {"tool": command.words[0], "do": command.verb, "where": where}
+    how = {k: command.flags[k] for k in ("count", "until")}
+    parse_rule({**rule, **how}, f"%agent {command.verb}")  # said once, before any process has it
     for process in live:
-        process.rule(command.words[0], command.verb)
+        process.rule(command.words[0], command.verb, **how, **where)
+    said = "".join(f", {k} = {v!r}" for k, v in where.items())
     say(
-        f"{command.verb} {command.words[0]}: in {len(live)} live processes; "
+        f"{command.verb} {command.words[0]}{said}: in {len(live)} live processes; "
         "for all that come, write it under [[policy.rules]] in llmos.toml"
     )
+
+
+def _condition(command: Command, text: str) -> tuple[str, Any]:
+    """Read ``to=ann@x.org`` or ``amount=50``: an argument and its value, as JSON where it is that."""
+    name, mark, value = text.partition("=")
+    if not mark or not name.isidentifier():
+        raise UsageError(f"%agent {command.verb}: --where {text!r} must be ARGUMENT=VALUE")
+    if name in ("tool", "do", "by", "count", "until", "only", "self"):
+        raise UsageError(
+            f"%agent {command.verb}: a condition on {name!r} goes under [[policy.rules]] in llmos.toml"
+        )
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 @handles("secret")

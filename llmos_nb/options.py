@@ -133,6 +133,9 @@ class Verb:
 _FROM = {"--from": {"dest": "source", "metavar": "P"}}
 _ALL = {"--all": {"action": "store_true"}}
 _MODEL = {"-m": {"dest": "model"}}
+_RULE: dict[str, dict[str, Any]] = {
+    "--where": {"action": "append", "default": []}, "--count": {"type": int, "default": 0}, "--until": {"default": ""},
+}  # fmt: skip
 VERBS: dict[str, Verb] = {
     "ps": Verb("", "the processes of this notebook", 0, 0),
     "top": Verb("[-n TIMES]", "what each uses now, refreshed in place", 0, 0, {"-n": {"type": int}}),
@@ -188,8 +191,8 @@ VERBS: dict[str, Verb] = {
     ),
     "cells": Verb("P", "put its surviving steps as cells below", 0, 1),
     "verify": Verb("FILE", "prove an exported notebook", 1, 1),
-    "allow": Verb("NAME", "let a tool through in every process", 1, 2),
-    "deny": Verb("NAME", "refuse a tool in every process", 1, 2),
+    "allow": Verb("NAME [--where ARG=VALUE]", "let a tool through in every process", 1, 1, _RULE),
+    "deny": Verb("NAME [--where ARG=VALUE]", "refuse a tool in every process", 1, 1, _RULE),
     "mcp": Verb(
         "list | add NAME COMMAND… | remove NAME",
         "MCP servers, whose tools -t NAME hands over",

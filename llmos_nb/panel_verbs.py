@@ -91,6 +91,7 @@ def _later(work: Any) -> asyncio.Task[Any]:
 VERBS: dict[str, Callable[[Process, Message], Any]] = {
     "approve": _approve,
     "approve_rest": lambda p, m: p.approve_rest(m["call"], digest=m.get("digest", "")),
+    "approve_same": lambda p, m: p.approve_same(m["call"], digest=m.get("digest", "")),
     "check_edit": _edit,
     "edit": _edit,
     "reject": lambda p, m: p.reject(_target(m), m.get("why", "")),

@@ -211,15 +211,22 @@ class Process(Hearing, Verbs):
         kinds = sorted({str(risk[0]) for risk in question.get("risks", ())})
         if asked is None or not in_advance(asked.name, kinds):
             raise UsageError(f"call {call}: nothing like it can be approved in advance")
+        return self._do(lambda: self._approve_by_rule(call, digest, by, {"risks": kinds}))
 
-        def act() -> None:
-            found = self.run.state.calls[call]
-            self._approve(call, by, digest, None)
-            if found.status == "approved":  # a stale approval makes no rule either
-                rule = parse_rule({"tool": found.name, "do": "allow", "risks": kinds, "by": by}).plain()
-                self.run.append("policy.changed", rule=rule, by=by)
+    def approve_same(self, call: str, *, digest: str = "", by: str = "you") -> Done:
+        """Approve a call, and by a rule every later one of the same tool with exactly these arguments."""
+        asked = self.run.state.calls.get(call)
+        if asked is None or call not in self.run.state.questions or not isinstance(asked.arguments, dict):
+            raise UsageError(f"call {call!r}: it does not wait for you")
+        where = dict(asked.arguments)
+        return self._do(lambda: self._approve_by_rule(call, digest, by, {"where": where, "exact": True}))
 
-        return self._do(act)
+    def _approve_by_rule(self, call: str, digest: str, by: str, what: dict[str, Any]) -> None:
+        found = self.run.state.calls[call]
+        self._approve(call, by, digest, None)
+        if found.status == "approved":  # a stale approval makes no rule either
+            rule = parse_rule({"tool": found.name, "do": "allow", "by": by, **what}).plain()
+            self.run.append("policy.changed", rule=rule, by=by)
 
     # the namespace and the record
 

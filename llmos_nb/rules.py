@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, date, datetime, time
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
+from llmos_nb.chain import canonical
 from llmos_nb.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ class Rule:
         Who made it.
     risks : tuple of str
         Kinds of risk it covers; a call that bears another is not spoken of. Empty for any.
+    exact : bool
+        It speaks only of calls that have no argument beside those of `where`, and takes each for what it says: a ``*``
+        in it is a star.
     """
 
     tool: str
@@ -44,6 +49,7 @@ class Rule:
     count: int = 0
     by: str = "you"
     risks: tuple[str, ...] = ()
+    exact: bool = False
 
     def matches(self, act: Act, at: str, used: int) -> bool:
         """Tell whether the rule speaks of this call."""
@@ -53,6 +59,8 @@ class Rule:
             return False
         if self.risks and not act.kinds <= set(self.risks):
             return False
+        if self.exact:
+            return canonical(dict(act.arguments)) == canonical(dict(self.where))
         return all(k in act.arguments and _equal(act.arguments[k], v) for k, v in self.where.items())
 
     def plain(self) -> dict[str, Any]:
@@ -63,25 +71,54 @@ class Rule:
 def _equal(got: Any, wanted: Any) -> bool:
     if isinstance(wanted, str) and "*" in wanted:
         return isinstance(got, str) and fnmatchcase(got, wanted)
-    return type(got) is type(wanted) and bool(got == wanted)
+    if isinstance(wanted, bool) or isinstance(got, bool) or not isinstance(wanted, int | float):
+        return canonical(got) == canonical(wanted)
+    return isinstance(got, int | float) and got == wanted
 
 
 def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
-    """Read a rule from `llmos.toml` or a command."""
-    known = ("tool", "where", "do", "until", "count", "by", "risks")
+    """Read a rule from `llmos.toml` or a command.
+
+    Raises
+    ------
+    UsageError
+        A key or value is wrong; names both, and where it stands.
+    """
+    known = [f.name for f in fields(Rule)]
     for key in raw:
         if key not in known:
             raise UsageError(f"{where}: unknown key {key!r}{nearest(key, known)}")
     if raw.get("do") not in ("allow", "ask", "deny"):
         raise UsageError(f"{where}: do = {raw.get('do')!r} must be allow, ask or deny")
-    if not isinstance(raw.get("tool"), str):
+    if not isinstance(raw.get("tool"), str) or not raw["tool"]:
         raise UsageError(f"{where}: tool must be a name, or a glob with *")
+    found = raw.get("where") or {}
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{where}: where = {found!r} must be a table of arguments and their values")
+    count = raw.get("count") or 0
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise UsageError(f"{where}: count = {count!r} must be a whole number, or 0 for any")
     return Rule(
         raw["tool"],
         raw["do"],
-        dict(raw.get("where") or {}),
-        str(raw.get("until") or ""),
-        int(raw.get("count") or 0),
+        {str(k): v.isoformat() if isinstance(v, date | time) else v for k, v in found.items()},
+        _until(raw.get("until"), where),
+        count,
         str(raw.get("by") or "you"),
         tuple(map(str, raw.get("risks") or ())),
+        bool(raw.get("exact")),
     )
+
+
+def _until(given: Any, where: str) -> str:
+    """Give a time in the form in which events have theirs, so that the two compare; one without a zone is in UTC."""
+    if not given:
+        return ""
+    try:
+        at = datetime.fromisoformat(str(given))
+    except ValueError:
+        raise UsageError(
+            f"{where}: until = {str(given)!r} must be a time, such as 2030-01-31 or 2030-01-31T18:00+01:00"
+        ) from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -5,6 +5,7 @@ Each returns at once, works from any thread, may be awaited, and is an event in 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from llmos_nb import budget as budgets
@@ -178,13 +179,44 @@ class Verbs(Signals):
             raise UsageError(f"call {call!r} is not in doubt")
         return self._do(lambda: self.run.append("call.resolved", call=call, done=done, by=by))
 
-    def rule(self, tool: str, do: str, *, by: str = "you", **where: Any) -> Done:
-        """Allow, ask or deny a tool from now on, in this process, for these arguments."""
+    def rule(
+        self,
+        tool: str,
+        do: str,
+        *,
+        by: str = "you",
+        count: int = 0,
+        until: str = "",
+        only: Mapping[str, Any] | None = None,
+        **where: Any,
+    ) -> Done:
+        """Allow, ask or deny a tool from now on, in this process, for these arguments.
+
+        Parameters
+        ----------
+        tool : str
+            Exact name, or a glob with ``*``.
+        do : {"allow", "ask", "deny"}
+            What is to be done.
+        by : str
+            Who says so.
+        count : int
+            How often it may let through; 0 for any number.
+        until : str
+            ISO 8601 time after which it no longer speaks; empty for ever.
+        only : mapping, optional
+            All arguments that a call may have, each exactly so.
+        **where
+            Value (or glob) by argument; a call may have others beside.
+        """
         if do == "allow" and self.run.state.own(by):
             raise UsageError(
                 f"process {self.pid}: somebody other than {self.run.state.requester} must allow this"
             )
-        rule = parse_rule({"tool": tool, "do": do, "where": where, "by": by}, do).plain()
+        told = {"where": only if only is not None else where, "exact": only is not None}
+        rule = parse_rule(
+            {"tool": tool, "do": do, "by": by, "count": count, "until": until, **told}, do
+        ).plain()
         return self._do(lambda: self.run.append("policy.changed", rule=rule, by=by))
 
     def revoke(self, rule: int, *, by: str = "you") -> Done:

@@ -90,3 +90,63 @@ def test_bad_rules_and_modes_are_named():
         parse_rule({"tool": "f", "do": "maybe"})
     with pytest.raises(UsageError, match="--approve 'riskey': unknown mode .* did you mean risky"):
         parse_mode("riskey")
+
+
+@pytest.mark.parametrize(
+    ("where", "arguments", "speaks"),
+    [
+        ({"to": "ann@x.org"}, {"to": "ann@x.org", "cc": "eve"}, True),
+        ({"to": "*@x.org"}, {"to": "ann@x.org"}, True),
+        ({"to": "*@x.org"}, {"to": "ann@x.org.evil"}, False),
+        ({"to": "*@x.org"}, {"to": ["ann@x.org"]}, False),
+        ({"n": 1}, {"n": 1.0}, True),
+        ({"n": 1}, {"n": True}, False),
+        ({"n": [1]}, {"n": [True]}, False),
+        ({"n": {"a": 1}}, {"n": {"a": 1}}, True),
+        ({"n": None}, {}, False),
+    ],
+)
+def test_a_condition_on_arguments(where, arguments, speaks):
+    rule = parse_rule({"tool": "f", "do": "deny", "where": where})
+    assert (verdict("auto", "risky", [rule], arguments=arguments) == "deny") is speaks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "speaks"),
+    [({"q": "a * b"}, True), ({"q": "a evil b"}, False), ({"q": "a * b", "more": 1}, False), ({}, False)],
+)
+def test_an_exact_rule_speaks_of_these_arguments_and_no_others(arguments, speaks):
+    rule = parse_rule({"tool": "f", "do": "allow", "where": {"q": "a * b"}, "exact": True})
+    assert (verdict("risky", "risky", [rule], arguments=arguments) == "allow") is speaks
+    assert parse_rule(rule.plain()) == rule
+
+
+@pytest.mark.parametrize(
+    ("until", "speaks"),
+    [
+        ("2026-01-01T00:00:01", True),
+        ("2025-12-31T23:59:59", False),
+        ("2026-01-01T01:00:01+01:00", True),
+        ("2026-01-01T00:30:00+01:00", False),
+        ("2026-01-02", True),
+    ],
+)
+def test_a_time_is_compared_in_its_zone(until, speaks):
+    rule = parse_rule({"tool": "f", "do": "allow", "until": until})
+    assert (verdict("risky", "risky", [rule]) == "allow") is speaks
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("until", "tomorrow", "until = 'tomorrow' must be a time"),
+        ("count", -1, "count = -1 must be a whole number"),
+        ("count", "3", "count = '3' must be a whole number"),
+        ("where", ["to"], "must be a table of arguments"),
+        ("tool", "", "tool must be a name"),
+        ("wher", {}, "unknown key 'wher'"),
+    ],
+)
+def test_a_wrong_rule_says_what_is_wrong(key, value, said):
+    with pytest.raises(UsageError, match=said):
+        parse_rule({"tool": "f", "do": "allow", key: value})

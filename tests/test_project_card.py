@@ -60,15 +60,19 @@ def test_an_argument_says_where_it_comes_from():
     assert view(w.state, w.events)["card"]["args"][0]["origin"] == "your goal, word for word"
 
 
-def test_a_call_that_goes_out_cannot_be_approved_in_advance():
+def test_a_call_that_goes_out_can_be_approved_in_advance_for_exactly_its_arguments():
     v = shown("tool")
     assert "approve_rest" not in [b["verb"] for b in v["card"]["buttons"]]
-    assert plain(v["card"]["cover"]).endswith("Calls that go out cannot be approved in advance.")
+    assert button(v, "Always for these arguments")["verb"] == "approve_same"
+    same = "covers every further send_mail call of this process with exactly these; take it back under More, Rules."
+    assert plain(v["card"]["cover"]).endswith(same)
 
 
 def test_code_that_goes_out_cannot_be_approved_in_advance_either():
     w = waiting(risks=[["network", "`requests.post` sends data out"]])
-    assert "approve_rest" not in [b["verb"] for b in view(w.state, w.events)["card"]["buttons"]]
+    v = view(w.state, w.events)
+    assert not {"approve_rest", "approve_same"} & {b["verb"] for b in v["card"]["buttons"]}
+    assert plain(v["card"]["cover"]).endswith("Calls that go out cannot be approved in advance.")
 
 
 def test_hidden_characters_in_code_are_a_risk_of_their_own():

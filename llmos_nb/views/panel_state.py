@@ -37,7 +37,7 @@ Glyph = Literal["pending", "running", "waiting", "done", "failed", "rejected", "
 StepStatus = Literal["pending", "running", "waiting", "done", "failed", "rejected", "skipped", "replaced"]
 
 _VERBS = """
-approve approve_rest edit reject skip retry undo redo move add pause stop kill resume undo_all
+approve approve_rest approve_same edit reject skip retry undo redo move add pause stop kill resume undo_all
 export fork preview cells rules journal seek check_edit reply budget resolve revoke close
 """
 VERBS = frozenset(_VERBS.split())

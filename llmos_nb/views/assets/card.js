@@ -69,7 +69,7 @@ function verbs(p, card, changed) {
       button("Check my version", CHECK),
       button("Cancel", { act: "cancel", key: "Esc" }),
     );
-  const by = (b) => (b.verb === "approve_rest" ? p.ref("cover") : null);
+  const by = (b) => (b.verb === "approve_rest" || b.verb === "approve_same" ? p.ref("cover") : null);
   return h(
     "div.go",
     { "data-key": "verbs" },

@@ -98,6 +98,7 @@ function stepInTime(by) {
 const LOCAL = {
   approve,
   approve_rest: approve,
+  approve_same: approve,
   edit,
   reject,
   save,
