@@ -12,6 +12,8 @@ from llmos_nb.errors import JournalUnwritable
 
 _FOLDER = re.compile(r"(?:\d{4}-\d{2}-\d{2}-|\.pid-)(\d+)")
 
+_LAST: dict[Path, int] = {}  # the last pid given here, so that a home of many need not be listed for each
+
 
 class Home:
     """A folder of journals, which writes its own .gitignore.
@@ -29,7 +31,9 @@ class Home:
     def prepare(self) -> None:
         """Make the folder, hidden from git."""
         self.root.mkdir(parents=True, exist_ok=True)
-        (self.root / ".gitignore").write_text("*\n", encoding="utf-8")
+        ignore = self.root / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
 
     def new(self, words: str) -> tuple[Path, int]:
         """Make the folder of a new process; its pid is unique here, also beside other kernels."""
@@ -46,13 +50,16 @@ class Home:
 
     def _next_pid(self) -> int:
         """Take the next number by making a file that only one can make."""
-        pid = max((pid_of(p.name) for p in self.runs.iterdir()), default=0)
+        pid = _LAST.get(self.runs, 0)
+        if not pid or not (self.runs / f".pid-{pid}").exists():  # the folder was made anew since
+            pid = max((pid_of(p.name) for p in self.runs.iterdir()), default=0)
         while True:
             pid += 1
             try:
                 (self.runs / f".pid-{pid}").touch(exist_ok=False)
             except FileExistsError:
                 continue
+            _LAST[self.runs] = pid
             return pid
 
     def find(self, pid: int) -> Path | None:

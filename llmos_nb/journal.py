@@ -1,8 +1,8 @@
 """The journal of one process: an append-only file of chained events with one writer.
 
-Lines are written by one thread for all journals of the interpreter, so that a slow disk never holds up the event
-loop: `append` puts an event in order, `flush` waits until everything appended is on disk. Whoever causes an effect
-flushes before it.
+Lines are written by a few threads for all journals of the interpreter, so that a slow disk never holds up the event
+loop, nor one journal the others: `append` puts an event in order, `flush` waits until everything appended is on disk.
+Whoever causes an effect flushes before it.
 """
 
 from __future__ import annotations
@@ -26,30 +26,34 @@ from llmos_nb.chain import GENESIS, Event, chained, now, scan
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
 from llmos_nb.secrets_box import box
 
+WRITERS = 4
 
-class _Writer:
-    """The one thread that writes and syncs the journals of this interpreter."""
+
+class _Writers:
+    """The threads that write and sync the journals of this interpreter; a disk syncs several files as fast as one."""
 
     def __init__(self) -> None:
-        self.jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.thread: threading.Thread | None = None
+        self._reset()
         os.register_at_fork(after_in_child=self._reset) if hasattr(os, "register_at_fork") else None
 
     def _reset(self) -> None:
-        self.jobs, self.thread = queue.SimpleQueue(), None
+        self.jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.threads: list[threading.Thread] = []
 
     def put(self, job: Callable[[], None]) -> None:
-        if self.thread is None:
-            self.thread = threading.Thread(target=self._work, name="llmos-journal", daemon=True)
-            self.thread.start()
         self.jobs.put(job)
+        if len(self.threads) < WRITERS and (not self.threads or self.jobs.qsize()):
+            thread = threading.Thread(target=self._work, args=(self.jobs,), name="llmos-journal", daemon=True)
+            self.threads.append(thread)
+            thread.start()
 
-    def _work(self) -> None:
+    @staticmethod
+    def _work(jobs: queue.SimpleQueue[Callable[[], None]]) -> None:
         while True:
-            self.jobs.get()()
+            jobs.get()()
 
 
-_writer = _Writer()
+_writers = _Writers()
 
 
 class Journal:
@@ -150,7 +154,7 @@ class Journal:
     def kick(self) -> None:
         """Start writing what was appended, without waiting."""
         if self._pending:
-            _writer.put(lambda: self._settle(None))
+            _writers.put(lambda: self._settle(None))
 
     async def flush(self) -> None:
         """Wait until everything appended is on disk.
@@ -167,13 +171,13 @@ class Journal:
             if not done.cancelled():
                 done.set_exception(error) if error else done.set_result(None)
 
-        _writer.put(lambda: self._settle(lambda error: loop.call_soon_threadsafe(settle, error)))
+        _writers.put(lambda: self._settle(lambda error: loop.call_soon_threadsafe(settle, error)))
         await done
 
     def flush_now(self) -> None:
         """Do the same as `flush` from code that cannot await."""
         done: ThreadFuture[None] = ThreadFuture()
-        _writer.put(lambda: self._settle(lambda e: done.set_exception(e) if e else done.set_result(None)))
+        _writers.put(lambda: self._settle(lambda e: done.set_exception(e) if e else done.set_result(None)))
         done.result()
 
     def _settle(self, then: Callable[[JournalError | None], object] | None) -> None:

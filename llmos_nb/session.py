@@ -138,7 +138,7 @@ class Session(Remembering):
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
         record_start(run, settings, goal, bounds, head, {**origin, **checks, **given})
-        record_labels(run, settings.labels, [p.run.state.labels for p in self.processes.values()])
+        record_labels(run, settings.labels, [b for p in self.processes.values() if (b := p.run.state.labels)])
         if steps:
             run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
         return self.register(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial
+from functools import lru_cache, partial
 from types import CodeType
 from typing import Any
 
@@ -15,9 +15,15 @@ def source_of(fn: Any) -> str:
         return f"{source_of(fn.func)}\n# with {', '.join(held)}"
     layer = fn if inspect.isroutine(fn) or isinstance(fn, type) else type(fn).__call__
     code = getattr(getattr(layer, "__func__", layer), "__code__", None)
-    text = _layer_source(layer if code is None else code)
+    text = _layer_source(layer) if code is None else _code_source(code)
     wrapped = getattr(fn, "__wrapped__", None)
     return text if wrapped is None else f"{text}\n{source_of(wrapped)}"
+
+
+@lru_cache(maxsize=512)
+def _code_source(code: CodeType) -> str:
+    """Read it once; code that was changed is another code."""
+    return _layer_source(code)
 
 
 def _layer_source(layer: Any) -> str:

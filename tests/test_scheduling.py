@@ -2,7 +2,11 @@
 
 import asyncio
 import itertools
+import json
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from endpoint import Endpoint
@@ -16,6 +20,7 @@ from llmos_nb.models import OpenAIModel
 from llmos_nb.models.base import Traits
 from llmos_nb.slots import POLICIES
 
+BENCH = Path(__file__).parent / "benchmarks" / "bench_scheduling.py"
 names = itertools.count()
 
 
@@ -361,3 +366,17 @@ def test_ps_top_tree_and_nice_in_a_notebook(tmp_path):
         assert "1 first [running] Wait for it." in book.run("%agent tree").text
         book.run("gate.set()")
         assert "answered" in book.run("%agent top").text, "it refreshes until nothing runs"
+
+
+# the benchmark
+
+
+def test_the_benchmark_runs_and_no_broken_tool_or_model_hangs_a_process(tmp_path):
+    out = tmp_path / "scheduling.json"
+    ran = subprocess.run(
+        [sys.executable, BENCH, "--quick", "--out", out], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    found = json.loads(out.read_text())
+    assert found["failures"]["hung"] == [] and found["failures"]["cases"] > 50
+    assert found["seed"] and "makespan" in ran.stdout and found["makespan"]["rows"][0]["of ideal"] > 0

@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 from llmos_nb.errors import UsageError, nearest
@@ -55,6 +55,7 @@ def calculator(expression: str) -> int | float | bool | list[float]:
     return found if not isinstance(found, int) or isinstance(found, bool) else _bounded(found)
 
 
+@cache
 def calculator_tool() -> Tool:
     """Give the tool that computes."""
     return replace(as_tool(calculator, effect="read", repeat="pure"), code=_code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from llmos_nb.errors import ToolRaised
@@ -21,6 +22,7 @@ def ask(question: str) -> str:
     raise ToolRaised("a question is answered by a person, through its process; nothing else can answer it")
 
 
+@cache
 def ask_tool() -> Tool:
     """Give the tool by which a process asks its user."""
     made = as_tool(ask, effect="read", repeat="pure")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from llmos_nb.devices.describe import describe, visible
@@ -36,9 +36,8 @@ class NamespaceDevice:
     @property
     def tools(self) -> list[Tool]:
         """The two tools, `describe` and `names`."""
-        described = as_tool(self.describe, effect="read", repeat="pure")
-        listed = as_tool(self.names, effect="read", repeat="pure")
-        return [replace(described, code=_describe_code), replace(listed, code=_names_code)]
+        described, listed = _templates()
+        return [replace(described, fn=self.describe), replace(listed, fn=self.names)]
 
     def describe(self, name: str) -> str:
         """Describe a variable: type, shape, columns, attributes, or a function's signature.
@@ -74,6 +73,14 @@ class NamespaceDevice:
             w for w in self.allow.replace(",", " ").split() if _glob(w) or w in self.namespace or w[0] == "-"
         ]
         return visible(self.namespace, exact or ("*" if not self.allow else "-*"))
+
+
+@cache
+def _templates() -> tuple[Tool, Tool]:
+    """Read both tools once: what they do differs from namespace to namespace, what they are does not."""
+    device = NamespaceDevice({})
+    described, listed = (as_tool(fn, effect="read", repeat="pure") for fn in (device.describe, device.names))
+    return replace(described, code=_describe_code), replace(listed, code=_names_code)
 
 
 def functions(namespace: Mapping[str, Any], names: Iterable[str]) -> list[Tool]:
