@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.chain import read
 from llmos_nb.errors import LlmosError, UsageError, nearest
+from llmos_nb.home import Home
 from llmos_nb.options import Parser
 from llmos_nb.secrets_box import redact
 
@@ -157,24 +158,34 @@ def _verify(given: Any) -> int:
 
 
 def _log_options(p: Parser) -> None:
-    p.add_argument("journal")
+    p.add_argument("journal", nargs="?", default="", help="a file, the folder of a run, or a pid of the home")
     p.add_argument("--json", action="store_true", help="one JSON object a line")
-    p.add_argument("--verify", action="store_true", help="only check the chain")
-    p.add_argument("--approvals", action="store_true", help="who approved what")
+    p.add_argument("--verify", action="store_true", help="only check the chain, and the payloads beside it")
+    p.add_argument(
+        "--decisions", action="store_true", help="who approved what, when, why, and what it was bound to"
+    )
+    p.add_argument(
+        "--by", default="", metavar="WHO", help="only decisions of one: you, a name, mode, rule, plan"
+    )
+    p.add_argument("--all", action="store_true", help="over all runs of the home")
+    p.add_argument("--home", default="", help="default: LLMOS_HOME, or .llmos here")
+    p.add_argument("--spans", default="", metavar="FILE", help="write OpenTelemetry spans as JSON lines (OTLP)")
 
 
 @command("log", "show or check a journal", _log_options)
 def _log(given: Any) -> int:
-    from llmos_nb.views import text
+    from llmos_nb import audit, logbook
 
-    events = read(given.journal)
-    if given.verify:
-        say(f"{len(events)} events, the chain holds")
-    elif given.json:
-        say("\n".join(json.dumps({"n": e.n, "at": e.at, "k": e.k, "d": e.d}) for e in events))
-    else:
-        wanted = ("call.decided", "plan.decided", "policy.changed", "call.resolved") if given.approvals else ()
-        say(text.log([e for e in events if not wanted or e.k in wanted]))
+    home = Home(Path(given.home or os.environ.get("LLMOS_HOME") or ".llmos"))
+    flags = {k: getattr(given, k) for k in ("verify", "decisions", "by", "json", "spans")}
+    wanted = logbook.Wanted(**flags)
+    if bool(given.journal) == given.all:
+        raise UsageError("llmos log: the following arguments are required: journal, or --all")
+    lines = (
+        logbook.of_all(wanted, home) if given.all else logbook.of_one(wanted, audit.find(given.journal, home))
+    )
+    for line in lines:
+        say(line)
     return 0
 
 

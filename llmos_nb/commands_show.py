@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any
 
+from llmos_nb import logbook, trace_export, trace_file
 from llmos_nb.budget import show
-from llmos_nb.chain import read
+from llmos_nb.chain import history
 from llmos_nb.commands_base import handles, pick, say
 from llmos_nb.options import Command
 from llmos_nb.plan import Step
@@ -28,14 +29,34 @@ async def _show(session: Session, command: Command) -> Any:
 
 @handles("log")
 async def _log(session: Session, command: Command) -> None:
-    process = pick(session, command)
-    if command.flags.get("verify"):
-        say(f"{len(read(process.journal.path))} events, the chain holds: {process.journal.path}")
-    elif command.flags.get("json"):
-        for e in process.events:
-            say(json.dumps({"n": e.n, "at": e.at, "k": e.k, "d": e.d}))
+    flags = {k: command.flags[k] for k in ("verify", "decisions", "by", "json")}
+    wanted = logbook.Wanted(**flags)
+    if command.flags["all"]:
+        lines = logbook.of_all(wanted, session.home)
     else:
-        say(text.log(process.events))
+        process = pick(session, command)
+        lines = logbook.of_one(wanted, process.journal.path, process.events)
+    for line in lines:
+        say(line)
+
+
+@handles("trace")
+async def _trace(session: Session, command: Command) -> None:
+    process = pick(session, command)
+    events = history(process.events, process.journal.path)
+    if len(command.words) > 1:
+        say(trace_file.write(Path(command.words[1]), [events]))
+        return
+    spans = trace_file.spans_of(events)
+    if command.flags["send"]:
+        trace_export.send(spans)
+        say(f"sent: {len(spans)} spans")
+    else:
+        rows = [
+            [name, f"{seconds:.3f} s", tokens or "", error]
+            for name, seconds, tokens, error in trace_file.tree(spans)
+        ]
+        say(text.table(rows, ["span", "time", "tokens", "error"]))
 
 
 @handles("loop")

@@ -6,7 +6,6 @@ An organisation's `llmos.toml` (named by ``LLMOS_ORG_CONFIG``) can be tightened 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -14,11 +13,13 @@ from typing import Any
 
 from llmos_nb import budget as budgets
 from llmos_nb.authority_roles import parse_shelf
+from llmos_nb.config_file import read_file
 from llmos_nb.declare import said_of
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.labels import parse as parse_label
-from llmos_nb.policy import MODES, Mode, Rule, parse_mode, parse_rule
-from llmos_nb.slots import DEFAULT, Limits, checked, read_limits
+from llmos_nb.policy import MODES, Mode, Rule, parse_mode
+from llmos_nb.retention import KEEP_ALL, Retention
+from llmos_nb.slots import DEFAULT, Limits, checked
 
 STRICTEST = ("auto", "risky", "plan", "step", "never")
 PLANNING = ("auto", "only", "none")
@@ -66,6 +67,10 @@ class Settings:
         How many requests an endpoint gets in a minute; 0 for any number.
     mcp : dict
         MCP servers by name: `command` and `env`.
+    retention : Retention
+        How long payloads and whole runs are kept.
+    trace : bool
+        Spans are sent to the OpenTelemetry collector that the environment names.
     """
 
     model: str = ""
@@ -87,6 +92,8 @@ class Settings:
     slots: int = 0
     requests_per_minute: float = 0.0
     mcp: dict[str, dict[str, Any]] = field(default_factory=dict)
+    retention: Retention = KEEP_ALL
+    trace: bool = False
 
     @property
     def limits(self) -> Limits:
@@ -98,24 +105,9 @@ _ENV = {
     "LLMOS_MODEL": "model", "LLMOS_APPROVE": "approve", "LLMOS_PLAN": "plan", "LLMOS_BUDGET": "budget",
     "LLMOS_CALL_TIMEOUT": "call_timeout", "LLMOS_SHOW_VALUES": "show_values", "LLMOS_HOME": "home",
     "LLMOS_SCHEDULER": "scheduler", "LLMOS_SLOTS": "slots", "LLMOS_REQUESTS_PER_MINUTE": "requests_per_minute",
+    "LLMOS_TRACE": "trace",
 }  # fmt: skip
-_TABLES = (
-    "policy",
-    "tools",
-    "books",
-    "budget",
-    "model",
-    "labels",
-    "prices",
-    "approve",
-    "plan",
-    "call_timeout",
-    "show_values",
-    "grounded",
-    "other_approver",
-    "scheduler",
-    "mcp",
-)
+_SWITCHES = ("show_values", "trace")
 _NUMBERS = {"call_timeout": "seconds", "slots": "requests at once", "requests_per_minute": "requests a minute"}
 
 
@@ -133,8 +125,8 @@ def load(
         Names the option or file and what it may hold.
     """
     environ = os.environ if environ is None else environ
-    org = _file(Path(environ["LLMOS_ORG_CONFIG"])) if environ.get("LLMOS_ORG_CONFIG") else {}
-    own = _file((folder or Path.cwd()) / "llmos.toml")
+    org = read_file(Path(environ["LLMOS_ORG_CONFIG"])) if environ.get("LLMOS_ORG_CONFIG") else {}
+    own = read_file((folder or Path.cwd()) / "llmos.toml")
     merged = {**org, **own, **_environment(environ), **_present(configured), **_present(given)}
     merged["rules"] = (*org.get("rules", ()), *own.get("rules", ()))
     for table in ("books", "mcp"):
@@ -168,56 +160,9 @@ def _typed(name: str, text: str, what: str) -> Any:
             return float(text)
         except ValueError:
             raise ConfigError(f"{what}={text!r}: must be a number of {_NUMBERS[name]}") from None
-    if name == "show_values":
+    if name in _SWITCHES:
         return text.lower() in ("1", "true", "yes", "on")
     return text
-
-
-def _file(path: Path) -> dict[str, Any]:
-    """Read one `llmos.toml`; a file that is not there says nothing."""
-    if not path.exists():
-        return {}
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    for key in raw:
-        if key not in _TABLES:
-            raise ConfigError(f"{path}: unknown key {key!r}{nearest(key, _TABLES)}")
-    found: dict[str, Any] = {
-        k: raw[k]
-        for k in (
-            "approve",
-            "plan",
-            "call_timeout",
-            "show_values",
-            "grounded",
-            "tools",
-            "books",
-            "labels",
-            "other_approver",
-            "mcp",
-        )
-        if k in raw
-    }
-    if "model" in raw:
-        model = raw["model"] if isinstance(raw["model"], dict) else {"name": raw["model"]}
-        found |= {k: v for k, v in (("model", model.get("name")), ("base_url", model.get("base_url"))) if v}
-        found |= read_limits(model, f"{path}: [model]", ("name", "base_url"))
-    if "scheduler" in raw:
-        table = raw["scheduler"] if isinstance(raw["scheduler"], dict) else {"policy": raw["scheduler"]}
-        found |= read_limits(table, f"{path}: [scheduler]")
-    if "budget" in raw:
-        found["budget"] = raw["budget"] if isinstance(raw["budget"], str) else _budget_table(raw["budget"])
-    if "prices" in raw:
-        found["prices"] = {k: (float(v[0]), float(v[1])) for k, v in raw["prices"].items()}
-    rules = raw.get("policy", {}).get("rules", [])
-    found["rules"] = tuple(parse_rule(r, f"{path}: policy.rules[{i}]") for i, r in enumerate(rules))
-    return found
-
-
-def _budget_table(table: Mapping[str, Any]) -> str:
-    return ", ".join(f"${v}" if k == "$" else f"{v} {k}" for k, v in table.items())
 
 
 def _checked(s: Settings) -> Settings:
@@ -239,6 +184,7 @@ def _tightened(s: Settings, org: Mapping[str, Any]) -> Settings:
     """Hold to the organisation's file: a stricter mode, smaller bounds."""
     if "approve" in org and STRICTEST.index(s.approve) < STRICTEST.index(org["approve"]):
         s = replace(s, approve=org["approve"])
+    s = replace(s, retention=s.retention.within(org.get("retention", KEEP_ALL)))
     s = replace(s, other_approver=s.other_approver or bool(org.get("other_approver")))
     if "budget" in org:
         mine, top = budgets.parse(s.budget).limits, budgets.parse(org["budget"]).limits

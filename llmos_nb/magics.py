@@ -39,6 +39,7 @@ class LLMOS(Configurable):
     call_timeout = Float(0.0, help="seconds a call may take").tag(config=True)
     show_values = Bool(False, help="describe variables with values to any model").tag(config=True)
     grounded = Bool(True, help="check answers for numbers never observed").tag(config=True)
+    trace = Bool(False, help="send spans to the OpenTelemetry collector of the environment").tag(config=True)
     home = Unicode("", help="folder of the journals").tag(config=True)
     scheduler = Unicode("", help="who comes next: priority, fcfs, rr or las").tag(config=True)
     slots = Int(0, help="requests that a model's endpoint gets at once").tag(config=True)

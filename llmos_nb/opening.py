@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmos_nb import labels, toolbox
+from llmos_nb import labels, toolbox, trace_export
 from llmos_nb.budget import Budget
 from llmos_nb.config import PLANNING, Settings
 from llmos_nb.errors import ConfigError, UsageError
@@ -28,6 +28,7 @@ def record_start(
     more: dict[str, Any],
 ) -> None:
     """Write the first two events: what was started, and under which policy."""
+    traced(run, settings)
     traits, plain_head = run.model.traits, [_plain(m) for m in head]
     how = {"mode": settings.approve, "plan": settings.plan, "window_bytes": traits.window_bytes}
     how["remembers"] = Memory.beside(run.journal.path).any
@@ -57,6 +58,12 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         came = labels.Came(labels.of(shown, run.state.labels), f"the goal's variables: {', '.join(shown)}")
         for name, label, why in labels.floated(run.state.labels, came, ()):
             run.append("label.changed", name=name, label=label, why=why)
+
+
+def traced(run: Run, settings: Settings) -> None:
+    """Send the process's spans where the settings ask for it."""
+    if settings.trace:
+        trace_export.follow(run)
 
 
 def check_goal(goal: str) -> None:

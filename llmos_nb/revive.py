@@ -18,6 +18,7 @@ from llmos_nb.journal import Journal
 from llmos_nb.models import prices, resolve
 from llmos_nb.models.base import Model
 from llmos_nb.namespace_undo import fork_in_place
+from llmos_nb.opening import traced
 from llmos_nb.process import Process
 from llmos_nb.recover import is_warm, rebuild, settle_unfinished
 from llmos_nb.scheduler import Run
@@ -73,6 +74,7 @@ def load(
     run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)
     if state.status == "running":
         state.status, state.why = "paused", "loaded from its journal"
+    traced(run, settings)
     process = session.register(run)
     process.cold = True
     return process
@@ -165,6 +167,7 @@ def fork(session: Session, process: Process, at: int, isolate: bool = False) -> 
     child.check, child.price = run.check, run.price
     _record_fork(session, child, process, past[-1], isolate)
     _seek(child)
+    traced(child, config.load({}, session.configured))
     made = session.register(child)
     made.cold = not isolate and (process.cold or "child" in tools.get("python", NOTHING).extra)
     return made

@@ -50,7 +50,7 @@ async def test_log_shows_checks_and_names_a_tampered_line(script, capsys):
     assert [json.loads(line)["n"] for line in capsys.readouterr().out.splitlines()] == list(
         range(len(proc.events))
     )
-    assert cli.main(["log", path, "--approvals"]) == 0 and "call.decided" in capsys.readouterr().out
+    assert cli.main(["log", path, "--decisions"]) == 0 and "r1.0 tell" in capsys.readouterr().out
     whole = proc.journal.path.read_text()
     proc.journal.path.write_text(whole.replace('"n":3', '"n":4', 1))
     assert cli.main(["log", path, "--verify"]) == 2

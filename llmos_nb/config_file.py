@@ -1,0 +1,53 @@
+"""One `llmos.toml`, read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import ConfigError, nearest
+from llmos_nb.policy import parse_rule
+from llmos_nb.retention import parse_retention
+from llmos_nb.slots import read_limits
+
+_PLAIN = (
+    "approve", "plan", "call_timeout", "show_values", "grounded", "tools", "books", "labels", "other_approver",
+    "mcp", "trace",
+)  # fmt: skip
+TABLES = (*_PLAIN, "policy", "budget", "model", "prices", "scheduler", "retention")
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Read one `llmos.toml`; a file that is not there says nothing."""
+    if not path.exists():
+        return {}
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    for key in raw:
+        if key not in TABLES:
+            raise ConfigError(f"{path}: unknown key {key!r}{nearest(key, TABLES)}")
+    found: dict[str, Any] = {k: raw[k] for k in _PLAIN if k in raw}
+    if "model" in raw:
+        model = raw["model"] if isinstance(raw["model"], dict) else {"name": raw["model"]}
+        found |= {k: v for k, v in (("model", model.get("name")), ("base_url", model.get("base_url"))) if v}
+        found |= read_limits(model, f"{path}: [model]", ("name", "base_url"))
+    if "scheduler" in raw:
+        table = raw["scheduler"] if isinstance(raw["scheduler"], dict) else {"policy": raw["scheduler"]}
+        found |= read_limits(table, f"{path}: [scheduler]")
+    if "budget" in raw:
+        found["budget"] = raw["budget"] if isinstance(raw["budget"], str) else _budget_table(raw["budget"])
+    if "prices" in raw:
+        found["prices"] = {k: (float(v[0]), float(v[1])) for k, v in raw["prices"].items()}
+    if "retention" in raw:
+        found["retention"] = parse_retention(raw["retention"], f"{path}: [retention]")
+    rules = raw.get("policy", {}).get("rules", [])
+    found["rules"] = tuple(parse_rule(r, f"{path}: policy.rules[{i}]") for i, r in enumerate(rules))
+    return found
+
+
+def _budget_table(table: Mapping[str, Any]) -> str:
+    return ", ".join(f"${v}" if k == "$" else f"{v} {k}" for k, v in table.items())
