@@ -47,6 +47,7 @@ class Call:
     images: list[dict[str, Any]] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    undoes: str = ""  # the call that this one takes back, where it is a compensation
 
     @property
     def closed(self) -> bool:

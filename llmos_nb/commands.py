@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from llmos_nb import api, commands_mcp, commands_memory, commands_ps, commands_show, options, revive
+from llmos_nb import api, commands_mcp, commands_memory, commands_ps, commands_show, compensate, options, revive
 from llmos_nb.commands_base import carry_out, handles, pick, say
 from llmos_nb.errors import UsageError
 from llmos_nb.options import Command
@@ -43,6 +43,15 @@ def _tell(process: Process) -> None:
         say(f"process {process.pid}: noted; %agent resume {process.pid} goes on")
     else:
         say(f"process {process.pid} is {process.state}" + (f" ({process.reason})" if process.reason else ""))
+
+
+def _tell_outside(process: Process) -> None:
+    """Say what waits to be taken back outside, and what cannot be."""
+    s = process.run.state
+    for call in (s.calls[i] for i in s.undoing):
+        say(f"{call.undoes} acted outside: %agent approve {process.pid} {call.id} has its tool take it back")
+    if stays := compensate.stays(process.run, s.surviving):
+        say(f"{stays}; it stays as it is")
 
 
 def _words(command: Command, at: int) -> str:
@@ -96,8 +105,12 @@ def _target(command: Command, at: int) -> str | int:
 @handles(*ACTS)
 async def _act(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
-    ACTS[command.verb](process, command)
+    done = ACTS[command.verb](process, command)
+    if command.verb == "undo" and process.run.state.settled:
+        await done  # until what acted outside is asked for, or taken back
     _tell(process)
+    if command.verb == "undo":
+        _tell_outside(process)
 
 
 @handles("resolve")

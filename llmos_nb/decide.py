@@ -46,6 +46,13 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Record what compensation `call` took back."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Take a `final_answer` call as the answer."""
 
@@ -98,13 +105,42 @@ class End:
     detail: str = ""
 
 
-Command = Connect | Propose | JudgePlan | Judge | Start | Finish | Integrate | Evict | Ask | Check | Pause | End
+Command = (
+    Connect
+    | Propose
+    | JudgePlan
+    | Judge
+    | Start
+    | TakenBack
+    | Finish
+    | Integrate
+    | Evict
+    | Ask
+    | Check
+    | Pause
+    | End
+)
 
 
 def decide(s: State) -> list[Command]:
     """Give every command that can run now; an empty list means that something is awaited."""
+    back = _undoing(s)
     if s.settled or (s.servers and not s.connected):
-        return [] if s.settled else [Connect(s.servers)]
+        return back if s.settled else [Connect(s.servers)]
+    return back or _forward(s)
+
+
+def _undoing(s: State) -> list[Command]:
+    """What compensations need, also once the process has ended: all are judged, one after the other runs."""
+    calls = [s.calls[i] for i in s.undoing]
+    found: list[Command] = [Judge(c.id) for c in calls if c.status == "proposed"]
+    found += [TakenBack(c.id) for c in calls if c.status == "done"]
+    started = next((c for c in calls if c.status in ("approved", "running")), None)
+    return [*found, Start(started.id)] if started is not None and started.status == "approved" else found
+
+
+def _forward(s: State) -> list[Command]:
+    """What the run itself needs."""
     calls = s.open_calls
     if s.ending and not any(c.status == "running" for c in calls):
         return [End(*s.ending)]

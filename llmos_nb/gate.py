@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from llmos_nb import gate_authority, gate_labels, labels
+from llmos_nb import compensate, gate_authority, gate_labels, labels
 from llmos_nb.authority_roles import Standing
 from llmos_nb.decide import Finish, Judge
 from llmos_nb.errors import BadArguments, UnknownTool
@@ -45,7 +45,7 @@ def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
     if _repeated(run, call):
         return None
     try:
-        tool = find(run.tools, call.name)
+        tool = compensate.tool_of(run, call) or find(run.tools, call.name)
         arguments = validate(tool, parse_arguments(call.arguments))
     except (BadArguments, UnknownTool) as error:
         reject(run, call, "schema", str(error))

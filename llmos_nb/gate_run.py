@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -40,7 +41,8 @@ async def start(run: Run, command: Start) -> None:
         if any(look(run, call, tool, arguments) for look in looks):
             return
         key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
-        run.append("call.started", call=call.id, key=key, epoch=run.state.epoch)
+        more = {"undo": True} if tool.undo is not None else {}
+        run.append("call.started", call=call.id, key=key, epoch=run.state.epoch, **more)
         try:
             await run.journal.flush()
         except (asyncio.CancelledError, JournalError):
@@ -108,7 +110,8 @@ def _theirs(run: Run, names: Iterable[str]) -> str:
 
 
 def _over_budget(run: Run, call: Call) -> bool:
-    unit = next((u for u in ("calls", "s", "$", "tokens") if run.state.left(u) <= 0), "")
+    bounds = () if call.undoes else ("calls", "s", "$", "tokens")  # what is taken back was paid for
+    unit = next((u for u in bounds if run.state.left(u) <= 0), "")
     if unit:
         reject(run, call, "budget", f"the budget of {unit} is used up")
     return bool(unit)
@@ -116,7 +119,7 @@ def _over_budget(run: Run, call: Call) -> bool:
 
 async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
     """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
-    left = run.state.left("s")
+    left = math.inf if call.undoes else run.state.left("s")
     context = CallContext(
         call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), lambda t: run.on_output(call.id, redact(t))
     )

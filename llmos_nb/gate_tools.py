@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from llmos_nb import compensate
 from llmos_nb.decide import Connect
 from llmos_nb.errors import ConfigError, LlmosError
 from llmos_nb.gate import NOBODY, altered, ask_human, digest_of, inspect, reject
@@ -47,7 +48,7 @@ async def join(run: Run) -> None:
 
 async def current(run: Run, call: Call) -> Tool | None:
     """Give the tool of an approved call as it is now; None where the call was refused, or is no longer to be run."""
-    tool = run.tools.get(call.name)
+    tool = compensate.tool_of(run, call)
     if tool is not None and "server" in tool.extra:
         server = tool.extra["server"]
         try:

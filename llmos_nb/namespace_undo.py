@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from llmos_nb import compensate
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.scheduler import Run
 from llmos_nb.snapshot import Snapshots
@@ -56,8 +57,10 @@ def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
     return found
 
 
-def undo_calls(run: Run, to: int | None) -> None:
-    """Take back the last step that changed the namespace, or those of step `to` and all after it.
+def undo_calls(run: Run, to: int | None, by: str = "you") -> None:
+    """Take back the last step that changed something, or step `to` and all after it.
+
+    The namespace is taken back at once; what acted outside is asked for, where its tool declares `undo=`.
 
     Raises
     ------
@@ -66,16 +69,25 @@ def undo_calls(run: Run, to: int | None) -> None:
     UsageError
         There is nothing to undo.
     """
-    calls = undoable(run)
+    compensate.settle_unfinished(run)
+    calls, standing = undoable(run), _standing(run.state)
+    acted = [c for c in standing if compensate.can(run, c)]
     if to is None:
-        last = next((_unit(run.state, c) for c in reversed(calls) if _seen(c)), None)
+        last = next((_unit(run.state, c) for c in reversed(standing) if _seen(c) or c in acted), None)
         first = next((i for i, c in enumerate(calls) if _unit(run.state, c) == last), len(calls))
+        acted = [c for c in acted if _unit(run.state, c) == last]
     else:
         first = next((i for i, c in enumerate(calls) if c.step >= to), len(calls))
+        acted = [c for c in acted if c.step >= to]
     wanted = calls[first:]
-    if not any(map(_seen, wanted)):
-        raise UsageError(f"process {run.state.pid}: no step that changed the namespace is left to undo")
-    take_back(run, wanted)
+    if any(map(_seen, wanted)):
+        take_back(run, wanted)
+    elif not acted:
+        why = compensate.stays(run, standing)
+        why = f"; {why}" if why else ""
+        raise UsageError(f"process {run.state.pid}: no step that changed the namespace is left to undo{why}")
+    for call in reversed(acted):
+        compensate.propose(run, call, by)
 
 
 def _unit(s: State, call: Call) -> object:

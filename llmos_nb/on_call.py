@@ -44,6 +44,8 @@ def _count_grant(s: State, call: Call) -> None:
 def _call_started(s: State, e: Event) -> None:
     call = s.calls[e.d["call"]]
     call.status, call.key, call.started = "running", e.d["key"], e.at
+    if e.d.get("undo"):
+        call.facts["undo"] = True
     s.spent["calls"] = s.spent.get("calls", 0) + 1
 
 
@@ -56,7 +58,7 @@ def _call_finished(s: State, e: Event) -> None:
     s.awaited.pop(call.id, None)
     if s.mailbox.pop(call.facts.get("message", ""), None) is not None:
         s.repeats.clear()  # another message is something new, though the call that took it is the same
-    if d["ok"]:
+    if d["ok"] and not call.undoes:
         s.effects.append(call.id)
         _count_new(s, call)
     if call.name == "final_answer" and d["ok"]:
@@ -80,6 +82,8 @@ def repeat_key(call: Call) -> str:
 def close(s: State, call: Call, status: str, e: Event, result: str, ended: str = "") -> None:
     """Close a call; when its turn has no open call left, the results enter the prompt in call order."""
     call.status, call.result, call.ended = status, result, ended or e.at
+    if call.undoes and status != "done":
+        s.undoing.remove(call.id)
     if status in ("failed", "rejected") and call.name not in CONTROL:
         s.repeats[repeat_key(call)] += 1
     turn = s.turn
@@ -122,7 +126,7 @@ def _resolved(s: State, e: Event) -> None:
     s.questions.pop(call.id, None)
     if e.d["done"]:
         call.ok = True
-        s.effects.append(call.id)
+        s.effects += [] if call.undoes else [call.id]
         close(s, call, "done", e, result=words.confirmed(e.d["by"]))
     else:
         call.status = "approved"
@@ -143,6 +147,9 @@ def _names(s: State, e: Event) -> None:
 def _undone(s: State, e: Event) -> None:
     call = s.calls[e.d["call"]]
     undone = e.k == "call.undone"
+    if "compensation" in e.d:
+        _compensated(s, call, e.d["compensation"])
+        return
     call.status = "undone" if undone else "done" if call.ok else "failed"
     s.undone = [i for i in s.undone if i != call.id] + ([call.id] if undone else [])
     for kind in _NAMES:
@@ -150,6 +157,22 @@ def _undone(s: State, e: Event) -> None:
     _put_step(s, call)
     s.repeats.clear()
     note(s, words.undone(call, undone, e.d.get("stays", ())))
+
+
+def _compensated(s: State, call: Call, by: str) -> None:
+    """What a compensation took back is no effect any more, and nothing puts it in again."""
+    call.status = "undone"
+    s.undoing = [i for i in s.undoing if i != by]
+    s.repeats.clear()
+    note(s, words.compensated(call))
+
+
+@on("undo.proposed")
+def _undo_proposed(s: State, e: Event) -> None:
+    undone = s.calls[e.d["undoes"]]
+    call = Call(e.d["call"], e.d["name"], e.d["arguments"], undone.step, undoes=undone.id)
+    s.calls[call.id] = call
+    s.undoing.append(call.id)
 
 
 def _put_step(s: State, call: Call) -> None:

@@ -100,7 +100,7 @@ def _resumed(s: State, e: Event) -> None:
 def _ended(s: State, e: Event) -> None:
     s.status, s.reason, s.detail = "ended", e.d["reason"], e.d.get("detail", "")
     s.answer = e.d.get("answer")
-    s.questions.clear()
+    s.questions = {k: q for k, q in s.questions.items() if k in s.undoing}
 
 
 @on("signal.received")

@@ -154,7 +154,8 @@ class Process(Hearing, Verbs):
         self._moved.set()
         self.run.wake.set()
         driving = self._driver is not None and not self._driver.done()
-        if driving or (s.status != "running" and not self.run.halting) or not (decide(s) or self.run.halting):
+        at_rest = s.status != "running" and not s.undoing and not self.run.halting
+        if driving or at_rest or not (decide(s) or self.run.halting):
             return
         with suppress(RuntimeError):  # no loop runs here: `await proc.resume()` or the next await drives it
             self.start()

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import apart, config, endpoints, gate_tools, toolbox
+from llmos_nb import apart, compensate, config, endpoints, gate_tools, toolbox
 from llmos_nb.chain import Event, history, until
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.fold import fold
@@ -111,6 +111,11 @@ def replay(session: Session, path: str | os.PathLike[str]) -> Process:
 async def resume(session: Session, process: Process, model: str | Model | None = None) -> None:
     """Go on: rebuild a cold namespace, settle what was under way, and drive."""
     run = process.run
+    if run.state.status == "ended" and run.state.undoing:
+        with run.journal.held():
+            compensate.settle_unfinished(run)
+        process.start()
+        return
     if run.state.status == "ended" and run.state.reason not in ("budget", "failed"):
         raise UsageError(f"process {process.pid} ended ({run.state.reason}); fork it to go on from an event")
     if run.state.status == "running" and not process.cold:
@@ -125,6 +130,7 @@ async def resume(session: Session, process: Process, model: str | Model | None =
         if run.state.servers:
             with suppress(LlmosError):  # what is wrong is said when the process goes on
                 await gate_tools.join(run)
+        compensate.settle_unfinished(run)
         await settle_unfinished(run)  # of a fork, too: its parent's calls may have been under way then
     process.cold, run.trouble = False, ""
     _seek(run)

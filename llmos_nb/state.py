@@ -114,6 +114,7 @@ class State:
     # the namespace
     effects: list[str] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
+    undoing: list[str] = field(default_factory=list)  # compensations that are not settled yet, in order
     versions: Counter[str] = field(default_factory=Counter)
     labels: dict[str, str] = field(default_factory=dict)
     remembers: bool = False  # there were memories of former runs when it began

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import manifest
+from llmos_nb import compensate, manifest
 from llmos_nb.chain import canonical
 from llmos_nb.declare import declared, said_of
 from llmos_nb.devices.calculator import calculator_tool
@@ -91,7 +91,9 @@ def _given(given: Any, settings: Settings) -> Tool:
     if isinstance(given, Tool):
         return manifest.put_on(given, said_of(given.name, settings.tools))
     name = str(declared(given).get("name") or name_of(given))
-    return as_tool(given, **said_of(name, settings.tools))
+    made = as_tool(given, **said_of(name, settings.tools))
+    compensate.check(made)
+    return made
 
 
 def _namespace_tools(session: Session, settings: Settings, model: Model, bind: str, allow: str) -> list[Tool]:

@@ -146,6 +146,11 @@ def undone(call: Call, back: bool, stays: Iterable[str] = ()) -> str:
     return f"The user {verb} call {call.id}{what}. The namespace is as it was {when} it{rest}."
 
 
+def compensated(call: Call) -> str:
+    """Say that what a call did outside was taken back."""
+    return f"The user had call {call.id} ({call.name}) taken back; what it did outside is undone."
+
+
 def check_failed(name: str, detail: str) -> str:
     """Say that the answer does not hold."""
     if name == "grounded":

@@ -132,7 +132,8 @@ def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
 
 
 def _live(s: State, counts: Counts, now: str, loading: tuple[str, float] | None) -> PanelView:
-    phase = _phase(s, counts, now, loading)
+    asks = s.settled and any(i in s.questions for i in s.undoing)  # to take something back, when all is over
+    phase = _waiting(s) if asks else _phase(s, counts, now, loading)
     made = _base(s, counts, phase, now)
     if phase.tone == "ask":
         made["card"] = card(s)
@@ -167,7 +168,8 @@ def _waiting(s: State) -> Phase:
         name = "edited"
     elif name == "waiting" and call is not None and not call.code:
         name = "tool"
-    return Phase(name, "ask", "waiting", "Waiting for you", wants(s, key, question), ["Pause", "Stop"])
+    acts = [] if s.settled else ["Pause", "Stop"]
+    return Phase(name, "ask", "waiting", "Waiting for you", wants(s, key, question), acts)
 
 
 # time travel

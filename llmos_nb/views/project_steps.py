@@ -110,6 +110,10 @@ def _note(s: State, step: Step, calls: list[Call], counts: Counts, status: str) 
         found.append(f"instead of {listed(of)}" if status != "pending" or len(of) == 1 else "re-planned")
     if status == "skipped":
         found.append("undone by you" if any(c.status == "undone" for c in calls) else "skipped by you")
+    if any(c.facts.get("undo") and c.status == "done" for c in calls):
+        found.append("can be compensated")
+    if any(c.undoes and c.status == "done" for c in calls):
+        found.append("taken back by its tool")
     if step.hint:
         found.append("with your hint")
     return ", ".join(filter(None, found))
