@@ -6,7 +6,7 @@ import getpass
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from llmos_nb import api, commands_mcp, commands_memory, commands_ps, commands_show, compensate, options, revive
@@ -45,11 +45,17 @@ def _tell(process: Process) -> None:
         say(f"process {process.pid} is {process.state}" + (f" ({process.reason})" if process.reason else ""))
 
 
-def _tell_outside(process: Process) -> None:
-    """Say what waits to be taken back outside, and what cannot be."""
-    s = process.run.state
-    for call in (s.calls[i] for i in s.undoing):
-        say(f"{call.undoes} acted outside: %agent approve {process.pid} {call.id} has its tool take it back")
+def _tell_outside(process: Process, before: Iterable[str]) -> None:
+    """Say what became of what acted outside: taken back, asked for, or not to be taken back."""
+    s, known = process.run.state, set(before)
+    for call in (c for c in s.calls.values() if c.undoes and c.id not in known):
+        asks = f"acted outside: %agent approve {process.pid} {call.id} has its tool take it back"
+        became = {
+            "done": "was taken back by its tool",
+            "failed": f"stays: {call.result}",
+            "rejected": f"stays: {call.why}",
+        }
+        say(f"{call.undoes} ({s.calls[call.undoes].name}) {became.get(call.status, asks)}")
     if stays := compensate.stays(process.run, s.surviving):
         say(f"{stays}; it stays as it is")
 
@@ -105,12 +111,13 @@ def _target(command: Command, at: int) -> str | int:
 @handles(*ACTS)
 async def _act(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
+    before = list(process.run.state.calls)
     done = ACTS[command.verb](process, command)
     if command.verb == "undo" and process.run.state.settled:
         await done  # until what acted outside is asked for, or taken back
     _tell(process)
     if command.verb == "undo":
-        _tell_outside(process)
+        _tell_outside(process, before)
 
 
 @handles("resolve")

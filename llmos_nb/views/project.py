@@ -132,12 +132,10 @@ def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
 
 
 def _live(s: State, counts: Counts, now: str, loading: tuple[str, float] | None) -> PanelView:
-    asks = s.settled and any(i in s.questions for i in s.undoing)  # to take something back, when all is over
-    phase = _waiting(s) if asks else _phase(s, counts, now, loading)
+    phase = _waiting(s) if s.settled and s.undoing and s.questions else _phase(s, counts, now, loading)
     made = _base(s, counts, phase, now)
     if phase.tone == "ask":
-        made["card"] = card(s)
-        made["stage"] = "you"
+        made["card"], made["stage"] = card(s), "you"
         if made["card"] is not None:
             made["say"] = announced(made["card"])
     return made
@@ -168,8 +166,8 @@ def _waiting(s: State) -> Phase:
         name = "edited"
     elif name == "waiting" and call is not None and not call.code:
         name = "tool"
-    acts = [] if s.settled else ["Pause", "Stop"]
-    return Phase(name, "ask", "waiting", "Waiting for you", wants(s, key, question), acts)
+    what, acts = wants(s, key, question), [] if s.settled else ["Pause", "Stop"]
+    return Phase(name, "ask", "waiting", "Waiting for you", what, acts)
 
 
 # time travel
