@@ -57,6 +57,8 @@ class Settings:
         Model name to ($ a million prompt tokens, $ a million answer tokens).
     labels : dict
         Label by name of a variable, as in ``mail = "untrusted"``.
+    quarantine : bool
+        What others may have written is shown to the model by handle, and read by a call of it that has no tools.
     other_approver : bool
         Whoever started a process may not approve what it asks.
     scheduler : str
@@ -87,6 +89,7 @@ class Settings:
     books: dict[str, dict[str, Any]] = field(default_factory=dict)
     prices: dict[str, tuple[float, float]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    quarantine: bool = False
     other_approver: bool = False
     scheduler: str = DEFAULT
     slots: int = 0
@@ -185,6 +188,7 @@ def _tightened(s: Settings, org: Mapping[str, Any]) -> Settings:
     if "approve" in org and STRICTEST.index(s.approve) < STRICTEST.index(org["approve"]):
         s = replace(s, approve=org["approve"])
     s = replace(s, retention=s.retention.within(org.get("retention", KEEP_ALL)))
+    s = replace(s, quarantine=s.quarantine or bool(org.get("quarantine")))
     s = replace(s, other_approver=s.other_approver or bool(org.get("other_approver")))
     if "budget" in org:
         mine, top = budgets.parse(s.budget).limits, budgets.parse(org["budget"]).limits

@@ -44,6 +44,9 @@ def read_file(path: Path) -> dict[str, Any]:
         found["prices"] = {k: (float(v[0]), float(v[1])) for k, v in raw["prices"].items()}
     if "retention" in raw:
         found["retention"] = parse_retention(raw["retention"], f"{path}: [retention]")
+    if isinstance(found.get("labels", {}).get("quarantine"), bool):  # the label of a variable is a text
+        found["labels"] = dict(found["labels"])
+        found["quarantine"] = found["labels"].pop("quarantine")
     rules = raw.get("policy", {}).get("rules", [])
     found["rules"] = tuple(parse_rule(r, f"{path}: policy.rules[{i}]") for i, r in enumerate(rules))
     return found

@@ -160,8 +160,10 @@ def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, written:
     """Record which labels rise with a result, before the result itself."""
     changes = result.changes or {}
     changed = [n for kind in _CHANGES for n in changes.get(kind, ())]
-    why = f"{call.id}: {came.why}" if came.why else ""
-    for name, label, reason in labels.floated(run.state.labels, Came(came.label, why), [*changed, *written]):
+    why, handle = f"{call.id}: {came.why}" if came.why else "", str(result.facts.get("handle", ""))
+    changed += [handle] if handle else []
+    risen = labels.floated(run.state.labels, Came(came.label, why), [*changed, *written], unseen=bool(handle))
+    for name, label, reason in risen:
         run.append("label.changed", name=name, label=label, why=reason)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from llmos_nb import gate_labels, gate_tools
+from llmos_nb import gate_labels, gate_tools, quarantine
 from llmos_nb.decide import Start
 from llmos_nb.devices.guard import Stopped, interruptible
 from llmos_nb.errors import JournalError
@@ -143,6 +143,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     else:
         gate_labels.learn(run, arguments, result)
         came = gate_labels.brought(gate_labels.gave(tool, came, result), result)
+        result = await quarantine.withheld(run, call, tool, came, result)
         gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
         record(run, call, tool, result)
 

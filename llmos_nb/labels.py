@@ -104,7 +104,9 @@ class Came:
     why: str = ""
 
 
-def floated(labels: Mapping[str, str], came: Came, changed: Iterable[str]) -> list[tuple[str, str, str]]:
+def floated(
+    labels: Mapping[str, str], came: Came, changed: Iterable[str], unseen: bool = False
+) -> list[tuple[str, str, str]]:
     """Say which labels rise after a call.
 
     Parameters
@@ -115,6 +117,8 @@ def floated(labels: Mapping[str, str], came: Came, changed: Iterable[str]) -> li
         What the call read.
     changed : iterable of str
         Names that it created, rebound or changed in place, and files that it wrote.
+    unseen : bool
+        The model is not shown what the call gave: orders in it do not reach the context.
 
     Returns
     -------
@@ -122,7 +126,8 @@ def floated(labels: Mapping[str, str], came: Came, changed: Iterable[str]) -> li
         The new ones, the context first.
     """
     now = context(labels).join(came.label)
-    risen = [(CONTEXT, str(now), came.why)] if now != context(labels) else []
+    shown = context(labels).join(Label(came.label.untrusted and not unseen, came.label.secret))
+    risen = [(CONTEXT, str(shown), came.why)] if shown != context(labels) else []
     for name in changed:
         before = of((name,), labels)
         if (after := before.join(now)) != before:

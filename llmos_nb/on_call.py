@@ -91,7 +91,8 @@ def close(s: State, call: Call, status: str, e: Event, result: str, ended: str =
         return
     s.turn = None
     results = tuple(_result_message(s.calls[i]) for i in turn.calls)
-    whole = {i: s.calls[i].result for i in turn.calls if _seen(s.calls[i]) != s.calls[i].result}
+    short = (s.calls[i] for i in turn.calls if "handle" not in s.calls[i].facts)
+    whole = {c.id: c.result for c in short if _seen(c) != c.result}
     flush_notes(s, (turn.message, *results), turn.first, whole)
     acted = any(s.calls[i].name not in CONTROL for i in turn.calls)
     s.todo = "integrate" if acted else "ask"
@@ -103,13 +104,15 @@ def _result_message(call: Call) -> Message:
     parts = tuple(
         Part("image", i.get("text", ""), i["mime"], bytes.fromhex(i["data"]))
         for i in call.images
-        if "data" in i
+        if "data" in i and "handle" not in call.facts
     )
     return Message("tool", words.result(call, _seen(call)), call=call.id, parts=parts)
 
 
 def _seen(call: Call) -> str:
     """Give what the model sees of a result; what it recalled it sees word for word."""
+    if "handle" in call.facts:
+        return words.by_handle(call)
     return call.result if call.name == RECALL else shown(call.id, call.result, call.size)
 
 

@@ -25,7 +25,7 @@ def _started(s: State, e: Event) -> None:
         return
     s.goal, s.name, s.pid, s.model = d["goal"], d.get("name", ""), d.get("pid", 0), d["model"]
     s.mode, s.planning, s.parent = d.get("mode", "risky"), d.get("plan", "auto"), d.get("parent")
-    s.servers = d.get("servers", "")
+    s.servers, s.quarantine = d.get("servers", ""), d.get("quarantine", False)
     s.check, s.grounded = d.get("check", ""), d.get("grounded", True)
     s.budget, s.remembers = Budget(dict(d["budget"])), d.get("remembers", False)
     head = tuple(_message(m) for m in d.get("head", ()))

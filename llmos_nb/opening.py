@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmos_nb import labels, toolbox, trace_export
+from llmos_nb import labels, quarantine, toolbox, trace_export
 from llmos_nb.budget import Budget
 from llmos_nb.config import PLANNING, Settings
 from llmos_nb.errors import ConfigError, UsageError
@@ -31,6 +31,7 @@ def record_start(
     traced(run, settings)
     traits, plain_head = run.model.traits, [_plain(m) for m in head]
     how = {"mode": settings.approve, "plan": settings.plan, "window_bytes": traits.window_bytes}
+    how |= {"quarantine": True} if quarantine.READ in run.tools and settings.quarantine else {}
     how["remembers"] = Memory.beside(run.journal.path).any
     run.append(
         "run.started", goal=goal, model=traits.name, budget=bounds.limits, head=plain_head, **how, **more

@@ -65,7 +65,8 @@ def load(
     state = fold(history(journal.events, file))
     started = next(e.d for e in journal.events if e.k == "run.started")
     planning = state.planning if state.planning in config.PLANNING else "auto"
-    settings = config.load({"approve": state.mode, "plan": planning}, session.configured)
+    kept = {"approve": state.mode, "plan": planning, "quarantine": state.quarantine}
+    settings = config.load(kept, session.configured)
     chosen = resolve(model if model is not None else _spec(started), base_url=settings.base_url or None)
     box = _box(session, settings, chosen, tools, state, started)
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
@@ -213,4 +214,5 @@ def _seek(run: Run) -> None:
         return
     since = itertools.takewhile(lambda e: e.k != "model.responded", reversed(run.journal.events))
     failed = [e for e in since if e.k == "model.failed" and e.d.get("kind") not in ("stopped", "crash")]
-    seek(run.state.responses, len(failed))
+    read = sum(len(c.facts.get("said", ())) for c in run.state.calls.values())  # answers about what is kept out
+    seek(run.state.responses + read, len(failed))

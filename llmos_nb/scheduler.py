@@ -75,6 +75,7 @@ class Run:
     owns_model: bool = False
     inspected: dict[str, dict[str, Any]] = field(default_factory=dict)
     books: dict[str, Book] = field(default_factory=dict)  # records that the gate looked up last, by kind
+    held: dict[str, Any] = field(default_factory=dict)  # what stands by handle, where there is no namespace
     unread: dict[str, str] = field(default_factory=dict)  # why it could not, by kind
     sight: Sight | None = None
     wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None

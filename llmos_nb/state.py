@@ -117,6 +117,7 @@ class State:
     undoing: list[str] = field(default_factory=list)  # compensations that are not settled yet, in order
     versions: Counter[str] = field(default_factory=Counter)
     labels: dict[str, str] = field(default_factory=dict)
+    quarantine: bool = False  # what others may have written is shown by handle
     remembers: bool = False  # there were memories of former runs when it began
     untrusted_since: str = ""  # what first made the context so
     told: list[tuple[str, str]] = field(default_factory=list)  # what people said while it ran, and who

@@ -23,6 +23,7 @@ from llmos_nb.errors import SnapshotConflict, UsageError, nearest
 from llmos_nb.home import who
 from llmos_nb.messages import ToolResult
 from llmos_nb.models.base import Model
+from llmos_nb.quarantine import read_tool
 from llmos_nb.recall import recall_tool
 from llmos_nb.schema import name_of
 from llmos_nb.snapshot import Before, Snapshots
@@ -82,7 +83,7 @@ def build(
     given = list(given)
     box += _devices(session, settings, [g for g in given if is_offered(g)], bind, allow)
     box += [_given(g, settings) for g in given if not is_offered(g)]
-    box.append(recall_tool())
+    box += [recall_tool(), *([read_tool()] if settings.quarantine and model.traits.first != "python" else [])]
     return manifest.shelved({t.name: t for t in box}, settings.books)
 
 

@@ -127,6 +127,15 @@ def tools_changed(new: Iterable[str], altered: Iterable[str], gone: Iterable[str
     return f"Your tools have changed ({'; '.join(parts)})."
 
 
+def by_handle(call: Call) -> str:
+    """Say of a result that others may have written that it is there."""
+    handle, kind = call.facts["handle"], call.facts.get("kind", "text")
+    error = f"{call.error} with " if call.error else ""
+    variable = f" In Python it is the variable {handle}." if "variable" in call.facts else ""
+    ask = f"read(handle={handle!r}, question=…, type=…) asks about it."
+    return f"{error}{handle}: untrusted {kind}, {call.size:,} bytes, not shown.{variable} {ask}"
+
+
 def in_doubt(call: Call) -> str:
     """Ask whether a call that was under way when the process broke off took effect."""
     return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.chain import history, read
+from llmos_nb.chain import Event, history, read
 from llmos_nb.errors import ModelRefused, UsageError
 from llmos_nb.messages import Request, Response, ToolCall, Usage
 from llmos_nb.models.base import Traits
@@ -30,7 +30,7 @@ class ReplayModel:
         file = file / "journal.jsonl" if file.is_dir() else file
         if not file.is_file():
             raise UsageError(f"replay:{path}: there is no journal; give the path of a journal.jsonl")
-        self.answers = [_answer(e.d) for e in history(read(file), file) if e.k == "model.responded"]
+        self.answers = [a for e in history(read(file), file) for a in _answers(e)]
         self.traits = Traits(f"replay:{path}", images=True)
         self.position = 0
 
@@ -57,6 +57,14 @@ class ReplayModel:
         if answer.text:
             on_text(answer.text)
         return answer
+
+
+def _answers(event: Event) -> list[Response]:
+    """Give the answers of an event; those about a text that is kept out stand with the call that asked."""
+    if event.k == "model.responded":
+        return [_answer(event.d)]
+    said = (event.d.get("facts") or {}).get("said", ()) if event.k == "call.finished" else ()
+    return [Response(text) for text in said]
 
 
 def _answer(d: Mapping[str, Any]) -> Response:
