@@ -202,6 +202,6 @@ def _ask(s: State) -> Command:
 
 def _answer(s: State) -> Command:
     """Check the candidate, one check at a time; when all hold, it is the answer."""
-    wanted = [name for name, on in (("check", s.check), ("grounded", s.grounded)) if on]
+    wanted = [name for name, on in (("outputs", s.outputs), ("check", s.check), ("grounded", s.grounded)) if on]
     left = next((name for name in wanted if name not in s.checks), None)
     return End("answered") if left is None else Check(left, s.responses)

@@ -23,9 +23,15 @@ def _arrived(s: State, e: Event) -> None:
         s.awaited.pop(e.d["pipe"], None)
         s.piped.append({"from": e.d["from"], "name": e.d["name"], "text": e.d["text"]})
         note(s, words.piped(e.d["name"], e.d["text"], e.d["label"]))
-        s.todo = s.todo or "ask"
+        s.todo = "ask" if s.todo in ("", "answer") else s.todo
     else:
         s.mailbox[e.d["id"]] = {k: e.d[k] for k in ("from", "name", "label", "text", "size")}
+
+
+@on("outputs.declared")
+def _declared(s: State, e: Event) -> None:
+    s.outputs = e.d["outputs"]
+    note(s, words.outputs(s.outputs))
 
 
 @on("message.awaited")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from llmos_nb import budget
+from llmos_nb import budget, outputs
 from llmos_nb.config import PLANNING
 from llmos_nb.devices.offered import OFFERED
 from llmos_nb.errors import UsageError, nearest
@@ -82,7 +82,13 @@ def cell_parser() -> Parser:
     p.add_argument("--vars", metavar="NAMES", default="", help="variables it is shown (globs, -minus)")
     p.add_argument("--bind", metavar="NAMES", default="", help="names it may write (globs, -minus)")
     p.add_argument("-b", "--budget", metavar="AMOUNTS", help="as in '20 steps, 50k tokens, $0.50, 3 min'")
-    p.add_argument("-o", "--out", metavar="NAME", default="", help="variable that receives the answer")
+    p.add_argument(
+        "-o",
+        "--out",
+        metavar="NAME",
+        default="",
+        help="variable that receives the answer; or variables to be left, with types: 'total: float, table: DataFrame'",
+    )
     p.add_argument("--plan", metavar="HOW", help=", ".join(PLANNING) + ", or the name of a variable with steps")
     p.add_argument("--check", metavar="EXPR", help="Python expression that must hold of the answer")
     p.add_argument("--bg", action="store_true", help="go on in the background; the cell returns at once")
@@ -114,8 +120,8 @@ def parse_cell(line: str) -> argparse.Namespace:
         parse_mode(found.approve)
     if found.budget is not None:
         budget.parse(found.budget)
-    if found.out and not found.out.isidentifier():
-        raise UsageError(f"--out {found.out!r}: not a Python name")
+    if found.out:
+        outputs.parse(found.out)
     return found
 
 

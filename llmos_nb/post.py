@@ -15,7 +15,7 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import labels, words
+from llmos_nb import labels, pipes, words
 from llmos_nb.chain import Event
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.messages import ToolResult
@@ -49,6 +49,7 @@ class Post:
         self._promised: dict[tuple[int, str], tuple[Run, int, int]] = {}  # room for a call: run, to whom, bytes
         self._taken: dict[tuple[int, str], tuple[Run, str]] = {}  # a message set aside for a call
         self._soon = False
+        self._going: asyncio.Task[None] | None = None  # kept, so that it is not collected while it works
 
     # the tools
 
@@ -159,6 +160,8 @@ class Post:
             self.waiting.pop(state.pid, None)
         if event.k in ("message.awaited", "run.resumed") and state.awaited:
             self.waiting.setdefault(state.pid)
+        if pipes.INPUT in state.awaited and event.k in ("signal.received", "run.resumed"):
+            self._pipe(event, state)
         news = event.k in _NEWS or (event.k == "call.finished" and "message" in event.d.get("facts", {}))
         if not self.waiting or not news or self._soon:
             return
@@ -166,12 +169,24 @@ class Post:
             asyncio.get_running_loop().call_soon(self.review)
             self._soon = True
 
+    def _pipe(self, event: Event, state: State) -> None:
+        """Pass a signal up the pipe, and go on with all of it."""
+        process = self.session.processes.get(state.pid)
+        with suppress(RuntimeError):
+            loop = asyncio.get_running_loop()
+            if process is not None and event.k == "signal.received":
+                loop.call_soon(pipes.pass_on, process, event.d["signal"], event.d.get("by", "you"))
+            elif process is not None:
+                self._going = loop.create_task(pipes.go_on(process))
+
     def review(self) -> None:
         """Wake whose message or room is there, and tell those to whom none can come."""
         self._soon = False
         table = self.session.processes
         for pid in [p for p in self.waiting if p not in table or not table[p].run.state.awaited]:
             del self.waiting[pid]
+        for pid in list(self.waiting):
+            pipes.feed(table[pid])
         for process, key, ready, why in verdicts(table, list(self.waiting), self._there):
             process.hear_soon(partial(_end_wait, process.run, key, "" if ready else why))
         for pid in self.waiting:
@@ -186,7 +201,7 @@ class Post:
 
     def hopeful(self, process: Process) -> bool:
         """Whether a process waits for a message that somebody at work may still send."""
-        return process.run.state.expecting and hopeful(self.session.processes, process)
+        return process.run.state.expecting and hopeful(self.session.processes, process, people=False)
 
 
 def _under_way(run: Run, call: str) -> bool:

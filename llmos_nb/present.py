@@ -10,12 +10,13 @@ import argparse
 import asyncio
 from typing import Any
 
-from llmos_nb import toolbox
+from llmos_nb import pipeline, pipes, toolbox
 from llmos_nb.errors import ApprovalNeeded, LlmosError, NotAnswered, UsageError
 from llmos_nb.front import awaits_clicks, front_end
-from llmos_nb.present_text import Shown, TextShown, print_raw
+from llmos_nb.present_text import Several, Shown, TextShown, print_raw
 from llmos_nb.process import Process
 from llmos_nb.session import Session
+from llmos_nb.waits import title
 
 
 class Presenter:
@@ -32,29 +33,56 @@ class Presenter:
 
     async def run(self, given: argparse.Namespace, goal: str) -> Any:
         """Start what a cell says, show it, and wait for it."""
-        namespace = self.session.namespace or {}
-        functions = toolbox.chosen(namespace, given.tools, self.session.servers.named)
-        process = self.session.start(
+        begun = await self._begun(given, pipeline.stages(goal, self._is_process))
+        process = begun[-1]
+        shown = Several([self.show(p) for p in begun])
+        if given.bg or not awaits_clicks(self.ip):
+            task = asyncio.get_running_loop().create_task(self._background(process, shown, given.out))
+            process.watcher = task
+            return None
+        return await self.follow(process, shown, given.out)
+
+    def _is_process(self, words: str) -> bool:
+        """Whether words name a process that is at hand."""
+        known = self.session.processes.values()
+        return any(words in (p.run.state.name, str(p.pid)) for p in known if words)
+
+    async def _begun(self, given: argparse.Namespace, stages: list[str]) -> list[Process]:
+        """Give the processes of a pipe, each waiting for the one before; of a plain goal, one."""
+        found: list[Process] = []
+        for n, stage in enumerate(stages, 1):
+            source = found[-1] if found else None
+            if len(stages) > 1 and self._is_process(stage):
+                process = self.session.post.find(stage)
+                if source is not None:
+                    await pipes.join(process, source)
+                found.append(process)
+            else:
+                last = n == len(stages)
+                name = given.name if last or not given.name else f"{given.name}-{n}"
+                found.append(self._start(given, stage, name, source, given.out if last else ""))
+        return found
+
+    def _start(
+        self, given: argparse.Namespace, goal: str, name: str, source: Process | None, out: str
+    ) -> Process:
+        return self.session.start(
             goal,
-            name=given.name,
+            source=source,
+            out="" if out.isidentifier() else out,
+            name=name,
             model=given.model,
             approve=given.approve,
             budget=given.budget,
             plan=given.plan,
             check=given.check,
-            tools=functions,
+            tools=toolbox.chosen(self.session.namespace or {}, given.tools, self.session.servers.named),
             variables=given.vars,
             bind=given.bind,
             show_values=given.show_values or None,
             preview=given.dry_run,
             isolate=given.isolate,
         )
-        shown = self.show(process)
-        if given.bg or not awaits_clicks(self.ip):
-            task = asyncio.get_running_loop().create_task(self._background(process, shown, given.out))
-            process.watcher = task
-            return None
-        return await self.follow(process, shown, given.out)
 
     async def _background(self, process: Process, shown: Shown, out: str) -> None:
         try:
@@ -69,7 +97,7 @@ class Presenter:
         finally:
             shown.close()
         if process.reason == "answered":
-            if out and self.session.namespace is not None:
+            if out.isidentifier() and self.session.namespace is not None:
                 self.session.namespace[out] = process.answer
             return None
         raise unanswered(process)
@@ -93,6 +121,12 @@ class Presenter:
 def unanswered(process: Process) -> LlmosError:
     """Say in one line how a process settled without an answer, and how to go on."""
     s, p = process.run.state, process.pid
+    source = pipes.source_of(process)
+    if process.state == "waiting" and source is not None and source.state in ("waiting", "paused"):
+        error = unanswered(source)
+        return type(error)(
+            f"process {p} waits for {title(source.run.state)}: {error}; %agent resume {p} takes up both"
+        )
     if process.state == "waiting" and not s.questions:
         mail = " and ".join(w["title"] for w in s.awaited.values())
         return NotAnswered(

@@ -24,6 +24,24 @@ class Shown:
         """Show the last state and stop listening."""
 
 
+class Several(Shown):
+    """The processes of a pipe, one below the other.
+
+    Parameters
+    ----------
+    parts : list of Shown
+        How each is shown.
+    """
+
+    def __init__(self, parts: list[Shown]) -> None:
+        self.parts, self.patient = parts, parts[-1].patient
+
+    def close(self) -> None:
+        """Show the last state of each and stop listening."""
+        for part in self.parts:
+            part.close()
+
+
 class TextShown(Shown):
     """Text as it happens; in a terminal it also takes the keys of decisions."""
 

@@ -24,6 +24,7 @@ from llmos_nb.policy import in_advance, parse_rule
 from llmos_nb.scheduler import Run, drive
 from llmos_nb.tools import current_call
 from llmos_nb.verbs import Verbs
+from llmos_nb.waits import may_move
 
 if TYPE_CHECKING:
     from llmos_nb.session import Session
@@ -119,9 +120,7 @@ class Process(Hearing, Verbs):
             with interrupts(self._interrupted if interruptible else None):
                 async with tick():
                     await self._until_settled()
-                    while patient and (
-                        self.run.state.waiting or (not interruptible and self.state == "waiting")
-                    ):
+                    while patient and may_move(self.session.processes, self, not interruptible):
                         self._moved.clear()
                         if not self.run.halting:
                             await self._moved.wait()

@@ -17,6 +17,7 @@ from llmos_nb import (
     gate_plan,
     gate_run,
     gate_tools,
+    pipes,
     prompt,
     recall,
     revive,
@@ -86,11 +87,11 @@ class Session(Remembering):
 
     # starting
 
-    def start(
-        self, goal: str, *, name: str = "", check: Any = None, tools: Iterable[Any] = (), **options: Any
-    ) -> Process:
-        """Start a process on the running loop and give it at once."""
-        return self.create(goal, name=name, check=check, tools=tools, **options).start()
+    def start(self, goal: str, *, source: Process | None = None, out: str = "", **options: Any) -> Process:
+        """Start a process; it waits for the answer of `source`, and leaves variables of the types that `out` says."""
+        process = self.create(goal, **options)
+        pipes.begin(process, source, out)
+        return process.start()
 
     def create(
         self,

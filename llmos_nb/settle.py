@@ -6,6 +6,7 @@ import inspect
 import re
 from typing import Any
 
+from llmos_nb import outputs
 from llmos_nb.decide import Check, End, Integrate, Pause
 from llmos_nb.devices.guard import Stopped, interruptible
 from llmos_nb.grounding import ungrounded
@@ -72,6 +73,11 @@ async def check(run: Run, command: Check) -> None:
         )
         run.append("check.finished", check="grounded", held=not missing, detail=detail, missing=missing)
         return
+    if command.name == "outputs":
+        wrong = outputs.missing([(n, k) for n, k in s.outputs], run.namespace or {})
+        detail = "; ".join(wrong) or "all that it declared is there"
+        run.append("check.finished", check="outputs", held=not wrong, detail=detail)
+        return
     async with run.writes.turn(run, command):
         held, detail = await _check_value(run, s.candidate)
     run.append("check.finished", check=command.name, held=held, detail=detail)
@@ -118,7 +124,7 @@ def sources(run: Run) -> list[str]:
     seen += [
         c.result for c in s.calls.values() if c.status == "done" and c.name not in ("plan", "final_answer")
     ]
-    seen += [text for _, text in s.told]
+    seen += [text for _, text in s.told] + [str(p["text"]) for p in s.piped]
     made = {n for c in s.surviving for k in ("created", "rebound", "mutated") for n in c.changes.get(k, ())}
     return seen + [repr(v) for n in made if type(v := (run.namespace or {}).get(n)) in (int, float, str)]
 

@@ -131,6 +131,7 @@ class State:
     arrived: dict[str, int] = field(default_factory=dict)
     posted: dict[str, int] = field(default_factory=dict)
     awaited: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outputs: list[list[str]] = field(default_factory=list)
     piped: list[dict[str, Any]] = field(default_factory=list)
     requester: str = ""  # who may not approve what this process asks; empty where anybody may
 

@@ -105,7 +105,15 @@ def _moving(table: Table, begins: Callable[[Process], bool]) -> set[int]:
         moving |= more
 
 
-def hopeful(table: Table, process: Process) -> bool:
-    """Whether somebody at work, with no person needed, may still end the wait of a process."""
-    at_work = _moving(table, lambda p: p.state == "running")
+def hopeful(table: Table, process: Process, people: bool) -> bool:
+    """Whether somebody at work may still end the wait of a process; with `people`, one who waits for a person too."""
+    at_work = _moving(table, lambda p: p.state == "running" or (people and p.run.state.waiting))
     return process.pid in at_work
+
+
+def may_move(table: Table, process: Process, background: bool) -> bool:
+    """Whether a person may let a process go on, or somebody whose message it waits for."""
+    s = process.run.state
+    if s.waiting or (background and process.state == "waiting"):
+        return True
+    return s.expecting and hopeful(table, process, people=True)

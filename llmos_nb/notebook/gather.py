@@ -14,6 +14,7 @@ from llmos_nb.notebook.flow import flow_of_code
 from llmos_nb.notebook.flow_words import NUMPY, PYTHON
 from llmos_nb.notebook.functions import source_unit
 from llmos_nb.notebook.held import Held, hold
+from llmos_nb.notebook.piped import piped_in
 from llmos_nb.notebook.recorded import recorded
 from llmos_nb.notebook.slice import Piece, cut
 from llmos_nb.notebook.source import ExportSource
@@ -78,6 +79,9 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Gather
     _at_boundary(found, namespace, changed, folder)
     _resolve(found, runs, namespace, changed, folder)
     _random_state(found, runs, folder)
+    for held in piped_in(runs, folder):
+        found.held.append(held)
+        found.units.insert(_first_step(found), Unit("held", _said(held), names=[held.name]))
     sources, _ = cut(found.pieces(), _unseeded(found))
     for unit, source in zip(found.units, sources, strict=True):
         unit.source = source
