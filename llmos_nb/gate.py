@@ -174,12 +174,13 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
     mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
     granted = s.envelope if gate_authority.by_person(s) else {}
     verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)
-    if verdict.what == "allow" and call.name in s.altered:
-        why = f"It asks because {altered(tool)}."
+    each_time = bool(tool.extra.get("each_time"))  # no rule, mode or plan speaks for such a call, only a person
+    if verdict.what == "allow" and (each_time or call.name in s.altered):
+        why = why if each_time else f"It asks because {altered(tool)}."
         return (
             Decision("ask", "tools", why) if s.mode != "never" else Decision("deny", "mode:never", NOBODY + why)
         )
-    if verdict.what == "ask" and call.step in s.preapproved and not label.untrusted:
+    if verdict.what == "ask" and call.step in s.preapproved and not (label.untrusted or each_time):
         return Decision("allow", "you", "You approved this step before it began.")
     return verdict
 
