@@ -133,6 +133,10 @@ async def _taken_up(session: Session, place: Path, spec: Mapping[str, Any], tool
         raise UsageError(
             f"id {spec['id']!r} was run for something else in {session.home.root}; give it another id or home"
         )
+    if "deleted" in known:
+        raise UsageError(
+            f"id {spec['id']!r} was run, and its run deleted on {known['deleted']}; give it another id"
+        )
     journal = session.home.root / known["journal"]
     if not journal.exists() or not journal.stat().st_size:  # the worker was lost before the first event
         return None

@@ -90,6 +90,12 @@ def read(path: str | os.PathLike[str]) -> list[Event]:
     return scan(Path(path))[0]
 
 
+def first(path: Path) -> Event:
+    """Read the first event alone, as it stands in the file."""
+    with path.open("rb") as file:
+        return _parse(file.readline(), path, 1)
+
+
 def scan(path: Path) -> tuple[list[Event], int]:
     """Read all events and the number of bytes that hold them."""
     try:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
-from llmos_nb.home import Home
+from llmos_nb.home import home_of
 from llmos_nb.options import Parser
 from llmos_nb.secrets_box import redact
 
@@ -176,7 +175,7 @@ def _log_options(p: Parser) -> None:
 def _log(given: Any) -> int:
     from llmos_nb import audit, logbook
 
-    home = Home(Path(given.home or os.environ.get("LLMOS_HOME") or ".llmos"))
+    home = home_of(given.home)
     flags = {k: getattr(given, k) for k in ("verify", "decisions", "by", "json", "spans")}
     wanted = logbook.Wanted(**flags)
     if bool(given.journal) == given.all:
@@ -186,6 +185,22 @@ def _log(given: Any) -> int:
     )
     for line in lines:
         say(line)
+    return 0
+
+
+def _prune_options(p: Parser) -> None:
+    p.add_argument("--yes", action="store_true", help="delete; without it, only say what would go")
+    p.add_argument("--home", default="", help="default: LLMOS_HOME, or .llmos here")
+    for name, what in (("payload", "large results and images"), ("runs", "whole runs")):
+        p.add_argument(f"--{name}-days", type=float, help=f"keep {what} so long after a run's end")
+    p.add_argument("--keep", type=int, help="keep so many of the newest runs whole, however old")
+
+
+@command("prune", "delete what is older than it may be kept", _prune_options)
+def _prune(given: Any) -> int:
+    from llmos_nb import prune
+
+    say(prune.asked(home_of(given.home), vars(given), given.yes))
     return 0
 
 

@@ -9,7 +9,17 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from llmos_nb import api, commands_mcp, commands_memory, commands_ps, commands_show, compensate, options, revive
+from llmos_nb import (
+    api,
+    commands_mcp,
+    commands_memory,
+    commands_prune,
+    commands_ps,
+    commands_show,
+    compensate,
+    options,
+    revive,
+)
 from llmos_nb.commands_base import carry_out, handles, pick, say
 from llmos_nb.errors import UsageError
 from llmos_nb.options import Command
@@ -21,7 +31,7 @@ from llmos_nb.session import Session
 from llmos_nb.views import text
 
 # importing these registers their handlers
-__all__ = ["carry_out", "commands_mcp", "commands_memory", "commands_ps", "commands_show"]
+__all__ = ["carry_out", "commands_mcp", "commands_memory", "commands_prune", "commands_ps", "commands_show"]
 
 
 @handles("help")

@@ -32,6 +32,7 @@ def opened(home: Home, schema: str) -> Iterator[sqlite3.Connection]:
         home.prepare()
         with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:
             db.row_factory = sqlite3.Row
+            db.execute("PRAGMA secure_delete=ON")  # what is forgotten must not stay in free pages
             _share(db)
             db.executescript(schema)
             yield db

@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from llmos_nb.errors import JournalUnwritable
 
@@ -65,6 +67,11 @@ class Home:
     def find(self, pid: int) -> Path | None:
         """Give the folder of a process, or None."""
         return next((f for f in self.runs.glob("*/") if pid_of(f.name) == pid), None)
+
+
+def home_of(given: str | os.PathLike[str] | None = None, configured: Mapping[str, Any] | None = None) -> Home:
+    """Give the home that is meant: as given, by ``LLMOS_HOME``, as configured, or ``.llmos`` in the working folder."""
+    return Home(Path(given or os.environ.get("LLMOS_HOME") or (configured or {}).get("home") or ".llmos"))
 
 
 def pid_of(folder: str) -> int:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
@@ -83,6 +85,10 @@ class AgentMagics(Magics):
         session = Session(self.ip.user_ns, ip=self.ip, configured=self.configured)
         api.adopt(session)
         return session
+
+    def pids(self) -> list[int]:
+        """Give the processes that this notebook holds."""
+        return list(vars(self)["session"].processes) if "session" in vars(self) else []
 
     @no_var_expand
     @line_cell_magic
@@ -162,12 +168,20 @@ def load(ip: Any) -> None:
         print("llmos_nb: %%agent was already registered by another package and is replaced", file=sys.stderr)
     config = LLMOS(parent=ip)
     ip.configurables[:] = [c for c in ip.configurables if type(c).__name__ != "LLMOS"] + [config]
-    ip.register_magics(AgentMagics(ip, config))
+    magics = AgentMagics(ip, config)
+    ip.register_magics(magics)
     unload(ip)
     ip.input_transformers_cleanup.append(tidy)
     ip.input_transformers_post.append(awaited)
     if front_end(ip) == "panel":
         threading.Thread(target=_prepare, name="llmos-prepare", daemon=True).start()
+    if Path("llmos.toml").exists() or os.environ.get("LLMOS_ORG_CONFIG"):
+        threading.Thread(target=_keep_house, args=(magics,), name="llmos-prune", daemon=True).start()
+
+
+def _keep_house(magics: AgentMagics) -> None:
+    """Delete in the background what retention says; the session is not made for that."""
+    import_module("llmos_nb.commands_prune").keep_house(magics.configured, magics.pids)
 
 
 def _prepare() -> None:

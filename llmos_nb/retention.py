@@ -61,11 +61,12 @@ def parse_retention(raw: Any, where: str = "retention") -> Retention:
     known = [f.name for f in fields(Retention)]
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where}: must be a table with {', '.join(known)}")
-    for key, value in raw.items():
+    given = {k: v for k, v in raw.items() if v is not None}
+    for key, value in given.items():
         if key not in known:
             raise ConfigError(f"{where}: unknown key {key!r}{nearest(str(key), known)}")
         number = isinstance(value, int if key == "keep" else int | float) and not isinstance(value, bool)
         if not number or value < 0:
             what = "a whole number of runs" if key == "keep" else "a number of days"
             raise ConfigError(f"{where}: {key} must be {what}, not {value!r}")
-    return Retention(**raw)
+    return Retention(**given)

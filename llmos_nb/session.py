@@ -27,7 +27,7 @@ from llmos_nb import (
 )
 from llmos_nb.blobs import Blobs
 from llmos_nb.errors import UsageError
-from llmos_nb.home import Home
+from llmos_nb.home import Home, home_of
 from llmos_nb.journal import Journal
 from llmos_nb.mcp_servers import Servers
 from llmos_nb.models import resolve
@@ -83,7 +83,7 @@ class Session(Remembering):
     @property
     def home(self) -> Home:
         """Where the journals are."""
-        return Home(Path(self._home or os.environ.get("LLMOS_HOME") or self.configured.get("home") or ".llmos"))
+        return home_of(self._home, self.configured)
 
     # starting
 

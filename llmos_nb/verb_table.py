@@ -24,6 +24,9 @@ def _switches(*names: str) -> dict[str, dict[str, Any]]:
 
 
 _LOG = {**_switches("json", "verify", "decisions", "all"), "--by": {"metavar": "WHO", "default": ""}}
+_PRUNE = {
+    **_switches("yes"), "--payload-days": {"type": float}, "--runs-days": {"type": float}, "--keep": {"type": int},
+}  # fmt: skip
 _FROM = {"--from": {"dest": "source", "metavar": "P"}}
 _ALL = {"--all": {"action": "store_true"}}
 _MODEL = {"-m": {"dest": "model"}}
@@ -93,6 +96,7 @@ VERBS: dict[str, Verb] = {
         99,
         rest=True,
     ),
+    "prune": Verb("[--yes]", "delete what is older than it may be kept", 0, 0, _PRUNE),
     "secret": Verb("NAME", "keep a variable's value out of all prompts, journals and exports", 1, 1),
     "forget": Verb("P CALL | mN", "delete what a call gave (its record stays), or a memory", 1, 2),
     "remember": Verb('"text" [--from P]', "keep it over runs; with --from alone, an answer", 0, 99, _FROM),

@@ -17,8 +17,8 @@ LAYERS = [
     "state handlers on_run on_plan on_model on_call on_message fold decide models devices snapshot reach holders fingerprint ambient call",
     "sharing scheduler compensate gate gate_authority gate_labels gate_plan gate_run gate_tools attempt settle recover prompt pictures dry_run recall turns endpoints quarantine",
     "views notebook trace trace_span trace_export trace_file audit logbook",
-    "post waits pipes toolbox mcp_servers apart hearing opening namespace_undo interrupts process verbs signals done session remembering revive forget api batch batch_work batch_specs batch_file",
-    "front present present_text present_panel panel_verbs options verb_table commands commands_base commands_memory commands_mcp commands_ps commands_show magics cli doctor demo lessons",
+    "post waits pipes toolbox mcp_servers apart hearing opening namespace_undo interrupts process verbs signals done session remembering revive forget api batch batch_work batch_specs batch_file prune",
+    "front present present_text present_panel panel_verbs options verb_table commands commands_base commands_memory commands_mcp commands_ps commands_show magics cli doctor demo lessons commands_prune",
 ]
 
 
