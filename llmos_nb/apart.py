@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb import dry_run, prompt
-from llmos_nb.devices.child import Child, isolated, spawned
+from llmos_nb.devices.child import Child
 from llmos_nb.devices.inputs import as_input
+from llmos_nb.devices.launch import Setup, isolated, spawned
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
 from llmos_nb.models.base import Model
@@ -79,7 +80,7 @@ def put_apart(
     child = (
         dry_run.forked(namespace, session.ip, values)
         if how == "preview"
-        else isolated(namespace, names, values)
+        else isolated(namespace, names, Setup(values))
     )
     if how == "isolate" and bind:
         raise UsageError(
@@ -144,7 +145,7 @@ def put_apart_at(run: Run, then: State, session: Session) -> dict[str, Tool]:
     with visiting(run, then):
         inputs = [as_input(n, namespace[n]) for n in names_at(run, then) if n in namespace]
     values = run.model.traits.sees_values
-    child = Child(lambda: spawned(values), lambda: inputs)
+    child = Child(lambda: spawned(Setup(values)), lambda: inputs)
     return {n: _inside(t, child, "isolate", "") if n in INSIDE else t for n, t in run.tools.items()}
 
 

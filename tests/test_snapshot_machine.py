@@ -198,10 +198,10 @@ def _look(item) -> tuple[object, list]:
     if isinstance(item, np.random.Generator):
         return repr((item.bit_generator.state, item.bit_generator.seed_seq)), []
     if isinstance(item, pd.Index):
-        return repr((item.tolist(), item.dtype, item.names, getattr(item, "freq", 0))), []
+        return repr((item.tolist(), item.dtype, item.names, getattr(item, "freq", None))), []
     if isinstance(item, pd.DataFrame | pd.Series):
         kinds = item.dtypes.tolist() if item.ndim == 2 else item.dtype
-        about = [(a.dtype, a.names, getattr(a, "freq", 0)) for a in item.axes]
+        about = [(a.dtype, a.names, getattr(a, "freq", None)) for a in item.axes]
         return repr((item.to_dict(), item.axes, about, getattr(item, "name", 0), kinds, item.flags)), [
             item.attrs
         ]

@@ -7,26 +7,24 @@ passes its deadline is ended from inside, or with its whole process where it doe
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, Protocol
 
-from llmos_nb.devices.inputs import Input, as_input
+from llmos_nb.devices import answers
+from llmos_nb.devices.inputs import Input
+from llmos_nb.devices.jail import Protection
+from llmos_nb.devices.values import decode
 from llmos_nb.devices.worker import Connection, Frame
 from llmos_nb.errors import ToolError
-from llmos_nb.messages import Part, ToolResult
+from llmos_nb.messages import ToolResult
 from llmos_nb.running import Outcome, Stopped, in_thread, unless_stopped
-from llmos_nb.sensitive import secret_name
 from llmos_nb.tools import CallContext
 
 GRACE_S, GONE_S = 0.5, 1.5  # `invoke` waits a second beyond the deadline
+MOST_OUTPUT, MOST_FRAMES = 1 << 20, 100_000
 
 
 class Running(Protocol):
@@ -54,14 +52,19 @@ class Child:
         Starts the process and gives it with the connection to it.
     gather : callable, optional
         Gives what is copied there at the start, as it is then. Such a child begins by saying what it is held to.
+    require : bool
+        It does not start where a protection does not hold.
     """
 
     def __init__(
         self,
         launch: Callable[[], tuple[Connection, Running]],
         gather: Callable[[], list[Input]] | None = None,
+        *,
+        require: bool = False,
     ) -> None:
-        self._launch, self._gather = launch, gather
+        self._launch, self._gather, self._require = launch, gather, require
+        self._interrupted = False
         self._connection: Connection | None = None
         self._process: Running | None = None
         self._news = ""
@@ -95,10 +98,13 @@ class Child:
         if not self.alive and (why := await self._start(context.deadline_s)):
             return ToolResult(False, f"the child process did not start: {why}", "ChildEnded")
         frame: Frame = {"tool": tool, "arguments": dict(arguments), "call": context.call, "key": context.key}
+        self._interrupted = False
         frame["deadline_s"] = max(until - time.monotonic(), 0.05)
         outcome = unless_stopped(await self._exchanged(frame, context))
         if outcome.error is None:
-            return self._with_news(_result(outcome.value))
+            if outcome.value.get("stopped") and self._interrupted:
+                raise Stopped("you")
+            return self._with_news(answers.result(outcome.value))
         self.kill()
         if not outcome.ended:
             late = f"it passed its deadline of {context.deadline_s:g} s and its process was ended"
@@ -120,14 +126,44 @@ class Child:
 
     def _fill(self, inputs: list[Input]) -> str:
         """Copy the inputs; say which, which not and why, and what the child is held to."""
-        first = self._connection.take() if self._connection is not None else None
-        if first is None:
-            raise ToolError("it ended at once")
+        holds = self._held()
         faults = {i.name: i.why or str(self.ask(i.frame, i.raw)["error"]) for i in inputs}
         copied = ", ".join(n for n, why in faults.items() if not why) or "nothing"
         failed = ", ".join(f"{n} ({why})" for n, why in faults.items() if why)
-        said = f"child process, {', '.join(first[0]['holds'])}; copied: {copied}"
+        said = f"child process: {holds}; copied: {copied}"
         return said + (f"; not copied: {failed}" if failed else "")
+
+    def _held(self) -> str:
+        """Read what the child is held to, which it says before anybody's code runs in it."""
+        try:
+            first = self._connection.take() if self._connection is not None else None
+        except ValueError as error:
+            raise ToolError(str(error)) from error
+        if first is None:
+            raise ToolError(f"it ended at once{self._how()}")
+        held = [Protection(*p) for p in first[0]["holds"]]
+        off = ", ".join(p.how for p in held if not p.holds)
+        if off and self._require:
+            raise ToolError(f"a protection that is required does not hold here: {off}")
+        on = ", ".join(p.how for p in held if p.holds)
+        return on + (f"; not held: {off}" if off else "")
+
+    async def value(self, name: str, deadline_s: float) -> Any:
+        """Copy the value of a variable from there.
+
+        Raises
+        ------
+        ToolError
+            There is no such variable, its kind does not come back, or what came is no value.
+        """
+        told = await in_thread(lambda: self._exchange({"get": name}), deadline_s)
+        if told.error is not None:
+            self.kill()
+            raise ToolError(str(told.error)) from told.error
+        found, raw = told.value
+        if why := answers.text(found.get("error")):
+            raise ToolError(f"`{name}`: {why[:200]}")
+        return decode(raw)
 
     def _with_news(self, result: ToolResult) -> ToolResult:
         news, self._news = self._news, ""
@@ -155,18 +191,30 @@ class Child:
 
     def ask(self, frame: Frame, raw: bytes = b"", say: Callable[[str], None] = lambda text: None) -> Frame:
         """Send a frame and wait for its answer."""
-        connection = self._connection
+        return self._exchange(frame, raw, say)[0]
+
+    def _exchange(
+        self, frame: Frame, raw: bytes = b"", say: Callable[[str], None] = lambda text: None
+    ) -> tuple[Frame, bytes]:
+        """Send a frame, and hand on what is printed until its answer comes, as far as a person could read it."""
+        connection, room = self._connection, MOST_OUTPUT
         if connection is None:
             raise ToolError("the child process has ended")
         try:
             connection.send({**frame, "bytes": len(raw)}, raw)
-            while (found := connection.take()) is not None:
-                if "done" in found[0]:
-                    return dict(found[0]["done"])
-                say(found[0].get("out", ""))
-        except (OSError, ValueError) as error:
-            raise ToolError(f"the child process has ended ({error})") from error
-        raise ToolError(f"the child process has ended{self._how()}")
+            for _ in range(MOST_FRAMES):
+                found = connection.take()
+                if found is None:
+                    raise ToolError(f"the child process has ended{self._how()}")
+                if isinstance(found[0].get("done"), dict):
+                    return found[0]["done"], found[1]
+                text = answers.text(found[0].get("out"))[:room]
+                room -= len(text)
+                if text:
+                    say(text)
+        except (OSError, ValueError, RecursionError, MemoryError) as error:
+            raise ToolError(f"the child process has ended ({str(error)[:200]})") from error
+        raise ToolError("the child process sent too much and was ended")
 
     def _how(self) -> str:
         """Say how it ended, and let the system forget it."""
@@ -181,6 +229,7 @@ class Child:
 
     def interrupt(self) -> None:
         """Signal the process to end what it runs."""
+        self._interrupted = True
         with suppress(OSError, ValueError):  # Windows cannot; it is killed then
             if self._process is not None:
                 self._process.send_signal(signal.SIGINT)
@@ -198,49 +247,3 @@ class Child:
         if connection is not None:
             connection.close()
         self._how()
-
-
-def _result(found: Frame) -> ToolResult:
-    if found.get("stopped"):
-        raise Stopped("you")
-    parts = tuple(Part(p["kind"], p["text"], p["mime"], base64.b64decode(p["data"])) for p in found["parts"])
-    return ToolResult(found["ok"], found["text"], found["error"], parts, found["changes"], found["facts"])
-
-
-def spawned(show_values: bool = False) -> tuple[Connection, Running]:
-    """Start an interpreter with a cleaned environment, in a session of its own.
-
-    Returns
-    -------
-    tuple
-        The connection and the process.
-    """
-    environ = {k: v for k, v in os.environ.items() if not secret_name(k)}
-    command = [sys.executable, "-m", "llmos_nb.devices.worker", json.dumps([p for p in sys.path if p])]
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter, and no words of anybody
-        [*command, *(["show"] if show_values else [])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environ,
-        start_new_session=True,
-    )
-    reading, writing = cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin)
-    return Connection(reading, writing), process
-
-
-def isolated(namespace: Mapping[str, Any], names: Iterable[str], show_values: bool = False) -> Child:
-    """Make a child that starts with copies of some variables.
-
-    Parameters
-    ----------
-    namespace : mapping
-        The parent's.
-    names : iterable of str
-        Which are copied; those that look like secrets are not.
-    show_values : bool
-        As in `PythonDevice`.
-    """
-    wanted = list(names)
-    return Child(
-        lambda: spawned(show_values), lambda: [as_input(n, namespace[n]) for n in wanted if n in namespace]
-    )

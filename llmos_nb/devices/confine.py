@@ -1,15 +1,12 @@
-"""Holding a child process to what it may do, with what the system offers; what it stops is said, never assumed.
+"""Holding a preview to what it may do: the fork sees everything, and nothing that it does reaches further.
 
-A network namespace of its own stops every connection, C code's too. Where the system grants none, an audit hook refuses
-what Python's own modules do, and C code that speaks for itself gets past it. Limits of memory and processor time are
-the system's. The hook of a preview also refuses files, processes and deletions that Python starts; a file size limit of
-nothing stops what C code would write. Memory that is shared on purpose (``np.memmap`` for writing, shared memory)
-stays shared.
+A hook refuses files, processes, deletions and connections that Python starts; a network namespace of its own, where the
+system grants one, and a file size limit of nothing stop what C code would do. Memory that is shared on purpose
+(``np.memmap`` for writing, shared memory) stays shared.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import stat
 import sys
@@ -17,15 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-if sys.platform != "win32":
-    import resource
+from llmos_nb.devices import jail
+from llmos_nb.devices.jail import limits
 
-LEAST_MEMORY = 2 << 30
-_NEW_NET, _NEW_USER = 0x40000000, 0x10000000
-_NETWORK = frozenset(
-    f"socket.{act}" for act in ("connect", "bind", "sendto", "sendmsg", "getaddrinfo", "gethostbyname")
-)
-_EFFECTS = _NETWORK | {
+_EFFECTS = jail.NETWORK | {
     *(
         f"os.{act}"
         for act in ("remove", "rename", "rmdir", "mkdir", "link", "symlink", "truncate", "chmod", "chown")
@@ -37,79 +29,11 @@ _EFFECTS = _NETWORK | {
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-def no_network() -> str:
-    """Take the network away from this process, for good.
-
-    Returns
-    -------
-    str
-        What holds now, in words for a person.
-    """
-    if _unshared():
-        return "no network (its own empty network namespace)"
-    sys.addaudithook(_refuse_network)
-    return "no network through Python's own modules only: the system grants no network namespace here"
-
-
-def _unshared() -> bool:
-    if not sys.platform.startswith("linux"):
-        return False
-    uid, gid = os.getuid(), os.getgid()
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.unshare(_NEW_NET) == 0:
-            return True
-        if libc.unshare(_NEW_USER | _NEW_NET) == 0:
-            with suppress(OSError):  # without the maps the process is nobody, and still has no network
-                Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-                Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
-                Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
-            return True
-    return False
-
-
-def _refuse_network(event: str, _: tuple[Any, ...]) -> None:
-    if event in _NETWORK:
-        raise PermissionError(f"{event} is refused: this process has no network")
-
-
-def bound_memory(most: int = 0) -> str:
-    """Bound this process's memory; give what holds now, in words."""
-    if sys.platform == "win32":
-        return "no bound on memory on this system"
-    most = most or max(_physical() * 3 // 4, LEAST_MEMORY)
-    try:
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (ValueError, OSError):
-        return "no bound on memory: the system refuses it"
-    return f"at most {most >> 20:,} MiB of memory"
-
-
-def _physical() -> int:
-    with suppress(ValueError, OSError, AttributeError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 0
-
-
-def bound_processor(seconds: float) -> None:
-    """Let this process use so many more seconds of every processor, then the system ends it."""
-    if sys.platform == "win32":
-        return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime + seconds * (os.cpu_count() or 1)) + 2
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CPU, (soft if hard < 0 else min(soft, hard), hard))
-
-
 def no_effects() -> None:
     """Refuse, for good, all that would reach outside this process: for a preview."""
     sys.dont_write_bytecode = True
-    if sys.platform != "win32":
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    _unshared()
+    limits.bound("FSIZE", 0)
+    jail.close_network()
     sys.addaudithook(_refuse_effects)
 
 

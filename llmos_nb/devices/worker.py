@@ -19,10 +19,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from llmos_nb.devices import confine
+from llmos_nb.devices import jail
 from llmos_nb.devices.guard import Stopped, interruptible
+from llmos_nb.devices.jail import limits
 from llmos_nb.devices.namespace import NamespaceDevice
 from llmos_nb.devices.python import PythonDevice
+from llmos_nb.devices.values import encode
 from llmos_nb.messages import ToolResult
 from llmos_nb.preview import safe_text
 from llmos_nb.snapshot import Snapshots
@@ -32,10 +34,18 @@ Frame = dict[str, Any]
 
 
 class Connection:
-    """Frames over a pair of pipes; a frame may be followed by as many raw bytes as its ``bytes`` says."""
+    """Frames over a pair of pipes; a frame may be followed by as many raw bytes as its ``bytes`` says.
 
-    def __init__(self, reading: BinaryIO, writing: BinaryIO) -> None:
-        self._reading, self._writing = reading, writing
+    Parameters
+    ----------
+    reading, writing : binary files
+        The pipes.
+    most : int
+        Bytes that a frame, and what follows it, may have when it is read; the other end may send anything.
+    """
+
+    def __init__(self, reading: BinaryIO, writing: BinaryIO, most: int = sys.maxsize) -> None:
+        self._reading, self._writing, self._most = reading, writing, most
 
     def send(self, frame: Mapping[str, Any], raw: bytes = b"") -> None:
         """Write one frame."""
@@ -44,12 +54,23 @@ class Connection:
         self._writing.flush()
 
     def take(self) -> tuple[Frame, bytes] | None:
-        """Read one frame; None at the end."""
-        line = self._reading.readline()
+        """Read one frame; None at the end.
+
+        Raises
+        ------
+        ValueError
+            It is no frame, or larger than a frame may be.
+        """
+        line = self._reading.readline(self._most)
         if not line.endswith(b"\n"):
+            if len(line) == self._most:
+                raise ValueError(f"it sent more than {self._most >> 20:,} MiB at once")
             return None
         frame: Frame = json.loads(line)
-        return frame, self._reading.read(frame.get("bytes", 0))
+        size = frame.get("bytes", 0) if isinstance(frame, dict) else None
+        if not isinstance(size, int) or not 0 <= size <= self._most:
+            raise ValueError("it sent what is no frame")
+        return frame, self._reading.read(size)
 
     def close(self) -> None:
         """Close both pipes."""
@@ -96,7 +117,8 @@ class Worker:
         with asyncio.Runner() as runner:
             while True:
                 frame, raw = frames.get()
-                self.connection.send({"done": self._answer(runner, frame, raw)})
+                done, given = self._answer(runner, frame, raw)
+                self.connection.send({"done": done, "bytes": len(given)}, given)
 
     def _read(self, frames: queue.SimpleQueue[tuple[Frame, bytes]]) -> None:
         with suppress(OSError, ValueError):
@@ -109,14 +131,16 @@ class Worker:
         if self.task is not None:
             self.task.get_loop().call_soon_threadsafe(self.task.cancel)
 
-    def _answer(self, runner: asyncio.Runner, frame: Frame, raw: bytes) -> Frame:
+    def _answer(self, runner: asyncio.Runner, frame: Frame, raw: bytes) -> tuple[Frame, bytes]:
+        if "get" in frame:
+            return self._given(frame["get"])
         if "tool" not in frame:
-            return {"error": _tried(lambda: self._put(frame, raw))}
-        confine.bound_processor(frame["deadline_s"])
+            return {"error": _tried(lambda: self._put(frame, raw))}, b""
+        limits.bound_processor(frame["deadline_s"])
         try:
-            return _plain(runner.run(self._call(frame)))
+            return _plain(runner.run(self._call(frame))), b""
         except (Stopped, asyncio.CancelledError):
-            return {"stopped": True}
+            return {"stopped": True}, b""
         finally:
             self.task = None
 
@@ -124,6 +148,11 @@ class Worker:
         """Bind one input: a module, or a copy of the parent's value."""
         module = frame.get("module")
         self.namespace[frame["put"]] = importlib.import_module(module) if module else pickle.loads(raw)  # noqa: S301 - our own parent's
+
+    def _given(self, name: str) -> tuple[Frame, bytes]:
+        """Give the value of one variable, written, or why not."""
+        given: list[bytes] = []
+        return {"error": _tried(lambda: given.append(encode(self.namespace[name])))}, b"".join(given)
 
     async def _call(self, frame: Frame) -> ToolResult:
         self.task = asyncio.current_task()
@@ -168,15 +197,17 @@ def silence() -> None:
 
 def main() -> None:
     """Serve over standard input and output, confined."""
+    asked = json.loads(sys.argv[1])
     reading, writing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     silence()
-    sys.path[:0] = [p for p in json.loads(sys.argv[1]) if p not in sys.path]
-    holds = [confine.no_network(), confine.bound_memory()]
+    sys.path[:0] = [p for p in asked["path"] if p not in sys.path]
+    confined = jail.Jail(**asked["jail"])
+    holds = confined.close((reading.fileno(), writing.fileno()), asked["parent"])
     connection = Connection(reading, writing)
-    connection.send({"holds": holds})
+    connection.send({"holds": [[p.name, p.holds, p.how] for p in holds]})
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
-    Worker(connection, namespace, show_values="show" in sys.argv[2:]).serve()
+    Worker(connection, namespace, show_values=asked["show"]).serve()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,182 @@
+"""Arrays and tables as plain trees, and back, for what a child gives its parent.
+
+An array is its type, its shape and its bytes; a column of pandas is an array, or categories, or times with a zone, or a
+list of plain values. What is read is checked against what it says it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable
+from typing import Any
+
+Tree = Any
+Write = Callable[[Any], Tree]
+Read = Callable[[Tree], Any]
+_KINDS = "biufcmMSU"
+_MASKED = (*(f"{sign}Int{n}" for sign in ("", "U") for n in (8, 16, 32, 64)), "Float32", "Float64", "boolean")
+
+
+def write(value: Any, tree: Write) -> dict[str, Tree] | None:
+    """Write what numpy or pandas made; None for anything else.
+
+    Parameters
+    ----------
+    value : object
+        Array, scalar, DataFrame, Series, Index, Timestamp or Timedelta.
+    tree : callable
+        Writes a plain value.
+    """
+    kind = type(value).__name__
+    home = type(value).__module__.partition(".")[0]
+    if home == "numpy" and hasattr(value, "dtype"):
+        return {"array" if kind == "ndarray" else "scalar": _array(value)}
+    if home == "pandas" and kind == "DataFrame":
+        columns = [_column(value.iloc[:, i].array, tree) for i in range(value.shape[1])]
+        return {"table": [_index(value.columns, tree), columns, _index(value.index, tree)]}
+    if home == "pandas" and kind == "Series":
+        return {"series": [tree(value.name), _column(value.array, tree), _index(value.index, tree)]}
+    if home == "pandas" and hasattr(value, "names"):
+        return {"index": _index(value, tree)}
+    return (
+        {"time": [kind, value.isoformat()]} if home == "pandas" and kind in ("Timestamp", "Timedelta") else None
+    )
+
+
+def _array(value: Any) -> Tree:
+    """Write an array as its type, its shape and its bytes."""
+    import numpy as np  # only where there is an array
+
+    value = np.asarray(value)
+    if value.dtype.kind not in _KINDS:
+        raise TypeError(f"an array of {value.dtype} does not come back")
+    return [value.dtype.str, list(value.shape), base64.b64encode(value.tobytes()).decode()]
+
+
+def _column(values: Any, tree: Write) -> Tree:
+    """Write one column: as an array, as categories, as times with a zone, or as a list of plain values."""
+    dtype = values.dtype
+    kind = type(dtype).__name__
+    if kind == "CategoricalDtype":
+        return {
+            "categories": [
+                _array(values.codes),
+                _column(dtype.categories.array, tree),
+                bool(dtype.ordered),
+            ]
+        }
+    if kind == "DatetimeTZDtype":
+        return {"zoned": [_array(values.asi8), dtype.unit, str(dtype.tz)]}
+    if kind == "StringDtype" or (kind == "NumpyEADtype" and dtype.kind == "O"):
+        plain = (
+            [None if v is dtype.na_value else v for v in values] if kind == "StringDtype" else values.tolist()
+        )
+        return {"items": [[tree(v) for v in plain], str(dtype)]}
+    if hasattr(values, "_mask"):
+        filled = values.to_numpy(dtype=dtype.numpy_dtype, na_value=0)
+        return {"masked": [_array(filled), _array(values.isna()), str(dtype)]}
+    if dtype.kind not in _KINDS:
+        raise TypeError(f"a column of {dtype} does not come back")
+    return {"array": _array(values.to_numpy())}
+
+
+def _index(index: Any, tree: Write) -> Tree:
+    names = [tree(n) for n in index.names]
+    if hasattr(index, "levels"):
+        levels = [_column(index.get_level_values(i).array, tree) for i in range(index.nlevels)]
+        return [names, {"levels": levels}]
+    if type(index).__name__ == "RangeIndex":
+        return [names, {"range": [index.start, index.stop, index.step]}]
+    return [names, _column(index.array, tree)]
+
+
+def _read_array(held: Tree, read: Read) -> Any:
+    import numpy as np  # as above
+
+    name, shape, data = held
+    dtype = np.dtype(str(name))
+    if dtype.kind not in _KINDS or dtype.names or not all(type(n) is int and n >= 0 for n in shape):
+        raise TypeError(f"an array of {dtype}")
+    raw = base64.b64decode(data, validate=True)
+    if math.prod(shape) * dtype.itemsize != len(raw):
+        raise ValueError("an array of another size than it says")
+    return np.frombuffer(bytearray(raw), dtype).reshape(shape)
+
+
+def _read_column(held: Tree, read: Read) -> Any:
+    """Read a column as what pandas makes a Series or an index of."""
+    import pandas as pd  # only where there is a table
+
+    ((kind, parts),) = held.items()
+    if kind == "categories":
+        codes, categories, ordered = parts
+        known = pd.Index(_read_column(categories, read))
+        return pd.Categorical.from_codes(_read_array(codes, read), known, ordered=bool(ordered))
+    if kind == "zoned":
+        stamps, unit, zone = parts
+        return (
+            pd.DatetimeIndex(_read_array(stamps, read).view(f"M8[{unit}]"))
+            .tz_localize("UTC")
+            .tz_convert(str(zone))
+            .array
+        )
+    if kind == "items":
+        return pd.array([read(v) for v in parts[0]], dtype=_known(parts[1], ("object", "str", "string")))
+    if kind == "masked":
+        made = pd.array(_read_array(parts[0], read), dtype=_known(parts[2], _MASKED))
+        made[_read_array(parts[1], read).astype(bool)] = pd.NA
+        return made
+    return _read_array(parts, read) if kind == "array" else _wrong(kind)
+
+
+def _known(name: str, names: tuple[str, ...]) -> Any:
+    return name if name in names else _wrong(name)
+
+
+def _wrong(what: object) -> Any:
+    raise TypeError(f"{what!r:.40}")
+
+
+def _read_index(held: Tree, read: Read) -> Any:
+    import pandas as pd  # as above
+
+    names, parts = [read(v) for v in held[0]], held[1]
+    if "range" in parts:
+        return pd.RangeIndex(*map(int, parts["range"]), name=names[0])
+    if "levels" in parts:
+        return pd.MultiIndex.from_arrays([_read_column(c, read) for c in parts["levels"]], names=names)
+    return pd.Index(_read_column(parts, read), name=names[0])
+
+
+def _read_series(held: Tree, read: Read) -> Any:
+    import pandas as pd  # as above
+
+    name, column, index = held
+    return pd.Series(_read_column(column, read), _read_index(index, read), name=read(name))
+
+
+def _read_table(held: Tree, read: Read) -> Any:
+    import pandas as pd  # as above
+
+    columns, index = _read_index(held[0], read), _read_index(held[2], read)
+    made = pd.DataFrame(dict(enumerate(_read_column(c, read) for c in held[1])), index=index)
+    made.columns = columns
+    return made
+
+
+def _read_time(held: Tree, read: Read) -> Any:
+    import pandas as pd  # as above
+
+    kind, text = held
+    return pd.Timestamp(str(text)) if kind == "Timestamp" else pd.Timedelta(str(text))
+
+
+READERS: dict[str, Callable[[Tree, Read], Any]] = {
+    "array": _read_array,
+    "scalar": lambda held, read: _read_array(held, read)[()],
+    "series": _read_series,
+    "table": _read_table,
+    "index": _read_index,
+    "time": _read_time,
+}

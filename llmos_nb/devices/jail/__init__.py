@@ -1,0 +1,187 @@
+"""Holding a child process to what it may do, with what the system offers; what does not hold is said, never assumed.
+
+Linux has all of it without any special right: namespaces (a network, processes and mounts of its own), Landlock (which
+files), a filter of system calls, limits. Elsewhere limits hold as far as the system has them, and an audit hook refuses
+what Python's own modules do on the network; C code that speaks for itself gets past that.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.devices.jail import calls, keeper, landlock, libc, limits, spaces, view
+
+NAMES = ("network", "files", "processes", "signals", "memory", "disk", "calls", "rights", "parent")
+
+
+@dataclass(frozen=True)
+class Protection:
+    """One thing that a child is held to, or not, with how, in words for a person."""
+
+    name: str
+    holds: bool
+    how: str
+
+
+@dataclass(frozen=True)
+class Jail:
+    """What a child is to be held to.
+
+    Parameters
+    ----------
+    folder : str
+        Its own folder, which is empty; an empty text for none.
+    root : str
+        The folder that relative names of the chosen files stand for.
+    chosen : tuple of str
+        Absolute paths that it may read.
+    memory, disk : int
+        Bytes of memory, of all its processes together, and of what it writes; 0 for the usual.
+    without : tuple of str
+        Protections to leave out, of `NAMES`: so that a test can show what each of them stops.
+    """
+
+    folder: str = ""
+    root: str = ""
+    chosen: tuple[str, ...] = ()
+    memory: int = 0
+    disk: int = limits.MOST_DISK
+    without: tuple[str, ...] = ()
+
+    def close(self, closing: tuple[int, ...] = (), parent: int = 0) -> list[Protection]:
+        """Hold this process to it, for good.
+
+        It may go on as another process, with the one that was started watching over it.
+
+        Parameters
+        ----------
+        closing : tuple of int
+            Descriptors that only the child needs.
+        parent : int
+            The process with which this one is to end.
+
+        Returns
+        -------
+        list of Protection
+            What holds now, and what does not.
+        """
+        memory = self.memory or limits.usual_memory()
+        left = spaces.enter("network" not in self.without, "processes" not in self.without)
+        dying = self._dies_with(parent)
+        if "processes" in left:
+            keeper.fork_inside(memory, closing)
+        made = (
+            spaces.furnish(self.folder, self.disk)
+            if {"mounts", "processes"} <= left and self.folder
+            else frozenset()
+        )
+        bounded = "proc" in made and spaces.bound_ids(limits.PROCESSES)
+        bounded = limits.bound_processes(limits.PROCESSES, "processes" in left) or bounded
+        if self.folder:
+            view.furnish(Path(self.folder), self.chosen, Path(self.root))
+            os.chdir(self.folder)
+        held = [self._memory(memory, left), self._disk(made), self._rights()]
+        held += [files := self._files("proc" in made), self._signals(left, files)]
+        filtered = self._filter("processes" in left and bounded)
+        return [self._network(left), *held, self._processes(left, bounded, filtered), filtered, dying]
+
+    def _tried(self, name: str, act: Any, how: str, otherwise: str) -> Protection:
+        if name in self.without:
+            return Protection(name, False, f"{otherwise}: switched off")
+        try:
+            act()
+        except (OSError, AttributeError, KeyError) as error:
+            return Protection(name, False, f"{otherwise}: {_reason(error)}")
+        return Protection(name, True, how)
+
+    def _dies_with(self, parent: int) -> Protection:
+        ends, may = "ends with its parent, however that ends", "may outlive a parent that is killed"
+        return self._tried("parent", lambda: libc.die_with_parent(parent), ends, may)
+
+    def _network(self, left: Iterable[str]) -> Protection:
+        if "network" in left:
+            return Protection("network", True, "no network (its own, which is empty)")
+        if "network" not in self.without:
+            sys.addaudithook(refuse_network)
+        return Protection("network", False, "no network through Python's own modules only")
+
+    def _files(self, proc: bool) -> Protection:
+        paths = [*view.allowed(self.folder, self.chosen, proc)] if self.folder else []
+        sees = "reads only Python, its libraries and the chosen files, and writes only its own folder"
+        wanted = (lambda: landlock.restrict(paths)) if self.folder else _no_folder
+        return self._tried("files", wanted, sees, "reads and writes all of your files")
+
+    def _signals(self, left: Iterable[str], files: Protection) -> Protection:
+        apart = "processes" in left or (files.holds and landlock.version() >= 6)
+        return Protection(
+            "signals", apart, "cannot signal or see other processes" if apart else "can signal your processes"
+        )
+
+    def _processes(self, left: Iterable[str], bounded: bool, filtered: Protection) -> Protection:
+        if "processes" in left and bounded:
+            return Protection("processes", True, "a bounded number of processes, which all end with it")
+        if filtered.holds:
+            return Protection("processes", True, "no further processes")
+        return Protection("processes", False, "any number of processes, which may outlive it")
+
+    def _filter(self, processes: bool) -> Protection:
+        starts = processes or "processes" in self.without
+        refused, all_of_them = "no sockets, tracing, mounts, keys", "every system call"
+        return self._tried("calls", lambda: calls.refuse(starts), refused, all_of_them)
+
+    def _memory(self, most: int, left: Iterable[str]) -> Protection:
+        together = " together" if "processes" in left else ""
+        if "memory" not in self.without and limits.bound("AS", most):
+            return Protection("memory", True, f"at most {most >> 20:,} MiB of memory{together}")
+        return Protection("memory", False, "no bound on memory")
+
+    def _disk(self, made: Iterable[str]) -> Protection:
+        if "disk" in self.without:
+            return Protection("disk", False, "no bound on what it writes")
+        each = limits.bound_rest(self.disk)
+        if "folder" in made:
+            return Protection("disk", True, f"writes at most {self.disk >> 20:,} MiB in all")
+        said = f"writes at most {self.disk >> 20:,} MiB a file, and any number of files"
+        return Protection("disk", False, said if each else "no bound on what it writes")
+
+    def _rights(self) -> Protection:
+        def give_up() -> None:
+            libc.no_new_privileges()
+            libc.drop_capabilities()
+
+        return self._tried(
+            "rights", give_up, "no special rights, and no way to gain any", "your special rights"
+        )
+
+
+def _no_folder() -> None:
+    raise OSError("it has no folder of its own")
+
+
+def _reason(error: BaseException) -> str:
+    if not libc.LINUX:
+        return "only Linux can"
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+NETWORK = frozenset(
+    f"socket.{act}" for act in ("connect", "bind", "sendto", "sendmsg", "getaddrinfo", "gethostbyname")
+)
+
+
+def refuse_network(event: str, _: tuple[Any, ...]) -> None:
+    """Refuse, as an audit hook, what Python's own modules do on the network."""
+    if event in NETWORK:
+        raise PermissionError(f"{event} is refused: this process has no network")
+
+
+def close_network() -> None:
+    """Take the network away from this process, as far as the system grants it; for a preview."""
+    with suppress(OSError, AttributeError):
+        spaces.enter(network=True, processes=False)
