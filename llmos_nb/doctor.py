@@ -18,7 +18,7 @@ def report(ip: Any) -> str:
     """Give the findings, a line each, with what to do where something is missing."""
     lines = [_line(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "needs 3.11 or later")]
     lines += [_package(name, extra) for name, extra in PACKAGES.items()]
-    lines += [_model(), _drawing(), _clicks(ip)]
+    lines += [_model(), _drawing(), _clicks(ip), *_child()]
     return "\n".join(lines)
 
 
@@ -64,3 +64,16 @@ def _clicks(ip: Any) -> str:
         "clicks arrive while a cell waits",
         "ipykernel is older than 7.4: processes go on in the background",
     )
+
+
+def _child() -> list[str]:
+    """Say what a child process (`--isolate`) is held to on this machine, and what not."""
+    from llmos_nb.devices.launch import Setup, protections  # only here
+
+    try:
+        held = protections(Setup())
+    except (OSError, ValueError) as error:
+        return [_line(False, "child process (--isolate)", f"it does not start: {error}")]
+    if not held:
+        return [_line(False, "child process (--isolate)", "it ended at once")]
+    return [_line(p.holds, f"child process, {p.name}" + (f": {p.how}" if p.holds else ""), p.how) for p in held]

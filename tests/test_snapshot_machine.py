@@ -191,7 +191,9 @@ def _look(item) -> tuple[object, list]:
     if isinstance(item, array.array | memoryview):
         return item.tobytes(), [item.obj] if isinstance(item, memoryview) else []
     if isinstance(item, np.ndarray):
-        words = repr(item.tolist()) if item.dtype != object else ""
+        words = (
+            repr(item.tolist()) if item.dtype != object and item.base is None else ""
+        )  # a view's are its base's
         return (words, item.shape, item.strides, repr(item.dtype), item.flags.writeable), [
             item.base
         ] if item.base is not None else item.ravel().tolist() if item.dtype == object else []

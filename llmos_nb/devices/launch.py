@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from llmos_nb.devices.child import Child
 from llmos_nb.devices.inputs import as_input
-from llmos_nb.devices.jail import limits, view
+from llmos_nb.devices.jail import Protection, limits, view
 from llmos_nb.devices.worker import Connection
 
 MOST_FRAME = 96 << 20
@@ -73,6 +73,11 @@ class Spawned:
             self._clean()
         return code
 
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        self._process.wait()
+        self._clean()
+
     def send_signal(self, sig: int) -> None:
         """Signal it."""
         self._process.send_signal(sig)
@@ -116,6 +121,18 @@ def spawned(setup: Setup) -> tuple[Connection, Spawned]:
         raise
     reading, writing = cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin)
     return Connection(reading, writing, MOST_FRAME), Spawned(process, folder)
+
+
+def protections(setup: Setup) -> list[Protection]:
+    """Start a child that runs nothing, and give what it is held to here."""
+    connection, process = spawned(setup)
+    try:
+        first = connection.take()
+        return [Protection(*p) for p in first[0]["holds"]] if first is not None else []
+    finally:
+        connection.close()
+        process.kill()
+        process.wait()
 
 
 def _path() -> Sequence[str]:

@@ -31,6 +31,7 @@ from llmos_nb.snapshot import Snapshots
 from llmos_nb.tools import CallContext, Tool, invoke
 
 Frame = dict[str, Any]
+MOST_LEFT = 32
 
 
 class Connection:
@@ -92,12 +93,20 @@ class Worker:
         The one that came with a fork.
     show_values : bool
         As in `PythonDevice`.
+    alone : bool
+        Whether all processes that this one can see are its own; a step's then end with it.
     """
 
     def __init__(
-        self, connection: Connection, namespace: dict[str, Any], ip: Any = None, show_values: bool = False
+        self,
+        connection: Connection,
+        namespace: dict[str, Any],
+        ip: Any = None,
+        *,
+        show_values: bool = False,
+        alone: bool = False,
     ) -> None:
-        self.connection, self.namespace = connection, namespace
+        self.connection, self.namespace, self.alone = connection, namespace, alone
         self.task: asyncio.Task[ToolResult] | None = None
         python = PythonDevice(
             namespace,
@@ -137,12 +146,23 @@ class Worker:
         if "tool" not in frame:
             return {"error": _tried(lambda: self._put(frame, raw))}, b""
         limits.bound_processor(frame["deadline_s"])
+        ok = False
         try:
-            return _plain(runner.run(self._call(frame))), b""
+            result = runner.run(self._call(frame))
+            ok = result.ok
+            return _plain(result), b""
         except (Stopped, asyncio.CancelledError):
             return {"stopped": True}, b""
         finally:
             self.task = None
+            self._sweep(0 if not ok else MOST_LEFT)
+
+    def _sweep(self, most: int) -> None:
+        """End the processes that a step has left, where they are more than it may leave (such as a pool of workers)."""
+        if not self.alone or sum(name.isdecimal() for name in os.listdir("/proc")) - 2 <= most:  # noqa: PTH208 - a count
+            return
+        with suppress(OSError):  # there is none
+            os.kill(-1, signal.SIGKILL)
 
     def _put(self, frame: Frame, raw: bytes) -> None:
         """Bind one input: a module, or a copy of the parent's value."""
@@ -203,11 +223,11 @@ def main() -> None:
     silence()
     sys.path[:0] = [p for p in asked["path"] if p not in sys.path]
     confined = jail.Jail(**asked["jail"])
-    holds = confined.close((reading.fileno(), writing.fileno()), asked["parent"])
+    holds, alone = confined.close((reading.fileno(), writing.fileno()), asked["parent"])
     connection = Connection(reading, writing)
     connection.send({"holds": [[p.name, p.holds, p.how] for p in holds]})
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
-    Worker(connection, namespace, show_values=asked["show"]).serve()
+    Worker(connection, namespace, show_values=asked["show"], alone=alone).serve()
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class Jail:
     disk: int = limits.MOST_DISK
     without: tuple[str, ...] = ()
 
-    def close(self, closing: tuple[int, ...] = (), parent: int = 0) -> list[Protection]:
+    def close(self, closing: tuple[int, ...] = (), parent: int = 0) -> tuple[list[Protection], bool]:
         """Hold this process to it, for good.
 
         It may go on as another process, with the one that was started watching over it.
@@ -70,17 +70,17 @@ class Jail:
         -------
         list of Protection
             What holds now, and what does not.
+        bool
+            Whether all processes that this one can see are its own.
         """
+        if hasattr(os, "nice"):
+            os.nice(5)  # whatever runs here, the parent comes first
         memory = self.memory or limits.usual_memory()
         left = spaces.enter("network" not in self.without, "processes" not in self.without)
         dying = self._dies_with(parent)
         if "processes" in left:
-            keeper.fork_inside(memory, closing)
-        made = (
-            spaces.furnish(self.folder, self.disk)
-            if {"mounts", "processes"} <= left and self.folder
-            else frozenset()
-        )
+            keeper.fork_inside(sys.maxsize if "memory" in self.without else memory, closing)
+        made = self._furnish(left)
         bounded = "proc" in made and spaces.bound_ids(limits.PROCESSES)
         bounded = limits.bound_processes(limits.PROCESSES, "processes" in left) or bounded
         if self.folder:
@@ -88,8 +88,16 @@ class Jail:
             os.chdir(self.folder)
         held = [self._memory(memory, left), self._disk(made), self._rights()]
         held += [files := self._files("proc" in made), self._signals(left, files)]
-        filtered = self._filter("processes" in left and bounded)
-        return [self._network(left), *held, self._processes(left, bounded, filtered), filtered, dying]
+        filtered = self._filter("processes" in left and bounded, "closed" in made)
+        held += [self._processes(left, bounded, filtered), filtered, dying]
+        return [self._network(left), *held], "processes" in left
+
+    def _furnish(self, left: Iterable[str]) -> frozenset[str]:
+        if not libc.LINUX or not self.folder:
+            return frozenset()
+        disk = 0 if "disk" in self.without else self.disk
+        closed = "files" not in self.without
+        return spaces.furnish(self.folder, disk, closed=closed, processes="processes" in left)
 
     def _tried(self, name: str, act: Any, how: str, otherwise: str) -> Protection:
         if name in self.without:
@@ -101,39 +109,43 @@ class Jail:
         return Protection(name, True, how)
 
     def _dies_with(self, parent: int) -> Protection:
-        ends, may = "ends with its parent, however that ends", "may outlive a parent that is killed"
+        ends, may = "ends with its parent", "may outlive a parent that is killed"
         return self._tried("parent", lambda: libc.die_with_parent(parent), ends, may)
 
     def _network(self, left: Iterable[str]) -> Protection:
         if "network" in left:
-            return Protection("network", True, "no network (its own, which is empty)")
+            return Protection("network", True, "no network")
         if "network" not in self.without:
             sys.addaudithook(refuse_network)
         return Protection("network", False, "no network through Python's own modules only")
 
     def _files(self, proc: bool) -> Protection:
         paths = [*view.allowed(self.folder, self.chosen, proc)] if self.folder else []
-        sees = "reads only Python, its libraries and the chosen files, and writes only its own folder"
+        sees = "no files but its own folder, Python and the chosen ones"
         wanted = (lambda: landlock.restrict(paths)) if self.folder else _no_folder
         return self._tried("files", wanted, sees, "reads and writes all of your files")
 
     def _signals(self, left: Iterable[str], files: Protection) -> Protection:
         apart = "processes" in left or (files.holds and landlock.version() >= 6)
-        return Protection(
-            "signals", apart, "cannot signal or see other processes" if apart else "can signal your processes"
-        )
+        return Protection("signals", apart, "no signals to others" if apart else "may signal your processes")
 
     def _processes(self, left: Iterable[str], bounded: bool, filtered: Protection) -> Protection:
         if "processes" in left and bounded:
-            return Protection("processes", True, "a bounded number of processes, which all end with it")
-        if filtered.holds:
+            return Protection(
+                "processes",
+                True,
+                f"at most {max(limits.PROCESSES, spaces.FEWEST)} processes, which end with it",
+            )
+        if filtered.holds and "processes" not in self.without:
             return Protection("processes", True, "no further processes")
         return Protection("processes", False, "any number of processes, which may outlive it")
 
-    def _filter(self, processes: bool) -> Protection:
-        starts = processes or "processes" in self.without
-        refused, all_of_them = "no sockets, tracing, mounts, keys", "every system call"
-        return self._tried("calls", lambda: calls.refuse(starts), refused, all_of_them)
+    def _filter(self, processes: bool, closed: bool) -> Protection:
+        starts, about = processes or "processes" in self.without, closed or "files" in self.without
+        refused, all_of_them = "no sockets, tracing, mounts or keys", "every system call"
+        return self._tried(
+            "calls", lambda: calls.refuse(processes=starts, about_files=about), refused, all_of_them
+        )
 
     def _memory(self, most: int, left: Iterable[str]) -> Protection:
         together = " together" if "processes" in left else ""
@@ -145,8 +157,8 @@ class Jail:
         if "disk" in self.without:
             return Protection("disk", False, "no bound on what it writes")
         each = limits.bound_rest(self.disk)
-        if "folder" in made:
-            return Protection("disk", True, f"writes at most {self.disk >> 20:,} MiB in all")
+        if "disk" in made:
+            return Protection("disk", True, f"at most {self.disk >> 20:,} MiB of files")
         said = f"writes at most {self.disk >> 20:,} MiB a file, and any number of files"
         return Protection("disk", False, said if each else "no bound on what it writes")
 
@@ -155,9 +167,7 @@ class Jail:
             libc.no_new_privileges()
             libc.drop_capabilities()
 
-        return self._tried(
-            "rights", give_up, "no special rights, and no way to gain any", "your special rights"
-        )
+        return self._tried("rights", give_up, "no special rights", "your special rights")
 
 
 def _no_folder() -> None:

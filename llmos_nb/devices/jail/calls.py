@@ -39,6 +39,13 @@ _REFUSED = {
         ("memfd_secret", 447),
     )},
 }  # fmt: skip
+# What says something about files, of which Landlock knows nothing: refused where mounts cannot be made read-only.
+_ABOUT_FILES = {
+    "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None),
+    "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None),
+    "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
+}  # fmt: skip
 _STARTS = {"fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281)}
 _CLONE, _CLONE3 = {"x86_64": 56, "aarch64": 220}, 435
 
@@ -52,7 +59,7 @@ def known() -> bool:
     return MACHINE in ARCHES
 
 
-def program(machine: str, processes: bool) -> list[tuple[int, int, int, int]]:
+def program(machine: str, *, processes: bool, about_files: bool) -> list[tuple[int, int, int, int]]:
     """Write the filter.
 
     Parameters
@@ -61,14 +68,16 @@ def program(machine: str, processes: bool) -> list[tuple[int, int, int, int]]:
         ``x86_64`` or ``aarch64``.
     processes : bool
         Whether new processes may be started; threads always may.
+    about_files : bool
+        Whether owner, mode, times and attributes of files may be changed.
 
     Returns
     -------
     list of (code, if true, if false, operand)
-        Instructions; the last two are ``allow`` and ``refuse``.
+        Instructions; the last three allow, refuse, and say that there is no such call.
     """
     column = list(ARCHES).index(machine)
-    named = _REFUSED if processes else _REFUSED | _STARTS
+    named = {**_REFUSED, **({} if processes else _STARTS), **({} if about_files else _ABOUT_FILES)}
     numbers = sorted({n for pair in named.values() if (n := pair[column]) is not None})
     # clone: new namespaces never; without processes only threads. clone3 hides its flags, so that the C library
     # is told to fall back on clone.
@@ -93,8 +102,8 @@ def program(machine: str, processes: bool) -> list[tuple[int, int, int, int]]:
     return [*head, *made, *((_RETURN, 0, 0, out) for out in outs)]  # type: ignore[list-item]
 
 
-def refuse(processes: bool) -> None:
-    """Refuse these calls to this process and all that it starts.
+def refuse(*, processes: bool, about_files: bool) -> None:
+    """Refuse these calls to this process and all that it starts; what may be said is as in `program`.
 
     Raises
     ------
@@ -103,6 +112,8 @@ def refuse(processes: bool) -> None:
     """
     if not known():
         raise OSError(errno.ENOSYS, f"the system calls of {MACHINE} are not known here")
-    code = b"".join(struct.pack("=HBBI", *line) for line in program(MACHINE, processes))
+    code = b"".join(
+        struct.pack("=HBBI", *line) for line in program(MACHINE, processes=processes, about_files=about_files)
+    )
     no_new_privileges()
     prctl(_SECCOMP, _FILTER, ctypes.byref(_Program(len(code) // 8, code)))

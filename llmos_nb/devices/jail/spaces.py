@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,13 +26,13 @@ def enter(network: bool, processes: bool) -> frozenset[str]:
     Returns
     -------
     frozenset of str
-        ``network``, ``processes`` (of the next process that this one starts), ``mounts``.
+        ``network``, ``processes`` (of the next process that this one starts).
     """
     if not libc.LINUX or threading.active_count() > 1:
         return frozenset()
     uid, gid = os.getuid(), os.getgid()
-    wanted = {"network": libc.NEW_NET * network, "processes": libc.NEW_PID * processes, "mounts": libc.NEW_NS}
-    for names in (("network", "processes", "mounts"), ("network", "processes"), ("network",), ("processes",)):
+    wanted = {"network": libc.NEW_NET * network, "processes": libc.NEW_PID * processes}
+    for names in (("network", "processes"), ("network",), ("processes",)):
         flags = sum(wanted[n] for n in names)
         with suppress(OSError):
             libc.unshare(flags | libc.NEW_USER | libc.NEW_IPC)
@@ -51,25 +52,48 @@ def _mapped(uid: int, gid: int) -> None:
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
 
 
-def furnish(folder: str, disk: int) -> frozenset[str]:
-    """Mount what is the child's own; to be called inside, by a process that has mounts of its own.
+def furnish(folder: str, disk: int, *, closed: bool, processes: bool) -> frozenset[str]:
+    """Leave the mounts of others and mount what is the child's own; to be called inside.
+
+    Parameters
+    ----------
+    folder : str
+        Its folder.
+    disk : int
+        Bytes that the folder may hold; 0 leaves it on the disk that it is on.
+    closed : bool
+        Let everything else be read-only.
+    processes : bool
+        Whether this process has process numbers of its own.
 
     Returns
     -------
     frozenset of str
-        ``folder``, if it can hold no more than `disk` bytes; ``proc``, if ``/proc`` shows only the child's processes.
+        ``closed``; ``disk``, if the folder is bounded; ``proc``, if ``/proc`` shows only the child's processes.
     """
-    held = set()
+    held: set[str] = set()
     with suppress(OSError):
+        libc.unshare(libc.NEW_NS)
         libc.mount("none", "/", "", libc.REC | libc.PRIVATE)
-        libc.mount("tmpfs", folder, "tmpfs", _FLAGS, f"size={disk},nr_inodes=100k,mode=700")
-        held.add("folder")
-        with suppress(OSError):
-            libc.mount("tmpfs", "/dev/shm", "tmpfs", _FLAGS | libc.NOEXEC, "size=64m,mode=700")  # noqa: S108 - it is mounted here
-            held.add("memory")
-        libc.mount("proc", "/proc", "proc", _FLAGS | libc.NOEXEC)
-        held.add("proc")
-    return frozenset(held)
+        held |= _tried("closed", lambda: libc.read_only("/")) if closed else set()
+        bounds = f"size={disk},nr_inodes=100k,mode=700" if disk else "mode=700"
+        held |= (
+            _tried("disk", lambda: libc.mount("tmpfs", folder, "tmpfs", _FLAGS, bounds))
+            if disk or closed
+            else set()
+        )
+        shared = "size=64m,mode=700"
+        _tried("shared", lambda: libc.mount("tmpfs", "/dev/shm", "tmpfs", _FLAGS | libc.NOEXEC, shared))  # noqa: S108 - it is mounted here
+        if processes:
+            held |= _tried("proc", lambda: libc.mount("proc", "/proc", "proc", _FLAGS | libc.NOEXEC, ""))
+    return frozenset(held if disk else held - {"disk"})
+
+
+def _tried(name: str, act: Callable[[], None]) -> set[str]:
+    with suppress(OSError):
+        act()
+        return {name}
+    return set()
 
 
 def bound_ids(count: int) -> bool:
