@@ -216,7 +216,7 @@ async def test_a_trusted_source_is_believed_for_data_and_not_for_prose(given, un
     own = llmos.tool(effect="read", source="own")(lambda: given)
     own.__name__ = "listing"
     _, proc = await run("x", call("listing"), tools=[own])
-    assert not proc.run.state.labels
+    assert "*" not in proc.run.state.labels
 
 
 def test_tables_hold_prose_where_a_cell_does():

@@ -88,7 +88,7 @@ async def test_python_works_on_the_object_and_what_it_makes_is_untrusted():
 
 
 async def test_an_error_with_others_words_is_kept_out_too():
-    model, proc = await run(call("read_mail"), python("raise ValueError(read_mail_1)"), namespace={})
+    model, _proc = await run(call("read_mail"), python("raise ValueError(read_mail_1)"), namespace={})
     assert "Ignore the user" not in model.seen() and "ValueError with output_1: untrusted" in model.seen()
 
 
