@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from llmos_nb import labels
+from llmos_nb import file_labels, labels
 from llmos_nb.gate_authority import unspoken
 from llmos_nb.labels import FILE, TRUSTED, UNTRUSTED, Came
 from llmos_nb.manifest import DECLARED
@@ -165,6 +165,7 @@ def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, written:
     risen = labels.floated(run.state.labels, Came(came.label, why), [*changed, *written], unseen=bool(handle))
     for name, label, reason in risen:
         run.append("label.changed", name=name, label=label, why=reason)
+        file_labels.keep(run.journal.path, name, label)
 
 
 def files_written(seen: Mapping[str, Any]) -> list[str]:

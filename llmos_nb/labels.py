@@ -18,6 +18,7 @@ from llmos_nb.errors import ConfigError, nearest
 
 CONTEXT = "*"
 FILE = "file:"
+UNKNOWN_FILE = FILE + "?"
 WORDS = ("trusted", "public", "untrusted", "secret")
 # Code that names one of these may reach every variable, whatever else it says.
 _ANYTHING = re.compile(
@@ -145,7 +146,7 @@ def file_label(target: str, said: str, labels: Mapping[str, str], folder: Path) 
     if not target or re.match(r"\w+://", target):
         return UNTRUSTED
     path = place(target, folder)
-    written = of((FILE + str(path), FILE + "?"), labels)
+    written = of((FILE + str(path), UNKNOWN_FILE), labels)
     own = path.is_relative_to(folder.resolve()) or target in said
     return written if own else UNTRUSTED.join(written)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from llmos_nb import labels, quarantine, toolbox, trace_export
+from llmos_nb import file_labels, labels, quarantine, toolbox, trace_export
 from llmos_nb.budget import Budget
 from llmos_nb.config import PLANNING, Settings
 from llmos_nb.errors import ConfigError, UsageError
@@ -47,7 +48,8 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
 
     What is declared goes before: it is the user's word. A goal whose card shows labelled data taints the context.
     """
-    known = {**labels.inherited(others), **{n: str(labels.parse(t)) for n, t in declared.items()}}
+    declared = file_labels.declared(declared, Path.cwd())
+    known = {**labels.inherited((*others, file_labels.known(run.journal.path))), **declared}
     for name, label in known.items():
         there = name.startswith(labels.FILE) or name in declared or name in (run.namespace or {})
         if there and labels.parse(label) != labels.TRUSTED:

@@ -1,5 +1,7 @@
 """Labels: what is untrusted stays untrusted through code, files, undo, paging and forks, and makes the gate ask."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -345,6 +347,63 @@ async def test_a_file_that_a_tainted_process_wrote_is_untrusted_for_the_next(scr
     )
     await second.start()
     assert second.run.state.labels["n"] == "untrusted"
+
+
+WRITE = python("with open('note.txt', 'w') as f:\n    f.write('hi')")
+
+
+async def test_a_file_is_untrusted_in_a_new_kernel_too_until_somebody_says_otherwise(script, tmp_path):
+    first = Session({}).create(
+        "x", model=script(call("read_mail"), WRITE, DONE), tools=[read_mail], approve="auto"
+    )
+    await first.start()
+    read = python(READ.format("n", "note.txt"))
+    second = Session({}).create("y", model=script(read, DONE), approve="auto", grounded=False)
+    await second.start()
+    assert second.run.state.labels["n"] == "untrusted" and same_as_folded(second)
+    (tmp_path / "llmos.toml").write_text("[labels]\n'file:note.txt' = 'trusted'\n")
+    third = Session({}).create("y", model=script(read, DONE), approve="auto", grounded=False)
+    await third.start()
+    assert "n" not in third.run.state.labels
+
+
+async def test_a_torn_line_of_the_files_that_are_known_says_nothing(script, tmp_path):
+    first = Session({}).create(
+        "x", model=script(call("read_mail"), WRITE, WRITE, DONE), tools=[read_mail], approve="auto"
+    )
+    await first.start()
+    kept = first.journal.path.parents[2] / "files.jsonl"
+    assert kept.read_text().count("\n") == 1
+    kept.write_text(kept.read_text() + '["file:/x", "untrus\n[7]\n["file:/y", "nonsense"]\n')
+    known = Session({}).create("y", model=script(DONE)).run.state.labels
+    assert known == {f"{FILE}{(tmp_path / 'note.txt').resolve()}": "untrusted"}
+
+
+async def test_labels_are_there_again_when_a_process_goes_on_in_a_new_kernel(script):
+    turns = (call("read_mail"), python("x = 1"), python("y = x"), DONE)
+    first = Session({}).create("x", model=script(*turns), tools=[read_mail])
+    await first.start()
+    await first.approve("r2.0")
+    again = Session({}).load(first.journal.path, tools=[read_mail], model=script(*turns))
+    assert again.run.state.labels == {CONTEXT: "untrusted", "x": "untrusted"}
+    await again.resume()
+    await again.approve("r3.0")
+    assert again.run.state.labels["y"] == "untrusted" and again.reason == "answered"
+
+
+async def test_what_is_recalled_of_an_untrusted_page_is_untrusted(script):
+    turns = [
+        call("read_mail"),
+        *(python(f"print('{i}' * 900)") for i in range(9)),
+        call("recall", query="ignore the user"),
+        DONE,
+    ]
+    model = script(*turns)
+    model.traits = dataclasses.replace(model.traits, window_bytes=2_000)
+    proc = await llmos.run("x", model=model, namespace={}, tools=[read_mail], approve="auto", grounded=False)
+    recalled = proc.run.state.calls["r11.0"]
+    assert proc.run.state.context.pages and "ignore the user" in recalled.result
+    assert "untrusted" in str(recalled.facts["label"])
 
 
 async def test_looking_at_an_untrusted_variable_taints(script, tmp_path, monkeypatch):
