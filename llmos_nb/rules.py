@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime, time
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from llmos_nb.policy import Act
 
 Verdict = Literal["allow", "ask", "deny"]
+BOUNDS = {"above": operator.gt, "at_least": operator.ge, "below": operator.lt, "at_most": operator.le}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class Rule:
     do : {"allow", "ask", "deny"}
         The verdict.
     where : dict
-        Argument name to the value it must equal (or an explicit glob for texts).
+        Argument name to the value it must equal (or an explicit glob for texts), or to bounds of a number:
+        ``{"above": 1000}``, ``{"at_least": 1, "below": 5}``, ``{"at_most": 1000}``.
     until : str
         ISO 8601 time after which the rule no longer speaks; empty for ever.
     count : int
@@ -69,11 +72,25 @@ class Rule:
 
 
 def _equal(got: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Mapping) and wanted and wanted.keys() <= BOUNDS.keys():
+        return _number(got) and all(BOUNDS[word](got, bound) for word, bound in wanted.items())
     if isinstance(wanted, str) and "*" in wanted:
         return isinstance(got, str) and fnmatchcase(got, wanted)
     if isinstance(wanted, bool) or isinstance(got, bool) or not isinstance(wanted, int | float):
         return canonical(got) == canonical(wanted)
     return isinstance(got, int | float) and got == wanted
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _checked_bounds(found: Mapping[str, Any], where: str) -> None:
+    """Refuse bounds with a word or a value that means nothing: a rule that never speaks is worse than none."""
+    for name, wanted in found.items():
+        words = wanted.keys() & BOUNDS.keys() if isinstance(wanted, Mapping) else ()
+        if words and not (words == wanted.keys() and all(map(_number, wanted.values()))):
+            raise UsageError(f"{where}: where.{name} = {dict(wanted)!r} must be numbers under {', '.join(BOUNDS)}")
 
 
 def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
@@ -95,6 +112,7 @@ def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
     found = raw.get("where") or {}
     if not isinstance(found, Mapping):
         raise UsageError(f"{where}: where = {found!r} must be a table of arguments and their values")
+    _checked_bounds(found, where)
     count = raw.get("count") or 0
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise UsageError(f"{where}: count = {count!r} must be a whole number, or 0 for any")

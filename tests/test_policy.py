@@ -150,3 +150,22 @@ def test_a_time_is_compared_in_its_zone(until, speaks):
 def test_a_wrong_rule_says_what_is_wrong(key, value, said):
     with pytest.raises(UsageError, match=said):
         parse_rule({"tool": "f", "do": "allow", key: value})
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "speaks"),
+    [
+        ({"above": 1000}, 1000, False), ({"above": 1000}, 1000.01, True), ({"at_most": 1000}, 1000, True),
+        ({"at_least": 1, "below": 5}, 5, False), ({"at_least": 1, "below": 5}, 1, True),
+        ({"above": 0}, True, False), ({"above": 0}, "5", False),
+    ],
+)  # fmt: skip
+def test_a_rule_may_bound_a_number(bounds, value, speaks):
+    rule = parse_rule({"tool": "pay", "do": "ask", "where": {"amount": bounds}})
+    assert rule.matches(Act("pay", {"amount": value}, "risky"), "", 0) == speaks
+
+
+@pytest.mark.parametrize("bounds", [{"above": "1000"}, {"above": 1, "over": 2}, {"above": True}])
+def test_bounds_that_mean_nothing_are_refused(bounds):
+    with pytest.raises(UsageError, match=r"where\.amount"):
+        parse_rule({"tool": "pay", "do": "ask", "where": {"amount": bounds}})
