@@ -90,7 +90,9 @@ def _checked_bounds(found: Mapping[str, Any], where: str) -> None:
     for name, wanted in found.items():
         words = wanted.keys() & BOUNDS.keys() if isinstance(wanted, Mapping) else ()
         if words and not (words == wanted.keys() and all(map(_number, wanted.values()))):
-            raise UsageError(f"{where}: where.{name} = {dict(wanted)!r} must be numbers under {', '.join(BOUNDS)}")
+            raise UsageError(
+                f"{where}: where.{name} = {dict(wanted)!r} must be numbers under {', '.join(BOUNDS)}"
+            )
 
 
 def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:

@@ -15,6 +15,7 @@ OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "sql": ("llmos_nb.devices.sql.tool", "reading_tools", _SQL),
     "sql_write": ("llmos_nb.devices.sql.tool", "writing_tools", _SQL),
     "files": ("llmos_nb.devices.files.tool", "files_tools", ("",)),
+    "web": ("llmos_nb.devices.web", "web_tools", ("web", "httpx2", "bs4")),
     "terminal": ("llmos_nb.devices.terminal", "terminal_tools", ("",)),
     "git": ("llmos_nb.devices.git", "git_tools", ("",)),
     "tests": ("llmos_nb.devices.tests", "tests_tools", ("test", "pytest")),
