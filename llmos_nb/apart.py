@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from glob import glob
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb import dry_run, prompt
+from llmos_nb.config import Settings
+from llmos_nb.confinement import Confinement
+from llmos_nb.contained import contain
 from llmos_nb.devices.child import Child
 from llmos_nb.devices.inputs import as_input
 from llmos_nb.devices.launch import Setup, isolated, spawned
@@ -23,11 +28,12 @@ if TYPE_CHECKING:
     from llmos_nb.scheduler import Run
     from llmos_nb.session import Session
 
+MOST_PATH = 300
 INSIDE = ("python", "describe", "names")
 _ABOUT = (
-    "Run Python in a process of its own, which has copies of the variables and no network. What you make there stays "
-    "there for your later calls; the user's session sees none of it. Gives what it prints and the value of its last"
-    " line."
+    "Run Python in a process of its own, which has copies of the variables, the files that the goal names, and no "
+    "network. What you make there stays there for your later calls; the user's session sees none of it. Gives what it "
+    "prints and the value of its last line."
 )
 
 
@@ -55,7 +61,9 @@ def put_apart(
     session: Session,
     model: Model,
     names: Iterable[str],
-    bind: str = "",
+    bind: str,
+    settings: Settings,
+    goal: str,
 ) -> dict[str, Tool]:
     """Let the tools of a process act on a copy.
 
@@ -73,14 +81,18 @@ def put_apart(
         Variables that an isolated process gets copies of.
     bind : str
         Names that may be written, which a preview tells.
+    settings, goal
+        How a child is held, and what becomes of Python after an untrusted read; the files that a child may read.
     """
     namespace, values = session.namespace, model.traits.sees_values
-    if not how or namespace is None:
+    setup = setup_of(settings.child, goal, values)
+    if namespace is None:
         return dict(box)
+    if not how:
+        contained = settings.untrusted == "child" and "python" in box
+        return {**box, "python": contain(box["python"], session, setup, bind)} if contained else dict(box)
     child = (
-        dry_run.forked(namespace, session.ip, values)
-        if how == "preview"
-        else isolated(namespace, names, Setup(values))
+        dry_run.forked(namespace, session.ip, values) if how == "preview" else isolated(namespace, names, setup)
     )
     if how == "isolate" and bind:
         raise UsageError(
@@ -149,9 +161,26 @@ def put_apart_at(run: Run, then: State, session: Session) -> dict[str, Tool]:
     return {n: _inside(t, child, "isolate", "") if n in INSIDE else t for n, t in run.tools.items()}
 
 
+def setup_of(confinement: Confinement, goal: str, show_values: bool) -> Setup:
+    """Say how a child of a process is started: what its goal names is there for reading."""
+    named = [*re.findall(r"`([^`\n]+)`", goal), *re.findall(r"[\w./+-]*[./][\w./+-]*\w", goal)]
+    named = [n for n in named if len(n) < MOST_PATH]
+    chosen = [p for g in confinement.files for p in sorted(glob(g, recursive=True))]  # noqa: PTH207 - as the user wrote it
+    return Setup(
+        show_values,
+        tuple(dict.fromkeys([*named, *chosen])),
+        confinement.require,
+        confinement.memory,
+        confinement.disk,
+    )
+
+
 def attach(run: Run) -> None:
     """End a process's child when the process ends; nothing that it does there is in the undo store."""
     child = next((t.extra["child"] for t in run.tools.values() if "child" in t.extra), None)
     if child is not None:
         run.snapshots = None
         run.listeners.append(lambda event, state: child.close() if event.k == "run.ended" else None)
+    for tool in run.tools.values():
+        if "contained" in tool.extra:
+            tool.extra["contained"].follow(run)

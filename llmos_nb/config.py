@@ -14,6 +14,7 @@ from typing import Any
 from llmos_nb import budget as budgets
 from llmos_nb.authority_roles import parse_shelf
 from llmos_nb.config_file import read_file
+from llmos_nb.confinement import ANY, Confinement, parse_untrusted
 from llmos_nb.declare import said_of
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.labels import parse as parse_label
@@ -59,6 +60,10 @@ class Settings:
         Label by name of a variable, as in ``mail = "untrusted"``.
     quarantine : bool
         What others may have written is shown to the model by handle, and read by a call of it that has no tools.
+    untrusted : str
+        What becomes of Python after an untrusted read: ``ask``, or ``child`` to run it in a child process.
+    child : Confinement
+        How child processes are held.
     other_approver : bool
         Whoever started a process may not approve what it asks.
     scheduler : str
@@ -90,6 +95,8 @@ class Settings:
     prices: dict[str, tuple[float, float]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     quarantine: bool = False
+    untrusted: str = "ask"
+    child: Confinement = ANY
     other_approver: bool = False
     scheduler: str = DEFAULT
     slots: int = 0
@@ -108,7 +115,7 @@ _ENV = {
     "LLMOS_MODEL": "model", "LLMOS_APPROVE": "approve", "LLMOS_PLAN": "plan", "LLMOS_BUDGET": "budget",
     "LLMOS_CALL_TIMEOUT": "call_timeout", "LLMOS_SHOW_VALUES": "show_values", "LLMOS_HOME": "home",
     "LLMOS_SCHEDULER": "scheduler", "LLMOS_SLOTS": "slots", "LLMOS_REQUESTS_PER_MINUTE": "requests_per_minute",
-    "LLMOS_TRACE": "trace",
+    "LLMOS_TRACE": "trace", "LLMOS_UNTRUSTED": "untrusted",
 }  # fmt: skip
 _SWITCHES = ("show_values", "trace")
 _NUMBERS = {"call_timeout": "seconds", "slots": "requests at once", "requests_per_minute": "requests a minute"}
@@ -170,6 +177,7 @@ def _typed(name: str, text: str, what: str) -> Any:
 
 def _checked(s: Settings) -> Settings:
     parse_mode(s.approve)
+    parse_untrusted(s.untrusted, "--untrusted")
     budgets.parse(s.budget)
     for name, label in s.labels.items():
         parse_label(str(label), f"labels.{name}")
@@ -188,6 +196,7 @@ def _tightened(s: Settings, org: Mapping[str, Any]) -> Settings:
     if "approve" in org and STRICTEST.index(s.approve) < STRICTEST.index(org["approve"]):
         s = replace(s, approve=org["approve"])
     s = replace(s, retention=s.retention.within(org.get("retention", KEEP_ALL)))
+    s = replace(s, child=s.child.within(org.get("child", ANY)), untrusted=org.get("untrusted", s.untrusted))
     s = replace(s, quarantine=s.quarantine or bool(org.get("quarantine")))
     s = replace(s, other_approver=s.other_approver or bool(org.get("other_approver")))
     if "budget" in org:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from llmos_nb.confinement import UNTRUSTED, parse_confinement
 from llmos_nb.errors import ConfigError, nearest
 from llmos_nb.policy import parse_rule
 from llmos_nb.retention import parse_retention
@@ -16,7 +17,7 @@ _PLAIN = (
     "approve", "plan", "call_timeout", "show_values", "grounded", "tools", "books", "labels", "other_approver",
     "mcp", "trace",
 )  # fmt: skip
-TABLES = (*_PLAIN, "policy", "budget", "model", "prices", "scheduler", "retention")
+TABLES = (*_PLAIN, "policy", "budget", "model", "prices", "scheduler", "retention", "child")
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -44,11 +45,22 @@ def read_file(path: Path) -> dict[str, Any]:
         found["prices"] = {k: (float(v[0]), float(v[1])) for k, v in raw["prices"].items()}
     if "retention" in raw:
         found["retention"] = parse_retention(raw["retention"], f"{path}: [retention]")
-    if isinstance(found.get("labels", {}).get("quarantine"), bool):  # the label of a variable is a text
-        found["labels"] = dict(found["labels"])
-        found["quarantine"] = found["labels"].pop("quarantine")
+    if "child" in raw:
+        found["child"] = parse_confinement(raw["child"], f"{path}: [child]")
+    if "labels" in found:
+        found |= _of_labels(dict(found["labels"]))
     rules = raw.get("policy", {}).get("rules", [])
     found["rules"] = tuple(parse_rule(r, f"{path}: policy.rules[{i}]") for i, r in enumerate(rules))
+    return found
+
+
+def _of_labels(table: dict[str, Any]) -> dict[str, Any]:
+    """Part the labels of variables from two settings that stand beside them, and are no labels."""
+    found: dict[str, Any] = {"labels": table}
+    if isinstance(table.get("quarantine"), bool):
+        found["quarantine"] = table.pop("quarantine")
+    if table.get("python") in UNTRUSTED:
+        found["untrusted"] = table.pop("python")
     return found
 
 

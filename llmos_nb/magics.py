@@ -40,6 +40,7 @@ class LLMOS(Configurable):
     plan = Unicode("", help="auto, only, none or a variable").tag(config=True)
     call_timeout = Float(0.0, help="seconds a call may take").tag(config=True)
     quarantine = Bool(False, help="show what others may have written by handle").tag(config=True)
+    untrusted = Unicode("", help="Python after untrusted data was read: ask or child").tag(config=True)
     show_values = Bool(False, help="describe variables with values to any model").tag(config=True)
     grounded = Bool(True, help="check answers for numbers never observed").tag(config=True)
     trace = Bool(False, help="send spans to the OpenTelemetry collector of the environment").tag(config=True)

@@ -33,6 +33,7 @@ def record_start(
     traits, plain_head = run.model.traits, [_plain(m) for m in head]
     how = {"mode": settings.approve, "plan": settings.plan, "window_bytes": traits.window_bytes}
     how |= {"quarantine": True} if quarantine.READ in run.tools and settings.quarantine else {}
+    how |= {"untrusted": settings.untrusted} if settings.untrusted != "ask" else {}
     how["remembers"] = Memory.beside(run.journal.path).any
     run.append(
         "run.started", goal=goal, model=traits.name, budget=bounds.limits, head=plain_head, **how, **more

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from llmos_nb import budget, outputs
 from llmos_nb.config import PLANNING
+from llmos_nb.confinement import parse_untrusted
 from llmos_nb.devices.offered import OFFERED
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.policy import MODES, parse_mode
@@ -96,6 +97,7 @@ def cell_parser() -> Parser:
         "-n", "--dry-run", action="store_true", help="preview each step in a forked copy; nothing is changed"
     )
     p.add_argument("--isolate", action="store_true", help="run its Python in a child process")
+    p.add_argument("--untrusted", metavar="HOW", help="its Python after it read untrusted data: ask, child")
     p.add_argument(
         "--show-values", action="store_true", help="describe variables with their values, to any model"
     )
@@ -118,6 +120,8 @@ def parse_cell(line: str) -> argparse.Namespace:
         )
     if found.approve is not None:
         parse_mode(found.approve)
+    if found.untrusted is not None:
+        parse_untrusted(found.untrusted, "--untrusted")
     if found.budget is not None:
         budget.parse(found.budget)
     if found.out:

@@ -82,6 +82,7 @@ class Presenter:
             show_values=given.show_values or None,
             preview=given.dry_run,
             isolate=given.isolate,
+            untrusted=given.untrusted,
         )
 
     async def _background(self, process: Process, shown: Shown, out: str) -> None:

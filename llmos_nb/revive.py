@@ -66,6 +66,7 @@ def load(
     started = next(e.d for e in journal.events if e.k == "run.started")
     planning = state.planning if state.planning in config.PLANNING else "auto"
     kept = {"approve": state.mode, "plan": planning, "quarantine": state.quarantine}
+    kept |= {"untrusted": started["untrusted"]} if "untrusted" in started else {}
     settings = config.load(kept, session.configured)
     chosen = resolve(model if model is not None else _spec(started), base_url=settings.base_url or None)
     box = _box(session, settings, chosen, tools, state, started)
@@ -97,7 +98,8 @@ def _box(
     lacking = [names[n] for n in state.tools if n not in found and isinstance(names.get(n), FunctionType)]
     if lacking:
         found = toolbox.build(session, settings, model, [*given, *lacking], bind, allow)
-    return apart.put_apart(found, started.get("apart", ""), session, model, started.get("copied", ()), bind)
+    how, copied = started.get("apart", ""), started.get("copied", ())
+    return apart.put_apart(found, how, session, model, copied, bind, settings, state.goal)
 
 
 def replay(session: Session, path: str | os.PathLike[str]) -> Process:

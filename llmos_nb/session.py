@@ -128,7 +128,7 @@ class Session(Remembering):
         copied = prompt.shown_names(goal, names, variables) if how else []
         handed, servers = toolbox.parted([*tools, *(names[n] for n in prompt.handed(goal, names))])
         box = toolbox.build(self, settings, chosen, handed, bind, variables)
-        box = apart.put_apart(box, how, self, chosen, copied, bind)
+        box = apart.put_apart(box, how, self, chosen, copied, bind, settings, goal)
         steps = given_plan(settings.plan, names)
         shown = (self.namespace, variables, settings.show_values)
         head = prompt.head(goal, chosen.traits, *shown, "plan" in box, how == "isolate")

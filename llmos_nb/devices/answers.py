@@ -6,13 +6,30 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+from llmos_nb.devices.jail import Protection
 from llmos_nb.devices.worker import Frame
+from llmos_nb.errors import ToolError
 from llmos_nb.messages import Part, ToolResult
 
 MOST_IMAGES, MOST_WORDS = 20, 2000
 _IMAGES = ("image/png", "image/jpeg")
 _FACTS = ("size", "line")
 _CHANGES = ("created", "rebound", "mutated", "deleted")
+
+
+def held(frame: Frame, require: bool) -> str:
+    """Say what a child is held to, which it says before anybody's code runs in it.
+
+    Raises
+    ------
+    ToolError
+        A protection does not hold, and is required.
+    """
+    found = [Protection(*p) for p in frame["holds"]]
+    off = ", ".join(p.how for p in found if not p.holds)
+    if off and require:
+        raise ToolError(f"a protection that is required does not hold here: {off}")
+    return ", ".join(p.how for p in found if p.holds) + (f"; not held: {off}" if off else "")
 
 
 def result(found: Frame) -> ToolResult:

@@ -11,11 +11,11 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from llmos_nb.devices import answers
+from llmos_nb.devices.ending import Running, how_ended
 from llmos_nb.devices.inputs import Input
-from llmos_nb.devices.jail import Protection
 from llmos_nb.devices.values import decode
 from llmos_nb.devices.worker import Connection, Frame
 from llmos_nb.errors import ToolError
@@ -23,24 +23,8 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.running import Outcome, Stopped, in_thread, unless_stopped
 from llmos_nb.tools import CallContext
 
-GRACE_S, GONE_S = 0.5, 1.5  # `invoke` waits a second beyond the deadline
+GRACE_S, GONE_S = 0.8, 1.5  # `invoke` waits a second beyond the deadline
 MOST_OUTPUT, MOST_FRAMES = 1 << 20, 100_000
-
-
-class Running(Protocol):
-    """What a child needs of its process; `subprocess.Popen` has it."""
-
-    def poll(self) -> int | None:
-        """Give the exit code once it has ended."""
-        ...
-
-    def send_signal(self, sig: int) -> None:
-        """Signal it."""
-        ...
-
-    def kill(self) -> None:
-        """End it at once."""
-        ...
 
 
 class Child:
@@ -127,7 +111,7 @@ class Child:
     def _fill(self, inputs: list[Input]) -> str:
         """Copy the inputs; say which, which not and why, and what the child is held to."""
         holds = self._held()
-        faults = {i.name: i.why or str(self.ask(i.frame, i.raw)["error"]) for i in inputs}
+        faults = self._copied(inputs)
         copied = ", ".join(n for n, why in faults.items() if not why) or "nothing"
         failed = ", ".join(f"{n} ({why})" for n, why in faults.items() if why)
         said = f"child process: {holds}; copied: {copied}"
@@ -141,12 +125,32 @@ class Child:
             raise ToolError(str(error)) from error
         if first is None:
             raise ToolError(f"it ended at once{self._how()}")
-        held = [Protection(*p) for p in first[0]["holds"]]
-        off = ", ".join(p.how for p in held if not p.holds)
-        if off and self._require:
-            raise ToolError(f"a protection that is required does not hold here: {off}")
-        on = ", ".join(p.how for p in held if p.holds)
-        return on + (f"; not held: {off}" if off else "")
+        return answers.held(first[0], self._require)
+
+    async def give(self, inputs: list[Input], deadline_s: float) -> dict[str, str]:
+        """Copy more variables there.
+
+        Returns
+        -------
+        dict
+            By name, why one was not copied.
+
+        Raises
+        ------
+        ToolError
+            The child does not start, or ended.
+        """
+        if not self.alive and (why := await self._start(deadline_s)):
+            raise ToolError(f"the child process did not start: {why}")
+        told = await in_thread(lambda: self._copied(inputs), deadline_s)
+        if told.error is not None:
+            self.kill()
+            raise ToolError(str(told.error)) from told.error
+        return {n: why for n, why in told.value.items() if why}
+
+    def _copied(self, inputs: list[Input]) -> dict[str, str]:
+        """Copy inputs; give by name why not, or an empty text."""
+        return {i.name: i.why or answers.text(self.ask(i.frame, i.raw).get("error"))[:200] for i in inputs}
 
     async def value(self, name: str, deadline_s: float) -> Any:
         """Copy the value of a variable from there.
@@ -218,14 +222,9 @@ class Child:
 
     def _how(self) -> str:
         """Say how it ended, and let the system forget it."""
-        until = time.monotonic() + GONE_S
-        while self._process is not None and time.monotonic() < until:
-            code = self._process.poll()
-            if code is not None:
-                self._process = None
-                return f" (signal {-code})" if code < 0 else f" (exit code {code})"
-            time.sleep(0.005)  # the pipe is closed a moment before the system knows
-        return ""
+        how = how_ended(self._process, GONE_S)
+        self._process = None if how else self._process
+        return how
 
     def interrupt(self) -> None:
         """Signal the process to end what it runs."""

@@ -74,7 +74,7 @@ class Jail:
             Whether all processes that this one can see are its own.
         """
         if hasattr(os, "nice"):
-            os.nice(5)  # whatever runs here, the parent comes first
+            os.nice(2)  # whatever runs here, the parent comes first
         memory = self.memory or limits.usual_memory()
         left = spaces.enter("network" not in self.without, "processes" not in self.without)
         dying = self._dies_with(parent)
