@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 
+from llmos_nb import inside
+from llmos_nb.errors import CallDenied
 from llmos_nb.scheduler import Run
 
 
@@ -35,6 +37,12 @@ class Hearing(ABC):
             with self.run.journal.held():
                 act()
         self._go_on()
+
+    def _only_people(self) -> None:
+        """Refuse a verb that code of a step calls, and put the attempt on the record."""
+        if inside.inside():
+            self.hear_soon(lambda: self.run.append("signal.received", signal=inside.FORGED, by="a step"))
+            raise CallDenied(inside.DENIED)
 
     async def hear(self, act: Callable[[], object]) -> None:
         """Carry out on its own loop what another process does to this one, and wait until it is on disk."""

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from llmos_nb.blobs import HOLDERS, INLINE, Blobs, put_outside
 from llmos_nb.chain import GENESIS, Event, chained, now, scan
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
+from llmos_nb.inside import refuse
 from llmos_nb.secrets_box import box
 
 WRITERS = 4
@@ -130,7 +131,14 @@ class Journal:
             self._lock.release(force=True)
 
     def append(self, k: str, d: dict[str, Any]) -> Event:
-        """Put the next event in order; it is on disk after the next `flush`."""
+        """Put the next event in order; it is on disk after the next `flush`.
+
+        Raises
+        ------
+        CallDenied
+            It would be a person's decision, and code of a step writes it.
+        """
+        refuse(k, d)
         with self._mutex:
             event, line = self._chained(k, d)
             self.events.append(event)

@@ -16,13 +16,12 @@ from llmos_nb.chain import Event
 from llmos_nb.decide import decide
 from llmos_nb.devices.guard import stop_main_thread, tick
 from llmos_nb.done import Done
-from llmos_nb.errors import CallDenied, UsageError
+from llmos_nb.errors import UsageError
 from llmos_nb.hearing import Hearing
 from llmos_nb.interrupts import interrupts
 from llmos_nb.journal import Journal
 from llmos_nb.policy import in_advance, parse_rule
 from llmos_nb.scheduler import Run, drive
-from llmos_nb.tools import current_call
 from llmos_nb.verbs import Verbs
 from llmos_nb.waits import may_move
 
@@ -161,8 +160,7 @@ class Process(Hearing, Verbs):
 
     def _do(self, act: Callable[[], object]) -> Done:
         """Carry a verb out on the process's own thread; nothing inside a step may."""
-        if current_call.get() is not None:
-            raise CallDenied("code that runs inside a step cannot steer or approve a process")
+        self._only_people()
         loop = self._loop
         if loop is None or not loop.is_running() or self._on(loop):
             self._apply(act)
@@ -186,8 +184,7 @@ class Process(Hearing, Verbs):
     def _halt(self, how: str, by: str) -> Done:
         if self.state == "ended" or (how == "paused" and self.state == "paused"):
             return Done(self)
-        if current_call.get() is not None:
-            raise CallDenied("code that runs inside a step cannot steer or approve a process")
+        self._only_people()
         if self._loop is None or self._on(self._loop) or not self._loop.is_running():
             self._apply(lambda: self.run.halt(how, by))
             return Done(self)

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 from llmos_nb import running
 from llmos_nb.devices.guard import BetweenSlices, interruptible
 from llmos_nb.errors import CallDenied, ToolTimeout
+from llmos_nb.inside import Threads
 from llmos_nb.running import Outcome
 
 T = TypeVar("T")
@@ -26,13 +27,14 @@ class Sealed:
     """Refuses, while code runs, what nobody can answer or what would end the session."""
 
     def __init__(self, ip: Any) -> None:
-        self._ip, self._kept = ip, list[tuple[Any, str, Any]]()
+        self._ip, self._kept, self._threads = ip, list[tuple[Any, str, Any]](), Threads()
 
     def __enter__(self) -> None:
         self._put(builtins, "input", _no_input)
         self._put(sys.modules.get("getpass"), "getpass", _no_input)
         if hasattr(self._ip, "ask_exit"):
             self._put(self._ip, "ask_exit", _no_exit)
+        self._threads.__enter__()
 
     def _put(self, owner: Any, name: str, value: Any) -> None:
         if owner is not None:
@@ -42,6 +44,7 @@ class Sealed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        self._threads.__exit__(kind, error, at)
         for owner, name, value in self._kept:
             if value is _ABSENT:
                 delattr(owner, name)

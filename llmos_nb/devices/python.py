@@ -19,6 +19,7 @@ from llmos_nb.devices.rendering import brief, rich
 from llmos_nb.devices.surroundings import look_around
 from llmos_nb.devices.tracebacks import explain, failing_line, keep_for_debug
 from llmos_nb.errors import ToolTimeout
+from llmos_nb.inside import mark
 from llmos_nb.inspection import code_names, inspect_code
 from llmos_nb.inspection_words import plain
 from llmos_nb.messages import Part, ToolResult
@@ -152,7 +153,10 @@ class Step:
         self._filename = f"<step {name}>"
         source = transformed(code, ip)
         self._filename = filename_of(source, code, name, ip)
-        return compile_step(source, self._filename, ip, self._device.show_values)
+        chunks = compile_step(source, self._filename, ip, self._device.show_values)
+        for chunk in chunks:
+            mark(chunk.code)
+        return chunks
 
     def _show(self, chunk: Chunk, value: Any) -> None:
         """Show what the part is to show; a part of a figure says nothing that the figure does not."""
