@@ -128,7 +128,7 @@ async def test_who_approved_what_is_a_query(capsys):
     proc = started(call("ship", box="a"), DONE, tools=[ship])
     await proc.start()
     await proc.approve("r1.0", by="ann")
-    assert main(["log", str(proc.journal.path), "--approvals"]) == 0
+    assert main(["log", str(proc.journal.path), "--decisions"]) == 0
     out = capsys.readouterr().out
     assert "ann" in out and "r1.0" in out and "call.started" not in out
 
