@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmos_nb import file_labels, labels, quarantine, toolbox, trace_export
+from llmos_nb import attached, file_labels, labels, quarantine, toolbox, trace_export
+from llmos_nb import budget as budgets
 from llmos_nb.budget import Budget
 from llmos_nb.config import PLANNING, Settings
 from llmos_nb.errors import ConfigError, UsageError
@@ -56,12 +57,27 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         if there and labels.parse(label) != labels.TRUSTED:
             why = "declared in llmos.toml" if name in declared else "by a process before this one"
             run.append("label.changed", name=name, label=label, why=why)
+    _label_attached(run)
     said = run.state.context.head[-1].text if run.state.context.head else ""
     shown = [n for n in labels.marked(run.state.labels) if re.search(rf"\b{re.escape(n)}\b", said)]
     if shown:
         came = labels.Came(labels.of(shown, run.state.labels), f"the goal's variables: {', '.join(shown)}")
         for name, label, why in labels.floated(run.state.labels, came, ()):
             run.append("label.changed", name=name, label=label, why=why)
+
+
+def _label_attached(run: Run) -> None:
+    """Label what the goal attaches: the user's own, unless a process that had read untrusted data wrote the file.
+
+    A table's variable is labelled; an image stands in the prompt itself, so the context is.
+    """
+    tables = {file: name for name, file in attached.tables(run.state.goal).items()}
+    for file in attached.files(run.state.goal):
+        label = labels.file_label(file, run.state.goal, run.state.labels, Path.cwd())
+        name = tables.get(file, labels.CONTEXT)
+        now = labels.of((name,), run.state.labels).join(label)
+        if now != labels.of((name,), run.state.labels):
+            run.append("label.changed", name=name, label=str(now), why=f"the attached {file}")
 
 
 def traced(run: Run, settings: Settings) -> None:
@@ -74,6 +90,12 @@ def check_goal(goal: str) -> None:
     """Refuse a goal that says nothing."""
     if not goal.strip():
         raise UsageError("the goal is empty: write below %%agent what you want done")
+
+
+def bounds_of(model: Model, settings: Settings) -> tuple[Budget, tuple[float, float] | None]:
+    """Give what bounds a process, and the prices that it is counted by."""
+    bounds = budgets.parse(settings.budget).within(budgets.parse(budgets.DEFAULT))
+    return bounds, price_of(model, bounds, settings)
 
 
 def price_of(model: Model, bounds: Budget, settings: Settings) -> tuple[float, float] | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from llmos_nb import attached as attachments
 from llmos_nb import pictures, words
 from llmos_nb.devices.describe import card, visible
 from llmos_nb.errors import UsageError, nearest
@@ -14,7 +15,6 @@ from llmos_nb.models.base import Traits
 
 _NAME = re.compile(r"(?<![&!`])`([A-Za-z_]\w*)`")
 _FUNCTION = re.compile(r"&`([A-Za-z_]\w*)`")
-_IMAGE = re.compile(r"!`([^`\n]+)`")
 _HIDDEN = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))
 
 
@@ -35,7 +35,7 @@ def handed(goal: str, namespace: Mapping[str, Any]) -> list[str]:
 
 def attached(goal: str) -> tuple[Part, ...]:
     """Read the images that a goal names, as in ``!`chart.png```."""
-    return tuple(pictures.attached(n) for n in dict.fromkeys(_IMAGE.findall(goal)))
+    return tuple(pictures.attached(n) for n in attachments.files(goal) if not attachments.is_table(n))
 
 
 def user_names(namespace: Mapping[str, Any]) -> list[str]:
@@ -78,7 +78,9 @@ def head(
     shown = _card(goal, namespace, patterns, show_values or traits.sees_values) if namespace is not None else ""
     images = attached(goal)
     note = "Attached" if traits.images else "Attached, but you cannot see images"
-    goal = goal.strip() + (f"\n\n{note}: {'; '.join(p.text for p in images)}" if images else "")
+    said = [f"{note}: {'; '.join(p.text for p in images)}"] if images else []
+    said += [f"Attached: {'; '.join(found)}"] if (found := attachments.said(goal)) else []
+    goal = "\n\n".join([goal.strip(), *said])
     if traits.prefix:
         asked = f"Variables:\n{shown}\nQuestion: {goal.strip()}" if shown else f"Question: {goal.strip()}"
         return (*traits.prefix, Message("user", asked))
@@ -89,7 +91,10 @@ def head(
 
 def shown_names(goal: str, namespace: Mapping[str, Any], patterns: str) -> list[str]:
     """Give the variables that a process is shown: those of ``--vars``, or those that its goal names, or all."""
-    return visible(namespace, patterns) if patterns else named(goal, namespace) or user_names(namespace)
+    tables = [n for n in attachments.tables(goal) if n in namespace]
+    if patterns:
+        return list(dict.fromkeys([*tables, *visible(namespace, patterns)]))
+    return list(dict.fromkeys([*tables, *named(goal, namespace)])) or user_names(namespace)
 
 
 def _card(goal: str, namespace: Mapping[str, Any], patterns: str, values: bool) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import apart, compensate, config, endpoints, gate_tools, toolbox
+from llmos_nb import apart, attached, compensate, config, endpoints, gate_tools, toolbox
 from llmos_nb.chain import Event, history, until
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.fold import fold
@@ -77,6 +77,7 @@ def load(
     if state.status == "running":
         state.status, state.why = "paused", "loaded from its journal"
     traced(run, settings)
+    attached.restore(started.get("tables", ()), session.namespace)
     process = session.register(run)
     process.cold = True
     return process
@@ -186,7 +187,7 @@ def _record_fork(session: Session, child: Run, process: Process, last: Event, is
     """Write the first events of a fork: where it comes from, and that it waits to be resumed."""
     s, path = child.state, process.run.journal.path
     began = next(e.d for e in process.run.journal.events if e.k == "run.started")
-    how = {k: began[k] for k in ("spec", "apart", "copied", "bind", "vars", "devices") if k in began}
+    how = {k: began[k] for k in ("spec", "apart", "copied", "bind", "vars", "devices", "tables") if k in began}
     if isolate:
         how |= {"apart": "isolate", "copied": apart.names_at(process.run, s)}
     parent = {

@@ -9,8 +9,8 @@ from typing import Any
 
 from llmos_nb import (
     apart,
+    attached,
     attempt,
-    budget,
     config,
     endpoints,
     gate,
@@ -33,7 +33,7 @@ from llmos_nb.mcp_servers import Servers
 from llmos_nb.models import resolve
 from llmos_nb.models.base import Model
 from llmos_nb.namespace_undo import redo_last, undo_calls
-from llmos_nb.opening import check_goal, check_name, given_plan, price_of, record_labels, record_start
+from llmos_nb.opening import bounds_of, check_goal, check_name, given_plan, record_labels, record_start
 from llmos_nb.post import Post
 from llmos_nb.process import Process
 from llmos_nb.remembering import Remembering
@@ -122,8 +122,8 @@ class Session(Remembering):
         settings = config.load({**options, "model": model if isinstance(model, str) else None}, self.configured)
         spec = settings.model or None if model is None or isinstance(model, str) else model
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
-        bounds = budget.parse(settings.budget).within(budget.parse(budget.DEFAULT))
-        price = price_of(chosen, bounds, settings)
+        bounds, price = bounds_of(chosen, settings)
+        tables = attached.attach(goal, self.namespace)
         how, names = apart.chosen(preview, isolate, self.namespace), self.namespace or {}
         copied = prompt.shown_names(goal, names, variables) if how else []
         handed, servers = toolbox.parted([*tools, *(names[n] for n in prompt.handed(goal, names))])
@@ -138,7 +138,7 @@ class Session(Remembering):
         origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
-        record_start(run, settings, goal, bounds, head, {**origin, **checks, **given})
+        record_start(run, settings, goal, bounds, head, {**origin, **checks, **given, "tables": tables})
         record_labels(run, settings.labels, [b for p in self.processes.values() if (b := p.run.state.labels)])
         if steps:
             run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
