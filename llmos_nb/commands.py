@@ -16,6 +16,7 @@ from llmos_nb import (
     commands_prune,
     commands_ps,
     commands_show,
+    commands_skill,
     compensate,
     options,
     revive,
@@ -31,7 +32,15 @@ from llmos_nb.session import Session
 from llmos_nb.views import text
 
 # importing these registers their handlers
-__all__ = ["carry_out", "commands_mcp", "commands_memory", "commands_prune", "commands_ps", "commands_show"]
+__all__ = [
+    "carry_out",
+    "commands_mcp",
+    "commands_memory",
+    "commands_prune",
+    "commands_ps",
+    "commands_show",
+    "commands_skill",
+]
 
 
 @handles("help")

@@ -97,12 +97,36 @@ def _article(word: str) -> str:
     return f"an {word}" if word[:1].lower() in "aeiou" else f"a {word}"
 
 
+def annotation(kind: str, option: str) -> Any:
+    """Give the annotation that a text of builtins spells, such as ``list[float]``.
+
+    Raises
+    ------
+    UsageError
+        It is not understood, or names a class that is no builtin.
+    """
+    tree = _tree(kind, option)
+    if not _is_plain(tree):
+        raise UsageError(f"{option} {kind!r}: only {', '.join(_PLAIN)} and their unions are plain data")
+    return _evaluated(tree)
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Whether a type consists of names that are known here."""
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return names <= _PLAIN.keys() and not any(isinstance(n, ast.Attribute) for n in ast.walk(node))
+
+
+def _evaluated(node: ast.expr) -> Any:
+    code = compile(ast.Expression(node), "<type>", "eval")
+    return eval(code, {"__builtins__": {}}, _PLAIN)  # noqa: S307 - names and brackets only, all of them known
+
+
 def _fits(node: ast.expr, value: Any) -> bool:
     if isinstance(node, ast.BinOp):
         return _fits(node.left, value) or _fits(node.right, value)
-    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-    if names <= _PLAIN.keys() and not any(isinstance(n, ast.Attribute) for n in ast.walk(node)):
-        return _is_a(eval(compile(ast.Expression(node), "<type>", "eval"), {"__builtins__": {}}, _PLAIN), value)  # noqa: S307 - names and brackets only, all of them known
+    if _is_plain(node):
+        return _is_a(_evaluated(node), value)
     outer = node.value if isinstance(node, ast.Subscript) else node
     wanted = ast.unparse(outer).rpartition(".")[2]
     return any(c.__name__ == wanted for c in type(value).__mro__)

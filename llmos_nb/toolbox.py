@@ -16,7 +16,7 @@ from llmos_nb.devices.calculator import calculator_tool
 from llmos_nb.devices.describe import visible
 from llmos_nb.devices.human import ask_tool
 from llmos_nb.devices.namespace import NamespaceDevice
-from llmos_nb.devices.offered import OFFERED, is_offered, tools_of
+from llmos_nb.devices.offered import OFFERED, SKILL, is_offered, tools_of
 from llmos_nb.devices.python import PythonDevice
 from llmos_nb.devices.site import Site
 from llmos_nb.errors import SnapshotConflict, UsageError, nearest
@@ -83,8 +83,23 @@ def build(
     given = list(given)
     box += _devices(session, settings, [g for g in given if is_offered(g)], bind, allow)
     box += [_given(g, settings) for g in given if not is_offered(g)]
+    box += _skills(session, [g for g in given if isinstance(g, str) and g.startswith(SKILL)], box)
     box += [recall_tool(), *([read_tool()] if settings.quarantine and model.traits.first != "python" else [])]
     return manifest.shelved({t.name: t for t in box}, settings.books)
+
+
+def _skills(session: Session, names: list[str], box: list[Tool]) -> list[Tool]:
+    """Give the skills that were named; they run where Python does."""
+    if not names:
+        return []
+    from llmos_nb.skill_tool import tool_of
+    from llmos_nb.skills import of
+
+    python = next((t for t in box if t.name == "python"), None)
+    if python is None:
+        raise UsageError(f"{names[0]}: a skill works on variables, and this process has no namespace")
+    there = {} if session.namespace is None else session.namespace
+    return [tool_of(of(session), name, python, there) for name in dict.fromkeys(names)]
 
 
 def _given(given: Any, settings: Settings) -> Tool:

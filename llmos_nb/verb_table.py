@@ -97,6 +97,13 @@ VERBS: dict[str, Verb] = {
         rest=True,
     ),
     "prune": Verb("[--yes]", "delete what is older than it may be kept", 0, 0, _PRUNE),
+    "skill": Verb(
+        "list | add PATH | run NAME x=… | save P NAME x=… | remove NAME",
+        "notebooks that run as steps; -t skill:NAME hands one over",
+        1,
+        99,
+        rest=True,
+    ),
     "secret": Verb("NAME", "keep a variable's value out of all prompts, journals and exports", 1, 1),
     "forget": Verb("P CALL | mN", "delete what a call gave (its record stays), or a memory", 1, 2),
     "remember": Verb('"text" [--from P]', "keep it over runs; with --from alone, an answer", 0, 99, _FROM),

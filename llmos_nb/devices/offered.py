@@ -8,6 +8,7 @@ from importlib import import_module
 from llmos_nb.devices.site import Site, needed
 from llmos_nb.tools import Tool
 
+SKILL = "skill:"
 # by name: the module and the function in it that gives the tools; the extra, and the libraries that it brings
 _SQL = ("sql", "sqlglot", "duckdb", "sqlalchemy", "pandas")
 OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -23,8 +24,8 @@ OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 
 def is_offered(name: object) -> bool:
-    """Tell the name of a device from anything else that may stand among tools."""
-    return isinstance(name, str) and name in OFFERED
+    """Tell the name of a device or a skill from anything else that may stand among tools."""
+    return isinstance(name, str) and (name in OFFERED or name.startswith(SKILL))
 
 
 def tools_of(names: Iterable[str], site: Site) -> list[Tool]:
@@ -33,7 +34,7 @@ def tools_of(names: Iterable[str], site: Site) -> list[Tool]:
     Parameters
     ----------
     names : iterable of str
-        Keys of `OFFERED`.
+        Keys of `OFFERED`; skills are no devices and passed over.
     site : Site
         The process's surroundings.
 
@@ -43,7 +44,7 @@ def tools_of(names: Iterable[str], site: Site) -> list[Tool]:
         A library is missing, and which extra brings it; or the settings of a device are wrong.
     """
     found: list[Tool] = []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(n for n in names if not n.startswith(SKILL)):
         module, function, (extra, *libraries) = OFFERED[name]
         needed(name, extra, *libraries)
         make: Callable[[Site], list[Tool]] = getattr(import_module(module), function)

@@ -9,6 +9,7 @@ from pathlib import Path
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.models.address import OFFICIAL, OLLAMA, checked_url, is_loopback, same_origin, shown_url
 from llmos_nb.models.base import Model, Traits
+from llmos_nb.models.cells import CellsModel
 from llmos_nb.models.openai import OpenAIModel
 from llmos_nb.models.replay import ReplayModel
 from llmos_nb.models.scripted import ScriptedModel
@@ -130,12 +131,17 @@ def _replay(file: str, _: str | None) -> Model:
     return ReplayModel(Path(file).expanduser())
 
 
+def _skill(file: str, _: str | None) -> Model:
+    return CellsModel(Path(file).expanduser())
+
+
 _SCHEMES: Mapping[str, Callable[[str, str | None], Model]] = {
     "openai/": _openai,
     "ollama/": _ollama,
     "local/": _local,
     "script:": _script,
     "replay:": _replay,
+    "skill:": _skill,
 }
 
 

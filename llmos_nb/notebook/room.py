@@ -67,6 +67,7 @@ def execute(
     python: str = sys.executable,
     offline: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Execution:
     """Run all cells of a notebook.
 
@@ -84,6 +85,8 @@ def execute(
         Cut the network off.
     progress : callable, optional
         Called with the number of cells done and of all.
+    timeout_s : float
+        Seconds that one cell may take.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def execute(
     """
     started = time.monotonic()
     with _room(inputs, beside) as (folder, private):
-        result = _run(deepcopy(dict(book)), folder, private, python, offline, progress)
+        result = _run(deepcopy(dict(book)), folder, private, python, offline, progress, timeout_s)
     result.seconds = time.monotonic() - started
     return result
 
@@ -124,6 +127,7 @@ def _run(
     python: str,
     offline: bool,
     progress: Callable[[int, int], None] | None,
+    timeout_s: float,
 ) -> Execution:
     try:
         import nbformat  # slow to import
@@ -145,7 +149,7 @@ def _run(
     client = NotebookClient(
         node,
         kernel_manager_class=_manager(private, python, offline),
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
         resources=where,
         on_cell_executed=count,
     )
