@@ -81,16 +81,15 @@ class Jail:
         if "processes" in left:
             keeper.fork_inside(sys.maxsize if "memory" in self.without else memory, closing)
         made = self._furnish(left)
-        bounded = "proc" in made and spaces.bound_ids(limits.PROCESSES)
-        bounded = limits.bound_processes(limits.PROCESSES, "processes" in left) or bounded
+        bounded = self._bounded(left, made)
         if self.folder:
             view.furnish(Path(self.folder), self.chosen, Path(self.root))
             os.chdir(self.folder)
         held = [self._memory(memory, left), self._disk(made), self._rights()]
         held += [files := self._files("proc" in made), self._signals(left, files)]
-        filtered = self._filter("processes" in left and bounded, "closed" in made)
-        held += [self._processes(left, bounded, filtered), filtered, dying]
-        return [self._network(left), *held], "processes" in left
+        filtered = self._filter(bool(bounded), "closed" in made)
+        held += [self._processes(bounded, filtered), filtered, dying]
+        return [self._network(left, filtered), *held], "processes" in left
 
     def _furnish(self, left: Iterable[str]) -> frozenset[str]:
         if not libc.LINUX or not self.folder:
@@ -112,8 +111,15 @@ class Jail:
         ends, may = "ends with its parent", "may outlive a parent that is killed"
         return self._tried("parent", lambda: libc.die_with_parent(parent), ends, may)
 
-    def _network(self, left: Iterable[str]) -> Protection:
-        if "network" in left:
+    def _bounded(self, left: Iterable[str], made: Iterable[str]) -> int:
+        """Bound the processes where all end with the child; give how many there can be, or 0 for any number."""
+        ids = "proc" in made and spaces.bound_ids(limits.PROCESSES)
+        if limits.bound_processes(limits.PROCESSES, "processes" in left):
+            return limits.PROCESSES
+        return max(limits.PROCESSES, spaces.FEWEST) if ids else 0
+
+    def _network(self, left: Iterable[str], filtered: Protection) -> Protection:
+        if "network" in left or filtered.holds:
             return Protection("network", True, "no network")
         if "network" not in self.without:
             sys.addaudithook(refuse_network)
@@ -129,13 +135,9 @@ class Jail:
         apart = "processes" in left or (files.holds and landlock.version() >= 6)
         return Protection("signals", apart, "no signals to others" if apart else "may signal your processes")
 
-    def _processes(self, left: Iterable[str], bounded: bool, filtered: Protection) -> Protection:
-        if "processes" in left and bounded:
-            return Protection(
-                "processes",
-                True,
-                f"at most {max(limits.PROCESSES, spaces.FEWEST)} processes, which end with it",
-            )
+    def _processes(self, bounded: int, filtered: Protection) -> Protection:
+        if bounded:
+            return Protection("processes", True, f"at most {bounded} processes, which end with it")
         if filtered.holds and "processes" not in self.without:
             return Protection("processes", True, "no further processes")
         return Protection("processes", False, "any number of processes, which may outlive it")
