@@ -24,13 +24,21 @@ from llmos_nb.scheduler import Run
 from llmos_nb.state import Call, State
 from llmos_nb.tools import CallContext, Tool, value_of
 
+_PASTED = 16  # characters of a text that stands in a goal by more than chance
 AGAIN = "it was done once already"
 _MADE = ("approved", "running", "done", "failed", "in_doubt", "undone")
 
 
 def words(run: Run) -> str:
-    """Give everything that people said to the process."""
-    return "\n".join([run.state.goal, *(text for by, text in run.state.told if by == "you")])
+    """Give everything that people said to the process, without what they put in of a variable that is untrusted."""
+    said = "\n".join([run.state.goal, *(text for by, text in run.state.told if by == "you")])
+    names = run.namespace or {}
+    pasted = (
+        names.get(n) for n in labels.marked(run.state.labels) if labels.of((n,), run.state.labels).untrusted
+    )
+    for text in (v for v in pasted if isinstance(v, str) and len(v) >= _PASTED):
+        said = said.replace(text, " ")
+    return said
 
 
 def unspoken(run: Run, names: Iterable[str], arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
