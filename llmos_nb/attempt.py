@@ -14,6 +14,7 @@ from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUna
 from llmos_nb.gate_plan import decide_plan, implicit_plan
 from llmos_nb.messages import Request, Response, Usage
 from llmos_nb.scheduler import Run, carries_out
+from llmos_nb.secret_stream import Stream
 from llmos_nb.secrets_box import box
 from llmos_nb.state import State
 from llmos_nb.turns import Wait, waiting
@@ -138,16 +139,18 @@ def _short(s: State, unit: str, amount: float) -> bool:
 
 async def _respond(run: Run, request: Request) -> Response:
     """Ask within the time that is left; an error the adapter did not expect is a protocol error with its type."""
-    left = run.state.left("s")
+    left, shown = run.state.left("s"), Stream(run.on_text)
     try:
         async with asyncio.timeout(None if math.isinf(left) else max(left, 0.05)):
-            return await run.model.respond(request, run.on_text)
+            return await run.model.respond(request, shown)
     except TimeoutError as error:
         raise ModelUnavailable("the time budget ended while the model was answering") from error
     except ModelError:
         raise
     except Exception as error:
         raise ModelProtocol(f"{run.model.traits.name}: {type(error).__name__}: {error}") from error
+    finally:
+        shown.end()
 
 
 def consequence(error: ModelError, s: State) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import contextlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from llmos_nb import gate_labels, gate_tools, quarantine
@@ -16,6 +17,7 @@ from llmos_nb.errors import JournalError
 from llmos_nb.gate import altered, ask_human, digest_of, inspect, look, reject
 from llmos_nb.messages import ToolResult
 from llmos_nb.scheduler import Run, carries_out
+from llmos_nb.secret_stream import Stream
 from llmos_nb.secrets_box import box, redact
 from llmos_nb.state import Call
 from llmos_nb.stubs import RECORDED, bounded
@@ -120,9 +122,8 @@ def _over_budget(run: Run, call: Call) -> bool:
 async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
     """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
     left = math.inf if call.undoes else run.state.left("s")
-    context = CallContext(
-        call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), lambda t: run.on_output(call.id, redact(t))
-    )
+    shown = Stream(partial(run.on_output, call.id))
+    context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown)
     seen = run.inspected.pop(call.id, None) or inspect(run, tool, arguments)
     gate_labels.catch_up(run)
     came = gate_labels.reading(run, tool, arguments, seen)
@@ -141,6 +142,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         _cancelled(run, call, tool)
         raise
     else:
+        shown.end()
         gate_labels.learn(run, arguments, result)
         came = gate_labels.brought(gate_labels.gave(tool, came, result), result)
         result = await quarantine.withheld(run, call, tool, came, result)

@@ -16,7 +16,9 @@ from typing import Any, NoReturn
 from llmos_nb.chain import canonical
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Request, compact
-from llmos_nb.secret_shapes import SHAPES, SIGN_BYTES, SIGNS, STRONG, forms, named_secret, worth_hiding
+from llmos_nb.secret_cuts import LEAST, cut_somewhere, mended, unfinished
+from llmos_nb.secret_search import found_in
+from llmos_nb.secret_shapes import SIGN_BYTES, SIGNS, forms, named_secret, shapes_out, worth_hiding
 
 SHORTEST = 4
 _HANDLE = re.compile(r"<secret ([\w.-]+)>")
@@ -67,6 +69,10 @@ class SecretStr:
         raise UsageError(f"{self!r} cannot be pickled: hand its name over and look it up there")
 
 
+def _encoded(text: str) -> bytes:
+    return canonical(text)[1:-1].encode()
+
+
 def handle(name: str) -> str:
     """Give what stands for a secret in every text."""
     return f"<secret {name}>"
@@ -78,6 +84,8 @@ class Box:
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
         self._needles: list[tuple[str, str]] = []
+        self._handles: list[tuple[str, str]] = []
+        self._ends: list[bytes] = []
         self._marks: list[bytes] = []
         self._version = object()  # another one whenever something new is known
 
@@ -106,11 +114,18 @@ class Box:
             )
         if self._values.get(name) != value:
             self._values[name] = value
-            found = {n: name for n in forms(value)}
-            rest = {n: h for n, h in self._needles if n not in found}
-            self._needles = sorted({**rest, **found}.items(), key=lambda item: -len(item[0]))
-            self._version = object()
-            self._marks = list(dict.fromkeys(canonical(n)[1:-1].encode() for n, _ in self._needles))
+            self.add_texts(dict.fromkeys(forms(value), name))
+
+    def add_texts(self, names: Mapping[str, str]) -> None:
+        """Look for these very texts, too; each has the name of the handle that stands for it."""
+        found = {text: name for text, name in names.items() if len(text) >= SHORTEST}
+        rest = {n: h for n, h in self._needles if n not in found}
+        self._needles = sorted({**rest, **found}.items(), key=lambda item: -len(item[0]))
+        self._version = object()
+        self._handles = [(needle, handle(known)) for needle, known in self._needles]
+        self._marks = list(dict.fromkeys(_encoded(n) for n, _ in self._needles))
+        cut = (n for n, _ in self._needles if len(n) > LEAST)
+        self._ends = list(dict.fromkeys(_encoded(end) for n in cut for end in (n[:LEAST], n[-LEAST:])))
 
     def learn(self, environ: Mapping[str, str] | None = None) -> None:
         """Take in the environment's variables whose names say that they are secret."""
@@ -119,13 +134,12 @@ class Box:
                 self.add(name, value)
 
     def look(self, namespace: Mapping[str, Any]) -> None:
-        """Take in the variables of a namespace whose names say so strongly: ``db_password``, ``API_TOKEN``."""
-        for name, value in list(namespace.items()):
-            named = (
-                type(value) is str and STRONG.search(name) and not name.startswith("_") and named_secret(name)
-            )
-            if named and worth_hiding(name, value) and value not in self._values.values():
+        """Take in what names say is secret: variables, keys of mappings, columns of tables, ``db_password``."""
+        known = set(self._values.values())
+        for name, value in found_in(namespace):
+            if value not in known:
                 self.add(name, value)
+                known.add(value)
 
     def clear(self) -> None:
         """Forget everything that is known."""
@@ -138,6 +152,12 @@ class Box:
         for mark in self._marks:  # a plain loop: this runs for every event
             if mark in encoded:
                 return True
+        if (
+            self._ends
+            and (b"..." in encoded or b"\\u2026" in encoded)
+            and any(e in encoded for e in self._ends)
+        ):
+            return True
         return any(s in encoded for s in SIGN_BYTES)
 
     def safe(self, k: str, d: dict[str, Any], encoded: bytes) -> dict[str, Any]:
@@ -148,24 +168,21 @@ class Box:
 
     def redact(self, text: str) -> str:
         """Put handles in the place of every known value, and of what has the shape of a key."""
-        for needle, name in self._needles:
-            if needle in text:
-                text = text.replace(needle, handle(name))
+        text = self.known(text)
         if any(s in text for s in SIGNS):
-            text = SHAPES.sub(handle("found-in-text"), text)
-        return self._mend(text) if self._needles and " bytes left out …" in text else text
+            text = shapes_out(text, handle("found-in-text"))
+        return mended(text, self._handles) if self._handles and cut_somewhere(text) else text
 
-    def _mend(self, text: str) -> str:
-        """Take out what is left of a value that was cut where the middle of a long text was left out."""
-        cut = re.search(r"\n?… [\d,]+ bytes left out …\n?", text)
-        if cut is None:
-            return text
-        head, tail = text[: cut.start()], text[cut.end() :]
-        for needle, name in self._needles:
-            for size in range(len(needle) - 1, SHORTEST, -1):
-                head = head[:-size] + handle(name) if head.endswith(needle[:size]) else head
-                tail = handle(name) + tail[size:] if tail.startswith(needle[-size:]) else tail
-        return head + cut[0] + tail
+    def known(self, text: str) -> str:
+        """Put handles in the place of every known value alone."""
+        for needle, said in self._handles:
+            if needle in text:
+                text = text.replace(needle, said)
+        return text
+
+    def unfinished(self, text: str) -> int:
+        """Count the last characters of a text that may be the beginning of a known value."""
+        return unfinished(text, self._handles)
 
     def plain(self, value: Any) -> Any:
         """Do the same for all texts of plain data, keys too."""

@@ -1,11 +1,14 @@
 """Secrets: planted values are found nowhere, handles are resolved at the edge, large payloads can be forgotten."""
 
 import base64
+import itertools
 import json
 import pickle
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
@@ -13,9 +16,11 @@ from llmos_nb.chain import read
 from llmos_nb.commands import carry_out
 from llmos_nb.errors import UsageError
 from llmos_nb.forget import forget
+from llmos_nb.logbook import Wanted, of_one
 from llmos_nb.messages import Message, Request
 from llmos_nb.models import ScriptedModel
 from llmos_nb.options import parse_command
+from llmos_nb.secret_stream import Stream
 from llmos_nb.secrets_box import Box, SecretStr, box, handle
 from llmos_nb.session import Session
 
@@ -95,6 +100,16 @@ async def test_planted_secrets_of_twelve_kinds_are_found_nowhere(monkeypatch, tm
     assert leaked(everything_written(proc.journal.path.parent)) == []
     assert leaked(str(proc.run.state.plain())) == []
     assert leaked(repr(proc) + proc.answer + proc.detail) == []
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")
+    path = proc.journal.path
+    for wanted in (
+        Wanted(),
+        Wanted(json=True),
+        Wanted(decisions=True),
+        Wanted(spans=str(tmp_path / "spans.jsonl")),
+    ):
+        assert leaked("\n".join(of_one(wanted, path)) + everything_written(tmp_path)) == []
+    assert "<secret DB_PASSWORD>" in (tmp_path / "spans.jsonl").read_text()
     with pytest.raises(UsageError) as refused:  # a step needs the pin, and a notebook would have to hold it
         proc.export(tmp_path / "out.ipynb")
     assert leaked(str(refused.value) + everything_written(tmp_path)) == []
@@ -133,6 +148,177 @@ def test_usual_encodings_are_known_too(form):
     found = Box()
     found.add("X", "hunter2-hunter2")
     assert found.redact(f"a {form.decode().rstrip('=')} b").startswith("a <secret X>")
+
+
+@given(st.binary(max_size=8), st.binary(max_size=8), st.sampled_from(["standard", "urlsafe"]))
+def test_a_value_inside_something_longer_in_base64_is_known_wherever_it_begins(before, after, kind):
+    found, value = Box(), "hunter2-hünter2~?>"
+    found.add("X", value)
+    text = getattr(base64, f"{kind}_b64encode")(before + value.encode() + after).decode()
+    said = found.redact(f"Authorization: Basic {text}")
+    assert "<secret X>" in said and base64.b64encode(b"hunter2")[:8].decode() not in said
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "hunter2%2fhunter2%3d",
+        "hunter2%2Fhunter2%3D",
+        b"hunter2/hunter2=".hex(),
+        b"hunter2/hunter2=".hex().upper(),
+    ],
+)
+def test_addresses_and_hexadecimal_are_known_too(form):
+    found = Box()
+    found.add("X", "hunter2/hunter2=")
+    assert found.redact(f"GET /?key={form}&x=1") == "GET /?key=<secret X>&x=1"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("| correct-ho... | 3 |", "| <secret X>... | 3 |"),
+        ("'correct-horse-batt…'", "'<secret X>…'"),
+        ("…se-battery and ...battery", "…<secret X> and ...<secret X>"),
+        ("correct answers... correct-h and more", "correct answers... correct-h and more"),
+    ],
+)
+def test_what_an_ellipsis_has_left_of_a_value_is_taken_out(text, said):
+    found = Box()
+    found.add("X", "correct-horse-battery")
+    assert found.redact(text) == said
+    assert found.dirty(json.dumps(text).encode()) or said == text
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://app:p@ss-w@rd@db/prod", "postgresql://<secret found-in-text>@db/prod"),
+        ("redis://:s3cr3t@cache:6379/0", "redis://<secret found-in-text>@cache:6379/0"),
+        ("amqp://app:hunter2-… and more", "amqp://<secret found-in-text>… and more"),
+        ("postgresql://app:***@db/prod", "postgresql://app:***@db/prod"),
+        ("http://localhost:8080/users?mail=a@b.c", "http://localhost:8080/users?mail=a@b.c"),
+        ("https://example.org/a:b@c", "https://example.org/a:b@c"),
+        ("git@github.com:a/b.git, 10:30@noon", "git@github.com:a/b.git, 10:30@noon"),
+    ],
+)
+def test_addresses_keep_all_but_their_password(url, said):
+    assert Box().redact(url) == said
+
+
+PIECES = [
+    "plain words ",
+    "hunter2-hunter2",
+    "correct-horse",
+    "\n",
+    "sk",
+    "s",
+    "-",
+    SHAPES["github"],
+    SHAPES["dsn"],
+    SHAPES["jwt"],
+    " ",
+    "h",
+    "corr",
+    PEM,
+    "https://x.org/a:b ",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12), st.lists(st.integers(0, 400), max_size=40))
+def test_a_text_in_pieces_shows_what_the_whole_would(parts, cuts):
+    """Whatever the pieces are, no part of a value is shown, and all the rest is."""
+    box.clear()
+    box.add("X", "hunter2-hunter2")
+    box.add("Y", "correct-horse")
+    text, shown = "".join(parts), []
+    at = [0, *sorted(min(c, len(text)) for c in cuts), len(text)]
+    stream = Stream(shown.append)
+    for i, j in itertools.pairwise(at):
+        stream(text[i:j])
+    stream.end()
+    assert "".join(shown) == box.redact(text)
+
+
+def test_a_stream_holds_little_back_and_never_for_long():
+    box.clear()
+    shown = []
+    stream = Stream(shown.append)
+    for word in ("It ", "is ", "4", "2."):
+        stream(word)
+    assert "".join(shown) == "It is 42."
+    stream("https://" + "a" * 20_000)
+    assert sum(map(len, shown)) > 20_000
+
+
+def test_secrets_deeper_in_a_namespace_are_found_by_their_names():
+    pd = pytest.importorskip("pandas")
+    found, config = (
+        Box(),
+        {"db": {"user": "app", "password": "zq81-kkw3"}, "hosts": [{"api_key": "pw-9911-aa"}]},
+    )
+    config["self"] = config
+    users = pd.DataFrame({"name": ["Ann"], "password": ["Tr0ub4dor&3"], "token": ["international"]})
+    found.look({"config": config, "users": users, "n_tokens": 123, "_password": "left-alone-1"})
+    assert found.names == ["config.db.password", "config.hosts.api_key", "users.password.0"]
+    assert found.redact(f"{config['db']} {users}").count("<secret ") == 2
+
+
+async def test_secrets_in_cells_addresses_errors_and_prints_reach_nobody(script, capsys, monkeypatch):
+    """What is shown while it runs counts, too: pieces of prints, pieces of the answer."""
+    pd = pytest.importorskip("pandas")
+    monkeypatch.setenv("DEPLOY_KEY", "correct-horse-9battery-staple-" * 3)
+    frame = pd.DataFrame(
+        {"what": ["a"], "value": ["correct-horse-9battery-staple-" * 3], "dsn": [SHAPES["dsn"]]}
+    )
+    code = (
+        "print(frame)\nimport sys\nfor c in key: sys.stdout.write(c)\nfor c in frame.dsn[0]: print(c, end='')"
+    )
+    names = {"frame": frame, "key": "correct-horse-9battery-staple-" * 3}
+    model = Watched(
+        [
+            python(code),
+            {"calls": [{"name": "describe", "arguments": {"name": "frame"}}]},
+            python("frame"),
+            python("raise KeyError(frame.dsn[0], key)"),
+            {"text": f"It is {names['key']} at {SHAPES['dsn']}"},
+        ]
+    )
+    session = Session(names)
+    proc = session.create("show it", model=model, approve="auto", grounded=False)
+    shown = []
+    proc.run.on_output = lambda call, words: shown.append(words)
+    proc.run.on_text = shown.append
+    await proc.start()
+    everywhere = [
+        model.sent.decode(),
+        "".join(shown),
+        everything_written(proc.journal.path.parent),
+        str(proc.run.state.plain()),
+        capsys.readouterr().out,
+    ]
+    for text in everywhere:
+        assert "correct-horse" not in text and "hunter2" not in text and "staple" not in text
+    assert "<secret DEPLOY_KEY>" in "".join(shown) and "<secret found-in-text>" in "".join(shown)
+
+
+async def test_an_export_refuses_a_value_beside_it_and_an_output_that_it_observed(
+    script, tmp_path, monkeypatch
+):
+    pd = pytest.importorskip("pandas")
+    users = pd.DataFrame({"name": ["Ann"] * 40, "password": [f"Tr0ub4dor&{n}" for n in range(40)]})
+    proc = await llmos.run(
+        "x", model=script(python("n = len(users)"), {"text": "ok"}), namespace={"users": users}, approve="auto"
+    )
+    with pytest.raises(UsageError, match=r"`users`: its value holds a secret") as refused:
+        proc.export(tmp_path / "out" / "a.ipynb")
+    assert "Tr0ub4dor" not in str(refused.value) + everything_written(tmp_path)
+    monkeypatch.setenv("DOOR_TOKEN", "swordfish-92-x")
+    print_it = "m = 'sword'\nprint(m + 'fish-92-x')"
+    proc = await llmos.run("x", model=script(python(print_it), {"text": "ok"}), namespace={}, approve="auto")
+    with pytest.raises(UsageError, match="its output shows a secret") as refused:
+        proc.export(tmp_path / "b.ipynb", observe=True)
+    assert "swordfish" not in str(refused.value) + everything_written(tmp_path)
 
 
 def test_a_value_cut_in_the_middle_of_a_long_output_leaves_no_half():

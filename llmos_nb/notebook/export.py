@@ -21,7 +21,7 @@ from llmos_nb.notebook.observe import observe as watch
 from llmos_nb.notebook.observe import sign
 from llmos_nb.notebook.outputs import LOOSE, recorded
 from llmos_nb.notebook.params import parameters_code
-from llmos_nb.notebook.redact import refuse_secrets, secrets
+from llmos_nb.notebook.redact import refuse_held, refuse_secrets, refuse_shown, secrets
 from llmos_nb.notebook.seal import seal
 from llmos_nb.notebook.seeds import seeds_code
 from llmos_nb.notebook.source import ExportSource, export_source, plain_states
@@ -91,6 +91,7 @@ def export(
     runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
     draft = Draft(runs, gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
     cells = _cells(draft, clean, trace, params)
+    refuse_held(draft.gathered.held, secrets(draft.runs))
     bring(draft.inputs, draft.gathered.held, runs[0].folder, target.parent)
     if target.suffix == ".py":
         return _script(cells, target)
@@ -110,6 +111,7 @@ def _finished(book: dict[str, Any], target: Path, watched: Draft | None, lock: b
     """Observe it if that is wanted, seal it, and write it."""
     if watched is not None:
         _observe(book, target.parent, watched, lock)
+        refuse_shown(book, secrets(watched.runs))
     seal(book)
     write(book, target)
     if watched is not None:

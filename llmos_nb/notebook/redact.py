@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmos_nb.errors import UsageError
+from llmos_nb.notebook.held import Held
 from llmos_nb.notebook.source import ExportSource
-from llmos_nb.secrets_box import SHORTEST, Box
+from llmos_nb.secrets_box import Box
 
 _HANDLE = re.compile(r"""(["'])<secret ([\w.-]+)>\1""")
 
@@ -17,9 +19,8 @@ def secrets(runs: Iterable[ExportSource]) -> Box:
     """Give a scanner for what must not be in the file: what the runs name, and the environment's secrets."""
     box = Box()
     box.learn()
-    named = [s for run in runs for s in run.secrets if len(s) >= SHORTEST]
-    for n, value in enumerate(named):
-        box.add(f"named-{n + 1}", value)
+    named = (s for run in runs for s in run.secrets)
+    box.add_texts({s: f"named-{n}" for n, s in enumerate(named, 1)})
     return box
 
 
@@ -35,6 +36,29 @@ def refuse_secrets(texts: Iterable[tuple[str, str]], box: Box) -> None:
         if box.redact(text) != text:
             what = "it holds a secret, or what looks like one"
             raise UsageError(f"{where}: {what}; read it from the environment there, then export")
+
+
+def refuse_shown(book: Mapping[str, Any], box: Box) -> None:
+    """Stop an export whose outputs, as they were observed, would show a secret; the rest of its words are scanned."""
+    for n, cell in enumerate(book["cells"]):
+        shown = json.dumps(cell.get("outputs", []), ensure_ascii=False)
+        if box.redact(shown) != shown:
+            about = cell["metadata"].get("llmos_nb", {})
+            raise UsageError(
+                f"cell {about.get('call') or n + 1}: its output shows a secret, or what looks like one; "
+                "have it print something else, then export"
+            )
+
+
+def refuse_held(held: Iterable[Held], box: Box) -> None:
+    """Stop an export that would write a secret into a file beside the notebook."""
+    for value in held:
+        text = value.data.decode("utf-8", "replace")
+        if box.redact(text) != text:
+            raise UsageError(
+                f"`{value.name}`: its value holds a secret, or what looks like one, and would be written to "
+                f"{value.file}; leave it out, or load it in a cell of your own, then export"
+            )
 
 
 def from_environment(source: str) -> str:
