@@ -130,7 +130,7 @@ def ask_human(run: Run, call: Call, why: str, seen: Mapping[str, Any], digest: s
         reads=list(seen.get("reads", ())),
         writes=list(seen.get("writes", ())),
         origins=dict(seen.get("origins", {})),
-        **({"shows": seen["shows"]} if seen.get("shows") else {}),
+        **{k: seen[k] for k in ("shows", "each_time") if seen.get(k)},
     )
 
 

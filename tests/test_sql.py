@@ -2,6 +2,7 @@
 
 import sqlite3
 
+import nbformat
 import pandas as pd
 import polars as pl
 import pytest
@@ -276,6 +277,21 @@ async def test_an_exported_query_runs_with_neither_model_nor_package(tmp_path, s
     for name in "xyz":
         assert again[name].to_dict("list") == names[name].to_dict("list") and len(names[name])
     assert list(again["x"]) == ["n"] and list(again["y"]) == ["a"]
+
+
+async def test_the_exported_notebook_declares_files_and_holds_writes_back(tmp_path, shop):
+    (tmp_path / "c.csv").write_text("a,b\n1,2\n")
+    write = call("sql_write", statement="delete from orders", database="shop")
+    p = await asked(
+        {"shop": shop}, call("sql", query="select * from 'c.csv'", into="c"), write, tools=("sql", "sql_write")
+    )
+    p.export("out/out.ipynb")
+    book = nbformat.read("out/out.ipynb", 4)
+    assert [i["path"] for i in book.metadata["llmos_nb"]["inputs"]] == ["c.csv"] and (
+        tmp_path / "out/c.csv"
+    ).exists()
+    (cell,) = [c.source for c in book.cells if "DELETE FROM orders" in c.source and c.cell_type == "code"]
+    assert "if REPEAT_EFFECTS:\n    import pandas" in cell
 
 
 async def test_a_process_that_was_loaded_again_has_its_devices_and_its_results():

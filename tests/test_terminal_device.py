@@ -12,6 +12,7 @@ from turns import call, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.devices import spawn
 from llmos_nb.models import ScriptedModel
+from llmos_nb.views import project_card
 
 GIT = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org"]
 
@@ -66,10 +67,12 @@ def log(folder):
 async def test_a_command_is_asked_each_time_with_its_text_in_every_mode(mode, tmp_path):
     (tmp_path / "llmos.toml").write_text('[[policy.rules]]\ntool = "terminal"\ndo = "allow"\n')
     p = await working(call("terminal", command="echo one"), call("terminal", command="echo two"), approve=mode)
+    card = project_card.card(p.run.state)
     asked = await approved(p)
     asked = [q for q in asked if q["kind"] == "approval"]
     assert [f"echo {w}" in q["text"] for q, w in zip(asked, ("one", "two"), strict=True)] == [True, True]
     assert results(p) == ["one", "two"] and p.reason == "answered"
+    assert [b["label"] for b in card["buttons"]] == ["Approve", "Edit", "Reject", "Skip"]  # no "always"
 
 
 async def test_nobody_there_to_be_asked_means_refused():

@@ -47,6 +47,7 @@ def _look(arguments: Mapping[str, Any]) -> dict[str, Any]:
         "title": "run a command",
         "risks": [["process", said]],
         "why": f"It asks because {said}.",
+        "each_time": True,
     }
 
 

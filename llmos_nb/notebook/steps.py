@@ -126,7 +126,7 @@ def _once(run: ExportSource, call: Call) -> bool:
     if tool is None or call.name == "python" or tool.effect != "external" or tool.repeat != "once":
         return False
     changed = any(call.changes.get(k) for k in ("created", "rebound", "mutated", "deleted"))
-    return not changed and not harmless(tool.fn)
+    return not changed and (tool.runner is not None or not harmless(tool.fn))
 
 
 def _guarded(source: str, call: Call) -> str:

@@ -154,7 +154,7 @@ def _buttons(call: Call, question: Question) -> list[Button]:
         first = [{"label": "Approve", "verb": "approve", "key": "A", "main": True}]
         if has_rest(call, question):
             first.append({"label": "Approve the rest like this", "verb": "approve_rest", "key": "⇧ A"})
-        elif has_same(call):
+        elif has_same(call, question):
             first.append({"label": "Always for these arguments", "verb": "approve_same"})
     rest: list[Button] = [
         {"label": "Edit", "verb": "edit", "key": "E"},
@@ -166,12 +166,17 @@ def _buttons(call: Call, question: Question) -> list[Button]:
 
 def has_rest(call: Call, question: Question) -> bool:
     """Whether a rule can be stated for calls like this: never for one that goes out, or whose risk has no name."""
-    return in_advance(call.name, _risk_kinds(question))
+    return not _asked_anew(question) and in_advance(call.name, _risk_kinds(question))
 
 
-def has_same(call: Call) -> bool:
+def has_same(call: Call, question: Question) -> bool:
     """Whether a rule can be stated for this very call again: for one whose arguments say all that it does."""
-    return not call.code and isinstance(call.arguments, dict)
+    return not _asked_anew(question) and not call.code and isinstance(call.arguments, dict)
+
+
+def _asked_anew(question: Question) -> bool:
+    """Whether each such call is another one: a device asks each time, or shows what only this one would do."""
+    return bool(question.get("each_time") or question.get("shows"))
 
 
 def _risk_kinds(question: Question) -> list[str]:
@@ -187,7 +192,7 @@ def _cover(call: Call, question: Question) -> Words:
         return [*once, "The journal keeps both versions."]
     if call.code and not _risk_kinds(question):  # the mode asks, not a risk: there is nothing to be bound to
         return once
-    if not has_rest(call, question) and has_same(call):
+    if not has_rest(call, question) and has_same(call, question):
         same = f"“Always for these arguments” covers every further {call.name} call of this process with exactly these"
         return [*once, f"{same}; take it back under More, Rules."]
     if not has_rest(call, question):

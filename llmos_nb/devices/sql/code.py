@@ -35,11 +35,12 @@ def reading(query: Query, arguments: Mapping[str, Any]) -> str:
     if database:
         read = f"    {name} = {_pandas(text, values)}"
         return "\n".join([*_opened(query, database, "connect"), read, f"{name}.head(20)"])
+    files = [f"_files = {list(where.paths)!r}  # what the SQL reads", ""] if where.paths else []
     tables = [f"    _duckdb.register({n!r}, {n})" for n in prepared.where.used]
     bound = f", {values!r}" if values else ""
     run = f"    {name} = _duckdb.execute({_literal(text)}{bound}).df()"
     return "\n".join(
-        ["import duckdb", "", "with duckdb.connect() as _duckdb:", *tables, run, f"{name}.head(20)"]
+        ["import duckdb", "", *files, "with duckdb.connect() as _duckdb:", *tables, run, f"{name}.head(20)"]
     )
 
 
