@@ -52,7 +52,11 @@ async def _help(session: Session, command: Command) -> None:
 async def _approve(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
     what = command.words[1] if len(command.words) > 1 else "all"
+    before = len(process.events)
     process.approve(int(what) if what.isdecimal() else what)
+    for event in process.events[before:]:
+        if event.d.get("signal") == "stale_approval":
+            say(f"{event.d['call']}: not counted, {event.d.get('why', 'it is not asked')}")
     _tell(process)
 
 

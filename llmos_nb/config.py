@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb import budget as budgets
+from llmos_nb.approval import NONE as ANYBODY
+from llmos_nb.approval import Approval, tighter
 from llmos_nb.authority_roles import parse_shelf
 from llmos_nb.config_file import read_file
 from llmos_nb.confinement import ANY, Confinement, parse_untrusted
@@ -66,6 +68,8 @@ class Settings:
         How child processes are held.
     other_approver : bool
         Whoever started a process may not approve what it asks.
+    approval : Approval
+        Who may approve, until when a question waits, and what then.
     scheduler : str
         Who comes next where several wait for a model's endpoint or for the namespace: ``priority, fcfs, rr, las``.
     slots : int
@@ -98,6 +102,7 @@ class Settings:
     untrusted: str = "ask"
     child: Confinement = ANY
     other_approver: bool = False
+    approval: Approval = ANYBODY
     scheduler: str = DEFAULT
     slots: int = 0
     requests_per_minute: float = 0.0
@@ -199,6 +204,7 @@ def _tightened(s: Settings, org: Mapping[str, Any]) -> Settings:
     s = replace(s, child=s.child.within(org.get("child", ANY)), untrusted=org.get("untrusted", s.untrusted))
     s = replace(s, quarantine=s.quarantine or bool(org.get("quarantine")))
     s = replace(s, other_approver=s.other_approver or bool(org.get("other_approver")))
+    s = replace(s, approval=tighter(s.approval, org.get("approval", ANYBODY)))
     if "budget" in org:
         mine, top = budgets.parse(s.budget).limits, budgets.parse(org["budget"]).limits
         limits = {**mine, **{u: min(v, mine.get(u, v)) for u, v in top.items()}}

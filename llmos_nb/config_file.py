@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from llmos_nb import approval
 from llmos_nb.confinement import UNTRUSTED, parse_confinement
 from llmos_nb.errors import ConfigError, nearest
 from llmos_nb.policy import parse_rule
@@ -17,7 +18,8 @@ _PLAIN = (
     "approve", "plan", "call_timeout", "show_values", "grounded", "tools", "books", "labels", "other_approver",
     "mcp", "trace",
 )  # fmt: skip
-TABLES = (*_PLAIN, "policy", "budget", "model", "prices", "scheduler", "retention", "child")
+_PARSERS: dict[str, Callable[[Any, str], Any]] = {"approval": approval.parse, "retention": parse_retention}
+TABLES = (*_PLAIN, "policy", "budget", "model", "prices", "scheduler", "retention", "child", "approval")
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -43,8 +45,8 @@ def read_file(path: Path) -> dict[str, Any]:
         found["budget"] = raw["budget"] if isinstance(raw["budget"], str) else _budget_table(raw["budget"])
     if "prices" in raw:
         found["prices"] = {k: (float(v[0]), float(v[1])) for k, v in raw["prices"].items()}
-    if "retention" in raw:
-        found["retention"] = parse_retention(raw["retention"], f"{path}: [retention]")
+    parsed = (n for n in _PARSERS if n in raw)
+    found |= {n: _PARSERS[n](raw[n], f"{path}: [{n}]") for n in parsed}
     if "child" in raw:
         found["child"] = parse_confinement(raw["child"], f"{path}: [child]")
     if "labels" in found:

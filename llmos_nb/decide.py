@@ -53,6 +53,13 @@ class TakenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Overdue:
+    """Pass on, or reject, question `question`, which nobody answered in time."""
+
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Take a `final_answer` call as the answer."""
 
@@ -112,6 +119,7 @@ Command = (
     | Judge
     | Start
     | TakenBack
+    | Overdue
     | Finish
     | Integrate
     | Evict
@@ -124,7 +132,8 @@ Command = (
 
 def decide(s: State) -> list[Command]:
     """Give every command that can run now; an empty list means that something is awaited."""
-    back = _undoing(s)
+    due = [k for k, q in s.questions.items() if q.get("due") and (k in s.undoing or not s.settled)]
+    back = [*map(Overdue, due), *_undoing(s)]
     if s.settled or (s.servers and not s.connected):
         return back if s.settled else [Connect(s.servers)]
     return back or _forward(s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from llmos_nb import compensate, gate_authority, gate_labels, labels
+from llmos_nb import approval, compensate, gate_authority, gate_labels, labels
 from llmos_nb.authority_roles import Standing
 from llmos_nb.decide import Finish, Judge
 from llmos_nb.errors import BadArguments, UnknownTool
@@ -131,6 +131,7 @@ def ask_human(run: Run, call: Call, why: str, seen: Mapping[str, Any], digest: s
         writes=list(seen.get("writes", ())),
         origins=dict(seen.get("origins", {})),
         **{k: seen[k] for k in ("shows", "each_time") if seen.get(k)},
+        **approval.bounds(run.state.approval),
     )
 
 

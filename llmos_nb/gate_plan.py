@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmos_nb import approval
 from llmos_nb.decide import JudgePlan, Propose
 from llmos_nb.errors import BadArguments
 from llmos_nb.plan import Plan
@@ -33,7 +34,8 @@ def judge_the_plan(run: Run, command: JudgePlan) -> None:
     mode = "auto" if replan and s.mode == "risky" else s.mode
     decision = judge_plan(len(left), mode) if s.plan_by == "model" else judge_plan(1, "auto")
     if decision.what == "ask":
-        run.append("question.asked", question=f"plan:{command.version}", kind="plan", text=decision.why)
+        more = approval.bounds(s.approval)
+        run.append("question.asked", question=f"plan:{command.version}", kind="plan", text=decision.why, **more)
     else:
         decide_plan(run, "approve", decision.by)
 

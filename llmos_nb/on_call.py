@@ -202,6 +202,20 @@ def _asked(s: State, e: Event) -> None:
         s.plan_status = "asked"
 
 
+@on("question.due")
+def _due(s: State, e: Event) -> None:
+    if e.d["question"] in s.questions:
+        s.questions[e.d["question"]]["due"] = True
+
+
+@on("question.escalated")
+def _escalated(s: State, e: Event) -> None:
+    question = s.questions[e.d["question"]]
+    for gone in ("due", "escalate"):
+        question.pop(gone, None)
+    question |= {k: e.d[k] for k in ("approvers", "until", "then") if k in e.d}
+
+
 @on("question.answered")
 def _question_answered(s: State, e: Event) -> None:
     s.questions.pop(e.d["question"], None)

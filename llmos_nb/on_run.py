@@ -52,7 +52,7 @@ def _policy(s: State, e: Event) -> None:
     if "rules" in e.d:
         s.rules = [parse_rule(r) for r in e.d["rules"]]
     s.mode = e.d.get("mode", s.mode)
-    s.requester = e.d.get("requester", "")
+    s.requester, s.approval = e.d.get("requester", ""), e.d.get("approval", {})
 
 
 @on("policy.changed")

@@ -41,7 +41,9 @@ def record_start(
     )
     digests, rules = {t.name: t.digest for t in run.tools.values()}, [r.plain() for r in settings.rules]
     digest = toolbox.digest(digests, settings)
-    extra = {"requester": who()} if settings.other_approver else {}
+    other = settings.other_approver or settings.approval.other
+    extra: dict[str, Any] = {"requester": who()} if other else {}
+    extra |= {"approval": settings.approval.plain()} if settings.approval.plain() else {}
     run.append("policy.loaded", digest=digest, tools=digests, rules=rules, mode=settings.approve, **extra)
 
 

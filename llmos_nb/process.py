@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.chain import Event
+from llmos_nb.clocked import Clocked
 from llmos_nb.decide import decide
 from llmos_nb.devices.guard import stop_main_thread, tick
 from llmos_nb.done import Done
 from llmos_nb.errors import UsageError
-from llmos_nb.hearing import Hearing
 from llmos_nb.interrupts import interrupts
 from llmos_nb.journal import Journal
 from llmos_nb.policy import in_advance, parse_rule
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from llmos_nb.session import Session
 
 
-class Process(Hearing, Verbs):
+class Process(Clocked, Verbs):
     """A process: its state and its verbs.
 
     Parameters
@@ -47,6 +47,7 @@ class Process(Hearing, Verbs):
         self._moved: asyncio.Event = asyncio.Event()
         self.cold = False
         self.watcher: asyncio.Task[None] | None = None
+        self._watch()
 
     def __repr__(self) -> str:
         end = f", {self.reason}" if self.reason else ""
@@ -141,6 +142,7 @@ class Process(Hearing, Verbs):
         return self
 
     async def _drive(self) -> None:
+        self._arm()
         await drive(self.run)
         close = getattr(self.run.model, "aclose", None)
         if self.run.state.status == "ended" and close is not None and self.run.owns_model:

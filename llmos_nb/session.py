@@ -14,6 +14,7 @@ from llmos_nb import (
     config,
     endpoints,
     gate,
+    gate_deadline,
     gate_plan,
     gate_run,
     gate_tools,
@@ -42,8 +43,7 @@ from llmos_nb.sharing import NamespaceLock, Sharing, Sight
 from llmos_nb.state import State
 from llmos_nb.tools import Tool
 
-# importing them registers what carries commands out
-EXECUTORS = (attempt, gate, gate_plan, gate_run, gate_tools, settle)
+EXECUTORS = (attempt, gate, gate_deadline, gate_plan, gate_run, gate_tools, settle)  # imported, so registered
 
 
 class Session(Remembering):

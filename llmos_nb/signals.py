@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
+from llmos_nb.approval import until_words
 from llmos_nb.done import Done
 from llmos_nb.errors import UsageError
 from llmos_nb.scheduler import Run
@@ -40,9 +41,7 @@ class Signals(ABC):
         """What it waits for, in words; an empty text where it waits for nothing."""
         s = self.run.state
         if self.state == "waiting":
-            return ", ".join(
-                str(q.get("title") or q["kind"]) for q in (*s.questions.values(), *s.awaited.values())
-            )
+            return ", ".join(_wanted(q) for q in (*s.questions.values(), *s.awaited.values()))
         if s.status != "running":
             return s.why
         return ", ".join(str(wait) for wait in self.run.waits.values())
@@ -98,3 +97,8 @@ class Signals(ABC):
     def kill(self, *, by: str = "you") -> Done:
         """End for good."""
         return self._halt("ended", by)
+
+
+def _wanted(question: Mapping[str, Any]) -> str:
+    until = until_words(question).partition(",")[0]
+    return str(question.get("title") or question["kind"]) + (f" {until}" if until else "")

@@ -133,6 +133,7 @@ class State:
     awaited: dict[str, dict[str, Any]] = field(default_factory=dict)
     outputs: list[list[str]] = field(default_factory=list)
     piped: list[dict[str, Any]] = field(default_factory=list)
+    approval: dict[str, Any] = field(default_factory=dict)  # who may approve, and until when; empty for anybody
     requester: str = ""  # who may not approve what this process asks; empty where anybody may
 
     @property
@@ -155,9 +156,12 @@ class State:
             return False
         return not any(c.status in ("running", "approved", "proposed") for c in self.open_calls)
 
-    def own(self, by: str) -> bool:
-        """Tell whether this would be an approval of one's own, where somebody else's is required."""
-        return bool(self.requester) and by in ("you", self.requester)
+    def refuses(self, by: str, question: str = "") -> str:
+        """Say why somebody's approval does not count here; nothing where it does."""
+        names = self.questions.get(question, {}).get("approvers") or self.approval.get("approvers", ())
+        if self.requester and by in ("you", self.requester):
+            return f"somebody other than {self.requester} must approve it"
+        return f"{' or '.join(names)} must approve it" if names and by not in names else ""
 
     def left(self, unit: str) -> float:
         """Give what is left of a unit of the budget; infinity where it has no bound."""

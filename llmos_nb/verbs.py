@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmos_nb import approval
 from llmos_nb import budget as budgets
 from llmos_nb.done import Done
 from llmos_nb.errors import UsageError
 from llmos_nb.gate_plan import decide_plan
+from llmos_nb.home import who
 from llmos_nb.plan import Plan
 from llmos_nb.policy import parse_rule
 from llmos_nb.signals import Signals
@@ -56,19 +58,34 @@ class Verbs(Signals):
         return self._do(act)
 
     def _approve(self, key: str, by: str, digest: str, arguments: dict[str, Any] | None) -> None:
-        if self.run.state.own(by):
-            self.run.append("signal.received", signal="stale_approval", by=by, call=key, digest=digest)
+        s, by = self.run.state, self._named(by)
+        why = s.refuses(by, key)
+        if approval.late(s.questions.get(key, {})):
+            why = "its deadline has passed"
+            self.run.append("question.due", question=key)
+        if why:
+            self._stale(key, by, digest, why)
         elif key.startswith("plan:"):
             decide_plan(self.run, "approve", by)
         elif key.startswith("step:"):
             self.run.append("signal.received", signal="approve_step", by=by, step=int(key[5:]))
-        elif digest and digest != self.run.state.calls[key].digest:
-            self.run.append("signal.received", signal="stale_approval", by=by, call=key, digest=digest)
+        elif digest and digest != s.calls[key].digest:
+            self._stale(key, by, digest, "it is not what was seen any more")
         elif arguments is not None:
             self._edit_call(key, arguments, by)
         else:
             asked = self.run.state.calls[key].digest
             self.run.append("call.decided", call=key, digest=asked, what="approve", by=by, why="")
+
+    def _stale(self, key: str, by: str, digest: str, why: str) -> None:
+        """Put an approval that does not count on the record."""
+        more = {"digest": digest} if digest else {}
+        self.run.append("signal.received", signal="stale_approval", by=by, call=key, why=why, **more)
+
+    def _named(self, by: str) -> str:
+        """Give whoever is at this machine their name, where it matters who approves."""
+        s = self.run.state
+        return who() if by == "you" and (s.requester or s.approval) else by
 
     def _asked(self, what: str | int) -> list[str]:
         """Give the open questions that `what` names."""
@@ -85,7 +102,7 @@ class Verbs(Signals):
         if what not in s.calls:
             raise UsageError(f"call {what!r}: no such call (asked: {', '.join(open_) or 'nothing'})")
         if what not in open_:
-            self.run.append("signal.received", signal="stale_approval", by="you", call=what)
+            self._stale(str(what), "you", "", "nothing is asked of it now")
         return [str(what)] if what in open_ else []
 
     def reject(self, what: str | int = "all", why: str = "", *, by: str = "you") -> Done:
@@ -209,10 +226,8 @@ class Verbs(Signals):
         **where
             Value (or glob) by argument; a call may have others beside.
         """
-        if do == "allow" and self.run.state.own(by):
-            raise UsageError(
-                f"process {self.pid}: somebody other than {self.run.state.requester} must allow this"
-            )
+        if do == "allow" and (refused := self.run.state.refuses(self._named(by))):
+            raise UsageError(f"process {self.pid}: {refused}")
         told = {"where": only if only is not None else where, "exact": only is not None}
         rule = parse_rule(
             {"tool": tool, "do": do, "by": by, "count": count, "until": until, **told}, do

@@ -39,6 +39,8 @@ def system(plans: bool, namespace: bool, apart: bool = False) -> str:
 
 def who(by: str) -> str:
     """Say who decided, for the model."""
+    if by == "deadline":
+        return "the deadline"
     return "the user" if by == "you" else f"the {by.split(':', maxsplit=1)[0]}" if ":" in by else by
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmos_nb.approval import until_words, who_words
 from llmos_nb.policy import envelope, in_advance
 from llmos_nb.state import Call, State
 from llmos_nb.views.panel_state import Button, Card, Table, Words
@@ -53,6 +54,7 @@ def wants(s: State, key: str, question: Question) -> str:
 
 def _plan(s: State, key: str, question: Question) -> Card:
     why = sentence(question.get("text") or "It asks because nothing runs before you have seen the plan")
+    why += _terms(question)
     buttons: list[Button] = [
         {"label": "Approve", "more": "the plan", "verb": "approve", "key": "A", "main": True},
         {"label": "Edit", "verb": "edit", "key": "E"},
@@ -98,7 +100,9 @@ def _approval(s: State, key: str, question: Question) -> Card:
     call = s.calls[key]
     made: Card = {
         "title": upper(wants(s, key, question)),
-        "why": marked(sentence(question.get("text") or "It asks because this mode asks here")),
+        "why": marked(
+            sentence(question.get("text") or "It asks because this mode asks here") + _terms(question)
+        ),
         "call": key,
         "digest": call.digest or question.get("digest", ""),
         "buttons": _buttons(call, question),
@@ -112,6 +116,12 @@ def _approval(s: State, key: str, question: Question) -> Card:
     if (table := reads_writes(s, call, question)) is not None:
         made["table"] = table
     return made
+
+
+def _terms(question: Question) -> str:
+    """Say who must approve and until when it waits, where that is settled."""
+    said = (who_words(question), f"It waits {words}" if (words := until_words(question)) else "")
+    return "".join(f" {upper(sentence(s))}" for s in said if s)
 
 
 def _edited(call: Call) -> bool:
