@@ -11,6 +11,7 @@ from typing import Any
 
 from llmos_nb import (
     api,
+    commands_goals,
     commands_mcp,
     commands_memory,
     commands_prune,
@@ -34,6 +35,7 @@ from llmos_nb.views import text
 # importing these registers their handlers
 __all__ = [
     "carry_out",
+    "commands_goals",
     "commands_mcp",
     "commands_memory",
     "commands_prune",

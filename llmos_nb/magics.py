@@ -21,6 +21,8 @@ from traitlets.config import Configurable
 from llmos_nb import options
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.front import front_end
+from llmos_nb.goals import Goals
+from llmos_nb.home import home_of
 from llmos_nb.secrets_box import redact
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ class AgentMagics(Magics):
 
     def __init__(self, ip: Any, config: LLMOS) -> None:
         super().__init__(ip)
-        self.ip, self.configured = ip, _Configured(config)
+        self.ip, self.configured, self.woken = ip, _Configured(config), False
 
     @cached_property
     def session(self) -> Session:
@@ -90,6 +92,19 @@ class AgentMagics(Magics):
     def pids(self) -> list[int]:
         """Give the processes that this notebook holds."""
         return list(vars(self)["session"].processes) if "session" in vars(self) else []
+
+    def wake(self) -> None:
+        """Look after persistent goals, where there are any and an event loop runs; all else works without them."""
+        try:
+            if self.woken or not any(g.state == "open" for g in Goals(home_of(None, self.configured)).all()):
+                return
+        except LlmosError as error:
+            self.woken = True
+            print(f"llmos_nb: goals do not wake: {redact(str(error))}", file=sys.stderr)
+            return
+        from llmos_nb.waking import waker_of
+
+        self.woken = waker_of(self.session).begin()
 
     @no_var_expand
     @line_cell_magic
@@ -120,6 +135,7 @@ class AgentMagics(Magics):
     async def _guarded(self, work: Any) -> Any:
         """Show our own errors as one quiet line, and raise them so that Run All stops there."""
         try:
+            self.wake()
             return await work
         except LlmosError as error:
             raise quiet(error) from None
@@ -176,6 +192,7 @@ def load(ip: Any) -> None:
     ip.input_transformers_post.append(awaited)
     if front_end(ip) == "panel":
         threading.Thread(target=_prepare, name="llmos-prepare", daemon=True).start()
+    magics.wake()
     if Path("llmos.toml").exists() or os.environ.get("LLMOS_ORG_CONFIG"):
         threading.Thread(target=_keep_house, args=(magics,), name="llmos-prune", daemon=True).start()
 
@@ -192,6 +209,8 @@ def _prepare() -> None:
 
 
 def unload(ip: Any) -> None:
-    """Take the transformers away."""
+    """Take the transformers away, and the timer of goals."""
+    if (waking := sys.modules.get("llmos_nb.waking")) is not None:
+        waking.stop_all()
     for hooks in (ip.input_transformers_cleanup, ip.input_transformers_post):
         hooks[:] = [h for h in hooks if getattr(h, "__module__", "") != __name__]

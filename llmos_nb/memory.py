@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from llmos_nb import labels
 from llmos_nb.chain import now, scan
 from llmos_nb.database import opened, there, writing
-from llmos_nb.errors import JournalError, UsageError
+from llmos_nb.errors import JournalError, StoreError, UsageError
 from llmos_nb.home import Home, pid_of
 from llmos_nb.labels import Label
 from llmos_nb.passages import passages
@@ -91,8 +92,10 @@ class Memory:
 
     @property
     def any(self) -> bool:
-        """Whether anything is remembered; looks without making anything."""
-        return there(self.home) and bool(self.latest(1))
+        """Whether anything is remembered; looks without making anything, and a broken memory holds nothing up."""
+        with suppress(StoreError):
+            return there(self.home) and bool(self.latest(1))
+        return False
 
     def remember(
         self, text: str, *, label: Label = labels.TRUSTED, run: str = "", n: int = -1, by: str = "you"

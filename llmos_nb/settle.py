@@ -105,14 +105,34 @@ def _check_arguments(run: Run, answer: str) -> list[Any]:
 
 def _holds(run: Run, expression: str, answer: str) -> tuple[bool, str]:
     """Evaluate a Python expression over the namespace, with `answer`; an error means that it does not hold."""
-    names = {**(run.namespace or {}), "answer": answer}
     try:
-        with interruptible(run.call_timeout_s):
-            found = eval(compile(expression, "<check>", "eval"), names)  # noqa: S307 - the user's own check (law 10)
-            return bool(found), "" if found else "it is false"
+        return holds(expression, {**(run.namespace or {}), "answer": answer}, run.call_timeout_s)
     except Stopped:
         run.halt("paused", "you")
         return False, "stopped"
+
+
+def holds(expression: str, names: dict[str, Any], deadline_s: float) -> tuple[bool, str]:
+    """Evaluate a Python expression over names; an error means that it does not hold.
+
+    Parameters
+    ----------
+    expression : str
+        The user's own check (law 10).
+    names : dict
+        What it may speak of.
+    deadline_s : float
+        Seconds that it may take.
+
+    Returns
+    -------
+    (bool, str)
+        Whether it holds, and if not, why.
+    """
+    try:
+        with interruptible(deadline_s):
+            found = bool(eval(compile(expression, "<check>", "eval"), names))  # noqa: S307 - the user's own check
+            return found, "" if found else "it is false"
     except (Exception, SystemExit) as error:
         return False, f"{type(error).__name__}: {error}"
 

@@ -27,6 +27,10 @@ _LOG = {**_switches("json", "verify", "decisions", "all"), "--by": {"metavar": "
 _PRUNE = {
     **_switches("yes"), "--payload-days": {"type": float}, "--runs-days": {"type": float}, "--keep": {"type": int},
 }  # fmt: skip
+_GOALS: dict[str, dict[str, Any]] = {
+    "--check": {"metavar": "EXPR"}, "--every": {"metavar": "'1 h'"}, "--at": {"metavar": "TIME"},
+    "-m": {"dest": "model"}, "-a": {"dest": "approve"}, "-b": {"dest": "budget"},
+}  # fmt: skip
 _FROM = {"--from": {"dest": "source", "metavar": "P"}}
 _ALL = {"--all": {"action": "store_true"}}
 _MODEL = {"-m": {"dest": "model"}}
@@ -106,6 +110,9 @@ VERBS: dict[str, Verb] = {
     ),
     "secret": Verb("NAME", "keep a variable's value out of all prompts, journals and exports", 1, 1),
     "forget": Verb("P CALL | mN", "delete what a call gave (its record stays), or a memory", 1, 2),
+    "goals": Verb(
+        '[add "goal" | done N | remove N | wake [N]]', "goals that come back until they are done", 0, 99, _GOALS
+    ),
     "remember": Verb('"text" [--from P]', "keep it over runs; with --from alone, an answer", 0, 99, _FROM),
     "recall": Verb('"words" [--all]', "find what was remembered, or said in any run", 0, 99, _ALL),
 }

@@ -229,6 +229,13 @@ def test_several_notebooks_write_at_once(tmp_path):
     assert {r.text for r in found} == {f"writer {w} line {i}" for w in range(3) for i in range(25)}
 
 
+async def test_a_broken_memory_holds_no_process_up(session):
+    session.home.prepare()
+    (session.home.root / "memory.db").write_bytes(b"no database at all" * 100)
+    proc = await work(session, call("recall", query="x", everywhere=True))
+    assert proc.reason == "answered" and "StoreError: cannot use" in last_result(proc).result
+
+
 async def test_several_recalls_of_one_notebook_index_once(session):
     await work(session, python("'kingfisher'"))
     many = [asyncio.to_thread(session.recall, "kingfisher", True, 50) for _ in range(6)]
