@@ -50,7 +50,7 @@ def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
     except (BadArguments, UnknownTool) as error:
         reject(run, call, "schema", str(error))
         return None
-    free = run.state.mode == "auto" and not labels.context(run.state.labels).untrusted
+    free = run.state.mode == "auto" and not gate_authority.exposed(run)
     if not free and gate_authority.shelves(run, tool):
         return _look_up_and_judge(run, call, tool, arguments)
     _judge(run, call, tool, arguments)
@@ -87,7 +87,7 @@ def look(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> dict[st
     seen = inspect(run, tool, arguments)
     found = gate_authority.standing_of(run, call, tool, arguments)
     seen |= {"standing": found, "origins": gate_authority.origins(run, tool, arguments, found)}
-    if found is not None and not found.holds and labels.context(run.state.labels).untrusted:
+    if found is not None and not found.holds and gate_authority.exposed(run):
         seen["risks"] = [*seen.get("risks", ()), ["untrusted data", found.why]]
     return seen
 
@@ -165,6 +165,8 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
     level = "read" if tool.name == "ask" else str(seen["level"])
     why = seen.get("why") or " ".join(f"It asks because {r[1]}." for r in list(seen.get("risks", ()))[:1])
     label, outward = labels.context(s.labels), tool.effect in ("write", "external")
+    if outward and gate_authority.exposed(run):
+        label = label.join(labels.UNTRUSTED)
     found: Standing | None = seen.get("standing")
     vouched = gate_authority.vouched(run, tool, arguments, found)
     stands = None if found is None else found.holds

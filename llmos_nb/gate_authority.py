@@ -15,6 +15,7 @@ from typing import Any
 from llmos_nb import labels
 from llmos_nb.authority import spoken, standing
 from llmos_nb.authority_roles import Role, Shelf, Standing
+from llmos_nb.chain import Event
 from llmos_nb.devices.guard import interruptible
 from llmos_nb.labels import CONTEXT, FILE
 from llmos_nb.manifest import SHELF
@@ -50,7 +51,7 @@ def unspoken(run: Run, names: Iterable[str], arguments: Mapping[str, Any]) -> li
 
 def vouched(run: Run, tool: Tool, arguments: Mapping[str, Any], found: Standing | None) -> bool:
     """Tell whether an approved plan may cover a call: what it acts on is nobody's word but the user's."""
-    if not labels.context(run.state.labels).untrusted or tool.effect not in ("write", "external"):
+    if not exposed(run) or tool.effect not in ("write", "external"):
         return True
     if found is not None:
         return found.holds
@@ -127,7 +128,7 @@ def frozen(run: Run, tool: Tool) -> bool:
         return False
     decided = max((e.n for e in run.journal.events if e.k == "plan.decided"), default=-1)
     read = next((e.n for e in _tainting(run)), None)
-    return decided >= 0 and (not labels.context(s.labels).untrusted if read is None else decided < read)
+    return decided >= 0 and (not exposed(run) if read is None else decided < read)
 
 
 def by_person(s: State) -> bool:
@@ -135,16 +136,24 @@ def by_person(s: State) -> bool:
     return s.plan_status == "approved" and s.plan_by != "process" and not s.plan_by.startswith("mode:")
 
 
-def _tainting(run: Run) -> Iterator[Any]:
-    """Give the events that made the context untrusted."""
-    changed = (e for e in run.journal.events if e.k == "label.changed" and e.d["name"] == CONTEXT)
-    return (e for e in changed if "untrusted" in e.d["label"])
+def exposed(run: Run) -> bool:
+    """Tell whether a process has had to do with what others wrote, whether or not its model was shown it."""
+    known = labels.context(run.state.labels).untrusted
+    return known or any("handle" in c.facts for c in run.state.calls.values())
+
+
+def _tainting(run: Run) -> Iterator[Event]:
+    """Give the events by which it came to that."""
+    for e in run.journal.events:
+        rose = e.k == "label.changed" and e.d["name"] == CONTEXT and "untrusted" in e.d["label"]
+        if rose or (e.k == "call.finished" and "handle" in (e.d.get("facts") or {})):
+            yield e
 
 
 def tainted(run: Run) -> set[str]:
     """Name what the process has made of untrusted data: words of calls that wrote after the read, and files."""
     s = run.state
-    if not labels.context(s.labels).untrusted:
+    if not exposed(run):
         return set()
     first = -1 if s.parent else next((e.n for e in _tainting(run)), -1)  # a fork counts its events afresh
     after = (c for c in s.calls.values() if c.status in _MADE and int(c.facts.get("n", first)) >= first)
@@ -177,7 +186,7 @@ def _spelled(files: list[str], run: Run) -> set[str]:
 
 def origins(run: Run, tool: Tool, arguments: Mapping[str, Any], found: Standing | None) -> dict[str, str]:
     """Say of each argument where it comes from, for a person who is asked."""
-    if found is None and not labels.context(run.state.labels).untrusted:
+    if found is None and not exposed(run):
         return {}
     known, said = dict(found.origins) if found is not None else {}, words(run)
     return {
@@ -206,5 +215,5 @@ def _stands_in(value: Any, call: Call) -> bool:
 
 def others(run: Run, call: Call) -> bool:
     """Tell whether somebody else may have written what a call gave."""
-    rose = any(str(e.d["why"]).startswith(f"{call.id}:") for e in _tainting(run))
+    rose = any(str(e.d.get("why", "")).startswith(f"{call.id}:") for e in _tainting(run))
     return rose or run.tools.get(call.name, _NONE).source == "untrusted"

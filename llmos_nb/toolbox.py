@@ -19,11 +19,11 @@ from llmos_nb.devices.namespace import NamespaceDevice
 from llmos_nb.devices.offered import OFFERED, SKILL, is_offered, tools_of
 from llmos_nb.devices.python import PythonDevice
 from llmos_nb.devices.site import Site
-from llmos_nb.errors import SnapshotConflict, UsageError, nearest
+from llmos_nb.errors import ConfigError, SnapshotConflict, UsageError, nearest
 from llmos_nb.home import who
 from llmos_nb.messages import ToolResult
 from llmos_nb.models.base import Model
-from llmos_nb.quarantine import read_tool
+from llmos_nb.quarantine import READ, read_tool
 from llmos_nb.recall import recall_tool
 from llmos_nb.schema import name_of
 from llmos_nb.snapshot import Before, Snapshots
@@ -84,7 +84,10 @@ def build(
     box += _devices(session, settings, [g for g in given if is_offered(g)], bind, allow)
     box += [_given(g, settings) for g in given if not is_offered(g)]
     box += _skills(session, [g for g in given if isinstance(g, str) and g.startswith(SKILL)], box)
-    box += [recall_tool(), *([read_tool()] if settings.quarantine and model.traits.first != "python" else [])]
+    quarantined = settings.quarantine and model.traits.first != "python"
+    if quarantined and any(t.name == READ for t in box):
+        raise ConfigError(f"quarantine: your function `{READ}` has the name of a tool of ours; rename it")
+    box += [recall_tool(), *([read_tool()] if quarantined else [])]
     return manifest.shelved({t.name: t for t in box}, settings.books)
 
 
