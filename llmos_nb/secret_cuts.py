@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import AnyStr
 
 LEAST = 6  # fewer characters of a value say too little, and are found everywhere
 _GAP = re.compile(r"\n?… [\d,]+ bytes left out …\n?")
-_CUTS = ("…", "...")
+CUTS, CUT_BYTES = ("…", "..."), (b"\\u2026", b"...")
+WIDE = 2_048
 Needles = Sequence[tuple[str, str]]
 
 
-def cut_somewhere(text: str) -> bool:
-    """Tell whether a text says that something was left out of it."""
-    return any(c in text for c in _CUTS)
+def near_cuts(text: AnyStr, cuts: Sequence[AnyStr], width: int) -> AnyStr:
+    """Give what stands within `width` of where a text says that something was left out; mostly nothing."""
+    parts, end = [], 0
+    for at in sorted(i for cut in cuts for i in _places(text, cut)):
+        begin = max(at - width, end)
+        end = max(at + width, end)
+        parts.append(text[begin:end])
+    return text[:0].join(parts)
+
+
+def _places(text: AnyStr, cut: AnyStr) -> Iterator[int]:
+    at = text.find(cut)
+    while at >= 0:
+        yield at
+        at = text.find(cut, at + 1)
 
 
 def mended(text: str, needles: Needles) -> str:
     """Put the handle in the place of what an ellipsis has left of each value."""
+    near = near_cuts(text, CUTS, WIDE)
+    if not near:
+        return text
     for needle, handle in needles:
-        if len(needle) > LEAST:
+        if len(needle) > LEAST and needle[:LEAST] in near:
             text = _heads(text, needle, handle)
+        if len(needle) > LEAST and needle[-LEAST:] in near:
             text = _tails(text, needle, handle)
     return _middle(text, needles) if " bytes left out …" in text else text
 
@@ -30,7 +48,7 @@ def _heads(text: str, needle: str, handle: str) -> str:
     at = text.find(needle[:LEAST])
     while at >= 0:
         size = _same(text[at : at + len(needle)], needle)
-        if text.startswith(_CUTS, at + size):
+        if text.startswith(CUTS, at + size):
             text = text[:at] + handle + text[at + size :]
         at = text.find(needle[:LEAST], at + 1)
     return text
@@ -42,7 +60,7 @@ def _tails(text: str, needle: str, handle: str) -> str:
     while at >= 0:
         end = at + LEAST
         begin = end - _same(text[max(end - len(needle), 0) : end][::-1], needle[::-1])
-        if text[:begin].endswith(_CUTS):
+        if text[:begin].endswith(CUTS):
             text = text[:begin] + handle + text[end:]
             end = begin + len(handle)
         at = text.find(needle[-LEAST:], end)

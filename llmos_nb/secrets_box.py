@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from llmos_nb.chain import canonical
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Request, compact
-from llmos_nb.secret_cuts import LEAST, cut_somewhere, mended, unfinished
+from llmos_nb.secret_cuts import CUT_BYTES, LEAST, WIDE, mended, near_cuts, unfinished
 from llmos_nb.secret_search import found_in
 from llmos_nb.secret_shapes import SIGN_BYTES, SIGNS, forms, named_secret, shapes_out, worth_hiding
 
@@ -152,11 +152,8 @@ class Box:
         for mark in self._marks:  # a plain loop: this runs for every event
             if mark in encoded:
                 return True
-        if (
-            self._ends
-            and (b"..." in encoded or b"\\u2026" in encoded)
-            and any(e in encoded for e in self._ends)
-        ):
+        near = near_cuts(encoded, CUT_BYTES, WIDE) if self._ends else b""
+        if near and any(e in near for e in self._ends):
             return True
         return any(s in encoded for s in SIGN_BYTES)
 
@@ -171,7 +168,7 @@ class Box:
         text = self.known(text)
         if any(s in text for s in SIGNS):
             text = shapes_out(text, handle("found-in-text"))
-        return mended(text, self._handles) if self._handles and cut_somewhere(text) else text
+        return mended(text, self._handles) if self._handles else text
 
     def known(self, text: str) -> str:
         """Put handles in the place of every known value alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
 
+LAST_WORDS_S = 3.0
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _processors: list[SpanProcessor] = []
 
@@ -63,7 +65,11 @@ def flush() -> None:
 def close() -> None:
     """Send what is left, and stop sending."""
     while _processors:
-        _processors.pop().shutdown()
+        ends = threading.Thread(
+            target=_processors.pop().shutdown, daemon=True
+        )  # a collector may be gone for good
+        ends.start()
+        ends.join(LAST_WORDS_S)
 
 
 def follow(run: Run) -> None:
