@@ -8,6 +8,7 @@ from typing import Any
 from llmos_nb import approval, compensate, gate_authority, gate_labels, labels
 from llmos_nb.authority_roles import Standing
 from llmos_nb.decide import Finish, Judge
+from llmos_nb.devices.guard import Stopped
 from llmos_nb.errors import BadArguments, UnknownTool
 from llmos_nb.on_call import repeat_key
 from llmos_nb.policy import Act, Decision, call_digest, judge
@@ -53,13 +54,18 @@ def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
     free = run.state.mode == "auto" and not gate_authority.exposed(run)
     if not free and gate_authority.shelves(run, tool):
         return _look_up_and_judge(run, call, tool, arguments)
+    run.books.clear()  # what was looked up for an earlier call says nothing of this one
     _judge(run, call, tool, arguments)
     return None
 
 
 async def _look_up_and_judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
-    await gate_authority.look_up(run, tool)
-    if call.status == "proposed":
+    """Look records up and judge; the call waits as it is where Stop comes meanwhile."""
+    try:
+        await gate_authority.look_up(run, tool)
+    except Stopped as stop:
+        run.halt("paused", str(stop) or "you")
+    if not run.halting and call.status == "proposed":
         _judge(run, call, tool, arguments)
 
 
@@ -77,6 +83,8 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
         extra: dict[str, Any] = {"arguments": arguments} if arguments != call.arguments else {}
         if verdict.by == "words":
             extra["origins"] = seen["origins"]
+        if seen["looked"]:
+            extra["looked"] = seen["looked"]
         run.append(
             "call.decided", call=call.id, digest=digest, what=what, by=verdict.by, why=verdict.why, **extra
         )
@@ -86,7 +94,14 @@ def look(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> dict[st
     """Say what a call would do, whether it stands on the user's words, and where its arguments come from."""
     seen = inspect(run, tool, arguments)
     found = gate_authority.standing_of(run, call, tool, arguments)
-    seen |= {"standing": found, "origins": gate_authority.origins(run, tool, arguments, found)}
+    looked = [
+        source.name for source, shelf in gate_authority.shelves(run, tool).values() if shelf.kind in run.books
+    ]
+    seen |= {
+        "standing": found,
+        "origins": gate_authority.origins(run, tool, arguments, found),
+        "looked": looked,
+    }
     if found is not None and not found.holds and gate_authority.exposed(run):
         seen["risks"] = [*seen.get("risks", ()), ["untrusted data", found.why]]
     return seen
@@ -130,6 +145,7 @@ def ask_human(run: Run, call: Call, why: str, seen: Mapping[str, Any], digest: s
         reads=list(seen.get("reads", ())),
         writes=list(seen.get("writes", ())),
         origins=dict(seen.get("origins", {})),
+        **({"looked": seen["looked"]} if seen.get("looked") else {}),
         **{k: seen[k] for k in ("shows", "each_time") if seen.get(k)},
         **approval.bounds(run.state.approval),
     )

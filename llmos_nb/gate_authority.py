@@ -15,6 +15,7 @@ from typing import Any
 from llmos_nb import labels
 from llmos_nb.authority import spoken, standing
 from llmos_nb.authority_roles import Role, Shelf, Standing
+from llmos_nb.authority_tokens import lower
 from llmos_nb.chain import Event
 from llmos_nb.devices.guard import interruptible
 from llmos_nb.labels import CONTEXT, FILE
@@ -112,11 +113,12 @@ def standing_of(run: Run, call: Call, tool: Tool, arguments: Mapping[str, Any]) 
 
 
 def _same(call: Call, other: Call, target: str) -> bool:
-    """Tell whether another call did the same to the same target."""
+    """Tell whether another call did the same to the same target, or to one of several."""
     if other is call or other.name != call.name or other.status not in _MADE:
         return False
-    mine, its = (c.arguments.get(target) if isinstance(c.arguments, dict) else None for c in (call, other))
-    return mine == its
+    given = (c.arguments.get(target) if isinstance(c.arguments, dict) else None for c in (call, other))
+    mine, its = ({lower(str(v)) for v in _each(value)} for value in given)
+    return not mine.isdisjoint(its)
 
 
 def frozen(run: Run, tool: Tool) -> bool:

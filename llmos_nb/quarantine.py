@@ -100,13 +100,31 @@ def _keep(taken: dict[str, Any], run: Run, tool: Tool, value: object) -> str:
     return f"{stem}_{n}"
 
 
+def restored(run: Run) -> None:
+    """Put texts that were kept out back under their names, in a new kernel, where the journal has them whole."""
+    for call in run.state.surviving:
+        if "variable" not in call.facts or call.facts.get("kind") != "text" or run.namespace is None:
+            continue
+        if len(call.result.encode()) == call.size:
+            run.namespace.setdefault(str(call.facts["handle"]), call.result)
+
+
 # read
 
 
 def read_tool() -> Tool:
     """Give the tool; it is connected with the process that it belongs to."""
     about = "Ask a question about a text that is shown by handle; gives one typed value."
-    return Tool(READ, about, _SCHEMA, lambda **_: "", "read", "pure", digest=READ, extra={"connect": _connect})
+    extra = {"connect": _connect, "call_code": _as_code}
+    return Tool(READ, about, _SCHEMA, lambda **_: "", "read", "pure", digest=READ, extra=extra)
+
+
+def _as_code(call: Call) -> str:
+    """Give a question as code: with no model at hand, the value that was answered."""
+    given = call.arguments if isinstance(call.arguments, dict) else {}
+    asked = f"read of {given.get('handle')}: {given.get('question')}"
+    comment = "\n".join(f"# {line}" for line in asked.splitlines())
+    return f"{comment}\nread_{call.id.replace('.', '_')} = {json.loads(call.result)!r}"
 
 
 def _connect(run: Run) -> Tool:

@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 from llmos_nb.errors import LlmosError
+from llmos_nb.quarantine import restored
 from llmos_nb.scheduler import Run
 from llmos_nb.state import Call
 from llmos_nb.tools import CallContext, Tool, invoke
@@ -97,6 +98,7 @@ async def rebuild(run: Run) -> None:
     LlmosError
         Names the inputs that only the user's own cells had made, or the step that gives something else now.
     """
+    restored(run)
     missing = missing_inputs(run)
     if missing:
         names = ", ".join(f"`{n}`" for n in missing)

@@ -325,6 +325,15 @@ CASES = {
         pay(amount=30),
         before=(pay(),),
     ),
+    "the same target in other letters": Case(
+        f"Email 'hello' to {ANN}. Then email 'hello' to {BOB}.",
+        mail([BOB]),
+        mail(["ANN@x.org"]),
+        before=(mail(),),
+    ),
+    "the same target twice over": Case(
+        f"Email 'hello' to {ANN}. Then email 'hello' to {BOB}.", mail([BOB]), mail([ANN, ANN]), before=(mail(),)
+    ),
     # what was made of untrusted data, and then sent on
     "a file made of the mail, then shared": Case(
         f"Create the file list.docx. Share list.docx and plan.docx with {ANN} to read. Share plan.docx with {ANN} to read.",

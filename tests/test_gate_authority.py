@@ -90,6 +90,7 @@ async def test_an_argument_may_be_a_field_of_the_record_that_you_name(tmp_path):
     world, proc = await run("Email 'hello' to Ann Baker.", call("read_mail"), mail([ANN]))
     decided = next(e.d for e in proc.events if e.k == "call.decided" and e.d["call"] == "r2.0")
     assert world.done == [("mail", [ANN])] and decided["origins"]["to"] == "from the contacts that you named"
+    assert decided["looked"] == ["contacts"]
 
 
 def look_up(kind):
@@ -132,6 +133,28 @@ async def test_the_gate_looks_records_up_itself(kind, tmp_path):
         assert any("contacts failed: OSError: no network" in text for text in risks)
     else:
         assert made.by == "words" and world.done == [("mail", [ANN])]
+
+
+async def test_stop_while_records_are_looked_up_pauses_and_the_call_is_judged_again(tmp_path):
+    declare(tmp_path)
+    world, begun, held = World(), asyncio.Event(), [True]
+
+    async def contacts():
+        begun.set()
+        while held[0]:
+            await asyncio.sleep(0)
+        return [{"name": "Ann Baker", "email": ANN}]
+
+    tools = [t for t in world.tools() if t.__name__ != "contacts"] + [contacts]
+    model = ScriptedModel([call("read_mail"), mail([ANN]), DONE])
+    proc = llmos.start("Email 'hello' to Ann Baker.", model=model, tools=tools, approve="auto", grounded=False)
+    await begun.wait()
+    proc.stop()
+    await proc
+    assert proc.state == "paused" and world.done == []
+    held[0] = False
+    await proc.resume()
+    assert proc.reason == "answered" and world.done == [("mail", [ANN])]
 
 
 def test_what_looks_records_up_must_only_read(tmp_path):

@@ -219,6 +219,27 @@ async def test_it_goes_on_in_a_new_kernel_and_is_replayed():
     assert replayed.reason == "answered" and replayed.run.state.calls["r2.0"].result == '"2024-05-31"'
 
 
+async def test_the_text_is_there_again_in_a_new_kernel_and_a_notebook_holds_the_values(tmp_path):
+    turns = [
+        call("read_mail"),
+        ask(),
+        {"text": '"2024-05-31"'},
+        python("n = len(read_mail_1)"),
+        {"fault": "refused"},
+    ]
+    session = Session({})
+    options = {"tools": [read_mail], "quarantine": True, "approve": "auto", "grounded": False}
+    proc = session.create("x", model=ScriptedModel([*turns[:4], DONE]), **options)
+    await proc.start()
+    source = proc.export(tmp_path / "out.ipynb").read_text()
+    assert "read_r2_0 = '2024-05-31'" in source and "read(handle" not in source
+    names = {}
+    at = next(e.n for e in proc.events if e.k == "names.changed") + 2
+    child = Session(names).load(proc.journal.path, tools=[read_mail], model=ScriptedModel([DONE])).fork(at=at)
+    await child.resume()
+    assert names["read_mail_1"] == MAIL and names["n"] == len(MAIL)
+
+
 async def test_an_organisation_may_require_it(tmp_path, monkeypatch):
     (tmp_path / "org.toml").write_text("[labels]\nquarantine = true\n")
     monkeypatch.setenv("LLMOS_ORG_CONFIG", str(tmp_path / "org.toml"))

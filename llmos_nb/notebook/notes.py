@@ -65,7 +65,12 @@ def _title(call: Call) -> str:
     return comment[1] if comment else f"Call {call.id}: {call.name}"
 
 
-_BY = {"you": "approved by the user", "plan": "inside the plan that was approved", "": "no decision was needed"}
+_BY = {
+    "you": "approved by the user",
+    "plan": "inside the plan that was approved",
+    "words": "covered by the user's own words",
+    "": "no decision was needed",
+}
 
 
 def _who(by: str) -> str:
