@@ -99,8 +99,7 @@ def put_apart(
             "--bind with --isolate: nothing in a child writes your variables; leave one of them out"
         )
     made = {n: _inside(t, child, how, bind) if n in INSIDE else t for n, t in box.items()}
-    if how == "isolate":
-        made = {n: t.extra["apart"]() if "apart" in t.extra else t for n, t in made.items()}
+    made = {n: t.extra["apart"]() if "apart" in t.extra else t for n, t in made.items()}
     if how == "preview":
         made = {n: t if n in INSIDE or t.effect == "read" else dry_run.refused(t) for n, t in made.items()}
     return made

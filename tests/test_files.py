@@ -228,3 +228,16 @@ async def test_a_file_written_after_reading_untrusted_data_stays_untrusted(files
     )
     p = await llmos.run("Look.", model=model, namespace={"mail": "x"}, tools=["files"], approve="auto")
     assert p.run.state.labels[f"file:{files.resolve()}/note.txt"] == "untrusted"
+
+
+async def test_a_fork_has_the_overlay_of_its_event_and_one_of_its_own(files):
+    turns = [CHANGES[0], call("ask", question="Go on?"), CHANGES[1], call("commit_files"), {"text": "Done."}]
+    p = await llmos.run("Change it.", model=ScriptedModel(turns), namespace={}, tools=["files"], approve="auto")
+    asked = next(e.n for e in p.events if e.k == "question.asked")
+    q = p.fork(at=asked, isolate=True)
+    await q.resume()
+    await q.reply("yes")
+    assert q.reason == "answered" and (files / "src/new.py").read_text() == "x = 1\n"
+    assert (files / "a.txt").read_text() == "one\n2\nthree\n"
+    (listed,) = [await p.run.tools["list_files"].runner({"pattern": "*.*"}, None)]
+    assert "src/new.py" in listed.text and "a.txt (changed)" not in listed.text  # the parent has not edited it

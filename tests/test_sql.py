@@ -19,7 +19,9 @@ from llmos_nb.models import ScriptedModel
 async def asked(namespace, *turns, approve="auto", tools=("sql",), **options):
     """Run a process over some calls and give it."""
     model = ScriptedModel([*turns, {"text": "Done."}])
-    return await llmos.run("Look.", model=model, namespace=namespace, tools=tools, approve=approve, **options)
+    return await llmos.run(
+        options.pop("goal", "Look."), model=model, namespace=namespace, tools=tools, approve=approve, **options
+    )
 
 
 def results(process):
@@ -315,6 +317,7 @@ async def test_an_isolated_process_keeps_nothing_in_the_session():
     names = {"t": pd.DataFrame({"a": [1]})}
     p = await asked(names, call("sql", query="select * from t", into="x"), isolate=True)
     assert "1 row" in results(p)[0] and "x" not in names
+    assert "nothing is kept" in p.run.tools["sql"].description
 
 
 async def test_a_name_outside_bind_is_not_written():
@@ -327,3 +330,28 @@ async def test_a_name_outside_bind_is_not_written():
     )
     first, second = p.run.state.calls.values()
     assert first.status == "failed" and second.status == "done" and "x" not in names and "out_1" in names
+
+
+async def test_the_label_of_a_table_goes_into_what_is_made_of_it(tmp_path):
+    (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\n')
+    names = {"mail": pd.DataFrame({"a": [1]}), "mine": pd.DataFrame({"a": [1]})}
+    first = call("sql", query="select * from mine", into="clean")
+    join = call("sql", query="select m.a from mine join mail m using (a)", into="made")
+    p = await asked(names, first, join, goal="Look at `mine`.")
+    assert "clean" not in p.run.state.labels and p.run.state.labels["made"] == "untrusted"
+
+
+async def test_names_that_differ_in_case_only_are_not_mixed_up():
+    names = {"df": pd.DataFrame({"a": [1]}), "DF": pd.DataFrame({"a": [2]})}
+    p = await asked(
+        names, call("sql", query="select a from df", into="one"), call("sql", query="select a from DF", into="two"),
+        call("sql", query="select * from Df"), call("sql", query="select * from df, DF"),
+    )  # fmt: skip
+    assert (names["one"]["a"][0], names["two"]["a"][0]) == (1, 2)
+    assert ["differ only in case" in r for r in results(p)] == [False, False, True, True]
+
+
+async def test_a_preview_reads_and_keeps_nothing():
+    names = {"t": pd.DataFrame({"a": [7]})}
+    p = await asked(names, call("sql", query="select * from t", into="x"), preview=True)
+    assert "7" in results(p)[0] and "1 row" in results(p)[0] and "x" not in names

@@ -46,7 +46,6 @@ class Duck:
 
     def __init__(self, frames: Mapping[str, Any], workspace: Workspace, full: bool = True) -> None:
         self._frames, self._workspace, self._full = frames, workspace, full
-        self._names = {n.casefold(): n for n in frames}
         self.used: dict[str, Any] = {}
         self.paths: dict[str, str] = {}
         self._connection: Any = None
@@ -61,13 +60,23 @@ class Duck:
         """Find a live table or a file."""
         if table.db or table.catalog:
             raise UsageError(f"{table.sql()!r}: name a variable or a file here, with no schema")
-        name = self._names.get(table.name.casefold())
-        if name is not None:
+        if (name := self._frame(table.name)) is not None:
             self.used[name] = self._frames[name]
             return Known(name, tuple(map(str, _columns(self._frames[name]))))
         if "." in table.name or "/" in table.name:
             return self._file(table)
         raise UsageError(f"there is no table {table.name!r}{nearest(table.name, self._frames)}")
+
+    def _frame(self, word: str) -> str | None:
+        """Give the live table that a word means; SQL does not tell upper from lower case, Python does."""
+        alike = [n for n in self._frames if n.casefold() == word.casefold()]
+        name = word if word in alike else alike[0] if len(alike) == 1 else None
+        others = [n for n in alike if n in self.used and n != name]
+        if (alike and name is None) or others:
+            raise UsageError(
+                f"{word!r}: {' and '.join(alike)} differ only in case, which SQL does not see; copy one of them"
+            )
+        return name
 
     def _file(self, table: exp.Table) -> Known:
         name = table.name

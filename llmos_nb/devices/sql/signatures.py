@@ -8,8 +8,8 @@ from typing import Any
 def sql(query: str, parameters: dict[str, Any] | None = None, database: str = "", into: str = "") -> str:
     """Run SQL that only reads: over tables of the session by their names, files, or a database.
 
-    Tables and files such as 'sales.csv' are read by DuckDB. The first rows are shown, the whole result becomes a
-    variable. SHOW TABLES and DESCRIBE name tell what there is.
+    Tables and files such as 'sales.csv' are read by DuckDB. The first rows are shown;
+    the whole result becomes a variable. SHOW TABLES and DESCRIBE name tell what there is.
 
     Parameters
     ----------

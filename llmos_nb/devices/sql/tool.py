@@ -24,6 +24,7 @@ from llmos_nb.tools import CallContext, Tool, as_tool
 
 KEYS = ("tables", "columns", "functions", "rows", "most_rows", "source")
 SHOWN, SHOWN_BYTES, MOST = 20, 3_000, 1_000_000
+_WHOLE = "the whole result becomes a variable"
 _ENDING_S = 0.8  # `invoke` waits a second beyond the deadline
 
 
@@ -57,9 +58,10 @@ class SqlDevice:
         """The tool ``sql``."""
         effect: Any = "namespace" if self._keeps else "read"
         made = as_tool(sql, effect=effect, repeat="idempotent", source=self._source)
+        about = made.description if self._keeps else made.description.replace(_WHOLE, "nothing is kept")
         apart = {} if not self._keeps else {"apart": lambda: SqlDevice(self._site, keeps=False).reading}
         return replace(
-            made, digest=f"{made.digest[:40]}{self._mark}", runner=self._read, code=self._read_code,
+            made, description=about, digest=f"{made.digest[:40]}{self._mark}", runner=self._read, code=self._read_code,
             inspect=self._look, extra={**made.extra, **apart},
         )  # fmt: skip
 
