@@ -8,6 +8,7 @@ from datetime import datetime
 from llmos_nb import goal_entry
 from llmos_nb.commands_base import handles, say
 from llmos_nb.errors import UsageError, nearest
+from llmos_nb.front import front_end
 from llmos_nb.goals import Goal
 from llmos_nb.options import Command
 from llmos_nb.session import Session
@@ -27,7 +28,9 @@ async def _goals(session: Session, command: Command) -> None:
     if act == "add":
         given = {k: v or "" for k, v in command.flags.items()}
         goal = goal_entry.add(waker.goals, " ".join(words), session.namespace, now=waker.clock(), **given)
-        say(f"goal {goal.n} is written down: {_when(goal, waker)}")
+        idle = front_end(session.ip) == "terminal"  # nothing goes on there between two commands
+        hint = "; %agent goals wake runs it" if idle and goal.is_due(waker.clock()) else ""
+        say(f"goal {goal.n} is written down: {_when(goal, waker)}{hint}")
         waker.begin()
     elif act == "wake":
         await _wake(waker, words)

@@ -58,6 +58,9 @@ class TextShown(Shown):
         run.on_text = self.view.on_text
         for event in run.journal.events:
             self.view(event, run.state)
+        if self.patient and self.process.state == "waiting":
+            for key in list(run.state.questions):
+                asyncio.get_running_loop().call_soon(self.ask, key)
 
     def heard(self, event: Event, state: State) -> None:
         """Print one event; ask where a terminal can answer."""
@@ -67,6 +70,8 @@ class TextShown(Shown):
 
     def ask(self, key: str) -> None:
         """Read the person's decision; a terminal has nothing else to do meanwhile, and Ctrl-C stops the process."""
+        if key not in self.process.run.state.questions:
+            return
         try:
             with interruptible():
                 text.prompt_keys(self.process, key, input)

@@ -62,3 +62,17 @@ def test_control_c_stops_and_resume_goes_on(terminal):
     terminal.expect(r"In \[\d+\]:")
     terminal.sendline("%agent resume one")
     terminal.expect("y is 42")
+
+
+def test_a_goal_that_woke_is_decided_where_it_is_shown(terminal):
+    terminal.sendline('%agent goals add "Make y 42." -m script:s.json')
+    terminal.expect("goal 1 is written down: due now; %agent goals wake runs it")
+    terminal.expect(r"In \[\d+\]:")
+    terminal.sendline("%agent goals wake")
+    terminal.expect("goal 1: process 1 waits for a person")
+    terminal.expect(r"In \[\d+\]:")
+    terminal.sendline("%agent show 1")
+    terminal.expect("approve")
+    terminal.expect("> ")
+    terminal.sendline("a")
+    terminal.expect("y is 42")
