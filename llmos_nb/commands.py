@@ -6,7 +6,7 @@ import getpass
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from llmos_nb import (
@@ -18,7 +18,7 @@ from llmos_nb import (
     commands_ps,
     commands_show,
     commands_skill,
-    compensate,
+    commands_undo,
     options,
     revive,
 )
@@ -42,6 +42,7 @@ __all__ = [
     "commands_ps",
     "commands_show",
     "commands_skill",
+    "commands_undo",
 ]
 
 
@@ -70,21 +71,6 @@ def _tell(process: Process) -> None:
         say(f"process {process.pid} is {process.state}" + (f" ({process.reason})" if process.reason else ""))
 
 
-def _tell_outside(process: Process, before: Iterable[str]) -> None:
-    """Say what became of what acted outside: taken back, asked for, or not to be taken back."""
-    s, known = process.run.state, set(before)
-    for call in (c for c in s.calls.values() if c.undoes and c.id not in known):
-        asks = f"acted outside: %agent approve {process.pid} {call.id} has its tool take it back"
-        became = {
-            "done": "was taken back by its tool",
-            "failed": f"stays: {call.result}",
-            "rejected": f"stays: {call.why}",
-        }
-        say(f"{call.undoes} ({s.calls[call.undoes].name}) {became.get(call.status, asks)}")
-    if stays := compensate.stays(process.run, s.surviving):
-        say(f"{stays}; it stays as it is")
-
-
 def _words(command: Command, at: int) -> str:
     return " ".join(command.words[at:])
 
@@ -105,8 +91,6 @@ ACTS: dict[str, Callable[[Process, Command], Any]] = {
     "kill": lambda p, c: p.kill(),
     "nice": lambda p, c: p.nice(_niceness(c)),
     "budget": lambda p, c: p.budget(_words(c, 1)),
-    "undo": lambda p, c: p.undo(c.flags.get("to")),
-    "redo": lambda p, c: p.redo(),
 }
 
 
@@ -136,13 +120,8 @@ def _target(command: Command, at: int) -> str | int:
 @handles(*ACTS)
 async def _act(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
-    before = list(process.run.state.calls)
-    done = ACTS[command.verb](process, command)
-    if command.verb == "undo" and process.run.state.settled:
-        await done  # until what acted outside is asked for, or taken back
+    ACTS[command.verb](process, command)
     _tell(process)
-    if command.verb == "undo":
-        _tell_outside(process, before)
 
 
 @handles("resolve")

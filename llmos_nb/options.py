@@ -168,5 +168,10 @@ def parse_command(line: str) -> Command:
 
 def command_help() -> str:
     """Give the help of `%agent`."""
-    rows = [f"  %agent {name} {verb.words}".ljust(42) + verb.help for name, verb in VERBS.items()]
+    rows = [_help_row(f"  %agent {name} {verb.words}", verb.help) for name, verb in VERBS.items()]
     return "Steer processes; P is a pid or a name (default: the last one).\n" + "\n".join(rows)
+
+
+def _help_row(usage: str, words: str, width: int = 44) -> str:
+    """Put the words beside the usage, or below one that is too long."""
+    return usage.ljust(width) + words if len(usage) < width else f"{usage}\n{' ' * width}{words}"

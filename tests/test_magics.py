@@ -9,6 +9,8 @@ import pytest
 from notebook_driver import Notebook
 from turns import call, python
 
+from llmos_nb import options
+
 HELLO = {"text": "hello there"}
 
 
@@ -184,3 +186,8 @@ def test_a_call_that_needs_no_namespace_lock_still_stands_in_the_log(book):
     spec = book.script(call("calculator", expression="6*7"), {"text": "42"})
     assert book.run(f"%%agent sum -m {spec}\nMultiply.").status == "ok"
     assert "call.finished" in book.run("%agent log sum").text
+
+
+def test_the_help_of_commands_is_two_columns_that_never_run_together():
+    rows = options.command_help().splitlines()[1:]
+    assert all(verb.help in (row[44:] for row in rows) for verb in options.VERBS.values())

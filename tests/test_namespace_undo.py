@@ -417,9 +417,11 @@ def test_undo_and_redo_by_magics(book):
     )
     assert book.run(f"%%agent tidy -a auto -m {spec}\nSort `df`.").status == "ok"
     assert book.value("list(alias.a), list(alias)") == "([1, 2, 3], ['a', 'b'])"
-    assert book.run("%agent undo tidy").status == "ok" and book.value("list(alias)") == "['a']"
+    assert book.run("%agent undo tidy").text == "taken back: r3.0 python (`alias`, `df`)\n"
+    assert book.value("list(alias)") == "['a']"
     assert book.run("%agent undo tidy --to 1").status == "ok" and book.value("list(alias.a)") == "[3, 1, 2]"
-    book.run("%agent redo tidy\n%agent redo tidy")
+    assert book.run("%agent redo tidy").text == "put back: r2.0 python (`alias`, `df`)\n"
+    book.run("%agent redo tidy")
     assert book.value("list(df.b), alias is df") == "([2, 4, 6], True)"
     book.run("df.loc[0, 'b'] = 99")
     ran = book.run("%agent undo tidy")
