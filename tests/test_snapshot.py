@@ -514,6 +514,17 @@ def test_what_old_steps_keep_alive_is_bounded_in_bytes(code):
     assert "3 MB are kept" in book.snapshots.can_undo("r1.0")
 
 
+def test_whatever_a_step_lets_go_can_be_counted():
+    book = Notebook(
+        "import numpy as np, pandas as pd\nclass Odd:\n    nbytes = 'many'\n    memory_usage = 3\n    __sizeof__ = None\n"
+        "kind = np.ndarray; table = pd.DataFrame; odd = Odd(); box = {'k': np.ndarray, 'o': odd}"
+    )
+    book.step("kind = table = odd = None; box.clear()")
+    assert book.snapshots.stored_bytes(book.call) > 0
+    book.undo()
+    assert book["kind"].__name__ == "ndarray" and len(book["box"]) == 2
+
+
 def test_a_dropped_step_frees_what_only_it_kept():
     book = Notebook("class Big: pass\nbig = [Big()]")
     kind = book["Big"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -182,9 +183,11 @@ def _items(state: Any) -> dict[int, object]:
 
 
 def _nbytes(value: Any) -> int:
-    """Estimate what one object holds by itself."""
-    size = getattr(value, "memory_usage", None)
+    """Estimate what one object holds by itself; a class says of its instances what they hold."""
+    if isinstance(value, type):
+        return sys.getsizeof(value)
+    size, own = getattr(value, "memory_usage", None), getattr(value, "nbytes", None)
     if callable(size) and hasattr(value, "axes"):
         used = size(deep=False)
         return int(used if isinstance(used, int) else used.sum())
-    return int(getattr(value, "nbytes", 0) or value.__sizeof__())
+    return int(own) if isinstance(own, int | float) else sys.getsizeof(value, 0)
