@@ -7,7 +7,7 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
-from llmos_nb import labels, pictures
+from llmos_nb import gate_tools, labels, pictures
 from llmos_nb.decide import Ask, Evict
 from llmos_nb.endpoints import endpoint
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
@@ -46,6 +46,7 @@ def evict(run: Run, command: Evict) -> None:
 @carries_out(Ask)
 async def ask(run: Run, command: Ask) -> None:
     """Ask the model once; every outcome is recorded."""
+    await gate_tools.hear(run)
     if run.state.plan_status == "none" and not _plans(run):
         implicit_plan(run)
         decide_plan(run, "approve", f"mode:{run.state.mode}")

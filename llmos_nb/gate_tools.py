@@ -8,7 +8,9 @@ through.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from llmos_nb import compensate
 from llmos_nb.decide import Connect
@@ -18,6 +20,8 @@ from llmos_nb.scheduler import Run, carries_out
 from llmos_nb.state import Call
 from llmos_nb.tools import Tool
 
+_heard: WeakKeyDictionary[Run, list[tuple[str, int]]] = WeakKeyDictionary()
+
 
 @carries_out(Connect)
 async def connect(run: Run, command: Connect) -> None:
@@ -26,6 +30,13 @@ async def connect(run: Run, command: Connect) -> None:
         await join(run)
     except LlmosError as error:
         run.append("run.ended", reason="failed", detail=str(error), answer=None)
+
+
+async def hear(run: Run) -> None:
+    """Look at the tools again before the model is asked, where a server has said that they are others now."""
+    if run.state.servers and _heard.get(run) != run.servers.news():
+        with suppress(LlmosError):  # a server that is gone is said by the call that needs it
+            await join(run)
 
 
 async def join(run: Run) -> None:
@@ -43,7 +54,8 @@ async def join(run: Run) -> None:
             f"mcp.{taken.extra['server']}: `{taken.name}` is the name of a function of yours, too; "
             f"rename it, or leave the tool out with -t '-{taken.name}'"
         )
-    _take(run, found, list(run.state.served), connected=True)
+    _heard[run] = run.servers.news()
+    _take(run, found, list(run.state.served), connected=not run.state.connected)
 
 
 async def current(run: Run, call: Call) -> Tool | None:

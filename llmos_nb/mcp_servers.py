@@ -92,6 +92,10 @@ class Servers:
         """Give the process number of a server that runs."""
         return self._running[name][1].pid if name in self._running else None
 
+    def news(self) -> list[tuple[str, int]]:
+        """Give how often each server that runs has said that its tools are others now."""
+        return [(name, server.news) for name, (_, server) in self._running.items()]
+
     # their tools
 
     async def tools(self, patterns: str, deadline_s: float, only: str = "") -> list[Tool]:

@@ -56,6 +56,7 @@ def tools():
         "names": [
             tool(n) for n in ("python", "final_answer", "a b", "a\u200bb", "x" * 200, "echo", "echo", "..", "")
         ],
+        "grows": [tool(), *([tool("new")] if listed > 2 else [])],
         "bomb": [tool(schema=bomb())],
         "heavy": [tool(description="x" * (20 << 20))],
         "malformed": [{"name": 5, "inputSchema": "x"}, "y", None],
@@ -96,6 +97,8 @@ def call(key, text):
         )
     else:
         answer(key, text)
+        if HOW == "grows":
+            send(method="notifications/tools/list_changed")
 
 
 for line in sys.stdin:

@@ -187,6 +187,17 @@ async def test_a_tool_that_vanishes_is_refused_and_the_model_told(hostile):
     )
 
 
+async def test_a_tool_that_appears_is_noticed_before_the_model_is_asked_again(hostile):
+    evil = hostile("grows", READ)
+    proc = evil.start(echo("one"), call("ask", question="Go on?"), DONE)
+    await proc
+    if "evil_new" not in proc.run.tools:  # its word came after the answer: the next prompt has it
+        await proc.reply("yes")
+    assert "evil_new" in proc.run.tools and "evil_new" in wire_of(proc)
+    added = [e.d["added"] for e in proc.events if e.k == "tools.changed" and e.d.get("added")]
+    assert list(added[-1]) == ["evil_new"] and same_as_folded(proc)
+
+
 async def test_names_are_valid_of_their_own_and_nobody_takes_ours(hostile):
     evil = hostile("names")
     proc = evil.start(DONE)

@@ -59,8 +59,7 @@ class _Thread:
 
 def _end_all() -> None:
     """End what still runs when the interpreter goes."""
-    for pid in list(_pids):
-        kill_group(pid)
+    list(map(kill_group, _pids))
 
 
 async def _there(work: Coroutine[Any, Any, T]) -> T:
@@ -135,8 +134,13 @@ class Server:
     @property
     def pid(self) -> int | None:
         """Its process, where it runs."""
-        link = self._link
-        return link.wire.process.pid if link is not None and not link.wire.ended.is_set() else None
+        wire = self._link.wire if self._link is not None else None
+        return wire.process.pid if wire is not None and not wire.ended.is_set() else None
+
+    @property
+    def news(self) -> int:
+        """How often it has said that its tools are others now."""
+        return self._link.wire.news if self._link is not None else 0
 
     async def listing(self, deadline_s: float) -> list[dict[str, Any]]:
         """Give what the server says of its tools, as plain data; at most 128 of them.
@@ -205,7 +209,6 @@ class Server:
         from mcp import types
 
         link, found, cursor = await self._connected(), list[dict[str, Any]](), None
-        link.wire.changed = False
         for _ in range(MOST_PAGES):
             params = types.PaginatedRequestParams(cursor=cursor) if cursor else None
             page = _plain(await link.raced(link.session.list_tools(params=params)))

@@ -78,7 +78,7 @@ class Wire:
 
         self.process = process
         self.ended = asyncio.Event()
-        self.why, self.changed = "", False
+        self.why, self.news = "", 0
         self.refused: Counter[str] = Counter()
         self._asked: dict[int | str, str] = {}
         self._noise, self._stderr = 0, b""
@@ -132,7 +132,7 @@ class Wire:
                 return {"jsonrpc": "2.0", "id": key, "error": error}
             return _without_output_schemas(message)
         self._noise += max(size, 64)
-        self.changed = self.changed or method == "notifications/tools/list_changed"
+        self.news += method == "notifications/tools/list_changed"
         if isinstance(method, str) and isinstance(key, int | str):
             self._answer(method, key)
         return None
