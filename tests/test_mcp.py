@@ -191,8 +191,9 @@ async def test_a_tool_that_appears_is_noticed_before_the_model_is_asked_again(ho
     evil = hostile("grows", READ)
     proc = evil.start(echo("one"), call("ask", question="Go on?"), DONE)
     await proc
-    if "evil_new" not in proc.run.tools:  # its word came after the answer: the next prompt has it
-        await proc.reply("yes")
+    while not evil.session.servers.news()[0][1]:  # its word comes after the answer: the next prompt has it
+        await asyncio.sleep(0.005)
+    await proc.reply("yes")
     assert "evil_new" in proc.run.tools and "evil_new" in wire_of(proc)
     added = [e.d["added"] for e in proc.events if e.k == "tools.changed" and e.d.get("added")]
     assert list(added[-1]) == ["evil_new"] and same_as_folded(proc)
@@ -361,6 +362,7 @@ async def test_without_the_package_it_says_what_to_install(hostile, monkeypatch)
     ("toml", "said"),
     [
         ("[mcp.a_b]\ncommand = ['x']", "letters, digits and -"),
+        ("[mcp.git]\ncommand = ['x']", "`git` is a device here"),
         ("[mcp.a]\ncommand = 'x y'", "command must be a list"),
         ("[mcp.a]\ncomand = ['x']", "did you mean command"),
         ("[mcp.a]\ncommand = ['x']\nenv = {N = 1}", "table of texts"),

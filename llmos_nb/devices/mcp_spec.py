@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmos_nb.devices.offered import OFFERED
 from llmos_nb.errors import ConfigError, nearest
 from llmos_nb.secrets_box import box, handle
 
@@ -46,6 +47,8 @@ def parse(name: str, raw: Any, where: str) -> Spec:
     at = f"{where}: mcp.{name}"
     if not SERVER.fullmatch(name):
         raise ConfigError(f"{at}: a name has up to 24 letters, digits and -, and begins with a letter")
+    if name in OFFERED:
+        raise ConfigError(f"{at}: `{name}` is a device here; give the server another name, such as {name}-mcp")
     unknown = next((k for k in raw if k not in _KEYS), None) if isinstance(raw, dict) else ""
     if unknown is not None:
         raise ConfigError(f"{at}: unknown key {unknown!r}{nearest(unknown, _KEYS)}; it has command and env")
