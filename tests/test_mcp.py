@@ -448,3 +448,13 @@ def test_the_reference_server_end_to_end_in_a_notebook(tmp_path):
         assert "forgotten" in nb.run("%agent mcp remove time").text
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_stop_ends_the_wait_for_a_server_that_hangs_and_the_log_says_what_came(tmp_path):
+    write(tmp_path, evil=[sys.executable, str(HOSTILE), "hangs", str(tmp_path / "log")])
+    with Notebook(tmp_path) as nb:
+        cell = f"%%agent -a auto -m {nb.script(echo(), DONE)} -t evil\nGo."
+        stopped = nb.run(cell, when=lambda ran: (tmp_path / "log").exists(), then=nb.manager.interrupt_kernel)
+        assert stopped.status == "error" and nb.value("1 + 1") == "2"
+        log = nb.run("%agent log 1").text
+        assert "new: evil_echo" in log and "nobody knows whether it was done" in log

@@ -147,6 +147,12 @@ def _integrated(e: Event) -> str:
     return f"{step} as expected" if e.d["met"] else f"{step} not as expected"
 
 
+def _tools(e: Event) -> str:
+    kinds = (("added", "new"), ("altered", "changed"), ("gone", "gone"), ("accepted", "accepted"))
+    said = [f"{word}: {', '.join(e.d[kind])}" for kind, word in kinds if e.d.get(kind)]
+    return "; ".join(said) or "as before"
+
+
 def _amounts(e: Event) -> str:
     return ", ".join(f"{v:.6g} {u}" for u, v in e.d["amounts"].items())
 
@@ -170,6 +176,10 @@ _SAY: dict[str, Callable[[Event], str]] = {
     "check.finished": lambda e: f"{e.d['check']} {'holds' if e.d['held'] else 'does not hold'}",
     "question.asked": lambda e: f"{e.d['question']} asks: {e.d.get('title') or e.d['text']}",
     "question.answered": lambda e: e.d["text"],
+    "question.due": lambda e: f"{e.d['question']}: nobody decided in time",
+    "question.escalated": lambda e: f"{e.d['question']} goes to {', '.join(e.d['to'])}",
+    "undo.proposed": lambda e: f"{e.d['undoes']} is to be taken back by {e.d['name']}",
+    "tools.changed": _tools,
     "budget.reserved": _amounts,
     "budget.settled": _amounts,
     "label.changed": lambda e: f"{e.d['name']} is {e.d['label']}",
