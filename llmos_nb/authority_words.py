@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from llmos_nb.authority_tokens import KINDS, amount, dates_meant, exact, lower, normal, said_by
 
@@ -22,6 +22,7 @@ _QUOTED = re.compile(
     r"|[\"“]([^\"”]*)(?:[\"”]|\Z)|(?<!\w)[‘']((?:[^‘’'\n]|(?<=\w)['’](?=\w))+)['’](?!\w)",
     re.MULTILINE | re.DOTALL,
 )
+_NEAR = 60  # characters before a token in which the word that leads to it may stand
 _FIRST, _MOST = 0xE000, 6_000  # private characters that stand for quoted passages
 _MARKS = re.compile(r"[\ue000-\uf8ff]")
 # What a token comes from is not what it goes to.
@@ -69,7 +70,7 @@ class Sentence:
 
     @staticmethod
     def _came_from(kind: str, text: str, at: int) -> bool:
-        return kind in ("iban", "email") and _SOURCE.search(text[:at]) is not None
+        return kind in ("iban", "email") and _SOURCE.search(text[max(at - _NEAR, 0) : at]) is not None
 
     @property
     def dates(self) -> frozenset[str]:
@@ -137,7 +138,8 @@ def _inflected(stem: str) -> re.Pattern[str]:
     return re.compile(rf"\b{re.escape(stem)}(?:s|es|d|ed|ing)?\b", re.IGNORECASE)
 
 
-def sentences(text: str) -> list[Sentence]:
+@lru_cache(maxsize=8)
+def sentences(text: str) -> tuple[Sentence, ...]:
     """Split words into sentences; the number of an item of a list ends none."""
     passages: list[str] = []
 
@@ -149,7 +151,7 @@ def sentences(text: str) -> list[Sentence]:
 
     marked = _QUOTED.sub(kept, _MARKS.sub(" ", text))
     parts = re.split(r"(?<=[.?!])(?<!\b\d\.)\s+|\n+|(?<=\s)\d\.\s+", marked)
-    return [Sentence(p, passages) for p in parts if p and p.strip()]
+    return tuple(Sentence(p, passages) for p in parts if p and p.strip())
 
 
 def clauses(sentence: Sentence) -> list[Sentence]:
