@@ -6,10 +6,19 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context, copy_context
 
 from llmos_nb import inside
 from llmos_nb.errors import CallDenied
 from llmos_nb.scheduler import Run
+from llmos_nb.tools import current_call
+
+
+def outside() -> Context:
+    """Give a context that is in no step: what a message of one process wakes in another is not done by the first."""
+    context = copy_context()
+    context.run(current_call.set, None)
+    return context
 
 
 class Hearing(ABC):
@@ -19,6 +28,11 @@ class Hearing(ABC):
     _driver: asyncio.Task[None] | None
     _loop: asyncio.AbstractEventLoop | None
     _moved: asyncio.Event
+
+    @property
+    def driven(self) -> bool:
+        """Whether something drives it now."""
+        return self._driver is not None and not self._driver.done()
 
     @abstractmethod
     def _go_on(self) -> None:
@@ -57,7 +71,7 @@ class Hearing(ABC):
         if self._loop is None or self._on(self._loop) or not self._loop.is_running():
             self._apply(act)
         else:
-            self._loop.call_soon_threadsafe(self._apply, act)
+            self._loop.call_soon_threadsafe(self._apply, act, context=outside())
 
     def look(self) -> None:
         """Let whoever waits beside it look again at what it waits for."""

@@ -36,7 +36,7 @@ def _declared(s: State, e: Event) -> None:
 
 @on("message.awaited")
 def _awaited(s: State, e: Event) -> None:
-    s.awaited[e.d["wait"]] = {k: v for k, v in e.d.items() if k != "wait"}
+    s.awaited[e.d["wait"]] = {**{k: v for k, v in e.d.items() if k != "wait"}, "since": e.at}
     if e.d["wait"] in s.calls:
         s.calls[e.d["wait"]].status = "waits"
 

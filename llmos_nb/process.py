@@ -18,6 +18,7 @@ from llmos_nb.decide import decide
 from llmos_nb.devices.guard import stop_main_thread, tick
 from llmos_nb.done import Done
 from llmos_nb.errors import UsageError
+from llmos_nb.hearing import outside
 from llmos_nb.interrupts import interrupts
 from llmos_nb.journal import Journal
 from llmos_nb.policy import in_advance, parse_rule
@@ -103,6 +104,8 @@ class Process(Clocked, Verbs):
                 await asyncio.wait([self._driver])
             if self._driver is not None and self._driver.done() and not self._driver.cancelled():
                 self._driver.result()
+            if self.session.post.settles(self):
+                continue
             if self.run.halting or not self.session.post.hopeful(self):
                 return self
             self._moved.clear()
@@ -138,7 +141,7 @@ class Process(Clocked, Verbs):
         """Begin to drive on the running loop."""
         self._loop = asyncio.get_running_loop()
         if self._driver is None or self._driver.done():
-            self._driver = self._loop.create_task(self._drive())
+            self._driver = self._loop.create_task(self._drive(), context=outside())
         return self
 
     async def _drive(self) -> None:

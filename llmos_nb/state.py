@@ -129,7 +129,7 @@ class State:
     # messages
     mailbox: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: dict[str, int] = field(default_factory=dict)
-    posted: dict[str, int] = field(default_factory=dict)
+    posted: dict[str, int | str] = field(default_factory=dict)
     awaited: dict[str, dict[str, Any]] = field(default_factory=dict)
     outputs: list[list[str]] = field(default_factory=list)
     piped: list[dict[str, Any]] = field(default_factory=list)

@@ -60,11 +60,21 @@ def _nobody(table: Table, process: Process, wait: Mapping[str, Any]) -> str:
         what = "no message will come" if wait["what"] == "message" else "its mailbox is not read any more"
         return f"{title(gone[0].run.state)} has ended ({gone[0].reason}); {what}"
     s = process.run.state
-    partners = [table[p] for p in dict.fromkeys([*s.posted.values(), *s.arrived.values()]) if p in table]
-    if wait["whom"] or not partners or _others(table, process):
+    partners = [
+        p
+        for key in dict.fromkeys([*wait.get("wrote", ()), *s.posted.values(), *s.arrived.values()])
+        if (p := table.get(_pid(key)))
+    ]
+    if wait["whom"] or _others(table, process):
         return ""
-    ended = ", ".join(f"{title(p.run.state)}: {p.reason}" for p in partners)
-    return f"no message will come: all that it wrote with have ended ({ended})"
+    gone = partners or [p for p in table.values() if p.state == "ended" and p.run.state.at >= wait["since"]]
+    ended = ", ".join(f"{title(p.run.state)}: {p.reason}" for p in gone)
+    who = "all that it wrote with" if partners else "all others"
+    return f"no message will come: {who} have ended ({ended})" if gone else ""
+
+
+def _pid(key: int | str) -> int:
+    return key if isinstance(key, int) else 0  # a shared mailbox has none
 
 
 def _others(table: Table, process: Process) -> list[Process]:

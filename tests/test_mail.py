@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from turns import call, python, same_as_folded
 
-from llmos_nb import post
-from llmos_nb.models import ScriptedModel
+from llmos_nb import carrier, post
+from llmos_nb.models import ScriptedModel, script
 from llmos_nb.session import Session
 from llmos_nb.tools import tool
 
@@ -114,7 +114,7 @@ async def test_one_alone_waits_without_blocking_who_awaits_it():
 
 
 async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatch):
-    monkeypatch.setattr(post, "MESSAGES", 4)
+    monkeypatch.setattr(carrier, "MESSAGES", 4)
     team, many = Team(), 7
     gate = asyncio.Event()
 
@@ -130,7 +130,7 @@ async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatc
     writer = team.start("writer", {"calls": sends}, DONE)
     while not writer.run.state.expecting:
         await asyncio.sleep(0)
-    assert len(reader.run.state.mailbox) == post.MESSAGES
+    assert len(reader.run.state.mailbox) == carrier.MESSAGES
     assert "room in the mailbox of reader" in next(iter(writer.run.state.awaited.values()))["title"]
     gate.set()
     await asyncio.gather(reader, writer)
@@ -140,7 +140,7 @@ async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatc
 
 
 async def test_a_message_over_the_bound_is_refused_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(post, "BYTES", 100)
+    monkeypatch.setattr(carrier, "BYTES", 100)
     team = Team()
     reader = team.start("reader", call("receive"), DONE)
     writer = team.start("writer", call("send", to="reader", message="x" * 101), DONE)
@@ -274,3 +274,139 @@ async def test_a_name_is_labelled_for_a_process_that_began_before_another_tainte
     gate.set()
     await late
     assert late.run.state.labels["frame"] == "untrusted" and late.run.state.labels["copy"] == "untrusted"
+
+
+# a mailbox that several share
+
+
+def workers(team, done, tasks, *, crash=None, tools=()):
+    """Start a planner that puts tasks into #tasks and waits for as many results, and workers that take from there."""
+
+    @tool(effect="external", repeat="once")
+    def work(task: str) -> str:
+        """Do a task."""
+        done.append(task)
+        return f"{task} is done"
+
+    class Worker(ScriptedModel):
+        """Takes a task, does it, sends what came of it, and again."""
+
+        async def respond(self, request, on_text):
+            last = request.messages[-1].text
+            if "no message will come" in last or "deadlock" in last:
+                self.turns = script.parse([{"text": "No more tasks."}])
+            elif last.startswith("From planner"):
+                if crash and crash(last):
+                    await asyncio.Event().wait()
+                self.turns = script.parse([call("work", task=last.split("\n")[1])])
+            elif last.endswith("is done"):
+                self.turns = script.parse([call("send", to="planner", message=last)])
+            else:
+                self.turns = script.parse([call("receive", sender="#tasks")])
+            self.position = 0
+            return await super().respond(request, on_text)
+
+    put = [{"name": "send", "arguments": {"to": "#tasks", "message": t}} for t in tasks]
+    get = [{"name": "receive", "arguments": {}}] * len(tasks)
+    planner = team.start("planner", {"calls": put}, {"calls": get}, {"text": "All done."})
+    pool = [
+        team.session.start(
+            f"work {n}",
+            name=f"w{n}",
+            model=Worker([DONE]),
+            tools=["mail", work, *tools],
+            approve="auto",
+            grounded=False,
+        )
+        for n in range(3)
+    ]
+    return planner, pool
+
+
+async def test_a_planner_and_its_workers():
+    team, done = Team(), []
+    tasks = [f"t{i}" for i in range(8)]
+    planner, pool = workers(team, done, tasks)
+    await asyncio.gather(planner, *pool)
+    assert planner.reason == "answered" and sorted(done) == tasks
+    assert sorted(r.split("\n")[1] for r in results(planner, "receive")) == [f"{t} is done" for t in tasks]
+    assert [(p.reason, p.detail) for p in pool] == [("answered", "")] * 3
+
+
+async def test_a_worker_killed_in_the_middle_loses_nothing_and_does_nothing_twice():
+    team, done, hung = Team(), [], []
+    tasks = [f"t{i}" for i in range(6)]
+
+    def crash(text):
+        if "t2" in text and not hung:
+            hung.append(text)
+            return True
+        return False
+
+    planner, pool = workers(team, done, tasks, crash=crash)
+    while not hung:
+        await asyncio.sleep(0)
+    box = team.session.post.boxes.get("#tasks")
+    victim = next(p for p in pool if any(m["text"] == "t2" for _, _, m in box.held_by(p.pid)))
+    await victim.kill()
+    await asyncio.gather(planner, *pool)
+    assert planner.reason == "answered" and sorted(done) == tasks
+    assert not box.waiting and not box.out
+
+
+async def test_a_task_whose_work_may_be_done_is_not_given_again_and_its_sender_is_told():
+    team, begun = Team(), asyncio.Event()
+
+    @tool(effect="external", repeat="once")
+    async def pay() -> str:
+        """Pay."""
+        begun.set()
+        await asyncio.Event().wait()
+        return "paid"
+
+    boss = team.start("boss", call("send", to="#jobs", message="pay 9"), call("receive"), DONE)
+    worker = team.start("worker", call("receive", sender="#jobs"), call("pay"), DONE, tools=["mail", pay])
+    await begun.wait()
+    await worker.kill()
+    await boss
+    told = results(boss, "receive")[0]
+    assert (
+        "worker (process 2) ended (stopped) after it began pay; whether its work was done is not known" in told
+    )
+    assert "pay 9" in told and not team.session.post.boxes.get("#jobs").waiting
+
+
+async def test_a_taker_that_broke_off_takes_the_same_message_again(tmp_path):
+    team = Team(home=tmp_path / "h")
+    boss = team.start("boss", *(call("send", to="#jobs", message=m) for m in ("a", "b")), DONE)
+    await boss
+    worker = team.start("worker", call("receive", sender="#jobs"), DONE)
+    await worker
+    lines = worker.journal.path.read_bytes().splitlines(keepends=True)
+    started = next(e.n for e in worker.events if e.k == "call.started")
+    worker.journal.path.write_bytes(b"".join(lines[: started + 1]))
+    box = team.session.post.boxes.get("#jobs").journal
+    assert box.events[-1].k == "message.done"  # which a kernel that died before the end had not written
+    box.path.write_bytes(b"".join(box.path.read_bytes().splitlines(keepends=True)[:-1]))
+    again = Session(None, tmp_path / "h")
+    back = again.load(worker.journal.path, model=ScriptedModel([call("receive", sender="#jobs"), DONE]))
+    await again.resume(back)
+    await back
+    assert results(back, "receive")[0].endswith("\na") and list(again.post.boxes.get("#jobs").waiting)
+
+
+async def test_a_full_shared_mailbox_makes_the_sender_wait(monkeypatch):
+    monkeypatch.setattr(carrier, "MESSAGES", 1)
+    team = Team()
+    boss = team.start("boss", *(call("send", to="#jobs", message=m) for m in ("a", "b")), DONE)
+    await boss
+    assert boss.waits_for == "room in #jobs"
+    worker = team.start("worker", *[call("receive", sender="#jobs"), call("receive", sender="#jobs"), DONE])
+    await asyncio.gather(boss, worker)
+    assert [r[-1] for r in results(worker, "receive")] == ["a", "b"]
+
+
+async def test_a_name_that_is_no_mailbox_is_told():
+    one = Team().start("one", call("send", to="#a b", message="x"), call("receive", sender="#"), DONE)
+    await one
+    assert "mailbox '#a b': write # and a plain name, as in #tasks" in results(one, "send")[0]

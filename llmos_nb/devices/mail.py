@@ -16,7 +16,7 @@ def send(to: str, message: str) -> str:
     Parameters
     ----------
     to : str
-        Name or number of the process.
+        Name or number of the process, or a shared mailbox such as #tasks.
     message : str
         All that it needs to know; it sees nothing else of you.
     """
@@ -29,7 +29,7 @@ def receive(sender: str = "") -> str:
     Parameters
     ----------
     sender : str
-        Name or number of a process; empty for anybody.
+        Name or number of a process; empty for anybody; or a shared mailbox such as #tasks.
     """
     raise ToolRaised("a message comes through its process; nothing else can take it")
 
