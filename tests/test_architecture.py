@@ -17,7 +17,7 @@ LAYERS = [
     "state handlers on_run on_plan on_model on_call on_message fold decide models devices snapshot reach holders fingerprint ambient call",
     "sharing scheduler compensate gate gate_authority gate_labels gate_plan gate_run gate_tools gate_deadline attempt settle recover prompt pictures attached dry_run recall turns endpoints quarantine",
     "views notebook skill_make skill_book trace trace_span trace_export trace_file audit logbook",
-    "post waits pipes skill_tool skills toolbox mcp_servers apart contained hearing clocked opening namespace_undo interrupts process verbs signals done session remembering goal_entry revive forget api batch batch_work batch_specs batch_file prune",
+    "post boxes carrier waits pipes skill_tool skills toolbox mcp_servers apart contained hearing clocked opening namespace_undo interrupts process verbs signals done session remembering goal_entry revive forget api batch batch_work batch_specs batch_file prune",
     "front present present_text present_panel panel_verbs options verb_table commands commands_base commands_goals goal_runs waking commands_memory commands_mcp commands_ps commands_show commands_skill commands_undo magics cli doctor demo lessons commands_prune",
 ]
 
