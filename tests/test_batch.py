@@ -25,25 +25,10 @@ from llmos_nb.secrets_box import box
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 
 import bench_batch
+from batch_tools import tell
 
 ROOT = Path(__file__).parent
-
-
-def tell(n: int) -> int:
-    """Give a number back."""
-    return n
-
-
-@llmos.tool(effect="read", repeat="pure")
-def look(n: int) -> int:
-    """Give a number back; looking twice does no harm."""
-    return n
-
-
-@llmos.tool(effect="read", repeat="pure")
-def crash(n: int) -> int:
-    """Take the worker down with it."""
-    os._exit(n)
+TOOLS = ROOT / "benchmarks"
 
 
 def spec(folder, name="a", *turns, **more):
@@ -52,7 +37,7 @@ def spec(folder, name="a", *turns, **more):
     file.write_text(
         json.dumps({"version": 1, "turns": [*(turns or (call("tell", n=7),)), {"text": "it is 7"}]})
     )
-    tools = ["test_batch:tell", "test_batch:crash", "test_batch:look"]
+    tools = ["batch_tools:tell", "batch_tools:crash", "batch_tools:look"]
     return {"id": name, "goal": "tell", "model": f"script:{file}", "approve": "auto", "tools": tools, **more}
 
 
@@ -235,7 +220,7 @@ def test_an_interrupt_keeps_what_is_done_and_pauses_the_rest(how, tmp_path):
     slow = spec(tmp_path, "slow", {**call("tell", n=1), "wait_s": 60})
     file, out = write(tmp_path / "s.jsonl", spec(tmp_path), slow), tmp_path / "out.jsonl"
     command = [sys.executable, "-m", "llmos_nb.cli", "run-batch", file, "-o", str(out), "--workers", "2", *how]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT.parent)])}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TOOLS), str(ROOT.parent)])}
     with subprocess.Popen(command, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as proc:
         home = Path(os.environ["LLMOS_HOME"])
         while not (out.exists() and out.read_text()) or not list(home.rglob("*slow/journal.jsonl")):
@@ -288,12 +273,12 @@ async def test_a_worker_that_lost_its_journal_to_another_has_no_effect_any_more(
 
 
 async def test_what_kills_each_worker_does_not_take_the_others_with_it(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
+    monkeypatch.syspath_prepend(str(TOOLS))
     wanted = [
         spec(tmp_path, "bad", call("crash", n=3)),
         *(spec(tmp_path, f"good-{i}", call("look", n=7)) for i in range(2)),
     ]
-    bad, *good = await llmos.run_batch(wanted, lambda: processes(2))
+    bad, *good = await llmos.run_batch(wanted, lambda: processes(1))
     assert bad["state"] == "paused" and "its worker was lost 3 times" in bad["detail"]
     assert [g["reason"] for g in good] == ["answered"] * 2
 
@@ -301,14 +286,14 @@ async def test_what_kills_each_worker_does_not_take_the_others_with_it(tmp_path,
 @pytest.mark.parametrize("kind", ["given", "dask"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed", "ignore::ResourceWarning")
 def test_a_worker_that_is_killed_costs_no_result_and_no_effect_happens_twice(kind):
-    found = bench_batch.run(runs=8, seed=3, kind=kind)
-    assert found["results"] == 8 and found["last"] == {"answered": 8} and found["in_doubt"] >= 1
+    found = bench_batch.run(runs=6, seed=3, kind=kind)
+    assert found["results"] == 6 and found["last"] == {"answered": 6} and found["in_doubt"] >= 1
     assert found["twice"] == [] and found["lost"] == 0 and found["effects"] == found["expected"]
     assert found["killed"] >= 1 and found["resumed"] >= 1
 
 
 def test_the_count_finds_doubles_when_intents_are_not_written_first():
-    assert bench_batch.run(runs=4, seed=3, kind="processes", kill=False, sabotage=True)["twice"]
+    assert bench_batch.run(runs=2, seed=3, kind="processes", workers=1, kill=False, sabotage=True)["twice"]
 
 
 async def test_any_executor_will_do_and_is_left_open(tmp_path):

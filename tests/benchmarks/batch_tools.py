@@ -12,6 +12,23 @@ LOG, DIE_AT, SABOTAGE = "BENCH_BATCH_LOG", "BENCH_BATCH_DIE_AT", "BENCH_BATCH_SA
 PAUSE_S = 0.01
 
 
+def tell(n: int) -> int:
+    """Give a number back."""
+    return n
+
+
+@llmos.tool(effect="read", repeat="pure")
+def look(n: int) -> int:
+    """Give a number back; looking twice does no harm."""
+    return n
+
+
+@llmos.tool(effect="read", repeat="pure")
+def crash(n: int) -> int:
+    """Take the worker down with it."""
+    os._exit(n)
+
+
 def effects(log: Path) -> list[dict]:
     """Read the log; a torn last line is an effect that did not complete."""
     lines = log.read_text().splitlines() if log.exists() else []
