@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import Any
 
 from llmos_nb import approval, compensate, gate_authority, gate_labels, labels
@@ -82,7 +83,7 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
         what = "approve" if verdict.what == "allow" else "reject"
         extra: dict[str, Any] = {"arguments": arguments} if arguments != call.arguments else {}
         if verdict.by == "words":
-            extra["origins"] = seen["origins"]
+            extra["origins"] = origins(seen)
         if seen["looked"]:
             extra["looked"] = seen["looked"]
         run.append(
@@ -99,12 +100,17 @@ def look(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> dict[st
     ]
     seen |= {
         "standing": found,
-        "origins": gate_authority.origins(run, tool, arguments, found),
+        "origins": partial(gate_authority.origins, run, tool, arguments, found),
         "looked": looked,
     }
     if found is not None and not found.holds and gate_authority.exposed(run):
         seen["risks"] = [*seen.get("risks", ()), ["untrusted data", found.why]]
     return seen
+
+
+def origins(seen: Mapping[str, Any]) -> dict[str, str]:
+    """Say where a call's arguments come from; looked for only where somebody is told, since it reads all results."""
+    return dict(seen["origins"]()) if "origins" in seen else {}
 
 
 def find(tools: Mapping[str, Tool], name: str) -> Tool:
@@ -144,7 +150,7 @@ def ask_human(run: Run, call: Call, why: str, seen: Mapping[str, Any], digest: s
         risks=list(seen.get("risks", ())),
         reads=list(seen.get("reads", ())),
         writes=list(seen.get("writes", ())),
-        origins=dict(seen.get("origins", {})),
+        origins=origins(seen),
         **({"looked": seen["looked"]} if seen.get("looked") else {}),
         **{k: seen[k] for k in ("shows", "each_time") if seen.get(k)},
         **approval.bounds(run.state.approval),

@@ -128,9 +128,7 @@ def frozen(run: Run, tool: Tool) -> bool:
         return False
     if s.envelope_used.get(tool.name, 0) >= s.envelope.get(tool.name, 0):
         return False
-    decided = max((e.n for e in run.journal.events if e.k == "plan.decided"), default=-1)
-    read = next((e.n for e in _tainting(run)), None)
-    return decided >= 0 and (not exposed(run) if read is None else decided < read)
+    return s.decided_at >= 0 and (not exposed(run) if s.exposed_at < 0 else s.decided_at < s.exposed_at)
 
 
 def by_person(s: State) -> bool:
@@ -140,8 +138,7 @@ def by_person(s: State) -> bool:
 
 def exposed(run: Run) -> bool:
     """Tell whether a process has had to do with what others wrote, whether or not its model was shown it."""
-    known = labels.context(run.state.labels).untrusted
-    return known or any("handle" in c.facts for c in run.state.calls.values())
+    return run.state.handled or labels.context(run.state.labels).untrusted
 
 
 def _tainting(run: Run) -> Iterator[Event]:
@@ -157,7 +154,7 @@ def tainted(run: Run) -> set[str]:
     s = run.state
     if not exposed(run):
         return set()
-    first = -1 if s.parent else next((e.n for e in _tainting(run)), -1)  # a fork counts its events afresh
+    first = -1 if s.parent else s.exposed_at  # a fork counts its events afresh
     after = (c for c in s.calls.values() if c.status in _MADE and int(c.facts.get("n", first)) >= first)
     found = {w for c in after if run.tools.get(c.name, _NONE).effect != "read" for w in _words_of(c)}
     known = [

@@ -54,6 +54,8 @@ def _call_finished(s: State, e: Event) -> None:
     d, call = e.d, s.calls[e.d["call"]]
     call.ok, call.size, call.error = d["ok"], d["size"], d.get("error", "")
     call.images, call.facts = d.get("images", []), {**call.facts, **d.get("facts", {})}
+    if "handle" in call.facts:
+        s.handled, s.exposed_at = True, e.n if s.exposed_at < 0 else s.exposed_at
     s.questions.pop(call.id, None)
     s.awaited.pop(call.id, None)
     if s.mailbox.pop(call.facts.get("message", ""), None) is not None:

@@ -35,6 +35,7 @@ def _step(raw: dict[str, Any]) -> Step:
 @on("plan.decided")
 def _plan_decided(s: State, e: Event) -> None:
     s.questions.pop(f"plan:{e.d['version']}", None)
+    s.decided_at = e.n
     approved = e.d["what"] == "approve"
     s.plan_status = "approved" if approved else "rejected"
     if approved:

@@ -36,6 +36,7 @@ def _forked(s: State, d: dict[str, Any]) -> None:
     """Go on from what was folded of the parent, with nothing of it under way."""
     s.pid, s.parent, s.status, s.reason, s.detail, s.answer = d["pid"], d["parent"], "running", "", "", None
     s.ending, s.request, s.failures, s.pause_wanted = None, 0, 0, False
+    s.exposed_at = s.decided_at = -1  # its events are counted afresh
     s.connected = False
     s.todo = s.todo or "ask"
 
@@ -139,3 +140,4 @@ def _label(s: State, e: Event) -> None:
     s.labels[e.d["name"]] = e.d["label"]
     if e.d["name"] == labels.CONTEXT and labels.parse(e.d["label"]).untrusted:
         s.untrusted_since = s.untrusted_since or str(e.d["why"])
+        s.exposed_at = e.n if s.exposed_at < 0 else s.exposed_at

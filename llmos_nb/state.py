@@ -120,6 +120,9 @@ class State:
     quarantine: bool = False  # what others may have written is shown by handle
     remembers: bool = False  # there were memories of former runs when it began
     untrusted_since: str = ""  # what first made the context so
+    exposed_at: int = -1  # the first event by which it had to do with what others wrote
+    handled: bool = False  # it has had what its model was not shown
+    decided_at: int = -1  # the last decision on a plan
     told: list[tuple[str, str]] = field(default_factory=list)  # what people said while it ran, and who
     # servers: patterns of what it may use, and by tool the digest of what its server says
     servers: str = ""
