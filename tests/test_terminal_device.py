@@ -50,10 +50,12 @@ def repository(tmp_path, monkeypatch):
     (folder / "test_calc.py").write_text(
         "from calc import mean\n\n\ndef test_mean():\n    assert mean([1, 2, 3]) == 2\n"
     )
-    (folder / ".gitignore").write_text("__pycache__/\n.llmos/\n")
+    (folder / ".gitignore").write_text("__pycache__/\n.llmos/\nllmos.toml\n")
     for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "Begin"]):
         subprocess.run([*GIT, *words], cwd=folder, check=True)
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # the many plugins of this suite are slow to load
+    (folder / "llmos.toml").write_text('[tools.tests]\nenv = ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]\n')
     return folder
 
 

@@ -55,6 +55,13 @@ class Site:
                 raise ConfigError(f"tools.{name}: unknown key {key!r}{nearest(key, known)}")
         return found
 
+    def variables(self, device: str) -> tuple[str, ...]:
+        """Read which variables of the environment a device's programs get beside the usual ones."""
+        value = self.section(device, ("env",)).get("env", [])
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise ConfigError(f"tools.{device}: env = {value!r} must be a list of names of variables")
+        return tuple(value)
+
     def whole(self, section: Mapping[str, Any], device: str, key: str, default: int, most: int) -> int:
         """Read a whole number of a section, from 1 to `most`."""
         value = section.get(key, default)

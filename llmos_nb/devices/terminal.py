@@ -10,7 +10,6 @@ from typing import Any
 
 from llmos_nb.devices.site import Site
 from llmos_nb.devices.spawn import Ended, environment, run
-from llmos_nb.errors import ConfigError
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools import CallContext, Tool, as_tool
 
@@ -28,13 +27,11 @@ def terminal(command: str) -> str:
 
 def terminal_tools(site: Site) -> list[Tool]:
     """Give what ``-t terminal`` offers."""
-    more = site.section("terminal", ("env",)).get("env", [])
-    if not isinstance(more, list) or not all(isinstance(m, str) for m in more):
-        raise ConfigError(f"tools.terminal: env = {more!r} must be a list of names of variables")
-    made = as_tool(terminal, effect="external", repeat="once", sinks=("command",))
+    more = site.variables("terminal")
+    made = as_tool(terminal, effect="external", repeat="once", sinks=("command",), source="untrusted")
     return [
         replace(
-            made, runner=partial(_run, site, tuple(more)), inspect=_look, code=_code,
+            made, runner=partial(_run, site, more), inspect=_look, code=_code,
             extra={**made.extra, "each_time": True},
         )
     ]  # fmt: skip

@@ -42,11 +42,12 @@ def run_tests(path: str = "", select: str = "") -> str:
 
 def tests_tools(site: Site) -> list[Tool]:
     """Give what ``-t tests`` offers."""
-    site.section("tests", ())
+    more = site.variables("tests")
     made = as_tool(run_tests, effect="external", repeat="idempotent")
     return [
         replace(
-            made, runner=partial(_run, site), inspect=_look, code=lambda arguments: f"# run_tests {dict(arguments)}",
+            made, runner=partial(_run, site, more), inspect=_look,
+            code=lambda arguments: f"# run_tests {dict(arguments)}",
             extra={**made.extra, "call_code": _code},
         )
     ]  # fmt: skip
@@ -63,7 +64,9 @@ def _look(arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _run(site: Site, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+async def _run(
+    site: Site, more: tuple[str, ...], arguments: Mapping[str, Any], context: CallContext
+) -> ToolResult:
     workspace, select = site.workspace, str(arguments.get("select") or "")
     path = str(arguments.get("path") or "")
     where = (
@@ -73,7 +76,7 @@ async def _run(site: Site, arguments: Mapping[str, Any], context: CallContext) -
         report = Path(folder) / "report.xml"
         words = [*_OPTIONS, f"--junitxml={report}", *([f"-k={select}"] if select else []), *where]
         command = [sys.executable, "-m", "pytest", *words]
-        ended = await run(command, workspace.root, context.deadline_s, context.on_output, environment())
+        ended = await run(command, workspace.root, context.deadline_s, context.on_output, environment(more))
         if ended.code == _NO_TESTS:
             raise UsageError("no test was found there; give the path of a file or folder of tests")
         if ended.code not in _RAN or not report.exists():
