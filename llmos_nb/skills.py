@@ -148,10 +148,7 @@ class Skills:
     def script(self, skill: Skill, values: Mapping[str, Any], there: Container[str]) -> Path:
         """Write the cells of one run as a script, so that a process which broke off finds them again."""
         said = ", ".join(f"{n}={v!r}" for n, v in values.items())
-        done = {
-            "text": f"Skill {skill.name} {skill.manifest.get('version', '')} ran"
-            + (f" with {said}." if said else ".")
-        }
+        done = {"text": f"Skill {skill.name} ran" + (f" with {said}." if said else ".")}
         calls = [{"calls": [{"name": "python", "arguments": {"code": c}}]} for c in skill.code(values, there)]
         turns = [*calls, done]
         folder = self.root / skill.name / RUNS

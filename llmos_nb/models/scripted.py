@@ -71,7 +71,10 @@ class ScriptedModel:
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Answer with the next turn, or fail as it says."""
         if self.position >= len(self.turns):
-            raise ModelRefused(f"{self.traits.name} has only {len(self.turns)} turns; add one to go on")
+            have = len(self.turns)
+            raise ModelRefused(
+                f"{self.traits.name} has only {have} turn{'s' if have != 1 else ''}; add one to go on"
+            )
         turn = self.turns[self.position]
         self.position += 1
         await asyncio.sleep(turn.wait_s)

@@ -168,7 +168,7 @@ def blocks(found: list[Block], width: int = WIDTH) -> list[str]:
 def _table_block(b: Block, width: int) -> list[str]:
     rows = [[cell(c) for c in row] for row in b["rows"]]
     return [
-        *wrap(b["caption"], width, "  "),
+        *([] if b.get("plain") else wrap(b["caption"], width, "  ")),  # a heading stands above a plain one
         *table([*([b["heads"]] if b.get("heads") else []), *rows], width, "    "),
     ]
 
