@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from llmos_nb import compensate
+from llmos_nb import compensate, dry_run
 from llmos_nb.decide import Connect
 from llmos_nb.errors import ConfigError, LlmosError
 from llmos_nb.gate import NOBODY, altered, ask_human, digest_of, inspect, reject
@@ -78,7 +78,8 @@ async def current(run: Run, call: Call) -> Tool | None:
 
 def _take(run: Run, found: Iterable[Tool], before: list[str], connected: bool = False) -> None:
     """Put tools into the box, and record what is new, says something else, or is gone."""
-    s, now = run.state, {t.name: t for t in found if "server" in run.tools.get(t.name, t).extra}
+    theirs = [t for t in found if "server" in run.tools.get(t.name, t).extra]
+    s, now = run.state, {t.name: _in_preview(t) if _previews(run) else t for t in theirs}
     said = {n: str(t.extra["said"]) for n, t in now.items()}
     other = {
         n: d
@@ -95,6 +96,15 @@ def _take(run: Run, found: Iterable[Tool], before: list[str], connected: bool = 
         digests = {n: now[n].digest for n in (*new, *other)}
         more: dict[str, Any] = {"connected": True} if connected else {}
         run.append("tools.changed", added=new, altered=other, gone=gone, digests=digests, **more)
+
+
+def _previews(run: Run) -> bool:
+    """Tell whether a process only shows what it would do."""
+    return bool(run.journal.events) and run.journal.events[0].d.get("apart") == "preview"
+
+
+def _in_preview(tool: Tool) -> Tool:
+    return tool if tool.effect == "read" else dry_run.refused(tool)
 
 
 def unseen(run: Run, call: Call, tool: Tool, arguments: Mapping[str, Any]) -> bool:

@@ -88,6 +88,15 @@ async def test_a_call_asks_runs_and_is_untrusted(hostile):
     assert proc.run.state.labels["*"] == "untrusted" and same_as_folded(proc)
 
 
+async def test_a_preview_calls_no_server_but_to_read(hostile):
+    for more, calls in (("", []), (READ, ["hi"])):
+        evil = hostile("honest", more)
+        proc = evil.start(echo(), DONE, preview=True, approve="auto")
+        await proc
+        assert proc.reason == "answered" and evil.calls == calls
+        assert more or "refused in a preview" in proc.run.state.calls["r1.0"].result
+
+
 async def test_nothing_runs_before_it_is_needed(hostile):
     evil = hostile("honest")
     proc = evil.start(DONE, tools=[])
