@@ -92,9 +92,15 @@ async def test_the_model_is_told_where_it_works(script):
 @pytest.mark.parametrize(
     "code", ["import time\ntime.sleep(60)", "while True: pass", "import asyncio\nawait asyncio.sleep(60)"]
 )
-async def test_a_deadline_ends_the_step_and_keeps_the_rest(script, code):
-    proc = await run(script, "kept = 1", code, "kept", names={}, call_timeout=1)
-    assert proc.run.state.calls["r2.0"].error == "ToolTimeout" and results(proc)[2] == "1"
+async def test_a_deadline_ends_the_step_and_keeps_the_rest(code, monkeypatch):
+    monkeypatch.setattr("llmos_nb.devices.child.GRACE_S", 20)  # this machine may be busy
+    child = isolated({}, [])
+    try:
+        steps = [("kept = 1", 60), (code, 1), ("kept", 60)]
+        done = [await child.call("python", {"code": c}, CallContext("r1.0", "k", s)) for c, s in steps]
+    finally:
+        child.close()
+    assert done[1].error == "ToolTimeout" and done[2].text == "1"
 
 
 async def test_what_does_not_react_is_ended_with_its_process(script):
@@ -128,7 +134,8 @@ async def test_stop_ends_its_step_and_resume_goes_on(script):
 @LINUX
 async def test_memory_is_bounded(script):
     proc = await run(script, "x = bytearray(1 << 44)", names={})
-    assert "MemoryError" in results(proc)[0] and "MiB of memory" in results(proc)[0]
+    held = proc.run.state.calls["r1.0"].facts["child"]
+    assert "MemoryError" in results(proc)[0] and "MiB of memory" in held and "no network" in held
 
 
 async def test_it_has_no_network_and_says_what_stops_it(script):
@@ -139,7 +146,7 @@ async def test_it_has_no_network_and_says_what_stops_it(script):
         server.settimeout(0)
         with pytest.raises(BlockingIOError):
             server.accept()
-    assert proc.run.state.calls["r1.0"].status == "failed" and "no network" in results(proc)[0]
+    assert proc.run.state.calls["r1.0"].status == "failed"
 
 
 async def test_it_has_no_credentials(script, monkeypatch):

@@ -17,8 +17,8 @@ _FACTS = ("size", "line")
 _CHANGES = ("created", "rebound", "mutated", "deleted")
 
 
-def held(frame: Frame, require: bool) -> str:
-    """Say what a child is held to, which it says before anybody's code runs in it.
+def held(frame: Frame, require: bool) -> tuple[str, str]:
+    """Say what a child is held to, and what not; it says so before anybody's code runs in it.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def held(frame: Frame, require: bool) -> str:
     off = ", ".join(p.how for p in found if not p.holds)
     if off and require:
         raise ToolError(f"a protection that is required does not hold here: {off}")
-    return ", ".join(p.how for p in found if p.holds) + (f"; not held: {off}" if off else "")
+    return ", ".join(p.how for p in found if p.holds), off
 
 
 def result(found: Frame) -> ToolResult:

@@ -51,7 +51,7 @@ class Child:
         self._interrupted = False
         self._connection: Connection | None = None
         self._process: Running | None = None
-        self._news = ""
+        self._news = self._holds = ""
 
     def __del__(self) -> None:
         self.close()
@@ -109,23 +109,24 @@ class Child:
         return ""
 
     def _fill(self, inputs: list[Input]) -> str:
-        """Copy the inputs; say which, which not and why, and what the child is held to."""
-        holds = self._held()
+        """Copy the inputs; say which, which not and why, and what the child is not held to."""
+        off = self._held()
         faults = self._copied(inputs)
         copied = ", ".join(n for n, why in faults.items() if not why) or "nothing"
         failed = ", ".join(f"{n} ({why})" for n, why in faults.items() if why)
-        said = f"child process: {holds}; copied: {copied}"
+        said = "child process" + (f", not held: {off}" if off else "") + f"; copied: {copied}"
         return said + (f"; not copied: {failed}" if failed else "")
 
     def _held(self) -> str:
-        """Read what the child is held to, which it says before anybody's code runs in it."""
+        """Read what the child is held to, which it says before anybody's code runs in it; give what it is not."""
         try:
             first = self._connection.take() if self._connection is not None else None
         except ValueError as error:
             raise ToolError(str(error)) from error
         if first is None:
             raise ToolError(f"it ended at once{self._how()}")
-        return answers.held(first[0], self._require)
+        self._holds, off = answers.held(first[0], self._require)
+        return off
 
     async def give(self, inputs: list[Input], deadline_s: float) -> dict[str, str]:
         """Copy more variables there.
@@ -171,7 +172,7 @@ class Child:
 
     def _with_news(self, result: ToolResult) -> ToolResult:
         news, self._news = self._news, ""
-        facts = {**result.facts, "child": news} if news else result.facts
+        facts = {**result.facts, "child": self._holds} if news else result.facts
         text = f"[{news}]\n{result.text}" if news else result.text
         return ToolResult(result.ok, text, result.error, result.parts, result.changes, facts)
 
