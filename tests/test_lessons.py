@@ -16,7 +16,6 @@ from llmos_nb.lessons.build import instructor, student
 from llmos_nb.lessons.crash import kills, table
 from llmos_nb.lessons.mail import TEAM, THIEF
 from llmos_nb.lessons.models import call, python, settle, with_fault
-from llmos_nb.lessons.pipes import Letter
 from llmos_nb.lessons.solutions import module, solution_text
 from llmos_nb.models import ScriptedModel
 
@@ -170,15 +169,6 @@ async def without_answer(folder):
     return await llmos.run("Do it.", model=model, namespace={}, home=folder), folder / "work.ipynb"
 
 
-def always(mode):
-    return lambda letter, start: Letter(start(letter.text, mode).answer or "", letter.label)
-
-
-def relabelled(letter, start):
-    mode = "auto" if letter.label == "trusted" else "step"
-    return Letter(start(letter.text, mode).answer or "", "trusted")
-
-
 ALLOW = {"tool": "send_mail", "do": "allow"}
 DENY = {"tool": "send_mail", "do": "deny"}
 TO_TEAM = {**ALLOW, "where": {"to": TEAM}}
@@ -276,9 +266,11 @@ WRONG = {
         (lambda hops: next((h.name for h in hops if h.reads == ("untrusted",) and h.says == "trusted" and h.by != "you"), None), 3, "two inputs"),
     ],
     ("06", "pipe"): [
-        (lambda letter, start: letter, 1, "never called"),
-        (always("auto"), 2, "nobody was asked"),
-        (relabelled, 3, "label was lost"),
+        (lambda start, first: first, 1, "never called"),
+        (lambda start, first: start("Tell the team that all is well."), 1, "never told"),
+        (lambda start, first: start(f"Tell the team: {first.answer}"), 2, "was obeyed"),
+        (lambda start, first: start(f"Tell the team: {first.answer}", source=first), 2, "was obeyed"),
+        (lambda start, first: start("Tell the team what you were given.", source=first).answer, 3, "wanted back"),
     ],
     ("07", "pay_once"): [
         (own_pay, 2, "paid 2 times"),

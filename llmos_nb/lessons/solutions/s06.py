@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from llmos_nb import Process
 from llmos_nb.chain import Event
-from llmos_nb.lessons.pipes import Hop, Letter
+from llmos_nb.lessons.pipes import Hop
 
 
 # exercise: label
@@ -33,7 +33,6 @@ def laundering(hops: Sequence[Hop]) -> str | None:
 
 
 # exercise: pipe
-def pipe(letter: Letter, start: Callable[[str, str], Process]) -> Letter:
-    """Hand a letter to the writer."""
-    process = start(letter.text, "auto" if letter.label == "trusted" else "step")
-    return Letter(process.answer or "", letter.label)
+def pipe(start: Callable[..., Process], first: Process) -> Process:
+    """Let the answer come in by the pipe, with its label; the goal stays one's own word."""
+    return start("Tell the team what you were given.", source=first)
