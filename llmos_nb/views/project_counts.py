@@ -20,6 +20,7 @@ STAGES = {
     "plan.decided": "you",
     "call.decided": "you",
     "question.asked": "you",
+    "message.awaited": "act",
     "question.answered": "observe",
     "call.started": "act",
     "call.in_doubt": "you",
