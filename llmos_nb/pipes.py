@@ -6,7 +6,9 @@ told comes as one event, after the labels of all that the first one knew.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb import labels, outputs
@@ -138,9 +140,26 @@ def pass_on(process: Process, signal: str, by: str) -> None:
         source.stop(by=by)
 
 
+def readers(table: Mapping[int, Process], pid: int) -> list[Process]:
+    """Give the processes that wait for the answer of one."""
+    waits = ((p, p.run.state.awaited.get(INPUT)) for p in table.values() if p.state != "ended")
+    return [p for p, wait in waits if wait is not None and pid in wait["whom"]]
+
+
+def hold(table: Mapping[int, Process], pid: int) -> None:
+    """Pause those that wait for one that was stopped, and those that wait for them."""
+    for reader in readers(table, pid):
+        if reader.run.state.status == "running":
+            why = f"process {pid}, whose answer it waits for, was stopped"
+            reader.hear_soon(partial(reader.run.append, "run.paused", why=why))
+        hold(table, reader.pid)
+
+
 async def go_on(process: Process) -> None:
-    """Resume whom a resumed process waits for; where that cannot be, say so."""
+    """Resume a part of a pipe and whom it waits for; where that cannot be, say so."""
     try:
+        if process.state == "paused":
+            await process.session.resume(process)
         source = source_of(process)
         if source is not None and source.state in ("paused", "ended") and source.reason != "answered":
             await process.session.resume(source)

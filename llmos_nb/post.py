@@ -39,7 +39,7 @@ class Post(Carrier):
         super().__init__(session)
         self.waiting: dict[int, None] = {}  # pids, in the order in which they began to wait
         self._soon = False
-        self._going: asyncio.Task[None] | None = None  # kept, so that it is not collected while it works
+        self._going: list[asyncio.Task[None]] = []  # kept, so that they are not collected while they work
 
     def heard(self, event: Event, state: State) -> None:
         """Look at who waits after what may matter to them; not within the event, so that views see it first."""
@@ -47,7 +47,7 @@ class Post(Carrier):
             self.waiting.pop(state.pid, None)
         if event.k in ("message.awaited", "run.resumed") and state.awaited:
             self.waiting.setdefault(state.pid)
-        if pipes.INPUT in state.awaited and event.k in ("signal.received", "run.resumed"):
+        if event.k in ("signal.received", "run.resumed"):
             self._pipe(event, state)
         if event.k == "run.ended":
             self.boxes.ended(state)
@@ -63,14 +63,20 @@ class Post(Carrier):
             self._soon = True
 
     def _pipe(self, event: Event, state: State) -> None:
-        """Pass a signal up the pipe, and go on with all of it."""
-        process = self.session.processes.get(state.pid)
+        """Pass a signal up and down the pipe, and go on with all of it."""
+        process, table = self.session.processes.get(state.pid), self.session.processes
+        readers = pipes.readers(table, state.pid)
+        if process is None or not (readers or pipes.INPUT in state.awaited):
+            return
         with suppress(RuntimeError):
             loop = asyncio.get_running_loop()
-            if process is not None and event.k == "signal.received":
-                loop.call_soon(pipes.pass_on, process, event.d["signal"], event.d.get("by", "you"))
-            elif process is not None:
-                self._going = loop.create_task(pipes.go_on(process))
+            if event.k == "run.resumed":
+                self._going = [loop.create_task(pipes.go_on(p)) for p in (process, *readers)]
+                return
+            signal, by = event.d["signal"], event.d.get("by", "you")
+            loop.call_soon(pipes.pass_on, process, signal, by)
+            if signal == "stop":
+                loop.call_soon(pipes.hold, table, state.pid)
 
     def review(self) -> None:
         """Wake whose message or room is there, and tell those to whom none can come."""

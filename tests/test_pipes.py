@@ -204,6 +204,25 @@ async def test_stop_pauses_both_and_resume_goes_on_with_both():
     assert (one.reason, two.reason, two.answer) == ("answered", "answered", "second")
 
 
+async def test_stop_of_the_first_pauses_all_and_its_resume_goes_on_with_all():
+    gate, wait = gated()
+    pipe = Pipe([call("wait"), {"text": "first"}], [{"text": "second"}], [{"text": "third"}], tools=[wait])
+    one, two, three = pipe.procs
+    while not any(c.status == "running" for c in one.run.state.calls.values()):
+        await asyncio.sleep(0)
+    one.stop()
+    while three.state != "paused":
+        await asyncio.sleep(0)
+    assert [p.state for p in pipe.procs] == ["paused"] * 3
+    assert two.detail == "process 1, whose answer it waits for, was stopped"
+    gate.set()
+    await one.resume()
+    while three.state != "ended":
+        await asyncio.sleep(0)
+    assert [p.reason for p in pipe.procs] == ["answered"] * 3
+    assert all(same_as_folded(p) for p in pipe.procs)
+
+
 async def test_a_pipe_outlives_its_kernel(tmp_path):
     pipe = Pipe([{"text": "first"}], [{"text": "second"}], home=tmp_path / "h")
     two = pipe.procs[1]
