@@ -24,6 +24,7 @@ MAX_BACKOFF_S = 20.0
 MAX_WAIT_S = 120.0
 BYTES_PER_TOKEN = 4
 RESERVED_ANSWER = 1_024
+PLENTY, LEAST_ANSWER = 4_096, 64
 
 
 @carries_out(Evict)
@@ -90,16 +91,16 @@ def _plans(run: Run) -> bool:
 def build(run: Run) -> Request:
     """Put the prompt together from parts that were each encoded once."""
     tools, encoded = run.wire()
-    left = run.state.left("tokens")
-    bound = None if math.isinf(left) else max(int(min(left, run.model.traits.context_tokens // 2)), 1)
-    return box.request(
-        Request(
-            pictures.prompt(run.state.context.messages(), run.model.traits.images),
-            tools,
-            encoded,
-            max_tokens=bound if bound and bound < 4_096 else None,
-        )
-    )
+    messages = pictures.prompt(run.state.context.messages(), run.model.traits.images)
+    room = _room(run, pictures.weight(messages) + len(encoded))
+    return box.request(Request(messages, tools, encoded, max_tokens=room))
+
+
+def _room(run: Run, size: int) -> int | None:
+    """Bound an answer, in tokens, by what a prompt of so many bytes leaves; None where that is plenty."""
+    left = run.state.left("tokens") - size // BYTES_PER_TOKEN
+    room = min(left, run.model.traits.context_tokens // 2)
+    return None if math.isinf(left) or room >= PLENTY else max(int(room), LEAST_ANSWER)
 
 
 def _reserve(run: Run, number: int, request: Request, waited_s: float) -> bool:

@@ -198,6 +198,23 @@ async def test_a_budget_met_in_the_middle_of_parallel_calls_starts_nothing_more(
     assert proc.reason == "budget" and kinds(proc).count("call.started") == 3
 
 
+async def test_a_small_budget_of_tokens_shortens_the_answers_that_are_asked_for(script):
+    model, asked = script({"calls": [{"name": "add", "arguments": {"a": 1, "b": 2}}]}, {"text": "3"}), []
+    respond = model.respond
+    model.respond = lambda request, on_text: asked.append(request.max_tokens) or respond(request, on_text)
+    proc = await llmos.run("go", model=model, tools=[add], approve="auto", budget="1k tokens")
+    assert proc.reason == "answered" and 64 < asked[1] < asked[0] < 1_000
+    assert proc.run.state.spent["tokens"] <= 1_000
+
+
+async def test_tokens_that_do_not_cover_one_request_end_it_before_it_asks(script):
+    proc = await llmos.run("go", model=script({"text": "3"}), budget="100 tokens")
+    assert (proc.reason, kinds(proc).count("model.requested")) == (
+        "budget",
+        0,
+    ) and "does not fit" in proc.detail
+
+
 async def test_a_money_budget_for_a_model_of_unknown_price_is_refused(endpoint_less_model):
     with pytest.raises(UsageError, match="price of .* is not known"):
         await llmos.run("go", model=endpoint_less_model, budget="$1")

@@ -47,13 +47,16 @@ def _budget(s: State, counts: Counts) -> Phase:
     word = UNIT_WORDS.get(unit, "budget")
     of = show(unit, s.budget.limits[unit]) if unit in s.budget.limits else "the budget"
     left = bool(unit) and s.budget.left(unit, s.spent) > 0
+    says = "is" if word == "time" else "are"
     now: list[Block] = [lead(f"The {word} {'are' if word.endswith('s') else 'is'} used up")]
     if left and ":" not in s.detail:
         now[0] = lead("The budget was raised. Resume goes on.")
+    elif left:
+        now[0] = lead(f"What is left of the {word} does not cover the next request")
     if left:
         now.append(text(f"What was left did not cover the next request; the bound is {of} now. {kept(s)}"))
     else:
-        now.append(text(f"{of[:1].upper() + of[1:]} {'is' if word == 'time' else 'are'} spent. {kept(s)}"))
+        now.append(text(f"{of[:1].upper() + of[1:]} {says} spent. {kept(s)}"))
     if more := _more(s, unit):
         add: Button = {"label": f"Add {more}", "verb": "budget", "data": {"text": f"+{more}"}, "main": True}
         now.append({"kind": "actions", "buttons": [add, {**RESUME, "main": False}, EXPORT]})
@@ -65,7 +68,7 @@ def _budget(s: State, counts: Counts) -> Phase:
         "bad",
         "pause",
         "Budget reached",
-        f"{of} {'is' if word == 'time' else 'are'} used up",
+        f"the rest of {of} does not cover the next request" if left else f"{of} {says} used up",
         ["Resume"],
         now,
     )
