@@ -187,6 +187,13 @@ def test_a_step_whose_change_the_user_has_put_elsewhere_is_not_undone():
     assert "x changed since" in book.snapshots.can_undo(book.call)
 
 
+def test_a_read_only_array_of_objects_gets_its_old_size_back_filled():
+    book = Notebook("import numpy as np\nx = np.array([[1], None, {}, 4] * 50, dtype=object)")
+    book.step("x.resize(1, refcheck=False); x.flags.writeable = False")
+    book.undo()
+    assert book["x"].tolist() == [[1], None, {}, 4] * 50 and book["x"].flags.writeable
+
+
 def test_a_released_view_is_said_to_be_lost():
     book = Notebook("x = memoryview(bytearray(b'ab'))")
     book.step("x.release()")

@@ -126,7 +126,7 @@ OPS: dict[type, list[str]] = {
     types.FunctionType: ["{p}({e})", "{p}.note = {e}", "{p}.__defaults__ = ({e},)", "{p}.__code__ = (lambda x=0: x).__code__",
         "{p}.__kwdefaults__ = {{'x': {e}}}", "{p}.__annotations__['x'] = {e}", "{p}.__name__ = 'f'"],
     np.ndarray: ["{p}[0] = 9", "{p}.fill(3)", "{p}[:] = {p}[::-1].copy()", "{p}.sort()", "{p}.shape = (-1, 2)", "{p}.flags.writeable = False",
-        "{p}.dtype = 'u8'", "{p}.dtype.names = ('b',)", "{p}['a'] = 5", "{p}.resize(8, refcheck=False)"],
+        "{p}.dtype = 'u8'", "{p}.dtype.names = ('b',)", "{p}['a'] = 5", "{p}.flags.writeable = True; {p}.resize(8, refcheck=False)"],
     np.random.Generator: ["{p}.random()", "{p}.spawn(1)"],
     pd.Index: ["{p}.name = 'i'"],
     Counter: ["{p}.update('b')", "{p}['a'] += 1", "{p}.clear()"],

@@ -155,6 +155,8 @@ def _reshape(array: Any, form: tuple[Any, ...]) -> None:
     if (array.shape, array.strides, array.dtype) == (shape, strides, dtype):
         return
     size = prod(shape) * dtype.itemsize
+    if array.nbytes != size and owner(array) is array:
+        array.flags.writeable = True  # numpy leaves what it adds to a read-only array as it finds it in memory
     with catch_warnings():  # numpy wants new arrays for this; here it must be the very same one
         simplefilter("ignore", DeprecationWarning)
         if array.nbytes != size and owner(array) is array and array.dtype == dtype:
