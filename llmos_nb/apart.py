@@ -179,7 +179,9 @@ def attach(run: Run) -> None:
     child = next((t.extra["child"] for t in run.tools.values() if "child" in t.extra), None)
     if child is not None:
         run.snapshots = None
-        run.listeners.append(lambda event, state: child.close() if event.k == "run.ended" else None)
+        run.listeners.append(
+            lambda event, state: child.close() if event.k == "run.ended" and not state.started_by else None
+        )
     for tool in run.tools.values():
         if "contained" in tool.extra:
             tool.extra["contained"].follow(run)

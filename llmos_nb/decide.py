@@ -199,7 +199,7 @@ def _next(s: State) -> list[Command]:
 
 def _ask(s: State) -> Command:
     """Ask the model, unless a bound, a full context or the wish for a plan alone stands before it."""
-    over = s.budget.over(s.spent)
+    over = s.budget.over(s.committed)
     if over:
         return End("budget", over)
     if s.shrink or s.context.overfull:

@@ -33,7 +33,7 @@ _MADE = ("approved", "running", "done", "failed", "in_doubt", "undone")
 
 def words(run: Run) -> str:
     """Give everything that people said to the process, without what they put in of a variable that is untrusted."""
-    said = "\n".join([run.state.goal, *(text for by, text in run.state.told if by == "you")])
+    said = "\n".join([run.state.words or run.state.goal, *(text for by, text in run.state.told if by == "you")])
     names = run.namespace or {}
     pasted = (
         names.get(n) for n in labels.marked(run.state.labels) if labels.of((n,), run.state.labels).untrusted

@@ -71,7 +71,7 @@ def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Mapping[st
     if label != TRUSTED:
         why.append(f"`{tool.name}` gives data from outside")
     for kind, what, target in seen.get("sources", ()):
-        outside = labels.file_label(target, run.state.goal, known, Path.cwd())
+        outside = labels.file_label(target, run.state.words or run.state.goal, known, Path.cwd())
         if kind == "network" or outside != TRUSTED:
             label = label.join(UNTRUSTED if kind == "network" else outside)
             why.append(f"`{what}` reads {target or 'a file that is only known when it runs'}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import queue
 import threading
 from asyncio import Future, get_running_loop
 from collections.abc import Callable, Iterator
@@ -26,35 +25,7 @@ from llmos_nb.chain import GENESIS, Event, chained, now, scan
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
 from llmos_nb.inside import refuse
 from llmos_nb.secrets_box import box
-
-WRITERS = 4
-
-
-class _Writers:
-    """The threads that write and sync the journals of this interpreter; a disk syncs several files as fast as one."""
-
-    def __init__(self) -> None:
-        self._reset()
-        os.register_at_fork(after_in_child=self._reset) if hasattr(os, "register_at_fork") else None
-
-    def _reset(self) -> None:
-        self.jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.threads: list[threading.Thread] = []
-
-    def put(self, job: Callable[[], None]) -> None:
-        self.jobs.put(job)
-        if len(self.threads) < WRITERS and (not self.threads or self.jobs.qsize()):
-            thread = threading.Thread(target=self._work, args=(self.jobs,), name="llmos-journal", daemon=True)
-            self.threads.append(thread)
-            thread.start()
-
-    @staticmethod
-    def _work(jobs: queue.SimpleQueue[Callable[[], None]]) -> None:
-        while True:
-            jobs.get()()
-
-
-_writers = _Writers()
+from llmos_nb.writers import Lane
 
 
 class Journal:
@@ -72,6 +43,7 @@ class Journal:
         self._pending: list[bytes] = []
         self._payloads: list[tuple[str, bytes]] = []
         self._mutex, self._io = threading.Lock(), threading.Lock()
+        self._lane = Lane()
         self._size = 0
         self._fd = -1
         self._lock = FileLock(str(self.path.with_suffix(".lock")), thread_local=False)
@@ -82,6 +54,11 @@ class Journal:
     def head(self) -> str:
         """Hash of the last event."""
         return self.events[-1].hash if self.events else GENESIS
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether something was appended that is not on disk yet."""
+        return bool(self._pending)
 
     def acquire(self) -> None:
         """Take the journal for writing, or say who has it."""
@@ -162,7 +139,7 @@ class Journal:
     def kick(self) -> None:
         """Start writing what was appended, without waiting."""
         if self._pending:
-            _writers.put(lambda: self._settle(None))
+            self._lane.put(lambda: self._settle(None))
 
     async def flush(self) -> None:
         """Wait until everything appended is on disk.
@@ -179,13 +156,13 @@ class Journal:
             if not done.cancelled():
                 done.set_exception(error) if error else done.set_result(None)
 
-        _writers.put(lambda: self._settle(lambda error: loop.call_soon_threadsafe(settle, error)))
+        self._lane.put(lambda: self._settle(lambda error: loop.call_soon_threadsafe(settle, error)))
         await done
 
     def flush_now(self) -> None:
         """Do the same as `flush` from code that cannot await."""
         done: ThreadFuture[None] = ThreadFuture()
-        _writers.put(lambda: self._settle(lambda e: done.set_exception(e) if e else done.set_result(None)))
+        self._lane.put(lambda: self._settle(lambda e: done.set_exception(e) if e else done.set_result(None)))
         done.result()
 
     def _settle(self, then: Callable[[JournalError | None], object] | None) -> None:

@@ -109,8 +109,16 @@ def _context_paged(s: State, e: Event) -> None:
     s.shrink = False
 
 
+@on("budget.reserved")
+def _reserved(s: State, e: Event) -> None:
+    if "child" in e.d:
+        s.children[e.d["child"]] = dict(e.d["amounts"])
+
+
 @on("budget.settled")
 def _settled(s: State, e: Event) -> None:
+    if "child" in e.d:
+        s.children[e.d["child"]] = {}
     for unit, amount in e.d["amounts"].items():
         s.spent[unit] = s.spent.get(unit, 0) + amount
     near = s.budget.near(s.spent)

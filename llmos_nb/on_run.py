@@ -26,6 +26,7 @@ def _started(s: State, e: Event) -> None:
     s.goal, s.name, s.pid, s.model = d["goal"], d.get("name", ""), d.get("pid", 0), d["model"]
     s.mode, s.planning, s.parent = d.get("mode", "risky"), d.get("plan", "auto"), d.get("parent")
     s.servers, s.quarantine = d.get("servers", ""), d.get("quarantine", False)
+    s.words = d.get("words", "")
     s.check, s.grounded = d.get("check", ""), d.get("grounded", True)
     s.budget, s.remembers = Budget(dict(d["budget"])), d.get("remembers", False)
     head = tuple(_message(m) for m in d.get("head", ()))
@@ -37,6 +38,7 @@ def _forked(s: State, d: dict[str, Any]) -> None:
     s.pid, s.parent, s.status, s.reason, s.detail, s.answer = d["pid"], d["parent"], "running", "", "", None
     s.ending, s.request, s.failures, s.pause_wanted = None, 0, 0, False
     s.exposed_at = s.decided_at = -1  # its events are counted afresh
+    s.children = {}  # they are the parent's
     s.connected = False
     s.todo = s.todo or "ask"
 

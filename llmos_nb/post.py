@@ -99,6 +99,9 @@ class Post(Carrier):
         if wait["what"] == "room":
             to = self.session.processes.get(wait["whom"][0])
             return to is not None and self._has_room(to, wait["size"])
+        if wait["what"] == "process":
+            child = self.session.processes.get(wait["whom"][0])
+            return child is None or child.state == "ended"
         return bool(self._free(process.run, wait["whom"]))
 
     def settles(self, process: Process) -> bool:

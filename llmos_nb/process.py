@@ -134,8 +134,7 @@ class Process(Clocked, Verbs):
         return self
 
     def _interrupted(self) -> None:
-        self.run.halt("paused", "you")
-        self._go_on()
+        self._halt_here("paused", "you")
 
     def start(self) -> Process:
         """Begin to drive on the running loop."""
@@ -243,6 +242,10 @@ class Process(Clocked, Verbs):
     def fork(self, at: int, isolate: bool = False) -> Process:
         """Go on from event `at` as a new process; this one ends as ``forked``, unless the new one is isolated."""
         return self.session.fork(self, at, isolate)
+
+    def start_child(self, goal: str, **options: Any) -> Process:
+        """Start a process within this one's rights and budget; what ends this one ends it."""
+        return self.session.start(goal, parent=self, **options)
 
     def export(self, path: str | Path, **options: Any) -> Path:
         """Write what survived as a plain notebook that runs with no model."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import apart, attached, compensate, config, endpoints, gate_tools, toolbox
+from llmos_nb import apart, attached, children, compensate, config, endpoints, gate_tools, toolbox
 from llmos_nb.chain import Event, history, until
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.fold import fold
@@ -69,6 +69,7 @@ def load(
     kept |= {"untrusted": started["untrusted"]} if "untrusted" in started else {}
     settings = config.load(kept, session.configured)
     chosen = resolve(model if model is not None else _spec(started), base_url=settings.base_url or None)
+    chosen = children.model_of(chosen, started)
     box = _box(session, settings, chosen, tools, state, started)
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
     endpoints.bind(run, settings.limits)
@@ -99,6 +100,8 @@ def _box(
     lacking = [names[n] for n in state.tools if n not in found and isinstance(names.get(n), FunctionType)]
     if lacking:
         found = toolbox.build(session, settings, model, [*given, *lacking], bind, allow)
+    if state.started_by:  # it was given some of its parent's
+        found = {n: t for n, t in found.items() if n in state.tools}
     how, copied = started.get("apart", ""), started.get("copied", ())
     return apart.put_apart(found, how, session, model, copied, bind, settings, state.goal)
 

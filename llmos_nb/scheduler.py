@@ -146,7 +146,8 @@ async def drive(run: Run) -> None:
                 await run.wake.wait()
                 run.wake.clear()
             await run.journal.flush()
-            more = bool(run.halting or decide(run.state))  # somebody may have spoken while the disk was busy
+            # somebody may have spoken while the disk was busy
+            more = bool(run.halting or decide(run.state) or run.journal.unwritten)
     except asyncio.CancelledError:
         run.halt("paused", "the notebook")
         await _finish_halting(run)

@@ -11,8 +11,11 @@ from llmos_nb import (
     apart,
     attached,
     attempt,
+    children,
+    children_tools,
     config,
     endpoints,
+    exporting,
     gate,
     gate_deadline,
     gate_plan,
@@ -22,7 +25,6 @@ from llmos_nb import (
     prompt,
     recall,
     revive,
-    secrets_box,
     settle,
     toolbox,
 )
@@ -87,11 +89,24 @@ class Session(Remembering):
 
     # starting
 
-    def start(self, goal: str, *, source: Process | None = None, out: str = "", **options: Any) -> Process:
-        """Start a process; it waits for the answer of `source`, and leaves variables of the types that `out` says."""
-        process = self.create(goal, **options)
-        pipes.begin(process, source, out)
-        return process.start()
+    def start(
+        self,
+        goal: str,
+        *,
+        source: Process | None = None,
+        out: str = "",
+        parent: Process | None = None,
+        **options: Any,
+    ) -> Process:
+        """Start a process; it waits for the answer of `source`, and leaves variables of the types that `out` says.
+
+        With a `parent` it works within that one's rights and budget.
+        """
+        made = (
+            self.create(goal, **options) if parent is None else children.create(self, parent, goal, **options)
+        )
+        pipes.begin(made, source, out)
+        return made.start()
 
     def create(
         self,
@@ -106,7 +121,6 @@ class Session(Remembering):
         isolate: bool = False,
         bind: str = "",
         check: Any = None,
-        parent: dict[str, Any] | None = None,
         **options: Any,
     ) -> Process:
         """Make a process with its journal, ready to be driven.
@@ -135,7 +149,7 @@ class Session(Remembering):
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
         endpoints.bind(run, settings.limits)
         run.check, run.price, run.owns_model = check, price, isinstance(spec, str | None)
-        origin = {"parent": parent, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
+        origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
         record_start(run, settings, goal, bounds, head, {**origin, **checks, **given, "tables": tables})
@@ -156,6 +170,7 @@ class Session(Remembering):
         toolbox.connect(run)
         run.listeners.append(self.post.heard)
         self.post.connect(box, run)
+        children_tools.connect(self, run)
         apart.attach(run)
         return run
 
@@ -208,6 +223,7 @@ class Session(Remembering):
     async def resume(self, process: Process, model: str | Model | None = None) -> None:
         """Go on with a process."""
         await revive.resume(self, process, model)
+        await children.resumed(self, process)
 
     def fork(self, process: Process, at: int, isolate: bool = False) -> Process:
         """Begin a new process from event `at` of another."""
@@ -225,25 +241,7 @@ class Session(Remembering):
 
     def export(self, process: Process, path: Path, **options: Any) -> Path:
         """Write the plain notebook of what survived."""
-        from llmos_nb.notebook.export import ExportSource, export  # nbformat is slow to import
-
-        run = process.run
-        settings = {"approve": run.state.mode, "budget": run.state.budget.limits, "plan": run.state.planning}
-        source = ExportSource(
-            goal=run.state.goal,
-            name=run.state.name,
-            pid=process.pid,
-            model=run.state.model,
-            settings=settings,
-            state=run.state,
-            events=revive.history(run.journal.events, run.journal.path),
-            tools=run.tools,
-            user_cells=toolbox.user_cells(self.ip),
-            namespace=self.namespace,
-            blobs=run.journal.path.parent / "blobs",
-            secrets=secrets_box.box.values(),
-        )
-        return export(source, path, **options)
+        return exporting.export(self, process, path, **options)
 
     def blobs(self, process: Process) -> Blobs:
         """Payloads beside a process's journal."""

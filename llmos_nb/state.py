@@ -111,6 +111,8 @@ class State:
     tools: dict[str, str] = field(default_factory=dict)
     pause_wanted: bool = False
     preapproved: list[int] = field(default_factory=list)
+    children: dict[int, dict[str, float]] = field(default_factory=dict)  # pid: what is reserved for it
+    words: str = ""  # what people said to its parent, where the goal is not a person's
     # the namespace
     effects: list[str] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
@@ -168,7 +170,19 @@ class State:
 
     def left(self, unit: str) -> float:
         """Give what is left of a unit of the budget; infinity where it has no bound."""
-        return self.budget.left(unit, self.spent)
+        return self.budget.left(unit, self.committed)
+
+    @property
+    def committed(self) -> dict[str, float]:
+        """What is spent, with what is reserved for children."""
+        held = [h for h in self.children.values() if h]
+        units = {*self.spent, *(u for h in held for u in h)} if held else ()
+        return {u: self.spent.get(u, 0.0) + sum(h.get(u, 0.0) for h in held) for u in units} or self.spent
+
+    @property
+    def started_by(self) -> int:
+        """The pid of the process that started it; 0 where no process did."""
+        return int(self.parent["pid"]) if self.parent and "at" not in self.parent else 0
 
     @property
     def settled(self) -> bool:

@@ -13,6 +13,7 @@ SKILL = "skill:"
 _SQL = ("sql", "sqlglot", "duckdb", "sqlalchemy", "pandas")
 OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "mail": ("llmos_nb.devices.mail", "mail_tools", ("",)),
+    "process": ("llmos_nb.devices.processes", "process_tools", ("",)),
     "sql": ("llmos_nb.devices.sql.tool", "reading_tools", _SQL),
     "sql_write": ("llmos_nb.devices.sql.tool", "writing_tools", _SQL),
     "files": ("llmos_nb.devices.files.tool", "files_tools", ("",)),

@@ -19,7 +19,7 @@ _NEED_CALLS = FAULTS[FAULTS.index("cut_call") :]
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Turn, ...]:
-    """Read a script.
+    """Read the turns of a script.
 
     Parameters
     ----------
@@ -37,6 +37,18 @@ def load(path: str | os.PathLike[str]) -> tuple[Turn, ...]:
     UsageError
         When the file cannot be read or something in it is not understood.
     """
+    return parse(_read(path)["turns"], f"script {Path(path)}")
+
+
+def children(path: str | os.PathLike[str]) -> list[tuple[Turn, ...]]:
+    """Read the scripts of the processes that a scripted one starts: ``"children": [[turn, …], …]``, in their order."""
+    found = _read(path).get("children", [])
+    if not isinstance(found, list) or not all(isinstance(turns, list) for turns in found):
+        raise UsageError(f"script {Path(path)}: `children` must be a list of lists of turns")
+    return [parse(turns, f"script {Path(path)}: child {n}") for n, turns in enumerate(found, 1)]
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     file = Path(path)
     try:
         raw = json.loads(file.read_bytes())
@@ -48,7 +60,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Turn, ...]:
         raise UsageError(f'script {file}: write it as {{"version": {VERSION}, "turns": [...]}}')
     if raw.get("version") != VERSION:
         raise UsageError(f"script {file}: version {raw.get('version')!r} is not known; this reads {VERSION}")
-    return parse(raw["turns"], f"script {file}")
+    return raw
 
 
 def parse(turns: Iterable[object], where: str = "script") -> tuple[Turn, ...]:

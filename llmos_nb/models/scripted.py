@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llmos_nb.errors import ModelRefused, ModelUnavailable
+from llmos_nb.errors import ModelRefused, ModelUnavailable, UsageError
 from llmos_nb.messages import Request, Response
 from llmos_nb.models import script
 from llmos_nb.models.base import Traits
@@ -37,18 +37,37 @@ class ScriptedModel:
         The script's file, or its turns.
     traits : Traits, optional
         What a process must know of it; ``script:FILE`` by default.
+    children : sequence of list of dict
+        The turns of each process that a scripted one starts, in their order; a file has them as ``children``.
     """
 
     slots, endpoint = math.inf, ""
 
-    def __init__(self, source: str | os.PathLike[str] | Sequence[Any], traits: Traits | None = None) -> None:
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | Sequence[Any],
+        traits: Traits | None = None,
+        children: Sequence[Sequence[Any]] = (),
+    ) -> None:
         if isinstance(source, str | os.PathLike):
             name, self.turns = f"script:{os.fspath(source)}", script.load(source)
+            self.children = script.children(source)
         else:
             name, self.turns = "script", script.parse(source)
+            self.children = [script.parse(turns, f"child {n}") for n, turns in enumerate(children, 1)]
         self.traits = traits or Traits(name, images=True)
         self.position = 0
         self._at = Endpoint("the scripted model", "the script", "the script")
+
+    def child(self, nth: int) -> ScriptedModel:
+        """Give the model of the n-th process that this one's process starts, from 0."""
+        if nth >= len(self.children):
+            raise UsageError(
+                f"{self.traits.name} has turns for {len(self.children)} children; add some to go on"
+            )
+        made = ScriptedModel([], self.traits)
+        made.turns = self.children[nth]
+        return made
 
     def seek(self, answers: int, failures: int = 0) -> None:
         """Go to the turn after so many answers and, after the last of them, so many failed attempts.
