@@ -55,11 +55,6 @@ class Journal:
         """Hash of the last event."""
         return self.events[-1].hash if self.events else GENESIS
 
-    @property
-    def unwritten(self) -> bool:
-        """Whether something was appended that is not on disk yet."""
-        return bool(self._pending)
-
     def acquire(self) -> None:
         """Take the journal for writing, or say who has it."""
         if self._lock.is_locked:
@@ -97,7 +92,10 @@ class Journal:
             raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
 
     def release(self) -> None:
-        """Give the journal up; what was appended must be flushed before."""
+        """Give the journal up; what somebody appended since the last flush is written first."""
+        if self._fd >= 0 and self._pending:
+            with contextlib.suppress(JournalError):  # whoever flushed last has been told
+                self._write()
         with self._io:
             if self._fd >= 0:
                 os.close(self._fd)

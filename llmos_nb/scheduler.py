@@ -146,8 +146,7 @@ async def drive(run: Run) -> None:
                 await run.wake.wait()
                 run.wake.clear()
             await run.journal.flush()
-            # somebody may have spoken while the disk was busy
-            more = bool(run.halting or decide(run.state) or run.journal.unwritten)
+            more = bool(run.halting or decide(run.state))  # somebody may have spoken while the disk was busy
     except asyncio.CancelledError:
         run.halt("paused", "the notebook")
         await _finish_halting(run)
