@@ -243,10 +243,6 @@ class Process(Clocked, Verbs):
         """Go on from event `at` as a new process; this one ends as ``forked``, unless the new one is isolated."""
         return self.session.fork(self, at, isolate)
 
-    def start_child(self, goal: str, **options: Any) -> Process:
-        """Start a process within this one's rights and budget; what ends this one ends it."""
-        return self.session.start(goal, parent=self, **options)
-
     def export(self, path: str | Path, **options: Any) -> Path:
         """Write what survived as a plain notebook that runs with no model."""
         return self.session.export(self, Path(path), **options)

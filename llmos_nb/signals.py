@@ -67,6 +67,10 @@ class Signals(ABC):
     async def _until_settled(self) -> Process:
         """Wait until it ended, paused, or waits for somebody."""
 
+    def start_child(self: Process, goal: str, **options: Any) -> Process:  # type: ignore[misc]  # it is one
+        """Start a process within this one's rights and budget; what ends this one ends it."""
+        return self.session.start(goal, parent=self, **options)
+
     def send(self, text: str, *, by: str = "you") -> Done:
         """Tell the process something; it reads it with its next prompt."""
         return self._do(lambda: self.run.append("signal.received", signal="steer", by=by, text=text))
