@@ -71,7 +71,7 @@ class Settings:
     approval : Approval
         Who may approve, until when a question waits, and what then.
     scheduler : str
-        Who comes next where several wait for a model's endpoint or for the namespace: ``priority, fcfs, rr, las``.
+        Who comes next where several wait for a model's endpoint or for the namespace: ``las, priority, fcfs, rr``.
     slots : int
         How many requests an endpoint gets at once; 0 for its own number.
     requests_per_minute : float

@@ -47,7 +47,7 @@ class LLMOS(Configurable):
     grounded = Bool(True, help="check answers for numbers never observed").tag(config=True)
     trace = Bool(False, help="send spans to the OpenTelemetry collector of the environment").tag(config=True)
     home = Unicode("", help="folder of the journals").tag(config=True)
-    scheduler = Unicode("", help="who comes next: priority, fcfs, rr or las").tag(config=True)
+    scheduler = Unicode("", help="who comes next: las, priority, fcfs or rr").tag(config=True)
     slots = Int(0, help="requests that a model's endpoint gets at once").tag(config=True)
     requests_per_minute = Float(0.0, help="requests that an endpoint gets in a minute").tag(config=True)
 

@@ -20,7 +20,7 @@ FORGIVEN = 0.25  # of a second that was served, for each second of waiting
 WEIGHT = 1.25  # what a second of service counts more for one step of niceness
 NICEST, LEAST_NICE = 19, -20
 WINDOW_S = 60.0
-DEFAULT = "priority"
+DEFAULT = "las"
 
 
 class Limits(NamedTuple):
@@ -79,10 +79,10 @@ def priority(c: Claim) -> Key:
 
 def las(c: Claim) -> Key:
     """Least attained service first: short processes pass long ones, which waiting brings forward in the end."""
-    return c.served * WEIGHT**c.nice + FORGIVEN * c.since, c.ticket
+    return c.served * WEIGHT**c.nice + FORGIVEN * (c.since + AGE_S * c.nice), c.ticket
 
 
-POLICIES: dict[str, Callable[[Claim], Key]] = {"priority": priority, "fcfs": fcfs, "rr": rr, "las": las}
+POLICIES: dict[str, Callable[[Claim], Key]] = {"las": las, "priority": priority, "fcfs": fcfs, "rr": rr}
 
 
 class Queue:

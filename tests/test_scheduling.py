@@ -317,7 +317,7 @@ async def test_writers_of_the_namespace_come_in_the_order_of_the_policy(script, 
     rest[-1].nice(-5)
     gate.set()
     await until(lambda: len(order) == 5 and not session.writes.held)
-    assert order == ["0", *("4123" if policy == "priority" else "1234")]
+    assert order == ["0", *("4123" if policy in ("las", "priority") else "1234")]
     for p in (first, *rest):
         await p
 
