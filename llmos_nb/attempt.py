@@ -7,15 +7,16 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
-from llmos_nb import gate_tools, labels, pictures
+from llmos_nb import labels, pictures
 from llmos_nb.decide import Ask, Evict
 from llmos_nb.endpoints import endpoint
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
-from llmos_nb.gate_plan import decide_plan, implicit_plan
+from llmos_nb.gate import tools as gate_tools
+from llmos_nb.gate.plan import decide_plan, implicit_plan
 from llmos_nb.messages import Request, Response, Usage
 from llmos_nb.scheduler import Run, carries_out
-from llmos_nb.secret_stream import Stream
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
+from llmos_nb.secrets.stream import Stream
 from llmos_nb.state import State
 from llmos_nb.turns import Wait, waiting
 

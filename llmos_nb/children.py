@@ -13,11 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb import budget as budgets
-from llmos_nb import config, endpoints, gate_authority, labels, prompt
+from llmos_nb import config, endpoints, labels, prompt
 from llmos_nb.budget import Budget
 from llmos_nb.chain import Event, read
 from llmos_nb.devices.processes import START, WAIT
 from llmos_nb.errors import LlmosError, UsageError, nearest
+from llmos_nb.gate import authority as gate_authority
 from llmos_nb.models import resolve
 from llmos_nb.models.base import Model
 from llmos_nb.opening import check_goal, check_name, price_of, record_start

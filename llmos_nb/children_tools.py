@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from llmos_nb import children, labels
 from llmos_nb.devices.processes import START, WAIT
 from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.ipc.waits import title
 from llmos_nb.messages import ToolResult
 from llmos_nb.scheduler import Run
 from llmos_nb.tools import CallContext, current_call
-from llmos_nb.waits import title
 
 if TYPE_CHECKING:
     from llmos_nb.process import Process

@@ -11,7 +11,7 @@ from typing import Any
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.home import home_of
 from llmos_nb.options import Parser
-from llmos_nb.secrets_box import redact
+from llmos_nb.secrets.box import redact
 
 COMMANDS: dict[str, tuple[str, Callable[[Parser], None], Callable[[Any], int]]] = {}
 Setup = Callable[[Parser], None]
@@ -107,7 +107,7 @@ def _batch_options(p: Parser) -> None:
 
 @command("run-batch", "run many processes from a file", _batch_options)
 def _batch(given: Any) -> int:
-    from llmos_nb.batch_file import run_file
+    from llmos_nb.batch.file import run_file
 
     if given.workers < 0 or (given.dask and (given.processes or given.workers)):
         raise UsageError(

@@ -14,7 +14,7 @@ from typing import Any
 from llmos_nb import budget as budgets
 from llmos_nb.approval import NONE as ANYBODY
 from llmos_nb.approval import Approval, tighter
-from llmos_nb.authority_roles import parse_shelf
+from llmos_nb.authority.roles import parse_shelf
 from llmos_nb.config_file import read_file
 from llmos_nb.confinement import ANY, Confinement, parse_untrusted
 from llmos_nb.declare import said_of
@@ -55,7 +55,7 @@ class Settings:
     tools : dict
         Manifest: tool name (or explicit glob) to the decorator's keys.
     books : dict
-        Kind of record to where the gate looks it up (`authority_roles.Shelf`).
+        Kind of record to where the gate looks it up (`authority.roles.Shelf`).
     prices : dict
         Model name to ($ a million prompt tokens, $ a million answer tokens).
     labels : dict

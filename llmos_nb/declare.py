@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, overload
 
-from llmos_nb.authority_roles import Power
+from llmos_nb.authority.roles import Power
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.schema import function_of
 
@@ -65,7 +65,7 @@ def tool(fn: Any = None, /, **options: Any) -> Any:
     outward : tuple of str
         Arguments that, where given, let content leave; ``("*",)`` where it always does.
     roles : mapping
-        What each argument means: its kind (`authority_roles.KINDS`), or a table of a `Role`.
+        What each argument means: its kind (`authority.roles.KINDS`), or a table of a `Role`.
 
     Examples
     --------

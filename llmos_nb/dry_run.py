@@ -18,7 +18,7 @@ from llmos_nb.devices import confine
 from llmos_nb.devices.child import Child
 from llmos_nb.devices.worker import Connection, Worker, silence
 from llmos_nb.errors import UsageError
-from llmos_nb.gate import find
+from llmos_nb.gate.judge import find
 from llmos_nb.messages import ToolResult
 from llmos_nb.scheduler import Run
 from llmos_nb.tools import CallContext, Tool

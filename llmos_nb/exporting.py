@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import revive, secrets_box, toolbox
+from llmos_nb import revive, toolbox
+from llmos_nb.secrets import box as secrets_box
 
 if TYPE_CHECKING:
     from llmos_nb.process import Process

@@ -12,7 +12,7 @@ from llmos_nb import budget as budgets
 from llmos_nb import policy, prompt
 from llmos_nb.errors import UsageError
 from llmos_nb.goals import Goal, Goals, moment, seconds
-from llmos_nb.secrets_box import redact
+from llmos_nb.secrets.box import redact
 
 
 def add(

@@ -24,7 +24,7 @@ from llmos_nb.blobs import HOLDERS, INLINE, Blobs, put_outside
 from llmos_nb.chain import GENESIS, Event, chained, now, scan
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
 from llmos_nb.inside import refuse
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
 from llmos_nb.writers import Lane
 
 

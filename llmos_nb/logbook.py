@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmos_nb import audit, trace_file
+from llmos_nb import audit
 from llmos_nb.chain import Event, history, read
 from llmos_nb.errors import JournalError, UsageError
 from llmos_nb.home import Home
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
+from llmos_nb.trace import file as trace_file
 from llmos_nb.views import text
 
 HEAD = 16

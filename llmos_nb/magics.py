@@ -23,7 +23,7 @@ from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.front import front_end
 from llmos_nb.goals import Goals
 from llmos_nb.home import home_of
-from llmos_nb.secrets_box import redact
+from llmos_nb.secrets.box import redact
 
 if TYPE_CHECKING:
     from llmos_nb.session import Session
@@ -199,7 +199,7 @@ def load(ip: Any) -> None:
 
 def _keep_house(magics: AgentMagics) -> None:
     """Delete in the background what retention says; the session is not made for that."""
-    import_module("llmos_nb.commands_prune").keep_house(magics.configured, magics.pids)
+    import_module("llmos_nb.commands.prune").keep_house(magics.configured, magics.pids)
 
 
 def _prepare() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from llmos_nb.authority_roles import parse_power, parse_shelf
+from llmos_nb.authority.roles import parse_power, parse_shelf
 from llmos_nb.declare import POWER, checked, unknown_arguments
 from llmos_nb.errors import ConfigError
 from llmos_nb.tools import Tool, digest_of

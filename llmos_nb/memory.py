@@ -20,7 +20,7 @@ from llmos_nb.errors import JournalError, StoreError, UsageError
 from llmos_nb.home import Home, pid_of
 from llmos_nb.labels import Label
 from llmos_nb.passages import passages
-from llmos_nb.secrets_box import redact
+from llmos_nb.secrets.box import redact
 
 _SCHEMA = """
 CREATE VIRTUAL TABLE IF NOT EXISTS memories USING fts5(

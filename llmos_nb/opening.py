@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmos_nb import attached, file_labels, labels, quarantine, toolbox, trace_export
+from llmos_nb import attached, file_labels, labels, quarantine, toolbox
 from llmos_nb import budget as budgets
 from llmos_nb.budget import Budget
 from llmos_nb.config import PLANNING, Settings
@@ -19,6 +19,7 @@ from llmos_nb.models import prices
 from llmos_nb.models.base import Model
 from llmos_nb.plan import Plan, Step, parse_steps
 from llmos_nb.scheduler import Run
+from llmos_nb.trace import export as trace_export
 
 
 def record_start(

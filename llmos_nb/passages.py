@@ -7,7 +7,7 @@ from pathlib import Path
 
 from llmos_nb import labels
 from llmos_nb.chain import Event, history
-from llmos_nb.secrets_box import redact
+from llmos_nb.secrets.box import redact
 from llmos_nb.stubs import bounded
 
 

@@ -20,11 +20,11 @@ from llmos_nb.done import Done
 from llmos_nb.errors import UsageError
 from llmos_nb.hearing import outside
 from llmos_nb.interrupts import interrupts
+from llmos_nb.ipc.waits import may_move
 from llmos_nb.journal import Journal
 from llmos_nb.policy import in_advance, parse_rule
 from llmos_nb.scheduler import Run, drive
 from llmos_nb.verbs import Verbs
-from llmos_nb.waits import may_move
 
 if TYPE_CHECKING:
     from llmos_nb.session import Session

@@ -17,7 +17,7 @@ from typing import Any
 
 from llmos_nb import labels
 from llmos_nb.attempt import cost
-from llmos_nb.authority_tokens import KINDS
+from llmos_nb.authority.tokens import KINDS
 from llmos_nb.conform import accepts
 from llmos_nb.decide import Start
 from llmos_nb.endpoints import endpoint
@@ -27,7 +27,7 @@ from llmos_nb.messages import Message, Request, Response, ToolResult
 from llmos_nb.preview import preview
 from llmos_nb.prose import DATA, is_prose
 from llmos_nb.scheduler import Run
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
 from llmos_nb.state import Call
 from llmos_nb.tools import CallContext, Tool
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb import apart, attached, children, compensate, config, endpoints, gate_tools, toolbox
+from llmos_nb import apart, attached, children, compensate, config, endpoints, toolbox
 from llmos_nb.chain import Event, history, until
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.fold import fold
+from llmos_nb.gate import tools as gate_tools
 from llmos_nb.journal import Journal
 from llmos_nb.models import prices, resolve
 from llmos_nb.models.base import Model

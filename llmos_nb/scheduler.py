@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmos_nb.authority_roles import Book
+from llmos_nb.authority.roles import Book
 from llmos_nb.chain import Event
 from llmos_nb.context import RECALL
 from llmos_nb.decide import Command, decide
@@ -20,7 +20,7 @@ from llmos_nb.fold import apply
 from llmos_nb.journal import Journal
 from llmos_nb.messages import compact
 from llmos_nb.models.base import Model
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
 from llmos_nb.sharing import NamespaceLock, Sight
 from llmos_nb.slots import Limits
 from llmos_nb.state import State

@@ -16,12 +16,6 @@ from llmos_nb import (
     config,
     endpoints,
     exporting,
-    gate,
-    gate_deadline,
-    gate_plan,
-    gate_run,
-    gate_tools,
-    pipes,
     prompt,
     recall,
     revive,
@@ -30,14 +24,20 @@ from llmos_nb import (
 )
 from llmos_nb.blobs import Blobs
 from llmos_nb.errors import UsageError
+from llmos_nb.gate import deadline as gate_deadline
+from llmos_nb.gate import judge as gate
+from llmos_nb.gate import plan as gate_plan
+from llmos_nb.gate import run as gate_run
+from llmos_nb.gate import tools as gate_tools
 from llmos_nb.home import Home, home_of
+from llmos_nb.ipc import pipes
+from llmos_nb.ipc.post import Post
 from llmos_nb.journal import Journal
 from llmos_nb.mcp_servers import Servers
 from llmos_nb.models import resolve
 from llmos_nb.models.base import Model
 from llmos_nb.namespace_undo import redo_last, undo_calls
 from llmos_nb.opening import bounds_of, check_goal, check_name, given_plan, record_labels, record_start
-from llmos_nb.post import Post
 from llmos_nb.process import Process
 from llmos_nb.remembering import Remembering
 from llmos_nb.scheduler import Run

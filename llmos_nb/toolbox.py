@@ -95,8 +95,8 @@ def _skills(session: Session, names: list[str], box: list[Tool]) -> list[Tool]:
     """Give the skills that were named; they run where Python does."""
     if not names:
         return []
-    from llmos_nb.skill_tool import tool_of
     from llmos_nb.skills import of
+    from llmos_nb.skills.tool import tool_of
 
     python = next((t for t in box if t.name == "python"), None)
     if python is None:

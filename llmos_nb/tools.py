@@ -14,7 +14,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from llmos_nb.authority_roles import Power, parse_power
+from llmos_nb.authority.roles import Power, parse_power
 from llmos_nb.chain import canonical
 from llmos_nb.declare import POWER, Effect, Repeat, Source, checked, declared, tool, unknown_arguments
 from llmos_nb.errors import UsageError

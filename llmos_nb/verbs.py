@@ -12,7 +12,7 @@ from llmos_nb import approval
 from llmos_nb import budget as budgets
 from llmos_nb.done import Done
 from llmos_nb.errors import UsageError
-from llmos_nb.gate_plan import decide_plan
+from llmos_nb.gate.plan import decide_plan
 from llmos_nb.home import who
 from llmos_nb.plan import Plan
 from llmos_nb.policy import parse_rule

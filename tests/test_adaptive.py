@@ -409,7 +409,7 @@ def test_there_are_forty_attacks():
 
 
 async def test_with_no_guard_each_attack_gets_through(manifest, monkeypatch):
-    monkeypatch.setattr("llmos_nb.gate_authority.standing_of", lambda *_: None)
+    monkeypatch.setattr("llmos_nb.gate.authority.standing_of", lambda *_: None)
     hits = 0
     for case in list(CASES.values())[::6]:
         world, _, _ = await outcome(case, case.attack)

@@ -12,13 +12,19 @@ import llmos_nb
 ROOT = Path(__file__).parent.parent / "llmos_nb"
 LAYERS = [
     "errors messages",
-    "chain journal blobs home plan budget tools inside approval schema kinds leaves declare source sensitive secret_shapes secret_cuts secret_search secret_stream secrets_box labels authority authority_roles authority_tokens authority_words outputs pipeline manifest prose rules file_labels coerce records conform preview running validate policy context search stubs database goals memory passages slots writers "
-    "grounding config confinement words data inspection inspection_names inspection_rules inspection_tables inspection_visit inspection_words config_file retention",
-    "state handlers on_run on_plan on_model on_call on_message fold decide models devices snapshot reach holders fingerprint ambient call",
-    "sharing scheduler compensate gate gate_authority gate_labels gate_plan gate_run gate_tools gate_deadline attempt settle recover prompt pictures attached dry_run recall turns endpoints quarantine",
-    "views notebook skill_make skill_book trace trace_span trace_export trace_file audit logbook",
-    "post boxes carrier waits pipes skill_tool skills toolbox mcp_servers apart contained hearing clocked opening namespace_undo interrupts process verbs signals done session remembering goal_entry revive forget api batch batch_work batch_specs batch_file prune children children_tools exporting",
-    "front present present_text present_panel panel_verbs options verb_table commands commands_base commands_goals goal_runs waking commands_memory commands_mcp commands_ps commands_show commands_skill commands_undo magics cli doctor demo lessons commands_prune",
+    "approval authority blobs budget chain coerce config config_file confinement conform context data "
+    "database declare file_labels goals grounding home inside inspection journal kinds labels leaves "
+    "manifest memory outputs passages plan policy preview prose records retention rules running schema "
+    "search secrets sensitive slots source stubs tools validate words writers",
+    "ambient call decide devices fingerprint fold handlers holders models on_call on_message on_model "
+    "on_plan on_run reach snapshot state",
+    "attached attempt compensate dry_run endpoints gate pictures prompt quarantine recall recover "
+    "scheduler settle sharing turns",
+    "audit logbook notebook trace views",
+    "apart api batch children children_tools clocked contained done exporting forget goal_entry hearing "
+    "interrupts ipc mcp_servers namespace_undo opening process prune remembering revive session signals "
+    "skills toolbox verbs",
+    "cli commands demo doctor front goal_runs lessons magics options panel_verbs present verb_table waking",
 ]
 
 

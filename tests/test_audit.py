@@ -11,7 +11,7 @@ from llmos_nb.chain import history
 from llmos_nb.commands import carry_out
 from llmos_nb.home import Home
 from llmos_nb.options import parse_command
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
 from llmos_nb.session import Session
 
 

@@ -7,7 +7,7 @@ from turns import call
 
 import llmos_nb as llmos
 from llmos_nb.authority import Book, parse_power, spoken, standing
-from llmos_nb.authority_words import amount, normal, sentences
+from llmos_nb.authority.words import amount, normal, sentences
 from llmos_nb.errors import ConfigError
 
 EVIL, FRIEND, OTHER = "GB33BUKB20201555555555", "GB29NWBK60161331926819", "DE89370400440532013000"

@@ -16,11 +16,12 @@ from filelock import FileLock
 from turns import call, python
 
 import llmos_nb as llmos
-from llmos_nb import batch_work, cli
+from llmos_nb import cli
 from llmos_nb.batch import processes
+from llmos_nb.batch import work as batch_work
 from llmos_nb.chain import read
 from llmos_nb.errors import JournalLocked, UsageError
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from llmos_nb.devices.surroundings import look_around
 from llmos_nb.inspection import ASKS, KINDS, Inspection, Risk, Surroundings, code_names, inspect_code
-from llmos_nb.inspection_words import describe_risks, plain
+from llmos_nb.inspection.words import describe_risks, plain
 
 
 def kinds(code, **around):

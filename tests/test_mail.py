@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from turns import call, python, same_as_folded
 
-from llmos_nb import carrier, post
+from llmos_nb.ipc import carrier, post
 from llmos_nb.models import ScriptedModel, script
 from llmos_nb.session import Session
 from llmos_nb.tools import tool

@@ -17,7 +17,7 @@ from llmos_nb import mcp_servers
 from llmos_nb.devices.mcp_tools import tool_name
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.models import ScriptedModel
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
 from llmos_nb.session import Session
 
 pytest.importorskip("mcp")

@@ -18,7 +18,7 @@ from llmos_nb.home import Home
 from llmos_nb.labels import UNTRUSTED, Label
 from llmos_nb.memory import Memory
 from llmos_nb.models import ScriptedModel
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from notebook_driver import Notebook
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
-from llmos_nb import labels, outputs, pipes
+from llmos_nb import labels, outputs
 from llmos_nb.errors import UsageError
+from llmos_nb.ipc import pipes
+from llmos_nb.ipc.pipeline import stages
 from llmos_nb.models import ScriptedModel
-from llmos_nb.pipeline import stages
 from llmos_nb.session import Session
 from llmos_nb.tools import tool
 

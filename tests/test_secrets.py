@@ -20,8 +20,8 @@ from llmos_nb.logbook import Wanted, of_one
 from llmos_nb.messages import Message, Request
 from llmos_nb.models import ScriptedModel
 from llmos_nb.options import parse_command
-from llmos_nb.secret_stream import Stream
-from llmos_nb.secrets_box import Box, SecretStr, box, handle
+from llmos_nb.secrets.box import Box, SecretStr, box, handle
+from llmos_nb.secrets.stream import Stream
 from llmos_nb.session import Session
 
 # Twelve kinds. Those with no name in the environment are known by their shape alone, or by the user's word.

@@ -7,11 +7,12 @@ import pytest
 from notebook_driver import Notebook
 from turns import call, python, same_as_folded
 
-from llmos_nb import skill_book, skills
+from llmos_nb import skills
 from llmos_nb.errors import UsageError
 from llmos_nb.models import ScriptedModel
 from llmos_nb.session import Session
 from llmos_nb.skills import Skills
+from llmos_nb.skills import book as skill_book
 
 DONE = {"text": "Done."}
 

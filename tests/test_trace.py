@@ -10,15 +10,16 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from turns import call
 
 import llmos_nb as llmos
-from llmos_nb import cli, trace_export
+from llmos_nb import cli
 from llmos_nb.chain import history, read
 from llmos_nb.commands import carry_out
 from llmos_nb.errors import ConfigError
 from llmos_nb.options import parse_command
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
 from llmos_nb.session import Session
-from llmos_nb.trace_file import spans_of
-from llmos_nb.trace_span import CAPTURE, provider, time_of
+from llmos_nb.trace import export as trace_export
+from llmos_nb.trace.file import spans_of
+from llmos_nb.trace.span import CAPTURE, provider, time_of
 
 
 def tell(n: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from llmos_nb.devices.offered import OFFERED
 from llmos_nb.errors import ConfigError, nearest
-from llmos_nb.secrets_box import box, handle
+from llmos_nb.secrets.box import box, handle
 
 SERVER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,23}")
 _SECRET = re.compile(r"\{secret:([\w.-]+)\}")

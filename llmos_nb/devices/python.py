@@ -21,7 +21,7 @@ from llmos_nb.devices.tracebacks import explain, failing_line, keep_for_debug
 from llmos_nb.errors import ToolTimeout
 from llmos_nb.inside import mark
 from llmos_nb.inspection import code_names, inspect_code
-from llmos_nb.inspection_words import plain
+from llmos_nb.inspection.words import plain
 from llmos_nb.messages import Part, ToolResult
 from llmos_nb.preview import safe_repr
 from llmos_nb.running import Outcome

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from llmos_nb.devices.record import Record
 from llmos_nb.running import Outcome, in_thread
-from llmos_nb.secret_shapes import named_secret
-from llmos_nb.secrets_box import box
+from llmos_nb.secrets.box import box
+from llmos_nb.secrets.shapes import named_secret
 
 _KEPT = frozenset(
     (

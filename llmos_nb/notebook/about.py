@@ -14,7 +14,7 @@ from llmos_nb.notebook.pins import wheels_of
 from llmos_nb.notebook.redact import secrets, without_pictures
 from llmos_nb.notebook.seal import hash_of
 from llmos_nb.notebook.source import SCHEMA, ExportSource
-from llmos_nb.secrets_box import Box
+from llmos_nb.secrets.box import Box
 
 
 def metadata_of(

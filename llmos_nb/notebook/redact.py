@@ -10,7 +10,7 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.notebook.held import Held
 from llmos_nb.notebook.source import ExportSource
-from llmos_nb.secrets_box import Box
+from llmos_nb.secrets.box import Box
 
 _HANDLE = re.compile(r"""(["'])<secret ([\w.-]+)>\1""")
 

@@ -1,0 +1,141 @@
+"""The process table: `%agent ps`, `top`, `tree`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from llmos_nb.budget import show
+from llmos_nb.commands.base import handles, say
+from llmos_nb.devices.guard import tick
+from llmos_nb.options import Command
+from llmos_nb.process import Process
+from llmos_nb.session import Session
+from llmos_nb.views import text
+
+PS = ["pid", "name", "state", "waits for", "nice", "steps", "tokens", "cost", "age", "goal"]
+TOP = ["pid", "name", "uses now", "waits for", "nice", "tokens", "cost", "busy", "waited"]
+EVERY_S = 1.0
+NONE = "no processes yet"
+
+
+@handles("ps")
+async def _ps(session: Session, command: Command) -> None:
+    now = datetime.now(UTC)
+    rows = [_row(p, now) for p in session.processes.values()]
+    say(text.table(rows, PS) if rows else NONE)
+
+
+def _row(p: Process, now: datetime) -> list[str]:
+    s = p.run.state
+    state = f"{p.state}, {p.reason}" if p.reason else p.state
+    spent = [f"{s.spent.get(u, 0):,.0f}" for u in ("steps", "tokens")]
+    began = p.run.journal.events[0].at if p.run.journal.events else s.at
+    age = _age((now - datetime.fromisoformat(began)).total_seconds()) if began else ""
+    return [str(p.pid), s.name, state, p.waits_for[:60], _nice(p), *spent, _cost(p), age, _line(s.goal)]
+
+
+def _nice(p: Process) -> str:
+    return f"{p.run.state.nice:+d}" if p.run.state.nice else "0"
+
+
+def _cost(p: Process) -> str:
+    return show("$", p.run.state.spent.get("$", 0.0)) if p.run.price else "-"
+
+
+def _line(goal: str) -> str:
+    return " ".join(goal.split())[:40]
+
+
+def _age(seconds: float) -> str:
+    """Say a time in its largest whole unit."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+@handles("top")
+async def _top(session: Session, command: Command) -> None:
+    """Show what each process uses, the busiest first, until none works or somebody stops it."""
+    left = int(command.flags.get("n") or 0)
+    if not session.processes:
+        say(NONE)
+        return
+    handle, shown = _place(session), ""
+    async with tick():
+        while True:
+            table = text.table([_use(p) for p in _busiest(session.processes.values())], TOP)
+            if table != shown:
+                shown = table
+                handle(table)
+            left -= 1
+            if left == 0 or not any(p.state == "running" for p in session.processes.values()):
+                return
+            await asyncio.sleep(EVERY_S)
+
+
+def _place(session: Session) -> Any:
+    """Give what shows a text where the last one was; where there is no notebook, below it."""
+    if getattr(session.ip, "kernel", None) is None:
+        return say
+    from IPython.display import display
+
+    place: list[Any] = []
+
+    def put(words: str) -> None:
+        data = {"text/plain": words}
+        if place:
+            place[0].update(data, raw=True)
+        else:
+            place.append(display(data, raw=True, display_id=True))
+
+    return put
+
+
+def _busiest(processes: Iterable[Process]) -> list[Process]:
+    def key(p: Process) -> tuple[bool, bool, float]:
+        return not p.uses, p.state != "running", -p.run.state.spent.get("tokens", 0.0)
+
+    return sorted(processes, key=key)
+
+
+def _use(p: Process) -> list[str]:
+    s = p.run.state
+    waited = sum(e.d.get("waited_s", 0.0) for e in p.run.journal.events if e.k == "model.requested")
+    uses, busy = p.uses or (p.reason or p.state), show("s", round(s.spent.get("s", 0.0), 1))
+    tokens = f"{s.spent.get('tokens', 0):,.0f}"
+    waits = p.waits_for[:60] if p.state != "ended" else ""
+    return [str(p.pid), s.name, uses, waits, _nice(p), tokens, _cost(p), busy, f"{waited:.1f} s"]
+
+
+@handles("tree")
+async def _tree(session: Session, command: Command) -> None:
+    """Show parents with their children, started or forked, below them."""
+    known = session.processes
+    children: dict[int, list[Process]] = {}
+    for p in known.values():
+        above = p.parent or 0
+        children.setdefault(above if above in known and above != p.pid else 0, []).append(p)
+    say("\n".join(_branch(children, 0, "")) or NONE)
+
+
+def _branch(children: dict[int, list[Process]], of: int, indent: str) -> Iterable[str]:
+    found = children.get(of, ())
+    for i, p in enumerate(found):
+        last = i == len(found) - 1
+        mark = "" if not of else "└─ " if last else "├─ "
+        below = "" if not of else "   " if last else "│  "
+        yield f"{indent}{mark}{_named(p)}"
+        yield from _branch(children, p.pid, indent + below)
+
+
+def _named(p: Process) -> str:
+    s = p.run.state
+    name = f" {s.name}" if s.name else ""
+    forked = f" (forked at event {s.parent['at']})" if s.parent and "at" in s.parent else ""
+    state = f"{p.state}, {p.reason}" if p.reason else p.state
+    waits = f": {p.waits_for}" if p.waits_for and p.state != "ended" else ""
+    return f"{p.pid}{name} [{state}{waits}] {_line(s.goal)}{forked}"

@@ -1,0 +1,1 @@
+"""Between processes: pipes, and mailboxes that are bounded, labelled and delivered once."""

@@ -1,0 +1,1 @@
+"""Secrets: known by name and shape, found in every disguise, replaced by handles."""
