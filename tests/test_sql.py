@@ -85,14 +85,14 @@ async def test_a_result_is_bounded_in_rows(tmp_path):
 
 async def test_nothing_outside_is_reached(tmp_path, monkeypatch):
     (tmp_path / "work").mkdir()
-    (tmp_path / "secret.csv").write_text("a\n42\n")
+    (tmp_path / "secret.csv").write_text("a\n31415926\n")
     (tmp_path / "work" / "link.csv").symlink_to(tmp_path / "secret.csv")
     monkeypatch.chdir(tmp_path / "work")
     asks = ["'../secret.csv'", f"'{tmp_path}/secret.csv'", "'link.csv'", "read_text('link.csv')", "read_csv('*/../../secret.csv')",
             "read_csv('ftp' || 'x.csv')", "'http://127.0.0.1/a.csv'", "glob('*')", "'.llmos/a.csv'", "sniff_csv('link.csv')"]  # fmt: skip
     p = await asked({}, *(call("sql", query=f"select * from {a}") for a in asks))
     assert [c.status for c in p.run.state.calls.values()] == ["failed"] * len(asks)
-    assert not any("42" in r for r in results(p))
+    assert not any("31415926" in r for r in results(p))
 
 
 async def test_tables_that_the_process_may_not_see_are_not_there():

@@ -89,3 +89,8 @@ def desk(
 
     with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as home:
         return in_own_loop(lambda: run(home)), started, office
+
+
+def piped(start: Start, first: Process) -> Process:
+    """Connect the two as ``What does the supplier say? | tell the team what came in`` does in a cell."""
+    return start("Tell the team what came in.", source=first)
