@@ -204,9 +204,11 @@ def _look(item) -> tuple[object, list]:
     if isinstance(item, pd.DataFrame | pd.Series):
         kinds = item.dtypes.tolist() if item.ndim == 2 else item.dtype
         about = [(a.dtype, a.names, getattr(a, "freq", None)) for a in item.axes]
-        return repr((item.to_dict(), item.axes, about, getattr(item, "name", 0), kinds, item.flags)), [
-            item.attrs
-        ]
+        own = {
+            k: v for k, v in vars(item).items() if not k.startswith("_")
+        }  # pandas lets anybody set attributes
+        plain = (item.to_dict(), item.axes, about, getattr(item, "name", 0), kinds, item.flags, list(own))
+        return repr(plain), [item.attrs, *own.values()]
     if isinstance(item, types.FunctionType):
         cells = [c.cell_contents for c in item.__closure__ or ()]
         names = (item.__name__, item.__qualname__)
