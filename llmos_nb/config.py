@@ -17,7 +17,6 @@ from llmos_nb.approval import Approval, tighter
 from llmos_nb.authority.roles import parse_shelf
 from llmos_nb.config_file import read_file
 from llmos_nb.confinement import ANY, Confinement, parse_untrusted
-from llmos_nb.declare import said_of
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.labels import parse as parse_label
 from llmos_nb.policy import MODES, Mode, Rule, parse_mode
@@ -146,9 +145,17 @@ def load(
     merged["rules"] = (*org.get("rules", ()), *own.get("rules", ()))
     for table in ("books", "mcp"):
         merged[table] = {**own.get(table, {}), **org.get(table, {})}
-    theirs = org.get("tools", {})  # what a glob of theirs says of a tool holds for one that ours names, too
-    merged["tools"] = {**{n: {**t, **said_of(n, theirs)} for n, t in own.get("tools", {}).items()}, **theirs}
+    merged["tools"] = _manifests(own.get("tools", {}), org.get("tools", {}))
     return _tightened(_checked(Settings(**merged)), org)
+
+
+def _manifests(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Join two manifests: what a glob of theirs says of a tool holds for one that ours names, too."""
+    if not ours:
+        return dict(theirs)
+    from llmos_nb.declare import said_of  # slow to load, and few have a manifest
+
+    return {**{n: {**t, **said_of(n, theirs)} for n, t in ours.items()}, **theirs}
 
 
 def _present(values: Mapping[str, Any] | None) -> dict[str, Any]:

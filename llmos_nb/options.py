@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from llmos_nb import budget, outputs
+from llmos_nb import budget
 from llmos_nb.config import PLANNING
 from llmos_nb.confinement import parse_untrusted
 from llmos_nb.devices.offered import OFFERED
@@ -125,6 +125,8 @@ def parse_cell(line: str) -> argparse.Namespace:
     if found.budget is not None:
         budget.parse(found.budget)
     if found.out:
+        from llmos_nb import outputs  # slow to load, and few cells declare types
+
         outputs.parse(found.out)
     return found
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from turns import call
 
 import llmos_nb as llmos
-from llmos_nb.authority import Book, parse_power, spoken, standing
+from llmos_nb.authority.standing import Book, parse_power, spoken, standing
 from llmos_nb.authority.words import amount, normal, sentences
 from llmos_nb.errors import ConfigError
 

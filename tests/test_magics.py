@@ -79,8 +79,11 @@ def test_an_assigned_line_magic_and_a_loop(book):
 
 
 def test_two_queued_cells_with_an_error_in_the_first(book):
+    gate = book.send("import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)")
     first = book.send(f"%%agent -m {book.script(name='empty.json')}\nGo.")
     second = book.send("print('must not run')")
+    (book.folder / "go").touch()  # both are queued by now
+    assert book.collect(gate).status == "ok"
     one, two = book.collect(first), book.collect(second)
     assert one.status == "error" and "NotAnswered" in one.error
     assert two.status in ("aborted", "error") and "must not run" not in two.text

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from llmos_nb.devices.site import Site, needed
-from llmos_nb.tools import Tool
+
+if TYPE_CHECKING:
+    from llmos_nb.tools import Tool
 
 SKILL = "skill:"
 # by name: the module and the function in it that gives the tools; the extra, and the libraries that it brings

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb import labels
-from llmos_nb.authority import spoken, standing
 from llmos_nb.authority.roles import Role, Shelf, Standing
+from llmos_nb.authority.standing import spoken, standing
 from llmos_nb.authority.tokens import lower
 from llmos_nb.chain import Event
 from llmos_nb.devices.guard import interruptible
