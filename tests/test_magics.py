@@ -194,3 +194,11 @@ def test_a_call_that_needs_no_namespace_lock_still_stands_in_the_log(book):
 def test_the_help_of_commands_is_two_columns_that_never_run_together():
     rows = options.command_help().splitlines()[1:]
     assert all(verb.help in (row[44:] for row in rows) for verb in options.VERBS.values())
+
+
+def test_kill_and_stop_say_how_the_process_stands_after_them(book):
+    book.run(f"%%agent waits -a step --bg -m {book.script(python('x = 1'), HELLO, name='w.json')}\nGo.")
+    book.run(f"%%agent slow --bg -m {book.script({'text': 'late', 'wait_s': 60}, name='s.json')}\nGo.")
+    assert book.run("%agent stop slow").text.strip().endswith("is paused")
+    assert book.run("%agent kill slow").text.strip().endswith("is ended (stopped)")
+    assert book.run("%agent kill waits").text.strip().endswith("is ended (stopped)")

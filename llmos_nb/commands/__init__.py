@@ -116,7 +116,9 @@ def _target(command: Command, at: int) -> str | int:
 @handles(*ACTS)
 async def _act(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
-    ACTS[command.verb](process, command)
+    done = ACTS[command.verb](process, command)
+    if command.verb in ("stop", "kill"):
+        await done  # so that what is said next is how it stands
     _tell(process)
 
 
