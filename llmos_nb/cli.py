@@ -76,11 +76,17 @@ def _demo(given: Any) -> int:
     return demo(Path(given.folder), given.model)
 
 
-@command("lab", "open the notebooks in JupyterLab")
+def _lab_options(p: Parser) -> None:
+    p.add_argument(
+        "jupyter", nargs="*", metavar="-- OPTION", help="for JupyterLab: -- --no-browser --port 8899"
+    )
+
+
+@command("lab", "open the notebooks in JupyterLab", _lab_options)
 def _lab(given: Any) -> int:
     from llmos_nb.demo import lab  # it needs the extra `lab`
 
-    return lab()
+    return lab(given.jupyter)
 
 
 def _run_options(p: Parser) -> None:

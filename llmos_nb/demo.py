@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,10 +95,16 @@ def _client(book: Any, notebook: Path) -> NotebookClient:
     return Echo(book, timeout=TIMEOUT_S, kernel_name="python3", resources=where)
 
 
-def lab() -> int:
-    """Open a copy of the notebooks in JupyterLab."""
+def lab(options: Sequence[str] = ()) -> int:
+    """Open a copy of the notebooks in JupyterLab; what a learner has changed in an earlier copy stays."""
     if shutil.which("jupyter-lab") is None:
         raise LlmosError('JupyterLab is missing: pip install "llmos_nb[lab]"')
     folder = Path("llmos-notebooks")
-    shutil.copytree(notebooks(), folder, dirs_exist_ok=True)
-    return subprocess.call(["jupyter-lab", str(folder / START)])  # noqa: S603, S607 - the user's own JupyterLab
+    shutil.copytree(notebooks(), folder, dirs_exist_ok=True, copy_function=_copy_new)
+    command = ["jupyter-lab", str(folder / START), *options]
+    return subprocess.call(command)  # noqa: S603 - the user's own JupyterLab
+
+
+def _copy_new(source: str, target: str) -> None:
+    if not Path(target).exists():
+        shutil.copy(source, target)

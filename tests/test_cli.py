@@ -56,3 +56,21 @@ async def test_log_shows_checks_and_names_a_tampered_line(script, capsys):
     assert cli.main(["log", path, "--verify"]) == 2
     assert "line 4" in capsys.readouterr().err
     proc.journal.path.write_text(whole)
+
+
+def test_lab_hands_options_over_and_keeps_what_a_learner_changed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fake = tmp_path / "bin" / "jupyter-lab"
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\necho "$@" > asked.txt\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
+    assert cli.main(["lab"]) == 0 and (tmp_path / "asked.txt").read_text().split() == [
+        "llmos-notebooks/00-start.ipynb"
+    ]
+    (tmp_path / "llmos-notebooks" / "01-loop.ipynb").write_text("mine")
+    (tmp_path / "llmos-notebooks" / "02-system-calls.ipynb").unlink()
+    assert cli.main(["lab", "--", "--no-browser", "--port", "8899"]) == 0
+    assert (tmp_path / "asked.txt").read_text().split()[1:] == ["--no-browser", "--port", "8899"]
+    assert (tmp_path / "llmos-notebooks" / "01-loop.ipynb").read_text() == "mine"
+    assert (tmp_path / "llmos-notebooks" / "02-system-calls.ipynb").exists()
