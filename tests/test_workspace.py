@@ -21,7 +21,7 @@ OUT = [
 
 @pytest.fixture
 def folder(tmp_path):
-    root = tmp_path / "work"
+    root = tmp_path / "desk"
     (root / "src").mkdir(parents=True)
     (root / "src" / "a.py").write_text("a = 1\n")
     (root / ".git").mkdir()
@@ -41,7 +41,7 @@ def test_no_spelling_leads_out_or_into_what_is_closed(folder, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["link.txt", "up/outside.txt", "up/work/src/../../outside.txt", "loop", "loop/a", "gitlink/config"]
+    "name", ["link.txt", "up/outside.txt", "up/desk/src/../../outside.txt", "loop", "loop/a", "gitlink/config"]
 )
 def test_no_link_leads_out(folder, name):
     with pytest.raises(UsageError):
