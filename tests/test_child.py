@@ -146,7 +146,7 @@ async def test_it_has_no_network_and_says_what_stops_it(script):
         server.settimeout(0)
         with pytest.raises(BlockingIOError):
             server.accept()
-    assert proc.run.state.calls["r1.0"].status == "failed"
+    assert proc.run.state.calls["r1.0"].status == "failed" and "no network" in results(proc)[0]
 
 
 async def test_it_has_no_credentials(script, monkeypatch):

@@ -173,7 +173,8 @@ class Child:
     def _with_news(self, result: ToolResult) -> ToolResult:
         news, self._news = self._news, ""
         facts = {**result.facts, "child": self._holds} if news else result.facts
-        text = f"[{news}]\n{result.text}" if news else result.text
+        why = f"\n(a child has {self._holds})" if result.error in ("PermissionError", "gaierror") else ""
+        text = (f"[{news}]\n{result.text}" if news else result.text) + why
         return ToolResult(result.ok, text, result.error, result.parts, result.changes, facts)
 
     async def _exchanged(self, frame: Frame, context: CallContext) -> Outcome:
