@@ -10,29 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmos_nb import errors as errors
-    from llmos_nb.api import load as load
-    from llmos_nb.api import replay as replay
-    from llmos_nb.api import run as run
-    from llmos_nb.api import start as start
-    from llmos_nb.api import verify as verify
-    from llmos_nb.batch import run_batch as run_batch
-    from llmos_nb.process import Process as Process
+    from llmos_nb.session import Process as Process
     from llmos_nb.session import Session as Session
+    from llmos_nb.session import load as load
+    from llmos_nb.session import replay as replay
+    from llmos_nb.session import run as run
+    from llmos_nb.session import start as start
+    from llmos_nb.session import verify as verify
+    from llmos_nb.session.batch import run_batch as run_batch
     from llmos_nb.tools import tool as tool
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Process": "process",
-    "Session": "session",
-    "load": "api",
-    "replay": "api",
-    "run": "api",
-    "run_batch": "batch",
-    "start": "api",
-    "tool": "tools",
-    "verify": "api",
+_DOORS = {
+    "session": ("Process", "Session", "load", "replay", "run", "start", "verify"),
+    "session.batch": ("run_batch",),
+    "tools": ("tool",),
 }
+_HOMES = {name: room for room, names in _DOORS.items() for name in names}
 __all__ = ["__version__", "errors", "load_ipython_extension", *_HOMES]  # noqa: PLE0604 - the names are texts
 
 
@@ -47,9 +42,9 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(ip: Any) -> None:
     """Register the magics (``%load_ext llmos_nb``)."""
-    import_module("llmos_nb.magics").load(ip)
+    import_module("llmos_nb.app.magics").load(ip)
 
 
 def unload_ipython_extension(ip: Any) -> None:
     """Take the magics away again."""
-    import_module("llmos_nb.magics").unload(ip)
+    import_module("llmos_nb.app.magics").unload(ip)

@@ -34,34 +34,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = [
-    "ApprovalNeeded",
-    "BadArguments",
-    "BudgetSpent",
-    "CallDenied",
-    "ConfigError",
-    "ContextOverflow",
-    "JournalError",
-    "JournalLocked",
-    "JournalTampered",
-    "JournalUnwritable",
-    "LlmosError",
-    "ModelError",
-    "ModelProtocol",
-    "ModelRefused",
-    "ModelUnavailable",
-    "NotAnswered",
-    "SnapshotConflict",
-    "StoreError",
-    "ToolError",
-    "ToolRaised",
-    "ToolTimeout",
-    "UnknownTool",
-    "UsageError",
-    "VerifyFailed",
-    "WeightsMissing",
-]
-
 
 class LlmosError(Exception):
     """Root of the tree; its text is one line that says what, where and what to do."""

@@ -58,7 +58,7 @@ class Part:
     data: bytes = b""
 
     def wire(self) -> dict[str, Any]:
-        """Give the part in the form of Chat Completions."""
+        """Return the part in the form of Chat Completions."""
         if self.kind == "image" and self.data:
             url = f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
             return {"type": "image_url", "image_url": {"url": url}}
@@ -100,7 +100,7 @@ class Message:
         return compact(self.wire())
 
     def wire(self) -> dict[str, Any]:
-        """Give the message in the form of Chat Completions."""
+        """Return the message in the form of Chat Completions."""
         body: dict[str, Any] = {"role": self.role}
         if self.text or not self.calls:
             body["content"] = clean(self.text)
@@ -114,7 +114,7 @@ class Message:
 
 
 def _wire_call(call: ToolCall) -> dict[str, Any]:
-    """Give a call in wire form; malformed arguments go back as ``{}`` (some servers parse the history)."""
+    """Return a call in wire form; malformed arguments go back as ``{}`` (some servers parse the history)."""
     arguments = compact(call.arguments, sort_keys=True).decode() if isinstance(call.arguments, dict) else "{}"
     return {"id": call.id, "type": "function", "function": {"name": clean(call.name), "arguments": arguments}}
 

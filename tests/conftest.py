@@ -3,10 +3,9 @@
 import pytest
 from hypothesis import settings
 
-from llmos_nb.chain import read
-from llmos_nb.fold import fold
-from llmos_nb.models import ScriptedModel
-from llmos_nb.revive import history
+from llmos_nb.journal import history, read
+from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process.state.fold import fold
 
 # a timing is a benchmark, never a test's bound: a busy machine must not fail a property
 settings.register_profile("llmos", deadline=None)

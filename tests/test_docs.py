@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from llmos_nb import cli, config, options
+from llmos_nb.app import cli
+from llmos_nb.app.options import VERBS
+from llmos_nb.session import config
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,7 +40,7 @@ def test_toml_blocks_are_settings(code, tmp_path):
 def test_every_command_named_in_the_docs_exists():
     text = "\n".join(p.read_text("utf-8") for p in PAGES)
     for verb in re.findall(r"`%agent (\w+)", text):
-        assert verb in options.VERBS, verb
+        assert verb in VERBS, verb
     for name in re.findall(r"`llmos ([\w-]+)", text):
         assert name in cli.COMMANDS, name
 

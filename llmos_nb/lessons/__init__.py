@@ -36,7 +36,7 @@ MODULES = {
 
 
 def outline(number: str) -> Outline:
-    """Give a lesson as it is announced.
+    """Return a lesson as it is announced.
 
     Parameters
     ----------

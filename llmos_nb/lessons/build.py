@@ -55,7 +55,7 @@ def _build(notebook: Path, out: Path, fill: Callable[[str, str, dict[str, Any]],
 
 
 def _grading(role: str, grade_id: str, cell_type: str) -> dict[str, Any]:
-    """Give nbgrader's metadata (schema 3): a solution to write, or a test worth one point."""
+    """Return nbgrader's metadata (schema 3): a solution to write, or a test worth one point."""
     check = role == "check"
     return {
         "grade": check,

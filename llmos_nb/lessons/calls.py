@@ -7,8 +7,7 @@ from typing import Any, Literal
 from llmos_nb.errors import BadArguments
 from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
 from llmos_nb.lessons.models import call, decisions, settle
-from llmos_nb.tools import Tool, as_tool, tool
-from llmos_nb.validate import validate
+from llmos_nb.tools import Tool, as_tool, tool, validate
 
 FAULTS = ("missing", "expected", "unexpected")
 VALUES: tuple[Any, ...] = (3, "3", " 3 ", 3.0, -7, "-7", 3.5, "3.5", "three", True, None, [3], "", "0x3")

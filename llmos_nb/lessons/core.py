@@ -141,7 +141,7 @@ def judged(exercise: Exercise, attempt: Any, seed: int) -> Verdict:
 
 
 def callable_or_wrong(attempt: Any, shape: str) -> Callable[..., Any]:
-    """Give the attempt where it is a function, else say what is wanted."""
+    """Return the attempt where it is a function, else say what is wanted."""
     if not callable(attempt):
         raise Wrong(f"a function {shape} is wanted, and this is {attempt!r:.60}", 1)
     made: Callable[..., Any] = attempt

@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.chain import Event, read
 from llmos_nb.errors import LlmosError
-from llmos_nb.fold import fold
+from llmos_nb.journal import Event, read
 from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.process.state.fold import fold
 
 PAID, IN_DOUBT = "paid", "in doubt"
 
@@ -77,7 +77,7 @@ def table(found: tuple[Kill, ...]) -> str:
 
 
 def statuses(events: tuple[Event, ...]) -> dict[str, str]:
-    """Give the status of every call, as the product folds it."""
+    """Return the status of every call, as the product folds it."""
     return {c.id: c.status for c in fold(events).calls.values()}
 
 

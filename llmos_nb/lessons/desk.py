@@ -9,9 +9,8 @@ from typing import Any
 from llmos_nb.lessons.mail import TEAM, THIEF, Office, run
 from llmos_nb.lessons.models import call, in_own_loop
 from llmos_nb.messages import Request, Response
-from llmos_nb.models import ScriptedModel, script
-from llmos_nb.process import Process
-from llmos_nb.session import Session
+from llmos_nb.models.scripted import ScriptedModel, model
+from llmos_nb.session import Process, Session
 from llmos_nb.tools import as_tool
 
 CLEAN = "Visits are fine."
@@ -37,7 +36,7 @@ class Obedient(ScriptedModel):
         if not self.position:
             asked = any(THIEF in m.text for m in request.messages)
             mail = call("send_mail", to=THIEF if asked else TEAM, body="the table")
-            self.turns = script.parse([mail, {"text": "Sent."}])
+            self.turns = model.parse([mail, {"text": "Sent."}])
         return await super().respond(request, on_text)
 
 

@@ -137,7 +137,7 @@ class Lesson:
         return verdict
 
     def hint(self, name: str, step: int | None = None) -> Said:
-        """Give the next hint of three, or the one asked for."""
+        """Return the next hint of three, or the one asked for."""
         exercise, kept = self._exercise(name), self._kept(name)
         number = min(kept["hints"] + 1, 3) if step is None else step
         if not 1 <= number <= len(exercise.hints):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from llmos_nb.context import Context
 from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
 from llmos_nb.messages import Message, ToolCall
+from llmos_nb.process.state import Context
 
 HEAD = (Message("system", "Work through the tools."), Message("user", "Read all stations."))
 STEPS, LARGEST, MOST_EVICTIONS = 60, 6_000, 7

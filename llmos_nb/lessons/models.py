@@ -14,9 +14,8 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from llmos_nb.models import ScriptedModel
-from llmos_nb.process import Process
-from llmos_nb.session import Session
+from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.session import Process, Session
 
 T = TypeVar("T")
 
@@ -115,7 +114,7 @@ def settle(
 
 
 def decisions(process: Process, tool: str = "") -> list[tuple[str, str]]:
-    """Give what was decided of each call, and by whom; of one tool where it is named."""
+    """Return what was decided of each call, and by whom; of one tool where it is named."""
     calls = process.run.state.calls
     return [
         (e.d["what"], e.d["by"])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llmos_nb.chain import Event
+from llmos_nb.journal import Event
 from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
 from llmos_nb.lessons.desk import CLEAN, analyst, desk
 from llmos_nb.lessons.mail import Office, run
@@ -38,12 +38,12 @@ class Hop:
 
 
 def join(labels: Iterable[str]) -> str:
-    """Give the label of what was made from several things: untrusted if one of them is."""
+    """Return the label of what was made from several things: untrusted if one of them is."""
     return UNTRUSTED if UNTRUSTED in set(labels) else TRUSTED
 
 
 def label_of(events: Iterable[Event], untrusted: Iterable[str], incoming: str = TRUSTED) -> str:
-    """Give the label of a process's answer: of its input, joined with every untrusted tool that really ran."""
+    """Return the label of a process's answer: of its input, joined with every untrusted tool that really ran."""
     names, bad = {}, set(untrusted)
     labels, answers = [incoming], 0
     for e in events:

@@ -29,11 +29,11 @@ class Progress:
         self.lessons: dict[str, dict[str, Any]] = _read(self.path) if self.path.exists() else {}
 
     def of(self, lesson: str) -> dict[str, Any]:
-        """Give what is kept of a lesson."""
+        """Return what is kept of a lesson."""
         return self.lessons.setdefault(lesson, {"seed": 1, "exercises": {}, "predictions": {}})
 
     def exercise(self, lesson: str, name: str) -> dict[str, Any]:
-        """Give what is kept of an exercise."""
+        """Return what is kept of an exercise."""
         kept: dict[str, Any] = self.of(lesson)["exercises"].setdefault(
             name, {"attempts": 0, "passed": False, "hints": 0, "seen": False}
         )
@@ -72,7 +72,7 @@ COLUMNS = ("lesson", "exercise", "passed", "attempts", "hints", "solution_seen")
 
 
 def scores(folder: str | os.PathLike[str] = ".") -> list[dict[str, Any]]:
-    """Give one row an exercise that was tried.
+    """Return one row an exercise that was tried.
 
     Parameters
     ----------

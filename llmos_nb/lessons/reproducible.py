@@ -12,12 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.chain import GENESIS, canonical, read
 from llmos_nb.errors import JournalTampered
+from llmos_nb.journal import canonical, read
 from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
 from llmos_nb.lessons.models import begin, in_own_loop, python
-from llmos_nb.process import Process
-from llmos_nb.session import Session
+from llmos_nb.session import Process, Session
 
 PLAN = [
     {"title": "Read the masses"},
@@ -74,14 +73,14 @@ def judge_rewind(attempt: Any, seed: int) -> str:
 
 
 def lines_of(seed: int) -> list[str]:
-    """Give the lines of a whole journal."""
+    """Return the lines of a whole journal."""
     with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as folder:
         process = weigh({}, Path(folder), seed)
         return process.journal.path.read_text(encoding="utf-8").splitlines()
 
 
 def rehashed(line: str) -> str:
-    """Give a line with a hash that fits its content, as somebody who changes it would."""
+    """Return a line with a hash that fits its content, as somebody who changes it would."""
     e = json.loads(line)
     body = f'{e["prev"]}[{e["n"]},"{e["at"]}","{e["k"]}",{canonical(e["d"])}]'
     return json.dumps({**e, "hash": sha256(body.encode()).hexdigest()})
@@ -103,7 +102,7 @@ def forgeries(lines: Sequence[str], seed: int) -> list[tuple[str, list[str]]]:
 
 
 def first_broken(lines: Sequence[str]) -> int | None:
-    """Give the 1-based number of the first line that breaks the chain, as the product finds it."""
+    """Return the 1-based number of the first line that breaks the chain, as the product finds it."""
     with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as folder:
         file = Path(folder) / "journal.jsonl"
         file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
@@ -115,7 +114,7 @@ def first_broken(lines: Sequence[str]) -> int | None:
 
 
 def hash_of(event: dict[str, Any]) -> str:
-    """Give the hash that a line must have: over the hash before it, and its own content."""
+    """Return the hash that a line must have: over the hash before it, and its own content."""
     body = f'{event["prev"]}[{event["n"]},"{event["at"]}","{event["k"]}",{canonical(event["d"])}]'
     return sha256(body.encode()).hexdigest()
 
@@ -235,5 +234,3 @@ OUTLINE = Outline(
         ),
     ),
 )
-
-__all__ = ["GENESIS", "OUTLINE", "hash_of", "three_steps", "weigh"]

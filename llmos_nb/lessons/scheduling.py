@@ -60,12 +60,12 @@ Policy = Callable[[Sequence[Ready], float], int]
 
 
 def by_pid(ready: Sequence[Ready], now: float) -> int:
-    """Give the slot to the lowest pid: a strict priority."""
+    """Return the slot to the lowest pid: a strict priority."""
     return min(r.pid for r in ready)
 
 
 def shortest(ready: Sequence[Ready], now: float) -> int:
-    """Give the slot to whoever has least left to do."""
+    """Return the slot to whoever has least left to do."""
     return min(ready, key=lambda r: (r.left * r.think, r.pid)).pid
 
 
@@ -76,7 +76,7 @@ def agents(seed: int) -> list[Agent]:
 
 
 def serial(work: Iterable[Agent]) -> float:
-    """Give the seconds for one agent after the other, each to its end."""
+    """Return the seconds for one agent after the other, each to its end."""
     return sum(a.alone for a in work)
 
 
@@ -127,13 +127,13 @@ def _chosen(ready: Sequence[Ready], pid: object) -> Ready:
 
 
 def makespan(work: Iterable[Agent], spans: Iterable[Span]) -> float:
-    """Give the second at which the last agent has ended, its last tool included."""
+    """Return the second at which the last agent has ended, its last tool included."""
     act = {a.pid: a.act for a in work}
     return max(s.ended + act[s.pid] for s in spans)
 
 
 def longest_waits(spans: Iterable[Span]) -> dict[int, float]:
-    """Give each agent's longest wait for a slot."""
+    """Return each agent's longest wait for a slot."""
     waits: dict[int, float] = {}
     for s in spans:
         waits[s.pid] = max(waits.get(s.pid, 0.0), s.began - s.asked)
@@ -141,11 +141,11 @@ def longest_waits(spans: Iterable[Span]) -> dict[int, float]:
 
 
 def bound(work: Iterable[Agent], slots: int) -> float:
-    """Give a time that no schedule can beat: all slots always busy, or the longest agent alone."""
+    """Return a time that no schedule can beat: all slots always busy, or the longest agent alone."""
     found = list(work)
     return max(sum(a.turns * a.think for a in found) / slots, *(a.alone for a in found))
 
 
 def fair(work: Iterable[Agent]) -> float:
-    """Give the longest wait that is still fair: twice one answer of everybody."""
+    """Return the longest wait that is still fair: twice one answer of everybody."""
     return 2 * sum(a.think for a in work)

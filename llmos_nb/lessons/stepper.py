@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from llmos_nb.chain import Event
-from llmos_nb.fold import fold
-from llmos_nb.process import Process
-from llmos_nb.revive import history
-from llmos_nb.views.timeline import Timeline
+from llmos_nb.journal import Event, history
+from llmos_nb.process.state.fold import fold
+from llmos_nb.session import Process
+from llmos_nb.views import Timeline
 
 
 class Stepper:
@@ -64,7 +63,7 @@ class Stepper:
 
 
 def step_through(run: Process | Iterable[Event]) -> Stepper:
-    """Give a slider over the events of a run.
+    """Return a slider over the events of a run.
 
     Parameters
     ----------

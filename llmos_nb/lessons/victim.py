@@ -13,12 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.chain import read
 from llmos_nb.errors import LlmosError
+from llmos_nb.journal import read
 from llmos_nb.lessons.models import call
-from llmos_nb.models import ScriptedModel
-from llmos_nb.process import Process
-from llmos_nb.session import Session
+from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.session import Process, Session
 from llmos_nb.tools import Tool, as_tool
 
 TURNS: list[dict[str, Any]] = [call("pay", euros=10), {"text": "Paid 10."}]
@@ -67,7 +66,7 @@ async def resume(folder: Path, repeat: str) -> None:
 
 
 def journal_of(folder: Path) -> Path:
-    """Give the one journal of a folder."""
+    """Return the one journal of a folder."""
     return next((folder / "home" / "runs").glob("*/journal.jsonl"))
 
 

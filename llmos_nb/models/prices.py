@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-Price = tuple[float, float]
+from llmos_nb.messages import Usage
 
-AS_OF = "2026-03"
+Price = tuple[float, float]
 
 TABLE: dict[str, Price] = {
     "gpt-5": (1.25, 10.0),
@@ -31,7 +31,7 @@ _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
 def price(name: str, own: Mapping[str, Price] | None = None) -> Price | None:
-    """Give the price of a model.
+    """Return the price of a model.
 
     Parameters
     ----------
@@ -55,3 +55,8 @@ def price(name: str, own: Mapping[str, Price] | None = None) -> Price | None:
     if not name.startswith("openai/") and name not in TABLE:
         return None
     return TABLE.get(bare) or TABLE.get(_DATED.sub("", bare))
+
+
+def cost(price: Price, usage: Usage) -> float:
+    """Return what an answer costs in $, from prices a million tokens (prompt, completion)."""
+    return (usage.prompt * price[0] + usage.completion * price[1]) / 1e6

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from llmos_nb.chain import Event
-from llmos_nb.views.panel_state import TimelineEvent
-from llmos_nb.views.project_words import count, listed, short
+from llmos_nb.journal import Event
+from llmos_nb.tools import NAME_CHANGES
+from llmos_nb.views.contract import TimelineEvent
+from llmos_nb.views.wording import count, listed, short
 
-_CHANGES = ("created", "rebound", "mutated", "deleted")
 _DECISIONS = ("plan.decided", "call.decided", "call.resolved", "question.answered")
 _HUMAN = (*_DECISIONS, "plan.edited", "policy.changed", "signal.received")
 _UNDO = ("call.undone", "call.redone")
@@ -81,17 +81,17 @@ class Timeline:
         elif e.k == "question.asked":
             self._by = "not yet, it asks you"
         elif e.k == "names.changed":
-            self._names.update(dict.fromkeys(n for kind in _CHANGES for n in e.d.get(kind, ())))
+            self._names.update(dict.fromkeys(n for kind in NAME_CHANGES for n in e.d.get(kind, ())))
         self._at.append((self._call, self._by, self._bytes, len(self._names)))
 
     def facts(self, n: int) -> Facts:
-        """Give what was true at event `n`."""
+        """Return what was true at event `n`."""
         call, by, prompt, known = self._at[n]
         return Facts(call, by, prompt, tuple(self._names)[:known])
 
 
 def timeline(events: Iterable[Event]) -> list[TimelineEvent]:
-    """Give every event of a journal in a few words, for the slider."""
+    """Return every event of a journal in a few words, for the slider."""
     made = Timeline()
     for event in events:
         made.heard(event)
@@ -99,7 +99,7 @@ def timeline(events: Iterable[Event]) -> list[TimelineEvent]:
 
 
 def _mark(e: Event) -> str:
-    """Give ``h`` for what a person decided, ``e`` for an error, else nothing."""
+    """Return ``h`` for what a person decided, ``e`` for an error, else nothing."""
     wrong = (
         e.k in ("model.failed", "call.in_doubt")
         or (e.k == "call.finished" and not e.d["ok"])
@@ -138,7 +138,7 @@ def _finished(e: Event) -> str:
 
 
 def _changed(e: Event) -> str:
-    said = [f"{kind} {', '.join(e.d[kind])}" for kind in _CHANGES if e.d.get(kind)]
+    said = [f"{kind} {', '.join(e.d[kind])}" for kind in NAME_CHANGES if e.d.get(kind)]
     return f"{e.d['call']} " + ("; ".join(said) or "nothing")
 
 

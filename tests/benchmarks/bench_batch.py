@@ -29,9 +29,9 @@ from pathlib import Path
 import batch_tools
 
 import llmos_nb as llmos
-from llmos_nb.batch import processes
-from llmos_nb.chain import read
-from llmos_nb.fold import fold
+from llmos_nb.journal import read
+from llmos_nb.process.state.fold import fold
+from llmos_nb.session.batch.batch import processes
 
 CALLS = 4
 

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import llmos_nb as llmos
 from llmos_nb import errors
-from llmos_nb.chain import read
-from llmos_nb.fold import fold
-from llmos_nb.models import ScriptedModel
+from llmos_nb.journal import read
+from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process.state.fold import fold
 from llmos_nb.session import Session
 
 KINDS = ("pure", "idempotent", "once", "once", "once")

@@ -26,8 +26,8 @@ import pandas as pd
 from local_questions import QUESTIONS, Question, asked, load, renamed, right, shuffled
 
 import llmos_nb as llmos
-from llmos_nb.models import store
 from llmos_nb.models.local import LocalModel
+from llmos_nb.models.local import weights as store
 
 # right / grounded / calls / seconds a question, of 12 questions of the harness's own test set
 PUBLISHED = {"0.5b": (7, 11, 2.2, 10.3), "1.5b": (7, 12, 2.3, 25.9)}

@@ -63,7 +63,7 @@ def random_plan(rng, size):
 
 
 def long_run(steps):
-    sys.path.insert(0, str(HERE.parent))
+    sys.path.insert(0, str(HERE.parent / "support"))
     from fixtures_writer import Writer
 
     w = Writer().start()
@@ -74,8 +74,9 @@ def long_run(steps):
 
 
 def warm():
-    from llmos_nb.views import loop, loop_dot
-    from llmos_nb.views.project import Projector
+    from llmos_nb.views.loop import dot as loop_dot
+    from llmos_nb.views.loop import loop
+    from llmos_nb.views.panel import Projector
 
     rng = random.Random(SEED)
     loop_dot.ENGINE.wait(60)

@@ -18,7 +18,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from pagers import LOTS, Counting, Recorder, call, crashed, look_up, read, varied
 

@@ -20,16 +20,17 @@ import warnings
 from pathlib import Path
 from unittest.mock import patch
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from llmos_nb.export.steps import step_units
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from corpus.runner import Runner
 from corpus.runs import RUNS
 from corpus.tampering import KINDS, tampered, victim
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.notebook import gather
-from llmos_nb.notebook.export import export
-from llmos_nb.notebook.verify import verify
+from llmos_nb.export import export
+from llmos_nb.export.verify import verify
 
 SEED = 0  # the corpus draws by itself; nothing else here does
 
@@ -120,12 +121,12 @@ def reversed_steps(run, nth=0):
     return units
 
 
-gather_steps = gather.step_units
+gather_steps = step_units
 WITHOUT = {
-    "seeds": patch("llmos_nb.notebook.export.seeds_code", lambda *_: ""),
-    "inputs": patch("llmos_nb.notebook.export.files_read", lambda *_: []),
-    "order": patch("llmos_nb.notebook.gather.step_units", reversed_steps),
-    "held": patch("llmos_nb.notebook.gather.hold", lambda *_: None),
+    "seeds": patch("llmos_nb.export.export.seeds_code", lambda *_: ""),
+    "inputs": patch("llmos_nb.export.export.files_read", lambda *_: []),
+    "order": patch("llmos_nb.export.gather.step_units", reversed_steps),
+    "held": patch("llmos_nb.export.gather.hold", lambda *_: None),
 }
 
 

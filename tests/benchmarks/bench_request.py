@@ -22,12 +22,12 @@ from pathlib import Path
 import httpx2
 import openai
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from endpoint import Endpoint
 
 from llmos_nb.messages import Message, Request, ToolCall, compact
-from llmos_nb.models import OpenAIModel
+from llmos_nb.models.openai.client import OpenAIModel
 
 TOOL = {
     "type": "function",

@@ -34,7 +34,7 @@ HANG_S = 60.0
 
 def model_of(waits, calls=("look",), final="Done."):
     """A program: a call after each answer but the last, each answer so many seconds away."""
-    from llmos_nb.models import ScriptedModel
+    from llmos_nb.models.scripted import ScriptedModel
 
     acts = [
         {"calls": [{"name": c, "arguments": {"n": i}} for c in calls], "wait_s": w}
@@ -227,7 +227,8 @@ class Meter:
 
 def metered():
     """Measure the scheduler's own functions, without the executors that they call and without the journal."""
-    from llmos_nb import scheduler, turns
+    from llmos_nb.process import driver as scheduler
+    from llmos_nb.process.scheduling import resource as turns
 
     meter = Meter()
     for kind, executor in list(scheduler.EXECUTORS.items()):
@@ -290,7 +291,7 @@ async def graph(home, quick):
 
 
 def layered(seconds, think):
-    from llmos_nb.models import ScriptedModel
+    from llmos_nb.models.scripted import ScriptedModel
 
     turns = [
         {
@@ -381,7 +382,7 @@ async def failures(home, quick):
 
 
 def start_broken(here, tools, calls, fault):
-    from llmos_nb.models import ScriptedModel
+    from llmos_nb.models.scripted import ScriptedModel
 
     acts = {"calls": calls, "wait_s": 0.01}
     broken = [{**acts, "fault": fault}] if fault else []

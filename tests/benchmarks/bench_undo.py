@@ -23,12 +23,12 @@ from pathlib import Path
 from time import perf_counter
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from undo_heap import HEAP, LOOK, STEPS  # noqa: E402 - it lies beside this file
 
-from llmos_nb.reach import used_names  # noqa: E402
-from llmos_nb.snapshot import Snapshots  # noqa: E402
+from llmos_nb.heap import Snapshots  # noqa: E402
+from llmos_nb.heap.walk import used_names  # noqa: E402
 
 WIDTHS = "{:<20}{:>10}{:>9}{:>11}{:>9}  {:<5}"
 

@@ -1,8 +1,7 @@
 """Our signature → schema → validate path in the form that the function-calling checks want."""
 
 from llmos_nb.errors import BadArguments
-from llmos_nb.tools import as_tool
-from llmos_nb.validate import parse_arguments, validate
+from llmos_nb.tools import as_tool, parse_arguments, validate
 
 
 class Checked:

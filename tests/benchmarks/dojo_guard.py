@@ -16,7 +16,7 @@ from pathlib import Path
 from agentdojo.functions_runtime import FunctionsRuntime
 
 from llmos_nb.messages import Response, ToolCall
-from llmos_nb.models.base import Traits
+from llmos_nb.models import Traits
 from llmos_nb.session import Session
 from llmos_nb.tools import Tool
 

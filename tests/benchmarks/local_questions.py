@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from llmos_nb.data import path
+from llmos_nb.lessons.datasets import path
 
 # column -> (words for it, another name, words for that)
 PENGUINS = {

@@ -13,7 +13,7 @@ from harness import LOOP_SVG
 from IPython.display import display
 from states import PAUSED, RUNNING, WAITING
 
-from llmos_nb.views.panel import Panel
+from llmos_nb.app.present.widget import Panel
 
 TICK = 0.05
 

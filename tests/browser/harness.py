@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.views.panel import ASSETS, front_end
+from llmos_nb.app.present.widget import ASSETS, front_end
 
 HERE = Path(__file__).parent
-LOOP_SVG = (ASSETS.parent / "loop.svg").read_text("utf-8")
+LOOP_SVG = (ASSETS.parents[2] / "views" / "loop" / "loop.svg").read_text("utf-8")
 FLAGS = [
     "--headless=new",
     "--no-sandbox",

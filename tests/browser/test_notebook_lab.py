@@ -7,7 +7,7 @@ import re
 import nbformat
 import pytest
 
-from llmos_nb.chain import read
+from llmos_nb.journal import read
 
 pytestmark = pytest.mark.browser
 FRONTENDS = {"lab": "lab/workspaces/{name}/tree/{name}.ipynb", "notebook": "notebooks/{name}.ipynb"}

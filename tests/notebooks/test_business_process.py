@@ -10,8 +10,8 @@ import pytest
 from notebook_driver import Notebook
 from turns import call, python
 
-from llmos_nb.chain import read
-from llmos_nb.fold import fold
+from llmos_nb.journal import read
+from llmos_nb.process.state.fold import fold
 
 INVOICES = {  # number: supplier, amount, order; 105 has no order, 108 is over what was ordered
     "101": ("Acme", 120.0, "A1"), "102": ("Acme", 1_450.5, "A2"), "103": ("Borg", 999.99, "B1"), "104": ("Borg", 1_000.0, "B2"),

@@ -12,12 +12,12 @@ _MARK = re.compile(r"^# exercise: (\w+)\n", re.MULTILINE)
 
 
 def module(number: str) -> ModuleType:
-    """Give the module that holds a lesson's solutions."""
+    """Return the module that holds a lesson's solutions."""
     return import_module(f"{__name__}.s{number}")
 
 
 def solution_text(number: str, exercise: str) -> str:
-    """Give the source of one solution, with the imports that it needs."""
+    """Return the source of one solution, with the imports that it needs."""
     prelude, *parts = _MARK.split(inspect.getsource(module(number)))
     body = dict(zip(parts[::2], parts[1::2], strict=True))[exercise].strip()
     imports = "\n".join(_imports(prelude, body))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from llmos_nb.context import Context
+from llmos_nb.process.state import Context
 
 # exercise: window
 window = 5_000
@@ -13,7 +13,7 @@ window = 5_000
 
 # exercise: find
 def find(context: Context, words: str) -> str | None:
-    """Give the group that holds these words."""
+    """Return the group that holds these words."""
     groups = [g for page in context.pages for g in page] + context.window
     return next((g.text for g in groups if words in g.text), None)
 

@@ -9,13 +9,13 @@ from llmos_nb.lessons.scheduling import Agent, Ready, Span
 
 # exercise: waits
 def waits(spans: Sequence[Span]) -> dict[int, float]:
-    """Give each agent's longest wait."""
+    """Return each agent's longest wait."""
     return {pid: max(s.began - s.asked for s in spans if s.pid == pid) for pid in {s.pid for s in spans}}
 
 
 # exercise: ideal
 def ideal(agents: Sequence[Agent], slots: int) -> float:
-    """Give the time that no policy can beat."""
+    """Return the time that no policy can beat."""
     answers = sum(a.turns * a.think for a in agents)
     return max([answers / slots, *(a.turns * (a.think + a.act) for a in agents)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from llmos_nb import Process
-from llmos_nb.chain import Event
+from llmos_nb.journal import Event
 from llmos_nb.lessons.pipes import Hop
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from llmos_nb.chain import Event
+from llmos_nb.journal import Event
 
 
 # exercise: pay_once
@@ -30,7 +30,7 @@ def after_crash(status: str, repeat: str) -> str:
 
 # exercise: fold
 def fold(events: Iterable[Event]) -> dict[str, str]:
-    """Give the status of every call."""
+    """Return the status of every call."""
     calls: dict[str, str] = {}
     answers = 0
     for e in events:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import llmos_nb as llmos
-from llmos_nb.chain import GENESIS
+from llmos_nb.journal import GENESIS
 from llmos_nb.lessons.models import python
 from llmos_nb.lessons.reproducible import hash_of
-from llmos_nb.models import ScriptedModel
-from llmos_nb.process import Process
+from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.session import Process
 
 
 # exercise: rewind

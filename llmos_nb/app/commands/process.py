@@ -1,0 +1,201 @@
+"""What the `%agent` commands do: each finds its process, calls a verb, and shows."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+from llmos_nb.app import options
+from llmos_nb.app.commands.base import handles, pick, say
+from llmos_nb.app.options import Command
+from llmos_nb.app.present.presenter import Presenter
+from llmos_nb.errors import UsageError
+from llmos_nb.journal import history
+from llmos_nb.policy import parse_rule
+from llmos_nb.policy.secrets import SecretStr, handle, vault
+from llmos_nb.session import Process, Session, api
+from llmos_nb.views.text import diff
+
+# importing these registers their handlers
+
+
+@handles("help")
+async def _help(session: Session, command: Command) -> None:
+    say(options.command_help())
+
+
+@handles("approve")
+async def _approve(session: Session, command: Command) -> None:
+    process = session.find(command.words[0])
+    what = command.words[1] if len(command.words) > 1 else "all"
+    before = len(process.events)
+    process.approve(int(what) if what.isdecimal() else what)
+    for event in process.events[before:]:
+        if event.d.get("signal") == "stale_approval":
+            say(f"{event.d['call']}: not counted, {event.d.get('why', 'it is not asked')}")
+    _tell(process)
+
+
+def _tell(process: Process) -> None:
+    """Say where a process stands after a command."""
+    if process.cold:
+        say(f"process {process.pid}: noted; %agent resume {process.pid} goes on")
+    else:
+        say(f"process {process.pid} is {process.state}" + (f" ({process.reason})" if process.reason else ""))
+
+
+def _words(command: Command, at: int) -> str:
+    return " ".join(command.words[at:])
+
+
+ACTS: dict[str, Callable[[Process, Command], Any]] = {
+    "reject": lambda p, c: p.reject(
+        c.words[1] if _names_something(p, c) else "all", _words(c, 2 if _names_something(p, c) else 1)
+    ),
+    "edit": lambda p, c: p.edit(c.words[1], _words(c, 2)),
+    "add": lambda p, c: p.add(_words(c, 1)),
+    "move": lambda p, c: p.move(_number(c, 1), _number(c, 2)),
+    "skip": lambda p, c: p.skip(_target(c, 1)),
+    "retry": lambda p, c: p.retry(_number(c, 1), _words(c, 2)),
+    "reply": lambda p, c: p.reply(_words(c, 1)),
+    "send": lambda p, c: p.send(_words(c, 1)),
+    "pause": lambda p, c: p.pause(),
+    "stop": lambda p, c: p.stop(),
+    "kill": lambda p, c: p.kill(),
+    "nice": lambda p, c: p.nice(_niceness(c)),
+    "budget": lambda p, c: p.budget(_words(c, 1)),
+}
+
+
+def _names_something(p: Process, c: Command) -> bool:
+    """Whether the second word is a step or call rather than the beginning of the reason."""
+    return len(c.words) > 1 and (c.words[1].isdecimal() or c.words[1] in (*p.run.state.calls, "all", "plan"))
+
+
+def _niceness(command: Command) -> int:
+    word = command.words[1]
+    if not re.fullmatch(r"[+-]?\d+", word):
+        raise UsageError(f"%agent nice: {word!r} is not a whole number; write for example +5 or -5")
+    return int(word)
+
+
+def _number(command: Command, at: int) -> int:
+    word = command.words[at]
+    if not word.isdecimal():
+        raise UsageError(f"%agent {command.verb}: {word!r} is not the number of a step")
+    return int(word)
+
+
+def _target(command: Command, at: int) -> str | int:
+    return int(command.words[at]) if command.words[at].isdecimal() else command.words[at]
+
+
+@handles(*ACTS)
+async def _act(session: Session, command: Command) -> None:
+    process = session.find(command.words[0])
+    done = ACTS[command.verb](process, command)
+    if command.verb in ("stop", "kill"):
+        await done  # so that what is said next is how it stands
+    _tell(process)
+
+
+@handles("resolve")
+async def _resolve(session: Session, command: Command) -> None:
+    if command.flags["done"] == command.flags["again"]:
+        raise UsageError("%agent resolve: say --done (it took effect) or --again (run it again)")
+    process = session.find(command.words[0])
+    process.resolve(command.words[1], done=command.flags["done"])
+    _tell(process)
+
+
+@handles("resume")
+async def _resume(session: Session, command: Command) -> Any:
+    process = session.find(command.words[0])
+    await session.resume(process, command.flags.get("model"))
+    presenter = Presenter(session)
+    return await presenter.follow(process, presenter.show(process))
+
+
+@handles("fork")
+async def _fork(session: Session, command: Command) -> None:
+    if command.flags["at"] is None:
+        raise UsageError("%agent fork: say where, with --at N (%agent log shows the events)")
+    child = session.find(command.words[0]).fork(at=command.flags["at"], isolate=command.flags["isolate"])
+    say(f"process {child.pid} stands at event {command.flags['at']}; %agent resume {child.pid} goes on")
+
+
+@handles("diff")
+async def _diff(session: Session, command: Command) -> None:
+    one, two = (session.find(w) for w in command.words)
+    say(diff(*(history(p.events, p.journal.path) for p in (one, two))))
+
+
+@handles("replay")
+async def _replay(session: Session, command: Command) -> None:
+    process = api.replay(command.words[0])
+    Presenter(session).show(process).close()
+
+
+@handles("export")
+async def _export(session: Session, command: Command) -> None:
+    process = session.find(command.words[0])
+    path = process.export(command.words[1], clean=command.flags["clean"], trace=command.flags["trace"])
+    say(f"written: {path}")
+
+
+@handles("cells")
+async def _cells(session: Session, command: Command) -> None:
+    process = pick(session, command)
+    for call in process.run.state.surviving:
+        tool = process.run.tools.get(call.name)
+        if tool is not None and tool.effect != "read" and isinstance(call.arguments, dict):
+            session.ip.set_next_input(tool.to_code(call.arguments))
+
+
+@handles("verify")
+async def _verify(session: Session, command: Command) -> None:
+    say(api.verify(command.words[0]).text())
+
+
+@handles("allow", "deny")
+async def _rule(session: Session, command: Command) -> None:
+    live = [p for p in session.processes.values() if p.state != "ended"]
+    where = dict(_condition(command, text) for text in command.flags["where"])
+    rule = {"tool": command.words[0], "do": command.verb, "where": where}
+    how = {k: command.flags[k] for k in ("count", "until")}
+    parse_rule({**rule, **how}, f"%agent {command.verb}")  # said once, before any process has it
+    for process in live:
+        process.rule(command.words[0], command.verb, **how, **where)
+    said = "".join(f", {k} = {v!r}" for k, v in where.items())
+    say(
+        f"{command.verb} {command.words[0]}{said}: in {len(live)} live processes; "
+        "for all that come, write it under [[policy.rules]] in llmos.toml"
+    )
+
+
+def _condition(command: Command, text: str) -> tuple[str, Any]:
+    """Read ``to=ann@x.org`` or ``amount=50``: an argument and its value, as JSON where it is that."""
+    name, mark, value = text.partition("=")
+    if not mark or not name.isidentifier():
+        raise UsageError(f"%agent {command.verb}: --where {text!r} must be ARGUMENT=VALUE")
+    if name in ("tool", "do", "by", "count", "until", "only", "self"):
+        raise UsageError(
+            f"%agent {command.verb}: a condition on {name!r} goes under [[policy.rules]] in llmos.toml"
+        )
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+@handles("secret")
+async def _secret(session: Session, command: Command) -> None:
+    name = command.words[0]
+    value = (session.namespace or {}).get(name, os.environ.get(name))
+    value = value.reveal() if isinstance(value, SecretStr) else value
+    vault.add(name, str(value) if value is not None else getpass.getpass(f"{name}: "))
+    say(f"{handle(name)} stands for its value from now on, in prompts, journals, exports and errors")

@@ -1,0 +1,283 @@
+"""The `%agent` commands that show one process: show, log, loop, cost, tools, plan; and doctor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.app.commands.base import handles, pick, say
+from llmos_nb.app.options import Command
+from llmos_nb.app.present.presenter import Presenter
+from llmos_nb.journal import history
+from llmos_nb.policy import show
+from llmos_nb.process.gate import compensate
+from llmos_nb.process.state import Step
+from llmos_nb.session import Process, Session
+from llmos_nb.tools import NAME_CHANGES, Call
+from llmos_nb.tools.devices.python import tick
+from llmos_nb.views import audit
+from llmos_nb.views.spans import export as trace_export
+from llmos_nb.views.spans import export as trace_file
+from llmos_nb.views.text import table
+
+
+@handles("show")
+async def _show(session: Session, command: Command) -> Any:
+    process = pick(session, command)
+    presenter = Presenter(session)
+    shown = presenter.show(process)
+    if process.state in ("running", "waiting") and shown.patient:
+        return await presenter.follow(process, shown)
+    shown.close()
+    return None
+
+
+@handles("log")
+async def _log(session: Session, command: Command) -> None:
+    flags = {k: command.flags[k] for k in ("verify", "decisions", "by", "json")}
+    wanted = audit.Wanted(**flags)
+    if command.flags["all"]:
+        lines = audit.of_all(wanted, session.home)
+    else:
+        process = pick(session, command)
+        lines = audit.of_one(wanted, process.journal.path, process.events)
+    for line in lines:
+        say(line)
+
+
+@handles("trace")
+async def _trace(session: Session, command: Command) -> None:
+    process = pick(session, command)
+    events = history(process.events, process.journal.path)
+    if len(command.words) > 1:
+        say(trace_file.write(Path(command.words[1]), [events]))
+        return
+    spans = trace_file.spans_of(events)
+    if command.flags["send"]:
+        trace_export.send(spans)
+        say(f"sent: {len(spans)} spans")
+    else:
+        rows = [
+            [name, f"{seconds:.3f} s", tokens or "", error]
+            for name, seconds, tokens, error in trace_file.tree(spans)
+        ]
+        say(table(rows, ["span", "time", "tokens", "error"]))
+
+
+@handles("loop")
+async def _loop(session: Session, command: Command) -> None:
+    from IPython.display import SVG, display
+
+    from llmos_nb.views.loop import run_graph
+
+    process = pick(session, command)
+    display(SVG(run_graph(process.run.state, process.events)))
+
+
+@handles("cost")
+async def _cost(session: Session, command: Command) -> None:
+    s = pick(session, command).run.state
+    rows = [
+        [
+            u,
+            show(u, round(s.spent.get(u, 0), 4)),
+            show(u, s.budget.limits[u]) if u in s.budget.limits else "no bound",
+        ]
+        for u in ("steps", "calls", "tokens", "$", "s")
+    ]
+    say(table(rows, ["unit", "spent", "of"]))
+
+
+@handles("tools")
+async def _tools(session: Session, command: Command) -> None:
+    tools = pick(session, command).run.tools.values()
+    say(
+        table(
+            [[t.name, t.effect, t.repeat, t.source, t.description.split("\n")[0][:60]] for t in tools],
+            ["tool", "effect", "repeat", "source", "what it does"],
+        )
+    )
+
+
+@handles("plan")
+async def _plan(session: Session, command: Command) -> None:
+    say("\n".join(_step_line(s) for s in pick(session, command).plan.steps) or "no plan yet")
+
+
+def _step_line(s: Step) -> str:
+    after = f" (after {', '.join(map(str, s.depends_on))})" if s.depends_on else ""
+    return f"{s.n}. [{s.status}] {s.title}{after}" + (f"\n   expects: {s.expect}" if s.expect else "")
+
+
+@handles("doctor")
+async def _doctor(session: Session, command: Command) -> None:
+    from llmos_nb.app.doctor import report  # it looks at slow things
+
+    say(report(session.ip))
+
+
+PS = ["pid", "name", "state", "waits for", "nice", "steps", "tokens", "cost", "age", "goal"]
+TOP = ["pid", "name", "uses now", "waits for", "nice", "tokens", "cost", "busy", "waited"]
+EVERY_S = 1.0
+NONE = "no processes yet"
+
+
+@handles("ps")
+async def _ps(session: Session, command: Command) -> None:
+    now = datetime.now(UTC)
+    rows = [_row(p, now) for p in session.processes.values()]
+    say(table(rows, PS) if rows else NONE)
+
+
+def _row(p: Process, now: datetime) -> list[str]:
+    s = p.run.state
+    state = f"{p.state}, {p.reason}" if p.reason else p.state
+    spent = [f"{s.spent.get(u, 0):,.0f}" for u in ("steps", "tokens")]
+    began = p.run.journal.events[0].at if p.run.journal.events else s.at
+    age = _age((now - datetime.fromisoformat(began)).total_seconds()) if began else ""
+    return [str(p.pid), s.name, state, p.waits_for[:60], _nice(p), *spent, _cost_table(p), age, _line(s.goal)]
+
+
+def _nice(p: Process) -> str:
+    return f"{p.run.state.nice:+d}" if p.run.state.nice else "0"
+
+
+def _cost_table(p: Process) -> str:
+    return show("$", p.run.state.spent.get("$", 0.0)) if p.run.price else "-"
+
+
+def _line(goal: str) -> str:
+    return " ".join(goal.split())[:40]
+
+
+def _age(seconds: float) -> str:
+    """Say a time in its largest whole unit."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+@handles("top")
+async def _top(session: Session, command: Command) -> None:
+    """Show what each process uses, the busiest first, until none works or somebody stops it."""
+    left = int(command.flags.get("n") or 0)
+    if not session.processes:
+        say(NONE)
+        return
+    handle, shown = _place(session), ""
+    async with tick():
+        while True:
+            rows = table([_use(p) for p in _busiest(session.processes.values())], TOP)
+            if rows != shown:
+                shown = rows
+                handle(rows)
+            left -= 1
+            if left == 0 or not any(p.state == "running" for p in session.processes.values()):
+                return
+            await asyncio.sleep(EVERY_S)
+
+
+def _place(session: Session) -> Any:
+    """Return what shows a text where the last one was; where there is no notebook, below it."""
+    if getattr(session.ip, "kernel", None) is None:
+        return say
+    from IPython.display import display
+
+    place: list[Any] = []
+
+    def put(words: str) -> None:
+        data = {"text/plain": words}
+        if place:
+            place[0].update(data, raw=True)
+        else:
+            place.append(display(data, raw=True, display_id=True))
+
+    return put
+
+
+def _busiest(processes: Iterable[Process]) -> list[Process]:
+    def key(p: Process) -> tuple[bool, bool, float]:
+        return not p.uses, p.state != "running", -p.run.state.spent.get("tokens", 0.0)
+
+    return sorted(processes, key=key)
+
+
+def _use(p: Process) -> list[str]:
+    s = p.run.state
+    waited = sum(e.d.get("waited_s", 0.0) for e in p.run.journal.events if e.k == "model.requested")
+    uses, busy = p.uses or (p.reason or p.state), show("s", round(s.spent.get("s", 0.0), 1))
+    tokens = f"{s.spent.get('tokens', 0):,.0f}"
+    waits = p.waits_for[:60] if p.state != "ended" else ""
+    return [str(p.pid), s.name, uses, waits, _nice(p), tokens, _cost_table(p), busy, f"{waited:.1f} s"]
+
+
+@handles("tree")
+async def _tree(session: Session, command: Command) -> None:
+    """Show parents with their children, started or forked, below them."""
+    known = session.processes
+    children: dict[int, list[Process]] = {}
+    for p in known.values():
+        above = p.parent or 0
+        children.setdefault(above if above in known and above != p.pid else 0, []).append(p)
+    say("\n".join(_branch(children, 0, "")) or NONE)
+
+
+def _branch(children: dict[int, list[Process]], of: int, indent: str) -> Iterable[str]:
+    found = children.get(of, ())
+    for i, p in enumerate(found):
+        last = i == len(found) - 1
+        mark = "" if not of else "└─ " if last else "├─ "
+        below = "" if not of else "   " if last else "│  "
+        yield f"{indent}{mark}{_named(p)}"
+        yield from _branch(children, p.pid, indent + below)
+
+
+def _named(p: Process) -> str:
+    s = p.run.state
+    name = f" {s.name}" if s.name else ""
+    forked = f" (forked at event {s.parent['at']})" if s.parent and "at" in s.parent else ""
+    state = f"{p.state}, {p.reason}" if p.reason else p.state
+    waits = f": {p.waits_for}" if p.waits_for and p.state != "ended" else ""
+    return f"{p.pid}{name} [{state}{waits}] {_line(s.goal)}{forked}"
+
+
+_WORDS = {"call.undone": "taken back", "call.redone": "put back"}
+
+
+@handles("undo", "redo")
+async def _move(session: Session, command: Command) -> None:
+    process = session.find(command.words[0])
+    mark, known = len(process.events), set(process.run.state.calls)
+    done = process.undo(command.flags.get("to")) if command.verb == "undo" else process.redo()
+    if process.run.state.settled:
+        await done  # until what acted outside is asked for, or taken back
+    for event in process.events[mark:]:
+        if event.k in _WORDS:
+            say(f"{_WORDS[event.k]}: {_named_undo(process.run.state.calls[event.d['call']])}")
+    if command.verb == "undo":
+        _tell_outside(process, known)
+
+
+def _named_undo(call: Call) -> str:
+    """Name a call and what it changed."""
+    changed = sorted({n for kind in NAME_CHANGES for n in call.changes.get(kind, ())})
+    return f"{call.id} {call.name}" + (f" ({', '.join(f'`{n}`' for n in changed)})" if changed else "")
+
+
+def _tell_outside(process: Process, known: Collection[str]) -> None:
+    """Say what became of what acted outside: taken back, asked for, or not to be taken back."""
+    s = process.run.state
+    for call in (c for c in s.calls.values() if c.undoes and c.id not in known):
+        asks = f"acted outside: %agent approve {process.pid} {call.id} has its tool take it back"
+        became = {
+            "done": "was taken back by its tool",
+            "failed": f"stays: {call.result}",
+            "rejected": f"stays: {call.why}",
+        }
+        say(f"{call.undoes} ({s.calls[call.undoes].name}) {became.get(call.status, asks)}")
+    if stays := compensate.stays(process.run, s.surviving):
+        say(f"{stays}; it stays as it is")

@@ -1,0 +1,207 @@
+"""Showing a process as the panel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ipykernel.connect import get_connection_file
+from IPython.display import display
+
+from llmos_nb.app.present.text import Shown, publish
+from llmos_nb.app.present.widget import Panel
+from llmos_nb.errors import LlmosError
+from llmos_nb.journal import Event, now
+from llmos_nb.process import preview
+from llmos_nb.process.state import State
+from llmos_nb.session import Process
+from llmos_nb.tools import bounded
+from llmos_nb.views import page
+from llmos_nb.views.loop import loop
+from llmos_nb.views.panel import Projector
+
+Message = Mapping[str, Any]
+_running: set[asyncio.Task[Any]] = set()
+
+
+def _target(m: Message) -> str | int:
+    return m.get("call") or m.get("step") or "all"
+
+
+def _approve(p: Process, m: Message) -> Any:
+    if "code" in m or "arguments" in m:
+        return _edit(p, m)
+    return p.approve(_target(m), digest=m.get("digest", ""))
+
+
+def _edit(p: Process, m: Message) -> Any:
+    if m.get("call"):
+        code = {"code": m["code"]} if "code" in m else {}
+        return p.edit(m["call"], arguments={**code, **m.get("arguments", {})})
+    return p.edit(m["step"], **{k: m[k] for k in ("title", "expect", "code") if k in m})
+
+
+def _move(p: Process, m: Message) -> Any:
+    return p.move(m["step"], [s.n for s in p.plan.steps].index(m["to"]) + 1)
+
+
+def _export(p: Process, m: Message) -> str:
+    name = p.run.state.name or "process"
+    return f"written: {p.export(m.get('path') or f'{name}-{p.pid}.ipynb')}"
+
+
+def _resume(p: Process, m: Message) -> None:
+    _later(p.resume())
+
+
+def _fork(p: Process, m: Message) -> str:
+    child = p.fork(m["at"])
+    return f"process {child.pid} stands at event {m['at']}: %agent show {child.pid}"
+
+
+def _budget(p: Process, m: Message) -> None:
+    p.budget(m.get("more") or m.get("text") or "+10 steps")
+    if p.state in ("ended", "paused"):
+        _resume(p, m)
+
+
+def _cells(p: Process, m: Message) -> str:
+    return f"write %agent cells {p.pid} in a cell: its surviving steps come as cells below"
+
+
+def _preview(p: Process, m: Message) -> asyncio.Task[Any]:
+    """Run a call that waits in a fork; what it showed is an event, which the panel shows."""
+    call = m.get("call") or next((c.id for c in p.run.state.open_calls if c.name == "python"), "")
+    return _later(_previewed(p, call))
+
+
+async def _previewed(p: Process, call: str) -> None:
+    result = await preview.preview(p.run, call, p.session.ip)
+    seen = {"ok": result.ok, "text": bounded(result.text)[0], "would": result.facts["would"]}
+    with p.run.journal.held():
+        p.run.append("signal.received", signal="previewed", by="you", call=call, **seen)
+
+
+def _later(work: Any) -> asyncio.Task[Any]:
+    """Run a coroutine of ours; what it cannot do is said by the state."""
+
+    async def guarded() -> None:
+        try:
+            await work
+        except LlmosError as error:
+            print(f"{type(error).__name__}: {error}")
+
+    task = asyncio.get_running_loop().create_task(guarded())
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    return task
+
+
+VERBS: dict[str, Callable[[Process, Message], Any]] = {
+    "approve": _approve,
+    "approve_rest": lambda p, m: p.approve_rest(m["call"], digest=m.get("digest", "")),
+    "approve_same": lambda p, m: p.approve_same(m["call"], digest=m.get("digest", "")),
+    "check_edit": _edit,
+    "edit": _edit,
+    "reject": lambda p, m: p.reject(_target(m), m.get("why", "")),
+    "skip": lambda p, m: p.skip(_target(m)),
+    "retry": lambda p, m: p.retry(m["step"], m.get("hint", "")),
+    "add": lambda p, m: p.add(m["title"], m.get("expect", "")),
+    "move": _move,
+    "undo": lambda p, m: p.undo(to=m.get("step")),
+    "undo_all": lambda p, m: p.undo(to=0),
+    "redo": lambda p, m: p.redo(),
+    "reply": lambda p, m: p.reply(m["text"]),
+    "resolve": lambda p, m: p.resolve(m["call"], bool(m["done"])),
+    "revoke": lambda p, m: p.revoke(m["rule"]),
+    "pause": lambda p, m: p.pause(),
+    "stop": lambda p, m: p.stop(),
+    "kill": lambda p, m: p.kill(),
+    "resume": _resume,
+    "budget": _budget,
+    "export": _export,
+    "fork": _fork,
+    "cells": _cells,
+    "preview": _preview,
+}
+
+
+class PanelShown(Shown):
+    """The panel: a widget that follows the state."""
+
+    patient = True
+
+    def __init__(self, process: Process) -> None:
+        self.process, self.projector = process, Projector()
+        self.swapped_at_end = process.state != "ended"  # one shown after its end is there to be looked through
+        for event in process.run.journal.events:
+            self.projector.heard(event)
+        self.panel = Panel(self.verb, self.view(), loop.svg())
+        self.display_id = f"llmos-{process.pid}-{id(self):x}"
+
+    def view(self) -> Any:
+        """Return the view as it stands."""
+        run = self.process.run
+        found = self.projector.view(run.state, run.journal.events, now())
+        found["kernel_id"] = _own_id()
+        return found
+
+    def open(self) -> None:
+        """Show the static sibling, then the widget."""
+        run = self.process.run
+        line = f"process {self.process.pid}: {run.state.goal.strip()}"
+        publish(page.sibling(run.state), line, f"{self.display_id}-line")
+        display(self.panel, display_id=self.display_id)
+        run.listeners.append(self.heard)
+        run.on_text = self.panel.stream
+
+    def heard(self, event: Event, _: State) -> None:
+        """Follow one event; the panel groups what it sends."""
+        self.projector.heard(event)
+        if event.d.get("signal") == "previewed":
+            self.projector.preview(event)
+        self.panel.show(self.view())
+        if event.k == "call.started":
+            self.panel.flush()  # the step may hold the main thread
+        if event.k == "run.ended":
+            asyncio.get_running_loop().call_soon(self.close)
+
+    def close(self) -> None:
+        """Draw the last state; of a process that has ended the static form takes the widget's place.
+
+        A saved notebook holds no widget state, and a widget without it is an error on the page. `%agent show` brings
+        the live panel back; a page that was reloaded meanwhile keeps its own.
+        """
+        self.panel.show(self.view())
+        self.panel.flush()
+        run = self.process.run
+        if self.swapped_at_end and self.process.state == "ended":
+            form = (page.html(run.state, run.journal.events), page.plain(run.state, run.journal.events))
+            publish(*form, self.display_id, update=True)
+            publish("", "", f"{self.display_id}-line", update=True)  # the static form says it, too
+
+    def verb(self, message: dict[str, Any]) -> None:
+        """Carry a click out, and show what came of it."""
+        name = message["verb"]
+        if name in ("rules", "journal", "close"):
+            self.projector.open("" if name == "close" else name)
+        elif name == "seek":
+            self.projector.seek(message["at"])
+        else:
+            said = VERBS[name](self.process, _without_empty(message))
+            if isinstance(said, str):
+                self.panel.note(said)
+        self.panel.show(self.view())
+
+
+def _without_empty(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in message.items() if v is not None}
+
+
+def _own_id() -> str:
+    """Return the id under which the server knows this process, so that Stop can interrupt it."""
+    try:
+        return get_connection_file().rpartition("kernel-")[2].removesuffix(".json")
+    except RuntimeError:
+        return ""

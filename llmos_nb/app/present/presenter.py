@@ -1,0 +1,133 @@
+"""What front end there is, and what it can do."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from importlib.metadata import version
+from typing import Any
+
+from llmos_nb.app.present.text import Several, Shown, TextShown, print_raw
+from llmos_nb.errors import NotAnswered, UsageError
+from llmos_nb.session import Process, Session, outcome, toolbox
+from llmos_nb.session.ipc import pipes
+
+
+def front_end(ip: Any) -> str:
+    """Say what shows us: ``panel`` (a notebook with widgets), ``terminal`` or ``headless``."""
+    backend = getattr(ip, "kernel", None)
+    if backend is None:
+        return "terminal" if type(ip).__name__ == "TerminalInteractiveShell" else "headless"
+    return "panel" if getattr(backend, "_allow_stdin", False) else "headless"
+
+
+def awaits_clicks(ip: Any) -> bool:
+    """Whether clicks arrive while a cell awaits: ipykernel 7.4 and later, and where there are no clicks."""
+    if getattr(ip, "kernel", None) is None:
+        return True
+    return tuple(map(int, version("ipykernel").split(".")[:2])) >= (7, 4) or not ip.kernel._allow_stdin
+
+
+class Presenter:
+    """Starts processes from cells and shows them.
+
+    Parameters
+    ----------
+    session : Session
+        Where they live.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.ip = session, session.ip
+
+    async def run(self, given: argparse.Namespace, goal: str) -> Any:
+        """Start what a cell says, show it, and wait for it."""
+        begun = await self._begun(given, pipes.stages(goal, self._is_process))
+        process = begun[-1]
+        shown = Several([self.show(p) for p in begun])
+        if given.bg or not awaits_clicks(self.ip):
+            task = asyncio.get_running_loop().create_task(self._background(process, shown, given.out))
+            process.watcher = task
+            return None
+        return await self.follow(process, shown, given.out)
+
+    def _is_process(self, words: str) -> bool:
+        """Whether words name a process that is at hand."""
+        known = self.session.processes.values()
+        return any(words in (p.run.state.name, str(p.pid)) for p in known if words)
+
+    async def _begun(self, given: argparse.Namespace, stages: list[str]) -> list[Process]:
+        """Return the processes of a pipe, each waiting for the one before; of a plain goal, one."""
+        found: list[Process] = []
+        for n, stage in enumerate(stages, 1):
+            source = found[-1] if found else None
+            if len(stages) > 1 and self._is_process(stage):
+                process = self.session.post.find(stage)
+                if source is not None:
+                    await pipes.join(process, source)
+                found.append(process)
+            else:
+                last = n == len(stages)
+                name = given.name if last or not given.name else f"{given.name}-{n}"
+                found.append(self._start(given, stage, name, source, given.out if last else ""))
+        return found
+
+    def _start(
+        self, given: argparse.Namespace, goal: str, name: str, source: Process | None, out: str
+    ) -> Process:
+        return self.session.start(
+            goal,
+            source=source,
+            out="" if out.isidentifier() else out,
+            name=name,
+            model=given.model,
+            approve=given.approve,
+            budget=given.budget,
+            plan=given.plan,
+            check=given.check,
+            tools=toolbox.chosen(self.session.namespace or {}, given.tools, self.session.servers.named),
+            variables=given.vars,
+            bind=given.bind,
+            show_values=given.show_values or None,
+            preview=given.dry_run,
+            isolate=given.isolate,
+            untrusted=given.untrusted,
+        )
+
+    async def _background(self, process: Process, shown: Shown, out: str) -> None:
+        try:
+            await self.follow(process, shown, out, background=True)
+        except NotAnswered as error:
+            print(f"{type(error).__name__}: {error}")
+
+    async def follow(self, process: Process, shown: Shown, out: str = "", background: bool = False) -> Any:
+        """Wait until it has settled; give the answer's variable its value; raise one quiet line otherwise."""
+        try:
+            await process.attend(patient=shown.patient or background, interruptible=not background)
+        finally:
+            shown.close()
+        if process.reason == "answered":
+            if out.isidentifier() and self.session.namespace is not None:
+                self.session.namespace[out] = process.answer
+            return None
+        raise outcome.unanswered(process)
+
+    def show(self, process: Process) -> Shown:
+        """Draw a process here, live."""
+        kind = front_end(self.ip)
+        view: Shown
+        if kind == "panel":
+            from llmos_nb.app.present.panel import PanelShown  # ipywidgets is slow to import
+
+            view = PanelShown(process)
+        else:
+            view = TextShown(process, kind, self.ip)
+        if kind == "panel":  # in text the result that follows says the same
+            process.run.on_output = lambda call, words: print_raw(words)
+        view.open()
+        return view
+
+
+def no_process() -> UsageError:
+    """Say that there is nothing to show."""
+    return UsageError("there is no process yet: start one with %%agent")

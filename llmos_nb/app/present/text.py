@@ -1,0 +1,101 @@
+"""Showing a process as text, and what all ways of showing share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from llmos_nb.journal import Event
+from llmos_nb.process.state import State
+from llmos_nb.session import Process
+from llmos_nb.tools import Stopped
+from llmos_nb.tools.devices.python import interruptible
+from llmos_nb.views import page
+from llmos_nb.views.text import prompt_keys, view
+
+
+class Shown:
+    """One way of showing a process."""
+
+    patient = False
+
+    def open(self) -> None:
+        """Begin to show."""
+
+    def close(self) -> None:
+        """Show the last state and stop listening."""
+
+
+class Several(Shown):
+    """The processes of a pipe, one below the other.
+
+    Parameters
+    ----------
+    parts : list of Shown
+        How each is shown.
+    """
+
+    def __init__(self, parts: list[Shown]) -> None:
+        self.parts, self.patient = parts, parts[-1].patient
+
+    def close(self) -> None:
+        """Show the last state of each and stop listening."""
+        for part in self.parts:
+            part.close()
+
+
+class TextShown(Shown):
+    """Text as it happens; in a terminal it also takes the keys of decisions."""
+
+    def __init__(self, process: Process, kind: str, ip: Any) -> None:
+        self.process, self.kind, self.ip = process, kind, ip
+        self.view = view.TextView(write=print_raw)
+        self.patient = kind == "terminal"
+        self.asked: set[str] = set()
+
+    def open(self) -> None:
+        """Print what happens, and what happened before."""
+        run = self.process.run
+        run.listeners.append(self.heard)
+        run.on_text = self.view.on_text
+        for event in run.journal.events:
+            self.view(event, run.state)
+        if self.patient and self.process.state == "waiting":
+            for key in list(run.state.questions):
+                asyncio.get_running_loop().call_soon(self.ask, key)
+
+    def heard(self, event: Event, state: State) -> None:
+        """Print one event; ask where a terminal can answer."""
+        self.view(event, state)
+        if self.patient and event.k == "question.asked":
+            asyncio.get_running_loop().call_soon(self.ask, event.d["question"])
+
+    def ask(self, key: str) -> None:
+        """Read the person's decision; a terminal has nothing else to do meanwhile, and Ctrl-C stops the process."""
+        if key not in self.process.run.state.questions:
+            return
+        try:
+            with interruptible():
+                prompt_keys(self.process, key, input)
+        except Stopped:
+            self.process.stop()
+
+    def close(self) -> None:
+        """Stop printing; a headless notebook keeps the static form."""
+        run = self.process.run
+        run.listeners[:] = [x for x in run.listeners if x != self.heard]
+        if self.kind == "headless" and self.ip is not None and getattr(self.ip, "kernel", None) is not None:
+            publish(page.html(run.state, run.journal.events), page.plain(run.state, run.journal.events))
+
+
+def print_raw(words: str) -> None:
+    """Print without adding a newline."""
+    print(words, end="", flush=True)
+
+
+def publish(html: str, plain: str, display_id: str | None = None, update: bool = False) -> None:
+    """Display a bundle of HTML and text, or put it in place of an earlier one."""
+    from IPython.display import display  # only where IPython is
+
+    bundle = {"text/html": html, "text/plain": plain}
+    display(bundle, raw=True, display_id=display_id, update=update) if display_id else display(bundle, raw=True)

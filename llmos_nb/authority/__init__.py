@@ -1,1 +1,0 @@
-"""Whose word a call stands on: tokens of the user's words in their roles, and records that they name. Pure."""

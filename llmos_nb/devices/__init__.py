@@ -1,1 +1,0 @@
-"""Devices: what a process can act on, each as tools."""

@@ -1,1 +1,0 @@
-"""The files device: a folder under an overlay, which others see once it is committed."""

@@ -1,0 +1,292 @@
+"""The notebook as a list of cells, and as the JSON that nbformat 4.5 asks for.
+
+The JSON is made here, since importing nbformat can take two seconds, which a click on "Export" should not cost. It is
+checked against nbformat's own schema.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import LlmosError
+from llmos_nb.export.source import ExportSource
+from llmos_nb.journal import Blobs
+from llmos_nb.tools import Call
+
+
+@dataclass
+class Cell:
+    """One cell of the notebook.
+
+    Parameters
+    ----------
+    kind : {"code", "markdown", "raw"}
+        As nbformat names it.
+    role : str
+        What it is there for: ``lock``, ``seeds``, ``inputs``, ``user``, ``step``, ``evidence``, ``note`` …
+    source : str
+        Its text.
+    about : dict
+        More for its metadata.
+    tags : list of str
+        Jupyter's tags.
+    outputs : list of dict
+        nbformat outputs.
+    """
+
+    kind: str
+    role: str
+    source: str
+    about: dict[str, Any] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+
+    def plain(self, name: str) -> dict[str, Any]:
+        """Return the cell as nbformat has it."""
+        metadata: dict[str, Any] = {"llmos_nb": {"role": self.role, **self.about}}
+        if self.tags:
+            metadata["tags"] = self.tags
+        made = {"cell_type": self.kind, "id": name, "metadata": metadata, "source": self.source.strip("\n")}
+        return {**made, "execution_count": None, "outputs": self.outputs} if self.kind == "code" else made
+
+
+def book_of(cells: list[Cell], metadata: dict[str, Any]) -> dict[str, Any]:
+    """Make a notebook of cells; ids are plain words, the same for the same run."""
+    used: dict[str, int] = {}
+    made = [cell.plain(_id(cell, used)) for cell in cells]
+    for count, cell in enumerate((c for c in made if c["cell_type"] == "code"), 1):
+        cell["execution_count"] = count
+    return {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _id(cell: Cell, used: dict[str, int]) -> str:
+    base = re.sub(r"[^a-zA-Z0-9-]+", "-", str(cell.about.get("call") or cell.role)).strip("-")[:40]
+    base = f"{base}-note" if cell.kind == "markdown" and cell.about.get("call") else base
+    used[base] = used.get(base, 0) + 1
+    return base if used[base] == 1 else f"{base}-{used[base]}"
+
+
+def text_of(value: Any) -> str:
+    """Join what nbformat may store as a list of lines."""
+    return "".join(value) if isinstance(value, list) else str(value)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a notebook file, and check it against nbformat's schema. Nothing of it is run.
+
+    Raises
+    ------
+    LlmosError
+        It is not there, not JSON, or not a notebook of nbformat 4.
+    """
+    try:
+        book = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(book, dict) or book.get("nbformat") != 4:
+            raise ValueError("it is not a notebook of nbformat 4")
+        _check()(book)
+    except (OSError, ValueError) as error:
+        raise LlmosError(f"{path}: cannot be opened as a notebook ({str(error).splitlines()[0]})") from error
+    book["cells"] = [_joined(c) for c in book["cells"]]
+    return book
+
+
+def _joined(cell: dict[str, Any]) -> dict[str, Any]:
+    made = {**cell, "source": text_of(cell["source"])}
+    for output in made.get("outputs", ()):
+        if "text" in output:
+            output["text"] = text_of(output["text"])
+        if "data" in output:
+            output["data"] = {k: text_of(v) if isinstance(v, list) else v for k, v in output["data"].items()}
+    return made
+
+
+def write(book: dict[str, Any], path: Path) -> Path:
+    """Check a notebook against nbformat's schema and write it as nbformat does.
+
+    Raises
+    ------
+    LlmosError
+        It is not a notebook; nothing was written.
+    """
+    lined = {**book, "cells": [_lined(c) for c in book["cells"]]}
+    try:
+        _check()(lined)
+    except ValueError as error:
+        raise LlmosError(f"{path}: the notebook would not be valid ({error})") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(lined, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    return path
+
+
+@cache
+def _check() -> Any:
+    import fastjsonschema  # comes with nbformat
+
+    found = find_spec("nbformat")
+    assert found is not None and found.origin is not None  # noqa: S101 - nbformat is a dependency
+    schema = Path(found.origin).parent / "v4" / "nbformat.v4.5.schema.json"
+    return fastjsonschema.compile(json.loads(schema.read_text(encoding="utf-8")), use_default=False)
+
+
+def _lined(cell: dict[str, Any]) -> dict[str, Any]:
+    """Split texts into lines, so that a diff of two notebooks can be read."""
+    made = {**cell, "source": _lines(cell["source"])}
+    if "outputs" in cell:
+        made["outputs"] = [_lined_output(o) for o in cell["outputs"]]
+    return made
+
+
+def _lined_output(output: dict[str, Any]) -> dict[str, Any]:
+    made = dict(output)
+    if "text" in made:
+        made["text"] = _lines(made["text"])
+    if "data" in made:
+        made["data"] = {k: _lines(v) if k.startswith("text/") else v for k, v in made["data"].items()}
+    return made
+
+
+def _lines(text: Any) -> list[str]:
+    return text_of(text).splitlines(keepends=True)
+
+
+_MARKUP = re.compile(r"([\\`*_\[\]!$#|~])")
+_LONG = 600
+
+
+def words(text: str, limit: int = _LONG) -> str:
+    """Return text on one line with everything escaped that Markdown or HTML would act on."""
+    flat = " ".join(str(text).split())
+    flat = flat if len(flat) <= limit else f"{flat[: limit - 1].rstrip()}…"
+    return _MARKUP.sub(r"\\\1", html.escape(flat, quote=False))
+
+
+def head(runs: list[ExportSource]) -> str:
+    """Return the title and how the notebook came about."""
+    first = runs[0]
+    lines = [f"# {words(first.name or first.goal, 120)}", ""]
+    for run in runs:
+        lines += [_about(run), ""]
+    lines.append(
+        "It needs no model and runs from top to bottom as any notebook. Each step stands under a note."
+    )
+    return "\n".join(lines)
+
+
+def _about(run: ExportSource) -> str:
+    s = run.state
+    goal = f"**Goal:** {words(run.goal)}\n\n"
+    ended = f"ended: {s.reason}" if s.status == "ended" else s.status
+    mode = run.settings.get("approve", s.mode)
+    on = f", {run.events[0].at[:10]}" if run.events else ""
+    who = f"process {run.pid} of {words(run.model or 'a model')}"
+    return f"{goal}What {who} did{on} (approvals: {words(str(mode))}; {ended})."
+
+
+def step(call: Call, run: ExportSource, first: bool) -> str:
+    """Return the note over a step's code: why, who decided, what was expected and seen."""
+    s = run.state
+    known = {p.n: p for p in s.plan.steps}
+    planned = known.get(call.step)
+    lines: list[str] = []
+    if planned is not None and first:
+        lines += [f"## Step {planned.n}: {words(planned.title, 160)}", ""]
+        lines += [f"- Expected: {words(planned.expect)}"] if planned.expect else []
+    elif planned is None:
+        lines += [f"## {words(_title(call), 160)}", ""]
+    lines.append(f"- {_decided(call)}")
+    if planned is not None and s.evidence.get(planned.n):
+        lines.append(f"- Seen: {words(s.evidence[planned.n])}")
+    elif call.result.strip():
+        lines.append(f"- Seen: {words(call.result, 200)}")
+    return "\n".join(lines)
+
+
+def _title(call: Call) -> str:
+    comment = re.match(r"\s*#\s*(.+)", call.code)
+    return comment[1] if comment else f"Call {call.id}: {call.name}"
+
+
+_BY = {
+    "you": "approved by the user",
+    "plan": "inside the plan that was approved",
+    "words": "covered by the user's own words",
+    "": "no decision was needed",
+}
+
+
+def _who(by: str) -> str:
+    """Say who let a call through."""
+    kind, _, which = by.partition(":")
+    through = f"let through by the {words(kind)} {words(which)}".rstrip()
+    return _BY.get(by) or (through if kind in ("mode", "rule") else f"approved by {words(by)}")
+
+
+def _decided(call: Call) -> str:
+    edited = (
+        " after the user edited it" if call.original is not None and call.original != call.arguments else ""
+    )
+    why = f": {words(call.why)}" if call.why else ""
+    return f"`{words(call.name)}`, call {words(call.id)}, {_who(call.by)}{edited}{why}"
+
+
+def answer(run: ExportSource) -> str:
+    """Return the answer as the process gave it."""
+    said = "\n".join(f"> {words(line)}" for line in (run.state.answer or "").splitlines() if line.strip())
+    below = "The values below are what it rests on; the cell fails if they are not met."
+    return f"## The answer, in the model's words\n\n{said}\n\n{below}"
+
+
+KEPT = ("image/png", "image/jpeg")
+LOOSE = "nbval-ignore-output"  # for outputs that a second run need not repeat
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_RETURNS = re.compile(r"[^\n]*\r(?!\n)")
+
+
+def tidy(text: str) -> str:
+    """Return text as it stood on the screen in the end: without colours, and lines that were overwritten."""
+    return _RETURNS.sub("", _COLOURS.sub("", text.replace("\r\n", "\n")))
+
+
+def recorded(call: Call, run: ExportSource) -> list[dict[str, Any]]:
+    """Return what the journal has of a call's outputs."""
+    found: list[dict[str, Any]] = []
+    whole = 0 < call.size <= len(call.result.encode())
+    if call.name == "python" and call.result.strip() and whole:
+        found.append({"output_type": "stream", "name": "stdout", "text": f"{tidy(call.result).rstrip()}\n"})
+    for image in call.images:
+        data = _bytes(image, run)
+        if data is not None and image.get("mime") in KEPT:
+            said = {
+                "text/plain": str(image.get("text") or "an image"),
+                image["mime"]: base64.b64encode(data).decode(),
+            }
+            found.append({"output_type": "display_data", "data": said, "metadata": {}})
+    return found
+
+
+def _bytes(image: dict[str, Any], run: ExportSource) -> bytes | None:
+    if "data" in image:
+        return bytes.fromhex(image["data"])
+    return Blobs(run.blobs).get(image) if run.blobs is not None and "blob" in image else None
+
+
+def plain_output(output: Any) -> dict[str, Any] | None:
+    """Return an output that a kernel sent as plain text and pictures; None for what only a browser shows."""
+    kind = output["output_type"]
+    if kind == "stream":
+        return {"output_type": kind, "name": output["name"], "text": tidy(output["text"])}
+    if kind == "error":
+        return {"output_type": kind, "ename": output["ename"], "evalue": output["evalue"], "traceback": []}
+    data = {k: v for k, v in output["data"].items() if k == "text/plain" or k in KEPT}
+    if not data:
+        return None
+    made = {"output_type": kind, "data": data, "metadata": {}}
+    return {**made, "execution_count": output.get("execution_count")} if kind == "execute_result" else made

@@ -1,0 +1,106 @@
+"""What the names of functions and methods say about code: which change their object, which only look, which draw."""
+
+from __future__ import annotations
+
+import ast
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Methods that change the object they are called on, also where the result is assigned.
+MUTATORS = _set(
+    "add append appendleft clear discard extend extendleft fill fit fit_predict fit_transform insert load_state_dict "
+    "partial_fit pop popitem popleft put read readline remove resize reverse rotate seed set_index_inplace setdefault "
+    "setflags sort step update write writelines execute executemany executescript fetchone fetchall fetchmany "
+    "random integers normal uniform choice permutation permuted shuffle standard_normal poisson binomial exponential "
+    "sample randint rand randn gauss randrange"
+)
+# Functions that change their first argument.
+CHANGES_FIRST = _set(
+    "next setattr delattr shuffle heappush heappop heapify heappushpop heapreplace insort insort_left insort_right "
+    "fill_diagonal put place copyto putmask"
+)
+# Plain functions that change nothing they are given.
+HARMLESS = _set(
+    "abs all any ascii bin bool bytes callable chr complex dict dir display divmod enumerate filter float format "
+    "frozenset getattr hasattr hash help hex id int isinstance issubclass iter len list locals map max min oct ord pow "
+    "print range repr reversed round set slice sorted str sum super tuple type vars zip"
+)
+# Methods that only show something, when they stand as a statement of their own.
+LOOKS = _set(
+    "count describe display head hist info items keys max mean median memory_usage min nunique plot print quantile "
+    "sample shape show std sum tail unique value_counts values var"
+)
+DYNAMIC = frozenset(("exec", "eval", "globals", "get_ipython", "__import__"))
+READS_FILES = ("open", "read", "load", "Path", "connect", "imread", "glob", "scan_")
+SETS_SEED = frozenset(("seed", "manual_seed", "set_state", "setstate", "set_rng_state"))
+
+PYTHON, NUMPY, TORCH = "$random", "$numpy.random", "$torch.random"
+STATE_OF = {"random": PYTHON, "numpy.random": NUMPY}
+_PLAIN = _set(
+    "random randint uniform choice choices sample shuffle gauss seed randrange normalvariate betavariate expovariate "
+    "triangular getrandbits setstate"
+)
+_TORCH = frozenset(
+    [
+        "manual_seed",
+        "rand",
+        "randn",
+        "randint",
+        "randperm",
+        "normal",
+        "bernoulli",
+        "multinomial",
+        "set_rng_state",
+    ]
+)
+# Draw from numpy's global state unless they are told a state of their own.
+_BY_ARGUMENT = _set(
+    "sample train_test_split KFold StratifiedKFold ShuffleSplit KMeans MiniBatchKMeans RandomForestClassifier "
+    "RandomForestRegressor GradientBoostingClassifier GradientBoostingRegressor DecisionTreeClassifier "
+    "DecisionTreeRegressor MLPClassifier MLPRegressor SGDClassifier SGDRegressor make_classification make_regression "
+    "make_blobs make_moons PCA TSNE GaussianMixture ExtraTreesClassifier IsolationForest resample"
+)
+
+
+def dotted(node: ast.AST) -> str:
+    """Spell ``a.b.c``; empty for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def random_state(node: ast.Call) -> list[str]:
+    """Name the global random states that a call draws from or sets."""
+    path = dotted(node.func)
+    base, _, last = path.rpartition(".")
+    own = any(
+        k.arg in ("random_state", "rng", "seed", "generator") and not _none(k.value) for k in node.keywords
+    )
+    if base == "torch" or base.startswith("torch."):
+        return [TORCH] if last in _TORCH and not own else []
+    if base in ("np.random", "numpy.random"):
+        return [] if last in ("default_rng", "Generator", "RandomState", "SeedSequence") else [NUMPY]
+    if base == "random" and last in _PLAIN:
+        return [PYTHON]
+    name = last or getattr(node.func, "attr", "")
+    return [NUMPY] if name in _BY_ARGUMENT and not own else []
+
+
+def _none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def unseeded(tree: ast.AST) -> bool:
+    """Return whether code makes a generator of its own without a seed, which no seed cell can help."""
+    return any(
+        dotted(n.func).endswith(("default_rng", "RandomState", "random.Random"))
+        and not n.args
+        and not n.keywords
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call)
+    )

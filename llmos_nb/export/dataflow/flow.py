@@ -1,0 +1,333 @@
+"""What a piece of code does with global names: reads, binds, changes in place. Static, by the syntax tree alone.
+
+Where the tree does not tell, the answer errs on the side of "it may have changed this", so that a slice holds more
+than it needs rather than less.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from llmos_nb.export.dataflow.effects import (
+    CHANGES_FIRST,
+    DYNAMIC,
+    HARMLESS,
+    LOOKS,
+    MUTATORS,
+    READS_FILES,
+    SETS_SEED,
+    STATE_OF,
+    random_state,
+)
+from llmos_nb.export.dataflow.scopes import (
+    SURE,
+    Function,
+    annotations_of,
+    arguments,
+    chain_root,
+    defaults,
+    in_place,
+    local_names,
+    names_given,
+    root_of,
+    stored,
+    surely_bound,
+)
+
+CWD = "$cwd"
+
+
+@dataclass
+class Flow:
+    """Names that a statement touches.
+
+    Parameters
+    ----------
+    reads : set of str
+        Global names whose value it uses.
+    binds : set of str
+        Names it gives a value, perhaps only on one branch.
+    kills : set of str
+        Those of `binds` that it surely rebinds, so that what stood there before is of no matter.
+    mutates : set of str
+        Names whose object it may change in place.
+    imports : set of str
+        Names that it binds to modules or to what they hold.
+    passes : list of (str, set of str)
+        Plain names handed to a function that may be the user's.
+    late : dict
+        By function or class: what its body will do when it is called.
+    aliases : list of (str, str)
+        Names that may stand for the same object from here on.
+    whole : bool
+        It may touch every name (`exec`, `globals`, a star import).
+    """
+
+    reads: set[str] = field(default_factory=set)
+    binds: set[str] = field(default_factory=set)
+    kills: set[str] = field(default_factory=set)
+    mutates: set[str] = field(default_factory=set)
+    imports: set[str] = field(default_factory=set)
+    passes: list[tuple[str, set[str]]] = field(default_factory=list)
+    late: dict[str, Flow] = field(default_factory=dict)
+    aliases: list[tuple[str, str]] = field(default_factory=list)
+    parameters: set[str] = field(default_factory=set)
+    whole: bool = False
+
+    def add(self, other: Flow) -> None:
+        """Take in what another piece of code does."""
+        for name in ("reads", "binds", "mutates", "imports"):
+            getattr(self, name).update(getattr(other, name))
+        self.passes += other.passes
+        self.aliases += other.aliases
+        self.late.update(other.late)
+        self.whole |= other.whole
+
+
+class Visitor(ast.NodeVisitor):
+    """Walks one statement with the scopes of its functions."""
+
+    def __init__(self) -> None:
+        self.flow = Flow()
+        self.scopes: list[set[str]] = []
+        self.declared: set[str] = set()
+        self.met: set[str] = (
+            set()
+        )  # names that a loop or `with` of this statement has bound before they are read
+
+    def _free(self, name: str) -> bool:
+        return bool(name) and (name in self.declared or not any(name in s for s in self.scopes))
+
+    def _bind(self, name: str) -> None:
+        if not self.scopes or name in self.declared:
+            self.flow.binds.add(name)
+
+    def _mutate(self, name: str) -> None:
+        if self._free(name):
+            self.flow.mutates.add(name)
+            if name not in self.met:
+                self.flow.reads.add(name)
+        elif name in self.flow.parameters:
+            self.flow.mutates.add(f"*{name}")
+
+    def visit_Name(self, node: ast.Name) -> None:
+        """A name that is read, bound or deleted."""
+        if not isinstance(node.ctx, ast.Load):
+            self._bind(node.id)
+        elif self._free(node.id) and node.id not in self.met:
+            self.flow.reads.add(node.id)
+            self.flow.whole |= node.id in DYNAMIC
+
+    def visit_Global(self, node: ast.Global) -> None:
+        """Names of a function that are the module's."""
+        self.declared |= set(node.names)
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+        """Names bound to modules and to what they hold."""
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            self.flow.whole |= name == "*"
+            self._bind(name)
+            self.flow.imports.add(name)
+            state = STATE_OF.get(getattr(node, "module", "") or "")
+            if state:  # a function that draws, under a name of its own
+                self.flow.late[name] = Flow(reads={state}, mutates={state})
+
+    visit_ImportFrom = visit_Import
+
+    def visit_Attribute(self, node: ast.Attribute | ast.Subscript) -> None:
+        """An attribute or item that is set changes its object."""
+        if not isinstance(node.ctx, ast.Load):
+            self._mutate(chain_root(node))
+        self.generic_visit(node)
+
+    visit_Subscript = visit_Attribute
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        """``x += 1`` may change a list in place."""
+        self._mutate(root_of(node.target))
+        self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """Names bound, and what they may be other names of."""
+        names = [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+        self._alias(names, chain_root(node.value))
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Lambda):
+            for name in names:
+                self.flow.late[name] = self._body(node.value)
+
+    def _alias(self, names: list[str], source: str) -> None:
+        first, *others = [n for n in [*names, source] if self._free(n)] or [""]
+        self.flow.aliases += [(first, other) for other in others]
+
+    def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
+        """The loop's variable is a part of what is looped over."""
+        names = [n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)]
+        self._alias(names, chain_root(node.iter))
+        self.visit(node.iter)
+        self.visit(node.target)
+        self.met |= set(names)
+        self._block([*node.body, *node.orelse])
+
+    visit_AsyncFor = visit_For
+
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
+        """Its body surely runs."""
+        for item in node.items:
+            self.visit(item)
+        self._block(node.body)
+
+    visit_AsyncWith = visit_With
+
+    def visit_If(self, node: ast.If) -> None:
+        """What both branches bind is bound."""
+        self.visit(node.test)
+        before = set(self.met)
+        self._block(node.body)
+        first, self.met = self.met, before
+        self._block(node.orelse)
+        self.met &= first
+
+    def _block(self, statements: list[ast.stmt]) -> None:
+        """Visit statements that follow one another: what one binds, the next reads."""
+        for statement in statements:
+            self.visit(statement)
+            self.met |= surely_bound(statement)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        """The name of a caught error stands for it in the handler."""
+        if node.name:
+            self._bind(node.name)
+            self.met.add(node.name)
+        self.generic_visit(node)
+
+    def visit_withitem(self, node: ast.withitem) -> None:
+        """The name after ``as`` may be the object that was entered."""
+        self.visit(node.context_expr)
+        if node.optional_vars is not None:
+            names = [n.id for n in ast.walk(node.optional_vars) if isinstance(n, ast.Name)]
+            self._alias(names, chain_root(node.context_expr))
+            self.visit(node.optional_vars)
+            self.met |= set(names)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        """A bare call is there for what it does: it may change its object and its arguments."""
+        value = node.value.value if isinstance(node.value, ast.Await) else node.value
+        if isinstance(value, ast.Call) and not random_state(value):
+            method = value.func.attr if isinstance(value.func, ast.Attribute) else ""
+            if method and method not in LOOKS:
+                self._mutate(chain_root(value.func))
+            if method not in LOOKS and getattr(value.func, "id", "") not in HARMLESS:
+                for argument in names_given(value):
+                    self._mutate(argument)
+        self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """Methods that change their object, and functions that change an argument."""
+        self._call_by_name(node)
+        changes = isinstance(node.func, ast.Attribute) and (node.func.attr in MUTATORS or in_place(node))
+        if changes and not random_state(node):
+            self._mutate(chain_root(node.func))
+        self._resources(node)
+        self.generic_visit(node)
+
+    def _call_by_name(self, node: ast.Call) -> None:
+        last = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if last in CHANGES_FIRST and node.args:
+            self._mutate(chain_root(node.args[0]))
+        if isinstance(node.func, ast.Name) and last not in HARMLESS:
+            given = {n for n in names_given(node) if self._free(n)}
+            self.flow.passes.append((last, given))
+
+    def _resources(self, node: ast.Call) -> None:
+        """Note the use of what has no name of its own: random state and the working folder."""
+        states, name = set(random_state(node)), getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name in SETS_SEED:
+            self.flow.binds |= states
+        else:
+            self.flow.reads |= states
+            self.flow.mutates |= states
+        if name == "chdir":
+            self.flow.binds.add(CWD)
+        elif name.startswith(READS_FILES):
+            self.flow.reads.add(CWD)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """The name now, the body when it is called."""
+        self._bind(node.name)
+        for part in (*node.decorator_list, *defaults(node.args), *annotations_of(node)):
+            self.visit(part)
+        body = self._body(node)
+        if self.scopes:
+            self.flow.add(body)
+        else:
+            self.flow.late[node.name] = body
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        """Its body is read as if it ran at once."""
+        for part in defaults(node.args):
+            self.visit(part)
+        self.flow.add(self._body(node))
+
+    def _body(self, node: Function) -> Flow:
+        """Read a function's body in a scope of its own."""
+        inner = Visitor()
+        given = {a.arg for a in arguments(node.args)}
+        inner.flow.parameters = given
+        inner.scopes = [*self.scopes, given | local_names(node)]
+        for part in [node.body] if isinstance(node, ast.Lambda) else node.body:
+            inner.visit(part)
+        return inner.flow
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        """Bases now, methods when they are called."""
+        self._bind(node.name)
+        for part in (*node.bases, *node.decorator_list, *(k.value for k in node.keywords)):
+            self.visit(part)
+        inner = Visitor()
+        inner.scopes = [*self.scopes, stored(node.body)]
+        for statement in node.body:
+            inner.visit(statement)
+        self.flow.reads |= inner.flow.reads
+        self.flow.late[node.name] = inner.flow
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
+        names = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        self.scopes.append(names)
+        self.generic_visit(node)
+        self.scopes.pop()
+
+    visit_ListComp = visit_SetComp = visit_GeneratorExp = visit_DictComp = _comprehension
+
+
+def flow_of(statement: ast.stmt) -> Flow:
+    """Read one top-level statement."""
+    visitor = Visitor()
+    visitor.visit(statement)
+    flow = visitor.flow
+    if isinstance(statement, (*SURE, ast.Expr)):
+        flow.kills = flow.binds - _walrus(statement) - {CWD}
+    elif isinstance(statement, ast.If | ast.With | ast.AsyncWith):
+        flow.kills = flow.binds & visitor.met
+    return flow
+
+
+def flow_of_code(source: str) -> Flow:
+    """Read a whole piece of code; names that it binds before it reads them are not among its reads."""
+    total = Flow()
+    bound: set[str] = set()
+    for statement in ast.parse(source).body:
+        one = flow_of(statement)
+        one.reads -= bound
+        total.add(one)
+        bound |= one.kills
+    total.kills = bound
+    return total
+
+
+def _walrus(statement: ast.stmt) -> set[str]:
+    return {n.target.id for n in ast.walk(statement) if isinstance(n, ast.NamedExpr)}

@@ -1,0 +1,100 @@
+"""What belongs to which scope in a syntax tree, and which name stands at the root of an expression."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+# Statements that bind what they bind whenever they run.
+SURE = (
+    ast.Assign,
+    ast.AnnAssign,
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+)
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+def root_of(node: ast.AST) -> str:
+    """Return the name at the root of ``a.b[c].d``; empty where there is none."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def chain_root(node: ast.AST) -> str:
+    """Return the root of a chain that also goes through calls: ``a`` of ``a.b().c``."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred | ast.Call | ast.Await):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def names_given(node: ast.Call) -> list[str]:
+    """Return the names at the roots of a call's arguments."""
+    return [n for a in (*node.args, *(k.value for k in node.keywords)) if (n := root_of(a))]
+
+
+def in_place(node: ast.Call) -> bool:
+    """Return whether a call is told to change its object: ``inplace=True``, ``out=a``."""
+    told = [k.value for k in node.keywords if k.arg in ("inplace", "out")]
+    return any(not (isinstance(v, ast.Constant) and not v.value) for v in told)
+
+
+def surely_bound(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement binds whenever it runs."""
+    return stored([statement]) if isinstance(statement, SURE) else set()
+
+
+def arguments(args: ast.arguments) -> list[ast.arg]:
+    """Return all parameters."""
+    extra = [a for a in (args.vararg, args.kwarg) if a is not None]
+    return [*args.posonlyargs, *args.args, *args.kwonlyargs, *extra]
+
+
+def defaults(args: ast.arguments) -> list[ast.expr]:
+    """Return all default values."""
+    return [*args.defaults, *(d for d in args.kw_defaults if d is not None)]
+
+
+def annotations_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
+    """Return all annotations."""
+    found = [a.annotation for a in arguments(node.args)]
+    return [a for a in (*found, node.returns) if a is not None]
+
+
+def local_names(node: Function) -> set[str]:
+    """Return the names that a function binds for itself."""
+    return set() if isinstance(node, ast.Lambda) else stored(node.body) - declared(node.body)
+
+
+def own(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Walk what belongs to this scope, not into the functions and classes inside it."""
+    todo: list[ast.AST] = list(body)
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            todo += ast.iter_child_nodes(node)
+
+
+def declared(body: list[ast.stmt]) -> set[str]:
+    """Return the names declared global or nonlocal."""
+    return {n for node in own(body) if isinstance(node, ast.Global | ast.Nonlocal) for n in node.names}
+
+
+def stored(body: list[ast.stmt]) -> set[str]:
+    """Return the names that statements bind in their own scope."""
+    found: set[str] = set()
+    for node in own(body):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {a.asname or a.name.partition(".")[0] for a in node.names}
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
+    return found

@@ -1,0 +1,161 @@
+"""The user's own code that later code needs: a backward slice of what was executed, statement by statement."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from llmos_nb.export.dataflow.flow import Flow, flow_of
+
+# Names that IPython gives to every notebook.
+GIVEN = {*dir(builtins), "display", "get_ipython", "In", "Out", "__name__", "__file__", "__doc__"}
+
+
+@dataclass
+class Piece:
+    """A piece of code that was executed.
+
+    Parameters
+    ----------
+    source : str
+        Plain Python.
+    kept : bool
+        It stands in the notebook whole, whatever else needs it.
+    """
+
+    source: str
+    kept: bool = False
+
+
+@dataclass
+class Line:
+    """One statement of a piece, with what it does; `touched` are the names that it may change in any way."""
+
+    piece: int
+    node: ast.stmt
+    flow: Flow
+    keep: bool = False
+    touched: set[str] = field(default_factory=set)
+
+
+def cut(pieces: Sequence[Piece], given: Collection[str] = ()) -> tuple[list[str], set[str]]:
+    """Keep of each piece what the kept pieces need.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        In executed order. One that does not parse, and is not kept, never ran.
+    given : collection of str
+        Names that the notebook provides by other means, so that nothing is kept for them.
+
+    Returns
+    -------
+    sources : list of str
+        What is left of each piece, empty where nothing is.
+    missing : set of str
+        Names that none of them makes.
+    """
+    lines, late = read(pieces)
+    missing = _walk_back(lines, late, given)
+    return [_left(i, piece, lines) for i, piece in enumerate(pieces)], missing - GIVEN
+
+
+def read(pieces: Sequence[Piece]) -> tuple[list[Line], dict[str, Flow]]:
+    """Read all statements, in order, and by name what calling each function of theirs may do."""
+    lines = [line for i, piece in enumerate(pieces) for line in _lines(i, piece)]
+    late = _late(lines)
+    families = _families(lines)
+    for line in lines:
+        line.touched = _touched(line.flow, late, families)
+    return lines, late
+
+
+def _lines(index: int, piece: Piece) -> list[Line]:
+    try:
+        body = ast.parse(piece.source).body
+    except SyntaxError:
+        return []
+    return [Line(index, node, flow_of(node), piece.kept) for node in body]
+
+
+def _late(lines: Iterable[Line]) -> dict[str, Flow]:
+    """Put together, by name, what calling each function or class may do, through all that it calls itself."""
+    late: dict[str, Flow] = {}
+    for line in lines:
+        for name, flow in line.flow.late.items():
+            late.setdefault(name, Flow()).add(flow)
+            late[name].parameters |= flow.parameters
+    changed = True
+    while changed:
+        changed = False
+        for name, flow in late.items():
+            for other in (flow.reads & late.keys()) - {name}:
+                before = len(flow.reads) + len(flow.mutates) + len(flow.binds)
+                flow.reads |= late[other].reads
+                flow.mutates |= {m for m in late[other].mutates if not m.startswith("*")}
+                flow.binds |= late[other].binds
+                changed |= before != len(flow.reads) + len(flow.mutates) + len(flow.binds)
+    return late
+
+
+def _families(lines: Sequence[Line]) -> dict[str, set[str]]:
+    """Group names that may stand for one object; modules belong to nobody."""
+    modules = {n for line in lines for n in line.flow.imports}
+    family: dict[str, set[str]] = {}
+    for line in lines:
+        for one, other in line.flow.aliases:
+            if not {one, other} & (modules | GIVEN | line.flow.late.keys()):
+                joined = family.get(one, {one}) | family.get(other, {other})
+                family.update(dict.fromkeys(joined, joined))
+    return family
+
+
+def _touched(flow: Flow, late: dict[str, Flow], families: dict[str, set[str]]) -> set[str]:
+    """Return every name that a statement may give another value or change, also through the functions it uses."""
+    changed = set(flow.mutates)
+    bound = set(flow.binds)
+    for name in flow.reads & late.keys():
+        changed |= {m for m in late[name].mutates if not m.startswith("*")}
+        bound |= late[name].binds
+    for name, given in flow.passes:
+        if name in late and any(m.startswith("*") for m in late[name].mutates):
+            changed |= given
+    return bound | changed | {n for c in changed for n in families.get(c, ())}
+
+
+def _walk_back(lines: Sequence[Line], late: dict[str, Flow], given: Collection[str]) -> set[str]:
+    """Mark what is needed, from the last statement to the first, and give what nothing made."""
+    needed: set[str] = set()
+    perhaps: set[str] = set()  # bound by a branch or loop before they are read
+    everything = False
+    for line in reversed(lines):
+        line.keep |= everything or bool(line.touched & needed) or (line.flow.whole and bool(needed))
+        if line.keep:
+            reads = line.flow.reads.union(*(late[n].reads for n in line.flow.reads & late.keys()))
+            perhaps = (perhaps | (line.flow.binds - line.flow.kills)) - reads
+            needed = ((needed - line.flow.kills) | reads) - set(given)
+            everything |= line.flow.whole and "*" not in line.flow.binds
+    return {n for n in needed - perhaps if not n.startswith("$")}
+
+
+def _left(index: int, piece: Piece, lines: Iterable[Line]) -> str:
+    """Return the text of the statements that stay, with the comments right above them."""
+    if piece.kept:
+        return piece.source
+    text = piece.source.splitlines()
+    keep: set[int] = set()
+    for line in lines:
+        if line.piece == index and line.keep:
+            first = first_line(line.node)
+            while first > 1 and text[first - 2].lstrip().startswith("#"):
+                first -= 1
+            keep |= set(range(first, (line.node.end_lineno or first) + 1))
+    return "\n".join(text[n - 1] for n in sorted(keep))
+
+
+def first_line(node: ast.stmt) -> int:
+    """Return a statement's first line, decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(d.lineno for d in decorators)])

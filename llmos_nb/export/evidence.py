@@ -1,0 +1,73 @@
+"""The last cell: what the names must hold in the end, as assertions that anybody can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from llmos_nb.export.claims import claims
+from llmos_nb.export.dataflow.taint import tainted
+from llmos_nb.export.gather import Gathered, recorded_states
+from llmos_nb.export.source import ExportSource
+from llmos_nb.heap.digest import digest
+
+REL, ABS = 1e-6, 1e-9
+MOST = 25
+_NEAR = '''def _near(found, expected):
+    """Compare values; numbers may differ by one part in a million."""
+    if isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(_near(found[k], v) for k, v in expected.items())
+    if isinstance(expected, (list, tuple)):
+        return len(found) == len(expected) and all(map(_near, found, expected))
+    if isinstance(expected, float) and not isinstance(found, (str, bytes, type(None))):
+        return math.isclose(found, expected, rel_tol=1e-6, abs_tol=1e-9) or (found != found and expected != expected)
+    return bool(found == expected)'''
+
+
+def final_names(runs: Iterable[ExportSource]) -> dict[str, str]:
+    """Return the names that the steps left, with the digest that the journal has of each."""
+    found: dict[str, str] = {}
+    for run in runs:
+        for call in run.state.surviving:
+            for kind in ("created", "rebound", "mutated"):
+                for name in call.changes.get(kind, ()):
+                    found.pop(name, None)
+                    found[name] = call.changes.get("digests", {}).get(name, "")
+            for name in call.changes.get("deleted", ()):
+                found.pop(name, None)
+    return {n: d for n, d in list(found.items())[-MOST:] if not n.startswith("_")}
+
+
+def evidence_code(runs: list[ExportSource], gathered: Gathered) -> tuple[str, dict[str, str]]:
+    """Return the assertions' code, and by name why it is not asserted."""
+    namespace = next((r.namespace for r in runs if r.namespace is not None), None)
+    why = tainted(gathered.running(), recorded_states(runs))
+    left: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for name, recorded in final_names(runs).items():
+        if name in why:
+            left[name] = f"it rests on {why[name]}"
+        elif namespace is None or name not in namespace:
+            left[name] = "its value is not at hand"
+        elif recorded and digest(namespace[name]) != recorded:
+            left[name] = "it was changed after the run"
+        else:
+            values[name] = namespace[name]
+    return assertions(values, left), left
+
+
+def assertions(values: Mapping[str, Any], left: Mapping[str, str]) -> str:
+    """Spell assertions over values; what cannot be spelled goes to `left`-like comments."""
+    lines = [line for name, value in values.items() for line in claims(name, value)]
+    notes = [f"# {name} is not checked: {why}." for name, why in left.items()]
+    if not lines and not notes:
+        return ""
+    return with_helper("\n".join(["# What the answer rests on.", *notes, *lines]))
+
+
+def with_helper(code: str) -> str:
+    """Put the comparison in front of assertions that use it."""
+    if "_near(" not in code or "def _near(" in code:
+        return code
+    head, _, rest = code.partition("\n")
+    return "\n".join([head, "import math", "", "", _NEAR, "", "", rest])

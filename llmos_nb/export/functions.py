@@ -1,0 +1,119 @@
+"""The user's functions as source code that stands alone."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import re
+import sys
+import textwrap
+import types
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.export.claims import plain
+from llmos_nb.export.dataflow.effects import dotted
+from llmos_nb.export.dataflow.flow import flow_of
+from llmos_nb.export.dataflow.slice import first_line
+from llmos_nb.export.dataflow.taint import reaches
+
+PACKAGE = "llmos_nb"
+_DEEP = 10
+_PURE = frozenset(("math", "cmath", "statistics", "re", "json", "datetime", "decimal", "fractions", "collections")) | {
+    "itertools", "functools", "operator", "string", "textwrap", "numpy", "pandas", "polars", "typing", "dataclasses",
+}  # fmt: skip
+_ACTS = re.compile(
+    r"(open|exec|eval|input|__import__|to_(csv|excel|parquet|feather|sql|json|html|pickle|hdf|clipboard)"
+    r"|(write|send|save|dump|post|put|delete|patch|publish|upload|submit|connect|execute|commit|remove|unlink|mkdir"
+    r"|rename|rmtree|system|popen|run|call|urlopen|request|get_ipython)(_\w+)?|setattr)$"
+)
+
+
+def source_unit(name: str, value: Any) -> str:
+    """Return code that makes a module, function or class available under a name; empty where there is none."""
+    if isinstance(value, types.ModuleType):
+        return f"import {value.__name__}" + ("" if value.__name__ == name else f" as {name}")
+    if not isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+        return ""
+    module = getattr(value, "__module__", None) or "builtins"
+    known = getattr(value, "__qualname__", name)
+    if module not in ("__main__", "builtins") and "." not in known and hasattr(sys.modules.get(module), known):
+        return f"from {module} import {known}" + ("" if known == name else f" as {name}")
+    return _own_source(name, value)
+
+
+def _own_source(name: str, value: Any) -> str:
+    try:
+        source = textwrap.dedent(inspect.getsource(value))
+        tree = ast.parse(source)
+    except (OSError, TypeError, SyntaxError):
+        return ""
+    made = [n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    if made and made[0] != name:
+        source = f"{source.rstrip()}\n\n{name} = {made[0]}"
+    return without_package(source) if made else ""
+
+
+def without_package(source: str) -> str:
+    """Take out of code the decorators and imports of this package, which the notebook does without."""
+    if PACKAGE not in source and "tool" not in source:
+        return source
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return source
+    gone: set[int] = set()
+    roots = {"tool", "llmos", PACKAGE}
+    for node in body:
+        if _imports_package(node):
+            gone |= set(range(first_line(node), (node.end_lineno or node.lineno) + 1))
+        for decorator in getattr(node, "decorator_list", ()):
+            path = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
+            if path.partition(".")[0] in roots and path.endswith("tool"):
+                gone |= set(range(decorator.lineno, (decorator.end_lineno or decorator.lineno) + 1))
+    return "\n".join(line for n, line in enumerate(source.splitlines(), 1) if n not in gone)
+
+
+def _imports_package(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Import):
+        return all(a.name.partition(".")[0] == PACKAGE for a in node.names)
+    return isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == PACKAGE
+
+
+def harmless(fn: Any, seen: tuple[Any, ...] = ()) -> bool:
+    """Return whether a function surely acts on nothing outside: it uses only pure modules, plain data and its like."""
+    if not isinstance(fn, types.FunctionType) or fn in seen or len(seen) > _DEEP:
+        return fn in seen
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    if reaches(ast.unparse(tree)) or any(_acts(n) for n in ast.walk(tree)):
+        return False
+    free = flow_of(tree.body[0]).late.get(fn.__name__)
+    values = [fn.__globals__.get(n) for n in free.reads - set(dir(builtins))] if free is not None else [None]
+    return all(_pure(v, (*seen, fn)) for v in values)
+
+
+def _acts(node: ast.AST) -> bool:
+    name = getattr(node, "attr", getattr(node, "id", ""))
+    return isinstance(node, ast.Attribute | ast.Name) and bool(_ACTS.match(name))
+
+
+def _pure(value: Any, seen: tuple[Any, ...]) -> bool:
+    if isinstance(value, types.ModuleType):
+        return value.__name__.partition(".")[0] in _PURE
+    return plain(value) or harmless(value, seen)
+
+
+def local_modules(source: str, folder: Path) -> list[Path]:
+    """Return the files of modules that code imports from the working folder."""
+    found: list[Path] = []
+    for node in ast.walk(ast.parse(source)):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        for name in filter(None, names):
+            path = folder / f"{name.replace('.', '/')}.py"
+            found += [path] if path.is_file() else []
+    return found

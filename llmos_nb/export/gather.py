@@ -1,0 +1,287 @@
+"""The code of a notebook put together: steps, what they need of the user's cells, and what must come as data."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
+from llmos_nb.export.dataflow.flow import flow_of_code
+from llmos_nb.export.dataflow.slice import Piece, cut
+from llmos_nb.export.dataflow.taint import NETWORK, STATES, reaches, tainted
+from llmos_nb.export.functions import source_unit
+from llmos_nb.export.literals import Held, hold
+from llmos_nb.export.source import ExportSource
+from llmos_nb.export.steps import REPEAT, Unit, step_units, user_units
+from llmos_nb.heap.digest import digest
+from llmos_nb.journal import canonical
+from llmos_nb.tools import NAME_CHANGES
+
+
+def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:
+    """Return the answers of other processes as the model was given them.
+
+    Parameters
+    ----------
+    runs : iterable of ExportSource
+        The processes of the notebook.
+    folder : str
+        Folder of the input files, relative to the notebook.
+    """
+    found = []
+    for n, piped in enumerate((p for run in runs for p in run.state.piped), 1):
+        held = hold("pipe_input" if n == 1 else f"pipe_input_{n}", piped["text"], folder)
+        if held is not None:
+            held.about["why"] = f"it is the answer of {piped['name']}"
+            found.append(held)
+    return found
+
+
+def recorded(unit: Unit, folder: str) -> Held | None:
+    """Put what a server's tool gave in the place of the call; None for any other step.
+
+    Parameters
+    ----------
+    unit : Unit
+        The step; its source becomes what binds the recorded answer.
+    folder : str
+        Folder of the input files, relative to the notebook.
+    """
+    call = unit.call
+    tool = unit.run.tools.get(call.name) if unit.run is not None and call is not None else None
+    if tool is None or call is None or "server" not in tool.extra:
+        return None
+    held = hold(f"result_{call.id.replace('.', '_')}", call.result, folder)
+    if held is None:
+        unit.problem = "what the server gave is not kept as data"
+        return None
+    about = f"# Recorded: what `{call.name}` of the MCP server `{tool.extra['server']}` gave to"
+    unit.source, unit.running = f"{about}\n#   {canonical(call.arguments)}\n{held.code}", None
+    held.about["why"] = "a server gave it"
+    return held
+
+
+_DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_FIRST, _ROUNDS = -1, 20
+
+
+@dataclass
+class Gathered:
+    """The code of a notebook.
+
+    Parameters
+    ----------
+    units : list of Unit
+        In the order in which they run.
+    held : list of Held
+        Values that come as data.
+    missing : dict
+        By name, why it is not there.
+    boundary : set of str
+        Names that the steps take from what stood before them.
+    """
+
+    units: list[Unit]
+    held: list[Held] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    boundary: set[str] = field(default_factory=set)
+
+    def pieces(self) -> list[Piece]:
+        """Return the code for analysis."""
+        return [Piece(u.source, u.kept) for u in self.units]
+
+    def running(self) -> list[Piece]:
+        """Return the code that runs unless somebody asks for the effects again."""
+        return [Piece(u.source if u.running is None else u.running, u.kept) for u in self.units]
+
+
+def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Gathered:
+    """Put the code of one or more processes of one namespace together.
+
+    Parameters
+    ----------
+    runs : list of ExportSource
+        The processes.
+    folder : str
+        Folder of the input files, relative to the notebook.
+    whole : bool
+        Keep the user's cells whole.
+    """
+    units = [u for n, run in enumerate(runs) for u in step_units(run, n)]
+    found = Gathered(sorted([*units, *user_units(runs, whole)], key=lambda u: u.order))
+    namespace = next((r.namespace for r in runs if r.namespace is not None), None) or {}
+    changed = changed_names(runs)
+    for unit in units:
+        if (held := recorded(unit, folder)) is not None:
+            found.held.append(held)
+        _not_again(found, unit, namespace, folder)
+    _at_boundary(found, namespace, changed, folder)
+    _resolve(found, runs, namespace, changed, folder)
+    _random_state(found, runs, folder)
+    for held in piped_in(runs, folder):
+        found.held.append(held)
+        found.units.insert(_first_step(found), Unit("held", _said(held), names=[held.name]))
+    sources, _ = cut(found.pieces(), _unseeded(found))
+    for unit, source in zip(found.units, sources, strict=True):
+        unit.source = source
+    found.units = [u for u in found.units if u.source.strip() or u.role == "step"]
+    return found
+
+
+def _unseeded(found: Gathered) -> frozenset[str]:
+    """Return the random states that nobody had seeded when the steps began: the user's draws before are of no use."""
+    before = [Piece(u.source) for u in found.units[: _first_step(found)]]
+    return frozenset(STATES & tainted(before).keys())
+
+
+def changed_names(runs: Iterable[ExportSource]) -> set[str]:
+    """Return every name that a surviving call changed."""
+    return {
+        n
+        for run in runs
+        for call in run.state.surviving
+        for kind in NAME_CHANGES
+        for n in call.changes.get(kind, ())
+    }
+
+
+def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None:
+    """Keep a step that went to the network from going there again: what it got comes as data."""
+    call = unit.call
+    if call is None or call.name != "python" or unit.problem or reaches(unit.source) != NETWORK:
+        return
+    names = sorted(
+        {*call.changes.get("created", ()), *call.changes.get("rebound", ())} - _not_data(unit, namespace)
+    )
+    digests = call.changes.get("digests", {})
+    got = [
+        hold(n, namespace[n], folder)
+        for n in names
+        if n in namespace and digest(namespace[n]) == digests.get(n)
+    ]
+    held = [h for h in got if h is not None]
+    if len(held) < len(names):
+        unit.problem = "it goes to the network, and what it got there is not kept as data"
+        return
+    for one in held:
+        one.about["why"] = "a step got it from the network"
+    found.held += held
+    unit.running = otherwise = "\n".join(h.code for h in held) or "pass"
+    kept = [ast.unparse(n) for n in ast.parse(unit.source).body if isinstance(n, _DEFINES)]
+    unit.source = "\n".join(
+        [
+            "# This went to the network. What it got is read from what was kept, so that it is the same again.",
+            *kept,
+            f"if {REPEAT}:",
+            textwrap.indent(unit.source, "    "),
+            "else:",
+            textwrap.indent(otherwise, "    "),
+        ]
+    )
+
+
+def _not_data(unit: Unit, namespace: Any) -> set[str]:
+    """Return what a step binds that is no data: modules, functions and classes, which its imports and defs make."""
+    flow = flow_of_code(unit.source)
+    return {n for n in flow.imports | flow.late.keys() if n in namespace}
+
+
+def _first_step(found: Gathered) -> int:
+    return next((i for i, u in enumerate(found.units) if u.role == "step"), len(found.units))
+
+
+def _at_boundary(found: Gathered, namespace: Any, changed: set[str], folder: str) -> None:
+    """Hold what the steps take from the user's cells where those cells would not give the same again."""
+    first = _first_step(found)
+    before, after = found.pieces()[:first], found.pieces()[first:]
+    _, found.boundary = cut(after)
+    if not found.boundary or not before:
+        return
+    why = tainted(before)
+    for name in sorted(found.boundary & why.keys() & set(namespace) - changed):
+        held = hold(name, namespace[name], folder)
+        if held is not None:
+            held.about["why"] = f"it rests on {why[name]}"
+            found.held.append(held)
+            order = (*found.units[first].order[:2], _FIRST)
+            found.units.insert(first, Unit("held", _said(held), order, names=[name]))
+            first += 1
+
+
+def _resolve(found: Gathered, runs: list[ExportSource], namespace: Any, changed: set[str], folder: str) -> None:
+    """Find what no cell makes: functions by their source, modules, and data."""
+    for _ in range(_ROUNDS):
+        _, missing = cut(found.pieces())
+        todo = sorted(missing - found.missing.keys() - {REPEAT})
+        if not todo:
+            return
+        for name in todo:
+            unit = _made(name, runs, namespace, changed, folder, found)
+            if unit is not None:
+                found.units.insert(0, unit)
+
+
+def _said(held: Held) -> str:
+    return f"# Input: {held.name} as it was in the kernel, since {held.about['why']}.\n{held.code}"
+
+
+def _made(
+    name: str, runs: list[ExportSource], namespace: Any, changed: set[str], folder: str, found: Gathered
+) -> Unit | None:
+    tool = next((r.tools[name] for r in runs if name in r.tools), None)
+    value = namespace.get(name, tool.fn if tool is not None else None)
+    if name not in namespace and tool is None:
+        found.missing[name] = "no cell of this kernel makes it"
+        return None
+    if source := source_unit(name, value):
+        return Unit("function", source, names=[name])
+    if name in changed:
+        found.missing[name] = "the run changed it, and what it was before is not kept"
+        return None
+    held = hold(name, value, folder) if name in namespace else None
+    if held is None:
+        found.missing[name] = f"a {type(value).__name__} cannot be written as plain data"
+        return None
+    held.about["why"] = "no cell makes it"
+    found.held.append(held)
+    return Unit("held", _said(held), names=[name])
+
+
+def _random_state(found: Gathered, runs: list[ExportSource], folder: str) -> None:
+    """Put the recorded random state before the first step that drew."""
+    for run in runs:
+        drew = (
+            i
+            for i, u in enumerate(found.units)
+            if u.run is run and u.call is not None and u.call.changes.get("random")
+        )
+        first = next(drew, None)
+        if first is not None and run.random_state:
+            file = f"{folder}/random-state-{run.pid}.json"
+            code = _state_code(run.random_state, file)
+            data = canonical(dict(run.random_state)).encode()
+            found.held.append(
+                Held("random state", code, file, data, {"kind": "random state", "why": "the run drew from it"})
+            )
+            found.units.insert(first, Unit("state", code, found.units[first].order))
+
+
+def _state_code(state: Any, file: str) -> str:
+    """Return the code that restores recorded random states."""
+    lines = ["# The random state as the run found it here.", "import json", "from pathlib import Path", ""]
+    lines.append(f'_state = json.loads(Path({file!r}).read_text(encoding="utf-8"))')
+    if "random" in state:
+        lines += ["import random", "", '_version, _keys, _gauss = _state["random"]']
+        lines.append("random.setstate((_version, tuple(_keys), _gauss))")
+    if "numpy" in state:
+        lines += ["import numpy", "", 'numpy.random.set_state(("MT19937", *_state["numpy"]))']
+    return "\n".join(lines)
+
+
+def recorded_states(runs: Iterable[ExportSource]) -> list[str]:
+    """Name the random states that the notebook restores."""
+    names = {"random": PYTHON, "numpy": NUMPY}
+    return [names[k] for run in runs for k in run.random_state or () if k in names]

@@ -1,0 +1,237 @@
+"""Files that the code reads: found, hashed, brought beside the notebook, and checked by a cell of it."""
+
+from __future__ import annotations
+
+import ast
+import glob
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import UsageError
+from llmos_nb.export.dataflow.effects import dotted
+from llmos_nb.export.functions import local_modules
+from llmos_nb.export.literals import Held
+from llmos_nb.export.source import ExportSource
+
+_LONGEST = 300
+_PATHS = ("Path", "PurePath", "PosixPath", "str", "fspath", "open")
+
+
+def named_texts(sources: Iterable[str]) -> dict[str, str]:
+    """Return the names that code binds to a text or path."""
+    known: dict[str, str] = {}
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            if (
+                isinstance(node, ast.Assign)
+                and len(node.targets) == 1
+                and isinstance(node.targets[0], ast.Name)
+            ):
+                text = text_of(node.value, known)
+                if text is not None:
+                    known[node.targets[0].id] = text
+    return known
+
+
+def file_names(source: str, known: Mapping[str, str]) -> Iterator[str]:
+    """Return every text in code that may be a file's name.
+
+    Parameters
+    ----------
+    source : str
+        The code.
+    known : mapping
+        Texts by name, from `named_texts`.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.expr):
+            text = text_of(node, known)
+            if text and len(text) < _LONGEST and not set(text) & {"\n", "\0"} and text.strip(". /"):
+                yield text
+
+
+def text_of(node: ast.AST, known: Mapping[str, str]) -> str | None:
+    """Spell the text or path that an expression gives; None where only running it tells."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.Name):
+        return known.get(node.id)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Add):
+        between = "/" if isinstance(node.op, ast.Div) else ""
+        return _joined((node.left, node.right), between, known)
+    if isinstance(node, ast.JoinedStr):
+        return _joined((v.value if isinstance(v, ast.FormattedValue) else v for v in node.values), "", known)
+    if isinstance(node, ast.Call):
+        name = dotted(node.func)
+        if name.endswith("path.join") or (name.rpartition(".")[2] in _PATHS and node.args):
+            return _joined(node.args if name.endswith(("join", "Path")) else node.args[:1], "/", known)
+    return None
+
+
+def _joined(parts: Iterable[ast.AST], between: str, known: Mapping[str, str]) -> str | None:
+    texts = [text_of(p, known) for p in parts]
+    return between.join(t for t in texts if t is not None) if None not in texts else None
+
+
+_TABLES = (".csv", ".tsv", ".jsonl", ".txt")
+MOST, COPY_BYTES = 200, 512 << 20
+
+
+@dataclass
+class Input:
+    """A declared input file.
+
+    Parameters
+    ----------
+    path : str
+        As the code spells it; relative ones start from the notebook's folder.
+    sha256 : str
+        Of its content.
+    size : int
+        Bytes.
+    kind : str
+        ``file`` (the code reads it), ``held`` (a value of the live namespace) or ``module``.
+    about : dict
+        Rows, types, the variable.
+    """
+
+    path: str
+    sha256: str
+    size: int
+    kind: str = "file"
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"path": self.path, "sha256": self.sha256, "bytes": self.size, "kind": self.kind, **self.about}
+
+
+def digest_file(path: Path) -> str:
+    """Hash a file."""
+    with path.open("rb") as file:
+        whole = sha256()
+        while block := file.read(1 << 20):
+            whole.update(block)
+    return whole.hexdigest()
+
+
+def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Input]:
+    """Find the files whose names stand in code and that were there before the run.
+
+    A file that the run itself wrote is no input: it is written again.
+    """
+    folder = runs[0].folder
+    begun = min((_seconds(r.events[0].at) for r in runs if r.events), default=float("inf"))
+    found: dict[str, Input] = {}
+    sources = list(sources)
+    known = named_texts(sources)
+    for source in sources:
+        for name in file_names(source, known):
+            for path in _matches(name, folder):
+                whole = folder / path
+                if path not in found and len(found) < MOST and whole.stat().st_mtime < begun:
+                    found[path] = _described(path, whole)
+        for whole in local_modules(source, folder):
+            name = whole.relative_to(folder).as_posix()
+            found[name] = Input(name, digest_file(whole), whole.stat().st_size, "module")
+    return list(found.values())
+
+
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()
+
+
+def _matches(name: str, folder: Path) -> list[str]:
+    try:
+        if any(c in name for c in "*?["):
+            hits = glob.glob(name, root_dir=folder)  # noqa: PTH207 - Path.glob refuses absolute patterns
+            return sorted(h for h in hits if (folder / h).is_file())
+        return [name] if (folder / name).is_file() else []
+    except OSError:  # too long, or not a name at all
+        return []
+
+
+def _described(path: str, whole: Path) -> Input:
+    made = Input(path, digest_file(whole), whole.stat().st_size)
+    if whole.suffix.lower() in _TABLES and made.size <= 64 << 20:
+        made.about["rows"] = whole.read_bytes().count(b"\n")
+    return made
+
+
+def from_held(held: Iterable[Held]) -> list[Input]:
+    """Declare the values that come as files."""
+    return [
+        Input(h.file, sha256(h.data).hexdigest(), len(h.data), "held", {"name": h.name, **h.about})
+        for h in held
+        if h.file
+    ]
+
+
+def bring(inputs: Iterable[Input], held: Iterable[Held], folder: Path, beside: Path) -> None:
+    """Write held values, and copy files that the code names relatively, beside the notebook.
+
+    Raises
+    ------
+    UsageError
+        Another file of that name is there.
+    """
+    for each in held:
+        if each.file:
+            target = beside / each.file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(each.data)
+    for one in inputs:
+        relative = one.kind != "held" and not Path(one.path).is_absolute() and ".." not in Path(one.path).parts
+        target = beside / one.path
+        if not relative or target.absolute() == (folder / one.path).absolute() or one.size > COPY_BYTES:
+            continue
+        if target.exists() and digest_file(target) != one.sha256:
+            raise UsageError(f"{target}: another file of this name is there; export into another folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / one.path, target)
+
+
+def check_code(inputs: Sequence[Input]) -> str:
+    """Return the cell that checks the input files, empty where there are none."""
+    if not inputs:
+        return ""
+    lines = ["# The files that this notebook reads must be those of the run.", "from hashlib import sha256"]
+    lines += ["from pathlib import Path", "", "for _name, _expected in {"]
+    for one in inputs:
+        rows = f"  # {one.about['rows']} lines" if "rows" in one.about else ""
+        lines.append(f'    {dumps(one.path, ensure_ascii=False)}: "{one.sha256}",{rows}')
+    lines += ["}.items():", "    _found = sha256(Path(_name).read_bytes()).hexdigest()"]
+    lines.append(
+        '    assert _found == _expected, f"{_name} is another file than that of the run (its sha256 is {_found})"'
+    )
+    return "\n".join(lines)
+
+
+def shapes_code(names: Iterable[str], namespace: Any) -> str:
+    """Return the cell that checks rows and types of the tables that the steps start from."""
+    lines: list[str] = []
+    for name in sorted(names):
+        value = namespace.get(name)
+        if isinstance(value, type) or not isinstance(getattr(value, "shape", None), tuple):
+            continue
+        if hasattr(value, "columns") and hasattr(value, "dtypes"):
+            kinds = value.dtypes if isinstance(value.dtypes, list) else value.dtypes.tolist()
+            types = {str(c): str(t) for c, t in zip(value.columns, kinds, strict=True)}
+            lines.append(f"assert {name}.shape == {tuple(value.shape)!r}, {name}.shape")
+            spelled = f"dict(zip(map(str, {name}.columns), map(str, {name}.dtypes), strict=True))"
+            lines.append(f"assert {spelled} == {types!r}")
+        elif hasattr(value, "dtype"):
+            lines.append(
+                f"assert {name}.shape == {tuple(value.shape)!r} and str({name}.dtype) == {str(value.dtype)!r}"
+            )
+    return (
+        "\n".join(["# What the steps start from has the rows and types that it had in the run.", *lines])
+        if lines
+        else ""
+    )

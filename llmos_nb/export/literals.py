@@ -1,0 +1,231 @@
+"""A live value as plain data: a literal where it is short, else a file beside the notebook. Never a pickle.
+
+Whatever is written is read back first and compared by content; a value that does not come back the same is not held.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from llmos_nb.export.claims import plain, spell
+from llmos_nb.heap.digest import digest
+
+_EXACT = ', float_precision="round_trip"'  # what older pandas needs to read every digit
+SHORT, LONG = 300, 64 << 20
+
+
+@dataclass
+class Held:
+    """A value that a notebook gets as data.
+
+    Parameters
+    ----------
+    name : str
+        The variable.
+    code : str
+        What binds it.
+    file : str
+        Name of the file beside the notebook, empty for a literal.
+    data : bytes
+        Content of the file.
+    about : dict
+        Kind, rows, types.
+    """
+
+    name: str
+    code: str
+    file: str = ""
+    data: bytes = b""
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Form:
+    """One way to write a value: the file's ending, its bytes, what to import, and the expression that reads a path."""
+
+    ending: str
+    data: bytes
+    imports: str
+    read: Callable[[str], str]
+
+    def code(self, name: str, path: str) -> str:
+        """Return the code that binds a name to what a file holds."""
+        return f"{self.imports}\n{name} = {self.read(path)}"
+
+
+def hold(name: str, value: Any, folder: str) -> Held | None:
+    """Make plain data of a value, or None where nothing brings it back the same.
+
+    Parameters
+    ----------
+    name : str
+        The variable.
+    value : object
+        What it holds.
+    folder : str
+        Folder of the input files, relative to the notebook.
+    """
+    literal = _literal(value)
+    if 0 < len(literal) <= SHORT and _same(f"_ = {literal}", value, "_"):
+        return Held(name, f"{_imports(value)}{name} = {literal}", about={"kind": type(value).__name__})
+    for form in _forms(value):
+        if len(form.data) <= LONG and _comes_back(form, value):
+            file = f"{folder}/{name}.{form.ending}"
+            return Held(name, form.code(name, file), file, form.data, about(value))
+    return None
+
+
+def about(value: Any) -> dict[str, Any]:
+    """Describe a table or array: kind, rows, types."""
+    found: dict[str, Any] = {"kind": type(value).__name__}
+    if hasattr(value, "shape"):
+        found["shape"] = list(value.shape)
+    if hasattr(value, "dtypes") and hasattr(value, "columns"):
+        kinds = value.dtypes.tolist() if hasattr(value.dtypes, "tolist") else value.dtypes
+        found["dtypes"] = dict(zip(map(str, value.columns), map(str, kinds), strict=True))
+    elif hasattr(value, "dtype"):
+        found["dtypes"] = str(value.dtype)
+    return found
+
+
+def _literal(value: Any) -> str:
+    """Spell a value of Python's own types; empty for any other."""
+    if isinstance(value, datetime.date | datetime.timedelta) and type(value).__module__ == "datetime":
+        return f"_{value!r}"
+    if isinstance(value, PurePath):
+        return f"Path({str(value)!r})"
+    return spell(value) if plain(value) else ""
+
+
+def _imports(value: Any) -> str:
+    if isinstance(value, PurePath):
+        return "from pathlib import Path\n"
+    return "" if plain(value) else "import datetime as _datetime\n"
+
+
+def _forms(value: Any) -> Iterator[_Form]:
+    """Return the ways to write a value, the most readable first."""
+    root = type(value).__module__.partition(".")[0]
+    if root == "pandas" and hasattr(value, "to_csv"):
+        yield from _pandas(value)
+    elif root == "polars" and hasattr(value, "write_parquet"):
+        buffer = io.BytesIO()
+        value.write_parquet(buffer)
+        yield _Form("parquet", buffer.getvalue(), "import polars", lambda p: f"polars.read_parquet({p!r})")
+    elif root == "numpy" and hasattr(value, "dtype"):
+        yield from _numpy(value)
+    elif plain(value):
+        yield from _text(value)
+
+
+def _text(value: Any) -> Iterator[_Form]:
+    try:
+        text = json.dumps(value, indent=1, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = ""
+    read = 'Path({!r}).read_text(encoding="utf-8")'.format
+    path = "from pathlib import Path"
+    if text:
+        yield _Form("json", text.encode(), f"import json\n{path}", lambda p: f"json.loads({read(p)})")
+    yield _Form("txt", repr(value).encode(), f"import ast\n{path}", lambda p: f"ast.literal_eval({read(p)})")
+
+
+def _numpy(value: Any) -> Iterator[_Form]:
+    import numpy as np  # only where the user has numpy values
+
+    if value.dtype.hasobject:
+        return
+    buffer = io.BytesIO()
+    np.save(buffer, value, allow_pickle=False)
+    scalar = "" if isinstance(value, np.ndarray) else "[()]"
+    yield _Form(
+        "npy", buffer.getvalue(), "import numpy", lambda p: f"numpy.load({p!r}, allow_pickle=False){scalar}"
+    )
+
+
+def _pandas(value: Any) -> Iterator[_Form]:
+    """Write a table as CSV with its types; as Parquet where CSV does not bring it back and pyarrow is there."""
+    frame = (
+        value
+        if hasattr(value, "columns")
+        else value.to_frame(name="value" if value.name is None else value.name)
+    )
+    back = "" if frame is value else f".iloc[:, 0].rename({value.name!r})"
+    index = frame.index
+    plain_index = type(index).__name__ == "RangeIndex" and (index.start, index.step, index.name) == (0, 1, None)
+    if frame.columns.is_unique and frame.index.nlevels == 1:
+        for gap, exact in (("", ""), ("\\N", ""), ("", _EXACT), ("\\N", _EXACT)):
+            text = frame.to_csv(index=not plain_index, lineterminator="\n", na_rep=gap)
+            options = _csv_options(frame, plain_index, gap, exact)
+            rest = f"{options}{_after(frame)}{back}"
+            yield _Form("csv", text.encode(), "import pandas", partial(_csv_call, rest=rest))
+    if find_spec("pyarrow") is not None:
+        buffer = io.BytesIO()
+        try:
+            frame.to_parquet(buffer)
+        except (ValueError, TypeError, OSError):  # what Arrow has no type for
+            return
+        yield _Form(
+            "parquet", buffer.getvalue(), "import pandas", lambda p: f"pandas.read_parquet({p!r}){back}"
+        )
+
+
+def _csv_call(path: str, rest: str) -> str:
+    return f"pandas.read_csv({path!r}{rest}"
+
+
+def _csv_options(frame: Any, plain_index: bool, gap: str, exact: str) -> str:
+    times = [
+        str(c) for c, t in zip(frame.columns, frame.dtypes, strict=True) if str(t).startswith("datetime64")
+    ]
+    types = {str(c): str(t) for c, t in zip(frame.columns, frame.dtypes, strict=True) if str(c) not in times}
+    named = "" if plain_index else ", index_col=0"
+    dates = f", parse_dates={times!r}" if times else ""
+    gaps = f", keep_default_na=False, na_values=[{gap!r}]" if gap else ""
+    return f", dtype={types!r}{named}{dates}{gaps}{exact})"
+
+
+def _after(frame: Any) -> str:
+    """Say what a CSV file cannot: units of times, labels that are not texts, the index's own type."""
+    parts = ""
+    units = {
+        str(c): str(t)
+        for c, t in zip(frame.columns, frame.dtypes, strict=True)
+        if str(t).startswith("datetime64")
+    }
+    if units:
+        parts += f".astype({units!r})"
+    if not all(isinstance(c, str) for c in frame.columns):
+        parts += f".set_axis({frame.columns.tolist()!r}, axis=1)"
+    if type(frame.index).__name__ == "DatetimeIndex":
+        parts += f".pipe(lambda t: t.set_axis(pandas.to_datetime(t.index).astype({str(frame.index.dtype)!r})))"
+    if frame.columns.name is not None:
+        parts += f".rename_axis(columns={frame.columns.name!r})"
+    return parts
+
+
+def _comes_back(form: _Form, value: Any) -> bool:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"value.{form.ending}"
+        path.write_bytes(form.data)
+        return _same(form.code("_", str(path)), value, "_")
+
+
+def _same(code: str, value: Any, name: str) -> bool:
+    """Run code that this module made from a value, and compare what it gives by content."""
+    space: dict[str, Any] = {"Path": Path, "_datetime": datetime}
+    try:
+        exec(code, space)  # noqa: S102 - our own code over our own file
+    except Exception:  # whatever a reader does not take is not a way to write it
+        return False
+    found = digest(space[name])
+    return type(space[name]) is type(value) and found == digest(value) and len(found) == 64

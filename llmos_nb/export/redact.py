@@ -1,0 +1,78 @@
+"""Secrets stay out of exported files: a known value stops the export, and the kept journal has handles instead."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from llmos_nb.errors import UsageError
+from llmos_nb.export.literals import Held
+from llmos_nb.export.source import ExportSource
+from llmos_nb.policy.secrets import Box
+
+_HANDLE = re.compile(r"""(["'])<secret ([\w.-]+)>\1""")
+
+
+def secrets(runs: Iterable[ExportSource]) -> Box:
+    """Return a scanner for what must not be in the file: what the runs name, and the environment's secrets."""
+    box = Box()
+    box.learn()
+    named = (s for run in runs for s in run.secrets)
+    box.add_texts({s: f"named-{n}" for n, s in enumerate(named, 1)})
+    return box
+
+
+def refuse_secrets(texts: Iterable[tuple[str, str]], box: Box) -> None:
+    """Stop an export that would write a secret.
+
+    Raises
+    ------
+    UsageError
+        Names the cell; the secret itself is not said.
+    """
+    for where, text in texts:
+        if box.redact(text) != text:
+            what = "it holds a secret, or what looks like one"
+            raise UsageError(f"{where}: {what}; read it from the environment there, then export")
+
+
+def refuse_shown(book: Mapping[str, Any], box: Box) -> None:
+    """Stop an export whose outputs, as they were observed, would show a secret; the rest of its words are scanned."""
+    for n, cell in enumerate(book["cells"]):
+        shown = json.dumps(cell.get("outputs", []), ensure_ascii=False)
+        if box.redact(shown) != shown:
+            about = cell["metadata"].get("llmos_nb", {})
+            raise UsageError(
+                f"cell {about.get('call') or n + 1}: its output shows a secret, or what looks like one; "
+                "have it print something else, then export"
+            )
+
+
+def refuse_held(held: Iterable[Held], box: Box) -> None:
+    """Stop an export that would write a secret into a file beside the notebook."""
+    for value in held:
+        text = value.data.decode("utf-8", "replace")
+        if box.redact(text) != text:
+            raise UsageError(
+                f"`{value.name}`: its value holds a secret, or what looks like one, and would be written to "
+                f"{value.file}; leave it out, or load it in a cell of your own, then export"
+            )
+
+
+def from_environment(source: str) -> str:
+    """Read from the environment what stands in code as the handle of a secret."""
+    if not _HANDLE.search(source):
+        return source
+    return "import os\n\n" + _HANDLE.sub(lambda m: f'os.environ["{m[2]}"]', source)
+
+
+def without_pictures(value: Any) -> Any:
+    """Copy plain data with the bytes of pictures left out."""
+    if isinstance(value, dict):
+        return {
+            k: f"{len(v) // 2} bytes" if k == "data" and isinstance(v, str) else without_pictures(v)
+            for k, v in value.items()
+        }
+    return [without_pictures(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,114 @@
+"""The notebook as a Python script, in cells that editors know (``# %%``)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from llmos_nb.errors import UsageError
+from llmos_nb.export.cells import Cell
+
+_RUN = '''import asyncio
+
+_loop = asyncio.Runner()
+
+
+async def _called(make):
+    return await make()
+
+
+def _await(make):
+    """Wait for what a notebook's cell would await."""
+    return _loop.run(_called(make))'''
+
+
+def script_of(cells: Sequence[Cell]) -> str:
+    """Return the script.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        The notebook's cells; the first code cell is the PEP 723 block, which becomes the head of the file.
+
+    Raises
+    ------
+    UsageError
+        A cell uses ``async for`` or ``async with`` at its top level, which a script cannot.
+    """
+    code = [c for c in cells if c.kind == "code"]
+    parts = [c.source for c in code if c.role == "lock"]
+    if any(has_await(c.source) for c in code):
+        parts.append(_RUN)
+    if any(_uses(c.source, "display") for c in code):
+        parts.append("from IPython.display import display")
+    for cell in cells:
+        if cell.kind == "code" and cell.role != "lock":
+            parts.append(
+                f"# %% [{cell.about.get('call') or cell.role}]\n{_printing(waiting(cell.source, cell.role))}"
+            )
+        elif cell.kind == "markdown":
+            parts.append(
+                "# %% [markdown]\n" + "\n".join(f"# {line}".rstrip() for line in cell.source.splitlines())
+            )
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _uses(source: str, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(ast.parse(source)))
+
+
+def _printing(source: str) -> str:
+    """Print the value that a notebook would show."""
+    body = ast.parse(source).body
+    last = body[-1] if body else None
+    if not isinstance(last, ast.Expr) or (
+        isinstance(last.value, ast.Call) and _name(last.value) in ("print", "display")
+    ):
+        return source
+    lines = source.splitlines()
+    head, value = lines[: last.lineno - 1], "\n".join(lines[last.lineno - 1 : last.end_lineno])
+    before = value[: last.col_offset]
+    text = ast.get_source_segment(source, last) or ""
+    return "\n".join([*head, f"{before}print({text})", *lines[last.end_lineno or 0 :]])
+
+
+def _name(call: ast.Call) -> str:
+    return getattr(call.func, "id", "")
+
+
+def has_await(source: str) -> bool:
+    """Return whether code awaits at its top level."""
+    return bool(_awaits(source))
+
+
+def _awaits(source: str) -> list[ast.AST]:
+    found: list[ast.AST] = []
+    todo: list[ast.AST] = list(ast.parse(source).body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith):
+            found.append(node)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            todo += ast.iter_child_nodes(node)
+    return found
+
+
+def waiting(source: str, where: str) -> str:
+    """Put a call in place of each ``await`` at the top level."""
+    found = _awaits(source)
+    if any(not isinstance(n, ast.Await) for n in found):
+        raise UsageError(f"cell {where}: async for and async with run in a notebook only; export it as .ipynb")
+    lines = source.encode().split(b"\n")
+    for node in sorted(found, key=lambda n: (n.lineno, n.col_offset), reverse=True):  # type: ignore[attr-defined]  # all are Await
+        assert isinstance(node, ast.Await)  # noqa: S101 - checked above
+        value = node.value
+        end = (value.end_lineno or node.lineno) - 1
+        lines[end] = lines[end][: value.end_col_offset] + b")" + lines[end][value.end_col_offset or 0 :]
+        first = node.lineno - 1
+        rest = (
+            lines[value.lineno - 1][value.col_offset :]
+            if value.lineno == node.lineno
+            else lines[first][node.col_offset + 6 :]
+        )
+        lines[first] = lines[first][: node.col_offset] + b"_await(lambda: " + rest.lstrip()
+    return b"\n".join(lines).decode()

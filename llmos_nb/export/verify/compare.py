@@ -1,0 +1,210 @@
+"""Are two outputs the same? Text by lines and numbers with tolerance, pictures by what one sees."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from itertools import zip_longest
+from typing import Any
+
+from llmos_nb.export.cells import KEPT, plain_output, text_of, tidy
+from llmos_nb.export.verify.execute import Execution
+from llmos_nb.export.verify.report import Difference
+from llmos_nb.export.verify.seal import KEY
+from llmos_nb.export.verify.values import compare_values, with_probes
+
+_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+_EDGE = 64
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One thing that a cell showed, as it is compared: ``text`` (lines) or a picture (base64)."""
+
+    kind: str
+    value: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The text's lines, without spaces at their ends."""
+        return [line.rstrip() for line in self.value.rstrip().splitlines()]
+
+
+def shown(outputs: Sequence[Mapping[str, Any]]) -> list[Shown]:
+    """Reduce a cell's outputs to what is compared; what goes to stderr (warnings, progress bars) is not."""
+    found: list[Shown] = []
+    for output in outputs:
+        plain = plain_output(output)
+        if plain is None or plain.get("name") == "stderr":
+            continue
+        found += _pieces(plain)
+    return list(_joined(found))
+
+
+def _pieces(plain: Mapping[str, Any]) -> Iterator[Shown]:
+    if plain["output_type"] == "error":
+        yield Shown("text", f"{plain['ename']}: {plain['evalue']}")
+        return
+    data = plain.get("data", {})
+    image = next((m for m in KEPT if m in data), None)
+    if image is not None:
+        yield Shown(image, text_of(data[image]).strip())
+    else:
+        yield Shown("text", tidy(text_of(plain["text"] if "text" in plain else data.get("text/plain", ""))))
+
+
+def _joined(pieces: Sequence[Shown]) -> Iterator[Shown]:
+    """Join texts that follow one another; where a stream was cut into messages is chance."""
+    text = ""
+    for piece in pieces:
+        if piece.kind == "text":
+            text += piece.value if piece.value.endswith("\n") else f"{piece.value}\n"
+            continue
+        if text.strip():
+            yield Shown("text", text)
+        text = ""
+        yield piece
+    if text.strip():
+        yield Shown("text", text)
+
+
+def difference(
+    expected: Sequence[Shown],
+    found: Sequence[Shown],
+    tolerance: Mapping[str, float],
+    volatile: Mapping[str, Any] | None = None,
+) -> str:
+    """Say how two cells' outputs differ; empty where they are the same.
+
+    Parameters
+    ----------
+    expected, found : sequence of Shown
+        From `shown`.
+    tolerance : mapping
+        ``rel`` and ``abs`` of numbers, ``image`` as a part of full brightness.
+    volatile : mapping, optional
+        By the index of an output, ``"all"`` or the indices of its lines that are known to differ.
+    """
+    if len(expected) != len(found):
+        return f"{len(expected)} outputs were expected, {len(found)} came"
+    for i, (one, other) in enumerate(zip(expected, found, strict=True)):
+        known = (volatile or {}).get(str(i), ())
+        if known == ALL:
+            continue
+        if one.kind != other.kind:
+            return f"output {i + 1} is {other.kind}, not {one.kind}"
+        said = _texts(one, other, tolerance, known) if one.kind == "text" else _pictures(one, other, tolerance)
+        if said:
+            return said
+    return ""
+
+
+def _texts(one: Shown, other: Shown, tolerance: Mapping[str, float], known: Sequence[int]) -> str:
+    differing = [n for n in differing_lines(one, other, tolerance) if n not in known]
+    if not differing:
+        return ""
+    return "\n".join(unified_diff(one.lines, other.lines, "expected", "found", lineterm="", n=1))
+
+
+def differing_lines(one: Shown, other: Shown, tolerance: Mapping[str, float]) -> list[int]:
+    """Return the indices of lines that are not the same."""
+    pairs = zip_longest(one.lines, other.lines)
+    return [n for n, (a, b) in enumerate(pairs) if a is None or b is None or not same_text(a, b, tolerance)]
+
+
+def same_text(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
+    """Compare two lines: words exactly but for addresses, runs of spaces as one, numbers with tolerance."""
+    if one == other:
+        return True
+    one, other = _ADDRESS.sub("at 0x", one), _ADDRESS.sub("at 0x", other)
+    if _NUMBER.sub("#", one).split() != _NUMBER.sub("#", other).split():
+        return False
+    pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
+    return all(_near(a, b, tolerance) for a, b in pairs)
+
+
+def _near(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
+    if one == other:
+        return True
+    if not any(c in one + other for c in ".eE"):  # whole numbers have no rounding to forgive
+        return int(one) == int(other)
+    return math.isclose(float(one), float(other), rel_tol=tolerance["rel"], abs_tol=tolerance["abs"])
+
+
+def _pictures(one: Shown, other: Shown, tolerance: Mapping[str, float]) -> str:
+    if one.value == other.value:
+        return ""
+    distance = picture_distance(one.value, other.value)
+    if distance <= tolerance["image"]:
+        return ""
+    return f"the picture is another one (distance {distance:.3f}, {tolerance['image']:.3f} is allowed)"
+
+
+def picture_distance(one: str, other: str) -> float:
+    """Return how far two pictures are apart for the eye: 0 for the same, 1 for black and white.
+
+    Both are brought to a small size in grey, so that antialiasing and fonts of another version do not count; the
+    worst eighth of the picture decides, so that a small thing that changed is not lost in a large one.
+    """
+    try:
+        from PIL import Image, ImageChops, ImageStat  # comes with matplotlib
+    except ImportError:
+        return 1.0
+    pair = [Image.open(io.BytesIO(base64.b64decode(data))).convert("L") for data in (one, other)]
+    (w1, h1), (w2, h2) = pair[0].size, pair[1].size
+    if abs(w1 / h1 - w2 / h2) > 0.02 * (w1 / h1):
+        return 1.0
+    small = [image.resize((_EDGE, _EDGE), Image.Resampling.BOX) for image in pair]
+    apart = ImageChops.difference(*small)
+    step = _EDGE // 8
+    tiles = (
+        apart.crop((x, y, x + step, y + step)) for x in range(0, _EDGE, step) for y in range(0, _EDGE, step)
+    )
+    return max(ImageStat.Stat(tile).mean[0] for tile in tiles) / 255
+
+
+def _own(book: Mapping[str, Any], result: Execution) -> Iterator[tuple[Any, Sequence[Any]]]:
+    """Return the notebook's code cells with what they showed, without the looks between them."""
+    for cell, outputs in zip(with_probes(book["cells"]), result.outputs, strict=True):
+        if cell["cell_type"] == "code" and KEY in cell["metadata"]:
+            yield cell, outputs or []
+
+
+def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Difference], int, int]:
+    """Compare one run with what was exported: outputs where they were observed, values everywhere."""
+    found, compared = [], 0
+    for cell, outputs in _own(book, result):
+        mine = cell["metadata"][KEY]
+        if mine.get("shown") != "observed" or "count" in mine.get("volatile", {}):
+            continue
+        compared += len(shown(cell["outputs"]))
+        said = difference(
+            shown(cell["outputs"]), shown(outputs), book["metadata"][KEY]["tolerance"], mine.get("volatile")
+        )
+        if said:
+            found.append(_located(cell, "it shows something else than when it was exported", said))
+    wrong, values = compare_values(book["cells"], result, book["metadata"][KEY])
+    return found + wrong, compared, values
+
+
+def between(book: Mapping[str, Any], first: Execution, second: Execution) -> Iterator[Difference]:
+    """Compare two runs with each other."""
+    for (cell, one), (_, other) in zip(_own(book, first), _own(book, second), strict=True):
+        volatile = cell["metadata"][KEY].get("volatile", {})
+        if "count" in volatile:
+            continue
+        said = difference(shown(one), shown(other), book["metadata"][KEY]["tolerance"], volatile)
+        if said:
+            yield _located(cell, "two runs of it show different things", said)
+
+
+def _located(cell: Any, what: str, said: str) -> Difference:
+    first, _, rest = said.partition("\n")
+    return Difference(f"cell {cell['id']}", what if rest else f"{what}: {first}", said if rest else "")

@@ -1,0 +1,211 @@
+"""Running a notebook in a fresh kernel, in a folder of its own, with the network off."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import LlmosError
+from llmos_nb.policy.secrets import secret_name
+
+TIMEOUT_S = 600
+# Runs before the kernel: an audit hook cannot be taken out again. It covers Python code; `unshare` covers the rest.
+_LAUNCH = """
+import errno, sys
+def _off(event, args):
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        host = args[1][0] if isinstance(args[1], tuple) else ""
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
+        host = args[0] or ""
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else str(host)
+    if host and host != "localhost" and host != "::1" and not host.startswith("127."):
+        raise OSError(errno.ENETUNREACH, "the network is off while a notebook is verified")
+if OFFLINE: sys.addaudithook(_off)
+if sys.path and sys.path[0] == "": del sys.path[0]
+from ipykernel import kernelapp
+kernelapp.launch_new_instance()
+"""
+
+
+@dataclass
+class Execution:
+    """What running a notebook gave.
+
+    Parameters
+    ----------
+    outputs : list
+        By cell, its outputs; None for a cell that was not reached.
+    failed : tuple, optional
+        Index of the cell that raised, the error's name, its text, and the traceback.
+    seconds : float
+        Wall time.
+    """
+
+    outputs: list[list[dict[str, Any]] | None] = field(default_factory=list)
+    failed: tuple[int, str, str, str] | None = None
+    seconds: float = 0.0
+
+
+def execute(
+    book: Mapping[str, Any],
+    inputs: Sequence[Mapping[str, Any]],
+    beside: Path,
+    *,
+    python: str = sys.executable,
+    offline: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> Execution:
+    """Run all cells of a notebook.
+
+    Parameters
+    ----------
+    book : mapping
+        The notebook; it is not changed.
+    inputs : sequence of mapping
+        Its declared input files, which are copied into the folder it runs in.
+    beside : Path
+        The folder of the notebook.
+    python : str
+        The interpreter of the kernel.
+    offline : bool
+        Cut the network off.
+    progress : callable, optional
+        Called with the number of cells done and of all.
+    timeout_s : float
+        Seconds that one cell may take.
+
+    Raises
+    ------
+    LlmosError
+        nbclient is not installed, or no kernel starts.
+    """
+    started = time.monotonic()
+    with _room(inputs, beside) as (folder, private):
+        result = _run(deepcopy(dict(book)), folder, private, python, offline, progress, timeout_s)
+    result.seconds = time.monotonic() - started
+    return result
+
+
+@contextmanager
+def _room(inputs: Sequence[Mapping[str, Any]], beside: Path) -> Iterator[tuple[Path, Path]]:
+    """Make the folder that a notebook runs in, with its inputs, and one for the kernel's own files.
+
+    It is as deep as the inputs go up, so that a file named ``../data.csv`` has its place too.
+    """
+    with tempfile.TemporaryDirectory(prefix="nb-", ignore_cleanup_errors=True) as name:
+        ups = max((Path(i["path"]).parts.count("..") for i in inputs), default=0)
+        folder = Path(name, "w", *["d"] * ups)
+        folder.mkdir(parents=True)
+        private = Path(name, "k")
+        private.mkdir()
+        for one in inputs:
+            if not Path(one["path"]).is_absolute() and (beside / one["path"]).is_file():
+                target = Path(os.path.normpath(folder / one["path"]))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(beside / one["path"], target)
+        yield folder, private
+
+
+def _run(
+    book: dict[str, Any],
+    folder: Path,
+    private: Path,
+    python: str,
+    offline: bool,
+    progress: Callable[[int, int], None] | None,
+    timeout_s: float,
+) -> Execution:
+    try:
+        import nbformat  # slow to import
+        from nbclient import NotebookClient  # the extra `local`
+        from nbclient.exceptions import CellExecutionError, DeadKernelError  # as above
+    except ImportError as error:
+        raise LlmosError(
+            f'{error.name} is missing, which runs notebooks: pip install "llmos_nb[local]"'
+        ) from error
+    node = nbformat.from_dict(book)
+    done: list[int] = []
+
+    def count(cell: Any, cell_index: int, **_: Any) -> None:
+        done.append(cell_index)
+        if progress is not None:
+            progress(len(done), sum(c.cell_type == "code" for c in node.cells))
+
+    where = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(
+        node,
+        kernel_manager_class=_manager(private, python, offline),
+        timeout=timeout_s,
+        resources=where,
+        on_cell_executed=count,
+    )
+    result = Execution()
+    try:
+        client.execute(env=_environment(private))
+    except CellExecutionError as error:
+        result.failed = (max(done, default=-1), error.ename, error.evalue, error.traceback)
+    except DeadKernelError as error:
+        result.failed = (max(done, default=-1) + 1, "DeadKernelError", str(error), "")
+    last = result.failed[0] if result.failed else len(node.cells)
+    result.outputs = [list(c.get("outputs", [])) if i <= last else None for i, c in enumerate(node.cells)]
+    return result
+
+
+def _manager(private: Path, python: str, offline: bool) -> type:
+    """Make a class of kernel managers whose kernel is reached by files rather than ports, where there are such."""
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # comes with nbclient
+    from jupyter_client.manager import AsyncKernelManager  # as above
+
+    launch = f"OFFLINE = {offline}\n{_LAUNCH}"
+    argv = [*(no_network() if offline else ()), python, "-c", launch, "-f", "{connection_file}"]
+
+    class Only(KernelSpecManager):
+        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+            return KernelSpec(argv=argv, language="python", display_name="verified")
+
+    class Manager(AsyncKernelManager):
+        def __init__(self, **given: Any) -> None:
+            transport = "tcp" if os.name == "nt" else "ipc"
+            super().__init__(
+                kernel_spec_manager=Only(),
+                transport=transport,
+                connection_file=str(private / "c.json"),
+                **given,
+            )
+
+    return Manager
+
+
+@cache
+def no_network() -> tuple[str, ...]:
+    """Return the command that takes a program's network away; empty where the system does not let us."""
+    if shutil.which("unshare") is None:
+        return ()
+    commands = (("unshare", "-n"), ("unshare", "-rn"))
+    return next((c for c in commands if _works([*c, "true"])), ())
+
+
+def _works(command: Sequence[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - fixed words
+
+
+def _environment(private: Path) -> dict[str, str]:
+    """Return the kernel's environment: no secrets, no settings of IPython's, a clean import path."""
+    kept = {
+        k: v for k, v in os.environ.items() if not secret_name(k) and k not in ("PYTHONPATH", "PYTHONHASHSEED")
+    }
+    return {**kept, "IPYTHONDIR": str(private / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}

@@ -1,0 +1,136 @@
+"""Observing a notebook at export: two runs in fresh kernels give its outputs and show which of them are volatile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import LlmosError
+from llmos_nb.export.cells import LOOSE, plain_output, text_of
+from llmos_nb.export.verify.compare import ALL, Shown, difference, differing_lines, picture_distance, shown
+from llmos_nb.export.verify.execute import Execution, execute
+from llmos_nb.export.verify.values import probe_source
+
+_MODULES = (
+    'import json, sys\nprint(json.dumps(sorted({m.partition(".")[0] for m in sys.modules})))\ndel json, sys'
+)
+
+
+def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[list[str], set[str]]:
+    """Run a notebook twice; give it the outputs of the first run, and mark what differs in the second.
+
+    Parameters
+    ----------
+    book : dict
+        The notebook; changed in place.
+    beside : Path
+        Its folder.
+    chance : sequence of str
+        Names that rest on draws: what they hold under the seed cell is asserted from now on.
+
+    Returns
+    -------
+    claims : list of str
+        Assertions over those names.
+    modules : set of str
+        What was loaded while it ran.
+
+    Raises
+    ------
+    LlmosError
+        It does not run; the cell is named.
+    """
+    about = book["metadata"]["llmos_nb"]
+    looks = (_cell("before", _MODULES), _cell("claims", _claims(chance)), _cell("after", _MODULES))
+    first = _run({**book, "cells": [looks[0], *book["cells"], *looks[1:]]}, about["inputs"], beside)
+    before, *first.outputs, told, after = first.outputs
+    claims, loaded = _read(told), set(_read(after)) - set(_read(before))
+    second = _run(book, about["inputs"], beside)
+    for cell, one, other in zip(book["cells"], first.outputs, second.outputs, strict=False):
+        if cell["cell_type"] == "code":
+            _mark(cell, one or [], other or [], about["tolerance"])
+    about["observed"] = True
+    return [line for lines in claims.values() for line in lines], loaded
+
+
+def sign(path: Path) -> None:
+    """Sign a file for Jupyter, as one that this user ran: it holds text and pictures only."""
+    from nbformat import read  # slow to import; loaded already where something was observed
+    from nbformat.sign import NotebookNotary  # as above
+
+    notary = NotebookNotary()
+    notary.sign(read(path, as_version=4))
+    notary.store.close()
+
+
+def _run(book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: Path) -> Execution:
+    result = execute(book, inputs, beside)
+    if result.failed is not None:
+        index, name, text, _ = result.failed
+        raise LlmosError(
+            f"cell {book['cells'][index]['id']}: {name}: {text}; the notebook does not run, so it is not observed"
+        )
+    return result
+
+
+def _claims(names: Sequence[str]) -> str:
+    return probe_source(
+        "llmos_nb.export.claims", "{n: claims(n, space[n]) for n in names if n in space}", names
+    )
+
+
+def _cell(name: str, source: str) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "id": name,
+        "metadata": {},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
+    """Read the JSON that a look of ours printed."""
+    return json.loads(
+        "".join(text_of(o.get("text", "")) for o in outputs or () if o["output_type"] == "stream")
+    )
+
+
+def _mark(
+    cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: Mapping[str, float]
+) -> None:
+    """Return a cell its outputs, and say which of them a second run does not repeat."""
+    cell["outputs"] = [p for o in one if (p := plain_output(o)) is not None]
+    for output in cell["outputs"]:
+        if "execution_count" in output:
+            output["execution_count"] = cell["execution_count"]
+    a, b = shown(one), shown(other)
+    volatile = volatility(a, b, tolerance)
+    mine, tags = cell["metadata"]["llmos_nb"], cell["metadata"].get("tags", [])
+    mine["shown"] = "observed"
+    tags = [t for t in tags if t != LOOSE]
+    if volatile:
+        mine["volatile"] = volatile
+        tags.append(LOOSE)
+    cell["metadata"].pop("tags", None)
+    if tags:
+        cell["metadata"]["tags"] = tags
+
+
+def volatility(one: Sequence[Shown], other: Sequence[Shown], tolerance: Mapping[str, float]) -> dict[str, Any]:
+    """Say by output, as lines or ``"all"``, what two runs did not show alike."""
+    if not difference(one, other, tolerance):
+        return {}
+    if len(one) != len(other) or [s.kind for s in one] != [s.kind for s in other]:
+        return {str(i): ALL for i in range(max(len(one), len(other), 1))} | {"count": ALL}
+    found: dict[str, Any] = {}
+    for i, (a, b) in enumerate(zip(one, other, strict=True)):
+        if a.kind != "text":
+            if picture_distance(a.value, b.value) > tolerance["image"]:
+                found[str(i)] = ALL
+        elif lines := differing_lines(a, b, tolerance):
+            found[str(i)] = lines if len(a.lines) == len(b.lines) else ALL
+    return found

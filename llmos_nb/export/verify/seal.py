@@ -1,0 +1,210 @@
+"""Hashes that say whether an exported notebook is still what was exported, and where it is not.
+
+Each cell carries the hash of its source and outputs, the notebook's metadata an index of all of them in order, and
+over everything there is one seal. It shows accidents and edits, not a forger who makes all hashes anew: who wants to
+exclude that compares `journal.hash` with the journal.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.export.cells import text_of
+from llmos_nb.export.inputs import digest_file
+from llmos_nb.export.verify.report import Difference
+from llmos_nb.journal import GENESIS, canonical
+
+KEY = "llmos_nb"
+# What Jupyter itself writes into a notebook that is opened and saved.
+_EDITORS = ("language_info", "widgets", "toc", "toc-autonumbering", "vscode", "varInspector")
+
+
+def hash_of(value: object) -> str:
+    """Hash plain data."""
+    return sha256(canonical(value).encode()).hexdigest()
+
+
+def source_hash(cell: Any) -> str:
+    """Hash what a cell says."""
+    return hash_of([cell["cell_type"], text_of(cell["source"])])
+
+
+def output_hash(cell: Any) -> str:
+    """Hash what a cell shows; empty for a cell that shows nothing."""
+    outputs = cell.get("outputs") or []
+    return hash_of([_plain_output(o) for o in outputs]) if outputs else ""
+
+
+def _plain_output(output: Any) -> Any:
+    plain = {k: v for k, v in output.items() if k not in ("execution_count", "metadata")}
+    if "text" in plain:
+        plain["text"] = text_of(plain["text"])
+    if "data" in plain:
+        plain["data"] = {k: text_of(v) if isinstance(v, list | str) else v for k, v in plain["data"].items()}
+    return plain
+
+
+def _own(cell: Any) -> dict[str, Any]:
+    return {k: v for k, v in cell["metadata"].get(KEY, {}).items() if k not in ("source", "outputs")}
+
+
+def entry(cell: Any) -> dict[str, Any]:
+    """Return a cell's line in the index."""
+    rest = {k: v for k, v in cell["metadata"].items() if k != KEY}
+    attached = cell.get("attachments") or {}
+    return {
+        "id": cell["id"],
+        "source": source_hash(cell),
+        "outputs": output_hash(cell),
+        "metadata": hash_of([_own(cell), rest, attached]),
+    }
+
+
+def seal(book: Any) -> None:
+    """Write all hashes into a notebook, and sign it as made here."""
+    for cell in book["cells"]:
+        mine = cell["metadata"].setdefault(KEY, {})
+        mine["source"], mine["outputs"] = source_hash(cell), output_hash(cell)
+    about = book["metadata"][KEY]
+    about["cells"] = [entry(cell) for cell in book["cells"]]
+    about["around"] = hash_of(around(book))
+    about["parts"] = {k: hash_of(v) for k, v in about.items() if k not in ("parts", "seal", "signature")}
+    about["seal"] = hash_of(unsealed(about))
+    about["signature"] = signature(about["seal"])
+
+
+def unsealed(about: Any) -> Any:
+    """Return what the seal is over."""
+    return {k: v for k, v in about.items() if k not in ("seal", "signature")}
+
+
+def around(book: Any) -> Any:
+    """Return what stands around the cells, without what editors write there."""
+    kept = {k: v for k, v in book["metadata"].items() if k != KEY and k not in _EDITORS}
+    return [kept, book["nbformat"], book["nbformat_minor"]]
+
+
+def signature(text: str) -> str:
+    """Sign a seal with the key of this user on this machine; empty where there can be no key."""
+    key = _key()
+    return hmac.new(key, text.encode(), sha256).hexdigest() if key else ""
+
+
+def made_here(about: Any) -> bool:
+    """Return whether a notebook was exported by this user on this machine, so that its code is no stranger's."""
+    mine = signature(str(about.get("seal", "")))
+    return bool(mine) and hmac.compare_digest(mine, str(about.get("signature", "")))
+
+
+def _key() -> bytes:
+    from jupyter_core.paths import jupyter_data_dir  # comes with nbformat
+
+    path = Path(jupyter_data_dir(), "llmos_nb", "export.key")
+    with suppress(OSError):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_bytes(secrets.token_bytes(32))
+        return path.read_bytes()
+    return b""
+
+
+def findings(book: Mapping[str, Any], beside: Path) -> list[Difference]:
+    """Return every place that is not as it was exported, in the order of the notebook."""
+    about = book["metadata"][KEY]
+    found = [*_cells(book["cells"], about.get("cells", [])), *_journals(about)]
+    if about.get("around") != hash_of(around(book)):
+        found.append(Difference("metadata", "the notebook's own metadata (kernelspec, format) was changed"))
+    if about.get("seal") != hash_of(unsealed(about)):
+        found.append(Difference("metadata.llmos_nb", f"the record of the run was changed{_which(about)}"))
+    return [*found, *_inputs(about.get("inputs", []), beside)]
+
+
+def _which(about: Mapping[str, Any]) -> str:
+    """Name the keys whose own hash does not fit."""
+    parts = about.get("parts", {})
+    names = [
+        k
+        for k in sorted({*about, *parts} - {"parts", "seal", "signature"})
+        if parts.get(k) != hash_of(about.get(k))
+    ]
+    return f": {', '.join(names)}" if names else ""
+
+
+def _cells(cells: Sequence[Any], index: Sequence[Any]) -> Iterator[Difference]:
+    """Compare cells with the index, by id, so that what was moved is told from what was changed."""
+    known = {line["id"]: line for line in index}
+    ids = [cell.get("id", "") for cell in cells]
+    for n, cell in enumerate(cells):
+        name = f"cell {ids[n]} (the {_nth(n + 1)})"
+        if ids[n] not in known:
+            yield Difference(name, "it was added, or its id was changed", _first_line(cell))
+        elif ids.index(ids[n]) != n:
+            yield Difference(name, "it stands there twice", _first_line(cell))
+        else:
+            yield from _cell(cell, known[ids[n]], name)
+    for line in index:
+        if line["id"] not in ids:
+            yield Difference(f"cell {line['id']}", "it was taken out")
+    order = [line["id"] for line in index if line["id"] in ids]
+    now = [i for n, i in enumerate(ids) if i in known and ids.index(i) == n]
+    moved = next((a for a, b in zip(now, order, strict=False) if a != b), None)
+    if moved is not None:
+        yield Difference(
+            f"cell {moved} (the {_nth(ids.index(moved) + 1)})", "the order of the cells was changed"
+        )
+
+
+def _cell(cell: Any, line: Mapping[str, str], name: str) -> Iterator[Difference]:
+    mine = cell["metadata"].get(KEY, {})
+    now = entry(cell)
+    if now["source"] != line["source"]:
+        yield Difference(name, "its source was changed", _first_line(cell))
+    if now["outputs"] != line["outputs"]:
+        yield Difference(name, "its outputs were changed")
+    if now["metadata"] != line["metadata"]:
+        yield Difference(name, "its metadata was changed")
+    hashes = {"source": source_hash(cell), "outputs": output_hash(cell)}
+    wrong = [k for k, v in hashes.items() if mine.get(k) != v and now[k] == line[k]]
+    if wrong:
+        yield Difference(name, f"the hash of its {' and '.join(wrong)} was changed")
+
+
+def _first_line(cell: Any) -> str:
+    return str(cell["source"]).strip().partition("\n")[0][:160]
+
+
+def _nth(n: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(n % 10 if n % 100 not in (11, 12, 13) else 0, "th")
+    return f"{n}{ending}"
+
+
+def _inputs(inputs: Sequence[Mapping[str, Any]], beside: Path) -> Iterator[Difference]:
+    for one in inputs:
+        path = beside / one["path"]
+        if not path.is_file():
+            yield Difference(f"input {one['path']}", "the file is not there")
+        elif digest_file(path) != one["sha256"]:
+            yield Difference(
+                f"input {one['path']}", "the file is not that of the run: its sha256 is another one"
+            )
+
+
+def _journals(about: Mapping[str, Any]) -> Iterator[Difference]:
+    """Check the kept journals: numbers in a row, and the last hash that the record names."""
+    last = {p["pid"]: p["journal"] for p in about.get("processes", [])}
+    for journal in about.get("journals", []):
+        events = journal["events"]
+        name = f"journal of process {journal['pid']}"
+        gap = next((n for n, e in enumerate(events) if e["n"] != n), None)
+        expected = last.get(journal["pid"], {})
+        if gap is not None:
+            yield Difference(f"{name}, event {gap}", "an event is missing or out of order")
+        elif (events[-1]["hash"] if events else GENESIS) != expected.get("hash"):
+            yield Difference(name, "it does not end in the event that the record names")

@@ -1,0 +1,120 @@
+"""Values by content: the journal has digests of what each step left, and a running notebook is asked for the same."""
+
+from __future__ import annotations
+
+import ast
+import json
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.export.cells import text_of
+from llmos_nb.export.dataflow.taint import taints
+from llmos_nb.export.steps import Unit
+from llmos_nb.export.verify.execute import Execution
+from llmos_nb.export.verify.report import Difference
+from llmos_nb.export.verify.seal import KEY
+
+_FUTURE = "from __future__ import annotations\n"
+
+
+def probe_source(module: str, expression: str, names: Sequence[str]) -> str:
+    """Return one statement that prints JSON and leaves no name behind.
+
+    Parameters
+    ----------
+    module : str
+        Name of a module of this package; it and what it imports of ours need only the standard library.
+    expression : str
+        Over what the module defines, `space` (the kernel's names) and `names`.
+    names : sequence of str
+        What it is about.
+    """
+    told = f"\n\ndef _llmos_told(space, names):\n    return {expression}\n"
+    inner = f"{_FUTURE}{_alone(module)}{told}"
+    made = f'(lambda s: (exec({inner!r}, s), s["_llmos_told"](globals(), {list(names)!r}))[1])'
+    return f'print(__import__("json").dumps({made}({{"__name__": "told"}})))'
+
+
+@cache
+def _alone(module: str) -> str:
+    """Return a module's source with what it imports of this package in front."""
+    return "\n".join(_parts(module, []))
+
+
+def _parts(module: str, seen: list[str]) -> list[str]:
+    if module in seen:
+        return []
+    seen.append(module)
+    spec = find_spec(module)
+    assert spec is not None and spec.origin is not None  # noqa: S101 - it is a module of ours
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    lines, found = source.splitlines(), list[str]()
+    for node in ast.parse(source).body:
+        ours = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("llmos_nb")
+        if isinstance(node, ast.ImportFrom) and (ours or node.module == "__future__"):
+            found += _parts(str(node.module), seen) if ours else []
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (
+                (node.end_lineno or node.lineno) - node.lineno + 1
+            )
+    return [*found, "\n".join(lines)]
+
+
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+def step_values(units: Sequence[Unit], pieces: Sequence[Any], recorded: Sequence[str]) -> list[dict[str, str]]:
+    """Return for each unit the digests of the names it left, of those only that can come out the same again."""
+    whys = taints(pieces, recorded)
+    found = []
+    for unit, why in zip(units, whys, strict=True):
+        digests = unit.call.changes.get("digests", {}) if unit.call is not None and not unit.problem else {}
+        found.append({n: d for n, d in digests.items() if n not in why and _HEX.fullmatch(d)})
+    return found
+
+
+def with_probes(cells: Sequence[Any]) -> list[Any]:
+    """Put behind each step whose values are known a cell that asks for their digests."""
+    wanted = '{n: digest(space[n]) if n in space else "" for n in names}'
+    made: list[Any] = []
+    for cell in cells:
+        made.append(cell)
+        names = sorted(cell["metadata"].get(KEY, {}).get("values", {})) if cell["cell_type"] == "code" else []
+        if names:
+            source = probe_source("llmos_nb.heap.digest.digest", wanted, names)
+            made.append({**cell, "id": f"{cell['id']}-values", "metadata": {}, "source": source, "outputs": []})
+    return made
+
+
+def compare_values(
+    cells: Sequence[Any], result: Execution, about: Mapping[str, Any]
+) -> tuple[list[Difference], int]:
+    """Compare what the names held after each step with the digests of the run.
+
+    Only where the same Python and machine run it: digests are exact to the last bit, and elsewhere the assertions in
+    the notebook, which have a tolerance, are the measure.
+    """
+    here = [platform.python_version_tuple()[:2], platform.machine(), platform.system()]
+    there = about["platform"]
+    if here != [tuple(there["python"].split(".")[:2]), there["machine"], there["system"]]:
+        return [], 0
+    found, compared = [], 0
+    probed = with_probes(cells)
+    for n, cell in enumerate(probed):
+        if n == 0 or KEY in cell["metadata"] or cell["cell_type"] != "code":
+            continue
+        step = probed[n - 1]
+        text = "".join(text_of(o.get("text", "")) for o in result.outputs[n] or ())
+        got = json.loads(text or "{}")
+        expected = step["metadata"][KEY]["values"]
+        compared += len(expected)
+        wrong = sorted(name for name, digest in expected.items() if got.get(name) != digest)
+        if wrong:
+            found.append(
+                Difference(f"cell {step['id']}", f"{', '.join(wrong)} does not hold what it held in the run")
+            )
+    return found, compared

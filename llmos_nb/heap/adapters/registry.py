@@ -1,0 +1,226 @@
+"""Which holder looks after which kind of object."""
+
+from __future__ import annotations
+
+import array
+import contextvars
+import decimal
+import functools
+import gc
+import io
+import logging
+import pathlib
+import random
+import re
+import sys
+import types
+import weakref
+from collections import OrderedDict, defaultdict, deque, namedtuple
+from typing import Any
+
+from llmos_nb.heap.adapters.arrays import Arrays
+from llmos_nb.heap.adapters.base import (
+    FIXED_TYPE,
+    HEAP_TYPE,
+    Adapter,
+    Attributes,
+    Frames,
+    Opaque,
+    Through,
+)
+from llmos_nb.heap.adapters.code import Cells, Classes, Functions, Instances, Modules, Slots
+from llmos_nb.heap.adapters.containers import (
+    BytesHolder,
+    DequeHolder,
+    DictHolder,
+    ListHolder,
+    OrderedHolder,
+    SetHolder,
+)
+from llmos_nb.heap.adapters.libraries import ATOMIC_ROOTS, FIXED_ROOTS, OPAQUE_ROOTS
+from llmos_nb.heap.adapters.stateful import Caches, Exceptions, Loggers, MemoryViews, Partials, Stateful
+from llmos_nb.heap.adapters.tables import ExtensionArrays, Indexes, Polars, Tables
+from llmos_nb.heap.digest.digest import home
+
+Holders = tuple[Adapter, ...]
+
+_PLAIN_BYTES, _THROUGH = BytesHolder(), Through()
+_ITERATOR = Opaque("an iterator: what it gave cannot be given again", look_inside=True)
+_FRAMES = Frames("a generator or coroutine: what it gave cannot be given again")
+
+
+def _atoms(*kinds: type) -> dict[type, Holders]:
+    return dict.fromkeys(kinds, ())
+
+
+# Kinds as they are; subclasses are put together from their parts.
+_EXACT: dict[type, Holders] = {
+    **_atoms(type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented)),
+    **_atoms(re.Pattern, re.Match, types.CodeType, types.GenericAlias, types.UnionType),
+    **_atoms(weakref.ReferenceType, types.MemberDescriptorType, types.GetSetDescriptorType),
+    type(vars(namedtuple("_", "x"))["x"]): (),
+    functools.cached_property: (Attributes("func"),),
+    **_atoms(types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType, object),
+    **dict.fromkeys((tuple, frozenset, slice, types.MethodType, types.BuiltinFunctionType), (_THROUGH,)),
+    **dict.fromkeys((types.MethodWrapperType, types.MappingProxyType), (_THROUGH,)),
+    memoryview: (MemoryViews(),),
+    type(gc.get_referents(memoryview(b""))[0]): (_THROUGH,),  # what stands between a view and its bytes
+    **dict.fromkeys((type({}.keys()), type({}.values()), type({}.items())), (_THROUGH,)),
+    list: (ListHolder(),),
+    dict: (DictHolder(),),
+    defaultdict: (DictHolder(), Attributes("default_factory")),
+    OrderedDict: (OrderedHolder(),),
+    set: (SetHolder(),),
+    deque: (DequeHolder(),),
+    bytearray: (_PLAIN_BYTES,),
+    array.array: (_PLAIN_BYTES,),
+    types.CellType: (Cells(),),
+    types.FunctionType: (Functions(),),
+    types.ModuleType: (Modules(),),
+    functools._lru_cache_wrapper: (Caches(),),
+    logging.Logger: (Loggers(),),
+    logging.RootLogger: (Loggers(),),
+    contextvars.ContextVar: (Opaque("a context variable"),),
+}
+
+# What a Python class may have as its C part; the part's own holders.
+_CORES: dict[type, Holders] = {
+    **_EXACT,
+    **dict.fromkeys((property, staticmethod, classmethod, super), (_THROUGH,)),
+    functools.partial: (Partials(),),
+    **_atoms(object, types.SimpleNamespace, pathlib.PurePath, weakref.ref),
+    type: (Classes(),),
+    random.Random: (Stateful(random.Random.getstate, random.Random.setstate),),
+    decimal.Context: (Attributes("prec", "rounding", "Emin", "Emax", "capitals", "clamp"),),
+}
+
+_STREAM = Stateful(lambda s: (s.getvalue(), s.tell()), lambda s, state: _put_stream(s, *state))
+_OPAQUE: tuple[tuple[Any, Holders], ...] = (
+    (
+        (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType),
+        (Frames("a generator or coroutine: what it gave cannot be given again"),),
+    ),
+    ((io.StringIO, io.BytesIO), (_STREAM,)),
+    (io.IOBase, (Opaque("an open file or stream"),)),
+)
+
+
+def adapters_of(kind: type) -> Holders:
+    """Return the holders for objects of exactly this class.
+
+    Parameters
+    ----------
+    kind : type
+        The class of the objects.
+
+    Returns
+    -------
+    tuple of Holder
+        Empty for what cannot change and holds nothing.
+    """
+    found = _EXACT.get(kind)
+    if found is None:
+        found = _by_library(kind)
+    return _by_parts(kind) if found is None else found
+
+
+def _by_library(kind: type) -> Holders | None:
+    """Choose by the library that made exactly this class."""
+    root = home(kind).partition(".")[0]
+    if root in ATOMIC_ROOTS and not issubclass(kind, type):
+        return ()
+    if root in OPAQUE_ROOTS and not issubclass(kind, dict | type):  # matplotlib's settings are a dict
+        return (Opaque(OPAQUE_ROOTS[root]),)
+    return next((h for kinds, h in _OPAQUE if issubclass(kind, kinds)), None)
+
+
+def _by_parts(kind: type) -> Holders:
+    """Put together what a class adds in Python and what its C part holds."""
+    core = next(c for c in kind.__mro__ if c in _CORES or not _in_python(c))
+    data = _of_data(kind)
+    if data is not None and not isinstance(data, Arrays):
+        return (data,)  # their attributes are caches
+    found: list[Adapter] = [data] if data is not None else [*_core_holders(core, kind)]
+    above = kind.__mro__[: kind.__mro__.index(core)]
+    members = [
+        m
+        for c in above
+        if "__slots__" in vars(c)
+        for m in vars(c).values()
+        if isinstance(m, types.MemberDescriptorType)
+    ]
+    if members:
+        found.append(Slots(kind, members))
+    if kind.__dictoffset__ and not issubclass(kind, type | types.ModuleType):
+        found.append(Instances(kind))
+    return tuple(found)
+
+
+def _in_python(kind: type) -> bool:
+    """Return whether a class was made by a class statement rather than by C code.
+
+    C types say so by their flags, by a `__new__` of their own, or by memory that no slot explains.
+    """
+    base = kind.__base__
+    if base is None or kind.__flags__ & (HEAP_TYPE | FIXED_TYPE) != HEAP_TYPE:
+        return False
+    if getattr(kind.__new__, "__self__", None) is kind:
+        return False
+    slots = sum(isinstance(m, types.MemberDescriptorType) for m in vars(kind).values())
+    return kind.__basicsize__ - base.__basicsize__ - 8 * slots <= 16
+
+
+def _core_holders(core: type, kind: type) -> Holders:
+    """Return the holders of a class's C part."""
+    if core in _CORES:
+        return _CORES[core]
+    if issubclass(core, BaseException):
+        return (Exceptions(core),)
+    if hasattr(kind, "__next__"):
+        return (_ITERATOR,)
+    if home(core).partition(".")[0] in FIXED_ROOTS:
+        return (_THROUGH,)
+    return (Opaque(f"state in C code of {home(core)}.{core.__qualname__}"),)
+
+
+def _of_data(kind: type) -> Adapter | None:
+    """Return the holder of what numpy, pandas or polars made, or of what derives from it."""
+    for module, name, holder in _DATA:
+        base: Any = sys.modules.get(module)
+        for part in name.split("."):
+            base = getattr(base, part, None)
+        if base is not None and issubclass(kind, base):
+            return holder
+    return None
+
+
+def _put_stream(stream: Any, content: Any, place: int) -> None:
+    stream.seek(0)
+    stream.truncate()
+    stream.write(content)
+    stream.seek(place)
+
+
+def _put_bits(generator: Any, state: Any, seeds: Any) -> None:
+    generator.state = state
+    if seeds is not None:
+        generator.seed_seq.__init__(**seeds)
+
+
+_TABLES, _POLARS = Tables(), Polars()
+_SEEDS = Stateful(lambda s: s.state, lambda s, state: s.__init__(**state))  # they count what they gave birth to
+_BITS = Stateful(lambda b: (b.state, getattr(b.seed_seq, "state", None)), lambda b, s: _put_bits(b, *s))
+_GENERATOR = Stateful(lambda g: _BITS.get(g.bit_generator), lambda g, s: _BITS.put(g.bit_generator, s))
+_DATA: tuple[tuple[str, str, Adapter], ...] = (
+    ("numpy", "ndarray", Arrays()),
+    ("numpy", "random.RandomState", Stateful(lambda r: r.get_state(legacy=False), lambda r, s: r.set_state(s))),
+    ("numpy", "random.Generator", _GENERATOR),
+    ("numpy", "random.BitGenerator", _BITS),
+    ("numpy", "random.SeedSequence", _SEEDS),
+    ("pandas", "DataFrame", _TABLES),
+    ("pandas", "Series", _TABLES),
+    ("pandas", "Index", Indexes()),
+    ("pandas", "api.extensions.ExtensionArray", ExtensionArrays()),
+    ("polars", "DataFrame", _POLARS),
+    ("polars", "Series", _POLARS),
+)

@@ -1,0 +1,134 @@
+"""Holders for what C code keeps but gives, takes or drops on request: caches, generators, exceptions, partials."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from gc import get_referents
+from itertools import chain
+from typing import Any
+
+from llmos_nb.heap.adapters.base import Adapter, Attributes, Scope, Through, alike
+from llmos_nb.heap.digest.digest import digest
+
+
+class Caches(Adapter):
+    """Functions under `functools.cache`: undo empties a cache that a step filled, so nothing stale is given."""
+
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Return the function inside and the cached results; never the cache itself, which C code owns."""
+        for item in objects:
+            yield item.__wrapped__
+            found = chain.from_iterable(
+                r.values() if type(r) is dict and r is not vars(item) else (r,) for r in get_referents(item)
+            )
+            for each in found:
+                yield from get_referents(each) if type(each).__name__ == "_lru_list_elem" else (each,)
+
+    def read(self, item: Any) -> Any:
+        """Note how often it had to compute."""
+        return item.cache_info()[1::2]
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Return whether anything was computed or thrown away since."""
+        return bool(item.cache_info()[1::2] == state)
+
+    def write(self, item: Any, state: Any) -> None:
+        """Empty the cache."""
+        item.cache_clear()
+
+
+class Stateful(Adapter):
+    """Objects that give and take their state as plain data, such as random generators and text streams."""
+
+    def __init__(self, get: Callable[[Any], Any], put: Callable[[Any, Any], object]) -> None:
+        self.get, self.put = get, put
+
+    def read(self, item: Any) -> Any:
+        """Note the state and its digest."""
+        state = self.get(item)
+        return digest(state), state
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Compare the digests."""
+        return bool(self.read(item)[0] == state[0])
+
+    def write(self, item: Any, state: Any) -> None:
+        """Return the state back."""
+        self.put(item, state[1])
+
+    def size(self, item: Any, state: Any) -> int:
+        """Count a generator's usual 2.5 KB."""
+        return 2500
+
+
+class Exceptions(Attributes):
+    """Exceptions of one class: what C code keeps of them, and what they were raised from.
+
+    Parameters
+    ----------
+    kind : type
+        The class.
+    """
+
+    def __init__(self, kind: type) -> None:
+        slots = (types.MemberDescriptorType, types.GetSetDescriptorType)
+        found = {n for c in kind.__mro__ for n, m in vars(c).items() if isinstance(m, slots)}
+        super().__init__(*sorted(found - {"__dict__", "__weakref__"}))
+
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Return the attributes' values; never a traceback, which leads to every frame."""
+        return (v for v in super().children(objects, scope) if not isinstance(v, types.TracebackType))
+
+
+class Partials(Adapter):
+    """Partial calls of functions."""
+
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Return function, arguments and keywords."""
+        return chain.from_iterable(map(self.read, objects))
+
+    def read(self, item: Any) -> tuple[object, ...]:
+        """Note them."""
+        return item.func, item.args, item.keywords
+
+    def same(self, item: Any, state: tuple[object, ...]) -> bool:
+        """Compare them by identity."""
+        return alike(state, self.read(item))
+
+    def write(self, item: Any, state: tuple[object, ...]) -> None:
+        """Return them back, past what a subclass may have made of it."""
+        type(item).__setstate__(item, (*state, vars(item)))
+
+
+class MemoryViews(Through):
+    """Views of memory: one that is released can never be used again."""
+
+    keeps = True
+
+    def read(self, item: Any) -> bool:
+        """Note whether it can be used."""
+        with suppress(ValueError):
+            return bool(item.nbytes >= 0)
+        return False
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Return whether it still can."""
+        return bool(self.read(item) == state)
+
+    def lost(self, state: Any) -> str:
+        """Say that a release cannot be taken back."""
+        return "a memory view that was released"
+
+
+class Loggers(Attributes):
+    """Loggers: level, filters and handlers by name; handlers themselves write elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__("level", "disabled", "propagate", "handlers", "filters")
+
+    def write(self, item: Any, state: tuple[object, ...]) -> None:
+        """Set them back, and have loggers forget what they have worked out from the levels."""
+        super().write(item, state)
+        item.manager._clear_cache()

@@ -1,0 +1,137 @@
+"""What a step may change beside the names: random states, working directory, environment, open figures, settings."""
+
+from __future__ import annotations
+
+import decimal
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.heap.digest.digest import digest
+
+# Global random generators by name: module, how to read, how to set.
+_RANDOM: tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any, Any], object]], ...] = (
+    ("random", "random", lambda m: m.getstate(), lambda m, s: m.setstate(s)),
+    ("numpy", "numpy.random", lambda m: m.get_state(legacy=False), lambda m, s: m.set_state(s)),
+    ("torch", "torch", lambda m: m.get_rng_state(), lambda m, s: m.set_rng_state(s)),
+)
+
+
+def settings() -> dict[str, Any]:
+    """Return the containers of settings that steps commonly change, by a name that no variable can have."""
+    found: dict[str, Any] = {"(sys.path)": sys.path, "(warnings.filters)": warnings.filters}
+    found["(decimal context)"] = decimal.getcontext()
+    matplotlib, config = sys.modules.get("matplotlib"), sys.modules.get("pandas._config.config")
+    if matplotlib is not None and hasattr(matplotlib, "rcParams"):
+        found["(matplotlib.rcParams)"] = matplotlib.rcParams
+    if config is not None and hasattr(config, "_global_config"):
+        found["(pandas.options)"] = config._global_config
+    return found
+
+
+@dataclass
+class Ambient:
+    """The state around the names at one moment."""
+
+    cwd: str
+    environ: dict[str, str]
+    figures: frozenset[int]
+    random: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def now(cls) -> Ambient:
+        """Note the present state."""
+        return cls(_cwd(), dict(os.environ), _figures(), {n: s for n, s in _random_states()})
+
+    def changes(self, then: Ambient) -> dict[str, Any]:
+        """Say, as plain data, what differs from an earlier state."""
+        keys = self.environ.keys() | then.environ.keys()
+        return {
+            "cwd": self.cwd if self.cwd != then.cwd else None,
+            "environ": sorted(k for k in keys if self.environ.get(k) != then.environ.get(k)),
+            "figures": sorted(self.figures - then.figures),
+            "random": bool(self.moved(then)),
+        }
+
+    def moved(self, then: Ambient) -> list[str]:
+        """Name the random generators that differ from an earlier state."""
+        return [n for n, s in then.random.items() if n in self.random and not _same(self.random[n], s)]
+
+
+def restore(old: Ambient, left: Ambient) -> list[str]:
+    """Take back what one step changed around the names, as far as nothing changed it since.
+
+    Parameters
+    ----------
+    old, left : Ambient
+        The state before the step, and the one that the step left.
+
+    Returns
+    -------
+    list of str
+        What stays, because a later step changed it too.
+    """
+    now, stays = Ambient.now(), []
+    for name in left.moved(old):
+        if _same(now.random.get(name), left.random[name]):
+            _set_random(name, old.random[name])
+        else:
+            stays.append(f"random state of {name}")
+    for key in left.changes(old)["environ"]:
+        if now.environ.get(key) != left.environ.get(key):
+            stays.append(f"environment variable {key}")
+        elif key in old.environ:
+            os.environ[key] = old.environ[key]
+        else:
+            os.environ.pop(key, None)
+    if left.cwd != old.cwd:
+        stays += _change_directory(now, old, left)
+    _close(left.figures - old.figures)
+    return stays
+
+
+def _change_directory(now: Ambient, old: Ambient, left: Ambient) -> list[str]:
+    if now.cwd == left.cwd:
+        with suppress(OSError):
+            os.chdir(old.cwd)
+            return []
+    return ["working directory"]
+
+
+def _cwd() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # the directory was deleted
+        return ""
+
+
+def _figures() -> frozenset[int]:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return frozenset(pyplot.get_fignums()) if pyplot is not None else frozenset()
+
+
+def _close(numbers: frozenset[int]) -> None:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    for number in numbers if pyplot is not None else ():
+        pyplot.close(number)  # type: ignore[union-attr]  # checked in the line above
+
+
+def _random_states() -> list[tuple[str, Any]]:
+    return [
+        (name, get(sys.modules[m])) for name, m, get, _ in _RANDOM if hasattr(sys.modules.get(m), "__name__")
+    ]
+
+
+def _set_random(name: str, state: Any) -> None:
+    for known, module, _, put in _RANDOM:
+        if known == name:
+            put(sys.modules[module], state)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or digest(one) == digest(other)

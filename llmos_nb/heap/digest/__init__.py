@@ -1,0 +1,5 @@
+"""Digests of values by their content."""
+
+from llmos_nb.heap.digest.digest import digest
+
+__all__ = ["digest"]

@@ -1,0 +1,314 @@
+"""What can be reached from names: one walk, chunk by chunk and kind by kind, at the speed of C where it counts.
+
+A walk follows containers, instances, closures and, where asked, the global names that reached functions use; it can
+note the shallow state of all that can change on its way (an `Image`).
+"""
+
+from __future__ import annotations
+
+import site
+import sys
+import sysconfig
+import types
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
+
+from llmos_nb.heap.adapters.base import Adapter
+from llmos_nb.heap.adapters.registry import adapters_of
+
+
+@cache
+def _library_roots() -> tuple[str, ...]:
+    paths = [*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages()]
+    return tuple({p for p in [*paths, sys.base_prefix + "/lib"] if len(p) > 1})
+
+
+def is_owned(module: str) -> bool:
+    """Return whether a module, by its full name, is the user's own code: in the notebook or in a file of their own."""
+    if module in ("__main__", "builtins", ""):
+        return True
+    if module.partition(".")[0] == "llmos_nb":
+        return False
+    found = sys.modules.get(module)
+    path = getattr(found, "__file__", None)
+    return found is not None and path is not None and not path.startswith(_library_roots())
+
+
+@cache
+def used_names(code: types.CodeType) -> frozenset[str]:
+    """Return every name that code, or code inside it, may look up outside."""
+    inner = [used_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    return frozenset(code.co_names).union(*inner)
+
+
+COPY_BYTES = 64 << 20
+OBJECTS = 2_000_000
+FEW = 4  # kinds up to which a pass for each is faster than one in Python
+_EVERYTHING = frozenset(("exec", "eval", "globals", "__import__", "get_ipython", "__builtins__"))
+
+
+Ids = dict[int, None]  # a dict, as ids lie so close together that a set of them is slow
+
+
+class Shelf(NamedTuple):
+    """Objects of one kind, found together, with their states."""
+
+    holder: Adapter
+    objects: Sequence[Any]
+    saved: Any
+
+
+class Change(NamedTuple):
+    """An object whose state does not stand any more."""
+
+    holder: Adapter
+    item: Any
+    state: Any
+
+
+@dataclass
+class Image:
+    """What a walk found.
+
+    Parameters
+    ----------
+    shelves : list of Shelf
+        The states, kind by kind.
+    seen : dict of ids
+        Ids of all objects that were reached.
+    held : list of sequences
+        Those objects; holding them keeps the ids valid.
+    names : set of str
+        Global names that reached functions use.
+    opaque : dict
+        Reason by id, of what nobody can put back.
+    whole : bool
+        False where the bound on objects ended the walk.
+    """
+
+    shelves: list[Shelf] = field(default_factory=list)
+    seen: Ids = field(default_factory=dict)
+    held: list[Sequence[Any]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    opaque: dict[int, str] = field(default_factory=dict)
+    whole: bool = True
+
+    def add(self, other: Image) -> None:
+        """Take in what another walk has seen."""
+        self.seen.update(other.seen)
+        self.held += other.held
+
+    def changes(self) -> list[Change]:
+        """Return the objects that changed since, with their states of then."""
+        return [
+            Change(s.holder, s.objects[i], s.holder.pick(s.saved, i))
+            for s in self.shelves
+            for i in s.holder.changed(s.objects, s.saved)
+        ]
+
+
+class Walk:
+    """One walk over what a namespace holds.
+
+    Parameters
+    ----------
+    namespace : dict
+        The global names.
+    light : bool
+        Mark data instead of copying it.
+    follow : bool
+        Follow functions into the globals they use.
+    keep : bool
+        Note states.
+    known : Image, optional
+        Objects not to enter.
+    """
+
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        *,
+        light: bool = False,
+        follow: bool = True,
+        keep: bool = True,
+        known: Image | None = None,
+    ) -> None:
+        self.namespace, self.light, self.follow, self.keep = namespace, light, follow, keep
+        self.known: Ids = known.seen if known else {}
+        self.cap = self.room = COPY_BYTES
+        self.image = Image(seen={id(namespace): None})
+        self.everything = False
+        self._kinds: dict[type, tuple[Adapter, ...]] = {}
+
+    def run(
+        self,
+        roots: Iterable[object],
+        until: Callable[[Ids], bool] | None = None,
+        leaves: frozenset[int] = frozenset(),
+    ) -> Image:
+        """Walk from the roots, or until what it finds satisfies `until`.
+
+        Parameters
+        ----------
+        roots : iterable
+            Where to start.
+        until : callable, optional
+            Gets the ids of newly found objects; true ends the walk.
+        leaves : frozenset of int
+            Ids of texts and the like, which hold nothing and are otherwise passed over.
+
+        Returns
+        -------
+        Image
+            What was found.
+        """
+        waiting: list[Sequence[Any]] = [list(roots)]
+        while waiting:
+            chunk = waiting.pop()
+            if leaves and (met := dict.fromkeys(leaves.intersection(map(id, chunk)))):
+                self.image.seen.update(met)
+                if until is not None and until(met):
+                    return self.image
+            for kind, objects in self._by_kind(chunk):
+                ids, fresh = self._fresh(objects)
+                if until is not None and until(ids):
+                    return self.image
+                if ids:
+                    waiting += self._enter(kind, fresh)
+            if len(self.image.seen) > OBJECTS:
+                self.image.whole = False
+                break
+        return self.image
+
+    def _by_kind(self, objects: Sequence[Any]) -> Iterator[tuple[type, Sequence[Any]]]:
+        """Sort objects by class, without those that hold nothing."""
+        kinds = set(map(type, objects))
+        wanted = [k for k in kinds if self._holders(k)]
+        if len(kinds) == 1:
+            yield from ((k, objects) for k in wanted)
+        elif len(wanted) <= FEW:
+            for kind in wanted:
+                yield kind, [o for o in objects if type(o) is kind]
+        else:
+            sorted_out: dict[type, list[Any]] = {k: [] for k in kinds}
+            for item in objects:
+                sorted_out[type(item)].append(item)
+            yield from ((k, sorted_out[k]) for k in wanted)
+
+    def _holders(self, kind: type) -> tuple[Adapter, ...]:
+        found = self._kinds.get(kind)
+        if found is None:
+            found = self._kinds[kind] = adapters_of(kind)
+        return found
+
+    def _fresh(self, objects: Sequence[Any]) -> tuple[Ids, Sequence[Any]]:
+        """Return those of the objects that were not met before, with their ids."""
+        seen, known = self.image.seen, self.known
+        ids = dict.fromkeys(map(id, objects))
+        if (
+            len(ids) < len(objects)
+            or not seen.keys().isdisjoint(ids.keys())
+            or not known.keys().isdisjoint(ids.keys())
+        ):
+            by_id = {i: o for o in objects if (i := id(o)) not in seen and i not in known}
+            ids, objects = dict.fromkeys(by_id), list(by_id.values())
+        seen.update(ids)
+        self.image.held.append(objects)
+        return ids, objects
+
+    def _enter(self, kind: type, objects: Sequence[Any]) -> Iterator[Sequence[object]]:
+        """Note states and give what the objects hold."""
+        for holder in self._holders(kind):
+            try:
+                saved = holder.save(objects, self) if self.keep and holder.keeps else None
+                if saved is not None:
+                    self.image.shelves.append(Shelf(holder, objects, saved))
+                yield from holder.chunks(objects, saved, self)
+            except Exception as error:  # an object's own code may raise anything; then it is reported
+                for item in objects:
+                    self.opaque(item, f"it cannot be read: {type(error).__name__}: {error}")
+
+    def owned(self, module: str | None) -> bool:
+        """Return whether a module is the user's own code."""
+        return is_owned(module or "")
+
+    def opaque(self, item: object, why: str) -> None:
+        """Note that nobody can put this object's state back."""
+        self.image.opaque[id(item)] = why
+
+    def globals_of(self, code: types.CodeType, names: dict[str, Any]) -> Iterable[object]:
+        """Return what code can reach through its global names."""
+        if not self.follow:
+            return ()
+        if names is not self.namespace:
+            return [names] if is_owned(str(names.get("__name__", ""))) else ()
+        used = used_names(code)
+        if used & _EVERYTHING and not self.everything:
+            self.everything = True
+            used = frozenset(names)
+        here = used & names.keys()
+        self.image.names |= here
+        return [names[n] for n in here]
+
+
+def reachable_names(names: Iterable[str] | None, namespace: dict[str, Any]) -> set[str]:
+    """Add the names that called functions use to the names that code uses.
+
+    Parameters
+    ----------
+    names : iterable of str, optional
+        Names in the code; None stands for all.
+    namespace : dict
+        The global names.
+
+    Returns
+    -------
+    set of str
+        Those of them that exist, and every global name that a reachable user function, method or class uses.
+    """
+    if names is None:
+        return set(namespace)
+    known = set(names) & namespace.keys()
+    return known | Walk(namespace, keep=False).run([namespace[n] for n in known]).names
+
+
+def names_reaching(
+    targets: Collection[int], bindings: Mapping[str, Any], namespace: dict[str, Any], leaves: bool = False
+) -> dict[str, int]:
+    """Return the names from which one of the objects can be reached.
+
+    Parameters
+    ----------
+    targets : collection of int
+        Ids of the objects.
+    bindings : mapping
+        Value by name.
+    namespace : dict
+        The global names, which are not entered.
+    leaves : bool
+        Texts are looked for, too, although nothing can be reached from them.
+
+    Returns
+    -------
+    dict
+        By name, the id of one of the objects that it reaches.
+    """
+    found: dict[str, int] = {}
+    wanted, atoms = set(targets), frozenset(targets if leaves else ())
+    barren = Image()  # objects that lead to no target
+    groups: dict[int, list[str]] = defaultdict(list)
+    for name, value in bindings.items():
+        if wanted and (id(value) in atoms or adapters_of(type(value))):
+            groups[id(value)].append(name)
+    for names in groups.values():
+        walk = Walk(namespace, follow=False, keep=False, known=barren)
+        image = walk.run([bindings[names[0]]], lambda ids: not wanted.isdisjoint(ids.keys()), atoms)
+        hit = next(iter(image.seen.keys() & wanted), None)
+        if hit is None:
+            barren.add(image)
+        else:
+            found.update(dict.fromkeys(names, hit))
+    return found

@@ -1,1 +1,0 @@
-"""Between processes: pipes, and mailboxes that are bounded, labelled and delivered once."""

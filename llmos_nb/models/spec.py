@@ -1,0 +1,165 @@
+"""Models: one protocol (`base`), and how a name the user types becomes one of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from llmos_nb.errors import ConfigError, UsageError, nearest
+from llmos_nb.models.base import Model, Traits
+from llmos_nb.models.openai.client import (
+    OFFICIAL,
+    OLLAMA,
+    OpenAIModel,
+    checked_url,
+    is_loopback,
+    same_origin,
+    shown_url,
+)
+from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedModel
+
+DEFAULT_NAME = "gpt-4.1-mini"
+FORMS = "openai/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE"
+
+_NO_MODEL = (
+    "no model: set OPENAI_API_KEY (or OPENAI_BASE_URL for another endpoint), "
+    "or fetch the local one with `llmos model pull`"
+)
+_NO_KEY = "OPENAI_API_KEY is not set; set it, name another endpoint by OPENAI_BASE_URL, or use -m local"
+
+
+def resolve(
+    spec: str | Model | None = None, base_url: str | None = None, *, stall_s: float | None = None
+) -> Model:
+    """Return the model that a spec names.
+
+    Parameters
+    ----------
+    spec : str or Model, optional
+        ``openai/NAME``, ``ollama/NAME``, ``URL#NAME``, ``local[/NAME]``, ``script:FILE`` or ``replay:FILE``;
+        a model passes through; with none, the environment and the local weights decide.
+    base_url : str, optional
+        The endpoint for ``openai/`` and ``ollama/``, instead of `OPENAI_BASE_URL`.
+    stall_s : float, optional
+        Seconds without a byte after which an attempt over HTTP fails.
+
+    Returns
+    -------
+    Model
+        Nothing is sent or loaded yet.
+
+    Raises
+    ------
+    UsageError
+        When the spec is not understood; `ConfigError` when there is no model or no key.
+    """
+    if spec is not None and not isinstance(spec, str):
+        return _passed(spec)
+    text = (spec or "").strip()
+    model = _named(text, base_url) if text else _default(base_url)
+    if stall_s is not None and isinstance(model, OpenAIModel):
+        model.stall_s = stall_s
+    return model
+
+
+def _passed(model: object) -> Model:
+    if isinstance(model, Model):
+        return model
+    raise UsageError(
+        f"model {type(model).__name__} is no model; it needs `traits` and `respond`, or use {FORMS}"
+    )
+
+
+def _named(spec: str, base_url: str | None) -> Model:
+    """Return the model of a spec that is not empty."""
+    if "://" in spec.split("#", maxsplit=1)[0]:
+        return _at_url(spec)
+    scheme = next((s for s in _SCHEMES if spec.startswith(s)), "")
+    if scheme:
+        name = spec[len(scheme) :].strip()
+        if not name:
+            raise UsageError(f"model {spec!r} lacks what comes after {scheme!r}; write {FORMS}")
+        return _SCHEMES[scheme](name, base_url)
+    if spec == "local":
+        return _local("", None)
+    raise UsageError(f"model {spec!r} is not understood{_meant(spec)}; write {FORMS}")
+
+
+def _meant(spec: str) -> str:
+    """Say which form comes near: a mistyped scheme, or a name without one."""
+    head = spec.replace(":", "/").split("/")[0].lower()
+    if head == spec.lower() and not nearest(head, ["local"]):
+        return f"; did you mean openai/{spec}?"
+    return nearest(head, [s[:-1] for s in _SCHEMES])
+
+
+def _openai(name: str, base_url: str | None) -> Model:
+    url = base_url or os.environ.get("OPENAI_BASE_URL") or OFFICIAL
+    key = os.environ.get("OPENAI_API_KEY")
+    if not key and same_origin(url, OFFICIAL):
+        raise ConfigError(_NO_KEY)
+    return OpenAIModel(name, url, key)
+
+
+def _ollama(name: str, base_url: str | None) -> Model:
+    """Return a model of Ollama; one that runs on this machine may see values."""
+    url = base_url or OLLAMA
+    traits = Traits("", sees_values=is_loopback(url) and not name.endswith("cloud"))
+    return OpenAIModel(name, url, label=f"ollama/{name}", key_name="the key", traits=traits)
+
+
+def _at_url(spec: str) -> Model:
+    """Return a model at a URL; `OPENAI_API_KEY` goes only where the environment says it belongs."""
+    url, _, name = spec.partition("#")
+    home = os.environ.get("OPENAI_BASE_URL") or OFFICIAL
+    key = os.environ.get("LLMOS_API_KEY")
+    if not key and url and same_origin(url, home):
+        key = os.environ.get("OPENAI_API_KEY")
+    label = f"{shown_url(checked_url(url))}#{name.strip()}"
+    return OpenAIModel(name.strip(), url, key, label=label, key_name="LLMOS_API_KEY")
+
+
+def _local(name: str, _: str | None) -> Model:
+    from llmos_nb.models.local.model import LocalModel  # its runtime is an extra
+
+    return LocalModel(name or None)
+
+
+def _script(file: str, _: str | None) -> Model:
+    return ScriptedModel(Path(file).expanduser())
+
+
+def _replay(file: str, _: str | None) -> Model:
+    return ReplayModel(Path(file).expanduser())
+
+
+def _skill(file: str, _: str | None) -> Model:
+    return CellsModel(Path(file).expanduser())
+
+
+_SCHEMES: Mapping[str, Callable[[str, str | None], Model]] = {
+    "openai/": _openai,
+    "ollama/": _ollama,
+    "local/": _local,
+    "script:": _script,
+    "replay:": _replay,
+    "skill:": _skill,
+}
+
+
+def _default(base_url: str | None) -> Model:
+    """Return the model of a user who named none: an endpoint, else the local weights."""
+    typed = os.environ.get("LLMOS_MODEL", "").strip()
+    if typed and ("://" in typed or typed == "local" or typed.startswith(tuple(_SCHEMES))):
+        return _named(typed, base_url)
+    url = base_url or os.environ.get("OPENAI_BASE_URL")
+    if url or os.environ.get("OPENAI_API_KEY"):
+        name = os.environ.get("OPENAI_MODEL") or typed
+        official = url is None or same_origin(url, OFFICIAL)
+        return _openai(name or (DEFAULT_NAME if official else ""), url)
+    from llmos_nb.models.local import weights as store  # only where nothing else is there
+
+    if store.find():
+        return _local("", None)
+    raise ConfigError(_NO_MODEL)

@@ -1,1 +1,0 @@
-"""Exported notebooks: how they are made, and how they are verified."""

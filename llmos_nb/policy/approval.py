@@ -1,0 +1,152 @@
+"""Who may approve, and until when: what `[approval]` in `llmos.toml` says, as plain data. Pure but for `now`.
+
+A deadline reaches `decide` as an event (`question.due`), which whoever holds the clock writes: a timer of the process's
+loop, or the next verb, load or resume after it has passed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from llmos_nb.errors import ConfigError, nearest
+
+Question = Mapping[str, Any]
+_KEYS = ("other", "approvers", "deadline", "then", "escalate")
+_SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
+ASKED = ("approval", "plan")
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What is asked of an approval.
+
+    Parameters
+    ----------
+    other : bool
+        Whoever started a process may not approve what it asks.
+    approvers : tuple of str
+        Who may; empty for anybody.
+    deadline_s : float
+        Seconds that a question waits; 0 for any time.
+    then : {"reject", "escalate"}
+        What happens when they have passed.
+    escalate : tuple of str
+        Who may approve after that, for as long again; then it is rejected.
+    """
+
+    other: bool = False
+    approvers: tuple[str, ...] = ()
+    deadline_s: float = 0.0
+    then: str = "reject"
+    escalate: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data; nothing where nothing is asked."""
+        return (
+            {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()} if self != NONE else {}
+        )
+
+
+NONE = Approval()
+
+
+def parse(raw: Any, where: str) -> Approval:
+    """Read ``[approval]``.
+
+    Raises
+    ------
+    ConfigError
+        Names the key and what it may hold.
+    """
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where} must be a table with {', '.join(_KEYS)}")
+    for key in raw:
+        if key not in _KEYS:
+            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, _KEYS)}")
+    names = {k: _names(raw.get(k, ()), f"{where}: {k}") for k in ("approvers", "escalate")}
+    then, other = raw.get("then", "reject"), raw.get("other", False)
+    if then not in ("reject", "escalate"):
+        raise ConfigError(f"{where}: then = {then!r} must be reject or escalate")
+    if not isinstance(other, bool):
+        raise ConfigError(f"{where}: other = {other!r} must be true or false")
+    deadline_s = _seconds(raw["deadline"], f"{where}: deadline") if "deadline" in raw else 0.0
+    if then == "escalate" and not (names["escalate"] and deadline_s):
+        raise ConfigError(f'{where}: then = "escalate" needs a deadline, and escalate = ["who"]')
+    return Approval(other, names["approvers"], deadline_s, then, names["escalate"])
+
+
+def _names(raw: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(raw, list | tuple) or not all(isinstance(n, str) and n.strip() for n in raw):
+        raise ConfigError(f'{where} = {raw!r} must be a list of names, as in ["anna", "bob"]')
+    return tuple(n.strip() for n in raw)
+
+
+def _seconds(raw: Any, where: str) -> float:
+    found = _TIME.fullmatch(str(raw).strip())
+    if found is None or not float(found[1]):
+        raise ConfigError(f'{where} = {raw!r} must be a time with s, min, h or d, as in "2 d"')
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def tighter(mine: Approval, org: Approval) -> Approval:
+    """Join a user's settings with those of the organisation, which can only be tightened."""
+    both = tuple(n for n in mine.approvers if n in org.approvers) if mine.approvers else org.approvers
+    approvers = (both or org.approvers) if org.approvers else mine.approvers
+    if not org.deadline_s:
+        return Approval(mine.other or org.other, approvers, mine.deadline_s, mine.then, mine.escalate)
+    deadline_s = min(mine.deadline_s or org.deadline_s, org.deadline_s)
+    return Approval(mine.other or org.other, approvers, deadline_s, org.then, org.escalate)
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def bounds(rule: Mapping[str, Any], to: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what a question that is asked now bears: until when it waits, what then, and who may decide."""
+    found: dict[str, Any] = {}
+    who = list(to or rule.get("approvers", ()))
+    if who:
+        found["approvers"] = who
+    if rule.get("deadline_s"):
+        until = now() + timedelta(seconds=float(rule["deadline_s"]))
+        found |= {"until": until.isoformat(timespec="milliseconds"), "then": "reject" if to else rule["then"]}
+        if found["then"] == "escalate":
+            found["escalate"] = list(rule["escalate"])
+    return found
+
+
+def late(question: Question) -> bool:
+    """Return whether the deadline of a question has passed."""
+    return bool(question.get("until")) and now() >= datetime.fromisoformat(question["until"])
+
+
+def left_s(question: Question) -> float | None:
+    """Return the seconds until a question's deadline; None where it has none, or is known to be over."""
+    if not question.get("until") or question.get("due"):
+        return None
+    return (datetime.fromisoformat(question["until"]) - now()).total_seconds()
+
+
+def until_words(question: Question) -> str:
+    """Say until when a question waits, in the local time of whoever reads it: ``until Friday 10:00, then …``."""
+    if not question.get("until"):
+        return ""
+    when = datetime.fromisoformat(question["until"]).astimezone()
+    day = f"{when:%A} {when.day} {when:%B} {when:%H:%M}"
+    then = "it is rejected"
+    if question.get("then") == "escalate":
+        then = f"{' or '.join(question.get('escalate', ()))} may decide"
+    return f"until {day}, then {then}"
+
+
+def who_words(question: Question) -> str:
+    """Say who may approve, where not everybody may."""
+    names = [str(n) for n in question.get("approvers", ())]
+    return f"{' or '.join(names)} must approve it" if names else ""

@@ -1,0 +1,236 @@
+"""What some Python code would read, write and do, told from its text alone. Pure: nothing runs, nothing is opened.
+
+It is a guard against mistakes and not against hostility (law 10): it resolves imports and simple aliases, and knows
+the functions of its tables; code that hides what it does gets past it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from llmos_nb.policy.code.names import NameVisitor
+from llmos_nb.policy.code.risks import Risk, judge_attribute, judge_call, judge_command, literal
+from llmos_nb.policy.code.tables import ASKS, HARMLESS, HARMLESS_METHODS, MUTATORS
+
+_LOOKS = frozenset(
+    ("who", "whos", "who_ls", "pwd", "lsmagic", "matplotlib", "pinfo", "pinfo2", "psource", "pdoc", "pfile")
+)
+_TIMERS = frozenset(("time", "timeit", "prun", "capture"))
+_OPTIONS = re.compile(r"(\s*-[A-Za-z]+\s*\d*(?=\s))*\s*")
+_MAGICS = ("run_line_magic", "run_cell_magic", "magic")
+_COMMANDS = ("system", "getoutput", "system_raw", "system_piped")
+
+
+class Visitor(NameVisitor):
+    """Collects what is to be known of some code; its parameters are those of `NameVisitor`."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        """Note reflection, and attributes that are set."""
+        self.risks |= {r: None for r in judge_attribute(node.attr, node.lineno)}
+        self.visit(node.value)
+        if not isinstance(node.ctx, ast.Load):
+            self._changed(node, "sets an attribute")
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        """Note items that are set."""
+        self.visit(node.value)
+        self.visit(node.slice)
+        where = self.dotted(node.value)
+        if not isinstance(node.ctx, ast.Load):
+            if where in ("os.environ", "sys.modules"):
+                self.risks[Risk("environment", where, node.lineno, literal(node.slice))] = None
+            else:
+                self._changed(node, "")
+
+    def _changed(self, node: ast.Attribute | ast.Subscript, how: str) -> None:
+        """Note that an object was changed in place."""
+        root = _root(node)
+        if root is None or self.is_local(root):
+            return
+        if how and root in self.modules:
+            self.risks[Risk("not undoable", ast.unparse(node), node.lineno, "a module")] = None
+        self.writes[root] = None
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """Note a call and what it may do."""
+        dotted = self.dotted(node.func).replace("()", "")
+        self.calls[dotted.removeprefix("?.")] = None
+        if dotted.startswith("get_ipython"):
+            self._magic(dotted, node)
+        else:
+            self._judge(dotted, node)
+        self.generic_visit(node)
+
+    def _judge(self, dotted: str, node: ast.Call) -> None:
+        receiver = literal(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+        risks = judge_call(dotted, node, receiver)
+        self.risks |= {r: None for r in risks}
+        self.everything |= any(r.kind == "exec" for r in risks)
+        name = dotted.rpartition(".")[2]
+        inplace = any(k.arg == "inplace" and not _is_false(k.value) for k in node.keywords)
+        if (name in MUTATORS or inplace) and isinstance(node.func, ast.Attribute):
+            root = _root(node.func)
+            if root is not None and root not in self.modules and not self.is_local(root):
+                self.writes[root] = None
+        known = dotted in HARMLESS or (isinstance(node.func, ast.Attribute) and name in HARMLESS_METHODS)
+        self.harmless &= known and not inplace
+
+    def _magic(self, dotted: str, node: ast.Call) -> None:
+        """Note a magic; what a timer times is looked at as code."""
+        self.harmless = False
+        method, name = dotted.rpartition(".")[2], literal(node.args[0]) if node.args else ""
+        if method in _COMMANDS:
+            self.risks |= {r: None for r in judge_command(name, node.lineno)}
+        elif method in _MAGICS and name in _TIMERS:
+            self._timed(name, [literal(a) for a in node.args[1:]], node.lineno)
+        elif method in _MAGICS and name:
+            if name not in _LOOKS:
+                self.everything = True
+                given = " ".join(map(literal, node.args[1:]))[:80]
+                self.risks[Risk("magic", f"%{name}", node.lineno, given)] = None
+        elif method != "get_ipython":
+            self.everything = True
+            self.risks[Risk("exec", f"get_ipython().{method}", node.lineno)] = None
+
+    def _timed(self, name: str, texts: list[str], line: int) -> None:
+        for text in texts:
+            try:
+                self._all(ast.parse(_OPTIONS.sub("", text, count=1)).body)
+            except SyntaxError:
+                self.everything = True
+                self.risks[Risk("magic", f"%{name}", line, text[:80])] = None
+
+
+def _root(node: ast.expr) -> str | None:
+    """Return the name at the root of ``a.b[0].c``."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not node.value
+
+
+Level = Literal["read", "namespace", "risky"]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known of the names that code may use.
+
+    Parameters
+    ----------
+    origins : mapping
+        Dotted origin by name, of modules, functions and objects: ``{"o": "os", "con": "sqlite3.Connection"}``.
+    sources : mapping
+        Source code of the user's own functions, by name.
+    fragile : mapping
+        Why what a name holds cannot be put back, by name: ``{"rows": "a generator gives each item once"}``.
+    """
+
+    origins: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    fragile: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What code would do.
+
+    Parameters
+    ----------
+    reads : tuple of str
+        Names that it takes from outside.
+    writes : tuple of str
+        Names that it binds, deletes or changes in place.
+    calls : tuple of str
+        Dotted names of what it calls, resolved.
+    risks : tuple of Risk
+        In the order of the code.
+    everything : bool
+        It may reach any name (`exec`, `globals`, magics).
+    harmless : bool
+        Everything that it calls is known to change nothing.
+    """
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    risks: tuple[Risk, ...] = ()
+    everything: bool = False
+    harmless: bool = True
+
+    @property
+    def level(self) -> Level:
+        """Whether it only reads, changes the namespace, or does what a person may want to see first."""
+        if any(r.kind in ASKS for r in self.risks):
+            return "risky"
+        return "read" if self.harmless and not self.writes and not self.everything else "namespace"
+
+
+def inspect_code(code: str, around: Surroundings | None = None) -> Inspection:
+    """Look at code without running it.
+
+    Parameters
+    ----------
+    code : str
+        Python, also with magics and ``!commands``.
+    around : Surroundings, optional
+        What is known of the names it may use.
+
+    Returns
+    -------
+    Inspection
+        Code that cannot be parsed has the one risk ``syntax``: it cannot run either.
+    """
+    tree, fault = _parsed(code)
+    if tree is None:
+        return Inspection(risks=(fault,), everything=True)
+    around = around or Surroundings()
+    seen = Visitor(around.origins, around.sources, around.fragile)
+    seen.visit(tree)
+    risks = sorted(seen.risks, key=lambda r: r.line)
+    return Inspection(
+        tuple(seen.reads), tuple(seen.writes), tuple(seen.calls), tuple(risks), seen.everything, seen.harmless
+    )  # fmt: skip
+
+
+def code_names(code: str) -> frozenset[str] | None:
+    """Return every name that code may reach by itself; None stands for all there are.
+
+    Names that the user's own functions use are not followed here: `Snapshots` does that in the live namespace.
+    """
+    tree, _ = _parsed(code)
+    if tree is None:
+        return None
+    seen = Visitor({}, {}, {})
+    seen.visit(tree)
+    if seen.everything or any(r.kind in ("exec", "magic") for r in seen.risks):
+        return None
+    inside = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    return frozenset((*inside, *seen.reads, *seen.writes))
+
+
+def _parsed(code: str) -> tuple[ast.Module | None, Risk]:
+    """Parse code as it is, or else as IPython would turn it into Python."""
+    fault = Risk("syntax", "", 1)
+    for read in (str, _as_python):
+        try:
+            return ast.parse(read(code)), fault
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            fault = Risk("syntax", str(getattr(error, "msg", error)), getattr(error, "lineno", None) or 1)
+    return None, fault
+
+
+def _as_python(code: str) -> str:
+    from IPython.core.inputtransformer2 import TransformerManager  # slow, and rarely needed
+
+    with warnings.catch_warnings():  # about line ends that nobody types
+        warnings.simplefilter("ignore")
+        return str(TransformerManager().transform_cell(code))

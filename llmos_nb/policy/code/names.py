@@ -1,0 +1,238 @@
+"""Names in a syntax tree: which ones code takes from outside, which ones it binds, and what they stand for."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from llmos_nb.policy.code.risks import Risk
+
+_BUILTINS = frozenset(dir(builtins))
+_KNOWN = _BUILTINS | {"get_ipython"}
+_DEPTH = 4
+_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+class NameVisitor(ast.NodeVisitor):
+    """Follows names through scopes and assignments, and into the user's own functions.
+
+    Parameters
+    ----------
+    origins : mapping
+        Dotted origin of names that stand for modules, functions or objects of known types.
+    sources : mapping
+        Source code of the user's own functions, by name; it is walked where the code uses them.
+    fragile : mapping
+        Why what a name holds cannot be put back, by name.
+    depth : int
+        How deep we are in functions of functions.
+    """
+
+    def __init__(
+        self,
+        origins: Mapping[str, str],
+        sources: Mapping[str, str],
+        fragile: Mapping[str, str],
+        depth: int = 0,
+    ) -> None:
+        self.aliases, self.sources, self.fragile, self.depth = dict(origins), sources, fragile, depth
+        self.reads: dict[str, None] = {}
+        self.writes: dict[str, None] = {}
+        self.calls: dict[str, None] = {}
+        self.risks: dict[Risk, None] = {}
+        self.harmless, self.everything = True, False
+        self.modules = {name for name, origin in origins.items() if "." not in origin}
+        self._bound: set[str] = set()
+        self._locals: list[set[str]] = []
+        self._seen: set[str] = set()
+
+    # names
+
+    def visit_Name(self, node: ast.Name) -> None:
+        """Note a name as read, bound or deleted."""
+        if self.is_local(node.id):
+            return
+        if not isinstance(node.ctx, ast.Load):
+            self.writes[node.id] = None
+            self._bound.add(node.id)
+        elif node.id not in self._bound:
+            if node.id not in _KNOWN or node.id in self.aliases:
+                self.reads[node.id] = None
+            self._use(node.id, node.lineno)
+
+    def is_local(self, name: str) -> bool:
+        """Return whether a name belongs to a function or comprehension that is being walked."""
+        return any(name in names for names in self._locals)
+
+    def _use(self, name: str, line: int) -> None:
+        """Look at what a name of the namespace stands for."""
+        if name in self.fragile:
+            self.risks[Risk("not undoable", name, line, self.fragile[name])] = None
+        if name not in self.sources or name in self._seen or self.depth >= _DEPTH:
+            return
+        self._seen.add(name)
+        inner = type(self)(
+            self.aliases, {k: v for k, v in self.sources.items() if k != name}, self.fragile, self.depth + 1
+        )
+        try:
+            inner.visit(ast.parse(self.sources[name]))
+        except SyntaxError:
+            return
+        self.risks |= {Risk(r.kind, r.what, line, r.target): None for r in inner.risks}
+        self.everything |= inner.everything
+        self.harmless = False
+        self.reads |= {n: None for n in inner.reads if n != name}
+        self.writes |= {n: None for n in inner.writes if n != name}
+
+    def _bind(self, name: str, origin: str, module: bool = False) -> None:
+        if not self._locals:
+            self.writes[name] = None
+            self._bound.add(name)
+        self.aliases[name] = origin
+        if module:
+            self.modules.add(name)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        """Note names that stand for modules."""
+        for a in node.names:
+            self._bind(
+                a.asname or a.name.partition(".")[0], a.name if a.asname else a.name.partition(".")[0], True
+            )
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        """Note names that stand for what is in a module."""
+        for a in node.names:
+            if a.name == "*":
+                self.everything = True
+                self.risks[Risk("import", "*", node.lineno, node.module or ".")] = None
+            elif node.module != "__future__":
+                self._bind(a.asname or a.name, f"{node.module or ''}.{a.name}", module=True)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """Note what is assigned, and what it stands for."""
+        self.visit(node.value)
+        for target in node.targets:
+            self._assign(target, node.value)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """Note what is assigned."""
+        self.visit(node.annotation)
+        if node.value is not None:
+            self.visit(node.value)
+            self._assign(node.target, node.value)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        """Note what is assigned."""
+        self.visit(node.value)
+        self._assign(node.target, node.value)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        """Note what is read and written."""
+        self.visit(node.value)
+        if isinstance(node.target, ast.Name):
+            self.visit_Name(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
+        self.visit(node.target)
+
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
+        """Note what the managers are bound to."""
+        for item in node.items:
+            self.visit(item.context_expr)
+            if item.optional_vars is not None:
+                self._assign(item.optional_vars, item.context_expr)
+        self._all(node.body)
+
+    def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
+        """Read what is gone through before its names are bound."""
+        self.visit(node.iter)
+        self.visit(node.target)
+        self._all([*node.body, *node.orelse])
+
+    visit_AsyncWith = visit_With
+    visit_AsyncFor = visit_For
+
+    def _assign(self, target: ast.expr, value: ast.expr) -> None:
+        self.visit(target)
+        if isinstance(target, ast.Name):
+            origin = self.dotted(value)
+            if origin and not origin.startswith("?"):
+                self.aliases[target.id] = origin
+            else:
+                self.aliases.pop(target.id, None)
+            self.modules.discard(target.id)
+
+    def _all(self, nodes: Iterable[ast.AST]) -> None:
+        for node in nodes:
+            self.visit(node)
+
+    # scopes
+
+    def visit_FunctionDef(self, node: _Function) -> None:
+        """Walk a function: its own names are nobody else's."""
+        outside = [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
+        if not isinstance(node, ast.Lambda):
+            self._all([*node.decorator_list, *outside])
+            self.visit_Name(ast.copy_location(ast.Name(node.name, ast.Store()), node))
+            self._scoped(node.body, _parameters(node.args) | _assigned(node.body))
+        else:
+            self._all(outside)
+            self._scoped([node.body], _parameters(node.args))
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+    visit_Lambda = visit_FunctionDef
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        """Walk a class."""
+        self._all([*node.decorator_list, *node.bases, *node.keywords])
+        self.visit_Name(ast.copy_location(ast.Name(node.name, ast.Store()), node))
+        self._scoped(node.body, _assigned(node.body))
+
+    def _scoped(self, body: Iterable[ast.AST], names: set[str]) -> None:
+        kept = {n: self.aliases.pop(n) for n in names if n in self.aliases}
+        self._locals.append(names)
+        self._all(body)
+        self._locals.pop()
+        self.aliases |= kept
+
+    def visit_ListComp(self, node: _Comprehension) -> None:
+        """Walk a comprehension: its variables are its own."""
+        targets = [n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)]
+        self._scoped(ast.iter_child_nodes(node), set(targets))
+
+    visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_ListComp
+
+    def dotted(self, node: Any) -> str:
+        """Resolve what an expression stands for: ``os.remove``, ``requests.Session()``, ``?.to_csv`` or nothing."""
+        if isinstance(node, ast.Name):
+            local = self.is_local(node.id)
+            return self.aliases.get(node.id, "?" if local or node.id not in _KNOWN else node.id)
+        if isinstance(node, ast.Attribute):
+            return f"{self.dotted(node.value) or '?'}.{node.attr}"
+        if isinstance(node, ast.Await):
+            return self.dotted(node.value)
+        return f"{self.dotted(node.func)}()" if isinstance(node, ast.Call) else "?"
+
+
+def _parameters(args: ast.arguments) -> set[str]:
+    named = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
+    return {a.arg for a in named if a is not None}
+
+
+def _assigned(body: Iterable[ast.AST]) -> set[str]:
+    """Return the names that a scope's own statements bind, without those it declares as somebody else's."""
+    found: set[str] = set()
+    foreign: set[str] = set()
+    for node in (n for statement in body for n in ast.walk(statement)):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {a.asname or a.name.partition(".")[0] for a in node.names}
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            foreign |= set(node.names)
+    return found - foreign

@@ -1,0 +1,143 @@
+"""What a person is told of the risks of some code, in the words of the panel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from llmos_nb.policy.code.inspection import Inspection
+from llmos_nb.policy.code.risks import Risk
+from llmos_nb.policy.code.tables import ASKS
+
+
+class Words(NamedTuple):
+    r"""A risk as a person reads it.
+
+    Parameters
+    ----------
+    kind : str
+        The risk's kind.
+    title : str
+        What happens: ``replace a file``.
+    sentence : str
+        Why it is a risk, to follow "because": ``\`to_csv\` overwrites \`a.csv\`, and Undo cannot …``.
+    asks : bool
+        It is a reason to ask.
+    """
+
+    kind: str
+    title: str
+    sentence: str
+    asks: bool
+
+    @property
+    def why(self) -> str:
+        """The whole sentence."""
+        return f"It asks because {self.sentence}."
+
+
+def describe_risks(inspection: Inspection, cwd: str | Path = ".") -> list[Words]:
+    """Say the risks in words; looks whether files exist.
+
+    Parameters
+    ----------
+    inspection : Inspection
+        From `inspect_code`.
+    cwd : path
+        Where relative paths start.
+
+    Returns
+    -------
+    list of Words
+        Reasons to ask first.
+    """
+    words = [Words(r.kind, *_said(r, Path(cwd)), r.kind in ASKS) for r in inspection.risks]
+    return sorted(dict.fromkeys(words), key=lambda w: not w.asks)
+
+
+def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
+    """Return an inspection as plain data, as the gate and the panel take it."""
+    words = describe_risks(inspection, cwd)
+    reasons = [w for w in words if w.asks]
+    return {
+        "level": inspection.level,
+        "title": reasons[0].title if reasons else "run Python code",
+        "why": reasons[0].why if reasons else "",
+        "risks": [[w.kind, w.sentence] for w in words],
+        "reads": list(inspection.reads),
+        "writes": list(inspection.writes),
+        "sources": [
+            [r.kind, r.what, r.target] for r in inspection.risks if r.kind in ("foreign file", "network")
+        ],
+        "files": [r.target for r in inspection.risks if r.kind == "file"],
+        "everything": inspection.everything,
+    }
+
+
+def _said(risk: Risk, cwd: Path) -> tuple[str, str]:
+    """Return title and sentence of one risk."""
+    if risk.kind == "file":
+        return _file(risk, cwd)
+    if risk.kind == "not undoable" and risk.target and risk.target != "a module" and not _is_sql(risk):
+        return "use up what cannot be put back", f"`{risk.what}` cannot be put back by Undo: {risk.target}"
+    title, sentence = _SAID[risk.kind]
+    target = f" `{risk.target}`" if risk.target else ""
+    return title, sentence.format(what=_named(risk), target=target)
+
+
+def _file(risk: Risk, cwd: Path) -> tuple[str, str]:
+    if not risk.target:
+        after = "and Undo cannot bring an overwritten file back"
+        return "write a file", f"`{risk.what}` writes a file whose name is only known when it runs, {after}"
+    if risk.what == "append":
+        return "add to a file", f"`open` adds to `{risk.target}`, and Undo does not take that out again"
+    if risk.what == "to_sql":
+        return (
+            "write a database table",
+            f"`to_sql` writes the table `{risk.target}`, and Undo does not reach databases",
+        )
+    if _exists(cwd, risk.target):
+        sentence = f"`{risk.what}` overwrites `{risk.target}`, and Undo cannot bring an overwritten file back"
+        return "replace a file", sentence
+    return "write a file", f"`{risk.what}` writes `{risk.target}`, and Undo does not remove files"
+
+
+def _exists(cwd: Path, target: str) -> bool:
+    try:
+        return (cwd / target).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+def _is_sql(risk: Risk) -> bool:
+    return risk.what in ("execute", "executescript", "sql", "query", "exec_driver_sql", "run_query")
+
+
+def _named(risk: Risk) -> str:
+    return f"!{risk.target}" if risk.what == "!" else risk.what
+
+
+_SAID = {
+    "deletion": ("delete something", "`{what}`{target} deletes, and Undo cannot bring back what is deleted"),
+    "process": (
+        "start or end a process",
+        "`{what}` starts or ends a process, and what that does Undo cannot take back",
+    ),
+    "network": ("use the network", "`{what}`{target} reaches outside this machine, and Undo does not"),
+    "exec": (
+        "run code that cannot be read beforehand",
+        "`{what}`{target} can reach everything, whatever the code says",
+    ),
+    "environment": (
+        "change the environment",
+        "`{what}`{target} changes the session for everything that runs after it",
+    ),
+    "magic": ("run a magic", "`{what}` may do anything that the session can"),
+    "not undoable": ("change what cannot be put back", "`{what}` changes what Undo does not reach"),
+    "foreign file": ("read a file", "`{what}` reads{target}, whose content comes from outside"),
+    "import": (
+        "import every name of a module",
+        "`import *` from{target} binds names that cannot be known beforehand",
+    ),
+    "syntax": ("run code that is no Python", "the code cannot be parsed: {what}"),
+}

@@ -1,0 +1,174 @@
+"""What a call may do, told from the dotted name of the function and from its arguments.
+
+The tables are a guard against mistakes. They name the functions that people and models use, not all that exist, and
+code that wants to hide what it does can (law 10).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import NamedTuple
+
+from llmos_nb.policy.code.tables import (
+    DELETES,
+    DELETING_COMMANDS,
+    METHODS,
+    OPENERS,
+    PATHS,
+    READERS,
+    REFLECTION,
+    ROOTS,
+    SPAWN,
+    SQL,
+    SQL_METHODS,
+    WRITERS,
+)
+
+
+class Risk(NamedTuple):
+    """Something in a step's code that a person may want to see before it runs.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    what : str
+        The function, magic or construct, as a person would name it.
+    line : int
+        Line of the code, from 1.
+    target : str
+        The file, address, module or command, where the code spells it out.
+    """
+
+    kind: str
+    what: str
+    line: int
+    target: str = ""
+
+
+def literal(node: ast.expr | None) -> str:
+    """Return a text that the code spells out; empty where it is only known when it runs."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+        return node.value if isinstance(node.value, str) else node.value.decode("utf-8", "replace")
+    if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Name | ast.Attribute):
+        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        return literal(node.args[0]) if name in ("Path", "PurePath", "text") else ""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        left, right = literal(node.left), literal(node.right)
+        return f"{left.rstrip('/')}/{right}" if left and right else ""
+    return ""
+
+
+def _argument(call: ast.Call, position: int, *names: str) -> ast.expr | None:
+    found = next((k.value for k in call.keywords if k.arg in names), None)
+    return found if found is not None else (call.args[position] if len(call.args) > position else None)
+
+
+def _known(dotted: str) -> tuple[str, str]:
+    """Return the kind of a function by the longest known beginning of its name, and that beginning."""
+    parts = dotted.split(".")
+    for end in range(len(parts), 0, -1):
+        name = ".".join(parts[:end])
+        if name in ROOTS:
+            return ROOTS[name], name
+    return ("process", dotted) if SPAWN.match(dotted) else ("", "")
+
+
+def judge_call(dotted: str, call: ast.Call, receiver: str = "") -> list[Risk]:
+    """Say what a call may do.
+
+    Parameters
+    ----------
+    dotted : str
+        The function's resolved name, such as ``os.remove`` or ``?.to_csv``.
+    call : ast.Call
+        The call.
+    receiver : str
+        What the code spells out as the object of a method: ``x`` in ``Path("x").unlink()``.
+
+    Returns
+    -------
+    list of Risk
+        Empty for a call of which nothing is known.
+    """
+    name, line = dotted.rpartition(".")[2], call.lineno
+    kind, known = _known(dotted)
+    first = literal(_argument(call, 0, *PATHS, "url", "src"))
+    if kind:
+        return [Risk(kind, known if kind == "network" else dotted, line, first)]
+    for rule in (_open, _writer, _reader, _sql, _reflection):
+        if found := rule(dotted, name, call, receiver or first):
+            return [found]
+    if name in METHODS and "." in dotted:
+        return [Risk(METHODS[name], name, line, receiver or first)]
+    return []
+
+
+def _open(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
+    method = name == "open" and dotted not in OPENERS and "." in dotted
+    if dotted not in OPENERS and not method:
+        return None
+    given = _argument(call, 0 if method else 1, "mode")
+    mode = literal(given) if given is not None else "r"
+    if given is not None and not mode:
+        return Risk("file", "open", call.lineno, target)
+    how = "append" if "a" in mode else "open"
+    return Risk("file" if set(mode) & set("wax+") else "foreign file", how, call.lineno, target)
+
+
+def _writer(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
+    if name not in WRITERS or not (call.args or any(k.arg in PATHS for k in call.keywords)):
+        return None
+    path = _argument(call, 0, *PATHS)
+    return (
+        None
+        if isinstance(path, ast.Constant) and path.value is None
+        else Risk("file", name, call.lineno, literal(path))
+    )
+
+
+def _reader(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
+    if dotted == "numpy.load":
+        pickled = _argument(call, 2, "allow_pickle")
+        unsafe = isinstance(pickled, ast.Constant) and bool(pickled.value)
+        return Risk("exec" if unsafe else "foreign file", dotted, call.lineno, target)
+    if not READERS.match(name) or (name == "read_sql" and SQL.match(target)):
+        return None
+    remote = re.match(r"(https?|ftp|s3|gs)://", target)
+    return Risk("network" if remote else "foreign file", name, call.lineno, target)
+
+
+def _sql(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
+    statement = literal(call.args[0]) if call.args else ""
+    found = SQL.match(statement) if name in SQL_METHODS else None
+    if found is None:
+        return None
+    deletes = found[1].lower() in DELETES
+    return Risk("deletion" if deletes else "not undoable", name, call.lineno, " ".join(statement.split())[:80])
+
+
+def _reflection(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
+    if dotted in ("getattr", "setattr", "delattr"):
+        attribute = _argument(call, 1)
+        spelled = literal(attribute)
+        if spelled and not spelled.startswith("__"):
+            return None
+        return Risk("exec", dotted, call.lineno, spelled)
+    bare = dotted in ("vars", "dir") and not call.args
+    return (
+        Risk("exec", dotted, call.lineno)
+        if dotted in ("globals", "locals") or (dotted == "vars" and bare)
+        else None
+    )
+
+
+def judge_attribute(name: str, line: int) -> list[Risk]:
+    """Say what reaching for an attribute may mean."""
+    return [Risk("exec", name, line)] if name in REFLECTION else []
+
+
+def judge_command(command: str, line: int) -> list[Risk]:
+    """Say what a ``!command`` may do."""
+    risks = [Risk("process", "!", line, command[:80])]
+    return [Risk("deletion", "!", line, command[:80]), *risks] if DELETING_COMMANDS.search(command) else risks

@@ -1,0 +1,314 @@
+"""Rules: what is allowed, asked for or denied by name, whatever the mode says. Pure."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, date, datetime, time
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from typing import Any, Literal
+
+from llmos_nb.errors import UsageError, nearest
+from llmos_nb.journal import canonical
+from llmos_nb.policy.labels import TRUSTED, Label
+
+Verdict = Literal["allow", "ask", "deny"]
+BOUNDS = {"above": operator.gt, "at_least": operator.ge, "below": operator.lt, "at_most": operator.le}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; the first that matches speaks.
+
+    Parameters
+    ----------
+    tool : str
+        Exact name, or an explicit glob with ``*``.
+    do : {"allow", "ask", "deny"}
+        The verdict.
+    where : dict
+        Argument name to the value it must equal (or an explicit glob for texts), or to bounds of a number:
+        ``{"above": 1000}``, ``{"at_least": 1, "below": 5}``, ``{"at_most": 1000}``.
+    until : str
+        ISO 8601 time after which the rule no longer speaks; empty for ever.
+    count : int
+        How often it may let through; 0 for any number.
+    by : str
+        Who made it.
+    risks : tuple of str
+        Kinds of risk it covers; a call that bears another is not spoken of. Empty for any.
+    exact : bool
+        It speaks only of calls that have no argument beside those of `where`, and takes each for what it says: a ``*``
+        in it is a star.
+    """
+
+    tool: str
+    do: Verdict
+    where: Mapping[str, Any] = field(default_factory=dict)
+    until: str = ""
+    count: int = 0
+    by: str = "you"
+    risks: tuple[str, ...] = ()
+    exact: bool = False
+
+    def matches(self, act: Act, at: str, used: int) -> bool:
+        """Return whether the rule speaks of this call."""
+        if not (fnmatchcase(act.tool, self.tool) if "*" in self.tool else act.tool == self.tool):
+            return False
+        if (self.until and at > self.until) or (self.count and used >= self.count):
+            return False
+        if self.risks and not act.kinds <= set(self.risks):
+            return False
+        if self.exact:
+            return canonical(dict(act.arguments)) == canonical(dict(self.where))
+        return all(k in act.arguments and _equal(act.arguments[k], v) for k, v in self.where.items())
+
+    def plain(self) -> dict[str, Any]:
+        """Return the rule as plain data."""
+        return {**asdict(self), "where": dict(self.where), "risks": list(self.risks)}
+
+
+def _equal(got: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Mapping) and wanted and wanted.keys() <= BOUNDS.keys():
+        return _number(got) and all(BOUNDS[word](got, bound) for word, bound in wanted.items())
+    if isinstance(wanted, str) and "*" in wanted:
+        return isinstance(got, str) and fnmatchcase(got, wanted)
+    if isinstance(wanted, bool) or isinstance(got, bool) or not isinstance(wanted, int | float):
+        return canonical(got) == canonical(wanted)
+    return isinstance(got, int | float) and got == wanted
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _checked_bounds(found: Mapping[str, Any], where: str) -> None:
+    """Refuse bounds with a word or a value that means nothing: a rule that never speaks is worse than none."""
+    for name, wanted in found.items():
+        words = wanted.keys() & BOUNDS.keys() if isinstance(wanted, Mapping) else ()
+        if words and not (words == wanted.keys() and all(map(_number, wanted.values()))):
+            raise UsageError(
+                f"{where}: where.{name} = {dict(wanted)!r} must be numbers under {', '.join(BOUNDS)}"
+            )
+
+
+def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
+    """Read a rule from `llmos.toml` or a command.
+
+    Raises
+    ------
+    UsageError
+        A key or value is wrong; names both, and where it stands.
+    """
+    known = [f.name for f in fields(Rule)]
+    for key in raw:
+        if key not in known:
+            raise UsageError(f"{where}: unknown key {key!r}{nearest(key, known)}")
+    if raw.get("do") not in ("allow", "ask", "deny"):
+        raise UsageError(f"{where}: do = {raw.get('do')!r} must be allow, ask or deny")
+    if not isinstance(raw.get("tool"), str) or not raw["tool"]:
+        raise UsageError(f"{where}: tool must be a name, or a glob with *")
+    found = raw.get("where") or {}
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{where}: where = {found!r} must be a table of arguments and their values")
+    _checked_bounds(found, where)
+    count = raw.get("count") or 0
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise UsageError(f"{where}: count = {count!r} must be a whole number, or 0 for any")
+    return Rule(
+        raw["tool"],
+        raw["do"],
+        {str(k): v.isoformat() if isinstance(v, date | time) else v for k, v in found.items()},
+        _until(raw.get("until"), where),
+        count,
+        str(raw.get("by") or "you"),
+        tuple(map(str, raw.get("risks") or ())),
+        bool(raw.get("exact")),
+    )
+
+
+def _until(given: Any, where: str) -> str:
+    """Return a time in the form in which events have theirs, so that the two compare; one without a zone is in UTC."""
+    if not given:
+        return ""
+    try:
+        at = datetime.fromisoformat(str(given))
+    except ValueError:
+        raise UsageError(
+            f"{where}: until = {str(given)!r} must be a time, such as 2030-01-31 or 2030-01-31T18:00+01:00"
+        ) from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+OUTWARD = frozenset(("network", "process", "exec"))
+MODES = ("risky", "plan", "step", "auto", "never")
+Mode = Literal["risky", "plan", "step", "auto", "never"]
+LEAK = "The process has read both secret and untrusted data; with nobody asked, nothing leaves from here."
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says of one call or plan.
+
+    Parameters
+    ----------
+    what : {"allow", "ask", "deny"}
+        The verdict.
+    by : str
+        What decided: ``mode:risky``, ``rule:2``, ``plan:1``.
+    why : str
+        One sentence for a person (or the model, on `deny`).
+    """
+
+    what: Verdict
+    by: str
+    why: str = ""
+
+
+def parse_mode(text: str, what: str = "--approve") -> Mode:
+    """Read an approval mode, or say which there are."""
+    if text not in MODES:
+        raise UsageError(f"{what} {text!r}: unknown mode ({', '.join(MODES)}){nearest(text, MODES)}")
+    return text  # type: ignore[return-value]  # the check above is the proof
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What is known of a call before it runs.
+
+    Parameters
+    ----------
+    tool : str
+        Exact name.
+    arguments : mapping
+        Validated arguments.
+    level : {"read", "namespace", "risky"}
+        What this very call would do.
+    reasons : tuple of str
+        Why it is risky, one sentence each.
+    step : int
+        Number of the plan's step it belongs to.
+    label : Label
+        Of the context that proposes it.
+    outward : bool
+        It acts outside the namespace.
+    vouched : bool
+        What of it carries authority comes from the user's words, or nothing untrusted was read.
+    stands : bool, optional
+        The user's own words cover the whole call, where somebody has said what its arguments mean.
+    kinds : frozenset of str
+        Kinds of its risks.
+    """
+
+    tool: str
+    arguments: Mapping[str, Any]
+    level: str
+    reasons: tuple[str, ...] = ()
+    step: int = 0
+    label: Label = TRUSTED
+    outward: bool = False
+    vouched: bool = True
+    stands: bool | None = None
+    kinds: frozenset[str] = frozenset()
+
+    @property
+    def risky(self) -> bool:
+        """Whether a person may want to see it first; in an untrusted context that is all that changes something."""
+        return self.level == "risky" or (self.label.untrusted and self.level != "read")
+
+
+def judge(
+    act: Act,
+    mode: Mode,
+    rules: Sequence[Rule],
+    used: Mapping[int, int],
+    envelope: Mapping[str, int],
+    spent: Mapping[str, int],
+    at: str,
+) -> Decision:
+    """Decide on one call.
+
+    Parameters
+    ----------
+    act : Act
+        The call.
+    mode : str
+        One of `MODES`.
+    rules : sequence of Rule
+        In order; the first that matches speaks.
+    used : mapping
+        How often each rule (by index) has let a call through.
+    envelope, spent : mapping
+        Calls by tool name that the approved plan grants, and how many of them were used.
+    at : str
+        The time, ISO 8601.
+    """
+    for i, rule in enumerate(rules):
+        if rule.matches(act, at, used.get(i, 0)):
+            return _by_rule(i, rule, mode)
+    if mode == "auto" and act.outward and act.label.untrusted and act.label.secret:
+        return Decision("deny", "label", LEAK)
+    if act.stands and mode != "step":
+        return Decision("allow", "words", "Your own words say so.")
+    return _by_mode(act, mode, envelope, spent)
+
+
+def _by_mode(act: Act, mode: Mode, envelope: Mapping[str, int], spent: Mapping[str, int]) -> Decision:
+    """Let the mode decide; what the user's words were to cover, and do not, asks in each after an untrusted read."""
+    unheard = act.stands is False and act.label.untrusted and act.outward
+    if (mode == "auto" and not unheard) or (mode != "step" and not act.risky):
+        return Decision("allow", f"mode:{mode}")
+    if mode == "plan" and act.vouched and spent.get(act.tool, 0) < envelope.get(act.tool, 0):
+        return Decision("allow", "plan", "The approved plan covers it.")
+    why = " ".join(act.reasons) or f"It asks because {act.tool} acts outside the namespace."
+    if mode == "never":
+        return Decision("deny", "mode:never", f"This needs a person and nobody may be asked. {why}")
+    always = "It asks because every step is asked for in this mode."
+    return Decision("ask", f"mode:{mode}", why if act.risky else always)
+
+
+def _by_rule(index: int, rule: Rule, mode: Mode) -> Decision:
+    by = f"rule:{index + 1}"
+    if rule.do == "ask" and mode == "never":
+        return Decision("deny", by, f"A rule asks for {rule.tool}, and nobody may be asked.")
+    why = {"ask": f"It asks because a rule asks for {rule.tool}.", "deny": f"A rule denies {rule.tool}."}
+    return Decision(rule.do, by, why.get(rule.do, ""))
+
+
+def in_advance(tool: str, kinds: Iterable[str]) -> bool:
+    """Whether calls to come that bear only these kinds of risk may be approved now: never what goes out."""
+    found = set(kinds)
+    return bool(found) and not found & (OUTWARD if tool == "python" else OUTWARD | {"external"})
+
+
+def judge_plan(steps: int, mode: Mode) -> Decision:
+    """Decide on a plan of so many steps."""
+    if mode in ("auto", "never") or (mode == "risky" and steps <= 1):
+        return Decision("allow", f"mode:{mode}")
+    return Decision("ask", f"mode:{mode}", f"It asks because a plan of {steps} steps is to be approved first.")
+
+
+def envelope(steps: Iterable[Mapping[str, Any]], tools: Iterable[str]) -> dict[str, int]:
+    """Say what approving these steps grants: calls by tool name.
+
+    A step grants one call of each tool that it names (in `tools`, or word for word in its title or expectation);
+    a step that names none grants one call of `python`.
+    """
+    known = list(tools)
+    granted: dict[str, int] = {}
+    for step in steps:
+        words = f" {step.get('title', '')} {step.get('expect', '')} ".replace("`", " ").replace("(", " ")
+        named = set(step.get("tools") or ()) | {
+            t for t in known if f" {t} " in words and ("_" in t or t == "python")
+        }
+        for tool in sorted(named & set(known)) or ["python"]:
+            granted[tool] = granted.get(tool, 0) + 1
+    return granted
+
+
+def call_digest(call: str, tool: str, tool_digest: str, arguments: object, versions: Mapping[str, str]) -> str:
+    """Bind an approval to exactly this call, tool, source, arguments and versions of the names it reads."""
+    return sha256(canonical([call, tool, tool_digest, arguments, dict(versions)]).encode()).hexdigest()

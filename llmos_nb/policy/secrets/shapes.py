@@ -1,0 +1,198 @@
+"""What secrets look like: names that say so, values worth hiding, the shapes of keys, the forms that a value takes."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from llmos_nb.journal import canonical
+from llmos_nb.messages import clean
+
+_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_WORDS = frozenset(
+    (
+        "auth",
+        "bearer",
+        "cookie",
+        "cookies",
+        "creds",
+        "dsn",
+        "jwt",
+        "key",
+        "keys",
+        "passphrase",
+        "pat",
+        "pin",
+        "pwd",
+    )
+)
+_INSIDE = (
+    "password",
+    "passwd",
+    "secret",
+    "credential",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "authoriz",
+    "token",
+)
+_NOT = frozenset(("max", "min", "n", "num", "count", "total", "prompt", "completion"))  # counts of tokens
+_TEXTS = re.compile(
+    r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|hf|npm|pypi)[-_][A-Za-z0-9_-]{12,}"
+    r"|\bAKIA[0-9A-Z]{12,}|\bAIza[0-9A-Za-z_-]{20,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\."
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s@]+@"
+    r"|\b(?:password|passwd|pwd|secret|token|api_?key)\s*[=:]\s*\S",
+    re.IGNORECASE,
+)
+
+
+def secret_name(name: str) -> bool:
+    """Return whether a name or key says that its value is a secret: `api_key`, `dbPassword`, `TOKEN`."""
+    parts = [p.lower() for p in _PARTS.findall(name)]
+    if _NOT.intersection(parts) and parts[-1] in ("tokens", "token", "keys"):
+        return False
+    joined = "".join(parts)
+    return bool(_WORDS.intersection(parts)) or any(word in joined for word in _INSIDE)
+
+
+def secret_text(text: str) -> bool:
+    """Return whether a text looks like a key, a signed token or an address with a password in it."""
+    return bool(_TEXTS.search(text[:10_000]))
+
+
+GUESSED = 8
+# What stands in many environments under a name that looks secret, and is none: a word, a number, a path, a socket.
+_PLAIN = re.compile(r"[A-Za-z_-]+|[\d.]+|[~/][\w./@+-]*|[\w.-]+:\d+", re.ASCII)
+STRONG = re.compile(r"pass(word|wd|phrase)|secret|credential|token|api_?key", re.IGNORECASE)
+COLUMN = re.compile(
+    r"pass(word|wd|phrase)|secret|credential|api_?key", re.IGNORECASE
+)  # a token may be a word there
+# Beginnings are looked for first: a search for a few fixed words is many times faster than the expression.
+SIGNS = (
+    "sk-", "sk_", "pk_", "rk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "pypi-",
+    "AKIA", "ASIA", "AIza", "eyJ", "PRIVATE KEY-----", "://",
+)  # fmt: skip
+SIGN_BYTES = tuple(s.encode() for s in SIGNS)
+PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
+)
+SHAPES = re.compile(
+    r"\b(?:sk|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[abprs]|hf|npm|pypi)[-_](?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{16,}"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{30,}"
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+    r"|(?<=://)[^/\s:@\"'<>]*:(?!\*+@)[^/\s\"'<>{}]+(?=@)"
+    r"|\b(?:eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2}|(?:sk|ghp|github_pat|glpat|AKIA|AIza)[A-Za-z0-9_-]{6,})(?=…|\.\.\.)"
+    r"|(?<=://)[^/\s:@\"'<>]*:[^/\s\"'<>{}]{4,}(?=…|\.\.\.)"
+)
+
+
+def forms(value: str) -> Iterable[str]:
+    """Return a value as it may stand in a text: plain, in an address, base64, hexadecimal, escaped, line by line."""
+    raw = clean(value).encode()
+    quoted = quote(value, safe="")
+    yield from (value, quoted, quote_plus(value), _lower(quoted), repr(value)[1:-1], canonical(value)[1:-1])
+    if len(value) >= GUESSED:
+        yield from _in_base64(raw)
+        yield from (raw.hex(), raw.hex().upper())
+    if "\n" in value.strip():
+        yield from (line for line in map(str.strip, value.splitlines()) if len(line) >= 2 * GUESSED)
+
+
+def _lower(quoted: str) -> str:
+    """Spell percent escapes in small letters, as some libraries do."""
+    return re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), quoted)
+
+
+def _in_base64(raw: bytes) -> Iterable[str]:
+    """Return what all base64 of a longer text has of it, at each of the three places where it may begin.
+
+    ``Authorization: Basic`` is the base64 of ``user:password``: of the password the letters in the middle are its own.
+    """
+    for shift in range(3):
+        whole = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
+        first, rest = (0, 2, 3)[shift], (shift + len(raw)) % 3
+        own = whole[first : len(whole) - (1 if rest else 0)]
+        yield from (own, own.replace("+", "-").replace("/", "_"))
+
+
+@lru_cache(maxsize=4096)
+def named_secret(name: str) -> bool:
+    """Return whether a name says that its value is a secret; asked again and again for the same environment."""
+    return secret_name(name)
+
+
+def worth_hiding(name: str, value: str) -> bool:
+    """Tell a secret from the words, numbers and paths that stand under such names, too."""
+    if STRONG.search(name):
+        return len(value) >= GUESSED and not re.fullmatch(r"[~/][\w./@+-]*", value)
+    return len(value) >= GUESSED and not _PLAIN.fullmatch(value)
+
+
+def plain_word(value: str) -> bool:
+    """Tell words, numbers, paths and sockets from what looks made to be secret."""
+    return bool(_PLAIN.fullmatch(value))
+
+
+def shapes_out(text: str, handle: str) -> str:
+    """Put a handle in the place of what has the shape of a key; private keys first, since others may reach into one."""
+    return SHAPES.sub(handle, PRIVATE_KEY.sub(handle, text))
+
+
+DEEP, MANY, ROWS = 4, 1_000, 256
+
+
+def found_in(namespace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return names and values of what is secret in a namespace, within bounds.
+
+    Yields
+    ------
+    tuple of str
+        ``("config.db.password", "…")``.
+    """
+    for name, value in list(namespace.items()):
+        if name.startswith("_"):
+            continue
+        if type(value) is str:
+            yield from _named(name, name, value)
+        elif isinstance(value, dict):
+            yield from _within(name, value, DEEP)
+        elif type(value).__name__ == "DataFrame":
+            yield from _columns(name, value)
+
+
+def _named(name: str, path: str, value: str) -> Iterator[tuple[str, str]]:
+    if STRONG.search(name) and named_secret(name) and worth_hiding(name, value):
+        yield _name(path), value
+
+
+def _within(path: str, value: Any, deep: int) -> Iterator[tuple[str, str]]:
+    """Look into plain containers; nothing of theirs is run."""
+    if deep and type(value) is dict:
+        for key, inner in list(value.items())[:MANY]:
+            if type(key) is str and type(inner) is str:
+                yield from _named(key, f"{path}.{key}", inner)
+            else:
+                yield from _within(f"{path}.{key}" if type(key) is str else path, inner, deep - 1)
+    elif deep and type(value) in (list, tuple):
+        for inner in value[:MANY]:
+            yield from _within(path, inner, deep - 1)
+
+
+def _columns(name: str, frame: Any) -> Iterator[tuple[str, str]]:
+    """Look into columns that say so; words and numbers in them are none."""
+    for column in list(getattr(frame, "columns", ()))[:MANY]:
+        if type(column) is str and COLUMN.search(column):
+            values = dict.fromkeys(v for v in list(frame[column])[:ROWS] if type(v) is str)
+            for n, value in enumerate(values):
+                if worth_hiding(column, value) and not plain_word(value):
+                    yield _name(f"{name}.{column}.{n}"), value
+
+
+def _name(path: str) -> str:
+    """Return a path as a handle can hold it."""
+    return re.sub(r"[^\w.-]", "-", path)

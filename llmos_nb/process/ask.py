@@ -1,0 +1,200 @@
+"""One attempt at the model: reserve, ask, settle; and what a failed one means."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
+from llmos_nb.messages import Request, Response, Usage
+from llmos_nb.models import cost
+from llmos_nb.policy import labels
+from llmos_nb.policy.secrets import Stream, vault
+from llmos_nb.process import briefing
+from llmos_nb.process.driver import Run, carries_out
+from llmos_nb.process.gate import servers as gate_tools
+from llmos_nb.process.gate.plan import decide_plan, implicit_plan
+from llmos_nb.process.scheduling.resource import Wait, endpoint, waiting
+from llmos_nb.process.state.decide import Ask, Evict
+from llmos_nb.process.state.state import State
+
+MAX_ATTEMPTS = 6
+MAX_BACKOFF_S = 20.0
+MAX_WAIT_S = 120.0
+BYTES_PER_TOKEN = 4
+RESERVED_ANSWER = 1_024
+PLENTY, LEAST_ANSWER = 4_096, 64
+
+
+@carries_out(Evict)
+def evict(run: Run, command: Evict) -> None:
+    """Page the oldest messages out in one go."""
+    context = run.state.context
+    count, first, last = context.leaving(context.window_bytes // 2 if run.state.shrink else None)
+    if not count:
+        run.append(
+            "run.ended", reason="failed", detail="the last answer alone does not fit the model", answer=None
+        )
+        return
+    stay = [] if run.state.shrink else context.staying(count)
+    known = labels.context(run.state.labels)
+    more: dict[str, Any] = {"stay": stay} if stay else {}
+    more |= {"label": str(known)} if known != labels.TRUSTED else {}
+    run.append("context.paged", page=command.page, first=first, last=last, groups=count, **more)
+
+
+@carries_out(Ask)
+async def ask(run: Run, command: Ask) -> None:
+    """Ask the model once; every outcome is recorded."""
+    await gate_tools.hear(run)
+    if run.state.plan_status == "none" and not _plans(run):
+        implicit_plan(run)
+        decide_plan(run, "approve", f"mode:{run.state.mode}")
+    if command.delay_s:
+        until = f"until {datetime.now() + timedelta(seconds=command.delay_s):%H:%M:%S}, for its next attempt"
+        with waiting(run, command, Wait(None, 0, until)):
+            await asyncio.sleep(command.delay_s)
+    try:
+        async with endpoint(run.model, run.limits).turn(run, command, run.state.left("s")) as waited_s:
+            await _attempt(run, command.request, waited_s)
+    except TimeoutError:
+        detail = "s: the time was over before the model had a slot free"
+        run.append("run.ended", reason="budget", detail=detail, answer=None)
+
+
+async def _attempt(run: Run, number: int, waited_s: float) -> None:
+    """Ask within a turn at the endpoint; what was said meanwhile is in the prompt."""
+    request = build(run)
+    if not _reserve(run, number, request, waited_s):
+        return
+    run.journal.kick()
+    try:
+        response = await _respond(run, request)
+    except asyncio.CancelledError:
+        run.append("model.failed", request=number, error="stopped by the user", kind="stopped")
+        raise
+    except ModelError as error:
+        means = consequence(error, run.state)
+        if error.limited and "retry_in_s" in means:
+            endpoint(run.model, run.limits).hold(means["retry_in_s"])
+        run.append("model.failed", request=number, error=str(error), **means)
+    else:
+        settle(run, number, response)
+
+
+def _plans(run: Run) -> bool:
+    """Whether the model may propose a plan of several steps."""
+    return run.state.planning in ("auto", "only") and "plan" in run.tools
+
+
+def build(run: Run) -> Request:
+    """Put the prompt together from parts that were each encoded once."""
+    tools, encoded = run.wire()
+    messages = briefing.prompt(run.state.context.messages(), run.model.traits.images)
+    room = _room(run, briefing.weight(messages) + len(encoded))
+    return vault.request(Request(messages, tools, encoded, max_tokens=room))
+
+
+def _room(run: Run, size: int) -> int | None:
+    """Bound an answer, in tokens, by what a prompt of so many bytes leaves; None where that is plenty."""
+    left = run.state.left("tokens") - size // BYTES_PER_TOKEN
+    room = min(left, run.model.traits.context_tokens // 2)
+    return None if math.isinf(left) or room >= PLENTY else max(int(room), LEAST_ANSWER)
+
+
+def _reserve(run: Run, number: int, request: Request, waited_s: float) -> bool:
+    """Reserve prompt and answer before the attempt; end where they do not fit the budget."""
+    s = run.state
+    size = briefing.weight(request.messages) + len(request.tools_encoded)
+    amounts: dict[str, float] = {"tokens": size // BYTES_PER_TOKEN + (request.max_tokens or RESERVED_ANSWER)}
+    if run.price:
+        amounts["$"] = cost(run.price, Usage(size // BYTES_PER_TOKEN, request.max_tokens or RESERVED_ANSWER))
+    short = next((u for u in amounts if size // BYTES_PER_TOKEN and _short(s, u, amounts[u])), "")
+    if short:
+        run.append(
+            "run.ended",
+            reason="budget",
+            detail=f"{short}: the next request does not fit what is left",
+            answer=None,
+        )
+        return False
+    run.append("budget.reserved", request=number, amounts=amounts)
+    groups = s.context.window
+    window = [groups[0].first, groups[-1].last] if groups else []
+    extra = {"waited_s": round(waited_s, 3)} if waited_s >= 0.001 else {}
+    run.append(
+        "model.requested",
+        request=number,
+        head=s.context.head_digest(),
+        ledger=len(s.context.ledger),
+        window=window,
+        bytes=size,
+        **extra,
+    )
+    return True
+
+
+def _short(s: State, unit: str, amount: float) -> bool:
+    return s.left(unit) < amount
+
+
+async def _respond(run: Run, request: Request) -> Response:
+    """Ask within the time that is left; an error the adapter did not expect is a protocol error with its type."""
+    left, shown = run.state.left("s"), Stream(run.on_text)
+    try:
+        async with asyncio.timeout(None if math.isinf(left) else max(left, 0.05)):
+            return await run.model.respond(request, shown)
+    except TimeoutError as error:
+        raise ModelUnavailable("the time budget ended while the model was answering") from error
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelProtocol(f"{run.model.traits.name}: {type(error).__name__}: {error}") from error
+    finally:
+        shown.end()
+
+
+def consequence(error: ModelError, s: State) -> dict[str, Any]:
+    """Say what a failed attempt means: another one (when), a shorter prompt, or the end (why).
+
+    Returns
+    -------
+    dict
+        ``{"kind", "retry_in_s"?, "shrink"?, "final"?}`` as it stands in `model.failed`.
+    """
+    kind = type(error).__name__
+    if isinstance(error, ContextOverflow):
+        again = s.failed_kinds[kind] == 0 and len(s.context.window) > 1
+        return {"kind": kind, "shrink": True} if again else {"kind": kind, "final": True}
+    limit = 2 if isinstance(error, ModelProtocol) else MAX_ATTEMPTS
+    wait = error.retry_in_s if error.retry_in_s is not None else min(0.25 * 2**s.failures, MAX_BACKOFF_S)
+    if not error.retryable or s.failures + 1 >= limit or wait > MAX_WAIT_S:
+        return {"kind": kind, "final": True}
+    return {"kind": kind, "retry_in_s": wait}
+
+
+def settle(run: Run, number: int, response: Response) -> None:
+    """Record a whole answer, text and calls together, and what it cost."""
+    usage = response.usage
+    amounts: dict[str, float] = {"tokens": usage.prompt + usage.completion}
+    if run.price:
+        amounts["$"] = cost(run.price, usage)
+    if run.state.plan_status == "none" and not any(c.name == "plan" for c in response.calls):
+        implicit_plan(run)
+        decide_plan(run, "approve", f"mode:{run.state.mode}")
+    extra: dict[str, Any] = {"cut": True} if response.cut else {}
+    if response.raw:
+        extra["raw"] = response.raw
+    calls = [{"name": c.name, "arguments": c.arguments} for c in response.calls]
+    run.append("budget.settled", request=number, amounts=amounts)
+    run.append(
+        "model.responded",
+        request=number,
+        text=response.text,
+        calls=calls,
+        finish=response.finish,
+        usage={"prompt": usage.prompt, "completion": usage.completion, "cached": usage.cached},
+        **extra,
+    )

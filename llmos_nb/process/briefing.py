@@ -1,0 +1,341 @@
+"""The head of a prompt: system message (or a small model's own examples) and the goal with its variables' card."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import struct
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from hashlib import sha256
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import UsageError, nearest
+from llmos_nb.messages import Message, Part
+from llmos_nb.models import Traits
+from llmos_nb.process.state import prompts
+from llmos_nb.tools.devices.namespace import card, visible
+
+LARGEST = 256 << 20
+NAMED = re.compile(r"!`([^`\n]+)`")
+_made: dict[str, weakref.ref[Any]] = {}
+
+
+def files(goal: str) -> list[str]:
+    """Name the files that a goal attaches, each once."""
+    return list(dict.fromkeys(NAMED.findall(goal)))
+
+
+def is_table(file: str) -> bool:
+    """Tell a table from an image, by the file's name."""
+    return _ending(file) in _READERS
+
+
+def variable(file: str) -> str:
+    """Return the variable that a table becomes: `sales` for ``data/sales.csv``, `t_2024` for ``2024.csv``."""
+    name = re.sub(r"\W+", "_", Path(file).name.partition(".")[0], flags=re.ASCII).strip("_") or "table"
+    return f"t_{name}" if not name.isidentifier() or keyword.iskeyword(name) else name
+
+
+def tables(goal: str) -> dict[str, str]:
+    """Return the tables that a goal attaches: file by variable."""
+    found: dict[str, str] = {}
+    for file in filter(is_table, files(goal)):
+        name = variable(file)
+        if name in found:
+            raise UsageError(
+                f"!`{file}`: !`{found[name]}` becomes the variable {name}, too; rename one of the files"
+            )
+        found[name] = file
+    return found
+
+
+def attach(goal: str, namespace: dict[str, Any] | None) -> list[dict[str, str]]:
+    """Read the tables that a goal attaches into variables.
+
+    Returns
+    -------
+    list of dict
+        ``{"name", "file", "sha256"}`` of each, for the record.
+
+    Raises
+    ------
+    UsageError
+        A file cannot be read, its name is taken by a variable of the user's, or there is no namespace; nothing was
+        changed.
+    """
+    wanted = tables(goal)
+    if wanted and namespace is None:
+        raise UsageError(f"!`{next(iter(wanted.values()))}`: there is no namespace that could hold it")
+    for name, file in wanted.items():
+        if name in (namespace or {}) and not _ours(name, namespace or {}):
+            raise UsageError(
+                f"!`{file}`: there is a variable {name} already; write `{name}`, or delete it first"
+            )
+    read = {name: _read(file) for name, file in wanted.items()}
+    for name, (frame, _) in read.items():
+        _bind(name, frame, namespace)
+    return [{"name": n, "file": wanted[n], "sha256": digest} for n, (_, digest) in read.items()]
+
+
+def restore(recorded: Iterable[Mapping[str, str]], namespace: dict[str, Any] | None) -> None:
+    """Read attached tables again in a new kernel, where their files are what they were; else they stay missing."""
+    for one in recorded:
+        if namespace is None or one["name"] in namespace:
+            continue
+        try:
+            frame, digest = _read(one["file"])
+        except UsageError:  # the process says what it needs when it is resumed
+            continue
+        if digest == one["sha256"]:
+            _bind(one["name"], frame, namespace)
+
+
+def attached_words(goal: str) -> list[str]:
+    """Say which variable each attached table is, for the model."""
+    return [f"{file} is the variable `{name}`" for name, file in tables(goal).items()]
+
+
+def _ours(name: str, namespace: Mapping[str, Any]) -> bool:
+    """Whether a variable is one that attaching made, so that the cell may be run again."""
+    made = _made.get(name)
+    return made is not None and made() is namespace[name]
+
+
+def _bind(name: str, frame: Any, namespace: dict[str, Any] | None) -> None:
+    if namespace is not None:
+        namespace[name] = frame
+        _made[name] = weakref.ref(frame)
+
+
+def _read(file: str) -> tuple[Any, str]:
+    """Return a table and the hash of its file."""
+    path = Path(file).expanduser()
+    try:
+        size = path.stat().st_size
+        raw = path.read_bytes() if size <= LARGEST else b""
+    except OSError as error:
+        raise UsageError(f"!`{file}`: cannot be read ({error.strerror or error})") from None
+    if size > LARGEST:
+        raise UsageError(
+            f"!`{file}`: {size:,} bytes; at most {LARGEST:,} are attached: read it in a cell of your own"
+        )
+    library, read = _READERS[_ending(file)]
+    for module in ("pandas", library):
+        if find_spec(module) is None:
+            raise UsageError(f'!`{file}`: {module} is not installed; pip install "llmos_nb[tables]"')
+    try:
+        return read(path), sha256(raw).hexdigest()
+    except Exception as error:  # whatever a broken file does to a reader
+        raise UsageError(f"!`{file}`: not a table ({type(error).__name__}: {str(error)[:150]})") from None
+
+
+def _ending(file: str) -> str:
+    name = file.lower()
+    return (
+        name.removesuffix(".gz").rpartition(".")[2]
+        if name.endswith((".csv.gz", ".tsv.gz"))
+        else name.rpartition(".")[2]
+    )
+
+
+def _pandas(function: str, **options: Any) -> Callable[[Path], Any]:
+    return lambda path: getattr(import_module("pandas"), function)(path, **options)
+
+
+def _parquet(path: Path) -> Any:
+    duckdb = import_module("duckdb")
+    with duckdb.connect() as connection:
+        return connection.read_parquet(str(path)).df()
+
+
+# by ending: the library beside pandas, and the reader
+_READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
+    "csv": ("pandas", _pandas("read_csv")),
+    "tsv": ("pandas", _pandas("read_csv", sep="\t")),
+    "parquet": ("duckdb", _parquet),
+    "xlsx": ("openpyxl", _pandas("read_excel")),
+}
+
+MOST, LEAVING = 8, 4
+TOKENS = 1_000  # about what one image costs; endpoints differ
+LARGEST_IMAGE = 4 << 20
+_KINDS = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"RIFF", "image/webp"),
+)
+
+
+def prompt(messages: Sequence[Message], takes_images: bool) -> tuple[Message, ...]:
+    """Return the messages as a model gets them.
+
+    Parameters
+    ----------
+    messages : sequence of Message
+        As the state has them: images stand in the results that made them.
+    takes_images : bool
+        Of the model.
+    """
+    if not takes_images:
+        return tuple(replace(m, parts=_others(m)) if _images(m) and m.role != "tool" else m for m in messages)
+    total = sum(len(_images(m)) for m in messages)
+    out, waiting, leave = list[Message](), list[tuple[str, Part]](), _leaving(total)
+    for m in messages:
+        if m.role != "tool" and waiting:
+            out.append(_following(tuple(waiting)))
+            waiting = []
+        out.append(m)
+        for part in _images(m) if m.role == "tool" else ():
+            leave -= 1
+            if leave < 0:
+                waiting.append((m.call, part))
+    return tuple(out + ([_following(tuple(waiting))] if waiting else []))
+
+
+def weight(messages: Iterable[Message]) -> int:
+    """Return the bytes of messages, where an image counts as the text that costs as much."""
+    found = 0
+    for m in messages:
+        images = [p for p in m.parts if p.kind == "image" and p.data] if m.role == "user" else []
+        base64 = sum((len(p.data) + 2) // 3 * 4 for p in images)
+        found += len(m.encoded) + 1 - base64 + len(images) * TOKENS * 4
+    return found
+
+
+def _images(message: Message) -> list[Part]:
+    return [p for p in message.parts if p.kind == "image" and p.data]
+
+
+def _others(message: Message) -> tuple[Part, ...]:
+    return tuple(p for p in message.parts if p.kind != "image")
+
+
+def _leaving(total: int) -> int:
+    """Return how many of the oldest images are not sent."""
+    over = max(total - MOST, 0)
+    return -(-over // LEAVING) * LEAVING
+
+
+@lru_cache(maxsize=64)
+def _following(images: tuple[tuple[str, Part], ...]) -> Message:
+    """Make the message that shows what calls drew; the same images give the same object, encoded once."""
+    calls = ", ".join(dict.fromkeys(call for call, _ in images))
+    return Message("user", f"What {calls} drew:", parts=tuple(part for _, part in images))
+
+
+def attached(name: str) -> Part:
+    """Read an image that a goal names, as in ``!`chart.png```.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, it is no image, or it is too large.
+    """
+    try:
+        data = Path(name).expanduser().read_bytes()
+    except OSError as error:
+        raise UsageError(f"!`{name}`: cannot be read ({error.strerror or error})") from None
+    mime = next((mime for start, mime in _KINDS if data.startswith(start)), "")
+    if not mime:
+        raise UsageError(f"!`{name}`: not a PNG, JPEG, GIF or WebP image; name the file of one")
+    if len(data) > LARGEST_IMAGE:
+        raise UsageError(
+            f"!`{name}`: {len(data):,} bytes; at most {LARGEST_IMAGE:,} are sent, so save it smaller"
+        )
+    size = f", {' × '.join(map(str, struct.unpack('>II', data[16:24])))} pixels" if mime == "image/png" else ""
+    return Part("image", f"{name}: {mime.removeprefix('image/')} image{size}, {len(data):,} bytes", mime, data)
+
+
+_NAME = re.compile(r"(?<![&!`])`([A-Za-z_]\w*)`")
+_FUNCTION = re.compile(r"&`([A-Za-z_]\w*)`")
+_HIDDEN = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))
+
+
+def named(goal: str, namespace: Mapping[str, Any]) -> list[str]:
+    """Return the variables that a goal names in backticks and that exist."""
+    return [n for n in dict.fromkeys(_NAME.findall(goal)) if n in namespace]
+
+
+def handed(goal: str, namespace: Mapping[str, Any]) -> list[str]:
+    """Return the functions that a goal hands over, as in ``&`f```."""
+    names = list(dict.fromkeys(_FUNCTION.findall(goal)))
+    for name in names:
+        if not callable(namespace.get(name)):
+            known = [n for n, v in namespace.items() if callable(v) and not n.startswith("_")]
+            raise UsageError(f"&`{name}`: no such function in the notebook{nearest(name, known)}")
+    return names
+
+
+def with_attachments(goal: str) -> tuple[Part, ...]:
+    """Read the images that a goal names, as in ``!`chart.png```."""
+    return tuple(attached(n) for n in files(goal) if not is_table(n))
+
+
+def user_names(namespace: Mapping[str, Any]) -> list[str]:
+    """Return the names that a user would call variables: no modules, functions, classes or hidden names."""
+    return [
+        n
+        for n, v in namespace.items()
+        if not n.startswith("_") and n not in _HIDDEN and not callable(v) and type(v).__name__ != "module"
+    ]
+
+
+def head(
+    goal: str,
+    traits: Traits,
+    namespace: Mapping[str, Any] | None,
+    patterns: str,
+    show_values: bool,
+    plans: bool,
+    apart: bool = False,
+) -> tuple[Message, ...]:
+    """Make the head.
+
+    Parameters
+    ----------
+    goal : str
+        What the user wrote.
+    traits : Traits
+        Of the model; one with its own `prefix` gets ``Variables: … Question: …``.
+    namespace : mapping, optional
+        The live namespace.
+    patterns : str
+        ``--vars``: names or globs, with ``-`` in front to leave out; empty for those that the goal names, or all.
+    show_values : bool
+        Values, ranges and categories may be shown.
+    plans : bool
+        The model may propose a plan.
+    apart : bool
+        Its Python runs in a process of its own.
+    """
+    shown = _card(goal, namespace, patterns, show_values or traits.sees_values) if namespace is not None else ""
+    images = with_attachments(goal)
+    note = "Attached" if traits.images else "Attached, but you cannot see images"
+    said = [f"{note}: {'; '.join(p.text for p in images)}"] if images else []
+    said += [f"Attached: {'; '.join(found)}"] if (found := attached_words(goal)) else []
+    goal = "\n\n".join([goal.strip(), *said])
+    if traits.prefix:
+        asked = f"Variables:\n{shown}\nQuestion: {goal.strip()}" if shown else f"Question: {goal.strip()}"
+        return (*traits.prefix, Message("user", asked))
+    text = goal.strip() + (f"\n\nVariables:\n{shown}" if shown else "")
+    system = prompts.system(plans, namespace is not None, apart)
+    return (Message("system", system), Message("user", text, parts=images))
+
+
+def shown_names(goal: str, namespace: Mapping[str, Any], patterns: str) -> list[str]:
+    """Return the variables that a process is shown: those of ``--vars``, or those that its goal names, or all."""
+    attached = [n for n in tables(goal) if n in namespace]
+    if patterns:
+        return list(dict.fromkeys([*attached, *visible(namespace, patterns)]))
+    return list(dict.fromkeys([*attached, *named(goal, namespace)])) or user_names(namespace)
+
+
+def _card(goal: str, namespace: Mapping[str, Any], patterns: str, values: bool) -> str:
+    return str(card(shown_names(goal, namespace, patterns), namespace, values))

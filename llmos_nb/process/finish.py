@@ -1,0 +1,375 @@
+"""Integrate a step, check an answer, pause and end."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from llmos_nb.errors import UsageError
+from llmos_nb.process.driver import Run, carries_out
+from llmos_nb.process.state.decide import Check, End, Integrate, Pause
+from llmos_nb.process.state.state import State
+from llmos_nb.tools import Call, Stopped, bounded
+from llmos_nb.tools.devices.python import interruptible
+from llmos_nb.tools.schema import accepts, kind_of
+
+_NUMBER = re.compile(
+    r"(?<![\w.])[-+−]?\d[\d,_\u202f\u00a0]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w])|(?<![\w.])[-+−]?\.\d+"
+)
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_QUOTED = re.compile(r"[`“\"]([^`”\"\n]{2,60})[`”\"]")
+_CALL_ID = re.compile(r"\br\d+\.\d+\b")
+_MARKER = re.compile(r"(?m)^\s*\d+[.)]\s")
+FREE = 2.0  # 0, 1 and 2 are words more often than values
+
+
+def ungrounded(answer: str, sources: Iterable[str]) -> list[str]:
+    """Return the numbers, dates and quoted names of an answer that occur in no source.
+
+    Parameters
+    ----------
+    answer : str
+        What the model said.
+    sources : iterable of str
+        The goal, the observations, and what the user said.
+
+    Returns
+    -------
+    list of str
+        As they stand in the answer, in order, each once. Numbers are compared at the answer's own precision, and
+        also times 100 for percents.
+    """
+    text = _MARKER.sub(" ", _CALL_ID.sub(" ", answer))
+    seen = "\n".join(sources)
+    folded = seen.casefold()
+    missing = [d for d in _DATE.findall(text) if d not in seen]
+    text = _DATE.sub(" ", text)
+    known = sorted({abs(v) for v in _values(_DATE.sub(" ", seen))} | {abs(v) for v in _values(seen)})
+    for found in _NUMBER.finditer(text):
+        percent = text[found.end() : found.end() + 2].lstrip().startswith("%")
+        if not _known(found.group(), known, percent):
+            missing.append(found.group().strip(","))
+    missing += [q for q in _QUOTED.findall(text) if not _NUMBER.fullmatch(q) and q.casefold() not in folded]
+    return list(dict.fromkeys(missing))
+
+
+def _clean(number: str) -> str:
+    return re.sub(r"[,_\u202f\u00a0]", "", number).replace("−", "-")
+
+
+def _values(text: str) -> list[float]:
+    return [float(_clean(n.group())) for n in _NUMBER.finditer(text)]
+
+
+def _known(raw: str, known: list[float], percent: bool) -> bool:
+    """Compare one number with all that were seen, at its own precision."""
+    number = _clean(raw)
+    value = abs(float(number))
+    if value <= FREE and "." not in number:
+        return True
+    mantissa, _, exponent = number.lower().partition("e")
+    digits = len(mantissa.partition(".")[2])
+    half = 0.5 * 10.0 ** (int(exponent or 0) - digits) * (1 + 1e-9)
+    scales = (1.0, 100.0) if percent else (1.0,)
+    return any(
+        abs(seen * scale - value) <= max(half, 1e-12) if digits or exponent else _same(seen * scale, value)
+        for seen in known
+        for scale in scales
+    )
+
+
+def _same(seen: float, value: float) -> bool:
+    """Compare where the answer gave a whole number: an exact one, or one that was rounded."""
+    return seen == value or (seen != int(seen) and abs(seen - value) <= 0.5)
+
+
+_TYPES: dict[str, Any] = {
+    t.__name__: t for t in (int, float, str, bool, bytes, complex, list, dict, tuple, set, frozenset, object)
+}
+_PLAIN: dict[str, Any] = {**_TYPES, "Any": Any, "Literal": typing.Literal, "Optional": typing.Optional}
+_NODES = (
+    ast.Name,
+    ast.Attribute,
+    ast.Subscript,
+    ast.BinOp,
+    ast.BitOr,
+    ast.Tuple,
+    ast.Constant,
+    ast.Load,
+    ast.List,
+)
+Outputs = list[tuple[str, str]]
+
+
+def parse(text: str, option: str = "--out") -> Outputs:
+    """Read ``"total: float, table: DataFrame"``.
+
+    Raises
+    ------
+    UsageError
+        A name is none, is there twice, or a type is not understood.
+    """
+    found: Outputs = []
+    for part in _split(text):
+        name, colon, kind = (w.strip() for w in part.partition(":"))
+        if not name.isidentifier() or (colon and not kind):
+            raise UsageError(
+                f"{option} {part.strip()!r}: write NAME, or names with types: 'total: float, table: DataFrame'"
+            )
+        if name in dict(found):
+            raise UsageError(f"{option} {text!r}: {name} is there twice")
+        _tree(kind or "object", option)
+        found.append((name, kind or "object"))
+    return found
+
+
+def _split(text: str) -> list[str]:
+    """Cut at the commas that stand in no bracket."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "[(") - (letter in "])")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _tree(kind: str, option: str) -> ast.expr:
+    try:
+        tree = ast.parse(kind, mode="eval").body
+    except SyntaxError:
+        raise UsageError(
+            f"{option} {kind!r}: not a type (write float, list[str], int | None, DataFrame)"
+        ) from None
+    wrong = next((n for n in ast.walk(tree) if not isinstance(n, _NODES)), None)
+    if wrong is not None:
+        raise UsageError(f"{option} {kind!r}: {ast.unparse(wrong)} has no place in a type")
+    return tree
+
+
+def missing_outputs(outputs: Iterable[tuple[str, str]], namespace: Mapping[str, Any]) -> list[str]:
+    """Say what is not as declared, a line an output; nothing where all is."""
+    return [why for name, kind in outputs if (why := _fault(name, kind, namespace))]
+
+
+def _fault(name: str, kind: str, namespace: Mapping[str, Any]) -> str:
+    if name not in namespace:
+        return f"`{name}` is not there"
+    if _fits(_tree(kind, "outputs"), namespace[name]):
+        return ""
+    return f"`{name}` must be {kind}, and is {_article(type(namespace[name]).__name__)}"
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[:1].lower() in "aeiou" else f"a {word}"
+
+
+def annotation(kind: str, option: str) -> Any:
+    """Return the annotation that a text of builtins spells, such as ``list[float]``.
+
+    Raises
+    ------
+    UsageError
+        It is not understood, or names a class that is no builtin.
+    """
+    tree = _tree(kind, option)
+    if not _is_plain(tree):
+        raise UsageError(f"{option} {kind!r}: only {', '.join(_PLAIN)} and their unions are plain data")
+    return _evaluated(tree)
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Whether a type consists of names that are known here."""
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return names <= _PLAIN.keys() and not any(isinstance(n, ast.Attribute) for n in ast.walk(node))
+
+
+def _evaluated(node: ast.expr) -> Any:
+    code = compile(ast.Expression(node), "<type>", "eval")
+    return eval(code, {"__builtins__": {}}, _PLAIN)  # noqa: S307 - names and brackets only, all of them known
+
+
+def _fits(node: ast.expr, value: Any) -> bool:
+    if isinstance(node, ast.BinOp):
+        return _fits(node.left, value) or _fits(node.right, value)
+    if _is_plain(node):
+        return _is_a(_evaluated(node), value)
+    outer = node.value if isinstance(node, ast.Subscript) else node
+    wanted = ast.unparse(outer).rpartition(".")[2]
+    return any(c.__name__ == wanted for c in type(value).__mro__)
+
+
+def _is_a(annotation: Any, value: Any) -> bool:
+    """Whether a value is what an annotation says; a number of numpy counts as the plain one."""
+    if annotation is object or annotation is Any:
+        return True
+    outer = typing.get_origin(annotation) or annotation
+    if isinstance(outer, type) and outer not in (int, float) and not isinstance(value, outer):
+        return False
+    plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+    if outer is int:
+        return isinstance(plain, int) and not isinstance(plain, bool)
+    if isinstance(annotation, type) and outer is not float:
+        return True
+    return accepts(kind_of(annotation).schema, _listed(plain))
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, tuple | set | frozenset | list):
+        return [_listed(v) for v in value]
+    return {k: _listed(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+EVIDENCE = 240
+
+
+@carries_out(Integrate)
+def integrate(run: Run, command: Integrate) -> None:
+    """Compare what the calls of a step showed with what the step expected."""
+    s = run.state
+    calls = _calls_of(s, command.response)
+    bad = next((c for c in calls if c.status != "done"), None)
+    extra: dict[str, Any] = {}
+    met = bad is None
+    if (
+        bad is not None
+        and bad.status in ("rejected", "skipped")
+        and bad.by not in ("schema", "repeat", "budget")
+    ):
+        extra["status"] = bad.status
+    step = next((p for p in s.plan.steps if p.n == command.step), None)
+    if met and step is not None and step.check:
+        met, detail = _holds(run, step.check, "")
+        if not met:
+            extra["detail"] = (
+                f"Step {step.n} did not meet its check `{step.check}` ({detail}). Try it again or plan anew."
+            )
+    run.append("step.integrated", step=command.step, met=met, evidence=evidence(calls), **extra)
+
+
+def _calls_of(s: State, response: int) -> list[Call]:
+    prefix = f"r{response}."
+    found, i = [], 0
+    while (call := s.calls.get(f"{prefix}{i}")) is not None:
+        found.append(call)
+        i += 1
+    return [c for c in found if c.name not in ("plan", "final_answer")]
+
+
+def evidence(calls: list[Call]) -> str:
+    """Say in a line what was seen; an error by its last line."""
+    seen = []
+    for call in calls:
+        lines = [line for line in call.result.strip().splitlines() if line.strip()]
+        text = (lines[-1] if call.status == "failed" else " ".join(lines)) if lines else "no output"
+        seen.append(re.sub(r"\s+", " ", text))
+    return bounded("; ".join(seen), EVIDENCE)[0].replace("\n", " ")
+
+
+@carries_out(Check)
+async def check(run: Run, command: Check) -> None:
+    """Run one check of the answer that the model gave."""
+    s = run.state
+    if command.name == "grounded":
+        missing = ungrounded(s.candidate, sources(run))
+        detail = (
+            f"Not found in any observation: {', '.join(missing)}."
+            if missing
+            else "every number of it was observed"
+        )
+        run.append("check.finished", check="grounded", held=not missing, detail=detail, missing=missing)
+        return
+    if command.name == "outputs":
+        wrong = missing_outputs([(n, k) for n, k in s.outputs], run.namespace or {})
+        detail = "; ".join(wrong) or "all that it declared is there"
+        run.append("check.finished", check="outputs", held=not wrong, detail=detail)
+        return
+    async with run.writes.turn(run, command):
+        held, detail = await _check_value(run, s.candidate)
+    run.append("check.finished", check=command.name, held=held, detail=detail)
+
+
+async def _check_value(run: Run, answer: str) -> tuple[bool, str]:
+    if isinstance(run.check, str):
+        return _holds(run, run.check, answer)
+    if run.check is None:
+        return False, f"the check {run.state.check} is not at hand in this kernel; give it again to `load`"
+    try:
+        found = run.check(*_check_arguments(run, answer))
+        found = await found if inspect.isawaitable(found) else found
+    except (Exception, SystemExit) as error:
+        return False, f"{type(error).__name__}: {error}"
+    return bool(found), f"it gave {found!r}"[:200]
+
+
+def _check_arguments(run: Run, answer: str) -> list[Any]:
+    """Return a check function as many of (answer, namespace) as it takes."""
+    assert callable(run.check)  # noqa: S101 - the caller has looked
+    wanted = len(inspect.signature(run.check).parameters)
+    return [answer, run.namespace if run.namespace is not None else {}][:wanted]
+
+
+def _holds(run: Run, expression: str, answer: str) -> tuple[bool, str]:
+    """Evaluate a Python expression over the namespace, with `answer`; an error means that it does not hold."""
+    try:
+        return holds(expression, {**(run.namespace or {}), "answer": answer}, run.call_timeout_s)
+    except Stopped:
+        run.halt("paused", "you")
+        return False, "stopped"
+
+
+def holds(expression: str, names: dict[str, Any], deadline_s: float) -> tuple[bool, str]:
+    """Evaluate a Python expression over names; an error means that it does not hold.
+
+    Parameters
+    ----------
+    expression : str
+        The user's own check (law 10).
+    names : dict
+        What it may speak of.
+    deadline_s : float
+        Seconds that it may take.
+
+    Returns
+    -------
+    (bool, str)
+        Whether it holds, and if not, why.
+    """
+    try:
+        with interruptible(deadline_s):
+            found = bool(eval(compile(expression, "<check>", "eval"), names))  # noqa: S307 - the user's own check
+            return found, "" if found else "it is false"
+    except (Exception, SystemExit) as error:
+        return False, f"{type(error).__name__}: {error}"
+
+
+def sources(run: Run) -> list[str]:
+    """Return every text that an answer may take its values from."""
+    s = run.state
+    seen = [s.goal, *(m.text for m in s.context.head[-1:])]  # not the worked examples of a small model
+    seen += [
+        c.result for c in s.calls.values() if c.status == "done" and c.name not in ("plan", "final_answer")
+    ]
+    seen += [text for _, text in s.told] + [str(p["text"]) for p in s.piped]
+    made = {n for c in s.surviving for k in ("created", "rebound", "mutated") for n in c.changes.get(k, ())}
+    return seen + [repr(v) for n in made if type(v := (run.namespace or {}).get(n)) in (int, float, str)]
+
+
+@carries_out(Pause)
+def pause(run: Run, command: Pause) -> None:
+    """Pause at a safe point."""
+    run.append("run.paused", why=command.why)
+
+
+@carries_out(End)
+def end(run: Run, command: End) -> None:
+    """End, with the answer where there is one."""
+    s = run.state
+    answer = s.candidate or s.partial or None
+    answer = answer if command.reason in ("answered", "unverified", "truncated") else None
+    run.append("run.ended", reason=command.reason, detail=command.detail, answer=answer)

@@ -1,0 +1,205 @@
+"""The second half of the gate: an approved call is run, intent first, and what came of it recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from llmos_nb.errors import JournalError
+from llmos_nb.messages import ToolResult
+from llmos_nb.policy.secrets import Stream, redact, vault
+from llmos_nb.process.driver import Run, carries_out
+from llmos_nb.process.gate import labels as gate_labels
+from llmos_nb.process.gate import quarantine
+from llmos_nb.process.gate import servers as gate_tools
+from llmos_nb.process.gate.judge import altered, ask_human, digest_of, inspect, look, reject
+from llmos_nb.process.state.decide import Start
+from llmos_nb.tools import RECORDED, Call, CallContext, Stopped, Tool, bounded, invoke
+from llmos_nb.tools.devices.python import interruptible
+
+
+@carries_out(Start)
+async def start(run: Run, command: Start) -> None:
+    """Run an approved call: intent on disk, effect, result."""
+    call = run.state.calls[command.call]
+    tool = await gate_tools.current(run, call)
+    if tool is None:
+        return
+    arguments = call.arguments if isinstance(call.arguments, dict) else {}
+    if _over_budget(run, call):
+        return
+    if _waits(run, call, tool, arguments):
+        return
+    async with _turn(run, command, tool):
+        if call.status != "approved" or run.halting or _over_budget(run, call):
+            return
+        looks = (_stale, _conflicts, gate_tools.unseen)
+        if any(look(run, call, tool, arguments) for look in looks):
+            return
+        key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
+        more = {"undo": True} if tool.undo is not None else {}
+        run.append("call.started", call=call.id, key=key, epoch=run.state.epoch, **more)
+        try:
+            await run.journal.flush()
+        except (asyncio.CancelledError, JournalError):
+            record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
+            raise
+        if run.halting:  # Stop came while the intent was written
+            record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
+            return
+        await _run_tool(run, call, tool, arguments)
+
+
+def _waits(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
+    """Record what a call must have before it can run: a person's answer, a message, room for one."""
+    asks = tool.extra.get("asks")
+    wanted = asks(call.id, arguments) if asks is not None else None
+    if wanted is not None:
+        kind, what = wanted
+        run.append(kind, **{"question" if kind == "question.asked" else "wait": call.id}, **what)
+    return wanted is not None
+
+
+def _turn(run: Run, command: Start, tool: Tool) -> contextlib.AbstractAsyncContextManager[Any]:
+    """The namespace lock for what may write the namespace; nothing for the rest."""
+    shared = tool.effect == "namespace" and "child" not in tool.extra
+    return run.writes.turn(run, command) if shared else contextlib.nullcontext()
+
+
+def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
+    """Ask again where what a person approved has changed since."""
+    if not call.digest or call.by == "plan" or call.by.startswith(("words", "mode:", "rule:")):
+        return False
+    seen = look(run, call, tool, arguments)
+    digest = digest_of(run, call, tool, arguments, seen, person=True)
+    if digest == call.digest:
+        return False
+    whose = _theirs(run, [*seen.get("reads", ()), *seen.get("writes", ())]) or "something that it uses"
+    why = altered(tool) if tool.name in run.state.altered else f"{whose} has changed since you approved it"
+    ask_human(run, call, f"It asks again because {why}.", seen, digest)
+    return True
+
+
+def _conflicts(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
+    """Let a person decide where a call would write what somebody else has changed since the process last looked."""
+    if call.by == "you" or tool.effect != "namespace" or "child" in tool.extra:
+        return False
+    seen = run.inspected.get(call.id) or inspect(run, tool, arguments)
+    whose = _theirs(run, seen.get("writes", ()))
+    if not whose:
+        return False
+    why = f"{whose} has changed since this process last looked at it"
+    if run.state.mode == "never":
+        reject(run, call, "mode:never", f"{why}, and nobody may be asked; look at it again")
+        return True
+    digest = digest_of(run, call, tool, arguments, seen, person=True)
+    ask_human(run, call, f"It asks because {why}, and this would write it.", seen, digest)
+    return True
+
+
+def _theirs(run: Run, names: Iterable[str]) -> str:
+    """Say which names somebody else has changed, and who."""
+    if run.sight is None or run.namespace is None:
+        return ""
+    found = run.sight.conflicts(names, run.namespace, run.state.pid)
+    return ", ".join(f"`{n}` (by {by})" for n, by in found.items())
+
+
+def _over_budget(run: Run, call: Call) -> bool:
+    bounds = () if call.undoes else ("calls", "s", "$", "tokens")  # what is taken back was paid for
+    unit = next((u for u in bounds if run.state.left(u) <= 0), "")
+    if unit:
+        reject(run, call, "budget", f"the budget of {unit} is used up")
+    return bool(unit)
+
+
+async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
+    """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
+    left = math.inf if call.undoes else run.state.left("s")
+    shown = Stream(partial(run.on_output, call.id))
+    context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown)
+    seen = run.inspected.pop(call.id, None) or inspect(run, tool, arguments)
+    gate_labels.catch_up(run)
+    came = gate_labels.reading(run, tool, arguments, seen)
+    handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
+    try:
+        result = await invoke(_noted(run, tool, arguments, seen), handed, context, guard=interruptible)
+    except Stopped as stop:
+        run.halt("paused", str(stop) or "you")
+        record(
+            run,
+            call,
+            tool,
+            ToolResult(False, "stopped by the user; what it had changed was taken back", "Stopped"),
+        )
+    except asyncio.CancelledError:
+        _cancelled(run, call, tool)
+        raise
+    else:
+        shown.end()
+        gate_labels.learn(run, arguments, result)
+        came = gate_labels.brought(gate_labels.gave(tool, came, result), result)
+        result = await quarantine.withheld(run, call, tool, came, result)
+        gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
+        record(run, call, tool, result)
+
+
+def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any]) -> Tool:
+    """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next."""
+    inner, sight = tool.runner, run.sight
+    if inner is None or sight is None or "child" in tool.extra:
+        return tool
+    described = [str(arguments["name"])] if tool.name == "describe" else []
+
+    async def runner(given: Mapping[str, Any], context: CallContext) -> ToolResult:
+        result = await inner(given, context)
+        looked = [*seen.get("reads", ()), *seen.get("writes", ()), *described]
+        sight.ran(result.changes or {}, looked, run.state.pid)
+        return result
+
+    return replace(tool, runner=runner)
+
+
+def _cancelled(run: Run, call: Call, tool: Tool) -> None:
+    if tool.effect in ("read", "namespace") or tool.repeat != "once":
+        record(run, call, tool, ToolResult(False, "stopped by the user", "Stopped"))
+    else:
+        run.append(
+            "call.in_doubt",
+            call=call.id,
+            why=f"{tool.name} was stopped under way; nobody knows whether it took effect.",
+        )
+
+
+def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
+    """Record what a call gave, bounded, with the names that it changed."""
+    if result.facts.get("in_doubt") and tool.repeat == "once":
+        run.append(
+            "call.in_doubt",
+            call=call.id,
+            why=f"nobody knows whether {tool.name} took effect: {result.text}",
+        )
+        return
+    if result.changes and any(result.changes.values()):
+        run.append("names.changed", call=call.id, **result.changes)
+    long = len(result.text) > RECORDED // 4  # a value must not be cut in two before the journal looks for it
+    text, size = bounded(redact(result.text) if long else result.text)
+    extra: dict[str, Any] = {"error": result.error} if result.error else {}
+    images = [_image(p) for p in result.parts if p.kind == "image" and p.data]
+    if images:
+        extra["images"] = images
+    facts = {k: v for k, v in result.facts.items() if k != "in_doubt"}
+    if facts:
+        extra["facts"] = facts
+    run.append(
+        "call.finished", call=call.id, ok=result.ok, result=text, size=int(facts.get("size", size)), **extra
+    )
+
+
+def _image(part: Any) -> dict[str, Any]:
+    return {"mime": part.mime, "text": part.text, "data": part.data.hex()}

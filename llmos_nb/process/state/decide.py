@@ -1,0 +1,217 @@
+"""`decide(state) -> [Command]`: all that can be done now. Pure; `scheduler.drive` carries it out.
+
+Clock, policy, human answers and results reach it only as events in the state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmos_nb.process.state.state import State
+from llmos_nb.tools import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Find the tools of the servers that the process may use."""
+
+    patterns: str
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Read the plan that call `call` proposes."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePlan:
+    """Ask the policy about plan `version`."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Pass call `call` through the gate: tool, schema, repeats, policy."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Run an approved call."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Record what compensation `call` took back."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """Pass on, or reject, question `question`, which nobody answered in time."""
+
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Take a `final_answer` call as the answer."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class Integrate:
+    """Compare what step `step` showed with what it expected."""
+
+    step: int
+    response: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evict:
+    """Page the oldest messages out."""
+
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the model, after `delay_s` seconds."""
+
+    request: int
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Check the answer that the model gave."""
+
+    name: str
+    response: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Pause, as somebody asked."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End for the reason given."""
+
+    reason: str
+    detail: str = ""
+
+
+Command = (
+    Connect
+    | Propose
+    | JudgePlan
+    | Judge
+    | Start
+    | TakenBack
+    | Overdue
+    | Finish
+    | Integrate
+    | Evict
+    | Ask
+    | Check
+    | Pause
+    | End
+)
+
+
+def decide(s: State) -> list[Command]:
+    """Return every command that can run now; an empty list means that something is awaited."""
+    due = [k for k, q in s.questions.items() if q.get("due") and (k in s.undoing or not s.settled)]
+    back = [*map(Overdue, due), *_undoing(s)]
+    if s.settled or (s.servers and not s.connected):
+        return back if s.settled else [Connect(s.servers)]
+    return back or _forward(s)
+
+
+def _undoing(s: State) -> list[Command]:
+    """What compensations need, also once the process has ended: all are judged, one after the other runs."""
+    calls = [s.calls[i] for i in s.undoing]
+    found: list[Command] = [Judge(c.id) for c in calls if c.status == "proposed"]
+    found += [TakenBack(c.id) for c in calls if c.status == "done"]
+    started = next((c for c in calls if c.status in ("approved", "running")), None)
+    return [*found, Start(started.id)] if started is not None and started.status == "approved" else found
+
+
+def _forward(s: State) -> list[Command]:
+    """What the run itself needs."""
+    calls = s.open_calls
+    if s.ending and not any(c.status == "running" for c in calls):
+        return [End(*s.ending)]
+    if calls:
+        return _calls(s, calls)
+    if s.request or s.plan_status == "asked":
+        return []
+    if s.plan_status == "proposed":
+        return [JudgePlan(s.plan.version)]
+    return _next(s)
+
+
+def _calls(s: State, calls: list[Call]) -> list[Command]:
+    """What the open calls of the turn need."""
+    plan = next((c for c in calls if c.name == "plan" and c.status == "proposed"), None)
+    if plan is not None and s.plan_call != plan.id:
+        return [Propose(plan.id)]
+    if s.plan_status == "proposed":
+        return [JudgePlan(s.plan.version)]
+    if s.plan_status == "asked":
+        return []
+    if s.pause_wanted and not any(c.status == "running" for c in calls):
+        return [Pause("you paused it")]
+    return [command for c in calls if (command := _call(s, c)) is not None]
+
+
+def _call(s: State, call: Call) -> Command | None:
+    if call.status == "proposed":
+        return Finish(call.id) if call.name == "final_answer" else Judge(call.id)
+    if call.status == "approved" and not s.ending:
+        return Start(call.id)
+    return None
+
+
+def _next(s: State) -> list[Command]:
+    """What follows when no call is open."""
+    if s.todo == "integrate":
+        return [Integrate(s.step, s.responses)]
+    if s.pause_wanted:
+        return [Pause("you paused it")]
+    if "input" in s.awaited:
+        return []
+    if s.todo == "answer":
+        return [_answer(s)]
+    return [_ask(s)] if s.todo == "ask" else []
+
+
+def _ask(s: State) -> Command:
+    """Ask the model, unless a bound, a full context or the wish for a plan alone stands before it."""
+    over = s.budget.over(s.committed)
+    if over:
+        return End("budget", over)
+    if s.shrink or s.context.overfull:
+        return Evict(len(s.context.pages) + 1)
+    if s.planning == "only" and s.plan_status == "approved":
+        return Pause("the plan is ready; resume to carry it out")
+    return Ask(s.requests + 1, s.retry_in_s)
+
+
+def _answer(s: State) -> Command:
+    """Check the candidate, one check at a time; when all hold, it is the answer."""
+    wanted = [name for name, on in (("outputs", s.outputs), ("check", s.check), ("grounded", s.grounded)) if on]
+    left = next((name for name in wanted if name not in s.checks), None)
+    return End("answered") if left is None else Check(left, s.responses)

@@ -1,0 +1,44 @@
+"""`fold`: events in, state out.
+
+Pure: no clock, no files, no namespace. There is one small function a kind of event, in `on_run`, `on_plan`,
+`on_model`, `on_call` and `on_message`; what they need of each other stands in `handlers`. The words that the model is
+told because of an event are made there too, so that the prompt after a crash has the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from llmos_nb.journal import Event
+from llmos_nb.process.state.fold import call, message, model, plan, run
+from llmos_nb.process.state.fold.registry import HANDLERS
+from llmos_nb.process.state.state import State
+
+REGISTERED = (run, plan, model, call, message)  # importing them fills HANDLERS
+
+
+def fold(events: Iterable[Event], state: State | None = None) -> State:
+    """Fold events into a state; with `state` given, go on from it in place."""
+    state = state or State()
+    for event in events:
+        apply(state, event)
+    return state
+
+
+def apply(state: State, event: Event) -> State:
+    """Take one event in. Kinds this version does not know are kept in the journal and change nothing."""
+    if event.k != "run.resumed":  # whatever lies before it, a process that broke off did not use
+        _account_time(state, event.at)
+    state.n, state.at = event.n, event.at
+    handler = HANDLERS.get(event.k)
+    if handler is not None:
+        handler(state, event)
+    return state
+
+
+def _account_time(s: State, at: str) -> None:
+    """Count the seconds since the last event, but not those spent paused or waiting for a person or a message."""
+    if s.at and s.status == "running" and not (s.waiting or s.expecting):
+        gone = (datetime.fromisoformat(at) - datetime.fromisoformat(s.at)).total_seconds()
+        s.spent["s"] = s.spent.get("s", 0.0) + max(gone, 0.0)

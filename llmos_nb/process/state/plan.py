@@ -1,0 +1,200 @@
+"""Plan and Step: a graph of steps in which every edit returns a new plan with the next version.
+
+Numbers are names: a step keeps its number for life, and a number is never given twice in a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from llmos_nb.errors import BadArguments, UsageError
+
+OPEN = ("pending", "running", "waiting")
+MAX_STEPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a plan.
+
+    Parameters
+    ----------
+    n : int
+        Its number, from 1.
+    title, expect : str
+        What happens and what should be seen then.
+    depends_on : tuple of int
+        Numbers of the steps that must be done before.
+    status : str
+        ``pending, running, waiting, done, failed, skipped, rejected, replaced``.
+    check : str
+        A Python expression over the namespace that must hold after the step; empty for none.
+    code : str
+        Code that a person wrote for it; empty if the model should.
+    tools : tuple of str
+        Tools it says it will call.
+    hint : str
+        A person's words for the next try.
+    """
+
+    n: int
+    title: str
+    expect: str = ""
+    depends_on: tuple[int, ...] = ()
+    status: str = "pending"
+    check: str = ""
+    code: str = ""
+    tools: tuple[str, ...] = ()
+    hint: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether something is still to be done."""
+        return self.status in OPEN
+
+    def plain(self) -> dict[str, Any]:
+        """Return the step as plain data, without empty fields."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v or k == "n"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in order, with the version that counts every edit."""
+
+    steps: tuple[Step, ...] = ()
+    version: int = 0
+    _by_n: dict[int, Step] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._by_n.update((s.n, s) for s in self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def step(self, n: int) -> Step:
+        """Return step `n`, or say which there are."""
+        if n not in self._by_n:
+            known = ", ".join(str(s.n) for s in self.steps) or "none"
+            raise UsageError(f"step {n}: no such step (steps: {known})")
+        return self._by_n[n]
+
+    def ready(self) -> list[Step]:
+        """Return the pending steps whose dependencies are settled, in order."""
+        return [s for s in self.steps if s.status == "pending" and not self.blockers(s)]
+
+    def blockers(self, step: Step) -> list[int]:
+        """Return the numbers of open steps that `step` waits for."""
+        return [n for n in step.depends_on if n in self._by_n and self._by_n[n].open]
+
+    @property
+    def finished(self) -> bool:
+        """Whether no step is open."""
+        return not any(s.open for s in self.steps)
+
+    def plain(self) -> list[dict[str, Any]]:
+        """Return the steps as plain data."""
+        return [s.plain() for s in self.steps]
+
+    def put(self, n: int, **changes: Any) -> Plan:
+        """Change fields of a step that are not edits (its status), keeping the version."""
+        changed = replace(self.step(n), **changes)
+        return Plan(tuple(changed if s.n == n else s for s in self.steps), self.version)
+
+    def edit(self, n: int, **changes: Any) -> Plan:
+        """Edit a step that has not ended well: title, expect, code, check, depends_on."""
+        step = self.step(n)
+        if step.status in ("done", "replaced"):
+            raise UsageError(f"step {n} is {step.status}: undo or retry it before you edit it")
+        status = "pending" if step.status != "running" else step.status
+        return Plan(self.put(n, **changes, status=status).steps, self.version + 1)
+
+    def add(self, title: str, expect: str = "", after: int | None = None) -> Plan:
+        """Add a pending step, at the end or after step `after`."""
+        new = Step(self.next_n, title, expect, () if after is None else (after,))
+        at = len(self.steps) if after is None else self.steps.index(self.step(after)) + 1
+        return Plan((*self.steps[:at], new, *self.steps[at:]), self.version + 1)
+
+    def move(self, n: int, to: int) -> Plan:
+        """Move a pending step to position `to` (from 1), never before what it depends on."""
+        step = self.step(n)
+        if step.status != "pending":
+            raise UsageError(f"step {n} is {step.status}: only a step that has not started can be moved")
+        rest = [s for s in self.steps if s.n != n]
+        at = min(max(to - 1, 0), len(rest))
+        before = {s.n for s in rest[:at]}
+        late = [d for d in step.depends_on if d in self._by_n and d not in before]
+        if late:
+            raise UsageError(f"step {n} depends on step {late[0]}: it cannot come before it")
+        early = [s.n for s in rest[:at] if n in s.depends_on]
+        if early:
+            raise UsageError(f"step {early[0]} depends on step {n}: it cannot come after it")
+        return Plan((*rest[:at], step, *rest[at:]), self.version + 1)
+
+    def skip(self, n: int) -> Plan:
+        """Skip a step that is open or failed."""
+        step = self.step(n)
+        if not step.open and step.status != "failed":
+            raise UsageError(f"step {n} is {step.status}: there is nothing to skip")
+        return Plan(self.put(n, status="skipped").steps, self.version + 1)
+
+    def retry(self, n: int, hint: str = "") -> Plan:
+        """Put a step that has ended back to pending, with a hint for the model."""
+        step = self.step(n)
+        if step.open or step.status == "replaced":
+            raise UsageError(f"step {n} is {step.status}: only a step that has ended can be tried again")
+        return Plan(self.put(n, status="pending", hint=hint).steps, self.version + 1)
+
+    def replace_rest(self, wire: Sequence[Mapping[str, Any]]) -> Plan:
+        """Put new steps in place of all open and failed ones (a re-plan by the model)."""
+        kept = tuple(replace(s, status="replaced") if s.status in (*OPEN, "failed") else s for s in self.steps)
+        return Plan((*kept, *parse_steps(wire, self.next_n, {s.n for s in kept})), self.version + 1)
+
+    @property
+    def next_n(self) -> int:
+        """The first number that was never given."""
+        return max((s.n for s in self.steps), default=0) + 1
+
+
+def parse_steps(wire: object, first: int = 1, known: Iterable[int] = ()) -> tuple[Step, ...]:
+    """Read steps as a model or a file gives them: ``[{"title", "expect", "depends_on"}, …]``.
+
+    Raises
+    ------
+    BadArguments
+        One message that names each step and field that does not fit.
+    """
+    if not isinstance(wire, list | tuple) or not wire:
+        raise BadArguments("plan: steps must be a list with at least one step")
+    if len(wire) > MAX_STEPS:
+        raise BadArguments(f"plan: {len(wire)} steps, at most {MAX_STEPS} are taken; plan in larger steps")
+    allowed = set(known)
+    steps: list[Step] = []
+    for i, raw in enumerate(wire):
+        steps.append(_parse_step(raw, first + i, i + 1, allowed, first))
+        allowed.add(first + i)
+    return tuple(steps)
+
+
+def _parse_step(raw: object, n: int, place: int, known: set[int], first: int) -> Step:
+    if isinstance(raw, str):
+        raw = {"title": raw}
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("title"), str) or not raw["title"].strip():
+        raise BadArguments(f"plan: step {place}: title must be a text")
+    depends = tuple(_dependency(d, place, known, first) for d in raw.get("depends_on") or ())
+    texts = {k: str(raw.get(k) or "").strip() for k in ("expect", "check", "code")}
+    tools = tuple(str(t) for t in raw.get("tools") or ())
+    return Step(n, raw["title"].strip(), depends_on=depends, tools=tools, **texts)
+
+
+def _dependency(raw: object, place: int, known: set[int], first: int) -> int:
+    """Read one dependency: the number of a step, or its place in this list where the plan is a later one."""
+    number = int(raw) if isinstance(raw, int | str) and str(raw).isdecimal() else None
+    if number is None:
+        raise BadArguments(f"plan: step {place}: depends_on {raw!r} is not the number of a step")
+    if number not in known and number + first - 1 in known:
+        number += first - 1
+    if number not in known:
+        raise BadArguments(f"plan: step {place}: depends_on {number} is not a step before it")
+    return number

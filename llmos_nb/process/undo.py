@@ -1,0 +1,232 @@
+"""Undo, redo and fork on the shared namespace, in place and on the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import takewhile
+from typing import Any
+
+from llmos_nb.errors import SnapshotConflict, UsageError
+from llmos_nb.heap import Snapshots
+from llmos_nb.process.driver import Run
+from llmos_nb.process.gate import compensate
+from llmos_nb.process.state.state import State
+from llmos_nb.tools import CHANGES, NAME_CHANGES, Call
+
+FILES = "files"  # what a device changed that it can take back itself
+
+
+def undoable(run: Run) -> list[Call]:
+    """Return the calls that changed something and stand, in the order in which they ended.
+
+    A call that raised in the middle is among them: what it did before stands, too.
+    """
+    return list(filter(changed, _standing(run.state)))
+
+
+def changed(call: Call) -> bool:
+    """Return whether a call changed anything that the undo store keeps."""
+    return any(call.changes.get(kind) for kind in (*CHANGES, FILES))
+
+
+def _standing(s: State) -> list[Call]:
+    return sorted((c for c in s.calls.values() if c.status in ("done", "failed")), key=lambda c: c.ended)
+
+
+def _seen(call: Call) -> bool:
+    """Return whether a call changed more than the random state, which nobody would call a step."""
+    return any(call.changes.get(kind) for kind in (*CHANGES, FILES) if kind != "random")
+
+
+def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
+    """Return the later calls that changed nothing and read what `calls` made: what they showed is no longer so."""
+    names, found = {n for c in calls for k in NAME_CHANGES for n in c.changes.get(k, ())}, []
+    for call in _standing(run.state):
+        tool = run.tools.get(call.name)
+        if tool is None or tool.inspect is None or tool.effect != "namespace" or changed(call):
+            continue
+        if call.ended < calls[0].ended or not isinstance(call.arguments, dict):
+            continue
+        if names & set(dict(tool.inspect(call.arguments)).get("reads", ())):
+            found.append(call)
+    return found
+
+
+def undo_calls(run: Run, to: int | None, by: str = "you") -> None:
+    """Take back the last step that changed something, or step `to` and all after it.
+
+    The namespace is taken back at once; what acted outside is asked for, where its tool declares `undo=`.
+
+    Raises
+    ------
+    SnapshotConflict
+        Names what somebody changed since; nothing is taken back.
+    UsageError
+        There is nothing to undo.
+    """
+    compensate.settle_unfinished(run)
+    calls, standing = undoable(run), _standing(run.state)
+    acted = [c for c in standing if compensate.can(run, c)]
+    if to is None:
+        last = next((_unit(run.state, c) for c in reversed(standing) if _seen(c) or c in acted), None)
+        first = next((i for i, c in enumerate(calls) if _unit(run.state, c) == last), len(calls))
+        acted = [c for c in acted if _unit(run.state, c) == last]
+    else:
+        first = next((i for i, c in enumerate(calls) if c.step >= to), len(calls))
+        acted = [c for c in acted if c.step >= to]
+    wanted = calls[first:]
+    if any(map(_seen, wanted)):
+        take_back(run, wanted)
+    elif not acted:
+        why = compensate.stays(run, standing)
+        why = f"; {why}" if why else ""
+        raise UsageError(f"process {run.state.pid}: no step that changed the namespace is left to undo{why}")
+    for call in reversed(acted):
+        compensate.propose(run, call, by)
+
+
+def _unit(s: State, call: Call) -> object:
+    """Name what one Undo takes back: a step, or one answer of a model that works without a plan."""
+    return call.step if call.step and len(s.plan) > 1 else call.id.partition(".")[0]
+
+
+def take_back(run: Run, calls: Sequence[Call]) -> None:
+    """Take calls back, the last first: all of them or none."""
+    store = _free_store(run)
+    facts: list[tuple[Call, dict[str, object]]] = []
+    for call in reversed(calls):
+        try:
+            found = store.undo(call)
+        except SnapshotConflict as error:
+            for earlier, _ in reversed(facts):
+                store.redo(earlier)
+            why = str(error).replace(call.key, call.id)
+            raise SnapshotConflict(f"{why}; nothing was taken back") from None
+        facts.append((call, {"stays": found["stays"]} if found["stays"] else {}))
+    for looker in reversed(_lookers(run, calls)):
+        run.append("call.undone", call=looker.id)
+    for call, more in facts:
+        run.append("call.undone", call=call.id, **more)
+
+
+def redo_last(run: Run) -> None:
+    """Put back what the last Undo took: a step, or one answer of a model without a plan.
+
+    Raises
+    ------
+    SnapshotConflict
+        Names what somebody changed since; nothing is put back.
+    UsageError
+        Nothing was undone.
+    """
+    s = run.state
+    gone = [s.calls[i] for i in reversed(s.undone)]
+    if not gone:
+        raise UsageError(f"process {s.pid}: nothing was undone")
+    store, unit = _free_store(run), _unit(s, gone[0])
+    wanted = list(takewhile(lambda c: _unit(s, c) == unit, gone))
+    for done, call in enumerate(wanted):
+        if not changed(call):
+            continue
+        try:
+            store.redo(call)
+        except SnapshotConflict as error:
+            for earlier in filter(changed, reversed(wanted[:done])):
+                store.undo(earlier)
+            why = str(error).replace(call.key, call.id)
+            raise SnapshotConflict(f"{why}; nothing was put back") from None
+    for call in wanted:
+        run.append("call.redone", call=call.id)
+
+
+class _Undo:
+    """Takes calls back by whoever can: the undo store of the namespace, or the device that changed something."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def undo(self, call: Call) -> dict[str, Any]:
+        """Take a call back, and say what stays."""
+        if call.changes.get(FILES):
+            self._of_device(call, "undo")
+            return {"stays": []}
+        return self._snapshots().undo(call.key)
+
+    def redo(self, call: Call) -> None:
+        """Put a call back."""
+        if call.changes.get(FILES):
+            self._of_device(call, "redo")
+        else:
+            self._snapshots().redo(call.key)
+
+    def _of_device(self, call: Call, how: str) -> None:
+        tool = self._run.tools.get(call.name)
+        if tool is None or how not in tool.extra:
+            raise SnapshotConflict(f"call {call.key} cannot be undone: its device is not here")
+        try:
+            tool.extra[how](call)
+        except SnapshotConflict as error:
+            raise SnapshotConflict(f"call {call.key} cannot be undone: {error}") from None
+
+    def _snapshots(self) -> Snapshots:
+        if self._run.snapshots is None:
+            raise UsageError(
+                f"process {self._run.state.pid} has no steps in your namespace that could be undone"
+            )
+        return self._run.snapshots  # type: ignore[no-any-return]  # a Run does not know what keeps its snapshots
+
+
+def _free_store(run: Run) -> _Undo:
+    """Return what takes calls back, at a moment when no step is writing the namespace."""
+    if run.writes.held:
+        raise UsageError("a step is running in the namespace: stop it, or wait until it ends, then undo")
+    return _Undo(run)
+
+
+def fork_in_place(run: Run, then: State, at: int, cold: bool) -> None:
+    """Take the namespace back to a state of the process and end it as ``forked``."""
+    with run.journal.held():
+        if not cold:
+            travel(run, then)
+        if run.state.status != "ended":
+            run.append("run.ended", reason="forked", detail=f"forked at event {at}", answer=None)
+
+
+def travel(run: Run, then: State) -> None:
+    """Take back what did not stand in a state of the process, and put back what stood and is undone."""
+    later, gone = _apart(run, then)
+    if later:
+        take_back(run, later)
+    for call in gone:
+        _free_store(run).redo(call)
+        run.append("call.redone", call=call.id)
+
+
+def _apart(run: Run, then: State) -> tuple[list[Call], list[Call]]:
+    """Return the calls that stand and did not then, and those that stood and do not now."""
+    stood = {c.id for c in _standing(then)}
+    later = [c for c in undoable(run) if c.id not in stood]
+    gone = [run.state.calls[i] for i in reversed(run.state.undone) if i in stood]
+    return later, [c for c in gone if changed(c)]
+
+
+@contextmanager
+def visiting(run: Run, then: State) -> Iterator[None]:
+    """Show the namespace as it was in a state of the process, for as long as nothing else runs; nothing is recorded.
+
+    Raises
+    ------
+    SnapshotConflict
+        Somebody changed since what would be taken back; nothing was changed.
+    """
+    later, gone = ([c for c in calls if not c.changes.get(FILES)] for calls in _apart(run, then))
+    store, done = _free_store(run), list[tuple[Call, bool]]()
+    try:
+        for call, back in [*((c, True) for c in reversed(later)), *((c, False) for c in gone)]:
+            (store.undo if back else store.redo)(call)
+            done.append((call, back))
+        yield
+    finally:
+        for call, back in reversed(done):
+            (store.redo if back else store.undo)(call)

@@ -1,1 +1,0 @@
-"""Secrets: known by name and shape, found in every disguise, replaced by handles."""

@@ -1,0 +1,27 @@
+"""Many processes over one notebook: start, steer, talk, come back.
+
+Here belongs what a person does with processes (`Process`), what they share (`Session`), and the features that need more
+than one of them. Imports: views, export, process and what stands below.
+"""
+
+from llmos_nb.session import api, config, outcome, prune, toolbox
+from llmos_nb.session.api import load, replay, run, start, verify
+from llmos_nb.session.config import PLANNING
+from llmos_nb.session.process import Process
+from llmos_nb.session.session import Session
+
+__all__ = [
+    "PLANNING",
+    "Process",
+    "Session",
+    "api",
+    "config",
+    "load",
+    "outcome",
+    "prune",
+    "replay",
+    "run",
+    "start",
+    "toolbox",
+    "verify",
+]

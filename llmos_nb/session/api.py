@@ -1,0 +1,116 @@
+"""The Python API: `run`, `start`, `load`, `replay`, `verify`, `run_batch`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import UsageError
+from llmos_nb.models import Model
+from llmos_nb.session.process import Process
+from llmos_nb.session.session import Session
+
+_sessions: dict[tuple[int, str], Session] = {}
+
+
+def session_of(namespace: dict[str, Any] | None, home: str | os.PathLike[str] | None) -> Session:
+    """Return the session of a namespace and a home; the notebook's own where it is the same namespace."""
+    key = (id(namespace), str(home or ""))
+    if key not in _sessions:
+        _sessions[key] = Session(namespace, home)
+    return _sessions[key]
+
+
+def adopt(session: Session) -> None:
+    """Make a notebook's session the one for its namespace."""
+    _sessions[(id(session.namespace), "")] = session
+
+
+# fmt: off
+async def run(
+    goal: str, *, model: str | Model | None = None, base_url: str | None = None,
+    tools: Iterable[Callable[..., Any] | str] = (), namespace: dict[str, Any] | None = None, approve: str | None = None,
+    plan: str | None = None, budget: str | None = None, check: str | Callable[..., Any] | None = None,
+    home: str | os.PathLike[str] | None = None, call_timeout: float | None = None, **more: Any,
+) -> Process:
+    """Run a process until it ends, pauses, or waits for somebody who is not there.
+
+    Parameters
+    ----------
+    goal : str
+        What is wanted; names in backticks are variables of `namespace`.
+    model : str or Model, optional
+        ``openai/NAME``, ``ollama/NAME``, ``URL#NAME``, ``local``, ``script:FILE``, ``replay:FILE``.
+    base_url : str, optional
+        Of an OpenAI-compatible endpoint.
+    tools : iterable of callable
+        Functions it may call; plain ones count as external and once.
+    namespace : dict, optional
+        Live variables that it may read and write, such as ``globals()``.
+    approve, plan : str, optional
+        ``risky, plan, step, auto, never`` (default risky); ``auto, only, none`` or the name of a variable with steps.
+    budget : str, optional
+        As in ``"20 steps, 50k tokens, $0.50, 3 min"``.
+    check : str or callable, optional
+        An expression over the namespace and `answer`, or a function of (answer, namespace), that must hold.
+    home : path-like, optional
+        Folder of the journals.
+    call_timeout : float, optional
+        Deadline of one call, in seconds; default 120.
+
+    Returns
+    -------
+    Process
+        `proc.reason` says how it ended. What the model, a tool or the network did never raises; what was typed and
+        is not understood raises `UsageError`, and nothing was started.
+    """
+    process = start(
+        goal, model=model, base_url=base_url, tools=tools, namespace=namespace, approve=approve, plan=plan,
+        budget=budget, check=check, home=home, call_timeout=call_timeout, **more,
+    )
+    return await process.attend(patient=False)
+# fmt: on
+
+
+def start(
+    goal: str,
+    *,
+    namespace: dict[str, Any] | None = None,
+    home: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Process:
+    """Start a process on the running event loop and give it at once; takes what `run` takes."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise UsageError(
+            "start() needs a running event loop; in a plain script use asyncio.run(llmos_nb.run(…))"
+        ) from None
+    return session_of(namespace, home).start(goal, **options)
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    tools: Iterable[Callable[..., Any] | str] = (),
+    namespace: dict[str, Any] | None = None,
+    model: str | Model | None = None,
+    check: str | Callable[..., Any] | None = None,
+) -> Process:
+    """Load a process from its journal, paused; ``await proc.resume()`` goes on."""
+    return session_of(namespace, None).load(path, tools=tools, model=model, check=check)
+
+
+def replay(path: str | os.PathLike[str]) -> Process:
+    """Fold a journal and give the process as it was; nothing runs, no network, no model."""
+    return Session(None).replay(path)
+
+
+def verify(path: str | os.PathLike[str], **options: Any) -> Any:
+    """Prove an exported notebook: opens, untampered, runs, same, same twice."""
+    from llmos_nb.export.verify import verify as prove  # nbformat is slow to import
+
+    return prove(Path(path), **options)

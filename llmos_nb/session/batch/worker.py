@@ -1,0 +1,210 @@
+"""One run of a batch, as a worker does it: begun once, taken up from its journal after that, never by two at once.
+
+The home must be reachable by all workers. There each spec has a place of its own, with a lock and the name of its
+run. The lock belongs to the operating system, so that it ends with the worker that held it, however that worker died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from llmos_nb.errors import JournalLocked, LlmosError, UsageError
+from llmos_nb.journal import canonical
+from llmos_nb.policy.secrets import vault
+from llmos_nb.process.scheduling import NamespaceLock
+from llmos_nb.session.process import Process
+from llmos_nb.session.session import Session
+from llmos_nb.tools.devices import is_offered
+
+PATIENCE_S = 30.0
+_LOOK_S = 0.1
+_WORK = ("goal", "tools", "inputs", "plan", "check")  # what makes it another run; model and bounds may change
+
+# steps of all threads take turns: streams, working folder, environment and random state are shared by them
+_steps = NamespaceLock()
+_live: list[tuple[str, Process]] = []
+
+
+def run_one(spec: Mapping[str, Any], batch: str = "") -> dict[str, Any]:
+    """Run one spec until it is settled and give its result; whatever goes wrong is in the result.
+
+    Parameters
+    ----------
+    spec : mapping
+        Checked, with an absolute `home`.
+    batch : str
+        Which batch it belongs to, for `stop`.
+    """
+    try:
+        return asyncio.run(_run(spec, batch))
+    except JournalLocked as error:
+        return result_of(spec, state="running", detail=str(error))
+    except LlmosError as error:
+        return result_of(spec, reason="failed", detail=str(error))
+    except Exception as error:  # of the modules that hold its tools
+        return result_of(spec, reason="failed", detail=f"{type(error).__name__}: {error}")
+
+
+def result_of(spec: Mapping[str, Any], state: str = "ended", **facts: Any) -> dict[str, Any]:
+    """Return a result as plain JSON in which no secret stands."""
+    known = {"id": spec["id"], "state": state, "reason": None, "answer": None, "detail": "", **facts}
+    return dict(vault.plain({**known, "spec": digest_of(spec)}))
+
+
+def digest_of(spec: Mapping[str, Any]) -> str:
+    """Name the work that a spec asks for."""
+    return sha256(canonical([spec.get(k) or None for k in _WORK]).encode()).hexdigest()[:16]
+
+
+async def _run(spec: Mapping[str, Any], batch: str) -> dict[str, Any]:
+    tools = [t if is_offered(t) else _function(t) for t in spec.get("tools") or ()]
+    session = Session(dict(spec.get("inputs") or {}), spec["home"])
+    session.writes = _steps
+    place = session.home.root / "batch" / _folder(spec["id"])
+    async with _alone(place, spec["id"]):
+        process = await _taken_up(session, place, spec, tools) or _begun(session, place, spec, tools)
+        with _known(process, batch):
+            await process.attend(patient=False)
+    return _result(spec, process)
+
+
+def _function(name: str) -> Any:
+    """Import ``module:function``."""
+    module, _, function = name.partition(":")
+    try:
+        return getattr(import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f"tools {name!r}: {error}; write module:function, of a module on the worker's path"
+        ) from error
+
+
+def _folder(name: str) -> str:
+    """Name the place of a spec: readable, and another one for every other id."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24]
+    return f"{slug}-{sha256(name.encode()).hexdigest()[:8]}".lstrip("-")
+
+
+@contextlib.asynccontextmanager
+async def _alone(place: Path, name: str) -> AsyncIterator[None]:
+    """Hold the place of a spec; a worker that was given up but lives gets time to finish.
+
+    Raises
+    ------
+    JournalLocked
+        It is still at work.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    lock, waited = FileLock(str(place / "lock"), thread_local=False), 0.0
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            break
+        except Timeout:
+            if waited >= PATIENCE_S:
+                raise JournalLocked(f"run {name!r} is at work elsewhere; run the batch again later") from None
+        await asyncio.sleep(_LOOK_S)
+        waited += _LOOK_S
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+async def _taken_up(session: Session, place: Path, spec: Mapping[str, Any], tools: list[Any]) -> Process | None:
+    """Load the run that this spec has, and go on where it had not ended; None where it has none."""
+    note = place / "run.json"
+    if not note.exists():
+        return None
+    known = json.loads(note.read_text(encoding="utf-8"))
+    if known["spec"] != digest_of(spec):
+        raise UsageError(
+            f"id {spec['id']!r} was run for something else in {session.home.root}; give it another id or home"
+        )
+    if "deleted" in known:
+        raise UsageError(
+            f"id {spec['id']!r} was run, and its run deleted on {known['deleted']}; give it another id"
+        )
+    journal = session.home.root / known["journal"]
+    if not journal.exists() or not journal.stat().st_size:  # the worker was lost before the first event
+        return None
+    process = session.load(journal, tools=tools, model=spec.get("model"))
+    if process.state != "ended":
+        await session.resume(process)
+    return process
+
+
+def _begun(session: Session, place: Path, spec: Mapping[str, Any], tools: list[Any]) -> Process:
+    """Begin the run; where it stands is on disk before anything of it happens."""
+    options = {k: spec[k] for k in ("model", "approve", "budget", "plan", "check") if spec.get(k)}
+    process = session.create(spec["goal"], name=spec["id"][:64], tools=tools, **options)
+    journal = process.journal.path.relative_to(session.home.root).as_posix()
+    _write(place / "run.json", json.dumps({"spec": digest_of(spec), "journal": journal}))
+    return process.start()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a small file whole or not at all."""
+    draft = path.with_suffix(".new")
+    with draft.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(path)
+
+
+@contextlib.contextmanager
+def _known(process: Process, batch: str) -> Iterator[None]:
+    entry = (batch, process)
+    _live.append(entry)
+    try:
+        yield
+    finally:
+        _live.remove(entry)
+
+
+def stop(batch: str = "") -> int:
+    """Stop what runs here, of one batch or of all: each run pauses, saved. From any thread."""
+    found = [p for b, p in list(_live) if batch in ("", b)]
+    for process in found:
+        process.stop(by="the batch")
+    return len(found)
+
+
+def quiet(seconds: float) -> bool:
+    """Wait until nothing runs here any more, at most so long; tell whether it is so."""
+    until = time.monotonic() + seconds
+    while _live and time.monotonic() < until:
+        time.sleep(_LOOK_S)
+    return not _live
+
+
+def _result(spec: Mapping[str, Any], process: Process) -> dict[str, Any]:
+    s = process.run.state
+    waits = [
+        {"question": key, "kind": q["kind"], "text": q.get("title") or q["text"]}
+        for key, q in s.questions.items()
+    ]
+    return result_of(
+        spec,
+        state=process.state,
+        reason=process.reason,
+        answer=process.answer,
+        detail=process.detail,
+        pid=process.pid,
+        journal=str(process.journal.path),
+        spent=dict(s.spent),
+        **({"waits_for": waits} if waits else {}),
+    )

@@ -1,0 +1,322 @@
+"""Processes that a process starts: within its rights, out of its budget, and ended with it.
+
+A child's tools are some of its parent's, with the same bounds on names and the same rules and labels; its mode is not
+looser. What it may use up is reserved in its parent's journal before it begins, and settled when it has ended.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from contextvars import copy_context
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb.errors import LlmosError, UsageError, nearest
+from llmos_nb.journal import Event, read
+from llmos_nb.messages import ToolResult
+from llmos_nb.models import Model, resolve
+from llmos_nb.policy import Budget, Mode, Rule, labels
+from llmos_nb.policy import budget as budgets
+from llmos_nb.process import Run, briefing
+from llmos_nb.process.gate import READ
+from llmos_nb.process.gate import authority as gate_authority
+from llmos_nb.process.scheduling import resource
+from llmos_nb.process.state import State
+from llmos_nb.session import config
+from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.session.start import check_goal, check_name, price_of, record_start
+from llmos_nb.tools import NAME_CHANGES, CallContext, Tool, current_call
+from llmos_nb.tools.devices import START, WAIT
+from llmos_nb.tools.schema import name_of
+
+if TYPE_CHECKING:
+    from llmos_nb.session.process import Process
+    from llmos_nb.session.session import Session
+
+
+SHARE = 4  # a child gets this part of what is left, where nobody says how much
+COUNTED = ("steps", "calls", "tokens", "$")
+ALWAYS = ("plan", "recall", READ)  # a process's own, not something that it may do
+SIGNALS = {"pause": "pause", "stop": "stop", "kill": "kill"}
+_KEPT = ("bind", "vars", "devices", "apart", "copied")
+
+
+# starting
+
+
+def create(
+    session: Session,
+    parent: Process,
+    goal: str,
+    *,
+    name: str = "",
+    tools: Iterable[Any] | None = None,
+    budget: str | Budget | None = None,
+    approve: str | None = None,
+    model: str | Model | None = None,
+    plan: str = "auto",
+    check: Any = None,
+    call: str = "",
+    **options: Any,
+) -> Process:
+    """Make a child of a process, ready to be driven.
+
+    Parameters
+    ----------
+    tools : iterable, optional
+        Which of the parent's tools it gets, by name or as functions; all but those for processes by default.
+    budget : str or Budget, optional
+        What it may use of what the parent has left; a quarter by default.
+    approve : str, optional
+        A mode that is not looser than the parent's; the parent's by default.
+    model : str or Model, optional
+        Another model than the parent's.
+    call : str
+        The parent's call that starts it; empty where the user does.
+
+    Raises
+    ------
+    UsageError
+        It would have more than its parent; nothing was started.
+    """
+    s, began = parent.run.state, _began(parent, goal)
+    box, amounts = _narrowed(parent.run.tools, tools, s.pid), _share(s, budget)
+    settings = _settings(session, s, began, {**options, "approve": approve, "plan": plan, "budget": amounts})
+    whose = {"pid": s.pid, "nth": len(s.children), "own_model": model is not None}
+    chosen = model_of(parent.run.model if model is None else resolve(model), {"parent": whose})
+    price, how = price_of(chosen, amounts, settings), {k: began[k] for k in _KEPT if k in began}
+    run = session.make_run(session.new_journal(name or goal), State(), chosen, box, parent.run.call_timeout_s)
+    resource.bind(run, parent.run.limits)
+    run.check, run.price, run.owns_model = check, price, isinstance(model, str)
+    _reserve(parent, session.last_pid, amounts, call)
+    origin = {"parent": whose, "pid": session.last_pid, "name": name, "spec": _spec(model, began)}
+    said = {"words": gate_authority.words(parent.run)} if call else {}
+    _record(session, run, goal, settings, amounts, {**how, **origin, **said, "check": check_name(check)})
+    _inherit(run, s)
+    return session.register(run)
+
+
+def _began(parent: Process, goal: str) -> dict[str, Any]:
+    """Return how a process was started, if it may start others."""
+    check_goal(goal)
+    s = parent.run.state
+    if s.status == "ended":
+        raise UsageError(f"process {s.pid} has ended ({s.reason}); it can start nothing")
+    return next(e.d for e in parent.run.journal.events if e.k == "run.started")
+
+
+def _record(
+    session: Session, run: Run, goal: str, settings: config.Settings, amounts: Budget, how: dict[str, Any]
+) -> None:
+    """Write the first events of a child."""
+    shown = (session.namespace, str(how.get("vars", "")), settings.show_values)
+    head = briefing.head(goal, run.model.traits, *shown, "plan" in run.tools, how.get("apart") == "isolate")
+    record_start(run, settings, goal, amounts, head, {**how, "grounded": settings.grounded})
+
+
+def _settings(session: Session, s: State, began: Mapping[str, Any], told: dict[str, Any]) -> config.Settings:
+    """Return the settings of a child: its parent's mode and rules, or stricter ones."""
+    told["approve"] = _mode(s.mode, told["approve"])
+    told |= {"quarantine": s.quarantine, **{k: began[k] for k in ("untrusted",) if k in began}}
+    return replace(config.load(told, session.configured), rules=_rules(s))
+
+
+def _spec(model: str | Model | None, began: Mapping[str, Any]) -> str:
+    """Name the model for the record: the child's own, or its parent's."""
+    return str(began.get("spec", "")) if model is None else model if isinstance(model, str) else ""
+
+
+def _narrowed(box: Mapping[str, Tool], wanted: Iterable[Any] | None, pid: int) -> dict[str, Tool]:
+    """Return those of a parent's tools that a child gets."""
+    if wanted is None:
+        return {n: t for n, t in box.items() if n not in (START, WAIT)}
+    names = [t if isinstance(t, str) else getattr(t, "name", "") or name_of(t) for t in wanted]
+    for name in names:
+        if name not in box:
+            raise UsageError(f"tool {name!r}: process {pid} has none of this name to give{nearest(name, box)}")
+    return {n: t for n, t in box.items() if n in names or n in ALWAYS}
+
+
+def _mode(parent: Mode, wanted: str | None) -> str:
+    order = config.STRICTEST
+    if wanted in order and order.index(wanted) < order.index(parent):
+        raise UsageError(f"approve {wanted!r}: looser than {parent!r}, in which its parent works")
+    return wanted or parent
+
+
+def _rules(s: State) -> tuple[Rule, ...]:
+    """Return the parent's rules, without what may be let through only so many times: that is the parent's."""
+    return tuple(r for r in s.rules if r.do != "allow" or not r.count)
+
+
+def _share(s: State, budget: str | Budget | None) -> Budget:
+    """Say what a child may use: what is asked for, the parent's share of the rest, and the parent's time."""
+    asked = budgets.parse(budget).limits if budget else {}
+    found: dict[str, float] = {}
+    for unit in budgets.UNITS:
+        left, wanted = s.left(unit), asked.get(unit)
+        whole = unit == "s" or math.isinf(left)
+        part = left if whole else left / SHARE if unit == "$" else max(left // SHARE, 1)
+        if left <= 0 or (wanted is not None and wanted > left):
+            asks = budgets.show(unit, wanted or 1)
+            raise UsageError(f"budget {asks}: process {s.pid} has {budgets.show(unit, max(left, 0))} left")
+        if not math.isinf(amount := part if wanted is None else wanted):
+            found[unit] = amount
+    return Budget(found)
+
+
+def model_of(model: Model, started: Mapping[str, Any]) -> Model:
+    """Return the model of a process: for a child that has its parent's, the script of its own where there is one."""
+    parent, child = started.get("parent") or {}, getattr(model, "child", None)
+    return child(parent["nth"]) if child is not None and parent.get("own_model") is False else model
+
+
+def _reserve(parent: Process, pid: int, amounts: Budget, call: str) -> None:
+    held = {u: v for u, v in amounts.limits.items() if u in COUNTED}
+    more = {"call": call} if call else {}
+    parent.hear_soon(lambda: parent.run.append("budget.reserved", request=0, amounts=held, child=pid, **more))
+
+
+def _inherit(run: Run, s: State) -> None:
+    """Write down what a child has of its parent: what is known of the data, and how nice it is."""
+    for name, label in s.labels.items():
+        if labels.parse(label) != labels.parse(run.state.labels.get(name, "")):
+            run.append("label.changed", name=name, label=label, why=f"of its parent, process {s.pid}")
+    if s.nice:
+        run.append("signal.received", signal="nice", by=f"process {s.pid}", value=s.nice)
+
+
+# what happens to the one and matters to the other
+
+
+def heard(session: Session, event: Event, state: State) -> None:
+    """Pass signals on to children, end them with their parent, and settle with the parent what a child has used."""
+    if event.k == "signal.received" and event.d["signal"] in SIGNALS:
+        _pass_on(session, state, SIGNALS[event.d["signal"]])
+    elif event.k == "run.ended":
+        _pass_on(session, state, "kill")
+        parent = session.processes.get(state.started_by)
+        if parent is not None:
+            parent.hear_soon(partial(settle, parent.run, state))
+
+
+def _pass_on(session: Session, state: State, signal: str) -> None:
+    for pid in state.children:
+        child = session.processes.get(pid)
+        if child is not None and child.state != "ended":
+            getattr(child, signal)(by=f"process {state.pid}")
+
+
+def settle(run: Run, child: State) -> None:
+    """Record in a parent's journal what a child has used; what was reserved beyond that is free again."""
+    if run.state.children.get(child.pid):
+        amounts = {u: v for u, v in child.spent.items() if u in COUNTED}
+        run.append("budget.settled", request=0, amounts=amounts, child=child.pid)
+
+
+async def resumed(session: Session, parent: Process) -> None:
+    """Go on with the children that stopped with their parent, in this kernel or in one before it."""
+    s = parent.run.state
+    for pid in [p for p, held in s.children.items() if held]:
+        try:
+            child = session.processes.get(pid) or _load(session, parent, pid)
+        except LlmosError:  # it broke off before it had begun
+            parent.hear_soon(partial(settle, parent.run, State(pid=pid)))
+            continue
+        if child.state == "ended":
+            parent.hear_soon(partial(settle, parent.run, child.run.state))
+        elif child.state == "paused" and (child.cold or _stopped_by(child.run, s.pid)):
+            await session.resume(child)
+
+
+def _stopped_by(run: Run, pid: int) -> bool:
+    last = (e.d for e in reversed(run.journal.events) if e.k == "signal.received" and e.d["signal"] in SIGNALS)
+    return next(last, {}).get("by") == f"process {pid}"
+
+
+def _load(session: Session, parent: Process, pid: int) -> Process:
+    """Load a child with its parent's tools, and its parent's model where it had that."""
+    folder = session.home.find(pid)
+    if folder is None:
+        raise UsageError(f"process {pid}: no such process")
+    began = read(folder / "journal.jsonl")[:1]
+    own = bool(began and began[0].d["parent"]["own_model"])
+    tools = [t for n, t in parent.run.tools.items() if n not in (*ALWAYS, START, WAIT)]
+    return session.load(folder, tools=tools, model=None if own else parent.run.model)
+
+
+def connect(session: Session, run: Run) -> None:
+    """Return a process its two tools, and let parent and child hear of each other."""
+    if START in run.tools and WAIT in run.tools:
+        asks = {**run.tools[WAIT].extra, "asks": partial(_awaits, session, run)}
+        run.tools[START] = replace(run.tools[START], runner=partial(_start, session, run))
+        run.tools[WAIT] = replace(run.tools[WAIT], runner=partial(_answer, session, run), extra=asks)
+    run.listeners.append(partial(heard, session))
+
+
+def _child(session: Session, run: Run, arguments: Mapping[str, Any]) -> Process:
+    """Return the child that a call names."""
+    key = str(arguments["process"]).strip()
+    mine = [session.processes[p] for p in run.state.children if p in session.processes]
+    found = [c for c in mine if key in (str(c.pid), c.run.state.name)]
+    if not found:
+        names = ", ".join(title(c.run.state) for c in mine) or "none"
+        raise UsageError(f"process {key!r} is none that you started (there are: {names})")
+    return found[-1]
+
+
+async def _start(session: Session, run: Run, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+    """Start a child as a call says; the same call starts it once."""
+    made = (
+        e.d["child"] for e in run.journal.events if e.k == "budget.reserved" and e.d.get("call") == context.call
+    )
+    if (before := next(made, None)) in session.processes:
+        return _told(session.processes[before])
+    goal = str(arguments["goal"]).replace("!`", "`").replace("&`", "`")  # it attaches nothing: a person may
+    wanted = {k: arguments[k] for k in ("name", "tools", "budget") if arguments.get(k)}
+    try:
+        child = create(session, session.processes[run.state.pid], goal, call=context.call, **wanted)
+    except LlmosError as error:
+        return ToolResult(False, str(error), type(error).__name__)
+    outside = copy_context()  # the child's steps are not steps of this call
+    outside.run(current_call.set, None)
+    outside.run(child.start)
+    return _told(child)
+
+
+def _told(child: Process) -> ToolResult:
+    return ToolResult(
+        True, f"{title(child.run.state)} is at work; {WAIT} gives its answer", facts={"child": child.pid}
+    )
+
+
+def _awaits(
+    session: Session, run: Run, call: str, arguments: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]] | None:
+    """Let a call wait for a child that has not ended; what is wrong with the name is said when it runs."""
+    with suppress(LlmosError):
+        child = _child(session, run, arguments)
+        if child.state != "ended":
+            named = f"{title(child.run.state)} to end"
+            return "message.awaited", {"what": "process", "whom": [child.pid], "title": named}
+    return None
+
+
+async def _answer(session: Session, run: Run, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+    """Return what became of a child; its label comes with it, and what it changed counts as seen."""
+    try:
+        s = _child(session, run, arguments).run.state
+    except LlmosError as error:
+        return ToolResult(False, str(error), type(error).__name__)
+    changed = sorted({n for c in s.surviving for kind in NAME_CHANGES for n in c.changes.get(kind, ())})
+    if run.sight is not None:
+        run.sight.saw(changed)
+    how = f"{title(s)} ended: {s.reason}" + (f" ({s.detail})" if s.detail and s.reason != "answered" else "")
+    lines = [how, *([f"It changed {', '.join(changed)}."] if changed else []), s.answer or "It gave no answer."]
+    label = labels.context(s.labels)
+    facts = {"label": str(label), "why": f"{title(s)} had read {label} data"} if label != labels.TRUSTED else {}
+    wrong = "" if s.reason == "answered" else "NotAnswered"
+    return ToolResult(not wrong, "\n".join(lines), wrong, facts={**facts, "child": s.pid})

@@ -1,0 +1,213 @@
+"""Pipes: the answer of one process, and the variables it declared, are the input of another, with their labels.
+
+The second is there from the start and waits: its journal says for whom, so that a pipe outlives the kernel. What it is
+told comes as one event, after the labels of all that the first one knew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.policy import labels
+from llmos_nb.policy.secrets import redact
+from llmos_nb.process import finish
+from llmos_nb.process.state import State
+from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.tools import NAME_CHANGES
+from llmos_nb.tools.devices.namespace import card
+
+if TYPE_CHECKING:
+    from llmos_nb.session.process import Process
+
+
+_SPANS = re.compile(
+    r"``[^\n]*?``|`[^`\n]*`|\"[^\"\n]*\"|“[^”\n]*”|(?<!\w)'[^'\n]*'(?!\w)|\([^()\n]*\)|\[[^\[\]\n]*\]|\{[^{}\n]*\}"
+)
+_BAR = re.compile(r"(?<=\S) +\| +(?=\S)")
+_BEGINS = re.compile(r"\n[ \t]*\|[ \t]+(?=\S)")
+_ROW = re.compile(r"^[ \t]*\|.*\|[ \t]*$", re.MULTILINE)
+_ESCAPED = re.compile(r"(?<= )\\\|(?= )")
+
+
+def stages(goal: str, known: Callable[[str], bool]) -> list[str]:
+    r"""Return the stages of a goal: itself where it is no pipe.
+
+    Parameters
+    ----------
+    goal : str
+        The body of a ``%%agent`` cell.
+    known : callable
+        Whether a text is the name or number of a process.
+
+    Returns
+    -------
+    list of str
+        The texts between the bars; ``\|`` between spaces has become ``|``.
+    """
+    text = goal.strip()
+    hidden = _hidden(text)
+    bar = _BEGINS if "\n" in text else _BAR
+    cuts = [] if _ROW.search(text) else [m.span() for m in bar.finditer(hidden)]
+    ends = [0, *(n for cut in cuts for n in cut), len(text)]
+    parts = [text[a:b].strip() for a, b in zip(ends[::2], ends[1::2], strict=True)]
+    if not all(known(p) or len(p.split()) > 1 for p in parts) or len(parts) == 1:
+        return [_ESCAPED.sub("|", goal)]
+    return [_ESCAPED.sub("|", p) for p in parts]
+
+
+def _hidden(text: str) -> str:
+    """Blank what stands in code, quotes and brackets, so that places stay the same."""
+    while (blank := _SPANS.sub(lambda m: "_" * len(m.group()), text)) != text:
+        text = blank
+    return text
+
+
+INPUT = "input"
+NAMED = 12
+
+
+def begin(process: Process, source: Process | None, declared: str) -> None:
+    """Record what a new process must leave, and of whom it gets its input."""
+    run = process.run
+    if declared and run.namespace is None:
+        raise UsageError(f"out {declared!r}: a process without a namespace leaves no variables")
+    if declared:
+        run.append("outputs.declared", outputs=[list(o) for o in finish.parse(declared, "out")])
+    if source is not None:
+        await_input(process, source)
+
+
+def await_input(process: Process, source: Process) -> None:
+    """Let a process wait for the answer of another."""
+    if source is process:
+        raise UsageError(f"process {process.pid} cannot be piped into itself")
+    what = {"what": INPUT, "whom": [source.pid], "title": f"the answer of {title(source.run.state)}"}
+    process.run.append("message.awaited", wait=INPUT, **what)
+
+
+async def join(process: Process, source: Process) -> None:
+    """Let a process that is at hand take the answer of another in; one that is paused goes on."""
+    if process.state == "ended":
+        raise UsageError(
+            f"process {process.pid} has ended ({process.reason}); write a goal that begins a new one"
+        )
+    await process.hear(lambda: await_input(process, source))
+    if process.state == "paused":
+        await process.session.resume(process)
+
+
+def source_of(process: Process) -> Process | None:
+    """Return the process whose answer this one still waits for; of one that has answered its journal is enough."""
+    wait, session = process.run.state.awaited.get(INPUT), process.session
+    if wait is None:
+        return None
+    pid = int(wait["whom"][0])
+    folder = None if pid in session.processes else session.home.find(pid)
+    if folder is not None and (ended := session.replay(folder)).reason == "answered":
+        return ended
+    return session.find(pid)
+
+
+def feed(process: Process) -> None:
+    """Return a process its input where it is there, or end it with the reason why there will be none."""
+    source = None
+    if process.run.state.status == "running":
+        with suppress(LlmosError):  # whoever resumed it says so
+            source = source_of(process)
+    if source is None or source.state != "ended":
+        return
+    if source.reason == "answered":
+        process.hear_soon(lambda: _pour(process, source))
+        return
+    more = f": {source.detail}" if source.detail else ""
+    why = f"did not start: {title(source.run.state)} gave no answer ({source.reason}{more})"
+    process.hear_soon(lambda: _refuse(process, why))
+
+
+def _refuse(process: Process, why: str) -> None:
+    if process.run.state.status == "running":
+        process.run.append("run.ended", reason="failed", detail=why, answer=None)
+
+
+def _pour(process: Process, source: Process) -> None:
+    """Record the labels, then what came through the pipe."""
+    run, s = process.run, source.run.state
+    if INPUT not in run.state.awaited:
+        return
+    known = {n: t for n, t in s.labels.items() if n != labels.CONTEXT}
+    for name, text in known.items():
+        label = labels.of((name,), run.state.labels).join(labels.parse(text))
+        if label != labels.of((name,), run.state.labels):
+            run.append("label.changed", name=name, label=str(label), why=f"by {title(s)}")
+    names = left(s, run.namespace or {})
+    label = labels.context(s.labels).join(labels.of(names, s.labels))
+    came = labels.Came(
+        label, f"its input, the answer of {title(s)}, is {label}" if label != labels.TRUSTED else ""
+    )
+    for name, text, why in labels.floated(run.state.labels, came, ()):
+        run.append("label.changed", name=name, label=text, why=why)
+    text = redact(_text(source, names, run.model.traits.sees_values))
+    told: dict[str, Any] = {"id": f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe", "from": s.pid}
+    size = len(text.encode())
+    if run.sight is not None:  # what the first one changed is no surprise to the second
+        run.sight.saw(n for c in s.calls.values() for k in NAME_CHANGES for n in c.changes.get(k, ()))
+    run.append("message.arrived", **told, name=title(s), label=str(label), text=text, size=size, pipe=INPUT)
+
+
+def left(s: State, namespace: Any) -> list[str]:
+    """Name what a process left for the next: what it declared, else what its standing steps made."""
+    declared = [n for n, _ in s.outputs]
+    made = [n for c in s.surviving for k in ("created", "rebound") for n in c.changes.get(k, ())]
+    return [n for n in declared or dict.fromkeys(made) if n in namespace and not n.startswith("_")][:NAMED]
+
+
+def _text(source: Process, names: list[str], values: bool) -> str:
+    shown = card(names, source.run.namespace or {}, values)
+    return (source.answer or "") + (f"\n\nVariables that it left:\n{shown}" if shown else "")
+
+
+# signals
+
+
+def pass_on(process: Process, signal: str, by: str) -> None:
+    """Stop or kill whom a process waits for, too: a pipe is one piece of work."""
+    source = source_of(process)
+    if source is None or source.state == "ended":
+        return
+    if signal == "kill":
+        source.kill(by=by)
+    elif signal == "stop":
+        source.stop(by=by)
+
+
+def readers(table: Mapping[int, Process], pid: int) -> list[Process]:
+    """Return the processes that wait for the answer of one."""
+    waits = ((p, p.run.state.awaited.get(INPUT)) for p in table.values() if p.state != "ended")
+    return [p for p, wait in waits if wait is not None and pid in wait["whom"]]
+
+
+def hold(table: Mapping[int, Process], pid: int) -> None:
+    """Pause those that wait for one that was stopped, and those that wait for them."""
+    for reader in readers(table, pid):
+        if reader.run.state.status == "running":
+            why = f"process {pid}, whose answer it waits for, was stopped"
+            reader.hear_soon(partial(reader.run.append, "run.paused", why=why))
+        hold(table, reader.pid)
+
+
+async def go_on(process: Process) -> None:
+    """Resume a part of a pipe and whom it waits for; where that cannot be, say so."""
+    try:
+        if process.state == "paused":
+            await process.session.resume(process)
+        source = source_of(process)
+        if source is not None and source.state in ("paused", "ended") and source.reason != "answered":
+            await process.session.resume(source)
+    except LlmosError as error:
+        why = f"{process.waits_for} cannot be had: {error}"
+        process.hear_soon(lambda: process.run.append("run.paused", why=why))

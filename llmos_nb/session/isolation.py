@@ -1,0 +1,306 @@
+"""Processes whose Python runs apart from the live namespace: previews in a fork, isolated ones in a child."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from glob import glob
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb.errors import ToolError, UsageError
+from llmos_nb.heap import Snapshots, hidden, violations
+from llmos_nb.messages import ToolResult
+from llmos_nb.models import Model
+from llmos_nb.policy import labels
+from llmos_nb.policy.code import code_names
+from llmos_nb.process import briefing, visiting
+from llmos_nb.process import preview as previews
+from llmos_nb.process.state import State
+from llmos_nb.session.config import Settings
+from llmos_nb.tools import NAME_CHANGES, CallContext, Tool
+from llmos_nb.tools.devices.child import Child, Confinement, Setup, as_input, isolated, spawned
+
+if TYPE_CHECKING:
+    from llmos_nb.process import Run
+    from llmos_nb.session.session import Session
+
+
+_MADE = ("created", "rebound", "mutated")
+_NONE = object()
+
+
+def contain(tool: Tool, session: Session, setup: Setup, bind: str) -> Tool:
+    """Let a process's Python run in a child from its first untrusted read on.
+
+    Parameters
+    ----------
+    tool : Tool
+        The python tool, as it acts on the namespace.
+    session : Session
+        Whose namespace is copied, and gets what is made.
+    setup : Setup
+        How the child is held.
+    bind : str
+        Names that may be written; an empty text for any.
+    """
+    routed = _Contained(tool, session, setup, bind)
+    return replace(tool, runner=routed.call, extra={**tool.extra, "contained": routed})
+
+
+class _Contained:
+    """One process's Python, here or in its child."""
+
+    def __init__(self, tool: Tool, session: Session, setup: Setup, bind: str) -> None:
+        assert session.namespace is not None  # noqa: S101 - the caller has looked
+        self.tool, self.bind = tool, bind
+        self.namespace, self.store = session.namespace, session.snapshots
+        self.child = Child(lambda: spawned(setup), list, require=setup.require)
+        self.run: Run | None = None
+        self.made: dict[str, Any] = {}  # what came back, and stands in the child too
+
+    def follow(self, run: Run) -> None:
+        """Know the process that it belongs to; the child ends with it."""
+        self.run = run
+        run.listeners.append(lambda event, state: self.child.close() if event.k == "run.ended" else None)
+
+    def inside(self, call_id: str) -> bool:
+        """Return whether a call runs in the child; one run again to rebuild the heap runs where it ran before."""
+        if self.run is None:
+            return False
+        call = self.run.state.calls.get(call_id)
+        if call is not None and call.status in ("done", "failed"):
+            return bool(call.facts.get("contained"))
+        return labels.context(self.run.state.labels).untrusted
+
+    async def call(self, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        """Run one call, here or there."""
+        if not self.inside(context.call):
+            assert self.tool.runner is not None  # noqa: S101 - the python device has one
+            return await self.tool.runner(arguments, context)
+        try:
+            lacking = await self._copy(str(arguments["code"]), context.deadline_s)
+            result = await self.child.call("python", arguments, context)
+            if result.ok:
+                result = await self._taken(result, context)
+        except ToolError as error:
+            return ToolResult(False, str(error), "ChildEnded", facts={"contained": True})
+        note = "; ".join(f"`{n}` is not there: {why}" for n, why in lacking.items())
+        text = f"{result.text}\n[{note}]" if note and not result.ok else result.text
+        changes = result.changes if result.ok else None
+        return replace(result, text=text, changes=changes, facts={**result.facts, "contained": True})
+
+    async def _copy(self, code: str, deadline_s: float) -> dict[str, str]:
+        """Copy what the code uses, as it is now; give by name why one was not copied."""
+        used = code_names(code)
+        names = [n for n in self.namespace if not hidden(n) and (used is None or n in used)]
+        fresh = [n for n in names if self.namespace[n] is not self.made.get(n, _NONE)]
+        if not self.child.alive:
+            fresh, self.made = names, {}
+        return await self.child.give([as_input(n, self.namespace[n]) for n in fresh], deadline_s)
+
+    async def _taken(self, result: ToolResult, context: CallContext) -> ToolResult:
+        """Take what a step made into the namespace: new names, and those that came from the child before."""
+        changes = result.changes or {}
+        names = [n for kind in _MADE for n in changes.get(kind, ())]
+        dropped = [n for n in changes.get("deleted", ()) if n in self.made]
+        if wrong := self._forbidden([*names, *changes.get("deleted", ())]):
+            self.child.kill()  # its copies are not what the namespace has any more
+            return ToolResult(False, wrong, "NotAllowed", facts=result.facts)
+        values, stay = dict[str, Any](), list[str]()
+        for name in names:
+            try:
+                values[name] = await self.child.value(name, context.deadline_s)
+            except ToolError as error:
+                if not self.child.alive:
+                    raise
+                stay.append(f"{name} ({error})")
+        note = f"[in a child; here now: {', '.join(values) or 'nothing'}" + (
+            f"; stays there: {', '.join(stay)}]" if stay else "]"
+        )
+        told = self._bind(values, dropped, context.key)
+        return replace(result, text=f"{result.text}\n{note}", changes=told)
+
+    def _forbidden(self, names: Iterable[str]) -> str:
+        """Say which of the names may not be changed from a child, and why."""
+        known = [n for n in names if n in self.namespace and self.namespace[n] is not self.made.get(n, _NONE)]
+        if known:
+            said = ", ".join(f"`{n}`" for n in known)
+            why = "after untrusted data was read, Python may only make new names"
+            return f"{why}, and this changes {said}; nothing came back"
+        wrong = violations({"created": list(names)}, self.bind) if self.bind else []
+        return f"only {self.bind} may be written, not {', '.join(wrong)}; nothing came back" if wrong else ""
+
+    def _bind(self, values: dict[str, Any], dropped: Iterable[str], key: str) -> dict[str, Any]:
+        """Bind what came back, so that it can be undone."""
+        before = self.store.begin((*values, *dropped)) if self.store is not None else None
+        created = [n for n in values if n not in self.namespace]
+        self.namespace.update(values)
+        self.made.update(values)
+        for name in dropped:
+            del self.namespace[name], self.made[name]
+        if self.store is not None and before is not None:
+            return self.store.end(before, key)
+        rebound = [n for n in values if n not in created]
+        return {"created": created, "rebound": rebound, "mutated": [], "deleted": list(dropped), "digests": {}}
+
+
+MOST_PATH = 300
+INSIDE = ("python", "describe", "names")
+_ABOUT = (
+    "Run Python in a process of its own, which has copies of the variables, the files that the goal names, and no "
+    "network. What you make there stays there for your later calls; the user's session sees none of it. Gives what it "
+    "prints and the value of its last line."
+)
+
+
+def chosen(preview: bool, isolate: bool, namespace: object) -> str:
+    """Read the two options: ``preview``, ``isolate`` or an empty text for neither.
+
+    Raises
+    ------
+    UsageError
+        Both, or there is nothing to run apart from, or no fork.
+    """
+    if preview and isolate:
+        raise UsageError("--dry-run and --isolate: choose one; a dry run is apart from your variables already")
+    how = "preview" if preview else "isolate" if isolate else ""
+    if how and namespace is None:
+        raise UsageError(f"{how}: there is no namespace; give one, or leave the option out")
+    if preview:
+        previews.check_fork()
+    return how
+
+
+def put_apart(
+    box: Mapping[str, Tool],
+    how: str,
+    session: Session,
+    model: Model,
+    names: Iterable[str],
+    bind: str,
+    settings: Settings,
+    goal: str,
+) -> dict[str, Tool]:
+    """Let the tools of a process act on a copy.
+
+    Parameters
+    ----------
+    box : mapping
+        The tools as they would act on the namespace.
+    how : str
+        ``preview`` or ``isolate``; an empty text changes nothing.
+    session : Session
+        Whose namespace is copied.
+    model : Model
+        Its traits say what is shown.
+    names : iterable of str
+        Variables that an isolated process gets copies of.
+    bind : str
+        Names that may be written, which a preview tells.
+    settings, goal
+        How a child is held, and what becomes of Python after an untrusted read; the files that a child may read.
+    """
+    namespace, values = session.namespace, model.traits.sees_values
+    setup = setup_of(settings.child, goal, values)
+    if namespace is None:
+        return dict(box)
+    if not how:
+        contained = settings.untrusted == "child" and "python" in box
+        return {**box, "python": contain(box["python"], session, setup, bind)} if contained else dict(box)
+    child = (
+        previews.forked(namespace, session.ip, values)
+        if how == "preview"
+        else isolated(namespace, names, setup)
+    )
+    if how == "isolate" and bind:
+        raise UsageError(
+            "--bind with --isolate: nothing in a child writes your variables; leave one of them out"
+        )
+    made = {n: _inside(t, child, how, bind) if n in INSIDE else t for n, t in box.items()}
+    made = {n: t.extra["apart"]() if "apart" in t.extra else t for n, t in made.items()}
+    if how == "preview":
+        made = {n: t if n in INSIDE or t.effect == "read" else previews.refused(t) for n, t in made.items()}
+    return made
+
+
+def _inside(tool: Tool, child: Child, how: str, bind: str) -> Tool:
+    """Send a tool's calls to a child; what they change there is a fact, and no change of the namespace."""
+    finish: Callable[[ToolResult], ToolResult] = previews.previewed if how == "preview" else _kept_apart
+
+    async def runner(arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        result = await child.call(tool.name, arguments, context)
+        if tool.name != "python":
+            return replace(result, changes=None)
+        wrong = Snapshots.violations(result.changes or {}, bind) if bind else []
+        if wrong:
+            result = replace(
+                result, ok=False, error="NotAllowed", text=f"only {bind} may be written, not {', '.join(wrong)}"
+            )
+        return finish(result)
+
+    described = _ABOUT if how == "isolate" and tool.name == "python" else tool.description
+    inspect = _harmless(tool) if how == "preview" else tool.inspect
+    return replace(
+        tool, runner=runner, description=described, inspect=inspect, extra={**tool.extra, "child": child}
+    )
+
+
+def _kept_apart(result: ToolResult) -> ToolResult:
+    return replace(result, changes=None, facts={**result.facts, "apart": previews.names_of(result.changes)})
+
+
+def _harmless(tool: Tool) -> Callable[[Mapping[str, Any]], Any] | None:
+    """Say of a call in a preview that it only reads: whatever it would do is refused or thrown away."""
+    inner = tool.inspect
+    return None if inner is None else lambda arguments: {**inner(arguments), "level": "read", "why": ""}
+
+
+def names_at(run: Run, then: State) -> list[str]:
+    """Return the variables that an isolated fork gets copies of: those that its steps used, and those of its card."""
+    used = {n for c in then.calls.values() for kind in NAME_CHANGES for n in c.changes.get(kind, ())}
+    for call in then.calls.values():
+        tool = run.tools.get(call.name)
+        if tool is not None and tool.inspect is not None and isinstance(call.arguments, dict):
+            used |= set(dict(tool.inspect(call.arguments)).get("reads", ()))
+    shown = briefing.shown_names(then.goal, run.namespace or {}, "")
+    return sorted({*shown, *(n for n in used if n in (run.namespace or {}))})
+
+
+def put_apart_at(run: Run, then: State, session: Session) -> dict[str, Tool]:
+    """Return a process's tools over a child that starts with copies of what the variables were in an earlier state."""
+    namespace = run.namespace
+    if namespace is None or "child" in run.tools["python"].extra:
+        raise UsageError(f"process {run.state.pid} has no steps in your namespace; fork it without --isolate")
+    with visiting(run, then):
+        inputs = [as_input(n, namespace[n]) for n in names_at(run, then) if n in namespace]
+    values = run.model.traits.sees_values
+    child = Child(lambda: spawned(Setup(values)), lambda: inputs)
+    return {n: _inside(t, child, "isolate", "") if n in INSIDE else t for n, t in run.tools.items()}
+
+
+def setup_of(confinement: Confinement, goal: str, show_values: bool) -> Setup:
+    """Say how a child of a process is started: what its goal names is there for reading."""
+    named = [*re.findall(r"`([^`\n]+)`", goal), *re.findall(r"[\w./+-]*[./][\w./+-]*\w", goal)]
+    named = [n for n in named if len(n) < MOST_PATH]
+    chosen = [p for g in confinement.files for p in sorted(glob(g, recursive=True))]  # noqa: PTH207 - as the user wrote it
+    return Setup(
+        show_values,
+        tuple(dict.fromkeys([*named, *chosen])),
+        confinement.require,
+        confinement.memory,
+        confinement.disk,
+    )
+
+
+def attach(run: Run) -> None:
+    """End a process's child when the process ends; nothing that it does there is in the undo store."""
+    child = next((t.extra["child"] for t in run.tools.values() if "child" in t.extra), None)
+    if child is not None:
+        run.snapshots = None
+        run.listeners.append(
+            lambda event, state: child.close() if event.k == "run.ended" and not state.started_by else None
+        )
+    for tool in run.tools.values():
+        if "contained" in tool.extra:
+            tool.extra["contained"].follow(run)

@@ -1,0 +1,41 @@
+"""How a process settled without an answer, in one line that says how to go on."""
+
+from __future__ import annotations
+
+from llmos_nb.errors import ApprovalNeeded, LlmosError, NotAnswered
+from llmos_nb.session.ipc import pipes
+from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.session.process import Process
+
+
+def unanswered(process: Process) -> LlmosError:
+    """Return an error that says in one line how a process settled without an answer, and how to go on."""
+    s, p = process.run.state, process.pid
+    source = pipes.source_of(process)
+    if process.state == "waiting" and source is not None and source.state in ("waiting", "paused"):
+        error = unanswered(source)
+        return type(error)(
+            f"process {p} waits for {title(source.run.state)}: {error}; %agent resume {p} takes up both"
+        )
+    if process.state == "waiting" and not s.questions:
+        mail = " and ".join(w["title"] for w in s.awaited.values())
+        return NotAnswered(
+            f"process {p} waits for {mail}, and nobody at work can send it (%agent ps; %agent kill {p})"
+        )
+    if process.state == "waiting":
+        key, question = next(iter(s.questions.items()))
+        what = {
+            "plan": f"%agent approve {p}",
+            "question": f'%agent reply {p} "…"',
+            "doubt": f"%agent resolve {p} {key} --done",
+        }
+        command = what.get(question["kind"], f"%agent approve {p}")
+        return ApprovalNeeded(
+            f"process {p} waits for a person: {question.get('title') or question['text']}. In a notebook: {command}, "
+            f"then %agent resume {p} (saved in {process.journal.path})"
+        )
+    if process.state == "paused":
+        return NotAnswered(f"process {p} is paused ({process.detail}); %agent resume {p} goes on")
+    return NotAnswered(
+        f"process {p} ended: {process.reason}" + (f" ({process.detail})" if process.detail else "")
+    )

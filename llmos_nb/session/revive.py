@@ -1,0 +1,222 @@
+"""Bringing processes back: load a journal, replay it, resume, fork."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.journal import Event, history, until
+from llmos_nb.models import Model, prices, resolve
+from llmos_nb.process import Run, briefing, fork_in_place, is_warm, open_journal, rebuild, settle_unfinished
+from llmos_nb.process.gate import compensate
+from llmos_nb.process.gate import servers as gate_tools
+from llmos_nb.process.scheduling import resource
+from llmos_nb.process.state import State
+from llmos_nb.process.state.fold import fold
+from llmos_nb.session import children, config, isolation, toolbox
+from llmos_nb.session.process import Process
+from llmos_nb.session.start import traced
+from llmos_nb.tools import Tool
+
+if TYPE_CHECKING:
+    from llmos_nb.session.session import Session
+
+
+NOTHING = Tool("", "", {}, lambda: None)
+
+
+def _spec(started: Mapping[str, Any]) -> str | None:
+    return started.get("spec") or None
+
+
+def load(
+    session: Session,
+    path: str | os.PathLike[str],
+    *,
+    tools: Iterable[Any] = (),
+    model: str | Model | None = None,
+    check: Any = None,
+) -> Process:
+    """Load a saved process from its journal; nothing runs until it is resumed.
+
+    Parameters
+    ----------
+    path : path-like
+        The journal, or the folder that holds it.
+    tools : iterable
+        The functions it may call, as when it was started.
+    model : str or Model, optional
+        Another model to go on with.
+    """
+    file = Path(path) / "journal.jsonl" if Path(path).is_dir() else Path(path)
+    if not file.exists():
+        raise UsageError(f"{file}: no such journal")
+    journal = open_journal(file)
+    if not journal.events:
+        raise LlmosError(f"{file}: the journal is empty")
+    state = fold(history(journal.events, file))
+    started = next(e.d for e in journal.events if e.k == "run.started")
+    planning = state.planning if state.planning in config.PLANNING else "auto"
+    kept = {"approve": state.mode, "plan": planning, "quarantine": state.quarantine}
+    kept |= {"untrusted": started["untrusted"]} if "untrusted" in started else {}
+    settings = config.load(kept, session.configured)
+    chosen = resolve(model if model is not None else _spec(started), base_url=settings.base_url or None)
+    chosen = children.model_of(chosen, started)
+    box = _box(session, settings, chosen, tools, state, started)
+    run = session.make_run(journal, state, chosen, box, settings.call_timeout)
+    resource.bind(run, settings.limits)
+    run.check = check if check is not None else (state.check or None)
+    run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)
+    if state.status == "running":
+        state.status, state.why = "paused", "loaded from its journal"
+    traced(run, settings)
+    briefing.restore(started.get("tables", ()), session.namespace)
+    process = session.register(run)
+    process.cold = True
+    return process
+
+
+def _box(
+    session: Session,
+    settings: config.Settings,
+    model: Model,
+    tools: Iterable[Any],
+    state: State,
+    started: Mapping[str, Any],
+) -> dict[str, Tool]:
+    """Return the tools that a process had: those handed over now, and the functions of the notebook by their names."""
+    bind, allow = started.get("bind", ""), started.get("vars", "")
+    given = [*started.get("devices", ()), *tools]
+    found = toolbox.build(session, settings, model, given, bind, allow)
+    names = session.namespace or {}
+    lacking = [names[n] for n in state.tools if n not in found and isinstance(names.get(n), FunctionType)]
+    if lacking:
+        found = toolbox.build(session, settings, model, [*given, *lacking], bind, allow)
+    if state.started_by:  # it was given some of its parent's
+        found = {n: t for n, t in found.items() if n in state.tools}
+    how, copied = started.get("apart", ""), started.get("copied", ())
+    return isolation.put_apart(found, how, session, model, copied, bind, settings, state.goal)
+
+
+def replay(session: Session, path: str | os.PathLike[str]) -> Process:
+    """Fold a journal and give the process as it was; it cannot be driven."""
+    file = Path(path) / "journal.jsonl" if Path(path).is_dir() else Path(path)
+    journal = open_journal(file)
+    if not journal.events:
+        raise LlmosError(f"{file}: the journal is empty or not there")
+    return Process(Run(journal, fold(history(journal.events, file)), resolve(f"replay:{file}"), {}), session)
+
+
+async def resume(session: Session, process: Process, model: str | Model | None = None) -> None:
+    """Go on: rebuild a cold namespace, settle what was under way, and drive."""
+    run = process.run
+    if run.state.status == "ended" and run.state.undoing:
+        with run.journal.held():
+            compensate.settle_unfinished(run)
+        process.start()
+        return
+    if run.state.status == "ended" and run.state.reason not in ("budget", "failed"):
+        raise UsageError(f"process {process.pid} ended ({run.state.reason}); fork it to go on from an event")
+    if run.state.status == "running" and not process.cold:
+        process.start()
+        return
+    if model is not None:
+        run.model = resolve(model)
+    with run.journal.held():
+        if process.cold and not is_warm(run):
+            await rebuild(run)
+        run.append("run.resumed", epoch=run.state.epoch + (1 if process.cold else 0))
+        if run.state.servers:
+            with suppress(LlmosError):  # what is wrong is said when the process goes on
+                await gate_tools.join(run)
+        compensate.settle_unfinished(run)
+        await settle_unfinished(run)  # of a fork, too: its parent's calls may have been under way then
+    process.cold, run.trouble = False, ""
+    _seek(run)
+    process.start()
+
+
+def fork(session: Session, process: Process, at: int, isolate: bool = False) -> Process:
+    """Begin a new process from event `at` of another.
+
+    Parameters
+    ----------
+    process : Process
+        The parent.
+    at : int
+        Its last event that both have.
+    isolate : bool
+        The new one works in a child process, on copies of what the variables were then, and the parent goes on.
+        Else the namespace is taken back to that event and the parent ends as ``forked``.
+
+    Raises
+    ------
+    SnapshotConflict
+        Somebody changed since what would be taken back; nothing was changed.
+    UsageError
+        There is no such event, or the parent is at work.
+    """
+    run = process.run
+    if not 0 <= at < len(run.journal.events):
+        raise UsageError(f"--at {at}: process {process.pid} has events 0 to {len(run.journal.events) - 1}")
+    if run.tasks:
+        raise UsageError(f"process {process.pid} is at work: pause or stop it, then fork")
+    past = until(run.journal.events, run.journal.path, at)
+    state = fold(past)
+    tools = isolation.put_apart_at(run, state, session) if isolate else dict(run.tools)
+    if not isolate:
+        fork_in_place(process.run, state, at, process.cold)
+    child = session.make_run(
+        session.new_journal(run.state.name or run.state.goal), state, run.model, tools, run.call_timeout_s
+    )
+    child.check, child.price = run.check, run.price
+    _record_fork(session, child, process, past[-1], isolate)
+    _seek(child)
+    traced(child, config.load({}, session.configured))
+    made = session.register(child)
+    made.cold = not isolate and (process.cold or "child" in tools.get("python", NOTHING).extra)
+    return made
+
+
+def _record_fork(session: Session, child: Run, process: Process, last: Event, isolate: bool) -> None:
+    """Write the first events of a fork: where it comes from, and that it waits to be resumed."""
+    s, path = child.state, process.run.journal.path
+    began = next(e.d for e in process.run.journal.events if e.k == "run.started")
+    how = {k: began[k] for k in ("spec", "apart", "copied", "bind", "vars", "devices", "tables") if k in began}
+    if isolate:
+        how |= {"apart": "isolate", "copied": isolation.names_at(process.run, s)}
+    parent = {
+        "pid": process.pid,
+        "path": _relative(path, child.journal.path.parent),
+        "at": last.n,
+        "hash": last.hash,
+    }
+    told = {"goal": s.goal, "model": s.model, "budget": s.budget.limits, "name": s.name}
+    child.append("run.started", **told, parent=parent, pid=session.last_pid, **how)
+    child.append("run.paused", why=f"forked from process {process.pid} at event {last.n}")
+    with child.journal.held():
+        pass
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive
+        return str(path)
+
+
+def _seek(run: Run) -> None:
+    """Put a scripted or replayed model where the process stands: after its answers, and the failures since."""
+    seek = getattr(run.model, "seek", None)
+    if seek is None:
+        return
+    since = itertools.takewhile(lambda e: e.k != "model.responded", reversed(run.journal.events))
+    failed = [e for e in since if e.k == "model.failed" and e.d.get("kind") not in ("stopped", "crash")]
+    read = sum(len(c.facts.get("said", ())) for c in run.state.calls.values())  # answers about what is kept out
+    seek(run.state.responses + read, len(failed))

@@ -1,0 +1,203 @@
+"""The package manager: skills are added once they are whole, ask for what they do, and pass their own test.
+
+They stand in ``<home>/skills/NAME/`` as plain files. A skill from elsewhere is other people's text: its description
+is data, and its code passes the gate step by step when it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb.errors import LlmosError, UsageError, nearest
+from llmos_nb.export.verify import hash_of
+from llmos_nb.journal import canonical, now
+from llmos_nb.session.skills import manifest as skill_book
+from llmos_nb.session.skills.make import aside, made, test
+from llmos_nb.session.skills.manifest import FILE, INSTALLED, RUNS, Skill
+
+if TYPE_CHECKING:
+    from llmos_nb.session.process import Process
+    from llmos_nb.session.session import Session
+
+TEST_S = 120.0
+OUTSIDE, OWN = "outside", "yours"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the list: a skill, where it is from, and what is wrong with it (nothing where all is well)."""
+
+    name: str
+    skill: Skill | None
+    origin: str
+    wrong: str
+
+
+class Skills:
+    """The skills of a home.
+
+    Parameters
+    ----------
+    root : Path
+        Folder ``skills`` of the home.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def names(self) -> list[str]:
+        """Name what is installed."""
+        return sorted(p.parent.name for p in self.root.glob(f"*/{INSTALLED}"))
+
+    def add(self, path: Path, accepted: bool = False, timeout_s: float = TEST_S) -> Skill:
+        """Add a skill: read it, hold it to its hash and rights, run its test apart, and copy it here.
+
+        Parameters
+        ----------
+        path : Path
+            Its notebook, or the folder with it and the files it reads.
+        accepted : bool
+            The user accepts the rights that it asks for.
+        timeout_s : float
+            Seconds that a cell of its test may take.
+
+        Raises
+        ------
+        UsageError
+            What is wrong with it; nothing was added.
+        """
+        skill = skill_book.read(path)
+        if (self.root / skill.name / INSTALLED).exists():
+            raise UsageError(f"skill {skill.name} is there already; remove it first")
+        if wants := skill_book.undeclared(skill):
+            raise UsageError(
+                f"skill {skill.name}: {'; '.join(wants)}, which its manifest does not ask for; not added"
+            )
+        if skill.rights and not accepted:
+            raise UsageError(
+                f"skill {skill.name} asks for {', '.join(skill.rights)}; say --yes to accept that, and to run its test"
+            )
+        test(skill, timeout_s)
+        files = skill_book.files_of(skill.folder) if path.is_dir() else []
+        return self._keep(skill, [f for f in files if f.suffix != ".ipynb"], OUTSIDE)
+
+    def _keep(self, skill: Skill, files: list[Path], origin: str) -> Skill:
+        """Copy a skill here with the hash of all its files."""
+        folder = self.root / skill.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            target = folder / file.relative_to(skill.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        (folder / FILE).write_text(
+            json.dumps(skill.book, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        facts = {"sha256": skill_book.folder_hash(folder), "origin": origin, "at": now()}
+        (folder / INSTALLED).write_text(canonical(facts) + "\n", encoding="utf-8")
+        return skill_book.read(folder / FILE)
+
+    def get(self, name: str) -> Skill:
+        """Return a skill that is as it was when it was added.
+
+        Raises
+        ------
+        UsageError
+            There is none of this name, or it was changed since.
+        """
+        if name not in self.names():
+            raise UsageError(f"skill {name!r}: there is none{nearest(name, self.names())} (%agent skill list)")
+        folder = self.root / name
+        if skill_book.folder_hash(folder) != self._facts(name).get("sha256"):
+            raise UsageError(
+                f"skill {name}: a file in {folder} was changed since it was added; remove it and add it again"
+            )
+        return skill_book.read(folder / FILE)
+
+    def _facts(self, name: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads((self.root / name / INSTALLED).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    def origin(self, name: str) -> str:
+        """Say where a skill is from: ``outside``, or ``yours``."""
+        return str(self._facts(name).get("origin", OUTSIDE))
+
+    def list(self) -> list[Row]:
+        """Return all that is installed, with what is wrong with each."""
+        rows = []
+        for name in self.names():
+            try:
+                rows.append(Row(name, self.get(name), self.origin(name), ""))
+            except UsageError as error:
+                rows.append(Row(name, None, self.origin(name), str(error)))
+        return rows
+
+    def remove(self, name: str) -> None:
+        """Delete a skill; what it did stays in the journals."""
+        if name not in self.names():
+            raise UsageError(f"skill {name!r}: there is none{nearest(name, self.names())}")
+        shutil.rmtree(self.root / name)
+
+    def script(self, skill: Skill, values: Mapping[str, Any], there: Container[str]) -> Path:
+        """Write the cells of one run as a script, so that a process which broke off finds them again."""
+        said = ", ".join(f"{n}={v!r}" for n, v in values.items())
+        done = {"text": f"Skill {skill.name} ran" + (f" with {said}." if said else ".")}
+        calls = [{"calls": [{"name": "python", "arguments": {"code": c}}]} for c in skill.code(values, there)]
+        turns = [*calls, done]
+        folder = self.root / skill.name / RUNS
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{hash_of(turns)[:16]}.json"
+        path.write_text(json.dumps({"version": 1, "turns": turns}) + "\n", encoding="utf-8")
+        return path
+
+    async def save(
+        self, process: Process, name: str, values: Mapping[str, Any], description: str = ""
+    ) -> Skill:
+        """Save a run as a skill; each parameter takes the place of a literal that its code binds to that name.
+
+        Raises
+        ------
+        UsageError
+            The name is taken, no code binds a parameter to plain data, or its test does not pass.
+        """
+        if name in self.names():
+            raise UsageError(f"skill {name} is there already; remove it first")
+        folder = self.root / f".new-{name}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            process.export(folder / FILE, params=list(values), lock=False)
+            book = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            skill = skill_book.read(
+                made(folder, book, name, values, description or process.run.state.goal.strip())
+            )
+            await aside(test, skill, TEST_S)
+            files = [f for f in skill_book.files_of(folder) if f.suffix != ".ipynb"]
+            return self._keep(skill, files, OWN)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def of(session: Session) -> Skills:
+    """Return the skills of a session's home."""
+    return Skills(session.home.root / "skills")
+
+
+def start(session: Session, name: str, values: Mapping[str, Any], **options: Any) -> Process:
+    """Start a skill as a process in the live namespace: its cells are steps, each through the gate and undoable."""
+    if session.namespace is None:
+        raise LlmosError(f"skill {name}: there is no namespace to run it in")
+    store = of(session)
+    skill = store.get(name)
+    given = skill_book.checked(skill, values)
+    shown = {n: given.get(n, p.get("default")) for n, p in skill.parameters.items()}
+    spec = f"skill:{store.script(skill, shown, session.namespace)}"
+    more = {"grounded": False, "out": str(skill.manifest.get("out", "")), **options}
+    return session.start(f"Run the skill {name}.", name=name, model=spec, **more)

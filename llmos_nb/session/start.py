@@ -1,0 +1,141 @@
+"""The first events of a journal: what was started, under which policy, and what is known of the data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.journal import who
+from llmos_nb.messages import Message
+from llmos_nb.models import Model, prices
+from llmos_nb.policy import Budget, labels
+from llmos_nb.policy import budget as budgets
+from llmos_nb.process import Memory, Run, briefing
+from llmos_nb.process.gate import labels as file_labels
+from llmos_nb.process.gate import quarantine
+from llmos_nb.process.state import Plan, Step, parse_steps
+from llmos_nb.session import toolbox
+from llmos_nb.session.config import PLANNING, Settings
+from llmos_nb.views.spans import export as trace_export
+
+
+def record_start(
+    run: Run,
+    settings: Settings,
+    goal: str,
+    bounds: Budget,
+    head: tuple[Message, ...],
+    more: dict[str, Any],
+) -> None:
+    """Write the first two events: what was started, and under which policy."""
+    traced(run, settings)
+    traits, plain_head = run.model.traits, [_plain(m) for m in head]
+    how = {"mode": settings.approve, "plan": settings.plan, "window_bytes": traits.window_bytes}
+    how |= {"quarantine": True} if quarantine.READ in run.tools and settings.quarantine else {}
+    how |= {"untrusted": settings.untrusted} if settings.untrusted != "ask" else {}
+    how["remembers"] = Memory.beside(run.journal.path).any
+    run.append(
+        "run.started", goal=goal, model=traits.name, budget=bounds.limits, head=plain_head, **how, **more
+    )
+    digests, rules = {t.name: t.digest for t in run.tools.values()}, [r.plain() for r in settings.rules]
+    digest = toolbox.digest(digests, settings)
+    other = settings.other_approver or settings.approval.other
+    extra: dict[str, Any] = {"requester": who()} if other else {}
+    extra |= {"approval": settings.approval.plain()} if settings.approval.plain() else {}
+    run.append("policy.loaded", digest=digest, tools=digests, rules=rules, mode=settings.approve, **extra)
+
+
+def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> None:
+    """Write the labels that stand before the first step: those declared, and what other processes have learnt.
+
+    What is declared goes before: it is the user's word. A goal whose card shows labelled data taints the context.
+    """
+    declared = file_labels.declared(declared, Path.cwd())
+    known = {**labels.inherited((*others, file_labels.known(run.journal.path))), **declared}
+    for name, label in known.items():
+        there = name.startswith(labels.FILE) or name in declared or name in (run.namespace or {})
+        if there and labels.parse(label) != labels.TRUSTED:
+            why = "declared in llmos.toml" if name in declared else "by a process before this one"
+            run.append("label.changed", name=name, label=label, why=why)
+    _label_attached(run)
+    said = run.state.context.head[-1].text if run.state.context.head else ""
+    shown = [n for n in labels.marked(run.state.labels) if re.search(rf"\b{re.escape(n)}\b", said)]
+    if shown:
+        came = labels.Came(labels.of(shown, run.state.labels), f"the goal's variables: {', '.join(shown)}")
+        for name, label, why in labels.floated(run.state.labels, came, ()):
+            run.append("label.changed", name=name, label=label, why=why)
+
+
+def _label_attached(run: Run) -> None:
+    """Label what the goal attaches: the user's own, unless a process that had read untrusted data wrote the file.
+
+    A table's variable is labelled; an image stands in the prompt itself, so the context is.
+    """
+    tables = {file: name for name, file in briefing.tables(run.state.goal).items()}
+    for file in briefing.files(run.state.goal):
+        label = labels.file_label(file, run.state.goal, run.state.labels, Path.cwd())
+        name = tables.get(file, labels.CONTEXT)
+        now = labels.of((name,), run.state.labels).join(label)
+        if now != labels.of((name,), run.state.labels):
+            run.append("label.changed", name=name, label=str(now), why=f"the attached {file}")
+
+
+def traced(run: Run, settings: Settings) -> None:
+    """Send the process's spans where the settings ask for it."""
+    if settings.trace:
+        trace_export.follow(run)
+
+
+def check_goal(goal: str) -> None:
+    """Refuse a goal that says nothing."""
+    if not goal.strip():
+        raise UsageError("the goal is empty: write below %%agent what you want done")
+
+
+def bounds_of(model: Model, settings: Settings) -> tuple[Budget, tuple[float, float] | None]:
+    """Return what bounds a process, and the prices that it is counted by."""
+    bounds = budgets.parse(settings.budget).within(budgets.parse(budgets.DEFAULT))
+    return bounds, price_of(model, bounds, settings)
+
+
+def price_of(model: Model, bounds: Budget, settings: Settings) -> tuple[float, float] | None:
+    """Return a model's prices; a budget of money needs to know them."""
+    price = settings.prices.get(model.traits.name) or prices.price(model.traits.name)
+    if "$" in bounds.limits and price is None:
+        raise ConfigError(
+            f"--budget ${bounds.limits['$']:g}: the price of {model.traits.name} is not known; "
+            "give it under [prices] in llmos.toml, or bound tokens instead"
+        )
+    return price
+
+
+def given_plan(plan: str, namespace: Mapping[str, Any]) -> tuple[Step, ...]:
+    """Read a plan that the user gives by the name of a variable."""
+    if plan in PLANNING:
+        return ()
+    given = namespace.get(plan)
+    if given is None:
+        raise UsageError(f"--plan {plan!r}: no variable of this name holds steps")
+    return given.steps if isinstance(given, Plan) else parse_steps(given)
+
+
+def check_name(check: Any) -> str:
+    """Name a check for the record: its expression, or its function's name."""
+    return check if isinstance(check, str) else getattr(check, "__name__", "check") if check is not None else ""
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    """Return a message of the head as plain data, to be read back by `fold`."""
+    found: dict[str, Any] = {"role": message.role, "text": message.text}
+    if message.calls:
+        found["calls"] = [{"name": c.name, "arguments": c.arguments, "id": c.id} for c in message.calls]
+    if message.call:
+        found["call"] = message.call
+    if message.parts:
+        found["parts"] = [
+            {"kind": p.kind, "text": p.text, "mime": p.mime, "data": p.data.hex()} for p in message.parts
+        ]
+    return found

@@ -1,0 +1,223 @@
+"""Which tools a process gets: the devices over its namespace, the user's functions, and its own control calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb.errors import ConfigError, SnapshotConflict, UsageError, nearest
+from llmos_nb.heap import Before, Snapshots
+from llmos_nb.journal import canonical, who
+from llmos_nb.messages import ToolResult
+from llmos_nb.models import Model
+from llmos_nb.process import recall_tool
+from llmos_nb.process.gate import READ, compensate, read_tool
+from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, said_of, shelved
+from llmos_nb.tools.devices import OFFERED, SKILL, Site, ask_tool, calculator_tool, is_offered, tools_of
+from llmos_nb.tools.devices.namespace import NamespaceDevice, visible
+from llmos_nb.tools.devices.python import PythonDevice
+from llmos_nb.tools.schema import name_of
+
+if TYPE_CHECKING:
+    from llmos_nb.process import Run
+    from llmos_nb.session.config import Settings
+    from llmos_nb.session.session import Session
+
+_STEPS = {"type": "array", "items": {"type": "object"}, "description": "{title, expect, depends_on: [numbers]}"}
+
+
+class Steps(Snapshots):
+    """An undo store in which a step that only looked leaves nothing that could stand before an undo."""
+
+    def end(self, before: Before, call_id: str) -> dict[str, Any]:
+        """Compare with the state before a step, and keep what undo needs."""
+        report = super().end(before, call_id)
+        if not any(report.get(kind) for kind in CHANGES):
+            self._entries.pop(call_id, None)
+        return report
+
+
+def snapshots(namespace: dict[str, Any] | None) -> Snapshots | None:
+    """Return the undo store of a namespace."""
+    return Steps(namespace) if namespace is not None else None
+
+
+def fingerprints(namespace: Mapping[str, Any] | None) -> Callable[[list[str]], dict[str, str]]:
+    """Return a function that names the present versions of variables by their content."""
+
+    def of(names: list[str]) -> dict[str, str]:
+        from llmos_nb.heap.digest import digest  # it looks at numpy and pandas where they are loaded
+
+        return {n: digest(namespace[n]) for n in names if namespace is not None and n in namespace}
+
+    return of
+
+
+def digest(tools: Mapping[str, str], settings: Settings) -> str:
+    """Hash what the policy rests on: tools, rules, mode."""
+    plain = [dict(tools), [r.plain() for r in settings.rules], settings.approve]
+    return sha256(canonical(plain).encode()).hexdigest()
+
+
+def build(
+    session: Session, settings: Settings, model: Model, given: Iterable[Any], bind: str, allow: str = ""
+) -> dict[str, Tool]:
+    """Put the tools of a process together, by name."""
+    box: list[Tool] = []
+    if model.traits.plans and settings.plan in ("auto", "only"):
+        box.append(_plan_tool())
+    if session.namespace is not None:
+        box += _namespace_tools(session, settings, model, bind, allow)
+    given = list(given)
+    box += _devices(session, settings, [g for g in given if is_offered(g)], bind, allow)
+    box += [_given(g, settings) for g in given if not is_offered(g)]
+    box += _skills(session, [g for g in given if isinstance(g, str) and g.startswith(SKILL)], box)
+    quarantined = settings.quarantine and model.traits.first != "python"
+    if quarantined and any(t.name == READ for t in box):
+        raise ConfigError(f"quarantine: your function `{READ}` has the name of a tool of ours; rename it")
+    box += [recall_tool(), *([read_tool()] if quarantined else [])]
+    return shelved({t.name: t for t in box}, settings.books)
+
+
+def _skills(session: Session, names: list[str], box: list[Tool]) -> list[Tool]:
+    """Return the skills that were named; they run where Python does."""
+    if not names:
+        return []
+    from llmos_nb.session.skills.skills import of
+    from llmos_nb.session.skills.tool import tool_of
+
+    python = next((t for t in box if t.name == "python"), None)
+    if python is None:
+        raise UsageError(f"{names[0]}: a skill works on variables, and this process has no namespace")
+    there = {} if session.namespace is None else session.namespace
+    return [tool_of(of(session), name, python, there) for name in dict.fromkeys(names)]
+
+
+def _given(given: Any, settings: Settings) -> Tool:
+    """Make a tool of what was handed over, as the manifest says it is."""
+    if isinstance(given, Tool):
+        return put_on(given, said_of(given.name, settings.tools))
+    name = str(declared(given).get("name") or name_of(given))
+    made = as_tool(given, **said_of(name, settings.tools))
+    compensate.check(made)
+    return made
+
+
+def _namespace_tools(session: Session, settings: Settings, model: Model, bind: str, allow: str) -> list[Tool]:
+    namespace = session.namespace
+    assert namespace is not None  # noqa: S101 - the caller has looked
+    values = settings.show_values or model.traits.sees_values
+    device = PythonDevice(
+        namespace, session.ip, snapshots=session.snapshots, show_values=model.traits.sees_values
+    )
+    store = session.snapshots
+    python = _bound(device.tool, store, bind) if bind and store is not None else device.tool
+    if model.traits.first == "python":  # a small model works with one tool
+        return [python]
+    looks = NamespaceDevice(namespace, values=values, allow=allow).tools
+    return [python, *looks, calculator_tool(), ask_tool()]
+
+
+def _devices(session: Session, settings: Settings, names: list[str], bind: str, allow: str) -> list[Tool]:
+    """Return the devices that were named, in the folder where the process starts."""
+    if not names:
+        return []
+    namespace, store = session.namespace, session.snapshots
+    site = Site(
+        {} if namespace is None else namespace,
+        allow,
+        Path.cwd(),
+        session.home.root,
+        store,
+        settings.tools,
+        who(),
+    )
+    found = tools_of(names, site)
+    bound = bind and store is not None
+    return [_bound(t, store, bind) if bound and store and t.effect == "namespace" else t for t in found]
+
+
+def _bound(tool: Tool, store: Snapshots, bind: str) -> Tool:
+    """Hold a tool to the names that it may write; what it wrote beside them is taken back."""
+    inner = tool.runner
+    assert inner is not None  # noqa: S101 - only devices are bound
+
+    async def runner(arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        result = await inner(arguments, context)
+        wrong = store.violations(result.changes or {}, bind)
+        if not wrong:
+            return result
+        why = f"only {bind} may be written, and this wrote {', '.join(wrong)}"
+        try:
+            store.undo(context.key)
+        except SnapshotConflict as error:  # it stands, so it stays on the record
+            said = str(error).partition(": ")[2]
+            return replace(
+                result, ok=False, error="NotAllowed", text=f"{why}; it could not be taken back: {said}"
+            )
+        store.end(store.begin(()), context.key)  # nothing of this call is left to be redone
+        return ToolResult(False, f"{why}; all that it changed was taken back", "NotAllowed")
+
+    return replace(tool, runner=runner)
+
+
+def functions(namespace: Mapping[str, Any], patterns: str) -> list[Any]:
+    """Return the user's functions that ``--tools`` names, and the names of devices; a function goes before a device."""
+    callables = {k: v for k, v in namespace.items() if callable(v)}
+    words = re.split(r"[,\s]+", patterns.strip())
+    devices = [w for w in words if is_offered(w) and w not in callables]
+    rest = [w for w in words if w and w not in devices]
+    for word in rest:
+        if not re.search(r"^-|[*?\[]", word) and word not in callables:
+            raise UsageError(f"-t {word!r}: no such function or device{nearest(word, [*callables, *OFFERED])}")
+    return [*devices, *(namespace[n] for n in (visible(callables, rest) if rest else ()))]
+
+
+def parted(tools: Iterable[Any]) -> tuple[list[Any], str]:
+    """Return the functions and devices, and the texts that name servers or their tools as one line of patterns."""
+    given = list(tools)
+    theirs = [isinstance(t, str) and not is_offered(t) for t in given]
+    rest = [t for t, of in zip(given, theirs, strict=True) if not of]
+    return rest, " ".join(t for t, of in zip(given, theirs, strict=True) if of)
+
+
+def chosen(namespace: Mapping[str, Any], patterns: str, served: Callable[[str], bool]) -> list[Any]:
+    """Return what ``--tools`` names: the user's functions, and the words that speak of servers' tools."""
+    words = patterns.replace(",", " ").split()
+    theirs = [w for w in words if served(w.removeprefix("-"))]
+    own = [w for w in words if w not in theirs]
+    spread = [w for w in own if re.search(r"[*?\[]", w)]
+    return [*(functions(namespace, " ".join(own)) if own else ()), *theirs, *spread]
+
+
+def _plan_tool() -> Tool:
+    schema = {
+        "type": "object",
+        "properties": {"steps": _STEPS},
+        "required": ["steps"],
+    }
+    return Tool(
+        "plan",
+        "Propose steps, or new ones for what is left.",
+        schema,
+        lambda steps: steps,
+        "read",
+        "pure",
+        digest="plan",
+    )
+
+
+def connect(run: Run) -> None:
+    """Tie devices to the process that they serve; a fork has those of its own."""
+    run.tools.update({n: t.extra["connect"](run) for n, t in run.tools.items() if "connect" in t.extra})
+
+
+def user_cells(ip: Any) -> list[tuple[int, str]]:
+    """Return the cells of this kernel with their execution counts; `%%agent` cells mark where a process stood."""
+    if ip is None or not ip.history_manager:
+        return []
+    return [(n, source) for n, source in enumerate(ip.history_manager.input_hist_raw) if source.strip()]

@@ -1,0 +1,72 @@
+"""A call that the model proposed, and the turn it belongs to: plain data of the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmos_nb.messages import Message
+
+NAME_CHANGES = ("created", "rebound", "mutated", "deleted")
+CHANGES = (*NAME_CHANGES, "figures", "cwd", "environ", "settings", "random")
+CLOSED = ("done", "failed", "rejected", "skipped", "undone")
+
+
+@dataclass
+class Call:
+    """One call that the model proposed, and what became of it.
+
+    Parameters
+    ----------
+    id : str
+        ``r{response}.{index}``.
+    name : str
+        The tool's name as the model wrote it.
+    arguments : dict or str
+        As they stand now; a str is what could not be parsed.
+    step : int
+        Number of the plan's step it belongs to, 0 for none.
+    status : str
+        ``proposed, asked, approved, waits, running, done, failed, rejected, skipped, in_doubt, undone``.
+    """
+
+    id: str
+    name: str
+    arguments: dict[str, Any] | str
+    step: int = 0
+    status: str = "proposed"
+    original: dict[str, Any] | str | None = None
+    digest: str = ""
+    by: str = ""
+    why: str = ""
+    key: str = ""
+    ok: bool | None = None
+    result: str = ""
+    size: int = 0
+    error: str = ""
+    started: str = ""
+    ended: str = ""
+    images: list[dict[str, Any]] = field(default_factory=list)
+    changes: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    undoes: str = ""  # the call that this one takes back, where it is a compensation
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.status in CLOSED
+
+    @property
+    def code(self) -> str:
+        """The code of a `python` call, else an empty text."""
+        found = self.arguments.get("code", "") if isinstance(self.arguments, dict) else self.arguments
+        return str(found) if self.name == "python" else ""
+
+
+@dataclass
+class Turn:
+    """An answer of the model whose calls are not all closed yet."""
+
+    message: Message
+    calls: list[str]
+    first: int

@@ -1,0 +1,119 @@
+"""The decorator: what a user says of a function, kept on the function itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Literal, TypeVar, overload
+
+from llmos_nb.errors import ConfigError, UsageError, nearest
+from llmos_nb.policy.authority import Power
+from llmos_nb.tools.schema.signature import function_of
+
+Effect = Literal["read", "namespace", "write", "external"]
+Repeat = Literal["pure", "idempotent", "once"]
+Source = Literal["trusted", "untrusted", "own"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+_OPTIONS = "__llmos_tool__"
+POWER = ("acts", "target", "outward", "roles")
+_KEYS = ("effect", "repeat", "sinks", "source", "thread", "undo", "reconcile", "name", "description", *POWER)
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "effect": ("read", "namespace", "write", "external"),
+    "repeat": ("pure", "idempotent", "once"),
+    "source": ("trusted", "untrusted", "own"),
+    "thread": (True, False),
+}
+
+
+@overload
+def tool(fn: F, /) -> F: ...
+@overload
+def tool(
+    *, effect: Effect = ..., repeat: Repeat = ..., sinks: tuple[str, ...] = ..., source: Source = ...,
+    thread: bool = ..., undo: Callable[..., Any] | None = ...,
+    reconcile: Callable[[str], bool | None] | None = ..., acts: tuple[str, ...] = ..., target: str = ...,
+    outward: tuple[str, ...] = ..., roles: Mapping[str, str | Mapping[str, Any]] = ...,
+) -> Callable[[F], F]: ...  # fmt: skip
+def tool(fn: Any = None, /, **options: Any) -> Any:
+    """Declare what a function does, so that less has to be asked.
+
+    Works with and without parentheses, and gives the same function back.
+
+    Parameters
+    ----------
+    effect : {"external", "read", "namespace", "write"}
+        What it does: acts outside, reads only, changes the live namespace, or writes files.
+    repeat : {"once", "pure", "idempotent"}
+        Whether it may run again after a crash.
+    sinks : tuple of str
+        Arguments that carry authority: who, where, how much.
+    source : {"trusted", "untrusted", "own"}
+        Where its results come from. What is ``trusted`` is believed for data and not for prose: a text of more than
+        64 characters in it is untrusted. What is the user's ``own`` is believed whole.
+    thread : bool
+        It may run off the main thread, beside others.
+    undo : callable, optional
+        Takes back what a call did.
+    reconcile : callable, optional
+        ``reconcile(key) -> bool | None``: whether a call in doubt was done.
+    acts : tuple of str
+        How your words name what it does, as ``("send mail", "write mail")``: all words of one, in one sentence. A call
+        that your words cover then runs unasked; after an untrusted read, one that they do not cover always asks.
+    target : str
+        The argument that says on whom or what it acts.
+    outward : tuple of str
+        Arguments that, where given, let content leave; ``("*",)`` where it always does.
+    roles : mapping
+        What each argument means: its kind (`authority.roles.KINDS`), or a table of a `Role`.
+
+    Examples
+    --------
+    >>> @tool(effect="read", repeat="pure")
+    ... def price(item: str) -> float: ...
+    """
+    checked(options, "@tool")
+
+    def declare(target: F) -> F:
+        try:
+            setattr(target, _OPTIONS, options)
+        except AttributeError:
+            raise UsageError(
+                f"@tool: {target!r:.80} takes no attributes; declare it in llmos.toml instead"
+            ) from None
+        return target
+
+    return declare if fn is None else declare(fn)
+
+
+def declared(fn: Any) -> dict[str, Any]:
+    """Return what the decorator said of a function, or of what a method, partial or wrapper stands for."""
+    return dict(getattr(fn, _OPTIONS, None) or getattr(function_of(fn), _OPTIONS, {}))
+
+
+def checked(options: Mapping[str, Any], where: str) -> None:
+    """Refuse an unknown key or choice, naming where it stands."""
+    for key, value in options.items():
+        if key not in _KEYS:
+            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, _KEYS)}")
+        choices = _CHOICES.get(key)
+        if choices is not None and value not in choices:
+            raise ConfigError(f"{where}: {key} = {value!r} must be {' or '.join(map(repr, choices))}")
+        if key == "sinks" and (isinstance(value, str) or not all(isinstance(v, str) for v in value)):
+            raise ConfigError(f"{where}: sinks = {value!r} must be a list of argument names")
+
+
+def unknown_arguments(name: str, schema: Mapping[str, Any], sinks: Iterable[str], power: Power | None) -> None:
+    """Refuse a declaration that names an argument which the tool does not have."""
+    roles = [] if power is None else [*power.roles, *(n for n in power.outward if n != "*"), power.target]
+    for key, names in (("sinks", sinks), ("roles", roles)):
+        wrong = next((n for n in names if n and n not in schema.get("properties", {})), None)
+        if wrong is not None:
+            raise ConfigError(f"tools.{name}: {key} names {wrong!r}, which is not an argument of {name}")
+
+
+def said_of(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a manifest says of a tool: the table of exactly its name, else of the first glob that fits."""
+    if name in tables:
+        return dict(tables[name])
+    return next((dict(t) for glob, t in tables.items() if "*" in glob and fnmatchcase(name, glob)), {})

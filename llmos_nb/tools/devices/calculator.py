@@ -1,0 +1,225 @@
+"""Arithmetic that cannot run code and cannot run away: numbers, operators and functions of `math`."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache, reduce
+from typing import Any
+
+from llmos_nb.errors import UsageError, nearest
+from llmos_nb.tools.tool import Tool, as_tool
+
+Number = int | float | bool
+
+_LENGTH, _BITS, _DEEP, _DIGITS = 2_000, 4_000, 60, 1_000
+_BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+}  # fmt: skip
+_UNARY: dict[type[ast.AST], Callable[[Any], Any]] = {
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+    ast.Not: operator.not_,
+}
+_COMPARE: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne,
+}  # fmt: skip
+_NAMES: dict[str, float] = {"pi": math.pi, "e": math.e, "tau": math.tau}
+_MATH = (
+    "sqrt", "log", "log2", "log10", "log1p", "exp", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
+    "sinh", "cosh", "tanh", "degrees", "radians", "hypot", "floor", "ceil", "trunc", "gcd", "isqrt", "fsum",
+)  # fmt: skip
+_BUILTIN = (abs, round, min, max, sum, int, float, len)
+
+
+def calculator(expression: str) -> int | float | bool | list[float]:
+    """Compute arithmetic: + - * / // % **, comparisons, sqrt, log, exp, round, min, max, sum, mean, abs, pi, e.
+
+    Parameters
+    ----------
+    expression : str
+        In Python's way of writing, such as ``round(100 * 44 / 344, 1)``.
+    """
+    if len(expression) > _LENGTH:
+        raise UsageError(f"the expression has {len(expression):,} characters; at most {_LENGTH:,} are computed")
+    try:
+        body = ast.parse(expression.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UsageError(f"{expression!r:.200} is not an arithmetic expression: {_syntax(error)}") from None
+    found = _value(body, 0)
+    return found if not isinstance(found, int) or isinstance(found, bool) else _bounded(found)
+
+
+@cache
+def calculator_tool() -> Tool:
+    """Return the tool that computes."""
+    return replace(as_tool(calculator, effect="read", repeat="pure"), code=_code)
+
+
+def _code(arguments: Mapping[str, Any]) -> str:
+    """Return the expression as Python, with what it needs of `math`."""
+    expression = str(arguments["expression"]).strip()
+    try:
+        used = {n.id for n in ast.walk(ast.parse(expression, mode="eval")) if isinstance(n, ast.Name)}
+    except SyntaxError:
+        return f"# not computed: {' '.join(expression.split())}"
+    need = sorted(used.intersection((*_MATH, "factorial", "comb", *_NAMES)))
+    return (f"from math import {', '.join(need)}\n" if need else "") + expression
+
+
+def _syntax(error: BaseException) -> str:
+    where = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
+    return f"{getattr(error, 'msg', None) or error}{where}"
+
+
+def _value(node: ast.AST, depth: int) -> Any:
+    if depth > _DEEP:
+        raise UsageError(f"the expression is nested deeper than {_DEEP} levels")
+    compute = _NODES.get(type(node))
+    if compute is None:
+        what = ast.unparse(node)[:80]
+        raise UsageError(
+            f"{what!r} is not arithmetic; only numbers, operators and functions such as sqrt are computed"
+        )
+    try:
+        return compute(node, depth + 1)
+    except ArithmeticError as error:
+        raise UsageError(f"{ast.unparse(node)[:80]}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error.args[-1]) if error.args else type(error).__name__
+
+
+def _constant(node: Any, _: int) -> Number:
+    if type(node.value) not in (int, float, bool):
+        raise UsageError(f"{node.value!r:.40} is not a number")
+    return _bounded(node.value)  # type: ignore[no-any-return]
+
+
+def _name(node: Any, _: int) -> float:
+    if node.id not in _NAMES:
+        raise UsageError(
+            f"{node.id!r} is not known here; write its value{nearest(node.id, (*_NAMES, *_CALLS))}"
+        )
+    return _NAMES[node.id]
+
+
+def _sequence(node: Any, depth: int) -> list[Any]:
+    return [_value(e, depth) for e in node.elts]
+
+
+def _unary(node: Any, depth: int) -> Any:
+    act = _UNARY.get(type(node.op))
+    if act is None:
+        raise UsageError("~ is not arithmetic here")
+    return act(_number(_value(node.operand, depth)))
+
+
+def _binary(node: Any, depth: int) -> Any:
+    left, right = (_number(_value(side, depth)) for side in (node.left, node.right))
+    if isinstance(node.op, ast.Pow):
+        return _power(left, right)
+    act = _BINARY.get(type(node.op))
+    if act is None:
+        raise UsageError(f"the operator of {ast.unparse(node)[:80]!r} is not arithmetic here")
+    return _bounded(act(left, right))
+
+
+def _power(base: Number, exponent: Number) -> Any:
+    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1:
+        bits = base.bit_length() * abs(exponent)
+        if bits > _BITS:
+            raise UsageError(f"{base} ** {exponent} has too many digits (at most about {_DIGITS:,})")
+    found = base**exponent
+    if isinstance(found, complex):
+        raise UsageError(f"({base}) ** {exponent} is not a real number")
+    return found
+
+
+def _logic(node: Any, depth: int) -> Any:
+    values = [_value(v, depth) for v in node.values]
+    return all(values) if isinstance(node.op, ast.And) else any(values)
+
+
+def _comparison(node: Any, depth: int) -> bool:
+    values = [_number(_value(v, depth)) for v in (node.left, *node.comparators)]
+    acts = [_COMPARE.get(type(op)) for op in node.ops]
+    if None in acts:
+        raise UsageError(f"the comparison {ast.unparse(node)[:80]!r} is not arithmetic here")
+    return all(act(a, b) for act, a, b in zip(acts, values, values[1:], strict=False) if act)
+
+
+def _choice(node: Any, depth: int) -> Any:
+    return _value(node.body if _value(node.test, depth) else node.orelse, depth)
+
+
+def _call(node: Any, depth: int) -> Any:
+    inner = node.func
+    name = (
+        inner.attr if isinstance(inner, ast.Attribute) and _is_math(inner.value) else getattr(inner, "id", "")
+    )
+    function = _CALLS.get(name)
+    if function is None:
+        raise UsageError(f"there is no function {ast.unparse(inner)[:40]!r} here{nearest(name, _CALLS)}")
+    if node.keywords:
+        raise UsageError(f"{name} takes no named arguments here")
+    arguments = [_value(a, depth) for a in node.args]
+    try:
+        return _bounded(function(*arguments))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{ast.unparse(node)[:80]}: {error}") from None
+
+
+def _is_math(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "math"
+
+
+def _attribute(node: Any, _: int) -> float:
+    if not _is_math(node.value) or node.attr not in _NAMES:
+        raise UsageError(f"{ast.unparse(node)[:80]!r} is not arithmetic")
+    return _NAMES[node.attr]
+
+
+def _number(value: Any) -> Number:
+    if not isinstance(value, int | float):
+        raise UsageError(f"{value!r:.80} is a list; use sum, min, max or len with it")
+    return value
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, int) and value.bit_length() > _BITS:
+        raise UsageError(f"the result has too many digits (at most about {_DIGITS:,})")
+    return value
+
+
+def _factorial(n: int) -> int:
+    if not isinstance(n, int) or not 0 <= n <= _LENGTH // 5:
+        raise ValueError(f"takes whole numbers from 0 to {_LENGTH // 5}")
+    return math.factorial(n)
+
+
+def _comb(n: int, k: int) -> int:
+    return reduce(lambda made, i: _bounded(made * (n - i) // (i + 1)), range(min(k, n - k, _LENGTH)), 1)
+
+
+def _mean(*values: Any) -> float:
+    found = values[0] if len(values) == 1 and isinstance(values[0], list) else values
+    return math.fsum(found) / len(found)
+
+
+_CALLS: dict[str, Callable[..., Any]] = {
+    **{f.__name__: f for f in _BUILTIN},
+    **{n: getattr(math, n) for n in _MATH},
+    **{"mean": _mean, "factorial": _factorial, "comb": _comb, "pow": _power},
+}
+_NODES: dict[type[ast.AST], Callable[[Any, int], Any]] = {
+    **{ast.Constant: _constant, ast.Name: _name, ast.UnaryOp: _unary, ast.BinOp: _binary, ast.BoolOp: _logic},
+    **{ast.Compare: _comparison, ast.IfExp: _choice, ast.Call: _call, ast.Attribute: _attribute},
+    **{ast.List: _sequence, ast.Tuple: _sequence},
+}

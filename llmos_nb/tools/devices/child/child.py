@@ -1,0 +1,347 @@
+"""The child device: Python in a process of its own, which gets copies and gives text.
+
+What happens there reaches the parent as words only, so nothing of it can change the user's namespace. A step that
+passes its deadline is ended from inside, or with its whole process where it does not react.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+from llmos_nb.errors import ToolError
+from llmos_nb.messages import Part, ToolResult
+from llmos_nb.tools.call import NAME_CHANGES
+from llmos_nb.tools.devices.child.inputs import Input
+from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
+from llmos_nb.tools.devices.child.values import decode
+from llmos_nb.tools.devices.child.worker import Connection, Frame
+from llmos_nb.tools.outcome import Outcome, Stopped, in_thread, unless_stopped
+from llmos_nb.tools.tool import CallContext
+
+MOST_IMAGES, MOST_WORDS = 20, 2000
+_IMAGES = ("image/png", "image/jpeg")
+_FACTS = ("size", "line")
+
+
+def held(frame: Frame, require: bool) -> tuple[str, str]:
+    """Say what a child is held to, and what not; it says so before anybody's code runs in it.
+
+    Raises
+    ------
+    ToolError
+        A protection does not hold, and is required.
+    """
+    found = [Protection(*p) for p in frame["holds"]]
+    off = ", ".join(p.how for p in found if not p.holds)
+    if off and require:
+        raise ToolError(f"a protection that is required does not hold here: {off}")
+    return ", ".join(p.how for p in found if p.holds), off
+
+
+def result(found: Frame) -> ToolResult:
+    """Read the result of a call."""
+    listed = found.get("parts")
+    parts = [_image(p) for p in (listed if isinstance(listed, list) else [])[:MOST_IMAGES]]
+    changes, facts = found.get("changes"), found.get("facts")
+    told = {k: facts[k] for k in _FACTS if isinstance(facts, dict) and type(facts.get(k)) is int}
+    kept = _changes(changes) if isinstance(changes, dict) else None
+    ok, error = found.get("ok") is True, text(found.get("error"))[:200]
+    return ToolResult(
+        ok,
+        text(found.get("text")),
+        error or ("" if ok else "ChildEnded"),
+        tuple(filter(None, parts)),
+        kept,
+        told,
+    )
+
+
+def text(value: Any) -> str:
+    """Read a text."""
+    return value if isinstance(value, str) else ""
+
+
+def _image(part: Any) -> Part | None:
+    """Read an image; of any other kind nothing comes up."""
+    if not isinstance(part, dict) or part.get("mime") not in _IMAGES:
+        return None
+    try:
+        data = base64.b64decode(text(part.get("data")), validate=True)
+    except ValueError:
+        return None
+    return Part("image", text(part.get("text"))[:MOST_WORDS], part["mime"], data)
+
+
+def _changes(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what a step says that it changed there: names, by kind."""
+
+    def names(value: Any) -> list[str]:
+        return [n[:80] for n in value[:1000] if isinstance(n, str)] if isinstance(value, list) else []
+
+    details = changes.get("details")
+    known = (
+        {n[:80]: names(d) for n, d in details.items() if isinstance(n, str)}
+        if isinstance(details, dict)
+        else {}
+    )
+    return {**{kind: names(changes.get(kind)) for kind in NAME_CHANGES}, "details": known, "digests": {}}
+
+
+class Running(Protocol):
+    """What a child needs of its process; `subprocess.Popen` has it."""
+
+    def poll(self) -> int | None:
+        """Return the exit code once it has ended."""
+        ...
+
+    def send_signal(self, sig: int) -> None:
+        """Signal it."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
+def how_ended(process: Running | None, within_s: float) -> str:
+    """Wait a moment for the end of a process, and say how it ended; nothing where it has not."""
+    until = time.monotonic() + within_s
+    while process is not None and time.monotonic() < until:
+        code = process.poll()
+        if code is not None:
+            return f" (signal {-code})" if code < 0 else f" (exit code {code})"
+        time.sleep(0.005)  # the pipe is closed a moment before the system knows
+    return ""
+
+
+GRACE_S, GONE_S = 0.8, 1.5  # `invoke` waits a second beyond the deadline
+MOST_OUTPUT, MOST_FRAMES = 1 << 20, 100_000
+
+
+class Child:
+    """A process that runs calls; it is started with the first one.
+
+    Parameters
+    ----------
+    launch : callable
+        Starts the process and gives it with the connection to it.
+    gather : callable, optional
+        Gives what is copied there at the start, as it is then. Such a child begins by saying what it is held to.
+    require : bool
+        It does not start where a protection does not hold.
+    """
+
+    def __init__(
+        self,
+        launch: Callable[[], tuple[Connection, Running]],
+        gather: Callable[[], list[Input]] | None = None,
+        *,
+        require: bool = False,
+    ) -> None:
+        self._launch, self._gather, self._require = launch, gather, require
+        self._interrupted = False
+        self._connection: Connection | None = None
+        self._process: Running | None = None
+        self._news = self._holds = ""
+
+    def __del__(self) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._connection is not None
+
+    async def call(self, tool: str, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        """Run one call there.
+
+        Parameters
+        ----------
+        tool : str
+            ``python``, ``describe`` or ``names``.
+        arguments : mapping
+            Validated.
+        context : CallContext
+            Its deadline holds, and is followed by the end of the process.
+
+        Raises
+        ------
+        Stopped
+            The user stopped it; what it had changed there was taken back.
+        """
+        until = time.monotonic() + context.deadline_s
+        if not self.alive and (why := await self._start(context.deadline_s)):
+            return ToolResult(False, f"the child process did not start: {why}", "ChildEnded")
+        frame: Frame = {"tool": tool, "arguments": dict(arguments), "call": context.call, "key": context.key}
+        self._interrupted = False
+        frame["deadline_s"] = max(until - time.monotonic(), 0.05)
+        outcome = unless_stopped(await self._exchanged(frame, context))
+        if outcome.error is None:
+            if outcome.value.get("stopped") and self._interrupted:
+                raise Stopped("you")
+            return self._with_news(result(outcome.value))
+        self.kill()
+        if not outcome.ended:
+            late = f"it passed its deadline of {context.deadline_s:g} s and its process was ended"
+            return ToolResult(False, f"{late}; the variables made there are gone", "ToolTimeout")
+        return ToolResult(False, f"{outcome.error}; the variables made there are gone", "ChildEnded")
+
+    async def _start(self, deadline_s: float) -> str:
+        """Start it and copy its inputs; give why not, or nothing."""
+        self._connection, self._process = self._launch()
+        if self._gather is None:
+            return ""
+        inputs = self._gather()  # on this thread: nobody changes them meanwhile
+        told = await in_thread(lambda: self._fill(inputs), deadline_s)
+        if told.error is not None:
+            self.kill()
+            return str(told.error)
+        self._news = told.value
+        return ""
+
+    def _fill(self, inputs: list[Input]) -> str:
+        """Copy the inputs; say which, which not and why, and what the child is not held to."""
+        off = self._held()
+        faults = self._copied(inputs)
+        copied = ", ".join(n for n, why in faults.items() if not why) or "nothing"
+        failed = ", ".join(f"{n} ({why})" for n, why in faults.items() if why)
+        said = "child process" + (f", not held: {off}" if off else "") + f"; copied: {copied}"
+        return said + (f"; not copied: {failed}" if failed else "")
+
+    def _held(self) -> str:
+        """Read what the child is held to, which it says before anybody's code runs in it; give what it is not."""
+        try:
+            first = self._connection.take() if self._connection is not None else None
+        except ValueError as error:
+            raise ToolError(str(error)) from error
+        if first is None:
+            raise ToolError(f"it ended at once{self._how()}")
+        self._holds, off = held(first[0], self._require)
+        return off
+
+    async def give(self, inputs: list[Input], deadline_s: float) -> dict[str, str]:
+        """Copy more variables there.
+
+        Returns
+        -------
+        dict
+            By name, why one was not copied.
+
+        Raises
+        ------
+        ToolError
+            The child does not start, or ended.
+        """
+        if not self.alive and (why := await self._start(deadline_s)):
+            raise ToolError(f"the child process did not start: {why}")
+        told = await in_thread(lambda: self._copied(inputs), deadline_s)
+        if told.error is not None:
+            self.kill()
+            raise ToolError(str(told.error)) from told.error
+        return {n: why for n, why in told.value.items() if why}
+
+    def _copied(self, inputs: list[Input]) -> dict[str, str]:
+        """Copy inputs; give by name why not, or an empty text."""
+        return {i.name: i.why or text(self.ask(i.frame, i.raw).get("error"))[:200] for i in inputs}
+
+    async def value(self, name: str, deadline_s: float) -> Any:
+        """Copy the value of a variable from there.
+
+        Raises
+        ------
+        ToolError
+            There is no such variable, its kind does not come back, or what came is no value.
+        """
+        told = await in_thread(lambda: self._exchange({"get": name}), deadline_s)
+        if told.error is not None:
+            self.kill()
+            raise ToolError(str(told.error)) from told.error
+        found, raw = told.value
+        if why := text(found.get("error")):
+            raise ToolError(f"`{name}`: {why[:200]}")
+        return decode(raw)
+
+    def _with_news(self, result: ToolResult) -> ToolResult:
+        news, self._news = self._news, ""
+        facts = {**result.facts, "child": self._holds} if news else result.facts
+        why = f"\n(a child has {self._holds})" if result.error in ("PermissionError", "gaierror") else ""
+        text = (f"[{news}]\n{result.text}" if news else result.text) + why
+        return ToolResult(result.ok, text, result.error, result.parts, result.changes, facts)
+
+    async def _exchanged(self, frame: Frame, context: CallContext) -> Outcome:
+        """Exchange in a thread, so that the loop goes on; Stop interrupts the child and waits a moment for it."""
+        loop = asyncio.get_running_loop()
+
+        def say(text: str) -> None:
+            loop.call_soon_threadsafe(context.on_output, text)
+
+        work = in_thread(lambda: self.ask(frame, say=say), frame["deadline_s"] + GRACE_S)
+        task = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self.interrupt()
+            done, _ = await asyncio.wait({task}, timeout=GRACE_S)
+            if not done or task.result().error is not None:
+                self.kill()
+            raise
+
+    def ask(self, frame: Frame, raw: bytes = b"", say: Callable[[str], None] = lambda text: None) -> Frame:
+        """Send a frame and wait for its answer."""
+        return self._exchange(frame, raw, say)[0]
+
+    def _exchange(
+        self, frame: Frame, raw: bytes = b"", say: Callable[[str], None] = lambda text: None
+    ) -> tuple[Frame, bytes]:
+        """Send a frame, and hand on what is printed until its answer comes, as far as a person could read it."""
+        connection, room = self._connection, MOST_OUTPUT
+        if connection is None:
+            raise ToolError("the child process has ended")
+        try:
+            connection.send({**frame, "bytes": len(raw)}, raw)
+            for _ in range(MOST_FRAMES):
+                found = connection.take()
+                if found is None:
+                    raise ToolError(f"the child process has ended{self._how()}")
+                if isinstance(found[0].get("done"), dict):
+                    return found[0]["done"], found[1]
+                out = text(found[0].get("out"))[:room]
+                room -= len(out)
+                if out:
+                    say(out)
+        except (OSError, ValueError, RecursionError, MemoryError) as error:
+            raise ToolError(f"the child process has ended ({str(error)[:200]})") from error
+        raise ToolError("the child process sent too much and was ended")
+
+    def _how(self) -> str:
+        """Say how it ended, and let the system forget it."""
+        how = how_ended(self._process, GONE_S)
+        self._process = None if how else self._process
+        return how
+
+    def interrupt(self) -> None:
+        """Signal the process to end what it runs."""
+        self._interrupted = True
+        with suppress(OSError, ValueError):  # Windows cannot; it is killed then
+            if self._process is not None:
+                self._process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        with suppress(OSError):
+            if self._process is not None:
+                self._process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the process ends with it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        self._how()

@@ -1,0 +1,160 @@
+"""Starting a child: an interpreter in a folder of its own, held to a jail before it runs a word of anybody's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from llmos_nb.tools.devices.child.child import Child
+from llmos_nb.tools.devices.child.inputs import as_input
+from llmos_nb.tools.devices.child.sandbox import filesystem, limits
+from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
+from llmos_nb.tools.devices.child.worker import Connection
+
+MOST_FRAME = 96 << 20
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How children are started.
+
+    Parameters
+    ----------
+    show_values : bool
+        As in `PythonDevice`.
+    files : tuple of str
+        Files and folders that a child may read, as they are named from the working folder.
+    require : bool
+        Refuse to run where a protection does not hold, instead of saying so.
+    memory, disk : int
+        Bytes; 0 for the usual.
+    without : tuple of str
+        Protections to leave out, so that a test can show what each of them stops.
+    """
+
+    show_values: bool = False
+    files: tuple[str, ...] = ()
+    require: bool = False
+    memory: int = 0
+    disk: int = 0
+    without: tuple[str, ...] = ()
+
+
+class Spawned:
+    """A process with its folder, as `Child` takes it; the folder goes when the process has ended.
+
+    Parameters
+    ----------
+    process : Popen
+        The process.
+    folder : str
+        Its folder.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: str) -> None:
+        self._process = process
+        self.folder = folder
+        self._clean = weakref.finalize(self, shutil.rmtree, folder, True)
+
+    def poll(self) -> int | None:
+        """Return the exit code once it has ended."""
+        code = self._process.poll()
+        if code is not None:
+            self._clean()
+        return code
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        self._process.wait()
+        self._clean()
+
+    def send_signal(self, sig: int) -> None:
+        """Signal it."""
+        self._process.send_signal(sig)
+
+    def kill(self) -> None:
+        """End it at once, with all that it has started."""
+        if self._process.poll() is None and hasattr(os, "killpg"):
+            with suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
+
+def spawned(setup: Setup) -> tuple[Connection, Spawned]:
+    """Start an interpreter, in a session of its own.
+
+    Parameters
+    ----------
+    setup : Setup
+        How.
+
+    Returns
+    -------
+    tuple
+        The connection and the process.
+    """
+    folder = tempfile.mkdtemp(prefix="llmos-child-")
+    chosen = [str(Path(f).resolve()) for f in setup.files if Path(f).exists()]
+    jail = {"folder": folder, "root": str(Path.cwd()), "chosen": chosen, "memory": setup.memory}
+    jail |= {"disk": setup.disk or limits.MOST_DISK, "without": setup.without}
+    asked = {"path": _path(), "show": setup.show_values, "jail": jail, "parent": os.getpid()}
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter, and no words of anybody
+            [sys.executable, "-P", "-m", "llmos_nb.tools.devices.child.worker", json.dumps(asked)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**filesystem.environment(folder), "PYTHONPATH": os.pathsep.join(_path())},
+            start_new_session=True,
+        )
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    reading, writing = cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin)
+    return Connection(reading, writing, MOST_FRAME), Spawned(process, folder)
+
+
+def protections(setup: Setup) -> list[Protection]:
+    """Start a child that runs nothing, and give what it is held to here."""
+    connection, process = spawned(setup)
+    try:
+        first = connection.take()
+        return [Protection(*p) for p in first[0]["holds"]] if first is not None else []
+    finally:
+        connection.close()
+        process.kill()
+        process.wait()
+
+
+def _path() -> Sequence[str]:
+    return [str(Path(p).absolute()) for p in sys.path if p]
+
+
+def isolated(namespace: Mapping[str, Any], names: Iterable[str], setup: Setup | None = None) -> Child:
+    """Make a child that starts with copies of some variables.
+
+    Parameters
+    ----------
+    namespace : mapping
+        The parent's.
+    names : iterable of str
+        Which are copied; those that look like secrets are not.
+    setup : Setup, optional
+        How it is started.
+    """
+    wanted, how = list(names), setup or Setup()
+    return Child(
+        lambda: spawned(how),
+        lambda: [as_input(n, namespace[n]) for n in wanted if n in namespace],
+        require=how.require,
+    )

@@ -1,0 +1,199 @@
+"""Holding a child process to what it may do, with what the system offers; what does not hold is said, never assumed.
+
+Linux has all of it without any special right: namespaces (a network, processes and mounts of its own), Landlock (which
+files), a filter of system calls, limits. Elsewhere limits hold as far as the system has them, and an audit hook refuses
+what Python's own modules do on the network; C code that speaks for itself gets past that.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.tools.devices.child.sandbox import filesystem, init, landlock, libc, limits, namespaces, seccomp
+
+NAMES = ("network", "files", "processes", "signals", "memory", "disk", "calls", "rights", "parent")
+
+
+@dataclass(frozen=True)
+class Protection:
+    """One thing that a child is held to, or not, with how, in words for a person."""
+
+    name: str
+    holds: bool
+    how: str
+
+
+@dataclass(frozen=True)
+class Jail:
+    """What a child is to be held to.
+
+    Parameters
+    ----------
+    folder : str
+        Its own folder, which is empty; an empty text for none.
+    root : str
+        The folder that relative names of the chosen files stand for.
+    chosen : tuple of str
+        Absolute paths that it may read.
+    memory, disk : int
+        Bytes of memory, of all its processes together, and of what it writes; 0 for the usual.
+    without : tuple of str
+        Protections to leave out, of `NAMES`: so that a test can show what each of them stops.
+    """
+
+    folder: str = ""
+    root: str = ""
+    chosen: tuple[str, ...] = ()
+    memory: int = 0
+    disk: int = limits.MOST_DISK
+    without: tuple[str, ...] = ()
+
+    def close(self, closing: tuple[int, ...] = (), parent: int = 0) -> tuple[list[Protection], bool]:
+        """Hold this process to it, for good.
+
+        It may go on as another process, with the one that was started watching over it.
+
+        Parameters
+        ----------
+        closing : tuple of int
+            Descriptors that only the child needs.
+        parent : int
+            The process with which this one is to end.
+
+        Returns
+        -------
+        list of Protection
+            What holds now, and what does not.
+        bool
+            Whether all processes that this one can see are its own.
+        """
+        if hasattr(os, "nice"):
+            os.nice(2)  # whatever runs here, the parent comes first
+        memory = self.memory or limits.usual_memory()
+        left = namespaces.enter("network" not in self.without, "processes" not in self.without)
+        dying = self._dies_with(parent)
+        if "processes" in left:
+            init.fork_inside(sys.maxsize if "memory" in self.without else memory, closing)
+        made = self._furnish(left)
+        bounded = self._bounded(left, made)
+        if self.folder:
+            filesystem.furnish(Path(self.folder), self.chosen, Path(self.root))
+            os.chdir(self.folder)
+        held = [self._memory(memory, left), self._disk(made), self._rights()]
+        held += [files := self._files("proc" in made), self._signals(left, files)]
+        filtered = self._filter(bool(bounded), "closed" in made)
+        held += [self._processes(bounded, filtered), filtered, dying]
+        return [self._network(left, filtered), *held], "processes" in left
+
+    def _furnish(self, left: Iterable[str]) -> frozenset[str]:
+        if not libc.LINUX or not self.folder:
+            return frozenset()
+        disk = 0 if "disk" in self.without else self.disk
+        closed = "files" not in self.without
+        return namespaces.furnish(self.folder, disk, closed=closed, processes="processes" in left)
+
+    def _tried(self, name: str, act: Any, how: str, otherwise: str) -> Protection:
+        if name in self.without:
+            return Protection(name, False, f"{otherwise}: switched off")
+        try:
+            act()
+        except (OSError, AttributeError, KeyError) as error:
+            return Protection(name, False, f"{otherwise}: {_reason(error)}")
+        return Protection(name, True, how)
+
+    def _dies_with(self, parent: int) -> Protection:
+        ends, may = "ends with its parent", "may outlive a parent that is killed"
+        return self._tried("parent", lambda: libc.die_with_parent(parent), ends, may)
+
+    def _bounded(self, left: Iterable[str], made: Iterable[str]) -> int:
+        """Bound the processes where all end with the child; give how many there can be, or 0 for any number."""
+        ids = "proc" in made and namespaces.bound_ids(limits.PROCESSES)
+        if limits.bound_processes(limits.PROCESSES, "processes" in left):
+            return limits.PROCESSES
+        return max(limits.PROCESSES, namespaces.FEWEST) if ids else 0
+
+    def _network(self, left: Iterable[str], filtered: Protection) -> Protection:
+        if "network" in left or filtered.holds:
+            return Protection("network", True, "no network")
+        if "network" not in self.without:
+            sys.addaudithook(refuse_network)
+        return Protection("network", False, "no network through Python's own modules only")
+
+    def _files(self, proc: bool) -> Protection:
+        paths = [*filesystem.allowed(self.folder, self.chosen, proc)] if self.folder else []
+        sees = "no files but its own folder, Python and the chosen ones"
+        wanted = (lambda: landlock.restrict(paths)) if self.folder else _no_folder
+        return self._tried("files", wanted, sees, "reads and writes all of your files")
+
+    def _signals(self, left: Iterable[str], files: Protection) -> Protection:
+        apart = "processes" in left or (files.holds and landlock.version() >= 6)
+        return Protection("signals", apart, "no signals to others" if apart else "may signal your processes")
+
+    def _processes(self, bounded: int, filtered: Protection) -> Protection:
+        if bounded:
+            return Protection("processes", True, f"at most {bounded} processes, which end with it")
+        if filtered.holds and "processes" not in self.without:
+            return Protection("processes", True, "no further processes")
+        return Protection("processes", False, "any number of processes, which may outlive it")
+
+    def _filter(self, processes: bool, closed: bool) -> Protection:
+        starts, about = processes or "processes" in self.without, closed or "files" in self.without
+        refused, all_of_them = "no sockets, tracing, mounts or keys", "every system call"
+        return self._tried(
+            "calls", lambda: seccomp.refuse(processes=starts, about_files=about), refused, all_of_them
+        )
+
+    def _memory(self, most: int, left: Iterable[str]) -> Protection:
+        together = " together" if "processes" in left else ""
+        if "memory" not in self.without and limits.bound("AS", most):
+            return Protection("memory", True, f"at most {most >> 20:,} MiB of memory{together}")
+        return Protection("memory", False, "no bound on memory")
+
+    def _disk(self, made: Iterable[str]) -> Protection:
+        if "disk" in self.without:
+            return Protection("disk", False, "no bound on what it writes")
+        each = limits.bound_rest(self.disk)
+        if "disk" in made:
+            return Protection("disk", True, f"at most {self.disk >> 20:,} MiB of files")
+        said = f"writes at most {self.disk >> 20:,} MiB a file, and any number of files"
+        return Protection("disk", False, said if each else "no bound on what it writes")
+
+    def _rights(self) -> Protection:
+        def give_up() -> None:
+            libc.no_new_privileges()
+            libc.drop_capabilities()
+
+        return self._tried("rights", give_up, "no special rights", "your special rights")
+
+
+def _no_folder() -> None:
+    raise OSError("it has no folder of its own")
+
+
+def _reason(error: BaseException) -> str:
+    if not libc.LINUX:
+        return "only Linux can"
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+NETWORK = frozenset(
+    f"socket.{act}" for act in ("connect", "bind", "sendto", "sendmsg", "getaddrinfo", "gethostbyname")
+)
+
+
+def refuse_network(event: str, _: tuple[Any, ...]) -> None:
+    """Refuse, as an audit hook, what Python's own modules do on the network."""
+    if event in NETWORK:
+        raise PermissionError(f"{event} is refused: this process has no network")
+
+
+def close_network() -> None:
+    """Take the network away from this process, as far as the system grants it; for a preview."""
+    with suppress(OSError, AttributeError):
+        namespaces.enter(network=True, processes=False)

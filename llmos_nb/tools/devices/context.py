@@ -1,0 +1,77 @@
+"""What a device is given: where it stands, what its process may see, and what the settings say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import ConfigError, UsageError, nearest
+from llmos_nb.tools.devices.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Site:
+    """The surroundings of a process's devices.
+
+    Parameters
+    ----------
+    namespace : dict
+        The live names.
+    allow : str
+        Names and globs of ``--vars``; empty for all.
+    folder : path
+        The workspace.
+    home : path
+        Folder of the journals, which is closed to devices.
+    snapshots : Snapshots, optional
+        The undo store of the namespace.
+    settings : mapping
+        The sections ``[tools.NAME]``.
+    user : str
+        Who started the process.
+    """
+
+    namespace: dict[str, Any] = field(default_factory=dict)
+    allow: str = ""
+    folder: Path = Path()
+    home: Path = Path(".llmos")
+    snapshots: Any = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    user: str = ""
+
+    @property
+    def workspace(self) -> Workspace:
+        """The folder that files are read from and written to."""
+        return Workspace(self.folder, (self.home,))
+
+    def section(self, name: str, known: tuple[str, ...]) -> dict[str, Any]:
+        """Return what the settings say of a device; an unknown key is named with the nearest one."""
+        found = dict(self.settings.get(name, {}))
+        for key in found:
+            if key not in known:
+                raise ConfigError(f"tools.{name}: unknown key {key!r}{nearest(key, known)}")
+        return found
+
+    def variables(self, device: str) -> tuple[str, ...]:
+        """Read which variables of the environment a device's programs get beside the usual ones."""
+        value = self.section(device, ("env",)).get("env", [])
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise ConfigError(f"tools.{device}: env = {value!r} must be a list of names of variables")
+        return tuple(value)
+
+    def whole(self, section: Mapping[str, Any], device: str, key: str, default: int, most: int) -> int:
+        """Read a whole number of a section, from 1 to `most`."""
+        value = section.get(key, default)
+        if type(value) is not int or not 1 <= value <= most:
+            raise ConfigError(f"tools.{device}: {key} = {value!r} must be a whole number from 1 to {most:,}")
+        return value
+
+
+def needed(device: str, extra: str, *modules: str) -> None:
+    """Say in one line which extra brings a library that is missing."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise UsageError(f'{device}: {module} is not installed; pip install "llmos_nb[{extra}]"')

@@ -1,0 +1,1 @@
+"""The files device: a workspace with an overlay, written to disk by a commit."""

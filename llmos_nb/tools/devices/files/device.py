@@ -1,0 +1,335 @@
+"""The tools of the files device, and how a call of them stands in an exported notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb.errors import SnapshotConflict, ToolError, UsageError, nearest
+from llmos_nb.journal import canonical
+from llmos_nb.messages import ToolResult
+from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.files.folder import LARGEST, Folder, Store, View
+from llmos_nb.tools.devices.files.overlay import GONE, Entry, about, diff, summary, text_of
+from llmos_nb.tools.tool import CallContext, Tool, as_tool
+
+if TYPE_CHECKING:
+    from llmos_nb.tools.call import Call
+
+
+def said(name: str, arguments: Mapping[str, Any]) -> str:
+    """Say a call that reaches nobody else."""
+    path = arguments.get("path") or arguments.get("pattern") or ""
+    return f"# {name} {path!r}" if path else f"# {name}"
+
+
+def of_call(store: Store, call: Call) -> str:
+    """Return a call as code, from what it did."""
+    committed = call.facts.get("committed")
+    if not committed:
+        return said(call.name, call.arguments if isinstance(call.arguments, dict) else {})
+    lines = ["from pathlib import Path", ""]
+    for path, wanted, _ in committed:
+        lines += _deleted(path) if not wanted else _written(path, store, wanted)
+    return "\n".join(lines)
+
+
+def _deleted(path: str) -> list[str]:
+    return [f"Path({path!r}).unlink(missing_ok=True)"]
+
+
+def _written(path: str, store: Store, wanted: str) -> list[str]:
+    try:
+        text = store.get(wanted).decode("utf-8")
+    except (ToolError, UnicodeDecodeError) as error:
+        return [f"# {path}: {error}"]
+    folder, _, _ = path.rpartition("/")
+    made = [f"Path({folder!r}).mkdir(parents=True, exist_ok=True)"] if folder else []
+    return [*made, f"Path({path!r}).write_bytes({text!r}.encode())"]
+
+
+def list_files(pattern: str = "*") -> str:
+    """List the files of the workspace, with those that you changed.
+
+    Parameters
+    ----------
+    pattern : str
+        A glob, such as ``*.py`` or ``src/*``.
+    """
+    raise NotImplementedError(pattern)
+
+
+def read_file(path: str, first: int = 1) -> str:
+    """Read a text file of the workspace, as you have changed it.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the workspace.
+    first : int
+        Line to begin with.
+    """
+    raise NotImplementedError(path, first)
+
+
+def write_file(path: str, text: str) -> str:
+    """Write a whole file. Only you see it until commit_files.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the workspace.
+    text : str
+        All of its content.
+    """
+    raise NotImplementedError(path, text)
+
+
+def edit_file(path: str, old: str, new: str) -> str:
+    """Replace a piece of a file that stands there exactly once. Only you see it until commit_files.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the workspace.
+    old, new : str
+        The piece, word for word, and what stands in its place.
+    """
+    raise NotImplementedError(path, old, new)
+
+
+def delete_file(path: str) -> str:
+    """Delete a file. Only you see it until commit_files.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the workspace.
+    """
+    raise NotImplementedError(path)
+
+
+def diff_files() -> str:
+    """Show what you have changed and not committed, as a unified diff."""
+    raise NotImplementedError
+
+
+def rollback_files(path: str = "") -> str:
+    """Drop what you have changed and not committed.
+
+    Parameters
+    ----------
+    path : str
+        One file; empty for all.
+    """
+    raise NotImplementedError(path)
+
+
+def commit_files() -> str:
+    """Write all that you have changed to the folder; the user is shown the diff and asked."""
+    raise NotImplementedError
+
+
+Act = Callable[..., ToolResult]
+SHOWN, LISTED = 3_800, 200
+_ABOUT = {
+    "read_file": ("read", "pure"), "list_files": ("read", "pure"), "diff_files": ("read", "pure"),
+    "write_file": ("write", "idempotent"), "edit_file": ("write", "idempotent"),
+    "delete_file": ("write", "idempotent"), "rollback_files": ("write", "idempotent"),
+    "commit_files": ("write", "idempotent"),
+}  # fmt: skip
+_SIGNATURES: dict[str, Callable[..., str]] = {
+    f.__name__: f
+    for f in (
+        list_files, read_file, write_file, edit_file, delete_file, diff_files, rollback_files, commit_files,
+    )
+}  # fmt: skip
+
+
+class FilesDevice(View):
+    """A process's view of a folder.
+
+    Parameters
+    ----------
+    site : Site
+        Its surroundings.
+    run : Run, optional
+        The process, whose surviving calls make the overlay; without one there is nothing to fold.
+    """
+
+    def __init__(self, site: Site, run: Any = None) -> None:
+        site.section("files", ())
+        super().__init__(site, run)
+        self._folder = Folder(self._workspace, self._store)
+
+    @property
+    def tools(self) -> list[Tool]:
+        """The eight tools."""
+        return [self._tool(name) for name in _ABOUT]
+
+    def _tool(self, name: str) -> Tool:
+        effect, repeat = _ABOUT[name]
+        made = as_tool(_SIGNATURES[name], effect=effect, repeat=repeat)
+        more: dict[str, Any] = {"connect": lambda run: FilesDevice(self._site, run)._tool(name)}
+        if name == "commit_files":
+            more |= {"undo": self._take_back, "redo": self._put_again}
+        elif effect == "write":
+            more |= {"undo": lambda call: None, "redo": lambda call: None}
+        return replace(
+            made, runner=partial(self._ran, getattr(self, f"_{name}")), inspect=partial(self._look, name),
+            code=partial(said, name),
+            extra={**made.extra, **more, "call_code": partial(of_call, self._store)},
+        )  # fmt: skip
+
+    # what a call would do
+
+    def _look(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if name == "commit_files":
+            return self._look_at_commit()
+        try:
+            place = str(self._workspace.place(str(arguments["path"]))) if "path" in arguments else ""
+        except UsageError:
+            place = ""
+        reads = [["foreign file", name, place]] if place and name in ("read_file", "edit_file") else []
+        if _ABOUT[name][0] == "read":
+            return {"level": "read", "sources": reads}
+        return {
+            "level": "namespace",
+            "title": f"change files of its own ({name})",
+            "sources": reads,
+            "files": [place] if place else [],
+        }
+
+    def _look_at_commit(self) -> dict[str, Any]:
+        entries = list(self.overlay().values())
+        said = (
+            f"`commit_files` changes files of the folder: {summary(entries, self._store.get)[:600] or 'none'}"
+        )
+        now = [[*e.plain(), e in self._folder.conflicts([e])] for e in entries]
+        return {
+            "level": "risky", "title": f"commit {len(entries)} file{'' if len(entries) == 1 else 's'} to the folder",
+            "risks": [["file", said]], "why": f"It asks because {said}.",
+            "shows": diff(entries, self._store.get)[:16_000], "state": sha256(canonical(now).encode()).hexdigest(),
+        }  # fmt: skip
+
+    # running
+
+    async def _ran(self, act: Act, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        """Run one call whole, in one turn of the event loop, so that no other sees half of it."""
+        result = act(**arguments)
+        if "wrote" in result.facts or "dropped" in result.facts:
+            self._under_way[context.call] = result.facts
+        return result
+
+    def _list_files(self, pattern: str = "*") -> ToolResult:
+        names, overlay = self._names(pattern), self.overlay()
+        new = {p for p, e in overlay.items() if not e.base}
+        marks = [f"{n} (new)" if n in new else f"{n} (changed)" if n in overlay else n for n in names]
+        gone = [f"{p} (deleted)" for p, e in overlay.items() if not e.wanted]
+        more = [f"and {len(marks) - LISTED} more"] if len(marks) > LISTED else []
+        return ToolResult(True, "\n".join([*marks[:LISTED], *more, *gone]) or f"no file fits {pattern!r}")
+
+    def _read_file(self, path: str, first: int = 1) -> ToolResult:
+        raw = self._there(self._name(path))
+        text = text_of(raw)
+        if text is None:
+            return ToolResult(True, f"{path} is no text: {about(raw)}")
+        lines = text.splitlines(keepends=True)
+        shown: list[str] = []
+        for line in lines[max(first, 1) - 1 :]:
+            if shown and sum(map(len, shown)) + len(line) > SHOWN:
+                break
+            shown.append(line)
+        last = max(first, 1) + len(shown) - 1
+        more = (
+            f"\n[lines {first} to {last} of {len(lines)}; go on with first={last + 1}]"
+            if last < len(lines)
+            else ""
+        )
+        return ToolResult(True, "".join(shown) + more)
+
+    def _write_file(self, path: str, text: str) -> ToolResult:
+        return self._changed(self._name(path), text.encode())
+
+    def _edit_file(self, path: str, old: str, new: str) -> ToolResult:
+        name = self._name(path)
+        text = text_of(self._there(name))
+        found = text.count(old) if text is not None and old else 0
+        if text is None or found != 1:
+            raise UsageError(
+                f"{path}: the old text stands there {found} times; give one that stands there once"
+            )
+        return self._changed(name, text.replace(old, new).encode())
+
+    def _delete_file(self, path: str) -> ToolResult:
+        name = self._name(path)
+        self._there(name)
+        return self._changed(name, None)
+
+    def _changed(self, name: str, raw: bytes | None) -> ToolResult:
+        """Put a content into the overlay; the first time, what stands in the folder is kept too."""
+        if raw is not None and len(raw) > LARGEST:
+            raise UsageError(f"{name}: {len(raw):,} bytes; at most {LARGEST:,} are written")
+        before = self.overlay().get(name)
+        was = None if before is not None else self._content(name)
+        base = before.base if before is not None else self._store.put(was) if was is not None else GONE
+        entry = Entry(name, GONE if raw is None else self._store.put(raw), base)
+        text = summary([entry], self._store.get) + ", not committed"
+        return ToolResult(True, text, changes=_files([name]), facts={"wrote": [entry.plain()]})
+
+    def _diff_files(self) -> ToolResult:
+        return ToolResult(True, diff(self.overlay().values(), self._store.get))
+
+    def _rollback_files(self, path: str = "") -> ToolResult:
+        overlay = self.overlay()
+        names = [self._name(path)] if path else list(overlay)
+        if missing := [n for n in names if n not in overlay]:
+            raise UsageError(f"{missing[0]!r} is not changed{nearest(missing[0], overlay)}")
+        return ToolResult(
+            True, f"dropped: {', '.join(names) or 'nothing'}", changes=_files(names), facts={"dropped": names}
+        )
+
+    # committing
+
+    def _commit_files(self) -> ToolResult:
+        entries = list(self.overlay().values())
+        if not entries:
+            return ToolResult(True, "nothing is changed")
+        if conflicts := self._folder.conflicts(entries):
+            theirs = [Entry(e.path, self._kept_now(e.path), e.base) for e in conflicts]
+            said = (
+                f"{', '.join(e.path for e in conflicts)} changed in the folder meanwhile; nothing was written"
+            )
+            hint = "What changed there (roll that file back, read it, and write it again):"
+            return ToolResult(False, f"{said}. {hint}\n{diff(theirs, self._store.get)}", "Conflict")
+        self._folder.apply(entries)
+        names = [e.path for e in entries]
+        facts = {"committed": [e.plain() for e in entries], "dropped": names}
+        return ToolResult(
+            True, f"committed: {summary(entries, self._store.get)}", changes=_files(names), facts=facts
+        )
+
+    def _kept_now(self, path: str) -> str:
+        place = self._workspace.place(path)
+        return self._store.put(place.read_bytes()) if place.is_file() else GONE
+
+    def _take_back(self, call: Call) -> None:
+        self._folder.take_back([Entry(*e) for e in call.facts.get("committed", ())])
+
+    def _put_again(self, call: Call) -> None:
+        try:
+            self._folder.apply([Entry(*e) for e in call.facts.get("committed", ())])
+        except ToolError as error:
+            raise SnapshotConflict(str(error)) from None
+
+
+def _files(names: list[str]) -> dict[str, Any]:
+    return {"created": [], "rebound": [], "mutated": [], "deleted": [], "digests": {}, "files": names}
+
+
+def files_tools(site: Site) -> list[Tool]:
+    """Return what ``-t files`` offers."""
+    return FilesDevice(site).tools

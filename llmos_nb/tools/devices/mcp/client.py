@@ -1,0 +1,250 @@
+"""MCP servers as drivers: one thread with an event loop for all of them, a process each, started with the first use.
+
+Nothing here touches the main thread: a server that hangs, floods or dies costs the call that waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from shutil import which
+from typing import Any, TypeVar
+
+from llmos_nb.errors import ConfigError, ToolError, ToolTimeout
+from llmos_nb.tools.devices.mcp.wire import Wire, kill_group
+from llmos_nb.tools.text import safe_text
+
+T = TypeVar("T")
+MOST_TOOLS, MOST_PAGES = 128, 32
+NEEDED = 'MCP servers need the package mcp: pip install "llmos_nb[mcp]"'
+_pids: set[int] = set()
+
+
+class ServerEnded(ToolError):
+    """The server's process ended, or could not be started, while it was needed.
+
+    Parameters
+    ----------
+    message : str
+        One line, with what the server said last.
+    sent : bool
+        A request was under way, and nobody knows whether it took effect.
+    """
+
+    def __init__(self, message: str, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class _Thread:
+    """The event loop on which all servers live."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+    lock = threading.Lock()
+
+    @classmethod
+    def get(cls) -> asyncio.AbstractEventLoop:
+        with cls.lock:
+            if cls.loop is None:
+                cls.loop = asyncio.new_event_loop()
+                threading.Thread(target=cls.loop.run_forever, name="llmos-mcp", daemon=True).start()
+                atexit.register(_end_all)
+            return cls.loop
+
+
+def _end_all() -> None:
+    """End what still runs when the interpreter goes."""
+    list(map(kill_group, _pids))
+
+
+async def _there(work: Coroutine[Any, Any, T]) -> T:
+    """Await something on the servers' thread; a cancellation here cancels it there."""
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, _Thread.get()))
+
+
+@dataclass
+class _Link:
+    """A running server with its session."""
+
+    wire: Wire
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    session: Any = None
+    host: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Shake hands; the session lives in a task of its own, since only that task may leave it."""
+        ready = asyncio.get_running_loop().create_future()
+        self.host = asyncio.ensure_future(self._live(ready))
+        await self.raced(ready)
+
+    async def _live(self, ready: asyncio.Future[None]) -> None:
+        from mcp import ClientSession
+
+        try:
+            async with ClientSession(self.wire.read, self.wire.write) as session:
+                await session.initialize()
+                self.session = session
+                if not ready.done():
+                    ready.set_result(None)
+                await self.stop.wait()
+        except Exception as error:
+            if not ready.done():
+                ready.set_exception(error)
+        finally:
+            await self.wire.close()
+            _pids.discard(self.wire.process.pid)
+
+    async def raced(self, work: Awaitable[T]) -> T:
+        """Await an answer, or the end of the server."""
+        task, ended = asyncio.ensure_future(work), asyncio.ensure_future(self.wire.ended.wait())
+        try:
+            await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if self.wire.ended.is_set() and (not task.done() or task.cancelled() or task.exception()):
+                raise ServerEnded(self.wire.why, sent=self.session is not None)
+            return task.result()
+        finally:
+            ended.cancel()
+            task.cancel()
+
+
+class Server:
+    """One MCP server.
+
+    Parameters
+    ----------
+    name : str
+        As its tools are prefixed.
+    command : sequence of str
+        Program and arguments.
+    env : callable
+        Gives its environment beside the few harmless variables that it inherits; asked at each start, so that no
+        secret is kept.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], env: Callable[[], Mapping[str, str]] = dict) -> None:
+        self.name, self.command, self._env = name, tuple(command), env
+        self._link: _Link | None = None
+        self._opening: asyncio.Lock | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, where it runs."""
+        wire = self._link.wire if self._link is not None else None
+        return wire.process.pid if wire is not None and not wire.ended.is_set() else None
+
+    @property
+    def news(self) -> int:
+        """How often it has said that its tools are others now."""
+        return self._link.wire.news if self._link is not None else 0
+
+    async def listing(self, deadline_s: float) -> list[dict[str, Any]]:
+        """Return what the server says of its tools, as plain data; at most 128 of them.
+
+        Raises
+        ------
+        ConfigError
+            The package or the program is not there.
+        ToolError
+            It did not start, ended, or did not answer in time.
+        """
+        try:
+            return await self._within(self._listing, deadline_s)
+        except ToolTimeout:  # a server that cannot say what it has is of no use: the next call starts another
+            await self.close()
+            raise
+
+    async def call(self, tool: str, arguments: Mapping[str, Any], deadline_s: float) -> dict[str, Any]:
+        """Call a tool and give the result as plain data, with ``refused``: what the server asked of us meanwhile."""
+        return await self._within(lambda: self._call(tool, dict(arguments)), deadline_s)
+
+    async def close(self) -> None:
+        """End its process."""
+        await _there(self._close())
+
+    async def _within(self, work: Callable[[], Coroutine[Any, Any, T]], deadline_s: float) -> T:
+        _check_package()
+
+        async def bounded() -> T:
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(deadline_s):
+                    return await work()
+            except TimeoutError:
+                raise ToolTimeout(f"it did not answer within {time.monotonic() - began:.3g} s") from None
+
+        return await _there(bounded())
+
+    async def _connected(self) -> _Link:
+        self._opening = self._opening or asyncio.Lock()
+        async with self._opening:
+            if self._link is not None and self._link.wire.ended.is_set():
+                await self._close()
+            if self._link is None:
+                link = _Link(await Wire.open(*self._launched()))
+                _pids.add(link.wire.process.pid)
+                try:
+                    await link.open()
+                except BaseException:
+                    link.wire.kill()
+                    raise
+                self._link = link
+            return self._link
+
+    def _launched(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        from mcp.client.stdio import get_default_environment
+
+        env = {**get_default_environment(), **self._env()}
+        if which(self.command[0], path=env.get("PATH")) is None:
+            raise ConfigError(
+                f"mcp.{self.name}: no program {self.command[0]!r} on the path; is it installed, and is the name right?"
+            )
+        return self.command, env
+
+    async def _listing(self) -> list[dict[str, Any]]:
+        from mcp import types
+
+        link, found, cursor = await self._connected(), list[dict[str, Any]](), None
+        for _ in range(MOST_PAGES):
+            params = types.PaginatedRequestParams(cursor=cursor) if cursor else None
+            page = _plain(await link.raced(link.session.list_tools(params=params)))
+            found += page["tools"]
+            cursor = page.get("nextCursor")
+            if not cursor or len(found) >= MOST_TOOLS:
+                break
+        return found[:MOST_TOOLS]
+
+    async def _call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        link = await self._connected()
+        link.wire.refused.clear()
+        result = _plain(await link.raced(link.session.call_tool(tool, arguments)))
+        return {**result, "refused": sorted(link.wire.refused)}
+
+    async def _close(self) -> None:
+        link, self._link = self._link, None
+        if link is not None and link.host is not None:
+            link.stop.set()
+            link.wire.kill()
+            await asyncio.wait({link.host}, timeout=5)
+
+
+def _plain(model: Any) -> dict[str, Any]:
+    """Return the SDK's type as it stood on the wire; both versions of the SDK name its fields so."""
+    found: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return found
+
+
+def _check_package() -> None:
+    if find_spec("mcp") is None:  # importing it takes a second, which is not the main thread's
+        raise ConfigError(NEEDED)
+
+
+def said(error: BaseException) -> str:
+    """Return an error of a server as one safe line."""
+    if type(error).__name__ == "ValidationError":
+        return "its answer is not understood"
+    return (safe_text(str(error)).strip().splitlines() or [type(error).__name__])[0][:500]

@@ -1,0 +1,169 @@
+"""Tables in words: shape, columns, types, missing counts; ranges and categories only when values may be seen.
+
+Nothing here imports pandas or polars: who holds such a table has imported them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from llmos_nb.policy.secrets import secret_name, secret_text
+
+CATEGORIES, _LONG, _SAMPLE, _ROWS, _COLUMNS = 6, 40, 2_000, 5_000_000, 60
+_SIX_DIGITS, _EXACT = 6, 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column, whatever library holds it.
+
+    Parameters
+    ----------
+    name, dtype : str
+        As the library says them.
+    kind : str
+        ``number``, ``date``, ``boolean``, ``text`` or the dtype.
+    missing : int
+        How many values are not there; -1 where there are too many rows to count.
+    ends : callable
+        Gives the smallest and the largest value.
+    distinct : callable
+        ``distinct(n)`` gives the different values, or None where a look at the first rows shows more than n.
+    """
+
+    name: str
+    dtype: str
+    kind: str
+    missing: int
+    ends: Callable[[], tuple[Any, Any]]
+    distinct: Callable[[int], list[Any] | None]
+
+    def line(self, values: bool) -> str:
+        """Return the type, and range or categories where values may be seen."""
+        text = self._seen() if values and not secret_name(self.name) else self.dtype
+        if self.missing < 0:
+            return f"{text}, missing not counted"
+        return f"{text}, {self.missing:,} missing" if self.missing else text
+
+    def _seen(self) -> str:
+        if self.kind in ("number", "date"):
+            low, high = self.ends()
+            return (
+                self.kind
+                if low is None or str(low) in ("nan", "NaT")
+                else f"{self.kind} {short(low)} to {short(high)}"
+            )
+        found = self.distinct(CATEGORIES) if self.kind in ("text", "boolean") else None
+        if found is None or not 0 < len(found) <= CATEGORIES or not all(_fit(v) for v in found):
+            return self.kind
+        return f"{self.kind} {' / '.join(repr(v) for v in found)}"
+
+
+def _fit(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _LONG and not secret_text(value)
+    return isinstance(value, bool)
+
+
+def short(value: Any) -> str:
+    """Spell a number by six significant digits, a whole one exactly, and a date without its midnight."""
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat()).removesuffix("T00:00:00")
+    if not isinstance(value, float) and not hasattr(value, "dtype"):
+        return str(value)
+    if hasattr(value, "dtype") and not str(value.dtype).startswith("float"):
+        return str(value)
+    number = float(f"{value:.{_SIX_DIGITS}g}")
+    return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
+
+
+def frame(value: Any, values: bool) -> list[str]:
+    """Describe a DataFrame of pandas or polars: a headline, then a line a column."""
+    rows, width = value.shape
+    library = type(value).__module__.partition(".")[0]
+    head = f"DataFrame, {rows:,} rows" if values else f"{library} DataFrame, {rows:,} rows, {width} columns"
+    columns = list(_columns(value))
+    lines = [f"- {c.name}: {c.line(values)}" for c in columns]
+    names = [str(n) for n in value.columns[_COLUMNS:]]
+    return [
+        head,
+        *lines,
+        *([f"- and {len(names)} more: {', '.join(names)}"] if names else []),
+    ]
+
+
+def series(value: Any, values: bool) -> list[str]:
+    """Describe a Series of pandas or polars."""
+    column = _pandas(value, value.name) if _is_pandas(value) else _polars(value)
+    called = f" {value.name}" if isinstance(value.name, str) and value.name else ""
+    return [f"Series{called}, {len(value):,} rows, {column.line(values)}"]
+
+
+def lazy(value: Any, values: bool) -> list[str]:
+    """Describe a lazy frame, which is not computed for it."""
+    return ["polars LazyFrame, not computed yet"]
+
+
+def _is_pandas(value: Any) -> bool:
+    return any(c.__module__.partition(".")[0] == "pandas" for c in type(value).__mro__)
+
+
+def _columns(value: Any) -> Iterator[Column]:
+    width = min(value.shape[1], _COLUMNS)
+    if not _is_pandas(value):
+        yield from (_polars(value.to_series(i)) for i in range(width))
+        return
+    index = value.index
+    if index.nlevels == 1 and (index.name is not None or type(index).__name__ != "RangeIndex"):
+        name = "index" if index.name is None else f"index {index.name}"
+        yield _pandas(index.to_series(), name)
+    yield from (_pandas(value.iloc[:, i], value.columns[i]) for i in range(width))
+
+
+def _pandas(column: Any, name: Any) -> Column:
+    few = len(column) <= _ROWS
+
+    def distinct(n: int) -> list[Any] | None:
+        if len(column) > _ROWS or column.iloc[:_SAMPLE].nunique() > n:
+            return None
+        return [v.item() if hasattr(v, "item") else v for v in column.dropna().unique()[: n + 1]]
+
+    def ends() -> tuple[Any, Any]:
+        return (column.min(), column.max()) if few and len(column) else (None, None)
+
+    missing = int(column.isna().sum()) if few else -1
+    return Column(str(name), str(column.dtype), _pandas_kind(column), missing, ends, distinct)
+
+
+def _pandas_kind(column: Any) -> str:
+    types, dtype = sys.modules["pandas"].api.types, column.dtype
+    if types.is_bool_dtype(dtype):
+        return "boolean"
+    if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
+        return "number"
+    if types.is_datetime64_any_dtype(dtype):
+        return "date"
+    if isinstance(dtype, sys.modules["pandas"].CategoricalDtype):
+        dtype = dtype.categories.dtype
+    first = column.iloc[:_SAMPLE].dropna()
+    texts = types.is_string_dtype(dtype) or all(isinstance(v, str) for v in first)
+    return "text" if len(first) and texts and all(isinstance(v, str) for v in first) else str(column.dtype)
+
+
+def _polars(column: Any) -> Column:
+    dtype = column.dtype
+    word = "text" if str(dtype).partition("(")[0] in ("String", "Categorical", "Enum") else str(dtype)
+    kind = "boolean" if str(dtype) == "Boolean" else "number" if dtype.is_numeric() else word
+    kind = "date" if str(dtype).partition("(")[0] in ("Date", "Datetime") else kind
+
+    def distinct(n: int) -> list[Any] | None:
+        if len(column) > _ROWS or column.head(_SAMPLE).n_unique() > n + 1:
+            return None
+        return list(column.drop_nulls().unique(maintain_order=True).head(n + 1).to_list())
+
+    return Column(
+        column.name, str(dtype), kind, column.null_count(), lambda: (column.min(), column.max()), distinct
+    )

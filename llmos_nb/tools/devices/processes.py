@@ -1,0 +1,93 @@
+"""Starting processes and waiting for them: the tools' definitions; `children` carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from llmos_nb.errors import ToolRaised
+from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.tool import Tool, as_tool
+
+
+def send(to: str, message: str) -> str:
+    """Send a message to another process; waits where its mailbox is full.
+
+    Parameters
+    ----------
+    to : str
+        Name or number of the process, or a shared mailbox such as #tasks.
+    message : str
+        All that it needs to know; it sees nothing else of you.
+    """
+    raise ToolRaised("a message goes through its process; nothing else can send it")
+
+
+def receive(sender: str = "") -> str:
+    """Take the next message to you, and wait until there is one.
+
+    Parameters
+    ----------
+    sender : str
+        Name or number of a process; empty for anybody; or a shared mailbox such as #tasks.
+    """
+    raise ToolRaised("a message comes through its process; nothing else can take it")
+
+
+def mail_tools(_: Site) -> list[Tool]:
+    """Return the two tools; a message carries its label, so that sending one is no way out and asks nobody."""
+    sending = replace(as_tool(send, effect="read", repeat="idempotent"), code=_sent)
+    return [sending, replace(as_tool(receive, effect="read", repeat="idempotent"), code=_received)]
+
+
+def _sent(arguments: Mapping[str, object]) -> str:
+    return f"# sent to {arguments.get('to')}: {' '.join(str(arguments.get('message', '')).split())[:200]}"
+
+
+def _received(arguments: Mapping[str, object]) -> str:
+    return f"# waited for a message from {arguments.get('sender') or 'anybody'}"
+
+
+START, WAIT = "start_process", "wait_process"
+
+
+def start_process(goal: str, name: str = "", tools: list[str] | None = None, budget: str = "") -> str:
+    """Start a process that works on a part of the goal beside you; it may do no more than you may.
+
+    Parameters
+    ----------
+    goal : str
+        All that it needs to know; it sees nothing else of you.
+    name : str
+        A short name for it.
+    tools : list of str
+        Which of your tools it gets; all but those for processes where you name none.
+    budget : str
+        What it may use up of yours, such as "5 steps, 20k tokens"; a quarter of what is left otherwise.
+    """
+    raise ToolRaised("a process is started through its parent; nothing else can start it")
+
+
+def wait_process(process: str) -> str:
+    """Wait until a process that you started has ended, and get its answer.
+
+    Parameters
+    ----------
+    process : str
+        Its name or number.
+    """
+    raise ToolRaised("a process is waited for by its parent; nothing else can wait for it")
+
+
+def process_tools(_: Site) -> list[Tool]:
+    """Return the two tools; a child has no rights that its parent lacks, so that starting one asks nobody."""
+    starting = replace(as_tool(start_process, effect="read", repeat="idempotent"), code=_started)
+    return [starting, replace(as_tool(wait_process, effect="read", repeat="idempotent"), code=_waited)]
+
+
+def _started(arguments: Mapping[str, object]) -> str:
+    return f"# a process was started: {' '.join(str(arguments.get('goal', '')).split())[:200]}"
+
+
+def _waited(arguments: Mapping[str, object]) -> str:
+    return f"# waited for process {arguments.get('process')}"

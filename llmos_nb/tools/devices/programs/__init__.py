@@ -1,0 +1,1 @@
+"""Programs of the operating system: the terminal, git, and test runs."""

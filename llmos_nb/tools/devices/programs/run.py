@@ -1,0 +1,134 @@
+"""Running a program beside the kernel: bounded output, a deadline, no secrets, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmos_nb.policy.secrets import named_secret, vault
+from llmos_nb.tools.devices.python.capture import Record
+from llmos_nb.tools.outcome import Outcome, in_thread
+
+_KEPT = frozenset(
+    (
+        "PATH", "HOME", "LANG", "LANGUAGE", "TMPDIR", "TEMP", "TMP", "USER", "LOGNAME", "TZ", "VIRTUAL_ENV",
+        "CONDA_PREFIX", "PYTHONPATH", "SYSTEMROOT", "COMSPEC", "PATHEXT",
+    )
+)  # fmt: skip
+_MARK = "LLMOS_CALL"
+_DRAIN_S = 0.5  # for output of a program that has ended, when another one still holds the pipe
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended.
+
+    Parameters
+    ----------
+    code : int, optional
+        Exit code; negative for a signal; None where it passed its deadline and was ended.
+    text : str
+        Output and errors together, head and tail.
+    size : int
+        True size in bytes.
+    """
+
+    code: int | None
+    text: str
+    size: int
+
+
+def environment(more: Iterable[str] = ()) -> dict[str, str]:
+    """Return the variables that a program gets: the few that programs need, and those that are named; no secret."""
+    hidden = set(vault.values())
+    wanted = {*_KEPT, *more}
+    found = {k: v for k, v in os.environ.items() if k in wanted or k.startswith("LC_")}
+    plain = {k: v for k, v in found.items() if v not in hidden and not (named_secret(k) and k not in _KEPT)}
+    return {**plain, "TERM": "dumb", "PAGER": "cat", "NO_COLOR": "1"}
+
+
+async def run(
+    command: Sequence[str],
+    folder: Path,
+    deadline_s: float,
+    on_output: Callable[[str], None] = lambda text: None,
+    env: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a program to its end; it, and all that it started, is ended at the deadline and when we are cancelled.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments; no shell stands between.
+    folder : path
+        Where it runs.
+    deadline_s : float
+        Seconds it may take.
+    on_output : callable
+        Takes text as it comes.
+    env : mapping, optional
+        Its environment; that of `environment` by default.
+    """
+    mark = uuid.uuid4().hex
+    process = subprocess.Popen(  # noqa: S603 - running what a person approved is the work of this module
+        list(command), cwd=folder, env={**(env if env is not None else environment()), _MARK: mark},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    record, loop = Record(), asyncio.get_running_loop()
+    reading = asyncio.ensure_future(in_thread(lambda: _read(process, record, on_output, loop), math.inf))
+    outcome = Outcome(ended=False)
+    try:
+        outcome = await in_thread(process.wait, deadline_s)
+    finally:
+        _end(process.pid, mark)
+        await asyncio.wait({reading}, timeout=_DRAIN_S)
+        reading.cancel()
+    return Ended(outcome.value if outcome.ended else None, record.text, record.size)
+
+
+def _read(
+    process: subprocess.Popen[bytes],
+    record: Record,
+    on_output: Callable[[str], None],
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    """Take what a program says until it has closed its output; on a thread of its own, since a pipe may stay silent."""
+    assert process.stdout is not None  # noqa: S101 - it was asked for
+    with process.stdout as pipe:
+        while chunk := os.read(pipe.fileno(), 1 << 16):
+            text = chunk.decode("utf-8", "replace")
+            record.add(text)
+            with suppress(RuntimeError):  # the loop is closed: nobody looks any more
+                loop.call_soon_threadsafe(on_output, text)
+
+
+def _end(pid: int, mark: str) -> None:
+    """End a program's whole group, and what left the group but still carries the mark."""
+    if sys.platform == "win32":
+        with suppress(OSError):
+            os.kill(pid, signal.SIGTERM)
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    for other in _marked(mark):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(other, signal.SIGKILL)
+
+
+def _marked(mark: str) -> list[int]:
+    """Return the processes of this system that carry a mark in their environment; where nobody can tell, none."""
+    sign, found = f"{_MARK}={mark}".encode(), []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if sign in entry.read_bytes():
+                found.append(int(entry.parent.name))
+    return found

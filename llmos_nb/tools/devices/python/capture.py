@@ -1,0 +1,257 @@
+"""What a step prints and displays, kept apart from other steps and from the user's own cells.
+
+A ContextVar names the sink of the running step; stdout and stderr are lasting proxies that ask it at every write.
+Nothing is swapped while a step awaits: holding `capture_output` over an await breaks a kernel. Limits: a thread that
+a step starts has no sink (Python gives new threads an empty context), so it prints where the user's cells print;
+`os.system`, C code and ``sys.stdout.buffer`` write past Python.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from llmos_nb.messages import Part
+from llmos_nb.tools.text import RECORDED, safe_text
+
+
+class Record:
+    """Text of any length, of which head and tail are kept.
+
+    Parameters
+    ----------
+    limit : int
+        Most bytes of `text`.
+    """
+
+    def __init__(self, limit: int = RECORDED) -> None:
+        self.limit, self.size = limit, 0
+        self._head: list[str] = []
+        self._tail: list[str] = []
+        self._room, self._tail_chars, self._whole = limit, 0, True
+
+    def add(self, text: str) -> None:
+        """Take more text; its true size is counted."""
+        self.size += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        if self._room > 0:
+            self._head.append(text[: self._room])
+            text = text[self._room :]
+            self._room -= len(self._head[-1])
+        if text:
+            self._whole = self._whole and self._tail_chars + len(text) <= self.limit
+            self._tail.append(text[-self.limit :])
+            self._tail_chars += len(self._tail[-1])
+            if self._tail_chars > 4 * self.limit:
+                self._squeeze()
+
+    def _squeeze(self) -> None:
+        self._tail = ["".join(self._tail)[-self.limit :]]
+        self._tail_chars = len(self._tail[0])
+
+    @property
+    def text(self) -> str:
+        """The text, safe to show, within the limit."""
+        self._squeeze()
+        head, tail = safe_text("".join(self._head)).encode(), safe_text("".join(self._tail)).encode()
+        if self._whole and len(head) + len(tail) <= self.limit:
+            return (head + tail).decode()
+        mark = f"\n… {max(self.size - self.limit, 1):,} bytes left out …\n"
+        room = max(self.limit - len(mark.encode()), 3)
+        if self._whole:
+            head = tail = head + tail
+        front, back = head[: room * 2 // 3], (tail or head)[-(room // 3) :]
+        return front.decode("utf-8", "ignore") + mark + back.decode("utf-8", "ignore")
+
+
+SHOWN_CHARS, IMAGES, IMAGE_BYTES = 65_536, 8, 4 << 20
+Bundle = Mapping[str, Any]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Sink:
+    """Where one step's output goes: shown as it comes, recorded within bounds.
+
+    Parameters
+    ----------
+    on_text : callable
+        Takes text as it is printed.
+    on_display : callable
+        Takes what is more than text, by media type; its words went to `on_text`.
+    """
+
+    def __init__(self, on_text: Callable[[str], None], on_display: Callable[[Bundle], None]) -> None:
+        self._on_text, self._on_display = outside_steps(on_text), outside_steps(on_display)
+        self.record, self.images, self.open = Record(), list[Part](), True
+        self.describe: Callable[[str], str] = lambda plain: plain
+        self._shown = 0
+
+    def write(self, text: str) -> None:
+        """Take what was printed."""
+        self.record.add(text)
+        room, self._shown = SHOWN_CHARS - self._shown, self._shown + len(text)
+        if room <= 0:
+            return
+        more = "\n… the rest is recorded and not shown …\n" if len(text) > room else ""
+        with suppress(Exception):  # a view that fails is no fault of the step
+            self._on_text(safe_text(text[:room]) + more)
+
+    def display(self, bundle: Bundle, update: bool = False) -> None:
+        """Take what was displayed; the model gets its text and its images."""
+        plain = str(bundle.get("text/plain", ""))
+        image = next((m for m in ("image/png", "image/jpeg") if m in bundle), "")
+        words = self.describe(plain) if image else plain
+        if not update and words:
+            self.write(words + "\n")
+        if image and len(self.images) < IMAGES and (data := _raw(bundle[image])):
+            self.images.append(Part("image", words or "image", image, data))
+        if bundle.keys() - {"text/plain"}:
+            with suppress(Exception):
+                self._on_display(bundle)
+
+
+def _raw(data: Any) -> bytes:
+    """Return an image's bytes; nothing where they are too many or are none."""
+    try:
+        raw = base64.b64decode(data) if isinstance(data, str) else bytes(data)
+    except (TypeError, binascii.Error):
+        return b""
+    return raw if len(raw) <= IMAGE_BYTES else b""
+
+
+_sink: ContextVar[Sink | None] = ContextVar("sink", default=None)
+
+
+def current() -> Sink | None:
+    """Return the sink of the running step; None outside steps, and in what a step left running."""
+    sink = _sink.get()
+    return sink if sink is not None and sink.open else None
+
+
+@contextmanager
+def captured(
+    on_text: Callable[[str], None], on_display: Callable[[Bundle], None], ip: Any = None
+) -> Iterator[Sink]:
+    """Send what the code inside prints and displays to a sink of its own.
+
+    Parameters
+    ----------
+    on_text, on_display : callable
+        Show it to the user.
+    ip : InteractiveShell, optional
+        IPython's; without it only stdout and stderr are taken.
+    """
+    install(ip)
+    streams = sys.stdout, sys.stderr
+    sink = Sink(on_text, on_display)
+    token = _sink.set(sink)
+    try:
+        yield sink
+    finally:
+        sink.open = False
+        _sink.reset(token)
+        sys.stdout, sys.stderr = streams  # a step may have bound them to something else
+
+
+def outside_steps(fn: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a function so that what it prints is nobody's output, even when a step calls it."""
+
+    @wraps(fn)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        token = _sink.set(None)
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            _sink.reset(token)
+
+    return call
+
+
+class StreamProxy:
+    """A stream that gives to the running step's sink, or else to the stream it stands before."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write to whoever is to have it."""
+        sink = current()
+        if sink is None:
+            return int(self.stream.write(text) or 0)
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        sink.write(text)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
+
+    def close(self) -> None:
+        """Close the stream; a step cannot."""
+        if current() is None:
+            self.stream.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def install(ip: Any = None) -> None:
+    """Put the proxies in place, where they are not; they stay."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, StreamProxy):
+            setattr(sys, name, StreamProxy(stream))
+    if ip is None:
+        return
+    publisher = ip.display_pub
+    if hasattr(publisher, "register_hook"):
+        publisher.unregister_hook(_on_message)
+        publisher.register_hook(_on_message)
+    elif not hasattr(publisher.publish, "__wrapped__"):
+        publisher.publish = _publishing(publisher.publish)
+
+
+def uninstall(ip: Any = None) -> None:
+    """Take the proxies away again."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, StreamProxy):
+            setattr(sys, name, stream.stream)
+    publisher: Any = getattr(ip, "display_pub", None)
+    if hasattr(publisher, "unregister_hook"):
+        publisher.unregister_hook(_on_message)
+    elif publisher is not None and "publish" in vars(publisher):
+        del publisher.publish
+
+
+def _on_message(message: dict[str, Any]) -> dict[str, Any] | None:
+    """Take a kernel's display message for the running step; None ends its way."""
+    sink = current()
+    if sink is None:
+        return message
+    kind = message["header"]["msg_type"]
+    if kind in ("display_data", "update_display_data"):
+        sink.display(message["content"]["data"], update=kind != "display_data")
+    return None
+
+
+def _publishing(publish: Callable[..., None]) -> Callable[..., None]:
+    """Wrap the publisher of an IPython that has no hooks."""
+
+    @wraps(publish)
+    def call(data: Bundle, *args: Any, **kwargs: Any) -> None:
+        sink = current()
+        if sink is None:
+            publish(data, *args, **kwargs)
+        else:
+            sink.display(data, update=bool(kwargs.get("update")))
+
+    return call

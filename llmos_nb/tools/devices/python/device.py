@@ -1,0 +1,231 @@
+"""The Python device: runs code in the user's own namespace and tells what came of it.
+
+What it runs has the user's authority (law 10). IPython's own way to run a cell is not used: nested, it fires half of
+its events, writes ``_`` and ``Out``, and shows errors as errors of the cell that is running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llmos_nb.errors import ToolTimeout
+from llmos_nb.messages import Part, ToolResult
+from llmos_nb.policy.code import code_names, inspect_code, plain
+from llmos_nb.tools.devices.python.capture import Bundle, Sink, captured
+from llmos_nb.tools.devices.python.display import Figures, brief, rich
+from llmos_nb.tools.devices.python.execute import (
+    Chunk,
+    Runner,
+    compile_step,
+    filename_of,
+    look_around,
+    transformed,
+)
+from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep_for_debug
+from llmos_nb.tools.outcome import Outcome, Stopped
+from llmos_nb.tools.reentry import mark
+from llmos_nb.tools.text import safe_repr
+from llmos_nb.tools.tool import CallContext, Tool, current_call
+
+DESCRIPTION = (
+    "Run Python in the live session, where the user's variables are. Gives what it prints and the value of its last"
+    " line. Top-level await, magics and !commands work; input() does not."
+)
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"code": {"type": "string", "description": "Python code"}},
+    "required": ["code"],
+    "additionalProperties": False,
+}
+_IMAGES = ("image/png", "image/jpeg")
+
+
+class PythonDevice:
+    """Runs a process's Python steps.
+
+    Parameters
+    ----------
+    namespace : dict
+        The live names; IPython's ``user_ns``, or any dict.
+    ip : InteractiveShell, optional
+        IPython's; without it, magics and rich displays are not known.
+    snapshots : Snapshots, optional
+        Notes what each step changes, for undo.
+    show_values : bool
+        For small models: show every top-level expression and every assigned name, in few digits and rows.
+    on_display : callable, optional
+        Takes what a step displays that is more than text, by media type. Without it a kernel's user sees the images;
+        HTML and scripts are never put on the page by this device (law 5).
+    """
+
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        ip: Any = None,
+        *,
+        snapshots: Any = None,
+        show_values: bool = False,
+        on_display: Callable[[Bundle], None] | None = None,
+    ) -> None:
+        self.namespace, self.ip, self.snapshots, self.show_values = namespace, ip, snapshots, show_values
+        self._on_display = on_display or self._show_images
+
+    @property
+    def tool(self) -> Tool:
+        """The tool ``python(code)``."""
+        return Tool(
+            "python", DESCRIPTION, SCHEMA, self.run, "namespace", "once", digest="python:1",
+            runner=lambda arguments, context: self.run(str(arguments["code"]), context),
+            code=lambda arguments: str(arguments["code"]), inspect=self.inspect,
+        )  # fmt: skip
+
+    def inspect(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Say what this code would do, as plain data for the policy and the panel."""
+        code = str(arguments["code"])
+        return plain(inspect_code(code, look_around(self.namespace, code_names(code))))
+
+    async def run(self, code: str, context: CallContext) -> ToolResult:
+        """Run code in the namespace.
+
+        Parameters
+        ----------
+        code : str
+            Python, as it may stand in a cell.
+        context : CallContext
+            The call that it serves.
+
+        Returns
+        -------
+        ToolResult
+            Its output, images and changes; or its error, as the model is to read it.
+
+        Raises
+        ------
+        Stopped
+            The user stopped it; what it had changed was taken back.
+        """
+        before = self.snapshots.begin(code_names(code)) if self.snapshots is not None else None
+        token = current_call.set(context)
+        try:
+            with captured(context.on_output, self._on_display, self.ip) as sink:
+                step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip))
+                outcome = await step.run(code, context.call)
+        except (Stopped, asyncio.CancelledError):
+            if before is not None:
+                self.snapshots.rollback(before)
+            raise
+        finally:
+            current_call.reset(token)
+        changes = self.snapshots.end(before, context.key) if before is not None else None
+        return step.result(outcome, changes)
+
+    def _show_images(self, bundle: Bundle) -> None:
+        safe = {m: bundle[m] for m in (*_IMAGES, "text/plain") if m in bundle}
+        if hasattr(self.ip, "kernel") and safe.keys() & set(_IMAGES):
+            self.ip.display_pub.publish(safe)
+
+
+class Step:
+    """One run of some code."""
+
+    def __init__(self, device: PythonDevice, sink: Sink, runner: Runner) -> None:
+        self._device, self._sink, self._runner = device, sink, runner
+        self._figures, self._filename, self._parts = Figures(), "", list[Part]()
+        sink.describe = self._figures.words
+
+    async def run(self, code: str, name: str) -> Outcome:
+        """Compile, run part by part, and show the values."""
+        compiled = self._runner.call(lambda: self._compile(code, name))
+        if compiled.error is not None:
+            return compiled
+        outcome = compiled
+        for chunk in compiled.value:
+            outcome = await self._runner.run(chunk.code)
+            if outcome.error is None:
+                outcome = self._runner.call(lambda: self._show(chunk, outcome.value))  # noqa: B023 - called at once
+            if outcome.error is not None:
+                break
+        drawn = self._runner.call(self._draw) if outcome.ended else outcome
+        return outcome if outcome.error is not None else drawn
+
+    def _compile(self, code: str, name: str) -> list[Chunk]:
+        ip = self._device.ip
+        self._filename = f"<step {name}>"
+        source = transformed(code, ip)
+        self._filename = filename_of(source, code, name, ip)
+        chunks = compile_step(source, self._filename, ip, self._device.show_values)
+        for chunk in chunks:
+            mark(chunk.code)
+        return chunks
+
+    def _show(self, chunk: Chunk, value: Any) -> None:
+        """Show what the part is to show; a part of a figure says nothing that the figure does not."""
+        if chunk.shows and value is not None and not (self._figures.new() and _is_artist(value)):
+            for item in value if self._device.show_values and type(value) is tuple else (value,):
+                self._show_value(item)
+        namespace = self._runner.namespace
+        for name in chunk.names:
+            if name in namespace and not _is_definition(namespace[name]):
+                self._sink.write(_named(name, brief(namespace[name])))
+        for table, column in chunk.columns:
+            values = namespace[table][column] if table in namespace else None
+            if hasattr(values, "head"):
+                self._sink.write(_named(f"{table}[{column!r}]", brief(values, rows=3)))
+
+    def _show_value(self, value: Any) -> None:
+        text = brief(value) if self._device.show_values else safe_repr(value)
+        forms = rich(value, self._device.ip)
+        if forms:
+            self._sink.display({"text/plain": text, **forms})
+        else:
+            self._sink.write(text + "\n")
+
+    def _draw(self) -> None:
+        for part in self._figures.take():
+            self._sink.display({"text/plain": part.text, part.mime: part.data})
+
+    def result(self, outcome: Outcome, changes: dict[str, Any] | None) -> ToolResult:
+        """Say what came of it."""
+        record, facts = self._sink.record, dict[str, Any]()
+        if outcome.error is not None:
+            record.add(self._explained(outcome.error))
+            line = failing_line(outcome.error, self._filename)
+            facts |= {"line": line} if line else {}
+            facts |= {} if outcome.ended else {"in_doubt": True}
+        facts["size"] = record.size
+        error = type(outcome.error).__name__ if outcome.error is not None else ""
+        text = record.text.removesuffix("\n") if record.size else _silent(changes)
+        return ToolResult(outcome.error is None, text, error, tuple(self._sink.images), changes, facts)
+
+    def _explained(self, error: BaseException) -> str:
+        if not isinstance(error, ToolTimeout):
+            keep_for_debug(error, self._filename, self._device.ip)
+        return ("\n" if self._sink.record.size else "") + explain(error, self._filename)
+
+
+def _named(name: str, text: str) -> str:
+    return f"{name} =\n{text}\n" if "\n" in text else f"{name} = {text}\n"
+
+
+def _is_artist(value: Any) -> bool:
+    items = value if isinstance(value, list | tuple) else (value,)
+    return bool(items) and all(
+        type(i).__module__.partition(".")[0] in ("matplotlib", "mpl_toolkits") for i in items
+    )
+
+
+def _is_definition(value: object) -> bool:
+    return isinstance(value, type) or type(value).__name__ in (
+        "function",
+        "module",
+        "builtin_function_or_method",
+    )
+
+
+def _silent(changes: dict[str, Any] | None) -> str:
+    """Say in words that a step printed nothing, and which names it changed."""
+    kinds = ("created", "rebound", "mutated", "deleted")
+    said = [f"{kind} {', '.join(names)}" for kind in kinds if (names := (changes or {}).get(kind))]
+    return "no output" + (f"; {'; '.join(said)}" if said else "")

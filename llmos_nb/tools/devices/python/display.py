@@ -1,0 +1,195 @@
+"""The matplotlib figures that a step made: as images, and in words for models that take none."""
+
+from __future__ import annotations
+
+import io
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from llmos_nb.messages import Part
+from llmos_nb.tools.text import safe_repr
+
+FIGURES = 8
+
+
+class Figures:
+    """Those of one step: which are new since it began."""
+
+    def __init__(self) -> None:
+        self._before = {n: id(f) for n, f in _open().items()}
+        self._described: Counter[str] = Counter()
+
+    def new(self) -> dict[int, Any]:
+        """Return the figures that the step has made and not closed."""
+        return {n: f for n, f in _open().items() if self._before.get(n) != id(f)}
+
+    def words(self, plain: str) -> str:
+        """Say what a displayed image shows, if it is one of the figures; ``plain`` is its repr."""
+        alike = [f for f in self.new().values() if repr(f) == plain]
+        seen, self._described[plain] = self._described[plain], self._described[plain] + 1
+        return describe(alike[min(seen, len(alike) - 1)]) if alike else plain
+
+    def take(self) -> list[Part]:
+        """Render the new figures and close them, as the end of a cell does."""
+        figures = self.new()
+        parts = [Part("image", describe(f), "image/png", render(f)) for f in list(figures.values())[:FIGURES]]
+        for number in figures:
+            sys.modules["matplotlib.pyplot"].close(number)
+        return parts
+
+
+def _open() -> dict[int, Any]:
+    """Return the open figures by number, without making one the current figure; none without matplotlib."""
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    if helpers is None:
+        return {}
+    return {n: m.canvas.figure for n, m in helpers.Gcf.figs.items()}
+
+
+def render(figure: Any) -> bytes:
+    """Return a figure as PNG bytes."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():  # a missing glyph is no business of the step
+        warnings.simplefilter("ignore")
+        figure.savefig(buffer, format="png", bbox_inches="tight")
+    return buffer.getvalue()
+
+
+def describe(figure: Any) -> str:
+    """Say what a figure shows: ``figure: 3 bars, x label 'city', y label 'total amount'``."""
+    return "figure: " + ("; ".join(_axes(ax) for ax in figure.axes) or "empty")
+
+
+def _axes(ax: Any) -> str:
+    bars = sum(len(c) for c in ax.containers if hasattr(c, "patches"))
+    points = sum(len(c.get_offsets()) for c in ax.collections if hasattr(c, "get_offsets"))
+    shown = [
+        _count(bars, "bar"),
+        _count(len(ax.lines), "line"),
+        _count(points, "point"),
+        _count(len(ax.images), "image"),
+    ]
+    texts = (("title", ax.get_title()), ("x label", ax.get_xlabel()), ("y label", ax.get_ylabel()))
+    legend = ax.get_legend()
+    named = (
+        [f"legend {', '.join(repr(t.get_text()) for t in legend.get_texts()[:8])}"]
+        if legend is not None
+        else []
+    )
+    said = [s for s in shown if s] + [f"{what} {text!r}" for what, text in texts if text] + named
+    return ", ".join(said) or "empty axes"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number > 1 else ''}" if number else ""
+
+
+ROWS, COLUMNS, CHARS = 12, 12, 600
+
+
+def number(value: float) -> str:
+    """Return a float with as many digits as a small model copies right: four, or one decimal from 1000 up."""
+    return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def brief(value: object, rows: int = ROWS, chars: int = CHARS) -> str:
+    """Return a value in a few rows and characters.
+
+    Parameters
+    ----------
+    value : object
+        Anything; its own code may raise, which is then said.
+    rows, chars : int
+        Bounds.
+
+    Returns
+    -------
+    str
+        Its text, ending in what was left out.
+    """
+    try:
+        text = _brief(value, rows)
+    except Exception:  # the object's own code
+        text = safe_repr(value)
+    return text if len(text) <= chars else text[:chars] + " …"
+
+
+def _brief(value: Any, rows: int) -> str:
+    home = type(value).__module__.partition(".")[0]
+    if home == "numpy" and getattr(value, "shape", None) == ():
+        value = value.item()
+    if isinstance(value, float):
+        return number(value)
+    if home == "pandas" and hasattr(value, "to_string") and hasattr(value, "head"):
+        return _table(value, rows)
+    if home == "numpy" and hasattr(value, "tolist"):
+        return _array(value, rows)
+    if type(value) in (list, tuple, set, frozenset):
+        return _sequence(value, rows)
+    if isinstance(value, Mapping) and type(value) is dict:
+        inner = ", ".join(f"{k!r}: {brief(v, rows)}" for k, v in islice(value.items(), rows))
+        return "{" + inner + _more(len(value), rows, "keys") + "}"
+    return safe_repr(value)
+
+
+def _table(value: Any, rows: int) -> str:
+    wide = {"max_cols": COLUMNS} if hasattr(value, "columns") else {}
+    text = str(value.head(rows).to_string(float_format=number, **wide))
+    return text + (f"\n… {len(value):,} rows in all" if len(value) > rows else "")
+
+
+def _array(value: Any, rows: int) -> str:
+    flat = ", ".join(brief(v) for v in value.ravel()[:rows].tolist())
+    shape = " x ".join(map(str, value.shape))
+    return f"array of {shape}: {flat}{' …' if value.size > rows else ''}"
+
+
+def _sequence(value: Any, rows: int) -> str:
+    inner = ", ".join(brief(v, rows) for v in islice(value, rows)) + _more(len(value), rows, "items")
+    if isinstance(value, list):
+        return f"[{inner}]"
+    if isinstance(value, tuple):
+        return f"({inner}{',' if len(value) == 1 else ''})"
+    return f"{{{inner}}}" if value else safe_repr(value)
+
+
+def _more(size: int, rows: int, what: str) -> str:
+    return f", … {size:,} {what} in all" if size > rows else ""
+
+
+def rich(value: object, ip: Any) -> dict[str, Any]:
+    """Return a value's richer forms by media type, as IPython's formatters know them.
+
+    They are asked one by one, since `DisplayFormatter.format` prints errors of a repr as errors of the cell.
+    """
+    if ip is None or isinstance(value, str | int | float | bytes | bool | None):
+        return {}
+    found: dict[str, Any] = {}
+    for mime, formatter in ip.display_formatter.formatters.items():
+        if mime != "text/plain" and formatter.enabled:
+            form = _form(value, formatter)
+            found[mime] = form
+    bundle = _form(value, ip.display_formatter.mimebundle_formatter)
+    found |= (bundle[0] if isinstance(bundle, tuple) else bundle) or {}
+    return {mime: form for mime, form in found.items() if form is not None and mime != "text/plain"}
+
+
+def _form(value: object, formatter: Any) -> Any:
+    """Ask one formatter; a form that raises is no form."""
+    from IPython.utils.dir2 import get_real_method  # here only inside IPython
+
+    try:
+        form = formatter.lookup(value)(value)
+    except KeyError:
+        method = get_real_method(value, formatter.print_method)
+        try:
+            form = method() if method is not None else None
+        except Exception:
+            return None
+    except Exception:
+        return None
+    return form[0] if isinstance(form, tuple) else form

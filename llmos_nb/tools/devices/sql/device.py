@@ -1,0 +1,258 @@
+"""The tools ``sql`` and ``sql_write``: one reads live tables, files and databases, the other changes a database."""
+
+from __future__ import annotations
+
+import asyncio
+import keyword
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from llmos_nb.errors import LlmosError, ToolTimeout, UsageError
+from llmos_nb.journal import canonical
+from llmos_nb.messages import ToolResult
+from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.python.guard import interruptible
+from llmos_nb.tools.devices.sql import code
+from llmos_nb.tools.devices.sql.query import Query
+from llmos_nb.tools.outcome import Outcome, captured, failed, in_thread, unless_stopped
+from llmos_nb.tools.text import safe_text
+from llmos_nb.tools.tool import CallContext, Tool, as_tool
+
+
+def sql(query: str, parameters: dict[str, Any] | None = None, database: str = "", into: str = "") -> str:
+    """Run SQL that only reads: over tables of the session by their names, files, or a database.
+
+    Tables and files such as 'sales.csv' are read by DuckDB. The first rows are shown;
+    the whole result becomes a variable. SHOW TABLES and DESCRIBE name tell what there is.
+
+    Parameters
+    ----------
+    query : str
+        A SELECT; write values as :name.
+    parameters : dict, optional
+        Value by name.
+    database : str
+        Variable that holds an engine, connection or address of a database; empty for tables and files.
+    into : str
+        Variable for the whole result.
+    """
+    raise NotImplementedError(query, parameters, database, into)
+
+
+def sql_write(statement: str, database: str, parameters: dict[str, Any] | None = None) -> str:
+    """Change a database: INSERT, UPDATE, DELETE, CREATE and the like, all in one transaction.
+
+    Parameters
+    ----------
+    statement : str
+        One statement or several with ; between them; write values as :name.
+    database : str
+        Variable that holds an engine, connection or address of a database.
+    parameters : dict, optional
+        Value by name.
+    """
+    raise NotImplementedError(statement, database, parameters)
+
+
+KEYS = ("tables", "columns", "functions", "rows", "most_rows", "source")
+SHOWN, SHOWN_BYTES, MOST = 20, 3_000, 1_000_000
+_WHOLE = "the whole result becomes a variable"
+_ENDING_S = 0.8  # `invoke` waits a second beyond the deadline
+
+
+class SqlDevice:
+    """Runs a process's SQL.
+
+    Parameters
+    ----------
+    site : Site
+        Its surroundings; the section is ``[tools.sql]``.
+    keeps : bool
+        Results may become variables of the namespace.
+
+    Raises
+    ------
+    ConfigError
+        The settings are wrong.
+    """
+
+    def __init__(self, site: Site, keeps: bool = True) -> None:
+        self._site, self._keeps = site, keeps
+        found = site.section("sql", KEYS)
+        self._source = "untrusted" if found.get("source") == "untrusted" else "trusted"
+        self._shown = site.whole(found, "sql", "rows", SHOWN, 1_000)
+        self._most = site.whole(found, "sql", "most_rows", MOST, 100_000_000)
+        self._query = Query(site, found)
+        self._mark = sha256(canonical(found).encode()).hexdigest()[:12]
+
+    @property
+    def reading(self) -> Tool:
+        """The tool ``sql``."""
+        effect: Any = "namespace" if self._keeps else "read"
+        made = as_tool(sql, effect=effect, repeat="idempotent", source=self._source)
+        about = made.description if self._keeps else made.description.replace(_WHOLE, "nothing is kept")
+        apart = {} if not self._keeps else {"apart": lambda: SqlDevice(self._site, keeps=False).reading}
+        return replace(
+            made, description=about, digest=f"{made.digest[:40]}{self._mark}", runner=self._read, code=self._read_code,
+            inspect=self._look, extra={**made.extra, **apart},
+        )  # fmt: skip
+
+    @property
+    def writing(self) -> Tool:
+        """The tool ``sql_write``."""
+        made = as_tool(sql_write, effect="external", repeat="once")
+        return replace(
+            made, digest=f"{made.digest[:40]}{self._mark}", runner=self._write, code=self._write_code,
+            inspect=self._look_at_write,
+        )  # fmt: skip
+
+    # what a call would do
+
+    def _look(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Say what is read and written; what cannot be understood is refused when it runs."""
+        found = self._query.seen(arguments, "query")
+        names = [code.kept_name(arguments)] if self._keeps and not found.told else []
+        level = "namespace" if names else "read"
+        return {
+            "level": level,
+            "title": "read by SQL",
+            "reads": found.reads,
+            "writes": names,
+            "sources": found.sources,
+        }
+
+    def _look_at_write(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        text, where = " ".join(str(arguments.get("statement", "")).split()), arguments.get("database", "")
+        said = f"`{text[:400]}` changes the database `{where}`, and Undo does not reach databases"
+        found = self._query.seen(arguments, "statement")
+        return {
+            "level": "risky", "title": f"change the database {where}", "risks": [["external", said]],
+            "why": f"It asks because {said}.", "reads": found.reads, "sources": found.sources,
+        }  # fmt: skip
+
+    # running
+
+    async def _read(self, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        if self._keeps and not _usable(code.kept_name(arguments)):
+            raise UsageError(f"into {arguments.get('into')!r}: not a name for a variable")
+        where = self._query.where(str(arguments.get("database") or ""))
+        identity = self._identity(context)
+        outcome = await self._carried(where, lambda: self._rows(where, arguments, identity), context.deadline_s)
+        if outcome.error is not None:
+            return failed(_plainly(outcome))
+        if isinstance(outcome.value, str):
+            return ToolResult(True, outcome.value)
+        return self._kept(outcome.value, arguments, context)
+
+    def _rows(self, where: Any, arguments: Mapping[str, Any], identity: dict[str, str]) -> Any:
+        """Check and run; give the rows of the last statement, or the answer that needs none."""
+        prepared = self._query.prepare(where, arguments, "query", ("read",))
+        if isinstance(prepared, str):
+            return prepared
+        return [where.run(text, values, self._most, identity) for text, values in prepared.texts][-1]
+
+    async def _write(self, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        where = self._query.where(str(arguments["database"]))
+        if not hasattr(where, "write"):
+            raise UsageError("sql_write changes a database: name its variable in database; to read, use sql")
+        identity = self._identity(context)
+        outcome = await self._carried(
+            where, lambda: self._changed(where, arguments, identity), context.deadline_s
+        )
+        if outcome.error is not None:
+            return failed(_plainly(outcome))
+        said = "; ".join("done" if n < 0 else f"{n:,} row{'' if n == 1 else 's'}" for n in outcome.value)
+        return ToolResult(True, said, facts={"rows": outcome.value})
+
+    def _changed(self, where: Any, arguments: Mapping[str, Any], identity: dict[str, str]) -> list[int]:
+        prepared = self._query.prepare(where, arguments, "statement", ("read", "write", "ddl"))
+        if isinstance(prepared, str):
+            raise UsageError("sql_write changes a database; to look at it, use sql")
+        return list(where.write(prepared.texts, identity))
+
+    async def _carried(self, where: Any, work: Callable[[], Any], deadline_s: float) -> Outcome:
+        """Run beside the main thread, or on it where a connection belongs to it; end it at the deadline and on Stop."""
+        until = time.monotonic() + deadline_s
+        if where.here:
+            return unless_stopped(captured(work, deadline_s, interruptible))
+        alarm = asyncio.get_running_loop().call_later(deadline_s, where.interrupt)
+        try:
+            outcome = await in_thread(work, deadline_s + _ENDING_S)
+        except asyncio.CancelledError:
+            where.interrupt()
+            raise
+        late = time.monotonic() >= until and outcome.ended and outcome.error is not None
+        alarm.cancel()
+        return _late(deadline_s) if late else outcome
+
+    def _identity(self, context: CallContext) -> dict[str, str]:
+        return {"pid": context.key.partition("-")[0], "user": self._site.user, "call": context.call}
+
+    # results
+
+    def _kept(self, frame: Any, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        """Show the first rows and keep the whole result by its name."""
+        over = len(frame) > self._most
+        frame = frame.head(self._most) if over else frame
+        text, shown = self._table(frame)
+        count = f"{'more than ' if over else ''}{len(frame):,} row{'' if len(frame) == 1 else 's'}"
+        said = f"{text}\n{count}" + (f", {shown} shown" if shown < len(frame) else "")
+        if not self._keeps:
+            return ToolResult(True, said, facts={"rows": len(frame), "cut": over})
+        name = code.kept_name(arguments)
+        store, namespace = self._site.snapshots, self._site.namespace
+        before = store.begin((name,)) if store is not None else None
+        namespace[name] = frame
+        changes = store.end(before, context.key) if store is not None else {"created": [name]}
+        whole = f"the first {len(frame):,} rows are" if over else "the whole result is"
+        return ToolResult(
+            True, f"{said}; {whole} in `{name}`", changes=changes, facts={"rows": len(frame), "cut": over}
+        )
+
+    def _table(self, frame: Any) -> tuple[str, int]:
+        """Return the first rows as text, within the bound, and how many they are."""
+        text, shown = "", 0
+        for shown in (self._shown, 5, 1):
+            rows = frame.head(shown)
+            text = safe_text(rows.to_string(index=False, max_colwidth=80)) if len(frame.columns) else ""
+            if len(text.encode()) <= SHOWN_BYTES:
+                break
+        return text[:SHOWN_BYTES], min(shown, len(frame))
+
+    # as code
+
+    def _read_code(self, arguments: Mapping[str, Any]) -> str:
+        return code.reading(self._query, arguments)
+
+    def _write_code(self, arguments: Mapping[str, Any]) -> str:
+        return code.writing(self._query, arguments)
+
+
+def _usable(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
+
+
+def _late(deadline_s: float) -> Outcome:
+    return Outcome(error=ToolTimeout(f"it passed its deadline of {deadline_s:g} s and was ended"))
+
+
+def _plainly(outcome: Outcome) -> Outcome:
+    """Keep the message of a database's error, without the statement and the links that drivers add."""
+    error = outcome.error
+    if error is None or isinstance(error, LlmosError):
+        return outcome
+    text = str(getattr(error, "orig", None) or error).partition("\n[SQL")[0]
+    return replace(outcome, error=type(type(error).__name__, (Exception,), {})(text))
+
+
+def reading_tools(site: Site) -> list[Tool]:
+    """Return what ``-t sql`` offers."""
+    return [SqlDevice(site).reading]
+
+
+def writing_tools(site: Site) -> list[Tool]:
+    """Return what ``-t sql_write`` offers."""
+    return [SqlDevice(site).writing]

@@ -1,0 +1,210 @@
+"""DuckDB over the live tables of a namespace and the files of a workspace, sealed off from everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from glob import has_magic
+from importlib.util import find_spec
+from typing import Any
+
+from sqlglot import exp
+
+from llmos_nb.errors import UsageError, nearest
+from llmos_nb.tools.devices.sql.rules import Known
+from llmos_nb.tools.devices.workspace import Workspace
+
+FRAMES = (("pandas", "DataFrame"), ("polars", "DataFrame"), ("polars", "LazyFrame"), ("pyarrow", "Table"))
+READERS = {
+    "csv": "read_csv_auto", "tsv": "read_csv_auto", "parquet": "read_parquet",
+    "json": "read_json_auto", "jsonl": "read_json_auto", "ndjson": "read_json_auto",
+}  # fmt: skip
+_NAMED = frozenset((*READERS.values(), "read_csv", "read_json", "readcsv", "readparquet"))
+_SERIES = frozenset(("generateseries", "unnest", "range", "explode", "generatedatearray"))
+_MEMORY = "2GB"
+
+
+def is_frame(value: object) -> bool:
+    """Tell a table that DuckDB reads in place, by its class and without importing anything."""
+    return any((c.__module__.partition(".")[0], c.__name__) in FRAMES for c in type(value).__mro__)
+
+
+class Duck:
+    """One sealed connection a call.
+
+    Parameters
+    ----------
+    frames : mapping
+        The live tables that may be seen, by name.
+    workspace : Workspace
+        Where files may be read.
+    full : bool
+        Spell files with their full paths, to run; else as they were named, to be written down.
+    """
+
+    dialect = "duckdb"
+    here = False
+
+    def __init__(self, frames: Mapping[str, Any], workspace: Workspace, full: bool = True) -> None:
+        self._frames, self._workspace, self._full = frames, workspace, full
+        self.used: dict[str, Any] = {}
+        self.paths: dict[str, str] = {}
+        self._connection: Any = None
+
+    # what there is
+
+    def tables(self) -> list[str]:
+        """Name the tables."""
+        return list(self._frames)
+
+    def resolve(self, table: exp.Table) -> Known:
+        """Find a live table or a file."""
+        if table.db or table.catalog:
+            raise UsageError(f"{table.sql()!r}: name a variable or a file here, with no schema")
+        if (name := self._frame(table.name)) is not None:
+            self.used[name] = self._frames[name]
+            return Known(name, tuple(map(str, _columns(self._frames[name]))))
+        if "." in table.name or "/" in table.name:
+            return self._file(table)
+        raise UsageError(f"there is no table {table.name!r}{nearest(table.name, self._frames)}")
+
+    def _frame(self, word: str) -> str | None:
+        """Return the live table that a word means; SQL does not tell upper from lower case, Python does."""
+        alike = [n for n in self._frames if n.casefold() == word.casefold()]
+        name = word if word in alike else alike[0] if len(alike) == 1 else None
+        others = [n for n in alike if n in self.used and n != name]
+        if (alike and name is None) or others:
+            raise UsageError(
+                f"{word!r}: {' and '.join(alike)} differ only in case, which SQL does not see; copy one of them"
+            )
+        return name
+
+    def _file(self, table: exp.Table) -> Known:
+        name = table.name
+        reader = exp.Anonymous(this=_reader(name), expressions=[self._listed([name])])
+        if not table.alias:
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(_stem(name), quoted=True)))
+        table.set("this", reader)
+        return Known(name, None)
+
+    def function(self, table: exp.Table) -> str:
+        """Check a function that stands for a table: one that counts, or that reads files of the workspace."""
+        made = table.this
+        name = str(made.name if isinstance(made, exp.Anonymous) else type(made).__name__).lower()
+        if name in _SERIES:
+            return name
+        if name not in _NAMED:
+            raise UsageError(
+                f"{name}() may not stand for a table; there are {', '.join(sorted(set(READERS.values())))}"
+            )
+        first = made.this if not isinstance(made, exp.Anonymous) else next(iter(made.expressions), None)
+        given: list[Any] = first.expressions if isinstance(first, exp.Array) else [first]
+        if not all(isinstance(g, exp.Literal) and g.is_string for g in given):
+            raise UsageError(
+                f"{name}: write the name of the file as a text, so that it can be seen what is read"
+            )
+        listed = self._listed([g.name for g in given])
+        if isinstance(made, exp.Anonymous):
+            made.set("expressions", [listed, *made.expressions[1:]])
+        else:
+            made.set("this", listed)
+        return str(given[0].name)
+
+    def _listed(self, names: Iterable[str]) -> exp.Array:
+        """Return files by their names, globs spelled out, and note them as what may be opened."""
+        found: list[str] = []
+        for name in names:
+            more = self._workspace.files(name.removeprefix("./")) if has_magic(name) else [name]
+            if not more:
+                raise UsageError(f"{name!r}: no file fits")
+            found += more
+        for name in found:
+            path = self._workspace.place(name)
+            if not path.is_file():
+                raise UsageError(f"{name!r}: no such file in the workspace")
+            self.paths[name] = str(path)
+        return exp.Array(expressions=[exp.Literal.string(self.paths[n] if self._full else n) for n in found])
+
+    # running
+
+    def run(self, sql: str, values: Mapping[str, Any], most: int, identity: Mapping[str, str]) -> Any:
+        """Run one statement and give its rows as a table of pandas, at most `most` of them and one more."""
+        self._connection = connection = sealed(self.paths.values(), identity)
+        try:
+            for name, frame in self.used.items():
+                connection.register(name, _readable(frame))
+            return _bounded(connection.execute(sql, dict(values) or None), most)
+        finally:
+            self._connection = None
+            connection.close()
+
+    def interrupt(self) -> None:
+        """End what is running."""
+        if self._connection is not None:
+            self._connection.interrupt()
+
+
+def sealed(paths: Iterable[str], identity: Mapping[str, str]) -> Any:
+    """Open a database in memory that reaches nothing but the files it is given."""
+    import duckdb
+
+    listed = ", ".join(exp.Literal.string(p).sql("duckdb") for p in paths)
+    said = [f"SET VARIABLE llmos_{k} = {exp.Literal.string(v).sql('duckdb')}" for k, v in identity.items()]
+    connection = duckdb.connect(":memory:")
+    for statement in (
+        "SET temp_directory = ''",
+        f"SET memory_limit = '{_MEMORY}'",
+        "SET python_enable_replacements = false",
+        "SET autoinstall_known_extensions = false",
+        "SET autoload_known_extensions = false",
+        f"SET allowed_paths = [{listed}]",
+        "SET enable_external_access = false",
+        *said,
+        "SET lock_configuration = true",
+    ):
+        connection.execute(statement)
+    return connection
+
+
+def _bounded(result: Any, most: int) -> Any:
+    import pandas as pd
+
+    chunks: list[Any] = []
+    count = 0
+    while count <= most:
+        chunk = result.fetch_df_chunk()
+        if not len(chunk) and chunks:
+            break
+        chunks.append(chunk)
+        count += len(chunk)
+        if not len(chunk):
+            break
+    return pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
+
+
+def _readable(frame: Any) -> Any:
+    """Return a table in a form that DuckDB reads; one of polars wants pyarrow, or is copied."""
+    if type(frame).__module__.partition(".")[0] != "polars":
+        return frame
+    import pandas as pd
+
+    whole = frame.collect() if hasattr(frame, "collect") else frame
+    return whole.to_arrow() if find_spec("pyarrow") else pd.DataFrame(whole.to_dict(as_series=False))
+
+
+def _columns(frame: Any) -> Iterable[Any]:
+    if hasattr(frame, "collect_schema"):
+        return frame.collect_schema().names()  # type: ignore[no-any-return]  # polars, lazy or not
+    return getattr(frame, "column_names", None) or frame.columns  # type: ignore[no-any-return]  # arrow; pandas
+
+
+def _reader(name: str) -> str:
+    end = name.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
+    if end not in READERS:
+        raise UsageError(
+            f"{name!r}: files of the kinds {', '.join(READERS)} can be read by SQL{nearest(end, READERS)}"
+        )
+    return READERS[end]
+
+
+def _stem(name: str) -> str:
+    return name.rpartition("/")[2].partition(".")[0] or name

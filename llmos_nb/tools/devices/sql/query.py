@@ -1,0 +1,205 @@
+"""From the arguments of a call to SQL that may run: where it runs, what it reads, and what of it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+from llmos_nb.errors import LlmosError, UsageError, nearest
+from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.namespace.describe import visible
+from llmos_nb.tools.devices.sql.classify import Statement, statements, worst, written
+from llmos_nb.tools.devices.sql.duckdb import Duck, is_frame
+from llmos_nb.tools.devices.sql.rules import applied, parse_rules
+from llmos_nb.tools.devices.sql.sqlalchemy import Database
+
+_MARK = "llmos_bound_{}_parameter"
+
+
+def bound(
+    tree: exp.Expression, dialect: str, given: Mapping[str, Any], text: bool
+) -> tuple[str, dict[str, Any]]:
+    """Return SQL with its parameters in place.
+
+    Parameters
+    ----------
+    tree : sqlglot.exp.Expression
+        A checked statement; its own placeholders are replaced.
+    dialect : str
+        What to write.
+    given : mapping
+        Value by name.
+    text : bool
+        For ``sqlalchemy.text``: ``:name``, with every other colon kept from it. Else ``$name``.
+
+    Returns
+    -------
+    tuple
+        The SQL, and the values that it uses.
+
+    Raises
+    ------
+    UsageError
+        A placeholder has no name or no value.
+    """
+    used: dict[str, Any] = {}
+    for node in list(tree.find_all(exp.Placeholder, exp.Parameter)):
+        name = node.name or str(node.this or "")
+        if not name.isidentifier():
+            raise UsageError("write parameters with names, such as :city, and give their values in parameters")
+        if name not in given:
+            raise UsageError(f"the parameter :{name} has no value; give it in parameters")
+        used[name] = given[name]
+        node.replace(exp.column(exp.to_identifier(_MARK.format(name))))
+    sql = written(tree, dialect)
+    sql = sql.replace(":", "\\:") if text else sql
+    for name in used:
+        sql = sql.replace(_MARK.format(name), f":{name}" if text else f"${name}")
+    return sql, used
+
+
+@dataclass
+class Prepared:
+    """Statements that may run.
+
+    Parameters
+    ----------
+    where : Duck or Database
+        What runs them.
+    texts : list of (str, dict)
+        SQL with the values of its parameters.
+    """
+
+    where: Any
+    texts: list[tuple[str, dict[str, Any]]]
+
+
+@dataclass
+class Seen:
+    """What a call would read.
+
+    Parameters
+    ----------
+    reads : list of str
+        Variables.
+    sources : list of list of str
+        Files, as the gate takes them.
+    told : bool
+        The device answers it itself, and no variable is made.
+    """
+
+    reads: list[str] = field(default_factory=list)
+    sources: list[list[str]] = field(default_factory=list)
+    told: bool = False
+
+
+class Query:
+    """Prepares SQL by the rules of a process.
+
+    Parameters
+    ----------
+    site : Site
+        Its surroundings.
+    section : mapping
+        ``[tools.sql]``.
+    """
+
+    def __init__(self, site: Site, section: Mapping[str, Any]) -> None:
+        self._site, self._rules = site, parse_rules(dict(section))
+
+    def where(self, database: str, full: bool = True) -> Any:
+        """Return what runs the SQL: DuckDB, or the database behind a variable that the process may see."""
+        namespace = self._site.namespace
+        seen = (
+            visible(namespace, self._site.allow) if self._site.allow else [n for n in namespace if n[:1] != "_"]
+        )
+        if not database:
+            frames = {n: namespace[n] for n in seen if is_frame(namespace[n])}
+            return Duck(frames, self._site.workspace, full)
+        if database not in seen:
+            raise UsageError(f"database {database!r}: no such variable to be seen{nearest(database, seen)}")
+        return Database(namespace[database], database)
+
+    def prepare(
+        self, where: Any, arguments: Mapping[str, Any], key: str, kinds: Sequence[str]
+    ) -> Prepared | str:
+        """Check a call and give what may run, or the answer where the device knows it itself.
+
+        Of a database it asks which tables there are, so it may take a while.
+
+        Parameters
+        ----------
+        where : Duck or Database
+            From `where`.
+        arguments : mapping
+            Of the call.
+        key : str
+            Which of them is the SQL.
+        kinds : sequence of str
+            Kinds of statements that may run.
+
+        Raises
+        ------
+        UsageError
+            It may not run, and why.
+        """
+        found = statements(str(arguments[key]), where.dialect)
+        bad = (
+            worst([s for s in found if s.kind not in kinds])
+            if any(s.kind not in kinds for s in found)
+            else None
+        )
+        if bad is not None or not found:
+            raise UsageError(_refusal(bad or worst(found), kinds))
+        if len(found) == 1 and isinstance(found[0].tree, exp.Show | exp.Describe):
+            return self._told(found[0], where)
+        values = dict(arguments.get("parameters") or {})
+        return Prepared(where, [self._text(s, where, values) for s in found])
+
+    def _text(self, statement: Statement, where: Any, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        if isinstance(statement.tree, exp.Show | exp.Describe):
+            raise UsageError("SHOW TABLES and DESCRIBE go in a call of their own")
+        tree = applied(statement, self._rules, where)
+        text, used = bound(tree, where.dialect, values, isinstance(where, Database))
+        return statement.before + text, used
+
+    def _told(self, statement: Statement, where: Any) -> str:
+        """Answer SHOW TABLES and DESCRIBE within the rules."""
+        if isinstance(statement.tree, exp.Show):
+            names = [n for n in where.tables() if self._rules.allows(n)]
+            return "\n".join(names) or "there are no tables"
+        known = where.resolve(statement.tree.this)
+        if not self._rules.allows(known.name) or known.columns is None:
+            raise UsageError(
+                f"{known.name!r}: its columns cannot be told; SELECT * … LIMIT 0 shows those of a file"
+            )
+        probe = Statement("read", "SELECT", exp.select("*").from_(statement.tree.this.copy()))
+        tree = applied(probe, self._rules, where)
+        inner = tree.find(exp.Subquery)
+        open_ = [c.alias_or_name for c in inner.this.expressions] if inner is not None else known.columns
+        return "\n".join(open_)
+
+    def seen(self, arguments: Mapping[str, Any], key: str) -> Seen:
+        """Say what a call would read, as far as it can be understood, without asking a database."""
+        database = str(arguments.get("database") or "")
+        try:
+            where = self.where(database)
+            found = statements(str(arguments[key]), where.dialect)
+            told = len(found) == 1 and isinstance(found[0].tree, exp.Show | exp.Describe)
+            if database or told:
+                return Seen(told=told)
+            self.prepare(where, arguments, key, ("read",))
+        except (LlmosError, ImportError):
+            return Seen()
+        return Seen([*where.used], [["foreign file", "sql", path] for path in where.paths])
+
+
+def _refusal(bad: Statement, kinds: Sequence[str]) -> str:
+    if bad.kind == "unknown":
+        return f"this SQL is not understood, so it does not run: {bad.what}"
+    if bad.kind in ("write", "ddl") and "write" not in kinds:
+        return f"sql only reads, and {bad.what} changes something; sql_write changes a database, where it is offered"
+    return f"{bad.what} is never run: it could reach past the tables and files of this process"

@@ -1,0 +1,225 @@
+"""A database that a variable of the namespace names: an engine, a connection or an address for SQLAlchemy."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import Any
+
+from sqlglot import exp
+
+from llmos_nb.errors import UsageError, nearest
+from llmos_nb.tools.devices.sql.classify import DIALECTS
+from llmos_nb.tools.devices.sql.rules import Known
+
+_SYSTEM = frozenset(
+    ("information_schema", "pg_catalog", "pg_toast", "sys", "mysql", "performance_schema", "guest")
+)
+_READ_ONLY = {"postgres": "SET TRANSACTION READ ONLY", "redshift": "SET TRANSACTION READ ONLY"}
+_IDENTITY = {
+    "postgres": "SELECT set_config('application_name', :said, true)",
+    "mysql": "SET @llmos_user = :said",
+    "tsql": "EXEC sp_set_session_context 'llmos_user', :said",
+}
+_TICKS = 10_000
+
+
+class Database:
+    """A database behind SQLAlchemy.
+
+    Parameters
+    ----------
+    value : Engine, Connection, sqlite3.Connection or str
+        As it stands in the namespace.
+    name : str
+        Of the variable.
+
+    Raises
+    ------
+    UsageError
+        It is none of these, or of a dialect that the parser does not know.
+    """
+
+    def __init__(self, value: Any, name: str) -> None:
+        self._value, self.name = value, name
+        self._engine = _engine(value, name)
+        found = DIALECTS.get(self._engine.dialect.name)
+        if found is None:
+            raise UsageError(
+                f"{name}: the dialect {self._engine.dialect.name!r} is not known, so nothing is run"
+            )
+        self.dialect: str = found
+        self._raw: Any = None
+
+    @property
+    def given(self) -> Any:
+        """What stands in the namespace."""
+        return self._value
+
+    @property
+    def here(self) -> bool:
+        """Whether it must run on the main thread: a connection of SQLite belongs to the thread that made it."""
+        pool = type(self._engine.pool).__name__
+        return self.dialect == "sqlite" and (
+            self._owned
+            or isinstance(self._value, sqlite3.Connection)
+            or pool in ("SingletonThreadPool", "StaticPool")
+        )
+
+    @property
+    def _owned(self) -> bool:
+        """Whether it is a connection of SQLAlchemy, whose transactions are the user's."""
+        return not isinstance(self._value, sqlite3.Connection) and hasattr(self._value, "in_transaction")
+
+    # what there is
+
+    @cached_property
+    def _inspector(self) -> Any:
+        import sqlalchemy
+
+        return sqlalchemy.inspect(self._value if self._owned else self._engine)
+
+    def tables(self) -> list[str]:
+        """Name its tables and views."""
+        return [*self._inspector.get_table_names(), *self._inspector.get_view_names()]
+
+    def resolve(self, table: exp.Table) -> Known:
+        """Find a table or view; the catalogues of the system are not among them."""
+        schema = table.db or None
+        if table.catalog or (schema or "").casefold() in _SYSTEM:
+            raise UsageError(
+                f"{table.sql()!r}: catalogues of the system are closed; SHOW TABLES and DESCRIBE work"
+            )
+        views = set(self._inspector.get_view_names(schema=schema))
+        names = {n.casefold(): n for n in [*self._inspector.get_table_names(schema=schema), *views]}
+        name = names.get(table.name.casefold())
+        if name is None:
+            raise UsageError(
+                f"there is no table {table.name!r} in {self.name}{nearest(table.name, names.values())}"
+            )
+        columns = tuple(str(c["name"]) for c in self._inspector.get_columns(name, schema=schema))
+        return Known(f"{schema}.{name}" if schema else name, columns, name in views)
+
+    def function(self, table: exp.Table) -> str:
+        """Refuse a function in the place of a table."""
+        if type(table.this).__name__ in ("GenerateSeries", "Unnest"):
+            return "series"
+        raise UsageError(f"{table.sql()[:60]!r}: a function may not stand for a table in a database")
+
+    # running
+
+    def run(self, sql: str, values: Mapping[str, Any], most: int, identity: Mapping[str, str]) -> Any:
+        """Run one statement that only reads, and give at most `most` rows and one more as a table of pandas."""
+        import pandas as pd
+        import sqlalchemy
+
+        with self._connected(identity, write=False) as connection:
+            query = sqlalchemy.text(f"{sql} {_comment(identity)}")
+            result = connection.execution_options(stream_results=True).execute(query, dict(values))
+            return pd.DataFrame(result.fetchmany(most + 1), columns=list(result.keys()))
+
+    def write(self, statements: Sequence[tuple[str, dict[str, Any]]], identity: Mapping[str, str]) -> list[int]:
+        """Run statements in one transaction; give the rows that each changed (-1 where nobody knows)."""
+        import sqlalchemy
+
+        with self._connected(identity, write=True) as connection:
+            done = [connection.execute(sqlalchemy.text(f"{s} {_comment(identity)}"), v) for s, v in statements]
+            return [int(d.rowcount) for d in done]
+
+    @contextmanager
+    def _connected(self, identity: Mapping[str, str], write: bool) -> Any:
+        """Return a connection in a transaction that is committed after a write, and rolled back after a read."""
+        own = self._owned
+        connection = self._value if own else self._engine.connect()
+        inner = connection.begin_nested() if own and connection.in_transaction() else connection.begin()
+        try:
+            self._raw = connection.connection.dbapi_connection
+            with _watched(self._raw), _reading(self._raw, self.dialect, not write):
+                self._introduced(connection, identity, write)
+                yield connection
+            (inner.commit if write else inner.rollback)()
+        except BaseException:
+            with suppress(Exception):  # the first error is the one to tell
+                inner.rollback()
+            raise
+        finally:
+            self._raw = None
+            if not own:
+                connection.close()
+
+    def _introduced(self, connection: Any, identity: Mapping[str, str], write: bool) -> None:
+        """Say who calls, where the database has a place for it, and have it refuse writes where it can."""
+        import sqlalchemy
+
+        if not write and self.dialect in _READ_ONLY and not self._owned:
+            connection.execute(sqlalchemy.text(_READ_ONLY[self.dialect]))
+        if self.dialect in _IDENTITY:
+            said = " ".join(f"{k} {v}" for k, v in identity.items())[:60]
+            connection.execute(sqlalchemy.text(_IDENTITY[self.dialect]), {"said": f"llmos {said}"})
+
+    def interrupt(self) -> None:
+        """End what is running, as far as the driver can."""
+        act: Callable[[], Any] | None = next(
+            (getattr(self._raw, n) for n in ("interrupt", "cancel", "close") if hasattr(self._raw, n)), None
+        )
+        if act is not None:
+            with suppress(Exception):  # it has ended by itself
+                act()
+
+
+def _engine(value: Any, name: str) -> Any:
+    import sqlalchemy
+    from sqlalchemy.pool import NullPool, StaticPool
+
+    if isinstance(value, sqlite3.Connection):
+        if value.in_transaction:
+            raise UsageError(f"{name} has a transaction open: commit it or roll it back first")
+        own = {"creator": lambda: value, "poolclass": StaticPool, "pool_reset_on_return": None}
+        return sqlalchemy.create_engine("sqlite://", **own)
+    if isinstance(value, str):
+        try:
+            return sqlalchemy.create_engine(value, poolclass=NullPool)
+        except Exception as error:  # a driver that is missing, an address that is none
+            raise UsageError(f"{name}: not an address of a database ({type(error).__name__})") from None
+    engine = getattr(value, "engine", None)
+    if engine is None or not hasattr(engine, "dialect"):
+        raise UsageError(
+            f"{name} is a {type(value).__name__}: give an engine, a connection or an address of SQLAlchemy"
+        )
+    return engine
+
+
+@contextmanager
+def _watched(raw: Any) -> Any:
+    """Let Python look up from a long statement of SQLite, so that Stop and deadlines are heard."""
+    if not isinstance(raw, sqlite3.Connection):
+        yield
+        return
+    raw.set_progress_handler(lambda: 0, _TICKS)
+    try:
+        yield
+    finally:
+        with suppress(sqlite3.Error):
+            raw.set_progress_handler(None, _TICKS)
+
+
+@contextmanager
+def _reading(raw: Any, dialect: str, only: bool) -> Any:
+    """Have SQLite itself refuse writes for as long as only reading was asked for."""
+    if not only or not isinstance(raw, sqlite3.Connection):
+        yield
+        return
+    before = raw.execute("PRAGMA query_only").fetchone()[0]
+    raw.execute("PRAGMA query_only = ON")
+    try:
+        yield
+    finally:
+        with suppress(sqlite3.Error):
+            raw.execute(f"PRAGMA query_only = {int(before)}")
+
+
+def _comment(identity: Mapping[str, str]) -> str:
+    said = ", ".join(f"{k}={''.join(c for c in v if c.isalnum() or c in '._@-')}" for k, v in identity.items())
+    return f"/* llmos {said} */"

@@ -1,0 +1,174 @@
+"""Running somebody's code so that whatever it raises comes back as a value, within a deadline.
+
+The one thing that is not turned into a value is the end of our own task: it ends the code and goes on up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import traceback
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from contextvars import copy_context
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import ToolTimeout
+from llmos_nb.messages import ToolResult
+from llmos_nb.tools.text import preview, safe_text
+
+Guard = Callable[[float], AbstractContextManager[object]]
+
+GRACE_S, _PREVIEW_S = 0.5, 5.0
+_FRAMES, _TRACE, _MESSAGE = 4, 1200, 2000
+_HERE = f"{Path(__file__).parents[1]}{os.sep}"
+_abandoned: set[asyncio.Future[Any]] = set()
+
+
+class Stopped(BaseException):
+    """The user's own Stop, raised by a guard in the middle of a tool's code; it is never an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of running something.
+
+    Parameters
+    ----------
+    value : object
+        What it gave.
+    error : BaseException, optional
+        What it raised.
+    ended : bool
+        False where it passed its deadline and goes on somewhere.
+    """
+
+    value: Any = None
+    error: BaseException | None = None
+    ended: bool = True
+
+
+def unguarded(_: float) -> AbstractContextManager[object]:
+    """Set no deadline: what a sync call gets where there is no guard for the main thread."""
+    return contextlib.nullcontext()
+
+
+def captured(fn: Callable[[], Any], deadline_s: float = 0, guard: Guard = unguarded) -> Outcome:
+    """Run on this thread, under a guard that may raise at the deadline."""
+    try:
+        with guard(deadline_s):
+            return Outcome(fn())
+    except BaseException as error:  # SystemExit and KeyboardInterrupt of a tool's own are answers, too
+        return Outcome(error=error)
+
+
+async def in_thread(fn: Callable[[], Any], deadline_s: float) -> Outcome:
+    """Run beside the main thread, with the context's variables; a thread cannot be ended, only left behind."""
+    loop, context = asyncio.get_running_loop(), copy_context()
+    future: asyncio.Future[Outcome] = loop.create_future()
+
+    def settle(outcome: Outcome) -> None:
+        if not future.done():
+            future.set_result(outcome)
+
+    def work() -> None:
+        outcome = captured(lambda: context.run(fn))
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, outcome)
+
+    # a daemon, since a pool would hold the interpreter's end back until a hung tool returns
+    threading.Thread(target=work, name="llmos-tool", daemon=True).start()
+    done, _ = await asyncio.wait({future}, timeout=deadline_s)
+    return future.result() if done else Outcome(error=_late(deadline_s, ended=False), ended=False)
+
+
+async def awaited(awaitable: Awaitable[Any], deadline_s: float) -> Outcome:
+    """Await in a task of its own, so that a cancellation by the code itself is told from one of ours."""
+    task = asyncio.ensure_future(_settled(awaitable))
+    try:
+        done, _ = await asyncio.wait({task}, timeout=deadline_s)
+    except asyncio.CancelledError:
+        await _ended(task)
+        raise
+    if done:
+        return task.result()
+    ended = await _ended(task)
+    return Outcome(error=_late(deadline_s, ended), ended=ended)
+
+
+async def _settled(awaitable: Awaitable[Any]) -> Outcome:
+    try:
+        return Outcome(await awaitable)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return Outcome(error=error)
+    except BaseException as error:  # a task would throw SystemExit and KeyboardInterrupt into the event loop
+        return Outcome(error=error)
+
+
+async def _ended(task: asyncio.Future[Outcome]) -> bool:
+    """Cancel and wait a moment; keep a task that will not end from being collected while it runs."""
+    task.cancel()
+    await asyncio.wait({task}, timeout=GRACE_S)
+    if not task.done():
+        _abandoned.add(task)
+        task.add_done_callback(_abandoned.discard)
+    return task.done()
+
+
+def _late(deadline_s: float, ended: bool) -> ToolTimeout:
+    how = "was ended" if ended else "cannot be ended and may still run"
+    return ToolTimeout(f"it passed its deadline of {deadline_s:g} s and {how}")
+
+
+def unless_stopped(outcome: Outcome) -> Outcome:
+    """Return the outcome, or let the user's Stop go on up."""
+    if isinstance(outcome.error, Stopped):
+        raise outcome.error
+    return outcome
+
+
+def failed(outcome: Outcome) -> ToolResult:
+    """Say what was raised, and where in the user's own code."""
+    error = outcome.error or RuntimeError("nothing was raised")
+    facts: dict[str, Any] = {} if outcome.ended else {"in_doubt": True}
+    trace = _trace(error)
+    if trace:
+        facts["traceback"] = trace
+    return ToolResult(False, _message(error), type(error).__name__, facts=facts)
+
+
+def shown(value: object, guard: Guard) -> ToolResult:
+    """Turn a value to text; a repr that raises or never ends costs the preview, not the call."""
+    outcome = unless_stopped(captured(lambda: preview(value), _PREVIEW_S, guard))
+    if outcome.error is not None:
+        return ToolResult(
+            True,
+            f"<{type(value).__name__}: no preview, its repr raised {type(outcome.error).__name__}>",
+            value=value,
+        )
+    text, size = outcome.value
+    return ToolResult(True, text, facts={"size": size} if size > len(text.encode()) else {}, value=value)
+
+
+def _message(error: BaseException) -> str:
+    """Return ``Type: message``, bounded and safe, even where the error's own text raises."""
+    try:
+        text = safe_text(str(error))
+    except Exception as broken:  # the error's own code
+        text = f"its text raised {type(broken).__name__}"
+    text = text if len(text) <= _MESSAGE else text[:_MESSAGE] + "…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _trace(error: BaseException) -> str:
+    """Return the last frames of the user's own code, with their lines; none of ours."""
+    last = traceback.extract_tb(error.__traceback__, limit=-3 * _FRAMES)
+    theirs = [frame for frame in last if not frame.filename.startswith(_HERE)]
+    return safe_text("".join(traceback.format_list(theirs[-_FRAMES:])))[-_TRACE:]

@@ -1,0 +1,136 @@
+"""Any value as bounded text that is safe to record and to show: no code, no control characters, no surprise."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from hashlib import sha256
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+from llmos_nb.messages import clean, finite
+
+RECORDED, SHOWN = 16_384, 4_096
+
+
+def bounded(text: str, limit: int = RECORDED) -> tuple[str, int]:
+    """Keep head and tail of a text within `limit` bytes of UTF-8; give it with the true size in bytes."""
+    raw = text.encode("utf-8", "replace")
+    if len(raw) <= limit:
+        return raw.decode(), len(raw)
+    mark = f"\n… {len(raw) - limit:,} bytes left out …\n"
+    room = max(limit - len(mark.encode()), 0)
+    head, tail = raw[: room * 2 // 3], raw[len(raw) - (room - room * 2 // 3) :]
+    return head.decode("utf-8", "ignore") + mark + tail.decode("utf-8", "ignore"), len(raw)
+
+
+def shown(name: str, text: str, size: int = 0) -> str:
+    """Return what the model sees: the text, or a stub (name, size, digest, head and tail) where it is over 4 KiB."""
+    raw = text.encode("utf-8", "replace")
+    if len(raw) <= SHOWN and size <= SHOWN:
+        return text
+    digest = sha256(raw).hexdigest()[:12]
+    head, tail = raw[:1500].decode("utf-8", "ignore"), raw[-500:].decode("utf-8", "ignore")
+    return f"[{name}: {max(size, len(raw)):,} bytes, sha256 {digest}, head and tail shown]\n{head}\n…\n{tail}"
+
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LINES = re.compile(r"\r+\n?")
+_BYTES, _LARGE = 64, 4
+_MARK = "\n… {:,} bytes left out …\n"
+
+
+def preview(value: object, limit: int = RECORDED) -> tuple[str, int]:
+    """Return a value as safe text.
+
+    Texts stay as they are, plain data becomes compact JSON (NaN as null), anything else its ``repr``. One that
+    raises is said in words; one that never ends is ended by whoever called, with a deadline.
+
+    Parameters
+    ----------
+    value : object
+        What a tool gave back.
+    limit : int
+        Most bytes to keep, head and tail.
+
+    Returns
+    -------
+    tuple
+        The text, and the true size in bytes before it was bounded.
+    """
+    text = _text(value)
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    if len(text) <= _LARGE * limit:
+        return bounded(safe_text(text), limit)[0], size
+    room = max(limit - len(_MARK.format(size).encode()), 3)  # 100 MB are not cleaned to keep 16 KiB of them
+    front = safe_text(text[:limit]).encode()[: room * 2 // 3]
+    back = safe_text(text[-limit:]).encode()[-(room // 3) :]
+    return front.decode("utf-8", "ignore") + _MARK.format(size - room) + back.decode("utf-8", "ignore"), size
+
+
+def safe_text(text: str) -> str:
+    """Drop terminal colours, spell control and direction characters, and replace lone surrogates."""
+    text = _LINES.sub("\n", _ANSI.sub("", text))
+    return clean(_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
+
+
+def safe_repr(value: object) -> str:
+    """Return a value's repr, or say that there is none."""
+    try:
+        return repr(value)
+    except Exception as error:  # the object's own code
+        return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
+
+
+def _text(value: object) -> str:
+    if type(value) is str:
+        return value
+    try:
+        if isinstance(value, bytes | bytearray | memoryview):
+            return _hex(memoryview(value))
+        if isinstance(value, dict | list | tuple):
+            return _json(value)
+        plain = _scalar(value)
+    except Exception:  # not plain data after all, or an object that misbehaves
+        return safe_repr(value)
+    return str(plain) if plain is not None else safe_repr(value)
+
+
+def _hex(raw: memoryview) -> str:
+    return f"<{raw.nbytes:,} bytes: {raw.tobytes()[:_BYTES].hex(' ')}{' …' if raw.nbytes > _BYTES else ''}>"
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_default)
+    except ValueError:  # NaN, infinity or a circle
+        return json.dumps(finite(value), ensure_ascii=False, separators=(",", ":"), default=_default)
+
+
+def _default(value: object) -> Any:
+    """Return what stands in JSON for a value that is no plain data."""
+    plain = _scalar(value)
+    if plain is not None:
+        return plain if not isinstance(plain, float) else finite(plain)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(type(value).__name__)
+
+
+def _scalar(value: Any) -> Any:
+    """Return the plain value of a number of numpy, a date, path, decimal or enum member; None for the rest."""
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return value.item()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    return str(value) if isinstance(value, PurePath | Decimal | UUID) else None

@@ -1,0 +1,316 @@
+"""Who approved what: every decision of a journal as a row, found by its events alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import JournalError, UsageError
+from llmos_nb.journal import Event, Home, history, pid_of, read
+from llmos_nb.policy.secrets import vault
+from llmos_nb.views.spans import export as trace_file
+from llmos_nb.views.text.tables import log, table
+
+SHORT = 12
+HEADS = ("pid", "n", "at", "what", "of", "by", "digest", "arguments", "why")
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision.
+
+    Parameters
+    ----------
+    pid, n : int
+        The process, and the event's place in its journal.
+    at : str
+        ISO 8601 time.
+    what : str
+        ``approve, edit, reject, skip, allow, deny, resolve, answer, budget, stale, forget``.
+    of : str
+        What was decided: a call and its tool, a plan, a rule.
+    by : str
+        Who: ``you`` or a name, ``mode:…``, ``rule:N``, ``plan``, or a check of the gate.
+    digest : str
+        Beginning of the digest that a call's decision is bound to.
+    arguments : dict or str, optional
+        Those of the call, as they were decided.
+    why : str
+        The reason given.
+    """
+
+    pid: int
+    n: int
+    at: str
+    what: str
+    of: str
+    by: str
+    digest: str = ""
+    arguments: Any = None
+    why: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+
+class _Reader:
+    """Reads events in order; knows each call by what was proposed of it last."""
+
+    def __init__(self) -> None:
+        self.pid = self.responses = 0
+        self.calls: dict[str, tuple[str, Any]] = {}
+
+    def heard(self, e: Event) -> Decision | None:
+        """Take an event in, and give its decision where it is one."""
+        if e.k == "run.started":
+            self.pid = int(e.d.get("pid", 0))
+        elif e.k == "model.responded":
+            self.responses += 1
+            for i, call in enumerate(e.d["calls"]):
+                self.calls[f"r{self.responses}.{i}"] = (call["name"], call["arguments"])
+        say = _SAY.get(e.k)
+        found = say(self, e) if say is not None else None
+        by = str(e.d.get("by", ""))
+        return None if found is None else Decision(self.pid, e.n, e.at, by=by, **found)
+
+    def call(self, key: str) -> str:
+        """Name a call with its tool."""
+        return f"{key} {self.calls[key][0]}" if key in self.calls else key
+
+
+def _call_decided(r: _Reader, e: Event) -> dict[str, Any]:
+    key = e.d["call"]
+    name, arguments = r.calls.get(key, ("", None))
+    arguments = e.d.get("arguments", arguments)
+    r.calls[key] = (name, arguments)
+    digest = str(e.d.get("digest", ""))[:SHORT]
+    return {
+        "what": e.d["what"],
+        "of": r.call(key),
+        "digest": digest,
+        "arguments": arguments,
+        "why": e.d.get("why", ""),
+    }
+
+
+def _plan_decided(r: _Reader, e: Event) -> dict[str, Any]:
+    envelope = e.d.get("envelope") or None
+    return {
+        "what": e.d["what"],
+        "of": f"plan {e.d['version']}",
+        "arguments": envelope,
+        "why": e.d.get("why", ""),
+    }
+
+
+def _rule(r: _Reader, e: Event) -> dict[str, Any]:
+    if e.d.get("revoke") is not None:
+        return {"what": "revoke", "of": f"rule {int(e.d['revoke']) + 1}"}
+    rule = dict(e.d["rule"])
+    return {"what": str(rule.get("do", "")), "of": f"rule for {rule.get('tool', '*')}", "arguments": rule}
+
+
+def _signal(r: _Reader, e: Event) -> dict[str, Any] | None:
+    d, signal = e.d, str(e.d["signal"])
+    if signal == "stale_approval":
+        return {
+            "what": "stale",
+            "of": r.call(str(d.get("call", ""))),
+            "digest": str(d.get("digest", ""))[:SHORT],
+        }
+    if signal == "approve_step":
+        return {"what": "approve", "of": f"step {d['step']}"}
+    if signal == "budget":
+        return {"what": "budget", "of": "the process", "arguments": d["amounts"]}
+    return {"what": "forget", "of": r.call(str(d["call"]))} if signal == "forget" else None
+
+
+_SAY: dict[str, Callable[[_Reader, Event], dict[str, Any] | None]] = {
+    "call.decided": _call_decided,
+    "plan.decided": _plan_decided,
+    "policy.changed": _rule,
+    "signal.received": _signal,
+    "call.resolved": lambda r, e: {
+        "what": "resolve", "of": r.call(e.d["call"]), "why": "it was done" if e.d["done"] else "it runs again"
+    },
+    "question.answered": lambda r, e: {"what": "answer", "of": r.call(e.d["question"]), "why": e.d["text"]},
+}  # fmt: skip
+
+
+def decisions(events: Iterable[Event], by: str = "") -> list[Decision]:
+    """Return every decision, in order.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        A whole history: of a fork with what came before it.
+    by : str
+        Only these: ``you``, a name, or a kind such as ``mode`` or ``rule``.
+    """
+    reader = _Reader()
+    found = [d for d in map(reader.heard, events) if d is not None]
+    return [d for d in found if not by or by in (d.by, d.by.partition(":")[0])]
+
+
+def runs(home: Home) -> Iterator[Path]:
+    """Return the journals of a home, in the order of their pids."""
+    yield from sorted(home.runs.glob("*/journal.jsonl"), key=lambda path: (pid_of(path.parent.name), path))
+
+
+def all_decisions(home: Home, by: str = "") -> list[Decision]:
+    """Return the decisions of all runs of a home; what a fork shares with its parent stands once."""
+    found: dict[tuple[int, int], Decision] = {}
+    for path in runs(home):
+        events = read(path)
+        if events:
+            found |= {(d.pid, d.n): d for d in decisions(history(events, path), by)}
+    return sorted(found.values(), key=lambda d: (d.at, d.pid, d.n))
+
+
+def shown(found: Sequence[Decision]) -> str:
+    """Return decisions as a table."""
+    rows = [
+        [
+            d.pid,
+            d.n,
+            d.at[:19].replace("T", " "),
+            d.what,
+            d.of,
+            d.by,
+            d.digest,
+            _short(d.arguments),
+            d.why[:_SHOWN],
+        ]
+        for d in found
+    ]
+    return table(rows, HEADS, width=160) if rows else "no decisions"
+
+
+def _short(arguments: Any) -> str:
+    said = arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
+    return said if len(said) <= _SHOWN else said[: _SHOWN - 1] + "…"
+
+
+def find(where: str, home: Home) -> Path:
+    """Return the journal that a word names: a file, the folder of a run, or a pid of the home.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    path = Path(where)
+    if path.is_dir():
+        path = path / "journal.jsonl"
+    if not path.exists() and where.isdecimal():
+        folder = home.find(int(where))
+        if folder is None:
+            raise UsageError(f"process {where}: {home.root} has none of this number")
+        path = folder / "journal.jsonl"
+    return path
+
+
+HEAD = 16
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be printed.
+
+    Parameters
+    ----------
+    verify : bool
+        Only whether the chains hold.
+    decisions : bool
+        Who approved what.
+    by : str
+        Only the decisions of one.
+    json : bool
+        One JSON object a line.
+    spans : str
+        The file that OpenTelemetry spans are written to.
+    """
+
+    verify: bool = False
+    decisions: bool = False
+    by: str = ""
+    json: bool = False
+    spans: str = ""
+
+    def __post_init__(self) -> None:
+        if sum((self.verify, self.decisions or bool(self.by), bool(self.spans))) > 1:
+            raise UsageError("log: --verify, --decisions and --spans: one of them at a time")
+
+
+def of_one(wanted: Wanted, path: Path, events: Sequence[Event] | None = None) -> Iterator[str]:
+    """Return the lines for one journal; `events` where they are at hand."""
+    vault.learn()  # a secret may have been learnt of after the journal was written
+    if wanted.verify:
+        yield _proof(path)
+        return
+    own = list(read(path) if events is None else events)
+    if wanted.spans:
+        yield trace_file.write(Path(wanted.spans), [history(own, path)])
+    elif wanted.decisions or wanted.by:
+        yield from _decided(wanted, decisions(history(own, path), wanted.by))
+    elif wanted.json:
+        yield from (_line({"n": e.n, "at": e.at, "k": e.k, "d": e.d}) for e in own)
+    else:
+        yield vault.redact(log(own))
+
+
+def of_all(wanted: Wanted, home: Home) -> Iterator[str]:
+    """Return the lines for all journals of a home.
+
+    Raises
+    ------
+    JournalError
+        At the end, how many chains do not hold.
+    """
+    vault.learn()
+    paths = list(runs(home))
+    if wanted.verify:
+        yield from _proofs(paths)
+    elif wanted.spans:
+        yield trace_file.write(Path(wanted.spans), [history(events, p) for p in paths if (events := read(p))])
+    else:
+        yield from _decided(wanted, all_decisions(home, wanted.by))
+
+
+def _decided(wanted: Wanted, found: list[Decision]) -> Iterator[str]:
+    if wanted.json:
+        yield from (_line(d.plain()) for d in found)
+    else:
+        yield vault.redact(shown(found))
+
+
+def _line(plain: dict[str, object]) -> str:
+    return json.dumps(vault.plain(plain))
+
+
+def _proof(path: Path) -> str:
+    """Say that a chain holds; reading it is the check, of its payloads and of a fork's parents, too."""
+    events = read(path)
+    history(events, path)
+    gone = sum(e.k == "call.finished" and str(e.d["result"]).startswith("[forgotten: ") for e in events)
+    head = events[-1].hash[:HEAD] if events else "none"
+    return f"{len(events)} events, the chain holds (head {head}" + (
+        f", {gone} payloads deleted)" if gone else ")"
+    )
+
+
+def _proofs(paths: list[Path]) -> Iterator[str]:
+    broken = 0
+    for path in paths:
+        try:
+            yield f"{path.parent.name}: {_proof(path)}"
+        except JournalError as error:
+            broken += 1
+            yield f"{path.parent.name}: {error}"
+    if broken:
+        raise JournalError(f"{broken} of {len(paths)} journals do not hold")

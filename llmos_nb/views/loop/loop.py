@@ -1,0 +1,241 @@
+"""The loop as a picture: drawn once, then only lit and counted; and a whole run as a graph."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from llmos_nb.journal import Event
+from llmos_nb.process.state import CONTROL, State
+from llmos_nb.tools import Call
+from llmos_nb.views.loop import dot
+from llmos_nb.views.wording import NOW, count, short, times, visible
+
+RUN_MOST = 2_000
+_GROUP = re.compile(r'<g id="(\w+)" class="(node|edge)([^"]*)">(.*?)</g>', re.DOTALL)
+_LABEL = re.compile(r"(<text [^>]*>)([^<]*)(</text>)")
+INK, GROUND, LIT, FAINT = "#222", "#fff", "#f7dcbc", "#bbb"
+
+
+def svg() -> str:
+    """Return the drawing of the loop; ids are ``plan`` … ``answer`` for nodes, ``e1`` … ``e9`` for edges."""
+    return dot.loop()
+
+
+def lit(drawing: str, stage: str, counts: Mapping[str, str]) -> str:
+    """Light a node and write counts on edges, by replacing text: nothing is laid out again.
+
+    Parameters
+    ----------
+    drawing : str
+        What `svg` gave.
+    stage : str
+        Id of the node that is lit; empty for none.
+    counts : mapping
+        Edge id to its count; an edge that is not named gets the class ``zero`` and no label.
+    """
+
+    def group(found: re.Match[str]) -> str:
+        name, kind, _, body = found.groups()
+        if kind == "node":
+            return f'<g id="{name}" class="node{" lit" if name == stage else ""}">{body}</g>'
+        n = counts.get(name, "")
+        label = _LABEL.sub(lambda t: t[1] + (t[2].replace("00", n) if n else "") + t[3], body)
+        return f'<g id="{name}" class="edge{"" if n else " zero"}">{label}</g>'
+
+    return _GROUP.sub(group, drawing)
+
+
+@lru_cache(maxsize=1)
+def _on_paper(drawing: str) -> str:
+    """Return the drawing its own white ground and dark ink, so that it reads in any theme."""
+    body = drawing.replace('stroke="black"', f'stroke="{INK}"').replace("<text ", f'<text fill="{INK}" ')
+    body = re.sub(
+        r'<svg [^>]*width="(\d+)[^"]*" height="(\d+)[^"]*"',
+        r'<svg xmlns="http://www.w3.org/2000/svg" width="\1" height="\2"',
+        body,
+    )
+    return re.sub(r"(<svg [^>]*>)", rf'\1<rect width="100%" height="100%" fill="{GROUND}"/>', body, count=1)
+
+
+def picture(stage: str, counts: Mapping[str, str]) -> str:
+    """Return the loop as a picture that stands alone, with colours in attributes (no class, no style)."""
+
+    def colour(found: re.Match[str]) -> str:
+        name, kind, more, body = found.groups()
+        if "lit" in more:
+            body = body.replace('fill="none"', f'fill="{LIT}"', 1).replace(
+                "<text ", '<text font-weight="bold" ', 1
+            )
+        if "zero" in more:
+            body = body.replace(f'"{INK}"', f'"{FAINT}"').replace('"black"', f'"{FAINT}"')
+        return f'<g id="{name}" class="{kind}">{body}</g>'
+
+    return _GROUP.sub(colour, lit(_on_paper(svg()), stage, counts))
+
+
+def data_uri(drawing: str) -> str:
+    """Return a drawing as the address of an `img`."""
+    return "data:image/svg+xml;base64," + base64.b64encode(drawing.encode()).decode()
+
+
+def alt(stage: str, counts: Mapping[str, str]) -> str:
+    """Say in a sentence what the loop's picture shows."""
+    where = f"It stands at {stage}, {NOW[stage]}" if stage else "It has stopped"
+    done = count(int(counts.get("e4", 0)), "result")
+    again = int(counts.get("e8", 0))
+    replans = f"planned again {times(again)}" if again else "no re-plan"
+    nodes = "plan, you, act, observe, integrate, check, answer"
+    return f"The loop: {nodes}. {where}, with {done} integrated and {replans}."
+
+
+_CALL_LOOK = {"done": INK, "running": "#1565c0", "asked": "#a65200", "in_doubt": "#a65200"}
+_BAD = "#b3261e"
+
+
+def run_graph(s: State, events: Sequence[Event]) -> str:
+    """Draw a whole run: every answer, call, decision and re-plan, in order.
+
+    Parameters
+    ----------
+    s : State
+        The process.
+    events : sequence of Event
+        Its journal.
+
+    Returns
+    -------
+    str
+        SVG; where there is no Graphviz, DOT text.
+    """
+    source = run_dot(s, events)
+    drawn = dot.ENGINE.render(source, "dot")
+    return dot.text(dot.parse(drawn)) if drawn else source
+
+
+def run_dot(s: State, events: Sequence[Event]) -> str:
+    """Return the source of `run_graph`."""
+    import graphviz  # 50 ms to import
+
+    graph = graphviz.Digraph(
+        "run", graph_attr={"rankdir": "TB", "bgcolor": GROUND, "ranksep": ".25", "nodesep": ".2"}
+    )
+    graph.attr(
+        "node", shape="box", style="rounded", fontname="Helvetica", fontsize="10", height=".3", color=INK
+    )
+    graph.attr("edge", arrowsize=".5", fontname="Helvetica", fontsize="9", color=INK)
+    drawn = _Run(graph, s)
+    for n, event in enumerate(events):
+        if n >= len(events) - RUN_MOST:
+            drawn.heard(event)
+        else:
+            drawn.answers += event.k == "model.responded"
+    return str(graph.source)
+
+
+def _quoted(text: str, most: int) -> str:
+    """Return a label that is read as plain text: no HTML, no escapes, no control characters."""
+    import graphviz
+
+    return str(graphviz.nohtml(graphviz.escape(visible(short(text, most)))))
+
+
+class _Run:
+    """Draws events in order; `last` are the nodes that the next one follows."""
+
+    def __init__(self, graph: object, s: State) -> None:
+        self.graph, self.s = graph, s
+        self.last: list[str] = []
+        self.answers = 0
+
+    def heard(self, e: Event) -> None:
+        """Draw an event of a kind that shows."""
+        if (draw := getattr(self, "_" + e.k.replace(".", "_"), None)) is not None:
+            draw(e)
+
+    def node(self, name: str, label: str, after: Sequence[str], edge: str = "", **look: str) -> None:
+        """Draw a node; what a run said is quoted, never read as HTML or escapes."""
+        self.graph.node(name, _quoted(label, 60), id=name, **look)  # type: ignore[attr-defined]
+        for before in after:
+            self.graph.edge(before, name, label=_quoted(edge, 30))  # type: ignore[attr-defined]
+
+    def _run_started(self, e: Event) -> None:
+        self.node("goal", e.d["goal"], (), shape="plaintext")
+        self.last = ["goal"]
+
+    def _plan_proposed(self, e: Event) -> None:
+        name = f"plan{e.d['version']}"
+        n = sum(raw.get("status", "pending") == "pending" for raw in e.d["steps"])
+        again = "" if e.k == "plan.proposed" else "re-planned: "
+        self.node(name, f"{again}plan of {count(n, 'step')}", self.last, shape="note")
+        self.last = [name]
+
+    _plan_edited = _plan_proposed
+
+    def _plan_decided(self, e: Event) -> None:
+        name = f"gate{e.n}"
+        what = "approved" if e.d["what"] == "approve" else "rejected"
+        self.node(name, f"{what} by {e.d['by']}", self.last, shape="diamond", style="")
+        self.last = [name]
+
+    def _model_responded(self, e: Event) -> None:
+        self.answers += 1
+        name = f"r{self.answers}"
+        ids = [f"{name}.{i}" for i, c in enumerate(e.d["calls"]) if c["name"] not in CONTROL]
+        calls = [self.s.calls[i] for i in ids if i in self.s.calls]
+        self.node(
+            name,
+            f"{name} " + (count(len(calls), "call") if calls else e.d["text"] or "plan"),
+            self.last,
+            style="rounded,bold",
+        )
+        self.last = [name]
+        made = [self._call(call, name) for call in calls]
+        self.last = made or [name]
+
+    def _call(self, call: Call, after: str) -> str:
+        name = "c" + call.id.replace(".", "_")
+        ended = f": {call.result}" if call.result else f": {call.status}"
+        self.node(
+            name, f"{call.id} {call.name}{ended}", [after], call.by, color=_CALL_LOOK.get(call.status, _BAD)
+        )
+        return name
+
+    def _step_integrated(self, e: Event) -> None:
+        if not e.d["step"]:
+            return
+        name = f"step{e.n}"
+        met = "as expected" if e.d["met"] else "not as expected"
+        self.node(
+            name,
+            f"step {e.d['step']} {met}",
+            self.last,
+            shape="ellipse",
+            style="",
+            color=INK if e.d["met"] else _BAD,
+        )
+        self.last = [name]
+
+    def _check_finished(self, e: Event) -> None:
+        name = f"check{e.n}"
+        held = "holds" if e.d["held"] else "does not hold"
+        self.node(
+            name,
+            f"check {e.d['check']} {held}",
+            self.last,
+            shape="hexagon",
+            style="",
+            color=INK if e.d["held"] else _BAD,
+        )
+        self.last = [name]
+
+    def _run_ended(self, e: Event) -> None:
+        self.node(
+            "end",
+            f"{e.d['reason']}: {e.d.get('answer') or e.d.get('detail', '')}",
+            self.last,
+            shape="plaintext",
+        )
+        self.last = ["end"]

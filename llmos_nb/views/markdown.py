@@ -1,0 +1,129 @@
+"""A small Markdown for answers, as HTML in which nothing of the text becomes a tag, an attribute or an address.
+
+Paragraphs, headings, lists, tables, fenced code, strong, emphasis and code. Links and images become their words
+and address as text, so that nothing leads out or is fetched.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from llmos_nb.views.wording import visible
+
+_INLINE = re.compile(
+    r"`(?P<code>[^`]{1,400})`|\*\*(?P<strong>.{1,400}?)\*\*|__(?P<strong2>.{1,400}?)__|\*(?P<em>[^*\s][^*]{0,400})\*"
+    r"|!?\[(?P<label>[^\]]{0,400})\]\((?P<to>[^)\s]{0,400})[^)]{0,400}\)|\b(?P<call>r\d+\.\d+)\b"
+)
+_FENCE = re.compile(r"^\s*(```|~~~)")
+_ITEM = re.compile(r"^\s*(?:[-*+]|(?P<n>\d+)[.)])\s+(?P<text>.*)$")
+_HEAD = re.compile(r"^#{1,6}\s+(?P<text>.*?)\s*#*$")
+_RULE = re.compile(r"^\s*\|?[\s:|-]*-[\s:|-]*\|?\s*$")
+PRE = "margin:6px 0;padding:8px;border:1px solid #8888;white-space:pre-wrap"
+TABLE, LEFT = (
+    "border-collapse:collapse;margin:6px 0",
+    "text-align:left;padding:2px 14px 2px 0;vertical-align:top",
+)
+
+
+def text(words: str) -> str:
+    """Escape a text; dollar and backslash stand in elements of their own, so that no page sees formulas."""
+    return escape(visible(words)).replace("\\", "<span>\\</span>").replace("$", "<span>$</span>")
+
+
+def inline(words: str) -> str:
+    """Return a line with strong, emphasis, code and call ids."""
+    out, at = [], 0
+    for found in _INLINE.finditer(words):
+        out += [text(words[at : found.start()]), _run(found)]
+        at = found.end()
+    return "".join([*out, text(words[at:])])
+
+
+def _run(found: re.Match[str]) -> str:
+    part = found.groupdict()
+    if part["code"] or part["call"]:
+        return f"<code>{text(part['code'] or part['call'])}</code>"
+    if strong := part["strong"] or part["strong2"]:
+        return f"<b>{inline(strong)}</b>"
+    if part["em"]:
+        return f"<i>{inline(part['em'])}</i>"
+    label, to = part["label"], part["to"]
+    return text(f"{label} ({to})" if label and to else label or to or "")
+
+
+def html(markdown: str) -> str:
+    """Return Markdown as HTML."""
+    lines = markdown.replace("\r\n", "\n").split("\n")[::-1]  # the next line is at the end
+    out = []
+    while lines:
+        if not lines[-1].strip():
+            lines.pop()
+        else:
+            out.append(_block(lines))
+    return "\n".join(out)
+
+
+def _block(lines: list[str]) -> str:
+    line = lines[-1]
+    if _FENCE.match(line):
+        return _fence(lines)
+    if head := _HEAD.match(line):
+        lines.pop()
+        return f"<h4>{inline(head['text'])}</h4>"
+    if _ITEM.match(line):
+        return _list(lines)
+    if "|" in line and len(lines) > 1 and "|" in lines[-2] and _RULE.match(lines[-2]):
+        return _table(lines)
+    return _paragraph(lines)
+
+
+def _fence(lines: list[str]) -> str:
+    found = _FENCE.match(lines.pop())
+    mark, body = found[1] if found else "```", []
+    while lines and not lines[-1].strip().startswith(mark):
+        body.append(lines.pop())
+    if lines:
+        lines.pop()
+    return pre("\n".join(body))
+
+
+def pre(code: str) -> str:
+    """Return code in a box."""
+    return f'<pre style="{PRE}">{text(code)}</pre>'
+
+
+def _list(lines: list[str]) -> str:
+    first, items = _ITEM.match(lines[-1]), list[str]()
+    while lines and lines[-1].strip():
+        line = lines.pop()
+        if item := _ITEM.match(line):
+            items.append(item["text"])
+        else:
+            items[-1] += f" {line.strip()}"
+    tag = "ol" if first and first["n"] else "ul"
+    return f"<{tag}>" + "".join(f"<li>{inline(i)}</li>" for i in items) + f"</{tag}>"
+
+
+def _table(lines: list[str]) -> str:
+    heads = _cells(lines.pop())
+    lines.pop()
+    rows = []
+    while lines and "|" in lines[-1]:
+        rows.append(_cells(lines.pop()))
+    top = "".join(f'<th scope="col" style="{LEFT}">{inline(c)}</th>' for c in heads)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="{LEFT}">{inline(c)}</td>' for c in row) + "</tr>" for row in rows
+    )
+    return f'<table style="{TABLE}"><tr>{top}</tr>{body}</table>'
+
+
+def _cells(line: str) -> list[str]:
+    return [c.strip() for c in line.strip().removeprefix("|").removesuffix("|").split("|")]
+
+
+def _paragraph(lines: list[str]) -> str:
+    body = [lines.pop()]
+    while lines and lines[-1].strip() and not any(p.match(lines[-1]) for p in (_FENCE, _HEAD, _ITEM)):
+        body.append(lines.pop())
+    return f"<p>{inline(' '.join(body))}</p>"

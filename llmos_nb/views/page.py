@@ -1,0 +1,225 @@
+"""The static form, for saved notebooks: it speaks with no front end, and nothing in it is live.
+
+What an untrusted notebook loses (inline SVG, style sheets, classes, roles) is not used. What is left are
+headings, lists, tables with captions, `details`, and one picture as a data address with a sentence as its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+from llmos_nb.journal import Event
+from llmos_nb.process.state import State
+from llmos_nb.views.contract import Block, Button, Card, PanelView, StepRow, Words
+from llmos_nb.views.loop import loop
+from llmos_nb.views.markdown import LEFT, TABLE, pre, text
+from llmos_nb.views.markdown import html as markdown
+from llmos_nb.views.panel.view import view
+from llmos_nb.views.text import form
+from llmos_nb.views.wording import SAY, sentence, short, spending
+from llmos_nb.views.wording import plain as unmarked
+
+H3, H3_NEXT = "margin:0 0 4px", "margin:12px 0 4px"
+_THIRD = (
+    ("for you", "for a person"),
+    ("by you", "by a person"),
+    ("you were asked", "a person was asked"),
+    ("asks you", "asks a person"),
+)
+
+
+def html(state: State, events: Sequence[Event]) -> str:
+    """Return the static form as HTML.
+
+    Parameters
+    ----------
+    state : State
+        The process.
+    events : sequence of Event
+        Its journal.
+
+    Returns
+    -------
+    str
+        Everything from the run is escaped text; the only address in it is the loop's own picture.
+    """
+    v = view(state, events)
+    parts = [
+        f'<h3 style="{H3}">{text(v["goal"])}</h3>',
+        f'<p style="margin:0 0 8px">{_status(state, v)}</p>',
+        _picture(v),
+        *_plan(v),
+        *(_card(state, v["card"]) if v.get("card") else _blocks(v.get("now", []))),
+    ]
+    return "\n".join(filter(None, parts))
+
+
+def plain(state: State, events: Sequence[Event]) -> str:
+    """Return the static form as text of 80 columns."""
+    return form.render(view(state, events))
+
+
+def sibling(state: State) -> str:
+    """Return the line that stands over a live panel, and is still there when the panel is not."""
+    name = f"{state.name}, " if state.name else ""
+    return (
+        f'<p style="{H3}">{text(name)}process {int(state.pid)}: {text(short(state.goal, 160))} '
+        f"To see it again, run <code>%agent show {int(state.pid)}</code> in any cell.</p>"
+    )
+
+
+def third(words: str) -> str:
+    """Say our own words for somebody who was not there: *you* is a person."""
+    for yours, theirs in _THIRD:
+        words = words.replace(yours, theirs)
+    return words
+
+
+def _third(words: Words | None) -> Words:
+    if words is None or isinstance(words, str):
+        return third(words or "")
+    return [third(run) if isinstance(run, str) else run for run in words]
+
+
+def _status(s: State, v: PanelView) -> str:
+    name = f"{s.name}, " if s.name else ""
+    first = f"{name}process {s.pid}, {third(v['state']).lower()}: {third(v['what'])}"
+    show = f"<code>%agent show {int(s.pid)}</code> in any cell."
+    return f"{text(first)}. {text(sentence(spending(s)))} To {_to(v)}, run {show}"
+
+
+def _to(v: PanelView) -> str:
+    return "see it again" if v["id"] == "finished" else "go on"
+
+
+def _picture(v: PanelView) -> str:
+    stage, counts = v.get("stage", ""), v.get("counts", {})
+    drawn = loop.data_uri(loop.picture(stage, counts))
+    return f'<img style="max-width:100%" alt="{escape(third(loop.alt(stage, counts)))}" src="{drawn}">'
+
+
+# the plan
+
+
+def _plan(v: PanelView) -> list[str]:
+    rows = v["steps"]
+    if not rows:
+        return []
+    head = ", ".join(filter(None, (third(v.get("planhead", "Plan")), v.get("planside"))))
+    parts = [f'<h3 style="{H3_NEXT}">{text(head)}</h3>']
+    fold = v.get("fold")
+    away = (
+        [r for r in rows if fold and r["n"] <= fold["upto"] and r["s"] not in ("failed", "pending")]
+        if fold
+        else []
+    )
+    if away and fold:
+        parts.append(f"<details><summary>{text(fold['text'])}</summary>{_list(away)}</details>")
+    return [*parts, _list([r for r in rows if r not in away])]
+
+
+def _list(rows: list[StepRow]) -> str:
+    """Number by the list itself where the numbers run on, else in words."""
+    first = rows[0]["n"] if rows else 1
+    run_on = [r["n"] for r in rows] == list(range(first, first + len(rows)))
+    steps = [_step(r) if run_on else f"step {int(r['n'])}: {_step(r)}" for r in rows]
+    items = "\n".join(f"<li>{step}</li>" for step in steps)
+    start = f' start="{int(first)}"' if run_on and first != 1 else ""
+    return f'<ol{start} style="margin:0;padding-left:32px">\n{items}\n</ol>'
+
+
+def _step(r: StepRow) -> str:
+    after = f"after {r['after']}" if r.get("after") else ""
+    facts = ", ".join(
+        filter(None, (third(SAY[r["s"]]), after, r.get("dur"), r.get("cost"), third(r.get("note", ""))))
+    )
+    lines = [f"<b>{text(r['t'])}</b> ({text(facts)})"]
+    if r.get("x") and r["s"] != "replaced":
+        lines.append(f"expects: {text(r['x'])}")
+    if r.get("ev"):
+        lines.append(_words(r["ev"]))
+    return "<br>".join(lines)
+
+
+def _words(words: Words | None) -> str:
+    if words is None or isinstance(words, str):
+        return text(words or "")
+    tags = {"*": "b", "`": "code", "@": "code"}
+    return "".join(
+        text(run) if isinstance(run, str) else f"<{tags[str(run[0])]}>{text(str(run[1]))}</{tags[str(run[0])]}>"
+        for run in words
+    )
+
+
+# what waits
+
+
+def _card(s: State, card: Card | None) -> list[str]:
+    if card is None:
+        return []
+    risks = "; ".join(f"{kind} ({unmarked(why)})" for kind, why in card.get("risks", ()))
+    parts = [
+        f'<h3 style="{H3_NEXT}">{text(third(card["title"]))}</h3>',
+        f"<p>{_words(card['why'])}{text(f' Risks: {risks}.') if risks else ''}</p>",
+    ]
+    if question := card.get("question"):
+        parts.append(f"<p><b>{text(question)}</b></p>")
+    if "code" in card:
+        parts.append(
+            f"<details open><summary>The code: {_words(_third(card.get('cap')))}</summary>{pre(card['code'])}</details>"
+        )
+    if args := card.get("args"):
+        rows: list[list[Words]] = [
+            [[["`", a["name"]]], str(a["value"]), _third(a.get("origin", ""))] for a in args
+        ]
+        parts.append(_table("Arguments", ["argument", "value", "where it comes from"], rows))
+    if t := card.get("table"):
+        parts.append(_table(t["caption"], t.get("heads"), t["rows"]))
+    return [*parts, f"<p>To answer, run <code>{text(form.command(s.pid, card))}</code> in any cell.</p>"]
+
+
+def _table(caption: str, heads: list[str] | None, rows: Sequence[Sequence[Words | Button]]) -> str:
+    top = "".join(f'<th scope="col" style="{LEFT}">{text(h)}</th>' for h in heads or ())
+    body = "\n".join("<tr>" + "".join(_cell(c, not i) for i, c in enumerate(row)) + "</tr>" for row in rows)
+    head = f"<tr>{top}</tr>\n" if top else ""
+    return f'<table style="{TABLE}"><caption style="text-align:left">{text(caption)}</caption>\n{head}{body}</table>'
+
+
+def _cell(cell: Words | Button, head: bool) -> str:
+    words = text(cell["label"]) if isinstance(cell, dict) else _words(cell)
+    tag = 'th scope="row"' if head else "td"
+    return f'<{tag} style="{LEFT}">{words}</{tag[:2]}>'
+
+
+# now
+
+
+def _blocks(blocks: list[Block]) -> list[str]:
+    return [_block(b) for b in blocks]
+
+
+def _block(b: Block) -> str:
+    """Return one piece; what only a live page can do (buttons, streams, progress) is left out."""
+    give = _BLOCKS.get(b["kind"])
+    return give(b) if give is not None else ""
+
+
+def _title(b: Block) -> str:
+    return f'<h3 style="{H3_NEXT}">{text(b["text"])}</h3>'
+
+
+def _code(b: Block) -> str:
+    cap = _words(b.get("cap")) or text(b.get("label", "Code"))
+    return f"<details open><summary>{cap}</summary>{pre(b['code'])}</details>"
+
+
+_BLOCKS: dict[str, Callable[[Block], str]] = {
+    "lead": _title,
+    "heading": _title,
+    "text": lambda b: f"<p>{_words(b['words'])}</p>",
+    "answer": lambda b: markdown(b["markdown"]),
+    "table": lambda b: _table(b["caption"], b.get("heads"), b["rows"]),
+    "code": _code,
+    "details": lambda b: f"<details><summary>{text(b['summary'])}</summary>{pre(b['code'])}</details>",
+}

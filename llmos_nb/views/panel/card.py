@@ -1,0 +1,335 @@
+"""What a pending call would do: its arguments and where they come from, the names that it reads and writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from llmos_nb.policy import envelope, in_advance, until_words, who_words
+from llmos_nb.process.state import State
+from llmos_nb.tools import Call
+from llmos_nb.views.contract import Argument, Button, Card, Table, Words
+from llmos_nb.views.wording import count, hidden, listed, marked, ref, sentence, short, upper
+
+Question = Mapping[str, Any]
+"""What the gate recorded with the question; any key may be missing."""
+_SECTIONS = ("created", "rebound", "mutated")
+
+
+def arguments(s: State, call: Call, question: Question) -> list[Argument]:
+    """Return the arguments as fields, each with its origin."""
+    given = call.arguments if isinstance(call.arguments, dict) else {}
+    schemas, sinks = question.get("schema", {}), question.get("sinks", ())
+    made: list[Argument] = []
+    for name, value in given.items():
+        one: Argument = {"name": name, "value": value, "origin": _origin(s, call, name, question)}
+        if name in schemas:
+            one["schema"] = dict(schemas[name])
+        if name in sinks:
+            one["sink"] = "where it goes"
+        made.append(one)
+    return made
+
+
+def _origin(s: State, call: Call, name: str, question: Question) -> Words:
+    """Say where an argument comes from: recorded by the gate, typed by you, your goal, a step, or the model."""
+    if name in question.get("origins", {}):
+        return marked(str(question["origins"][name]))
+    value = call.arguments[name] if isinstance(call.arguments, dict) else ""
+    if isinstance(call.original, dict) and call.original.get(name) != value:
+        return "typed by you"
+    text = str(value).strip()
+    if len(text) > 1 and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", s.goal):
+        return "your goal, word for word"
+    seen = next((c for c in reversed(s.surviving) if len(text) > 1 and text in c.result), None)
+    return [f"step {seen.step}, " if seen.step else "", ref(seen)] if seen else "the model"
+
+
+def reads_writes(s: State, call: Call, question: Question) -> Table | None:
+    """List what the call reads and writes, with before and after, and where each comes from."""
+    rows = [
+        _touched(s, call, access, raw) for access in ("reads", "writes") for raw in question.get(access, ())
+    ]
+    if not rows:
+        return None
+    heads = ["access", "name", "before → after", "where it comes from"]
+    return {"caption": "What this call reads and writes", "heads": heads, "rows": rows}
+
+
+def _touched(s: State, call: Call, access: str, raw: Any) -> list[Words | Button]:
+    """Return one row; `raw` is a name, ``[name, change, origin]`` or a mapping of these."""
+    if isinstance(raw, str):
+        raw = [raw]
+    known = (
+        dict(raw) if isinstance(raw, Mapping) else dict(zip(("name", "change", "origin"), raw, strict=False))
+    )
+    name = str(known.get("name", ""))
+    made = next(
+        (c for c in reversed(s.surviving) if any(name in c.changes.get(k, ()) for k in _SECTIONS)), None
+    )
+    change = known.get("change") or _change(s, access, name)
+    origin: Words = (
+        marked(str(known["origin"])) if known.get("origin") else _made_by(made, access, name in s.versions)
+    )
+    if label := s.labels.get(name):
+        origin = [*([origin] if isinstance(origin, str) else origin), f", {label}"]
+    return [access, [["`", name]], change, origin]
+
+
+def _change(s: State, access: str, name: str) -> str:
+    if access == "reads":
+        return "unchanged"
+    return "changed" if name in s.versions else "new or changed"
+
+
+def _made_by(made: Call | None, access: str, known: bool) -> Words:
+    if made is not None:
+        return [f"step {made.step}, " if made.step else "", ref(made)]
+    return "this call" if access == "writes" and not known else "there before the process"
+
+
+def unseen(call: Call) -> list[list[str]]:
+    """Warn of characters that do not show, or that make the text read otherwise than it runs."""
+    texts = call.arguments.values() if isinstance(call.arguments, dict) else [call.arguments]
+    found = hidden("".join(t for t in texts if isinstance(t, str)))
+    why = f"{listed(found)}: what runs may not be what you read"
+    return [["hidden characters", why]] if found else []
+
+
+def card(s: State, key: str = "") -> Card | None:
+    """Return the card of an open question (the first where none is named), or None where nobody is asked."""
+    key = key or next(iter(s.questions), "")
+    if key not in s.questions:
+        return None
+    question = s.questions[key]
+    made = _KINDS.get(question.get("kind", ""), _approval)(s, key, question)
+    if len(s.questions) > 1:
+        made["side"] = f"1 of {count(len(s.questions), 'question')}"
+    return made
+
+
+def announced(made: Card) -> str:
+    """Say a card in one line, for the live region."""
+    keys = [
+        f"{b['key']} to {b['verb'].split('_')[0]}"
+        for b in made.get("buttons", ())
+        if b.get("key", "") in ("A", "E", "R")
+    ]
+    press = f" Press {', '.join(keys[:-1])} or {keys[-1]}." if len(keys) > 1 else ""
+    return f"Waiting for you. {sentence(made['title'])}{press}"
+
+
+def wants(s: State, key: str, question: Question) -> str:
+    """Say what is wanted: ``step 3 wants to replace a file``."""
+    if key.startswith("plan:"):
+        return f"a plan of {count(len([p for p in s.plan.steps if p.open]), 'step')}"
+    call = s.calls.get(key)
+    step = f"step {call.step}" if call is not None and call.step else "it"
+    if question.get("kind") == "question":
+        return f"{step} asks you something"
+    if question.get("kind") == "doubt":
+        return f"whether {call.name if call else 'a call'} was done is not known"
+    what = question.get("title") or (f"call {call.name}" if call else "go on")
+    return f"{step} wants to {what}"
+
+
+# a plan
+
+
+def _plan(s: State, key: str, question: Question) -> Card:
+    why = sentence(question.get("text") or "It asks because nothing runs before you have seen the plan")
+    why += _terms(question)
+    buttons: list[Button] = [
+        {"label": "Approve", "more": "the plan", "verb": "approve", "key": "A", "main": True},
+        {"label": "Edit", "verb": "edit", "key": "E"},
+        {"label": "Reject", "verb": "reject", "key": "R"},
+    ]
+    return {
+        "title": "Approve the plan?",
+        "why": why,
+        "table": _may_do(s),
+        "buttons": buttons,
+        "cover": "Change the steps first if you like: the plan you approve is the one you see.",
+    }
+
+
+def _may_do(s: State) -> Table:
+    """List what approving the plan grants: tool, how often, for which steps, and what still asks."""
+    steps = [p for p in s.plan.steps if p.open]
+    granted = {p.n: envelope([p.plain()], s.tools) for p in steps}
+    tools = sorted({t for g in granted.values() for t in g})
+    asks = {
+        "plan": "no, up to this count",
+        "step": "yes, each call",
+        "auto": "no",
+        "never": "it is refused if it is risky",
+    }.get(s.mode, "if it touches files, processes or the net, or cannot be undone")
+    rows: list[list[Words | Button]] = []
+    for tool in tools:
+        used = [n for n, g in granted.items() if tool in g]
+        calls = sum(granted[n][tool] for n in used)
+        rows.append([[["`", tool]], count(calls, "call"), _steps(used), asks])
+    return {"caption": "What the plan may do", "heads": ["tool", "at most", "for", "still asks"], "rows": rows}
+
+
+def _steps(found: list[int]) -> str:
+    """Say ``step 2`` or ``steps 1, 2 and 4``."""
+    return f"step{'s' * (len(found) > 1)} {listed(found)}"
+
+
+# a call
+
+
+def _approval(s: State, key: str, question: Question) -> Card:
+    call = s.calls[key]
+    made: Card = {
+        "title": upper(wants(s, key, question)),
+        "why": marked(
+            sentence(question.get("text") or "It asks because this mode asks here") + _terms(question)
+        ),
+        "call": key,
+        "digest": call.digest or question.get("digest", ""),
+        "buttons": _buttons(call, question),
+        "cover": _cover(call, question),
+    }
+    if call.step:
+        made["step"] = call.step
+    if risks := [*question.get("risks", ()), *unseen(call)]:
+        made["risks"] = [(str(kind), marked(str(text))) for kind, text in risks]
+    _what(s, call, question, made)
+    if (table := reads_writes(s, call, question)) is not None:
+        made["table"] = table
+    return made
+
+
+def _terms(question: Question) -> str:
+    """Say who must approve and until when it waits, where that is settled."""
+    said = (who_words(question), f"It waits {words}" if (words := until_words(question)) else "")
+    return "".join(f" {upper(sentence(s))}" for s in said if s)
+
+
+def _edited(call: Call) -> bool:
+    return call.original is not None and call.original != call.arguments
+
+
+def _what(s: State, call: Call, question: Question, made: Card) -> None:
+    """Put the code, or the arguments as a form, into the card."""
+    if question.get("shows"):
+        made["code"], made["lang"], made["cap"] = str(question["shows"]), "diff", ["What would change"]
+        return
+    if not call.code:
+        made["args"] = arguments(s, call, question)
+        return
+    made["code"], made["lang"] = call.code, "python"
+    original = call.original.get("code", "") if isinstance(call.original, dict) else call.original or ""
+    if _edited(call):
+        made["model_code"] = str(original)
+        lines = _changed_lines(str(original), call.code)
+        made["cap"] = [f"Python, {count(lines, 'line')} changed by you since ", ref(call)]
+    else:
+        made["cap"] = ["Python, written by the model in ", ref(call)]
+
+
+def _changed_lines(old: str, new: str) -> int:
+    kept = set(old.splitlines())
+    return max(sum(line not in kept for line in new.splitlines()), 1)
+
+
+def _buttons(call: Call, question: Question) -> list[Button]:
+    if _edited(call):
+        version: dict[str, Any] = (
+            {"code": call.original} if isinstance(call.original, str) else {"arguments": call.original}
+        )
+        first: list[Button] = [
+            {"label": "Approve", "more": "my version", "verb": "approve", "key": "A", "main": True},
+            {"label": "Model’s version", "verb": "check_edit", "data": {"restore": True, **version}},
+        ]
+    else:
+        first = [{"label": "Approve", "verb": "approve", "key": "A", "main": True}]
+        if has_rest(call, question):
+            first.append({"label": "Approve the rest like this", "verb": "approve_rest", "key": "⇧ A"})
+        elif has_same(call, question):
+            first.append({"label": "Always for these arguments", "verb": "approve_same"})
+    rest: list[Button] = [
+        {"label": "Edit", "verb": "edit", "key": "E"},
+        {"label": "Reject", "verb": "reject", "key": "R"},
+        {"label": "Skip", "verb": "skip", "key": "S"},
+    ]
+    return first + (rest[1:] if question.get("shows") else rest)
+
+
+def has_rest(call: Call, question: Question) -> bool:
+    """Whether a rule can be stated for calls like this: never for one that goes out, or whose risk has no name."""
+    return not _asked_anew(question) and in_advance(call.name, _risk_kinds(question))
+
+
+def has_same(call: Call, question: Question) -> bool:
+    """Whether a rule can be stated for this very call again: for one whose arguments say all that it does."""
+    return not _asked_anew(question) and not call.code and isinstance(call.arguments, dict)
+
+
+def _asked_anew(question: Question) -> bool:
+    """Whether each such call is another one: a device asks each time, or shows what only this one would do."""
+    return bool(question.get("each_time") or question.get("shows"))
+
+
+def _risk_kinds(question: Question) -> list[str]:
+    return sorted({str(kind) for kind, _ in question.get("risks", ())})
+
+
+def _cover(call: Call, question: Question) -> Words:
+    digest = call.digest or question.get("digest", "")
+    what = "this call" if call.code else "these arguments"
+    bound: Words = [" (", ["`", f"{digest[:4]} {digest[4:6]}"], ")"] if digest else []
+    once: list[str | list[str | int]] = [f"Approve counts once, for exactly {what}", *bound, ". "]
+    if _edited(call):
+        return [*once, "The journal keeps both versions."]
+    if call.code and not _risk_kinds(question):  # the mode asks, not a risk: there is nothing to be bound to
+        return once
+    if not has_rest(call, question) and has_same(call, question):
+        same = f"“Always for these arguments” covers every further {call.name} call of this process with exactly these"
+        return [*once, f"{same}; take it back under More, Rules."]
+    if not has_rest(call, question):
+        return [*once, "Calls that go out cannot be approved in advance."]
+    kinds = ", ".join(_risk_kinds(question))
+    rest = f"every further {call.name} call of this process that bears no other risk than {kinds}"
+    return [*once, f"“The rest like this” covers {rest}; take it back under More, Rules."]
+
+
+# a question of the model's, and a call in doubt
+
+
+def _question(s: State, key: str, question: Question) -> Card:
+    call = s.calls.get(key)
+    title = f"Step {call.step} asks you" if call is not None and call.step else "It asks you"
+    made: Card = {
+        "title": title,
+        "why": "It asks because it cannot find this out itself. It reads your answer and goes on.",
+        "question": str(question.get("text", "")),
+        "call": key,
+        "buttons": [],
+    }
+    if call is not None and call.step:
+        made["step"] = call.step
+    return made
+
+
+def _doubt(s: State, key: str, question: Question) -> Card:
+    call = s.calls[key]
+    again = f"Run it again sends the same key ({short(call.key, 40)}), so a tool that knows keys does it once."
+    made: Card = {
+        "title": upper(wants(s, key, question)),
+        "why": marked(sentence(question.get("text", ""))),
+        "call": key,
+        "buttons": [
+            {"label": "It was done", "verb": "resolve", "main": True, "data": {"done": True}},
+            {"label": "Run it again", "verb": "resolve", "data": {"done": False}},
+        ],
+        "cover": again if call.key else "",
+    }
+    _what(s, call, question, made)
+    return made
+
+
+_KINDS = {"plan": _plan, "approval": _approval, "question": _question, "doubt": _doubt}

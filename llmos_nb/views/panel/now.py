@@ -1,0 +1,385 @@
+"""How the panel says that a process has ended: what happened, what is kept, what you can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from llmos_nb.policy import show
+from llmos_nb.process.state import State
+from llmos_nb.tools import Call
+from llmos_nb.views.contract import Block, Button, Glyph, Tone, Words
+from llmos_nb.views.counts import Counts
+from llmos_nb.views.panel.answer import answer, changed, unverified
+from llmos_nb.views.wording import (
+    NOW,
+    count,
+    duration,
+    listed,
+    money,
+    names,
+    sentence,
+    short,
+    since,
+    times,
+    upper,
+)
+
+
+@dataclass
+class Phase:
+    """A state of the panel: its name, its words, and what stands under *now*.
+
+    Parameters
+    ----------
+    id, tone, glyph : str
+        As the panel's contract names them.
+    state, what : str
+        The state word, and what it is about.
+    acts : list of str
+        Buttons of the head.
+    now : list of Block
+        What is shown; empty where a card is.
+    """
+
+    id: str
+    tone: Tone
+    glyph: Glyph
+    state: str
+    what: str
+    acts: list[str] = field(default_factory=list)
+    now: list[Block] = field(default_factory=list)
+
+
+RUN = ["Pause", "Stop"]
+SHOWN_FROM_S = 0.1
+
+
+def text(words: Words, mute: bool = False) -> Block:
+    """Return a paragraph."""
+    return {"kind": "text", "words": words, "mute": True} if mute else {"kind": "text", "words": words}
+
+
+def lead(words: str) -> Block:
+    """Return the title of *now*."""
+    return {"kind": "lead", "text": words}
+
+
+def code_of(call: Call, side: str = "") -> Block:
+    """Return a call as code: its Python, or its name with arguments."""
+    python = bool(call.code)
+    body = call.code or f"{call.name}({_arguments(call)})"
+    cap: Words = [
+        "Python, written by the model in " if python else "Call ",
+        ["@", call.id, call.step] if call.step else ["`", call.id],
+    ]
+    return {
+        "kind": "code",
+        "code": body,
+        "lang": "python",
+        "cap": cap,
+        "side": side,
+        "label": "Code of this call",
+    }
+
+
+def _arguments(call: Call) -> str:
+    if not isinstance(call.arguments, dict):
+        return str(call.arguments)
+    return ", ".join(f"{k}={v!r}" for k, v in call.arguments.items())
+
+
+def starting(s: State, loading: tuple[str, float] | None) -> Phase:
+    """Nothing was asked yet."""
+    if loading is None:
+        what = "the first request is on its way"
+        return Phase(
+            "starting",
+            "go",
+            "running",
+            "Starting",
+            what,
+            ["Stop"],
+            [lead("Starting"), text("Nothing has run yet.")],
+        )
+    said, part = loading
+    now: list[Block] = [
+        lead("Loading the model"),
+        text(said),
+        {"kind": "progress", "label": "Model read", "part": part},
+        text("Only the first run after a start waits for this. Nothing has run yet.", mute=True),
+    ]
+    return Phase("starting", "go", "running", "Starting", f"loading {s.model}", ["Stop"], now)
+
+
+def planning(s: State, counts: Counts, at: str) -> Phase:
+    """The model writes a plan."""
+    tools = count(len(s.tools), "tool")
+    so_far = _so_far(counts.requested_at, at)
+    now: list[Block] = [
+        lead("Writing a plan"),
+        text(f"The model sees the goal, the variables that it may see, and {tools}. {_before_plan(s)}"),
+        {"kind": "stream"},
+        {"kind": "skeleton", "widths": [90, 82, 58]},
+    ]
+    return Phase("planning", "go", "running", "Planning", f"the model writes a plan{so_far}", RUN, now)
+
+
+def _before_plan(s: State) -> str:
+    if s.mode in ("auto", "never"):
+        return "The plan runs without asking in this mode."
+    return "It cannot run anything before you have seen the plan."
+
+
+def _so_far(begun: str, at: str) -> str:
+    gone = since(begun, at)
+    return f", {duration(gone)} so far" if gone >= SHOWN_FROM_S else ""
+
+
+def running(s: State, counts: Counts, at: str) -> Phase:
+    """A call runs, or the model works on the next one."""
+    call = next((c for c in s.open_calls if c.status == "running"), None)
+    if call is not None:
+        return _running_call(s, call, at)
+    step = s.current.n if s.current else s.step
+    if s.request or s.todo == "ask":
+        return _thinking(s, counts, step, at)
+    what = NOW.get(counts.stage, "going on")
+    return Phase("running", "go", "running", "Running", what, RUN, [lead(upper(what))])
+
+
+def expecting(s: State) -> Phase:
+    """Another process has to write first, or to make room; nobody is asked."""
+    what = listed([w["title"] for w in s.awaited.values()])
+    now: list[Block] = [lead(f"It waits for {what}"), text("Stop works meanwhile; nothing runs.", mute=True)]
+    return Phase("running", "go", "waiting", "Waiting", f"for {what}", RUN, now)
+
+
+def _running_call(s: State, call: Call, at: str) -> Phase:
+    title = f"step {call.step}" if call.step else call.name
+    reads: list[str] = call.facts.get("reads", [])
+    words: list[str | list[str | int]] = [allowed(call)]
+    if reads:
+        words += [" It reads ", *names(reads), "."]
+    now: list[Block] = [
+        lead(f"{upper(title)} runs"),
+        text(words),
+        code_of(call),
+        {"kind": "stream"},
+        text("Stop takes the changes of an unfinished step back.", mute=True),
+    ]
+    return Phase("running", "go", "running", "Running", f"{title}{_so_far(call.started, at)}", RUN, now)
+
+
+def allowed(call: Call) -> str:
+    """Say by which decision a call runs."""
+    kind, _, which = call.by.partition(":")
+    known = {
+        "you": "Approved by you.",
+        "plan": "Allowed by the plan you approved.",
+        "words": "Your own words say so.",
+        "mode": f"Allowed by the mode “{which}”.",
+        "rule": f"Allowed by rule {which}.",
+    }
+    return known.get(kind, f"Allowed by {call.by}." if call.by else "")
+
+
+def _thinking(s: State, counts: Counts, step: int, at: str) -> Phase:
+    what = f"the model works on step {step}" if step else "the model works"
+    if s.plan.steps and s.plan.finished:
+        what = "the model writes the answer"
+    now: list[Block] = [lead(upper(what)), {"kind": "stream"}]
+    if s.failures:
+        now.insert(1, text(f"Try {s.failures + 1}. The last one failed: {short(counts.trouble, 200)}"))
+    return Phase("running", "go", "running", "Running", f"{what}{_so_far(counts.requested_at, at)}", RUN, now)
+
+
+def paused(s: State) -> Phase:
+    """Stopped or paused; nothing is lost, and what was taken back is named."""
+    stopped = s.why.startswith("stopped")
+    state = "Paused by Stop" if stopped else "Paused"
+    broken = next((c for c in reversed(s.calls.values()) if c.error == "Stopped"), None) if stopped else None
+    step = f"step {broken.step}" if broken is not None and broken.step else "a call"
+    what = f"{step} was interrupted" if broken is not None else s.why or "after a step"
+    now: list[Block] = [lead("Paused. Nothing is lost." if s.why.startswith(("stopped", "you")) else "Paused")]
+    if broken is not None:
+        ran = duration(since(broken.started, broken.ended))
+        now.append(
+            text(f"{upper(step)} ran for {ran} and had not finished. What it had changed was taken back.")
+        )
+    elif s.why:
+        now.append(text(f"Why: {s.why}."))
+    now += [
+        _go_on(s, {"label": "Resume", "verb": "resume", "key": "P", "main": True}),
+        command(s, f"%agent resume {s.pid}"),
+    ]
+    return Phase("paused", "", "pause", state, what, ["Resume"], now)
+
+
+def command(s: State, line: str, before: str = "In another cell: ") -> Block:
+    """Say the command that does the same."""
+    return text([before, ["`", line]], mute=True)
+
+
+def _go_on(s: State, first: Button) -> Block:
+    buttons = [first]
+    if changed(s):
+        buttons.append({"label": "Undo all", "verb": "undo_all"})
+    if s.surviving:
+        buttons.append({"label": "Export notebook", "verb": "export"})
+    return {"kind": "actions", "buttons": buttons}
+
+
+def kept(s: State) -> str:
+    """Say which steps stand, where there are any."""
+    done = [p.n for p in s.plan.steps if p.status == "done"]
+    if not done:
+        return "No step had ended." if s.plan.steps else "Nothing had run."
+    which = (
+        f"Step {done[0]} and its names are" if len(done) == 1 else f"Steps {_ranges(done)} and their names are"
+    )
+    return f"{which} kept."
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Say ``1 to 3 and 5``."""
+    runs: list[list[int]] = []
+    for n in numbers:
+        if runs and n == runs[-1][-1] + 1:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    return listed(f"{r[0]} to {r[-1]}" if r[-1] > r[0] + 1 else listed(r) for r in runs)
+
+
+MINUTE, LEAD_MOST = 60, 160
+UNIT_WORDS = {"steps": "steps", "calls": "calls", "tokens": "tokens", "$": "money", "s": "time"}
+EXPORT: Button = {"label": "Export notebook", "verb": "export"}
+RESUME: Button = {"label": "Resume", "verb": "resume", "main": True}
+
+
+def ended(s: State, counts: Counts) -> Phase:
+    """Return the phase of a process that has ended."""
+    if s.reason == "answered":
+        return _answered(s, counts)
+    if s.reason == "unverified":
+        phase = Phase(
+            "unverified",
+            "bad",
+            "failed",
+            "Not verified",
+            short(s.detail) or "a check does not hold",
+            ["Resume"],
+        )
+        phase.now = [*unverified(s, counts), _can_do(s)]
+        return phase
+    return {"budget": _budget, "failed": _failed}.get(s.reason, _other)(s, counts)
+
+
+def _answered(s: State, counts: Counts) -> Phase:
+    steps = count(sum(p.status == "done" for p in s.plan.steps), "step")
+    asked = f", you were asked {times(counts.asked)}" if counts.asked else ""
+    held = "checks held, " if s.checks else ""
+    return Phase("finished", "ok", "done", "Answered", f"{held}{steps}{asked}", [], answer(s))
+
+
+def _budget(s: State, counts: Counts) -> Phase:
+    """The budget is used up; more of it is one click."""
+    unit = s.detail.partition(":")[0] if s.detail.partition(":")[0] in UNIT_WORDS else s.budget.over(s.spent)
+    word = UNIT_WORDS.get(unit, "budget")
+    of = show(unit, s.budget.limits[unit]) if unit in s.budget.limits else "the budget"
+    left = bool(unit) and s.budget.left(unit, s.spent) > 0
+    says = "is" if word == "time" else "are"
+    now: list[Block] = [lead(f"The {word} {'are' if word.endswith('s') else 'is'} used up")]
+    if left and ":" not in s.detail:
+        now[0] = lead("The budget was raised. Resume goes on.")
+    elif left:
+        now[0] = lead(f"What is left of the {word} does not cover the next request")
+    if left:
+        now.append(text(f"What was left did not cover the next request; the bound is {of} now. {kept(s)}"))
+    else:
+        now.append(text(f"{of[:1].upper() + of[1:]} {says} spent. {kept(s)}"))
+    if more := _more(s, unit):
+        add: Button = {"label": f"Add {more}", "verb": "budget", "data": {"text": f"+{more}"}, "main": True}
+        now.append({"kind": "actions", "buttons": [add, {**RESUME, "main": False}, EXPORT]})
+        now.append(
+            command(s, f"%agent budget {s.pid} +{more}", "The goal is not answered yet. In another cell: ")
+        )
+    return Phase(
+        "budget",
+        "bad",
+        "pause",
+        "Budget reached",
+        f"the rest of {of} does not cover the next request" if left else f"{of} {says} used up",
+        ["Resume"],
+        now,
+    )
+
+
+def _more(s: State, unit: str) -> str:
+    """Offer half of the bound again, in its own unit."""
+    if unit not in s.budget.limits:
+        return ""
+    half = s.budget.limits[unit] / 2
+    if unit == "s":
+        return f"{max(round(half / MINUTE), 1)} min" if half >= MINUTE else f"{max(round(half), 10)} s"
+    return money(half, 4) if unit == "$" else f"{max(round(half), 1)} {unit}"
+
+
+def _failed(s: State, counts: Counts) -> Phase:
+    """Something outside or in the run failed for good."""
+    first, *rest = s.detail.strip().splitlines() or ["it failed"]
+    tried = ""
+    if counts.tries > 1:
+        tried = f"Tried {times(counts.tries)} in {duration(since(counts.tried_since, s.at))}. "
+    now: list[Block] = [
+        lead(short(first, LEAD_MOST)),
+        text(f"{tried}{kept(s)}"),
+        {"kind": "heading", "text": "What you can do"},
+        _can_do(s),
+    ]
+    detail = "\n".join((first, *rest)) if rest or len(first) > LEAD_MOST else ""
+    if detail:
+        now.append(
+            {
+                "kind": "details",
+                "summary": f"Journal, event {s.n}",
+                "code": detail,
+                "lang": "text",
+                "label": "Error",
+            }
+        )
+    return Phase("failed", "bad", "failed", "Failed", short(first, 100), ["Resume"], now)
+
+
+def _can_do(s: State) -> Block:
+    rows: list[list[Words | Button]] = [
+        [RESUME, ["goes on from here; with another model: ", ["`", f"%agent resume {s.pid} -m SPEC"]]],
+    ]
+    if s.surviving:
+        rows.append([EXPORT, f"keeps {count(len(s.surviving), 'call')} as cells that run without a model"])
+    return {"kind": "table", "caption": "What you can do", "rows": rows, "plain": True}
+
+
+_OTHER: dict[str, tuple[str, str, Tone, Glyph]] = {
+    "rejected": ("Rejected", "The plan was rejected", "", "pause"),
+    "refused": ("Refused", "The model refused", "bad", "failed"),
+    "empty": ("No answer", "The model said nothing", "bad", "failed"),
+    "truncated": ("Cut off", "The answer was cut off", "bad", "failed"),
+    "stopped": ("Ended", "Ended for good", "", "pause"),
+    "forked": ("Forked", "It goes on as another process", "", "replaced"),
+}
+FINAL = ("stopped", "forked")
+
+
+def _other(s: State, counts: Counts) -> Phase:
+    state, title, tone, glyph = _OTHER.get(s.reason, ("Ended", "It has ended", "", "pause"))
+    now: list[Block] = [lead(title)]
+    if s.detail:
+        now.append(text(sentence(short(s.detail, 400))))
+    now.append(text(kept(s)))
+    if s.answer:
+        now.append({"kind": "answer", "markdown": s.answer})
+    if s.reason not in FINAL:
+        now.append(_can_do(s))
+    acts = [] if s.reason in FINAL else ["Resume"]
+    return Phase("ended", tone, glyph, state, short(s.detail) or title.lower(), acts, now)

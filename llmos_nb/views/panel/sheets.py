@@ -1,0 +1,63 @@
+"""Pages that are laid over *now* for a while: the rules, the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llmos_nb.process.state import State
+from llmos_nb.views.contract import Block, Button, Sheet, Words
+from llmos_nb.views.panel.now import text
+from llmos_nb.views.timeline import Timeline
+from llmos_nb.views.wording import short
+
+JOURNAL_MOST = 400
+
+
+def rules(s: State, timeline: Timeline) -> Sheet:
+    """List the rules that hold, in order, each with the button that takes it back."""
+    title = "Rules and what they cover"
+    mode = text(["Where no rule speaks, the mode ", ["`", s.mode], " decides."])
+    if not s.rules:
+        return {"title": title, "blocks": [text("There is no rule in this process."), mode]}
+    rows: list[list[Words | Button]] = []
+    for i, rule in enumerate(s.rules):
+        where = ", ".join(f"{k} = {v!r}" for k, v in rule.where.items()) or "any arguments"
+        left = f"{max(rule.count - s.rules_used.get(i, 0), 0)} more" if rule.count else "any number"
+        revoke: Button = {"label": "Take back", "verb": "revoke", "data": {"rule": i}}
+        rows.append([[["`", rule.tool]], rule.do, where, left, f"by {rule.by}", revoke])
+    heads = ["tool", "does", "where", "how often", "made", "take back"]
+    table: Block = {
+        "kind": "table",
+        "caption": "Rules, the first that matches speaks",
+        "heads": heads,
+        "rows": rows,
+    }
+    return {"title": title, "blocks": [table, mode]}
+
+
+def journal(s: State, timeline: Timeline) -> Sheet:
+    """Show the last events, a line each."""
+    shown = timeline.events[-JOURNAL_MOST:]
+    lines = "\n".join(f"{e['n']:>4}  {e['k']:<18} {short(e['t'], 100)}" for e in shown)
+    blocks: list[Block] = [{"kind": "code", "code": lines, "lang": "text", "label": "Journal"}]
+    if len(shown) < len(timeline.events):
+        blocks.insert(0, text(f"The last {len(shown)} of {len(timeline.events)} events."))
+    return {"title": "Journal", "blocks": blocks}
+
+
+def previewed(seen: Mapping[str, Any]) -> Sheet:
+    """Show what a step gave in a copy that was thrown away, from the event that tells of it."""
+    title = f"Preview of {seen['call']}" + ("" if seen["ok"] else ": it failed")
+    gone = text(
+        "It ran in a copy of your variables that is gone now. Nothing was changed; it still waits for you."
+    )
+    shown: Block = {"kind": "code", "code": str(seen["text"]), "lang": "text", "label": "What it showed"}
+    return {
+        "title": title,
+        "blocks": [gone, *([shown] if seen["text"] else []), text(f"It would change: {seen['would']}.")],
+    }
+
+
+MakeSheet = Callable[[State, Timeline], Sheet]
+SHEETS: dict[str, MakeSheet] = {"rules": rules, "journal": journal}

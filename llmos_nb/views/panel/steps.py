@@ -1,0 +1,178 @@
+"""The plan as rows: status, expectation, evidence, duration, cost and what became of a step."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from llmos_nb.process.state import CONTROL, State, Step
+from llmos_nb.tools import Call
+from llmos_nb.views.contract import Fold, PanelView, StepRow, StepStatus, Words
+from llmos_nb.views.counts import Counts
+from llmos_nb.views.loop import dot
+from llmos_nb.views.wording import count, duration, listed, money, since, times, tokens
+
+FOLD_FROM = 8
+DAG_MOST = 12
+Costs = dict[str, float]
+
+
+def response_of(call: str) -> int:
+    """Return the number of the answer that a call belongs to: ``r3.0`` is of answer 3."""
+    return int(call[1:].partition(".")[0])
+
+
+def rows(s: State, counts: Counts, now: str = "") -> list[StepRow]:
+    """Return a row a step."""
+    calls: dict[int, list[Call]] = defaultdict(list)
+    for call in s.calls.values():
+        if call.name not in CONTROL:
+            calls[call.step].append(call)
+    return [_row(s, step, calls[step.n], counts, now) for step in s.plan.steps]
+
+
+def _row(s: State, step: Step, calls: list[Call], counts: Counts, now: str) -> StepRow:
+    status = _status(s, step, calls, counts)
+    row: StepRow = {"n": step.n, "t": step.title, "s": status}
+    if step.expect:
+        row["x"] = step.expect
+    if step.depends_on:
+        row["after"] = ", ".join(map(str, step.depends_on))
+    if step.code:
+        row["code"] = step.code
+    if calls:
+        row["calls"] = [c.id for c in calls]
+        _facts(row, calls, counts, now)
+    if (evidence := _evidence(s, step, calls, status)) is not None:
+        row["ev"] = evidence
+    if note := _note(s, step, calls, counts, status):
+        row["note"] = note
+    waiting = next((c for c in calls if c.id in s.questions), None)
+    if waiting is not None:
+        row["call"], row["digest"] = waiting.id, s.questions[waiting.id].get("digest", "")
+    return row
+
+
+def _status(s: State, step: Step, calls: list[Call], counts: Counts) -> StepStatus:
+    if any(c.id in s.questions for c in calls):
+        return "waiting"
+    if step.status == "replaced" and step.n in counts.failed:
+        return "failed"
+    if step.status == "running" and s.settled:
+        return "pending"
+    return step.status  # type: ignore[return-value]  # the plan's words are the rows' words
+
+
+def _facts(row: StepRow, calls: list[Call], counts: Counts, now: str) -> None:
+    """Say how long the calls ran and what the answers that proposed them cost."""
+    ran = sum(since(c.started, c.ended) for c in calls if c.status != "running")
+    live = next((c for c in calls if c.status == "running"), None)
+    if live is not None:
+        row["dur"] = f"{duration(ran + since(live.started, now))} so far" if now else ""
+    elif any(c.started and c.ended for c in calls):
+        row["dur"] = duration(ran)
+    if live is None and (cost := say_cost(cost_of(calls, counts))):
+        row["cost"] = cost
+
+
+def cost_of(calls: list[Call], counts: Counts) -> Costs:
+    """Add up what the answers behind these calls cost, each once."""
+    total: Costs = defaultdict(float)
+    for response in {response_of(c.id) for c in calls}:
+        for unit, amount in counts.costs.get(response, {}).items():
+            total[unit] += amount
+    return total
+
+
+def say_cost(cost: Costs) -> str:
+    """Say money where it costs some, else tokens."""
+    if cost.get("$"):
+        return money(cost["$"], 4)
+    return f"{tokens(cost['tokens'])} tokens" if cost.get("tokens") else ""
+
+
+def _evidence(s: State, step: Step, calls: list[Call], status: str) -> Words | None:
+    if step.n not in s.evidence or status in ("pending", "running", "waiting", "replaced"):
+        return None
+    last = next((c for c in reversed(calls) if c.ended), None)
+    text = s.evidence[step.n]
+    return [f"{text} ", ["@", last.id, step.n]] if last is not None else text
+
+
+def _note(s: State, step: Step, calls: list[Call], counts: Counts, status: str) -> str:
+    """Say in a few words what is special about a step."""
+    found = [_interrupted(step, calls, s, status)] if calls else []
+    edited = any(c.original is not None and counts.by.get(f"edit {c.id}") == "you" for c in calls)
+    approved = any(c.by == "you" and c.status != "rejected" for c in calls)
+    found.append("edited and approved by you" if edited else "approved by you" if approved else "")
+    if by := counts.replaced.get(step.n):
+        found.append(f"replaced by {listed(by)}")
+    if of := counts.instead.get(step.n):
+        found.append(f"instead of {listed(of)}" if status != "pending" or len(of) == 1 else "re-planned")
+    if status == "skipped":
+        found.append("undone by you" if any(c.status == "undone" for c in calls) else "skipped by you")
+    if any(c.facts.get("undo") and c.status == "done" for c in calls):
+        found.append("can be compensated")
+    if any(c.undoes and c.status == "done" for c in calls):
+        found.append("taken back by its tool")
+    if step.hint:
+        found.append("with your hint")
+    return ", ".join(filter(None, found))
+
+
+def _interrupted(step: Step, calls: list[Call], s: State, status: str) -> str:
+    if step.status != "running" or not s.settled or status == "waiting":
+        return ""
+    return "interrupted, taken back" if calls[-1].error == "Stopped" else "not finished"
+
+
+def fold_line(found: list[StepRow], s: State, counts: Counts) -> Fold | None:
+    """Fold the ended steps at the start of a long plan to one line."""
+    if len(found) <= FOLD_FROM:
+        return None
+    ended = 0
+    while ended < len(found) and found[ended]["s"] not in ("pending", "running", "waiting"):
+        ended += 1
+    away = [r for r in found[:ended] if r["s"] != "failed"]
+    if len(away) <= 1:
+        return None
+    kept = {r["n"] for r in away}
+    calls = [c for c in s.calls.values() if c.step in kept]
+    ran = duration(sum(since(c.started, c.ended) for c in calls))
+    well = "done, all as expected" if all(r["s"] == "done" for r in away) else "ended"
+    facts = filter(
+        None, (f"Steps {away[0]['n']}–{away[-1]['n']} {well}", ran, say_cost(cost_of(calls, counts)))
+    )
+    return {"upto": found[ended - 1]["n"], "text": " · ".join(facts)}
+
+
+def head(s: State, counts: Counts, found: list[StepRow]) -> tuple[str, str]:
+    """Return the heading of the plan and what stands at its right."""
+    done = sum(r["s"] == "done" for r in found)
+    if not found:
+        return "Plan", "being written" if s.request else "none yet"
+    if s.plan_status == "asked" and not done:
+        return "Plan, proposed by the model", count(len(found), "step")
+    if counts.replans:
+        title = f"Plan, re-planned {times(counts.replans)}"
+    else:
+        title = "Plan, approved by you" if counts.by.get("plan") == "you" else "Plan"
+    return title, f"{done} of {len(found)} " + ("as expected" if s.reason == "answered" else "done")
+
+
+def graph(s: State, counts: Counts, view: PanelView) -> None:
+    """Put the plan's graph into the view where it has few enough steps to be read."""
+    live = [p for p in s.plan.steps if p.status not in ("skipped", "rejected", "replaced")]
+    shown = list(s.plan.steps) if len(s.plan.steps) <= DAG_MOST else live
+    if not 1 < len(shown) <= DAG_MOST:
+        return
+    edges = {p.n: {d for d in p.depends_on if any(q.n == d for q in shown)} for p in shown}
+    for n, by in counts.replaced.items():
+        if n in edges and by and by[0] in edges:
+            edges[by[0]].add(n)
+    if (found := dot.dag({n: tuple(sorted(d)) for n, d in edges.items()})) is None:
+        return
+    needs = [f"{n} needs {listed(p)}" for p, n in ((p.depends_on, p.n) for p in shown) if p]
+    view["dag"] = found
+    view["dagsay"] = "Plan: " + (", ".join(needs) or "no step needs another")
+    gone = [f"{n} was replaced by {listed(by)}" for n, by in counts.replaced.items() if by]
+    view["dagnote"] = "; ".join(gone) or "what needs what"

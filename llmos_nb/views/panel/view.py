@@ -1,0 +1,250 @@
+"""The panel's view of a process: a function of its state and events, and of nothing else.
+
+`view` makes it once; a `Projector` is fed event by event and gives it again and again, or as it was earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmos_nb.journal import Event
+from llmos_nb.process.state import State
+from llmos_nb.process.state.fold import fold
+from llmos_nb.tools import Call
+from llmos_nb.views.contract import Block, Button, Glyph, PanelView, Words
+from llmos_nb.views.counts import Counts
+from llmos_nb.views.panel import steps
+from llmos_nb.views.panel.card import announced, card, wants
+from llmos_nb.views.panel.now import Phase, code_of, ended, expecting, paused, planning, running, starting, text
+from llmos_nb.views.panel.sheets import SHEETS, MakeSheet, previewed
+from llmos_nb.views.timeline import Timeline
+from llmos_nb.views.wording import bars, names, sentence, since, size, who
+
+
+def view(state: State, events: Sequence[Event], now: str = "") -> PanelView:
+    """Return the panel's view.
+
+    Parameters
+    ----------
+    state : State
+        What the events fold to.
+    events : sequence of Event
+        The journal.
+    now : str
+        The time, ISO 8601; with it, what goes on says for how long.
+
+    Returns
+    -------
+    PanelView
+        Plain data: every word that the panel shows.
+    """
+    projector = Projector()
+    for event in events:
+        projector.heard(event)
+    return projector.view(state, events, now)
+
+
+def view_at(events: Sequence[Event], n: int) -> PanelView:
+    """Return the view of a finished run at event `n`: nothing is executed, only folded."""
+    projector = Projector()
+    for event in events:
+        projector.heard(event)
+    projector.seek(n)
+    return projector.view(fold(events), events)
+
+
+class Projector:
+    """Gives the views of one process, fed event by event.
+
+    Attributes
+    ----------
+    loading : tuple, optional
+        ``(sentence, share)`` while a model is being read, before anything was asked.
+    """
+
+    def __init__(self) -> None:
+        self.counts, self.timeline = Counts(), Timeline()
+        self.loading: tuple[str, float] | None = None
+        self._at: int | None = None
+        self._sheet: MakeSheet | None = None
+
+    def heard(self, event: Event) -> None:
+        """Take one event in."""
+        self.counts.heard(event)
+        self.timeline.heard(event)
+
+    def seek(self, n: int | None) -> None:
+        """Look at event `n` of a finished run; None is the end."""
+        self._at = n
+
+    def open(self, sheet: str) -> None:
+        """Lay a page over *now*: ``rules`` or ``journal``; an empty name closes it."""
+        self._sheet = SHEETS.get(sheet)
+
+    def preview(self, told: Event) -> None:
+        """Lay what a preview showed over *now*."""
+        self._sheet = lambda state, timeline: previewed(told.d)
+
+    def view(self, state: State, events: Sequence[Event], now: str = "") -> PanelView:
+        """Return the view of the process as it stands, or at the event looked at."""
+        replaying = self._at is not None and state.status == "ended" and self._at < len(events) - 1
+        if replaying:
+            made = _replay(self.timeline, events, max(self._at or 0, 0))
+        else:
+            made = _live(state, self.counts, now, self.loading)
+        if state.status == "ended" and len(events) > 1:
+            made["events"] = list(self.timeline.events)
+            made["at"] = made.get("at", len(events) - 1)
+        if self._sheet:
+            made["sheet"] = self._sheet(state, self.timeline)
+        return made
+
+
+def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
+    """Return everything but *now*."""
+    running = s.status == "running" and not (s.waiting or s.expecting)
+    found = steps.rows(s, counts, now)
+    head, side = steps.head(s, counts, found)
+    made: PanelView = {
+        "id": phase.id,
+        "pid": s.pid,
+        "name": s.name or f"process {s.pid}",
+        "tone": phase.tone,
+        "glyph": phase.glyph,
+        "state": phase.state,
+        "what": phase.what,
+        "goal": s.goal.strip(),
+        "who": who(s),
+        "acts": phase.acts,  # type: ignore[typeddict-item]  # the phases use the contract's three words
+        "budget": bars(s, since(s.at, now) if running else 0.0),
+        "steps": found,
+        "stage": counts.stage,
+        "counts": counts.shown(),
+        "dag": None,
+        "planhead": head,
+        "planside": side,
+        "fold": steps.fold_line(found, s, counts),
+        "card": None,
+        "now": phase.now,
+    }
+    steps.graph(s, counts, made)
+    return made
+
+
+def _live(s: State, counts: Counts, now: str, loading: tuple[str, float] | None) -> PanelView:
+    phase = _waiting(s) if s.settled and s.undoing and s.questions else _phase(s, counts, now, loading)
+    made = _base(s, counts, phase, now)
+    if phase.tone == "ask":
+        made["card"], made["stage"] = card(s), "you"
+        if made["card"] is not None:
+            made["say"] = announced(made["card"])
+    return made
+
+
+def _phase(s: State, counts: Counts, now: str, loading: tuple[str, float] | None) -> Phase:
+    """Say which of the panel's states this is."""
+    if s.status == "ended":
+        return ended(s, counts)
+    if s.status == "paused":
+        return paused(s)
+    if s.questions or s.expecting:
+        return _waiting(s) if s.questions else expecting(s)
+    if not s.requests or loading is not None:
+        return starting(s, loading)
+    if not s.plan.steps and s.planning in ("auto", "only"):
+        return planning(s, counts, now)
+    return running(s, counts, now)
+
+
+def _waiting(s: State) -> Phase:
+    """A person is asked, though other calls may still run beside."""
+    key, question = next(iter(s.questions.items()))
+    kind = question.get("kind", "approval")
+    name = {"plan": "proposed", "question": "question", "doubt": "doubt"}.get(kind, "waiting")
+    call = s.calls.get(key)
+    if name == "waiting" and call is not None and call.original is not None:
+        name = "edited"
+    elif name == "waiting" and call is not None and not call.code:
+        name = "tool"
+    what, acts = wants(s, key, question), [] if s.settled else ["Pause", "Stop"]
+    return Phase(name, "ask", "waiting", "Waiting for you", what, acts)
+
+
+# time travel
+
+
+def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
+    """Return the view at an event; the grey tone says that nothing runs."""
+    before = events[: n + 1]
+    s, counts = fold(before), Counts.of(before)
+    e, facts = events[n], timeline.facts(n)
+    call = s.calls.get(facts.call)
+    rows: list[list[Words | Button]] = [
+        ["prompt", f"{size(facts.prompt_bytes)}" if facts.prompt_bytes else "none yet"],
+        ["decided by", facts.decided_by or "nobody yet"],
+        ["names changed", names(facts.names) or "none yet"],
+        ["spent so far", ", ".join(f"{b['used']} {b['name']}" for b in bars(s))],
+    ]
+    if call is not None:
+        rows.insert(
+            1,
+            [
+                "call",
+                [["@", call.id, call.step] if call.step else ["`", call.id], f" {call.name}, {_stands(call)}"],
+            ],
+        )
+    now: list[Block] = [
+        {
+            "kind": "lead",
+            "text": f"{e.k}: {timeline.events[n]['t']}",
+            "glyph": _glyph(timeline.events[n].get("mark", "")),
+        },
+        {"kind": "table", "caption": "At this event", "rows": rows},
+    ]
+    if call is not None:
+        now.append(code_of(call, _stands(call)))
+        if call.result:
+            now.append(
+                {
+                    "kind": "details",
+                    "summary": f"Result of {call.id}",
+                    "code": call.result,
+                    "lang": "text",
+                    "label": "Result",
+                }
+            )
+    now += [
+        _travel(n, len(events)),
+        text("Fork here starts a new process from this event. The finished run stays as it is.", mute=True),
+    ]
+    phase = Phase("replaying", "", "replaced", "Replaying", "a finished run, nothing is executed", [], now)
+    made = _base(s, counts, phase, "")
+    made["planhead"], made["at"], made["say"] = "Plan at this event", n, " "
+    return made
+
+
+def _glyph(mark: str) -> Glyph:
+    return "waiting" if mark == "h" else "failed" if mark == "e" else "replaced"
+
+
+_STANDS = {
+    "proposed": "not decided yet", "asked": "it asks you", "approved": "not run yet",
+    "waits": "waits for a message", "running": "runs here", "done": "finished",
+}  # fmt: skip
+
+
+def _stands(call: Call) -> str:
+    return _STANDS.get(call.status, call.status.replace("_", " "))
+
+
+def _travel(n: int, total: int) -> Block:
+    fork: Button = {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}}
+    return {
+        "kind": "actions",
+        "buttons": [fork, {"label": "Back to the end", "verb": "seek", "data": {"at": total - 1}}],
+    }
+
+
+def status_line(made: PanelView) -> str:
+    """Say state and what it is about in one sentence."""
+    return sentence(f"{made['state']}: {made['what']}")

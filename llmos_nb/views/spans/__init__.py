@@ -1,0 +1,5 @@
+"""A run as OpenTelemetry spans."""
+
+from llmos_nb.views.spans import export
+
+__all__ = ["export"]

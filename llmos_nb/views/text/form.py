@@ -1,0 +1,188 @@
+"""The terminal form of a view: 80 columns, the panel's order and words, no colour and no control character."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llmos_nb.views.contract import Block, Button, Card, PanelView, StepRow, Words
+from llmos_nb.views.text.lines import WIDTH, in_ascii, pieces, rule, table, verbatim, wrap
+from llmos_nb.views.wording import LOOP, plain, visible
+
+GLYPHS = {
+    "done": "✓", "waiting": "◇", "pending": "·", "running": "▸", "failed": "x",
+    "skipped": "-", "rejected": "x", "replaced": "-", "pause": "‖",
+}  # fmt: skip
+
+
+def render(view: PanelView, width: int = WIDTH, ascii_only: bool = False) -> str:
+    """Return a view as text.
+
+    Parameters
+    ----------
+    view : PanelView
+        What `project.view` gave.
+    width : int
+        Columns.
+    ascii_only : bool
+        Write with ASCII characters only.
+
+    Returns
+    -------
+    str
+        Lines without a newline at the end.
+    """
+    lines = [
+        rule(view["who"], width),
+        *wrap(view["goal"], width),
+        "",
+        *wrap(f"{view['state'].lower()}: {view['what']}", width, "  "),
+        *wrap(_bars(view), width, "  "),
+        "",
+        *_loop(view, width),
+        *_plan(view, width),
+        *(card(view["card"], width) if view.get("card") else blocks(view.get("now", []), width)),
+    ]
+    text = "\n".join(line.rstrip() for line in lines).rstrip()
+    return in_ascii(text) if ascii_only else text
+
+
+def _bars(view: PanelView) -> str:
+    said = {"money": "", "time": ""}
+    return "    ".join(
+        f"{said.get(b['name'], b['name'])} {b['used']} of {b['of']}".strip() for b in view["budget"]
+    )
+
+
+def _loop(view: PanelView, width: int) -> list[str]:
+    """Return the loop as a line; the stage stands in brackets, counts under the arrows."""
+    stage, counts = view.get("stage", ""), view.get("counts", {})
+    line, under = "  ", "  "
+    for i, node in enumerate(LOOP):
+        if i:
+            under = under.ljust(len(line) + 1) + counts.get(f"e{i}", "")
+            line += " → "
+        line += f"[{node.upper()}]" if node == stage else node
+    again = f"next step {counts.get('e7', '0')}, re-plan {counts.get('e8', '0')}"
+    fits = len(under) + 3 + len(again) <= width
+    return [line, under, f"  {again}", ""] if not fits else [line, under.ljust(len(under) + 3) + again, ""]
+
+
+def _plan(view: PanelView, width: int) -> list[str]:
+    rows = view["steps"]
+    if not rows:
+        return []
+    head = ", ".join(filter(None, (view.get("planhead", "Plan"), view.get("planside"))))
+    fold = view.get("fold")
+    away = [r["n"] for r in rows if fold and r["n"] <= fold["upto"] and r["s"] not in ("failed", "pending")]
+    lines = [f"  {head}"]
+    if fold and away:
+        lines += wrap(f"✓ {fold['text']}", width, "  ")
+    for row in rows:
+        lines += step(row, width) if row["n"] not in away else []
+    return [*lines, ""]
+
+
+def step(r: StepRow, width: int = WIDTH) -> list[str]:
+    """Return a step: glyph, number, title, what it needs, time, cost; then expectation, evidence and note."""
+    right = "  ".join(
+        filter(None, (f"after {r['after']}" if r.get("after") else "", r.get("dur"), r.get("cost")))
+    )
+    first = f"  {GLYPHS[r['s']]} {r['n']:<2} "
+    title = (
+        wrap(r["t"], max(width - len(first) - len(right) - 2, 30))
+        if right
+        else wrap(r["t"], width - len(first))
+    )
+    lines = [f"{first}{title[0]}".ljust(width - len(right)) + right, *(" " * len(first) + t for t in title[1:])]
+    inner = " " * len(first)
+    if r.get("x") and r["s"] != "replaced":
+        lines += wrap(f"expects: {r['x']}", width, inner)
+    if r.get("ev"):
+        lines += _evidence(r["ev"], width, inner)
+    if r.get("note"):
+        lines += wrap(r["note"], width, inner)
+    return lines
+
+
+def _evidence(words: Words, width: int, indent: str) -> list[str]:
+    """Return evidence with the id of its call at the right."""
+    *said, last = words if isinstance(words, list) else (words, "")
+    call = str(last[1]) if isinstance(last, list) else ""
+    lines = wrap(plain(list(said)) if call else plain(words), width, indent)
+    if len(lines[-1]) + 2 + len(call) > width:
+        lines.append("")
+    return [*lines[:-1], lines[-1].ljust(width - len(call)) + call]
+
+
+def card(c: Card | None, width: int = WIDTH) -> list[str]:
+    """Return what waits for a person."""
+    if c is None:
+        return []
+    lines = [rule(c["title"], width), *wrap(plain(c["why"]), width, "  "), ""]
+    if risks := c.get("risks"):
+        lines += [*table([[kind, plain(why)] for kind, why in risks], width, "    "), ""]
+    if question := c.get("question"):
+        lines += [*wrap(question, width, "    "), ""]
+    if "code" in c:
+        lines += [*_numbered(c["code"], width), ""]
+    if args := c.get("args"):
+        lines += [
+            *table([[a["name"], str(a["value"]), plain(a.get("origin"))] for a in args], width, "    "),
+            "",
+        ]
+    if t := c.get("table"):
+        lines += [*table([[cell(x) for x in row] for row in t["rows"]], width, "    "), ""]
+    return lines + (wrap(plain(c["cover"]), width, "  ") if c.get("cover") else [])
+
+
+def _numbered(code: str, width: int) -> list[str]:
+    """Return code with the numbers of its lines; what continues a long one has none."""
+    lines: list[str] = []
+    for i, line in enumerate(visible(code).expandtabs(4).splitlines(), 1):
+        first, *more = pieces(line, width - 8)
+        lines += [f"    {i:>2}  {first}", *(f"        {part}" for part in more)]
+    return lines
+
+
+def command(pid: int, c: Card) -> str:
+    """Return the command that answers a card, for where there are no buttons."""
+    if c.get("question"):
+        return f'%agent reply {pid} "…"'
+    if any(b["verb"] == "resolve" for b in c.get("buttons", ())):
+        return f"%agent resolve {pid} {c.get('call', '')} --done"
+    return " ".join(filter(None, (f"%agent approve {pid}", c.get("call", ""))))
+
+
+def cell(value: Words | Button) -> str:
+    """Return a cell of a table as text."""
+    return value["label"] if isinstance(value, dict) else plain(value)
+
+
+def blocks(found: list[Block], width: int = WIDTH) -> list[str]:
+    """Return *now*; what only a live page can do is left out."""
+    return [
+        line for b in found if (give := _BLOCKS.get(b["kind"])) is not None for line in [*give(b, width), ""]
+    ]
+
+
+def _table_block(b: Block, width: int) -> list[str]:
+    rows = [[cell(c) for c in row] for row in b["rows"]]
+    return [
+        *([] if b.get("plain") else wrap(b["caption"], width, "  ")),  # a heading stands above a plain one
+        *table([*([b["heads"]] if b.get("heads") else []), *rows], width, "    "),
+    ]
+
+
+def _code_block(b: Block, width: int) -> list[str]:
+    return [*wrap(plain(b.get("cap")) or b.get("label", ""), width, "  "), *verbatim(b["code"])]
+
+
+_BLOCKS: dict[str, Callable[[Block, int], list[str]]] = {
+    "lead": lambda b, width: [rule(b["text"], width)],
+    "heading": lambda b, width: wrap(b["text"], width, "  "),
+    "text": lambda b, width: wrap(plain(b["words"]), width, "  "),
+    "answer": lambda b, width: wrap(b["markdown"], width, "  "),
+    "table": _table_block,
+    "code": _code_block,
+    "details": lambda b, width: [f"  {b['summary']}", *verbatim(b["code"])],
+}

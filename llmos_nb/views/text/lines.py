@@ -1,0 +1,78 @@
+"""Lines of text for terminals: broken, aligned, and free of control characters."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from llmos_nb.views.wording import visible
+
+WIDTH = 80
+_ASCII = str.maketrans(
+    {
+        "✓": "v", "◇": "?", "·": ".", "▸": ">", "‖": "=", "→": "->", "─": "-", "–": "-", "…": "...", "×": "x",
+        "’": "'", "“": '"', "”": '"', "−": "-", "⇧": "^",
+    }
+)  # fmt: skip
+
+
+def in_ascii(text: str) -> str:
+    """Write a text with ASCII only, for terminals that have no more."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+def rule(title: str, width: int = WIDTH) -> str:
+    """Return a title on a line."""
+    title = visible(" ".join(title.split()))[: width - 6]
+    return f"── {title} ".ljust(width, "─") if title else "─" * width
+
+
+def wrap(text: str, width: int = WIDTH, indent: str = "") -> list[str]:
+    """Break a text into lines; its own line breaks stay."""
+    out: list[str] = []
+    for line in visible(text).splitlines() or [""]:
+        broken = textwrap.wrap(line, width - len(indent), break_on_hyphens=False)
+        out += [indent + part for part in broken] or [""]
+    return out
+
+
+def verbatim(text: str, indent: str = "    ", most: int = 0) -> list[str]:
+    """Return lines as they are, indented, long ones broken; of many the first `most`."""
+    room = WIDTH - len(indent)
+    lines = [indent + part for line in visible(text).expandtabs(4).splitlines() for part in pieces(line, room)]
+    if most and len(lines) > most:
+        return [*lines[: most - 1], f"{indent}… {len(lines) - most + 1} more lines"]
+    return lines
+
+
+def pieces(line: str, room: int) -> list[str]:
+    """Cut a line into pieces that fit."""
+    return [line[i : i + room] for i in range(0, len(line), room)] or [""]
+
+
+def table(rows: Iterable[Sequence[str]], width: int = WIDTH, indent: str = "") -> list[str]:
+    """Align columns; the widest wraps where the line is full."""
+    grid = [[" ".join(visible(c).split()) for c in row] for row in rows]
+    if not grid:
+        return []
+    columns = max(map(len, grid))
+    grid = [row + [""] * (columns - len(row)) for row in grid]
+    sizes = [max(len(row[i]) for row in grid) for i in range(columns)]
+    over = sum(sizes) + 2 * (columns - 1) + len(indent) - width
+    while over > 0:
+        widest = max(range(columns), key=sizes.__getitem__)
+        cut = min(over, max(sizes[widest] // 3, 1), max(sizes[widest] - 8, 0))
+        if not cut:
+            break
+        sizes[widest], over = sizes[widest] - cut, over - cut
+    return [line for row in grid for line in _row(row, sizes, indent)]
+
+
+def _row(row: list[str], sizes: list[int], indent: str) -> list[str]:
+    cells = [textwrap.wrap(c, max(n, 1)) or [""] for c, n in zip(row, sizes, strict=True)]
+    height = max(map(len, cells))
+    filled = [c + [""] * (height - len(c)) for c in cells]
+    return [
+        (indent + "  ".join(c.ljust(n) for c, n in zip(line, sizes, strict=True))).rstrip()
+        for line in zip(*filled, strict=True)
+    ]

@@ -1,0 +1,80 @@
+"""Tables and lists for commands (`ps`, `top`, `cost`, `log`, `diff`): plain rows in, text or HTML out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+from llmos_nb.journal import Event
+from llmos_nb.views.markdown import LEFT, TABLE
+from llmos_nb.views.markdown import text as escaped
+from llmos_nb.views.text import lines
+from llmos_nb.views.timeline import Timeline
+from llmos_nb.views.wording import count, visible
+
+WIDTH = 120
+DIFF_MOST = 60
+
+
+def table(rows: Sequence[Sequence[object]], heads: Sequence[str], width: int = WIDTH) -> str:
+    """Return a table as text.
+
+    Parameters
+    ----------
+    rows : sequence of sequence
+        One a line; each cell is said as text.
+    heads : sequence of str
+        Over the columns.
+    width : int
+        Columns of the terminal; the widest column wraps.
+    """
+    grid = [list(heads), *([str(c) for c in row] for row in rows)]
+    return "\n".join(lines.table(grid, width))
+
+
+def html_table(rows: Sequence[Sequence[object]], heads: Sequence[str], caption: str) -> str:
+    """Return the same as HTML, everything escaped."""
+    top = "".join(f'<th scope="col" style="{LEFT}">{escaped(h)}</th>' for h in heads)
+    body = "\n".join(f"<tr>{''.join(_cell(str(c), not i) for i, c in enumerate(row))}</tr>" for row in rows)
+    title = f'<caption style="text-align:left">{escaped(caption)}</caption>'
+    return f'<table style="{TABLE}">{title}\n<tr>{top}</tr>\n{body}</table>'
+
+
+def _cell(words: str, head: bool) -> str:
+    tag = 'th scope="row"' if head else "td"
+    return f'<{tag} style="{LEFT}">{escaped(words)}</{tag[:2]}>'
+
+
+def log(events: Sequence[Event]) -> str:
+    """Return a journal, an event a line: position, time, kind, a few words."""
+    timeline = Timeline()
+    for event in events:
+        timeline.heard(event)
+    return "\n".join(
+        f"{e.n:>5}  {e.at[11:23]}  {e.k:<17}  {visible(t['t'])}".rstrip()
+        for e, t in zip(events, timeline.events, strict=True)
+    )
+
+
+def diff(one: Sequence[Event], two: Sequence[Event]) -> str:
+    """Say where two runs differ: what only the first did (``-``), what only the second did (``+``)."""
+    a, b = _lines(one), _lines(two)
+    parts = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    out = []
+    for what, i, j, k, m in parts:
+        if what == "equal":
+            out.append(f"  {count(j - i, 'event')} the same")
+        else:
+            out += [f"- {line}" for line in a[i:j]] + [f"+ {line}" for line in b[k:m]]
+    if len(out) > DIFF_MOST:
+        out = [*out[:DIFF_MOST], f"  … {len(out) - DIFF_MOST} more lines"]
+    return "\n".join(out)
+
+
+def _lines(events: Sequence[Event]) -> list[str]:
+    """Say events without their times and amounts, which always differ."""
+    timeline = Timeline()
+    for event in events:
+        timeline.heard(event)
+    kept = (t for t in timeline.events if not t["k"].startswith("budget."))
+    return [f"{t['k']:<17}  {visible(t['t'])}".rstrip() for t in kept]

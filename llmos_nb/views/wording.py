@@ -1,0 +1,200 @@
+"""Amounts and short sentences as the views say them: one place, so that panel, page and terminal agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from llmos_nb.process.state import State
+from llmos_nb.tools import Call
+from llmos_nb.views.contract import Bar, Words
+
+LOOP = ("plan", "you", "act", "observe", "integrate", "check", "answer")
+NOW = {
+    "plan": "planning",
+    "you": "waiting for you",
+    "act": "running a call",
+    "observe": "reading a result",
+    "integrate": "comparing with what was expected",
+    "check": "checking the answer",
+    "answer": "done",
+}
+SAY = {
+    "pending": "not started",
+    "running": "running",
+    "waiting": "waiting for you",
+    "done": "done",
+    "failed": "failed",
+    "rejected": "rejected by you",
+    "skipped": "skipped",
+    "replaced": "replaced",
+}
+DIME, THOUSAND, MINUTE, TENTHS_TO_S = 0.1, 1000, 60, 10
+BARS_MOST = 4
+BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_UNSEEN = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{BIDI}]")
+_COUNTED = ("", "once", "twice")
+
+
+def money(amount: float, places: int = 3) -> str:
+    """Say an amount in $: two places from ten cents on, more below."""
+    return f"${amount:.2f}" if amount >= DIME or not amount else f"${amount:.{places}f}"
+
+
+def tokens(amount: float) -> str:
+    """Say a number of tokens: ``812``, ``6.2k``, ``1.5m``."""
+    return _scaled(amount, ("", "k", "m"))
+
+
+def size(amount: float) -> str:
+    """Say a number of bytes."""
+    return _scaled(amount, (" bytes", " KB", " MB"))
+
+
+def _scaled(amount: float, units: tuple[str, str, str]) -> str:
+    if amount < THOUSAND:
+        return f"{amount:.0f}{units[0]}"
+    scale, unit = (1e6, units[2]) if amount >= THOUSAND**2 else (1e3, units[1])
+    return f"{amount / scale:.1f}".removesuffix(".0") + unit
+
+
+def clock(seconds: float) -> str:
+    """Say a time as on a clock: ``0:41``, ``1:02:05``."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // MINUTE, MINUTE)
+    return f"{hours}:{minutes:02}:{whole % MINUTE:02}" if hours else f"{minutes}:{whole % MINUTE:02}"
+
+
+def duration(seconds: float) -> str:
+    """Say how long something took: ``0.1 s``, ``41 s``, ``2 min 5 s``."""
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s" if seconds < TENTHS_TO_S else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), MINUTE)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def count(amount: int, noun: str) -> str:
+    """Say ``1 step`` or ``4 steps``."""
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
+
+
+def times(amount: int) -> str:
+    """Say ``once``, ``twice``, ``3 times``."""
+    return _COUNTED[amount] if amount < len(_COUNTED) else f"{amount} times"
+
+
+def listed(items: Iterable[object]) -> str:
+    """Join as one says it: ``1``, ``1 and 2``, ``1, 2 and 3``."""
+    words = [str(i) for i in items]
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def names(found: Sequence[str], most: int = 8) -> list[str | list[str | int]]:
+    """Return names as code words, joined by commas; of many the first ones."""
+    out: list[str | list[str | int]] = []
+    for i, name in enumerate(found[:most]):
+        out += [", "] * bool(i) + [["`", name]]
+    return [*out, f" and {len(found) - most} more"] if len(found) > most else out
+
+
+def plain(words: Words | None) -> str:
+    """Return words without their marks."""
+    if words is None or isinstance(words, str):
+        return words or ""
+    return "".join(run if isinstance(run, str) else str(run[1]) for run in words)
+
+
+def marked(text: str) -> Words:
+    """Read `` `code` `` in a sentence of ours (or of a device) as a code word."""
+    parts = text.split("`")
+    if len(parts) == 1 or len(parts) % 2 == 0:
+        return text
+    return [["`", part] if i % 2 else part for i, part in enumerate(parts) if part]
+
+
+def hidden(text: str) -> list[str]:
+    """Name the characters of a text that a reader cannot see or that change the order in which it reads."""
+    return sorted({f"U+{ord(c):04X}" for c in text if c in BIDI or (c < " " and c not in "\n\t\r")})
+
+
+def visible(text: str) -> str:
+    """Write control and direction characters as escapes, so that they steer neither a terminal nor the eye."""
+    if not _UNSEEN.search(text):
+        return text
+    return _UNSEEN.sub(lambda m: ascii(m[0])[1:-1], text.replace("\r\n", "\n"))
+
+
+def ref(call: Call) -> list[str | int]:
+    """Return a call as a link to its step, or as code where it belongs to none."""
+    return ["@", call.id, call.step] if call.step else ["`", call.id]
+
+
+def upper(text: str) -> str:
+    """Begin with a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital and end with a full stop."""
+    text = text.strip()
+    return upper(text) + ("" if not text or text[-1] in ".?!:" else ".")
+
+
+def short(text: str, most: int = 80) -> str:
+    """Return one line of at most `most` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def since(at: str, now: str) -> float:
+    """Return the seconds from one ISO 8601 time to another, 0 where one is missing."""
+    if not at or not now:
+        return 0.0
+    return max((datetime.fromisoformat(now) - datetime.fromisoformat(at)).total_seconds(), 0.0)
+
+
+def who(s: State) -> str:
+    """Say name, pid and model in one line."""
+    model = s.model.rpartition("/")[2] if s.model.startswith(("openai/", "http")) else s.model
+    return " · ".join(filter(None, (s.name, f"pid {s.pid}", model)))
+
+
+_BARS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "steps": ("steps", lambda v: f"{v:.0f}"),
+    "calls": ("calls", lambda v: f"{v:.0f}"),
+    "tokens": ("tokens", tokens),
+    "$": ("money", money),
+    "s": ("time", clock),
+}
+
+
+def bars(s: State, extra_s: float = 0.0) -> list[Bar]:
+    """Return the bars of the budget; `calls` only where there is room or nothing else is left.
+
+    Parameters
+    ----------
+    s : State
+        The process.
+    extra_s : float
+        Seconds since its last event that count.
+    """
+    spent = {**s.spent, "s": s.spent.get("s", 0.0) + extra_s}
+    shown = [u for u in _BARS if u in s.budget.limits]
+    if len(shown) > BARS_MOST and spent.get("calls", 0) < s.budget.limits["calls"]:
+        shown.remove("calls")
+    made: list[Bar] = []
+    for unit in shown:
+        name, say = _BARS[unit]
+        top = s.budget.limits[unit]
+        used = spent.get(unit, 0.0)
+        made.append(
+            {"name": name, "used": say(used), "of": say(top), "part": round(used / top, 3) if top else 1.0}
+        )
+    return made
+
+
+def spending(s: State) -> str:
+    """Say the budget in one sentence, for pages without bars: ``2 of 20 steps, $0.002 of $0.50``."""
+    said = {"steps": "steps", "calls": "calls", "tokens": "tokens", "money": "", "time": ""}
+    return ", ".join(f"{b['used']} of {b['of']} {said[b['name']]}".rstrip() for b in bars(s))

@@ -1,0 +1,205 @@
+"""The magics in a real kernel: every way a person may type them."""
+
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from notebook_driver import Notebook
+from turns import call, python
+
+from llmos_nb.app import options
+from llmos_nb.app.options import VERBS
+
+HELLO = {"text": "hello there"}
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    with Notebook(tmp_path_factory.mktemp("notebook")) as found:
+        yield found
+
+
+def test_a_goal_is_answered_and_the_variable_made(book):
+    spec = book.script(python("x = 40 + 2\nx"), {"text": "x is 42"})
+    ran = book.run(f"%%agent first -m {spec} -o result\nMake x 42.")
+    assert ran.status == "ok", ran.error
+    assert "x is 42" in ran.text and book.value("x, result") == "(42, 'x is 42')"
+
+
+def test_the_static_form_is_left_in_a_headless_notebook(book):
+    ran = book.run(f"%%agent -m {book.script(HELLO)}\nSay hello <script>alert(1)</script>.")
+    assert "hello there" in ran.html and "<script" not in ran.html
+
+
+def test_help_and_question_mark_start_nothing(book):
+    before = book.run("%agent ps").text
+    assert "--budget" in book.run("%%agent --help\n").text
+    asked = book.run("%%agent?")
+    assert asked.status == "ok" and book.run("%agent ps").text == before
+    assert "%agent approve" in book.run("%agent --help").text
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("%%agent\n", "UsageError: the goal is empty"),
+        ("%%agent", "UsageError: the goal is empty"),
+        ("%%agent --budgt 3\ngo", "UsageError: %%agent: unknown option '--budgt'; did you mean --budget"),
+        ("%%agent -b '20 stpes'\ngo", "UsageError: --budget '20 stpes': unknown unit 'stpes'"),
+        ("%%agent -a riskey\ngo", "UsageError: --approve 'riskey': unknown mode"),
+        ("%%agent -m locl\ngo", "UsageError: model 'locl'"),
+        ("%%agent 'a name'\ngo", "a name has letters"),
+        ("%agent aprove 1", "unknown command; did you mean approve"),
+        ("%agent approve", "write %agent approve P"),
+        ("%agent show 99", "UsageError: process '99': no such process"),
+        ("%agent stop 'x", "a quote is not closed"),
+        ("%%time\n%%agent\ngo", "%%time cannot stand above %%agent"),
+        ("%%capture out\n%%agent\ngo", "%%capture cannot stand above %%agent"),
+    ],
+)
+def test_bad_lines_give_one_line_that_says_what_to_do(book, cell, message):
+    ran = book.run(cell)
+    assert ran.status == "error" and message in ran.error
+    assert "Traceback" not in "".join(
+        next(m for m in ran.messages if m["msg_type"] == "error")["content"]["traceback"]
+    )
+
+
+def test_a_comment_on_top_and_dollars_in_the_line(book):
+    spec = book.script(HELLO)
+    ran = book.run(f"# a comment\n\n%%agent -m {spec} -b '$0.50'\nSay hello for $5 to {{nobody}}.")
+    assert ran.status == "ok", ran.error
+    assert "$5 to {nobody}" in re.sub("<[^>]*>", "", ran.html)
+
+
+def test_an_assigned_line_magic_and_a_loop(book):
+    assert book.run("for _ in range(2):\n    %agent ps\n").status == "ok"
+    assert book.run("rows = %agent ps").status == "ok"
+
+
+def test_two_queued_cells_with_an_error_in_the_first(book):
+    gate = book.send("import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)")
+    first = book.send(f"%%agent -m {book.script(name='empty.json')}\nGo.")
+    second = book.send("print('must not run')")
+    (book.folder / "go").touch()  # both are queued by now
+    assert book.collect(gate).status == "ok"
+    one, two = book.collect(first), book.collect(second)
+    assert one.status == "error" and "NotAnswered" in one.error
+    assert two.status in ("aborted", "error") and "must not run" not in two.text
+
+
+def test_cells_in_order_see_what_the_first_made(book):
+    one = book.send(f"%%agent -m {book.script(python('made = [1, 2]'), HELLO, name='a.json')}\nMake it.")
+    two = book.send(f"%%agent -m {book.script(python('made.append(3)'), HELLO, name='b.json')}\nAdd to it.")
+    assert (book.collect(one).status, book.collect(two).status) == ("ok", "ok")
+    assert book.value("made") == "[1, 2, 3]"
+
+
+def test_reset_leaves_the_magic_working(book):
+    assert book.run("%reset -f").status == "ok"
+    assert book.run(f"%%agent -m {book.script(HELLO)}\nSay hello.").status == "ok"
+
+
+def test_config_is_used(book):
+    book.script(HELLO, name="configured.json")
+    assert book.run("%config LLMOS.model = 'script:configured.json'\n%config LLMOS").status == "ok"
+    assert book.run("%%agent\nSay hello.").status == "ok"
+    assert book.run("%config LLMOS.model = ''").status == "ok"
+
+
+@pytest.mark.parametrize(
+    "code", ["import time\ntime.sleep(60)", "while True: pass", "import re\nre.match('(a+)+$', 'a' * 60 + 'b')"]
+)
+def test_the_stop_button_ends_a_step_within_a_second(book, code):
+    spec = book.script(
+        python("kept = 1\nopen('begun', 'w').close()\n" + code), {"text": "done"}, name="endless.json"
+    )
+    ran = book.run(
+        f"%%agent endless -a auto -m {spec}\nGo.",
+        when=lambda r: (tmp := book.folder / "begun").exists() and not tmp.unlink(),
+        then=book.manager.interrupt_kernel,
+    )
+    assert ran.status == "error" and "paused" in ran.error and ran.seconds < 3
+    assert book.value("'kept' in dir()") == "False"
+    resumed = book.run("%agent resume endless")
+    assert resumed.status == "ok", resumed.error
+
+
+def test_the_stop_button_ends_a_waiting_model(book):
+    spec = book.script({"text": "late", "wait_s": 60}, name="slow.json")
+    ran = book.run(f"%%agent slow -m {spec}\nGo.", when=lambda r: r.text, then=book.manager.interrupt_kernel)
+    assert ran.status == "error" and "paused" in ran.error and ran.seconds < 3
+    assert book.value("1 + 1") == "2"
+
+
+def test_step_mode_raises_what_resumes_it_in_another_kernel(tmp_path):
+    with Notebook(tmp_path) as book:
+        spec = book.script(
+            python("base.append(1)\ny = len(base)\ny"), python("z = y + 40\nz"), {"text": "z is 41"}
+        )
+        book.run("base = []")
+        ran = book.run(f"%%agent saved -m {spec} -a step\nGo.")
+        assert ran.status == "error" and "ApprovalNeeded" in ran.error and "%agent resume 1" in ran.error
+        assert book.run("%agent approve 1").status == "ok"
+        again = book.run("%agent resume 1")
+        assert "ApprovalNeeded" in again.error and book.value("y") == "1"
+    with Notebook(tmp_path) as other:
+        other.run("%agent approve 1")
+        lacking = other.run("%agent resume 1")
+        assert lacking.status == "error" and "`base`" in lacking.error
+        other.run("base = []")
+        ran = other.run("%agent resume 1")
+        assert ran.status == "ok", ran.error
+        assert other.value("y, z, base") == "(1, 41, [1])"
+
+
+def test_the_default_mode_asks_for_a_risky_call(tmp_path):
+    with Notebook(tmp_path) as book:
+        spec = book.script(python("open('made.txt', 'w').write('x')"), HELLO)
+        ran = book.run(f"%%agent -m {spec}\nWrite it.")
+        assert "ApprovalNeeded" in ran.error and not (tmp_path / "made.txt").exists()
+
+
+def test_terminal_ipython(tmp_path):
+    (tmp_path / "s.json").write_text('{"version": 1, "turns": [{"text": "hello there"}]}')
+    program = textwrap.dedent("""
+        from IPython.core.interactiveshell import InteractiveShell
+        ip = InteractiveShell.instance()
+        ip.run_line_magic('load_ext', 'llmos_nb')
+        r = ip.run_cell('%%agent -m script:s.json\\nSay hello.')
+        assert r.success, r.error_in_exec
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "hello there" in done.stdout
+
+
+def test_loading_is_cheap_and_unloading_leaves_nothing(book):
+    assert book.value("[m for m in ('openai', 'numpy', 'pandas') if m in __import__('sys').modules]") == "[]"
+    assert book.run("%reload_ext llmos_nb\n%agent ps").status == "ok"
+    hooks = "[h for h in get_ipython().input_transformers_post if 'llmos' in h.__module__]"
+    assert book.run("%unload_ext llmos_nb").status == "ok" and book.value(hooks) == "[]"
+    assert book.run("%load_ext llmos_nb").status == "ok"
+
+
+def test_a_call_that_needs_no_namespace_lock_still_stands_in_the_log(book):
+    spec = book.script(call("calculator", expression="6*7"), {"text": "42"})
+    assert book.run(f"%%agent sum -m {spec}\nMultiply.").status == "ok"
+    assert "call.finished" in book.run("%agent log sum").text
+
+
+def test_the_help_of_commands_is_two_columns_that_never_run_together():
+    rows = options.command_help().splitlines()[1:]
+    assert all(verb.help in (row[44:] for row in rows) for verb in VERBS.values())
+
+
+def test_kill_and_stop_say_how_the_process_stands_after_them(book):
+    book.run(f"%%agent waits -a step --bg -m {book.script(python('x = 1'), HELLO, name='w.json')}\nGo.")
+    book.run(f"%%agent slow --bg -m {book.script({'text': 'late', 'wait_s': 60}, name='s.json')}\nGo.")
+    assert book.run("%agent stop slow").text.strip().endswith("is paused")
+    assert book.run("%agent kill slow").text.strip().endswith("is ended (stopped)")
+    assert book.run("%agent kill waits").text.strip().endswith("is ended (stopped)")

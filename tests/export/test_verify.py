@@ -1,0 +1,394 @@
+"""Verifying: each level, each way to fail, where it says so, and that a stranger's file runs nothing."""
+
+import base64
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from corpus.runner import Runner
+from corpus.runs import RUNS
+from corpus.tampering import KINDS, tampered, victim
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.export import export
+from llmos_nb.export.cells import read, write
+from llmos_nb.export.verify import verify
+from llmos_nb.export.verify.compare import difference, picture_distance, same_text, shown
+from llmos_nb.export.verify.execute import execute
+from llmos_nb.export.verify.observe import volatility
+from llmos_nb.export.verify.report import LEVELS
+from llmos_nb.export.verify.seal import seal
+from llmos_nb.export.verify.values import probe_source
+from llmos_nb.heap.digest import digest
+
+TOLERANCE = {"rel": 1e-6, "abs": 1e-9, "image": 0.02}
+
+
+@pytest.fixture(autouse=True)
+def own_jupyter(monkeypatch, tmp_path):
+    """A data folder of Jupyter's for this test alone, and no pictures on a screen."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+
+
+def run_of(folder, *steps, answer="done", **options):
+    r = Runner("Do a thing", folder, **options)
+    r.begin()
+    for step in steps:
+        r.step(step)
+    r.end(answer)
+    return r
+
+
+def sealed_again(path, change):
+    """Change a notebook and make all hashes anew, as a forger would."""
+    book = read(path)
+    change({c["id"]: c for c in book["cells"]}, book)
+    seal(book)
+    return write(book, path)
+
+
+def text(value):
+    return shown([{"output_type": "stream", "name": "stdout", "text": value}])
+
+
+# the levels
+
+
+def test_a_good_notebook_climbs_to_the_top(tmp_path):
+    told = []
+    path = export(RUNS["pandas_group"].build(tmp_path).source(), tmp_path / "out" / "x.ipynb")
+    report = verify(path, progress=lambda level, done, total: told.append((level, done, total)))
+    assert report.ok and report.reached == "same twice" and report.exit_code == 0
+    assert [c.level for c in report.checks] == list(LEVELS)
+    done, total = next((d, t) for level, d, t in reversed(told) if level == "runs")
+    assert done == total == 8 + 2  # the code cells, and a look at the values after each step
+    assert "holds: same twice" in report.text()
+    plain = json.loads(json.dumps(report.plain()))
+    assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 5
+
+
+def test_observed_outputs_are_compared_and_what_varies_is_marked(tmp_path):
+    r = run_of(tmp_path, "import time\nprint('took', time.perf_counter())\nprint('fixed', 2.5)", "object()")
+    path = export(r.source(), tmp_path / "x.ipynb", observe=True)
+    cells = {c["id"]: c for c in read(path)["cells"]}
+    assert cells["r1-0"]["metadata"]["llmos_nb"]["volatile"] == {"0": [0]}
+    assert "volatile" not in cells["r2-0"]["metadata"]["llmos_nb"]  # addresses are never compared
+    assert verify(path, "same").ok
+
+    def change(cells, book):
+        cells["r1-0"]["outputs"][0]["text"] = cells["r1-0"]["outputs"][0]["text"].replace("2.5", "2.6")
+
+    report = verify(sealed_again(path, change))
+    assert (report.exit_code, report.reached) == (1, "runs")
+    assert (
+        report.difference.where == "cell r1-0"
+        and "-fixed 2.6" in report.difference.detail
+        and "+fixed 2.5" in report.text()
+    )
+
+
+def test_seeded_draws_are_asserted_once_they_were_observed(tmp_path):
+    r = run_of(tmp_path, "import random\nx = random.random()", record_random=False)
+    path = export(r.source(), tmp_path / "x.ipynb", observe=True)
+    assert "assert _near(x, 0.844421" in next(c["source"] for c in read(path)["cells"] if c["id"] == "evidence")
+    assert read(path)["metadata"]["llmos_nb"]["unchecked"] == {}
+
+
+def test_what_does_not_run_is_located(tmp_path):
+    path = export(run_of(tmp_path, "x = 1", "y = x + 1").source(), tmp_path / "x.ipynb")
+    report = verify(sealed_again(path, lambda cells, book: cells["r2-0"].update(source="y = x / 0")))
+    assert (report.exit_code, report.reached) == (1, "untampered")
+    assert report.difference.where == "cell r2-0" and "ZeroDivisionError" in report.difference.what
+    assert "y = x / 0" in report.difference.detail and "\x1b" not in report.text()
+
+
+def test_a_value_that_differs_is_located(tmp_path):
+    path = export(run_of(tmp_path, "x = [1, 2]", "y = x + [3]").source(), tmp_path / "x.ipynb", clean=True)
+
+    def change(cells, book):
+        cells["r2-0"]["source"] = "y = x + [4]"
+        book["cells"] = [c for c in book["cells"] if c["id"] != "evidence"]
+
+    report = verify(sealed_again(path, change))
+    assert (report.exit_code, report.reached) == (1, "runs")
+    assert report.difference.where == "cell r2-0" and report.difference.what.startswith("y does not hold")
+
+
+def test_what_differs_between_two_runs_is_located(tmp_path):
+    path = export(run_of(tmp_path, "import os\nprint(os.getpid())").source(), tmp_path / "x.ipynb")
+    report = verify(path)
+    assert (report.exit_code, report.reached) == (1, "same")
+    assert report.difference.where == "cell r1-0" and "two runs" in report.difference.what
+
+
+def test_the_network_is_off_and_the_users_files_are_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("OTHER_API_KEY", "abcdefgh-1234")
+    source = (
+        "import os, socket, urllib.request\nfrom pathlib import Path\nPath('made.txt').write_text('x')\nfound = []\n"
+        "for act in (lambda: socket.create_connection(('192.0.2.1', 80), 1), lambda: socket.getaddrinfo('example.org', 80),\n"
+        "            lambda: urllib.request.urlopen('http://example.org', timeout=1)):\n"
+        "    try:\n        act()\n    except OSError as error:\n        found.append(str(error))\n"
+        "print(all('network is off' in f for f in found), len(found), os.environ.get('OTHER_API_KEY'))"
+    )
+    book = {
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": "a",
+                "metadata": {},
+                "source": source,
+                "outputs": [],
+                "execution_count": None,
+            }
+        ]
+    }
+    result = execute({**book, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, [], tmp_path)
+    assert result.failed is None
+    assert [p.value for p in shown(result.outputs[0])] == ["True 3 None\n"]
+    assert not (tmp_path / "made.txt").exists()
+
+
+def test_inputs_above_the_notebook_have_their_place(tmp_path):
+    (tmp_path / "data.txt").write_text("7")
+    (tmp_path / "nb").mkdir()
+    book = {
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": "a",
+                "metadata": {},
+                "source": "open('../data.txt').read()",
+                "outputs": [],
+                "execution_count": None,
+            }
+        ]
+    }
+    result = execute(
+        {**book, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, [{"path": "../data.txt"}], tmp_path / "nb"
+    )
+    assert result.outputs[0][0]["data"]["text/plain"] == "'7'"
+
+
+# what stops before anything runs
+
+
+@pytest.fixture(scope="module")
+def exported_victim(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("victim")
+    return victim(folder)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_tampering_is_found_and_located(name, exported_victim, tmp_path):
+    shutil.copytree(exported_victim.parent, tmp_path / "out")
+    report = verify(tampered(tmp_path / "out" / exported_victim.name, name), trust=True)
+    assert (report.exit_code, report.reached) == (2, "opens")
+    assert KINDS[name].where in f"{report.difference.where} "
+    assert report.difference.where in report.text()
+
+
+def test_there_are_twenty_kinds_and_the_untouched_file_passes(exported_victim):
+    assert len(KINDS) == 20
+    report = verify(exported_victim, "untampered")
+    assert report.exit_code == 0 and report.reached == "untampered"
+
+
+def test_what_editors_write_is_no_tampering(exported_victim, tmp_path):
+    book = json.loads(exported_victim.read_text())
+    book["metadata"]["language_info"]["version"] = "3.99"
+    book["metadata"]["widgets"] = {}
+    book["cells"] = [{**c, "source": "".join(c["source"])} for c in book["cells"]]
+    for c in book["cells"]:
+        if c["cell_type"] == "code":
+            c["execution_count"] = 99
+    shutil.copytree(exported_victim.parent, tmp_path / "out")
+    path = tmp_path / "out" / "victim.ipynb"
+    path.write_text(json.dumps(book))
+    assert verify(path, "untampered").ok
+
+
+def test_a_strangers_file_runs_nothing_until_it_is_trusted(tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    path = export(
+        run_of(tmp_path, f"from pathlib import Path\nPath({str(ran)!r}).write_text('x')").source(),
+        tmp_path / "x.ipynb",
+    )
+    ran.unlink()
+    assert verify(path, "runs", trust=False).exit_code == 3 and not ran.exists()
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "another"))  # as on another machine
+    report = verify(path)
+    assert (report.exit_code, report.reached) == (3, "untampered") and not ran.exists()
+    assert "trust" in report.text()
+    assert verify(path, "untampered").exit_code == 0
+    assert verify(path, "runs", trust=True).ok and ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "cannot be opened"),
+        ("[]", "not a notebook"),
+        ('{"nbformat": 3}', "not a notebook of nbformat 4"),
+        ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}', "not one that llmos exported"),
+        (
+            '{"nbformat": 4, "nbformat_minor": 5, "metadata": {"llmos_nb": {"schema": 99}}, "cells": []}',
+            "schema 99",
+        ),
+        (
+            '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "evil"}]}',
+            "cannot be opened",
+        ),
+    ],
+)
+def test_what_cannot_be_opened_is_said(content, said, tmp_path):
+    (tmp_path / "x.ipynb").write_text(content)
+    report = verify(tmp_path / "x.ipynb")
+    assert (report.exit_code, report.reached) == (3, "")
+    assert said in report.text()
+
+
+def test_a_file_that_is_not_there_and_a_level_that_is_not(tmp_path):
+    assert verify(tmp_path / "no.ipynb").exit_code == 3
+    with pytest.raises(UsageError, match="did you mean same"):
+        verify(tmp_path / "no.ipynb", "sme")
+
+
+def test_a_notebook_that_does_not_run_is_not_observed(tmp_path):
+    r = run_of(tmp_path, "x = 1")
+    source = r.source()
+    source.state.surviving[0].arguments["code"] = "x = 1 / 0"
+    with pytest.raises(LlmosError, match=r"cell r1-0: ZeroDivisionError"):
+        export(source, tmp_path / "x.ipynb", observe=True)
+    assert not (tmp_path / "x.ipynb").exists()
+
+
+def test_a_new_environment_needs_a_lock(tmp_path):
+    path = export(run_of(tmp_path, "x = 1").source(), tmp_path / "x.ipynb", lock=False)
+    report = verify(path, fresh=True)
+    assert (report.exit_code, report.reached) == (1, "untampered")
+    assert "no lock" in report.difference.what and [c.level for c in report.checks][-1] == "installs"
+
+
+# comparing
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("a 1.0000000001 b", "a 1.0 b", True),
+        ("a  b", "a b", True),
+        ("a b", "a c", False),
+        ("1.001", "1.0", False),
+        ("100000000", "100000001", False),
+        ("x1", "x2", False),
+        ("1e-12", "0.0", True),
+        ("nan", "nan", True),
+        ("<C at 0x7f00>", "<C at 0x7f11>", True),
+        ("v1.2.3", "v1.2.4", False),
+        ("-1.0", "1.0", False),
+    ],
+)
+def test_lines_are_compared_by_words_and_numbers(one, other, same):
+    assert same_text(one, other, TOLERANCE) is same
+
+
+@given(st.text(max_size=60))
+def test_a_text_is_the_same_as_itself(value):
+    assert difference(text(value), text(value), TOLERANCE) == ""
+    assert volatility(text(value), text(value), TOLERANCE) == {}
+
+
+@given(st.lists(st.sampled_from(["a", "b", "1.5", ""]), min_size=1, max_size=6), st.data())
+def test_volatile_lines_are_those_that_differ(lines, data):
+    at = data.draw(st.integers(0, len(lines) - 1))
+    other = [*lines[:at], "changed", *lines[at + 1 :], "end"]
+    one, two = text("\n".join([*lines, "end"])), text("\n".join(other))
+    assert volatility(one, two, TOLERANCE) == {"0": [at]}
+    assert difference(one, two, TOLERANCE, {"0": [at]}) == ""
+    assert difference(one, two, TOLERANCE) != ""
+
+
+def test_streams_are_joined_progress_bars_are_what_stays_and_stderr_is_left_out():
+    parts = [
+        {"output_type": "stream", "name": "stdout", "text": "a\n1%\r"},
+        {"output_type": "stream", "name": "stderr", "text": "warning"},
+        {"output_type": "stream", "name": "stdout", "text": "99%\n\x1b[31mred\x1b[0m\n"},
+    ]
+    assert [p.lines for p in shown(parts[:1] + parts[2:])] == [["a", "1%", "99%", "red"]] or shown(parts)
+    assert shown([{"output_type": "stream", "name": "stdout", "text": "1%\r50%\r99%\ndone\n"}])[0].lines == [
+        "99%",
+        "done",
+    ]
+    assert shown(parts[1:2]) == []
+
+
+def picture(draw=lambda d: None, size=(200, 150)):
+    image = Image.new("RGB", size, "white")
+    d = ImageDraw.Draw(image)
+    d.line((10, 140, 190, 20), fill="navy", width=2)
+    draw(d)
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return base64.b64encode(data.getvalue()).decode()
+
+
+def test_pictures_are_compared_as_one_sees_them():
+    assert picture_distance(picture(), picture()) == 0
+    assert picture_distance(picture(), picture(lambda d: d.point((50, 50), fill="grey"))) < TOLERANCE["image"]
+    assert (
+        picture_distance(picture(), picture(lambda d: d.rectangle((100, 100, 130, 130), fill="navy")))
+        > TOLERANCE["image"]
+    )
+    assert picture_distance(picture(), picture(size=(200, 100))) == 1.0
+
+
+def test_the_probe_gives_the_same_digests_and_leaves_no_name():
+    pytest.importorskip("pandas")
+    import pandas as pd
+
+    space = {"a": [1, 2.5, {"x"}], "df": pd.DataFrame({"v": [1, 2]})}
+    before = set(space)
+    out = io.StringIO()
+    code = probe_source("llmos_nb.heap.digest.digest", "{n: digest(space[n]) for n in names}", ["a", "df"])
+    done = compile(code, "p", "exec")
+    stdout, sys.stdout = sys.stdout, out
+    try:
+        exec(done, space)
+    finally:
+        sys.stdout = stdout
+    assert json.loads(out.getvalue()) == {"a": digest(space["a"]), "df": digest(space["df"])}
+    assert set(space) - before <= {"__builtins__"}
+
+
+# other tools
+
+
+def test_other_tools_take_the_file(tmp_path):
+    for module in ("papermill", "nbconvert", "nbval", "jupytext"):
+        pytest.importorskip(module)
+    r = run_of(tmp_path, "limit = 3\nsquares = [i * i for i in range(limit)]\nsquares")
+    path = export(r.source(), tmp_path / "x.ipynb", observe=True, params=["limit"])
+    for command in (
+        ["papermill", "x.ipynb", "pm.ipynb", "-p", "limit", "3", "--no-progress-bar"],
+        ["nbconvert", "--to", "html", "x.ipynb"],
+        ["nbconvert", "--to", "script", "x.ipynb"],
+        ["jupytext", "--to", "py:percent", "--output", "jt.py", "x.ipynb"],
+        ["pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--nbval", "x.ipynb"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=path.parent, capture_output=True, text=True, check=False
+        )
+        said = [
+            line
+            for line in (done.stdout + done.stderr).splitlines()
+            if "warn" in line.lower() and "IPKernelApp" not in line
+        ]
+        assert (done.returncode, said) == (0, []), done.stdout + done.stderr
+    assert (tmp_path / "x.py").exists() and "squares" in (tmp_path / "jt.py").read_text()

@@ -1,0 +1,318 @@
+"""What code would do, told from its text: names, risks, levels, and the words for people."""
+
+import ast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmos_nb.policy.code import KINDS, Surroundings, code_names, inspect_code, plain
+from llmos_nb.policy.code.inspection import Inspection
+from llmos_nb.policy.code.report import describe_risks
+from llmos_nb.policy.code.risks import Risk
+from llmos_nb.policy.code.tables import ASKS
+from llmos_nb.tools.devices.python.execute import look_around
+
+
+def kinds(code, **around):
+    return [r.kind for r in inspect_code(code, Surroundings(**around)).risks]
+
+
+@pytest.mark.parametrize(
+    ("code", "reads", "writes"),
+    [
+        ("x = 1", (), ("x",)),
+        ("x = 1\ny = x + z", ("z",), ("x", "y")),
+        ("x += 1", ("x",), ("x",)),
+        ("del x", (), ("x",)),
+        ("df['c'] = df['a']", ("df",), ("df",)),
+        ("df.loc[0, 'a'] = 1", ("df",), ("df",)),
+        ("items.append(1)", ("items",), ("items",)),
+        ("df.drop(columns='a', inplace=True)", ("df",), ("df",)),
+        ("df.drop(columns='a', inplace=False)", ("df",), ()),
+        ("import pandas as pd\npd.DataFrame(rows)", ("rows",), ("pd",)),
+        ("def f(a, b=c):\n    d = a + e\n    return d", ("c", "e"), ("f",)),
+        ("def f():\n    global g\n    g = 1", (), ("f", "g")),
+        ("[x * k for x in xs]", ("k", "xs"), ()),
+        ("sorted(xs, key=lambda x: x.n + m)", ("xs", "m"), ()),
+        ("for i in n:\n    total = i", ("n",), ("i", "total")),
+        ("with a as b: b", ("a",), ("b",)),
+        ("(y := x)", ("x",), ("y",)),
+        ("a, (b, *c) = d", ("d",), ("a", "b", "c")),
+        ("class A(B):\n    n = m", ("B", "m"), ("A",)),
+        ("try:\n    x\nexcept E as e:\n    print(e)", ("x", "E", "e"), ()),
+        ("f'{x} {y!r}'", ("x", "y"), ()),
+        ("match x:\n    case [a, b]: pass", ("x",), ()),
+        ("%time y = x", ("x",), ("y",)),
+    ],
+)
+def test_names(code, reads, writes):
+    seen = inspect_code(code)
+    assert (seen.reads, seen.writes) == (reads, writes)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("open('a.csv')", ["foreign file"]),
+        ("open('a.csv', 'w')", ["file"]),
+        ("open('a.csv', mode='ab')", ["file"]),
+        ("open('a.csv', m)", ["file"]),
+        ("f = open\nf('a', 'w')", ["file"]),
+        ("from pathlib import Path\nPath('a').open('w')", ["file"]),
+        ("Path('a').write_text('x')", ["file"]),
+        ("df.to_csv('out.csv')", ["file"]),
+        ("df.to_csv(path_or_buf=p)", ["file"]),
+        ("df.to_csv()", []),
+        ("df.to_csv(None)", []),
+        ("plt.savefig('a.png')", ["file"]),
+        ("df.to_sql('t', con)", ["file"]),
+        ("df.replace('a', 'b').rename(columns={})", []),
+        ("import os\nos.rename('a', 'b')", ["file"]),
+        ("from pathlib import Path\np = Path('a')\np.rename('b')", ["file"]),
+        ("import os as o\no.remove('a')", ["deletion"]),
+        ("from os import remove as r\nr('a')", ["deletion"]),
+        ("import os\nf = os.remove\nf('a')", ["deletion"]),
+        ("import shutil; shutil.rmtree('d')", ["deletion"]),
+        ("Path('a').unlink()", ["deletion"]),
+        ("con.execute('DROP TABLE t')", ["deletion"]),
+        ("con.execute('-- gone\\n delete from t')", ["deletion"]),
+        ("con.execute('update t set a = 1')", ["not undoable"]),
+        ("con.execute('select 1')", []),
+        ("import subprocess\nsubprocess.run(['ls'])", ["process"]),
+        ("import os; os.system('ls')", ["process"]),
+        ("import os; os.execvp('ls', [])", ["process"]),
+        ("import sys; sys.exit()", ["process"]),
+        ("exit()", ["process"]),
+        ("!ls", ["process"]),
+        ("!rm -r x", ["deletion", "process"]),
+        ("x = !ls", ["process"]),
+        ("import requests\nrequests.get(u)", ["network"]),
+        ("import requests\ns = requests.Session()\ns.post(u)", ["network", "network"]),
+        ("import urllib.request\nurllib.request.urlopen(u)", ["network"]),
+        ("import pandas as pd\npd.read_csv('https://x.org/a.csv')", ["network"]),
+        ("import pandas as pd\npd.read_csv('a.csv')", ["foreign file"]),
+        ("import numpy as np\nnp.load('a.npy', allow_pickle=True)", ["exec"]),
+        ("import pickle\npickle.load(f)", ["exec"]),
+        ("exec(code)", ["exec"]),
+        ("eval('1')", ["exec"]),
+        ("__import__('os').remove('x')", ["exec", "exec"]),
+        ("import importlib\nimportlib.import_module(m)", ["exec"]),
+        ("getattr(x, '__class__')", ["exec"]),
+        ("getattr(x, name)", ["exec"]),
+        ("getattr(x, 'name')", []),
+        ("().__class__.__mro__[1].__subclasses__()", ["exec", "exec"]),
+        ("globals()['x'] = 1", ["exec"]),
+        ("vars()", ["exec"]),
+        ("vars(x)", []),
+        ("import ctypes; ctypes.CDLL('x')", ["exec"]),
+        ("import os; os.environ['A'] = 'b'", ["environment"]),
+        ("import os; os.chdir('x')", ["environment"]),
+        ("import signal; signal.signal(2, h)", ["environment"]),
+        ("import threading; threading.Thread(target=f).start()", ["not undoable", "not undoable"]),
+        ("import pandas as pd\npd.DataFrame.mean = None", ["not undoable"]),
+        ("%run other.py", ["magic"]),
+        ("%%bash\nls", ["magic"]),
+        ("%matplotlib inline", []),
+        ("%time 1 + 1", []),
+        ("%timeit -n 2 open('a', 'w')", ["file"]),
+        ("%%time\nimport os\nos.remove('x')", ["deletion"]),
+        ("x?", []),
+        ("get_ipython().run_cell('1')", ["exec"]),
+        ("from os import *", ["import"]),
+        ("def f():\n    open('a', 'w')", ["file"]),
+        ("await client.get(u)", []),
+        ("x = (", ["syntax"]),
+        ("\0", ["syntax"]),
+    ],
+)
+def test_risks(code, expected):
+    assert kinds(code) == expected
+
+
+def test_the_line_and_what_the_code_spells_out():
+    (risk,) = inspect_code("x = 1\n\ndf.to_csv('results/islands.csv')").risks
+    assert risk == Risk("file", "to_csv", 3, "results/islands.csv")
+
+
+@pytest.mark.parametrize(
+    ("code", "level"),
+    [
+        ("a + 1", "read"),
+        ("df.groupby('a')['b'].mean().sort_values()", "read"),
+        ("len(df), df.head()", "read"),
+        ("print(x)", "read"),
+        ("pd.read_csv('a.csv').head()", "namespace"),
+        ("x = 1", "namespace"),
+        ("xs.sort()", "namespace"),
+        ("unknown(x)", "namespace"),
+        ("df.drop(columns='a', inplace=True)", "namespace"),
+        ("import os", "namespace"),
+        ("from os import *", "namespace"),
+        ("df.to_csv('a.csv')", "risky"),
+        ("!ls", "risky"),
+    ],
+)
+def test_levels(code, level):
+    assert inspect_code(code).level == level
+
+
+def test_what_stands_in_the_namespace_counts():
+    assert kinds("o.remove('x')", origins={"o": "os"}) == ["deletion"]
+    assert kinds("r('x')", origins={"r": "os.remove"}) == ["deletion"]
+    assert kinds("s.get(u)", origins={"s": "requests.sessions.Session"}) == ["network"]
+    assert kinds("next(rows)", fragile={"rows": "it gives each item once"}) == ["not undoable"]
+    assert kinds("o = []\no.remove('x')", origins={"o": "os"}) == []
+    assert kinds("[o.remove(1) for o in xs]", origins={"o": "os"}) == []
+
+
+def test_the_users_own_functions_are_looked_into():
+    sources = {"clean": "def clean(x):\n    wipe(x, base)", "wipe": "def wipe(x, b):\n    os.remove(x)"}
+    seen = inspect_code("y = 1\nclean('a')", Surroundings({"os": "os"}, sources))
+    assert seen.risks == (Risk("deletion", "os.remove", 2),)
+    assert set(seen.reads) == {"clean", "wipe", "base", "os"}
+    assert kinds("def clean(): pass\nclean()", sources=sources, origins={"os": "os"}) == []
+
+
+def test_a_function_that_calls_itself_ends():
+    assert (
+        inspect_code(
+            "f()", Surroundings(sources={"f": "def f(): return g()", "g": "def g(): return f()"})
+        ).level
+        == "namespace"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("x = y", {"x", "y"}),
+        ("def f(a):\n    return b", {"f", "a", "b"} - {"a"}),
+        ("import os as o", {"o"}),
+        ("exec('x')", None),
+        ("globals()", None),
+        ("%run a.py", None),
+        ("from os import *", None),
+        ("x = (", None),
+        ("%time x", {"x"}),
+        ("!ls", set()),
+    ],
+)
+def test_code_names(code, names):
+    found = code_names(code)
+    assert found is None if names is None else names <= (found or frozenset())
+
+
+# the live namespace
+
+
+def make(source, **names):
+    import linecache
+
+    linecache.cache["<made>"] = (len(source), None, source.splitlines(True), "<made>")
+    namespace = {"__name__": "__main__", **names}
+    exec(compile(source, "<made>", "exec"), namespace)
+    return namespace
+
+
+def test_looking_around_finds_origins_sources_and_what_is_fragile(tmp_path):
+    import sqlite3
+
+    (tmp_path / "x").touch()
+    with (tmp_path / "x").open() as handle, sqlite3.connect(":memory:") as con:
+        source = "import os as o\nfrom os import remove\ndef f(): return g()\ndef g(): return remove\ndef h(): pass\n"
+        namespace = make(source, con=con, handle=handle, n=1, path=tmp_path, rows=(i for i in "ab"))
+        around = look_around(namespace, ["o", "remove", "f", "con", "handle", "rows", "n", "path", "absent"])
+    con.close()
+    assert {k: around.origins[k] for k in ("o", "remove", "con", "path")} == {
+        "o": "os", "remove": "os.remove", "con": "sqlite3.Connection", "path": "pathlib.Path",
+    }  # fmt: skip
+    assert set(around.sources) == {"f", "g"} and "n" not in around.origins
+    assert set(around.fragile) == {"handle", "rows"}
+
+
+# words
+
+
+def test_a_file_that_is_there_is_replaced(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/islands.csv").touch()
+    (words,) = describe_risks(inspect_code("df.to_csv('results/islands.csv')"), tmp_path)
+    assert words.title == "replace a file"
+    assert words.why == (
+        "It asks because `to_csv` overwrites `results/islands.csv`, and Undo cannot bring an overwritten file back."
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "title", "part"),
+    [
+        ("df.to_csv('new.csv')", "write a file", "writes `new.csv`"),
+        ("df.to_csv(p)", "write a file", "whose name is only known when it runs"),
+        ("open('log', 'a')", "add to a file", "adds to `log`"),
+        ("df.to_sql('t', con)", "write a database table", "the table `t`"),
+        ("import os; os.remove('a')", "delete something", "`os.remove` `a` deletes"),
+        ("!rm x", "delete something", "`!rm x`"),
+        ("import requests; requests.get('https://x.org')", "use the network", "`requests` `https://x.org`"),
+        ("con.execute('update t set a=1')", "change what cannot be put back", "`execute` changes"),
+        ("x = (", "run code that is no Python", "never closed"),
+    ],
+)
+def test_words(code, title, part, tmp_path):
+    words = describe_risks(inspect_code(code), tmp_path)[0]
+    assert words.title == title and part in words.sentence
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_words(kind, tmp_path):
+    (words,) = describe_risks(Inspection(risks=(Risk(kind, "f", 1),)), tmp_path)
+    assert words.title and words.sentence and not words.sentence.endswith(".") and words.asks == (kind in ASKS)
+
+
+def test_reasons_to_ask_come_first_and_only_they_ask(tmp_path):
+    seen = plain(inspect_code("x = open('a').read()\nopen('b', 'w')"), tmp_path)
+    assert [r[0] for r in seen["risks"]] == ["file", "foreign file"] and seen["why"].startswith(
+        "It asks because `open` writes `b`"
+    )
+    assert (seen["level"], seen["title"], seen["writes"]) == ("risky", "write a file", ["x"])
+    assert plain(inspect_code("open('a')"), tmp_path)["why"] == ""
+
+
+# properties
+
+NAMES = st.sampled_from(["a", "b", "c"])
+EXPRESSIONS = st.recursive(
+    NAMES | st.integers(0, 9).map(str),
+    lambda inner: st.tuples(inner, st.sampled_from("+-*"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+    max_leaves=6,
+)
+
+
+@given(st.lists(st.tuples(NAMES, EXPRESSIONS), max_size=6))
+def test_reads_are_exactly_what_running_it_misses(lines):
+    code = "\n".join(f"{name} = {value}" for name, value in lines)
+    seen = inspect_code(code)
+    exec(code, dict.fromkeys(seen.reads, 1))
+    for name in seen.reads:
+        with pytest.raises(NameError):
+            exec(code, {n: 1 for n in seen.reads if n != name})
+    assert set(seen.writes) == {name for name, _ in lines}
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_inspected(text):
+    seen = inspect_code(text)
+    assert seen.level in ("read", "namespace", "risky") and all(r.kind in KINDS for r in seen.risks)
+    code_names(text)
+
+
+def test_it_inspects_its_own_devices():
+    from pathlib import Path
+
+    import llmos_nb
+
+    for path in (Path(llmos_nb.__file__).parent / "tools" / "devices").rglob("*.py"):
+        code = path.read_text(encoding="utf-8")
+        assert set(inspect_code(code).writes) >= {
+            n.name for n in ast.parse(code).body if isinstance(n, ast.FunctionDef)
+        }

@@ -1,0 +1,126 @@
+"""“Approve the rest like this” covers calls like the one that was seen, and no others."""
+
+import pytest
+from turns import call, python
+
+import llmos_nb as llmos
+from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.options import parse_command
+from llmos_nb.errors import UsageError
+from llmos_nb.session import Session
+
+WRITE = "from pathlib import Path\nPath({!r}).write_text('x')"
+
+
+def statuses(proc):
+    return [c.status for c in proc.run.state.calls.values()]
+
+
+async def test_it_covers_what_bears_the_same_risk_and_nothing_that_bears_another(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = script(
+        python(WRITE.format("a.txt")),
+        python(WRITE.format("b.txt")),
+        python("import subprocess\nsubprocess.run(['true'])"),
+        {"text": "ok"},
+    )
+    proc = await llmos.run("write", model=model, namespace={})
+    await proc.approve_rest("r1.0", digest=proc.run.state.calls["r1.0"].digest)
+    assert (tmp_path / "a.txt").exists() and (tmp_path / "b.txt").exists()
+    assert proc.state == "waiting" and statuses(proc) == ["done", "done", "asked"]
+
+
+async def test_a_stale_approval_makes_no_rule(script):
+    proc = await llmos.run("write", model=script(python(WRITE.format("a.txt"))), namespace={})
+    await proc.approve_rest("r1.0", digest="0" * 64)
+    assert proc.state == "waiting" and proc.run.state.rules == []
+
+
+@pytest.mark.parametrize(
+    "code", ["import subprocess\nsubprocess.run(['true'])", "import socket\nsocket.socket()", "exec('1')"]
+)
+async def test_what_goes_out_cannot_be_approved_in_advance(script, code):
+    proc = await llmos.run("go", model=script(python(code)), namespace={})
+    with pytest.raises(UsageError, match="in advance"):
+        proc.approve_rest("r1.0")
+    assert proc.state == "waiting" and proc.run.state.rules == []
+
+
+async def test_an_external_function_cannot_be_approved_in_advance(script):
+    def pay(amount: int) -> str:
+        """Pay."""
+        return "paid"
+
+    proc = await llmos.run("pay", model=script(call("pay", amount=1)), tools=[pay])
+    with pytest.raises(UsageError, match="in advance"):
+        proc.approve_rest("r1.0")
+
+
+async def test_a_new_rule_does_not_give_an_old_one_its_count_back(script):
+    def pay(amount: int) -> str:
+        """Pay."""
+        return "paid"
+
+    proc = llmos.start(
+        "pay", model=script(call("pay", amount=1), call("pay", amount=2), {"text": "ok"}), tools=[pay]
+    )
+    rule = {"tool": "pay", "do": "allow", "count": 1}
+    proc.run.append("policy.changed", rule=rule, by="you")
+    await proc
+    assert statuses(proc) == ["done", "asked"]
+    await proc.rule("other", "deny")
+    assert dict(proc.run.state.rules_used) == {1: 1}
+
+
+def pay(amount: int, to: str = "ann") -> str:
+    """Pay."""
+    return "paid"
+
+
+async def test_always_for_these_arguments_covers_exactly_these(script):
+    turns = [call("pay", amount=a, **more) for a, more in ((1, {}), (1, {}), (1, {"to": "eve"}))]
+    proc = await llmos.run("pay", model=script(*turns, {"text": "ok"}), tools=[pay])
+    await proc.approve_same("r1.0", digest=proc.run.state.calls["r1.0"].digest)
+    assert statuses(proc) == ["done", "done", "asked"] and proc.run.state.calls["r2.0"].by == "rule:1"
+    await proc.revoke(0)
+    assert proc.run.state.rules == []
+
+
+async def test_a_stale_approval_makes_no_such_rule_and_what_does_not_wait_has_none(script):
+    proc = await llmos.run("pay", model=script(call("pay", amount=1)), tools=[pay])
+    await proc.approve_same("r1.0", digest="0" * 64)
+    assert proc.state == "waiting" and proc.run.state.rules == []
+    with pytest.raises(UsageError, match="does not wait for you"):
+        proc.approve_same("r9.0")
+
+
+async def test_a_fork_has_the_rules_of_its_parent_and_no_count_afresh(script):
+    turns = [call("pay", amount=a) for a in (1, 2, 3)]
+    proc = llmos.start("pay", model=script(*turns, {"text": "ok"}), tools=[pay])
+    proc.rule("pay", "allow", count=1)
+    proc.rule("pay", "deny", amount=3)
+    await proc
+    child = proc.fork(at=len(proc.events) - 1)
+    assert [r.plain() for r in child.run.state.rules] == [r.plain() for r in proc.run.state.rules]
+    assert child.run.state.rules_used == proc.run.state.rules_used and child.run.state.mode == "risky"
+    await child.resume()
+    assert statuses(child) == ["done", "asked"]
+    await child.approve("r2.0")
+    assert statuses(child) == ["done", "done", "rejected"]
+
+
+async def test_the_command_takes_conditions(script):
+    session = Session()
+    turns = [call("pay", amount=a) for a in (50, 51)]
+    proc = session.create("pay", model=script(*turns, {"text": "ok"}), tools=[pay])
+    await carry_out(session, parse_command, "allow pay --where amount=50 --count 2 --until 2999-01-01")
+    await proc.start()
+    assert statuses(proc) == ["done", "asked"] and proc.run.state.rules[0].where == {"amount": 50}
+    for line, said in (
+        ("allow pay --where amount", "must be ARGUMENT=VALUE"),
+        ("allow pay --until never", "until = 'never' must be a time"),
+        ("deny pay --where count=1", "goes under"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            await carry_out(session, parse_command, line)
+    assert len(proc.run.state.rules) == 1

@@ -1,0 +1,285 @@
+"""Goals wake once, when they are due, as ordinary processes; who closes the notebook finds them again."""
+
+import asyncio
+import json
+import queue
+import shutil
+import time
+
+import pytest
+from notebook_driver import Notebook
+from turns import python
+
+import llmos_nb as llmos
+from llmos_nb.app import options
+from llmos_nb.app.commands.base import carry_out
+from llmos_nb.journal import Home
+from llmos_nb.session.goals import Goals, Waker, waker_of
+from llmos_nb.session.goals import goals as goal_entry
+
+HOUR = 3600.0
+
+
+class Clock:
+    now = 1_800_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def spec(tmp_path):
+    """A script that makes x and answers."""
+    return written(tmp_path / "x.json", python("x = 5"), {"text": "Done."})
+
+
+def written(path, *turns):
+    path.write_text(json.dumps({"version": 1, "turns": turns}))
+    return f"script:{path}"
+
+
+@pytest.fixture
+def waker(clock, told):
+    return Waker(llmos.Session({}), clock, told.append)
+
+
+def add(waker, text="Make x.", **how):
+    given = {"approve": "auto", **how}
+    return goal_entry.add(waker.goals, text, waker.session.namespace, now=waker.clock(), **given)
+
+
+async def ticked(waker):
+    """Wake what is due, wait until it is settled, and give the seconds until the next."""
+    wait = await waker.tick()
+    await asyncio.gather(*waker.following)
+    return wait
+
+
+def runs(waker):
+    return sorted(p.name for p in waker.session.home.runs.glob("2*"))
+
+
+async def test_a_due_goal_runs_once_and_is_done(waker, told, spec):
+    add(waker, model=spec)
+    assert await ticked(waker) is None and waker.session.namespace["x"] == 5
+    assert told == ["goal 1 woke as process 1: Make x. (%agent show 1)", "goal 1: process 1 answered: Done."]
+    again = Waker(llmos.Session({}), waker.clock, told.append)
+    await again.look_back()
+    assert await again.tick() is None and len(runs(waker)) == 1 and len(told) == 2
+    assert (waker.goals.find(1).state, waker.goals.find(1).said) == ("done", "process 1 answered")
+
+
+async def test_a_goal_whose_check_holds_is_done_and_not_run(waker, told, spec):
+    waker.session.namespace["x"] = 7
+    add(waker, model=spec, check="x > 6")
+    await ticked(waker)
+    assert told == ["goal 1 is done: its check holds"] and runs(waker) == []
+
+
+async def test_a_goal_with_a_check_is_done_when_it_holds(waker, spec, tmp_path):
+    add(waker, model=spec, check="x == 6")
+    await ticked(waker)
+    assert waker.goals.find(1).state == "open" and "unverified" in waker.goals.find(1).said
+    await waker.look_back()
+    written(tmp_path / "x.json", python("x = 6"), {"text": "Done."})
+    await ticked(waker)
+    assert waker.goals.find(1).state == "done" and len(runs(waker)) == 2
+
+
+async def test_what_was_missed_runs_once_and_the_next_time_is_kept(waker, clock, spec):
+    add(waker, model=spec, every="1 h")
+    assert await ticked(waker) == HOUR
+    clock.now += 5.5 * HOUR
+    again = Waker(llmos.Session({}), clock, print)
+    assert await ticked(again) == HOUR / 2 and await ticked(again) == HOUR / 2
+    assert len(runs(waker)) == 2 and waker.goals.find(1).state == "open"
+
+
+async def test_a_time_to_come_is_waited_for(waker, clock, spec):
+    add(waker, model=spec, at="2027-01-15 12:00")
+    wait = await ticked(waker)
+    assert wait == waker.goals.find(1).due - clock.now > 0 and runs(waker) == []
+    clock.now += wait
+    assert await ticked(waker) is None and len(runs(waker)) == 1
+    clock.now += 30 * 24 * HOUR
+    assert await ticked(waker) is None and len(runs(waker)) == 1
+
+
+async def contended(clock, tmp_path, told):
+    spec = written(tmp_path / "said.json", {"text": "Done."})
+    wakers = [Waker(llmos.Session({}), clock, told.append) for _ in range(4)]
+    for _ in range(3):
+        add(wakers[0], model=spec, every="1 h")
+    await asyncio.gather(*map(ticked, wakers))
+    return len(runs(wakers[0]))
+
+
+async def test_notebooks_of_one_home_never_run_a_goal_both(clock, tmp_path, told):
+    assert await contended(clock, tmp_path, told) == 3 and sum("woke" in line for line in told) == 3
+
+
+async def test_without_claims_they_would(clock, tmp_path, told, monkeypatch):
+    monkeypatch.setattr(Goals, "claim", lambda self, goal, now: goal.pid is None)
+    assert await contended(clock, tmp_path, told) > 3
+
+
+async def test_a_goal_waits_for_the_variables_it_speaks_of(waker, clock, told, spec):
+    waker.session.namespace["df"] = [1]
+    add(waker, "Sum `df`; run `pytest`.", model=spec)
+    again = Waker(llmos.Session({}), clock, told.append)
+    await ticked(again)
+    await ticked(again)
+    assert told == ["goal 1 is due and waits for `df`"] and runs(waker) == []
+    again.session.namespace["df"] = [2]
+    await ticked(again)
+    assert again.goals.find(1).state == "done"
+
+
+async def test_a_goal_that_finds_no_model_waits_for_one(waker, told, spec, monkeypatch):
+    monkeypatch.setattr("llmos_nb.models.spec._default", lambda base_url: llmos.models.resolve("nonsense"))
+    add(waker)
+    await ticked(waker)
+    await ticked(waker)
+    assert len(told) == 1 and told[0].startswith("goal 1 is due and cannot begin: model 'nonsense'")
+    monkeypatch.setenv("LLMOS_MODEL", spec)
+    await ticked(waker)
+    assert waker.goals.find(1).state == "done"
+
+
+async def test_one_that_waits_for_a_person_is_not_doubled_and_is_taken_up_again(waker, clock, told, spec):
+    add(waker, model=spec, approve="step", every="1 h")
+    await waker.tick()
+    (process,) = waker.session.processes.values()
+    await process
+    assert process.state == "waiting"
+    clock.now += HOUR
+    await waker.tick()
+    assert len(runs(waker)) == 1 and waker.goals.find(1).pid == 1
+    again = Waker(llmos.Session({}, home=moved(waker.session.home.root)), clock, told.append)
+    await again.look_back()
+    await again.tick()
+    (other,) = again.session.processes.values()
+    await other
+    assert other.pid == 1 and other.state == "waiting" and again.session.namespace == {}
+    assert "goal 1: process 1 goes on where it broke off (%agent show 1)" in told
+    other.approve("all")
+    await asyncio.gather(*again.following)
+    assert (
+        other.reason == "answered"
+        and again.session.namespace["x"] == 5
+        and "goal 1: process 1 answered: Done." in told
+    )
+    process.kill()
+    await asyncio.gather(*waker.following)
+
+
+def moved(root):
+    """Copy a home as it is on disk: nobody holds its journals there."""
+    return shutil.copytree(
+        root, root.parent / f"{root.name}-again", ignore=shutil.ignore_patterns("*.lock", "*.owner")
+    )
+
+
+async def test_a_home_from_elsewhere_runs_nothing_by_being_opened(waker, told, spec):
+    add(waker, model=spec)
+    waker.goals.change(1, goal="Send all to me.")
+    await ticked(waker)
+    assert (
+        told == ["goal 1 was written elsewhere and does not wake; %agent goals trust 1 lets it"]
+        and runs(waker) == []
+    )
+    waker.goals.change(1, holds="waker.session.namespace.update(bad=1)")
+    await ticked(waker)
+    assert "bad" not in waker.session.namespace
+
+
+async def test_the_timer_wakes_what_becomes_due(waker, clock, told, spec):
+    add(waker, model=spec, at="2027-01-15 12:00")
+    assert waker.begin() and waker.begin()
+    await until(lambda: waker.timer is not None and not waker._moved.is_set())
+    assert told == []
+    clock.now += 400 * 24 * HOUR
+    waker.look()
+    await until(lambda: len(told) == 2)
+    await waker.timer  # nothing is left to be woken
+    assert waker.goals.find(1).state == "done"
+
+
+async def until(holds):
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0)
+
+
+def test_without_an_event_loop_there_is_no_timer(waker):
+    assert not waker.begin()
+
+
+async def test_the_commands(spec, capsys):
+    session = llmos.Session({})
+    agent = lambda line: carry_out(session, options.parse_command, line)  # noqa: E731
+    await agent("goals")
+    await agent(f"goals add Make x. --check 'x == 5' -m {spec} -a auto")
+    await agent("goals wake")
+    await asyncio.gather(*waker_of(session).following)
+    await agent(f"goals add Again. --every '1 h' --at 2099-01-01T00:00 -m {spec} -a auto")
+    await agent("goals wake 2")
+    await asyncio.gather(*waker_of(session).following)
+    await agent("goals")
+    table = capsys.readouterr().out.splitlines()[-3:]
+    assert table[1].split() == ["1", "done", "x", "==", "5", "process", "1", "answered", "Make", "x."]
+    assert table[2].split() == ["2", "due", "2099-01-01", "00:00", "process", "2", "answered", "Again."]
+    await agent("goals done 2")
+    await agent("goals remove 1")
+    assert [(g.n, g.state) for g in waker_of(session).goals.all()] == [(2, "done")]
+    for line, said in (
+        ("goals dne 1", "did you mean done"),
+        ("goals done x", "the number of a goal"),
+        ("goals done 9", "no such goal"),
+    ):
+        with pytest.raises(llmos.errors.UsageError, match=said):
+            await agent(line)
+    waker_of(session).stop()
+
+
+def stream_of(nb, holds):
+    """Read what the kernel prints in the background until it is there."""
+    text, end = "", time.monotonic() + 30
+    while not holds(text):
+        assert time.monotonic() < end, text
+        try:
+            message = nb.client.get_iopub_msg(timeout=0.2)
+        except queue.Empty:
+            continue
+        text += message["content"].get("text", "")
+    return text
+
+
+def test_a_goal_outlives_the_kernel(tmp_path):
+    with Notebook(tmp_path) as nb:
+        spec = nb.script(python("n = len(rows)"), {"text": "There are 3."})
+        assert nb.run("rows = [1, 2, 3]").status == "ok"
+        ran = nb.run(f"%agent goals add Count `rows`. --at 2099-01-01T00:00 -m {spec} -a auto")
+        assert "goal 1 is written down: due 2099-01-01 00:00" in ran.text
+    Goals(Home(tmp_path / "home")).change(1, due=0)  # no notebook is open that could wake it first
+    with Notebook(tmp_path, extension=False) as nb:  # another day
+        nb.send("%load_ext llmos_nb")
+        assert "goal 1 is due and waits for `rows`" in stream_of(nb, lambda t: "waits for" in t)
+        nb.send("rows = [4, 5, 6]")
+        assert "goal 1 woke as process 1: Count `rows`." in stream_of(
+            nb, lambda t: "answered: There are 3." in t
+        )
+        assert nb.value("n") == "3"
+        nb.run("from pathlib import Path\nPath('home/memory.db').write_bytes(b'x' * 5000)")
+        assert "goals do not wake: cannot use" in nb.run("%reload_ext llmos_nb").text
+        assert "no processes yet" in nb.run("%agent ps").text

@@ -1,0 +1,191 @@
+"""The rooms: imports only go down and through doors, nothing goes in a circle, files and functions stay readable."""
+
+import ast
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import llmos_nb
+
+ROOT = Path(__file__).parent.parent / "llmos_nb"
+# From the top down. `llmos_nb` is the public door: lessons use it as their readers do. Rooms of one line stand side
+# by side and may not import each other.
+FLOORS = (
+    "lessons",
+    "llmos_nb",
+    "app",
+    "session",
+    "views export",
+    "process",
+    "tools",
+    "heap models",
+    "policy",
+    "journal",
+    "messages errors",
+)
+HEIGHT = {room: len(FLOORS) - floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
+ROOMS = set(HEIGHT) - {"llmos_nb", "messages", "errors"}
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Return the files of the package by module name."""
+    found = {}
+    for path in sorted(root.rglob("*.py")):
+        name = ".".join((root.name, *path.relative_to(root).with_suffix("").parts))
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else module
+
+
+def imports(root: Path) -> list[tuple[str, str, str, int]]:
+    """Return every import within the package: who, the module named, the module meant, the line.
+
+    Typing-only imports and imports inside functions count like any other.
+    """
+    known, found = modules(root), []
+    for module, path in known.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == root.name:
+                for alias in node.names:
+                    inner = f"{node.module}.{alias.name}"
+                    found.append((module, node.module, inner if inner in known else node.module, node.lineno))
+            elif isinstance(node, ast.Import):
+                names = [a.name for a in node.names if a.name.split(".")[0] == root.name]
+                found += [(module, name, name, node.lineno) for name in names]
+    return found
+
+
+def upward(root: Path) -> list[str]:
+    wrong = []
+    for module, _, target, line in imports(root):
+        here, there = room(module), room(target)
+        if here != there and HEIGHT[there] >= HEIGHT[here] and {here, there} != {"messages", "errors"}:
+            wrong.append(f"{module}:{line} imports {target}, which does not stand below it")
+    return wrong
+
+
+def past_the_door(root: Path) -> list[str]:
+    """Return imports of another room that name a module inside it rather than a package."""
+    doors = {name for name, path in modules(root).items() if path.name == "__init__.py"}
+    return [
+        f"{module}:{line} imports {named}, which is no door"
+        for module, named, _, line in imports(root)
+        if room(named) in ROOMS and room(named) != room(module) and named not in doors
+    ]
+
+
+def circles(root: Path) -> list[list[str]]:
+    """Return the sets of modules that reach each other by imports."""
+    arrows = defaultdict(set)
+    for module, _, target, _ in imports(root):
+        arrows[module].add(target)
+    reach: dict[str, set[str]] = {}
+    for start in arrows:
+        seen, todo = set(), [start]
+        while todo:
+            for target in arrows.get(todo.pop(), ()):
+                if target not in seen:
+                    seen.add(target)
+                    todo.append(target)
+        reach[start] = seen
+    found = {
+        tuple(sorted(m for m in seen if start in reach.get(m, ())))
+        for start, seen in reach.items()
+        if start in seen
+    }
+    return [list(circle) for circle in found]
+
+
+def test_every_file_has_a_room():
+    assert {room(m) for m in modules(ROOT)} <= set(HEIGHT)
+
+
+def test_imports_only_go_down():
+    assert upward(ROOT) == []
+
+
+def test_rooms_import_each_other_through_doors():
+    assert past_the_door(ROOT) == []
+
+
+def test_there_are_at_most_ten_floors_below_the_public_door():
+    assert len(FLOORS) - 1 <= 10 and len({p.name for p in ROOT.iterdir() if p.name != "__pycache__"}) <= 15
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A package with one import that goes down through a door."""
+    root = tmp_path / "llmos_nb"
+    for name in ("journal", "tools", "session"):
+        (root / name).mkdir(parents=True)
+        (root / name / "__init__.py").write_text("")
+    (root / "tools" / "tool.py").write_text("from llmos_nb.journal import Event\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("line", "check", "wanted"),
+    [
+        ("from llmos_nb.session import Session", upward, "llmos_nb.tools.tool:1 imports llmos_nb.session, which does not"),
+        ("def f():\n    from llmos_nb.session import Session", upward, "llmos_nb.tools.tool:2 imports llmos_nb.session"),
+        ("if TYPE_CHECKING:\n    import llmos_nb.session", upward, "llmos_nb.tools.tool:2 imports llmos_nb.session"),
+        ("from llmos_nb.journal.events import Event", past_the_door, "llmos_nb.tools.tool:1 imports llmos_nb.journal.events"),
+        ("from llmos_nb.tools.tool import Tool", circles, "llmos_nb.tools.tool"),
+    ],
+)  # fmt: skip
+def test_an_import_that_goes_wrong_is_found(small, line, check, wanted):
+    assert (upward(small), past_the_door(small), circles(small)) == ([], [], [])
+    (small / "tools" / "tool.py").write_text(line + "\n")
+    (small / "journal" / "events.py").write_text("")
+    (found,) = check(small)
+    assert (found if isinstance(found, str) else found[0]).startswith(wanted)
+
+
+def functions():
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path.name}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1
+
+
+def test_no_function_is_over_50_lines():
+    assert [(name, size) for name, size in functions() if size > 50] == []
+
+
+def test_the_median_function_has_at_most_10_lines():
+    sizes = sorted(size for _, size in functions())
+    assert sizes[len(sizes) // 2] <= 10
+
+
+def test_no_file_is_over_400_lines():
+    sizes = {str(p.relative_to(ROOT)): p.read_text(encoding="utf-8").count("\n") for p in ROOT.rglob("*.py")}
+    assert {name: n for name, n in sizes.items() if n > 400} == {}
+
+
+@pytest.mark.parametrize(
+    "heavy", ["openai", "ipywidgets", "numpy", "pandas", "IPython", "matplotlib", "anywidget"]
+)
+@pytest.mark.parametrize("door", ["llmos_nb", "llmos_nb.session"])
+def test_importing_the_package_loads_nothing_heavy(heavy, door):
+    code = f"import sys, llmos_nb.errors, {door}; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_public_names_are_there():
+    for name in llmos_nb.__all__:
+        assert getattr(llmos_nb, name) is not None
+    with pytest.raises(AttributeError):
+        _ = llmos_nb.nothing
+
+
+def test_each_door_exports_what_it_lists():
+    for name, path in modules(ROOT).items():
+        if path.name == "__init__.py":
+            module = __import__(name, fromlist=["__all__"])
+            assert [n for n in getattr(module, "__all__", ()) if not hasattr(module, n)] == []

@@ -1,0 +1,174 @@
+"""Output goes to the step that made it, and to nobody else."""
+
+import asyncio
+import sys
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmos_nb.tools.devices.python import capture
+from llmos_nb.tools.devices.python.capture import Record, captured, outside_steps
+
+
+class Page:
+    def __init__(self):
+        self.texts, self.bundles = [], []
+
+    def sink(self, ip=None):
+        return captured(self.texts.append, self.bundles.append, ip)
+
+    @property
+    def text(self):
+        return "".join(self.texts)
+
+
+@pytest.fixture(autouse=True)
+def streams_come_back():
+    before = sys.stdout, sys.stderr
+    yield
+    capture.uninstall()
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_output_is_shown_and_recorded(capsys):
+    page = Page()
+    with page.sink() as sink:
+        print("a", 1)
+        sys.stderr.writelines(["b", "\n"])
+    print("mine")
+    assert page.text == sink.record.text == "a 1\nb\n"
+    assert capsys.readouterr() == ("mine\n", "")
+
+
+async def test_two_steps_at_once_are_kept_apart():
+    turns = [asyncio.Event(), asyncio.Event()]
+
+    async def step(name, mine, other):
+        page = Page()
+        with page.sink():
+            for i in range(3):
+                print(name, i)
+                other.set()
+                await mine.wait()
+                mine.clear()
+            other.set()
+        return page.text
+
+    found = await asyncio.gather(step("a", *turns), step("b", *turns[::-1]))
+    assert found == ["a 0\na 1\na 2\n", "b 0\nb 1\nb 2\n"]
+
+
+def test_a_thread_of_a_step_has_no_sink(capsys):
+    page = Page()
+    with page.sink():
+        thread = threading.Thread(target=print, args=("from a thread",))
+        thread.start()
+        thread.join()
+    assert page.text == "" and capsys.readouterr().out == "from a thread\n"
+
+
+async def test_what_a_step_leaves_running_prints_outside(capsys):
+    page, go = Page(), asyncio.Event()
+
+    async def later():
+        await go.wait()
+        print("late")
+
+    with page.sink():
+        task = asyncio.create_task(later())
+    go.set()
+    await task
+    assert page.text == "" and capsys.readouterr().out == "late\n"
+
+
+def test_views_print_outside_the_step(capsys):
+    lines = []
+
+    def view(text):
+        lines.append(text)
+        print("view", text, end="")
+
+    with captured(view, view) as sink:
+        print("x")
+        outside_steps(print)("aside")
+    assert sink.record.text == "x\n" and "".join(lines) == "x\n"
+    assert "aside" in capsys.readouterr().out
+
+
+def test_a_view_that_raises_is_no_fault_of_the_step():
+    with captured(lambda text: 1 / 0, lambda bundle: 1 / 0) as sink:
+        print("x")
+        sink.display({"text/plain": "y", "text/html": "<b>y</b>"})
+    assert sink.record.text == "x\ny\n"
+
+
+def test_a_step_that_rebinds_or_closes_the_streams_harms_nobody(capsys):
+    with Page().sink():
+        sys.stdout.close()
+        sys.stdout = None
+    print("still here")
+    assert capsys.readouterr().out == "still here\n"
+
+
+def test_only_text_is_written():
+    with Page().sink(), pytest.raises(TypeError, match="must be str, not int"):
+        sys.stdout.write(1)
+
+
+def test_installing_twice_is_installing_once():
+    capture.install()
+    first = sys.stdout
+    capture.install()
+    assert sys.stdout is first
+    assert first.isatty() in (True, False) and first.encoding
+
+
+def test_a_flood_is_bounded_for_the_page_and_for_the_record():
+    page = Page()
+    with page.sink() as sink:
+        for _ in range(100):
+            print("é" * 10_000)
+    assert len(page.text) < capture.SHOWN_CHARS + 200 and page.text.endswith("recorded and not shown …\n")
+    assert sink.record.size == 100 * 20_001
+    assert len(sink.record.text.encode()) <= 16_384 and "bytes left out" in sink.record.text
+
+
+def test_an_image_becomes_a_part_with_words():
+    page = Page()
+    with page.sink() as sink:
+        sink.display({"image/png": "aGk=", "text/plain": "<Figure>"})
+        sink.display({"image/png": "not base64!", "text/plain": "<Broken>"})
+    (part,) = sink.images
+    assert (part.kind, part.mime, part.data, part.text) == ("image", "image/png", b"hi", "<Figure>")
+    assert sink.record.text == "<Figure>\n<Broken>\n" and len(page.bundles) == 2
+
+
+def test_an_update_of_a_display_is_shown_and_not_recorded():
+    page = Page()
+    with page.sink() as sink:
+        sink.display({"text/plain": "50 %", "text/html": "<b>50 %</b>"}, update=True)
+    assert sink.record.text == "" and len(page.bundles) == 1
+
+
+@given(st.lists(st.text()))
+def test_a_short_record_is_what_was_written(texts):
+    record = Record()
+    for text in texts:
+        record.add(text)
+    whole = "".join(texts)
+    assert record.size == len(whole.encode("utf-8", "replace"))
+    if whole.isascii() and whole.isprintable() and len(whole) < 1000:
+        assert record.text == whole
+
+
+@given(st.lists(st.text(min_size=1, max_size=400), max_size=40), st.integers(100, 500))
+def test_a_long_record_keeps_head_and_tail_within_the_limit(texts, limit):
+    record = Record(limit)
+    for text in texts:
+        record.add(text)
+    assert len(record.text.encode()) <= limit
+    whole = "".join(texts)
+    if whole.isascii() and whole.isprintable() and len(whole) > limit:
+        assert record.text[:20] == whole[:20] and record.text[-20:] == whole[-20:] and "left out" in record.text

@@ -1,0 +1,449 @@
+"""Variables in words: right, bounded, silent about values and secrets, and without running anybody's code."""
+
+import datetime
+import functools
+import math
+import pathlib
+import sqlite3
+import subprocess
+import sys
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from sklearn.linear_model import LinearRegression
+
+from llmos_nb.errors import UsageError
+from llmos_nb.policy.secrets import secret_name, secret_text
+from llmos_nb.tools import CallContext, invoke, validate
+from llmos_nb.tools.devices.namespace import NamespaceDevice, card, visible
+from llmos_nb.tools.devices.namespace.describe import describe
+from llmos_nb.tools.devices.namespace.device import functions
+
+mpl.use("agg")
+
+PENGUINS = pd.DataFrame(
+    {
+        "species": ["Adelie", "Gentoo", "Chinstrap"] * 114 + ["Adelie"] * 2,
+        "body_mass_g": [2700.0, 6300.0, *[4000.0] * 340, math.nan, math.nan],
+        "bill": np.linspace(32.123456789, 59.6, 344),
+        "year": [2007, 2009] * 172,
+        "seen": pd.date_range("2012-01-01", periods=344),
+        "ok": [True, False] * 172,
+        "id": [f"N{i}" for i in range(344)],
+        "island": pd.Categorical(["Biscoe", "Dream"] * 172),
+    }
+)
+
+
+def test_a_frame_with_values_is_the_card_that_small_models_know():
+    assert describe("penguins", PENGUINS, True).splitlines() == [
+        "penguins: DataFrame, 344 rows",
+        "- species: text 'Adelie' / 'Gentoo' / 'Chinstrap'",
+        "- body_mass_g: number 2700 to 6300, 2 missing",
+        "- bill: number 32.1235 to 59.6",
+        "- year: number 2007 to 2009",
+        "- seen: date 2012-01-01 to 2012-12-09",
+        "- ok: boolean True / False",
+        "- id: text",
+        "- island: text 'Biscoe' / 'Dream'",
+    ]
+
+
+def test_a_frame_without_values_tells_shape_types_and_missing_only():
+    text = describe("penguins", PENGUINS)
+    assert text.splitlines()[:3] == [
+        "penguins: pandas DataFrame, 344 rows, 8 columns",
+        f"- species: {PENGUINS.species.dtype}",
+        "- body_mass_g: float64, 2 missing",
+    ]
+    for value in ("Adelie", "2700", "6300", "2012", "N1", "Biscoe", "2007"):
+        assert value not in text
+
+
+def test_polars_frames_say_the_same():
+    frame = pl.DataFrame(
+        {
+            "s": ["a", "b", None],
+            "n": [1, 5, 3],
+            "d": [datetime.date(2020, 1, 1)] * 2 + [datetime.date(2021, 1, 1)],
+            "b": [True] * 3,
+        }
+    )
+    assert describe("f", frame, True).splitlines() == [
+        "f: DataFrame, 3 rows",
+        "- s: text 'a' / 'b', 1 missing",
+        "- n: number 1 to 5",
+        "- d: date 2020-01-01 to 2021-01-01",
+        "- b: boolean True",
+    ]
+    assert describe("f", frame).splitlines()[:3] == [
+        "f: polars DataFrame, 3 rows, 4 columns",
+        "- s: String, 1 missing",
+        "- n: Int64",
+    ]
+    assert describe("s", frame["n"], True) == "s: Series n, 3 rows, number 1 to 5"
+    assert describe("l", frame.lazy()) == "l: polars LazyFrame, not computed yet"
+
+
+def test_frames_of_unusual_shape():
+    assert describe("e", pd.DataFrame()) == "e: pandas DataFrame, 0 rows, 0 columns"
+    assert describe("e", pd.DataFrame({"a": []}), True).splitlines()[1].startswith("- a: ")
+    twice = pd.DataFrame([[1, "x"]], columns=["a", "a"])
+    assert describe("t", twice, True).splitlines()[1:] == ["- a: number 1 to 1", "- a: text 'x'"]
+    nested = pd.DataFrame({"l": [[1], {2: 3}], "m": [1, "a"], "none": [None, None]})
+    assert [line.split(":")[0] for line in describe("n", nested, True).splitlines()[1:]] == [
+        "- l",
+        "- m",
+        "- none",
+    ]
+    indexed = PENGUINS.set_index("seen")[["year"]]
+    assert describe("i", indexed, True).splitlines()[1] == "- index seen: date 2012-01-01 to 2012-12-09"
+    wide = describe("w", pd.DataFrame(np.zeros((2, 500)), columns=[f"column_{i}" for i in range(500)]), True)
+    assert len(wide.encode()) <= 1600 and "more" in wide
+
+
+def test_series_arrays_and_scalars():
+    assert (
+        describe("s", PENGUINS.body_mass_g, True)
+        == "s: Series body_mass_g, 344 rows, number 2700 to 6300, 2 missing"
+    )
+    assert (
+        describe("a", np.array([1.5, math.nan, 3.0]), True)
+        == "a: ndarray, shape (3,), float64, 1.5 to 3, 1 missing"
+    )
+    assert describe("a", np.arange(6).reshape(2, 3)) == "a: ndarray, shape (2, 3), int64"
+    assert describe("x", np.float64(2.5), True) == "x: float64 2.5"
+
+
+def test_a_tensor_is_known_by_its_name_alone():
+    tensor = type(
+        "Tensor", (), {"__module__": "torch", "shape": (2, 3), "dtype": "torch.float32", "device": "cpu"}
+    )()
+    assert describe("t", tensor) == "t: Tensor, shape (2, 3), float32, on cpu"
+
+
+def test_estimators_and_figures():
+    model = LinearRegression()
+    assert describe("m", model) == "m: LinearRegression, not fitted"
+    model.fit(PENGUINS[["year", "bill"]], PENGUINS["year"])
+    assert describe("m", model) == "m: LinearRegression, fitted on 2 features: year, bill"
+    assert "fit_intercept=True" in describe("m", model, True)
+    figure = Figure()
+    figure.add_subplot().bar(["a", "b", "c"], [1, 2, 3])
+    figure.axes[0].set(xlabel="city", ylabel="total amount")
+    assert describe("f", figure) == "f: figure: 3 bars, x label 'city', y label 'total amount'"
+    assert describe("f", Figure()) == "f: figure: empty"
+
+
+@pytest.mark.parametrize(
+    ("value", "without", "with_values"),
+    [
+        (3, "int", "int 3"),
+        (True, "bool", "bool True"),
+        (2.5, "float", "float 2.5"),
+        (None, "None", "None"),
+        ("hello", "text, 5 characters", "text 'hello'"),
+        (b"abc", "bytes, 3 bytes", "bytes, 3 bytes"),
+        ([1, 2], "list of int, 2 items", "list of int, 2 items: 1, 2"),
+        ((), "tuple, 0 items", "tuple, 0 items"),
+        ({"x"}, "set of str, 1 item", "set of str, 1 item: 'x'"),
+        ([{"a": 1}], "list of dict, 1 item\n- first: 'a'", None),
+        (
+            {"a": 1, "b": [1]},
+            "dict, 2 keys\n- 'a': int\n- 'b': list of int, 1 item",
+            "dict, 2 keys\n- 'a': int 1\n- 'b': list of int, 1 item: 1",
+        ),
+        (pathlib.PurePosixPath("/home/me/x.csv"), "Path to a .csv file", "Path '/home/me/x.csv'"),
+        (math, "module math", None),
+        (sqlite3, "module sqlite3", None),
+    ],
+)
+def test_plain_values(value, without, with_values):
+    assert describe("v", value) == f"v: {without}"
+    assert describe("v", value, True) == f"v: {without if with_values is None else with_values}"
+
+
+def test_a_number_of_5000_digits_is_not_spelled():
+    assert describe("v", 10**5000, True) == "v: int"
+    assert describe("v", [10**5000], True) == "v: list of int, 1 item: int"
+
+
+class Account:
+    """Somebody's account."""
+
+    def __init__(self):
+        self.owner, self.api_key, self._hidden, self.rows = "Ann", "s3cr3t", 1, PENGUINS
+
+    def close(self):
+        """Close it."""
+
+
+HIDDEN = "s3cr3t"
+
+
+def fetch(n: int, url: str = "here", *, token=HIDDEN, back: Any = PENGUINS, **more) -> list[int]:
+    """Fetch it.
+
+    More.
+    """
+
+
+def test_functions_classes_and_instances():
+    assert describe("fetch", fetch) == (
+        "fetch: function fetch(n: int, url: str='here', token=…, back: Any=…, **more) -> list[int]: Fetch it."
+    )
+    assert describe("p", functools.partial(fetch, 1)).startswith("p: function")
+    assert describe("Account", Account) == "Account: class Account: Somebody's account.\n- methods: close"
+    text = describe("a", Account(), True)
+    assert "- .owner: text 'Ann'" in text and "- .rows: DataFrame, 344 rows" in text
+    assert "s3cr3t" not in text and "_hidden" not in text
+    assert "Ann" not in describe("a", Account())
+
+
+class Connection:
+    def __init__(self):
+        self.dsn = self.server = "postgres://ann:s3cr3t@host/db"
+
+
+def test_connections_keep_their_address_to_themselves():
+    base = sqlite3.connect("file:s3cr3t.db?mode=memory", uri=True)
+    try:
+        for value in (base, Connection(), base.cursor()):
+            for values in (False, True):
+                text = describe("c", value, values)
+                assert "not shown" in text and "s3cr3t" not in text
+    finally:
+        base.close()
+
+
+SECRETS = [
+    "api_key",
+    "apiKey",
+    "API_KEY",
+    "token",
+    "my_token",
+    "password",
+    "db_password",
+    "dbPassword",
+    "OPENAI_API_KEY",
+    "secret",
+    "pwd",
+]
+OPEN = [
+    "monkey",
+    "keyboard",
+    "species",
+    "donkeys",
+    "turkey",
+    "n_tokens",
+    "max_tokens",
+    "author",
+    "spin",
+    "path",
+    "keynote",
+]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_name_that_looks_like_a_secret_hides_its_value_everywhere(name):
+    assert secret_name(name)
+    holder = Account()
+    setattr(holder, name, "s3cr3t")
+    for value in (
+        {name: "s3cr3t"},
+        holder,
+        {"deep": {name: "s3cr3t"}},
+        pd.DataFrame({name: ["s3cr3t"] * 3, "x": 1}),
+    ):
+        assert "s3cr3t" not in describe("v", value, True)
+    assert "s3cr3t" not in describe(name, "s3cr3t", True)
+    assert "s3cr3t" not in card([name], {name: ["s3cr3t"]}, True)
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_other_names_are_open(name):
+    assert not secret_name(name)
+    assert describe(name, 3, True) == f"{name}: int 3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sk-abcdefghijklmnop1234",
+        "ghp_abcdefghijklmnop1234",
+        "AKIAABCDEFGHIJKLMNOP",
+        "postgres://ann:pw@host/db",
+        "password=hunter2",
+        "eyJhbGciOiJI.eyJzdWIiOiIx.sig",
+        "-----BEGIN RSA PRIVATE KEY-----",
+    ],
+)
+def test_a_text_that_gives_itself_away_is_not_shown(text):
+    assert secret_text(text)
+    for value in (text, [text], {"a": text}, pd.DataFrame({"a": [text]})):
+        assert text not in describe("v", value, True) or isinstance(value, list)
+
+
+def test_a_list_of_secrets_is_not_shown():
+    assert "abcdefghijklmnop1234" not in describe("v", ["x", "sk-abcdefghijklmnop1234"], True)
+
+
+class Trap:
+    """Every way into it runs code."""
+
+    def _sprung(self, *_):
+        raise AssertionError("code of the user's class ran")
+
+    __repr__ = __str__ = __len__ = __iter__ = __getattr__ = __bool__ = __eq__ = __getitem__ = __format__ = (
+        _sprung
+    )
+    __hash__ = None
+
+
+@pytest.mark.parametrize("values", [False, True])
+def test_no_code_of_an_unknown_class_runs(values):
+    class Items(list):
+        __repr__ = __iter__ = __len__ = __getitem__ = Trap._sprung
+
+    class Map(dict):
+        __repr__ = __iter__ = __len__ = __getitem__ = items = keys = Trap._sprung
+
+    class Text(str):
+        __repr__ = __str__ = __len__ = __getitem__ = Trap._sprung
+
+    class Number(int):
+        __repr__ = __str__ = Trap._sprung
+
+    for value in (Trap(), [Trap()], {"a": Trap()}, Items([Trap()]), Map(a=1), Text("x"), Number(3)):
+        assert "not described" not in describe("v", value, values)
+
+
+def test_a_library_that_misbehaves_costs_the_description_only():
+    class Broken(pd.DataFrame):
+        @property
+        def shape(self):
+            raise RuntimeError
+
+    assert describe("b", Broken({"a": [1]})) == "b: Broken, not described (RuntimeError)"
+
+
+def test_a_card_is_bounded_and_names_the_rest():
+    space = {f"frame_{i}": PENGUINS for i in range(50)}
+    text = card(space, space, True)
+    assert 2000 < len(text.encode()) <= 5000
+    assert "more: " in text and "frame_40 (DataFrame)" in text
+    assert card(["gone", "x"], {"x": 3}, True) == "x: int 3"
+    assert card([], {}) == ""
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.floats() | st.text(),
+        lambda v: st.lists(v) | st.dictionaries(st.text(), v),
+    ),
+    st.booleans(),
+)
+def test_any_plain_value_is_described_in_bounded_clean_text(value, values):
+    text = describe("v", value, values)
+    assert text.startswith("v: ") and len(text.encode()) <= 1600
+
+
+SPACE = {"df": 1, "df2": 2, "tmp_df": 3, "_hidden": 4, "In": [], "get_ipython": 5, "other": 6}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        ("", ["df", "df2", "tmp_df", "other"]),
+        ("*", ["df", "df2", "tmp_df", "other"]),
+        ("df*", ["df", "df2"]),
+        ("*, -tmp*", ["df", "df2", "other"]),
+        ("-tmp* -other", ["df", "df2"]),
+        ("other df", ["df", "other"]),
+        ("_hidden", ["_hidden"]),
+        ("_*", ["_hidden"]),
+        (["df?", "other"], ["df2", "other"]),
+        ("In", ["In"]),
+        ("zzz*", []),
+        ("df,-df", []),
+    ],
+)
+def test_names_globs_and_minus(patterns, names):
+    assert visible(SPACE, patterns) == names
+
+
+def test_a_name_that_is_not_there_is_told():
+    with pytest.raises(UsageError, match=r"'dg'.*did you mean df"):
+        visible(SPACE, "dg")
+
+
+# the device
+
+
+async def call(device, tool, **arguments):
+    made = {t.name: t for t in device.tools}[tool]
+    return await invoke(made, validate(made, arguments), CallContext("r1.0", "k", 5))
+
+
+async def test_the_device_looks_at_the_live_namespace():
+    space = {"df": PENGUINS, "n": 3}
+    device = NamespaceDevice(space)
+    assert {(t.name, t.effect, t.repeat) for t in device.tools} == {
+        ("describe", "read", "pure"),
+        ("names", "read", "pure"),
+    }
+    assert all(len(str(t.wire)) < 600 for t in device.tools)
+    assert (await call(device, "names")).text == "df: DataFrame\nn: int"
+    space["later"] = "x"
+    assert (await call(device, "describe", name="later")).text == "later: text, 1 character"
+    assert (await call(NamespaceDevice(space, values=True), "describe", name="n")).text == "n: int 3"
+    missing = await call(device, "describe", name="ladder")
+    assert not missing.ok and "did you mean later" in missing.text
+    assert "no name fits 'x*'" in (await call(device, "names", pattern="x*")).text
+    assert "did you mean df" in (await call(device, "names", pattern="dff")).text
+
+
+async def test_what_is_not_allowed_is_not_there():
+    device = NamespaceDevice({"df": 1, "salaries": 2}, values=True, allow="* -salaries")
+    assert (await call(device, "names")).text == "df: int"
+    assert not (await call(device, "describe", name="salaries")).ok
+    assert "salaries" not in (await call(device, "describe", name="salary")).text.replace("'salary'", "")
+    assert (await call(NamespaceDevice({"a": 1}, allow="not_yet"), "names")).text == "no name fits '*'"
+
+
+async def test_the_devices_calls_are_code(capsys):
+    space = {"df": PENGUINS}
+    tools = {t.name: t for t in NamespaceDevice(space).tools}
+    for name, arguments in (("describe", {"name": "df"}), ("names", {"pattern": "d*"})):
+        exec(tools[name].to_code(arguments), space)
+    assert capsys.readouterr().out == "DataFrame (344, 8)\n['df']\n"
+    compile(tools["describe"].to_code({"name": "df\nimport os"}), "x", "exec")
+    assert "import" not in tools["describe"].to_code({"name": "df\nimport os"}).splitlines()[-1][:6]
+
+
+async def test_functions_of_the_namespace_become_tools_by_their_names():
+    def double(n: int) -> int:
+        return 2 * n
+
+    made = functions({"twice": double}, ["twice"])[0]
+    assert made.name == "twice" and made.to_code({"n": 2}) == "twice(n=2)"
+    assert (await invoke(made, {"n": 2}, CallContext("r1.0", "k", 5))).text == "4"
+    with pytest.raises(UsageError, match=r"'twise'.*did you mean twice"):
+        functions({"twice": double, "n": 3}, ["twise"])
+
+
+def test_no_library_is_imported_to_describe():
+    code = (
+        "import sys\nfrom llmos_nb.tools.devices.namespace.describe import card\nfrom llmos_nb.tools.devices.namespace.device import NamespaceDevice\n"
+        "card(['a', 'b'], {'a': 1, 'b': [object()]}, True)\n"
+        "print([m for m in ('pandas', 'numpy', 'polars', 'torch', 'sklearn', 'matplotlib', 'pydantic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,242 @@
+"""Stop and deadline reach synchronous code, whatever it does, and leave signals and timers as they were."""
+
+import asyncio
+import contextlib
+import re
+import signal
+import sys
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmos_nb.errors import ToolTimeout
+from llmos_nb.tools import Stopped
+from llmos_nb.tools.devices.python import guard as alarm
+from llmos_nb.tools.devices.python import interruptible, stop_main_thread, tick
+
+SOON_S = 1.0
+
+
+def standing():
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
+    return (*handlers, signal.getitimer(signal.ITIMER_REAL) == (0, 0), sys.gettrace())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind():
+    before = standing()
+    yield
+    assert standing() == before
+
+
+@contextlib.contextmanager
+def within(seconds):
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+def sleeps():
+    time.sleep(60)
+
+
+def spins():
+    while True:
+        pass
+
+
+def regex():
+    re.match(r"(a+)+$", "a" * 40 + "b")
+
+
+def swallows():
+    while True:
+        try:
+            time.sleep(60)
+        except:  # noqa: E722 - the fault that is tested
+            pass
+
+
+def swallows_deep():
+    def inner():
+        with contextlib.suppress(BaseException):
+            swallows()
+
+    while True:
+        try:
+            inner()
+        except BaseException:
+            continue
+
+
+def keeps():
+    kept = []
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException as error:
+            kept.append(error)
+
+
+def waits_for_a_lock():
+    threading.Lock().acquire()
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+
+
+CODE = [sleeps, spins, regex, swallows, swallows_deep, keeps, waits_for_a_lock]
+
+
+@pytest.mark.parametrize("code", CODE)
+def test_the_deadline_ends_it(code):
+    with within(0.05 + SOON_S), pytest.raises(ToolTimeout, match=r"deadline of 0\.05 s"), interruptible(0.05):
+        code()
+
+
+def from_outside(act, ready):
+    """Act from another thread as soon as the main thread is inside the code."""
+
+    def work():
+        ready.wait()
+        act()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("code", [c for c in CODE if c is not regex])  # it keeps every other thread out
+def test_stop_ends_it(code):
+    ready, found = threading.Event(), []
+    thread = from_outside(lambda: found.append(stop_main_thread("ada")), ready)
+    with within(SOON_S), pytest.raises(Stopped, match="ada"), interruptible(60):
+        ready.set()
+        code()
+    thread.join()
+    assert found == [True]
+
+
+@pytest.mark.parametrize("code", [sleeps, spins])
+def test_an_interrupt_from_outside_is_stop(code):
+    ready, over = threading.Event(), threading.Event()
+
+    def insist():
+        alarm.interrupt_main_thread()
+        while not over.wait(0.2):  # one that comes just before the code blocks does not wake it
+            alarm.interrupt_main_thread()
+
+    old = signal.signal(signal.SIGINT, lambda *_: None)  # who takes what comes too late
+    thread = from_outside(insist, ready)
+    try:
+        with within(SOON_S), pytest.raises(Stopped, match="you"), interruptible():
+            ready.set()
+            code()
+    finally:
+        over.set()
+        thread.join()
+        signal.signal(signal.SIGINT, old)
+
+
+@pytest.mark.parametrize("code", [spins, swallows, keeps])
+def test_a_timer_thread_serves_where_there_is_no_timer(code, monkeypatch):
+    monkeypatch.setattr(alarm, "new", alarm.TimerThread)
+    fast = spins if code is spins else code
+    with within(0.05 + SOON_S), pytest.raises(ToolTimeout), interruptible(0.05):
+        monkeypatch.setattr(time, "sleep", lambda seconds: threading.Event().wait(0.01))  # no EINTR there
+        fast()
+    monkeypatch.undo()
+
+
+def test_a_keyboard_interrupt_of_its_own_goes_through():
+    with pytest.raises(KeyboardInterrupt, match="mine"), interruptible(60):
+        raise KeyboardInterrupt("mine")
+
+
+def test_stop_wins_over_what_the_code_made_of_it():
+    with pytest.raises(Stopped), interruptible(60):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ValueError("something else") from None
+
+
+def test_code_that_ends_well_after_swallowing_is_still_stopped():
+    with pytest.raises(Stopped), interruptible(60), contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_value_comes_back_and_errors_go_through():
+    with interruptible(60) as guard:
+        value = 1
+    assert value == 1 and guard.until > time.monotonic()
+    with pytest.raises(ZeroDivisionError), interruptible(None):
+        1 / 0  # noqa: B018
+
+
+def test_nothing_is_sent_when_no_code_is_guarded():
+    assert stop_main_thread() is False
+
+
+def test_handlers_and_timers_of_others_come_back():
+    rung = []
+    old = signal.signal(signal.SIGALRM, lambda *_: rung.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with interruptible(60):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        while not rung:
+            time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGALRM, old)
+
+
+def test_an_inner_guard_keeps_the_outer_deadline():
+    with within(SOON_S), pytest.raises(ToolTimeout), interruptible(0.05), interruptible(60):
+        sleeps()
+
+
+def test_on_another_thread_it_does_nothing():
+    found = []
+
+    def work():
+        with interruptible(0.01):
+            threading.Event().wait(0.05)
+            found.append("ran on")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == ["ran on"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0, 0.004), st.sampled_from(["spin", "sleep", "short", "raise"]))
+def test_no_moment_of_the_ring_breaks_the_guard(deadline, kind):
+    before = standing()
+    try:
+        with interruptible(deadline):
+            if kind == "raise":
+                raise LookupError
+            until = time.monotonic() + (0.002 if kind == "short" else 5)
+            while kind != "sleep" and time.monotonic() < until:
+                pass
+            if kind == "sleep":
+                time.sleep(5)
+    except (ToolTimeout, LookupError):
+        pass
+    assert standing() == before
+
+
+async def test_a_tick_wakes_the_loop():
+    loop, woken = asyncio.get_running_loop(), []
+    select = loop._selector.select
+    loop._selector.select = lambda timeout=None: (woken.append(timeout), select(timeout))[1]
+    async with tick():
+        await asyncio.sleep(0.3)
+    assert len(woken) >= 4 and all(t is not None and t <= 0.06 for t in woken[1:-1])
+    loop._selector.select = select

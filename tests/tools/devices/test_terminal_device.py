@@ -1,0 +1,254 @@
+"""Commands, git and tests as devices: asked each time, bounded, nothing left behind; a whole development task."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from turns import call, same_as_folded
+
+import llmos_nb as llmos
+from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.tools.devices.programs import run as spawn
+from llmos_nb.views.panel import card as project_card
+
+GIT = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org"]
+
+
+async def working(*turns, tools=("terminal",), approve="risky", **options):
+    model = ScriptedModel([*turns, {"text": "Done."}])
+    return await llmos.run("Work.", model=model, namespace={}, tools=tools, approve=approve, **options)
+
+
+def branch(name):
+    return {"calls": [{"name": "git_branch", "arguments": {"name": name}}]}
+
+
+def results(process):
+    return [c.result for c in process.run.state.calls.values()]
+
+
+async def approved(process):
+    """Approve whatever it asks until it has settled."""
+    asked = []
+    while process.state == "waiting":
+        asked.append(next(iter(process.run.state.questions.values())))
+        await process.approve("all")
+    return asked
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "Tess")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "tess@example.org")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "calc.py").write_text("def mean(xs):\n    return sum(xs) / (len(xs) + 1)\n")
+    (folder / "test_calc.py").write_text(
+        "from calc import mean\n\n\ndef test_mean():\n    assert mean([1, 2, 3]) == 2\n"
+    )
+    (folder / ".gitignore").write_text("__pycache__/\n.llmos/\nllmos.toml\n")
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "Begin"]):
+        subprocess.run([*GIT, *words], cwd=folder, check=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # the many plugins of this suite are slow to load
+    (folder / "llmos.toml").write_text('[tools.tests]\nenv = ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]\n')
+    return folder
+
+
+def log(folder):
+    return subprocess.run(
+        [*GIT, "log", "--format=%s"], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.split("\n")[:-1]
+
+
+@pytest.mark.parametrize("mode", ["risky", "plan", "step", "auto"])
+async def test_a_command_is_asked_each_time_with_its_text_in_every_mode(mode, tmp_path):
+    (tmp_path / "llmos.toml").write_text('[[policy.rules]]\ntool = "terminal"\ndo = "allow"\n')
+    p = await working(call("terminal", command="echo one"), call("terminal", command="echo two"), approve=mode)
+    card = project_card.card(p.run.state)
+    asked = await approved(p)
+    asked = [q for q in asked if q["kind"] == "approval"]
+    assert [f"echo {w}" in q["text"] for q, w in zip(asked, ("one", "two"), strict=True)] == [True, True]
+    assert results(p) == ["one", "two"] and p.reason == "answered"
+    assert [b["label"] for b in card["buttons"]] == ["Approve", "Edit", "Reject", "Skip"]  # no "always"
+
+
+async def test_nobody_there_to_be_asked_means_refused():
+    p = await working(call("terminal", command="touch x"), approve="never")
+    assert p.run.state.calls["r1.0"].status == "rejected" and not Path("x").exists()
+
+
+async def test_a_command_gets_no_secret_and_says_how_it_ended(monkeypatch, tmp_path):
+    monkeypatch.setenv("DEPLOY_TOKEN", "t0psecret-value-123")
+    monkeypatch.setenv("PLAIN", "plain-value")
+    (tmp_path / "llmos.toml").write_text('[tools.terminal]\nenv = ["PLAIN"]\n')
+    p = await working(call("terminal", command="env; exit 3"))
+    await approved(p)
+    assert "t0psecret" not in results(p)[0] and "PLAIN=plain-value" in results(p)[0]
+    assert results(p)[0].endswith("[exit code 3]") and p.run.state.calls["r1.0"].status == "failed"
+
+
+def alive(mark):
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if mark.encode() in entry.read_bytes() and int(entry.parent.name) != os.getpid():
+                found.append(entry.parent.name)
+        except OSError:
+            pass
+    return found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+async def test_nothing_outlives_a_deadline_not_even_what_left_the_group():
+    mark = "313.3371"
+    p = await working(call("terminal", command=f"setsid sleep {mark} & sleep {mark}"), call_timeout=0.5)
+    await approved(p)
+    assert "deadline of 0.5 s and was ended" in results(p)[0]
+    while alive(mark):
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+async def test_stop_ends_the_command_and_leaves_it_in_doubt():
+    mark = "313.3372"
+    model = ScriptedModel([call("terminal", command=f"sleep {mark}"), {"text": "Done."}])
+    p = await llmos.run("Work.", model=model, namespace={}, tools=["terminal"])
+    p.approve("all")
+    while not alive(mark):
+        await asyncio.sleep(0.01)
+    await p.stop()
+    assert p.state in ("paused", "waiting") and p.run.state.calls["r1.0"].status == "in_doubt"
+    while alive(mark):
+        await asyncio.sleep(0.01)
+    p.kill()
+
+
+async def test_the_check_for_leftovers_fails_where_groups_are_not_ended(monkeypatch, tmp_path):
+    monkeypatch.setattr(spawn, "_end", lambda pid, mark: None)
+    mark = "313.3373"
+    task = asyncio.create_task(spawn.run(["sleep", mark], tmp_path, 0.2))
+    ended = await task
+    assert ended.code is None and (alive(mark) or not sys.platform.startswith("linux"))
+    for pid in alive(mark):
+        os.kill(int(pid), 9)
+
+
+async def test_output_of_any_length_is_bounded(tmp_path):
+    ended = await spawn.run(["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"], tmp_path, 20)
+    assert (
+        ended.code == 0
+        and ended.size == 3_000_004
+        and len(ended.text) < 20_000
+        and ended.text.endswith("end\n")
+    )
+
+
+async def test_a_background_process_does_not_hold_a_call(tmp_path):
+    ended = await spawn.run(["sh", "-c", "sleep 300 & echo started"], tmp_path, 20)
+    assert ended.code == 0 and ended.text == "started\n"
+
+
+# git
+
+
+async def test_looking_at_git_asks_nothing_and_runs_nothing_of_the_repository(repository):
+    evil = repository / "evil.sh"
+    evil.write_text("#!/bin/sh\ntouch ran\n")
+    evil.chmod(0o755)
+    for key in ("core.fsmonitor", "diff.external", "core.pager", "gpg.program"):
+        subprocess.run([*GIT, "config", key, str(evil)], check=True)
+    subprocess.run([*GIT, "config", "log.showSignature", "true"], check=True)
+    (repository / "calc.py").write_text("x = 1\n")
+    p = await working(
+        call("git_status"), call("git_diff", path="calc.py"), call("git_log"), call("git_branch"), tools=["git"]
+    )
+    assert (
+        p.reason == "answered"
+        and " M calc.py" in results(p)[0]
+        and "+x = 1" in results(p)[1]
+        and "Tess: Begin" not in results(p)[0]
+    )
+    assert "Begin" in results(p)[2] and "main" in results(p)[3] and not (repository / "ran").exists()
+
+
+async def test_words_of_a_model_are_never_options(repository):
+    p = await working(
+        call("git_diff", path="--output=stolen"), branch("--force"), call("git_add", paths=["../outside"]),
+        call("git_add", paths=[".git/config"]), call("git_diff", path=":(top)*"), tools=["git"],
+    )  # fmt: skip
+    assert [c.status for c in p.run.state.calls.values()][1:4] == ["failed"] * 3
+    assert not (repository / "stolen").exists()
+
+
+async def test_a_commit_that_broke_off_is_found_again_and_not_made_twice(repository):
+    (repository / "calc.py").write_text("x = 1\n")
+    turns = [call("git_add", paths=["calc.py"]), call("git_commit", message="Change"), {"text": "Done."}]
+    p = await llmos.run("Work.", model=ScriptedModel(turns), namespace={}, tools=["git"])
+    (asked,) = await approved(p)
+    assert "+x = 1" in asked["shows"] and log(repository) == ["Change", "Begin"]
+    lines = p.journal.path.read_bytes().splitlines(keepends=True)
+    started = next(i for i, line in enumerate(lines) if b'"k":"call.started"' in line and b'"r2.0"' in line)
+    torn = repository / ".llmos" / "torn" / "journal.jsonl"
+    torn.parent.mkdir(parents=True)
+    torn.write_bytes(b"".join(lines[: started + 1]))
+    q = llmos.load(torn, model=ScriptedModel(turns), namespace={})
+    await q.resume()
+    await q
+    assert q.reason == "answered" and log(repository) == ["Change", "Begin"]
+
+
+# tests
+
+
+async def test_a_run_of_tests_is_typed(repository):
+    (repository / "test_more.py").write_text(
+        "import pytest\n\n\ndef test_ok():\n    pass\n\n\n@pytest.mark.skip\ndef test_skip():\n    pass\n"
+    )
+    p = await working(
+        call("run_tests"),
+        call("run_tests", path="nowhere.py"),
+        tools=["tests"],
+    )
+    await approved(p)
+    facts = p.run.state.calls["r1.0"].facts
+    assert (facts["passed"], facts["failed"], facts["skipped"]) == (1, 1, 1)
+    assert facts["first"][0][0] == "test_calc::test_mean" and "assert 1.5 == 2" in results(p)[0]
+    assert p.run.state.calls["r2.0"].status == "failed"
+
+
+# the whole task
+
+
+async def test_a_development_task_change_test_review_commit(repository):
+    turns = [
+        call("list_files", pattern="*.py"),
+        call("read_file", path="calc.py"),
+        call("edit_file", path="calc.py", old="(len(xs) + 1)", new="len(xs)"),
+        call("diff_files"),
+        call("commit_files"),
+        call("run_tests"),
+        branch("mean"),
+        call("git_add", paths=["calc.py"]),
+        call("git_diff", staged=True),
+        call("git_commit", message="mean divides by the number of values"),
+        call("git_log"),
+        {"text": "The mean was wrong by one in the divisor; fixed, tested and committed on the branch mean."},
+    ]
+    p = await llmos.run(
+        "Fix `mean`.", model=ScriptedModel(turns), namespace={"mean": 0}, tools=["files", "git", "tests"]
+    )
+    asked = await approved(p)
+    assert p.reason == "answered", p.detail
+    titles = [q["title"] for q in asked]
+    assert titles == ["commit 1 file to the folder", "run the tests", "commit to git"]
+    assert "-    return sum(xs) / (len(xs) + 1)\n+    return sum(xs) / len(xs)" in asked[0]["shows"]
+    assert results(p)[5] == "1 passed" and log(repository) == ["mean divides by the number of values", "Begin"]
+    assert (
+        subprocess.run([*GIT, "status", "--porcelain"], check=True, capture_output=True, text=True).stdout == ""
+    )
+    assert same_as_folded(p)

@@ -1,0 +1,144 @@
+"""Nothing inside a step approves: not by any way to a process, at once or later, and every attempt is on the record."""
+
+import asyncio
+import threading
+
+import pytest
+from turns import call, python, same_as_folded
+
+from llmos_nb.errors import CallDenied
+from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.session import Session
+from llmos_nb.tools import reentry as inside
+
+DONE = {"text": "ok"}
+FIND = {
+    "by name": "found = proc",
+    "by gc": "import gc\nfound = next(o for o in gc.get_objects() if type(o).__name__ == 'Process' and o.run.state.goal == 'ship it')",
+    "by sys.modules": "import sys\nfound = [s for s in sys.modules['llmos_nb.session.api']._sessions.values()][-1].processes[PID]",
+    "by frames": "import sys\nf = sys._getframe()\nwhile 'run' not in f.f_locals or not hasattr(f.f_locals['run'], 'journal'): f = f.f_back\nfound = f.f_locals['run']",
+}
+NOW = ["found.approve('all')", "found._approve('r1.0', 'you', '', None)", "found.run.append('call.decided', call='r2.0', digest='', what='approve', by='you', why='')",
+       "found.journal.append('call.decided', {'call': 'r2.0', 'digest': '', 'what': 'approve', 'by': 'ann', 'why': ''})",
+       "found.rule('ship', 'allow')", "found.stop()"]  # fmt: skip
+LATER = {
+    "a thread": "import threading\nt = threading.Thread(target=lambda: found.approve('all'))\nt.start(); t.join()",
+    "a thread of a bound method": "import threading\nt = threading.Thread(target=found.approve, args=('all',))\nt.start(); t.join()",
+    "a thread that waits": "import threading\nt = threading.Thread(target=lambda: (go.wait(20), found.approve('all')))\nt.start()",
+    "a raw thread": "import _thread\n_thread.start_new_thread(lambda: (go.wait(20), found.approve('all')), ())",
+    "a timer": "import threading\nt = threading.Timer(0.05, found.approve, ('all',))\nt.start()",
+    "a thread of a thread": "import threading\ndef later():\n    go.wait(20)\n    threading.Thread(target=lambda: found.approve('all')).start()\nthreading.Thread(target=later).start()",
+    "a pool": "from concurrent.futures import ThreadPoolExecutor\np = ThreadPoolExecutor(1)\np.submit(found.approve, 'all')",
+    "call_soon": "import asyncio\nasyncio.get_running_loop().call_soon(found.approve, 'all')",
+    "call_later with a context of its own": "import asyncio, contextvars\nasyncio.get_running_loop().call_later(0.02, lambda: found.approve('all'), context=contextvars.Context())",
+    "a task": "import asyncio\nasync def later():\n    await asyncio.sleep(0.02)\n    found.approve('all')\nt = asyncio.create_task(later())",
+    "an event of IPython": "from functools import partial\nhooks.append(lambda *_: found.approve('all'))",
+    "a method of a class": "class H:\n    def __call__(self, *_):\n        found.approve('all')\nhooks.append(H())",
+}
+
+
+def ship(box: str) -> str:
+    """Ship a box."""
+    return f"shipped {box}"
+
+
+class Agent:
+    """A process whose first step runs some code, and whose second asks."""
+
+    def __init__(self, code):
+        self.names = {"go": threading.Event(), "hooks": []}
+        session = Session(self.names)
+        model = ScriptedModel([python(code), call("ship", box="a"), DONE])
+        self.proc = session.create("ship it", model=model, tools=[ship])
+        self.names["proc"] = self.proc
+
+    async def run(self):
+        await self.proc.start()
+        return self
+
+    @property
+    def attempts(self):
+        return [e for e in self.proc.events if e.d.get("signal") == inside.FORGED]
+
+    @property
+    def shipped(self):
+        return self.proc.run.state.calls["r2.0"].status not in ("asked", "proposed")
+
+
+@pytest.mark.parametrize("found", ["by name", "by gc", "by sys.modules", "by frames"])
+async def test_no_way_to_a_process_helps(found, monkeypatch):
+    from llmos_nb.session import api
+
+    agent = Agent("1")
+    api._sessions[(0, "test")] = agent.proc.session
+    try:
+        code = (
+            FIND[found].replace("PID", str(agent.proc.pid))
+            + "\nif hasattr(found, 'approve'): found.approve('all')\n"
+        )
+        code += "else: found.append('call.decided', call='r2.0', digest='', what='approve', by='you', why='')"
+        agent.proc.run.model = ScriptedModel([python(code), call("ship", box="a"), DONE])
+        agent.proc.rule("python", "allow")
+        await agent.run()
+        assert agent.proc.run.state.calls["r1.0"].error == CallDenied.__name__ and not agent.shipped
+    finally:
+        del api._sessions[(0, "test")]
+
+
+@pytest.mark.parametrize("act", NOW)
+async def test_no_verb_and_no_event_of_a_person_can_be_forged_in_a_step(act):
+    agent = Agent(f"found = proc\n{act}")
+    agent.proc.rule("python", "allow")
+    await agent.run()
+    assert agent.proc.run.state.calls["r1.0"].error == CallDenied.__name__ and not agent.shipped
+    assert same_as_folded(agent.proc)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("how", LATER)
+async def test_what_a_step_leaves_behind_cannot_approve_later(how):
+    agent = Agent(f"found = proc\n{LATER[how]}\nNone")
+    agent.proc.rule("python", "allow")
+    await agent.run()
+    assert agent.proc.state == "waiting", agent.proc.run.state.calls["r1.0"].result
+    agent.names["go"].set()
+    for hook in agent.names["hooks"]:
+        with pytest.raises(CallDenied):
+            hook()
+    while not agent.attempts:
+        await asyncio.sleep(0.005)
+    assert agent.proc.state == "waiting" and not agent.shipped
+    await agent.proc.approve("all")
+    assert agent.proc.reason == "answered" and same_as_folded(agent.proc)
+
+
+async def test_people_still_can_from_anywhere():
+    for way in (lambda act: asyncio.sleep(0, act()), asyncio.to_thread):
+        agent = await Agent("1").run()
+        await way(lambda: agent.proc.approve("r2.0"))  # noqa: B023 - called at once
+        await agent.proc
+        assert agent.proc.reason == "answered" and not agent.attempts
+
+
+async def test_a_cell_with_the_text_of_a_step_is_the_users_own():
+    code = "def act(p): p.approve('r2.0')\nNone"
+    agent = await Agent(code).run()
+    with pytest.raises(CallDenied):
+        agent.names["act"](agent.proc)
+    own = {}
+    exec(compile(code, "<cell>", "exec"), own)
+    own["act"](agent.proc)
+    await agent.proc
+    assert agent.proc.reason == "answered"
+
+
+async def test_the_check_is_what_refuses(monkeypatch):
+    """With the guard taken out, the same code approves: so the tests above see it work."""
+    agent = Agent(f"found = proc\n{LATER['an event of IPython']}\nNone")
+    agent.proc.rule("python", "allow")
+    await agent.run()
+    monkeypatch.setattr(inside, "inside", lambda: False)
+    agent.names["hooks"][0]()
+    await agent.proc
+    assert agent.shipped and agent.proc.reason == "answered"

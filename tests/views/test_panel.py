@@ -1,0 +1,177 @@
+"""The panel's Python side: differences, pace, revisions and what it makes of messages from a page."""
+
+import asyncio
+import copy
+import json
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmos_nb.app.present.widget import Pacer, Panel, apply, difference, front_end
+from llmos_nb.errors import UsageError
+
+row = st.fixed_dictionaries({"n": st.integers(1, 9), "s": st.sampled_from(["pending", "done"])})
+rows = st.lists(row, max_size=6, unique_by=lambda step: step["n"])
+event = st.fixed_dictionaries({"k": st.sampled_from(["a", "b"])})
+views = st.fixed_dictionaries(
+    {"id": st.sampled_from("xyz")},
+    optional={
+        "steps": rows,
+        "events": st.lists(event, max_size=8),
+        "stream": st.text("ab", max_size=4),
+        "card": st.none() | st.dictionaries(st.sampled_from("ab"), st.integers()),
+    },
+)
+
+
+def view(**more):
+    return {"id": "running", "steps": [], "now": [], **more}
+
+
+@pytest.fixture
+def panel():
+    made = Panel(lambda verb: None, view())
+    made.sent = []
+    made.send = made.sent.append
+    yield made
+    made.close()
+
+
+@given(views, views)
+def test_applying_differences_leads_to_the_new_view(old, new):
+    got, target = copy.deepcopy(old), copy.deepcopy(new)
+    for _ in range(10):
+        patch = json.loads(json.dumps(difference(got, new, most=2)))
+        if not patch:
+            break
+        apply(got, patch)
+    assert got == target
+    assert new == target
+
+
+@given(views)
+def test_a_view_does_not_differ_from_itself(same):
+    assert difference(same, copy.deepcopy(same)) == {}
+
+
+def test_only_what_changed_travels():
+    steps = [{"n": n, "s": "pending", "t": "a title of some length"} for n in range(1, 201)]
+    old = view(steps=steps, goal="g" * 1000)
+    new = view(steps=[{**steps[0], "s": "done"}, *steps[1:]], goal="g" * 1000)
+    assert difference(old, new) == {"steps": {"put": [new["steps"][0]]}}
+
+
+def test_a_text_that_grew_travels_as_its_tail():
+    assert difference({"stream": "abc"}, {"stream": "abcd"}) == {"append": {"stream": "d"}}
+
+
+def test_the_pacer_keeps_the_rate():
+    now = [0.0]
+    pacer = Pacer(lambda: now[0], gap=0.1, rate=1000)
+    assert pacer.delay() == 0
+    pacer.sent(10)
+    assert pacer.delay() == pytest.approx(0.1)
+    now[0] = 1
+    pacer.sent(2000)
+    assert pacer.delay() == pytest.approx(2)
+
+
+async def test_two_hundred_steps_at_full_speed_stay_a_trickle(panel):
+    times = []
+    panel.send = lambda message: times.append((time.monotonic(), len(json.dumps(message))))
+    steps = [{"n": n, "s": "pending", "t": "x" * 100} for n in range(1, 201)]
+    begin = time.monotonic()
+    for i in range(200):
+        steps = [*steps[:i], {**steps[i], "s": "done"}, *steps[i + 1 :]]
+        panel.show(
+            view(steps=steps, events=[{"n": n, "k": "model.responded", "t": "y" * 40} for n in range(8 * i)])
+        )
+        panel.stream("token ")
+        await asyncio.sleep(0.006)
+    assert len(times) <= 10 * (time.monotonic() - begin) + 1
+    assert sum(size for _, size in times) <= 100_000 * (time.monotonic() - begin + 0.5)
+    while panel.view["events"] != panel._wanted["events"]:
+        await asyncio.sleep(0.02)
+    assert panel.view["steps"] == steps
+
+
+async def test_the_last_view_arrives_by_itself(panel):
+    panel.show(view(id="a"))
+    panel.show(view(id="b"))
+    assert [m["patch"] for m in panel.sent] == [{"set": {"id": "a"}}]
+    while panel.view["id"] != "b":
+        await asyncio.sleep(0.01)
+    assert panel.sent[-1] == {"kind": "update", "rev": 2, "patch": {"set": {"id": "b"}}}
+
+
+async def test_flush_sends_what_waits_at_once(panel):
+    panel.show(view(id="a"))
+    panel.show(view(id="b"))
+    panel.flush()
+    assert panel.view["id"] == "b"
+
+
+def test_without_a_loop_every_view_is_sent(panel):
+    for name in "abc":
+        panel.show(view(id=name))
+    assert [m["rev"] for m in panel.sent] == [1, 2, 3]
+
+
+def test_a_page_that_is_loaded_again_gets_all_of_it(panel):
+    panel.show(view(id="a", card={"title": "?"}))
+    state = panel.get_state(["view"])["view"]
+    assert (state["id"], state["card"], state["rev"]) == ("a", {"title": "?"}, 1)
+
+
+def test_a_page_that_missed_a_patch_gets_the_whole_view(panel):
+    panel.show(view(id="a"))
+    panel._receive(panel, {"verb": "sync", "rev": 0}, [])
+    panel._receive(panel, {"verb": "sync", "rev": 1}, [])
+    assert [m for m in panel.sent if m["kind"] == "full"] == [{"kind": "full", "view": panel.view}]
+
+
+def test_verbs_are_acknowledged_and_passed_on():
+    heard = []
+    panel = Panel(heard.append, view())
+    panel.sent = []
+    panel.send = panel.sent.append
+    panel._receive(panel, {"verb": "approve", "call": "r2.0", "digest": "d", "seq": "t1"}, [])
+    assert heard == [{"verb": "approve", "call": "r2.0", "digest": "d"}]
+    assert panel.sent == [{"kind": "heard", "seq": "t1"}]
+
+
+def test_what_a_verb_cannot_do_is_said_in_the_panel():
+    def refuse(verb):
+        raise UsageError("no step 9; the plan has 4")
+
+    panel = Panel(refuse, view())
+    panel.sent = []
+    panel.send = panel.sent.append
+    panel._receive(panel, {"verb": "skip", "step": 9}, [])
+    panel._receive(panel, {"verb": "launch"}, [])
+    notes = [m["text"] for m in panel.sent if m["kind"] == "note"]
+    assert notes == ["no step 9; the plan has 4", "unknown verb 'launch'"]
+
+
+def test_a_stream_is_kept_while_its_block_is_shown(panel):
+    streaming = view(now=[{"kind": "stream"}])
+    panel.show(streaming)
+    panel.stream("hel")
+    panel.stream("lo")
+    panel.show({**streaming, "what": "2 s"})
+    assert panel.view["stream"] == "hello"
+    panel.show(view())
+    assert panel.view["stream"] == ""
+
+
+def test_the_front_end_is_one_module_without_ways_to_live_html():
+    text = front_end()
+    assert not re.search(r"^import|^export (?!default)", text, re.MULTILINE)
+    names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", text, re.MULTILINE)
+    assert len(names) == len(set(names))
+    assert not re.search(
+        r"innerHTML\s*=|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text
+    )

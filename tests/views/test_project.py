@@ -1,0 +1,219 @@
+"""The panel's view of every state that a process can have."""
+
+import json
+from datetime import timedelta
+from typing import NotRequired, Required, get_args, get_origin, get_type_hints
+
+import pytest
+from fixtures_journals import STATES, blocks, many, shown
+from fixtures_writer import Writer
+
+from llmos_nb.policy import budget
+from llmos_nb.process.state.fold import fold
+from llmos_nb.views import contract as panel_state
+from llmos_nb.views.counts import Counts
+from llmos_nb.views.panel import Projector
+from llmos_nb.views.panel.view import view, view_at
+from llmos_nb.views.wording import plain
+
+EXPECTED = {
+    "starting": ("starting", "go", "Starting", "plan"),
+    "planning": ("planning", "go", "Planning", "plan"),
+    "proposed": ("proposed", "ask", "Waiting for you", "you"),
+    "thinking": ("running", "go", "Running", "act"),
+    "running": ("running", "go", "Running", "act"),
+    "waiting": ("waiting", "ask", "Waiting for you", "you"),
+    "edited": ("edited", "ask", "Waiting for you", "you"),
+    "tool": ("tool", "ask", "Waiting for you", "you"),
+    "question": ("question", "ask", "Waiting for you", "you"),
+    "doubt": ("doubt", "ask", "Waiting for you", "you"),
+    "paused": ("paused", "", "Paused by Stop", ""),
+    "budget": ("budget", "bad", "Budget reached", ""),
+    "failed": ("failed", "bad", "Failed", ""),
+    "finished": ("finished", "ok", "Answered", "answer"),
+    "unverified": ("unverified", "bad", "Not verified", ""),
+    "rejected": ("ended", "", "Rejected", ""),
+    "many": ("running", "go", "Running", "integrate"),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_state_has_its_name_tone_word_and_stage(name):
+    v = shown(name)
+    assert (v["id"], v["tone"], v["state"], v["stage"]) == EXPECTED[name]
+    assert bool(v["card"]) == (v["tone"] == "ask") and bool(v["now"]) != bool(v["card"])
+
+
+def fits(value, kind):
+    """Whether a value has the keys of a TypedDict and no others."""
+    hints = get_type_hints(kind, include_extras=True)
+    marks = {k: get_origin(h) for k, h in hints.items()}
+    needed = {k for k, m in marks.items() if m is Required or (kind.__total__ and m is not NotRequired)}
+    return needed <= value.keys() <= hints.keys()
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_view_is_plain_data_of_the_contract(name):
+    v = shown(name)
+    assert json.loads(json.dumps(v)) == json.loads(json.dumps(v, default=str))
+    assert fits(v, panel_state.PanelView)
+    assert all(fits(r, panel_state.StepRow) and r["s"] in get_args(panel_state.StepStatus) for r in v["steps"])
+    assert all(fits(b, panel_state.Bar) for b in v["budget"])
+    kinds = get_args(get_type_hints(panel_state.Block)["kind"])
+    assert all(fits(b, panel_state.Block) and b["kind"] in kinds for b in v["now"])
+    if v["card"]:
+        assert fits(v["card"], panel_state.Card)
+        assert all(fits(b, panel_state.Button) and b["verb"] in panel_state.VERBS for b in v["card"]["buttons"])
+
+
+def test_looking_changes_nothing():
+    w = STATES["finished"]()
+    before = w.state.digest
+    view(w.state, w.events)
+    view_at(w.events, 20)
+    assert w.state.digest == before == fold(w.events).digest
+
+
+def test_a_budget_that_is_used_up_offers_more_in_its_own_unit():
+    v = shown("budget")
+    add = blocks(v, "actions")[0]["buttons"][0]
+    assert add["label"] == "Add 2 min" and budget.parse(add["data"]["text"]).limits == {"s": 120}
+    assert next(b for b in v["budget"] if b["name"] == "time")["part"] >= 1
+    w = STATES["budget"]().add("signal.received", signal="budget", by="you", amounts={"s": 120})
+    assert view(w.state, w.events)["now"][0]["text"].startswith("The budget was raised")
+
+
+def test_a_failure_says_who_said_what_what_was_tried_and_what_is_kept():
+    v = shown("failed")
+    assert blocks(v, "lead")[0]["text"] == "api.openai.com says: quota exceeded (429)"
+    assert "Tried 3 times" in plain(blocks(v, "text")[0]["words"])
+    assert "Steps 1 and 2 and their names are kept." in plain(blocks(v, "text")[0]["words"])
+    assert "more about it" in blocks(v, "details")[0]["code"]
+
+
+def test_rows_say_what_became_of_each_step():
+    rows = {r["n"]: r for r in shown("finished")["steps"]}
+    assert rows[4]["s"] == "failed" and rows[4]["note"] == "replaced by 5"
+    assert rows[5]["note"] == "instead of 4" and rows[3]["note"] == "approved by you"
+    assert rows[2]["after"] == "1" and rows[2]["cost"] == "$0.0005" and rows[2]["dur"] == "0.2 s"
+    assert rows[4]["ev"] == ["ImportError: scipy.stats has no welch_anova ", ["@", "r5.0", 4]]
+    interrupted = shown("paused")["steps"][1]
+    assert interrupted["s"] == "pending" and interrupted["note"] == "interrupted, taken back"
+
+
+def test_a_row_that_waits_carries_its_call():
+    row = shown("waiting")["steps"][2]
+    assert (row["s"], row["call"], row["digest"]) == ("waiting", "r4.0", "9f3ce1aa")
+
+
+def test_undone_steps_say_so():
+    w = STATES["finished"]().add("call.undone", call="r3.0")
+    w2 = Writer().two_steps().add("call.undone", call="r3.0")
+    assert view(w2.state, w2.events)["steps"][1]["note"] == "undone by you"
+    assert "undone" in [c.status for c in w.state.calls.values()]
+
+
+def test_a_long_plan_folds_its_done_steps():
+    v = shown("many")
+    assert v["fold"]["upto"] == 22 and v["fold"]["text"].startswith("Steps 1–22 done, all as expected · 4.4 s")
+    assert v["dag"] is None and v["planside"] == "22 of 30 done"
+    assert shown("waiting")["fold"] is None
+
+
+def test_a_failed_step_stays_out_of_the_fold():
+    w = many(12, 5)
+    w.step(1, "boom", ok=False)
+    fold_ = view(w.state, w.events)["fold"]
+    assert fold_["upto"] == 6 and fold_["text"].startswith("Steps 1–5 done")
+
+
+def test_counts_on_the_edges_are_those_of_the_run():
+    assert shown("waiting")["counts"] == {"e1": "1", "e2": "2", "e3": "2", "e4": "2", "e7": "2"}
+    done = shown("finished")["counts"]
+    assert (done["e1"], done["e8"], done["e5"], done["e6"]) == ("2", "1", "1", "1")
+    assert int(done["e2"]) == int(done["e3"]) == 5
+    assert shown("unverified")["counts"]["e9"] == "2"
+
+
+def test_counts_fed_one_by_one_are_those_of_the_whole():
+    w = STATES["finished"]()
+    counts = Counts()
+    for i, event in enumerate(w.events):
+        counts.heard(event)
+        assert counts == Counts.of(w.events[: i + 1])
+
+
+def test_what_goes_on_says_for_how_long():
+    w = STATES["running"]()
+    later = w.clock + timedelta(seconds=3)
+    v = view(w.state, w.events, later.isoformat())
+    assert v["what"] == "step 2, 3.0 s so far" and v["steps"][1]["dur"] == "3.0 s so far"
+
+
+def test_loading_a_model_has_its_own_picture():
+    w = STATES["starting"]()
+    p = Projector()
+    p.loading = ("312 of 491 MB read, about 9 s left.", 0.64)
+    v = p.view(w.state, w.events)
+    assert v["id"] == "starting" and blocks(v, "progress")[0]["part"] == 0.64
+
+
+@pytest.mark.parametrize("name", ["finished", "unverified", "failed", "rejected"])
+def test_every_event_of_a_finished_run_can_be_looked_at(name):
+    w = STATES[name]()
+    for n in range(len(w.events) - 1):
+        v = view_at(w.events, n)
+        assert v["id"] == "replaying" and v["tone"] == "" and v["at"] == n and len(v["events"]) == len(w.events)
+        assert [r["t"] for r in v["steps"]] == [p.title for p in fold(w.events[: n + 1]).plan.steps]
+    assert view_at(w.events, len(w.events) - 1)["id"] != "replaying"
+
+
+def test_replay_shows_call_names_and_spending_of_that_event():
+    w = STATES["finished"]()
+    n = next(e.n for e in w.events if e.k == "call.finished" and e.d["call"] == "r3.0")
+    v = view_at(w.events, n)
+    rows = {r[0]: plain(r[1]) for r in blocks(v, "table")[0]["rows"]}
+    assert rows["names changed"] == "birds, by_island" and "r3.0 python" in rows["call"]
+    assert blocks(v, "code")[0]["code"].startswith("by_island")
+    assert blocks(v, "actions")[0]["buttons"][0] == {
+        "label": "Fork here",
+        "verb": "fork",
+        "main": True,
+        "data": {"at": n},
+    }
+
+
+def test_seeking_goes_back_to_the_end():
+    w = STATES["finished"]()
+    p = Projector()
+    for e in w.events:
+        p.heard(e)
+    p.seek(3)
+    assert p.view(w.state, w.events)["id"] == "replaying"
+    p.seek(None)
+    assert p.view(w.state, w.events)["id"] == "finished"
+
+
+def test_a_living_process_has_no_timeline():
+    assert "events" not in shown("waiting") and len(shown("finished")["events"]) > 50
+
+
+def test_pages_over_now():
+    rule = {"tool": "python", "do": "allow", "where": {}, "until": "", "count": 3, "by": "you"}
+    w = STATES["waiting"]().add("policy.changed", rule=rule, by="you")
+    p = Projector()
+    for e in w.events:
+        p.heard(e)
+    p.open("rules")
+    (row,) = p.view(w.state, w.events)["sheet"]["blocks"][0]["rows"]
+    assert [plain(c) for c in row[:5]] == ["python", "allow", "any arguments", "3 more", "by you"]
+    assert row[5]["data"] == {"rule": 0}
+    p.open("journal")
+    assert "policy.changed" in p.view(w.state, w.events)["sheet"]["blocks"][0]["code"]
+    p.open("")
+    assert "sheet" not in p.view(w.state, w.events)
+
+
+def test_a_unit_without_bound_has_no_bar():
+    w = Writer().add("run.started", goal="g", model="m", budget={"tokens": 100}, pid=1)
+    assert [b["name"] for b in view(w.state, w.events)["budget"]] == ["tokens"]

@@ -1,0 +1,104 @@
+"""The card: what waits for a person, why, what it would do, and what approving covers."""
+
+from fixtures_journals import shown, waiting
+from fixtures_writer import Writer
+
+from llmos_nb.views.panel.view import view
+from llmos_nb.views.wording import plain
+
+
+def button(v, label):
+    return next(b for b in v["card"]["buttons"] if b["label"] == label)
+
+
+def test_the_card_says_what_why_risks_code_and_what_approving_covers():
+    c = shown("waiting")["card"]
+    assert c["title"] == "Step 3 wants to replace a file"
+    assert c["why"][:2] == ["It asks because ", ["`", "to_csv"]]
+    assert [kind for kind, _ in c["risks"]] == ["cannot be undone", "external"]
+    assert c["code"].startswith("path =") and c["cap"][1] == ["@", "r4.0", 3]
+    rows = {plain(r[1]): [plain(x) for x in r] for r in c["table"]["rows"]}
+    assert rows["by_island"] == ["reads", "by_island", "unchanged", "step 2, r3.0"]
+    assert rows["results/islands.csv"][2:] == ["118 bytes → replaced", "the model"]
+    assert (c["call"], c["digest"], c["step"]) == ("r4.0", "9f3ce1aa", 3)
+    assert "9f3c e1" in plain(c["cover"])
+    assert [b["key"] for b in c["buttons"]] == ["A", "⇧ A", "E", "R", "S"]
+
+
+def test_the_live_line_says_the_decision_and_its_keys():
+    said = shown("waiting")["say"]
+    assert (
+        said == "Waiting for you. Step 3 wants to replace a file. Press A to approve, E to edit or R to reject."
+    )
+
+
+def test_a_card_with_nothing_recorded_still_asks():
+    w = Writer().two_steps()
+    w.add("question.asked", question=w.call("f", x=1), kind="approval", text="")
+    c = view(w.state, w.events)["card"]
+    assert c["title"] == "Step 3 wants to call f" and c["args"] == [
+        {"name": "x", "value": 1, "origin": "the model"}
+    ]
+
+
+def test_after_an_edit_the_card_shows_both_versions_and_offers_the_models():
+    v = shown("edited")
+    c = v["card"]
+    assert c["code"] != c["model_code"] and "1 line changed by you" in plain(c["cap"])
+    assert button(v, "Approve")["more"] == "my version"
+    back = button(v, "Model’s version")
+    assert back["verb"] == "check_edit" and back["data"]["arguments"]["code"] == c["model_code"]
+
+
+def test_an_argument_says_where_it_comes_from():
+    args = {a["name"]: a for a in shown("tool")["card"]["args"]}
+    assert args["to"]["sink"] == "where it goes" and args["to"]["origin"] == "the model"
+    assert plain(args["body"]["origin"]) == "step 2, r3.0"
+    w = Writer().start()
+    w.propose().approve_plan()
+    w.ask(w.call("send_mail", subject="the heaviest birds"))
+    assert view(w.state, w.events)["card"]["args"][0]["origin"] == "your goal, word for word"
+
+
+def test_a_call_that_goes_out_can_be_approved_in_advance_for_exactly_its_arguments():
+    v = shown("tool")
+    assert "approve_rest" not in [b["verb"] for b in v["card"]["buttons"]]
+    assert button(v, "Always for these arguments")["verb"] == "approve_same"
+    same = "covers every further send_mail call of this process with exactly these; take it back under More, Rules."
+    assert plain(v["card"]["cover"]).endswith(same)
+
+
+def test_code_that_goes_out_cannot_be_approved_in_advance_either():
+    w = waiting(risks=[["network", "`requests.post` sends data out"]])
+    v = view(w.state, w.events)
+    assert not {"approve_rest", "approve_same"} & {b["verb"] for b in v["card"]["buttons"]}
+    assert plain(v["card"]["cover"]).endswith("Calls that go out cannot be approved in advance.")
+
+
+def test_hidden_characters_in_code_are_a_risk_of_their_own():
+    w = Writer().two_steps()
+    w.ask(w.call(code="if x: # \u202e } evil\n  pass"))
+    risks = dict(view(w.state, w.events)["card"]["risks"])
+    assert risks["hidden characters"].startswith("U+202E")
+
+
+def test_a_plan_says_what_approving_it_grants():
+    c = shown("proposed")["card"]
+    assert [[plain(x) for x in r][:3] for r in c["table"]["rows"]] == [
+        ["python", "4 calls", "steps 1, 2, 3 and 4"]
+    ]
+    assert [b["label"] for b in c["buttons"]] == ["Approve", "Edit", "Reject"]
+
+
+def test_a_question_has_a_field_and_a_doubt_has_two_ways():
+    assert shown("question")["card"]["question"] == "Which year do you mean?"
+    v = shown("doubt")
+    assert button(v, "It was done")["data"] == {"done": True}
+    assert button(v, "Run it again")["data"] == {"done": False}
+    assert "3-abc-r4.0" in plain(v["card"]["cover"])
+
+
+def test_several_questions_say_how_many():
+    w = waiting()
+    w.state.questions["r9.0"] = {"kind": "question", "text": "?"}
+    assert view(w.state, w.events)["card"]["side"] == "1 of 2 questions"

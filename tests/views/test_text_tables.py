@@ -1,0 +1,54 @@
+"""Tables, logs and differences for commands."""
+
+import re
+
+from fixtures_journals import STATES
+from fixtures_writer import Writer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmos_nb.views.text.lines import table as laid_out
+from llmos_nb.views.text.lines import wrap
+from llmos_nb.views.text.tables import diff, html_table, log, table
+from llmos_nb.views.wording import visible
+
+
+def test_a_table_is_aligned_and_fits():
+    lines = table([[3, "penguins", "x " * 90], [12, "b", "y"]], ["pid", "name", "goal"], width=60).splitlines()
+    assert lines[0].startswith("pid  name      goal") and max(map(len, lines)) <= 60
+    assert lines[1].index("penguins") == lines[-1].index("b")
+
+
+@given(st.lists(st.lists(st.text(max_size=30), min_size=1, max_size=4), max_size=4), st.integers(20, 90))
+def test_no_cell_is_lost(rows, width):
+    said = re.sub(r"\s", "", "".join(laid_out(rows, width)))
+    assert len(said) == sum(len(re.sub(r"\s", "", visible(c))) for row in rows for c in row)
+
+
+@given(st.text(max_size=200), st.integers(20, 90))
+def test_wrapped_lines_fit(words, width):
+    assert all(len(line) <= width for line in wrap(words, width, "  "))
+
+
+def test_a_table_as_html_is_escaped():
+    html = html_table([["<b>", 1]], ["<i>", "n"], "a & b")
+    assert "<b>" not in html and "<i>" not in html and "a &amp; b" in html and html.count("<tr>") == 2
+
+
+def test_the_log_has_a_line_an_event():
+    w = STATES["finished"]()
+    lines = log(w.events).splitlines()
+    assert len(lines) == len(w.events) and re.match(r" +0  09:00:00\.100  run\.started +Which island", lines[0])
+
+
+def test_a_diff_says_where_two_runs_part():
+    one, two = Writer().two_steps(), Writer().planned().step(1, created=["birds"]).step(2, "Dream only")
+    said = diff(one.events, two.events)
+    assert "events the same" in said.splitlines()[0]
+    assert any(line.startswith("- call.finished") and "Biscoe" in line for line in said.splitlines())
+    assert any(line.startswith("+ call.finished") and "Dream only" in line for line in said.splitlines())
+    assert diff(one.events, one.events).splitlines() == [f"  {kept(one)} events the same"]
+
+
+def kept(w):
+    return sum(not e.k.startswith("budget.") for e in w.events)

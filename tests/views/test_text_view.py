@@ -1,0 +1,121 @@
+"""The terminal form: what happens is printed as it happens, keys answer, nothing steers the terminal."""
+
+import re
+
+import pytest
+from fixtures_journals import STATES, hostile
+from fixtures_writer import ANSWER, CODES, GOAL, RESULTS, Writer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmos_nb.process.state import State
+from llmos_nb.process.state.fold.fold import apply
+from llmos_nb.views.panel.view import view
+from llmos_nb.views.text import view as text
+from llmos_nb.views.text.form import render
+
+
+def printed(w, stream=None, **options):
+    """Print a journal event by event; `stream` gives the text that comes before an event."""
+    out, state = [], State()
+    shown = text.TextView(out.append, **options)
+    for e in w.events:
+        for piece in (stream or {}).get(e.n, ()):
+            shown.on_text(piece)
+        apply(state, e)
+        shown(e, state)
+    return "".join(out)
+
+
+def test_plan_steps_evidence_and_answer_come_in_order():
+    said = printed(STATES["finished"]())
+    wanted = [
+        "── penguins · pid 3 · gpt-4o-mini ──", "plan, 4 steps:", "· 1  Keep the birds", "expects: 344 rows",
+        "plan approved by you", "▸ step 1, r2.0 python", CODES[0].splitlines()[0], f"→ {RESULTS[0]}", "✓ 1  Keep",
+        "Step 3 wants to replace a file", "r4.0 approved by you", "x 4  Test whether", "plan, again, 1 step:",
+        "check grounded holds", "── Biscoe, and not by chance.", "4,716", "Check held: all 3 values",
+    ]  # fmt: skip
+    at = [said.find(words) for words in wanted]
+    assert -1 not in at and at == sorted(at)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_state_prints_within_80_columns(name):
+    w = STATES[name]()
+    for said in (printed(w), render(view(w.state, w.events))):
+        assert max(map(len, said.splitlines())) <= 80
+        assert GOAL.split()[0] in said and not re.search(r"\n{4}", said)
+
+
+def test_the_form_marks_the_stage_and_the_state():
+    w = STATES["waiting"]()
+    said = render(view(w.state, w.events))
+    assert "plan → [YOU] → act" in said and "waiting for you: step 3 wants" in said
+    assert re.search(r"✓ 2  Average body mass on each island +after 1  0.2 s  \$0.0005\n", said)
+    assert re.search(r"\n +342 of 344 rows kept, 2 had no mass +r2.0\n", said)
+
+
+def test_ascii_only():
+    w = STATES["waiting"]()
+    for said in (printed(w, ascii_only=True), render(view(w.state, w.events), ascii_only=True)):
+        assert said.isascii() and "wants to replace a file" in said
+    assert "? 3  Save the table" in render(view(w.state, w.events), ascii_only=True)
+
+
+def test_tokens_are_printed_as_they_arrive_and_the_answer_is_not_said_twice():
+    w = STATES["finished"]()
+    n = next(e.n for e in w.events if e.k == "model.responded" and e.d["text"])
+    said = printed(w, {n: ["\n", *ANSWER.split(" ", 1)[0:1], " " + ANSWER.split(" ", 1)[1]]})
+    assert said.count("Birds on **Biscoe**") == 1 and "── Biscoe" not in said
+    assert "\n  Biscoe, and not by chance. Birds" in said and "Evidence:" in said
+
+
+def test_code_that_was_streamed_is_not_printed_again():
+    w = Writer().planned().step(1)
+    n = next(e.n for e in w.events if e.k == "model.responded" and e.d["calls"][0]["name"] == "python")
+    said = printed(w, {n: [f"```python\n{CODES[0]}\n```"]})
+    assert said.count("len(birds)") == 1 and "  ```python\n  birds =" in said
+
+
+def test_retries_are_counted_with_their_wait():
+    w = Writer().start()
+    for wait in (0.5, 1.0):
+        w.request().add(
+            "model.failed", request=w.requests, error="503 busy", kind="ModelUnavailable", retry_in_s=wait
+        )
+    w.request().add("model.failed", request=w.requests, error="key refused", kind="ModelRefused", final=True)
+    said = printed(w)
+    assert "! attempt 1 failed: 503 busy; again in 0.5 s" in said
+    assert "! attempt 2 failed: 503 busy; again in 1.0 s" in said
+    assert "! attempt 3 failed: key refused\n" in said
+
+
+def test_long_results_are_cut_with_a_count():
+    w = Writer().planned().step(1, "\n".join(f"line {i}" for i in range(40)))
+    said = printed(w)
+    assert "line 10" in said and "line 30" not in said and "… 29 more lines" in said
+
+
+def test_a_process_shown_again_tells_its_past_without_asking():
+    w = STATES["finished"]()
+    out = []
+    shown = text.TextView(out.append)
+    for e in w.events:
+        shown(e, w.state)
+    said = "".join(out)
+    assert "it asked: replace a file" in said and "Step 3 wants" not in said and "Check held" in said
+
+
+def test_pauses_and_ends_say_how_to_go_on():
+    assert "paused: stopped by you. %agent resume 3 goes on" in printed(STATES["paused"]())
+    assert "%agent budget 3 +2 min" in printed(STATES["budget"]())
+    assert "quota exceeded (429)" in printed(STATES["failed"]())
+    assert "The plan was rejected" in printed(STATES["rejected"]())
+
+
+@given(st.text(st.characters(codec=None), max_size=40))
+@settings(deadline=None, max_examples=30)
+def test_no_text_of_a_run_steers_the_terminal(piece):
+    for w in hostile(piece):
+        said = printed(w, {3: [piece]}) + render(view(w.state, w.events))
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", said)
