@@ -251,9 +251,9 @@ def _load(session: Session, parent: Process, pid: int) -> Process:
 def connect(session: Session, run: Run) -> None:
     """Return a process its two tools, and let parent and child hear of each other."""
     if START in run.tools and WAIT in run.tools:
-        asks = {**run.tools[WAIT].extra, "asks": partial(_awaits, session, run)}
         run.tools[START] = replace(run.tools[START], runner=partial(_start, session, run))
-        run.tools[WAIT] = replace(run.tools[WAIT], runner=partial(_answer, session, run), extra=asks)
+        needs = partial(_awaits, session, run)
+        run.tools[WAIT] = replace(run.tools[WAIT], runner=partial(_answer, session, run), needs=needs)
     run.listeners.append(partial(heard, session))
 
 

@@ -180,7 +180,7 @@ def fork(session: Session, process: Process, at: int, isolate: bool = False) -> 
     _seek(child)
     traced(child, config.load({}, session.configured))
     made = session.register(child)
-    made.cold = not isolate and (process.cold or "child" in tools.get("python", NOTHING).extra)
+    made.cold = not isolate and (process.cold or tools.get("python", NOTHING).elsewhere)
     return made
 
 

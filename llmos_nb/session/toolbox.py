@@ -213,7 +213,7 @@ def _plan_tool() -> Tool:
 
 def connect(run: Run) -> None:
     """Tie devices to the process that they serve; a fork has those of its own."""
-    run.tools.update({n: t.extra["connect"](run) for n, t in run.tools.items() if "connect" in t.extra})
+    run.tools.update({n: t.bind(run) for n, t in run.tools.items() if t.bind is not None})
 
 
 def user_cells(ip: Any) -> list[tuple[int, str]]:

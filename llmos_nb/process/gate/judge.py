@@ -197,7 +197,7 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
     mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
     granted = s.envelope if gate_authority.by_person(s) else {}
     verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)
-    each_time = bool(tool.extra.get("each_time"))  # no rule, mode or plan speaks for such a call, only a person
+    each_time = tool.each_time  # no rule, mode or plan speaks for such a call, only a person
     if verdict.what == "allow" and (each_time or call.name in s.altered):
         why = why if each_time else f"It asks because {altered(tool)}."
         return (
@@ -210,7 +210,7 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
 
 def altered(tool: Tool) -> str:
     """Say that a tool is no longer what its server had said that it was."""
-    return f"the MCP server `{tool.extra.get('server')}` says something else of `{tool.name}` than before"
+    return f"the MCP server `{tool.server}` says something else of `{tool.name}` than before"
 
 
 def digest_of(
@@ -221,7 +221,7 @@ def digest_of(
     What a mode or rule decides is carried out at once, so that nothing need be hashed for it.
     """
     names = {*seen.get("reads", ()), *seen.get("writes", ())}
-    versions = run.fingerprint(sorted(names)) if person and "child" not in tool.extra else {}
+    versions = run.fingerprint(sorted(names)) if person and not tool.elsewhere else {}
     if person and "state" in seen:  # of what a device would act on, such as files that are to be committed
         versions = {**versions, "*": str(seen["state"])}
     return call_digest(call.id, tool.name, tool.digest, arguments, versions)

@@ -57,8 +57,7 @@ async def start(run: Run, command: Start) -> None:
 
 def _waits(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     """Record what a call must have before it can run: a person's answer, a message, room for one."""
-    asks = tool.extra.get("asks")
-    wanted = asks(call.id, arguments) if asks is not None else None
+    wanted = tool.needs(call.id, arguments) if tool.needs is not None else None
     if wanted is not None:
         kind, what = wanted
         run.append(kind, **{"question" if kind == "question.asked" else "wait": call.id}, **what)
@@ -67,7 +66,7 @@ def _waits(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
 
 def _turn(run: Run, command: Start, tool: Tool) -> contextlib.AbstractAsyncContextManager[Any]:
     """The namespace lock for what may write the namespace; nothing for the rest."""
-    shared = tool.effect == "namespace" and "child" not in tool.extra
+    shared = tool.effect == "namespace" and not tool.elsewhere
     return run.writes.turn(run, command) if shared else contextlib.nullcontext()
 
 
@@ -87,7 +86,7 @@ def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
 
 def _conflicts(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     """Let a person decide where a call would write what somebody else has changed since the process last looked."""
-    if call.by == "you" or tool.effect != "namespace" or "child" in tool.extra:
+    if call.by == "you" or tool.effect != "namespace" or tool.elsewhere:
         return False
     seen = run.inspected.get(call.id) or inspect(run, tool, arguments)
     whose = _theirs(run, seen.get("writes", ()))
@@ -152,7 +151,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
 def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any]) -> Tool:
     """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next."""
     inner, sight = tool.runner, run.sight
-    if inner is None or sight is None or "child" in tool.extra:
+    if inner is None or sight is None or tool.elsewhere:
         return tool
     described = [str(arguments["name"])] if tool.name == "describe" else []
 
