@@ -6,6 +6,7 @@ decision) is `process.gate`. Imports: journal (canonical JSON), messages and err
 
 from llmos_nb.policy import approval, budget, labels, rules
 from llmos_nb.policy.approval import NONE, Approval, tighter, until_words, who_words
+from llmos_nb.policy.approver import APPROVER, ApprovalRequest, Approver, Approvers, Decision, Seat, seated
 from llmos_nb.policy.budget import Budget, show
 from llmos_nb.policy.labels import (
     CONTEXT,
@@ -21,9 +22,9 @@ from llmos_nb.policy.labels import (
 from llmos_nb.policy.rules import (
     MODES,
     Act,
-    Decision,
     Mode,
     Rule,
+    Ruling,
     call_digest,
     envelope,
     in_advance,
@@ -34,6 +35,7 @@ from llmos_nb.policy.rules import (
 )
 
 __all__ = [
+    "APPROVER",
     "CONTEXT",
     "FILE",
     "MODES",
@@ -43,12 +45,17 @@ __all__ = [
     "UNTRUSTED",
     "Act",
     "Approval",
+    "ApprovalRequest",
+    "Approver",
+    "Approvers",
     "Budget",
     "Came",
     "Decision",
     "Label",
     "Mode",
     "Rule",
+    "Ruling",
+    "Seat",
     "approval",
     "budget",
     "call_digest",
@@ -62,6 +69,7 @@ __all__ = [
     "parse_mode",
     "parse_rule",
     "rules",
+    "seated",
     "show",
     "tighter",
     "until_words",

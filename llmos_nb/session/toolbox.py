@@ -9,14 +9,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb.errors import ConfigError, SnapshotConflict, UsageError, nearest
+from llmos_nb.errors import CallDenied, ConfigError, SnapshotConflict, UsageError, nearest
 from llmos_nb.heap import Before, Snapshots
 from llmos_nb.journal import canonical, who
 from llmos_nb.messages import ToolResult
 from llmos_nb.models import Model
+from llmos_nb.policy import Approver, Approvers, seated
 from llmos_nb.process import recall_tool
 from llmos_nb.process.gate import READ, compensate, read_tool
-from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, said_of, shelved
+from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, reentry, said_of, shelved
 from llmos_nb.tools.devices import OFFERED, SKILL, Site, ask_tool, calculator_tool, is_offered, tools_of
 from llmos_nb.tools.devices.namespace import NamespaceDevice, visible
 from llmos_nb.tools.devices.python import PythonDevice
@@ -209,6 +210,19 @@ def _plan_tool() -> Tool:
         "pure",
         digest="plan",
     )
+
+
+def approvers(given: Iterable[Approver | str], settings: Settings) -> Approvers:
+    """Return the approvers of a process: those of the settings, then those handed over.
+
+    Raises
+    ------
+    CallDenied
+        Code inside a step hands them over.
+    """
+    if given and reentry.inside():
+        raise CallDenied(reentry.DENIED)
+    return seated(given, settings.approval.by)
 
 
 def connect(run: Run) -> None:

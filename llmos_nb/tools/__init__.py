@@ -10,7 +10,7 @@ from llmos_nb.tools.declare import declared, said_of, tool
 from llmos_nb.tools.invoke import invoke, value_of
 from llmos_nb.tools.make import as_tool
 from llmos_nb.tools.manifest import put_on, shelved
-from llmos_nb.tools.outcome import Stopped
+from llmos_nb.tools.outcome import Stopped, awaited, unless_stopped
 from llmos_nb.tools.reentry import refuse
 from llmos_nb.tools.text import RECORDED, bounded, preview, safe_text, shown
 from llmos_nb.tools.tool import CallContext, Place, Tool, current_call
@@ -27,6 +27,7 @@ __all__ = [
     "Tool",
     "Turn",
     "as_tool",
+    "awaited",
     "bounded",
     "current_call",
     "declared",
@@ -42,6 +43,7 @@ __all__ = [
     "shown",
     "tool",
     "unknown_tool",
+    "unless_stopped",
     "validate",
     "value_of",
 ]
