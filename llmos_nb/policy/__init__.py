@@ -19,6 +19,7 @@ from llmos_nb.policy.labels import (
     inherited,
     parse,
 )
+from llmos_nb.policy.plugins import Plugin, load_plugins
 from llmos_nb.policy.rules import (
     MODES,
     Act,
@@ -53,6 +54,7 @@ __all__ = [
     "Decision",
     "Label",
     "Mode",
+    "Plugin",
     "Rule",
     "Ruling",
     "Seat",
@@ -65,6 +67,7 @@ __all__ = [
     "judge",
     "judge_plan",
     "labels",
+    "load_plugins",
     "parse",
     "parse_mode",
     "parse_rule",

@@ -170,8 +170,4 @@ def _installed(name: str) -> Any:
         raise UsageError(
             f"approver {name!r}: none is installed under this name ({', '.join(found) or 'there are none'})"
         )
-    made = found[name].load()
-    try:
-        return made()
-    except Exception as error:
-        raise found[name].broken(f"{type(error).__name__}: {error}") from error
+    return found[name].call()

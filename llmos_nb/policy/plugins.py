@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions
 from typing import Any
 
-from llmos_nb.errors import ConfigError
+from llmos_nb.errors import ConfigError, LlmosError
 
 PREFIX = "llmos_nb."
 
@@ -53,6 +53,22 @@ class Plugin:
                 problem = f"{type(error).__name__}: {error}"
         raise self.broken(problem)
 
+    def call(self, *given: Any) -> Any:
+        """Import it and call it; our own errors pass, others become one line.
+
+        Raises
+        ------
+        ConfigError
+            It cannot be imported, or raises.
+        """
+        made = self.load()
+        try:
+            return made(*given)
+        except LlmosError:
+            raise
+        except Exception as error:
+            raise self.broken(f"{type(error).__name__}: {error}") from error
+
     def broken(self, problem: str) -> ConfigError:
         """Return the one line that says what is wrong with it."""
         said = " ".join(problem.split())[:200]
@@ -86,13 +102,13 @@ def load_plugins(group: str, builtin: Container[str] = ()) -> dict[str, Plugin]:
     return found
 
 
-@cache
-def _points(group: str) -> tuple[tuple[EntryPoint, str], ...]:
-    """Read the metadata once; packages do not come and go while Python runs (`forget` for when they do)."""
-    found = {(p, f"{p.dist.name} {p.dist.version}" if p.dist else "?") for p in entry_points(group=group)}
-    return tuple(sorted(found, key=lambda f: (f[0].name, f[1])))
-
-
-def forget() -> None:
-    """Read the metadata anew: a package was installed meanwhile."""
-    _points.cache_clear()
+def _points(group: str) -> list[tuple[EntryPoint, str]]:
+    """Find the entry points of a group; a package whose metadata cannot be read has none."""
+    found: dict[str, list[tuple[EntryPoint, str]]] = {}
+    for package in distributions():
+        with suppress(Exception):  # whatever is wrong with its files, the others are to be found
+            points = package.entry_points.select(group=group)
+            if points:  # else its name is not read: that would parse the metadata of everything installed
+                name = f"{package.name} {package.version}"
+                found.setdefault(package.name, [(p, name) for p in points])
+    return sorted((f for points in found.values() for f in points), key=lambda f: (f[0].name, f[1]))

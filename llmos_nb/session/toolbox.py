@@ -18,7 +18,7 @@ from llmos_nb.policy import Approver, Approvers, seated
 from llmos_nb.process import recall_tool
 from llmos_nb.process.gate import READ, compensate, read_tool
 from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, reentry, said_of, shelved
-from llmos_nb.tools.devices import OFFERED, SKILL, Site, ask_tool, calculator_tool, is_offered, tools_of
+from llmos_nb.tools.devices import SKILL, Site, ask_tool, calculator_tool, device_names, is_offered, tools_of
 from llmos_nb.tools.devices.namespace import NamespaceDevice, visible
 from llmos_nb.tools.devices.python import PythonDevice
 from llmos_nb.tools.schema import name_of
@@ -170,11 +170,13 @@ def functions(namespace: Mapping[str, Any], patterns: str) -> list[Any]:
     """Return the user's functions that ``--tools`` names, and the names of devices; a function goes before a device."""
     callables = {k: v for k, v in namespace.items() if callable(v)}
     words = re.split(r"[,\s]+", patterns.strip())
-    devices = [w for w in words if is_offered(w) and w not in callables]
+    devices = [w for w in words if w not in callables and is_offered(w)]
     rest = [w for w in words if w and w not in devices]
     for word in rest:
         if not re.search(r"^-|[*?\[]", word) and word not in callables:
-            raise UsageError(f"-t {word!r}: no such function or device{nearest(word, [*callables, *OFFERED])}")
+            raise UsageError(
+                f"-t {word!r}: no such function or device{nearest(word, [*callables, *device_names()])}"
+            )
     return [*devices, *(namespace[n] for n in (visible(callables, rest) if rest else ()))]
 
 
