@@ -140,10 +140,18 @@ def test_built_in_names_cannot_be_replaced(install):
     assert "order" not in [t.name for t in tools_of(["git"], Site())]
     assert type(resolve("ollama/any")).__name__ == "OpenAIModel"
     said = doctor.report(None)
-    assert "-- devices: git of acme 1.0: `git` is built in and cannot be replaced" in said
-    assert "-- models: ollama of acme 1.0: `ollama` is built in and cannot be replaced" in said
+    assert "--  devices: git of acme 1.0: `git` is built in and cannot be replaced" in said
+    assert "--  models: ollama of acme 1.0: `ollama` is built in and cannot be replaced" in said
     with pytest.raises(ConfigError, match="`git` is built in"):
         load_plugins("devices", ["git"])["git (acme 1.0)"].load()
+
+
+def test_tool_of_a_built_in_device_cannot_be_replaced(install):
+    code = "from llmos_nb.tools import as_tool\ndef git_diff(path: str = ''): return path\ndef tools(site): return [as_tool(git_diff)]"
+    install({"llmos_nb.devices": {"mine": "acme.own:tools"}}, {"acme/own.py": code})
+    assert [t.name for t in tools_of(["mine"], Site())] == ["git_diff"]
+    with pytest.raises(ConfigError, match=r"^mine: .*`git_diff` is the name of a built-in tool"):
+        tools_of(["mine", "git"], Site())
 
 
 def test_of_two_packages_with_one_name_neither_is_used(install):

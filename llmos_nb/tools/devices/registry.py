@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from importlib import import_module
 
 from llmos_nb.policy import Plugin, load_plugins
@@ -56,9 +56,10 @@ def tools_of(names: Iterable[str], site: Site) -> list[Tool]:
         A library is missing, and which extra brings it; the settings of a device are wrong; or another package's
         device does not work.
     """
-    found: list[Tool] = []
-    for name in dict.fromkeys(n for n in names if not n.startswith(SKILL)):
-        found += _ours(name, site) if name in OFFERED else _theirs(load_plugins("devices", OFFERED)[name], site)
+    wanted = dict.fromkeys(n for n in names if not n.startswith(SKILL))
+    found = [t for name in wanted if name in OFFERED for t in _ours(name, site)]
+    for name in (n for n in wanted if n not in OFFERED):
+        found += _theirs(load_plugins("devices", OFFERED)[name], site, RESERVED | {t.name for t in found})
     return found
 
 
@@ -69,12 +70,14 @@ def _ours(name: str, site: Site) -> list[Tool]:
     return make(site)
 
 
-def _theirs(plugin: Plugin, site: Site) -> list[Tool]:
+def _theirs(plugin: Plugin, site: Site, reserved: Container[str]) -> list[Tool]:
     """Return the tools of another package's device; none may stand in the place of one of ours."""
     made = plugin.call(site)
     if not isinstance(made, list) or not all(isinstance(t, Tool) for t in made):
         raise plugin.broken(f"it must return a list of Tool, not {made!r:.80}")
-    taken = next((t.name for t in made if t.name in RESERVED), "")
+    taken = next((t.name for t in made if t.name in reserved), "")
     if taken:
-        raise plugin.broken(f"`{taken}` is the name of a built-in tool and cannot be replaced")
+        raise plugin.broken(
+            f"`{taken}` is the name of a built-in tool, or of another device's, and cannot be replaced"
+        )
     return made
