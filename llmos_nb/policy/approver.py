@@ -126,22 +126,25 @@ class Approvers:
         Approvers whose failure has been said already.
     repeated : set of str
         Calls that were asked for a second time, since something had changed before they started.
+    mark : int
+        How many changes the namespace had seen when they were handed in; a step that changes one later is found so.
     """
 
     seats: tuple[Seat, ...] = ()
     reported: set[str] = field(default_factory=set)
     repeated: set[str] = field(default_factory=set)
+    mark: int = 0
 
     def fresh(self) -> Approvers:
         """Return the same approvers for another process."""
-        return Approvers(self.seats)
+        return Approvers(self.seats, mark=self.mark)
 
 
 def _code(method: object) -> object:
     return getattr(getattr(method, "__func__", method), "__code__", None)
 
 
-def seated(given: Iterable[Approver | str], first: Iterable[str] = ()) -> Approvers:
+def seated(given: Iterable[Approver | str], first: Iterable[str] = (), mark: int = 0) -> Approvers:
     """Take approvers, or the names of installed ones (entry points ``llmos_nb.approvers``); `first` go before them.
 
     Raises
@@ -161,7 +164,7 @@ def seated(given: Iterable[Approver | str], first: Iterable[str] = ()) -> Approv
         if name in seats:
             raise UsageError(f"approver {name}: there are two of this name; give one another `name`")
         seats[name] = Seat(name, approver, decide, _code(decide))
-    return Approvers(tuple(seats.values()))
+    return Approvers(tuple(seats.values()), mark=mark)
 
 
 def _installed(name: str) -> Any:

@@ -76,7 +76,7 @@ def load(
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
     resource.bind(run, settings.limits)
     run.check = check if check is not None else (state.check or None)
-    run.approvers = toolbox.approvers(approvers, settings)
+    run.approvers = toolbox.approvers(approvers, settings, session.sharing.n)
     run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)
     if state.status == "running":
         state.status, state.why = "paused", "loaded from its journal"

@@ -225,7 +225,7 @@ class Session(Remembering):
         handed, servers = toolbox.parted([*tools, *(names[n] for n in briefing.handed(goal, names))])
         box = toolbox.build(self, settings, chosen, handed, bind, variables)
         box = isolation.put_apart(box, how, self, chosen, copied, bind, settings, goal)
-        seats, steps = toolbox.approvers(approvers, settings), given_plan(settings.plan, names)
+        seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
         shown = (self.namespace, variables, settings.show_values)
         head = briefing.head(goal, chosen.traits, *shown, "plan" in box, how == "isolate")
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)

@@ -214,8 +214,8 @@ def _plan_tool() -> Tool:
     )
 
 
-def approvers(given: Iterable[Approver | str], settings: Settings) -> Approvers:
-    """Return the approvers of a process: those of the settings, then those handed over.
+def approvers(given: Iterable[Approver | str], settings: Settings, mark: int) -> Approvers:
+    """Return the approvers of a process: those of the settings, then those handed over at `mark` (see `Sharing`).
 
     Raises
     ------
@@ -224,7 +224,7 @@ def approvers(given: Iterable[Approver | str], settings: Settings) -> Approvers:
     """
     if given and reentry.inside():
         raise CallDenied(reentry.DENIED)
-    return seated(given, settings.approval.by)
+    return seated(given, settings.approval.by, mark)
 
 
 def connect(run: Run) -> None:

@@ -81,6 +81,6 @@ async def _called(seat: Seat, request: ApprovalRequest) -> Decision | None:
 
 
 def _touched(run: Run, seat: Seat) -> bool:
-    """Return whether a step of this process has changed the approver, where a variable holds it."""
-    names = {n for n, v in (run.namespace or {}).items() if v is seat.approver}
-    return any(not names.isdisjoint(c.changes.get("mutated", ())) for c in run.state.calls.values())
+    """Return whether a step of any process has changed the variable that holds the approver, since it was handed in."""
+    names = [n for n, v in (run.namespace or {}).items() if v is seat.approver]
+    return run.sight is not None and any(run.sight.sharing.since(n, run.approvers.mark, 0) for n in names)

@@ -313,6 +313,25 @@ async def test_step_cannot_loosen_an_approver(code):
     assert proc.state == "waiting" and [q["question"] for q in asked(proc)] == ["r2.0"]
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_change_by_a_step_of_another_process_counts_from_when_the_approver_was_handed_in(when):
+    names = {"guard": Strict()}
+    session = Session(names)
+
+    def create():
+        model = ScriptedModel([call("ship", box="a"), DONE])
+        return session.create("send it", model=model, tools=[ship], approvers=[names["guard"]])
+
+    proc = create() if when == "before" else None
+    await session.create("loosen", model=ScriptedModel([python("guard.loose = True"), DONE])).start()
+    proc = proc or create()
+    await proc.start()
+    if when == "before":
+        assert "`strict` does not count: a step has changed it" in asked(proc)[0]["text"]
+    else:
+        assert decided(proc)[0][1] == "approver:strict"
+
+
 @pytest.mark.parametrize(
     "code",
     [
