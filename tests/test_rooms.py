@@ -114,6 +114,10 @@ def test_rooms_import_each_other_through_doors():
     assert past_the_door(ROOT) == []
 
 
+def test_no_imports_go_in_a_circle():
+    assert circles(ROOT) == []
+
+
 def test_there_are_at_most_ten_floors_below_the_public_door():
     assert len(FLOORS) - 1 <= 10 and len({p.name for p in ROOT.iterdir() if p.name != "__pycache__"}) <= 15
 

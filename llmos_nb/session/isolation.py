@@ -18,26 +18,26 @@ from llmos_nb.process import briefing, visiting
 from llmos_nb.process import preview as previews
 from llmos_nb.process.state import State
 from llmos_nb.session.config import Settings
+from llmos_nb.session.protocols import SessionLike
 from llmos_nb.tools import NAME_CHANGES, CallContext, Tool
 from llmos_nb.tools.devices.child import Child, Confinement, Setup, as_input, isolated, spawned
 
 if TYPE_CHECKING:
     from llmos_nb.process import Run
-    from llmos_nb.session.session import Session
 
 
 _MADE = ("created", "rebound", "mutated")
 _NONE = object()
 
 
-def contain(tool: Tool, session: Session, setup: Setup, bind: str) -> Tool:
+def contain(tool: Tool, session: SessionLike, setup: Setup, bind: str) -> Tool:
     """Let a process's Python run in a child from its first untrusted read on.
 
     Parameters
     ----------
     tool : Tool
         The python tool, as it acts on the namespace.
-    session : Session
+    session : SessionLike
         Whose namespace is copied, and gets what is made.
     setup : Setup
         How the child is held.
@@ -51,7 +51,7 @@ def contain(tool: Tool, session: Session, setup: Setup, bind: str) -> Tool:
 class _Contained:
     """One process's Python, here or in its child."""
 
-    def __init__(self, tool: Tool, session: Session, setup: Setup, bind: str) -> None:
+    def __init__(self, tool: Tool, session: SessionLike, setup: Setup, bind: str) -> None:
         assert session.namespace is not None  # noqa: S101 - the caller has looked
         self.tool, self.bind = tool, bind
         self.namespace, self.store = session.namespace, session.snapshots
@@ -175,7 +175,7 @@ def chosen(preview: bool, isolate: bool, namespace: object) -> str:
 def put_apart(
     box: Mapping[str, Tool],
     how: str,
-    session: Session,
+    session: SessionLike,
     model: Model,
     names: Iterable[str],
     bind: str,
@@ -190,7 +190,7 @@ def put_apart(
         The tools as they would act on the namespace.
     how : str
         ``preview`` or ``isolate``; an empty text changes nothing.
-    session : Session
+    session : SessionLike
         Whose namespace is copied.
     model : Model
         Its traits say what is shown.
@@ -267,7 +267,7 @@ def names_at(run: Run, then: State) -> list[str]:
     return sorted({*shown, *(n for n in used if n in (run.namespace or {}))})
 
 
-def put_apart_at(run: Run, then: State, session: Session) -> dict[str, Tool]:
+def put_apart_at(run: Run, then: State, session: SessionLike) -> dict[str, Tool]:
     """Return a process's tools over a child that starts with copies of what the variables were in an earlier state."""
     namespace = run.namespace
     if namespace is None or "child" in run.tools["python"].extra:

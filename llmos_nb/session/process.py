@@ -11,10 +11,9 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from contextvars import Context, copy_context
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from llmos_nb.errors import CallDenied, UsageError
 from llmos_nb.journal import Event, Journal
@@ -22,19 +21,23 @@ from llmos_nb.policy import approval, in_advance, parse_rule
 from llmos_nb.process import Run, drive
 from llmos_nb.process.state import State, decide
 from llmos_nb.session.ipc.deadlock import may_move
+from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.session.verbs import Pending, Verbs
-from llmos_nb.tools import current_call, reentry
+from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread, tick
 
-if TYPE_CHECKING:
-    from llmos_nb.session.session import Session
 
+class Sessions(SessionLike, Protocol):
+    """A session as `Process` sees it: the processes that it makes are of this class."""
 
-def outside() -> Context:
-    """Return a context that is in no step: what a message of one process wakes in another is not done by the first."""
-    context = copy_context()
-    context.run(current_call.set, None)
-    return context
+    def start(self, goal: str, **options: Any) -> Process:
+        """Start a process."""
+
+    def register(self, run: Run) -> Process:
+        """Enter a process into the table."""
+
+    def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> Process:
+        """Begin a new process from event `at` of another."""
 
 
 class Hearing(ABC):
@@ -87,7 +90,7 @@ class Hearing(ABC):
         if self._loop is None or self._on(self._loop) or not self._loop.is_running():
             self._apply(act)
         else:
-            self._loop.call_soon_threadsafe(self._apply, act, context=outside())
+            self._loop.call_soon_threadsafe(self._apply, act, context=reentry.outside())
 
     def look(self) -> None:
         """Let whoever waits beside it look again at what it waits for."""
@@ -172,7 +175,7 @@ class Process(Clocked, Verbs):
         Where it lives.
     """
 
-    def __init__(self, run: Run, session: Session) -> None:
+    def __init__(self, run: Run, session: Sessions) -> None:
         self.run, self.session = run, session
         self._driver: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -235,9 +238,9 @@ class Process(Clocked, Verbs):
                 await asyncio.wait([self._driver])
             if self._driver is not None and self._driver.done() and not self._driver.cancelled():
                 self._driver.result()
-            if self.session.post.settles(self):
+            if self.session.settles(self):
                 continue
-            if self.run.halting or not self.session.post.hopeful(self):
+            if self.run.halting or not self.session.hopeful(self):
                 return self
             self._moved.clear()
             await self._moved.wait()
@@ -271,7 +274,7 @@ class Process(Clocked, Verbs):
         """Begin to drive on the running loop."""
         self._loop = asyncio.get_running_loop()
         if self._driver is None or self._driver.done():
-            self._driver = self._loop.create_task(self._drive(), context=outside())
+            self._driver = self._loop.create_task(self._drive(), context=reentry.outside())
         return self
 
     async def _drive(self) -> None:
@@ -336,6 +339,10 @@ class Process(Clocked, Verbs):
         """Go on after a pause, a crash or a restart; a cold namespace is rebuilt first."""
         await self.session.resume(self, model)
         return await self._until_settled()
+
+    def start_child(self, goal: str, **options: Any) -> Process:
+        """Start a process within this one's rights and budget; what ends this one ends it."""
+        return self.session.start(goal, parent=self, **options)
 
     def approve_rest(self, call: str, *, digest: str = "", by: str = "you") -> Pending:
         """Approve a call, and by a rule the calls to come of the same tool that bear no other kind of risk."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import Event, history, until
@@ -20,13 +20,10 @@ from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import children, config, isolation, toolbox
-from llmos_nb.session.process import Process
+from llmos_nb.session.process import Process, Sessions
+from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.session.start import traced
 from llmos_nb.tools import Tool
-
-if TYPE_CHECKING:
-    from llmos_nb.session.session import Session
-
 
 NOTHING = Tool("", "", {}, lambda: None)
 
@@ -36,7 +33,7 @@ def _spec(started: Mapping[str, Any]) -> str | None:
 
 
 def load(
-    session: Session,
+    session: Sessions,
     path: str | os.PathLike[str],
     *,
     tools: Iterable[Any] = (),
@@ -83,7 +80,7 @@ def load(
 
 
 def _box(
-    session: Session,
+    session: Sessions,
     settings: config.Settings,
     model: Model,
     tools: Iterable[Any],
@@ -104,7 +101,7 @@ def _box(
     return isolation.put_apart(found, how, session, model, copied, bind, settings, state.goal)
 
 
-def replay(session: Session, path: str | os.PathLike[str]) -> Process:
+def replay(session: Sessions, path: str | os.PathLike[str]) -> Process:
     """Fold a journal and give the process as it was; it cannot be driven."""
     file = Path(path) / "journal.jsonl" if Path(path).is_dir() else Path(path)
     journal = open_journal(file)
@@ -113,7 +110,7 @@ def replay(session: Session, path: str | os.PathLike[str]) -> Process:
     return Process(Run(journal, fold(history(journal.events, file)), resolve(f"replay:{file}"), {}), session)
 
 
-async def resume(session: Session, process: Process, model: str | Model | None = None) -> None:
+async def resume(session: Sessions, process: ProcessLike, model: str | Model | None = None) -> None:
     """Go on: rebuild a cold namespace, settle what was under way, and drive."""
     run = process.run
     if run.state.status == "ended" and run.state.undoing:
@@ -142,7 +139,7 @@ async def resume(session: Session, process: Process, model: str | Model | None =
     process.start()
 
 
-def fork(session: Session, process: Process, at: int, isolate: bool = False) -> Process:
+def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False) -> Process:
     """Begin a new process from event `at` of another.
 
     Parameters
@@ -184,7 +181,7 @@ def fork(session: Session, process: Process, at: int, isolate: bool = False) -> 
     return made
 
 
-def _record_fork(session: Session, child: Run, process: Process, last: Event, isolate: bool) -> None:
+def _record_fork(session: Sessions, child: Run, process: ProcessLike, last: Event, isolate: bool) -> None:
     """Write the first events of a fork: where it comes from, and that it waits to be resumed."""
     s, path = child.state, process.run.journal.path
     began = next(e.d for e in process.run.journal.events if e.k == "run.started")

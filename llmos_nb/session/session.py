@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import Blobs, Home, Journal, history, home_of
@@ -36,15 +36,13 @@ from llmos_nb.session import children, config, isolation, revive, toolbox
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.post import Post
 from llmos_nb.session.process import Process
+from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.session.start import bounds_of, check_goal, check_name, given_plan, record_labels, record_start
 from llmos_nb.tools import Tool, current_call
 from llmos_nb.tools.devices.mcp import Servers
 
-if TYPE_CHECKING:
-    from llmos_nb.session.process import Process
 
-
-def export(session: Session, process: Process, path: Path, **options: Any) -> Path:
+def export(session: SessionLike, process: ProcessLike, path: Path, **options: Any) -> Path:
     """Write the plain notebook of what survived."""
     from llmos_nb.export import ExportSource, export  # nbformat is slow to import
 
@@ -183,9 +181,10 @@ class Session(Remembering):
 
         With a `parent` it works within that one's rights and budget.
         """
-        made = (
-            self.create(goal, **options) if parent is None else children.create(self, parent, goal, **options)
-        )
+        if parent is None:
+            made = self.create(goal, **options)
+        else:
+            made = self.processes[children.create(self, parent, goal, **options).pid]
         pipes.begin(made, source, out)
         return made.start()
 
@@ -284,6 +283,11 @@ class Session(Remembering):
         )
         raise UsageError(f"process {key!r}: no such process (there are: {known or 'none'})")
 
+    def find_live(self, key: str) -> Process:
+        """Return the process of a name or number, one that lives before one that has ended."""
+        named = [p for p in self.processes.values() if key in (p.run.state.name, str(p.pid))]
+        return next((p for p in reversed(named) if p.state != "ended"), None) or self.find(key)
+
     # coming back
 
     def load(
@@ -301,29 +305,39 @@ class Session(Remembering):
         """Fold a journal and give the process as it was; it cannot be driven."""
         return revive.replay(self, path)
 
-    async def resume(self, process: Process, model: str | Model | None = None) -> None:
+    async def resume(self, process: ProcessLike, model: str | Model | None = None) -> None:
         """Go on with a process."""
         await revive.resume(self, process, model)
         await children.resumed(self, process)
 
-    def fork(self, process: Process, at: int, isolate: bool = False) -> Process:
+    def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> Process:
         """Begin a new process from event `at` of another."""
         return revive.fork(self, process, at, isolate)
 
+    # who waits for a message
+
+    def settles(self, process: ProcessLike) -> bool:
+        """Whether a process that waits for a message goes on at once."""
+        return self.post.settles(process)
+
+    def hopeful(self, process: ProcessLike) -> bool:
+        """Whether somebody at work may still send what a process waits for."""
+        return self.post.hopeful(process)
+
     # the namespace and the record
 
-    def undo(self, process: Process, to: int | None) -> None:
+    def undo(self, process: ProcessLike, to: int | None) -> None:
         """Take steps back in place."""
         undo_calls(process.run, to)
 
-    def redo(self, process: Process) -> None:
+    def redo(self, process: ProcessLike) -> None:
         """Put back what was undone last."""
         redo_last(process.run)
 
-    def export(self, process: Process, path: Path, **options: Any) -> Path:
+    def export(self, process: ProcessLike, path: Path, **options: Any) -> Path:
         """Write the plain notebook of what survived."""
         return export(self, process, path, **options)
 
-    def blobs(self, process: Process) -> Blobs:
+    def blobs(self, process: ProcessLike) -> Blobs:
         """Payloads beside a process's journal."""
         return Blobs(process.journal.path.parent / "blobs")

@@ -16,6 +16,7 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.models import Model
 from llmos_nb.process import recall_tool
 from llmos_nb.process.gate import READ, compensate, read_tool
+from llmos_nb.session.protocols import SessionLike
 from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, said_of, shelved
 from llmos_nb.tools.devices import OFFERED, SKILL, Site, ask_tool, calculator_tool, is_offered, tools_of
 from llmos_nb.tools.devices.namespace import NamespaceDevice, visible
@@ -25,7 +26,6 @@ from llmos_nb.tools.schema import name_of
 if TYPE_CHECKING:
     from llmos_nb.process import Run
     from llmos_nb.session.config import Settings
-    from llmos_nb.session.session import Session
 
 _STEPS = {"type": "array", "items": {"type": "object"}, "description": "{title, expect, depends_on: [numbers]}"}
 
@@ -64,7 +64,7 @@ def digest(tools: Mapping[str, str], settings: Settings) -> str:
 
 
 def build(
-    session: Session, settings: Settings, model: Model, given: Iterable[Any], bind: str, allow: str = ""
+    session: SessionLike, settings: Settings, model: Model, given: Iterable[Any], bind: str, allow: str = ""
 ) -> dict[str, Tool]:
     """Put the tools of a process together, by name."""
     box: list[Tool] = []
@@ -83,7 +83,7 @@ def build(
     return shelved({t.name: t for t in box}, settings.books)
 
 
-def _skills(session: Session, names: list[str], box: list[Tool]) -> list[Tool]:
+def _skills(session: SessionLike, names: list[str], box: list[Tool]) -> list[Tool]:
     """Return the skills that were named; they run where Python does."""
     if not names:
         return []
@@ -107,7 +107,9 @@ def _given(given: Any, settings: Settings) -> Tool:
     return made
 
 
-def _namespace_tools(session: Session, settings: Settings, model: Model, bind: str, allow: str) -> list[Tool]:
+def _namespace_tools(
+    session: SessionLike, settings: Settings, model: Model, bind: str, allow: str
+) -> list[Tool]:
     namespace = session.namespace
     assert namespace is not None  # noqa: S101 - the caller has looked
     values = settings.show_values or model.traits.sees_values
@@ -122,7 +124,7 @@ def _namespace_tools(session: Session, settings: Settings, model: Model, bind: s
     return [python, *looks, calculator_tool(), ask_tool()]
 
 
-def _devices(session: Session, settings: Settings, names: list[str], bind: str, allow: str) -> list[Tool]:
+def _devices(session: SessionLike, settings: Settings, names: list[str], bind: str, allow: str) -> list[Tool]:
     """Return the devices that were named, in the folder where the process starts."""
     if not names:
         return []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import who
@@ -17,9 +17,7 @@ from llmos_nb.process import Run
 from llmos_nb.process.gate import decide_plan
 from llmos_nb.process.scheduling import LEAST_NICE, NICEST
 from llmos_nb.process.state import Plan
-
-if TYPE_CHECKING:
-    from llmos_nb.session.process import Process
+from llmos_nb.session.protocols import ProcessLike
 
 
 class Pending:
@@ -31,7 +29,7 @@ class Pending:
     def __init__(self, process: Signals) -> None:
         self.process = process
 
-    def __await__(self) -> Generator[Any, None, Process]:
+    def __await__(self) -> Generator[Any, None, ProcessLike]:
         return self.process._until_settled().__await__()
 
 
@@ -83,12 +81,8 @@ class Signals(ABC):
         """End what is under way now."""
 
     @abstractmethod
-    async def _until_settled(self) -> Process:
+    async def _until_settled(self) -> ProcessLike:
         """Wait until it ended, paused, or waits for somebody."""
-
-    def start_child(self: Process, goal: str, **options: Any) -> Process:  # type: ignore[misc]  # it is one
-        """Start a process within this one's rights and budget; what ends this one ends it."""
-        return self.session.start(goal, parent=self, **options)
 
     def send(self, text: str, *, by: str = "you") -> Pending:
         """Tell the process something; it reads it with its next prompt."""

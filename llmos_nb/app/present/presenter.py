@@ -62,7 +62,7 @@ class Presenter:
         for n, stage in enumerate(stages, 1):
             source = found[-1] if found else None
             if len(stages) > 1 and self._is_process(stage):
-                process = self.session.post.find(stage)
+                process = self.session.find_live(stage)
                 if source is not None:
                     await pipes.join(process, source)
                 found.append(process)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.journal import Event
 from llmos_nb.process import Run
@@ -17,11 +17,8 @@ from llmos_nb.process.state import State
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.deadlock import hopeful, verdicts
 from llmos_nb.session.ipc.messages import Carrier, fits
-from llmos_nb.session.process import outside
-
-if TYPE_CHECKING:
-    from llmos_nb.session.process import Process
-    from llmos_nb.session.session import Session
+from llmos_nb.session.protocols import ProcessLike, SessionLike
+from llmos_nb.tools import reentry
 
 _NEWS = ("message.awaited", "message.arrived", "run.ended", "run.paused", "run.resumed", "question.asked")
 
@@ -31,11 +28,11 @@ class Post(Carrier):
 
     Parameters
     ----------
-    session : Session
+    session : SessionLike
         Whose processes write to each other.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionLike) -> None:
         super().__init__(session)
         self.waiting: dict[int, None] = {}  # pids, in the order in which they began to wait
         self._soon = False
@@ -59,7 +56,7 @@ class Post(Carrier):
         if not self.waiting or self._soon:
             return
         with suppress(RuntimeError):  # no loop runs: whoever drives next looks
-            asyncio.get_running_loop().call_soon(self.review, context=outside())
+            asyncio.get_running_loop().call_soon(self.review, context=reentry.outside())
             self._soon = True
 
     def _pipe(self, event: Event, state: State) -> None:
@@ -91,7 +88,7 @@ class Post(Carrier):
         for pid in self.waiting:
             table[pid].look()
 
-    def _there(self, process: Process, wait: Mapping[str, Any]) -> bool:
+    def _there(self, process: ProcessLike, wait: Mapping[str, Any]) -> bool:
         """Whether what a process waits for is there."""
         if "box" in wait:
             box = self.boxes.get(wait["box"])
@@ -104,13 +101,13 @@ class Post(Carrier):
             return child is None or child.state == "ended"
         return bool(self._free(process.run, wait["whom"]))
 
-    def settles(self, process: Process) -> bool:
+    def settles(self, process: ProcessLike) -> bool:
         """Return whether a process that waits goes on at once, where what is to be told it had not been told yet."""
         if process.run.state.expecting:
             self.review()
         return process.driven
 
-    def hopeful(self, process: Process) -> bool:
+    def hopeful(self, process: ProcessLike) -> bool:
         """Whether a process waits for a message that somebody at work may still send."""
         return process.run.state.expecting and hopeful(self.session.processes, process, people=False)
 
