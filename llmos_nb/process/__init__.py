@@ -4,7 +4,7 @@ Here belongs whatever works on one `Run`. What needs more than one process is `s
 what comes next is `state.decide`. Imports: tools, heap, models, policy, journal, messages and errors.
 """
 
-from llmos_nb.process import ask, briefing, finish, preview, recall
+from llmos_nb.process import ask, briefing, decisions, finish, preview, recall, signals
 from llmos_nb.process.driver import Run, drive
 from llmos_nb.process.finish import holds, ungrounded
 from llmos_nb.process.memory import Memory, Remembered
@@ -24,6 +24,7 @@ __all__ = [
     "ask",
     "briefing",
     "decide",
+    "decisions",
     "drive",
     "finish",
     "fold",
@@ -37,6 +38,7 @@ __all__ = [
     "recall_tool",
     "redo_last",
     "settle_unfinished",
+    "signals",
     "undo_calls",
     "ungrounded",
     "visiting",

@@ -174,7 +174,9 @@ def model_of(model: Model, started: Mapping[str, Any]) -> Model:
 def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str) -> None:
     held = {u: v for u, v in amounts.limits.items() if u in COUNTED}
     more = {"call": call} if call else {}
-    parent.hear_soon(lambda: parent.run.append("budget.reserved", request=0, amounts=held, child=pid, **more))
+    parent.dispatch.post(
+        lambda: parent.run.append("budget.reserved", request=0, amounts=held, child=pid, **more)
+    )
 
 
 def _inherit(run: Run, s: State) -> None:
@@ -197,7 +199,7 @@ def heard(session: SessionLike, event: Event, state: State) -> None:
         _pass_on(session, state, "kill")
         parent = session.processes.get(state.started_by)
         if parent is not None:
-            parent.hear_soon(partial(settle, parent.run, state))
+            parent.dispatch.post(partial(settle, parent.run, state))
 
 
 def _pass_on(session: SessionLike, state: State, signal: str) -> None:
@@ -221,10 +223,10 @@ async def resumed(session: SessionLike, parent: ProcessLike) -> None:
         try:
             child = session.processes.get(pid) or _load(session, parent, pid)
         except LlmosError:  # it broke off before it had begun
-            parent.hear_soon(partial(settle, parent.run, State(pid=pid)))
+            parent.dispatch.post(partial(settle, parent.run, State(pid=pid)))
             continue
         if child.state == "ended":
-            parent.hear_soon(partial(settle, parent.run, child.run.state))
+            parent.dispatch.post(partial(settle, parent.run, child.run.state))
         elif child.state == "paused" and (child.cold or _stopped_by(child.run, s.pid)):
             await session.resume(child)
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmos_nb.models import Model
     from llmos_nb.process import Run
     from llmos_nb.process.state import State
+    from llmos_nb.session.dispatch import Dispatch
     from llmos_nb.tools import Tool
     from llmos_nb.tools.devices.mcp import Servers
 
@@ -25,6 +26,7 @@ class ProcessLike(Protocol):
 
     run: Run
     cold: bool
+    dispatch: Dispatch
 
     @property
     def session(self) -> SessionLike:
@@ -55,24 +57,11 @@ class ProcessLike(Protocol):
         """Its journal."""
 
     @property
-    def driven(self) -> bool:
-        """Whether something drives it now."""
-
-    @property
     def waits_for(self) -> str:
         """What it waits for, in words."""
 
     def start(self) -> ProcessLike:
         """Begin to drive on the running loop."""
-
-    def hear(self, act: Callable[[], object]) -> Awaitable[None]:
-        """Carry an act out on the process's loop, and wait until it is on disk."""
-
-    def hear_soon(self, act: Callable[[], object]) -> None:
-        """Do the same without waiting."""
-
-    def look(self) -> None:
-        """Let whoever waits beside it look again at what it waits for."""
 
     def pause(self, *, by: str = "you") -> object:
         """Pause after this step."""

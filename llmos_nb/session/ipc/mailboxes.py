@@ -157,7 +157,9 @@ class Boxes:
         if sender is not None and sender.state != "ended":
             told = {"id": f"{message['id']}-in-doubt", "from": state.pid, "name": title(state), "text": text}
             size, run = len(text.encode()), sender.run
-            sender.hear_soon(lambda: run.append("message.arrived", **told, label=message["label"], size=size))
+            sender.dispatch.post(
+                lambda: run.append("message.arrived", **told, label=message["label"], size=size)
+            )
 
 
 def _turn(call: str) -> str:

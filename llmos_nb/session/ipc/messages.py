@@ -93,7 +93,7 @@ class Carrier(ABC):
         """Record a message with its sender, then with its receiver; a second time changes nothing."""
         pipe = {k: v for k, v in more.items() if k == "pipe"}
         told = await _posted(run, to.pid, text, key, label, more)
-        await to.hear(partial(self._arrive, to.run, {**told, **pipe}))
+        await to.dispatch.hear(partial(self._arrive, to.run, {**told, **pipe}))
 
     async def _put(self, run: Run, name: str, text: str, context: CallContext) -> ToolResult:
         """Put a message into a shared mailbox."""

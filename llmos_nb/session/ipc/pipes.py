@@ -93,7 +93,7 @@ async def join(process: ProcessLike, source: ProcessLike) -> None:
         raise UsageError(
             f"process {process.pid} has ended ({process.reason}); write a goal that begins a new one"
         )
-    await process.hear(lambda: await_input(process, source))
+    await process.dispatch.hear(lambda: await_input(process, source))
     if process.state == "paused":
         await process.session.resume(process)
 
@@ -119,11 +119,11 @@ def feed(process: ProcessLike) -> None:
     if source is None or source.state != "ended":
         return
     if source.reason == "answered":
-        process.hear_soon(lambda: _pour(process, source))
+        process.dispatch.post(lambda: _pour(process, source))
         return
     more = f": {source.detail}" if source.detail else ""
     why = f"did not start: {title(source.run.state)} gave no answer ({source.reason}{more})"
-    process.hear_soon(lambda: _refuse(process, why))
+    process.dispatch.post(lambda: _refuse(process, why))
 
 
 def _refuse(process: ProcessLike, why: str) -> None:
@@ -193,7 +193,7 @@ def hold(table: Mapping[int, ProcessLike], pid: int) -> None:
     for reader in readers(table, pid):
         if reader.run.state.status == "running":
             why = f"process {pid}, whose answer it waits for, was stopped"
-            reader.hear_soon(partial(reader.run.append, "run.paused", why=why))
+            reader.dispatch.post(partial(reader.run.append, "run.paused", why=why))
         hold(table, reader.pid)
 
 
@@ -207,4 +207,4 @@ async def go_on(process: ProcessLike) -> None:
             await process.session.resume(source)
     except LlmosError as error:
         why = f"{process.waits_for} cannot be had: {error}"
-        process.hear_soon(lambda: process.run.append("run.paused", why=why))
+        process.dispatch.post(lambda: process.run.append("run.paused", why=why))

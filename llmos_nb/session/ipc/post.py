@@ -84,9 +84,9 @@ class Post(Carrier):
         for pid in list(self.waiting):
             pipes.feed(table[pid])
         for process, key, ready, why in verdicts(table, list(self.waiting), self._there):
-            process.hear_soon(partial(_end_wait, process.run, key, "" if ready else why))
+            process.dispatch.post(partial(_end_wait, process.run, key, "" if ready else why))
         for pid in self.waiting:
-            table[pid].look()
+            table[pid].dispatch.look()
 
     def _there(self, process: ProcessLike, wait: Mapping[str, Any]) -> bool:
         """Whether what a process waits for is there."""
@@ -105,7 +105,7 @@ class Post(Carrier):
         """Return whether a process that waits goes on at once, where what is to be told it had not been told yet."""
         if process.run.state.expecting:
             self.review()
-        return process.driven
+        return process.dispatch.driven
 
     def hopeful(self, process: ProcessLike) -> bool:
         """Whether a process waits for a message that somebody at work may still send."""
