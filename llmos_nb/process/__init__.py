@@ -4,13 +4,14 @@ Here belongs whatever works on one `Run`. What needs more than one process is `s
 what comes next is `state.decide`. Imports: tools, heap, models, policy, journal, messages and errors.
 """
 
-from llmos_nb.process import ask, briefing, decisions, finish, preview, recall, signals
-from llmos_nb.process.driver import Run, drive
+from llmos_nb.process import briefing, decisions, finish, preview, recall, signals
+from llmos_nb.process.driver import drive
 from llmos_nb.process.finish import holds, ungrounded
 from llmos_nb.process.memory import Memory, Remembered
 from llmos_nb.process.recall import recall_tool
 from llmos_nb.process.record import open_journal
 from llmos_nb.process.recover import is_warm, rebuild, settle_unfinished
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import decide
 from llmos_nb.process.state.fold.fold import fold
 from llmos_nb.process.state.state import State
@@ -21,7 +22,6 @@ __all__ = [
     "Remembered",
     "Run",
     "State",
-    "ask",
     "briefing",
     "decide",
     "decisions",

@@ -11,8 +11,8 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import who
 from llmos_nb.policy import Rule, approval, in_advance, parse_rule
-from llmos_nb.process.driver import Run
 from llmos_nb.process.gate.plan import decide_plan
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from llmos_nb.journal import pid_of
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import Label, labels
-from llmos_nb.process.driver import Run
 from llmos_nb.process.memory import Memory, Remembered
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.context import RECALL, Context
 from llmos_nb.process.state.search import excerpt
 from llmos_nb.tools import CallContext, Tool

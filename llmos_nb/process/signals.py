@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmos_nb.errors import UsageError
-from llmos_nb.process.driver import Run
+from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.queue import LEAST_NICE, NICEST
 
 

@@ -17,19 +17,12 @@ from llmos_nb.process import (
     Memory,
     Remembered,
     Run,
-    ask,
     briefing,
-    finish,
     open_journal,
     recall,
     redo_last,
     undo_calls,
 )
-from llmos_nb.process.gate import judge as gate
-from llmos_nb.process.gate import plan as gate_deadline
-from llmos_nb.process.gate import plan as gate_plan
-from llmos_nb.process.gate import servers as gate_tools
-from llmos_nb.process.gate import start as gate_run
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight, resource
 from llmos_nb.process.state import State
 from llmos_nb.session import children, config, isolation, revive, toolbox
@@ -122,9 +115,6 @@ class Remembering(ABC):
             The best first, each with its label.
         """
         return self.memory.recall(query, everywhere, limit)
-
-
-EXECUTORS = (ask, gate, gate_deadline, gate_plan, gate_run, gate_tools, finish)  # imported, so registered
 
 
 class Session(Remembering):

@@ -14,16 +14,15 @@ from weakref import WeakKeyDictionary
 
 from llmos_nb.errors import ConfigError, LlmosError
 from llmos_nb.process import preview
-from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.gate.judge import NOBODY, altered, ask_human, digest_of, inspect, reject
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Connect
 from llmos_nb.tools import Call, Tool
 
 _heard: WeakKeyDictionary[Run, list[tuple[str, int]]] = WeakKeyDictionary()
 
 
-@carries_out(Connect)
 async def connect(run: Run, command: Connect) -> None:
     """Find the tools of the servers that a process may use; without them it does not begin."""
     try:
