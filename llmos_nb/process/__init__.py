@@ -7,7 +7,6 @@ what comes next is `state.decide`. Imports: tools, heap, models, policy, journal
 from llmos_nb.process import briefing, decisions, finish, preview, recall, signals
 from llmos_nb.process.driver import drive
 from llmos_nb.process.finish import holds, ungrounded
-from llmos_nb.process.memory import Memory, Remembered
 from llmos_nb.process.recall import recall_tool
 from llmos_nb.process.record import open_journal
 from llmos_nb.process.recover import is_warm, rebuild, settle_unfinished
@@ -18,8 +17,6 @@ from llmos_nb.process.state.state import State
 from llmos_nb.process.undo import fork_in_place, redo_last, undo_calls, visiting
 
 __all__ = [
-    "Memory",
-    "Remembered",
     "Run",
     "State",
     "briefing",

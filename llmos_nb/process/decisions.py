@@ -10,10 +10,16 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import who
-from llmos_nb.policy import Rule, approval, in_advance, parse_rule
+from llmos_nb.policy import Rule, approval, in_advance, parse_rule, until_words
 from llmos_nb.process.gate.plan import decide_plan
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan
+
+
+def wanted(question: Mapping[str, Any]) -> str:
+    """Say what an open question or a wait is for, and until when."""
+    until = until_words(question).partition(",")[0]
+    return str(question.get("title") or question["kind"]) + (f" {until}" if until else "")
 
 
 def named(run: Run, by: str) -> str:

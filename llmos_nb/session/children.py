@@ -26,8 +26,9 @@ from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State
 from llmos_nb.session import config
 from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.session.parts import Part
 from llmos_nb.session.protocols import ProcessLike, SessionLike
-from llmos_nb.session.start import check_goal, check_name, price_of, record_start
+from llmos_nb.session.start import check_goal, check_name, model_of, price_of
 from llmos_nb.tools import NAME_CHANGES, CallContext, Tool, reentry
 from llmos_nb.tools.devices import START, WAIT
 from llmos_nb.tools.schema import name_of
@@ -109,7 +110,7 @@ def _record(
     """Write the first events of a child."""
     shown = (session.namespace, str(how.get("vars", "")), settings.show_values)
     head = briefing.head(goal, run.model.traits, *shown, "plan" in run.tools, how.get("apart") == "isolate")
-    record_start(run, settings, goal, amounts, head, {**how, "grounded": settings.grounded})
+    session.record_start(run, settings, goal, amounts, head, {**how, "grounded": settings.grounded})
 
 
 def _settings(
@@ -165,12 +166,6 @@ def _share(s: State, budget: str | Budget | None) -> Budget:
     return Budget(found)
 
 
-def model_of(model: Model, started: Mapping[str, Any]) -> Model:
-    """Return the model of a process: for a child that has its parent's, the script of its own where there is one."""
-    parent, child = started.get("parent") or {}, getattr(model, "child", None)
-    return child(parent["nth"]) if child is not None and parent.get("own_model") is False else model
-
-
 def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str) -> None:
     held = {u: v for u, v in amounts.limits.items() if u in COUNTED}
     more = {"call": call} if call else {}
@@ -191,17 +186,6 @@ def _inherit(run: Run, s: State) -> None:
 # what happens to the one and matters to the other
 
 
-def heard(session: SessionLike, event: Event, state: State) -> None:
-    """Pass signals on to children, end them with their parent, and settle with the parent what a child has used."""
-    if event.k == "signal.received" and event.d["signal"] in SIGNALS:
-        _pass_on(session, state, SIGNALS[event.d["signal"]])
-    elif event.k == "run.ended":
-        _pass_on(session, state, "kill")
-        parent = session.processes.get(state.started_by)
-        if parent is not None:
-            parent.dispatch.post(partial(settle, parent.run, state))
-
-
 def _pass_on(session: SessionLike, state: State, signal: str) -> None:
     for pid in state.children:
         child = session.processes.get(pid)
@@ -214,21 +198,6 @@ def settle(run: Run, child: State) -> None:
     if run.state.children.get(child.pid):
         amounts = {u: v for u, v in child.spent.items() if u in COUNTED}
         run.append("budget.settled", request=0, amounts=amounts, child=child.pid)
-
-
-async def resumed(session: SessionLike, parent: ProcessLike) -> None:
-    """Go on with the children that stopped with their parent, in this kernel or in one before it."""
-    s = parent.run.state
-    for pid in [p for p, held in s.children.items() if held]:
-        try:
-            child = session.processes.get(pid) or _load(session, parent, pid)
-        except LlmosError:  # it broke off before it had begun
-            parent.dispatch.post(partial(settle, parent.run, State(pid=pid)))
-            continue
-        if child.state == "ended":
-            parent.dispatch.post(partial(settle, parent.run, child.run.state))
-        elif child.state == "paused" and (child.cold or _stopped_by(child.run, s.pid)):
-            await session.resume(child)
 
 
 def _stopped_by(run: Run, pid: int) -> bool:
@@ -245,15 +214,6 @@ def _load(session: SessionLike, parent: ProcessLike, pid: int) -> ProcessLike:
     own = bool(began and began[0].d["parent"]["own_model"])
     tools = [t for n, t in parent.run.tools.items() if n not in (*ALWAYS, START, WAIT)]
     return session.load(folder, tools=tools, model=None if own else parent.run.model)
-
-
-def connect(session: SessionLike, run: Run) -> None:
-    """Return a process its two tools, and let parent and child hear of each other."""
-    if START in run.tools and WAIT in run.tools:
-        asks = {**run.tools[WAIT].extra, "asks": partial(_awaits, session, run)}
-        run.tools[START] = replace(run.tools[START], runner=partial(_start, session, run))
-        run.tools[WAIT] = replace(run.tools[WAIT], runner=partial(_answer, session, run), extra=asks)
-    run.listeners.append(partial(heard, session))
 
 
 def _child(session: SessionLike, run: Run, arguments: Mapping[str, Any]) -> ProcessLike:
@@ -321,3 +281,48 @@ async def _answer(
     facts = {"label": str(label), "why": f"{title(s)} had read {label} data"} if label != labels.TRUSTED else {}
     wrong = "" if s.reason == "answered" else "NotAnswered"
     return ToolResult(not wrong, "\n".join(lines), wrong, facts={**facts, "child": s.pid})
+
+
+class Children(Part):
+    """Lets processes start others, hear of them, and end with them."""
+
+    hears = ("signal.received", "run.ended")
+
+    def create(self, parent: ProcessLike, goal: str, **options: Any) -> ProcessLike:
+        """Make a child of a process, ready to be driven; see `create`."""
+        return create(self.session, parent, goal, **options)
+
+    def tools(self, run: Run) -> Mapping[str, Tool]:
+        """Return the two tools of a process, tied to it."""
+        if START not in run.tools or WAIT not in run.tools:
+            return {}
+        asks = {**run.tools[WAIT].extra, "asks": partial(_awaits, self.session, run)}
+        return {
+            START: replace(run.tools[START], runner=partial(_start, self.session, run)),
+            WAIT: replace(run.tools[WAIT], runner=partial(_answer, self.session, run), extra=asks),
+        }
+
+    def heard(self, run: Run, event: Event) -> None:
+        """Pass signals on to children, end them with their parent, and settle with it what a child has used."""
+        state = run.state
+        if event.k == "signal.received" and event.d["signal"] in SIGNALS:
+            _pass_on(self.session, state, SIGNALS[event.d["signal"]])
+        elif event.k == "run.ended":
+            _pass_on(self.session, state, "kill")
+            parent = self.session.processes.get(state.started_by)
+            if parent is not None:
+                parent.dispatch.post(partial(settle, parent.run, state))
+
+    async def resumed(self, process: ProcessLike) -> None:
+        """Go on with the children that stopped with their parent, in this kernel or in one before it."""
+        s = process.run.state
+        for pid in [p for p, held in s.children.items() if held]:
+            try:
+                child = self.session.processes.get(pid) or _load(self.session, process, pid)
+            except LlmosError:  # it broke off before it had begun
+                process.dispatch.post(partial(settle, process.run, State(pid=pid)))
+                continue
+            if child.state == "ended":
+                process.dispatch.post(partial(settle, process.run, child.run.state))
+            elif child.state == "paused" and (child.cold or _stopped_by(child.run, s.pid)):
+                await self.session.resume(child)

@@ -13,18 +13,19 @@ from typing import Any, Protocol
 
 from llmos_nb.journal import Event, Journal
 from llmos_nb.policy import budget as budgets
-from llmos_nb.policy import until_words
 from llmos_nb.process import Run, decisions, drive, signals
 from llmos_nb.process.state import Plan
 from llmos_nb.session.deadline import Deadlines
 from llmos_nb.session.dispatch import Dispatch, interrupts
-from llmos_nb.session.ipc.deadlock import may_move
+from llmos_nb.session.parts import Parts
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools.devices.python import tick
 
 
 class Sessions(SessionLike, Protocol):
     """A session as `Process` sees it: the processes that it makes are of this class."""
+
+    parts: Parts
 
     def start(self, goal: str, **options: Any) -> Process:
         """Start a process."""
@@ -129,7 +130,7 @@ class Process:
         """What it waits for, in words; an empty text where it waits for nothing."""
         s = self.run.state
         if self.state == "waiting":
-            return ", ".join(_wanted(q) for q in (*s.questions.values(), *s.awaited.values()))
+            return ", ".join(decisions.wanted(q) for q in (*s.questions.values(), *s.awaited.values()))
         if s.status != "running":
             return s.why
         return ", ".join(str(wait) for wait in self.run.waits.values())
@@ -167,9 +168,12 @@ class Process:
                 await asyncio.wait([task])
             if task is not None and not task.cancelled():
                 task.result()
-            if self.session.settles(self):
+            if not self.run.state.expecting:
+                return self
+            self.session.parts.review()
+            if self.dispatch.driven:  # what is to be told had not been told yet
                 continue
-            if self.run.halting or not self.session.hopeful(self):
+            if self.run.halting or not self.session.parts.hopeful(self):
                 return self
             self.dispatch.moved.clear()
             await self.dispatch.moved.wait()
@@ -186,7 +190,7 @@ class Process:
             with interrupts(self._interrupted if interruptible else None):
                 async with tick():
                     await self._until_settled()
-                    while patient and may_move(self.session.processes, self, not interruptible):
+                    while patient and self._may_move(not interruptible):
                         self.dispatch.moved.clear()
                         if not self.run.halting:
                             await self.dispatch.moved.wait()
@@ -195,6 +199,12 @@ class Process:
             self._interrupted()
             await self._until_settled()
         return self
+
+    def _may_move(self, background: bool) -> bool:
+        """Whether a person may let it go on, or somebody whose message it waits for."""
+        if self.run.state.waiting or (background and self.state == "waiting"):
+            return True
+        return self.run.state.expecting and self.session.parts.hopeful(self, people=True)
 
     def _interrupted(self) -> None:
         self.dispatch.halt_here("paused", "you")
@@ -385,8 +395,3 @@ class Process:
     def export(self, path: str | Path, **options: Any) -> Path:
         """Write what survived as a plain notebook that runs with no model."""
         return self.session.export(self, Path(path), **options)
-
-
-def _wanted(question: Mapping[str, Any]) -> str:
-    until = until_words(question).partition(",")[0]
-    return str(question.get("title") or question["kind"]) + (f" {until}" if until else "")

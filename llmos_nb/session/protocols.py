@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from llmos_nb.heap import Snapshots
     from llmos_nb.journal import Home, Journal
+    from llmos_nb.messages import Message
     from llmos_nb.models import Model
+    from llmos_nb.policy import Budget
     from llmos_nb.process import Run
     from llmos_nb.process.state import State
+    from llmos_nb.session.config import Settings
     from llmos_nb.session.dispatch import Dispatch
     from llmos_nb.tools import Tool
-    from llmos_nb.tools.devices.mcp import Servers
 
 
 class ProcessLike(Protocol):
@@ -83,7 +85,6 @@ class SessionLike(Protocol):
     ip: Any
     configured: Mapping[str, Any]
     snapshots: Snapshots | None
-    servers: Servers
     last_pid: int
 
     @property
@@ -104,6 +105,17 @@ class SessionLike(Protocol):
         self, journal: Journal, state: State, model: Model, box: dict[str, Tool], timeout_s: float
     ) -> Run:
         """Put together what drives a process."""
+
+    def record_start(
+        self,
+        run: Run,
+        settings: Settings,
+        goal: str,
+        bounds: Budget,
+        head: tuple[Message, ...],
+        more: dict[str, Any],
+    ) -> None:
+        """Write the first events of a process."""
 
     def new_journal(self, words: str) -> Journal:
         """Make the journal of a new process."""
@@ -144,9 +156,3 @@ class SessionLike(Protocol):
 
     def export(self, process: ProcessLike, path: Path, **options: Any) -> Path:
         """Write the plain notebook of what survived."""
-
-    def settles(self, process: ProcessLike) -> bool:
-        """Whether a process that waits for a message goes on at once."""
-
-    def hopeful(self, process: ProcessLike) -> bool:
-        """Whether somebody at work may still send what a process waits for."""

@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -19,10 +20,11 @@ from llmos_nb.process.gate import servers as gate_tools
 from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
-from llmos_nb.session import children, config, isolation, toolbox
+from llmos_nb.session import config, toolbox
+from llmos_nb.session.parts import Order
 from llmos_nb.session.process import Process, Sessions
 from llmos_nb.session.protocols import ProcessLike
-from llmos_nb.session.start import traced
+from llmos_nb.session.start import model_of
 from llmos_nb.tools import Tool
 
 NOTHING = Tool("", "", {}, lambda: None)
@@ -64,7 +66,7 @@ def load(
     kept |= {"untrusted": started["untrusted"]} if "untrusted" in started else {}
     settings = config.load(kept, session.configured)
     chosen = resolve(model if model is not None else _spec(started), base_url=settings.base_url or None)
-    chosen = children.model_of(chosen, started)
+    chosen = model_of(chosen, started)
     box = _box(session, settings, chosen, tools, state, started)
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
     resource.bind(run, settings.limits)
@@ -72,7 +74,7 @@ def load(
     run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)
     if state.status == "running":
         state.status, state.why = "paused", "loaded from its journal"
-    traced(run, settings)
+    session.parts.begun(run, settings)
     briefing.restore(started.get("tables", ()), session.namespace)
     process = session.register(run)
     process.cold = True
@@ -89,16 +91,17 @@ def _box(
 ) -> dict[str, Tool]:
     """Return the tools that a process had: those handed over now, and the functions of the notebook by their names."""
     bind, allow = started.get("bind", ""), started.get("vars", "")
-    given = [*started.get("devices", ()), *tools]
-    found = toolbox.build(session, settings, model, given, bind, allow)
+    how, copied = started.get("apart", ""), tuple(started.get("copied", ()))
+    given = (*started.get("devices", ()), *tools)
+    order = Order(settings, model, state.goal, given, bind, allow, how, copied)
+    found = toolbox.build(session.parts, order)
     names = session.namespace or {}
     lacking = [names[n] for n in state.tools if n not in found and isinstance(names.get(n), FunctionType)]
     if lacking:
-        found = toolbox.build(session, settings, model, [*given, *lacking], bind, allow)
+        found = toolbox.build(session.parts, replace(order, given=(*given, *lacking)))
     if state.started_by:  # it was given some of its parent's
         found = {n: t for n, t in found.items() if n in state.tools}
-    how, copied = started.get("apart", ""), started.get("copied", ())
-    return isolation.put_apart(found, how, session, model, copied, bind, settings, state.goal)
+    return session.parts.wraps(order, found)
 
 
 def replay(session: Sessions, path: str | os.PathLike[str]) -> Process:
@@ -166,7 +169,7 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
         raise UsageError(f"process {process.pid} is at work: pause or stop it, then fork")
     past = until(run.journal.events, run.journal.path, at)
     state = fold(past)
-    tools = isolation.put_apart_at(run, state, session) if isolate else dict(run.tools)
+    tools = session.parts["isolation"].at(run, state) if isolate else dict(run.tools)
     if not isolate:
         fork_in_place(process.run, state, at, process.cold)
     child = session.make_run(
@@ -175,7 +178,7 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
     child.check, child.price = run.check, run.price
     _record_fork(session, child, process, past[-1], isolate)
     _seek(child)
-    traced(child, config.load({}, session.configured))
+    session.parts.begun(child, config.load({}, session.configured))
     made = session.register(child)
     made.cold = not isolate and (process.cold or "child" in tools.get("python", NOTHING).extra)
     return made
@@ -187,7 +190,7 @@ def _record_fork(session: Sessions, child: Run, process: ProcessLike, last: Even
     began = next(e.d for e in process.run.journal.events if e.k == "run.started")
     how = {k: began[k] for k in ("spec", "apart", "copied", "bind", "vars", "devices", "tables") if k in began}
     if isolate:
-        how |= {"apart": "isolate", "copied": isolation.names_at(process.run, s)}
+        how |= {"apart": "isolate", "copied": session.parts["isolation"].names_at(process.run, s)}
     parent = {
         "pid": process.pid,
         "path": _relative(path, child.journal.path.parent),

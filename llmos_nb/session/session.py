@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import Blobs, Home, Journal, history, home_of
+from llmos_nb.messages import Message, ToolResult
 from llmos_nb.models import Model, resolve
-from llmos_nb.policy import UNTRUSTED, labels
+from llmos_nb.policy import Budget
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process import (
-    Memory,
-    Remembered,
     Run,
     briefing,
     open_journal,
@@ -25,14 +23,21 @@ from llmos_nb.process import (
 )
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight, resource
 from llmos_nb.process.state import State
-from llmos_nb.session import children, config, isolation, revive, toolbox
-from llmos_nb.session.ipc import pipes
-from llmos_nb.session.ipc.post import Post
+from llmos_nb.session import config, revive, toolbox
+from llmos_nb.session.parts import Order, Parts
 from llmos_nb.session.process import Process
 from llmos_nb.session.protocols import ProcessLike, SessionLike
-from llmos_nb.session.start import bounds_of, check_goal, check_name, given_plan, record_labels, record_start
-from llmos_nb.tools import Tool, current_call
-from llmos_nb.tools.devices.mcp import Servers
+from llmos_nb.session.start import (
+    bounds_of,
+    check_goal,
+    check_name,
+    declare_outputs,
+    given_plan,
+    how_apart,
+    record_labels,
+    record_start,
+)
+from llmos_nb.tools import Tool
 
 
 def export(session: SessionLike, process: ProcessLike, path: Path, **options: Any) -> Path:
@@ -58,66 +63,7 @@ def export(session: SessionLike, process: ProcessLike, path: Path, **options: An
     return export(source, path, **options)
 
 
-class Remembering(ABC):
-    """The long-term memory of a session's home."""
-
-    @property
-    @abstractmethod
-    def home(self) -> Home:
-        """Where the journals and the memory are."""
-
-    @property
-    def memory(self) -> Memory:
-        """What is remembered over runs."""
-        return Memory(self.home)
-
-    def remember(self, text: str = "", source: Process | None = None) -> str:
-        """Keep a text over runs and give its name, such as ``m3``.
-
-        Parameters
-        ----------
-        text : str
-            What to keep; by default the answer of `source`.
-        source : Process, optional
-            Where it comes from: it keeps the label of that process. With none it is the word of whoever calls, and
-            untrusted where that is the code of a step.
-
-        Raises
-        ------
-        UsageError
-            There is nothing to keep, or the process had read secret data.
-        """
-        if source is None:
-            inside = current_call.get() is not None
-            label = UNTRUSTED if inside else labels.TRUSTED
-            return self.memory.remember(text, label=label, by="a step" if inside else "you")
-        if not (text or source.answer):
-            raise UsageError(f"remember: process {source.pid} has no answer; write what, in quotes")
-        s, folder = source.run.state, source.journal.path.parent.name
-        label, by = labels.context(s.labels), f"process {s.pid}"
-        return self.memory.remember(text or source.answer or "", label=label, run=folder, n=s.n, by=by)
-
-    def recall(self, query: str, everywhere: bool = False, limit: int = 5) -> list[Remembered]:
-        """Find what was remembered by its words; `everywhere` also what was said in former runs.
-
-        Parameters
-        ----------
-        query : str
-            Words; nothing in it is an operator.
-        everywhere : bool
-            Also search the journals of this home.
-        limit : int
-            How many of each kind.
-
-        Returns
-        -------
-        list of Remembered
-            The best first, each with its label.
-        """
-        return self.memory.recall(query, everywhere, limit)
-
-
-class Session(Remembering):
+class Session:
     """Processes over one namespace and one home.
 
     Parameters
@@ -147,8 +93,7 @@ class Session(Remembering):
         self.snapshots = toolbox.snapshots(namespace)
         self.sharing = Sharing()
         self.sharing.follow_cells(ip)
-        self.servers = Servers(lambda: self.home.root, lambda: config.load({}, self.configured))
-        self.post = Post(self)
+        self.parts = Parts(self)
         self.on_start: list[Callable[[Process], None]] = []
 
     @property
@@ -174,8 +119,10 @@ class Session(Remembering):
         if parent is None:
             made = self.create(goal, **options)
         else:
-            made = self.processes[children.create(self, parent, goal, **options).pid]
-        pipes.begin(made, source, out)
+            made = self.processes[self.parts["children"].create(parent, goal, **options).pid]
+        declare_outputs(made.run, out)
+        if source is not None:
+            self.parts["mail"].pipe(made, source)
         return made.start()
 
     def create(
@@ -208,11 +155,11 @@ class Session(Remembering):
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
         bounds, price = bounds_of(chosen, settings)
         tables = briefing.attach(goal, self.namespace)
-        how, names = isolation.chosen(preview, isolate, self.namespace), self.namespace or {}
+        how, names = how_apart(preview, isolate, self.namespace), self.namespace or {}
         copied = briefing.shown_names(goal, names, variables) if how else []
         handed, servers = toolbox.parted([*tools, *(names[n] for n in briefing.handed(goal, names))])
-        box = toolbox.build(self, settings, chosen, handed, bind, variables)
-        box = isolation.put_apart(box, how, self, chosen, copied, bind, settings, goal)
+        order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
+        box = self.parts.wraps(order, toolbox.build(self.parts, order))
         steps = given_plan(settings.plan, names)
         shown = (self.namespace, variables, settings.show_values)
         head = briefing.head(goal, chosen.traits, *shown, "plan" in box, how == "isolate")
@@ -222,7 +169,7 @@ class Session(Remembering):
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
-        record_start(run, settings, goal, bounds, head, {**origin, **checks, **given, "tables": tables})
+        self.record_start(run, settings, goal, bounds, head, {**origin, **checks, **given, "tables": tables})
         record_labels(run, settings.labels, [b for p in self.processes.values() if (b := p.run.state.labels)])
         if steps:
             run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
@@ -233,16 +180,28 @@ class Session(Remembering):
     ) -> Run:
         """Put together what drives a process of this session."""
         run = Run(journal, state, model, box, self.namespace, call_timeout_s=timeout_s, writes=self.writes)
-        run.servers = self.servers
         run.snapshots, run.sight = self.snapshots, Sight(self.sharing)
         run.fingerprint = toolbox.fingerprints(self.namespace)
-        recall.connect(box, run, self.memory)
+        recall.connect(run, self._recall_elsewhere)
         toolbox.connect(run)
-        run.listeners.append(self.post.heard)
-        self.post.connect(box, run)
-        children.connect(self, run)
-        isolation.attach(run)
+        self.parts.connect(run)
         return run
+
+    async def _recall_elsewhere(self, run: Run, query: str, found: ToolResult | None) -> ToolResult:
+        result: ToolResult = await self.parts["memory"].recalled(run, query, found)
+        return result
+
+    def record_start(
+        self,
+        run: Run,
+        settings: config.Settings,
+        goal: str,
+        bounds: Budget,
+        head: tuple[Message, ...],
+        more: dict[str, Any],
+    ) -> None:
+        """Write the first events of a process."""
+        record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), more)
 
     def new_journal(self, words: str) -> Journal:
         """Make the journal of a new process."""
@@ -298,21 +257,31 @@ class Session(Remembering):
     async def resume(self, process: ProcessLike, model: str | Model | None = None) -> None:
         """Go on with a process."""
         await revive.resume(self, process, model)
-        await children.resumed(self, process)
+        await self.parts.resumed(process)
 
     def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> Process:
         """Begin a new process from event `at` of another."""
         return revive.fork(self, process, at, isolate)
 
-    # who waits for a message
+    # what parts do for a person
 
-    def settles(self, process: ProcessLike) -> bool:
-        """Whether a process that waits for a message goes on at once."""
-        return self.post.settles(process)
+    @property
+    def servers(self) -> Any:
+        """The MCP servers of this session."""
+        return self.parts["mcp"].servers
 
-    def hopeful(self, process: ProcessLike) -> bool:
-        """Whether somebody at work may still send what a process waits for."""
-        return self.post.hopeful(process)
+    @property
+    def memory(self) -> Any:
+        """What is remembered over runs."""
+        return self.parts["memory"].store
+
+    def remember(self, text: str = "", source: Process | None = None) -> str:
+        """Keep a text over runs, by default the answer of `source`, and return its name, such as ``m3``."""
+        return str(self.parts["memory"].remember(text, source))
+
+    def recall(self, query: str, everywhere: bool = False, limit: int = 5) -> list[Any]:
+        """Return what was remembered by its words, the best first; `everywhere` also what former runs said."""
+        return list(self.memory.recall(query, everywhere, limit))
 
     # the namespace and the record
 

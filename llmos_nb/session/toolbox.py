@@ -16,9 +16,10 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.models import Model
 from llmos_nb.process import recall_tool
 from llmos_nb.process.gate import READ, compensate, read_tool
+from llmos_nb.session.parts import Order, Parts
 from llmos_nb.session.protocols import SessionLike
 from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, said_of, shelved
-from llmos_nb.tools.devices import OFFERED, SKILL, Site, ask_tool, calculator_tool, is_offered, tools_of
+from llmos_nb.tools.devices import OFFERED, Site, ask_tool, calculator_tool, is_offered, tools_of
 from llmos_nb.tools.devices.namespace import NamespaceDevice, visible
 from llmos_nb.tools.devices.python import PythonDevice
 from llmos_nb.tools.schema import name_of
@@ -63,38 +64,23 @@ def digest(tools: Mapping[str, str], settings: Settings) -> str:
     return sha256(canonical(plain).encode()).hexdigest()
 
 
-def build(
-    session: SessionLike, settings: Settings, model: Model, given: Iterable[Any], bind: str, allow: str = ""
-) -> dict[str, Tool]:
+def build(parts: Parts, order: Order) -> dict[str, Tool]:
     """Put the tools of a process together, by name."""
+    session, settings, model, bind, allow = parts.session, order.settings, order.model, order.bind, order.allow
     box: list[Tool] = []
     if model.traits.plans and settings.plan in ("auto", "only"):
         box.append(_plan_tool())
     if session.namespace is not None:
         box += _namespace_tools(session, settings, model, bind, allow)
-    given = list(given)
+    given = order.given
     box += _devices(session, settings, [g for g in given if is_offered(g)], bind, allow)
     box += [_given(g, settings) for g in given if not is_offered(g)]
-    box += _skills(session, [g for g in given if isinstance(g, str) and g.startswith(SKILL)], box)
+    box += parts.offers(order, {t.name: t for t in box})
     quarantined = settings.quarantine and model.traits.first != "python"
     if quarantined and any(t.name == READ for t in box):
         raise ConfigError(f"quarantine: your function `{READ}` has the name of a tool of ours; rename it")
     box += [recall_tool(), *([read_tool()] if quarantined else [])]
     return shelved({t.name: t for t in box}, settings.books)
-
-
-def _skills(session: SessionLike, names: list[str], box: list[Tool]) -> list[Tool]:
-    """Return the skills that were named; they run where Python does."""
-    if not names:
-        return []
-    from llmos_nb.session.skills.skills import of
-    from llmos_nb.session.skills.tool import tool_of
-
-    python = next((t for t in box if t.name == "python"), None)
-    if python is None:
-        raise UsageError(f"{names[0]}: a skill works on variables, and this process has no namespace")
-    there = {} if session.namespace is None else session.namespace
-    return [tool_of(of(session), name, python, there) for name in dict.fromkeys(names)]
 
 
 def _given(given: Any, settings: Settings) -> Tool:

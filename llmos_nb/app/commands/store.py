@@ -15,10 +15,10 @@ from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter, front_end
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.journal import home_of
-from llmos_nb.process import Remembered
 from llmos_nb.process.state import excerpt
 from llmos_nb.session import Session, config, prune
 from llmos_nb.session.goals import Goal, Waker, goals, waker_of
+from llmos_nb.session.memory import Remembered
 from llmos_nb.session.skills import aside, skills
 from llmos_nb.session.skills import manifest as skill_book
 from llmos_nb.tools import safe_text

@@ -117,11 +117,3 @@ def hopeful(table: Table, process: ProcessLike, people: bool) -> bool:
     """Whether somebody at work may still end the wait of a process; with `people`, one who waits for a person too."""
     at_work = _moving(table, lambda p: p.state == "running" or (people and p.run.state.waiting))
     return process.pid in at_work
-
-
-def may_move(table: Table, process: ProcessLike, background: bool) -> bool:
-    """Whether a person may let a process go on, or somebody whose message it waits for."""
-    s = process.run.state
-    if s.waiting or (background and process.state == "waiting"):
-        return True
-    return s.expecting and hopeful(table, process, people=True)

@@ -22,6 +22,7 @@ from llmos_nb.process import Run
 from llmos_nb.process.state import prompts
 from llmos_nb.session.ipc.deadlock import title
 from llmos_nb.session.ipc.mailboxes import Box, Boxes, is_box
+from llmos_nb.session.parts import Part
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools import CallContext, Tool
 
@@ -29,7 +30,7 @@ MESSAGES, BYTES = 64, 1_000_000
 Wait = tuple[str, dict[str, Any]]
 
 
-class Carrier(ABC):
+class Carrier(Part, ABC):
     """Carries messages between the processes of a session.
 
     Parameters
@@ -39,7 +40,8 @@ class Carrier(ABC):
     """
 
     def __init__(self, session: SessionLike) -> None:
-        self.session, self.boxes = session, Boxes(session)
+        super().__init__(session)
+        self.boxes = Boxes(session)
         self._promised: dict[tuple[int, str], tuple[Run, int, int]] = {}  # room for a call: run, to whom, bytes
         self._taken: dict[tuple[int, str], tuple[Run, str]] = {}  # a message set aside for a call
 
@@ -49,14 +51,14 @@ class Carrier(ABC):
 
     # the tools
 
-    def connect(self, box: dict[str, Tool], run: Run) -> None:
-        """Return `send` and `receive` their process."""
-        if "send" in box and "receive" in box:
-            asks = {"send": partial(self._room, run), "receive": partial(self._take, run)}
-            runners = {"send": partial(self._send, run), "receive": partial(self._receive, run)}
-            for name, wanted in asks.items():
-                extra = {**box[name].extra, "asks": wanted}
-                box[name] = replace(box[name], runner=runners[name], extra=extra)
+    def tools(self, run: Run) -> Mapping[str, Tool]:
+        """Return `send` and `receive`, tied to their process."""
+        box = run.tools
+        if "send" not in box or "receive" not in box:
+            return {}
+        asks = {"send": partial(self._room, run), "receive": partial(self._take, run)}
+        runners = {"send": partial(self._send, run), "receive": partial(self._receive, run)}
+        return {n: replace(box[n], runner=runners[n], extra={**box[n].extra, "asks": asks[n]}) for n in asks}
 
     def _room(self, run: Run, call: str, arguments: Mapping[str, Any]) -> Wait | None:
         """Wait where the mailbox is full; what is wrong with the address is said when it is sent."""

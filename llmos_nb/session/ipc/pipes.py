@@ -15,7 +15,6 @@ from typing import Any
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
-from llmos_nb.process import finish
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
 from llmos_nb.session.protocols import ProcessLike
@@ -66,17 +65,6 @@ def _hidden(text: str) -> str:
 
 INPUT = "input"
 NAMED = 12
-
-
-def begin(process: ProcessLike, source: ProcessLike | None, declared: str) -> None:
-    """Record what a new process must leave, and of whom it gets its input."""
-    run = process.run
-    if declared and run.namespace is None:
-        raise UsageError(f"out {declared!r}: a process without a namespace leaves no variables")
-    if declared:
-        run.append("outputs.declared", outputs=[list(o) for o in finish.parse(declared, "out")])
-    if source is not None:
-        await_input(process, source)
 
 
 def await_input(process: ProcessLike, source: ProcessLike) -> None:

@@ -38,8 +38,11 @@ class Post(Carrier):
         self._soon = False
         self._going: list[asyncio.Task[None]] = []  # kept, so that they are not collected while they work
 
-    def heard(self, event: Event, state: State) -> None:
+    hears = (*_NEWS, "signal.received", "call.finished")
+
+    def heard(self, run: Run, event: Event) -> None:
         """Look at who waits after what may matter to them; not within the event, so that views see it first."""
+        state = run.state
         if event.k == "message.awaited":
             self.waiting.pop(state.pid, None)
         if event.k in ("message.awaited", "run.resumed") and state.awaited:
@@ -101,15 +104,13 @@ class Post(Carrier):
             return child is None or child.state == "ended"
         return bool(self._free(process.run, wait["whom"]))
 
-    def settles(self, process: ProcessLike) -> bool:
-        """Return whether a process that waits goes on at once, where what is to be told it had not been told yet."""
-        if process.run.state.expecting:
-            self.review()
-        return process.dispatch.driven
+    def hopeful(self, process: ProcessLike, people: bool) -> bool:
+        """Return whether a process waits for a message that somebody may still send."""
+        return process.run.state.expecting and hopeful(self.session.processes, process, people)
 
-    def hopeful(self, process: ProcessLike) -> bool:
-        """Whether a process waits for a message that somebody at work may still send."""
-        return process.run.state.expecting and hopeful(self.session.processes, process, people=False)
+    def pipe(self, process: ProcessLike, source: ProcessLike) -> None:
+        """Let a process wait for the answer of another."""
+        pipes.await_input(process, source)
 
 
 def _end_wait(run: Run, key: str, why: str) -> None:
