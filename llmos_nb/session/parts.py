@@ -111,7 +111,8 @@ class Entry:
     where : str
         ``module:class``; imported when it is first wanted.
     order, settings, run : callable
-        Whether a new process wants it for its tools; whether the settings do; whether a process does.
+        Whether a new process wants it for its tools; whether the settings do; whether a process does. Where none says
+        so, the part is made when it is asked for by name.
     kinds : tuple of str
         Events that only come with this part: the first one makes it wanted.
     """
@@ -157,6 +158,7 @@ PARTS: dict[str, Entry] = {
         "llmos_nb.session.children:Children",
         run=lambda run: bool(run.state.children or run.state.started_by) or _has(run, START, WAIT),
     ),
+    "goals": Entry("llmos_nb.session.goals.waker:Waker"),
     "spans": Entry("llmos_nb.session.tracing:Tracing", settings=lambda settings: settings.trace),
 }
 
