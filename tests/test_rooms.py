@@ -121,7 +121,10 @@ def test_no_imports_go_in_a_circle():
 
 def test_the_core_imports_no_part():
     own = {e.where.partition(":")[0] for e in PARTS.values()}
-    core = {f"llmos_nb.session.{n}" for n in "session start revive process parts dispatch toolbox".split()}
+    core = {
+        f"llmos_nb.session.{n}"
+        for n in ["session", "start", "revive", "process", "parts", "dispatch", "toolbox"]
+    }
     found = [(m, target) for m, _, target, _ in imports(ROOT) if m in core or room(m) == "process"]
     assert len(found) > 100 and [pair for pair in found if pair[1] in own] == []
 
