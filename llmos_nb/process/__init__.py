@@ -8,9 +8,8 @@ from llmos_nb.process import briefing, decisions, finish, preview, recall, signa
 from llmos_nb.process.driver import drive
 from llmos_nb.process.finish import holds, ungrounded
 from llmos_nb.process.recall import recall_tool
-from llmos_nb.process.record import open_journal
 from llmos_nb.process.recover import is_warm, rebuild, settle_unfinished
-from llmos_nb.process.run import Run
+from llmos_nb.process.run import Run, open_journal
 from llmos_nb.process.state.decide import decide
 from llmos_nb.process.state.fold.fold import fold
 from llmos_nb.process.state.state import State

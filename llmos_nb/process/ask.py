@@ -46,7 +46,8 @@ def evict(run: Run, command: Evict) -> None:
 
 async def ask(run: Run, command: Ask) -> None:
     """Ask the model once; every outcome is recorded."""
-    await gate_tools.hear(run)
+    if run.state.servers:
+        await gate_tools.hear(run)
     if run.state.plan_status == "none" and not _plans(run):
         implicit_plan(run)
         decide_plan(run, "approve", f"mode:{run.state.mode}")

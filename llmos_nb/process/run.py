@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +20,21 @@ from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply
 from llmos_nb.process.state.state import State
-from llmos_nb.tools import Tool
+from llmos_nb.tools import Tool, refuse
 
 _log = logging.getLogger(__name__)
 Listener = Callable[[Event, State], None]
+
+
+def open_journal(path: str | os.PathLike[str]) -> Journal:
+    """Return the journal in a file; nothing forged and no secret can be written to it.
+
+    Raises
+    ------
+    JournalError
+        The file cannot be read, or its chain is broken.
+    """
+    return Journal(path, scrub=vault.safe, guard=refuse)
 
 
 @dataclass(eq=False)

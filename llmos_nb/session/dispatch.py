@@ -1,7 +1,7 @@
 """Thread-safe dispatch of commands to a process's event loop, and the task there that drives it.
 
 Whoever acts, and from whichever thread: an act is carried out on the loop that drives the process, or at once, under
-the journal's lock, where no loop does.
+the journal's lock, where no loop does. On that loop runs the deadline timer of open approval requests, too.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from types import FrameType
 from typing import Any
 
 from llmos_nb.errors import CallDenied
+from llmos_nb.journal import Event
+from llmos_nb.policy import approval
 from llmos_nb.process import Run
-from llmos_nb.process.state import decide
+from llmos_nb.process.state import State, decide
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
 
+_DAY_S = 86_400.0  # the timer is set anew each day: a machine may sleep
 ACKNOWLEDGED_S = 0.5  # a verb waits so long for its loop, and then trusts that it will be heard
 
 
@@ -149,6 +152,43 @@ class Dispatch:
         """End what is under way, on the process's own loop."""
         self.run.halt(how, by)
         self.go_on()
+
+
+class Deadlines:
+    """Deadline timer of one process: that one has passed is written at that moment, or as soon as it can be.
+
+    Parameters
+    ----------
+    dispatch : Dispatch
+        The way to its loop.
+    """
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self.dispatch, self.run = dispatch, dispatch.run
+        self._timer: asyncio.TimerHandle | None = None
+        self.run.listeners.append(self._asked)
+
+    def _asked(self, event: Event, state: State) -> None:
+        if event.k in ("question.asked", "question.escalated"):
+            self.arm()
+
+    def arm(self) -> None:
+        """Set the timer for the deadline that comes first; what has passed while nobody looked counts at once."""
+        s, loop = self.run.state, self.dispatch.loop
+        asked = [q for k, q in s.questions.items() if k in s.undoing or not s.settled]
+        left = [seconds for q in asked if (seconds := approval.left_s(q)) is not None]
+        if self._timer is not None:
+            self._timer.cancel()
+        if left and loop is not None and loop.is_running():
+            self._timer = loop.call_later(min(max(min(left), 0.0), _DAY_S), self.ring)
+
+    def ring(self) -> None:
+        """Record which deadlines have passed."""
+        s = self.run.state
+        passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
+        if passed and (not s.settled or s.undoing):
+            self.dispatch.apply(lambda: [self.run.append("question.due", question=k) for k in passed])
+        self.arm()
 
 
 _stops: list[Callable[[], None]] = []

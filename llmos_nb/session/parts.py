@@ -240,7 +240,7 @@ class Parts:
 
     async def resumed(self, process: ProcessLike) -> None:
         """Let parts go on with what stopped with a process."""
-        for part in self._wanted(lambda entry: entry.run(process.run)):
+        for part in list(self.made.values()):
             await part.resumed(process)
 
     def review(self) -> None:

@@ -15,8 +15,7 @@ from llmos_nb.journal import Event, Journal
 from llmos_nb.policy import budget as budgets
 from llmos_nb.process import Run, decisions, drive, signals
 from llmos_nb.process.state import Plan
-from llmos_nb.session.deadline import Deadlines
-from llmos_nb.session.dispatch import Dispatch, interrupts
+from llmos_nb.session.dispatch import Deadlines, Dispatch, interrupts
 from llmos_nb.session.parts import Parts
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools.devices.python import tick

@@ -270,6 +270,10 @@ class Session:
         """The MCP servers of this session."""
         return self.parts["mcp"].servers
 
+    def serves(self, word: str) -> bool:
+        """Return whether a word of ``-t`` names an MCP server, or tools of one."""
+        return bool(self.servers.named(word))
+
     @property
     def memory(self) -> Any:
         """What is remembered over runs."""

@@ -80,7 +80,8 @@ def build(parts: Parts, order: Order) -> dict[str, Tool]:
     if quarantined and any(t.name == READ for t in box):
         raise ConfigError(f"quarantine: your function `{READ}` has the name of a tool of ours; rename it")
     box += [recall_tool(), *([read_tool()] if quarantined else [])]
-    return shelved({t.name: t for t in box}, settings.books)
+    found = {t.name: t for t in box}
+    return shelved(found, settings.books) if settings.books else found
 
 
 def _given(given: Any, settings: Settings) -> Tool:

@@ -42,7 +42,7 @@ class Presenter:
 
     async def run(self, given: argparse.Namespace, goal: str) -> Any:
         """Start what a cell says, show it, and wait for it."""
-        begun = await self._begun(given, pipes.stages(goal, self._is_process))
+        begun = await self._begun(given, pipes.stages(goal, self._is_process) if "|" in goal else [goal])
         process = begun[-1]
         shown = Several([self.show(p) for p in begun])
         if given.bg or not awaits_clicks(self.ip):
@@ -85,7 +85,7 @@ class Presenter:
             budget=given.budget,
             plan=given.plan,
             check=given.check,
-            tools=toolbox.chosen(self.session.namespace or {}, given.tools, self.session.servers.named),
+            tools=toolbox.chosen(self.session.namespace or {}, given.tools, self.session.serves),
             variables=given.vars,
             bind=given.bind,
             show_values=given.show_values or None,

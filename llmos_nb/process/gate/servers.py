@@ -33,7 +33,7 @@ async def connect(run: Run, command: Connect) -> None:
 
 async def hear(run: Run) -> None:
     """Look at the tools again before the model is asked, where a server has said that they are others now."""
-    if run.state.servers and _heard.get(run) != run.servers.news():
+    if _heard.get(run) != run.servers.news():
         with suppress(LlmosError):  # a server that is gone is said by the call that needs it
             await join(run)
 
