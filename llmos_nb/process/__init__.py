@@ -1,7 +1,8 @@
 """One process: its state folded from events, the driver that carries commands out, and what each command does.
 
-Here belongs whatever works on one `Run`. What needs more than one process is `session`. The loop is `driver.drive`;
-what comes next is `state.decide`. Imports: tools, heap, models, policy, journal, messages and errors.
+Here belongs whatever works on one `Run`. What needs more than one process is `session`. The loop is `driver.drive`, and
+the table above it says who carries out what; what comes next is `state.decide`. Imports: tools, heap, models, policy,
+journal, messages and errors.
 """
 
 from llmos_nb.process import briefing, decisions, finish, preview, recall, signals
