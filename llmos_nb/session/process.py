@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from llmos_nb.journal import Event, Journal
 from llmos_nb.policy import budget as budgets
-from llmos_nb.process import Run, decisions, drive, signals
+from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
 from llmos_nb.process.state import Plan
 from llmos_nb.session.dispatch import Deadlines, Dispatch, interrupts
 from llmos_nb.session.parts import Parts
@@ -381,11 +381,11 @@ class Process:
 
     def undo(self, to: int | None = None) -> Pending:
         """Take back the last step that changed the namespace, or all of step `to` and after it."""
-        return self._do(lambda _: self.session.undo(self, to))
+        return self._do(undo_calls, to)
 
     def redo(self) -> Pending:
         """Put back what was undone last."""
-        return self._do(lambda _: self.session.redo(self))
+        return self._do(redo_last)
 
     def fork(self, at: int, isolate: bool = False) -> Process:
         """Go on from event `at` as a new process; this one ends as ``forked``, unless the new one is isolated."""

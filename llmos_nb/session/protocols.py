@@ -148,11 +148,5 @@ class SessionLike(Protocol):
     def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> ProcessLike:
         """Begin a new process from event `at` of another."""
 
-    def undo(self, process: ProcessLike, to: int | None) -> None:
-        """Take steps back in place."""
-
-    def redo(self, process: ProcessLike) -> None:
-        """Put back what was undone last."""
-
     def export(self, process: ProcessLike, path: Path, **options: Any) -> Path:
         """Write the plain notebook of what survived."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import Blobs, Home, Journal, history, home_of
+from llmos_nb.journal import Home, Journal, history, home_of
 from llmos_nb.messages import Message, ToolResult
 from llmos_nb.models import Model, resolve
 from llmos_nb.policy import Budget
@@ -18,15 +18,13 @@ from llmos_nb.process import (
     briefing,
     open_journal,
     recall,
-    redo_last,
-    undo_calls,
 )
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight, resource
 from llmos_nb.process.state import State
 from llmos_nb.session import config, revive, toolbox
 from llmos_nb.session.parts import Order, Parts
 from llmos_nb.session.process import Process
-from llmos_nb.session.protocols import ProcessLike, SessionLike
+from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.session.start import (
     bounds_of,
     check_goal,
@@ -38,29 +36,6 @@ from llmos_nb.session.start import (
     record_start,
 )
 from llmos_nb.tools import Tool
-
-
-def export(session: SessionLike, process: ProcessLike, path: Path, **options: Any) -> Path:
-    """Write the plain notebook of what survived."""
-    from llmos_nb.export import ExportSource, export  # nbformat is slow to import
-
-    run = process.run
-    settings = {"approve": run.state.mode, "budget": run.state.budget.limits, "plan": run.state.planning}
-    source = ExportSource(
-        goal=run.state.goal,
-        name=run.state.name,
-        pid=process.pid,
-        model=run.state.model,
-        settings=settings,
-        state=run.state,
-        events=history(run.journal.events, run.journal.path),
-        tools=run.tools,
-        user_cells=toolbox.user_cells(session.ip),
-        namespace=session.namespace,
-        blobs=run.journal.path.parent / "blobs",
-        secrets=vault.values(),
-    )
-    return export(source, path, **options)
 
 
 class Session:
@@ -287,20 +262,26 @@ class Session:
         """Return what was remembered by its words, the best first; `everywhere` also what former runs said."""
         return list(self.memory.recall(query, everywhere, limit))
 
-    # the namespace and the record
-
-    def undo(self, process: ProcessLike, to: int | None) -> None:
-        """Take steps back in place."""
-        undo_calls(process.run, to)
-
-    def redo(self, process: ProcessLike) -> None:
-        """Put back what was undone last."""
-        redo_last(process.run)
+    # the record
 
     def export(self, process: ProcessLike, path: Path, **options: Any) -> Path:
         """Write the plain notebook of what survived."""
-        return export(self, process, path, **options)
+        from llmos_nb.export import ExportSource, export  # nbformat is slow to import
 
-    def blobs(self, process: ProcessLike) -> Blobs:
-        """Payloads beside a process's journal."""
-        return Blobs(process.journal.path.parent / "blobs")
+        run = process.run
+        settings = {"approve": run.state.mode, "budget": run.state.budget.limits, "plan": run.state.planning}
+        source = ExportSource(
+            goal=run.state.goal,
+            name=run.state.name,
+            pid=process.pid,
+            model=run.state.model,
+            settings=settings,
+            state=run.state,
+            events=history(run.journal.events, run.journal.path),
+            tools=run.tools,
+            user_cells=toolbox.user_cells(self.ip),
+            namespace=self.namespace,
+            blobs=run.journal.path.parent / "blobs",
+            secrets=vault.values(),
+        )
+        return export(source, path, **options)
