@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from llmos_nb.journal import Event, Journal
 from llmos_nb.messages import compact
@@ -35,6 +35,22 @@ def open_journal(path: str | os.PathLike[str]) -> Journal:
         The file cannot be read, or its chain is broken.
     """
     return Journal(path, scrub=vault.safe, guard=refuse)
+
+
+class ToolServers(Protocol):
+    """Servers whose tools a process may use."""
+
+    async def tools(self, patterns: str, deadline_s: float, only: str = "") -> list[Tool]:
+        """Return the tools that patterns let through."""
+
+    def news(self) -> list[tuple[str, int]]:
+        """Return how often each server has said that its tools are others now."""
+
+    def differs(self, tool: Tool) -> bool:
+        """Return whether a server says something else of a tool than was seen last."""
+
+    def accept(self, tool: Tool) -> None:
+        """Keep what a server says of a tool as seen."""
 
 
 @dataclass(eq=False)
@@ -71,7 +87,7 @@ class Run:
     price: tuple[float, float] | None = None
     fingerprint: Callable[[list[str]], dict[str, str]] = lambda names: {}
     snapshots: Any = None
-    servers: Any = None
+    servers: ToolServers | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
     waits: dict[Command, Wait] = field(default_factory=dict)
