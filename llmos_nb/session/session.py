@@ -156,11 +156,18 @@ class Session:
         """Put together what drives a process of this session."""
         run = Run(journal, state, model, box, self.namespace, call_timeout_s=timeout_s, writes=self.writes)
         run.snapshots, run.sight = self.snapshots, Sight(self.sharing)
-        run.fingerprint = toolbox.fingerprints(self.namespace)
+        run.fingerprint = self._versions
         recall.connect(run, self._recall_elsewhere)
         toolbox.connect(run)
         self.parts.connect(run)
         return run
+
+    def _versions(self, names: list[str]) -> dict[str, str]:
+        """Return the present versions of variables by their content."""
+        from llmos_nb.heap.digest import digest  # it looks at numpy and pandas where they are loaded
+
+        there = self.namespace or {}
+        return {n: digest(there[n]) for n in names if n in there}
 
     async def _recall_elsewhere(self, run: Run, query: str, found: ToolResult | None) -> ToolResult:
         result: ToolResult = await self.parts["memory"].recalled(run, query, found)

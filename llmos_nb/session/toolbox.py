@@ -47,17 +47,6 @@ def snapshots(namespace: dict[str, Any] | None) -> Snapshots | None:
     return Steps(namespace) if namespace is not None else None
 
 
-def fingerprints(namespace: Mapping[str, Any] | None) -> Callable[[list[str]], dict[str, str]]:
-    """Return a function that names the present versions of variables by their content."""
-
-    def of(names: list[str]) -> dict[str, str]:
-        from llmos_nb.heap.digest import digest  # it looks at numpy and pandas where they are loaded
-
-        return {n: digest(namespace[n]) for n in names if namespace is not None and n in namespace}
-
-    return of
-
-
 def digest(tools: Mapping[str, str], settings: Settings) -> str:
     """Hash what the policy rests on: tools, rules, mode."""
     plain = [dict(tools), [r.plain() for r in settings.rules], settings.approve]
