@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import Home, Journal, history, home_of
@@ -13,12 +13,7 @@ from llmos_nb.messages import Message, ToolResult
 from llmos_nb.models import Model, resolve
 from llmos_nb.policy import Budget
 from llmos_nb.policy.secrets import vault
-from llmos_nb.process import (
-    Run,
-    briefing,
-    open_journal,
-    recall,
-)
+from llmos_nb.process import Run, briefing, open_journal, recall
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight, resource
 from llmos_nb.process.state import State
 from llmos_nb.session import config, revive, toolbox
@@ -36,6 +31,9 @@ from llmos_nb.session.start import (
     record_start,
 )
 from llmos_nb.tools import Tool
+
+if TYPE_CHECKING:
+    from llmos_nb.tools.devices.mcp import Servers
 
 
 class Session:
@@ -248,13 +246,14 @@ class Session:
     # what parts do for a person
 
     @property
-    def servers(self) -> Any:
+    def servers(self) -> Servers:
         """The MCP servers of this session."""
-        return self.parts["mcp"].servers
+        found: Servers = self.parts["mcp"].servers
+        return found
 
     def serves(self, word: str) -> bool:
         """Return whether a word of ``-t`` names an MCP server, or tools of one."""
-        return bool(self.servers.named(word))
+        return self.servers.named(word)
 
     @property
     def memory(self) -> Any:
