@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import llmos_nb
+from llmos_nb.session.parts import PARTS
 
 ROOT = Path(__file__).parent.parent / "llmos_nb"
 # From the top down. `llmos_nb` is the public door: lessons use it as their readers do. Rooms of one line stand side
@@ -112,6 +113,20 @@ def test_imports_only_go_down():
 
 def test_rooms_import_each_other_through_doors():
     assert past_the_door(ROOT) == []
+
+
+def test_no_imports_go_in_a_circle():
+    assert circles(ROOT) == []
+
+
+def test_the_core_imports_no_part():
+    own = {e.where.partition(":")[0] for e in PARTS.values()}
+    core = {
+        f"llmos_nb.session.{n}"
+        for n in ["session", "start", "revive", "process", "parts", "dispatch", "toolbox"]
+    }
+    found = [(m, target) for m, _, target, _ in imports(ROOT) if m in core or room(m) == "process"]
+    assert len(found) > 100 and [pair for pair in found if pair[1] in own] == []
 
 
 def test_there_are_at_most_ten_floors_below_the_public_door():

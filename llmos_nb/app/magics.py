@@ -21,9 +21,8 @@ from traitlets.config import Configurable
 from llmos_nb.app import options
 from llmos_nb.app.present.presenter import front_end
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import home_of
+from llmos_nb.journal import home_of, there
 from llmos_nb.policy.secrets import redact
-from llmos_nb.session.goals import Goals
 
 if TYPE_CHECKING:
     from llmos_nb.session import Session
@@ -93,17 +92,23 @@ class AgentMagics(Magics):
         return list(vars(self)["session"].processes) if "session" in vars(self) else []
 
     def wake(self) -> None:
-        """Look after persistent goals, where there are any and an event loop runs; all else works without them."""
+        """Look after persistent goals, where there are any and an event loop runs; all else works without them.
+
+        Done when the extension is loaded and when a process is started, not by a command: `%agent undo` needs no goals.
+        """
+        home = home_of(None, self.configured)
+        if self.woken or not there(home):
+            return
+        from llmos_nb.session.goals import Goals
+
         try:
-            if self.woken or not any(g.state == "open" for g in Goals(home_of(None, self.configured)).all()):
+            if not any(g.state == "open" for g in Goals(home).all()):
                 return
         except LlmosError as error:
             self.woken = True
             print(f"llmos_nb: goals do not wake: {redact(str(error))}", file=sys.stderr)
             return
-        from llmos_nb.session.goals import waker_of
-
-        self.woken = waker_of(self.session).begin()
+        self.woken = self.session.parts["goals"].begin()
 
     @no_var_expand
     @line_cell_magic
@@ -129,12 +134,12 @@ class AgentMagics(Magics):
             return None
         from llmos_nb.app.present.presenter import Presenter
 
+        self.wake()
         return await Presenter(self.session).run(given, cell)
 
     async def _guarded(self, work: Any) -> Any:
         """Show our own errors as one quiet line, and raise them so that Run All stops there."""
         try:
-            self.wake()
             return await work
         except LlmosError as error:
             raise quiet(error) from None

@@ -13,9 +13,9 @@ from llmos_nb.models import cost
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import Stream, vault
 from llmos_nb.process import briefing
-from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.gate import servers as gate_tools
 from llmos_nb.process.gate.plan import decide_plan, implicit_plan
+from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.resource import Wait, endpoint, waiting
 from llmos_nb.process.state.decide import Ask, Evict
 from llmos_nb.process.state.state import State
@@ -28,7 +28,6 @@ RESERVED_ANSWER = 1_024
 PLENTY, LEAST_ANSWER = 4_096, 64
 
 
-@carries_out(Evict)
 def evict(run: Run, command: Evict) -> None:
     """Page the oldest messages out in one go."""
     context = run.state.context
@@ -45,10 +44,10 @@ def evict(run: Run, command: Evict) -> None:
     run.append("context.paged", page=command.page, first=first, last=last, groups=count, **more)
 
 
-@carries_out(Ask)
 async def ask(run: Run, command: Ask) -> None:
     """Ask the model once; every outcome is recorded."""
-    await gate_tools.hear(run)
+    if run.state.servers:
+        await gate_tools.hear(run)
     if run.state.plan_status == "none" and not _plans(run):
         implicit_plan(run)
         decide_plan(run, "approve", f"mode:{run.state.mode}")

@@ -1,139 +1,53 @@
-"""`drive`: carry out what `decide` gives and append what happens, until nothing can go on by itself.
-
-A `Run` holds what the commands need: journal, state, model, tools, locks. One appender a journal.
-"""
+"""`drive`: carry out what `decide` gives and append what happens, until nothing can go on by itself."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 from llmos_nb.errors import JournalError
-from llmos_nb.journal import Event, Journal
-from llmos_nb.messages import compact
-from llmos_nb.models import Model
-from llmos_nb.policy import Approvers
-from llmos_nb.policy.authority import Book
-from llmos_nb.policy.secrets import vault
-from llmos_nb.process.scheduling.queue import Limits
-from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
-from llmos_nb.process.state.context import RECALL
-from llmos_nb.process.state.decide import Command, decide
-from llmos_nb.process.state.fold.fold import apply
-from llmos_nb.process.state.state import State
-from llmos_nb.tools import Tool
-
-_log = logging.getLogger(__name__)
-Listener = Callable[[Event, State], None]
-
-
-@dataclass(eq=False)
-class Run:
-    """One process at work.
-
-    Parameters
-    ----------
-    journal, state : Journal, State
-        The truth, and what was folded from it.
-    model : Model
-        Who is asked.
-    tools : dict of str to Tool
-        What may be called, by exact name.
-    namespace : dict
-        The live namespace; None for a process without one.
-    check : str or callable, optional
-        What must hold of the answer.
-    call_timeout_s : float
-        Deadline of one call, in seconds.
-    """
-
-    journal: Journal
-    state: State
-    model: Model
-    tools: dict[str, Tool]
-    namespace: dict[str, Any] | None = None
-    check: str | Callable[..., Any] | None = None
-    call_timeout_s: float = 120.0
-    writes: NamespaceLock = field(default_factory=NamespaceLock)
-    listeners: list[Listener] = field(default_factory=list)
-    on_text: Callable[[str], None] = lambda text: None
-    on_output: Callable[[str, str], None] = lambda call, text: None
-    price: tuple[float, float] | None = None
-    fingerprint: Callable[[list[str]], dict[str, str]] = lambda names: {}
-    snapshots: Any = None
-    servers: Any = None
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
-    waits: dict[Command, Wait] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
-    halting: tuple[str, str] | None = None
-    trouble: str = ""
-    owns_model: bool = False
-    inspected: dict[str, dict[str, Any]] = field(default_factory=dict)
-    books: dict[str, Book] = field(default_factory=dict)  # records that the gate looked up last, by kind
-    held: dict[str, Any] = field(default_factory=dict)  # what stands by handle, where there is no namespace
-    unread: dict[str, str] = field(default_factory=dict)  # why it could not, by kind
-    sight: Sight | None = None
-    approvers: Approvers = field(default_factory=Approvers)
-    wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
-    _recalls: bool = False
-
-    def __post_init__(self) -> None:
-        vault.learn()
-        vault.look(self.namespace or {})
-
-    def append(self, k: str, **d: Any) -> Event:
-        """Record an event, fold it in and tell the views."""
-        event = self.journal.append(k, d)
-        apply(self.state, event)
-        if self.sight is not None:
-            self.sight.heard(event, self.state)
-        self.tell(event)
-        self.wake.set()
-        return event
-
-    def tell(self, event: Event) -> None:
-        """Tell the views; one that raises is left out from then on, since what it shows is not what happened."""
-        for listener in list(self.listeners):
-            try:
-                listener(event, self.state)
-            except Exception:
-                _log.exception("a view of process %s failed and is left out", self.state.pid)
-                self.listeners.remove(listener)
-
-    def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
-        """Return the tools in wire form and as bytes; `recall` joins when there is something to recall."""
-        recalls = self.state.remembers or self.state.context.hides
-        if self.wired is None or self._recalls != recalls:
-            shown = tuple(t.wire for t in self.tools.values() if t.name != RECALL or recalls)
-            self.wired, self._recalls = (shown, compact(list(shown))), recalls
-        return self.wired
-
-    def halt(self, how: str, by: str) -> None:
-        """End what is under way now: `how` is ``paused`` (Stop, to be resumed) or ``ended`` (kill)."""
-        if self.state.status == "ended" or (self.halting and self.halting[0] == "ended"):
-            return
-        self.halting = (how, by)
-        for task in self.tasks.values():
-            task.cancel()
-        self.wake.set()
-
+from llmos_nb.journal import Event
+from llmos_nb.process import ask, finish
+from llmos_nb.process.gate import compensate, judge, plan, servers, start
+from llmos_nb.process.run import Run
+from llmos_nb.process.state.decide import (
+    Ask,
+    Check,
+    Command,
+    Connect,
+    End,
+    Evict,
+    Finish,
+    Integrate,
+    Judge,
+    JudgePlan,
+    Overdue,
+    Pause,
+    Propose,
+    Start,
+    TakenBack,
+    decide,
+)
 
 CarryOut = Callable[[Run, Any], Awaitable[None] | None]
-EXECUTORS: dict[type, CarryOut] = {}
-
-
-def carries_out(kind: type) -> Callable[[CarryOut], CarryOut]:
-    """Register the function that carries out a kind of command: at once, or as a coroutine."""
-
-    def register(executor: CarryOut) -> CarryOut:
-        EXECUTORS[kind] = executor
-        return executor
-
-    return register
+# Who carries out which command: at once, or as a coroutine.
+EXECUTORS: dict[type[Command], CarryOut] = {
+    Connect: servers.connect,
+    Propose: plan.propose,
+    JudgePlan: plan.judge_the_plan,
+    Overdue: plan.overdue,
+    Judge: judge.judge_call,
+    Start: start.start,
+    TakenBack: compensate.taken_back,
+    Evict: ask.evict,
+    Ask: ask.ask,
+    Integrate: finish.integrate,
+    Check: finish.check,
+    Finish: judge.finish,
+    Pause: finish.pause,
+    End: finish.end,
+}
 
 
 async def drive(run: Run) -> None:

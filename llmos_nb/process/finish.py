@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.process.driver import Run, carries_out
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call, Stopped, bounded
@@ -228,7 +228,6 @@ def _listed(value: Any) -> Any:
 EVIDENCE = 240
 
 
-@carries_out(Integrate)
 def integrate(run: Run, command: Integrate) -> None:
     """Compare what the calls of a step showed with what the step expected."""
     s = run.state
@@ -271,7 +270,6 @@ def evidence(calls: list[Call]) -> str:
     return bounded("; ".join(seen), EVIDENCE)[0].replace("\n", " ")
 
 
-@carries_out(Check)
 async def check(run: Run, command: Check) -> None:
     """Run one check of the answer that the model gave."""
     s = run.state
@@ -360,13 +358,11 @@ def sources(run: Run) -> list[str]:
     return seen + [repr(v) for n in made if type(v := (run.namespace or {}).get(n)) in (int, float, str)]
 
 
-@carries_out(Pause)
 def pause(run: Run, command: Pause) -> None:
     """Pause at a safe point."""
     run.append("run.paused", why=command.why)
 
 
-@carries_out(End)
 def end(run: Run, command: End) -> None:
     """End, with the answer where there is one."""
     s = run.state

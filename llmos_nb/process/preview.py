@@ -17,8 +17,8 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
-from llmos_nb.process.driver import Run
 from llmos_nb.process.gate.judge import find
+from llmos_nb.process.run import Run
 from llmos_nb.tools import NAME_CHANGES, CallContext, Tool, parse_arguments, validate
 from llmos_nb.tools.devices.child import Child, Connection, Worker, silence
 from llmos_nb.tools.devices.child.sandbox import preview as confinement

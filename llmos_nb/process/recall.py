@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from llmos_nb.journal import pid_of
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import Label, labels
-from llmos_nb.process.driver import Run
-from llmos_nb.process.memory import Memory, Remembered
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.context import RECALL, Context
-from llmos_nb.process.state.search import excerpt
 from llmos_nb.tools import CallContext, Tool
 
-REMEMBERED = 600  # characters of one memory
+Elsewhere = Callable[[Run, str, ToolResult | None], Awaitable[ToolResult]]
 _SCHEMA = {
     "type": "object",
     "properties": {
@@ -37,8 +33,8 @@ def recall_tool() -> Tool:
     return Tool(RECALL, about, _SCHEMA, lambda **_: "", "read", "pure", digest=RECALL)
 
 
-def connect(box: dict[str, Tool], run: Run, memory: Memory) -> None:
-    """Return `recall` the memory of its process, and that of its home."""
+def connect(run: Run, elsewhere: Elsewhere) -> None:
+    """Return `recall` the memory of its process; `elsewhere` looks in the memory of its home, too."""
 
     async def runner(arguments: Mapping[str, Any], _: CallContext) -> ToolResult:
         found = recalled(run.state.context, arguments)
@@ -46,11 +42,9 @@ def connect(box: dict[str, Tool], run: Run, memory: Memory) -> None:
         if not (arguments.get("everywhere") and query):
             return found
         here = run.state.context.search(query, 1)
-        own = run.journal.path.parent.name
-        remembered = await asyncio.to_thread(memory.recall, query, everywhere=True, without=own)
-        return _with(found if here else None, remembered, query)
+        return await elsewhere(run, query, found if here else None)
 
-    box[RECALL] = replace(box[RECALL], runner=runner)
+    run.tools[RECALL] = replace(run.tools[RECALL], runner=runner)
 
 
 def recalled(context: Context, arguments: Mapping[str, Any]) -> ToolResult:
@@ -104,20 +98,6 @@ def _found(context: Context, query: str) -> ToolResult:
     texts = [(f"page {page}: " if page else "in full: ") + text for page, text in found]
     nothing = f"nothing fits {query!r:.60}; {_there(context)}"
     return _labelled("\n\n".join(texts) or nothing, context, [page for page, _ in found if page])
-
-
-def _with(found: ToolResult | None, remembered: list[Remembered], query: str) -> ToolResult:
-    """Join what the process itself had with what is remembered; the labels join too."""
-    texts = [found.text] if found else []
-    texts += [f"{r.origin}: {excerpt(r.text, query, REMEMBERED)}" for r in remembered]
-    own = found.facts if found else {}
-    label = labels.parse(str(own.get("label", ""))).join(*(labels.parse(r.label) for r in remembered))
-    whose = [r.id or f"process {pid_of(r.run)}" for r in remembered if labels.parse(r.label) != labels.TRUSTED]
-    why = f"it recalled {whose[0]}" if whose else str(own.get("why", ""))
-    facts = {"label": str(label), "why": why} if label != labels.TRUSTED else {}
-    return ToolResult(
-        True, "\n\n".join(texts) or f"nothing fits {query!r:.60}, here or in former runs", facts=facts
-    )
 
 
 def _labelled(text: str, context: Context, pages: list[int]) -> ToolResult:

@@ -7,8 +7,8 @@ import inspect
 from typing import Any
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.process.driver import Run
 from llmos_nb.process.gate.quarantine import restored
+from llmos_nb.process.run import Run
 from llmos_nb.tools import Call, CallContext, Tool, invoke
 
 

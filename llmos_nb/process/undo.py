@@ -9,8 +9,8 @@ from typing import Any
 
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.heap import Snapshots
-from llmos_nb.process.driver import Run
 from llmos_nb.process.gate import compensate
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import CHANGES, NAME_CHANGES, Call
 

@@ -1,7 +1,8 @@
 """Many processes over one notebook: start, steer, talk, come back.
 
 Here belongs what a person does with processes (`Process`), what they share (`Session`), and the features that need more
-than one of them. Imports: views, export, process and what stands below.
+than one of them: each is a `Part`, named in the table of `parts` and imported when it is first wanted. Imports: views,
+export, process and what stands below.
 """
 
 from llmos_nb.session import api, config, outcome, prune, toolbox

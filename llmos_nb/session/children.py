@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.journal import Event, read
@@ -27,15 +26,12 @@ from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State
 from llmos_nb.session import config
 from llmos_nb.session.ipc.deadlock import title
-from llmos_nb.session.start import check_goal, check_name, price_of, record_start
-from llmos_nb.tools import NAME_CHANGES, CallContext, Tool, current_call
+from llmos_nb.session.parts import Part
+from llmos_nb.session.protocols import ProcessLike, SessionLike
+from llmos_nb.session.start import check_goal, check_name, model_of, price_of
+from llmos_nb.tools import NAME_CHANGES, CallContext, Tool, reentry
 from llmos_nb.tools.devices import START, WAIT
 from llmos_nb.tools.schema import name_of
-
-if TYPE_CHECKING:
-    from llmos_nb.session.process import Process
-    from llmos_nb.session.session import Session
-
 
 SHARE = 4  # a child gets this part of what is left, where nobody says how much
 COUNTED = ("steps", "calls", "tokens", "$")
@@ -48,8 +44,8 @@ _KEPT = ("bind", "vars", "devices", "apart", "copied")
 
 
 def create(
-    session: Session,
-    parent: Process,
+    session: SessionLike,
+    parent: ProcessLike,
     goal: str,
     *,
     name: str = "",
@@ -61,7 +57,7 @@ def create(
     check: Any = None,
     call: str = "",
     **options: Any,
-) -> Process:
+) -> ProcessLike:
     """Make a child of a process, ready to be driven.
 
     Parameters
@@ -99,7 +95,7 @@ def create(
     return session.register(run)
 
 
-def _began(parent: Process, goal: str) -> dict[str, Any]:
+def _began(parent: ProcessLike, goal: str) -> dict[str, Any]:
     """Return how a process was started, if it may start others."""
     check_goal(goal)
     s = parent.run.state
@@ -109,15 +105,17 @@ def _began(parent: Process, goal: str) -> dict[str, Any]:
 
 
 def _record(
-    session: Session, run: Run, goal: str, settings: config.Settings, amounts: Budget, how: dict[str, Any]
+    session: SessionLike, run: Run, goal: str, settings: config.Settings, amounts: Budget, how: dict[str, Any]
 ) -> None:
     """Write the first events of a child."""
     shown = (session.namespace, str(how.get("vars", "")), settings.show_values)
     head = briefing.head(goal, run.model.traits, *shown, "plan" in run.tools, how.get("apart") == "isolate")
-    record_start(run, settings, goal, amounts, head, {**how, "grounded": settings.grounded})
+    session.record_start(run, settings, goal, amounts, head, {**how, "grounded": settings.grounded})
 
 
-def _settings(session: Session, s: State, began: Mapping[str, Any], told: dict[str, Any]) -> config.Settings:
+def _settings(
+    session: SessionLike, s: State, began: Mapping[str, Any], told: dict[str, Any]
+) -> config.Settings:
     """Return the settings of a child: its parent's mode and rules, or stricter ones."""
     told["approve"] = _mode(s.mode, told["approve"])
     told |= {"quarantine": s.quarantine, **{k: began[k] for k in ("untrusted",) if k in began}}
@@ -168,16 +166,12 @@ def _share(s: State, budget: str | Budget | None) -> Budget:
     return Budget(found)
 
 
-def model_of(model: Model, started: Mapping[str, Any]) -> Model:
-    """Return the model of a process: for a child that has its parent's, the script of its own where there is one."""
-    parent, child = started.get("parent") or {}, getattr(model, "child", None)
-    return child(parent["nth"]) if child is not None and parent.get("own_model") is False else model
-
-
-def _reserve(parent: Process, pid: int, amounts: Budget, call: str) -> None:
+def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str) -> None:
     held = {u: v for u, v in amounts.limits.items() if u in COUNTED}
     more = {"call": call} if call else {}
-    parent.hear_soon(lambda: parent.run.append("budget.reserved", request=0, amounts=held, child=pid, **more))
+    parent.dispatch.post(
+        lambda: parent.run.append("budget.reserved", request=0, amounts=held, child=pid, **more)
+    )
 
 
 def _inherit(run: Run, s: State) -> None:
@@ -192,18 +186,7 @@ def _inherit(run: Run, s: State) -> None:
 # what happens to the one and matters to the other
 
 
-def heard(session: Session, event: Event, state: State) -> None:
-    """Pass signals on to children, end them with their parent, and settle with the parent what a child has used."""
-    if event.k == "signal.received" and event.d["signal"] in SIGNALS:
-        _pass_on(session, state, SIGNALS[event.d["signal"]])
-    elif event.k == "run.ended":
-        _pass_on(session, state, "kill")
-        parent = session.processes.get(state.started_by)
-        if parent is not None:
-            parent.hear_soon(partial(settle, parent.run, state))
-
-
-def _pass_on(session: Session, state: State, signal: str) -> None:
+def _pass_on(session: SessionLike, state: State, signal: str) -> None:
     for pid in state.children:
         child = session.processes.get(pid)
         if child is not None and child.state != "ended":
@@ -217,27 +200,12 @@ def settle(run: Run, child: State) -> None:
         run.append("budget.settled", request=0, amounts=amounts, child=child.pid)
 
 
-async def resumed(session: Session, parent: Process) -> None:
-    """Go on with the children that stopped with their parent, in this kernel or in one before it."""
-    s = parent.run.state
-    for pid in [p for p, held in s.children.items() if held]:
-        try:
-            child = session.processes.get(pid) or _load(session, parent, pid)
-        except LlmosError:  # it broke off before it had begun
-            parent.hear_soon(partial(settle, parent.run, State(pid=pid)))
-            continue
-        if child.state == "ended":
-            parent.hear_soon(partial(settle, parent.run, child.run.state))
-        elif child.state == "paused" and (child.cold or _stopped_by(child.run, s.pid)):
-            await session.resume(child)
-
-
 def _stopped_by(run: Run, pid: int) -> bool:
     last = (e.d for e in reversed(run.journal.events) if e.k == "signal.received" and e.d["signal"] in SIGNALS)
     return next(last, {}).get("by") == f"process {pid}"
 
 
-def _load(session: Session, parent: Process, pid: int) -> Process:
+def _load(session: SessionLike, parent: ProcessLike, pid: int) -> ProcessLike:
     """Load a child with its parent's tools, and its parent's model where it had that."""
     folder = session.home.find(pid)
     if folder is None:
@@ -248,16 +216,7 @@ def _load(session: Session, parent: Process, pid: int) -> Process:
     return session.load(folder, tools=tools, model=None if own else parent.run.model)
 
 
-def connect(session: Session, run: Run) -> None:
-    """Return a process its two tools, and let parent and child hear of each other."""
-    if START in run.tools and WAIT in run.tools:
-        run.tools[START] = replace(run.tools[START], runner=partial(_start, session, run))
-        needs = partial(_awaits, session, run)
-        run.tools[WAIT] = replace(run.tools[WAIT], runner=partial(_answer, session, run), needs=needs)
-    run.listeners.append(partial(heard, session))
-
-
-def _child(session: Session, run: Run, arguments: Mapping[str, Any]) -> Process:
+def _child(session: SessionLike, run: Run, arguments: Mapping[str, Any]) -> ProcessLike:
     """Return the child that a call names."""
     key = str(arguments["process"]).strip()
     mine = [session.processes[p] for p in run.state.children if p in session.processes]
@@ -268,12 +227,14 @@ def _child(session: Session, run: Run, arguments: Mapping[str, Any]) -> Process:
     return found[-1]
 
 
-async def _start(session: Session, run: Run, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+async def _start(
+    session: SessionLike, run: Run, arguments: Mapping[str, Any], context: CallContext
+) -> ToolResult:
     """Start a child as a call says; the same call starts it once."""
     made = (
         e.d["child"] for e in run.journal.events if e.k == "budget.reserved" and e.d.get("call") == context.call
     )
-    if (before := next(made, None)) in session.processes:
+    if (before := next(made, 0)) in session.processes:
         return _told(session.processes[before])
     goal = str(arguments["goal"]).replace("!`", "`").replace("&`", "`")  # it attaches nothing: a person may
     wanted = {k: arguments[k] for k in ("name", "tools", "budget") if arguments.get(k)}
@@ -281,20 +242,18 @@ async def _start(session: Session, run: Run, arguments: Mapping[str, Any], conte
         child = create(session, session.processes[run.state.pid], goal, call=context.call, **wanted)
     except LlmosError as error:
         return ToolResult(False, str(error), type(error).__name__)
-    outside = copy_context()  # the child's steps are not steps of this call
-    outside.run(current_call.set, None)
-    outside.run(child.start)
+    reentry.outside().run(child.start)  # the child's steps are not steps of this call
     return _told(child)
 
 
-def _told(child: Process) -> ToolResult:
+def _told(child: ProcessLike) -> ToolResult:
     return ToolResult(
         True, f"{title(child.run.state)} is at work; {WAIT} gives its answer", facts={"child": child.pid}
     )
 
 
 def _awaits(
-    session: Session, run: Run, call: str, arguments: Mapping[str, Any]
+    session: SessionLike, run: Run, call: str, arguments: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]] | None:
     """Let a call wait for a child that has not ended; what is wrong with the name is said when it runs."""
     with suppress(LlmosError):
@@ -305,7 +264,9 @@ def _awaits(
     return None
 
 
-async def _answer(session: Session, run: Run, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+async def _answer(
+    session: SessionLike, run: Run, arguments: Mapping[str, Any], context: CallContext
+) -> ToolResult:
     """Return what became of a child; its label comes with it, and what it changed counts as seen."""
     try:
         s = _child(session, run, arguments).run.state
@@ -320,3 +281,48 @@ async def _answer(session: Session, run: Run, arguments: Mapping[str, Any], cont
     facts = {"label": str(label), "why": f"{title(s)} had read {label} data"} if label != labels.TRUSTED else {}
     wrong = "" if s.reason == "answered" else "NotAnswered"
     return ToolResult(not wrong, "\n".join(lines), wrong, facts={**facts, "child": s.pid})
+
+
+class Children(Part):
+    """Lets processes start others, hear of them, and end with them."""
+
+    hears = ("signal.received", "run.ended")
+
+    def create(self, parent: ProcessLike, goal: str, **options: Any) -> ProcessLike:
+        """Make a child of a process, ready to be driven; see `create`."""
+        return create(self.session, parent, goal, **options)
+
+    def tools(self, run: Run) -> Mapping[str, Tool]:
+        """Return the two tools of a process, tied to it."""
+        if START not in run.tools or WAIT not in run.tools:
+            return {}
+        needs = partial(_awaits, self.session, run)
+        return {
+            START: replace(run.tools[START], runner=partial(_start, self.session, run)),
+            WAIT: replace(run.tools[WAIT], runner=partial(_answer, self.session, run), needs=needs),
+        }
+
+    def heard(self, run: Run, event: Event) -> None:
+        """Pass signals on to children, end them with their parent, and settle with it what a child has used."""
+        state = run.state
+        if event.k == "signal.received" and event.d["signal"] in SIGNALS:
+            _pass_on(self.session, state, SIGNALS[event.d["signal"]])
+        elif event.k == "run.ended":
+            _pass_on(self.session, state, "kill")
+            parent = self.session.processes.get(state.started_by)
+            if parent is not None:
+                parent.dispatch.post(partial(settle, parent.run, state))
+
+    async def resumed(self, process: ProcessLike) -> None:
+        """Go on with the children that stopped with their parent, in this kernel or in one before it."""
+        s = process.run.state
+        for pid in [p for p, held in s.children.items() if held]:
+            try:
+                child = self.session.processes.get(pid) or _load(self.session, process, pid)
+            except LlmosError:  # it broke off before it had begun
+                process.dispatch.post(partial(settle, process.run, State(pid=pid)))
+                continue
+            if child.state == "ended":
+                process.dispatch.post(partial(settle, process.run, child.run.state))
+            elif child.state == "paused" and (child.cold or _stopped_by(child.run, s.pid)):
+                await self.session.resume(child)

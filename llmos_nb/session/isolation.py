@@ -6,38 +6,34 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from glob import glob
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import ToolError, UsageError
 from llmos_nb.heap import Snapshots, hidden, violations
+from llmos_nb.journal import Event
 from llmos_nb.messages import ToolResult
-from llmos_nb.models import Model
 from llmos_nb.policy import labels
 from llmos_nb.policy.code import code_names
-from llmos_nb.process import briefing, visiting
+from llmos_nb.process import Run, briefing, visiting
 from llmos_nb.process import preview as previews
 from llmos_nb.process.state import State
-from llmos_nb.session.config import Settings
+from llmos_nb.session.parts import Order, Part
+from llmos_nb.session.protocols import SessionLike
 from llmos_nb.tools import NAME_CHANGES, CallContext, Place, Tool
 from llmos_nb.tools.devices.child import Child, Confinement, Setup, as_input, isolated, spawned
-
-if TYPE_CHECKING:
-    from llmos_nb.process import Run
-    from llmos_nb.session.session import Session
-
 
 _MADE = ("created", "rebound", "mutated")
 _NONE = object()
 
 
-def contain(tool: Tool, session: Session, setup: Setup, bind: str) -> Tool:
+def contain(tool: Tool, session: SessionLike, setup: Setup, bind: str) -> Tool:
     """Let a process's Python run in a child from its first untrusted read on.
 
     Parameters
     ----------
     tool : Tool
         The python tool, as it acts on the namespace.
-    session : Session
+    session : SessionLike
         Whose namespace is copied, and gets what is made.
     setup : Setup
         How the child is held.
@@ -55,7 +51,7 @@ def contain(tool: Tool, session: Session, setup: Setup, bind: str) -> Tool:
 class _Contained:
     """One process's Python, here or in its child."""
 
-    def __init__(self, tool: Tool, session: Session, setup: Setup, bind: str, run: Run) -> None:
+    def __init__(self, tool: Tool, session: SessionLike, setup: Setup, bind: str, run: Run) -> None:
         assert session.namespace is not None  # noqa: S101 - the caller has looked
         self.tool, self.bind = tool, bind
         self.namespace, self.store = session.namespace, session.snapshots
@@ -152,74 +148,74 @@ _ABOUT = (
 )
 
 
-def chosen(preview: bool, isolate: bool, namespace: object) -> str:
-    """Read the two options: ``preview``, ``isolate`` or an empty text for neither.
+class Isolation(Part):
+    """Tools that act on a copy: a preview in a fork, an isolated process in a child, Python after an untrusted read."""
 
-    Raises
-    ------
-    UsageError
-        Both, or there is nothing to run apart from, or no fork.
-    """
-    if preview and isolate:
-        raise UsageError("--dry-run and --isolate: choose one; a dry run is apart from your variables already")
-    how = "preview" if preview else "isolate" if isolate else ""
-    if how and namespace is None:
-        raise UsageError(f"{how}: there is no namespace; give one, or leave the option out")
-    if preview:
-        previews.check_fork()
-    return how
+    hears = ("run.ended",)
 
-
-def put_apart(
-    box: Mapping[str, Tool],
-    how: str,
-    session: Session,
-    model: Model,
-    names: Iterable[str],
-    bind: str,
-    settings: Settings,
-    goal: str,
-) -> dict[str, Tool]:
-    """Let the tools of a process act on a copy.
-
-    Parameters
-    ----------
-    box : mapping
-        The tools as they would act on the namespace.
-    how : str
-        ``preview`` or ``isolate``; an empty text changes nothing.
-    session : Session
-        Whose namespace is copied.
-    model : Model
-        Its traits say what is shown.
-    names : iterable of str
-        Variables that an isolated process gets copies of.
-    bind : str
-        Names that may be written, which a preview tells.
-    settings, goal
-        How a child is held, and what becomes of Python after an untrusted read; the files that a child may read.
-    """
-    namespace, values = session.namespace, model.traits.sees_values
-    setup = setup_of(settings.child, goal, values)
-    if namespace is None:
-        return dict(box)
-    if not how:
-        contained = settings.untrusted == "child" and "python" in box
-        return {**box, "python": contain(box["python"], session, setup, bind)} if contained else dict(box)
-    child = (
-        previews.forked(namespace, session.ip, values)
-        if how == "preview"
-        else isolated(namespace, names, setup)
-    )
-    if how == "isolate" and bind:
-        raise UsageError(
-            "--bind with --isolate: nothing in a child writes your variables; leave one of them out"
+    def wraps(self, order: Order, tools: dict[str, Tool]) -> dict[str, Tool]:
+        """Return the tools of a process as they act on a copy."""
+        session, settings, how = self.session, order.settings, order.apart
+        namespace, values = session.namespace, order.model.traits.sees_values
+        setup = setup_of(settings.child, order.goal, values)
+        if namespace is None:
+            return tools
+        if not how:
+            contained = settings.untrusted == "child" and "python" in tools
+            return (
+                {**tools, "python": contain(tools["python"], session, setup, order.bind)}
+                if contained
+                else tools
+            )
+        child = (
+            previews.forked(namespace, session.ip, values)
+            if how == "preview"
+            else isolated(namespace, order.copied, setup)
         )
-    made = {n: _inside(t, child, how, bind) if n in INSIDE else t for n, t in box.items()}
-    made = {n: t if t.apart is None else t.apart() for n, t in made.items()}
-    if how == "preview":
-        made = {n: t if n in INSIDE or t.effect == "read" else previews.refused(t) for n, t in made.items()}
-    return made
+        if how == "isolate" and order.bind:
+            raise UsageError(
+                "--bind with --isolate: nothing in a child writes your variables; leave one of them out"
+            )
+        made = {n: _inside(t, child, how, order.bind) if n in INSIDE else t for n, t in tools.items()}
+        made = {n: t if t.apart is None else t.apart() for n, t in made.items()}
+        if how == "preview":
+            made = {n: t if n in INSIDE or t.effect == "read" else previews.refused(t) for n, t in made.items()}
+        return made
+
+    def tools(self, run: Run) -> Mapping[str, Tool]:
+        """Tie the child to its process; nothing that an isolated process does is in the undo store."""
+        if any(t.worker is not None for t in run.tools.values()):
+            run.snapshots = None
+        return {}
+
+    def heard(self, run: Run, event: Event) -> None:
+        """End a process's child with it; a child process has its parent's."""
+        worker = next((t.worker for t in run.tools.values() if t.worker is not None), None)
+        if worker is not None and not run.state.started_by:
+            worker.close()
+
+    def names_at(self, run: Run, then: State) -> list[str]:
+        """Return the variables that an isolated fork gets copies of: those of its steps, and those of its card."""
+        used = {n for c in then.calls.values() for kind in NAME_CHANGES for n in c.changes.get(kind, ())}
+        for call in then.calls.values():
+            tool = run.tools.get(call.name)
+            if tool is not None and tool.inspect is not None and isinstance(call.arguments, dict):
+                used |= set(dict(tool.inspect(call.arguments)).get("reads", ()))
+        shown = briefing.shown_names(then.goal, run.namespace or {}, "")
+        return sorted({*shown, *(n for n in used if n in (run.namespace or {}))})
+
+    def at(self, run: Run, then: State) -> dict[str, Tool]:
+        """Return a process's tools over a child with copies of what the variables were in an earlier state."""
+        namespace = run.namespace
+        if namespace is None or run.tools["python"].elsewhere:
+            raise UsageError(
+                f"process {run.state.pid} has no steps in your namespace; fork it without --isolate"
+            )
+        with visiting(run, then):
+            inputs = [as_input(n, namespace[n]) for n in self.names_at(run, then) if n in namespace]
+        values = run.model.traits.sees_values
+        child = Child(lambda: spawned(Setup(values)), lambda: inputs)
+        return {n: _inside(t, child, "isolate", "") if n in INSIDE else t for n, t in run.tools.items()}
 
 
 def _inside(tool: Tool, child: Child, how: str, bind: str) -> Tool:
@@ -255,29 +251,6 @@ def _harmless(tool: Tool) -> Callable[[Mapping[str, Any]], Any] | None:
     return None if inner is None else lambda arguments: {**inner(arguments), "level": "read", "why": ""}
 
 
-def names_at(run: Run, then: State) -> list[str]:
-    """Return the variables that an isolated fork gets copies of: those that its steps used, and those of its card."""
-    used = {n for c in then.calls.values() for kind in NAME_CHANGES for n in c.changes.get(kind, ())}
-    for call in then.calls.values():
-        tool = run.tools.get(call.name)
-        if tool is not None and tool.inspect is not None and isinstance(call.arguments, dict):
-            used |= set(dict(tool.inspect(call.arguments)).get("reads", ()))
-    shown = briefing.shown_names(then.goal, run.namespace or {}, "")
-    return sorted({*shown, *(n for n in used if n in (run.namespace or {}))})
-
-
-def put_apart_at(run: Run, then: State, session: Session) -> dict[str, Tool]:
-    """Return a process's tools over a child that starts with copies of what the variables were in an earlier state."""
-    namespace = run.namespace
-    if namespace is None or run.tools["python"].elsewhere:
-        raise UsageError(f"process {run.state.pid} has no steps in your namespace; fork it without --isolate")
-    with visiting(run, then):
-        inputs = [as_input(n, namespace[n]) for n in names_at(run, then) if n in namespace]
-    values = run.model.traits.sees_values
-    child = Child(lambda: spawned(Setup(values)), lambda: inputs)
-    return {n: _inside(t, child, "isolate", "") if n in INSIDE else t for n, t in run.tools.items()}
-
-
 def setup_of(confinement: Confinement, goal: str, show_values: bool) -> Setup:
     """Say how a child of a process is started: what its goal names is there for reading."""
     named = [*re.findall(r"`([^`\n]+)`", goal), *re.findall(r"[\w./+-]*[./][\w./+-]*\w", goal)]
@@ -290,13 +263,3 @@ def setup_of(confinement: Confinement, goal: str, show_values: bool) -> Setup:
         confinement.memory,
         confinement.disk,
     )
-
-
-def attach(run: Run) -> None:
-    """End a process's child when the process ends; nothing that it does there is in the undo store."""
-    worker = next((t.worker for t in run.tools.values() if t.worker is not None), None)
-    if worker is not None:
-        run.snapshots = None
-        run.listeners.append(
-            lambda event, state: worker.close() if event.k == "run.ended" and not state.started_by else None
-        )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from llmos_nb.errors import ApprovalNeeded, LlmosError, NotAnswered
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.deadlock import title
-from llmos_nb.session.process import Process
+from llmos_nb.session.protocols import ProcessLike
 
 
-def unanswered(process: Process) -> LlmosError:
+def unanswered(process: ProcessLike) -> LlmosError:
     """Return an error that says in one line how a process settled without an answer, and how to go on."""
     s, p = process.run.state, process.pid
     source = pipes.source_of(process)

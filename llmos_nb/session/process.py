@@ -1,167 +1,55 @@
-"""A process as its user holds it: what it is, and how one waits for it. The verbs are in `verbs`.
+"""A process as its user holds it: what it is, how one waits for it, and what people may do with it.
 
-Verbs return at once, work from any thread and may be awaited. Each is an event; `drive` does the rest.
+Verbs return at once, work from any thread and may be awaited. Each is an event in the journal; `drive` does the rest.
+What a verb does to the run is in the process room (`decisions`, `signals`); how it gets there is in `dispatch`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import Context, copy_context
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from llmos_nb.errors import CallDenied, UsageError
 from llmos_nb.journal import Event, Journal
-from llmos_nb.policy import approval, in_advance, parse_rule
-from llmos_nb.process import Run, drive
-from llmos_nb.process.state import State, decide
-from llmos_nb.session.ipc.deadlock import may_move
-from llmos_nb.session.verbs import Pending, Verbs
-from llmos_nb.tools import current_call, reentry
-from llmos_nb.tools.devices.python import stop_main_thread, tick
-
-if TYPE_CHECKING:
-    from llmos_nb.session.session import Session
+from llmos_nb.policy import budget as budgets
+from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
+from llmos_nb.process.state import Plan
+from llmos_nb.session.dispatch import Deadlines, Dispatch, interrupts
+from llmos_nb.session.parts import Parts
+from llmos_nb.session.protocols import ProcessLike, SessionLike
+from llmos_nb.tools.devices.python import tick
 
 
-def outside() -> Context:
-    """Return a context that is in no step: what a message of one process wakes in another is not done by the first."""
-    context = copy_context()
-    context.run(current_call.set, None)
-    return context
+class Sessions(SessionLike, Protocol):
+    """A session as `Process` sees it: the processes that it makes are of this class."""
+
+    parts: Parts
+
+    def start(self, goal: str, **options: Any) -> Process:
+        """Start a process."""
+
+    def register(self, run: Run) -> Process:
+        """Enter a process into the table."""
+
+    def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> Process:
+        """Begin a new process from event `at` of another."""
 
 
-class Hearing(ABC):
-    """A process as what happens elsewhere reaches it."""
+class Pending:
+    """Awaitable returned by every verb: the verb has been done; await it until the process has settled.
 
-    run: Run
-    _driver: asyncio.Task[None] | None
-    _loop: asyncio.AbstractEventLoop | None
-    _moved: asyncio.Event
-
-    @property
-    def driven(self) -> bool:
-        """Whether something drives it now."""
-        return self._driver is not None and not self._driver.done()
-
-    @abstractmethod
-    def _go_on(self) -> None:
-        """Drive again where there is something to do."""
-
-    @staticmethod
-    def _on(loop: asyncio.AbstractEventLoop) -> bool:
-        with suppress(RuntimeError):
-            return asyncio.get_running_loop() is loop
-        return False
-
-    def _apply(self, act: Callable[[], object]) -> None:
-        if self._driver is not None and not self._driver.done():
-            act()
-        else:
-            with self.run.journal.held():
-                act()
-        self._go_on()
-
-    def _only_people(self) -> None:
-        """Refuse a verb that code of a step calls, and put the attempt on the record."""
-        if reentry.inside():
-            self.hear_soon(lambda: self.run.append("signal.received", signal=reentry.FORGED, by="a step"))
-            raise CallDenied(reentry.DENIED)
-
-    async def hear(self, act: Callable[[], object]) -> None:
-        """Carry out on its own loop what another process does to this one, and wait until it is on disk."""
-        if self._loop is None or self._on(self._loop) or not self._loop.is_running():
-            self._apply(act)
-            await self.run.journal.flush()
-        else:
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.hear(act), self._loop))
-
-    def hear_soon(self, act: Callable[[], object]) -> None:
-        """Do the same without waiting."""
-        if self._loop is None or self._on(self._loop) or not self._loop.is_running():
-            self._apply(act)
-        else:
-            self._loop.call_soon_threadsafe(self._apply, act, context=outside())
-
-    def look(self) -> None:
-        """Let whoever waits beside it look again at what it waits for."""
-        loop = self._loop
-        if loop is None or self._on(loop):
-            self._moved.set()
-        else:
-            loop.call_soon_threadsafe(self._moved.set)
-
-
-_DAY_S = 86_400.0  # a timer of the loop is set anew each day: a machine may sleep
-
-
-class Clocked(Hearing):
-    """A process whose questions have deadlines."""
-
-    _timer: asyncio.TimerHandle | None = None
-
-    def _watch(self) -> None:
-        """Set the timer whenever something is asked."""
-        self.run.listeners.append(self._asks)
-
-    def _asks(self, event: Event, state: State) -> None:
-        if event.k in ("question.asked", "question.escalated"):
-            self._arm()
-
-    def _arm(self) -> None:
-        """Set the timer for the deadline that comes first; what has passed while nobody looked counts at once."""
-        s, loop = self.run.state, self._loop
-        asked = [q for k, q in s.questions.items() if k in s.undoing or not s.settled]
-        left = [seconds for q in asked if (seconds := approval.left_s(q)) is not None]
-        if self._timer is not None:
-            self._timer.cancel()
-        if left and loop is not None and loop.is_running():
-            self._timer = loop.call_later(min(max(min(left), 0.0), _DAY_S), self._ring)
-
-    def _ring(self) -> None:
-        s = self.run.state
-        passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
-        if passed and (not s.settled or s.undoing):
-            self._apply(lambda: [self.run.append("question.due", question=k) for k in passed])
-        self._arm()
-
-
-_stops: list[Callable[[], None]] = []
-_before: list[Any] = []  # the handler that the last open context puts back
-
-
-@contextmanager
-def interrupts(stop: Callable[[], None] | None) -> Iterator[None]:
-    """Call `stop` on SIGINT inside this context; several may be open at once, and then all are called.
-
-    Only the main thread gets signals; elsewhere, and with None, nothing is changed.
+    Awaiting gives the process.
     """
-    if stop is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    if not _stops:
-        _before.append(signal.signal(signal.SIGINT, _heard))
-    _stops.append(stop)
-    try:
-        yield
-    finally:
-        _stops.remove(stop)
-        if not _stops:
-            signal.signal(signal.SIGINT, _before.pop() or signal.default_int_handler)
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+
+    def __await__(self) -> Generator[Any, None, Process]:
+        return self.process.__await__()
 
 
-def _heard(number: int, frame: FrameType | None) -> None:
-    for stop in list(_stops):
-        stop()
-
-
-class Process(Clocked, Verbs):
+class Process:
     """A process: its state and its verbs.
 
     Parameters
@@ -172,20 +60,28 @@ class Process(Clocked, Verbs):
         Where it lives.
     """
 
-    def __init__(self, run: Run, session: Session) -> None:
+    def __init__(self, run: Run, session: Sessions) -> None:
         self.run, self.session = run, session
-        self._driver: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._moved: asyncio.Event = asyncio.Event()
         self.cold = False
         self.watcher: asyncio.Task[None] | None = None
-        self._watch()
+        self.dispatch = Dispatch(run, self._drive)
+        self.deadlines = Deadlines(self.dispatch)
 
     def __repr__(self) -> str:
         end = f", {self.reason}" if self.reason else ""
         return f"<process {self.pid} {self.state}{end}: {self.run.state.goal.strip()[:60]!r}>"
 
     # what it is
+
+    @property
+    def pid(self) -> int:
+        """Number, unique in its home."""
+        return self.run.state.pid
+
+    @property
+    def parent(self) -> int | None:
+        """The pid of the process that started it, or that it was forked from."""
+        return (self.run.state.parent or {}).get("pid")
 
     @property
     def state(self) -> str:
@@ -209,6 +105,11 @@ class Process(Clocked, Verbs):
         return self.run.state.answer
 
     @property
+    def plan(self) -> Plan:
+        """The plan as it stands."""
+        return self.run.state.plan
+
+    @property
     def events(self) -> list[Event]:
         """The events of its journal, in order."""
         return list(self.run.journal.events)
@@ -223,7 +124,38 @@ class Process(Clocked, Verbs):
         """Hash of the folded state."""
         return self.run.state.digest
 
-    # waiting for it
+    @property
+    def waits_for(self) -> str:
+        """What it waits for, in words; an empty text where it waits for nothing."""
+        s = self.run.state
+        if self.state == "waiting":
+            return ", ".join(decisions.wanted(q) for q in (*s.questions.values(), *s.awaited.values()))
+        if s.status != "running":
+            return s.why
+        return ", ".join(str(wait) for wait in self.run.waits.values())
+
+    @property
+    def uses(self) -> str:
+        """What it uses at this moment: its model, or the tools of the calls that run."""
+        s = self.run.state
+        if s.settled:
+            return ""
+        running = [c.name for c in s.open_calls if c.status == "running"]
+        return ", ".join([f"the model {self.run.model.traits.name}"] if s.request else running)
+
+    # driving it, and waiting for it
+
+    def start(self) -> Process:
+        """Begin to drive on the running loop."""
+        self.dispatch.start()
+        return self
+
+    async def _drive(self) -> None:
+        self.deadlines.arm()
+        await drive(self.run)
+        close = getattr(self.run.model, "aclose", None)
+        if self.run.state.status == "ended" and close is not None and self.run.owns_model:
+            await close()
 
     def __await__(self) -> Generator[Any, None, Process]:
         return self._until_settled().__await__()
@@ -231,16 +163,19 @@ class Process(Clocked, Verbs):
     async def _until_settled(self) -> Process:
         """Wait until it ended, paused, or waits for somebody."""
         while True:
-            while self._driver is not None and not self._driver.done():
-                await asyncio.wait([self._driver])
-            if self._driver is not None and self._driver.done() and not self._driver.cancelled():
-                self._driver.result()
-            if self.session.post.settles(self):
-                continue
-            if self.run.halting or not self.session.post.hopeful(self):
+            while (task := self.dispatch.task) is not None and not task.done():
+                await asyncio.wait([task])
+            if task is not None and not task.cancelled():
+                task.result()
+            if not self.run.state.expecting:
                 return self
-            self._moved.clear()
-            await self._moved.wait()
+            self.session.parts.review()
+            if self.dispatch.driven:  # what is to be told had not been told yet
+                continue
+            if self.run.halting or not self.session.parts.hopeful(self):
+                return self
+            self.dispatch.moved.clear()
+            await self.dispatch.moved.wait()
 
     async def attend(self, patient: bool, interruptible: bool = True) -> Process:
         """Wait beside it; `patient` waits for people too. An interrupt of the waiting code stops it.
@@ -254,121 +189,203 @@ class Process(Clocked, Verbs):
             with interrupts(self._interrupted if interruptible else None):
                 async with tick():
                     await self._until_settled()
-                    while patient and may_move(self.session.processes, self, not interruptible):
-                        self._moved.clear()
+                    while patient and self._may_move(not interruptible):
+                        self.dispatch.moved.clear()
                         if not self.run.halting:
-                            await self._moved.wait()
+                            await self.dispatch.moved.wait()
                         await self._until_settled()
         except asyncio.CancelledError:
             self._interrupted()
             await self._until_settled()
         return self
 
+    def _may_move(self, background: bool) -> bool:
+        """Whether a person may let it go on, or somebody whose message it waits for."""
+        if self.run.state.waiting or (background and self.state == "waiting"):
+            return True
+        return self.run.state.expecting and self.session.parts.hopeful(self, people=True)
+
     def _interrupted(self) -> None:
-        self._halt_here("paused", "you")
+        self.dispatch.halt_here("paused", "you")
 
-    def start(self) -> Process:
-        """Begin to drive on the running loop."""
-        self._loop = asyncio.get_running_loop()
-        if self._driver is None or self._driver.done():
-            self._driver = self._loop.create_task(self._drive(), context=outside())
-        return self
-
-    async def _drive(self) -> None:
-        self._arm()
-        await drive(self.run)
-        close = getattr(self.run.model, "aclose", None)
-        if self.run.state.status == "ended" and close is not None and self.run.owns_model:
-            await close()
-
-    def _go_on(self) -> None:
-        """Drive again where there is something to do and a loop to do it on."""
-        s = self.run.state
-        self._moved.set()
-        self.run.wake.set()
-        driving = self._driver is not None and not self._driver.done()
-        at_rest = s.status != "running" and not s.undoing and not self.run.halting
-        if driving or at_rest or not (decide(s) or self.run.halting):
-            return
-        with suppress(RuntimeError):  # no loop runs here: `await proc.resume()` or the next await drives it
-            self.start()
-
-    def _do(self, act: Callable[[], object]) -> Pending:
-        """Carry a verb out on the process's own thread; nothing inside a step may."""
-        self._only_people()
-        loop = self._loop
-        if loop is None or not loop.is_running() or self._on(loop):
-            self._apply(act)
-            return Pending(self)
-        done: threading.Event = threading.Event()
-        failure: list[BaseException] = []
-
-        def there() -> None:
-            try:
-                self._apply(act)
-            except Exception as error:
-                failure.append(error)
-            finally:
-                done.set()
-
-        loop.call_soon_threadsafe(there)
-        if done.wait(0.5) and failure:
-            raise failure[0]
+    def _do(self, act: Callable[..., object], *args: Any, **kwargs: Any) -> Pending:
+        """Carry out what a person does to the run; nothing inside a step may."""
+        self.dispatch.call(lambda: act(self.run, *args, **kwargs))
         return Pending(self)
 
-    def _halt(self, how: str, by: str) -> Pending:
-        if self.state == "ended" or (how == "paused" and self.state == "paused"):
-            return Pending(self)
-        self._only_people()
-        if self._loop is None or self._on(self._loop) or not self._loop.is_running():
-            self._apply(lambda: self.run.halt(how, by))
-            return Pending(self)
-        self._loop.call_soon_threadsafe(self._halt_here, how, by)
-        if any(c.status == "running" for c in self.run.state.open_calls):
-            stop_main_thread()
+    # signals
+
+    def send(self, text: str, *, by: str = "you") -> Pending:
+        """Tell the process something; it reads it with its next prompt."""
+        return self._do(signals.send, text, by)
+
+    def nice(self, value: int, *, by: str = "you") -> Pending:
+        """Set its niceness: -20 goes first, 19 lets all others go first, 0 is what it began with."""
+        signals.check_niceness(value)
+        return self._do(signals.renice, value, by)
+
+    def budget(self, more: str, *, by: str = "you") -> Pending:
+        """Raise the budget, as in ``"+10 steps"``."""
+        return self._do(signals.raise_budget, budgets.parse(more, "budget").limits, by)
+
+    def pause(self, *, by: str = "you") -> Pending:
+        """Pause after this step."""
+        return Pending(self) if self.state in ("ended", "paused") else self._do(signals.pause, by)
+
+    def stop(self, *, by: str = "you") -> Pending:
+        """Stop now: the unfinished step is taken back and the process paused."""
+        if self.state not in ("ended", "paused"):
+            self.dispatch.halt("paused", by)
         return Pending(self)
 
-    def _halt_here(self, how: str, by: str) -> None:
-        self.run.halt(how, by)
-        self._go_on()
+    def kill(self, *, by: str = "you") -> Pending:
+        """End for good."""
+        if self.state != "ended":
+            self.dispatch.halt("ended", by)
+        return Pending(self)
 
     async def resume(self, model: Any = None) -> Process:
         """Go on after a pause, a crash or a restart; a cold namespace is rebuilt first."""
         await self.session.resume(self, model)
         return await self._until_settled()
 
+    # decisions
+
+    def approve(
+        self,
+        what: str | int = "all",
+        *,
+        by: str = "you",
+        digest: str = "",
+        arguments: dict[str, Any] | None = None,
+    ) -> Pending:
+        """Approve a call (``"r2.0"``), the call or plan of a step (its number), or all that is asked.
+
+        Parameters
+        ----------
+        what : str or int
+            A call's id, a step's number, ``"plan"`` or ``"all"``.
+        by : str
+            Who approves.
+        digest : str
+            What was seen when it was approved; an approval of anything else changes nothing.
+        arguments : dict, optional
+            Edited arguments; the call passes the policy again.
+        """
+        return self._do(decisions.approve, what, by, digest, arguments)
+
     def approve_rest(self, call: str, *, digest: str = "", by: str = "you") -> Pending:
         """Approve a call, and by a rule the calls to come of the same tool that bear no other kind of risk."""
-        asked, question = self.run.state.calls.get(call), self.run.state.questions.get(call, {})
-        kinds = sorted({str(risk[0]) for risk in question.get("risks", ())})
-        if asked is None or not in_advance(asked.name, kinds):
-            raise UsageError(f"call {call}: nothing like it can be approved in advance")
-        return self._do(lambda: self._approve_by_rule(call, digest, by, {"risks": kinds}))
+        terms = decisions.rule_for_rest(self.run, call)
+        return self._do(decisions.approve_by_rule, call, digest, by, terms)
 
     def approve_same(self, call: str, *, digest: str = "", by: str = "you") -> Pending:
         """Approve a call, and by a rule every later one of the same tool with exactly these arguments."""
-        asked = self.run.state.calls.get(call)
-        if asked is None or call not in self.run.state.questions or not isinstance(asked.arguments, dict):
-            raise UsageError(f"call {call!r}: it does not wait for you")
-        where = dict(asked.arguments)
-        return self._do(lambda: self._approve_by_rule(call, digest, by, {"where": where, "exact": True}))
+        terms = decisions.rule_for_same(self.run, call)
+        return self._do(decisions.approve_by_rule, call, digest, by, terms)
 
-    def _approve_by_rule(self, call: str, digest: str, by: str, what: dict[str, Any]) -> None:
-        found = self.run.state.calls[call]
-        self._approve(call, by, digest, None)
-        if found.status == "approved":  # a stale approval makes no rule either
-            rule = parse_rule({"tool": found.name, "do": "allow", "by": by, **what}).plain()
-            self.run.append("policy.changed", rule=rule, by=by)
+    def reject(self, what: str | int = "all", why: str = "", *, by: str = "you") -> Pending:
+        """Reject a call, the call of a step, or the plan, with a reason for the model."""
+        return self._do(decisions.reject, what, why, by)
 
-    # the namespace and the record
+    def skip(self, what: str | int, *, by: str = "you") -> Pending:
+        """Skip a step, or a call that is asked for."""
+        return self._do(decisions.skip, what, by)
+
+    def edit(self, what: str | int, text: str | None = None, *, by: str = "you", **changes: Any) -> Pending:
+        """Edit a step (title, expect, code, check, depends_on) or the arguments of a call that is asked for.
+
+        Parameters
+        ----------
+        what : str or int
+            A step's number, or a call's id.
+        text : str, optional
+            The step's new title, or the call's new code.
+        **changes
+            Fields of the step; or ``arguments={…}`` / ``code="…"`` of the call.
+        """
+        if isinstance(what, str) and not what.isdecimal():
+            arguments = changes.get("arguments") or {"code": changes.get("code", text)}
+            return self._do(decisions.edit_call, what, arguments, by)
+        if text is not None:
+            changes["title"] = text
+        return self._replan(lambda plan: plan.edit(int(what), **changes), by)
+
+    def add(self, title: str, expect: str = "", after: int | None = None, *, by: str = "you") -> Pending:
+        """Add a step at the end, or after step `after`."""
+        return self._replan(lambda plan: plan.add(title, expect, after), by)
+
+    def move(self, n: int, to: int, *, by: str = "you") -> Pending:
+        """Move a step to position `to`, from 1."""
+        return self._replan(lambda plan: plan.move(n, to), by)
+
+    def retry(self, n: int, hint: str = "", *, by: str = "you") -> Pending:
+        """Do a step that has ended again, with a hint for the model."""
+        return self._replan(lambda plan: plan.retry(int(n), hint), by)
+
+    def _replan(self, change: Callable[[Plan], Plan], by: str) -> Pending:
+        return self._do(lambda run: decisions.new_plan(run, change(run.state.plan), by))
+
+    def reply(self, text: str, question: str = "", *, by: str = "you") -> Pending:
+        """Answer a question of the process (the oldest, or the one named)."""
+        return self._do(decisions.reply, decisions.question_for(self.run, question), text, by)
+
+    def resolve(self, call: str, done: bool, *, by: str = "you") -> Pending:
+        """Say of a call in doubt whether it was done; if not, it runs again with the same key."""
+        decisions.check_doubt(self.run, call)
+        return self._do(decisions.resolve, call, done, by)
+
+    def rule(
+        self,
+        tool: str,
+        do: str,
+        *,
+        by: str = "you",
+        count: int = 0,
+        until: str = "",
+        only: Mapping[str, Any] | None = None,
+        **where: Any,
+    ) -> Pending:
+        """Allow, ask or deny a tool from now on, in this process, for these arguments.
+
+        Parameters
+        ----------
+        tool : str
+            Exact name, or a glob with ``*``.
+        do : {"allow", "ask", "deny"}
+            What is to be done.
+        by : str
+            Who says so.
+        count : int
+            How often it may let through; 0 for any number.
+        until : str
+            ISO 8601 time after which it no longer speaks; empty for ever.
+        only : mapping, optional
+            All arguments that a call may have, each exactly so.
+        **where
+            Value (or glob) by argument; a call may have others beside.
+        """
+        told = {"where": only if only is not None else where, "exact": only is not None}
+        terms = {"tool": tool, "do": do, "by": by, "count": count, "until": until, **told}
+        return self._do(decisions.add_rule, decisions.parsed_rule(self.run, terms), by)
+
+    def revoke(self, rule: int, *, by: str = "you") -> Pending:
+        """Take a rule back, by its place in the list."""
+        return self._do(decisions.revoke, rule, decisions.rule_at(self.run, rule), by)
+
+    # other processes, the namespace and the record
+
+    def start_child(self, goal: str, **options: Any) -> Process:
+        """Start a process within this one's rights and budget; what ends this one ends it."""
+        return self.session.start(goal, parent=self, **options)
 
     def undo(self, to: int | None = None) -> Pending:
         """Take back the last step that changed the namespace, or all of step `to` and after it."""
-        return self._do(lambda: self.session.undo(self, to))
+        return self._do(undo_calls, to)
 
     def redo(self) -> Pending:
         """Put back what was undone last."""
-        return self._do(lambda: self.session.redo(self))
+        return self._do(redo_last)
 
     def fork(self, at: int, isolate: bool = False) -> Process:
         """Go on from event `at` as a new process; this one ends as ``forked``, unless the new one is isolated."""

@@ -6,9 +6,10 @@ import itertools
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import Event, history, until
@@ -20,14 +21,12 @@ from llmos_nb.process.gate import servers as gate_tools
 from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
-from llmos_nb.session import children, config, isolation, toolbox
-from llmos_nb.session.process import Process
-from llmos_nb.session.start import traced
+from llmos_nb.session import config, toolbox
+from llmos_nb.session.parts import Order
+from llmos_nb.session.process import Process, Sessions
+from llmos_nb.session.protocols import ProcessLike
+from llmos_nb.session.start import model_of
 from llmos_nb.tools import Tool
-
-if TYPE_CHECKING:
-    from llmos_nb.session.session import Session
-
 
 NOTHING = Tool("", "", {}, lambda: None)
 
@@ -37,7 +36,7 @@ def _spec(started: Mapping[str, Any]) -> str | None:
 
 
 def load(
-    session: Session,
+    session: Sessions,
     path: str | os.PathLike[str],
     *,
     tools: Iterable[Any] = (),
@@ -71,7 +70,7 @@ def load(
     kept |= {"untrusted": started["untrusted"]} if "untrusted" in started else {}
     settings = config.load(kept, session.configured)
     chosen = resolve(model if model is not None else _spec(started), base_url=settings.base_url or None)
-    chosen = children.model_of(chosen, started)
+    chosen = model_of(chosen, started)
     box = _box(session, settings, chosen, tools, state, started)
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
     resource.bind(run, settings.limits)
@@ -80,7 +79,7 @@ def load(
     run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)
     if state.status == "running":
         state.status, state.why = "paused", "loaded from its journal"
-    traced(run, settings)
+    session.parts.begun(run, settings)
     briefing.restore(started.get("tables", ()), session.namespace)
     process = session.register(run)
     process.cold = True
@@ -88,7 +87,7 @@ def load(
 
 
 def _box(
-    session: Session,
+    session: Sessions,
     settings: config.Settings,
     model: Model,
     tools: Iterable[Any],
@@ -97,19 +96,20 @@ def _box(
 ) -> dict[str, Tool]:
     """Return the tools that a process had: those handed over now, and the functions of the notebook by their names."""
     bind, allow = started.get("bind", ""), started.get("vars", "")
-    given = [*started.get("devices", ()), *tools]
-    found = toolbox.build(session, settings, model, given, bind, allow)
+    how, copied = started.get("apart", ""), tuple(started.get("copied", ()))
+    given = (*started.get("devices", ()), *tools)
+    order = Order(settings, model, state.goal, given, bind, allow, how, copied)
+    found = toolbox.build(session.parts, order)
     names = session.namespace or {}
     lacking = [names[n] for n in state.tools if n not in found and isinstance(names.get(n), FunctionType)]
     if lacking:
-        found = toolbox.build(session, settings, model, [*given, *lacking], bind, allow)
+        found = toolbox.build(session.parts, replace(order, given=(*given, *lacking)))
     if state.started_by:  # it was given some of its parent's
         found = {n: t for n, t in found.items() if n in state.tools}
-    how, copied = started.get("apart", ""), started.get("copied", ())
-    return isolation.put_apart(found, how, session, model, copied, bind, settings, state.goal)
+    return session.parts.wraps(order, found)
 
 
-def replay(session: Session, path: str | os.PathLike[str]) -> Process:
+def replay(session: Sessions, path: str | os.PathLike[str]) -> Process:
     """Fold a journal and give the process as it was; it cannot be driven."""
     file = Path(path) / "journal.jsonl" if Path(path).is_dir() else Path(path)
     journal = open_journal(file)
@@ -118,7 +118,7 @@ def replay(session: Session, path: str | os.PathLike[str]) -> Process:
     return Process(Run(journal, fold(history(journal.events, file)), resolve(f"replay:{file}"), {}), session)
 
 
-async def resume(session: Session, process: Process, model: str | Model | None = None) -> None:
+async def resume(session: Sessions, process: ProcessLike, model: str | Model | None = None) -> None:
     """Go on: rebuild a cold namespace, settle what was under way, and drive."""
     run = process.run
     if run.state.status == "ended" and run.state.undoing:
@@ -147,7 +147,7 @@ async def resume(session: Session, process: Process, model: str | Model | None =
     process.start()
 
 
-def fork(session: Session, process: Process, at: int, isolate: bool = False) -> Process:
+def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False) -> Process:
     """Begin a new process from event `at` of another.
 
     Parameters
@@ -174,7 +174,7 @@ def fork(session: Session, process: Process, at: int, isolate: bool = False) -> 
         raise UsageError(f"process {process.pid} is at work: pause or stop it, then fork")
     past = until(run.journal.events, run.journal.path, at)
     state = fold(past)
-    tools = isolation.put_apart_at(run, state, session) if isolate else dict(run.tools)
+    tools = session.parts["isolation"].at(run, state) if isolate else dict(run.tools)
     if not isolate:
         fork_in_place(process.run, state, at, process.cold)
     child = session.make_run(
@@ -183,19 +183,19 @@ def fork(session: Session, process: Process, at: int, isolate: bool = False) -> 
     child.check, child.price, child.approvers = run.check, run.price, run.approvers.fresh()
     _record_fork(session, child, process, past[-1], isolate)
     _seek(child)
-    traced(child, config.load({}, session.configured))
+    session.parts.begun(child, config.load({}, session.configured))
     made = session.register(child)
     made.cold = not isolate and (process.cold or tools.get("python", NOTHING).elsewhere)
     return made
 
 
-def _record_fork(session: Session, child: Run, process: Process, last: Event, isolate: bool) -> None:
+def _record_fork(session: Sessions, child: Run, process: ProcessLike, last: Event, isolate: bool) -> None:
     """Write the first events of a fork: where it comes from, and that it waits to be resumed."""
     s, path = child.state, process.run.journal.path
     began = next(e.d for e in process.run.journal.events if e.k == "run.started")
     how = {k: began[k] for k in ("spec", "apart", "copied", "bind", "vars", "devices", "tables") if k in began}
     if isolate:
-        how |= {"apart": "isolate", "copied": isolation.names_at(process.run, s)}
+        how |= {"apart": "isolate", "copied": session.parts["isolation"].names_at(process.run, s)}
     parent = {
         "pid": process.pid,
         "path": _relative(path, child.journal.path.parent),

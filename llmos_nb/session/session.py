@@ -3,133 +3,40 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import Blobs, Home, Journal, history, home_of
+from llmos_nb.journal import Home, Journal, history, home_of
+from llmos_nb.messages import Message, ToolResult
 from llmos_nb.models import Model, resolve
-from llmos_nb.policy import UNTRUSTED, Approver, labels
+from llmos_nb.policy import Approver, Budget
 from llmos_nb.policy.secrets import vault
-from llmos_nb.process import (
-    Memory,
-    Remembered,
-    Run,
-    ask,
-    briefing,
-    finish,
-    open_journal,
-    recall,
-    redo_last,
-    undo_calls,
-)
-from llmos_nb.process.gate import judge as gate
-from llmos_nb.process.gate import plan as gate_deadline
-from llmos_nb.process.gate import plan as gate_plan
-from llmos_nb.process.gate import servers as gate_tools
-from llmos_nb.process.gate import start as gate_run
+from llmos_nb.process import Run, briefing, open_journal, recall
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight, resource
 from llmos_nb.process.state import State
-from llmos_nb.session import children, config, isolation, revive, toolbox
-from llmos_nb.session.ipc import pipes
-from llmos_nb.session.ipc.post import Post
+from llmos_nb.session import config, revive, toolbox
+from llmos_nb.session.parts import Order, Parts
 from llmos_nb.session.process import Process
-from llmos_nb.session.start import bounds_of, check_goal, check_name, given_plan, record_labels, record_start
-from llmos_nb.tools import Tool, current_call
-from llmos_nb.tools.devices.mcp import Servers
+from llmos_nb.session.protocols import ProcessLike
+from llmos_nb.session.start import (
+    bounds_of,
+    check_goal,
+    check_name,
+    declare_outputs,
+    given_plan,
+    how_apart,
+    record_labels,
+    record_start,
+)
+from llmos_nb.tools import Tool
 
 if TYPE_CHECKING:
-    from llmos_nb.session.process import Process
+    from llmos_nb.tools.devices.mcp import Servers
 
 
-def export(session: Session, process: Process, path: Path, **options: Any) -> Path:
-    """Write the plain notebook of what survived."""
-    from llmos_nb.export import ExportSource, export  # nbformat is slow to import
-
-    run = process.run
-    settings = {"approve": run.state.mode, "budget": run.state.budget.limits, "plan": run.state.planning}
-    source = ExportSource(
-        goal=run.state.goal,
-        name=run.state.name,
-        pid=process.pid,
-        model=run.state.model,
-        settings=settings,
-        state=run.state,
-        events=history(run.journal.events, run.journal.path),
-        tools=run.tools,
-        user_cells=toolbox.user_cells(session.ip),
-        namespace=session.namespace,
-        blobs=run.journal.path.parent / "blobs",
-        secrets=vault.values(),
-    )
-    return export(source, path, **options)
-
-
-class Remembering(ABC):
-    """The long-term memory of a session's home."""
-
-    @property
-    @abstractmethod
-    def home(self) -> Home:
-        """Where the journals and the memory are."""
-
-    @property
-    def memory(self) -> Memory:
-        """What is remembered over runs."""
-        return Memory(self.home)
-
-    def remember(self, text: str = "", source: Process | None = None) -> str:
-        """Keep a text over runs and give its name, such as ``m3``.
-
-        Parameters
-        ----------
-        text : str
-            What to keep; by default the answer of `source`.
-        source : Process, optional
-            Where it comes from: it keeps the label of that process. With none it is the word of whoever calls, and
-            untrusted where that is the code of a step.
-
-        Raises
-        ------
-        UsageError
-            There is nothing to keep, or the process had read secret data.
-        """
-        if source is None:
-            inside = current_call.get() is not None
-            label = UNTRUSTED if inside else labels.TRUSTED
-            return self.memory.remember(text, label=label, by="a step" if inside else "you")
-        if not (text or source.answer):
-            raise UsageError(f"remember: process {source.pid} has no answer; write what, in quotes")
-        s, folder = source.run.state, source.journal.path.parent.name
-        label, by = labels.context(s.labels), f"process {s.pid}"
-        return self.memory.remember(text or source.answer or "", label=label, run=folder, n=s.n, by=by)
-
-    def recall(self, query: str, everywhere: bool = False, limit: int = 5) -> list[Remembered]:
-        """Find what was remembered by its words; `everywhere` also what was said in former runs.
-
-        Parameters
-        ----------
-        query : str
-            Words; nothing in it is an operator.
-        everywhere : bool
-            Also search the journals of this home.
-        limit : int
-            How many of each kind.
-
-        Returns
-        -------
-        list of Remembered
-            The best first, each with its label.
-        """
-        return self.memory.recall(query, everywhere, limit)
-
-
-EXECUTORS = (ask, gate, gate_deadline, gate_plan, gate_run, gate_tools, finish)  # imported, so registered
-
-
-class Session(Remembering):
+class Session:
     """Processes over one namespace and one home.
 
     Parameters
@@ -159,8 +66,7 @@ class Session(Remembering):
         self.snapshots = toolbox.snapshots(namespace)
         self.sharing = Sharing()
         self.sharing.follow_cells(ip)
-        self.servers = Servers(lambda: self.home.root, lambda: config.load({}, self.configured))
-        self.post = Post(self)
+        self.parts = Parts(self)
         self.on_start: list[Callable[[Process], None]] = []
 
     @property
@@ -183,10 +89,13 @@ class Session(Remembering):
 
         With a `parent` it works within that one's rights and budget.
         """
-        made = (
-            self.create(goal, **options) if parent is None else children.create(self, parent, goal, **options)
-        )
-        pipes.begin(made, source, out)
+        if parent is None:
+            made = self.create(goal, **options)
+        else:
+            made = self.processes[self.parts["children"].create(parent, goal, **options).pid]
+        declare_outputs(made.run, out)
+        if source is not None:
+            self.parts["mail"].pipe(made, source)
         return made.start()
 
     def create(
@@ -220,11 +129,11 @@ class Session(Remembering):
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
         bounds, price = bounds_of(chosen, settings)
         tables = briefing.attach(goal, self.namespace)
-        how, names = isolation.chosen(preview, isolate, self.namespace), self.namespace or {}
+        how, names = how_apart(preview, isolate, self.namespace), self.namespace or {}
         copied = briefing.shown_names(goal, names, variables) if how else []
         handed, servers = toolbox.parted([*tools, *(names[n] for n in briefing.handed(goal, names))])
-        box = toolbox.build(self, settings, chosen, handed, bind, variables)
-        box = isolation.put_apart(box, how, self, chosen, copied, bind, settings, goal)
+        order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
+        box = self.parts.wraps(order, toolbox.build(self.parts, order))
         seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
         shown = (self.namespace, variables, settings.show_values)
         head = briefing.head(goal, chosen.traits, *shown, "plan" in box, how == "isolate")
@@ -234,7 +143,7 @@ class Session(Remembering):
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
-        record_start(run, settings, goal, bounds, head, {**origin, **checks, **given, "tables": tables})
+        self.record_start(run, settings, goal, bounds, head, {**origin, **checks, **given, "tables": tables})
         record_labels(run, settings.labels, [b for p in self.processes.values() if (b := p.run.state.labels)])
         if steps:
             run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
@@ -245,16 +154,35 @@ class Session(Remembering):
     ) -> Run:
         """Put together what drives a process of this session."""
         run = Run(journal, state, model, box, self.namespace, call_timeout_s=timeout_s, writes=self.writes)
-        run.servers = self.servers
         run.snapshots, run.sight = self.snapshots, Sight(self.sharing)
-        run.fingerprint = toolbox.fingerprints(self.namespace)
-        recall.connect(box, run, self.memory)
+        run.fingerprint = self._versions
+        recall.connect(run, self._recall_elsewhere)
         toolbox.connect(run)
-        run.listeners.append(self.post.heard)
-        self.post.connect(box, run)
-        children.connect(self, run)
-        isolation.attach(run)
+        self.parts.connect(run)
         return run
+
+    def _versions(self, names: list[str]) -> dict[str, str]:
+        """Return the present versions of variables by their content."""
+        from llmos_nb.heap.digest import digest  # it looks at numpy and pandas where they are loaded
+
+        there = self.namespace or {}
+        return {n: digest(there[n]) for n in names if n in there}
+
+    async def _recall_elsewhere(self, run: Run, query: str, found: ToolResult | None) -> ToolResult:
+        result: ToolResult = await self.parts["memory"].recalled(run, query, found)
+        return result
+
+    def record_start(
+        self,
+        run: Run,
+        settings: config.Settings,
+        goal: str,
+        bounds: Budget,
+        head: tuple[Message, ...],
+        more: dict[str, Any],
+    ) -> None:
+        """Write the first events of a process."""
+        record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), more)
 
     def new_journal(self, words: str) -> Journal:
         """Make the journal of a new process."""
@@ -285,6 +213,11 @@ class Session(Remembering):
         )
         raise UsageError(f"process {key!r}: no such process (there are: {known or 'none'})")
 
+    def find_live(self, key: str) -> Process:
+        """Return the process of a name or number, one that lives before one that has ended."""
+        named = [p for p in self.processes.values() if key in (p.run.state.name, str(p.pid))]
+        return next((p for p in reversed(named) if p.state != "ended"), None) or self.find(key)
+
     # coming back
 
     def load(
@@ -303,29 +236,60 @@ class Session(Remembering):
         """Fold a journal and give the process as it was; it cannot be driven."""
         return revive.replay(self, path)
 
-    async def resume(self, process: Process, model: str | Model | None = None) -> None:
+    async def resume(self, process: ProcessLike, model: str | Model | None = None) -> None:
         """Go on with a process."""
         await revive.resume(self, process, model)
-        await children.resumed(self, process)
+        await self.parts.resumed(process)
 
-    def fork(self, process: Process, at: int, isolate: bool = False) -> Process:
+    def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> Process:
         """Begin a new process from event `at` of another."""
         return revive.fork(self, process, at, isolate)
 
-    # the namespace and the record
+    # what parts do for a person
 
-    def undo(self, process: Process, to: int | None) -> None:
-        """Take steps back in place."""
-        undo_calls(process.run, to)
+    @property
+    def servers(self) -> Servers:
+        """The MCP servers of this session."""
+        found: Servers = self.parts["mcp"].servers
+        return found
 
-    def redo(self, process: Process) -> None:
-        """Put back what was undone last."""
-        redo_last(process.run)
+    def serves(self, word: str) -> bool:
+        """Return whether a word of ``-t`` names an MCP server, or tools of one."""
+        return self.servers.named(word)
 
-    def export(self, process: Process, path: Path, **options: Any) -> Path:
+    @property
+    def memory(self) -> Any:
+        """What is remembered over runs."""
+        return self.parts["memory"].store
+
+    def remember(self, text: str = "", source: Process | None = None) -> str:
+        """Keep a text over runs, by default the answer of `source`, and return its name, such as ``m3``."""
+        return str(self.parts["memory"].remember(text, source))
+
+    def recall(self, query: str, everywhere: bool = False, limit: int = 5) -> list[Any]:
+        """Return what was remembered by its words, the best first; `everywhere` also what former runs said."""
+        return list(self.memory.recall(query, everywhere, limit))
+
+    # the record
+
+    def export(self, process: ProcessLike, path: Path, **options: Any) -> Path:
         """Write the plain notebook of what survived."""
-        return export(self, process, path, **options)
+        from llmos_nb.export import ExportSource, export  # nbformat is slow to import
 
-    def blobs(self, process: Process) -> Blobs:
-        """Payloads beside a process's journal."""
-        return Blobs(process.journal.path.parent / "blobs")
+        run = process.run
+        settings = {"approve": run.state.mode, "budget": run.state.budget.limits, "plan": run.state.planning}
+        source = ExportSource(
+            goal=run.state.goal,
+            name=run.state.name,
+            pid=process.pid,
+            model=run.state.model,
+            settings=settings,
+            state=run.state,
+            events=history(run.journal.events, run.journal.path),
+            tools=run.tools,
+            user_cells=toolbox.user_cells(self.ip),
+            namespace=self.namespace,
+            blobs=run.journal.path.parent / "blobs",
+            secrets=vault.values(),
+        )
+        return export(source, path, **options)

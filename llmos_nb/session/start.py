@@ -13,13 +13,13 @@ from llmos_nb.messages import Message
 from llmos_nb.models import Model, prices
 from llmos_nb.policy import Budget, labels
 from llmos_nb.policy import budget as budgets
-from llmos_nb.process import Memory, Run, briefing
+from llmos_nb.process import Run, briefing, finish
+from llmos_nb.process import preview as previews
 from llmos_nb.process.gate import labels as file_labels
 from llmos_nb.process.gate import quarantine
 from llmos_nb.process.state import Plan, Step, parse_steps
 from llmos_nb.session import toolbox
 from llmos_nb.session.config import PLANNING, Settings
-from llmos_nb.views.spans import export as trace_export
 
 
 def record_start(
@@ -28,15 +28,15 @@ def record_start(
     goal: str,
     bounds: Budget,
     head: tuple[Message, ...],
+    facts: Mapping[str, Any],
     more: dict[str, Any],
 ) -> None:
-    """Write the first two events: what was started, and under which policy."""
-    traced(run, settings)
+    """Write the first two events: what was started, and under which policy; `facts` are what parts say of it."""
     traits, plain_head = run.model.traits, [_plain(m) for m in head]
     how = {"mode": settings.approve, "plan": settings.plan, "window_bytes": traits.window_bytes}
     how |= {"quarantine": True} if quarantine.READ in run.tools and settings.quarantine else {}
     how |= {"untrusted": settings.untrusted} if settings.untrusted != "ask" else {}
-    how["remembers"] = Memory.beside(run.journal.path).any
+    how |= {"remembers": False, **facts}
     run.append(
         "run.started", goal=goal, model=traits.name, budget=bounds.limits, head=plain_head, **how, **more
     )
@@ -83,16 +83,42 @@ def _label_attached(run: Run) -> None:
             run.append("label.changed", name=name, label=str(now), why=f"the attached {file}")
 
 
-def traced(run: Run, settings: Settings) -> None:
-    """Send the process's spans where the settings ask for it."""
-    if settings.trace:
-        trace_export.follow(run)
+def declare_outputs(run: Run, declared: str) -> None:
+    """Record which variables, of which types, a process must leave."""
+    if declared and run.namespace is None:
+        raise UsageError(f"out {declared!r}: a process without a namespace leaves no variables")
+    if declared:
+        run.append("outputs.declared", outputs=[list(o) for o in finish.parse(declared, "out")])
 
 
 def check_goal(goal: str) -> None:
     """Refuse a goal that says nothing."""
     if not goal.strip():
         raise UsageError("the goal is empty: write below %%agent what you want done")
+
+
+def how_apart(preview: bool, isolate: bool, namespace: object) -> str:
+    """Read the two options: ``preview``, ``isolate`` or an empty text for neither.
+
+    Raises
+    ------
+    UsageError
+        Both, or there is nothing to run apart from, or no fork.
+    """
+    if preview and isolate:
+        raise UsageError("--dry-run and --isolate: choose one; a dry run is apart from your variables already")
+    how = "preview" if preview else "isolate" if isolate else ""
+    if how and namespace is None:
+        raise UsageError(f"{how}: there is no namespace; give one, or leave the option out")
+    if preview:
+        previews.check_fork()
+    return how
+
+
+def model_of(model: Model, started: Mapping[str, Any]) -> Model:
+    """Return the model of a process: for a child that has its parent's, the script of its own where there is one."""
+    parent, child = started.get("parent") or {}, getattr(model, "child", None)
+    return child(parent["nth"]) if child is not None and parent.get("own_model") is False else model
 
 
 def bounds_of(model: Model, settings: Settings) -> tuple[Budget, tuple[float, float] | None]:

@@ -17,8 +17,10 @@ from llmos_nb.models import Model
 from llmos_nb.policy import Approver, Approvers, seated
 from llmos_nb.process import recall_tool
 from llmos_nb.process.gate import READ, compensate, read_tool
+from llmos_nb.session.parts import Order, Parts
+from llmos_nb.session.protocols import SessionLike
 from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, reentry, said_of, shelved
-from llmos_nb.tools.devices import SKILL, Site, ask_tool, calculator_tool, device_names, is_offered, tools_of
+from llmos_nb.tools.devices import Site, ask_tool, calculator_tool, device_names, is_offered, tools_of
 from llmos_nb.tools.devices.namespace import NamespaceDevice, visible
 from llmos_nb.tools.devices.python import PythonDevice
 from llmos_nb.tools.schema import name_of
@@ -26,7 +28,6 @@ from llmos_nb.tools.schema import name_of
 if TYPE_CHECKING:
     from llmos_nb.process import Run
     from llmos_nb.session.config import Settings
-    from llmos_nb.session.session import Session
 
 _STEPS = {"type": "array", "items": {"type": "object"}, "description": "{title, expect, depends_on: [numbers]}"}
 
@@ -47,55 +48,30 @@ def snapshots(namespace: dict[str, Any] | None) -> Snapshots | None:
     return Steps(namespace) if namespace is not None else None
 
 
-def fingerprints(namespace: Mapping[str, Any] | None) -> Callable[[list[str]], dict[str, str]]:
-    """Return a function that names the present versions of variables by their content."""
-
-    def of(names: list[str]) -> dict[str, str]:
-        from llmos_nb.heap.digest import digest  # it looks at numpy and pandas where they are loaded
-
-        return {n: digest(namespace[n]) for n in names if namespace is not None and n in namespace}
-
-    return of
-
-
 def digest(tools: Mapping[str, str], settings: Settings) -> str:
     """Hash what the policy rests on: tools, rules, mode."""
     plain = [dict(tools), [r.plain() for r in settings.rules], settings.approve]
     return sha256(canonical(plain).encode()).hexdigest()
 
 
-def build(
-    session: Session, settings: Settings, model: Model, given: Iterable[Any], bind: str, allow: str = ""
-) -> dict[str, Tool]:
+def build(parts: Parts, order: Order) -> dict[str, Tool]:
     """Put the tools of a process together, by name."""
+    session, settings, model, bind, allow = parts.session, order.settings, order.model, order.bind, order.allow
     box: list[Tool] = []
     if model.traits.plans and settings.plan in ("auto", "only"):
         box.append(_plan_tool())
     if session.namespace is not None:
         box += _namespace_tools(session, settings, model, bind, allow)
-    given = list(given)
+    given = order.given
     box += _devices(session, settings, [g for g in given if is_offered(g)], bind, allow)
     box += [_given(g, settings) for g in given if not is_offered(g)]
-    box += _skills(session, [g for g in given if isinstance(g, str) and g.startswith(SKILL)], box)
+    box += parts.offers(order, {t.name: t for t in box})
     quarantined = settings.quarantine and model.traits.first != "python"
     if quarantined and any(t.name == READ for t in box):
         raise ConfigError(f"quarantine: your function `{READ}` has the name of a tool of ours; rename it")
     box += [recall_tool(), *([read_tool()] if quarantined else [])]
-    return shelved({t.name: t for t in box}, settings.books)
-
-
-def _skills(session: Session, names: list[str], box: list[Tool]) -> list[Tool]:
-    """Return the skills that were named; they run where Python does."""
-    if not names:
-        return []
-    from llmos_nb.session.skills.skills import of
-    from llmos_nb.session.skills.tool import tool_of
-
-    python = next((t for t in box if t.name == "python"), None)
-    if python is None:
-        raise UsageError(f"{names[0]}: a skill works on variables, and this process has no namespace")
-    there = {} if session.namespace is None else session.namespace
-    return [tool_of(of(session), name, python, there) for name in dict.fromkeys(names)]
+    found = {t.name: t for t in box}
+    return shelved(found, settings.books) if settings.books else found
 
 
 def _given(given: Any, settings: Settings) -> Tool:
@@ -108,7 +84,9 @@ def _given(given: Any, settings: Settings) -> Tool:
     return made
 
 
-def _namespace_tools(session: Session, settings: Settings, model: Model, bind: str, allow: str) -> list[Tool]:
+def _namespace_tools(
+    session: SessionLike, settings: Settings, model: Model, bind: str, allow: str
+) -> list[Tool]:
     namespace = session.namespace
     assert namespace is not None  # noqa: S101 - the caller has looked
     values = settings.show_values or model.traits.sees_values
@@ -123,7 +101,7 @@ def _namespace_tools(session: Session, settings: Settings, model: Model, bind: s
     return [python, *looks, calculator_tool(), ask_tool()]
 
 
-def _devices(session: Session, settings: Settings, names: list[str], bind: str, allow: str) -> list[Tool]:
+def _devices(session: SessionLike, settings: Settings, names: list[str], bind: str, allow: str) -> list[Tool]:
     """Return the devices that were named, in the folder where the process starts."""
     if not names:
         return []

@@ -11,6 +11,7 @@ import _thread
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import Context, copy_context
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 from weakref import WeakValueDictionary
@@ -35,6 +36,13 @@ def mark(code: CodeType) -> None:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             mark(constant)
+
+
+def outside() -> Context:
+    """Return a context that is in no step: what a message of one process wakes in another is not done by the first."""
+    context = copy_context()
+    context.run(current_call.set, None)
+    return context
 
 
 def inside() -> bool:

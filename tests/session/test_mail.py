@@ -348,7 +348,7 @@ async def test_a_worker_killed_in_the_middle_loses_nothing_and_does_nothing_twic
     planner, pool = workers(team, done, tasks, crash=crash)
     while not hung:
         await asyncio.sleep(0)
-    box = team.session.post.boxes.get("#tasks")
+    box = team.session.parts["mail"].boxes.get("#tasks")
     victim = next(p for p in pool if any(m["text"] == "t2" for _, _, m in box.held_by(p.pid)))
     await victim.kill()
     await asyncio.gather(planner, *pool)
@@ -375,7 +375,7 @@ async def test_a_task_whose_work_may_be_done_is_not_given_again_and_its_sender_i
     assert (
         "worker (process 2) ended (stopped) after it began pay; whether its work was done is not known" in told
     )
-    assert "pay 9" in told and not team.session.post.boxes.get("#jobs").waiting
+    assert "pay 9" in told and not team.session.parts["mail"].boxes.get("#jobs").waiting
 
 
 async def test_a_taker_that_broke_off_takes_the_same_message_again(tmp_path):
@@ -387,14 +387,14 @@ async def test_a_taker_that_broke_off_takes_the_same_message_again(tmp_path):
     lines = worker.journal.path.read_bytes().splitlines(keepends=True)
     started = next(e.n for e in worker.events if e.k == "call.started")
     worker.journal.path.write_bytes(b"".join(lines[: started + 1]))
-    box = team.session.post.boxes.get("#jobs").journal
+    box = team.session.parts["mail"].boxes.get("#jobs").journal
     assert box.events[-1].k == "message.done"  # which a kernel that died before the end had not written
     box.path.write_bytes(b"".join(box.path.read_bytes().splitlines(keepends=True)[:-1]))
     again = Session(None, tmp_path / "h")
     back = again.load(worker.journal.path, model=ScriptedModel([call("receive", sender="#jobs"), DONE]))
     await again.resume(back)
     await back
-    assert results(back, "receive")[0].endswith("\na") and list(again.post.boxes.get("#jobs").waiting)
+    assert results(back, "receive")[0].endswith("\na") and list(again.parts["mail"].boxes.get("#jobs").waiting)
 
 
 async def test_a_full_shared_mailbox_makes_the_sender_wait(monkeypatch):

@@ -14,7 +14,7 @@ import llmos_nb as llmos
 from llmos_nb.app import options
 from llmos_nb.app.commands.base import carry_out
 from llmos_nb.journal import Home
-from llmos_nb.session.goals import Goals, Waker, waker_of
+from llmos_nb.session.goals import Goals, Waker
 from llmos_nb.session.goals import goals as goal_entry
 
 HOUR = 3600.0
@@ -231,17 +231,17 @@ async def test_the_commands(spec, capsys):
     await agent("goals")
     await agent(f"goals add Make x. --check 'x == 5' -m {spec} -a auto")
     await agent("goals wake")
-    await asyncio.gather(*waker_of(session).following)
+    await asyncio.gather(*session.parts["goals"].following)
     await agent(f"goals add Again. --every '1 h' --at 2099-01-01T00:00 -m {spec} -a auto")
     await agent("goals wake 2")
-    await asyncio.gather(*waker_of(session).following)
+    await asyncio.gather(*session.parts["goals"].following)
     await agent("goals")
     table = capsys.readouterr().out.splitlines()[-3:]
     assert table[1].split() == ["1", "done", "x", "==", "5", "process", "1", "answered", "Make", "x."]
     assert table[2].split() == ["2", "due", "2099-01-01", "00:00", "process", "2", "answered", "Again."]
     await agent("goals done 2")
     await agent("goals remove 1")
-    assert [(g.n, g.state) for g in waker_of(session).goals.all()] == [(2, "done")]
+    assert [(g.n, g.state) for g in session.parts["goals"].goals.all()] == [(2, "done")]
     for line, said in (
         ("goals dne 1", "did you mean done"),
         ("goals done x", "the number of a goal"),
@@ -249,7 +249,7 @@ async def test_the_commands(spec, capsys):
     ):
         with pytest.raises(llmos.errors.UsageError, match=said):
             await agent(line)
-    waker_of(session).stop()
+    session.parts["goals"].stop()
 
 
 def stream_of(nb, holds):
@@ -283,3 +283,19 @@ def test_a_goal_outlives_the_kernel(tmp_path):
         nb.run("from pathlib import Path\nPath('home/memory.db').write_bytes(b'x' * 5000)")
         assert "goals do not wake: cannot use" in nb.run("%reload_ext llmos_nb").text
         assert "no processes yet" in nb.run("%agent ps").text
+
+
+def test_no_command_but_that_of_goals_opens_their_database(tmp_path):
+    home = Home(tmp_path / "home")
+    n = goal_entry.add(Goals(home), "Make x.", {}, now=0).n
+    Goals(home).change(n, state="done", due=None)
+    with Notebook(tmp_path) as nb:
+        nb.run(f"%%agent one -m {nb.script(python('x = 1'), {'text': 'ok'})} -a auto\nMake x.")
+        count = "opened.append(a), connect(*a, **k))[1]"
+        nb.run(
+            f"import sqlite3\nopened, connect = [], sqlite3.connect\nsqlite3.connect = lambda *a, **k: ({count}"
+        )
+        assert "taken back" in nb.run("%agent undo one").text and "one" in nb.run("%agent ps").text
+        assert nb.value("opened") == "[]"
+        assert "done" in nb.run("%agent goals").text
+        assert nb.value("len(opened) > 0") == "True"

@@ -15,10 +15,10 @@ from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter, front_end
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.journal import home_of
-from llmos_nb.process import Remembered
 from llmos_nb.process.state import excerpt
 from llmos_nb.session import Session, config, prune
-from llmos_nb.session.goals import Goal, Waker, goals, waker_of
+from llmos_nb.session.goals import Goal, Waker, goals
+from llmos_nb.session.memory import Remembered
 from llmos_nb.session.skills import aside, skills
 from llmos_nb.session.skills import manifest as skill_book
 from llmos_nb.tools import safe_text
@@ -29,7 +29,7 @@ ACTS = ("add", "done", "remove", "wake", "trust")
 
 @handles("goals")
 async def _goals(session: Session, command: Command) -> None:
-    waker, (act, *words) = waker_of(session), command.words or ["list"]
+    waker, (act, *words) = session.parts["goals"], command.words or ["list"]
     if act not in (*ACTS, "list"):
         raise UsageError(
             f"%agent goals {act!r}: unknown{nearest(act, ACTS)}; write {', '.join(ACTS)}, or nothing"

@@ -42,7 +42,7 @@ class Presenter:
 
     async def run(self, given: argparse.Namespace, goal: str) -> Any:
         """Start what a cell says, show it, and wait for it."""
-        begun = await self._begun(given, pipes.stages(goal, self._is_process))
+        begun = await self._begun(given, pipes.stages(goal, self._is_process) if "|" in goal else [goal])
         process = begun[-1]
         shown = Several([self.show(p) for p in begun])
         if given.bg or not awaits_clicks(self.ip):
@@ -62,7 +62,7 @@ class Presenter:
         for n, stage in enumerate(stages, 1):
             source = found[-1] if found else None
             if len(stages) > 1 and self._is_process(stage):
-                process = self.session.post.find(stage)
+                process = self.session.find_live(stage)
                 if source is not None:
                     await pipes.join(process, source)
                 found.append(process)
@@ -85,7 +85,7 @@ class Presenter:
             budget=given.budget,
             plan=given.plan,
             check=given.check,
-            tools=toolbox.chosen(self.session.namespace or {}, given.tools, self.session.servers.named),
+            tools=toolbox.chosen(self.session.namespace or {}, given.tools, self.session.serves),
             variables=given.vars,
             bind=given.bind,
             show_values=given.show_values or None,

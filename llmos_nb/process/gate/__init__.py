@@ -1,19 +1,6 @@
 """The gate that every call passes: judge, label, record, start."""
 
-from llmos_nb.process.gate import authority, compensate, judge, labels, plan, quarantine, servers, start
-from llmos_nb.process.gate.plan import decide_plan
+from llmos_nb.process.gate import authority, compensate, labels, quarantine, servers
 from llmos_nb.process.gate.quarantine import READ, read_tool
 
-__all__ = [
-    "READ",
-    "authority",
-    "compensate",
-    "decide_plan",
-    "judge",
-    "labels",
-    "plan",
-    "quarantine",
-    "read_tool",
-    "servers",
-    "start",
-]
+__all__ = ["READ", "authority", "compensate", "labels", "quarantine", "read_tool", "servers"]

@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 from llmos_nb.policy import CONTEXT, ApprovalRequest, Decision, Seat, labels
-from llmos_nb.process.driver import Run
+from llmos_nb.process.run import Run
 from llmos_nb.tools import Call, Tool, awaited, unless_stopped
 
 DEADLINE_S = 60.0

@@ -16,7 +16,7 @@ from llmos_nb.journal import Event
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import CONTEXT, FILE, labels
 from llmos_nb.policy.authority import Role, Shelf, Standing, lower, rows, spoken, standing
-from llmos_nb.process.driver import Run
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call, CallContext, Tool, value_of
 from llmos_nb.tools.devices.python import interruptible

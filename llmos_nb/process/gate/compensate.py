@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import ConfigError
-from llmos_nb.process.driver import Run, carries_out
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import TakenBack
 from llmos_nb.tools import Call, Tool, as_tool
 
@@ -20,7 +20,6 @@ SUFFIX = ".undo"
 RESULT = "result"
 
 
-@carries_out(TakenBack)
 def taken_back(run: Run, command: TakenBack) -> None:
     """Record that a call is undone, once its compensation is done."""
     call = run.state.calls[command.call]

@@ -9,10 +9,10 @@ from typing import Any
 from llmos_nb.errors import BadArguments, UnknownTool
 from llmos_nb.policy import APPROVER, Act, Ruling, approval, call_digest, judge, labels
 from llmos_nb.policy.authority import Standing
-from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.gate import approvers, compensate
 from llmos_nb.process.gate import authority as gate_authority
 from llmos_nb.process.gate import labels as gate_labels
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Finish, Judge
 from llmos_nb.process.state.fold.call import repeat_key
 from llmos_nb.tools import Call, Stopped, Tool, bounded, parse_arguments, unknown_tool, validate
@@ -21,7 +21,6 @@ SAME_CALLS = 2
 NOBODY = "This needs a person and nobody may be asked. "
 
 
-@carries_out(Finish)
 def finish(run: Run, command: Finish) -> None:
     """Take a `final_answer` call as the answer."""
     call = run.state.calls[command.call]
@@ -38,7 +37,6 @@ def reject(run: Run, call: Call, by: str, why: str) -> None:
     run.append("call.decided", call=call.id, digest="", what="reject", by=by, why=why)
 
 
-@carries_out(Judge)
 def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
     """Pass one call through the gate up to its decision; where its arguments may name records, look these up first."""
     call = run.state.calls[command.call]

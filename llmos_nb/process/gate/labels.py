@@ -16,8 +16,8 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.policy import FILE, TRUSTED, UNKNOWN_FILE, UNTRUSTED, Came, labels
 from llmos_nb.policy.authority import DATA, is_prose
 from llmos_nb.policy.secrets import vault
-from llmos_nb.process.driver import Run
 from llmos_nb.process.gate.authority import unspoken
+from llmos_nb.process.run import Run
 from llmos_nb.tools import Call, Tool
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from llmos_nb.errors import BadArguments
 from llmos_nb.policy import approval, envelope, judge_plan
-from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.gate.judge import reject
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import JudgePlan, Overdue, Propose
 from llmos_nb.process.state.plan import Plan
 from llmos_nb.tools import parse_arguments
 
 
-@carries_out(Propose)
 def propose(run: Run, command: Propose) -> None:
     """Read a proposed plan; one that does not fit goes back to the model."""
     call, s = run.state.calls[command.call], run.state
@@ -25,7 +24,6 @@ def propose(run: Run, command: Propose) -> None:
     run.append(kind, version=plan.version, steps=plan.plain(), by="model", call=call.id)
 
 
-@carries_out(JudgePlan)
 def judge_the_plan(run: Run, command: JudgePlan) -> None:
     """Let the mode decide on a plan, or ask a person."""
     s = run.state
@@ -56,7 +54,6 @@ def implicit_plan(run: Run) -> None:
 WHY = "nobody decided in time"
 
 
-@carries_out(Overdue)
 def overdue(run: Run, command: Overdue) -> None:
     """Let others decide, once; else reject."""
     key, question = command.question, run.state.questions[command.question]

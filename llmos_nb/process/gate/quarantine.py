@@ -21,7 +21,7 @@ from llmos_nb.models import cost
 from llmos_nb.policy import Came, labels
 from llmos_nb.policy.authority import DATA, KINDS, is_prose
 from llmos_nb.policy.secrets import vault
-from llmos_nb.process.driver import Run
+from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.resource import endpoint
 from llmos_nb.process.state.decide import Start
 from llmos_nb.tools import Call, CallContext, Tool, preview

@@ -14,16 +14,15 @@ from weakref import WeakKeyDictionary
 
 from llmos_nb.errors import ConfigError, LlmosError
 from llmos_nb.process import preview
-from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.gate.judge import NOBODY, altered, ask_human, digest_of, inspect, reject
+from llmos_nb.process.run import Run, ToolServers
 from llmos_nb.process.state.decide import Connect
 from llmos_nb.tools import Call, Tool
 
 _heard: WeakKeyDictionary[Run, list[tuple[str, int]]] = WeakKeyDictionary()
 
 
-@carries_out(Connect)
 async def connect(run: Run, command: Connect) -> None:
     """Find the tools of the servers that a process may use; without them it does not begin."""
     try:
@@ -32,9 +31,15 @@ async def connect(run: Run, command: Connect) -> None:
         run.append("run.ended", reason="failed", detail=str(error), answer=None)
 
 
+def _servers(run: Run) -> ToolServers:
+    if run.servers is None:
+        raise ConfigError(f"process {run.state.pid} has no servers at hand")
+    return run.servers
+
+
 async def hear(run: Run) -> None:
     """Look at the tools again before the model is asked, where a server has said that they are others now."""
-    if run.state.servers and _heard.get(run) != run.servers.news():
+    if _heard.get(run) != _servers(run).news():
         with suppress(LlmosError):  # a server that is gone is said by the call that needs it
             await join(run)
 
@@ -47,14 +52,14 @@ async def join(run: Run) -> None:
     LlmosError
         A server is not known, or does not start; a tool has the name of a function of yours.
     """
-    found: list[Tool] = await run.servers.tools(run.state.servers, run.call_timeout_s)
+    found: list[Tool] = await _servers(run).tools(run.state.servers, run.call_timeout_s)
     taken = next((t for t in found if t.name in run.tools and not run.tools[t.name].server), None)
     if taken is not None:
         raise ConfigError(
             f"mcp.{taken.server}: `{taken.name}` is the name of a function of yours, too; "
             f"rename it, or leave the tool out with -t '-{taken.name}'"
         )
-    _heard[run] = run.servers.news()
+    _heard[run] = _servers(run).news()
     _take(run, found, list(run.state.served), connected=not run.state.connected)
 
 
@@ -63,7 +68,7 @@ async def current(run: Run, call: Call) -> Tool | None:
     tool = compensate.tool_of(run, call)
     if tool is not None and tool.server:
         try:
-            found = await run.servers.tools(run.state.servers, run.call_timeout_s, tool.server)
+            found = await _servers(run).tools(run.state.servers, run.call_timeout_s, tool.server)
         except LlmosError as error:
             reject(run, call, "tools", str(error))
             return None
@@ -83,7 +88,7 @@ def _take(run: Run, found: Iterable[Tool], before: list[str], connected: bool = 
     other = {
         n: d
         for n, d in said.items()
-        if s.served.get(n, d) != d or (n not in s.served and run.servers.differs(now[n]))
+        if s.served.get(n, d) != d or (n not in s.served and _servers(run).differs(now[n]))
     }
     new = {n: d for n, d in said.items() if n not in s.served and n not in other}
     gone = [n for n in before if n not in now]
@@ -120,5 +125,5 @@ def unseen(run: Run, call: Call, tool: Tool, arguments: Mapping[str, Any]) -> bo
                 ask_human(run, call, f"It asks because {altered(tool)}.", seen, digest)
             return True
         run.append("tools.changed", accepted=[call.name])
-    run.servers.accept(tool)
+    _servers(run).accept(tool)
     return False

@@ -14,18 +14,17 @@ from llmos_nb.errors import JournalError
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import APPROVER
 from llmos_nb.policy.secrets import Stream, redact, vault
-from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.gate import labels as gate_labels
 from llmos_nb.process.gate import quarantine
 from llmos_nb.process.gate import servers as gate_tools
 from llmos_nb.process.gate.approvers import may_decide
 from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
+from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Start
 from llmos_nb.tools import RECORDED, Call, CallContext, Stopped, Tool, bounded, invoke
 from llmos_nb.tools.devices.python import interruptible
 
 
-@carries_out(Start)
 async def start(run: Run, command: Start) -> None:
     """Run an approved call: intent on disk, effect, result."""
     call = run.state.calls[command.call]

@@ -1,6 +1,6 @@
 """Who comes next, where several processes wait for the same thing: a model's slots, or the live namespace.
 
-Pure: no clock and no waiting; `turns.py` does both. A policy gives a claim a key, and the lowest key comes next. The
+Pure: no clock and no waiting; `resource.py` does both. A policy gives a claim a key, and the lowest key comes next. The
 keys do not change while a claim waits, so that a queue is a heap, and nobody starves: whoever comes late
 enough has a higher key than whoever waits already.
 """

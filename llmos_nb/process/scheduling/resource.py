@@ -1,4 +1,4 @@
-"""Waiting for one's turn: at a model's endpoint, and at the live namespace. `slots.py` says who comes next.
+"""Waiting for one's turn: at a model's endpoint, and at the live namespace. `queue.py` says who comes next.
 
 A turn that is free is taken at once; one that is given back goes to the next in the same moment, so that nothing lies
 idle while somebody waits. Whoever is cancelled leaves the queue, and gives back what it was just given. Threads with
@@ -12,9 +12,9 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from llmos_nb.journal import Event
@@ -25,9 +25,21 @@ from llmos_nb.process.scheduling.queue import DEFAULT, Claim, Limits, Pace, Queu
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import NAME_CHANGES
 
-if TYPE_CHECKING:
-    from llmos_nb.process.driver import Run
-    from llmos_nb.process.state.decide import Command
+
+class Claimant(Protocol):
+    """Who waits for a turn: a `Run`."""
+
+    model: Model
+    writes: NamespaceLock
+    limits: Limits
+
+    @property
+    def state(self) -> State:
+        """Its pid and niceness."""
+
+    @property
+    def waits(self) -> MutableMapping[Any, Wait]:
+        """What each of its commands waits for."""
 
 
 @dataclass(eq=False)
@@ -64,7 +76,7 @@ class Wait(NamedTuple):
 
 
 @contextlib.contextmanager
-def waiting(run: Run, command: Command, wait: Wait) -> Iterator[None]:
+def waiting(run: Claimant, command: Hashable, wait: Wait) -> Iterator[None]:
     """Show what a command waits for; until it goes on, `step` may withdraw it."""
     run.waits[command] = wait
     try:
@@ -83,7 +95,7 @@ class Resource:
     slots : float
         How many may use it at once; infinity for any number.
     policy : str
-        One of `slots.POLICIES`.
+        One of `queue.POLICIES`.
     per_minute : float
         How many turns may begin in a minute; 0 for any number.
     words : str
@@ -101,7 +113,7 @@ class Resource:
         self.name, self.slots, self.words = name, slots, words
         self.queue, self.pace = Queue(policy), Pace(per_minute)
         self.used = self.turns = 0
-        self._accounts: WeakKeyDictionary[Run, Account] = WeakKeyDictionary()
+        self._accounts: WeakKeyDictionary[Claimant, Account] = WeakKeyDictionary()
         self._waiting: dict[int, _Waiting] = {}
         self._mutex = threading.RLock()
         self._alarm = 0.0
@@ -112,7 +124,9 @@ class Resource:
         return self.used > 0
 
     @contextlib.asynccontextmanager
-    async def turn(self, run: Run, command: Command, patience_s: float = math.inf) -> AsyncIterator[float]:
+    async def turn(
+        self, run: Claimant, command: Hashable, patience_s: float = math.inf
+    ) -> AsyncIterator[float]:
         """Wait for a turn of a process, and have it; gives the seconds that it waited.
 
         Raises
@@ -134,7 +148,7 @@ class Resource:
         with self._mutex:
             return self.queue.before(ticket) if ticket in self.queue else 0
 
-    def renice(self, run: Run) -> None:
+    def renice(self, run: Claimant) -> None:
         """Put a process that waits where its new niceness belongs."""
         with self._mutex:
             for ticket in self._account(run).tickets:
@@ -153,14 +167,14 @@ class Resource:
         with self._mutex:
             self.pace.hold(time.monotonic() + seconds)
 
-    def _account(self, run: Run) -> Account:
+    def _account(self, run: Claimant) -> Account:
         with self._mutex:
             found = self._accounts.get(run)
             if found is None:
                 found = self._accounts[run] = Account(turn=self.turns)
             return found
 
-    async def _enter(self, run: Run, command: Command, account: Account, patience_s: float) -> None:
+    async def _enter(self, run: Claimant, command: Hashable, account: Account, patience_s: float) -> None:
         """Take a turn that is free, or wait for one."""
         now = time.monotonic()
         with self._mutex:
@@ -276,7 +290,7 @@ def endpoint(model: Model, limits: Limits, configure: bool = False) -> Resource:
     return found
 
 
-def bind(run: Run, limits: Limits) -> None:
+def bind(run: Claimant, limits: Limits) -> None:
     """Bring a process under limits: its endpoint and the namespace keep those of whoever was started last."""
     run.limits = limits
     endpoint(run.model, limits, configure=True)

@@ -1,4 +1,4 @@
-"""`decide(state) -> [Command]`: all that can be done now. Pure; `scheduler.drive` carries it out.
+"""`decide(state) -> [Command]`: all that can be done now. Pure; `driver.drive` carries it out.
 
 Clock, policy, human answers and results reach it only as events in the state.
 """

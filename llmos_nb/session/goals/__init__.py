@@ -2,6 +2,6 @@
 
 from llmos_nb.session.goals import goals
 from llmos_nb.session.goals.goals import Goal, Goals
-from llmos_nb.session.goals.waker import Waker, waker_of
+from llmos_nb.session.goals.waker import Waker
 
-__all__ = ["Goal", "Goals", "Waker", "goals", "waker_of"]
+__all__ = ["Goal", "Goals", "Waker", "goals"]

@@ -1,4 +1,4 @@
-"""How the last process of a goal stands, also where another notebook has it."""
+"""Goals wake when they are due: the timer, what hinders one, and how the last process of a goal stands."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from llmos_nb.errors import JournalError, JournalLocked, LlmosError
 from llmos_nb.process import holds, open_journal
 from llmos_nb.session.goals.goals import Goal, Goals, made_here
 from llmos_nb.session.outcome import unanswered
+from llmos_nb.session.parts import Part
 from llmos_nb.session.process import Process
 from llmos_nb.session.session import Session
 
@@ -43,12 +44,13 @@ def standing(session: Session, pid: int | None) -> tuple[str, bool]:
     return "broken off", False
 
 
+_wakers: WeakSet[Waker] = WeakSet()
 LOOK_S = 60.0  # a clock may be set and a notebook sleep: it looks again after so many seconds
 SHOWN = 80
 _CHECK_S = 10.0
 
 
-class Waker:
+class Waker(Part):
     """Looks after the goals of a session's home.
 
     Parameters
@@ -64,11 +66,14 @@ class Waker:
     def __init__(
         self, session: Session, clock: Callable[[], float] = time.time, say: Callable[[str], object] = print
     ) -> None:
-        self.session, self.clock, self.say = session, clock, say
+        super().__init__(session)
+        self.session: Session = session
+        self.clock, self.say = clock, say
         self.blocked: dict[int, str] = {}
         self.following: set[asyncio.Task[None]] = set()
         self.timer: asyncio.Task[None] | None = None
         self._moved, self._pids = asyncio.Event(), set[int]()
+        _wakers.add(self)
 
     @property
     def goals(self) -> Goals:
@@ -232,17 +237,9 @@ class Waker:
         self.goals.change(goal.n, said=said, **values)
 
 
-_wakers: WeakKeyDictionary[Session, Waker] = WeakKeyDictionary()
-
-
-def waker_of(session: Session) -> Waker:
-    """Return the waker of a session."""
-    return _wakers.setdefault(session, Waker(session))
-
-
 def stop_all() -> None:
     """Stop every timer of this interpreter."""
-    for waker in list(_wakers.values()):
+    for waker in list(_wakers):
         waker.stop()
 
 

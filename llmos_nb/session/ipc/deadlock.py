@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.process.state import State
+from llmos_nb.session.protocols import ProcessLike
 
-if TYPE_CHECKING:
-    from llmos_nb.session.process import Process
-
-Table = Mapping[int, "Process"]
-Verdict = tuple["Process", str, bool, str]
+Table = Mapping[int, ProcessLike]
+Verdict = tuple[ProcessLike, str, bool, str]
 
 
 def title(s: State) -> str:
@@ -20,7 +18,7 @@ def title(s: State) -> str:
 
 
 def verdicts(
-    table: Table, waiting: list[int], there: Callable[[Process, Mapping[str, Any]], bool]
+    table: Table, waiting: list[int], there: Callable[[ProcessLike, Mapping[str, Any]], bool]
 ) -> Iterator[Verdict]:
     """Say of each wait that ends now whether it ends well, and if not why.
 
@@ -53,7 +51,7 @@ def verdicts(
         yield from _deadlock(table, waiting)
 
 
-def _nobody(table: Table, process: Process, wait: Mapping[str, Any]) -> str:
+def _nobody(table: Table, process: ProcessLike, wait: Mapping[str, Any]) -> str:
     """Say why nobody can end this wait, or nothing."""
     gone = [table[p] for p in wait["whom"] if p in table and table[p].state == "ended"]
     if gone:
@@ -77,11 +75,11 @@ def _pid(key: int | str) -> int:
     return key if isinstance(key, int) else 0  # a shared mailbox has none
 
 
-def _others(table: Table, process: Process) -> list[Process]:
+def _others(table: Table, process: ProcessLike) -> list[ProcessLike]:
     return [p for p in table.values() if p is not process and p.state != "ended"]
 
 
-def _whom(table: Table, process: Process) -> list[Process]:
+def _whom(table: Table, process: ProcessLike) -> list[ProcessLike]:
     """Return those of whom any could end a wait of this process."""
     waits = process.run.state.awaited.values()
     if any(not w["whom"] for w in waits):
@@ -101,7 +99,7 @@ def _deadlock(table: Table, waiting: list[int]) -> Iterator[Verdict]:
             yield last, key, False, f"deadlock: {names} all wait for one another; somebody must send first"
 
 
-def _moving(table: Table, begins: Callable[[Process], bool]) -> set[int]:
+def _moving(table: Table, begins: Callable[[ProcessLike], bool]) -> set[int]:
     """Return the processes that can go on, or wait for one that can."""
     moving = {pid for pid, p in table.items() if begins(p)}
     while True:
@@ -115,15 +113,7 @@ def _moving(table: Table, begins: Callable[[Process], bool]) -> set[int]:
         moving |= more
 
 
-def hopeful(table: Table, process: Process, people: bool) -> bool:
+def hopeful(table: Table, process: ProcessLike, people: bool) -> bool:
     """Whether somebody at work may still end the wait of a process; with `people`, one who waits for a person too."""
     at_work = _moving(table, lambda p: p.state == "running" or (people and p.run.state.waiting))
     return process.pid in at_work
-
-
-def may_move(table: Table, process: Process, background: bool) -> bool:
-    """Whether a person may let a process go on, or somebody whose message it waits for."""
-    s = process.run.state
-    if s.waiting or (background and process.state == "waiting"):
-        return True
-    return s.expecting and hopeful(table, process, people=True)

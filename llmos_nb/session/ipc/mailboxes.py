@@ -19,11 +19,11 @@ from llmos_nb.journal import Event, Journal
 from llmos_nb.process import open_journal
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.session.protocols import SessionLike
 from llmos_nb.tools import Call
 
 if TYPE_CHECKING:
     from llmos_nb.process import Run
-    from llmos_nb.session.session import Session
 
 MARK = "#"
 _NAME = re.compile(r"#[A-Za-z][A-Za-z0-9_-]{0,40}")
@@ -83,11 +83,11 @@ class Boxes:
 
     Parameters
     ----------
-    session : Session
+    session : SessionLike
         Whose processes take from them.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionLike) -> None:
         self.session = session
         self._open: dict[Path, Box] = {}
 
@@ -157,7 +157,9 @@ class Boxes:
         if sender is not None and sender.state != "ended":
             told = {"id": f"{message['id']}-in-doubt", "from": state.pid, "name": title(state), "text": text}
             size, run = len(text.encode()), sender.run
-            sender.hear_soon(lambda: run.append("message.arrived", **told, label=message["label"], size=size))
+            sender.dispatch.post(
+                lambda: run.append("message.arrived", **told, label=message["label"], size=size)
+            )
 
 
 def _turn(call: str) -> str:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.messages import ToolResult
@@ -22,27 +22,26 @@ from llmos_nb.process import Run
 from llmos_nb.process.state import prompts
 from llmos_nb.session.ipc.deadlock import title
 from llmos_nb.session.ipc.mailboxes import Box, Boxes, is_box
+from llmos_nb.session.parts import Part
+from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools import CallContext, Tool
-
-if TYPE_CHECKING:
-    from llmos_nb.session.process import Process
-    from llmos_nb.session.session import Session
 
 MESSAGES, BYTES = 64, 1_000_000
 Wait = tuple[str, dict[str, Any]]
 
 
-class Carrier(ABC):
+class Carrier(Part, ABC):
     """Carries messages between the processes of a session.
 
     Parameters
     ----------
-    session : Session
+    session : SessionLike
         Whose processes write to each other.
     """
 
-    def __init__(self, session: Session) -> None:
-        self.session, self.boxes = session, Boxes(session)
+    def __init__(self, session: SessionLike) -> None:
+        super().__init__(session)
+        self.boxes = Boxes(session)
         self._promised: dict[tuple[int, str], tuple[Run, int, int]] = {}  # room for a call: run, to whom, bytes
         self._taken: dict[tuple[int, str], tuple[Run, str]] = {}  # a message set aside for a call
 
@@ -52,19 +51,14 @@ class Carrier(ABC):
 
     # the tools
 
-    def connect(self, box: dict[str, Tool], run: Run) -> None:
-        """Return `send` and `receive` their process."""
-        if "send" in box and "receive" in box:
-            needs = {"send": partial(self._room, run), "receive": partial(self._take, run)}
-            runners = {"send": partial(self._send, run), "receive": partial(self._receive, run)}
-            for name, wanted in needs.items():
-                box[name] = replace(box[name], runner=runners[name], needs=wanted)
-
-    def find(self, key: str) -> Process:
-        """Return the process of a name or number, one that lives before one that has ended."""
-        live = [p for p in self.session.processes.values() if p.state != "ended"]
-        named = [p for p in live if key in (p.run.state.name, str(p.pid))]
-        return named[-1] if named else self.session.find(key)
+    def tools(self, run: Run) -> Mapping[str, Tool]:
+        """Return `send` and `receive`, tied to their process."""
+        box = run.tools
+        if "send" not in box or "receive" not in box:
+            return {}
+        needs = {"send": partial(self._room, run), "receive": partial(self._take, run)}
+        runners = {"send": partial(self._send, run), "receive": partial(self._receive, run)}
+        return {n: replace(box[n], runner=runners[n], needs=needs[n]) for n in needs}
 
     def _room(self, run: Run, call: str, arguments: Mapping[str, Any]) -> Wait | None:
         """Wait where the mailbox is full; what is wrong with the address is said when it is sent."""
@@ -72,7 +66,7 @@ class Carrier(ABC):
             size = len(str(arguments["message"]).encode())
             if is_box(arguments["to"]):
                 return self._box_wait(str(arguments["to"]), "room", _key(run, call), size)
-            to = self.find(str(arguments["to"]))
+            to = self.session.find_live(str(arguments["to"]))
             delivered = _key(run, call) in to.run.state.arrived
             if to.run is run or delivered or size > BYTES:
                 return None
@@ -87,7 +81,7 @@ class Carrier(ABC):
         try:
             if is_box(arguments["to"]):
                 return await self._put(run, str(arguments["to"]), text, context)
-            to = self.find(str(arguments["to"]))
+            to = self.session.find_live(str(arguments["to"]))
             _refuse(run, to, len(text.encode()), context.key)
             label = str(labels.context(run.state.labels))
             await self.deliver(run, to, text, context.key, label, call=context.call)
@@ -97,11 +91,11 @@ class Carrier(ABC):
             self._promised.pop((run.state.pid, context.call), None)
         return ToolResult(True, f"sent to {title(to.run.state)}", facts={"id": context.key})
 
-    async def deliver(self, run: Run, to: Process, text: str, key: str, label: str, **more: Any) -> None:
+    async def deliver(self, run: Run, to: ProcessLike, text: str, key: str, label: str, **more: Any) -> None:
         """Record a message with its sender, then with its receiver; a second time changes nothing."""
         pipe = {k: v for k, v in more.items() if k == "pipe"}
         told = await _posted(run, to.pid, text, key, label, more)
-        await to.hear(partial(self._arrive, to.run, {**told, **pipe}))
+        await to.dispatch.hear(partial(self._arrive, to.run, {**told, **pipe}))
 
     async def _put(self, run: Run, name: str, text: str, context: CallContext) -> ToolResult:
         """Put a message into a shared mailbox."""
@@ -131,7 +125,7 @@ class Carrier(ABC):
         if message["id"] not in run.state.arrived:
             run.append("message.arrived", **message)
 
-    def _has_room(self, to: Process, size: int) -> bool:
+    def _has_room(self, to: ProcessLike, size: int) -> bool:
         """Whether a mailbox takes a message of so many bytes, beside those that are on their way."""
         self._promised = {k: p for k, p in self._promised.items() if _under_way(p[0], k[1])}
         coming = [n for _, pid, n in self._promised.values() if pid == to.pid]
@@ -144,7 +138,7 @@ class Carrier(ABC):
         if is_box(sender):
             return self._take_shared(run, call, sender)
         try:
-            whom = [self.find(sender).pid] if sender else []
+            whom = [self.session.find_live(sender).pid] if sender else []
         except LlmosError:
             return None
         self._taken.pop((run.state.pid, call), None)
@@ -152,7 +146,7 @@ class Carrier(ABC):
         if free:
             self._taken[run.state.pid, call] = (run, free[0])
             return None
-        named = title(self.find(sender).run.state) if sender else "anybody"
+        named = title(self.session.find_live(sender).run.state) if sender else "anybody"
         return "message.awaited", {"what": "message", "whom": whom, "title": f"a message from {named}"}
 
     def _take_shared(self, run: Run, call: str, name: str) -> Wait | None:
@@ -177,7 +171,7 @@ class Carrier(ABC):
         _, key = self._taken.get((run.state.pid, context.call), (run, ""))
         if key not in run.state.mailbox:
             try:
-                self.find(str(arguments.get("sender") or ""))
+                self.session.find_live(str(arguments.get("sender") or ""))
             except UsageError as error:
                 return ToolResult(False, str(error), "UsageError")
         return _result(key, run.state.mailbox[key])
@@ -233,7 +227,7 @@ def _key(run: Run, call: str) -> str:
     return run.state.calls[call].key
 
 
-def _refuse(run: Run, to: Process, size: int, key: str) -> None:
+def _refuse(run: Run, to: ProcessLike, size: int, key: str) -> None:
     """Refuse what nobody would ever read."""
     if key in to.run.state.arrived:
         return

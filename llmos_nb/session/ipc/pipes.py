@@ -10,20 +10,16 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
-from llmos_nb.process import finish
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.tools import NAME_CHANGES
 from llmos_nb.tools.devices.namespace import card
-
-if TYPE_CHECKING:
-    from llmos_nb.session.process import Process
-
 
 _SPANS = re.compile(
     r"``[^\n]*?``|`[^`\n]*`|\"[^\"\n]*\"|“[^”\n]*”|(?<!\w)'[^'\n]*'(?!\w)|\([^()\n]*\)|\[[^\[\]\n]*\]|\{[^{}\n]*\}"
@@ -71,18 +67,7 @@ INPUT = "input"
 NAMED = 12
 
 
-def begin(process: Process, source: Process | None, declared: str) -> None:
-    """Record what a new process must leave, and of whom it gets its input."""
-    run = process.run
-    if declared and run.namespace is None:
-        raise UsageError(f"out {declared!r}: a process without a namespace leaves no variables")
-    if declared:
-        run.append("outputs.declared", outputs=[list(o) for o in finish.parse(declared, "out")])
-    if source is not None:
-        await_input(process, source)
-
-
-def await_input(process: Process, source: Process) -> None:
+def await_input(process: ProcessLike, source: ProcessLike) -> None:
     """Let a process wait for the answer of another."""
     if source is process:
         raise UsageError(f"process {process.pid} cannot be piped into itself")
@@ -90,18 +75,18 @@ def await_input(process: Process, source: Process) -> None:
     process.run.append("message.awaited", wait=INPUT, **what)
 
 
-async def join(process: Process, source: Process) -> None:
+async def join(process: ProcessLike, source: ProcessLike) -> None:
     """Let a process that is at hand take the answer of another in; one that is paused goes on."""
     if process.state == "ended":
         raise UsageError(
             f"process {process.pid} has ended ({process.reason}); write a goal that begins a new one"
         )
-    await process.hear(lambda: await_input(process, source))
+    await process.dispatch.hear(lambda: await_input(process, source))
     if process.state == "paused":
         await process.session.resume(process)
 
 
-def source_of(process: Process) -> Process | None:
+def source_of(process: ProcessLike) -> ProcessLike | None:
     """Return the process whose answer this one still waits for; of one that has answered its journal is enough."""
     wait, session = process.run.state.awaited.get(INPUT), process.session
     if wait is None:
@@ -113,7 +98,7 @@ def source_of(process: Process) -> Process | None:
     return session.find(pid)
 
 
-def feed(process: Process) -> None:
+def feed(process: ProcessLike) -> None:
     """Return a process its input where it is there, or end it with the reason why there will be none."""
     source = None
     if process.run.state.status == "running":
@@ -122,19 +107,19 @@ def feed(process: Process) -> None:
     if source is None or source.state != "ended":
         return
     if source.reason == "answered":
-        process.hear_soon(lambda: _pour(process, source))
+        process.dispatch.post(lambda: _pour(process, source))
         return
     more = f": {source.detail}" if source.detail else ""
     why = f"did not start: {title(source.run.state)} gave no answer ({source.reason}{more})"
-    process.hear_soon(lambda: _refuse(process, why))
+    process.dispatch.post(lambda: _refuse(process, why))
 
 
-def _refuse(process: Process, why: str) -> None:
+def _refuse(process: ProcessLike, why: str) -> None:
     if process.run.state.status == "running":
         process.run.append("run.ended", reason="failed", detail=why, answer=None)
 
 
-def _pour(process: Process, source: Process) -> None:
+def _pour(process: ProcessLike, source: ProcessLike) -> None:
     """Record the labels, then what came through the pipe."""
     run, s = process.run, source.run.state
     if INPUT not in run.state.awaited:
@@ -166,7 +151,7 @@ def left(s: State, namespace: Any) -> list[str]:
     return [n for n in declared or dict.fromkeys(made) if n in namespace and not n.startswith("_")][:NAMED]
 
 
-def _text(source: Process, names: list[str], values: bool) -> str:
+def _text(source: ProcessLike, names: list[str], values: bool) -> str:
     shown = card(names, source.run.namespace or {}, values)
     return (source.answer or "") + (f"\n\nVariables that it left:\n{shown}" if shown else "")
 
@@ -174,7 +159,7 @@ def _text(source: Process, names: list[str], values: bool) -> str:
 # signals
 
 
-def pass_on(process: Process, signal: str, by: str) -> None:
+def pass_on(process: ProcessLike, signal: str, by: str) -> None:
     """Stop or kill whom a process waits for, too: a pipe is one piece of work."""
     source = source_of(process)
     if source is None or source.state == "ended":
@@ -185,22 +170,22 @@ def pass_on(process: Process, signal: str, by: str) -> None:
         source.stop(by=by)
 
 
-def readers(table: Mapping[int, Process], pid: int) -> list[Process]:
+def readers(table: Mapping[int, ProcessLike], pid: int) -> list[ProcessLike]:
     """Return the processes that wait for the answer of one."""
     waits = ((p, p.run.state.awaited.get(INPUT)) for p in table.values() if p.state != "ended")
     return [p for p, wait in waits if wait is not None and pid in wait["whom"]]
 
 
-def hold(table: Mapping[int, Process], pid: int) -> None:
+def hold(table: Mapping[int, ProcessLike], pid: int) -> None:
     """Pause those that wait for one that was stopped, and those that wait for them."""
     for reader in readers(table, pid):
         if reader.run.state.status == "running":
             why = f"process {pid}, whose answer it waits for, was stopped"
-            reader.hear_soon(partial(reader.run.append, "run.paused", why=why))
+            reader.dispatch.post(partial(reader.run.append, "run.paused", why=why))
         hold(table, reader.pid)
 
 
-async def go_on(process: Process) -> None:
+async def go_on(process: ProcessLike) -> None:
     """Resume a part of a pipe and whom it waits for; where that cannot be, say so."""
     try:
         if process.state == "paused":
@@ -210,4 +195,4 @@ async def go_on(process: Process) -> None:
             await process.session.resume(source)
     except LlmosError as error:
         why = f"{process.waits_for} cannot be had: {error}"
-        process.hear_soon(lambda: process.run.append("run.paused", why=why))
+        process.dispatch.post(lambda: process.run.append("run.paused", why=why))

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.journal import Event
 from llmos_nb.process import Run
@@ -17,11 +17,8 @@ from llmos_nb.process.state import State
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.deadlock import hopeful, verdicts
 from llmos_nb.session.ipc.messages import Carrier, fits
-from llmos_nb.session.process import outside
-
-if TYPE_CHECKING:
-    from llmos_nb.session.process import Process
-    from llmos_nb.session.session import Session
+from llmos_nb.session.protocols import ProcessLike, SessionLike
+from llmos_nb.tools import reentry
 
 _NEWS = ("message.awaited", "message.arrived", "run.ended", "run.paused", "run.resumed", "question.asked")
 
@@ -31,18 +28,21 @@ class Post(Carrier):
 
     Parameters
     ----------
-    session : Session
+    session : SessionLike
         Whose processes write to each other.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionLike) -> None:
         super().__init__(session)
         self.waiting: dict[int, None] = {}  # pids, in the order in which they began to wait
         self._soon = False
         self._going: list[asyncio.Task[None]] = []  # kept, so that they are not collected while they work
 
-    def heard(self, event: Event, state: State) -> None:
+    hears = (*_NEWS, "signal.received", "call.finished")
+
+    def heard(self, run: Run, event: Event) -> None:
         """Look at who waits after what may matter to them; not within the event, so that views see it first."""
+        state = run.state
         if event.k == "message.awaited":
             self.waiting.pop(state.pid, None)
         if event.k in ("message.awaited", "run.resumed") and state.awaited:
@@ -59,7 +59,7 @@ class Post(Carrier):
         if not self.waiting or self._soon:
             return
         with suppress(RuntimeError):  # no loop runs: whoever drives next looks
-            asyncio.get_running_loop().call_soon(self.review, context=outside())
+            asyncio.get_running_loop().call_soon(self.review, context=reentry.outside())
             self._soon = True
 
     def _pipe(self, event: Event, state: State) -> None:
@@ -87,11 +87,11 @@ class Post(Carrier):
         for pid in list(self.waiting):
             pipes.feed(table[pid])
         for process, key, ready, why in verdicts(table, list(self.waiting), self._there):
-            process.hear_soon(partial(_end_wait, process.run, key, "" if ready else why))
+            process.dispatch.post(partial(_end_wait, process.run, key, "" if ready else why))
         for pid in self.waiting:
-            table[pid].look()
+            table[pid].dispatch.look()
 
-    def _there(self, process: Process, wait: Mapping[str, Any]) -> bool:
+    def _there(self, process: ProcessLike, wait: Mapping[str, Any]) -> bool:
         """Whether what a process waits for is there."""
         if "box" in wait:
             box = self.boxes.get(wait["box"])
@@ -104,15 +104,13 @@ class Post(Carrier):
             return child is None or child.state == "ended"
         return bool(self._free(process.run, wait["whom"]))
 
-    def settles(self, process: Process) -> bool:
-        """Return whether a process that waits goes on at once, where what is to be told it had not been told yet."""
-        if process.run.state.expecting:
-            self.review()
-        return process.driven
+    def hopeful(self, process: ProcessLike, people: bool) -> bool:
+        """Return whether a process waits for a message that somebody may still send."""
+        return process.run.state.expecting and hopeful(self.session.processes, process, people)
 
-    def hopeful(self, process: Process) -> bool:
-        """Whether a process waits for a message that somebody at work may still send."""
-        return process.run.state.expecting and hopeful(self.session.processes, process, people=False)
+    def pipe(self, process: ProcessLike, source: ProcessLike) -> None:
+        """Let a process wait for the answer of another."""
+        pipes.await_input(process, source)
 
 
 def _end_wait(run: Run, key: str, why: str) -> None:

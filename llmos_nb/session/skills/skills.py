@@ -11,18 +11,16 @@ import shutil
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.export.verify import hash_of
 from llmos_nb.journal import canonical, now
+from llmos_nb.session.process import Process, Sessions
+from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.session.skills import manifest as skill_book
 from llmos_nb.session.skills.make import aside, made, test
 from llmos_nb.session.skills.manifest import FILE, INSTALLED, RUNS, Skill
-
-if TYPE_CHECKING:
-    from llmos_nb.session.process import Process
-    from llmos_nb.session.session import Session
 
 TEST_S = 120.0
 OUTSIDE, OWN = "outside", "yours"
@@ -158,7 +156,7 @@ class Skills:
         return path
 
     async def save(
-        self, process: Process, name: str, values: Mapping[str, Any], description: str = ""
+        self, process: ProcessLike, name: str, values: Mapping[str, Any], description: str = ""
     ) -> Skill:
         """Save a run as a skill; each parameter takes the place of a literal that its code binds to that name.
 
@@ -185,12 +183,12 @@ class Skills:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def of(session: Session) -> Skills:
+def of(session: SessionLike) -> Skills:
     """Return the skills of a session's home."""
     return Skills(session.home.root / "skills")
 
 
-def start(session: Session, name: str, values: Mapping[str, Any], **options: Any) -> Process:
+def start(session: Sessions, name: str, values: Mapping[str, Any], **options: Any) -> Process:
     """Start a skill as a process in the live namespace: its cells are steps, each through the gate and undoable."""
     if session.namespace is None:
         raise LlmosError(f"skill {name}: there is no namespace to run it in")

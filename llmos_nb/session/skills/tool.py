@@ -8,9 +8,23 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
+from llmos_nb.session.parts import Order, Part
 from llmos_nb.session.skills.skills import OWN, Skills
 from llmos_nb.tools import CallContext, Tool
 from llmos_nb.tools.devices import SKILL
+
+
+class SkillTools(Part):
+    """Skills among the tools of a process; they run where its Python does."""
+
+    def offers(self, order: Order, tools: Mapping[str, Tool]) -> list[Tool]:
+        """Return the skills that were named."""
+        names = [g for g in order.given if isinstance(g, str) and g.startswith(SKILL)]
+        if names and "python" not in tools:
+            raise UsageError(f"{names[0]}: a skill works on variables, and this process has no namespace")
+        store = Skills(self.session.home.root / "skills")
+        there = self.session.namespace or {}
+        return [tool_of(store, name, tools["python"], there) for name in dict.fromkeys(names)]
 
 
 def tool_of(store: Skills, name: str, python: Tool, there: Container[str]) -> Tool:

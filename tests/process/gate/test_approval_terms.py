@@ -98,10 +98,10 @@ async def test_a_question_that_nobody_answers_in_time_is_rejected(settings, cloc
     proc = await waiting()
     assert proc.run.state.questions["r1.0"]["until"] == "2026-11-28T09:00:00.000+00:00"
     clock.forward(days=1, hours=23)
-    proc._ring()
+    proc.deadlines.ring()
     assert proc.state == "waiting"
     clock.forward(hours=1)
-    proc._ring()
+    proc.deadlines.ring()
     await proc
     c = proc.run.state.calls["r1.0"]
     assert (c.status, c.by, proc.reason) == ("rejected", "deadline", "answered") and same_as_folded(proc)
@@ -142,7 +142,7 @@ async def test_it_is_passed_on_and_then_rejected(settings, clock):
     settings('approvers = ["bob"]\ndeadline = "1 h"\nthen = "escalate"\nescalate = ["boss"]')
     proc = await waiting()
     clock.forward(hours=1)
-    proc._ring()
+    proc.deadlines.ring()
     await proc
     question = proc.run.state.questions["r1.0"]
     assert proc.state == "waiting" and question["approvers"] == ["boss"] and question["then"] == "reject"
@@ -150,7 +150,7 @@ async def test_it_is_passed_on_and_then_rejected(settings, clock):
     await proc.approve("all", by="bob")
     assert proc.state == "waiting" and signals(proc)[-1]["why"] == "boss must approve it"
     clock.forward(hours=1)
-    proc._ring()
+    proc.deadlines.ring()
     await proc
     assert proc.run.state.calls["r1.0"].by == "deadline" and same_as_folded(proc)
 
@@ -159,7 +159,7 @@ async def test_whom_it_is_passed_on_to_may_approve(settings, clock):
     settings('deadline = "1 h"\nthen = "escalate"\nescalate = ["boss"]')
     proc = await waiting()
     clock.forward(hours=1)
-    proc._ring()
+    proc.deadlines.ring()
     await proc
     await proc.approve("all", by="boss")
     await proc
@@ -172,7 +172,7 @@ async def test_a_plan_has_a_deadline_too(settings, clock):
     proc = await waiting(plan, DONE)
     assert list(proc.run.state.questions) == ["plan:1"]
     clock.forward(hours=2)
-    proc._ring()
+    proc.deadlines.ring()
     await proc
     assert next(e.d["by"] for e in proc.events if e.k == "plan.decided") == "deadline"
 
@@ -182,7 +182,7 @@ async def test_a_paused_process_is_not_decided_for(settings, clock):
     proc = await waiting()
     await proc.stop()
     clock.forward(hours=2)
-    proc._ring()
+    proc.deadlines.ring()
     assert proc.state == "paused" and proc.run.state.calls["r1.0"].status == "asked"
 
 

@@ -1,0 +1,205 @@
+"""What people decide about a run: its calls, its plan, its rules, its questions. Each decision is an event.
+
+A call, a step or a plan that is asked about has a key: a call's id, ``step:N`` or ``plan:VERSION``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmos_nb.errors import UsageError
+from llmos_nb.journal import who
+from llmos_nb.policy import Rule, approval, in_advance, parse_rule, until_words
+from llmos_nb.process.gate.plan import decide_plan
+from llmos_nb.process.run import Run
+from llmos_nb.process.state.plan import Plan
+
+
+def wanted(question: Mapping[str, Any]) -> str:
+    """Say what an open question or a wait is for, and until when."""
+    until = until_words(question).partition(",")[0]
+    return str(question.get("title") or question["kind"]) + (f" {until}" if until else "")
+
+
+def named(run: Run, by: str) -> str:
+    """Return whoever is at this machine their name, where it matters who approves."""
+    s = run.state
+    return who() if by == "you" and (s.requester or s.approval) else by
+
+
+def asked(run: Run, what: str | int) -> list[str]:
+    """Return the keys of what is asked and that `what` names: a call's id, a step's number, ``plan`` or ``all``."""
+    s = run.state
+    open_ = [k for k, q in s.questions.items() if q["kind"] in ("approval", "plan")]
+    if what == "all":
+        return open_
+    if what == "plan":
+        return [k for k in open_ if k.startswith("plan:")]
+    if isinstance(what, int) or str(what).isdecimal():
+        step = s.plan.step(int(what))
+        calls = [k for k in open_ if k in s.calls and s.calls[k].step == step.n]
+        return calls or ([f"step:{step.n}"] if step.status == "pending" else [])
+    if what not in s.calls:
+        raise UsageError(f"call {what!r}: no such call (asked: {', '.join(open_) or 'nothing'})")
+    if what not in open_:
+        stale(run, str(what), "you", "", "nothing is asked of it now")
+    return [str(what)] if what in open_ else []
+
+
+def approve(run: Run, what: str | int, by: str, digest: str, arguments: dict[str, Any] | None) -> None:
+    """Approve all that `what` names."""
+    for key in asked(run, what):
+        approve_one(run, key, by, digest, arguments)
+
+
+def approve_one(run: Run, key: str, by: str, digest: str = "", arguments: dict[str, Any] | None = None) -> None:
+    """Approve what stands under a key, unless it is not what was seen, too late, or another's to approve.
+
+    Parameters
+    ----------
+    digest : str
+        What was seen when it was approved; empty where nobody compares.
+    arguments : dict, optional
+        Edited arguments; the call passes the policy again.
+    """
+    s, by = run.state, named(run, by)
+    why = s.refuses(by, key)
+    if approval.late(s.questions.get(key, {})):
+        why = "its deadline has passed"
+        run.append("question.due", question=key)
+    if why:
+        stale(run, key, by, digest, why)
+    elif key.startswith("plan:"):
+        decide_plan(run, "approve", by)
+    elif key.startswith("step:"):
+        run.append("signal.received", signal="approve_step", by=by, step=int(key[5:]))
+    elif digest and digest != s.calls[key].digest:
+        stale(run, key, by, digest, "it is not what was seen any more")
+    elif arguments is not None:
+        edit_call(run, key, arguments, by)
+    else:
+        run.append("call.decided", call=key, digest=s.calls[key].digest, what="approve", by=by, why="")
+
+
+def stale(run: Run, key: str, by: str, digest: str, why: str) -> None:
+    """Put an approval that does not count on the record."""
+    more = {"digest": digest} if digest else {}
+    run.append("signal.received", signal="stale_approval", by=by, call=key, why=why, **more)
+
+
+def rule_for_rest(run: Run, call: str) -> dict[str, Any]:
+    """Return the terms of a rule for later calls of the same tool that bear no other kind of risk."""
+    found, question = run.state.calls.get(call), run.state.questions.get(call, {})
+    kinds = sorted({str(risk[0]) for risk in question.get("risks", ())})
+    if found is None or not in_advance(found.name, kinds):
+        raise UsageError(f"call {call}: nothing like it can be approved in advance")
+    return {"risks": kinds}
+
+
+def rule_for_same(run: Run, call: str) -> dict[str, Any]:
+    """Return the terms of a rule for later calls of the same tool with exactly these arguments."""
+    found = run.state.calls.get(call)
+    if found is None or call not in run.state.questions or not isinstance(found.arguments, dict):
+        raise UsageError(f"call {call!r}: it does not wait for you")
+    return {"where": dict(found.arguments), "exact": True}
+
+
+def approve_by_rule(run: Run, call: str, digest: str, by: str, terms: dict[str, Any]) -> None:
+    """Approve a call, and calls to come by a rule of these terms."""
+    found = run.state.calls[call]
+    approve_one(run, call, by, digest)
+    if found.status == "approved":  # a stale approval makes no rule either
+        rule = parse_rule({"tool": found.name, "do": "allow", "by": by, **terms}).plain()
+        run.append("policy.changed", rule=rule, by=by)
+
+
+def reject(run: Run, what: str | int, why: str, by: str) -> None:
+    """Reject all that `what` names, with a reason for the model."""
+    for key in asked(run, what):
+        _refuse(run, key, "reject", why, by)
+
+
+def _refuse(run: Run, key: str, what: str, why: str, by: str) -> None:
+    if key.startswith("plan:"):
+        decide_plan(run, "reject", by, why)
+    elif key.startswith("step:"):
+        plan = run.state.plan.put(int(key[5:]), status="rejected")
+        new_plan(run, Plan(plan.steps, plan.version + 1), by)
+    else:
+        run.append("call.decided", call=key, digest="", what=what, by=by, why=why)
+
+
+def skip(run: Run, what: str | int, by: str) -> None:
+    """Skip a call that is asked about, or a step with its calls that have not begun."""
+    if isinstance(what, int):
+        waiting = [c for c in run.state.open_calls if c.status in ("asked", "waits") and c.step == what]
+        keys = [c.id for c in waiting]
+    else:
+        keys = [k for k in asked(run, what) if not k.startswith("step:")]
+    for key in keys:
+        _refuse(run, key, "skip", "", by)
+    if not keys:
+        new_plan(run, run.state.plan.skip(int(what)), by)
+
+
+def edit_call(run: Run, key: str, arguments: dict[str, Any], by: str) -> None:
+    """Change the arguments of a call that waits; it passes the policy again."""
+    call = run.state.calls.get(key)
+    if call is None or call.status not in ("asked", "approved"):
+        raise UsageError(f"call {key!r}: only a call that waits can be edited")
+    run.append("call.decided", call=key, digest="", what="edit", by=by, why="", arguments=arguments)
+
+
+def new_plan(run: Run, plan: Plan, by: str) -> None:
+    """Put another plan in the place of the present one."""
+    run.append("plan.edited", version=plan.version, steps=plan.plain(), by=by)
+
+
+def question_for(run: Run, question: str) -> str:
+    """Return the key of the question that a reply answers: the one named, or the oldest."""
+    open_ = [k for k, q in run.state.questions.items() if q["kind"] == "question"]
+    if (question and question not in open_) or not open_:
+        raise UsageError(f"process {run.state.pid} asks nothing that a reply could answer")
+    return question or open_[0]
+
+
+def reply(run: Run, question: str, text: str, by: str) -> None:
+    """Answer a question."""
+    run.append("question.answered", question=question, text=text, by=by)
+
+
+def check_doubt(run: Run, call: str) -> None:
+    """Refuse to settle a call that is not in doubt."""
+    if call not in run.state.calls or run.state.calls[call].status != "in_doubt":
+        raise UsageError(f"call {call!r} is not in doubt")
+
+
+def resolve(run: Run, call: str, done: bool, by: str) -> None:
+    """Say of a call in doubt whether it was done."""
+    run.append("call.resolved", call=call, done=done, by=by)
+
+
+def parsed_rule(run: Run, terms: Mapping[str, Any]) -> Rule:
+    """Return the rule of these terms, where whoever says so may make it."""
+    if terms["do"] == "allow" and (refused := run.state.refuses(named(run, terms["by"]))):
+        raise UsageError(f"process {run.state.pid}: {refused}")
+    return parse_rule(terms, terms["do"])
+
+
+def add_rule(run: Run, rule: Rule, by: str) -> None:
+    """Let a rule speak from now on."""
+    run.append("policy.changed", rule=rule.plain(), by=by)
+
+
+def rule_at(run: Run, n: int) -> Rule:
+    """Return a rule by its place in the list."""
+    rules = run.state.rules
+    if not 0 <= n < len(rules):
+        raise UsageError(f"rule {n}: there are {len(rules)} rules")
+    return rules[n]
+
+
+def revoke(run: Run, n: int, rule: Rule, by: str) -> None:
+    """Take a rule back."""
+    run.append("policy.changed", rule=rule.plain(), by=by, revoke=n)

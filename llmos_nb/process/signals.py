@@ -1,0 +1,38 @@
+"""Signals to a run: what reaches it at any time, whatever it does. Each is an event; `drive` does the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llmos_nb.errors import UsageError
+from llmos_nb.process.run import Run
+from llmos_nb.process.scheduling.queue import LEAST_NICE, NICEST
+
+
+def send(run: Run, text: str, by: str) -> None:
+    """Tell a process something; it reads it with its next prompt."""
+    run.append("signal.received", signal="steer", by=by, text=text)
+
+
+def pause(run: Run, by: str) -> None:
+    """Pause after this step."""
+    run.append("signal.received", signal="pause", by=by)
+
+
+def raise_budget(run: Run, amounts: Mapping[str, float], by: str) -> None:
+    """Add amounts to the budget."""
+    run.append("signal.received", signal="budget", by=by, amounts=amounts)
+
+
+def check_niceness(value: int) -> None:
+    """Refuse what is no niceness."""
+    if isinstance(value, bool) or not isinstance(value, int) or not LEAST_NICE <= value <= NICEST:
+        raise UsageError(f"nice {value!r}: must be a whole number from {LEAST_NICE} to {NICEST}")
+
+
+def renice(run: Run, value: int, by: str) -> None:
+    """Set the niceness, also in the queues where the process waits."""
+    run.append("signal.received", signal="nice", by=by, value=value)
+    for wait in run.waits.values():
+        if wait.resource is not None:
+            wait.resource.renice(run)
