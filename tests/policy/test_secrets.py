@@ -81,7 +81,7 @@ class Watched(ScriptedModel):
         return await super().respond(request, on_text)
 
 
-async def test_planted_secrets_of_twelve_kinds_are_found_nowhere(monkeypatch, tmp_path, capsys):
+async def test_planted_secrets_of_twelve_kinds_leak_nowhere(monkeypatch, tmp_path, capsys):
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     names = {"shapes": SHAPES, "held": SecretStr("stripe", HELD["stripe"]), "pin_of_card": HELD["pin_of_card"]}
@@ -132,7 +132,7 @@ def pin(names):
     return names["pin_of_card"]
 
 
-async def test_a_trap_without_the_box_is_seen(monkeypatch, script):
+async def test_check_finds_a_leak_without_the_vault(monkeypatch, script):
     monkeypatch.setattr(Box, "dirty", lambda self, encoded: False)
     monkeypatch.setattr(Box, "redact", lambda self, text: text)
     names = {"pin_of_card": HELD["pin_of_card"]}
@@ -150,7 +150,7 @@ def test_usual_encodings_are_known_too(form):
 
 
 @given(st.binary(max_size=8), st.binary(max_size=8), st.sampled_from(["standard", "urlsafe"]))
-def test_a_value_inside_something_longer_in_base64_is_known_wherever_it_begins(before, after, kind):
+def test_value_inside_longer_base64_is_found_at_any_offset(before, after, kind):
     found, value = Box(), "hunter2-hünter2~?>"
     found.add("X", value)
     text = getattr(base64, f"{kind}_b64encode")(before + value.encode() + after).decode()
@@ -182,7 +182,7 @@ def test_addresses_and_hexadecimal_are_known_too(form):
         ("correct answers... correct-h and more", "correct answers... correct-h and more"),
     ],
 )
-def test_what_an_ellipsis_has_left_of_a_value_is_taken_out(text, said):
+def test_remains_of_a_shortened_value_are_redacted(text, said):
     found = Box()
     found.add("X", "correct-horse-battery")
     assert found.redact(text) == said
@@ -225,7 +225,7 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12), st.lists(st.integers(0, 400), max_size=40))
-def test_a_text_in_pieces_shows_what_the_whole_would(parts, cuts):
+def test_streamed_text_is_redacted_like_the_whole(parts, cuts):
     """Whatever the pieces are, no part of a value is shown, and all the rest is."""
     vault.clear()
     vault.add("X", "hunter2-hunter2")
@@ -263,7 +263,7 @@ def test_secrets_deeper_in_a_namespace_are_found_by_their_names():
     assert found.redact(f"{config['db']} {users}").count("<secret ") == 2
 
 
-async def test_secrets_in_cells_addresses_errors_and_prints_reach_nobody(script, capsys, monkeypatch):
+async def test_secrets_in_cells_addresses_errors_and_prints_are_redacted(script, capsys, monkeypatch):
     """What is shown while it runs counts, too: pieces of prints, pieces of the answer."""
     pd = pytest.importorskip("pandas")
     monkeypatch.setenv("DEPLOY_KEY", "correct-horse-9battery-staple-" * 3)
@@ -301,7 +301,7 @@ async def test_secrets_in_cells_addresses_errors_and_prints_reach_nobody(script,
     assert "<secret DEPLOY_KEY>" in "".join(shown) and "<secret found-in-text>" in "".join(shown)
 
 
-async def test_an_export_refuses_a_value_beside_it_and_an_output_that_it_observed(
+async def test_export_refuses_secrets_in_input_files_and_observed_outputs(
     script, tmp_path, monkeypatch
 ):
     pd = pytest.importorskip("pandas")
@@ -320,7 +320,7 @@ async def test_an_export_refuses_a_value_beside_it_and_an_output_that_it_observe
     assert "swordfish" not in str(refused.value) + everything_written(tmp_path)
 
 
-def test_a_value_cut_in_the_middle_of_a_long_output_leaves_no_half():
+def test_value_cut_by_a_long_output_leaves_no_half():
     found = Box()
     found.add("X", "correct-horse-battery")
     text = found.redact("abc correct-horse\n… 9,000 bytes left out …\n-battery xyz")
@@ -347,7 +347,7 @@ def test_text_without_secrets_is_the_same_object():
     assert Box().redact(text) is text and not Box().dirty(text.encode())
 
 
-def test_code_that_only_looks_alike_is_left_alone():
+def test_code_that_resembles_a_secret_is_unchanged():
     code = (
         'password = getpass.getpass()\nurl = f"https://{user}:{password}@host/"\nrisk-free task-list sk-learn'
     )
@@ -355,7 +355,7 @@ def test_code_that_only_looks_alike_is_left_alone():
 
 
 @pytest.mark.parametrize(("name", "value"), [("a b", "long enough"), ("X", "abc")])
-def test_a_bad_secret_is_refused_and_not_said(name, value):
+def test_bad_secret_is_refused_without_echoing_it(name, value):
     with pytest.raises(UsageError) as error:
         Box().add(name, value)
     assert value not in str(error.value)
@@ -401,7 +401,7 @@ async def test_a_handle_is_resolved_at_the_edge_and_asks(script):
     assert "4929-1187" not in everything_written(proc.journal.path.parent)
 
 
-async def test_python_that_sets_a_secret_teaches_it(script, monkeypatch):
+async def test_secret_set_by_python_is_registered(script, monkeypatch):
     monkeypatch.setenv("NEW_API_TOKEN", "")
     code = "import os\nos.environ['NEW_API_TOKEN'] = 'zx81-' * 3\nmy_secret = 'abc' + '-123-xyz'"
     turns = (python(code), python("print(os.environ['NEW_API_TOKEN'], my_secret)"), {"text": "ok"})

@@ -59,7 +59,7 @@ async def test_a_figure_goes_to_a_model_that_takes_images(recorder):
     assert proc.reason == "answered" and same_as_folded(proc)
 
 
-async def test_its_words_go_to_a_model_that_takes_none(recorder):
+async def test_model_without_vision_gets_the_words_of_a_figure(recorder):
     model = recorder(python(PLOT), {"text": "a line"}, images=False)
     await llmos.run("Plot it.", model=model, namespace={}, approve="auto")
     said = model.requests[-1]
@@ -76,7 +76,7 @@ async def test_the_journal_stays_small_and_the_image_stands_beside_it(recorder):
     assert again.run.state.calls["r1.0"].images == [image] and again.digest == proc.digest
 
 
-async def test_an_image_does_not_push_the_rest_out_of_the_window_or_the_budget(recorder):
+async def test_image_leaves_room_in_the_window_and_the_budget(recorder):
     model = recorder(*[python(PLOT + f"  # {n}") for n in range(4)], {"text": "lines"}, images=True)
     proc = await llmos.run("Plot it.", model=model, namespace={}, approve="auto", budget="60k tokens")
     assert proc.reason == "answered" and not proc.run.state.context.pages
@@ -95,7 +95,7 @@ async def test_an_image_named_in_the_goal_is_sent(recorder, tmp_path, monkeypatc
     assert len(png) < 4_000 or proc.journal.path.stat().st_size < 8_000
 
 
-async def test_a_model_that_takes_none_is_told_of_it_in_words(recorder, tmp_path, png):
+async def test_model_without_vision_is_told_of_the_goal_image(recorder, tmp_path, png):
     file = tmp_path / "chart.png"
     file.write_bytes(png)
     model = recorder({"text": "I cannot see it"}, images=False)
@@ -112,7 +112,7 @@ async def test_a_model_that_takes_none_is_told_of_it_in_words(recorder, tmp_path
         ("a.svg", b"<svg/>", "not a PNG"),
     ],
 )
-async def test_what_is_no_image_starts_nothing(script, tmp_path, name, content, message):
+async def test_file_that_is_no_image_starts_nothing(script, tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UsageError, match=message):
@@ -144,7 +144,7 @@ def test_the_same_images_give_the_same_message():
     assert pictures.prompt(said, True)[1] is pictures.prompt([*said, Message("user", "more")], True)[1]
 
 
-def test_in_a_notebook(tmp_path, png):
+def test_image_goal_works_in_a_notebook(tmp_path, png):
     (tmp_path / "chart.png").write_bytes(png)
     with Notebook(tmp_path) as book:
         spec = book.script(python(PLOT), {"text": "drawn"})

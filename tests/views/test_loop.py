@@ -43,7 +43,7 @@ def ids(drawing):
     return {e.get("id"): e.get("class") for e in ElementTree.fromstring(drawing).iter() if e.get("id")}
 
 
-def test_the_kept_drawing_is_what_graphviz_draws():
+def test_stored_drawing_equals_the_output_of_graphviz():
     assert loop_dot.ENGINE.wait(30)
     drawn = loop_dot.text(loop_dot.parse(loop_dot.ENGINE.render(loop_dot.LOOP, "nop2")))
     kept = loop_dot._KEPT.read_text("utf-8")
@@ -145,7 +145,7 @@ def test_preparing_compiles_in_the_background_and_once(engine):
     assert fresh.ready and fresh.render("digraph{a->b}").count("<g") == 4
 
 
-def test_until_the_engine_is_ready_nothing_waits_for_it(engine, monkeypatch):
+def test_drawing_does_not_wait_for_the_engine(engine, monkeypatch):
     gate = threading.Event()
     monkeypatch.setattr(loop_dot, "_compiled", lambda: gate.wait(30) and None)
     monkeypatch.setattr(loop_dot, "PATIENCE_S", 0.01)
@@ -158,14 +158,14 @@ def test_until_the_engine_is_ready_nothing_waits_for_it(engine, monkeypatch):
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="the dot program is not installed")
-def test_the_dot_program_takes_over(engine):
+def test_dot_program_is_the_fallback(engine):
     engine(wasm=None)
     assert ids(loop.svg()).keys() == ids(loop_dot._KEPT.read_text("utf-8")).keys()
     assert set(dag({1: (), 2: (1,)})["n"]) == {"1", "2"}
     assert loop_dot.ENGINE.render("this is no DOT") == ""
 
 
-def test_an_engine_that_traps_is_not_the_end(engine, monkeypatch):
+def test_failing_layout_engine_is_survived(engine, monkeypatch):
     class Trap:
         def render(self, *args, **kwargs):
             raise RuntimeError("out of memory")
@@ -175,7 +175,7 @@ def test_an_engine_that_traps_is_not_the_end(engine, monkeypatch):
     assert loop_dot.ENGINE.render("digraph{}") == "drawn elsewhere"
 
 
-def test_without_graphviz_the_loop_is_there_and_the_run_is_dot_text(engine, monkeypatch):
+def test_without_graphviz_the_loop_is_stored_and_the_run_is_dot_text(engine, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     engine(wasm=None)
     assert "next step 00" in loop.svg() and dag({1: (), 2: (1,)}) is None
@@ -216,7 +216,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_no_word_of_a_run_draws_anything(text):
+def test_text_of_a_run_never_becomes_graph_syntax(text):
     assert loop_dot.ENGINE.wait(30)
     plain = {len(ids(loop.run_graph(w.state, w.events))) for w in hostile("x")}
     nasty = set()

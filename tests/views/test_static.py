@@ -57,7 +57,7 @@ def harmless(html):
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_every_state_speaks_and_is_harmless(name):
+def test_page_of_every_state_is_readable_and_inert(name):
     w = STATES[name]()
     found = harmless(static.html(w.state, w.events))
     words = "".join(found.words)
@@ -100,7 +100,7 @@ def test_each_question_names_its_command(name, command):
     assert command in "".join(Reader(static.html(w.state, w.events)).words)
 
 
-def test_the_answer_and_its_evidence_are_there():
+def test_page_shows_the_answer_and_its_evidence():
     w = STATES["finished"]()
     words = "".join(Reader(static.html(w.state, w.events)).words)
     assert "Birds on Biscoe are the heaviest" in words and "every number" not in words
@@ -230,11 +230,11 @@ def test_dollars_and_backslashes_are_no_formulas():
         ("**a `b` c**", "<p><b>a <code>b</code> c</b></p>"),
     ],
 )
-def test_markdown(text, html):
+def test_markdown_becomes_html(text, html):
     assert markdown(text) == html
 
 
-def test_markdown_tables_and_fences():
+def test_markdown_tables_and_fences_become_html():
     html = markdown("| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nx < y\n```\nafter")
     assert re.sub(r' style="[^"]*"', "", html) == (
         '<table><tr><th scope="col">a</th><th scope="col">b</th></tr><tr><td>1</td><td>2</td></tr></table>\n'

@@ -20,7 +20,7 @@ def test_a_table_is_aligned_and_fits():
 
 
 @given(st.lists(st.lists(st.text(max_size=30), min_size=1, max_size=4), max_size=4), st.integers(20, 90))
-def test_no_cell_is_lost(rows, width):
+def test_table_loses_no_cell(rows, width):
     said = re.sub(r"\s", "", "".join(laid_out(rows, width)))
     assert len(said) == sum(len(re.sub(r"\s", "", visible(c))) for row in rows for c in row)
 

@@ -55,14 +55,14 @@ def test_the_form_marks_the_stage_and_the_state():
     assert re.search(r"\n +342 of 344 rows kept, 2 had no mass +r2.0\n", said)
 
 
-def test_ascii_only():
+def test_ascii_mode_prints_only_ascii():
     w = STATES["waiting"]()
     for said in (printed(w, ascii_only=True), render(view(w.state, w.events), ascii_only=True)):
         assert said.isascii() and "wants to replace a file" in said
     assert "? 3  Save the table" in render(view(w.state, w.events), ascii_only=True)
 
 
-def test_tokens_are_printed_as_they_arrive_and_the_answer_is_not_said_twice():
+def test_tokens_are_printed_on_arrival_and_the_answer_only_once():
     w = STATES["finished"]()
     n = next(e.n for e in w.events if e.k == "model.responded" and e.d["text"])
     said = printed(w, {n: ["\n", *ANSWER.split(" ", 1)[0:1], " " + ANSWER.split(" ", 1)[1]]})

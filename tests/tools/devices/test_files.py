@@ -39,7 +39,7 @@ def files(tmp_path):
     return tmp_path
 
 
-async def test_what_is_written_is_seen_by_the_process_alone(files):
+async def test_uncommitted_writes_are_seen_by_the_process_alone(files):
     before = tree(files)
     p = await working(
         *CHANGES,
@@ -133,7 +133,7 @@ async def test_edits_of_one_answer_do_not_lose_each_other(files):
     assert results(p)[-1] == "ONE\nTWO\nTHREE\n"
 
 
-async def test_what_cannot_be_done_is_said_in_a_line(files):
+async def test_impossible_operations_are_reported_in_one_line(files):
     (files / "raw.bin").write_bytes(b"\0\1\2" * 100)
     (files / "large.txt").write_text("x" * (1 << 20) + "y")
     (files / "out").symlink_to("/etc")
@@ -230,7 +230,7 @@ async def test_a_file_written_after_reading_untrusted_data_stays_untrusted(files
     assert p.run.state.labels[f"file:{files.resolve()}/note.txt"] == "untrusted"
 
 
-async def test_a_fork_has_the_overlay_of_its_event_and_one_of_its_own(files):
+async def test_fork_starts_with_the_overlay_of_its_event(files):
     turns = [CHANGES[0], call("ask", question="Go on?"), CHANGES[1], call("commit_files"), {"text": "Done."}]
     p = await llmos.run("Change it.", model=ScriptedModel(turns), namespace={}, tools=["files"], approve="auto")
     asked = next(e.n for e in p.events if e.k == "question.asked")

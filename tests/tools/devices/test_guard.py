@@ -92,7 +92,7 @@ CODE = [sleeps, spins, regex, swallows, swallows_deep, keeps, waits_for_a_lock]
 
 
 @pytest.mark.parametrize("code", CODE)
-def test_the_deadline_ends_it(code):
+def test_deadline_ends_guarded_code(code):
     with within(0.05 + SOON_S), pytest.raises(ToolTimeout, match=r"deadline of 0\.05 s"), interruptible(0.05):
         code()
 
@@ -110,7 +110,7 @@ def from_outside(act, ready):
 
 
 @pytest.mark.parametrize("code", [c for c in CODE if c is not regex])  # it keeps every other thread out
-def test_stop_ends_it(code):
+def test_stop_ends_guarded_code(code):
     ready, found = threading.Event(), []
     thread = from_outside(lambda: found.append(stop_main_thread("ada")), ready)
     with within(SOON_S), pytest.raises(Stopped, match="ada"), interruptible(60):
@@ -121,7 +121,7 @@ def test_stop_ends_it(code):
 
 
 @pytest.mark.parametrize("code", [sleeps, spins])
-def test_an_interrupt_from_outside_is_stop(code):
+def test_interrupt_from_outside_counts_as_stop(code):
     ready, over = threading.Event(), threading.Event()
 
     def insist():
@@ -151,12 +151,12 @@ def test_a_timer_thread_serves_where_there_is_no_timer(code, monkeypatch):
     monkeypatch.undo()
 
 
-def test_a_keyboard_interrupt_of_its_own_goes_through():
+def test_keyboard_interrupt_raised_by_the_code_passes_through():
     with pytest.raises(KeyboardInterrupt, match="mine"), interruptible(60):
         raise KeyboardInterrupt("mine")
 
 
-def test_stop_wins_over_what_the_code_made_of_it():
+def test_stop_wins_over_code_that_catches_it():
     with pytest.raises(Stopped), interruptible(60):
         try:
             signal.raise_signal(signal.SIGINT)
@@ -177,7 +177,7 @@ def test_a_value_comes_back_and_errors_go_through():
         1 / 0  # noqa: B018
 
 
-def test_nothing_is_sent_when_no_code_is_guarded():
+def test_no_signal_is_sent_while_no_code_is_guarded():
     assert stop_main_thread() is False
 
 
@@ -200,7 +200,7 @@ def test_an_inner_guard_keeps_the_outer_deadline():
         sleeps()
 
 
-def test_on_another_thread_it_does_nothing():
+def test_guard_does_nothing_on_another_thread():
     found = []
 
     def work():
@@ -216,7 +216,7 @@ def test_on_another_thread_it_does_nothing():
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(0, 0.004), st.sampled_from(["spin", "sleep", "short", "raise"]))
-def test_no_moment_of_the_ring_breaks_the_guard(deadline, kind):
+def test_signal_at_any_moment_leaves_the_guard_intact(deadline, kind):
     before = standing()
     try:
         with interruptible(deadline):

@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", OUT)
-def test_no_spelling_leads_out_or_into_what_is_closed(folder, name):
+def test_no_spelling_of_a_path_leaves_the_workspace(folder, name):
     with pytest.raises(UsageError):
         Workspace(folder).place(name)
 
@@ -43,7 +43,7 @@ def test_no_spelling_leads_out_or_into_what_is_closed(folder, name):
 @pytest.mark.parametrize(
     "name", ["link.txt", "up/outside.txt", "up/desk/src/../../outside.txt", "loop", "loop/a", "gitlink/config"]
 )
-def test_no_link_leads_out(folder, name):
+def test_no_link_leaves_the_workspace(folder, name):
     with pytest.raises(UsageError):
         Workspace(folder).place(name)
 
@@ -97,7 +97,7 @@ PART = st.sampled_from(
 
 @given(st.lists(PART | st.text(max_size=4), max_size=6))
 @example(["up", "outside.txt"])
-def test_whatever_is_a_path_is_inside(parts):
+def test_every_accepted_path_is_inside(parts):
     root = Path(os.environ["LLMOS_HOME"]).parent / "work"
     if not root.exists():
         (root / ".git").mkdir(parents=True)
@@ -130,6 +130,6 @@ def test_a_second_spelling_of_a_file_is_named(folder, monkeypatch):
         Workspace(folder).place("src/A.py")
 
 
-def test_only_files_of_its_own_are_listed(folder):
+def test_only_files_of_the_workspace_are_listed(folder):
     os.mkfifo(folder / "pipe")
     assert Workspace(folder).files() == ["src/a.py"] and Workspace(folder).files("src/*") == ["src/a.py"]
