@@ -10,15 +10,13 @@ import pytest
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
-from llmos_nb.lessons import MODULES, lesson, outline
+from llmos_nb.lessons import MODULES, Progress, lesson, outline, scores, step_through, write_scores
 from llmos_nb.lessons import scheduling as sim
 from llmos_nb.lessons.build import instructor, student
 from llmos_nb.lessons.crash import kills, table
 from llmos_nb.lessons.mail import TEAM, THIEF
 from llmos_nb.lessons.models import call, python, settle, with_fault
-from llmos_nb.lessons.progress import Progress, scores, write_scores
 from llmos_nb.lessons.solutions import module, solution_text
-from llmos_nb.lessons.stepper import step_through
 from llmos_nb.models.scripted import ScriptedModel
 
 EXERCISES = [(n, e.name) for n in MODULES for e in outline(n).exercises]

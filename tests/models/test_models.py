@@ -10,7 +10,7 @@ from endpoint import Endpoint
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.messages import Message, Request
 from llmos_nb.models import resolve
-from llmos_nb.models.local import weights as store
+from llmos_nb.models.local import weights
 from llmos_nb.models.openai.client import OpenAIModel
 from llmos_nb.models.prices import price
 from llmos_nb.models.scripted import ScriptedModel
@@ -28,7 +28,7 @@ def no_environment(monkeypatch):
 
 @pytest.fixture
 def no_weights(monkeypatch):
-    monkeypatch.setattr(store, "find", lambda name=None: None)
+    monkeypatch.setattr(weights, "find", lambda name=None: None)
 
 
 async def key_sent(model: OpenAIModel, endpoint: Endpoint) -> str:

@@ -10,7 +10,7 @@ from local_weights import weights_or_skip
 from nbclient import NotebookClient
 
 from llmos_nb.lessons import MODULES, outline
-from llmos_nb.lessons.progress import Progress
+from llmos_nb.lessons import Progress
 from llmos_nb.lessons.build import instructor
 from llmos_nb.lessons.solutions import solution_text
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import read
@@ -301,9 +301,7 @@ async def test_secrets_in_cells_addresses_errors_and_prints_are_redacted(script,
     assert "<secret DEPLOY_KEY>" in "".join(shown) and "<secret found-in-text>" in "".join(shown)
 
 
-async def test_export_refuses_secrets_in_input_files_and_observed_outputs(
-    script, tmp_path, monkeypatch
-):
+async def test_export_refuses_secrets_in_input_files_and_observed_outputs(script, tmp_path, monkeypatch):
     pd = pytest.importorskip("pandas")
     users = pd.DataFrame({"name": ["Ann"] * 40, "password": [f"Tr0ub4dor&{n}" for n in range(40)]})
     proc = await llmos.run(

@@ -13,14 +13,14 @@ from turns import call, python
 
 import llmos_nb as llmos
 from llmos_nb.app import options
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.errors import StoreError, UsageError
 from llmos_nb.journal import Home
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import UNTRUSTED, Label
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process import Memory
-from llmos_nb.session import prune as forget
+from llmos_nb.session import prune
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ async def test_forgotten_results_are_not_found(session):
     proc = await work(session, python("print('kingfisher ' * 1000)"))
     calls = lambda: [r for r in session.recall("kingfisher", True) if r.by == "call r1.0"]  # noqa: E731
     assert calls()
-    forget.forget(proc.run, "r1.0")
+    prune.forget(proc.run, "r1.0")
     assert not calls()
 
 

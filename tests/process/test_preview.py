@@ -11,7 +11,7 @@ import llmos_nb as llmos
 from llmos_nb.app.present.panel import VERBS
 from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.process import preview as dry_run
+from llmos_nb.process import preview
 from llmos_nb.session import Session
 from llmos_nb.views.panel import Projector
 
@@ -153,7 +153,7 @@ async def test_a_call_that_waits_is_previewed_and_then_approved(script, tmp_path
     code = f"import pathlib\nitems.append(2)\npathlib.Path({str(tmp_path / 'x.txt')!r}).write_text('x')"
     proc = await llmos.run("go", model=script(python(code), {"text": "ok"}), namespace=names)
     assert proc.state == "waiting"
-    result = await dry_run.preview(proc.run, "r1.0")
+    result = await preview.preview(proc.run, "r1.0")
     assert not result.ok and result.facts["would"] == "created pathlib; mutated items" and names["items"] == [1]
     await proc.approve("r1.0")
     assert names["items"] == [1, 2] and (tmp_path / "x.txt").read_text() == "x"

@@ -20,7 +20,7 @@ from llmos_nb.app import cli
 from llmos_nb.errors import JournalLocked, UsageError
 from llmos_nb.journal import read
 from llmos_nb.policy.secrets import vault
-from llmos_nb.session.batch import worker as batch_work
+from llmos_nb.session.batch import worker
 from llmos_nb.session.batch.batch import processes
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
@@ -250,9 +250,9 @@ def test_an_interrupt_keeps_what_is_done_and_pauses_the_rest(how, tmp_path):
 
 
 async def test_runs_active_elsewhere_are_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch_work, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(worker, "PATIENCE_S", 0.2)
     wanted = [spec(tmp_path)]
-    place = Path(os.environ["LLMOS_HOME"]) / "batch" / batch_work._folder("a")
+    place = Path(os.environ["LLMOS_HOME"]) / "batch" / worker._folder("a")
     place.mkdir(parents=True)
     with FileLock(str(place / "lock")):
         (found,) = await llmos.run_batch(wanted)
@@ -273,7 +273,7 @@ async def test_worker_that_lost_its_journal_has_no_further_effect(tmp_path, scri
         "x", model=script({**call("pay"), "wait_s": 0.2}, {"text": "ok"}), tools=[pay], approve="auto"
     )
     while not proc.journal.path.exists() or not proc.journal.path.stat().st_size:
-        await batch_work.asyncio.sleep(0.01)
+        await worker.asyncio.sleep(0.01)
     await proc.journal.flush()
     proc.journal._lock.lock_file and Path(proc.journal._lock.lock_file).unlink()
     other = llmos.load(proc.journal.path, tools=[pay], model=script({"text": "mine now"}))

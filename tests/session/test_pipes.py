@@ -13,7 +13,7 @@ import llmos_nb as llmos
 from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import labels
-from llmos_nb.process import finish as outputs
+from llmos_nb.process import finish
 from llmos_nb.session import Session
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.pipes import stages
@@ -267,13 +267,13 @@ async def test_export_of_the_second_declares_its_input_and_runs_alone(tmp_path):
     ],
 )  # fmt: skip
 def test_declared_types_accept_matching_values(kind, value, fits):
-    assert (outputs.missing_outputs(outputs.parse(f"x: {kind}"), {"x": value}) == []) is fits
+    assert (finish.missing_outputs(finish.parse(f"x: {kind}"), {"x": value}) == []) is fits
 
 
 @pytest.mark.parametrize("text", ["a b", "a:", "a: int, a: int", "a: f(1)", "a: (", "1: int", "a: int,"])
 def test_unknown_output_type_is_named(text):
     with pytest.raises(UsageError, match="^--out "):
-        outputs.parse(text)
+        finish.parse(text)
 
 
 async def test_a_declared_output_is_asked_for_until_it_is_there():

@@ -10,7 +10,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.journal import Journal, Retention, history, home_of, parse_retention, read

@@ -10,8 +10,9 @@ from turns import call, python, same_as_folded
 from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Session
-from llmos_nb.session.skills import manifest as skill_book
 from llmos_nb.session.skills import skills
+from llmos_nb.session.skills.manifest import notebook_hash
+from llmos_nb.session.skills.manifest import values as parameter_values
 from llmos_nb.session.skills.skills import Skills
 
 DONE = {"text": "Done."}
@@ -41,7 +42,7 @@ def book(*cells, **manifest):
         "nbformat": 4,
         "nbformat_minor": 5,
     }
-    found["metadata"]["llmos_nb"]["skill"]["sha256"] = skill_book.notebook_hash(found)
+    found["metadata"]["llmos_nb"]["skill"]["sha256"] = notebook_hash(found)
     return found
 
 
@@ -149,9 +150,9 @@ def test_parameters_are_checked_against_their_types(store, tmp_path, untested, w
     skill = store.add(write(tmp_path, book()))
     if said:
         with pytest.raises(UsageError, match=said):
-            skill_book.values(skill, words)
+            parameter_values(skill, words)
     else:
-        assert skill_book.values(skill, words) == values
+        assert parameter_values(skill, words) == values
 
 
 async def test_a_run_is_steps_that_are_journaled_gated_and_undone(store, tmp_path, untested):

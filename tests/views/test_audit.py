@@ -7,7 +7,7 @@ from turns import call
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.journal import Home, history
 from llmos_nb.policy.secrets import vault

@@ -7,9 +7,10 @@ from fixtures_writer import Writer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmos_nb.views.text import diff, table
 from llmos_nb.views.text.lines import table as laid_out
 from llmos_nb.views.text.lines import wrap
-from llmos_nb.views.text.tables import diff, html_table, log, table
+from llmos_nb.views.text.tables import html_table, log
 from llmos_nb.views.wording import visible
 
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold.fold import apply
 from llmos_nb.views.panel.view import view
-from llmos_nb.views.text import view as text
 from llmos_nb.views.text.form import render
+from llmos_nb.views.text.view import TextView
 
 
 def printed(w, stream=None, **options):
     """Print a journal event by event; `stream` gives the text that comes before an event."""
     out, state = [], State()
-    shown = text.TextView(out.append, **options)
+    shown = TextView(out.append, **options)
     for e in w.events:
         for piece in (stream or {}).get(e.n, ()):
             shown.on_text(piece)
@@ -99,7 +99,7 @@ def test_long_results_are_cut_with_a_count():
 def test_a_process_shown_again_tells_its_past_without_asking():
     w = STATES["finished"]()
     out = []
-    shown = text.TextView(out.append)
+    shown = TextView(out.append)
     for e in w.events:
         shown(e, w.state)
     said = "".join(out)

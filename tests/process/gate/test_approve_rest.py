@@ -4,7 +4,7 @@ import pytest
 from turns import call, python
 
 import llmos_nb as llmos
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.errors import UsageError
 from llmos_nb.session import Session

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from test_adaptive import ANN, EVE, EVIL, FRIEND, MANIFEST, World, mail, pay
+from test_attacks import ANN, EVE, EVIL, FRIEND, MANIFEST, World, mail, pay
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos

@@ -265,9 +265,7 @@ roles = { to = "email", text = "text" }
 
 
 @pytest.mark.parametrize(("to", "ran"), [("ann@x.org", ["ann@x.org"]), ("eve@evil.org", [])])
-async def test_model_that_follows_unseen_text_is_held_to_the_users_words(
-    to, ran, tmp_path
-):
+async def test_model_that_follows_unseen_text_is_held_to_the_users_words(to, ran, tmp_path):
     (tmp_path / "llmos.toml").write_text(SEND)
     sent = []
 

@@ -18,8 +18,7 @@ from turns import python
 from llmos_nb.app.doctor import report
 from llmos_nb.tools import CallContext
 from llmos_nb.tools.devices.child import Setup, isolated
-from llmos_nb.tools.devices.child.sandbox import landlock
-from llmos_nb.tools.devices.child.sandbox import seccomp as calls
+from llmos_nb.tools.devices.child.sandbox import landlock, seccomp
 from llmos_nb.tools.devices.child.sandbox.sandbox import NAMES
 
 pytestmark = pytest.mark.skipif(landlock.version() < 6, reason="this system has no Landlock, or an old one")
@@ -429,10 +428,10 @@ def test_other_protections_hold_where_namespaces_are_forbidden(tmp_path):
     """As in a container: no new process can be bounded, so there is none."""
     code = """
 import asyncio
-from llmos_nb.tools.devices.child.sandbox import seccomp as calls
+from llmos_nb.tools.devices.child.sandbox import seccomp
 from llmos_nb.tools.devices.child.launch import Setup, isolated, protections
 from llmos_nb.tools.tool import CallContext
-calls.refuse(processes=True, about_files=True)
+seccomp.refuse(processes=True, about_files=True)
 print(*[p.name for p in protections(Setup()) if not p.holds])
 tries = "import os, socket\\nfor act in (os.fork, socket.socket, lambda: open('/etc/passwd'), lambda: os.chmod('/tmp', 511)):\\n" \
         "    try:\\n        act()\\n        print('DID IT')\\n    except OSError:\\n        print('refused')"
@@ -445,14 +444,14 @@ child.close()
     assert lines[0] == "disk" and lines[2:] == ["refused"] * 4, done.stderr
 
 
-@pytest.mark.parametrize("machine", calls.ARCHES)
+@pytest.mark.parametrize("machine", seccomp.ARCHES)
 @pytest.mark.parametrize("processes", [True, False])
 def test_every_filtered_system_call_has_an_exit(machine, processes):
     """Run the filter as the system would: every jump stays inside, and what is refused is refused."""
-    program = calls.program(machine, processes=processes, about_files=True)
+    program = seccomp.program(machine, processes=processes, about_files=True)
 
     def verdict(number: int, flags: int = 0) -> int:
-        at, value, seen = 0, 0, {0: number, 4: calls.ARCHES[machine], 16: flags}
+        at, value, seen = 0, 0, {0: number, 4: seccomp.ARCHES[machine], 16: flags}
         while True:
             code, yes, no, operand = program[at]
             if code == 0x06:

@@ -6,7 +6,6 @@ from turns import call, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.tools.devices.files import folder as folder_module
 from llmos_nb.tools.devices.files.folder import replaced
 
 
@@ -183,11 +182,11 @@ async def test_a_commit_broken_off_half_way_is_finished(files, monkeypatch):
 
     two = [CHANGES[0], CHANGES[1], call("commit_files")]
     p = await working(*two)
-    monkeypatch.setattr(folder_module, "replaced", breaking)
+    monkeypatch.setattr("llmos_nb.tools.devices.files.folder.replaced", breaking)
     events = p.journal.path.read_bytes()
     await p.approve("all")
     assert len(written) == 1
-    monkeypatch.setattr(folder_module, "replaced", replaced)
+    monkeypatch.setattr("llmos_nb.tools.devices.files.folder.replaced", replaced)
     lines = p.journal.path.read_bytes().splitlines(keepends=True)
     kept = next(i for i, line in enumerate(lines) if b'"k":"call.started"' in line and b'"r3.0"' in line)
     torn = files / "torn" / "journal.jsonl"  # the journal as it was when the commit was under way

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from llmos_nb.errors import ToolTimeout
 from llmos_nb.tools import Stopped
-from llmos_nb.tools.devices.python import guard as alarm
-from llmos_nb.tools.devices.python import interruptible, stop_main_thread, tick
+from llmos_nb.tools.devices.python import guard, interruptible, stop_main_thread, tick
 
 SOON_S = 1.0
 
@@ -125,9 +124,9 @@ def test_interrupt_from_outside_counts_as_stop(code):
     ready, over = threading.Event(), threading.Event()
 
     def insist():
-        alarm.interrupt_main_thread()
+        guard.interrupt_main_thread()
         while not over.wait(0.2):  # one that comes just before the code blocks does not wake it
-            alarm.interrupt_main_thread()
+            guard.interrupt_main_thread()
 
     old = signal.signal(signal.SIGINT, lambda *_: None)  # who takes what comes too late
     thread = from_outside(insist, ready)
@@ -143,7 +142,7 @@ def test_interrupt_from_outside_counts_as_stop(code):
 
 @pytest.mark.parametrize("code", [spins, swallows, keeps])
 def test_a_timer_thread_serves_where_there_is_no_timer(code, monkeypatch):
-    monkeypatch.setattr(alarm, "new", alarm.TimerThread)
+    monkeypatch.setattr(guard, "new", guard.TimerThread)
     fast = spins if code is spins else code
     with within(0.05 + SOON_S), pytest.raises(ToolTimeout), interruptible(0.05):
         monkeypatch.setattr(time, "sleep", lambda seconds: threading.Event().wait(0.01))  # no EINTR there
@@ -170,9 +169,9 @@ def test_code_that_ends_well_after_swallowing_is_still_stopped():
 
 
 def test_a_value_comes_back_and_errors_go_through():
-    with interruptible(60) as guard:
+    with interruptible(60) as deadline:
         value = 1
-    assert value == 1 and guard.until > time.monotonic()
+    assert value == 1 and deadline.until > time.monotonic()
     with pytest.raises(ZeroDivisionError), interruptible(None):
         1 / 0  # noqa: B018
 

@@ -13,7 +13,7 @@ import llmos_nb as llmos
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import toolbox
-from llmos_nb.tools.devices import registry as offered
+from llmos_nb.tools.devices import registry
 
 
 async def asked(namespace, *turns, approve="auto", tools=("sql",), **options):
@@ -247,7 +247,7 @@ async def test_wrong_setting_or_missing_library_is_named_before_the_start(tmp_pa
     (tmp_path / "llmos.toml").write_text("[tools.sql]\ntable = []\n")
     with pytest.raises(ConfigError, match=r"tools\.sql: unknown key 'table'; did you mean tables"):
         await asked({}, call("sql", query="select 1"))
-    monkeypatch.setitem(offered.OFFERED, "sql", ("nowhere", "f", ("sql", "no_such_library")))
+    monkeypatch.setitem(registry.OFFERED, "sql", ("nowhere", "f", ("sql", "no_such_library")))
     with pytest.raises(
         UsageError, match=r'sql: no_such_library is not installed; pip install "llmos_nb\[sql\]"'
     ):

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmos_nb.errors import ConfigError, UsageError
-from llmos_nb.tools.devices.sql import rules as rules_module
 from llmos_nb.tools.devices.sql.classify import statements, worst
 from llmos_nb.tools.devices.sql.duckdb import Duck
 from llmos_nb.tools.devices.sql.query import bound
@@ -113,7 +112,7 @@ def test_check_fails_without_the_rule():
 
 
 def test_check_fails_where_tables_are_not_replaced(monkeypatch):
-    monkeypatch.setattr(rules_module, "_project", lambda *_: None)
+    monkeypatch.setattr("llmos_nb.tools.devices.sql.rules._project", lambda *_: None)
     rules = parse_rules({"columns": ["people.salary"]})
     assert sum(SECRET in answers(text, rules) for text in ASKS[::4]) >= 8
 

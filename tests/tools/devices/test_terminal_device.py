@@ -11,8 +11,8 @@ from turns import call, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.tools.devices.programs import run as spawn
-from llmos_nb.views.panel import card as project_card
+from llmos_nb.tools.devices.programs import run
+from llmos_nb.views.panel.card import card as card_of
 
 GIT = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org"]
 
@@ -69,7 +69,7 @@ def log(folder):
 async def test_a_command_is_asked_each_time_with_its_text_in_every_mode(mode, tmp_path):
     (tmp_path / "llmos.toml").write_text('[[policy.rules]]\ntool = "terminal"\ndo = "allow"\n')
     p = await working(call("terminal", command="echo one"), call("terminal", command="echo two"), approve=mode)
-    card = project_card.card(p.run.state)
+    card = card_of(p.run.state)
     asked = await approved(p)
     asked = [q for q in asked if q["kind"] == "approval"]
     assert [f"echo {w}" in q["text"] for q, w in zip(asked, ("one", "two"), strict=True)] == [True, True]
@@ -129,9 +129,9 @@ async def test_stop_ends_the_command_and_leaves_it_in_doubt():
 
 
 async def test_the_check_for_leftovers_fails_where_groups_are_not_ended(monkeypatch, tmp_path):
-    monkeypatch.setattr(spawn, "_end", lambda pid, mark: None)
+    monkeypatch.setattr(run, "_end", lambda pid, mark: None)
     mark = "313.3373"
-    task = asyncio.create_task(spawn.run(["sleep", mark], tmp_path, 0.2))
+    task = asyncio.create_task(run.run(["sleep", mark], tmp_path, 0.2))
     ended = await task
     assert ended.code is None and (alive(mark) or not sys.platform.startswith("linux"))
     for pid in alive(mark):
@@ -139,7 +139,7 @@ async def test_the_check_for_leftovers_fails_where_groups_are_not_ended(monkeypa
 
 
 async def test_output_of_any_length_is_bounded(tmp_path):
-    ended = await spawn.run(["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"], tmp_path, 20)
+    ended = await run.run(["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"], tmp_path, 20)
     assert (
         ended.code == 0
         and ended.size == 3_000_004
@@ -149,7 +149,7 @@ async def test_output_of_any_length_is_bounded(tmp_path):
 
 
 async def test_a_background_process_does_not_hold_a_call(tmp_path):
-    ended = await spawn.run(["sh", "-c", "sleep 300 & echo started"], tmp_path, 20)
+    ended = await run.run(["sh", "-c", "sleep 300 & echo started"], tmp_path, 20)
     assert ended.code == 0 and ended.text == "started\n"
 
 

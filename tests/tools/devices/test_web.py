@@ -10,7 +10,6 @@ from turns import call
 import llmos_nb as llmos
 from llmos_nb.errors import ConfigError
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.tools.devices import web as addresses
 from llmos_nb.tools.devices.web import is_public, listed
 
 
@@ -128,9 +127,7 @@ async def test_no_spelling_of_an_address_reaches_the_local_network(url, tmp_path
     assert only(p).status == "failed" and "meta-data\n" not in only(p).result
 
 
-async def test_host_resolving_to_a_local_address_is_refused_despite_a_glob(
-    server, tmp_path, monkeypatch
-):
+async def test_host_resolving_to_a_local_address_is_refused_despite_a_glob(server, tmp_path, monkeypatch):
     _, asked, port = server
     (tmp_path / "llmos.toml").write_text('[tools.web]\nhosts = ["*"]\n')
     loop = asyncio.get_running_loop()
@@ -145,7 +142,7 @@ async def test_host_resolving_to_a_local_address_is_refused_despite_a_glob(
 
 async def test_check_fails_where_addresses_are_not_checked(server, tmp_path, monkeypatch):
     base, asked, _ = server
-    monkeypatch.setattr(addresses, "is_public", lambda address: True)
+    monkeypatch.setattr("llmos_nb.tools.devices.web.is_public", lambda address: True)
     p = await reading(call("web", url=f"{base}/page"), approve="auto")
     assert asked == ["/page"] and only(p).status == "done"
 

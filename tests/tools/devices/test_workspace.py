@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmos_nb.errors import UsageError
-from llmos_nb.tools.devices import workspace as module
+from llmos_nb.tools.devices import workspace
 from llmos_nb.tools.devices.workspace import Workspace
 
 OUT = [
@@ -114,8 +114,8 @@ def test_every_accepted_path_is_inside(parts):
 
 
 def test_the_property_fails_where_names_are_not_checked(folder, monkeypatch):
-    monkeypatch.setattr(module, "_check_words", lambda name: None)
-    monkeypatch.setattr(module, "_check_case", lambda *_: None)
+    monkeypatch.setattr(workspace, "_check_words", lambda name: None)
+    monkeypatch.setattr(workspace, "_check_case", lambda *_: None)
     monkeypatch.setattr(Workspace, "_is_closed", lambda *_: False)
     monkeypatch.setattr(Path, "is_relative_to", lambda self, other: True)
     assert not str(Workspace(folder).place("../outside.txt")).startswith(str(folder))

@@ -12,10 +12,9 @@ from turns import python
 
 import llmos_nb as llmos
 from llmos_nb.app import options
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.journal import Home
-from llmos_nb.session.goals import Goals, Waker, waker_of
-from llmos_nb.session.goals import goals as goal_entry
+from llmos_nb.session.goals import Goals, Waker, goals, waker_of
 
 HOUR = 3600.0
 
@@ -55,7 +54,7 @@ def waker(clock, told):
 
 def add(waker, text="Make x.", **how):
     given = {"approve": "auto", **how}
-    return goal_entry.add(waker.goals, text, waker.session.namespace, now=waker.clock(), **given)
+    return goals.add(waker.goals, text, waker.session.namespace, now=waker.clock(), **given)
 
 
 async def ticked(waker):

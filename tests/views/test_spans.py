@@ -11,13 +11,13 @@ from turns import call
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.errors import ConfigError
 from llmos_nb.journal import history, read
 from llmos_nb.policy.secrets import vault
 from llmos_nb.session import Session
-from llmos_nb.views.spans import export as trace_export
+from llmos_nb.views.spans import export
 from llmos_nb.views.spans.export import spans_of
 from llmos_nb.views.spans.span import CAPTURE, provider, time_of
 
@@ -44,9 +44,9 @@ TURNS = (
 def exporter(monkeypatch):
     monkeypatch.delenv(CAPTURE, raising=False)
     found = InMemorySpanExporter()
-    trace_export.send_to(found)
+    export.send_to(found)
     yield found
-    trace_export.close()
+    export.close()
 
 
 async def ran(script, *turns, **options):
@@ -117,10 +117,10 @@ async def test_one_journal_gives_one_trace_live_and_after_the_fact(script, expor
     session = Session(None, configured={"trace": True})
     proc = session.create("count", model=script(*TURNS), tools=[tell], approve="auto", grounded=False)
     await proc.start()
-    trace_export.flush()
+    export.flush()
     live = exporter.get_finished_spans()
-    after = [trace_export.readable(s) for s in spans_of(events(proc))]
-    again = [trace_export.readable(s) for s in spans_of(read(proc.journal.path))]
+    after = [export.readable(s) for s in spans_of(events(proc))]
+    again = [export.readable(s) for s in spans_of(read(proc.journal.path))]
     assert [s.to_json() for s in live] == [s.to_json() for s in after] == [s.to_json() for s in again]
     assert live[-1].parent is None and all(s.parent.span_id == live[-1].context.span_id for s in live[:-1])
 

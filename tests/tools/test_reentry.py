@@ -9,7 +9,7 @@ from turns import call, python, same_as_folded
 from llmos_nb.errors import CallDenied
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Session
-from llmos_nb.tools import reentry as inside
+from llmos_nb.tools import reentry
 
 DONE = {"text": "ok"}
 FIND = {
@@ -58,7 +58,7 @@ class Agent:
 
     @property
     def attempts(self):
-        return [e for e in self.proc.events if e.d.get("signal") == inside.FORGED]
+        return [e for e in self.proc.events if e.d.get("signal") == reentry.FORGED]
 
     @property
     def shipped(self):
@@ -138,7 +138,7 @@ async def test_check_fails_without_the_reentry_guard(monkeypatch):
     agent = Agent(f"found = proc\n{LATER['an event of IPython']}\nNone")
     agent.proc.rule("python", "allow")
     await agent.run()
-    monkeypatch.setattr(inside, "inside", lambda: False)
+    monkeypatch.setattr(reentry, "inside", lambda: False)
     agent.names["hooks"][0]()
     await agent.proc
     assert agent.shipped and agent.proc.reason == "answered"

@@ -8,7 +8,7 @@ from turns import call, python
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.process import briefing as attached
+from llmos_nb.process import briefing
 
 FRAME = pd.DataFrame({"city": ["Oslo", "Rome"], "n": [1, 2]})
 
@@ -68,7 +68,7 @@ async def test_unattachable_file_is_reported_before_the_start(folder, goal, word
 
 
 async def test_a_missing_library_is_named(folder, monkeypatch):
-    monkeypatch.setitem(attached._READERS, "xlsx", ("no_such_library", None))
+    monkeypatch.setitem(briefing._READERS, "xlsx", ("no_such_library", None))
     with pytest.raises(UsageError, match=r'no_such_library is not installed; pip install "llmos_nb\[tables\]"'):
         await asked("!`book.xlsx`")
 

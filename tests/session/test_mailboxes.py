@@ -5,11 +5,9 @@ import asyncio
 import pytest
 from turns import call, python, same_as_folded
 
-from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.models.scripted import model as script
+from llmos_nb.models.scripted import ScriptedModel, model
 from llmos_nb.session import Session
-from llmos_nb.session.ipc import messages as carrier
-from llmos_nb.session.ipc import post
+from llmos_nb.session.ipc import messages, post
 from llmos_nb.tools import tool
 
 DONE = {"text": "Done."}
@@ -116,7 +114,7 @@ async def test_lone_waiting_process_does_not_block_its_awaiter():
 
 
 async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatch):
-    monkeypatch.setattr(carrier, "MESSAGES", 4)
+    monkeypatch.setattr(messages, "MESSAGES", 4)
     team, many = Team(), 7
     gate = asyncio.Event()
 
@@ -132,7 +130,7 @@ async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatc
     writer = team.start("writer", {"calls": sends}, DONE)
     while not writer.run.state.expecting:
         await asyncio.sleep(0)
-    assert len(reader.run.state.mailbox) == carrier.MESSAGES
+    assert len(reader.run.state.mailbox) == messages.MESSAGES
     assert "room in the mailbox of reader" in next(iter(writer.run.state.awaited.values()))["title"]
     gate.set()
     await asyncio.gather(reader, writer)
@@ -142,7 +140,7 @@ async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatc
 
 
 async def test_a_message_over_the_bound_is_refused_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(carrier, "BYTES", 100)
+    monkeypatch.setattr(messages, "BYTES", 100)
     team = Team()
     reader = team.start("reader", call("receive"), DONE)
     writer = team.start("writer", call("send", to="reader", message="x" * 101), DONE)
@@ -296,15 +294,15 @@ def workers(team, done, tasks, *, crash=None, tools=()):
         async def respond(self, request, on_text):
             last = request.messages[-1].text
             if "no message will come" in last or "deadlock" in last:
-                self.turns = script.parse([{"text": "No more tasks."}])
+                self.turns = model.parse([{"text": "No more tasks."}])
             elif last.startswith("From planner"):
                 if crash and crash(last):
                     await asyncio.Event().wait()
-                self.turns = script.parse([call("work", task=last.split("\n")[1])])
+                self.turns = model.parse([call("work", task=last.split("\n")[1])])
             elif last.endswith("is done"):
-                self.turns = script.parse([call("send", to="planner", message=last)])
+                self.turns = model.parse([call("send", to="planner", message=last)])
             else:
-                self.turns = script.parse([call("receive", sender="#tasks")])
+                self.turns = model.parse([call("receive", sender="#tasks")])
             self.position = 0
             return await super().respond(request, on_text)
 
@@ -398,7 +396,7 @@ async def test_interrupted_receiver_takes_the_same_message_again(tmp_path):
 
 
 async def test_a_full_shared_mailbox_makes_the_sender_wait(monkeypatch):
-    monkeypatch.setattr(carrier, "MESSAGES", 1)
+    monkeypatch.setattr(messages, "MESSAGES", 1)
     team = Team()
     boss = team.start("boss", *(call("send", to="#jobs", message=m) for m in ("a", "b")), DONE)
     await boss

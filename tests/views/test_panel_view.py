@@ -10,7 +10,7 @@ from fixtures_writer import Writer
 
 from llmos_nb.policy import budget
 from llmos_nb.process.state.fold import fold
-from llmos_nb.views import contract as panel_state
+from llmos_nb.views import contract
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel import Projector
 from llmos_nb.views.panel.view import view, view_at
@@ -56,14 +56,14 @@ def fits(value, kind):
 def test_a_view_is_plain_data_of_the_contract(name):
     v = shown(name)
     assert json.loads(json.dumps(v)) == json.loads(json.dumps(v, default=str))
-    assert fits(v, panel_state.PanelView)
-    assert all(fits(r, panel_state.StepRow) and r["s"] in get_args(panel_state.StepStatus) for r in v["steps"])
-    assert all(fits(b, panel_state.Bar) for b in v["budget"])
-    kinds = get_args(get_type_hints(panel_state.Block)["kind"])
-    assert all(fits(b, panel_state.Block) and b["kind"] in kinds for b in v["now"])
+    assert fits(v, contract.PanelView)
+    assert all(fits(r, contract.StepRow) and r["s"] in get_args(contract.StepStatus) for r in v["steps"])
+    assert all(fits(b, contract.Bar) for b in v["budget"])
+    kinds = get_args(get_type_hints(contract.Block)["kind"])
+    assert all(fits(b, contract.Block) and b["kind"] in kinds for b in v["now"])
     if v["card"]:
-        assert fits(v["card"], panel_state.Card)
-        assert all(fits(b, panel_state.Button) and b["verb"] in panel_state.VERBS for b in v["card"]["buttons"])
+        assert fits(v["card"], contract.Card)
+        assert all(fits(b, contract.Button) and b["verb"] in contract.VERBS for b in v["card"]["buttons"])
 
 
 def test_view_does_not_change_the_state():
