@@ -1,10 +1,9 @@
 """Count the files of the package that run on three ways: cell to first request, approval to running call, undo.
 
-    python tests/benchmarks/bench_passes.py [--json FILE]
-
-A file counts when a function of it begins, on whichever thread; what runs only because a module is imported does not. Each
-way is gone three times in one interpreter and the last one counts, so that nothing is imported or made for the first time.
-The model is scripted and IPython's shell is the plain one, without a panel. No time is measured.
+``python tests/benchmarks/bench_passes.py [--json FILE]`` prints, and writes, counts and names. A file counts when a
+function of it begins, on whichever thread; what runs only because a module is imported does not. Each way is gone three
+times in one interpreter and the last one counts, so that nothing is imported or made for the first time. The model is
+scripted and IPython's shell is the plain one, without a panel. No time is measured.
 """
 
 from __future__ import annotations
@@ -21,14 +20,12 @@ import time
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stdout
 from io import StringIO
-from itertools import count
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 CEILINGS = {"request": 55, "call": 25, "undo": 25}
 TIMES = 3
-NUMBERS = count(1)
 DONE = {"text": "Done."}
 SCRIPTS = {
     "answer.json": [DONE],
@@ -114,7 +111,7 @@ def to_call(record: Recorder, shell: Any) -> None:
 
 
 def to_undo(record: Recorder, shell: Any) -> None:
-    name = f"maker{next(NUMBERS)}"
+    name = f"maker{time.monotonic_ns()}"
     cell(shell, f"%%agent {name} -m script:make.json -a auto\nMake `made`.")
     assert shell.user_ns["made"] == [1]
     record.wait_until_quiet()
