@@ -201,14 +201,14 @@ def test_released_view_is_reported_as_lost():
 
 
 @pytest.mark.parametrize(
-    ("holder", "kind", "change"),
+    ("adapter", "kind", "change"),
     [
         (Arrays, "array", "x.shape = (2, 3)"),
         (Indexes, "Index", "x.name = 'n'"),
         (Exceptions, "exception", "x.errno = 5"),
     ],
 )
-def test_check_fails_when_an_adapter_misses_a_change(monkeypatch, holder, kind, change):
-    monkeypatch.setattr(holder, "same", lambda self, item, state: True)
+def test_check_fails_when_an_adapter_misses_a_change(monkeypatch, adapter, kind, change):
+    monkeypatch.setattr(adapter, "same", lambda self, item, state: True)
     with pytest.raises(AssertionError):
         told_and_turned(kind, change)

@@ -16,7 +16,7 @@ from snapshot_tools import Notebook, changed
 
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.heap import Snapshots, hidden, reachable_names
-from llmos_nb.heap.adapters.containers import DictHolder
+from llmos_nb.heap.adapters.containers import Dicts
 from llmos_nb.heap.adapters.tables import copies_on_write
 from llmos_nb.heap.digest import digest
 
@@ -557,7 +557,7 @@ def test_a_dropped_snapshot_frees_the_heap():
 
 def test_check_fails_when_an_adapter_is_disconnected(monkeypatch):
     """Proof that these tests see a fault: with dicts forgotten, neither list nor undo holds."""
-    monkeypatch.setattr(DictHolder, "changed", lambda self, objects, saved: [])
+    monkeypatch.setattr(Dicts, "changed", lambda self, objects, saved: [])
     book = Notebook(HEAP)
     before = book.look()
     assert changed(book.step("table['new'] = 1")) != {"mutated": ["table"]}

@@ -18,7 +18,7 @@ from llmos_nb.errors import UsageError
 from llmos_nb.journal import read
 from llmos_nb.messages import Message, Request
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.policy.secrets import Box, SecretStr, Stream, handle, vault
+from llmos_nb.policy.secrets import SecretStr, Stream, Vault, handle, vault
 from llmos_nb.session import Session
 from llmos_nb.session.prune import forget
 from llmos_nb.views.audit import Wanted, of_one
@@ -133,8 +133,8 @@ def pin(names):
 
 
 async def test_check_finds_a_leak_without_the_vault(monkeypatch, script):
-    monkeypatch.setattr(Box, "dirty", lambda self, encoded: False)
-    monkeypatch.setattr(Box, "redact", lambda self, text: text)
+    monkeypatch.setattr(Vault, "dirty", lambda self, encoded: False)
+    monkeypatch.setattr(Vault, "redact", lambda self, text: text)
     names = {"pin_of_card": HELD["pin_of_card"]}
     proc = await llmos.run(
         "x", model=script(python("print(pin_of_card)"), {"text": "ok"}), namespace=names, approve="auto"
@@ -144,14 +144,14 @@ async def test_check_finds_a_leak_without_the_vault(monkeypatch, script):
 
 @pytest.mark.parametrize("form", [base64.b64encode(b"hunter2-hunter2"), b"hunter2-hunter2"])
 def test_usual_encodings_are_known_too(form):
-    found = Box()
+    found = Vault()
     found.add("X", "hunter2-hunter2")
     assert found.redact(f"a {form.decode().rstrip('=')} b").startswith("a <secret X>")
 
 
 @given(st.binary(max_size=8), st.binary(max_size=8), st.sampled_from(["standard", "urlsafe"]))
 def test_value_inside_longer_base64_is_found_at_any_offset(before, after, kind):
-    found, value = Box(), "hunter2-hünter2~?>"
+    found, value = Vault(), "hunter2-hünter2~?>"
     found.add("X", value)
     text = getattr(base64, f"{kind}_b64encode")(before + value.encode() + after).decode()
     said = found.redact(f"Authorization: Basic {text}")
@@ -168,7 +168,7 @@ def test_value_inside_longer_base64_is_found_at_any_offset(before, after, kind):
     ],
 )
 def test_addresses_and_hexadecimal_are_known_too(form):
-    found = Box()
+    found = Vault()
     found.add("X", "hunter2/hunter2=")
     assert found.redact(f"GET /?key={form}&x=1") == "GET /?key=<secret X>&x=1"
 
@@ -183,7 +183,7 @@ def test_addresses_and_hexadecimal_are_known_too(form):
     ],
 )
 def test_remains_of_a_shortened_value_are_redacted(text, said):
-    found = Box()
+    found = Vault()
     found.add("X", "correct-horse-battery")
     assert found.redact(text) == said
     assert found.dirty(json.dumps(text).encode()) or said == text
@@ -202,7 +202,7 @@ def test_remains_of_a_shortened_value_are_redacted(text, said):
     ],
 )
 def test_addresses_keep_all_but_their_password(url, said):
-    assert Box().redact(url) == said
+    assert Vault().redact(url) == said
 
 
 PIECES = [
@@ -253,7 +253,7 @@ def test_a_stream_holds_little_back_and_never_for_long():
 def test_secrets_deeper_in_a_namespace_are_found_by_their_names():
     pd = pytest.importorskip("pandas")
     found, config = (
-        Box(),
+        Vault(),
         {"db": {"user": "app", "password": "zq81-kkw3"}, "hosts": [{"api_key": "pw-9911-aa"}]},
     )
     config["self"] = config
@@ -319,14 +319,14 @@ async def test_export_refuses_secrets_in_input_files_and_observed_outputs(script
 
 
 def test_value_cut_by_a_long_output_leaves_no_half():
-    found = Box()
+    found = Vault()
     found.add("X", "correct-horse-battery")
     text = found.redact("abc correct-horse\n… 9,000 bytes left out …\n-battery xyz")
     assert text == "abc <secret X>\n… 9,000 bytes left out …\n<secret X> xyz"
 
 
 def test_words_numbers_and_paths_under_a_secret_name_are_no_secrets():
-    found = Box()
+    found = Vault()
     found.learn(
         {
             "SSH_AUTH_SOCK": "/tmp/ssh/agent.1",
@@ -342,20 +342,20 @@ def test_words_numbers_and_paths_under_a_secret_name_are_no_secrets():
 
 def test_text_without_secrets_is_the_same_object():
     text = "plain " * 1000
-    assert Box().redact(text) is text and not Box().dirty(text.encode())
+    assert Vault().redact(text) is text and not Vault().dirty(text.encode())
 
 
 def test_code_that_resembles_a_secret_is_unchanged():
     code = (
         'password = getpass.getpass()\nurl = f"https://{user}:{password}@host/"\nrisk-free task-list sk-learn'
     )
-    assert Box().redact(code) == code
+    assert Vault().redact(code) == code
 
 
 @pytest.mark.parametrize(("name", "value"), [("a b", "long enough"), ("X", "abc")])
 def test_bad_secret_is_refused_without_echoing_it(name, value):
     with pytest.raises(UsageError) as error:
-        Box().add(name, value)
+        Vault().add(name, value)
     assert value not in str(error.value)
 
 
@@ -368,7 +368,7 @@ def test_a_secret_text_shows_its_handle_in_every_form():
 
 
 def test_a_prompt_is_scanned_on_its_way_out():
-    late = Box()
+    late = Vault()
     request = Request(
         (Message("user", "the pin is 4929-1187"),), ({"default": "4929-1187"},), b'[{"default":"4929-1187"}]'
     )
