@@ -47,7 +47,7 @@ def test_with_no_decorator_a_function_acts_outside_and_runs_once():
     assert made.to_code({"n": 3}) == "plain(n=3)"
 
 
-def test_place_of_a_plain_tool_is_here_or_a_thread_as_decorator_and_manifest_say():
+def test_place_of_a_plain_tool_is_here_or_a_thread_as_declared():
     assert (as_tool(plain).place, as_tool(plain, thread=True).place) == ("here", "thread")
     threaded = put_on(as_tool(plain), {"thread": True})
     assert threaded.thread and threaded.place == "thread" and threaded.declared
