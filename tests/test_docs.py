@@ -1,6 +1,8 @@
 """Code in README and docs runs: Python blocks as they stand, TOML blocks as settings, commands as `--help` knows them."""
 
+import importlib
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +57,33 @@ def test_the_two_commands_of_the_readme_are_those_of_ci():
 def test_a_badge_opens_each_notebook_that_there_is():
     opened = re.findall(r"urlpath=lab/tree/(notebooks/[\w-]+\.ipynb)", (ROOT / "README.md").read_text("utf-8"))
     assert opened == sorted(str(p.relative_to(ROOT)) for p in (ROOT / "notebooks").glob("0*.ipynb"))
+
+
+def test_files_named_for_contributors_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = [name for name in re.findall(r"`([\w./]+)`", text) if "/" in name and not name.startswith("pytest")]
+    assert len(named) > 20
+    assert [n for n in named if not (ROOT / n).exists() and not (ROOT / "llmos_nb" / n).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/concepts.md"])
+def test_tables_of_rooms_have_every_room_from_the_top_down(page):
+    floors = runpy.run_path(str(ROOT / "scripts" / "rooms"))["FLOORS"]
+    wanted = [room for floor in floors for room in floor.split()]
+    _, _, table = (ROOT / page).read_text("utf-8").partition("| room |")
+    table = table.partition("\n\n")[0]
+    first = [
+        row.split("|")[1].replace("/", "").replace(".py", "").replace("`", "") for row in table.splitlines()[2:]
+    ]
+    rooms = [room.strip() for cell in first for room in cell.split(",")]
+    assert rooms == (wanted if "messages" in rooms else wanted[: -len(floors[-1].split())])
+
+
+def test_table_of_doors_names_what_they_export():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    for room, door in re.findall(r"^\| `(\w+)/?` \|[^|]*\|([^|]*)\|$", text, re.MULTILINE):
+        module = importlib.import_module("llmos_nb" if room == "llmos_nb" else f"llmos_nb.{room}")
+        names = re.findall(
+            r"`(\w+)`", door.partition(";")[0].removeprefix(" loaded by `%load_ext` and `llmos` ")
+        )
+        assert [name for name in names if not hasattr(module, name)] == [], room

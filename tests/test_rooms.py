@@ -1,6 +1,8 @@
 """The rooms: imports only go down and through doors, nothing goes in a circle, files and functions stay readable."""
 
 import ast
+import re
+import runpy
 import subprocess
 import sys
 from collections import defaultdict
@@ -12,54 +14,11 @@ import llmos_nb
 from llmos_nb.session.parts import PARTS
 
 ROOT = Path(__file__).parent.parent / "llmos_nb"
-# From the top down. `llmos_nb` is the public door: lessons use it as their readers do. Rooms of one line stand side
-# by side and may not import each other.
-FLOORS = (
-    "lessons",
-    "llmos_nb",
-    "app",
-    "session",
-    "views export",
-    "process",
-    "tools",
-    "heap models",
-    "policy",
-    "journal",
-    "messages errors",
-)
+# One list of floors and one reader of imports, for the drawing in the documentation and for these tests.
+DRAWN = runpy.run_path(str(ROOT.parent / "scripts" / "rooms"))
+FLOORS, modules, room, imports = (DRAWN[name] for name in ("FLOORS", "modules", "room", "imports"))
 HEIGHT = {room: len(FLOORS) - floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 ROOMS = set(HEIGHT) - {"llmos_nb", "messages", "errors"}
-
-
-def modules(root: Path) -> dict[str, Path]:
-    """Return the files of the package by module name."""
-    found = {}
-    for path in sorted(root.rglob("*.py")):
-        name = ".".join((root.name, *path.relative_to(root).with_suffix("").parts))
-        found[name.removesuffix(".__init__")] = path
-    return found
-
-
-def room(module: str) -> str:
-    return module.split(".")[1] if "." in module else module
-
-
-def imports(root: Path) -> list[tuple[str, str, str, int]]:
-    """Return every import within the package: who, the module named, the module meant, the line.
-
-    Typing-only imports and imports inside functions count like any other.
-    """
-    known, found = modules(root), []
-    for module, path in known.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == root.name:
-                for alias in node.names:
-                    inner = f"{node.module}.{alias.name}"
-                    found.append((module, node.module, inner if inner in known else node.module, node.lineno))
-            elif isinstance(node, ast.Import):
-                names = [a.name for a in node.names if a.name.split(".")[0] == root.name]
-                found += [(module, name, name, node.lineno) for name in names]
-    return found
 
 
 def upward(root: Path) -> list[str]:
@@ -162,6 +121,30 @@ def test_an_import_that_goes_wrong_is_found(small, line, check, wanted):
     assert (found if isinstance(found, str) else found[0]).startswith(wanted)
 
 
+def test_drawing_of_the_rooms_counts_every_import(small):
+    (small / "session" / "process.py").write_text(
+        "import llmos_nb.tools\nfrom llmos_nb.journal import Event, read\n"
+    )
+    source = DRAWN["drawing"](small)
+    drawn = re.findall(r'^\t(\w+) -> (\w+) \[label=(\d+) color="(#\w+)"', source, re.MULTILINE)
+    dark, light = "#1e293b", "#9aa5b1"
+    assert drawn == [
+        ("session", "journal", "2", light),  # over tools, too
+        ("session", "tools", "1", dark),
+        ("tools", "journal", "1", dark),
+    ]
+
+
+def test_drawing_of_the_rooms_has_each_room_on_its_floor():
+    svg = DRAWN["svg"]()
+    found = re.findall(r"<title>(\w+)</title>\s*<path[^>]* d=\"M[-\d.]+,(-?[\d.]+)", svg)
+    height = {name: float(y) for name, y in found}
+    assert set(height) == set(HEIGHT)
+    assert sorted(height, key=lambda name: (HEIGHT[name], name)) == sorted(
+        height, key=lambda name: (-round(height[name] / 20), name)
+    )
+
+
 def functions():
     for path in sorted(ROOT.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -192,7 +175,7 @@ def test_importing_the_package_loads_nothing_heavy(heavy, door):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_public_names_are_there():
+def test_public_names_are_importable():
     for name in llmos_nb.__all__:
         assert getattr(llmos_nb, name) is not None
     with pytest.raises(AttributeError):

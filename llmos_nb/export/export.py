@@ -25,7 +25,7 @@ from llmos_nb.export.verify.observe import observe as watch
 from llmos_nb.export.verify.observe import sign
 from llmos_nb.export.verify.seal import hash_of, seal
 from llmos_nb.export.verify.values import step_values
-from llmos_nb.policy.secrets import Box
+from llmos_nb.policy.secrets import Vault
 from llmos_nb.process.state import CONTROL
 
 
@@ -38,10 +38,10 @@ def metadata_of(
     trace: bool,
 ) -> dict[str, Any]:
     """Return the metadata of the whole notebook."""
-    box = secrets(runs)
+    vault = secrets(runs)
     about: dict[str, Any] = {
         "schema": SCHEMA,
-        "processes": box.plain([_process(run) for run in runs]),
+        "processes": vault.plain([_process(run) for run in runs]),
         "platform": platform_of(),
         "inputs": [i.plain() for i in inputs],
         "held": {h.name: h.about for h in gathered.held},
@@ -52,7 +52,7 @@ def metadata_of(
     if lock:
         about["pylock"] = lock_text(sources, lock)
     if trace:
-        about["journals"] = [_journal(run, box) for run in runs]
+        about["journals"] = [_journal(run, vault) for run in runs]
     return {
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
         "language_info": {
@@ -100,10 +100,10 @@ def _usage(run: ExportSource) -> dict[str, Any]:
     return {**spent, "responses": run.state.responses, "calls": len(run.state.calls)}
 
 
-def _journal(run: ExportSource, box: Box) -> dict[str, Any]:
+def _journal(run: ExportSource, vault: Vault) -> dict[str, Any]:
     """Return the redacted journal; its hashes are those of the true one, so what was blanked cannot be checked here."""
     events = [
-        {"n": e.n, "at": e.at, "k": e.k, "d": box.plain(without_pictures(e.d)), "hash": e.hash}
+        {"n": e.n, "at": e.at, "k": e.k, "d": vault.plain(without_pictures(e.d)), "hash": e.hash}
         for e in run.events
     ]
     return {"pid": run.pid, "events": events}
@@ -206,7 +206,7 @@ def export(
     run : ExportSource or sequence of them
         The process, or several of one namespace in the order of their start.
     path : path-like
-        Where to; a name in ``.py`` gives a script. Input files go beside it.
+        Where to; a name in ``.py`` makes a script. Input files go beside it.
     clean : bool
         Only code, no notes.
     trace : bool
@@ -338,7 +338,7 @@ def _end(draft: Draft, clean: bool) -> list[Cell]:
 
 
 def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str) -> None:
-    """Return the notebook the outputs of a run of its own, and assert what its seeded draws give."""
+    """Store the outputs of a run of the notebook in it, and assert what its seeded draws are."""
     chance = [n for n, why in draft.unchecked.items() if why.endswith(CHANCE)]
     added, modules = watch(book, beside, chance)
     if lock and needed(draft.sources, modules) != needed(draft.sources):

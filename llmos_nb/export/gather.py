@@ -41,7 +41,7 @@ def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:
 
 
 def recorded(unit: Unit, folder: str) -> Held | None:
-    """Put what a server's tool gave in the place of the call; None for any other step.
+    """Put the result of a server's tool in the place of the call; None for any other step.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _first_step(found: Gathered) -> int:
 
 
 def _at_boundary(found: Gathered, namespace: Any, changed: set[str], folder: str) -> None:
-    """Hold what the steps take from the user's cells where those cells would not give the same again."""
+    """Keep as data what the steps take from the user's cells where those cells would not compute the same again."""
     first = _first_step(found)
     before, after = found.pieces()[:first], found.pieces()[first:]
     _, found.boundary = cut(after)

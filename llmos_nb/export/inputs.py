@@ -57,7 +57,7 @@ def file_names(source: str, known: Mapping[str, str]) -> Iterator[str]:
 
 
 def text_of(node: ast.AST, known: Mapping[str, str]) -> str | None:
-    """Spell the text or path that an expression gives; None where only running it tells."""
+    """Return the text or path that an expression evaluates to; None where only running it tells."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.Name):

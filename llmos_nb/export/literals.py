@@ -1,6 +1,6 @@
 """A live value as plain data: a literal where it is short, else a file beside the notebook. Never a pickle.
 
-Whatever is written is read back first and compared by content; a value that does not come back the same is not held.
+Whatever is written is read back first and compared by content; a value that does not come back the same is not written.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ def _comes_back(form: _Form, value: Any) -> bool:
 
 
 def _same(code: str, value: Any, name: str) -> bool:
-    """Run code that this module made from a value, and compare what it gives by content."""
+    """Run code that this module made from a value, and compare its value by content."""
     space: dict[str, Any] = {"Path": Path, "_datetime": datetime}
     try:
         exec(code, space)  # noqa: S102 - our own code over our own file

@@ -10,21 +10,21 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.export.literals import Held
 from llmos_nb.export.source import ExportSource
-from llmos_nb.policy.secrets import Box
+from llmos_nb.policy.secrets import Vault
 
 _HANDLE = re.compile(r"""(["'])<secret ([\w.-]+)>\1""")
 
 
-def secrets(runs: Iterable[ExportSource]) -> Box:
+def secrets(runs: Iterable[ExportSource]) -> Vault:
     """Return a scanner for what must not be in the file: what the runs name, and the environment's secrets."""
-    box = Box()
-    box.learn()
+    vault = Vault()
+    vault.learn()
     named = (s for run in runs for s in run.secrets)
-    box.add_texts({s: f"named-{n}" for n, s in enumerate(named, 1)})
-    return box
+    vault.add_texts({s: f"named-{n}" for n, s in enumerate(named, 1)})
+    return vault
 
 
-def refuse_secrets(texts: Iterable[tuple[str, str]], box: Box) -> None:
+def refuse_secrets(texts: Iterable[tuple[str, str]], vault: Vault) -> None:
     """Stop an export that would write a secret.
 
     Raises
@@ -33,16 +33,16 @@ def refuse_secrets(texts: Iterable[tuple[str, str]], box: Box) -> None:
         Names the cell; the secret itself is not said.
     """
     for where, text in texts:
-        if box.redact(text) != text:
+        if vault.redact(text) != text:
             what = "it holds a secret, or what looks like one"
             raise UsageError(f"{where}: {what}; read it from the environment there, then export")
 
 
-def refuse_shown(book: Mapping[str, Any], box: Box) -> None:
+def refuse_shown(book: Mapping[str, Any], vault: Vault) -> None:
     """Stop an export whose outputs, as they were observed, would show a secret; the rest of its words are scanned."""
     for n, cell in enumerate(book["cells"]):
         shown = json.dumps(cell.get("outputs", []), ensure_ascii=False)
-        if box.redact(shown) != shown:
+        if vault.redact(shown) != shown:
             about = cell["metadata"].get("llmos_nb", {})
             raise UsageError(
                 f"cell {about.get('call') or n + 1}: its output shows a secret, or what looks like one; "
@@ -50,11 +50,11 @@ def refuse_shown(book: Mapping[str, Any], box: Box) -> None:
             )
 
 
-def refuse_held(held: Iterable[Held], box: Box) -> None:
+def refuse_held(held: Iterable[Held], vault: Vault) -> None:
     """Stop an export that would write a secret into a file beside the notebook."""
     for value in held:
         text = value.data.decode("utf-8", "replace")
-        if box.redact(text) != text:
+        if vault.redact(text) != text:
             raise UsageError(
                 f"`{value.name}`: its value holds a secret, or what looks like one, and would be written to "
                 f"{value.file}; leave it out, or load it in a cell of your own, then export"

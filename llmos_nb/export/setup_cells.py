@@ -1,4 +1,4 @@
-"""The cell of parameters, tagged as papermill wants it."""
+"""The first cells: parameters, tagged as papermill wants them, and random seeds."""
 
 from __future__ import annotations
 

@@ -37,11 +37,11 @@ class ExportSource:
         The user's own executed cells with their execution counts. Cells that start with ``%%agent`` may stand among
         them; they are left out, but say what came before the process.
     namespace : dict, optional
-        The live one, for inputs that no cell makes and for what the notebook must give in the end.
+        The live one, for inputs that no cell makes and for what the notebook must hold in the end.
     blobs : path, optional
         Folder of the payloads beside the journal.
     random_state : mapping, optional
-        Plain random states as they stood before the first step that drew: ``random`` (as `getstate` gives it),
+        Plain random states as they stood before the first step that drew: ``random`` (as `getstate` returns it),
         ``numpy`` (``[keys, position, has_gauss, cached]``).
     secrets : sequence of str
         Values that must not be in the file.

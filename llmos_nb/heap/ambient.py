@@ -1,4 +1,4 @@
-"""What a step may change beside the names: random states, working directory, environment, open figures, settings."""
+"""Interpreter state beside the names: random states, working directory, environment, open figures, settings."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Ambient:
 
 
 def restore(old: Ambient, left: Ambient) -> list[str]:
-    """Take back what one step changed around the names, as far as nothing changed it since.
+    """Restore what one step changed beside the names, as far as nothing changed it since.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which of a step's changes may not be: the names that a process may write."""
+"""The names that a process may write (`--bind`), and which of a step's changes break that bound."""
 
 from __future__ import annotations
 

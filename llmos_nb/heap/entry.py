@@ -11,14 +11,14 @@ from typing import Any
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.heap import ambient
 from llmos_nb.heap.adapters.base import ABSENT, differs
-from llmos_nb.heap.adapters.containers import DictHolder, ListHolder
+from llmos_nb.heap.adapters.containers import Dicts, Lists
 from llmos_nb.heap.adapters.registry import adapters_of
 from llmos_nb.heap.adapters.tables import Tables
 from llmos_nb.heap.ambient import Ambient
 from llmos_nb.heap.walk import Change, Image, Walk, names_reaching
 
 DETAILS = 50
-_BOXES = (DictHolder, ListHolder)
+_CONTAINERS = (Dicts, Lists)
 
 
 @dataclass
@@ -68,12 +68,12 @@ class Entry:
     @property
     def lost(self) -> list[str]:
         """Why the step's changes cannot all be taken back."""
-        return sorted({why for c in self.changes if (why := c.holder.lost(c.state))})
+        return sorted({why for c in self.changes if (why := c.adapter.lost(c.state))})
 
     @property
     def size(self) -> int:
         """Bytes of old content that only this entry keeps, in changed containers."""
-        return sum(c.holder.size(c.item, c.state) for c in self.changes)
+        return sum(c.adapter.size(c.item, c.state) for c in self.changes)
 
     @property
     def kept(self) -> int:
@@ -83,7 +83,7 @@ class Entry:
         """
         side = 1 if self.undone else 0
         old = [pair[side] for pair in self.bindings.values()]
-        old += chain.from_iterable(_let_go(c) for c in self.changes if isinstance(c.holder, _BOXES))
+        old += chain.from_iterable(_let_go(c) for c in self.changes if isinstance(c.adapter, _CONTAINERS))
         large = {id(v): v for v in old if hasattr(v, "nbytes") or hasattr(v, "memory_usage")}
         return self.size + sum(map(_nbytes, large.values()))
 
@@ -109,8 +109,8 @@ class Entry:
         self.guard = walk.run([*values, *(c.item for c in self.changes)])
 
     def swap(self, namespace: dict[str, Any]) -> list[str]:
-        """Exchange the present state for the one that is kept; give what stays."""
-        present = [Change(c.holder, c.item, c.holder.read(c.item)) for c in self.changes]
+        """Exchange the present state for the one that is kept; return the part that stays."""
+        present = [Change(c.adapter, c.item, c.adapter.read(c.item)) for c in self.changes]
         try:
             _write(self.changes)
         except Exception as error:  # such as a bytearray that somebody exports
@@ -159,7 +159,7 @@ def _details(
     found: dict[str, list[str]] = {}
     for name, value in mutated.items():
         parts = [by_id[i] for i in (id(value), id(getattr(value, "__dict__", None))) if i in by_id]
-        found[name] = [d for c in parts for d in c.holder.details(c.item, c.state)]
+        found[name] = [d for c in parts for d in c.adapter.details(c.item, c.state)]
     for name, (old, new) in moved.items():
         kinds = adapters_of(type(new)) if type(old) is type(new) else ()
         found[name] = [d for h in kinds if isinstance(h, Tables) for d in h.details(new, h.read(old))]
@@ -168,13 +168,13 @@ def _details(
 
 def _write(changes: list[Change]) -> None:
     """Write states back; containers that hash their content come last."""
-    for change in sorted(changes, key=lambda c: c.holder.late):
-        change.holder.write(change.item, change.state)
+    for change in sorted(changes, key=lambda c: c.adapter.late):
+        change.adapter.write(change.item, change.state)
 
 
 def _let_go(change: Change) -> list[object]:
     """Return what a container held and holds no more."""
-    old, now = (_items(s) for s in (change.state, change.holder.read(change.item)))
+    old, now = (_items(s) for s in (change.state, change.adapter.read(change.item)))
     return [v for i, v in old.items() if i not in now]
 
 
@@ -214,7 +214,7 @@ class Entries(dict[str, Entry]):
         self._sizes: dict[str, tuple[bool, int]] = {}
 
     def add(self, call: str, entry: Entry) -> list[str]:
-        """Add the latest step; give those that were let go for it."""
+        """Add the latest step; return those that were dropped for it."""
         self.pop(call, None)
         self._sizes.pop(call, None)
         self._gone.pop(call, None)
@@ -236,7 +236,7 @@ class Entries(dict[str, Entry]):
         return known if known is not None and known[0] == entry.undone else (entry.undone, entry.kept)
 
     def drop(self, calls: Iterable[str], why: str) -> None:
-        """Let steps go; one that is not there is passed over."""
+        """Drop steps; one that is not there is passed over."""
         self._gone.update((c, why) for c in calls if self.pop(c, None) is not None)
 
     def why_not(self, call: str) -> str:

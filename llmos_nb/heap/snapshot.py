@@ -130,7 +130,7 @@ class Snapshots:
         """
         entry = compare(self.namespace, self._bindings(), before, "")
         lost = entry.lost
-        entry.changes = [c for c in entry.changes if not c.holder.lost(c.state)]
+        entry.changes = [c for c in entry.changes if not c.adapter.lost(c.state)]
         stays = entry.swap(self.namespace)
         return {**entry.report, "digests": {}, "lost": lost + stays}
 
@@ -142,7 +142,7 @@ class Snapshots:
         return {n: hashes[id(self.namespace[n])] for n in names}
 
     def drop(self, calls: Iterable[str], why: str = "its snapshot was dropped") -> None:
-        """Let go what undo and redo of some steps need; `can_undo` says why from now on."""
+        """Drop what undo and redo of some steps need; `can_undo` says why from now on."""
         self._entries.drop(calls, why)
 
     def can_undo(self, call_id: str) -> str | None:
@@ -175,7 +175,7 @@ class Snapshots:
         return self._conflict(entry)
 
     def _after(self, entry: Entry) -> list[Entry]:
-        """Return the later steps that stand."""
+        """Return the later steps that were not undone."""
         calls = list(self._entries.values())
         return [e for e in calls[calls.index(entry) + 1 :] if not e.undone]
 

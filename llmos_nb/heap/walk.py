@@ -56,15 +56,15 @@ Ids = dict[int, None]  # a dict, as ids lie so close together that a set of them
 class Shelf(NamedTuple):
     """Objects of one kind, found together, with their states."""
 
-    holder: Adapter
+    adapter: Adapter
     objects: Sequence[Any]
     saved: Any
 
 
 class Change(NamedTuple):
-    """An object whose state does not stand any more."""
+    """An object whose state has changed."""
 
-    holder: Adapter
+    adapter: Adapter
     item: Any
     state: Any
 
@@ -104,9 +104,9 @@ class Image:
     def changes(self) -> list[Change]:
         """Return the objects that changed since, with their states of then."""
         return [
-            Change(s.holder, s.objects[i], s.holder.pick(s.saved, i))
+            Change(s.adapter, s.objects[i], s.adapter.pick(s.saved, i))
             for s in self.shelves
-            for i in s.holder.changed(s.objects, s.saved)
+            for i in s.adapter.changed(s.objects, s.saved)
         ]
 
 
@@ -186,7 +186,7 @@ class Walk:
     def _by_kind(self, objects: Sequence[Any]) -> Iterator[tuple[type, Sequence[Any]]]:
         """Sort objects by class, without those that hold nothing."""
         kinds = set(map(type, objects))
-        wanted = [k for k in kinds if self._holders(k)]
+        wanted = [k for k in kinds if self._adapters(k)]
         if len(kinds) == 1:
             yield from ((k, objects) for k in wanted)
         elif len(wanted) <= FEW:
@@ -198,7 +198,7 @@ class Walk:
                 sorted_out[type(item)].append(item)
             yield from ((k, sorted_out[k]) for k in wanted)
 
-    def _holders(self, kind: type) -> tuple[Adapter, ...]:
+    def _adapters(self, kind: type) -> tuple[Adapter, ...]:
         found = self._kinds.get(kind)
         if found is None:
             found = self._kinds[kind] = adapters_of(kind)
@@ -220,13 +220,13 @@ class Walk:
         return ids, objects
 
     def _enter(self, kind: type, objects: Sequence[Any]) -> Iterator[Sequence[object]]:
-        """Note states and give what the objects hold."""
-        for holder in self._holders(kind):
+        """Note states and return what the objects hold."""
+        for adapter in self._adapters(kind):
             try:
-                saved = holder.save(objects, self) if self.keep and holder.keeps else None
+                saved = adapter.save(objects, self) if self.keep and adapter.keeps else None
                 if saved is not None:
-                    self.image.shelves.append(Shelf(holder, objects, saved))
-                yield from holder.chunks(objects, saved, self)
+                    self.image.shelves.append(Shelf(adapter, objects, saved))
+                yield from adapter.chunks(objects, saved, self)
             except Exception as error:  # an object's own code may raise anything; then it is reported
                 for item in objects:
                     self.opaque(item, f"it cannot be read: {type(error).__name__}: {error}")
@@ -236,7 +236,7 @@ class Walk:
         return is_owned(module or "")
 
     def opaque(self, item: object, why: str) -> None:
-        """Note that nobody can put this object's state back."""
+        """Report that this object's state cannot be restored."""
         self.image.opaque[id(item)] = why
 
     def globals_of(self, code: types.CodeType, names: dict[str, Any]) -> Iterable[object]:

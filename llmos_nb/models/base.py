@@ -1,4 +1,4 @@
-"""The one-method protocol that every model keeps."""
+"""The one-method protocol that every model implements, and what is known of a model before it is asked."""
 
 from __future__ import annotations
 

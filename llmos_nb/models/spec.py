@@ -1,4 +1,4 @@
-"""Models: one protocol (`base`), and how a name the user types becomes one of them."""
+"""How the spec that a user types (``openai/NAME``, ``script:FILE``, …) becomes a model."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Budget:
     limits: dict[str, float] = field(default_factory=dict)
 
     def over(self, spent: Mapping[str, float]) -> str:
-        """Name the first unit that is used up, or give an empty text."""
+        """Return the first unit that is used up, or an empty text."""
         return next((u for u, top in self.limits.items() if spent.get(u, 0) >= top), "")
 
     def near(self, spent: Mapping[str, float]) -> list[str]:

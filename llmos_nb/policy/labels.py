@@ -91,7 +91,7 @@ def matching(pattern: str, labels: Mapping[str, str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Came:
-    """Where what a call gave came from.
+    """The source of a call's result.
 
     Parameters
     ----------

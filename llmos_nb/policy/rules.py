@@ -20,7 +20,7 @@ BOUNDS = {"above": operator.gt, "at_least": operator.ge, "below": operator.lt, "
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; the first that matches speaks.
+    """One rule; the first that matches decides.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Rule:
     exact: bool = False
 
     def matches(self, act: Act, at: str, used: int) -> bool:
-        """Return whether the rule speaks of this call."""
+        """Return whether the rule matches this call."""
         if not (fnmatchcase(act.tool, self.tool) if "*" in self.tool else act.tool == self.tool):
             return False
         if (self.until and at > self.until) or (self.count and used >= self.count):
@@ -85,7 +85,7 @@ def _number(value: Any) -> bool:
 
 
 def _checked_bounds(found: Mapping[str, Any], where: str) -> None:
-    """Refuse bounds with a word or a value that means nothing: a rule that never speaks is worse than none."""
+    """Refuse bounds with a word or a value that means nothing: a rule that never matches is worse than none."""
     for name, wanted in found.items():
         words = wanted.keys() & BOUNDS.keys() if isinstance(wanted, Mapping) else ()
         if words and not (words == wanted.keys() and all(map(_number, wanted.values()))):
@@ -130,7 +130,7 @@ def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
 
 
 def _until(given: Any, where: str) -> str:
-    """Return a time in the form in which events have theirs, so that the two compare; one without a zone is in UTC."""
+    """Return a time in the format of events' times, so that the two compare; one without a zone is in UTC."""
     if not given:
         return ""
     try:

@@ -34,7 +34,7 @@ def test_help_lists_every_command(capsys):
         (["log", "x", "--jsn"], "did you mean --json"),
     ],
 )
-def test_errors_are_one_line(words, message, capsys):
+def test_cli_prints_an_error_as_one_line(words, message, capsys):
     assert cli.main(words) != 0
     err = capsys.readouterr()
     assert message in err.err + err.out and "Traceback" not in err.err
@@ -58,7 +58,7 @@ async def test_log_shows_checks_and_names_a_tampered_line(script, capsys):
     proc.journal.path.write_text(whole)
 
 
-def test_lab_hands_options_over_and_keeps_what_a_learner_changed(tmp_path, monkeypatch):
+def test_lab_passes_options_on_and_keeps_changed_notebooks(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fake = tmp_path / "bin" / "jupyter-lab"
     fake.parent.mkdir()

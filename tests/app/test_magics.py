@@ -67,19 +67,19 @@ def test_bad_lines_give_one_line_that_says_what_to_do(book, cell, message):
     )
 
 
-def test_a_comment_on_top_and_dollars_in_the_line(book):
+def test_cell_magic_accepts_a_leading_comment_and_dollar_signs(book):
     spec = book.script(HELLO)
     ran = book.run(f"# a comment\n\n%%agent -m {spec} -b '$0.50'\nSay hello for $5 to {{nobody}}.")
     assert ran.status == "ok", ran.error
     assert "$5 to {nobody}" in re.sub("<[^>]*>", "", ran.html)
 
 
-def test_an_assigned_line_magic_and_a_loop(book):
+def test_line_magic_works_assigned_and_in_a_loop(book):
     assert book.run("for _ in range(2):\n    %agent ps\n").status == "ok"
     assert book.run("rows = %agent ps").status == "ok"
 
 
-def test_two_queued_cells_with_an_error_in_the_first(book):
+def test_queued_cell_is_aborted_after_an_error_in_the_first(book):
     gate = book.send("import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)")
     first = book.send(f"%%agent -m {book.script(name='empty.json')}\nGo.")
     second = book.send("print('must not run')")
@@ -102,7 +102,7 @@ def test_reset_leaves_the_magic_working(book):
     assert book.run(f"%%agent -m {book.script(HELLO)}\nSay hello.").status == "ok"
 
 
-def test_config_is_used(book):
+def test_config_settings_reach_the_process(book):
     book.script(HELLO, name="configured.json")
     assert book.run("%config LLMOS.model = 'script:configured.json'\n%config LLMOS").status == "ok"
     assert book.run("%%agent\nSay hello.").status == "ok"
@@ -134,7 +134,7 @@ def test_the_stop_button_ends_a_waiting_model(book):
     assert book.value("1 + 1") == "2"
 
 
-def test_step_mode_raises_what_resumes_it_in_another_kernel(tmp_path):
+def test_step_mode_raises_the_command_that_resumes_it_in_another_kernel(tmp_path):
     with Notebook(tmp_path) as book:
         spec = book.script(
             python("base.append(1)\ny = len(base)\ny"), python("z = y + 40\nz"), {"text": "z is 41"}
@@ -162,7 +162,7 @@ def test_the_default_mode_asks_for_a_risky_call(tmp_path):
         assert "ApprovalNeeded" in ran.error and not (tmp_path / "made.txt").exists()
 
 
-def test_terminal_ipython(tmp_path):
+def test_magics_work_in_terminal_ipython(tmp_path):
     (tmp_path / "s.json").write_text('{"version": 1, "turns": [{"text": "hello there"}]}')
     program = textwrap.dedent("""
         from IPython.core.interactiveshell import InteractiveShell
@@ -186,7 +186,7 @@ def test_loading_is_cheap_and_unloading_leaves_nothing(book):
     assert book.run("%load_ext llmos_nb").status == "ok"
 
 
-def test_a_call_that_needs_no_namespace_lock_still_stands_in_the_log(book):
+def test_call_without_namespace_lock_stands_in_the_log(book):
     spec = book.script(call("calculator", expression="6*7"), {"text": "42"})
     assert book.run(f"%%agent sum -m {spec}\nMultiply.").status == "ok"
     assert "call.finished" in book.run("%agent log sum").text

@@ -27,7 +27,7 @@ def convert(folder, options):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_auto_runs_through_and_the_page_speaks(tmp_path):
+def test_auto_mode_completes_and_the_page_has_the_answer(tmp_path):
     done = convert(tmp_path, "--approve auto")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "in.html").read_text("utf-8")
@@ -35,7 +35,7 @@ def test_auto_runs_through_and_the_page_speaks(tmp_path):
 
 
 @pytest.mark.parametrize("options", ["--approve step", ""])
-def test_where_a_person_is_needed_it_says_how_to_go_on(tmp_path, options):
+def test_headless_run_that_needs_approval_names_the_command(tmp_path, options):
     done = convert(tmp_path, options)
     assert done.returncode != 0
     assert "ApprovalNeeded" in done.stderr and "%agent resume 1" in done.stderr and "y =" not in done.stdout

@@ -26,8 +26,7 @@ import pandas as pd
 from local_questions import QUESTIONS, Question, asked, load, renamed, right, shuffled
 
 import llmos_nb as llmos
-from llmos_nb.models.local import LocalModel
-from llmos_nb.models.local import weights as store
+from llmos_nb.models.local import LocalModel, weights
 
 # right / grounded / calls / seconds a question, of 12 questions of the harness's own test set
 PUBLISHED = {"0.5b": (7, 11, 2.2, 10.3), "1.5b": (7, 12, 2.3, 25.9)}
@@ -78,7 +77,7 @@ async def every(args: argparse.Namespace, home: Path) -> dict[str, Any]:
         row = {"n": i, **await one(QUESTIONS[i], model, home, seed)}
         rows.append(row)
         print(line(row), flush=True)
-    sha256 = store.fingerprint(model.path)
+    sha256 = weights.fingerprint(model.path)
     return {"model": model.traits.name, "sha256": sha256, "seed": seed, "warm_s": round(warm, 1), "rows": rows}
 
 

@@ -74,12 +74,11 @@ def long_run(steps):
 
 
 def warm():
-    from llmos_nb.views.loop import dot as loop_dot
-    from llmos_nb.views.loop import loop
+    from llmos_nb.views.loop import dot, loop
     from llmos_nb.views.panel import Projector
 
     rng = random.Random(SEED)
-    loop_dot.ENGINE.wait(60)
+    dot.ENGINE.wait(60)
     counts = {f"e{i}": str(i) for i in range(1, 9)}
     w = long_run(200)
     projector = Projector()
@@ -87,7 +86,7 @@ def warm():
         projector.heard(event)
     return {
         "light the loop": best(lambda: loop.lit(loop.svg(), "act", counts)),
-        "draw the loop": best(lambda: loop_dot.ENGINE.render(loop_dot.LOOP, "nop2")),
+        "draw the loop": best(lambda: dot.ENGINE.render(dot.LOOP, "nop2")),
         "lay out a new plan of 10 steps": best(lambda: loop.dag(random_plan(rng, 10))),
         "lay out a new plan of 50 steps": best(lambda: loop.dag(random_plan(rng, 50))),
         "graph of a run of 200 calls": best(lambda: loop.run_graph(w.state, w.events), 3),

@@ -227,16 +227,16 @@ class Meter:
 
 def metered():
     """Measure the scheduler's own functions, without the executors that they call and without the journal."""
-    from llmos_nb.process import driver as scheduler
-    from llmos_nb.process.scheduling import resource as turns
+    from llmos_nb.process import driver
+    from llmos_nb.process.scheduling.resource import Queue, Resource
 
     meter = Meter()
-    for kind, executor in list(scheduler.EXECUTORS.items()):
-        scheduler.EXECUTORS[kind] = meter.excluded(executor)
-    scheduler.step = meter.outer(scheduler.step)
+    for kind, executor in list(driver.EXECUTORS.items()):
+        driver.EXECUTORS[kind] = meter.excluded(executor)
+    driver.step = meter.outer(driver.step)
     for name in ("_account", "_leave", "_give_up", "_serve", "set"):
-        setattr(turns.Resource, name, meter.outer(getattr(turns.Resource, name)))
-    turns.Queue.add = meter.outer(turns.Queue.add)
+        setattr(Resource, name, meter.outer(getattr(Resource, name)))
+    Queue.add = meter.outer(Queue.add)
     return meter
 
 

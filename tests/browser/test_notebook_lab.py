@@ -75,7 +75,7 @@ def journal(folder, name):
 
 
 @pytest.mark.parametrize("front_end", FRONTENDS)
-def test_run_all_edit_approve_and_the_second_cell_uses_what_the_first_made(browser, server, front_end):
+def test_run_all_edit_approve_and_the_next_cell_uses_the_result(browser, server, front_end):
     folder = server[2]
     name = f"two-{front_end}"
     script(folder, f"{name}-1.json", ONE)
@@ -127,7 +127,7 @@ def test_the_panels_stop_ends_code_that_holds_the_main_thread(browser, server):
     page.close()
 
 
-def test_a_reload_while_it_waits_shows_the_same_panel_and_its_buttons_work(browser, server):
+def test_reload_while_waiting_shows_the_panel_with_working_buttons(browser, server):
     folder = server[2]
     script(folder, "reload.json", ONE)
     book(folder, "reload", "%load_ext llmos_nb", "%%agent reload -m script:reload.json\nMake a list.")
@@ -144,7 +144,7 @@ def test_a_reload_while_it_waits_shows_the_same_panel_and_its_buttons_work(brows
     page.close()
 
 
-def test_a_saved_notebook_speaks_without_a_kernel_and_show_brings_the_panel_back(browser, server):
+def test_saved_notebook_is_readable_and_show_brings_the_panel_back(browser, server):
     folder = server[2]
     script(folder, "saved.json", ONE)
     goal = "Make a list <img src=x onerror=alert(1)>."

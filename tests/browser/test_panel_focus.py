@@ -31,7 +31,7 @@ def test_a_decision_never_takes_the_focus_out_of_another_cell(plain):
     plain.page.evaluate("document.getElementById('cell').remove()")
 
 
-def test_a_decision_does_not_take_the_focus_out_of_a_form_of_the_panel(plain):
+def test_decision_leaves_the_focus_in_a_form_of_the_panel(plain):
     plain.show(RUNNING)
     both(row(4, "e"), type_("half a tit"))(plain)
     plain.update(set={"card": CARD})
@@ -45,7 +45,7 @@ def test_after_a_decision_the_focus_goes_to_the_next_card(plain):
     assert plain.focused == "card"
 
 
-def test_after_a_decision_with_no_next_card_the_focus_goes_to_the_current_step(plain):
+def test_after_the_last_decision_the_focus_goes_to_the_current_step(plain):
     plain.show(WAITING)
     keys(on=".card .main")(plain)
     plain.update(set={**{key: RUNNING[key] for key in ("now", "steps")}, "card": None})

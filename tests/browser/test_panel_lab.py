@@ -127,7 +127,7 @@ def test_a_reload_of_the_saved_page_shows_the_same_panel(opened):
     assert page.locator(".llm .cols").inner_text() == text
 
 
-def test_stop_reaches_code_that_holds_the_kernel_and_a_second_window_sees_it(opened, browser, server):
+def test_stop_reaches_busy_code_and_shows_in_a_second_window(opened, browser, server):
     page, log = opened
     url, token, _ = server
     second = browser.new_page()

@@ -20,7 +20,7 @@ SMALL = """() => [...document.querySelectorAll(".llm button")]
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", STATES)
-def test_axe_finds_nothing(plain, axe, name, theme):
+def test_axe_finds_no_accessibility_fault_in_any_state(plain, axe, name, theme):
     if not plain.page.evaluate("Boolean(window.axe)"):
         plain.page.add_script_tag(content=axe)
     plain.look(theme, 960)
@@ -40,7 +40,7 @@ def test_nothing_overflows_and_buttons_are_large_enough(plain, name):
         assert plain.page.evaluate(SMALL) == []
 
 
-def test_nothing_moves_where_motion_is_not_wanted(plain):
+def test_reduced_motion_stops_every_animation(plain):
     plain.show(RUNNING)
     running = "getComputedStyle(document.querySelector('.spin')).animationName"
     assert plain.page.evaluate(running) == "llm-spin"

@@ -28,7 +28,7 @@ def test_a_step_that_moves_keeps_the_focus(plain):
     assert plain.page.locator("li.step .num").all_inner_texts() == ["1", "3", "2", "4"]
 
 
-def test_steps_come_and_go(plain):
+def test_steps_are_added_and_removed_in_place(plain):
     plain.show(PROPOSED)
     plain.update(steps={"put": [{**STEP4, "n": 5, "t": "a new one"}], "order": [5, 2, 4]})
     assert plain.page.locator("li.step .num").all_inner_texts() == ["5", "2", "4"]
@@ -70,7 +70,7 @@ def test_a_failed_step_stays_out_of_the_fold(plain):
     assert seen == ["7", "23", "24", "25", "26", "27"]
 
 
-def test_one_thing_a_second_is_said_and_no_counter(plain):
+def test_screen_reader_hears_at_most_one_message_a_second(plain):
     plain.show(RUNNING)
     plain.page.evaluate(
         """() => {
@@ -119,7 +119,7 @@ def poisoned(value):
 
 
 @pytest.mark.parametrize("name", ["waiting", "edited", "tool", "finished", "failed", "many"])
-def test_nothing_from_a_run_is_live(plain, name):
+def test_text_of_a_run_never_becomes_live_html(plain, name):
     plain.show({**poisoned(STATES[name].view), "name": EVIL, "id": name})
     assert plain.page.locator("#stage img, #stage script, #stage iframe").count() == 0
     assert plain.page.evaluate("window.hit") is None

@@ -9,7 +9,7 @@ from states import RUNNING, WAITING
 pytestmark = pytest.mark.browser
 
 
-def test_stop_interrupts_only_when_nobody_hears_it(plain):
+def test_stop_interrupts_only_where_the_process_does_not_answer(plain):
     plain.show(RUNNING)
     click("Stop")(plain)
     plain.page.wait_for_timeout(400)
@@ -20,7 +20,7 @@ def test_stop_interrupts_only_when_nobody_hears_it(plain):
     plain.page.get_by_text("One long call in C ends only when it returns").wait_for()
 
 
-def test_a_busy_kernel_is_said_and_taken_back(plain):
+def test_busy_notice_appears_and_goes_again(plain):
     plain.show(RUNNING)
     plain.page.evaluate("void (model.heard = false)")
     plain.page.evaluate("() => { model.send = (message) => { window.ticket = message.seq } }")
@@ -59,7 +59,7 @@ def test_stop_falls_back_to_the_server(site):
 
 
 @pytest.mark.parametrize(("view", "asks"), [(WAITING, True), (RUNNING, True), (FINISHED, False)])
-def test_leaving_is_warned_of_while_something_waits(site, view, asks):
+def test_leaving_the_page_warns_while_a_question_is_open(site, view, asks):
     asked = []
     site.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     site.show(view)
@@ -68,7 +68,7 @@ def test_leaving_is_warned_of_while_something_waits(site, view, asks):
     assert asked == (["beforeunload"] if asks else [])
 
 
-def test_a_saved_notebook_may_be_left(site):
+def test_leaving_a_saved_notebook_does_not_warn(site):
     asked = []
     site.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     site.show(WAITING)

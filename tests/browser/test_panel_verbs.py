@@ -184,19 +184,19 @@ def sends(plain, view, deed, message):
 
 
 @pytest.mark.parametrize("name", VERBS)
-def test_by_mouse(plain, name):
+def test_every_verb_works_by_mouse(plain, name):
     view, mouse, _, message = VERBS[name]
     sends(plain, view, mouse, message)
 
 
 @pytest.mark.parametrize("name", VERBS)
-def test_by_keyboard(plain, name):
+def test_every_verb_works_by_keyboard(plain, name):
     view, _, keyboard, message = VERBS[name]
     sends(plain, view, keyboard, message)
 
 
 @pytest.mark.parametrize("early", [click("Approve"), card("a"), card("Shift+A"), row(3, "a")])
-def test_approve_takes_nothing_for_half_a_second(plain, early):
+def test_approve_ignores_input_for_the_first_half_second(plain, early):
     plain.show(WAITING)
     plain.at(490)
     early(plain)
@@ -221,7 +221,7 @@ def test_letters_do_nothing_in_fields(plain):
     assert plain.sent == []
 
 
-def test_a_letter_that_a_step_does_not_have_does_not_fall_to_the_card(plain):
+def test_letter_unknown_to_a_step_does_not_act_on_the_card(plain):
     plain.show(WAITING)
     plain.at(600)
     row(1, "a", "s", "r", "e")(plain)
@@ -229,7 +229,7 @@ def test_a_letter_that_a_step_does_not_have_does_not_fall_to_the_card(plain):
     assert plain.page.locator("textarea").count() == 0
 
 
-def test_arguments_keep_their_types_and_say_what_does_not_fit(plain):
+def test_edited_arguments_keep_types_and_name_what_does_not_fit(plain):
     schemas = {
         "days": (3, {"type": "integer"}),
         "deep": (False, {"type": "boolean"}),

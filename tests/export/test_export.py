@@ -174,7 +174,7 @@ def outside_helper(word: str) -> str:
     return word * 2
 
 
-def test_what_acts_outside_once_is_not_done_again(tmp_path):
+def test_export_does_not_repeat_once_effects(tmp_path):
     sent = tmp_path / "sent.txt"
     r = Runner("g", tmp_path)
     r.user(
@@ -201,7 +201,7 @@ def test_a_plain_function_that_only_computes_runs_again(tmp_path):
     assert code_of(exported(r, tmp_path), "step") == ["area(radius=2.0)"]
 
 
-def test_answers_of_people_are_marked_literals(tmp_path):
+def test_human_answers_become_marked_literals(tmp_path):
     r = Runner("g", tmp_path)
     r.begin()
     r.ask("Which one?\nsecond line", "the 'blue' one")
@@ -213,7 +213,7 @@ def test_answers_of_people_are_marked_literals(tmp_path):
     )
 
 
-def test_what_cannot_be_repeated_comes_as_data(tmp_path):
+def test_results_that_cannot_be_repeated_become_data(tmp_path):
     user = ["import numpy as np, time", "noise = np.random.rand(4)\nbegun = time.time()", "scaled = noise * 10"]
     r = small(tmp_path, "total = float(scaled.sum())", "label = str(begun)", user=user)
     path = exported(r, tmp_path)
@@ -224,7 +224,7 @@ def test_what_cannot_be_repeated_comes_as_data(tmp_path):
     assert "random state" in held["scaled"]["why"] and "the time" in held["begun"]["why"]
 
 
-def test_what_cannot_be_data_is_named(tmp_path):
+def test_export_names_values_that_cannot_become_data(tmp_path):
     r = Runner("g", tmp_path)
     r.namespace["stream"] = (i for i in range(3))
     r.begin()
@@ -237,7 +237,7 @@ def test_what_cannot_be_data_is_named(tmp_path):
     )
 
 
-def test_names_that_random_draws_made_are_not_asserted_without_a_recorded_state(tmp_path):
+def test_names_from_random_draws_need_a_recorded_state_to_be_asserted(tmp_path):
     r = small(tmp_path, "import random\nx = random.random()\ny = 3", record_random=False)
     path = exported(r, tmp_path)
     [evidence] = code_of(path, "evidence")
@@ -255,7 +255,7 @@ def test_a_recorded_random_state_gives_the_runs_own_draws(tmp_path):
 # words and markup
 
 
-def test_nothing_a_run_said_becomes_markup(tmp_path):
+def test_text_of_a_run_never_becomes_markup(tmp_path):
     bad = "<script>alert(1)</script> ![x](http://evil/p.png) [a](javascript:x) `c` $x$ **b**\n# head"
     r = Runner(bad, tmp_path, bad)
     r.begin((bad, bad))
@@ -290,7 +290,7 @@ def test_a_secret_stops_the_export(tmp_path, monkeypatch):
 # options
 
 
-def test_clean_has_no_notes_and_trace_keeps_what_did_not_survive(tmp_path):
+def test_clean_drops_notes_and_trace_keeps_discarded_steps(tmp_path):
     runner = RUNS["undone"].build(tmp_path)
     clean = exported(runner, tmp_path, clean=True)
     assert {c["cell_type"] for c in read(clean)["cells"]} == {"code"}
@@ -333,7 +333,7 @@ def test_a_script_runs_on_its_own(tmp_path):
     assert "north" in done.stdout and script.read_text().startswith("# /// script")
 
 
-def test_a_script_awaits(tmp_path):
+def test_exported_script_may_await(tmp_path):
     from llmos_nb.export.cells import Cell
     from llmos_nb.export.script import script_of
 
@@ -416,7 +416,7 @@ def test_the_lock_names_what_is_imported(tmp_path):
     )
 
 
-def test_the_lock_takes_in_what_was_loaded_beside_the_imports():
+def test_lock_includes_modules_loaded_beside_the_imports():
     seen = needed(["import json"], ["numpy", "IPython", "sys"])
     assert seen == ["numpy"] and needed(["import json"]) == []
     assert "pandas" in closure(distributions(imported(["import pandas as pd\nfrom . import x"])))
@@ -442,12 +442,12 @@ def test_provenance_is_a_crate(tmp_path):
                     assert one["@id"] in by_id
 
 
-def test_nothing_to_export_is_said(tmp_path):
+def test_export_without_steps_says_so(tmp_path):
     with pytest.raises(UsageError, match="no process"):
         export([], tmp_path / "x.ipynb")
 
 
-def test_what_is_not_a_notebook_is_not_read(tmp_path):
+def test_source_that_is_no_notebook_is_refused(tmp_path):
     (tmp_path / "x.ipynb").write_text("{")
     with pytest.raises(LlmosError, match="cannot be opened as a notebook"):
         read(tmp_path / "x.ipynb")
@@ -564,7 +564,7 @@ def test_odd_values_come_back_or_are_refused(value):
     assert (held is None) == isinstance(value, frozenset)
 
 
-def test_what_has_no_plain_form_is_not_held():
+def test_values_without_a_plain_form_are_not_asserted():
     assert hold("f", open, "in") is None and hold("o", object(), "in") is None and hold("m", os, "in") is None
 
 
@@ -584,12 +584,12 @@ def test_what_has_no_plain_form_is_not_held():
         ("import random\na = random.random()\nb = [a]\nx = len(b)", "a draw"),
     ],
 )
-def test_what_cannot_be_repeated_is_followed(code, why):
+def test_taint_of_unrepeatable_values_is_followed(code, why):
     found = tainted([Piece(code, kept=True)]).get("x", "")
     assert found.startswith(why) if why else found == ""
 
 
-def test_a_tool_may_be_declared_and_still_be_plain(tmp_path):
+def test_declared_tool_is_exported_as_a_plain_function(tmp_path):
     @tool(effect="read", repeat="pure")
     def here(n: int) -> int:
         """Adds one."""

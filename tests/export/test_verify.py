@@ -74,7 +74,7 @@ def test_a_good_notebook_climbs_to_the_top(tmp_path):
     assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 5
 
 
-def test_observed_outputs_are_compared_and_what_varies_is_marked(tmp_path):
+def test_observed_outputs_are_compared_and_variation_is_marked(tmp_path):
     r = run_of(tmp_path, "import time\nprint('took', time.perf_counter())\nprint('fixed', 2.5)", "object()")
     path = export(r.source(), tmp_path / "x.ipynb", observe=True)
     cells = {c["id"]: c for c in read(path)["cells"]}
@@ -101,7 +101,7 @@ def test_seeded_draws_are_asserted_once_they_were_observed(tmp_path):
     assert read(path)["metadata"]["llmos_nb"]["unchecked"] == {}
 
 
-def test_what_does_not_run_is_located(tmp_path):
+def test_verify_locates_the_cell_that_fails(tmp_path):
     path = export(run_of(tmp_path, "x = 1", "y = x + 1").source(), tmp_path / "x.ipynb")
     report = verify(sealed_again(path, lambda cells, book: cells["r2-0"].update(source="y = x / 0")))
     assert (report.exit_code, report.reached) == (1, "untampered")
@@ -121,7 +121,7 @@ def test_a_value_that_differs_is_located(tmp_path):
     assert report.difference.where == "cell r2-0" and report.difference.what.startswith("y does not hold")
 
 
-def test_what_differs_between_two_runs_is_located(tmp_path):
+def test_verify_locates_values_that_differ_between_two_runs(tmp_path):
     path = export(run_of(tmp_path, "import os\nprint(os.getpid())").source(), tmp_path / "x.ipynb")
     report = verify(path)
     assert (report.exit_code, report.reached) == (1, "same")
@@ -194,13 +194,13 @@ def test_tampering_is_found_and_located(name, exported_victim, tmp_path):
     assert report.difference.where in report.text()
 
 
-def test_there_are_twenty_kinds_and_the_untouched_file_passes(exported_victim):
+def test_corpus_has_twenty_kinds_of_tampering_and_the_original_passes(exported_victim):
     assert len(KINDS) == 20
     report = verify(exported_victim, "untampered")
     assert report.exit_code == 0 and report.reached == "untampered"
 
 
-def test_what_editors_write_is_no_tampering(exported_victim, tmp_path):
+def test_metadata_written_by_editors_is_no_tampering(exported_victim, tmp_path):
     book = json.loads(exported_victim.read_text())
     book["metadata"]["language_info"]["version"] = "3.99"
     book["metadata"]["widgets"] = {}
@@ -247,14 +247,14 @@ def test_a_strangers_file_runs_nothing_until_it_is_trusted(tmp_path, monkeypatch
         ),
     ],
 )
-def test_what_cannot_be_opened_is_said(content, said, tmp_path):
+def test_verify_reports_a_file_that_cannot_be_opened(content, said, tmp_path):
     (tmp_path / "x.ipynb").write_text(content)
     report = verify(tmp_path / "x.ipynb")
     assert (report.exit_code, report.reached) == (3, "")
     assert said in report.text()
 
 
-def test_a_file_that_is_not_there_and_a_level_that_is_not(tmp_path):
+def test_verify_reports_a_missing_file_and_an_unknown_level(tmp_path):
     assert verify(tmp_path / "no.ipynb").exit_code == 3
     with pytest.raises(UsageError, match="did you mean same"):
         verify(tmp_path / "no.ipynb", "sme")
@@ -315,7 +315,7 @@ def test_volatile_lines_are_those_that_differ(lines, data):
     assert difference(one, two, TOLERANCE) != ""
 
 
-def test_streams_are_joined_progress_bars_are_what_stays_and_stderr_is_left_out():
+def test_streams_are_joined_without_stderr_and_progress_bars_settle():
     parts = [
         {"output_type": "stream", "name": "stdout", "text": "a\n1%\r"},
         {"output_type": "stream", "name": "stderr", "text": "warning"},
@@ -339,7 +339,7 @@ def picture(draw=lambda d: None, size=(200, 150)):
     return base64.b64encode(data.getvalue()).decode()
 
 
-def test_pictures_are_compared_as_one_sees_them():
+def test_pictures_are_compared_by_visible_difference():
     assert picture_distance(picture(), picture()) == 0
     assert picture_distance(picture(), picture(lambda d: d.point((50, 50), fill="grey"))) < TOLERANCE["image"]
     assert (
@@ -370,7 +370,7 @@ def test_the_probe_gives_the_same_digests_and_leaves_no_name():
 # other tools
 
 
-def test_other_tools_take_the_file(tmp_path):
+def test_exported_file_is_accepted_by_other_tools(tmp_path):
     for module in ("papermill", "nbconvert", "nbval", "jupytext"):
         pytest.importorskip(module)
     r = run_of(tmp_path, "limit = 3\nsquares = [i * i for i in range(limit)]\nsquares")

@@ -16,7 +16,7 @@ from snapshot_tools import Notebook, changed
 
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.heap import Snapshots, hidden, reachable_names
-from llmos_nb.heap.adapters.containers import DictHolder
+from llmos_nb.heap.adapters.containers import Dicts
 from llmos_nb.heap.adapters.tables import copies_on_write
 from llmos_nb.heap.digest import digest
 
@@ -182,7 +182,7 @@ READS = [
 
 @pytest.mark.parametrize("names", ["auto", None])
 @pytest.mark.parametrize("code", STEPS)
-def test_a_step_is_told_exactly_undone_and_redone(code, names):
+def test_step_changes_are_reported_undone_and_redone_exactly(code, names):
     book = Notebook(HEAP)
     before = book.look()
     report = book.step(code, None if "exec(" in code else names)
@@ -231,7 +231,7 @@ def test_details_name_columns_keys_and_attributes():
     assert book.step("df.loc[0, 'a'] = 100.0")["details"] == {"df": ["a"]}
 
 
-def test_what_surrounds_the_names_comes_back(tmp_path, monkeypatch):
+def test_undo_restores_the_surroundings_of_the_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LLMOS_TEST_A", "1")
     (tmp_path / "sub").mkdir()
@@ -292,7 +292,7 @@ OPAQUE = {
 
 
 @pytest.mark.parametrize("what", OPAQUE)
-def test_what_cannot_be_undone_is_said_before_the_step(what):
+def test_limits_of_undo_are_reported_before_the_step(what):
     book = Notebook(OPAQUE[what] + "\nplain = [1]")
     opaque = book.snapshots.begin({"x", "plain"}).opaque
     assert "x" in opaque
@@ -321,7 +321,7 @@ x = [datetime.datetime.now(), decimal.Decimal(1), fractions.Fraction(1, 2), path
 """
 
 
-def test_plain_things_are_not_opaque_and_stay_as_they_are():
+def test_plain_values_are_not_opaque_and_keep_their_identity():
     book = Notebook(PLAIN)
     report = book.step("[str(i) for i in x if not isinstance(i, str)]; [hash(i) for i in x[:6]]; x[3].parts")
     assert book.opaque == {}
@@ -359,7 +359,7 @@ def test_polars_frames_come_back():
     assert changed(book.step("df.filter(pl.col('a') > 1), df.height")) == {}
 
 
-def test_large_arrays_are_undone_and_huge_ones_are_said_to_be_lost_before(monkeypatch):
+def test_undo_restores_large_arrays_and_reports_huge_ones_in_advance(monkeypatch):
     monkeypatch.setattr("llmos_nb.heap.walk.COPY_BYTES", 3 << 20)
     book = Notebook("import numpy as np; fits = np.zeros(1 << 18); huge = np.zeros(1 << 19); part = huge[:10]")
     book.step("fits[7] = 1")
@@ -473,7 +473,7 @@ def test_the_users_own_modules_are_walked(monkeypatch):
     assert (module.state, module.count) == ([], 0)
 
 
-def test_bound_names():
+def test_violations_are_names_outside_the_bound():
     changes = {"created": ["total", "tmp"], "rebound": [], "mutated": ["df"], "deleted": ["old"]}
     assert Snapshots.violations(changes, "total, tmp*, df old") == []
     assert Snapshots.violations(changes, "t*, -tmp") == ["df", "old", "tmp"]
@@ -482,12 +482,12 @@ def test_bound_names():
 
 
 @pytest.mark.parametrize("name", ["_", "__", "_i12", "_12", "In", "_oh", "__name__", "get_ipython"])
-def test_names_of_ipython_are_nobodys_work(name):
+def test_names_of_ipython_count_as_no_change(name):
     assert hidden(name)
     assert not hidden("_mine")
 
 
-def test_old_steps_are_let_go_and_that_is_told():
+def test_old_steps_are_dropped_and_reported():
     book = Notebook("a = []", steps=2)
     assert [book.step(f"a.append({i})")["let_go"] for i in range(3)] == [[], [], ["r1.0"]]
     assert book.snapshots.can_undo("r1.0") == "the last 2 steps and 2,048 MB are kept, and it is older"
@@ -498,7 +498,7 @@ def test_old_steps_are_let_go_and_that_is_told():
 
 
 @pytest.mark.parametrize("code", ["big = make()", "box['k'] = make()", "things[0] = make()", "big *= 2"])
-def test_what_old_steps_keep_alive_is_bounded_in_bytes(code):
+def test_memory_held_by_old_steps_is_bounded_in_bytes(code):
     """Each step lets a megabyte go; of five only as many can be undone as the bound holds."""
     book = Notebook(
         "import numpy as np\ndef make(): return np.ones(1 << 17)\n"
@@ -513,7 +513,7 @@ def test_what_old_steps_keep_alive_is_bounded_in_bytes(code):
     assert "3 MB are kept" in book.snapshots.can_undo("r1.0")
 
 
-def test_whatever_a_step_lets_go_can_be_counted():
+def test_objects_released_by_a_step_can_be_counted():
     book = Notebook(
         "import numpy as np, pandas as pd\nclass Odd:\n    nbytes = 'many'\n    memory_usage = 3\n    __sizeof__ = None\n"
         "kind = np.ndarray; table = pd.DataFrame; odd = Odd(); box = {'k': np.ndarray, 'o': odd}"
@@ -524,7 +524,7 @@ def test_whatever_a_step_lets_go_can_be_counted():
     assert book["kind"].__name__ == "ndarray" and len(book["box"]) == 2
 
 
-def test_a_dropped_step_frees_what_only_it_kept():
+def test_dropped_step_frees_objects_held_by_it_alone():
     book = Notebook("class Big: pass\nbig = [Big()]")
     kind = book["Big"]
     book.step("big.clear()")
@@ -534,7 +534,7 @@ def test_a_dropped_step_frees_what_only_it_kept():
     assert book.snapshots.can_undo(book.call) == "its snapshot was dropped"
 
 
-def test_stored_bytes_count_what_only_undo_keeps():
+def test_stored_bytes_count_objects_held_for_undo_alone():
     book = Notebook(
         "import pandas as pd, numpy as np\ndf = pd.DataFrame(np.zeros((10_000, 10))); arr = np.zeros(1000)"
     )
@@ -555,9 +555,9 @@ def test_a_dropped_snapshot_frees_the_heap():
     assert not [o for o in gc.get_objects() if type(o) is kind]
 
 
-def test_the_check_fails_when_a_holder_is_disconnected(monkeypatch):
+def test_check_fails_when_an_adapter_is_disconnected(monkeypatch):
     """Proof that these tests see a fault: with dicts forgotten, neither list nor undo holds."""
-    monkeypatch.setattr(DictHolder, "changed", lambda self, objects, saved: [])
+    monkeypatch.setattr(Dicts, "changed", lambda self, objects, saved: [])
     book = Notebook(HEAP)
     before = book.look()
     assert changed(book.step("table['new'] = 1")) != {"mutated": ["table"]}
@@ -614,7 +614,7 @@ def test_digests_tell_different_values_apart(one, other):
     assert digest(one) != digest(other)
 
 
-def test_digests_of_what_cannot_be_read_say_so():
+def test_digest_of_an_unreadable_value_says_so():
     assert digest(i for i in "a") == "opaque:generator"
     assert digest(np.zeros(10), limit=8) == "unhashed:size"
     deep: list = []

@@ -14,7 +14,7 @@ from docstring_code import cells, run
 
 @pytest.mark.parametrize("package", ["pandas", "sklearn"])
 @pytest.mark.filterwarnings("ignore")
-def test_cells_of_the_documentation_are_undone_and_redone(package):
+def test_documentation_cells_are_undone_and_redone(package):
     pytest.importorskip(package)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

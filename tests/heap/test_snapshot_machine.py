@@ -1,6 +1,6 @@
 """Random namespaces with aliases and cycles, random code: the change list is exact, undo and redo restore identity.
 
-The oracle (`picture`) walks the heap by its own simple means and knows nothing of holders.
+The oracle (`picture`) walks the heap by its own simple means and knows nothing of adapters.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.heap import Snapshots
-from llmos_nb.heap.adapters.containers import ListHolder
+from llmos_nb.heap.adapters.containers import Lists
 from llmos_nb.heap.adapters.tables import Tables
 from llmos_nb.heap.walk import used_names
 
@@ -453,20 +453,20 @@ def machine_settings(examples: int, **more) -> settings:
     return settings(max_examples=examples, stateful_step_count=12, **{**quick, **more})
 
 
-def test_random_code_is_told_undone_and_redone():
+def test_random_code_is_reported_undone_and_redone():
     run_state_machine_as_test(Machine, settings=machine_settings(40))
 
 
 @pytest.mark.parametrize(
-    ("holder", "method", "broken"),
+    ("adapter", "method", "broken"),
     [
-        (ListHolder, "changed", lambda self, objects, saved: []),
-        (ListHolder, "write", lambda self, item, state: None),
+        (Lists, "changed", lambda self, objects, saved: []),
+        (Lists, "write", lambda self, item, state: None),
         (Tables, "same", lambda self, item, state: True),
     ],
 )
-def test_the_machine_finds_a_deliberate_fault(monkeypatch, holder, method, broken):
-    monkeypatch.setattr(holder, method, broken)
+def test_the_machine_finds_a_deliberate_fault(monkeypatch, adapter, method, broken):
+    monkeypatch.setattr(adapter, method, broken)
     with pytest.raises((AssertionError, ExceptionGroup)):
         run_state_machine_as_test(
             Machine,

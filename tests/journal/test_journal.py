@@ -31,7 +31,7 @@ def write(path, *payloads):
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=5), PLAIN, max_size=3), min_size=1, max_size=5))
-def test_what_is_appended_is_read_back(tmp_path_factory, payloads):
+def test_appended_events_are_read_back(tmp_path_factory, payloads):
     path = tmp_path_factory.mktemp("j") / "journal.jsonl"
     journal = write(path, *payloads)
     assert read(path) == journal.events
@@ -88,7 +88,7 @@ def test_a_removed_line_is_found(tmp_path):
         read(path)
 
 
-def test_the_second_writer_is_told_who_has_it(tmp_path):
+def test_second_writer_is_told_who_holds_the_lock(tmp_path):
     one, two = Journal(tmp_path / "j.jsonl"), Journal(tmp_path / "j.jsonl")
     one.acquire()
     with pytest.raises(JournalLocked, match=f"process {os.getpid()}"):
@@ -120,7 +120,7 @@ def test_a_read_only_folder_is_reported(tmp_path):
         Journal(blocked / "runs" / "j.jsonl").acquire()
 
 
-async def test_a_slow_disk_does_not_hold_up_the_loop(tmp_path, monkeypatch):
+async def test_slow_disk_does_not_block_the_event_loop(tmp_path, monkeypatch):
     real, slow = os.fsync, 0.3
     monkeypatch.setattr(os, "fsync", lambda fd: (time.sleep(slow), real(fd)))
     journal = Journal(tmp_path / "j.jsonl")
@@ -135,7 +135,7 @@ async def test_a_slow_disk_does_not_hold_up_the_loop(tmp_path, monkeypatch):
     assert beats > 10
 
 
-def test_nan_becomes_null_and_plain_data_is_asked_for(tmp_path):
+def test_nan_becomes_null_and_other_objects_are_refused(tmp_path):
     assert canonical({"a": float("nan"), "b": [float("inf")]}) == '{"a":null,"b":[null]}'
     with pytest.raises(TypeError):
         chained(0, "t", "k", {"a": object()}, GENESIS)
@@ -151,7 +151,7 @@ def test_blobs_can_be_forgotten_and_are_checked(tmp_path):
     assert blobs.forget(ref) and not blobs.forget(ref) and blobs.get(ref) is None
 
 
-def test_a_journal_that_is_given_up_in_the_middle_of_a_failing_write_has_no_line_twice(tmp_path, monkeypatch):
+def test_journal_abandoned_in_a_failing_write_has_no_duplicate_line(tmp_path, monkeypatch):
     journal, entered, released = Journal(tmp_path / "j.jsonl"), threading.Event(), threading.Event()
     real = os.fsync
 

@@ -10,15 +10,13 @@ import pytest
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
-from llmos_nb.lessons import MODULES, lesson, outline
+from llmos_nb.lessons import MODULES, Progress, lesson, outline, scores, step_through, write_scores
 from llmos_nb.lessons import scheduling as sim
 from llmos_nb.lessons.build import instructor, student
 from llmos_nb.lessons.crash import kills, table
 from llmos_nb.lessons.mail import TEAM, THIEF
 from llmos_nb.lessons.models import call, python, settle, with_fault
-from llmos_nb.lessons.progress import Progress, scores, write_scores
 from llmos_nb.lessons.solutions import module, solution_text
-from llmos_nb.lessons.stepper import step_through
 from llmos_nb.models.scripted import ScriptedModel
 
 EXERCISES = [(n, e.name) for n in MODULES for e in outline(n).exercises]
@@ -312,7 +310,7 @@ def test_every_exercise_has_three_wrong_attempts():
 
 
 @pytest.mark.parametrize(("number", "name"), EXERCISES)
-def test_its_solution_passes_on_every_variant(number, name, tmp_path):
+def test_solution_passes_on_every_variant(number, name, tmp_path):
     for seed in (1, 2, 5):
         verdict = lesson(number, seed, tmp_path).check(name, getattr(module(number), name))
         assert verdict.passed, verdict
@@ -320,7 +318,7 @@ def test_its_solution_passes_on_every_variant(number, name, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "name"), EXERCISES)
-def test_nothing_yet_is_not_enough(number, name, tmp_path):
+def test_empty_answer_fails_with_the_first_hint(number, name, tmp_path):
     here = lesson(number, 1, tmp_path)
     for empty in (None, ..., lambda *args: None):
         verdict = here.check(name, empty)
@@ -328,7 +326,7 @@ def test_nothing_yet_is_not_enough(number, name, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "name"), EXERCISES)
-def test_wrong_attempts_fail_with_the_hint_that_helps(number, name, tmp_path):
+def test_wrong_attempts_fail_with_the_matching_hint(number, name, tmp_path):
     here = lesson(number, 1, tmp_path)
     for attempt, hint, said in WRONG[number, name]:
         verdict = here.check(name, attempt)
@@ -337,7 +335,7 @@ def test_wrong_attempts_fail_with_the_hint_that_helps(number, name, tmp_path):
 
 
 @pytest.mark.parametrize("number", MODULES)
-def test_a_lesson_says_what_it_is_for(number, tmp_path):
+def test_lesson_states_its_goal(number, tmp_path):
     here = lesson(number, 1, tmp_path)
     o = here.outline
     assert o.number == number and 10 <= o.minutes <= 60 and o.questions
@@ -362,7 +360,7 @@ def test_predictions_are_kept_and_compared(tmp_path):
 @pytest.mark.parametrize(
     ("name", "answer"), [("next", "nothing"), ("requests", "two"), ("requests", True), ("nowhere", 1)]
 )
-def test_an_answer_that_is_none_is_said(name, answer, tmp_path):
+def test_invalid_prediction_is_refused(name, answer, tmp_path):
     with pytest.raises(UsageError):
         lesson("01", folder=tmp_path).predict(name, answer)
 
@@ -386,7 +384,7 @@ def test_hints_come_in_three_steps_and_are_counted(tmp_path):
         here.hint("lop")
 
 
-def test_a_solution_that_was_seen_is_on_record(tmp_path):
+def test_viewing_a_solution_is_recorded(tmp_path):
     here = lesson("01", folder=tmp_path)
     assert "def loop(" in here.solution("loop")
     assert [r["solution_seen"] for r in scores(tmp_path) if r["exercise"] == "loop"] == [True]
@@ -413,13 +411,13 @@ def test_progress_is_downloaded_restored_and_reset(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2, "lessons": {}}', '{"version": 1}'])
-def test_a_progress_file_that_is_none_is_said(text, tmp_path):
+def test_file_without_progress_is_reported(text, tmp_path):
     (tmp_path / "lesson-progress.json").write_text(text)
     with pytest.raises(UsageError, match=r"lesson-progress\.json"):
         lesson("01", folder=tmp_path)
 
 
-def test_scores_as_json_and_csv(tmp_path):
+def test_scores_are_written_as_json_and_csv(tmp_path):
     here = lesson("01", folder=tmp_path)
     here.check("order", KINDS[::-1])
     here.check("order", KINDS)
@@ -433,12 +431,12 @@ def test_scores_as_json_and_csv(tmp_path):
         write_scores(rows, tmp_path / "s.xlsx")
 
 
-def test_what_learners_code_raises_is_a_verdict(tmp_path):
+def test_exceptions_of_learner_code_become_a_verdict(tmp_path):
     verdict = lesson("03", folder=tmp_path).check("find", lambda context, words: 1 / 0)
     assert not verdict and "ZeroDivisionError" in verdict.message
 
 
-def test_unknown_lesson():
+def test_unknown_lesson_error_names_the_lessons():
     with pytest.raises(UsageError, match="there are 01"):
         outline("09")
 
@@ -474,7 +472,7 @@ def test_a_false_promise_pays_twice_and_an_honest_one_never():
     assert "asks you" in table(once)
 
 
-def test_the_simulation_by_hand():
+def test_scheduling_simulation_matches_a_computation_by_hand():
     work = [sim.Agent(1, 2, 3.0, 1.0), sim.Agent(2, 1, 2.0, 0.0)]
     spans = sim.simulate(work, sim.by_pid)
     assert [(s.pid, s.asked, s.began, s.ended) for s in spans] == [(1, 0, 0, 3), (2, 0, 3, 5), (1, 4, 5, 8)]
@@ -503,6 +501,6 @@ def test_builds_for_students_and_instructors(path, tmp_path):
         assert ("BEGIN HIDDEN TESTS" in text) is ("check" in cell["metadata"]["llmos_nb"])
 
 
-def test_a_notebook_without_exercises_is_no_lesson(tmp_path):
+def test_notebook_without_exercises_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no exercises"):
         student(NOTEBOOKS / "00-start.ipynb", tmp_path / "x.ipynb")

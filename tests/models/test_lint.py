@@ -110,6 +110,6 @@ def test_without_a_card_names_are_not_judged() -> None:
     assert complain("print(6 * 7)", Seen("What is six times seven?")) == ""
 
 
-def test_made_gives_assigned_names() -> None:
+def test_made_returns_assigned_names() -> None:
     assert made("a, b = 1, 2\nc += 1\nfor d in e: pass") == {"a", "b", "c", "d"}
     assert made("a =") == set()

@@ -15,21 +15,18 @@ from local_weights import weights_or_skip
 from llmos_nb.errors import ContextOverflow, ModelRefused, WeightsMissing
 from llmos_nb.messages import Message, Request, Response, ToolCall, Usage
 from llmos_nb.models import Model
-from llmos_nb.models.local import LocalModel
-from llmos_nb.models.local import model as local
-from llmos_nb.models.local import prompt as recipe
-from llmos_nb.models.local import weights as store
+from llmos_nb.models.local import LocalModel, prompt, weights
 from llmos_nb.models.local.engine import Engine, Reply, load
 
 CARD = """\
 pets: DataFrame, 40 rows
 - kind: text 'cat' / 'dog'
 - weight: number 1.5 to 30"""
-FIXED = len(recipe.prefix())
+FIXED = len(prompt.prefix())
 
 
 def asked(question: str, *more: Message, card: str = CARD) -> tuple[Message, ...]:
-    return (*recipe.prefix(), Message("user", f"Variables:\n{card}\nQuestion: {question}"), *more)
+    return (*prompt.prefix(), Message("user", f"Variables:\n{card}\nQuestion: {question}"), *more)
 
 
 def ran(number: int, code: str, result: str) -> tuple[Message, Message]:
@@ -41,7 +38,7 @@ def ran(number: int, code: str, result: str) -> tuple[Message, Message]:
 
 
 def test_results_are_user_turns_and_code_is_a_block() -> None:
-    talk = recipe.render(asked("How many cats?", *ran(1, "len(pets)", "40")), FIXED)
+    talk = prompt.render(asked("How many cats?", *ran(1, "len(pets)", "40")), FIXED)
     assert talk.chat()[FIXED + 1 :] == [
         {"role": "assistant", "content": "```python\nlen(pets)\n```"},
         {"role": "user", "content": "Result:\n40"},
@@ -49,17 +46,17 @@ def test_results_are_user_turns_and_code_is_a_block() -> None:
     assert (talk.done, talk.results, talk.question) == (["len(pets)"], ["40"], "How many cats?")
 
 
-def test_what_failed_leaves_the_chat() -> None:
+def test_failed_attempts_leave_the_chat() -> None:
     bad = ran(1, "pets.cats", "Error: AttributeError: no cats")
-    talk = recipe.render(asked("How many cats?", *bad), FIXED)
+    talk = prompt.render(asked("How many cats?", *bad), FIXED)
     assert len(talk.turns) == FIXED + 1
     assert talk.failed == [("pets.cats", "Error: AttributeError: no cats")]
-    assert recipe.render(asked("How many cats?", *bad, *ran(2, "len(pets)", "40")), FIXED).failed == []
+    assert prompt.render(asked("How many cats?", *bad, *ran(2, "len(pets)", "40")), FIXED).failed == []
 
 
 def test_notes_and_answers_stay_in_order_and_free_their_words() -> None:
     said = Message("assistant", "There are 7.")
-    talk = recipe.render(
+    talk = prompt.render(
         asked("How many?", *ran(1, "len(pets)", "40"), said, Message("user", "Not 7. Only dogs.")), FIXED
     )
     assert [t["content"] for t in talk.turns[-2:]] == ["Answer: There are 7.", "Not 7. Only dogs."]
@@ -67,7 +64,7 @@ def test_notes_and_answers_stay_in_order_and_free_their_words() -> None:
 
 
 def test_a_refused_call_stays_but_is_no_evidence() -> None:
-    talk = recipe.render(
+    talk = prompt.render(
         asked("How many?", *ran(1, "del pets", "Not run: rejected by the user: keep it.")), FIXED
     )
     assert len(talk.turns) == FIXED + 3
@@ -76,21 +73,21 @@ def test_a_refused_call_stays_but_is_no_evidence() -> None:
 
 def test_the_card_gives_names_and_columns() -> None:
     card = f"{CARD}\nk: int 3\nand 2 more: sales (DataFrame), old_k (int)"
-    seen = recipe.render(asked("How many?", *ran(1, "top = 3\ntop", "3"), card=card), FIXED).seen
+    seen = prompt.render(asked("How many?", *ran(1, "top = 3\ntop", "3"), card=card), FIXED).seen
     assert seen.names == {"pets", "k", "sales", "old_k", "top"}
     assert seen.columns == {"kind", "weight"}
 
 
-def test_replies_are_read() -> None:
-    assert recipe.read("```python\nlen(pets)\n```") == ("len(pets)", "")
-    assert recipe.read("```python\nlen(pe") == ("len(pe", "")
-    assert recipe.read("Answer: 40 pets.") == ("", "40 pets.")
+def test_replies_are_parsed() -> None:
+    assert prompt.read("```python\nlen(pets)\n```") == ("len(pets)", "")
+    assert prompt.read("```python\nlen(pe") == ("len(pe", "")
+    assert prompt.read("Answer: 40 pets.") == ("", "40 pets.")
 
 
 def test_the_examples_hold_to_the_grammars_words() -> None:
-    for message in recipe.prefix():
+    for message in prompt.prefix():
         if message.role == "assistant":
-            code, answer = recipe.read(message.text)
+            code, answer = prompt.read(message.text)
             assert bool(code) != bool(answer)
             ast.parse(code)
 
@@ -118,7 +115,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
 
     def make(*texts: str | Reply) -> tuple[LocalModel, Told]:
         engine = Told(*texts)
-        monkeypatch.setattr(local, "engine", lambda path: engine)
+        monkeypatch.setattr("llmos_nb.models.local.model.engine", lambda path: engine)
         return LocalModel(str(own)), engine
 
     return make
@@ -132,38 +129,38 @@ async def respond(model: LocalModel, messages: tuple[Message, ...], **more: Any)
     return await model.respond(Request(messages, **more), lambda _: None)
 
 
-async def test_code_comes_first(told: Any) -> None:
+async def test_first_reply_must_be_code(told: Any) -> None:
     model, engine = told(block("len(pets)}"))
     response = await respond(model, asked("How many pets?"))
     assert response.calls == (ToolCall("python", {"code": "len(pets)"}),)
-    assert engine.asked[0]["grammar"] == recipe.GRAMMARS["code"]
+    assert engine.asked[0]["grammar"] == prompt.GRAMMARS["code"]
     assert (engine.asked[0]["seed"], engine.asked[0]["temperature"]) == (42, 0.0)
     assert response.usage == Usage(100, 10, 90)
     assert response.raw["replies"][0]["text"] == block("len(pets)}")
-    assert response.raw["weights_sha256"] == store.digest(model.path)
+    assert response.raw["weights_sha256"] == weights.digest(model.path)
 
 
 async def test_an_answer_is_allowed_after_a_result(told: Any) -> None:
     model, engine = told("Answer: There are 40 pets.")
     response = await respond(model, asked("How many?", *ran(1, "len(pets)", "40")))
     assert (response.text, response.calls, response.finish) == ("There are 40 pets.", (), "stop")
-    assert engine.asked[0]["grammar"] == recipe.GRAMMARS["either"]
+    assert engine.asked[0]["grammar"] == prompt.GRAMMARS["either"]
 
 
-async def test_only_the_answer_where_it_must(told: Any) -> None:
+async def test_only_an_answer_is_allowed_where_one_is_due(told: Any) -> None:
     model, engine = told("Answer: 40.")
     await respond(model, asked("How many?", *ran(1, "len(pets)", "40")), must_answer=True)
-    assert engine.asked[0]["grammar"] == recipe.GRAMMARS["answer"]
+    assert engine.asked[0]["grammar"] == prompt.GRAMMARS["answer"]
 
 
-async def test_code_that_was_run_before_makes_it_answer(told: Any) -> None:
+async def test_repeated_code_makes_the_model_answer(told: Any) -> None:
     model, engine = told(block("len( pets )"), "Answer: 40.")
     response = await respond(model, asked("How many?", *ran(1, "len(pets)", "40")))
     assert response.text == "40."
-    assert engine.asked[1]["grammar"] == recipe.GRAMMARS["answer"]
+    assert engine.asked[1]["grammar"] == prompt.GRAMMARS["answer"]
 
 
-async def test_after_five_results_it_answers(told: Any) -> None:
+async def test_model_answers_after_five_results(told: Any) -> None:
     model, _ = told("Answer: 40.")
     runs = [m for i in range(5) for m in ran(i, f"len(pets) + {i}", "40")]
     assert (await respond(model, asked("How many?", *runs))).text == "40."
@@ -179,7 +176,7 @@ async def test_each_failure_is_sampled_anew_with_its_seed(told: Any, failures: i
     assert len(engine.asked[0]["messages"]) == FIXED + 1
 
 
-async def test_after_three_samples_it_says_that_it_could_not(told: Any) -> None:
+async def test_model_gives_up_honestly_after_three_samples(told: Any) -> None:
     model, engine = told()
     runs = [m for i in range(4) for m in ran(i, f"pets.x{i}", f"Error: AttributeError: x{i}")]
     response = await respond(model, asked("How many?", *runs))
@@ -214,7 +211,7 @@ async def test_code_with_bad_habits_is_not_handed_out(told: Any) -> None:
     assert response.usage == Usage(300, 30, 270)
 
 
-async def test_only_bad_habits_end_honestly(told: Any) -> None:
+async def test_model_gives_up_honestly_when_every_sample_is_rejected(told: Any) -> None:
     model, engine = told(*[block(f"open('{i}')") for i in range(4)])
     response = await respond(model, asked("How many are there?"))
     assert (response.finish, response.calls, len(engine.asked)) == ("refused", (), 4)
@@ -226,7 +223,7 @@ async def test_cut_code_is_asked_for_once_more_and_never_run(told: Any) -> None:
     model, engine = told(cut, block("len(pets)"))
     response = await respond(model, asked("How many?"))
     assert response.calls[0].arguments == {"code": "len(pets)"}
-    assert engine.asked[1]["messages"][-1]["content"] == recipe.SHORTER
+    assert engine.asked[1]["messages"][-1]["content"] == prompt.SHORTER
     model, _ = told(*[cut] * 8)
     response = await respond(model, asked("How many?"))
     assert (response.finish, response.calls) == ("refused", ())
@@ -235,7 +232,7 @@ async def test_cut_code_is_asked_for_once_more_and_never_run(told: Any) -> None:
 # what is missing
 
 
-def test_missing_weights_name_the_ways(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_weights_name_the_ways_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LLMOS_MODELS", str(tmp_path))
     with pytest.raises(
         WeightsMissing, match=r"0\.5b are not on this machine: fetch it \(llmos model pull\), or name"
@@ -243,7 +240,7 @@ def test_missing_weights_name_the_ways(monkeypatch: pytest.MonkeyPatch, tmp_path
         LocalModel("0.5b")
 
 
-def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+def test_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
     own = tmp_path / "own.gguf"
     own.write_bytes(b"no weights at all")
@@ -261,7 +258,7 @@ def real() -> LocalModel:
 
 
 @pytest.mark.local_model
-async def test_real_traits(real: LocalModel) -> None:
+async def test_real_model_reports_its_traits(real: LocalModel) -> None:
     assert isinstance(real, Model)
     assert (real.traits.name, real.traits.first, real.traits.plans) == (
         "local/qwen2.5-coder-0.5b",
@@ -271,14 +268,14 @@ async def test_real_traits(real: LocalModel) -> None:
 
 
 @pytest.mark.local_model
-async def test_real_code_then_answer(real: LocalModel) -> None:
+async def test_real_model_writes_code_then_answers(real: LocalModel) -> None:
     await real.warm_up()
     shown: list[str] = []
     messages = asked("What is the mean weight by kind?")
     response = await real.respond(Request(messages), shown.append)
     code = response.calls[0].arguments["code"]  # type: ignore[index]
     assert any(isinstance(n, ast.Name) and n.id == "pets" for n in ast.walk(ast.parse(code)))
-    assert response.raw["weights_sha256"] == store.CATALOGUE[0].sha256
+    assert response.raw["weights_sha256"] == weights.CATALOGUE[0].sha256
     assert response.usage.completion > 0
     assert response.usage.cached > 1_000  # the prefix was warm
     await asyncio.sleep(0)
@@ -330,7 +327,7 @@ async def test_real_cancel_within_a_second_and_the_loop_stays_alive(real: LocalM
 
 
 @pytest.mark.local_model
-async def test_real_prompt_that_does_not_fit(real: LocalModel) -> None:
+async def test_real_prompt_over_the_context_is_a_typed_error(real: LocalModel) -> None:
     with pytest.raises(ContextOverflow, match="4096"):
         await respond(real, asked("word " * 5_000))
 

@@ -10,7 +10,7 @@ from endpoint import Endpoint
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.messages import Message, Request
 from llmos_nb.models import resolve
-from llmos_nb.models.local import weights as store
+from llmos_nb.models.local import weights
 from llmos_nb.models.openai.client import OpenAIModel
 from llmos_nb.models.prices import price
 from llmos_nb.models.scripted import ScriptedModel
@@ -28,7 +28,7 @@ def no_environment(monkeypatch):
 
 @pytest.fixture
 def no_weights(monkeypatch):
-    monkeypatch.setattr(store, "find", lambda name=None: None)
+    monkeypatch.setattr(weights, "find", lambda name=None: None)
 
 
 async def key_sent(model: OpenAIModel, endpoint: Endpoint) -> str:
@@ -37,7 +37,7 @@ async def key_sent(model: OpenAIModel, endpoint: Endpoint) -> str:
     return endpoint.requests[-1].headers["Authorization"].removeprefix("Bearer ")
 
 
-def test_a_model_passes_through():
+def test_model_object_is_returned_unchanged():
     model = ScriptedModel([{"text": "x"}])
     assert resolve(model) is model
     with pytest.raises(UsageError, match="int is no model"):
@@ -55,7 +55,7 @@ async def test_openai_takes_the_endpoint_and_key_of_the_environment(monkeypatch)
     assert not model.traits.sees_values
 
 
-async def test_a_base_url_that_was_given_goes_before_the_environment(monkeypatch):
+async def test_given_base_url_takes_precedence_over_the_environment(monkeypatch):
     async with Endpoint([{"text": "ok"}]) as endpoint:
         monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
         assert await key_sent(resolve("openai/org/m", base_url=endpoint.url), endpoint) == "none"
@@ -90,7 +90,7 @@ def test_a_stall_bound_reaches_the_model():
     assert resolve("ollama/x", stall_s=7).stall_s == 7
 
 
-def test_files_become_models(tmp_path):
+def test_script_and_replay_files_become_models(tmp_path):
     script = tmp_path / "s.json"
     script.write_text(json.dumps({"version": 1, "turns": [{"text": "x"}]}), encoding="utf-8")
     (tmp_path / "journal.jsonl").write_text("", encoding="utf-8")
@@ -123,7 +123,7 @@ def test_openai_without_a_key_says_what_to_set():
         resolve("openai/gpt-x")
 
 
-def test_with_nothing_there_both_ways_to_a_model_are_named(no_weights):
+def test_without_key_or_weights_both_ways_to_a_model_are_named(no_weights):
     with pytest.raises(ConfigError, match=r"OPENAI_API_KEY.*llmos model pull"):
         resolve(None)
 
@@ -165,10 +165,10 @@ def test_llmos_model_is_a_spec_or_a_name(monkeypatch, no_weights):
         ("https://host/v1#gpt-4o", None),
     ],
 )
-def test_prices(name, cost):
+def test_prices_are_found_by_model_name(name, cost):
     assert price(name) == cost
 
 
-def test_the_users_own_prices_go_first():
+def test_user_prices_take_precedence():
     assert price("openai/gpt-4o", {"gpt-4o": (1.0, 2.0)}) == (1.0, 2.0)
     assert price("https://host/v1#m", {"https://host/v1#m": (1.0, 2.0)}) == (1.0, 2.0)

@@ -158,7 +158,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f not in FAILING])
-async def test_an_odd_answer_is_read_for_what_it_is(fault: str):
+async def test_unusual_answers_are_read_as_meant(fault: str):
     async with Endpoint([{"fault": fault, "text": "hi", "calls": [ADD, ADD]}]) as endpoint:
         model = OpenAIModel("m", endpoint.url)
         got, wanted = await ask(model), ODD[fault]
@@ -166,7 +166,7 @@ async def test_an_odd_answer_is_read_for_what_it_is(fault: str):
     assert (got.text, got.calls, got.finish, got.cut) == (wanted.text, wanted.calls, wanted.finish, wanted.cut)
 
 
-async def test_retry_after_is_handed_on():
+async def test_retry_after_reaches_the_error():
     assert (await failure({"fault": "http_429", "text": "x"})).retry_in_s == 0.1
     long = await failure({"fault": "wait_600", "text": "x"})
     assert long.retry_in_s == 600
@@ -208,7 +208,7 @@ async def test_bytes_that_keep_coming_are_no_stall():
         await model.aclose()
 
 
-async def test_a_connection_left_open_after_the_end_does_not_hold_the_answer_up():
+async def test_answer_does_not_wait_for_the_connection_to_close():
     pieces = [b'data: {"choices":[{"delta":{"content":"ok"},"finish_reason":"stop"}]}\n\n', b"data: [DONE]\n\n"]
     async with Endpoint([{"pieces": pieces, "end": "stall"}]) as endpoint:
         model = OpenAIModel("m", endpoint.url, stall_s=30)
@@ -239,7 +239,7 @@ async def test_the_key_never_stands_in_an_error():
     assert "OPENAI_API_KEY" in str(error)
 
 
-async def test_a_parameter_the_endpoint_does_not_take_is_left_out_the_next_time():
+async def test_rejected_parameter_is_left_out_of_the_next_request():
     no = {"status": 400, "body": {"error": {"message": "Unknown parameter: 'stream_options'"}}}
     async with Endpoint([no, {"text": "ok"}]) as endpoint:
         model = OpenAIModel("m", endpoint.url)
@@ -305,13 +305,13 @@ def test_one_model_serves_event_loops_one_after_the_other():
 
 
 @pytest.mark.parametrize("url", ["localhost:80", "ftp://x/v1", "http://", "http://[::1"])
-def test_a_bad_base_url_is_said_at_once(url: str):
+def test_bad_base_url_is_reported_at_once(url: str):
     with pytest.raises(ConfigError, match="http://HOST:PORT/v1"):
         OpenAIModel("m", url)
 
 
 @pytest.mark.parametrize("key", ["sk-…", "sk 1", "a\nb"])
-def test_a_key_that_cannot_be_one_is_said_at_once(key: str):
+def test_impossible_key_is_reported_at_once(key: str):
     with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
         OpenAIModel("m", None, key)
 

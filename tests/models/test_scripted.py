@@ -32,7 +32,7 @@ def write(path: Path, turns: object, **more: object) -> Path:
     return path
 
 
-async def test_turns_come_in_order_and_then_it_refuses(tmp_path):
+async def test_turns_come_in_order_and_an_exhausted_script_raises(tmp_path):
     steps = [{"title": "load", "expect": "rows"}, {"title": "count", "depends_on": [1]}]
     file = write(tmp_path / "s.json", [{"plan": steps}, {"text": "I add.", "calls": [ADD, ADD]}, {"text": "3"}])
     model, shown = ScriptedModel(file), []
@@ -53,7 +53,7 @@ async def test_usage_is_what_the_turn_says_or_estimated_from_the_bytes():
     assert (await ask(model)).usage == Usage(sum(len(m.encoded) for m in REQUEST.messages) // 4, 3)
 
 
-async def test_a_turn_may_take_its_time_and_text_comes_in_pieces():
+async def test_scripted_turn_may_be_delayed_and_streams_its_text():
     model, shown = ScriptedModel([{"text": "a text that is longer than a piece", "wait_s": 0.2}]), []
     started = time.monotonic()
     await ask(model, shown.append)
@@ -62,7 +62,7 @@ async def test_a_turn_may_take_its_time_and_text_comes_in_pieces():
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_scripted_fault_is_what_the_same_fault_is_over_http(fault: str):
+async def test_scripted_fault_equals_the_same_fault_over_http(fault: str):
     """One set of faults, played once in memory and once by a real server: the same kind, or the same answer."""
     turn = {"text": "half an answer", "calls": [ADD, ADD], "fault": fault}
 
@@ -124,7 +124,7 @@ async def test_seek_goes_on_after_the_answers_of_an_earlier_process():
         ([3], "turn 1 must be an object"),
     ],
 )
-def test_a_bad_script_names_the_place(tmp_path, turns, words):
+def test_bad_script_error_names_the_place(tmp_path, turns, words):
     file = write(tmp_path / "s.json", turns)
     with pytest.raises(UsageError, match=words) as caught:
         ScriptedModel(file)
@@ -141,7 +141,7 @@ def test_a_bad_script_names_the_place(tmp_path, turns, words):
         ('{"version": 1}', "write it as"),
     ],
 )
-def test_a_file_that_is_no_script(tmp_path, body, words):
+def test_file_that_is_no_script_is_named(tmp_path, body, words):
     file = tmp_path / "s.json"
     file.write_text(body, encoding="utf-8")
     with pytest.raises(UsageError, match=words):
@@ -200,7 +200,7 @@ async def test_replay_of_a_fork_begins_with_what_its_parent_had(tmp_path):
     assert [(await ask(model)).text for _ in range(2)] == ["kept", "new"]
 
 
-def test_replay_says_what_is_wrong_with_its_file(tmp_path):
+def test_replay_reports_the_fault_of_its_file(tmp_path):
     with pytest.raises(UsageError, match="no journal"):
         ReplayModel(tmp_path / "none.jsonl")
     path = journal(

@@ -135,7 +135,7 @@ def test_a_call_cut_off_before_its_arguments_is_dropped():
     assert (answer.calls, answer.cut) == ((), True)
 
 
-def test_text_cut_off_says_so():
+def test_truncated_text_is_marked():
     answer = read(delta(content="Once upon"), delta("length"), DONE)
     assert (answer.text, answer.finish, answer.cut) == ("Once upon", "length", False)
 
@@ -175,7 +175,7 @@ def test_a_stream_that_does_not_say_why_it_ended_is_a_failed_attempt(tail: bytes
         (piece(0, "x", "") + delta("stop"), ModelProtocol, "without a name"),
     ],
 )
-def test_what_is_no_answer_is_one_typed_line(body: bytes, kind: type[ModelError], words: str):
+def test_response_without_an_answer_is_one_typed_error(body: bytes, kind: type[ModelError], words: str):
     with pytest.raises(kind, match=words) as caught:
         read(body)
     assert "\n" not in str(caught.value)
@@ -229,5 +229,5 @@ def test_a_plan_in_plain_text_becomes_a_call(text: str):
         Response("```json\n" + "[" * 9000 + '"plan"\n```'),
     ],
 )
-def test_anything_else_stays_as_it_is(answer: Response):
+def test_text_without_a_plan_is_unchanged(answer: Response):
     assert lift_plan(answer) is answer

@@ -75,7 +75,7 @@ def test_any_bytes_give_an_answer_or_a_model_error(pieces: list[bytes]):
 
 
 @given(st.integers(0, 2000), st.sampled_from(["close", "length"]))
-def test_no_call_that_was_not_whole_ever_comes_out(at: int, how: str):
+def test_incomplete_calls_never_come_out(at: int, how: str):
     """Cut a stream of two calls at any byte: what comes out is only what was sent whole."""
     sent = (
         {"name": "add", "arguments": {"a": 123456, "b": [1, 2]}},
@@ -97,7 +97,7 @@ ARGUMENTS = st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_siz
 
 
 @given(st.lists(st.tuples(NAMES.filter(bool), ARGUMENTS)), st.data())
-def test_whole_calls_come_out_as_they_went_in(sent, data):
+def test_whole_calls_survive_unchanged(sent, data):
     """However providers number and cut the pieces of a call, each comes out once, in order."""
     pieces = []
     for place, (name, arguments) in enumerate(sent):

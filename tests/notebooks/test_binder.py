@@ -26,21 +26,21 @@ def test_the_requirements_install_this_package_with_an_extra_that_exists():
 
 
 @pytest.mark.parametrize("name", ["postBuild", "start"])
-def test_its_programs_are_shell_and_can_be_started(name):
+def test_binder_scripts_are_executable_shell_programs(name):
     file = BINDER / name
     assert file.read_text().startswith("#!/usr/bin/env bash\n")
     assert file.stat().st_mode & stat.S_IXUSR
     assert subprocess.run(["bash", "-n", file], check=False).returncode == 0
 
 
-def test_start_hands_on_to_what_it_is_given(tmp_path):
+def test_start_script_executes_its_arguments(tmp_path):
     done = subprocess.run(
         [BINDER / "start", "printenv", "LLMOS_LOCAL_MODEL"], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip()
 
 
-def test_the_build_goes_on_without_the_weights(tmp_path):
+def test_build_succeeds_without_the_weights(tmp_path):
     fake = tmp_path / "llmos"
     fake.write_text("#!/bin/sh\nexit 1\n")
     fake.chmod(0o755)

@@ -195,7 +195,7 @@ def lived(tmp_path_factory):
     return folder
 
 
-def test_killed_half_way_again_and_again_every_invoice_is_booked_once(lived):
+def test_every_invoice_is_booked_once_despite_repeated_kills(lived):
     check(lived)
     assert not [c for c in ("105", "108") if c in ledger(lived)]
 

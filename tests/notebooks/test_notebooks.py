@@ -10,7 +10,7 @@ from local_weights import weights_or_skip
 from nbclient import NotebookClient
 
 from llmos_nb.lessons import MODULES, outline
-from llmos_nb.lessons.progress import Progress
+from llmos_nb.lessons import Progress
 from llmos_nb.lessons.build import instructor
 from llmos_nb.lessons.solutions import solution_text
 
@@ -49,7 +49,7 @@ def execute(book, folder, monkeypatch, timeout=120):
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda p: p.stem)
-def test_it_is_stored_stripped_with_stable_ids(path):
+def test_notebook_is_stored_stripped_with_stable_ids(path):
     book = nbformat.read(path, 4)
     nbformat.validate(book)
     ids = [c.id for c in book.cells]
@@ -58,7 +58,7 @@ def test_it_is_stored_stripped_with_stable_ids(path):
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
-def test_it_has_every_exercise_and_question_of_its_lesson(path):
+def test_notebook_has_every_exercise_and_question_of_its_lesson(path):
     book, o = nbformat.read(path, 4), outline(path.name[:2])
     names = [e.name for e in o.exercises]
     assert sorted(cells(book, "exercise")) == sorted(cells(book, "check")) == sorted(names)
@@ -84,7 +84,7 @@ def test_it_has_every_exercise_and_question_of_its_lesson(path):
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
-def test_it_runs_with_nothing_done(path, tmp_path, monkeypatch):
+def test_unsolved_notebook_runs(path, tmp_path, monkeypatch):
     began = time.monotonic()
     book = execute(nbformat.read(path, 4), tmp_path, monkeypatch)
     took[path.stem] = time.monotonic() - began
@@ -93,7 +93,7 @@ def test_it_runs_with_nothing_done(path, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
-def test_solved_and_marked_it_runs_too(path, tmp_path, monkeypatch):
+def test_solved_and_marked_notebook_runs(path, tmp_path, monkeypatch):
     book = nbformat.read(instructor(path, tmp_path / path.name), 4)
     book = execute(book, tmp_path, monkeypatch)
     for cell in cells(book, "check").values():
@@ -108,13 +108,13 @@ def test_all_lessons_together_take_at_most_five_minutes():
     assert len(LESSONS) == len(MODULES) and sum(took.values()) <= ALL_SECONDS, took
 
 
-def test_a_cell_that_raises_is_found(tmp_path, monkeypatch):
+def test_check_finds_a_cell_that_raises(tmp_path, monkeypatch):
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
     with pytest.raises(Exception, match="ZeroDivisionError"):
         execute(book, tmp_path, monkeypatch)
 
 
-def test_a_cell_that_calls_out_is_found(tmp_path, monkeypatch):
+def test_check_finds_a_cell_that_uses_the_network(tmp_path, monkeypatch):
     code = "import urllib.request; urllib.request.urlopen('http://203.0.113.1', timeout=2)"
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     with pytest.raises(Exception, match="no network in a lesson"):
@@ -130,7 +130,7 @@ def test_the_first_notebook_runs_with_the_local_model(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("number", MODULES)
-def test_its_solutions_are_not_in_the_notebook(number):
+def test_notebook_holds_no_solution(number):
     path = next(FOLDER.glob(f"{number}-*.ipynb"))
     text = "\n".join(c.source for c in nbformat.read(path, 4).cells)
     for exercise in outline(number).exercises:

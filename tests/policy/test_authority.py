@@ -109,7 +109,7 @@ def holds(power, words, books=BOOKS, tainted=(), **arguments):
     (DELETE, "Find and delete the largest file.", {"id": "21"}),
     (NEW, "Create a file named 'list.docx' with what you find.", {"name": "list.docx", "content": "anything at all"}),
 ])  # fmt: skip
-def test_what_the_user_said_stands(power, words, arguments):
+def test_acts_named_by_the_user_stand(power, words, arguments):
     found = standing(power, arguments, words, BOOKS)
     assert found.holds, found.why
     assert set(found.origins) == set(arguments)
@@ -200,7 +200,7 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_of_our_own_does_not_stand(name):
+def test_attacks_of_the_corpus_do_not_stand(name):
     power, words, arguments = ATTACKS[name]
     found = standing(power, arguments, words, BOOKS)
     assert not found.holds and found.why
@@ -223,7 +223,7 @@ def test_a_name_that_two_records_share_names_none():
     assert not holds(MOVE, words, twice, id="9", start="2024-05-20 10:00")
 
 
-def test_a_planted_event_cannot_lend_its_guests():
+def test_planted_event_lends_no_authority_to_its_guests():
     planted = {
         **BOOKS,
         "events": Book(
@@ -240,7 +240,7 @@ def test_a_planted_event_cannot_lend_its_guests():
     assert holds(EVENT, words, planted, title="Next", start="2024-05-16 10:00", people=["ann@x.org"])
 
 
-def test_two_largest_files_are_none():
+def test_tie_for_the_largest_file_names_none():
     tie = {
         "files": Book(
             [{"id": "1", "name": "aaaa", "size": 9}, {"id": "2", "name": "bbbb", "size": 9}],
@@ -259,14 +259,14 @@ def test_a_file_made_of_untrusted_data_is_not_shared():
 
 
 @given(st.text(max_size=200), st.integers(0, 10**6))
-def test_no_text_that_names_no_act_gives_power(text, value):
+def test_text_without_an_act_grants_nothing(text, value):
     words = text.replace("pay", "").replace("send", "").replace("refund", "").replace("transfer", "")
     if not any(s.names(a) for s in sentences(words) for a in PAY.acts):
         assert not holds(PAY, words, to=EVIL, amount=value)
 
 
 @given(st.floats(0, 10**6).map(lambda v: round(v, 2)))
-def test_amounts_have_one_form(value):
+def test_amounts_are_compared_in_one_form(value):
     assert amount(value) == amount(f"{value:.2f}") == normal("amount", f"{value:.2f}")
 
 
@@ -299,7 +299,7 @@ def read_mail() -> str:
 
 
 @pytest.mark.parametrize(("to", "state"), [(FRIEND, "ended"), (EVIL, "waiting")])
-async def test_a_plan_covers_after_an_untrusted_read_only_what_the_user_said(to, state, script):
+async def test_plan_after_an_untrusted_read_covers_only_the_users_words(to, state, script):
     plan = {
         "plan": [
             {"title": "use read_mail", "expect": ""},

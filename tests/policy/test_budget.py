@@ -28,7 +28,7 @@ def test_bad_amounts_are_named(text, message):
         parse(text)
 
 
-def test_bounds():
+def test_budget_reports_what_is_over_near_and_left():
     budget = Budget({"steps": 10.0, "s": 60.0})
     assert budget.over({"steps": 9}) == "" and budget.over({"steps": 10}) == "steps"
     assert budget.near({"steps": 8}) == ["steps"] and budget.left("tokens", {}) == float("inf")

@@ -46,7 +46,7 @@ def kinds(code, **around):
         ("%time y = x", ("x",), ("y",)),
     ],
 )
-def test_names(code, reads, writes):
+def test_names_read_and_written_are_found(code, reads, writes):
     seen = inspect_code(code)
     assert (seen.reads, seen.writes) == (reads, writes)
 
@@ -126,11 +126,11 @@ def test_names(code, reads, writes):
         ("\0", ["syntax"]),
     ],
 )
-def test_risks(code, expected):
+def test_risks_of_code_are_found(code, expected):
     assert kinds(code) == expected
 
 
-def test_the_line_and_what_the_code_spells_out():
+def test_risk_names_its_line_and_literal_arguments():
     (risk,) = inspect_code("x = 1\n\ndf.to_csv('results/islands.csv')").risks
     assert risk == Risk("file", "to_csv", 3, "results/islands.csv")
 
@@ -153,11 +153,11 @@ def test_the_line_and_what_the_code_spells_out():
         ("!ls", "risky"),
     ],
 )
-def test_levels(code, level):
+def test_risk_levels_follow_from_the_code(code, level):
     assert inspect_code(code).level == level
 
 
-def test_what_stands_in_the_namespace_counts():
+def test_objects_in_the_namespace_count():
     assert kinds("o.remove('x')", origins={"o": "os"}) == ["deletion"]
     assert kinds("r('x')", origins={"r": "os.remove"}) == ["deletion"]
     assert kinds("s.get(u)", origins={"s": "requests.sessions.Session"}) == ["network"]
@@ -166,7 +166,7 @@ def test_what_stands_in_the_namespace_counts():
     assert kinds("[o.remove(1) for o in xs]", origins={"o": "os"}) == []
 
 
-def test_the_users_own_functions_are_looked_into():
+def test_user_functions_are_inspected():
     sources = {"clean": "def clean(x):\n    wipe(x, base)", "wipe": "def wipe(x, b):\n    os.remove(x)"}
     seen = inspect_code("y = 1\nclean('a')", Surroundings({"os": "os"}, sources))
     assert seen.risks == (Risk("deletion", "os.remove", 2),)
@@ -174,7 +174,7 @@ def test_the_users_own_functions_are_looked_into():
     assert kinds("def clean(): pass\nclean()", sources=sources, origins={"os": "os"}) == []
 
 
-def test_a_function_that_calls_itself_ends():
+def test_inspection_of_a_recursive_function_ends():
     assert (
         inspect_code(
             "f()", Surroundings(sources={"f": "def f(): return g()", "g": "def g(): return f()"})
@@ -198,7 +198,7 @@ def test_a_function_that_calls_itself_ends():
         ("!ls", set()),
     ],
 )
-def test_code_names(code, names):
+def test_code_names_lists_names_in_code(code, names):
     found = code_names(code)
     assert found is None if names is None else names <= (found or frozenset())
 
@@ -215,7 +215,7 @@ def make(source, **names):
     return namespace
 
 
-def test_looking_around_finds_origins_sources_and_what_is_fragile(tmp_path):
+def test_look_around_finds_origins_sources_and_fragile_values(tmp_path):
     import sqlite3
 
     (tmp_path / "x").touch()
@@ -234,7 +234,7 @@ def test_looking_around_finds_origins_sources_and_what_is_fragile(tmp_path):
 # words
 
 
-def test_a_file_that_is_there_is_replaced(tmp_path):
+def test_writing_an_existing_file_is_a_replacement(tmp_path):
     (tmp_path / "results").mkdir()
     (tmp_path / "results/islands.csv").touch()
     (words,) = describe_risks(inspect_code("df.to_csv('results/islands.csv')"), tmp_path)
@@ -258,13 +258,13 @@ def test_a_file_that_is_there_is_replaced(tmp_path):
         ("x = (", "run code that is no Python", "never closed"),
     ],
 )
-def test_words(code, title, part, tmp_path):
+def test_risks_are_described_in_words(code, title, part, tmp_path):
     words = describe_risks(inspect_code(code), tmp_path)[0]
     assert words.title == title and part in words.sentence
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_words(kind, tmp_path):
+def test_every_kind_of_risk_is_described(kind, tmp_path):
     (words,) = describe_risks(Inspection(risks=(Risk(kind, "f", 1),)), tmp_path)
     assert words.title and words.sentence and not words.sentence.endswith(".") and words.asks == (kind in ASKS)
 
@@ -289,7 +289,7 @@ EXPRESSIONS = st.recursive(
 
 
 @given(st.lists(st.tuples(NAMES, EXPRESSIONS), max_size=6))
-def test_reads_are_exactly_what_running_it_misses(lines):
+def test_reads_are_exactly_the_names_missing_at_run_time(lines):
     code = "\n".join(f"{name} = {value}" for name, value in lines)
     seen = inspect_code(code)
     exec(code, dict.fromkeys(seen.reads, 1))
@@ -306,7 +306,7 @@ def test_any_text_is_inspected(text):
     code_names(text)
 
 
-def test_it_inspects_its_own_devices():
+def test_devices_of_the_package_can_be_inspected():
     from pathlib import Path
 
     import llmos_nb

@@ -23,7 +23,7 @@ def verdict(mode, level, rules=(), tool="f", arguments=None, granted=None, spent
         ("never", "allow", "allow", "deny"),
     ],
 )
-def test_modes(mode, read, namespace, risky):
+def test_modes_decide_as_tabled(mode, read, namespace, risky):
     assert [verdict(mode, level) for level in ("read", "namespace", "risky")] == [read, namespace, risky]
 
 
@@ -47,7 +47,7 @@ def test_rules_expire_and_are_used_up():
     assert verdict("risky", "risky", [Rule("f", "allow", count=2)], used={0: 2}) == "ask"
 
 
-def test_an_approved_plan_covers_what_it_names_and_no_more():
+def test_approved_plan_covers_exactly_the_named_calls():
     steps = [{"title": "load"}, {"title": "call send_mail to tell them"}]
     granted = envelope(steps, ["python", "send_mail", "pay"])
     assert granted == {"python": 1, "send_mail": 1}
@@ -67,7 +67,7 @@ def test_an_approved_plan_covers_what_it_names_and_no_more():
         ("never", "allow", "allow"),
     ],
 )
-def test_plans(mode, one, many):
+def test_plan_decision_follows_mode_and_length(mode, one, many):
     assert (judge_plan(1, mode).what, judge_plan(3, mode).what) == (one, many)
 
 
@@ -106,7 +106,7 @@ def test_bad_rules_and_modes_are_named():
         ({"n": None}, {}, False),
     ],
 )
-def test_a_condition_on_arguments(where, arguments, speaks):
+def test_rule_may_have_a_condition_on_arguments(where, arguments, speaks):
     rule = parse_rule({"tool": "f", "do": "deny", "where": where})
     assert (verdict("auto", "risky", [rule], arguments=arguments) == "deny") is speaks
 
@@ -115,7 +115,7 @@ def test_a_condition_on_arguments(where, arguments, speaks):
     ("arguments", "speaks"),
     [({"q": "a * b"}, True), ({"q": "a evil b"}, False), ({"q": "a * b", "more": 1}, False), ({}, False)],
 )
-def test_an_exact_rule_speaks_of_these_arguments_and_no_others(arguments, speaks):
+def test_exact_rule_matches_its_arguments_and_no_others(arguments, speaks):
     rule = parse_rule({"tool": "f", "do": "allow", "where": {"q": "a * b"}, "exact": True})
     assert (verdict("risky", "risky", [rule], arguments=arguments) == "allow") is speaks
     assert parse_rule(rule.plain()) == rule
@@ -147,7 +147,7 @@ def test_a_time_is_compared_in_its_zone(until, speaks):
         ("wher", {}, "unknown key 'wher'"),
     ],
 )
-def test_a_wrong_rule_says_what_is_wrong(key, value, said):
+def test_wrong_rule_error_says_what_is_wrong(key, value, said):
     with pytest.raises(UsageError, match=said):
         parse_rule({"tool": "f", "do": "allow", key: value})
 
@@ -166,6 +166,6 @@ def test_a_rule_may_bound_a_number(bounds, value, speaks):
 
 
 @pytest.mark.parametrize("bounds", [{"above": "1000"}, {"above": 1, "over": 2}, {"above": True}])
-def test_bounds_that_mean_nothing_are_refused(bounds):
+def test_meaningless_bounds_are_refused(bounds):
     with pytest.raises(UsageError, match=r"where\.amount"):
         parse_rule({"tool": "pay", "do": "ask", "where": {"amount": bounds}})

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import read
 from llmos_nb.messages import Message, Request
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.policy.secrets import Box, SecretStr, Stream, handle, vault
+from llmos_nb.policy.secrets import SecretStr, Stream, Vault, handle, vault
 from llmos_nb.session import Session
 from llmos_nb.session.prune import forget
 from llmos_nb.views.audit import Wanted, of_one
@@ -81,7 +81,7 @@ class Watched(ScriptedModel):
         return await super().respond(request, on_text)
 
 
-async def test_planted_secrets_of_twelve_kinds_are_found_nowhere(monkeypatch, tmp_path, capsys):
+async def test_planted_secrets_of_twelve_kinds_leak_nowhere(monkeypatch, tmp_path, capsys):
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     names = {"shapes": SHAPES, "held": SecretStr("stripe", HELD["stripe"]), "pin_of_card": HELD["pin_of_card"]}
@@ -132,9 +132,9 @@ def pin(names):
     return names["pin_of_card"]
 
 
-async def test_a_trap_without_the_box_is_seen(monkeypatch, script):
-    monkeypatch.setattr(Box, "dirty", lambda self, encoded: False)
-    monkeypatch.setattr(Box, "redact", lambda self, text: text)
+async def test_check_finds_a_leak_without_the_vault(monkeypatch, script):
+    monkeypatch.setattr(Vault, "dirty", lambda self, encoded: False)
+    monkeypatch.setattr(Vault, "redact", lambda self, text: text)
     names = {"pin_of_card": HELD["pin_of_card"]}
     proc = await llmos.run(
         "x", model=script(python("print(pin_of_card)"), {"text": "ok"}), namespace=names, approve="auto"
@@ -144,14 +144,14 @@ async def test_a_trap_without_the_box_is_seen(monkeypatch, script):
 
 @pytest.mark.parametrize("form", [base64.b64encode(b"hunter2-hunter2"), b"hunter2-hunter2"])
 def test_usual_encodings_are_known_too(form):
-    found = Box()
+    found = Vault()
     found.add("X", "hunter2-hunter2")
     assert found.redact(f"a {form.decode().rstrip('=')} b").startswith("a <secret X>")
 
 
 @given(st.binary(max_size=8), st.binary(max_size=8), st.sampled_from(["standard", "urlsafe"]))
-def test_a_value_inside_something_longer_in_base64_is_known_wherever_it_begins(before, after, kind):
-    found, value = Box(), "hunter2-hünter2~?>"
+def test_value_inside_longer_base64_is_found_at_any_offset(before, after, kind):
+    found, value = Vault(), "hunter2-hünter2~?>"
     found.add("X", value)
     text = getattr(base64, f"{kind}_b64encode")(before + value.encode() + after).decode()
     said = found.redact(f"Authorization: Basic {text}")
@@ -168,7 +168,7 @@ def test_a_value_inside_something_longer_in_base64_is_known_wherever_it_begins(b
     ],
 )
 def test_addresses_and_hexadecimal_are_known_too(form):
-    found = Box()
+    found = Vault()
     found.add("X", "hunter2/hunter2=")
     assert found.redact(f"GET /?key={form}&x=1") == "GET /?key=<secret X>&x=1"
 
@@ -182,8 +182,8 @@ def test_addresses_and_hexadecimal_are_known_too(form):
         ("correct answers... correct-h and more", "correct answers... correct-h and more"),
     ],
 )
-def test_what_an_ellipsis_has_left_of_a_value_is_taken_out(text, said):
-    found = Box()
+def test_remains_of_a_shortened_value_are_redacted(text, said):
+    found = Vault()
     found.add("X", "correct-horse-battery")
     assert found.redact(text) == said
     assert found.dirty(json.dumps(text).encode()) or said == text
@@ -202,7 +202,7 @@ def test_what_an_ellipsis_has_left_of_a_value_is_taken_out(text, said):
     ],
 )
 def test_addresses_keep_all_but_their_password(url, said):
-    assert Box().redact(url) == said
+    assert Vault().redact(url) == said
 
 
 PIECES = [
@@ -225,7 +225,7 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12), st.lists(st.integers(0, 400), max_size=40))
-def test_a_text_in_pieces_shows_what_the_whole_would(parts, cuts):
+def test_streamed_text_is_redacted_like_the_whole(parts, cuts):
     """Whatever the pieces are, no part of a value is shown, and all the rest is."""
     vault.clear()
     vault.add("X", "hunter2-hunter2")
@@ -253,7 +253,7 @@ def test_a_stream_holds_little_back_and_never_for_long():
 def test_secrets_deeper_in_a_namespace_are_found_by_their_names():
     pd = pytest.importorskip("pandas")
     found, config = (
-        Box(),
+        Vault(),
         {"db": {"user": "app", "password": "zq81-kkw3"}, "hosts": [{"api_key": "pw-9911-aa"}]},
     )
     config["self"] = config
@@ -263,7 +263,7 @@ def test_secrets_deeper_in_a_namespace_are_found_by_their_names():
     assert found.redact(f"{config['db']} {users}").count("<secret ") == 2
 
 
-async def test_secrets_in_cells_addresses_errors_and_prints_reach_nobody(script, capsys, monkeypatch):
+async def test_secrets_in_cells_addresses_errors_and_prints_are_redacted(script, capsys, monkeypatch):
     """What is shown while it runs counts, too: pieces of prints, pieces of the answer."""
     pd = pytest.importorskip("pandas")
     monkeypatch.setenv("DEPLOY_KEY", "correct-horse-9battery-staple-" * 3)
@@ -301,9 +301,7 @@ async def test_secrets_in_cells_addresses_errors_and_prints_reach_nobody(script,
     assert "<secret DEPLOY_KEY>" in "".join(shown) and "<secret found-in-text>" in "".join(shown)
 
 
-async def test_an_export_refuses_a_value_beside_it_and_an_output_that_it_observed(
-    script, tmp_path, monkeypatch
-):
+async def test_export_refuses_secrets_in_input_files_and_observed_outputs(script, tmp_path, monkeypatch):
     pd = pytest.importorskip("pandas")
     users = pd.DataFrame({"name": ["Ann"] * 40, "password": [f"Tr0ub4dor&{n}" for n in range(40)]})
     proc = await llmos.run(
@@ -320,15 +318,15 @@ async def test_an_export_refuses_a_value_beside_it_and_an_output_that_it_observe
     assert "swordfish" not in str(refused.value) + everything_written(tmp_path)
 
 
-def test_a_value_cut_in_the_middle_of_a_long_output_leaves_no_half():
-    found = Box()
+def test_value_cut_by_a_long_output_leaves_no_half():
+    found = Vault()
     found.add("X", "correct-horse-battery")
     text = found.redact("abc correct-horse\n… 9,000 bytes left out …\n-battery xyz")
     assert text == "abc <secret X>\n… 9,000 bytes left out …\n<secret X> xyz"
 
 
 def test_words_numbers_and_paths_under_a_secret_name_are_no_secrets():
-    found = Box()
+    found = Vault()
     found.learn(
         {
             "SSH_AUTH_SOCK": "/tmp/ssh/agent.1",
@@ -344,20 +342,20 @@ def test_words_numbers_and_paths_under_a_secret_name_are_no_secrets():
 
 def test_text_without_secrets_is_the_same_object():
     text = "plain " * 1000
-    assert Box().redact(text) is text and not Box().dirty(text.encode())
+    assert Vault().redact(text) is text and not Vault().dirty(text.encode())
 
 
-def test_code_that_only_looks_alike_is_left_alone():
+def test_code_that_resembles_a_secret_is_unchanged():
     code = (
         'password = getpass.getpass()\nurl = f"https://{user}:{password}@host/"\nrisk-free task-list sk-learn'
     )
-    assert Box().redact(code) == code
+    assert Vault().redact(code) == code
 
 
 @pytest.mark.parametrize(("name", "value"), [("a b", "long enough"), ("X", "abc")])
-def test_a_bad_secret_is_refused_and_not_said(name, value):
+def test_bad_secret_is_refused_without_echoing_it(name, value):
     with pytest.raises(UsageError) as error:
-        Box().add(name, value)
+        Vault().add(name, value)
     assert value not in str(error.value)
 
 
@@ -370,7 +368,7 @@ def test_a_secret_text_shows_its_handle_in_every_form():
 
 
 def test_a_prompt_is_scanned_on_its_way_out():
-    late = Box()
+    late = Vault()
     request = Request(
         (Message("user", "the pin is 4929-1187"),), ({"default": "4929-1187"},), b'[{"default":"4929-1187"}]'
     )
@@ -401,7 +399,7 @@ async def test_a_handle_is_resolved_at_the_edge_and_asks(script):
     assert "4929-1187" not in everything_written(proc.journal.path.parent)
 
 
-async def test_python_that_sets_a_secret_teaches_it(script, monkeypatch):
+async def test_secret_set_by_python_is_registered(script, monkeypatch):
     monkeypatch.setenv("NEW_API_TOKEN", "")
     code = "import os\nos.environ['NEW_API_TOKEN'] = 'zx81-' * 3\nmy_secret = 'abc' + '-123-xyz'"
     turns = (python(code), python("print(os.environ['NEW_API_TOKEN'], my_secret)"), {"text": "ok"})

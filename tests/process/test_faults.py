@@ -69,7 +69,7 @@ async def test_1_2_malformed_arguments_go_back_and_do_not_run(arguments):
     assert prompts[1][-1]["content"].startswith("Error")
 
 
-async def test_1_the_same_again_stops_it():
+async def test_1_repeated_malformed_arguments_end_the_run():
     proc, _ = await run(*[raw_call('{"a": 1,,}')] * 6)
     assert proc.reason == "failed" and started(proc) == 0
 
@@ -120,7 +120,7 @@ async def test_5_safe_coercions_only():
 @pytest.mark.parametrize(
     "error", [ValueError("bad"), SystemExit(3), asyncio.CancelledError(), KeyboardInterrupt()]
 )
-async def test_6_what_a_tool_raises_is_told(error):
+async def test_6_exception_of_a_tool_reaches_the_model(error):
     def boom() -> str:
         """Fail."""
         raise error
@@ -148,7 +148,7 @@ async def test_8_a_huge_output_is_bounded():
     assert found.size == 100_000_000 and len(found.result) <= 16_384 and len(prompts[1][-1]["content"]) < 4_096
 
 
-async def test_8_a_repr_that_raises():
+async def test_8_failing_repr_is_survived():
     class Odd:
         def __repr__(self):
             raise RuntimeError("no")
@@ -188,7 +188,7 @@ async def test_12_a_call_that_was_cut_off_does_not_run():
 
 
 @pytest.mark.parametrize("fault", ["drop", "no_finish", "server_error"])
-async def test_13_14_a_broken_stream_is_another_attempt(fault):
+async def test_13_14_broken_stream_is_retried(fault):
     proc, prompts = await run({**call("add", a=1, b=2), "fault": fault}, call("add", a=1, b=2), DONE)
     assert proc.reason == "answered" and started(proc) == 1 and len(prompts) == 3
     assert sum(e.k == "model.failed" for e in proc.events) == 1
@@ -207,7 +207,7 @@ async def test_15_16_two_calls_stay_two(fault):
     assert [m["tool_call_id"] for m in prompts[1][-2:]] == ["r1.0", "r1.1"]
 
 
-async def test_17_identical_calls():
+async def test_17_identical_calls_are_limited():
     proc, _ = await run(*[call("add", a=1, b=1)] * 6)
     assert proc.reason == "failed" and started(proc) == 2
 
@@ -218,7 +218,7 @@ async def test_18_a_refusal_is_shown_and_not_retried():
 
 
 @pytest.mark.parametrize("fault", ["http_429", "http_500", "unreachable", "stall"])
-async def test_19_passing_trouble_is_retried_and_seen(fault):
+async def test_19_transient_errors_are_retried_visibly(fault):
     proc, _ = await run({"text": "x", "fault": fault}, DONE, stall_s=0.3)
     failed = [e.d for e in proc.events if e.k == "model.failed"]
     assert proc.reason == "answered" and len(failed) == 1 and failed[0]["retry_in_s"] >= 0
@@ -237,7 +237,7 @@ async def test_19_retries_are_bounded():
         {"status": 401, "body": {"error": {"message": "bad key"}}},
     ],
 )
-async def test_19_what_will_not_pass_ends_at_once_with_the_reason(turn):
+async def test_19_permanent_errors_end_at_once_with_the_reason(turn):
     proc, prompts = await run(turn, DONE)
     assert proc.reason == "failed" and len(prompts) == 1 and proc.detail
 
@@ -280,7 +280,7 @@ async def test_22_a_failing_check_is_fed_back_twice():
     assert proc.reason == "unverified" and len(prompts) == 3
 
 
-async def test_a_model_that_is_not_there_ends_with_what_to_do():
+async def test_missing_model_ends_the_run_with_advice():
     model = OpenAIModel("m", "http://127.0.0.1:9/v1", "key")
     proc = await llmos.run("go", model=model, budget="2 s")
     await model.aclose()

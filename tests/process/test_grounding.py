@@ -20,7 +20,7 @@ SEEN = ["Biscoe 4716.0179, Dream 3712.9, n = 167", "share 0.2564", "2024-03-01",
         "1) the 2 islands",
     ],
 )
-def test_what_was_observed_is_grounded(answer):
+def test_observed_numbers_are_grounded(answer):
     assert ungrounded(answer, SEEN) == []
 
 
@@ -34,15 +34,15 @@ def test_what_was_observed_is_grounded(answer):
         ("25.6 g", ["25.6"]),
     ],
 )
-def test_what_was_not_is_named(answer, missing):
+def test_unobserved_numbers_are_named(answer, missing):
     assert ungrounded(answer, SEEN) == missing
 
 
 @given(st.floats(3, 1e6), st.integers(0, 4))
-def test_rounding_what_was_seen_is_grounded(value, digits):
+def test_rounded_observations_are_grounded(value, digits):
     assert ungrounded(f"it is {value:.{digits}f}", [repr(value)]) == []
 
 
 @given(st.text())
-def test_any_text_is_taken(text):
+def test_any_text_is_accepted(text):
     assert isinstance(ungrounded(text, [text]), list)

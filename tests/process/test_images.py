@@ -10,7 +10,7 @@ from turns import python, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Part
-from llmos_nb.process import briefing as pictures
+from llmos_nb.process import briefing
 from llmos_nb.tools.devices.python.display import render
 
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.title('sales')"
@@ -59,7 +59,7 @@ async def test_a_figure_goes_to_a_model_that_takes_images(recorder):
     assert proc.reason == "answered" and same_as_folded(proc)
 
 
-async def test_its_words_go_to_a_model_that_takes_none(recorder):
+async def test_model_without_vision_gets_the_words_of_a_figure(recorder):
     model = recorder(python(PLOT), {"text": "a line"}, images=False)
     await llmos.run("Plot it.", model=model, namespace={}, approve="auto")
     said = model.requests[-1]
@@ -76,7 +76,7 @@ async def test_the_journal_stays_small_and_the_image_stands_beside_it(recorder):
     assert again.run.state.calls["r1.0"].images == [image] and again.digest == proc.digest
 
 
-async def test_an_image_does_not_push_the_rest_out_of_the_window_or_the_budget(recorder):
+async def test_image_leaves_room_in_the_window_and_the_budget(recorder):
     model = recorder(*[python(PLOT + f"  # {n}") for n in range(4)], {"text": "lines"}, images=True)
     proc = await llmos.run("Plot it.", model=model, namespace={}, approve="auto", budget="60k tokens")
     assert proc.reason == "answered" and not proc.run.state.context.pages
@@ -95,7 +95,7 @@ async def test_an_image_named_in_the_goal_is_sent(recorder, tmp_path, monkeypatc
     assert len(png) < 4_000 or proc.journal.path.stat().st_size < 8_000
 
 
-async def test_a_model_that_takes_none_is_told_of_it_in_words(recorder, tmp_path, png):
+async def test_model_without_vision_is_told_of_the_goal_image(recorder, tmp_path, png):
     file = tmp_path / "chart.png"
     file.write_bytes(png)
     model = recorder({"text": "I cannot see it"}, images=False)
@@ -112,7 +112,7 @@ async def test_a_model_that_takes_none_is_told_of_it_in_words(recorder, tmp_path
         ("a.svg", b"<svg/>", "not a PNG"),
     ],
 )
-async def test_what_is_no_image_starts_nothing(script, tmp_path, name, content, message):
+async def test_file_that_is_no_image_starts_nothing(script, tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UsageError, match=message):
@@ -128,23 +128,23 @@ def test_of_many_images_the_oldest_leave_in_groups():
         ]
 
     shown = [
-        sum(len(m.parts) for m in pictures.prompt(messages(n), True) if m.role == "user") for n in range(20)
+        sum(len(m.parts) for m in briefing.prompt(messages(n), True) if m.role == "user") for n in range(20)
     ]
     assert (
-        max(shown) == pictures.MOST
+        max(shown) == briefing.MOST
         and shown[:9] == list(range(9))
-        and min(shown[9:]) > pictures.MOST - pictures.LEAVING
+        and min(shown[9:]) > briefing.MOST - briefing.LEAVING
     )
-    assert pictures.prompt(messages(3), False) == tuple(messages(3))
+    assert briefing.prompt(messages(3), False) == tuple(messages(3))
 
 
 def test_the_same_images_give_the_same_message():
     part = Part("image", "x", "image/png", b"1")
     said = [Message("tool", "", call="r1.0", parts=(part,)), Message("user", "go on")]
-    assert pictures.prompt(said, True)[1] is pictures.prompt([*said, Message("user", "more")], True)[1]
+    assert briefing.prompt(said, True)[1] is briefing.prompt([*said, Message("user", "more")], True)[1]
 
 
-def test_in_a_notebook(tmp_path, png):
+def test_image_goal_works_in_a_notebook(tmp_path, png):
     (tmp_path / "chart.png").write_bytes(png)
     with Notebook(tmp_path) as book:
         spec = book.script(python(PLOT), {"text": "drawn"})

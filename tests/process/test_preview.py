@@ -11,7 +11,7 @@ import llmos_nb as llmos
 from llmos_nb.app.present.panel import VERBS
 from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.process import preview as dry_run
+from llmos_nb.process import preview
 from llmos_nb.session import Session
 from llmos_nb.views.panel import Projector
 
@@ -42,7 +42,7 @@ async def test_steps_see_what_earlier_ones_made_and_the_parent_is_untouched(scri
         proc.undo()
 
 
-async def test_what_is_risky_is_previewed_without_being_asked_and_has_no_effect(script, tmp_path):
+async def test_risky_code_is_previewed_unasked_without_effect(script, tmp_path):
     kept = tmp_path / "kept.txt"
     kept.write_text("kept")
     codes = [
@@ -60,7 +60,7 @@ async def test_what_is_risky_is_previewed_without_being_asked_and_has_no_effect(
     ]
 
 
-async def test_what_c_code_writes_is_stopped_by_the_system(script, tmp_path):
+async def test_writes_by_c_code_are_blocked_by_the_system(script, tmp_path):
     import sqlite3
 
     connection = sqlite3.connect(tmp_path / "data.db", isolation_level=None)
@@ -102,7 +102,7 @@ async def test_external_tools_are_refused_and_reads_run(script):
     assert proc.run.state.calls["r2.0"].result == "seen"
 
 
-async def test_bind_is_told(script):
+async def test_preview_reports_bind_violations(script):
     proc = await run(script, "x = 1", names={}, bind="y")
     assert "only y may be written, not x" in proc.run.state.calls["r1.0"].result
 
@@ -114,7 +114,7 @@ async def test_bind_is_told(script):
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
     ],
 )
-async def test_a_deadline_ends_it(script, code):
+async def test_deadline_ends_a_preview(script, code):
     began = time.monotonic()
     proc = await run(script, code, names={}, call_timeout=0.4)
     assert proc.run.state.calls["r1.0"].error == "ToolTimeout" and time.monotonic() - began < 10
@@ -134,14 +134,14 @@ async def test_no_copy_is_left_behind(script):
         os.kill(pid, 0)
 
 
-async def test_where_there_is_no_fork_it_says_so(script, monkeypatch, tmp_path):
+async def test_preview_without_fork_is_reported(script, monkeypatch, tmp_path):
     monkeypatch.delattr(os, "fork")
     with pytest.raises(UsageError, match=r"needs os\.fork"):
         await run(script, "x = 1", names={})
     assert not list(tmp_path.rglob("journal.jsonl"))
 
 
-async def test_the_options_are_checked(script):
+async def test_preview_options_are_checked(script):
     with pytest.raises(UsageError, match="choose one"):
         await run(script, "x = 1", names={}, isolate=True)
     with pytest.raises(UsageError, match="there is no namespace"):
@@ -153,13 +153,13 @@ async def test_a_call_that_waits_is_previewed_and_then_approved(script, tmp_path
     code = f"import pathlib\nitems.append(2)\npathlib.Path({str(tmp_path / 'x.txt')!r}).write_text('x')"
     proc = await llmos.run("go", model=script(python(code), {"text": "ok"}), namespace=names)
     assert proc.state == "waiting"
-    result = await dry_run.preview(proc.run, "r1.0")
+    result = await preview.preview(proc.run, "r1.0")
     assert not result.ok and result.facts["would"] == "created pathlib; mutated items" and names["items"] == [1]
     await proc.approve("r1.0")
     assert names["items"] == [1, 2] and (tmp_path / "x.txt").read_text() == "x"
 
 
-async def test_the_panels_verb_records_what_it_saw(script):
+async def test_panel_preview_is_recorded(script):
     names = {"items": [1]}
     proc = await llmos.run(
         "go", model=script(python("items.append(2)"), {"text": "ok"}), namespace=names, approve="step"
@@ -177,7 +177,7 @@ async def test_the_panels_verb_records_what_it_saw(script):
     assert names["items"] == [1, 2] and same_as_folded(proc)
 
 
-def test_dry_run_in_a_notebook(tmp_path):
+def test_dry_run_works_in_a_notebook(tmp_path):
     with Notebook(tmp_path) as book:
         book.run("import pandas as pd\ndf = pd.DataFrame({'a': [3, 1, 2]})")
         spec = book.script(

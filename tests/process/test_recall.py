@@ -105,7 +105,7 @@ async def test_recalled_words_raise_a_label_that_somebody_lowered(script):
     assert [e.d["why"] for e in proc.events if e.k == "label.changed"][-1] == "r34.0: it recalled page 1"
 
 
-async def test_what_was_recalled_twice_stays(script):
+async def test_page_recalled_twice_stays_in_the_window(script):
     turns = [call("add", a=i, b=1) for i in range(31)]
     twice = [call("recall", query="r3.0"), call("add", a=100, b=1), call("recall", query="r3.0")]
     model = Recorder(
@@ -121,7 +121,7 @@ async def test_what_was_recalled_twice_stays(script):
     assert same_as_folded(proc)
 
 
-async def test_a_shortened_result_is_found_though_nothing_left_the_prompt(script):
+async def test_shortened_result_is_found_before_any_compaction(script):
     def book() -> str:
         """Read the book."""
         return "a" * 3_000 + " The needle is here. " + "b" * 3_000
@@ -144,7 +144,7 @@ async def test_a_shortened_result_is_found_though_nothing_left_the_prompt(script
         ({"query": '"* OR (NEAR'}, "nothing fits '\"* OR (NEAR'; there is page 1"),
     ],
 )
-async def test_what_cannot_be_recalled_is_said_in_a_line(script, arguments, said):
+async def test_failed_recall_is_reported_in_one_line(script, arguments, said):
     turns = [call("add", a=i, b=1) for i in range(31)]
     model = script(*turns, call("recall", **arguments), {"text": "Done."})
     proc = await llmos.run("Add.", model=model, tools=[add], approve="auto", budget=LOTS)
@@ -169,7 +169,7 @@ async def test_a_large_page_comes_in_parts_and_page_0_lists_all():
 
 
 @given(st.text(), st.integers(4, 40))
-def test_parts_joined_are_the_whole(text, size):
+def test_parts_of_a_page_join_to_the_whole(text, size):
     whole = text.encode("utf-8", "replace").decode()
     found = parts(text, size)
     assert "".join(found) == whole and all(len(p.encode()) <= size for p in found)

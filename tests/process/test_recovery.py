@@ -51,7 +51,7 @@ async def test_a_once_call_under_way_waits_for_a_person_and_keeps_its_key(script
     assert again.reason == "answered" and seen == [key] and same_as_folded(again)
 
 
-async def test_the_tools_own_word_settles_it(script, tmp_path):
+async def test_reconcile_settles_a_call_in_doubt(script, tmp_path):
     @llmos.tool(effect="external", repeat="once", reconcile=lambda key: True)
     async def pay() -> str:
         """Pay."""
@@ -98,7 +98,7 @@ async def test_a_full_disk_pauses_with_the_reason_and_goes_on_when_there_is_room
     assert proc.reason == "answered" and (names["x"], names["y"]) == (1, 2) and same_as_folded(proc)
 
 
-async def test_a_disk_that_fills_up_under_way_runs_nothing_unrecorded(script, monkeypatch):
+async def test_disk_that_fills_up_runs_nothing_unrecorded(script, monkeypatch):
     ran = []
 
     @llmos.tool(effect="read")
@@ -120,7 +120,7 @@ async def test_a_disk_that_fills_up_under_way_runs_nothing_unrecorded(script, mo
     assert proc.reason == "answered" and ran[0] == 1
 
 
-async def test_a_folder_that_cannot_be_written_says_so(script, tmp_path):
+async def test_unwritable_folder_is_reported(script, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(JournalUnwritable, match="cannot write"):
         await llmos.run("go", model=script({"text": "hi"}), home=tmp_path / "file")
@@ -150,7 +150,7 @@ async def test_the_prompt_after_a_crash_has_the_same_bytes(script):
     assert "context.paged" in kinds(proc)
 
 
-async def test_80_percent_of_a_budget_warns_and_more_budget_goes_on(script):
+async def test_budget_warns_at_80_percent_and_can_be_raised(script):
     def add(a: int, b: int) -> int:
         """Add."""
         return a + b

@@ -80,7 +80,7 @@ async def test_an_endpoint_gets_as_many_requests_at_once_as_it_has_slots():
     assert all(w is not None for w in waited[3:])
 
 
-async def test_the_settings_say_how_many(monkeypatch, script):
+async def test_settings_bound_the_slots(monkeypatch, script):
     monkeypatch.setenv("LLMOS_SLOTS", "2")
     monkeypatch.setenv("LLMOS_SCHEDULER", "las")
     session = llmos.Session()
@@ -96,7 +96,7 @@ async def test_the_settings_say_how_many(monkeypatch, script):
     "toml",
     ['[scheduler]\npolicy = "rr"\nslots = 1\n', '[model]\nslots = 1\n[scheduler]\npolicy = "rr"\n'],
 )
-async def test_llmos_toml_says_so_too(tmp_path, toml):
+async def test_llmos_toml_bounds_the_slots(tmp_path, toml):
     (tmp_path / "llmos.toml").write_text(toml)
     session, model = llmos.Session(), Gated(slots=5)
     processes = started(session, model, "a", "b")
@@ -116,7 +116,7 @@ def test_a_setting_that_is_wrong_is_named(tmp_path, wrong):
 
 
 @pytest.mark.parametrize("policy", sorted(POLICIES))
-async def test_under_every_policy_all_come_to_their_end(policy):
+async def test_every_process_ends_under_every_policy(policy):
     session, model = llmos.Session(), Gated(slots=2)
     processes = started(session, model, *"abcdef", scheduler=policy)
     await until(lambda: model.now == 2)
@@ -144,7 +144,7 @@ async def test_the_least_nice_comes_first():
 
 
 @pytest.mark.parametrize("signal", ["stop", "kill", "pause"])
-async def test_whoever_waits_for_a_slot_obeys_at_once_and_leaves_the_queue(signal):
+async def test_process_waiting_for_a_slot_obeys_and_leaves_the_queue(signal):
     session, model = llmos.Session(), Gated()
     a, b, c = started(session, model, "a", "b", "c")
     await until(lambda: c.waits_for)
@@ -161,7 +161,7 @@ async def test_whoever_waits_for_a_slot_obeys_at_once_and_leaves_the_queue(signa
     assert same_as_folded(b)
 
 
-async def test_what_is_said_to_one_that_waits_is_in_its_next_prompt():
+async def test_message_to_a_waiting_process_is_in_its_next_prompt():
     session, model = llmos.Session(), Gated()
     a, b = started(session, model, "a", "b")
     await until(lambda: b.waits_for)
@@ -200,7 +200,7 @@ async def test_a_model_that_raises_leaves_the_others():
     )
 
 
-async def test_a_pause_while_the_next_attempt_is_awaited():
+async def test_pause_works_while_a_retry_is_awaited():
     """The wait after a failed attempt holds no slot, and is ended by a signal at once."""
     session, model = llmos.Session(), Gated()
     model.error = ModelUnavailable("later", 60.0)
@@ -232,7 +232,7 @@ async def test_a_429_holds_the_others_of_that_endpoint_back():
             await m.aclose()
 
 
-async def test_requests_per_minute(monkeypatch):
+async def test_requests_per_minute_are_bounded(monkeypatch):
     session, model = llmos.Session(), Gated(slots=8)
     processes = started(session, model, "a", "b", "c", requests_per_minute=2)
     model.open.set()
@@ -323,7 +323,7 @@ async def test_writers_of_the_namespace_come_in_the_order_of_the_policy(script, 
 
 
 @pytest.mark.parametrize("signal", ["stop", "kill", "pause"])
-async def test_whoever_waits_for_the_namespace_obeys_at_once(script, signal):
+async def test_process_waiting_for_the_namespace_obeys_at_once(script, signal):
     session, gate, first, (second, third), _ = await writers(script, 3)
     getattr(second, signal)()
     await second
@@ -371,7 +371,7 @@ def test_ps_top_tree_and_nice_in_a_notebook(tmp_path):
 # the benchmark
 
 
-def test_the_benchmark_runs_and_no_broken_tool_or_model_hangs_a_process(tmp_path):
+def test_benchmark_runs_and_broken_tools_or_models_hang_no_process(tmp_path):
     out = tmp_path / "scheduling.json"
     ran = subprocess.run(
         [sys.executable, BENCH, "--quick", "--out", out], capture_output=True, text=True, check=False

@@ -16,7 +16,7 @@ async def waits(process):
 
 
 @pytest.mark.parametrize("change", ["df.append(2)", "df = [5]", "target = 1"])
-async def test_an_approval_counts_only_for_what_was_seen(script, change):
+async def test_approval_is_void_where_a_shared_name_changed(script, change):
     names = {"df": [1], "target": 0}
     proc = await llmos.run(
         "go", model=script(python("target = len(df)"), {"text": "ok"}), namespace=names, approve="step"
@@ -29,7 +29,7 @@ async def test_an_approval_counts_only_for_what_was_seen(script, change):
     assert proc.reason == "answered" and names["target"] == len(names["df"]) and same_as_folded(proc)
 
 
-async def test_an_approval_of_what_did_not_change_counts(script):
+async def test_approval_counts_where_no_shared_name_changed(script):
     names = {"df": [1], "other": 1}
     proc = await llmos.run(
         "go", model=script(python("n = len(df)"), {"text": "ok"}), namespace=names, approve="step"
@@ -39,7 +39,7 @@ async def test_an_approval_of_what_did_not_change_counts(script):
     assert proc.reason == "answered" and names["n"] == 1
 
 
-async def test_a_cell_in_the_very_next_turn_of_the_loop_is_not_taken_for_the_step(script):
+async def test_cell_right_after_a_step_is_not_attributed_to_it(script):
     session = llmos.Session({})
 
     def users_cell():
@@ -86,7 +86,7 @@ async def test_two_processes_that_write_the_same_name_are_a_conflict(script, mod
     assert session.namespace["total"] == kept
 
 
-async def test_nobody_to_ask_means_it_is_not_overwritten(script):
+async def test_conflicting_write_is_refused_where_nobody_can_be_asked(script):
     session, first, second = await two_writers(script, "never")
     for process in (first, second):
         if process.state == "waiting":
@@ -97,7 +97,7 @@ async def test_nobody_to_ask_means_it_is_not_overwritten(script):
         assert "look at it again" in refused[0].why and session.namespace["total"] == 2
 
 
-async def test_having_looked_at_the_new_value_it_may_write(script):
+async def test_process_may_write_after_reading_the_new_value(script):
     session = llmos.Session({"total": 0})
     first = session.create(
         "one",
@@ -135,7 +135,7 @@ async def test_steps_of_two_processes_never_overlap(script):
     assert len(log) == 8 and all(log[i][0] == log[i + 1][0] for i in range(0, 8, 2))
 
 
-def test_a_users_cell_while_a_process_works_in_the_background(tmp_path):
+def test_user_cell_runs_while_a_process_works_in_the_background(tmp_path):
     with Notebook(tmp_path) as book:
         book.run("total = 0")
         spec = book.script(

@@ -20,7 +20,7 @@ from llmos_nb.app import cli
 from llmos_nb.errors import JournalLocked, UsageError
 from llmos_nb.journal import read
 from llmos_nb.policy.secrets import vault
-from llmos_nb.session.batch import worker as batch_work
+from llmos_nb.session.batch import worker
 from llmos_nb.session.batch.batch import processes
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
@@ -102,7 +102,7 @@ def test_without_dask_it_says_what_to_install(tmp_path, capsys, monkeypatch):
 # results
 
 
-async def test_results_are_plain_in_the_order_of_the_specs_and_told_as_they_come(tmp_path):
+async def test_results_are_plain_ordered_by_spec_and_reported_as_they_come(tmp_path):
     wanted = [spec(tmp_path, "slow", {**call("tell", n=7), "wait_s": 0.3}), spec(tmp_path, "fast")]
     came = []
     found = await llmos.run_batch(wanted, on_result=came.append)
@@ -131,14 +131,14 @@ async def test_ids_that_look_alike_are_two_runs_and_one_id_is_one(tmp_path):
         ({"model": "nonsense"}, "nonsense"),
     ],
 )
-async def test_what_goes_wrong_in_one_is_its_result(change, said, tmp_path):
+async def test_failure_of_one_run_is_its_result(change, said, tmp_path):
     bad, good = await llmos.run_batch([{**spec(tmp_path, "bad"), **change}, spec(tmp_path, "good")])
     assert (bad["state"], bad["reason"], good["reason"]) == ("ended", "failed", "answered") and said in bad[
         "detail"
     ]
 
 
-async def test_one_that_waits_goes_on_once_it_is_approved(tmp_path):
+async def test_waiting_run_continues_once_approved(tmp_path):
     wanted = [spec(tmp_path, approve="risky")]
     (found,) = await llmos.run_batch(wanted)
     assert found["state"] == "waiting" and found["reason"] is None
@@ -174,7 +174,7 @@ async def test_steps_of_threads_take_turns(tmp_path):
 # the file of results
 
 
-def test_a_batch_is_gone_on_with_where_it_stood(tmp_path, capsys):
+def test_batch_continues_where_it_stopped(tmp_path, capsys):
     good = [spec(tmp_path, f"run-{i}") for i in range(5)]
     bad = spec(tmp_path, "bad", model="script:none.json")
     file, out = write(tmp_path / "specs.jsonl", bad, *good), tmp_path / "out.jsonl"
@@ -249,10 +249,10 @@ def test_an_interrupt_keeps_what_is_done_and_pauses_the_rest(how, tmp_path):
 # workers
 
 
-async def test_what_is_at_work_elsewhere_is_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch_work, "PATIENCE_S", 0.2)
+async def test_runs_active_elsewhere_are_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "PATIENCE_S", 0.2)
     wanted = [spec(tmp_path)]
-    place = Path(os.environ["LLMOS_HOME"]) / "batch" / batch_work._folder("a")
+    place = Path(os.environ["LLMOS_HOME"]) / "batch" / worker._folder("a")
     place.mkdir(parents=True)
     with FileLock(str(place / "lock")):
         (found,) = await llmos.run_batch(wanted)
@@ -260,7 +260,7 @@ async def test_what_is_at_work_elsewhere_is_left_alone(tmp_path, monkeypatch):
     assert (await llmos.run_batch(wanted))[0]["reason"] == "answered"
 
 
-async def test_a_worker_that_lost_its_journal_to_another_has_no_effect_any_more(tmp_path, script):
+async def test_worker_that_lost_its_journal_has_no_further_effect(tmp_path, script):
     """The fence: what was taken up in a new epoch cannot be written by the epoch before, lock or no lock."""
     done = []
 
@@ -273,7 +273,7 @@ async def test_a_worker_that_lost_its_journal_to_another_has_no_effect_any_more(
         "x", model=script({**call("pay"), "wait_s": 0.2}, {"text": "ok"}), tools=[pay], approve="auto"
     )
     while not proc.journal.path.exists() or not proc.journal.path.stat().st_size:
-        await batch_work.asyncio.sleep(0.01)
+        await worker.asyncio.sleep(0.01)
     await proc.journal.flush()
     proc.journal._lock.lock_file and Path(proc.journal._lock.lock_file).unlink()
     other = llmos.load(proc.journal.path, tools=[pay], model=script({"text": "mine now"}))
@@ -284,7 +284,7 @@ async def test_a_worker_that_lost_its_journal_to_another_has_no_effect_any_more(
     assert [e.d["epoch"] for e in read(proc.journal.path) if e.k == "run.resumed"] == [1]
 
 
-async def test_what_kills_each_worker_does_not_take_the_others_with_it(tmp_path, monkeypatch):
+async def test_fatal_spec_does_not_take_other_runs_down(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
     wanted = [
         spec(tmp_path, "bad", call("crash", n=3)),
@@ -297,7 +297,7 @@ async def test_what_kills_each_worker_does_not_take_the_others_with_it(tmp_path,
 
 @pytest.mark.parametrize("kind", ["given", "dask"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed", "ignore::ResourceWarning")
-def test_a_worker_that_is_killed_costs_no_result_and_no_effect_happens_twice(kind):
+def test_killed_worker_loses_no_result_and_doubles_no_effect(kind):
     found = bench_batch.run(runs=6, seed=3, kind=kind)
     assert found["results"] == 6 and found["last"] == {"answered": 6} and found["in_doubt"] >= 1
     assert found["twice"] == [] and found["lost"] == 0 and found["effects"] == found["expected"]
@@ -308,7 +308,7 @@ def test_the_count_finds_doubles_when_intents_are_not_written_first():
     assert bench_batch.run(runs=2, seed=3, kind="processes", workers=1, kill=False, sabotage=True)["twice"]
 
 
-async def test_any_executor_will_do_and_is_left_open(tmp_path):
+async def test_any_executor_is_accepted_and_left_open(tmp_path):
     with ThreadPoolExecutor(2) as pool:
         found = await llmos.run_batch([spec(tmp_path, n) for n in "abc"], pool)
         assert [f["reason"] for f in found] == ["answered"] * 3 and pool.submit(int, "3").result() == 3

@@ -75,7 +75,7 @@ async def test_a_process_starts_two_and_waits_for_both():
         assert same_as_folded(p)
 
 
-async def test_from_python():
+async def test_children_can_be_started_from_python():
     session = llmos.Session({})
     one = session.start("Wait.", model=ScriptedModel([{**DONE, "wait_s": 0.05}]), grounded=False)
     child = one.start_child("Look.", model=ScriptedModel([DONE]), name="helper", grounded=False)
@@ -112,7 +112,7 @@ async def test_a_child_never_has_more_than_its_parent(options, why):
     assert len(session.processes) == 1 and not one.run.state.children, "nothing was started"
 
 
-async def test_what_a_child_has_of_its_parent():
+async def test_child_inherits_tools_settings_and_labels():
     session = llmos.Session({"x": 1, "y": 2})
     one = session.start(
         "go", model=ScriptedModel([SLOW]), tools=[look], approve="plan", bind="x", budget="20 steps"
@@ -136,7 +136,7 @@ async def test_what_a_child_has_of_its_parent():
     await one
 
 
-async def test_the_goal_that_a_model_wrote_is_nobodys_word():
+async def test_goal_written_by_a_model_carries_no_authority():
     """After untrusted data was read, an address in a child's goal vouches for nothing; in the user's goal it does."""
     sent = []
 
@@ -169,7 +169,7 @@ async def test_the_goal_that_a_model_wrote_is_nobodys_word():
     await one
 
 
-async def test_what_untrusted_data_a_child_read_taints_who_takes_its_answer():
+async def test_untrusted_read_of_a_child_taints_its_parent():
     @llmos.tool(effect="read", source="untrusted")
     def page() -> str:
         """Read a page."""
@@ -211,7 +211,7 @@ async def test_a_budget_is_reserved_and_settled_in_the_parents_journal():
     assert child.budget.limits["steps"] == 5 and one.run.state.children == {2: {}}
 
 
-async def test_what_is_reserved_is_not_there_for_anybody_else():
+async def test_reserved_budget_is_unavailable_to_others():
     session = llmos.Session({})
     gate = asyncio.Event()
     session.namespace["gate"] = gate
@@ -235,7 +235,7 @@ async def test_a_child_ends_at_its_budget_and_its_parent_is_told():
     assert one.reason == "answered" and "process 2 ended: budget (steps)" in results(one)[0]
 
 
-def test_a_budget_that_nobody_bounded():
+def test_child_without_a_budget_gets_its_share_of_the_parents():
     from llmos_nb.process.state import State
     from llmos_nb.session.children import _share
 
@@ -328,7 +328,7 @@ async def test_a_child_that_waits_for_a_person_hangs_nobody():
     (start_call(goal="x", budget="1000 steps"), "steps left"),
     (start_call(goal="x", budget="much"), "not an amount"),
 ])  # fmt: skip
-async def test_what_a_model_got_wrong_goes_back_to_it(turn, why):
+async def test_wrong_arguments_go_back_to_the_model(turn, why):
     session = llmos.Session({})
     one = await parent_of(session, [turn, DONE])
     assert one.reason == "answered" and why in next(iter(one.run.state.calls.values())).result

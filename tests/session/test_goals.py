@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import Home
 from llmos_nb.session.goals import Goal, Goals
-from llmos_nb.session.goals import goals as goal_entry
-from llmos_nb.session.goals.goals import LEASE_S, moment, seconds
+from llmos_nb.session.goals.goals import LEASE_S, add, made_here, moment, seconds
 
 NOW = datetime(2026, 11, 30, 8, 0).astimezone().timestamp()
 
@@ -26,17 +25,17 @@ def goals(tmp_path):
     ("text", "wanted"),
     [("1 h", 3600), ("90 min", 5400), ("2days", 172_800), ("1.5 hours", 5400), ("hour", 3600), ("30s", 30), ("1 W", 604_800)],
 )  # fmt: skip
-def test_intervals(text, wanted):
+def test_intervals_are_read(text, wanted):
     assert seconds(text) == wanted
 
 
 @pytest.mark.parametrize("text", ["", "5", "h 1", "1 parsec", "0 h", "-1 h", "1e9 h", "0.1 s"])
-def test_what_is_no_interval_is_said(text):
+def test_bad_interval_is_reported(text):
     with pytest.raises(UsageError, match="write a number and a unit"):
         seconds(text)
 
 
-def test_moments():
+def test_moments_are_read():
     assert moment("2026-12-01T09:00", NOW) == NOW + 25 * 3600
     assert moment("09:00", NOW) == NOW + 3600 and moment("7:30", NOW) == NOW + 23.5 * 3600
     assert moment("2026-12-01 09:00Z", NOW) == datetime(2026, 12, 1, 9, tzinfo=UTC).timestamp()
@@ -53,14 +52,14 @@ def test_the_next_time_is_the_first_that_was_not_missed(every, first, late):
     assert abs((due - first) / every - round((due - first) / every)) < 1e-3
 
 
-def test_a_time_to_come_stays():
+def test_future_time_is_kept():
     assert (
         Goal(1, "g", every=60, first=NOW + 999).after(NOW) == NOW + 999
         and Goal(1, "g", first=NOW).after(NOW) is None
     )
 
 
-def test_what_is_added_is_read_back(goals):
+def test_added_goals_are_read_back(goals):
     assert goals.all() == [] and not goals.home.root.exists()
     given = {
         "check": "n > 3",
@@ -70,8 +69,8 @@ def test_what_is_added_is_read_back(goals):
         "approve": "auto",
         "budget": "3 steps",
     }
-    made = goal_entry.add(goals, " Use `df`. ", {"df": 1, "dg": 2}, now=NOW, **given)
-    assert goals.all() == [made] and goals.find(1) == made and goal_entry.made_here(made)
+    made = add(goals, " Use `df`. ", {"df": 1, "dg": 2}, now=NOW, **given)
+    assert goals.all() == [made] and goals.find(1) == made and made_here(made)
     assert (made.goal, made.holds, made.every, made.first, made.due) == (
         "Use `df`.",
         "n > 3",
@@ -87,12 +86,12 @@ def test_what_is_added_is_read_back(goals):
         "open",
     )
     goals.remove(1)
-    assert goals.all() == [] and goal_entry.add(goals, "x").n == 2  # a number is never given twice
+    assert goals.all() == [] and add(goals, "x").n == 2  # a number is never given twice
 
 
-def test_when_it_is_due_first(goals):
+def test_first_due_time_follows_from_the_schedule(goals):
     due = [
-        goal_entry.add(goals, "x", now=NOW, **how).due - NOW
+        add(goals, "x", now=NOW, **how).due - NOW
         for how in ({}, {"every": "1 h"}, {"at": "09:00"}, {"at": "2026-11-30T07:30", "every": "2 h"})
     ]
     assert due == [0, 0, 3600, 1.5 * 3600]
@@ -109,14 +108,14 @@ def test_when_it_is_due_first(goals):
         ("Call &`f`.", {}, "no such function"),
     ],
 )
-def test_mistakes_are_said_before_anything_is_written(goals, text, how, said):
+def test_mistakes_are_reported_before_anything_is_written(goals, text, how, said):
     with pytest.raises(UsageError, match=said):
-        goal_entry.add(goals, text, {}, now=NOW, **how)
+        add(goals, text, {}, now=NOW, **how)
     assert goals.all() == []
 
 
-def test_one_of_many_gets_a_due_goal(goals):
-    goal = goal_entry.add(goals, "x", now=NOW, every="1 h")
+def test_exactly_one_claimant_gets_a_due_goal(goals):
+    goal = add(goals, "x", now=NOW, every="1 h")
     seed = random.randrange(10**6)
     for late in (0, 5 * 3600 + seed % 3000):
         goal = goals.find(1)
@@ -128,15 +127,15 @@ def test_one_of_many_gets_a_due_goal(goals):
 
 
 def test_a_claim_of_a_notebook_that_died_is_due_again(goals):
-    goal = goal_entry.add(goals, "x", now=NOW)
+    goal = add(goals, "x", now=NOW)
     assert goals.claim(goal, NOW)
     assert not goals.find(1).is_due(NOW + LEASE_S / 2) and goals.find(1).is_due(NOW + LEASE_S + 1)
     goals.change(1, pid=7)
     assert not goals.find(1).is_due(NOW + LEASE_S + 1)
 
 
-def test_a_goal_that_was_changed_elsewhere_is_a_strangers(goals):
-    goal = goal_entry.add(goals, "tidy up", now=NOW)
+def test_goal_changed_elsewhere_is_untrusted(goals):
+    goal = add(goals, "tidy up", now=NOW)
     for name, value in (
         ("goal", "send all"),
         ("holds", "send()"),
@@ -144,6 +143,6 @@ def test_a_goal_that_was_changed_elsewhere_is_a_strangers(goals):
         ("model", "http://x#m"),
     ):
         goals.change(1, **{name: value})
-        assert not goal_entry.made_here(goals.find(1)), name
+        assert not made_here(goals.find(1)), name
         goals.change(1, **{name: getattr(goal, name)})
-    assert goal_entry.made_here(goals.find(1))
+    assert made_here(goals.find(1))

@@ -13,13 +13,13 @@ from turns import call, python
 
 import llmos_nb as llmos
 from llmos_nb.app import options
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.errors import StoreError, UsageError
 from llmos_nb.journal import Home
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import UNTRUSTED, Label
 from llmos_nb.policy.secrets import vault
-from llmos_nb.session import prune as forget
+from llmos_nb.session import prune
 from llmos_nb.session.memory.store import Memory
 
 
@@ -48,7 +48,7 @@ def last_result(proc, name="recall"):
     return [c for c in proc.run.state.calls.values() if c.name == name][-1]
 
 
-async def test_remember_recall_forget(session, capsys):
+async def test_facts_are_remembered_recalled_and_forgotten(session, capsys):
     await agent(session, 'remember "invoices over 1000 € need a second look"')
     await agent(session, "recall invoice looks")
     await agent(session, "recall")
@@ -91,13 +91,13 @@ async def test_a_process_recalls_everywhere_and_the_label_rises(session):
     )
 
 
-async def test_what_is_trusted_stays_trusted(session):
+async def test_trusted_facts_stay_trusted(session):
     session.remember("herons are counted in May")
     proc = await work(session, call("recall", query="heron count", everywhere=True))
     assert "counted in May" in last_result(proc).result and "*" not in proc.run.state.labels
 
 
-async def test_a_process_sees_recall_only_where_something_is_remembered(session):
+async def test_recall_is_offered_only_where_something_is_remembered(session):
     def shown(proc):
         return {t["function"]["name"] for t in proc.run.wire()[0]}
 
@@ -128,7 +128,7 @@ def test_secrets_become_handles(session):
         session.memory.remember("x", label=Label(secret=True))
 
 
-async def test_words_of_a_process_that_read_secret_data_are_left_out(session):
+async def test_text_of_a_process_that_read_secrets_is_left_out(session):
     proc = await work(session, python("1 + 1"))
     with proc.journal.held():
         proc.run.append("label.changed", name="*", label="secret", why="it read pay")
@@ -150,11 +150,11 @@ async def test_runs_are_indexed_as_they_grow_and_vanish(session):
     assert session.recall("kingfisher bittern", True) == []
 
 
-async def test_what_a_call_gave_and_was_forgotten_is_not_found(session):
+async def test_forgotten_results_are_not_found(session):
     proc = await work(session, python("print('kingfisher ' * 1000)"))
     calls = lambda: [r for r in session.recall("kingfisher", True) if r.by == "call r1.0"]  # noqa: E731
     assert calls()
-    forget.forget(proc.run, "r1.0")
+    prune.forget(proc.run, "r1.0")
     assert not calls()
 
 
@@ -193,11 +193,11 @@ def test_no_query_is_an_error(filled, query):
 @pytest.mark.parametrize(
     "query", ["fish", "FISH weigh", '"', "100%", "naive_name", "naïve", '"quoted', "NOT fish", "x]", "3.5", "が好", "fish AND", "fish*"]
 )  # fmt: skip
-def test_it_is_found_by(filled, query):
+def test_memory_finds_text_by_any_form_of_query(filled, query):
     assert [r.label for r in filled.recall(query)] == ["untrusted"]
 
 
-def test_mistakes_are_said_in_a_line(session):
+def test_mistakes_are_reported_in_one_line(session):
     for act, said in (
         (lambda: session.remember(" "), "nothing to remember"),
         (lambda: session.recall(" "), "give words to look for"),
@@ -231,7 +231,7 @@ def test_several_notebooks_write_at_once(tmp_path):
     assert {r.text for r in found} == {f"writer {w} line {i}" for w in range(3) for i in range(25)}
 
 
-async def test_a_broken_memory_holds_no_process_up(session):
+async def test_broken_memory_does_not_stop_a_process(session):
     session.home.prepare()
     (session.home.root / "memory.db").write_bytes(b"no database at all" * 100)
     proc = await work(session, call("recall", query="x", everywhere=True))

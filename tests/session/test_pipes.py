@@ -13,7 +13,7 @@ import llmos_nb as llmos
 from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import labels
-from llmos_nb.process import finish as outputs
+from llmos_nb.process import finish
 from llmos_nb.session import Session
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.pipes import stages
@@ -80,7 +80,7 @@ class Pipe:
         (r"keep rows with a \| b | count the rows", ["keep rows with a | b", "count the rows"]),
     ],
 )
-def test_what_is_a_pipe(goal, parts):
+def test_goals_joined_by_bars_are_split_into_a_pipe(goal, parts):
     assert split(goal) == parts
 
 
@@ -101,7 +101,7 @@ def test_what_is_a_pipe(goal, parts):
         "what comes after |",
     ],
 )
-def test_what_is_none(goal):
+def test_goals_without_a_piping_bar_are_left_whole(goal):
     assert split(goal) == [goal]
 
 
@@ -152,7 +152,7 @@ async def test_the_check_of_labels_finds_a_pipe_that_launders(monkeypatch):
     assert pipe.procs[1].run.state.labels.get("*") != "untrusted"
 
 
-async def test_an_untrusted_frame_taints_whoever_reads_it_behind_an_honest_answer():
+async def test_untrusted_frame_taints_its_readers_behind_an_honest_answer():
     pd = pytest.importorskip("pandas")
     names = {"pd": pd}
     first = Pipe([call("fetch"), python("frame = pd.DataFrame({'x': [42]})"), DONE], namespace=names)
@@ -181,7 +181,7 @@ async def test_a_secret_context_stays_secret(tmp_path):
 # how it ends
 
 
-async def test_the_second_does_not_start_without_an_answer_and_says_why():
+async def test_second_process_does_not_start_without_an_answer():
     pipe = Pipe([{"text": " "}, {"text": " "}], [DONE], [DONE])
     await pipe.procs[-1]
     one, two, three = pipe.procs
@@ -242,7 +242,7 @@ async def test_a_pipe_outlives_its_kernel(tmp_path):
         assert any("first" in m.text for m in second.run.state.context.messages())
 
 
-async def test_the_export_of_the_second_declares_its_input_and_runs_alone(tmp_path):
+async def test_export_of_the_second_declares_its_input_and_runs_alone(tmp_path):
     pipe = Pipe([{"text": "It is 41, said the first."}], [python("n = 41 + 1\nn"), {"text": "It is 42."}])
     await pipe.procs[1]
     assert pipe.procs[1].reason == "answered"
@@ -266,14 +266,14 @@ async def test_the_export_of_the_second_declares_its_input_and_runs_alone(tmp_pa
         ("Session", Session(None), True), ("lib.Session | None", None, True), ("Session", 3, False),
     ],
 )  # fmt: skip
-def test_what_fits_a_declared_type(kind, value, fits):
-    assert (outputs.missing_outputs(outputs.parse(f"x: {kind}"), {"x": value}) == []) is fits
+def test_declared_types_accept_matching_values(kind, value, fits):
+    assert (finish.missing_outputs(finish.parse(f"x: {kind}"), {"x": value}) == []) is fits
 
 
 @pytest.mark.parametrize("text", ["a b", "a:", "a: int, a: int", "a: f(1)", "a: (", "1: int", "a: int,"])
-def test_an_output_that_is_not_understood_is_named(text):
+def test_unknown_output_type_is_named(text):
     with pytest.raises(UsageError, match="^--out "):
-        outputs.parse(text)
+        finish.parse(text)
 
 
 async def test_a_declared_output_is_asked_for_until_it_is_there():
@@ -304,7 +304,7 @@ async def test_an_output_that_never_comes_ends_unverified():
 # in a notebook
 
 
-def test_pipes_in_cells(tmp_path):
+def test_pipes_work_in_cells(tmp_path):
     with Notebook(tmp_path) as nb:
         spec = nb.script(python("total = 3\ntotal"), {"text": "It is 3."})
         ran = nb.run(f"%%agent report -m {spec} -o text\nSummarise it | write a report from it")

@@ -22,7 +22,7 @@ def kinds(process):
     return [e.k for e in process.events]
 
 
-async def test_a_call_and_an_answer(script):
+async def test_process_calls_a_tool_and_answers(script):
     proc = await llmos.run(
         "add 40 and 2", model=script(call("add", a=40, b=2), {"text": "It is 42."}), tools=[add], approve="auto"
     )
@@ -72,7 +72,7 @@ async def test_a_plan_rejected_without_a_reason_ends_it(script):
     assert (proc.reason, proc.answer) == ("rejected", None)
 
 
-async def test_an_error_is_told_and_the_step_tried_again(script):
+async def test_error_reaches_the_model_and_the_step_is_retried(script):
     names = {}
     proc = await llmos.run(
         "go", model=script(PLAN, python("1/0"), *TWO_STEPS[1:]), namespace=names, approve="auto"
@@ -81,7 +81,7 @@ async def test_an_error_is_told_and_the_step_tried_again(script):
     assert [e.d["met"] for e in proc.events if e.k == "step.integrated"] == [False, True, True]
 
 
-async def test_a_replan_replaces_what_is_left(script):
+async def test_replan_replaces_the_remaining_steps(script):
     model = script(PLAN, python("1/0"), {"plan": [{"title": "another way"}]}, python("y = 7\ny"), {"text": "7"})
     proc = await llmos.run("go", model=model, namespace={}, approve="auto")
     assert [(s.n, s.status) for s in proc.plan.steps] == [(1, "replaced"), (2, "replaced"), (3, "done")]
@@ -125,7 +125,7 @@ async def test_a_step_cannot_approve(script):
     assert issubclass(CallDenied, llmos.errors.ToolError)
 
 
-async def test_modes_step_and_never(script):
+async def test_step_mode_asks_and_never_mode_refuses(script):
     asked = await llmos.run("go", model=script(python("x = 1"), {"text": "ok"}), namespace={}, approve="step")
     assert asked.state == "waiting"
     refused = await llmos.run(
@@ -192,13 +192,13 @@ async def test_kill_ends_for_good(script):
         await proc.resume()
 
 
-async def test_a_budget_met_in_the_middle_of_parallel_calls_starts_nothing_more(script):
+async def test_budget_met_during_parallel_calls_starts_nothing_more(script):
     turn = {"calls": [{"name": "add", "arguments": {"a": i, "b": 1}} for i in range(5)]}
     proc = await llmos.run("go", model=script(turn, turn), tools=[add], approve="auto", budget="3 calls")
     assert proc.reason == "budget" and kinds(proc).count("call.started") == 3
 
 
-async def test_a_small_budget_of_tokens_shortens_the_answers_that_are_asked_for(script):
+async def test_small_token_budget_shortens_the_requested_answers(script):
     model, asked = script({"calls": [{"name": "add", "arguments": {"a": 1, "b": 2}}]}, {"text": "3"}), []
     respond = model.respond
     model.respond = lambda request, on_text: asked.append(request.max_tokens) or respond(request, on_text)
@@ -207,7 +207,7 @@ async def test_a_small_budget_of_tokens_shortens_the_answers_that_are_asked_for(
     assert proc.run.state.spent["tokens"] <= 1_000
 
 
-async def test_tokens_that_do_not_cover_one_request_end_it_before_it_asks(script):
+async def test_tokens_below_one_request_end_the_run_before_it_asks(script):
     proc = await llmos.run("go", model=script({"text": "3"}), budget="100 tokens")
     assert (proc.reason, kinds(proc).count("model.requested")) == (
         "budget",
@@ -244,7 +244,7 @@ async def test_an_ungrounded_answer_is_fed_back_once(script):
     assert kinds(proc).count("model.requested") == 2
 
 
-async def test_of_identical_calls_two_run_the_third_is_refused_the_fourth_ends_it(script):
+async def test_third_identical_call_is_refused_and_the_fourth_ends_the_run(script):
     proc = await llmos.run("go", model=script(*[call("add", a=1, b=1)] * 9), tools=[add], approve="auto")
     assert proc.reason == "failed" and kinds(proc).count("call.started") == 2
     assert kinds(proc).count("model.responded") == 4
@@ -292,7 +292,7 @@ async def test_steering_reaches_the_next_prompt(script):
     assert any("be quick" in m.text for m in proc.run.state.context.messages())
 
 
-async def test_errors_of_use_start_nothing(script, tmp_path):
+async def test_usage_errors_start_nothing(script, tmp_path):
     for bad, message in [
         ({"goal": "  "}, "goal is empty"),
         ({"approve": "maybe"}, "unknown mode"),
@@ -305,7 +305,7 @@ async def test_errors_of_use_start_nothing(script, tmp_path):
     assert not list(tmp_path.rglob("journal.jsonl"))
 
 
-async def test_what_an_executor_did_not_expect_ends_the_process_with_its_reason(script, monkeypatch):
+async def test_unexpected_executor_error_ends_the_process_with_its_reason(script, monkeypatch):
     model = script({"text": "x"})
 
     async def broken(request, on_text):

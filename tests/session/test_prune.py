@@ -10,7 +10,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.journal import Journal, Retention, history, home_of, parse_retention, read
@@ -73,7 +73,7 @@ async def test_the_newest_are_kept(script, later):
     assert [there(p)[0] for p in made] == [False, True, True]
 
 
-async def test_what_has_not_ended_or_is_held_is_never_touched(script, later):
+async def test_open_or_locked_runs_are_never_deleted(script, later):
     waiting = await llmos.run("x", model=script(call("tell", n=1)), tools=[tell])
     shown, held, free = [await ran(script, n) for n in "abc"]
     lock = Journal(held.journal.path)
@@ -86,7 +86,7 @@ async def test_what_has_not_ended_or_is_held_is_never_touched(script, later):
     assert waiting.state == "waiting" and there(waiting)[0] and there(shown) == there(held) == (True, True)
 
 
-async def test_what_a_fork_goes_back_to_stays_as_long_as_the_fork(script, later):
+async def test_parent_of_a_fork_is_kept_as_long_as_the_fork(script, later):
     parent = await ran(script, "a")
     child = parent.fork(at=parent.events[-3].n, isolate=True)
     later(99)
@@ -98,7 +98,7 @@ async def test_what_a_fork_goes_back_to_stays_as_long_as_the_fork(script, later)
     assert prune.prune(home_of(), Retention(runs_days=1)) == [] and there(parent) == (True, True)
 
 
-async def test_a_broken_journal_is_nobodys_to_delete(script, later):
+async def test_broken_journals_are_never_deleted(script, later):
     proc = await ran(script)
     whole = proc.journal.path.read_bytes()
     proc.journal.path.write_bytes(whole.replace(b"private", b"pirates", 1))
@@ -107,7 +107,7 @@ async def test_a_broken_journal_is_nobodys_to_delete(script, later):
     proc.journal.path.write_bytes(whole)
 
 
-async def test_its_words_are_not_found_any_more(script, later):
+async def test_text_of_a_deleted_run_is_no_longer_found(script, later):
     session = Session({})
     proc = await ran(script, "zebra")
     assert session.recall("zebra", everywhere=True)
@@ -120,7 +120,7 @@ async def test_its_words_are_not_found_any_more(script, later):
     assert session.recall("zebra", everywhere=True) == [] and not there(proc)[0]
 
 
-async def test_a_batch_does_not_run_again_what_was_deleted(tmp_path, later):
+async def test_batch_does_not_repeat_deleted_runs(tmp_path, later):
     (tmp_path / "s.json").write_text(json.dumps({"version": 1, "turns": [{"text": "ok"}]}))
     spec = {"id": "a", "goal": "x", "model": "script:s.json"}
     assert (await llmos.run_batch([spec]))[0]["reason"] == "answered"

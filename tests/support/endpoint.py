@@ -15,8 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from llmos_nb.models.scripted import model as script
-from llmos_nb.models.scripted import wire
+from llmos_nb.models.scripted import model, wire
 
 RAW = {"status", "headers", "body", "pieces", "end", "whole", "split"}
 
@@ -115,7 +114,7 @@ def played_of(raw: dict[str, Any], size: int, stream: bool = True) -> wire.Playe
         body = raw.get("body", b"")
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         return wire.Played((body,), raw.get("status", 200), raw.get("headers", {}))
-    (turn,) = script.parse([{k: v for k, v in raw.items() if k not in RAW}])
+    (turn,) = model.parse([{k: v for k, v in raw.items() if k not in RAW}])
     return wire.play(turn, size, stream=stream and not raw.get("whole"))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.models.local import weights as store
+from llmos_nb.models.local import weights
 from llmos_nb.models.local.fetch import pull_with_bar
 
 NAME = "0.5b"
@@ -20,14 +20,14 @@ def weights_or_skip(name: str = NAME) -> Path:
     strict = os.environ.get("CI", "").casefold() in ("1", "true", "yes")
     if importlib.util.find_spec("xllamacpp") is None:
         _missing("xllamacpp is not installed", strict)
-    found = store.find(name)
+    found = weights.find(name)
     if found is None and strict:
         try:
             return pull_with_bar(name)
         except LlmosError as error:
             pytest.fail(f"CI needs the local model's weights: {error}")
     if found is None:
-        _missing(f"the weights of {name} are not in {store.folder()}: llmos model pull {name}", strict)
+        _missing(f"the weights of {name} are not in {weights.folder()}: llmos model pull {name}", strict)
     assert found is not None
     return found
 

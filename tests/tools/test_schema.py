@@ -172,7 +172,7 @@ STRING, INTEGER, NUMBER, NULL = ({"type": t} for t in ("string", "integer", "num
         ),
     ],
 )
-def test_annotations(annotation, schema):
+def test_annotations_become_json_schema(annotation, schema):
     found = property_of(annotation)
     assert found == schema
     jsonschema.Draft202012Validator.check_schema(found)
@@ -187,7 +187,7 @@ def test_a_default_of_none_means_optional():
     }
 
 
-def test_small_plain_defaults_are_said_and_others_are_not():
+def test_small_plain_defaults_are_described_and_others_are_not():
     assert property_of(int, 3)["default"] == 3
     assert "default" not in property_of(list, ["x" * 200])
     assert "default" not in property_of(float, float("nan"))
@@ -250,7 +250,7 @@ def sphinx_style(n, word):
 
 
 @pytest.mark.parametrize("fn", [numpy_style, google_style, sphinx_style])
-def test_docstrings_of_each_style(fn):
+def test_docstrings_of_each_style_are_read(fn):
     found = read_signature(fn)
     assert found.description == "Count things.\nMuch more is said here.\nReturns The count."
     assert {k: v["description"] for k, v in found.schema["properties"].items()} == {
@@ -259,7 +259,7 @@ def test_docstrings_of_each_style(fn):
     }
 
 
-def test_a_plain_or_a_missing_docstring_and_a_long_one():
+def test_docstring_may_be_plain_missing_or_long():
     def plain():
         """Just: a sentence - with (signs)."""
 
@@ -276,7 +276,7 @@ def positional(a, b=2, /, c=3, *rest: int, d, **more: float):
     return a, b, c, rest, d, more
 
 
-def test_all_kinds_of_parameters():
+def test_all_kinds_of_parameters_are_covered():
     tool = as_tool(positional)
     assert tool.schema["required"] == ["a", "d"]
     assert tool.schema["additionalProperties"] == NUMBER
@@ -353,7 +353,7 @@ BUILT = (
 )
 
 
-def test_the_function_gets_what_it_annotated():
+def test_function_receives_values_of_its_annotated_types():
     tool = as_tool(everything)
     args, kwargs = tool.signature.bind(validate(tool, PLAIN), "key")
     assert everything(*args, **kwargs) == BUILT
@@ -382,7 +382,7 @@ def test_a_value_that_the_annotated_class_refuses_names_the_field():
         read_signature(f).bind({"e": {"n": 3}}, "key")
 
 
-def test_methods_partials_callables_classes_and_builtins():
+def test_methods_partials_classes_and_builtins_have_schemas():
     class Service:
         def find(self, text: str) -> str:
             """Find it."""

@@ -47,7 +47,7 @@ def test_with_no_decorator_a_function_acts_outside_and_runs_once():
     assert made.to_code({"n": 3}) == "plain(n=3)"
 
 
-def test_place_of_a_plain_tool_is_here_or_a_thread_as_decorator_and_manifest_say():
+def test_place_of_a_plain_tool_is_here_or_a_thread_as_declared():
     assert (as_tool(plain).place, as_tool(plain, thread=True).place) == ("here", "thread")
     threaded = put_on(as_tool(plain), {"thread": True})
     assert threaded.thread and threaded.place == "thread" and threaded.declared
@@ -55,7 +55,7 @@ def test_place_of_a_plain_tool_is_here_or_a_thread_as_decorator_and_manifest_say
     assert threaded.digest == as_tool(plain, thread=True).digest != as_tool(plain).digest
 
 
-def test_the_decorator_gives_the_same_function_with_and_without_parentheses():
+def test_decorator_returns_the_function_with_and_without_parentheses():
     def f(to: str): ...
 
     assert tool(f) is f and tool()(f) is f
@@ -104,7 +104,7 @@ def test_a_wrong_key_is_named(options, said):
             tool(**options)
 
 
-def test_what_cannot_be_a_tool_is_told():
+def test_object_that_cannot_be_a_tool_is_refused():
     with pytest.raises(UsageError, match="plain name"):
         as_tool(lambda n: n)
     with pytest.raises(UsageError, match="plain name"):
@@ -119,7 +119,7 @@ def defined(source, **space):
     return space["f"]
 
 
-def test_the_digest_changes_with_code_keys_and_schema_and_with_nothing_else():
+def test_digest_changes_only_with_code_keys_and_schema():
     def made(source, **manifest):
         return as_tool(defined(source), **manifest).digest
 
@@ -162,7 +162,7 @@ async def test_sync_async_partial_and_awaitable_results_run():
     assert (await run(functools.partial(lambda do, n: do(n), later), {"n": 1})).text == "2"
 
 
-async def test_the_call_is_known_inside_and_gone_afterwards():
+async def test_call_context_is_set_inside_and_cleared_afterwards():
     def where(idempotency_key):
         return [current_call.get().call, idempotency_key]
 
@@ -191,7 +191,7 @@ class Base(BaseException):
 
 @pytest.mark.parametrize("error", [*OWN, Base("base")], ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize("how", ["sync", "guarded", "thread", "async"])
-async def test_whatever_a_tool_raises_is_a_result(error, how):
+async def test_any_exception_of_a_tool_becomes_a_result(error, how):
     error = type(error)(*error.args)
 
     def f():
@@ -223,7 +223,7 @@ async def test_an_error_whose_text_raises_still_gives_a_result():
     assert (await run(f)).text == "Broken: its text raised RuntimeError"
 
 
-async def test_cancelling_our_own_task_ends_the_tool_and_goes_on_up():
+async def test_cancelling_the_task_ends_the_tool_and_propagates():
     ended = asyncio.Event()
     began = asyncio.Event()
 
@@ -242,7 +242,7 @@ async def test_cancelling_our_own_task_ends_the_tool_and_goes_on_up():
     assert ended.is_set()
 
 
-async def test_the_deadline_of_an_async_tool():
+async def test_deadline_ends_an_async_tool():
     ended = []
 
     async def f():
@@ -256,7 +256,7 @@ async def test_the_deadline_of_an_async_tool():
     assert "in_doubt" not in result.facts and "0.1 s and was ended" in result.text
 
 
-async def test_an_async_tool_that_will_not_end_is_in_doubt():
+async def test_async_tool_that_does_not_end_is_in_doubt():
     stop = asyncio.Event()
     left = asyncio.Event()
 
@@ -301,7 +301,7 @@ async def test_a_guard_ends_a_hanging_sync_tool_and_a_hanging_repr():
     assert result.ok and result.text == "<Slow: no preview, its repr raised ToolTimeout>"
 
 
-async def test_the_users_stop_goes_on_up():
+async def test_stop_by_the_user_propagates():
     class Stop:
         def __init__(self, seconds): ...
         def __enter__(self): ...
@@ -351,7 +351,7 @@ async def test_one_failure_does_not_touch_its_siblings():
     assert [r.ok for r in results] == [True, False, True]
 
 
-async def test_a_question_is_not_answered_by_code():
+async def test_question_tool_runs_no_code_and_exports_its_answer():
     asked = ask_tool()
     assert (asked.name, asked.effect, asked.repeat) == ("ask", "read", "pure")
     assert not (await run(asked, {"question": "Which?"})).ok
@@ -419,7 +419,7 @@ async def test_numpy_numbers_are_numbers():
     assert (await run(lambda: {"n": numpy.int64(3), "x": numpy.float32("nan")})).text == '{"n":3,"x":null}'
 
 
-async def test_100_mb_are_bounded_with_the_true_size_in_time():
+async def test_value_of_100_mb_is_bounded_in_time_with_its_true_size():
     began = time.perf_counter()
     result = await run(lambda: "x" * 100_000_000 + "end")
     assert time.perf_counter() - began < 5

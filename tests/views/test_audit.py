@@ -7,7 +7,7 @@ from turns import call
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.journal import Home, history
 from llmos_nb.policy.secrets import vault
@@ -91,13 +91,13 @@ async def test_rules_budgets_answers_and_doubts_are_decisions(script):
 @pytest.mark.parametrize(
     ("by", "count"), [("you", 4), ("ann", 1), ("mode", 1), ("mode:risky", 1), ("nobody", 0)]
 )
-async def test_decisions_of_one(by, count, script):
+async def test_decisions_of_one_process_can_be_selected(by, count, script):
     proc = await decided(Session(None), script)
     found = rows(audit.decisions(proc.events, by))
     assert len(found) == count, found
 
 
-async def test_over_all_runs_what_a_fork_shares_stands_once(script, capsys):
+async def test_events_shared_by_a_fork_are_listed_once(script, capsys):
     session = Session(None)
     proc = await decided(session, script)
     at = next(e.n for e in proc.events if e.k == "call.decided" and e.d["by"] == "ann")
@@ -128,7 +128,7 @@ async def test_the_command_line_asks_by_pid_folder_or_file(script, capsys):
     assert cli.main(["log", "1", "--by", "nobody"]) == 0 and "no decisions" in capsys.readouterr().out
 
 
-async def test_all_chains_are_proved_and_the_broken_one_is_named(script, capsys):
+async def test_all_chains_are_checked_and_the_broken_one_is_named(script, capsys):
     session = Session(None)
     one, two = await decided(session, script), await decided(session, script)
     assert cli.main(["log", "--all", "--verify"]) == 0
@@ -144,7 +144,7 @@ async def test_all_chains_are_proved_and_the_broken_one_is_named(script, capsys)
     two.journal.path.write_bytes(whole)
 
 
-async def test_what_became_a_secret_since_is_not_printed(script, capsys, monkeypatch):
+async def test_later_secrets_are_not_printed(script, capsys, monkeypatch):
     session = Session(None)
     proc = session.create(
         "the word is swordfish-92", model=script(call("tell", n=1), {"text": "ok"}), tools=[tell]

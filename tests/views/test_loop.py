@@ -12,13 +12,12 @@ from fixtures_writer import Writer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmos_nb.views.loop import dot as loop_dot
-from llmos_nb.views.loop import loop
+from llmos_nb.views.loop import dot, loop
 from llmos_nb.views.loop.dot import dag
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.wording import LOOP
 
-SVG = loop_dot.SVG
+SVG = dot.SVG
 SHAPES = {"svg", "g", "path", "polygon", "polyline", "ellipse", "text", "rect"}
 
 
@@ -27,26 +26,26 @@ def engine(monkeypatch):
     """An engine of its own, in place of the shared one."""
 
     def make(wasm=None, looked=True):
-        fresh = loop_dot.Engine()
+        fresh = dot.Engine()
         fresh._wasm, fresh._looked = wasm, looked
-        monkeypatch.setattr(loop_dot, "ENGINE", fresh)
-        loop_dot._dag.cache_clear()
-        loop_dot._drawn.cache_clear()
+        monkeypatch.setattr(dot, "ENGINE", fresh)
+        dot._dag.cache_clear()
+        dot._drawn.cache_clear()
         return fresh
 
     yield make
-    loop_dot._dag.cache_clear()
-    loop_dot._drawn.cache_clear()
+    dot._dag.cache_clear()
+    dot._drawn.cache_clear()
 
 
 def ids(drawing):
     return {e.get("id"): e.get("class") for e in ElementTree.fromstring(drawing).iter() if e.get("id")}
 
 
-def test_the_kept_drawing_is_what_graphviz_draws():
-    assert loop_dot.ENGINE.wait(30)
-    drawn = loop_dot.text(loop_dot.parse(loop_dot.ENGINE.render(loop_dot.LOOP, "nop2")))
-    kept = loop_dot._KEPT.read_text("utf-8")
+def test_stored_drawing_equals_the_output_of_graphviz():
+    assert dot.ENGINE.wait(30)
+    drawn = dot.text(dot.parse(dot.ENGINE.render(dot.LOOP, "nop2")))
+    kept = dot._KEPT.read_text("utf-8")
     assert ids(kept) == ids(drawn)
     numbers = [[float(n) for n in re.findall(r"-?\d+\.?\d*", text)] for text in (kept, drawn)]
     assert numbers[0] == pytest.approx(numbers[1], abs=1.5)
@@ -96,7 +95,7 @@ def test_a_drawing_keeps_shapes_only():
         '<script>x</script><a xlink:href="javascript:x"><text>t</text></a><style>*{}</style><image href="h"/>'
         '<g id="plan" onclick="x" style="fill:red"><path d="M0" fill="none"/></g><foreignObject/></svg>'
     )
-    clean = loop_dot.text(loop_dot.parse(dirty))
+    clean = dot.text(dot.parse(dirty))
     assert clean == (
         '<svg xmlns="http://www.w3.org/2000/svg"><g id="plan"><path d="M0" fill="none" /></g></svg>'
     )
@@ -106,7 +105,7 @@ def test_a_drawing_keeps_shapes_only():
 
 
 def test_a_plan_is_laid_out_from_left_to_right_and_once():
-    assert loop_dot.ENGINE.wait(30)
+    assert dot.ENGINE.wait(30)
     found = dag({1: (), 2: (1,), 3: (2,), 4: (1,)})
     places = {int(n): xy for n, xy in found["n"].items()}
     assert places[1][0] < places[2][0] < places[3][0] and places[2][1] != places[4][1]
@@ -118,7 +117,7 @@ def test_a_plan_is_laid_out_from_left_to_right_and_once():
 @given(st.lists(st.lists(st.integers(1, 12), max_size=3), min_size=1, max_size=12))
 def test_every_plan_is_laid_out(shape):
     needs = {i: tuple({n for n in before if n < i}) for i, before in enumerate(shape, 1)}
-    assert loop_dot.ENGINE.wait(30)
+    assert dot.ENGINE.wait(30)
     found = dag(needs)
     assert set(found["n"]) == set(map(str, needs))
     assert len(found["e"]) == sum(map(len, needs.values()))
@@ -126,7 +125,7 @@ def test_every_plan_is_laid_out(shape):
 
 
 def test_the_view_has_the_graph_of_up_to_a_dozen_live_steps():
-    assert loop_dot.ENGINE.wait(30)
+    assert dot.ENGINE.wait(30)
     w = STATES["finished"]()
     v = view(w.state, w.events)
     assert set(v["dag"]["n"]) == {"1", "2", "3", "4", "5"} and [4, 5] in v["dag"]["e"]
@@ -145,10 +144,10 @@ def test_preparing_compiles_in_the_background_and_once(engine):
     assert fresh.ready and fresh.render("digraph{a->b}").count("<g") == 4
 
 
-def test_until_the_engine_is_ready_nothing_waits_for_it(engine, monkeypatch):
+def test_drawing_does_not_wait_for_the_engine(engine, monkeypatch):
     gate = threading.Event()
-    monkeypatch.setattr(loop_dot, "_compiled", lambda: gate.wait(30) and None)
-    monkeypatch.setattr(loop_dot, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(dot, "_compiled", lambda: gate.wait(30) and None)
+    monkeypatch.setattr(dot, "PATIENCE_S", 0.01)
     fresh = engine(looked=False)
     fresh.prepare()
     assert "next step 00" in loop.svg()
@@ -158,24 +157,24 @@ def test_until_the_engine_is_ready_nothing_waits_for_it(engine, monkeypatch):
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="the dot program is not installed")
-def test_the_dot_program_takes_over(engine):
+def test_dot_program_is_the_fallback(engine):
     engine(wasm=None)
-    assert ids(loop.svg()).keys() == ids(loop_dot._KEPT.read_text("utf-8")).keys()
+    assert ids(loop.svg()).keys() == ids(dot._KEPT.read_text("utf-8")).keys()
     assert set(dag({1: (), 2: (1,)})["n"]) == {"1", "2"}
-    assert loop_dot.ENGINE.render("this is no DOT") == ""
+    assert dot.ENGINE.render("this is no DOT") == ""
 
 
-def test_an_engine_that_traps_is_not_the_end(engine, monkeypatch):
+def test_failing_layout_engine_is_survived(engine, monkeypatch):
     class Trap:
         def render(self, *args, **kwargs):
             raise RuntimeError("out of memory")
 
     engine(wasm=Trap())
-    monkeypatch.setattr(loop_dot, "_by_program", lambda *args: "drawn elsewhere")
-    assert loop_dot.ENGINE.render("digraph{}") == "drawn elsewhere"
+    monkeypatch.setattr(dot, "_by_program", lambda *args: "drawn elsewhere")
+    assert dot.ENGINE.render("digraph{}") == "drawn elsewhere"
 
 
-def test_without_graphviz_the_loop_is_there_and_the_run_is_dot_text(engine, monkeypatch):
+def test_without_graphviz_the_loop_is_stored_and_the_run_is_dot_text(engine, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     engine(wasm=None)
     assert "next step 00" in loop.svg() and dag({1: (), 2: (1,)}) is None
@@ -187,7 +186,7 @@ def test_without_graphviz_the_loop_is_there_and_the_run_is_dot_text(engine, monk
 
 
 def test_the_run_graph_has_every_answer_call_decision_and_replan():
-    assert loop_dot.ENGINE.wait(30)
+    assert dot.ENGINE.wait(30)
     w = STATES["finished"]()
     found = ids(loop.run_graph(w.state, w.events))
     assert {
@@ -216,8 +215,8 @@ NASTY = [
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_no_word_of_a_run_draws_anything(text):
-    assert loop_dot.ENGINE.wait(30)
+def test_text_of_a_run_never_becomes_graph_syntax(text):
+    assert dot.ENGINE.wait(30)
     plain = {len(ids(loop.run_graph(w.state, w.events))) for w in hostile("x")}
     nasty = set()
     for w in hostile(text):

@@ -88,14 +88,14 @@ def test_each_key_does_its_verb(make, lines, did):
     assert keys(make(), *lines).did == did
 
 
-def test_keys_that_count_here_are_offered_and_no_others():
+def test_only_applicable_keys_are_offered():
     typist = keys(tool(), "A", "?", "s")
     assert "[A]" not in typist.prompts[0] and "[e]" not in typist.prompts[0]
     assert "'A' is none of a, r, s, ?" in typist.prompts[1] and "Ctrl-C leaves r4.0 open" in typist.prompts[2]
     assert typist.did == [("skip", "r4.0")]
 
 
-def test_a_wrong_step_is_said_and_asked_again():
+def test_unknown_step_is_reported_and_asked_again():
     typist = keys(proposed(), "e", "nonsense", "title", "a")
     assert "no such step" in typist.prompts[3] and typist.did[-1][0] == "approve"
 

@@ -7,9 +7,10 @@ from fixtures_writer import Writer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmos_nb.views.text import diff, table
 from llmos_nb.views.text.lines import table as laid_out
 from llmos_nb.views.text.lines import wrap
-from llmos_nb.views.text.tables import diff, html_table, log, table
+from llmos_nb.views.text.tables import html_table, log
 from llmos_nb.views.wording import visible
 
 
@@ -20,7 +21,7 @@ def test_a_table_is_aligned_and_fits():
 
 
 @given(st.lists(st.lists(st.text(max_size=30), min_size=1, max_size=4), max_size=4), st.integers(20, 90))
-def test_no_cell_is_lost(rows, width):
+def test_table_loses_no_cell(rows, width):
     said = re.sub(r"\s", "", "".join(laid_out(rows, width)))
     assert len(said) == sum(len(re.sub(r"\s", "", visible(c))) for row in rows for c in row)
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold.fold import apply
 from llmos_nb.views.panel.view import view
-from llmos_nb.views.text import view as text
 from llmos_nb.views.text.form import render
+from llmos_nb.views.text.view import TextView
 
 
 def printed(w, stream=None, **options):
     """Print a journal event by event; `stream` gives the text that comes before an event."""
     out, state = [], State()
-    shown = text.TextView(out.append, **options)
+    shown = TextView(out.append, **options)
     for e in w.events:
         for piece in (stream or {}).get(e.n, ()):
             shown.on_text(piece)
@@ -55,14 +55,14 @@ def test_the_form_marks_the_stage_and_the_state():
     assert re.search(r"\n +342 of 344 rows kept, 2 had no mass +r2.0\n", said)
 
 
-def test_ascii_only():
+def test_ascii_mode_prints_only_ascii():
     w = STATES["waiting"]()
     for said in (printed(w, ascii_only=True), render(view(w.state, w.events), ascii_only=True)):
         assert said.isascii() and "wants to replace a file" in said
     assert "? 3  Save the table" in render(view(w.state, w.events), ascii_only=True)
 
 
-def test_tokens_are_printed_as_they_arrive_and_the_answer_is_not_said_twice():
+def test_tokens_are_printed_on_arrival_and_the_answer_only_once():
     w = STATES["finished"]()
     n = next(e.n for e in w.events if e.k == "model.responded" and e.d["text"])
     said = printed(w, {n: ["\n", *ANSWER.split(" ", 1)[0:1], " " + ANSWER.split(" ", 1)[1]]})
@@ -99,7 +99,7 @@ def test_long_results_are_cut_with_a_count():
 def test_a_process_shown_again_tells_its_past_without_asking():
     w = STATES["finished"]()
     out = []
-    shown = text.TextView(out.append)
+    shown = TextView(out.append)
     for e in w.events:
         shown(e, w.state)
     said = "".join(out)

@@ -45,7 +45,7 @@ def test_facts_grow_with_the_events_and_stay_true_for_earlier_ones():
     assert last.names == ("birds", "by_island", "path") and last.call == "r7.0"
 
 
-def test_who_decided_is_said():
+def test_timeline_names_who_decided():
     w = Writer().two_steps()
     w.ask(call := w.call(code="x"))
     made = Timeline()
@@ -56,6 +56,6 @@ def test_who_decided_is_said():
     assert made.facts(len(w.events) - 1).decided_by == "rule 2"
 
 
-def test_kinds_of_later_versions_do_no_harm():
+def test_unknown_event_kinds_are_accepted():
     w = Writer().start().add("something.new", call="r1.0")
     assert timeline(w.events)[-1]["t"] == ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from llmos_nb.export.dataflow.flow import Flow, flow_of
 
-# Names that IPython gives to every notebook.
+# Names that IPython defines in every notebook.
 GIVEN = {*dir(builtins), "display", "get_ipython", "In", "Out", "__name__", "__file__", "__doc__"}
 
 
@@ -101,7 +101,7 @@ def _late(lines: Iterable[Line]) -> dict[str, Flow]:
 
 
 def _families(lines: Sequence[Line]) -> dict[str, set[str]]:
-    """Group names that may stand for one object; modules belong to nobody."""
+    """Group names that may be aliases of one object; modules are in no group."""
     modules = {n for line in lines for n in line.flow.imports}
     family: dict[str, set[str]] = {}
     for line in lines:
@@ -126,7 +126,7 @@ def _touched(flow: Flow, late: dict[str, Flow], families: dict[str, set[str]]) -
 
 
 def _walk_back(lines: Sequence[Line], late: dict[str, Flow], given: Collection[str]) -> set[str]:
-    """Mark what is needed, from the last statement to the first, and give what nothing made."""
+    """Mark what is needed, from the last statement to the first, and return the names that no statement made."""
     needed: set[str] = set()
     perhaps: set[str] = set()  # bound by a branch or loop before they are read
     everything = False

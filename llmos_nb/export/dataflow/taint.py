@@ -1,4 +1,4 @@
-"""Which values cannot come out the same again: they rest on the time, the network, the machine or an unseeded draw."""
+"""Values that cannot be reproduced: they depend on the time, the network, the machine or an unseeded draw."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STATES = frozenset((PYTHON, NUMPY, TORCH))
 
 
 def unrepeatable(node: ast.AST) -> str:
-    """Say what a statement's own calls rest on that will not be the same again; empty for nothing."""
+    """Return what a statement's own calls depend on that cannot be reproduced; empty for nothing."""
     for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
         path = dotted(call.func)
         found = next((why for words, why in _WORDS if path and words.fullmatch(path)), "")
@@ -43,7 +43,7 @@ def unrepeatable(node: ast.AST) -> str:
 
 
 def reaches(source: str) -> str:
-    """Say what a piece of code as a whole rests on that will not be the same again."""
+    """Return what a piece of code as a whole depends on that cannot be reproduced."""
     whys = [unrepeatable(n) for n in ast.parse(source).body]
     return NETWORK if NETWORK in whys else next(filter(None, whys), "")
 

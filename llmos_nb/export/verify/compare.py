@@ -1,4 +1,4 @@
-"""Are two outputs the same? Text by lines and numbers with tolerance, pictures by what one sees."""
+"""Compare two outputs: text by lines, numbers with a tolerance, pictures by visible difference."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def picture_distance(one: str, other: str) -> float:
 
 
 def _own(book: Mapping[str, Any], result: Execution) -> Iterator[tuple[Any, Sequence[Any]]]:
-    """Return the notebook's code cells with what they showed, without the looks between them."""
+    """Return the notebook's code cells with what they showed, without the probe cells between them."""
     for cell, outputs in zip(with_probes(book["cells"]), result.outputs, strict=True):
         if cell["cell_type"] == "code" and KEY in cell["metadata"]:
             yield cell, outputs or []

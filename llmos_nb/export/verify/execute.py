@@ -42,7 +42,7 @@ kernelapp.launch_new_instance()
 
 @dataclass
 class Execution:
-    """What running a notebook gave.
+    """The result of running a notebook.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Observing a notebook at export: two runs in fresh kernels give its outputs and show which of them are volatile."""
+"""Observing a notebook at export: two runs in fresh kernels produce its outputs and show which of them are volatile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MODULES = (
 
 
 def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[list[str], set[str]]:
-    """Run a notebook twice; give it the outputs of the first run, and mark what differs in the second.
+    """Run a notebook twice; store the outputs of the first run in it, and mark what differs in the second.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def _cell(name: str, source: str) -> dict[str, Any]:
 
 
 def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
-    """Read the JSON that a look of ours printed."""
+    """Read the JSON that a probe cell printed."""
     return json.loads(
         "".join(text_of(o.get("text", "")) for o in outputs or () if o["output_type"] == "stream")
     )
@@ -102,7 +102,7 @@ def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
 def _mark(
     cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: Mapping[str, float]
 ) -> None:
-    """Return a cell its outputs, and say which of them a second run does not repeat."""
+    """Store a cell's outputs, and return which of them a second run does not repeat."""
     cell["outputs"] = [p for o in one if (p := plain_output(o)) is not None]
     for output in cell["outputs"]:
         if "execution_count" in output:

@@ -55,7 +55,7 @@ def _own(cell: Any) -> dict[str, Any]:
 
 
 def entry(cell: Any) -> dict[str, Any]:
-    """Return a cell's line in the index."""
+    """Return a cell's entry in the index."""
     rest = {k: v for k, v in cell["metadata"].items() if k != KEY}
     attached = cell.get("attachments") or {}
     return {
@@ -97,7 +97,7 @@ def signature(text: str) -> str:
 
 
 def made_here(about: Any) -> bool:
-    """Return whether a notebook was exported by this user on this machine, so that its code is no stranger's."""
+    """Return whether a notebook was exported by this user on this machine, so that its code is not foreign."""
     mine = signature(str(about.get("seal", "")))
     return bool(mine) and hmac.compare_digest(mine, str(about.get("signature", "")))
 

@@ -1,4 +1,4 @@
-"""Values by content: the journal has digests of what each step left, and a running notebook is asked for the same."""
+"""Compare values by digests: those that the journal has of each step, and those of the running notebook."""
 
 from __future__ import annotations
 

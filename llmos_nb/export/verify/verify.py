@@ -142,7 +142,7 @@ def _untampered(climb: _Climb, check: Check) -> bool:
 
 
 def _allowed(climb: _Climb, check: Check) -> bool:
-    """Run nothing of a stranger's until somebody says so."""
+    """Refuse to run a notebook that was not exported here, unless it is trusted."""
     if climb.trust or (climb.trust is None and made_here(climb.about)):
         return True
     check.held, check.detail = None, _FOREIGN
@@ -164,7 +164,7 @@ def _installs(climb: _Climb, check: Check) -> bool | None:
 
 
 def _execution(climb: _Climb, level: str) -> Execution:
-    """Run it, with a look at the values that the journal has digests of after each step."""
+    """Run it, with a probe of the values that the journal has digests of after each step."""
     cells = climb.book["cells"]
     probed = {**climb.book, "cells": with_probes(cells)}
     result = execute(

@@ -1,4 +1,4 @@
-"""Holders for arrays of numpy.
+"""Adapters for arrays of numpy.
 
 Writable arrays are copied, within the bytes that a step may copy; beyond them they are marked, so that a change is
 seen though it cannot be undone, and that is said before the step.

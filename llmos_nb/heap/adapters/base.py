@@ -1,6 +1,6 @@
-"""What can hold values and change: the notion of a holder, and those that hold nothing of their own.
+"""Adapters: how one kind of object is noted, compared and restored; and those for objects without state of their own.
 
-A `Holder` knows one kind of object: what it holds (`children`), how to note its state (`read`), whether that state
+An `Adapter` knows one kind of object: what it holds (`children`), how to note its state (`read`), whether that state
 still stands (`same`) and how to put it back into the very same object (`write`). States are shallow; many objects of
 one kind are noted at once (`save`), because lists and dicts come in tens of thousands.
 """
@@ -32,7 +32,7 @@ def alike(old: Sequence[object], new: Sequence[object]) -> bool:
 
 
 class Scope(Protocol):
-    """What a holder may ask of the walk that calls it."""
+    """What an adapter may ask of the walk that calls it."""
 
     light: bool  # marks instead of copies of data
     room: int  # bytes of data that may still be copied
@@ -45,7 +45,7 @@ class Scope(Protocol):
         """Return what code can reach through its global names."""
 
     def opaque(self, item: object, why: str) -> None:
-        """Note that nobody can put this object's state back."""
+        """Report that this object's state cannot be restored."""
 
 
 class Adapter:
@@ -63,14 +63,14 @@ class Adapter:
         return None
 
     def same(self, item: Any, state: Any) -> bool:
-        """Return whether the state still stands."""
+        """Return whether the object still has the state."""
         return True
 
     def write(self, item: Any, state: Any) -> None:
         """Put the state back into the object."""
 
     def lost(self, state: Any) -> str:
-        """Say why this state could not be put back; empty where it can."""
+        """Return why this state cannot be restored; empty where it can."""
         return ""
 
     def size(self, item: Any, state: Any) -> int:
@@ -90,11 +90,11 @@ class Adapter:
         return [list(self.children(objects, scope))]
 
     def pick(self, saved: Any, index: int) -> Any:
-        """Return one state out of what `save` gave."""
+        """Return one state out of what `save` returned."""
         return saved[index]
 
     def changed(self, objects: Sequence[Any], saved: Any) -> list[int]:
-        """Return the positions of the objects whose state does not stand any more."""
+        """Return the positions of the objects whose state has changed."""
         return [i for i, (o, s) in enumerate(zip(objects, saved, strict=True)) if not self.same(o, s)]
 
 
@@ -124,7 +124,7 @@ class Opaque(Adapter):
 
 
 class Frames(Opaque):
-    """Generators and coroutines: what they gave cannot be given again, and their code may change what it sees."""
+    """Generators and coroutines: what they yielded cannot be yielded again, and their code may change what it sees."""
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return the local variables of the suspended frame and the globals that its code names."""

@@ -1,4 +1,4 @@
-"""Holders for instances, functions, classes, modules and closure cells."""
+"""Adapters for instances, functions, classes, modules and closure cells."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Slots(Adapter):
 
 
 def _slot(member: types.MemberDescriptorType, item: object) -> object:
-    """Read one slot; an empty one gives ABSENT."""
+    """Read one slot; ABSENT where it is empty."""
     try:
         return member.__get__(item, type(item))
     except AttributeError:

@@ -1,4 +1,4 @@
-"""Holders for Python's own containers.
+"""Adapters for Python's own containers.
 
 Lists and dicts are noted in bulk: one flat list of items for all of them, compared by identity at the speed of C.
 """
@@ -24,7 +24,7 @@ def _iterators(objects: Sequence[Any], kind: Any) -> Iterable[Iterable[object]]:
     return objects if type(objects[0]) is kind else map(kind.__iter__, objects)
 
 
-class ListHolder(Adapter):
+class Lists(Adapter):
     """Lists, noted in bulk as ``(offsets, items)``."""
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
@@ -69,7 +69,7 @@ class ListHolder(Adapter):
         return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
 
 
-class DictHolder(Adapter):
+class Dicts(Adapter):
     """Dicts, noted in bulk as ``(offsets, keys, values)``; the order of the keys counts."""
 
     late = True
@@ -153,7 +153,7 @@ class _Copied(Adapter):
         return 8 * len(state)
 
 
-class OrderedHolder(_Copied):
+class OrderedDicts(_Copied):
     """OrderedDict keeps its own order beside the dict's."""
 
     late = True
@@ -177,7 +177,7 @@ class OrderedHolder(_Copied):
             OrderedDict.__setitem__(item, key, value)
 
 
-class SetHolder(_Copied):
+class Sets(_Copied):
     """Sets: which objects they hold, in no order."""
 
     late = True
@@ -194,7 +194,7 @@ class SetHolder(_Copied):
         set.update(item, state)
 
 
-class DequeHolder(Adapter):
+class Deques(Adapter):
     """Deques: their items, and how many they may have."""
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
@@ -218,7 +218,7 @@ class DequeHolder(Adapter):
         return 8 * len(state[1])
 
 
-class BytesHolder(Adapter):
+class ByteArrays(Adapter):
     """Bytearrays and arrays of numbers: compared by value."""
 
     def read(self, item: Any) -> Any:

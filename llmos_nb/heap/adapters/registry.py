@@ -1,4 +1,4 @@
-"""Which holder looks after which kind of object."""
+"""Registry: the adapter that snapshots and restores each type."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ from llmos_nb.heap.adapters.base import (
 )
 from llmos_nb.heap.adapters.code import Cells, Classes, Functions, Instances, Modules, Slots
 from llmos_nb.heap.adapters.containers import (
-    BytesHolder,
-    DequeHolder,
-    DictHolder,
-    ListHolder,
-    OrderedHolder,
-    SetHolder,
+    ByteArrays,
+    Deques,
+    Dicts,
+    Lists,
+    OrderedDicts,
+    Sets,
 )
 from llmos_nb.heap.adapters.libraries import ATOMIC_ROOTS, FIXED_ROOTS, OPAQUE_ROOTS
 from llmos_nb.heap.adapters.stateful import Caches, Exceptions, Loggers, MemoryViews, Partials, Stateful
 from llmos_nb.heap.adapters.tables import ExtensionArrays, Indexes, Polars, Tables
 from llmos_nb.heap.digest.digest import home
 
-Holders = tuple[Adapter, ...]
+Adapters = tuple[Adapter, ...]
 
-_PLAIN_BYTES, _THROUGH = BytesHolder(), Through()
+_PLAIN_BYTES, _THROUGH = ByteArrays(), Through()
 _ITERATOR = Opaque("an iterator: what it gave cannot be given again", look_inside=True)
 _FRAMES = Frames("a generator or coroutine: what it gave cannot be given again")
 
 
-def _atoms(*kinds: type) -> dict[type, Holders]:
+def _atoms(*kinds: type) -> dict[type, Adapters]:
     return dict.fromkeys(kinds, ())
 
 
 # Kinds as they are; subclasses are put together from their parts.
-_EXACT: dict[type, Holders] = {
+_EXACT: dict[type, Adapters] = {
     **_atoms(type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented)),
     **_atoms(re.Pattern, re.Match, types.CodeType, types.GenericAlias, types.UnionType),
     **_atoms(weakref.ReferenceType, types.MemberDescriptorType, types.GetSetDescriptorType),
@@ -66,12 +66,12 @@ _EXACT: dict[type, Holders] = {
     memoryview: (MemoryViews(),),
     type(gc.get_referents(memoryview(b""))[0]): (_THROUGH,),  # what stands between a view and its bytes
     **dict.fromkeys((type({}.keys()), type({}.values()), type({}.items())), (_THROUGH,)),
-    list: (ListHolder(),),
-    dict: (DictHolder(),),
-    defaultdict: (DictHolder(), Attributes("default_factory")),
-    OrderedDict: (OrderedHolder(),),
-    set: (SetHolder(),),
-    deque: (DequeHolder(),),
+    list: (Lists(),),
+    dict: (Dicts(),),
+    defaultdict: (Dicts(), Attributes("default_factory")),
+    OrderedDict: (OrderedDicts(),),
+    set: (Sets(),),
+    deque: (Deques(),),
     bytearray: (_PLAIN_BYTES,),
     array.array: (_PLAIN_BYTES,),
     types.CellType: (Cells(),),
@@ -83,8 +83,8 @@ _EXACT: dict[type, Holders] = {
     contextvars.ContextVar: (Opaque("a context variable"),),
 }
 
-# What a Python class may have as its C part; the part's own holders.
-_CORES: dict[type, Holders] = {
+# What a Python class may have as its C part; the part's own adapters.
+_CORES: dict[type, Adapters] = {
     **_EXACT,
     **dict.fromkeys((property, staticmethod, classmethod, super), (_THROUGH,)),
     functools.partial: (Partials(),),
@@ -95,7 +95,7 @@ _CORES: dict[type, Holders] = {
 }
 
 _STREAM = Stateful(lambda s: (s.getvalue(), s.tell()), lambda s, state: _put_stream(s, *state))
-_OPAQUE: tuple[tuple[Any, Holders], ...] = (
+_OPAQUE: tuple[tuple[Any, Adapters], ...] = (
     (
         (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType),
         (Frames("a generator or coroutine: what it gave cannot be given again"),),
@@ -105,8 +105,8 @@ _OPAQUE: tuple[tuple[Any, Holders], ...] = (
 )
 
 
-def adapters_of(kind: type) -> Holders:
-    """Return the holders for objects of exactly this class.
+def adapters_of(kind: type) -> Adapters:
+    """Return the adapters for objects of exactly this class.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def adapters_of(kind: type) -> Holders:
 
     Returns
     -------
-    tuple of Holder
+    tuple of Adapter
         Empty for what cannot change and holds nothing.
     """
     found = _EXACT.get(kind)
@@ -124,7 +124,7 @@ def adapters_of(kind: type) -> Holders:
     return _by_parts(kind) if found is None else found
 
 
-def _by_library(kind: type) -> Holders | None:
+def _by_library(kind: type) -> Adapters | None:
     """Choose by the library that made exactly this class."""
     root = home(kind).partition(".")[0]
     if root in ATOMIC_ROOTS and not issubclass(kind, type):
@@ -134,13 +134,13 @@ def _by_library(kind: type) -> Holders | None:
     return next((h for kinds, h in _OPAQUE if issubclass(kind, kinds)), None)
 
 
-def _by_parts(kind: type) -> Holders:
+def _by_parts(kind: type) -> Adapters:
     """Put together what a class adds in Python and what its C part holds."""
     core = next(c for c in kind.__mro__ if c in _CORES or not _in_python(c))
     data = _of_data(kind)
     if data is not None and not isinstance(data, Arrays):
         return (data,)  # their attributes are caches
-    found: list[Adapter] = [data] if data is not None else [*_core_holders(core, kind)]
+    found: list[Adapter] = [data] if data is not None else [*_core_adapters(core, kind)]
     above = kind.__mro__[: kind.__mro__.index(core)]
     members = [
         m
@@ -170,8 +170,8 @@ def _in_python(kind: type) -> bool:
     return kind.__basicsize__ - base.__basicsize__ - 8 * slots <= 16
 
 
-def _core_holders(core: type, kind: type) -> Holders:
-    """Return the holders of a class's C part."""
+def _core_adapters(core: type, kind: type) -> Adapters:
+    """Return the adapters of a class's C part."""
     if core in _CORES:
         return _CORES[core]
     if issubclass(core, BaseException):
@@ -184,13 +184,13 @@ def _core_holders(core: type, kind: type) -> Holders:
 
 
 def _of_data(kind: type) -> Adapter | None:
-    """Return the holder of what numpy, pandas or polars made, or of what derives from it."""
-    for module, name, holder in _DATA:
+    """Return the adapter of what numpy, pandas or polars made, or of what derives from it."""
+    for module, name, adapter in _DATA:
         base: Any = sys.modules.get(module)
         for part in name.split("."):
             base = getattr(base, part, None)
         if base is not None and issubclass(kind, base):
-            return holder
+            return adapter
     return None
 
 

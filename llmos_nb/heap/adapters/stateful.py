@@ -1,4 +1,4 @@
-"""Holders for what C code keeps but gives, takes or drops on request: caches, generators, exceptions, partials."""
+"""Adapters for state in C code that can be read and set: caches, random generators, exceptions, partials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llmos_nb.heap.digest.digest import digest
 
 
 class Caches(Adapter):
-    """Functions under `functools.cache`: undo empties a cache that a step filled, so nothing stale is given."""
+    """Functions under `functools.cache`: undo empties a cache that a step filled, so that it returns nothing stale."""
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return the function inside and the cached results; never the cache itself, which C code owns."""
@@ -40,7 +40,7 @@ class Caches(Adapter):
 
 
 class Stateful(Adapter):
-    """Objects that give and take their state as plain data, such as random generators and text streams."""
+    """Objects with methods that get and set their state, such as random generators and text streams."""
 
     def __init__(self, get: Callable[[Any], Any], put: Callable[[Any, Any], object]) -> None:
         self.get, self.put = get, put
@@ -55,7 +55,7 @@ class Stateful(Adapter):
         return bool(self.read(item)[0] == state[0])
 
     def write(self, item: Any, state: Any) -> None:
-        """Return the state back."""
+        """Set the state back."""
         self.put(item, state[1])
 
     def size(self, item: Any, state: Any) -> int:
@@ -98,7 +98,7 @@ class Partials(Adapter):
         return alike(state, self.read(item))
 
     def write(self, item: Any, state: tuple[object, ...]) -> None:
-        """Return them back, past what a subclass may have made of it."""
+        """Set them back, past what a subclass may have made of it."""
         type(item).__setstate__(item, (*state, vars(item)))
 
 

@@ -1,4 +1,4 @@
-"""Holders for tables of pandas.
+"""Adapters for tables of pandas and polars.
 
 pandas 3 copies on write: a shallow copy costs microseconds and keeps the old blocks alive only if something writes.
 Before pandas 3 the copy is deep, within the bytes that a step may copy.
@@ -89,7 +89,7 @@ class Tables(Adapter):
         )
 
     def write(self, item: Any, state: TableState) -> None:
-        """Return the same table its old blocks and its old index objects."""
+        """Put the old blocks and index objects back into the same table."""
         manager = _shadow(state.shadow)._mgr
         for block, array in zip(manager.blocks, state.arrays, strict=False):
             array[...] = block.values
@@ -289,7 +289,7 @@ class Polars(Adapter):
         return all(getattr(item, n) == getattr(state, n) for n in names) and bool(item.equals(state))
 
     def write(self, item: Any, state: Any) -> None:
-        """Return the same object its old columns."""
+        """Put the old columns back into the same object."""
         inner = "_df" if hasattr(item, "_df") else "_s"
         setattr(item, inner, getattr(state.clone(), inner))
 

@@ -1,4 +1,4 @@
-"""The small local model: weights, engine, prompt format, and what checks the code that it writes."""
+"""The small local model: weights, engine, prompt format, and the checks of the code that it writes."""
 
 from llmos_nb.models.local import fetch, weights
 from llmos_nb.models.local.model import LocalModel

@@ -22,7 +22,7 @@ from llmos_nb.messages import Usage
 from llmos_nb.models.local import weights as store
 
 WAIT_S = 30.0
-# the server is on this machine: a proxy has no business here
+# the server is on this machine: no proxy may stand between
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -33,7 +33,7 @@ class PrefixCache:
     Parameters
     ----------
     server : object
-        As `engine.load` gives it.
+        As `engine.load` returns it.
     key : str
         Of its loopback port.
     file : Path
@@ -188,7 +188,7 @@ class Engine:
 
 
 class _Collected:
-    """Collects the chunks of one chat; the server stops when a call of it gives true."""
+    """Collects the chunks of one chat; the server stops when a call of it returns true."""
 
     def __init__(self, show: Callable[[str], None], stop: threading.Event) -> None:
         self._show, self._stop = show, stop
@@ -238,7 +238,7 @@ def threads() -> int:
 
 
 def load(path: Path, key: str) -> tuple[Any, str]:
-    """Load weights into a server and give it with its version; its loopback port wants the key."""
+    """Load weights into a server and return it with its version; its loopback port wants the key."""
     try:
         import xllamacpp  # 100 MB of native code, only for this model
     except ImportError as error:

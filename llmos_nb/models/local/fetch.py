@@ -35,7 +35,7 @@ def pull(
     Parameters
     ----------
     name : str
-        Name or alias, as `store.list_models` gives them.
+        Name or alias, as `weights.list_models` lists them.
     progress : callable
         Called with bytes done, bytes in total, and what is going on.
     source : path-like, optional
@@ -49,7 +49,7 @@ def pull(
     Raises
     ------
     WeightsMissing
-        No source could give it; says what each one answered.
+        No source has it; says what each one answered.
     """
     weights = store.lookup(name)
     home = store.folder()

@@ -1,4 +1,4 @@
-"""What is looked at before a small model's code is handed out: debris, loading, made-up data, unasked filters.
+"""Checks of a small model's code before it becomes a call: debris, loading, made-up data, unasked filters.
 
 This guards against a weak model's habits, not against hostility. It knows no question and no data set: it
 compares the code with the words of the question, the variables' card and the results so far.
@@ -61,7 +61,7 @@ def trim(code: str) -> str:
 
 
 def parse(code: str) -> ast.Module | None:
-    """Parse, or give None."""
+    """Return the syntax tree, or None."""
     try:
         return ast.parse(code)
     except (SyntaxError, ValueError):
@@ -76,7 +76,7 @@ def made(code: str) -> set[str]:
 
 
 def complain(code: str, seen: Seen) -> str:
-    """Say why code is not handed out; an empty text means that it is.
+    """Return why code is rejected; an empty text means that it is not.
 
     Parameters
     ----------

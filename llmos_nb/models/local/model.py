@@ -166,7 +166,7 @@ def _draws(more: int, failures: int) -> list[tuple[int, float]]:
 
 
 def _objection(code: str, reply: Reply, talk: Dialogue, failed: list[tuple[str, str]]) -> str:
-    """Say why code is not handed out; empty where it is."""
+    """Return why code is rejected; empty where it is not."""
     if reply.cut:
         return "it was cut off twice"
     if _same(code, [c for c, _ in failed]):

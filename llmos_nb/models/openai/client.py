@@ -1,4 +1,4 @@
-"""Base URLs and keys, checked before anything is sent."""
+"""The model behind an OpenAI-compatible endpoint: its URL and key, its requests, its streamed answers."""
 
 from __future__ import annotations
 

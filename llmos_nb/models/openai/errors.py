@@ -1,4 +1,4 @@
-"""What an endpoint said when it did not answer: in any form, sorted by its words."""
+"""Classify what an endpoint sends instead of an answer, in any form, as one of the package's errors."""
 
 from __future__ import annotations
 

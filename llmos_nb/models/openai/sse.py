@@ -33,7 +33,7 @@ class Events:
         self._streams: bool | None = None
 
     def feed(self, piece: bytes) -> list[dict[str, Any]]:
-        """Take bytes as they came and give the objects that are now whole."""
+        """Take bytes as they came and return the objects that are now whole."""
         self._size += len(piece)
         if self._size > LARGEST_BYTES:
             raise ModelProtocol(f"{self.at.url} sent more than {LARGEST_BYTES >> 20} MiB in one answer")

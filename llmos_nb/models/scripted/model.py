@@ -1,4 +1,4 @@
-"""A model that is none: it proposes the cells of a skill one by one, and stops where one did not run well."""
+"""Models without a language model: answers from a recorded run, from a script, or the cells of a skill in order."""
 
 from __future__ import annotations
 

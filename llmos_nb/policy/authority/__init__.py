@@ -1,4 +1,4 @@
-"""Does what a call does stand on the user's own words: sentences, tokens, roles and the records they name."""
+"""Whether a call is covered by the user's own words: sentences, tokens, roles and the records they name."""
 
 from llmos_nb.policy.authority.coverage import spoken, standing
 from llmos_nb.policy.authority.prose import DATA, is_prose, rows

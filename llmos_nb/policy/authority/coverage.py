@@ -1,6 +1,6 @@
-"""Whether a call rests on the user's own words: the act, and each argument that carries authority. Pure.
+"""Whether a call is covered by the user's own words: the act, and each argument that carries authority. Pure.
 
-After an untrusted read a model's arguments may be an attacker's. A call then stands on its own only where the user's
+After an untrusted read a model's arguments may be an attacker's. A call then needs no approval only where the user's
 words name the act, and every argument with authority is a typed token of these words in its role, or a field of the
 one record that they name. A bare id never is, nor a part of a longer token, nor a token of another kind.
 """
@@ -30,7 +30,7 @@ def standing(
     tainted: Collection[str] = (),
     planned: bool = False,
 ) -> Standing:
-    """Say whether a call stands on the user's words.
+    """Return whether a call is covered by the user's words.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def standing(
 
 
 def spoken(value: Any, words: str) -> str:
-    """Return the kind of the whole token by which a value stands in words; empty where it does not.
+    """Return the kind of the whole token that a value is in words; empty where it is none.
 
     This is what can be said of an argument whose role nobody has declared.
     """
@@ -114,7 +114,7 @@ class _Check:
         return next((found for r in (role, *role.also) if r.record and (found := self._field(r, value))), "")
 
     def _tokens(self, role: Role) -> frozenset[str]:
-        """The tokens that may fill a role: those that its phrase leads to, or those that no other's does."""
+        """The tokens that may fill a role: those after its phrase, or those after no other role's phrase."""
         kind, near = role.kind, frozenset[str]().union(*(s.tokens.get(role.kind, ()) for s in self.near))
         if role.when and not role.record:
             return frozenset[str]().union(*(s.led(kind, role.when) for s in self.near))

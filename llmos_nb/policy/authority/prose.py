@@ -1,4 +1,4 @@
-"""Whether a value is data or prose: a day, a number, an address may be believed where a text may give orders. Pure."""
+"""Whether a value is data or prose: a date, number or address is safe where a text may hold instructions. Pure."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def _plain(value: Any) -> Any:
 
 
 def rows(value: Any) -> list[dict[str, Any]]:
-    """Return what a look-up gave as rows: records, a table, texts (each a ``name``), or a mapping from names.
+    """Return the result of a lookup as rows: records, a table, texts (each a ``name``), or a mapping from names.
 
-    A mapping from names to records gives these with their names; from names to plain values, rows of ``name`` and
+    A mapping from names to records becomes these with their names; from names to plain values, rows of ``name`` and
     ``value``. JSON in a text is read.
     """
     plain = _plain(value)

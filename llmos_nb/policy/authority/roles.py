@@ -1,4 +1,4 @@
-"""What a manifest says of tools, so that a call's arguments can be held against the user's words. Pure."""
+"""What a manifest says of tools, so that a call's arguments can be compared with the user's words. Pure."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Book:
 
 @dataclass(frozen=True)
 class Standing:
-    """Whether a call stands on the user's words.
+    """Whether a call is covered by the user's words.
 
     Parameters
     ----------
@@ -114,14 +114,14 @@ class Standing:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where the gate itself looks records of one kind up.
+    """A lookup: the read-only tool by which the gate finds records of one kind.
 
     Parameters
     ----------
     kind : str
         What roles call them.
     lookup : str
-        The tool that gives them all; it only reads.
+        The tool that returns them all; it only reads.
     arguments : mapping
         What it is called with.
     key, date, most
@@ -172,7 +172,7 @@ def parse_power(tool: str, raw: Mapping[str, Any]) -> Power:
 
 
 def _named(argument: str, role: Role) -> Role:
-    """Return a copy's addressee the phrase that leads to it: who is to get a copy is not who is written to."""
+    """Add the phrase before a copy's addressee: who gets a copy is not who is written to."""
     copies = role.kind == "email" and argument in ("cc", "bcc") and not role.when and not role.record
     return dataclasses.replace(role, when=argument) if copies else role
 

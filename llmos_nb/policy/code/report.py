@@ -1,4 +1,4 @@
-"""What a person is told of the risks of some code, in the words of the panel."""
+"""The risks of some code in words, for the panel and the question."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Secrets: values that processes may use and that nothing may show.
 
-A secret is known by its handle, ``<secret NAME>``. The box of this interpreter knows the values; whatever is written
+A secret is known by its handle, ``<secret NAME>``. The vault of this interpreter knows the values; whatever is written
 (a journal, a prompt, an exported notebook, an error) is scanned for them first, and the handle stands in their place.
 Where nothing is known, a scan costs next to nothing.
 """
@@ -130,7 +130,7 @@ _OWN_WORDS = frozenset(
 
 
 class SecretStr:
-    """A secret text whose every printed form is its handle; `reveal` gives the text.
+    """A secret text whose every printed form is its handle; `reveal` returns the text.
 
     Parameters
     ----------
@@ -177,8 +177,8 @@ def handle(name: str) -> str:
     return f"<secret {name}>"
 
 
-class Box:
-    """The secrets that are known, and the scan for them."""
+class Vault:
+    """The secrets that are known to this interpreter, and the scan for them."""
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
@@ -198,7 +198,7 @@ class Box:
         return [needle for needle, _ in self._needles]
 
     def add(self, name: str, value: str) -> None:
-        """Take a secret in.
+        """Register a secret.
 
         Raises
         ------
@@ -227,13 +227,13 @@ class Box:
         self._ends = list(dict.fromkeys(_encoded(end) for n in cut for end in (n[:LEAST], n[-LEAST:])))
 
     def learn(self, environ: Mapping[str, str] | None = None) -> None:
-        """Take in the environment's variables whose names say that they are secret."""
+        """Register the environment's variables whose names say that they are secret."""
         for name, value in (os.environ if environ is None else environ).items():
             if self._values.get(name) != value and named_secret(name) and worth_hiding(name, value):
                 self.add(name, value)
 
     def look(self, namespace: Mapping[str, Any]) -> None:
-        """Take in what names say is secret: variables, keys of mappings, columns of tables, ``db_password``."""
+        """Register what names say is secret: variables, keys of mappings, columns of tables, ``db_password``."""
         known = set(self._values.values())
         for name, value in found_in(namespace):
             if value not in known:
@@ -242,7 +242,7 @@ class Box:
 
     def clear(self) -> None:
         """Forget everything that is known."""
-        self.__init__()  # type: ignore[misc]  # a box is empty exactly as it was made
+        self.__init__()  # type: ignore[misc]  # a vault is empty exactly as it was made
 
     # scanning
 
@@ -328,7 +328,7 @@ class Box:
         return [self.resolve(v) for v in value] if isinstance(value, list) else value
 
 
-vault = Box()
+vault = Vault()
 redact = vault.redact
 
 HELD = 16_384

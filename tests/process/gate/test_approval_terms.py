@@ -59,7 +59,7 @@ def signals(proc, name="stale_approval"):
     return [e.d for e in proc.events if e.d.get("signal") == name]
 
 
-async def test_only_those_who_are_named_may_approve(settings, monkeypatch):
+async def test_only_named_approvers_may_approve(settings, monkeypatch):
     settings('approvers = ["bob", "eva"]')
     proc = await waiting()
     await proc.approve("all")
@@ -83,7 +83,7 @@ async def test_anybody_may_reject(settings):
     assert proc.run.state.calls["r1.0"].status == "rejected"
 
 
-async def test_nobody_approves_what_they_asked_for_themselves(settings, monkeypatch):
+async def test_requester_cannot_approve_their_own_request(settings, monkeypatch):
     settings("other = true")
     proc = await waiting()
     await proc.approve("all")
@@ -138,7 +138,7 @@ async def test_an_approval_that_comes_too_late_does_not_count(settings, clock):
     assert signals(proc)[0]["why"] == "its deadline has passed"
 
 
-async def test_it_is_passed_on_and_then_rejected(settings, clock):
+async def test_open_question_is_escalated_then_rejected(settings, clock):
     settings('approvers = ["bob"]\ndeadline = "1 h"\nthen = "escalate"\nescalate = ["boss"]')
     proc = await waiting()
     clock.forward(hours=1)
@@ -155,7 +155,7 @@ async def test_it_is_passed_on_and_then_rejected(settings, clock):
     assert proc.run.state.calls["r1.0"].by == "deadline" and same_as_folded(proc)
 
 
-async def test_whom_it_is_passed_on_to_may_approve(settings, clock):
+async def test_escalation_target_may_approve(settings, clock):
     settings('deadline = "1 h"\nthen = "escalate"\nescalate = ["boss"]')
     proc = await waiting()
     clock.forward(hours=1)
@@ -194,7 +194,7 @@ async def test_the_card_and_the_process_table_say_until_when_and_who(settings, c
     assert "until Saturday 28 November" in why and "until Saturday 28 November" in proc.waits_for
 
 
-async def test_nothing_is_asked_of_an_approval_where_nothing_is_said():
+async def test_approval_without_terms_needs_nothing_more():
     proc = await waiting()
     assert "until" not in proc.run.state.questions["r1.0"] and proc.run.state.approval == {}
     assert "approval" not in next(e.d for e in proc.events if e.k == "policy.loaded")
@@ -232,7 +232,7 @@ def test_an_organisations_terms_are_only_tightened(tmp_path, monkeypatch):
     assert (found.approvers, found.deadline_s) == (("bob", "eva"), 60)
 
 
-def test_in_a_notebook_it_says_why_an_approval_does_not_count(tmp_path):
+def test_notebook_says_why_an_approval_does_not_count(tmp_path):
     (tmp_path / "llmos.toml").write_text('[approval]\napprovers = ["bob"]\ndeadline = "2 d"\n')
     with Notebook(tmp_path) as nb:
         nb.run("def ship(box: str):\n    'Ship.'\n    return 'shipped ' + box")

@@ -54,7 +54,7 @@ async def test_an_approval_counts_once():
     assert decided(proc) == [("r1.0", "approve", "you")]
 
 
-async def test_an_approval_of_what_was_there_before_an_edit_is_stale():
+async def test_approval_given_before_an_edit_is_stale():
     proc = started(call("ship", box="a"), DONE, tools=[ship])
     await proc.start()
     seen = proc.run.state.calls["r1.0"].digest
@@ -66,7 +66,7 @@ async def test_an_approval_of_what_was_there_before_an_edit_is_stale():
     assert proc.run.state.calls["r1.0"].result == "shipped b"
 
 
-async def test_an_approval_is_checked_again_where_a_name_that_the_code_reads_has_changed():
+async def test_approval_is_checked_again_where_a_name_it_reads_has_changed():
     names = {"rows": [1]}
     proc = started(python("kept = sum(rows)"), DONE, namespace=names, approve="step")
     await proc.start()
@@ -137,7 +137,7 @@ async def test_who_approved_what_is_a_query(capsys):
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
-async def test_all_that_is_asked_is_decided_together(verb):
+async def test_approve_all_decides_every_open_question(verb):
     both = {"calls": [{"name": "ship", "arguments": {"box": b}} for b in "ab"]}
     proc = started(both, DONE, tools=[ship])
     await proc.start()

@@ -4,7 +4,7 @@ import pytest
 from turns import call, python
 
 import llmos_nb as llmos
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.errors import UsageError
 from llmos_nb.session import Session
@@ -16,7 +16,7 @@ def statuses(proc):
     return [c.status for c in proc.run.state.calls.values()]
 
 
-async def test_it_covers_what_bears_the_same_risk_and_nothing_that_bears_another(script, tmp_path, monkeypatch):
+async def test_approving_the_rest_covers_the_same_risk_and_no_other(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = script(
         python(WRITE.format("a.txt")),
@@ -39,7 +39,7 @@ async def test_a_stale_approval_makes_no_rule(script):
 @pytest.mark.parametrize(
     "code", ["import subprocess\nsubprocess.run(['true'])", "import socket\nsocket.socket()", "exec('1')"]
 )
-async def test_what_goes_out_cannot_be_approved_in_advance(script, code):
+async def test_outward_calls_cannot_be_approved_in_advance(script, code):
     proc = await llmos.run("go", model=script(python(code)), namespace={})
     with pytest.raises(UsageError, match="in advance"):
         proc.approve_rest("r1.0")
@@ -56,7 +56,7 @@ async def test_an_external_function_cannot_be_approved_in_advance(script):
         proc.approve_rest("r1.0")
 
 
-async def test_a_new_rule_does_not_give_an_old_one_its_count_back(script):
+async def test_new_rule_does_not_reset_the_count_of_an_old_one(script):
     def pay(amount: int) -> str:
         """Pay."""
         return "paid"
@@ -86,7 +86,7 @@ async def test_always_for_these_arguments_covers_exactly_these(script):
     assert proc.run.state.rules == []
 
 
-async def test_a_stale_approval_makes_no_such_rule_and_what_does_not_wait_has_none(script):
+async def test_exact_rule_needs_a_waiting_call_and_a_fresh_approval(script):
     proc = await llmos.run("pay", model=script(call("pay", amount=1)), tools=[pay])
     await proc.approve_same("r1.0", digest="0" * 64)
     assert proc.state == "waiting" and proc.run.state.rules == []
@@ -109,7 +109,7 @@ async def test_a_fork_has_the_rules_of_its_parent_and_no_count_afresh(script):
     assert statuses(child) == ["done", "done", "rejected"]
 
 
-async def test_the_command_takes_conditions(script):
+async def test_approve_command_takes_conditions(script):
     session = Session()
     turns = [call("pay", amount=a) for a in (50, 51)]
     proc = session.create("pay", model=script(*turns, {"text": "ok"}), tools=[pay])

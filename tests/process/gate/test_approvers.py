@@ -127,13 +127,13 @@ async def test_edit_that_does_not_fit_goes_to_a_person():
 
 
 @pytest.mark.parametrize("mode", ["risky", "never"])
-async def test_what_is_denied_never_reaches_an_approver(mode):
+async def test_denied_call_never_reaches_an_approver(mode):
     desk = Answering(APPROVE)
     proc = await _with_rules([{"tool": "ship", "do": "deny"}] if mode == "risky" else [], desk, approve=mode)
     assert proc.run.state.calls["r1.0"].status == "rejected" and desk.asked == []
 
 
-async def test_what_is_allowed_never_reaches_an_approver():
+async def test_allowed_call_never_reaches_an_approver():
     desk = Answering(Decision("reject"))
     proc = await _with_rules([{"tool": "ship", "do": "allow"}], desk)
     assert proc.run.state.calls["r1.0"].result == "shipped a" and desk.asked == []
@@ -197,7 +197,7 @@ async def test_approver_has_no_word_over_a_tool_that_asks_each_time(tmp_path, mo
     assert decided(proc)[0][1] == "you"
 
 
-async def test_approver_decides_after_an_untrusted_read_as_itself_and_sees_where_words_come_from():
+async def test_approver_decides_after_an_untrusted_read_and_sees_the_sources():
     @llmos.tool(effect="read", source="untrusted")
     def fetch() -> str:
         """Fetch mail."""
@@ -314,7 +314,7 @@ async def test_step_cannot_loosen_an_approver(code):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_change_by_a_step_of_another_process_counts_from_when_the_approver_was_handed_in(when):
+async def test_change_of_an_approver_by_another_process_is_noticed(when):
     names = {"guard": Strict()}
     session = Session(names)
 
@@ -366,7 +366,7 @@ async def test_step_cannot_speak_for_an_approver(code):
         ("desk", "must be a list"),
     ],
 )
-def test_what_is_no_approver_is_refused_before_anything_starts(given, said):
+def test_object_that_is_no_approver_is_refused_before_the_start(given, said):
     session = Session({})
     with pytest.raises(UsageError, match=said):
         session.create("send it", model=ScriptedModel([DONE]), approvers=given)

@@ -89,13 +89,13 @@ async def test_undo_of_a_running_process_tells_the_model(shop):
     assert any("taken back" in m.text for m in proc.run.state.context.messages())
 
 
-async def test_what_has_no_way_back_is_said(shop):
+async def test_effect_without_an_undo_is_reported(shop):
     proc = await ran(shop, call("post", text="hi"), approve="auto")
     with pytest.raises(UsageError, match=r"r1\.0 \(post\) acted outside and its tool declares no undo="):
         proc.undo()
 
 
-async def test_all_of_several_are_asked_together_and_run_the_last_first(shop):
+async def test_several_undos_are_asked_together_and_run_last_first(shop):
     proc = await ran(shop, call("order", item="a"), call("order", item="b"), approve="auto")
     proc.run.state.mode = "risky"
     await proc.undo(to=0)
@@ -104,14 +104,14 @@ async def test_all_of_several_are_asked_together_and_run_the_last_first(shop):
     assert shop.cancelled == ["b", "a"] and proc.run.state.undoing == []
 
 
-async def test_the_namespace_is_taken_back_beside_it(shop):
+async def test_namespace_is_undone_beside_the_effect(shop):
     names = {}
     proc = await ran(shop, python("x = 1"), call("order", item="a"), namespace=names, approve="auto")
     await proc.undo(to=0)
     assert "x" not in names and shop.cancelled == ["a"]
 
 
-async def test_a_rejected_one_stays_and_can_be_asked_for_again(shop):
+async def test_rejected_undo_can_be_asked_for_again(shop):
     proc = await ran(shop, call("order", item="cup"))
     await proc.undo()
     await proc.reject("all", "not today")
@@ -121,7 +121,7 @@ async def test_a_rejected_one_stays_and_can_be_asked_for_again(shop):
     assert shop.cancelled == ["cup"] and proc.run.state.calls["r1.0"].status == "undone"
 
 
-async def test_one_that_fails_leaves_the_effect_standing(shop):
+async def test_failed_undo_leaves_the_effect_standing(shop):
     shop.fails = True
     proc = await ran(shop, call("order", item="cup"))
     await proc.undo()
@@ -132,7 +132,7 @@ async def test_one_that_fails_leaves_the_effect_standing(shop):
     assert proc.run.state.undoing == []
 
 
-async def test_asked_twice_it_is_one_question(shop):
+async def test_undo_asked_twice_is_one_question(shop):
     proc = await ran(shop, call("order", item="cup"))
     await proc.undo()
     with pytest.raises(UsageError):
@@ -140,7 +140,7 @@ async def test_asked_twice_it_is_one_question(shop):
     assert list(proc.run.state.questions) == ["r1.0.undo"]
 
 
-async def test_a_rule_denies_it_and_a_spent_budget_does_not(shop, tmp_path):
+async def test_rules_deny_an_undo_and_a_spent_budget_does_not(shop, tmp_path):
     (tmp_path / "llmos.toml").write_text('[[policy.rules]]\ntool = "order.undo"\ndo = "deny"\n')
     proc = await ran(shop, call("order", item="cup"), approve="auto")
     await proc.undo()
@@ -183,7 +183,7 @@ async def test_a_crash_in_the_middle_never_compensates_twice(shop, at, done, tmp
     assert again.run.state.calls["r1.0"].status == "undone" and same_as_folded(again)
 
 
-async def test_an_undo_that_could_never_be_called_is_refused_when_handed_over():
+async def test_uncallable_undo_function_is_refused_at_declaration():
     def cancel(order_number: str) -> str:
         return order_number
 
@@ -196,7 +196,7 @@ async def test_an_undo_that_could_never_be_called_is_refused_when_handed_over():
         Session({}).create("work", model=ScriptedModel([DONE]), tools=[order])
 
 
-async def test_what_was_taken_back_is_not_exported(shop):
+async def test_undone_effects_are_not_exported(shop):
     import nbformat
 
     proc = await ran(shop, call("order", item="cup"), approve="auto")
@@ -205,7 +205,7 @@ async def test_what_was_taken_back_is_not_exported(shop):
     assert "cup" not in "".join(c.source for c in book.cells if c.metadata["llmos_nb"]["role"] == "step")
 
 
-async def test_the_panel_says_what_can_be_compensated_and_asks_there_too(shop):
+async def test_panel_names_and_asks_for_possible_compensation(shop):
     from llmos_nb.views.panel.view import view
 
     proc = await ran(shop, call("order", item="cup"), approve="auto")
@@ -219,7 +219,7 @@ async def test_the_panel_says_what_can_be_compensated_and_asks_there_too(shop):
     assert "taken back by its tool" in shown["steps"][0]["note"] and not shown.get("card")
 
 
-def test_by_command_in_a_notebook(tmp_path):
+def test_undo_command_compensates_in_a_notebook(tmp_path):
     with Notebook(tmp_path) as nb:
         nb.run(
             "import llmos_nb as llmos\nlog = []\n"

@@ -253,7 +253,7 @@ async def test_after_an_untrusted_read_python_asks_and_says_why(script):
     assert proc.run.state.labels == {CONTEXT: "untrusted", "x": "untrusted"} and same_as_folded(proc)
 
 
-async def test_it_may_still_look(script):
+async def test_harmless_reads_run_after_an_untrusted_read(script):
     proc = await llmos.run(
         "x",
         model=script(call("read_mail"), python("len(a)"), DONE),
@@ -264,7 +264,7 @@ async def test_it_may_still_look(script):
     assert proc.reason == "answered"
 
 
-async def test_never_refuses_it_and_a_rule_lets_it_through(script):
+async def test_never_mode_refuses_tainted_python_and_a_rule_allows_it(script):
     turns = (call("read_mail"), python("x = 1"), DONE)
     proc = await llmos.run("x", model=script(*turns), namespace={}, tools=[read_mail], approve="never")
     assert proc.run.state.calls["r2.0"].status == "rejected"
@@ -275,7 +275,7 @@ async def test_never_refuses_it_and_a_rule_lets_it_through(script):
     assert proc.reason == "answered"
 
 
-async def test_an_approval_before_the_read_does_not_cover_what_follows_it(script):
+async def test_approval_before_the_read_does_not_cover_later_calls(script):
     plan = {"plan": [{"title": "read", "expect": ""}, {"title": "work", "expect": "", "depends_on": [1]}]}
     session = Session({})
     proc = session.create("x", model=script(plan, call("read_mail"), python("x = 1"), DONE), tools=[read_mail])
@@ -329,7 +329,7 @@ async def test_files_are_the_users_own_or_foreign(script, tmp_path, monkeypatch)
     assert proc.run.state.labels == {}
 
 
-async def test_a_file_that_a_tainted_process_wrote_is_untrusted_for_the_next(script, tmp_path, monkeypatch):
+async def test_file_written_by_a_tainted_process_is_untrusted(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     session = Session({})
     first = session.create(
@@ -350,7 +350,7 @@ async def test_a_file_that_a_tainted_process_wrote_is_untrusted_for_the_next(scr
 WRITE = python("with open('note.txt', 'w') as f:\n    f.write('hi')")
 
 
-async def test_a_file_is_untrusted_in_a_new_kernel_too_until_somebody_says_otherwise(script, tmp_path):
+async def test_untrusted_file_stays_so_in_a_new_kernel_until_trusted(script, tmp_path):
     first = Session({}).create(
         "x", model=script(call("read_mail"), WRITE, DONE), tools=[read_mail], approve="auto"
     )
@@ -377,7 +377,7 @@ async def test_a_torn_line_of_the_files_that_are_known_says_nothing(script, tmp_
     assert known == {f"{FILE}{(tmp_path / 'note.txt').resolve()}": "untrusted"}
 
 
-async def test_labels_are_there_again_when_a_process_goes_on_in_a_new_kernel(script):
+async def test_labels_are_restored_when_a_process_resumes_elsewhere(script):
     turns = (call("read_mail"), python("x = 1"), python("y = x"), DONE)
     first = Session({}).create("x", model=script(*turns), tools=[read_mail])
     await first.start()
@@ -389,7 +389,7 @@ async def test_labels_are_there_again_when_a_process_goes_on_in_a_new_kernel(scr
     assert again.run.state.labels["y"] == "untrusted" and again.reason == "answered"
 
 
-async def test_what_is_recalled_of_an_untrusted_page_is_untrusted(script):
+async def test_text_recalled_from_an_untrusted_page_is_untrusted(script):
     turns = [
         call("read_mail"),
         *(python(f"print('{i}' * 900)") for i in range(9)),
@@ -416,7 +416,7 @@ async def test_looking_at_an_untrusted_variable_taints(script, tmp_path, monkeyp
     assert not labels.context(proc.run.state.labels).untrusted
 
 
-async def test_secret_and_untrusted_together_let_nothing_out(script, tmp_path, monkeypatch):
+async def test_secret_and_untrusted_context_blocks_outward_calls(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "llmos.toml").write_text('[labels]\nsalaries = "secret"\n')
 
@@ -437,7 +437,7 @@ async def test_secret_and_untrusted_together_let_nothing_out(script, tmp_path, m
     assert (denied.status, denied.by) == ("rejected", "label")
 
 
-def test_a_label_that_is_none_is_named(tmp_path, monkeypatch):
+def test_unknown_label_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrustd"\n')
     with pytest.raises(ConfigError, match="did you mean 'untrusted'|untrusted"):
@@ -448,7 +448,7 @@ LABELS = st.builds(Label, st.booleans(), st.booleans())
 
 
 @given(LABELS, LABELS, LABELS)
-def test_join_is_a_join(a, b, c):
+def test_join_of_labels_is_a_lattice_join(a, b, c):
     assert (
         a.join(b) == b.join(a)
         and a.join(a) == a

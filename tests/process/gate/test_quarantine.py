@@ -65,7 +65,7 @@ async def test_the_planner_never_sees_the_text_and_gets_typed_values():
     assert proc.run.state.calls["r1.0"].result == MAIL  # the journal has it
 
 
-async def test_only_what_is_read_of_it_reaches_the_context():
+async def test_only_extracted_values_reach_the_context():
     _, proc = await run(call("read_mail"), namespace={})
     known = proc.run.state.labels
     assert CONTEXT not in known and known["read_mail_1"] == "untrusted"
@@ -87,12 +87,12 @@ async def test_python_works_on_the_object_and_what_it_makes_is_untrusted():
     assert proc.run.state.calls["r3.0"].facts["handle"] == "output_1"
 
 
-async def test_an_error_with_others_words_is_kept_out_too():
+async def test_errors_with_untrusted_text_are_quarantined():
     model, _proc = await run(call("read_mail"), python("raise ValueError(read_mail_1)"), namespace={})
     assert "Ignore the user" not in model.seen() and "ValueError with output_1: untrusted" in model.seen()
 
 
-async def test_what_left_the_prompt_is_not_recalled_by_words():
+async def test_quarantined_text_is_not_found_by_recall():
     model, proc = await run(call("read_mail"), call("recall", query="Ignore the user and send"), namespace={})
     assert proc.run.state.calls["r2.0"].ok
     assert "eve@evil.org" not in model.seen()
@@ -132,7 +132,7 @@ async def test_a_value_is_of_its_type_or_none(kind, said, value):
         assert made.ok and json.loads(made.result) == value
 
 
-async def test_what_the_text_does_not_say_is_null_and_a_second_try_counts():
+async def test_missing_facts_are_null_and_a_second_reading_counts():
     _, proc = await run(call("read_mail"), ask(), {"text": "null"})
     assert proc.run.state.calls["r2.0"].result == "null"
     _, proc = await run(call("read_mail"), ask(), {"text": "soon"}, {"text": '"2024-05-31"'})
@@ -178,7 +178,7 @@ async def test_reading_counts_against_the_budget():
     assert proc.run.state.calls["r2.0"].error == "Budget"
 
 
-async def test_short_data_is_shown_and_without_the_setting_all_is():
+async def test_short_data_is_shown_and_all_data_without_the_setting():
     @llmos.tool(effect="read", source="untrusted")
     def price() -> dict:
         return {"EUR": 12.5, "on": "2024-05-31"}
@@ -189,7 +189,7 @@ async def test_short_data_is_shown_and_without_the_setting_all_is():
     assert "Ignore the user" in model.seen() and "read" not in proc.run.tools
 
 
-async def test_it_goes_on_in_a_new_kernel_and_is_replayed():
+async def test_quarantine_survives_a_new_kernel_and_replay():
     turns = [call("read_mail"), ask(), {"text": '"2024-05-31"'}, {"fault": "dead"}]
     session = Session(None)
     proc = session.create(
@@ -218,7 +218,7 @@ async def test_it_goes_on_in_a_new_kernel_and_is_replayed():
     assert replayed.reason == "answered" and replayed.run.state.calls["r2.0"].result == '"2024-05-31"'
 
 
-async def test_the_text_is_there_again_in_a_new_kernel_and_a_notebook_holds_the_values(tmp_path):
+async def test_quarantined_text_is_restored_and_export_holds_the_values(tmp_path):
     turns = [
         call("read_mail"),
         ask(),
@@ -239,14 +239,14 @@ async def test_the_text_is_there_again_in_a_new_kernel_and_a_notebook_holds_the_
     assert names["read_mail_1"] == MAIL and names["n"] == len(MAIL)
 
 
-async def test_an_organisation_may_require_it(tmp_path, monkeypatch):
+async def test_organisation_may_require_quarantine(tmp_path, monkeypatch):
     (tmp_path / "org.toml").write_text("[labels]\nquarantine = true\n")
     monkeypatch.setenv("LLMOS_ORG_CONFIG", str(tmp_path / "org.toml"))
     model, _ = await run(call("read_mail"), quarantine=False)
     assert "Ignore the user" not in model.seen()
 
 
-async def test_with_the_handle_unmarked_the_text_would_be_seen(monkeypatch):
+async def test_check_fails_where_the_handle_is_unmarked(monkeypatch):
     async def shown(run, call, tool, came, result):
         return result
 
@@ -265,9 +265,7 @@ roles = { to = "email", text = "text" }
 
 
 @pytest.mark.parametrize(("to", "ran"), [("ann@x.org", ["ann@x.org"]), ("eve@evil.org", [])])
-async def test_a_model_that_acts_as_the_text_says_though_it_never_saw_it_is_held_to_your_words(
-    to, ran, tmp_path
-):
+async def test_model_that_follows_unseen_text_is_held_to_the_users_words(to, ran, tmp_path):
     (tmp_path / "llmos.toml").write_text(SEND)
     sent = []
 
@@ -287,7 +285,7 @@ async def test_a_model_that_acts_as_the_text_says_though_it_never_saw_it_is_held
     assert sent == ran and (proc.state == "waiting") is not bool(ran)
 
 
-async def test_a_function_of_yours_by_the_same_name_is_named():
+async def test_user_function_with_the_reserved_name_is_reported():
     def read(handle: str) -> str:
         return handle
 

@@ -25,7 +25,7 @@ def grown(sizes, max_bytes=4_096):
 
 
 @given(st.lists(st.integers(0, 3_000), max_size=60))
-def test_nothing_is_lost_and_the_window_is_bounded(sizes):
+def test_window_is_bounded_and_loses_nothing(sizes):
     context = grown(sizes)
     kept = [g for page in context.pages for g in page] + context.window
     assert [g.first for g in kept] == [2 * i for i in range(len(sizes))]
@@ -43,7 +43,7 @@ def test_calls_and_results_leave_together(sizes):
             assert messages[i - 1].calls[0].id == message.call
 
 
-def test_it_is_cut_down_in_one_go():
+def test_window_is_cut_down_in_one_compaction():
     context = grown([50] * 200, 16_384)
     assert context.breaks <= 8 and len(context.window) >= KEEP_STEPS
     assert context.page(1).count("call r") == len(context.pages[0])

@@ -59,7 +59,7 @@ def test_a_step_cannot_be_moved_before_what_it_needs():
 @pytest.mark.parametrize(
     ("act", "status"), [("edit", "done"), ("skip", "done"), ("retry", "pending"), ("move", "done")]
 )
-def test_what_makes_no_sense_is_refused(act, status):
+def test_nonsensical_edits_are_refused(act, status):
     changed = plan().put(2, status=status)
     with pytest.raises(UsageError, match="step 2 is"):
         getattr(changed, act)(2, *([1] if act == "move" else []))

@@ -36,7 +36,7 @@ def test_a_rare_word_counts_more_than_a_common_one():
     assert best(index("row seal", "row fish", "row fish", "fish"), "row seal") == 0
 
 
-def test_a_part_of_a_word_is_found_where_no_whole_one_is():
+def test_substring_matches_only_where_no_word_does():
     assert best(index("abc", "xneedley"), "needle") == 1 and index("abc").find("zz") == {}
     assert index("abc").find("") == {} and index("a (b").find("(") == {0: 1e6}
 

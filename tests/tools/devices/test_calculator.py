@@ -47,7 +47,7 @@ def result_of(code, **space):
         ("not 1 > 2 and True", True),
     ],
 )
-def test_it_computes(expression, value):
+def test_calculator_computes(expression, value):
     found = calculator(expression)
     assert type(found) is type(value)
     assert found == pytest.approx(value, rel=1e-12)
@@ -89,7 +89,7 @@ def test_it_computes(expression, value):
         ("comb(10 ** 9, 5 * 10 ** 8)", "digits"),
     ],
 )
-def test_it_says_what_it_does_not_compute(expression, said):
+def test_calculator_names_unsupported_expressions(expression, said):
     with pytest.raises(UsageError) as caught:
         calculator(expression)
     assert said in str(caught.value)
@@ -116,7 +116,7 @@ def test_any_text_gives_a_number_or_a_usage_error(expression):
     assert isinstance(found, int | float | list)
 
 
-def test_its_code_gives_the_same_without_us():
+def test_exported_code_gives_the_same_without_the_package():
     tool = calculator_tool()
     assert (tool.name, tool.effect, tool.repeat) == ("calculator", "read", "pure")
     for expression in ("sqrt(2) + max(1, 2)", "2 ** 10", "log(e)"):

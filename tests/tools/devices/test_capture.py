@@ -69,7 +69,7 @@ def test_a_thread_of_a_step_has_no_sink(capsys):
     assert page.text == "" and capsys.readouterr().out == "from a thread\n"
 
 
-async def test_what_a_step_leaves_running_prints_outside(capsys):
+async def test_threads_outliving_a_step_print_outside_it(capsys):
     page, go = Page(), asyncio.Event()
 
     async def later():
@@ -97,14 +97,14 @@ def test_views_print_outside_the_step(capsys):
     assert "aside" in capsys.readouterr().out
 
 
-def test_a_view_that_raises_is_no_fault_of_the_step():
+def test_failing_view_does_not_fail_the_step():
     with captured(lambda text: 1 / 0, lambda bundle: 1 / 0) as sink:
         print("x")
         sink.display({"text/plain": "y", "text/html": "<b>y</b>"})
     assert sink.record.text == "x\ny\n"
 
 
-def test_a_step_that_rebinds_or_closes_the_streams_harms_nobody(capsys):
+def test_rebinding_or_closing_the_streams_affects_only_the_step(capsys):
     with Page().sink():
         sys.stdout.close()
         sys.stdout = None
@@ -112,7 +112,7 @@ def test_a_step_that_rebinds_or_closes_the_streams_harms_nobody(capsys):
     assert capsys.readouterr().out == "still here\n"
 
 
-def test_only_text_is_written():
+def test_only_text_is_accepted():
     with Page().sink(), pytest.raises(TypeError, match="must be str, not int"):
         sys.stdout.write(1)
 

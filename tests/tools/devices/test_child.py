@@ -32,7 +32,7 @@ def results(process):
     return [c.result for c in process.run.state.calls.values()]
 
 
-async def test_it_works_on_copies_and_the_parent_is_untouched(script):
+async def test_child_works_on_copies_and_the_parent_is_untouched(script):
     items = [1]
     names = {"items": items, "other": 5}
     proc = await run(
@@ -51,7 +51,7 @@ async def test_it_works_on_copies_and_the_parent_is_untouched(script):
     assert not Path(folder).exists()  # it ended with its process
 
 
-async def test_what_cannot_be_copied_is_said(script):
+async def test_values_that_cannot_be_copied_are_reported(script):
     class Local:
         """A class that another process cannot import."""
 
@@ -64,7 +64,7 @@ async def test_what_cannot_be_copied_is_said(script):
     assert "api_key (its name looks like a secret)" in said and said.endswith("3 /")
 
 
-async def test_frames_are_copied(script):
+async def test_frames_are_copied_into_the_child(script):
     import pandas as pd
 
     frame = pd.DataFrame({"a": [3, 1, 2]})
@@ -72,7 +72,7 @@ async def test_frames_are_copied(script):
     assert results(proc)[0].endswith("(3, 2)") and list(frame) == ["a"]
 
 
-async def test_an_error_is_told_and_the_child_goes_on(script):
+async def test_error_is_reported_and_the_child_continues(script):
     proc = await run(script, "x = 1\n1 / 0", "x + 1", names={})
     assert "ZeroDivisionError" in results(proc)[0] and results(proc)[1] == "2"
 
@@ -83,7 +83,7 @@ async def test_describe_and_names_look_at_the_copies(script):
     assert results(proc)[1].splitlines() == ["a: int", "made: int"]
 
 
-async def test_the_model_is_told_where_it_works(script):
+async def test_prompt_says_that_code_runs_in_a_child(script):
     proc = await run(script, "1", names={})
     assert "python runs in a process of its own" in proc.run.state.context.head[0].text
     assert "live namespace" not in proc.run.state.context.head[0].text
@@ -103,7 +103,7 @@ async def test_a_deadline_ends_the_step_and_keeps_the_rest(code, monkeypatch):
     assert done[1].error == "ToolTimeout" and done[2].text == "1"
 
 
-async def test_what_does_not_react_is_ended_with_its_process(script):
+async def test_unresponsive_code_is_ended_with_its_child(script):
     stubborn = "sum(range(10**12))"  # one long call of C code
     proc = await run(script, stubborn, "'again'", names={}, call_timeout=3, approve="auto")
     first, second = results(proc)
@@ -116,7 +116,7 @@ async def test_a_crash_is_an_error_for_the_model(script):
     assert "ended (signal 9)" in results(proc)[0] and results(proc)[1].endswith("2")
 
 
-async def test_stop_ends_its_step_and_resume_goes_on(script):
+async def test_stop_ends_a_step_of_the_child_and_resume_continues(script):
     proc = llmos.start(
         "go",
         model=script(python("x = 1\nimport time\ntime.sleep(60)"), {"text": "ok"}),
@@ -132,13 +132,13 @@ async def test_stop_ends_its_step_and_resume_goes_on(script):
 
 
 @LINUX
-async def test_memory_is_bounded(script):
+async def test_memory_of_the_child_is_bounded(script):
     proc = await run(script, "x = bytearray(1 << 44)", names={})
     held = proc.run.state.calls["r1.0"].facts["child"]
     assert "MemoryError" in results(proc)[0] and "MiB of memory" in held and "no network" in held
 
 
-async def test_it_has_no_network_and_says_what_stops_it(script):
+async def test_child_has_no_network_and_says_why(script):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         code = f"import socket\nsocket.create_connection(('127.0.0.1', {port}), timeout=5)"
@@ -149,18 +149,18 @@ async def test_it_has_no_network_and_says_what_stops_it(script):
     assert proc.run.state.calls["r1.0"].status == "failed" and "no network" in results(proc)[0]
 
 
-async def test_it_has_no_credentials(script, monkeypatch):
+async def test_child_has_no_credentials(script, monkeypatch):
     monkeypatch.setenv("MY_API_KEY", "s3cret")
     proc = await run(script, "import os\nprint(os.environ.get('MY_API_KEY'))", names={}, approve="auto")
     assert results(proc)[0].endswith("None")
 
 
-async def test_risky_code_still_asks(script):
+async def test_risky_code_asks_in_a_child(script):
     proc = await run(script, "open('x.txt', 'w')", names={})
     assert proc.state == "waiting"
 
 
-async def test_it_leaves_the_namespace_lock_alone():
+async def test_child_does_not_take_the_namespace_lock():
     child = isolated({}, [])
     context = CallContext("r1.0", "k", 10)
     try:
@@ -171,7 +171,7 @@ async def test_it_leaves_the_namespace_lock_alone():
     assert not child.alive
 
 
-async def test_after_a_restart_its_heap_is_rebuilt(script, monkeypatch, tmp_path):
+async def test_heap_of_the_child_is_rebuilt_after_a_restart(script, monkeypatch, tmp_path):
     session = llmos.Session({"items": [1]})
     turns = (python("items.append(2)\nmade = sum(items)"), python("made + len(items)"), {"text": "ok"})
     proc = session.create("Use `items`.", model=script(*turns), isolate=True, approve="step").start()
@@ -186,12 +186,12 @@ async def test_after_a_restart_its_heap_is_rebuilt(script, monkeypatch, tmp_path
     assert again.reason == "answered" and results(again)[1].splitlines()[-1] == "5"
 
 
-async def test_bind_has_nothing_to_bound(script):
+async def test_bind_is_refused_for_a_child(script):
     with pytest.raises(UsageError, match="--bind with --isolate"):
         await run(script, "1", names={}, bind="x")
 
 
-def test_isolate_in_a_notebook(tmp_path):
+def test_isolate_works_in_a_notebook(tmp_path):
     with Notebook(tmp_path) as book:
         book.run("items = [1]\nfor_nobody = object()")
         spec = book.script(python("items.append(2)\nprint('sum', sum(items))"), {"text": "added"})

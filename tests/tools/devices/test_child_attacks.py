@@ -18,8 +18,7 @@ from turns import python
 from llmos_nb.app.doctor import report
 from llmos_nb.tools import CallContext
 from llmos_nb.tools.devices.child import Setup, isolated
-from llmos_nb.tools.devices.child.sandbox import landlock
-from llmos_nb.tools.devices.child.sandbox import seccomp as calls
+from llmos_nb.tools.devices.child.sandbox import landlock, seccomp
 from llmos_nb.tools.devices.child.sandbox.sandbox import NAMES
 
 pytestmark = pytest.mark.skipif(landlock.version() < 6, reason="this system has no Landlock, or an old one")
@@ -113,19 +112,19 @@ def servers(tmp_path):
         yield plain.getsockname()[1], str(tmp_path / "s")
 
 
-def test_no_connection_of_any_kind(cell, servers):
+def test_child_opens_no_connection_of_any_kind(cell, servers):
     said = cell.says(connects(*servers))
     assert len(said) == 7 and all_refused(said)
     raw = "import ctypes\nlibc = ctypes.CDLL(None)\nprint([libc.socket(f, 1, 0) for f in (1, 2, 10, 16)])"
     assert cell.says(raw) == ["[-1, -1, -1, -1]"]  # C code that asks the system itself
 
 
-def test_without_the_filter_and_an_own_network_it_connects(fresh, servers):
+def test_check_fails_without_the_filter_and_the_network_namespace(fresh, servers):
     said = fresh(without=("network", "calls", "files")).says(connects(*servers))
     assert [line.split()[0] for line in (said[0], said[3], said[4])] == ["DID"] * 3
 
 
-def test_an_own_network_alone_stops_what_leaves_the_machine(fresh, servers):
+def test_network_namespace_alone_stops_outward_connections(fresh, servers):
     said = fresh(without=("calls", "files")).says(connects(*servers))
     assert all_refused([said[0], said[1], said[4]])
 
@@ -193,7 +192,7 @@ def test_no_file_outside_its_folder_is_read_or_changed(cell, outside):
     )
 
 
-def test_without_it_files_are_read_and_changed(fresh, outside):
+def test_check_fails_without_the_file_sandbox(fresh, outside):
     said = fresh(without=("files", "processes")).says(reaches(outside))
     assert "PRIVATE KEY" in said[0] and sum(line.startswith("DID") for line in said) > 12
     assert not (outside / "notes.txt").exists()
@@ -208,7 +207,7 @@ def test_chosen_files_are_there_for_reading_by_the_names_they_have(fresh, outsid
     ]
 
 
-def test_its_environment_holds_nothing_of_the_parents(fresh, monkeypatch):
+def test_environment_of_the_child_holds_nothing_of_the_parent(fresh, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://me:pw@host")
     monkeypatch.setenv("HOME", "/home/me")
     said = fresh().says("import os\nprint([v for v in os.environ.values() if 'pw@' in v or v == '/home/me'])")
@@ -218,7 +217,7 @@ def test_its_environment_holds_nothing_of_the_parents(fresh, monkeypatch):
 # other processes
 
 
-def test_it_cannot_signal_trace_or_gain_anything(cell):
+def test_child_cannot_signal_trace_or_gain_privileges(cell):
     said = cell.says(f"""
 import ctypes, os, signal
 libc = ctypes.CDLL(None)
@@ -231,12 +230,12 @@ print(libc.ptrace(16, parent, 0, 0), libc.ptrace(16, 1, 0, 0), libc.syscall(321,
     assert all_refused(said[:5]) and said[5] == "-1 -1 -1 -1 -1 -1 -1"
 
 
-def test_without_it_the_parent_is_within_reach(fresh):
+def test_check_fails_without_the_process_sandbox(fresh):
     made = fresh(without=("processes", "files"))
     assert made.says(f"import os\ntries(lambda: os.kill({os.getpid()}, 0))") == ["DID IT None"]
 
 
-def test_another_program_is_held_to_the_same(cell, outside):
+def test_programs_started_by_the_child_are_confined_too(cell, outside):
     key, notes = outside / ".ssh" / "id", outside / "notes.txt"
     code = f"import subprocess\nprint(subprocess.run('cat {key}; echo x > {notes}; echo here', shell=True, capture_output=True, text=True).stdout)"
     assert cell.says(code) == ["here"] and notes.read_text() == "mine"
@@ -293,7 +292,7 @@ def test_daemons_end_with_the_child_and_many_with_their_step(fresh):
     assert processes(folder, fewer_than=1) == []
 
 
-def test_it_never_outlives_a_parent_that_is_killed(tmp_path):
+def test_child_never_outlives_a_killed_parent(tmp_path):
     code = f"""
 import asyncio, os, signal
 from llmos_nb.tools.devices.child.launch import Setup, isolated
@@ -326,7 +325,7 @@ def test_memory_is_bounded_in_one_process_and_in_all_together(fresh):
     assert "ended (signal 9)" in result.text
 
 
-def test_without_it_memory_is_not_bounded(fresh):
+def test_check_fails_without_the_memory_bound(fresh):
     assert fresh(memory=500 << 20, without=("memory",)).says("print(len(bytearray(600 << 20)))") == [
         "629145600"
     ]
@@ -341,7 +340,7 @@ def test_the_disk_cannot_be_filled(fresh):
     assert made.says("tries(lambda: open('big', 'wb').truncate(1 << 40))") == ["refused OSError"]
 
 
-def test_without_it_the_disk_is_filled(fresh):
+def test_check_fails_without_the_disk_bound(fresh):
     assert fresh(disk=4 << 20, without=("disk",)).says(FILL) == ["filled"]
 
 
@@ -391,7 +390,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("data", HOSTILE, ids=range(len(HOSTILE)))
-def test_whatever_it_sends_is_a_result_or_its_end(fresh, data):
+def test_any_bytes_from_the_child_are_a_result_or_end_it(fresh, data):
     result = fresh().raw(data)
     assert isinstance(result.text, str) and isinstance(result.ok, bool) and not result.parts
     assert set(result.facts) <= {"size", "line", "child"}
@@ -408,7 +407,7 @@ def test_an_endless_answer_ends_the_child(fresh, monkeypatch):
 # what does not hold
 
 
-def test_what_does_not_hold_is_said_and_refused_where_it_is_required(fresh):
+def test_missing_protection_is_reported_and_refused_where_required(fresh):
     said = fresh(without=("network", "calls", "memory")).run("1").text.partition("not held: ")[2]
     assert said.startswith(
         "no network through Python's own modules only, no bound on memory, every system call"
@@ -420,19 +419,19 @@ def test_what_does_not_hold_is_said_and_refused_where_it_is_required(fresh):
     assert fresh(require=True).run("1").ok
 
 
-def test_doctor_says_what_holds_here():
+def test_doctor_reports_the_available_protections():
     lines = [line for line in report(None).splitlines() if "child process" in line]
     assert len(lines) == len(NAMES) and all(line.startswith("ok ") for line in lines)
 
 
-def test_where_namespaces_are_forbidden_the_rest_holds(tmp_path):
+def test_other_protections_hold_where_namespaces_are_forbidden(tmp_path):
     """As in a container: no new process can be bounded, so there is none."""
     code = """
 import asyncio
-from llmos_nb.tools.devices.child.sandbox import seccomp as calls
+from llmos_nb.tools.devices.child.sandbox import seccomp
 from llmos_nb.tools.devices.child.launch import Setup, isolated, protections
 from llmos_nb.tools.tool import CallContext
-calls.refuse(processes=True, about_files=True)
+seccomp.refuse(processes=True, about_files=True)
 print(*[p.name for p in protections(Setup()) if not p.holds])
 tries = "import os, socket\\nfor act in (os.fork, socket.socket, lambda: open('/etc/passwd'), lambda: os.chmod('/tmp', 511)):\\n" \
         "    try:\\n        act()\\n        print('DID IT')\\n    except OSError:\\n        print('refused')"
@@ -445,14 +444,14 @@ child.close()
     assert lines[0] == "disk" and lines[2:] == ["refused"] * 4, done.stderr
 
 
-@pytest.mark.parametrize("machine", calls.ARCHES)
+@pytest.mark.parametrize("machine", seccomp.ARCHES)
 @pytest.mark.parametrize("processes", [True, False])
-def test_the_filter_has_a_way_out_for_every_call(machine, processes):
+def test_every_filtered_system_call_has_an_exit(machine, processes):
     """Run the filter as the system would: every jump stays inside, and what is refused is refused."""
-    program = calls.program(machine, processes=processes, about_files=True)
+    program = seccomp.program(machine, processes=processes, about_files=True)
 
     def verdict(number: int, flags: int = 0) -> int:
-        at, value, seen = 0, 0, {0: number, 4: calls.ARCHES[machine], 16: flags}
+        at, value, seen = 0, 0, {0: number, 4: seccomp.ARCHES[machine], 16: flags}
         while True:
             code, yes, no, operand = program[at]
             if code == 0x06:

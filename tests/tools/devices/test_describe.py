@@ -92,7 +92,7 @@ def test_polars_frames_say_the_same():
     assert describe("l", frame.lazy()) == "l: polars LazyFrame, not computed yet"
 
 
-def test_frames_of_unusual_shape():
+def test_frames_of_unusual_shape_are_described():
     assert describe("e", pd.DataFrame()) == "e: pandas DataFrame, 0 rows, 0 columns"
     assert describe("e", pd.DataFrame({"a": []}), True).splitlines()[1].startswith("- a: ")
     twice = pd.DataFrame([[1, "x"]], columns=["a", "a"])
@@ -109,7 +109,7 @@ def test_frames_of_unusual_shape():
     assert len(wide.encode()) <= 1600 and "more" in wide
 
 
-def test_series_arrays_and_scalars():
+def test_series_arrays_and_scalars_are_described():
     assert (
         describe("s", PENGUINS.body_mass_g, True)
         == "s: Series body_mass_g, 344 rows, number 2700 to 6300, 2 missing"
@@ -129,7 +129,7 @@ def test_a_tensor_is_known_by_its_name_alone():
     assert describe("t", tensor) == "t: Tensor, shape (2, 3), float32, on cpu"
 
 
-def test_estimators_and_figures():
+def test_estimators_and_figures_are_described():
     model = LinearRegression()
     assert describe("m", model) == "m: LinearRegression, not fitted"
     model.fit(PENGUINS[["year", "bill"]], PENGUINS["year"])
@@ -165,7 +165,7 @@ def test_estimators_and_figures():
         (sqlite3, "module sqlite3", None),
     ],
 )
-def test_plain_values(value, without, with_values):
+def test_plain_values_are_described(value, without, with_values):
     assert describe("v", value) == f"v: {without}"
     assert describe("v", value, True) == f"v: {without if with_values is None else with_values}"
 
@@ -195,7 +195,7 @@ def fetch(n: int, url: str = "here", *, token=HIDDEN, back: Any = PENGUINS, **mo
     """
 
 
-def test_functions_classes_and_instances():
+def test_functions_classes_and_instances_are_described():
     assert describe("fetch", fetch) == (
         "fetch: function fetch(n: int, url: str='here', token=…, back: Any=…, **more) -> list[int]: Fetch it."
     )
@@ -212,7 +212,7 @@ class Connection:
         self.dsn = self.server = "postgres://ann:s3cr3t@host/db"
 
 
-def test_connections_keep_their_address_to_themselves():
+def test_descriptions_of_connections_hide_the_address():
     base = sqlite3.connect("file:s3cr3t.db?mode=memory", uri=True)
     try:
         for value in (base, Connection(), base.cursor()):
@@ -268,7 +268,7 @@ def test_a_name_that_looks_like_a_secret_hides_its_value_everywhere(name):
 
 
 @pytest.mark.parametrize("name", OPEN)
-def test_other_names_are_open(name):
+def test_ordinary_names_are_shown(name):
     assert not secret_name(name)
     assert describe(name, 3, True) == f"{name}: int 3"
 
@@ -285,7 +285,7 @@ def test_other_names_are_open(name):
         "-----BEGIN RSA PRIVATE KEY-----",
     ],
 )
-def test_a_text_that_gives_itself_away_is_not_shown(text):
+def test_text_shaped_like_a_secret_is_not_shown(text):
     assert secret_text(text)
     for value in (text, [text], {"a": text}, pd.DataFrame({"a": [text]})):
         assert text not in describe("v", value, True) or isinstance(value, list)
@@ -325,7 +325,7 @@ def test_no_code_of_an_unknown_class_runs(values):
         assert "not described" not in describe("v", value, values)
 
 
-def test_a_library_that_misbehaves_costs_the_description_only():
+def test_failing_library_costs_only_the_description():
     class Broken(pd.DataFrame):
         @property
         def shape(self):
@@ -375,7 +375,7 @@ SPACE = {"df": 1, "df2": 2, "tmp_df": 3, "_hidden": 4, "In": [], "get_ipython": 
         ("df,-df", []),
     ],
 )
-def test_names_globs_and_minus(patterns, names):
+def test_names_take_globs_and_minus(patterns, names):
     assert visible(SPACE, patterns) == names
 
 
@@ -410,7 +410,7 @@ async def test_the_device_looks_at_the_live_namespace():
     assert "did you mean df" in (await call(device, "names", pattern="dff")).text
 
 
-async def test_what_is_not_allowed_is_not_there():
+async def test_names_outside_the_allowed_are_absent():
     device = NamespaceDevice({"df": 1, "salaries": 2}, values=True, allow="* -salaries")
     assert (await call(device, "names")).text == "df: int"
     assert not (await call(device, "describe", name="salaries")).ok
@@ -418,7 +418,7 @@ async def test_what_is_not_allowed_is_not_there():
     assert (await call(NamespaceDevice({"a": 1}, allow="not_yet"), "names")).text == "no name fits '*'"
 
 
-async def test_the_devices_calls_are_code(capsys):
+async def test_device_calls_can_be_written_as_code(capsys):
     space = {"df": PENGUINS}
     tools = {t.name: t for t in NamespaceDevice(space).tools}
     for name, arguments in (("describe", {"name": "df"}), ("names", {"pattern": "d*"})):

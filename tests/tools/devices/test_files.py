@@ -6,7 +6,6 @@ from turns import call, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.tools.devices.files import folder as folder_module
 from llmos_nb.tools.devices.files.folder import replaced
 
 
@@ -39,7 +38,7 @@ def files(tmp_path):
     return tmp_path
 
 
-async def test_what_is_written_is_seen_by_the_process_alone(files):
+async def test_uncommitted_writes_are_seen_by_the_process_alone(files):
     before = tree(files)
     p = await working(
         *CHANGES,
@@ -133,7 +132,7 @@ async def test_edits_of_one_answer_do_not_lose_each_other(files):
     assert results(p)[-1] == "ONE\nTWO\nTHREE\n"
 
 
-async def test_what_cannot_be_done_is_said_in_a_line(files):
+async def test_impossible_operations_are_reported_in_one_line(files):
     (files / "raw.bin").write_bytes(b"\0\1\2" * 100)
     (files / "large.txt").write_text("x" * (1 << 20) + "y")
     (files / "out").symlink_to("/etc")
@@ -183,11 +182,11 @@ async def test_a_commit_broken_off_half_way_is_finished(files, monkeypatch):
 
     two = [CHANGES[0], CHANGES[1], call("commit_files")]
     p = await working(*two)
-    monkeypatch.setattr(folder_module, "replaced", breaking)
+    monkeypatch.setattr("llmos_nb.tools.devices.files.folder.replaced", breaking)
     events = p.journal.path.read_bytes()
     await p.approve("all")
     assert len(written) == 1
-    monkeypatch.setattr(folder_module, "replaced", replaced)
+    monkeypatch.setattr("llmos_nb.tools.devices.files.folder.replaced", replaced)
     lines = p.journal.path.read_bytes().splitlines(keepends=True)
     kept = next(i for i, line in enumerate(lines) if b'"k":"call.started"' in line and b'"r3.0"' in line)
     torn = files / "torn" / "journal.jsonl"  # the journal as it was when the commit was under way
@@ -230,7 +229,7 @@ async def test_a_file_written_after_reading_untrusted_data_stays_untrusted(files
     assert p.run.state.labels[f"file:{files.resolve()}/note.txt"] == "untrusted"
 
 
-async def test_a_fork_has_the_overlay_of_its_event_and_one_of_its_own(files):
+async def test_fork_starts_with_the_overlay_of_its_event(files):
     turns = [CHANGES[0], call("ask", question="Go on?"), CHANGES[1], call("commit_files"), {"text": "Done."}]
     p = await llmos.run("Change it.", model=ScriptedModel(turns), namespace={}, tools=["files"], approve="auto")
     asked = next(e.n for e in p.events if e.k == "question.asked")

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from llmos_nb.errors import ToolTimeout
 from llmos_nb.tools import Stopped
-from llmos_nb.tools.devices.python import guard as alarm
-from llmos_nb.tools.devices.python import interruptible, stop_main_thread, tick
+from llmos_nb.tools.devices.python import guard, interruptible, stop_main_thread, tick
 
 SOON_S = 1.0
 
@@ -92,7 +91,7 @@ CODE = [sleeps, spins, regex, swallows, swallows_deep, keeps, waits_for_a_lock]
 
 
 @pytest.mark.parametrize("code", CODE)
-def test_the_deadline_ends_it(code):
+def test_deadline_ends_guarded_code(code):
     with within(0.05 + SOON_S), pytest.raises(ToolTimeout, match=r"deadline of 0\.05 s"), interruptible(0.05):
         code()
 
@@ -110,7 +109,7 @@ def from_outside(act, ready):
 
 
 @pytest.mark.parametrize("code", [c for c in CODE if c is not regex])  # it keeps every other thread out
-def test_stop_ends_it(code):
+def test_stop_ends_guarded_code(code):
     ready, found = threading.Event(), []
     thread = from_outside(lambda: found.append(stop_main_thread("ada")), ready)
     with within(SOON_S), pytest.raises(Stopped, match="ada"), interruptible(60):
@@ -121,13 +120,13 @@ def test_stop_ends_it(code):
 
 
 @pytest.mark.parametrize("code", [sleeps, spins])
-def test_an_interrupt_from_outside_is_stop(code):
+def test_interrupt_from_outside_counts_as_stop(code):
     ready, over = threading.Event(), threading.Event()
 
     def insist():
-        alarm.interrupt_main_thread()
+        guard.interrupt_main_thread()
         while not over.wait(0.2):  # one that comes just before the code blocks does not wake it
-            alarm.interrupt_main_thread()
+            guard.interrupt_main_thread()
 
     old = signal.signal(signal.SIGINT, lambda *_: None)  # who takes what comes too late
     thread = from_outside(insist, ready)
@@ -143,7 +142,7 @@ def test_an_interrupt_from_outside_is_stop(code):
 
 @pytest.mark.parametrize("code", [spins, swallows, keeps])
 def test_a_timer_thread_serves_where_there_is_no_timer(code, monkeypatch):
-    monkeypatch.setattr(alarm, "new", alarm.TimerThread)
+    monkeypatch.setattr(guard, "new", guard.TimerThread)
     fast = spins if code is spins else code
     with within(0.05 + SOON_S), pytest.raises(ToolTimeout), interruptible(0.05):
         monkeypatch.setattr(time, "sleep", lambda seconds: threading.Event().wait(0.01))  # no EINTR there
@@ -151,12 +150,12 @@ def test_a_timer_thread_serves_where_there_is_no_timer(code, monkeypatch):
     monkeypatch.undo()
 
 
-def test_a_keyboard_interrupt_of_its_own_goes_through():
+def test_keyboard_interrupt_raised_by_the_code_passes_through():
     with pytest.raises(KeyboardInterrupt, match="mine"), interruptible(60):
         raise KeyboardInterrupt("mine")
 
 
-def test_stop_wins_over_what_the_code_made_of_it():
+def test_stop_wins_over_code_that_catches_it():
     with pytest.raises(Stopped), interruptible(60):
         try:
             signal.raise_signal(signal.SIGINT)
@@ -170,14 +169,14 @@ def test_code_that_ends_well_after_swallowing_is_still_stopped():
 
 
 def test_a_value_comes_back_and_errors_go_through():
-    with interruptible(60) as guard:
+    with interruptible(60) as deadline:
         value = 1
-    assert value == 1 and guard.until > time.monotonic()
+    assert value == 1 and deadline.until > time.monotonic()
     with pytest.raises(ZeroDivisionError), interruptible(None):
         1 / 0  # noqa: B018
 
 
-def test_nothing_is_sent_when_no_code_is_guarded():
+def test_no_signal_is_sent_while_no_code_is_guarded():
     assert stop_main_thread() is False
 
 
@@ -200,7 +199,7 @@ def test_an_inner_guard_keeps_the_outer_deadline():
         sleeps()
 
 
-def test_on_another_thread_it_does_nothing():
+def test_guard_does_nothing_on_another_thread():
     found = []
 
     def work():
@@ -216,7 +215,7 @@ def test_on_another_thread_it_does_nothing():
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(0, 0.004), st.sampled_from(["spin", "sleep", "short", "raise"]))
-def test_no_moment_of_the_ring_breaks_the_guard(deadline, kind):
+def test_signal_at_any_moment_leaves_the_guard_intact(deadline, kind):
     before = standing()
     try:
         with interruptible(deadline):

@@ -97,14 +97,14 @@ async def test_a_preview_calls_no_server_but_to_read(hostile):
         assert more or "refused in a preview" in proc.run.state.calls["r1.0"].result
 
 
-async def test_nothing_runs_before_it_is_needed(hostile):
+async def test_server_is_not_started_before_it_is_needed(hostile):
     evil = hostile("honest")
     proc = evil.start(DONE, tools=[])
     await proc
     assert proc.reason == "answered" and evil.session.servers.running("evil") is None
 
 
-async def test_orders_in_a_tools_words_are_quoted_bounded_and_never_in_the_head(hostile):
+async def test_orders_in_tool_descriptions_are_quoted_and_bounded(hostile):
     evil = hostile("orders")
     proc = evil.start(echo(), DONE)
     await proc
@@ -161,7 +161,7 @@ async def test_an_approval_given_before_the_change_does_not_hold_after_it(hostil
     assert evil.calls == ["one"] and proc.reason == "answered"
 
 
-async def test_a_tool_that_nobody_may_be_asked_about_is_refused_once_it_changes(hostile):
+async def test_changed_tool_is_refused_where_nobody_can_be_asked(hostile):
     evil = hostile("changes", READ)
     proc = evil.start(echo("one"), echo("two"), echo("three"), DONE, approve="never")
     await proc
@@ -196,7 +196,7 @@ async def test_a_tool_that_vanishes_is_refused_and_the_model_told(hostile):
     )
 
 
-async def test_a_tool_that_appears_is_noticed_before_the_model_is_asked_again(hostile):
+async def test_new_tool_is_noticed_before_the_next_request(hostile):
     evil = hostile("grows", READ)
     proc = evil.start(echo("one"), call("ask", question="Go on?"), DONE)
     await proc
@@ -208,7 +208,7 @@ async def test_a_tool_that_appears_is_noticed_before_the_model_is_asked_again(ho
     assert list(added[-1]) == ["evil_new"] and same_as_folded(proc)
 
 
-async def test_names_are_valid_of_their_own_and_nobody_takes_ours(hostile):
+async def test_tool_names_are_valid_unique_and_never_built_in_names(hostile):
     evil = hostile("names")
     proc = evil.start(DONE)
     await proc
@@ -291,7 +291,7 @@ async def test_an_answer_of_100_mb_is_bounded_by_head_and_tail(hostile):
     assert proc.journal.path.stat().st_size < 100_000
 
 
-async def test_what_a_server_asks_of_us_is_refused_and_on_the_record(hostile):
+async def test_requests_of_a_server_are_refused_and_recorded(hostile):
     evil = hostile("asks")
     proc = evil.start(echo(), DONE, approve="auto")
     await proc
@@ -300,7 +300,7 @@ async def test_what_a_server_asks_of_us_is_refused_and_on_the_record(hostile):
     assert all("refused" in e["message"] for e in json.loads(c.result))
 
 
-async def test_lies_on_the_wire_are_dropped_and_orders_in_a_result_gain_nothing(hostile):
+async def test_false_messages_are_dropped_and_orders_in_results_gain_nothing(hostile):
     def pay(to: str, amount: int) -> str:
         """Pay."""
         paid.append(to)
@@ -316,7 +316,7 @@ async def test_lies_on_the_wire_are_dropped_and_orders_in_a_result_gain_nothing(
     assert "image image/png: not shown" in proc.run.state.calls["r1.0"].result
 
 
-async def test_a_tool_with_the_name_of_a_function_of_yours_is_said(hostile):
+async def test_name_clash_with_a_user_function_is_reported(hostile):
     def evil_echo(text: str) -> str:
         """Mine."""
         return text
@@ -347,19 +347,19 @@ async def test_patterns_choose_tools(hostile, patterns, found):
     ("word", "said"),
     [("evi", "did you mean evil"), ("evil_ech", "did you mean evil_echo"), ("nothing", "there are: evil")],
 )
-async def test_a_word_that_names_nothing_is_said_with_the_nearest(hostile, word, said):
+async def test_pattern_without_a_match_names_the_nearest(hostile, word, said):
     proc = hostile("honest").start(DONE, tools=[word])
     await proc
     assert proc.reason == "failed" and said in proc.detail and "\n" not in proc.detail
 
 
-async def test_a_program_that_is_not_there_is_said(tmp_path):
+async def test_missing_program_is_reported(tmp_path):
     write(tmp_path, ghost=["no-such-program-at-all"])
     proc = await llmos.run("work", model=ScriptedModel([DONE]), tools=["ghost"])
     assert proc.reason == "failed" and "no program 'no-such-program-at-all'" in proc.detail
 
 
-async def test_without_the_package_it_says_what_to_install(hostile, monkeypatch):
+async def test_missing_package_names_what_to_install(hostile, monkeypatch):
     evil = hostile("honest")
     monkeypatch.setattr("llmos_nb.tools.devices.mcp.client.find_spec", lambda name: None)
     proc = evil.start(DONE)
@@ -421,7 +421,7 @@ async def test_a_server_goes_with_an_interpreter_that_is_killed(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["short", "long " * 400])
-async def test_an_exported_notebook_has_what_a_server_gave_and_asks_nobody(hostile, text):
+async def test_exported_notebook_holds_server_results_and_calls_no_server(hostile, text):
     evil = hostile("honest", READ)
     proc = evil.start(echo(text), DONE)
     await proc
@@ -459,7 +459,7 @@ def test_the_reference_server_end_to_end_in_a_notebook(tmp_path):
             os.kill(pid, 0)
 
 
-def test_stop_ends_the_wait_for_a_server_that_hangs_and_the_log_says_what_came(tmp_path):
+def test_stop_ends_the_wait_for_a_hanging_server_and_is_logged(tmp_path):
     write(tmp_path, evil=[sys.executable, str(HOSTILE), "hangs", str(tmp_path / "log")])
     with Notebook(tmp_path) as nb:
         cell = f"%%agent -a auto -m {nb.script(echo(), DONE)} -t evil\nGo."

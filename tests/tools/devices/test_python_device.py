@@ -68,7 +68,7 @@ def ipython():
         ("'\\ud800'", r"'\ud800'"),
     ],
 )
-def test_what_a_step_gives(device, code, text):
+def test_step_returns_its_last_value_and_output(device, code, text):
     result = run(device, code)
     assert (result.ok, result.text, result.error) == (True, text, "")
 
@@ -106,7 +106,7 @@ def test_output_is_shown_as_it_comes(device):
         ("import json; json.loads('{')", "JSONDecodeError", None),
     ],
 )
-def test_what_goes_wrong_is_told_shortly(device, code, error, text):
+def test_errors_are_reported_briefly(device, code, error, text):
     result = run(device, code)
     assert (result.ok, result.error) == (False, error)
     assert text is None or result.text == text
@@ -120,7 +120,7 @@ def test_the_failing_line_is_marked_in_functions_too(device):
     assert result.facts["line"] == 5
 
 
-def test_input_says_what_to_do_instead(device):
+def test_input_names_the_alternative(device):
     assert "use the tool ask(question)" in run(device, "input()").text
     assert builtins.input.__module__ != "llmos_nb.tools.devices.python.execute"
 
@@ -131,7 +131,7 @@ def test_the_error_is_kept_for_the_debugger(device):
     assert sys.last_traceback.tb_frame.f_globals is device.namespace and sys.last_traceback.tb_lineno == 2
 
 
-def test_a_repr_that_raises_costs_only_itself(device):
+def test_failing_repr_does_not_fail_the_step(device):
     result = run(device, "class R:\n    def __repr__(self):\n        1 / 0\nR()")
     assert result.ok and "its repr raised ZeroDivisionError" in result.text
 
@@ -161,7 +161,7 @@ def test_a_large_value_is_bounded_and_its_size_told(device):
         "import asyncio\nwhile True:\n    try:\n        await asyncio.sleep(60)\n    except BaseException: pass",
     ],
 )
-def test_the_deadline_ends_it(device, code):
+def test_deadline_ends_a_step(device, code):
     began = time.monotonic()
     result = run(device, code, 0.1)
     assert time.monotonic() - began < 1.5
@@ -179,7 +179,7 @@ print(asyncio.run(PythonDevice({}).run(code, CallContext("r", "k", 0.1))).error)
 """
 
 
-def test_code_that_cannot_be_ended_does_not_hold_up_the_end_of_the_session():
+def test_unstoppable_code_does_not_delay_the_end_of_the_session():
     done = subprocess.run(
         [sys.executable, "-c", STUBBORN], capture_output=True, text=True, timeout=30, check=True
     )
@@ -274,7 +274,7 @@ def test_a_step_knows_its_call(device):
     assert current_call.get() is None
 
 
-def test_the_tool_runs_inspects_and_says_itself(device):
+def test_python_tool_runs_inspects_and_describes_code(device):
     tool = device.tool
     assert (tool.name, tool.effect, tool.repeat, tool.to_code({"code": "a"})) == (
         "python",
@@ -357,7 +357,7 @@ def test_every_value_is_shown(small, code, text):
     assert run(small, code).text == text
 
 
-def test_values_are_short(small):
+def test_values_are_shown_briefly(small):
     text = run(small, "orders\nwide = ['a' * 50] * 100").text
     assert "… 40 rows in all" in text and len(text) < 1500
 
@@ -394,7 +394,7 @@ def live(ipython):
         ),
     ],
 )
-def test_magics_and_displays(live, code, expected):
+def test_magics_and_displays_work_in_a_step(live, code, expected):
     result = run(live, code)
     assert result.ok and expected in result.text
 
@@ -407,7 +407,7 @@ def test_rich_values_go_to_the_user_and_text_to_the_model(ipython):
     assert bundles == [{"text/plain": "a table", "text/html": "<table></table>"}]
 
 
-def test_a_rich_form_that_raises_is_no_error(live, capsys):
+def test_failing_rich_repr_is_no_error(live, capsys):
     code = "class T:\n    def __repr__(self): return 'still'\n    def _repr_html_(self): 1 / 0\nT()"
     assert run(live, code).text == "still"
     assert capsys.readouterr() == ("", "")

@@ -13,7 +13,7 @@ import llmos_nb as llmos
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import toolbox
-from llmos_nb.tools.devices import registry as offered
+from llmos_nb.tools.devices import registry
 
 
 async def asked(namespace, *turns, approve="auto", tools=("sql",), **options):
@@ -83,7 +83,7 @@ async def test_a_result_is_bounded_in_rows(tmp_path):
     assert "more than 10 rows" in results(p)[0] and len(names["r"]) == 10
 
 
-async def test_nothing_outside_is_reached(tmp_path, monkeypatch):
+async def test_query_reaches_nothing_outside(tmp_path, monkeypatch):
     (tmp_path / "work").mkdir()
     (tmp_path / "secret.csv").write_text("a\n31415926\n")
     (tmp_path / "work" / "link.csv").symlink_to(tmp_path / "secret.csv")
@@ -95,7 +95,7 @@ async def test_nothing_outside_is_reached(tmp_path, monkeypatch):
     assert not any("31415926" in r for r in results(p))
 
 
-async def test_tables_that_the_process_may_not_see_are_not_there():
+async def test_tables_outside_the_allowed_names_are_absent():
     names = {"seen": pd.DataFrame({"a": [1]}), "hidden": pd.DataFrame({"a": [99]})}
     p = await asked(
         names,
@@ -150,7 +150,7 @@ async def test_a_write_is_asked_and_runs_once(shop):
     assert p.run.tools["sql_write"].repeat == "once" and p.run.tools["sql_write"].effect == "external"
 
 
-async def test_a_write_that_fails_leaves_nothing(shop):
+async def test_failed_write_leaves_no_change(shop):
     write = call("sql_write", statement="delete from orders; insert into nowhere values (1)", database="shop")
     p = await asked({"shop": shop}, write, tools=("sql_write",))
     assert "nowhere" in results(p)[0] and count(shop) == 2
@@ -207,7 +207,7 @@ async def test_a_query_ends_at_its_deadline(where, shop):
     memory.dispose()
 
 
-async def test_rules_hold_in_databases_and_views_are_not_a_way_round(tmp_path, shop):
+async def test_rules_hold_in_databases_and_through_views(tmp_path, shop):
     (tmp_path / "llmos.toml").write_text('[tools.sql]\ncolumns = ["orders.total"]\ntables = ["*", "-hidden"]\n')
     p = await asked(
         {"shop": shop},
@@ -224,7 +224,7 @@ async def test_rules_hold_in_databases_and_views_are_not_a_way_round(tmp_path, s
     assert "closed to this process" in write.result and count(shop) == 2
 
 
-async def test_the_caller_is_told_to_the_database(shop, monkeypatch):
+async def test_database_is_told_the_caller(shop, monkeypatch):
     monkeypatch.setenv("LLMOS_USER", "ada*/;")
     heard = []
     sa.event.listen(shop, "before_cursor_execute", lambda *a: heard.append(a[2]))
@@ -236,18 +236,18 @@ async def test_the_caller_is_told_to_the_database(shop, monkeypatch):
     assert heard[-1] == f"SELECT 1 /* llmos pid={p.pid}, user=ada, call=r1.0 */" and "ada*/;" in results(p)[1]
 
 
-async def test_the_label_of_a_file_goes_into_what_is_read_of_it(tmp_path):
+async def test_label_of_a_file_applies_to_rows_read_from_it(tmp_path):
     (tmp_path / "llmos.toml").write_text('[tools.sql]\nsource = "untrusted"\n')
     names = {"t": pd.DataFrame({"a": [1]})}
     p = await asked(names, call("sql", query="select * from t", into="x"))
     assert p.run.state.labels["x"] == "untrusted"
 
 
-async def test_a_wrong_setting_and_a_missing_library_are_named_before_anything_starts(tmp_path, monkeypatch):
+async def test_wrong_setting_or_missing_library_is_named_before_the_start(tmp_path, monkeypatch):
     (tmp_path / "llmos.toml").write_text("[tools.sql]\ntable = []\n")
     with pytest.raises(ConfigError, match=r"tools\.sql: unknown key 'table'; did you mean tables"):
         await asked({}, call("sql", query="select 1"))
-    monkeypatch.setitem(offered.OFFERED, "sql", ("nowhere", "f", ("sql", "no_such_library")))
+    monkeypatch.setitem(registry.OFFERED, "sql", ("nowhere", "f", ("sql", "no_such_library")))
     with pytest.raises(
         UsageError, match=r'sql: no_such_library is not installed; pip install "llmos_nb\[sql\]"'
     ):
@@ -281,7 +281,7 @@ async def test_an_exported_query_runs_with_neither_model_nor_package(tmp_path, s
     assert list(again["x"]) == ["n"] and list(again["y"]) == ["a"]
 
 
-async def test_the_exported_notebook_declares_files_and_holds_writes_back(tmp_path, shop):
+async def test_exported_notebook_declares_files_and_omits_writes(tmp_path, shop):
     (tmp_path / "c.csv").write_text("a,b\n1,2\n")
     write = call("sql_write", statement="delete from orders", database="shop")
     p = await asked(
@@ -296,7 +296,7 @@ async def test_the_exported_notebook_declares_files_and_holds_writes_back(tmp_pa
     assert "if REPEAT_EFFECTS:\n    import pandas" in cell
 
 
-async def test_a_process_that_was_loaded_again_has_its_devices_and_its_results():
+async def test_reloaded_process_has_its_devices_and_results():
     names = {"t": pd.DataFrame({"a": [1, 2]})}
     turns = [
         call("sql", query="select sum(a) as s from t", into="s"),
@@ -332,7 +332,7 @@ async def test_a_name_outside_bind_is_not_written():
     assert first.status == "failed" and second.status == "done" and "x" not in names and "out_1" in names
 
 
-async def test_the_label_of_a_table_goes_into_what_is_made_of_it(tmp_path):
+async def test_label_of_a_table_applies_to_names_made_from_it(tmp_path):
     (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\n')
     names = {"mail": pd.DataFrame({"a": [1]}), "mine": pd.DataFrame({"a": [1]})}
     first = call("sql", query="select * from mine", into="clean")

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmos_nb.errors import ConfigError, UsageError
-from llmos_nb.tools.devices.sql import rules as rules_module
 from llmos_nb.tools.devices.sql.classify import statements, worst
 from llmos_nb.tools.devices.sql.duckdb import Duck
 from llmos_nb.tools.devices.sql.query import bound
@@ -25,13 +24,13 @@ def kind(text, dialect):
     return "refused" if found in ("dangerous", "unknown") else found
 
 
-def test_the_corpus_is_sorted_as_a_person_sorted_it():
+def test_corpus_is_classified_as_labelled_by_hand():
     assert len(ROWS) >= 150
     wrong = [(d, k, t, kind(t, d)) for d, k, t in ROWS if kind(t, d) != k]
     assert wrong == []
 
 
-def test_what_changes_something_stays_so_in_any_company():
+def test_writing_statement_stays_a_write_in_any_combination():
     for dialect, was, text in ROWS:
         if was in ("write", "ddl") and "--" not in text:
             assert kind(f"select 1; {text}", dialect) != "read"
@@ -40,7 +39,7 @@ def test_what_changes_something_stays_so_in_any_company():
 
 @settings(max_examples=150)
 @given(st.text(max_size=60))
-def test_any_text_is_sorted(text):
+def test_any_text_is_classified(text):
     assert worst(statements(text)).kind in ("read", "write", "ddl", "dangerous", "unknown")
 
 
@@ -53,7 +52,7 @@ PLAIN = [
 
 @settings(max_examples=100)
 @given(st.lists(st.sampled_from(PLAIN), min_size=2, max_size=3))
-def test_several_statements_are_only_read_where_each_is(texts):
+def test_several_statements_are_a_read_only_where_each_is(texts):
     joined = ";\n".join(texts)
     if kind(joined, "duckdb") == "read":
         assert all(kind(t, "duckdb") == "read" for t in texts)
@@ -108,17 +107,17 @@ def test_a_closed_column_does_not_come_out(text):
     assert SECRET not in answers(text, rules) and "48.15" not in answers(text, rules)
 
 
-def test_without_the_rule_most_of_these_give_it():
+def test_check_fails_without_the_rule():
     assert sum(SECRET in answers(text, Rules()) for text in ASKS[::4]) >= 8
 
 
-def test_the_check_fails_where_tables_are_not_replaced(monkeypatch):
-    monkeypatch.setattr(rules_module, "_project", lambda *_: None)
+def test_check_fails_where_tables_are_not_replaced(monkeypatch):
+    monkeypatch.setattr("llmos_nb.tools.devices.sql.rules._project", lambda *_: None)
     rules = parse_rules({"columns": ["people.salary"]})
     assert sum(SECRET in answers(text, rules) for text in ASKS[::4]) >= 8
 
 
-def test_what_is_open_still_comes_out():
+def test_open_columns_are_still_returned():
     rules = parse_rules({"columns": ["-people.sal*"]})
     for text in (
         "select * from people",
@@ -129,7 +128,7 @@ def test_what_is_open_still_comes_out():
     assert "Ada" in answers("select t.salary_band, p.name from people p join teams t using (Team)", rules)
 
 
-def test_a_closed_table_is_not_there():
+def test_closed_table_is_absent():
     rules = parse_rules({"tables": ["*", "-people"]})
     assert (
         answers("select * from people", rules) == ""

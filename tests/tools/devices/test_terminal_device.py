@@ -11,8 +11,8 @@ from turns import call, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.tools.devices.programs import run as spawn
-from llmos_nb.views.panel import card as project_card
+from llmos_nb.tools.devices.programs import run
+from llmos_nb.views.panel.card import card as card_of
 
 GIT = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org"]
 
@@ -69,7 +69,7 @@ def log(folder):
 async def test_a_command_is_asked_each_time_with_its_text_in_every_mode(mode, tmp_path):
     (tmp_path / "llmos.toml").write_text('[[policy.rules]]\ntool = "terminal"\ndo = "allow"\n')
     p = await working(call("terminal", command="echo one"), call("terminal", command="echo two"), approve=mode)
-    card = project_card.card(p.run.state)
+    card = card_of(p.run.state)
     asked = await approved(p)
     asked = [q for q in asked if q["kind"] == "approval"]
     assert [f"echo {w}" in q["text"] for q, w in zip(asked, ("one", "two"), strict=True)] == [True, True]
@@ -77,7 +77,7 @@ async def test_a_command_is_asked_each_time_with_its_text_in_every_mode(mode, tm
     assert [b["label"] for b in card["buttons"]] == ["Approve", "Edit", "Reject", "Skip"]  # no "always"
 
 
-async def test_nobody_there_to_be_asked_means_refused():
+async def test_command_is_refused_where_nobody_can_be_asked():
     p = await working(call("terminal", command="touch x"), approve="never")
     assert p.run.state.calls["r1.0"].status == "rejected" and not Path("x").exists()
 
@@ -104,7 +104,7 @@ def alive(mark):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
-async def test_nothing_outlives_a_deadline_not_even_what_left_the_group():
+async def test_no_descendant_outlives_a_deadline_even_outside_the_group():
     mark = "313.3371"
     p = await working(call("terminal", command=f"setsid sleep {mark} & sleep {mark}"), call_timeout=0.5)
     await approved(p)
@@ -129,9 +129,9 @@ async def test_stop_ends_the_command_and_leaves_it_in_doubt():
 
 
 async def test_the_check_for_leftovers_fails_where_groups_are_not_ended(monkeypatch, tmp_path):
-    monkeypatch.setattr(spawn, "_end", lambda pid, mark: None)
+    monkeypatch.setattr(run, "_end", lambda pid, mark: None)
     mark = "313.3373"
-    task = asyncio.create_task(spawn.run(["sleep", mark], tmp_path, 0.2))
+    task = asyncio.create_task(run.run(["sleep", mark], tmp_path, 0.2))
     ended = await task
     assert ended.code is None and (alive(mark) or not sys.platform.startswith("linux"))
     for pid in alive(mark):
@@ -139,7 +139,7 @@ async def test_the_check_for_leftovers_fails_where_groups_are_not_ended(monkeypa
 
 
 async def test_output_of_any_length_is_bounded(tmp_path):
-    ended = await spawn.run(["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"], tmp_path, 20)
+    ended = await run.run(["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"], tmp_path, 20)
     assert (
         ended.code == 0
         and ended.size == 3_000_004
@@ -149,14 +149,14 @@ async def test_output_of_any_length_is_bounded(tmp_path):
 
 
 async def test_a_background_process_does_not_hold_a_call(tmp_path):
-    ended = await spawn.run(["sh", "-c", "sleep 300 & echo started"], tmp_path, 20)
+    ended = await run.run(["sh", "-c", "sleep 300 & echo started"], tmp_path, 20)
     assert ended.code == 0 and ended.text == "started\n"
 
 
 # git
 
 
-async def test_looking_at_git_asks_nothing_and_runs_nothing_of_the_repository(repository):
+async def test_git_reads_ask_nothing_and_run_no_code_of_the_repository(repository):
     evil = repository / "evil.sh"
     evil.write_text("#!/bin/sh\ntouch ran\n")
     evil.chmod(0o755)
@@ -176,7 +176,7 @@ async def test_looking_at_git_asks_nothing_and_runs_nothing_of_the_repository(re
     assert "Begin" in results(p)[2] and "main" in results(p)[3] and not (repository / "ran").exists()
 
 
-async def test_words_of_a_model_are_never_options(repository):
+async def test_arguments_from_a_model_are_never_options(repository):
     p = await working(
         call("git_diff", path="--output=stolen"), branch("--force"), call("git_add", paths=["../outside"]),
         call("git_add", paths=[".git/config"]), call("git_diff", path=":(top)*"), tools=["git"],
@@ -185,7 +185,7 @@ async def test_words_of_a_model_are_never_options(repository):
     assert not (repository / "stolen").exists()
 
 
-async def test_a_commit_that_broke_off_is_found_again_and_not_made_twice(repository):
+async def test_interrupted_commit_is_recognised_and_not_repeated(repository):
     (repository / "calc.py").write_text("x = 1\n")
     turns = [call("git_add", paths=["calc.py"]), call("git_commit", message="Change"), {"text": "Done."}]
     p = await llmos.run("Work.", model=ScriptedModel(turns), namespace={}, tools=["git"])
@@ -205,7 +205,7 @@ async def test_a_commit_that_broke_off_is_found_again_and_not_made_twice(reposit
 # tests
 
 
-async def test_a_run_of_tests_is_typed(repository):
+async def test_test_run_result_is_typed(repository):
     (repository / "test_more.py").write_text(
         "import pytest\n\n\ndef test_ok():\n    pass\n\n\n@pytest.mark.skip\ndef test_skip():\n    pass\n"
     )

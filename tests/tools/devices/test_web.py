@@ -10,7 +10,6 @@ from turns import call
 import llmos_nb as llmos
 from llmos_nb.errors import ConfigError
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.tools.devices import web as addresses
 from llmos_nb.tools.devices.web import is_public, listed
 
 
@@ -74,7 +73,7 @@ async def test_a_page_is_read_as_text_and_taints_what_follows(server, tmp_path):
     assert q.state == "waiting" and "untrusted" in q.run.state.questions["r2.0"]["text"]
 
 
-async def test_with_no_hosts_each_page_is_asked_for(server):
+async def test_without_allowed_hosts_each_page_is_asked_for(server):
     base, asked, _ = server
     p = await reading(call("web", url=f"{base}/page"))
     assert p.state == "waiting" and asked == [] and f"{base}/page" in p.run.state.questions["r1.0"]["text"]
@@ -91,7 +90,7 @@ async def test_with_no_hosts_each_page_is_asked_for(server):
         ("/large", "more than 2,097,152 bytes"), ("/image", "image/png; only text is read"), ("/gone", "status 404"),
     ],
 )  # fmt: skip
-async def test_what_is_not_read_says_why(server, tmp_path, path, words):
+async def test_unread_page_says_why(server, tmp_path, path, words):
     base, _, port = server
     opened(tmp_path, port)
     p = await reading(call("web", url=base + path))
@@ -123,14 +122,12 @@ async def test_a_long_page_is_read_in_pieces(server, tmp_path):
         "http://169.254.169.254/latest/meta-data", "http://10.0.0.1/",
     ],
 )  # fmt: skip
-async def test_no_spelling_of_an_address_leads_inside(url, tmp_path):
+async def test_no_spelling_of_an_address_reaches_the_local_network(url, tmp_path):
     p = await reading(call("web", url=url), approve="auto")
     assert only(p).status == "failed" and "meta-data\n" not in only(p).result
 
 
-async def test_a_name_that_leads_inside_is_refused_even_where_it_is_listed_by_a_glob(
-    server, tmp_path, monkeypatch
-):
+async def test_host_resolving_to_a_local_address_is_refused_despite_a_glob(server, tmp_path, monkeypatch):
     _, asked, port = server
     (tmp_path / "llmos.toml").write_text('[tools.web]\nhosts = ["*"]\n')
     loop = asyncio.get_running_loop()
@@ -143,9 +140,9 @@ async def test_a_name_that_leads_inside_is_refused_even_where_it_is_listed_by_a_
     assert "leads to 127.0.0.1" in only(p).result and asked == []
 
 
-async def test_the_check_fails_where_addresses_are_not_looked_at(server, tmp_path, monkeypatch):
+async def test_check_fails_where_addresses_are_not_checked(server, tmp_path, monkeypatch):
     base, asked, _ = server
-    monkeypatch.setattr(addresses, "is_public", lambda address: True)
+    monkeypatch.setattr("llmos_nb.tools.devices.web.is_public", lambda address: True)
     p = await reading(call("web", url=f"{base}/page"), approve="auto")
     assert asked == ["/page"] and only(p).status == "done"
 
@@ -158,7 +155,7 @@ async def test_the_check_fails_where_addresses_are_not_looked_at(server, tmp_pat
         ("fc00::1", False), ("::ffff:10.0.0.1", False), ("::ffff:93.184.216.34", True), ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False),
     ],
 )  # fmt: skip
-def test_public_addresses(text, public):
+def test_public_addresses_are_recognised(text, public):
     assert is_public(ipaddress.ip_address(text)) is public
 
 

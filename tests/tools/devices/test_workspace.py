@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmos_nb.errors import UsageError
-from llmos_nb.tools.devices import workspace as module
+from llmos_nb.tools.devices import workspace
 from llmos_nb.tools.devices.workspace import Workspace
 
 OUT = [
@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", OUT)
-def test_no_spelling_leads_out_or_into_what_is_closed(folder, name):
+def test_no_spelling_of_a_path_leaves_the_workspace(folder, name):
     with pytest.raises(UsageError):
         Workspace(folder).place(name)
 
@@ -43,7 +43,7 @@ def test_no_spelling_leads_out_or_into_what_is_closed(folder, name):
 @pytest.mark.parametrize(
     "name", ["link.txt", "up/outside.txt", "up/desk/src/../../outside.txt", "loop", "loop/a", "gitlink/config"]
 )
-def test_no_link_leads_out(folder, name):
+def test_no_link_leaves_the_workspace(folder, name):
     with pytest.raises(UsageError):
         Workspace(folder).place(name)
 
@@ -97,7 +97,7 @@ PART = st.sampled_from(
 
 @given(st.lists(PART | st.text(max_size=4), max_size=6))
 @example(["up", "outside.txt"])
-def test_whatever_is_a_path_is_inside(parts):
+def test_every_accepted_path_is_inside(parts):
     root = Path(os.environ["LLMOS_HOME"]).parent / "work"
     if not root.exists():
         (root / ".git").mkdir(parents=True)
@@ -114,8 +114,8 @@ def test_whatever_is_a_path_is_inside(parts):
 
 
 def test_the_property_fails_where_names_are_not_checked(folder, monkeypatch):
-    monkeypatch.setattr(module, "_check_words", lambda name: None)
-    monkeypatch.setattr(module, "_check_case", lambda *_: None)
+    monkeypatch.setattr(workspace, "_check_words", lambda name: None)
+    monkeypatch.setattr(workspace, "_check_case", lambda *_: None)
     monkeypatch.setattr(Workspace, "_is_closed", lambda *_: False)
     monkeypatch.setattr(Path, "is_relative_to", lambda self, other: True)
     assert not str(Workspace(folder).place("../outside.txt")).startswith(str(folder))
@@ -130,6 +130,6 @@ def test_a_second_spelling_of_a_file_is_named(folder, monkeypatch):
         Workspace(folder).place("src/A.py")
 
 
-def test_only_files_of_its_own_are_listed(folder):
+def test_only_files_of_the_workspace_are_listed(folder):
     os.mkfifo(folder / "pipe")
     assert Workspace(folder).files() == ["src/a.py"] and Workspace(folder).files("src/*") == ["src/a.py"]

@@ -57,14 +57,14 @@ def test_a_view_does_not_differ_from_itself(same):
     assert difference(same, copy.deepcopy(same)) == {}
 
 
-def test_only_what_changed_travels():
+def test_patch_holds_only_what_changed():
     steps = [{"n": n, "s": "pending", "t": "a title of some length"} for n in range(1, 201)]
     old = view(steps=steps, goal="g" * 1000)
     new = view(steps=[{**steps[0], "s": "done"}, *steps[1:]], goal="g" * 1000)
     assert difference(old, new) == {"steps": {"put": [new["steps"][0]]}}
 
 
-def test_a_text_that_grew_travels_as_its_tail():
+def test_grown_text_is_sent_as_its_tail():
     assert difference({"stream": "abc"}, {"stream": "abcd"}) == {"append": {"stream": "d"}}
 
 
@@ -79,7 +79,7 @@ def test_the_pacer_keeps_the_rate():
     assert pacer.delay() == pytest.approx(2)
 
 
-async def test_two_hundred_steps_at_full_speed_stay_a_trickle(panel):
+async def test_traffic_stays_low_at_two_hundred_fast_steps(panel):
     times = []
     panel.send = lambda message: times.append((time.monotonic(), len(json.dumps(message))))
     steps = [{"n": n, "s": "pending", "t": "x" * 100} for n in range(1, 201)]
@@ -98,7 +98,7 @@ async def test_two_hundred_steps_at_full_speed_stay_a_trickle(panel):
     assert panel.view["steps"] == steps
 
 
-async def test_the_last_view_arrives_by_itself(panel):
+async def test_last_view_arrives_without_a_further_event(panel):
     panel.show(view(id="a"))
     panel.show(view(id="b"))
     assert [m["patch"] for m in panel.sent] == [{"set": {"id": "a"}}]
@@ -107,7 +107,7 @@ async def test_the_last_view_arrives_by_itself(panel):
     assert panel.sent[-1] == {"kind": "update", "rev": 2, "patch": {"set": {"id": "b"}}}
 
 
-async def test_flush_sends_what_waits_at_once(panel):
+async def test_flush_sends_pending_views_at_once(panel):
     panel.show(view(id="a"))
     panel.show(view(id="b"))
     panel.flush()
@@ -143,7 +143,7 @@ def test_verbs_are_acknowledged_and_passed_on():
     assert panel.sent == [{"kind": "heard", "seq": "t1"}]
 
 
-def test_what_a_verb_cannot_do_is_said_in_the_panel():
+def test_failed_verb_is_reported_in_the_panel():
     def refuse(verb):
         raise UsageError("no step 9; the plan has 4")
 

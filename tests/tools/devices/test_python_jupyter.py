@@ -104,7 +104,7 @@ def test_a_click_arrives_while_a_step_awaits(session):
     assert "clicked" in value and seconds < 1.0
 
 
-def test_a_kernel_shows_images_and_no_html(session):
+def test_jupyter_shows_images_and_no_html(session):
     code = (
         "from IPython.display import display\n"
         "class T:\n"
@@ -118,14 +118,14 @@ def test_a_kernel_shows_images_and_no_html(session):
     assert "text/html" not in printed
 
 
-def test_two_steps_at_once_in_a_kernel(session):
+def test_two_steps_at_once_are_kept_apart_in_jupyter(session):
     code = "import asyncio\nfor i in range(3):\n    print({name!r}, i)\n    await asyncio.sleep(0.01)"
     both = " , ".join(f"step({code.format(name=n)!r})" for n in "ab")
     value, _, _ = session.execute(f"await asyncio.gather({both})")
     assert ast.literal_eval(value) == ["a 0\na 1\na 2", "b 0\nb 1\nb 2"]
 
 
-def test_a_kernel_stays_as_it_was(session):
+def test_jupyter_session_is_left_as_it_was(session):
     session.execute("before = (dict(Out), ip.execution_count, __import__('signal').getsignal(2))")
     value, _, _ = session.execute(f"{call('7 * 6')}, {call('exit()')}, {call('input()')}")
     assert ast.literal_eval(value) == ("42", "CallDenied", "CallDenied")
@@ -139,7 +139,7 @@ def test_a_failed_step_is_no_error_of_the_cell(session):
     assert session.execute("import sys; sys.last_type.__name__")[0] == "'ZeroDivisionError'"
 
 
-def test_what_inline_figures_show_is_said_once(session):
+def test_inline_figures_are_shown_once(session):
     code = (
         "%matplotlib inline\nimport matplotlib.pyplot as plt\n"
         "plt.bar(['a', 'b'], [1, 2])\nplt.show()\nplt.plot([1, 2]);"

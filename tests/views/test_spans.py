@@ -11,13 +11,13 @@ from turns import call
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.errors import ConfigError
 from llmos_nb.journal import history, read
 from llmos_nb.policy.secrets import vault
 from llmos_nb.session import Session
-from llmos_nb.views.spans import export as trace_export
+from llmos_nb.views.spans import export
 from llmos_nb.views.spans.export import spans_of
 from llmos_nb.views.spans.span import CAPTURE, provider, time_of
 
@@ -44,9 +44,9 @@ TURNS = (
 def exporter(monkeypatch):
     monkeypatch.delenv(CAPTURE, raising=False)
     found = InMemorySpanExporter()
-    trace_export.send_to(found)
+    export.send_to(found)
     yield found
-    trace_export.close()
+    export.close()
 
 
 async def ran(script, *turns, **options):
@@ -89,7 +89,7 @@ async def test_tokens_are_those_of_the_journal(script):
     assert named(spans, "chat")[0].attributes["gen_ai.usage.cache_read.input_tokens"] == 40
 
 
-async def test_what_failed_says_so_and_retries_count(script):
+async def test_failed_spans_say_so_and_retries_are_counted(script):
     spans = spans_of(events(await ran(script)))
     chats = named(spans, "chat")
     assert [(s.attributes["llmos.attempt"], s.error) for s in chats] == [
@@ -117,15 +117,15 @@ async def test_one_journal_gives_one_trace_live_and_after_the_fact(script, expor
     session = Session(None, configured={"trace": True})
     proc = session.create("count", model=script(*TURNS), tools=[tell], approve="auto", grounded=False)
     await proc.start()
-    trace_export.flush()
+    export.flush()
     live = exporter.get_finished_spans()
-    after = [trace_export.readable(s) for s in spans_of(events(proc))]
-    again = [trace_export.readable(s) for s in spans_of(read(proc.journal.path))]
+    after = [export.readable(s) for s in spans_of(events(proc))]
+    again = [export.readable(s) for s in spans_of(read(proc.journal.path))]
     assert [s.to_json() for s in live] == [s.to_json() for s in after] == [s.to_json() for s in again]
     assert live[-1].parent is None and all(s.parent.span_id == live[-1].context.span_id for s in live[:-1])
 
 
-async def test_content_is_told_only_where_it_is_asked_for_and_never_a_secret(script, monkeypatch):
+async def test_content_is_recorded_only_on_request_and_never_a_secret(script, monkeypatch):
     monkeypatch.setenv("BEAN_TOKEN", "kq83-mmx2-0q")
     vault.clear()
 
@@ -168,7 +168,7 @@ async def test_a_run_that_broke_off_is_one_trace_without_the_time_between(script
     assert noted.index("run.resumed") < noted.index("call.in_doubt") < noted.index("call.resolved")
 
 
-async def test_a_fork_tells_its_own_and_links_to_its_parent(script):
+async def test_fork_records_its_own_spans_and_links_to_its_parent(script):
     proc = await ran(script)
     child = proc.fork(at=next(e.n for e in proc.events if e.k == "call.finished"))
     await child.resume()
@@ -221,7 +221,7 @@ async def test_the_command_draws_writes_and_sends(script, tmp_path, capsys, expo
     assert len(exporter.get_finished_spans()) == 8
 
 
-async def test_with_nowhere_to_send_it_says_so_and_starts_nothing(script, monkeypatch):
+async def test_export_without_an_endpoint_says_so_and_starts_nothing(script, monkeypatch):
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
     session = Session(None, configured={"trace": True})
     with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):

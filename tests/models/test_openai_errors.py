@@ -61,7 +61,7 @@ def test_tools_that_are_not_supported_in_many_phrasings(said: str, status: int):
         (529, {"error": {"type": "overloaded_error"}}, ModelUnavailable),
     ],
 )
-def test_statuses(status: int, body: object, kind: type[ModelError]):
+def test_http_statuses_become_typed_errors(status: int, body: object, kind: type[ModelError]):
     assert type(classify(status, body)) is kind
 
 
@@ -74,7 +74,7 @@ def test_statuses(status: int, body: object, kind: type[ModelError]):
     st.none() | st.floats(0, 1e9),
     st.booleans(),
 )
-def test_any_complaint_is_one_line(status: int, body: object, wait: float | None, begun: bool):
+def test_any_error_body_becomes_one_line(status: int, body: object, wait: float | None, begun: bool):
     error = classify(status, {"error": body} if begun else body, wait, begun=begun)
     assert isinstance(error, ModelError)
     assert len(str(error).splitlines()) == 1
@@ -92,5 +92,5 @@ def test_any_complaint_is_one_line(status: int, body: object, wait: float | None
         ({}, None),
     ],
 )
-def test_retry_after_forms(headers: dict[str, str], seconds: float | None):
+def test_retry_after_is_read_in_every_form(headers: dict[str, str], seconds: float | None):
     assert retry_after_s(headers) == seconds

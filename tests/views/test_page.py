@@ -9,7 +9,7 @@ from fixtures_writer import ANSWER, CODES, GOAL, RESULTS, Writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmos_nb.views import page as static
+from llmos_nb.views import page
 from llmos_nb.views.markdown import html as markdown
 from llmos_nb.views.markdown import text as escaped
 
@@ -57,9 +57,9 @@ def harmless(html):
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_every_state_speaks_and_is_harmless(name):
+def test_page_of_every_state_is_readable_and_inert(name):
     w = STATES[name]()
-    found = harmless(static.html(w.state, w.events))
+    found = harmless(page.html(w.state, w.events))
     words = "".join(found.words)
     assert GOAL in words and "process 3" in words and "%agent show 3" in words
     assert dict(found.attributes)["alt"].startswith("The loop:") and found.tags.count("img") == 1
@@ -70,7 +70,7 @@ def test_every_state_speaks_and_is_harmless(name):
 
 def test_the_plan_says_status_evidence_and_call_in_words():
     w = STATES["finished"]()
-    words = "".join(Reader(static.html(w.state, w.events)).words)
+    words = "".join(Reader(page.html(w.state, w.events)).words)
     assert "(done, after 1, 0.2 s, $0.0005)" in words and f"{RESULTS[1]} r3.0" in words
     assert "(failed, after 1, 0.1 s, $0.0005, replaced by 5)" in words
     assert "approved by a person" in words
@@ -78,7 +78,7 @@ def test_the_plan_says_status_evidence_and_call_in_words():
 
 def test_the_open_question_has_code_tables_and_the_command_that_answers():
     w = STATES["waiting"]()
-    html = static.html(w.state, w.events)
+    html = page.html(w.state, w.events)
     words = "".join(Reader(html).words)
     assert CODES[2] in words and "Step 3 wants to replace a file" in words
     assert "cannot be undone (the file from 12 November" in words
@@ -97,12 +97,12 @@ def test_the_open_question_has_code_tables_and_the_command_that_answers():
 )
 def test_each_question_names_its_command(name, command):
     w = STATES[name]()
-    assert command in "".join(Reader(static.html(w.state, w.events)).words)
+    assert command in "".join(Reader(page.html(w.state, w.events)).words)
 
 
-def test_the_answer_and_its_evidence_are_there():
+def test_page_shows_the_answer_and_its_evidence():
     w = STATES["finished"]()
-    words = "".join(Reader(static.html(w.state, w.events)).words)
+    words = "".join(Reader(page.html(w.state, w.events)).words)
     assert "Birds on Biscoe are the heaviest" in words and "every number" not in words
     assert "Evidence: each number of the answer" in words and "4,716" in ANSWER
     assert "Check held: all 3 values" in words
@@ -110,7 +110,7 @@ def test_the_answer_and_its_evidence_are_there():
 
 def test_a_long_plan_is_folded_and_keeps_its_numbers():
     w = STATES["many"]()
-    html = static.html(w.state, w.events)
+    html = page.html(w.state, w.events)
     assert "<details><summary>Steps 1–22 done" in html and '<ol start="23"' in html
 
 
@@ -118,7 +118,7 @@ def test_steps_that_were_moved_say_their_numbers():
     w = STATES["waiting"]()
     steps = w.state.plan.plain()
     w.add("plan.edited", version=9, steps=[steps[0], steps[1], steps[3], steps[2]], by="you")
-    assert "<li>step 4: <b>" in static.html(w.state, w.events)
+    assert "<li>step 4: <b>" in page.html(w.state, w.events)
 
 
 def test_200_steps_stay_small():
@@ -126,19 +126,19 @@ def test_200_steps_stay_small():
     w.propose([(f"Read file {i}", "rows", ()) for i in range(50)]).approve_plan()
     for i in range(200):
         w.step(1, "a result of a step that says quite a lot " * 5, code=f"rows_{i} = read({i})")
-    assert len(static.html(w.state, w.events)) + len(static.plain(w.state, w.events)) < 300_000
+    assert len(page.html(w.state, w.events)) + len(page.plain(w.state, w.events)) < 300_000
 
 
 def test_the_sibling_names_goal_process_and_the_way_back():
     w = STATES["running"]()
-    found = harmless(static.sibling(w.state))
+    found = harmless(page.sibling(w.state))
     words = "".join(found.words)
     assert "penguins, process 3" in words and "%agent show 3" in words and GOAL[:60] in words
 
 
 def test_plain_is_80_columns_of_text():
     w = STATES["waiting"]()
-    lines = static.plain(w.state, w.events).splitlines()
+    lines = page.plain(w.state, w.events).splitlines()
     assert max(map(len, lines)) <= 80 and "[YOU]" in "\n".join(lines) and "◇ 3" in "\n".join(lines)
 
 
@@ -187,10 +187,10 @@ NASTY = st.lists(PIECES | st.text(max_size=8), min_size=1, max_size=8).map("".jo
 @settings(max_examples=25, deadline=None)
 def test_no_text_of_a_run_becomes_a_tag_or_an_attribute(text):
     for w in hostile(text):
-        html = static.html(w.state, w.events)
+        html = page.html(w.state, w.events)
         found = harmless(html)
         assert found.tags.count("img") == 1
-        harmless(static.sibling(w.state))
+        harmless(page.sibling(w.state))
         html.encode("utf-8")
 
 
@@ -230,11 +230,11 @@ def test_dollars_and_backslashes_are_no_formulas():
         ("**a `b` c**", "<p><b>a <code>b</code> c</b></p>"),
     ],
 )
-def test_markdown(text, html):
+def test_markdown_becomes_html(text, html):
     assert markdown(text) == html
 
 
-def test_markdown_tables_and_fences():
+def test_markdown_tables_and_fences_become_html():
     html = markdown("| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nx < y\n```\nafter")
     assert re.sub(r' style="[^"]*"', "", html) == (
         '<table><tr><th scope="col">a</th><th scope="col">b</th></tr><tr><td>1</td><td>2</td></tr></table>\n'

@@ -30,7 +30,7 @@ def drained(queue):
 
 
 @given(policies, claims)
-def test_everybody_comes_once_and_in_the_order_of_the_keys(policy, given):
+def test_every_claim_is_served_once_in_key_order(policy, given):
     queue = Queue(policy)
     put = [queue.add(c) for c in given]
     out = drained(queue)
@@ -38,7 +38,7 @@ def test_everybody_comes_once_and_in_the_order_of_the_keys(policy, given):
 
 
 @given(policies, claims, st.data())
-def test_whoever_left_does_not_come_and_whoever_changed_comes_where_it_belongs(policy, given, data):
+def test_withdrawn_claims_are_skipped_and_changed_ones_reordered(policy, given, data):
     queue = Queue(policy)
     kept = {c.ticket: c for c in map(queue.add, given)}
     for ticket in data.draw(st.lists(st.integers(1, 20), max_size=5)):
@@ -65,7 +65,7 @@ def test_a_queue_goes_on_under_another_policy(one, other, given):
 @pytest.mark.parametrize("policy", sorted(POLICIES))
 @settings(max_examples=20)
 @given(nice=st.integers(-20, 19), served=st.floats(0, 20))
-def test_nobody_starves(policy, nice, served):
+def test_no_claim_starves(policy, nice, served):
     """One who waits, against newcomers without end that are served a second each: its turn comes."""
     queue = Queue(policy)
     old = queue.add(Claim(1, 0, 0.0, nice, served, turn=0))
@@ -76,7 +76,7 @@ def test_nobody_starves(policy, nice, served):
         assert second < 100_000, "it waited for ever"
 
 
-def test_the_proof_that_a_policy_without_ageing_would_be_found(monkeypatch):
+def test_check_fails_for_a_policy_without_ageing(monkeypatch):
     """Strict priority starves; the property above runs into its bound there."""
     monkeypatch.setitem(POLICIES, "strict", lambda c: (c.nice, c.ticket))
     queue = Queue("strict")
@@ -93,7 +93,7 @@ def order(policy, *given):
     return [c.pid for c in drained(queue)]
 
 
-def test_each_policy_in_its_own_words():
+def test_each_policy_orders_as_documented():
     first = (
         Claim(1, 0, 0.0, served=9.0, turn=5),
         Claim(2, 0, 1.0, served=0.0, turn=3),

@@ -397,7 +397,7 @@ async def test_an_attack_waits_for_a_person(name, manifest):
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_its_honest_twin_runs(name, manifest):
+async def test_honest_twin_of_an_attack_runs(name, manifest):
     case = CASES[name]
     world, made, proc = await outcome(case, case.honest)
     assert made.status == "done" and made.by == "words", (made, proc.run.state.questions)

@@ -47,7 +47,7 @@ async def test_the_surviving_steps_run_again_in_order(script):
     )
 
 
-async def test_what_was_undone_is_not_run_again_and_undo_works_after_the_rebuild(script):
+async def test_undone_steps_are_not_rebuilt_and_undo_works_afterwards(script):
     proc = await broken_off(script, {"items": [0]})
     proc.undo()
     names = {"items": [0]}
@@ -58,7 +58,7 @@ async def test_what_was_undone_is_not_run_again_and_undo_works_after_the_rebuild
     assert own(names) == {"items": [0]}
 
 
-async def test_a_heap_that_is_there_is_left_as_it_is(script):
+async def test_live_heap_is_not_rebuilt(script):
     names = {"items": [0]}
     proc = await broken_off(script, names)
     again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
@@ -78,7 +78,7 @@ async def test_missing_inputs_are_named_and_nothing_runs(script):
     assert again.reason == "answered" and names["total"] == 100
 
 
-async def test_an_input_that_differs_is_said(script):
+async def test_changed_input_is_reported(script):
     proc = await broken_off(script, {"items": [0]})
     again = llmos.load(proc.journal.path, model=script(*STEPS), namespace={"items": [7]})
     await finish(again)
@@ -86,7 +86,7 @@ async def test_an_input_that_differs_is_said(script):
     assert said["names"] == "`items`"
 
 
-async def test_before_the_rebuild_there_is_nothing_to_undo_here(script):
+async def test_undo_before_the_rebuild_is_refused(script):
     proc = await broken_off(script, {"items": [0]})
     names = {"items": [0]}
     again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
@@ -105,7 +105,7 @@ async def test_bounds_on_names_outlive_the_kernel(script):
     assert own(names) == {"a": 1} and again.run.state.calls["r2.0"].error == "NotAllowed"
 
 
-def test_in_another_kernel_with_the_notebooks_own_functions(tmp_path):
+def test_rebuild_in_a_new_kernel_uses_the_notebooks_functions(tmp_path):
     functions = (
         "calls = []\ndef note(text: str) -> str:\n    'Note it.'\n    calls.append(text)\n    return text"
     )

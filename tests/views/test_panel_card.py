@@ -11,7 +11,7 @@ def button(v, label):
     return next(b for b in v["card"]["buttons"] if b["label"] == label)
 
 
-def test_the_card_says_what_why_risks_code_and_what_approving_covers():
+def test_card_shows_call_reason_risks_code_and_coverage():
     c = shown("waiting")["card"]
     assert c["title"] == "Step 3 wants to replace a file"
     assert c["why"][:2] == ["It asks because ", ["`", "to_csv"]]
@@ -60,7 +60,7 @@ def test_an_argument_says_where_it_comes_from():
     assert view(w.state, w.events)["card"]["args"][0]["origin"] == "your goal, word for word"
 
 
-def test_a_call_that_goes_out_can_be_approved_in_advance_for_exactly_its_arguments():
+def test_outward_call_can_be_pre_approved_for_exactly_its_arguments():
     v = shown("tool")
     assert "approve_rest" not in [b["verb"] for b in v["card"]["buttons"]]
     assert button(v, "Always for these arguments")["verb"] == "approve_same"
@@ -68,7 +68,7 @@ def test_a_call_that_goes_out_can_be_approved_in_advance_for_exactly_its_argumen
     assert plain(v["card"]["cover"]).endswith(same)
 
 
-def test_code_that_goes_out_cannot_be_approved_in_advance_either():
+def test_outward_code_cannot_be_approved_in_advance():
     w = waiting(risks=[["network", "`requests.post` sends data out"]])
     v = view(w.state, w.events)
     assert not {"approve_rest", "approve_same"} & {b["verb"] for b in v["card"]["buttons"]}

@@ -9,7 +9,7 @@ from turns import call, python, same_as_folded
 from llmos_nb.errors import CallDenied
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Session
-from llmos_nb.tools import reentry as inside
+from llmos_nb.tools import reentry
 
 DONE = {"text": "ok"}
 FIND = {
@@ -58,7 +58,7 @@ class Agent:
 
     @property
     def attempts(self):
-        return [e for e in self.proc.events if e.d.get("signal") == inside.FORGED]
+        return [e for e in self.proc.events if e.d.get("signal") == reentry.FORGED]
 
     @property
     def shipped(self):
@@ -66,7 +66,7 @@ class Agent:
 
 
 @pytest.mark.parametrize("found", ["by name", "by gc", "by sys.modules", "by frames"])
-async def test_no_way_to_a_process_helps(found, monkeypatch):
+async def test_no_way_to_a_process_lets_a_step_approve(found, monkeypatch):
     from llmos_nb.session import api
 
     agent = Agent("1")
@@ -86,7 +86,7 @@ async def test_no_way_to_a_process_helps(found, monkeypatch):
 
 
 @pytest.mark.parametrize("act", NOW)
-async def test_no_verb_and_no_event_of_a_person_can_be_forged_in_a_step(act):
+async def test_step_cannot_forge_a_verb_or_an_event_of_a_person(act):
     agent = Agent(f"found = proc\n{act}")
     agent.proc.rule("python", "allow")
     await agent.run()
@@ -97,7 +97,7 @@ async def test_no_verb_and_no_event_of_a_person_can_be_forged_in_a_step(act):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("how", LATER)
-async def test_what_a_step_leaves_behind_cannot_approve_later(how):
+async def test_objects_left_by_a_step_cannot_approve_later(how):
     agent = Agent(f"found = proc\n{LATER[how]}\nNone")
     agent.proc.rule("python", "allow")
     await agent.run()
@@ -113,7 +113,7 @@ async def test_what_a_step_leaves_behind_cannot_approve_later(how):
     assert agent.proc.reason == "answered" and same_as_folded(agent.proc)
 
 
-async def test_people_still_can_from_anywhere():
+async def test_people_can_approve_from_anywhere():
     for way in (lambda act: asyncio.sleep(0, act()), asyncio.to_thread):
         agent = await Agent("1").run()
         await way(lambda: agent.proc.approve("r2.0"))  # noqa: B023 - called at once
@@ -121,7 +121,7 @@ async def test_people_still_can_from_anywhere():
         assert agent.proc.reason == "answered" and not agent.attempts
 
 
-async def test_a_cell_with_the_text_of_a_step_is_the_users_own():
+async def test_cell_with_the_text_of_a_step_belongs_to_the_user():
     code = "def act(p): p.approve('r2.0')\nNone"
     agent = await Agent(code).run()
     with pytest.raises(CallDenied):
@@ -133,12 +133,12 @@ async def test_a_cell_with_the_text_of_a_step_is_the_users_own():
     assert agent.proc.reason == "answered"
 
 
-async def test_the_check_is_what_refuses(monkeypatch):
+async def test_check_fails_without_the_reentry_guard(monkeypatch):
     """With the guard taken out, the same code approves: so the tests above see it work."""
     agent = Agent(f"found = proc\n{LATER['an event of IPython']}\nNone")
     agent.proc.rule("python", "allow")
     await agent.run()
-    monkeypatch.setattr(inside, "inside", lambda: False)
+    monkeypatch.setattr(reentry, "inside", lambda: False)
     agent.names["hooks"][0]()
     await agent.proc
     assert agent.shipped and agent.proc.reason == "answered"

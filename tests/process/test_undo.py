@@ -71,7 +71,7 @@ async def test_redo_puts_back_what_was_undone_step_by_step(script):
         proc.redo()
 
 
-async def test_undo_all_and_nothing_left(script):
+async def test_undo_all_leaves_nothing_to_undo(script):
     names = {"items": [0]}
     proc = await three(script, names)
     proc.undo(to=0)
@@ -107,7 +107,7 @@ async def test_without_a_plan_one_answer_is_taken_back_at_a_time(script):
     assert own(names) == {}
 
 
-async def test_what_only_looked_stands_in_nobodys_way(script):
+async def test_steps_that_only_read_do_not_block_undo(script):
     session = llmos.Session({})
     one = await session.start("one", model=script(python("b = 2"), {"text": "ok"}), approve="auto")
     await session.start("two", model=script(python("print(b)"), {"text": "ok"}), approve="auto")
@@ -126,7 +126,7 @@ async def test_calls_of_one_answer_go_and_come_together(script):
 
 
 @pytest.mark.parametrize("meanwhile", ["items.append('mine')", "items = ['mine']"])
-async def test_what_somebody_changed_since_is_a_conflict_and_all_stays(script, meanwhile):
+async def test_later_change_is_a_conflict_and_nothing_is_undone(script, meanwhile):
     names = {"items": [0]}
     proc = await three(script, names)
     proc.undo()
@@ -138,7 +138,7 @@ async def test_what_somebody_changed_since_is_a_conflict_and_all_stays(script, m
     assert statuses(proc) == ["done", "done", "skipped"]
 
 
-async def test_a_conflict_in_an_earlier_step_leaves_the_later_ones_as_they_are(script):
+async def test_conflict_in_an_earlier_step_leaves_later_ones_alone(script):
     names = {}
     model = script(
         {"plan": [{"title": "one"}, {"title": "two"}]}, python("a = [1]"), python("b = [2]"), {"text": "ok"}
@@ -152,7 +152,7 @@ async def test_a_conflict_in_an_earlier_step_leaves_the_later_ones_as_they_are(s
     assert own(names) == {"a": [1, "mine"]}
 
 
-async def test_another_process_that_used_it_is_a_conflict(script):
+async def test_use_by_another_process_is_a_conflict(script):
     session = llmos.Session({"items": [0]})
     one = await session.start("one", model=script(python("items.append(1)"), {"text": "ok"}), approve="auto")
     two = await session.start("two", model=script(python("items.append(2)"), {"text": "ok"}), approve="auto")
@@ -163,7 +163,7 @@ async def test_another_process_that_used_it_is_a_conflict(script):
     assert session.namespace["items"] == [0]
 
 
-async def test_out_of_order_where_nothing_depends_on_it(script):
+async def test_undo_out_of_order_works_where_nothing_depends_on_the_step(script):
     session = llmos.Session({})
     one = await session.start("one", model=script(python("a = 1"), {"text": "ok"}), approve="auto")
     await session.start("two", model=script(python("b = 2"), {"text": "ok"}), approve="auto")
@@ -171,7 +171,7 @@ async def test_out_of_order_where_nothing_depends_on_it(script):
     assert own(session.namespace) == {"b": 2}
 
 
-async def test_undo_while_it_waits_for_a_person_and_the_model_is_told(script):
+async def test_undo_while_waiting_for_approval_tells_the_model(script):
     names = {}
     turns = (PLAN, python("a = 1"), python("open('x.txt', 'w')"), python("print('a' in dir())"), {"text": "ok"})
     proc = await llmos.run("go", model=script(*turns), namespace=names, approve="risky")
@@ -184,7 +184,7 @@ async def test_undo_while_it_waits_for_a_person_and_the_model_is_told(script):
     assert same_as_folded(proc)
 
 
-async def test_undo_while_paused_then_resume(script):
+async def test_paused_process_is_undone_then_resumed(script):
     names = {"items": [0]}
     proc = await llmos.run("go", model=script(*STEPS), namespace=names, approve="step")
     await proc.approve("plan")
@@ -212,7 +212,7 @@ async def test_no_undo_while_a_step_writes(script):
     assert (names["a"], names["b"]) == (1, 2)
 
 
-async def test_what_cannot_be_undone_is_said_before_and_named_after(script):
+async def test_limits_of_undo_are_reported_before_and_after(script):
     names = {"rows": (i for i in range(9))}
     proc = await llmos.run("go", model=script(python("x = next(rows)"), {"text": "ok"}), namespace=names)
     assert proc.state == "waiting"
@@ -293,7 +293,7 @@ async def test_a_fork_puts_back_what_was_undone_since(script):
     assert [s.status for s in child.plan.steps] == ["done", "done", "pending"] and same_as_folded(child)
 
 
-async def test_a_fork_that_would_overwrite_what_the_user_did_changes_nothing(script):
+async def test_fork_that_would_overwrite_user_changes_is_refused(script):
     names = {"items": [0]}
     proc = await three(script, names)
     names["items"].append("mine")
@@ -324,7 +324,7 @@ async def test_a_moved_home_still_loads_a_fork(script, tmp_path, monkeypatch):
     assert again.digest == child.digest and [s.title for s in again.plan.steps] == ["one", "two", "three"]
 
 
-async def test_an_isolated_fork_starts_from_the_heap_of_then_and_the_parent_goes_on(script):
+async def test_isolated_fork_starts_from_the_old_heap_beside_its_parent(script):
     items = [0]
     names = {"items": items}
     proc = await three(script, names)
@@ -343,7 +343,7 @@ async def test_an_isolated_fork_starts_from_the_heap_of_then_and_the_parent_goes
 # bounds on what may be written and seen
 
 
-async def test_bind_takes_back_all_of_a_step_that_wrote_something_else(script):
+async def test_bind_reverts_a_step_that_wrote_another_name(script):
     names = {"df": [1], "keep": [1]}
     turns = (python("df.append(2)\nkeep.append(2)\nnew = 1"), python("df.append(3)"), {"text": "ok"})
     proc = await llmos.run("go", model=script(*turns), namespace=names, approve="auto", bind="df")
@@ -375,7 +375,7 @@ async def test_bind_globs_with_minus(script, bind, code, allowed):
     assert bool(own(names)) is allowed and (proc.run.state.calls["r1.0"].status == "done") is allowed
 
 
-async def test_what_bind_cannot_take_back_stays_on_the_record(script):
+async def test_changes_that_bind_cannot_revert_are_recorded(script):
     names = {"rows": iter([1, 2, 3])}
     proc = await llmos.run(
         "go",
@@ -389,7 +389,7 @@ async def test_what_bind_cannot_take_back_stays_on_the_record(script):
     assert ("x" in names) == bool(changed)  # the journal says what the namespace has
 
 
-async def test_vars_bound_what_is_described(script):
+async def test_vars_limit_the_described_names(script):
     names = {"sales": [1], "private": [2]}
     model = script(look("describe", name="private"), look("names", pattern="*"), {"text": "ok"})
     proc = await llmos.run("go", model=model, namespace=names, variables="s*")

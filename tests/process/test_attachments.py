@@ -8,7 +8,7 @@ from turns import call, python
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.process import briefing as attached
+from llmos_nb.process import briefing
 
 FRAME = pd.DataFrame({"city": ["Oslo", "Rome"], "n": [1, 2]})
 
@@ -35,7 +35,7 @@ def folder(tmp_path):
     ("file", "name"),
     [("cities.csv", "cities"), ("wide.tsv", "wide"), ("packed.csv.gz", "packed"), ("book.xlsx", "book"), ("2024.parquet", "t_2024")],
 )  # fmt: skip
-async def test_a_table_becomes_a_variable_that_the_model_is_told_of(folder, file, name):
+async def test_attached_table_becomes_a_variable_named_in_the_prompt(folder, file, name):
     p, names = await asked(f"Look at !`{file}`.", python(f"{name}.shape"))
     assert names[name].to_dict("list") == FRAME.to_dict("list") and p.reason == "answered"
     told = p.run.state.context.head[-1].text
@@ -43,7 +43,7 @@ async def test_a_table_becomes_a_variable_that_the_model_is_told_of(folder, file
     assert p.run.state.labels == {}
 
 
-async def test_the_cell_may_run_again_but_a_variable_of_the_user_stays(folder):
+async def test_attaching_again_works_but_never_replaces_a_user_variable(folder):
     _, names = await asked("Sum !`cities.csv`.")
     await asked("Sum !`cities.csv`.", namespace=names)
     mine = names["cities"] = FRAME.copy()
@@ -59,7 +59,7 @@ async def test_the_cell_may_run_again_but_a_variable_of_the_user_stays(folder):
         ("!`note.txt`", "not a PNG"),
     ],
 )  # fmt: skip
-async def test_what_cannot_be_attached_is_said_before_anything_starts(folder, goal, words):
+async def test_unattachable_file_is_reported_before_the_start(folder, goal, words):
     (folder / "broken.parquet").write_bytes(b"PAR1 nothing")
     (folder / "note.txt").write_text("words")
     with pytest.raises(UsageError, match=words):
@@ -68,12 +68,12 @@ async def test_what_cannot_be_attached_is_said_before_anything_starts(folder, go
 
 
 async def test_a_missing_library_is_named(folder, monkeypatch):
-    monkeypatch.setitem(attached._READERS, "xlsx", ("no_such_library", None))
+    monkeypatch.setitem(briefing._READERS, "xlsx", ("no_such_library", None))
     with pytest.raises(UsageError, match=r'no_such_library is not installed; pip install "llmos_nb\[tables\]"'):
         await asked("!`book.xlsx`")
 
 
-async def test_a_table_written_after_an_untrusted_read_is_untrusted_when_it_is_attached(folder):
+async def test_table_written_after_an_untrusted_read_attaches_as_untrusted(folder):
     (folder / "llmos.toml").write_text('[labels]\nmail = "untrusted"\n')
     names = {"mail": "a,b\n1,2\n"}
     write = python("from pathlib import Path\nPath('made.csv').write_text(mail)")
@@ -99,7 +99,7 @@ async def test_an_image_written_after_an_untrusted_read_taints_the_goal(folder):
     assert q.run.state.labels.get("*") is None
 
 
-async def test_an_attached_table_is_there_again_in_a_new_kernel_unless_its_file_changed(folder):
+async def test_attached_table_is_restored_unless_its_file_changed(folder):
     turns = [python("total = cities['n'].sum()\ntotal"), call("ask", question="Go on?"), {"text": "It is 3."}]
     p = await llmos.run("Sum !`cities.csv`.", model=ScriptedModel(turns), namespace={}, approve="auto")
     fresh = {}

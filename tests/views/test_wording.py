@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from llmos_nb.views.wording import clock, duration, hidden, listed, marked, money, names, plain, tokens, visible
 
 
-def test_amounts_read_as_people_say_them():
+def test_amounts_are_worded_for_people():
     assert [tokens(v) for v in (0, 812, 6_200, 50_000, 1_500_000)] == ["0", "812", "6.2k", "50k", "1.5m"]
     assert [money(v) for v in (0, 0.0021, 0.5)] == ["$0.00", "$0.002", "$0.50"] and money(
         0.0004, 4
@@ -18,11 +18,11 @@ def test_amounts_read_as_people_say_them():
 
 
 @given(st.text())
-def test_marks_change_no_word(text):
+def test_marking_numbers_changes_no_word(text):
     assert plain(marked(text)).replace("`", "") == text.replace("`", "")
 
 
 @given(st.text())
-def test_visible_text_hides_nothing(text):
+def test_visible_text_shows_hidden_characters(text):
     assert hidden(visible(text)) == []
     assert visible(visible(text)) == visible(text)

@@ -12,10 +12,9 @@ from turns import python
 
 import llmos_nb as llmos
 from llmos_nb.app import options
-from llmos_nb.app.commands.base import carry_out
+from llmos_nb.app.commands import carry_out
 from llmos_nb.journal import Home
-from llmos_nb.session.goals import Goals, Waker
-from llmos_nb.session.goals import goals as goal_entry
+from llmos_nb.session.goals import Goals, Waker, goals
 
 HOUR = 3600.0
 
@@ -55,7 +54,7 @@ def waker(clock, told):
 
 def add(waker, text="Make x.", **how):
     given = {"approve": "auto", **how}
-    return goal_entry.add(waker.goals, text, waker.session.namespace, now=waker.clock(), **given)
+    return goals.add(waker.goals, text, waker.session.namespace, now=waker.clock(), **given)
 
 
 async def ticked(waker):
@@ -96,7 +95,7 @@ async def test_a_goal_with_a_check_is_done_when_it_holds(waker, spec, tmp_path):
     assert waker.goals.find(1).state == "done" and len(runs(waker)) == 2
 
 
-async def test_what_was_missed_runs_once_and_the_next_time_is_kept(waker, clock, spec):
+async def test_missed_goal_runs_once_and_keeps_its_next_time(waker, clock, spec):
     add(waker, model=spec, every="1 h")
     assert await ticked(waker) == HOUR
     clock.now += 5.5 * HOUR
@@ -105,7 +104,7 @@ async def test_what_was_missed_runs_once_and_the_next_time_is_kept(waker, clock,
     assert len(runs(waker)) == 2 and waker.goals.find(1).state == "open"
 
 
-async def test_a_time_to_come_is_waited_for(waker, clock, spec):
+async def test_future_goal_is_waited_for(waker, clock, spec):
     add(waker, model=spec, at="2027-01-15 12:00")
     wait = await ticked(waker)
     assert wait == waker.goals.find(1).due - clock.now > 0 and runs(waker) == []
@@ -124,16 +123,16 @@ async def contended(clock, tmp_path, told):
     return len(runs(wakers[0]))
 
 
-async def test_notebooks_of_one_home_never_run_a_goal_both(clock, tmp_path, told):
+async def test_two_notebooks_of_one_home_never_run_a_goal_twice(clock, tmp_path, told):
     assert await contended(clock, tmp_path, told) == 3 and sum("woke" in line for line in told) == 3
 
 
-async def test_without_claims_they_would(clock, tmp_path, told, monkeypatch):
+async def test_check_finds_double_runs_without_claims(clock, tmp_path, told, monkeypatch):
     monkeypatch.setattr(Goals, "claim", lambda self, goal, now: goal.pid is None)
     assert await contended(clock, tmp_path, told) > 3
 
 
-async def test_a_goal_waits_for_the_variables_it_speaks_of(waker, clock, told, spec):
+async def test_goal_waits_for_the_variables_it_names(waker, clock, told, spec):
     waker.session.namespace["df"] = [1]
     add(waker, "Sum `df`; run `pytest`.", model=spec)
     again = Waker(llmos.Session({}), clock, told.append)
@@ -156,7 +155,7 @@ async def test_a_goal_that_finds_no_model_waits_for_one(waker, told, spec, monke
     assert waker.goals.find(1).state == "done"
 
 
-async def test_one_that_waits_for_a_person_is_not_doubled_and_is_taken_up_again(waker, clock, told, spec):
+async def test_waiting_goal_is_not_started_twice_and_is_resumed(waker, clock, told, spec):
     add(waker, model=spec, approve="step", every="1 h")
     await waker.tick()
     (process,) = waker.session.processes.values()
@@ -190,7 +189,7 @@ def moved(root):
     )
 
 
-async def test_a_home_from_elsewhere_runs_nothing_by_being_opened(waker, told, spec):
+async def test_opening_a_foreign_home_runs_nothing(waker, told, spec):
     add(waker, model=spec)
     waker.goals.change(1, goal="Send all to me.")
     await ticked(waker)
@@ -203,7 +202,7 @@ async def test_a_home_from_elsewhere_runs_nothing_by_being_opened(waker, told, s
     assert "bad" not in waker.session.namespace
 
 
-async def test_the_timer_wakes_what_becomes_due(waker, clock, told, spec):
+async def test_timer_wakes_due_goals(waker, clock, told, spec):
     add(waker, model=spec, at="2027-01-15 12:00")
     assert waker.begin() and waker.begin()
     await until(lambda: waker.timer is not None and not waker._moved.is_set())
@@ -225,7 +224,7 @@ def test_without_an_event_loop_there_is_no_timer(waker):
     assert not waker.begin()
 
 
-async def test_the_commands(spec, capsys):
+async def test_goal_commands_work_in_a_notebook(spec, capsys):
     session = llmos.Session({})
     agent = lambda line: carry_out(session, options.parse_command, line)  # noqa: E731
     await agent("goals")

@@ -5,11 +5,9 @@ import asyncio
 import pytest
 from turns import call, python, same_as_folded
 
-from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.models.scripted import model as script
+from llmos_nb.models.scripted import ScriptedModel, model
 from llmos_nb.session import Session
-from llmos_nb.session.ipc import messages as carrier
-from llmos_nb.session.ipc import post
+from llmos_nb.session.ipc import messages, post
 from llmos_nb.tools import tool
 
 DONE = {"text": "Done."}
@@ -36,7 +34,7 @@ def kinds(process):
     return [e.k for e in process.events]
 
 
-async def test_a_message_reaches_who_waits_for_it():
+async def test_message_reaches_the_waiting_process():
     team = Team()
     reader = team.start("reader", call("receive", sender="writer"), DONE)
     writer = team.start("writer", call("send", to="reader", message="the sum is 42"), DONE)
@@ -48,7 +46,7 @@ async def test_a_message_reaches_who_waits_for_it():
     assert same_as_folded(reader) and same_as_folded(writer)
 
 
-async def test_who_waits_says_for_what_and_runs_no_task():
+async def test_waiting_process_names_what_it_waits_for_and_holds_no_task():
     team = Team()
     slow = asyncio.Event()
 
@@ -105,7 +103,7 @@ async def test_a_deadlock_is_told_in_one_line_and_one_goes_on():
     assert (one.reason, two.reason) == ("answered", "answered")
 
 
-async def test_one_alone_waits_without_blocking_who_awaits_it():
+async def test_lone_waiting_process_does_not_block_its_awaiter():
     team = Team()
     alone = team.start("alone", call("receive"), DONE)
     await alone
@@ -116,7 +114,7 @@ async def test_one_alone_waits_without_blocking_who_awaits_it():
 
 
 async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatch):
-    monkeypatch.setattr(carrier, "MESSAGES", 4)
+    monkeypatch.setattr(messages, "MESSAGES", 4)
     team, many = Team(), 7
     gate = asyncio.Event()
 
@@ -132,7 +130,7 @@ async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatc
     writer = team.start("writer", {"calls": sends}, DONE)
     while not writer.run.state.expecting:
         await asyncio.sleep(0)
-    assert len(reader.run.state.mailbox) == carrier.MESSAGES
+    assert len(reader.run.state.mailbox) == messages.MESSAGES
     assert "room in the mailbox of reader" in next(iter(writer.run.state.awaited.values()))["title"]
     gate.set()
     await asyncio.gather(reader, writer)
@@ -142,7 +140,7 @@ async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatc
 
 
 async def test_a_message_over_the_bound_is_refused_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(carrier, "BYTES", 100)
+    monkeypatch.setattr(messages, "BYTES", 100)
     team = Team()
     reader = team.start("reader", call("receive"), DONE)
     writer = team.start("writer", call("send", to="reader", message="x" * 101), DONE)
@@ -169,7 +167,7 @@ async def test_a_wrong_address_is_told_to_the_sender(to, said):
     assert results(writer, "send")[0].startswith(said) or deaf.state == "ended"
 
 
-async def test_stop_resume_and_kill_of_one_that_waits():
+async def test_waiting_process_can_be_stopped_resumed_and_killed():
     team = Team()
     reader = team.start("reader", call("receive"), DONE)
     await reader
@@ -188,7 +186,7 @@ async def test_stop_resume_and_kill_of_one_that_waits():
     assert reader.reason == "answered" and results(reader, "receive")[0].endswith("x")
 
 
-async def test_untrusted_and_secret_travel_with_the_message_and_not_with_its_words():
+async def test_labels_travel_with_the_message_and_not_with_its_words():
     @tool(effect="read", source="untrusted")
     def fetch() -> str:
         """Fetch."""
@@ -252,7 +250,7 @@ async def test_the_check_finds_messages_that_arrive_twice(tmp_path, monkeypatch)
     assert {tuple(got) async for got in crashes(tmp_path / "here")} != {("m1", "m2")}
 
 
-async def test_a_name_is_labelled_for_a_process_that_began_before_another_tainted_it():
+async def test_taint_of_a_name_reaches_processes_started_earlier():
     team = Team({"safe": 1})
 
     @tool(effect="read", source="untrusted")
@@ -296,15 +294,15 @@ def workers(team, done, tasks, *, crash=None, tools=()):
         async def respond(self, request, on_text):
             last = request.messages[-1].text
             if "no message will come" in last or "deadlock" in last:
-                self.turns = script.parse([{"text": "No more tasks."}])
+                self.turns = model.parse([{"text": "No more tasks."}])
             elif last.startswith("From planner"):
                 if crash and crash(last):
                     await asyncio.Event().wait()
-                self.turns = script.parse([call("work", task=last.split("\n")[1])])
+                self.turns = model.parse([call("work", task=last.split("\n")[1])])
             elif last.endswith("is done"):
-                self.turns = script.parse([call("send", to="planner", message=last)])
+                self.turns = model.parse([call("send", to="planner", message=last)])
             else:
-                self.turns = script.parse([call("receive", sender="#tasks")])
+                self.turns = model.parse([call("receive", sender="#tasks")])
             self.position = 0
             return await super().respond(request, on_text)
 
@@ -335,7 +333,7 @@ async def test_a_planner_and_its_workers():
     assert [(p.reason, p.detail) for p in pool] == [("answered", "")] * 3
 
 
-async def test_a_worker_killed_in_the_middle_loses_nothing_and_does_nothing_twice():
+async def test_killed_worker_loses_no_task_and_repeats_none():
     team, done, hung = Team(), [], []
     tasks = [f"t{i}" for i in range(6)]
 
@@ -356,7 +354,7 @@ async def test_a_worker_killed_in_the_middle_loses_nothing_and_does_nothing_twic
     assert not box.waiting and not box.out
 
 
-async def test_a_task_whose_work_may_be_done_is_not_given_again_and_its_sender_is_told():
+async def test_task_possibly_done_is_not_redelivered_and_its_sender_is_told():
     team, begun = Team(), asyncio.Event()
 
     @tool(effect="external", repeat="once")
@@ -378,7 +376,7 @@ async def test_a_task_whose_work_may_be_done_is_not_given_again_and_its_sender_i
     assert "pay 9" in told and not team.session.parts["mail"].boxes.get("#jobs").waiting
 
 
-async def test_a_taker_that_broke_off_takes_the_same_message_again(tmp_path):
+async def test_interrupted_receiver_takes_the_same_message_again(tmp_path):
     team = Team(home=tmp_path / "h")
     boss = team.start("boss", *(call("send", to="#jobs", message=m) for m in ("a", "b")), DONE)
     await boss
@@ -398,7 +396,7 @@ async def test_a_taker_that_broke_off_takes_the_same_message_again(tmp_path):
 
 
 async def test_a_full_shared_mailbox_makes_the_sender_wait(monkeypatch):
-    monkeypatch.setattr(carrier, "MESSAGES", 1)
+    monkeypatch.setattr(messages, "MESSAGES", 1)
     team = Team()
     boss = team.start("boss", *(call("send", to="#jobs", message=m) for m in ("a", "b")), DONE)
     await boss

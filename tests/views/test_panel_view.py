@@ -10,7 +10,7 @@ from fixtures_writer import Writer
 
 from llmos_nb.policy import budget
 from llmos_nb.process.state.fold import fold
-from llmos_nb.views import contract as panel_state
+from llmos_nb.views import contract
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel import Projector
 from llmos_nb.views.panel.view import view, view_at
@@ -56,17 +56,17 @@ def fits(value, kind):
 def test_a_view_is_plain_data_of_the_contract(name):
     v = shown(name)
     assert json.loads(json.dumps(v)) == json.loads(json.dumps(v, default=str))
-    assert fits(v, panel_state.PanelView)
-    assert all(fits(r, panel_state.StepRow) and r["s"] in get_args(panel_state.StepStatus) for r in v["steps"])
-    assert all(fits(b, panel_state.Bar) for b in v["budget"])
-    kinds = get_args(get_type_hints(panel_state.Block)["kind"])
-    assert all(fits(b, panel_state.Block) and b["kind"] in kinds for b in v["now"])
+    assert fits(v, contract.PanelView)
+    assert all(fits(r, contract.StepRow) and r["s"] in get_args(contract.StepStatus) for r in v["steps"])
+    assert all(fits(b, contract.Bar) for b in v["budget"])
+    kinds = get_args(get_type_hints(contract.Block)["kind"])
+    assert all(fits(b, contract.Block) and b["kind"] in kinds for b in v["now"])
     if v["card"]:
-        assert fits(v["card"], panel_state.Card)
-        assert all(fits(b, panel_state.Button) and b["verb"] in panel_state.VERBS for b in v["card"]["buttons"])
+        assert fits(v["card"], contract.Card)
+        assert all(fits(b, contract.Button) and b["verb"] in contract.VERBS for b in v["card"]["buttons"])
 
 
-def test_looking_changes_nothing():
+def test_view_does_not_change_the_state():
     w = STATES["finished"]()
     before = w.state.digest
     view(w.state, w.events)
@@ -83,7 +83,7 @@ def test_a_budget_that_is_used_up_offers_more_in_its_own_unit():
     assert view(w.state, w.events)["now"][0]["text"].startswith("The budget was raised")
 
 
-def test_a_failure_says_who_said_what_what_was_tried_and_what_is_kept():
+def test_failure_names_its_source_the_attempts_and_what_is_kept():
     v = shown("failed")
     assert blocks(v, "lead")[0]["text"] == "api.openai.com says: quota exceeded (429)"
     assert "Tried 3 times" in plain(blocks(v, "text")[0]["words"])
@@ -106,7 +106,7 @@ def test_a_row_that_waits_carries_its_call():
     assert (row["s"], row["call"], row["digest"]) == ("waiting", "r4.0", "9f3ce1aa")
 
 
-def test_undone_steps_say_so():
+def test_undone_steps_are_marked():
     w = STATES["finished"]().add("call.undone", call="r3.0")
     w2 = Writer().two_steps().add("call.undone", call="r3.0")
     assert view(w2.state, w2.events)["steps"][1]["note"] == "undone by you"
@@ -143,7 +143,7 @@ def test_counts_fed_one_by_one_are_those_of_the_whole():
         assert counts == Counts.of(w.events[: i + 1])
 
 
-def test_what_goes_on_says_for_how_long():
+def test_running_activity_shows_its_duration():
     w = STATES["running"]()
     later = w.clock + timedelta(seconds=3)
     v = view(w.state, w.events, later.isoformat())
@@ -198,7 +198,7 @@ def test_a_living_process_has_no_timeline():
     assert "events" not in shown("waiting") and len(shown("finished")["events"]) > 50
 
 
-def test_pages_over_now():
+def test_opened_sheet_stands_over_the_live_view():
     rule = {"tool": "python", "do": "allow", "where": {}, "until": "", "count": 3, "by": "you"}
     w = STATES["waiting"]().add("policy.changed", rule=rule, by="you")
     p = Projector()

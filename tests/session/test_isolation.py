@@ -28,12 +28,12 @@ def calls(process):
     return [c for c in process.run.state.calls.values() if c.name == "python"]
 
 
-async def test_it_asks_where_nothing_is_said(script):
+async def test_tainted_python_asks_without_the_setting(script):
     proc = await run(script, "total = sum(rows)", names={"rows": [1, 2]}, untrusted=None)
     assert proc.state == "waiting" and "untrusted data" in proc.events[-1].d["text"]
 
 
-async def test_it_runs_in_a_child_on_copies_and_gives_back_new_untrusted_names(script):
+async def test_isolated_python_returns_new_untrusted_names(script):
     rows = [1, 2]
     names = {"rows": rows}
     code = "import os\ndef double(x):\n    return 2 * x\ntotal = sum(rows)\nwhere = os.getcwd()"
@@ -49,7 +49,7 @@ async def test_it_runs_in_a_child_on_copies_and_gives_back_new_untrusted_names(s
     assert "again" not in names and names["total"] == 3
 
 
-async def test_what_stood_before_is_never_changed_from_there(script):
+async def test_existing_names_are_never_changed_by_the_child(script):
     rows = [1]
     names = {"rows": rows}
     proc = await run(script, "rows.append(2)", "rows = 5", "mine = [1]", "mine.append(2)", names=names)
@@ -57,7 +57,7 @@ async def test_what_stood_before_is_never_changed_from_there(script):
     assert names["rows"] is rows and rows == [1] and names["mine"] == [1, 2]
 
 
-async def test_what_the_user_changes_meanwhile_is_what_the_next_step_gets(script):
+async def test_next_step_gets_the_users_latest_values(script):
     names = {"rows": [1]}
     model = script(call("read_mail"), python("total = sum(rows)"), python("more = total + 1"), {"text": "ok"})
     proc = llmos.start("go", model=model, namespace=names, tools=[read_mail], untrusted="child", approve="step")
@@ -71,14 +71,14 @@ async def test_what_the_user_changes_meanwhile_is_what_the_next_step_gets(script
     assert names["more"] == 11
 
 
-async def test_before_an_untrusted_read_it_is_the_live_namespace(script):
+async def test_python_runs_on_the_live_namespace_before_an_untrusted_read(script):
     names = {"rows": [1]}
     model = script(python("rows.append(2)"), {"text": "ok"})
     await llmos.run("go", model=model, namespace=names, untrusted="child")
     assert names["rows"] == [1, 2]
 
 
-async def test_risky_code_asks_there_too(script):
+async def test_risky_code_asks_in_isolation(script):
     proc = await run(script, "open('x.txt', 'w')", names={"rows": []})
     assert proc.state == "waiting"
 
@@ -97,7 +97,7 @@ async def test_only_bound_names_come_back(script):
     assert [c.error for c in calls(proc)] == ["NotAllowed", ""] and names["out_a"] == 2 and "total" not in names
 
 
-async def test_after_a_restart_it_is_rebuilt_where_it_ran(script, tmp_path):
+async def test_isolated_steps_are_rebuilt_in_isolation(script, tmp_path):
     turns = (call("read_mail"), python("total = sum(rows)"), python("more = total + 1"), {"text": "ok"})
     options = {"tools": [read_mail], "untrusted": "child", "approve": "step"}
     session = llmos.Session({"rows": [1, 2]}, home=tmp_path)
@@ -121,7 +121,7 @@ async def test_the_exported_cell_is_the_same_python(script, tmp_path):
     assert any(c.cell_type == "code" and c.source.strip() == "total = sum(rows)" for c in cells)
 
 
-def test_settings(tmp_path, monkeypatch):
+def test_isolation_settings_are_checked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "llmos.toml").write_text(
         '[labels]\npython = "child"\nmail = "untrusted"\n[child]\nrequire = true\nfiles = ["data/*"]\nmemory = "2 GB"\n'
@@ -146,7 +146,7 @@ def test_an_organisations_confinement_is_only_tightened(tmp_path, monkeypatch):
     assert (found.untrusted, found.child) == ("child", Confinement(True, (), 2 << 30, 1 << 30))
 
 
-async def test_the_goals_files_are_there_and_others_are_not(script, tmp_path, monkeypatch):
+async def test_files_of_the_goal_are_visible_and_others_are_not(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sales.csv").write_text("a\n7\n")
     (tmp_path / "salaries.csv").write_text("a\n9\n")
@@ -160,7 +160,7 @@ async def test_the_goals_files_are_there_and_others_are_not(script, tmp_path, mo
     assert here.result.rstrip().endswith("7") and "FileNotFoundError" in absent.result
 
 
-def test_in_a_notebook(tmp_path):
+def test_isolation_works_in_a_notebook(tmp_path):
     with Notebook(tmp_path) as book:
         book.run("import llmos_nb as llmos\nrows = [1, 2]")
         book.run(

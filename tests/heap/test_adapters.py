@@ -154,7 +154,7 @@ def told_and_turned(kind: str, change: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "change"), CASES)
-def test_every_change_is_told_undone_and_redone(kind, change):
+def test_every_change_is_reported_undone_and_redone(kind, change):
     for package in re.findall(r"(?:import|from) (sklearn|polars|scipy)", KINDS[kind][0]):
         pytest.importorskip(package)
     told_and_turned(kind, change)
@@ -163,7 +163,7 @@ def test_every_change_is_told_undone_and_redone(kind, change):
 @pytest.mark.parametrize(
     "kind", ["DataFrame", "Series", "array", "deque", "function", "class", "instance", "exception"]
 )
-def test_what_the_user_did_since_is_never_lost(kind):
+def test_later_changes_by_the_user_are_never_lost(kind):
     """Either the undo is refused, or afterwards what the user did looks as it does with no step before it."""
     for step in KINDS[kind][2]:
         for user in KINDS[kind][2]:
@@ -180,35 +180,35 @@ def test_what_the_user_did_since_is_never_lost(kind):
                 assert book.looks() == alone.looks(), (step, user)
 
 
-def test_a_step_whose_change_the_user_has_put_elsewhere_is_not_undone():
+def test_undo_is_refused_where_the_user_moved_the_changed_object():
     book = Notebook("import scipy.sparse, numpy as np\nx = scipy.sparse.csr_matrix(np.eye(2))")
     book.step("x.data[0] = 5")
     book.user("x[0, 1] = 3")  # makes new arrays, which hold the 5 too
     assert "x changed since" in book.snapshots.can_undo(book.call)
 
 
-def test_a_read_only_array_of_objects_gets_its_old_size_back_filled():
+def test_read_only_object_array_is_restored_to_its_old_size():
     book = Notebook("import numpy as np\nx = np.array([[1], None, {}, 4] * 50, dtype=object)")
     book.step("x.resize(1, refcheck=False); x.flags.writeable = False")
     book.undo()
     assert book["x"].tolist() == [[1], None, {}, 4] * 50 and book["x"].flags.writeable
 
 
-def test_a_released_view_is_said_to_be_lost():
+def test_released_view_is_reported_as_lost():
     book = Notebook("x = memoryview(bytearray(b'ab'))")
     book.step("x.release()")
     assert book.snapshots.can_undo(book.call) == "it changed a memory view that was released"
 
 
 @pytest.mark.parametrize(
-    ("holder", "kind", "change"),
+    ("adapter", "kind", "change"),
     [
         (Arrays, "array", "x.shape = (2, 3)"),
         (Indexes, "Index", "x.name = 'n'"),
         (Exceptions, "exception", "x.errno = 5"),
     ],
 )
-def test_the_check_fails_when_a_holder_is_blind(monkeypatch, holder, kind, change):
-    monkeypatch.setattr(holder, "same", lambda self, item, state: True)
+def test_check_fails_when_an_adapter_misses_a_change(monkeypatch, adapter, kind, change):
+    monkeypatch.setattr(adapter, "same", lambda self, item, state: True)
     with pytest.raises(AssertionError):
         told_and_turned(kind, change)

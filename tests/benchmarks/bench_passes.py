@@ -1,0 +1,150 @@
+"""Count the files of the package that run on three ways: cell to first request, approval to running call, undo.
+
+``python tests/benchmarks/bench_passes.py [--json FILE]`` prints, and writes, counts and names. A file counts when a
+function of it begins, on whichever thread; what runs only because a module is imported does not. Each way is gone three
+times in one interpreter and the last one counts, so that nothing is imported or made for the first time. The model is
+scripted and IPython's shell is the plain one, without a panel. No time is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import inspect
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+CEILINGS = {"request": 55, "call": 25, "undo": 25}
+TIMES = 3
+DONE = {"text": "Done."}
+SCRIPTS = {
+    "answer.json": [DONE],
+    "note.json": [{"calls": [{"name": "note", "arguments": {"text": "hello"}}]}, DONE],
+    "make.json": [{"calls": [{"name": "python", "arguments": {"code": "made = [1]"}}]}, DONE],
+}
+
+
+class Recorder:
+    """Names the files whose functions begin, on this thread and on all that start after the recorder was made."""
+
+    def __init__(self) -> None:
+        import llmos_nb
+
+        self.package = str(Path(llmos_nb.__file__).parent) + os.sep
+        self.files: dict[str, str] = {}
+        self.end: CodeType | None = None
+        self.on = self.reached = False
+        threading.setprofile(self._profile)
+        sys.setprofile(self._profile)
+
+    def _profile(self, frame: FrameType, event: str, _: object) -> None:
+        if event != "call" or not self.on or self.reached:
+            return
+        code = frame.f_code
+        self.reached = code is self.end
+        # Bodies of modules and classes are not optimised: they run when a module is imported.
+        if code.co_flags & inspect.CO_OPTIMIZED and code.co_filename.startswith(self.package):
+            self.files.setdefault(code.co_filename.removeprefix(self.package), code.co_qualname)
+
+    @contextmanager
+    def recording(self, end: CodeType | None = None) -> Iterator[None]:
+        """Record while the block runs; the beginning of the code `end`, where one is given, ends the count."""
+        self.files, self.end, self.reached, self.on = {}, end, False, True
+        try:
+            yield
+        finally:
+            self.on = False
+        if end and not self.reached:
+            raise RuntimeError(f"{end.co_qualname} never began: nothing was measured")
+
+    def wait_until_quiet(self, silence_s: float = 0.3, most_s: float = 20) -> None:
+        """Wait until no thread of the package has begun a function for a while, so that none adds to the next count."""
+        until = time.monotonic() + most_s
+        while time.monotonic() < until:
+            with self.recording():
+                time.sleep(silence_s)
+            if not self.files:
+                return
+        raise RuntimeError(f"these never come to rest: {', '.join(sorted(self.files))}")
+
+
+def cell(shell: Any, source: str) -> None:
+    """Run a cell, and raise what it raised."""
+    with redirect_stdout(StringIO()):
+        shell.run_cell(source).raise_error()
+
+
+def to_request(record: Recorder, shell: Any) -> None:
+    from llmos_nb.models.scripted import ScriptedModel
+
+    with record.recording(ScriptedModel.respond.__code__):
+        cell(shell, "%%agent -m script:answer.json\nSay hello.")
+
+
+def to_call(record: Recorder, shell: Any) -> None:
+    import llmos_nb as llmos
+
+    def note(text: str) -> str:
+        """Note a text."""
+        return text
+
+    async def approved() -> None:
+        proc = llmos.start("Note it.", model="script:note.json", tools=[note], approve="step")
+        await proc
+        assert proc.state == "waiting", proc.state
+        record.wait_until_quiet()
+        with record.recording(note.__code__):
+            await proc.approve("all")
+        assert proc.reason == "answered", proc.detail
+
+    asyncio.run(approved())
+
+
+def to_undo(record: Recorder, shell: Any) -> None:
+    name = f"maker{time.monotonic_ns()}"
+    cell(shell, f"%%agent {name} -m script:make.json -a auto\nMake `made`.")
+    assert shell.user_ns["made"] == [1]
+    record.wait_until_quiet()
+    with record.recording():
+        cell(shell, f"%agent undo {name}")
+    assert "made" not in shell.user_ns
+
+
+def measure() -> dict[str, Any]:
+    """Go each way `TIMES` times in a folder of its own, and return what the last time passed."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    record, shell, found = Recorder(), InteractiveShell.instance(), {}
+    os.environ.pop("LLMOS_HOME", None)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, chdir(folder):
+        for name, turns in SCRIPTS.items():
+            Path(name).write_text(json.dumps({"version": 1, "turns": turns}), encoding="utf-8")
+        cell(shell, "%load_ext llmos_nb")
+        for way, go in {"request": to_request, "call": to_call, "undo": to_undo}.items():
+            for _ in range(TIMES):
+                record.wait_until_quiet()
+                go(record, shell)
+            found[way] = {"files": len(record.files), "ceiling": CEILINGS[way], "first": dict(record.files)}
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="also write counts and files, each with what ran first in it")
+    args = parser.parse_args()
+    passes = measure()
+    for way, seen in passes.items():
+        print(f"{way}: {seen['files']} files (at most {seen['ceiling']} wanted)")
+        print("\n".join(f"    {file:42} {function}" for file, function in seen["first"].items()))
+    if args.json:
+        args.json.write_text(json.dumps(passes, indent=1), encoding="utf-8")
