@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llmos_nb.app import cli
-from llmos_nb.app.options import VERBS
+from llmos_nb.app.verbs import BUILT_IN as VERBS
 from llmos_nb.session import config
 
 ROOT = Path(__file__).parent.parent
@@ -40,9 +39,9 @@ def test_toml_blocks_are_settings(code, tmp_path):
 def test_every_command_named_in_the_docs_exists():
     text = "\n".join(p.read_text("utf-8") for p in PAGES)
     for verb in re.findall(r"`%agent (\w+)", text):
-        assert verb in VERBS, verb
+        assert VERBS[verb].agent, verb
     for name in re.findall(r"`llmos ([\w-]+)", text):
-        assert name in cli.COMMANDS, name
+        assert VERBS[name].llmos, name
 
 
 def test_the_two_commands_of_the_readme_are_those_of_ci():

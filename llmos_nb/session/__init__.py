@@ -9,11 +9,16 @@ from llmos_nb.session.api import load, replay, run, start, verify
 from llmos_nb.session.config import PLANNING
 from llmos_nb.session.process import Process
 from llmos_nb.session.session import Session
+from llmos_nb.session.surface import Flag, Form, Setting, Verb
 
 __all__ = [
     "PLANNING",
+    "Flag",
+    "Form",
     "Process",
     "Session",
+    "Setting",
+    "Verb",
     "api",
     "config",
     "load",

@@ -74,15 +74,15 @@ class Verb:
         As ``%agent NAME``; the handler is ``async (session, command)``.
     llmos : Form, optional
         As ``llmos NAME`` in the system's terminal; the handler takes the parsed arguments and returns the exit code.
-    panel : str
-        ``"package.module:function"`` of ``(panel, message)``, for what the panel sends; a text it returns is shown.
+    panel : bool
+        The panel may send it; what it does there stands in `present.panel.CLICKS`.
     """
 
     name: str
     help: str
     agent: Form | None = None
     llmos: Form | None = None
-    panel: str = ""
+    panel: bool = False
 
 
 def named(path: str) -> Callable[..., Any]:
