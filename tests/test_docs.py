@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llmos_nb.app import reference
 from llmos_nb.app.verbs import BUILT_IN as VERBS
 from llmos_nb.session import config
 
@@ -54,3 +55,22 @@ def test_the_two_commands_of_the_readme_are_those_of_ci():
 def test_a_badge_opens_each_notebook_that_there_is():
     opened = re.findall(r"urlpath=lab/tree/(notebooks/[\w-]+\.ipynb)", (ROOT / "README.md").read_text("utf-8"))
     assert opened == sorted(str(p.relative_to(ROOT)) for p in (ROOT / "notebooks").glob("0*.ipynb"))
+
+
+def test_the_reference_lists_every_verb_and_every_setting():
+    for verb in VERBS.values():
+        if verb.agent:
+            assert f"%agent {verb.name} {verb.agent.words}".rstrip() in reference.agent()
+        if verb.llmos:
+            assert f"usage: llmos {verb.name}" in reference.llmos()
+        if verb.panel:
+            assert re.search(rf"^  {verb.name} +{re.escape(verb.help)}$", reference.panel(), re.M)
+    for name, setting in config.SETTINGS.items():
+        assert f"{name} = " in reference.settings()
+        assert setting.flag is None or f"{setting.flag.names[-1]} " in reference.cell()
+        assert all(place in " ".join(reference.settings().split()) for place in setting.places)
+
+
+def test_the_reference_page_prints_every_table():
+    page = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    assert re.findall(r"print\(reference\.(\w+)\(\)\)", page) == ["cell", "agent", "llmos", "panel", "settings"]

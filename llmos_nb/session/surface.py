@@ -94,7 +94,7 @@ def named(path: str) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting, with every place where it may be set; a keyword of `llmos_nb.run` sets each.
+    """One setting, with every place where it may be set; a keyword of `llmos_nb.run` does it, too, unless files join.
 
     Parameters
     ----------
@@ -148,7 +148,8 @@ class Setting:
         line = self.flag.names[-1] if self.flag else ""
         config = f"%config LLMOS.{self.name}" if self.config else ""
         file = f"llmos.toml: {self.toml}" if self.toml else ""
-        return [p for p in (line, f"{self.name}=", config, self.variable, file) if p]
+        keyword = "" if self.join else f"{self.name}="
+        return [p for p in (line, keyword, config, self.variable, file) if p]
 
 
 def setting(default: Any, text: str, **where: Any) -> Any:

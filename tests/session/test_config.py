@@ -41,7 +41,7 @@ ENVIRON = {
 
 
 def test_each_setting_has_a_help_and_a_place():
-    assert all(s.help and len(s.places) >= 1 and s.name == n for n, s in SETTINGS.items())
+    assert all(s.help and s.places and s.name == n for n, s in SETTINGS.items())
     assert set(TOML) == {n for n, s in SETTINGS.items() if s.toml}
     assert set(ENVIRON) == {n for n, s in SETTINGS.items() if s.environ}
 
