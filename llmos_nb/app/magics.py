@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
-from llmos_nb.app import complete, options
+from llmos_nb.app import complete, options, verbs
 from llmos_nb.app.present.presenter import front_end
 from llmos_nb.app.traits import LLMOS, Configured
 from llmos_nb.app.transform import awaited, tidy
@@ -24,7 +24,7 @@ from llmos_nb.journal import home_of, there
 from llmos_nb.policy.secrets import redact
 
 if TYPE_CHECKING:
-    from llmos_nb.session import Session
+    from llmos_nb.session import Process, Session
 
 
 @magics_class
@@ -44,30 +44,18 @@ class AgentMagics(Magics):
         api.adopt(session)
         return session
 
-    def pids(self) -> list[int]:
-        """Return the processes that this notebook holds."""
-        return list(vars(self)["session"].processes) if "session" in vars(self) else []
-
-    def processes(self) -> list[str]:
-        """Return the pids and names of the processes, as completion offers them."""
-        known = vars(self)["session"].processes.values() if "session" in vars(self) else ()
-        return [word for p in known for word in (str(p.pid), p.run.state.name) if word]
+    def processes(self) -> dict[int, Process]:
+        """Return the processes that this notebook holds, without making its session."""
+        return vars(self)["session"].processes if "session" in vars(self) else {}
 
     def wake(self) -> None:
         """Look after persistent goals, where there are any and an event loop runs; all else works without them.
 
         Done when the extension loads and when a cell starts a process, never for a command.
         """
-        if self.woken or not there(home_of(None, self.configured)):
-            return
-        from llmos_nb.session.goals import Goals, waker_of
-
-        try:
-            if any(g.state == "open" for g in Goals(home_of(None, self.configured)).all()):
-                self.woken = waker_of(self.session).begin()
-        except LlmosError as error:
-            self.woken = True
-            print(f"llmos_nb: goals do not wake: {redact(str(error))}", file=sys.stderr)
+        home = home_of(None, self.configured)
+        if not self.woken and there(home):
+            self.woken = import_module("llmos_nb.app.commands.goals").wake(home, lambda: self.session)
 
     @no_var_expand
     @line_cell_magic
@@ -140,12 +128,13 @@ def load(ip: Any) -> None:
 
 def _keep_house(magics: AgentMagics) -> None:
     """Delete in the background what retention says; the session is not made for that."""
-    import_module("llmos_nb.app.commands.prune").keep_house(magics.configured, magics.pids)
+    import_module("llmos_nb.app.commands.prune").keep_house(magics.configured, magics.processes)
 
 
 def _prepare() -> None:
     """Import and compile in the background what the first process will need."""
-    import_module("llmos_nb.app.commands")
+    for verb in ("approve", "show"):  # their modules hold most handlers
+        _ = verbs.find(verb, "agent").handler
     import_module("llmos_nb.views.loop.loop").prepare()
 
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Callable
 from datetime import datetime
 
 from llmos_nb.app.commands.base import say
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import front_end
-from llmos_nb.errors import UsageError, nearest
+from llmos_nb.errors import LlmosError, UsageError, nearest
+from llmos_nb.journal import Home
+from llmos_nb.policy.secrets import redact
 from llmos_nb.session import Session
-from llmos_nb.session.goals import Goal, Waker, waker_of
+from llmos_nb.session.goals import Goal, Goals, Waker, waker_of
 from llmos_nb.session.goals import goals as book
 from llmos_nb.views.text import table
+
+
+def wake(home: Home, session: Callable[[], Session]) -> bool:
+    """Look after the goals of a home from now on; return whether there is no need to try again."""
+    try:
+        return any(g.state == "open" for g in Goals(home).all()) and waker_of(session()).begin()
+    except LlmosError as error:
+        print(f"llmos_nb: goals do not wake: {redact(str(error))}", file=sys.stderr)
+        return True
+
 
 ACTS = ("add", "done", "remove", "wake", "trust")
 
