@@ -54,30 +54,22 @@ def split(line: str) -> list[str]:
 
 
 # what one cell says of its process and nothing else can; the settings that stand on the line, too, declare their flags
+# fmt: off
 CELL = (
     Flag("name", nargs="?", default="", help="a name for the process"),
-    Flag(
-        "-t",
-        "--tools",
-        metavar="NAMES",
-        default="",
-        help="functions it may call (globs, -minus), and devices by name: " + ", ".join(OFFERED),
-    ),
+    Flag("-t", "--tools", metavar="NAMES", default="",
+        help="functions it may call (globs, -minus), and devices by name: " + ", ".join(OFFERED)),
     Flag("--vars", metavar="NAMES", default="", help="variables it is shown (globs, -minus)"),
     Flag("--bind", metavar="NAMES", default="", help="names it may write (globs, -minus)"),
-    Flag(
-        "-o",
-        "--out",
-        metavar="NAME",
-        default="",
-        help="variable that receives the answer; or variables to be left, with types: 'total: float, table: DataFrame'",
-    ),
+    Flag("-o", "--out", metavar="NAME", default="", help="variable that receives the answer; or variables to be left, "
+        "with types: 'total: float, table: DataFrame'"),
     Flag("--check", metavar="EXPR", help="Python expression that must hold of the answer"),
     Flag("--bg", action="store_true", help="go on in the background; the cell returns at once"),
     Flag("-n", "--dry-run", action="store_true", help="preview each step in a forked copy; nothing is changed"),
     Flag("--isolate", action="store_true", help="run its Python in a child process"),
     Flag("-h", "--help", action="store_true", help="show this"),
 )
+# fmt: on
 
 
 def cell_flags() -> list[Flag]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 
@@ -57,7 +57,8 @@ class Form:
     @property
     def handler(self) -> Callable[..., Any]:
         """What carries it out."""
-        return named(self.run)
+        found: Callable[..., Any] = resolve_name(self.run)
+        return found
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,6 @@ class Verb:
     agent: Form | None = None
     llmos: Form | None = None
     panel: bool = False
-
-
-def named(path: str) -> Callable[..., Any]:
-    """Return the function that ``"package.module:function"`` names."""
-    module, _, name = path.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), name)
-    return found
 
 
 @dataclass(frozen=True)
