@@ -149,21 +149,26 @@ def parse_command(line: str) -> Command:
         return Command("help", [name], {})
     if form.rest and len(words) > form.least:
         return Command(name, words[1:], {})
-    parser = Parser(f"%agent {name}")
-    parser.add_argument("words", nargs="*")
-    for flag in form.flags:
-        flag.add_to(parser)
-    found = vars(parser.read(words[1:]))
+    found = vars(command_parser(name).read(words[1:]))
     given = found.pop("words")
     if not form.least <= len(given) <= form.most:
         raise UsageError(f"%agent {name}: write %agent {name} {form.words}".rstrip())
     return Command(name, given, found)
 
 
-def command_help(name: str = "") -> str:
-    """Return the help of `%agent`, or of one of its commands."""
-    found = [v for v in verbs.offered("agent") if v.name == name or not name]
-    rows = [_help_row(f"  %agent {v.name} {v.agent.words if v.agent else ''}", v.help) for v in found]
+def command_parser(name: str) -> Parser:
+    """Return the parser of one `%agent` command."""
+    form = verbs.find(name, "agent")
+    parser = Parser(f"%agent {name}", usage=f"%(prog)s {form.words}", description=form.help)
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    for flag in form.flags:
+        flag.add_to(parser)
+    return parser
+
+
+def command_help() -> str:
+    """Return the help of `%agent`: a row for each command."""
+    rows = [_help_row(f"  %agent {v.name} {v.agent.words}", v.help) for v in verbs.offered("agent") if v.agent]
     return "Steer processes; P is a pid or a name (default: the last one).\n" + "\n".join(rows)
 
 

@@ -28,17 +28,28 @@ def _llmos(run: str, *flags: Flag, **more: Any) -> Form:
     return Form(f"llmos_nb.app.programs:{run}", flags=flags, **more)
 
 
-def _switches(*names: str) -> tuple[Flag, ...]:
-    """Return flags that are there or not."""
-    return tuple(Flag(f"--{name}", action="store_true") for name in names)
-
-
 def _switch(name: str, text: str) -> Flag:
     return Flag(f"--{name}", action="store_true", help=text)
 
 
 _MODEL = Flag("-m", dest="model")
 _HOME = Flag("--home", default="", help="default: LLMOS_HOME, or .llmos here")
+_LOG = (
+    _switch("json", "one JSON object a line"),
+    _switch("verify", "only check the chain, and the payloads beside it"),
+    _switch("decisions", "who approved what, when, why, and what it was bound to"),
+    Flag("--by", default="", metavar="WHO", help="only decisions of one: you, a name, mode, rule, plan"),
+    _switch("all", "over all runs of the home"),
+)
+_PRUNE = (
+    _switch("yes", "delete; without it, only say what would go"),
+    Flag("--payload-days", type=float, help="keep large results and images so long after a run's end"),
+    Flag("--runs-days", type=float, help="keep whole runs so long after a run's end"),
+    Flag("--keep", type=int, help="keep so many of the newest runs whole, however old"),
+)
+_NOTES = (
+    _switch("clean", "code only, no notes"), _switch("trace", "with plan, undone and rejected steps"),
+)  # fmt: skip
 _RULE = (
     Flag("--where", action="append", default=[]), Flag("--count", type=int, default=0), Flag("--until", default=""),
 )  # fmt: skip
@@ -77,20 +88,15 @@ LOOKING = (
     Verb("tree", "processes and their children", _agent("show:tree")),
     Verb("show", "draw the panel of a process here", _agent("show:panel", "P", 0, 1, example="1")),
     Verb("log", "its events, or who approved what",
-        _agent("show:log", "P [--decisions] [--by WHO] [--all]", 0, 1,
-            *_switches("json", "verify", "decisions", "all"), Flag("--by", metavar="WHO", default=""),
-            example="1 --decisions"),
+        _agent("show:log", "P [--decisions] [--by WHO] [--all]", 0, 1, *_LOG, example="1 --decisions"),
         _llmos("log",
             Flag("journal", nargs="?", default="", help="a file, the folder of a run, or a pid of the home"),
-            _switch("json", "one JSON object a line"),
-            _switch("verify", "only check the chain, and the payloads beside it"),
-            _switch("decisions", "who approved what, when, why, and what it was bound to"),
-            Flag("--by", default="", metavar="WHO", help="only decisions of one: you, a name, mode, rule, plan"),
-            _switch("all", "over all runs of the home"), _HOME,
+            *_LOG, _HOME,
             Flag("--spans", default="", metavar="FILE", help="write OpenTelemetry spans as JSON lines (OTLP)"),
             help="show or check a journal", example="1 --json")),
     Verb("trace", "its spans, or into a file",
-        _agent("show:trace", "P [FILE]", 0, 2, *_switches("send"), example="1 spans.jsonl")),
+        _agent("show:trace", "P [FILE]", 0, 2,
+            _switch("send", "to the OpenTelemetry collector of the environment"), example="1 spans.jsonl")),
     Verb("loop", "the whole run as a graph", _agent("show:loop", "P", 0, 1, example="1")),
     Verb("cost", "what it has spent", _agent("show:cost", "P", 0, 1, example="1")),
     Verb("tools", "what it may call", _agent("show:tools", "P", 0, 1, example="1")),
@@ -124,13 +130,15 @@ DECIDING = (
     Verb("budget", "raise its budget",
         _agent("process:act", 'P "+10 steps"', 2, 9, example='1 "+10 steps"'), panel=True),
     Verb("resolve", "settle a call in doubt",
-        _agent("process:resolve", "P CALL --done|--again", 2, 2, *_switches("done", "again"),
+        _agent("process:resolve", "P CALL --done|--again", 2, 2,
+            _switch("done", "it took effect"), _switch("again", "run it again"),
             example="1 r2.0 --done"), panel=True),
     Verb("undo", "take its last step back",
         _agent("undo:undo", "P [--to N]", 1, 1, Flag("--to", type=int), example="1 --to 2"), panel=True),
     Verb("redo", "put back what was undone", _agent("undo:undo", "P", 1, 1, example="1"), panel=True),
     Verb("fork", "go on from an event as a new process",
-        _agent("process:fork", "P --at N [--isolate]", 1, 1, Flag("--at", type=int), *_switches("isolate"),
+        _agent("process:fork", "P --at N [--isolate]", 1, 1, Flag("--at", type=int),
+            _switch("isolate", "run its Python in a child process"),
             example="1 --at 17"),
         panel=True),
 )
@@ -151,9 +159,8 @@ KEEPING = (
     Verb("replay", "show a journal; nothing runs",
         _agent("process:replay", "FILE", 1, 1, example="journal.jsonl")),
     Verb("export", "write the plain notebook",
-        _agent("process:export", "P FILE", 2, 2, *_switches("clean", "trace"), example="1 x.ipynb --clean"),
-        _llmos("export", Flag("journal"), Flag("notebook"), _switch("clean", "code only, no notes"),
-            _switch("trace", "with plan, undone and rejected steps"),
+        _agent("process:export", "P FILE", 2, 2, *_NOTES, example="1 x.ipynb --clean"),
+        _llmos("export", Flag("journal"), Flag("notebook"), *_NOTES,
             _switch("observe", "run it twice and mark what differs by nature, such as times"),
             help="write the plain notebook of a saved process", example="journal.jsonl x.ipynb"),
         panel=True),
@@ -180,13 +187,8 @@ MCP = (
 )
 PRUNE = (
     Verb("prune", "delete what is older than it may be kept",
-        _agent("prune:prune", "[--yes]", 0, 0, *_switches("yes"), Flag("--payload-days", type=float),
-            Flag("--runs-days", type=float), Flag("--keep", type=int), example="--yes --keep 3"),
-        _llmos("prune", _switch("yes", "delete; without it, only say what would go"), _HOME,
-            Flag("--payload-days", type=float, help="keep large results and images so long after a run's end"),
-            Flag("--runs-days", type=float, help="keep whole runs so long after a run's end"),
-            Flag("--keep", type=int, help="keep so many of the newest runs whole, however old"),
-            example="--keep 3")),
+        _agent("prune:prune", "[--yes]", 0, 0, *_PRUNE, example="--yes --keep 3"),
+        _llmos("prune", *_PRUNE, _HOME, example="--keep 3")),
 )
 SKILLS = (
     Verb("skill", "notebooks that run as steps; -t skill:NAME hands one over",
@@ -206,7 +208,8 @@ MEMORY = (
         _agent("memory:remember", '"text" [--from P]', 0, 99, Flag("--from", dest="source", metavar="P"),
             example="--from 3")),
     Verb("recall", "find what was remembered, or said in any run",
-        _agent("memory:recall", '"words" [--all]', 0, 99, *_switches("all"), example="invoice --all")),
+        _agent("memory:recall", '"words" [--all]', 0, 99,
+            _switch("all", "also in former runs"), example="invoice --all")),
 )
 WEIGHTS = (
     Verb("model", "list or pull the local model's weights", llmos=_llmos(

@@ -35,7 +35,13 @@ def test_an_agent_verb_parses_its_example_and_has_a_handler(name):
     assert command.verb == name and len(command.words) >= form.least
     assert inspect.iscoroutinefunction(form.handler)
     assert list(inspect.signature(form.handler).parameters) == ["session", "command"]
-    assert form.words in options.command_help(name) and form.help in options.command_help(name)
+    assert (
+        f"  %agent {name} {form.words}".rstrip() in options.command_help()
+        and form.help in options.command_help()
+    )
+    own = options.command_parser(name).format_help()
+    assert own.startswith(f"usage: %agent {name} {form.words}") and form.help in " ".join(own.split())
+    assert all(flag.names[0] in own for flag in form.flags)
     assert parse_command(f"{name} --help") == options.Command("help", [name], {})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llmos_nb.app import verbs
-from llmos_nb.app.options import Command, command_help
+from llmos_nb.app.options import Command, command_help, command_parser
 from llmos_nb.app.present.presenter import no_process
 from llmos_nb.session import Process, Session
 
@@ -15,7 +15,7 @@ async def carry_out(session: Session, parse: Callable[[str], Command], line: str
     """Read a line and do what it says."""
     command = parse(line)
     if command.verb == "help":
-        return say(command_help(*command.words))
+        return say(command_parser(*command.words).format_help() if command.words else command_help())
     return await verbs.find(command.verb, "agent").handler(session, command)
 
 
