@@ -17,7 +17,7 @@ from llmos_nb.journal import history
 from llmos_nb.policy import parse_rule
 from llmos_nb.policy.secrets import SecretStr, handle, vault
 from llmos_nb.session import Process, Session, api
-from llmos_nb.views import text
+from llmos_nb.views.text import diff as difference
 
 
 async def approve(session: Session, command: Command) -> None:
@@ -117,7 +117,7 @@ async def fork(session: Session, command: Command) -> None:
 
 async def diff(session: Session, command: Command) -> None:
     one, two = (session.find(w) for w in command.words)
-    say(text.diff(*(history(p.events, p.journal.path) for p in (one, two))))
+    say(difference(*(history(p.events, p.journal.path) for p in (one, two))))
 
 
 async def replay(session: Session, command: Command) -> None:
