@@ -3,11 +3,12 @@
 import re
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from llmos_nb.app import reference
 from llmos_nb.app.verbs import BUILT_IN as VERBS
 from llmos_nb.session import config
 
@@ -57,20 +58,31 @@ def test_a_badge_opens_each_notebook_that_there_is():
     assert opened == sorted(str(p.relative_to(ROOT)) for p in (ROOT / "notebooks").glob("0*.ipynb"))
 
 
-def test_the_reference_lists_every_verb_and_every_setting():
+@pytest.fixture
+def reference():
+    """What the cells of the reference print, by heading."""
+    page, printed, names = (ROOT / "docs" / "reference.md").read_text("utf-8"), {}, {}
+    for heading, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", page, re.M | re.S):
+        with redirect_stdout(StringIO()) as out:
+            for cell in re.findall(r"^```\{code-cell\} ipython3\n:tags: .*?\n(.*?)^```", text, re.M | re.S):
+                exec(cell, names)
+        printed[heading.strip("`")] = out.getvalue()
+    return printed
+
+
+def test_the_reference_lists_every_verb(reference):
     for verb in VERBS.values():
         if verb.agent:
-            assert f"%agent {verb.name} {verb.agent.words}".rstrip() in reference.agent()
+            assert f"  %agent {verb.name} {verb.agent.words}".rstrip() in reference["%agent"]
+            assert verb.help in reference["%agent"]
         if verb.llmos:
-            assert f"usage: llmos {verb.name}" in reference.llmos()
+            assert f"usage: llmos {verb.name}" in reference["llmos"]
         if verb.panel:
-            assert re.search(rf"^  {verb.name} +{re.escape(verb.help)}$", reference.panel(), re.M)
+            assert re.search(rf"^{verb.name} +{re.escape(verb.help)}$", reference["The panel"], re.M)
+
+
+def test_the_reference_lists_every_setting(reference):
     for name, setting in config.SETTINGS.items():
-        assert f"{name} = " in reference.settings()
-        assert setting.flag is None or f"{setting.flag.names[-1]} " in reference.cell()
-        assert all(place in " ".join(reference.settings().split()) for place in setting.places)
-
-
-def test_the_reference_page_prints_every_table():
-    page = (ROOT / "docs" / "reference.md").read_text("utf-8")
-    assert re.findall(r"print\(reference\.(\w+)\(\)\)", page) == ["cell", "agent", "llmos", "panel", "settings"]
+        assert re.search(rf"^{name}: {re.escape(setting.help)}$", reference["Settings"], re.M)
+        assert f"; {', '.join(setting.places)}\n" in reference["Settings"]
+        assert setting.flag is None or f"{setting.flag.names[-1]} " in reference["%%agent"]

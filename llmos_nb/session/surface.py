@@ -137,6 +137,12 @@ class Setting:
         return f"LLMOS_{self.name.upper()}" if self.environ else ""
 
     @property
+    def shown(self) -> str:
+        """The default as words, for a reference."""
+        written = isinstance(self.default, str | int | float) and self.default != ""
+        return f"default {self.default!r}" if written else "nothing by default"
+
+    @property
     def places(self) -> list[str]:
         """Return where it may be set, the nearest first, as a person writes it."""
         line = self.flag.names[-1] if self.flag else ""
