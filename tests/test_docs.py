@@ -5,12 +5,13 @@ import re
 import runpy
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from llmos_nb.app import cli
-from llmos_nb.app.options import VERBS
+from llmos_nb.app.verbs import BUILT_IN as VERBS
 from llmos_nb.session import config
 
 ROOT = Path(__file__).parent.parent
@@ -42,9 +43,9 @@ def test_toml_blocks_are_settings(code, tmp_path):
 def test_every_command_named_in_the_docs_exists():
     text = "\n".join(p.read_text("utf-8") for p in PAGES)
     for verb in re.findall(r"`%agent (\w+)", text):
-        assert verb in VERBS, verb
+        assert VERBS[verb].agent, verb
     for name in re.findall(r"`llmos ([\w-]+)", text):
-        assert name in cli.COMMANDS, name
+        assert VERBS[name].llmos, name
 
 
 def test_the_two_commands_of_the_readme_are_those_of_ci():
@@ -87,3 +88,33 @@ def test_table_of_doors_names_what_they_export():
             r"`(\w+)`", door.partition(";")[0].removeprefix(" loaded by `%load_ext` and `llmos` ")
         )
         assert [name for name in names if not hasattr(module, name)] == [], room
+
+
+@pytest.fixture
+def reference():
+    """What the cells of the reference print, by heading."""
+    page, printed, names = (ROOT / "docs" / "reference.md").read_text("utf-8"), {}, {}
+    for heading, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", page, re.M | re.S):
+        with redirect_stdout(StringIO()) as out:
+            for cell in re.findall(r"^```\{code-cell\} ipython3\n:tags: .*?\n(.*?)^```", text, re.M | re.S):
+                exec(cell, names)
+        printed[heading.strip("`")] = out.getvalue()
+    return printed
+
+
+def test_the_reference_lists_every_verb(reference):
+    for verb in VERBS.values():
+        if verb.agent:
+            assert f"  %agent {verb.name} {verb.agent.words}".rstrip() in reference["%agent"]
+            assert verb.help in reference["%agent"]
+        if verb.llmos:
+            assert f"usage: llmos {verb.name}" in reference["llmos"]
+        if verb.panel:
+            assert re.search(rf"^{verb.name} +{re.escape(verb.help)}$", reference["The panel"], re.M)
+
+
+def test_the_reference_lists_every_setting(reference):
+    for name, setting in config.SETTINGS.items():
+        assert re.search(rf"^{name}: {re.escape(setting.help)}$", reference["Settings"], re.M)
+        assert f"; {', '.join(setting.places)}\n" in reference["Settings"]
+        assert setting.flag is None or f"{setting.flag.names[-1]} " in reference["%%agent"]

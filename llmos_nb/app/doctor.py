@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from llmos_nb.app.verbs import BUILT_IN
 from llmos_nb.models import SCHEMES
 from llmos_nb.policy import load_plugins
+from llmos_nb.session import PARTS
 from llmos_nb.tools.devices import OFFERED
 
 PACKAGES = {
@@ -42,6 +44,7 @@ def _package(name: str, extra: str) -> str:
 def _plugins() -> list[str]:
     """Say what other packages add; none of it is imported here."""
     groups: dict[str, Iterable[str]] = {"devices": OFFERED, "models": SCHEMES, "approvers": ()}
+    groups |= {"parts": PARTS, "verbs": BUILT_IN}
     found = [p for group, ours in groups.items() for p in load_plugins(group, list(ours)).values()]
     return [_line(not p.problem, f"{p.group}: {p.name} of {p.package}", p.problem) for p in found]
 

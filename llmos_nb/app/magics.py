@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import threading
 from functools import cached_property
@@ -15,68 +14,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from traitlets import Bool, Float, Int, Unicode
-from traitlets.config import Configurable
 
-from llmos_nb.app import options
+from llmos_nb.app import complete, options, verbs
 from llmos_nb.app.present.presenter import front_end
+from llmos_nb.app.traits import LLMOS, Configured
+from llmos_nb.app.transform import awaited, tidy
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import home_of, there
 from llmos_nb.policy.secrets import redact
 
 if TYPE_CHECKING:
-    from llmos_nb.session import Session
-
-_CALL = re.compile(r"^(\s*(?:[\w.]+\s*=\s*)?)(get_ipython\(\)\.run_(?:cell|line)_magic\('agent',)")
-_TIMERS = re.compile(r"\s*%%(time|timeit|capture|prun)\b")
-
-
-class LLMOS(Configurable):
-    """Settings by ``%config LLMOS.name = value``; the call goes before, environment and llmos.toml behind."""
-
-    model = Unicode("", help="model spec").tag(config=True)
-    base_url = Unicode("", help="an OpenAI-compatible endpoint").tag(config=True)
-    approve = Unicode("", help="approval mode").tag(config=True)
-    budget = Unicode("", help="as in '20 steps, $0.50'").tag(config=True)
-    plan = Unicode("", help="auto, only, none or a variable").tag(config=True)
-    call_timeout = Float(0.0, help="seconds a call may take").tag(config=True)
-    quarantine = Bool(False, help="show what others may have written by handle").tag(config=True)
-    untrusted = Unicode("", help="Python after untrusted data was read: ask or child").tag(config=True)
-    show_values = Bool(False, help="describe variables with values to any model").tag(config=True)
-    grounded = Bool(True, help="check answers for numbers never observed").tag(config=True)
-    trace = Bool(False, help="send spans to the OpenTelemetry collector of the environment").tag(config=True)
-    home = Unicode("", help="folder of the journals").tag(config=True)
-    scheduler = Unicode("", help="who comes next: las, priority, fcfs or rr").tag(config=True)
-    slots = Int(0, help="requests that a model's endpoint gets at once").tag(config=True)
-    requests_per_minute = Float(0.0, help="requests that an endpoint gets in a minute").tag(config=True)
-
-    def given(self) -> dict[str, Any]:
-        """Return what was set."""
-        found = {n: getattr(self, n) for n in self.class_trait_names(config=True)}
-        return {k: v for k, v in found.items() if v != self.traits()[k].default_value}
-
-
-class _Configured(dict[str, Any]):
-    """What `%config LLMOS` says now, looked at when a process starts."""
-
-    def __init__(self, config: LLMOS) -> None:
-        super().__init__()
-        self.config = config
-
-    def items(self) -> Any:
-        return self.config.given().items()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self.config.given().get(key, default)
+    from llmos_nb.session import Process, Session
 
 
 @magics_class
 class AgentMagics(Magics):
     """``%%agent`` and ``%agent``."""
 
-    def __init__(self, ip: Any, config: LLMOS) -> None:
+    def __init__(self, ip: Any, config: Any) -> None:
         super().__init__(ip)
-        self.ip, self.configured, self.woken = ip, _Configured(config), False
+        self.ip, self.configured, self.woken = ip, Configured(config), False
 
     @cached_property
     def session(self) -> Session:
@@ -87,28 +44,18 @@ class AgentMagics(Magics):
         api.adopt(session)
         return session
 
-    def pids(self) -> list[int]:
-        """Return the processes that this notebook holds."""
-        return list(vars(self)["session"].processes) if "session" in vars(self) else []
+    def processes(self) -> dict[int, Process]:
+        """Return the processes that this notebook holds, without making its session."""
+        return vars(self)["session"].processes if "session" in vars(self) else {}
 
     def wake(self) -> None:
         """Look after persistent goals, where there are any and an event loop runs; all else works without them.
 
-        Done when the extension is loaded and when a process is started, not by a command: `%agent undo` needs no goals.
+        Done when the extension loads and when a cell starts a process, never for a command.
         """
         home = home_of(None, self.configured)
-        if self.woken or not there(home):
-            return
-        from llmos_nb.session.goals import Goals
-
-        try:
-            if not any(g.state == "open" for g in Goals(home).all()):
-                return
-        except LlmosError as error:
-            self.woken = True
-            print(f"llmos_nb: goals do not wake: {redact(str(error))}", file=sys.stderr)
-            return
-        self.woken = self.session.parts["goals"].begin()
+        if not self.woken and there(home):
+            self.woken = import_module("llmos_nb.app.commands.goals").wake(home, lambda: self.session)
 
     @no_var_expand
     @line_cell_magic
@@ -132,6 +79,7 @@ class AgentMagics(Magics):
         if given.help:
             print(options.cell_parser().format_help())
             return None
+        self.wake()
         from llmos_nb.app.present.presenter import Presenter
 
         self.wake()
@@ -158,30 +106,6 @@ def _explain_blocking(ip: Any) -> None:
         raise quiet(UsageError("%%agent needs top-level await: run %autoawait asyncio first"))
 
 
-def awaited(lines: list[str]) -> list[str]:
-    """Put ``await`` before the calls of our magic (runs after IPython's own transforms)."""
-    return [_CALL.sub(r"\1await \2", line) for line in lines]
-
-
-def tidy(lines: list[str]) -> list[str]:
-    """Take comments above `%%agent` away, and give an empty body a line, so that IPython sees a cell magic."""
-    first = next(
-        (i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), None
-    )
-    if first is None:
-        return lines
-    if _TIMERS.match(lines[first]) and any(line.startswith("%%agent") for line in lines[first + 1 : first + 3]):
-        word = _TIMERS.match(lines[first]).group(1)  # type: ignore[union-attr]  # matched above
-        return [f"%agent --under %%{word}\n"]
-    if not lines[first].startswith("%%agent") or lines[first].rstrip().endswith("?"):
-        return lines
-    rest = lines[first:]
-    return rest if len(rest) > 1 else [rest[0].rstrip("\n") + "\n", "\n"]
-
-
-tidy.has_side_effects = True  # type: ignore[attr-defined]  # IPython looks for it: not to be run for is_complete
-
-
 def load(ip: Any) -> None:
     """Register magics, transformers and settings."""
     previous = ip.magics_manager.magics["cell"].get("agent")
@@ -194,6 +118,8 @@ def load(ip: Any) -> None:
     unload(ip)
     ip.input_transformers_cleanup.append(tidy)
     ip.input_transformers_post.append(awaited)
+    if getattr(ip, "Completer", None) is not None:
+        ip.Completer.custom_matchers.append(complete.matcher(magics.processes))
     if front_end(ip) == "panel":
         threading.Thread(target=_prepare, name="llmos-prepare", daemon=True).start()
     magics.wake()
@@ -203,18 +129,20 @@ def load(ip: Any) -> None:
 
 def _keep_house(magics: AgentMagics) -> None:
     """Delete in the background what retention says; the session is not made for that."""
-    import_module("llmos_nb.app.commands.store").keep_house(magics.configured, magics.pids)
+    import_module("llmos_nb.app.commands.prune").keep_house(magics.configured, magics.processes)
 
 
 def _prepare() -> None:
     """Import and compile in the background what the first process will need."""
-    import_module("llmos_nb.app.commands")
+    for verb in ("approve", "show"):  # their modules hold most handlers
+        _ = verbs.find(verb, "agent").handler
     import_module("llmos_nb.views.loop.loop").prepare()
 
 
 def unload(ip: Any) -> None:
-    """Take the transformers away, and the timer of goals."""
+    """Take the transformers and the completion away, and the timer of goals."""
     if (waking := sys.modules.get("llmos_nb.session.goals.waker")) is not None:
         waking.stop_all()
-    for hooks in (ip.input_transformers_cleanup, ip.input_transformers_post):
-        hooks[:] = [h for h in hooks if getattr(h, "__module__", "") != __name__]
+    matchers = getattr(getattr(ip, "Completer", None), "custom_matchers", [])
+    for hooks in (ip.input_transformers_cleanup, ip.input_transformers_post, matchers):
+        hooks[:] = [h for h in hooks if not getattr(h, "__module__", "").startswith("llmos_nb.app.")]

@@ -7,14 +7,19 @@ export, process and what stands below.
 
 from llmos_nb.session import api, config, outcome, prune, toolbox
 from llmos_nb.session.api import load, replay, run, start, verify
-from llmos_nb.session.config import PLANNING
+from llmos_nb.session.parts import PARTS
 from llmos_nb.session.process import Process
 from llmos_nb.session.session import Session
+from llmos_nb.session.surface import Flag, Form, Setting, Verb
 
 __all__ = [
-    "PLANNING",
+    "PARTS",
+    "Flag",
+    "Form",
     "Process",
     "Session",
+    "Setting",
+    "Verb",
     "api",
     "config",
     "load",

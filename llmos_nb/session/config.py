@@ -1,6 +1,7 @@
 """Settings: the call, then `%config LLMOS`, then the environment, then `llmos.toml`.
 
-An organisation's `llmos.toml` (named by ``LLMOS_ORG_CONFIG``) can be tightened by users, never loosened.
+Each is declared once, as a field of `Settings`. An organisation's `llmos.toml` (named by ``LLMOS_ORG_CONFIG``) can be
+tightened by users, never loosened.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,174 @@ from llmos_nb.policy import budget as budgets
 from llmos_nb.policy import parse as parse_label
 from llmos_nb.policy.authority import parse_shelf
 from llmos_nb.process.scheduling import DEFAULT, Limits, checked, read_limits
+from llmos_nb.session.surface import Flag, Setting, declared, setting
 from llmos_nb.tools.devices.child import ANY, UNTRUSTED, Confinement, parse_confinement, parse_untrusted
 
-_PLAIN = (
-    "approve", "plan", "call_timeout", "show_values", "grounded", "tools", "books", "labels", "other_approver",
-    "mcp", "trace",
-)  # fmt: skip
-_PARSERS: dict[str, Callable[[Any, str], Any]] = {"approval": approval.parse, "retention": parse_retention}
-TABLES = (*_PLAIN, "policy", "budget", "model", "prices", "scheduler", "retention", "child", "approval")
+STRICTEST = ("auto", "risky", "plan", "step", "never")
+PLANNING = ("auto", "only", "none")
+assert set(STRICTEST) == set(MODES)  # noqa: S101 - a new mode must be given its place
+
+
+# What settings need beside their declaration: reading, checking, joining two files, holding to the organisation's.
+
+
+def _read_budget(value: Any, _: str) -> str:
+    if isinstance(value, str):
+        return value
+    return ", ".join(f"${v}" if k == "$" else f"{v} {k}" for k, v in value.items())
+
+
+def _read_rules(rules: Any, where: str) -> tuple[Rule, ...]:
+    return tuple(parse_rule(r, f"{where}: policy.rules[{i}]") for i, r in enumerate(rules))
+
+
+def _read_prices(table: Any, _: str) -> dict[str, tuple[float, float]]:
+    return {k: (float(v[0]), float(v[1])) for k, v in table.items()}
+
+
+def _check_plan(plan: str) -> None:
+    if plan not in PLANNING and not plan.isidentifier():
+        raise UsageError(f"--plan {plan!r}: must be auto, only, none or the name of a variable with steps")
+
+
+def _check_timeout(seconds: Any) -> None:
+    if not float(seconds) > 0:
+        raise UsageError(f"call_timeout {seconds!r}: must be more than 0 seconds")
+
+
+def _check_labels(labels: Mapping[str, Any]) -> None:
+    for name, label in labels.items():
+        parse_label(str(label), f"labels.{name}")
+
+
+def _check_books(books: Mapping[str, Any]) -> None:
+    for kind, book in books.items():
+        parse_shelf(kind, book)
+
+
+def _stricter(mine: Mode, org: Mode) -> Mode:
+    return max(mine, org, key=STRICTEST.index)
+
+
+def _smaller(mine: str, org: str) -> str:
+    limits = budgets.parse(mine).limits
+    top = budgets.parse(org).limits
+    return str(budgets.Budget({**limits, **{u: min(v, limits.get(u, v)) for u, v in top.items()}}))
+
+
+def _either(mine: bool, org: Any) -> bool:
+    return mine or bool(org)
+
+
+def _under(own: Mapping[str, Any], org: Mapping[str, Any]) -> dict[str, Any]:
+    return {**own, **org}
+
+
+def _manifests(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Join two manifests: what a glob of theirs says of a tool holds for one that ours names, too."""
+    if not ours:
+        return dict(theirs)
+    from llmos_nb.tools import said_of  # slow to load, and few have a manifest
+
+    return {**{n: {**t, **said_of(n, theirs)} for n, t in ours.items()}, **theirs}
+
+
+# fmt: off
+@dataclass(frozen=True)
+class Settings:
+    """What a process is started with where the call does not say; each field declares its `Setting`."""
+
+    model: str = setting(
+        "", "openai/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE",
+        flag=Flag("-m", "--model", metavar="SPEC"), config=True, environ=True, toml="model.name",
+    )
+    base_url: str = setting("", "an OpenAI-compatible endpoint", config=True, toml="model.base_url")
+    approve: Mode = setting(
+        "risky", "who decides: " + ", ".join(MODES), flag=Flag("-a", "--approve", metavar="MODE"),
+        config=True, environ=True, toml="approve", check=parse_mode, hold=_stricter,
+    )
+    plan: str = setting(
+        "auto", ", ".join(PLANNING) + ", or the name of a variable with steps", flag=Flag("--plan", metavar="HOW"),
+        config=True, environ=True, toml="plan", check=_check_plan,
+    )
+    budget: str = setting(
+        budgets.DEFAULT, "as in '20 steps, 50k tokens, $0.50, 3 min'", flag=Flag("-b", "--budget", metavar="AMOUNTS"),
+        config=True, environ=True, toml="budget", read=_read_budget, check=budgets.parse, hold=_smaller,
+    )
+    call_timeout: float = setting(
+        120.0, "seconds a call may take", config=True, environ=True, toml="call_timeout", unit="seconds",
+        check=_check_timeout,
+    )
+    show_values: bool = setting(
+        False, "describe variables with their values, to any model", flag=Flag("--show-values", action="store_true"),
+        config=True, environ=True, toml="show_values",
+    )
+    grounded: bool = setting(True, "check answers for numbers never observed", config=True, toml="grounded")
+    home: str = setting("", "folder of the journals; empty for .llmos beside the notebook", config=True, environ=True)
+    rules: tuple[Rule, ...] = setting(
+        (), "what is allowed, asked and refused, in order; the organisation's come first", toml="policy.rules",
+        read=_read_rules, join=lambda own, org: (*org, *own),
+    )
+    tools: dict[str, dict[str, Any]] = setting(
+        {}, "manifest: what a tool (or a glob) does, in the decorator's keys", toml="tools", join=_manifests,
+    )
+    books: dict[str, dict[str, Any]] = setting(
+        {}, "where the gate looks a kind of record up", toml="books", check=_check_books, join=_under,
+    )
+    prices: dict[str, tuple[float, float]] = setting(
+        {}, "of a model: $ a million prompt tokens, $ a million answer tokens", toml="prices", read=_read_prices,
+    )
+    labels: dict[str, str] = setting({}, "label by name of a variable", toml="labels", check=_check_labels)
+    quarantine: bool = setting(
+        False, "show what others may have written by handle, and have it read by a call that has no tools",
+        config=True, toml="labels.quarantine", hold=_either,
+    )
+    untrusted: str = setting(
+        "ask", "its Python after it read untrusted data: ask, child", flag=Flag("--untrusted", metavar="HOW"),
+        config=True, environ=True, toml="labels.python", check=lambda how: parse_untrusted(how, "--untrusted"),
+        hold=lambda _, org: org,
+    )
+    child: Confinement = setting(
+        ANY, "how child processes are held", toml="child", read=parse_confinement, hold=Confinement.within,
+    )
+    other_approver: bool = setting(
+        False, "whoever started a process may not approve what it asks", toml="other_approver", hold=_either,
+    )
+    approval: Approval = setting(
+        ANYBODY, "who may approve, until when a question waits, and what then", toml="approval",
+        read=approval.parse, hold=tighter,
+    )
+    scheduler: str = setting(
+        DEFAULT, "who comes next: las, priority, fcfs or rr", config=True, environ=True, toml="scheduler.policy",
+        check=lambda name: checked(Limits(policy=name)),
+    )
+    slots: int = setting(
+        0, "requests that a model's endpoint gets at once; 0 for its own number", config=True, environ=True,
+        toml="model.slots", unit="requests at once", check=lambda n: checked(Limits(slots=n)),
+    )
+    requests_per_minute: float = setting(
+        0.0, "requests that an endpoint gets in a minute; 0 for any number", config=True, environ=True,
+        toml="model.requests_per_minute", unit="requests a minute", check=lambda n: checked(Limits(per_minute=n)),
+    )
+    mcp: dict[str, dict[str, Any]] = setting({}, "MCP servers by name: command and env", toml="mcp", join=_under)
+    retention: Retention = setting(
+        KEEP_ALL, "how long payloads and whole runs are kept", toml="retention", read=parse_retention,
+        hold=Retention.within,
+    )
+    trace: bool = setting(
+        False, "send spans to the OpenTelemetry collector of the environment", config=True, environ=True,
+        toml="trace",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """What holds for the endpoint of the model."""
+        return Limits(self.slots, self.scheduler, self.requests_per_minute)
+
+
+# fmt: on
+SETTINGS: dict[str, Setting] = declared(Settings.__dataclass_fields__)
+TABLES = tuple(dict.fromkeys(s.toml.partition(".")[0] for s in SETTINGS.values() if s.toml))
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -41,31 +202,31 @@ def read_file(path: Path) -> dict[str, Any]:
     for key in raw:
         if key not in TABLES:
             raise ConfigError(f"{path}: unknown key {key!r}{nearest(key, TABLES)}")
-    found: dict[str, Any] = {k: raw[k] for k in _PLAIN if k in raw}
-    if "model" in raw:
-        model = raw["model"] if isinstance(raw["model"], dict) else {"name": raw["model"]}
-        found |= {k: v for k, v in (("model", model.get("name")), ("base_url", model.get("base_url"))) if v}
-        found |= read_limits(model, f"{path}: [model]", ("name", "base_url"))
-    if "scheduler" in raw:
-        table = raw["scheduler"] if isinstance(raw["scheduler"], dict) else {"policy": raw["scheduler"]}
-        found |= read_limits(table, f"{path}: [scheduler]")
-    if "budget" in raw:
-        found["budget"] = raw["budget"] if isinstance(raw["budget"], str) else _budget_table(raw["budget"])
-    if "prices" in raw:
-        found["prices"] = {k: (float(v[0]), float(v[1])) for k, v in raw["prices"].items()}
-    parsed = (n for n in _PARSERS if n in raw)
-    found |= {n: _PARSERS[n](raw[n], f"{path}: [{n}]") for n in parsed}
-    if "child" in raw:
-        found["child"] = parse_confinement(raw["child"], f"{path}: [child]")
-    if "labels" in found:
-        found |= _of_labels(dict(found["labels"]))
-    rules = raw.get("policy", {}).get("rules", [])
-    found["rules"] = tuple(parse_rule(r, f"{path}: policy.rules[{i}]") for i, r in enumerate(rules))
+    found: dict[str, Any] = {}
+    for key in (
+        k for k in TABLES if k in raw
+    ):  # in our order: what two tables may say is for the later one to say
+        if key in _SHARED:
+            found |= _SHARED[key](raw[key], str(path))
+        else:
+            read = SETTINGS[key].read
+            found[key] = read(raw[key], f"{path}: [{key}]") if read else raw[key]
     return found
 
 
-def _of_labels(table: dict[str, Any]) -> dict[str, Any]:
+def _of_model(value: Any, path: str) -> dict[str, Any]:
+    table = value if isinstance(value, dict) else {"name": value}
+    found = {k: v for k, v in (("model", table.get("name")), ("base_url", table.get("base_url"))) if v}
+    return found | read_limits(table, f"{path}: [model]", ("name", "base_url"))
+
+
+def _of_scheduler(value: Any, path: str) -> dict[str, Any]:
+    return read_limits(value if isinstance(value, dict) else {"policy": value}, f"{path}: [scheduler]")
+
+
+def _of_labels(value: Any, _: str) -> dict[str, Any]:
     """Part the labels of variables from two settings that stand beside them, and are no labels."""
+    table = dict(value)
     found: dict[str, Any] = {"labels": table}
     if isinstance(table.get("quarantine"), bool):
         found["quarantine"] = table.pop("quarantine")
@@ -74,110 +235,14 @@ def _of_labels(table: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _budget_table(table: Mapping[str, Any]) -> str:
-    return ", ".join(f"${v}" if k == "$" else f"{v} {k}" for k, v in table.items())
+def _of_policy(value: Any, path: str) -> dict[str, Any]:
+    return {"rules": _read_rules(value.get("rules", []), path)}
 
 
-STRICTEST = ("auto", "risky", "plan", "step", "never")
-PLANNING = ("auto", "only", "none")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a process is started with where the call does not say.
-
-    Parameters
-    ----------
-    model, base_url : str
-        Model spec and endpoint; empty for the default.
-    approve : str
-        Approval mode.
-    plan : str
-        ``auto``, ``only``, ``none`` or the name of a variable that holds a list of steps.
-    budget : str
-        As the user types it.
-    call_timeout : float
-        Deadline of one call, in seconds.
-    show_values : bool
-        Variables may be described with their values to a model that is not on this machine.
-    grounded : bool
-        Answers are checked for numbers that were never observed.
-    home : str
-        Folder of the journals; empty for ``.llmos`` beside the notebook.
-    rules : tuple of Rule
-        In order; the organisation's come first.
-    tools : dict
-        Manifest: tool name (or explicit glob) to the decorator's keys.
-    books : dict
-        Kind of record to where the gate looks it up (`authority.roles.Shelf`).
-    prices : dict
-        Model name to ($ a million prompt tokens, $ a million answer tokens).
-    labels : dict
-        Label by name of a variable, as in ``mail = "untrusted"``.
-    quarantine : bool
-        What others may have written is shown to the model by handle, and read by a call of it that has no tools.
-    untrusted : str
-        What becomes of Python after an untrusted read: ``ask``, or ``child`` to run it in a child process.
-    child : Confinement
-        How child processes are held.
-    other_approver : bool
-        Whoever started a process may not approve what it asks.
-    approval : Approval
-        Who may approve, until when a question waits, and what then.
-    scheduler : str
-        Who comes next where several wait for a model's endpoint or for the namespace: ``las, priority, fcfs, rr``.
-    slots : int
-        How many requests an endpoint gets at once; 0 for its own number.
-    requests_per_minute : float
-        How many requests an endpoint gets in a minute; 0 for any number.
-    mcp : dict
-        MCP servers by name: `command` and `env`.
-    retention : Retention
-        How long payloads and whole runs are kept.
-    trace : bool
-        Spans are sent to the OpenTelemetry collector that the environment names.
-    """
-
-    model: str = ""
-    base_url: str = ""
-    approve: Mode = "risky"
-    plan: str = "auto"
-    budget: str = budgets.DEFAULT
-    call_timeout: float = 120.0
-    show_values: bool = False
-    grounded: bool = True
-    home: str = ""
-    rules: tuple[Rule, ...] = ()
-    tools: dict[str, dict[str, Any]] = field(default_factory=dict)
-    books: dict[str, dict[str, Any]] = field(default_factory=dict)
-    prices: dict[str, tuple[float, float]] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    quarantine: bool = False
-    untrusted: str = "ask"
-    child: Confinement = ANY
-    other_approver: bool = False
-    approval: Approval = ANYBODY
-    scheduler: str = DEFAULT
-    slots: int = 0
-    requests_per_minute: float = 0.0
-    mcp: dict[str, dict[str, Any]] = field(default_factory=dict)
-    retention: Retention = KEEP_ALL
-    trace: bool = False
-
-    @property
-    def limits(self) -> Limits:
-        """What holds for the endpoint of the model."""
-        return Limits(self.slots, self.scheduler, self.requests_per_minute)
-
-
-_ENV = {
-    "LLMOS_MODEL": "model", "LLMOS_APPROVE": "approve", "LLMOS_PLAN": "plan", "LLMOS_BUDGET": "budget",
-    "LLMOS_CALL_TIMEOUT": "call_timeout", "LLMOS_SHOW_VALUES": "show_values", "LLMOS_HOME": "home",
-    "LLMOS_SCHEDULER": "scheduler", "LLMOS_SLOTS": "slots", "LLMOS_REQUESTS_PER_MINUTE": "requests_per_minute",
-    "LLMOS_TRACE": "trace", "LLMOS_UNTRUSTED": "untrusted",
+_SHARED: dict[str, Callable[[Any, str], dict[str, Any]]] = {
+    "model": _of_model, "scheduler": _of_scheduler, "labels": _of_labels, "policy": _of_policy,
 }  # fmt: skip
-_SWITCHES = ("show_values", "trace")
-_NUMBERS = {"call_timeout": "seconds", "slots": "requests at once", "requests_per_minute": "requests a minute"}
+"""Keys of the file under which several settings stand, or whose value has a shape of its own."""
 
 
 def load(
@@ -197,81 +262,36 @@ def load(
     org = read_file(Path(environ["LLMOS_ORG_CONFIG"])) if environ.get("LLMOS_ORG_CONFIG") else {}
     own = read_file((folder or Path.cwd()) / "llmos.toml")
     merged = {**org, **own, **_environment(environ), **_present(configured), **_present(given)}
-    merged["rules"] = (*org.get("rules", ()), *own.get("rules", ()))
-    for table in ("books", "mcp"):
-        merged[table] = {**own.get(table, {}), **org.get(table, {})}
-    merged["tools"] = _manifests(own.get("tools", {}), org.get("tools", {}))
-    return _tightened(_checked(Settings(**merged)), org)
-
-
-def _manifests(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Join two manifests: what a glob of theirs says of a tool holds for one that ours names, too."""
-    if not ours:
-        return dict(theirs)
-    from llmos_nb.tools import said_of  # slow to load, and few have a manifest
-
-    return {**{n: {**t, **said_of(n, theirs)} for n, t in ours.items()}, **theirs}
+    for name, s in SETTINGS.items():
+        if s.join:
+            merged[name] = s.join(own.get(name, s.default), org.get(name, s.default))
+    settings = Settings(**merged)
+    for name, s in SETTINGS.items():
+        if s.check:
+            s.check(getattr(settings, name))
+    holds = {n: s.hold for n, s in SETTINGS.items() if s.hold and n in org}
+    return replace(settings, **{n: hold(getattr(settings, n), org[n]) for n, hold in holds.items()})
 
 
 def _present(values: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what was set; an option that is not known is named with the nearest one."""
-    known = [f.name for f in fields(Settings)]
     given = {} if values is None else dict(values.items())
     for name in given:
-        if name not in known:
-            raise UsageError(f"option {name!r}: unknown{nearest(name, known)}")
+        if name not in SETTINGS:
+            raise UsageError(f"option {name!r}: unknown{nearest(name, SETTINGS)}")
     return {k: v for k, v in given.items() if v is not None and v != ""}
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for variable, name in _ENV.items():
-        if environ.get(variable):
-            found[name] = _typed(name, environ[variable], variable)
-    return found
+    set_there = {n: (s, environ.get(s.variable, "")) for n, s in SETTINGS.items() if s.environ}
+    return {n: _typed(s, text) for n, (s, text) in set_there.items() if text}
 
 
-def _typed(name: str, text: str, what: str) -> Any:
-    if name in _NUMBERS:
+def _typed(s: Setting, text: str) -> Any:
+    """Return what a text of the environment means, by the type of the setting."""
+    if s.unit:
         try:
             return float(text)
         except ValueError:
-            raise ConfigError(f"{what}={text!r}: must be a number of {_NUMBERS[name]}") from None
-    if name in _SWITCHES:
-        return text.lower() in ("1", "true", "yes", "on")
-    return text
-
-
-def _checked(s: Settings) -> Settings:
-    parse_mode(s.approve)
-    parse_untrusted(s.untrusted, "--untrusted")
-    budgets.parse(s.budget)
-    for name, label in s.labels.items():
-        parse_label(str(label), f"labels.{name}")
-    for kind, book in s.books.items():
-        parse_shelf(kind, book)
-    if not float(s.call_timeout) > 0:
-        raise UsageError(f"call_timeout {s.call_timeout!r}: must be more than 0 seconds")
-    checked(s.limits)
-    if s.plan not in PLANNING and not s.plan.isidentifier():
-        raise UsageError(f"--plan {s.plan!r}: must be auto, only, none or the name of a variable with steps")
-    return s
-
-
-def _tightened(s: Settings, org: Mapping[str, Any]) -> Settings:
-    """Hold to the organisation's file: a stricter mode, smaller bounds."""
-    if "approve" in org and STRICTEST.index(s.approve) < STRICTEST.index(org["approve"]):
-        s = replace(s, approve=org["approve"])
-    s = replace(s, retention=s.retention.within(org.get("retention", KEEP_ALL)))
-    s = replace(s, child=s.child.within(org.get("child", ANY)), untrusted=org.get("untrusted", s.untrusted))
-    s = replace(s, quarantine=s.quarantine or bool(org.get("quarantine")))
-    s = replace(s, other_approver=s.other_approver or bool(org.get("other_approver")))
-    s = replace(s, approval=tighter(s.approval, org.get("approval", ANYBODY)))
-    if "budget" in org:
-        mine, top = budgets.parse(s.budget).limits, budgets.parse(org["budget"]).limits
-        limits = {**mine, **{u: min(v, mine.get(u, v)) for u, v in top.items()}}
-        s = replace(s, budget=str(budgets.Budget(limits)))
-    return s
-
-
-assert set(STRICTEST) == set(MODES)  # noqa: S101 - a new mode must be given its place
+            raise ConfigError(f"{s.variable}={text!r}: must be a number of {s.unit}") from None
+    return text.lower() in ("1", "true", "yes", "on") if isinstance(s.default, bool) else text

@@ -10,7 +10,7 @@ from notebook_driver import Notebook
 from turns import call, python
 
 from llmos_nb.app import options
-from llmos_nb.app.options import VERBS
+from llmos_nb.app.verbs import BUILT_IN as VERBS
 
 HELLO = {"text": "hello there"}
 
@@ -194,7 +194,7 @@ def test_call_without_namespace_lock_stands_in_the_log(book):
 
 def test_the_help_of_commands_is_two_columns_that_never_run_together():
     rows = options.command_help().splitlines()[1:]
-    assert all(verb.help in (row[44:] for row in rows) for verb in VERBS.values())
+    assert all(verb.help in (row[44:] for row in rows) for verb in VERBS.values() if verb.agent)
 
 
 def test_kill_and_stop_say_how_the_process_stands_after_them(book):
@@ -203,3 +203,39 @@ def test_kill_and_stop_say_how_the_process_stands_after_them(book):
     assert book.run("%agent stop slow").text.strip().endswith("is paused")
     assert book.run("%agent kill slow").text.strip().endswith("is ended (stopped)")
     assert book.run("%agent kill waits").text.strip().endswith("is ended (stopped)")
+
+
+WATCH = """
+import sys
+opened = []
+def watch(event, args):
+    if event == "sqlite3.connect" and "memory.db" in str(args[0]):
+        opened.append(str(args[0]))
+sys.addaudithook(watch)
+"""
+
+
+def test_no_database_is_opened_on_load_nor_by_commands_that_need_none(tmp_path):
+    with Notebook(tmp_path, extension=False) as book:
+        book.run(WATCH)
+        assert book.run("%load_ext llmos_nb\n%agent ps").status == "ok" and book.value("opened") == "[]"
+        spec = book.script(python("x = 1"), HELLO)
+        assert book.run("%agent goals add Later. --at 2099-01-01T00:00").status == "ok"
+        assert book.run(f"%%agent -m {spec}\nMake x.").status == "ok" and "memory.db" in book.value("opened")
+        assert book.run("%agent goals done 1").status == "ok"  # so that no timer looks at it later
+    with Notebook(tmp_path) as book:
+        book.run(WATCH)
+        book.run("%reload_ext llmos_nb")
+        assert "memory.db" in book.value("opened")  # loading looks for open goals
+        book.run("x = 1\nopened.clear()")
+        for line in ("ps", "show 1", "undo 1", "redo 1", "log 1", "approve 1", "--help"):
+            book.run(f"%agent {line}")
+        assert book.value("opened") == "[]"
+
+
+def test_tab_offers_commands_and_processes(book):
+    spec = book.script(HELLO, name="tab.json")
+    assert book.run(f"%%agent tabbed -m {spec}\nSay hello.").status == "ok"
+    for line, wanted in (("%agent resum", ["resume"]), ("%agent show tab", ["tabbed"])):
+        reply = book.client.complete(line, reply=True, timeout=30)
+        assert reply["content"]["matches"] == wanted

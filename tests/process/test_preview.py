@@ -8,7 +8,7 @@ from notebook_driver import Notebook
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
-from llmos_nb.app.present.panel import VERBS
+from llmos_nb.app.present.panel import CLICKS
 from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process import preview
@@ -164,7 +164,7 @@ async def test_panel_preview_is_recorded(script):
     proc = await llmos.run(
         "go", model=script(python("items.append(2)"), {"text": "ok"}), namespace=names, approve="step"
     )
-    await VERBS["preview"](proc, {"verb": "preview", "call": "r1.0"})
+    await CLICKS["preview"](proc, {"verb": "preview", "call": "r1.0"})
     (seen,) = [e.d for e in proc.events if e.k == "signal.received"]
     assert seen["signal"] == "previewed" and seen["would"] == "mutated items" and names["items"] == [1]
     projector = Projector()

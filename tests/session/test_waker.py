@@ -286,7 +286,7 @@ def test_a_goal_outlives_the_kernel(tmp_path):
 
 def test_no_command_but_that_of_goals_opens_their_database(tmp_path):
     home = Home(tmp_path / "home")
-    n = goal_entry.add(Goals(home), "Make x.", {}, now=0).n
+    n = goals.add(Goals(home), "Make x.", {}, now=0).n
     Goals(home).change(n, state="done", due=None)
     with Notebook(tmp_path) as nb:
         nb.run(f"%%agent one -m {nb.script(python('x = 1'), {'text': 'ok'})} -a auto\nMake x.")

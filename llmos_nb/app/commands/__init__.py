@@ -1,6 +1,5 @@
-"""What the `%agent` commands do; importing this registers their handlers."""
+"""What the `%agent` commands do; `app.verbs` names their handlers."""
 
-from llmos_nb.app.commands import process, show, store
 from llmos_nb.app.commands.base import carry_out
 
-__all__ = ["carry_out", "process", "show", "store"]
+__all__ = ["carry_out"]

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-from llmos_nb.app.options import Command
+from llmos_nb.app import verbs
+from llmos_nb.app.options import Command, command_help, command_parser
 from llmos_nb.app.present.presenter import no_process
 from llmos_nb.session import Process, Session
-
-Handler = Callable[[Session, Command], Awaitable[Any]]
-HANDLERS: dict[str, Handler] = {}
-
-
-def handles(*verbs: str) -> Callable[[Handler], Handler]:
-    """Register the handler of commands."""
-
-    def register(handler: Handler) -> Handler:
-        HANDLERS.update(dict.fromkeys(verbs, handler))
-        return handler
-
-    return register
 
 
 async def carry_out(session: Session, parse: Callable[[str], Command], line: str) -> Any:
     """Read a line and do what it says."""
     command = parse(line)
-    return await HANDLERS[command.verb](session, command)
+    if command.verb == "help":
+        return say(command_parser(*command.words).format_help() if command.words else command_help())
+    return await verbs.find(command.verb, "agent").handler(session, command)
 
 
 def say(words: str) -> None:

@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from llmos_nb.app import options
-from llmos_nb.app.commands.base import handles, pick, say
+from llmos_nb.app.commands.base import pick, say
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.errors import UsageError
@@ -18,18 +17,10 @@ from llmos_nb.journal import history
 from llmos_nb.policy import parse_rule
 from llmos_nb.policy.secrets import SecretStr, handle, vault
 from llmos_nb.session import Process, Session, api
-from llmos_nb.views.text import diff
-
-# importing these registers their handlers
+from llmos_nb.views.text import diff as difference
 
 
-@handles("help")
-async def _help(session: Session, command: Command) -> None:
-    say(options.command_help())
-
-
-@handles("approve")
-async def _approve(session: Session, command: Command) -> None:
+async def approve(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
     what = command.words[1] if len(command.words) > 1 else "all"
     before = len(process.events)
@@ -94,8 +85,7 @@ def _target(command: Command, at: int) -> str | int:
     return int(command.words[at]) if command.words[at].isdecimal() else command.words[at]
 
 
-@handles(*ACTS)
-async def _act(session: Session, command: Command) -> None:
+async def act(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
     done = ACTS[command.verb](process, command)
     if command.verb in ("stop", "kill"):
@@ -103,8 +93,7 @@ async def _act(session: Session, command: Command) -> None:
     _tell(process)
 
 
-@handles("resolve")
-async def _resolve(session: Session, command: Command) -> None:
+async def resolve(session: Session, command: Command) -> None:
     if command.flags["done"] == command.flags["again"]:
         raise UsageError("%agent resolve: say --done (it took effect) or --again (run it again)")
     process = session.find(command.words[0])
@@ -112,43 +101,37 @@ async def _resolve(session: Session, command: Command) -> None:
     _tell(process)
 
 
-@handles("resume")
-async def _resume(session: Session, command: Command) -> Any:
+async def resume(session: Session, command: Command) -> Any:
     process = session.find(command.words[0])
     await session.resume(process, command.flags.get("model"))
     presenter = Presenter(session)
     return await presenter.follow(process, presenter.show(process))
 
 
-@handles("fork")
-async def _fork(session: Session, command: Command) -> None:
+async def fork(session: Session, command: Command) -> None:
     if command.flags["at"] is None:
         raise UsageError("%agent fork: say where, with --at N (%agent log shows the events)")
     child = session.find(command.words[0]).fork(at=command.flags["at"], isolate=command.flags["isolate"])
     say(f"process {child.pid} stands at event {command.flags['at']}; %agent resume {child.pid} goes on")
 
 
-@handles("diff")
-async def _diff(session: Session, command: Command) -> None:
+async def diff(session: Session, command: Command) -> None:
     one, two = (session.find(w) for w in command.words)
-    say(diff(*(history(p.events, p.journal.path) for p in (one, two))))
+    say(difference(*(history(p.events, p.journal.path) for p in (one, two))))
 
 
-@handles("replay")
-async def _replay(session: Session, command: Command) -> None:
+async def replay(session: Session, command: Command) -> None:
     process = api.replay(command.words[0])
     Presenter(session).show(process).close()
 
 
-@handles("export")
-async def _export(session: Session, command: Command) -> None:
+async def export(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
     path = process.export(command.words[1], clean=command.flags["clean"], trace=command.flags["trace"])
     say(f"written: {path}")
 
 
-@handles("cells")
-async def _cells(session: Session, command: Command) -> None:
+async def cells(session: Session, command: Command) -> None:
     process = pick(session, command)
     for call in process.run.state.surviving:
         tool = process.run.tools.get(call.name)
@@ -156,13 +139,11 @@ async def _cells(session: Session, command: Command) -> None:
             session.ip.set_next_input(tool.to_code(call.arguments))
 
 
-@handles("verify")
-async def _verify(session: Session, command: Command) -> None:
+async def verify(session: Session, command: Command) -> None:
     say(api.verify(command.words[0]).text())
 
 
-@handles("allow", "deny")
-async def _rule(session: Session, command: Command) -> None:
+async def rule(session: Session, command: Command) -> None:
     live = [p for p in session.processes.values() if p.state != "ended"]
     where = dict(_condition(command, text) for text in command.flags["where"])
     rule = {"tool": command.words[0], "do": command.verb, "where": where}
@@ -192,8 +173,7 @@ def _condition(command: Command, text: str) -> tuple[str, Any]:
         return name, value
 
 
-@handles("secret")
-async def _secret(session: Session, command: Command) -> None:
+async def secret(session: Session, command: Command) -> None:
     name = command.words[0]
     value = (session.namespace or {}).get(name, os.environ.get(name))
     value = value.reveal() if isinstance(value, SecretStr) else value

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.app.commands.base import handles, pick, say
+from llmos_nb.app.commands.base import pick, say
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.journal import history
 from llmos_nb.policy import show
-from llmos_nb.process.gate import compensate
 from llmos_nb.process.state import Step
 from llmos_nb.session import Process, Session
-from llmos_nb.tools import NAME_CHANGES, Call
 from llmos_nb.tools.devices.python import tick
 from llmos_nb.views import audit
-from llmos_nb.views.spans import export as trace_export
-from llmos_nb.views.spans import export as trace_file
+from llmos_nb.views.spans import export as spans_file
 from llmos_nb.views.text import table
 
 
-@handles("show")
-async def _show(session: Session, command: Command) -> Any:
+async def panel(session: Session, command: Command) -> Any:
     process = pick(session, command)
     presenter = Presenter(session)
     shown = presenter.show(process)
@@ -35,8 +31,7 @@ async def _show(session: Session, command: Command) -> Any:
     return None
 
 
-@handles("log")
-async def _log(session: Session, command: Command) -> None:
+async def log(session: Session, command: Command) -> None:
     flags = {k: command.flags[k] for k in ("verify", "decisions", "by", "json")}
     wanted = audit.Wanted(**flags)
     if command.flags["all"]:
@@ -48,27 +43,25 @@ async def _log(session: Session, command: Command) -> None:
         say(line)
 
 
-@handles("trace")
-async def _trace(session: Session, command: Command) -> None:
+async def trace(session: Session, command: Command) -> None:
     process = pick(session, command)
     events = history(process.events, process.journal.path)
     if len(command.words) > 1:
-        say(trace_file.write(Path(command.words[1]), [events]))
+        say(spans_file.write(Path(command.words[1]), [events]))
         return
-    spans = trace_file.spans_of(events)
+    spans = spans_file.spans_of(events)
     if command.flags["send"]:
-        trace_export.send(spans)
+        spans_file.send(spans)
         say(f"sent: {len(spans)} spans")
     else:
         rows = [
             [name, f"{seconds:.3f} s", tokens or "", error]
-            for name, seconds, tokens, error in trace_file.tree(spans)
+            for name, seconds, tokens, error in spans_file.tree(spans)
         ]
         say(table(rows, ["span", "time", "tokens", "error"]))
 
 
-@handles("loop")
-async def _loop(session: Session, command: Command) -> None:
+async def loop(session: Session, command: Command) -> None:
     from IPython.display import SVG, display
 
     from llmos_nb.views.loop import run_graph
@@ -77,8 +70,7 @@ async def _loop(session: Session, command: Command) -> None:
     display(SVG(run_graph(process.run.state, process.events)))
 
 
-@handles("cost")
-async def _cost(session: Session, command: Command) -> None:
+async def cost(session: Session, command: Command) -> None:
     s = pick(session, command).run.state
     rows = [
         [
@@ -91,8 +83,7 @@ async def _cost(session: Session, command: Command) -> None:
     say(table(rows, ["unit", "spent", "of"]))
 
 
-@handles("tools")
-async def _tools(session: Session, command: Command) -> None:
+async def tools(session: Session, command: Command) -> None:
     tools = pick(session, command).run.tools.values()
     say(
         table(
@@ -102,8 +93,7 @@ async def _tools(session: Session, command: Command) -> None:
     )
 
 
-@handles("plan")
-async def _plan(session: Session, command: Command) -> None:
+async def plan(session: Session, command: Command) -> None:
     say("\n".join(_step_line(s) for s in pick(session, command).plan.steps) or "no plan yet")
 
 
@@ -112,8 +102,7 @@ def _step_line(s: Step) -> str:
     return f"{s.n}. [{s.status}] {s.title}{after}" + (f"\n   expects: {s.expect}" if s.expect else "")
 
 
-@handles("doctor")
-async def _doctor(session: Session, command: Command) -> None:
+async def doctor(session: Session, command: Command) -> None:
     from llmos_nb.app.doctor import report  # it looks at slow things
 
     say(report(session.ip))
@@ -125,8 +114,7 @@ EVERY_S = 1.0
 NONE = "no processes yet"
 
 
-@handles("ps")
-async def _ps(session: Session, command: Command) -> None:
+async def ps(session: Session, command: Command) -> None:
     now = datetime.now(UTC)
     rows = [_row(p, now) for p in session.processes.values()]
     say(table(rows, PS) if rows else NONE)
@@ -161,8 +149,7 @@ def _age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-@handles("top")
-async def _top(session: Session, command: Command) -> None:
+async def top(session: Session, command: Command) -> None:
     """Show what each process uses, the busiest first, until none works or somebody stops it."""
     left = int(command.flags.get("n") or 0)
     if not session.processes:
@@ -215,8 +202,7 @@ def _use(p: Process) -> list[str]:
     return [str(p.pid), s.name, uses, waits, _nice(p), tokens, _cost_table(p), busy, f"{waited:.1f} s"]
 
 
-@handles("tree")
-async def _tree(session: Session, command: Command) -> None:
+async def tree(session: Session, command: Command) -> None:
     """Show parents with their children, started or forked, below them."""
     known = session.processes
     children: dict[int, list[Process]] = {}
@@ -243,41 +229,3 @@ def _named(p: Process) -> str:
     state = f"{p.state}, {p.reason}" if p.reason else p.state
     waits = f": {p.waits_for}" if p.waits_for and p.state != "ended" else ""
     return f"{p.pid}{name} [{state}{waits}] {_line(s.goal)}{forked}"
-
-
-_WORDS = {"call.undone": "taken back", "call.redone": "put back"}
-
-
-@handles("undo", "redo")
-async def _move(session: Session, command: Command) -> None:
-    process = session.find(command.words[0])
-    mark, known = len(process.events), set(process.run.state.calls)
-    done = process.undo(command.flags.get("to")) if command.verb == "undo" else process.redo()
-    if process.run.state.settled:
-        await done  # until what acted outside is asked for, or taken back
-    for event in process.events[mark:]:
-        if event.k in _WORDS:
-            say(f"{_WORDS[event.k]}: {_named_undo(process.run.state.calls[event.d['call']])}")
-    if command.verb == "undo":
-        _tell_outside(process, known)
-
-
-def _named_undo(call: Call) -> str:
-    """Name a call and what it changed."""
-    changed = sorted({n for kind in NAME_CHANGES for n in call.changes.get(kind, ())})
-    return f"{call.id} {call.name}" + (f" ({', '.join(f'`{n}`' for n in changed)})" if changed else "")
-
-
-def _tell_outside(process: Process, known: Collection[str]) -> None:
-    """Say what became of what acted outside: taken back, asked for, or not to be taken back."""
-    s = process.run.state
-    for call in (c for c in s.calls.values() if c.undoes and c.id not in known):
-        asks = f"acted outside: %agent approve {process.pid} {call.id} has its tool take it back"
-        became = {
-            "done": "was taken back by its tool",
-            "failed": f"stays: {call.result}",
-            "rejected": f"stays: {call.why}",
-        }
-        say(f"{call.undoes} ({s.calls[call.undoes].name}) {became.get(call.status, asks)}")
-    if stays := compensate.stays(process.run, s.surviving):
-        say(f"{stays}; it stays as it is")

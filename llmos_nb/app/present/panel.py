@@ -98,7 +98,7 @@ def _later(work: Any) -> asyncio.Task[Any]:
     return task
 
 
-VERBS: dict[str, Callable[[Process, Message], Any]] = {
+CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "approve": _approve,
     "approve_rest": lambda p, m: p.approve_rest(m["call"], digest=m.get("digest", "")),
     "approve_same": lambda p, m: p.approve_same(m["call"], digest=m.get("digest", "")),
@@ -125,6 +125,13 @@ VERBS: dict[str, Callable[[Process, Message], Any]] = {
     "cells": _cells,
     "preview": _preview,
 }
+LOOKS: dict[str, Callable[[Projector, Message], None]] = {
+    "rules": lambda projector, _: projector.open("rules"),
+    "journal": lambda projector, _: projector.open("journal"),
+    "close": lambda projector, _: projector.open(""),
+    "seek": lambda projector, m: projector.seek(m["at"]),
+}
+"""Verbs that change only what the panel shows."""
 
 
 class PanelShown(Shown):
@@ -184,12 +191,10 @@ class PanelShown(Shown):
     def verb(self, message: dict[str, Any]) -> None:
         """Carry a click out, and show what came of it."""
         name = message["verb"]
-        if name in ("rules", "journal", "close"):
-            self.projector.open("" if name == "close" else name)
-        elif name == "seek":
-            self.projector.seek(message["at"])
+        if name in LOOKS:
+            LOOKS[name](self.projector, message)
         else:
-            said = VERBS[name](self.process, _without_empty(message))
+            said = CLICKS[name](self.process, _without_empty(message))
             if isinstance(said, str):
                 self.panel.note(said)
         self.panel.show(self.view())

@@ -1,0 +1,53 @@
+"""The `%agent mcp` command: which MCP servers there are."""
+
+from __future__ import annotations
+
+from llmos_nb.app.commands.base import say
+from llmos_nb.app.options import Command
+from llmos_nb.errors import UsageError, nearest
+from llmos_nb.session import Session
+from llmos_nb.views.text import table
+
+START_S = 60.0
+_USAGE = "%agent mcp list, %agent mcp add NAME COMMAND…, %agent mcp remove NAME"
+
+
+async def mcp(session: Session, command: Command) -> None:
+    what, *words = command.words
+    if what == "add" and len(words) > 1:
+        await _add(session, words[0], words[1:])
+    elif what == "remove" and len(words) == 1:
+        await session.servers.remove(words[0])
+        say(f"{words[0]} is forgotten; processes that used it have its tools no more")
+    elif what == "list" and not words:
+        await _list(session)
+    else:
+        known = ("add", "list", "remove")
+        raise UsageError(
+            f"%agent mcp {what}: write {_USAGE}" + (nearest(what, known) if what not in known else "")
+        )
+
+
+async def _add(session: Session, name: str, command: list[str]) -> None:
+    """Keep a server once it has answered; one that does not start is not kept."""
+    spec = session.servers.add(name, command)
+    try:
+        tools = await session.servers.tools(name, START_S)
+    except BaseException:
+        await session.servers.remove(name)
+        raise
+    say(f"{name} ({' '.join(spec.command)}) has {len(tools)} tools; -t {name} hands them to a process")
+    say(
+        table(
+            [[t.name, t.description.partition(": ")[2][:70]] for t in tools],
+            ["tool", "what the server says of it"],
+        )
+    )
+
+
+async def _list(session: Session) -> None:
+    rows = [
+        [n, " ".join(s.command)[:60], str(session.servers.running(n) or "not yet"), s.where]
+        for n, s in session.servers.specs().items()
+    ]
+    say(table(rows, ["server", "command", "process", "from"]) if rows else f"no MCP servers yet: {_USAGE}")

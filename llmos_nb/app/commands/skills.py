@@ -1,0 +1,104 @@
+"""The `%agent skill` command: notebooks that run as steps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.app.commands.base import say
+from llmos_nb.app.options import Command
+from llmos_nb.app.present.presenter import Presenter
+from llmos_nb.errors import UsageError, nearest
+from llmos_nb.session import Session
+from llmos_nb.session.skills import aside, skills
+from llmos_nb.session.skills import manifest as skill_book
+from llmos_nb.views.text import table
+
+_USAGE = "%agent skill list, add PATH [--yes], run NAME [x=value …], save P NAME [x=value …], remove NAME"
+
+
+async def skill(session: Session, command: Command) -> Any:
+    what, *words = command.words
+    if what not in _DO:
+        raise UsageError(f"%agent skill {what}: write {_USAGE}{nearest(what, _DO)}")
+    return await _DO[what](session, words)
+
+
+async def _list(session: Session, words: list[str]) -> None:
+    rows = [
+        [
+            r.name,
+            str(r.skill.manifest.get("version", "")),
+            _takes(r.skill),
+            ", ".join(r.skill.rights) or "none",
+            r.origin,
+        ]
+        if r.skill is not None
+        else [r.name, "", "", "", f"cannot run: {r.wrong}"]
+        for r in skills.of(session).list()
+    ]
+    say(
+        table(rows, ["skill", "version", "parameters", "rights", "from"])
+        if rows
+        else f"no skills yet: {_USAGE}"
+    )
+
+
+def _takes(skill: skill_book.Skill) -> str:
+    ones = skill.parameters.items()
+    return ", ".join(f"{n}: {p['type']}" + (f" = {p['default']!r}" if "default" in p else "") for n, p in ones)
+
+
+async def _add(session: Session, words: list[str]) -> None:
+    paths = [w for w in words if w != "--yes"]
+    if len(paths) != 1:
+        raise UsageError("%agent skill add: write the path of a notebook, or of a folder with one")
+    path = Path(paths[0]).expanduser()
+    skill = skill_book.read(path)
+    say(f"{skill.name}: its author says {str(skill.manifest.get('description', ''))[:200]!r}")
+    say(f"it takes {_takes(skill) or 'no parameters'}; it asks for {', '.join(skill.rights) or 'no rights'}")
+    added = await aside(skills.of(session).add, path, "--yes" in words)
+    say(
+        f"its test passed; added. %agent skill run {added.name} runs it, -t skill:{added.name} hands it to a process"
+    )
+
+
+async def _run(session: Session, words: list[str]) -> Any:
+    if not words:
+        raise UsageError("%agent skill run: write the name of a skill")
+    store = skills.of(session)
+    values = skill_book.values(store.get(words[0]), words[1:])
+    process = skills.start(session, words[0], values)
+    presenter = Presenter(session)
+    return await presenter.follow(process, presenter.show(process))
+
+
+async def _save(session: Session, words: list[str]) -> None:
+    if len(words) < 2:
+        raise UsageError("%agent skill save: write a process, a name for the skill, and parameters as x=value")
+    process = session.find(words[0])
+    values = dict(_pair(w) for w in words[2:])
+    skill = await skills.of(session).save(process, words[1], values)
+    say(
+        f"saved as the skill {skill.name} ({_takes(skill) or 'no parameters'}); %agent skill run {skill.name} runs it"
+    )
+
+
+def _pair(word: str) -> tuple[str, Any]:
+    name, equals, said = word.partition("=")
+    if not equals or not name.isidentifier():
+        raise UsageError(f"%agent skill save: {word!r} is no parameter; write x=value, with its default")
+    try:
+        return name, json.loads(said)
+    except ValueError:
+        return name, said
+
+
+async def _remove(session: Session, words: list[str]) -> None:
+    for name in words:
+        skills.of(session).remove(name)
+        say(f"{name} is removed; what it did stays in the journals")
+
+
+_DO = {"list": _list, "add": _add, "run": _run, "save": _save, "remove": _remove}

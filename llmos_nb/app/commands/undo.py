@@ -1,0 +1,47 @@
+"""The `%agent undo` and `%agent redo` commands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from llmos_nb.app.commands.base import say
+from llmos_nb.app.options import Command
+from llmos_nb.process.gate import compensate
+from llmos_nb.session import Process, Session
+from llmos_nb.tools import NAME_CHANGES, Call
+
+_WORDS = {"call.undone": "taken back", "call.redone": "put back"}
+
+
+async def undo(session: Session, command: Command) -> None:
+    process = session.find(command.words[0])
+    mark, known = len(process.events), set(process.run.state.calls)
+    done = process.undo(command.flags.get("to")) if command.verb == "undo" else process.redo()
+    if process.run.state.settled:
+        await done  # until what acted outside is asked for, or taken back
+    for event in process.events[mark:]:
+        if event.k in _WORDS:
+            say(f"{_WORDS[event.k]}: {_named_undo(process.run.state.calls[event.d['call']])}")
+    if command.verb == "undo":
+        _tell_outside(process, known)
+
+
+def _named_undo(call: Call) -> str:
+    """Name a call and what it changed."""
+    changed = sorted({n for kind in NAME_CHANGES for n in call.changes.get(kind, ())})
+    return f"{call.id} {call.name}" + (f" ({', '.join(f'`{n}`' for n in changed)})" if changed else "")
+
+
+def _tell_outside(process: Process, known: Collection[str]) -> None:
+    """Say what became of what acted outside: taken back, asked for, or not to be taken back."""
+    s = process.run.state
+    for call in (c for c in s.calls.values() if c.undoes and c.id not in known):
+        asks = f"acted outside: %agent approve {process.pid} {call.id} has its tool take it back"
+        became = {
+            "done": "was taken back by its tool",
+            "failed": f"stays: {call.result}",
+            "rejected": f"stays: {call.why}",
+        }
+        say(f"{call.undoes} ({s.calls[call.undoes].name}) {became.get(call.status, asks)}")
+    if stays := compensate.stays(process.run, s.surviving):
+        say(f"{stays}; it stays as it is")

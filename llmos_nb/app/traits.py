@@ -1,0 +1,52 @@
+"""`%config LLMOS`: a traitlets `Configurable` made from the table of settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Bool, Float, Int, Unicode
+from traitlets.config import Configurable
+
+from llmos_nb.session import Setting, config
+
+
+def _trait(s: Setting) -> Any:
+    """Return the trait of a setting; but for switches, its default means that nothing was set."""
+    if isinstance(s.default, bool):
+        return Bool(s.default, help=s.help).tag(config=True)
+    kind, unset = {float: (Float, 0.0), int: (Int, 0)}.get(type(s.default), (Unicode, ""))
+    return kind(unset, help=s.help).tag(config=True)
+
+
+def _given(self: Any) -> dict[str, Any]:
+    """Return what was set."""
+    found = {n: getattr(self, n) for n in self.class_trait_names(config=True)}
+    return {k: v for k, v in found.items() if v != self.traits()[k].default_value}
+
+
+LLMOS: Any = type(
+    "LLMOS",
+    (Configurable,),
+    {
+        "__doc__": "Settings by ``%config LLMOS.name = value``; the call goes before, environment and file behind.",
+        "__module__": __name__,
+        "given": _given,
+        **{s.name: _trait(s) for s in config.SETTINGS.values() if s.config},
+    },
+)
+
+
+class Configured(dict[str, Any]):
+    """What `%config LLMOS` says now, looked at when a process starts."""
+
+    def __init__(self, traits: Any) -> None:
+        super().__init__()
+        self.traits = traits
+
+    def items(self) -> Any:
+        """Return what is set now."""
+        return self.traits.given().items()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return one of them."""
+        return self.traits.given().get(key, default)

@@ -1,0 +1,273 @@
+"""Every verb, once: its words, its options, where it is offered, and the function that carries it out.
+
+`%agent`, the `llmos` command, the panel, completion, help and docs are made from this table. Handlers are named, not
+imported, so that the table costs nothing. Another package adds a verb by an entry point of the group `llmos_nb.verbs`,
+whose name is the verb and whose value a `Verb`; it is loaded when that verb is used, or when help lists all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from llmos_nb.errors import ConfigError, UsageError, nearest
+from llmos_nb.policy import Plugin, load_plugins
+from llmos_nb.session import Flag, Form, Verb
+
+GROUP = "verbs"
+
+
+def _agent(run: str, words: str = "", least: int = 0, most: int = 0, *flags: Flag, **more: Any) -> Form:
+    """Return the form of a `%agent` command whose handler stands in one of our modules of commands."""
+    return Form(f"llmos_nb.app.commands.{run}", words, least, most, flags, **more)
+
+
+def _llmos(run: str, *flags: Flag, **more: Any) -> Form:
+    """Return the form of an `llmos` command whose handler stands in our module of programs."""
+    return Form(f"llmos_nb.app.programs:{run}", flags=flags, **more)
+
+
+def _switch(name: str, text: str) -> Flag:
+    return Flag(f"--{name}", action="store_true", help=text)
+
+
+_MODEL = Flag("-m", dest="model")
+_HOME = Flag("--home", default="", help="default: LLMOS_HOME, or .llmos here")
+_LOG = (
+    _switch("json", "one JSON object a line"),
+    _switch("verify", "only check the chain, and the payloads beside it"),
+    _switch("decisions", "who approved what, when, why, and what it was bound to"),
+    Flag("--by", default="", metavar="WHO", help="only decisions of one: you, a name, mode, rule, plan"),
+    _switch("all", "over all runs of the home"),
+)
+_PRUNE = (
+    _switch("yes", "delete; without it, only say what would go"),
+    Flag("--payload-days", type=float, help="keep large results and images so long after a run's end"),
+    Flag("--runs-days", type=float, help="keep whole runs so long after a run's end"),
+    Flag("--keep", type=int, help="keep so many of the newest runs whole, however old"),
+)
+_NOTES = (
+    _switch("clean", "code only, no notes"), _switch("trace", "with plan, undone and rejected steps"),
+)  # fmt: skip
+_RULE = (
+    Flag("--where", action="append", default=[]), Flag("--count", type=int, default=0), Flag("--until", default=""),
+)  # fmt: skip
+
+# fmt: off
+NOTEBOOKS = (
+    Verb("demo", "run the first notebook in a real kernel with the local model", llmos=_llmos(
+        "demo",
+        Flag("--folder", default="llmos-demo", help="where notebook, journal and export are left"),
+        Flag("--model", default="", help="another model than the local one"),
+        example="--folder x",
+    )),
+    Verb("lab", "open the notebooks in JupyterLab", llmos=_llmos(
+        "lab", Flag("jupyter", nargs="*", metavar="-- OPTION", help="for JupyterLab: -- --no-browser --port 8899"),
+        example="-- --no-browser",
+    )),
+    Verb("run", "execute a notebook in a real kernel, headless", llmos=_llmos(
+        "run", Flag("notebook"),
+        Flag("-o", "--out", default="", help="where the executed notebook goes; default: in place"),
+        example="a.ipynb -o b.ipynb",
+    )),
+    Verb("run-batch", "run many processes from a file", llmos=_llmos(
+        "run_batch",
+        Flag("file", help="JSON lines: id, goal, model, approve, budget, tools, inputs, home, plan, check"),
+        Flag("-o", "--out", default="", help="JSON lines of results; what ended there is not run again"),
+        Flag("--workers", type=int, default=0, metavar="N", help="how many at once; default: 8 threads"),
+        _switch("processes", "processes of this machine rather than threads"),
+        Flag("--dask", default="", metavar="ADDRESS", help="of a Dask scheduler, for many machines"),
+        example="jobs.jsonl --workers 2",
+    )),
+)
+LOOKING = (
+    Verb("ps", "the processes of this notebook", _agent("show:ps")),
+    Verb("top", "what each uses now, refreshed in place",
+        _agent("show:top", "[-n TIMES]", 0, 0, Flag("-n", type=int), example="-n 1")),
+    Verb("tree", "processes and their children", _agent("show:tree")),
+    Verb("show", "draw the panel of a process here", _agent("show:panel", "P", 0, 1, example="1")),
+    Verb("log", "its events, or who approved what",
+        _agent("show:log", "P [--decisions] [--by WHO] [--all]", 0, 1, *_LOG, example="1 --decisions"),
+        _llmos("log",
+            Flag("journal", nargs="?", default="", help="a file, the folder of a run, or a pid of the home"),
+            *_LOG, _HOME,
+            Flag("--spans", default="", metavar="FILE", help="write OpenTelemetry spans as JSON lines (OTLP)"),
+            help="show or check a journal", example="1 --json")),
+    Verb("trace", "its spans, or into a file",
+        _agent("show:trace", "P [FILE]", 0, 2,
+            _switch("send", "to the OpenTelemetry collector of the environment"), example="1 spans.jsonl")),
+    Verb("loop", "the whole run as a graph", _agent("show:loop", "P", 0, 1, example="1")),
+    Verb("cost", "what it has spent", _agent("show:cost", "P", 0, 1, example="1")),
+    Verb("tools", "what it may call", _agent("show:tools", "P", 0, 1, example="1")),
+    Verb("doctor", "what works here and what does not", _agent("show:doctor"),
+        _llmos("doctor", help="say what works here and what does not")),
+    Verb("plan", "its plan", _agent("show:plan", "P", 0, 1, example="1")),
+)
+DECIDING = (
+    Verb("edit", "edit a step",
+        _agent("process:act", 'P N "title"', 3, 9, example='1 2 "better title"'), panel=True),
+    Verb("add", "add a step", _agent("process:act", 'P "title"', 2, 9, example='1 "look again"'), panel=True),
+    Verb("move", "move a step to a position",
+        _agent("process:act", "P N TO", 3, 3, example="1 3 1"), panel=True),
+    Verb("skip", "skip a step or call", _agent("process:act", "P N", 2, 2, example="1 2"), panel=True),
+    Verb("retry", "do a step again",
+        _agent("process:act", 'P N "hint"', 2, 9, example='1 2 "by median"'), panel=True),
+    Verb("approve", "approve what it asks",
+        _agent("process:approve", "P [N|CALL|all]", 1, 2, example="1 r2.0"), panel=True),
+    Verb("reject", "reject what it asks",
+        _agent("process:act", 'P N "why"', 1, 9, example='1 r2.0 "too much"'), panel=True),
+    Verb("reply", "answer its question",
+        _agent("process:act", 'P "answer"', 2, 9, example="1 yes"), panel=True),
+    Verb("send", "tell it something", _agent("process:act", 'P "words"', 2, 9, example='1 "use the median"')),
+    Verb("pause", "pause after this step", _agent("process:act", "P", 1, 1, example="1"), panel=True),
+    Verb("stop", "stop now, to be resumed", _agent("process:act", "P", 1, 1, example="1"), panel=True),
+    Verb("kill", "end for good", _agent("process:act", "P", 1, 1, example="1"), panel=True),
+    Verb("resume", "go on",
+        _agent("process:resume", "P [-m SPEC]", 1, 1, _MODEL, example="1 -m local"), panel=True),
+    Verb("nice", "who goes first where several wait: -20 first, 19 last",
+        _agent("process:act", "P ±N", 2, 2, example="1 +5")),
+    Verb("budget", "raise its budget",
+        _agent("process:act", 'P "+10 steps"', 2, 9, example='1 "+10 steps"'), panel=True),
+    Verb("resolve", "settle a call in doubt",
+        _agent("process:resolve", "P CALL --done|--again", 2, 2,
+            _switch("done", "it took effect"), _switch("again", "run it again"),
+            example="1 r2.0 --done"), panel=True),
+    Verb("undo", "take its last step back",
+        _agent("undo:undo", "P [--to N]", 1, 1, Flag("--to", type=int), example="1 --to 2"), panel=True),
+    Verb("redo", "put back what was undone", _agent("undo:undo", "P", 1, 1, example="1"), panel=True),
+    Verb("fork", "go on from an event as a new process",
+        _agent("process:fork", "P --at N [--isolate]", 1, 1, Flag("--at", type=int),
+            _switch("isolate", "run its Python in a child process"),
+            example="1 --at 17"),
+        panel=True),
+)
+CLICKS = (
+    Verb("approve_rest", "approve the rest of what is like this", panel=True),
+    Verb("approve_same", "approve the same from now on", panel=True),
+    Verb("check_edit", "check my version of what waits", panel=True),
+    Verb("undo_all", "take every step back", panel=True),
+    Verb("preview", "run what waits in a forked copy", panel=True),
+    Verb("revoke", "take a rule back", panel=True),
+    Verb("rules", "show the rules that hold", panel=True),
+    Verb("journal", "show the journal", panel=True),
+    Verb("seek", "show an earlier moment", panel=True),
+    Verb("close", "close what was opened", panel=True),
+)
+KEEPING = (
+    Verb("diff", "where two processes differ", _agent("process:diff", "P Q", 2, 2, example="1 2")),
+    Verb("replay", "show a journal; nothing runs",
+        _agent("process:replay", "FILE", 1, 1, example="journal.jsonl")),
+    Verb("export", "write the plain notebook",
+        _agent("process:export", "P FILE", 2, 2, *_NOTES, example="1 x.ipynb --clean"),
+        _llmos("export", Flag("journal"), Flag("notebook"), *_NOTES,
+            _switch("observe", "run it twice and mark what differs by nature, such as times"),
+            help="write the plain notebook of a saved process", example="journal.jsonl x.ipynb"),
+        panel=True),
+    Verb("cells", "put its surviving steps as cells below",
+        _agent("process:cells", "P", 0, 1, example="1"), panel=True),
+    Verb("verify", "prove an exported notebook",
+        _agent("process:verify", "FILE", 1, 1, example="x.ipynb"),
+        _llmos("verify", Flag("notebook"),
+            Flag("--level", default="same twice", help="opens, untampered, runs, same, same twice"),
+            _switch("fresh", "in a new environment made from the lock"),
+            _switch("json", "print the report as JSON"),
+            _switch("trust", "run a notebook that was not exported here"), example="x.ipynb --fresh")),
+    Verb("allow", "let a tool through in every process",
+        _agent("process:rule", "NAME [--where ARG=VALUE]", 1, 1, *_RULE, example="send_mail --where to=a@x.org")),
+    Verb("deny", "refuse a tool in every process",
+        _agent("process:rule", "NAME [--where ARG=VALUE]", 1, 1, *_RULE, example="'delete_*'")),
+    Verb("secret", "keep a variable's value out of all prompts, journals and exports",
+        _agent("process:secret", "NAME", 1, 1, example="token")),
+)
+MCP = (
+    Verb("mcp", "MCP servers, whose tools -t NAME hands over",
+        _agent("mcp:mcp", "list | add NAME COMMAND… | remove NAME", 1, 99, rest=True,
+            example="add time python -m time_server")),
+)
+PRUNE = (
+    Verb("prune", "delete what is older than it may be kept",
+        _agent("prune:prune", "[--yes]", 0, 0, *_PRUNE, example="--yes --keep 3"),
+        _llmos("prune", *_PRUNE, _HOME, example="--keep 3")),
+)
+SKILLS = (
+    Verb("skill", "notebooks that run as steps; -t skill:NAME hands one over",
+        _agent("skills:skill", "list | add PATH | run NAME x=… | save P NAME x=… | remove NAME", 1, 99, rest=True,
+            example="run large limit=2")),
+)
+GOALS = (
+    Verb("goals", "goals that come back until they are done",
+        _agent("goals:goals", '[add "goal" | done N | remove N | wake [N]]', 0, 99, Flag("--check", metavar="EXPR"),
+            Flag("--every", metavar="'1 h'"), Flag("--at", metavar="TIME"), _MODEL, Flag("-a", dest="approve"),
+            Flag("-b", dest="budget"), example='add "Count rows." --every "1 h"')),
+)
+MEMORY = (
+    Verb("forget", "delete what a call gave (its record stays), or a memory",
+        _agent("memory:forget", "P CALL | mN", 1, 2, example="m1")),
+    Verb("remember", "keep it over runs; with --from alone, an answer",
+        _agent("memory:remember", '"text" [--from P]', 0, 99, Flag("--from", dest="source", metavar="P"),
+            example="--from 3")),
+    Verb("recall", "find what was remembered, or said in any run",
+        _agent("memory:recall", '"words" [--all]', 0, 99,
+            _switch("all", "also in former runs"), example="invoice --all")),
+)
+WEIGHTS = (
+    Verb("model", "list or pull the local model's weights", llmos=_llmos(
+        "model", Flag("act", choices=["list", "pull"], help="what is there, or fetch"),
+        Flag("name", nargs="?", default="", help="0.5b or 1.5b; default by free memory"), example="pull 0.5b",
+    )),
+)
+# fmt: on
+GROUPS = (
+    NOTEBOOKS,
+    LOOKING,
+    DECIDING,
+    CLICKS,
+    KEEPING,
+    MCP,
+    PRUNE,
+    SKILLS,
+    GOALS,
+    MEMORY,
+    WEIGHTS,
+)  # fmt: skip
+BUILT_IN: dict[str, Verb] = {verb.name: verb for group in GROUPS for verb in group}
+
+
+def find(name: str, place: str) -> Form:
+    """Return the form of a verb in a place: ``"agent"`` or ``"llmos"``.
+
+    Raises
+    ------
+    UsageError
+        There is none of that name, or the package that brings it is broken.
+    """
+    verb = BUILT_IN.get(name)
+    if verb is None and (plugin := load_plugins(GROUP, BUILT_IN).get(name)) is not None:
+        verb = _loaded(plugin)
+    form = getattr(verb, place, None)
+    if verb is None or not isinstance(form, Form):
+        say, known = {"agent": "%agent"}.get(place, place), [v.name for v in offered(place)]
+        hint = " (%agent --help lists all)" if place == "agent" else ""
+        raise UsageError(f"{say} {name!r}: unknown command{nearest(name, known)}{hint}")
+    return replace(form, help=form.help or verb.help)
+
+
+def offered(place: str) -> Iterator[Verb]:
+    """Yield the verbs of a place, then those of other packages; a broken one is listed with what is wrong."""
+    yield from (v for v in BUILT_IN.values() if getattr(v, place))
+    for name, plugin in load_plugins(GROUP, BUILT_IN).items():
+        try:
+            verb = _loaded(plugin)
+        except ConfigError as error:
+            verb = Verb(name, f"cannot be used: {str(error).partition(': ')[2]}", Form(""), Form(""))
+        if getattr(verb, place):
+            yield verb
+
+
+def _loaded(plugin: Plugin) -> Verb:
+    """Return the verb of another package; whatever goes wrong there is one line that names the package."""
+    verb = plugin.load()
+    if not isinstance(verb, Verb) or verb.name != plugin.name:
+        raise plugin.broken(f"it gives {verb!r:.60} where a Verb of that name is wanted")
+    return verb

@@ -1,0 +1,211 @@
+"""The table of verbs: each has help, an example that parses and a handler, and every place shows what it holds."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import llmos_nb
+from llmos_nb.app import cli, complete, options, verbs
+from llmos_nb.app.commands import carry_out
+from llmos_nb.app.options import parse_command
+from llmos_nb.app.present import panel
+from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.views import VERBS as CONTRACT
+
+APP = Path(llmos_nb.__file__).parent / "app"
+AGENT = [v.name for v in verbs.BUILT_IN.values() if v.agent]
+LLMOS = [v.name for v in verbs.BUILT_IN.values() if v.llmos]
+PANEL = [v.name for v in verbs.BUILT_IN.values() if v.panel]
+
+
+def test_each_verb_is_declared_once_has_a_help_and_a_place():
+    assert sum(map(len, verbs.GROUPS)) == len(verbs.BUILT_IN) >= 60
+    assert all(v.help and (v.agent or v.llmos or v.panel) for v in verbs.BUILT_IN.values())
+
+
+@pytest.mark.parametrize("name", AGENT)
+def test_an_agent_verb_parses_its_example_and_has_a_handler(name):
+    form = verbs.find(name, "agent")
+    command = parse_command(f"{name} {form.example}")
+    assert command.verb == name and len(command.words) >= form.least
+    assert inspect.iscoroutinefunction(form.handler)
+    assert list(inspect.signature(form.handler).parameters) == ["session", "command"]
+    assert (
+        f"  %agent {name} {form.words}".rstrip() in options.command_help()
+        and form.help in options.command_help()
+    )
+    own = options.command_parser(name).format_help()
+    assert own.startswith(f"usage: %agent {name} {form.words}") and form.help in " ".join(own.split())
+    assert all(flag.names[0] in own for flag in form.flags)
+    assert parse_command(f"{name} --help") == options.Command("help", [name], {})
+
+
+@pytest.mark.parametrize("name", [n for n in AGENT if verbs.BUILT_IN[n].agent.least])
+def test_an_agent_verb_that_lacks_words_says_how_it_is_written(name):
+    with pytest.raises(UsageError, match=re.escape(f"write %agent {name} {verbs.BUILT_IN[name].agent.words}")):
+        parse_command(name)
+
+
+@pytest.mark.parametrize("name", LLMOS)
+def test_an_llmos_verb_parses_its_example_and_has_a_handler(name, capsys):
+    form = verbs.find(name, "llmos")
+    assert cli.parser_of(name).read(options.split(form.example)) is not None
+    assert list(inspect.signature(form.handler).parameters) == ["given"]
+    assert cli.main([name, "--help"]) == 0
+    assert form.help in capsys.readouterr().out
+
+
+def test_the_panel_carries_out_every_verb_that_it_may_send():
+    assert set(PANEL) == {*panel.CLICKS, *panel.LOOKS} == CONTRACT
+
+
+def test_the_page_sends_no_verb_that_the_table_lacks():
+    sent = set()
+    for path in (APP / "present" / "assets").glob("*.js"):
+        sent |= set(re.findall(r'\bverb: "(\w+)"', path.read_text("utf-8")))
+    assert {"stop", "fork", "seek"} <= sent and sent - {"sync"} <= set(PANEL)
+
+
+def test_the_rows_of_a_plan_offer_verbs_of_the_table():
+    text = (APP / "present" / "assets" / "plan.js").read_text("utf-8")
+    (table,) = re.findall(r"STEP_VERBS = \{(.*?)\};", text, re.DOTALL)
+    offered = set(re.findall(r'"(\w+)"', table))
+    assert offered - {"up", "down"} <= set(PANEL) and {"up", "down"} <= offered  # these two are sent as `move`
+
+
+def test_no_handler_is_a_command_that_the_table_lacks():
+    named = {(v.agent.run) for v in verbs.BUILT_IN.values() if v.agent}
+    for path in (APP / "commands").glob("*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.AsyncFunctionDef) and [a.arg for a in node.args.args] == [
+                "session",
+                "command",
+            ]:
+                assert f"llmos_nb.app.commands.{path.stem}:{node.name}" in named
+
+
+# completion
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("%agent rep", ["replay", "reply"]),
+        ("rows = %agent tr", ["trace", "tree"]),
+        ("%agent approve ", ["1", "one"]),
+        ("%agent approve o", ["one"]),
+        ("%agent diff 1 o", ["one"]),
+        ("%agent nice 1 ", []),
+        ("%agent undo 1 --", ["--to"]),
+        ("%agent log one --d", ["--decisions"]),
+        ("%agent prune --yes --k", ["--keep"]),
+        ("%agent mcp re", ["remove"]),
+        ("%agent skill s", ["save"]),
+        ("%agent nothing x", []),
+        ("%%agent --app", ["--approve"]),
+        ("%%agent -a step --is", ["--isolate"]),
+        ("agent = 1", None),
+        ("%agents ", None),
+        ("%agent", None),
+    ],
+)
+def test_completion_offers_what_may_stand_next(line, found):
+    assert complete.candidates(line, lambda: ["1", "one"]) == found
+
+
+def test_completion_offers_every_verb_and_every_flag():
+    assert set(complete.candidates("%agent ", list)) == {"--help", *AGENT}
+    for name in AGENT:
+        flags = {f for flag in verbs.BUILT_IN[name].agent.flags for f in flag.names}
+        assert flags == {w for w in complete.candidates(f"%agent {name} -", list) if w.startswith("-")}
+
+
+COMPLETES = """
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.completer import provisionalcompleter
+ip = InteractiveShell.instance()
+def offered(line):
+    with provisionalcompleter():
+        return [c.text for c in ip.Completer.completions(line, len(line))]
+ip.run_line_magic("load_ext", "llmos_nb")
+assert offered("%agent resum") == ["resume"], offered("%agent resum")
+assert offered("x = 1\\n%agent undo 1 --t") == ["--to"], offered("x = 1\\n%agent undo 1 --t")
+assert "print" in offered("prin")
+ip.run_line_magic("unload_ext", "llmos_nb")
+assert "resume" not in offered("%agent resum") and ip.Completer.custom_matchers == []
+"""
+
+
+def test_ipython_completes_while_the_extension_is_loaded(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", COMPLETES], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# verbs of other packages
+
+PACKAGE = """
+from llmos_nb.session import Form, Flag, Verb
+async def weather(session, command):
+    print("rain in", command.words[0], command.flags["days"])
+def forecast(given):
+    print("sun")
+    return 0
+verb = Verb("weather", "the weather of a place", Form("some_weather:weather", "PLACE", 1, 1, (Flag("--days", type=int),)),
+    Form("some_weather:forecast"))
+takes_ours = Verb("ps", "mine", Form("some_weather:weather"))
+"""
+ENTRIES = """[llmos_nb.verbs]
+weather = some_weather:verb
+broken = some_weather_missing:verb
+wrong = some_weather:weather
+ps = some_weather:takes_ours
+"""
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Another package, as it is installed: its module and its metadata on the path."""
+    (tmp_path / "some_weather.py").write_text(PACKAGE)
+    info = tmp_path / "some_weather-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: some-weather\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRIES)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("some_weather", None)
+
+
+async def test_a_verb_of_another_package_is_a_verb_like_ours(package, capsys):
+    session = llmos_nb.Session({})
+    await carry_out(session, parse_command, "weather Oslo --days 3")
+    assert capsys.readouterr().out == "rain in Oslo 3\n"
+    assert cli.main(["weather"]) == 0 and capsys.readouterr().out == "sun\n"
+    assert "%agent weather PLACE" in options.command_help() and "llmos weather" in cli.usage()
+    assert complete.candidates("%agent wea", list) == ["weather"]
+    assert complete.candidates("%agent weather Oslo --", list) == ["--days"]
+
+
+async def test_a_broken_verb_of_another_package_is_one_line_and_touches_nothing_else(package, capsys):
+    session = llmos_nb.Session({})
+    with pytest.raises(
+        ConfigError,
+        match=r"^broken: the package some-weather .*llmos_nb.verbs\): ModuleNotFoundError: .*missing'$",
+    ):
+        await carry_out(session, parse_command, "broken x")
+    with pytest.raises(
+        ConfigError,
+        match=r"^wrong: the package some-weather .* it gives <function weather .* a Verb of that name",
+    ):
+        await carry_out(session, parse_command, "wrong x")
+    await carry_out(session, parse_command, "ps")
+    assert "no processes yet" in capsys.readouterr().out
+    assert "cannot be used: the package some-weather" in options.command_help()
+    with pytest.raises(UsageError, match="did you mean weather"):
+        parse_command("wether")
