@@ -18,7 +18,7 @@ from llmos_nb.views.panel.card import announced, card, wants
 from llmos_nb.views.panel.now import Phase, code_of, ended, expecting, paused, planning, running, starting, text
 from llmos_nb.views.panel.sheets import SHEETS, MakeSheet, previewed
 from llmos_nb.views.timeline import Timeline
-from llmos_nb.views.wording import bars, names, sentence, since, size, who
+from llmos_nb.views.wording import bars, names, since, size, who
 
 
 def view(state: State, events: Sequence[Event], now: str = "") -> PanelView:
@@ -42,15 +42,6 @@ def view(state: State, events: Sequence[Event], now: str = "") -> PanelView:
     for event in events:
         projector.heard(event)
     return projector.view(state, events, now)
-
-
-def view_at(events: Sequence[Event], n: int) -> PanelView:
-    """Return the view of a finished run at event `n`: nothing is executed, only folded."""
-    projector = Projector()
-    for event in events:
-        projector.heard(event)
-    projector.seek(n)
-    return projector.view(fold(events), events)
 
 
 class Projector:
@@ -243,8 +234,3 @@ def _travel(n: int, total: int) -> Block:
         "kind": "actions",
         "buttons": [fork, {"label": "Back to the end", "verb": "seek", "data": {"at": total - 1}}],
     }
-
-
-def status_line(made: PanelView) -> str:
-    """Say state and what it is about in one sentence."""
-    return sentence(f"{made['state']}: {made['what']}")

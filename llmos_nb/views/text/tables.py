@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from llmos_nb.journal import Event
-from llmos_nb.views.markdown import LEFT, TABLE
-from llmos_nb.views.markdown import text as escaped
 from llmos_nb.views.text import lines
 from llmos_nb.views.timeline import Timeline
 from llmos_nb.views.wording import count, visible
@@ -30,19 +28,6 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], width: int = W
     """
     grid = [list(heads), *([str(c) for c in row] for row in rows)]
     return "\n".join(lines.table(grid, width))
-
-
-def html_table(rows: Sequence[Sequence[object]], heads: Sequence[str], caption: str) -> str:
-    """Return the same as HTML, everything escaped."""
-    top = "".join(f'<th scope="col" style="{LEFT}">{escaped(h)}</th>' for h in heads)
-    body = "\n".join(f"<tr>{''.join(_cell(str(c), not i) for i, c in enumerate(row))}</tr>" for row in rows)
-    title = f'<caption style="text-align:left">{escaped(caption)}</caption>'
-    return f'<table style="{TABLE}">{title}\n<tr>{top}</tr>\n{body}</table>'
-
-
-def _cell(words: str, head: bool) -> str:
-    tag = 'th scope="row"' if head else "td"
-    return f'<{tag} style="{LEFT}">{escaped(words)}</{tag[:2]}>'
 
 
 def log(events: Sequence[Event]) -> str:
