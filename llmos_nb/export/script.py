@@ -39,7 +39,8 @@ def script_of(cells: Sequence[Cell]) -> str:
     parts = [c.source for c in code if c.role == "lock"]
     if any(has_await(c.source) for c in code):
         parts.append(_RUN)
-    if any(_uses(c.source, "display") for c in code):
+    used = (n for c in code for n in ast.walk(ast.parse(c.source)) if isinstance(n, ast.Name))
+    if any(n.id == "display" for n in used):
         parts.append("from IPython.display import display")
     for cell in cells:
         if cell.kind == "code" and cell.role != "lock":
@@ -51,10 +52,6 @@ def script_of(cells: Sequence[Cell]) -> str:
                 "# %% [markdown]\n" + "\n".join(f"# {line}".rstrip() for line in cell.source.splitlines())
             )
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
-
-
-def _uses(source: str, name: str) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(ast.parse(source)))
 
 
 def _printing(source: str) -> str:

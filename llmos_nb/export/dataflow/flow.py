@@ -310,7 +310,9 @@ def flow_of(statement: ast.stmt) -> Flow:
     visitor.visit(statement)
     flow = visitor.flow
     if isinstance(statement, (*SURE, ast.Expr)):
-        flow.kills = flow.binds - _walrus(statement) - {CWD}
+        # a walrus may stand where it is not reached, as in `a and (b := 1)`
+        walrus = {n.target.id for n in ast.walk(statement) if isinstance(n, ast.NamedExpr)}
+        flow.kills = flow.binds - walrus - {CWD}
     elif isinstance(statement, ast.If | ast.With | ast.AsyncWith):
         flow.kills = flow.binds & visitor.met
     return flow
@@ -327,7 +329,3 @@ def flow_of_code(source: str) -> Flow:
         bound |= one.kills
     total.kills = bound
     return total
-
-
-def _walrus(statement: ast.stmt) -> set[str]:
-    return {n.target.id for n in ast.walk(statement) if isinstance(n, ast.NamedExpr)}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import ConfigError, ToolError
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.text import safe_text
 from llmos_nb.tools.tool import CallContext, Tool, as_tool
 
@@ -144,11 +144,10 @@ class WebDevice:
 
     def _look(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         url = str(arguments.get("url", ""))
-        seen = {"title": "fetch a page", "sources": [["network", "web", url]]}
+        title, sources = "fetch a page", [["network", "web", url]]
         if self._hosts:  # one that is not listed is refused when it runs
-            return {**seen, "level": "namespace"}
-        said = f"`web` sends the address `{url[:300]}` to its host"
-        return {**seen, "level": "risky", "risks": [["network", said]], "why": f"It asks because {said}."}
+            return {"title": title, "sources": sources, "level": "namespace"}
+        return risky(title, "network", f"`web` sends the address `{url[:300]}` to its host", sources=sources)
 
     async def _run(self, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
         import httpx2
@@ -159,9 +158,8 @@ class WebDevice:
         except TimeoutError:
             return ToolResult(False, "the host did not answer in time", "ToolTimeout")
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-            return ToolResult(
-                False, f"{type(error).__name__}: {safe_text(str(error))[:300]}", type(error).__name__
-            )
+            kind = type(error).__name__
+            return ToolResult(False, f"{kind}: {safe_text(str(error))[:300]}", kind)
         return _told(page, max(int(arguments.get("offset") or 0), 0))
 
     async def _fetched(self, httpx: Any, url: str) -> Page:
@@ -199,11 +197,8 @@ class WebDevice:
         """Ask the very address that was checked, so that a name cannot lead elsewhere a moment later."""
         port = _port(address)
         target = await resolved(address.host, port, named(address.host, port, self._hosts))
-        headers = {
-            "host": address.netloc.decode("ascii"),
-            "accept-encoding": "identity",
-            "user-agent": "llmos_nb",
-        }
+        host = address.netloc.decode("ascii")
+        headers = {"host": host, "accept-encoding": "identity", "user-agent": "llmos_nb"}
         there = address.copy_with(host=target)
         asked = client.build_request("GET", there, headers=headers, extensions={"sni_hostname": address.host})
         return await client.send(asked, stream=True)
@@ -242,15 +237,12 @@ def _told(page: Page, offset: int) -> ToolResult:
     text = safe_text(page.text)
     part = text[offset : offset + SHOWN]
     after = offset + len(part)
-    more = (
-        f"\n[characters {offset} to {after} of {len(text)}; go on with offset={after}]"
-        if after < len(text)
-        else ""
-    )
     facts = {"url": page.url, "status": page.status, "size": len(part.encode())}
     if page.status >= 400:
         return ToolResult(False, f"status {page.status}\n{part[:500]}", "Status", facts=facts)
-    return ToolResult(True, part + more, facts=facts)
+    if after < len(text):
+        part += f"\n[characters {offset} to {after} of {len(text)}; go on with offset={after}]"
+    return ToolResult(True, part, facts=facts)
 
 
 def _code(call: Call) -> str:

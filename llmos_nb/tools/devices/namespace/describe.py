@@ -194,14 +194,12 @@ def _figure(value: Any, values: bool) -> Lines:
     return ["figure: " + ("; ".join(_axes(a) for a in value.axes[:_MANY]) or "empty")]
 
 
+_DRAWN = {"patches": "bar", "lines": "line", "collections": "collection", "images": "image"}
+
+
 def _axes(axes: Any) -> str:
-    drawn = (
-        (axes.patches, "bar"),
-        (axes.lines, "line"),
-        (axes.collections, "collection"),
-        (axes.images, "image"),
-    )
-    parts = [f"{len(found)} {word}{'' if len(found) == 1 else 's'}" for found, word in drawn if len(found)]
+    drawn = {w: len(getattr(axes, kind)) for kind, w in _DRAWN.items()}
+    parts = [f"{n} {word}{'' if n == 1 else 's'}" for word, n in drawn.items() if n]
     labels = (("x label", axes.get_xlabel()), ("y label", axes.get_ylabel()), ("title", axes.get_title()))
     return ", ".join(
         [*(parts or ["nothing drawn"]), *(f"{what} {text[:_TEXT]!r}" for what, text in labels if text)]

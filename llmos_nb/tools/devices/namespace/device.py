@@ -115,11 +115,9 @@ def _glob(pattern: str) -> bool:
 
 def _describe_code(arguments: Mapping[str, Any]) -> str:
     name = str(arguments["name"])
-    return (
-        f"print(type({name}).__name__, getattr({name}, 'shape', ''))"
-        if name.isidentifier()
-        else f"# describe {name!r}"
-    )
+    if not name.isidentifier():
+        return f"# describe {name!r}"
+    return f"print(type({name}).__name__, getattr({name}, 'shape', ''))"
 
 
 def _names_code(arguments: Mapping[str, Any]) -> str:

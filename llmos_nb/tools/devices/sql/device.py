@@ -7,13 +7,14 @@ import keyword
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from llmos_nb.errors import LlmosError, ToolTimeout, UsageError
 from llmos_nb.journal import canonical
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.python.guard import interruptible
 from llmos_nb.tools.devices.sql import code
 from llmos_nb.tools.devices.sql.query import Query
@@ -96,7 +97,8 @@ class SqlDevice:
         about = made.description if self._keeps else made.description.replace(_WHOLE, "nothing is kept")
         apart = {} if not self._keeps else {"apart": lambda: SqlDevice(self._site, keeps=False).reading}
         return replace(
-            made, description=about, digest=f"{made.digest[:40]}{self._mark}", runner=self._read, code=self._read_code,
+            made, description=about, digest=f"{made.digest[:40]}{self._mark}", runner=self._read,
+            code=partial(code.reading, self._query),
             inspect=self._look, extra={**made.extra, **apart},
         )  # fmt: skip
 
@@ -105,7 +107,8 @@ class SqlDevice:
         """The tool ``sql_write``."""
         made = as_tool(sql_write, effect="external", repeat="once")
         return replace(
-            made, digest=f"{made.digest[:40]}{self._mark}", runner=self._write, code=self._write_code,
+            made, digest=f"{made.digest[:40]}{self._mark}", runner=self._write,
+            code=partial(code.writing, self._query),
             inspect=self._look_at_write,
         )  # fmt: skip
 
@@ -115,23 +118,15 @@ class SqlDevice:
         """Say what is read and written; what cannot be understood is refused when it runs."""
         found = self._query.seen(arguments, "query")
         names = [code.kept_name(arguments)] if self._keeps and not found.told else []
-        level = "namespace" if names else "read"
-        return {
-            "level": level,
-            "title": "read by SQL",
-            "reads": found.reads,
-            "writes": names,
-            "sources": found.sources,
-        }
+        touched = {"reads": found.reads, "writes": names, "sources": found.sources}
+        return {"level": "namespace" if names else "read", "title": "read by SQL", **touched}
 
     def _look_at_write(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         text, where = " ".join(str(arguments.get("statement", "")).split()), arguments.get("database", "")
         said = f"`{text[:400]}` changes the database `{where}`, and Undo does not reach databases"
         found = self._query.seen(arguments, "statement")
-        return {
-            "level": "risky", "title": f"change the database {where}", "risks": [["external", said]],
-            "why": f"It asks because {said}.", "reads": found.reads, "sources": found.sources,
-        }  # fmt: skip
+        title = f"change the database {where}"
+        return risky(title, "external", said, reads=found.reads, sources=found.sources)
 
     # running
 
@@ -186,7 +181,9 @@ class SqlDevice:
             raise
         late = time.monotonic() >= until and outcome.ended and outcome.error is not None
         alarm.cancel()
-        return _late(deadline_s) if late else outcome
+        if late:
+            return Outcome(error=ToolTimeout(f"it passed its deadline of {deadline_s:g} s and was ended"))
+        return outcome
 
     def _identity(self, context: CallContext) -> dict[str, str]:
         return {"pid": context.key.partition("-")[0], "user": self._site.user, "call": context.call}
@@ -222,21 +219,9 @@ class SqlDevice:
                 break
         return text[:SHOWN_BYTES], min(shown, len(frame))
 
-    # as code
-
-    def _read_code(self, arguments: Mapping[str, Any]) -> str:
-        return code.reading(self._query, arguments)
-
-    def _write_code(self, arguments: Mapping[str, Any]) -> str:
-        return code.writing(self._query, arguments)
-
 
 def _usable(name: str) -> bool:
     return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
-
-
-def _late(deadline_s: float) -> Outcome:
-    return Outcome(error=ToolTimeout(f"it passed its deadline of {deadline_s:g} s and was ended"))
 
 
 def _plainly(outcome: Outcome) -> Outcome:
