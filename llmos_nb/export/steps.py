@@ -153,10 +153,8 @@ def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
     """
     start = started_at(run)
     calls = [c for c in run.state.surviving if c.name not in (*CONTROL, *LOOKING)]
-    return [
-        _unit(run, call, (int(call.facts.get("execution_count") or start), nth + 1, i))
-        for i, call in enumerate(calls)
-    ]
+    counts = [int(call.facts.get("execution_count") or start) for call in calls]
+    return [_unit(run, call, (n, nth + 1, i)) for i, (call, n) in enumerate(zip(calls, counts, strict=True))]
 
 
 def started_at(run: ExportSource) -> int:
@@ -220,9 +218,8 @@ def _once(run: ExportSource, call: Call) -> bool:
 
 def _guarded(source: str, call: Call) -> str:
     inner = "\n".join(f"    {line}" for line in source.splitlines())
-    when = (
-        f"It was done on {call.started or call.ended} with the key {call.key}." if call.key else "It was done."
-    )
+    how = f" on {call.started or call.ended} with the key {call.key}" if call.key else ""
+    when = f"It was done{how}."
     return f"# This acts outside the notebook, so it is not done again. {when}\nif {REPEAT}:\n{inner}"
 
 

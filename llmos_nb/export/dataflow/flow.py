@@ -24,9 +24,7 @@ from llmos_nb.export.dataflow.scopes import (
     SURE,
     Function,
     annotations_of,
-    arguments,
     chain_root,
-    defaults,
     in_place,
     local_names,
     names_given,
@@ -34,6 +32,7 @@ from llmos_nb.export.dataflow.scopes import (
     stored,
     surely_bound,
 )
+from llmos_nb.policy.code import defaults, parameters
 
 CWD = "$cwd"
 
@@ -276,7 +275,7 @@ class Visitor(ast.NodeVisitor):
     def _body(self, node: Function) -> Flow:
         """Read a function's body in a scope of its own."""
         inner = Visitor()
-        given = {a.arg for a in arguments(node.args)}
+        given = {a.arg for a in parameters(node.args)}
         inner.flow.parameters = given
         inner.scopes = [*self.scopes, given | local_names(node)]
         for part in [node.body] if isinstance(node, ast.Lambda) else node.body:
