@@ -29,10 +29,9 @@ def named_texts(sources: Iterable[str]) -> dict[str, str]:
     for source in sources:
         for node in ast.walk(ast.parse(source)):
             match node:
-                case ast.Assign(targets=[ast.Name(id=name)]) if (
-                    text := text_of(node.value, known)
-                ) is not None:
-                    known[name] = text
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    if (text := text_of(value, known)) is not None:
+                        known[name] = text
     return known
 
 
@@ -160,11 +159,8 @@ def _described(path: str, whole: Path) -> Input:
 
 def from_held(held: Iterable[Held]) -> list[Input]:
     """Declare the values that come as files."""
-    return [
-        Input(h.file, sha256(h.data).hexdigest(), len(h.data), "held", {"name": h.name, **h.about})
-        for h in held
-        if h.file
-    ]
+    files = [(h, sha256(h.data).hexdigest()) for h in held if h.file]
+    return [Input(h.file, digest, len(h.data), "held", {"name": h.name, **h.about}) for h, digest in files]
 
 
 def bring(inputs: Iterable[Input], held: Iterable[Held], folder: Path, beside: Path) -> None:

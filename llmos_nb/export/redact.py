@@ -72,7 +72,7 @@ def without_pictures(value: Any) -> Any:
     """Copy plain data with the bytes of pictures left out."""
     if isinstance(value, dict):
         bare = {k: without_pictures(v) for k, v in value.items()}
-        return bare | (
-            {"data": f"{len(data) // 2} bytes"} if isinstance(data := value.get("data"), str) else {}
-        )
+        if isinstance(data := value.get("data"), str):
+            bare["data"] = f"{len(data) // 2} bytes"
+        return bare
     return [without_pictures(v) for v in value] if isinstance(value, list | tuple) else value

@@ -44,13 +44,11 @@ def script_of(cells: Sequence[Cell]) -> str:
         parts.append("from IPython.display import display")
     for cell in cells:
         if cell.kind == "code" and cell.role != "lock":
-            parts.append(
-                f"# %% [{cell.about.get('call') or cell.role}]\n{_printing(waiting(cell.source, cell.role))}"
-            )
+            title = f"# %% [{cell.about.get('call') or cell.role}]"
+            parts.append(f"{title}\n{_printing(waiting(cell.source, cell.role))}")
         elif cell.kind == "markdown":
-            parts.append(
-                "# %% [markdown]\n" + "\n".join(f"# {line}".rstrip() for line in cell.source.splitlines())
-            )
+            lines = [f"# {line}".rstrip() for line in cell.source.splitlines()]
+            parts.append("\n".join(["# %% [markdown]", *lines]))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
@@ -102,10 +100,7 @@ def waiting(source: str, where: str) -> str:
         end = (value.end_lineno or node.lineno) - 1
         lines[end] = lines[end][: value.end_col_offset] + b")" + lines[end][value.end_col_offset or 0 :]
         first = node.lineno - 1
-        rest = (
-            lines[value.lineno - 1][value.col_offset :]
-            if value.lineno == node.lineno
-            else lines[first][node.col_offset + 6 :]
-        )
+        here = value.lineno == node.lineno
+        rest = lines[value.lineno - 1][value.col_offset :] if here else lines[first][node.col_offset + 6 :]
         lines[first] = lines[first][: node.col_offset] + b"_await(lambda: " + rest.lstrip()
     return b"\n".join(lines).decode()

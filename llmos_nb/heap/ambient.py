@@ -122,9 +122,8 @@ def _close(numbers: frozenset[int]) -> None:
 
 
 def _random_states() -> list[tuple[str, Any]]:
-    return [
-        (name, get(sys.modules[m])) for name, m, get, _ in _RANDOM if hasattr(sys.modules.get(m), "__name__")
-    ]
+    loaded = [r for r in _RANDOM if hasattr(sys.modules.get(r[1]), "__name__")]
+    return [(name, get(sys.modules[m])) for name, m, get, _ in loaded]
 
 
 def _set_random(name: str, state: Any) -> None:

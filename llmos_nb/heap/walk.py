@@ -103,11 +103,8 @@ class Image:
 
     def changes(self) -> list[Change]:
         """Return the objects that changed since, with their states of then."""
-        return [
-            Change(s.holder, s.objects[i], s.holder.pick(s.saved, i))
-            for s in self.shelves
-            for i in s.holder.changed(s.objects, s.saved)
-        ]
+        found = [(s, i) for s in self.shelves for i in s.holder.changed(s.objects, s.saved)]
+        return [Change(s.holder, s.objects[i], s.holder.pick(s.saved, i)) for s, i in found]
 
 
 class Walk:
@@ -208,11 +205,8 @@ class Walk:
         """Return those of the objects that were not met before, with their ids."""
         seen, known = self.image.seen, self.known
         ids = dict.fromkeys(map(id, objects))
-        if (
-            len(ids) < len(objects)
-            or not seen.keys().isdisjoint(ids.keys())
-            or not known.keys().isdisjoint(ids.keys())
-        ):
+        met = not (seen.keys().isdisjoint(ids.keys()) and known.keys().isdisjoint(ids.keys()))
+        if met or len(ids) < len(objects):
             by_id = {i: o for o in objects if (i := id(o)) not in seen and i not in known}
             ids, objects = dict.fromkeys(by_id), list(by_id.values())
         seen.update(ids)

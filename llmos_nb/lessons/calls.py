@@ -85,12 +85,8 @@ def judge_convert(attempt: Any, seed: int) -> str:
         raise Wrong(
             f"it counts as effect={made.effect!r}, repeat={made.repeat!r}: a person is asked each time", 3
         )
-    turns = [
-        call(made.name, amount="ten", currency="NOK"),
-        call(made.name, amount=10, currency="XXX"),
-        call(made.name, amount=10 * seed, currency="NOK"),
-        {"text": "Done."},
-    ]
+    given: tuple[tuple[Any, str], ...] = (("ten", "NOK"), (10, "XXX"), (10 * seed, "NOK"))
+    turns = [*(call(made.name, amount=a, currency=c) for a, c in given), {"text": "Done."}]
     process = settle("Convert.", turns, tools=[attempt], approve="risky")
     what = [w for w, _ in decisions(process, made.name)]
     if what != ["reject", "reject", "approve"]:
@@ -98,17 +94,11 @@ def judge_convert(attempt: Any, seed: int) -> str:
     last = list(process.run.state.calls.values())[-1]
     if last.status != "done":
         raise Wrong(f"the good call ended {last.status}: {last.result}", 1)
-    if not _is_number(last.result):
-        raise Wrong(f"it gave {last.result!r}; an amount is wanted", 1)
-    return f"two bad calls went back to the model, and 10 × {seed} NOK is {last.result}; nobody had to be asked"
-
-
-def _is_number(text: str) -> bool:
     try:
-        float(text)
+        float(last.result)
     except ValueError:
-        return False
-    return True
+        raise Wrong(f"it gave {last.result!r}; an amount is wanted", 1) from None
+    return f"two bad calls went back to the model, and 10 × {seed} NOK is {last.result}; nobody had to be asked"
 
 
 def _described(made: Tool) -> None:

@@ -26,9 +26,8 @@ def texts(seed: int, steps: int = STEPS) -> list[str]:
     """Make the results that a run of so many steps sees, all of about one size."""
     rng = random.Random(seed)  # noqa: S311 - variants of an exercise, not a secret
     size = 180 + 40 * (seed % 4)
-    return [
-        f"station {n}: " + " ".join(str(rng.randint(100, 999)) for _ in range(size // 4)) for n in range(steps)
-    ]
+    draws = ([str(rng.randint(100, 999)) for _ in range(size // 4)] for _ in range(steps))
+    return [f"station {n}: {' '.join(numbers)}" for n, numbers in enumerate(draws)]
 
 
 @dataclass
@@ -106,9 +105,8 @@ def _needle_contexts(seed: int) -> list[tuple[Context, str, str | None]]:
 def judge_find(attempt: Any, seed: int) -> str:
     """Look for a needle in the pages, in the window, and where there is none."""
     find = callable_or_wrong(attempt, "find(context, words)")
-    for (context, words, code), where in zip(
-        _needle_contexts(seed), ("a page", "the window", "nowhere"), strict=True
-    ):
+    places = ("a page", "the window", "nowhere")
+    for (context, words, code), where in zip(_needle_contexts(seed), places, strict=True):
         found = find(context, words)
         if code is None and found is not None:
             raise Wrong(

@@ -59,9 +59,8 @@ def judge_label(attempt: Any, seed: int) -> str:
     """Label the answers of five real runs."""
     label = callable_or_wrong(attempt, "label(events, untrusted, incoming)")
     read, idle = analyst(seed), analyst(seed, reads=False)
-    denied = run(
-        Office(seed), [call("read_file"), {"text": "I may not."}], [{"tool": "read_file", "do": "deny"}]
-    )
+    rules = [{"tool": "read_file", "do": "deny"}]
+    denied = run(Office(seed), [call("read_file"), {"text": "I may not."}], rules)
     for what, process, incoming, hint in (
         ("a process that read an untrusted file", read, TRUSTED, 1),
         ("a process that read nothing", idle, TRUSTED, 1),
@@ -69,10 +68,7 @@ def judge_label(attempt: Any, seed: int) -> str:
         ("a process that read nothing, but was handed an untrusted text", idle, UNTRUSTED, 3),
         ("a process that did both", read, UNTRUSTED, 3),
     ):
-        true, mine = (
-            label_of(process.events, ["read_file"], incoming),
-            label(process.events, ["read_file"], incoming),
-        )
+        true, mine = (f(process.events, ["read_file"], incoming) for f in (label_of, label))
         if mine != true:
             raise Wrong(f"{what}: its answer is {true}, and yours says {mine!r}", hint)
     return "what ran decides, not what was proposed, and not what the model says of itself"
@@ -80,9 +76,8 @@ def judge_label(attempt: Any, seed: int) -> str:
 
 def laundered(hops: Sequence[Hop]) -> str | None:
     """Name the first process that passes untrusted things on as trusted, with no person behind it."""
-    return next(
-        (h.name for h in hops if join(h.reads) == UNTRUSTED and h.says == TRUSTED and h.by != "you"), None
-    )
+    hidden = (h.name for h in hops if join(h.reads) == UNTRUSTED and h.says == TRUSTED and h.by != "you")
+    return next(hidden, None)
 
 
 def chains(seed: int) -> list[tuple[str, list[Hop]]]:

@@ -42,9 +42,8 @@ def weigh(namespace: dict[str, Any], home: Path, seed: int) -> Process:
     """Run the three steps in a namespace."""
 
     async def run() -> Process:
-        return await begin(
-            Session(namespace, home), "What is the mean mass?", three_steps(seed), approve="auto"
-        ).start()
+        session, goal = Session(namespace, home), "What is the mean mass?"
+        return await begin(session, goal, three_steps(seed), approve="auto").start()
 
     return in_own_loop(run)
 
@@ -82,8 +81,7 @@ def lines_of(seed: int) -> list[str]:
 def rehashed(line: str) -> str:
     """Return a line with a hash that fits its content, as somebody who changes it would."""
     e = json.loads(line)
-    body = f'{e["prev"]}[{e["n"]},"{e["at"]}","{e["k"]}",{canonical(e["d"])}]'
-    return json.dumps({**e, "hash": sha256(body.encode()).hexdigest()})
+    return json.dumps({**e, "hash": hash_of(e)})
 
 
 def forgeries(lines: Sequence[str], seed: int) -> list[tuple[str, list[str]]]:

@@ -22,9 +22,8 @@ def judge_waits(attempt: Any, seed: int) -> str:
         if wrong is not None:
             hint = 2 if mine[wrong] < true[wrong] else 3
             raise Wrong(f"agent {wrong} waited {true[wrong]:g} s at most, and yours says {mine[wrong]:g}", hint)
-    return (
-        f"under by_pid the seven wait up to {max(longest_waits(simulate(agents(seed), by_pid)).values()):g} s"
-    )
+    longest = max(longest_waits(simulate(agents(seed), by_pid)).values())
+    return f"under by_pid the seven wait up to {longest:g} s"
 
 
 def judge_ideal(attempt: Any, seed: int) -> str:

@@ -20,10 +20,8 @@ _ITEM = re.compile(r"^\s*(?:[-*+]|(?P<n>\d+)[.)])\s+(?P<text>.*)$")
 _HEAD = re.compile(r"^#{1,6}\s+(?P<text>.*?)\s*#*$")
 _RULE = re.compile(r"^\s*\|?[\s:|-]*-[\s:|-]*\|?\s*$")
 PRE = "margin:6px 0;padding:8px;border:1px solid #8888;white-space:pre-wrap"
-TABLE, LEFT = (
-    "border-collapse:collapse;margin:6px 0",
-    "text-align:left;padding:2px 14px 2px 0;vertical-align:top",
-)
+TABLE = "border-collapse:collapse;margin:6px 0"
+LEFT = "text-align:left;padding:2px 14px 2px 0;vertical-align:top"
 
 
 def text(words: str) -> str:
@@ -112,9 +110,8 @@ def _table(lines: list[str]) -> str:
     while lines and "|" in lines[-1]:
         rows.append(_cells(lines.pop()))
     top = "".join(f'<th scope="col" style="{LEFT}">{inline(c)}</th>' for c in heads)
-    body = "".join(
-        "<tr>" + "".join(f'<td style="{LEFT}">{inline(c)}</td>' for c in row) + "</tr>" for row in rows
-    )
+    cells = ["".join(f'<td style="{LEFT}">{inline(c)}</td>' for c in row) for row in rows]
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
     return f'<table style="{TABLE}"><tr>{top}</tr>{body}</table>'
 
 

@@ -91,9 +91,8 @@ class Visitor(ast.NodeVisitor):
         self.flow = Flow()
         self.scopes: list[set[str]] = []
         self.declared: set[str] = set()
-        self.met: set[str] = (
-            set()
-        )  # names that a loop or `with` of this statement has bound before they are read
+        # names that a loop or `with` of this statement has bound before they are read
+        self.met: set[str] = set()
 
     def _free(self, name: str) -> bool:
         return bool(name) and (name in self.declared or not any(name in s for s in self.scopes))

@@ -69,6 +69,11 @@ class ListHolder(Adapter):
         return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
 
 
+def _parts(objects: Sequence[Any]) -> tuple[Iterable[Iterable[object]], Iterable[Iterable[object]]]:
+    """Return what iterates over the keys of each dict, and over its values."""
+    return _iterators(objects, dict), map(dict.values, objects)
+
+
 class DictHolder(Adapter):
     """Dicts, noted in bulk as ``(offsets, keys, values)``; the order of the keys counts."""
 
@@ -76,9 +81,7 @@ class DictHolder(Adapter):
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return all keys and values."""
-        return chain(
-            chain.from_iterable(_iterators(objects, dict)), chain.from_iterable(map(dict.values, objects))
-        )
+        return chain(*(chain.from_iterable(part) for part in _parts(objects)))
 
     def read(self, item: Any) -> tuple[list[object], list[object]]:
         """Copy keys and values."""
@@ -106,8 +109,7 @@ class DictHolder(Adapter):
 
     def save(self, objects: Sequence[Any], scope: Scope) -> Any:
         """Note all in three flat lists."""
-        keys = list(chain.from_iterable(_iterators(objects, dict)))
-        values = list(chain.from_iterable(map(dict.values, objects)))
+        keys, values = (list(chain.from_iterable(part)) for part in _parts(objects))
         return list(accumulate(_lengths(objects, dict), initial=0)), keys, values
 
     def chunks(self, objects: Sequence[Any], saved: Any, scope: Scope) -> Iterable[Sequence[object]]:
@@ -124,8 +126,8 @@ class DictHolder(Adapter):
         """Compare all at once, and one by one only if that finds a difference."""
         offsets, keys, values = saved
         if list(accumulate(_lengths(objects, dict), initial=0)) == offsets:
-            now = chain.from_iterable(_iterators(objects, dict)), chain.from_iterable(map(dict.values, objects))
-            if all(map(is_, keys, now[0])) and all(map(is_, values, now[1])):
+            now = (chain.from_iterable(part) for part in _parts(objects))
+            if all(all(map(is_, old, new)) for old, new in zip((keys, values), now, strict=True)):
                 return []
         return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
 

@@ -142,13 +142,8 @@ def _by_parts(kind: type) -> Holders:
         return (data,)  # their attributes are caches
     found: list[Adapter] = [data] if data is not None else [*_core_holders(core, kind)]
     above = kind.__mro__[: kind.__mro__.index(core)]
-    members = [
-        m
-        for c in above
-        if "__slots__" in vars(c)
-        for m in vars(c).values()
-        if isinstance(m, types.MemberDescriptorType)
-    ]
+    slotted = [vars(c).values() for c in above if "__slots__" in vars(c)]
+    members = [m for own in slotted for m in own if isinstance(m, types.MemberDescriptorType)]
     if members:
         found.append(Slots(kind, members))
     if kind.__dictoffset__ and not issubclass(kind, type | types.ModuleType):

@@ -196,9 +196,8 @@ def _join(weights: Weights, blocks: Iterator[bytes], target: Path, progress: Pro
                 done += len(block)
                 progress(min(done, weights.size), weights.size, "joining")
         if hashed.hexdigest() != weights.sha256:
-            raise WeightsMissing(
-                f"{part}: what {source} holds has a wrong sha256 ({done:,} bytes); the file was deleted"
-            )
+            wrong = f"what {source} holds has a wrong sha256 ({done:,} bytes)"
+            raise WeightsMissing(f"{part}: {wrong}; the file was deleted")
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -216,12 +215,8 @@ def pull_with_bar(name: str, source: str | Path | None = None) -> Path:
             return
         shown = (what, percent)
         line = f"{name} [{'#' * (percent // 5):<20}] {percent:>3} % of {total / 1e6:,.0f} MB {what:<16}"
-        print(
-            "\r" + line if terminal else line.rstrip(),
-            end="" if terminal else "\n",
-            file=sys.stderr,
-            flush=True,
-        )
+        sys.stderr.write(f"\r{line}" if terminal else f"{line.rstrip()}\n")
+        sys.stderr.flush()
 
     path = pull(name, bar, source)
     if terminal and shown[0]:

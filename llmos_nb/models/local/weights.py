@@ -173,11 +173,8 @@ def find(name: str | None = None) -> Path | None:
         name = choose()
         if not os.environ.get("LLMOS_LOCAL_MODEL"):
             best = lookup(name).memory
-            there = (
-                p
-                for w in sorted(CATALOGUE, key=lambda w: -w.memory)
-                if w.memory <= best and (p := find(w.name))
-            )
+            smaller = sorted((w for w in CATALOGUE if w.memory <= best), key=lambda w: -w.memory)
+            there = (p for w in smaller if (p := find(w.name)))
             return next(there, None)
     if is_path(name):
         own = Path(name).expanduser()

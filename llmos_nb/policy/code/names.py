@@ -74,9 +74,8 @@ class NameVisitor(ast.NodeVisitor):
         if name not in self.sources or name in self._seen or self.depth >= _DEPTH:
             return
         self._seen.add(name)
-        inner = type(self)(
-            self.aliases, {k: v for k, v in self.sources.items() if k != name}, self.fragile, self.depth + 1
-        )
+        others = {k: v for k, v in self.sources.items() if k != name}
+        inner = type(self)(self.aliases, others, self.fragile, self.depth + 1)
         try:
             inner.visit(ast.parse(self.sources[name]))
         except SyntaxError:
@@ -98,9 +97,8 @@ class NameVisitor(ast.NodeVisitor):
     def visit_Import(self, node: ast.Import) -> None:
         """Note names that stand for modules."""
         for a in node.names:
-            self._bind(
-                a.asname or a.name.partition(".")[0], a.name if a.asname else a.name.partition(".")[0], True
-            )
+            root = a.name.partition(".")[0]
+            self._bind(a.asname or root, a.name if a.asname else root, True)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         """Note names that stand for what is in a module."""

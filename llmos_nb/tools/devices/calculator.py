@@ -21,10 +21,8 @@ _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
 }  # fmt: skip
 _UNARY: dict[type[ast.AST], Callable[[Any], Any]] = {
-    ast.UAdd: operator.pos,
-    ast.USub: operator.neg,
-    ast.Not: operator.not_,
-}
+    ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Not: operator.not_,
+}  # fmt: skip
 _COMPARE: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
     ast.Eq: operator.eq, ast.NotEq: operator.ne,
@@ -82,10 +80,8 @@ def _value(node: ast.AST, depth: int) -> Any:
         raise UsageError(f"the expression is nested deeper than {_DEEP} levels")
     compute = _NODES.get(type(node))
     if compute is None:
-        what = ast.unparse(node)[:80]
-        raise UsageError(
-            f"{what!r} is not arithmetic; only numbers, operators and functions such as sqrt are computed"
-        )
+        known = "only numbers, operators and functions such as sqrt are computed"
+        raise UsageError(f"{ast.unparse(node)[:80]!r} is not arithmetic; {known}")
     try:
         return compute(node, depth + 1)
     except ArithmeticError as error:
@@ -104,9 +100,8 @@ def _constant(node: Any, _: int) -> Number:
 
 def _name(node: Any, _: int) -> float:
     if node.id not in _NAMES:
-        raise UsageError(
-            f"{node.id!r} is not known here; write its value{nearest(node.id, (*_NAMES, *_CALLS))}"
-        )
+        more = nearest(node.id, (*_NAMES, *_CALLS))
+        raise UsageError(f"{node.id!r} is not known here; write its value{more}")
     return _NAMES[node.id]
 
 
@@ -161,9 +156,8 @@ def _choice(node: Any, depth: int) -> Any:
 
 def _call(node: Any, depth: int) -> Any:
     inner = node.func
-    name = (
-        inner.attr if isinstance(inner, ast.Attribute) and _is_math(inner.value) else getattr(inner, "id", "")
-    )
+    named = isinstance(inner, ast.Attribute) and _is_math(inner.value)
+    name = inner.attr if named else getattr(inner, "id", "")
     function = _CALLS.get(name)
     if function is None:
         raise UsageError(f"there is no function {ast.unparse(inner)[:40]!r} here{nearest(name, _CALLS)}")

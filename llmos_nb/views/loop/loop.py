@@ -66,9 +66,8 @@ def picture(stage: str, counts: Mapping[str, str]) -> str:
     def colour(found: re.Match[str]) -> str:
         name, kind, more, body = found.groups()
         if "lit" in more:
-            body = body.replace('fill="none"', f'fill="{LIT}"', 1).replace(
-                "<text ", '<text font-weight="bold" ', 1
-            )
+            body = body.replace('fill="none"', f'fill="{LIT}"', 1)
+            body = body.replace("<text ", '<text font-weight="bold" ', 1)
         if "zero" in more:
             body = body.replace(f'"{INK}"', f'"{FAINT}"').replace('"black"', f'"{FAINT}"')
         return f'<g id="{name}" class="{kind}">{body}</g>'
@@ -119,13 +118,11 @@ def run_dot(s: State, events: Sequence[Event]) -> str:
     """Return the source of `run_graph`."""
     import graphviz  # 50 ms to import
 
-    graph = graphviz.Digraph(
-        "run", graph_attr={"rankdir": "TB", "bgcolor": GROUND, "ranksep": ".25", "nodesep": ".2"}
-    )
-    graph.attr(
-        "node", shape="box", style="rounded", fontname="Helvetica", fontsize="10", height=".3", color=INK
-    )
-    graph.attr("edge", arrowsize=".5", fontname="Helvetica", fontsize="9", color=INK)
+    look = {"fontname": "Helvetica", "color": INK}
+    graph = graphviz.Digraph("run")
+    graph.attr("graph", rankdir="TB", bgcolor=GROUND, ranksep=".25", nodesep=".2")
+    graph.attr("node", shape="box", style="rounded", fontsize="10", height=".3", **look)
+    graph.attr("edge", arrowsize=".5", fontsize="9", **look)
     drawn = _Run(graph, s)
     for n, event in enumerate(events):
         if n >= len(events) - RUN_MOST:

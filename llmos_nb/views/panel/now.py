@@ -201,10 +201,8 @@ def kept(s: State) -> str:
     done = [p.n for p in s.plan.steps if p.status == "done"]
     if not done:
         return "No step had ended." if s.plan.steps else "Nothing had run."
-    which = (
-        f"Step {done[0]} and its names are" if len(done) == 1 else f"Steps {_ranges(done)} and their names are"
-    )
-    return f"{which} kept."
+    one = len(done) == 1
+    return f"Step{'' if one else 's'} {_ranges(done)} and {'its' if one else 'their'} names are kept."
 
 
 def _ranges(numbers: list[int]) -> str:

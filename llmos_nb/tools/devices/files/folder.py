@@ -193,9 +193,8 @@ class View:
         if not place.is_file():
             raise UsageError(f"{path!r} is no regular file")
         if place.stat().st_size > LARGEST:
-            raise UsageError(
-                f"{path!r}: {place.stat().st_size:,} bytes; at most {LARGEST:,} are read (use sql or python)"
-            )
+            size = f"{place.stat().st_size:,} bytes; at most {LARGEST:,} are read"
+            raise UsageError(f"{path!r}: {size} (use sql or python)")
         return place.read_bytes()
 
     def _name(self, path: object) -> str:
@@ -210,6 +209,5 @@ class View:
     def _names(self, pattern: str = "*") -> list[str]:
         overlay = self.overlay()
         new = [p for p, e in overlay.items() if e.wanted and fits(p, pattern)]
-        return sorted(
-            {*new, *(n for n in self._workspace.files(pattern) if n not in overlay or overlay[n].wanted)}
-        )
+        there = [n for n in self._workspace.files(pattern) if n not in overlay or overlay[n].wanted]
+        return sorted({*new, *there})

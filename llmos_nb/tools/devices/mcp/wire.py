@@ -204,9 +204,8 @@ def _cut_short(head: bytes, tail: bytes, size: int) -> dict[str, Any]:
         return {}
     key: int | str = int(found[1]) if found[1] else found[2].decode("utf-8", "replace")
     first, last = head[:4096].decode("utf-8", "replace"), tail[-1024:].decode("utf-8", "replace")
-    text = (
-        f"[an answer of {size:,} bytes; {MOST_LINE:,} are read; its first and last as sent]\n{first}\n…\n{last}"
-    )
+    about = f"[an answer of {size:,} bytes; {MOST_LINE:,} are read; its first and last as sent]"
+    text = f"{about}\n{first}\n…\n{last}"
     result = {"content": [{"type": "text", "text": text}], "isError": False}
     return {"jsonrpc": "2.0", "id": key, "result": result}
 

@@ -154,9 +154,8 @@ class SqlDevice:
         if not hasattr(where, "write"):
             raise UsageError("sql_write changes a database: name its variable in database; to read, use sql")
         identity = self._identity(context)
-        outcome = await self._carried(
-            where, lambda: self._changed(where, arguments, identity), context.deadline_s
-        )
+        work = partial(self._changed, where, arguments, identity)
+        outcome = await self._carried(where, work, context.deadline_s)
         if outcome.error is not None:
             return failed(_plainly(outcome))
         said = "; ".join("done" if n < 0 else f"{n:,} row{'' if n == 1 else 's'}" for n in outcome.value)
@@ -197,17 +196,16 @@ class SqlDevice:
         text, shown = self._table(frame)
         count = f"{'more than ' if over else ''}{len(frame):,} row{'' if len(frame) == 1 else 's'}"
         said = f"{text}\n{count}" + (f", {shown} shown" if shown < len(frame) else "")
+        facts = {"rows": len(frame), "cut": over}
         if not self._keeps:
-            return ToolResult(True, said, facts={"rows": len(frame), "cut": over})
+            return ToolResult(True, said, facts=facts)
         name = code.kept_name(arguments)
         store, namespace = self._site.snapshots, self._site.namespace
         before = store.begin((name,)) if store is not None else None
         namespace[name] = frame
         changes = store.end(before, context.key) if store is not None else {"created": [name]}
         whole = f"the first {len(frame):,} rows are" if over else "the whole result is"
-        return ToolResult(
-            True, f"{said}; {whole} in `{name}`", changes=changes, facts={"rows": len(frame), "cut": over}
-        )
+        return ToolResult(True, f"{said}; {whole} in `{name}`", changes=changes, facts=facts)
 
     def _table(self, frame: Any) -> tuple[str, int]:
         """Return the first rows as text, within the bound, and how many they are."""
