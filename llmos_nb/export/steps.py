@@ -39,17 +39,11 @@ def plain(source: str) -> str:
     first = source.lstrip().partition("\n")[0]
     if first.startswith("%%"):
         return _cell(first[2:].strip(), source.lstrip().partition("\n")[2])
-    if _parses(source):
-        return source
-    return "\n".join(_line(line) for line in source.splitlines())
-
-
-def _parses(source: str) -> bool:
     try:
         ast.parse(source)
     except SyntaxError:
-        return False
-    return True
+        return "\n".join(_line(line) for line in source.splitlines())
+    return source
 
 
 def _cell(head: str, body: str) -> str:
@@ -74,10 +68,10 @@ def _line(line: str) -> str:
     indent, target, body = found["indent"], (found["target"] or "").strip(), found["body"].strip()
     if found["sign"] == "!":
         return _shell(indent, body.lstrip("!"), target)
-    return indent + _magic(body, target, line)
+    return indent + _magic(body, line)
 
 
-def _magic(body: str, target: str, line: str) -> str:
+def _magic(body: str, line: str) -> str:
     name, _, rest = body.partition(" ")
     rest = rest.strip()
     if _DROPPED.fullmatch(name):

@@ -11,7 +11,7 @@ from itertools import accumulate, chain
 from operator import is_
 from typing import Any
 
-from llmos_nb.heap.adapters.base import ABSENT, Adapter, Scope, alike, differs
+from llmos_nb.heap.adapters.base import ABSENT, Adapter, Parts, Scope, alike, differs
 
 
 def _lengths(objects: Sequence[Any], kind: Any) -> Iterable[int]:
@@ -24,7 +24,7 @@ def _iterators(objects: Sequence[Any], kind: Any) -> Iterable[Iterable[object]]:
     return objects if type(objects[0]) is kind else map(kind.__iter__, objects)
 
 
-class ListHolder(Adapter):
+class ListHolder(Parts):
     """Lists, noted in bulk as ``(offsets, items)``."""
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
@@ -34,10 +34,6 @@ class ListHolder(Adapter):
     def read(self, item: Any) -> list[object]:
         """Copy the items."""
         return list(list.__iter__(item))
-
-    def same(self, item: Any, state: list[object]) -> bool:
-        """Compare the items by identity."""
-        return alike(state, self.read(item))
 
     def write(self, item: Any, state: list[object]) -> None:
         """Replace the items in place."""
@@ -132,30 +128,7 @@ class DictHolder(Adapter):
         return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
 
 
-class _Copied(Adapter):
-    """A container whose state is one copy of its items."""
-
-    copy: Any = list
-    walk: Any = iter
-
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return all items."""
-        return chain.from_iterable(map(type(self).walk, objects))
-
-    def read(self, item: Any) -> Any:
-        """Copy the items."""
-        return type(self).copy(type(self).walk(item))
-
-    def same(self, item: Any, state: Any) -> bool:
-        """Compare the items by identity and order."""
-        return alike(state, type(self).copy(type(self).walk(item)))
-
-    def size(self, item: Any, state: Any) -> int:
-        """Count eight bytes an item."""
-        return 8 * len(state)
-
-
-class OrderedHolder(_Copied):
+class OrderedHolder(Adapter):
     """OrderedDict keeps its own order beside the dict's."""
 
     late = True
@@ -178,13 +151,27 @@ class OrderedHolder(_Copied):
         for key, value in state:
             OrderedDict.__setitem__(item, key, value)
 
+    def size(self, item: Any, state: Any) -> int:
+        """Count eight bytes an entry."""
+        return 8 * len(state)
 
-class SetHolder(_Copied):
+
+class SetHolder(Adapter):
     """Sets: which objects they hold, in no order."""
 
     late = True
-    copy = frozenset
-    walk = set.__iter__
+
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Return all elements."""
+        return chain.from_iterable(map(set.__iter__, objects))
+
+    def read(self, item: Any) -> Any:
+        """Copy the elements."""
+        return frozenset(set.__iter__(item))
+
+    def size(self, item: Any, state: Any) -> int:
+        """Count eight bytes an element."""
+        return 8 * len(state)
 
     def same(self, item: Any, state: Any) -> bool:
         """Compare by identity of the elements."""

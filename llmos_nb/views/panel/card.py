@@ -49,14 +49,14 @@ def _origin(s: State, call: Call, name: str, question: Question) -> Words:
 def reads_writes(s: State, call: Call, question: Question) -> Table | None:
     """List what the call reads and writes, with before and after, and where each comes from."""
     kinds = ("reads", "writes")
-    rows = [_touched(s, call, access, raw) for access in kinds for raw in question.get(access, ())]
+    rows = [_touched(s, access, raw) for access in kinds for raw in question.get(access, ())]
     if not rows:
         return None
     heads = ["access", "name", "before → after", "where it comes from"]
     return {"caption": "What this call reads and writes", "heads": heads, "rows": rows}
 
 
-def _touched(s: State, call: Call, access: str, raw: Any) -> list[Words | Button]:
+def _touched(s: State, access: str, raw: Any) -> list[Words | Button]:
     """Return one row; `raw` is a name, ``[name, change, origin]`` or a mapping of these."""
     if isinstance(raw, str):
         raw = [raw]

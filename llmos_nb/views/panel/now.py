@@ -107,7 +107,7 @@ def running(s: State, counts: Counts, at: str) -> Phase:
     """A call runs, or the model works on the next one."""
     call = next((c for c in s.open_calls if c.status == "running"), None)
     if call is not None:
-        return _running_call(s, call, at)
+        return _running_call(call, at)
     step = s.current.n if s.current else s.step
     if s.request or s.todo == "ask":
         return _thinking(s, counts, step, at)
@@ -122,7 +122,7 @@ def expecting(s: State) -> Phase:
     return Phase("running", "go", "waiting", "Waiting", f"for {what}", RUN, now)
 
 
-def _running_call(s: State, call: Call, at: str) -> Phase:
+def _running_call(call: Call, at: str) -> Phase:
     title = f"step {call.step}" if call.step else call.name
     reads: list[str] = call.facts.get("reads", [])
     words: list[str | list[str | int]] = [allowed(call)]

@@ -243,10 +243,10 @@ def _closed(table: exp.Table, rules: Rules, catalogue: Catalogue, target: bool, 
     if closed and target:
         raise UsageError(f"{known.name!r} has columns that are closed to this process, so it cannot change it")
     if closed:
-        _project(table, known, closed, catalogue)
+        _project(table, known, closed)
 
 
-def _project(table: exp.Table, known: Known, closed: Sequence[str], catalogue: Catalogue) -> None:
+def _project(table: exp.Table, known: Known, closed: Sequence[str]) -> None:
     """Put a subquery of the open columns in the place of a table."""
     if known.columns is None:
         columns: list[exp.Expression] = [_columns_but(closed)]

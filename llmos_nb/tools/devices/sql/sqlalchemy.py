@@ -133,7 +133,7 @@ class Database:
         inner = connection.begin_nested() if own and connection.in_transaction() else connection.begin()
         try:
             self._raw = connection.connection.dbapi_connection
-            with _watched(self._raw), _reading(self._raw, self.dialect, not write):
+            with _watched(self._raw), _reading(self._raw, not write):
                 self._introduced(connection, identity, write)
                 yield connection
             (inner.commit if write else inner.rollback)()
@@ -202,7 +202,7 @@ def _watched(raw: Any) -> Any:
 
 
 @contextmanager
-def _reading(raw: Any, dialect: str, only: bool) -> Any:
+def _reading(raw: Any, only: bool) -> Any:
     """Have SQLite itself refuse writes for as long as only reading was asked for."""
     if not only or not isinstance(raw, sqlite3.Connection):
         yield
