@@ -65,7 +65,7 @@ def recorded(unit: Unit, folder: str) -> Held | None:
 
 
 _DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_FIRST, _ROUNDS = -1, 20
+_FIRST, _ROUNDS = -1, 20  # what is missing may itself miss something: a round for each level
 
 
 @dataclass
@@ -197,6 +197,7 @@ def _resolve(found: Gathered, runs: list[ExportSource], namespace: Any, changed:
         if not todo:
             return
         for name in todo:
+            # in front of all the rest, as what is missing was there before the first cell
             unit = _made(name, runs, namespace, changed, folder, found)
             if unit is not None:
                 found.units.insert(0, unit)

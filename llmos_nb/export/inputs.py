@@ -19,7 +19,7 @@ from llmos_nb.export.functions import local_modules
 from llmos_nb.export.literals import Held
 from llmos_nb.export.source import ExportSource
 
-_LONGEST = 300
+_LONGEST = 300  # characters; longer texts in code are prose, not names of files
 _PATHS = ("Path", "PurePath", "PosixPath", "str", "fspath", "open")
 
 
@@ -76,7 +76,10 @@ def _joined(parts: Iterable[ast.AST], between: str, known: Mapping[str, str]) ->
 
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".txt")
-MOST, COPY_BYTES = 200, 512 << 20
+MOST, COPY_BYTES = (
+    200,
+    512 << 20,
+)  # a pattern may fit a whole disk; a larger file is named and hashed, not copied
 
 
 @dataclass

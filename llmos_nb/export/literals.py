@@ -20,7 +20,7 @@ from llmos_nb.export.claims import plain, spell
 from llmos_nb.heap.digest import digest
 
 _EXACT = ', float_precision="round_trip"'  # what older pandas needs to read every digit
-SHORT, LONG = 300, 64 << 20
+SHORT, LONG = 300, 64 << 20  # characters of a literal that reads well in a cell; bytes of a file beside it
 
 
 @dataclass
@@ -220,5 +220,6 @@ def _same(code: str, value: Any, name: str) -> bool:
         exec(code, space)  # noqa: S102 - our own code over our own file
     except Exception:  # whatever a reader does not take is not a way to write it
         return False
+    # by content and by class: a list that came back as a tuple would not be the same
     found = digest(space[name])
     return type(space[name]) is type(value) and found == digest(value) and len(found) == 64

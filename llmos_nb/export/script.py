@@ -56,19 +56,15 @@ def _printing(source: str) -> str:
     """Print the value that a notebook would show."""
     body = ast.parse(source).body
     last = body[-1] if body else None
-    if not isinstance(last, ast.Expr) or (
-        isinstance(last.value, ast.Call) and _name(last.value) in ("print", "display")
-    ):
+    if not isinstance(last, ast.Expr):
         return source
+    if isinstance(last.value, ast.Call) and getattr(last.value.func, "id", "") in ("print", "display"):
+        return source  # it shows something by itself
     lines = source.splitlines()
     head, value = lines[: last.lineno - 1], "\n".join(lines[last.lineno - 1 : last.end_lineno])
     before = value[: last.col_offset]
     text = ast.get_source_segment(source, last) or ""
     return "\n".join([*head, f"{before}print({text})", *lines[last.end_lineno or 0 :]])
-
-
-def _name(call: ast.Call) -> str:
-    return getattr(call.func, "id", "")
 
 
 def has_await(source: str) -> bool:
@@ -94,6 +90,7 @@ def waiting(source: str, where: str) -> str:
     if any(not isinstance(n, ast.Await) for n in found):
         raise UsageError(f"cell {where}: async for and async with run in a notebook only; export it as .ipynb")
     lines = source.encode().split(b"\n")
+    # from the end, so that the places of those before stay true
     for node in sorted(found, key=lambda n: (n.lineno, n.col_offset), reverse=True):  # type: ignore[attr-defined]  # all are Await
         assert isinstance(node, ast.Await)  # noqa: S101 - checked above
         value = node.value

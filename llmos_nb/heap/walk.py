@@ -44,8 +44,8 @@ def used_names(code: types.CodeType) -> frozenset[str]:
     return frozenset(code.co_names).union(*inner)
 
 
-COPY_BYTES = 64 << 20
-OBJECTS = 2_000_000
+COPY_BYTES = 64 << 20  # that a step may copy, so that it begins at once
+OBJECTS = 2_000_000  # that a walk looks at before a step; what it has not seen by then is said to be opaque
 FEW = 4  # kinds up to which a pass for each is faster than one in Python
 _EVERYTHING = frozenset(("exec", "eval", "globals", "__import__", "get_ipython", "__builtins__"))
 
@@ -240,6 +240,7 @@ class Walk:
         if names is not self.namespace:
             return [names] if is_owned(str(names.get("__name__", ""))) else ()
         used = used_names(code)
+        # code that may look up any name reaches all of them, once and for all functions
         if used & _EVERYTHING and not self.everything:
             self.everything = True
             used = frozenset(names)

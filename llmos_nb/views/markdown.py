@@ -11,6 +11,7 @@ from html import escape
 
 from llmos_nb.views.wording import visible
 
+# Each repetition is bounded, so that no text makes the search run away.
 _INLINE = re.compile(
     r"`(?P<code>[^`]{1,400})`|\*\*(?P<strong>.{1,400}?)\*\*|__(?P<strong2>.{1,400}?)__|\*(?P<em>[^*\s][^*]{0,400})\*"
     r"|!?\[(?P<label>[^\]]{0,400})\]\((?P<to>[^)\s]{0,400})[^)]{0,400}\)|\b(?P<call>r\d+\.\d+)\b"

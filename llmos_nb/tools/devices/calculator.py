@@ -15,6 +15,8 @@ from llmos_nb.tools.tool import Tool, as_tool
 
 Number = int | float | bool
 
+# characters, bits of a whole number, levels, digits said in messages: far more than arithmetic needs, and small
+# enough that no expression computes for longer than a moment
 _LENGTH, _BITS, _DEEP, _DIGITS = 2_000, 4_000, 60, 1_000
 _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -127,6 +129,7 @@ def _binary(node: Any, depth: int) -> Any:
 
 
 def _power(base: Number, exponent: Number) -> Any:
+    # looked at before it is computed: 9 ** 9 ** 9 would never come back
     if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1:
         bits = base.bit_length() * abs(exponent)
         if bits > _BITS:

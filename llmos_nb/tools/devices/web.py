@@ -62,6 +62,7 @@ async def resolved(host: str, port: int, inside: bool) -> str:
     except (OSError, UnicodeError) as error:
         raise ToolError(f"{host}: no such host ({error})") from None
     addresses = list(dict.fromkeys(str(f[4][0]).partition("%")[0] for f in found))
+    # all of them: a name may lead to a public and to an inner address, and the connection takes either
     private = [a for a in addresses if not is_public(ipaddress.ip_address(a))]
     if private and not inside:
         raise ToolError(
@@ -165,6 +166,7 @@ class WebDevice:
     async def _fetched(self, httpx: Any, url: str) -> Page:
         """Follow an address and its redirects, each hop checked like the first."""
         address, first = httpx.URL(url), ""
+        # no proxy or credentials of the environment, and no redirect that was not looked at
         async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=SECONDS) as client:
             for _ in range(HOPS):
                 self._check(address, first)

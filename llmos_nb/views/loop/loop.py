@@ -13,7 +13,7 @@ from llmos_nb.tools import Call
 from llmos_nb.views.loop import dot
 from llmos_nb.views.wording import NOW, count, short, times, visible
 
-RUN_MOST = 2_000
+RUN_MOST = 2_000  # events, the last ones: more are neither laid out in time nor read
 _GROUP = re.compile(r'<g id="(\w+)" class="(node|edge)([^"]*)">(.*?)</g>', re.DOTALL)
 _LABEL = re.compile(r"(<text [^>]*>)([^<]*)(</text>)")
 INK, GROUND, LIT, FAINT = "#222", "#fff", "#f7dcbc", "#bbb"

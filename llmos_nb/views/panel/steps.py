@@ -11,8 +11,8 @@ from llmos_nb.views.counts import Counts
 from llmos_nb.views.loop import dot
 from llmos_nb.views.wording import count, duration, listed, money, since, times, tokens
 
-FOLD_FROM = 8
-DAG_MOST = 12
+FOLD_FROM = 8  # steps; a shorter plan is read at a glance
+DAG_MOST = 12  # nodes; in a wider graph they could not be told apart
 Costs = dict[str, float]
 
 

@@ -11,7 +11,7 @@ from llmos_nb.views.timeline import Timeline
 from llmos_nb.views.wording import count, visible
 
 WIDTH = 120
-DIFF_MOST = 60
+DIFF_MOST = 60  # lines: a screenful or two
 
 
 def table(rows: Sequence[Sequence[object]], heads: Sequence[str], width: int = WIDTH) -> str:
@@ -44,6 +44,7 @@ def log(events: Sequence[Event]) -> str:
 def diff(one: Sequence[Event], two: Sequence[Event]) -> str:
     """Say where two runs differ: what only the first did (``-``), what only the second did (``+``)."""
     a, b = _lines(one), _lines(two)
+    # no junk heuristic: it would pass over the lines that come up most often
     parts = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
     out = []
     for what, i, j, k, m in parts:

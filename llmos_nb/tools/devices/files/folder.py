@@ -57,6 +57,7 @@ class Store:
 
 def replaced(path: Path, raw: bytes) -> None:
     """Put a content in the place of a file in one go, with the file's mode; on disk before this returns."""
+    # beside the file, since only within one file system is a rename one step
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:32]}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -75,6 +76,7 @@ def replaced(path: Path, raw: bytes) -> None:
 
 
 def _umask() -> int:
+    # it can only be read by setting it
     now = os.umask(0o077)
     os.umask(now)
     return now

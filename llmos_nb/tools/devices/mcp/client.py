@@ -20,6 +20,7 @@ from llmos_nb.tools.devices.mcp.wire import Wire, kill_group
 from llmos_nb.tools.text import safe_text
 
 T = TypeVar("T")
+# a listing may go on for ever, page by page; what a model is shown of it has to end
 MOST_TOOLS, MOST_PAGES = 128, 32
 NEEDED = 'MCP servers need the package mcp: pip install "llmos_nb[mcp]"'
 _pids: set[int] = set()

@@ -178,6 +178,7 @@ class SqlDevice:
         except asyncio.CancelledError:
             where.interrupt()
             raise
+        # a driver that is interrupted raises an error of its own, which would say nothing of the deadline
         late = time.monotonic() >= until and outcome.ended and outcome.error is not None
         alarm.cancel()
         if late:
@@ -210,7 +211,7 @@ class SqlDevice:
     def _table(self, frame: Any) -> tuple[str, int]:
         """Return the first rows as text, within the bound, and how many they are."""
         text, shown = "", 0
-        for shown in (self._shown, 5, 1):
+        for shown in (self._shown, 5, 1):  # whole rows rather than a cut one
             rows = frame.head(shown)
             text = safe_text(rows.to_string(index=False, max_colwidth=80)) if len(frame.columns) else ""
             if len(text.encode()) <= SHOWN_BYTES:
