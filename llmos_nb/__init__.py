@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmos_nb import errors as errors
+    from llmos_nb.policy import ApprovalRequest as ApprovalRequest
+    from llmos_nb.policy import Approver as Approver
+    from llmos_nb.policy import Decision as Decision
     from llmos_nb.session import Process as Process
     from llmos_nb.session import Session as Session
     from llmos_nb.session import load as load
@@ -25,6 +28,7 @@ __version__ = "0.1.0"
 _DOORS = {
     "session": ("Process", "Session", "load", "replay", "run", "start", "verify"),
     "session.batch": ("run_batch",),
+    "policy": ("ApprovalRequest", "Approver", "Decision"),
     "tools": ("tool",),
 }
 _HOMES = {name: room for room, names in _DOORS.items() for name in names}

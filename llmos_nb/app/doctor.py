@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from llmos_nb.models import SCHEMES
+from llmos_nb.policy import load_plugins
+from llmos_nb.tools.devices import OFFERED
 
 PACKAGES = {
     "ipython": "", "openai": "", "ipykernel": "[local]", "pandas": "[local]", "xllamacpp": "[local]",
@@ -19,7 +24,7 @@ def report(ip: Any) -> str:
     """Return the findings, a line each, with what to do where something is missing."""
     lines = [_line(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "needs 3.11 or later")]
     lines += [_package(name, extra) for name, extra in PACKAGES.items()]
-    lines += [_model(), _drawing(), _clicks(ip), *_child()]
+    lines += [_model(), _drawing(), _clicks(ip), *_child(), *_plugins()]
     return "\n".join(lines)
 
 
@@ -32,6 +37,13 @@ def _package(name: str, extra: str) -> str:
         return _line(True, f"{name} {version(name)}", "")
     except PackageNotFoundError:
         return _line(False, name, f'not installed; pip install "llmos_nb{extra}"')
+
+
+def _plugins() -> list[str]:
+    """Say what other packages add; none of it is imported here."""
+    groups: dict[str, Iterable[str]] = {"devices": OFFERED, "models": SCHEMES, "approvers": ()}
+    found = [p for group, ours in groups.items() for p in load_plugins(group, list(ours)).values()]
+    return [_line(not p.problem, f"{p.group}: {p.name} of {p.package}", p.problem) for p in found]
 
 
 def _model() -> str:

@@ -224,8 +224,9 @@ def _who(by: str) -> str:
 
 
 def _decided(call: Call) -> str:
-    other = call.original is not None and call.original != call.arguments
-    edited = " after the user edited it" if other else ""
+    editor = "the approver" if "edited_by" in call.facts else "the user"
+    changed = call.original is not None and call.original != call.arguments
+    edited = f" after {editor} edited it" if changed else ""
     why = f": {words(call.why)}" if call.why else ""
     return f"`{words(call.name)}`, call {words(call.id)}, {_who(call.by)}{edited}{why}"
 

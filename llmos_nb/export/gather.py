@@ -52,13 +52,13 @@ def recorded(unit: Unit, folder: str) -> Held | None:
     """
     call = unit.call
     tool = unit.run.tools.get(call.name) if unit.run is not None and call is not None else None
-    if tool is None or call is None or "server" not in tool.extra:
+    if tool is None or call is None or not tool.server:
         return None
     held = hold(f"result_{call.id.replace('.', '_')}", call.result, folder)
     if held is None:
         unit.problem = "what the server gave is not kept as data"
         return None
-    about = f"# Recorded: what `{call.name}` of the MCP server `{tool.extra['server']}` gave to"
+    about = f"# Recorded: what `{call.name}` of the MCP server `{tool.server}` gave to"
     unit.source, unit.running = f"{about}\n#   {canonical(call.arguments)}\n{held.code}", None
     held.about["why"] = "a server gave it"
     return held

@@ -187,8 +187,8 @@ def call_code(run: ExportSource, call: Call) -> str:
         return _entered(call)
     tool = run.tools.get(call.name)
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
-    if tool is not None and "call_code" in tool.extra:
-        return str(tool.extra["call_code"](call))
+    if tool is not None and tool.as_code is not None:
+        return tool.as_code(call)
     if tool is None:
         return f"{call.name}({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
     return tool.to_code(arguments)

@@ -7,6 +7,6 @@ package here, or an entry point of another package. Imports: policy, journal, me
 from llmos_nb.models import prices
 from llmos_nb.models.base import Model, Traits
 from llmos_nb.models.prices import cost
-from llmos_nb.models.spec import resolve
+from llmos_nb.models.spec import SCHEMES, resolve
 
-__all__ = ["Model", "Traits", "cost", "prices", "resolve"]
+__all__ = ["SCHEMES", "Model", "Traits", "cost", "prices", "resolve"]

@@ -18,6 +18,7 @@ from llmos_nb.models.openai.client import (
     shown_url,
 )
 from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedModel
+from llmos_nb.policy import Plugin, load_plugins
 
 DEFAULT_NAME = "gpt-4.1-mini"
 FORMS = "openai/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE"
@@ -37,8 +38,9 @@ def resolve(
     Parameters
     ----------
     spec : str or Model, optional
-        ``openai/NAME``, ``ollama/NAME``, ``URL#NAME``, ``local[/NAME]``, ``script:FILE`` or ``replay:FILE``;
-        a model passes through; with none, the environment and the local weights decide.
+        ``openai/NAME``, ``ollama/NAME``, ``URL#NAME``, ``local[/NAME]``, ``script:FILE`` or ``replay:FILE``, or
+        ``SCHEME/NAME`` of an installed package; a model passes through; with none, the environment and the local
+        weights decide.
     base_url : str, optional
         The endpoint for ``openai/`` and ``ollama/``, instead of `OPENAI_BASE_URL`.
     stall_s : float, optional
@@ -75,15 +77,37 @@ def _named(spec: str, base_url: str | None) -> Model:
     """Return the model of a spec that is not empty."""
     if "://" in spec.split("#", maxsplit=1)[0]:
         return _at_url(spec)
-    scheme = next((s for s in _SCHEMES if spec.startswith(s)), "")
+    if spec == "local":
+        return _local("", None)
+    scheme = _scheme(spec)
     if scheme:
         name = spec[len(scheme) :].strip()
         if not name:
             raise UsageError(f"model {spec!r} lacks what comes after {scheme!r}; write {FORMS}")
-        return _SCHEMES[scheme](name, base_url)
-    if spec == "local":
-        return _local("", None)
+        return _SCHEMES[scheme](name, base_url) if scheme in _SCHEMES else _installed(scheme, name, base_url)
     raise UsageError(f"model {spec!r} is not understood{_meant(spec)}; write {FORMS}")
+
+
+def _scheme(spec: str) -> str:
+    """Return how a spec begins: a scheme of ours, or one that another package brings; an empty text for neither."""
+    head, slash, _ = spec.partition("/")
+    ours = next((s for s in _SCHEMES if spec.startswith(s)), "")
+    return ours or (head + slash if slash and head in _plugins() else "")
+
+
+def _plugins() -> dict[str, Plugin]:
+    return load_plugins("models", SCHEMES)
+
+
+def _installed(scheme: str, name: str, base_url: str | None) -> Model:
+    """Return a model of another package: its entry point is ``factory(name, base_url) -> Model``."""
+    plugin = _plugins()[scheme[:-1]]
+    made = plugin.call(name, base_url)
+    if not isinstance(made, Model):
+        raise plugin.broken(
+            f"it must return a Model, not {type(made).__name__}: `traits` and `respond` are needed"
+        )
+    return made
 
 
 def _meant(spec: str) -> str:
@@ -91,7 +115,7 @@ def _meant(spec: str) -> str:
     head = spec.replace(":", "/").split("/")[0].lower()
     if head == spec.lower() and not nearest(head, ["local"]):
         return f"; did you mean openai/{spec}?"
-    return nearest(head, [s[:-1] for s in _SCHEMES])
+    return nearest(head, [*SCHEMES, *_plugins()])
 
 
 def _openai(name: str, base_url: str | None) -> Model:
@@ -146,12 +170,13 @@ _SCHEMES: Mapping[str, Callable[[str, str | None], Model]] = {
     "replay:": _replay,
     "skill:": _skill,
 }
+SCHEMES = tuple(s[:-1] for s in _SCHEMES)
 
 
 def _default(base_url: str | None) -> Model:
     """Return the model of a user who named none: an endpoint, else the local weights."""
     typed = os.environ.get("LLMOS_MODEL", "").strip()
-    if typed and ("://" in typed or typed == "local" or typed.startswith(tuple(_SCHEMES))):
+    if typed and ("://" in typed or typed == "local" or _scheme(typed)):
         return _named(typed, base_url)
     url = base_url or os.environ.get("OPENAI_BASE_URL")
     if url or os.environ.get("OPENAI_API_KEY"):

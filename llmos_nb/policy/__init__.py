@@ -6,6 +6,7 @@ decision) is `process.gate`. Imports: journal (canonical JSON), messages and err
 
 from llmos_nb.policy import approval, budget, labels, rules
 from llmos_nb.policy.approval import NONE, Approval, tighter, until_words, who_words
+from llmos_nb.policy.approver import APPROVER, ApprovalRequest, Approver, Approvers, Decision, Seat, seated
 from llmos_nb.policy.budget import Budget, show
 from llmos_nb.policy.labels import (
     CONTEXT,
@@ -18,12 +19,13 @@ from llmos_nb.policy.labels import (
     inherited,
     parse,
 )
+from llmos_nb.policy.plugins import Plugin, load_plugins
 from llmos_nb.policy.rules import (
     MODES,
     Act,
-    Decision,
     Mode,
     Rule,
+    Ruling,
     call_digest,
     envelope,
     in_advance,
@@ -34,6 +36,7 @@ from llmos_nb.policy.rules import (
 )
 
 __all__ = [
+    "APPROVER",
     "CONTEXT",
     "FILE",
     "MODES",
@@ -43,12 +46,18 @@ __all__ = [
     "UNTRUSTED",
     "Act",
     "Approval",
+    "ApprovalRequest",
+    "Approver",
+    "Approvers",
     "Budget",
     "Came",
     "Decision",
     "Label",
     "Mode",
+    "Plugin",
     "Rule",
+    "Ruling",
+    "Seat",
     "approval",
     "budget",
     "call_digest",
@@ -58,10 +67,12 @@ __all__ = [
     "judge",
     "judge_plan",
     "labels",
+    "load_plugins",
     "parse",
     "parse_mode",
     "parse_rule",
     "rules",
+    "seated",
     "show",
     "tighter",
     "until_words",

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llmos_nb.errors import ConfigError, nearest
 
 Question = Mapping[str, Any]
-_KEYS = ("other", "approvers", "deadline", "then", "escalate")
+_KEYS = ("other", "approvers", "deadline", "then", "escalate", "by")
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
 
@@ -36,6 +36,8 @@ class Approval:
         What happens when they have passed.
     escalate : tuple of str
         Who may approve after that, for as long again; then it is rejected.
+    by : tuple of str
+        Installed approvers (entry points ``llmos_nb.approvers``) that are asked before a person.
     """
 
     other: bool = False
@@ -43,11 +45,16 @@ class Approval:
     deadline_s: float = 0.0
     then: str = "reject"
     escalate: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
-        """Return it as plain data; nothing where nothing is asked."""
+        """Return what is asked of a person as plain data; nothing where nothing is asked."""
+        said = asdict(replace(self, by=()))
+        del said["by"]
         return (
-            {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()} if self != NONE else {}
+            {k: list(v) if isinstance(v, tuple) else v for k, v in said.items()}
+            if replace(self, by=()) != NONE
+            else {}
         )
 
 
@@ -67,7 +74,7 @@ def parse(raw: Any, where: str) -> Approval:
     for key in raw:
         if key not in _KEYS:
             raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, _KEYS)}")
-    names = {k: _names(raw.get(k, ()), f"{where}: {k}") for k in ("approvers", "escalate")}
+    names = {k: _names(raw.get(k, ()), f"{where}: {k}") for k in ("approvers", "escalate", "by")}
     then, other = raw.get("then", "reject"), raw.get("other", False)
     if then not in ("reject", "escalate"):
         raise ConfigError(f"{where}: then = {then!r} must be reject or escalate")
@@ -76,7 +83,7 @@ def parse(raw: Any, where: str) -> Approval:
     deadline_s = _seconds(raw["deadline"], f"{where}: deadline") if "deadline" in raw else 0.0
     if then == "escalate" and not (names["escalate"] and deadline_s):
         raise ConfigError(f'{where}: then = "escalate" needs a deadline, and escalate = ["who"]')
-    return Approval(other, names["approvers"], deadline_s, then, names["escalate"])
+    return Approval(other, names["approvers"], deadline_s, then, names["escalate"], names["by"])
 
 
 def _names(raw: Any, where: str) -> tuple[str, ...]:
@@ -94,12 +101,14 @@ def _seconds(raw: Any, where: str) -> float:
 
 def tighter(mine: Approval, org: Approval) -> Approval:
     """Join a user's settings with those of the organisation, which can only be tightened."""
-    both = tuple(n for n in mine.approvers if n in org.approvers) if mine.approvers else org.approvers
-    approvers = (both or org.approvers) if org.approvers else mine.approvers
+    shared = tuple(n for n in mine.approvers if n in org.approvers) if mine.approvers else org.approvers
+    approvers = (shared or org.approvers) if org.approvers else mine.approvers
+    by = tuple(dict.fromkeys([*org.by, *mine.by]))
+    both = replace(mine, other=mine.other or org.other, approvers=approvers, by=by)
     if not org.deadline_s:
-        return Approval(mine.other or org.other, approvers, mine.deadline_s, mine.then, mine.escalate)
+        return both
     deadline_s = min(mine.deadline_s or org.deadline_s, org.deadline_s)
-    return Approval(mine.other or org.other, approvers, deadline_s, org.then, org.escalate)
+    return replace(both, deadline_s=deadline_s, then=org.then, escalate=org.escalate)
 
 
 def now() -> datetime:

@@ -150,7 +150,7 @@ LEAK = "The process has read both secret and untrusted data; with nobody asked, 
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Ruling:
     """What the policy says of one call or plan.
 
     Parameters
@@ -228,7 +228,7 @@ def judge(
     envelope: Mapping[str, int],
     spent: Mapping[str, int],
     at: str,
-) -> Decision:
+) -> Ruling:
     """Decide on one call.
 
     Parameters
@@ -250,32 +250,32 @@ def judge(
         if rule.matches(act, at, used.get(i, 0)):
             return _by_rule(i, rule, mode)
     if mode == "auto" and act.outward and act.label.untrusted and act.label.secret:
-        return Decision("deny", "label", LEAK)
+        return Ruling("deny", "label", LEAK)
     if act.stands and mode != "step":
-        return Decision("allow", "words", "Your own words say so.")
+        return Ruling("allow", "words", "Your own words say so.")
     return _by_mode(act, mode, envelope, spent)
 
 
-def _by_mode(act: Act, mode: Mode, envelope: Mapping[str, int], spent: Mapping[str, int]) -> Decision:
+def _by_mode(act: Act, mode: Mode, envelope: Mapping[str, int], spent: Mapping[str, int]) -> Ruling:
     """Let the mode decide; what the user's words were to cover, and do not, asks in each after an untrusted read."""
     unheard = act.stands is False and act.label.untrusted and act.outward
     if (mode == "auto" and not unheard) or (mode != "step" and not act.risky):
-        return Decision("allow", f"mode:{mode}")
+        return Ruling("allow", f"mode:{mode}")
     if mode == "plan" and act.vouched and spent.get(act.tool, 0) < envelope.get(act.tool, 0):
-        return Decision("allow", "plan", "The approved plan covers it.")
+        return Ruling("allow", "plan", "The approved plan covers it.")
     why = " ".join(act.reasons) or f"It asks because {act.tool} acts outside the namespace."
     if mode == "never":
-        return Decision("deny", "mode:never", f"This needs a person and nobody may be asked. {why}")
+        return Ruling("deny", "mode:never", f"This needs a person and nobody may be asked. {why}")
     always = "It asks because every step is asked for in this mode."
-    return Decision("ask", f"mode:{mode}", why if act.risky else always)
+    return Ruling("ask", f"mode:{mode}", why if act.risky else always)
 
 
-def _by_rule(index: int, rule: Rule, mode: Mode) -> Decision:
+def _by_rule(index: int, rule: Rule, mode: Mode) -> Ruling:
     by = f"rule:{index + 1}"
     if rule.do == "ask" and mode == "never":
-        return Decision("deny", by, f"A rule asks for {rule.tool}, and nobody may be asked.")
+        return Ruling("deny", by, f"A rule asks for {rule.tool}, and nobody may be asked.")
     why = {"ask": f"It asks because a rule asks for {rule.tool}.", "deny": f"A rule denies {rule.tool}."}
-    return Decision(rule.do, by, why.get(rule.do, ""))
+    return Ruling(rule.do, by, why.get(rule.do, ""))
 
 
 def in_advance(tool: str, kinds: Iterable[str]) -> bool:
@@ -284,11 +284,11 @@ def in_advance(tool: str, kinds: Iterable[str]) -> bool:
     return bool(found) and not found & (OUTWARD if tool == "python" else OUTWARD | {"external"})
 
 
-def judge_plan(steps: int, mode: Mode) -> Decision:
+def judge_plan(steps: int, mode: Mode) -> Ruling:
     """Decide on a plan of so many steps."""
     if mode in ("auto", "never") or (mode == "risky" and steps <= 1):
-        return Decision("allow", f"mode:{mode}")
-    return Decision("ask", f"mode:{mode}", f"It asks because a plan of {steps} steps is to be approved first.")
+        return Ruling("allow", f"mode:{mode}")
+    return Ruling("ask", f"mode:{mode}", f"It asks because a plan of {steps} steps is to be approved first.")
 
 
 def envelope(steps: Iterable[Mapping[str, Any]], tools: Iterable[str]) -> dict[str, int]:

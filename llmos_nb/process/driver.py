@@ -15,6 +15,7 @@ from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event, Journal
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
+from llmos_nb.policy import Approvers
 from llmos_nb.policy.authority import Book
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.scheduling.queue import Limits
@@ -76,6 +77,7 @@ class Run:
     held: dict[str, Any] = field(default_factory=dict)  # what stands by handle, where there is no namespace
     unread: dict[str, str] = field(default_factory=dict)  # why it could not, by kind
     sight: Sight | None = None
+    approvers: Approvers = field(default_factory=Approvers)
     wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _recalls: bool = False
 

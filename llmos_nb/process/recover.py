@@ -55,9 +55,9 @@ async def _reconciled(tool: Tool | None, call: Call) -> bool | None:
 
 def is_warm(run: Run) -> bool:
     """Whether the namespace already holds what the surviving steps made."""
-    child = next((t.extra["child"] for t in run.tools.values() if "child" in t.extra), None)
-    if child is not None:
-        return bool(child.alive)
+    worker = next((t.worker for t in run.tools.values() if t.worker is not None), None)
+    if worker is not None:
+        return worker.alive
     wanted = _last_digests(run)
     if run.namespace is None or not wanted:
         return True

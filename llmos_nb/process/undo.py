@@ -149,23 +149,24 @@ class _Undo:
     def undo(self, call: Call) -> dict[str, Any]:
         """Take a call back, and say what stays."""
         if call.changes.get(FILES):
-            self._of_device(call, "undo")
+            self._of_device(call, again=False)
             return {"stays": []}
         return self._snapshots().undo(call.key)
 
     def redo(self, call: Call) -> None:
         """Put a call back."""
         if call.changes.get(FILES):
-            self._of_device(call, "redo")
+            self._of_device(call, again=True)
         else:
             self._snapshots().redo(call.key)
 
-    def _of_device(self, call: Call, how: str) -> None:
+    def _of_device(self, call: Call, again: bool) -> None:
         tool = self._run.tools.get(call.name)
-        if tool is None or how not in tool.extra:
+        act = None if tool is None else tool.reapply if again else tool.revert
+        if act is None:
             raise SnapshotConflict(f"call {call.key} cannot be undone: its device is not here")
         try:
-            tool.extra[how](call)
+            act(call)
         except SnapshotConflict as error:
             raise SnapshotConflict(f"call {call.key} cannot be undone: {error}") from None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.models import Model
+from llmos_nb.policy import Approver
 from llmos_nb.session.process import Process
 from llmos_nb.session.session import Session
 
@@ -34,7 +35,8 @@ async def run(
     goal: str, *, model: str | Model | None = None, base_url: str | None = None,
     tools: Iterable[Callable[..., Any] | str] = (), namespace: dict[str, Any] | None = None, approve: str | None = None,
     plan: str | None = None, budget: str | None = None, check: str | Callable[..., Any] | None = None,
-    home: str | os.PathLike[str] | None = None, call_timeout: float | None = None, **more: Any,
+    approvers: Iterable[Approver | str] = (), home: str | os.PathLike[str] | None = None,
+    call_timeout: float | None = None, **more: Any,
 ) -> Process:
     """Run a process until it ends, pauses, or waits for somebody who is not there.
 
@@ -56,6 +58,9 @@ async def run(
         As in ``"20 steps, 50k tokens, $0.50, 3 min"``.
     check : str or callable, optional
         An expression over the namespace and `answer`, or a function of (answer, namespace), that must hold.
+    approvers : iterable of Approver or str, optional
+        Objects with a method ``async def decide(request)``, or names of installed ones: asked in order wherever rules
+        and mode say that a call asks, before a person is.
     home : path-like, optional
         Folder of the journals.
     call_timeout : float, optional
@@ -69,7 +74,7 @@ async def run(
     """
     process = start(
         goal, model=model, base_url=base_url, tools=tools, namespace=namespace, approve=approve, plan=plan,
-        budget=budget, check=check, home=home, call_timeout=call_timeout, **more,
+        budget=budget, check=check, approvers=approvers, home=home, call_timeout=call_timeout, **more,
     )
     return await process.attend(patient=False)
 # fmt: on
@@ -99,9 +104,11 @@ def load(
     namespace: dict[str, Any] | None = None,
     model: str | Model | None = None,
     check: str | Callable[..., Any] | None = None,
+    approvers: Iterable[Approver | str] = (),
 ) -> Process:
     """Load a process from its journal, paused; ``await proc.resume()`` goes on."""
-    return session_of(namespace, None).load(path, tools=tools, model=model, check=check)
+    session = session_of(namespace, None)
+    return session.load(path, tools=tools, model=model, check=check, approvers=approvers)
 
 
 def replay(path: str | os.PathLike[str]) -> Process:

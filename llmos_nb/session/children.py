@@ -82,7 +82,7 @@ def create(
     UsageError
         It would have more than its parent; nothing was started.
     """
-    s, began = parent.run.state, _began(parent, goal)
+    s, began, seats = parent.run.state, _began(parent, goal), parent.run.approvers.fresh()
     box, amounts = _narrowed(parent.run.tools, tools, s.pid), _share(s, budget)
     settings = _settings(session, s, began, {**options, "approve": approve, "plan": plan, "budget": amounts})
     whose = {"pid": s.pid, "nth": len(s.children), "own_model": model is not None}
@@ -90,7 +90,7 @@ def create(
     price, how = price_of(chosen, amounts, settings), {k: began[k] for k in _KEPT if k in began}
     run = session.make_run(session.new_journal(name or goal), State(), chosen, box, parent.run.call_timeout_s)
     resource.bind(run, parent.run.limits)
-    run.check, run.price, run.owns_model = check, price, isinstance(model, str)
+    run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(model, str), seats
     _reserve(parent, session.last_pid, amounts, call)
     origin = {"parent": whose, "pid": session.last_pid, "name": name, "spec": _spec(model, began)}
     said = {"words": gate_authority.words(parent.run)} if call else {}
@@ -251,9 +251,9 @@ def _load(session: Session, parent: Process, pid: int) -> Process:
 def connect(session: Session, run: Run) -> None:
     """Return a process its two tools, and let parent and child hear of each other."""
     if START in run.tools and WAIT in run.tools:
-        asks = {**run.tools[WAIT].extra, "asks": partial(_awaits, session, run)}
         run.tools[START] = replace(run.tools[START], runner=partial(_start, session, run))
-        run.tools[WAIT] = replace(run.tools[WAIT], runner=partial(_answer, session, run), extra=asks)
+        needs = partial(_awaits, session, run)
+        run.tools[WAIT] = replace(run.tools[WAIT], runner=partial(_answer, session, run), needs=needs)
     run.listeners.append(partial(heard, session))
 
 

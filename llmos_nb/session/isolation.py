@@ -18,7 +18,7 @@ from llmos_nb.process import briefing, visiting
 from llmos_nb.process import preview as previews
 from llmos_nb.process.state import State
 from llmos_nb.session.config import Settings
-from llmos_nb.tools import NAME_CHANGES, CallContext, Tool
+from llmos_nb.tools import NAME_CHANGES, CallContext, Place, Tool
 from llmos_nb.tools.devices.child import Child, Confinement, Setup, as_input, isolated, spawned
 
 if TYPE_CHECKING:
@@ -44,30 +44,28 @@ def contain(tool: Tool, session: Session, setup: Setup, bind: str) -> Tool:
     bind : str
         Names that may be written; an empty text for any.
     """
-    routed = _Contained(tool, session, setup, bind)
-    return replace(tool, runner=routed.call, extra={**tool.extra, "contained": routed})
+
+    def bound(run: Run) -> Tool:
+        routed = _Contained(tool, session, setup, bind, run)
+        return replace(tool, runner=routed.call, confined=True, bind=bound)
+
+    return replace(tool, confined=True, bind=bound)
 
 
 class _Contained:
     """One process's Python, here or in its child."""
 
-    def __init__(self, tool: Tool, session: Session, setup: Setup, bind: str) -> None:
+    def __init__(self, tool: Tool, session: Session, setup: Setup, bind: str, run: Run) -> None:
         assert session.namespace is not None  # noqa: S101 - the caller has looked
         self.tool, self.bind = tool, bind
         self.namespace, self.store = session.namespace, session.snapshots
         self.child = Child(lambda: spawned(setup), list, require=setup.require)
-        self.run: Run | None = None
         self.made: dict[str, Any] = {}  # what came back, and stands in the child too
-
-    def follow(self, run: Run) -> None:
-        """Know the process that it belongs to; the child ends with it."""
         self.run = run
         run.listeners.append(lambda event, state: self.child.close() if event.k == "run.ended" else None)
 
     def inside(self, call_id: str) -> bool:
         """Return whether a call runs in the child; one run again to rebuild the heap runs where it ran before."""
-        if self.run is None:
-            return False
         call = self.run.state.calls.get(call_id)
         if call is not None and call.status in ("done", "failed"):
             return bool(call.facts.get("contained"))
@@ -218,7 +216,7 @@ def put_apart(
             "--bind with --isolate: nothing in a child writes your variables; leave one of them out"
         )
     made = {n: _inside(t, child, how, bind) if n in INSIDE else t for n, t in box.items()}
-    made = {n: t.extra["apart"]() if "apart" in t.extra else t for n, t in made.items()}
+    made = {n: t if t.apart is None else t.apart() for n, t in made.items()}
     if how == "preview":
         made = {n: t if n in INSIDE or t.effect == "read" else previews.refused(t) for n, t in made.items()}
     return made
@@ -241,8 +239,9 @@ def _inside(tool: Tool, child: Child, how: str, bind: str) -> Tool:
 
     described = _ABOUT if how == "isolate" and tool.name == "python" else tool.description
     inspect = _harmless(tool) if how == "preview" else tool.inspect
+    place: Place = "fork" if how == "preview" else "child"
     return replace(
-        tool, runner=runner, description=described, inspect=inspect, extra={**tool.extra, "child": child}
+        tool, runner=runner, description=described, inspect=inspect, place=place, worker=child, bind=None
     )
 
 
@@ -270,7 +269,7 @@ def names_at(run: Run, then: State) -> list[str]:
 def put_apart_at(run: Run, then: State, session: Session) -> dict[str, Tool]:
     """Return a process's tools over a child that starts with copies of what the variables were in an earlier state."""
     namespace = run.namespace
-    if namespace is None or "child" in run.tools["python"].extra:
+    if namespace is None or run.tools["python"].elsewhere:
         raise UsageError(f"process {run.state.pid} has no steps in your namespace; fork it without --isolate")
     with visiting(run, then):
         inputs = [as_input(n, namespace[n]) for n in names_at(run, then) if n in namespace]
@@ -295,12 +294,9 @@ def setup_of(confinement: Confinement, goal: str, show_values: bool) -> Setup:
 
 def attach(run: Run) -> None:
     """End a process's child when the process ends; nothing that it does there is in the undo store."""
-    child = next((t.extra["child"] for t in run.tools.values() if "child" in t.extra), None)
-    if child is not None:
+    worker = next((t.worker for t in run.tools.values() if t.worker is not None), None)
+    if worker is not None:
         run.snapshots = None
         run.listeners.append(
-            lambda event, state: child.close() if event.k == "run.ended" and not state.started_by else None
+            lambda event, state: worker.close() if event.k == "run.ended" and not state.started_by else None
         )
-    for tool in run.tools.values():
-        if "contained" in tool.extra:
-            tool.extra["contained"].follow(run)

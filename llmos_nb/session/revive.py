@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import Event, history, until
 from llmos_nb.models import Model, prices, resolve
+from llmos_nb.policy import Approver
 from llmos_nb.process import Run, briefing, fork_in_place, is_warm, open_journal, rebuild, settle_unfinished
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.gate import servers as gate_tools
@@ -42,6 +43,7 @@ def load(
     tools: Iterable[Any] = (),
     model: str | Model | None = None,
     check: Any = None,
+    approvers: Iterable[Approver | str] = (),
 ) -> Process:
     """Load a saved process from its journal; nothing runs until it is resumed.
 
@@ -53,6 +55,8 @@ def load(
         The functions it may call, as when it was started.
     model : str or Model, optional
         Another model to go on with.
+    approvers : iterable of Approver or str, optional
+        Asked before a person, as when it was started.
     """
     file = Path(path) / "journal.jsonl" if Path(path).is_dir() else Path(path)
     if not file.exists():
@@ -72,6 +76,7 @@ def load(
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
     resource.bind(run, settings.limits)
     run.check = check if check is not None else (state.check or None)
+    run.approvers = toolbox.approvers(approvers, settings, session.sharing.n)
     run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)
     if state.status == "running":
         state.status, state.why = "paused", "loaded from its journal"
@@ -175,12 +180,12 @@ def fork(session: Session, process: Process, at: int, isolate: bool = False) -> 
     child = session.make_run(
         session.new_journal(run.state.name or run.state.goal), state, run.model, tools, run.call_timeout_s
     )
-    child.check, child.price = run.check, run.price
+    child.check, child.price, child.approvers = run.check, run.price, run.approvers.fresh()
     _record_fork(session, child, process, past[-1], isolate)
     _seek(child)
     traced(child, config.load({}, session.configured))
     made = session.register(child)
-    made.cold = not isolate and (process.cold or "child" in tools.get("python", NOTHING).extra)
+    made.cold = not isolate and (process.cold or tools.get("python", NOTHING).elsewhere)
     return made
 
 

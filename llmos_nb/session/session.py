@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import Blobs, Home, Journal, history, home_of
 from llmos_nb.models import Model, resolve
-from llmos_nb.policy import UNTRUSTED, labels
+from llmos_nb.policy import UNTRUSTED, Approver, labels
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process import (
     Memory,
@@ -202,6 +202,7 @@ class Session(Remembering):
         isolate: bool = False,
         bind: str = "",
         check: Any = None,
+        approvers: Iterable[Approver | str] = (),
         **options: Any,
     ) -> Process:
         """Make a process with its journal, ready to be driven.
@@ -224,12 +225,12 @@ class Session(Remembering):
         handed, servers = toolbox.parted([*tools, *(names[n] for n in briefing.handed(goal, names))])
         box = toolbox.build(self, settings, chosen, handed, bind, variables)
         box = isolation.put_apart(box, how, self, chosen, copied, bind, settings, goal)
-        steps = given_plan(settings.plan, names)
+        seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
         shown = (self.namespace, variables, settings.show_values)
         head = briefing.head(goal, chosen.traits, *shown, "plan" in box, how == "isolate")
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
         resource.bind(run, settings.limits)
-        run.check, run.price, run.owns_model = check, price, isinstance(spec, str | None)
+        run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(spec, str | None), seats
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
@@ -293,9 +294,10 @@ class Session(Remembering):
         tools: Iterable[Any] = (),
         model: str | Model | None = None,
         check: Any = None,
+        approvers: Iterable[Approver | str] = (),
     ) -> Process:
         """Load a saved process from its journal, paused."""
-        return revive.load(self, path, tools=tools, model=model, check=check)
+        return revive.load(self, path, tools=tools, model=model, check=check, approvers=approvers)
 
     def replay(self, path: str | os.PathLike[str]) -> Process:
         """Fold a journal and give the process as it was; it cannot be driven."""

@@ -9,15 +9,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb.errors import ConfigError, SnapshotConflict, UsageError, nearest
+from llmos_nb.errors import CallDenied, ConfigError, SnapshotConflict, UsageError, nearest
 from llmos_nb.heap import Before, Snapshots
 from llmos_nb.journal import canonical, who
 from llmos_nb.messages import ToolResult
 from llmos_nb.models import Model
+from llmos_nb.policy import Approver, Approvers, seated
 from llmos_nb.process import recall_tool
 from llmos_nb.process.gate import READ, compensate, read_tool
-from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, said_of, shelved
-from llmos_nb.tools.devices import OFFERED, SKILL, Site, ask_tool, calculator_tool, is_offered, tools_of
+from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, reentry, said_of, shelved
+from llmos_nb.tools.devices import SKILL, Site, ask_tool, calculator_tool, device_names, is_offered, tools_of
 from llmos_nb.tools.devices.namespace import NamespaceDevice, visible
 from llmos_nb.tools.devices.python import PythonDevice
 from llmos_nb.tools.schema import name_of
@@ -169,11 +170,13 @@ def functions(namespace: Mapping[str, Any], patterns: str) -> list[Any]:
     """Return the user's functions that ``--tools`` names, and the names of devices; a function goes before a device."""
     callables = {k: v for k, v in namespace.items() if callable(v)}
     words = re.split(r"[,\s]+", patterns.strip())
-    devices = [w for w in words if is_offered(w) and w not in callables]
+    devices = [w for w in words if w not in callables and is_offered(w)]
     rest = [w for w in words if w and w not in devices]
     for word in rest:
         if not re.search(r"^-|[*?\[]", word) and word not in callables:
-            raise UsageError(f"-t {word!r}: no such function or device{nearest(word, [*callables, *OFFERED])}")
+            raise UsageError(
+                f"-t {word!r}: no such function or device{nearest(word, [*callables, *device_names()])}"
+            )
     return [*devices, *(namespace[n] for n in (visible(callables, rest) if rest else ()))]
 
 
@@ -211,9 +214,22 @@ def _plan_tool() -> Tool:
     )
 
 
+def approvers(given: Iterable[Approver | str], settings: Settings, mark: int) -> Approvers:
+    """Return the approvers of a process: those of the settings, then those handed over at `mark` (see `Sharing`).
+
+    Raises
+    ------
+    CallDenied
+        Code inside a step hands them over.
+    """
+    if given and reentry.inside():
+        raise CallDenied(reentry.DENIED)
+    return seated(given, settings.approval.by, mark)
+
+
 def connect(run: Run) -> None:
     """Tie devices to the process that they serve; a fork has those of its own."""
-    run.tools.update({n: t.extra["connect"](run) for n, t in run.tools.items() if "connect" in t.extra})
+    run.tools.update({n: t.bind(run) for n, t in run.tools.items() if t.bind is not None})
 
 
 def user_cells(ip: Any) -> list[tuple[int, str]]:

@@ -7,25 +7,27 @@ whether a call may run is `policy` and `process.gate`. Imports: heap, models, po
 from llmos_nb.tools import reentry
 from llmos_nb.tools.call import CHANGES, NAME_CHANGES, Call, Turn
 from llmos_nb.tools.declare import declared, said_of, tool
-from llmos_nb.tools.manifest import DECLARED, SHELF, put_on, shelved
-from llmos_nb.tools.outcome import Stopped
+from llmos_nb.tools.invoke import invoke, value_of
+from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.manifest import put_on, shelved
+from llmos_nb.tools.outcome import Stopped, awaited, unless_stopped
 from llmos_nb.tools.reentry import refuse
 from llmos_nb.tools.text import RECORDED, bounded, preview, safe_text, shown
-from llmos_nb.tools.tool import CallContext, Tool, as_tool, current_call, invoke, value_of
+from llmos_nb.tools.tool import CallContext, Place, Tool, current_call
 from llmos_nb.tools.validate import parse_arguments, unknown_tool, validate
 
 __all__ = [
     "CHANGES",
-    "DECLARED",
     "NAME_CHANGES",
     "RECORDED",
-    "SHELF",
     "Call",
     "CallContext",
+    "Place",
     "Stopped",
     "Tool",
     "Turn",
     "as_tool",
+    "awaited",
     "bounded",
     "current_call",
     "declared",
@@ -41,6 +43,7 @@ __all__ = [
     "shown",
     "tool",
     "unknown_tool",
+    "unless_stopped",
     "validate",
     "value_of",
 ]

@@ -9,10 +9,8 @@ from typing import Any
 from llmos_nb.errors import ConfigError
 from llmos_nb.policy.authority import parse_power, parse_shelf
 from llmos_nb.tools.declare import POWER, checked, unknown_arguments
-from llmos_nb.tools.tool import Tool, digest_of
-
-SHELF = "shelf"
-DECLARED = "declared"
+from llmos_nb.tools.make import as_fields, digest_of
+from llmos_nb.tools.tool import Tool
 
 
 def put_on(tool: Tool, said: Mapping[str, Any]) -> Tool:
@@ -26,12 +24,12 @@ def put_on(tool: Tool, said: Mapping[str, Any]) -> Tool:
     if not said:
         return tool
     checked(said, f"tools.{tool.name}")
-    plain = {k: v for k, v in said.items() if k not in ("name", *POWER)}
+    plain = as_fields({k: v for k, v in said.items() if k not in ("name", *POWER)})
     if any(k in said for k in POWER):
         plain["power"] = parse_power(tool.name, said)
-    made = replace(tool, **{**plain, "sinks": tuple(said.get("sinks", tool.sinks))})
+    made = replace(tool, **plain)
     unknown_arguments(made.name, made.schema, made.sinks, made.power)
-    return replace(made, digest=digest_of(made), extra={**tool.extra, DECLARED: True})
+    return replace(made, digest=digest_of(made), declared=True)
 
 
 def shelved(box: Mapping[str, Tool], books: Mapping[str, Any]) -> dict[str, Tool]:
@@ -52,5 +50,5 @@ def shelved(box: Mapping[str, Tool], books: Mapping[str, Any]) -> dict[str, Tool
             raise ConfigError(
                 f"books.{kind}: {shelf.lookup} must only read; say effect = 'read' under [tools.{shelf.lookup}]"
             )
-        made[shelf.lookup] = replace(tool, extra={**tool.extra, SHELF: (*tool.extra.get(SHELF, ()), shelf)})
+        made[shelf.lookup] = replace(tool, shelves=(*tool.shelves, shelf))
     return made

@@ -59,7 +59,7 @@ def _handed_over(frame: FrameType | None) -> bool:
 def forged(k: str, d: Mapping[str, Any]) -> bool:
     """Return whether an event that is to be written would be a person's word from inside a step."""
     by = str(d.get("by", ""))
-    ours = by in _NOBODY or ":" in by or by.startswith("the ")
+    ours = by in _NOBODY or (":" in by and not by.startswith("approver:")) or by.startswith("the ")
     return k in _DECISIONS and not ours and d.get("signal") != FORGED and inside()
 
 

@@ -1,75 +1,20 @@
-"""The source code behind a callable, so that an approval notices code that changed."""
+"""The protocol of a tool: everything that the gate, the devices, Undo and the export may ask of one."""
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache, partial
-from hashlib import sha256
-from types import CodeType
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
-from llmos_nb.errors import UsageError
-from llmos_nb.journal import canonical
 from llmos_nb.messages import ToolResult
-from llmos_nb.policy.authority import Power, parse_power
-from llmos_nb.tools.declare import POWER, Effect, Repeat, Source, checked, declared, unknown_arguments
-from llmos_nb.tools.outcome import (
-    Guard,
-    Outcome,
-    awaited,
-    captured,
-    failed,
-    in_thread,
-    shown,
-    unguarded,
-    unless_stopped,
-)
-from llmos_nb.tools.schema.signature import Signature, name_of, read_signature
+from llmos_nb.policy.authority import Power, Shelf
+from llmos_nb.tools.call import Call
+from llmos_nb.tools.declare import Effect, Repeat, Source
+from llmos_nb.tools.schema.signature import Signature
 
-
-def source_of(fn: Any) -> str:
-    """Return the source code of a callable and of what it wraps, or its bytecode where there is no source."""
-    if isinstance(fn, partial):
-        held = [*map(plain_repr, fn.args), *(f"{k}={plain_repr(v)}" for k, v in fn.keywords.items())]
-        return f"{source_of(fn.func)}\n# with {', '.join(held)}"
-    layer = fn if inspect.isroutine(fn) or isinstance(fn, type) else type(fn).__call__
-    code = getattr(getattr(layer, "__func__", layer), "__code__", None)
-    text = _layer_source(layer) if code is None else _code_source(code)
-    wrapped = getattr(fn, "__wrapped__", None)
-    return text if wrapped is None else f"{text}\n{source_of(wrapped)}"
-
-
-@lru_cache(maxsize=512)
-def _code_source(code: CodeType) -> str:
-    """Read it once; code that was changed is another code."""
-    return _layer_source(code)
-
-
-def _layer_source(layer: Any) -> str:
-    try:
-        return inspect.getsource(layer)
-    except (OSError, TypeError):
-        if isinstance(layer, CodeType):
-            return _bytecode(layer)
-        return f"{getattr(layer, '__module__', '')}.{getattr(layer, '__qualname__', '')}"
-
-
-def _bytecode(code: CodeType) -> str:
-    inner = [_bytecode(c) if isinstance(c, CodeType) else plain_repr(c) for c in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {inner}"
-
-
-def plain_repr(value: object) -> str:
-    """Spell a plain value; of any other only its type, since a repr may run code or hold an address."""
-    if isinstance(value, tuple | frozenset):
-        return f"({', '.join(sorted(map(plain_repr, value)))})"
-    return (
-        repr(value) if isinstance(value, str | bytes | int | float | bool | None) else type(value).__qualname__
-    )
+Place = Literal["here", "thread", "fork", "child", "server"]
+Needs = Callable[[str, Mapping[str, Any]], tuple[str, dict[str, Any]] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +42,39 @@ class CallContext:
 current_call: ContextVar[CallContext | None] = ContextVar("current_call", default=None)
 
 
+class Worker(Protocol):
+    """The other process in which the calls of a tool run."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs; it starts with the first call."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a tool comes from that a server describes.
+
+    Parameters
+    ----------
+    server : str
+        The server's name in the settings.
+    said : str
+        Hash of what the server says of the tool; a person sees it again when this changes.
+    """
+
+    server: str
+    said: str
+
+
 @dataclass(frozen=True)
 class Tool:
     """Something a model may call.
+
+    What the model sees is `name`, `description` and `schema`; what policy asks for is `effect` to `each_time`; what
+    running it needs is `fn` and `place` to `needs`; what comes after is `undo` to `as_code`.
 
     Parameters
     ----------
@@ -119,18 +94,47 @@ class Tool:
         Where its results come from.
     power : Power, optional
         How the user's words name what it does, and what its arguments mean.
-    thread : bool
-        A sync function that may run off the main thread, beside others.
-    undo, reconcile : callable, optional
-        Compensation; and ``reconcile(key) -> bool | None``, which says whether a call in doubt was done.
+    each_time : bool
+        A person approves every call; no rule, mode, plan or approver speaks for them.
+    declared : bool
+        The user's manifest has spoken of it, so that what it returns is believed as far as `source` says.
+    shelves : tuple of Shelf
+        The kinds of record that this tool looks up, to which the user's words may refer.
     digest : str
         Hash over name, schema, declared keys and source, to which approvals are bound.
-    runner : callable, optional
-        A device's own way to run: ``await runner(arguments, context) -> ToolResult``.
-    code : callable, optional
-        ``code(arguments) -> str``: the call as Python code for the exported notebook.
     inspect : callable, optional
-        ``inspect(arguments) -> Inspection`` (see `policy`): what this very call would do.
+        ``inspect(arguments) -> dict``: what this very call would do (level, risks in words, names read and written).
+    place : {"here", "thread", "fork", "child", "server"}
+        Where a call runs: on the calling thread, on a thread beside it, in a forked copy (a preview), in a process of
+        its own (isolated), or at a server.
+    confined : bool
+        From the process's first untrusted read on, its calls run in a child on copies, whatever `place` says.
+    worker : Worker, optional
+        The other process, where `place` is ``fork`` or ``child``.
+    origin : Origin, optional
+        Where it comes from, if a server describes it.
+    runner : callable, optional
+        A device's own way to run: ``await runner(arguments, context) -> ToolResult``, instead of `fn`.
+    signature : Signature, optional
+        How validated arguments become those of `fn`; without it they are passed as keywords.
+    bind : callable, optional
+        ``bind(run) -> Tool``: the same tool tied to one process. Called whenever a process, or a fork, is made.
+    apart : callable, optional
+        ``apart() -> Tool``: what stands in its place in a process whose Python runs apart; raises `UsageError` where
+        there is nothing.
+    needs : callable, optional
+        ``needs(call id, arguments)``: what a call must have before it starts, as kind and fields of an event (a
+        question, a wait), or None.
+    undo : callable, optional
+        Compensation: takes back outside what a call did, as a call of its own.
+    reconcile : callable, optional
+        ``reconcile(key) -> bool | None``: whether a call in doubt was done.
+    revert, reapply : callable, optional
+        ``revert(call)`` takes back at once what the device keeps itself, ``reapply(call)`` puts it again.
+    code : callable, optional
+        ``code(arguments) -> str``: the call as Python code.
+    as_code : callable, optional
+        ``as_code(call) -> str``: a call that ran as code of the exported notebook, where that hangs on its result.
     """
 
     name: str
@@ -142,14 +146,41 @@ class Tool:
     sinks: tuple[str, ...] = ()
     source: Source = "trusted"
     power: Power | None = None
-    thread: bool = False
+    each_time: bool = False
+    declared: bool = False
+    shelves: tuple[Shelf, ...] = ()
+    digest: str = ""
+    inspect: Callable[[Mapping[str, Any]], Any] | None = None
+    place: Place = "here"
+    confined: bool = False
+    worker: Worker | None = None
+    origin: Origin | None = None
+    runner: Callable[[Mapping[str, Any], CallContext], Awaitable[ToolResult]] | None = None
+    signature: Signature | None = None
+    bind: Callable[[Any], Tool] | None = None
+    apart: Callable[[], Tool] | None = None
+    needs: Needs | None = None
     undo: Callable[..., Any] | None = None
     reconcile: Callable[[str], bool | None] | None = None
-    digest: str = ""
-    runner: Callable[[Mapping[str, Any], CallContext], Awaitable[ToolResult]] | None = None
+    revert: Callable[[Call], None] | None = None
+    reapply: Callable[[Call], None] | None = None
     code: Callable[[Mapping[str, Any]], str] | None = None
-    inspect: Callable[[Mapping[str, Any]], Any] | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    as_code: Callable[[Call], str] | None = None
+
+    @property
+    def thread(self) -> bool:
+        """Whether a sync function may run off the main thread, beside others."""
+        return self.place == "thread"
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether its calls act on a copy in another process, so that nothing here changes."""
+        return self.place in ("fork", "child")
+
+    @property
+    def server(self) -> str:
+        """The server that describes it; an empty text for a tool of this process."""
+        return self.origin.server if self.origin is not None else ""
 
     @property
     def wire(self) -> dict[str, Any]:
@@ -162,102 +193,3 @@ class Tool:
         if self.code is not None:
             return self.code(arguments)
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
-
-
-_SLACK_S = 1.0
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
-
-
-def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
-    """Make a tool of a callable.
-
-    Parameters
-    ----------
-    fn : callable
-        A function, method, partial, builtin or object with ``__call__``; sync or async.
-    **manifest
-        The decorator's keys, and `name` and `description`; they win over the decorator. With neither, the tool
-        acts outside and runs once.
-
-    Raises
-    ------
-    UsageError
-        It has no name or no signature, or a key is wrong.
-    """
-    name = str(manifest.get("name") or name_of(fn))
-    if not callable(fn) or not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{fn!r:.80} cannot be a tool under the name {name!r}; give a function with a plain name"
-        )
-    checked(manifest, f"tools.{name}")
-    options = {**declared(fn), **manifest, "name": name}
-    signature = read_signature(fn)
-    power = {k: options.pop(k) for k in POWER if k in options}
-    about = options.pop("description", "") or signature.description or f"Call the function {name}."
-    made = Tool(
-        description=about, schema=signature.schema, fn=fn, code=partial(signature.code, name_of(fn) or name),
-        power=parse_power(name, power) if power else None,
-        extra={"signature": signature}, **{**options, "sinks": tuple(options.get("sinks", ()))},
-    )  # fmt: skip
-    unknown_arguments(made.name, made.schema, made.sinks, made.power)
-    return replace(made, digest=digest_of(made))
-
-
-def digest_of(made: Tool) -> str:
-    """Hash what an approval of a tool rests on: name, schema, declared keys and source code."""
-    said: list[Any] = [made.effect, made.repeat, list(made.sinks), made.source, made.thread]
-    if made.power is not None:
-        said.append(asdict(made.power))
-    behind = [source_of(f) for f in (made.fn, made.undo, made.reconcile) if f is not None]
-    plain = [made.name, made.description, made.schema, said, behind]
-    return sha256(canonical(plain).encode()).hexdigest()
-
-
-async def invoke(
-    tool: Tool, arguments: Mapping[str, Any], context: CallContext, guard: Guard | None = None
-) -> ToolResult:
-    """Run one call; whatever the tool raises becomes a result that says so.
-
-    Parameters
-    ----------
-    tool : Tool
-        What to run. A sync function runs on the calling thread, or beside it with ``thread=True``.
-    arguments : mapping
-        Validated, plain; the function gets what it annotated.
-    context : CallContext
-        The call's id, key and deadline; code inside finds it in `current_call`.
-    guard : callable, optional
-        ``guard(seconds)`` gives a context manager that raises on the main thread at the deadline, and a
-        `Stopped`, which goes on up, on the user's Stop.
-
-    Returns
-    -------
-    ToolResult
-        `facts` may hold ``size`` (true size of a text that was bounded), ``traceback`` and ``in_doubt``.
-    """
-    token = current_call.set(context)
-    try:
-        outcome = await value_of(tool, arguments, context, guard or unguarded)
-    finally:
-        current_call.reset(token)
-    if type(outcome.value) is ToolResult:
-        return outcome.value
-    return failed(outcome) if outcome.error is not None else shown(outcome.value, guard or unguarded)
-
-
-async def value_of(tool: Tool, arguments: Mapping[str, Any], context: CallContext, guard: Guard) -> Outcome:
-    """Run one call and give what it gave, as it is."""
-    deadline = context.deadline_s
-    if tool.runner is not None:  # a device keeps its deadline itself; this one is the last resort
-        return unless_stopped(await awaited(tool.runner(arguments, context), deadline + _SLACK_S))
-    work = partial(_call, tool, arguments, context.key)
-    outcome = await in_thread(work, deadline) if tool.thread else captured(work, deadline, guard)
-    if hasattr(type(outcome.value), "__await__"):
-        outcome = await awaited(outcome.value, deadline)
-    return unless_stopped(outcome)
-
-
-def _call(tool: Tool, arguments: Mapping[str, Any], key: str) -> Any:
-    signature: Signature | None = tool.extra.get("signature")
-    args, named = signature.bind(arguments, key) if signature else ([], dict(arguments))
-    return tool.fn(*args, **named)

@@ -10,7 +10,9 @@ from turns import call, python, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.app.present.panel import VERBS
 from llmos_nb.errors import UsageError
+from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process import preview as dry_run
+from llmos_nb.session import Session
 from llmos_nb.views.panel import Projector
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -189,3 +191,12 @@ def test_dry_run_in_a_notebook(tmp_path):
         assert "12" in said and "mutated df" in said and "(3, 2)" in said and "figure: 1 line" in said
         assert book.value("list(df), __import__('os').path.exists('made')") == "(['a'], False)"
         assert book.run("print('alive')").text == "alive\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "place"), [({}, "here"), ({"preview": True}, "fork"), ({"isolate": True}, "child")]
+)
+def test_place_of_python_follows_how_the_process_runs(options, place):
+    proc = Session({}).create("go", model=ScriptedModel([{"text": "ok"}]), **options)
+    tool = proc.run.tools["python"]
+    assert tool.place == place and tool.elsewhere == (place != "here") == (tool.worker is not None)

@@ -170,3 +170,15 @@ def test_in_a_notebook(tmp_path):
         ran = book.run(f"%%agent -t read_mail --untrusted child -m {spec}\nAdd up `rows`.", timeout=60)
         assert ran.status == "ok", ran.error
         assert book.value("total") == "3"
+
+
+async def test_fork_has_a_child_of_its_own(script):
+    proc = await run(script, "total = sum(rows)", names={"rows": [1, 2]})
+    fork = proc.fork(at=next(e.n for e in proc.events if e.k == "call.started"))
+    mine, its = (p.run.tools["python"] for p in (proc, fork))
+    assert mine.confined and its.confined and mine.runner != its.runner
+    assert (
+        fork.run is not proc.run
+        and not fork.run.state.labels.get("*")
+        and proc.run.state.labels["*"] == "untrusted"
+    )

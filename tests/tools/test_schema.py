@@ -282,10 +282,10 @@ def test_all_kinds_of_parameters():
     assert tool.schema["additionalProperties"] == NUMBER
     assert tool.schema["properties"]["rest"] == {"type": "array", "items": INTEGER}
     arguments = validate(tool, {"a": 1, "d": 4, "rest": ["5", 6], "z": "1.5"})
-    args, kwargs = tool.extra["signature"].bind(arguments, "key")
+    args, kwargs = tool.signature.bind(arguments, "key")
     assert positional(*args, **kwargs) == (1, 2, 3, (5, 6), 4, {"z": 1.5})
     assert result_of(tool.to_code(arguments), positional=positional) == (1, 2, 3, (5, 6), 4, {"z": 1.5})
-    args, kwargs = tool.extra["signature"].bind({"a": 1, "d": 4}, "key")
+    args, kwargs = tool.signature.bind({"a": 1, "d": 4}, "key")
     assert positional(*args, **kwargs) == (1, 2, 3, (), 4, {})
 
 
@@ -355,7 +355,7 @@ BUILT = (
 
 def test_the_function_gets_what_it_annotated():
     tool = as_tool(everything)
-    args, kwargs = tool.extra["signature"].bind(validate(tool, PLAIN), "key")
+    args, kwargs = tool.signature.bind(validate(tool, PLAIN), "key")
     assert everything(*args, **kwargs) == BUILT
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools import CallContext, Stopped, Tool, as_tool, current_call, invoke, preview, tool
+from llmos_nb.tools import CallContext, Stopped, Tool, as_tool, current_call, invoke, preview, put_on, tool
 from llmos_nb.tools.devices import ask_tool
 from llmos_nb.tools.devices.python import interruptible
 
@@ -45,6 +45,14 @@ def test_with_no_decorator_a_function_acts_outside_and_runs_once():
     )
     assert made.wire["function"]["parameters"] == made.schema
     assert made.to_code({"n": 3}) == "plain(n=3)"
+
+
+def test_place_of_a_plain_tool_is_here_or_a_thread_as_decorator_and_manifest_say():
+    assert (as_tool(plain).place, as_tool(plain, thread=True).place) == ("here", "thread")
+    threaded = put_on(as_tool(plain), {"thread": True})
+    assert threaded.thread and threaded.place == "thread" and threaded.declared
+    assert put_on(threaded, {"thread": False}).place == "here"
+    assert threaded.digest == as_tool(plain, thread=True).digest != as_tool(plain).digest
 
 
 def test_the_decorator_gives_the_same_function_with_and_without_parentheses():

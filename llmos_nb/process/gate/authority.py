@@ -18,7 +18,7 @@ from llmos_nb.policy import CONTEXT, FILE, labels
 from llmos_nb.policy.authority import Role, Shelf, Standing, lower, rows, spoken, standing
 from llmos_nb.process.driver import Run
 from llmos_nb.process.state.state import State
-from llmos_nb.tools import SHELF, Call, CallContext, Tool, value_of
+from llmos_nb.tools import Call, CallContext, Tool, value_of
 from llmos_nb.tools.devices.python import interruptible
 
 _PASTED = 16  # characters of a text that stands in a goal by more than chance
@@ -64,7 +64,7 @@ def _each(value: Any) -> list[Any]:
 def shelves(run: Run, tool: Tool) -> dict[str, tuple[Tool, Shelf]]:
     """Return where the records are looked up that a tool's arguments may name."""
     wanted = {r.record for r in _roles(tool) if r.record}
-    found = ((t, shelf) for t in run.tools.values() for shelf in t.extra.get(SHELF, ()))
+    found = ((t, shelf) for t in run.tools.values() for shelf in t.shelves)
     return {shelf.kind: (t, shelf) for t, shelf in found if shelf.kind in wanted}
 
 

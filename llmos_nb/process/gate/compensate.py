@@ -30,7 +30,7 @@ def taken_back(run: Run, command: TakenBack) -> None:
 def outside(run: Run, call: Call) -> bool:
     """Return whether a call that stands acted outside the namespace."""
     tool = run.tools.get(call.name)
-    acted = tool is not None and tool.effect in ("write", "external") and "child" not in tool.extra
+    acted = tool is not None and tool.effect in ("write", "external") and not tool.elsewhere
     return acted and call.status == "done" and not call.undoes
 
 

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import BadArguments, UnknownTool
-from llmos_nb.policy import Act, Decision, approval, call_digest, judge, labels
+from llmos_nb.policy import APPROVER, Act, Ruling, approval, call_digest, judge, labels
 from llmos_nb.policy.authority import Standing
 from llmos_nb.process.driver import Run, carries_out
+from llmos_nb.process.gate import approvers, compensate
 from llmos_nb.process.gate import authority as gate_authority
-from llmos_nb.process.gate import compensate
 from llmos_nb.process.gate import labels as gate_labels
 from llmos_nb.process.state.decide import Finish, Judge
 from llmos_nb.process.state.fold.call import repeat_key
@@ -54,8 +54,7 @@ def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
     if not free and gate_authority.shelves(run, tool):
         return _look_up_and_judge(run, call, tool, arguments)
     run.books.clear()  # what was looked up for an earlier call says nothing of this one
-    _judge(run, call, tool, arguments)
-    return None
+    return _judge(run, call, tool, arguments)
 
 
 async def _look_up_and_judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
@@ -64,17 +63,19 @@ async def _look_up_and_judge(run: Run, call: Call, tool: Tool, arguments: dict[s
         await gate_authority.look_up(run, tool)
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
-    if not run.halting and call.status == "proposed":
-        _judge(run, call, tool, arguments)
+    if not run.halting and call.status == "proposed" and (asks := _judge(run, call, tool, arguments)):
+        await asks
 
 
-def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
-    """Decide on a call, or ask a person."""
+def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Awaitable[None] | None:
+    """Decide on a call, or ask: the approvers that were handed in, then a person."""
     gate_labels.catch_up(run)
     seen = run.inspected[call.id] = look(run, call, tool, arguments)
     verdict = _verdict(run, call, tool, arguments, seen)
     person = verdict.what == "ask" or verdict.by == "you"
     digest = digest_of(run, call, tool, arguments, seen, person)
+    if verdict.what == "ask" and approvers.may_decide(run, tool, seen):
+        return ask_approvers(run, call, tool, arguments, seen, verdict.why, digest)
     if verdict.what == "ask":
         ask_human(run, call, verdict.why, seen, digest)
     else:
@@ -87,6 +88,48 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
         run.append(
             "call.decided", call=call.id, digest=digest, what=what, by=verdict.by, why=verdict.why, **extra
         )
+    return None
+
+
+async def ask_approvers(
+    run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any], why: str, digest: str
+) -> None:
+    """Let the first approver decide that wants to; else ask a person. What Stop interrupts is judged again."""
+    before = (call.status, call.arguments)
+    request = approvers.request_of(run, call, arguments, seen, why, digest)
+    name, decision, trouble = await approvers.consult(run, request)
+    if run.halting or (call.status, call.arguments) != before:
+        return
+    by, said = f"{APPROVER}{name}", "" if decision is None else approvers.words(decision)
+    said = " ".join(w for w in (said, *trouble) if w)
+    if decision is None:
+        ask_human(run, call, " ".join([why, *trouble]), seen, digest)
+    elif decision.what == "reject":
+        reject(run, call, by, said)
+    elif decision.what == "edit":
+        _edit(run, call, tool, dict(decision.arguments or {}), by, said)
+    else:
+        more = {"arguments": arguments} if arguments != call.arguments else {}
+        run.append("call.decided", call=call.id, digest=digest, what="approve", by=by, why=said, **more)
+
+
+def _edit(run: Run, call: Call, tool: Tool, given: dict[str, Any], by: str, said: str) -> None:
+    """Approve a call with an approver's arguments, unless they do not fit or the policy denies the call so."""
+    try:
+        arguments = validate(tool, given)
+    except BadArguments as error:
+        seen = look(run, call, tool, call.arguments if isinstance(call.arguments, dict) else {})
+        digest = digest_of(run, call, tool, call.arguments, seen, person=True)
+        ask_human(run, call, f"It asks because the arguments of {by} do not fit: {error}", seen, digest)
+        return
+    seen = run.inspected[call.id] = look(run, call, tool, arguments)
+    verdict = _verdict(run, call, tool, arguments, seen)
+    run.append("call.decided", call=call.id, digest="", what="edit", by=by, why=said, arguments=arguments)
+    if verdict.what == "deny":
+        reject(run, call, verdict.by, verdict.why)
+        return
+    digest = digest_of(run, call, tool, arguments, seen, person=True)
+    run.append("call.decided", call=call.id, digest=digest, what="approve", by=by, why=said)
 
 
 def look(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -180,7 +223,7 @@ def _alone(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any]) -> Decision:
+def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any]) -> Ruling:
     s = run.state
     level = "read" if tool.name == "ask" else str(seen["level"])
     why = seen.get("why") or " ".join(f"It asks because {r[1]}." for r in list(seen.get("risks", ()))[:1])
@@ -197,20 +240,18 @@ def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: 
     mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
     granted = s.envelope if gate_authority.by_person(s) else {}
     verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)
-    each_time = bool(tool.extra.get("each_time"))  # no rule, mode or plan speaks for such a call, only a person
+    each_time = tool.each_time  # no rule, mode or plan speaks for such a call, only a person
     if verdict.what == "allow" and (each_time or call.name in s.altered):
         why = why if each_time else f"It asks because {altered(tool)}."
-        return (
-            Decision("ask", "tools", why) if s.mode != "never" else Decision("deny", "mode:never", NOBODY + why)
-        )
+        return Ruling("ask", "tools", why) if s.mode != "never" else Ruling("deny", "mode:never", NOBODY + why)
     if verdict.what == "ask" and call.step in s.preapproved and not (label.untrusted or each_time):
-        return Decision("allow", "you", "You approved this step before it began.")
+        return Ruling("allow", "you", "You approved this step before it began.")
     return verdict
 
 
 def altered(tool: Tool) -> str:
     """Say that a tool is no longer what its server had said that it was."""
-    return f"the MCP server `{tool.extra.get('server')}` says something else of `{tool.name}` than before"
+    return f"the MCP server `{tool.server}` says something else of `{tool.name}` than before"
 
 
 def digest_of(
@@ -221,7 +262,7 @@ def digest_of(
     What a mode or rule decides is carried out at once, so that nothing need be hashed for it.
     """
     names = {*seen.get("reads", ()), *seen.get("writes", ())}
-    versions = run.fingerprint(sorted(names)) if person and "child" not in tool.extra else {}
+    versions = run.fingerprint(sorted(names)) if person and not tool.elsewhere else {}
     if person and "state" in seen:  # of what a device would act on, such as files that are to be committed
         versions = {**versions, "*": str(seen["state"])}
     return call_digest(call.id, tool.name, tool.digest, arguments, versions)

@@ -18,7 +18,7 @@ from llmos_nb.policy.authority import DATA, is_prose
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.driver import Run
 from llmos_nb.process.gate.authority import unspoken
-from llmos_nb.tools import DECLARED, Call, Tool
+from llmos_nb.tools import Call, Tool
 
 
 def _kept(journal: Path) -> Path | None:
@@ -77,7 +77,7 @@ def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: dict[str, An
     """Add to what a call would do the risks that lie in where the process's words come from."""
     found: list[list[str]] = []
     now = labels.context(run.state.labels)
-    if now.untrusted and "contained" in tool.extra:
+    if now.untrusted and tool.confined:
         return seen if seen["level"] == "risky" else {**seen, "level": "read"}  # it runs in a child, on copies
     if now.untrusted and seen["level"] != "read":
         found.append(
@@ -133,7 +133,7 @@ def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Mapping[st
 
 def gave(tool: Tool, came: Came, result: ToolResult) -> Came:
     """Join what a call gave: a trusted source is believed for data, and not for prose that others may write."""
-    if tool.source != "trusted" or not (result.ok and (tool.runner is None or DECLARED in tool.extra)):
+    if tool.source != "trusted" or not (result.ok and (tool.runner is None or tool.declared)):
         return came
     value = result.text if tool.runner is not None and result.value is None else result.value
     if not _prose(value):

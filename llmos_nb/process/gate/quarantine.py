@@ -66,7 +66,7 @@ async def withheld(run: Run, call: Call, tool: Tool, came: Came, result: ToolRes
     value = result.text if result.value is None else result.value
     if not (result.parts or len(result.text) > DATA or is_prose(value)):
         return result
-    if "child" in tool.extra or "child" in run.tools.get("python", tool).extra:
+    if tool.elsewhere or run.tools.get("python", tool).elsewhere:
         return _by_handle(result, _keep(run.held, run, tool, value), value)
     shared = tool.effect == "namespace"  # it has its turn at the namespace already
     async with (
@@ -109,10 +109,9 @@ def restored(run: Run) -> None:
 
 
 def read_tool() -> Tool:
-    """Return the tool; it is connected with the process that it belongs to."""
+    """Return the tool; it is bound to the process that it belongs to."""
     about = "Ask a question about a text that is shown by handle; gives one typed value."
-    extra = {"connect": _connect, "call_code": _as_code}
-    return Tool(READ, about, _SCHEMA, lambda **_: "", "read", "pure", digest=READ, extra=extra)
+    return Tool(READ, about, _SCHEMA, lambda **_: "", "read", "pure", digest=READ, bind=_bind, as_code=_as_code)
 
 
 def _as_code(call: Call) -> str:
@@ -123,7 +122,7 @@ def _as_code(call: Call) -> str:
     return f"{comment}\nread_{call.id.replace('.', '_')} = {json.loads(call.result)!r}"
 
 
-def _connect(run: Run) -> Tool:
+def _bind(run: Run) -> Tool:
     async def runner(arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
         return await _read(run, context.call, **arguments)
 

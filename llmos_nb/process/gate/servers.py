@@ -48,10 +48,10 @@ async def join(run: Run) -> None:
         A server is not known, or does not start; a tool has the name of a function of yours.
     """
     found: list[Tool] = await run.servers.tools(run.state.servers, run.call_timeout_s)
-    taken = next((t for t in found if t.name in run.tools and "server" not in run.tools[t.name].extra), None)
+    taken = next((t for t in found if t.name in run.tools and not run.tools[t.name].server), None)
     if taken is not None:
         raise ConfigError(
-            f"mcp.{taken.extra['server']}: `{taken.name}` is the name of a function of yours, too; "
+            f"mcp.{taken.server}: `{taken.name}` is the name of a function of yours, too; "
             f"rename it, or leave the tool out with -t '-{taken.name}'"
         )
     _heard[run] = run.servers.news()
@@ -61,14 +61,13 @@ async def join(run: Run) -> None:
 async def current(run: Run, call: Call) -> Tool | None:
     """Return the tool of an approved call as it is now; None where the call was refused, or is no longer to be run."""
     tool = compensate.tool_of(run, call)
-    if tool is not None and "server" in tool.extra:
-        server = tool.extra["server"]
+    if tool is not None and tool.server:
         try:
-            found = await run.servers.tools(run.state.servers, run.call_timeout_s, server)
+            found = await run.servers.tools(run.state.servers, run.call_timeout_s, tool.server)
         except LlmosError as error:
             reject(run, call, "tools", str(error))
             return None
-        mine = [n for n in run.state.served if n in run.tools and run.tools[n].extra.get("server") == server]
+        mine = [n for n in run.state.served if n in run.tools and run.tools[n].server == tool.server]
         _take(run, found, mine)
         tool = run.tools.get(call.name)
     if tool is None:
@@ -78,9 +77,9 @@ async def current(run: Run, call: Call) -> Tool | None:
 
 def _take(run: Run, found: Iterable[Tool], before: list[str], connected: bool = False) -> None:
     """Put tools into the box, and record what is new, says something else, or is gone."""
-    theirs = [t for t in found if "server" in run.tools.get(t.name, t).extra]
+    theirs = [t for t in found if run.tools.get(t.name, t).server]
     s, now = run.state, {t.name: _in_preview(t) if _previews(run) else t for t in theirs}
-    said = {n: str(t.extra["said"]) for n, t in now.items()}
+    said = {n: t.origin.said for n, t in now.items() if t.origin is not None}
     other = {
         n: d
         for n, d in said.items()
@@ -109,7 +108,7 @@ def _in_preview(tool: Tool) -> Tool:
 
 def unseen(run: Run, call: Call, tool: Tool, arguments: Mapping[str, Any]) -> bool:
     """Ask a person where a tool's server says something else of it than before; one who approved this has seen it."""
-    if "server" not in tool.extra:
+    if not tool.server:
         return False
     if call.name in run.state.altered:
         if not call.digest or call.by in ("plan", "tools") or ":" in call.by:

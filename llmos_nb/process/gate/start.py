@@ -12,12 +12,14 @@ from typing import Any
 
 from llmos_nb.errors import JournalError
 from llmos_nb.messages import ToolResult
+from llmos_nb.policy import APPROVER
 from llmos_nb.policy.secrets import Stream, redact, vault
 from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.gate import labels as gate_labels
 from llmos_nb.process.gate import quarantine
 from llmos_nb.process.gate import servers as gate_tools
-from llmos_nb.process.gate.judge import altered, ask_human, digest_of, inspect, look, reject
+from llmos_nb.process.gate.approvers import may_decide
+from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
 from llmos_nb.process.state.decide import Start
 from llmos_nb.tools import RECORDED, Call, CallContext, Stopped, Tool, bounded, invoke
 from llmos_nb.tools.devices.python import interruptible
@@ -38,27 +40,34 @@ async def start(run: Run, command: Start) -> None:
     async with _turn(run, command, tool):
         if call.status != "approved" or run.halting or _over_budget(run, call):
             return
-        looks = (_stale, _conflicts, gate_tools.unseen)
-        if any(look(run, call, tool, arguments) for look in looks):
+        again = _stale(run, call, tool, arguments)
+        if again is None and any(ask(run, call, tool, arguments) for ask in (_conflicts, gate_tools.unseen)):
             return
-        key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
-        more = {"undo": True} if tool.undo is not None else {}
-        run.append("call.started", call=call.id, key=key, epoch=run.state.epoch, **more)
-        try:
-            await run.journal.flush()
-        except (asyncio.CancelledError, JournalError):
-            record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
-            raise
-        if run.halting:  # Stop came while the intent was written
-            record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
+        if again is None:
+            await _begin(run, call, tool, arguments)
             return
-        await _run_tool(run, call, tool, arguments)
+    await _ask_again(run, call, tool, arguments, *again)
+
+
+async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
+    """Write the intent to disk, then run."""
+    key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
+    more = {"undo": True} if tool.undo is not None else {}
+    run.append("call.started", call=call.id, key=key, epoch=run.state.epoch, **more)
+    try:
+        await run.journal.flush()
+    except (asyncio.CancelledError, JournalError):
+        record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
+        raise
+    if run.halting:  # Stop came while the intent was written
+        record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
+        return
+    await _run_tool(run, call, tool, arguments)
 
 
 def _waits(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     """Record what a call must have before it can run: a person's answer, a message, room for one."""
-    asks = tool.extra.get("asks")
-    wanted = asks(call.id, arguments) if asks is not None else None
+    wanted = tool.needs(call.id, arguments) if tool.needs is not None else None
     if wanted is not None:
         kind, what = wanted
         run.append(kind, **{"question" if kind == "question.asked" else "wait": call.id}, **what)
@@ -67,27 +76,41 @@ def _waits(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
 
 def _turn(run: Run, command: Start, tool: Tool) -> contextlib.AbstractAsyncContextManager[Any]:
     """The namespace lock for what may write the namespace; nothing for the rest."""
-    shared = tool.effect == "namespace" and "child" not in tool.extra
+    shared = tool.effect == "namespace" and not tool.elsewhere
     return run.writes.turn(run, command) if shared else contextlib.nullcontext()
 
 
-def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
-    """Ask again where what a person approved has changed since."""
+def _stale(
+    run: Run, call: Call, tool: Tool, arguments: dict[str, Any]
+) -> tuple[str, dict[str, Any], str] | None:
+    """Return why a call asks again, where what a person or an approver approved has changed since."""
     if not call.digest or call.by == "plan" or call.by.startswith(("words", "mode:", "rule:")):
-        return False
+        return None
     seen = look(run, call, tool, arguments)
     digest = digest_of(run, call, tool, arguments, seen, person=True)
     if digest == call.digest:
-        return False
+        return None
     whose = _theirs(run, [*seen.get("reads", ()), *seen.get("writes", ())]) or "something that it uses"
-    why = altered(tool) if tool.name in run.state.altered else f"{whose} has changed since you approved it"
-    ask_human(run, call, f"It asks again because {why}.", seen, digest)
-    return True
+    who = call.by if call.by.startswith(APPROVER) else "you"
+    why = altered(tool) if tool.name in run.state.altered else f"{whose} has changed since {who} approved it"
+    return f"It asks again because {why}.", seen, digest
+
+
+async def _ask_again(
+    run: Run, call: Call, tool: Tool, arguments: dict[str, Any], why: str, seen: dict[str, Any], digest: str
+) -> None:
+    """Ask those who approved: an approver once more, after that a person."""
+    theirs = call.by.startswith(APPROVER) and call.id not in run.approvers.repeated
+    if theirs and may_decide(run, tool, seen):
+        run.approvers.repeated.add(call.id)
+        await ask_approvers(run, call, tool, arguments, seen, why, digest)
+    else:
+        ask_human(run, call, why, seen, digest)
 
 
 def _conflicts(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     """Let a person decide where a call would write what somebody else has changed since the process last looked."""
-    if call.by == "you" or tool.effect != "namespace" or "child" in tool.extra:
+    if call.by == "you" or tool.effect != "namespace" or tool.elsewhere:
         return False
     seen = run.inspected.get(call.id) or inspect(run, tool, arguments)
     whose = _theirs(run, seen.get("writes", ()))
@@ -152,7 +175,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
 def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any]) -> Tool:
     """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next."""
     inner, sight = tool.runner, run.sight
-    if inner is None or sight is None or "child" in tool.extra:
+    if inner is None or sight is None or tool.elsewhere:
         return tool
     described = [str(arguments["name"])] if tool.name == "describe" else []
 

@@ -117,8 +117,9 @@ def refused(what: str, by: str, why: str) -> str:
 
 def result(call: Call, text: str) -> str:
     """Return the result of a call as the model is shown it."""
+    editor = "The approver" if "edited_by" in call.facts else "The user"
     edited = (
-        "" if call.original is None or call.by == "schema" else "(The user edited this call before it ran.) "
+        "" if call.original is None or call.by == "schema" else f"({editor} edited this call before it ran.) "
     )
     if call.status == "failed":
         return f"Error: {edited}{text}"

@@ -55,11 +55,10 @@ class Carrier(ABC):
     def connect(self, box: dict[str, Tool], run: Run) -> None:
         """Return `send` and `receive` their process."""
         if "send" in box and "receive" in box:
-            asks = {"send": partial(self._room, run), "receive": partial(self._take, run)}
+            needs = {"send": partial(self._room, run), "receive": partial(self._take, run)}
             runners = {"send": partial(self._send, run), "receive": partial(self._receive, run)}
-            for name, wanted in asks.items():
-                extra = {**box[name].extra, "asks": wanted}
-                box[name] = replace(box[name], runner=runners[name], extra=extra)
+            for name, wanted in needs.items():
+                box[name] = replace(box[name], runner=runners[name], needs=wanted)
 
     def find(self, key: str) -> Process:
         """Return the process of a name or number, one that lives before one that has ended."""

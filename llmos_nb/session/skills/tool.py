@@ -58,7 +58,7 @@ def tool_of(store: Skills, name: str, python: Tool, there: Container[str]) -> To
         code=code,
         inspect=None if inspect is None else lambda arguments: inspect({"code": code(arguments)}),
         digest=skill.manifest.get("sha256") or python.digest,
-        extra={**python.extra, "apart": _refused(skill.name)},
+        apart=_refused(skill.name),
     )
 
 

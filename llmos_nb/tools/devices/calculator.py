@@ -11,7 +11,8 @@ from functools import cache, reduce
 from typing import Any
 
 from llmos_nb.errors import UsageError, nearest
-from llmos_nb.tools.tool import Tool, as_tool
+from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.tool import Tool
 
 Number = int | float | bool
 

@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from llmos_nb.errors import ToolRaised
-from llmos_nb.tools.tool import Tool, as_tool
+from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.tool import Tool
 
 
 def ask(question: str) -> str:
@@ -26,7 +27,7 @@ def ask(question: str) -> str:
 def ask_tool() -> Tool:
     """Return the tool by which a process asks its user."""
     made = as_tool(ask, effect="read", repeat="pure")
-    return replace(made, code=answered, extra={**made.extra, "asks": _asked})
+    return replace(made, code=answered, needs=_asked)
 
 
 def _asked(_: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from llmos_nb.errors import ToolRaised
 from llmos_nb.tools.devices.context import Site
-from llmos_nb.tools.tool import Tool, as_tool
+from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.tool import Tool
 
 
 def send(to: str, message: str) -> str:

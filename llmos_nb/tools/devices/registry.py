@@ -1,17 +1,18 @@
-"""The devices that ``--tools`` offers by name; none is there unless it is named, and each loads its library then."""
+"""The devices that ``--tools`` offers by name, ours and those of other packages; each is loaded when it is named."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+from llmos_nb.policy import Plugin, load_plugins
 from llmos_nb.tools.devices.context import Site, needed
-
-if TYPE_CHECKING:
-    from llmos_nb.tools.tool import Tool
+from llmos_nb.tools.tool import Tool
 
 SKILL = "skill:"
+RESERVED = frozenset(
+    ("python", "describe", "names", "plan", "ask", "calculator", "final_answer", "recall", "read")
+)
 # by name: the module and the function in it that gives the tools; the extra, and the libraries that it brings
 _SQL = ("sql", "sqlglot", "duckdb", "sqlalchemy", "pandas")
 OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -29,7 +30,14 @@ OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def is_offered(name: object) -> bool:
     """Tell the name of a device or a skill from anything else that may stand among tools."""
-    return isinstance(name, str) and (name in OFFERED or name.startswith(SKILL))
+    if not isinstance(name, str):
+        return False
+    return name in OFFERED or name.startswith(SKILL) or name in load_plugins("devices", OFFERED)
+
+
+def device_names() -> list[str]:
+    """Return the names of all devices."""
+    return [*OFFERED, *load_plugins("devices", OFFERED)]
 
 
 def tools_of(names: Iterable[str], site: Site) -> list[Tool]:
@@ -38,19 +46,38 @@ def tools_of(names: Iterable[str], site: Site) -> list[Tool]:
     Parameters
     ----------
     names : iterable of str
-        Keys of `OFFERED`; skills are no devices and passed over.
+        Of devices; skills are no devices and passed over.
     site : Site
         The process's surroundings.
 
     Raises
     ------
     UsageError
-        A library is missing, and which extra brings it; or the settings of a device are wrong.
+        A library is missing, and which extra brings it; the settings of a device are wrong; or another package's
+        device does not work.
     """
-    found: list[Tool] = []
-    for name in dict.fromkeys(n for n in names if not n.startswith(SKILL)):
-        module, function, (extra, *libraries) = OFFERED[name]
-        needed(name, extra, *libraries)
-        make: Callable[[Site], list[Tool]] = getattr(import_module(module), function)
-        found += make(site)
+    wanted = dict.fromkeys(n for n in names if not n.startswith(SKILL))
+    found = [t for name in wanted if name in OFFERED for t in _ours(name, site)]
+    for name in (n for n in wanted if n not in OFFERED):
+        found += _theirs(load_plugins("devices", OFFERED)[name], site, RESERVED | {t.name for t in found})
     return found
+
+
+def _ours(name: str, site: Site) -> list[Tool]:
+    module, function, (extra, *libraries) = OFFERED[name]
+    needed(name, extra, *libraries)
+    make: Callable[[Site], list[Tool]] = getattr(import_module(module), function)
+    return make(site)
+
+
+def _theirs(plugin: Plugin, site: Site, reserved: Container[str]) -> list[Tool]:
+    """Return the tools of another package's device; none may stand in the place of one of ours."""
+    made = plugin.call(site)
+    if not isinstance(made, list) or not all(isinstance(t, Tool) for t in made):
+        raise plugin.broken(f"it must return a list of Tool, not {made!r:.80}")
+    taken = next((t.name for t in made if t.name in reserved), "")
+    if taken:
+        raise plugin.broken(
+            f"`{taken}` is the name of a built-in tool, or of another device's, and cannot be replaced"
+        )
+    return made

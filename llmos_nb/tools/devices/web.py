@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from llmos_nb.errors import ConfigError, ToolError
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, risky
+from llmos_nb.tools.make import as_tool
 from llmos_nb.tools.text import safe_text
-from llmos_nb.tools.tool import CallContext, Tool, as_tool
+from llmos_nb.tools.tool import CallContext, Tool
 
 if TYPE_CHECKING:
     from llmos_nb.tools.call import Call
@@ -140,7 +141,7 @@ class WebDevice:
         made = as_tool(web, effect="external", repeat="idempotent", sinks=("url",), source="untrusted")
         return replace(
             made, runner=self._run, inspect=self._look, code=lambda arguments: f"# fetched: {arguments['url']}",
-            extra={**made.extra, "call_code": _code},
+            as_code=_code,
         )  # fmt: skip
 
     def _look(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

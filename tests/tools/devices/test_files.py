@@ -211,7 +211,7 @@ async def test_an_exported_commit_writes_the_same_files(files, tmp_path):
     p = await working(*CHANGES, call("commit_files"), approve="auto")
     after = tree(files)
     p.undo()
-    source = "\n".join(p.run.tools[c.name].extra["call_code"](c) for c in p.run.state.calls.values())
+    source = "\n".join(p.run.tools[c.name].as_code(c) for c in p.run.state.calls.values())
     exec(source, {})
     assert tree(files) == after
 

@@ -212,12 +212,12 @@ async def test_names_are_valid_of_their_own_and_nobody_takes_ours(hostile):
     evil = hostile("names")
     proc = evil.start(DONE)
     await proc
-    names = [n for n, t in proc.run.tools.items() if "server" in t.extra]
+    names = [n for n, t in proc.run.tools.items() if t.server]
     assert {"evil_python", "evil_final_answer", "evil_echo"} <= set(names) and len(set(names)) == len(
         names
     ) == 7
     assert all(len(n) <= 64 and n.replace("-", "_").isidentifier() and n.isascii() for n in names)
-    assert "server" not in proc.run.tools["python"].extra
+    assert not proc.run.tools["python"].server
     assert tool_name("final", "answer") != "final_answer"
 
 
@@ -242,7 +242,7 @@ async def test_a_listing_without_end_is_bounded(hostile):
     evil = hostile("endless")
     proc = evil.start(DONE)
     await proc
-    assert len([t for t in proc.run.tools.values() if "server" in t.extra]) <= 128
+    assert len([t for t in proc.run.tools.values() if t.server]) <= 128
 
 
 async def test_a_server_that_hangs_costs_its_deadline_and_is_in_doubt(hostile):
@@ -340,7 +340,7 @@ async def test_patterns_choose_tools(hostile, patterns, found):
     evil = hostile("honest")
     proc = evil.start(DONE, tools=patterns)
     await proc
-    assert len([t for t in proc.run.tools.values() if "server" in t.extra]) == found
+    assert len([t for t in proc.run.tools.values() if t.server]) == found
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmos_nb.journal import Event, canonical
 from llmos_nb.messages import Message, Part
+from llmos_nb.policy import APPROVER
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.registry import flush_notes, note, on
@@ -20,6 +21,9 @@ def _decided(s: State, e: Event) -> None:
     if what == "edit":
         call.original = call.original if call.original is not None else call.arguments
         call.arguments, call.status = e.d["arguments"], "proposed"
+        call.facts.pop("edited_by", None)
+        if e.d["by"].startswith(APPROVER):
+            call.facts["edited_by"] = e.d["by"]
     elif what == "approve":
         call.status = "approved"
         call.arguments = e.d.get("arguments", call.arguments)

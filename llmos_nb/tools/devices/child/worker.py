@@ -26,9 +26,10 @@ from llmos_nb.tools.devices.child.values import encode
 from llmos_nb.tools.devices.namespace.device import NamespaceDevice
 from llmos_nb.tools.devices.python.device import PythonDevice
 from llmos_nb.tools.devices.python.guard import interruptible
+from llmos_nb.tools.invoke import invoke
 from llmos_nb.tools.outcome import Stopped
 from llmos_nb.tools.text import safe_text
-from llmos_nb.tools.tool import CallContext, Tool, invoke
+from llmos_nb.tools.tool import CallContext, Tool
 
 Frame = dict[str, Any]
 MOST_LEFT = 32

@@ -14,7 +14,8 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.files.folder import LARGEST, Folder, Store, View
 from llmos_nb.tools.devices.files.overlay import GONE, Entry, about, diff, summary, text_of
-from llmos_nb.tools.tool import CallContext, Tool, as_tool
+from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.tool import CallContext, Tool
 
 if TYPE_CHECKING:
     from llmos_nb.tools.call import Call
@@ -170,15 +171,14 @@ class FilesDevice(View):
     def _tool(self, name: str) -> Tool:
         effect, repeat = _ABOUT[name]
         made = as_tool(_SIGNATURES[name], effect=effect, repeat=repeat)
-        more: dict[str, Any] = {"connect": lambda run: FilesDevice(self._site, run)._tool(name)}
+        more: dict[str, Any] = {"bind": lambda run: FilesDevice(self._site, run)._tool(name)}
         if name == "commit_files":
-            more |= {"undo": self._take_back, "redo": self._put_again}
+            more |= {"revert": self._take_back, "reapply": self._put_again}
         elif effect == "write":
-            more |= {"undo": lambda call: None, "redo": lambda call: None}
+            more |= {"revert": lambda call: None, "reapply": lambda call: None}
         return replace(
             made, runner=partial(self._ran, getattr(self, f"_{name}")), inspect=partial(self._look, name),
-            code=partial(said, name),
-            extra={**made.extra, **more, "call_code": partial(of_call, self._store)},
+            code=partial(said, name), as_code=partial(of_call, self._store), **more,
         )  # fmt: skip
 
     # what a call would do

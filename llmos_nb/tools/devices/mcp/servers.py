@@ -226,19 +226,19 @@ class Servers:
 
     def differs(self, tool: Tool) -> bool:
         """Return whether a server says something else of a tool than when it was first seen or last approved."""
-        said_now = str(tool.extra["said"])
+        said_now = _said(tool)
         return str(self._kept()["seen"].get(tool.name, said_now)) != said_now
 
     def accept(self, tool: Tool) -> None:
         """Keep what a server says of a tool now as what was approved."""
         kept = self._kept()
-        if kept["seen"].get(tool.name) != tool.extra["said"]:
-            kept["seen"][tool.name] = tool.extra["said"]
+        if kept["seen"].get(tool.name) != _said(tool):
+            kept["seen"][tool.name] = _said(tool)
             self._keep(kept)
 
     def _first_seen(self, tools: Iterable[Tool]) -> None:
         kept = self._kept()
-        new = {t.name: t.extra["said"] for t in tools if t.name not in kept["seen"]}
+        new = {t.name: _said(t) for t in tools if t.name not in kept["seen"]}
         if new:
             kept["seen"] |= new
             self._keep(kept)
@@ -273,10 +273,13 @@ def _concerned(server: str, words: Iterable[str]) -> bool:
     )
 
 
+def _said(tool: Tool) -> str:
+    return tool.origin.said if tool.origin is not None else ""
+
+
 def _speaks(word: str, tool: Tool) -> bool:
-    server = str(tool.extra["server"])
-    dotted = tool.name.replace(f"{server}_", f"{server}.", 1)
-    return word == server or fnmatchcase(tool.name, word) or fnmatchcase(dotted, word)
+    dotted = tool.name.replace(f"{tool.server}_", f"{tool.server}.", 1)
+    return word == tool.server or fnmatchcase(tool.name, word) or fnmatchcase(dotted, word)
 
 
 def _chosen(tool: Tool, words: Iterable[str]) -> bool:

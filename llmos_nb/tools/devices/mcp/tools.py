@@ -20,7 +20,7 @@ from llmos_nb.tools.devices.context import risky
 from llmos_nb.tools.devices.mcp.client import Server, ServerEnded, said
 from llmos_nb.tools.manifest import put_on
 from llmos_nb.tools.text import preview, safe_text
-from llmos_nb.tools.tool import CallContext, Tool
+from llmos_nb.tools.tool import CallContext, Origin, Tool
 
 MOST_WORDS, MOST_NOTE, MOST_NODES, MOST_DEPTH = 1_000, 200, 400, 8
 _FIELD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -173,7 +173,8 @@ def _tool(server: Server, name: str, raw: Mapping[str, Any], schema: dict[str, A
         runner=partial(_run, server, str(raw["name"])),
         inspect=partial(_inspected, server.name, name, _hints(raw)),
         code=partial(_client_code, server, str(raw["name"])),
-        extra={"server": server.name, "said": claims.hexdigest()},
+        place="server",
+        origin=Origin(server.name, claims.hexdigest()),
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.tools.devices.namespace.describe import describe, visible
-from llmos_nb.tools.tool import Tool, as_tool
+from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.tool import Tool
 
 _MOST = 100
 
@@ -104,7 +105,7 @@ def _function(namespace: Mapping[str, Any], name: str) -> Tool:
         known = [n for n, v in namespace.items() if callable(v) and not n.startswith("_")]
         raise UsageError(f"{name!r}: no such function in the namespace{nearest(name, known)}")
     made = as_tool(namespace[name], name=name)
-    return replace(made, code=partial(made.extra["signature"].code, name))
+    return replace(made, code=partial(made.signature.code, name)) if made.signature else made
 
 
 def _glob(pattern: str) -> bool:

@@ -19,7 +19,8 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.programs.run import environment, run
 from llmos_nb.tools.devices.programs.terminal import told
-from llmos_nb.tools.tool import CallContext, Tool, as_tool
+from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.tool import CallContext, Tool
 
 TRAILER = "Llmos-Call"
 _LOOK_S = 5.0

@@ -16,8 +16,9 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.programs.run import environment, run
 from llmos_nb.tools.devices.programs.terminal import told
+from llmos_nb.tools.make import as_tool
 from llmos_nb.tools.text import safe_text
-from llmos_nb.tools.tool import CallContext, Tool, as_tool
+from llmos_nb.tools.tool import CallContext, Tool
 
 if TYPE_CHECKING:
     from llmos_nb.tools.call import Call
@@ -48,7 +49,7 @@ def tests_tools(site: Site) -> list[Tool]:
         replace(
             made, runner=partial(_run, site, more), inspect=_look,
             code=lambda arguments: f"# run_tests {dict(arguments)}",
-            extra={**made.extra, "call_code": _code},
+            as_code=_code,
         )
     ]  # fmt: skip
 

@@ -11,7 +11,8 @@ from typing import Any
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.programs.run import Ended, environment, run
-from llmos_nb.tools.tool import CallContext, Tool, as_tool
+from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.tool import CallContext, Tool
 
 
 def terminal(command: str) -> str:
@@ -31,8 +32,7 @@ def terminal_tools(site: Site) -> list[Tool]:
     made = as_tool(terminal, effect="external", repeat="once", sinks=("command",), source="untrusted")
     return [
         replace(
-            made, runner=partial(_run, site, more), inspect=_look, code=_code,
-            extra={**made.extra, "each_time": True},
+            made, runner=partial(_run, site, more), inspect=_look, code=_code, each_time=True
         )
     ]  # fmt: skip
 

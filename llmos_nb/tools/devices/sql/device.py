@@ -18,9 +18,10 @@ from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.python.guard import interruptible
 from llmos_nb.tools.devices.sql import code
 from llmos_nb.tools.devices.sql.query import Query
+from llmos_nb.tools.make import as_tool
 from llmos_nb.tools.outcome import Outcome, captured, failed, in_thread, unless_stopped
 from llmos_nb.tools.text import safe_text
-from llmos_nb.tools.tool import CallContext, Tool, as_tool
+from llmos_nb.tools.tool import CallContext, Tool
 
 
 def sql(query: str, parameters: dict[str, Any] | None = None, database: str = "", into: str = "") -> str:
@@ -95,11 +96,10 @@ class SqlDevice:
         effect: Any = "namespace" if self._keeps else "read"
         made = as_tool(sql, effect=effect, repeat="idempotent", source=self._source)
         about = made.description if self._keeps else made.description.replace(_WHOLE, "nothing is kept")
-        apart = {} if not self._keeps else {"apart": lambda: SqlDevice(self._site, keeps=False).reading}
+        apart = (lambda: SqlDevice(self._site, keeps=False).reading) if self._keeps else None
         return replace(
             made, description=about, digest=f"{made.digest[:40]}{self._mark}", runner=self._read,
-            code=partial(code.reading, self._query),
-            inspect=self._look, extra={**made.extra, **apart},
+            code=partial(code.reading, self._query), inspect=self._look, apart=apart,
         )  # fmt: skip
 
     @property

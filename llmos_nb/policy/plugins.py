@@ -1,0 +1,114 @@
+"""What other packages add: entry points of the groups ``llmos_nb.*``, known by name and imported only when used."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, distributions
+from typing import Any
+
+from llmos_nb.errors import ConfigError, LlmosError
+
+PREFIX = "llmos_nb."
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One entry point of another package.
+
+    Parameters
+    ----------
+    group : str
+        ``devices``, ``models``, ``approvers``, …
+    name : str
+        What a user types.
+    package : str
+        The distribution that brings it, with its version.
+    point : EntryPoint
+        Where its code is.
+    problem : str
+        Why it cannot be used; empty if nothing is known to be wrong.
+    """
+
+    group: str
+    name: str
+    package: str
+    point: EntryPoint
+    problem: str = ""
+
+    def load(self) -> Any:
+        """Import what it stands for.
+
+        Raises
+        ------
+        ConfigError
+            It cannot be used; one line that names package and group.
+        """
+        problem = self.problem
+        if not problem:
+            try:
+                return self.point.load()
+            except Exception as error:
+                problem = f"{type(error).__name__}: {error}"
+        raise self.broken(problem)
+
+    def call(self, *given: Any) -> Any:
+        """Import it and call it; our own errors pass, others become one line.
+
+        Raises
+        ------
+        ConfigError
+            It cannot be imported, or raises.
+        """
+        made = self.load()
+        try:
+            return made(*given)
+        except LlmosError:
+            raise
+        except Exception as error:
+            raise self.broken(f"{type(error).__name__}: {error}") from error
+
+    def broken(self, problem: str) -> ConfigError:
+        """Return the one line that says what is wrong with it."""
+        said = " ".join(problem.split())[:200]
+        return ConfigError(
+            f"{self.name}: the package {self.package} (entry point {PREFIX}{self.group}): {said}"
+        )
+
+
+def load_plugins(group: str, builtin: Container[str] = ()) -> dict[str, Plugin]:
+    """Return what other packages add to a group, by name; nothing of theirs is imported before `Plugin.load`.
+
+    Parameters
+    ----------
+    group : str
+        Without the prefix ``llmos_nb.``.
+    builtin : container of str
+        Names that are taken: a plugin of such a name is listed as ``NAME (PACKAGE)`` and cannot be loaded. Of two
+        plugins with one name neither can, since nothing says which is meant.
+    """
+    found: dict[str, Plugin] = {}
+    for point, package in _points(PREFIX + group):
+        made = Plugin(group, point.name, package, point)
+        if point.name in builtin:
+            problem = f"`{point.name}` is built in and cannot be replaced"
+            found[f"{point.name} ({package})"] = Plugin(group, point.name, package, point, problem)
+        elif point.name in found and found[point.name].package != package:
+            problem = f"{found[point.name].package} has one of this name, too; uninstall one of them"
+            found[point.name] = Plugin(group, point.name, package, point, problem)
+        else:
+            found[point.name] = made
+    return found
+
+
+def _points(group: str) -> list[tuple[EntryPoint, str]]:
+    """Find the entry points of a group; a package whose metadata cannot be read has none."""
+    found: dict[str, list[tuple[EntryPoint, str]]] = {}
+    for package in distributions():
+        with suppress(Exception):  # whatever is wrong with its files, the others are to be found
+            points = package.entry_points.select(group=group)
+            if points:  # else its name is not read: that would parse the metadata of everything installed
+                name = f"{package.name} {package.version}"
+                found.setdefault(package.name, [(p, name) for p in points])
+    return sorted((f for points in found.values() for f in points), key=lambda f: (f[0].name, f[1]))

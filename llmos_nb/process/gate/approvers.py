@@ -1,0 +1,86 @@
+"""Ask the approvers that were handed in with a process, before a person is asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from llmos_nb.policy import CONTEXT, ApprovalRequest, Decision, Seat, labels
+from llmos_nb.process.driver import Run
+from llmos_nb.tools import Call, Tool, awaited, unless_stopped
+
+DEADLINE_S = 60.0
+_WHAT = ("approve", "reject", "edit")
+_log = logging.getLogger(__name__)
+
+
+def may_decide(run: Run, tool: Tool, seen: Mapping[str, Any]) -> bool:
+    """Return whether an approver may speak for a call: not where a person is required."""
+    s = run.state
+    named = s.requester or s.approval.get("approvers") or s.approval.get("other")
+    each_time = tool.each_time or bool(seen.get("each_time"))
+    return bool(run.approvers.seats) and not (named or each_time or tool.name in s.altered)
+
+
+def request_of(
+    run: Run, call: Call, arguments: Mapping[str, Any], seen: Mapping[str, Any], why: str, digest: str
+) -> ApprovalRequest:
+    """Return a call as approvers are shown it."""
+    s, reads = run.state, tuple(seen.get("reads", ()))
+    label = {CONTEXT: str(labels.context(s.labels)), **{n: str(labels.of((n,), s.labels)) for n in reads}}
+    return ApprovalRequest(
+        pid=s.pid, goal=s.goal, call=call.id, tool=call.name, arguments=deepcopy(dict(arguments)),
+        level=str(seen.get("level", "risky")), why=why, risks=tuple(str(r[1]) for r in seen.get("risks", ())),
+        reads=reads, writes=tuple(seen.get("writes", ())), origins=dict(seen["origins"]()), labels=label, digest=digest,
+    )  # fmt: skip
+
+
+def words(decision: Decision) -> str:
+    """Return why an approver decided so, and who within it."""
+    return ": ".join(w for w in (decision.by, decision.why) if w)
+
+
+async def consult(run: Run, request: ApprovalRequest) -> tuple[str, Decision | None, list[str]]:
+    """Ask one approver after the other.
+
+    Returns
+    -------
+    str, Decision or None, list of str
+        Who decided and what; what is wrong with approvers that failed, said once of each.
+    """
+    trouble: list[str] = []
+    for seat in run.approvers.seats:
+        decision, problem = await _ask(run, seat, request)
+        if problem and seat.name not in run.approvers.reported:
+            run.approvers.reported.add(seat.name)
+            trouble.append(f"The approver `{seat.name}` does not count: {problem}.")
+            _log.warning("process %s: approver %s: %s", run.state.pid, seat.name, problem)
+        if decision is not None:
+            return seat.name, decision, trouble
+    return "", None, trouble
+
+
+async def _ask(run: Run, seat: Seat, request: ApprovalRequest) -> tuple[Decision | None, str]:
+    """Return what one approver decides, and what is wrong with it."""
+    if not seat.intact or _touched(run, seat):
+        return None, "a step has changed it"
+    found = unless_stopped(await awaited(_called(seat, request), DEADLINE_S))
+    if found.error is not None:
+        return None, f"{type(found.error).__name__}: {found.error}"[:200]
+    if found.value is None:
+        return None, ""
+    if not isinstance(found.value, Decision) or found.value.what not in _WHAT:
+        return None, f"it returned {type(found.value).__name__}, not a Decision to {', '.join(_WHAT)}"
+    return found.value, ""
+
+
+async def _called(seat: Seat, request: ApprovalRequest) -> Decision | None:
+    return await seat.decide(request)
+
+
+def _touched(run: Run, seat: Seat) -> bool:
+    """Return whether a step of any process has changed the variable that holds the approver, since it was handed in."""
+    names = [n for n, v in (run.namespace or {}).items() if v is seat.approver]
+    return run.sight is not None and any(run.sight.sharing.since(n, run.approvers.mark, 0) for n in names)

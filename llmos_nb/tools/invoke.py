@@ -1,0 +1,72 @@
+"""Run one call of a tool; whatever the tool raises becomes a result that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from llmos_nb.messages import ToolResult
+from llmos_nb.tools.outcome import (
+    Guard,
+    Outcome,
+    awaited,
+    captured,
+    failed,
+    in_thread,
+    shown,
+    unguarded,
+    unless_stopped,
+)
+from llmos_nb.tools.tool import CallContext, Tool, current_call
+
+_SLACK_S = 1.0
+
+
+async def invoke(
+    tool: Tool, arguments: Mapping[str, Any], context: CallContext, guard: Guard | None = None
+) -> ToolResult:
+    """Run one call; whatever the tool raises becomes a result that says so.
+
+    Parameters
+    ----------
+    tool : Tool
+        What to run. A sync function runs on the calling thread, or beside it with ``thread=True``.
+    arguments : mapping
+        Validated, plain; the function gets what it annotated.
+    context : CallContext
+        The call's id, key and deadline; code inside finds it in `current_call`.
+    guard : callable, optional
+        ``guard(seconds)`` gives a context manager that raises on the main thread at the deadline, and a
+        `Stopped`, which goes on up, on the user's Stop.
+
+    Returns
+    -------
+    ToolResult
+        `facts` may hold ``size`` (true size of a text that was bounded), ``traceback`` and ``in_doubt``.
+    """
+    token = current_call.set(context)
+    try:
+        outcome = await value_of(tool, arguments, context, guard or unguarded)
+    finally:
+        current_call.reset(token)
+    if type(outcome.value) is ToolResult:
+        return outcome.value
+    return failed(outcome) if outcome.error is not None else shown(outcome.value, guard or unguarded)
+
+
+async def value_of(tool: Tool, arguments: Mapping[str, Any], context: CallContext, guard: Guard) -> Outcome:
+    """Run one call and give what it gave, as it is."""
+    deadline = context.deadline_s
+    if tool.runner is not None:  # a device keeps its deadline itself; this one is the last resort
+        return unless_stopped(await awaited(tool.runner(arguments, context), deadline + _SLACK_S))
+    work = partial(_call, tool, arguments, context.key)
+    outcome = await in_thread(work, deadline) if tool.thread else captured(work, deadline, guard)
+    if hasattr(type(outcome.value), "__await__"):
+        outcome = await awaited(outcome.value, deadline)
+    return unless_stopped(outcome)
+
+
+def _call(tool: Tool, arguments: Mapping[str, Any], key: str) -> Any:
+    args, named = tool.signature.bind(arguments, key) if tool.signature else ([], dict(arguments))
+    return tool.fn(*args, **named)
