@@ -140,16 +140,12 @@ def _lined(cell: dict[str, Any]) -> dict[str, Any]:
     """Split texts into lines, so that a diff of two notebooks can be read."""
     made = {**cell, "source": _lines(cell["source"])}
     if "outputs" in cell:
-        made["outputs"] = [_lined_output(o) for o in cell["outputs"]]
-    return made
-
-
-def _lined_output(output: dict[str, Any]) -> dict[str, Any]:
-    made = dict(output)
-    if "text" in made:
-        made["text"] = _lines(made["text"])
-    if "data" in made:
-        made["data"] = {k: _lines(v) if k.startswith("text/") else v for k, v in made["data"].items()}
+        made["outputs"] = [dict(o) for o in cell["outputs"]]
+    for output in made.get("outputs", ()):
+        if "text" in output:
+            output["text"] = _lines(output["text"])
+        if "data" in output:
+            output["data"] = {k: _lines(v) if k.startswith("text/") else v for k, v in output["data"].items()}
     return made
 
 
@@ -174,10 +170,8 @@ def head(runs: list[ExportSource]) -> str:
     lines = [f"# {words(first.name or first.goal, 120)}", ""]
     for run in runs:
         lines += [_about(run), ""]
-    lines.append(
-        "It needs no model and runs from top to bottom as any notebook. Each step stands under a note."
-    )
-    return "\n".join(lines)
+    runs_on = "It needs no model and runs from top to bottom as any notebook."
+    return "\n".join([*lines, f"{runs_on} Each step stands under a note."])
 
 
 def _about(run: ExportSource) -> str:
@@ -262,12 +256,10 @@ def recorded(call: Call, run: ExportSource) -> list[dict[str, Any]]:
     if call.name == "python" and call.result.strip() and whole:
         found.append({"output_type": "stream", "name": "stdout", "text": f"{tidy(call.result).rstrip()}\n"})
     for image in call.images:
-        data = _bytes(image, run)
-        if data is not None and image.get("mime") in KEPT:
-            said = {
-                "text/plain": str(image.get("text") or "an image"),
-                image["mime"]: base64.b64encode(data).decode(),
-            }
+        data, mime = _bytes(image, run), image.get("mime")
+        if data is not None and mime in KEPT:
+            text = str(image.get("text") or "an image")
+            said = {"text/plain": text, mime: base64.b64encode(data).decode()}
             found.append({"output_type": "display_data", "data": said, "metadata": {}})
     return found
 

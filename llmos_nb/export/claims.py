@@ -79,14 +79,9 @@ def _frame(name: str, value: Any) -> list[str]:
 
 
 def _series(name: str, value: Any) -> list[str]:
-    found = _numbers(value.to_dict)
-    if (
-        found is not None
-        and plain(found)
-        and not any(isinstance(k, float) and math.isnan(k) for k in found)
-        and len(value) <= WIDE
-        and len(spell(found)) <= SHORT * 2
-    ):
+    found = _numbers(value.to_dict) if len(value) <= WIDE else None
+    spoiled = found is None or any(isinstance(k, float) and math.isnan(k) for k in found)
+    if not spoiled and plain(found) and len(spell(found)) <= SHORT * 2:
         return [f"assert _near({name}.to_dict(), {spell(found)}), {name}"]
     return [f"assert {name}.shape == {tuple(value.shape)!r}", *_total(name, value)]
 

@@ -10,9 +10,11 @@ from llmos_nb.export.dataflow.taint import tainted
 from llmos_nb.export.gather import Gathered, recorded_states
 from llmos_nb.export.source import ExportSource
 from llmos_nb.heap.digest import digest
+from llmos_nb.tools import NAME_CHANGES
 
+# the tolerance that `_near` spells below; a value that is further off is another value
 REL, ABS = 1e-6, 1e-9
-MOST = 25
+MOST = 25  # a last cell that a person can still read
 _NEAR = '''def _near(found, expected):
     """Compare values; numbers may differ by one part in a million."""
     if isinstance(expected, dict):
@@ -29,12 +31,10 @@ def final_names(runs: Iterable[ExportSource]) -> dict[str, str]:
     found: dict[str, str] = {}
     for run in runs:
         for call in run.state.surviving:
-            for kind in ("created", "rebound", "mutated"):
-                for name in call.changes.get(kind, ()):
-                    found.pop(name, None)
+            for kind, name in ((k, n) for k in NAME_CHANGES for n in call.changes.get(k, ())):
+                found.pop(name, None)  # the latest change comes last
+                if kind != "deleted":
                     found[name] = call.changes.get("digests", {}).get(name, "")
-            for name in call.changes.get("deleted", ()):
-                found.pop(name, None)
     return {n: d for n, d in list(found.items())[-MOST:] if not n.startswith("_")}
 
 

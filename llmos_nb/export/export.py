@@ -28,6 +28,12 @@ from llmos_nb.export.verify.values import step_values
 from llmos_nb.policy.secrets import Vault
 from llmos_nb.process.state import CONTROL
 
+_KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+_LANGUAGE = {
+    "name": "python", "version": platform.python_version(), "file_extension": ".py", "mimetype": "text/x-python",
+    "nbconvert_exporter": "python", "pygments_lexer": "ipython3",
+}  # fmt: skip
+
 
 def metadata_of(
     runs: Sequence[ExportSource],
@@ -53,18 +59,7 @@ def metadata_of(
         about["pylock"] = lock_text(sources, lock)
     if trace:
         about["journals"] = [_journal(run, vault) for run in runs]
-    return {
-        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
-        "language_info": {
-            "name": "python",
-            "version": platform.python_version(),
-            "file_extension": ".py",
-            "mimetype": "text/x-python",
-            "nbconvert_exporter": "python",
-            "pygments_lexer": "ipython3",
-        },
-        "llmos_nb": about,
-    }
+    return {"kernelspec": _KERNEL, "language_info": _LANGUAGE, "llmos_nb": about}
 
 
 def lock_text(sources: Sequence[str], lock: bool | str, seen: Iterable[str] = ()) -> str:
@@ -102,42 +97,33 @@ def _usage(run: ExportSource) -> dict[str, Any]:
 
 def _journal(run: ExportSource, vault: Vault) -> dict[str, Any]:
     """Return the redacted journal; its hashes are those of the true one, so what was blanked cannot be checked here."""
-    events = [
-        {"n": e.n, "at": e.at, "k": e.k, "d": vault.plain(without_pictures(e.d)), "hash": e.hash}
-        for e in run.events
-    ]
+    kept = ((e, vault.plain(without_pictures(e.d))) for e in run.events)
+    events = [{"n": e.n, "at": e.at, "k": e.k, "d": d, "hash": e.hash} for e, d in kept]
     return {"pid": run.pid, "events": events}
+
+
+_LEFT_OUT = ("undone", "rejected", "skipped", "failed", "in_doubt")
 
 
 def trace_cells(run: ExportSource) -> Iterator[Cell]:
     """Return the plan, and each undone, rejected, skipped or failed call with why."""
     plan = run.state.plan
     if len(plan):
-        lines = [
-            f"{s.n}. {s.title} ({s.status})" + (f"; expected: {s.expect}" if s.expect else "")
-            for s in plan.steps
-        ]
-        yield Cell("raw", "plan", "\n".join([f"Plan of process {run.pid}, version {plan.version}", *lines]))
+        lines = [f"Plan of process {run.pid}, version {plan.version}"]
+        lines += [f"{s.n}. {s.title} ({s.status}){s.expect and f'; expected: {s.expect}'}" for s in plan.steps]
+        yield Cell("raw", "plan", "\n".join(lines))
     for call in run.state.calls.values():
-        if call.status not in ("undone", "rejected", "skipped", "failed", "in_doubt") or call.name in (
-            *CONTROL,
-            *LOOKING,
-        ):
+        if call.status not in _LEFT_OUT or call.name in (*CONTROL, *LOOKING):
             continue
         why = f": {call.why or call.error}" if call.why or call.error else ""
         text = f"{call.id} {call.name}, {call.status}{why}\n\n{call_code(run, call)}"
         yield Cell("raw", "left-out", text, {"call": call.id, "status": call.status})
     for call in run.state.calls.values():
-        if call.original is not None and call.original != call.arguments:
-            original = (
-                call.original.get("code", call.original) if isinstance(call.original, dict) else call.original
-            )
-            yield Cell(
-                "raw",
-                "original",
-                f"{call.id} as the model proposed it, before it was edited\n\n{original}",
-                {"call": call.id},
-            )
+        original = call.original
+        if original is not None and original != call.arguments:
+            code = original.get("code", original) if isinstance(original, dict) else original
+            text = f"{call.id} as the model proposed it, before it was edited\n\n{code}"
+            yield Cell("raw", "original", text, {"call": call.id})
 
 
 Texts = list[tuple[int, Cell]]

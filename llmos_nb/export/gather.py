@@ -65,7 +65,7 @@ def recorded(unit: Unit, folder: str) -> Held | None:
 
 
 _DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_FIRST, _ROUNDS = -1, 20
+_FIRST, _ROUNDS = -1, 20  # what is missing may itself miss something: a round for each level
 
 
 @dataclass
@@ -139,13 +139,8 @@ def _unseeded(found: Gathered) -> frozenset[str]:
 
 def changed_names(runs: Iterable[ExportSource]) -> set[str]:
     """Return every name that a surviving call changed."""
-    return {
-        n
-        for run in runs
-        for call in run.state.surviving
-        for kind in NAME_CHANGES
-        for n in call.changes.get(kind, ())
-    }
+    calls = [call for run in runs for call in run.state.surviving]
+    return {n for call in calls for kind in NAME_CHANGES for n in call.changes.get(kind, ())}
 
 
 def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None:
@@ -153,16 +148,12 @@ def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None
     call = unit.call
     if call is None or call.name != "python" or unit.problem or reaches(unit.source) != NETWORK:
         return
-    names = sorted(
-        {*call.changes.get("created", ()), *call.changes.get("rebound", ())} - _not_data(unit, namespace)
-    )
+    flow, made = flow_of_code(unit.source), {*call.changes.get("created", ()), *call.changes.get("rebound", ())}
+    # modules, functions and classes are no data: the step's own imports and defs make them
+    names = sorted(made - ((flow.imports | flow.late.keys()) & set(namespace)))
     digests = call.changes.get("digests", {})
-    got = [
-        hold(n, namespace[n], folder)
-        for n in names
-        if n in namespace and digest(namespace[n]) == digests.get(n)
-    ]
-    held = [h for h in got if h is not None]
+    same = [n for n in names if n in namespace and digest(namespace[n]) == digests.get(n)]
+    held = [h for n in same if (h := hold(n, namespace[n], folder)) is not None]
     if len(held) < len(names):
         unit.problem = "it goes to the network, and what it got there is not kept as data"
         return
@@ -171,22 +162,9 @@ def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None
     found.held += held
     unit.running = otherwise = "\n".join(h.code for h in held) or "pass"
     kept = [ast.unparse(n) for n in ast.parse(unit.source).body if isinstance(n, _DEFINES)]
-    unit.source = "\n".join(
-        [
-            "# This went to the network. What it got is read from what was kept, so that it is the same again.",
-            *kept,
-            f"if {REPEAT}:",
-            textwrap.indent(unit.source, "    "),
-            "else:",
-            textwrap.indent(otherwise, "    "),
-        ]
-    )
-
-
-def _not_data(unit: Unit, namespace: Any) -> set[str]:
-    """Return what a step binds that is no data: modules, functions and classes, which its imports and defs make."""
-    flow = flow_of_code(unit.source)
-    return {n for n in flow.imports | flow.late.keys() if n in namespace}
+    again, kept_code = (textwrap.indent(code, "    ") for code in (unit.source, otherwise))
+    about = "# This went to the network. What it got is read from what was kept, so that it is the same again."
+    unit.source = "\n".join([about, *kept, f"if {REPEAT}:", again, "else:", kept_code])
 
 
 def _first_step(found: Gathered) -> int:
@@ -219,6 +197,7 @@ def _resolve(found: Gathered, runs: list[ExportSource], namespace: Any, changed:
         if not todo:
             return
         for name in todo:
+            # in front of all the rest, as what is missing was there before the first cell
             unit = _made(name, runs, namespace, changed, folder, found)
             if unit is not None:
                 found.units.insert(0, unit)
@@ -253,19 +232,14 @@ def _made(
 def _random_state(found: Gathered, runs: list[ExportSource], folder: str) -> None:
     """Put the recorded random state before the first step that drew."""
     for run in runs:
-        drew = (
-            i
-            for i, u in enumerate(found.units)
-            if u.run is run and u.call is not None and u.call.changes.get("random")
-        )
-        first = next(drew, None)
+        steps = [(i, u.call) for i, u in enumerate(found.units) if u.run is run and u.call is not None]
+        first = next((i for i, call in steps if call.changes.get("random")), None)
         if first is not None and run.random_state:
             file = f"{folder}/random-state-{run.pid}.json"
             code = _state_code(run.random_state, file)
             data = canonical(dict(run.random_state)).encode()
-            found.held.append(
-                Held("random state", code, file, data, {"kind": "random state", "why": "the run drew from it"})
-            )
+            about = {"kind": "random state", "why": "the run drew from it"}
+            found.held.append(Held("random state", code, file, data, about))
             found.units.insert(first, Unit("state", code, found.units[first].order))
 
 

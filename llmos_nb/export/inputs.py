@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from llmos_nb.export.functions import local_modules
 from llmos_nb.export.literals import Held
 from llmos_nb.export.source import ExportSource
 
-_LONGEST = 300
+_LONGEST = 300  # characters; longer texts in code are prose, not names of files
 _PATHS = ("Path", "PurePath", "PosixPath", "str", "fspath", "open")
 
 
@@ -28,14 +28,10 @@ def named_texts(sources: Iterable[str]) -> dict[str, str]:
     known: dict[str, str] = {}
     for source in sources:
         for node in ast.walk(ast.parse(source)):
-            if (
-                isinstance(node, ast.Assign)
-                and len(node.targets) == 1
-                and isinstance(node.targets[0], ast.Name)
-            ):
-                text = text_of(node.value, known)
-                if text is not None:
-                    known[node.targets[0].id] = text
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    if (text := text_of(value, known)) is not None:
+                        known[name] = text
     return known
 
 
@@ -80,7 +76,10 @@ def _joined(parts: Iterable[ast.AST], between: str, known: Mapping[str, str]) ->
 
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".txt")
-MOST, COPY_BYTES = 200, 512 << 20
+MOST, COPY_BYTES = (
+    200,
+    512 << 20,
+)  # a pattern may fit a whole disk; a larger file is named and hashed, not copied
 
 
 @dataclass
@@ -115,10 +114,7 @@ class Input:
 def digest_file(path: Path) -> str:
     """Hash a file."""
     with path.open("rb") as file:
-        whole = sha256()
-        while block := file.read(1 << 20):
-            whole.update(block)
-    return whole.hexdigest()
+        return file_digest(file, "sha256").hexdigest()
 
 
 def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Input]:
@@ -166,11 +162,8 @@ def _described(path: str, whole: Path) -> Input:
 
 def from_held(held: Iterable[Held]) -> list[Input]:
     """Declare the values that come as files."""
-    return [
-        Input(h.file, sha256(h.data).hexdigest(), len(h.data), "held", {"name": h.name, **h.about})
-        for h in held
-        if h.file
-    ]
+    files = [(h, sha256(h.data).hexdigest()) for h in held if h.file]
+    return [Input(h.file, digest, len(h.data), "held", {"name": h.name, **h.about}) for h, digest in files]
 
 
 def bring(inputs: Iterable[Input], held: Iterable[Held], folder: Path, beside: Path) -> None:
@@ -227,11 +220,7 @@ def shapes_code(names: Iterable[str], namespace: Any) -> str:
             spelled = f"dict(zip(map(str, {name}.columns), map(str, {name}.dtypes), strict=True))"
             lines.append(f"assert {spelled} == {types!r}")
         elif hasattr(value, "dtype"):
-            lines.append(
-                f"assert {name}.shape == {tuple(value.shape)!r} and str({name}.dtype) == {str(value.dtype)!r}"
-            )
-    return (
-        "\n".join(["# What the steps start from has the rows and types that it had in the run.", *lines])
-        if lines
-        else ""
-    )
+            shape = f"{name}.shape == {tuple(value.shape)!r}"
+            lines.append(f"assert {shape} and str({name}.dtype) == {str(value.dtype)!r}")
+    about = "# What the steps start from has the rows and types that it had in the run."
+    return "\n".join([about, *lines]) if lines else ""

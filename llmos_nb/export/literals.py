@@ -20,7 +20,7 @@ from llmos_nb.export.claims import plain, spell
 from llmos_nb.heap.digest import digest
 
 _EXACT = ', float_precision="round_trip"'  # what older pandas needs to read every digit
-SHORT, LONG = 300, 64 << 20
+SHORT, LONG = 300, 64 << 20  # characters of a literal that reads well in a cell; bytes of a file beside it
 
 
 @dataclass
@@ -154,12 +154,10 @@ def _numpy(value: Any) -> Iterator[_Form]:
 
 def _pandas(value: Any) -> Iterator[_Form]:
     """Write a table as CSV with its types; as Parquet where CSV does not bring it back and pyarrow is there."""
-    frame = (
-        value
-        if hasattr(value, "columns")
-        else value.to_frame(name="value" if value.name is None else value.name)
-    )
-    back = "" if frame is value else f".iloc[:, 0].rename({value.name!r})"
+    frame, back = value, ""
+    if not hasattr(value, "columns"):  # a series
+        frame = value.to_frame(name="value" if value.name is None else value.name)
+        back = f".iloc[:, 0].rename({value.name!r})"
     index = frame.index
     plain_index = type(index).__name__ == "RangeIndex" and (index.start, index.step, index.name) == (0, 1, None)
     if frame.columns.is_unique and frame.index.nlevels == 1:
@@ -167,7 +165,8 @@ def _pandas(value: Any) -> Iterator[_Form]:
             text = frame.to_csv(index=not plain_index, lineterminator="\n", na_rep=gap)
             options = _csv_options(frame, plain_index, gap, exact)
             rest = f"{options}{_after(frame)}{back}"
-            yield _Form("csv", text.encode(), "import pandas", partial(_csv_call, rest=rest))
+            read = partial("pandas.read_csv({!r}{rest}".format, rest=rest)
+            yield _Form("csv", text.encode(), "import pandas", read)
     if find_spec("pyarrow") is not None:
         buffer = io.BytesIO()
         try:
@@ -179,15 +178,14 @@ def _pandas(value: Any) -> Iterator[_Form]:
         )
 
 
-def _csv_call(path: str, rest: str) -> str:
-    return f"pandas.read_csv({path!r}{rest}"
+def _kinds(frame: Any) -> dict[str, str]:
+    return {str(c): str(t) for c, t in zip(frame.columns, frame.dtypes, strict=True)}
 
 
 def _csv_options(frame: Any, plain_index: bool, gap: str, exact: str) -> str:
-    times = [
-        str(c) for c, t in zip(frame.columns, frame.dtypes, strict=True) if str(t).startswith("datetime64")
-    ]
-    types = {str(c): str(t) for c, t in zip(frame.columns, frame.dtypes, strict=True) if str(c) not in times}
+    kinds = _kinds(frame)
+    times = [c for c, t in kinds.items() if t.startswith("datetime64")]
+    types = {c: t for c, t in kinds.items() if c not in times}
     named = "" if plain_index else ", index_col=0"
     dates = f", parse_dates={times!r}" if times else ""
     gaps = f", keep_default_na=False, na_values=[{gap!r}]" if gap else ""
@@ -197,12 +195,7 @@ def _csv_options(frame: Any, plain_index: bool, gap: str, exact: str) -> str:
 def _after(frame: Any) -> str:
     """Say what a CSV file cannot: units of times, labels that are not texts, the index's own type."""
     parts = ""
-    units = {
-        str(c): str(t)
-        for c, t in zip(frame.columns, frame.dtypes, strict=True)
-        if str(t).startswith("datetime64")
-    }
-    if units:
+    if units := {c: t for c, t in _kinds(frame).items() if t.startswith("datetime64")}:
         parts += f".astype({units!r})"
     if not all(isinstance(c, str) for c in frame.columns):
         parts += f".set_axis({frame.columns.tolist()!r}, axis=1)"
@@ -227,5 +220,6 @@ def _same(code: str, value: Any, name: str) -> bool:
         exec(code, space)  # noqa: S102 - our own code over our own file
     except Exception:  # whatever a reader does not take is not a way to write it
         return False
+    # by content and by class: a list that came back as a tuple would not be the same
     found = digest(space[name])
     return type(space[name]) is type(value) and found == digest(value) and len(found) == 64

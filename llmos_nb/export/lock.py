@@ -110,10 +110,8 @@ def record_hash(distribution: metadata.Distribution) -> str:
 
 
 def _by_installer(line: str) -> bool:
-    path = line.partition(",")[0]
-    return path.startswith(("../", "/")) or path.endswith(
-        (".pyc", "INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
-    )
+    path, own = line.partition(",")[0], (".pyc", "INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
+    return path.startswith(("../", "/")) or path.endswith(own)
 
 
 def pylock(

@@ -71,8 +71,8 @@ def from_environment(source: str) -> str:
 def without_pictures(value: Any) -> Any:
     """Copy plain data with the bytes of pictures left out."""
     if isinstance(value, dict):
-        return {
-            k: f"{len(v) // 2} bytes" if k == "data" and isinstance(v, str) else without_pictures(v)
-            for k, v in value.items()
-        }
+        bare = {k: without_pictures(v) for k, v in value.items()}
+        if isinstance(data := value.get("data"), str):
+            bare["data"] = f"{len(data) // 2} bytes"
+        return bare
     return [without_pictures(v) for v in value] if isinstance(value, list | tuple) else value

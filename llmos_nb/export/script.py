@@ -39,41 +39,32 @@ def script_of(cells: Sequence[Cell]) -> str:
     parts = [c.source for c in code if c.role == "lock"]
     if any(has_await(c.source) for c in code):
         parts.append(_RUN)
-    if any(_uses(c.source, "display") for c in code):
+    used = (n for c in code for n in ast.walk(ast.parse(c.source)) if isinstance(n, ast.Name))
+    if any(n.id == "display" for n in used):
         parts.append("from IPython.display import display")
     for cell in cells:
         if cell.kind == "code" and cell.role != "lock":
-            parts.append(
-                f"# %% [{cell.about.get('call') or cell.role}]\n{_printing(waiting(cell.source, cell.role))}"
-            )
+            title = f"# %% [{cell.about.get('call') or cell.role}]"
+            parts.append(f"{title}\n{_printing(waiting(cell.source, cell.role))}")
         elif cell.kind == "markdown":
-            parts.append(
-                "# %% [markdown]\n" + "\n".join(f"# {line}".rstrip() for line in cell.source.splitlines())
-            )
+            lines = [f"# {line}".rstrip() for line in cell.source.splitlines()]
+            parts.append("\n".join(["# %% [markdown]", *lines]))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
-
-
-def _uses(source: str, name: str) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(ast.parse(source)))
 
 
 def _printing(source: str) -> str:
     """Print the value that a notebook would show."""
     body = ast.parse(source).body
     last = body[-1] if body else None
-    if not isinstance(last, ast.Expr) or (
-        isinstance(last.value, ast.Call) and _name(last.value) in ("print", "display")
-    ):
+    if not isinstance(last, ast.Expr):
         return source
+    if isinstance(last.value, ast.Call) and getattr(last.value.func, "id", "") in ("print", "display"):
+        return source  # it shows something by itself
     lines = source.splitlines()
     head, value = lines[: last.lineno - 1], "\n".join(lines[last.lineno - 1 : last.end_lineno])
     before = value[: last.col_offset]
     text = ast.get_source_segment(source, last) or ""
     return "\n".join([*head, f"{before}print({text})", *lines[last.end_lineno or 0 :]])
-
-
-def _name(call: ast.Call) -> str:
-    return getattr(call.func, "id", "")
 
 
 def has_await(source: str) -> bool:
@@ -99,16 +90,14 @@ def waiting(source: str, where: str) -> str:
     if any(not isinstance(n, ast.Await) for n in found):
         raise UsageError(f"cell {where}: async for and async with run in a notebook only; export it as .ipynb")
     lines = source.encode().split(b"\n")
+    # from the end, so that the places of those before stay true
     for node in sorted(found, key=lambda n: (n.lineno, n.col_offset), reverse=True):  # type: ignore[attr-defined]  # all are Await
         assert isinstance(node, ast.Await)  # noqa: S101 - checked above
         value = node.value
         end = (value.end_lineno or node.lineno) - 1
         lines[end] = lines[end][: value.end_col_offset] + b")" + lines[end][value.end_col_offset or 0 :]
         first = node.lineno - 1
-        rest = (
-            lines[value.lineno - 1][value.col_offset :]
-            if value.lineno == node.lineno
-            else lines[first][node.col_offset + 6 :]
-        )
+        here = value.lineno == node.lineno
+        rest = lines[value.lineno - 1][value.col_offset :] if here else lines[first][node.col_offset + 6 :]
         lines[first] = lines[first][: node.col_offset] + b"_await(lambda: " + rest.lstrip()
     return b"\n".join(lines).decode()

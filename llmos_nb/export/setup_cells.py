@@ -66,12 +66,8 @@ def _binds(node: ast.stmt, names: Iterable[str]) -> bool:
 
 
 def _without(source: str, values: Mapping[str, str]) -> str:
-    gone = {
-        n
-        for node in ast.parse(source).body
-        if _binds(node, values)
-        for n in range(node.lineno, (node.end_lineno or 0) + 1)
-    }
+    bound = [node for node in ast.parse(source).body if _binds(node, values)]
+    gone = {n for node in bound for n in range(node.lineno, (node.end_lineno or 0) + 1)}
     return "\n".join(line for n, line in enumerate(source.splitlines(), 1) if n not in gone) if gone else source
 
 

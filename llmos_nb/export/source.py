@@ -9,7 +9,6 @@ from typing import Any
 
 from llmos_nb.journal import Event
 from llmos_nb.process.state import State
-from llmos_nb.process.state.fold import fold
 from llmos_nb.tools import Tool
 
 SCHEMA = 1
@@ -68,28 +67,6 @@ class ExportSource:
     def folder(self) -> Path:
         """The folder that relative file names start from."""
         return Path(self.cwd) if self.cwd is not None else Path.cwd()
-
-
-def export_source(events: Sequence[Event], **around: Any) -> ExportSource:
-    """Return the source for a journal's events.
-
-    Parameters
-    ----------
-    events : sequence of Event
-        The whole history, parents first where it was forked.
-    **around
-        Any other field of `ExportSource`.
-    """
-    state = fold(events)
-    settings = {"approve": state.mode, "budget": state.budget.limits, "plan": state.planning}
-    known = {
-        "goal": state.goal,
-        "name": state.name,
-        "pid": state.pid,
-        "model": state.model,
-        "settings": settings,
-    }
-    return ExportSource(**{**known, "state": state, "events": events, **around})
 
 
 def plain_states(states: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,17 +39,11 @@ def plain(source: str) -> str:
     first = source.lstrip().partition("\n")[0]
     if first.startswith("%%"):
         return _cell(first[2:].strip(), source.lstrip().partition("\n")[2])
-    if _parses(source):
-        return source
-    return "\n".join(_line(line) for line in source.splitlines())
-
-
-def _parses(source: str) -> bool:
     try:
         ast.parse(source)
     except SyntaxError:
-        return False
-    return True
+        return "\n".join(_line(line) for line in source.splitlines())
+    return source
 
 
 def _cell(head: str, body: str) -> str:
@@ -74,10 +68,10 @@ def _line(line: str) -> str:
     indent, target, body = found["indent"], (found["target"] or "").strip(), found["body"].strip()
     if found["sign"] == "!":
         return _shell(indent, body.lstrip("!"), target)
-    return indent + _magic(body, target, line)
+    return indent + _magic(body, line)
 
 
-def _magic(body: str, target: str, line: str) -> str:
+def _magic(body: str, line: str) -> str:
     name, _, rest = body.partition(" ")
     rest = rest.strip()
     if _DROPPED.fullmatch(name):
@@ -153,10 +147,8 @@ def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
     """
     start = started_at(run)
     calls = [c for c in run.state.surviving if c.name not in (*CONTROL, *LOOKING)]
-    return [
-        _unit(run, call, (int(call.facts.get("execution_count") or start), nth + 1, i))
-        for i, call in enumerate(calls)
-    ]
+    counts = [int(call.facts.get("execution_count") or start) for call in calls]
+    return [_unit(run, call, (n, nth + 1, i)) for i, (call, n) in enumerate(zip(calls, counts, strict=True))]
 
 
 def started_at(run: ExportSource) -> int:
@@ -220,9 +212,8 @@ def _once(run: ExportSource, call: Call) -> bool:
 
 def _guarded(source: str, call: Call) -> str:
     inner = "\n".join(f"    {line}" for line in source.splitlines())
-    when = (
-        f"It was done on {call.started or call.ended} with the key {call.key}." if call.key else "It was done."
-    )
+    how = f" on {call.started or call.ended} with the key {call.key}" if call.key else ""
+    when = f"It was done{how}."
     return f"# This acts outside the notebook, so it is not done again. {when}\nif {REPEAT}:\n{inner}"
 
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,13 @@ class Ambient:
     @classmethod
     def now(cls) -> Ambient:
         """Note the present state."""
-        return cls(_cwd(), dict(os.environ), _figures(), {n: s for n, s in _random_states()})
+        try:
+            cwd = str(Path.cwd())
+        except OSError:  # the directory was deleted
+            cwd = ""
+        loaded = [r for r in _RANDOM if hasattr(sys.modules.get(r[1]), "__name__")]
+        states = {name: get(sys.modules[m]) for name, m, get, _ in loaded}
+        return cls(cwd, dict(os.environ), _figures(), states)
 
     def changes(self, then: Ambient) -> dict[str, Any]:
         """Say, as plain data, what differs from an earlier state."""
@@ -77,9 +84,10 @@ def restore(old: Ambient, left: Ambient) -> list[str]:
         What stays, because a later step changed it too.
     """
     now, stays = Ambient.now(), []
+    put = {name: partial(put, sys.modules.get(module)) for name, module, _, put in _RANDOM}
     for name in left.moved(old):
         if _same(now.random.get(name), left.random[name]):
-            _set_random(name, old.random[name])
+            put[name](old.random[name])
         else:
             stays.append(f"random state of {name}")
     for key in left.changes(old)["environ"]:
@@ -103,13 +111,6 @@ def _change_directory(now: Ambient, old: Ambient, left: Ambient) -> list[str]:
     return ["working directory"]
 
 
-def _cwd() -> str:
-    try:
-        return str(Path.cwd())
-    except OSError:  # the directory was deleted
-        return ""
-
-
 def _figures() -> frozenset[int]:
     pyplot = sys.modules.get("matplotlib.pyplot")
     return frozenset(pyplot.get_fignums()) if pyplot is not None else frozenset()
@@ -119,18 +120,6 @@ def _close(numbers: frozenset[int]) -> None:
     pyplot = sys.modules.get("matplotlib.pyplot")
     for number in numbers if pyplot is not None else ():
         pyplot.close(number)  # type: ignore[union-attr]  # checked in the line above
-
-
-def _random_states() -> list[tuple[str, Any]]:
-    return [
-        (name, get(sys.modules[m])) for name, m, get, _ in _RANDOM if hasattr(sys.modules.get(m), "__name__")
-    ]
-
-
-def _set_random(name: str, state: Any) -> None:
-    for known, module, _, put in _RANDOM:
-        if known == name:
-            put(sys.modules[module], state)
 
 
 def _same(one: Any, other: Any) -> bool:

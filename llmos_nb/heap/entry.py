@@ -114,7 +114,7 @@ class Entry:
         try:
             _write(self.changes)
         except Exception as error:  # such as a bytearray that somebody exports
-            _write(present)
+            _write(present)  # all or nothing: what was put back already is exchanged again
             raise SnapshotConflict(
                 f"call {self.call}: {type(error).__name__}: {error}; nothing was changed"
             ) from error
@@ -194,6 +194,7 @@ def _nbytes(value: Any) -> int:
     return int(own) if isinstance(own, int | float) else sys.getsizeof(value, 0)
 
 
+# whichever is reached first; the journal can still tell what an older step did
 KEEP_STEPS = 200
 KEEP_BYTES = 2 << 30
 

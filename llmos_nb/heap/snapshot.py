@@ -82,11 +82,8 @@ class Snapshots:
         """Say by name what cannot be put back."""
         used = bindings if names is None else {n: bindings[n] for n in names & bindings.keys()}
         if not image.whole:
-            return {
-                n: "more objects than are looked at before a step"
-                for n, v in used.items()
-                if adapters_of(type(v))
-            }
+            why = "more objects than are looked at before a step"
+            return {n: why for n, v in used.items() if adapters_of(type(v))}
         found = names_reaching(image.opaque, used, self.namespace)
         return {n: image.opaque[i] for n, i in sorted(found.items())}
 
@@ -223,12 +220,8 @@ class Snapshots:
     def _turn(self, entry: Entry) -> dict[str, Any]:
         stays = entry.swap(self.namespace)
         entry.watch(self.namespace)
-        return {
-            "call": entry.call,
-            "names": sorted(entry.touched),
-            "stays": stays,
-            "opaque": entry.report["opaque"],
-        }
+        names, opaque = sorted(entry.touched), entry.report["opaque"]
+        return {"call": entry.call, "names": names, "stays": stays, "opaque": opaque}
 
     def stored_bytes(self, call_id: str) -> int:
         """Count the bytes that only the undo store keeps alive for a step."""

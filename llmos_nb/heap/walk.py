@@ -44,8 +44,8 @@ def used_names(code: types.CodeType) -> frozenset[str]:
     return frozenset(code.co_names).union(*inner)
 
 
-COPY_BYTES = 64 << 20
-OBJECTS = 2_000_000
+COPY_BYTES = 64 << 20  # that a step may copy, so that it begins at once
+OBJECTS = 2_000_000  # that a walk looks at before a step; what it has not seen by then is said to be opaque
 FEW = 4  # kinds up to which a pass for each is faster than one in Python
 _EVERYTHING = frozenset(("exec", "eval", "globals", "__import__", "get_ipython", "__builtins__"))
 
@@ -103,11 +103,8 @@ class Image:
 
     def changes(self) -> list[Change]:
         """Return the objects that changed since, with their states of then."""
-        return [
-            Change(s.adapter, s.objects[i], s.adapter.pick(s.saved, i))
-            for s in self.shelves
-            for i in s.adapter.changed(s.objects, s.saved)
-        ]
+        found = [(s, i) for s in self.shelves for i in s.adapter.changed(s.objects, s.saved)]
+        return [Change(s.adapter, s.objects[i], s.adapter.pick(s.saved, i)) for s, i in found]
 
 
 class Walk:
@@ -208,11 +205,8 @@ class Walk:
         """Return those of the objects that were not met before, with their ids."""
         seen, known = self.image.seen, self.known
         ids = dict.fromkeys(map(id, objects))
-        if (
-            len(ids) < len(objects)
-            or not seen.keys().isdisjoint(ids.keys())
-            or not known.keys().isdisjoint(ids.keys())
-        ):
+        met = not (seen.keys().isdisjoint(ids.keys()) and known.keys().isdisjoint(ids.keys()))
+        if met or len(ids) < len(objects):
             by_id = {i: o for o in objects if (i := id(o)) not in seen and i not in known}
             ids, objects = dict.fromkeys(by_id), list(by_id.values())
         seen.update(ids)
@@ -246,6 +240,7 @@ class Walk:
         if names is not self.namespace:
             return [names] if is_owned(str(names.get("__name__", ""))) else ()
         used = used_names(code)
+        # code that may look up any name reaches all of them, once and for all functions
         if used & _EVERYTHING and not self.everything:
             self.everything = True
             used = frozenset(names)

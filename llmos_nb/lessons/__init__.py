@@ -13,40 +13,13 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 
-from llmos_nb.errors import UsageError
-from llmos_nb.lessons.core import Outline
 from llmos_nb.lessons.lesson import Lesson
+from llmos_nb.lessons.outlines import MODULES, outline
 from llmos_nb.lessons.progress import Progress, scores, write_scores
 from llmos_nb.lessons.stepper import step_through
 
 __all__ = ["MODULES", "Progress", "lesson", "outline", "scores", "step_through", "write_scores"]
-
-MODULES = {
-    "01": "loop",
-    "02": "calls",
-    "03": "memory",
-    "04": "slots",
-    "05": "permissions",
-    "06": "pipes",
-    "07": "crash",
-    "08": "reproducible",
-}
-
-
-def outline(number: str) -> Outline:
-    """Return a lesson as it is announced.
-
-    Parameters
-    ----------
-    number : str
-        ``"01"`` to ``"08"``.
-    """
-    if number not in MODULES:
-        raise UsageError(f"lesson {number!r}: there are {', '.join(MODULES)}")
-    found: Outline = import_module(f"llmos_nb.lessons.{MODULES[number]}").OUTLINE
-    return found
 
 
 def lesson(number: str, seed: int = 1, folder: str | os.PathLike[str] = ".") -> Lesson:

@@ -57,16 +57,8 @@ def _build(notebook: Path, out: Path, fill: Callable[[str, str, dict[str, Any]],
 def _grading(role: str, grade_id: str, cell_type: str) -> dict[str, Any]:
     """Return nbgrader's metadata (schema 3): a solution to write, or a test worth one point."""
     check = role == "check"
-    return {
-        "grade": check,
-        "solution": not check,
-        "locked": check,
-        "task": False,
-        "grade_id": f"{grade_id}-{role}",
-        "points": 1 if check else 0,
-        "schema_version": 3,
-        "cell_type": cell_type,
-    }
+    kind = {"grade": check, "solution": not check, "locked": check, "task": False, "points": int(check)}
+    return {**kind, "grade_id": f"{grade_id}-{role}", "schema_version": 3, "cell_type": cell_type}
 
 
 def _fill(number: str, name: str, cell: dict[str, Any]) -> None:

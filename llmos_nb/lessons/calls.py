@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from llmos_nb.errors import BadArguments
-from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong
 from llmos_nb.lessons.models import call, decisions, settle
 from llmos_nb.tools import Tool, as_tool, tool, validate
 
@@ -85,12 +85,8 @@ def judge_convert(attempt: Any, seed: int) -> str:
         raise Wrong(
             f"it counts as effect={made.effect!r}, repeat={made.repeat!r}: a person is asked each time", 3
         )
-    turns = [
-        call(made.name, amount="ten", currency="NOK"),
-        call(made.name, amount=10, currency="XXX"),
-        call(made.name, amount=10 * seed, currency="NOK"),
-        {"text": "Done."},
-    ]
+    given: tuple[tuple[Any, str], ...] = (("ten", "NOK"), (10, "XXX"), (10 * seed, "NOK"))
+    turns = [*(call(made.name, amount=a, currency=c) for a, c in given), {"text": "Done."}]
     process = settle("Convert.", turns, tools=[attempt], approve="risky")
     what = [w for w, _ in decisions(process, made.name)]
     if what != ["reject", "reject", "approve"]:
@@ -98,17 +94,11 @@ def judge_convert(attempt: Any, seed: int) -> str:
     last = list(process.run.state.calls.values())[-1]
     if last.status != "done":
         raise Wrong(f"the good call ended {last.status}: {last.result}", 1)
-    if not _is_number(last.result):
-        raise Wrong(f"it gave {last.result!r}; an amount is wanted", 1)
-    return f"two bad calls went back to the model, and 10 × {seed} NOK is {last.result}; nobody had to be asked"
-
-
-def _is_number(text: str) -> bool:
     try:
-        float(text)
+        float(last.result)
     except ValueError:
-        return False
-    return True
+        raise Wrong(f"it gave {last.result!r}; an amount is wanted", 1) from None
+    return f"two bad calls went back to the model, and 10 × {seed} NOK is {last.result}; nobody had to be asked"
 
 
 def _described(made: Tool) -> None:
@@ -122,62 +112,3 @@ def _described(made: Tool) -> None:
         raise Wrong('currency takes any text, also "XXX"; say which ones there are, NOK among them', 2)
     if made.description.startswith("Call the function"):
         raise Wrong("it has no docstring, so that the model must guess what it is for", 2)
-
-
-OUTLINE = Outline(
-    "02",
-    "System calls: a tool is a gate",
-    "say what happens between a proposed call and its effect, and write a tool that needs nobody's attention",
-    25,
-    "lesson 01, type annotations",
-    "“the model calls my function”. It sends text; the gate reads, checks, decides, and only then calls.",
-    "a scripted model, so that the outcome is certain",
-    (
-        Question(
-            "three",
-            'A tool wants an int and the model sends "3". What happens?',
-            {
-                "passes": "it passes as the number 3",
-                "text": "the function gets the text “3”",
-                "refused": "it is refused",
-            },
-        ),
-        Question(
-            "true",
-            "And if the model sends true?",
-            {"passes": "it passes as 1, as Python's int(True)", "refused": "it is refused"},
-        ),
-    ),
-    (
-        Exercise(
-            "breaks",
-            "Give three dicts of arguments for buy(count, size) that fail in three different ways.",
-            (
-                "buy wants count (an int), and size, one of s and m. Which arguments does it not get, or get wrongly?",
-                "The faults are: one is missing, one is of the wrong type or value, one is not known at all.",
-                '[{}, {"count": "three"}, {"count": 1, "colour": "red"}]',
-            ),
-            judge_breaks,
-        ),
-        Exercise(
-            "as_int",
-            "Write as_int(value) as the gate reads an int: nothing is lost, nothing is guessed, else ValueError.",
-            (
-                "An int passes. A float passes if it is a whole number. Try passes(value) on what you are not sure of.",
-                'A text of digits, with blanks around it or a minus, is a number that lost its type: "3" is 3.',
-                "True is an int in Python and not in JSON: isinstance(value, bool) comes first. 3.5 would lose a half.",
-            ),
-            judge_as_int,
-        ),
-        Exercise(
-            "convert",
-            "Write a tool convert(amount, currency) that gives euros and that nobody must be asked for.",
-            (
-                "The gate holds a call to the annotations: amount: float. Without them anything passes.",
-                'currency: Literal["NOK", "USD"], and a docstring: the model sees both before its first call.',
-                'A plain function counts as external, once. Above it: @tool(effect="read", repeat="pure").',
-            ),
-            judge_convert,
-        ),
-    ),
-)

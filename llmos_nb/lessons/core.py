@@ -119,9 +119,8 @@ class Verdict:
     def __repr__(self) -> str:
         if self.passed:
             return f"✓ {self.exercise}: {self.message}"
-        return (
-            f"not yet, {self.exercise}: {self.message}\n  here.hint({self.exercise!r}, {self.hint}) says more"
-        )
+        more = f"here.hint({self.exercise!r}, {self.hint}) says more"
+        return f"not yet, {self.exercise}: {self.message}\n  {more}"
 
     def __bool__(self) -> bool:
         return self.passed

@@ -14,7 +14,7 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import Event, read
-from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong
 from llmos_nb.process.state.fold import fold
 
 PAID, IN_DOUBT = "paid", "in doubt"
@@ -185,62 +185,3 @@ def judge_fold(attempt: Any, seed: int) -> str:
                 told = f"after event {n - 1}, {events[-1].k}, the calls are {true}, and yours says {given}"
                 raise Wrong(told, _fold_hint(true, given))
     return f"{tried} prefixes, all the same: the state is nothing but its events"
-
-
-OUTLINE = Outline(
-    "07",
-    "Crash, undo, time travel: intent before effect",
-    "say what a process knows after it was killed, and why it asks you about a payment",
-    35,
-    "lessons 01 and 02",
-    "“if it failed, run it again”. Whoever runs a payment again may pay twice.",
-    "a scripted model; the kills are real",
-    (
-        Question(
-            "double",
-            "A process that pays is killed at each of its events and resumed. How often is it paid twice?",
-        ),
-        Question(
-            "effect",
-            "It is killed when it has paid, before that is written down. What does it do when it is resumed?",
-            {"pays": "it pays again", "skips": "it takes the payment as made", "asks": "it asks you"},
-        ),
-        Question(
-            "lied",
-            "Now the tool claims to be idempotent, and is not. And at the same instant?",
-            {"1": "it is paid once", "2": "it is paid twice"},
-        ),
-    ),
-    (
-        Exercise(
-            "pay_once",
-            "Write pay_once(pay, disk): never pays twice, whatever happens, and says 'paid' or 'in doubt'.",
-            (
-                "disk is a list that survives: disk.append(word) writes, `word in disk` reads. pay() pays.",
-                "Write what you are about to do before you do it, and that it is done after it.",
-                "Begun and not done: nobody knows. Do not pay; return 'in doubt'. Done: return 'paid'.",
-            ),
-            judge_pay_once,
-        ),
-        Exercise(
-            "after_crash",
-            "Write after_crash(status, repeat): 'run', 'keep' or 'ask'.",
-            (
-                "A call that is done is done: its result stands in the journal.",
-                "A call that was running may have taken effect. If it may run once, only a person can say.",
-                "A call that was approved had not begun. What is pure or idempotent may run again.",
-            ),
-            judge_after_crash,
-        ),
-        Exercise(
-            "fold",
-            "Write fold(events): {call: status} from the events alone.",
-            (
-                "model.responded proposes calls: answer number a, call number i is f'r{a}.{i}', 'proposed'.",
-                "call.decided approves or rejects; call.started is 'running'; call.finished is 'done' or 'failed'.",
-                "call.in_doubt is 'in_doubt'; call.resolved makes it 'done', or 'approved' to run again.",
-            ),
-            judge_fold,
-        ),
-    ),
-)

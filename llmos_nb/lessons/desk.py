@@ -71,11 +71,9 @@ def desk(
         options: dict[str, Any] = {"approve": "auto", "grounded": False}
 
         def start(goal: str, source: Process | None = None) -> Process:
-            writer = session.start(
-                goal, name="writer", model=Obedient([DONE]), tools=[mail], source=source, **options
-            )
-            started.append(writer)
-            return writer
+            given = {"model": Obedient([DONE]), "tools": [mail], "source": source, **options}
+            started.append(session.start(goal, name="writer", **given))
+            return started[-1]
 
         turns = ScriptedModel(analyst_turns(reads))
         first = session.start(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong
 from llmos_nb.lessons.models import call, settle
 
 KINDS = ("model.requested", "model.responded", "call.decided", "call.started", "call.finished", "run.ended")
@@ -140,58 +140,3 @@ def _run(loop: Callable[..., Any], propose: Proposer, tools: dict[str, Any], mos
         return loop(propose, tools, "Double a number.", most)
     except EndlessLoop:
         raise Wrong(f"it asked the model {MOST_REQUESTS} times and went on: nothing bounds it", 3) from None
-
-
-OUTLINE = Outline(
-    "01",
-    "The loop: the model only proposes",
-    "say which part of the loop is the model and which is the system, and write the loop",
-    25,
-    "Python functions and dicts",
-    "“the model runs my code”. It writes text; everything else is done around it.",
-    "a scripted model, so that the outcome is certain",
-    (
-        Question(
-            "next",
-            "The model has just proposed a call. Which event comes next?",
-            {
-                "call.started": "the call starts",
-                "call.decided": "somebody decides whether it may run",
-                "model.requested": "the model is asked whether it is sure",
-            },
-        ),
-        Question("requests", "How often is the model asked, if it makes one call and then answers?"),
-    ),
-    (
-        Exercise(
-            "order",
-            "Put the six kinds of event in the order in which they first happen.",
-            (
-                "Each kind stands once. The model is asked first, and the end comes last.",
-                "Proposal, decision, effect, in this order: nothing runs without a recorded decision.",
-                "step_through(proc) shows the order of the run above; read the kinds off it.",
-            ),
-            judge_order,
-        ),
-        Exercise(
-            "script",
-            "Write a script in which a call is refused, repaired, and the goal answered.",
-            (
-                'A script is a list of turns: call("double", n=2) proposes, {"text": "…"} answers.',
-                "Misspell the tool's name in the first turn; let the next turn propose it as it is called.",
-                '[call("dubble", n=2), call("double", n=2), {"text": "It is 4."}]; use numbers that were observed.',
-            ),
-            judge_script,
-        ),
-        Exercise(
-            "loop",
-            "Write loop(propose, tools, goal, most): ask, act, feed back, until there is an answer.",
-            (
-                "Repeat: turn = propose(messages); return its answer, or call tools[name](**arguments).",
-                'Append what came back, {"role": "tool", "text": str(result)}, before you ask again.',
-                "for _ in range(most), and try/except around the call: an error is a result, too. Then None.",
-            ),
-            judge_loop,
-        ),
-    ),
-)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong
 from llmos_nb.messages import Message, ToolCall
 from llmos_nb.process.state import Context
 
@@ -26,9 +26,8 @@ def texts(seed: int, steps: int = STEPS) -> list[str]:
     """Make the results that a run of so many steps sees, all of about one size."""
     rng = random.Random(seed)  # noqa: S311 - variants of an exercise, not a secret
     size = 180 + 40 * (seed % 4)
-    return [
-        f"station {n}: " + " ".join(str(rng.randint(100, 999)) for _ in range(size // 4)) for n in range(steps)
-    ]
+    draws = ([str(rng.randint(100, 999)) for _ in range(size // 4)] for _ in range(steps))
+    return [f"station {n}: {' '.join(numbers)}" for n, numbers in enumerate(draws)]
 
 
 @dataclass
@@ -106,9 +105,8 @@ def _needle_contexts(seed: int) -> list[tuple[Context, str, str | None]]:
 def judge_find(attempt: Any, seed: int) -> str:
     """Look for a needle in the pages, in the window, and where there is none."""
     find = callable_or_wrong(attempt, "find(context, words)")
-    for (context, words, code), where in zip(
-        _needle_contexts(seed), ("a page", "the window", "nowhere"), strict=True
-    ):
+    places = ("a page", "the window", "nowhere")
+    for (context, words, code), where in zip(_needle_contexts(seed), places, strict=True):
         found = find(context, words)
         if code is None and found is not None:
             raise Wrong(
@@ -138,62 +136,3 @@ def judge_prefix_breaks(attempt: Any, seed: int) -> str:
                 f"{what} breaks its prefix {breaks(prompts)} times, and yours counts {count(prompts)!r}", hint
             )
     return f"a sliding window breaks {breaks(sliding)} times in 11 steps, ours {breaks(ours)} in {STEPS}"
-
-
-OUTLINE = Outline(
-    "03",
-    "Memory: forgetting is paging",
-    "say what a model still sees after sixty steps, bring back what it does not, and choose a window",
-    30,
-    "lesson 01",
-    "“the model remembers our conversation”. It remembers nothing: it is sent a prompt, and the prompt is bounded.",
-    "no model at all: the context window of the product, on its own",
-    (
-        Question(
-            "fault",
-            "The window holds 4,096 bytes, and you know the size of one step. At which step is it cut down first?",
-        ),
-        Question(
-            "lost",
-            "What becomes of the results that are cut off?",
-            {
-                "gone": "they are gone",
-                "summary": "a summary by the model takes their place",
-                "page": "they are kept word for word, and one line says where",
-            },
-        ),
-    ),
-    (
-        Exercise(
-            "window",
-            f"Choose max_bytes so that no prompt passes {LARGEST:,} bytes in {STEPS} steps with at most "
-            f"{MOST_EVICTIONS} evictions.",
-            (
-                "page(texts(here.seed), max_bytes) runs the steps; .bytes are the prompts, .faults the evictions.",
-                "A window never passes its bound; the head and the ledger come on top. Go down from 6,000.",
-                "Each eviction goes down to a quarter in one go, so that a window half as large evicts twice as often.",
-            ),
-            judge_window,
-        ),
-        Exercise(
-            "find",
-            "Write find(context, words): the text of the group that holds exactly these words, or None.",
-            (
-                "What was evicted is in context.pages: a list of pages, each a tuple of groups with .text.",
-                "What was not evicted yet is in context.window, a list of groups.",
-                "context.search gives what is most alike, also where nothing fits; compare with `words in group.text`.",
-            ),
-            judge_find,
-        ),
-        Exercise(
-            "prefix_breaks",
-            "Write prefix_breaks(prompts): how often a prompt does not begin with the whole prompt before it.",
-            (
-                "Compare each prompt with the one before (itertools.pairwise). One that only grows never breaks.",
-                "b begins with a if b[:len(a)] == a; a cache of the model can use it only then.",
-                "Length says nothing: a message in the middle may have been rewritten. Compare the messages.",
-            ),
-            judge_prefix_breaks,
-        ),
-    ),
-)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmos_nb.journal import Event
-from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong
 from llmos_nb.lessons.desk import CLEAN, analyst, desk
 from llmos_nb.lessons.mail import Office, run
 from llmos_nb.lessons.models import call
@@ -59,9 +59,8 @@ def judge_label(attempt: Any, seed: int) -> str:
     """Label the answers of five real runs."""
     label = callable_or_wrong(attempt, "label(events, untrusted, incoming)")
     read, idle = analyst(seed), analyst(seed, reads=False)
-    denied = run(
-        Office(seed), [call("read_file"), {"text": "I may not."}], [{"tool": "read_file", "do": "deny"}]
-    )
+    rules = [{"tool": "read_file", "do": "deny"}]
+    denied = run(Office(seed), [call("read_file"), {"text": "I may not."}], rules)
     for what, process, incoming, hint in (
         ("a process that read an untrusted file", read, TRUSTED, 1),
         ("a process that read nothing", idle, TRUSTED, 1),
@@ -69,10 +68,7 @@ def judge_label(attempt: Any, seed: int) -> str:
         ("a process that read nothing, but was handed an untrusted text", idle, UNTRUSTED, 3),
         ("a process that did both", read, UNTRUSTED, 3),
     ):
-        true, mine = (
-            label_of(process.events, ["read_file"], incoming),
-            label(process.events, ["read_file"], incoming),
-        )
+        true, mine = (f(process.events, ["read_file"], incoming) for f in (label_of, label))
         if mine != true:
             raise Wrong(f"{what}: its answer is {true}, and yours says {mine!r}", hint)
     return "what ran decides, not what was proposed, and not what the model says of itself"
@@ -80,9 +76,8 @@ def judge_label(attempt: Any, seed: int) -> str:
 
 def laundered(hops: Sequence[Hop]) -> str | None:
     """Name the first process that passes untrusted things on as trusted, with no person behind it."""
-    return next(
-        (h.name for h in hops if join(h.reads) == UNTRUSTED and h.says == TRUSTED and h.by != "you"), None
-    )
+    hidden = (h.name for h in hops if join(h.reads) == UNTRUSTED and h.says == TRUSTED and h.by != "you")
+    return next(hidden, None)
 
 
 def chains(seed: int) -> list[tuple[str, list[Hop]]]:
@@ -130,55 +125,3 @@ def judge_pipe(attempt: Any, seed: int) -> str:
     if given not in writers:
         raise Wrong(f"the writer's process is wanted back; this is {given!r:.80}", 3)
     return "the work goes on where it may, waits where it must, and the label arrived with the words"
-
-
-OUTLINE = Outline(
-    "06",
-    "Pipes: a text has an origin",
-    "say where the origin of a text is lost between two processes, and connect them so that it is kept",
-    30,
-    "lesson 05",
-    "“the second model only sees our own summary”. A summary of an untrusted text is an untrusted text.",
-    "scripted models that obey whatever they read. The pipes and mailboxes are the real ones",
-    (
-        Question(
-            "origin",
-            "An analyst reads the supplier's file; its answer is the writer's goal. Whose words are they, in the "
-            "writer's journal?",
-            {"you": "yours: they stand in the goal", "analyst": "the analyst's", "supplier": "the supplier's"},
-        ),
-    ),
-    (
-        Exercise(
-            "label",
-            "Write label(events, untrusted, incoming): the label of what a process answers.",
-            (
-                "untrusted names tools. If one of them ran, the answer may come from what it gave.",
-                "A call that was proposed and refused gave nothing: look at call.finished, and count the answers to "
-                "know which call r1.0 is.",
-                "What was handed in counts, too: start from incoming, and join with everything that was read.",
-            ),
-            judge_label,
-        ),
-        Exercise(
-            "laundering",
-            "Write laundering(hops): the name of the first process that launders an untrusted text, or None.",
-            (
-                "A process launders if it read something untrusted and what it says is trusted.",
-                'A person may vouch for a text: by is "you", and that is on the record. A model may not.',
-                "It is enough that one of its inputs is untrusted: UNTRUSTED in hop.reads.",
-            ),
-            judge_laundering,
-        ),
-        Exercise(
-            "pipe",
-            "Write pipe(start, first): start a writer that works on the analyst's answer, and give its process back.",
-            (
-                "start(goal, source=first) starts a writer that waits for what first answers, and is told it then.",
-                "A goal is your word. What another process says comes in by source, with its label; never by the goal.",
-                'return start("Tell the team what you were given.", source=first)',
-            ),
-            judge_pipe,
-        ),
-    ),
-)

@@ -34,9 +34,8 @@ class Progress:
 
     def exercise(self, lesson: str, name: str) -> dict[str, Any]:
         """Return what is kept of an exercise."""
-        kept: dict[str, Any] = self.of(lesson)["exercises"].setdefault(
-            name, {"attempts": 0, "passed": False, "hints": 0, "seen": False}
-        )
+        fresh = {"attempts": 0, "passed": False, "hints": 0, "seen": False}
+        kept: dict[str, Any] = self.of(lesson)["exercises"].setdefault(name, fresh)
         return kept
 
     def reset(self, lesson: str) -> None:
@@ -68,6 +67,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     return lessons
 
 
+_KEPT = ("passed", "attempts", "hints", "seen")
 COLUMNS = ("lesson", "exercise", "passed", "attempts", "hints", "solution_seen")
 
 
@@ -80,14 +80,7 @@ def scores(folder: str | os.PathLike[str] = ".") -> list[dict[str, Any]]:
         Where the progress file is.
     """
     return [
-        {
-            "lesson": lesson,
-            "exercise": name,
-            "passed": done["passed"],
-            "attempts": done["attempts"],
-            "hints": done["hints"],
-            "solution_seen": done["seen"],
-        }
+        dict(zip(COLUMNS, (lesson, name, *(done[k] for k in _KEPT)), strict=True))
         for lesson, kept in sorted(Progress(folder).lessons.items())
         for name, done in sorted(kept["exercises"].items())
     ]

@@ -14,7 +14,7 @@ from typing import Any
 
 from llmos_nb.errors import JournalTampered
 from llmos_nb.journal import canonical, read
-from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong
 from llmos_nb.lessons.models import begin, in_own_loop, python
 from llmos_nb.session import Process, Session
 
@@ -42,9 +42,8 @@ def weigh(namespace: dict[str, Any], home: Path, seed: int) -> Process:
     """Run the three steps in a namespace."""
 
     async def run() -> Process:
-        return await begin(
-            Session(namespace, home), "What is the mean mass?", three_steps(seed), approve="auto"
-        ).start()
+        session, goal = Session(namespace, home), "What is the mean mass?"
+        return await begin(session, goal, three_steps(seed), approve="auto").start()
 
     return in_own_loop(run)
 
@@ -82,8 +81,7 @@ def lines_of(seed: int) -> list[str]:
 def rehashed(line: str) -> str:
     """Return a line with a hash that fits its content, as somebody who changes it would."""
     e = json.loads(line)
-    body = f'{e["prev"]}[{e["n"]},"{e["at"]}","{e["k"]}",{canonical(e["d"])}]'
-    return json.dumps({**e, "hash": sha256(body.encode()).hexdigest()})
+    return json.dumps({**e, "hash": hash_of(e)})
 
 
 def forgeries(lines: Sequence[str], seed: int) -> list[tuple[str, list[str]]]:
@@ -174,63 +172,3 @@ def _runs(notebook: Path) -> None:
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise Wrong(f"{notebook.name} does not run by itself: {last[0]}", 3)
-
-
-OUTLINE = Outline(
-    "08",
-    "Reproducible work: the run is a program",
-    "take a step back, fork, export, find a forgery, and hand in work that runs with no model",
-    45,
-    "lessons 01 to 07",
-    "“nobody can repeat what an agent did”. What survived of the run is a program, and its record cannot be edited "
-    "unseen.",
-    "scripted models; in the capstone, any model you like",
-    (
-        Question(
-            "alias",
-            "other = masses, then a step changes masses, then you undo it. What does other hold?",
-            {
-                "old": "what it held before the step",
-                "new": "what the step made",
-                "error": "nothing, it is gone",
-            },
-        ),
-        Question(
-            "tamper",
-            "Somebody changes one line of the journal and mends the hash in it. Which line is reported?",
-            {"own": "that line", "next": "the one after it", "none": "none, nobody notices"},
-        ),
-    ),
-    (
-        Exercise(
-            "rewind",
-            "Write rewind(process): take back step 2 and all after it, and nothing else.",
-            (
-                "The process can do it, in place and on the record: process.undo(…).",
-                "undo() takes back the last step; undo(n) takes back step n and all after it.",
-                "The mistake is step 2; step 1 read the masses and stays.",
-            ),
-            judge_rewind,
-        ),
-        Exercise(
-            "broken",
-            "Write broken(lines): the 1-based number of the first line that breaks the chain, or None.",
-            (
-                "Read each line with json.loads; hash_of(event) is the hash it must have.",
-                'event["prev"] must be the hash of the line before, and event["n"] its place; the first has 64 zeros.',
-                "An untouched journal gives None. Start with prev = GENESIS and go on with the hash that you read.",
-            ),
-            judge_broken,
-        ),
-        Exercise(
-            "capstone",
-            "Write async capstone(folder): a process on your data, approved once by you, exported; give both.",
-            (
-                "process = await llmos_nb.run(goal, namespace=…, home=folder); await process.approve(); then return.",
-                'In the mode "risky" only what cannot be undone asks: let exactly one step write a file.',
-                'return process, process.export(folder / "work.ipynb"); the folder must hold all it reads.',
-            ),
-            judge_capstone,
-        ),
-    ),
-)

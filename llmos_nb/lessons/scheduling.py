@@ -106,6 +106,7 @@ def simulate(work: Iterable[Agent], policy: Policy, slots: int = 1) -> list[Span
             at, pid = heapq.heappop(coming)
             ready.append(Ready(pid, at, left[pid], by[pid].think))
         if not ready or len(busy) == slots:
+            # nothing can begin: go on to when an agent asks again or a slot is given back
             now = min([t for t, _ in coming[:1]] + busy[:1])
             continue
         chosen = _chosen(ready, policy(tuple(ready), now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmos_nb.lessons.core import Exercise, Outline, Question, Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong
 from llmos_nb.lessons.scheduling import agents, bound, by_pid, fair, longest_waits, makespan, shortest, simulate
 
 TOLERANCE = 1.2
@@ -22,9 +22,8 @@ def judge_waits(attempt: Any, seed: int) -> str:
         if wrong is not None:
             hint = 2 if mine[wrong] < true[wrong] else 3
             raise Wrong(f"agent {wrong} waited {true[wrong]:g} s at most, and yours says {mine[wrong]:g}", hint)
-    return (
-        f"under by_pid the seven wait up to {max(longest_waits(simulate(agents(seed), by_pid)).values()):g} s"
-    )
+    longest = max(longest_waits(simulate(agents(seed), by_pid)).values())
+    return f"under by_pid the seven wait up to {longest:g} s"
 
 
 def judge_ideal(attempt: Any, seed: int) -> str:
@@ -57,58 +56,3 @@ def judge_policy(attempt: Any, seed: int) -> str:
                 f"variant {variant}: agent {pid} waits {wait:g} s for one answer; {fair(work):g} is fair", 2
             )
     return f"at most {worst:.2f} × the ideal, and nobody is starved"
-
-
-OUTLINE = Outline(
-    "04",
-    "Scheduling: one slow agent starves seven",
-    "predict how long eight agents take over one model, and write the policy that is quick and fair",
-    30,
-    "lesson 01",
-    "“eight agents are eight times as fast”. They wait for the same model, and somebody decides who goes first.",
-    "no model: a simulation that is exact; then eight scripted ones",
-    (
-        Question("serial", "The eight agents run one after the other. How many seconds does it take?"),
-        Question(
-            "starved",
-            "The slot always goes to the lowest pid. Who waits longest for one answer?",
-            {
-                "1": "agent 1, the slow one",
-                "2": "agent 2, the first of the quick ones",
-                "8": "agent 8, the last",
-            },
-        ),
-    ),
-    (
-        Exercise(
-            "waits",
-            "Write waits(spans): each agent's longest wait for a slot, as {pid: seconds}.",
-            (
-                "A span has pid, asked, began and ended; every pid that occurs belongs into the dict.",
-                "Each agent has many spans: the longest wait counts, not the last one.",
-                "One waits from asked to began; from began to ended one is served.",
-            ),
-            judge_waits,
-        ),
-        Exercise(
-            "ideal",
-            "Write ideal(agents, slots): the seconds that no policy can beat.",
-            (
-                "The slots have all answers to make: the sum of turns × think, over the number of slots.",
-                "An agent's turns come one after the other: none ends before agent.alone seconds.",
-                "The larger of both: max(sum(…) / slots, max(a.alone for a in agents)).",
-            ),
-            judge_ideal,
-        ),
-        Exercise(
-            "policy",
-            f"Write policy(ready, now) -> pid: at most {TOLERANCE} × ideal, and nobody waits over twice a round.",
-            (
-                "ready holds pid, since, left and think of everybody who waits; give back the pid of one of them.",
-                "Whoever always comes first starves the rest. What does a queue at a counter look at?",
-                "The slow agent must not come last either: it has the longest way. min(ready, key=lambda r: r.since).",
-            ),
-            judge_policy,
-        ),
-    ),
-)

@@ -40,12 +40,8 @@ def pay_tool(folder: Path, repeat: str, deadly: bool) -> Tool:
 
 async def live(folder: Path, repeat: str, at: str) -> None:
     """Begin the process and die at event `at`, or while its tool runs."""
-    process = Session(None, folder / "home").create(
-        "Pay 10 euros.",
-        model=ScriptedModel(TURNS),
-        tools=[pay_tool(folder, repeat, at == IN_THE_EFFECT)],
-        approve="auto",
-    )
+    session, tools = Session(None, folder / "home"), [pay_tool(folder, repeat, at == IN_THE_EFFECT)]
+    process = session.create("Pay 10 euros.", model=ScriptedModel(TURNS), tools=tools, approve="auto")
     process.run.listeners.append(lambda event, _: _die(process, event.n, at))
     await process.start()
 
@@ -58,9 +54,8 @@ def _die(process: Process, n: int, at: str) -> None:
 
 async def resume(folder: Path, repeat: str) -> None:
     """Take the process up again from its journal."""
-    process = Session(None, folder / "home").load(
-        journal_of(folder), tools=[pay_tool(folder, repeat, False)], model=ScriptedModel(TURNS)
-    )
+    session, tools = Session(None, folder / "home"), [pay_tool(folder, repeat, False)]
+    process = session.load(journal_of(folder), tools=tools, model=ScriptedModel(TURNS))
     if process.state != "ended":
         await process.resume()
 

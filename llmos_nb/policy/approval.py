@@ -18,7 +18,6 @@ Question = Mapping[str, Any]
 _KEYS = ("other", "approvers", "deadline", "then", "escalate", "by")
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
-ASKED = ("approval", "plan")
 
 
 @dataclass(frozen=True)

@@ -174,20 +174,8 @@ def all_decisions(home: Home, by: str = "") -> list[Decision]:
 
 def shown(found: Sequence[Decision]) -> str:
     """Return decisions as a table."""
-    rows = [
-        [
-            d.pid,
-            d.n,
-            d.at[:19].replace("T", " "),
-            d.what,
-            d.of,
-            d.by,
-            d.digest,
-            _short(d.arguments),
-            d.why[:_SHOWN],
-        ]
-        for d in found
-    ]
+    plain = [{**vars(d), "at": d.at[:19].replace("T", " "), "why": d.why[:_SHOWN]} for d in found]
+    rows = [[_short(d[k]) if k == "arguments" else d[k] for k in HEADS] for d in plain]
     return table(rows, HEADS, width=160) if rows else "no decisions"
 
 
@@ -299,9 +287,8 @@ def _proof(path: Path) -> str:
     history(events, path)
     gone = sum(e.k == "call.finished" and str(e.d["result"]).startswith("[forgotten: ") for e in events)
     head = events[-1].hash[:HEAD] if events else "none"
-    return f"{len(events)} events, the chain holds (head {head}" + (
-        f", {gone} payloads deleted)" if gone else ")"
-    )
+    more = f", {gone} payloads deleted" if gone else ""
+    return f"{len(events)} events, the chain holds (head {head}{more})"
 
 
 def _proofs(paths: list[Path]) -> Iterator[str]:

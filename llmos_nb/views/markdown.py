@@ -11,6 +11,7 @@ from html import escape
 
 from llmos_nb.views.wording import visible
 
+# Each repetition is bounded, so that no text makes the search run away.
 _INLINE = re.compile(
     r"`(?P<code>[^`]{1,400})`|\*\*(?P<strong>.{1,400}?)\*\*|__(?P<strong2>.{1,400}?)__|\*(?P<em>[^*\s][^*]{0,400})\*"
     r"|!?\[(?P<label>[^\]]{0,400})\]\((?P<to>[^)\s]{0,400})[^)]{0,400}\)|\b(?P<call>r\d+\.\d+)\b"
@@ -20,10 +21,8 @@ _ITEM = re.compile(r"^\s*(?:[-*+]|(?P<n>\d+)[.)])\s+(?P<text>.*)$")
 _HEAD = re.compile(r"^#{1,6}\s+(?P<text>.*?)\s*#*$")
 _RULE = re.compile(r"^\s*\|?[\s:|-]*-[\s:|-]*\|?\s*$")
 PRE = "margin:6px 0;padding:8px;border:1px solid #8888;white-space:pre-wrap"
-TABLE, LEFT = (
-    "border-collapse:collapse;margin:6px 0",
-    "text-align:left;padding:2px 14px 2px 0;vertical-align:top",
-)
+TABLE = "border-collapse:collapse;margin:6px 0"
+LEFT = "text-align:left;padding:2px 14px 2px 0;vertical-align:top"
 
 
 def text(words: str) -> str:
@@ -112,9 +111,8 @@ def _table(lines: list[str]) -> str:
     while lines and "|" in lines[-1]:
         rows.append(_cells(lines.pop()))
     top = "".join(f'<th scope="col" style="{LEFT}">{inline(c)}</th>' for c in heads)
-    body = "".join(
-        "<tr>" + "".join(f'<td style="{LEFT}">{inline(c)}</td>' for c in row) + "</tr>" for row in rows
-    )
+    cells = ["".join(f'<td style="{LEFT}">{inline(c)}</td>' for c in row) for row in rows]
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
     return f'<table style="{TABLE}"><tr>{top}</tr>{body}</table>'
 
 

@@ -50,7 +50,7 @@ def html(state: State, events: Sequence[Event]) -> str:
         f'<p style="margin:0 0 8px">{_status(state, v)}</p>',
         _picture(v),
         *_plan(v),
-        *(_card(state, v["card"]) if v.get("card") else _blocks(v.get("now", []))),
+        *(_card(state, v["card"]) if v.get("card") else map(_block, v.get("now", []))),
     ]
     return "\n".join(filter(None, parts))
 
@@ -86,11 +86,8 @@ def _status(s: State, v: PanelView) -> str:
     name = f"{s.name}, " if s.name else ""
     first = f"{name}process {s.pid}, {third(v['state']).lower()}: {third(v['what'])}"
     show = f"<code>%agent show {int(s.pid)}</code> in any cell."
-    return f"{text(first)}. {text(sentence(spending(s)))} To {_to(v)}, run {show}"
-
-
-def _to(v: PanelView) -> str:
-    return "see it again" if v["id"] == "finished" else "go on"
+    aim = "see it again" if v["id"] == "finished" else "go on"
+    return f"{text(first)}. {text(sentence(spending(s)))} To {aim}, run {show}"
 
 
 def _picture(v: PanelView) -> str:
@@ -109,11 +106,7 @@ def _plan(v: PanelView) -> list[str]:
     head = ", ".join(filter(None, (third(v.get("planhead", "Plan")), v.get("planside"))))
     parts = [f'<h3 style="{H3_NEXT}">{text(head)}</h3>']
     fold = v.get("fold")
-    away = (
-        [r for r in rows if fold and r["n"] <= fold["upto"] and r["s"] not in ("failed", "pending")]
-        if fold
-        else []
-    )
+    away = form.folded(rows, fold)
     if away and fold:
         parts.append(f"<details><summary>{text(fold['text'])}</summary>{_list(away)}</details>")
     return [*parts, _list([r for r in rows if r not in away])]
@@ -131,10 +124,8 @@ def _list(rows: list[StepRow]) -> str:
 
 def _step(r: StepRow) -> str:
     after = f"after {r['after']}" if r.get("after") else ""
-    facts = ", ".join(
-        filter(None, (third(SAY[r["s"]]), after, r.get("dur"), r.get("cost"), third(r.get("note", ""))))
-    )
-    lines = [f"<b>{text(r['t'])}</b> ({text(facts)})"]
+    facts = (third(SAY[r["s"]]), after, r.get("dur"), r.get("cost"), third(r.get("note", "")))
+    lines = [f"<b>{text(r['t'])}</b> ({text(', '.join(filter(None, facts)))})"]
     if r.get("x") and r["s"] != "replaced":
         lines.append(f"expects: {text(r['x'])}")
     if r.get("ev"):
@@ -193,10 +184,6 @@ def _cell(cell: Words | Button, head: bool) -> str:
 
 
 # now
-
-
-def _blocks(blocks: list[Block]) -> list[str]:
-    return [_block(b) for b in blocks]
 
 
 def _block(b: Block) -> str:

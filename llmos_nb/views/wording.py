@@ -186,11 +186,9 @@ def bars(s: State, extra_s: float = 0.0) -> list[Bar]:
     made: list[Bar] = []
     for unit in shown:
         name, say = _BARS[unit]
-        top = s.budget.limits[unit]
-        used = spent.get(unit, 0.0)
-        made.append(
-            {"name": name, "used": say(used), "of": say(top), "part": round(used / top, 3) if top else 1.0}
-        )
+        top, used = s.budget.limits[unit], spent.get(unit, 0.0)
+        part = round(used / top, 3) if top else 1.0
+        made.append({"name": name, "used": say(used), "of": say(top), "part": part})
     return made
 
 

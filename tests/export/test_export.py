@@ -3,7 +3,6 @@
 import ast
 import contextlib
 import io
-import json
 import os
 import re
 import subprocess
@@ -29,8 +28,6 @@ from llmos_nb.export.dataflow.slice import Piece, cut
 from llmos_nb.export.dataflow.taint import tainted
 from llmos_nb.export.literals import hold
 from llmos_nb.export.lock import closure, distributions, imported, needed, wheels_of
-from llmos_nb.export.rocrate import rocrate
-from llmos_nb.export.source import export_source
 from llmos_nb.export.steps import NotPython, plain
 from llmos_nb.heap.digest import digest
 from llmos_nb.tools import tool
@@ -399,13 +396,6 @@ def test_files_that_the_run_wrote_are_no_inputs(tmp_path):
     assert read(path)["metadata"]["llmos_nb"]["inputs"] == []
 
 
-def test_export_source_folds_a_journal(tmp_path):
-    r = small(tmp_path, "x = 5")
-    source = export_source(r.events, namespace=r.namespace, tools=r.tools)
-    assert source.goal == "Do a thing" and source.state.reason == "answered"
-    assert executed(export(source, tmp_path / "o" / "x.ipynb"))["x"] == 5
-
-
 def test_the_lock_names_what_is_imported(tmp_path):
     about = read(exported(RUNS["sklearn_linear"].build(tmp_path), tmp_path))["metadata"]["llmos_nb"]
     names = {p["name"] for p in tomllib.loads(about["pylock"])["packages"]}
@@ -421,25 +411,6 @@ def test_lock_includes_modules_loaded_beside_the_imports():
     assert seen == ["numpy"] and needed(["import json"]) == []
     assert "pandas" in closure(distributions(imported(["import pandas as pd\nfrom . import x"])))
     assert wheels_of(["numpy"], bound_s=0.001) == {} == wheels_of([])
-
-
-def test_provenance_is_a_crate(tmp_path):
-    runner = RUNS["held_plain"].build(tmp_path)
-    path = exported(runner, tmp_path)
-    crate = json.loads(json.dumps(rocrate(runner.source(), path)))
-    by_id = {e["@id"]: e for e in crate["@graph"]}
-    assert len(by_id) == len(crate["@graph"])
-    assert by_id["ro-crate-metadata.json"]["about"] == {"@id": "./"}
-    assert (
-        by_id["./"]["mainEntity"] == {"@id": "run.ipynb"}
-        and "ComputationalWorkflow" in by_id["run.ipynb"]["@type"]
-    )
-    assert by_id["#run"]["instrument"] == {"@id": "run.ipynb"} and len(by_id["#run"]["hasPart"]) == 2
-    for entity in crate["@graph"]:
-        for value in entity.values():
-            for one in value if isinstance(value, list) else [value]:
-                if isinstance(one, dict) and set(one) == {"@id"} and not one["@id"].startswith("http"):
-                    assert one["@id"] in by_id
 
 
 def test_export_without_steps_says_so(tmp_path):

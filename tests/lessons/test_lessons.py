@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,17 @@ import pytest
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
-from llmos_nb.lessons import MODULES, Progress, lesson, outline, scores, step_through, write_scores
+from llmos_nb.lessons import (
+    MODULES,
+    Progress,
+    lesson,
+    memory,
+    outline,
+    scores,
+    slots,
+    step_through,
+    write_scores,
+)
 from llmos_nb.lessons import scheduling as sim
 from llmos_nb.lessons.build import instructor, student
 from llmos_nb.lessons.crash import kills, table
@@ -504,3 +515,26 @@ def test_builds_for_students_and_instructors(path, tmp_path):
 def test_notebook_without_exercises_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no exercises"):
         student(NOTEBOOKS / "00-start.ipynb", tmp_path / "x.ipynb")
+
+
+@pytest.mark.parametrize("number", MODULES)
+def test_outline_has_a_judge_and_three_hints_for_each_exercise_and_no_open_placeholder(number):
+    o = outline(number)
+    texts = [
+        o.title,
+        o.aim,
+        *(q.text for q in o.questions),
+        *(t for e in o.exercises for t in (e.task, *e.hints)),
+    ]
+    assert all(callable(e.judge) and len(e.hints) == 3 for e in o.exercises)
+    assert not any(re.search(r"\$\{?[A-Z]", t) for t in texts)
+
+
+def test_outlines_state_the_bounds_that_their_judges_compare_with():
+    window = next(e.task for e in outline("03").exercises if e.name == "window")
+    assert (
+        f"{memory.LARGEST:,} bytes in {memory.STEPS} steps" in window
+        and f"{memory.MOST_EVICTIONS} evic" in window
+    )
+    assert f"{slots.TOLERANCE} × ideal" in next(e.task for e in outline("04").exercises if e.name == "policy")
+    assert any(THIEF in hint for e in outline("05").exercises for hint in e.hints)

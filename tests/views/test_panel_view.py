@@ -13,7 +13,7 @@ from llmos_nb.process.state.fold import fold
 from llmos_nb.views import contract
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel import Projector
-from llmos_nb.views.panel.view import view, view_at
+from llmos_nb.views.panel.view import view
 from llmos_nb.views.wording import plain
 
 EXPECTED = {
@@ -35,6 +35,15 @@ EXPECTED = {
     "rejected": ("ended", "", "Rejected", ""),
     "many": ("running", "go", "Running", "integrate"),
 }
+
+
+def view_at(events, n):
+    """The view of a finished run at event `n`."""
+    projector = Projector()
+    for event in events:
+        projector.heard(event)
+    projector.seek(n)
+    return projector.view(fold(events), events)
 
 
 @pytest.mark.parametrize("name", STATES)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from llmos_nb.views.text import diff, table
 from llmos_nb.views.text.lines import table as laid_out
 from llmos_nb.views.text.lines import wrap
-from llmos_nb.views.text.tables import html_table, log
+from llmos_nb.views.text.tables import log
 from llmos_nb.views.wording import visible
 
 
@@ -29,11 +29,6 @@ def test_table_loses_no_cell(rows, width):
 @given(st.text(max_size=200), st.integers(20, 90))
 def test_wrapped_lines_fit(words, width):
     assert all(len(line) <= width for line in wrap(words, width, "  "))
-
-
-def test_a_table_as_html_is_escaped():
-    html = html_table([["<b>", 1]], ["<i>", "n"], "a & b")
-    assert "<b>" not in html and "<i>" not in html and "a &amp; b" in html and html.count("<tr>") == 2
 
 
 def test_the_log_has_a_line_an_event():

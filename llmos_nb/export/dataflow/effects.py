@@ -43,19 +43,7 @@ _PLAIN = _set(
     "random randint uniform choice choices sample shuffle gauss seed randrange normalvariate betavariate expovariate "
     "triangular getrandbits setstate"
 )
-_TORCH = frozenset(
-    [
-        "manual_seed",
-        "rand",
-        "randn",
-        "randint",
-        "randperm",
-        "normal",
-        "bernoulli",
-        "multinomial",
-        "set_rng_state",
-    ]
-)
+_TORCH = _set("manual_seed rand randn randint randperm normal bernoulli multinomial set_rng_state")
 # Draw from numpy's global state unless they are told a state of their own.
 _BY_ARGUMENT = _set(
     "sample train_test_split KFold StratifiedKFold ShuffleSplit KMeans MiniBatchKMeans RandomForestClassifier "
@@ -78,9 +66,8 @@ def random_state(node: ast.Call) -> list[str]:
     """Name the global random states that a call draws from or sets."""
     path = dotted(node.func)
     base, _, last = path.rpartition(".")
-    own = any(
-        k.arg in ("random_state", "rng", "seed", "generator") and not _none(k.value) for k in node.keywords
-    )
+    told = [k.value for k in node.keywords if k.arg in ("random_state", "rng", "seed", "generator")]
+    own = any(not (isinstance(v, ast.Constant) and v.value is None) for v in told)
     if base == "torch" or base.startswith("torch."):
         return [TORCH] if last in _TORCH and not own else []
     if base in ("np.random", "numpy.random"):
@@ -91,16 +78,7 @@ def random_state(node: ast.Call) -> list[str]:
     return [NUMPY] if name in _BY_ARGUMENT and not own else []
 
 
-def _none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
 def unseeded(tree: ast.AST) -> bool:
     """Return whether code makes a generator of its own without a seed, which no seed cell can help."""
-    return any(
-        dotted(n.func).endswith(("default_rng", "RandomState", "random.Random"))
-        and not n.args
-        and not n.keywords
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Call)
-    )
+    bare = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and not n.args and not n.keywords]
+    return any(dotted(n.func).endswith(("default_rng", "RandomState", "random.Random")) for n in bare)

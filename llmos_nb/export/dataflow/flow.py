@@ -24,9 +24,7 @@ from llmos_nb.export.dataflow.scopes import (
     SURE,
     Function,
     annotations_of,
-    arguments,
     chain_root,
-    defaults,
     in_place,
     local_names,
     names_given,
@@ -34,6 +32,7 @@ from llmos_nb.export.dataflow.scopes import (
     stored,
     surely_bound,
 )
+from llmos_nb.policy.code import defaults, parameters
 
 CWD = "$cwd"
 
@@ -92,9 +91,8 @@ class Visitor(ast.NodeVisitor):
         self.flow = Flow()
         self.scopes: list[set[str]] = []
         self.declared: set[str] = set()
-        self.met: set[str] = (
-            set()
-        )  # names that a loop or `with` of this statement has bound before they are read
+        # names that a loop or `with` of this statement has bound before they are read
+        self.met: set[str] = set()
 
     def _free(self, name: str) -> bool:
         return bool(name) and (name in self.declared or not any(name in s for s in self.scopes))
@@ -276,7 +274,7 @@ class Visitor(ast.NodeVisitor):
     def _body(self, node: Function) -> Flow:
         """Read a function's body in a scope of its own."""
         inner = Visitor()
-        given = {a.arg for a in arguments(node.args)}
+        given = {a.arg for a in parameters(node.args)}
         inner.flow.parameters = given
         inner.scopes = [*self.scopes, given | local_names(node)]
         for part in [node.body] if isinstance(node, ast.Lambda) else node.body:
@@ -310,7 +308,9 @@ def flow_of(statement: ast.stmt) -> Flow:
     visitor.visit(statement)
     flow = visitor.flow
     if isinstance(statement, (*SURE, ast.Expr)):
-        flow.kills = flow.binds - _walrus(statement) - {CWD}
+        # a walrus may stand where it is not reached, as in `a and (b := 1)`
+        walrus = {n.target.id for n in ast.walk(statement) if isinstance(n, ast.NamedExpr)}
+        flow.kills = flow.binds - walrus - {CWD}
     elif isinstance(statement, ast.If | ast.With | ast.AsyncWith):
         flow.kills = flow.binds & visitor.met
     return flow
@@ -327,7 +327,3 @@ def flow_of_code(source: str) -> Flow:
         bound |= one.kills
     total.kills = bound
     return total
-
-
-def _walrus(statement: ast.stmt) -> set[str]:
-    return {n.target.id for n in ast.walk(statement) if isinstance(n, ast.NamedExpr)}

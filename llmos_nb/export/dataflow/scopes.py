@@ -5,16 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from llmos_nb.policy.code import bound_by, parameters
+
 # Statements that bind what they bind whenever they run.
-SURE = (
-    ast.Assign,
-    ast.AnnAssign,
-    ast.Import,
-    ast.ImportFrom,
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.ClassDef,
-)
+_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+SURE = (ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom, *_DEFINES)
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -48,20 +43,9 @@ def surely_bound(statement: ast.stmt) -> set[str]:
     return stored([statement]) if isinstance(statement, SURE) else set()
 
 
-def arguments(args: ast.arguments) -> list[ast.arg]:
-    """Return all parameters."""
-    extra = [a for a in (args.vararg, args.kwarg) if a is not None]
-    return [*args.posonlyargs, *args.args, *args.kwonlyargs, *extra]
-
-
-def defaults(args: ast.arguments) -> list[ast.expr]:
-    """Return all default values."""
-    return [*args.defaults, *(d for d in args.kw_defaults if d is not None)]
-
-
 def annotations_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
     """Return all annotations."""
-    found = [a.annotation for a in arguments(node.args)]
+    found = [a.annotation for a in parameters(node.args)]
     return [a for a in (*found, node.returns) if a is not None]
 
 
@@ -87,14 +71,4 @@ def declared(body: list[ast.stmt]) -> set[str]:
 
 def stored(body: list[ast.stmt]) -> set[str]:
     """Return the names that statements bind in their own scope."""
-    found: set[str] = set()
-    for node in own(body):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            found.add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {a.asname or a.name.partition(".")[0] for a in node.names}
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.add(node.name)
-    return found
+    return {name for node in own(body) for name in bound_by(node)}

@@ -24,11 +24,8 @@ _MACHINE = re.compile(
 )
 _PERSON = re.compile(r"input|getpass\.getpass")
 _WORDS = (
-    (_TIME, "the time"),
-    (_NETWORK, NETWORK),
-    (_MACHINE, "the machine"),
-    (_PERSON, "a person's input"),
-)
+    (_TIME, "the time"), (_NETWORK, NETWORK), (_MACHINE, "the machine"), (_PERSON, "a person's input"),
+)  # fmt: skip
 STATES = frozenset((PYTHON, NUMPY, TORCH))
 
 
@@ -49,10 +46,8 @@ def reaches(source: str) -> str:
 
 
 def _remote(call: ast.Call) -> bool:
-    return any(
-        isinstance(a, ast.Constant) and isinstance(a.value, str) and re.match(r"(https?|ftp|s3|gs)://", a.value)
-        for a in call.args
-    )
+    texts = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    return any(re.match(r"(https?|ftp|s3|gs)://", text) for text in texts)
 
 
 def tainted(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> dict[str, str]:

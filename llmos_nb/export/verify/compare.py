@@ -42,9 +42,8 @@ def shown(outputs: Sequence[Mapping[str, Any]]) -> list[Shown]:
     found: list[Shown] = []
     for output in outputs:
         plain = plain_output(output)
-        if plain is None or plain.get("name") == "stderr":
-            continue
-        found += _pieces(plain)
+        if plain is not None and plain.get("name") != "stderr":
+            found += _pieces(plain)
     return list(_joined(found))
 
 
@@ -163,10 +162,8 @@ def picture_distance(one: str, other: str) -> float:
         return 1.0
     small = [image.resize((_EDGE, _EDGE), Image.Resampling.BOX) for image in pair]
     apart = ImageChops.difference(*small)
-    step = _EDGE // 8
-    tiles = (
-        apart.crop((x, y, x + step, y + step)) for x in range(0, _EDGE, step) for y in range(0, _EDGE, step)
-    )
+    step, starts = _EDGE // 8, range(0, _EDGE, _EDGE // 8)
+    tiles = (apart.crop((x, y, x + step, y + step)) for x in starts for y in starts)
     return max(ImageStat.Stat(tile).mean[0] for tile in tiles) / 255
 
 
@@ -184,12 +181,10 @@ def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Differ
         mine = cell["metadata"][KEY]
         if mine.get("shown") != "observed" or "count" in mine.get("volatile", {}):
             continue
-        compared += len(shown(cell["outputs"]))
-        said = difference(
-            shown(cell["outputs"]), shown(outputs), book["metadata"][KEY]["tolerance"], mine.get("volatile")
-        )
-        if said:
+        expected, tolerance = shown(cell["outputs"]), book["metadata"][KEY]["tolerance"]
+        if said := difference(expected, shown(outputs), tolerance, mine.get("volatile")):
             found.append(_located(cell, "it shows something else than when it was exported", said))
+        compared += len(expected)
     wrong, values = compare_values(book["cells"], result, book["metadata"][KEY])
     return found + wrong, compared, values
 
@@ -200,8 +195,7 @@ def between(book: Mapping[str, Any], first: Execution, second: Execution) -> Ite
         volatile = cell["metadata"][KEY].get("volatile", {})
         if "count" in volatile:
             continue
-        said = difference(shown(one), shown(other), book["metadata"][KEY]["tolerance"], volatile)
-        if said:
+        if said := difference(shown(one), shown(other), book["metadata"][KEY]["tolerance"], volatile):
             yield _located(cell, "two runs of it show different things", said)
 
 

@@ -61,16 +61,8 @@ def _home() -> Path:
 
 def _make(folder: Path, python: Path, packages: Sequence[Mapping[str, Any]]) -> None:
     _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        str(python),
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    pip += ["install", "--quiet", "--disable-pip-version-check"]
     hashed = bool(packages) and all(p.get("wheels") for p in packages)
     wanted = folder / "requirements.txt"
     wanted.write_text("\n".join(_requirement(p, hashed) for p in packages) + "\n", encoding="utf-8")

@@ -134,9 +134,8 @@ def _run(
         from nbclient import NotebookClient  # the extra `local`
         from nbclient.exceptions import CellExecutionError, DeadKernelError  # as above
     except ImportError as error:
-        raise LlmosError(
-            f'{error.name} is missing, which runs notebooks: pip install "llmos_nb[local]"'
-        ) from error
+        how = 'pip install "llmos_nb[local]"'
+        raise LlmosError(f"{error.name} is missing, which runs notebooks: {how}") from error
     node = nbformat.from_dict(book)
     done: list[int] = []
 
@@ -145,14 +144,12 @@ def _run(
         if progress is not None:
             progress(len(done), sum(c.cell_type == "code" for c in node.cells))
 
-    where = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(
-        node,
-        kernel_manager_class=_manager(private, python, offline),
-        timeout=timeout_s,
-        resources=where,
-        on_cell_executed=count,
-    )
+    options: dict[str, Any] = {
+        "timeout": timeout_s,
+        "resources": {"metadata": {"path": str(folder)}},
+        "on_cell_executed": count,
+    }
+    client = NotebookClient(node, kernel_manager_class=_manager(private, python, offline), **options)
     result = Execution()
     try:
         client.execute(env=_environment(private))
@@ -179,13 +176,8 @@ def _manager(private: Path, python: str, offline: bool) -> type:
 
     class Manager(AsyncKernelManager):
         def __init__(self, **given: Any) -> None:
-            transport = "tcp" if os.name == "nt" else "ipc"
-            super().__init__(
-                kernel_spec_manager=Only(),
-                transport=transport,
-                connection_file=str(private / "c.json"),
-                **given,
-            )
+            transport, file = "tcp" if os.name == "nt" else "ipc", str(private / "c.json")
+            super().__init__(kernel_spec_manager=Only(), transport=transport, connection_file=file, **given)
 
     return Manager
 
@@ -195,17 +187,15 @@ def no_network() -> tuple[str, ...]:
     """Return the command that takes a program's network away; empty where the system does not let us."""
     if shutil.which("unshare") is None:
         return ()
-    commands = (("unshare", "-n"), ("unshare", "-rn"))
-    return next((c for c in commands if _works([*c, "true"])), ())
-
-
-def _works(command: Sequence[str]) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - fixed words
+    for command in (("unshare", "-n"), ("unshare", "-rn")):  # as root, and as anybody with a user namespace
+        tried = subprocess.run([*command, "true"], capture_output=True, check=False)  # noqa: S603 - fixed words
+        if tried.returncode == 0:
+            return command
+    return ()
 
 
 def _environment(private: Path) -> dict[str, str]:
     """Return the kernel's environment: no secrets, no settings of IPython's, a clean import path."""
-    kept = {
-        k: v for k, v in os.environ.items() if not secret_name(k) and k not in ("PYTHONPATH", "PYTHONHASHSEED")
-    }
+    gone = ("PYTHONPATH", "PYTHONHASHSEED")
+    kept = {k: v for k, v in os.environ.items() if not secret_name(k) and k not in gone}
     return {**kept, "IPYTHONDIR": str(private / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}

@@ -43,7 +43,9 @@ def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[
         It does not run; the cell is named.
     """
     about = book["metadata"]["llmos_nb"]
-    looks = (_cell("before", _MODULES), _cell("claims", _claims(chance)), _cell("after", _MODULES))
+    claimed = "{n: claims(n, space[n]) for n in names if n in space}"
+    probe = _cell("claims", probe_source("llmos_nb.export.claims", claimed, chance))
+    looks = (_cell("before", _MODULES), probe, _cell("after", _MODULES))
     first = _run({**book, "cells": [looks[0], *book["cells"], *looks[1:]]}, about["inputs"], beside)
     before, *first.outputs, told, after = first.outputs
     claims, loaded = _read(told), set(_read(after)) - set(_read(before))
@@ -69,34 +71,20 @@ def _run(book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: P
     result = execute(book, inputs, beside)
     if result.failed is not None:
         index, name, text, _ = result.failed
-        raise LlmosError(
-            f"cell {book['cells'][index]['id']}: {name}: {text}; the notebook does not run, so it is not observed"
-        )
+        where = f"cell {book['cells'][index]['id']}"
+        raise LlmosError(f"{where}: {name}: {text}; the notebook does not run, so it is not observed")
     return result
 
 
-def _claims(names: Sequence[str]) -> str:
-    return probe_source(
-        "llmos_nb.export.claims", "{n: claims(n, space[n]) for n in names if n in space}", names
-    )
-
-
 def _cell(name: str, source: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "id": name,
-        "metadata": {},
-        "source": source,
-        "outputs": [],
-        "execution_count": None,
-    }
+    nothing: dict[str, Any] = {"metadata": {}, "outputs": [], "execution_count": None}
+    return {"cell_type": "code", "id": name, "source": source, **nothing}
 
 
 def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
-    """Read the JSON that a probe cell printed."""
-    return json.loads(
-        "".join(text_of(o.get("text", "")) for o in outputs or () if o["output_type"] == "stream")
-    )
+    """Read the JSON that a look of ours printed."""
+    streams = (o for o in outputs or () if o["output_type"] == "stream")
+    return json.loads("".join(text_of(o.get("text", "")) for o in streams))
 
 
 def _mark(

@@ -129,11 +129,8 @@ def findings(book: Mapping[str, Any], beside: Path) -> list[Difference]:
 def _which(about: Mapping[str, Any]) -> str:
     """Name the keys whose own hash does not fit."""
     parts = about.get("parts", {})
-    names = [
-        k
-        for k in sorted({*about, *parts} - {"parts", "seal", "signature"})
-        if parts.get(k) != hash_of(about.get(k))
-    ]
+    keys = sorted({*about, *parts} - {"parts", "seal", "signature"})
+    names = [k for k in keys if parts.get(k) != hash_of(about.get(k))]
     return f": {', '.join(names)}" if names else ""
 
 
@@ -156,22 +153,17 @@ def _cells(cells: Sequence[Any], index: Sequence[Any]) -> Iterator[Difference]:
     now = [i for n, i in enumerate(ids) if i in known and ids.index(i) == n]
     moved = next((a for a, b in zip(now, order, strict=False) if a != b), None)
     if moved is not None:
-        yield Difference(
-            f"cell {moved} (the {_nth(ids.index(moved) + 1)})", "the order of the cells was changed"
-        )
+        where = f"cell {moved} (the {_nth(ids.index(moved) + 1)})"
+        yield Difference(where, "the order of the cells was changed")
 
 
 def _cell(cell: Any, line: Mapping[str, str], name: str) -> Iterator[Difference]:
     mine = cell["metadata"].get(KEY, {})
     now = entry(cell)
-    if now["source"] != line["source"]:
-        yield Difference(name, "its source was changed", _first_line(cell))
-    if now["outputs"] != line["outputs"]:
-        yield Difference(name, "its outputs were changed")
-    if now["metadata"] != line["metadata"]:
-        yield Difference(name, "its metadata was changed")
-    hashes = {"source": source_hash(cell), "outputs": output_hash(cell)}
-    wrong = [k for k, v in hashes.items() if mine.get(k) != v and now[k] == line[k]]
+    for part, was in (("source", "was"), ("outputs", "were"), ("metadata", "was")):
+        if now[part] != line[part]:
+            yield Difference(name, f"its {part} {was} changed", _first_line(cell) if part == "source" else "")
+    wrong = [k for k in ("source", "outputs") if mine.get(k) != now[k] and now[k] == line[k]]
     if wrong:
         yield Difference(name, f"the hash of its {' and '.join(wrong)} was changed")
 
@@ -187,13 +179,11 @@ def _nth(n: int) -> str:
 
 def _inputs(inputs: Sequence[Mapping[str, Any]], beside: Path) -> Iterator[Difference]:
     for one in inputs:
-        path = beside / one["path"]
+        path, where = beside / one["path"], f"input {one['path']}"
         if not path.is_file():
-            yield Difference(f"input {one['path']}", "the file is not there")
+            yield Difference(where, "the file is not there")
         elif digest_file(path) != one["sha256"]:
-            yield Difference(
-                f"input {one['path']}", "the file is not that of the run: its sha256 is another one"
-            )
+            yield Difference(where, "the file is not that of the run: its sha256 is another one")
 
 
 def _journals(about: Mapping[str, Any]) -> Iterator[Difference]:

@@ -58,9 +58,8 @@ def _parts(module: str, seen: list[str]) -> list[str]:
         ours = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("llmos_nb")
         if isinstance(node, ast.ImportFrom) and (ours or node.module == "__future__"):
             found += _parts(str(node.module), seen) if ours else []
-            lines[node.lineno - 1 : node.end_lineno] = [""] * (
-                (node.end_lineno or node.lineno) - node.lineno + 1
-            )
+            for n in range(node.lineno - 1, node.end_lineno or node.lineno):
+                lines[n] = ""
     return [*found, "\n".join(lines)]
 
 
@@ -114,7 +113,6 @@ def compare_values(
         compared += len(expected)
         wrong = sorted(name for name, digest in expected.items() if got.get(name) != digest)
         if wrong:
-            found.append(
-                Difference(f"cell {step['id']}", f"{', '.join(wrong)} does not hold what it held in the run")
-            )
+            what = f"{', '.join(wrong)} does not hold what it held in the run"
+            found.append(Difference(f"cell {step['id']}", what))
     return found, compared

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,14 +165,11 @@ def _installs(climb: _Climb, check: Check) -> bool | None:
 
 
 def _execution(climb: _Climb, level: str) -> Execution:
-    """Run it, with a probe of the values that the journal has digests of after each step."""
-    cells = climb.book["cells"]
-    probed = {**climb.book, "cells": with_probes(cells)}
-    result = execute(
-        probed, climb.about["inputs"], climb.path.absolute().parent, python=climb.python,
-        progress=lambda done, total: climb.tell(level, done, total),
-    )  # fmt: skip
-    return result
+    """Run it, with a look at the values that the journal has digests of after each step."""
+    probed = {**climb.book, "cells": with_probes(climb.book["cells"])}
+    told = partial(climb.tell, level)
+    beside = climb.path.absolute().parent
+    return execute(probed, climb.about["inputs"], beside, python=climb.python, progress=told)
 
 
 def _runs(climb: _Climb, check: Check) -> bool | None:
@@ -202,9 +200,8 @@ def _same(climb: _Climb, check: Check) -> bool:
     found, compared, values = differences(climb.book, climb.first)
     check.detail = f"{compared} outputs and {values} values as they were"
     if not climb.about.get("observed"):
-        climb.report.notes.append(
-            "the outputs are those of the run; compared are its values (export with observe=True for both)"
-        )
+        what = "the outputs are those of the run; compared are its values"
+        climb.report.notes.append(f"{what} (export with observe=True for both)")
     climb.fail(NOT_SAME if found else 0, *found)
     return not found
 
@@ -217,11 +214,8 @@ def _same_twice(climb: _Climb, check: Check) -> bool:
         return False
     found, _, values = differences(climb.book, second)
     found = found or [*between(climb.book, climb.first, second)]
-    check.detail = (
-        f"two runs gave the same; {values} values as they were"
-        if not found
-        else "a second run gave something else"
-    )
+    same = f"two runs gave the same; {values} values as they were"
+    check.detail = "a second run gave something else" if found else same
     climb.fail(NOT_SAME if found else 0, *found)
     return not found
 

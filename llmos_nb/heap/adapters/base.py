@@ -130,31 +130,33 @@ class Frames(Opaque):
         """Return the local variables of the suspended frame and the globals that its code names."""
         found: list[object] = list(super().children(objects, scope))
         for item in objects:
-            frame = next(
-                filter(None, (getattr(item, a, None) for a in ("gi_frame", "cr_frame", "ag_frame"))), None
-            )
-            if frame is not None:
+            frames = (getattr(item, a, None) for a in ("gi_frame", "cr_frame", "ag_frame"))
+            if (frame := next(filter(None, frames), None)) is not None:
                 found += [*frame.f_locals.values(), *scope.globals_of(frame.f_code, frame.f_globals)]
         return found
 
 
-class Attributes(Adapter):
+class Parts(Adapter):
+    """Whose state is the sequence of the objects that it holds, compared by identity."""
+
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Return the parts."""
+        return chain.from_iterable(map(self.read, objects))
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Compare the parts by identity and order."""
+        return alike(state, self.read(item))
+
+
+class Attributes(Parts):
     """A few named attributes of objects of one kind, through `getattr` and `setattr`."""
 
     def __init__(self, *names: str) -> None:
         self.names = names
 
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return the attributes' values."""
-        return chain.from_iterable(map(self.read, objects))
-
     def read(self, item: Any) -> tuple[object, ...]:
         """Note the attributes."""
         return tuple(map(getattr, repeat(item), self.names, repeat(ABSENT)))
-
-    def same(self, item: Any, state: tuple[object, ...]) -> bool:
-        """Compare them by identity."""
-        return alike(state, self.read(item))
 
     def write(self, item: Any, state: tuple[object, ...]) -> None:
         """Set those that differ."""

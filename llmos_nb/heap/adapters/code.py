@@ -9,7 +9,7 @@ from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
 
-from llmos_nb.heap.adapters.base import ABSENT, HEAP_TYPE, Adapter, Attributes, Scope, alike, differs
+from llmos_nb.heap.adapters.base import ABSENT, HEAP_TYPE, Adapter, Attributes, Parts, Scope, differs
 from llmos_nb.heap.digest.digest import home
 
 _vars = attrgetter("__dict__")
@@ -65,7 +65,7 @@ class Instances(Adapter):
             object.__setattr__(item, "__dict__", state[1])
 
 
-class Slots(Adapter):
+class Slots(Parts):
     """The slots of instances of one class, read and set past any `__setattr__`.
 
     Parameters
@@ -81,15 +81,11 @@ class Slots(Adapter):
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return the slots' values, and the class."""
-        return chain(chain.from_iterable(map(self.read, objects)), (self.kind,))
+        return chain(super().children(objects, scope), (self.kind,))
 
     def read(self, item: Any) -> list[object]:
         """Note the slots."""
         return [_slot(m, item) for m in self.members]
-
-    def same(self, item: Any, state: list[object]) -> bool:
-        """Compare the slots by identity."""
-        return alike(state, self.read(item))
 
     def write(self, item: Any, state: list[object]) -> None:
         """Set the slots back."""
@@ -122,9 +118,8 @@ class Functions(Attributes):
     """Python functions: code, defaults, attributes, and through them closure cells and the globals they use."""
 
     def __init__(self) -> None:
-        annotations = (
-            "__annotations__" if sys.version_info < (3, 14) else "__annotate__"
-        )  # they run code, later
+        # from Python 3.14 on, reading annotations runs the user's code
+        annotations = "__annotations__" if sys.version_info < (3, 14) else "__annotate__"
         names = ("__doc__", "__name__", "__qualname__", "__module__", annotations)
         super().__init__("__code__", "__defaults__", "__kwdefaults__", "__dict__", *names)
 
@@ -223,4 +218,5 @@ class Modules(Adapter):
 
 
 def _made_by_hand(module: types.ModuleType) -> bool:
+    # as `types.ModuleType("mine")` gives it: nothing imported it, and it has no spec
     return getattr(module, "__spec__", None) is None and sys.modules.get(module.__name__) is not module

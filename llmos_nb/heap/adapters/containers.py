@@ -11,7 +11,7 @@ from itertools import accumulate, chain
 from operator import is_
 from typing import Any
 
-from llmos_nb.heap.adapters.base import ABSENT, Adapter, Scope, alike, differs
+from llmos_nb.heap.adapters.base import ABSENT, Adapter, Parts, Scope, alike, differs
 
 
 def _lengths(objects: Sequence[Any], kind: Any) -> Iterable[int]:
@@ -24,7 +24,7 @@ def _iterators(objects: Sequence[Any], kind: Any) -> Iterable[Iterable[object]]:
     return objects if type(objects[0]) is kind else map(kind.__iter__, objects)
 
 
-class Lists(Adapter):
+class Lists(Parts):
     """Lists, noted in bulk as ``(offsets, items)``."""
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
@@ -34,10 +34,6 @@ class Lists(Adapter):
     def read(self, item: Any) -> list[object]:
         """Copy the items."""
         return list(list.__iter__(item))
-
-    def same(self, item: Any, state: list[object]) -> bool:
-        """Compare the items by identity."""
-        return alike(state, self.read(item))
 
     def write(self, item: Any, state: list[object]) -> None:
         """Replace the items in place."""
@@ -69,6 +65,11 @@ class Lists(Adapter):
         return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
 
 
+def _parts(objects: Sequence[Any]) -> tuple[Iterable[Iterable[object]], Iterable[Iterable[object]]]:
+    """Return what iterates over the keys of each dict, and over its values."""
+    return _iterators(objects, dict), map(dict.values, objects)
+
+
 class Dicts(Adapter):
     """Dicts, noted in bulk as ``(offsets, keys, values)``; the order of the keys counts."""
 
@@ -76,9 +77,7 @@ class Dicts(Adapter):
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return all keys and values."""
-        return chain(
-            chain.from_iterable(_iterators(objects, dict)), chain.from_iterable(map(dict.values, objects))
-        )
+        return chain(*(chain.from_iterable(part) for part in _parts(objects)))
 
     def read(self, item: Any) -> tuple[list[object], list[object]]:
         """Copy keys and values."""
@@ -106,8 +105,7 @@ class Dicts(Adapter):
 
     def save(self, objects: Sequence[Any], scope: Scope) -> Any:
         """Note all in three flat lists."""
-        keys = list(chain.from_iterable(_iterators(objects, dict)))
-        values = list(chain.from_iterable(map(dict.values, objects)))
+        keys, values = (list(chain.from_iterable(part)) for part in _parts(objects))
         return list(accumulate(_lengths(objects, dict), initial=0)), keys, values
 
     def chunks(self, objects: Sequence[Any], saved: Any, scope: Scope) -> Iterable[Sequence[object]]:
@@ -124,36 +122,13 @@ class Dicts(Adapter):
         """Compare all at once, and one by one only if that finds a difference."""
         offsets, keys, values = saved
         if list(accumulate(_lengths(objects, dict), initial=0)) == offsets:
-            now = chain.from_iterable(_iterators(objects, dict)), chain.from_iterable(map(dict.values, objects))
-            if all(map(is_, keys, now[0])) and all(map(is_, values, now[1])):
+            now = (chain.from_iterable(part) for part in _parts(objects))
+            if all(all(map(is_, old, new)) for old, new in zip((keys, values), now, strict=True)):
                 return []
         return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
 
 
-class _Copied(Adapter):
-    """A container whose state is one copy of its items."""
-
-    copy: Any = list
-    walk: Any = iter
-
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return all items."""
-        return chain.from_iterable(map(type(self).walk, objects))
-
-    def read(self, item: Any) -> Any:
-        """Copy the items."""
-        return type(self).copy(type(self).walk(item))
-
-    def same(self, item: Any, state: Any) -> bool:
-        """Compare the items by identity and order."""
-        return alike(state, type(self).copy(type(self).walk(item)))
-
-    def size(self, item: Any, state: Any) -> int:
-        """Count eight bytes an item."""
-        return 8 * len(state)
-
-
-class OrderedDicts(_Copied):
+class OrderedDicts(Adapter):
     """OrderedDict keeps its own order beside the dict's."""
 
     late = True
@@ -176,13 +151,27 @@ class OrderedDicts(_Copied):
         for key, value in state:
             OrderedDict.__setitem__(item, key, value)
 
+    def size(self, item: Any, state: Any) -> int:
+        """Count eight bytes an entry."""
+        return 8 * len(state)
 
-class Sets(_Copied):
+
+class Sets(Adapter):
     """Sets: which objects they hold, in no order."""
 
     late = True
-    copy = frozenset
-    walk = set.__iter__
+
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Return all elements."""
+        return chain.from_iterable(map(set.__iter__, objects))
+
+    def read(self, item: Any) -> Any:
+        """Copy the elements."""
+        return frozenset(set.__iter__(item))
+
+    def size(self, item: Any, state: Any) -> int:
+        """Count eight bytes an element."""
+        return 8 * len(state)
 
     def same(self, item: Any, state: Any) -> bool:
         """Compare by identity of the elements."""

@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 # Libraries whose objects stay as they are, or live outside the namespace.
-ATOMIC_ROOTS = frozenset(
-    {
-        "logging",
-        "typing",
-        "abc",
-        "_abc",
-        "warnings",
-        "llmos_nb",
-        "IPython",
-        "ipykernel",
-        "pyarrow",
-        "zoneinfo",
-        "enum",
-    }
-)
+ATOMIC_ROOTS = frozenset((
+    "logging", "typing", "abc", "_abc", "warnings", "llmos_nb", "IPython", "ipykernel", "pyarrow", "zoneinfo", "enum",
+))  # fmt: skip
 OPAQUE_ROOTS = {
     "matplotlib": "a figure or part of one: what is drawn stays drawn",
     "mpl_toolkits": "a figure or part of one: what is drawn stays drawn",
@@ -35,21 +23,7 @@ OPAQUE_ROOTS = {
     "_io": "an open file or stream",
 }
 # C code whose objects do not change once they are made.
-FIXED_ROOTS = frozenset(
-    {
-        "datetime",
-        "decimal",
-        "numpy",
-        "pandas",
-        "polars",
-        "sklearn",
-        "scipy",
-        "_operator",
-        "operator",
-        "uuid",
-        "types",
-        "_contextvars",
-        "_struct",
-        "pydantic_core",
-    }
-)
+FIXED_ROOTS = frozenset((
+    "datetime", "decimal", "numpy", "pandas", "polars", "sklearn", "scipy", "_operator", "operator", "uuid", "types",
+    "_contextvars", "_struct", "pydantic_core",
+))  # fmt: skip

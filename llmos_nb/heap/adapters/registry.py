@@ -96,10 +96,7 @@ _CORES: dict[type, Adapters] = {
 
 _STREAM = Stateful(lambda s: (s.getvalue(), s.tell()), lambda s, state: _put_stream(s, *state))
 _OPAQUE: tuple[tuple[Any, Adapters], ...] = (
-    (
-        (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType),
-        (Frames("a generator or coroutine: what it gave cannot be given again"),),
-    ),
+    ((types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType), (_FRAMES,)),
     ((io.StringIO, io.BytesIO), (_STREAM,)),
     (io.IOBase, (Opaque("an open file or stream"),)),
 )
@@ -142,13 +139,8 @@ def _by_parts(kind: type) -> Adapters:
         return (data,)  # their attributes are caches
     found: list[Adapter] = [data] if data is not None else [*_core_adapters(core, kind)]
     above = kind.__mro__[: kind.__mro__.index(core)]
-    members = [
-        m
-        for c in above
-        if "__slots__" in vars(c)
-        for m in vars(c).values()
-        if isinstance(m, types.MemberDescriptorType)
-    ]
+    slotted = [vars(c).values() for c in above if "__slots__" in vars(c)]
+    members = [m for own in slotted for m in own if isinstance(m, types.MemberDescriptorType)]
     if members:
         found.append(Slots(kind, members))
     if kind.__dictoffset__ and not issubclass(kind, type | types.ModuleType):

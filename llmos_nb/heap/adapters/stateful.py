@@ -9,7 +9,7 @@ from gc import get_referents
 from itertools import chain
 from typing import Any
 
-from llmos_nb.heap.adapters.base import Adapter, Attributes, Scope, Through, alike
+from llmos_nb.heap.adapters.base import Adapter, Attributes, Parts, Scope, Through
 from llmos_nb.heap.digest.digest import digest
 
 
@@ -82,20 +82,12 @@ class Exceptions(Attributes):
         return (v for v in super().children(objects, scope) if not isinstance(v, types.TracebackType))
 
 
-class Partials(Adapter):
-    """Partial calls of functions."""
-
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return function, arguments and keywords."""
-        return chain.from_iterable(map(self.read, objects))
+class Partials(Parts):
+    """Partial calls of functions: function, arguments and keywords."""
 
     def read(self, item: Any) -> tuple[object, ...]:
         """Note them."""
         return item.func, item.args, item.keywords
-
-    def same(self, item: Any, state: tuple[object, ...]) -> bool:
-        """Compare them by identity."""
-        return alike(state, self.read(item))
 
     def write(self, item: Any, state: tuple[object, ...]) -> None:
         """Set them back, past what a subclass may have made of it."""

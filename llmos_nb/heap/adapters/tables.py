@@ -14,16 +14,8 @@ from llmos_nb.heap.adapters.arrays import mark, owner, same_bits
 from llmos_nb.heap.adapters.base import Adapter, Scope, alike
 
 _BUFFERS = (
-    "_ndarray",
-    "_data",
-    "_mask",
-    "_pa_array",
-    "_codes",
-    "_left",
-    "_right",
-    "_sparse_values",
-    "_sparse_index",
-)
+    "_ndarray", "_data", "_mask", "_pa_array", "_codes", "_left", "_right", "_sparse_values", "_sparse_index",
+)  # fmt: skip
 
 _INNER = ("_mgr", "_item_cache", "_cacher", "_is_copy")
 
@@ -297,9 +289,6 @@ class Polars(Adapter):
         """Name the columns that came, went or changed."""
         if not hasattr(item, "columns"):
             return []
-        moved = [
-            c
-            for c in {**dict.fromkeys(state.columns), **dict.fromkeys(item.columns)}
-            if (c in state) != (c in item)
-        ]
+        both = dict.fromkeys([*state.columns, *item.columns])
+        moved = [c for c in both if (c in state) != (c in item)]
         return moved or [c for c in item.columns if not item[c].equals(state[c])]

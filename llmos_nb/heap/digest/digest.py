@@ -111,23 +111,14 @@ def is_tree(value: object) -> bool:
     return False
 
 
+# bounds, as a digest is made of every name that a step has changed
 LIMIT_BYTES = 256 << 20
 LIMIT_NODES = 1_000_000
 
 _BY_REPR = (
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
-    datetime.tzinfo,
-    decimal.Decimal,
-    fractions.Fraction,
-    uuid.UUID,
-    pathlib.PurePath,
-    re.Pattern,
-    range,
-    slice,
-    types.GenericAlias,
-)
+    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, decimal.Decimal, fractions.Fraction,
+    uuid.UUID, pathlib.PurePath, re.Pattern, range, slice, types.GenericAlias,
+)  # fmt: skip
 
 
 class _TooLarge(Exception):
@@ -292,10 +283,10 @@ def _writer_of(kind: type, value: Any) -> Callable[[_Writer, Any], None]:
         return put_class
     if isinstance(value, _BY_REPR):
         return _text(kind.__name__, repr)
+    if found := _of_numpy(value):
+        return found
     root = home(kind).partition(".")[0]
-    return _of_numpy(value) or (
-        _of_library(root, kind, value) if root in ("pandas", "polars") else _special(kind)
-    )
+    return _of_library(root, kind, value) if root in ("pandas", "polars") else _special(kind)
 
 
 def _of_numpy(value: Any) -> Callable[[_Writer, Any], None] | None:
@@ -311,11 +302,8 @@ def _of_numpy(value: Any) -> Callable[[_Writer, Any], None] | None:
 def _of_library(root: str, kind: type, value: Any) -> Callable[[_Writer, Any], None]:
     """Choose for what pandas or polars made."""
     if root == "polars":
-        return (
-            put_polars
-            if hasattr(value, "to_dicts") or hasattr(value, "to_list")
-            else _text(kind.__name__, repr)
-        )
+        table = hasattr(value, "to_dicts") or hasattr(value, "to_list")
+        return put_polars if table else _text(kind.__name__, repr)
     if (hasattr(value, "dtype") or hasattr(value, "columns")) and hasattr(value, "shape"):
         return put_pandas
     return _special(kind) if hasattr(value, "__dict__") else _text(kind.__name__, repr)

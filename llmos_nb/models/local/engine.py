@@ -222,10 +222,8 @@ class _Collected:
 
 
 def _error(said: dict[str, Any]) -> ModelError:
-    message = f"local model: {said.get('message', said)}"
-    return (
-        ContextOverflow(message) if said.get("type") == "exceed_context_size_error" else ModelProtocol(message)
-    )
+    kind = ContextOverflow if said.get("type") == "exceed_context_size_error" else ModelProtocol
+    return kind(f"local model: {said.get('message', said)}")
 
 
 def threads() -> int:
@@ -242,10 +240,8 @@ def load(path: Path, key: str) -> tuple[Any, str]:
     try:
         import xllamacpp  # 100 MB of native code, only for this model
     except ImportError as error:
-        how = "pip install 'llmos_nb[local]'"
-        raise ModelRefused(
-            f"the local model runs on xllamacpp, which does not load ({error}): {how}"
-        ) from error
+        what = f"the local model runs on xllamacpp, which does not load ({error})"
+        raise ModelRefused(f"{what}: pip install 'llmos_nb[local]'") from error
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_ctx, params.n_parallel = CONTEXT, 1

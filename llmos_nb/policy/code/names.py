@@ -74,9 +74,8 @@ class NameVisitor(ast.NodeVisitor):
         if name not in self.sources or name in self._seen or self.depth >= _DEPTH:
             return
         self._seen.add(name)
-        inner = type(self)(
-            self.aliases, {k: v for k, v in self.sources.items() if k != name}, self.fragile, self.depth + 1
-        )
+        others = {k: v for k, v in self.sources.items() if k != name}
+        inner = type(self)(self.aliases, others, self.fragile, self.depth + 1)
         try:
             inner.visit(ast.parse(self.sources[name]))
         except SyntaxError:
@@ -98,9 +97,8 @@ class NameVisitor(ast.NodeVisitor):
     def visit_Import(self, node: ast.Import) -> None:
         """Note names that stand for modules."""
         for a in node.names:
-            self._bind(
-                a.asname or a.name.partition(".")[0], a.name if a.asname else a.name.partition(".")[0], True
-            )
+            root = a.name.partition(".")[0]
+            self._bind(a.asname or root, a.name if a.asname else root, True)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         """Note names that stand for what is in a module."""
@@ -171,14 +169,14 @@ class NameVisitor(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: _Function) -> None:
         """Walk a function: its own names are nobody else's."""
-        outside = [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
+        outside = defaults(node.args)
         if not isinstance(node, ast.Lambda):
             self._all([*node.decorator_list, *outside])
             self.visit_Name(ast.copy_location(ast.Name(node.name, ast.Store()), node))
-            self._scoped(node.body, _parameters(node.args) | _assigned(node.body))
+            self._scoped(node.body, {a.arg for a in parameters(node.args)} | _assigned(node.body))
         else:
             self._all(outside)
-            self._scoped([node.body], _parameters(node.args))
+            self._scoped([node.body], {a.arg for a in parameters(node.args)})
 
     visit_AsyncFunctionDef = visit_FunctionDef
     visit_Lambda = visit_FunctionDef
@@ -215,24 +213,33 @@ class NameVisitor(ast.NodeVisitor):
         return f"{self.dotted(node.func)}()" if isinstance(node, ast.Call) else "?"
 
 
-def _parameters(args: ast.arguments) -> set[str]:
+def parameters(args: ast.arguments) -> list[ast.arg]:
+    """Return all parameters of a function."""
     named = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
-    return {a.arg for a in named if a is not None}
+    return [a for a in named if a is not None]
+
+
+def defaults(args: ast.arguments) -> list[ast.expr]:
+    """Return all default values of a function."""
+    return [*args.defaults, *(d for d in args.kw_defaults if d is not None)]
+
+
+def bound_by(node: ast.AST) -> Iterable[str]:
+    """Return the names that one node binds or deletes, without what stands inside it."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return [name]
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.ExceptHandler(name=str(name)):
+            return [name]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [a.asname or a.name.partition(".")[0] for a in names]
+    return ()
 
 
 def _assigned(body: Iterable[ast.AST]) -> set[str]:
     """Return the names that a scope's own statements bind, without those it declares as somebody else's."""
-    found: set[str] = set()
-    foreign: set[str] = set()
-    for node in (n for statement in body for n in ast.walk(statement)):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            found.add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {a.asname or a.name.partition(".")[0] for a in node.names}
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.add(node.name)
-        elif isinstance(node, ast.Global | ast.Nonlocal):
-            foreign |= set(node.names)
-    return found - foreign
+    nodes = [n for statement in body for n in ast.walk(statement)]
+    foreign = {name for n in nodes if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
+    return {name for n in nodes for name in bound_by(n)} - foreign

@@ -55,6 +55,9 @@ def describe_risks(inspection: Inspection, cwd: str | Path = ".") -> list[Words]
     return sorted(dict.fromkeys(words), key=lambda w: not w.asks)
 
 
+_SOURCES = ("foreign file", "network")
+
+
 def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
     """Return an inspection as plain data, as the gate and the panel take it."""
     words = describe_risks(inspection, cwd)
@@ -66,9 +69,7 @@ def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
         "risks": [[w.kind, w.sentence] for w in words],
         "reads": list(inspection.reads),
         "writes": list(inspection.writes),
-        "sources": [
-            [r.kind, r.what, r.target] for r in inspection.risks if r.kind in ("foreign file", "network")
-        ],
+        "sources": [[r.kind, r.what, r.target] for r in inspection.risks if r.kind in _SOURCES],
         "files": [r.target for r in inspection.risks if r.kind == "file"],
         "everything": inspection.everything,
     }
@@ -92,10 +93,8 @@ def _file(risk: Risk, cwd: Path) -> tuple[str, str]:
     if risk.what == "append":
         return "add to a file", f"`open` adds to `{risk.target}`, and Undo does not take that out again"
     if risk.what == "to_sql":
-        return (
-            "write a database table",
-            f"`to_sql` writes the table `{risk.target}`, and Undo does not reach databases",
-        )
+        said = f"`to_sql` writes the table `{risk.target}`, and Undo does not reach databases"
+        return "write a database table", said
     if _exists(cwd, risk.target):
         sentence = f"`{risk.what}` overwrites `{risk.target}`, and Undo cannot bring an overwritten file back"
         return "replace a file", sentence

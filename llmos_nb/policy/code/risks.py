@@ -121,11 +121,8 @@ def _writer(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
     if name not in WRITERS or not (call.args or any(k.arg in PATHS for k in call.keywords)):
         return None
     path = _argument(call, 0, *PATHS)
-    return (
-        None
-        if isinstance(path, ast.Constant) and path.value is None
-        else Risk("file", name, call.lineno, literal(path))
-    )
+    nowhere = isinstance(path, ast.Constant) and path.value is None  # it gives a text instead
+    return None if nowhere else Risk("file", name, call.lineno, literal(path))
 
 
 def _reader(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
@@ -155,12 +152,8 @@ def _reflection(dotted: str, name: str, call: ast.Call, target: str) -> Risk | N
         if spelled and not spelled.startswith("__"):
             return None
         return Risk("exec", dotted, call.lineno, spelled)
-    bare = dotted in ("vars", "dir") and not call.args
-    return (
-        Risk("exec", dotted, call.lineno)
-        if dotted in ("globals", "locals") or (dotted == "vars" and bare)
-        else None
-    )
+    everything = dotted in ("globals", "locals") or (dotted == "vars" and not call.args)
+    return Risk("exec", dotted, call.lineno) if everything else None
 
 
 def judge_attribute(name: str, line: int) -> list[Risk]:

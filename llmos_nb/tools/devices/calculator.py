@@ -16,16 +16,16 @@ from llmos_nb.tools.tool import Tool
 
 Number = int | float | bool
 
+# characters, bits of a whole number, levels, digits said in messages: far more than arithmetic needs, and small
+# enough that no expression computes for longer than a moment
 _LENGTH, _BITS, _DEEP, _DIGITS = 2_000, 4_000, 60, 1_000
 _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
 }  # fmt: skip
 _UNARY: dict[type[ast.AST], Callable[[Any], Any]] = {
-    ast.UAdd: operator.pos,
-    ast.USub: operator.neg,
-    ast.Not: operator.not_,
-}
+    ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Not: operator.not_,
+}  # fmt: skip
 _COMPARE: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
     ast.Eq: operator.eq, ast.NotEq: operator.ne,
@@ -83,10 +83,8 @@ def _value(node: ast.AST, depth: int) -> Any:
         raise UsageError(f"the expression is nested deeper than {_DEEP} levels")
     compute = _NODES.get(type(node))
     if compute is None:
-        what = ast.unparse(node)[:80]
-        raise UsageError(
-            f"{what!r} is not arithmetic; only numbers, operators and functions such as sqrt are computed"
-        )
+        known = "only numbers, operators and functions such as sqrt are computed"
+        raise UsageError(f"{ast.unparse(node)[:80]!r} is not arithmetic; {known}")
     try:
         return compute(node, depth + 1)
     except ArithmeticError as error:
@@ -105,9 +103,8 @@ def _constant(node: Any, _: int) -> Number:
 
 def _name(node: Any, _: int) -> float:
     if node.id not in _NAMES:
-        raise UsageError(
-            f"{node.id!r} is not known here; write its value{nearest(node.id, (*_NAMES, *_CALLS))}"
-        )
+        more = nearest(node.id, (*_NAMES, *_CALLS))
+        raise UsageError(f"{node.id!r} is not known here; write its value{more}")
     return _NAMES[node.id]
 
 
@@ -133,6 +130,7 @@ def _binary(node: Any, depth: int) -> Any:
 
 
 def _power(base: Number, exponent: Number) -> Any:
+    # looked at before it is computed: 9 ** 9 ** 9 would never come back
     if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1:
         bits = base.bit_length() * abs(exponent)
         if bits > _BITS:
@@ -162,9 +160,8 @@ def _choice(node: Any, depth: int) -> Any:
 
 def _call(node: Any, depth: int) -> Any:
     inner = node.func
-    name = (
-        inner.attr if isinstance(inner, ast.Attribute) and _is_math(inner.value) else getattr(inner, "id", "")
-    )
+    named = isinstance(inner, ast.Attribute) and _is_math(inner.value)
+    name = inner.attr if named else getattr(inner, "id", "")
     function = _CALLS.get(name)
     if function is None:
         raise UsageError(f"there is no function {ast.unparse(inner)[:40]!r} here{nearest(name, _CALLS)}")

@@ -70,6 +70,12 @@ class Site:
         return value
 
 
+def risky(title: str, kind: str, said: str, **more: Any) -> dict[str, Any]:
+    """Return what a call that must be asked for would do: its title, its one risk, and why it asks."""
+    why = f"It asks because {said}."
+    return {"level": "risky", "title": title, "risks": [[kind, said]], "why": why, **more}
+
+
 def needed(device: str, extra: str, *modules: str) -> None:
     """Say in one line which extra brings a library that is missing."""
     for module in modules:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import ConfigError, ToolError
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.make import as_tool
 from llmos_nb.tools.text import safe_text
 from llmos_nb.tools.tool import CallContext, Tool
@@ -63,6 +63,7 @@ async def resolved(host: str, port: int, inside: bool) -> str:
     except (OSError, UnicodeError) as error:
         raise ToolError(f"{host}: no such host ({error})") from None
     addresses = list(dict.fromkeys(str(f[4][0]).partition("%")[0] for f in found))
+    # all of them: a name may lead to a public and to an inner address, and the connection takes either
     private = [a for a in addresses if not is_public(ipaddress.ip_address(a))]
     if private and not inside:
         raise ToolError(
@@ -145,11 +146,10 @@ class WebDevice:
 
     def _look(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         url = str(arguments.get("url", ""))
-        seen = {"title": "fetch a page", "sources": [["network", "web", url]]}
+        title, sources = "fetch a page", [["network", "web", url]]
         if self._hosts:  # one that is not listed is refused when it runs
-            return {**seen, "level": "namespace"}
-        said = f"`web` sends the address `{url[:300]}` to its host"
-        return {**seen, "level": "risky", "risks": [["network", said]], "why": f"It asks because {said}."}
+            return {"title": title, "sources": sources, "level": "namespace"}
+        return risky(title, "network", f"`web` sends the address `{url[:300]}` to its host", sources=sources)
 
     async def _run(self, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
         import httpx2
@@ -160,14 +160,14 @@ class WebDevice:
         except TimeoutError:
             return ToolResult(False, "the host did not answer in time", "ToolTimeout")
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-            return ToolResult(
-                False, f"{type(error).__name__}: {safe_text(str(error))[:300]}", type(error).__name__
-            )
+            kind = type(error).__name__
+            return ToolResult(False, f"{kind}: {safe_text(str(error))[:300]}", kind)
         return _told(page, max(int(arguments.get("offset") or 0), 0))
 
     async def _fetched(self, httpx: Any, url: str) -> Page:
         """Follow an address and its redirects, each hop checked like the first."""
         address, first = httpx.URL(url), ""
+        # no proxy or credentials of the environment, and no redirect that was not looked at
         async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=SECONDS) as client:
             for _ in range(HOPS):
                 self._check(address, first)
@@ -200,11 +200,8 @@ class WebDevice:
         """Ask the very address that was checked, so that a name cannot lead elsewhere a moment later."""
         port = _port(address)
         target = await resolved(address.host, port, named(address.host, port, self._hosts))
-        headers = {
-            "host": address.netloc.decode("ascii"),
-            "accept-encoding": "identity",
-            "user-agent": "llmos_nb",
-        }
+        host = address.netloc.decode("ascii")
+        headers = {"host": host, "accept-encoding": "identity", "user-agent": "llmos_nb"}
         there = address.copy_with(host=target)
         asked = client.build_request("GET", there, headers=headers, extensions={"sni_hostname": address.host})
         return await client.send(asked, stream=True)
@@ -243,15 +240,12 @@ def _told(page: Page, offset: int) -> ToolResult:
     text = safe_text(page.text)
     part = text[offset : offset + SHOWN]
     after = offset + len(part)
-    more = (
-        f"\n[characters {offset} to {after} of {len(text)}; go on with offset={after}]"
-        if after < len(text)
-        else ""
-    )
     facts = {"url": page.url, "status": page.status, "size": len(part.encode())}
     if page.status >= 400:
         return ToolResult(False, f"status {page.status}\n{part[:500]}", "Status", facts=facts)
-    return ToolResult(True, part + more, facts=facts)
+    if after < len(text):
+        part += f"\n[characters {offset} to {after} of {len(text)}; go on with offset={after}]"
+    return ToolResult(True, part, facts=facts)
 
 
 def _code(call: Call) -> str:

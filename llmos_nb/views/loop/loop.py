@@ -13,7 +13,7 @@ from llmos_nb.tools import Call
 from llmos_nb.views.loop import dot
 from llmos_nb.views.wording import NOW, count, short, times, visible
 
-RUN_MOST = 2_000
+RUN_MOST = 2_000  # events, the last ones: more are neither laid out in time nor read
 _GROUP = re.compile(r'<g id="(\w+)" class="(node|edge)([^"]*)">(.*?)</g>', re.DOTALL)
 _LABEL = re.compile(r"(<text [^>]*>)([^<]*)(</text>)")
 INK, GROUND, LIT, FAINT = "#222", "#fff", "#f7dcbc", "#bbb"
@@ -66,9 +66,8 @@ def picture(stage: str, counts: Mapping[str, str]) -> str:
     def colour(found: re.Match[str]) -> str:
         name, kind, more, body = found.groups()
         if "lit" in more:
-            body = body.replace('fill="none"', f'fill="{LIT}"', 1).replace(
-                "<text ", '<text font-weight="bold" ', 1
-            )
+            body = body.replace('fill="none"', f'fill="{LIT}"', 1)
+            body = body.replace("<text ", '<text font-weight="bold" ', 1)
         if "zero" in more:
             body = body.replace(f'"{INK}"', f'"{FAINT}"').replace('"black"', f'"{FAINT}"')
         return f'<g id="{name}" class="{kind}">{body}</g>'
@@ -119,13 +118,11 @@ def run_dot(s: State, events: Sequence[Event]) -> str:
     """Return the source of `run_graph`."""
     import graphviz  # 50 ms to import
 
-    graph = graphviz.Digraph(
-        "run", graph_attr={"rankdir": "TB", "bgcolor": GROUND, "ranksep": ".25", "nodesep": ".2"}
-    )
-    graph.attr(
-        "node", shape="box", style="rounded", fontname="Helvetica", fontsize="10", height=".3", color=INK
-    )
-    graph.attr("edge", arrowsize=".5", fontname="Helvetica", fontsize="9", color=INK)
+    look = {"fontname": "Helvetica", "color": INK}
+    graph = graphviz.Digraph("run")
+    graph.attr("graph", rankdir="TB", bgcolor=GROUND, ranksep=".25", nodesep=".2")
+    graph.attr("node", shape="box", style="rounded", fontsize="10", height=".3", **look)
+    graph.attr("edge", arrowsize=".5", fontsize="9", **look)
     drawn = _Run(graph, s)
     for n, event in enumerate(events):
         if n >= len(events) - RUN_MOST:
@@ -161,81 +158,52 @@ class _Run:
         for before in after:
             self.graph.edge(before, name, label=_quoted(edge, 30))  # type: ignore[attr-defined]
 
+    def next(self, name: str, label: str, **look: str) -> None:
+        """Draw a node after the last ones; what follows comes after it."""
+        self.node(name, label, self.last, **look)
+        self.last = [name]
+
     def _run_started(self, e: Event) -> None:
-        self.node("goal", e.d["goal"], (), shape="plaintext")
-        self.last = ["goal"]
+        self.next("goal", e.d["goal"], shape="plaintext")
 
     def _plan_proposed(self, e: Event) -> None:
         name = f"plan{e.d['version']}"
         n = sum(raw.get("status", "pending") == "pending" for raw in e.d["steps"])
         again = "" if e.k == "plan.proposed" else "re-planned: "
-        self.node(name, f"{again}plan of {count(n, 'step')}", self.last, shape="note")
-        self.last = [name]
+        self.next(name, f"{again}plan of {count(n, 'step')}", shape="note")
 
     _plan_edited = _plan_proposed
 
     def _plan_decided(self, e: Event) -> None:
-        name = f"gate{e.n}"
         what = "approved" if e.d["what"] == "approve" else "rejected"
-        self.node(name, f"{what} by {e.d['by']}", self.last, shape="diamond", style="")
-        self.last = [name]
+        self.next(f"gate{e.n}", f"{what} by {e.d['by']}", shape="diamond", style="")
 
     def _model_responded(self, e: Event) -> None:
         self.answers += 1
         name = f"r{self.answers}"
         ids = [f"{name}.{i}" for i, c in enumerate(e.d["calls"]) if c["name"] not in CONTROL]
         calls = [self.s.calls[i] for i in ids if i in self.s.calls]
-        self.node(
-            name,
-            f"{name} " + (count(len(calls), "call") if calls else e.d["text"] or "plan"),
-            self.last,
-            style="rounded,bold",
-        )
-        self.last = [name]
-        made = [self._call(call, name) for call in calls]
-        self.last = made or [name]
+        said = count(len(calls), "call") if calls else e.d["text"] or "plan"
+        self.next(name, f"{name} {said}", style="rounded,bold")
+        self.last = [self._call(call, name) for call in calls] or self.last
 
     def _call(self, call: Call, after: str) -> str:
         name = "c" + call.id.replace(".", "_")
         ended = f": {call.result}" if call.result else f": {call.status}"
-        self.node(
-            name, f"{call.id} {call.name}{ended}", [after], call.by, color=_CALL_LOOK.get(call.status, _BAD)
-        )
+        color = _CALL_LOOK.get(call.status, _BAD)
+        self.node(name, f"{call.id} {call.name}{ended}", [after], call.by, color=color)
         return name
 
     def _step_integrated(self, e: Event) -> None:
         if not e.d["step"]:
             return
-        name = f"step{e.n}"
-        met = "as expected" if e.d["met"] else "not as expected"
-        self.node(
-            name,
-            f"step {e.d['step']} {met}",
-            self.last,
-            shape="ellipse",
-            style="",
-            color=INK if e.d["met"] else _BAD,
-        )
-        self.last = [name]
+        met, color = ("as expected", INK) if e.d["met"] else ("not as expected", _BAD)
+        self.next(f"step{e.n}", f"step {e.d['step']} {met}", shape="ellipse", style="", color=color)
 
     def _check_finished(self, e: Event) -> None:
-        name = f"check{e.n}"
-        held = "holds" if e.d["held"] else "does not hold"
-        self.node(
-            name,
-            f"check {e.d['check']} {held}",
-            self.last,
-            shape="hexagon",
-            style="",
-            color=INK if e.d["held"] else _BAD,
-        )
-        self.last = [name]
+        held, color = ("holds", INK) if e.d["held"] else ("does not hold", _BAD)
+        self.next(f"check{e.n}", f"check {e.d['check']} {held}", shape="hexagon", style="", color=color)
 
     def _run_ended(self, e: Event) -> None:
-        self.node(
-            "end",
-            f"{e.d['reason']}: {e.d.get('answer') or e.d.get('detail', '')}",
-            self.last,
-            shape="plaintext",
-        )
-        self.last = ["end"]
+        said = e.d.get("answer") or e.d.get("detail", "")
+        self.next("end", f"{e.d['reason']}: {said}", shape="plaintext")

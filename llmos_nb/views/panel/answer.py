@@ -8,9 +8,10 @@ from functools import lru_cache
 
 from llmos_nb.process import ungrounded
 from llmos_nb.process.state import CONTROL, State
-from llmos_nb.tools import Call
+from llmos_nb.tools import NAME_CHANGES, Call
 from llmos_nb.views.contract import Block, Button, Words
 from llmos_nb.views.counts import Counts
+from llmos_nb.views.panel.blocks import table
 from llmos_nb.views.wording import count, listed, ref, short
 
 MOST_ROWS = 16
@@ -20,11 +21,8 @@ _FIRST = re.compile(r"\A([^\n`*_#|>\[\]-][^\n`*#|\[\]]{8,}?[.!?])\s+(\S.*)\Z", r
 
 def values(answer: str) -> list[str]:
     """Return what an answer claims: numbers (with their ``%``), dates and quoted names, in order, each once."""
-    return [_percent(answer, v) for v in ungrounded(answer, ())]
-
-
-def _percent(answer: str, value: str) -> str:
-    return f"{value}%" if re.search(rf"(?<![\w.]){re.escape(value)}\s?%", answer) else value
+    found = ungrounded(answer, ())
+    return [f"{v}%" if re.search(rf"(?<![\w.]){re.escape(v)}\s?%", answer) else v for v in found]
 
 
 def _claim(value: str) -> str:
@@ -76,8 +74,8 @@ def answer(s: State) -> list[Block]:
     """Return the blocks of a process that answered."""
     lead, rest = split(s.answer or "")
     blocks: list[Block] = [{"kind": "lead", "text": lead or "The answer"}, {"kind": "answer", "markdown": rest}]
-    if table := _table(s):
-        blocks.append(table)
+    if shown := _table(s):
+        blocks.append(shown)
     blocks.append({"kind": "text", "glyph": "done", "words": _checked(s)})
     buttons: list[Button] = [{"label": "Export notebook", "verb": "export", "main": True}]
     names = changed(s)
@@ -91,8 +89,7 @@ def answer(s: State) -> list[Block]:
 
 def changed(s: State) -> list[str]:
     """Return the names that surviving calls made or changed, in order."""
-    kinds = ("created", "rebound", "mutated", "deleted")
-    return list(dict.fromkeys(n for c in s.surviving for k in kinds for n in c.changes.get(k, ())))
+    return list(dict.fromkeys(n for c in s.surviving for k in NAME_CHANGES for n in c.changes.get(k, ())))
 
 
 def _table(s: State) -> Block | None:
@@ -103,12 +100,8 @@ def _table(s: State) -> Block | None:
         return None
     more = len(rows) - MOST_ROWS
     rows = rows[:MOST_ROWS] + ([["…", f"{more} more", "–"]] if more > 0 else [])
-    return {
-        "kind": "table",
-        "caption": "Evidence: each number of the answer and where it was observed",
-        "heads": ["in the answer", "observed", "call"],
-        "rows": rows,
-    }
+    caption = "Evidence: each number of the answer and where it was observed"
+    return table(caption, rows, ["in the answer", "observed", "call"])
 
 
 def _checked(s: State) -> Words:
@@ -119,11 +112,8 @@ def _checked(s: State) -> Words:
     said: list[str | list[str | int]] = []
     if "grounded" in held:
         n = len(values(s.answer or ""))
-        said.append(
-            f"all {n} values of the answer stand in an observation"
-            if n > 1
-            else "what the answer claims was observed"
-        )
+        all_of_them = f"all {n} values of the answer stand in an observation"
+        said.append(all_of_them if n > 1 else "what the answer claims was observed")
     for name in (h for h in held if h != "grounded"):
         said += [", and " if said else "", "your check ", ["`", s.check or name], " is true"]
     return ["Check held: ", *said, "."] if len(held) == 1 else ["Checks held: ", *said, "."]
@@ -144,16 +134,9 @@ def unverified(s: State, counts: Counts) -> list[Block]:
         {"kind": "answer", "markdown": mark(s.answer or s.candidate, missing)},
     ]
     if rows:
-        blocks.append(
-            {
-                "kind": "table",
-                "caption": "What did not hold",
-                "heads": ["in the answer", "looked for"],
-                "rows": rows,
-            }
-        )
-    if table := _table(s):
-        blocks.append(table)
+        blocks.append(table("What did not hold", rows, ["in the answer", "looked for"]))
+    if shown := _table(s):
+        blocks.append(shown)
     return blocks
 
 

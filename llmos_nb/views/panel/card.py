@@ -48,39 +48,31 @@ def _origin(s: State, call: Call, name: str, question: Question) -> Words:
 
 def reads_writes(s: State, call: Call, question: Question) -> Table | None:
     """List what the call reads and writes, with before and after, and where each comes from."""
-    rows = [
-        _touched(s, call, access, raw) for access in ("reads", "writes") for raw in question.get(access, ())
-    ]
+    kinds = ("reads", "writes")
+    rows = [_touched(s, access, raw) for access in kinds for raw in question.get(access, ())]
     if not rows:
         return None
     heads = ["access", "name", "before → after", "where it comes from"]
     return {"caption": "What this call reads and writes", "heads": heads, "rows": rows}
 
 
-def _touched(s: State, call: Call, access: str, raw: Any) -> list[Words | Button]:
+def _touched(s: State, access: str, raw: Any) -> list[Words | Button]:
     """Return one row; `raw` is a name, ``[name, change, origin]`` or a mapping of these."""
     if isinstance(raw, str):
         raw = [raw]
-    known = (
-        dict(raw) if isinstance(raw, Mapping) else dict(zip(("name", "change", "origin"), raw, strict=False))
-    )
+    keys = ("name", "change", "origin")
+    known = dict(raw) if isinstance(raw, Mapping) else dict(zip(keys, raw, strict=False))
     name = str(known.get("name", ""))
-    made = next(
-        (c for c in reversed(s.surviving) if any(name in c.changes.get(k, ()) for k in _SECTIONS)), None
-    )
-    change = known.get("change") or _change(s, access, name)
-    origin: Words = (
-        marked(str(known["origin"])) if known.get("origin") else _made_by(made, access, name in s.versions)
-    )
+    makers = (c for c in reversed(s.surviving) if any(name in c.changes.get(k, ()) for k in _SECTIONS))
+    made = next(makers, None)
+    change = "unchanged" if access == "reads" else "changed" if name in s.versions else "new or changed"
+    change = known.get("change") or change
+    origin = _made_by(made, access, name in s.versions)
+    if known.get("origin"):
+        origin = marked(str(known["origin"]))
     if label := s.labels.get(name):
         origin = [*([origin] if isinstance(origin, str) else origin), f", {label}"]
     return [access, [["`", name]], change, origin]
-
-
-def _change(s: State, access: str, name: str) -> str:
-    if access == "reads":
-        return "unchanged"
-    return "changed" if name in s.versions else "new or changed"
 
 
 def _made_by(made: Call | None, access: str, known: bool) -> Words:
@@ -111,11 +103,8 @@ def card(s: State, key: str = "") -> Card | None:
 
 def announced(made: Card) -> str:
     """Say a card in one line, for the live region."""
-    keys = [
-        f"{b['key']} to {b['verb'].split('_')[0]}"
-        for b in made.get("buttons", ())
-        if b.get("key", "") in ("A", "E", "R")
-    ]
+    buttons = [b for b in made.get("buttons", ()) if b.get("key", "") in ("A", "E", "R")]
+    keys = [f"{b['key']} to {b['verb'].split('_')[0]}" for b in buttons]
     press = f" Press {', '.join(keys[:-1])} or {keys[-1]}." if len(keys) > 1 else ""
     return f"Waiting for you. {sentence(made['title'])}{press}"
 
@@ -145,13 +134,13 @@ def _plan(s: State, key: str, question: Question) -> Card:
         {"label": "Edit", "verb": "edit", "key": "E"},
         {"label": "Reject", "verb": "reject", "key": "R"},
     ]
-    return {
-        "title": "Approve the plan?",
-        "why": why,
-        "table": _may_do(s),
-        "buttons": buttons,
-        "cover": "Change the steps first if you like: the plan you approve is the one you see.",
-    }
+    cover = "Change the steps first if you like: the plan you approve is the one you see."
+    return {"title": "Approve the plan?", "why": why, "table": _may_do(s), "buttons": buttons, "cover": cover}
+
+
+_STILL_ASKS = {
+    "plan": "no, up to this count", "step": "yes, each call", "auto": "no", "never": "it is refused if it is risky",
+}  # fmt: skip
 
 
 def _may_do(s: State) -> Table:
@@ -159,12 +148,7 @@ def _may_do(s: State) -> Table:
     steps = [p for p in s.plan.steps if p.open]
     granted = {p.n: envelope([p.plain()], s.tools) for p in steps}
     tools = sorted({t for g in granted.values() for t in g})
-    asks = {
-        "plan": "no, up to this count",
-        "step": "yes, each call",
-        "auto": "no",
-        "never": "it is refused if it is risky",
-    }.get(s.mode, "if it touches files, processes or the net, or cannot be undone")
+    asks = _STILL_ASKS.get(s.mode, "if it touches files, processes or the net, or cannot be undone")
     rows: list[list[Words | Button]] = []
     for tool in tools:
         used = [n for n, g in granted.items() if tool in g]
@@ -183,11 +167,10 @@ def _steps(found: list[int]) -> str:
 
 def _approval(s: State, key: str, question: Question) -> Card:
     call = s.calls[key]
+    why = sentence(question.get("text") or "It asks because this mode asks here")
     made: Card = {
         "title": upper(wants(s, key, question)),
-        "why": marked(
-            sentence(question.get("text") or "It asks because this mode asks here") + _terms(question)
-        ),
+        "why": marked(why + _terms(question)),
         "call": key,
         "digest": call.digest or question.get("digest", ""),
         "buttons": _buttons(call, question),
@@ -225,22 +208,16 @@ def _what(s: State, call: Call, question: Question, made: Card) -> None:
     original = call.original.get("code", "") if isinstance(call.original, dict) else call.original or ""
     if _edited(call):
         made["model_code"] = str(original)
-        lines = _changed_lines(str(original), call.code)
+        kept = set(str(original).splitlines())
+        lines = max(sum(line not in kept for line in call.code.splitlines()), 1)
         made["cap"] = [f"Python, {count(lines, 'line')} changed by you since ", ref(call)]
     else:
         made["cap"] = ["Python, written by the model in ", ref(call)]
 
 
-def _changed_lines(old: str, new: str) -> int:
-    kept = set(old.splitlines())
-    return max(sum(line not in kept for line in new.splitlines()), 1)
-
-
 def _buttons(call: Call, question: Question) -> list[Button]:
     if _edited(call):
-        version: dict[str, Any] = (
-            {"code": call.original} if isinstance(call.original, str) else {"arguments": call.original}
-        )
+        version = {"code" if isinstance(call.original, str) else "arguments": call.original}
         first: list[Button] = [
             {"label": "Approve", "more": "my version", "verb": "approve", "key": "A", "main": True},
             {"label": "Model’s version", "verb": "check_edit", "data": {"restore": True, **version}},

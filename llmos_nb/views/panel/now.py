@@ -10,6 +10,7 @@ from llmos_nb.tools import Call
 from llmos_nb.views.contract import Block, Button, Glyph, Tone, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.answer import answer, changed, unverified
+from llmos_nb.views.panel.blocks import actions, code, details, lead, table, text
 from llmos_nb.views.wording import (
     NOW,
     count,
@@ -17,6 +18,7 @@ from llmos_nb.views.wording import (
     listed,
     money,
     names,
+    ref,
     sentence,
     short,
     since,
@@ -54,53 +56,22 @@ RUN = ["Pause", "Stop"]
 SHOWN_FROM_S = 0.1
 
 
-def text(words: Words, mute: bool = False) -> Block:
-    """Return a paragraph."""
-    return {"kind": "text", "words": words, "mute": True} if mute else {"kind": "text", "words": words}
-
-
-def lead(words: str) -> Block:
-    """Return the title of *now*."""
-    return {"kind": "lead", "text": words}
-
-
 def code_of(call: Call, side: str = "") -> Block:
     """Return a call as code: its Python, or its name with arguments."""
-    python = bool(call.code)
-    body = call.code or f"{call.name}({_arguments(call)})"
-    cap: Words = [
-        "Python, written by the model in " if python else "Call ",
-        ["@", call.id, call.step] if call.step else ["`", call.id],
-    ]
-    return {
-        "kind": "code",
-        "code": body,
-        "lang": "python",
-        "cap": cap,
-        "side": side,
-        "label": "Code of this call",
-    }
-
-
-def _arguments(call: Call) -> str:
-    if not isinstance(call.arguments, dict):
-        return str(call.arguments)
-    return ", ".join(f"{k}={v!r}" for k, v in call.arguments.items())
+    given = call.arguments if isinstance(call.arguments, dict) else {}
+    said = ", ".join(f"{k}={v!r}" for k, v in given.items()) if given else str(call.arguments or "")
+    made = code(call.code or f"{call.name}({said})", "Code of this call", "python")
+    made["cap"] = ["Python, written by the model in " if call.code else "Call ", ref(call)]
+    made["side"] = side
+    return made
 
 
 def starting(s: State, loading: tuple[str, float] | None) -> Phase:
     """Nothing was asked yet."""
     if loading is None:
+        begun = [lead("Starting"), text("Nothing has run yet.")]
         what = "the first request is on its way"
-        return Phase(
-            "starting",
-            "go",
-            "running",
-            "Starting",
-            what,
-            ["Stop"],
-            [lead("Starting"), text("Nothing has run yet.")],
-        )
+        return Phase("starting", "go", "running", "Starting", what, ["Stop"], begun)
     said, part = loading
     now: list[Block] = [
         lead("Loading the model"),
@@ -115,19 +86,16 @@ def planning(s: State, counts: Counts, at: str) -> Phase:
     """The model writes a plan."""
     tools = count(len(s.tools), "tool")
     so_far = _so_far(counts.requested_at, at)
+    asks = s.mode not in ("auto", "never")
+    then = "It cannot run anything before you have seen the plan."
+    then = then if asks else "The plan runs without asking in this mode."
     now: list[Block] = [
         lead("Writing a plan"),
-        text(f"The model sees the goal, the variables that it may see, and {tools}. {_before_plan(s)}"),
+        text(f"The model sees the goal, the variables that it may see, and {tools}. {then}"),
         {"kind": "stream"},
         {"kind": "skeleton", "widths": [90, 82, 58]},
     ]
     return Phase("planning", "go", "running", "Planning", f"the model writes a plan{so_far}", RUN, now)
-
-
-def _before_plan(s: State) -> str:
-    if s.mode in ("auto", "never"):
-        return "The plan runs without asking in this mode."
-    return "It cannot run anything before you have seen the plan."
 
 
 def _so_far(begun: str, at: str) -> str:
@@ -139,7 +107,7 @@ def running(s: State, counts: Counts, at: str) -> Phase:
     """A call runs, or the model works on the next one."""
     call = next((c for c in s.open_calls if c.status == "running"), None)
     if call is not None:
-        return _running_call(s, call, at)
+        return _running_call(call, at)
     step = s.current.n if s.current else s.step
     if s.request or s.todo == "ask":
         return _thinking(s, counts, step, at)
@@ -154,7 +122,7 @@ def expecting(s: State) -> Phase:
     return Phase("running", "go", "waiting", "Waiting", f"for {what}", RUN, now)
 
 
-def _running_call(s: State, call: Call, at: str) -> Phase:
+def _running_call(call: Call, at: str) -> Phase:
     title = f"step {call.step}" if call.step else call.name
     reads: list[str] = call.facts.get("reads", [])
     words: list[str | list[str | int]] = [allowed(call)]
@@ -203,9 +171,8 @@ def paused(s: State) -> Phase:
     now: list[Block] = [lead("Paused. Nothing is lost." if s.why.startswith(("stopped", "you")) else "Paused")]
     if broken is not None:
         ran = duration(since(broken.started, broken.ended))
-        now.append(
-            text(f"{upper(step)} ran for {ran} and had not finished. What it had changed was taken back.")
-        )
+        had = f"{upper(step)} ran for {ran} and had not finished."
+        now.append(text(f"{had} What it had changed was taken back."))
     elif s.why:
         now.append(text(f"Why: {s.why}."))
     now += [
@@ -226,7 +193,7 @@ def _go_on(s: State, first: Button) -> Block:
         buttons.append({"label": "Undo all", "verb": "undo_all"})
     if s.surviving:
         buttons.append({"label": "Export notebook", "verb": "export"})
-    return {"kind": "actions", "buttons": buttons}
+    return actions(*buttons)
 
 
 def kept(s: State) -> str:
@@ -234,10 +201,8 @@ def kept(s: State) -> str:
     done = [p.n for p in s.plan.steps if p.status == "done"]
     if not done:
         return "No step had ended." if s.plan.steps else "Nothing had run."
-    which = (
-        f"Step {done[0]} and its names are" if len(done) == 1 else f"Steps {_ranges(done)} and their names are"
-    )
-    return f"{which} kept."
+    one = len(done) == 1
+    return f"Step{'' if one else 's'} {_ranges(done)} and {'its' if one else 'their'} names are kept."
 
 
 def _ranges(numbers: list[int]) -> str:
@@ -262,16 +227,9 @@ def ended(s: State, counts: Counts) -> Phase:
     if s.reason == "answered":
         return _answered(s, counts)
     if s.reason == "unverified":
-        phase = Phase(
-            "unverified",
-            "bad",
-            "failed",
-            "Not verified",
-            short(s.detail) or "a check does not hold",
-            ["Resume"],
-        )
-        phase.now = [*unverified(s, counts), _can_do(s)]
-        return phase
+        what = short(s.detail) or "a check does not hold"
+        now = [*unverified(s, counts), _can_do(s)]
+        return Phase("unverified", "bad", "failed", "Not verified", what, ["Resume"], now)
     return {"budget": _budget, "failed": _failed}.get(s.reason, _other)(s, counts)
 
 
@@ -300,19 +258,11 @@ def _budget(s: State, counts: Counts) -> Phase:
         now.append(text(f"{of[:1].upper() + of[1:]} {says} spent. {kept(s)}"))
     if more := _more(s, unit):
         add: Button = {"label": f"Add {more}", "verb": "budget", "data": {"text": f"+{more}"}, "main": True}
-        now.append({"kind": "actions", "buttons": [add, {**RESUME, "main": False}, EXPORT]})
-        now.append(
-            command(s, f"%agent budget {s.pid} +{more}", "The goal is not answered yet. In another cell: ")
-        )
-    return Phase(
-        "budget",
-        "bad",
-        "pause",
-        "Budget reached",
-        f"the rest of {of} does not cover the next request" if left else f"{of} {says} used up",
-        ["Resume"],
-        now,
-    )
+        before = "The goal is not answered yet. In another cell: "
+        now.append(actions(add, {**RESUME, "main": False}, EXPORT))
+        now.append(command(s, f"%agent budget {s.pid} +{more}", before))
+    what = f"the rest of {of} does not cover the next request" if left else f"{of} {says} used up"
+    return Phase("budget", "bad", "pause", "Budget reached", what, ["Resume"], now)
 
 
 def _more(s: State, unit: str) -> str:
@@ -339,15 +289,7 @@ def _failed(s: State, counts: Counts) -> Phase:
     ]
     detail = "\n".join((first, *rest)) if rest or len(first) > LEAD_MOST else ""
     if detail:
-        now.append(
-            {
-                "kind": "details",
-                "summary": f"Journal, event {s.n}",
-                "code": detail,
-                "lang": "text",
-                "label": "Error",
-            }
-        )
+        now.append(details(f"Journal, event {s.n}", detail, "Error"))
     return Phase("failed", "bad", "failed", "Failed", short(first, 100), ["Resume"], now)
 
 
@@ -357,7 +299,7 @@ def _can_do(s: State) -> Block:
     ]
     if s.surviving:
         rows.append([EXPORT, f"keeps {count(len(s.surviving), 'call')} as cells that run without a model"])
-    return {"kind": "table", "caption": "What you can do", "rows": rows, "plain": True}
+    return {**table("What you can do", rows), "plain": True}
 
 
 _OTHER: dict[str, tuple[str, str, Tone, Glyph]] = {

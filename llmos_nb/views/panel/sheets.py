@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmos_nb.process.state import State
-from llmos_nb.views.contract import Block, Button, Sheet, Words
-from llmos_nb.views.panel.now import text
+from llmos_nb.views.contract import Button, Sheet, Words
+from llmos_nb.views.panel.blocks import code, table, text
 from llmos_nb.views.timeline import Timeline
 from llmos_nb.views.wording import short
 
@@ -27,20 +27,14 @@ def rules(s: State, timeline: Timeline) -> Sheet:
         revoke: Button = {"label": "Take back", "verb": "revoke", "data": {"rule": i}}
         rows.append([[["`", rule.tool]], rule.do, where, left, f"by {rule.by}", revoke])
     heads = ["tool", "does", "where", "how often", "made", "take back"]
-    table: Block = {
-        "kind": "table",
-        "caption": "Rules, the first that matches speaks",
-        "heads": heads,
-        "rows": rows,
-    }
-    return {"title": title, "blocks": [table, mode]}
+    return {"title": title, "blocks": [table("Rules, the first that matches speaks", rows, heads), mode]}
 
 
 def journal(s: State, timeline: Timeline) -> Sheet:
     """Show the last events, a line each."""
     shown = timeline.events[-JOURNAL_MOST:]
     lines = "\n".join(f"{e['n']:>4}  {e['k']:<18} {short(e['t'], 100)}" for e in shown)
-    blocks: list[Block] = [{"kind": "code", "code": lines, "lang": "text", "label": "Journal"}]
+    blocks = [code(lines, "Journal")]
     if len(shown) < len(timeline.events):
         blocks.insert(0, text(f"The last {len(shown)} of {len(timeline.events)} events."))
     return {"title": "Journal", "blocks": blocks}
@@ -52,11 +46,8 @@ def previewed(seen: Mapping[str, Any]) -> Sheet:
     gone = text(
         "It ran in a copy of your variables that is gone now. Nothing was changed; it still waits for you."
     )
-    shown: Block = {"kind": "code", "code": str(seen["text"]), "lang": "text", "label": "What it showed"}
-    return {
-        "title": title,
-        "blocks": [gone, *([shown] if seen["text"] else []), text(f"It would change: {seen['would']}.")],
-    }
+    shown = [code(str(seen["text"]), "What it showed")] if seen["text"] else []
+    return {"title": title, "blocks": [gone, *shown, text(f"It would change: {seen['would']}.")]}
 
 
 MakeSheet = Callable[[State, Timeline], Sheet]

@@ -11,8 +11,8 @@ from llmos_nb.views.counts import Counts
 from llmos_nb.views.loop import dot
 from llmos_nb.views.wording import count, duration, listed, money, since, times, tokens
 
-FOLD_FROM = 8
-DAG_MOST = 12
+FOLD_FROM = 8  # steps; a shorter plan is read at a glance
+DAG_MOST = 12  # nodes; in a wider graph they could not be told apart
 Costs = dict[str, float]
 
 
@@ -139,10 +139,8 @@ def fold_line(found: list[StepRow], s: State, counts: Counts) -> Fold | None:
     calls = [c for c in s.calls.values() if c.step in kept]
     ran = duration(sum(since(c.started, c.ended) for c in calls))
     well = "done, all as expected" if all(r["s"] == "done" for r in away) else "ended"
-    facts = filter(
-        None, (f"Steps {away[0]['n']}–{away[-1]['n']} {well}", ran, say_cost(cost_of(calls, counts)))
-    )
-    return {"upto": found[ended - 1]["n"], "text": " · ".join(facts)}
+    facts = (f"Steps {away[0]['n']}–{away[-1]['n']} {well}", ran, say_cost(cost_of(calls, counts)))
+    return {"upto": found[ended - 1]["n"], "text": " · ".join(filter(None, facts))}
 
 
 def head(s: State, counts: Counts, found: list[StepRow]) -> tuple[str, str]:

@@ -11,14 +11,15 @@ from llmos_nb.journal import Event
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
 from llmos_nb.tools import Call
-from llmos_nb.views.contract import Block, Button, Glyph, PanelView, Words
+from llmos_nb.views.contract import Button, Glyph, PanelView, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel import steps
+from llmos_nb.views.panel.blocks import actions, details, lead, table, text
 from llmos_nb.views.panel.card import announced, card, wants
-from llmos_nb.views.panel.now import Phase, code_of, ended, expecting, paused, planning, running, starting, text
+from llmos_nb.views.panel.now import Phase, code_of, ended, expecting, paused, planning, running, starting
 from llmos_nb.views.panel.sheets import SHEETS, MakeSheet, previewed
 from llmos_nb.views.timeline import Timeline
-from llmos_nb.views.wording import bars, names, sentence, since, size, who
+from llmos_nb.views.wording import bars, names, ref, since, size, who
 
 
 def view(state: State, events: Sequence[Event], now: str = "") -> PanelView:
@@ -42,15 +43,6 @@ def view(state: State, events: Sequence[Event], now: str = "") -> PanelView:
     for event in events:
         projector.heard(event)
     return projector.view(state, events, now)
-
-
-def view_at(events: Sequence[Event], n: int) -> PanelView:
-    """Return the view of a finished run at event `n`: nothing is executed, only folded."""
-    projector = Projector()
-    for event in events:
-        projector.heard(event)
-    projector.seek(n)
-    return projector.view(fold(events), events)
 
 
 class Projector:
@@ -186,35 +178,20 @@ def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
         ["spent so far", ", ".join(f"{b['used']} {b['name']}" for b in bars(s))],
     ]
     if call is not None:
-        rows.insert(
-            1,
-            [
-                "call",
-                [["@", call.id, call.step] if call.step else ["`", call.id], f" {call.name}, {_stands(call)}"],
-            ],
-        )
-    now: list[Block] = [
-        {
-            "kind": "lead",
-            "text": f"{e.k}: {timeline.events[n]['t']}",
-            "glyph": _glyph(timeline.events[n].get("mark", "")),
-        },
-        {"kind": "table", "caption": "At this event", "rows": rows},
-    ]
+        rows.insert(1, ["call", [ref(call), f" {call.name}, {_stands(call)}"]])
+    shown = timeline.events[n]
+    title = lead(f"{e.k}: {shown['t']}")
+    title["glyph"] = _GLYPHS[shown.get("mark", "")]
+    now = [title, table("At this event", rows)]
     if call is not None:
         now.append(code_of(call, _stands(call)))
         if call.result:
-            now.append(
-                {
-                    "kind": "details",
-                    "summary": f"Result of {call.id}",
-                    "code": call.result,
-                    "lang": "text",
-                    "label": "Result",
-                }
-            )
+            now.append(details(f"Result of {call.id}", call.result, "Result"))
     now += [
-        _travel(n, len(events)),
+        actions(
+            {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}},
+            {"label": "Back to the end", "verb": "seek", "data": {"at": len(events) - 1}},
+        ),
         text("Fork here starts a new process from this event. The finished run stays as it is.", mute=True),
     ]
     phase = Phase("replaying", "", "replaced", "Replaying", "a finished run, nothing is executed", [], now)
@@ -223,10 +200,7 @@ def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
     return made
 
 
-def _glyph(mark: str) -> Glyph:
-    return "waiting" if mark == "h" else "failed" if mark == "e" else "replaced"
-
-
+_GLYPHS: dict[str, Glyph] = {"h": "waiting", "e": "failed", "": "replaced"}
 _STANDS = {
     "proposed": "not decided yet", "asked": "it asks you", "approved": "not run yet",
     "waits": "waits for a message", "running": "runs here", "done": "finished",
@@ -235,16 +209,3 @@ _STANDS = {
 
 def _stands(call: Call) -> str:
     return _STANDS.get(call.status, call.status.replace("_", " "))
-
-
-def _travel(n: int, total: int) -> Block:
-    fork: Button = {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}}
-    return {
-        "kind": "actions",
-        "buttons": [fork, {"label": "Back to the end", "verb": "seek", "data": {"at": total - 1}}],
-    }
-
-
-def status_line(made: PanelView) -> str:
-    """Say state and what it is about in one sentence."""
-    return sentence(f"{made['state']}: {made['what']}")

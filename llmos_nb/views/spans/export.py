@@ -67,9 +67,8 @@ def flush() -> None:
 def close() -> None:
     """Send what is left, and stop sending."""
     while _processors:
-        ends = threading.Thread(
-            target=_processors.pop().shutdown, daemon=True
-        )  # a collector may be gone for good
+        # on a thread of its own, as a collector may be gone for good
+        ends = threading.Thread(target=_processors.pop().shutdown, daemon=True)
         ends.start()
         ends.join(LAST_WORDS_S)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llmos_nb.views.contract import Block, Button, Card, PanelView, StepRow, Words
+from llmos_nb.views.contract import Block, Button, Card, Fold, PanelView, StepRow, Words
 from llmos_nb.views.text.lines import WIDTH, in_ascii, pieces, rule, table, verbatim, wrap
 from llmos_nb.views.wording import LOOP, plain, visible
 
@@ -47,10 +47,8 @@ def render(view: PanelView, width: int = WIDTH, ascii_only: bool = False) -> str
 
 
 def _bars(view: PanelView) -> str:
-    said = {"money": "", "time": ""}
-    return "    ".join(
-        f"{said.get(b['name'], b['name'])} {b['used']} of {b['of']}".strip() for b in view["budget"]
-    )
+    names = [("" if b["name"] in ("money", "time") else b["name"], b) for b in view["budget"]]
+    return "    ".join(f"{name} {b['used']} of {b['of']}".strip() for name, b in names)
 
 
 def _loop(view: PanelView, width: int) -> list[str]:
@@ -67,32 +65,34 @@ def _loop(view: PanelView, width: int) -> list[str]:
     return [line, under, f"  {again}", ""] if not fits else [line, under.ljust(len(under) + 3) + again, ""]
 
 
+def folded(rows: list[StepRow], fold: Fold | None) -> list[StepRow]:
+    """Return the rows that the line of a folded plan stands for."""
+    upto = fold["upto"] if fold else -1
+    return [r for r in rows if r["n"] <= upto and r["s"] not in ("failed", "pending")]
+
+
 def _plan(view: PanelView, width: int) -> list[str]:
     rows = view["steps"]
     if not rows:
         return []
     head = ", ".join(filter(None, (view.get("planhead", "Plan"), view.get("planside"))))
     fold = view.get("fold")
-    away = [r["n"] for r in rows if fold and r["n"] <= fold["upto"] and r["s"] not in ("failed", "pending")]
+    away = folded(rows, fold)
     lines = [f"  {head}"]
     if fold and away:
         lines += wrap(f"✓ {fold['text']}", width, "  ")
     for row in rows:
-        lines += step(row, width) if row["n"] not in away else []
+        lines += step(row, width) if row not in away else []
     return [*lines, ""]
 
 
 def step(r: StepRow, width: int = WIDTH) -> list[str]:
     """Return a step: glyph, number, title, what it needs, time, cost; then expectation, evidence and note."""
-    right = "  ".join(
-        filter(None, (f"after {r['after']}" if r.get("after") else "", r.get("dur"), r.get("cost")))
-    )
+    after = f"after {r['after']}" if r.get("after") else ""
+    right = "  ".join(filter(None, (after, r.get("dur"), r.get("cost"))))
     first = f"  {GLYPHS[r['s']]} {r['n']:<2} "
-    title = (
-        wrap(r["t"], max(width - len(first) - len(right) - 2, 30))
-        if right
-        else wrap(r["t"], width - len(first))
-    )
+    room = width - len(first)
+    title = wrap(r["t"], max(room - len(right) - 2, 30) if right else room)
     lines = [f"{first}{title[0]}".ljust(width - len(right)) + right, *(" " * len(first) + t for t in title[1:])]
     inner = " " * len(first)
     if r.get("x") and r["s"] != "replaced":
@@ -126,10 +126,8 @@ def card(c: Card | None, width: int = WIDTH) -> list[str]:
     if "code" in c:
         lines += [*_numbered(c["code"], width), ""]
     if args := c.get("args"):
-        lines += [
-            *table([[a["name"], str(a["value"]), plain(a.get("origin"))] for a in args], width, "    "),
-            "",
-        ]
+        fields = [[a["name"], str(a["value"]), plain(a.get("origin"))] for a in args]
+        lines += [*table(fields, width, "    "), ""]
     if t := c.get("table"):
         lines += [*table([[cell(x) for x in row] for row in t["rows"]], width, "    "), ""]
     return lines + (wrap(plain(c["cover"]), width, "  ") if c.get("cover") else [])
@@ -160,9 +158,12 @@ def cell(value: Words | Button) -> str:
 
 def blocks(found: list[Block], width: int = WIDTH) -> list[str]:
     """Return *now*; what only a live page can do is left out."""
-    return [
-        line for b in found if (give := _BLOCKS.get(b["kind"])) is not None for line in [*give(b, width), ""]
-    ]
+    known = [b for b in found if b["kind"] in _BLOCKS]
+    return [line for b in known for line in [*_BLOCKS[b["kind"]](b, width), ""]]
+
+
+def _code_block(b: Block, width: int) -> list[str]:
+    return [*wrap(plain(b.get("cap")) or b.get("label", ""), width, "  "), *verbatim(b["code"])]
 
 
 def _table_block(b: Block, width: int) -> list[str]:
@@ -171,10 +172,6 @@ def _table_block(b: Block, width: int) -> list[str]:
         *([] if b.get("plain") else wrap(b["caption"], width, "  ")),  # a heading stands above a plain one
         *table([*([b["heads"]] if b.get("heads") else []), *rows], width, "    "),
     ]
-
-
-def _code_block(b: Block, width: int) -> list[str]:
-    return [*wrap(plain(b.get("cap")) or b.get("label", ""), width, "  "), *verbatim(b["code"])]
 
 
 _BLOCKS: dict[str, Callable[[Block, int], list[str]]] = {

@@ -108,16 +108,8 @@ def _approve(p: Decider, key: str, question: Question, read: Read) -> None:
     p.approve("plan" if key.startswith("plan:") else key, digest=question.get("digest", ""))
 
 
-def _approve_rest(p: Decider, key: str, question: Question, read: Read) -> None:
-    p.approve_rest(key, digest=question.get("digest", ""))
-
-
 def _reject(p: Decider, key: str, question: Question, read: Read) -> None:
     p.reject("plan" if key.startswith("plan:") else key, read("  why not? > ").strip())
-
-
-def _skip(p: Decider, key: str, question: Question, read: Read) -> None:
-    p.skip(key)
 
 
 def _edit(p: Decider, key: str, question: Question, read: Read) -> None:
@@ -131,14 +123,12 @@ def _edit(p: Decider, key: str, question: Question, read: Read) -> None:
     p.edit(key, "\n".join(lines[:-1]))
 
 
-def _done(p: Decider, key: str, question: Question, read: Read) -> None:
-    p.resolve(key, True)
-
-
-def _again(p: Decider, key: str, question: Question, read: Read) -> None:
-    p.resolve(key, False)
-
-
-_DO: dict[str, Callable[[Decider, str, Question, Read], None]] = {
-    "a": _approve, "A": _approve_rest, "e": _edit, "r": _reject, "s": _skip, "d": _done, "g": _again,
-}  # fmt: skip
+_DO: dict[str, Callable[[Decider, str, Question, Read], Any]] = {
+    "a": _approve,
+    "A": lambda p, key, question, read: p.approve_rest(key, digest=question.get("digest", "")),
+    "e": _edit,
+    "r": _reject,
+    "s": lambda p, key, question, read: p.skip(key),
+    "d": lambda p, key, question, read: p.resolve(key, True),
+    "g": lambda p, key, question, read: p.resolve(key, False),
+}

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from llmos_nb.journal import Event
-from llmos_nb.views.markdown import LEFT, TABLE
-from llmos_nb.views.markdown import text as escaped
 from llmos_nb.views.text import lines
 from llmos_nb.views.timeline import Timeline
 from llmos_nb.views.wording import count, visible
 
 WIDTH = 120
-DIFF_MOST = 60
+DIFF_MOST = 60  # lines: a screenful or two
 
 
 def table(rows: Sequence[Sequence[object]], heads: Sequence[str], width: int = WIDTH) -> str:
@@ -32,19 +30,6 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], width: int = W
     return "\n".join(lines.table(grid, width))
 
 
-def html_table(rows: Sequence[Sequence[object]], heads: Sequence[str], caption: str) -> str:
-    """Return the same as HTML, everything escaped."""
-    top = "".join(f'<th scope="col" style="{LEFT}">{escaped(h)}</th>' for h in heads)
-    body = "\n".join(f"<tr>{''.join(_cell(str(c), not i) for i, c in enumerate(row))}</tr>" for row in rows)
-    title = f'<caption style="text-align:left">{escaped(caption)}</caption>'
-    return f'<table style="{TABLE}">{title}\n<tr>{top}</tr>\n{body}</table>'
-
-
-def _cell(words: str, head: bool) -> str:
-    tag = 'th scope="row"' if head else "td"
-    return f'<{tag} style="{LEFT}">{escaped(words)}</{tag[:2]}>'
-
-
 def log(events: Sequence[Event]) -> str:
     """Return a journal, an event a line: position, time, kind, a few words."""
     timeline = Timeline()
@@ -59,6 +44,7 @@ def log(events: Sequence[Event]) -> str:
 def diff(one: Sequence[Event], two: Sequence[Event]) -> str:
     """Say where two runs differ: what only the first did (``-``), what only the second did (``+``)."""
     a, b = _lines(one), _lines(two)
+    # no junk heuristic: it would pass over the lines that come up most often
     parts = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
     out = []
     for what, i, j, k, m in parts:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from llmos_nb.errors import SnapshotConflict, ToolError, UsageError, nearest
 from llmos_nb.journal import canonical
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.files.folder import LARGEST, Folder, Store, View
 from llmos_nb.tools.devices.files.overlay import GONE, Entry, about, diff, summary, text_of
 from llmos_nb.tools.make import as_tool
@@ -34,12 +34,9 @@ def of_call(store: Store, call: Call) -> str:
         return said(call.name, call.arguments if isinstance(call.arguments, dict) else {})
     lines = ["from pathlib import Path", ""]
     for path, wanted, _ in committed:
-        lines += _deleted(path) if not wanted else _written(path, store, wanted)
+        gone = [f"Path({path!r}).unlink(missing_ok=True)"]
+        lines += _written(path, store, wanted) if wanted else gone
     return "\n".join(lines)
-
-
-def _deleted(path: str) -> list[str]:
-    return [f"Path({path!r}).unlink(missing_ok=True)"]
 
 
 def _written(path: str, store: Store, wanted: str) -> list[str]:
@@ -196,24 +193,17 @@ class FilesDevice(View):
         reads = [["foreign file", name, place]] if place and name in ("read_file", "edit_file") else []
         if _ABOUT[name][0] == "read":
             return {"level": "read", "sources": reads}
-        return {
-            "level": "namespace",
-            "title": f"change files of its own ({name})",
-            "sources": reads,
-            "files": [place] if place else [],
-        }
+        title = f"change files of its own ({name})"
+        return {"level": "namespace", "title": title, "sources": reads, "files": [place] if place else []}
 
     def _look_at_commit(self) -> dict[str, Any]:
         entries = list(self.overlay().values())
-        said = (
-            f"`commit_files` changes files of the folder: {summary(entries, self._store.get)[:600] or 'none'}"
-        )
+        what = summary(entries, self._store.get)[:600] or "none"
+        said = f"`commit_files` changes files of the folder: {what}"
         now = [[*e.plain(), e in self._folder.conflicts([e])] for e in entries]
-        return {
-            "level": "risky", "title": f"commit {len(entries)} file{'' if len(entries) == 1 else 's'} to the folder",
-            "risks": [["file", said]], "why": f"It asks because {said}.",
-            "shows": diff(entries, self._store.get)[:16_000], "state": sha256(canonical(now).encode()).hexdigest(),
-        }  # fmt: skip
+        title = f"commit {len(entries)} file{'' if len(entries) == 1 else 's'} to the folder"
+        shows, state = diff(entries, self._store.get)[:16_000], sha256(canonical(now).encode()).hexdigest()
+        return risky(title, "file", said, shows=shows, state=state)
 
     # running
 
@@ -244,12 +234,9 @@ class FilesDevice(View):
                 break
             shown.append(line)
         last = max(first, 1) + len(shown) - 1
-        more = (
-            f"\n[lines {first} to {last} of {len(lines)}; go on with first={last + 1}]"
-            if last < len(lines)
-            else ""
-        )
-        return ToolResult(True, "".join(shown) + more)
+        if last < len(lines):
+            shown.append(f"\n[lines {first} to {last} of {len(lines)}; go on with first={last + 1}]")
+        return ToolResult(True, "".join(shown))
 
     def _write_file(self, path: str, text: str) -> ToolResult:
         return self._changed(self._name(path), text.encode())
@@ -288,9 +275,8 @@ class FilesDevice(View):
         names = [self._name(path)] if path else list(overlay)
         if missing := [n for n in names if n not in overlay]:
             raise UsageError(f"{missing[0]!r} is not changed{nearest(missing[0], overlay)}")
-        return ToolResult(
-            True, f"dropped: {', '.join(names) or 'nothing'}", changes=_files(names), facts={"dropped": names}
-        )
+        text = f"dropped: {', '.join(names) or 'nothing'}"
+        return ToolResult(True, text, changes=_files(names), facts={"dropped": names})
 
     # committing
 
@@ -300,17 +286,15 @@ class FilesDevice(View):
             return ToolResult(True, "nothing is changed")
         if conflicts := self._folder.conflicts(entries):
             theirs = [Entry(e.path, self._kept_now(e.path), e.base) for e in conflicts]
-            said = (
-                f"{', '.join(e.path for e in conflicts)} changed in the folder meanwhile; nothing was written"
-            )
+            paths = ", ".join(e.path for e in conflicts)
+            said = f"{paths} changed in the folder meanwhile; nothing was written"
             hint = "What changed there (roll that file back, read it, and write it again):"
             return ToolResult(False, f"{said}. {hint}\n{diff(theirs, self._store.get)}", "Conflict")
         self._folder.apply(entries)
         names = [e.path for e in entries]
         facts = {"committed": [e.plain() for e in entries], "dropped": names}
-        return ToolResult(
-            True, f"committed: {summary(entries, self._store.get)}", changes=_files(names), facts=facts
-        )
+        text = f"committed: {summary(entries, self._store.get)}"
+        return ToolResult(True, text, changes=_files(names), facts=facts)
 
     def _kept_now(self, path: str) -> str:
         place = self._workspace.place(path)

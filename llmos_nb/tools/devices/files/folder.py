@@ -57,6 +57,7 @@ class Store:
 
 def replaced(path: Path, raw: bytes) -> None:
     """Put a content in the place of a file in one go, with the file's mode; on disk before this returns."""
+    # beside the file, since only within one file system is a rename one step
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:32]}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -75,6 +76,7 @@ def replaced(path: Path, raw: bytes) -> None:
 
 
 def _umask() -> int:
+    # it can only be read by setting it
     now = os.umask(0o077)
     os.umask(now)
     return now
@@ -193,9 +195,8 @@ class View:
         if not place.is_file():
             raise UsageError(f"{path!r} is no regular file")
         if place.stat().st_size > LARGEST:
-            raise UsageError(
-                f"{path!r}: {place.stat().st_size:,} bytes; at most {LARGEST:,} are read (use sql or python)"
-            )
+            size = f"{place.stat().st_size:,} bytes; at most {LARGEST:,} are read"
+            raise UsageError(f"{path!r}: {size} (use sql or python)")
         return place.read_bytes()
 
     def _name(self, path: object) -> str:
@@ -210,6 +211,5 @@ class View:
     def _names(self, pattern: str = "*") -> list[str]:
         overlay = self.overlay()
         new = [p for p, e in overlay.items() if e.wanted and fits(p, pattern)]
-        return sorted(
-            {*new, *(n for n in self._workspace.files(pattern) if n not in overlay or overlay[n].wanted)}
-        )
+        there = [n for n in self._workspace.files(pattern) if n not in overlay or overlay[n].wanted]
+        return sorted({*new, *there})

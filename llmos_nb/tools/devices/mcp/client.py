@@ -20,6 +20,7 @@ from llmos_nb.tools.devices.mcp.wire import Wire, kill_group
 from llmos_nb.tools.text import safe_text
 
 T = TypeVar("T")
+# a listing may go on for ever, page by page; what a model is shown of it has to end
 MOST_TOOLS, MOST_PAGES = 128, 32
 NEEDED = 'MCP servers need the package mcp: pip install "llmos_nb[mcp]"'
 _pids: set[int] = set()
@@ -53,13 +54,10 @@ class _Thread:
             if cls.loop is None:
                 cls.loop = asyncio.new_event_loop()
                 threading.Thread(target=cls.loop.run_forever, name="llmos-mcp", daemon=True).start()
-                atexit.register(_end_all)
+                atexit.register(
+                    lambda: list(map(kill_group, _pids))
+                )  # what still runs goes with the interpreter
             return cls.loop
-
-
-def _end_all() -> None:
-    """End what still runs when the interpreter goes."""
-    list(map(kill_group, _pids))
 
 
 async def _there(work: Coroutine[Any, Any, T]) -> T:
@@ -167,7 +165,8 @@ class Server:
         await _there(self._close())
 
     async def _within(self, work: Callable[[], Coroutine[Any, Any, T]], deadline_s: float) -> T:
-        _check_package()
+        if find_spec("mcp") is None:  # importing it takes a second, which is not the main thread's
+            raise ConfigError(NEEDED)
 
         async def bounded() -> T:
             began = time.monotonic()
@@ -236,11 +235,6 @@ def _plain(model: Any) -> dict[str, Any]:
     """Return the SDK's type as it stood on the wire; both versions of the SDK name its fields so."""
     found: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
     return found
-
-
-def _check_package() -> None:
-    if find_spec("mcp") is None:  # importing it takes a second, which is not the main thread's
-        raise ConfigError(NEEDED)
 
 
 def said(error: BaseException) -> str:

@@ -151,9 +151,8 @@ class Servers:
         """Forget a server that was added, with what was seen of it, and end its process."""
         kept = self._kept()
         if name not in kept["servers"]:
-            hint = (
-                "it is in llmos.toml: take it out there" if name in self._configured().mcp else "no such server"
-            )
+            listed = name in self._configured().mcp
+            hint = "it is in llmos.toml: take it out there" if listed else "no such server"
             raise UsageError(f"mcp remove {name!r}: {hint}{nearest(name, kept['servers'])}")
         del kept["servers"][name]
         kept["seen"] = {n: d for n, d in kept["seen"].items() if not n.startswith(f"{name}_")}

@@ -16,6 +16,7 @@ from typing import Any
 from llmos_nb.errors import ConfigError, ToolError, ToolTimeout
 from llmos_nb.journal import canonical
 from llmos_nb.messages import Part, ToolResult
+from llmos_nb.tools.devices.context import risky
 from llmos_nb.tools.devices.mcp.client import Server, ServerEnded, said
 from llmos_nb.tools.manifest import put_on
 from llmos_nb.tools.text import preview, safe_text
@@ -32,12 +33,8 @@ _NUMBERS = (
 def words(text: object, most: int = MOST_WORDS) -> str:
     """Clean somebody else's words: one line, no control, hidden or direction characters, bounded."""
     raw = safe_text(str(text)[: 20 * most])
-    seen = "".join(
-        " " if c.isspace() else c
-        for c in raw
-        if unicodedata.category(c) not in ("Cf", "Co", "Cn", "Cc") or c == "\n"
-    )
-    line = " ".join(seen.split())
+    shown = (c for c in raw if unicodedata.category(c) not in ("Cf", "Co", "Cn", "Cc") or c == "\n")
+    line = " ".join("".join(shown).split())
     return line if len(line) <= most else line[:most] + "…"
 
 
@@ -115,27 +112,13 @@ def _leaf(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _value(value: object) -> object:
     """Return a choice or default: short texts stay as they are, anything large is left out as null."""
     if isinstance(value, str):
-        return (
-            value if len(value) <= MOST_NOTE and words(value, MOST_NOTE) == value else words(value, MOST_NOTE)
-        )
+        return words(value, MOST_NOTE)
     return value if isinstance(value, int | float | bool) and abs(value) < 1e300 else None
 
 
-RESERVED = frozenset(
-    (
-        "python",
-        "describe",
-        "names",
-        "calculator",
-        "ask",
-        "recall",
-        "sql",
-        "plan",
-        "final_answer",
-        "receive",
-        "send",
-    )
-)
+RESERVED = frozenset((
+    "python", "describe", "names", "calculator", "ask", "recall", "sql", "plan", "final_answer", "receive", "send",
+))  # fmt: skip
 MOST_IMAGE = 4 << 20
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _HINTS = {
@@ -224,10 +207,11 @@ def _hints(raw: Mapping[str, Any]) -> list[str]:
 def _inspected(server: str, name: str, hints: list[str], _: Mapping[str, Any]) -> dict[str, Any]:
     """Say what a call would do, and beside it what the server claims."""
     act = f"`{name}` is run by the MCP server `{server}`, and Undo cannot take that back"
-    risks = [["external", act]]
+    found = risky(f"call {name}", "external", act)
     if hints:
-        risks.append(["claim", f"the server says that {' and '.join(hints)}; nobody has checked that"])
-    return {"level": "risky", "title": f"call {name}", "risks": risks, "why": f"It asks because {act}."}
+        claim = f"the server says that {' and '.join(hints)}; nobody has checked that"
+        found["risks"].append(["claim", claim])
+    return found
 
 
 # calls
@@ -239,12 +223,8 @@ async def _run(server: Server, tool: str, arguments: Mapping[str, Any], context:
         return as_result(await server.call(tool, arguments, context.deadline_s))
     except (ServerEnded, ToolTimeout) as error:
         sent = not isinstance(error, ServerEnded) or error.sent
-        return ToolResult(
-            False,
-            f"MCP server {server.name}: {said(error)}",
-            type(error).__name__,
-            facts={"in_doubt": True} if sent else {},
-        )
+        facts = {"in_doubt": True} if sent else {}
+        return ToolResult(False, f"MCP server {server.name}: {said(error)}", type(error).__name__, facts=facts)
     except ToolError as error:
         return ToolResult(False, f"MCP server {server.name}: {said(error)}", type(error).__name__)
     except ConfigError as error:
@@ -280,9 +260,8 @@ def _take(block: Mapping[str, Any], texts: list[str], parts: list[Part]) -> None
         inner = block.get("resource") or {}
         texts.append(str(inner.get("text") or f"[{words(inner.get('uri', ''), 200)}: binary, not shown]"))
     else:
-        texts.append(
-            f"[{words(kind, 30)} {words(block.get('uri') or block.get('mimeType') or '', 200)}: not shown]"
-        )
+        what = words(block.get("uri") or block.get("mimeType") or "", 200)
+        texts.append(f"[{words(kind, 30)} {what}: not shown]")
 
 
 def _image(block: Mapping[str, Any]) -> Part | None:

@@ -20,6 +20,8 @@ from typing import Any
 
 from llmos_nb.tools.text import safe_text
 
+# bytes: of an answer that is read whole; of what nobody asked for, and of one line that is passed over, before the
+# server is ended. `KEPT` is what stays of the head and tail of a line that is too long.
 MOST_LINE, MOST_NOISE, MOST_SKIPPED = 16 << 20, 64 << 20, 256 << 20
 KEPT, CHUNK, GRACE_S = 8 << 10, 64 << 10, 1.0
 _ID = re.compile(rb'(?<!\\)"id"\s*:\s*(?:(\d{1,18})|"([^"\\]{1,64})")')
@@ -131,7 +133,7 @@ class Wire:
                 error = {"code": -32603, "message": f"an answer of {size:,} bytes; {MOST_LINE:,} are read"}
                 return {"jsonrpc": "2.0", "id": key, "error": error}
             return _without_output_schemas(message)
-        self._noise += max(size, 64)
+        self._noise += max(size, 64)  # a flood of empty lines counts, too
         self.news += method == "notifications/tools/list_changed"
         if isinstance(method, str) and isinstance(key, int | str):
             self._answer(method, key)
@@ -204,9 +206,8 @@ def _cut_short(head: bytes, tail: bytes, size: int) -> dict[str, Any]:
         return {}
     key: int | str = int(found[1]) if found[1] else found[2].decode("utf-8", "replace")
     first, last = head[:4096].decode("utf-8", "replace"), tail[-1024:].decode("utf-8", "replace")
-    text = (
-        f"[an answer of {size:,} bytes; {MOST_LINE:,} are read; its first and last as sent]\n{first}\n…\n{last}"
-    )
+    about = f"[an answer of {size:,} bytes; {MOST_LINE:,} are read; its first and last as sent]"
+    text = f"{about}\n{first}\n…\n{last}"
     result = {"content": [{"type": "text", "text": text}], "isError": False}
     return {"jsonrpc": "2.0", "id": key, "result": result}
 

@@ -109,12 +109,9 @@ def _bytes(value: Any, values: bool) -> Lines:
 
 
 def _number(value: Any, values: bool) -> Lines:
-    spell = (
-        bool.__repr__ if isinstance(value, bool) else int.__repr__ if isinstance(value, int) else float.__repr__
-    )
+    kind = next(c for c in (bool, int, float) if isinstance(value, c))
     small = not isinstance(value, int) or value.bit_length() <= 8 * _TEXT
-    name = next(c for c in (bool, int, float) if isinstance(value, c)).__name__
-    return [f"{name} {spell(value)}" if values and small else name]
+    return [f"{kind.__name__} {kind.__repr__(value)}" if values and small else kind.__name__]
 
 
 def _dict(value: dict[Any, Any], values: bool) -> Lines:
@@ -180,32 +177,26 @@ def _estimator(value: Any, values: bool) -> Lines:
         head += f" on {own['n_features_in_']} features{': ' + ', '.join(names) if names else ''}"
     steps = [str(s[0]) for s in own.get("steps", ()) if isinstance(s, tuple)]
     given = {k: v for k, v in own.items() if not k.endswith("_") and not k.startswith("_") and k != "steps"}
-    plain = [
-        f"{k}={v!r}" for k, v in given.items() if type(v) in (int, float, bool, str) and not secret_name(k)
-    ]
-    return [
-        head,
-        *([f"- steps: {', '.join(steps)}"] if steps else []),
-        *([f"- {', '.join(plain)}"] if values and plain else []),
-    ]
+    shown = {k: v for k, v in given.items() if type(v) in (int, float, bool, str) and not secret_name(k)}
+    lines = [head, f"- steps: {', '.join(steps)}"] if steps else [head]
+    if values and shown:
+        lines.append(f"- {', '.join(f'{k}={v!r}' for k, v in shown.items())}")
+    return lines
 
 
 def _figure(value: Any, values: bool) -> Lines:
     return ["figure: " + ("; ".join(_axes(a) for a in value.axes[:_MANY]) or "empty")]
 
 
+_DRAWN = {"patches": "bar", "lines": "line", "collections": "collection", "images": "image"}
+
+
 def _axes(axes: Any) -> str:
-    drawn = (
-        (axes.patches, "bar"),
-        (axes.lines, "line"),
-        (axes.collections, "collection"),
-        (axes.images, "image"),
-    )
-    parts = [f"{len(found)} {word}{'' if len(found) == 1 else 's'}" for found, word in drawn if len(found)]
+    drawn = {w: len(getattr(axes, kind)) for kind, w in _DRAWN.items()}
+    parts = [f"{n} {word}{'' if n == 1 else 's'}" for word, n in drawn.items() if n]
     labels = (("x label", axes.get_xlabel()), ("y label", axes.get_ylabel()), ("title", axes.get_title()))
-    return ", ".join(
-        [*(parts or ["nothing drawn"]), *(f"{what} {text[:_TEXT]!r}" for what, text in labels if text)]
-    )
+    named = [f"{what} {text[:_TEXT]!r}" for what, text in labels if text]
+    return ", ".join([*(parts or ["nothing drawn"]), *named])
 
 
 def _path(value: Any, values: bool) -> Lines:

@@ -62,17 +62,15 @@ class NamespaceDevice:
             A name or glob, such as ``df*``.
         """
         seen = self._seen()
-        found = (
-            visible({n: self.namespace[n] for n in seen}, pattern) if pattern in seen or _glob(pattern) else []
-        )
+        known = pattern in seen or _glob(pattern)
+        found = visible({n: self.namespace[n] for n in seen}, pattern) if known else []
         lines = [f"{n}: {type(self.namespace[n]).__name__}" for n in found[:_MOST]]
         more = [f"and {len(found) - _MOST} more"] if len(found) > _MOST else []
         return "\n".join(lines + more) or f"no name fits {pattern!r}{nearest(pattern, seen)}"
 
     def _seen(self) -> list[str]:
-        exact = [
-            w for w in self.allow.replace(",", " ").split() if _glob(w) or w in self.namespace or w[0] == "-"
-        ]
+        words = self.allow.replace(",", " ").split()
+        exact = [w for w in words if _glob(w) or w in self.namespace or w[0] == "-"]
         return visible(self.namespace, exact or ("*" if not self.allow else "-*"))
 
 
@@ -116,11 +114,9 @@ def _glob(pattern: str) -> bool:
 
 def _describe_code(arguments: Mapping[str, Any]) -> str:
     name = str(arguments["name"])
-    return (
-        f"print(type({name}).__name__, getattr({name}, 'shape', ''))"
-        if name.isidentifier()
-        else f"# describe {name!r}"
-    )
+    if not name.isidentifier():
+        return f"# describe {name!r}"
+    return f"print(type({name}).__name__, getattr({name}, 'shape', ''))"
 
 
 def _names_code(arguments: Mapping[str, Any]) -> str:

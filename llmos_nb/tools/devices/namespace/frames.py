@@ -51,11 +51,8 @@ class Column:
     def _seen(self) -> str:
         if self.kind in ("number", "date"):
             low, high = self.ends()
-            return (
-                self.kind
-                if low is None or str(low) in ("nan", "NaT")
-                else f"{self.kind} {short(low)} to {short(high)}"
-            )
+            unknown = low is None or str(low) in ("nan", "NaT")
+            return self.kind if unknown else f"{self.kind} {short(low)} to {short(high)}"
         found = self.distinct(CATEGORIES) if self.kind in ("text", "boolean") else None
         if found is None or not 0 < len(found) <= CATEGORIES or not all(_fit(v) for v in found):
             return self.kind
@@ -88,11 +85,8 @@ def frame(value: Any, values: bool) -> list[str]:
     columns = list(_columns(value))
     lines = [f"- {c.name}: {c.line(values)}" for c in columns]
     names = [str(n) for n in value.columns[_COLUMNS:]]
-    return [
-        head,
-        *lines,
-        *([f"- and {len(names)} more: {', '.join(names)}"] if names else []),
-    ]
+    more = [f"- and {len(names)} more: {', '.join(names)}"] if names else []
+    return [head, *lines, *more]
 
 
 def series(value: Any, values: bool) -> list[str]:

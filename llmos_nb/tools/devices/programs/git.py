@@ -16,7 +16,7 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.programs.run import environment, run
 from llmos_nb.tools.devices.programs.terminal import told
 from llmos_nb.tools.make import as_tool
@@ -132,19 +132,14 @@ class GitDevice:
 
     def _look(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if name != "git_commit":
-            return {
-                "level": "read" if _TOOLS[name][1] == "read" else "namespace",
-                "title": name.replace("_", " "),
-            }
+            level = "read" if _TOOLS[name][1] == "read" else "namespace"
+            return {"level": level, "title": name.replace("_", " ")}
         shown, message = self._now(*_DIFF, "--staged"), str(arguments.get("message", ""))
         said = f"it commits what is staged as `{message.partition(chr(10))[0][:200]}`"
         state = [self._now("rev-parse", "HEAD"), self._now("write-tree"), message]
-        return {
-            "level": "risky", "title": "commit to git",
-            "risks": [["external", said]], "why": f"It asks because {said}.",
-            "shows": f"{message}\n\n{shown or 'nothing is staged'}"[:16_000],
-            "state": sha256("\0".join(state).encode()).hexdigest(),
-        }  # fmt: skip
+        shows = f"{message}\n\n{shown or 'nothing is staged'}"[:16_000]
+        digest = sha256("\0".join(state).encode()).hexdigest()
+        return risky("commit to git", "external", said, shows=shows, state=digest)
 
     def _now(self, *words: str) -> str:
         """Ask git at once, for what a person is shown."""
@@ -183,13 +178,8 @@ class GitDevice:
             count = min(max(int(arguments.get("count", 10)), 1), 100)
             return ["log", f"-n{count}", "--no-color", "--date=iso", "--format=%h %ad %an: %s"]
         if name == "git_diff":
-            path = str(arguments.get("path") or "")
-            return [
-                *_DIFF,
-                *(["--staged"] if arguments.get("staged") else []),
-                "--",
-                *([self._path(path)] if path else []),
-            ]
+            path, staged = str(arguments.get("path") or ""), ["--staged"] if arguments.get("staged") else []
+            return [*_DIFF, *staged, "--", *([self._path(path)] if path else [])]
         if name == "git_branch":
             branch = str(arguments.get("name") or "")
             return ["switch", "--create", _branch(branch)] if branch else ["branch", "--list", "--no-color"]

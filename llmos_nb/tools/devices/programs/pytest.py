@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.programs.run import environment, run
 from llmos_nb.tools.devices.programs.terminal import told
 from llmos_nb.tools.make import as_tool
@@ -57,22 +57,15 @@ def tests_tools(site: Site) -> list[Tool]:
 def _look(arguments: Mapping[str, Any]) -> dict[str, Any]:
     where = arguments.get("path") or "the folder"
     said = f"pytest runs the code of `{where}` with your rights, and Undo cannot take back what it does"
-    return {
-        "level": "risky",
-        "title": "run the tests",
-        "risks": [["process", said]],
-        "why": f"It asks because {said}.",
-    }
+    return risky("run the tests", "process", said)
 
 
 async def _run(
     site: Site, more: tuple[str, ...], arguments: Mapping[str, Any], context: CallContext
 ) -> ToolResult:
     workspace, select = site.workspace, str(arguments.get("select") or "")
-    path = str(arguments.get("path") or "")
-    where = (
-        [str(workspace.place(path.partition("::")[0])) + path[len(path.partition("::")[0]) :]] if path else []
-    )
+    file, colons, test = str(arguments.get("path") or "").partition("::")
+    where = [f"{workspace.place(file)}{colons}{test}"] if file or test else []
     with tempfile.TemporaryDirectory(prefix="llmos-tests-") as folder:
         report = Path(folder) / "report.xml"
         words = [*_OPTIONS, f"--junitxml={report}", *([f"-k={select}"] if select else []), *where]

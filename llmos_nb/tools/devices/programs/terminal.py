@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.programs.run import Ended, environment, run
 from llmos_nb.tools.make import as_tool
 from llmos_nb.tools.tool import CallContext, Tool
@@ -39,13 +39,7 @@ def terminal_tools(site: Site) -> list[Tool]:
 
 def _look(arguments: Mapping[str, Any]) -> dict[str, Any]:
     said = f"`{arguments.get('command', '')}` runs with your rights, and Undo cannot take back what it does"
-    return {
-        "level": "risky",
-        "title": "run a command",
-        "risks": [["process", said]],
-        "why": f"It asks because {said}.",
-        "each_time": True,
-    }
+    return risky("run a command", "process", said, each_time=True)
 
 
 async def _run(

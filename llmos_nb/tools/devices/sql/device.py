@@ -7,13 +7,14 @@ import keyword
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from llmos_nb.errors import LlmosError, ToolTimeout, UsageError
 from llmos_nb.journal import canonical
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site
+from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.python.guard import interruptible
 from llmos_nb.tools.devices.sql import code
 from llmos_nb.tools.devices.sql.query import Query
@@ -97,8 +98,8 @@ class SqlDevice:
         about = made.description if self._keeps else made.description.replace(_WHOLE, "nothing is kept")
         apart = (lambda: SqlDevice(self._site, keeps=False).reading) if self._keeps else None
         return replace(
-            made, description=about, digest=f"{made.digest[:40]}{self._mark}", runner=self._read, code=self._read_code,
-            inspect=self._look, apart=apart,
+            made, description=about, digest=f"{made.digest[:40]}{self._mark}", runner=self._read,
+            code=partial(code.reading, self._query), inspect=self._look, apart=apart,
         )  # fmt: skip
 
     @property
@@ -106,7 +107,8 @@ class SqlDevice:
         """The tool ``sql_write``."""
         made = as_tool(sql_write, effect="external", repeat="once")
         return replace(
-            made, digest=f"{made.digest[:40]}{self._mark}", runner=self._write, code=self._write_code,
+            made, digest=f"{made.digest[:40]}{self._mark}", runner=self._write,
+            code=partial(code.writing, self._query),
             inspect=self._look_at_write,
         )  # fmt: skip
 
@@ -116,23 +118,15 @@ class SqlDevice:
         """Say what is read and written; what cannot be understood is refused when it runs."""
         found = self._query.seen(arguments, "query")
         names = [code.kept_name(arguments)] if self._keeps and not found.told else []
-        level = "namespace" if names else "read"
-        return {
-            "level": level,
-            "title": "read by SQL",
-            "reads": found.reads,
-            "writes": names,
-            "sources": found.sources,
-        }
+        touched = {"reads": found.reads, "writes": names, "sources": found.sources}
+        return {"level": "namespace" if names else "read", "title": "read by SQL", **touched}
 
     def _look_at_write(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         text, where = " ".join(str(arguments.get("statement", "")).split()), arguments.get("database", "")
         said = f"`{text[:400]}` changes the database `{where}`, and Undo does not reach databases"
         found = self._query.seen(arguments, "statement")
-        return {
-            "level": "risky", "title": f"change the database {where}", "risks": [["external", said]],
-            "why": f"It asks because {said}.", "reads": found.reads, "sources": found.sources,
-        }  # fmt: skip
+        title = f"change the database {where}"
+        return risky(title, "external", said, reads=found.reads, sources=found.sources)
 
     # running
 
@@ -160,9 +154,8 @@ class SqlDevice:
         if not hasattr(where, "write"):
             raise UsageError("sql_write changes a database: name its variable in database; to read, use sql")
         identity = self._identity(context)
-        outcome = await self._carried(
-            where, lambda: self._changed(where, arguments, identity), context.deadline_s
-        )
+        work = partial(self._changed, where, arguments, identity)
+        outcome = await self._carried(where, work, context.deadline_s)
         if outcome.error is not None:
             return failed(_plainly(outcome))
         said = "; ".join("done" if n < 0 else f"{n:,} row{'' if n == 1 else 's'}" for n in outcome.value)
@@ -185,9 +178,12 @@ class SqlDevice:
         except asyncio.CancelledError:
             where.interrupt()
             raise
+        # a driver that is interrupted raises an error of its own, which would say nothing of the deadline
         late = time.monotonic() >= until and outcome.ended and outcome.error is not None
         alarm.cancel()
-        return _late(deadline_s) if late else outcome
+        if late:
+            return Outcome(error=ToolTimeout(f"it passed its deadline of {deadline_s:g} s and was ended"))
+        return outcome
 
     def _identity(self, context: CallContext) -> dict[str, str]:
         return {"pid": context.key.partition("-")[0], "user": self._site.user, "call": context.call}
@@ -201,43 +197,30 @@ class SqlDevice:
         text, shown = self._table(frame)
         count = f"{'more than ' if over else ''}{len(frame):,} row{'' if len(frame) == 1 else 's'}"
         said = f"{text}\n{count}" + (f", {shown} shown" if shown < len(frame) else "")
+        facts = {"rows": len(frame), "cut": over}
         if not self._keeps:
-            return ToolResult(True, said, facts={"rows": len(frame), "cut": over})
+            return ToolResult(True, said, facts=facts)
         name = code.kept_name(arguments)
         store, namespace = self._site.snapshots, self._site.namespace
         before = store.begin((name,)) if store is not None else None
         namespace[name] = frame
         changes = store.end(before, context.key) if store is not None else {"created": [name]}
         whole = f"the first {len(frame):,} rows are" if over else "the whole result is"
-        return ToolResult(
-            True, f"{said}; {whole} in `{name}`", changes=changes, facts={"rows": len(frame), "cut": over}
-        )
+        return ToolResult(True, f"{said}; {whole} in `{name}`", changes=changes, facts=facts)
 
     def _table(self, frame: Any) -> tuple[str, int]:
         """Return the first rows as text, within the bound, and how many they are."""
         text, shown = "", 0
-        for shown in (self._shown, 5, 1):
+        for shown in (self._shown, 5, 1):  # whole rows rather than a cut one
             rows = frame.head(shown)
             text = safe_text(rows.to_string(index=False, max_colwidth=80)) if len(frame.columns) else ""
             if len(text.encode()) <= SHOWN_BYTES:
                 break
         return text[:SHOWN_BYTES], min(shown, len(frame))
 
-    # as code
-
-    def _read_code(self, arguments: Mapping[str, Any]) -> str:
-        return code.reading(self._query, arguments)
-
-    def _write_code(self, arguments: Mapping[str, Any]) -> str:
-        return code.writing(self._query, arguments)
-
 
 def _usable(name: str) -> bool:
     return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
-
-
-def _late(deadline_s: float) -> Outcome:
-    return Outcome(error=ToolTimeout(f"it passed its deadline of {deadline_s:g} s and was ended"))
 
 
 def _plainly(outcome: Outcome) -> Outcome:

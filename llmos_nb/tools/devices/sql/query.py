@@ -113,9 +113,8 @@ class Query:
     def where(self, database: str, full: bool = True) -> Any:
         """Return what runs the SQL: DuckDB, or the database behind a variable that the process may see."""
         namespace = self._site.namespace
-        seen = (
-            visible(namespace, self._site.allow) if self._site.allow else [n for n in namespace if n[:1] != "_"]
-        )
+        allow = self._site.allow
+        seen = visible(namespace, allow) if allow else [n for n in namespace if n[:1] != "_"]
         if not database:
             frames = {n: namespace[n] for n in seen if is_frame(namespace[n])}
             return Duck(frames, self._site.workspace, full)
@@ -147,13 +146,9 @@ class Query:
             It may not run, and why.
         """
         found = statements(str(arguments[key]), where.dialect)
-        bad = (
-            worst([s for s in found if s.kind not in kinds])
-            if any(s.kind not in kinds for s in found)
-            else None
-        )
-        if bad is not None or not found:
-            raise UsageError(_refusal(bad or worst(found), kinds))
+        bad = [s for s in found if s.kind not in kinds]
+        if bad or not found:
+            raise UsageError(_refusal(worst(bad), kinds))
         if len(found) == 1 and isinstance(found[0].tree, exp.Show | exp.Describe):
             return self._told(found[0], where)
         values = dict(arguments.get("parameters") or {})

@@ -22,9 +22,7 @@ from llmos_nb.tools.devices.sql.classify import Statement
 _ACTING = """query query_table getenv nextval setval currval write_log json_execute_serialized_sql current_setting
     pg_read_file pg_sleep load_extension load_file lo_import lo_export set_config dblink xp_cmdshell"""
 # known to the parser, and more than arithmetic: models, sequences, secrets, the session
-_CLOSED = (
-    """AI ML SEQ NEXTVALUEFOR SECRET TOFILE GENERATETABLE CURRENTSESSION CURRENTSTATEMENT CURRENTIPADDRESS"""
-)
+_CLOSED = "AI ML SEQ NEXTVALUEFOR SECRET TOFILE GENERATETABLE CURRENTSESSION CURRENTSTATEMENT CURRENTIPADDRESS"
 # not known to the parser, and only computing
 _COMPUTING = """printf format datetime julianday unixepoch strftime instr hex unhex quote typeof total random char
     unicode glob likelihood soundex json json_array json_object json_type json_valid json_group_array
@@ -245,10 +243,10 @@ def _closed(table: exp.Table, rules: Rules, catalogue: Catalogue, target: bool, 
     if closed and target:
         raise UsageError(f"{known.name!r} has columns that are closed to this process, so it cannot change it")
     if closed:
-        _project(table, known, closed, catalogue)
+        _project(table, known, closed)
 
 
-def _project(table: exp.Table, known: Known, closed: Sequence[str], catalogue: Catalogue) -> None:
+def _project(table: exp.Table, known: Known, closed: Sequence[str]) -> None:
     """Put a subquery of the open columns in the place of a table."""
     if known.columns is None:
         columns: list[exp.Expression] = [_columns_but(closed)]
@@ -264,9 +262,8 @@ def _project(table: exp.Table, known: Known, closed: Sequence[str], catalogue: C
         table.replace(exp.Select(expressions=columns).from_(table.copy()))
         return
     around = {k: table.args.pop(k) for k in ("joins", "pivots", "laterals", "sample") if table.args.get(k)}
-    alias = table.args.pop("alias", None) or exp.TableAlias(
-        this=exp.to_identifier(_short(known.name), quoted=True)
-    )
+    name = exp.to_identifier(_short(known.name), quoted=True)
+    alias = table.args.pop("alias", None) or exp.TableAlias(this=name)
     made = exp.Subquery(this=exp.Select(expressions=columns).from_(table.copy()), alias=alias, **around)
     table.replace(made)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
@@ -62,11 +62,8 @@ class Database:
     def here(self) -> bool:
         """Whether it must run on the main thread: a connection of SQLite belongs to the thread that made it."""
         pool = type(self._engine.pool).__name__
-        return self.dialect == "sqlite" and (
-            self._owned
-            or isinstance(self._value, sqlite3.Connection)
-            or pool in ("SingletonThreadPool", "StaticPool")
-        )
+        given = self._owned or isinstance(self._value, sqlite3.Connection)
+        return self.dialect == "sqlite" and (given or pool in ("SingletonThreadPool", "StaticPool"))
 
     @property
     def _owned(self) -> bool:
@@ -136,7 +133,7 @@ class Database:
         inner = connection.begin_nested() if own and connection.in_transaction() else connection.begin()
         try:
             self._raw = connection.connection.dbapi_connection
-            with _watched(self._raw), _reading(self._raw, self.dialect, not write):
+            with _watched(self._raw), _reading(self._raw, not write):
                 self._introduced(connection, identity, write)
                 yield connection
             (inner.commit if write else inner.rollback)()
@@ -161,12 +158,11 @@ class Database:
 
     def interrupt(self) -> None:
         """End what is running, as far as the driver can."""
-        act: Callable[[], Any] | None = next(
-            (getattr(self._raw, n) for n in ("interrupt", "cancel", "close") if hasattr(self._raw, n)), None
-        )
-        if act is not None:
-            with suppress(Exception):  # it has ended by itself
-                act()
+        for name in ("interrupt", "cancel", "close"):
+            if hasattr(self._raw, name):
+                with suppress(Exception):  # it has ended by itself
+                    getattr(self._raw, name)()
+                return
 
 
 def _engine(value: Any, name: str) -> Any:
@@ -206,7 +202,7 @@ def _watched(raw: Any) -> Any:
 
 
 @contextmanager
-def _reading(raw: Any, dialect: str, only: bool) -> Any:
+def _reading(raw: Any, only: bool) -> Any:
     """Have SQLite itself refuse writes for as long as only reading was asked for."""
     if not only or not isinstance(raw, sqlite3.Connection):
         yield
