@@ -25,6 +25,7 @@ from llmos_nb.export.verify.observe import observe as watch
 from llmos_nb.export.verify.observe import sign
 from llmos_nb.export.verify.seal import hash_of, seal
 from llmos_nb.export.verify.values import step_values
+from llmos_nb.journal import RunStarted
 from llmos_nb.policy.secrets import Box
 from llmos_nb.process.state import CONTROL
 
@@ -91,8 +92,8 @@ def _process(run: ExportSource) -> dict[str, Any]:
 
 def prompt_hash(run: ExportSource) -> str:
     """Hash the head of the prompt: system message, tools, goal."""
-    started = next((e.d for e in run.events if e.k == "run.started"), {})
-    return hash_of([started.get("head", []), run.state.tools])
+    head = next((e.body.head for e in run.events if isinstance(e.body, RunStarted)), None)
+    return hash_of([head or [], run.state.tools])
 
 
 def _usage(run: ExportSource) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmos_nb.errors import JournalError
-from llmos_nb.journal import Event, Journal
+from llmos_nb.journal import Body, Event, Journal, RunEnded, RunPaused, SignalReceived
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
 from llmos_nb.policy.authority import Book
 from llmos_nb.policy.secrets import vault
+from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
 from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
@@ -71,7 +72,7 @@ class Run:
     halting: tuple[str, str] | None = None
     trouble: str = ""
     owns_model: bool = False
-    inspected: dict[str, dict[str, Any]] = field(default_factory=dict)
+    inspected: dict[str, Findings] = field(default_factory=dict)
     books: dict[str, Book] = field(default_factory=dict)  # records that the gate looked up last, by kind
     held: dict[str, Any] = field(default_factory=dict)  # what stands by handle, where there is no namespace
     unread: dict[str, str] = field(default_factory=dict)  # why it could not, by kind
@@ -83,9 +84,9 @@ class Run:
         vault.learn()
         vault.look(self.namespace or {})
 
-    def append(self, k: str, **d: Any) -> Event:
-        """Record an event, fold it in and tell the views."""
-        event = self.journal.append(k, d)
+    def append(self, body: Body) -> Event:
+        """Record what happened, fold it in and tell the views."""
+        event = self.journal.append(body)
         apply(self.state, event)
         if self.sight is not None:
             self.sight.heard(event, self.state)
@@ -194,7 +195,7 @@ def _unexpected(run: Run, command: Command, error: BaseException) -> None:
     """End the process with its reason, for an error that no executor foresaw."""
     if run.state.status != "ended":
         detail = f"{type(command).__name__}: {type(error).__name__}: {error}"
-        run.append("run.ended", reason="failed", detail=detail, answer=None)
+        run.append(RunEnded(reason="failed", detail=detail, answer=None))
 
 
 def _task(run: Run, work: Awaitable[None]) -> asyncio.Task[None]:
@@ -220,11 +221,11 @@ def _halted(run: Run) -> None:
     (how, by), run.halting = run.halting or ("paused", ""), None
     if run.state.status == "ended":
         return
-    run.append("signal.received", signal="stop" if how == "paused" else "kill", by=by)
+    run.append(SignalReceived(signal="stop" if how == "paused" else "kill", by=by))
     if how != "paused":
-        run.append("run.ended", reason="stopped", detail=f"killed by {by}", answer=None)
+        run.append(RunEnded(reason="stopped", detail=f"killed by {by}", answer=None))
     elif run.state.status == "running":
-        run.append("run.paused", why=f"stopped by {by}")
+        run.append(RunPaused(why=f"stopped by {by}"))
 
 
 async def _finish_halting(run: Run) -> None:
@@ -242,4 +243,5 @@ def _broken(run: Run, error: JournalError) -> None:
     for task in run.tasks.values():
         task.cancel()
     run.trouble, run.state.status, run.state.why = str(error), "paused", str(error)
-    run.tell(Event(run.state.n, run.state.at, "run.paused", {"why": str(error)}))
+    body, s = RunPaused(why=str(error)), run.state
+    run.tell(Event(s.n, s.at, body.kind, body.plain(), "", "", body))

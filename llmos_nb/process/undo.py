@@ -9,6 +9,7 @@ from typing import Any
 
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.heap import Snapshots
+from llmos_nb.journal import CallRedone, CallUndone, RunEnded
 from llmos_nb.process.driver import Run
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.state.state import State
@@ -94,7 +95,7 @@ def _unit(s: State, call: Call) -> object:
 def take_back(run: Run, calls: Sequence[Call]) -> None:
     """Take calls back, the last first: all of them or none."""
     store = _free_store(run)
-    facts: list[tuple[Call, dict[str, object]]] = []
+    facts: list[tuple[Call, list[str]]] = []
     for call in reversed(calls):
         try:
             found = store.undo(call)
@@ -103,11 +104,11 @@ def take_back(run: Run, calls: Sequence[Call]) -> None:
                 store.redo(earlier)
             why = str(error).replace(call.key, call.id)
             raise SnapshotConflict(f"{why}; nothing was taken back") from None
-        facts.append((call, {"stays": found["stays"]} if found["stays"] else {}))
+        facts.append((call, found["stays"]))
     for looker in reversed(_lookers(run, calls)):
-        run.append("call.undone", call=looker.id)
-    for call, more in facts:
-        run.append("call.undone", call=call.id, **more)
+        run.append(CallUndone(call=looker.id))
+    for call, stays in facts:
+        run.append(CallUndone(call=call.id, stays=stays))
 
 
 def redo_last(run: Run) -> None:
@@ -137,7 +138,7 @@ def redo_last(run: Run) -> None:
             why = str(error).replace(call.key, call.id)
             raise SnapshotConflict(f"{why}; nothing was put back") from None
     for call in wanted:
-        run.append("call.redone", call=call.id)
+        run.append(CallRedone(call=call.id))
 
 
 class _Undo:
@@ -190,7 +191,7 @@ def fork_in_place(run: Run, then: State, at: int, cold: bool) -> None:
         if not cold:
             travel(run, then)
         if run.state.status != "ended":
-            run.append("run.ended", reason="forked", detail=f"forked at event {at}", answer=None)
+            run.append(RunEnded(reason="forked", detail=f"forked at event {at}", answer=None))
 
 
 def travel(run: Run, then: State) -> None:
@@ -200,7 +201,7 @@ def travel(run: Run, then: State) -> None:
         take_back(run, later)
     for call in gone:
         _free_store(run).redo(call)
-        run.append("call.redone", call=call.id)
+        run.append(CallRedone(call=call.id))
 
 
 def _apart(run: Run, then: State) -> tuple[list[Call], list[Call]]:

@@ -15,7 +15,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
-from llmos_nb.journal import Event, read
+from llmos_nb.journal import (
+    BudgetReserved,
+    BudgetSettled,
+    Event,
+    LabelChanged,
+    MessageAwaited,
+    Parent,
+    RunEnded,
+    RunStarted,
+    SignalReceived,
+    first,
+)
 from llmos_nb.messages import ToolResult
 from llmos_nb.models import Model, resolve
 from llmos_nb.policy import Budget, Mode, Rule, labels
@@ -40,7 +51,7 @@ if TYPE_CHECKING:
 SHARE = 4  # a child gets this part of what is left, where nobody says how much
 COUNTED = ("steps", "calls", "tokens", "$")
 ALWAYS = ("plan", "recall", READ)  # a process's own, not something that it may do
-SIGNALS = {"pause": "pause", "stop": "stop", "kill": "kill"}
+SIGNALS = ("pause", "stop", "kill")
 _KEPT = ("bind", "vars", "devices", "apart", "copied")
 
 
@@ -85,9 +96,9 @@ def create(
     s, began = parent.run.state, _began(parent, goal)
     box, amounts = _narrowed(parent.run.tools, tools, s.pid), _share(s, budget)
     settings = _settings(session, s, began, {**options, "approve": approve, "plan": plan, "budget": amounts})
-    whose = {"pid": s.pid, "nth": len(s.children), "own_model": model is not None}
-    chosen = model_of(parent.run.model if model is None else resolve(model), {"parent": whose})
-    price, how = price_of(chosen, amounts, settings), {k: began[k] for k in _KEPT if k in began}
+    whose: Parent = {"pid": s.pid, "nth": len(s.children), "own_model": model is not None}
+    chosen = model_of(parent.run.model if model is None else resolve(model), whose)
+    price, how = price_of(chosen, amounts, settings), {k: getattr(began, k) for k in _KEPT}
     run = session.make_run(session.new_journal(name or goal), State(), chosen, box, parent.run.call_timeout_s)
     resource.bind(run, parent.run.limits)
     run.check, run.price, run.owns_model = check, price, isinstance(model, str)
@@ -99,34 +110,37 @@ def create(
     return session.register(run)
 
 
-def _began(parent: Process, goal: str) -> dict[str, Any]:
+def _began(parent: Process, goal: str) -> RunStarted:
     """Return how a process was started, if it may start others."""
     check_goal(goal)
     s = parent.run.state
     if s.status == "ended":
         raise UsageError(f"process {s.pid} has ended ({s.reason}); it can start nothing")
-    return next(e.d for e in parent.run.journal.events if e.k == "run.started")
+    return parent.run.journal.began
 
 
 def _record(
     session: Session, run: Run, goal: str, settings: config.Settings, amounts: Budget, how: dict[str, Any]
 ) -> None:
     """Write the first events of a child."""
-    shown = (session.namespace, str(how.get("vars", "")), settings.show_values)
+    shown = (session.namespace, how.get("vars") or "", settings.show_values)
     head = briefing.head(goal, run.model.traits, *shown, "plan" in run.tools, how.get("apart") == "isolate")
-    record_start(run, settings, goal, amounts, head, {**how, "grounded": settings.grounded})
+    record_start(run, settings, goal, amounts, head, **how, grounded=settings.grounded)
 
 
-def _settings(session: Session, s: State, began: Mapping[str, Any], told: dict[str, Any]) -> config.Settings:
+def _settings(session: Session, s: State, began: RunStarted, told: dict[str, Any]) -> config.Settings:
     """Return the settings of a child: its parent's mode and rules, or stricter ones."""
     told["approve"] = _mode(s.mode, told["approve"])
-    told |= {"quarantine": s.quarantine, **{k: began[k] for k in ("untrusted",) if k in began}}
+    told |= {
+        "quarantine": s.quarantine,
+        **({"untrusted": began.untrusted} if began.untrusted is not None else {}),
+    }
     return replace(config.load(told, session.configured), rules=_rules(s))
 
 
-def _spec(model: str | Model | None, began: Mapping[str, Any]) -> str:
+def _spec(model: str | Model | None, began: RunStarted) -> str:
     """Name the model for the record: the child's own, or its parent's."""
-    return str(began.get("spec", "")) if model is None else model if isinstance(model, str) else ""
+    return began.spec or "" if model is None else model if isinstance(model, str) else ""
 
 
 def _narrowed(box: Mapping[str, Tool], wanted: Iterable[Any] | None, pid: int) -> dict[str, Tool]:
@@ -168,25 +182,24 @@ def _share(s: State, budget: str | Budget | None) -> Budget:
     return Budget(found)
 
 
-def model_of(model: Model, started: Mapping[str, Any]) -> Model:
+def model_of(model: Model, parent: Parent | None) -> Model:
     """Return the model of a process: for a child that has its parent's, the script of its own where there is one."""
-    parent, child = started.get("parent") or {}, getattr(model, "child", None)
-    return child(parent["nth"]) if child is not None and parent.get("own_model") is False else model
+    child = getattr(model, "child", None)
+    return child(parent["nth"]) if child is not None and parent and parent.get("own_model") is False else model
 
 
 def _reserve(parent: Process, pid: int, amounts: Budget, call: str) -> None:
     held = {u: v for u, v in amounts.limits.items() if u in COUNTED}
-    more = {"call": call} if call else {}
-    parent.hear_soon(lambda: parent.run.append("budget.reserved", request=0, amounts=held, child=pid, **more))
+    parent.hear_soon(lambda: parent.run.append(BudgetReserved(request=0, amounts=held, child=pid, call=call)))
 
 
 def _inherit(run: Run, s: State) -> None:
     """Write down what a child has of its parent: what is known of the data, and how nice it is."""
     for name, label in s.labels.items():
         if labels.parse(label) != labels.parse(run.state.labels.get(name, "")):
-            run.append("label.changed", name=name, label=label, why=f"of its parent, process {s.pid}")
+            run.append(LabelChanged(name=name, label=label, why=f"of its parent, process {s.pid}"))
     if s.nice:
-        run.append("signal.received", signal="nice", by=f"process {s.pid}", value=s.nice)
+        run.append(SignalReceived(signal="nice", by=f"process {s.pid}", value=s.nice))
 
 
 # what happens to the one and matters to the other
@@ -194,13 +207,14 @@ def _inherit(run: Run, s: State) -> None:
 
 def heard(session: Session, event: Event, state: State) -> None:
     """Pass signals on to children, end them with their parent, and settle with the parent what a child has used."""
-    if event.k == "signal.received" and event.d["signal"] in SIGNALS:
-        _pass_on(session, state, SIGNALS[event.d["signal"]])
-    elif event.k == "run.ended":
-        _pass_on(session, state, "kill")
-        parent = session.processes.get(state.started_by)
-        if parent is not None:
-            parent.hear_soon(partial(settle, parent.run, state))
+    match event.body:
+        case SignalReceived(signal=signal) if signal in SIGNALS:
+            _pass_on(session, state, signal)
+        case RunEnded():
+            _pass_on(session, state, "kill")
+            parent = session.processes.get(state.started_by)
+            if parent is not None:
+                parent.hear_soon(partial(settle, parent.run, state))
 
 
 def _pass_on(session: Session, state: State, signal: str) -> None:
@@ -214,7 +228,7 @@ def settle(run: Run, child: State) -> None:
     """Record in a parent's journal what a child has used; what was reserved beyond that is free again."""
     if run.state.children.get(child.pid):
         amounts = {u: v for u, v in child.spent.items() if u in COUNTED}
-        run.append("budget.settled", request=0, amounts=amounts, child=child.pid)
+        run.append(BudgetSettled(request=0, amounts=amounts, child=child.pid))
 
 
 async def resumed(session: Session, parent: Process) -> None:
@@ -233,8 +247,9 @@ async def resumed(session: Session, parent: Process) -> None:
 
 
 def _stopped_by(run: Run, pid: int) -> bool:
-    last = (e.d for e in reversed(run.journal.events) if e.k == "signal.received" and e.d["signal"] in SIGNALS)
-    return next(last, {}).get("by") == f"process {pid}"
+    bodies = (e.body for e in reversed(run.journal.events))
+    last = (b.by for b in bodies if isinstance(b, SignalReceived) and b.signal in SIGNALS)
+    return next(last, "") == f"process {pid}"
 
 
 def _load(session: Session, parent: Process, pid: int) -> Process:
@@ -242,8 +257,8 @@ def _load(session: Session, parent: Process, pid: int) -> Process:
     folder = session.home.find(pid)
     if folder is None:
         raise UsageError(f"process {pid}: no such process")
-    began = read(folder / "journal.jsonl")[:1]
-    own = bool(began and began[0].d["parent"]["own_model"])
+    began = first(folder / "journal.jsonl").body
+    own = isinstance(began, RunStarted) and bool(began.parent and began.parent.get("own_model"))
     tools = [t for n, t in parent.run.tools.items() if n not in (*ALWAYS, START, WAIT)]
     return session.load(folder, tools=tools, model=None if own else parent.run.model)
 
@@ -270,10 +285,9 @@ def _child(session: Session, run: Run, arguments: Mapping[str, Any]) -> Process:
 
 async def _start(session: Session, run: Run, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
     """Start a child as a call says; the same call starts it once."""
-    made = (
-        e.d["child"] for e in run.journal.events if e.k == "budget.reserved" and e.d.get("call") == context.call
-    )
-    if (before := next(made, None)) in session.processes:
+    bodies = (e.body for e in run.journal.events)
+    made = (b.child for b in bodies if isinstance(b, BudgetReserved) and b.call == context.call)
+    if (before := next(made, None)) is not None and before in session.processes:
         return _told(session.processes[before])
     goal = str(arguments["goal"]).replace("!`", "`").replace("&`", "`")  # it attaches nothing: a person may
     wanted = {k: arguments[k] for k in ("name", "tools", "budget") if arguments.get(k)}
@@ -293,15 +307,13 @@ def _told(child: Process) -> ToolResult:
     )
 
 
-def _awaits(
-    session: Session, run: Run, call: str, arguments: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]] | None:
+def _awaits(session: Session, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
     """Let a call wait for a child that has not ended; what is wrong with the name is said when it runs."""
     with suppress(LlmosError):
         child = _child(session, run, arguments)
         if child.state != "ended":
             named = f"{title(child.run.state)} to end"
-            return "message.awaited", {"what": "process", "whom": [child.pid], "title": named}
+            return MessageAwaited(wait=call, what="process", whom=[child.pid], title=named)
     return None
 
 

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import CallDenied, UsageError
-from llmos_nb.journal import Event, Journal
+from llmos_nb.journal import Event, Journal, PolicyChanged, QuestionDue, SignalReceived
 from llmos_nb.policy import approval, in_advance, parse_rule
 from llmos_nb.process import Run, drive
 from llmos_nb.process.state import State, decide
@@ -71,7 +71,7 @@ class Hearing(ABC):
     def _only_people(self) -> None:
         """Refuse a verb that code of a step calls, and put the attempt on the record."""
         if reentry.inside():
-            self.hear_soon(lambda: self.run.append("signal.received", signal=reentry.FORGED, by="a step"))
+            self.hear_soon(lambda: self.run.append(SignalReceived(signal=reentry.FORGED, by="a step")))
             raise CallDenied(reentry.DENIED)
 
     async def hear(self, act: Callable[[], object]) -> None:
@@ -128,7 +128,7 @@ class Clocked(Hearing):
         s = self.run.state
         passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
         if passed and (not s.settled or s.undoing):
-            self._apply(lambda: [self.run.append("question.due", question=k) for k in passed])
+            self._apply(lambda: [self.run.append(QuestionDue(question=k)) for k in passed])
         self._arm()
 
 
@@ -358,7 +358,7 @@ class Process(Clocked, Verbs):
         self._approve(call, by, digest, None)
         if found.status == "approved":  # a stale approval makes no rule either
             rule = parse_rule({"tool": found.name, "do": "allow", "by": by, **what}).plain()
-            self.run.append("policy.changed", rule=rule, by=by)
+            self.run.append(PolicyChanged(rule=rule, by=by))
 
     # the namespace and the record
 

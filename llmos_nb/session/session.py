@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import Blobs, Home, Journal, history, home_of
+from llmos_nb.journal import Blobs, Home, Journal, PlanProposed, history, home_of
 from llmos_nb.models import Model, resolve
 from llmos_nb.policy import UNTRUSTED, labels
 from llmos_nb.policy.secrets import vault
@@ -233,10 +233,10 @@ class Session(Remembering):
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
-        record_start(run, settings, goal, bounds, head, {**origin, **checks, **given, "tables": tables})
+        record_start(run, settings, goal, bounds, head, **origin, **checks, **given, tables=tables)
         record_labels(run, settings.labels, [b for p in self.processes.values() if (b := p.run.state.labels)])
         if steps:
-            run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
+            run.append(PlanProposed(version=1, steps=[p.plain() for p in steps], by="you"))
         return self.register(run)
 
     def make_run(

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import who
+from llmos_nb.journal import (
+    CallDecided,
+    CallResolved,
+    PlanEdited,
+    PolicyChanged,
+    QuestionAnswered,
+    QuestionDue,
+    SignalReceived,
+    who,
+)
 from llmos_nb.policy import approval, parse_rule, until_words
 from llmos_nb.policy import budget as budgets
 from llmos_nb.process import Run
@@ -53,7 +62,7 @@ class Signals(ABC):
     @property
     def parent(self) -> int | None:
         """The pid of the process that started it, or that it was forked from."""
-        return (self.run.state.parent or {}).get("pid")
+        return self.run.state.parent["pid"] if self.run.state.parent else None
 
     @property
     def waits_for(self) -> str:
@@ -92,7 +101,7 @@ class Signals(ABC):
 
     def send(self, text: str, *, by: str = "you") -> Pending:
         """Tell the process something; it reads it with its next prompt."""
-        return self._do(lambda: self.run.append("signal.received", signal="steer", by=by, text=text))
+        return self._do(lambda: self.run.append(SignalReceived(signal="steer", by=by, text=text)))
 
     def nice(self, value: int, *, by: str = "you") -> Pending:
         """Set its niceness: -20 goes first, 19 lets all others go first, 0 is what it began with."""
@@ -100,7 +109,7 @@ class Signals(ABC):
             raise UsageError(f"nice {value!r}: must be a whole number from {LEAST_NICE} to {NICEST}")
 
         def act() -> None:
-            self.run.append("signal.received", signal="nice", by=by, value=value)
+            self.run.append(SignalReceived(signal="nice", by=by, value=value))
             for wait in self.run.waits.values():
                 if wait.resource is not None:
                     wait.resource.renice(self.run)
@@ -111,7 +120,7 @@ class Signals(ABC):
         """Pause after this step."""
         if self.state in ("ended", "paused"):
             return Pending(self)
-        return self._do(lambda: self.run.append("signal.received", signal="pause", by=by))
+        return self._do(lambda: self.run.append(SignalReceived(signal="pause", by=by)))
 
     def stop(self, *, by: str = "you") -> Pending:
         """Stop now: the unfinished step is taken back and the process paused."""
@@ -170,25 +179,25 @@ class Verbs(Signals):
         why = s.refuses(by, key)
         if approval.late(s.questions.get(key, {})):
             why = "its deadline has passed"
-            self.run.append("question.due", question=key)
+            self.run.append(QuestionDue(question=key))
         if why:
             self._stale(key, by, digest, why)
         elif key.startswith("plan:"):
             decide_plan(self.run, "approve", by)
         elif key.startswith("step:"):
-            self.run.append("signal.received", signal="approve_step", by=by, step=int(key[5:]))
+            self.run.append(SignalReceived(signal="approve_step", by=by, step=int(key[5:])))
         elif digest and digest != s.calls[key].digest:
             self._stale(key, by, digest, "it is not what was seen any more")
         elif arguments is not None:
             self._edit_call(key, arguments, by)
         else:
             asked = self.run.state.calls[key].digest
-            self.run.append("call.decided", call=key, digest=asked, what="approve", by=by, why="")
+            self.run.append(CallDecided(call=key, digest=asked, what="approve", by=by, why=""))
 
     def _stale(self, key: str, by: str, digest: str, why: str) -> None:
         """Put an approval that does not count on the record."""
-        more = {"digest": digest} if digest else {}
-        self.run.append("signal.received", signal="stale_approval", by=by, call=key, why=why, **more)
+        told = SignalReceived(signal="stale_approval", by=by, call=key, why=why, digest=digest or None)
+        self.run.append(told)
 
     def _named(self, by: str) -> str:
         """Return whoever is at this machine their name, where it matters who approves."""
@@ -222,14 +231,14 @@ class Verbs(Signals):
 
         return self._do(act)
 
-    def _refuse(self, key: str, what: str, why: str, by: str) -> None:
+    def _refuse(self, key: str, what: Literal["reject", "skip"], why: str, by: str) -> None:
         if key.startswith("plan:"):
             decide_plan(self.run, "reject", by, why)
         elif key.startswith("step:"):
             plan = self.run.state.plan.put(int(key[5:]), status="rejected")
             self._new_plan(Plan(plan.steps, plan.version + 1), by)
         else:
-            self.run.append("call.decided", call=key, digest="", what=what, by=by, why=why)
+            self.run.append(CallDecided(call=key, digest="", what=what, by=by, why=why))
 
     def skip(self, what: str | int, *, by: str = "you") -> Pending:
         """Skip a step, or a call that is asked for."""
@@ -273,10 +282,10 @@ class Verbs(Signals):
         call = self.run.state.calls.get(key)
         if call is None or call.status not in ("asked", "approved"):
             raise UsageError(f"call {key!r}: only a call that waits can be edited")
-        self.run.append("call.decided", call=key, digest="", what="edit", by=by, why="", arguments=arguments)
+        self.run.append(CallDecided(call=key, digest="", what="edit", by=by, why="", arguments=arguments))
 
     def _new_plan(self, plan: Plan, by: str) -> None:
-        self.run.append("plan.edited", version=plan.version, steps=plan.plain(), by=by)
+        self.run.append(PlanEdited(version=plan.version, steps=plan.plain(), by=by))
 
     def add(self, title: str, expect: str = "", after: int | None = None, *, by: str = "you") -> Pending:
         """Add a step at the end, or after step `after`."""
@@ -296,13 +305,13 @@ class Verbs(Signals):
         if (question and question not in open_) or not open_:
             raise UsageError(f"process {self.pid} asks nothing that a reply could answer")
         key = question or open_[0]
-        return self._do(lambda: self.run.append("question.answered", question=key, text=text, by=by))
+        return self._do(lambda: self.run.append(QuestionAnswered(question=key, text=text, by=by)))
 
     def resolve(self, call: str, done: bool, *, by: str = "you") -> Pending:
         """Say of a call in doubt whether it was done; if not, it runs again with the same key."""
         if call not in self.run.state.calls or self.run.state.calls[call].status != "in_doubt":
             raise UsageError(f"call {call!r} is not in doubt")
-        return self._do(lambda: self.run.append("call.resolved", call=call, done=done, by=by))
+        return self._do(lambda: self.run.append(CallResolved(call=call, done=done, by=by)))
 
     def rule(
         self,
@@ -340,7 +349,7 @@ class Verbs(Signals):
         rule = parse_rule(
             {"tool": tool, "do": do, "by": by, "count": count, "until": until, **told}, do
         ).plain()
-        return self._do(lambda: self.run.append("policy.changed", rule=rule, by=by))
+        return self._do(lambda: self.run.append(PolicyChanged(rule=rule, by=by)))
 
     def revoke(self, rule: int, *, by: str = "you") -> Pending:
         """Take a rule back, by its place in the list."""
@@ -348,9 +357,9 @@ class Verbs(Signals):
         if not 0 <= rule < len(rules):
             raise UsageError(f"rule {rule}: there are {len(rules)} rules")
         taken = rules[rule].plain()
-        return self._do(lambda: self.run.append("policy.changed", rule=taken, by=by, revoke=rule))
+        return self._do(lambda: self.run.append(PolicyChanged(rule=taken, by=by, revoke=rule)))
 
     def budget(self, more: str, *, by: str = "you") -> Pending:
         """Raise the budget, as in ``"+10 steps"``."""
         amounts = budgets.parse(more, "budget").limits
-        return self._do(lambda: self.run.append("signal.received", signal="budget", by=by, amounts=amounts))
+        return self._do(lambda: self.run.append(SignalReceived(signal="budget", by=by, amounts=amounts)))

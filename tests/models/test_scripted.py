@@ -12,6 +12,7 @@ from endpoint import Endpoint
 
 from llmos_nb.errors import JournalTampered, ModelError, ModelRefused, UsageError
 from llmos_nb.journal import Journal
+from llmos_nb.journal.events import parse
 from llmos_nb.messages import Message, Request, Response, ToolCall, Usage
 from llmos_nb.models import Model
 from llmos_nb.models.openai.client import OpenAIModel
@@ -159,7 +160,7 @@ def journal(path: Path, *events: tuple[str, dict[str, Any]]) -> Path:
     book = Journal(path)
     with book.held():
         for kind, d in events:
-            book.append(kind, d)
+            book.append(parse(kind, d, 1))
     return path
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from llmos_nb.app.commands.base import handles, pick, say
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
-from llmos_nb.journal import history
+from llmos_nb.journal import CallRedone, CallUndone, ModelRequested, history
 from llmos_nb.policy import show
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.state import Step
@@ -208,7 +208,7 @@ def _busiest(processes: Iterable[Process]) -> list[Process]:
 
 def _use(p: Process) -> list[str]:
     s = p.run.state
-    waited = sum(e.d.get("waited_s", 0.0) for e in p.run.journal.events if e.k == "model.requested")
+    waited = sum(e.body.waited_s for e in p.run.journal.events if isinstance(e.body, ModelRequested))
     uses, busy = p.uses or (p.reason or p.state), show("s", round(s.spent.get("s", 0.0), 1))
     tokens = f"{s.spent.get('tokens', 0):,.0f}"
     waits = p.waits_for[:60] if p.state != "ended" else ""
@@ -245,9 +245,6 @@ def _named(p: Process) -> str:
     return f"{p.pid}{name} [{state}{waits}] {_line(s.goal)}{forked}"
 
 
-_WORDS = {"call.undone": "taken back", "call.redone": "put back"}
-
-
 @handles("undo", "redo")
 async def _move(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
@@ -256,8 +253,9 @@ async def _move(session: Session, command: Command) -> None:
     if process.run.state.settled:
         await done  # until what acted outside is asked for, or taken back
     for event in process.events[mark:]:
-        if event.k in _WORDS:
-            say(f"{_WORDS[event.k]}: {_named_undo(process.run.state.calls[event.d['call']])}")
+        if isinstance(b := event.body, CallUndone | CallRedone):
+            told = "taken back" if isinstance(b, CallUndone) else "put back"
+            say(f"{told}: {_named_undo(process.run.state.calls[b.call])}")
     if command.verb == "undo":
         _tell_outside(process, known)
 

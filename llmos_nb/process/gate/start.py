@@ -11,9 +11,11 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import JournalError
+from llmos_nb.journal import CallFinished, CallInDoubt, CallStarted, Changes, NamesChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy.secrets import Stream, redact, vault
 from llmos_nb.process.driver import Run, carries_out
+from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import labels as gate_labels
 from llmos_nb.process.gate import quarantine
 from llmos_nb.process.gate import servers as gate_tools
@@ -42,8 +44,8 @@ async def start(run: Run, command: Start) -> None:
         if any(look(run, call, tool, arguments) for look in looks):
             return
         key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
-        more = {"undo": True} if tool.undo is not None else {}
-        run.append("call.started", call=call.id, key=key, epoch=run.state.epoch, **more)
+        undo = tool.undo is not None
+        run.append(CallStarted(call=call.id, key=key, epoch=run.state.epoch, undo=undo))
         try:
             await run.journal.flush()
         except (asyncio.CancelledError, JournalError):
@@ -60,8 +62,7 @@ def _waits(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     asks = tool.extra.get("asks")
     wanted = asks(call.id, arguments) if asks is not None else None
     if wanted is not None:
-        kind, what = wanted
-        run.append(kind, **{"question" if kind == "question.asked" else "wait": call.id}, **what)
+        run.append(wanted)
     return wanted is not None
 
 
@@ -79,7 +80,7 @@ def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     digest = digest_of(run, call, tool, arguments, seen, person=True)
     if digest == call.digest:
         return False
-    whose = _theirs(run, [*seen.get("reads", ()), *seen.get("writes", ())]) or "something that it uses"
+    whose = _theirs(run, seen.names) or "something that it uses"
     why = altered(tool) if tool.name in run.state.altered else f"{whose} has changed since you approved it"
     ask_human(run, call, f"It asks again because {why}.", seen, digest)
     return True
@@ -90,7 +91,7 @@ def _conflicts(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> b
     if call.by == "you" or tool.effect != "namespace" or "child" in tool.extra:
         return False
     seen = run.inspected.get(call.id) or inspect(run, tool, arguments)
-    whose = _theirs(run, seen.get("writes", ()))
+    whose = _theirs(run, seen.writes)
     if not whose:
         return False
     why = f"{whose} has changed since this process last looked at it"
@@ -149,7 +150,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         record(run, call, tool, result)
 
 
-def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any]) -> Tool:
+def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings) -> Tool:
     """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next."""
     inner, sight = tool.runner, run.sight
     if inner is None or sight is None or "child" in tool.extra:
@@ -158,7 +159,7 @@ def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, A
 
     async def runner(given: Mapping[str, Any], context: CallContext) -> ToolResult:
         result = await inner(given, context)
-        looked = [*seen.get("reads", ()), *seen.get("writes", ()), *described]
+        looked = [*seen.names, *described]
         sight.ran(result.changes or {}, looked, run.state.pid)
         return result
 
@@ -170,9 +171,10 @@ def _cancelled(run: Run, call: Call, tool: Tool) -> None:
         record(run, call, tool, ToolResult(False, "stopped by the user", "Stopped"))
     else:
         run.append(
-            "call.in_doubt",
-            call=call.id,
-            why=f"{tool.name} was stopped under way; nobody knows whether it took effect.",
+            CallInDoubt(
+                call=call.id,
+                why=f"{tool.name} was stopped under way; nobody knows whether it took effect.",
+            )
         )
 
 
@@ -180,24 +182,27 @@ def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
     """Record what a call gave, bounded, with the names that it changed."""
     if result.facts.get("in_doubt") and tool.repeat == "once":
         run.append(
-            "call.in_doubt",
-            call=call.id,
-            why=f"nobody knows whether {tool.name} took effect: {result.text}",
+            CallInDoubt(
+                call=call.id,
+                why=f"nobody knows whether {tool.name} took effect: {result.text}",
+            )
         )
         return
     if result.changes and any(result.changes.values()):
-        run.append("names.changed", call=call.id, **result.changes)
+        run.append(NamesChanged(call=call.id, changes=Changes.parse(result.changes)))
     long = len(result.text) > RECORDED // 4  # a value must not be cut in two before the journal looks for it
     text, size = bounded(redact(result.text) if long else result.text)
-    extra: dict[str, Any] = {"error": result.error} if result.error else {}
-    images = [_image(p) for p in result.parts if p.kind == "image" and p.data]
-    if images:
-        extra["images"] = images
     facts = {k: v for k, v in result.facts.items() if k != "in_doubt"}
-    if facts:
-        extra["facts"] = facts
     run.append(
-        "call.finished", call=call.id, ok=result.ok, result=text, size=int(facts.get("size", size)), **extra
+        CallFinished(
+            call=call.id,
+            ok=result.ok,
+            result=text,
+            size=int(facts.get("size", size)),
+            error=result.error,
+            images=[_image(p) for p in result.parts if p.kind == "image" and p.data],
+            facts=facts,
+        )
     )
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from llmos_nb.journal import Event
+from llmos_nb.journal import CallRedone, CallUndone, Event, LabelChanged
 from llmos_nb.models import Model
 from llmos_nb.policy import CONTEXT, inherited
 from llmos_nb.policy.code import inspect_code
@@ -349,10 +349,11 @@ class Sight:
 
     def heard(self, event: Event, state: State) -> None:
         """Follow what undo and redo change, and which labels rise."""
-        if event.k == "label.changed" and event.d["name"] != CONTEXT:
-            self.sharing.labels = inherited((self.sharing.labels, {event.d["name"]: event.d["label"]}))
-        if event.k in ("call.undone", "call.redone") and event.d["call"] in state.calls:
-            self.ran(state.calls[event.d["call"]].changes, (), state.pid)
+        match event.body:
+            case LabelChanged(name=name, label=label) if name != CONTEXT:
+                self.sharing.labels = inherited((self.sharing.labels, {name: label}))
+            case CallUndone(call=call) | CallRedone(call=call) if call in state.calls:
+                self.ran(state.calls[call].changes, (), state.pid)
 
     def conflicts(self, names: Iterable[str], namespace: Mapping[str, Any], pid: int) -> dict[str, str]:
         """Return the names that somebody else has changed since the process last looked, with who it was."""

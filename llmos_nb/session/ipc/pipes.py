@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.journal import LabelChanged, MessageArrived, MessageAwaited, OutputsDeclared, RunEnded, RunPaused
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process import finish
@@ -77,7 +78,7 @@ def begin(process: Process, source: Process | None, declared: str) -> None:
     if declared and run.namespace is None:
         raise UsageError(f"out {declared!r}: a process without a namespace leaves no variables")
     if declared:
-        run.append("outputs.declared", outputs=[list(o) for o in finish.parse(declared, "out")])
+        run.append(OutputsDeclared(outputs=[list(o) for o in finish.parse(declared, "out")]))
     if source is not None:
         await_input(process, source)
 
@@ -86,8 +87,8 @@ def await_input(process: Process, source: Process) -> None:
     """Let a process wait for the answer of another."""
     if source is process:
         raise UsageError(f"process {process.pid} cannot be piped into itself")
-    what = {"what": INPUT, "whom": [source.pid], "title": f"the answer of {title(source.run.state)}"}
-    process.run.append("message.awaited", wait=INPUT, **what)
+    told = f"the answer of {title(source.run.state)}"
+    process.run.append(MessageAwaited(wait=INPUT, what="input", whom=[source.pid], title=told))
 
 
 async def join(process: Process, source: Process) -> None:
@@ -131,7 +132,7 @@ def feed(process: Process) -> None:
 
 def _refuse(process: Process, why: str) -> None:
     if process.run.state.status == "running":
-        process.run.append("run.ended", reason="failed", detail=why, answer=None)
+        process.run.append(RunEnded(reason="failed", detail=why, answer=None))
 
 
 def _pour(process: Process, source: Process) -> None:
@@ -143,20 +144,23 @@ def _pour(process: Process, source: Process) -> None:
     for name, text in known.items():
         label = labels.of((name,), run.state.labels).join(labels.parse(text))
         if label != labels.of((name,), run.state.labels):
-            run.append("label.changed", name=name, label=str(label), why=f"by {title(s)}")
+            run.append(LabelChanged(name=name, label=str(label), why=f"by {title(s)}"))
     names = left(s, run.namespace or {})
     label = labels.context(s.labels).join(labels.of(names, s.labels))
     came = labels.Came(
         label, f"its input, the answer of {title(s)}, is {label}" if label != labels.TRUSTED else ""
     )
     for name, text, why in labels.floated(run.state.labels, came, ()):
-        run.append("label.changed", name=name, label=text, why=why)
+        run.append(LabelChanged(name=name, label=text, why=why))
     text = redact(_text(source, names, run.model.traits.sees_values))
-    told: dict[str, Any] = {"id": f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe", "from": s.pid}
+    key = f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe"
     size = len(text.encode())
     if run.sight is not None:  # what the first one changed is no surprise to the second
         run.sight.saw(n for c in s.calls.values() for k in NAME_CHANGES for n in c.changes.get(k, ()))
-    run.append("message.arrived", **told, name=title(s), label=str(label), text=text, size=size, pipe=INPUT)
+    told = MessageArrived(
+        id=key, sender=s.pid, name=title(s), label=str(label), text=text, size=size, pipe=INPUT
+    )
+    run.append(told)
 
 
 def left(s: State, namespace: Any) -> list[str]:
@@ -196,7 +200,7 @@ def hold(table: Mapping[int, Process], pid: int) -> None:
     for reader in readers(table, pid):
         if reader.run.state.status == "running":
             why = f"process {pid}, whose answer it waits for, was stopped"
-            reader.hear_soon(partial(reader.run.append, "run.paused", why=why))
+            reader.hear_soon(partial(reader.run.append, RunPaused(why=why)))
         hold(table, reader.pid)
 
 
@@ -210,4 +214,4 @@ async def go_on(process: Process) -> None:
             await process.session.resume(source)
     except LlmosError as error:
         why = f"{process.waits_for} cannot be had: {error}"
-        process.hear_soon(lambda: process.run.append("run.paused", why=why))
+        process.hear_soon(lambda: process.run.append(RunPaused(why=why)))

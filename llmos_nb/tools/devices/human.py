@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from llmos_nb.errors import ToolRaised
+from llmos_nb.journal import QuestionAsked
 from llmos_nb.tools.tool import Tool, as_tool
 
 
@@ -29,8 +30,8 @@ def ask_tool() -> Tool:
     return replace(made, code=answered, extra={**made.extra, "asks": _asked})
 
 
-def _asked(_: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    return "question.asked", {"kind": "question", "text": str(arguments["question"]), "title": "a question"}
+def _asked(call: str, arguments: Mapping[str, Any]) -> QuestionAsked:
+    return QuestionAsked(question=call, about="question", text=str(arguments["question"]), title="a question")
 
 
 def answered(arguments: Mapping[str, Any]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
+from llmos_nb.journal import SignalReceived
 from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block, Button, Sheet, Words
 from llmos_nb.views.panel.now import text
@@ -46,16 +46,16 @@ def journal(s: State, timeline: Timeline) -> Sheet:
     return {"title": "Journal", "blocks": blocks}
 
 
-def previewed(seen: Mapping[str, Any]) -> Sheet:
+def previewed(seen: SignalReceived) -> Sheet:
     """Show what a step gave in a copy that was thrown away, from the event that tells of it."""
-    title = f"Preview of {seen['call']}" + ("" if seen["ok"] else ": it failed")
+    title = f"Preview of {seen.call}" + ("" if seen.ok else ": it failed")
     gone = text(
         "It ran in a copy of your variables that is gone now. Nothing was changed; it still waits for you."
     )
-    shown: Block = {"kind": "code", "code": str(seen["text"]), "lang": "text", "label": "What it showed"}
+    shown: Block = {"kind": "code", "code": seen.text or "", "lang": "text", "label": "What it showed"}
     return {
         "title": title,
-        "blocks": [gone, *([shown] if seen["text"] else []), text(f"It would change: {seen['would']}.")],
+        "blocks": [gone, *([shown] if seen.text else []), text(f"It would change: {seen.would}.")],
     }
 
 

@@ -1,4 +1,4 @@
-"""Events in, state out: one small function a kind of event."""
+"""Events in, state out: `fold`, with what the events of calls, of the model, and of the run do."""
 
 from llmos_nb.process.state.fold.fold import fold
 
