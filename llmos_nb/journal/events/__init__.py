@@ -108,7 +108,7 @@ _VERSION_1: dict[str, dict[str, Any]] = {
     "model.failed": {"kind": ""},
     "question.answered": {"by": ""},
     "signal.received": {"by": ""},
-    "run.ended": {"answer": None},
+    "run.ended": {"detail": "", "answer": None},
 }
 
 

@@ -113,8 +113,9 @@ def _all(kind: Any, item: Check) -> Check:
 
 
 def _table(hint: Any) -> Check:
-    needed = hint.__required_keys__
-    checks = {name: _check(inner) for name, inner in get_type_hints(hint).items()}
+    hints = get_type_hints(hint, include_extras=True)  # `Required` in a text is not seen by `__required_keys__`
+    needed = hint.__required_keys__ | {name for name, inner in hints.items() if get_origin(inner) is Required}
+    checks = {name: _check(inner) for name, inner in hints.items()}
 
     def fits(value: Any) -> bool:
         return (

@@ -392,5 +392,5 @@ class RunEnded(Fact):
 
     kind: ClassVar[str] = "run.ended"
     reason: Reason
-    detail: str = ""
+    detail: str
     answer: str | None
