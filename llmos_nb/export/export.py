@@ -25,7 +25,7 @@ from llmos_nb.export.verify.observe import observe as watch
 from llmos_nb.export.verify.observe import sign
 from llmos_nb.export.verify.seal import hash_of, seal
 from llmos_nb.export.verify.values import step_values
-from llmos_nb.journal import RunStarted
+from llmos_nb.journal.events import RunStarted
 from llmos_nb.policy.secrets import Box
 from llmos_nb.process.state import CONTROL
 

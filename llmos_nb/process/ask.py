@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
-from llmos_nb.journal import (
+from llmos_nb.journal.events import (
     BudgetReserved,
     BudgetSettled,
     ContextPaged,

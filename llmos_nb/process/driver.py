@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmos_nb.errors import JournalError
-from llmos_nb.journal import Body, Event, Journal, RunEnded, RunPaused, SignalReceived
+from llmos_nb.journal import Event, Journal
+from llmos_nb.journal.events import Body, RunEnded, RunPaused, SignalReceived
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
 from llmos_nb.policy.authority import Book

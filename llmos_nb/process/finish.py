@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import CheckFinished, RunEnded, RunPaused, StepIntegrated
+from llmos_nb.journal.events import CheckFinished, RunEnded, RunPaused, StepIntegrated
 from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
 from llmos_nb.process.state.state import State

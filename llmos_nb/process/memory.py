@@ -14,23 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmos_nb.errors import JournalError, StoreError, UsageError
-from llmos_nb.journal import (
+from llmos_nb.journal import Event, Home, history, now, opened, pid_of, scan, there, writing
+from llmos_nb.journal.events import (
     Body,
     CallFinished,
-    Event,
-    Home,
     LabelChanged,
     ModelResponded,
     QuestionAnswered,
     RunStarted,
     SignalReceived,
-    history,
-    now,
-    opened,
-    pid_of,
-    scan,
-    there,
-    writing,
 )
 from llmos_nb.policy import Label, labels
 from llmos_nb.policy.secrets import redact

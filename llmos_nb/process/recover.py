@@ -7,7 +7,7 @@ import inspect
 from typing import Any
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.journal import CallInDoubt, CallResolved, ModelFailed, SignalReceived
+from llmos_nb.journal.events import CallInDoubt, CallResolved, ModelFailed, SignalReceived
 from llmos_nb.process.driver import Run
 from llmos_nb.process.gate.quarantine import restored
 from llmos_nb.tools import Call, CallContext, Tool, invoke

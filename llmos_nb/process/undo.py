@@ -9,7 +9,7 @@ from typing import Any
 
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.heap import Snapshots
-from llmos_nb.journal import CallRedone, CallUndone, RunEnded
+from llmos_nb.journal.events import CallRedone, CallUndone, RunEnded
 from llmos_nb.process.driver import Run
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.state.state import State

@@ -15,17 +15,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
-from llmos_nb.journal import (
+from llmos_nb.journal import Event, first
+from llmos_nb.journal.events import (
     BudgetReserved,
     BudgetSettled,
-    Event,
     LabelChanged,
     MessageAwaited,
     Parent,
     RunEnded,
     RunStarted,
     SignalReceived,
-    first,
 )
 from llmos_nb.messages import ToolResult
 from llmos_nb.models import Model, resolve

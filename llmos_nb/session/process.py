@@ -17,7 +17,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import CallDenied, UsageError
-from llmos_nb.journal import Event, Journal, PolicyChanged, QuestionDue, SignalReceived
+from llmos_nb.journal import Event, Journal
+from llmos_nb.journal.events import PolicyChanged, QuestionDue, SignalReceived
 from llmos_nb.policy import approval, in_advance, parse_rule
 from llmos_nb.process import Run, drive
 from llmos_nb.process.state import State, decide

@@ -21,15 +21,10 @@ from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable, Usag
 from llmos_nb.journal import (
     INLINE,
     Blobs,
-    Body,
     Event,
     Home,
     Journal,
     Retention,
-    RunEnded,
-    RunResumed,
-    RunStarted,
-    SignalReceived,
     first,
     history,
     parse_retention,
@@ -38,6 +33,7 @@ from llmos_nb.journal import (
     references,
     scan,
 )
+from llmos_nb.journal.events import Body, RunEnded, RunResumed, RunStarted, SignalReceived
 from llmos_nb.process import Memory, Run, open_journal
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config

@@ -11,17 +11,8 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import (
-    VERSION,
-    Event,
-    ModelFailed,
-    ModelResponded,
-    RunPaused,
-    RunResumed,
-    RunStarted,
-    history,
-    until,
-)
+from llmos_nb.journal import Event, history, until
+from llmos_nb.journal.events import VERSION, ModelFailed, ModelResponded, RunPaused, RunResumed, RunStarted
 from llmos_nb.models import Model, prices, resolve
 from llmos_nb.process import Run, briefing, fork_in_place, is_warm, open_journal, rebuild, settle_unfinished
 from llmos_nb.process.gate import compensate

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import Blobs, Home, Journal, PlanProposed, history, home_of
+from llmos_nb.journal import Blobs, Home, Journal, history, home_of
+from llmos_nb.journal.events import PlanProposed
 from llmos_nb.models import Model, resolve
 from llmos_nb.policy import UNTRUSTED, labels
 from llmos_nb.policy.secrets import vault

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ConfigError, UsageError
-from llmos_nb.journal import VERSION, HeadMessage, LabelChanged, PolicyLoaded, RunStarted, who
+from llmos_nb.journal import who
+from llmos_nb.journal.events import VERSION, HeadMessage, LabelChanged, PolicyLoaded, RunStarted
 from llmos_nb.messages import Message
 from llmos_nb.models import Model, prices
 from llmos_nb.policy import Budget, labels

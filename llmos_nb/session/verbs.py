@@ -10,7 +10,8 @@ from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import (
+from llmos_nb.journal import who
+from llmos_nb.journal.events import (
     CallDecided,
     CallResolved,
     PlanEdited,
@@ -18,7 +19,6 @@ from llmos_nb.journal import (
     QuestionAnswered,
     QuestionDue,
     SignalReceived,
-    who,
 )
 from llmos_nb.policy import approval, parse_rule, until_words
 from llmos_nb.policy import budget as budgets

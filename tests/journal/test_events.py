@@ -8,21 +8,19 @@ from hashlib import sha256
 import pytest
 
 from llmos_nb.errors import JournalError, JournalTampered
-from llmos_nb.journal import (
-    GENESIS,
+from llmos_nb.journal import GENESIS, Journal, canonical, read
+from llmos_nb.journal.events import (
+    KINDS,
     VERSION,
     CallDecided,
     Changes,
-    Journal,
     NamesChanged,
     RunEnded,
     RunPaused,
     RunStarted,
     Unknown,
-    canonical,
-    read,
+    parse,
 )
-from llmos_nb.journal.events import KINDS, parse
 from llmos_nb.process.state.fold import fold
 
 AT = "2026-03-01T09:00:00.000+00:00"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import llmos_nb as llmos
-from llmos_nb.journal import RunStarted, Unknown, read
+from llmos_nb.journal import read
+from llmos_nb.journal.events import RunStarted, Unknown
 
 FORMER = Path(__file__).parent / "former"
 EXPECTED = json.loads((FORMER / "expected.json").read_text())

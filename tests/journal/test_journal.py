@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmos_nb.errors import JournalLocked, JournalTampered, JournalUnwritable
-from llmos_nb.journal import GENESIS, Blobs, Journal, Unknown, canonical, read
+from llmos_nb.journal import GENESIS, Blobs, Journal, canonical, read
 from llmos_nb.journal.chain import chained
+from llmos_nb.journal.events import Unknown
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -15,7 +15,8 @@ import llmos_nb as llmos
 from llmos_nb.app import options
 from llmos_nb.app.commands.base import carry_out
 from llmos_nb.errors import StoreError, UsageError
-from llmos_nb.journal import Home, LabelChanged, QuestionAnswered
+from llmos_nb.journal import Home
+from llmos_nb.journal.events import LabelChanged, QuestionAnswered
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import UNTRUSTED, Label
 from llmos_nb.policy.secrets import vault

@@ -9,7 +9,7 @@ from pagers import LOTS, Counting, Recorder, crashed, look_up, read, varied
 from turns import call, same_as_folded
 
 import llmos_nb as llmos
-from llmos_nb.journal import LabelChanged
+from llmos_nb.journal.events import LabelChanged
 from llmos_nb.models import Traits
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.recall import parts

@@ -9,7 +9,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import LabelChanged
+from llmos_nb.journal.events import LabelChanged
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import Budget
 from llmos_nb.session.children import COUNTED

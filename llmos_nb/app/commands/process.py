@@ -14,7 +14,8 @@ from llmos_nb.app.commands.base import handles, pick, say
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import SignalReceived, history
+from llmos_nb.journal import history
+from llmos_nb.journal.events import SignalReceived
 from llmos_nb.policy import parse_rule
 from llmos_nb.policy.secrets import SecretStr, handle, vault
 from llmos_nb.session import Process, Session, api

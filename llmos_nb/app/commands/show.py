@@ -11,7 +11,8 @@ from typing import Any
 from llmos_nb.app.commands.base import handles, pick, say
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
-from llmos_nb.journal import CallRedone, CallUndone, ModelRequested, history
+from llmos_nb.journal import history
+from llmos_nb.journal.events import CallRedone, CallUndone, ModelRequested
 from llmos_nb.policy import show
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.state import Step

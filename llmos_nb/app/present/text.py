@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from llmos_nb.journal import Event, QuestionAsked
+from llmos_nb.journal import Event
+from llmos_nb.journal.events import QuestionAsked
 from llmos_nb.process.state import State
 from llmos_nb.session import Process
 from llmos_nb.tools import Stopped

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ModelRefused, ModelUnavailable, UsageError, nearest
-from llmos_nb.journal import Body, CallFinished, ModelResponded, history, read
+from llmos_nb.journal import history, read
+from llmos_nb.journal.events import Body, CallFinished, ModelResponded
 from llmos_nb.messages import Request, Response, ToolCall, Usage
 from llmos_nb.models.base import Traits
 from llmos_nb.models.openai.errors import ERRORS, Endpoint, classify, retry_after_s

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.journal import LabelChanged
+from llmos_nb.journal.events import LabelChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import CONTEXT, FILE, labels
 from llmos_nb.policy.authority import Role, Shelf, Standing, lower, rows, spoken, standing

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import ConfigError
-from llmos_nb.journal import CallInDoubt, CallUndone, UndoProposed
+from llmos_nb.journal.events import CallInDoubt, CallUndone, UndoProposed
 from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.state.decide import TakenBack
 from llmos_nb.tools import Call, Tool, as_tool

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import BadArguments, UnknownTool
-from llmos_nb.journal import CallDecided, CallFinished, QuestionAsked, RunEnded
+from llmos_nb.journal.events import CallDecided, CallFinished, QuestionAsked, RunEnded
 from llmos_nb.policy import Act, Decision, approval, call_digest, judge, labels
 from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.findings import Findings

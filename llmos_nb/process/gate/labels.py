@@ -13,7 +13,7 @@ from typing import Any
 
 from llmos_nb.errors import ConfigError, JournalUnwritable
 from llmos_nb.heap import Walk, names_reaching, reachable_names
-from llmos_nb.journal import LabelChanged
+from llmos_nb.journal.events import LabelChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import FILE, TRUSTED, UNKNOWN_FILE, UNTRUSTED, Came, labels
 from llmos_nb.policy.authority import DATA, is_prose

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from llmos_nb.errors import BadArguments
-from llmos_nb.journal import (
+from llmos_nb.journal.events import (
     CallDecided,
     PlanDecided,
     PlanEdited,

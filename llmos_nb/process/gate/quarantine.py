@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any
 
 from llmos_nb.errors import ModelError
-from llmos_nb.journal import BudgetSettled
+from llmos_nb.journal.events import BudgetSettled
 from llmos_nb.messages import Message, Request, Response, ToolResult
 from llmos_nb.models import cost
 from llmos_nb.policy import Came, labels

@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from llmos_nb.errors import ConfigError, LlmosError
-from llmos_nb.journal import RunEnded, RunStarted, ToolsChanged
+from llmos_nb.journal.events import RunEnded, RunStarted, ToolsChanged
 from llmos_nb.process import preview
 from llmos_nb.process.driver import Run, carries_out
 from llmos_nb.process.gate import compensate

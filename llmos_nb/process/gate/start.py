@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import JournalError
-from llmos_nb.journal import CallFinished, CallInDoubt, CallStarted, Changes, NamesChanged
+from llmos_nb.journal.events import CallFinished, CallInDoubt, CallStarted, Changes, NamesChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy.secrets import Stream, redact, vault
 from llmos_nb.process.driver import Run, carries_out

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from llmos_nb.journal import CallRedone, CallUndone, Event, LabelChanged
+from llmos_nb.journal import Event
+from llmos_nb.journal.events import CallRedone, CallUndone, LabelChanged
 from llmos_nb.models import Model
 from llmos_nb.policy import CONTEXT, inherited
 from llmos_nb.policy.code import inspect_code

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmos_nb.journal import Reason
+from llmos_nb.journal.events import Reason
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call
 

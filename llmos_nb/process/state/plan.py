@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 from llmos_nb.errors import BadArguments, UsageError
-from llmos_nb.journal import StepData
+from llmos_nb.journal.events import StepData
 
 OPEN = ("pending", "running", "waiting")
 MAX_STEPS = 50

@@ -10,7 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from llmos_nb.errors import JournalError, JournalLocked, LlmosError
-from llmos_nb.journal import RunEnded, RunPaused, RunResumed
+from llmos_nb.journal.events import RunEnded, RunPaused, RunResumed
 from llmos_nb.process import holds, open_journal
 from llmos_nb.session.goals.goals import Goal, Goals, made_here
 from llmos_nb.session.outcome import unanswered

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import (
+from llmos_nb.journal import Event, Journal
+from llmos_nb.journal.events import (
     Body,
-    Event,
-    Journal,
     MessageArrived,
     MessageDone,
     MessageInDoubt,

@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import MessageArrived, MessageAwaited, MessageSent
+from llmos_nb.journal.events import MessageArrived, MessageAwaited, MessageSent
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact

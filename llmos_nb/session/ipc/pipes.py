@@ -13,7 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import LabelChanged, MessageArrived, MessageAwaited, OutputsDeclared, RunEnded, RunPaused
+from llmos_nb.journal.events import (
+    LabelChanged,
+    MessageArrived,
+    MessageAwaited,
+    OutputsDeclared,
+    RunEnded,
+    RunPaused,
+)
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process import finish

@@ -11,7 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb.journal import CallFinished, Event, MessageReady, SignalReceived
+from llmos_nb.journal import Event
+from llmos_nb.journal.events import CallFinished, MessageReady, SignalReceived
 from llmos_nb.process import Run
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc import pipes

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from llmos_nb.errors import ToolRaised
-from llmos_nb.journal import QuestionAsked
+from llmos_nb.journal.events import QuestionAsked
 from llmos_nb.tools.tool import Tool, as_tool
 
 

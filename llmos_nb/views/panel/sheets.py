@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llmos_nb.journal import SignalReceived
+from llmos_nb.journal.events import SignalReceived
 from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block, Button, Sheet, Words
 from llmos_nb.views.panel.now import text

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmos_nb.journal import Event, SignalReceived
+from llmos_nb.journal import Event
+from llmos_nb.journal.events import SignalReceived
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
 from llmos_nb.tools import Call

@@ -7,7 +7,7 @@ import llmos_nb as llmos
 from llmos_nb.app.commands.base import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import PolicyChanged
+from llmos_nb.journal.events import PolicyChanged
 from llmos_nb.session import Session
 
 WRITE = "from pathlib import Path\nPath({!r}).write_text('x')"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from llmos_nb.journal import (
+from llmos_nb.journal import Event, canonical
+from llmos_nb.journal.events import (
     CallDecided,
     CallFinished,
     CallInDoubt,
@@ -10,14 +11,12 @@ from llmos_nb.journal import (
     CallResolved,
     CallStarted,
     CallUndone,
-    Event,
     NamesChanged,
     QuestionAnswered,
     QuestionAsked,
     QuestionDue,
     QuestionEscalated,
     UndoProposed,
-    canonical,
 )
 from llmos_nb.messages import Message, Part
 from llmos_nb.process.state import prompts

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from llmos_nb.journal import Event, RunResumed
+from llmos_nb.journal import Event
+from llmos_nb.journal.events import RunResumed
 from llmos_nb.process.state.fold.call import fold_calls, fold_questions
 from llmos_nb.process.state.fold.model import fold_model
 from llmos_nb.process.state.fold.run import fold_messages, fold_plan, fold_run

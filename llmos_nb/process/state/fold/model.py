@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmos_nb.journal import (
+from llmos_nb.journal import Event
+from llmos_nb.journal.events import (
     BudgetReserved,
     BudgetSettled,
     ContextPaged,
-    Event,
     ModelFailed,
     ModelRequested,
     ModelResponded,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import cast
 
-from llmos_nb.journal import (
+from llmos_nb.journal import Event
+from llmos_nb.journal.events import (
     CheckFinished,
-    Event,
     HeadMessage,
     LabelChanged,
     MessageArrived,
