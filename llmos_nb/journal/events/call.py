@@ -304,8 +304,8 @@ class QuestionAsked(Fact):
         What an approval is bound to.
     risks : list of list of str, optional
         ``[kind, sentence]`` of each.
-    reads, writes : list of str, optional
-        Variables that the code uses.
+    reads, writes : list, optional
+        What it uses: the name of a variable, or of anything ``[name, change, origin]``.
     origins : dict of str to str, optional
         Where each argument comes from.
     looked : list of str
@@ -331,8 +331,8 @@ class QuestionAsked(Fact):
     title: str = ""
     digest: str | None = None
     risks: list[list[str]] | None = None
-    reads: list[str] | None = None
-    writes: list[str] | None = None
+    reads: list[Any] | None = None
+    writes: list[Any] | None = None
     origins: dict[str, str] | None = None
     looked: list[str] = field(default_factory=list)
     shows: str = ""
