@@ -29,11 +29,10 @@ def final_names(runs: Iterable[ExportSource]) -> dict[str, str]:
     found: dict[str, str] = {}
     for run in runs:
         for call in run.state.surviving:
-            for kind in ("created", "rebound", "mutated"):
-                for name in call.changes.get(kind, ()):
-                    found.pop(name, None)
-                    found[name] = call.changes.get("digests", {}).get(name, "")
-            for name in call.changes.get("deleted", ()):
+            for name in call.changes.written:
+                found.pop(name, None)
+                found[name] = (call.changes.digests or {}).get(name, "")
+            for name in call.changes.deleted:
                 found.pop(name, None)
     return {n: d for n, d in list(found.items())[-MOST:] if not n.startswith("_")}
 

@@ -18,7 +18,6 @@ from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import REPEAT, Unit, step_units, user_units
 from llmos_nb.heap.digest import digest
 from llmos_nb.journal import canonical
-from llmos_nb.tools import NAME_CHANGES
 
 
 def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:
@@ -139,13 +138,7 @@ def _unseeded(found: Gathered) -> frozenset[str]:
 
 def changed_names(runs: Iterable[ExportSource]) -> set[str]:
     """Return every name that a surviving call changed."""
-    return {
-        n
-        for run in runs
-        for call in run.state.surviving
-        for kind in NAME_CHANGES
-        for n in call.changes.get(kind, ())
-    }
+    return {n for run in runs for call in run.state.surviving for n in call.changes.names}
 
 
 def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None:
@@ -153,10 +146,8 @@ def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None
     call = unit.call
     if call is None or call.name != "python" or unit.problem or reaches(unit.source) != NETWORK:
         return
-    names = sorted(
-        {*call.changes.get("created", ()), *call.changes.get("rebound", ())} - _not_data(unit, namespace)
-    )
-    digests = call.changes.get("digests", {})
+    names = sorted({*call.changes.created, *call.changes.rebound} - _not_data(unit, namespace))
+    digests = call.changes.digests or {}
     got = [
         hold(n, namespace[n], folder)
         for n in names
@@ -256,7 +247,7 @@ def _random_state(found: Gathered, runs: list[ExportSource], folder: str) -> Non
         drew = (
             i
             for i, u in enumerate(found.units)
-            if u.run is run and u.call is not None and u.call.changes.get("random")
+            if u.run is run and u.call is not None and u.call.changes.random
         )
         first = next(drew, None)
         if first is not None and run.random_state:

@@ -357,7 +357,7 @@ def sources(run: Run) -> list[str]:
         c.result for c in s.calls.values() if c.status == "done" and c.name not in ("plan", "final_answer")
     ]
     seen += [text for _, text in s.told] + [str(p["text"]) for p in s.piped]
-    made = {n for c in s.surviving for k in ("created", "rebound", "mutated") for n in c.changes.get(k, ())}
+    made = {n for c in s.surviving for n in c.changes.written}
     return seen + [repr(v) for n in made if type(v := (run.namespace or {}).get(n)) in (int, float, str)]
 
 

@@ -71,8 +71,8 @@ def _last_digests(run: Run) -> dict[str, str]:
     """Return the digest that each name had when the last surviving step left it."""
     found: dict[str, str] = {}
     for call in run.state.surviving:
-        found |= call.changes.get("digests", {})
-        for name in call.changes.get("deleted", ()):
+        found |= call.changes.digests or {}
+        for name in call.changes.deleted:
             found.pop(name, None)
     return found
 
@@ -86,7 +86,7 @@ def missing_inputs(run: Run) -> list[str]:
         if tool is None or tool.effect != "namespace" or not isinstance(call.arguments, dict):
             continue
         seen = dict(tool.inspect(call.arguments)) if tool.inspect else {}
-        have |= set(call.changes.get("created", ()))
+        have |= set(call.changes.created)
         missing += [n for n in seen.get("reads", ()) if n not in have and not hasattr(builtins, n)]
     return list(dict.fromkeys(missing))
 

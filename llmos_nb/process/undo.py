@@ -13,7 +13,7 @@ from llmos_nb.journal.events import CallRedone, CallUndone, RunEnded
 from llmos_nb.process.driver import Run
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.state.state import State
-from llmos_nb.tools import CHANGES, NAME_CHANGES, Call
+from llmos_nb.tools import Call
 
 FILES = "files"  # what a device changed that it can take back itself
 
@@ -28,21 +28,16 @@ def undoable(run: Run) -> list[Call]:
 
 def changed(call: Call) -> bool:
     """Return whether a call changed anything that the undo store keeps."""
-    return any(call.changes.get(kind) for kind in (*CHANGES, FILES))
+    return call.changes.undoable
 
 
 def _standing(s: State) -> list[Call]:
     return sorted((c for c in s.calls.values() if c.status in ("done", "failed")), key=lambda c: c.ended)
 
 
-def _seen(call: Call) -> bool:
-    """Return whether a call changed more than the random state, which nobody would call a step."""
-    return any(call.changes.get(kind) for kind in (*CHANGES, FILES) if kind != "random")
-
-
 def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
     """Return the later calls that changed nothing and read what `calls` made: what they showed is no longer so."""
-    names, found = {n for c in calls for k in NAME_CHANGES for n in c.changes.get(k, ())}, []
+    names, found = {n for c in calls for n in c.changes.names}, []
     for call in _standing(run.state):
         tool = run.tools.get(call.name)
         if tool is None or tool.inspect is None or tool.effect != "namespace" or changed(call):
@@ -70,14 +65,14 @@ def undo_calls(run: Run, to: int | None, by: str = "you") -> None:
     calls, standing = undoable(run), _standing(run.state)
     acted = [c for c in standing if compensate.can(run, c)]
     if to is None:
-        last = next((_unit(run.state, c) for c in reversed(standing) if _seen(c) or c in acted), None)
+        last = next((_unit(run.state, c) for c in reversed(standing) if c.changes.seen or c in acted), None)
         first = next((i for i, c in enumerate(calls) if _unit(run.state, c) == last), len(calls))
         acted = [c for c in acted if _unit(run.state, c) == last]
     else:
         first = next((i for i, c in enumerate(calls) if c.step >= to), len(calls))
         acted = [c for c in acted if c.step >= to]
     wanted = calls[first:]
-    if any(map(_seen, wanted)):
+    if any(c.changes.seen for c in wanted):
         take_back(run, wanted)
     elif not acted:
         why = compensate.stays(run, standing)
@@ -149,14 +144,14 @@ class _Undo:
 
     def undo(self, call: Call) -> dict[str, Any]:
         """Take a call back, and say what stays."""
-        if call.changes.get(FILES):
+        if call.changes.files:
             self._of_device(call, "undo")
             return {"stays": []}
         return self._snapshots().undo(call.key)
 
     def redo(self, call: Call) -> None:
         """Put a call back."""
-        if call.changes.get(FILES):
+        if call.changes.files:
             self._of_device(call, "redo")
         else:
             self._snapshots().redo(call.key)
@@ -221,7 +216,7 @@ def visiting(run: Run, then: State) -> Iterator[None]:
     SnapshotConflict
         Somebody changed since what would be taken back; nothing was changed.
     """
-    later, gone = ([c for c in calls if not c.changes.get(FILES)] for calls in _apart(run, then))
+    later, gone = ([c for c in calls if not c.changes.files] for calls in _apart(run, then))
     store, done = _free_store(run), list[tuple[Call, bool]]()
     try:
         for call, back in [*((c, True) for c in reversed(later)), *((c, False) for c in gone)]:

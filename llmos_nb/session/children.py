@@ -38,7 +38,7 @@ from llmos_nb.process.state import State
 from llmos_nb.session import config
 from llmos_nb.session.ipc.deadlock import title
 from llmos_nb.session.start import check_goal, check_name, price_of, record_start
-from llmos_nb.tools import NAME_CHANGES, CallContext, Tool, current_call
+from llmos_nb.tools import CallContext, Tool, current_call
 from llmos_nb.tools.devices import START, WAIT
 from llmos_nb.tools.schema import name_of
 
@@ -322,7 +322,7 @@ async def _answer(session: Session, run: Run, arguments: Mapping[str, Any], cont
         s = _child(session, run, arguments).run.state
     except LlmosError as error:
         return ToolResult(False, str(error), type(error).__name__)
-    changed = sorted({n for c in s.surviving for kind in NAME_CHANGES for n in c.changes.get(kind, ())})
+    changed = sorted({n for c in s.surviving for n in c.changes.names})
     if run.sight is not None:
         run.sight.saw(changed)
     how = f"{title(s)} ended: {s.reason}" + (f" ({s.detail})" if s.detail and s.reason != "answered" else "")

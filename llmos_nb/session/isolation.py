@@ -18,7 +18,7 @@ from llmos_nb.process import briefing, visiting
 from llmos_nb.process import preview as previews
 from llmos_nb.process.state import State
 from llmos_nb.session.config import Settings
-from llmos_nb.tools import NAME_CHANGES, CallContext, Tool
+from llmos_nb.tools import CallContext, Tool
 from llmos_nb.tools.devices.child import Child, Confinement, Setup, as_input, isolated, spawned
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ def _harmless(tool: Tool) -> Callable[[Mapping[str, Any]], Any] | None:
 
 def names_at(run: Run, then: State) -> list[str]:
     """Return the variables that an isolated fork gets copies of: those that its steps used, and those of its card."""
-    used = {n for c in then.calls.values() for kind in NAME_CHANGES for n in c.changes.get(kind, ())}
+    used = {n for c in then.calls.values() for n in c.changes.names}
     for call in then.calls.values():
         tool = run.tools.get(call.name)
         if tool is not None and tool.inspect is not None and isinstance(call.arguments, dict):

@@ -17,7 +17,7 @@ from llmos_nb.policy import show
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.state import Step
 from llmos_nb.session import Process, Session
-from llmos_nb.tools import NAME_CHANGES, Call
+from llmos_nb.tools import Call
 from llmos_nb.tools.devices.python import tick
 from llmos_nb.views import audit
 from llmos_nb.views.spans import export as trace_export
@@ -263,7 +263,7 @@ async def _move(session: Session, command: Command) -> None:
 
 def _named_undo(call: Call) -> str:
     """Name a call and what it changed."""
-    changed = sorted({n for kind in NAME_CHANGES for n in call.changes.get(kind, ())})
+    changed = sorted(set(call.changes.names))
     return f"{call.id} {call.name}" + (f" ({', '.join(f'`{n}`' for n in changed)})" if changed else "")
 
 

@@ -185,6 +185,16 @@ class Changes(Fact):
         return [*self.created, *self.rebound, *self.mutated, *self.deleted]
 
     @property
+    def undoable(self) -> bool:
+        """Whether anything changed that can be taken back."""
+        return self.seen or bool(self.random)
+
+    @property
+    def seen(self) -> bool:
+        """Whether more changed than the random state, which nobody would call a step."""
+        return bool(self.names or self.figures or self.cwd or self.environ or self.settings or self.files)
+
+    @property
     def written(self) -> list[str]:
         """Those of them that are there."""
         return [*self.created, *self.rebound, *self.mutated]

@@ -160,7 +160,7 @@ def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings) -> T
     async def runner(given: Mapping[str, Any], context: CallContext) -> ToolResult:
         result = await inner(given, context)
         looked = [*seen.names, *described]
-        sight.ran(result.changes or {}, looked, run.state.pid)
+        sight.ran(Changes.parse(result.changes or {}).names, looked, run.state.pid)
         return result
 
     return replace(tool, runner=runner)

@@ -292,7 +292,7 @@ class State:
         }
         return {
             **own,
-            "calls": {k: vars(c) for k, c in self.calls.items()},
+            "calls": {k: vars(c) | {"changes": c.changes.plain()} for k, c in self.calls.items()},
             "plan": [self.plan.version, self.plan.plain()],
             "turn": [self.turn.calls, self.turn.first] if self.turn else None,
             "budget": self.budget.limits,

@@ -26,7 +26,6 @@ from llmos_nb.policy.secrets import redact
 from llmos_nb.process import finish
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
-from llmos_nb.tools import NAME_CHANGES
 from llmos_nb.tools.devices.namespace import card
 
 if TYPE_CHECKING:
@@ -163,7 +162,7 @@ def _pour(process: Process, source: Process) -> None:
     key = f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe"
     size = len(text.encode())
     if run.sight is not None:  # what the first one changed is no surprise to the second
-        run.sight.saw(n for c in s.calls.values() for k in NAME_CHANGES for n in c.changes.get(k, ()))
+        run.sight.saw(n for c in s.calls.values() for n in c.changes.names)
     told = MessageArrived(
         id=key, sender=s.pid, name=title(s), label=str(label), text=text, size=size, pipe=INPUT
     )
@@ -173,7 +172,7 @@ def _pour(process: Process, source: Process) -> None:
 def left(s: State, namespace: Any) -> list[str]:
     """Name what a process left for the next: what it declared, else what its standing steps made."""
     declared = [n for n, _ in s.outputs]
-    made = [n for c in s.surviving for k in ("created", "rebound") for n in c.changes.get(k, ())]
+    made = [n for c in s.surviving for n in (*c.changes.created, *c.changes.rebound)]
     return [n for n in declared or dict.fromkeys(made) if n in namespace and not n.startswith("_")][:NAMED]
 
 

@@ -91,8 +91,7 @@ def answer(s: State) -> list[Block]:
 
 def changed(s: State) -> list[str]:
     """Return the names that surviving calls made or changed, in order."""
-    kinds = ("created", "rebound", "mutated", "deleted")
-    return list(dict.fromkeys(n for c in s.surviving for k in kinds for n in c.changes.get(k, ())))
+    return list(dict.fromkeys(n for c in s.surviving for n in c.changes.names))
 
 
 def _table(s: State) -> Block | None:

@@ -14,7 +14,6 @@ from llmos_nb.views.wording import count, hidden, listed, marked, ref, sentence,
 
 Question = Mapping[str, Any]
 """What the gate recorded with the question; any key may be missing."""
-_SECTIONS = ("created", "rebound", "mutated")
 
 
 def arguments(s: State, call: Call, question: Question) -> list[Argument]:
@@ -65,9 +64,7 @@ def _touched(s: State, call: Call, access: str, raw: Any) -> list[Words | Button
         dict(raw) if isinstance(raw, Mapping) else dict(zip(("name", "change", "origin"), raw, strict=False))
     )
     name = str(known.get("name", ""))
-    made = next(
-        (c for c in reversed(s.surviving) if any(name in c.changes.get(k, ()) for k in _SECTIONS)), None
-    )
+    made = next((c for c in reversed(s.surviving) if name in c.changes.written), None)
     change = known.get("change") or _change(s, access, name)
     origin: Words = (
         marked(str(known["origin"])) if known.get("origin") else _made_by(made, access, name in s.versions)

@@ -203,7 +203,7 @@ async def test_no_untrusted_value_comes_out_trusted(snippet, tmp_path, monkeypat
     )
     made = proc.run.state.calls["r1.0"]
     assert made.ok, made.result
-    changed = {n for kind in ("created", "rebound", "mutated") for n in made.changes[kind]} | {"y"}
+    changed = set(made.changes.written) | {"y"}
     assert labels.of(["y"], proc.run.state.labels).untrusted
     for name in changed - IMPORTED:
         assert labels.parse(proc.run.state.labels[name]).untrusted, name

@@ -23,7 +23,7 @@ from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.notes import flush_notes, note
 from llmos_nb.process.state.state import CONTROL, State
-from llmos_nb.tools import NAME_CHANGES, Call, shown
+from llmos_nb.tools import Call, shown
 
 
 def fold_calls(s: State, e: Event) -> None:
@@ -36,7 +36,7 @@ def fold_calls(s: State, e: Event) -> None:
         case CallFinished() as b:
             _finished(s, e, b)
         case NamesChanged() as b:
-            _names(s, e, b)
+            _names(s, b)
         case CallInDoubt() as b:
             call = s.calls[b.call]
             call.status = "in_doubt"
@@ -178,9 +178,9 @@ def _resolved(s: State, e: Event, b: CallResolved) -> None:
         call.status = "approved"
 
 
-def _names(s: State, e: Event, b: NamesChanged) -> None:
+def _names(s: State, b: NamesChanged) -> None:
     if b.call in s.calls:
-        s.calls[b.call].changes = {k: v for k, v in e.d.items() if k != "call"}
+        s.calls[b.call].changes = b.changes
     s.versions.update(b.changes.names)
     if b.changes.names:
         s.repeats.clear()
@@ -191,8 +191,7 @@ def _undone(s: State, b: CallUndone | CallRedone) -> None:
     undone, stays = isinstance(b, CallUndone), b.stays if isinstance(b, CallUndone) else []
     call.status = "undone" if undone else "done" if call.ok else "failed"
     s.undone = [i for i in s.undone if i != call.id] + ([call.id] if undone else [])
-    for kind in NAME_CHANGES:
-        s.versions.update(call.changes.get(kind, ()))
+    s.versions.update(call.changes.names)
     _put_step(s, call)
     s.repeats.clear()
     note(s, prompts.undone(call, undone, stays))
@@ -210,7 +209,7 @@ def _put_step(s: State, call: Call) -> None:
     """Return an ended step the status of its last call that stands; where none does, it was skipped, or failed."""
     if not call.step or s.plan.step(call.step).status not in ("done", "failed", "skipped"):
         return
-    calls = [c for c in s.calls.values() if c.step == call.step and any(c.changes.get(k) for k in NAME_CHANGES)]
+    calls = [c for c in s.calls.values() if c.step == call.step and c.changes.names]
     standing = [c for c in calls if c.status != "undone"]
     if standing:
         status = "done" if standing[-1].ok else "failed"
