@@ -197,14 +197,13 @@ def _rewrite(path, lines, past):
     """Make a journal as it would be, had it been written long ago."""
     from llmos_nb.journal import GENESIS
     from llmos_nb.journal.chain import chained
-    from llmos_nb.journal.events import parse
 
     prev, out = GENESIS, b""
     for line in lines:
         event, encoded = chained(
             line["n"],
             time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(past)),
-            parse(line["k"], line["d"], 1),
+            Unknown(line["k"], line["d"]),
             line["d"],
             prev,
         )

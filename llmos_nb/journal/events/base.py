@@ -53,11 +53,11 @@ class Fact:
         """
         given: dict[str, Any] = {}
         this: Any = cls
-        for name, key, fits, needed in _reading(this):
+        for name, key, types, fits, needed in _reading(this):
             if key in d:
-                if not fits(d[key]):
-                    raise ValueError(f"{cls.kind}: `{key}` cannot be {d[key]!r:.60}")
-                given[name] = d[key]
+                value = given[name] = d[key]
+                if type(value) not in types and not fits(value):
+                    raise ValueError(f"{cls.kind}: `{key}` cannot be {value!r:.60}")
             elif needed:
                 raise ValueError(f"{cls.kind}: `{key}` is missing")
         return cls(**given)
@@ -78,12 +78,17 @@ def _writing(cls: Any) -> tuple[tuple[str, str, Any], ...]:
 
 
 @cache
-def _reading(cls: Any) -> tuple[tuple[str, str, Check, bool], ...]:
-    hints = get_type_hints(cls)
-    return tuple(
-        (f.name, f.metadata.get("key", f.name), _check(hints[f.name]), _default(f) is MISSING)
-        for f in fields(cls)
-    )
+def _reading(cls: Any) -> tuple[tuple[str, str, frozenset[type], Check, bool], ...]:
+    found, hints = [], get_type_hints(cls)
+    for f in fields(cls):
+        hint = hints[f.name]
+        simple = frozenset(
+            {hint, *get_args(hint)} & {str, int, float, bool, NoneType}
+        )  # of these a look is enough
+        if get_origin(hint) not in (None, Union, UnionType):
+            simple = frozenset({str}) if get_origin(hint) is Literal else frozenset()
+        found.append((f.name, f.metadata.get("key", f.name), simple, _check(hint), _default(f) is MISSING))
+    return tuple(found)
 
 
 def _check(hint: Any) -> Check:

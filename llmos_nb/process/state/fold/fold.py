@@ -31,12 +31,19 @@ def apply(state: State, event: Event) -> State:
     if not isinstance(event.body, RunResumed):  # whatever lies before it, a process that broke off did not use
         _account_time(state, event.at)
     state.n, state.at = event.n, event.at
-    fold_calls(state, event)
-    fold_questions(state, event)
-    fold_model(state, event)
-    fold_plan(state, event)
-    fold_run(state, event)
-    fold_messages(state, event)
+    match event.k.partition(".")[0]:
+        case "call" | "names" | "undo":
+            fold_calls(state, event)
+        case "model" | "budget" | "context":
+            fold_model(state, event)
+        case "plan" | "step":
+            fold_plan(state, event)
+        case "question":
+            fold_questions(state, event)
+        case "message":
+            fold_messages(state, event)
+        case _:
+            fold_run(state, event)
     return state
 
 
