@@ -197,6 +197,7 @@ def _rewrite(path, lines, past):
     """Make a journal as it would be, had it been written long ago."""
     from llmos_nb.journal import GENESIS
     from llmos_nb.journal.chain import chained
+    from llmos_nb.journal.events import Unknown
 
     prev, out = GENESIS, b""
     for line in lines:
