@@ -20,10 +20,6 @@ from llmos_nb.journal.events.call import (
     CallUndone,
     Changes,
     NamesChanged,
-    QuestionAnswered,
-    QuestionAsked,
-    QuestionDue,
-    QuestionEscalated,
     UndoProposed,
 )
 from llmos_nb.journal.events.message import (
@@ -46,6 +42,7 @@ from llmos_nb.journal.events.model import (
     ProposedCall,
 )
 from llmos_nb.journal.events.plan import PlanDecided, PlanEdited, PlanProposed, StepData, StepIntegrated
+from llmos_nb.journal.events.question import QuestionAnswered, QuestionAsked, QuestionDue, QuestionEscalated
 from llmos_nb.journal.events.run import (
     VERSION,
     CheckFinished,
