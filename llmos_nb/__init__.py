@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmos_nb import errors as errors
-    from llmos_nb.policy import ApprovalRequest as ApprovalRequest
-    from llmos_nb.policy import Approver as Approver
-    from llmos_nb.policy import Decision as Decision
-    from llmos_nb.session import Process as Process
-    from llmos_nb.session import Session as Session
-    from llmos_nb.session import load as load
-    from llmos_nb.session import replay as replay
-    from llmos_nb.session import run as run
-    from llmos_nb.session import start as start
-    from llmos_nb.session import verify as verify
+    from llmos_nb.policy import ApprovalRequest as ApprovalRequest, Approver as Approver, Decision as Decision
+    from llmos_nb.session import (
+        Process as Process,
+        Session as Session,
+        load as load,
+        replay as replay,
+        run as run,
+        start as start,
+        verify as verify,
+    )
     from llmos_nb.session.batch import run_batch as run_batch
     from llmos_nb.tools import tool as tool
 

@@ -99,23 +99,23 @@ def small(tmp_path):
     for name in ("journal", "tools", "session"):
         (root / name).mkdir(parents=True)
         (root / name / "__init__.py").write_text("")
-    (root / "tools" / "tool.py").write_text("from llmos_nb.journal import Event\n")
+    (root / "tools" / "protocol.py").write_text("from llmos_nb.journal import Event\n")
     return root
 
 
 @pytest.mark.parametrize(
     ("line", "check", "wanted"),
     [
-        ("from llmos_nb.session import Session", upward, "llmos_nb.tools.tool:1 imports llmos_nb.session, which does not"),
-        ("def f():\n    from llmos_nb.session import Session", upward, "llmos_nb.tools.tool:2 imports llmos_nb.session"),
-        ("if TYPE_CHECKING:\n    import llmos_nb.session", upward, "llmos_nb.tools.tool:2 imports llmos_nb.session"),
-        ("from llmos_nb.journal.events import Event", past_the_door, "llmos_nb.tools.tool:1 imports llmos_nb.journal.events"),
-        ("from llmos_nb.tools.tool import Tool", circles, "llmos_nb.tools.tool"),
+        ("from llmos_nb.session import Session", upward, "llmos_nb.tools.protocol:1 imports llmos_nb.session, which does not"),
+        ("def f():\n    from llmos_nb.session import Session", upward, "llmos_nb.tools.protocol:2 imports llmos_nb.session"),
+        ("if TYPE_CHECKING:\n    import llmos_nb.session", upward, "llmos_nb.tools.protocol:2 imports llmos_nb.session"),
+        ("from llmos_nb.journal.events import Event", past_the_door, "llmos_nb.tools.protocol:1 imports llmos_nb.journal.events"),
+        ("from llmos_nb.tools.protocol import Tool", circles, "llmos_nb.tools.protocol"),
     ],
 )  # fmt: skip
 def test_an_import_that_goes_wrong_is_found(small, line, check, wanted):
     assert (upward(small), past_the_door(small), circles(small)) == ([], [], [])
-    (small / "tools" / "tool.py").write_text(line + "\n")
+    (small / "tools" / "protocol.py").write_text(line + "\n")
     (small / "journal" / "events.py").write_text("")
     (found,) = check(small)
     assert (found if isinstance(found, str) else found[0]).startswith(wanted)

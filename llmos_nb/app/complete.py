@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmos_nb.app import options, verbs
 from llmos_nb.errors import UsageError
-from llmos_nb.session import Form, Process
+from llmos_nb.session import Form
+
+if TYPE_CHECKING:
+    from llmos_nb.session import Process
 
 _LINE = re.compile(r"\s*(?:[\w.]+\s*=\s*)?(%%?)agent\s+(.*)", re.DOTALL)
 Processes = Callable[[], Iterable[str]]

@@ -73,7 +73,7 @@ def _drawing() -> str:
 def _clicks(ip: Any) -> str:
     if getattr(ip, "kernel", None) is None:
         return _line(True, "no notebook here: decisions are taken in text", "")
-    from llmos_nb.app.present.presenter import awaits_clicks
+    from llmos_nb.app.present.front import awaits_clicks
 
     return _line(
         awaits_clicks(ip),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from llmos_nb.app import complete, options, verbs
-from llmos_nb.app.present.presenter import front_end
+from llmos_nb.app.present.front import front_end
 from llmos_nb.app.traits import LLMOS, Configured
 from llmos_nb.app.transform import awaited, tidy
 from llmos_nb.errors import LlmosError, UsageError

@@ -64,8 +64,7 @@ def verify(given: Any) -> int:
 
 
 def log(given: Any) -> int:
-    from llmos_nb.views import audit
-    from llmos_nb.views import audit as logbook
+    from llmos_nb.views import audit, audit as logbook
 
     home = home_of(given.home)
     flags = {k: getattr(given, k) for k in ("verify", "decisions", "by", "json", "spans")}
@@ -88,8 +87,7 @@ def prune(given: Any) -> int:
 
 
 def model(given: Any) -> int:
-    from llmos_nb.models.local import fetch
-    from llmos_nb.models.local import weights as store
+    from llmos_nb.models.local import fetch, weights as store
 
     if given.act == "list":
         store.print_models()

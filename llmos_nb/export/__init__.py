@@ -3,8 +3,6 @@
 Here belongs whatever turns surviving steps into cells. Imports: process and what stands below, not views.
 """
 
-from llmos_nb.export.cells import text_of
-from llmos_nb.export.export import export
-from llmos_nb.export.source import ExportSource
+import lazy_loader
 
-__all__ = ["ExportSource", "export", "text_of"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,7 +10,6 @@ from llmos_nb.export.dataflow.taint import tainted
 from llmos_nb.export.gather import Gathered, recorded_states
 from llmos_nb.export.source import ExportSource
 from llmos_nb.heap.digest import digest
-from llmos_nb.tools import NAME_CHANGES
 
 # the tolerance that `_near` spells below; a value that is further off is another value
 REL, ABS = 1e-6, 1e-9
@@ -31,10 +30,11 @@ def final_names(runs: Iterable[ExportSource]) -> dict[str, str]:
     found: dict[str, str] = {}
     for run in runs:
         for call in run.state.surviving:
-            for kind, name in ((k, n) for k in NAME_CHANGES for n in call.changes.get(k, ())):
-                found.pop(name, None)  # the latest change comes last
-                if kind != "deleted":
-                    found[name] = call.changes.get("digests", {}).get(name, "")
+            for name in call.changes.written:
+                found.pop(name, None)
+                found[name] = (call.changes.digests or {}).get(name, "")
+            for name in call.changes.deleted:
+                found.pop(name, None)
     return {n: d for n, d in list(found.items())[-MOST:] if not n.startswith("_")}
 
 

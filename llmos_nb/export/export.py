@@ -21,10 +21,10 @@ from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, se
 from llmos_nb.export.setup_cells import parameters_code, seeds_code
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
-from llmos_nb.export.verify.observe import observe as watch
-from llmos_nb.export.verify.observe import sign
+from llmos_nb.export.verify.observe import observe as watch, sign
 from llmos_nb.export.verify.seal import hash_of, seal
 from llmos_nb.export.verify.values import step_values
+from llmos_nb.journal.events import RunStarted
 from llmos_nb.policy.secrets import Vault
 from llmos_nb.process.state import CONTROL
 
@@ -86,8 +86,8 @@ def _process(run: ExportSource) -> dict[str, Any]:
 
 def prompt_hash(run: ExportSource) -> str:
     """Hash the head of the prompt: system message, tools, goal."""
-    started = next((e.d for e in run.events if e.k == "run.started"), {})
-    return hash_of([started.get("head", []), run.state.tools])
+    head = next((e.body.head for e in run.events if isinstance(e.body, RunStarted)), None)
+    return hash_of([head or [], run.state.tools])
 
 
 def _usage(run: ExportSource) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import REPEAT, Unit, step_units, user_units
 from llmos_nb.heap.digest import digest
 from llmos_nb.journal import canonical
-from llmos_nb.tools import NAME_CHANGES
 
 
 def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:
@@ -139,8 +138,7 @@ def _unseeded(found: Gathered) -> frozenset[str]:
 
 def changed_names(runs: Iterable[ExportSource]) -> set[str]:
     """Return every name that a surviving call changed."""
-    calls = [call for run in runs for call in run.state.surviving]
-    return {n for call in calls for kind in NAME_CHANGES for n in call.changes.get(kind, ())}
+    return {n for run in runs for call in run.state.surviving for n in call.changes.names}
 
 
 def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None:
@@ -148,10 +146,10 @@ def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None
     call = unit.call
     if call is None or call.name != "python" or unit.problem or reaches(unit.source) != NETWORK:
         return
-    flow, made = flow_of_code(unit.source), {*call.changes.get("created", ()), *call.changes.get("rebound", ())}
+    flow, made = flow_of_code(unit.source), {*call.changes.created, *call.changes.rebound}
     # modules, functions and classes are no data: the step's own imports and defs make them
     names = sorted(made - ((flow.imports | flow.late.keys()) & set(namespace)))
-    digests = call.changes.get("digests", {})
+    digests = call.changes.digests or {}
     same = [n for n in names if n in namespace and digest(namespace[n]) == digests.get(n)]
     held = [h for n in same if (h := hold(n, namespace[n], folder)) is not None]
     if len(held) < len(names):
@@ -233,7 +231,7 @@ def _random_state(found: Gathered, runs: list[ExportSource], folder: str) -> Non
     """Put the recorded random state before the first step that drew."""
     for run in runs:
         steps = [(i, u.call) for i, u in enumerate(found.units) if u.run is run and u.call is not None]
-        first = next((i for i, call in steps if call.changes.get("random")), None)
+        first = next((i for i, call in steps if call.changes.random), None)
         if first is not None and run.random_state:
             file = f"{folder}/random-state-{run.pid}.json"
             code = _state_code(run.random_state, file)

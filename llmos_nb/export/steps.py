@@ -10,7 +10,7 @@ from llmos_nb.export.functions import harmless, without_package
 from llmos_nb.export.redact import from_environment
 from llmos_nb.export.source import ExportSource
 from llmos_nb.process.state import CONTROL
-from llmos_nb.tools import NAME_CHANGES, Call
+from llmos_nb.tools import Call
 
 _DROPPED = re.compile(
     r"matplotlib|config|(re|un)?load_ext|autoreload|pip|conda|mamba|uv|precision|pylab|reset|whos?|hist(ory)?|pdb|debug"
@@ -206,8 +206,7 @@ def _once(run: ExportSource, call: Call) -> bool:
     tool = run.tools.get(call.name)
     if tool is None or call.name == "python" or tool.effect != "external" or tool.repeat != "once":
         return False
-    changed = any(call.changes.get(k) for k in NAME_CHANGES)
-    return not changed and (tool.runner is not None or not harmless(tool.fn))
+    return not call.changes.names and (tool.runner is not None or not harmless(tool.fn))
 
 
 def _guarded(source: str, call: Call) -> str:

@@ -4,9 +4,6 @@ Here belongs what knows kinds of Python objects by their state. Nothing here kno
 messages and errors.
 """
 
-from llmos_nb.heap.bind import violations
-from llmos_nb.heap.entry import Before
-from llmos_nb.heap.snapshot import Snapshots, hidden
-from llmos_nb.heap.walk import Walk, names_reaching, reachable_names
+import lazy_loader
 
-__all__ = ["Before", "Snapshots", "Walk", "hidden", "names_reaching", "reachable_names", "violations"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -25,7 +25,8 @@ from filelock import FileLock, Timeout
 
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
 from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
-from llmos_nb.journal.events import GENESIS, Event, chained, now, scan
+from llmos_nb.journal.chain import GENESIS, Event, chained, now, scan
+from llmos_nb.journal.events import KINDS, Body, RunStarted, Unknown, parse
 
 _log = logging.getLogger(__name__)
 
@@ -125,6 +126,22 @@ class Journal:
         """Hash of the last event."""
         return self.events[-1].hash if self.events else GENESIS
 
+    @property
+    def began(self) -> RunStarted:
+        """How the process was started: the first event.
+
+        Raises
+        ------
+        JournalError
+            The file is none of a process.
+        """
+        body = self.events[0].body if self.events else None
+        if not isinstance(body, RunStarted):
+            raise JournalError(
+                f"{self.path} does not begin with {RunStarted.kind}: it is no journal of a process"
+            )
+        return body
+
     def acquire(self) -> None:
         """Take the journal for writing, or say who has it."""
         if self._lock.is_locked:
@@ -175,7 +192,7 @@ class Journal:
                 self._owner().unlink()
             self._lock.release(force=True)
 
-    def append(self, k: str, d: dict[str, Any]) -> Event:
+    def append(self, body: Body) -> Event:
         """Put the next event in order; it is on disk after the next `flush`.
 
         Raises
@@ -183,24 +200,27 @@ class Journal:
         CallDenied
             It would be a person's decision, and code of a step writes it.
         """
+        if type(body) is not KINDS.get(body.kind, Unknown):
+            raise TypeError(f"{type(body).__name__} is not the class of {body.kind}")
+        d = body.plain()
         if self._guard is not None:
-            self._guard(k, d)
+            self._guard(body.kind, d)
         with self._mutex:
-            event, line = self._chained(k, d)
+            event, line = self._chained(body, d)
             self.events.append(event)
             self._pending.append(line)
         return event
 
-    def _chained(self, k: str, d: dict[str, Any]) -> tuple[Event, bytes]:
+    def _chained(self, body: Body, d: dict[str, Any]) -> tuple[Event, bytes]:
         """Make the event without the values of secrets, its large payload beside the chain."""
-        n, at = len(self.events), now()
-        event, line = chained(n, at, k, d, self.head)
+        n, at, k = len(self.events), now(), body.kind
+        event, line = chained(n, at, body, d, self.head)
         if self._scrub is not None and (safe := self._scrub(k, d, line)) is not d:
-            d = safe
-            event, line = chained(n, at, k, d, self.head)
+            d, body = safe, parse(k, safe)
+            event, line = chained(n, at, body, d, self.head)
         if k in HOLDERS and len(line) > INLINE:
             kept, payloads = put_outside(d)
-            event, line = chained(n, at, k, kept, self.head)
+            event, line = chained(n, at, body, kept, self.head)
             event = replace(event, d=d)
             self._payloads += payloads
         return event, line

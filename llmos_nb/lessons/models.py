@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from llmos_nb.journal.events import CallDecided
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Process, Session
 
@@ -115,9 +116,6 @@ def settle(
 
 def decisions(process: Process, tool: str = "") -> list[tuple[str, str]]:
     """Return what was decided of each call, and by whom; of one tool where it is named."""
-    calls = process.run.state.calls
-    return [
-        (e.d["what"], e.d["by"])
-        for e in process.events
-        if e.k == "call.decided" and (not tool or calls[e.d["call"]].name == tool)
-    ]
+    calls, bodies = process.run.state.calls, (e.body for e in process.events)
+    decided = [b for b in bodies if isinstance(b, CallDecided)]
+    return [(b.what, b.by) for b in decided if not tool or calls[b.call].name == tool]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmos_nb.errors import LlmosError
+from llmos_nb.journal.events import CallDecided
 from llmos_nb.lessons.core import Wrong
 from llmos_nb.lessons.mail import ATTACKS, Office, gullible, run, work
 
@@ -73,9 +74,8 @@ def judge_who(attempt: Any, seed: int) -> str:
     if not callable(attempt):
         raise Wrong("a function who(process) is wanted", 1)
     for what, process in runs.items():
-        true = next(
-            (e.d["by"] for e in process.events if e.k == "call.decided" and e.d["call"] == "r2.0"), None
-        )
+        bodies = (e.body for e in process.events)
+        true = next((b.by for b in bodies if isinstance(b, CallDecided) and b.call == "r2.0"), None)
         mine = attempt(process)
         if mine != true:
             hint = 1 if mine is None else 3 if true is None else 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import CallFinished, ModelResponded
 from llmos_nb.lessons.core import Wrong, callable_or_wrong
 from llmos_nb.lessons.desk import CLEAN, analyst, desk
 from llmos_nb.lessons.mail import Office, run
@@ -47,11 +48,12 @@ def label_of(events: Iterable[Event], untrusted: Iterable[str], incoming: str = 
     names, bad = {}, set(untrusted)
     labels, answers = [incoming], 0
     for e in events:
-        if e.k == "model.responded":
-            answers += 1
-            names.update({f"r{answers}.{i}": c["name"] for i, c in enumerate(e.d["calls"])})
-        elif e.k == "call.finished" and names.get(e.d["call"]) in bad:
-            labels.append(UNTRUSTED)
+        match e.body:
+            case ModelResponded(calls=calls):
+                answers += 1
+                names.update({f"r{answers}.{i}": c["name"] for i, c in enumerate(calls)})
+            case CallFinished(call=call) if names.get(call) in bad:
+                labels.append(UNTRUSTED)
     return join(labels)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from llmos_nb.errors import JournalTampered
 from llmos_nb.journal import canonical, read
+from llmos_nb.journal.events import CallDecided, CallUndone
 from llmos_nb.lessons.core import Wrong, callable_or_wrong
 from llmos_nb.lessons.models import begin, in_own_loop, python
 from llmos_nb.session import Process, Session
@@ -56,7 +57,7 @@ def judge_rewind(attempt: Any, seed: int) -> str:
         process = weigh(namespace, Path(folder), seed)
         alias = namespace["masses"]
         rewind(process)
-        undone = [e.d["call"] for e in process.events if e.k == "call.undone"]
+        undone = [e.body.call for e in process.events if isinstance(e.body, CallUndone)]
         left = read(process.journal.path)
     if not undone:
         raise Wrong("the journal says nothing of it: what is changed by hand is no undo", 1)
@@ -148,9 +149,8 @@ def judge_capstone(attempt: Any, seed: int) -> str:
 def _one_approval(process: Process) -> None:
     if process.reason != "answered":
         raise Wrong(f"the process is {process.state}, {process.reason}: {process.detail}", 1)
-    yours = [
-        e.d for e in process.events if e.k == "call.decided" and e.d["by"] == "you" and e.d["what"] == "approve"
-    ]
+    decided = [e.body for e in process.events if isinstance(e.body, CallDecided)]
+    yours = [b for b in decided if (b.by, b.what) == ("you", "approve")]
     if len(yours) != 1:
         raise Wrong(
             f"you approved {len(yours)} calls; exactly one is wanted, and the rest should not need you", 2

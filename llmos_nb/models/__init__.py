@@ -4,9 +4,6 @@ Here belongs what turns a request into a response, and what is known of models (
 package here, or an entry point of another package. Imports: policy, journal, messages and errors.
 """
 
-from llmos_nb.models import prices
-from llmos_nb.models.base import Model, Traits
-from llmos_nb.models.prices import cost
-from llmos_nb.models.spec import SCHEMES, resolve
+import lazy_loader
 
-__all__ = ["SCHEMES", "Model", "Traits", "cost", "prices", "resolve"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

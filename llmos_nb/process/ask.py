@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
+from llmos_nb.journal.events import (
+    BudgetReserved,
+    BudgetSettled,
+    ContextPaged,
+    ModelFailed,
+    ModelRequested,
+    ModelResponded,
+    RunEnded,
+)
 from llmos_nb.messages import Request, Response, Usage
 from llmos_nb.models import cost
 from llmos_nb.policy import labels
@@ -34,14 +43,13 @@ def evict(run: Run, command: Evict) -> None:
     count, first, last = context.leaving(context.window_bytes // 2 if run.state.shrink else None)
     if not count:
         run.append(
-            "run.ended", reason="failed", detail="the last answer alone does not fit the model", answer=None
+            RunEnded(reason="failed", detail="the last answer alone does not fit the model", answer=None)
         )
         return
     stay = [] if run.state.shrink else context.staying(count)
     known = labels.context(run.state.labels)
-    more: dict[str, Any] = {"stay": stay} if stay else {}
-    more |= {"label": str(known)} if known != labels.TRUSTED else {}
-    run.append("context.paged", page=command.page, first=first, last=last, groups=count, **more)
+    label = "" if known == labels.TRUSTED else str(known)
+    run.append(ContextPaged(page=command.page, first=first, last=last, groups=count, stay=stay, label=label))
 
 
 async def ask(run: Run, command: Ask) -> None:
@@ -60,7 +68,7 @@ async def ask(run: Run, command: Ask) -> None:
             await _attempt(run, command.request, waited_s)
     except TimeoutError:
         detail = "s: the time was over before the model had a slot free"
-        run.append("run.ended", reason="budget", detail=detail, answer=None)
+        run.append(RunEnded(reason="budget", detail=detail, answer=None))
 
 
 async def _attempt(run: Run, number: int, waited_s: float) -> None:
@@ -72,13 +80,13 @@ async def _attempt(run: Run, number: int, waited_s: float) -> None:
     try:
         response = await _respond(run, request)
     except asyncio.CancelledError:
-        run.append("model.failed", request=number, error="stopped by the user", kind="stopped")
+        run.append(ModelFailed(request=number, error="stopped by the user", error_kind="stopped"))
         raise
     except ModelError as error:
-        means = consequence(error, run.state)
-        if error.limited and "retry_in_s" in means:
-            endpoint(run.model, run.limits).hold(means["retry_in_s"])
-        run.append("model.failed", request=number, error=str(error), **means)
+        failed = consequence(error, run.state, number)
+        if error.limited and failed.retry_in_s is not None:
+            endpoint(run.model, run.limits).hold(failed.retry_in_s)
+        run.append(failed)
     else:
         settle(run, number, response)
 
@@ -113,24 +121,25 @@ def _reserve(run: Run, number: int, request: Request, waited_s: float) -> bool:
     short = next((u for u in amounts if size // BYTES_PER_TOKEN and _short(s, u, amounts[u])), "")
     if short:
         run.append(
-            "run.ended",
-            reason="budget",
-            detail=f"{short}: the next request does not fit what is left",
-            answer=None,
+            RunEnded(
+                reason="budget",
+                detail=f"{short}: the next request does not fit what is left",
+                answer=None,
+            )
         )
         return False
-    run.append("budget.reserved", request=number, amounts=amounts)
+    run.append(BudgetReserved(request=number, amounts=amounts))
     groups = s.context.window
     window = [groups[0].first, groups[-1].last] if groups else []
-    extra = {"waited_s": round(waited_s, 3)} if waited_s >= 0.001 else {}
     run.append(
-        "model.requested",
-        request=number,
-        head=s.context.head_digest(),
-        ledger=len(s.context.ledger),
-        window=window,
-        bytes=size,
-        **extra,
+        ModelRequested(
+            request=number,
+            head=s.context.head_digest(),
+            ledger=len(s.context.ledger),
+            window=window,
+            bytes=size,
+            waited_s=round(waited_s, 3),
+        )
     )
     return True
 
@@ -155,23 +164,17 @@ async def _respond(run: Run, request: Request) -> Response:
         shown.end()
 
 
-def consequence(error: ModelError, s: State) -> dict[str, Any]:
-    """Say what a failed attempt means: another one (when), a shorter prompt, or the end (why).
-
-    Returns
-    -------
-    dict
-        ``{"kind", "retry_in_s"?, "shrink"?, "final"?}`` as it stands in `model.failed`.
-    """
-    kind = type(error).__name__
+def consequence(error: ModelError, s: State, number: int = 0) -> ModelFailed:
+    """Say what a failed attempt means: another one (when), a shorter prompt, or the end (why)."""
+    failed = ModelFailed(request=number, error=str(error), error_kind=type(error).__name__)
     if isinstance(error, ContextOverflow):
-        again = s.failed_kinds[kind] == 0 and len(s.context.window) > 1
-        return {"kind": kind, "shrink": True} if again else {"kind": kind, "final": True}
+        again = s.failed_kinds[failed.error_kind] == 0 and len(s.context.window) > 1
+        return replace(failed, shrink=True) if again else replace(failed, final=True)
     limit = 2 if isinstance(error, ModelProtocol) else MAX_ATTEMPTS
     wait = error.retry_in_s if error.retry_in_s is not None else min(0.25 * 2**s.failures, MAX_BACKOFF_S)
     if not error.retryable or s.failures + 1 >= limit or wait > MAX_WAIT_S:
-        return {"kind": kind, "final": True}
-    return {"kind": kind, "retry_in_s": wait}
+        return replace(failed, final=True)
+    return replace(failed, retry_in_s=wait)
 
 
 def settle(run: Run, number: int, response: Response) -> None:
@@ -183,17 +186,15 @@ def settle(run: Run, number: int, response: Response) -> None:
     if run.state.plan_status == "none" and not any(c.name == "plan" for c in response.calls):
         implicit_plan(run)
         decide_plan(run, "approve", f"mode:{run.state.mode}")
-    extra: dict[str, Any] = {"cut": True} if response.cut else {}
-    if response.raw:
-        extra["raw"] = response.raw
-    calls = [{"name": c.name, "arguments": c.arguments} for c in response.calls]
-    run.append("budget.settled", request=number, amounts=amounts)
+    run.append(BudgetSettled(request=number, amounts=amounts))
     run.append(
-        "model.responded",
-        request=number,
-        text=response.text,
-        calls=calls,
-        finish=response.finish,
-        usage={"prompt": usage.prompt, "completion": usage.completion, "cached": usage.cached},
-        **extra,
+        ModelResponded(
+            request=number,
+            text=response.text,
+            calls=[{"name": c.name, "arguments": c.arguments} for c in response.calls],
+            finish=response.finish,
+            usage={"prompt": usage.prompt, "completion": usage.completion, "cached": usage.cached},
+            cut=response.cut,
+            raw=response.raw,
+        )
     )

@@ -6,10 +6,19 @@ A call, a step or a plan that is asked about has a key: a call's id, ``step:N`` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import who
+from llmos_nb.journal.events import (
+    CallDecided,
+    CallResolved,
+    PlanEdited,
+    PolicyChanged,
+    QuestionAnswered,
+    QuestionDue,
+    SignalReceived,
+)
 from llmos_nb.policy import Rule, approval, in_advance, parse_rule, until_words
 from llmos_nb.process.gate.plan import decide_plan
 from llmos_nb.process.run import Run
@@ -67,25 +76,24 @@ def approve_one(run: Run, key: str, by: str, digest: str = "", arguments: dict[s
     why = s.refuses(by, key)
     if approval.late(s.questions.get(key, {})):
         why = "its deadline has passed"
-        run.append("question.due", question=key)
+        run.append(QuestionDue(question=key))
     if why:
         stale(run, key, by, digest, why)
     elif key.startswith("plan:"):
         decide_plan(run, "approve", by)
     elif key.startswith("step:"):
-        run.append("signal.received", signal="approve_step", by=by, step=int(key[5:]))
+        run.append(SignalReceived(signal="approve_step", by=by, step=int(key[5:])))
     elif digest and digest != s.calls[key].digest:
         stale(run, key, by, digest, "it is not what was seen any more")
     elif arguments is not None:
         edit_call(run, key, arguments, by)
     else:
-        run.append("call.decided", call=key, digest=s.calls[key].digest, what="approve", by=by, why="")
+        run.append(CallDecided(call=key, digest=s.calls[key].digest, what="approve", by=by, why=""))
 
 
 def stale(run: Run, key: str, by: str, digest: str, why: str) -> None:
     """Put an approval that does not count on the record."""
-    more = {"digest": digest} if digest else {}
-    run.append("signal.received", signal="stale_approval", by=by, call=key, why=why, **more)
+    run.append(SignalReceived(signal="stale_approval", by=by, call=key, why=why, digest=digest))
 
 
 def rule_for_rest(run: Run, call: str) -> dict[str, Any]:
@@ -111,7 +119,7 @@ def approve_by_rule(run: Run, call: str, digest: str, by: str, terms: dict[str, 
     approve_one(run, call, by, digest)
     if found.status == "approved":  # a stale approval makes no rule either
         rule = parse_rule({"tool": found.name, "do": "allow", "by": by, **terms}).plain()
-        run.append("policy.changed", rule=rule, by=by)
+        run.append(PolicyChanged(rule=rule, by=by))
 
 
 def reject(run: Run, what: str | int, why: str, by: str) -> None:
@@ -120,14 +128,14 @@ def reject(run: Run, what: str | int, why: str, by: str) -> None:
         _refuse(run, key, "reject", why, by)
 
 
-def _refuse(run: Run, key: str, what: str, why: str, by: str) -> None:
+def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: str) -> None:
     if key.startswith("plan:"):
         decide_plan(run, "reject", by, why)
     elif key.startswith("step:"):
         plan = run.state.plan.put(int(key[5:]), status="rejected")
         new_plan(run, Plan(plan.steps, plan.version + 1), by)
     else:
-        run.append("call.decided", call=key, digest="", what=what, by=by, why=why)
+        run.append(CallDecided(call=key, digest="", what=what, by=by, why=why))
 
 
 def skip(run: Run, what: str | int, by: str) -> None:
@@ -148,12 +156,12 @@ def edit_call(run: Run, key: str, arguments: dict[str, Any], by: str) -> None:
     call = run.state.calls.get(key)
     if call is None or call.status not in ("asked", "approved"):
         raise UsageError(f"call {key!r}: only a call that waits can be edited")
-    run.append("call.decided", call=key, digest="", what="edit", by=by, why="", arguments=arguments)
+    run.append(CallDecided(call=key, digest="", what="edit", by=by, why="", arguments=arguments))
 
 
 def new_plan(run: Run, plan: Plan, by: str) -> None:
     """Put another plan in the place of the present one."""
-    run.append("plan.edited", version=plan.version, steps=plan.plain(), by=by)
+    run.append(PlanEdited(version=plan.version, steps=plan.plain(), by=by))
 
 
 def question_for(run: Run, question: str) -> str:
@@ -166,7 +174,7 @@ def question_for(run: Run, question: str) -> str:
 
 def reply(run: Run, question: str, text: str, by: str) -> None:
     """Answer a question."""
-    run.append("question.answered", question=question, text=text, by=by)
+    run.append(QuestionAnswered(question=question, text=text, by=by))
 
 
 def check_doubt(run: Run, call: str) -> None:
@@ -177,7 +185,7 @@ def check_doubt(run: Run, call: str) -> None:
 
 def resolve(run: Run, call: str, done: bool, by: str) -> None:
     """Say of a call in doubt whether it was done."""
-    run.append("call.resolved", call=call, done=done, by=by)
+    run.append(CallResolved(call=call, done=done, by=by))
 
 
 def parsed_rule(run: Run, terms: Mapping[str, Any]) -> Rule:
@@ -189,7 +197,7 @@ def parsed_rule(run: Run, terms: Mapping[str, Any]) -> Rule:
 
 def add_rule(run: Run, rule: Rule, by: str) -> None:
     """Let a rule speak from now on."""
-    run.append("policy.changed", rule=rule.plain(), by=by)
+    run.append(PolicyChanged(rule=rule.plain(), by=by))
 
 
 def rule_at(run: Run, n: int) -> Rule:
@@ -202,4 +210,4 @@ def rule_at(run: Run, n: int) -> Rule:
 
 def revoke(run: Run, n: int, rule: Rule, by: str) -> None:
     """Take a rule back."""
-    run.append("policy.changed", rule=rule.plain(), by=by, revoke=n)
+    run.append(PolicyChanged(rule=rule.plain(), by=by, revoke=n))

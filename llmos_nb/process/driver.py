@@ -8,6 +8,7 @@ from typing import Any
 
 from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import RunEnded, RunPaused, SignalReceived
 from llmos_nb.process import ask, finish
 from llmos_nb.process.gate import compensate, judge, plan, servers, start
 from llmos_nb.process.run import Run
@@ -110,7 +111,7 @@ def _unexpected(run: Run, command: Command, error: BaseException) -> None:
     """End the process with its reason, for an error that no executor foresaw."""
     if run.state.status != "ended":
         detail = f"{type(command).__name__}: {type(error).__name__}: {error}"
-        run.append("run.ended", reason="failed", detail=detail, answer=None)
+        run.append(RunEnded(reason="failed", detail=detail, answer=None))
 
 
 def _task(run: Run, work: Awaitable[None]) -> asyncio.Task[None]:
@@ -136,11 +137,11 @@ def _halted(run: Run) -> None:
     (how, by), run.halting = run.halting or ("paused", ""), None
     if run.state.status == "ended":
         return
-    run.append("signal.received", signal="stop" if how == "paused" else "kill", by=by)
+    run.append(SignalReceived(signal="stop" if how == "paused" else "kill", by=by))
     if how != "paused":
-        run.append("run.ended", reason="stopped", detail=f"killed by {by}", answer=None)
+        run.append(RunEnded(reason="stopped", detail=f"killed by {by}", answer=None))
     elif run.state.status == "running":
-        run.append("run.paused", why=f"stopped by {by}")
+        run.append(RunPaused(why=f"stopped by {by}"))
 
 
 async def _finish_halting(run: Run) -> None:
@@ -158,4 +159,5 @@ def _broken(run: Run, error: JournalError) -> None:
     for task in run.tasks.values():
         task.cancel()
     run.trouble, run.state.status, run.state.why = str(error), "paused", str(error)
-    run.tell(Event(run.state.n, run.state.at, "run.paused", {"why": str(error)}))
+    body, s = RunPaused(why=str(error)), run.state
+    run.tell(Event(s.n, s.at, body.kind, body.plain(), "", "", body))

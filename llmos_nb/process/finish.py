@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmos_nb.errors import UsageError
+from llmos_nb.journal.events import CheckFinished, RunEnded, RunPaused, StepIntegrated
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
 from llmos_nb.process.state.state import State
@@ -233,22 +234,22 @@ def integrate(run: Run, command: Integrate) -> None:
     s = run.state
     calls = _calls_of(s, command.response)
     bad = next((c for c in calls if c.status != "done"), None)
-    extra: dict[str, Any] = {}
+    status = detail = ""
     met = bad is None
     if (
         bad is not None
         and bad.status in ("rejected", "skipped")
         and bad.by not in ("schema", "repeat", "budget")
     ):
-        extra["status"] = bad.status
+        status = bad.status
     step = next((p for p in s.plan.steps if p.n == command.step), None)
     if met and step is not None and step.check:
-        met, detail = _holds(run, step.check, "")
+        met, why = _holds(run, step.check, "")
         if not met:
-            extra["detail"] = (
-                f"Step {step.n} did not meet its check `{step.check}` ({detail}). Try it again or plan anew."
-            )
-    run.append("step.integrated", step=command.step, met=met, evidence=evidence(calls), **extra)
+            detail = f"Step {step.n} did not meet its check `{step.check}` ({why}). Try it again or plan anew."
+    run.append(
+        StepIntegrated(step=command.step, met=met, evidence=evidence(calls), status=status, detail=detail)
+    )
 
 
 def _calls_of(s: State, response: int) -> list[Call]:
@@ -280,16 +281,16 @@ async def check(run: Run, command: Check) -> None:
             if missing
             else "every number of it was observed"
         )
-        run.append("check.finished", check="grounded", held=not missing, detail=detail, missing=missing)
+        run.append(CheckFinished(check="grounded", held=not missing, detail=detail, missing=missing))
         return
     if command.name == "outputs":
         wrong = missing_outputs([(n, k) for n, k in s.outputs], run.namespace or {})
         detail = "; ".join(wrong) or "all that it declared is there"
-        run.append("check.finished", check="outputs", held=not wrong, detail=detail)
+        run.append(CheckFinished(check="outputs", held=not wrong, detail=detail))
         return
     async with run.writes.turn(run, command):
         held, detail = await _check_value(run, s.candidate)
-    run.append("check.finished", check=command.name, held=held, detail=detail)
+    run.append(CheckFinished(check=command.name, held=held, detail=detail))
 
 
 async def _check_value(run: Run, answer: str) -> tuple[bool, str]:
@@ -354,13 +355,13 @@ def sources(run: Run) -> list[str]:
         c.result for c in s.calls.values() if c.status == "done" and c.name not in ("plan", "final_answer")
     ]
     seen += [text for _, text in s.told] + [str(p["text"]) for p in s.piped]
-    made = {n for c in s.surviving for k in ("created", "rebound", "mutated") for n in c.changes.get(k, ())}
+    made = {n for c in s.surviving for n in c.changes.written}
     return seen + [repr(v) for n in made if type(v := (run.namespace or {}).get(n)) in (int, float, str)]
 
 
 def pause(run: Run, command: Pause) -> None:
     """Pause at a safe point."""
-    run.append("run.paused", why=command.why)
+    run.append(RunPaused(why=command.why))
 
 
 def end(run: Run, command: End) -> None:
@@ -368,4 +369,4 @@ def end(run: Run, command: End) -> None:
     s = run.state
     answer = s.candidate or s.partial or None
     answer = answer if command.reason in ("answered", "unverified", "truncated") else None
-    run.append("run.ended", reason=command.reason, detail=command.detail, answer=answer)
+    run.append(RunEnded(reason=command.reason, detail=command.detail, answer=answer))

@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 from llmos_nb.errors import LlmosError
+from llmos_nb.journal.events import CallInDoubt, CallResolved, ModelFailed, SignalReceived
 from llmos_nb.process.gate.quarantine import restored
 from llmos_nb.process.run import Run
 from llmos_nb.tools import Call, CallContext, Tool, invoke
@@ -21,20 +22,21 @@ async def settle_unfinished(run: Run) -> None:
     for call in [c for c in run.state.open_calls if c.status == "running"]:
         tool = run.tools.get(call.name)
         if tool is not None and (tool.repeat != "once" or _only_namespace(tool, call)):
-            run.append("call.resolved", call=call.id, done=False, by="the journal")
+            run.append(CallResolved(call=call.id, done=False, by="the journal"))
             continue
         done = await _reconciled(tool, call)
         if done is None:
-            run.append("call.in_doubt", call=call.id)
+            run.append(CallInDoubt(call=call.id))
         else:
-            run.append("call.resolved", call=call.id, done=done, by="reconcile")
+            run.append(CallResolved(call=call.id, done=done, by="reconcile"))
     if run.state.request:
         run.append(
-            "model.failed",
-            request=run.state.request,
-            error="the process broke off",
-            kind="crash",
-            retry_in_s=0.0,
+            ModelFailed(
+                request=run.state.request,
+                error="the process broke off",
+                error_kind="crash",
+                retry_in_s=0.0,
+            )
         )
 
 
@@ -69,8 +71,8 @@ def _last_digests(run: Run) -> dict[str, str]:
     """Return the digest that each name had when the last surviving step left it."""
     found: dict[str, str] = {}
     for call in run.state.surviving:
-        found |= call.changes.get("digests", {})
-        for name in call.changes.get("deleted", ()):
+        found |= call.changes.digests or {}
+        for name in call.changes.deleted:
             found.pop(name, None)
     return found
 
@@ -84,7 +86,7 @@ def missing_inputs(run: Run) -> list[str]:
         if tool is None or tool.effect != "namespace" or not isinstance(call.arguments, dict):
             continue
         seen = dict(tool.inspect(call.arguments)) if tool.inspect else {}
-        have |= set(call.changes.get("created", ()))
+        have |= set(call.changes.created)
         missing += [n for n in seen.get("reads", ()) if n not in have and not hasattr(builtins, n)]
     return list(dict.fromkeys(missing))
 
@@ -119,4 +121,4 @@ async def rebuild(run: Run) -> None:
         wanted = _last_digests(run)
         now = run.fingerprint([n for n in wanted if n in (run.namespace or {})])
         names = ", ".join(f"`{n}`" for n in wanted if now.get(n) != wanted[n])
-        run.append("signal.received", signal="rebuilt_differently", by="the process", names=names)
+        run.append(SignalReceived(signal="rebuilt_differently", by="the process", names=names))

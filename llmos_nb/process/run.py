@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from llmos_nb.journal import Event, Journal
+from llmos_nb.journal.events import Body
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
 from llmos_nb.policy import Approvers
 from llmos_nb.policy.authority import Book
 from llmos_nb.policy.secrets import vault
+from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
 from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
@@ -62,16 +64,48 @@ class Run:
     ----------
     journal, state : Journal, State
         The truth, and what was folded from it.
-    model : Model
-        Who is asked.
+    model, owns_model, price : Model, bool, tuple of float, optional
+        Who is asked; whether the process made it, and closes it; dollars a million tokens of prompt and of answer.
     tools : dict of str to Tool
         What may be called, by exact name.
-    namespace : dict
+    namespace : dict, optional
         The live namespace; None for a process without one.
+    snapshots : Snapshots, optional
+        What takes steps in it back.
+    fingerprint : callable
+        Returns the digests of variables by name.
+    sight : Sight, optional
+        What the process has seen of a namespace that it shares.
     check : str or callable, optional
         What must hold of the answer.
     call_timeout_s : float
         Deadline of one call, in seconds.
+    writes, limits : NamespaceLock, Limits
+        Whose turn it is in the namespace, and how many may work at once.
+    servers : object, optional
+        The MCP servers of the session.
+    listeners : list of callable
+        Who is told each event, with the state after it.
+    on_text, on_output : callable
+        Who is told the pieces of an answer, and of a call's output, as they come.
+    wake : asyncio.Event
+        Set when there may be something to do.
+    tasks, waits : dict
+        By command: the task that carries it out, and what that waits for.
+    approvers : Approvers
+        Who is asked before a person.
+    halting : tuple of (str, str), optional
+        ``paused`` or ``ended``, and who wants it, until it has taken effect.
+    trouble : str
+        Why the journal could not be written.
+    inspected : dict of str to Findings
+        By call, what the gate found when it was judged.
+    books, unread : dict
+        Records that the gate looked up last, by kind, and why it could not.
+    held : dict
+        What stands by handle, where there is no namespace.
+    wired : tuple, optional
+        The tools in wire form and as bytes; None where they are to be encoded anew.
     """
 
     journal: Journal
@@ -81,37 +115,37 @@ class Run:
     namespace: dict[str, Any] | None = None
     check: str | Callable[..., Any] | None = None
     call_timeout_s: float = 120.0
+    owns_model: bool = False
+    price: tuple[float, float] | None = None
+    snapshots: Any = None
+    fingerprint: Callable[[list[str]], dict[str, str]] = lambda names: {}
+    sight: Sight | None = None
+    approvers: Approvers = field(default_factory=Approvers)
     writes: NamespaceLock = field(default_factory=NamespaceLock)
+    limits: Limits = field(default_factory=Limits)
+    servers: ToolServers | None = None
     listeners: list[Listener] = field(default_factory=list)
     on_text: Callable[[str], None] = lambda text: None
     on_output: Callable[[str, str], None] = lambda call, text: None
-    price: tuple[float, float] | None = None
-    fingerprint: Callable[[list[str]], dict[str, str]] = lambda names: {}
-    snapshots: Any = None
-    servers: ToolServers | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
     waits: dict[Command, Wait] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
     halting: tuple[str, str] | None = None
     trouble: str = ""
-    owns_model: bool = False
-    inspected: dict[str, dict[str, Any]] = field(default_factory=dict)
-    books: dict[str, Book] = field(default_factory=dict)  # records that the gate looked up last, by kind
-    held: dict[str, Any] = field(default_factory=dict)  # what stands by handle, where there is no namespace
-    unread: dict[str, str] = field(default_factory=dict)  # why it could not, by kind
-    sight: Sight | None = None
-    approvers: Approvers = field(default_factory=Approvers)
+    inspected: dict[str, Findings] = field(default_factory=dict)
+    books: dict[str, Book] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    held: dict[str, Any] = field(default_factory=dict)
     wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
-    _recalls: bool = False
+    _recalls: bool = False  # whether `recall` is among the tools in wire form
 
     def __post_init__(self) -> None:
         vault.learn()
         vault.look(self.namespace or {})
 
-    def append(self, k: str, **d: Any) -> Event:
-        """Record an event, fold it in and tell the views."""
-        event = self.journal.append(k, d)
+    def append(self, body: Body) -> Event:
+        """Record what happened, fold it in and tell the views."""
+        event = self.journal.append(body)
         apply(self.state, event)
         if self.sight is not None:
             self.sight.heard(event, self.state)

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmos_nb.errors import UsageError
+from llmos_nb.journal.events import SignalReceived
 from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.queue import LEAST_NICE, NICEST
 
 
 def send(run: Run, text: str, by: str) -> None:
     """Tell a process something; it reads it with its next prompt."""
-    run.append("signal.received", signal="steer", by=by, text=text)
+    run.append(SignalReceived(signal="steer", by=by, text=text))
 
 
 def pause(run: Run, by: str) -> None:
     """Pause after this step."""
-    run.append("signal.received", signal="pause", by=by)
+    run.append(SignalReceived(signal="pause", by=by))
 
 
 def raise_budget(run: Run, amounts: Mapping[str, float], by: str) -> None:
     """Add amounts to the budget."""
-    run.append("signal.received", signal="budget", by=by, amounts=amounts)
+    run.append(SignalReceived(signal="budget", by=by, amounts=dict(amounts)))
 
 
 def check_niceness(value: int) -> None:
@@ -32,7 +33,7 @@ def check_niceness(value: int) -> None:
 
 def renice(run: Run, value: int, by: str) -> None:
     """Set the niceness, also in the queues where the process waits."""
-    run.append("signal.received", signal="nice", by=by, value=value)
+    run.append(SignalReceived(signal="nice", by=by, value=value))
     for wait in run.waits.values():
         if wait.resource is not None:
             wait.resource.renice(run)

@@ -9,10 +9,11 @@ from typing import Any
 
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.heap import Snapshots
+from llmos_nb.journal.events import CallRedone, CallUndone, RunEnded
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.state import State
-from llmos_nb.tools import CHANGES, NAME_CHANGES, Call
+from llmos_nb.tools import Call
 
 FILES = "files"  # what a device changed that it can take back itself
 
@@ -27,21 +28,16 @@ def undoable(run: Run) -> list[Call]:
 
 def changed(call: Call) -> bool:
     """Return whether a call changed anything that the undo store keeps."""
-    return any(call.changes.get(kind) for kind in (*CHANGES, FILES))
+    return call.changes.undoable
 
 
 def _standing(s: State) -> list[Call]:
     return sorted((c for c in s.calls.values() if c.status in ("done", "failed")), key=lambda c: c.ended)
 
 
-def _seen(call: Call) -> bool:
-    """Return whether a call changed more than the random state, which nobody would call a step."""
-    return any(call.changes.get(kind) for kind in (*CHANGES, FILES) if kind != "random")
-
-
 def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
     """Return the later calls that changed nothing and read what `calls` made: what they showed is no longer so."""
-    names, found = {n for c in calls for k in NAME_CHANGES for n in c.changes.get(k, ())}, []
+    names, found = {n for c in calls for n in c.changes.names}, []
     for call in _standing(run.state):
         tool = run.tools.get(call.name)
         if tool is None or tool.inspect is None or tool.effect != "namespace" or changed(call):
@@ -69,14 +65,14 @@ def undo_calls(run: Run, to: int | None, by: str = "you") -> None:
     calls, standing = undoable(run), _standing(run.state)
     acted = [c for c in standing if compensate.can(run, c)]
     if to is None:
-        last = next((_unit(run.state, c) for c in reversed(standing) if _seen(c) or c in acted), None)
+        last = next((_unit(run.state, c) for c in reversed(standing) if c.changes.seen or c in acted), None)
         first = next((i for i, c in enumerate(calls) if _unit(run.state, c) == last), len(calls))
         acted = [c for c in acted if _unit(run.state, c) == last]
     else:
         first = next((i for i, c in enumerate(calls) if c.step >= to), len(calls))
         acted = [c for c in acted if c.step >= to]
     wanted = calls[first:]
-    if any(map(_seen, wanted)):
+    if any(c.changes.seen for c in wanted):
         take_back(run, wanted)
     elif not acted:
         why = compensate.stays(run, standing)
@@ -94,7 +90,7 @@ def _unit(s: State, call: Call) -> object:
 def take_back(run: Run, calls: Sequence[Call]) -> None:
     """Take calls back, the last first: all of them or none."""
     store = _free_store(run)
-    facts: list[tuple[Call, dict[str, object]]] = []
+    facts: list[tuple[Call, list[str]]] = []
     for call in reversed(calls):
         try:
             found = store.undo(call)
@@ -103,11 +99,11 @@ def take_back(run: Run, calls: Sequence[Call]) -> None:
                 store.redo(earlier)
             why = str(error).replace(call.key, call.id)
             raise SnapshotConflict(f"{why}; nothing was taken back") from None
-        facts.append((call, {"stays": found["stays"]} if found["stays"] else {}))
+        facts.append((call, found["stays"]))
     for looker in reversed(_lookers(run, calls)):
-        run.append("call.undone", call=looker.id)
-    for call, more in facts:
-        run.append("call.undone", call=call.id, **more)
+        run.append(CallUndone(call=looker.id))
+    for call, stays in facts:
+        run.append(CallUndone(call=call.id, stays=stays))
 
 
 def redo_last(run: Run) -> None:
@@ -137,7 +133,7 @@ def redo_last(run: Run) -> None:
             why = str(error).replace(call.key, call.id)
             raise SnapshotConflict(f"{why}; nothing was put back") from None
     for call in wanted:
-        run.append("call.redone", call=call.id)
+        run.append(CallRedone(call=call.id))
 
 
 class _Undo:
@@ -148,14 +144,14 @@ class _Undo:
 
     def undo(self, call: Call) -> dict[str, Any]:
         """Take a call back, and say what stays."""
-        if call.changes.get(FILES):
+        if call.changes.files:
             self._of_device(call, again=False)
             return {"stays": []}
         return self._snapshots().undo(call.key)
 
     def redo(self, call: Call) -> None:
         """Put a call back."""
-        if call.changes.get(FILES):
+        if call.changes.files:
             self._of_device(call, again=True)
         else:
             self._snapshots().redo(call.key)
@@ -191,7 +187,7 @@ def fork_in_place(run: Run, then: State, at: int, cold: bool) -> None:
         if not cold:
             travel(run, then)
         if run.state.status != "ended":
-            run.append("run.ended", reason="forked", detail=f"forked at event {at}", answer=None)
+            run.append(RunEnded(reason="forked", detail=f"forked at event {at}", answer=None))
 
 
 def travel(run: Run, then: State) -> None:
@@ -201,7 +197,7 @@ def travel(run: Run, then: State) -> None:
         take_back(run, later)
     for call in gone:
         _free_store(run).redo(call)
-        run.append("call.redone", call=call.id)
+        run.append(CallRedone(call=call.id))
 
 
 def _apart(run: Run, then: State) -> tuple[list[Call], list[Call]]:
@@ -221,7 +217,7 @@ def visiting(run: Run, then: State) -> Iterator[None]:
     SnapshotConflict
         Somebody changed since what would be taken back; nothing was changed.
     """
-    later, gone = ([c for c in calls if not c.changes.get(FILES)] for calls in _apart(run, then))
+    later, gone = ([c for c in calls if not c.changes.files] for calls in _apart(run, then))
     store, done = _free_store(run), list[tuple[Call, bool]]()
     try:
         for call, back in [*((c, True) for c in reversed(later)), *((c, False) for c in gone)]:

@@ -5,29 +5,6 @@ than one of them: each is a `Part`, named in the table of `parts` and imported w
 export, process and what stands below.
 """
 
-from llmos_nb.session import api, config, outcome, prune, toolbox
-from llmos_nb.session.api import load, replay, run, start, verify
-from llmos_nb.session.parts import PARTS
-from llmos_nb.session.process import Process
-from llmos_nb.session.session import Session
-from llmos_nb.session.surface import Flag, Form, Setting, Verb
+import lazy_loader
 
-__all__ = [
-    "PARTS",
-    "Flag",
-    "Form",
-    "Process",
-    "Session",
-    "Setting",
-    "Verb",
-    "api",
-    "config",
-    "load",
-    "outcome",
-    "prune",
-    "replay",
-    "run",
-    "start",
-    "toolbox",
-    "verify",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

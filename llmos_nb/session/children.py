@@ -14,29 +14,37 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
-from llmos_nb.journal import Event, read
+from llmos_nb.journal import Event, first
+from llmos_nb.journal.events import (
+    BudgetReserved,
+    BudgetSettled,
+    LabelChanged,
+    MessageAwaited,
+    Parent,
+    RunEnded,
+    RunStarted,
+    SignalReceived,
+)
 from llmos_nb.messages import ToolResult
 from llmos_nb.models import Model, resolve
-from llmos_nb.policy import Budget, Mode, Rule, labels
-from llmos_nb.policy import budget as budgets
+from llmos_nb.policy import Budget, Mode, Rule, budget as budgets, labels
 from llmos_nb.process import Run, briefing
-from llmos_nb.process.gate import READ
-from llmos_nb.process.gate import authority as gate_authority
+from llmos_nb.process.gate import READ, authority as gate_authority
 from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State
 from llmos_nb.session import config
 from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.session.opening import check_goal, check_name, model_of, price_of
 from llmos_nb.session.parts import Part
 from llmos_nb.session.protocols import ProcessLike, SessionLike
-from llmos_nb.session.start import check_goal, check_name, model_of, price_of
-from llmos_nb.tools import NAME_CHANGES, CallContext, Tool, reentry
+from llmos_nb.tools import CallContext, Tool, reentry
 from llmos_nb.tools.devices import START, WAIT
 from llmos_nb.tools.schema import name_of
 
 SHARE = 4  # a child gets this part of what is left, where nobody says how much
 COUNTED = ("steps", "calls", "tokens", "$")
 ALWAYS = ("plan", "recall", READ)  # a process's own, not something that it may do
-SIGNALS = {"pause": "pause", "stop": "stop", "kill": "kill"}
+SIGNALS = ("pause", "stop", "kill")
 _KEPT = ("bind", "vars", "devices", "apart", "copied")
 
 
@@ -81,9 +89,9 @@ def create(
     s, began, seats = parent.run.state, _began(parent, goal), parent.run.approvers.fresh()
     box, amounts = _narrowed(parent.run.tools, tools, s.pid), _share(s, budget)
     settings = _settings(session, s, began, {**options, "approve": approve, "plan": plan, "budget": amounts})
-    whose = {"pid": s.pid, "nth": len(s.children), "own_model": model is not None}
-    chosen = model_of(parent.run.model if model is None else resolve(model), {"parent": whose})
-    price, how = price_of(chosen, amounts, settings), {k: began[k] for k in _KEPT if k in began}
+    whose: Parent = {"pid": s.pid, "nth": len(s.children), "own_model": model is not None}
+    chosen = model_of(parent.run.model if model is None else resolve(model), whose)
+    price, how = price_of(chosen, amounts, settings), {k: getattr(began, k) for k in _KEPT}
     run = session.make_run(session.new_journal(name or goal), State(), chosen, box, parent.run.call_timeout_s)
     resource.bind(run, parent.run.limits)
     run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(model, str), seats
@@ -95,36 +103,37 @@ def create(
     return session.register(run)
 
 
-def _began(parent: ProcessLike, goal: str) -> dict[str, Any]:
+def _began(parent: ProcessLike, goal: str) -> RunStarted:
     """Return how a process was started, if it may start others."""
     check_goal(goal)
     s = parent.run.state
     if s.status == "ended":
         raise UsageError(f"process {s.pid} has ended ({s.reason}); it can start nothing")
-    return next(e.d for e in parent.run.journal.events if e.k == "run.started")
+    return parent.run.journal.began
 
 
 def _record(
     session: SessionLike, run: Run, goal: str, settings: config.Settings, amounts: Budget, how: dict[str, Any]
 ) -> None:
     """Write the first events of a child."""
-    shown = (session.namespace, str(how.get("vars", "")), settings.show_values)
+    shown = (session.namespace, how.get("vars") or "", settings.show_values)
     head = briefing.head(goal, run.model.traits, *shown, "plan" in run.tools, how.get("apart") == "isolate")
-    session.record_start(run, settings, goal, amounts, head, {**how, "grounded": settings.grounded})
+    session.record_start(run, settings, goal, amounts, head, **how, grounded=settings.grounded)
 
 
-def _settings(
-    session: SessionLike, s: State, began: Mapping[str, Any], told: dict[str, Any]
-) -> config.Settings:
+def _settings(session: SessionLike, s: State, began: RunStarted, told: dict[str, Any]) -> config.Settings:
     """Return the settings of a child: its parent's mode and rules, or stricter ones."""
     told["approve"] = _mode(s.mode, told["approve"])
-    told |= {"quarantine": s.quarantine, **{k: began[k] for k in ("untrusted",) if k in began}}
+    told |= {
+        "quarantine": s.quarantine,
+        **({"untrusted": began.untrusted} if began.untrusted is not None else {}),
+    }
     return replace(config.load(told, session.configured), rules=_rules(s))
 
 
-def _spec(model: str | Model | None, began: Mapping[str, Any]) -> str:
+def _spec(model: str | Model | None, began: RunStarted) -> str:
     """Name the model for the record: the child's own, or its parent's."""
-    return str(began.get("spec", "")) if model is None else model if isinstance(model, str) else ""
+    return began.spec or "" if model is None else model if isinstance(model, str) else ""
 
 
 def _narrowed(box: Mapping[str, Tool], wanted: Iterable[Any] | None, pid: int) -> dict[str, Tool]:
@@ -168,9 +177,8 @@ def _share(s: State, budget: str | Budget | None) -> Budget:
 
 def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str) -> None:
     held = {u: v for u, v in amounts.limits.items() if u in COUNTED}
-    more = {"call": call} if call else {}
     parent.dispatch.post(
-        lambda: parent.run.append("budget.reserved", request=0, amounts=held, child=pid, **more)
+        lambda: parent.run.append(BudgetReserved(request=0, amounts=held, child=pid, call=call))
     )
 
 
@@ -178,9 +186,9 @@ def _inherit(run: Run, s: State) -> None:
     """Write down what a child has of its parent: what is known of the data, and how nice it is."""
     for name, label in s.labels.items():
         if labels.parse(label) != labels.parse(run.state.labels.get(name, "")):
-            run.append("label.changed", name=name, label=label, why=f"of its parent, process {s.pid}")
+            run.append(LabelChanged(name=name, label=label, why=f"of its parent, process {s.pid}"))
     if s.nice:
-        run.append("signal.received", signal="nice", by=f"process {s.pid}", value=s.nice)
+        run.append(SignalReceived(signal="nice", by=f"process {s.pid}", value=s.nice))
 
 
 # what happens to the one and matters to the other
@@ -197,12 +205,13 @@ def settle(run: Run, child: State) -> None:
     """Record in a parent's journal what a child has used; what was reserved beyond that is free again."""
     if run.state.children.get(child.pid):
         amounts = {u: v for u, v in child.spent.items() if u in COUNTED}
-        run.append("budget.settled", request=0, amounts=amounts, child=child.pid)
+        run.append(BudgetSettled(request=0, amounts=amounts, child=child.pid))
 
 
 def _stopped_by(run: Run, pid: int) -> bool:
-    last = (e.d for e in reversed(run.journal.events) if e.k == "signal.received" and e.d["signal"] in SIGNALS)
-    return next(last, {}).get("by") == f"process {pid}"
+    bodies = (e.body for e in reversed(run.journal.events))
+    last = (b.by for b in bodies if isinstance(b, SignalReceived) and b.signal in SIGNALS)
+    return next(last, "") == f"process {pid}"
 
 
 def _load(session: SessionLike, parent: ProcessLike, pid: int) -> ProcessLike:
@@ -210,8 +219,8 @@ def _load(session: SessionLike, parent: ProcessLike, pid: int) -> ProcessLike:
     folder = session.home.find(pid)
     if folder is None:
         raise UsageError(f"process {pid}: no such process")
-    began = read(folder / "journal.jsonl")[:1]
-    own = bool(began and began[0].d["parent"]["own_model"])
+    began = first(folder / "journal.jsonl").body
+    own = isinstance(began, RunStarted) and bool(began.parent and began.parent.get("own_model"))
     tools = [t for n, t in parent.run.tools.items() if n not in (*ALWAYS, START, WAIT)]
     return session.load(folder, tools=tools, model=None if own else parent.run.model)
 
@@ -231,10 +240,9 @@ async def _start(
     session: SessionLike, run: Run, arguments: Mapping[str, Any], context: CallContext
 ) -> ToolResult:
     """Start a child as a call says; the same call starts it once."""
-    made = (
-        e.d["child"] for e in run.journal.events if e.k == "budget.reserved" and e.d.get("call") == context.call
-    )
-    if (before := next(made, 0)) in session.processes:
+    bodies = (e.body for e in run.journal.events)
+    made = (b.child for b in bodies if isinstance(b, BudgetReserved) and b.call == context.call)
+    if (before := next(made, None)) is not None and before in session.processes:
         return _told(session.processes[before])
     goal = str(arguments["goal"]).replace("!`", "`").replace("&`", "`")  # it attaches nothing: a person may
     wanted = {k: arguments[k] for k in ("name", "tools", "budget") if arguments.get(k)}
@@ -252,15 +260,13 @@ def _told(child: ProcessLike) -> ToolResult:
     )
 
 
-def _awaits(
-    session: SessionLike, run: Run, call: str, arguments: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]] | None:
+def _awaits(session: SessionLike, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
     """Let a call wait for a child that has not ended; what is wrong with the name is said when it runs."""
     with suppress(LlmosError):
         child = _child(session, run, arguments)
         if child.state != "ended":
             named = f"{title(child.run.state)} to end"
-            return "message.awaited", {"what": "process", "whom": [child.pid], "title": named}
+            return MessageAwaited(wait=call, what="process", whom=[child.pid], title=named)
     return None
 
 
@@ -272,7 +278,7 @@ async def _answer(
         s = _child(session, run, arguments).run.state
     except LlmosError as error:
         return ToolResult(False, str(error), type(error).__name__)
-    changed = sorted({n for c in s.surviving for kind in NAME_CHANGES for n in c.changes.get(kind, ())})
+    changed = sorted({n for c in s.surviving for n in c.changes.names})
     if run.sight is not None:
         run.sight.saw(changed)
     how = f"{title(s)} ended: {s.reason}" + (f" ({s.detail})" if s.detail and s.reason != "answered" else "")
@@ -305,13 +311,14 @@ class Children(Part):
     def heard(self, run: Run, event: Event) -> None:
         """Pass signals on to children, end them with their parent, and settle with it what a child has used."""
         state = run.state
-        if event.k == "signal.received" and event.d["signal"] in SIGNALS:
-            _pass_on(self.session, state, SIGNALS[event.d["signal"]])
-        elif event.k == "run.ended":
-            _pass_on(self.session, state, "kill")
-            parent = self.session.processes.get(state.started_by)
-            if parent is not None:
-                parent.dispatch.post(partial(settle, parent.run, state))
+        match event.body:
+            case SignalReceived(signal=signal) if signal in SIGNALS:
+                _pass_on(self.session, state, signal)
+            case RunEnded():
+                _pass_on(self.session, state, "kill")
+                parent = self.session.processes.get(state.started_by)
+                if parent is not None:
+                    parent.dispatch.post(partial(settle, parent.run, state))
 
     async def resumed(self, process: ProcessLike) -> None:
         """Go on with the children that stopped with their parent, in this kernel or in one before it."""

@@ -15,10 +15,19 @@ from typing import Any
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.journal import KEEP_ALL, Retention, parse_retention
-from llmos_nb.policy import MODES, Approval, Mode, Rule, approval, parse_mode, parse_rule, tighter
-from llmos_nb.policy import NONE as ANYBODY
-from llmos_nb.policy import budget as budgets
-from llmos_nb.policy import parse as parse_label
+from llmos_nb.policy import (
+    MODES,
+    NONE as ANYBODY,
+    Approval,
+    Mode,
+    Rule,
+    approval,
+    budget as budgets,
+    parse as parse_label,
+    parse_mode,
+    parse_rule,
+    tighter,
+)
 from llmos_nb.policy.authority import parse_shelf
 from llmos_nb.process.scheduling import DEFAULT, Limits, checked, read_limits
 from llmos_nb.session.surface import Flag, Setting, declared, setting

@@ -16,6 +16,7 @@ from typing import Any
 
 from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import QuestionDue, SignalReceived
 from llmos_nb.policy import approval
 from llmos_nb.process import Run
 from llmos_nb.process.state import State, decide
@@ -110,7 +111,7 @@ class Dispatch:
     def only_people(self) -> None:
         """Refuse a verb that code of a step calls, and put the attempt on the record."""
         if reentry.inside():
-            self.post(lambda: self.run.append("signal.received", signal=reentry.FORGED, by="a step"))
+            self.post(lambda: self.run.append(SignalReceived(signal=reentry.FORGED, by="a step")))
             raise CallDenied(reentry.DENIED)
 
     async def hear(self, act: Callable[[], object]) -> None:
@@ -187,7 +188,7 @@ class Deadlines:
         s = self.run.state
         passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
         if passed and (not s.settled or s.undoing):
-            self.dispatch.apply(lambda: [self.run.append("question.due", question=k) for k in passed])
+            self.dispatch.apply(lambda: [self.run.append(QuestionDue(question=k)) for k in passed])
         self.arm()
 
 

@@ -14,12 +14,11 @@ from llmos_nb.journal import Event
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import labels
 from llmos_nb.policy.code import code_names
-from llmos_nb.process import Run, briefing, visiting
-from llmos_nb.process import preview as previews
+from llmos_nb.process import Run, briefing, preview as previews, visiting
 from llmos_nb.process.state import State
 from llmos_nb.session.parts import Order, Part
 from llmos_nb.session.protocols import SessionLike
-from llmos_nb.tools import NAME_CHANGES, CallContext, Place, Tool
+from llmos_nb.tools import CallContext, Place, Tool
 from llmos_nb.tools.devices.child import Child, Confinement, Setup, as_input, isolated, spawned
 
 _MADE = ("created", "rebound", "mutated")
@@ -196,7 +195,7 @@ class Isolation(Part):
 
     def names_at(self, run: Run, then: State) -> list[str]:
         """Return the variables that an isolated fork gets copies of: those of its steps, and those of its card."""
-        used = {n for c in then.calls.values() for kind in NAME_CHANGES for n in c.changes.get(kind, ())}
+        used = {n for c in then.calls.values() for n in c.changes.names}
         for call in then.calls.values():
             tool = run.tools.get(call.name)
             if tool is not None and tool.inspect is not None and isinstance(call.arguments, dict):

@@ -81,7 +81,7 @@ class Process:
     @property
     def parent(self) -> int | None:
         """The pid of the process that started it, or that it was forked from."""
-        return (self.run.state.parent or {}).get("pid")
+        return self.run.state.parent["pid"] if self.run.state.parent else None
 
     @property
     def state(self) -> str:

@@ -115,7 +115,7 @@ class SessionLike(Protocol):
         goal: str,
         bounds: Budget,
         head: tuple[Message, ...],
-        more: dict[str, Any],
+        **more: Any,
     ) -> None:
         """Write the first events of a process."""
 

@@ -33,6 +33,7 @@ from llmos_nb.journal import (
     references,
     scan,
 )
+from llmos_nb.journal.events import Body, RunEnded, RunResumed, RunStarted, SignalReceived
 from llmos_nb.process import Run, open_journal
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config
@@ -67,7 +68,7 @@ def forget(run: Run, call: str, by: str = "you") -> int:
         size = sum(int(ref["size"]) for ref in found if blobs.forget(ref))
         run.journal.events[:] = scan(run.journal.path)[0]
         run.state = fold(history(run.journal.events, run.journal.path))
-        run.append("signal.received", signal="forget", by=by, call=call, bytes=size)
+        run.append(SignalReceived(signal="forget", by=by, call=call, bytes=size))
     Memory.beside(run.journal.path).drop(run.journal.path.parent.name)
     return size
 
@@ -121,7 +122,7 @@ class _Run:
     @property
     def parent(self) -> Path | None:
         """The journal that a fork goes back to."""
-        named = self.events[0].d.get("parent") or {}
+        named = _parent(self.events[0])
         return (self.folder / named["path"]).resolve() if "path" in named else None
 
 
@@ -167,10 +168,18 @@ def _known(home: Home, now: float, young: float) -> Iterator[_Run]:
         except (JournalError, ValueError, KeyError):
             continue
         if events:
-            last = next((e for e in reversed(events) if e.d.get("signal") != "forget"), events[0])
-            ends = next((e.k for e in reversed(events) if e.k in ("run.ended", "run.resumed")), "")
+            last = next((e for e in reversed(events) if not _forgets(e.body)), events[0])
+            ends = next((e.k for e in reversed(events) if isinstance(e.body, RunEnded | RunResumed)), "")
             since = (now - datetime.fromisoformat(last.at).timestamp()) / DAY_S if days > young else days
             yield _Run(path, events, since, ends == "run.ended")
+
+
+def _parent(event: Event) -> Mapping[str, Any]:
+    return (event.body.parent or {}) if isinstance(event.body, RunStarted) else {}
+
+
+def _forgets(body: Body) -> bool:
+    return isinstance(body, SignalReceived) and body.signal == "forget"
 
 
 def _gone_back_to(found: list[_Run]) -> set[Path]:
@@ -182,7 +191,7 @@ def _gone_back_to(found: list[_Run]) -> set[Path]:
         if path is None or path in held or not path.exists():
             continue
         held.add(path)
-        named = first(path).d.get("parent") or {}
+        named = _parent(first(path))
         parents |= {(path.parent / named["path"]).resolve()} if "path" in named else set()
     return held
 
@@ -223,7 +232,7 @@ def _delete_payloads(journal: Journal, size: int) -> None:
     """Delete what stands beside a chain, and say so in it; the run is no younger for that."""
     times = journal.path.stat()
     shutil.rmtree(journal.path.parent / "blobs")
-    journal.append("signal.received", {"signal": "forget", "by": "retention", "call": "all", "bytes": size})
+    journal.append(SignalReceived(signal="forget", by="retention", call="all", bytes=size))
     journal.flush_now()
     os.utime(journal.path, ns=(times.st_atime_ns, times.st_mtime_ns))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,26 +13,22 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import Event, history, until
+from llmos_nb.journal.events import VERSION, ModelFailed, ModelResponded, RunPaused, RunResumed, RunStarted
 from llmos_nb.models import Model, prices, resolve
 from llmos_nb.policy import Approver
 from llmos_nb.process import Run, briefing, fork_in_place, is_warm, open_journal, rebuild, settle_unfinished
-from llmos_nb.process.gate import compensate
-from llmos_nb.process.gate import servers as gate_tools
+from llmos_nb.process.gate import compensate, servers as gate_tools
 from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config, toolbox
+from llmos_nb.session.opening import model_of
 from llmos_nb.session.parts import Order
 from llmos_nb.session.process import Process, Sessions
 from llmos_nb.session.protocols import ProcessLike
-from llmos_nb.session.start import model_of
 from llmos_nb.tools import Tool
 
 NOTHING = Tool("", "", {}, lambda: None)
-
-
-def _spec(started: Mapping[str, Any]) -> str | None:
-    return started.get("spec") or None
 
 
 def load(
@@ -64,14 +60,14 @@ def load(
     if not journal.events:
         raise LlmosError(f"{file}: the journal is empty")
     state = fold(history(journal.events, file))
-    started = next(e.d for e in journal.events if e.k == "run.started")
+    began = journal.began
     planning = state.planning if state.planning in config.PLANNING else "auto"
     kept = {"approve": state.mode, "plan": planning, "quarantine": state.quarantine}
-    kept |= {"untrusted": started["untrusted"]} if "untrusted" in started else {}
+    kept |= {"untrusted": began.untrusted} if began.untrusted is not None else {}
     settings = config.load(kept, session.configured)
-    chosen = resolve(model if model is not None else _spec(started), base_url=settings.base_url or None)
-    chosen = model_of(chosen, started)
-    box = _box(session, settings, chosen, tools, state, started)
+    chosen = resolve(model if model is not None else began.spec or None, base_url=settings.base_url or None)
+    chosen = model_of(chosen, began.parent)
+    box = _box(session, settings, chosen, tools, state, began)
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
     resource.bind(run, settings.limits)
     run.check = check if check is not None else (state.check or None)
@@ -80,7 +76,7 @@ def load(
     if state.status == "running":
         state.status, state.why = "paused", "loaded from its journal"
     session.parts.begun(run, settings)
-    briefing.restore(started.get("tables", ()), session.namespace)
+    briefing.restore(began.tables or (), session.namespace)
     process = session.register(run)
     process.cold = True
     return process
@@ -92,13 +88,12 @@ def _box(
     model: Model,
     tools: Iterable[Any],
     state: State,
-    started: Mapping[str, Any],
+    began: RunStarted,
 ) -> dict[str, Tool]:
     """Return the tools that a process had: those handed over now, and the functions of the notebook by their names."""
-    bind, allow = started.get("bind", ""), started.get("vars", "")
-    how, copied = started.get("apart", ""), tuple(started.get("copied", ()))
-    given = (*started.get("devices", ()), *tools)
-    order = Order(settings, model, state.goal, given, bind, allow, how, copied)
+    how, copied = began.apart or "", tuple(began.copied or ())
+    given = (*(began.devices or ()), *tools)
+    order = Order(settings, model, state.goal, given, began.bind or "", began.vars or "", how, copied)
     found = toolbox.build(session.parts, order)
     names = session.namespace or {}
     lacking = [names[n] for n in state.tools if n not in found and isinstance(names.get(n), FunctionType)]
@@ -136,7 +131,7 @@ async def resume(session: Sessions, process: ProcessLike, model: str | Model | N
     with run.journal.held():
         if process.cold and not is_warm(run):
             await rebuild(run)
-        run.append("run.resumed", epoch=run.state.epoch + (1 if process.cold else 0))
+        run.append(RunResumed(epoch=run.state.epoch + (1 if process.cold else 0)))
         if run.state.servers:
             with suppress(LlmosError):  # what is wrong is said when the process goes on
                 await gate_tools.join(run)
@@ -192,19 +187,28 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
 def _record_fork(session: Sessions, child: Run, process: ProcessLike, last: Event, isolate: bool) -> None:
     """Write the first events of a fork: where it comes from, and that it waits to be resumed."""
     s, path = child.state, process.run.journal.path
-    began = next(e.d for e in process.run.journal.events if e.k == "run.started")
-    how = {k: began[k] for k in ("spec", "apart", "copied", "bind", "vars", "devices", "tables") if k in began}
-    if isolate:
-        how |= {"apart": "isolate", "copied": session.parts["isolation"].names_at(process.run, s)}
-    parent = {
-        "pid": process.pid,
-        "path": _relative(path, child.journal.path.parent),
-        "at": last.n,
-        "hash": last.hash,
-    }
-    told = {"goal": s.goal, "model": s.model, "budget": s.budget.limits, "name": s.name}
-    child.append("run.started", **told, parent=parent, pid=session.last_pid, **how)
-    child.append("run.paused", why=f"forked from process {process.pid} at event {last.n}")
+    began = process.run.journal.began
+    place = _relative(path, child.journal.path.parent)
+    copied = session.parts["isolation"].names_at(process.run, s) if isolate else began.copied
+    child.append(
+        RunStarted(
+            version=VERSION,
+            goal=s.goal,
+            model=s.model,
+            name=s.name,
+            pid=session.last_pid,
+            budget=s.budget.limits,
+            parent={"pid": process.pid, "path": place, "at": last.n, "hash": last.hash},
+            spec=began.spec,
+            bind=began.bind,
+            vars=began.vars,
+            devices=began.devices,
+            apart="isolate" if isolate else began.apart,
+            copied=copied,
+            tables=began.tables,
+        )
+    )
+    child.append(RunPaused(why=f"forked from process {process.pid} at event {last.n}"))
     with child.journal.held():
         pass
 
@@ -221,7 +225,8 @@ def _seek(run: Run) -> None:
     seek = getattr(run.model, "seek", None)
     if seek is None:
         return
-    since = itertools.takewhile(lambda e: e.k != "model.responded", reversed(run.journal.events))
-    failed = [e for e in since if e.k == "model.failed" and e.d.get("kind") not in ("stopped", "crash")]
+    since = itertools.takewhile(lambda e: not isinstance(e.body, ModelResponded), reversed(run.journal.events))
+    bodies = (e.body for e in since)
+    failed = [b for b in bodies if isinstance(b, ModelFailed) and b.error_kind not in ("stopped", "crash")]
     read = sum(len(c.facts.get("said", ())) for c in run.state.calls.values())  # answers about what is kept out
     seek(run.state.responses + read, len(failed))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import Home, Journal, history, home_of
+from llmos_nb.journal.events import PlanProposed
 from llmos_nb.messages import Message, ToolResult
 from llmos_nb.models import Model, resolve
 from llmos_nb.policy import Approver, Budget
@@ -17,10 +18,7 @@ from llmos_nb.process import Run, briefing, open_journal, recall
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight, resource
 from llmos_nb.process.state import State
 from llmos_nb.session import config, revive, toolbox
-from llmos_nb.session.parts import Order, Parts
-from llmos_nb.session.process import Process
-from llmos_nb.session.protocols import ProcessLike
-from llmos_nb.session.start import (
+from llmos_nb.session.opening import (
     bounds_of,
     check_goal,
     check_name,
@@ -30,6 +28,9 @@ from llmos_nb.session.start import (
     record_labels,
     record_start,
 )
+from llmos_nb.session.parts import Order, Parts
+from llmos_nb.session.process import Process
+from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.tools import Tool
 
 if TYPE_CHECKING:
@@ -143,10 +144,10 @@ class Session:
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
-        self.record_start(run, settings, goal, bounds, head, {**origin, **checks, **given, "tables": tables})
+        self.record_start(run, settings, goal, bounds, head, **origin, **checks, **given, tables=tables)
         record_labels(run, settings.labels, [b for p in self.processes.values() if (b := p.run.state.labels)])
         if steps:
-            run.append("plan.proposed", version=1, steps=[p.plain() for p in steps], by="you")
+            run.append(PlanProposed(version=1, steps=[p.plain() for p in steps], by="you"))
         return self.register(run)
 
     def make_run(
@@ -179,10 +180,10 @@ class Session:
         goal: str,
         bounds: Budget,
         head: tuple[Message, ...],
-        more: dict[str, Any],
+        **more: Any,
     ) -> None:
         """Write the first events of a process."""
-        record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), more)
+        record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), **more)
 
     def new_journal(self, words: str) -> Journal:
         """Make the journal of a new process."""

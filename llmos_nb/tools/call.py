@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmos_nb.journal.events import Changes
 from llmos_nb.messages import Message
 
 NAME_CHANGES = ("created", "rebound", "mutated", "deleted")
+UNCHANGED = Changes()
 CHANGES = (*NAME_CHANGES, "figures", "cwd", "environ", "settings", "random")
 CLOSED = ("done", "failed", "rejected", "skipped", "undone")
 
@@ -19,7 +21,7 @@ class Call:
     Parameters
     ----------
     id : str
-        ``r{response}.{index}``.
+        ``r{answer}.{index}``, or ``{call}.undo`` of a compensation.
     name : str
         The tool's name as the model wrote it.
     arguments : dict or str
@@ -28,6 +30,26 @@ class Call:
         Number of the plan's step it belongs to, 0 for none.
     status : str
         ``proposed, asked, approved, waits, running, done, failed, rejected, skipped, in_doubt, undone``.
+    original : dict or str, optional
+        The arguments before somebody edited them.
+    digest, by, why : str
+        What the last decision is bound to, who made it, and the reason.
+    key : str
+        Idempotency key that the tool is handed.
+    ok, error : bool, optional, and str
+        Whether it went well; the class of the error.
+    result, size : str, int
+        What it gave, bounded, and bytes of the whole.
+    images : list of dict
+        Images that it gave.
+    started, ended : str
+        ISO 8601 times.
+    changes : Changes
+        What it changed.
+    facts : dict
+        What the device or the gate has to say of it; ``n`` is the event of the answer that proposed it.
+    undoes : str
+        The call that this one takes back, where it is a compensation.
     """
 
     id: str
@@ -47,9 +69,9 @@ class Call:
     started: str = ""
     ended: str = ""
     images: list[dict[str, Any]] = field(default_factory=list)
-    changes: dict[str, Any] = field(default_factory=dict)
+    changes: Changes = UNCHANGED
     facts: dict[str, Any] = field(default_factory=dict)
-    undoes: str = ""  # the call that this one takes back, where it is a compensation
+    undoes: str = ""
 
     @property
     def closed(self) -> bool:

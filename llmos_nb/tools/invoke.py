@@ -18,7 +18,7 @@ from llmos_nb.tools.outcome import (
     unguarded,
     unless_stopped,
 )
-from llmos_nb.tools.tool import CallContext, Tool, current_call
+from llmos_nb.tools.protocol import CallContext, Tool, current_call
 
 _SLACK_S = 1.0
 

@@ -13,9 +13,9 @@ from llmos_nb.errors import UsageError
 from llmos_nb.journal import canonical
 from llmos_nb.policy.authority import parse_power
 from llmos_nb.tools.declare import POWER, checked, declared, unknown_arguments
+from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.schema.signature import name_of, read_signature
 from llmos_nb.tools.source import source_of
-from llmos_nb.tools.tool import Tool
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 

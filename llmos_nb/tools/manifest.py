@@ -10,7 +10,7 @@ from llmos_nb.errors import ConfigError
 from llmos_nb.policy.authority import parse_power, parse_shelf
 from llmos_nb.tools.declare import POWER, checked, unknown_arguments
 from llmos_nb.tools.make import as_fields, digest_of
-from llmos_nb.tools.tool import Tool
+from llmos_nb.tools.protocol import Tool
 
 
 def put_on(tool: Tool, said: Mapping[str, Any]) -> Tool:

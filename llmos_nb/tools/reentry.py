@@ -13,14 +13,14 @@ import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from llmos_nb.errors import CallDenied
-from llmos_nb.tools.tool import CallContext, current_call
+from llmos_nb.tools.protocol import CallContext, current_call
 
 DENIED = "code that runs inside a step cannot steer or approve a process"
-FORGED = "forged_approval"
+FORGED: Final = "forged_approval"
 _DECISIONS = frozenset(
     ("call.decided", "plan.decided", "policy.changed", "question.answered", "call.resolved", "signal.received")
 )

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 from llmos_nb.errors import BadArguments, UnknownTool, nearest
 from llmos_nb.messages import Arguments
+from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.schema.conform import conform, type_of
-from llmos_nb.tools.tool import Tool
 
 _FIELDS, _DEEP, _BITS = 8, 64, 10_000
 

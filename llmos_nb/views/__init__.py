@@ -4,10 +4,6 @@ Here belongs how something looks; who shows it where is `app.present`. Imports: 
 below, not export.
 """
 
-from llmos_nb.views import audit, page
-from llmos_nb.views.audit import runs
-from llmos_nb.views.contract import VERBS, PanelView
-from llmos_nb.views.timeline import Timeline
-from llmos_nb.views.wording import count
+import lazy_loader
 
-__all__ = ["VERBS", "PanelView", "Timeline", "audit", "count", "page", "runs"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
 from llmos_nb.journal import Event, Home, history, pid_of, read
+from llmos_nb.journal.events import (
+    Body,
+    CallDecided,
+    CallFinished,
+    CallResolved,
+    ModelResponded,
+    PlanDecided,
+    PolicyChanged,
+    QuestionAnswered,
+    RunStarted,
+    SignalReceived,
+)
 from llmos_nb.policy.secrets import vault
 from llmos_nb.views.spans import export as trace_file
 from llmos_nb.views.text.tables import log, table
@@ -67,79 +79,59 @@ class _Reader:
 
     def heard(self, e: Event) -> Decision | None:
         """Take an event in, and give its decision where it is one."""
-        if e.k == "run.started":
-            self.pid = int(e.d.get("pid", 0))
-        elif e.k == "model.responded":
-            self.responses += 1
-            for i, call in enumerate(e.d["calls"]):
-                self.calls[f"r{self.responses}.{i}"] = (call["name"], call["arguments"])
-        say = _SAY.get(e.k)
-        found = say(self, e) if say is not None else None
-        by = str(e.d.get("by", ""))
-        return None if found is None else Decision(self.pid, e.n, e.at, by=by, **found)
+        match e.body:
+            case RunStarted(pid=pid):
+                self.pid = pid
+            case ModelResponded(calls=calls):
+                self.responses += 1
+                named = {f"r{self.responses}.{i}": (c["name"], c["arguments"]) for i, c in enumerate(calls)}
+                self.calls |= named
+        found = self._decision(e.body)
+        return None if found is None else Decision(self.pid, e.n, e.at, by=getattr(e.body, "by", ""), **found)
+
+    def _decision(self, body: Body) -> dict[str, Any] | None:  # noqa: PLR0911 - one a kind
+        match body:
+            case CallDecided() as b:
+                return self._call_decided(b)
+            case PlanDecided() as b:
+                told = {"what": b.what, "of": f"plan {b.version}", "why": b.why}
+                return {**told, "arguments": b.envelope or None}
+            case PolicyChanged(revoke=int(rule)):
+                return {"what": "revoke", "of": f"rule {rule + 1}"}
+            case PolicyChanged(rule=rule):
+                what, of = str(rule.get("do", "")), f"rule for {rule.get('tool', '*')}"
+                return {"what": what, "of": of, "arguments": rule}
+            case SignalReceived() as b:
+                return self._signal(b)
+            case CallResolved() as b:
+                why = "it was done" if b.done else "it runs again"
+                return {"what": "resolve", "of": self.call(b.call), "why": why}
+            case QuestionAnswered() as b:
+                return {"what": "answer", "of": self.call(b.question), "why": b.text}
+        return None
+
+    def _call_decided(self, b: CallDecided) -> dict[str, Any]:
+        name, before = self.calls.get(b.call, ("", None))
+        arguments = before if b.arguments is None else b.arguments
+        self.calls[b.call] = (name, arguments)
+        told = {"what": b.what, "of": self.call(b.call), "digest": b.digest[:SHORT], "why": b.why}
+        return {**told, "arguments": arguments}
+
+    def _signal(self, b: SignalReceived) -> dict[str, Any] | None:
+        match b.signal:
+            case "stale_approval":
+                return {"what": "stale", "of": self.call(b.call or ""), "digest": (b.digest or "")[:SHORT]}
+            case "approve_step":
+                return {"what": "approve", "of": f"step {b.step}"}
+            case "budget":
+                return {"what": "budget", "of": "the process", "arguments": b.amounts}
+            case "forget":
+                return {"what": "forget", "of": self.call(b.call or "")}
+        return None
 
     def call(self, key: str) -> str:
         """Name a call with its tool."""
         return f"{key} {self.calls[key][0]}" if key in self.calls else key
-
-
-def _call_decided(r: _Reader, e: Event) -> dict[str, Any]:
-    key = e.d["call"]
-    name, arguments = r.calls.get(key, ("", None))
-    arguments = e.d.get("arguments", arguments)
-    r.calls[key] = (name, arguments)
-    digest = str(e.d.get("digest", ""))[:SHORT]
-    return {
-        "what": e.d["what"],
-        "of": r.call(key),
-        "digest": digest,
-        "arguments": arguments,
-        "why": e.d.get("why", ""),
-    }
-
-
-def _plan_decided(r: _Reader, e: Event) -> dict[str, Any]:
-    envelope = e.d.get("envelope") or None
-    return {
-        "what": e.d["what"],
-        "of": f"plan {e.d['version']}",
-        "arguments": envelope,
-        "why": e.d.get("why", ""),
-    }
-
-
-def _rule(r: _Reader, e: Event) -> dict[str, Any]:
-    if e.d.get("revoke") is not None:
-        return {"what": "revoke", "of": f"rule {int(e.d['revoke']) + 1}"}
-    rule = dict(e.d["rule"])
-    return {"what": str(rule.get("do", "")), "of": f"rule for {rule.get('tool', '*')}", "arguments": rule}
-
-
-def _signal(r: _Reader, e: Event) -> dict[str, Any] | None:
-    d, signal = e.d, str(e.d["signal"])
-    if signal == "stale_approval":
-        return {
-            "what": "stale",
-            "of": r.call(str(d.get("call", ""))),
-            "digest": str(d.get("digest", ""))[:SHORT],
-        }
-    if signal == "approve_step":
-        return {"what": "approve", "of": f"step {d['step']}"}
-    if signal == "budget":
-        return {"what": "budget", "of": "the process", "arguments": d["amounts"]}
-    return {"what": "forget", "of": r.call(str(d["call"]))} if signal == "forget" else None
-
-
-_SAY: dict[str, Callable[[_Reader, Event], dict[str, Any] | None]] = {
-    "call.decided": _call_decided,
-    "plan.decided": _plan_decided,
-    "policy.changed": _rule,
-    "signal.received": _signal,
-    "call.resolved": lambda r, e: {
-        "what": "resolve", "of": r.call(e.d["call"]), "why": "it was done" if e.d["done"] else "it runs again"
-    },
-    "question.answered": lambda r, e: {"what": "answer", "of": r.call(e.d["question"]), "why": e.d["text"]},
-}  # fmt: skip
 
 
 def decisions(events: Iterable[Event], by: str = "") -> list[Decision]:
@@ -285,7 +277,7 @@ def _proof(path: Path) -> str:
     """Say that a chain holds; reading it is the check, of its payloads and of a fork's parents, too."""
     events = read(path)
     history(events, path)
-    gone = sum(e.k == "call.finished" and str(e.d["result"]).startswith("[forgotten: ") for e in events)
+    gone = sum(isinstance(b := e.body, CallFinished) and b.result.startswith("[forgotten: ") for e in events)
     head = events[-1].hash[:HEAD] if events else "none"
     more = f", {gone} payloads deleted" if gone else ""
     return f"{len(events)} events, the chain holds (head {head}{more})"

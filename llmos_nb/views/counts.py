@@ -9,8 +9,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import (
+    BudgetSettled,
+    CallDecided,
+    CallFinished,
+    CallStarted,
+    CheckFinished,
+    ModelFailed,
+    ModelRequested,
+    ModelResponded,
+    PlanDecided,
+    PlanEdited,
+    PlanProposed,
+    QuestionAsked,
+    RunEnded,
+    StepIntegrated,
+)
 from llmos_nb.process.state import CONTROL
 
 STAGES = {
@@ -96,20 +113,22 @@ class Counts:
     def heard(self, event: Event) -> None:
         """Take one event in."""
         self.stage = STAGES.get(event.k, self.stage)
-        if (counter := _COUNTERS.get(event.k)) is not None:
-            counter(self, event)
+        if isinstance(event.body, ModelRequested):
+            self._requested(event.at, event.body)
+        elif (counter := _COUNTERS.get(type(event.body))) is not None:
+            counter(self, event.body)
 
     def shown(self) -> dict[str, str]:
         """Return the counts as the loop's labels; an edge not taken is not named."""
         return {edge: str(n) for edge, n in sorted(self.edges.items()) if n}
 
-    def _planned(self, e: Event) -> None:
-        steps = {raw["n"]: raw.get("status", "pending") for raw in e.d["steps"]}
+    def _planned(self, b: PlanProposed | PlanEdited) -> None:
+        steps = {raw["n"]: raw.get("status", "pending") for raw in b.steps}
         fresh = [n for n in steps if n not in self._known]
         gone = [n for n, status in steps.items() if status == "replaced" and self._known.get(n) != "replaced"]
-        if e.k == "plan.proposed" or e.d["by"] == "model":
+        if isinstance(b, PlanProposed) or b.by == "model":
             self.edges["e1"] += 1
-        if e.k == "plan.edited" and e.d["by"] == "model":
+        if isinstance(b, PlanEdited) and b.by == "model":
             self.stage, self._after = "plan", ""
             self.replans += 1
             self.edges["e8"] += 1
@@ -117,85 +136,84 @@ class Counts:
             self.instead.update(dict.fromkeys(fresh, gone))
         self._known = steps
 
-    def _requested(self, e: Event) -> None:
-        self.requested_at = e.at
-        self.prompt_bytes = e.d.get("bytes", self.prompt_bytes)
+    def _requested(self, at: str, b: ModelRequested) -> None:
+        self.requested_at = at
+        self.prompt_bytes = b.bytes or self.prompt_bytes
         self.tries += 1
-        self.tried_since = self.tried_since or e.at
+        self.tried_since = self.tried_since or at
         self.stage = "act" if self._known and self._after != "failed" else "plan"
 
-    def _settle(self, e: Event) -> None:
-        self._settled = dict(e.d["amounts"])
+    def _settle(self, b: BudgetSettled) -> None:
+        self._settled = dict(b.amounts)
 
-    def _responded(self, e: Event) -> None:
+    def _responded(self, b: ModelResponded) -> None:
         self._responses += 1
         self.costs[self._responses], self._settled = self._settled, {}
         self.tries, self.tried_since, self.trouble = 0, "", ""
-        acts = [c for c in e.d["calls"] if c["name"] not in CONTROL]
-        self.stage = "you" if acts else "plan" if e.d["calls"] else "check"
+        acts = [c for c in b.calls if c["name"] not in CONTROL]
+        self.stage = "you" if acts else "plan" if b.calls else "check"
         if acts and self._after:
             self.edges["e7"] += 1
             self._after = ""
 
-    def _model_failed(self, e: Event) -> None:
-        self.trouble = str(e.d["error"])
+    def _model_failed(self, b: ModelFailed) -> None:
+        self.trouble = str(b.error)
 
-    def _started(self, e: Event) -> None:
+    def _started(self, b: CallStarted) -> None:
         self.edges["e2"] += 1
-        self._under_way.add(e.d["call"])
+        self._under_way.add(b.call)
 
-    def _finished(self, e: Event) -> None:
-        self.edges["e3"] += e.d["call"] in self._under_way  # `final_answer` is taken, not run
-        self._under_way.discard(e.d["call"])
+    def _finished(self, b: CallFinished) -> None:
+        self.edges["e3"] += b.call in self._under_way  # `final_answer` is taken, not run
+        self._under_way.discard(b.call)
 
-    def _integrated(self, e: Event) -> None:
+    def _integrated(self, b: StepIntegrated) -> None:
         self.edges["e4"] += 1
-        self._after = "met" if e.d["met"] else "failed"
-        if e.d["step"]:
-            (self.failed.discard if e.d["met"] else self.failed.add)(e.d["step"])
-            self._known[e.d["step"]] = "done" if e.d["met"] else "failed"
+        self._after = "met" if b.met else "failed"
+        if b.step:
+            (self.failed.discard if b.met else self.failed.add)(b.step)
+            self._known[b.step] = "done" if b.met else "failed"
 
-    def _checked(self, e: Event) -> None:
+    def _checked(self, b: CheckFinished) -> None:
         if self._after:
             self.edges["e5"] += 1
             self._after = ""
-        if not e.d["held"]:
+        if not b.held:
             self.edges["e9"] += 1
             self._after = "failed"
-        self.missing = list(e.d.get("missing", self.missing if not e.d["held"] else ()))
+        self.missing = b.missing if b.missing is not None else self.missing if not b.held else []
 
-    def _ended(self, e: Event) -> None:
-        if e.d["reason"] == "answered":
+    def _ended(self, b: RunEnded) -> None:
+        if b.reason == "answered":
             self.stage = "answer"
             self.edges["e5"] += bool(self._after)
             self.edges["e6"] += 1
 
-    def _asked_person(self, e: Event) -> None:
+    def _asked_person(self, b: QuestionAsked) -> None:
         self.asked += 1
 
-    def _decided_plan(self, e: Event) -> None:
-        self.decided += e.d["by"] == "you"
-        self.by["plan"] = e.d["by"]
+    def _decided_plan(self, b: PlanDecided) -> None:
+        self.decided += b.by == "you"
+        self.by["plan"] = b.by
 
-    def _decided_call(self, e: Event) -> None:
-        self.decided += e.d["by"] == "you"
-        if e.d["what"] == "edit":
-            self.by[f"edit {e.d['call']}"] = e.d["by"]
+    def _decided_call(self, b: CallDecided) -> None:
+        self.decided += b.by == "you"
+        if b.what == "edit":
+            self.by[f"edit {b.call}"] = b.by
 
 
-_COUNTERS: dict[str, Callable[[Counts, Event], None]] = {
-    "plan.proposed": Counts._planned,
-    "plan.edited": Counts._planned,
-    "plan.decided": Counts._decided_plan,
-    "model.requested": Counts._requested,
-    "budget.settled": Counts._settle,
-    "model.responded": Counts._responded,
-    "model.failed": Counts._model_failed,
-    "question.asked": Counts._asked_person,
-    "call.decided": Counts._decided_call,
-    "call.started": Counts._started,
-    "call.finished": Counts._finished,
-    "step.integrated": Counts._integrated,
-    "check.finished": Counts._checked,
-    "run.ended": Counts._ended,
+_COUNTERS: dict[type, Callable[[Counts, Any], None]] = {
+    PlanProposed: Counts._planned,
+    PlanEdited: Counts._planned,
+    PlanDecided: Counts._decided_plan,
+    BudgetSettled: Counts._settle,
+    ModelResponded: Counts._responded,
+    ModelFailed: Counts._model_failed,
+    QuestionAsked: Counts._asked_person,
+    CallDecided: Counts._decided_call,
+    CallStarted: Counts._started,
+    CallFinished: Counts._finished,
+    StepIntegrated: Counts._integrated,
+    CheckFinished: Counts._checked,
+    RunEnded: Counts._ended,
 }

@@ -13,12 +13,10 @@ from llmos_nb.journal import Event
 from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block, Button, Card, PanelView, StepRow, Words
 from llmos_nb.views.loop import loop
-from llmos_nb.views.markdown import LEFT, TABLE, pre, text
-from llmos_nb.views.markdown import html as markdown
+from llmos_nb.views.markdown import LEFT, TABLE, html as markdown, pre, text
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text import form
-from llmos_nb.views.wording import SAY, sentence, short, spending
-from llmos_nb.views.wording import plain as unmarked
+from llmos_nb.views.wording import SAY, plain as unmarked, sentence, short, spending
 
 H3, H3_NEXT = "margin:0 0 4px", "margin:12px 0 4px"
 _THIRD = (

@@ -4,15 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import (
+    Body,
+    BudgetReserved,
+    BudgetSettled,
+    CallDecided,
+    CallFinished,
+    CallInDoubt,
+    CallRedone,
+    CallResolved,
+    CallStarted,
+    CallUndone,
+    CheckFinished,
+    ContextPaged,
+    LabelChanged,
+    MessageArrived,
+    MessageAwaited,
+    MessageReady,
+    MessageSent,
+    ModelFailed,
+    ModelRequested,
+    ModelResponded,
+    NamesChanged,
+    OutputsDeclared,
+    PlanDecided,
+    PlanEdited,
+    PlanProposed,
+    PolicyChanged,
+    PolicyLoaded,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionDue,
+    QuestionEscalated,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    SignalReceived,
+    StepIntegrated,
+    ToolsChanged,
+    UndoProposed,
+)
 from llmos_nb.tools import NAME_CHANGES
 from llmos_nb.views.contract import TimelineEvent
 from llmos_nb.views.wording import count, listed, short
 
-_DECISIONS = ("plan.decided", "call.decided", "call.resolved", "question.answered")
-_HUMAN = (*_DECISIONS, "plan.edited", "policy.changed", "signal.received")
-_UNDO = ("call.undone", "call.redone")
+_HUMAN = (PlanDecided, CallDecided, CallResolved, QuestionAnswered, PlanEdited, PolicyChanged, SignalReceived)
 TEXT_MOST = 80
 
 
@@ -56,32 +96,32 @@ class Timeline:
 
     def heard(self, e: Event) -> None:
         """Take one event in."""
-        if e.k == "model.responded":
-            self._responses += 1
-        one: TimelineEvent = {"n": len(self.events), "k": e.k, "t": short(self._say(e), TEXT_MOST)}
-        if e.k == "model.requested":
-            self._bytes = int(e.d.get("bytes", 0))
+        b = e.body
+        self._responses += isinstance(b, ModelResponded)
+        one: TimelineEvent = {"n": len(self.events), "k": e.k, "t": short(self._say(b), TEXT_MOST)}
+        if isinstance(b, ModelRequested):
+            self._bytes = b.bytes
             one["kb"] = round(self._bytes / 1000, 1)
-        if mark := _mark(e):
-            one["mark"] = "e" if mark == "e" else "h"
+        if mark := _mark(b):
+            one["mark"] = mark
         self.events.append(one)
-        self._remember(e)
+        self._remember(b)
 
-    def _say(self, e: Event) -> str:
-        said = _SAY.get(e.k)
-        if e.k == "model.responded":
-            return _responded(e, self._responses)
-        return said(e) if said is not None else ""
+    def _say(self, b: Body) -> str:
+        if isinstance(b, ModelResponded):
+            return _responded(b, self._responses)
+        return _SAY[type(b)](b) if type(b) in _SAY else ""
 
-    def _remember(self, e: Event) -> None:
+    def _remember(self, b: Body) -> None:
         """Note what is true from here on."""
-        self._call = str(e.d["call"]) if "call" in e.d and e.k != "plan.proposed" else self._call
-        if e.k in ("call.decided", "plan.decided"):
-            self._by = _who(e.d["by"])
-        elif e.k == "question.asked":
-            self._by = "not yet, it asks you"
-        elif e.k == "names.changed":
-            self._names.update(dict.fromkeys(n for kind in NAME_CHANGES for n in e.d.get(kind, ())))
+        self._call = (getattr(b, "call", None) or self._call) if not isinstance(b, PlanProposed) else self._call
+        match b:
+            case CallDecided(by=by) | PlanDecided(by=by):
+                self._by = _who(by)
+            case QuestionAsked():
+                self._by = "not yet, it asks you"
+            case NamesChanged(changes=changes):
+                self._names.update(dict.fromkeys(changes.names))
         self._at.append((self._call, self._by, self._bytes, len(self._names)))
 
     def facts(self, n: int) -> Facts:
@@ -98,19 +138,18 @@ def timeline(events: Iterable[Event]) -> list[TimelineEvent]:
     return made.events
 
 
-def _mark(e: Event) -> str:
+def _mark(b: Body) -> Literal["h", "e", ""]:
     """Return ``h`` for what a person decided, ``e`` for an error, else nothing."""
-    wrong = (
-        e.k in ("model.failed", "call.in_doubt")
-        or (e.k == "call.finished" and not e.d["ok"])
-        or (e.k == "step.integrated" and not e.d["met"])
-        or (e.k == "check.finished" and not e.d["held"])
-        or (e.k == "run.ended" and e.d["reason"] not in ("answered", "forked"))
-    )
-    if wrong:
-        return "e"
-    yours = e.k in _HUMAN and e.d.get("by") == "you"
-    return "h" if yours or e.k in _UNDO else ""
+    match b:
+        case ModelFailed() | CallInDoubt() | CallFinished(ok=False) | StepIntegrated(met=False):
+            return "e"
+        case CheckFinished(held=False):
+            return "e"
+        case RunEnded(reason=reason):
+            return "" if reason in ("answered", "forked") else "e"
+        case CallUndone() | CallRedone():
+            return "h"
+    return "h" if isinstance(b, _HUMAN) and b.by == "you" else ""
 
 
 def _who(by: str) -> str:
@@ -120,79 +159,86 @@ def _who(by: str) -> str:
     )
 
 
-def _responded(e: Event, n: int) -> str:
-    calls = [f"r{n}.{i} {c['name']}" for i, c in enumerate(e.d["calls"])]
-    return f"r{n} {e.d['text'] or 'nothing'}" if not calls else listed(calls)
+def _responded(b: ModelResponded, n: int) -> str:
+    calls = [f"r{n}.{i} {c['name']}" for i, c in enumerate(b.calls)]
+    return f"r{n} {b.text or 'nothing'}" if not calls else listed(calls)
 
 
-def _decided(e: Event) -> str:
+def _decided(b: CallDecided) -> str:
     what = {"approve": "approved", "reject": "rejected", "skip": "skipped", "edit": "edited"}.get(
-        e.d["what"], e.d["what"]
+        b.what, b.what
     )
-    return f"{e.d['call']} {what} by {_who(e.d['by'])}" + (f": {e.d['why']}" if e.d.get("why") else "")
+    return f"{b.call} {what} by {_who(b.by)}" + (f": {b.why}" if b.why else "")
 
 
-def _finished(e: Event) -> str:
-    lines = str(e.d["result"]).strip().splitlines() or ["no output"]
-    return f"{e.d['call']} {lines[-1] if not e.d['ok'] else ' '.join(lines)}"
+def _finished(b: CallFinished) -> str:
+    lines = str(b.result).strip().splitlines() or ["no output"]
+    return f"{b.call} {lines[-1] if not b.ok else ' '.join(lines)}"
 
 
-def _changed(e: Event) -> str:
-    said = [f"{kind} {', '.join(e.d[kind])}" for kind in NAME_CHANGES if e.d.get(kind)]
-    return f"{e.d['call']} " + ("; ".join(said) or "nothing")
+def _changed(b: NamesChanged) -> str:
+    said = [f"{kind} {', '.join(names)}" for kind in NAME_CHANGES if (names := getattr(b.changes, kind))]
+    return f"{b.call} " + ("; ".join(said) or "nothing")
 
 
-def _integrated(e: Event) -> str:
-    step = f"step {e.d['step']}" if e.d["step"] else "the calls"
-    return f"{step} as expected" if e.d["met"] else f"{step} not as expected"
+def _integrated(b: StepIntegrated) -> str:
+    step = f"step {b.step}" if b.step else "the calls"
+    return f"{step} as expected" if b.met else f"{step} not as expected"
 
 
-def _tools(e: Event) -> str:
-    kinds = (("added", "new"), ("altered", "changed"), ("gone", "gone"), ("accepted", "accepted"))
-    said = [f"{word}: {', '.join(e.d[kind])}" for kind, word in kinds if e.d.get(kind)]
+def _tools(b: ToolsChanged) -> str:
+    kinds = ((b.added, "new"), (b.altered, "changed"), (b.gone, "gone"), (b.accepted, "accepted"))
+    said = [f"{word}: {', '.join(tools)}" for tools, word in kinds if tools]
     return "; ".join(said) or "as before"
 
 
-def _amounts(e: Event) -> str:
-    return ", ".join(f"{v:.6g} {u}" for u, v in e.d["amounts"].items())
+def _amounts(b: BudgetReserved | BudgetSettled) -> str:
+    return ", ".join(f"{v:.6g} {u}" for u, v in b.amounts.items())
 
 
-_SAY: dict[str, Callable[[Event], str]] = {
-    "run.started": lambda e: e.d["goal"],
-    "policy.loaded": lambda e: count(len(e.d["tools"]), "tool"),
-    "policy.changed": lambda e: f"a rule by {_who(e.d['by'])}",
-    "plan.proposed": lambda e: f"{count(len(e.d['steps']), 'step')} by the {e.d['by']}",
-    "plan.edited": lambda e: f"{count(len(e.d['steps']), 'step')}, by {_who(e.d['by'])}",
-    "plan.decided": lambda e: f"{'approved' if e.d['what'] == 'approve' else 'rejected'} by {_who(e.d['by'])}",
-    "model.requested": lambda e: f"request {e.d['request']}",
-    "model.failed": lambda e: e.d["error"],
-    "call.decided": _decided,
-    "call.started": lambda e: e.d["call"],
-    "call.finished": _finished,
-    "call.in_doubt": lambda e: f"{e.d['call']}: nobody knows whether it was done",
-    "call.resolved": lambda e: f"{e.d['call']} " + ("was done" if e.d["done"] else "runs again"),
-    "names.changed": _changed,
-    "step.integrated": _integrated,
-    "check.finished": lambda e: f"{e.d['check']} {'holds' if e.d['held'] else 'does not hold'}",
-    "question.asked": lambda e: f"{e.d['question']} asks: {e.d.get('title') or e.d['text']}",
-    "question.answered": lambda e: e.d["text"],
-    "question.due": lambda e: f"{e.d['question']}: nobody decided in time",
-    "question.escalated": lambda e: f"{e.d['question']} goes to {', '.join(e.d['to'])}",
-    "undo.proposed": lambda e: f"{e.d['undoes']} is to be taken back by {e.d['name']}",
-    "tools.changed": _tools,
-    "budget.reserved": _amounts,
-    "budget.settled": _amounts,
-    "label.changed": lambda e: f"{e.d['name']} is {e.d['label']}",
-    "context.paged": lambda e: f"page {e.d['page']}, events {e.d['first']} to {e.d['last']}",
-    "call.undone": lambda e: f"{e.d['call']} taken back",
-    "call.redone": lambda e: f"{e.d['call']} put back",
-    "signal.received": lambda e: f"{str(e.d['signal']).replace('_', ' ')} by {_who(e.d.get('by', ''))}",
-    "message.sent": lambda e: f"to {e.d['to']}",
-    "message.arrived": lambda e: f"from {e.d['name']}: {e.d['text']}",
-    "message.awaited": lambda e: f"waits for {e.d['title']}",
-    "message.ready": lambda e: "is there",
-    "outputs.declared": lambda e: ", ".join(": ".join(o) for o in e.d["outputs"]),
-    "run.paused": lambda e: e.d["why"],
-    "run.resumed": lambda e: f"epoch {e.d['epoch']}",
-    "run.ended": lambda e: e.d["reason"] + (f": {e.d['detail']}" if e.d.get("detail") else ""),
-}
+B = TypeVar("B")
+
+
+def _on(cls: type[B], say: Callable[[B], str]) -> tuple[type, Callable[[Any], str]]:
+    return cls, say
+
+
+_SAY = dict((
+    _on(RunStarted, lambda b: b.goal),
+    _on(PolicyLoaded, lambda b: count(len(b.tools), "tool")),
+    _on(PolicyChanged, lambda b: f"a rule by {_who(b.by)}"),
+    _on(PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by the {b.by}"),
+    _on(PlanEdited, lambda b: f"{count(len(b.steps), 'step')}, by {_who(b.by)}"),
+    _on(PlanDecided, lambda b: f"{'approved' if b.what == 'approve' else 'rejected'} by {_who(b.by)}"),
+    _on(ModelRequested, lambda b: f"request {b.request}"),
+    _on(ModelFailed, lambda b: b.error),
+    _on(CallDecided, _decided),
+    _on(CallStarted, lambda b: b.call),
+    _on(CallFinished, _finished),
+    _on(CallInDoubt, lambda b: f"{b.call}: nobody knows whether it was done"),
+    _on(CallResolved, lambda b: f"{b.call} " + ("was done" if b.done else "runs again")),
+    _on(NamesChanged, _changed),
+    _on(StepIntegrated, _integrated),
+    _on(CheckFinished, lambda b: f"{b.check} {'holds' if b.held else 'does not hold'}"),
+    _on(QuestionAsked, lambda b: f"{b.question} asks: {b.title or b.text}"),
+    _on(QuestionAnswered, lambda b: b.text),
+    _on(QuestionDue, lambda b: f"{b.question}: nobody decided in time"),
+    _on(QuestionEscalated, lambda b: f"{b.question} goes to {', '.join(b.to)}"),
+    _on(UndoProposed, lambda b: f"{b.undoes} is to be taken back by {b.name}"),
+    _on(ToolsChanged, _tools),
+    _on(BudgetReserved, _amounts),
+    _on(BudgetSettled, _amounts),
+    _on(LabelChanged, lambda b: f"{b.name} is {b.label}"),
+    _on(ContextPaged, lambda b: f"page {b.page}, events {b.first} to {b.last}"),
+    _on(CallUndone, lambda b: f"{b.call} taken back"),
+    _on(CallRedone, lambda b: f"{b.call} put back"),
+    _on(SignalReceived, lambda b: f"{str(b.signal).replace('_', ' ')} by {_who(b.by)}"),
+    _on(MessageSent, lambda b: f"to {b.to}"),
+    _on(MessageArrived, lambda b: f"from {b.name}: {b.text}"),
+    _on(MessageAwaited, lambda b: f"waits for {b.title}"),
+    _on(MessageReady, lambda b: "is there"),
+    _on(OutputsDeclared, lambda b: ", ".join(": ".join(o) for o in b.outputs)),
+    _on(RunPaused, lambda b: b.why),
+    _on(RunResumed, lambda b: f"epoch {b.epoch}"),
+    _on(RunEnded, lambda b: b.reason + (f": {b.detail}" if b.detail else "")),
+))  # fmt: skip

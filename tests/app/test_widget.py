@@ -7,8 +7,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.app.present.widget import Pacer, Panel, apply, difference, front_end
 from llmos_nb.errors import UsageError

@@ -151,8 +151,7 @@ def machine(examples: int, chosen_seed: int) -> dict:
 
 
 def docs() -> dict:
-    from docstring_code import cells
-    from docstring_code import run as undone
+    from docstring_code import cells, run as undone
 
     report = {}
     for package in ("pandas", "sklearn"):

@@ -16,8 +16,7 @@ import nbformat
 import pytest
 from corpus.runner import Runner
 from corpus.runs import RUNS, file
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from turns import python
 
 import llmos_nb as llmos

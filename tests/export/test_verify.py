@@ -11,8 +11,7 @@ import pytest
 from corpus.runner import Runner
 from corpus.runs import RUNS
 from corpus.tampering import KINDS, tampered, victim
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image, ImageDraw
 
 from llmos_nb.errors import LlmosError, UsageError

@@ -17,8 +17,7 @@ from itertools import count
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, note, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, note, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from llmos_nb.errors import SnapshotConflict

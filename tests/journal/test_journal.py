@@ -8,12 +8,12 @@ import time
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.errors import JournalLocked, JournalTampered, JournalUnwritable
 from llmos_nb.journal import GENESIS, Blobs, Journal, canonical, read
-from llmos_nb.journal.events import chained
+from llmos_nb.journal.chain import chained
+from llmos_nb.journal.events import Unknown
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -26,7 +26,7 @@ def write(path, *payloads):
     journal = Journal(path)
     with journal.held():
         for i, d in enumerate(payloads):
-            journal.append(f"kind.{i}", d)
+            journal.append(Unknown(f"kind.{i}", d))
     return journal
 
 
@@ -103,11 +103,11 @@ def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path, monkeypatch):
     journal.acquire()
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    journal.append("a", {})
+    journal.append(Unknown("a", {}))
     with pytest.raises(JournalUnwritable, match="No space left"):
         journal.flush_now()
     monkeypatch.setattr(os, "fsync", real)
-    journal.append("b", {})
+    journal.append(Unknown("b", {}))
     journal.flush_now()
     journal.release()
     assert [e.k for e in read(journal.path)] == ["a", "b"]
@@ -125,7 +125,7 @@ async def test_slow_disk_does_not_block_the_event_loop(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda fd: (time.sleep(slow), real(fd)))
     journal = Journal(tmp_path / "j.jsonl")
     journal.acquire()
-    journal.append("a", {})
+    journal.append(Unknown("a", {}))
     flushing = asyncio.ensure_future(journal.flush())
     beats = 0
     while not flushing.done():
@@ -138,7 +138,7 @@ async def test_slow_disk_does_not_block_the_event_loop(tmp_path, monkeypatch):
 def test_nan_becomes_null_and_other_objects_are_refused(tmp_path):
     assert canonical({"a": float("nan"), "b": [float("inf")]}) == '{"a":null,"b":[null]}'
     with pytest.raises(TypeError):
-        chained(0, "t", "k", {"a": object()}, GENESIS)
+        chained(0, "t", Unknown("k", {}), {"a": object()}, GENESIS)
 
 
 def test_blobs_can_be_forgotten_and_are_checked(tmp_path):
@@ -162,12 +162,12 @@ def test_journal_abandoned_in_a_failing_write_has_no_duplicate_line(tmp_path, mo
 
     monkeypatch.setattr(os, "fsync", fsync)
     journal.acquire()
-    journal.append("a", {})
+    journal.append(Unknown("a", {}))
     journal.kick()
     entered.wait()
     journal.release()
     released.set()
     monkeypatch.setattr(os, "fsync", real)
     with journal.held():
-        journal.append("b", {})
+        journal.append(Unknown("b", {}))
     assert [e.k for e in read(journal.path)] == ["a", "b"]

@@ -17,12 +17,12 @@ from llmos_nb.lessons import (
     lesson,
     memory,
     outline,
+    scheduling as sim,
     scores,
     slots,
     step_through,
     write_scores,
 )
-from llmos_nb.lessons import scheduling as sim
 from llmos_nb.lessons.build import instructor, student
 from llmos_nb.lessons.crash import kills, table
 from llmos_nb.lessons.mail import TEAM, THIEF

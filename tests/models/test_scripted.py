@@ -12,6 +12,7 @@ from endpoint import Endpoint
 
 from llmos_nb.errors import JournalTampered, ModelError, ModelRefused, UsageError
 from llmos_nb.journal import Journal
+from llmos_nb.journal.events import parse
 from llmos_nb.messages import Message, Request, Response, ToolCall, Usage
 from llmos_nb.models import Model
 from llmos_nb.models.openai.client import OpenAIModel
@@ -159,7 +160,7 @@ def journal(path: Path, *events: tuple[str, dict[str, Any]]) -> Path:
     book = Journal(path)
     with book.held():
         for kind, d in events:
-            book.append(kind, d)
+            book.append(parse(kind, d, 1))
     return path
 
 
@@ -190,11 +191,11 @@ async def test_replay_gives_the_recorded_answers_again(tmp_path):
 async def test_replay_of_a_fork_begins_with_what_its_parent_had(tmp_path):
     parent = journal(
         tmp_path / "parent.jsonl",
-        ("run.started", {"goal": "g", "parent": None}),
+        ("run.started", {"goal": "g", "model": "m", "budget": {}, "parent": None}),
         ("model.responded", responded("kept")),
         ("model.responded", responded("left behind")),
     )
-    started = {"goal": "g", "parent": {"path": str(parent), "at": 1}}
+    started = {"goal": "g", "model": "m", "budget": {}, "parent": {"pid": 1, "path": str(parent), "at": 1}}
     fork = journal(tmp_path / "fork.jsonl", ("run.started", started), ("model.responded", responded("new")))
     model = ReplayModel(fork)
     assert [(await ask(model)).text for _ in range(2)] == ["kept", "new"]

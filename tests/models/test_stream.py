@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelRefused, ModelUnavailable
 from llmos_nb.messages import Response, ToolCall, Usage

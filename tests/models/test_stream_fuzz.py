@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from test_stream import DONE, delta, piece, read, sse
 
 from llmos_nb.errors import ModelError

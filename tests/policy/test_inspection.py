@@ -3,8 +3,7 @@
 import ast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.policy.code import KINDS, Surroundings, code_names, inspect_code, plain
 from llmos_nb.policy.code.inspection import Inspection

@@ -3,8 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmos_nb.errors import UsageError
 from llmos_nb.process.scheduling import Limits, checked, read_limits

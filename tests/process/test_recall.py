@@ -3,12 +3,12 @@
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pagers import LOTS, Counting, Recorder, crashed, look_up, read, varied
 from turns import call, same_as_folded
 
 import llmos_nb as llmos
+from llmos_nb.journal.events import LabelChanged
 from llmos_nb.models import Traits
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.recall import parts
@@ -99,7 +99,7 @@ async def test_recalled_words_raise_a_label_that_somebody_lowered(script):
     model = script(*turns, call("recall", query="page 1"), {"text": "Done."})
     proc = await llmos.run("Read.", model=model, tools=[page], approve="auto", budget=LOTS, namespace={})
     with proc.journal.held():
-        proc.run.append("label.changed", name="*", label="trusted", why="you have looked at it")
+        proc.run.append(LabelChanged(name="*", label="trusted", why="you have looked at it"))
     await proc.reply("yes")
     assert proc.reason == "answered" and proc.run.state.labels["*"] == "untrusted"
     assert [e.d["why"] for e in proc.events if e.k == "label.changed"][-1] == "r34.0: it recalled page 1"

@@ -9,6 +9,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
+from llmos_nb.journal.events import LabelChanged
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import Budget
 from llmos_nb.session.children import COUNTED
@@ -119,7 +120,7 @@ async def test_child_inherits_tools_settings_and_labels():
     )
     one.rule("look", "deny")
     one.rule("describe", "allow", count=3)
-    one.run.append("label.changed", name="*", label="untrusted", why="it read a page")
+    one.run.append(LabelChanged(name="*", label="untrusted", why="it read a page"))
     one.nice(4)
     turns = [python("y = 5"), call("look"), DONE]
     child = one.start_child("Try.", model=ScriptedModel(turns), tools=["python", "look"], grounded=False)

@@ -41,7 +41,7 @@ async def test_isolated_python_returns_new_untrusted_names(script):
     first, second = calls(proc)
     assert proc.reason == "answered" and (names["total"], names["again"]) == (3, 6) and names["rows"] is rows
     assert "llmos-child-" in names["where"] and "double" not in names and "double (" in first.result
-    assert first.changes["created"] == ["total", "where"] and second.changes["created"] == ["again"]
+    assert first.changes.created == ["total", "where"] and second.changes.created == ["again"]
     assert all(labels.of((n,), proc.run.state.labels).untrusted for n in ("total", "again"))
     assert labels.of(("rows",), proc.run.state.labels) == labels.TRUSTED
     assert first.by == "mode:risky" and first.facts["contained"] and same_as_folded(proc)

@@ -1,6 +1,7 @@
 """Messages between processes: exactly once, bounded, labelled; who waits wakes, and nobody waits for ever."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from turns import call, python, same_as_folded
@@ -244,7 +245,7 @@ async def test_a_crash_before_any_event_delivers_exactly_once(tmp_path):
 
 async def test_the_check_finds_messages_that_arrive_twice(tmp_path, monkeypatch):
     def arrive(self, run, message):
-        run.append("message.arrived", **{**message, "id": f"{message['id']}-{len(run.journal.events)}"})
+        run.append(replace(message, id=f"{message.id}-{len(run.journal.events)}"))
 
     monkeypatch.setattr(post.Post, "_arrive", arrive)
     assert {tuple(got) async for got in crashes(tmp_path / "here")} != {("m1", "m2")}

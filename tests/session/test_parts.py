@@ -104,7 +104,7 @@ async def test_a_package_adds_a_part_by_an_entry_point(package, caplog):
     model = ScriptedModel([call("count", bird="heron"), DONE])
     proc = await session.start("count", model=model, approve="auto")
     assert proc.reason == "answered" and proc.run.state.calls["r1.0"].result == "5"
-    assert proc.events[0].d["birds"] == "auto"
+    assert proc.events[0].d["parts"] == {"birds": "auto"}
     assert session.parts["birds"].heard_of == [("call.finished", proc.pid), ("run.ended", proc.pid)]
     assert "a part that fails" in caplog.text
 

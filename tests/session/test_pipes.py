@@ -4,8 +4,7 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from notebook_driver import Notebook
 from turns import call, python, same_as_folded
 

@@ -196,12 +196,17 @@ async def test_loading_the_extension_prunes_in_the_background(script, tmp_path):
 def _rewrite(path, lines, past):
     """Make a journal as it would be, had it been written long ago."""
     from llmos_nb.journal import GENESIS
-    from llmos_nb.journal.events import chained
+    from llmos_nb.journal.chain import chained
+    from llmos_nb.journal.events import Unknown
 
     prev, out = GENESIS, b""
     for line in lines:
         event, encoded = chained(
-            line["n"], time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(past)), line["k"], line["d"], prev
+            line["n"],
+            time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(past)),
+            Unknown(line["k"], line["d"]),
+            line["d"],
+            prev,
         )
         prev, out = event.hash, out + encoded
     path.write_bytes(out)

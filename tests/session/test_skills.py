@@ -11,8 +11,7 @@ from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Session
 from llmos_nb.session.skills import skills
-from llmos_nb.session.skills.manifest import notebook_hash
-from llmos_nb.session.skills.manifest import values as parameter_values
+from llmos_nb.session.skills.manifest import notebook_hash, values as parameter_values
 from llmos_nb.session.skills.skills import Skills
 
 DONE = {"text": "Done."}

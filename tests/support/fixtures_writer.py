@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from llmos_nb.journal import GENESIS, Event
-from llmos_nb.journal.events import chained
+from llmos_nb.journal.chain import chained
+from llmos_nb.journal.events import parse
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold.fold import apply
 
@@ -56,7 +57,9 @@ class Writer:
     def add(self, k, after=0.1, **d):
         self.clock += timedelta(seconds=after)
         at = self.clock.isoformat(timespec="milliseconds")
-        event, _ = chained(len(self.events), at, k, d, self.events[-1].hash if self.events else GENESIS)
+        event, _ = chained(
+            len(self.events), at, parse(k, d, 1), d, self.events[-1].hash if self.events else GENESIS
+        )
         self.events.append(event)
         apply(self.state, event)
         return self

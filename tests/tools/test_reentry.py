@@ -18,8 +18,8 @@ FIND = {
     "by sys.modules": "import sys\nfound = [s for s in sys.modules['llmos_nb.session.api']._sessions.values()][-1].processes[PID]",
     "by frames": "import sys\nf = sys._getframe()\nwhile 'run' not in f.f_locals or not hasattr(f.f_locals['run'], 'journal'): f = f.f_back\nfound = f.f_locals['run']",
 }
-NOW = ["found.approve('all')", "from llmos_nb.process import decisions\ndecisions.approve_one(found.run, 'r1.0', 'you')", "found.run.append('call.decided', call='r2.0', digest='', what='approve', by='you', why='')",
-       "found.journal.append('call.decided', {'call': 'r2.0', 'digest': '', 'what': 'approve', 'by': 'ann', 'why': ''})",
+NOW = ["found.approve('all')", "from llmos_nb.process import decisions\ndecisions.approve_one(found.run, 'r1.0', 'you')", "from llmos_nb.journal.events import CallDecided\nfound.run.append(CallDecided(call='r2.0', digest='', what='approve', by='you', why=''))",
+       "from llmos_nb.journal.events import CallDecided\nfound.journal.append(CallDecided(call='r2.0', digest='', what='approve', by='ann', why=''))",
        "found.rule('ship', 'allow')", "found.stop()"]  # fmt: skip
 LATER = {
     "a thread": "import threading\nt = threading.Thread(target=lambda: found.approve('all'))\nt.start(); t.join()",
@@ -76,7 +76,7 @@ async def test_no_way_to_a_process_lets_a_step_approve(found, monkeypatch):
             FIND[found].replace("PID", str(agent.proc.pid))
             + "\nif hasattr(found, 'approve'): found.approve('all')\n"
         )
-        code += "else: found.append('call.decided', call='r2.0', digest='', what='approve', by='you', why='')"
+        code += "else:\n    from llmos_nb.journal.events import CallDecided\n    found.append(CallDecided(call='r2.0', digest='', what='approve', by='you', why=''))"
         agent.proc.run.model = ScriptedModel([python(code), call("ship", box="a"), DONE])
         agent.proc.rule("python", "allow")
         await agent.run()

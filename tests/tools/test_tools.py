@@ -8,8 +8,7 @@ import time
 from contextvars import ContextVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.messages import ToolResult

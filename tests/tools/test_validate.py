@@ -5,8 +5,7 @@ import math
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.errors import BadArguments, UnknownTool
 from llmos_nb.tools import as_tool, parse_arguments, unknown_tool, validate

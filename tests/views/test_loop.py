@@ -9,8 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from fixtures_journals import STATES, hostile
 from fixtures_writer import Writer
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.views.loop import dot, loop
 from llmos_nb.views.loop.dot import dag

@@ -6,12 +6,10 @@ from html.parser import HTMLParser
 import pytest
 from fixtures_journals import STATES, hostile
 from fixtures_writer import ANSWER, CODES, GOAL, RESULTS, Writer
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmos_nb.views import page
-from llmos_nb.views.markdown import html as markdown
-from llmos_nb.views.markdown import text as escaped
+from llmos_nb.views.markdown import html as markdown, text as escaped
 
 BLOCKS = {"h3", "h4", "p", "ol", "ul", "li", "pre", "br", "details", "summary"}
 TAGS = BLOCKS | {"b", "i", "code", "span", "img", "table", "caption", "tr", "th", "td"}

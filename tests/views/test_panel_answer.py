@@ -2,8 +2,7 @@
 
 from fixtures_journals import STATES, blocks, shown
 from fixtures_writer import Writer
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.views.panel.answer import evidence, mark, split, values
 from llmos_nb.views.panel.view import view

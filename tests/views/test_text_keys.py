@@ -1,8 +1,7 @@
 """Single keys answer what a process asks."""
 
 import pytest
-from fixtures_journals import doubt as in_doubt
-from fixtures_journals import edited, proposed, question, tool, waiting
+from fixtures_journals import doubt as in_doubt, edited, proposed, question, tool, waiting
 
 from llmos_nb.errors import UsageError
 from llmos_nb.views.text import prompt_keys

@@ -4,12 +4,10 @@ import re
 
 from fixtures_journals import STATES
 from fixtures_writer import Writer
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.views.text import diff, table
-from llmos_nb.views.text.lines import table as laid_out
-from llmos_nb.views.text.lines import wrap
+from llmos_nb.views.text.lines import table as laid_out, wrap
 from llmos_nb.views.text.tables import log
 from llmos_nb.views.wording import visible
 

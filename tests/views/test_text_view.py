@@ -5,8 +5,7 @@ import re
 import pytest
 from fixtures_journals import STATES, hostile
 from fixtures_writer import ANSWER, CODES, GOAL, RESULTS, Writer
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold.fold import apply

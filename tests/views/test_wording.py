@@ -1,7 +1,6 @@
 """Amounts and sentences as all views say them."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.views.wording import clock, duration, hidden, listed, marked, money, names, plain, tokens, visible
 

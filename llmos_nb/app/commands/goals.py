@@ -9,13 +9,12 @@ from datetime import datetime
 
 from llmos_nb.app.commands.base import say
 from llmos_nb.app.options import Command
-from llmos_nb.app.present.presenter import front_end
+from llmos_nb.app.present.front import front_end
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.journal import Home
 from llmos_nb.policy.secrets import redact
 from llmos_nb.session import Session
-from llmos_nb.session.goals import Goal, Goals, Waker
-from llmos_nb.session.goals import goals as book
+from llmos_nb.session.goals import Goal, Goals, Waker, goals as book
 from llmos_nb.views.text import table
 
 

@@ -14,6 +14,7 @@ from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import history
+from llmos_nb.journal.events import SignalReceived
 from llmos_nb.policy import parse_rule
 from llmos_nb.policy.secrets import SecretStr, handle, vault
 from llmos_nb.session import Process, Session, api
@@ -26,8 +27,9 @@ async def approve(session: Session, command: Command) -> None:
     before = len(process.events)
     process.approve(int(what) if what.isdecimal() else what)
     for event in process.events[before:]:
-        if event.d.get("signal") == "stale_approval":
-            say(f"{event.d['call']}: not counted, {event.d.get('why', 'it is not asked')}")
+        match event.body:
+            case SignalReceived(signal="stale_approval", call=call, why=why):
+                say(f"{call}: not counted, {why or 'it is not asked'}")
     _tell(process)
 
 

@@ -10,8 +10,7 @@ from llmos_nb.app.commands.base import say
 from llmos_nb.app.options import Command
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import home_of
-from llmos_nb.session import Session, config
-from llmos_nb.session import prune as retention
+from llmos_nb.session import Session, config, prune as retention
 
 _log = logging.getLogger(__name__)
 

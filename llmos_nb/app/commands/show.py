@@ -12,6 +12,7 @@ from llmos_nb.app.commands.base import pick, say
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.journal import history
+from llmos_nb.journal.events import ModelRequested
 from llmos_nb.policy import show
 from llmos_nb.process.state import Step
 from llmos_nb.session import Process, Session
@@ -195,7 +196,7 @@ def _busiest(processes: Iterable[Process]) -> list[Process]:
 
 def _use(p: Process) -> list[str]:
     s = p.run.state
-    waited = sum(e.d.get("waited_s", 0.0) for e in p.run.journal.events if e.k == "model.requested")
+    waited = sum(e.body.waited_s for e in p.run.journal.events if isinstance(e.body, ModelRequested))
     uses, busy = p.uses or (p.reason or p.state), show("s", round(s.spent.get("s", 0.0), 1))
     tokens = f"{s.spent.get('tokens', 0):,.0f}"
     waits = p.waits_for[:60] if p.state != "ended" else ""

@@ -11,8 +11,7 @@ from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.session import Session
-from llmos_nb.session.skills import aside, skills
-from llmos_nb.session.skills import manifest as skill_book
+from llmos_nb.session.skills import aside, manifest as skill_book, skills
 from llmos_nb.views.text import table
 
 _USAGE = "%agent skill list, add PATH [--yes], run NAME [x=value …], save P NAME [x=value …], remove NAME"

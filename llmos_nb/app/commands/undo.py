@@ -6,11 +6,10 @@ from collections.abc import Collection
 
 from llmos_nb.app.commands.base import say
 from llmos_nb.app.options import Command
+from llmos_nb.journal.events import CallRedone, CallUndone
 from llmos_nb.process.gate import compensate
 from llmos_nb.session import Process, Session
-from llmos_nb.tools import NAME_CHANGES, Call
-
-_WORDS = {"call.undone": "taken back", "call.redone": "put back"}
+from llmos_nb.tools import Call
 
 
 async def undo(session: Session, command: Command) -> None:
@@ -20,15 +19,16 @@ async def undo(session: Session, command: Command) -> None:
     if process.run.state.settled:
         await done  # until what acted outside is asked for, or taken back
     for event in process.events[mark:]:
-        if event.k in _WORDS:
-            say(f"{_WORDS[event.k]}: {_named_undo(process.run.state.calls[event.d['call']])}")
+        if isinstance(b := event.body, CallUndone | CallRedone):
+            told = "taken back" if isinstance(b, CallUndone) else "put back"
+            say(f"{told}: {_named_undo(process.run.state.calls[b.call])}")
     if command.verb == "undo":
         _tell_outside(process, known)
 
 
 def _named_undo(call: Call) -> str:
     """Name a call and what it changed."""
-    changed = sorted({n for kind in NAME_CHANGES for n in call.changes.get(kind, ())})
+    changed = sorted(set(call.changes.names))
     return f"{call.id} {call.name}" + (f" ({', '.join(f'`{n}`' for n in changed)})" if changed else "")
 
 

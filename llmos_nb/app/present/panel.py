@@ -13,6 +13,7 @@ from llmos_nb.app.present.text import Shown, publish
 from llmos_nb.app.present.widget import Panel
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import Event, now
+from llmos_nb.journal.events import SignalReceived
 from llmos_nb.process import preview
 from llmos_nb.process.state import State
 from llmos_nb.session import Process
@@ -80,7 +81,7 @@ async def _previewed(p: Process, call: str) -> None:
     result = await preview.preview(p.run, call, p.session.ip)
     seen = {"ok": result.ok, "text": bounded(result.text)[0], "would": result.facts["would"]}
     with p.run.journal.held():
-        p.run.append("signal.received", signal="previewed", by="you", call=call, **seen)
+        p.run.append(SignalReceived(signal="previewed", by="you", call=call, **seen))
 
 
 def _later(work: Any) -> asyncio.Task[Any]:
@@ -166,8 +167,7 @@ class PanelShown(Shown):
     def heard(self, event: Event, _: State) -> None:
         """Follow one event; the panel groups what it sends."""
         self.projector.heard(event)
-        if event.d.get("signal") == "previewed":
-            self.projector.preview(event)
+        self.projector.preview(event)
         self.panel.show(self.view())
         if event.k == "call.started":
             self.panel.flush()  # the step may hold the main thread

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from importlib.metadata import version
 from typing import Any
 
+from llmos_nb.app.present.front import awaits_clicks, front_end
 from llmos_nb.app.present.text import Several, Shown, TextShown, print_raw
 from llmos_nb.errors import NotAnswered, UsageError
 from llmos_nb.session import Process, Session, outcome, toolbox
 from llmos_nb.session.ipc import pipes
-
-
-def front_end(ip: Any) -> str:
-    """Say what shows us: ``panel`` (a notebook with widgets), ``terminal`` or ``headless``."""
-    backend = getattr(ip, "kernel", None)
-    if backend is None:
-        return "terminal" if type(ip).__name__ == "TerminalInteractiveShell" else "headless"
-    return "panel" if getattr(backend, "_allow_stdin", False) else "headless"
-
-
-def awaits_clicks(ip: Any) -> bool:
-    """Whether clicks arrive while a cell awaits: ipykernel 7.4 and later, and where there are no clicks."""
-    if getattr(ip, "kernel", None) is None:
-        return True
-    return tuple(map(int, version("ipykernel").split(".")[:2])) >= (7, 4) or not ip.kernel._allow_stdin
 
 
 class Presenter:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import QuestionAsked
 from llmos_nb.process.state import State
 from llmos_nb.session import Process
 from llmos_nb.tools import Stopped
@@ -67,8 +68,8 @@ class TextShown(Shown):
     def heard(self, event: Event, state: State) -> None:
         """Print one event; ask where a terminal can answer."""
         self.view(event, state)
-        if self.patient and event.k == "question.asked":
-            asyncio.get_running_loop().call_soon(self.ask, event.d["question"])
+        if self.patient and isinstance(event.body, QuestionAsked):
+            asyncio.get_running_loop().call_soon(self.ask, event.body.question)
 
     def ask(self, key: str) -> None:
         """Read the person's decision; a terminal has nothing else to do meanwhile, and Ctrl-C stops the process."""

@@ -1,7 +1,5 @@
 """The proof of an exported notebook: checksums, runs in fresh interpreters, comparison, report."""
 
-from llmos_nb.export.verify import execute, seal
-from llmos_nb.export.verify.seal import hash_of
-from llmos_nb.export.verify.verify import verify
+import lazy_loader
 
-__all__ = ["execute", "hash_of", "seal", "verify"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

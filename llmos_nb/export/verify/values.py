@@ -71,7 +71,7 @@ def step_values(units: Sequence[Unit], pieces: Sequence[Any], recorded: Sequence
     whys = taints(pieces, recorded)
     found = []
     for unit, why in zip(units, whys, strict=True):
-        digests = unit.call.changes.get("digests", {}) if unit.call is not None and not unit.problem else {}
+        digests = (unit.call.changes.digests or {}) if unit.call is not None and not unit.problem else {}
         found.append({n: d for n, d in digests.items() if n not in why and _HEX.fullmatch(d)})
     return found
 

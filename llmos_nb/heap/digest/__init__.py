@@ -1,5 +1,5 @@
 """Digests of values by their content."""
 
-from llmos_nb.heap.digest.digest import digest
+import lazy_loader
 
-__all__ = ["digest"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,5 @@
 """The small local model: weights, engine, prompt format, and the checks of the code that it writes."""
 
-from llmos_nb.models.local import fetch, weights
-from llmos_nb.models.local.model import LocalModel
+import lazy_loader
 
-__all__ = ["LocalModel", "fetch", "weights"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,5 @@
 """Models that answer from a file: scripts for tests and lessons, and recorded runs."""
 
-from llmos_nb.models.scripted import model
-from llmos_nb.models.scripted.model import ScriptedModel
+import lazy_loader
 
-__all__ = ["ScriptedModel", "model"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ModelRefused, ModelUnavailable, UsageError, nearest
-from llmos_nb.journal import Event, history, read
+from llmos_nb.journal import history, read
+from llmos_nb.journal.events import Body, CallFinished, ModelResponded
 from llmos_nb.messages import Request, Response, ToolCall, Usage
 from llmos_nb.models.base import Traits
 from llmos_nb.models.openai.errors import ERRORS, Endpoint, classify, retry_after_s
@@ -35,7 +36,7 @@ class ReplayModel:
         file = file / "journal.jsonl" if file.is_dir() else file
         if not file.is_file():
             raise UsageError(f"replay:{path}: there is no journal; give the path of a journal.jsonl")
-        self.answers = [a for e in history(read(file), file) for a in _answers(e)]
+        self.answers = [a for e in history(read(file), file) for a in _answers(e.body)]
         self.traits = Traits(f"replay:{path}", images=True)
         self.position = 0
 
@@ -64,18 +65,16 @@ class ReplayModel:
         return answer
 
 
-def _answers(event: Event) -> list[Response]:
+def _answers(body: Body) -> list[Response]:
     """Return the answers of an event; those about a text that is kept out stand with the call that asked."""
-    if event.k == "model.responded":
-        return [_answer(event.d)]
-    said = (event.d.get("facts") or {}).get("said", ()) if event.k == "call.finished" else ()
-    return [Response(text) for text in said]
-
-
-def _answer(d: Mapping[str, Any]) -> Response:
-    calls = tuple(ToolCall(c["name"], c["arguments"]) for c in d["calls"])
-    usage = {k: v for k, v in (d.get("usage") or {}).items() if k in Usage.__slots__}
-    return Response(d["text"], calls, d["finish"], Usage(**usage), bool(d.get("cut")), dict(d.get("raw") or {}))
+    match body:
+        case ModelResponded() as b:
+            calls = tuple(ToolCall(c["name"], c["arguments"]) for c in b.calls)
+            usage = Usage(**{k: v for k, v in b.usage.items() if k in Usage.__slots__})
+            return [Response(b.text, calls, b.finish, usage, b.cut, b.raw)]
+        case CallFinished(facts=facts):
+            return [Response(text) for text in facts.get("said", ())]
+    return []
 
 
 VERSION = 1

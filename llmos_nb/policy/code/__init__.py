@@ -1,8 +1,5 @@
 """What code would do, read from its syntax tree: names read and written, and risks in words."""
 
-from llmos_nb.policy.code.inspection import Surroundings, code_names, inspect_code
-from llmos_nb.policy.code.names import bound_by, defaults, parameters
-from llmos_nb.policy.code.report import plain
-from llmos_nb.policy.code.tables import KINDS
+import lazy_loader
 
-__all__ = ["KINDS", "Surroundings", "bound_by", "code_names", "defaults", "inspect_code", "parameters", "plain"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

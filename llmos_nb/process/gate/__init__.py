@@ -1,6 +1,5 @@
 """The gate that every call passes: judge, label, record, start."""
 
-from llmos_nb.process.gate import authority, compensate, labels, quarantine, servers
-from llmos_nb.process.gate.quarantine import READ, read_tool
+import lazy_loader
 
-__all__ = ["READ", "authority", "compensate", "labels", "quarantine", "read_tool", "servers"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

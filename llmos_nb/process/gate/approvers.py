@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 from llmos_nb.policy import CONTEXT, ApprovalRequest, Decision, Seat, labels
+from llmos_nb.process.findings import Findings
 from llmos_nb.process.run import Run
 from llmos_nb.tools import Call, Tool, awaited, unless_stopped
 
@@ -16,24 +17,24 @@ _WHAT = ("approve", "reject", "edit")
 _log = logging.getLogger(__name__)
 
 
-def may_decide(run: Run, tool: Tool, seen: Mapping[str, Any]) -> bool:
+def may_decide(run: Run, tool: Tool, seen: Findings) -> bool:
     """Return whether an approver may speak for a call: not where a person is required."""
     s = run.state
     named = s.requester or s.approval.get("approvers") or s.approval.get("other")
-    each_time = tool.each_time or bool(seen.get("each_time"))
+    each_time = tool.each_time or seen.each_time
     return bool(run.approvers.seats) and not (named or each_time or tool.name in s.altered)
 
 
 def request_of(
-    run: Run, call: Call, arguments: Mapping[str, Any], seen: Mapping[str, Any], why: str, digest: str
+    run: Run, call: Call, arguments: Mapping[str, Any], seen: Findings, why: str, digest: str
 ) -> ApprovalRequest:
     """Return a call as approvers are shown it."""
-    s, reads = run.state, tuple(seen.get("reads", ()))
+    s, reads = run.state, seen.reads
     label = {CONTEXT: str(labels.context(s.labels)), **{n: str(labels.of((n,), s.labels)) for n in reads}}
     return ApprovalRequest(
         pid=s.pid, goal=s.goal, call=call.id, tool=call.name, arguments=deepcopy(dict(arguments)),
-        level=str(seen.get("level", "risky")), why=why, risks=tuple(str(r[1]) for r in seen.get("risks", ())),
-        reads=reads, writes=tuple(seen.get("writes", ())), origins=dict(seen["origins"]()), labels=label, digest=digest,
+        level=seen.level, why=why, risks=tuple(sentence for _, sentence in seen.risks),
+        reads=reads, writes=seen.writes, origins=seen.origins, labels=label, digest=digest,
     )  # fmt: skip
 
 

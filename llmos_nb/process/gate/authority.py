@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.journal import Event
+from llmos_nb.journal.events import LabelChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import CONTEXT, FILE, labels
 from llmos_nb.policy.authority import Role, Shelf, Standing, lower, rows, spoken, standing
@@ -136,14 +136,6 @@ def exposed(run: Run) -> bool:
     return run.state.handled or labels.context(run.state.labels).untrusted
 
 
-def _tainting(run: Run) -> Iterator[Event]:
-    """Return the events by which it came to that."""
-    for e in run.journal.events:
-        rose = e.k == "label.changed" and e.d["name"] == CONTEXT and "untrusted" in e.d["label"]
-        if rose or (e.k == "call.finished" and "handle" in (e.d.get("facts") or {})):
-            yield e
-
-
 def tainted(run: Run) -> set[str]:
     """Name what the process has made of untrusted data: words of calls that wrote after the read, and files."""
     s = run.state
@@ -209,5 +201,9 @@ def _stands_in(value: Any, call: Call) -> bool:
 
 def others(run: Run, call: Call) -> bool:
     """Return whether somebody else may have written what a call gave."""
-    rose = any(str(e.d.get("why", "")).startswith(f"{call.id}:") for e in _tainting(run))
+    bodies = (e.body for e in run.journal.events)
+    labelled = [
+        b.why for b in bodies if isinstance(b, LabelChanged) and b.name == CONTEXT and "untrusted" in b.label
+    ]
+    rose = any(why.startswith(f"{call.id}:") for why in labelled)
     return rose or run.tools.get(call.name, _NONE).source == "untrusted"

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import ConfigError
+from llmos_nb.journal.events import CallInDoubt, CallUndone, UndoProposed
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import TakenBack
 from llmos_nb.tools import Call, Tool, as_tool
@@ -23,7 +24,7 @@ RESULT = "result"
 def taken_back(run: Run, command: TakenBack) -> None:
     """Record that a call is undone, once its compensation is done."""
     call = run.state.calls[command.call]
-    run.append("call.undone", call=call.undoes, compensation=call.id)
+    run.append(CallUndone(call=call.undoes, compensation=call.id))
 
 
 def outside(run: Run, call: Call) -> bool:
@@ -47,7 +48,7 @@ def propose(run: Run, call: Call, by: str) -> None:
     taken = {k: v for k, v in given.items() if k in tool.schema["properties"]}
     tries = sum(c.undoes == call.id for c in run.state.calls.values())
     key = f"{call.id}{SUFFIX}{tries + 1 if tries else ''}"
-    run.append("undo.proposed", call=key, undoes=call.id, name=f"{call.name}{SUFFIX}", arguments=taken, by=by)
+    run.append(UndoProposed(call=key, undoes=call.id, name=f"{call.name}{SUFFIX}", arguments=taken, by=by))
 
 
 def tool_of(run: Run, call: Call) -> Tool | None:
@@ -116,4 +117,4 @@ def settle_unfinished(run: Run) -> None:
     """Leave a compensation in doubt that was under way when the process broke off."""
     for call in [run.state.calls[i] for i in run.state.undoing]:
         if call.status == "running" and not run.tasks:
-            run.append("call.in_doubt", call=call.id)
+            run.append(CallInDoubt(call=call.id))

@@ -7,11 +7,10 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import BadArguments, UnknownTool
+from llmos_nb.journal.events import CallDecided, CallFinished, QuestionAsked, RunEnded
 from llmos_nb.policy import APPROVER, Act, Ruling, approval, call_digest, judge, labels
-from llmos_nb.policy.authority import Standing
-from llmos_nb.process.gate import approvers, compensate
-from llmos_nb.process.gate import authority as gate_authority
-from llmos_nb.process.gate import labels as gate_labels
+from llmos_nb.process.findings import Findings
+from llmos_nb.process.gate import approvers, authority as gate_authority, compensate, labels as gate_labels
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Finish, Judge
 from llmos_nb.process.state.fold.call import repeat_key
@@ -29,12 +28,12 @@ def finish(run: Run, command: Finish) -> None:
     if not text.strip():
         reject(run, call, "schema", "final_answer: answer must be a text")
     else:
-        run.append("call.finished", call=call.id, ok=True, result=text, size=size)
+        run.append(CallFinished(call=call.id, ok=True, result=text, size=size))
 
 
 def reject(run: Run, call: Call, by: str, why: str) -> None:
     """Record that a call does not run, with the reason for the model."""
-    run.append("call.decided", call=call.id, digest="", what="reject", by=by, why=why)
+    run.append(CallDecided(call=call.id, digest="", what="reject", by=by, why=why))
 
 
 def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
@@ -77,20 +76,23 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
     if verdict.what == "ask":
         ask_human(run, call, verdict.why, seen, digest)
     else:
-        what = "approve" if verdict.what == "allow" else "reject"
-        extra: dict[str, Any] = {"arguments": arguments} if arguments != call.arguments else {}
-        if verdict.by == "words":
-            extra["origins"] = origins(seen)
-        if seen["looked"]:
-            extra["looked"] = seen["looked"]
         run.append(
-            "call.decided", call=call.id, digest=digest, what=what, by=verdict.by, why=verdict.why, **extra
+            CallDecided(
+                call=call.id,
+                digest=digest,
+                what="approve" if verdict.what == "allow" else "reject",
+                by=verdict.by,
+                why=verdict.why,
+                arguments=arguments if arguments != call.arguments else None,
+                origins=seen.origins if verdict.by == "words" else None,
+                looked=list(seen.looked),
+            )
         )
     return None
 
 
 async def ask_approvers(
-    run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any], why: str, digest: str
+    run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Findings, why: str, digest: str
 ) -> None:
     """Let the first approver decide that wants to; else ask a person. What Stop interrupts is judged again."""
     before = (call.status, call.arguments)
@@ -107,8 +109,8 @@ async def ask_approvers(
     elif decision.what == "edit":
         _edit(run, call, tool, dict(decision.arguments or {}), by, said)
     else:
-        more = {"arguments": arguments} if arguments != call.arguments else {}
-        run.append("call.decided", call=call.id, digest=digest, what="approve", by=by, why=said, **more)
+        changed = arguments if arguments != call.arguments else None
+        run.append(CallDecided(call=call.id, digest=digest, what="approve", by=by, why=said, arguments=changed))
 
 
 def _edit(run: Run, call: Call, tool: Tool, given: dict[str, Any], by: str, said: str) -> None:
@@ -122,34 +124,26 @@ def _edit(run: Run, call: Call, tool: Tool, given: dict[str, Any], by: str, said
         return
     seen = run.inspected[call.id] = look(run, call, tool, arguments)
     verdict = _verdict(run, call, tool, arguments, seen)
-    run.append("call.decided", call=call.id, digest="", what="edit", by=by, why=said, arguments=arguments)
+    run.append(CallDecided(call=call.id, digest="", what="edit", by=by, why=said, arguments=arguments))
     if verdict.what == "deny":
         reject(run, call, verdict.by, verdict.why)
         return
     digest = digest_of(run, call, tool, arguments, seen, person=True)
-    run.append("call.decided", call=call.id, digest=digest, what="approve", by=by, why=said)
+    run.append(CallDecided(call=call.id, digest=digest, what="approve", by=by, why=said))
 
 
-def look(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+def look(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Findings:
     """Say what a call would do, whether it stands on the user's words, and where its arguments come from."""
     seen = inspect(run, tool, arguments)
     found = gate_authority.standing_of(run, call, tool, arguments)
-    looked = [
-        source.name for source, shelf in gate_authority.shelves(run, tool).values() if shelf.kind in run.books
-    ]
-    seen |= {
-        "standing": found,
-        "origins": partial(gate_authority.origins, run, tool, arguments, found),
-        "looked": looked,
-    }
-    if found is not None and not found.holds and gate_authority.exposed(run):
-        seen["risks"] = [*seen.get("risks", ()), ["untrusted data", found.why]]
-    return seen
-
-
-def origins(seen: Mapping[str, Any]) -> dict[str, str]:
-    """Say where a call's arguments come from; looked for only where somebody is told, since it reads all results."""
-    return dict(seen["origins"]()) if "origins" in seen else {}
+    shelves = gate_authority.shelves(run, tool).values()
+    untrusted = found is not None and not found.holds and gate_authority.exposed(run)
+    return seen.add(
+        [("untrusted data", found.why)] if found is not None and untrusted else (),
+        standing=found,
+        looked=tuple(source.name for source, shelf in shelves if shelf.kind in run.books),
+        trace=partial(gate_authority.origins, run, tool, arguments, found),
+    )
 
 
 def find(tools: Mapping[str, Tool], name: str) -> Tool:
@@ -168,70 +162,65 @@ def _repeated(run: Run, call: Call) -> bool:
     why = f"the same call was made {count} times with nothing new; use what it gave, or do something else"
     if count > SAME_CALLS and s.mode in ("auto", "never"):
         reject(run, call, "repeat", why)
-        run.append("run.ended", reason="failed", detail=f"{call.name} was called again and again", answer=None)
+        run.append(RunEnded(reason="failed", detail=f"{call.name} was called again and again", answer=None))
     elif count > SAME_CALLS:
-        ask_human(run, call, f"It asks because {why.split(';', maxsplit=1)[0]}.", {}, "")
+        ask_human(run, call, f"It asks because {why.split(';', maxsplit=1)[0]}.", Findings(), "")
     else:
         reject(run, call, "repeat", why)
     return True
 
 
-def ask_human(run: Run, call: Call, why: str, seen: Mapping[str, Any], digest: str) -> None:
+def ask_human(run: Run, call: Call, why: str, seen: Findings, digest: str) -> None:
     """Ask a person about a call; what they will see is on the record."""
-    title = seen.get("title") or f"call {call.name}"
     run.append(
-        "question.asked",
-        question=call.id,
-        kind="approval",
-        text=why,
-        title=title,
-        digest=digest,
-        risks=list(seen.get("risks", ())),
-        reads=list(seen.get("reads", ())),
-        writes=list(seen.get("writes", ())),
-        origins=origins(seen),
-        **({"looked": seen["looked"]} if seen.get("looked") else {}),
-        **{k: seen[k] for k in ("shows", "each_time") if seen.get(k)},
-        **approval.bounds(run.state.approval),
+        QuestionAsked(
+            question=call.id,
+            about="approval",
+            text=why,
+            title=seen.title or f"call {call.name}",
+            digest=digest,
+            risks=[list(risk) for risk in seen.risks],
+            reads=list(seen.reads),
+            writes=list(seen.writes),
+            origins=seen.origins,
+            looked=list(seen.looked),
+            shows=seen.shows,
+            each_time=seen.each_time,
+            **approval.bounds(run.state.approval),
+        )
     )
 
 
-def inspect(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def inspect(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> Findings:
     """Say what this very call would do: level, risks with their sentences, names read and written."""
     seen = _alone(tool, arguments)
     if tool.name in run.state.altered:
         now = f"{altered(tool)}; now: {tool.description[:300]}"
-        seen = {**seen, "risks": [["changed tool", now], *seen.get("risks", ())]}
+        seen = seen.add([("changed tool", now)], first=True)
     return gate_labels.risks(run, tool, arguments, seen)
 
 
-def _alone(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _alone(tool: Tool, arguments: Mapping[str, Any]) -> Findings:
     """Say what a call would do wherever its words come from."""
     if tool.inspect is not None:
-        return dict(tool.inspect(arguments))
+        return Findings.of(tool.inspect(arguments))
     if tool.effect in ("read", "namespace"):
-        return {"level": tool.effect}
+        return Findings(tool.effect)
     what = "writes files" if tool.effect == "write" else "acts outside the namespace"
     declared = f"`{tool.name}` {what}, and Undo cannot take that back"
-    return {
-        "level": "risky",
-        "title": f"call {tool.name}",
-        "risks": [["external", declared]],
-        "why": f"It asks because {declared}.",
-    }
+    return Findings("risky", f"call {tool.name}", f"It asks because {declared}.", (("external", declared),))
 
 
-def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any]) -> Ruling:
+def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Findings) -> Ruling:
     s = run.state
-    level = "read" if tool.name == "ask" else str(seen["level"])
-    why = seen.get("why") or " ".join(f"It asks because {r[1]}." for r in list(seen.get("risks", ()))[:1])
+    level = "read" if tool.name == "ask" else seen.level
+    why = seen.why or " ".join(f"It asks because {sentence}." for _, sentence in seen.risks[:1])
     label, outward = labels.context(s.labels), tool.effect in ("write", "external")
     if outward and gate_authority.exposed(run):
         label = label.join(labels.UNTRUSTED)
-    found: Standing | None = seen.get("standing")
-    vouched = gate_authority.vouched(run, tool, arguments, found)
-    stands = None if found is None else found.holds
-    kinds = frozenset(str(risk[0]) for risk in seen.get("risks", ()))
+    vouched = gate_authority.vouched(run, tool, arguments, seen.standing)
+    stands = None if seen.standing is None else seen.standing.holds
+    kinds = frozenset(kind for kind, _ in seen.risks)
     act = Act(
         call.name, arguments, level, (why,) if why else (), call.step, label, outward, vouched, stands, kinds
     )
@@ -252,15 +241,12 @@ def altered(tool: Tool) -> str:
     return f"the MCP server `{tool.server}` says something else of `{tool.name}` than before"
 
 
-def digest_of(
-    run: Run, call: Call, tool: Tool, arguments: object, seen: Mapping[str, Any], person: bool
-) -> str:
+def digest_of(run: Run, call: Call, tool: Tool, arguments: object, seen: Findings, person: bool) -> str:
     """Bind a decision to this call, tool and arguments; a person's also to the versions of the names that it uses.
 
     What a mode or rule decides is carried out at once, so that nothing need be hashed for it.
     """
-    names = {*seen.get("reads", ()), *seen.get("writes", ())}
-    versions = run.fingerprint(sorted(names)) if person and not tool.elsewhere else {}
-    if person and "state" in seen:  # of what a device would act on, such as files that are to be committed
-        versions = {**versions, "*": str(seen["state"])}
+    versions = run.fingerprint(sorted(set(seen.names))) if person and not tool.elsewhere else {}
+    if person and seen.state is not None:  # of what a device would act on, such as files to be committed
+        versions = {**versions, "*": seen.state}
     return call_digest(call.id, tool.name, tool.digest, arguments, versions)

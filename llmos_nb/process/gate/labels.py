@@ -7,15 +7,18 @@ import weakref
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ConfigError, JournalUnwritable
 from llmos_nb.heap import Walk, names_reaching, reachable_names
+from llmos_nb.journal.events import LabelChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import FILE, TRUSTED, UNKNOWN_FILE, UNTRUSTED, Came, labels
 from llmos_nb.policy.authority import DATA, is_prose
 from llmos_nb.policy.secrets import vault
+from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate.authority import unspoken
 from llmos_nb.process.run import Run
 from llmos_nb.tools import Call, Tool
@@ -73,38 +76,29 @@ _CHANGES = ("created", "rebound", "mutated")
 _OUTSIDE = ("foreign file", "network")
 
 
-def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
+def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -> Findings:
     """Add to what a call would do the risks that lie in where the process's words come from."""
-    found: list[list[str]] = []
+    found: list[tuple[str, str]] = []
     now = labels.context(run.state.labels)
     if now.untrusted and tool.confined:
-        return seen if seen["level"] == "risky" else {**seen, "level": "read"}  # it runs in a child, on copies
-    if now.untrusted and seen["level"] != "read":
+        return seen if seen.level == "risky" else replace(seen, level="read")  # it runs in a child, on copies
+    if now.untrusted and seen.level != "read":
         found.append(
-            [
+            (
                 "untrusted data",
                 f"the process has read untrusted data ({_since(run)}) and may follow orders in it",
-            ]
+            )
         )
         found += [
-            ["untrusted data", f"`{n}` = {v!r:.80} does not stand in your words"]
+            ("untrusted data", f"`{n}` = {v!r:.80} does not stand in your words")
             for n, v in unspoken(run, tool.sinks, arguments)
             if tool.power is None
         ]
     if tool.effect != "namespace" and (names := vault.used(arguments)):
-        found.append(["secret", f"`{tool.name}` is handed the secret {', '.join(names)}"])
+        found.append(("secret", f"`{tool.name}` is handed the secret {', '.join(names)}"))
     if not found:
         return seen
-    return {
-        **seen,
-        "level": "risky",
-        "risks": [*seen.get("risks", ()), *found],
-        "why": seen.get("why") or _why(found),
-    }
-
-
-def _why(found: list[list[str]]) -> str:
-    return f"It asks because {found[0][1]}."
+    return seen.add(found, level="risky", why=seen.why or f"It asks because {found[0][1]}.")
 
 
 def _since(run: Run) -> str:
@@ -112,13 +106,13 @@ def _since(run: Run) -> str:
     return run.state.untrusted_since or "before it began"
 
 
-def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Mapping[str, Any]) -> Came:
+def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -> Came:
     """Say what a call will read, before it runs."""
     known, why = run.state.labels, []
     label = UNTRUSTED if tool.source == "untrusted" else TRUSTED
     if label != TRUSTED:
         why.append(f"`{tool.name}` gives data from outside")
-    for kind, what, target in seen.get("sources", ()):
+    for kind, what, target in seen.sources:
         outside = labels.file_label(target, run.state.words or run.state.goal, known, Path.cwd())
         if kind == "network" or outside != TRUSTED:
             label = label.join(UNTRUSTED if kind == "network" else outside)
@@ -149,16 +143,16 @@ def _prose(value: object) -> bool:
         return True
 
 
-def _names(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Mapping[str, Any]) -> set[str]:
+def _names(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -> set[str]:
     """Return the labelled names that a call can reach: by its words, through functions, and inside other objects."""
     known, namespace = run.state.labels, run.namespace or {}
     marked = set(labels.marked(known))
     if tool.name == "names":
         return labels.matching(str(arguments.get("pattern", "")), known)
     said = labels.spelled("\n".join(str(v) for v in arguments.values()), known)
-    if seen.get("everything"):
+    if seen.everything:
         return marked
-    reads = set(seen.get("reads", ())) | {str(arguments.get("name", ""))}
+    reads = set(seen.reads) | {str(arguments.get("name", ""))}
     through = reachable_names(reads, namespace) | _of_function(tool, namespace)
     targets = {id(namespace[n]) for n in marked if n in namespace and not _common(namespace[n])}
     values = {n: _behind(namespace[n]) for n in through if n in namespace}
@@ -203,7 +197,7 @@ def catch_up(run: Run) -> None:
     for name, text in dict(run.sight.sharing.labels if run.sight is not None else {}).items():
         label = labels.of((name,), known).join(labels.parse(text))
         if label != labels.of((name,), known):
-            run.append("label.changed", name=name, label=str(label), why="by a process beside this one")
+            run.append(LabelChanged(name=name, label=str(label), why="by a process beside this one"))
 
 
 def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, written: Iterable[str]) -> None:
@@ -214,15 +208,13 @@ def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, written:
     changed += [handle] if handle else []
     risen = labels.floated(run.state.labels, Came(came.label, why), [*changed, *written], unseen=bool(handle))
     for name, label, reason in risen:
-        run.append("label.changed", name=name, label=label, why=reason)
+        run.append(LabelChanged(name=name, label=label, why=reason))
         keep(run.journal.path, name, label)
 
 
-def files_written(seen: Mapping[str, Any]) -> list[str]:
+def files_written(seen: Findings) -> list[str]:
     """Name the files that a step writes; ``?`` where the code does not spell one."""
-    return [
-        FILE + (str(labels.place(target, Path.cwd())) if target else "?") for target in seen.get("files", ())
-    ]
+    return [FILE + (str(labels.place(target, Path.cwd())) if target else "?") for target in seen.files]
 
 
 def learn(run: Run, arguments: Mapping[str, Any], result: ToolResult) -> None:

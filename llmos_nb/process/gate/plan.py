@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from llmos_nb.errors import BadArguments
+from llmos_nb.journal.events import (
+    CallDecided,
+    PlanDecided,
+    PlanEdited,
+    PlanProposed,
+    QuestionAsked,
+    QuestionEscalated,
+)
 from llmos_nb.policy import approval, envelope, judge_plan
 from llmos_nb.process.gate.judge import reject
 from llmos_nb.process.run import Run
@@ -18,10 +28,10 @@ def propose(run: Run, command: Propose) -> None:
         steps = parse_arguments(call.arguments).get("steps")
         plan = s.plan.replace_rest(steps or [])
     except BadArguments as error:
-        run.append("call.decided", call=call.id, digest="", what="reject", by="schema", why=str(error))
+        run.append(CallDecided(call=call.id, digest="", what="reject", by="schema", why=str(error)))
         return
-    kind = "plan.edited" if s.plan.steps else "plan.proposed"
-    run.append(kind, version=plan.version, steps=plan.plain(), by="model", call=call.id)
+    kind = PlanEdited if s.plan.steps else PlanProposed
+    run.append(kind(version=plan.version, steps=plan.plain(), by="model", call=call.id))
 
 
 def judge_the_plan(run: Run, command: JudgePlan) -> None:
@@ -33,22 +43,22 @@ def judge_the_plan(run: Run, command: JudgePlan) -> None:
     decision = judge_plan(len(left), mode) if s.plan_by == "model" else judge_plan(1, "auto")
     if decision.what == "ask":
         more = approval.bounds(s.approval)
-        run.append("question.asked", question=f"plan:{command.version}", kind="plan", text=decision.why, **more)
+        run.append(QuestionAsked(question=f"plan:{command.version}", about="plan", text=decision.why, **more))
     else:
         decide_plan(run, "approve", decision.by)
 
 
-def decide_plan(run: Run, what: str, by: str, why: str = "") -> None:
+def decide_plan(run: Run, what: Literal["approve", "reject"], by: str, why: str = "") -> None:
     """Record a decision on the present plan with the envelope that it grants."""
     s = run.state
     granted = envelope([p.plain() for p in s.plan.steps if p.open], run.tools) if what == "approve" else {}
-    run.append("plan.decided", version=s.plan.version, what=what, envelope=granted, by=by, why=why)
+    run.append(PlanDecided(version=s.plan.version, what=what, envelope=granted, by=by, why=why))
 
 
 def implicit_plan(run: Run) -> None:
     """Return a process that works step by step its plan of one step."""
     plan = Plan().add(run.state.goal.strip().split("\n")[0][:200] or "the goal")
-    run.append("plan.proposed", version=plan.version, steps=plan.plain(), by="process")
+    run.append(PlanProposed(version=plan.version, steps=plan.plain(), by="process"))
 
 
 WHY = "nobody decided in time"
@@ -59,7 +69,7 @@ def overdue(run: Run, command: Overdue) -> None:
     key, question = command.question, run.state.questions[command.question]
     if question.get("then") == "escalate":
         to = tuple(question["escalate"])
-        run.append("question.escalated", question=key, to=list(to), **approval.bounds(run.state.approval, to))
+        run.append(QuestionEscalated(question=key, to=list(to), **approval.bounds(run.state.approval, to)))
     elif key in run.state.calls:
         reject(run, run.state.calls[key], "deadline", WHY)
     else:

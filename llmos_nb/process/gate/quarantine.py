@@ -16,6 +16,7 @@ from datetime import date
 from typing import Any
 
 from llmos_nb.errors import ModelError
+from llmos_nb.journal.events import BudgetSettled
 from llmos_nb.messages import Message, Request, Response, ToolResult
 from llmos_nb.models import cost
 from llmos_nb.policy import Came, labels
@@ -188,7 +189,7 @@ async def _answered(run: Run, call: str, request: Request) -> Response | None:
     amounts: dict[str, float] = {"tokens": used.prompt + used.completion}
     if run.price:
         amounts["$"] = cost(run.price, used)
-    run.append("budget.settled", request=run.state.requests, amounts=amounts)
+    run.append(BudgetSettled(request=run.state.requests, amounts=amounts))
     return response
 
 

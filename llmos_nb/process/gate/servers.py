@@ -13,6 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from llmos_nb.errors import ConfigError, LlmosError
+from llmos_nb.journal.events import RunEnded, RunStarted, ToolsChanged
 from llmos_nb.process import preview
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.gate.judge import NOBODY, altered, ask_human, digest_of, inspect, reject
@@ -28,7 +29,7 @@ async def connect(run: Run, command: Connect) -> None:
     try:
         await join(run)
     except LlmosError as error:
-        run.append("run.ended", reason="failed", detail=str(error), answer=None)
+        run.append(RunEnded(reason="failed", detail=str(error), answer=None))
 
 
 def _servers(run: Run) -> ToolServers:
@@ -98,13 +99,13 @@ def _take(run: Run, found: Iterable[Tool], before: list[str], connected: bool = 
     if new or other or gone or connected:
         run.wired = None  # it is made anew for the next prompt
         digests = {n: now[n].digest for n in (*new, *other)}
-        more: dict[str, Any] = {"connected": True} if connected else {}
-        run.append("tools.changed", added=new, altered=other, gone=gone, digests=digests, **more)
+        run.append(ToolsChanged(added=new, altered=other, gone=gone, digests=digests, connected=connected))
 
 
 def _previews(run: Run) -> bool:
     """Return whether a process only shows what it would do."""
-    return bool(run.journal.events) and run.journal.events[0].d.get("apart") == "preview"
+    began = run.journal.events[0].body if run.journal.events else None
+    return isinstance(began, RunStarted) and began.apart == "preview"
 
 
 def _in_preview(tool: Tool) -> Tool:
@@ -124,6 +125,6 @@ def unseen(run: Run, call: Call, tool: Tool, arguments: Mapping[str, Any]) -> bo
                 digest = digest_of(run, call, tool, arguments, seen, person=True)
                 ask_human(run, call, f"It asks because {altered(tool)}.", seen, digest)
             return True
-        run.append("tools.changed", accepted=[call.name])
+        run.append(ToolsChanged(accepted=[call.name]))
     _servers(run).accept(tool)
     return False

@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import JournalError
+from llmos_nb.journal.events import CallFinished, CallInDoubt, CallStarted, Changes, NamesChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import APPROVER
 from llmos_nb.policy.secrets import Stream, redact, vault
-from llmos_nb.process.gate import labels as gate_labels
-from llmos_nb.process.gate import quarantine
-from llmos_nb.process.gate import servers as gate_tools
+from llmos_nb.process.findings import Findings
+from llmos_nb.process.gate import labels as gate_labels, quarantine, servers as gate_tools
 from llmos_nb.process.gate.approvers import may_decide
 from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
 from llmos_nb.process.run import Run
@@ -51,8 +51,7 @@ async def start(run: Run, command: Start) -> None:
 async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
     """Write the intent to disk, then run."""
     key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
-    more = {"undo": True} if tool.undo is not None else {}
-    run.append("call.started", call=call.id, key=key, epoch=run.state.epoch, **more)
+    run.append(CallStarted(call=call.id, key=key, epoch=run.state.epoch, undo=tool.undo is not None))
     try:
         await run.journal.flush()
     except (asyncio.CancelledError, JournalError):
@@ -68,8 +67,7 @@ def _waits(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     """Record what a call must have before it can run: a person's answer, a message, room for one."""
     wanted = tool.needs(call.id, arguments) if tool.needs is not None else None
     if wanted is not None:
-        kind, what = wanted
-        run.append(kind, **{"question" if kind == "question.asked" else "wait": call.id}, **what)
+        run.append(wanted)
     return wanted is not None
 
 
@@ -79,9 +77,7 @@ def _turn(run: Run, command: Start, tool: Tool) -> contextlib.AbstractAsyncConte
     return run.writes.turn(run, command) if shared else contextlib.nullcontext()
 
 
-def _stale(
-    run: Run, call: Call, tool: Tool, arguments: dict[str, Any]
-) -> tuple[str, dict[str, Any], str] | None:
+def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple[str, Findings, str] | None:
     """Return why a call asks again, where what a person or an approver approved has changed since."""
     if not call.digest or call.by == "plan" or call.by.startswith(("words", "mode:", "rule:")):
         return None
@@ -89,14 +85,14 @@ def _stale(
     digest = digest_of(run, call, tool, arguments, seen, person=True)
     if digest == call.digest:
         return None
-    whose = _theirs(run, [*seen.get("reads", ()), *seen.get("writes", ())]) or "something that it uses"
+    whose = _theirs(run, seen.names) or "something that it uses"
     who = call.by if call.by.startswith(APPROVER) else "you"
     why = altered(tool) if tool.name in run.state.altered else f"{whose} has changed since {who} approved it"
     return f"It asks again because {why}.", seen, digest
 
 
 async def _ask_again(
-    run: Run, call: Call, tool: Tool, arguments: dict[str, Any], why: str, seen: dict[str, Any], digest: str
+    run: Run, call: Call, tool: Tool, arguments: dict[str, Any], why: str, seen: Findings, digest: str
 ) -> None:
     """Ask those who approved: an approver once more, after that a person."""
     theirs = call.by.startswith(APPROVER) and call.id not in run.approvers.repeated
@@ -112,7 +108,7 @@ def _conflicts(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> b
     if call.by == "you" or tool.effect != "namespace" or tool.elsewhere:
         return False
     seen = run.inspected.get(call.id) or inspect(run, tool, arguments)
-    whose = _theirs(run, seen.get("writes", ()))
+    whose = _theirs(run, seen.writes)
     if not whose:
         return False
     why = f"{whose} has changed since this process last looked at it"
@@ -171,7 +167,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         record(run, call, tool, result)
 
 
-def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, Any]) -> Tool:
+def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings) -> Tool:
     """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next."""
     inner, sight = tool.runner, run.sight
     if inner is None or sight is None or tool.elsewhere:
@@ -180,8 +176,8 @@ def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Mapping[str, A
 
     async def runner(given: Mapping[str, Any], context: CallContext) -> ToolResult:
         result = await inner(given, context)
-        looked = [*seen.get("reads", ()), *seen.get("writes", ()), *described]
-        sight.ran(result.changes or {}, looked, run.state.pid)
+        looked = [*seen.names, *described]
+        sight.ran(Changes.parse(result.changes or {}).names, looked, run.state.pid)
         return result
 
     return replace(tool, runner=runner)
@@ -192,9 +188,10 @@ def _cancelled(run: Run, call: Call, tool: Tool) -> None:
         record(run, call, tool, ToolResult(False, "stopped by the user", "Stopped"))
     else:
         run.append(
-            "call.in_doubt",
-            call=call.id,
-            why=f"{tool.name} was stopped under way; nobody knows whether it took effect.",
+            CallInDoubt(
+                call=call.id,
+                why=f"{tool.name} was stopped under way; nobody knows whether it took effect.",
+            )
         )
 
 
@@ -202,24 +199,27 @@ def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
     """Record what a call gave, bounded, with the names that it changed."""
     if result.facts.get("in_doubt") and tool.repeat == "once":
         run.append(
-            "call.in_doubt",
-            call=call.id,
-            why=f"nobody knows whether {tool.name} took effect: {result.text}",
+            CallInDoubt(
+                call=call.id,
+                why=f"nobody knows whether {tool.name} took effect: {result.text}",
+            )
         )
         return
     if result.changes and any(result.changes.values()):
-        run.append("names.changed", call=call.id, **result.changes)
+        run.append(NamesChanged(call=call.id, changes=Changes.parse(result.changes)))
     long = len(result.text) > RECORDED // 4  # a value must not be cut in two before the journal looks for it
     text, size = bounded(redact(result.text) if long else result.text)
-    extra: dict[str, Any] = {"error": result.error} if result.error else {}
-    images = [_image(p) for p in result.parts if p.kind == "image" and p.data]
-    if images:
-        extra["images"] = images
     facts = {k: v for k, v in result.facts.items() if k != "in_doubt"}
-    if facts:
-        extra["facts"] = facts
     run.append(
-        "call.finished", call=call.id, ok=result.ok, result=text, size=int(facts.get("size", size)), **extra
+        CallFinished(
+            call=call.id,
+            ok=result.ok,
+            result=text,
+            size=int(facts.get("size", size)),
+            error=result.error,
+            images=[_image(p) for p in result.parts if p.kind == "image" and p.data],
+            facts=facts,
+        )
     )
 
 

@@ -1,7 +1,5 @@
 """Who comes next where several processes want the same model or the same namespace."""
 
-from llmos_nb.process.scheduling import resource
-from llmos_nb.process.scheduling.queue import DEFAULT, Limits, checked, read_limits
-from llmos_nb.process.scheduling.resource import NamespaceLock, Sharing, Sight
+import lazy_loader
 
-__all__ = ["DEFAULT", "Limits", "NamespaceLock", "Sharing", "Sight", "checked", "read_limits", "resource"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import CallRedone, CallUndone, LabelChanged
 from llmos_nb.models import Model
 from llmos_nb.policy import CONTEXT, inherited
 from llmos_nb.policy.code import inspect_code
 from llmos_nb.process.scheduling.queue import DEFAULT, Claim, Limits, Pace, Queue
 from llmos_nb.process.state.state import State
-from llmos_nb.tools import NAME_CHANGES
 
 
 class Claimant(Protocol):
@@ -355,18 +355,19 @@ class Sight:
         """Note that the process has looked at names just now."""
         self._seen.update(dict.fromkeys(names, self.sharing.n))
 
-    def ran(self, changes: Mapping[str, Any], looked: Iterable[str], pid: int) -> None:
+    def ran(self, names: Iterable[str], looked: Iterable[str], pid: int) -> None:
         """Note what a step changed and looked at, at the moment when it ended: later changes are somebody else's."""
-        names = [n for kind in NAME_CHANGES for n in changes.get(kind, ())]
+        names = list(names)
         self.sharing.changed(names, f"process {pid}", pid)
         self.saw([*names, *looked])
 
     def heard(self, event: Event, state: State) -> None:
         """Follow what undo and redo change, and which labels rise."""
-        if event.k == "label.changed" and event.d["name"] != CONTEXT:
-            self.sharing.labels = inherited((self.sharing.labels, {event.d["name"]: event.d["label"]}))
-        if event.k in ("call.undone", "call.redone") and event.d["call"] in state.calls:
-            self.ran(state.calls[event.d["call"]].changes, (), state.pid)
+        match event.body:
+            case LabelChanged(name=name, label=label) if name != CONTEXT:
+                self.sharing.labels = inherited((self.sharing.labels, {name: label}))
+            case CallUndone(call=call) | CallRedone(call=call) if call in state.calls:
+                self.ran(state.calls[call].changes.names, (), state.pid)
 
     def conflicts(self, names: Iterable[str], namespace: Mapping[str, Any], pid: int) -> dict[str, str]:
         """Return the names that somebody else has changed since the process last looked, with who it was."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmos_nb.journal.events import Reason
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call
 
@@ -109,7 +110,7 @@ class Pause:
 class End:
     """End for the reason given."""
 
-    reason: str
+    reason: Reason
     detail: str = ""
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from llmos_nb.errors import BadArguments, UsageError
+from llmos_nb.journal.events import StepData
 
 OPEN = ("pending", "running", "waiting")
 MAX_STEPS = 50
@@ -54,9 +55,10 @@ class Step:
         """Whether something is still to be done."""
         return self.status in OPEN
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> StepData:
         """Return the step as plain data, without empty fields."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v or k == "n"}
+        found = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v or k == "n"}
+        return cast("StepData", found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Plan:
         """Whether no step is open."""
         return not any(s.open for s in self.steps)
 
-    def plain(self) -> list[dict[str, Any]]:
+    def plain(self) -> list[StepData]:
         """Return the steps as plain data."""
         return [s.plain() for s in self.steps]
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from llmos_nb.policy import Budget, show
 from llmos_nb.process.state.plan import Plan, Step
-from llmos_nb.tools import NAME_CHANGES
 
 if TYPE_CHECKING:
     from llmos_nb.tools import Call
@@ -157,7 +156,7 @@ def confirmed(by: str) -> str:
 
 def undone(call: Call, back: bool, stays: Iterable[str] = ()) -> str:
     """Say that a call's effects were taken back or put in again, and what could not be."""
-    names = sorted({n for k in NAME_CHANGES for n in call.changes.get(k, ())})
+    names = sorted(set(call.changes.names))
     what = f" ({', '.join(names)})" if names else ""
     verb, when = ("undid", "before") if back else ("redid", "after")
     rest = f", except for {', '.join(stays)}" if stays else ""

@@ -11,23 +11,12 @@ from hashlib import sha256
 from typing import Any
 
 from llmos_nb.journal import canonical
+from llmos_nb.journal.events import Parent, Reason
 from llmos_nb.policy import Budget, Mode, Rule
 from llmos_nb.process.state.context import Context
 from llmos_nb.process.state.plan import Plan, Step
 from llmos_nb.tools import Call, Turn
 
-REASONS = (
-    "answered",
-    "rejected",
-    "refused",
-    "empty",
-    "truncated",
-    "unverified",
-    "budget",
-    "stopped",
-    "failed",
-    "forked",
-)
 CONTROL = ("plan", "final_answer")
 
 
@@ -35,109 +24,204 @@ CONTROL = ("plan", "final_answer")
 class State:
     """Everything a process is, folded from its events.
 
-    Parameters
+    Attributes
     ----------
-    goal, name, model : str
-        As they were given.
-    pid : int
-        Unique in its home.
-    mode : str
-        Approval mode.
+    goal, name, pid, model : str, str, int, str
+        What is wanted; what the process and its model are called; its number, unique in its home.
+    parent : Parent, optional
+        Of a fork or a child: where it comes from.
+    mode : {"risky", "plan", "step", "auto", "never"}
+        Who approves what.
+    planning : str
+        Whether it plans: ``auto``, ``only``, ``none``, or the name of the variable that held its plan.
+    check, grounded, outputs : str, bool, list
+        What must hold of the answer: the user's check by name, numbers that were observed, ``[name, kind]`` of each
+        variable that it must leave.
+    quarantine, remembers : bool
+        Whether others' words are shown by handle; whether there were memories of former runs when it began.
+    words : str
+        What people had said to its parent, where the goal is not a person's.
+    n, at, epoch : int, str, int
+        Place and ISO 8601 time of the last event; interpreters that it has lived in before this one.
     status : {"running", "paused", "ended"}
         Whether it goes on; `waiting` is a property of a running one.
-    todo : str
-        What comes next when nothing is open: ``ask`` (the model), ``integrate``, ``answer`` or nothing.
+    why : str
+        Why it is paused.
+    reason, detail, answer : str, str, str or None
+        Why it ended, the same in words, and what it answered.
+    nice : int
+        -20 goes first, 19 lets all others go first.
+    pause_wanted : bool
+        Whether it pauses after this step.
+    todo : {"ask", "integrate", "answer", ""}
+        What comes next when nothing is open: ask the model, compare what a step showed, or check the answer.
+    plan, plan_status : Plan, {"none", "proposed", "asked", "approved", "rejected"}
+        The plan, and what was decided on it.
+    plan_call, plan_by : str
+        The call that proposed the plan, and who proposed or decided it last.
+    decided_at : int
+        The last event that decided on a plan; -1 for none.
+    step : int
+        The plan's step that ran last; 0 for none.
+    evidence : dict of int to str
+        By step, what was seen.
+    envelope, envelope_used : dict of str to int, Counter
+        By tool, how many calls the approved plan covers, and how many of these were used.
+    preapproved : list of int
+        Steps that a person approved before they began.
+    context : Context
+        What the model is shown.
+    notes : list of str
+        What it is told beside results, once no call of the turn is open.
+    requests, request, responses : int
+        Requests so far, the one that is under way (0 for none), and answers so far.
+    failures, failed_kinds, retry_in_s : int, Counter, float
+        Failed attempts since the last answer, the same by kind of error, and seconds until the next attempt.
+    shrink : bool
+        Whether the prompt must become shorter, since the model refused its size.
+    nudges : Counter
+        How often the model was asked to go on, by the reason.
+    partial : str
+        Beginning of an answer that was cut off.
+    calls, turn : dict of str to Call, Turn or None
+        Every call by its id, and the answer whose calls are not all closed.
+    repeats : Counter
+        Identical calls with nothing new between them.
+    questions : dict of str to dict
+        What a person is asked, by call or ``plan:{version}``: the data of `QuestionAsked`.
+    candidate, checks, check_fails : str, dict, Counter
+        The text that may become the answer, what its checks found, and how often each check failed.
+    ending : tuple of (Reason, str), optional
+        Reason and detail with which it ends, once no call runs.
+    budget, spent, warned : Budget, dict of str to float, bool
+        Its bounds, what is used by unit, and whether the model was told that little is left.
+    children : dict of int to dict
+        What is reserved for each child by unit; empty once it was settled.
+    rules, rules_used : list of Rule, Counter
+        Rules that speak before the mode, and how often each let something through.
+    requester : str
+        Who may not approve what this process asks; empty where anybody may.
+    approval : dict
+        Who may approve, and until when; empty for anybody.
+    tools : dict of str to str
+        Digest by tool.
+    servers, connected : str, bool
+        Patterns of the MCP servers that it may use, and whether their tools were found.
+    served, altered : dict of str to str, list of str
+        By tool, the digest of what its server says; tools of which it says something else than before.
+    effects, undone : list of str
+        Calls that ran well, in the order in which they ended, and those that were taken back.
+    undoing : list of str
+        Compensations that are not settled yet, in order.
+    versions : Counter
+        How often each variable changed.
+    labels : dict of str to str
+        Label by variable, ``file:PATH``, or ``*`` for the context.
+    untrusted_since : str
+        What first made the context untrusted.
+    exposed_at : int
+        The first event by which it had to do with what others wrote; -1 for none.
+    handled : bool
+        Whether it has had what its model was not shown.
+    told : list of (str, str)
+        What people said while it ran: who, and what.
+    mailbox, arrived, posted : dict
+        By id: messages to be received; the pid that sent each that came; to whom each went that it sent.
+    awaited : dict of str to dict
+        What a call, or ``input``, waits for: the data of `MessageAwaited`, and ``since``.
+    piped : list of dict
+        What came through a pipe: ``{"from", "name", "text"}``.
     """
 
+    # what was started
     goal: str = ""
     name: str = ""
     pid: int = 0
     model: str = ""
+    parent: Parent | None = None
     mode: Mode = "risky"
-    nice: int = 0
     planning: str = "auto"
     check: str = ""
     grounded: bool = True
-    parent: dict[str, Any] | None = None
+    outputs: list[list[str]] = field(default_factory=list)
+    quarantine: bool = False
+    remembers: bool = False
+    words: str = ""
+    # where it stands
     n: int = -1
     at: str = ""
     epoch: int = 0
     status: str = "running"
+    why: str = ""
     reason: str = ""
     detail: str = ""
     answer: str | None = None
-    why: str = ""
+    nice: int = 0
+    pause_wanted: bool = False
+    todo: str = "ask"
     # the plan
     plan: Plan = field(default_factory=Plan)
     plan_status: str = "none"
     plan_call: str = ""
     plan_by: str = ""
+    decided_at: int = -1
+    step: int = 0
+    evidence: dict[int, str] = field(default_factory=dict)
     envelope: dict[str, int] = field(default_factory=dict)
     envelope_used: Counter[str] = field(default_factory=Counter)
+    preapproved: list[int] = field(default_factory=list)
     # the model
     context: Context = field(default_factory=Context)
-    responses: int = 0
+    notes: list[str] = field(default_factory=list)
     requests: int = 0
     request: int = 0
+    responses: int = 0
     failures: int = 0
     failed_kinds: Counter[str] = field(default_factory=Counter)
     retry_in_s: float = 0.0
     shrink: bool = False
     nudges: Counter[str] = field(default_factory=Counter)
     partial: str = ""
-    # calls
+    # calls and questions
     calls: dict[str, Call] = field(default_factory=dict)
     turn: Turn | None = None
-    todo: str = "ask"
-    step: int = 0
     repeats: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
     questions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    evidence: dict[int, str] = field(default_factory=dict)
     # the end
     candidate: str = ""
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     check_fails: Counter[str] = field(default_factory=Counter)
-    ending: tuple[str, str] | None = None
+    ending: tuple[Reason, str] | None = None
     # bounds and rules
     budget: Budget = field(default_factory=Budget)
     spent: dict[str, float] = field(default_factory=dict)
     warned: bool = False
-    busy_since: str = ""
+    children: dict[int, dict[str, float]] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
     rules_used: Counter[int] = field(default_factory=Counter)
+    requester: str = ""
+    approval: dict[str, Any] = field(default_factory=dict)
     tools: dict[str, str] = field(default_factory=dict)
-    pause_wanted: bool = False
-    preapproved: list[int] = field(default_factory=list)
-    children: dict[int, dict[str, float]] = field(default_factory=dict)  # pid: what is reserved for it
-    words: str = ""  # what people said to its parent, where the goal is not a person's
-    # the namespace
-    effects: list[str] = field(default_factory=list)
-    undone: list[str] = field(default_factory=list)
-    undoing: list[str] = field(default_factory=list)  # compensations that are not settled yet, in order
-    versions: Counter[str] = field(default_factory=Counter)
-    labels: dict[str, str] = field(default_factory=dict)
-    quarantine: bool = False  # what others may have written is shown by handle
-    remembers: bool = False  # there were memories of former runs when it began
-    untrusted_since: str = ""  # what first made the context so
-    exposed_at: int = -1  # the first event by which it had to do with what others wrote
-    handled: bool = False  # it has had what its model was not shown
-    decided_at: int = -1  # the last decision on a plan
-    told: list[tuple[str, str]] = field(default_factory=list)  # what people said while it ran, and who
-    # servers: patterns of what it may use, and by tool the digest of what its server says
     servers: str = ""
     connected: bool = False
     served: dict[str, str] = field(default_factory=dict)
-    altered: list[str] = field(default_factory=list)  # something else than before: a person looks first
-    # messages
+    altered: list[str] = field(default_factory=list)
+    # the namespace and its labels
+    effects: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
+    undoing: list[str] = field(default_factory=list)
+    versions: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, str] = field(default_factory=dict)
+    untrusted_since: str = ""
+    exposed_at: int = -1
+    handled: bool = False
+    # what was said
+    told: list[tuple[str, str]] = field(default_factory=list)
     mailbox: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: dict[str, int] = field(default_factory=dict)
     posted: dict[str, int | str] = field(default_factory=dict)
     awaited: dict[str, dict[str, Any]] = field(default_factory=dict)
-    outputs: list[list[str]] = field(default_factory=list)
     piped: list[dict[str, Any]] = field(default_factory=list)
-    approval: dict[str, Any] = field(default_factory=dict)  # who may approve, and until when; empty for anybody
-    requester: str = ""  # who may not approve what this process asks; empty where anybody may
 
     @property
     def open_calls(self) -> list[Call]:
@@ -208,7 +292,7 @@ class State:
         }
         return {
             **own,
-            "calls": {k: vars(c) for k, c in self.calls.items()},
+            "calls": {k: vars(c) | {"changes": c.changes.plain()} for k, c in self.calls.items()},
             "plan": [self.plan.version, self.plan.plain()],
             "turn": [self.turn.calls, self.turn.first] if self.turn else None,
             "budget": self.budget.limits,

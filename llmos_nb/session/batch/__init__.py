@@ -1,6 +1,5 @@
 """Many runs from a list, over any executor."""
 
-from llmos_nb.session.batch.batch import run_batch
-from llmos_nb.session.batch.file import run_file
+import lazy_loader
 
-__all__ = ["run_batch", "run_file"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

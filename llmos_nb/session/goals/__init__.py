@@ -1,7 +1,5 @@
 """Goals that come back until they are done."""
 
-from llmos_nb.session.goals import goals
-from llmos_nb.session.goals.goals import Goal, Goals
-from llmos_nb.session.goals.waker import Waker
+import lazy_loader
 
-__all__ = ["Goal", "Goals", "Waker", "goals"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,15 +11,13 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
-from datetime import time as clock_time
+from datetime import datetime, time as clock_time, timedelta
 from hmac import compare_digest
 from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import Home, canonical, opened, there, writing
-from llmos_nb.policy import budget as budgets
-from llmos_nb.policy import rules
+from llmos_nb.policy import budget as budgets, rules
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process import briefing
 

@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakSet
 
 from llmos_nb.errors import JournalError, JournalLocked, LlmosError
+from llmos_nb.journal.events import RunEnded, RunPaused, RunResumed
 from llmos_nb.process import holds, open_journal
 from llmos_nb.session.goals.goals import Goal, Goals, made_here
 from llmos_nb.session.outcome import unanswered
@@ -31,11 +32,10 @@ def standing(session: Session, pid: int | None) -> tuple[str, bool]:
         journal = open_journal(folder / "journal.jsonl")
     except JournalError:  # nothing goes on from it
         return "ended", False
-    last = next(
-        (e for e in reversed(journal.events) if e.k in ("run.ended", "run.paused", "run.resumed")), None
-    )
-    if last is not None and last.k != "run.resumed":
-        return last.k.removeprefix("run."), last.d.get("reason") == "answered"
+    bodies = (e.body for e in reversed(journal.events))
+    last = next((b for b in bodies if isinstance(b, RunEnded | RunPaused | RunResumed)), None)
+    if isinstance(last, RunEnded | RunPaused):
+        return last.kind.removeprefix("run."), isinstance(last, RunEnded) and last.reason == "answered"
     try:
         journal.acquire()
     except JournalLocked:

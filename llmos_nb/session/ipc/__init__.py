@@ -1,5 +1,5 @@
 """Between processes: mailboxes, pipes, and who waits for whom."""
 
-from llmos_nb.session.ipc import pipes
+import lazy_loader
 
-__all__ = ["pipes"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

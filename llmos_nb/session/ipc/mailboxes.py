@@ -11,11 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import Event, Journal
+from llmos_nb.journal.events import (
+    Body,
+    MessageArrived,
+    MessageDone,
+    MessageInDoubt,
+    MessageReturned,
+    MessageTaken,
+)
 from llmos_nb.process import open_journal
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
@@ -46,11 +55,11 @@ class Box:
     known: dict[str, int] = field(default_factory=dict)
     _folded: int = 0
 
-    def append(self, k: str, **d: Any) -> None:
+    def append(self, body: Body) -> None:
         """Record an event, on disk before anything follows from it."""
         with self.journal.held():
             self.fold()
-            self.journal.append(k, d)
+            self.journal.append(body)
         self.fold()
 
     def fold(self) -> None:
@@ -60,16 +69,16 @@ class Box:
         self._folded = len(self.journal.events)
 
     def _take_in(self, event: Event) -> None:
-        d, key = event.d, event.d["id"]
-        if event.k == "message.arrived" and key not in self.known:
-            self.known[key] = d["from"]
-            self.waiting[key] = d
-        elif event.k == "message.taken" and key in self.waiting:
-            self.out[key] = (d["by"], d["call"], self.waiting.pop(key))
-        elif event.k == "message.returned" and key in self.out:
-            self.waiting = {key: self.out.pop(key)[2], **self.waiting}
-        elif event.k in ("message.done", "message.in_doubt"):
-            self.out.pop(key, None)
+        match event.body:
+            case MessageArrived(id=key, sender=sender) if key not in self.known:
+                self.known[key] = sender
+                self.waiting[key] = event.d
+            case MessageTaken(id=key, by=by, call=call) if key in self.waiting:
+                self.out[key] = (by, call, self.waiting.pop(key))
+            case MessageReturned(id=key) if key in self.out:
+                self.waiting = {key: self.out.pop(key)[2], **self.waiting}
+            case MessageDone(id=key) | MessageInDoubt(id=key):
+                self.out.pop(key, None)
 
     def held_by(self, pid: int) -> Iterator[tuple[str, str, Message]]:
         """Return what a process has taken and not done with: id, call, message."""
@@ -115,12 +124,12 @@ class Boxes:
             if earlier == call:
                 return message
             if _turn(earlier) != _turn(call):
-                box.append("message.done", id=key, by=pid)
+                box.append(MessageDone(id=key, by=pid))
         key = next(iter(box.waiting), "")
         if not key:
             return None
         message = box.waiting[key]
-        box.append("message.taken", id=key, by=pid, call=call)
+        box.append(MessageTaken(id=key, by=pid, call=call))
         return message
 
     def ended(self, state: State) -> None:
@@ -128,23 +137,25 @@ class Boxes:
         for name, box in ((p.parent.name, b) for p, b in self._open.items()):
             for key, call, message in box.held_by(state.pid):
                 became, why = self._became(state, call)
-                box.append(f"message.{became}", id=key, by=state.pid, why=why)
-                if became == "in_doubt":
+                box.append(became(id=key, by=state.pid, why=why))
+                if became is MessageInDoubt:
                     self._tell(state, message, f"#{name}: {why}. The message was: {message['text']}")
 
-    def _became(self, state: State, call: str) -> tuple[str, str]:
+    def _became(
+        self, state: State, call: str
+    ) -> tuple[type[MessageDone | MessageReturned | MessageInDoubt], str]:
         """Say what became of a message: done, returned or in doubt; and why."""
         who = f"{title(state)} ended ({state.reason})"
         if state.reason == "answered":
-            return "done", who
+            return MessageDone, who
         calls = list(state.calls.values())
         since = calls[[c.id for c in calls].index(call) + 1 :] if call in state.calls else calls
         if any(c.name == "send" and c.status == "done" for c in since):
-            return "done", f"{who} after it had sent what came of it"
+            return MessageDone, f"{who} after it had sent what came of it"
         begun = next((c for c in since if c.started and self._once(state.pid, c)), None)
         if begun is not None:
-            return "in_doubt", f"{who} after it began {begun.name}; whether its work was done is not known"
-        return "returned", who
+            return MessageInDoubt, f"{who} after it began {begun.name}; whether its work was done is not known"
+        return MessageReturned, who
 
     def _once(self, pid: int, call: Call) -> bool:
         process = self.session.processes.get(pid)
@@ -155,11 +166,15 @@ class Boxes:
         """Tell the sender of a message that nobody knows whether it was done."""
         sender = self.session.processes.get(message["from"])
         if sender is not None and sender.state != "ended":
-            told = {"id": f"{message['id']}-in-doubt", "from": state.pid, "name": title(state), "text": text}
-            size, run = len(text.encode()), sender.run
-            sender.dispatch.post(
-                lambda: run.append("message.arrived", **told, label=message["label"], size=size)
+            told = MessageArrived(
+                id=f"{message['id']}-in-doubt",
+                sender=state.pid,
+                name=title(state),
+                label=message["label"],
+                text=text,
+                size=len(text.encode()),
             )
+            sender.dispatch.post(partial(sender.run.append, told))
 
 
 def _turn(call: str) -> str:

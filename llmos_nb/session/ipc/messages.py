@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.journal.events import MessageArrived, MessageAwaited, MessageSent
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
@@ -27,7 +28,6 @@ from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools import CallContext, Tool
 
 MESSAGES, BYTES = 64, 1_000_000
-Wait = tuple[str, dict[str, Any]]
 
 
 class Carrier(Part, ABC):
@@ -60,19 +60,19 @@ class Carrier(Part, ABC):
         runners = {"send": partial(self._send, run), "receive": partial(self._receive, run)}
         return {n: replace(box[n], runner=runners[n], needs=needs[n]) for n in needs}
 
-    def _room(self, run: Run, call: str, arguments: Mapping[str, Any]) -> Wait | None:
+    def _room(self, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
         """Wait where the mailbox is full; what is wrong with the address is said when it is sent."""
         with suppress(LlmosError):
             size = len(str(arguments["message"]).encode())
             if is_box(arguments["to"]):
-                return self._box_wait(str(arguments["to"]), "room", _key(run, call), size)
+                return self._box_wait(call, str(arguments["to"]), _key(run, call), size)
             to = self.session.find_live(str(arguments["to"]))
             delivered = _key(run, call) in to.run.state.arrived
             if to.run is run or delivered or size > BYTES:
                 return None
             if not self._has_room(to, size):
-                what = {"what": "room", "whom": [to.pid], "size": size}
-                return "message.awaited", {**what, "title": f"room in the mailbox of {title(to.run.state)}"}
+                told = f"room in the mailbox of {title(to.run.state)}"
+                return MessageAwaited(wait=call, what="room", whom=[to.pid], size=size, title=told)
             self._promised[run.state.pid, call] = (run, to.pid, size)
         return None
 
@@ -91,39 +91,32 @@ class Carrier(Part, ABC):
             self._promised.pop((run.state.pid, context.call), None)
         return ToolResult(True, f"sent to {title(to.run.state)}", facts={"id": context.key})
 
-    async def deliver(self, run: Run, to: ProcessLike, text: str, key: str, label: str, **more: Any) -> None:
+    async def deliver(self, run: Run, to: ProcessLike, text: str, key: str, label: str, call: str) -> None:
         """Record a message with its sender, then with its receiver; a second time changes nothing."""
-        pipe = {k: v for k, v in more.items() if k == "pipe"}
-        told = await _posted(run, to.pid, text, key, label, more)
-        await to.dispatch.hear(partial(self._arrive, to.run, {**told, **pipe}))
+        told = await _posted(run, to.pid, text, key, label, call)
+        await to.dispatch.hear(partial(self._arrive, to.run, told))
 
     async def _put(self, run: Run, name: str, text: str, context: CallContext) -> ToolResult:
         """Put a message into a shared mailbox."""
         box, label = self.boxes.get(name), str(labels.context(run.state.labels))
         if len(text.encode()) > BYTES:
             raise UsageError(too_long(len(text.encode())))
-        told = await _posted(run, name, text, context.key, label, {"call": context.call})
+        told = await _posted(run, name, text, context.key, label, context.call)
         if context.key not in box.known:
-            box.append("message.arrived", **told)
+            box.append(told)
         self._look_soon()
         return ToolResult(True, f"put into {name}", facts={"id": context.key})
 
-    def _box_wait(self, name: str, what: str, key: str = "", size: int = 0) -> Wait | None:
-        """Wait where a shared mailbox is full, or has nothing."""
+    def _box_wait(self, call: str, name: str, key: str, size: int) -> MessageAwaited | None:
+        """Wait where a shared mailbox is full."""
         box = self.boxes.get(name)
-        if what == "message" or key in box.known or size > BYTES or fits(box, size):
+        if key in box.known or size > BYTES or fits(box, size):
             return None
-        return "message.awaited", {
-            "what": what,
-            "whom": [],
-            "box": name,
-            "size": size,
-            "title": f"room in {name}",
-        }
+        return MessageAwaited(wait=call, what="room", whom=[], box=name, size=size, title=f"room in {name}")
 
-    def _arrive(self, run: Run, message: dict[str, Any]) -> None:
-        if message["id"] not in run.state.arrived:
-            run.append("message.arrived", **message)
+    def _arrive(self, run: Run, message: MessageArrived) -> None:
+        if message.id not in run.state.arrived:
+            run.append(message)
 
     def _has_room(self, to: ProcessLike, size: int) -> bool:
         """Whether a mailbox takes a message of so many bytes, beside those that are on their way."""
@@ -132,7 +125,7 @@ class Carrier(Part, ABC):
         sizes = [*coming, *(m["size"] for m in to.run.state.mailbox.values())]
         return len(sizes) < MESSAGES and sum(sizes) + size <= BYTES
 
-    def _take(self, run: Run, call: str, arguments: Mapping[str, Any]) -> Wait | None:
+    def _take(self, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
         """Set a message aside for a call, or wait for one."""
         sender = str(arguments.get("sender") or "")
         if is_box(sender):
@@ -147,14 +140,14 @@ class Carrier(Part, ABC):
             self._taken[run.state.pid, call] = (run, free[0])
             return None
         named = title(self.session.find_live(sender).run.state) if sender else "anybody"
-        return "message.awaited", {"what": "message", "whom": whom, "title": f"a message from {named}"}
+        return MessageAwaited(wait=call, what="message", whom=whom, title=f"a message from {named}")
 
-    def _take_shared(self, run: Run, call: str, name: str) -> Wait | None:
+    def _take_shared(self, run: Run, call: str, name: str) -> MessageAwaited | None:
         with suppress(LlmosError):
             if self.boxes.take(run, name, call) is None:
                 wrote = sorted(set(self.boxes.get(name).known.values()))
-                what = {"what": "message", "whom": [], "box": name, "wrote": wrote}
-                return "message.awaited", {**what, "title": f"a message in {name}"}
+                told = f"a message in {name}"
+                return MessageAwaited(wait=call, what="message", whom=[], box=name, wrote=wrote, title=told)
         self._look_soon()
         return None
 
@@ -186,18 +179,16 @@ class Carrier(Part, ABC):
         return _result(str(message["id"]), message)
 
 
-async def _posted(
-    run: Run, to: int | str, text: str, key: str, label: str, more: Mapping[str, Any]
-) -> dict[str, Any]:
+async def _posted(run: Run, to: int | str, text: str, key: str, label: str, call: str) -> MessageArrived:
     """Record with its sender that a message is sent, once, and give what its receiver is to record."""
     size = len(text.encode())
     if key not in run.state.posted:
         digest = sha256(text.encode()).hexdigest()
         with run.journal.held():
-            run.append("message.sent", to=to, digest=digest, id=key, label=label, size=size, **more)
+            run.append(MessageSent(to=to, digest=digest, id=key, label=label, size=size, call=call))
     await run.journal.flush()
-    about = {"id": key, "from": run.state.pid, "name": title(run.state)}
-    return {**about, "label": label, "size": size, "text": text}
+    name = title(run.state)
+    return MessageArrived(id=key, sender=run.state.pid, name=name, label=label, size=size, text=text)
 
 
 def _result(key: str, m: Mapping[str, Any]) -> ToolResult:

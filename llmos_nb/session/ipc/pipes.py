@@ -13,12 +13,18 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.journal.events import (
+    LabelChanged,
+    MessageArrived,
+    MessageAwaited,
+    RunEnded,
+    RunPaused,
+)
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
 from llmos_nb.session.protocols import ProcessLike
-from llmos_nb.tools import NAME_CHANGES
 from llmos_nb.tools.devices.namespace import card
 
 _SPANS = re.compile(
@@ -71,8 +77,8 @@ def await_input(process: ProcessLike, source: ProcessLike) -> None:
     """Let a process wait for the answer of another."""
     if source is process:
         raise UsageError(f"process {process.pid} cannot be piped into itself")
-    what = {"what": INPUT, "whom": [source.pid], "title": f"the answer of {title(source.run.state)}"}
-    process.run.append("message.awaited", wait=INPUT, **what)
+    told = f"the answer of {title(source.run.state)}"
+    process.run.append(MessageAwaited(wait=INPUT, what="input", whom=[source.pid], title=told))
 
 
 async def join(process: ProcessLike, source: ProcessLike) -> None:
@@ -116,7 +122,7 @@ def feed(process: ProcessLike) -> None:
 
 def _refuse(process: ProcessLike, why: str) -> None:
     if process.run.state.status == "running":
-        process.run.append("run.ended", reason="failed", detail=why, answer=None)
+        process.run.append(RunEnded(reason="failed", detail=why, answer=None))
 
 
 def _pour(process: ProcessLike, source: ProcessLike) -> None:
@@ -128,26 +134,29 @@ def _pour(process: ProcessLike, source: ProcessLike) -> None:
     for name, text in known.items():
         label = labels.of((name,), run.state.labels).join(labels.parse(text))
         if label != labels.of((name,), run.state.labels):
-            run.append("label.changed", name=name, label=str(label), why=f"by {title(s)}")
+            run.append(LabelChanged(name=name, label=str(label), why=f"by {title(s)}"))
     names = left(s, run.namespace or {})
     label = labels.context(s.labels).join(labels.of(names, s.labels))
     came = labels.Came(
         label, f"its input, the answer of {title(s)}, is {label}" if label != labels.TRUSTED else ""
     )
     for name, text, why in labels.floated(run.state.labels, came, ()):
-        run.append("label.changed", name=name, label=text, why=why)
+        run.append(LabelChanged(name=name, label=text, why=why))
     text = redact(_text(source, names, run.model.traits.sees_values))
-    told: dict[str, Any] = {"id": f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe", "from": s.pid}
+    key = f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe"
     size = len(text.encode())
     if run.sight is not None:  # what the first one changed is no surprise to the second
-        run.sight.saw(n for c in s.calls.values() for k in NAME_CHANGES for n in c.changes.get(k, ()))
-    run.append("message.arrived", **told, name=title(s), label=str(label), text=text, size=size, pipe=INPUT)
+        run.sight.saw(n for c in s.calls.values() for n in c.changes.names)
+    told = MessageArrived(
+        id=key, sender=s.pid, name=title(s), label=str(label), text=text, size=size, pipe=INPUT
+    )
+    run.append(told)
 
 
 def left(s: State, namespace: Any) -> list[str]:
     """Name what a process left for the next: what it declared, else what its standing steps made."""
     declared = [n for n, _ in s.outputs]
-    made = [n for c in s.surviving for k in ("created", "rebound") for n in c.changes.get(k, ())]
+    made = [n for c in s.surviving for n in (*c.changes.created, *c.changes.rebound)]
     return [n for n in declared or dict.fromkeys(made) if n in namespace and not n.startswith("_")][:NAMED]
 
 
@@ -181,7 +190,7 @@ def hold(table: Mapping[int, ProcessLike], pid: int) -> None:
     for reader in readers(table, pid):
         if reader.run.state.status == "running":
             why = f"process {pid}, whose answer it waits for, was stopped"
-            reader.dispatch.post(partial(reader.run.append, "run.paused", why=why))
+            reader.dispatch.post(partial(reader.run.append, RunPaused(why=why)))
         hold(table, reader.pid)
 
 
@@ -195,4 +204,4 @@ async def go_on(process: ProcessLike) -> None:
             await process.session.resume(source)
     except LlmosError as error:
         why = f"{process.waits_for} cannot be had: {error}"
-        process.dispatch.post(lambda: process.run.append("run.paused", why=why))
+        process.dispatch.post(lambda: process.run.append(RunPaused(why=why)))

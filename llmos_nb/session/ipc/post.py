@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import CallFinished, MessageReady, SignalReceived
 from llmos_nb.process import Run
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc import pipes
@@ -51,8 +52,7 @@ class Post(Carrier):
             self._pipe(event, state)
         if event.k == "run.ended":
             self.boxes.ended(state)
-        news = event.k in _NEWS or (event.k == "call.finished" and "message" in event.d.get("facts", {}))
-        if news:
+        if event.k in _NEWS or (isinstance(event.body, CallFinished) and "message" in event.body.facts):
             self._look_soon()
 
     def _look_soon(self) -> None:
@@ -70,12 +70,11 @@ class Post(Carrier):
             return
         with suppress(RuntimeError):
             loop = asyncio.get_running_loop()
-            if event.k == "run.resumed":
+            if not isinstance(event.body, SignalReceived):
                 self._going = [loop.create_task(pipes.go_on(p)) for p in (process, *readers)]
                 return
-            signal, by = event.d["signal"], event.d.get("by", "you")
-            loop.call_soon(pipes.pass_on, process, signal, by)
-            if signal == "stop":
+            loop.call_soon(pipes.pass_on, process, event.body.signal, event.body.by)
+            if event.body.signal == "stop":
                 loop.call_soon(pipes.hold, table, state.pid)
 
     def review(self) -> None:
@@ -118,6 +117,6 @@ def _end_wait(run: Run, key: str, why: str) -> None:
     if key not in run.state.awaited:
         return
     if not why:
-        run.append("message.ready", wait=key)
+        run.append(MessageReady(wait=key))
         return
-    run.append("call.finished", call=key, ok=False, result=why, size=len(why.encode()), error="NobodyWrites")
+    run.append(CallFinished(call=key, ok=False, result=why, size=len(why.encode()), error="NobodyWrites"))

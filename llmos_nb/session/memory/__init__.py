@@ -1,5 +1,5 @@
 """Long-term memory: what is remembered over runs, in the database of a home."""
 
-from llmos_nb.session.memory.store import Remembered
+import lazy_loader
 
-__all__ = ["Remembered"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,6 +15,15 @@ from pathlib import Path
 
 from llmos_nb.errors import JournalError, StoreError, UsageError
 from llmos_nb.journal import Event, Home, history, now, opened, pid_of, scan, there, writing
+from llmos_nb.journal.events import (
+    Body,
+    CallFinished,
+    LabelChanged,
+    ModelResponded,
+    QuestionAnswered,
+    RunStarted,
+    SignalReceived,
+)
 from llmos_nb.policy import Label, labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.tools import bounded
@@ -32,27 +41,27 @@ def passages(events: Sequence[Event], path: Path, last: int = -1) -> Iterator[tu
     inherited = history(events, path)
     first = len(inherited) - len(events)
     for i, e in enumerate(inherited):
-        if e.k == "label.changed" and e.d["name"] == labels.CONTEXT:
-            label = labels.parse(e.d["label"])
+        if isinstance(e.body, LabelChanged) and e.body.name == labels.CONTEXT:
+            label = labels.parse(e.body.label)
         if i < first or e.n <= last or label.secret:
             continue
-        for by, text in _said(e):
+        for by, text in _said(e.body):
             if text.strip():
                 yield redact(bounded(text)[0]), e.at, run, e.n, str(label), by
 
 
-def _said(e: Event) -> Iterator[tuple[str, str]]:
+def _said(body: Body) -> Iterator[tuple[str, str]]:
     """Return who said what in an event."""
-    d = e.d
-    if e.k == "run.started":
-        yield "you", str(d["goal"])
-    elif e.k == "model.responded":
-        code = [c["arguments"].get("code", "") for c in d["calls"] if isinstance(c["arguments"], dict)]
-        yield "the model", "\n".join([d["text"], *map(str, code)])
-    elif e.k == "call.finished":
-        yield f"call {d['call']}", str(d["result"])
-    elif e.k == "question.answered" or d.get("signal") == "steer":
-        yield str(d.get("by", "")), str(d.get("text", ""))
+    match body:
+        case RunStarted(goal=goal):
+            yield "you", goal
+        case ModelResponded(text=text, calls=calls):
+            code = [c["arguments"].get("code", "") for c in calls if isinstance(c["arguments"], dict)]
+            yield "the model", "\n".join([text, *map(str, code)])
+        case CallFinished(call=call, result=result):
+            yield f"call {call}", result
+        case QuestionAnswered(by=by, text=text) | SignalReceived(signal="steer", by=by, text=str(text)):
+            yield by, text
 
 
 _SCHEMA = """

@@ -1,6 +1,5 @@
 """Notebooks that run as steps: made from runs, installed, tested."""
 
-from llmos_nb.session.skills import manifest, skills
-from llmos_nb.session.skills.make import aside
+import lazy_loader
 
-__all__ = ["aside", "manifest", "skills"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

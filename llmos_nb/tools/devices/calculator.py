@@ -12,7 +12,7 @@ from typing import Any
 
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.tool import Tool
+from llmos_nb.tools.protocol import Tool
 
 Number = int | float | bool
 

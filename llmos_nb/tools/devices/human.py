@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from llmos_nb.errors import ToolRaised
+from llmos_nb.journal.events import QuestionAsked
 from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.tool import Tool
+from llmos_nb.tools.protocol import Tool
 
 
 def ask(question: str) -> str:
@@ -30,8 +31,8 @@ def ask_tool() -> Tool:
     return replace(made, code=answered, needs=_asked)
 
 
-def _asked(_: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    return "question.asked", {"kind": "question", "text": str(arguments["question"]), "title": "a question"}
+def _asked(call: str, arguments: Mapping[str, Any]) -> QuestionAsked:
+    return QuestionAsked(question=call, about="question", text=str(arguments["question"]), title="a question")
 
 
 def answered(arguments: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from llmos_nb.errors import ToolRaised
 from llmos_nb.tools.devices.context import Site
 from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.tool import Tool
+from llmos_nb.tools.protocol import Tool
 
 
 def send(to: str, message: str) -> str:

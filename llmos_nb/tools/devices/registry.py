@@ -7,7 +7,7 @@ from importlib import import_module
 
 from llmos_nb.policy import Plugin, load_plugins
 from llmos_nb.tools.devices.context import Site, needed
-from llmos_nb.tools.tool import Tool
+from llmos_nb.tools.protocol import Tool
 
 SKILL = "skill:"
 RESERVED = frozenset(

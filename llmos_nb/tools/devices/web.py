@@ -19,8 +19,8 @@ from llmos_nb.errors import ConfigError, ToolError
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.protocol import CallContext, Tool
 from llmos_nb.tools.text import safe_text
-from llmos_nb.tools.tool import CallContext, Tool
 
 if TYPE_CHECKING:
     from llmos_nb.tools.call import Call

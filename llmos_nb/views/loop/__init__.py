@@ -1,6 +1,5 @@
 """The loop as a drawing: Graphviz, lit where the process stands."""
 
-from llmos_nb.views.loop import loop
-from llmos_nb.views.loop.loop import run_graph
+import lazy_loader
 
-__all__ = ["loop", "run_graph"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

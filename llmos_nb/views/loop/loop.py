@@ -8,6 +8,16 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import (
+    CheckFinished,
+    ModelResponded,
+    PlanDecided,
+    PlanEdited,
+    PlanProposed,
+    RunEnded,
+    RunStarted,
+    StepIntegrated,
+)
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views.loop import dot
@@ -149,8 +159,25 @@ class _Run:
 
     def heard(self, e: Event) -> None:
         """Draw an event of a kind that shows."""
-        if (draw := getattr(self, "_" + e.k.replace(".", "_"), None)) is not None:
-            draw(e)
+        match e.body:
+            case RunStarted(goal=goal):
+                self.then("goal", goal, shape="plaintext")
+            case PlanProposed() | PlanEdited() as b:
+                n = sum(raw.get("status", "pending") == "pending" for raw in b.steps)
+                again = "" if isinstance(b, PlanProposed) else "re-planned: "
+                self.then(f"plan{b.version}", f"{again}plan of {count(n, 'step')}", shape="note")
+            case PlanDecided(what=what, by=by):
+                told = "approved" if what == "approve" else "rejected"
+                self.then(f"gate{e.n}", f"{told} by {by}", shape="diamond", style="")
+            case ModelResponded() as b:
+                self._answer(b)
+            case StepIntegrated(step=step, met=met) if step:
+                self._verdict(f"step{e.n}", f"step {step} {'' if met else 'not '}as expected", met, "ellipse")
+            case CheckFinished(check=check, held=held):
+                told = f"check {check} {'holds' if held else 'does not hold'}"
+                self._verdict(f"check{e.n}", told, held, "hexagon")
+            case RunEnded() as b:
+                self.then("end", f"{b.reason}: {b.answer or b.detail}", shape="plaintext")
 
     def node(self, name: str, label: str, after: Sequence[str], edge: str = "", **look: str) -> None:
         """Draw a node; what a run said is quoted, never read as HTML or escapes."""
@@ -158,52 +185,26 @@ class _Run:
         for before in after:
             self.graph.edge(before, name, label=_quoted(edge, 30))  # type: ignore[attr-defined]
 
-    def next(self, name: str, label: str, **look: str) -> None:
-        """Draw a node after the last ones; what follows comes after it."""
+    def then(self, name: str, label: str, **look: str) -> None:
+        """Draw a node after the last ones; the next follows it."""
         self.node(name, label, self.last, **look)
         self.last = [name]
 
-    def _run_started(self, e: Event) -> None:
-        self.next("goal", e.d["goal"], shape="plaintext")
+    def _verdict(self, name: str, label: str, good: bool, shape: str) -> None:
+        self.then(name, label, shape=shape, style="", color=INK if good else _BAD)
 
-    def _plan_proposed(self, e: Event) -> None:
-        name = f"plan{e.d['version']}"
-        n = sum(raw.get("status", "pending") == "pending" for raw in e.d["steps"])
-        again = "" if e.k == "plan.proposed" else "re-planned: "
-        self.next(name, f"{again}plan of {count(n, 'step')}", shape="note")
-
-    _plan_edited = _plan_proposed
-
-    def _plan_decided(self, e: Event) -> None:
-        what = "approved" if e.d["what"] == "approve" else "rejected"
-        self.next(f"gate{e.n}", f"{what} by {e.d['by']}", shape="diamond", style="")
-
-    def _model_responded(self, e: Event) -> None:
+    def _answer(self, b: ModelResponded) -> None:
         self.answers += 1
         name = f"r{self.answers}"
-        ids = [f"{name}.{i}" for i, c in enumerate(e.d["calls"]) if c["name"] not in CONTROL]
+        ids = [f"{name}.{i}" for i, c in enumerate(b.calls) if c["name"] not in CONTROL]
         calls = [self.s.calls[i] for i in ids if i in self.s.calls]
-        said = count(len(calls), "call") if calls else e.d["text"] or "plan"
-        self.next(name, f"{name} {said}", style="rounded,bold")
-        self.last = [self._call(call, name) for call in calls] or self.last
+        told = count(len(calls), "call") if calls else b.text or "plan"
+        self.then(name, f"{name} {told}", style="rounded,bold")
+        self.last = [self._call(call, name) for call in calls] or [name]
 
     def _call(self, call: Call, after: str) -> str:
         name = "c" + call.id.replace(".", "_")
         ended = f": {call.result}" if call.result else f": {call.status}"
-        color = _CALL_LOOK.get(call.status, _BAD)
-        self.node(name, f"{call.id} {call.name}{ended}", [after], call.by, color=color)
+        colour = _CALL_LOOK.get(call.status, _BAD)
+        self.node(name, f"{call.id} {call.name}{ended}", [after], call.by, color=colour)
         return name
-
-    def _step_integrated(self, e: Event) -> None:
-        if not e.d["step"]:
-            return
-        met, color = ("as expected", INK) if e.d["met"] else ("not as expected", _BAD)
-        self.next(f"step{e.n}", f"step {e.d['step']} {met}", shape="ellipse", style="", color=color)
-
-    def _check_finished(self, e: Event) -> None:
-        held, color = ("holds", INK) if e.d["held"] else ("does not hold", _BAD)
-        self.next(f"check{e.n}", f"check {e.d['check']} {held}", shape="hexagon", style="", color=color)
-
-    def _run_ended(self, e: Event) -> None:
-        said = e.d.get("answer") or e.d.get("detail", "")
-        self.next("end", f"{e.d['reason']}: {said}", shape="plaintext")

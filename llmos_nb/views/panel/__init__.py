@@ -1,5 +1,5 @@
 """The state of the panel, as the page draws it."""
 
-from llmos_nb.views.panel.view import Projector
+import lazy_loader
 
-__all__ = ["Projector"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

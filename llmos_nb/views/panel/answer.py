@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from llmos_nb.process import ungrounded
 from llmos_nb.process.state import CONTROL, State
-from llmos_nb.tools import NAME_CHANGES, Call
+from llmos_nb.tools import Call
 from llmos_nb.views.contract import Block, Button, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.blocks import table
@@ -89,7 +89,7 @@ def answer(s: State) -> list[Block]:
 
 def changed(s: State) -> list[str]:
     """Return the names that surviving calls made or changed, in order."""
-    return list(dict.fromkeys(n for c in s.surviving for k in NAME_CHANGES for n in c.changes.get(k, ())))
+    return list(dict.fromkeys(n for c in s.surviving for n in c.changes.names))
 
 
 def _table(s: State) -> Block | None:

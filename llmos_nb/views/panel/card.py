@@ -14,7 +14,6 @@ from llmos_nb.views.wording import count, hidden, listed, marked, ref, sentence,
 
 Question = Mapping[str, Any]
 """What the gate recorded with the question; any key may be missing."""
-_SECTIONS = ("created", "rebound", "mutated")
 
 
 def arguments(s: State, call: Call, question: Question) -> list[Argument]:
@@ -63,8 +62,7 @@ def _touched(s: State, access: str, raw: Any) -> list[Words | Button]:
     keys = ("name", "change", "origin")
     known = dict(raw) if isinstance(raw, Mapping) else dict(zip(keys, raw, strict=False))
     name = str(known.get("name", ""))
-    makers = (c for c in reversed(s.surviving) if any(name in c.changes.get(k, ()) for k in _SECTIONS))
-    made = next(makers, None)
+    made = next((c for c in reversed(s.surviving) if name in c.changes.written), None)
     change = "unchanged" if access == "reads" else "changed" if name in s.versions else "new or changed"
     change = known.get("change") or change
     origin = _made_by(made, access, name in s.versions)

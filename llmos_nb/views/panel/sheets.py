@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
+from llmos_nb.journal.events import SignalReceived
 from llmos_nb.process.state import State
 from llmos_nb.views.contract import Button, Sheet, Words
 from llmos_nb.views.panel.blocks import code, table, text
@@ -40,14 +40,14 @@ def journal(s: State, timeline: Timeline) -> Sheet:
     return {"title": "Journal", "blocks": blocks}
 
 
-def previewed(seen: Mapping[str, Any]) -> Sheet:
+def previewed(seen: SignalReceived) -> Sheet:
     """Show what a step gave in a copy that was thrown away, from the event that tells of it."""
-    title = f"Preview of {seen['call']}" + ("" if seen["ok"] else ": it failed")
+    title = f"Preview of {seen.call}" + ("" if seen.ok else ": it failed")
     gone = text(
         "It ran in a copy of your variables that is gone now. Nothing was changed; it still waits for you."
     )
-    shown = [code(str(seen["text"]), "What it showed")] if seen["text"] else []
-    return {"title": title, "blocks": [gone, *shown, text(f"It would change: {seen['would']}.")]}
+    shown = [code(seen.text, "What it showed")] if seen.text else []
+    return {"title": title, "blocks": [gone, *shown, text(f"It would change: {seen.would}.")]}
 
 
 MakeSheet = Callable[[State, Timeline], Sheet]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import SignalReceived
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
 from llmos_nb.tools import Call
@@ -74,8 +75,9 @@ class Projector:
         self._sheet = SHEETS.get(sheet)
 
     def preview(self, told: Event) -> None:
-        """Lay what a preview showed over *now*."""
-        self._sheet = lambda state, timeline: previewed(told.d)
+        """Lay what a preview showed over *now*, where the event tells of one."""
+        if isinstance(body := told.body, SignalReceived) and body.signal == "previewed":
+            self._sheet = lambda state, timeline: previewed(body)
 
     def view(self, state: State, events: Sequence[Event], now: str = "") -> PanelView:
         """Return the view of the process as it stands, or at the event looked at."""

@@ -1,5 +1,5 @@
 """A run as OpenTelemetry spans."""
 
-from llmos_nb.views.spans import export
+import lazy_loader
 
-__all__ = ["export"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -97,8 +97,7 @@ def send(spans: Sequence[Span]) -> None:
 def readable(span: Span) -> ReadableSpan:
     """Return a span as the SDK's exporters take it, with the ids that it has."""
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import Event as SpanEvent
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace import Event as SpanEvent, ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 

@@ -11,6 +11,18 @@ from collections.abc import Callable
 from typing import Any
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import (
+    CallDecided,
+    CallFinished,
+    CallInDoubt,
+    CallStarted,
+    ModelFailed,
+    ModelRequested,
+    ModelResponded,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+)
 from llmos_nb.views.spans.span import CLIENT, Span, message, provider, span_id, text_of, time_of
 
 _GOOD = ("answered", "forked")
@@ -50,7 +62,7 @@ class Spans:
 
     def heard(self, e: Event) -> list[Span]:
         """Take one event in and give the spans that it ends."""
-        done = _ACTS[e.k](self, e) if e.k in _ACTS else []
+        done = _ACTS[type(e.body)](self, e, e.body) if type(e.body) in _ACTS else []
         if self._root is not None and e.k in _NOTED:
             facts = {f"llmos.{key}": text_of(e.d[key]) for key in _NOTED[e.k] if key in e.d}
             self._root.events.append((e.k, time_of(e.at), facts))
@@ -67,21 +79,21 @@ class Spans:
 
     # the run
 
-    def _started(self, e: Event) -> list[Span]:
-        d, parent = e.d, self._root
+    def _started(self, e: Event, b: RunStarted) -> list[Span]:
+        parent = self._root
         self._open.clear()  # of a fork's parent, which tells its own
-        self._model, name = str(d["model"]), str(d.get("name") or "")
+        self._model, name = b.model, b.name
         root = Span(f"invoke_agent {name}".strip(), e.hash[:32], span_id(e), "", time_of(e.at))
         root.attributes = {
             "gen_ai.operation.name": "invoke_agent",
             "gen_ai.agent.id": root.trace_id,
             "gen_ai.conversation.id": root.trace_id,
-            "gen_ai.provider.name": provider(str(d.get("spec") or ""), self._model),
+            "gen_ai.provider.name": provider(b.spec or "", self._model),
             "gen_ai.request.model": self._model,
-            "llmos.pid": int(d.get("pid", 0)),
+            "llmos.pid": b.pid,
             **({"gen_ai.agent.name": name} if name else {}),
         }
-        self._tell(root, "gen_ai.input.messages", [message("user", str(d["goal"]))])
+        self._tell(root, "gen_ai.input.messages", [message("user", b.goal)])
         return self._begin(root, parent)
 
     def _begin(self, root: Span, before: Span | None) -> list[Span]:
@@ -89,19 +101,19 @@ class Spans:
         self._root, self._over, self._tokens = root, False, {"input": 0, "output": 0}
         return []
 
-    def _ended(self, e: Event) -> list[Span]:
+    def _ended(self, e: Event, b: RunEnded) -> list[Span]:
         done = [self._end(key, time_of(e.at), "") for key in list(self._open)]
         if self._root is None:
             return done
         root = self._root
-        root.attributes["llmos.reason"] = e.d["reason"]
-        root.error = "" if e.d["reason"] in _GOOD else str(e.d["reason"])
-        if e.d.get("answer"):
-            self._tell(root, "gen_ai.output.messages", [message("assistant", str(e.d["answer"]))])
+        root.attributes["llmos.reason"] = b.reason
+        root.error = "" if b.reason in _GOOD else b.reason
+        if b.answer:
+            self._tell(root, "gen_ai.output.messages", [message("assistant", b.answer)])
         self._over = True
         return [*done, self._close(root, time_of(e.at))]
 
-    def _resumed(self, e: Event) -> list[Span]:
+    def _resumed(self, e: Event, b: RunResumed) -> list[Span]:
         """What was under way broke off with the last event before; the time until now belongs to nobody."""
         root, done = self._root, [self._end(key, self._last, "crash") for key in list(self._open)]
         if root is not None and self._over:
@@ -126,7 +138,7 @@ class Spans:
 
     # the model
 
-    def _requested(self, e: Event) -> list[Span]:
+    def _requested(self, e: Event, b: ModelRequested) -> list[Span]:
         root = self._root
         if root is None:
             return []
@@ -135,19 +147,19 @@ class Spans:
         asked = {k: root.attributes[k] for k in ("gen_ai.provider.name", "gen_ai.request.model")}
         ids = {
             "gen_ai.conversation.id": root.trace_id,
-            "llmos.request": e.d["request"],
+            "llmos.request": b.request,
             "llmos.attempt": self._tries,
         }
         span.attributes = {"gen_ai.operation.name": "chat", **asked, **ids}
         self._open["chat"] = span
         return []
 
-    def _responded(self, e: Event) -> list[Span]:
+    def _responded(self, e: Event, b: ModelResponded) -> list[Span]:
         self._answers, self._tries = self._answers + 1, 0
-        for i, call in enumerate(e.d["calls"]):
-            self._calls[f"r{self._answers}.{i}"] = (str(call["name"]), call["arguments"])
-        usage = e.d.get("usage") or {}
-        counts = {"input": int(usage.get("prompt", 0)), "output": int(usage.get("completion", 0))}
+        for i, call in enumerate(b.calls):
+            self._calls[f"r{self._answers}.{i}"] = (call["name"], call["arguments"])
+        usage = b.usage
+        counts = {"input": usage.get("prompt", 0), "output": usage.get("completion", 0)}
         for side, count in counts.items():
             self._tokens[side] += count
         if "chat" not in self._open:
@@ -155,25 +167,23 @@ class Spans:
         span = self._open["chat"]
         span.attributes |= {f"gen_ai.usage.{side}_tokens": count for side, count in counts.items()}
         if usage.get("cached"):
-            span.attributes["gen_ai.usage.cache_read.input_tokens"] = int(usage["cached"])
-        span.attributes["gen_ai.response.finish_reasons"] = [str(e.d["finish"])]
-        self._tell(span, "gen_ai.output.messages", [message("assistant", e.d["text"], e.d["calls"])])
+            span.attributes["gen_ai.usage.cache_read.input_tokens"] = usage["cached"]
+        span.attributes["gen_ai.response.finish_reasons"] = [b.finish]
+        self._tell(span, "gen_ai.output.messages", [message("assistant", b.text, b.calls)])
         return [self._end("chat", time_of(e.at), "")]
 
-    def _failed(self, e: Event) -> list[Span]:
-        return (
-            [self._end("chat", time_of(e.at), str(e.d.get("kind") or "error"))] if "chat" in self._open else []
-        )
+    def _failed(self, e: Event, b: ModelFailed) -> list[Span]:
+        return [self._end("chat", time_of(e.at), b.error_kind or "error")] if "chat" in self._open else []
 
     # calls
 
-    def _call_decided(self, e: Event) -> list[Span]:
-        if "arguments" in e.d and e.d["call"] in self._calls:
-            self._calls[e.d["call"]] = (self._calls[e.d["call"]][0], e.d["arguments"])
+    def _call_decided(self, e: Event, b: CallDecided) -> list[Span]:
+        if b.arguments is not None and b.call in self._calls:
+            self._calls[b.call] = (self._calls[b.call][0], b.arguments)
         return []
 
-    def _call_started(self, e: Event) -> list[Span]:
-        root, key = self._root, str(e.d["call"])
+    def _call_started(self, e: Event, b: CallStarted) -> list[Span]:
+        root, key = self._root, b.call
         if root is None:
             return []
         name, arguments = self._calls.get(key, ("unknown", {}))
@@ -183,21 +193,21 @@ class Spans:
             "gen_ai.tool.name": name,
             "gen_ai.tool.type": "function",
             "gen_ai.tool.call.id": key,
-            "llmos.epoch": e.d["epoch"],
+            "llmos.epoch": b.epoch,
         }
         self._tell(span, "gen_ai.tool.call.arguments", arguments)
         self._open[key] = span
         return []
 
-    def _call_finished(self, e: Event) -> list[Span]:
-        key = str(e.d["call"])
+    def _call_finished(self, e: Event, b: CallFinished) -> list[Span]:
+        key = b.call
         if key not in self._open:
             return []
-        self._tell(self._open[key], "gen_ai.tool.call.result", e.d["result"])
-        return [self._end(key, time_of(e.at), "" if e.d["ok"] else str(e.d.get("error") or "error"))]
+        self._tell(self._open[key], "gen_ai.tool.call.result", b.result)
+        return [self._end(key, time_of(e.at), "" if b.ok else b.error or "error")]
 
-    def _in_doubt(self, e: Event) -> list[Span]:
-        key = str(e.d["call"])
+    def _in_doubt(self, e: Event, b: CallInDoubt) -> list[Span]:
+        key = b.call
         return [self._end(key, time_of(e.at), "in_doubt")] if key in self._open else []
 
     # both
@@ -212,15 +222,15 @@ class Spans:
             span.attributes[key] = text_of(value)
 
 
-_ACTS: dict[str, Callable[[Spans, Event], list[Span]]] = {
-    "run.started": Spans._started,
-    "run.ended": Spans._ended,
-    "run.resumed": Spans._resumed,
-    "model.requested": Spans._requested,
-    "model.responded": Spans._responded,
-    "model.failed": Spans._failed,
-    "call.decided": Spans._call_decided,
-    "call.started": Spans._call_started,
-    "call.finished": Spans._call_finished,
-    "call.in_doubt": Spans._in_doubt,
+_ACTS: dict[type, Callable[[Spans, Event, Any], list[Span]]] = {
+    RunStarted: Spans._started,
+    RunEnded: Spans._ended,
+    RunResumed: Spans._resumed,
+    ModelRequested: Spans._requested,
+    ModelResponded: Spans._responded,
+    ModelFailed: Spans._failed,
+    CallDecided: Spans._call_decided,
+    CallStarted: Spans._call_started,
+    CallFinished: Spans._call_finished,
+    CallInDoubt: Spans._in_doubt,
 }

@@ -1,7 +1,5 @@
 """The terminal form: lines, forms, keys and tables."""
 
-from llmos_nb.views.text import view
-from llmos_nb.views.text.keys import prompt_keys
-from llmos_nb.views.text.tables import diff, table
+import lazy_loader
 
-__all__ = ["diff", "prompt_keys", "table", "view"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,6 +6,29 @@ from collections.abc import Callable
 from typing import Any
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import (
+    CallDecided,
+    CallFinished,
+    CallInDoubt,
+    CallRedone,
+    CallStarted,
+    CallUndone,
+    CheckFinished,
+    MessageArrived,
+    MessageAwaited,
+    ModelFailed,
+    ModelResponded,
+    PlanDecided,
+    PlanEdited,
+    PlanProposed,
+    QuestionAnswered,
+    QuestionAsked,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    StepIntegrated,
+)
 from llmos_nb.process.state import State
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.card import card
@@ -41,9 +64,10 @@ class TextView:
     def __call__(self, event: Event, state: State) -> None:
         """Print what an event means; many mean nothing to a reader."""
         self.counts.heard(event)
-        say = _SAY.get(event.k)
-        if say is not None:
-            self._say(say(self, event, state))
+        if isinstance(event.body, RunEnded):
+            self._say(self._ended(event.body, state, event.n))
+        elif (say := _SAY.get(type(event.body))) is not None:
+            self._say(say(self, event.body, state))
         if event.k in ("run.ended", "call.started"):
             self._streamed = ""
 
@@ -74,14 +98,14 @@ class TextView:
 
     # what events say
 
-    def _started(self, e: Event, s: State) -> list[str]:
+    def _started(self, b: RunStarted, s: State) -> list[str]:
         return [rule(who(s), self.width), *self._wrap(s.goal, ""), ""]
 
-    def _planned(self, e: Event, s: State) -> list[str]:
-        steps = [raw for raw in e.d["steps"] if raw.get("status", "pending") == "pending"]
-        if e.d["by"] == "process" or not steps:
+    def _planned(self, b: PlanProposed | PlanEdited, s: State) -> list[str]:
+        steps = [raw for raw in b.steps if raw.get("status", "pending") == "pending"]
+        if b.by == "process" or not steps:
             return []
-        again = "" if e.k == "plan.proposed" else "again, " if e.d["by"] == "model" else "edited by you, "
+        again = "" if isinstance(b, PlanProposed) else "again, " if b.by == "model" else "edited by you, "
         lines = [f"  plan, {again}{count(len(steps), 'step')}:"]
         for raw in steps:
             row: Any = {"n": raw["n"], "t": raw["title"], "s": "pending", "x": raw.get("expect", "")}
@@ -89,121 +113,120 @@ class TextView:
             lines += form.step(row, self.width)
         return [*lines, ""]
 
-    def _plan_decided(self, e: Event, s: State) -> list[str]:
-        if s.plan_by == "process" and e.d["by"] != "you":
+    def _plan_decided(self, b: PlanDecided, s: State) -> list[str]:
+        if s.plan_by == "process" and b.by != "you":
             return []
-        what = "approved" if e.d["what"] == "approve" else "rejected"
-        why = f": {e.d['why']}" if e.d.get("why") else ""
-        by = e.d["by"].replace("mode:", "the mode ")
+        what = "approved" if b.what == "approve" else "rejected"
+        why = f": {b.why}" if b.why else ""
+        by = b.by.replace("mode:", "the mode ")
         return self._wrap(f"plan {what} by {by}{why}")
 
-    def _model_failed(self, e: Event, s: State) -> list[str]:
-        wait = e.d.get("retry_in_s")
-        then = f"; again in {duration(wait)}" if wait is not None and not e.d.get("final") else ""
-        return self._wrap(f"! attempt {self.counts.tries} failed: {short(str(e.d['error']), 300)}{then}")
+    def _model_failed(self, b: ModelFailed, s: State) -> list[str]:
+        wait = b.retry_in_s
+        then = f"; again in {duration(wait)}" if wait is not None and not b.final else ""
+        return self._wrap(f"! attempt {self.counts.tries} failed: {short(str(b.error), 300)}{then}")
 
-    def _responded(self, e: Event, s: State) -> list[str]:
+    def _responded(self, b: ModelResponded, s: State) -> list[str]:
         """End the line of what was streamed; say words beside calls that were not."""
-        words = e.d["text"].strip()
-        if e.d["calls"] and words and not self._streamed:
+        words = b.text.strip()
+        if b.calls and words and not self._streamed:
             return self._wrap(f"“{short(words, 400)}”")
         return [""] if not self._fresh else []
 
-    def _asked(self, e: Event, s: State) -> list[str]:
+    def _asked(self, b: QuestionAsked, s: State) -> list[str]:
         """Print the card while the question is open; one line where it was answered long ago."""
-        if e.d["question"] not in s.questions:
-            return self._wrap(f"it asked: {e.d.get('title') or e.d['text']}")
-        return ["", *form.card(card(s, e.d["question"]), self.width), ""]
+        if b.question not in s.questions:
+            return self._wrap(f"it asked: {b.title or b.text}")
+        return ["", *form.card(card(s, b.question), self.width), ""]
 
-    def _awaited(self, e: Event, s: State) -> list[str]:
-        return self._wrap(f"it waits for {e.d['title']}") if e.d["wait"] in s.awaited else []
+    def _awaited(self, b: MessageAwaited, s: State) -> list[str]:
+        return self._wrap(f"it waits for {b.title}") if b.wait in s.awaited else []
 
-    def _arrived(self, e: Event, s: State) -> list[str]:
-        return self._wrap(f"{e.d['name']} wrote {short(e.d['text'], 200)}")
+    def _arrived(self, b: MessageArrived, s: State) -> list[str]:
+        return self._wrap(f"{b.name} wrote {short(b.text, 200)}")
 
-    def _answered(self, e: Event, s: State) -> list[str]:
-        return self._wrap(f"you: {e.d['text']}")
+    def _answered(self, b: QuestionAnswered, s: State) -> list[str]:
+        return self._wrap(f"you: {b.text}")
 
-    def _decided(self, e: Event, s: State) -> list[str]:
-        if e.d["what"] == "approve":
-            return self._wrap(f"{e.d['call']} approved by you") if e.d["by"] == "you" else []
-        what = {"reject": "rejected", "skip": "skipped", "edit": "edited"}.get(e.d["what"], e.d["what"])
-        name = s.calls[e.d["call"]].name if e.d["call"] in s.calls else ""
-        if name in OWN and e.d["by"] == "schema":
+    def _decided(self, b: CallDecided, s: State) -> list[str]:
+        if b.what == "approve":
+            return self._wrap(f"{b.call} approved by you") if b.by == "you" else []
+        what = {"reject": "rejected", "skip": "skipped", "edit": "edited"}.get(b.what, b.what)
+        name = s.calls[b.call].name if b.call in s.calls else ""
+        if name in OWN and b.by == "schema":
             return []
-        why = f": {e.d['why']}" if e.d.get("why") else ""
-        return self._wrap(f"{e.d['call']} {name} {what} by {e.d['by']}{why}")
+        why = f": {b.why}" if b.why else ""
+        return self._wrap(f"{b.call} {name} {what} by {b.by}{why}")
 
-    def _call_started(self, e: Event, s: State) -> list[str]:
-        call = s.calls[e.d["call"]]
+    def _call_started(self, b: CallStarted, s: State) -> list[str]:
+        call = s.calls[b.call]
         step = f"step {call.step}, " if call.step else ""
         body = code_of(call)["code"]
         lines = self._wrap(f"▸ {step}{call.id} {call.name}. {allowed(call)}".rstrip(" ."))
         return lines if body.strip() in self._streamed else [*lines, *verbatim(body)]
 
-    def _call_finished(self, e: Event, s: State) -> list[str]:
-        call = s.calls[e.d["call"]]
+    def _call_finished(self, b: CallFinished, s: State) -> list[str]:
+        call = s.calls[b.call]
         if call.name in OWN:
             return []
-        sign = "→" if e.d["ok"] else "x"
-        lines = verbatim(str(e.d["result"]).strip() or "done, no output", "      ", RESULT_LINES)
+        sign = "→" if b.ok else "x"
+        lines = verbatim(str(b.result).strip() or "done, no output", "      ", RESULT_LINES)
         return [f"    {sign} {lines[0].strip()}", *lines[1:]]
 
-    def _in_doubt(self, e: Event, s: State) -> list[str]:
-        return self._wrap(f"{e.d['call']}: {e.d.get('why') or 'nobody knows whether it was done'}")
+    def _in_doubt(self, b: CallInDoubt, s: State) -> list[str]:
+        return self._wrap(f"{b.call}: {b.why or 'nobody knows whether it was done'}")
 
-    def _integrated(self, e: Event, s: State) -> list[str]:
-        row = next((r for r in rows(s, self.counts) if r["n"] == e.d["step"]), None)
+    def _integrated(self, b: StepIntegrated, s: State) -> list[str]:
+        row = next((r for r in rows(s, self.counts) if r["n"] == b.step), None)
         if row is None or (len(s.plan) == 1 and s.plan_by == "process"):
             return []
-        row["s"] = "done" if e.d["met"] else "failed"
+        row["s"] = "done" if b.met else "failed"
         for key in ("ev", "x", "note", "after"):
             row.pop(key, None)  # type: ignore[misc]  # the keys are the row's
         return [*form.step(row, self.width), ""]
 
-    def _checked(self, e: Event, s: State) -> list[str]:
-        held = "holds" if e.d["held"] else "does not hold"
-        return self._wrap(f"check {e.d['check']} {held}" + (f": {e.d['detail']}" if e.d["detail"] else ""))
+    def _checked(self, b: CheckFinished, s: State) -> list[str]:
+        held = "holds" if b.held else "does not hold"
+        return self._wrap(f"check {b.check} {held}" + (f": {b.detail}" if b.detail else ""))
 
-    def _undone(self, e: Event, s: State) -> list[str]:
-        return self._wrap(f"{e.d['call']} " + ("taken back" if e.k == "call.undone" else "put back"))
+    def _undone(self, b: CallUndone | CallRedone, s: State) -> list[str]:
+        return self._wrap(f"{b.call} " + ("taken back" if isinstance(b, CallUndone) else "put back"))
 
-    def _paused(self, e: Event, s: State) -> list[str]:
-        return self._wrap(f"paused: {e.d['why']}. %agent resume {s.pid} goes on")
+    def _paused(self, b: RunPaused, s: State) -> list[str]:
+        return self._wrap(f"paused: {b.why}. %agent resume {s.pid} goes on")
 
-    def _resumed(self, e: Event, s: State) -> list[str]:
+    def _resumed(self, b: RunResumed, s: State) -> list[str]:
         return self._wrap("goes on")
 
-    def _ended(self, e: Event, s: State) -> list[str]:
+    def _ended(self, b: RunEnded, s: State, n: int) -> list[str]:
         """Print the end as the panel says it; an answer that was read as it came is not said again."""
-        if s.status != "ended" or s.n != e.n:
-            return self._wrap(f"ended: {e.d['reason']}" + (f" ({e.d['detail']})" if e.d.get("detail") else ""))
-        given = (e.d.get("answer") or "").strip()
+        if s.status != "ended" or s.n != n:
+            return self._wrap(f"ended: {b.reason}" + (f" ({b.detail})" if b.detail else ""))
+        given = (b.answer or "").strip()
         seen = ("answer", "lead") if given and given in self._streamed else ()
-        found = [b for b in ended(s, self.counts).now if b["kind"] not in seen]
+        found = [block for block in ended(s, self.counts).now if block["kind"] not in seen]
         return ["", *form.blocks(found, self.width)]
 
 
-_SAY: dict[str, Callable[[TextView, Event, State], list[str]]] = {
-    "run.started": TextView._started,
-    "plan.proposed": TextView._planned,
-    "plan.edited": TextView._planned,
-    "plan.decided": TextView._plan_decided,
-    "model.failed": TextView._model_failed,
-    "model.responded": TextView._responded,
-    "question.asked": TextView._asked,
-    "question.answered": TextView._answered,
-    "call.decided": TextView._decided,
-    "call.started": TextView._call_started,
-    "message.awaited": TextView._awaited,
-    "message.arrived": TextView._arrived,
-    "call.finished": TextView._call_finished,
-    "call.in_doubt": TextView._in_doubt,
-    "step.integrated": TextView._integrated,
-    "check.finished": TextView._checked,
-    "call.undone": TextView._undone,
-    "call.redone": TextView._undone,
-    "run.paused": TextView._paused,
-    "run.resumed": TextView._resumed,
-    "run.ended": TextView._ended,
+_SAY: dict[type, Callable[[TextView, Any, State], list[str]]] = {
+    RunStarted: TextView._started,
+    PlanProposed: TextView._planned,
+    PlanEdited: TextView._planned,
+    PlanDecided: TextView._plan_decided,
+    ModelFailed: TextView._model_failed,
+    ModelResponded: TextView._responded,
+    QuestionAsked: TextView._asked,
+    QuestionAnswered: TextView._answered,
+    CallDecided: TextView._decided,
+    CallStarted: TextView._call_started,
+    MessageAwaited: TextView._awaited,
+    MessageArrived: TextView._arrived,
+    CallFinished: TextView._call_finished,
+    CallInDoubt: TextView._in_doubt,
+    StepIntegrated: TextView._integrated,
+    CheckFinished: TextView._checked,
+    CallUndone: TextView._undone,
+    CallRedone: TextView._undone,
+    RunPaused: TextView._paused,
+    RunResumed: TextView._resumed,
 }

@@ -7,6 +7,7 @@ import llmos_nb as llmos
 from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.errors import UsageError
+from llmos_nb.journal.events import PolicyChanged
 from llmos_nb.session import Session
 
 WRITE = "from pathlib import Path\nPath({!r}).write_text('x')"
@@ -65,7 +66,7 @@ async def test_new_rule_does_not_reset_the_count_of_an_old_one(script):
         "pay", model=script(call("pay", amount=1), call("pay", amount=2), {"text": "ok"}), tools=[pay]
     )
     rule = {"tool": "pay", "do": "allow", "count": 1}
-    proc.run.append("policy.changed", rule=rule, by="you")
+    proc.run.append(PolicyChanged(rule=rule, by="you"))
     await proc
     assert statuses(proc) == ["done", "asked"]
     await proc.rule("other", "deny")

@@ -336,7 +336,7 @@ async def test_change_of_an_approver_by_another_process_is_noticed(when):
     "code",
     [
         "proc.approve('all', by='approver:desk')",
-        "proc.run.append('call.decided', call='r2.0', digest='', what='approve', by='approver:desk', why='')",
+        "from llmos_nb.journal.events import CallDecided\nproc.run.append(CallDecided(call='r2.0', digest='', what='approve', by='approver:desk', why=''))",
         "proc.session.create('more', model=proc.run.model, approvers=[desk])",
     ],
 )

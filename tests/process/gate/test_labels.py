@@ -3,8 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
@@ -203,7 +202,7 @@ async def test_no_untrusted_value_comes_out_trusted(snippet, tmp_path, monkeypat
     )
     made = proc.run.state.calls["r1.0"]
     assert made.ok, made.result
-    changed = {n for kind in ("created", "rebound", "mutated") for n in made.changes[kind]} | {"y"}
+    changed = set(made.changes.written) | {"y"}
     assert labels.of(["y"], proc.run.state.labels).untrusted
     for name in changed - IMPORTED:
         assert labels.parse(proc.run.state.labels[name]).untrusted, name

@@ -1,7 +1,6 @@
 """The context window: bounded, evicted in one go, nothing lost, the prefix kept."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.messages import Message, ToolCall
 from llmos_nb.process.state import Context

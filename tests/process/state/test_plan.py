@@ -1,8 +1,7 @@
 """Plans: reading, editing, and what must never happen to one."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.errors import BadArguments, UsageError
 from llmos_nb.process.state import Plan, parse_steps

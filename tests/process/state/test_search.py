@@ -1,7 +1,6 @@
 """Searching by words: every whole word is found, exact words go first, excerpts are exact."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.process.state import excerpt
 from llmos_nb.process.state.search import Index, words_of

@@ -20,7 +20,8 @@ from llmos_nb.export.source import plain_states
 from llmos_nb.heap import Snapshots
 from llmos_nb.heap.ambient import Ambient
 from llmos_nb.journal import GENESIS, Event
-from llmos_nb.journal.events import chained
+from llmos_nb.journal.chain import chained
+from llmos_nb.journal.events import parse
 from llmos_nb.process.state.fold import fold
 from llmos_nb.tools import Tool, as_tool
 
@@ -57,7 +58,9 @@ class Runner:
     def _event(self, k: str, **d: Any) -> None:
         prev = self.events[-1].hash if self.events else GENESIS
         self.events.append(
-            chained(len(self.events), datetime.now(UTC).isoformat(timespec="milliseconds"), k, d, prev)[0]
+            chained(
+                len(self.events), datetime.now(UTC).isoformat(timespec="milliseconds"), parse(k, d, 1), d, prev
+            )[0]
         )
 
     def begin(self, *plan: tuple[str, str]) -> None:

@@ -5,8 +5,7 @@ import sys
 import threading
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmos_nb.tools.devices.python import capture
 from llmos_nb.tools.devices.python.capture import Record, captured, outside_steps

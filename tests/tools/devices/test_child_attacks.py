@@ -296,7 +296,7 @@ def test_child_never_outlives_a_killed_parent(tmp_path):
     code = f"""
 import asyncio, os, signal
 from llmos_nb.tools.devices.child.launch import Setup, isolated
-from llmos_nb.tools.tool import CallContext
+from llmos_nb.tools.protocol import CallContext
 child = isolated({{}}, [], Setup())
 call = child.call("python", {{"code": {DAEMON.format(count=1)!r}}}, CallContext("r1.0", "k", 20))
 print(asyncio.run(call).text.splitlines()[-1], flush=True)
@@ -430,7 +430,7 @@ def test_other_protections_hold_where_namespaces_are_forbidden(tmp_path):
 import asyncio
 from llmos_nb.tools.devices.child.sandbox import seccomp
 from llmos_nb.tools.devices.child.launch import Setup, isolated, protections
-from llmos_nb.tools.tool import CallContext
+from llmos_nb.tools.protocol import CallContext
 seccomp.refuse(processes=True, about_files=True)
 print(*[p.name for p in protections(Setup()) if not p.holds])
 tries = "import os, socket\\nfor act in (os.fork, socket.socket, lambda: open('/etc/passwd'), lambda: os.chmod('/tmp', 511)):\\n" \

@@ -9,8 +9,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmos_nb.errors import ToolTimeout
 from llmos_nb.tools import Stopped

@@ -9,8 +9,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from llmos_nb.heap import Snapshots
 from llmos_nb.tools import CallContext, Stopped, current_call
@@ -173,7 +172,7 @@ def test_deadline_ends_a_step(device, code):
 STUBBORN = """
 import asyncio
 from llmos_nb.tools.devices.python.device import PythonDevice
-from llmos_nb.tools.tool import CallContext
+from llmos_nb.tools.protocol import CallContext
 code = "import asyncio\\nwhile True:\\n    try:\\n        await asyncio.sleep(60)\\n    except BaseException: pass"
 print(asyncio.run(PythonDevice({}).run(code, CallContext("r", "k", 0.1))).error)
 """

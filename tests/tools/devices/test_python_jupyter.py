@@ -11,7 +11,7 @@ import asyncio
 from llmos_nb.tools.devices.python import capture
 from llmos_nb.tools.devices.python.guard import Stopped, tick
 from llmos_nb.tools.devices.python.device import PythonDevice
-from llmos_nb.tools.tool import CallContext
+from llmos_nb.tools.protocol import CallContext
 ip = get_ipython()
 device, clicked = PythonDevice(ip.user_ns, ip), asyncio.Event()
 ip.kernel.comm_manager.register_target("click", lambda comm, message: clicked.set())

@@ -6,8 +6,7 @@ import duckdb
 import pandas as pd
 import pytest
 from corpus.statements import ROWS
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.tools.devices.sql.classify import statements, worst

@@ -1,5 +1,5 @@
-"""Events in, state out: one small function a kind of event."""
+"""Events in, state out: `fold`, with what the events of calls, of the model, and of the run do."""
 
-from llmos_nb.process.state.fold.fold import fold
+import lazy_loader
 
-__all__ = ["fold"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

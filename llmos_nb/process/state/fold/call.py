@@ -3,34 +3,88 @@
 from __future__ import annotations
 
 from llmos_nb.journal import Event, canonical
+from llmos_nb.journal.events import (
+    CallDecided,
+    CallFinished,
+    CallInDoubt,
+    CallRedone,
+    CallResolved,
+    CallStarted,
+    CallUndone,
+    NamesChanged,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionDue,
+    QuestionEscalated,
+    UndoProposed,
+)
 from llmos_nb.messages import Message, Part
 from llmos_nb.policy import APPROVER
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import RECALL
-from llmos_nb.process.state.fold.registry import flush_notes, note, on
+from llmos_nb.process.state.fold.notes import flush_notes, note
 from llmos_nb.process.state.state import CONTROL, State
-from llmos_nb.tools import NAME_CHANGES, Call, shown
+from llmos_nb.tools import Call, shown
 
 
-@on("call.decided")
-def _decided(s: State, e: Event) -> None:
-    call, what = s.calls[e.d["call"]], e.d["what"]
-    call.by, call.why, call.digest = e.d["by"], e.d["why"], e.d["digest"]
+def fold_calls(s: State, e: Event) -> None:
+    """Take in what happened to a call."""
+    match e.body:
+        case CallDecided() as b:
+            _decided(s, e, b)
+        case CallStarted() as b:
+            _started(s, e, b)
+        case CallFinished() as b:
+            _finished(s, e, b)
+        case NamesChanged() as b:
+            _names(s, b)
+        case CallInDoubt() as b:
+            call = s.calls[b.call]
+            call.status = "in_doubt"
+            s.questions[call.id] = {"kind": "doubt", "text": b.why or prompts.in_doubt(call)}
+        case CallResolved() as b:
+            _resolved(s, e, b)
+        case CallUndone(compensation=by) as b if by:
+            _compensated(s, s.calls[b.call], by)
+        case CallUndone() | CallRedone() as b:
+            _undone(s, b)
+        case UndoProposed() as b:
+            s.calls[b.call] = Call(b.call, b.name, b.arguments, s.calls[b.undoes].step, undoes=b.undoes)
+            s.undoing.append(b.call)
+
+
+def fold_questions(s: State, e: Event) -> None:
+    """Take in what was asked and answered."""
+    match e.body:
+        case QuestionAsked() as b:
+            _asked(s, e, b)
+        case QuestionDue() as b if b.question in s.questions:
+            s.questions[b.question]["due"] = True
+        case QuestionEscalated() as b:
+            _escalated(s, e, b)
+        case QuestionAnswered() as b:
+            _answered(s, e, b)
+
+
+def _decided(s: State, e: Event, b: CallDecided) -> None:
+    call = s.calls[b.call]
+    call.by, call.why, call.digest = b.by, b.why, b.digest
     s.questions.pop(call.id, None)
     s.awaited.pop(call.id, None)
-    if what == "edit":
+    if b.what in ("reject", "skip"):
+        text = prompts.refused(b.what, b.by, b.why)
+        close(s, call, "skipped" if b.what == "skip" else "rejected", e, result=text)
+        return
+    if b.what == "edit":
         call.original = call.original if call.original is not None else call.arguments
-        call.arguments, call.status = e.d["arguments"], "proposed"
+    if b.what == "edit":
         call.facts.pop("edited_by", None)
-        if e.d["by"].startswith(APPROVER):
-            call.facts["edited_by"] = e.d["by"]
-    elif what == "approve":
-        call.status = "approved"
-        call.arguments = e.d.get("arguments", call.arguments)
+        if b.by.startswith(APPROVER):
+            call.facts["edited_by"] = b.by
+    call.arguments = b.arguments if b.arguments is not None else call.arguments
+    call.status = "proposed" if b.what == "edit" else "approved"
+    if b.what == "approve":
         _count_grant(s, call)
-    else:
-        text = prompts.refused(what, e.d["by"], e.d["why"])
-        close(s, call, "skipped" if what == "skip" else "rejected", e, result=text)
 
 
 def _count_grant(s: State, call: Call) -> None:
@@ -42,32 +96,30 @@ def _count_grant(s: State, call: Call) -> None:
         s.rules_used[int(call.by[5:]) - 1] += 1
 
 
-@on("call.started")
-def _call_started(s: State, e: Event) -> None:
-    call = s.calls[e.d["call"]]
-    call.status, call.key, call.started = "running", e.d["key"], e.at
-    if e.d.get("undo"):
+def _started(s: State, e: Event, b: CallStarted) -> None:
+    call = s.calls[b.call]
+    call.status, call.key, call.started = "running", b.key, e.at
+    if b.undo:
         call.facts["undo"] = True
     s.spent["calls"] = s.spent.get("calls", 0) + 1
 
 
-@on("call.finished")
-def _call_finished(s: State, e: Event) -> None:
-    d, call = e.d, s.calls[e.d["call"]]
-    call.ok, call.size, call.error = d["ok"], d["size"], d.get("error", "")
-    call.images, call.facts = d.get("images", []), {**call.facts, **d.get("facts", {})}
+def _finished(s: State, e: Event, b: CallFinished) -> None:
+    call = s.calls[b.call]
+    call.ok, call.size, call.error = b.ok, b.size, b.error
+    call.images, call.facts = b.images, {**call.facts, **b.facts}
     if "handle" in call.facts:
         s.handled, s.exposed_at = True, e.n if s.exposed_at < 0 else s.exposed_at
     s.questions.pop(call.id, None)
     s.awaited.pop(call.id, None)
     if s.mailbox.pop(call.facts.get("message", ""), None) is not None:
         s.repeats.clear()  # another message is something new, though the call that took it is the same
-    if d["ok"] and not call.undoes:
+    if b.ok and not call.undoes:
         s.effects.append(call.id)
         _count_new(s, call)
-    if call.name == "final_answer" and d["ok"]:
-        s.checks, s.candidate = {}, d["result"]
-    close(s, call, "done" if d["ok"] else "failed", e, result=d["result"], ended=e.at)
+    if call.name == "final_answer" and b.ok:
+        s.checks, s.candidate = {}, b.result
+    close(s, call, "done" if b.ok else "failed", e, result=b.result)
 
 
 def _count_new(s: State, call: Call) -> None:
@@ -83,9 +135,9 @@ def repeat_key(call: Call) -> str:
     return canonical([call.name, call.arguments])
 
 
-def close(s: State, call: Call, status: str, e: Event, result: str, ended: str = "") -> None:
+def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     """Close a call; when its turn has no open call left, the results enter the prompt in call order."""
-    call.status, call.result, call.ended = status, result, ended or e.at
+    call.status, call.result, call.ended = status, result, e.at
     if call.undoes and status != "done":
         s.undoing.remove(call.id)
     if status in ("failed", "rejected") and call.name not in CONTROL:
@@ -120,50 +172,34 @@ def _seen(call: Call) -> str:
     return call.result if call.name == RECALL else shown(call.id, call.result, call.size)
 
 
-@on("call.in_doubt")
-def _in_doubt(s: State, e: Event) -> None:
-    call = s.calls[e.d["call"]]
-    call.status = "in_doubt"
-    s.questions[call.id] = {"kind": "doubt", "text": e.d.get("why") or prompts.in_doubt(call)}
-
-
-@on("call.resolved")
-def _resolved(s: State, e: Event) -> None:
-    call = s.calls[e.d["call"]]
+def _resolved(s: State, e: Event, b: CallResolved) -> None:
+    call = s.calls[b.call]
     s.questions.pop(call.id, None)
-    if e.d["done"]:
+    if b.done:
         call.ok = True
         s.effects += [] if call.undoes else [call.id]
-        close(s, call, "done", e, result=prompts.confirmed(e.d["by"]))
+        close(s, call, "done", e, result=prompts.confirmed(b.by))
     else:
         call.status = "approved"
 
 
-@on("names.changed")
-def _names(s: State, e: Event) -> None:
-    changes = {k: v for k, v in e.d.items() if k != "call"}
-    if e.d["call"] in s.calls:
-        s.calls[e.d["call"]].changes = changes
-    for kind in NAME_CHANGES:
-        s.versions.update(e.d[kind])
-    if any(e.d[k] for k in NAME_CHANGES):
+def _names(s: State, b: NamesChanged) -> None:
+    if b.call in s.calls:
+        s.calls[b.call].changes = b.changes
+    s.versions.update(b.changes.names)
+    if b.changes.names:
         s.repeats.clear()
 
 
-@on("call.undone", "call.redone")
-def _undone(s: State, e: Event) -> None:
-    call = s.calls[e.d["call"]]
-    undone = e.k == "call.undone"
-    if "compensation" in e.d:
-        _compensated(s, call, e.d["compensation"])
-        return
+def _undone(s: State, b: CallUndone | CallRedone) -> None:
+    call = s.calls[b.call]
+    undone, stays = isinstance(b, CallUndone), b.stays if isinstance(b, CallUndone) else []
     call.status = "undone" if undone else "done" if call.ok else "failed"
     s.undone = [i for i in s.undone if i != call.id] + ([call.id] if undone else [])
-    for kind in NAME_CHANGES:
-        s.versions.update(call.changes.get(kind, ()))
+    s.versions.update(call.changes.names)
     _put_step(s, call)
     s.repeats.clear()
-    note(s, prompts.undone(call, undone, e.d.get("stays", ())))
+    note(s, prompts.undone(call, undone, stays))
 
 
 def _compensated(s: State, call: Call, by: str) -> None:
@@ -174,19 +210,11 @@ def _compensated(s: State, call: Call, by: str) -> None:
     note(s, prompts.compensated(call))
 
 
-@on("undo.proposed")
-def _undo_proposed(s: State, e: Event) -> None:
-    undone = s.calls[e.d["undoes"]]
-    call = Call(e.d["call"], e.d["name"], e.d["arguments"], undone.step, undoes=undone.id)
-    s.calls[call.id] = call
-    s.undoing.append(call.id)
-
-
 def _put_step(s: State, call: Call) -> None:
     """Return an ended step the status of its last call that stands; where none does, it was skipped, or failed."""
     if not call.step or s.plan.step(call.step).status not in ("done", "failed", "skipped"):
         return
-    calls = [c for c in s.calls.values() if c.step == call.step and any(c.changes.get(k) for k in NAME_CHANGES)]
+    calls = [c for c in s.calls.values() if c.step == call.step and c.changes.names]
     standing = [c for c in calls if c.status != "undone"]
     if standing:
         status = "done" if standing[-1].ok else "failed"
@@ -195,38 +223,28 @@ def _put_step(s: State, call: Call) -> None:
     s.plan = s.plan.put(call.step, status=status)
 
 
-@on("question.asked")
-def _asked(s: State, e: Event) -> None:
-    key = e.d["question"]
-    s.questions[key] = {k: v for k, v in e.d.items() if k != "question"}
-    if key in s.calls:
-        s.calls[key].status = "asked"
-        s.calls[key].digest = e.d.get("digest", "")
-    elif key.startswith("plan:"):
+def _asked(s: State, e: Event, b: QuestionAsked) -> None:
+    s.questions[b.question] = {k: v for k, v in e.d.items() if k != "question"}
+    if b.question in s.calls:
+        s.calls[b.question].status = "asked"
+        s.calls[b.question].digest = b.digest or ""
+    elif b.question.startswith("plan:"):
         s.plan_status = "asked"
 
 
-@on("question.due")
-def _due(s: State, e: Event) -> None:
-    if e.d["question"] in s.questions:
-        s.questions[e.d["question"]]["due"] = True
-
-
-@on("question.escalated")
-def _escalated(s: State, e: Event) -> None:
-    question = s.questions[e.d["question"]]
+def _escalated(s: State, e: Event, b: QuestionEscalated) -> None:
+    question = s.questions[b.question]
     for gone in ("due", "escalate"):
         question.pop(gone, None)
-    question |= {k: e.d[k] for k in ("approvers", "until", "then") if k in e.d}
+    question |= {k: v for k, v in e.d.items() if k in ("approvers", "until", "then")}
 
 
-@on("question.answered")
-def _question_answered(s: State, e: Event) -> None:
-    s.questions.pop(e.d["question"], None)
-    s.told.append((e.d.get("by", ""), e.d["text"]))
+def _answered(s: State, e: Event, b: QuestionAnswered) -> None:
+    s.questions.pop(b.question, None)
+    s.told.append((b.by, b.text))
     s.repeats.clear()
-    call = s.calls.get(e.d["question"])
+    call = s.calls.get(b.question)
     if call is not None and call.status == "asked":
         call.ok = True
         s.effects.append(call.id)
-        close(s, call, "done", e, result=e.d["text"])
+        close(s, call, "done", e, result=b.text)

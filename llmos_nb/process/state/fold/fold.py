@@ -1,8 +1,8 @@
 """`fold`: events in, state out.
 
-Pure: no clock, no files, no namespace. There is one small function a kind of event, in `on_run`, `on_plan`,
-`on_model`, `on_call` and `on_message`; what they need of each other stands in `handlers`. The words that the model is
-told because of an event are made there too, so that the prompt after a crash has the same bytes.
+Pure: no clock, no files, no namespace. What an event does is found by `match` on its typed body, in `call`, `model`
+and `run`. The words that the model is told because of an event are made there too, so that the prompt after a crash
+has the same bytes.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from llmos_nb.journal import Event
-from llmos_nb.process.state.fold import call, message, model, plan, run
-from llmos_nb.process.state.fold.registry import HANDLERS
+from llmos_nb.journal.events import RunResumed
+from llmos_nb.process.state.fold.call import fold_calls, fold_questions
+from llmos_nb.process.state.fold.model import fold_model
+from llmos_nb.process.state.fold.run import fold_messages, fold_plan, fold_run
 from llmos_nb.process.state.state import State
-
-REGISTERED = (run, plan, model, call, message)  # importing them fills HANDLERS
 
 
 def fold(events: Iterable[Event], state: State | None = None) -> State:
@@ -28,12 +28,22 @@ def fold(events: Iterable[Event], state: State | None = None) -> State:
 
 def apply(state: State, event: Event) -> State:
     """Take one event in. Kinds this version does not know are kept in the journal and change nothing."""
-    if event.k != "run.resumed":  # whatever lies before it, a process that broke off did not use
+    if not isinstance(event.body, RunResumed):  # whatever lies before it, a process that broke off did not use
         _account_time(state, event.at)
     state.n, state.at = event.n, event.at
-    handler = HANDLERS.get(event.k)
-    if handler is not None:
-        handler(state, event)
+    match event.k.partition(".")[0]:
+        case "call" | "names" | "undo":
+            fold_calls(state, event)
+        case "model" | "budget" | "context":
+            fold_model(state, event)
+        case "plan" | "step":
+            fold_plan(state, event)
+        case "question":
+            fold_questions(state, event)
+        case "message":
+            fold_messages(state, event)
+        case _:
+            fold_run(state, event)
     return state
 
 

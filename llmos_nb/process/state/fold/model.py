@@ -2,59 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import (
+    BudgetReserved,
+    BudgetSettled,
+    ContextPaged,
+    ModelFailed,
+    ModelRequested,
+    ModelResponded,
+    Reason,
+)
 from llmos_nb.messages import Message, ToolCall
 from llmos_nb.process.state import prompts
-from llmos_nb.process.state.fold.registry import note, on
+from llmos_nb.process.state.fold.notes import note
 from llmos_nb.process.state.state import CONTROL, State
 from llmos_nb.tools import Call, Turn
 
 MAX_NUDGES = {"empty": 1, "length": 4, "cut": 3}
 
 
-@on("model.requested")
-def _requested(s: State, e: Event) -> None:
-    s.requests = s.request = e.d["request"]
-    s.todo, s.retry_in_s = "", 0.0
+def fold_model(s: State, e: Event) -> None:
+    """Take in what the model was asked and said, and what it cost."""
+    match e.body:
+        case ModelRequested(request=number):
+            s.requests = s.request = number
+            s.todo, s.retry_in_s = "", 0.0
+        case ModelFailed() as b:
+            _failed(s, b)
+        case ModelResponded() as b:
+            _responded(s, e, b)
+        case ContextPaged() as b:
+            s.context.evict(b.groups, b.stay, b.label)
+            s.shrink = False
+        case BudgetReserved(child=int(pid), amounts=amounts):
+            s.children[pid] = dict(amounts)
+        case BudgetSettled() as b:
+            _settled(s, b)
 
 
-@on("model.failed")
-def _model_failed(s: State, e: Event) -> None:
-    d = e.d
+def _failed(s: State, b: ModelFailed) -> None:
     s.request, s.todo = 0, "ask"
     s.failures += 1
-    s.failed_kinds[d.get("kind", "")] += 1
-    s.retry_in_s = d.get("retry_in_s") or 0.0
-    if d.get("shrink"):
+    s.failed_kinds[b.error_kind] += 1
+    s.retry_in_s = b.retry_in_s or 0.0
+    if b.shrink:
         s.shrink = True
-    elif d.get("final"):
-        s.ending = (
-            ("unverified", s.candidate and d["error"])
-            if s.candidate
-            else (d.get("reason", "failed"), d["error"])
-        )
+    elif b.final:
+        s.ending = ("unverified", s.candidate and b.error) if s.candidate else ("failed", b.error)
 
 
-@on("model.responded")
-def _responded(s: State, e: Event) -> None:
-    d = e.d
+def _responded(s: State, e: Event, b: ModelResponded) -> None:
     s.request, s.failures, s.responses = 0, 0, s.responses + 1
     s.failed_kinds.clear()
-    calls = [
-        Call(f"r{s.responses}.{i}", c["name"], c["arguments"], facts={"n": e.n})
-        for i, c in enumerate(d["calls"])
-    ]
-    if d["finish"] == "refused":
-        s.ending = ("refused", d["text"] or "the model refused")
-    elif calls:
-        _begin_turn(s, e, calls)
+    if b.finish == "refused":
+        s.ending = ("refused", b.text or "the model refused")
+    elif b.calls:
+        named = ((f"r{s.responses}.{i}", c) for i, c in enumerate(b.calls))
+        _begin_turn(s, e.n, b, [Call(i, c["name"], c["arguments"], facts={"n": e.n}) for i, c in named])
     else:
-        _text_only(s, d)
+        _text_only(s, b)
 
 
-def _begin_turn(s: State, e: Event, calls: list[Call]) -> None:
+def _begin_turn(s: State, n: int, b: ModelResponded, calls: Sequence[Call]) -> None:
     """Open a turn: all its calls must close before their results enter the prompt, in call order."""
     step = s.current
     acts = [c for c in calls if c.name not in CONTROL]
@@ -67,18 +78,18 @@ def _begin_turn(s: State, e: Event, calls: list[Call]) -> None:
             call.step = step.n
     s.calls.update((c.id, c) for c in calls)
     wire = tuple(ToolCall(c.name, c.arguments, c.id) for c in calls)
-    s.turn = Turn(Message("assistant", e.d["text"], wire), [c.id for c in calls], e.n)
+    s.turn = Turn(Message("assistant", b.text, wire), [c.id for c in calls], n)
     s.partial, s.candidate = "", ""
-    if e.d.get("cut"):
+    if b.cut:
         s.notes.append(prompts.CUT)
 
 
-def _text_only(s: State, d: dict[str, Any]) -> None:
+def _text_only(s: State, b: ModelResponded) -> None:
     """An answer without calls: the final one, or one that was cut off, or nothing."""
-    text = d["text"]
-    if d.get("cut"):
+    text = b.text
+    if b.cut:
         _nudge(s, "cut", prompts.CUT, ("truncated", "a call was cut off again and again"), text)
-    elif d["finish"] == "length" and text:
+    elif b.finish == "length" and text:
         s.partial += text
         _nudge(s, "length", prompts.GO_ON, ("truncated", "the answer was cut off again and again"), text)
     elif not (s.partial + text).strip():
@@ -93,7 +104,7 @@ def offer_answer(s: State, answer: str, said: str) -> None:
     s.context.add((Message("assistant", said),), s.n, s.n)
 
 
-def _nudge(s: State, kind: str, text: str, end: tuple[str, str], said: str) -> None:
+def _nudge(s: State, kind: str, text: str, end: tuple[Reason, str], said: str) -> None:
     s.nudges[kind] += 1
     s.todo = "ask"
     if s.nudges[kind] > MAX_NUDGES[kind]:
@@ -104,23 +115,10 @@ def _nudge(s: State, kind: str, text: str, end: tuple[str, str], said: str) -> N
     s.context.add((*said_first, Message("user", text)), s.n, s.n)
 
 
-@on("context.paged")
-def _context_paged(s: State, e: Event) -> None:
-    s.context.evict(e.d["groups"], e.d.get("stay", ()), e.d.get("label", ""))
-    s.shrink = False
-
-
-@on("budget.reserved")
-def _reserved(s: State, e: Event) -> None:
-    if "child" in e.d:
-        s.children[e.d["child"]] = dict(e.d["amounts"])
-
-
-@on("budget.settled")
-def _settled(s: State, e: Event) -> None:
-    if "child" in e.d:
-        s.children[e.d["child"]] = {}
-    for unit, amount in e.d["amounts"].items():
+def _settled(s: State, b: BudgetSettled) -> None:
+    if b.child is not None:
+        s.children[b.child] = {}
+    for unit, amount in b.amounts.items():
         s.spent[unit] = s.spent.get(unit, 0) + amount
     near = s.budget.near(s.spent)
     if near and not s.warned:

@@ -1,40 +1,89 @@
-"""What the events of the run itself do to the state: start, policy, signals, pause, checks, end."""
+"""What the events of the run, its plan and its messages do to the state."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import cast
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import (
+    CheckFinished,
+    HeadMessage,
+    LabelChanged,
+    MessageArrived,
+    MessageAwaited,
+    MessageReady,
+    MessageSent,
+    OutputsDeclared,
+    PlanDecided,
+    PlanEdited,
+    PlanProposed,
+    PolicyChanged,
+    PolicyLoaded,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    SignalReceived,
+    StepData,
+    StepIntegrated,
+    ToolsChanged,
+)
 from llmos_nb.messages import Message, Part, ToolCall
-from llmos_nb.policy import Budget, labels, parse_rule
+from llmos_nb.policy import Budget, Mode, labels, parse_rule
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import Context
-from llmos_nb.process.state.fold.registry import note, on
+from llmos_nb.process.state.fold.call import close
+from llmos_nb.process.state.fold.notes import note
+from llmos_nb.process.state.plan import Plan, Step, parse_steps
 from llmos_nb.process.state.state import State
 
 MAX_CHECK_FAILS = {"grounded": 1}
 
 
-@on("run.started")
-def _started(s: State, e: Event) -> None:
-    d = e.d
-    if (d.get("parent") or {}).get("at") is not None:
-        _forked(s, d)
-        return
-    s.goal, s.name, s.pid, s.model = d["goal"], d.get("name", ""), d.get("pid", 0), d["model"]
-    s.mode, s.planning, s.parent = d.get("mode", "risky"), d.get("plan", "auto"), d.get("parent")
-    s.servers, s.quarantine = d.get("servers", ""), d.get("quarantine", False)
-    s.words = d.get("words", "")
-    s.check, s.grounded = d.get("check", ""), d.get("grounded", True)
-    s.budget, s.remembers = Budget(dict(d["budget"])), d.get("remembers", False)
-    head = tuple(_message(m) for m in d.get("head", ()))
-    s.context = Context(head, d.get("window_bytes", 16_384))
+def fold_run(s: State, e: Event) -> None:
+    """Take in what happened to the run as a whole."""
+    match e.body:
+        case RunStarted() as b:
+            _forked(s, b) if b.parent and "at" in b.parent else _started(s, b)
+        case PolicyLoaded() as b:
+            s.tools, s.mode = dict(b.tools), cast("Mode", b.mode or s.mode)
+            s.rules = [parse_rule(r) for r in b.rules]
+            s.requester, s.approval = b.requester, b.approval
+        case PolicyChanged() as b:
+            _rule(s, b)
+        case ToolsChanged() as b:
+            _tools(s, b)
+        case SignalReceived() as b:
+            _signal(s, b)
+        case CheckFinished() as b:
+            _checked(s, b)
+        case LabelChanged() as b:
+            _label(s, e, b)
+        case OutputsDeclared() as b:
+            s.outputs = b.outputs
+            note(s, prompts.outputs(s.outputs))
+        case RunPaused() as b:
+            s.status, s.why, s.pause_wanted = "paused", b.why, False
+        case RunResumed() as b:
+            _resumed(s, b)
+        case RunEnded() as b:
+            s.status, s.reason, s.detail, s.answer = "ended", b.reason, b.detail, b.answer
+            s.questions = {k: q for k, q in s.questions.items() if k in s.undoing}
 
 
-def _forked(s: State, d: dict[str, Any]) -> None:
+def _started(s: State, b: RunStarted) -> None:
+    s.goal, s.name, s.pid, s.model, s.parent = b.goal, b.name, b.pid, b.model, b.parent
+    s.mode, s.planning = cast("Mode", b.mode or "risky"), b.plan or "auto"
+    s.servers, s.quarantine, s.words = b.servers or "", b.quarantine, b.words or ""
+    s.check, s.grounded = b.check or "", b.grounded is not False
+    s.budget, s.remembers = Budget(dict(b.budget)), bool(b.remembers)
+    s.context = Context(tuple(map(_message, b.head or ())), b.window_bytes or 16_384)
+
+
+def _forked(s: State, b: RunStarted) -> None:
     """Go on from what was folded of the parent, with nothing of it under way."""
-    s.pid, s.parent, s.status, s.reason, s.detail, s.answer = d["pid"], d["parent"], "running", "", "", None
+    s.pid, s.parent, s.status, s.reason, s.detail, s.answer = b.pid, b.parent, "running", "", "", None
     s.ending, s.request, s.failures, s.pause_wanted = None, 0, 0, False
     s.exposed_at = s.decided_at = -1  # its events are counted afresh
     s.children = {}  # they are the parent's
@@ -42,55 +91,37 @@ def _forked(s: State, d: dict[str, Any]) -> None:
     s.todo = s.todo or "ask"
 
 
-def _message(raw: dict[str, Any]) -> Message:
+def _message(raw: HeadMessage) -> Message:
     calls = tuple(ToolCall(c["name"], c["arguments"], c.get("id", "")) for c in raw.get("calls", ()))
     parts = tuple(Part(p["kind"], p["text"], p["mime"], bytes.fromhex(p["data"])) for p in raw.get("parts", ()))
     return Message(raw["role"], raw["text"], calls, raw.get("call", ""), parts)
 
 
-@on("policy.loaded")
-def _policy(s: State, e: Event) -> None:
-    s.tools = dict(e.d["tools"])
-    if "rules" in e.d:
-        s.rules = [parse_rule(r) for r in e.d["rules"]]
-    s.mode = e.d.get("mode", s.mode)
-    s.requester, s.approval = e.d.get("requester", ""), e.d.get("approval", {})
-
-
-@on("policy.changed")
-def _rule(s: State, e: Event) -> None:
-    if e.d.get("revoke") is not None:
-        gone = e.d["revoke"]
+def _rule(s: State, b: PolicyChanged) -> None:
+    if (gone := b.revoke) is not None:
         s.rules = [r for i, r in enumerate(s.rules) if i != gone]
         s.rules_used = Counter({i - (i > gone): n for i, n in s.rules_used.items() if i != gone})
     else:
-        s.rules = [parse_rule(e.d["rule"]), *s.rules]
+        s.rules = [parse_rule(b.rule), *s.rules]
         s.rules_used = Counter({i + 1: n for i, n in s.rules_used.items()})
 
 
-@on("tools.changed")
-def _tools(s: State, e: Event) -> None:
-    new, altered, gone = e.d.get("added", {}), e.d.get("altered", {}), e.d.get("gone", [])
-    s.connected = s.connected or e.d.get("connected", False)
-    s.tools |= e.d.get("digests", {})
+def _tools(s: State, b: ToolsChanged) -> None:
+    new, altered, gone = b.added or {}, b.altered or {}, b.gone or []
+    s.connected = s.connected or b.connected
+    s.tools |= b.digests or {}
     s.served |= {**new, **altered}
     for name in gone:
         s.tools.pop(name, None)
         s.served.pop(name, None)
-    kept = [n for n in s.altered if n not in (*gone, *e.d.get("accepted", ()))]
+    kept = [n for n in s.altered if n not in (*gone, *b.accepted)]
     s.altered = list(dict.fromkeys([*kept, *altered]))
     if s.requests and (new or altered or gone):
         note(s, prompts.tools_changed(new, altered, gone))
 
 
-@on("run.paused")
-def _paused(s: State, e: Event) -> None:
-    s.status, s.why, s.pause_wanted = "paused", e.d["why"], False
-
-
-@on("run.resumed")
-def _resumed(s: State, e: Event) -> None:
-    s.status, s.epoch, s.why, s.pause_wanted = "running", e.d["epoch"], "", False
+def _resumed(s: State, b: RunResumed) -> None:
+    s.status, s.epoch, s.why, s.pause_wanted = "running", b.epoch, "", False
     s.reason, s.detail, s.ending, s.failures, s.request = "", "", None, 0, 0
     s.failed_kinds.clear()
     s.connected = False
@@ -98,47 +129,138 @@ def _resumed(s: State, e: Event) -> None:
     s.planning = "auto" if s.planning == "only" else s.planning
 
 
-@on("run.ended")
-def _ended(s: State, e: Event) -> None:
-    s.status, s.reason, s.detail = "ended", e.d["reason"], e.d.get("detail", "")
-    s.answer = e.d.get("answer")
-    s.questions = {k: q for k, q in s.questions.items() if k in s.undoing}
+def _signal(s: State, b: SignalReceived) -> None:
+    match b:
+        case SignalReceived(signal="pause"):
+            s.pause_wanted = True
+        case SignalReceived(signal="steer", text=str(text)):
+            s.repeats.clear()
+            s.told.append((b.by, text))
+            note(s, prompts.steer(text))
+            _ask_again(s)
+        case SignalReceived(signal="approve_step", step=int(step)):
+            s.preapproved.append(step)
+        case SignalReceived(signal="nice", value=int(value)):
+            s.nice = value
+        case SignalReceived(signal="budget", amounts=dict(amounts)):
+            s.budget, s.warned = s.budget.plus(Budget(amounts)), False
 
 
-@on("signal.received")
-def _signal(s: State, e: Event) -> None:
-    if e.d["signal"] == "pause":
-        s.pause_wanted = True
-    elif e.d["signal"] == "steer":
-        s.repeats.clear()
-        s.told.append((e.d.get("by", ""), e.d["text"]))
-        note(s, prompts.steer(e.d["text"]))
-        s.todo = "ask" if s.todo in ("", "answer") else s.todo
-    elif e.d["signal"] == "approve_step":
-        s.preapproved.append(e.d["step"])
-    elif e.d["signal"] == "nice":
-        s.nice = e.d["value"]
-    elif e.d["signal"] == "budget":
-        s.budget, s.warned = s.budget.plus(Budget(dict(e.d["amounts"]))), False
+def _ask_again(s: State) -> None:
+    """Let the model answer what it was told, unless something else comes first."""
+    s.todo = "ask" if s.todo in ("", "answer") else s.todo
 
 
-@on("check.finished")
-def _checked(s: State, e: Event) -> None:
-    name, held = e.d["check"], e.d["held"]
-    s.checks[name] = {"held": held, "detail": e.d["detail"]}
-    if held:
+def _checked(s: State, b: CheckFinished) -> None:
+    s.checks[b.check] = {"held": b.held, "detail": b.detail}
+    if b.held:
         return
-    s.check_fails[name] += 1
-    if s.check_fails[name] > MAX_CHECK_FAILS.get(name, 2):
-        s.ending = ("unverified", e.d["detail"])
+    s.check_fails[b.check] += 1
+    if s.check_fails[b.check] > MAX_CHECK_FAILS.get(b.check, 2):
+        s.ending = ("unverified", b.detail)
         return
-    note(s, prompts.check_failed(name, e.d["detail"]))
+    note(s, prompts.check_failed(b.check, b.detail))
     s.todo = "ask"
 
 
-@on("label.changed")
-def _label(s: State, e: Event) -> None:
-    s.labels[e.d["name"]] = e.d["label"]
-    if e.d["name"] == labels.CONTEXT and labels.parse(e.d["label"]).untrusted:
-        s.untrusted_since = s.untrusted_since or str(e.d["why"])
+def _label(s: State, e: Event, b: LabelChanged) -> None:
+    s.labels[b.name] = b.label
+    if b.name == labels.CONTEXT and labels.parse(b.label).untrusted:
+        s.untrusted_since = s.untrusted_since or b.why
         s.exposed_at = e.n if s.exposed_at < 0 else s.exposed_at
+
+
+# the plan
+
+
+def fold_plan(s: State, e: Event) -> None:
+    """Take in what happened to the plan."""
+    match e.body:
+        case PlanProposed() | PlanEdited() as b:
+            _planned(s, b)
+        case PlanDecided() as b:
+            _plan_decided(s, e, b)
+        case StepIntegrated() as b:
+            _integrated(s, b)
+
+
+def _planned(s: State, b: PlanProposed | PlanEdited) -> None:
+    s.plan = Plan(tuple(map(_step, b.steps)), b.version)
+    if b.call or isinstance(b, PlanProposed):
+        s.plan_status, s.plan_call, s.plan_by = "proposed", b.call, b.by
+    elif s.plan_status == "asked":
+        asked = next(k for k in s.questions if k.startswith("plan:"))
+        s.questions[f"plan:{s.plan.version}"] = s.questions.pop(asked)
+    else:
+        note(s, prompts.plan_edited(s.plan, b.by))
+        if not s.request and not s.turn:
+            _ask_again(s)
+
+
+def _step(raw: StepData) -> Step:
+    (step,) = parse_steps([raw], raw["n"], range(1, raw["n"]))
+    changes = {"status": raw.get("status", "pending"), "hint": raw.get("hint", "")}
+    return Plan((step,)).put(step.n, **changes).steps[0]
+
+
+def _plan_decided(s: State, e: Event, b: PlanDecided) -> None:
+    s.questions.pop(f"plan:{b.version}", None)
+    s.decided_at = e.n
+    approved = b.what == "approve"
+    s.plan_status = "approved" if approved else "rejected"
+    if approved:
+        s.envelope, s.plan_by = dict(b.envelope), b.by
+        s.envelope_used.clear()
+    elif not b.why:
+        s.ending = ("rejected", "the plan was rejected")
+    text = prompts.plan_decided(s.plan, approved, b.why, b.by)
+    if s.plan_call:
+        close(s, s.calls[s.plan_call], "done" if approved else "rejected", e, result=text)
+    elif not approved:
+        note(s, text)
+        s.todo = "ask"
+
+
+def _integrated(s: State, b: StepIntegrated) -> None:
+    s.todo = "ask"
+    if not b.step:
+        return
+    s.evidence[b.step] = b.evidence
+    s.plan = s.plan.put(b.step, status=b.status or ("done" if b.met else "failed"))
+    s.step = b.step
+    if b.detail:
+        note(s, b.detail)
+    elif b.met and len(s.plan) > 1 and (following := s.current):
+        note(s, prompts.next_step(following))
+
+
+# messages
+
+
+def fold_messages(s: State, e: Event) -> None:
+    """Take in what was sent, what arrived in the mailbox, and what is waited for."""
+    match e.body:
+        case MessageSent() as b:
+            s.posted[b.id] = b.to
+        case MessageArrived() as b if b.id not in s.arrived:
+            _arrived(s, b)
+        case MessageAwaited() as b:
+            s.awaited[b.wait] = {**{k: v for k, v in e.d.items() if k != "wait"}, "since": e.at}
+            if b.wait in s.calls:
+                s.calls[b.wait].status = "waits"
+        case MessageReady(wait=key):
+            s.awaited.pop(key, None)
+            if key in s.calls:
+                s.calls[key].status = "approved"
+
+
+def _arrived(s: State, b: MessageArrived) -> None:
+    """Put it into the mailbox; what came through a pipe is told at once, since the process began with it."""
+    s.arrived[b.id] = b.sender
+    if b.pipe:
+        s.awaited.pop(b.pipe, None)
+        s.piped.append({"from": b.sender, "name": b.name, "text": b.text})
+        note(s, prompts.piped(b.name, b.text, b.label))
+        _ask_again(s)
+    else:
+        s.mailbox[b.id] = {"from": b.sender, "name": b.name, "label": b.label, "text": b.text, "size": b.size}

@@ -22,7 +22,7 @@ from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
 from llmos_nb.tools.devices.child.values import decode
 from llmos_nb.tools.devices.child.worker import Connection, Frame
 from llmos_nb.tools.outcome import Outcome, Stopped, in_thread, unless_stopped
-from llmos_nb.tools.tool import CallContext
+from llmos_nb.tools.protocol import CallContext
 
 MOST_IMAGES, MOST_WORDS = 20, 2000
 _IMAGES = ("image/png", "image/jpeg")

@@ -111,7 +111,7 @@ def spawned(setup: Setup) -> tuple[Connection, Spawned]:
     asked = {"path": _path(), "show": setup.show_values, "jail": jail, "parent": os.getpid()}
     try:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, and no words of anybody
-            [sys.executable, "-P", "-m", "llmos_nb.tools.devices.child.worker", json.dumps(asked)],
+            [sys.executable, "-P", "-m", "llmos_nb.tools.devices.child", json.dumps(asked)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**filesystem.environment(folder), "PYTHONPATH": os.pathsep.join(_path())},

@@ -28,8 +28,8 @@ from llmos_nb.tools.devices.python.device import PythonDevice
 from llmos_nb.tools.devices.python.guard import interruptible
 from llmos_nb.tools.invoke import invoke
 from llmos_nb.tools.outcome import Stopped
+from llmos_nb.tools.protocol import CallContext, Tool
 from llmos_nb.tools.text import safe_text
-from llmos_nb.tools.tool import CallContext, Tool
 
 Frame = dict[str, Any]
 MOST_LEFT = 32
@@ -229,7 +229,3 @@ def main() -> None:
     connection.send({"holds": [[p.name, p.holds, p.how] for p in holds]})
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
     Worker(connection, namespace, show_values=asked["show"], alone=alone).serve()
-
-
-if __name__ == "__main__":
-    main()

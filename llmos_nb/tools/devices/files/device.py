@@ -15,7 +15,7 @@ from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.files.folder import LARGEST, Folder, Store, View
 from llmos_nb.tools.devices.files.overlay import GONE, Entry, about, diff, summary, text_of
 from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.tool import CallContext, Tool
+from llmos_nb.tools.protocol import CallContext, Tool
 
 if TYPE_CHECKING:
     from llmos_nb.tools.call import Call

@@ -1,5 +1,5 @@
 """Tools of MCP servers: how a server is started, what it says of its tools, and its wire."""
 
-from llmos_nb.tools.devices.mcp.servers import Servers
+import lazy_loader
 
-__all__ = ["Servers"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

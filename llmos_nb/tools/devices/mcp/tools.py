@@ -19,8 +19,8 @@ from llmos_nb.messages import Part, ToolResult
 from llmos_nb.tools.devices.context import risky
 from llmos_nb.tools.devices.mcp.client import Server, ServerEnded, said
 from llmos_nb.tools.manifest import put_on
+from llmos_nb.tools.protocol import CallContext, Origin, Tool
 from llmos_nb.tools.text import preview, safe_text
-from llmos_nb.tools.tool import CallContext, Origin, Tool
 
 MOST_WORDS, MOST_NOTE, MOST_NODES, MOST_DEPTH = 1_000, 200, 400, 8
 _FIELD = re.compile(r"[A-Za-z0-9_.-]{1,64}")

@@ -1,6 +1,5 @@
 """Looking at live variables: names, descriptions, frames."""
 
-from llmos_nb.tools.devices.namespace.describe import card, visible
-from llmos_nb.tools.devices.namespace.device import NamespaceDevice
+import lazy_loader
 
-__all__ = ["NamespaceDevice", "card", "visible"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

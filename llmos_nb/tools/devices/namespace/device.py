@@ -10,7 +10,7 @@ from typing import Any
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.tools.devices.namespace.describe import describe, visible
 from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.tool import Tool
+from llmos_nb.tools.protocol import Tool
 
 _MOST = 100
 

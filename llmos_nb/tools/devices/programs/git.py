@@ -20,7 +20,7 @@ from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.programs.run import environment, run
 from llmos_nb.tools.devices.programs.terminal import told
 from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.tool import CallContext, Tool
+from llmos_nb.tools.protocol import CallContext, Tool
 
 TRAILER = "Llmos-Call"
 _LOOK_S = 5.0

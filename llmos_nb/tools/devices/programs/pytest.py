@@ -17,8 +17,8 @@ from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.programs.run import environment, run
 from llmos_nb.tools.devices.programs.terminal import told
 from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.protocol import CallContext, Tool
 from llmos_nb.tools.text import safe_text
-from llmos_nb.tools.tool import CallContext, Tool
 
 if TYPE_CHECKING:
     from llmos_nb.tools.call import Call

@@ -12,7 +12,7 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.programs.run import Ended, environment, run
 from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.tool import CallContext, Tool
+from llmos_nb.tools.protocol import CallContext, Tool
 
 
 def terminal(command: str) -> str:

@@ -1,6 +1,5 @@
 """Python on the live namespace: run a step, stop it, capture what it prints, shows and raises."""
 
-from llmos_nb.tools.devices.python.device import PythonDevice
-from llmos_nb.tools.devices.python.guard import interruptible, stop_main_thread, tick
+import lazy_loader
 
-__all__ = ["PythonDevice", "interruptible", "stop_main_thread", "tick"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -25,9 +25,9 @@ from llmos_nb.tools.devices.python.execute import (
 )
 from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep_for_debug
 from llmos_nb.tools.outcome import Outcome, Stopped
+from llmos_nb.tools.protocol import CallContext, Tool, current_call
 from llmos_nb.tools.reentry import mark
 from llmos_nb.tools.text import safe_repr
-from llmos_nb.tools.tool import CallContext, Tool, current_call
 
 DESCRIPTION = (
     "Run Python in the live session, where the user's variables are. Gives what it prints and the value of its last"

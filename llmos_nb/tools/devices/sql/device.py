@@ -20,8 +20,8 @@ from llmos_nb.tools.devices.sql import code
 from llmos_nb.tools.devices.sql.query import Query
 from llmos_nb.tools.make import as_tool
 from llmos_nb.tools.outcome import Outcome, captured, failed, in_thread, unless_stopped
+from llmos_nb.tools.protocol import CallContext, Tool
 from llmos_nb.tools.text import safe_text
-from llmos_nb.tools.tool import CallContext, Tool
 
 
 def sql(query: str, parameters: dict[str, Any] | None = None, database: str = "", into: str = "") -> str:

@@ -1,5 +1,5 @@
 """What bounds a child process on Linux: namespaces, landlock, seccomp, limits."""
 
-from llmos_nb.tools.devices.child.sandbox import preview
+import lazy_loader
 
-__all__ = ["preview"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,25 +1,11 @@
-"""What the handlers of events share: their registry, and how the model is told something."""
+"""What the model is told beside results: it waits until no call of the turn is open."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from llmos_nb.journal import Event
 from llmos_nb.messages import Message
 from llmos_nb.process.state.state import State
-
-Handler = Callable[[State, Event], None]
-HANDLERS: dict[str, Handler] = {}
-
-
-def on(*kinds: str) -> Callable[[Handler], Handler]:
-    """Register a function as the handler of kinds of events."""
-
-    def register(handler: Handler) -> Handler:
-        HANDLERS.update(dict.fromkeys(kinds, handler))
-        return handler
-
-    return register
 
 
 def note(s: State, text: str) -> None:

@@ -9,14 +9,20 @@ from typing import Any
 
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.journal import who
+from llmos_nb.journal.events import (
+    VERSION,
+    HeadMessage,
+    LabelChanged,
+    OutputsDeclared,
+    Parent,
+    PolicyLoaded,
+    RunStarted,
+)
 from llmos_nb.messages import Message
 from llmos_nb.models import Model, prices
-from llmos_nb.policy import Budget, labels
-from llmos_nb.policy import budget as budgets
-from llmos_nb.process import Run, briefing, finish
-from llmos_nb.process import preview as previews
-from llmos_nb.process.gate import labels as file_labels
-from llmos_nb.process.gate import quarantine
+from llmos_nb.policy import Budget, budget as budgets, labels
+from llmos_nb.process import Run, briefing, finish, preview as previews
+from llmos_nb.process.gate import labels as file_labels, quarantine
 from llmos_nb.process.state import Plan, Step, parse_steps
 from llmos_nb.session import toolbox
 from llmos_nb.session.config import PLANNING, Settings
@@ -29,23 +35,40 @@ def record_start(
     bounds: Budget,
     head: tuple[Message, ...],
     facts: Mapping[str, Any],
-    more: dict[str, Any],
+    **more: Any,
 ) -> None:
     """Write the first two events: what was started, and under which policy; `facts` are what parts say of it."""
     traits, plain_head = run.model.traits, [_plain(m) for m in head]
-    how = {"mode": settings.approve, "plan": settings.plan, "window_bytes": traits.window_bytes}
-    how |= {"quarantine": True} if quarantine.READ in run.tools and settings.quarantine else {}
-    how |= {"untrusted": settings.untrusted} if settings.untrusted != "ask" else {}
-    how |= {"remembers": False, **facts}
     run.append(
-        "run.started", goal=goal, model=traits.name, budget=bounds.limits, head=plain_head, **how, **more
+        RunStarted(
+            version=VERSION,
+            goal=goal,
+            model=traits.name,
+            budget=bounds.limits,
+            head=plain_head,
+            window_bytes=traits.window_bytes,
+            mode=settings.approve,
+            plan=settings.plan,
+            remembers=bool(facts.get("remembers")),
+            parts={k: v for k, v in facts.items() if k != "remembers"} or None,
+            quarantine=quarantine.READ in run.tools and settings.quarantine,
+            untrusted=settings.untrusted if settings.untrusted != "ask" else None,
+            **more,
+        )
     )
     digests, rules = {t.name: t.digest for t in run.tools.values()}, [r.plain() for r in settings.rules]
     digest = toolbox.digest(digests, settings)
     other = settings.other_approver or settings.approval.other
-    extra: dict[str, Any] = {"requester": who()} if other else {}
-    extra |= {"approval": settings.approval.plain()} if settings.approval.plain() else {}
-    run.append("policy.loaded", digest=digest, tools=digests, rules=rules, mode=settings.approve, **extra)
+    run.append(
+        PolicyLoaded(
+            digest=digest,
+            tools=digests,
+            rules=rules,
+            mode=settings.approve,
+            requester=who() if other else "",
+            approval=settings.approval.plain(),
+        )
+    )
 
 
 def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> None:
@@ -59,14 +82,14 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         there = name.startswith(labels.FILE) or name in declared or name in (run.namespace or {})
         if there and labels.parse(label) != labels.TRUSTED:
             why = "declared in llmos.toml" if name in declared else "by a process before this one"
-            run.append("label.changed", name=name, label=label, why=why)
+            run.append(LabelChanged(name=name, label=label, why=why))
     _label_attached(run)
     said = run.state.context.head[-1].text if run.state.context.head else ""
     shown = [n for n in labels.marked(run.state.labels) if re.search(rf"\b{re.escape(n)}\b", said)]
     if shown:
         came = labels.Came(labels.of(shown, run.state.labels), f"the goal's variables: {', '.join(shown)}")
         for name, label, why in labels.floated(run.state.labels, came, ()):
-            run.append("label.changed", name=name, label=label, why=why)
+            run.append(LabelChanged(name=name, label=label, why=why))
 
 
 def _label_attached(run: Run) -> None:
@@ -80,7 +103,7 @@ def _label_attached(run: Run) -> None:
         name = tables.get(file, labels.CONTEXT)
         now = labels.of((name,), run.state.labels).join(label)
         if now != labels.of((name,), run.state.labels):
-            run.append("label.changed", name=name, label=str(now), why=f"the attached {file}")
+            run.append(LabelChanged(name=name, label=str(now), why=f"the attached {file}"))
 
 
 def declare_outputs(run: Run, declared: str) -> None:
@@ -88,7 +111,7 @@ def declare_outputs(run: Run, declared: str) -> None:
     if declared and run.namespace is None:
         raise UsageError(f"out {declared!r}: a process without a namespace leaves no variables")
     if declared:
-        run.append("outputs.declared", outputs=[list(o) for o in finish.parse(declared, "out")])
+        run.append(OutputsDeclared(outputs=[list(o) for o in finish.parse(declared, "out")]))
 
 
 def check_goal(goal: str) -> None:
@@ -115,10 +138,10 @@ def how_apart(preview: bool, isolate: bool, namespace: object) -> str:
     return how
 
 
-def model_of(model: Model, started: Mapping[str, Any]) -> Model:
+def model_of(model: Model, parent: Parent | None) -> Model:
     """Return the model of a process: for a child that has its parent's, the script of its own where there is one."""
-    parent, child = started.get("parent") or {}, getattr(model, "child", None)
-    return child(parent["nth"]) if child is not None and parent.get("own_model") is False else model
+    child = getattr(model, "child", None)
+    return child(parent["nth"]) if child is not None and parent and parent.get("own_model") is False else model
 
 
 def bounds_of(model: Model, settings: Settings) -> tuple[Budget, tuple[float, float] | None]:
@@ -153,9 +176,9 @@ def check_name(check: Any) -> str:
     return check if isinstance(check, str) else getattr(check, "__name__", "check") if check is not None else ""
 
 
-def _plain(message: Message) -> dict[str, Any]:
+def _plain(message: Message) -> HeadMessage:
     """Return a message of the head as plain data, to be read back by `fold`."""
-    found: dict[str, Any] = {"role": message.role, "text": message.text}
+    found: HeadMessage = {"role": message.role, "text": message.text}
     if message.calls:
         found["calls"] = [{"name": c.name, "arguments": c.arguments, "id": c.id} for c in message.calls]
     if message.call:

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from llmos_nb.journal.events import MessageAwaited, QuestionAsked
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy.authority import Power, Shelf
 from llmos_nb.tools.call import Call
@@ -14,7 +15,7 @@ from llmos_nb.tools.declare import Effect, Repeat, Source
 from llmos_nb.tools.schema.signature import Signature
 
 Place = Literal["here", "thread", "fork", "child", "server"]
-Needs = Callable[[str, Mapping[str, Any]], tuple[str, dict[str, Any]] | None]
+Needs = Callable[[str, Mapping[str, Any]], QuestionAsked | MessageAwaited | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class Tool:
         ``apart() -> Tool``: what stands in its place in a process whose Python runs apart; raises `UsageError` where
         there is nothing.
     needs : callable, optional
-        ``needs(call id, arguments)``: what a call must have before it starts, as kind and fields of an event (a
+        ``needs(call id, arguments)``: what a call must have before it starts, as the event that says so (a
         question, a wait), or None.
     undo : callable, optional
         Compensation: takes back outside what a call did, as a call of its own.

@@ -1,0 +1,21 @@
+"""What front end there is, and what it can do."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+
+def front_end(ip: Any) -> str:
+    """Return what shows us: ``panel`` (a notebook with widgets), ``terminal`` or ``headless``."""
+    backend = getattr(ip, "kernel", None)
+    if backend is None:
+        return "terminal" if type(ip).__name__ == "TerminalInteractiveShell" else "headless"
+    return "panel" if getattr(backend, "_allow_stdin", False) else "headless"
+
+
+def awaits_clicks(ip: Any) -> bool:
+    """Return whether clicks arrive while a cell awaits: ipykernel 7.4 and later, and where there are no clicks."""
+    if getattr(ip, "kernel", None) is None:
+        return True
+    return tuple(map(int, version("ipykernel").split(".")[:2])) >= (7, 4) or not ip.kernel._allow_stdin

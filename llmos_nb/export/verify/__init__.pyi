@@ -1,0 +1,3 @@
+from . import execute as execute, seal as seal
+from .seal import hash_of as hash_of
+from .verify import verify as verify

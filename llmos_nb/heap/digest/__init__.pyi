@@ -1,0 +1,1 @@
+from .digest import digest as digest

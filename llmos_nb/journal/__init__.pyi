@@ -1,0 +1,16 @@
+from .blobs import INLINE as INLINE, Blobs as Blobs, references as references
+from .chain import (
+    GENESIS as GENESIS,
+    Event as Event,
+    canonical as canonical,
+    first as first,
+    history as history,
+    now as now,
+    read as read,
+    scan as scan,
+    until as until,
+)
+from .database import opened as opened, there as there, writing as writing
+from .home import Home as Home, home_of as home_of, pid_of as pid_of, who as who
+from .journal import Journal as Journal
+from .retention import KEEP_ALL as KEEP_ALL, Retention as Retention, parse_retention as parse_retention

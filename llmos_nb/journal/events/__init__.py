@@ -1,0 +1,138 @@
+"""The journal's format: one class a kind of event, with every key of its line, when it is written and what it means.
+
+A line is ``{"n", "at", "k", "d", "prev", "hash"}`` (see `chain`); ``k`` is a class's `kind`, and ``d`` its fields.
+Version 2 names itself in `RunStarted`. Kinds that a version does not know are kept, and change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from llmos_nb.journal.events.call import (
+    CallDecided,
+    CallFinished,
+    CallInDoubt,
+    CallRedone,
+    CallResolved,
+    CallStarted,
+    CallUndone,
+    Changes,
+    NamesChanged,
+    UndoProposed,
+)
+from llmos_nb.journal.events.message import (
+    MessageArrived,
+    MessageAwaited,
+    MessageDone,
+    MessageInDoubt,
+    MessageReady,
+    MessageReturned,
+    MessageSent,
+    MessageTaken,
+)
+from llmos_nb.journal.events.model import (
+    BudgetReserved,
+    BudgetSettled,
+    ContextPaged,
+    ModelFailed,
+    ModelRequested,
+    ModelResponded,
+    ProposedCall,
+)
+from llmos_nb.journal.events.plan import PlanDecided, PlanEdited, PlanProposed, StepData, StepIntegrated
+from llmos_nb.journal.events.question import QuestionAnswered, QuestionAsked, QuestionDue, QuestionEscalated
+from llmos_nb.journal.events.run import (
+    VERSION,
+    CheckFinished,
+    HeadMessage,
+    LabelChanged,
+    OutputsDeclared,
+    Parent,
+    PolicyChanged,
+    PolicyLoaded,
+    Reason,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Signal,
+    SignalReceived,
+    ToolsChanged,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An event of a kind that this version does not know.
+
+    Parameters
+    ----------
+    kind : str
+        The kind.
+    d : dict
+        Its data, as it stands in the line.
+    """
+
+    kind: str
+    d: dict[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """Return the data of the line."""
+        return self.d
+
+
+Known = (
+    RunStarted | PolicyLoaded | PolicyChanged | ToolsChanged | LabelChanged | OutputsDeclared | SignalReceived
+    | CheckFinished | RunPaused | RunResumed | RunEnded
+    | PlanProposed | PlanEdited | PlanDecided | StepIntegrated
+    | ModelRequested | ModelResponded | ModelFailed | BudgetReserved | BudgetSettled | ContextPaged
+    | CallDecided | CallStarted | CallFinished | CallInDoubt | CallResolved | NamesChanged | CallUndone | CallRedone
+    | UndoProposed | QuestionAsked | QuestionDue | QuestionEscalated | QuestionAnswered
+    | MessageSent | MessageArrived | MessageAwaited | MessageReady
+    | MessageTaken | MessageDone | MessageReturned | MessageInDoubt
+)  # fmt: skip
+Body = Known | Unknown
+KINDS: dict[str, type[Known]] = {cls.kind: cls for cls in get_args(Known)}
+
+# keys that a line of version 1 might lack, and what that meant
+_VERSION_1: dict[str, dict[str, Any]] = {
+    "run.started": {"name": "", "pid": 0, "parent": None},
+    "policy.loaded": {"mode": "", "rules": []},
+    "plan.decided": {"why": ""},
+    "call.decided": {"why": ""},
+    "model.failed": {"kind": ""},
+    "question.answered": {"by": ""},
+    "signal.received": {"by": ""},
+    "run.ended": {"detail": "", "answer": None},
+}
+
+
+def migrated(kind: str, d: Mapping[str, Any], version: int) -> Mapping[str, Any]:
+    """Return the data of a line of an earlier version as it is read now; the line itself stays as it is."""
+    return d if version >= VERSION or kind not in _VERSION_1 else {**_VERSION_1[kind], **d}
+
+
+def parse(kind: str, d: dict[str, Any], version: int = VERSION) -> Body:
+    """Read the data of a line.
+
+    Raises
+    ------
+    ValueError
+        Names the key that is missing, or has another type.
+    """
+    cls = KINDS.get(kind)
+    return Unknown(kind, d) if cls is None else cls.parse(migrated(kind, d, version))
+
+
+__all__ = [
+    "KINDS", "VERSION", "Body", "BudgetReserved", "BudgetSettled", "CallDecided", "CallFinished", "CallInDoubt",
+    "CallRedone", "CallResolved", "CallStarted", "CallUndone", "Changes", "CheckFinished", "ContextPaged",
+    "HeadMessage", "LabelChanged", "MessageArrived", "MessageAwaited", "MessageDone", "MessageInDoubt",
+    "MessageReady", "MessageReturned", "MessageSent", "MessageTaken", "ModelFailed", "ModelRequested",
+    "ModelResponded", "NamesChanged", "OutputsDeclared", "Parent", "PlanDecided", "PlanEdited", "PlanProposed",
+    "PolicyChanged", "PolicyLoaded", "ProposedCall", "QuestionAnswered", "QuestionAsked", "QuestionDue",
+    "QuestionEscalated", "Reason", "RunEnded", "RunPaused", "RunResumed", "RunStarted", "Signal", "SignalReceived",
+    "StepData", "StepIntegrated", "ToolsChanged", "UndoProposed", "Unknown", "migrated", "parse",
+]  # fmt: skip

@@ -1,0 +1,132 @@
+"""How an event becomes plain data and comes back: by its fields, whose types are checked when a line is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, field, fields
+from functools import cache
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    Required,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+Check = Callable[[Any], bool]
+
+
+class Fact:
+    """What happened, of one kind.
+
+    A field without a default is a key that each line of the kind has. One with a default is left out of the line where
+    it has its default; `None` as a default says that nobody wrote it, and an empty text or list that it is empty.
+    """
+
+    __slots__ = ()
+    kind: ClassVar[str]
+
+    def plain(self) -> dict[str, Any]:
+        """Return the data of the line."""
+        cls: Any = self.__class__
+        found: dict[str, Any] = {}
+        for name, key, default in _writing(cls):
+            value = getattr(self, name)
+            if default is MISSING or value != default:
+                found[key] = value
+        return found
+
+    @classmethod
+    def parse(cls, d: Mapping[str, Any]) -> Self:
+        """Read the data of a line; keys that are not known are left alone.
+
+        Raises
+        ------
+        ValueError
+            Names the key that is missing, or has another type.
+        """
+        given: dict[str, Any] = {}
+        this: Any = cls
+        for name, key, types, fits, needed in _reading(this):
+            if key in d:
+                value = given[name] = d[key]
+                if type(value) not in types and not fits(value):
+                    raise ValueError(f"{cls.kind}: `{key}` cannot be {value!r:.60}")
+            elif needed:
+                raise ValueError(f"{cls.kind}: `{key}` is missing")
+        return cls(**given)
+
+
+def key(name: str, default: Any = MISSING) -> Any:
+    """Declare a field whose key in the line is called otherwise, since its own name is taken."""
+    return field(default=default, metadata={"key": name})
+
+
+def _default(f: Field[Any]) -> Any:
+    return f.default_factory() if f.default_factory is not MISSING else f.default
+
+
+@cache
+def _writing(cls: Any) -> tuple[tuple[str, str, Any], ...]:
+    return tuple((f.name, f.metadata.get("key", f.name), _default(f)) for f in fields(cls))
+
+
+@cache
+def _reading(cls: Any) -> tuple[tuple[str, str, frozenset[type], Check, bool], ...]:
+    found, hints = [], get_type_hints(cls)
+    for f in fields(cls):
+        hint = hints[f.name]
+        simple = frozenset(
+            {hint, *get_args(hint)} & {str, int, float, bool, NoneType}
+        )  # of these a look is enough
+        if get_origin(hint) not in (None, Union, UnionType):
+            simple = frozenset({str}) if get_origin(hint) is Literal else frozenset()
+        found.append((f.name, f.metadata.get("key", f.name), simple, _check(hint), _default(f) is MISSING))
+    return tuple(found)
+
+
+def _check(hint: Any) -> Check:
+    """Return what tells whether a value read from JSON has a type; of a closed set, any text has."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType, Required):
+        checks = [_check(a) for a in args]
+        return lambda value: any(check(value) for check in checks)
+    if origin in (list, dict):
+        return _all(origin, _check(args[-1]))
+    return _table(hint) if is_typeddict(hint) else _plain(str if origin is Literal else hint)
+
+
+def _plain(hint: Any) -> Check:
+    if hint is Any:
+        return lambda value: True
+    if hint is bool or hint is NoneType:
+        return lambda value: isinstance(value, hint)
+    accepted = int | float if hint is float else hint
+    return lambda value: isinstance(value, accepted) and not isinstance(value, bool)
+
+
+def _all(kind: Any, item: Check) -> Check:
+    if kind is dict:
+        return lambda value: isinstance(value, dict) and all(map(item, value.values()))
+    return lambda value: isinstance(value, list | tuple) and all(map(item, value))
+
+
+def _table(hint: Any) -> Check:
+    hints = get_type_hints(hint, include_extras=True)  # `Required` in a text is not seen by `__required_keys__`
+    needed = hint.__required_keys__ | {name for name, inner in hints.items() if get_origin(inner) is Required}
+    checks = {name: _check(inner) for name, inner in hints.items()}
+
+    def fits(value: Any) -> bool:
+        return (
+            isinstance(value, dict)
+            and needed <= value.keys()
+            and all(check(value[name]) for name, check in checks.items() if name in value)
+        )
+
+    return fits

@@ -1,0 +1,183 @@
+"""Events of the model: requests, answers, failures, what they cost, and what left the prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypedDict
+
+from llmos_nb.journal.events.base import Fact, key
+
+
+class ProposedCall(TypedDict):
+    """A call as the model wrote it.
+
+    Attributes
+    ----------
+    name : str
+        The tool.
+    arguments : dict or str
+        A text where they could not be parsed.
+    """
+
+    name: str
+    arguments: dict[str, Any] | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequested(Fact):
+    """The model is asked; the prompt itself is not written down, but where its parts stand.
+
+    Parameters
+    ----------
+    request : int
+        Number of the request, from 1.
+    head : str
+        Digest of the frozen beginning.
+    ledger : int
+        Lines of the ledger.
+    window : list of int
+        First and last event that the window shows; empty at the beginning.
+    bytes : int
+        Size of the prompt.
+    waited_s : float
+        Seconds that it waited for its turn at the endpoint.
+    """
+
+    kind: ClassVar[str] = "model.requested"
+    request: int
+    head: str
+    ledger: int
+    window: list[int]
+    bytes: int = 0
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelResponded(Fact):
+    """The model's whole answer, text and calls together; the calls are named ``r{answer}.{index}``.
+
+    Parameters
+    ----------
+    request : int
+        The request that it answers.
+    text : str
+        What it said.
+    calls : list of ProposedCall
+        What it wants done, in order.
+    finish : {"stop", "length", "refused"}
+        Why it stopped.
+    usage : dict of str to int
+        Tokens: ``prompt, completion, cached``.
+    cut : bool
+        Whether a call was cut off at the end.
+    raw : dict
+        What the adapter kept for the record.
+    """
+
+    kind: ClassVar[str] = "model.responded"
+    request: int
+    text: str
+    calls: list[ProposedCall]
+    finish: Literal["stop", "length", "refused"]
+    usage: dict[str, int]
+    cut: bool = False
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFailed(Fact):
+    """An attempt at the model failed.
+
+    Parameters
+    ----------
+    request : int
+        The request.
+    error : str
+        What went wrong, in words.
+    error_kind : str
+        Class of the error, or ``stopped`` or ``crash`` (the key is ``kind``).
+    retry_in_s : float, optional
+        Seconds until the next attempt.
+    shrink : bool
+        Whether the prompt is made shorter before it.
+    final : bool
+        Whether there is none.
+    """
+
+    kind: ClassVar[str] = "model.failed"
+    request: int
+    error: str
+    error_kind: str = key("kind")
+    retry_in_s: float | None = None
+    shrink: bool = False
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetReserved(Fact):
+    """Something is set aside before a request, or for a child.
+
+    Parameters
+    ----------
+    request : int
+        The request; 0 for a child.
+    amounts : dict of str to float
+        By unit.
+    child : int, optional
+        The child's pid.
+    call : str
+        The call that starts the child; empty where the user does.
+    """
+
+    kind: ClassVar[str] = "budget.reserved"
+    request: int
+    amounts: dict[str, float]
+    child: int | None = None
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSettled(Fact):
+    """What a request, or a child, has used; what was reserved beyond that is free again.
+
+    Parameters
+    ----------
+    request : int
+        The request; 0 for a child.
+    amounts : dict of str to float
+        By unit.
+    child : int, optional
+        The child's pid.
+    """
+
+    kind: ClassVar[str] = "budget.settled"
+    request: int
+    amounts: dict[str, float]
+    child: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextPaged(Fact):
+    """The oldest messages left the prompt, to be recalled.
+
+    Parameters
+    ----------
+    page : int
+        Number of the page, from 1.
+    first, last : int
+        Events that it holds.
+    groups : int
+        How many groups of messages left.
+    stay : list of int
+        Those of them that stay all the same.
+    label : str
+        Of the context at that time, where it was not trusted.
+    """
+
+    kind: ClassVar[str] = "context.paged"
+    page: int
+    first: int
+    last: int
+    groups: int
+    stay: list[int] = field(default_factory=list)
+    label: str = ""

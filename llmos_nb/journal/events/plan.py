@@ -1,0 +1,128 @@
+"""Events of the plan: proposed, edited, decided, and each step compared with what it expected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Required, TypedDict
+
+from llmos_nb.journal.events.base import Fact
+
+
+class StepData(TypedDict, total=False):
+    """A step of a plan; what is empty is left out.
+
+    Attributes
+    ----------
+    n : int
+        Its number, which it keeps.
+    title, expect, code, check, hint : str
+        What is to be done, what it should show, code for it, an expression that must hold, and a hint for the model.
+    depends_on : list of int
+        Steps that must be over before.
+    tools : list of str
+        Tools that it says it needs, of which an approval covers one call each.
+    status : str
+        ``pending, running, waiting, done, failed, skipped, rejected, replaced``; pending where it is left out.
+    """
+
+    n: Required[int]
+    title: Required[str]
+    expect: str
+    code: str
+    check: str
+    hint: str
+    depends_on: list[int]
+    tools: list[str]
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanProposed(Fact):
+    """The first plan of a process.
+
+    Parameters
+    ----------
+    version : int
+        Of the plan; each edit has the next.
+    steps : list of StepData
+        All of them, in order.
+    by : str
+        ``model``, ``you``, or ``process`` for the plan of one step that a process without a plan has.
+    call : str
+        The model's call that proposed it.
+    """
+
+    kind: ClassVar[str] = "plan.proposed"
+    version: int
+    steps: list[StepData]
+    by: str
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanEdited(Fact):
+    """The plan as it is after the model planned again, or somebody edited it.
+
+    Parameters
+    ----------
+    version, steps, by, call
+        As in `PlanProposed`.
+    """
+
+    kind: ClassVar[str] = "plan.edited"
+    version: int
+    steps: list[StepData]
+    by: str
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDecided(Fact):
+    """Somebody, or the mode, decided on the plan.
+
+    Parameters
+    ----------
+    version : int
+        The plan that was decided on.
+    what : {"approve", "reject"}
+        What was decided.
+    envelope : dict of str to int
+        How many calls of each tool the approval covers.
+    by : str
+        Who: ``you``, a name, ``mode:…`` or ``deadline``.
+    why : str
+        The reason given, for the model.
+    """
+
+    kind: ClassVar[str] = "plan.decided"
+    version: int
+    what: Literal["approve", "reject"]
+    envelope: dict[str, int]
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepIntegrated(Fact):
+    """What the calls of a turn showed was compared with what their step expected.
+
+    Parameters
+    ----------
+    step : int
+        The step; 0 where the calls belong to none.
+    met : bool
+        Whether all went well and the step's check held.
+    evidence : str
+        What was seen, in a line.
+    status : str
+        What the step is now, where it is neither ``done`` nor ``failed``.
+    detail : str
+        Why it was not met, for the model.
+    """
+
+    kind: ClassVar[str] = "step.integrated"
+    step: int
+    met: bool
+    evidence: str
+    status: str = ""
+    detail: str = ""

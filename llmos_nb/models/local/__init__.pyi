@@ -1,0 +1,2 @@
+from . import fetch as fetch, weights as weights
+from .model import LocalModel as LocalModel

@@ -1,0 +1,22 @@
+from . import (
+    briefing as briefing,
+    decisions as decisions,
+    finish as finish,
+    preview as preview,
+    recall as recall,
+    signals as signals,
+)
+from .driver import drive as drive
+from .finish import holds as holds, ungrounded as ungrounded
+from .recall import recall_tool as recall_tool
+from .recover import is_warm as is_warm, rebuild as rebuild, settle_unfinished as settle_unfinished
+from .run import Run as Run, open_journal as open_journal
+from .state.decide import decide as decide
+from .state.fold.fold import fold as fold
+from .state.state import State as State
+from .undo import (
+    fork_in_place as fork_in_place,
+    redo_last as redo_last,
+    undo_calls as undo_calls,
+    visiting as visiting,
+)

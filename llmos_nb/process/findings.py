@@ -1,0 +1,85 @@
+"""What the gate finds out about a call before it decides: what a device says of it, and what the gate adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from llmos_nb.policy.authority import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a call would do, and where its words come from.
+
+    Parameters
+    ----------
+    level : {"read", "namespace", "risky"}
+        How far it reaches.
+    title, why : str
+        The call in a few words, and the sentence with which a person is asked.
+    risks : tuple of (str, str)
+        Kind and sentence of each.
+    reads, writes : tuple of str
+        Variables that it uses.
+    everything : bool
+        Whether it may read any variable.
+    sources : tuple of (str, str, str)
+        Kind, what, and target of what it takes from outside; the target may be empty.
+    files : tuple of str
+        Files that it writes; empty for one whose name is known when it runs.
+    shows : str
+        What would change, such as a diff.
+    state : str, optional
+        Digest of what the device would act on, to which an approval is bound.
+    each_time : bool
+        Whether a person decides each time, whatever rules say.
+    standing : Standing, optional
+        Whether it stands on the user's words; None where nobody has said what the tool's arguments mean.
+    looked : tuple of str
+        Tools whose records were looked up.
+    trace : callable
+        Returns where each argument comes from; called only where somebody is told, since it reads all results.
+    """
+
+    level: str = "risky"
+    title: str = ""
+    why: str = ""
+    risks: tuple[tuple[str, str], ...] = ()
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    everything: bool = False
+    sources: tuple[tuple[str, str, str], ...] = ()
+    files: tuple[str, ...] = ()
+    shows: str = ""
+    state: str | None = None
+    each_time: bool = False
+    standing: Standing | None = None
+    looked: tuple[str, ...] = ()
+    trace: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Findings:
+        """Read what a device says of a call."""
+        lists = ("reads", "writes", "files")
+        pairs = ("risks", "sources")
+        given = {k: said[k] for k in ("level", "title", "why", "everything", "shows", "each_time") if k in said}
+        given |= {k: tuple(said.get(k, ())) for k in lists}
+        given |= {k: tuple(map(tuple, said.get(k, ()))) for k in pairs}
+        return cls(**given, state=str(said["state"]) if "state" in said else None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables that it uses."""
+        return (*self.reads, *self.writes)
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Where each argument comes from."""
+        return dict(self.trace())
+
+    def add(self, risks: Iterable[tuple[str, str]], first: bool = False, **changes: Any) -> Findings:
+        """Return the same with further risks, and other changes."""
+        told = tuple(risks)
+        return replace(self, risks=(*told, *self.risks) if first else (*self.risks, *told), **changes)

@@ -1,0 +1,3 @@
+from . import resource as resource
+from .queue import DEFAULT as DEFAULT, Limits as Limits, checked as checked, read_limits as read_limits
+from .resource import NamespaceLock as NamespaceLock, Sharing as Sharing, Sight as Sight

@@ -1,0 +1,1 @@
+from .fold import fold as fold

@@ -1,0 +1,6 @@
+from . import api as api, config as config, outcome as outcome, prune as prune, toolbox as toolbox
+from .api import load as load, replay as replay, run as run, start as start, verify as verify
+from .parts import PARTS as PARTS
+from .process import Process as Process
+from .session import Session as Session
+from .surface import Flag as Flag, Form as Form, Setting as Setting, Verb as Verb

@@ -1,0 +1,11 @@
+from .calculator import calculator_tool as calculator_tool
+from .context import Site as Site
+from .human import ask_tool as ask_tool
+from .processes import START as START, WAIT as WAIT
+from .registry import (
+    OFFERED as OFFERED,
+    SKILL as SKILL,
+    device_names as device_names,
+    is_offered as is_offered,
+    tools_of as tools_of,
+)

@@ -1,0 +1,11 @@
+from .child import Child as Child
+from .inputs import as_input as as_input
+from .launch import Setup as Setup, isolated as isolated, protections as protections, spawned as spawned
+from .settings import (
+    ANY as ANY,
+    UNTRUSTED as UNTRUSTED,
+    Confinement as Confinement,
+    parse_confinement as parse_confinement,
+    parse_untrusted as parse_untrusted,
+)
+from .worker import Connection as Connection, Worker as Worker, silence as silence

@@ -1,0 +1,1 @@
+from .servers import Servers as Servers

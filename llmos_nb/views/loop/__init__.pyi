@@ -1,0 +1,2 @@
+from . import loop as loop
+from .loop import run_graph as run_graph

@@ -1,0 +1,40 @@
+"""Journals that the former version of the format wrote: they load, fold and export as they did then."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import llmos_nb as llmos
+from llmos_nb.journal import read
+from llmos_nb.journal.events import RunStarted, Unknown
+
+FORMER = Path(__file__).parent / "former"
+EXPECTED = json.loads((FORMER / "expected.json").read_text())
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_former_journal_folds_to_what_it_was(name):
+    process, wanted = llmos.replay(FORMER / name), EXPECTED[name]
+    s = process.run.state
+    assert (s.status, s.reason, s.answer) == (wanted["status"], wanted["reason"], wanted["answer"])
+    assert {key: call.status for key, call in s.calls.items()} == wanted["calls"]
+    assert [[step.n, step.title, step.status] for step in s.plan.steps] == wanted["plan"]
+    assert s.undone == wanted["undone"]
+    assert {u: s.spent[u] for u in wanted["spent"]} == wanted["spent"]
+    assert [m.role for m in s.context.messages()] == wanted["prompt"]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_former_journal_exports_the_code_it_did(name, tmp_path):
+    path = llmos.replay(FORMER / name).export(tmp_path / "run.ipynb")
+    cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+    assert ["".join(c["source"]) for c in cells[1:]] == EXPECTED[name]["code"]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_former_journal_is_of_version_1_and_knows_all_its_kinds(name):
+    events = read(FORMER / name / "journal.jsonl")
+    assert isinstance(events[0].body, RunStarted) and events[0].body.version == 1
+    assert [e.k for e in events if isinstance(e.body, Unknown)] == []
+    assert [e.body.plain() == e.d for e in events] == [True] * len(events)
