@@ -41,7 +41,7 @@ def test_passes_begin_and_end_where_they_say(passes):
 
 
 def test_recorder_ends_at_the_first_line_of_the_awaited_code():
-    from llmos_nb.journal import canonical
+    from llmos_nb.messages import canonical
     from llmos_nb.policy.budget import parse
 
     before = sys.getprofile()

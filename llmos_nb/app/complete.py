@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
 
 from llmos_nb.app import options, verbs
 from llmos_nb.errors import UsageError
 from llmos_nb.session import Form
-
-if TYPE_CHECKING:
-    from llmos_nb.session import Process
 
 _LINE = re.compile(r"\s*(?:[\w.]+\s*=\s*)?(%%?)agent\s+(.*)", re.DOTALL)
 Processes = Callable[[], Iterable[str]]
@@ -62,20 +58,3 @@ def _words(form: Form, at: int, processes: Processes) -> Iterator[str]:
         yield from processes()
     elif at == 0:
         yield from (act for act in (way.split()[0] for way in usage if way) if re.fullmatch("[a-z]+", act))
-
-
-def matcher(processes: Callable[[], Mapping[int, Process]]) -> Any:
-    """Return a matcher for IPython's completer; on our lines it speaks alone."""
-    from IPython.core.completer import SimpleCompletion, context_matcher
-
-    def at_hand() -> list[str]:
-        return [word for p in processes().values() for word in (str(p.pid), p.run.state.name) if word]
-
-    def agent_matcher(context: Any) -> Any:
-        found = candidates(context.text_until_cursor, at_hand)
-        return {
-            "completions": [SimpleCompletion(c, type="magic") for c in found or ()],
-            "suppress": bool(found),
-        }
-
-    return context_matcher()(agent_matcher)

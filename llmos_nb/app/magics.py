@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
-from llmos_nb.app import complete, options, verbs
 from llmos_nb.app.present.front import front_end
 from llmos_nb.app.traits import LLMOS, Configured
 from llmos_nb.app.transform import awaited, tidy
@@ -70,11 +69,14 @@ class AgentMagics(Magics):
         return self._guarded(self._start(line, cell))
 
     async def _steer(self, line: str) -> Any:
+        from llmos_nb.app import options
         from llmos_nb.app.commands import carry_out
 
         return await carry_out(self.session, options.parse_command, line)
 
     async def _start(self, line: str, cell: str) -> Any:
+        from llmos_nb.app import options
+
         given = options.parse_cell(line)
         if given.help:
             print(options.cell_parser().format_help())
@@ -119,12 +121,29 @@ def load(ip: Any) -> None:
     ip.input_transformers_cleanup.append(tidy)
     ip.input_transformers_post.append(awaited)
     if getattr(ip, "Completer", None) is not None:
-        ip.Completer.custom_matchers.append(complete.matcher(magics.processes))
+        ip.Completer.custom_matchers.append(_matcher(magics))
     if front_end(ip) == "panel":
         threading.Thread(target=_prepare, name="llmos-prepare", daemon=True).start()
     magics.wake()
     if Path("llmos.toml").exists() or os.environ.get("LLMOS_ORG_CONFIG"):
         threading.Thread(target=_keep_house, args=(magics,), name="llmos-prune", daemon=True).start()
+
+
+def _matcher(magics: AgentMagics) -> Any:
+    """Return a matcher for IPython's completer; on our lines it speaks alone."""
+    from IPython.core.completer import SimpleCompletion, context_matcher
+
+    def agent_matcher(context: Any) -> Any:
+        from llmos_nb.app.complete import candidates  # with the first TAB: it needs the table of verbs
+
+        at_hand = (w for p in magics.processes().values() for w in (str(p.pid), p.run.state.name) if w)
+        found = candidates(context.text_until_cursor, lambda: at_hand)
+        return {
+            "completions": [SimpleCompletion(c, type="magic") for c in found or ()],
+            "suppress": bool(found),
+        }
+
+    return context_matcher()(agent_matcher)
 
 
 def _keep_house(magics: AgentMagics) -> None:
@@ -134,6 +153,8 @@ def _keep_house(magics: AgentMagics) -> None:
 
 def _prepare() -> None:
     """Import and compile in the background what the first process will need."""
+    from llmos_nb.app import verbs
+
     for verb in ("approve", "show"):  # their modules hold most handlers
         _ = verbs.find(verb, "agent").handler
     import_module("llmos_nb.views.loop.loop").prepare()

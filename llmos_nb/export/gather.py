@@ -17,7 +17,7 @@ from llmos_nb.export.literals import Held, hold
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import REPEAT, Unit, step_units, user_units
 from llmos_nb.heap.digest import digest
-from llmos_nb.journal import canonical
+from llmos_nb.messages import canonical
 
 
 def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:

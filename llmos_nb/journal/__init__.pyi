@@ -2,10 +2,8 @@ from .blobs import INLINE as INLINE, Blobs as Blobs, references as references
 from .chain import (
     GENESIS as GENESIS,
     Event as Event,
-    canonical as canonical,
     first as first,
     history as history,
-    now as now,
     read as read,
     scan as scan,
     until as until,

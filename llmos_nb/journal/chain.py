@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,9 @@ from typing import Any
 from llmos_nb.errors import JournalError, JournalTampered
 from llmos_nb.journal.blobs import HOLDERS, Blobs, put_inside
 from llmos_nb.journal.events import VERSION, Body, RunStarted, parse
-from llmos_nb.messages import finite
+from llmos_nb.messages import canonical
 
 GENESIS = "0" * 64
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
-
-
-def canonical(value: object) -> str:
-    """Encode plain data as sorted, compact ASCII JSON; NaN and infinities become null."""
-    try:
-        return _encode(value)
-    except ValueError:
-        return _encode(finite(value))
-
-
-def now() -> str:
-    """Return the time in UTC as ISO 8601 with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ from filelock import FileLock, Timeout
 
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
 from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
-from llmos_nb.journal.chain import GENESIS, Event, chained, now, scan
+from llmos_nb.journal.chain import GENESIS, Event, chained, scan
 from llmos_nb.journal.events import KINDS, Body, RunStarted, Unknown, parse
+from llmos_nb.messages import now
 
 _log = logging.getLogger(__name__)
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalTampered
-from llmos_nb.journal import canonical, read
+from llmos_nb.journal import read
 from llmos_nb.journal.events import CallDecided, CallUndone
 from llmos_nb.lessons.core import Wrong, callable_or_wrong
 from llmos_nb.lessons.models import begin, in_own_loop, python
+from llmos_nb.messages import canonical
 from llmos_nb.session import Process, Session
 
 PLAN = [

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import CallDenied, ConfigError, SnapshotConflict, UsageError, nearest
 from llmos_nb.heap import Before, Snapshots
-from llmos_nb.journal import canonical, who
-from llmos_nb.messages import ToolResult
+from llmos_nb.journal import who
+from llmos_nb.messages import ToolResult, canonical
 from llmos_nb.models import Model
 from llmos_nb.policy import Approver, Approvers, seated
 from llmos_nb.process import recall_tool

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import canonical
+from llmos_nb.messages import canonical
 from llmos_nb.policy.authority import parse_power
 from llmos_nb.tools.declare import POWER, checked, declared, unknown_arguments
 from llmos_nb.tools.protocol import Tool

@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 
 from llmos_nb.errors import JournalError, JournalTampered
-from llmos_nb.journal import GENESIS, Journal, canonical, read
+from llmos_nb.journal import GENESIS, Journal, read
 from llmos_nb.journal.events import (
     KINDS,
     VERSION,
@@ -21,6 +21,7 @@ from llmos_nb.journal.events import (
     Unknown,
     parse,
 )
+from llmos_nb.messages import canonical
 from llmos_nb.process.state.fold import fold
 
 AT = "2026-03-01T09:00:00.000+00:00"

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from llmos_nb.errors import JournalLocked, JournalTampered, JournalUnwritable
-from llmos_nb.journal import GENESIS, Blobs, Journal, canonical, read
+from llmos_nb.journal import GENESIS, Blobs, Journal, read
 from llmos_nb.journal.chain import chained
 from llmos_nb.journal.events import Unknown
+from llmos_nb.messages import canonical
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 
@@ -16,6 +15,8 @@ def front_end(ip: Any) -> str:
 
 def awaits_clicks(ip: Any) -> bool:
     """Return whether clicks arrive while a cell awaits: ipykernel 7.4 and later, and where there are no clicks."""
+    from importlib.metadata import version  # only where a process is shown
+
     if getattr(ip, "kernel", None) is None:
         return True
     return tuple(map(int, version("ipykernel").split(".")[:2])) >= (7, 4) or not ip.kernel._allow_stdin

@@ -12,8 +12,9 @@ from IPython.display import display
 from llmos_nb.app.present.text import Shown, publish
 from llmos_nb.app.present.widget import Panel
 from llmos_nb.errors import LlmosError
-from llmos_nb.journal import Event, now
+from llmos_nb.journal import Event
 from llmos_nb.journal.events import SignalReceived
+from llmos_nb.messages import now
 from llmos_nb.process import preview
 from llmos_nb.process.state import State
 from llmos_nb.session import Process

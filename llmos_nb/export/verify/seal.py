@@ -18,7 +18,8 @@ from typing import Any
 from llmos_nb.export.cells import text_of
 from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.verify.report import Difference
-from llmos_nb.journal import GENESIS, canonical
+from llmos_nb.journal import GENESIS
+from llmos_nb.messages import canonical
 
 KEY = "llmos_nb"
 # What Jupyter itself writes into a notebook that is opened and saved.

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from llmos_nb.journal import canonical
+from llmos_nb.messages import canonical
 from llmos_nb.policy.authority.roles import Book, Power, Role, Row, Standing
 from llmos_nb.policy.authority.sentences import Sentence, clauses, sentences, within
 from llmos_nb.policy.authority.tokens import exact, normal

@@ -9,8 +9,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from llmos_nb.journal import canonical
-from llmos_nb.messages import clean
+from llmos_nb.messages import canonical, clean
 
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _WORDS = frozenset(

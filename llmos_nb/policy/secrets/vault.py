@@ -14,8 +14,7 @@ from dataclasses import replace
 from typing import Any, AnyStr, NoReturn
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import canonical
-from llmos_nb.messages import Message, Request, compact
+from llmos_nb.messages import Message, Request, canonical, compact
 from llmos_nb.policy.secrets.shapes import (
     SIGN_BYTES,
     SIGNS,

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from llmos_nb.journal import canonical
 from llmos_nb.journal.events import Parent, Reason
+from llmos_nb.messages import canonical
 from llmos_nb.policy import Budget, Mode, Rule
 from llmos_nb.process.state.context import Context
 from llmos_nb.process.state.plan import Plan, Step

@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from llmos_nb.errors import JournalLocked, LlmosError, UsageError
-from llmos_nb.journal import canonical
+from llmos_nb.messages import canonical
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.scheduling import NamespaceLock
 from llmos_nb.session.process import Process

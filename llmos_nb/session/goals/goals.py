@@ -16,7 +16,8 @@ from hmac import compare_digest
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import Home, canonical, opened, there, writing
+from llmos_nb.journal import Home, opened, there, writing
+from llmos_nb.messages import canonical
 from llmos_nb.policy import budget as budgets, rules
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process import briefing

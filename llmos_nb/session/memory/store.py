@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmos_nb.errors import JournalError, StoreError, UsageError
-from llmos_nb.journal import Event, Home, history, now, opened, pid_of, scan, there, writing
+from llmos_nb.journal import Event, Home, history, opened, pid_of, scan, there, writing
 from llmos_nb.journal.events import (
     Body,
     CallFinished,
@@ -24,6 +24,7 @@ from llmos_nb.journal.events import (
     RunStarted,
     SignalReceived,
 )
+from llmos_nb.messages import now
 from llmos_nb.policy import Label, labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.tools import bounded

@@ -15,7 +15,7 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.export.verify import hash_of
-from llmos_nb.journal import canonical, now
+from llmos_nb.messages import canonical, now
 from llmos_nb.session.process import Process, Sessions
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.session.skills import manifest as skill_book

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmos_nb.journal import Event, canonical
+from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
     CallDecided,
     CallFinished,
@@ -18,7 +18,7 @@ from llmos_nb.journal.events import (
     QuestionEscalated,
     UndoProposed,
 )
-from llmos_nb.messages import Message, Part
+from llmos_nb.messages import Message, Part, canonical
 from llmos_nb.policy import APPROVER
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import RECALL

@@ -9,8 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import SnapshotConflict, ToolError, UsageError, nearest
-from llmos_nb.journal import canonical
-from llmos_nb.messages import ToolResult
+from llmos_nb.messages import ToolResult, canonical
 from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.files.folder import LARGEST, Folder, Store, View
 from llmos_nb.tools.devices.files.overlay import GONE, Entry, about, diff, summary, text_of

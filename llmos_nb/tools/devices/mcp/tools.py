@@ -14,8 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from llmos_nb.errors import ConfigError, ToolError, ToolTimeout
-from llmos_nb.journal import canonical
-from llmos_nb.messages import Part, ToolResult
+from llmos_nb.messages import Part, ToolResult, canonical
 from llmos_nb.tools.devices.context import risky
 from llmos_nb.tools.devices.mcp.client import Server, ServerEnded, said
 from llmos_nb.tools.manifest import put_on

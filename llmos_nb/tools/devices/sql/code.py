@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.journal import canonical
+from llmos_nb.messages import canonical
 
 if TYPE_CHECKING:
     from llmos_nb.tools.devices.sql.query import Query

@@ -12,8 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from llmos_nb.errors import LlmosError, ToolTimeout, UsageError
-from llmos_nb.journal import canonical
-from llmos_nb.messages import ToolResult
+from llmos_nb.messages import ToolResult, canonical
 from llmos_nb.tools.devices.context import Site, risky
 from llmos_nb.tools.devices.python.guard import interruptible
 from llmos_nb.tools.devices.sql import code
