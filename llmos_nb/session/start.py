@@ -45,6 +45,7 @@ def record_start(
     other = settings.other_approver or settings.approval.other
     extra: dict[str, Any] = {"requester": who()} if other else {}
     extra |= {"approval": settings.approval.plain()} if settings.approval.plain() else {}
+    extra["reads"] = [t.name for t in run.tools.values() if t.independent]
     run.append("policy.loaded", digest=digest, tools=digests, rules=rules, mode=settings.approve, **extra)
 
 

@@ -152,6 +152,11 @@ class Tool:
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def independent(self) -> bool:
+        """Whether its calls only read, wait for nobody and may be made again: such calls may run side by side."""
+        return self.effect == "read" and self.repeat in ("pure", "idempotent") and "asks" not in self.extra
+
+    @property
     def wire(self) -> dict[str, Any]:
         """The tool in the form of Chat Completions."""
         function = {"name": self.name, "description": self.description, "parameters": self.schema}

@@ -95,6 +95,7 @@ def _take(run: Run, found: Iterable[Tool], before: list[str], connected: bool = 
         run.wired = None  # it is made anew for the next prompt
         digests = {n: now[n].digest for n in (*new, *other)}
         more: dict[str, Any] = {"connected": True} if connected else {}
+        more |= {"reads": reads} if (reads := [n for n in digests if now[n].independent]) else {}
         run.append("tools.changed", added=new, altered=other, gone=gone, digests=digests, **more)
 
 

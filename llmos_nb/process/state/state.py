@@ -107,6 +107,9 @@ class State:
     rules: list[Rule] = field(default_factory=list)
     rules_used: Counter[int] = field(default_factory=Counter)
     tools: dict[str, str] = field(default_factory=dict)
+    reads: list[str] = field(
+        default_factory=list
+    )  # tools whose calls are independent reads: they may run side by side
     pause_wanted: bool = False
     preapproved: list[int] = field(default_factory=list)
     children: dict[int, dict[str, float]] = field(default_factory=dict)  # pid: what is reserved for it
@@ -149,15 +152,21 @@ class State:
         """Whether a person (or `resolve`) is what it waits for."""
         if self.status != "running" or self.request or not self.questions:
             return False
-        busy = ("running",) if self.plan_status == "asked" else ("running", "approved", "proposed")
-        return not any(c.status in busy for c in self.open_calls)
+        return not self._at_work(held=self.plan_status == "asked")
 
     @property
     def expecting(self) -> bool:
         """Whether a message (or room for one) is all that it waits for."""
         if self.status != "running" or self.request or self.questions or not self.awaited:
             return False
-        return not any(c.status in ("running", "approved", "proposed") for c in self.open_calls)
+        return not self._at_work()
+
+    def _at_work(self, held: bool = False) -> bool:
+        """Return whether a call runs, or the first that is open can go on; those behind it wait for their turn."""
+        calls = self.open_calls
+        return any(c.status == "running" for c in calls) or bool(
+            not held and calls and calls[0].status in ("approved", "proposed")
+        )
 
     def refuses(self, by: str, question: str = "") -> str:
         """Say why somebody's approval does not count here; nothing where it does."""

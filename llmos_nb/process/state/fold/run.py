@@ -50,7 +50,7 @@ def _message(raw: dict[str, Any]) -> Message:
 
 @on("policy.loaded")
 def _policy(s: State, e: Event) -> None:
-    s.tools = dict(e.d["tools"])
+    s.tools, s.reads = dict(e.d["tools"]), list(e.d.get("reads", ()))
     if "rules" in e.d:
         s.rules = [parse_rule(r) for r in e.d["rules"]]
     s.mode = e.d.get("mode", s.mode)
@@ -73,6 +73,8 @@ def _tools(s: State, e: Event) -> None:
     new, altered, gone = e.d.get("added", {}), e.d.get("altered", {}), e.d.get("gone", [])
     s.connected = s.connected or e.d.get("connected", False)
     s.tools |= e.d.get("digests", {})
+    kept_reads = [n for n in s.reads if n not in (*new, *altered, *gone)]
+    s.reads = list(dict.fromkeys([*kept_reads, *e.d.get("reads", ())]))
     s.served |= {**new, **altered}
     for name in gone:
         s.tools.pop(name, None)
