@@ -63,6 +63,7 @@ def record_start(
         PolicyLoaded(
             digest=digest,
             tools=digests,
+            reads=[t.name for t in run.tools.values() if t.independent] or None,
             rules=rules,
             mode=settings.approve,
             requester=who() if other else "",

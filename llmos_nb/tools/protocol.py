@@ -174,6 +174,11 @@ class Tool:
         return self.place == "thread"
 
     @property
+    def independent(self) -> bool:
+        """Whether its calls only read, wait for nobody and may be made again: such calls may run side by side."""
+        return self.effect == "read" and self.repeat in ("pure", "idempotent") and self.needs is None
+
+    @property
     def elsewhere(self) -> bool:
         """Whether its calls act on a copy in another process, so that nothing here changes."""
         return self.place in ("fork", "child")

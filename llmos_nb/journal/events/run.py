@@ -9,17 +9,8 @@ from llmos_nb.journal.events.base import Fact
 
 VERSION = 2
 Reason = Literal[
-    "answered",
-    "rejected",
-    "refused",
-    "empty",
-    "truncated",
-    "unverified",
-    "budget",
-    "stopped",
-    "failed",
-    "forked",
-]
+    "answered", "rejected", "refused", "empty", "truncated", "unverified", "budget", "stopped", "failed", "forked",
+]  # fmt: skip
 Signal = Literal[
     "pause",
     "stop",
@@ -180,6 +171,8 @@ class PolicyLoaded(Fact):
         Of tools and settings together.
     tools : dict of str to str
         Digest by tool.
+    reads : list of str, optional
+        Tools whose calls are independent reads: they may run side by side.
     mode : str
         Who approves, as in `RunStarted`.
     rules : list of dict
@@ -193,6 +186,7 @@ class PolicyLoaded(Fact):
     kind: ClassVar[str] = "policy.loaded"
     digest: str
     tools: dict[str, str]
+    reads: list[str] | None = None
     mode: str
     rules: list[dict[str, Any]]
     requester: str = ""
@@ -231,6 +225,8 @@ class ToolsChanged(Fact):
         Tools that are offered no more.
     digests : dict of str to str
         By tool, the digest that decisions are bound to.
+    reads : list of str, optional
+        Those of them whose calls are independent reads.
     connected : bool
         Whether this is the first look at the servers.
     accepted : list of str
@@ -242,6 +238,7 @@ class ToolsChanged(Fact):
     altered: dict[str, str] | None = None
     gone: list[str] | None = None
     digests: dict[str, str] | None = None
+    reads: list[str] | None = None
     connected: bool = False
     accepted: list[str] = field(default_factory=list)
 

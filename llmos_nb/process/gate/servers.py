@@ -99,7 +99,11 @@ def _take(run: Run, found: Iterable[Tool], before: list[str], connected: bool = 
     if new or other or gone or connected:
         run.wired = None  # it is made anew for the next prompt
         digests = {n: now[n].digest for n in (*new, *other)}
-        run.append(ToolsChanged(added=new, altered=other, gone=gone, digests=digests, connected=connected))
+        reads = [n for n in digests if now[n].independent] or None
+        told = ToolsChanged(
+            added=new, altered=other, gone=gone, digests=digests, reads=reads, connected=connected
+        )
+        run.append(told)
 
 
 def _previews(run: Run) -> bool:

@@ -175,7 +175,31 @@ def _calls(s: State, calls: list[Call]) -> list[Command]:
         return []
     if s.pause_wanted and not any(c.status == "running" for c in calls):
         return [Pause("you paused it")]
-    return [command for c in calls if (command := _call(s, c)) is not None]
+    return _in_order(s, calls)
+
+
+def _in_order(s: State, calls: list[Call]) -> list[Command]:
+    """Judge and start calls in the order given; side by side run only independent reads.
+
+    A call that waits for a person holds those behind it: they are judged, so that all questions can be answered
+    together, and run when it is their turn.
+    """
+    found: list[Command | None] = []
+    held = False
+    for place, call in enumerate(calls):
+        beside = call.name in s.reads
+        if call.status == "proposed":  # what follows is looked at once this is decided
+            found += [_call(s, call)] if call.name != "final_answer" or place == 0 else []
+            break
+        if call.status == "asked":
+            held = True
+        elif call.status == "approved" and not held and (beside or place == 0):
+            found.append(_call(s, call))
+            if not beside:
+                break
+        elif not (call.status == "approved" and held) and not (call.status == "running" and beside):
+            break
+    return [command for command in found if command is not None]
 
 
 def _call(s: State, call: Call) -> Command | None:

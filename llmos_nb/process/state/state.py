@@ -103,8 +103,8 @@ class State:
         Who may not approve what this process asks; empty where anybody may.
     approval : dict
         Who may approve, and until when; empty for anybody.
-    tools : dict of str to str
-        Digest by tool.
+    tools, reads : dict of str to str, list of str
+        Digest by tool; tools whose calls are independent reads, which may run side by side.
     servers, connected : str, bool
         Patterns of the MCP servers that it may use, and whether their tools were found.
     served, altered : dict of str to str, list of str
@@ -202,6 +202,7 @@ class State:
     requester: str = ""
     approval: dict[str, Any] = field(default_factory=dict)
     tools: dict[str, str] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
     servers: str = ""
     connected: bool = False
     served: dict[str, str] = field(default_factory=dict)
@@ -233,15 +234,21 @@ class State:
         """Whether a person (or `resolve`) is what it waits for."""
         if self.status != "running" or self.request or not self.questions:
             return False
-        busy = ("running",) if self.plan_status == "asked" else ("running", "approved", "proposed")
-        return not any(c.status in busy for c in self.open_calls)
+        return not self._at_work(held=self.plan_status == "asked")
 
     @property
     def expecting(self) -> bool:
         """Whether a message (or room for one) is all that it waits for."""
         if self.status != "running" or self.request or self.questions or not self.awaited:
             return False
-        return not any(c.status in ("running", "approved", "proposed") for c in self.open_calls)
+        return not self._at_work()
+
+    def _at_work(self, held: bool = False) -> bool:
+        """Return whether a call runs, or the first that is open can go on; those behind it wait for their turn."""
+        calls = self.open_calls
+        return any(c.status == "running" for c in calls) or bool(
+            not held and calls and calls[0].status in ("approved", "proposed")
+        )
 
     def refuses(self, by: str, question: str = "") -> str:
         """Say why somebody's approval does not count here; nothing where it does."""

@@ -77,7 +77,6 @@ def _decided(s: State, e: Event, b: CallDecided) -> None:
         return
     if b.what == "edit":
         call.original = call.original if call.original is not None else call.arguments
-    if b.what == "edit":
         call.facts.pop("edited_by", None)
         if b.by.startswith(APPROVER):
             call.facts["edited_by"] = b.by
@@ -87,13 +86,14 @@ def _decided(s: State, e: Event, b: CallDecided) -> None:
         _count_grant(s, call)
 
 
-def _count_grant(s: State, call: Call) -> None:
+def _count_grant(s: State, call: Call, by: int = 1) -> None:
+    """Count that a decision used what the plan or a rule grants; ``by=-1`` where the call did not begin."""
     if call.by == "plan":
-        s.envelope_used[call.name] += 1
+        s.envelope_used[call.name] += by
     elif call.by == "you" and call.step in s.preapproved:
         s.preapproved.remove(call.step)
     elif call.by.startswith("rule:"):
-        s.rules_used[int(call.by[5:]) - 1] += 1
+        s.rules_used[int(call.by[5:]) - 1] += by
 
 
 def _started(s: State, e: Event, b: CallStarted) -> None:
@@ -140,6 +140,8 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     call.status, call.result, call.ended = status, result, e.at
     if call.undoes and status != "done":
         s.undoing.remove(call.id)
+    if call.name not in s.reads:
+        _judge_anew(s)
     if status in ("failed", "rejected") and call.name not in CONTROL:
         s.repeats[repeat_key(call)] += 1
     turn = s.turn
@@ -154,6 +156,17 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     s.todo = "integrate" if acted else "ask"
     if s.candidate and call.name == "final_answer":
         s.todo = "answer"
+
+
+def _judge_anew(s: State) -> None:
+    """Propose again what a mode, rule or plan let through and what has not begun: what it was judged by has changed.
+
+    What a person approved is bound to what they saw, and looked at again when it starts.
+    """
+    for call in s.open_calls:
+        if call.status == "approved" and call.by.startswith(("plan", "words", "mode:", "rule:")):
+            call.status = "proposed"
+            _count_grant(s, call, -1)
 
 
 def _result_message(call: Call) -> Message:
@@ -195,6 +208,7 @@ def _undone(s: State, b: CallUndone | CallRedone) -> None:
     call = s.calls[b.call]
     undone, stays = isinstance(b, CallUndone), b.stays if isinstance(b, CallUndone) else []
     call.status = "undone" if undone else "done" if call.ok else "failed"
+    _judge_anew(s)
     s.undone = [i for i in s.undone if i != call.id] + ([call.id] if undone else [])
     s.versions.update(call.changes.names)
     _put_step(s, call)

@@ -48,6 +48,7 @@ def fold_run(s: State, e: Event) -> None:
             _forked(s, b) if b.parent and "at" in b.parent else _started(s, b)
         case PolicyLoaded() as b:
             s.tools, s.mode = dict(b.tools), cast("Mode", b.mode or s.mode)
+            s.reads = list(b.reads or ())
             s.rules = [parse_rule(r) for r in b.rules]
             s.requester, s.approval = b.requester, b.approval
         case PolicyChanged() as b:
@@ -110,6 +111,8 @@ def _tools(s: State, b: ToolsChanged) -> None:
     new, altered, gone = b.added or {}, b.altered or {}, b.gone or []
     s.connected = s.connected or b.connected
     s.tools |= b.digests or {}
+    kept_reads = [n for n in s.reads if n not in (*new, *altered, *gone)]
+    s.reads = list(dict.fromkeys([*kept_reads, *(b.reads or ())]))
     s.served |= {**new, **altered}
     for name in gone:
         s.tools.pop(name, None)
