@@ -7,6 +7,7 @@ the journal's lock, where no loop does. On that loop runs the deadline timer of 
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,15 +17,25 @@ from typing import Any
 
 from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import QuestionDue, SignalReceived
+from llmos_nb.journal.events import QuestionDue, RunEnded, SignalReceived
 from llmos_nb.policy import approval
 from llmos_nb.process import Run
 from llmos_nb.process.state import State, decide
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
 
+_log = logging.getLogger(__name__)
 _DAY_S = 86_400.0  # the timer is set anew each day: a machine may sleep
 ACKNOWLEDGED_S = 0.5  # a verb waits so long for its loop, and then trusts that it will be heard
+
+
+def executes_cell(ip: Any) -> bool:
+    """Return whether the caller was called by a cell, rather than by a click (a message of a widget)."""
+    backend = getattr(ip, "kernel", None)
+    if backend is None:
+        return True
+    header = backend.get_parent("shell").get("header", {})
+    return bool(header.get("msg_type") == "execute_request")
 
 
 class Dispatch:
@@ -43,6 +54,7 @@ class Dispatch:
         self.task: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
+        self._owner = reentry.outside()  # the context of the cell that owns it: there its outputs appear
 
     @property
     def driven(self) -> bool:
@@ -60,12 +72,31 @@ class Dispatch:
 
     def start(self) -> None:
         """Begin to drive on the running loop."""
-        self.loop = asyncio.get_running_loop()
-        if not self.driven:
-            self.task = self.loop.create_task(self._main(), context=reentry.outside())
+        here = asyncio.get_running_loop()
+        if self.driven:
+            return
+        if here is not self.loop:  # an event belongs to the loop on which somebody waited for it first
+            self.moved, self.run.wake = asyncio.Event(), asyncio.Event()
+        self.loop = here
+        self.task = here.create_task(self._main(), context=self._owner.copy())
+
+    def adopt(self, ip: Any) -> None:
+        """Let the outputs from now on appear in the cell that calls this; a click is no cell, and changes nothing."""
+        if executes_cell(ip):
+            self._owner = reentry.outside()
 
     async def _main(self) -> None:
-        await self._drive()
+        """Drive; an error that nobody foresaw ends the process where everybody sees it."""
+        try:
+            await self._drive()
+        except Exception as error:
+            _log.exception("the driver of process %s failed", self.run.state.pid)
+            why = f"the driver failed: {type(error).__name__}: {error}"
+            if self.run.state.status != "ended":
+                with self.run.journal.held():
+                    self.run.append(RunEnded(reason="failed", detail=why, answer=None))
+        finally:
+            self.moved.set()
 
     def go_on(self) -> None:
         """Drive again where there is something to do and a loop to do it on."""

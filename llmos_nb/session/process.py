@@ -146,7 +146,8 @@ class Process:
     # driving it, and waiting for it
 
     def start(self) -> Process:
-        """Begin to drive on the running loop."""
+        """Begin to drive on the running loop, with its outputs in the cell that calls this."""
+        self.dispatch.adopt(self.session.ip)
         self.dispatch.start()
         return self
 
