@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +53,9 @@ class AgentMagics(Magics):
         """
         home = home_of(None, self.configured)
         if not self.woken and there(home):
-            self.woken = import_module("llmos_nb.app.commands.goals").wake(home, lambda: self.session)
+            from llmos_nb.app.commands.goals import wake
+
+            self.woken = wake(home, lambda: self.session)
 
     @no_var_expand
     @line_cell_magic
@@ -148,16 +149,19 @@ def _matcher(magics: AgentMagics) -> Any:
 
 def _keep_house(magics: AgentMagics) -> None:
     """Delete in the background what retention says; the session is not made for that."""
-    import_module("llmos_nb.app.commands.prune").keep_house(magics.configured, magics.processes)
+    from llmos_nb.app.commands.prune import keep_house
+
+    keep_house(magics.configured, magics.processes)
 
 
 def _prepare() -> None:
     """Import and compile in the background what the first process will need."""
     from llmos_nb.app import verbs
+    from llmos_nb.views.loop import prepare
 
     for verb in ("approve", "show"):  # their modules hold most handlers
         _ = verbs.find(verb, "agent").handler
-    import_module("llmos_nb.views.loop.loop").prepare()
+    prepare()
 
 
 def unload(ip: Any) -> None:

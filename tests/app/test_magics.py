@@ -239,3 +239,13 @@ def test_tab_offers_commands_and_processes(book):
     for line, wanted in (("%agent resum", ["resume"]), ("%agent show tab", ["tabbed"])):
         reply = book.client.complete(line, reply=True, timeout=30)
         assert reply["content"]["matches"] == wanted
+
+
+def test_loading_in_a_notebook_prepares_in_silence(tmp_path):
+    with Notebook(tmp_path, stdin=True, extension=False) as book:
+        wait = "import threading\n[t.join() for t in threading.enumerate() if t.name.startswith('llmos-')]"
+        (tmp_path / "llmos.toml").write_text("[retention]\nruns_days = 30\n")
+        ran = book.run(f"%load_ext llmos_nb\n{wait};")
+        assert (ran.status, ran.text) == ("ok", "")
+        prepared = "__import__('llmos_nb.views.loop.dot', fromlist=['ENGINE']).ENGINE.wait(20)"
+        assert book.value(prepared) == "True"
