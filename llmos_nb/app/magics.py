@@ -15,14 +15,30 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from llmos_nb.app.present.front import front_end
-from llmos_nb.app.traits import LLMOS, Configured
+from llmos_nb.app.traits import LLMOS
 from llmos_nb.app.transform import awaited, tidy
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import home_of, there
+from llmos_nb.journal import home_of
 from llmos_nb.policy.secrets import redact
 
 if TYPE_CHECKING:
     from llmos_nb.session import Process, Session
+
+
+class Configured(dict[str, Any]):
+    """What `%config LLMOS` says now, looked at when a process starts."""
+
+    def __init__(self, traits: Any) -> None:
+        super().__init__()
+        self.traits = traits
+
+    def items(self) -> Any:
+        """Return what is set now."""
+        return self.traits.given().items()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return one of them."""
+        return self.traits.given().get(key, default)
 
 
 @magics_class
@@ -52,7 +68,7 @@ class AgentMagics(Magics):
         Done when the extension loads and when a cell starts a process, never for a command.
         """
         home = home_of(None, self.configured)
-        if not self.woken and there(home):
+        if not self.woken and home.database.exists():
             from llmos_nb.app.commands.goals import wake
 
             self.woken = wake(home, lambda: self.session)

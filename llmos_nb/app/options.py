@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NoReturn
 
 from llmos_nb.app import verbs
@@ -82,6 +83,7 @@ def _setting_help(s: Setting) -> str:
     return s.help + (f" (default {s.default})" if isinstance(s.default, str) and s.default else "")
 
 
+@cache
 def cell_parser() -> Parser:
     """Return the parser of the `%%agent` line."""
     p = Parser(

@@ -34,19 +34,3 @@ LLMOS: Any = type(
         **{s.name: _trait(s) for s in config.SETTINGS.values() if s.config},
     },
 )
-
-
-class Configured(dict[str, Any]):
-    """What `%config LLMOS` says now, looked at when a process starts."""
-
-    def __init__(self, traits: Any) -> None:
-        super().__init__()
-        self.traits = traits
-
-    def items(self) -> Any:
-        """Return what is set now."""
-        return self.traits.given().items()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return one of them."""
-        return self.traits.given().get(key, default)

@@ -8,7 +8,7 @@ from .chain import (
     scan as scan,
     until as until,
 )
-from .database import opened as opened, there as there, writing as writing
+from .database import opened as opened, writing as writing
 from .home import Home as Home, home_of as home_of, pid_of as pid_of, who as who
 from .journal import Journal as Journal
 from .retention import KEEP_ALL as KEEP_ALL, Retention as Retention, parse_retention as parse_retention

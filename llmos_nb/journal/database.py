@@ -9,13 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from llmos_nb.errors import StoreError
 from llmos_nb.journal.home import Home
 
-NAME = "memory.db"
 BUSY_S = 5.0
-
-
-def there(home: Home) -> bool:
-    """Return whether a home has its database already."""
-    return (home.root / NAME).exists()
 
 
 @contextmanager
@@ -27,7 +21,7 @@ def opened(home: Home, schema: str) -> Iterator[sqlite3.Connection]:
     StoreError
         It cannot be read or written, or SQLite lacks the full-text search.
     """
-    path = home.root / NAME
+    path = home.database
     try:
         home.prepare()
         with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:

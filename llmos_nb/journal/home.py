@@ -29,6 +29,7 @@ class Home:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self.runs = self.root / "runs"
+        self.database = self.root / "memory.db"  # goals and memories; not there before somebody keeps one
 
     def prepare(self) -> None:
         """Make the folder, hidden from git."""

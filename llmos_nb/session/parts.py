@@ -16,7 +16,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from llmos_nb.errors import ConfigError
-from llmos_nb.journal import Event, Home, there
+from llmos_nb.journal import Event, Home
 from llmos_nb.policy import Plugin, load_plugins
 from llmos_nb.process import Run
 from llmos_nb.tools.devices import SKILL, START, WAIT
@@ -140,7 +140,8 @@ PARTS: dict[str, Entry] = {
         run=lambda run: any(t.worker is not None for t in run.tools.values()),
     ),
     "memory": Entry(
-        "llmos_nb.session.memory.part:LongTermMemory", run=lambda run: there(Home(run.journal.path.parents[2]))
+        "llmos_nb.session.memory.part:LongTermMemory",
+        run=lambda run: Home(run.journal.path.parents[2]).database.exists(),
     ),
     "mcp": Entry(
         "llmos_nb.session.servers:ToolServers",

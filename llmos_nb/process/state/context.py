@@ -96,7 +96,7 @@ class Context:
     window_bytes: int = 0
     breaks: int = 0
     shortened: bool = False
-    _index: Index = field(default_factory=Index, repr=False, compare=False)
+    _index: Index | None = field(default=None, repr=False, compare=False)  # made with the first search
     _indexed: list[int] = field(default_factory=list, repr=False, compare=False)
 
     def add(
@@ -189,26 +189,28 @@ class Context:
         list of (int, str)
             Page (0 for the window) and exact words, of a long text those around the hit; the best first.
         """
-        self._take_in()
-        found = [(score, -i, page, text) for i, (score, page, text) in enumerate(self._scored(query))]
+        index = self._taken_in()
+        found = [(score, -i, page, text) for i, (score, page, text) in enumerate(self._scored(query, index))]
         return [(page, excerpt(text, query)) for _, _, page, text in nlargest(limit, found)]
 
-    def _take_in(self) -> None:
-        """Index the pages that came since the last search."""
+    def _taken_in(self) -> Index:
+        """Return the index, with the pages that came since the last search."""
+        self._index = index = self._index or Index()
         for number in range(len(self._indexed), len(self.pages)):
             for group in self.pages[number]:
-                self._index.add(group.searched)
-            self._indexed.append(len(self._index.texts))
+                index.add(group.searched)
+            self._indexed.append(len(index.texts))
+        return index
 
-    def _scored(self, query: str) -> list[tuple[float, int, str]]:
+    def _scored(self, query: str, index: Index) -> list[tuple[float, int, str]]:
         """Return all that fits with score and page, the newest first."""
         shortened = Index()
         for group in self.window:
             if group.whole:
                 shortened.add(group.searched)
         here = [(s, 0, shortened.texts[i]) for i, s in sorted(shortened.find(query).items(), reverse=True)]
-        there = sorted(self._index.find(query).items(), reverse=True)
-        return here + [(s, bisect(self._indexed, i) + 1, self._index.texts[i]) for i, s in there]
+        there = sorted(index.find(query).items(), reverse=True)
+        return here + [(s, bisect(self._indexed, i) + 1, index.texts[i]) for i, s in there]
 
     def head_digest(self) -> str:
         """Hash of the head, by which `model.requested` names it."""

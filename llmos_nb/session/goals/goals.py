@@ -16,7 +16,7 @@ from hmac import compare_digest
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import Home, opened, there, writing
+from llmos_nb.journal import Home, opened, writing
 from llmos_nb.messages import canonical
 from llmos_nb.policy import budget as budgets, rules
 from llmos_nb.policy.secrets import redact
@@ -162,7 +162,7 @@ class Goals:
 
     def all(self) -> list[Goal]:
         """Return every goal, in the order in which they were added; looks without making anything."""
-        if not there(self.home):
+        if not self.home.database.exists():
             return []
         with opened(self.home, _SCHEMA) as db:
             return [Goal(**dict(row)) for row in db.execute("SELECT * FROM goals ORDER BY n")]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmos_nb.errors import JournalError, StoreError, UsageError
-from llmos_nb.journal import Event, Home, history, opened, pid_of, scan, there, writing
+from llmos_nb.journal import Event, Home, history, opened, pid_of, scan, writing
 from llmos_nb.journal.events import (
     Body,
     CallFinished,
@@ -137,7 +137,7 @@ class Memory:
     def any(self) -> bool:
         """Whether anything is remembered; looks without making anything, and a broken memory holds nothing up."""
         with suppress(StoreError):
-            return there(self.home) and bool(self.latest(1))
+            return self.home.database.exists() and bool(self.latest(1))
         return False
 
     def remember(
@@ -209,7 +209,7 @@ class Memory:
 
     def drop(self, run: str) -> None:
         """Take the words of a run out of the index; what still stands in its journal is read anew."""
-        if there(self.home):
+        if self.home.database.exists():
             with opened(self.home, _SCHEMA) as db, writing(db):
                 _drop(db, run)
 
