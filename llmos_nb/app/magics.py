@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from functools import cached_property
@@ -16,7 +17,6 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 
 from llmos_nb.app.present.front import front_end
 from llmos_nb.app.traits import LLMOS
-from llmos_nb.app.transform import awaited, tidy
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import home_of
 from llmos_nb.policy.secrets import redact
@@ -24,21 +24,28 @@ from llmos_nb.policy.secrets import redact
 if TYPE_CHECKING:
     from llmos_nb.session import Process, Session
 
+_CALL = re.compile(r"^(\s*(?:[\w.]+\s*=\s*)?)(get_ipython\(\)\.run_(?:cell|line)_magic\('agent',)")
+_TIMERS = re.compile(r"\s*%%(time|timeit|capture|prun)\b")
+
 
 class Configured(dict[str, Any]):
     """What `%config LLMOS` says now, looked at when a process starts."""
 
-    def __init__(self, traits: Any) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
-        self.traits = traits
+        self.config = config
+
+    def _set(self) -> dict[str, Any]:
+        found = {n: (getattr(self.config, n), t) for n, t in self.config.traits(config=True).items()}
+        return {n: value for n, (value, trait) in found.items() if value != trait.default_value}
 
     def items(self) -> Any:
         """Return what is set now."""
-        return self.traits.given().items()
+        return self._set().items()
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return one of them."""
-        return self.traits.given().get(key, default)
+        return self._set().get(key, default)
 
 
 @magics_class
@@ -123,6 +130,30 @@ def _explain_blocking(ip: Any) -> None:
     """Say what to do where nothing would await the magic."""
     if not ip.autoawait:
         raise quiet(UsageError("%%agent needs top-level await: run %autoawait asyncio first"))
+
+
+def awaited(lines: list[str]) -> list[str]:
+    """Put ``await`` before the calls of our magic (runs after IPython's own transforms)."""
+    return [_CALL.sub(r"\1await \2", line) for line in lines]
+
+
+def tidy(lines: list[str]) -> list[str]:
+    """Take comments above `%%agent` away, and give an empty body a line, so that IPython sees a cell magic."""
+    first = next(
+        (i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), None
+    )
+    if first is None:
+        return lines
+    timer = _TIMERS.match(lines[first])
+    if timer and any(line.startswith("%%agent") for line in lines[first + 1 : first + 3]):
+        return [f"%agent --under %%{timer.group(1)}\n"]
+    if not lines[first].startswith("%%agent") or lines[first].rstrip().endswith("?"):
+        return lines
+    rest = lines[first:]
+    return rest if len(rest) > 1 else [rest[0].rstrip("\n") + "\n", "\n"]
+
+
+tidy.has_side_effects = True  # type: ignore[attr-defined]  # IPython looks for it: not to be run for is_complete
 
 
 def load(ip: Any) -> None:

@@ -18,19 +18,12 @@ def _trait(s: Setting) -> Any:
     return kind(unset, help=s.help).tag(config=True)
 
 
-def _given(self: Any) -> dict[str, Any]:
-    """Return what was set."""
-    found = {n: getattr(self, n) for n in self.class_trait_names(config=True)}
-    return {k: v for k, v in found.items() if v != self.traits()[k].default_value}
-
-
 LLMOS: Any = type(
     "LLMOS",
     (Configurable,),
     {
         "__doc__": "Settings by ``%config LLMOS.name = value``; the call goes before, environment and file behind.",
         "__module__": __name__,
-        "given": _given,
         **{s.name: _trait(s) for s in config.SETTINGS.values() if s.config},
     },
 )
