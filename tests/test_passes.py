@@ -59,3 +59,7 @@ def test_recorder_ends_at_the_first_line_of_the_awaited_code():
     finally:
         sys.setprofile(before)
         threading.setprofile(None)
+
+
+def test_a_cell_reaches_its_first_request_in_few_files(passes):
+    assert passes["request"]["files"] <= passes["request"]["ceiling"]
