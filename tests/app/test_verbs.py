@@ -15,6 +15,7 @@ from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
 from llmos_nb.app.present import panel
 from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.views import VERBS as CONTRACT
 
 APP = Path(llmos_nb.__file__).parent / "app"
@@ -209,3 +210,17 @@ async def test_a_broken_verb_of_another_package_is_one_line_and_touches_nothing_
     assert "cannot be used: the package some-weather" in options.command_help()
     with pytest.raises(UsageError, match="did you mean weather"):
         parse_command("wether")
+
+
+async def test_commands_without_a_process_mean_the_last_one(capsys):
+    session = llmos_nb.Session({})
+    turns = [{"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, {"text": "Done."}]
+    first = await session.start("Make x.", model=ScriptedModel(turns), approve="step")
+    last = await session.start("Make x.", model=ScriptedModel(turns), approve="step")
+    await carry_out(session, parse_command, "approve")
+    await last
+    assert (first.state, last.reason) == ("waiting", "answered")
+    await carry_out(session, parse_command, "undo")
+    assert "taken back: r1.0" in capsys.readouterr().out and "x" not in session.namespace
+    with pytest.raises(UsageError, match="no process yet"):
+        await carry_out(llmos_nb.Session({}), parse_command, "stop")

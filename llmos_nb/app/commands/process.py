@@ -22,7 +22,7 @@ from llmos_nb.views.text import diff as difference
 
 
 async def approve(session: Session, command: Command) -> None:
-    process = session.find(command.words[0])
+    process = pick(session, command)
     what = command.words[1] if len(command.words) > 1 else "all"
     before = len(process.events)
     process.approve(int(what) if what.isdecimal() else what)
@@ -88,7 +88,7 @@ def _target(command: Command, at: int) -> str | int:
 
 
 async def act(session: Session, command: Command) -> None:
-    process = session.find(command.words[0])
+    process = pick(session, command)
     done = ACTS[command.verb](process, command)
     if command.verb in ("stop", "kill"):
         await done  # so that what is said next is how it stands
@@ -98,13 +98,13 @@ async def act(session: Session, command: Command) -> None:
 async def resolve(session: Session, command: Command) -> None:
     if command.flags["done"] == command.flags["again"]:
         raise UsageError("%agent resolve: say --done (it took effect) or --again (run it again)")
-    process = session.find(command.words[0])
+    process = pick(session, command)
     process.resolve(command.words[1], done=command.flags["done"])
     _tell(process)
 
 
 async def resume(session: Session, command: Command) -> Any:
-    process = session.find(command.words[0])
+    process = pick(session, command)
     await session.resume(process, command.flags.get("model"))
     presenter = Presenter(session)
     return await presenter.follow(process, presenter.show(process))
@@ -113,7 +113,7 @@ async def resume(session: Session, command: Command) -> Any:
 async def fork(session: Session, command: Command) -> None:
     if command.flags["at"] is None:
         raise UsageError("%agent fork: say where, with --at N (%agent log shows the events)")
-    child = session.find(command.words[0]).fork(at=command.flags["at"], isolate=command.flags["isolate"])
+    child = pick(session, command).fork(at=command.flags["at"], isolate=command.flags["isolate"])
     say(f"process {child.pid} stands at event {command.flags['at']}; %agent resume {child.pid} goes on")
 
 
@@ -128,7 +128,7 @@ async def replay(session: Session, command: Command) -> None:
 
 
 async def export(session: Session, command: Command) -> None:
-    process = session.find(command.words[0])
+    process = pick(session, command)
     path = process.export(command.words[1], clean=command.flags["clean"], trace=command.flags["trace"])
     say(f"written: {path}")
 

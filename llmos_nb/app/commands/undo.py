@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from llmos_nb.app.commands.base import say
+from llmos_nb.app.commands.base import pick, say
 from llmos_nb.app.options import Command
 from llmos_nb.journal.events import CallRedone, CallUndone
 from llmos_nb.process.gate import compensate
@@ -13,7 +13,7 @@ from llmos_nb.tools import Call
 
 
 async def undo(session: Session, command: Command) -> None:
-    process = session.find(command.words[0])
+    process = pick(session, command)
     mark, known = len(process.events), set(process.run.state.calls)
     done = process.undo(command.flags.get("to")) if command.verb == "undo" else process.redo()
     if process.run.state.settled:
