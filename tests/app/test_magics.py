@@ -52,7 +52,7 @@ def test_help_and_question_mark_start_nothing(book):
         ("%%agent -m locl\ngo", "UsageError: model 'locl'"),
         ("%%agent 'a name'\ngo", "a name has letters"),
         ("%agent aprove 1", "unknown command; did you mean approve"),
-        ("%agent approve", "write %agent approve P"),
+        ("%agent nice 1", "write %agent nice P"),
         ("%agent show 99", "UsageError: process '99': no such process"),
         ("%agent stop 'x", "a quote is not closed"),
         ("%%time\n%%agent\ngo", "%%time cannot stand above %%agent"),
