@@ -14,7 +14,7 @@ from llmos_nb.tools import reentry
 DONE = {"text": "ok"}
 FIND = {
     "by name": "found = proc",
-    "by gc": "import gc\nfound = next(o for o in gc.get_objects() if type(o).__name__ == 'Process' and o.run.state.goal == 'ship it')",
+    "by gc": "import gc\nfound = next(o for o in gc.get_objects() if type(o).__name__ == 'Process' and hasattr(o, 'run') and o.run.state.goal == 'ship it')",
     "by sys.modules": "import sys\nfound = [s for s in sys.modules['llmos_nb.session.api']._sessions.values()][-1].processes[PID]",
     "by frames": "import sys\nf = sys._getframe()\nwhile 'run' not in f.f_locals or not hasattr(f.f_locals['run'], 'journal'): f = f.f_back\nfound = f.f_locals['run']",
 }
