@@ -32,6 +32,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _DAY_S = 86_400.0  # the timer is set anew each day: a machine may sleep
 ACKNOWLEDGED_S = 0.5  # a verb waits so long for its turn, and then trusts that it will be heard
+TOGETHER_S = 0.05  # processes that code starts in one go exist before the first of them begins
 
 
 def executes_cell(ip: Any) -> bool:
@@ -58,13 +59,14 @@ class Dispatch:
         self.run, self._drive = run, drive
         self.task: asyncio.Task[None] | None = None
         self.visits = Visits()
+        self._starting, self._begun = False, asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
         run.visit, run.relay = self.visits, self
 
     @property
     def driven(self) -> bool:
         """Whether something drives the process now."""
-        return self.task is not None and not self.task.done()
+        return self._starting or (self.task is not None and not self.task.done())
 
     # the two threads
 
@@ -113,10 +115,22 @@ class Dispatch:
     # driving
 
     def start(self) -> None:
-        """Begin to drive."""
-        self.ask(self._start)
+        """Begin to drive: as soon as the code that calls this awaits or ends, and in a moment whatever it does."""
+        if self.here or self.visits.loop is None or not self.visits.here:
+            self.ask(self._start)
+            return
+        self._starting = True
+        self._begun.clear()
+        asyncio.get_running_loop().call_soon(self.tell, self._start_now, context=Context())
+        self.tell(lambda: asyncio.get_running_loop().call_later(TOGETHER_S, self._start_now))
+
+    def _start_now(self) -> None:
+        if self._starting:
+            self._start()
 
     def _start(self) -> None:
+        self._starting = False
+        self._begun.set()
         if not self.driven:
             self.task = asyncio.get_running_loop().create_task(self._main(), context=self._context())
             self._watch(self.task)
@@ -141,8 +155,7 @@ class Dispatch:
         """Pause, since the user's loop or the interpreter ends, and wait until that is on disk."""
         if self.driven:
             self.halt_here("paused", by)
-            while (task := self.task) is not None and not task.done():
-                await asyncio.wait([task])
+            await self.settled()
 
     def _watch(self, task: asyncio.Task[None]) -> None:
         """Hang on to the user's loop while the process is driven: where that ends, the process pauses."""
@@ -186,8 +199,11 @@ class Dispatch:
 
     async def settled(self) -> None:
         """Wait until nothing drives the process."""
-        while (task := self.task) is not None and not task.done():
-            await asyncio.wait([task])
+        while self.driven:
+            if self._starting:
+                await self._begun.wait()
+            elif self.task is not None:
+                await asyncio.wait([self.task])
 
     # acts
 
