@@ -25,6 +25,7 @@ class Sessions(SessionLike, Protocol):
     """A session as `Process` sees it: the processes that it makes are of this class."""
 
     parts: Parts
+    held: list[Process] | None
 
     def start(self, goal: str, **options: Any) -> Process:
         """Start a process."""
@@ -148,7 +149,10 @@ class Process:
     def start(self) -> Process:
         """Begin to drive it, with its outputs in the cell that calls this."""
         self.dispatch.adopt(self.session.ip)
-        self.dispatch.start()
+        if self.session.held is not None:
+            self.session.held.append(self)
+        else:
+            self.dispatch.start()
         return self
 
     async def _drive(self) -> None:
