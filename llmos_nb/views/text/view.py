@@ -140,7 +140,7 @@ class TextView:
         return ["", *form.card(card(s, b.question), self.width), ""]
 
     def _awaited(self, b: MessageAwaited, s: State) -> list[str]:
-        return self._wrap(f"it waits for {b.title}") if b.wait in s.awaited else []
+        return self._wrap(f"it waits for {b.title}")
 
     def _arrived(self, b: MessageArrived, s: State) -> list[str]:
         return self._wrap(f"{b.name} wrote {short(b.text, 200)}")
