@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
+from llmos_nb.messages import ToolResult
+from llmos_nb.tools.declare import Effect, Repeat
 from llmos_nb.tools.devices.workspace import Workspace
+from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.protocol import CallContext, Tool, current_call
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,38 @@ class Site:
         if type(value) is not int or not 1 <= value <= most:
             raise ConfigError(f"tools.{device}: {key} = {value!r} must be a whole number from 1 to {most:,}")
         return value
+
+
+def device_tool(
+    act: Callable[..., Any], effect: Effect, repeat: Repeat, *, manifest: Mapping[str, Any] = {}, **fields: Any
+) -> Tool:
+    """Make a tool of what a device does: its signature and docstring are what the model sees.
+
+    Parameters
+    ----------
+    act : callable
+        Gives the result of a call, of its validated arguments; it may be async, and finds its context in `this_call`.
+    effect, repeat : str
+        As the decorator has them.
+    manifest : mapping
+        Other keys of the decorator.
+    **fields
+        Other fields of the `Tool`.
+    """
+
+    async def run(arguments: Mapping[str, Any], _: CallContext) -> ToolResult:
+        given: Any = act(**arguments)
+        result: ToolResult = await given if isawaitable(given) else given
+        return result
+
+    return replace(as_tool(act, effect=effect, repeat=repeat, **manifest), runner=run, **fields)
+
+
+def this_call() -> CallContext:
+    """Return what a device may know of the call that it serves."""
+    context = current_call.get()
+    assert context is not None  # noqa: S101 - `invoke` says it before a device runs
+    return context
 
 
 def risky(title: str, kind: str, said: str, **more: Any) -> dict[str, Any]:

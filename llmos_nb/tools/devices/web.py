@@ -11,15 +11,14 @@ import ipaddress
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import ConfigError, ToolError
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site, risky
-from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.protocol import CallContext, Tool
+from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
+from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.text import safe_text
 
 if TYPE_CHECKING:
@@ -93,19 +92,6 @@ HOPS, SHOWN, MOST_BYTES, SECONDS = 5, 3_800, 2 << 20, 30
 _TEXTS = ("text/", "application/json", "application/xml", "application/xhtml", "application/javascript")
 
 
-def web(url: str, offset: int = 0) -> str:
-    """Fetch a page by GET and read it as text.
-
-    Parameters
-    ----------
-    url : str
-        With http:// or https://.
-    offset : int
-        Character to go on from, of a long page.
-    """
-    raise NotImplementedError(url, offset)
-
-
 @dataclass(frozen=True)
 class Page:
     """What a server gave."""
@@ -138,10 +124,10 @@ class WebDevice:
     @property
     def tool(self) -> Tool:
         """The tool ``web``."""
-        made = as_tool(web, effect="external", repeat="idempotent", sinks=("url",), source="untrusted")
-        return replace(
-            made, runner=self._run, inspect=self._look, code=lambda arguments: f"# fetched: {arguments['url']}",
-            as_code=_code,
+        said = {"sinks": ("url",), "source": "untrusted"}
+        return device_tool(
+            self.web, "external", "idempotent", manifest=said, inspect=self._look, as_code=_code,
+            code=lambda arguments: f"# fetched: {arguments['url']}",
         )  # fmt: skip
 
     def _look(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,18 +137,27 @@ class WebDevice:
             return {"title": title, "sources": sources, "level": "namespace"}
         return risky(title, "network", f"`web` sends the address `{url[:300]}` to its host", sources=sources)
 
-    async def _run(self, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+    async def web(self, url: str, offset: int = 0) -> ToolResult:
+        """Fetch a page by GET and read it as text.
+
+        Parameters
+        ----------
+        url : str
+            With http:// or https://.
+        offset : int
+            Character to go on from, of a long page.
+        """
         import httpx2
 
         try:
-            async with asyncio.timeout(min(context.deadline_s, SECONDS)):
-                page = await self._fetched(httpx2, str(arguments["url"]))
+            async with asyncio.timeout(min(this_call().deadline_s, SECONDS)):
+                page = await self._fetched(httpx2, url)
         except TimeoutError:
             return ToolResult(False, "the host did not answer in time", "ToolTimeout")
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             kind = type(error).__name__
             return ToolResult(False, f"{kind}: {safe_text(str(error))[:300]}", kind)
-        return _told(page, max(int(arguments.get("offset") or 0), 0))
+        return _told(page, max(offset, 0))
 
     async def _fetched(self, httpx: Any, url: str) -> Page:
         """Follow an address and its redirects, each hop checked like the first."""

@@ -9,12 +9,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-from llmos_nb.errors import SnapshotConflict, ToolError, UsageError, nearest
-from llmos_nb.tools.devices.context import Site
-from llmos_nb.tools.devices.files.overlay import GONE, Entry, folded
-from llmos_nb.tools.devices.workspace import Workspace, fits
+from llmos_nb.errors import SnapshotConflict, ToolError
+from llmos_nb.tools.devices.files.overlay import GONE, Entry
+from llmos_nb.tools.devices.workspace import Workspace
 
 
 class Store:
@@ -67,19 +65,13 @@ def replaced(path: Path, raw: bytes) -> None:
         if path.exists():
             shutil.copymode(path, temporary)
         else:
-            Path(temporary).chmod(0o666 & ~_umask())
+            os.umask(mask := os.umask(0o077))  # it can only be read by setting it
+            Path(temporary).chmod(0o666 & ~mask)
         Path(temporary).replace(path)
     except BaseException:
         with suppress(OSError):
             Path(temporary).unlink()
         raise
-
-
-def _umask() -> int:
-    # it can only be read by setting it
-    now = os.umask(0o077)
-    os.umask(now)
-    return now
 
 
 def digest_at(path: Path) -> str:
@@ -106,10 +98,7 @@ class Folder:
 
     def conflicts(self, entries: Iterable[Entry]) -> list[Entry]:
         """Return the entries whose file is neither what it was nor already what is wanted."""
-        return [e for e in entries if self._now(e.path) not in (e.base, e.wanted)]
-
-    def _now(self, path: str) -> str:
-        return digest_at(self._workspace.place(path))
+        return [e for e in entries if digest_at(self._workspace.place(e.path)) not in (e.base, e.wanted)]
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Make every file what is wanted; one that already is stays untouched, so this may run again.
@@ -147,69 +136,6 @@ class Folder:
             replaced(path, self._store.get(wanted))
         else:
             path.unlink(missing_ok=True)
-            self._tidy(path.parent)
-
-    def _tidy(self, folder: Path) -> None:
-        """Remove folders that a deleted file leaves empty, up to the workspace."""
-        with suppress(OSError):
-            while folder != self._workspace.root:
-                folder.rmdir()
-                folder = folder.parent
-
-
-LARGEST = 1 << 20
-
-
-class View:
-    """Files by their names.
-
-    Parameters
-    ----------
-    site : Site
-        Where the process stands.
-    run : Run, optional
-        The process, whose surviving calls make the overlay; without one there is nothing to fold.
-    """
-
-    def __init__(self, site: Site, run: Any = None) -> None:
-        self._site, self._run = site, run
-        self._workspace, self._store = site.workspace, Store(site.home / "files")
-        self._under_way: dict[str, dict[str, Any]] = {}
-
-    def overlay(self) -> dict[str, Entry]:
-        """Return what is written and not committed, by path."""
-        calls = self._run.state.calls if self._run is not None else {}
-        done = [c.facts for c in self._run.state.surviving] if self._run is not None else []
-        under_way = {k: f for k, f in self._under_way.items() if k in calls and calls[k].status == "running"}
-        self._under_way = under_way
-        return folded([*done, *under_way.values()])
-
-    def _content(self, path: str) -> bytes | None:
-        """Return a file as the process sees it, or None."""
-        entry = self.overlay().get(path)
-        if entry is not None:
-            return self._store.get(entry.wanted) if entry.wanted else None
-        place = self._workspace.place(path)
-        if not place.exists():
-            return None
-        if not place.is_file():
-            raise UsageError(f"{path!r} is no regular file")
-        if place.stat().st_size > LARGEST:
-            size = f"{place.stat().st_size:,} bytes; at most {LARGEST:,} are read"
-            raise UsageError(f"{path!r}: {size} (use sql or python)")
-        return place.read_bytes()
-
-    def _name(self, path: object) -> str:
-        return self._workspace.name(self._workspace.place(str(path)))
-
-    def _there(self, path: str) -> bytes:
-        raw = self._content(path)
-        if raw is None:
-            raise UsageError(f"{path!r}: there is no such file{nearest(path, self._names())}")
-        return raw
-
-    def _names(self, pattern: str = "*") -> list[str]:
-        overlay = self.overlay()
-        new = [p for p, e in overlay.items() if e.wanted and fits(p, pattern)]
-        there = [n for n in self._workspace.files(pattern) if n not in overlay or overlay[n].wanted]
-        return sorted({*new, *there})
+            with suppress(OSError):  # the folders that it leaves empty, up to the workspace
+                while (path := path.parent) != self._workspace.root:
+                    path.rmdir()

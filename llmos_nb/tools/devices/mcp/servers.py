@@ -17,7 +17,7 @@ from llmos_nb.tools.declare import said_of
 from llmos_nb.tools.devices.mcp.client import Server, said
 from llmos_nb.tools.devices.mcp.tools import as_declared, as_tools
 from llmos_nb.tools.devices.registry import OFFERED
-from llmos_nb.tools.manifest import shelved
+from llmos_nb.tools.make import shelved
 from llmos_nb.tools.protocol import Tool
 
 SERVER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,23}")

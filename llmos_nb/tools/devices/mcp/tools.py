@@ -17,7 +17,7 @@ from llmos_nb.errors import ConfigError, ToolError, ToolTimeout
 from llmos_nb.messages import Part, ToolResult, canonical
 from llmos_nb.tools.devices.context import risky
 from llmos_nb.tools.devices.mcp.client import Server, ServerEnded, said
-from llmos_nb.tools.manifest import put_on
+from llmos_nb.tools.make import put_on
 from llmos_nb.tools.protocol import CallContext, Origin, Tool
 from llmos_nb.tools.text import preview, safe_text
 

@@ -14,6 +14,7 @@ from llmos_nb.errors import UsageError, nearest
 from llmos_nb.policy.secrets import secret_name, secret_text
 from llmos_nb.tools.devices.namespace import frames
 from llmos_nb.tools.devices.namespace.frames import short
+from llmos_nb.tools.devices.python.display import describe as figure
 from llmos_nb.tools.text import safe_text
 
 MANY, LINE, _DEFAULT = 20, 120, 40
@@ -184,21 +185,6 @@ def _estimator(value: Any, values: bool) -> Lines:
     return lines
 
 
-def _figure(value: Any, values: bool) -> Lines:
-    return ["figure: " + ("; ".join(_axes(a) for a in value.axes[:_MANY]) or "empty")]
-
-
-_DRAWN = {"patches": "bar", "lines": "line", "collections": "collection", "images": "image"}
-
-
-def _axes(axes: Any) -> str:
-    drawn = {w: len(getattr(axes, kind)) for kind, w in _DRAWN.items()}
-    parts = [f"{n} {word}{'' if n == 1 else 's'}" for word, n in drawn.items() if n]
-    labels = (("x label", axes.get_xlabel()), ("y label", axes.get_ylabel()), ("title", axes.get_title()))
-    named = [f"{what} {text[:_TEXT]!r}" for what, text in labels if text]
-    return ", ".join([*(parts or ["nothing drawn"]), *named])
-
-
 def _path(value: Any, values: bool) -> Lines:
     if values and not secret_text(str(value)):
         return [f"Path {str(value)!r}"]
@@ -240,7 +226,7 @@ _DESCRIBERS: dict[tuple[str, str], Callable[[Any, bool], Lines]] = {
     ("functools", "partial"): function,
     ("torch", "Tensor"): _tensor,
     ("sklearn", "BaseEstimator"): _estimator,
-    ("matplotlib", "Figure"): _figure,
+    ("matplotlib", "Figure"): lambda value, values: [figure(value, values)],
     ("pathlib", "PurePath"): _path,
     ("builtins", "str"): _text,
     ("builtins", "dict"): _dict,

@@ -14,7 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmos_nb.messages import ToolResult
 from llmos_nb.policy.secrets import named_secret, vault
+from llmos_nb.tools.devices.context import this_call
 from llmos_nb.tools.devices.python.capture import Record
 from llmos_nb.tools.outcome import Outcome, in_thread
 
@@ -93,6 +95,25 @@ async def run(
         await asyncio.wait({reading}, timeout=_DRAIN_S)
         reading.cancel()
     return Ended(outcome.value if outcome.ended else None, record.text, record.size)
+
+
+async def answered(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> ToolResult:
+    """Run a program for the call that is served, and say how it ended."""
+    context = this_call()
+    return told(await run(command, folder, context.deadline_s, context.on_output, env), context.deadline_s)
+
+
+def told(ended: Ended, deadline_s: float) -> ToolResult:
+    """Say how a program ended."""
+    facts = {"size": ended.size, "code": ended.code}
+    if ended.code is None:
+        late = f"it passed its deadline of {deadline_s:g} s and was ended with all that it had started"
+        return ToolResult(False, f"{ended.text}\n{late}".strip(), "ToolTimeout", facts=facts)
+    text = ended.text.rstrip("\n") or "no output"
+    if ended.code == 0:
+        return ToolResult(True, text, facts=facts)
+    how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
+    return ToolResult(False, f"{text}\n[{how}]", "Failed", facts=facts)
 
 
 def _read(

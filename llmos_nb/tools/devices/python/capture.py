@@ -18,7 +18,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from llmos_nb.messages import Part
-from llmos_nb.tools.text import RECORDED, safe_text
+from llmos_nb.tools.text import RECORDED, ends, safe_text
 
 
 class Record:
@@ -61,12 +61,9 @@ class Record:
         head, tail = safe_text("".join(self._head)).encode(), safe_text("".join(self._tail)).encode()
         if self._whole and len(head) + len(tail) <= self.limit:
             return (head + tail).decode()
-        mark = f"\n… {max(self.size - self.limit, 1):,} bytes left out …\n"
-        room = max(self.limit - len(mark.encode()), 3)
         if self._whole:
             head = tail = head + tail
-        front, back = head[: room * 2 // 3], (tail or head)[-(room // 3) :]
-        return front.decode("utf-8", "ignore") + mark + back.decode("utf-8", "ignore")
+        return ends(head, tail or head, max(self.size - self.limit, 1), self.limit)
 
 
 SHOWN_CHARS, IMAGES, IMAGE_BYTES = 65_536, 8, 4 << 20

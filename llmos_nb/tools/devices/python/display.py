@@ -59,33 +59,24 @@ def render(figure: Any) -> bytes:
     return buffer.getvalue()
 
 
-def describe(figure: Any) -> str:
-    """Say what a figure shows: ``figure: 3 bars, x label 'city', y label 'total amount'``."""
-    return "figure: " + ("; ".join(_axes(ax) for ax in figure.axes) or "empty")
+def describe(figure: Any, values: bool = True) -> str:
+    """Say what a figure shows: ``figure: 3 bars, x label 'city', y label 'total amount'``; its legend is values."""
+    return "figure: " + ("; ".join(_axes(ax, values) for ax in figure.axes) or "empty")
 
 
-def _axes(ax: Any) -> str:
-    bars = sum(len(c) for c in ax.containers if hasattr(c, "patches"))
-    points = sum(len(c.get_offsets()) for c in ax.collections if hasattr(c, "get_offsets"))
-    shown = [
-        _count(bars, "bar"),
-        _count(len(ax.lines), "line"),
-        _count(points, "point"),
-        _count(len(ax.images), "image"),
-    ]
-    texts = (("title", ax.get_title()), ("x label", ax.get_xlabel()), ("y label", ax.get_ylabel()))
-    legend = ax.get_legend()
-    named = (
-        [f"legend {', '.join(repr(t.get_text()) for t in legend.get_texts()[:8])}"]
-        if legend is not None
-        else []
-    )
-    said = [s for s in shown if s] + [f"{what} {text!r}" for what, text in texts if text] + named
+def _axes(ax: Any, values: bool) -> str:
+    drawn = {
+        "bar": sum(len(c) for c in ax.containers if hasattr(c, "patches")),
+        "line": len(ax.lines),
+        "point": sum(len(c.get_offsets()) for c in ax.collections if hasattr(c, "get_offsets")),
+        "image": len(ax.images),
+    }
+    texts = {"title": ax.get_title(), "x label": ax.get_xlabel(), "y label": ax.get_ylabel()}
+    said = [f"{n} {noun}{'s' if n > 1 else ''}" for noun, n in drawn.items() if n]
+    said += [f"{what} {text!r}" for what, text in texts.items() if text]
+    if values and (legend := ax.get_legend()) is not None:
+        said.append(f"legend {', '.join(repr(t.get_text()) for t in legend.get_texts()[:8])}")
     return ", ".join(said) or "empty axes"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number > 1 else ''}" if number else ""
 
 
 ROWS, COLUMNS, CHARS = 12, 12, 600

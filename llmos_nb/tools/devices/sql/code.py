@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from llmos_nb.tools.devices.sql.query import Query
 
 
+WRITES = ("read", "write", "ddl")
+
+
 def kept_name(arguments: Mapping[str, Any]) -> str:
     """Return the variable that a result goes to: the one asked for, or one made from the call's words."""
     if arguments.get("into"):
@@ -25,20 +28,21 @@ def reading(query: Query, arguments: Mapping[str, Any]) -> str:
     """Return a reading call as code that needs duckdb, or pandas and sqlalchemy."""
     try:
         where = query.where(str(arguments.get("database") or ""), full=False)
-        prepared = query.prepare(where, arguments, "query", ("read",))
+        prepared = query.prepare(where, str(arguments["query"]), arguments.get("parameters"), ("read",))
     except LlmosError as error:
         return f"# This SQL does not run here: {' '.join(str(error).split())}"
     if isinstance(prepared, str):
         return "\n".join(f"# {line}" for line in [str(arguments["query"]), *prepared.splitlines()])
     name, database = kept_name(arguments), str(arguments.get("database") or "")
-    text, values = prepared.texts[-1]
+    text, values = prepared[-1]
     if database:
-        read = f"    {name} = {_pandas(text, values)}"
+        given = f", params={values!r}" if values else ""
+        read = f"    {name} = pd.read_sql_query(sqlalchemy.text({text!r}), _database{given})"
         return "\n".join([*_opened(query, database, "connect"), read, f"{name}.head(20)"])
     files = [f"_files = {list(where.paths)!r}  # what the SQL reads", ""] if where.paths else []
-    tables = [f"    _duckdb.register({n!r}, {n})" for n in prepared.where.used]
+    tables = [f"    _duckdb.register({n!r}, {n})" for n in where.used]
     bound = f", {values!r}" if values else ""
-    run = f"    {name} = _duckdb.execute({_literal(text)}{bound}).df()"
+    run = f"    {name} = _duckdb.execute({text!r}{bound}).df()"
     return "\n".join(
         ["import duckdb", "", *files, "with duckdb.connect() as _duckdb:", *tables, run, f"{name}.head(20)"]
     )
@@ -48,11 +52,11 @@ def writing(query: Query, arguments: Mapping[str, Any]) -> str:
     """Return a writing call as code."""
     try:
         where = query.where(str(arguments["database"]))
-        prepared = query.prepare(where, arguments, "statement", ("read", "write", "ddl"))
+        prepared = query.prepare(where, str(arguments["statement"]), arguments.get("parameters"), WRITES)
     except LlmosError as error:
         return f"# This SQL does not run here: {' '.join(str(error).split())}"
-    texts = [] if isinstance(prepared, str) else prepared.texts
-    lines = [f"    _database.execute({_text(t)}{f', {v!r}' if v else ''})" for t, v in texts]
+    texts = [] if isinstance(prepared, str) else prepared
+    lines = [f"    _database.execute(sqlalchemy.text({t!r}){f', {v!r}' if v else ''})" for t, v in texts]
     return "\n".join([*_opened(query, str(arguments["database"]), "begin"), *lines])
 
 
@@ -68,15 +72,3 @@ def _opened(query: Query, database: str, how: str) -> list[str]:
     if hasattr(kind, "in_transaction"):
         return [*head, f"with {database}.begin_nested() as _nested:", f"    _database = {database}"]
     return [*head, f"with {engine}.{how}() as _database:"]
-
-
-def _pandas(text: str, values: Mapping[str, Any]) -> str:
-    return f"pd.read_sql_query({_text(text)}, _database{f', params={dict(values)!r}' if values else ''})"
-
-
-def _text(text: str) -> str:
-    return f"sqlalchemy.text({_literal(text)})"
-
-
-def _literal(text: str) -> str:
-    return repr(text)

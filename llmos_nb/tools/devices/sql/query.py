@@ -62,22 +62,6 @@ def bound(
 
 
 @dataclass
-class Prepared:
-    """Statements that may run.
-
-    Parameters
-    ----------
-    where : Duck or Database
-        What runs them.
-    texts : list of (str, dict)
-        SQL with the values of its parameters.
-    """
-
-    where: Any
-    texts: list[tuple[str, dict[str, Any]]]
-
-
-@dataclass
 class Seen:
     """What a call would read.
 
@@ -123,9 +107,9 @@ class Query:
         return Database(namespace[database], database)
 
     def prepare(
-        self, where: Any, arguments: Mapping[str, Any], key: str, kinds: Sequence[str]
-    ) -> Prepared | str:
-        """Check a call and give what may run, or the answer where the device knows it itself.
+        self, where: Any, text: str, given: Mapping[str, Any] | None, kinds: Sequence[str]
+    ) -> list[tuple[str, dict[str, Any]]] | str:
+        """Check SQL and give the statements that may run with their values, or the answer where the device knows it.
 
         Of a database it asks which tables there are, so it may take a while.
 
@@ -133,10 +117,10 @@ class Query:
         ----------
         where : Duck or Database
             From `where`.
-        arguments : mapping
-            Of the call.
-        key : str
-            Which of them is the SQL.
+        text : str
+            The SQL.
+        given : mapping, optional
+            Value by name of a parameter.
         kinds : sequence of str
             Kinds of statements that may run.
 
@@ -145,14 +129,13 @@ class Query:
         UsageError
             It may not run, and why.
         """
-        found = statements(str(arguments[key]), where.dialect)
+        found = statements(text, where.dialect)
         bad = [s for s in found if s.kind not in kinds]
         if bad or not found:
             raise UsageError(_refusal(worst(bad), kinds))
         if len(found) == 1 and isinstance(found[0].tree, exp.Show | exp.Describe):
             return self._told(found[0], where)
-        values = dict(arguments.get("parameters") or {})
-        return Prepared(where, [self._text(s, where, values) for s in found])
+        return [self._text(s, where, given or {}) for s in found]
 
     def _text(self, statement: Statement, where: Any, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         if isinstance(statement.tree, exp.Show | exp.Describe):
@@ -181,12 +164,12 @@ class Query:
         """Say what a call would read, as far as it can be understood, without asking a database."""
         database = str(arguments.get("database") or "")
         try:
-            where = self.where(database)
-            found = statements(str(arguments[key]), where.dialect)
+            where, text = self.where(database), str(arguments[key])
+            found = statements(text, where.dialect)
             told = len(found) == 1 and isinstance(found[0].tree, exp.Show | exp.Describe)
             if database or told:
                 return Seen(told=told)
-            self.prepare(where, arguments, key, ("read",))
+            self.prepare(where, text, arguments.get("parameters"), ("read",))
         except (LlmosError, ImportError):
             return Seen()
         return Seen([*where.used], [["foreign file", "sql", path] for path in where.paths])
