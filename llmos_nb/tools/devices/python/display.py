@@ -45,9 +45,7 @@ class Figures:
 def _open() -> dict[int, Any]:
     """Return the open figures by number, without making one the current figure; none without matplotlib."""
     helpers = sys.modules.get("matplotlib._pylab_helpers")
-    if helpers is None:
-        return {}
-    return {n: m.canvas.figure for n, m in helpers.Gcf.figs.items()}
+    return {n: m.canvas.figure for n, m in helpers.Gcf.figs.items()} if helpers is not None else {}
 
 
 def render(figure: Any) -> bytes:
@@ -159,13 +157,9 @@ def rich(value: object, ip: Any) -> dict[str, Any]:
     """
     if ip is None or isinstance(value, str | int | float | bytes | bool | None):
         return {}
-    found: dict[str, Any] = {}
-    for mime, formatter in ip.display_formatter.formatters.items():
-        if mime != "text/plain" and formatter.enabled:
-            form = _form(value, formatter)
-            found[mime] = form
-    bundle = _form(value, ip.display_formatter.mimebundle_formatter)
-    found |= (bundle[0] if isinstance(bundle, tuple) else bundle) or {}
+    formatters = ip.display_formatter.formatters.items()
+    found = {m: _form(value, f) for m, f in formatters if m != "text/plain" and f.enabled}
+    found |= _form(value, ip.display_formatter.mimebundle_formatter) or {}
     return {mime: form for mime, form in found.items() if form is not None and mime != "text/plain"}
 
 
@@ -174,13 +168,11 @@ def _form(value: object, formatter: Any) -> Any:
     from IPython.utils.dir2 import get_real_method  # here only inside IPython
 
     try:
-        form = formatter.lookup(value)(value)
-    except KeyError:
-        method = get_real_method(value, formatter.print_method)
         try:
+            form = formatter.lookup(value)(value)
+        except KeyError:
+            method = get_real_method(value, formatter.print_method)
             form = method() if method is not None else None
-        except Exception:
-            return None
     except Exception:
         return None
     return form[0] if isinstance(form, tuple) else form
