@@ -10,14 +10,14 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from llmos_nb.tools.devices.child.child import Child
-from llmos_nb.tools.devices.child.inputs import as_input
+from llmos_nb.tools.devices.child.inputs import Input, as_input
 from llmos_nb.tools.devices.child.sandbox import filesystem, limits
 from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
 from llmos_nb.tools.devices.child.worker import Connection
@@ -108,15 +108,14 @@ def spawned(setup: Setup) -> tuple[Connection, Spawned]:
     chosen = [str(Path(f).resolve()) for f in setup.files if Path(f).exists()]
     jail = {"folder": folder, "root": str(Path.cwd()), "chosen": chosen, "memory": setup.memory}
     jail |= {"disk": setup.disk or limits.MOST_DISK, "without": setup.without}
-    asked = {"path": _path(), "show": setup.show_values, "jail": jail, "parent": os.getpid()}
+    path = [str(Path(p).absolute()) for p in sys.path if p]
+    asked = {"path": path, "show": setup.show_values, "jail": jail, "parent": os.getpid()}
     try:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, and no words of anybody
             [sys.executable, "-P", "-m", "llmos_nb.tools.devices.child", json.dumps(asked)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**filesystem.environment(folder), "PYTHONPATH": os.pathsep.join(_path())},
-            start_new_session=True,
-        )
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+            env={**filesystem.environment(folder), "PYTHONPATH": os.pathsep.join(path)},
+        )  # fmt: skip
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -136,10 +135,6 @@ def protections(setup: Setup) -> list[Protection]:
         process.wait()
 
 
-def _path() -> Sequence[str]:
-    return [str(Path(p).absolute()) for p in sys.path if p]
-
-
 def isolated(namespace: Mapping[str, Any], names: Iterable[str], setup: Setup | None = None) -> Child:
     """Make a child that starts with copies of some variables.
 
@@ -153,8 +148,8 @@ def isolated(namespace: Mapping[str, Any], names: Iterable[str], setup: Setup | 
         How it is started.
     """
     wanted, how = list(names), setup or Setup()
-    return Child(
-        lambda: spawned(how),
-        lambda: [as_input(n, namespace[n]) for n in wanted if n in namespace],
-        require=how.require,
-    )
+
+    def gather() -> list[Input]:
+        return [as_input(n, namespace[n]) for n in wanted if n in namespace]
+
+    return Child(lambda: spawned(how), gather, require=how.require)

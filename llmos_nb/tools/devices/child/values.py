@@ -42,9 +42,8 @@ def write(value: Any, tree: Write) -> dict[str, Tree] | None:
         return {"series": [tree(value.name), _column(value.array, tree), _index(value.index, tree)]}
     if home == "pandas" and hasattr(value, "names"):
         return {"index": _index(value, tree)}
-    return (
-        {"time": [kind, value.isoformat()]} if home == "pandas" and kind in ("Timestamp", "Timedelta") else None
-    )
+    times = home == "pandas" and kind in ("Timestamp", "Timedelta")
+    return {"time": [kind, value.isoformat()]} if times else None
 
 
 def _array(value: Any) -> Tree:
@@ -62,20 +61,13 @@ def _column(values: Any, tree: Write) -> Tree:
     dtype = values.dtype
     kind = type(dtype).__name__
     if kind == "CategoricalDtype":
-        return {
-            "categories": [
-                _array(values.codes),
-                _column(dtype.categories.array, tree),
-                bool(dtype.ordered),
-            ]
-        }
+        known = _column(dtype.categories.array, tree)
+        return {"categories": [_array(values.codes), known, bool(dtype.ordered)]}
     if kind == "DatetimeTZDtype":
         return {"zoned": [_array(values.asi8), dtype.unit, str(dtype.tz)]}
     if kind == "StringDtype" or (kind == "NumpyEADtype" and dtype.kind == "O"):
-        plain = (
-            [None if v is dtype.na_value else v for v in values] if kind == "StringDtype" else values.tolist()
-        )
-        return {"items": [[tree(v) for v in plain], str(dtype)]}
+        missing = dtype.na_value if kind == "StringDtype" else None
+        return {"items": [[tree(None if v is missing else v) for v in values], str(dtype)]}
     if hasattr(values, "_mask"):
         filled = values.to_numpy(dtype=dtype.numpy_dtype, na_value=0)
         return {"masked": [_array(filled), _array(values.isna()), str(dtype)]}
@@ -118,12 +110,8 @@ def _read_column(held: Tree, read: Read) -> Any:
         return pd.Categorical.from_codes(_read_array(codes, read), known, ordered=bool(ordered))
     if kind == "zoned":
         stamps, unit, zone = parts
-        return (
-            pd.DatetimeIndex(_read_array(stamps, read).view(f"M8[{unit}]"))
-            .tz_localize("UTC")
-            .tz_convert(str(zone))
-            .array
-        )
+        made = pd.DatetimeIndex(_read_array(stamps, read).view(f"M8[{unit}]"))
+        return made.tz_localize("UTC").tz_convert(str(zone)).array
     if kind == "items":
         return pd.array([read(v) for v in parts[0]], dtype=_known(parts[1], ("object", "str", "string")))
     if kind == "masked":
@@ -224,9 +212,8 @@ def decode(raw: bytes) -> Any:
             raise ValueError("it is too large")
         return _value(json.loads(raw), 0)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, MemoryError) as error:
-        raise ToolError(
-            f"the child sent a value that is not one: {type(error).__name__}: {error}"[:200]
-        ) from error
+        why = f"the child sent a value that is not one: {type(error).__name__}: {error}"
+        raise ToolError(why[:200]) from error
 
 
 def _tree(value: Any, depth: int) -> Tree:
@@ -241,13 +228,10 @@ def _tree(value: Any, depth: int) -> Tree:
         return {kind.__name__: [_tree(v, depth + 1) for v in value]}
     if kind is dict:
         return {"dict": [[_tree(k, depth + 1), _tree(v, depth + 1)] for k, v in value.items()]}
-    found: Tree = None
     if kind is bytes:
-        found = {"bytes": base64.b64encode(value).decode()}
-    elif kind is complex:
-        found = {"complex": [value.real.hex(), value.imag.hex()]}
-    else:
-        found = write(value, lambda v: _tree(v, depth + 1))
+        return {"bytes": base64.b64encode(value).decode()}
+    parts = [value.real.hex(), value.imag.hex()] if kind is complex else None
+    found = {"complex": parts} if parts else write(value, lambda v: _tree(v, depth + 1))
     if found is None:
         raise TypeError(f"{kind.__module__}.{kind.__qualname__} does not come back")
     return found
@@ -267,13 +251,9 @@ def _value(tree: Tree, depth: int = 0) -> Any:
 
 
 def _all(held: Tree, depth: int) -> list[Any]:
-    return [_value(v, depth) for v in _list(held)]
-
-
-def _list(held: Tree) -> list[Tree]:
     if not isinstance(held, list):
         raise TypeError("not a list")
-    return held
+    return [_value(v, depth) for v in held]
 
 
 _READERS: dict[str, Callable[[Tree, int], Any]] = {

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from llmos_nb.tools.devices.child.sandbox import libc
 
@@ -75,23 +76,19 @@ def furnish(folder: str, disk: int, *, closed: bool, processes: bool) -> frozens
     with suppress(OSError):
         libc.unshare(libc.NEW_NS)
         libc.mount("none", "/", "", libc.REC | libc.PRIVATE)
-        held |= _tried("closed", lambda: libc.read_only("/")) if closed else set()
+        held |= _tried("closed", libc.read_only, "/") if closed else set()
         bounds = f"size={disk},nr_inodes=100k,mode=700" if disk else "mode=700"
-        held |= (
-            _tried("disk", lambda: libc.mount("tmpfs", folder, "tmpfs", _FLAGS, bounds))
-            if disk or closed
-            else set()
-        )
-        shared = "size=64m,mode=700"
-        _tried("shared", lambda: libc.mount("tmpfs", "/dev/shm", "tmpfs", _FLAGS | libc.NOEXEC, shared))  # noqa: S108 - it is mounted here
+        if disk or closed:
+            held |= _tried("disk", libc.mount, "tmpfs", folder, "tmpfs", _FLAGS, bounds)
+        _tried("shared", libc.mount, "tmpfs", "/dev/shm", "tmpfs", _FLAGS | libc.NOEXEC, "size=64m,mode=700")  # noqa: S108 - it is mounted here
         if processes:
-            held |= _tried("proc", lambda: libc.mount("proc", "/proc", "proc", _FLAGS | libc.NOEXEC, ""))
+            held |= _tried("proc", libc.mount, "proc", "/proc", "proc", _FLAGS | libc.NOEXEC)
     return frozenset(held if disk else held - {"disk"})
 
 
-def _tried(name: str, act: Callable[[], None]) -> set[str]:
+def _tried(name: str, act: Callable[..., None], *arguments: Any) -> set[str]:
     with suppress(OSError):
-        act()
+        act(*arguments)
         return {name}
     return set()
 

@@ -16,13 +16,10 @@ from typing import Any
 
 from llmos_nb.tools.devices.child.sandbox import limits, sandbox
 
+_OS = """remove rename rmdir mkdir link symlink truncate chmod chown utime setxattr removexattr
+    kill system exec fork forkpty posix_spawn spawn startfile"""
 _EFFECTS = sandbox.NETWORK | {
-    *(
-        f"os.{act}"
-        for act in ("remove", "rename", "rmdir", "mkdir", "link", "symlink", "truncate", "chmod", "chown")
-    ),
-    *(f"os.{act}" for act in ("utime", "kill", "system", "exec", "fork", "forkpty", "posix_spawn", "spawn")),
-    *(f"os.{act}" for act in ("startfile", "setxattr", "removexattr")),
+    *(f"os.{act}" for act in _OS.split()),
     *("subprocess.Popen", "shutil.rmtree", "shutil.move", "sqlite3.connect", "webbrowser.open"),
 }
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND

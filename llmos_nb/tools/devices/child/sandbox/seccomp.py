@@ -112,8 +112,7 @@ def refuse(*, processes: bool, about_files: bool) -> None:
     """
     if not known():
         raise OSError(errno.ENOSYS, f"the system calls of {MACHINE} are not known here")
-    code = b"".join(
-        struct.pack("=HBBI", *line) for line in program(MACHINE, processes=processes, about_files=about_files)
-    )
+    lines = program(MACHINE, processes=processes, about_files=about_files)
+    code = b"".join(struct.pack("=HBBI", *line) for line in lines)
     no_new_privileges()
     prctl(_SECCOMP, _FILTER, ctypes.byref(_Program(len(code) // 8, code)))
