@@ -10,9 +10,9 @@ from llmos_nb.tools.devices.context import Site, needed
 from llmos_nb.tools.protocol import Tool
 
 SKILL = "skill:"
-RESERVED = frozenset(
-    ("python", "describe", "names", "plan", "ask", "calculator", "final_answer", "recall", "read")
-)
+RESERVED = frozenset((
+    "python", "describe", "names", "plan", "ask", "calculator", "final_answer", "recall", "read",
+))  # fmt: skip
 # by name: the module and the function in it that gives the tools; the extra, and the libraries that it brings
 _SQL = ("sql", "sqlglot", "duckdb", "sqlalchemy", "pandas")
 OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -30,9 +30,7 @@ OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def is_offered(name: object) -> bool:
     """Tell the name of a device or a skill from anything else that may stand among tools."""
-    if not isinstance(name, str):
-        return False
-    return name in OFFERED or name.startswith(SKILL) or name in load_plugins("devices", OFFERED)
+    return isinstance(name, str) and (name.startswith(SKILL) or name in device_names())
 
 
 def device_names() -> list[str]:
@@ -77,7 +75,6 @@ def _theirs(plugin: Plugin, site: Site, reserved: Container[str]) -> list[Tool]:
         raise plugin.broken(f"it must return a list of Tool, not {made!r:.80}")
     taken = next((t.name for t in made if t.name in reserved), "")
     if taken:
-        raise plugin.broken(
-            f"`{taken}` is the name of a built-in tool, or of another device's, and cannot be replaced"
-        )
+        why = "is the name of a built-in tool, or of another device's, and cannot be replaced"
+        raise plugin.broken(f"`{taken}` {why}")
     return made

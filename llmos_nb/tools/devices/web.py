@@ -32,8 +32,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def listed(host: str, port: int, hosts: Sequence[str]) -> bool:
     """Return whether a host, or a host with its port, is among names and globs; one with a port needs the port."""
     low = host.casefold().rstrip(".")
-    standard = port in (80, 443)
-    names = [f"{low}:{port}", *([low] if standard else [])]
+    names = [f"{low}:{port}", low] if port in (80, 443) else [f"{low}:{port}"]
     return any(fnmatchcase(n, h.casefold()) for n in names for h in hosts)
 
 
@@ -65,27 +64,17 @@ async def resolved(host: str, port: int, inside: bool) -> str:
     # all of them: a name may lead to a public and to an inner address, and the connection takes either
     private = [a for a in addresses if not is_public(ipaddress.ip_address(a))]
     if private and not inside:
-        raise ToolError(
-            f"{host} leads to {private[0]}, inside this machine or its network; name it under hosts to open it"
-        )
+        inner = f"{private[0]}, inside this machine or its network"
+        raise ToolError(f"{host} leads to {inner}; name it under hosts to open it")
     return addresses[0]
 
 
 def is_public(address: Address) -> bool:
     """Tell an address of the public internet; one that wraps an older address is judged by that, too."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = _inner(address)
-        if inner is not None:
-            return is_public(inner)
-    return address.is_global and not address.is_multicast
-
-
-def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address within an IPv6 one: mapped, translated or tunnelled."""
-    if not any(address in net for net in _WITHIN):
-        return None
     raw = address.packed
-    return ipaddress.IPv4Address(raw[2:6] if raw[:2] == b"\x20\x02" else raw[12:])
+    if any(address in net for net in _WITHIN):  # an IPv4 address within: mapped, translated or tunnelled
+        return is_public(ipaddress.IPv4Address(raw[2:6] if raw[:2] == b"\x20\x02" else raw[12:]))
+    return address.is_global and not address.is_multicast
 
 
 HOPS, SHOWN, MOST_BYTES, SECONDS = 5, 3_800, 2 << 20, 30
@@ -115,9 +104,8 @@ class WebDevice:
         found = site.section("web", ("hosts", "most_bytes"))
         hosts = found.get("hosts", [])
         if not isinstance(hosts, list) or not all(isinstance(h, str) and h for h in hosts):
-            raise ConfigError(
-                f"tools.web: hosts = {hosts!r} must be a list of names such as docs.python.org or *.eu"
-            )
+            how = "must be a list of names such as docs.python.org or *.eu"
+            raise ConfigError(f"tools.web: hosts = {hosts!r} {how}")
         self._hosts: Sequence[str] = tuple(hosts)
         self._most = site.whole(found, "web", "most_bytes", MOST_BYTES, 64 << 20)
 
@@ -185,9 +173,8 @@ class WebDevice:
             raise ToolError("an address with a name or password in it is not fetched")
         port = _port(address)
         if self._hosts and not listed(address.host, port, self._hosts):
-            raise ToolError(
-                f"{address.host}:{port} is not among the hosts that may be asked ({', '.join(self._hosts)})"
-            )
+            among = f"among the hosts that may be asked ({', '.join(self._hosts)})"
+            raise ToolError(f"{address.host}:{port} is not {among}")
         if not self._hosts and first and address.host != first:
             raise ToolError(f"{first} redirects to another host, {address.host}; fetch that by its own address")
 
@@ -209,9 +196,8 @@ class WebDevice:
         async for chunk in response.aiter_bytes():
             raw += chunk
             if len(raw) > self._most:
-                raise ToolError(
-                    f"{str(address)[:200]} has more than {self._most:,} bytes; only smaller pages are read"
-                )
+                more = f"more than {self._most:,} bytes; only smaller pages are read"
+                raise ToolError(f"{str(address)[:200]} has {more}")
         text = raw.decode(response.charset_encoding or "utf-8", "replace")
         return Page(str(address), response.status_code, kind, _plain(text) if "html" in kind else text)
 

@@ -50,9 +50,8 @@ class Workspace:
         if not found.is_relative_to(self.root):
             raise UsageError(f"{name!r} leads out of the workspace; name a file below {self.root.name}/")
         if self._is_closed(found):
-            raise UsageError(
-                f"{name!r} is closed to devices: version control, keys and journals stay as they are"
-            )
+            why = "version control, keys and journals stay as they are"
+            raise UsageError(f"{name!r} is closed to devices: {why}")
         _check_case(self.root, found, name)
         return found
 
@@ -117,6 +116,5 @@ def _check_case(root: Path, path: Path, name: str) -> None:
         if at == root or not at.is_relative_to(root):
             return
         if at.exists() and at.name not in {e.name for e in at.parent.iterdir()}:
-            raise UsageError(
-                f"{name!r} is another spelling of a file that is there; use the one that list_files gives"
-            )
+            hint = "use the one that list_files gives"
+            raise UsageError(f"{name!r} is another spelling of a file that is there; {hint}")

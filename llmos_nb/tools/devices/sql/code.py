@@ -43,9 +43,8 @@ def reading(query: Query, arguments: Mapping[str, Any]) -> str:
     tables = [f"    _duckdb.register({n!r}, {n})" for n in where.used]
     bound = f", {values!r}" if values else ""
     run = f"    {name} = _duckdb.execute({text!r}{bound}).df()"
-    return "\n".join(
-        ["import duckdb", "", *files, "with duckdb.connect() as _duckdb:", *tables, run, f"{name}.head(20)"]
-    )
+    head = ["import duckdb", "", *files, "with duckdb.connect() as _duckdb:"]
+    return "\n".join([*head, *tables, run, f"{name}.head(20)"])
 
 
 def writing(query: Query, arguments: Mapping[str, Any]) -> str:

@@ -150,7 +150,7 @@ class SqlDevice:
         )
         if isinstance(done, ToolResult):
             return done
-        said = "; ".join("done" if n < 0 else f"{n:,} row{'' if n == 1 else 's'}" for n in done)
+        said = "; ".join("done" if n < 0 else _rows(n) for n in done)
         return ToolResult(True, said, facts={"rows": done})
 
     def _changed(self, where: Any, statement: str, given: Any, identity: dict[str, str]) -> list[int]:
@@ -193,7 +193,7 @@ class SqlDevice:
         over = len(frame) > self._most
         frame = frame.head(self._most) if over else frame
         text, shown = self._table(frame)
-        count = f"{'more than ' if over else ''}{len(frame):,} row{'' if len(frame) == 1 else 's'}"
+        count = f"{'more than ' if over else ''}{_rows(len(frame))}"
         said = f"{text}\n{count}" + (f", {shown} shown" if shown < len(frame) else "")
         facts = {"rows": len(frame), "cut": over}
         if not self._keeps:
@@ -214,6 +214,10 @@ class SqlDevice:
             if len(text.encode()) <= SHOWN_BYTES:
                 break
         return text[:SHOWN_BYTES], min(shown, len(frame))
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _plainly(outcome: Outcome) -> Outcome:

@@ -19,9 +19,10 @@ from llmos_nb.tools.devices.sql.sqlalchemy import Database
 _MARK = "llmos_bound_{}_parameter"
 
 
-def bound(
-    tree: exp.Expression, dialect: str, given: Mapping[str, Any], text: bool
-) -> tuple[str, dict[str, Any]]:
+Text = tuple[str, dict[str, Any]]
+
+
+def bound(tree: exp.Expression, dialect: str, given: Mapping[str, Any], text: bool) -> Text:
     """Return SQL with its parameters in place.
 
     Parameters
@@ -108,7 +109,7 @@ class Query:
 
     def prepare(
         self, where: Any, text: str, given: Mapping[str, Any] | None, kinds: Sequence[str]
-    ) -> list[tuple[str, dict[str, Any]]] | str:
+    ) -> list[Text] | str:
         """Check SQL and give the statements that may run with their values, or the answer where the device knows it.
 
         Of a database it asks which tables there are, so it may take a while.
@@ -137,7 +138,7 @@ class Query:
             return self._told(found[0], where)
         return [self._text(s, where, given or {}) for s in found]
 
-    def _text(self, statement: Statement, where: Any, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def _text(self, statement: Statement, where: Any, values: Mapping[str, Any]) -> Text:
         if isinstance(statement.tree, exp.Show | exp.Describe):
             raise UsageError("SHOW TABLES and DESCRIBE go in a call of their own")
         tree = applied(statement, self._rules, where)
@@ -151,9 +152,8 @@ class Query:
             return "\n".join(names) or "there are no tables"
         known = where.resolve(statement.tree.this)
         if not self._rules.allows(known.name) or known.columns is None:
-            raise UsageError(
-                f"{known.name!r}: its columns cannot be told; SELECT * … LIMIT 0 shows those of a file"
-            )
+            hint = "SELECT * … LIMIT 0 shows those of a file"
+            raise UsageError(f"{known.name!r}: its columns cannot be told; {hint}")
         probe = Statement("read", "SELECT", exp.select("*").from_(statement.tree.this.copy()))
         tree = applied(probe, self._rules, where)
         inner = tree.find(exp.Subquery)

@@ -74,10 +74,8 @@ def _computes(name: str, anonymous: bool, dialect: str) -> bool:
 
 
 def _unknown(name: str) -> UsageError:
-    more = nearest(name, COMPUTING)
-    return UsageError(
-        f"the function {name!r} is not known to only compute; [tools.sql] functions opens it{more}"
-    )
+    opens = f"[tools.sql] functions opens it{nearest(name, COMPUTING)}"
+    return UsageError(f"the function {name!r} is not known to only compute; {opens}")
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,8 @@ class Rules:
 
     def named(self, table: str) -> bool:
         """Return whether a table is allowed by its own name, not by a glob."""
-        return any(_same(table, t) for t in self.tables)
+        names = (table.casefold(), table.casefold().rpartition(".")[2])
+        return any(t.casefold() in names for t in self.tables)
 
 
 def parse_rules(raw: dict[str, Any], where: str = "tools.sql") -> Rules:
@@ -156,19 +155,14 @@ def parse_rules(raw: dict[str, Any], where: str = "tools.sql") -> Rules:
     columns = tuple(c.removeprefix("-") for c in found["columns"])
     for column in columns:
         if not all(column.rpartition(".")[::2]):
-            raise ConfigError(
-                f"{where}: columns: {column!r} must be table.column, globs in both (closed columns)"
-            )
+            how = "must be table.column, globs in both (closed columns)"
+            raise ConfigError(f"{where}: columns: {column!r} {how}")
     return Rules(tuple(found["tables"]), columns, tuple(f.lower() for f in found["functions"]))
 
 
 def _fits(name: str, pattern: str) -> bool:
-    low, short = name.casefold(), name.casefold().rpartition(".")[2]
-    return fnmatchcase(low, pattern.casefold()) or fnmatchcase(short, pattern.casefold())
-
-
-def _same(name: str, word: str) -> bool:
-    return word.casefold() in (name.casefold(), name.casefold().rpartition(".")[2])
+    low, glob = name.casefold(), pattern.casefold()
+    return fnmatchcase(low, glob) or fnmatchcase(low.rpartition(".")[2], glob)
 
 
 def applied(statement: Statement, rules: Rules, catalogue: Catalogue) -> exp.Expression:
@@ -237,9 +231,8 @@ def _closed(table: exp.Table, rules: Rules, catalogue: Catalogue, target: bool, 
         raise UsageError(f"the table {known.name!r} is closed to this process")
     closed = rules.closed(known.name)
     if known.view and rules.columns and not rules.named(known.name):
-        raise UsageError(
-            f"{known.name!r} is a view, which may show closed columns; list it by name under tables to open it"
-        )
+        hint = "list it by name under tables to open it"
+        raise UsageError(f"{known.name!r} is a view, which may show closed columns; {hint}")
     if closed and target:
         raise UsageError(f"{known.name!r} has columns that are closed to this process, so it cannot change it")
     if closed:
@@ -262,14 +255,11 @@ def _project(table: exp.Table, known: Known, closed: Sequence[str]) -> None:
         table.replace(exp.Select(expressions=columns).from_(table.copy()))
         return
     around = {k: table.args.pop(k) for k in ("joins", "pivots", "laterals", "sample") if table.args.get(k)}
-    name = exp.to_identifier(_short(known.name), quoted=True)
-    alias = table.args.pop("alias", None) or exp.TableAlias(this=name)
+    file = "/" in known.name or known.name.endswith(_ENDS)
+    name = known.name if file else known.name.rpartition(".")[2]
+    alias = table.args.pop("alias", None) or exp.TableAlias(this=exp.to_identifier(name, quoted=True))
     made = exp.Subquery(this=exp.Select(expressions=columns).from_(table.copy()), alias=alias, **around)
     table.replace(made)
-
-
-def _short(name: str) -> str:
-    return name if "/" in name else name.rpartition(".")[2] if not name.endswith(_ENDS) else name
 
 
 _ENDS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
@@ -277,9 +267,7 @@ _ENDS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
 
 def _columns_but(closed: Sequence[str]) -> exp.Expression:
     """Return DuckDB's star without the columns that patterns name: for files, whose columns are not known before."""
-    tests = " AND ".join(f"NOT regexp_matches(c, '{_regex(p)}', 'i')" for p in closed)
+    signs = {"'": "''", "*": ".*", "?": "."}
+    patterns = ("".join(signs.get(c, re.escape(c)) for c in p) for p in closed)
+    tests = " AND ".join(f"NOT regexp_matches(c, '^{p}$', 'i')" for p in patterns)
     return exp.maybe_parse(f"COLUMNS(c -> {tests})", dialect="duckdb")
-
-
-def _regex(pattern: str) -> str:
-    return "^" + "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern).replace("'", "''") + "$"

@@ -14,9 +14,7 @@ from llmos_nb.errors import UsageError, nearest
 from llmos_nb.tools.devices.sql.classify import DIALECTS
 from llmos_nb.tools.devices.sql.rules import Known
 
-_SYSTEM = frozenset(
-    ("information_schema", "pg_catalog", "pg_toast", "sys", "mysql", "performance_schema", "guest")
-)
+_SYSTEM = ("information_schema", "pg_catalog", "pg_toast", "sys", "mysql", "performance_schema", "guest")
 _READ_ONLY = {"postgres": "SET TRANSACTION READ ONLY", "redshift": "SET TRANSACTION READ ONLY"}
 _IDENTITY = {
     "postgres": "SELECT set_config('application_name', :said, true)",
@@ -47,9 +45,8 @@ class Database:
         self._engine = _engine(value, name)
         found = DIALECTS.get(self._engine.dialect.name)
         if found is None:
-            raise UsageError(
-                f"{name}: the dialect {self._engine.dialect.name!r} is not known, so nothing is run"
-            )
+            dialect = self._engine.dialect.name
+            raise UsageError(f"{name}: the dialect {dialect!r} is not known, so nothing is run")
         self.dialect: str = found
         self._raw: Any = None
 
@@ -86,16 +83,14 @@ class Database:
         """Find a table or view; the catalogues of the system are not among them."""
         schema = table.db or None
         if table.catalog or (schema or "").casefold() in _SYSTEM:
-            raise UsageError(
-                f"{table.sql()!r}: catalogues of the system are closed; SHOW TABLES and DESCRIBE work"
-            )
+            why = "catalogues of the system are closed; SHOW TABLES and DESCRIBE work"
+            raise UsageError(f"{table.sql()!r}: {why}")
         views = set(self._inspector.get_view_names(schema=schema))
         names = {n.casefold(): n for n in [*self._inspector.get_table_names(schema=schema), *views]}
         name = names.get(table.name.casefold())
         if name is None:
-            raise UsageError(
-                f"there is no table {table.name!r} in {self.name}{nearest(table.name, names.values())}"
-            )
+            more = nearest(table.name, names.values())
+            raise UsageError(f"there is no table {table.name!r} in {self.name}{more}")
         columns = tuple(str(c["name"]) for c in self._inspector.get_columns(name, schema=schema))
         return Known(f"{schema}.{name}" if schema else name, columns, name in views)
 
@@ -133,7 +128,7 @@ class Database:
         inner = connection.begin_nested() if own and connection.in_transaction() else connection.begin()
         try:
             self._raw = connection.connection.dbapi_connection
-            with _watched(self._raw), _reading(self._raw, not write):
+            with _of_sqlite(self._raw, not write):
                 self._introduced(connection, identity, write)
                 yield connection
             (inner.commit if write else inner.rollback)()
@@ -181,38 +176,29 @@ def _engine(value: Any, name: str) -> Any:
             raise UsageError(f"{name}: not an address of a database ({type(error).__name__})") from None
     engine = getattr(value, "engine", None)
     if engine is None or not hasattr(engine, "dialect"):
-        raise UsageError(
-            f"{name} is a {type(value).__name__}: give an engine, a connection or an address of SQLAlchemy"
-        )
+        hint = "give an engine, a connection or an address of SQLAlchemy"
+        raise UsageError(f"{name} is a {type(value).__name__}: {hint}")
     return engine
 
 
 @contextmanager
-def _watched(raw: Any) -> Any:
-    """Let Python look up from a long statement of SQLite, so that Stop and deadlines are heard."""
+def _of_sqlite(raw: Any, only_reads: bool) -> Any:
+    """Have SQLite refuse writes itself where only reading was asked for, and let Python look up from a long statement.
+
+    So Stop and deadlines are heard. A connection of any other database is left as it is.
+    """
     if not isinstance(raw, sqlite3.Connection):
         yield
         return
+    before = raw.execute("PRAGMA query_only").fetchone()[0]
     raw.set_progress_handler(lambda: 0, _TICKS)
     try:
+        if only_reads:
+            raw.execute("PRAGMA query_only = ON")
         yield
     finally:
         with suppress(sqlite3.Error):
             raw.set_progress_handler(None, _TICKS)
-
-
-@contextmanager
-def _reading(raw: Any, only: bool) -> Any:
-    """Have SQLite itself refuse writes for as long as only reading was asked for."""
-    if not only or not isinstance(raw, sqlite3.Connection):
-        yield
-        return
-    before = raw.execute("PRAGMA query_only").fetchone()[0]
-    raw.execute("PRAGMA query_only = ON")
-    try:
-        yield
-    finally:
-        with suppress(sqlite3.Error):
             raw.execute(f"PRAGMA query_only = {int(before)}")
 
 
