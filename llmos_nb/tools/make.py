@@ -39,9 +39,8 @@ def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
     """
     name = str(manifest.get("name") or name_of(fn))
     if not callable(fn) or not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{fn!r:.80} cannot be a tool under the name {name!r}; give a function with a plain name"
-        )
+        why = f"cannot be a tool under the name {name!r}; give a function with a plain name"
+        raise UsageError(f"{fn!r:.80} {why}")
     checked(manifest, f"tools.{name}")
     options = {**declared(fn), **manifest, "name": name}
     signature = read_signature(fn)
@@ -57,12 +56,9 @@ def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
 
 def as_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return declared keys as fields of a `Tool`."""
-    found = {k: v for k, v in options.items() if k != "thread"}
-    if "sinks" in found:
-        found["sinks"] = tuple(found["sinks"])
-    if "thread" in options:
-        found["place"] = "thread" if options["thread"] else "here"
-    return found
+    found = {k: tuple(v) if k == "sinks" else v for k, v in options.items() if k != "thread"}
+    place = {"place": "thread" if options["thread"] else "here"} if "thread" in options else {}
+    return {**found, **place}
 
 
 def digest_of(made: Tool) -> str:
@@ -109,9 +105,8 @@ def shelved(box: Mapping[str, Tool], books: Mapping[str, Any]) -> dict[str, Tool
         if tool is None:
             continue
         if tool.effect != "read":
-            raise ConfigError(
-                f"books.{kind}: {shelf.lookup} must only read; say effect = 'read' under [tools.{shelf.lookup}]"
-            )
+            hint = f"say effect = 'read' under [tools.{shelf.lookup}]"
+            raise ConfigError(f"books.{kind}: {shelf.lookup} must only read; {hint}")
         made[shelf.lookup] = replace(tool, shelves=(*tool.shelves, shelf))
     return made
 
@@ -138,20 +133,15 @@ def _layer_source(layer: Any) -> str:
     try:
         return inspect.getsource(layer)
     except (OSError, TypeError):
-        if isinstance(layer, CodeType):
-            return _bytecode(layer)
-        return f"{getattr(layer, '__module__', '')}.{getattr(layer, '__qualname__', '')}"
-
-
-def _bytecode(code: CodeType) -> str:
-    inner = [_bytecode(c) if isinstance(c, CodeType) else plain_repr(c) for c in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {inner}"
+        if not isinstance(layer, CodeType):
+            return f"{getattr(layer, '__module__', '')}.{getattr(layer, '__qualname__', '')}"
+        inner = [_layer_source(c) if isinstance(c, CodeType) else plain_repr(c) for c in layer.co_consts]
+        return f"{layer.co_code.hex()} {layer.co_names} {layer.co_varnames} {inner}"
 
 
 def plain_repr(value: object) -> str:
     """Spell a plain value; of any other only its type, since a repr may run code or hold an address."""
     if isinstance(value, tuple | frozenset):
         return f"({', '.join(sorted(map(plain_repr, value)))})"
-    return (
-        repr(value) if isinstance(value, str | bytes | int | float | bool | None) else type(value).__qualname__
-    )
+    plain = isinstance(value, str | bytes | int | float | bool | None)
+    return repr(value) if plain else type(value).__qualname__

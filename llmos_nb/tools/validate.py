@@ -106,10 +106,7 @@ def _unusable(value: object, path: str = "", depth: int = 0) -> str:
         return ""
     if depth >= _DEEP:
         return f"arguments are nested deeper than {_DEEP} levels"
+    inside: Iterable[tuple[str, object]] = ((f"{path}[{i}]", v) for i, v in enumerate(value))
     if isinstance(value, dict):
-        inside: Iterable[tuple[str, object]] = (
-            (f"{path}.{k}" if path else str(k), v) for k, v in value.items()
-        )
-    else:
-        inside = ((f"{path}[{i}]", v) for i, v in enumerate(value))
+        inside = ((f"{path}.{k}" if path else str(k), v) for k, v in value.items())
     return next((found for at, v in inside if (found := _unusable(v, at, depth + 1))), "")

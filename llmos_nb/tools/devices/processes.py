@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -73,16 +73,21 @@ def receive(sender: str = "") -> str:
 
 def mail_tools(_: Site) -> list[Tool]:
     """Return the two tools; a message carries its label, so that sending one is no way out and asks nobody."""
-    sending = replace(as_tool(send, effect="read", repeat="idempotent"), code=_sent)
-    return [sending, replace(as_tool(receive, effect="read", repeat="idempotent"), code=_received)]
+    return [
+        _waiting(send, lambda a: f"sent to {a.get('to')}: {_line(a.get('message', ''))}"),
+        _waiting(receive, lambda a: f"waited for a message from {a.get('sender') or 'anybody'}"),
+    ]
 
 
-def _sent(arguments: Mapping[str, object]) -> str:
-    return f"# sent to {arguments.get('to')}: {' '.join(str(arguments.get('message', '')).split())[:200]}"
+def _waiting(fn: Callable[..., str], said: Callable[[Mapping[str, Any]], str]) -> Tool:
+    """Make a tool that may be waited for again, and that stands as a comment in an exported notebook."""
+    return replace(
+        as_tool(fn, effect="read", repeat="idempotent"), code=lambda arguments: f"# {said(arguments)}"
+    )
 
 
-def _received(arguments: Mapping[str, object]) -> str:
-    return f"# waited for a message from {arguments.get('sender') or 'anybody'}"
+def _line(words: object) -> str:
+    return " ".join(str(words).split())[:200]
 
 
 START, WAIT = "start_process", "wait_process"
@@ -118,13 +123,7 @@ def wait_process(process: str) -> str:
 
 def process_tools(_: Site) -> list[Tool]:
     """Return the two tools; a child has no rights that its parent lacks, so that starting one asks nobody."""
-    starting = replace(as_tool(start_process, effect="read", repeat="idempotent"), code=_started)
-    return [starting, replace(as_tool(wait_process, effect="read", repeat="idempotent"), code=_waited)]
-
-
-def _started(arguments: Mapping[str, object]) -> str:
-    return f"# a process was started: {' '.join(str(arguments.get('goal', '')).split())[:200]}"
-
-
-def _waited(arguments: Mapping[str, object]) -> str:
-    return f"# waited for process {arguments.get('process')}"
+    return [
+        _waiting(start_process, lambda a: f"a process was started: {_line(a.get('goal', ''))}"),
+        _waiting(wait_process, lambda a: f"waited for process {a.get('process')}"),
+    ]

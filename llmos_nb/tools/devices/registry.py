@@ -30,7 +30,8 @@ OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def is_offered(name: object) -> bool:
     """Tell the name of a device or a skill from anything else that may stand among tools."""
-    return isinstance(name, str) and (name.startswith(SKILL) or name in device_names())
+    known = isinstance(name, str) and (name in OFFERED or name.startswith(SKILL))
+    return known or (isinstance(name, str) and name in load_plugins("devices", OFFERED))
 
 
 def device_names() -> list[str]:

@@ -219,16 +219,14 @@ class _Check:
         return value
 
     def _none_fits(self, branches: list[Mapping[str, Any]], value: Any, path: str) -> None:
-        near = [b for b in branches if b.get("type") == type_of(value) or len(branches) == 1] or [
-            b for b in branches if b.get("type") != "null"
-        ]
+        near = [b for b in branches if b.get("type") == type_of(value) or len(branches) == 1]
+        near = near or [b for b in branches if b.get("type") != "null"]
         if len(near) == 1:
             check = _Check(self.root, self.coerce, [], self.depth)
             check.fit(near[0], value, path)
             self.faults += check.faults
         else:
-            wanted = " or ".join(dict.fromkeys(wanted_by(b) for b in branches))
-            self.fault(path, f"expected {wanted}, got {word(value)}")
+            self.fault(path, f"expected {wanted_by({'anyOf': branches})}, got {word(value)}")
 
     def _typed(self, schema: Mapping[str, Any], value: Any, path: str) -> Any:
         wanted = schema.get("type")
@@ -240,9 +238,8 @@ class _Check:
             made = coerced(t, value, schema)
             if made is not None:
                 return made
-        self.fault(
-            path, f"expected {' or '.join(wanted_by({**schema, 'type': t}) for t in types)}, got {word(value)}"
-        )
+        expected = " or ".join(wanted_by({**schema, "type": t}) for t in types)
+        self.fault(path, f"expected {expected}, got {word(value)}")
         return value
 
     def _chosen(self, schema: Mapping[str, Any], value: Any, path: str) -> None:
@@ -279,10 +276,8 @@ class _Check:
         made = {}
         for name, item in value.items():
             if name not in known and rest is False:
-                self.fault(
-                    f"{dot}{name}",
-                    f"unexpected, known are {', '.join(known) or 'none'}{nearest(str(name), known)}",
-                )
+                there = f"{', '.join(known) or 'none'}{nearest(str(name), known)}"
+                self.fault(f"{dot}{name}", f"unexpected, known are {there}")
             else:
                 made[name] = self.fit(known.get(name, rest), item, f"{dot}{name}")
         return made

@@ -69,24 +69,20 @@ def _one(entry: Entry, contents: Contents) -> str:
     if before is None or after is None:
         return f"--- {left}\n+++ {right}\nbinary: {about(old)} → {about(new)}"
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), left, right, lineterm="")
-    said = list(lines)
-    ends = "" if before.endswith("\n") == after.endswith("\n") or not (before and after) else _END
-    return "\n".join(said or [f"--- {left}", f"+++ {right}"]) + ends
-
-
-_END = "\n(one of the two has no line break at its end)"
+    uneven = before and after and before.endswith("\n") != after.endswith("\n")
+    end = "\n(one of the two has no line break at its end)" if uneven else ""
+    return "\n".join(list(lines) or [f"--- {left}", f"+++ {right}"]) + end
 
 
 def summary(entries: Iterable[Entry], contents: Contents) -> str:
     """Say in one line what would change: ``src/a.py (+3 −1), new b.py (+10)``."""
-    return ", ".join(_counted(e, contents) for e in entries)
-
-
-def _counted(entry: Entry, contents: Contents) -> str:
-    lines = _one(entry, contents).splitlines()[2:]
-    more, less = (sum(line.startswith(sign) for line in lines) for sign in "+-")
-    word = "delete " if not entry.wanted else "new " if not entry.base else ""
-    return f"{word}{entry.path} (+{more} −{less})"
+    said = []
+    for entry in entries:
+        lines = _one(entry, contents).splitlines()[2:]
+        more, less = (sum(line.startswith(sign) for line in lines) for sign in "+-")
+        word = "delete " if not entry.wanted else "new " if not entry.base else ""
+        said.append(f"{word}{entry.path} (+{more} −{less})")
+    return ", ".join(said)
 
 
 def text_of(raw: bytes) -> str | None:

@@ -203,9 +203,8 @@ def _instance(value: Any, values: bool) -> Lines:
     except AttributeError:
         own = ()
     shown = [(n, v) for n, v in islice(own, 2 * _MANY) if not n.startswith("_")][:_MANY]
-    lines = [
-        f"- .{n}: {type(v).__name__ if not values and not _known(v) else brief(n, v, values)}" for n, v in shown
-    ]
+    said = {n: brief(n, v, values) if values or _known(v) else type(v).__name__ for n, v in shown}
+    lines = [f"- .{n}: {what}" for n, what in said.items()]
     return [f"{type(value).__module__}.{type(value).__name__} instance".removeprefix("__main__."), *lines]
 
 

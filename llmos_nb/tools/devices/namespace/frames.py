@@ -69,9 +69,7 @@ def short(value: Any) -> str:
     """Spell a number by six significant digits, a whole one exactly, and a date without its midnight."""
     if hasattr(value, "isoformat"):
         return str(value.isoformat()).removesuffix("T00:00:00")
-    if not isinstance(value, float) and not hasattr(value, "dtype"):
-        return str(value)
-    if hasattr(value, "dtype") and not str(value.dtype).startswith("float"):
+    if not str(getattr(value, "dtype", type(value).__name__)).startswith("float"):
         return str(value)
     number = float(f"{value:.{_SIX_DIGITS}g}")
     return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
@@ -158,6 +156,5 @@ def _polars(column: Any) -> Column:
             return None
         return list(column.drop_nulls().unique(maintain_order=True).head(n + 1).to_list())
 
-    return Column(
-        column.name, str(dtype), kind, column.null_count(), lambda: (column.min(), column.max()), distinct
-    )
+    ends = lambda: (column.min(), column.max())  # noqa: E731
+    return Column(column.name, str(dtype), kind, column.null_count(), ends, distinct)

@@ -160,8 +160,10 @@ def _bounded(result: Any, most: int) -> Any:
     import pandas as pd
 
     chunks = [result.fetch_df_chunk()]
-    while len(chunks[-1]) and sum(map(len, chunks)) <= most:
+    count = len(chunks[0])
+    while len(chunks[-1]) and count <= most:
         chunks.append(result.fetch_df_chunk())
+        count += len(chunks[-1])
     filled = [c for c in chunks if len(c)] or chunks
     return pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0]
 
