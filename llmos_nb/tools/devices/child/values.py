@@ -21,16 +21,8 @@ _KINDS = "biufcmMSU"
 _MASKED = (*(f"{sign}Int{n}" for sign in ("", "U") for n in (8, 16, 32, 64)), "Float32", "Float64", "boolean")
 
 
-def write(value: Any, tree: Write) -> dict[str, Tree] | None:
-    """Write what numpy or pandas made; None for anything else.
-
-    Parameters
-    ----------
-    value : object
-        Array, scalar, DataFrame, Series, Index, Timestamp or Timedelta.
-    tree : callable
-        Writes a plain value.
-    """
+def _write(value: Any, tree: Write) -> dict[str, Tree] | None:
+    """Write what numpy or pandas made: an array, scalar, table, series, index or time; None for anything else."""
     kind = type(value).__name__
     home = type(value).__module__.partition(".")[0]
     if home == "numpy" and hasattr(value, "dtype"):
@@ -163,15 +155,6 @@ def _read_time(held: Tree, read: Read) -> Any:
     return pd.Timestamp(str(text)) if kind == "Timestamp" else pd.Timedelta(str(text))
 
 
-READERS: dict[str, Callable[[Tree, Read], Any]] = {
-    "array": _read_array,
-    "scalar": lambda held, read: _read_array(held, read)[()],
-    "series": _read_series,
-    "table": _read_table,
-    "index": _read_index,
-    "time": _read_time,
-}
-
 MOST_BYTES = 64 << 20
 _DEPTH = 50
 _PLAIN = (type(None), bool, str)
@@ -231,7 +214,7 @@ def _tree(value: Any, depth: int) -> Tree:
     if kind is bytes:
         return {"bytes": base64.b64encode(value).decode()}
     parts = [value.real.hex(), value.imag.hex()] if kind is complex else None
-    found = {"complex": parts} if parts else write(value, lambda v: _tree(v, depth + 1))
+    found = {"complex": parts} if parts else _write(value, lambda v: _tree(v, depth + 1))
     if found is None:
         raise TypeError(f"{kind.__module__}.{kind.__qualname__} does not come back")
     return found
@@ -240,29 +223,33 @@ def _tree(value: Any, depth: int) -> Tree:
 def _value(tree: Tree, depth: int = 0) -> Any:
     if depth > 3 * _DEPTH:
         raise ValueError("it is nested too deep")
+    if isinstance(tree, list):
+        raise TypeError("a list that says no kind")
     if not isinstance(tree, dict):
-        if isinstance(tree, list):
-            raise TypeError("a list that says no kind")
         return tree
     ((kind, held),) = tree.items()
-    if kind in READERS:
-        return READERS[kind](held, lambda v: _value(v, depth + 1))
-    return _READERS[kind](held, depth + 1)
+    return _READERS[kind](held, lambda v: _value(v, depth + 1))
 
 
-def _all(held: Tree, depth: int) -> list[Any]:
+def _all(held: Tree, read: Read) -> list[Any]:
     if not isinstance(held, list):
         raise TypeError("not a list")
-    return [_value(v, depth) for v in held]
+    return [read(v) for v in held]
 
 
-_READERS: dict[str, Callable[[Tree, int], Any]] = {
+_READERS: dict[str, Callable[[Tree, Read], Any]] = {
     "list": _all,
-    "tuple": lambda held, depth: tuple(_all(held, depth)),
-    "set": lambda held, depth: set(_all(held, depth)),
-    "frozenset": lambda held, depth: frozenset(_all(held, depth)),
-    "dict": lambda held, depth: {_value(k, depth): _value(v, depth) for k, v in held},
-    "bytes": lambda held, depth: base64.b64decode(held, validate=True),
-    "float": lambda held, depth: float(held),
-    "complex": lambda held, depth: complex(*map(float.fromhex, held)),
+    "tuple": lambda held, read: tuple(_all(held, read)),
+    "set": lambda held, read: set(_all(held, read)),
+    "frozenset": lambda held, read: frozenset(_all(held, read)),
+    "dict": lambda held, read: {read(k): read(v) for k, v in held},
+    "bytes": lambda held, _: base64.b64decode(held, validate=True),
+    "float": lambda held, _: float(held),
+    "complex": lambda held, _: complex(*map(float.fromhex, held)),
+    "array": _read_array,
+    "scalar": lambda held, read: _read_array(held, read)[()],
+    "series": _read_series,
+    "table": _read_table,
+    "index": _read_index,
+    "time": _read_time,
 }

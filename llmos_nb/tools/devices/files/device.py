@@ -11,8 +11,7 @@ from llmos_nb.errors import SnapshotConflict, ToolError, UsageError, nearest
 from llmos_nb.messages import ToolResult, canonical
 from llmos_nb.tools.call import NAME_CHANGES, Call
 from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
-from llmos_nb.tools.devices.files.folder import Folder, Store
-from llmos_nb.tools.devices.files.overlay import GONE, Entry, about, diff, folded, summary, text_of
+from llmos_nb.tools.devices.files.folder import GONE, Entry, Folder, Store, about, folded, text_of
 from llmos_nb.tools.devices.workspace import fits
 from llmos_nb.tools.protocol import Tool
 
@@ -102,11 +101,11 @@ class FilesDevice:
 
     def _look_at_commit(self) -> dict[str, Any]:
         entries = list(self.overlay().values())
-        what = summary(entries, self._store.get)[:600] or "none"
+        what = self._store.summary(entries)[:600] or "none"
         said = f"`commit_files` changes files of the folder: {what}"
         now = [[*e.plain(), e in self._folder.conflicts([e])] for e in entries]
         title = f"commit {len(entries)} file{'' if len(entries) == 1 else 's'} to the folder"
-        shows, state = diff(entries, self._store.get)[:16_000], sha256(canonical(now).encode()).hexdigest()
+        shows, state = self._store.diff(entries)[:16_000], sha256(canonical(now).encode()).hexdigest()
         return risky(title, "file", said, shows=shows, state=state)
 
     # what it sees
@@ -241,7 +240,7 @@ class FilesDevice:
         was = None if before is not None else self._content(name)
         base = before.base if before is not None else self._store.put(was) if was is not None else GONE
         entry = Entry(name, GONE if raw is None else self._store.put(raw), base)
-        text = summary([entry], self._store.get) + ", not committed"
+        text = self._store.summary([entry]) + ", not committed"
         return self._noted(text, [name], {"wrote": [entry.plain()]})
 
     def _noted(self, text: str, names: list[str], facts: dict[str, Any]) -> ToolResult:
@@ -252,7 +251,7 @@ class FilesDevice:
 
     def diff_files(self) -> ToolResult:
         """Show what you have changed and not committed, as a unified diff."""
-        return ToolResult(True, diff(self.overlay().values(), self._store.get))
+        return ToolResult(True, self._store.diff(self.overlay().values()))
 
     def rollback_files(self, path: str = "") -> ToolResult:
         """Drop what you have changed and not committed.
@@ -281,11 +280,11 @@ class FilesDevice:
             paths = ", ".join(e.path for e in conflicts)
             said = f"{paths} changed in the folder meanwhile; nothing was written"
             hint = "What changed there (roll that file back, read it, and write it again):"
-            return ToolResult(False, f"{said}. {hint}\n{diff(theirs, self._store.get)}", "Conflict")
+            return ToolResult(False, f"{said}. {hint}\n{self._store.diff(theirs)}", "Conflict")
         self._folder.apply(entries)
         names = [e.path for e in entries]
         facts = {"committed": [e.plain() for e in entries], "dropped": names}
-        return self._noted(f"committed: {summary(entries, self._store.get)}", names, facts)
+        return self._noted(f"committed: {self._store.summary(entries)}", names, facts)
 
     def _kept_now(self, path: str) -> str:
         place = self._workspace.place(path)

@@ -69,7 +69,8 @@ def short(value: Any) -> str:
     """Spell a number by six significant digits, a whole one exactly, and a date without its midnight."""
     if hasattr(value, "isoformat"):
         return str(value.isoformat()).removesuffix("T00:00:00")
-    if not str(getattr(value, "dtype", type(value).__name__)).startswith("float"):
+    kind = getattr(value, "dtype", "float" if isinstance(value, float) else "")
+    if not str(kind).startswith("float"):
         return str(value)
     number = float(f"{value:.{_SIX_DIGITS}g}")
     return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
@@ -156,5 +157,7 @@ def _polars(column: Any) -> Column:
             return None
         return list(column.drop_nulls().unique(maintain_order=True).head(n + 1).to_list())
 
-    ends = lambda: (column.min(), column.max())  # noqa: E731
+    def ends() -> tuple[Any, Any]:
+        return column.min(), column.max()
+
     return Column(column.name, str(dtype), kind, column.null_count(), ends, distinct)

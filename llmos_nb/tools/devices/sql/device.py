@@ -15,8 +15,7 @@ from llmos_nb.errors import LlmosError, ToolTimeout, UsageError
 from llmos_nb.messages import ToolResult, canonical
 from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
 from llmos_nb.tools.devices.python.guard import interruptible
-from llmos_nb.tools.devices.sql import code
-from llmos_nb.tools.devices.sql.query import Query
+from llmos_nb.tools.devices.sql.query import WRITES, Query, kept_name, reading_code, writing_code
 from llmos_nb.tools.outcome import Outcome, captured, failed, in_thread, unless_stopped
 from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.text import safe_text
@@ -57,7 +56,7 @@ class SqlDevice:
         """The tool ``sql``."""
         made = device_tool(
             self.sql, "namespace" if self._keeps else "read", "idempotent", manifest={"source": self._source},
-            code=partial(code.reading, self._query), inspect=self._look,
+            code=partial(reading_code, self._query), inspect=self._look,
             apart=(lambda: SqlDevice(self._site, keeps=False).reading) if self._keeps else None,
         )  # fmt: skip
         about = made.description if self._keeps else made.description.replace(_WHOLE, "nothing is kept")
@@ -66,7 +65,7 @@ class SqlDevice:
     @property
     def writing(self) -> Tool:
         """The tool ``sql_write``."""
-        write = partial(code.writing, self._query)
+        write = partial(writing_code, self._query)
         made = device_tool(self.sql_write, "external", "once", code=write, inspect=self._look_at_write)
         return self._marked(made)
 
@@ -79,7 +78,7 @@ class SqlDevice:
     def _look(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Say what is read and written; what cannot be understood is refused when it runs."""
         found = self._query.seen(arguments, "query")
-        names = [code.kept_name(arguments)] if self._keeps and not found.told else []
+        names = [kept_name(arguments)] if self._keeps and not found.told else []
         touched = {"reads": found.reads, "writes": names, "sources": found.sources}
         return {"level": "namespace" if names else "read", "title": "read by SQL", **touched}
 
@@ -112,7 +111,7 @@ class SqlDevice:
             Variable for the whole result.
         """
         call = {"query": query, "parameters": parameters, "database": database, "into": into}
-        name = code.kept_name(call) if self._keeps else ""
+        name = kept_name(call) if self._keeps else ""
         if self._keeps and (not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_")):
             raise UsageError(f"into {into!r}: not a name for a variable")
         where = self._query.where(database)
@@ -154,7 +153,7 @@ class SqlDevice:
         return ToolResult(True, said, facts={"rows": done})
 
     def _changed(self, where: Any, statement: str, given: Any, identity: dict[str, str]) -> list[int]:
-        prepared = self._query.prepare(where, statement, given, code.WRITES)
+        prepared = self._query.prepare(where, statement, given, WRITES)
         if isinstance(prepared, str):
             raise UsageError("sql_write changes a database; to look at it, use sql")
         return list(where.write(prepared, identity))

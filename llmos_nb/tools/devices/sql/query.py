@@ -1,14 +1,16 @@
-"""From the arguments of a call to SQL that may run: where it runs, what it reads, and what of it is refused."""
+"""From the arguments of a call to SQL that may run, or to Python that does the same; and what of it is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from sqlglot import exp
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
+from llmos_nb.messages import canonical
 from llmos_nb.tools.devices.context import Site
 from llmos_nb.tools.devices.namespace.describe import visible
 from llmos_nb.tools.devices.sql.classify import Statement, statements, worst, written
@@ -181,3 +183,65 @@ def _refusal(bad: Statement, kinds: Sequence[str]) -> str:
     if bad.kind in ("write", "ddl") and "write" not in kinds:
         return f"sql only reads, and {bad.what} changes something; sql_write changes a database, where it is offered"
     return f"{bad.what} is never run: it could reach past the tables and files of this process"
+
+
+# calls as plain Python for the exported notebook, with the same rules in the text of the SQL
+
+WRITES = ("read", "write", "ddl")
+
+
+def kept_name(arguments: Mapping[str, Any]) -> str:
+    """Return the variable that a result goes to: the one asked for, or one made from the call's words."""
+    if arguments.get("into"):
+        return str(arguments["into"])
+    words = [arguments.get("query"), arguments.get("parameters") or {}, arguments.get("database") or ""]
+    return f"sql_{sha256(canonical(words).encode()).hexdigest()[:6]}"
+
+
+def reading_code(query: Query, arguments: Mapping[str, Any]) -> str:
+    """Return a reading call as code that needs duckdb, or pandas and sqlalchemy."""
+    try:
+        where = query.where(str(arguments.get("database") or ""), full=False)
+        prepared = query.prepare(where, str(arguments["query"]), arguments.get("parameters"), ("read",))
+    except LlmosError as error:
+        return f"# This SQL does not run here: {' '.join(str(error).split())}"
+    if isinstance(prepared, str):
+        return "\n".join(f"# {line}" for line in [str(arguments["query"]), *prepared.splitlines()])
+    name, database = kept_name(arguments), str(arguments.get("database") or "")
+    text, values = prepared[-1]
+    if database:
+        given = f", params={values!r}" if values else ""
+        read = f"    {name} = pd.read_sql_query(sqlalchemy.text({text!r}), _database{given})"
+        return "\n".join([*_opened(query, database, "connect"), read, f"{name}.head(20)"])
+    files = [f"_files = {list(where.paths)!r}  # what the SQL reads", ""] if where.paths else []
+    tables = [f"    _duckdb.register({n!r}, {n})" for n in where.used]
+    bound = f", {values!r}" if values else ""
+    run = f"    {name} = _duckdb.execute({text!r}{bound}).df()"
+    head = ["import duckdb", "", *files, "with duckdb.connect() as _duckdb:"]
+    return "\n".join([*head, *tables, run, f"{name}.head(20)"])
+
+
+def writing_code(query: Query, arguments: Mapping[str, Any]) -> str:
+    """Return a writing call as code."""
+    try:
+        where = query.where(str(arguments["database"]))
+        prepared = query.prepare(where, str(arguments["statement"]), arguments.get("parameters"), WRITES)
+    except LlmosError as error:
+        return f"# This SQL does not run here: {' '.join(str(error).split())}"
+    texts = [] if isinstance(prepared, str) else prepared
+    lines = [f"    _database.execute(sqlalchemy.text({t!r}){f', {v!r}' if v else ''})" for t, v in texts]
+    return "\n".join([*_opened(query, str(arguments["database"]), "begin"), *lines])
+
+
+def _opened(query: Query, database: str, how: str) -> list[str]:
+    """Return the lines that open a database by the name of its variable."""
+    kind = type(query.where(database).given)
+    engine = f"sqlalchemy.create_engine({database})" if kind is str else database
+    head = ["import pandas as pd", "import sqlalchemy", ""]
+    if kind.__module__ == "sqlite3":
+        pool = "poolclass=sqlalchemy.pool.StaticPool, pool_reset_on_return=None"
+        made = f'sqlalchemy.create_engine("sqlite://", creator=lambda: {database}, {pool})'
+        return [*head, f"with {made}.{how}() as _database:"]
+    if hasattr(kind, "in_transaction"):
+        return [*head, f"with {database}.begin_nested() as _nested:", f"    _database = {database}"]
+    return [*head, f"with {engine}.{how}() as _database:"]
