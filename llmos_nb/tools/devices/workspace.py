@@ -7,6 +7,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -81,10 +82,9 @@ def fits(name: str, pattern: str) -> bool:
 
 def is_file(path: Path) -> bool:
     """Return whether a path is a regular file itself: no link, pipe or device."""
-    try:
+    with suppress(OSError):
         return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
+    return False
 
 
 def folded(part: str) -> str:

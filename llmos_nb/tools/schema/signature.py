@@ -6,6 +6,7 @@ import functools
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any, Union
@@ -138,8 +139,7 @@ def read_signature(fn: Callable[..., Any]) -> Signature:
 def name_of(fn: Any) -> str:
     """Return the name that a callable goes by; empty for a lambda."""
     inner = fn.func if isinstance(fn, functools.partial) else fn
-    name = getattr(inner, "__name__", None) or type(inner).__name__
-    return "" if name == "<lambda>" else str(name)
+    return str(getattr(inner, "__name__", None) or type(inner).__name__).replace("<lambda>", "")
 
 
 def function_of(fn: Any) -> Any:
@@ -162,22 +162,16 @@ def _kind(parameter: Parameter, hint: Any) -> Kind:
 
 
 def _property(parameter: Parameter, kind: Kind, about: str) -> dict[str, Any]:
-    schema = dict(kind.schema)
-    if about:
-        schema["description"] = about
     default = parameter.default
-    if default is not Parameter.empty and default is not None and _small_plain(default):
-        schema["default"] = default
-    return schema
+    shown = {"default": default} if default is not Parameter.empty and _small_plain(default) else {}
+    return {**kind.schema, **({"description": about} if about else {}), **shown}
 
 
 def _small_plain(value: Any) -> bool:
-    if type(value) not in (str, int, float, bool, list, dict):
-        return False
-    try:
-        return len(json.dumps(value, allow_nan=False)) <= _DEFAULT
-    except (TypeError, ValueError, RecursionError):
-        return False
+    with suppress(TypeError, ValueError, RecursionError):
+        plain = type(value) in (str, int, float, bool, list, dict)
+        return plain and len(json.dumps(value, allow_nan=False)) <= _DEFAULT
+    return False
 
 
 def _docstring(fn: Any) -> tuple[str, dict[str, str]]:
@@ -192,13 +186,8 @@ def _docstring(fn: Any) -> tuple[str, dict[str, str]]:
     about = "\n".join(part for part in (doc.short_description, doc.long_description) if part)
     if doc.returns is not None and doc.returns.description:
         about += f"\nReturns {_line(doc.returns.description)[:_FIELD]}"
-    fields = {
-        name.lstrip("*"): _short(_line(p.description), _FIELD)
-        for p in doc.params
-        for name in p.arg_name.split(", ")
-        if p.description
-    }
-    return _short(about.strip(), _ABOUT), fields
+    named = [(name, p.description) for p in doc.params for name in p.arg_name.split(", ") if p.description]
+    return _short(about.strip(), _ABOUT), {n.lstrip("*"): _short(_line(text), _FIELD) for n, text in named}
 
 
 def _line(text: str) -> str:

@@ -66,11 +66,9 @@ def folded(facts: Iterable[Mapping[str, Any]]) -> dict[str, Entry]:
 
 def text_of(raw: bytes) -> str | None:
     """Return bytes as text, or None where they are none."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    return None if "\0" in text else text
+    with suppress(UnicodeDecodeError):
+        return raw.decode("utf-8") if b"\0" not in raw else None
+    return None
 
 
 def about(raw: bytes) -> str:
@@ -165,10 +163,9 @@ def replaced(path: Path, raw: bytes) -> None:
 
 def digest_at(path: Path) -> str:
     """Return the hash of a file; `GONE` where there is none."""
-    try:
+    with suppress(FileNotFoundError):
         return sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return GONE
+    return GONE
 
 
 class Folder:

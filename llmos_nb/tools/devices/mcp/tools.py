@@ -240,10 +240,9 @@ def _taken(block: Mapping[str, Any]) -> str | Part:
 
 
 def _same_json(text: str, value: object) -> bool:
-    try:
+    with suppress(ValueError, RecursionError):
         return bool(json.loads(text) == value)
-    except (ValueError, RecursionError):
-        return False
+    return False
 
 
 def _client_code(server: Server, tool: str, arguments: Mapping[str, Any]) -> str:

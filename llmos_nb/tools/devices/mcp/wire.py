@@ -192,11 +192,10 @@ def _error(key: int | str, message: str, code: int = -32603) -> dict[str, Any]:
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
-    try:
+    with suppress(ValueError, RecursionError):
         found = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def _cut_short(head: bytes, tail: bytes, size: int) -> dict[str, Any]:

@@ -218,7 +218,7 @@ _DESCRIBERS: dict[tuple[str, str], Callable[[Any, bool], Lines]] = {
     **{("builtins", n): _items for n in ("list", "tuple", "set", "frozenset")},
     **{("builtins", n): _number for n in ("bool", "int", "float")},
     **{("builtins", n): _bytes for n in ("bytes", "bytearray")},
-    **{("builtins", n): function for n in ("function", "method", "builtincallables.function_or_method")},
+    **{("builtins", n): function for n in ("function", "method", "builtin_function_or_method")},
     ("polars", "LazyFrame"): frames.lazy,
     ("numpy", "ndarray"): _array,
     ("numpy", "generic"): _scalar,
@@ -235,7 +235,7 @@ _DESCRIBERS: dict[tuple[str, str], Callable[[Any, bool], Lines]] = {
 }
 
 ONE, CARD, _LINE = 1_500, 4_000, 400
-_GLOB = re.compile(r"[*?\[]")
+GLOB = re.compile(r"[*?\[]")
 _NOT_VARIABLES = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))  # IPython puts them there
 
 
@@ -304,7 +304,7 @@ def visible(namespace: Mapping[str, Any], patterns: str | Iterable[str]) -> list
     wanted = [w for w in words if w and not w.startswith("-")]
     unwanted = [w.removeprefix("-") for w in words if w.startswith("-")]
     for word in wanted:
-        if not _GLOB.search(word) and word not in namespace:
+        if not GLOB.search(word) and word not in namespace:
             raise UsageError(f"{word!r}: no such name in the namespace{nearest(word, namespace)}")
     chosen = (n for n in namespace if any(_matches(n, w) for w in wanted or ["*"]))
     return [n for n in chosen if not any(fnmatchcase(n, w) for w in unwanted)]

@@ -16,7 +16,7 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
-from llmos_nb.tools.devices.programs.run import answered, environment
+from llmos_nb.tools.devices.programs.run import environment, run, told
 from llmos_nb.tools.protocol import Tool
 
 TRAILER = "Llmos-Call"
@@ -156,7 +156,7 @@ class GitDevice:
         return await self._run("commit", "--quiet", f"--message={message}", trailer)
 
     async def _run(self, *words: str) -> ToolResult:
-        return await answered(self._command(words), self._workspace.root, environment(_IDENTITY))
+        return told(await run(self._command(words), self._workspace.root, environment(_IDENTITY)))
 
     def _path(self, name: str) -> str:
         return f":(literal){self._workspace.name(self._workspace.place(name))}"

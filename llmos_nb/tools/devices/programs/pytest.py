@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
+from llmos_nb.tools.devices.context import Site, device_tool, risky
 from llmos_nb.tools.devices.programs.run import environment, run, told
 from llmos_nb.tools.devices.workspace import Workspace
 from llmos_nb.tools.protocol import Tool
@@ -56,18 +56,17 @@ def _look(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _run(workspace: Workspace, path: str, select: str, env: Mapping[str, str]) -> ToolResult:
-    context = this_call()
     file, colons, test = path.partition("::")
     where = [f"{workspace.place(file)}{colons}{test}"] if file or test else []
     with tempfile.TemporaryDirectory(prefix="llmos-tests-") as folder:
         report = Path(folder) / "report.xml"
         words = [*_OPTIONS, f"--junitxml={report}", *([f"-k={select}"] if select else []), *where]
         command = [sys.executable, "-m", "pytest", *words]
-        ended = await run(command, workspace.root, context.deadline_s, context.on_output, env)
+        ended = await run(command, workspace.root, env)
         if ended.code == _NO_TESTS:
             raise UsageError("no test was found there; give the path of a file or folder of tests")
         if ended.code not in _RAN or not report.exists():
-            return told(ended, context.deadline_s)
+            return told(ended)
         found = counted(report.read_text(encoding="utf-8", errors="replace"))
     return ToolResult(True, said(found), facts={**found, "size": len(said(found)), "code": ended.code})
 

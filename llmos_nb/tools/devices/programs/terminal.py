@@ -8,7 +8,7 @@ from typing import Any
 
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, device_tool, risky
-from llmos_nb.tools.devices.programs.run import answered, environment
+from llmos_nb.tools.devices.programs.run import environment, run, told
 from llmos_nb.tools.protocol import Tool
 
 
@@ -25,7 +25,7 @@ def terminal_tools(site: Site) -> list[Tool]:
             As in a POSIX shell.
         """
         words = [shutil.which("bash") or "/bin/sh", "-c", command]
-        return await answered(words, site.workspace.root, environment(more))
+        return told(await run(words, site.workspace.root, environment(more)))
 
     said = {"sinks": ("command",), "source": "untrusted"}
     return [device_tool(terminal, "external", "once", manifest=said, inspect=_look, code=_code, each_time=True)]

@@ -115,11 +115,10 @@ class Sink:
 
 def _raw(data: Any) -> bytes:
     """Return an image's bytes; nothing where they are too many or are none."""
-    try:
+    with suppress(TypeError, binascii.Error):
         raw = base64.b64decode(data) if isinstance(data, str) else bytes(data)
-    except (TypeError, binascii.Error):
-        return b""
-    return raw if len(raw) <= IMAGE_BYTES else b""
+        return raw if len(raw) <= IMAGE_BYTES else b""
+    return b""
 
 
 _sink: ContextVar[Sink | None] = ContextVar("sink", default=None)
@@ -178,8 +177,7 @@ class StreamProxy:
 
     def write(self, text: str) -> int:
         """Write to whoever is to have it."""
-        sink = current()
-        if sink is None:
+        if (sink := current()) is None:
             return int(self.stream.write(text) or 0)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
@@ -231,8 +229,7 @@ def uninstall(ip: Any = None) -> None:
 
 def _on_message(message: dict[str, Any]) -> dict[str, Any] | None:
     """Take a kernel's display message for the running step; None ends its way."""
-    sink = current()
-    if sink is None:
+    if (sink := current()) is None:
         return message
     kind = message["header"]["msg_type"]
     if kind in ("display_data", "update_display_data"):
@@ -245,8 +242,7 @@ def _publishing(publish: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(publish)
     def call(data: Bundle, *args: Any, **kwargs: Any) -> None:
-        sink = current()
-        if sink is None:
+        if (sink := current()) is None:
             publish(data, *args, **kwargs)
         else:
             sink.display(data, update=bool(kwargs.get("update")))

@@ -41,31 +41,25 @@ class Database:
     """
 
     def __init__(self, value: Any, name: str) -> None:
-        self._value, self.name = value, name
+        self.given, self.name = value, name
         self._engine = _engine(value, name)
-        found = DIALECTS.get(self._engine.dialect.name)
-        if found is None:
-            dialect = self._engine.dialect.name
+        dialect = self._engine.dialect.name
+        if dialect not in DIALECTS:
             raise UsageError(f"{name}: the dialect {dialect!r} is not known, so nothing is run")
-        self.dialect: str = found
+        self.dialect = DIALECTS[dialect]
         self._raw: Any = None
-
-    @property
-    def given(self) -> Any:
-        """What stands in the namespace."""
-        return self._value
 
     @property
     def here(self) -> bool:
         """Whether it must run on the main thread: a connection of SQLite belongs to the thread that made it."""
         pool = type(self._engine.pool).__name__
-        given = self._owned or isinstance(self._value, sqlite3.Connection)
+        given = self._owned or isinstance(self.given, sqlite3.Connection)
         return self.dialect == "sqlite" and (given or pool in ("SingletonThreadPool", "StaticPool"))
 
     @property
     def _owned(self) -> bool:
         """Whether it is a connection of SQLAlchemy, whose transactions are the user's."""
-        return not isinstance(self._value, sqlite3.Connection) and hasattr(self._value, "in_transaction")
+        return not isinstance(self.given, sqlite3.Connection) and hasattr(self.given, "in_transaction")
 
     # what there is
 
@@ -73,7 +67,7 @@ class Database:
     def _inspector(self) -> Any:
         import sqlalchemy
 
-        return sqlalchemy.inspect(self._value if self._owned else self._engine)
+        return sqlalchemy.inspect(self.given if self._owned else self._engine)
 
     def tables(self) -> list[str]:
         """Name its tables and views."""
@@ -124,7 +118,7 @@ class Database:
     def _connected(self, identity: Mapping[str, str], write: bool) -> Any:
         """Return a connection in a transaction that is committed after a write, and rolled back after a read."""
         own = self._owned
-        connection = self._value if own else self._engine.connect()
+        connection = self.given if own else self._engine.connect()
         inner = connection.begin_nested() if own and connection.in_transaction() else connection.begin()
         try:
             self._raw = connection.connection.dbapi_connection
