@@ -18,7 +18,7 @@ from llmos_nb.tools.declare import POWER, checked, declared, unknown_arguments
 from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.schema.signature import name_of, read_signature
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
@@ -38,7 +38,7 @@ def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
         It has no name or no signature, or a key is wrong.
     """
     name = str(manifest.get("name") or name_of(fn))
-    if not callable(fn) or not _NAME.fullmatch(name):
+    if not callable(fn) or not NAME.fullmatch(name):
         why = f"cannot be a tool under the name {name!r}; give a function with a plain name"
         raise UsageError(f"{fn!r:.80} {why}")
     checked(manifest, f"tools.{name}")

@@ -72,10 +72,8 @@ def preview(value: object, limit: int = RECORDED) -> tuple[str, int]:
     size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     if len(text) <= _LARGE * limit:
         return bounded(safe_text(text), limit)[0], size
-    front, back = (
-        safe_text(text[:limit]),
-        safe_text(text[-limit:]),
-    )  # 100 MB are not cleaned to keep 16 KiB of them
+    # 100 MB are not cleaned to keep 16 KiB of them
+    front, back = safe_text(text[:limit]), safe_text(text[-limit:])
     return ends(front.encode(), back.encode(), size - limit, limit), size
 
 

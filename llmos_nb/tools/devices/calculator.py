@@ -130,10 +130,15 @@ def _comparison(node: Any, depth: int) -> bool:
     return all(act(a, b) for act, a, b in zip(acts, values, values[1:], strict=False))
 
 
+def _word(node: ast.AST) -> str:
+    """Return the name that a node spells, with or without ``math.`` in front."""
+    if isinstance(node, ast.Attribute):
+        return node.attr if isinstance(node.value, ast.Name) and node.value.id == "math" else ""
+    return getattr(node, "id", "")
+
+
 def _call(node: Any, depth: int) -> Any:
-    inner = node.func
-    named = isinstance(inner, ast.Attribute) and _is_math(inner.value)
-    name = inner.attr if named else getattr(inner, "id", "")
+    inner, name = node.func, _word(node.func)
     function = _CALLS.get(name)
     if function is None:
         raise UsageError(f"there is no function {ast.unparse(inner)[:40]!r} here{nearest(name, _CALLS)}")
@@ -146,12 +151,8 @@ def _call(node: Any, depth: int) -> Any:
         raise UsageError(f"{ast.unparse(node)[:80]}: {error}") from None
 
 
-def _is_math(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == "math"
-
-
 def _attribute(node: Any, _: int) -> float:
-    if not _is_math(node.value) or node.attr not in _NAMES:
+    if _word(node) not in _NAMES:
         raise UsageError(f"{ast.unparse(node)[:80]!r} is not arithmetic")
     return _NAMES[node.attr]
 

@@ -81,9 +81,8 @@ def mail_tools(_: Site) -> list[Tool]:
 
 def _waiting(fn: Callable[..., str], said: Callable[[Mapping[str, Any]], str]) -> Tool:
     """Make a tool that may be waited for again, and that stands as a comment in an exported notebook."""
-    return replace(
-        as_tool(fn, effect="read", repeat="idempotent"), code=lambda arguments: f"# {said(arguments)}"
-    )
+    made = as_tool(fn, effect="read", repeat="idempotent")
+    return replace(made, code=lambda arguments: f"# {said(arguments)}")
 
 
 def _line(words: object) -> str:

@@ -11,7 +11,6 @@ import ipaddress
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -81,16 +80,6 @@ HOPS, SHOWN, MOST_BYTES, SECONDS = 5, 3_800, 2 << 20, 30
 _TEXTS = ("text/", "application/json", "application/xml", "application/xhtml", "application/javascript")
 
 
-@dataclass(frozen=True)
-class Page:
-    """What a server gave."""
-
-    url: str
-    status: int
-    kind: str
-    text: str
-
-
 class WebDevice:
     """Fetches pages for a process.
 
@@ -139,16 +128,15 @@ class WebDevice:
 
         try:
             async with asyncio.timeout(min(this_call().deadline_s, SECONDS)):
-                page = await self._fetched(httpx2, url)
+                return _told(*await self._fetched(httpx2, url), max(offset, 0))
         except TimeoutError:
             return ToolResult(False, "the host did not answer in time", "ToolTimeout")
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             kind = type(error).__name__
             return ToolResult(False, f"{kind}: {safe_text(str(error))[:300]}", kind)
-        return _told(page, max(offset, 0))
 
-    async def _fetched(self, httpx: Any, url: str) -> Page:
-        """Follow an address and its redirects, each hop checked like the first."""
+    async def _fetched(self, httpx: Any, url: str) -> tuple[str, int, str]:
+        """Follow an address and its redirects, each hop checked like the first; give address, status and text."""
         address, first = httpx.URL(url), ""
         # no proxy or credentials of the environment, and no redirect that was not looked at
         async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=SECONDS) as client:
@@ -188,7 +176,7 @@ class WebDevice:
         asked = client.build_request("GET", there, headers=headers, extensions={"sni_hostname": address.host})
         return await client.send(asked, stream=True)
 
-    async def _page(self, response: Any, address: Any) -> Page:
+    async def _page(self, response: Any, address: Any) -> tuple[str, int, str]:
         kind = response.headers.get("content-type", "text/plain").partition(";")[0].strip().lower()
         if not kind.startswith(_TEXTS) and not kind.endswith(("+json", "+xml")):
             raise ToolError(f"{str(address)[:200]} is {safe_text(kind)[:80]}; only text is read")
@@ -199,7 +187,7 @@ class WebDevice:
                 more = f"more than {self._most:,} bytes; only smaller pages are read"
                 raise ToolError(f"{str(address)[:200]} has {more}")
         text = raw.decode(response.charset_encoding or "utf-8", "replace")
-        return Page(str(address), response.status_code, kind, _plain(text) if "html" in kind else text)
+        return str(address), response.status_code, _plain(text) if "html" in kind else text
 
 
 def _port(address: Any) -> int:
@@ -217,13 +205,13 @@ def _plain(html: str) -> str:
     return "\n".join(line for line in (title, *soup.get_text("\n", strip=True).splitlines()) if line)
 
 
-def _told(page: Page, offset: int) -> ToolResult:
-    text = safe_text(page.text)
+def _told(url: str, status: int, text: str, offset: int) -> ToolResult:
+    text = safe_text(text)
     part = text[offset : offset + SHOWN]
     after = offset + len(part)
-    facts = {"url": page.url, "status": page.status, "size": len(part.encode())}
-    if page.status >= 400:
-        return ToolResult(False, f"status {page.status}\n{part[:500]}", "Status", facts=facts)
+    facts = {"url": url, "status": status, "size": len(part.encode())}
+    if status >= 400:
+        return ToolResult(False, f"status {status}\n{part[:500]}", "Status", facts=facts)
     if after < len(text):
         part += f"\n[characters {offset} to {after} of {len(text)}; go on with offset={after}]"
     return ToolResult(True, part, facts=facts)

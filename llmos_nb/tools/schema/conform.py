@@ -27,10 +27,10 @@ _SHOWN, _CHOICES = 40, 12
 _INTEGER = re.compile(r"[+-]?[0-9]{1,400}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _ARTICLES = {"integer": "an integer", "array": "an array", "object": "an object", "null": "null"}
-_TYPES: tuple[tuple[str, Any], ...] = (
-    ("null", type(None)), ("boolean", bool), ("string", str), ("integer", int),
-    ("number", float), ("object", dict), ("array", (list, tuple)),
-)  # fmt: skip
+TYPES: dict[str, Any] = {
+    "null": type(None), "boolean": bool, "string": str, "integer": int, "number": float, "object": dict,
+    "array": (list, tuple),
+}  # fmt: skip
 FORMATS: dict[str, tuple[Callable[[str], object], str]] = {
     "date": (date.fromisoformat, "a date like 2024-05-31"),
     "date-time": (datetime.fromisoformat, "a date and time like 2024-05-31T12:00:00"),
@@ -60,7 +60,7 @@ def word(value: object) -> str:
 
 def type_of(value: object) -> str:
     """Name the JSON type of a value."""
-    return next((k for k, t in _TYPES if isinstance(value, t)), type(value).__name__)
+    return next((k for k, t in TYPES.items() if isinstance(value, t)), type(value).__name__)
 
 
 def same(a: object, b: object) -> bool:
@@ -151,6 +151,14 @@ def conform(schema: Schema, value: Any) -> tuple[Any, list[str]]:
     return check.fit(schema, value, ""), check.faults
 
 
+def referred(root: Schema, ref: str) -> Schema:
+    """Return the part of a schema that a local reference names; what is not there may be anything."""
+    at: Any = root
+    for step in filter(None, ref.removeprefix("#").split("/")):
+        at = at.get(step, True) if isinstance(at, Mapping) else True
+    return at if isinstance(at, Mapping | bool) else True
+
+
 def accepts(schema: Schema, value: Any) -> bool:
     """Return whether a value fits as it is, with no coercion."""
     check = _Check(schema, coerce=False)
@@ -186,7 +194,7 @@ class _Check:
 
     def _fit(self, schema: Mapping[str, Any], value: Any, path: str) -> Any:
         if "$ref" in schema:
-            value = self.fit(self._referred(schema["$ref"]), value, path)
+            value = self.fit(referred(self.root, schema["$ref"]), value, path)
         for part in schema.get("allOf", ()):
             value = self.fit(part, value, path)
         branches = schema.get("anyOf") or schema.get("oneOf")
@@ -199,12 +207,6 @@ class _Check:
             self._bounded(schema, value, path)
             value = self._inside(schema, value, path)
         return value
-
-    def _referred(self, ref: str) -> Schema:
-        at: Any = self.root
-        for step in filter(None, ref.removeprefix("#").split("/")):
-            at = at.get(step, True) if isinstance(at, Mapping) else True
-        return at if isinstance(at, Mapping | bool) else True
 
     def _any(self, branches: list[Schema], value: Any, path: str) -> Any:
         """Take the first branch that fits as it is, then the first that fits with a coercion."""

@@ -215,9 +215,8 @@ class FilesDevice:
         text = text_of(self._there(name))
         found = text.count(old) if text is not None and old else 0
         if text is None or found != 1:
-            raise UsageError(
-                f"{path}: the old text stands there {found} times; give one that stands there once"
-            )
+            hint = "give one that stands there once"
+            raise UsageError(f"{path}: the old text stands there {found} times; {hint}")
         return self._changed(name, text.replace(old, new).encode())
 
     def delete_file(self, path: str) -> ToolResult:

@@ -18,16 +18,14 @@ from llmos_nb.errors import ConfigError, ToolError, ToolTimeout
 from llmos_nb.messages import Part, ToolResult, canonical
 from llmos_nb.tools.devices.context import risky
 from llmos_nb.tools.devices.mcp.client import Server, ServerEnded, said
-from llmos_nb.tools.make import put_on
+from llmos_nb.tools.devices.registry import OFFERED, RESERVED
+from llmos_nb.tools.make import NAME, put_on
 from llmos_nb.tools.protocol import CallContext, Origin, Tool
+from llmos_nb.tools.schema.conform import BOUNDS, TYPES, referred
 from llmos_nb.tools.text import preview, safe_text
 
 MOST_WORDS, MOST_NOTE, MOST_NODES, MOST_DEPTH = 1_000, 200, 400, 8
 _FIELD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
-_NUMBERS = (
-    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "minItems", "maxItems",
-)  # fmt: skip
 
 
 def words(text: object, most: int = MOST_WORDS) -> str:
@@ -64,7 +62,7 @@ class _Schema:
         if not isinstance(schema, dict) or depth > MOST_DEPTH or self.nodes > MOST_NODES:
             return {}
         if isinstance(schema.get("$ref"), str):
-            return self.made(self._referred(schema["$ref"]), depth + 1)
+            return self.made(referred(self.root, schema["$ref"]), depth + 1)
         found, deeper = _leaf(schema), depth + 1
         for key in ("anyOf", "oneOf", "allOf"):
             if isinstance(schema.get(key), list):
@@ -81,22 +79,16 @@ class _Schema:
             found["required"] = [k for k in schema["required"] if isinstance(k, str)][:100]
         return found
 
-    def _referred(self, ref: str) -> object:
-        at: object = self.root
-        for step in ref.removeprefix("#").split("/")[:MOST_DEPTH]:
-            at = at.get(step) if isinstance(at, dict) and step else at
-        return at
-
 
 def _leaf(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Keep types, choices, bounds and cleaned notes of one level."""
     kinds = schema.get("type")
-    named = [k for k in (kinds if isinstance(kinds, list) else [kinds]) if k in _TYPES]
+    named = [k for k in (kinds if isinstance(kinds, list) else [kinds]) if isinstance(k, str) and k in TYPES]
     found: dict[str, Any] = {"type": named[0] if len(named) == 1 else named} if named else {}
     if isinstance(schema.get("enum"), list):
         found["enum"] = [_value(v) for v in schema["enum"][:100]]
     found |= {k: _value(schema[k]) for k in ("const", "default") if k in schema}
-    found |= {k: schema[k] for k in _NUMBERS if type(schema.get(k)) in (int, float)}
+    found |= {k: schema[k] for k in BOUNDS if type(schema.get(k)) in (int, float)}
     notes = {"format": 20, "description": MOST_NOTE}
     return found | {k: words(schema[k], most) for k, most in notes.items() if isinstance(schema.get(k), str)}
 
@@ -108,11 +100,7 @@ def _value(value: object) -> object:
     return value if isinstance(value, int | float | bool) and abs(value) < 1e300 else None
 
 
-RESERVED = frozenset((
-    "python", "describe", "names", "calculator", "ask", "recall", "sql", "plan", "final_answer", "receive", "send",
-))  # fmt: skip
 MOST_IMAGE = 4 << 20
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _HINTS = {
     ("readOnlyHint", True): "it only reads", ("readOnlyHint", False): "it may change things",
     ("destructiveHint", True): "it may destroy", ("destructiveHint", False): "it destroys nothing",
@@ -127,7 +115,7 @@ def tool_name(server: str, tool: str) -> str:
     ``server_tool`` where that is a valid name of no tool of ours; else with a part of the tool's hash.
     """
     plain = f"{server}_{tool}"
-    if _NAME.fullmatch(plain) and plain not in RESERVED:
+    if NAME.fullmatch(plain) and plain not in RESERVED | OFFERED.keys():
         return plain
     short = re.sub(r"[^A-Za-z0-9_-]", "_", plain)[:52]
     return f"{short}_{sha256(tool.encode('utf-8', 'replace')).hexdigest()[:8]}"

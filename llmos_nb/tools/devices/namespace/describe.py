@@ -117,7 +117,7 @@ def _number(value: Any, values: bool) -> Lines:
 
 def _dict(value: dict[Any, Any], values: bool) -> Lines:
     size, kind = dict.__len__(value), type(value).__name__
-    lines = [f"- {_key(k)}: {brief(str(_key(k)), v, values)}" for k, v in islice(dict.items(value), _MANY)]
+    lines = [f"- {_key(k)}: {brief(_key(k), v, values)}" for k, v in islice(dict.items(value), _MANY)]
     more = [f"- and {size - _MANY:,} more"] if size > _MANY else []
     return [f"{kind}, {size:,} key{'' if size == 1 else 's'}", *lines, *more]
 
@@ -177,12 +177,12 @@ def _estimator(value: Any, values: bool) -> Lines:
         names = [str(n) for n in islice(own.get("feature_names_in_", ()), _MANY)]
         head += f" on {own['n_features_in_']} features{': ' + ', '.join(names) if names else ''}"
     steps = [str(s[0]) for s in own.get("steps", ()) if isinstance(s, tuple)]
-    given = {k: v for k, v in own.items() if not k.endswith("_") and not k.startswith("_") and k != "steps"}
-    shown = {k: v for k, v in given.items() if type(v) in (int, float, bool, str) and not secret_name(k)}
-    lines = [head, f"- steps: {', '.join(steps)}"] if steps else [head]
-    if values and shown:
-        lines.append(f"- {', '.join(f'{k}={v!r}' for k, v in shown.items())}")
-    return lines
+    given = {
+        k: v for k, v in own.items() if not k.endswith("_") and not k.startswith("_") and not secret_name(k)
+    }
+    shown = [f"{k}={v!r}" for k, v in given.items() if type(v) in (int, float, bool, str) and k != "steps"]
+    parts = [f"- steps: {', '.join(steps)}"] if steps else []
+    return [head, *parts, *([f"- {', '.join(shown)}"] if values and shown else [])]
 
 
 def _path(value: Any, values: bool) -> Lines:
@@ -275,9 +275,9 @@ def card(names: Iterable[str], namespace: Mapping[str, Any], values: bool = Fals
     room, cards, named = CARD, [], []
     for name in (n for n in names if n in namespace):
         text = describe(name, namespace[name], values) if room > 0 else ""
-        if text and len(text.encode()) <= room:
+        if text and (size := len(text.encode())) <= room:
             cards.append(text)
-            room -= len(text.encode()) + 1
+            room -= size + 1
         else:
             named.append(f"{name} ({type(namespace[name]).__name__})")
     more = f"and {len(named)} more: {', '.join(named)}" if named else ""

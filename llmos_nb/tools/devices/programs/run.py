@@ -102,11 +102,9 @@ async def run(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> E
 
 def told(ended: Ended) -> ToolResult:
     """Say how a program ended."""
-    facts = {"size": ended.size, "code": ended.code}
+    facts, seconds = {"size": ended.size, "code": ended.code}, this_call().deadline_s
     if ended.code is None:
-        late = (
-            f"it passed its deadline of {this_call().deadline_s:g} s and was ended with all that it had started"
-        )
+        late = f"it passed its deadline of {seconds:g} s and was ended with all that it had started"
         return ToolResult(False, f"{ended.text}\n{late}".strip(), "ToolTimeout", facts=facts)
     text = ended.text.rstrip("\n") or "no output"
     if ended.code == 0:

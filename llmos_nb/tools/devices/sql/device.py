@@ -144,9 +144,8 @@ class SqlDevice:
         where = self._query.where(database)
         if not hasattr(where, "write"):
             raise UsageError("sql_write changes a database: name its variable in database; to read, use sql")
-        done = await self._carried(
-            where, partial(self._changed, where, statement, parameters, self._identity())
-        )
+        work = partial(self._changed, where, statement, parameters, self._identity())
+        done = await self._carried(where, work)
         if isinstance(done, ToolResult):
             return done
         said = "; ".join("done" if n < 0 else _rows(n) for n in done)

@@ -52,11 +52,9 @@ def _interpreter() -> set[str]:
     """Return the folders of Python and what is installed for it; never a whole prefix, which may be a home."""
     roots = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
     parts = {str(Path(root, part)) for root in roots for part in _PARTS}
-    installed = {*sysconfig.get_paths().values()} - roots | {
-        *site.getsitepackages(),
-        site.getusersitepackages(),
-    }
-    return {*parts, *installed, sys.executable, str(Path(sys.executable).resolve())}
+    installed = {*sysconfig.get_paths().values()} - roots
+    packages = {*site.getsitepackages(), site.getusersitepackages()}
+    return {*parts, *installed, *packages, sys.executable, str(Path(sys.executable).resolve())}
 
 
 def _importable(place: Path) -> Iterator[Path]:
