@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.errors import ConfigError, UsageError, nearest
+from llmos_nb.errors import ConfigError, nearest
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.declare import Effect, Repeat
 from llmos_nb.tools.devices.workspace import Workspace
@@ -111,10 +110,3 @@ def risky(title: str, kind: str, said: str, **more: Any) -> dict[str, Any]:
     """Return what a call that must be asked for would do: its title, its one risk, and why it asks."""
     why = f"It asks because {said}."
     return {"level": "risky", "title": title, "risks": [[kind, said]], "why": why, **more}
-
-
-def needed(device: str, extra: str, *modules: str) -> None:
-    """Say in one line which extra brings a library that is missing."""
-    for module in modules:
-        if find_spec(module) is None:
-            raise UsageError(f'{device}: {module} is not installed; pip install "llmos_nb[{extra}]"')

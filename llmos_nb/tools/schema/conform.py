@@ -26,7 +26,6 @@ Schema = Mapping[str, Any] | bool
 _SHOWN, _CHOICES = 40, 12
 _INTEGER = re.compile(r"[+-]?[0-9]{1,400}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_ARTICLES = {"integer": "an integer", "array": "an array", "object": "an object", "null": "null"}
 TYPES: dict[str, Any] = {
     "null": type(None), "boolean": bool, "string": str, "integer": int, "number": float, "object": dict,
     "array": (list, tuple),
@@ -124,7 +123,12 @@ def wanted_by(schema: Schema) -> str:
     if branches := schema.get("anyOf"):
         return " or ".join(dict.fromkeys(map(wanted_by, branches)))
     kind = schema.get("type", "value")
-    return _ARTICLES.get(kind, f"a {kind}") if isinstance(kind, str) else " or ".join(kind)
+    return article(kind) if isinstance(kind, str) else " or ".join(kind)
+
+
+def article(kind: str) -> str:
+    """Return the name of a type with its article."""
+    return kind if kind == "null" else f"{'an' if kind[:1] in 'aio' else 'a'} {kind}"
 
 
 _PATH, _FAULT = 120, 400

@@ -1,10 +1,14 @@
-"""Running a program beside the kernel: bounded output, a deadline, no secrets, and nothing left behind."""
+"""Running a program beside the kernel: bounded output, a deadline, no secrets, and nothing left behind.
+
+The plainest use is the terminal: one command at a time, in the workspace, asked each time by its exact text.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +17,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy.secrets import named_secret, vault
-from llmos_nb.tools.devices.context import this_call
+from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
 from llmos_nb.tools.devices.python.capture import Record
 from llmos_nb.tools.outcome import Outcome, in_thread
+from llmos_nb.tools.protocol import Tool
 
 _KEPT = frozenset(
     (
@@ -126,3 +132,31 @@ def _end(pid: int, mark: str) -> None:
         with suppress(OSError):
             if sign in entry.read_bytes():
                 os.kill(int(entry.parent.name), signal.SIGKILL)
+
+
+def terminal_tools(site: Site) -> list[Tool]:
+    """Return what ``-t terminal`` offers."""
+    more = site.variables("terminal")
+
+    async def terminal(command: str) -> ToolResult:
+        """Run one command line in the workspace; the user sees its exact text and is asked each time. No input.
+
+        Parameters
+        ----------
+        command : str
+            As in a POSIX shell.
+        """
+        words = [shutil.which("bash") or "/bin/sh", "-c", command]
+        return told(await run(words, site.workspace.root, environment(more)))
+
+    said = {"sinks": ("command",), "source": "untrusted"}
+    return [device_tool(terminal, "external", "once", manifest=said, inspect=_look, code=_code, each_time=True)]
+
+
+def _look(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    said = f"`{arguments.get('command', '')}` runs with your rights, and Undo cannot take back what it does"
+    return risky("run a command", "process", said, each_time=True)
+
+
+def _code(arguments: Mapping[str, Any]) -> str:
+    return f"import subprocess\n\nsubprocess.run({arguments['command']!r}, shell=True, check=True)"
