@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import types
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from llmos_nb.errors import ToolTimeout
@@ -37,6 +38,7 @@ SCHEMA: dict[str, Any] = {
 _IMAGES = ("image/png", "image/jpeg")
 
 
+@dataclass(eq=False)
 class PythonDevice:
     """Runs a process's Python steps.
 
@@ -55,17 +57,12 @@ class PythonDevice:
         HTML and scripts are never put on the page by this device (law 5).
     """
 
-    def __init__(
-        self,
-        namespace: dict[str, Any],
-        ip: Any = None,
-        *,
-        snapshots: Any = None,
-        show_values: bool = False,
-        on_display: Callable[[Bundle], None] | None = None,
-    ) -> None:
-        self.namespace, self.ip, self.snapshots, self.show_values = namespace, ip, snapshots, show_values
-        self._on_display = on_display or self._show_images
+    namespace: dict[str, Any]
+    ip: Any = None
+    _: KW_ONLY
+    snapshots: Any = None
+    show_values: bool = False
+    on_display: Callable[[Bundle], None] | None = None
 
     @property
     def tool(self) -> Tool:
@@ -104,7 +101,7 @@ class PythonDevice:
         before = self.snapshots.begin(code_names(code)) if self.snapshots is not None else None
         token = current_call.set(context)
         try:
-            with captured(context.on_output, self._on_display, self.ip) as sink:
+            with captured(context.on_output, self.on_display or self._show_images, self.ip) as sink:
                 step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip))
                 outcome = await step.run(code, context.call)
         except (Stopped, asyncio.CancelledError):
