@@ -96,17 +96,15 @@ def _text(value: object) -> str:
         return value
     try:
         if isinstance(value, bytes | bytearray | memoryview):
-            return _hex(memoryview(value))
+            raw = memoryview(value)
+            start = raw.tobytes()[:_BYTES].hex(" ")
+            return f"<{raw.nbytes:,} bytes: {start}{' …' if raw.nbytes > _BYTES else ''}>"
         if isinstance(value, dict | list | tuple):
             return _json(value)
         plain = _scalar(value)
     except Exception:  # not plain data after all, or an object that misbehaves
         return safe_repr(value)
     return str(plain) if plain is not None else safe_repr(value)
-
-
-def _hex(raw: memoryview) -> str:
-    return f"<{raw.nbytes:,} bytes: {raw.tobytes()[:_BYTES].hex(' ')}{' …' if raw.nbytes > _BYTES else ''}>"
 
 
 def _json(value: object) -> str:

@@ -61,9 +61,13 @@ class Site:
 
     def variables(self, device: str) -> tuple[str, ...]:
         """Read which variables of the environment a device's programs get beside the usual ones."""
-        value = self.section(device, ("env",)).get("env", [])
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise ConfigError(f"tools.{device}: env = {value!r} must be a list of names of variables")
+        return self.texts(self.section(device, ("env",)), device, "env", "names of variables")
+
+    def texts(self, section: Mapping[str, Any], device: str, key: str, what: str) -> tuple[str, ...]:
+        """Read a list of texts of a section; `what` says what they are."""
+        value = section.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+            raise ConfigError(f"tools.{device}: {key} = {value!r} must be a list of {what}")
         return tuple(value)
 
     def whole(self, section: Mapping[str, Any], device: str, key: str, default: int, most: int) -> int:

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb.errors import ConfigError, ToolError
+from llmos_nb.errors import ToolError
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
 from llmos_nb.tools.protocol import Tool
@@ -91,11 +91,7 @@ class WebDevice:
 
     def __init__(self, site: Site) -> None:
         found = site.section("web", ("hosts", "most_bytes"))
-        hosts = found.get("hosts", [])
-        if not isinstance(hosts, list) or not all(isinstance(h, str) and h for h in hosts):
-            how = "must be a list of names such as docs.python.org or *.eu"
-            raise ConfigError(f"tools.web: hosts = {hosts!r} {how}")
-        self._hosts: Sequence[str] = tuple(hosts)
+        self._hosts = site.texts(found, "web", "hosts", "names such as docs.python.org or *.eu")
         self._most = site.whole(found, "web", "most_bytes", MOST_BYTES, 64 << 20)
 
     @property
