@@ -32,8 +32,9 @@ OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def is_offered(name: object) -> bool:
     """Tell the name of a device or a skill from anything else that may stand among tools."""
-    known = isinstance(name, str) and (name in OFFERED or name.startswith(SKILL))
-    return known or (isinstance(name, str) and name in load_plugins("devices", OFFERED))
+    if not isinstance(name, str):
+        return False
+    return name in OFFERED or name.startswith(SKILL) or name in load_plugins("devices", OFFERED)
 
 
 def device_names() -> list[str]:

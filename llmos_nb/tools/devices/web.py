@@ -12,17 +12,14 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import ToolError
 from llmos_nb.messages import ToolResult
+from llmos_nb.tools.call import Call
 from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
 from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.text import safe_text
-
-if TYPE_CHECKING:
-    from llmos_nb.tools.call import Call
-
 
 _WITHIN = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "2002::/16", "::ffff:0:0/96", "::/96")))
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

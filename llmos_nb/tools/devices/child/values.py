@@ -27,15 +27,16 @@ def _write(value: Any, tree: Write) -> dict[str, Tree] | None:
     home = type(value).__module__.partition(".")[0]
     if home == "numpy" and hasattr(value, "dtype"):
         return {"array" if kind == "ndarray" else "scalar": _array(value)}
-    if home == "pandas" and kind == "DataFrame":
+    if home != "pandas":
+        return None
+    if kind == "DataFrame":
         columns = [_column(value.iloc[:, i].array, tree) for i in range(value.shape[1])]
         return {"table": [_index(value.columns, tree), columns, _index(value.index, tree)]}
-    if home == "pandas" and kind == "Series":
+    if kind == "Series":
         return {"series": [tree(value.name), _column(value.array, tree), _index(value.index, tree)]}
-    if home == "pandas" and hasattr(value, "names"):
+    if hasattr(value, "names"):
         return {"index": _index(value, tree)}
-    times = home == "pandas" and kind in ("Timestamp", "Timedelta")
-    return {"time": [kind, value.isoformat()]} if times else None
+    return {"time": [kind, value.isoformat()]} if kind in ("Timestamp", "Timedelta") else None
 
 
 def _array(value: Any) -> Tree:

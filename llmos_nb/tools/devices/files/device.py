@@ -275,7 +275,9 @@ class FilesDevice:
         if not entries:
             return ToolResult(True, "nothing is changed")
         if conflicts := self._folder.conflicts(entries):
-            theirs = [Entry(e.path, self._kept_now(e.path), e.base) for e in conflicts]
+            places = [self._workspace.place(e.path) for e in conflicts]
+            now = [self._store.put(p.read_bytes()) if p.is_file() else GONE for p in places]
+            theirs = [Entry(e.path, found, e.base) for e, found in zip(conflicts, now, strict=True)]
             paths = ", ".join(e.path for e in conflicts)
             said = f"{paths} changed in the folder meanwhile; nothing was written"
             hint = "What changed there (roll that file back, read it, and write it again):"
@@ -284,10 +286,6 @@ class FilesDevice:
         names = [e.path for e in entries]
         facts = {"committed": [e.plain() for e in entries], "dropped": names}
         return self._noted(f"committed: {self._store.summary(entries)}", names, facts)
-
-    def _kept_now(self, path: str) -> str:
-        place = self._workspace.place(path)
-        return self._store.put(place.read_bytes()) if place.is_file() else GONE
 
     def _take_back(self, call: Call) -> None:
         self._folder.take_back([Entry(*e) for e in call.facts.get("committed", ())])

@@ -90,12 +90,11 @@ def resolved(name: str, env: Mapping[str, str]) -> dict[str, str]:
     def value(found: re.Match[str]) -> str:
         secret = found[1]
         known = vault.resolve(handle(secret))
-        if known != handle(secret):
-            return str(known)
-        if there := os.environ.get(secret):
-            return there
-        hint = f"%agent secret {secret} makes it known"
-        raise ConfigError(f"mcp.{name}.env: no secret {secret!r} is known; {hint}")
+        there = str(known) if known != handle(secret) else os.environ.get(secret)
+        if not there:
+            hint = f"%agent secret {secret} makes it known"
+            raise ConfigError(f"mcp.{name}.env: no secret {secret!r} is known; {hint}")
+        return there
 
     return {k: _SECRET.sub(value, v) for k, v in env.items()}
 

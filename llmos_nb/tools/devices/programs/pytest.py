@@ -6,19 +6,17 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
+from llmos_nb.tools.call import Call
 from llmos_nb.tools.devices.context import Site, device_tool, risky
 from llmos_nb.tools.devices.programs.run import environment, run, told
 from llmos_nb.tools.devices.workspace import Workspace
 from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.text import safe_text
-
-if TYPE_CHECKING:
-    from llmos_nb.tools.call import Call
 
 FIRST, LONGEST = 5, 1_500
 _OPTIONS = ("-q", "--no-header", "--tb=short", "--color=no", "-p", "no:cacheprovider")

@@ -6,7 +6,6 @@ import io
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -119,7 +118,7 @@ def _brief(value: Any, rows: int) -> str:
         return _array(value, rows)
     if type(value) in (list, tuple, set, frozenset):
         return _sequence(value, rows)
-    if isinstance(value, Mapping) and type(value) is dict:
+    if type(value) is dict:
         inner = ", ".join(f"{k!r}: {brief(v, rows)}" for k, v in islice(value.items(), rows))
         return "{" + inner + _more(len(value), rows, "keys") + "}"
     return safe_repr(value)

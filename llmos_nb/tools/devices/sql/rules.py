@@ -59,18 +59,13 @@ def check_functions(tree: exp.Expression, opened: Collection[str], dialect: str)
     for node in tree.find_all(exp.Func):
         anonymous = isinstance(node, exp.Anonymous | exp.AnonymousAggFunc)
         name = str(node.name if anonymous else type(node).__name__).lower()
-        if name not in opened and not _computes(name, anonymous, dialect):
+        unclear = name in ACTING or (dialect != "duckdb" and name not in COMPUTING)
+        if name not in opened and (unclear if anonymous else name.upper().startswith(CLOSED)):
             raise _unknown(name)
     for dot in tree.find_all(exp.Dot) if dialect != "duckdb" else ():
         name = dot.sql().partition("(")[0].lower()
         if isinstance(dot.expression, exp.Func) and name not in opened:
             raise _unknown(name)
-
-
-def _computes(name: str, anonymous: bool, dialect: str) -> bool:
-    if not anonymous:
-        return not name.upper().startswith(CLOSED)
-    return name not in ACTING and (dialect == "duckdb" or name in COMPUTING)
 
 
 def _unknown(name: str) -> UsageError:
@@ -185,13 +180,12 @@ def applied(statement: Statement, rules: Rules, catalogue: Catalogue) -> exp.Exp
 
 def _renamed(tree: exp.Expression) -> set[str]:
     """Return common table expressions names that no table has, and everything that means them."""
-    names = {c.alias.casefold() for c in tree.find_all(exp.CTE)}
-    made = {n: f"{n}__cte" for n in names}
+    made = {n: f"{n}__cte" for n in (c.alias.casefold() for c in tree.find_all(exp.CTE))}
     for cte in tree.find_all(exp.CTE):
         cte.meta["was"] = cte.alias.casefold()
         cte.args["alias"].set("this", exp.to_identifier(made[cte.alias.casefold()], quoted=True))
     for table in tree.find_all(exp.Table):
-        if table.name.casefold() in names and not table.db and not _in_own(table):
+        if table.name.casefold() in made and not table.db and not _in_own(table):
             if not table.alias:
                 table.set("alias", exp.TableAlias(this=table.this.copy()))
             table.set("this", exp.to_identifier(made[table.name.casefold()], quoted=True))
@@ -244,8 +238,8 @@ def _project(table: exp.Table, known: Known, closed: Sequence[str]) -> None:
     if known.columns is None:
         columns: list[exp.Expression] = [_columns_but(closed)]
     else:
-        low = {c: c.casefold() for c in known.columns}
-        names = [c for c in known.columns if not any(fnmatchcase(low[c], p.casefold()) for p in closed)]
+        globs = [p.casefold() for p in closed]
+        names = [c for c in known.columns if not any(fnmatchcase(c.casefold(), g) for g in globs)]
         if len(names) == len(known.columns):
             return
         if not names:
@@ -258,8 +252,7 @@ def _project(table: exp.Table, known: Known, closed: Sequence[str]) -> None:
     file = "/" in known.name or known.name.endswith(_ENDS)
     name = known.name if file else known.name.rpartition(".")[2]
     alias = table.args.pop("alias", None) or exp.TableAlias(this=exp.to_identifier(name, quoted=True))
-    made = exp.Subquery(this=exp.Select(expressions=columns).from_(table.copy()), alias=alias, **around)
-    table.replace(made)
+    table.replace(exp.Subquery(this=exp.Select(expressions=columns).from_(table.copy()), alias=alias, **around))
 
 
 _ENDS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")

@@ -32,25 +32,20 @@ def enter(network: bool, processes: bool) -> frozenset[str]:
     if not libc.LINUX or threading.active_count() > 1:
         return frozenset()
     uid, gid = os.getuid(), os.getgid()
+    maps = {"setgroups": "deny", "uid_map": f"{uid} {uid} 1", "gid_map": f"{gid} {gid} 1"}
     wanted = {"network": libc.NEW_NET * network, "processes": libc.NEW_PID * processes}
     for names in (("network", "processes"), ("network",), ("processes",)):
         flags = sum(wanted[n] for n in names)
         with suppress(OSError):
             libc.unshare(flags | libc.NEW_USER | libc.NEW_IPC)
-            _mapped(uid, gid)
+            with suppress(OSError):  # it stays who it is; without the maps it is nobody, and still apart
+                for file, line in maps.items():
+                    Path("/proc/self", file).write_text(line, encoding="ascii")
             return frozenset(n for n in names if wanted[n])
         with suppress(OSError):  # an administrator's process needs no user namespace
             libc.unshare(flags)
             return frozenset(n for n in names if wanted[n])
     return frozenset()
-
-
-def _mapped(uid: int, gid: int) -> None:
-    """Stay who this process is; without the maps it is nobody, and still apart."""
-    with suppress(OSError):
-        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
-        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
 
 
 def furnish(folder: str, disk: int, *, closed: bool, processes: bool) -> frozenset[str]:

@@ -146,10 +146,9 @@ class Jail:
         return self._tried("calls", act, "no sockets, tracing, mounts or keys", "every system call")
 
     def _memory(self, most: int, left: Iterable[str]) -> Protection:
-        together = " together" if "processes" in left else ""
-        if "memory" not in self.without and limits.bound("AS", most):
-            return Protection("memory", True, f"at most {most >> 20:,} MiB of memory{together}")
-        return Protection("memory", False, "no bound on memory")
+        holds = "memory" not in self.without and limits.bound("AS", most)
+        how = f"at most {most >> 20:,} MiB of memory{' together' if 'processes' in left else ''}"
+        return Protection("memory", holds, how if holds else "no bound on memory")
 
     def _disk(self, made: Iterable[str]) -> Protection:
         if "disk" in self.without:
