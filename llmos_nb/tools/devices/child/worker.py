@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Any, BinaryIO
 
 from llmos_nb.heap import Snapshots
@@ -82,6 +82,7 @@ class Connection:
                 file.close()
 
 
+@dataclass(eq=False)
 class Worker:
     """Runs calls one after the other.
 
@@ -99,20 +100,18 @@ class Worker:
         Whether all processes that this one can see are its own; a step's then end with it.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        namespace: dict[str, Any],
-        ip: Any = None,
-        *,
-        show_values: bool = False,
-        alone: bool = False,
-    ) -> None:
-        self.connection, self.namespace, self.alone = connection, namespace, alone
+    connection: Connection
+    namespace: dict[str, Any]
+    ip: Any = None
+    _: KW_ONLY
+    show_values: bool = False
+    alone: bool = False
+
+    def __post_init__(self) -> None:
         self.task: asyncio.Task[ToolResult] | None = None
-        how: dict[str, Any] = {"show_values": show_values, "on_display": lambda bundle: None}
-        python = PythonDevice(namespace, ip, snapshots=Snapshots(namespace), **how)
-        tools = [python.tool, *NamespaceDevice(namespace, values=True).tools]
+        how: dict[str, Any] = {"show_values": self.show_values, "on_display": lambda bundle: None}
+        python = PythonDevice(self.namespace, self.ip, snapshots=Snapshots(self.namespace), **how)
+        tools = [python.tool, *NamespaceDevice(self.namespace, values=True).tools]
         self.tools: dict[str, Tool] = {t.name: t for t in tools}
 
     def serve(self) -> None:
