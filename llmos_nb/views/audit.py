@@ -9,19 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
-from llmos_nb.journal import Event, Home, history, pid_of, read
-from llmos_nb.journal.events import (
-    Body,
-    CallDecided,
-    CallFinished,
-    CallResolved,
-    ModelResponded,
-    PlanDecided,
-    PolicyChanged,
-    QuestionAnswered,
-    RunStarted,
-    SignalReceived,
-)
+from llmos_nb.journal import Event, Home, events as ev, history, pid_of, read
 from llmos_nb.policy.secrets import vault
 from llmos_nb.views.spans import export as trace_file
 from llmos_nb.views.text.tables import log, table
@@ -80,44 +68,44 @@ class _Reader:
     def heard(self, e: Event) -> Decision | None:
         """Take an event in, and give its decision where it is one."""
         match e.body:
-            case RunStarted(pid=pid):
+            case ev.RunStarted(pid=pid):
                 self.pid = pid
-            case ModelResponded(calls=calls):
+            case ev.ModelResponded(calls=calls):
                 self.responses += 1
                 named = {f"r{self.responses}.{i}": (c["name"], c["arguments"]) for i, c in enumerate(calls)}
                 self.calls |= named
         found = self._decision(e.body)
         return None if found is None else Decision(self.pid, e.n, e.at, by=getattr(e.body, "by", ""), **found)
 
-    def _decision(self, body: Body) -> dict[str, Any] | None:  # noqa: PLR0911 - one a kind
+    def _decision(self, body: ev.Body) -> dict[str, Any] | None:  # noqa: PLR0911 - one a kind
         match body:
-            case CallDecided() as b:
+            case ev.CallDecided() as b:
                 return self._call_decided(b)
-            case PlanDecided() as b:
+            case ev.PlanDecided() as b:
                 told = {"what": b.what, "of": f"plan {b.version}", "why": b.why}
                 return {**told, "arguments": b.envelope or None}
-            case PolicyChanged(revoke=int(rule)):
+            case ev.PolicyChanged(revoke=int(rule)):
                 return {"what": "revoke", "of": f"rule {rule + 1}"}
-            case PolicyChanged(rule=rule):
+            case ev.PolicyChanged(rule=rule):
                 what, of = str(rule.get("do", "")), f"rule for {rule.get('tool', '*')}"
                 return {"what": what, "of": of, "arguments": rule}
-            case SignalReceived() as b:
+            case ev.SignalReceived() as b:
                 return self._signal(b)
-            case CallResolved() as b:
+            case ev.CallResolved() as b:
                 why = "it was done" if b.done else "it runs again"
                 return {"what": "resolve", "of": self.call(b.call), "why": why}
-            case QuestionAnswered() as b:
+            case ev.QuestionAnswered() as b:
                 return {"what": "answer", "of": self.call(b.question), "why": b.text}
         return None
 
-    def _call_decided(self, b: CallDecided) -> dict[str, Any]:
+    def _call_decided(self, b: ev.CallDecided) -> dict[str, Any]:
         name, before = self.calls.get(b.call, ("", None))
         arguments = before if b.arguments is None else b.arguments
         self.calls[b.call] = (name, arguments)
         told = {"what": b.what, "of": self.call(b.call), "digest": b.digest[:SHORT], "why": b.why}
         return {**told, "arguments": arguments}
 
-    def _signal(self, b: SignalReceived) -> dict[str, Any] | None:
+    def _signal(self, b: ev.SignalReceived) -> dict[str, Any] | None:
         match b.signal:
             case "stale_approval":
                 return {"what": "stale", "of": self.call(b.call or ""), "digest": (b.digest or "")[:SHORT]}
@@ -277,7 +265,7 @@ def _proof(path: Path) -> str:
     """Say that a chain holds; reading it is the check, of its payloads and of a fork's parents, too."""
     events = read(path)
     history(events, path)
-    gone = sum(isinstance(b := e.body, CallFinished) and b.result.startswith("[forgotten: ") for e in events)
+    gone = sum(isinstance(b := e.body, ev.CallFinished) and b.result.startswith("[forgotten: ") for e in events)
     head = events[-1].hash[:HEAD] if events else "none"
     more = f", {gone} payloads deleted" if gone else ""
     return f"{len(events)} events, the chain holds (head {head}{more})"
