@@ -142,10 +142,8 @@ class PanelShown(Shown):
     patient = True
 
     def __init__(self, process: Process) -> None:
-        self.process, self.projector = process, Projector()
+        self.process, self.projector = process, Projector(process.run.journal.events)
         self.swapped_at_end = process.state != "ended"  # one shown after its end is there to be looked through
-        for event in process.run.journal.events:
-            self.projector.heard(event)
         self.panel = Panel(self.verb, self.view(), loop.svg())
         self.display_id = f"llmos-{process.pid}-{id(self):x}"
 
