@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from llmos_nb.app.present.keys import prompt_keys
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import QuestionAsked
 from llmos_nb.process.state import State
@@ -12,7 +13,7 @@ from llmos_nb.session import Process
 from llmos_nb.tools import Stopped
 from llmos_nb.tools.devices.python import interruptible
 from llmos_nb.views import page
-from llmos_nb.views.text import prompt_keys, view
+from llmos_nb.views.text import view
 
 
 class Shown:

@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.views.panel.card import has_rest
+from llmos_nb.session import Process
+from llmos_nb.views.panel import has_rest
 
 Read = Callable[[str], str]
 Question = Mapping[str, Any]
 END = "."
 
 
-class Decider(Protocol):
-    """The verbs of a process that keys can give."""
-
-    run: Any
-
-    def approve(self, what: str | int = ..., *, digest: str = ...) -> Any:
-        """Approve what is asked."""
-
-    def approve_rest(self, call: str, *, digest: str = ...) -> Any:
-        """Approve a call and those like it that come."""
-
-    def reject(self, what: str | int = ..., why: str = ...) -> Any:
-        """Reject it, with a reason."""
-
-    def skip(self, what: str | int) -> Any:
-        """Skip it."""
-
-    def edit(self, what: str | int, text: str | None = ...) -> Any:
-        """Edit a step's title or a call's code."""
-
-    def reply(self, text: str, question: str = ...) -> Any:
-        """Answer a question."""
-
-    def resolve(self, call: str, done: bool) -> Any:
-        """Settle a call in doubt."""
-
-
-def prompt_keys(process: Decider, key: str, read: Read) -> None:
+def prompt_keys(process: Process, key: str, read: Read) -> None:
     """Ask for keys until question `key` is answered, here or elsewhere.
 
     Parameters
     ----------
-    process : Decider
+    process : Process
         The process that asks.
     key : str
         The question: a call's id, or ``plan:1``.
@@ -72,7 +46,7 @@ def prompt_keys(process: Decider, key: str, read: Read) -> None:
             said = f"  {error}\n"
 
 
-def _choices(process: Decider, key: str, question: Question) -> dict[str, str]:
+def _choices(process: Process, key: str, question: Question) -> dict[str, str]:
     """Return the letters that count here, with what each does."""
     if question.get("kind") == "doubt":
         return {"d": "it was done", "g": "run it again"}
@@ -90,7 +64,7 @@ def _prompt(choices: Mapping[str, str], question: Question) -> str:
     return "  " + "  ".join(f"[{k}] {v}" for k, v in choices.items()) + "  [?]\n  > "
 
 
-def _reply(p: Decider, key: str, typed: str) -> str:
+def _reply(p: Process, key: str, typed: str) -> str:
     if not typed.strip():
         return "  An empty answer tells it nothing; write a few words.\n"
     p.reply(typed, key)
@@ -104,15 +78,15 @@ def _help(key: str, choices: Mapping[str, str], typed: str) -> str:
     return "\n".join([*lines, f"  Ctrl-C leaves {key} open; it waits, saved.", ""])
 
 
-def _approve(p: Decider, key: str, question: Question, read: Read) -> None:
+def _approve(p: Process, key: str, question: Question, read: Read) -> None:
     p.approve("plan" if key.startswith("plan:") else key, digest=question.get("digest", ""))
 
 
-def _reject(p: Decider, key: str, question: Question, read: Read) -> None:
+def _reject(p: Process, key: str, question: Question, read: Read) -> None:
     p.reject("plan" if key.startswith("plan:") else key, read("  why not? > ").strip())
 
 
-def _edit(p: Decider, key: str, question: Question, read: Read) -> None:
+def _edit(p: Process, key: str, question: Question, read: Read) -> None:
     if key.startswith("plan:"):
         number = read("  which step? > ").strip()
         p.edit(int(number) if number.isdecimal() else number, read("  its new title > ").strip())
@@ -123,7 +97,7 @@ def _edit(p: Decider, key: str, question: Question, read: Read) -> None:
     p.edit(key, "\n".join(lines[:-1]))
 
 
-_DO: dict[str, Callable[[Decider, str, Question, Read], Any]] = {
+_DO: dict[str, Callable[[Process, str, Question, Read], Any]] = {
     "a": _approve,
     "A": lambda p, key, question, read: p.approve_rest(key, digest=question.get("digest", "")),
     "e": _edit,
