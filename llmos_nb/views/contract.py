@@ -113,6 +113,11 @@ class Card(TypedDict, total=False):
     question: str  # the card is a question of the model's: a field for the answer takes the place of the verbs
 
 
+Kind = Literal[
+    "lead", "heading", "text", "code", "table", "answer", "stream", "actions", "progress", "skeleton", "details",
+]  # fmt: skip
+
+
 class Block(TypedDict, total=False):
     """One piece of *now*; `kind` says which of the other keys count.
 
@@ -131,21 +136,7 @@ class Block(TypedDict, total=False):
     ====================  ===============================================
     """
 
-    kind: Required[
-        Literal[
-            "lead",
-            "heading",
-            "text",
-            "code",
-            "table",
-            "answer",
-            "stream",
-            "actions",
-            "progress",
-            "skeleton",
-            "details",
-        ]
-    ]
+    kind: Required[Kind]
     text: str
     glyph: Glyph
     words: Words

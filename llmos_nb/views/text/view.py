@@ -109,9 +109,9 @@ class TextView:
 
     def _asked(self, b: ev.QuestionAsked, s: State) -> list[str]:
         """Print the card while the question is open; one line where it was answered long ago."""
-        if b.question not in s.questions:
+        if (asked := card(s, b.question)) is None:
             return self._wrap(f"it asked: {b.title or b.text}")
-        return ["", *form.card(card(s, b.question), self.width), ""]
+        return ["", *form.card(asked, self.width), ""]
 
     def _decided(self, b: ev.CallDecided, s: State) -> list[str]:
         if b.what == "approve":
