@@ -18,6 +18,7 @@ from llmos_nb.export.gather import Gathered, changed_names, gather, recorded_sta
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, platform_of, pylock, script_block, toml, wheels_of
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
+from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import parameters_code, seeds_code
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
@@ -35,30 +36,24 @@ _LANGUAGE = {
 }  # fmt: skip
 
 
-def metadata_of(
-    runs: Sequence[ExportSource],
-    inputs: Sequence[Input],
-    gathered: Gathered,
-    sources: Sequence[str],
-    lock: bool | str,
-    trace: bool,
-) -> dict[str, Any]:
+def metadata_of(draft: Draft, lock: bool | str, trace: bool) -> dict[str, Any]:
     """Return the metadata of the whole notebook."""
-    vault = secrets(runs)
+    vault = secrets(draft.runs)
     about: dict[str, Any] = {
         "schema": SCHEMA,
-        "processes": vault.plain([_process(run) for run in runs]),
+        "processes": vault.plain([_process(run) for run in draft.runs]),
         "platform": platform_of(),
-        "inputs": [i.plain() for i in inputs],
-        "held": {h.name: h.about for h in gathered.held},
-        "missing": gathered.missing,
+        "inputs": [i.plain() for i in draft.inputs],
+        "held": {h.name: h.about for h in draft.gathered.held},
+        "missing": draft.gathered.missing,
         "tolerance": {"rel": REL, "abs": ABS, "image": 0.02},
         "observed": False,
+        "unchecked": draft.unchecked,
     }
     if lock:
-        about["pylock"] = lock_text(sources, lock)
+        about["pylock"] = lock_text(draft.sources, lock)
     if trace:
-        about["journals"] = [_journal(run, vault) for run in runs]
+        about["journals"] = [_journal(run, vault) for run in draft.runs]
     return {"kernelspec": _KERNEL, "language_info": _LANGUAGE, "llmos_nb": about}
 
 
@@ -70,29 +65,20 @@ def lock_text(sources: Sequence[str], lock: bool | str, seen: Iterable[str] = ()
 
 def _process(run: ExportSource) -> dict[str, Any]:
     s = run.state
+    head = next((e.body.head for e in run.events if isinstance(e.body, RunStarted)), None)
+    spent = {k: round(v, 6) for k, v in s.spent.items()}
     return {
         "pid": run.pid,
         "goal": run.goal,
         "name": run.name,
         "model": run.model,
         "settings": dict(run.settings),
-        "prompt": prompt_hash(run),
-        "usage": _usage(run),
+        "prompt": hash_of([head or [], s.tools]),  # its head: system message, tools, goal
+        "usage": {**spent, "responses": s.responses, "calls": len(s.calls)},
         "reason": s.reason,
         "answer": s.answer,
         "journal": {"events": len(run.events), "hash": run.events[-1].hash if run.events else ""},
     }
-
-
-def prompt_hash(run: ExportSource) -> str:
-    """Hash the head of the prompt: system message, tools, goal."""
-    head = next((e.body.head for e in run.events if isinstance(e.body, RunStarted)), None)
-    return hash_of([head or [], run.state.tools])
-
-
-def _usage(run: ExportSource) -> dict[str, Any]:
-    spent = {k: round(v, 6) for k, v in run.state.spent.items()}
-    return {**spent, "responses": run.state.responses, "calls": len(run.state.calls)}
 
 
 def _journal(run: ExportSource, vault: Vault) -> dict[str, Any]:
@@ -119,8 +105,7 @@ def trace_cells(run: ExportSource) -> Iterator[Cell]:
         text = f"{call.id} {call.name}, {call.status}{why}\n\n{call_code(run, call)}"
         yield Cell("raw", "left-out", text, {"call": call.id, "status": call.status})
     for call in run.state.calls.values():
-        original = call.original
-        if original is not None and original != call.arguments:
+        if (original := call.original) is not None and original != call.arguments:
             code = original.get("code", original) if isinstance(original, dict) else original
             text = f"{call.id} as the model proposed it, before it was edited\n\n{code}"
             yield Cell("raw", "original", text, {"call": call.id})
@@ -212,34 +197,24 @@ def export(
         It would hold a secret, overwrite another input file, or a parameter has no literal.
     """
     target = Path(path)
-    runs = _listed(run, target)
+    runs = [run] if isinstance(run, ExportSource) else list(run)
+    if not runs:
+        raise UsageError(f"{target}: there is no process to export")
     runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
     draft = Draft(runs, gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
     cells = _cells(draft, clean, trace, params)
     refuse_held(draft.gathered.held, secrets(draft.runs))
     bring(draft.inputs, draft.gathered.held, runs[0].folder, target.parent)
     if target.suffix == ".py":
-        return _script(cells, target)
-    book = book_of(cells, metadata_of(draft.runs, draft.inputs, draft.gathered, draft.sources, lock, trace))
-    book["metadata"]["llmos_nb"]["unchecked"] = draft.unchecked
-    return _finished(book, target, draft if observe else None, lock)
-
-
-def _listed(run: ExportSource | Sequence[ExportSource], target: Path) -> list[ExportSource]:
-    runs = [run] if isinstance(run, ExportSource) else list(run)
-    if not runs:
-        raise UsageError(f"{target}: there is no process to export")
-    return runs
-
-
-def _finished(book: dict[str, Any], target: Path, watched: Draft | None, lock: bool | str) -> Path:
-    """Observe it if that is wanted, seal it, and write it."""
-    if watched is not None:
-        _observe(book, target.parent, watched, lock)
-        refuse_shown(book, secrets(watched.runs))
+        target.write_text(script_of(cells), encoding="utf-8")
+        return target
+    book = book_of(cells, metadata_of(draft, lock, trace))
+    if observe:
+        _observe(book, target.parent, draft, lock)
+        refuse_shown(book, secrets(draft.runs))
     seal(book)
     write(book, target)
-    if watched is not None:
+    if observe:
         sign(target)
     return target
 
@@ -251,11 +226,8 @@ def _cells(
     parameters = parameters_code(draft.gathered.units, params)
     draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.gathered.held)]
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
-    made += _setup(draft, parameters)
-    made += _body(draft, clean)
-    made += _end(draft, clean)
-    if trace:
-        made += [c for r in draft.runs for c in trace_cells(r)]
+    made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft, clean)]
+    made += [c for r in draft.runs for c in trace_cells(r)] if trace else []
     said = ((f"cell {c.about.get('call') or c.role}", c.source) for c in made)
     refuse_secrets(said, secrets(draft.runs))
     return made
@@ -264,14 +236,13 @@ def _cells(
 def _setup(draft: Draft, parameters: str) -> list[Cell]:
     sources = [*draft.sources, parameters]
     seeds = seeds_code(draft.sources, recorded_states(draft.runs))
-    found = [Cell("code", "lock", script_block([*sources, seeds]))]
-    if parameters:
-        found.append(Cell("code", "parameters", parameters, tags=["parameters"]))
-    if seeds:
-        found.append(Cell("code", "seeds", seeds))
-    if check := check_code(draft.inputs):
-        found.append(Cell("code", "inputs", check))
-    return found
+    found = [
+        Cell("code", "lock", script_block([*sources, seeds])),
+        Cell("code", "parameters", parameters, tags=["parameters"]),
+        Cell("code", "seeds", seeds),
+        Cell("code", "inputs", check_code(draft.inputs)),
+    ]
+    return [cell for cell in found if cell.source]
 
 
 def _body(draft: Draft, clean: bool) -> list[Cell]:
@@ -307,10 +278,8 @@ def _step(unit: Unit, values: dict[str, str], first: bool, clean: bool) -> list[
     call, run = unit.call, unit.run
     assert call is not None and run is not None  # noqa: S101 - the caller has looked
     about = {"call": call.id, "step": call.step, "by": call.by, "tool": call.name}
-    if unit.problem:
-        about["problem"] = unit.problem
-    if len(run.events) and run.pid:
-        about["pid"] = run.pid
+    about |= {"problem": unit.problem} if unit.problem else {}
+    about |= {"pid": run.pid} if run.events and run.pid else {}
     note = Cell("markdown", "note", notes.step(call, run, first), about)
     known = {"values": values} if values else {}
     code = Cell("code", "step", unit.source, {**about, **known, "shown": "run"}, [LOOSE], recorded(call, run))
@@ -335,10 +304,3 @@ def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str)
         cell["source"] = with_helper("\n".join([cell["source"], about, *added]))
         for name in chance:
             draft.unchecked.pop(name)
-
-
-def _script(cells: list[Cell], target: Path) -> Path:
-    from llmos_nb.export.script import script_of
-
-    target.write_text(script_of(cells), encoding="utf-8")
-    return target

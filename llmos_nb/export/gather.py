@@ -30,13 +30,10 @@ def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:
     folder : str
         Folder of the input files, relative to the notebook.
     """
-    found = []
-    for n, piped in enumerate((p for run in runs for p in run.state.piped), 1):
-        held = hold("pipe_input" if n == 1 else f"pipe_input_{n}", piped["text"], folder)
-        if held is not None:
-            held.about["why"] = f"it is the answer of {piped['name']}"
-            found.append(held)
-    return found
+    texts = enumerate((p for run in runs for p in run.state.piped), 1)
+    names = ((f"pipe_input_{n}" if n > 1 else "pipe_input", piped) for n, piped in texts)
+    found = [hold(name, p["text"], folder, f"it is the answer of {p['name']}") for name, p in names]
+    return [held for held in found if held is not None]
 
 
 def recorded(unit: Unit, folder: str) -> Held | None:
@@ -53,13 +50,12 @@ def recorded(unit: Unit, folder: str) -> Held | None:
     tool = unit.run.tools.get(call.name) if unit.run is not None and call is not None else None
     if tool is None or call is None or not tool.server:
         return None
-    held = hold(f"result_{call.id.replace('.', '_')}", call.result, folder)
+    held = hold(f"result_{call.id.replace('.', '_')}", call.result, folder, "a server gave it")
     if held is None:
         unit.problem = "what the server gave is not kept as data"
         return None
     about = f"# Recorded: what `{call.name}` of the MCP server `{tool.server}` gave to"
     unit.source, unit.running = f"{about}\n#   {canonical(call.arguments)}\n{held.code}", None
-    held.about["why"] = "a server gave it"
     return held
 
 
@@ -151,12 +147,11 @@ def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None
     names = sorted(made - ((flow.imports | flow.late.keys()) & set(namespace)))
     digests = call.changes.digests or {}
     same = [n for n in names if n in namespace and digest(namespace[n]) == digests.get(n)]
-    held = [h for n in same if (h := hold(n, namespace[n], folder)) is not None]
+    why = "a step got it from the network"
+    held = [h for n in same if (h := hold(n, namespace[n], folder, why)) is not None]
     if len(held) < len(names):
         unit.problem = "it goes to the network, and what it got there is not kept as data"
         return
-    for one in held:
-        one.about["why"] = "a step got it from the network"
     found.held += held
     unit.running = otherwise = "\n".join(h.code for h in held) or "pass"
     kept = [ast.unparse(n) for n in ast.parse(unit.source).body if isinstance(n, _DEFINES)]
@@ -178,9 +173,7 @@ def _at_boundary(found: Gathered, namespace: Any, changed: set[str], folder: str
         return
     why = tainted(before)
     for name in sorted(found.boundary & why.keys() & set(namespace) - changed):
-        held = hold(name, namespace[name], folder)
-        if held is not None:
-            held.about["why"] = f"it rests on {why[name]}"
+        if (held := hold(name, namespace[name], folder, f"it rests on {why[name]}")) is not None:
             found.held.append(held)
             order = (*found.units[first].order[:2], _FIRST)
             found.units.insert(first, Unit("held", _said(held), order, names=[name]))
@@ -196,8 +189,7 @@ def _resolve(found: Gathered, runs: list[ExportSource], namespace: Any, changed:
             return
         for name in todo:
             # in front of all the rest, as what is missing was there before the first cell
-            unit = _made(name, runs, namespace, changed, folder, found)
-            if unit is not None:
+            if (unit := _made(name, runs, namespace, changed, folder, found)) is not None:
                 found.units.insert(0, unit)
 
 
@@ -212,19 +204,16 @@ def _made(
     value = namespace.get(name, tool.fn if tool is not None else None)
     if name not in namespace and tool is None:
         found.missing[name] = "no cell of this kernel makes it"
-        return None
-    if source := source_unit(name, value):
+    elif source := source_unit(name, value):
         return Unit("function", source, names=[name])
-    if name in changed:
+    elif name in changed:
         found.missing[name] = "the run changed it, and what it was before is not kept"
-        return None
-    held = hold(name, value, folder) if name in namespace else None
-    if held is None:
+    elif name in namespace and (held := hold(name, value, folder, "no cell makes it")) is not None:
+        found.held.append(held)
+        return Unit("held", _said(held), names=[name])
+    else:
         found.missing[name] = f"a {type(value).__name__} cannot be written as plain data"
-        return None
-    held.about["why"] = "no cell makes it"
-    found.held.append(held)
-    return Unit("held", _said(held), names=[name])
+    return None
 
 
 def _random_state(found: Gathered, runs: list[ExportSource], folder: str) -> None:

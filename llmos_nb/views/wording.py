@@ -92,7 +92,9 @@ def listed(items: Iterable[object]) -> str:
 
 def names(found: Sequence[str], most: int = 8) -> list[str | list[str | int]]:
     """Return names as code words, joined by commas; of many the first ones."""
-    out: list[str | list[str | int]] = [run for name in found[:most] for run in (", ", ["`", name])]
+    out: list[str | list[str | int]] = []
+    for name in found[:most]:
+        out += [", ", ["`", name]]
     return [*out[1:], f" and {len(found) - most} more"] if len(found) > most else out[1:]
 
 
