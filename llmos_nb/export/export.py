@@ -16,7 +16,7 @@ from llmos_nb.export.dataflow.taint import CHANCE
 from llmos_nb.export.evidence import ABS, REL, evidence_code, with_helper
 from llmos_nb.export.gather import Gathered, changed_names, gather, recorded_states
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
-from llmos_nb.export.lock import needed, platform_of, pylock, script_block, toml, wheels_of
+from llmos_nb.export.lock import needed, platform_of, pylock, script_block, wheels_of
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
 from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import parameters_code, seeds_code
@@ -59,8 +59,10 @@ def metadata_of(draft: Draft, lock: bool | str, trace: bool) -> dict[str, Any]:
 
 def lock_text(sources: Sequence[str], lock: bool | str, seen: Iterable[str] = ()) -> str:
     """Return the text of `pylock.toml`; with ``"index"`` the package index is asked for files and hashes."""
+    import tomli_w  # only for the lock
+
     wheels = wheels_of(needed(sources, seen)) if lock == "index" else None
-    return toml(pylock(sources, wheels, seen))
+    return tomli_w.dumps(pylock(sources, wheels, seen))
 
 
 def _process(run: ExportSource) -> dict[str, Any]:

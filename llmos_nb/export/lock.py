@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+_PYTHON = f">={sys.version_info.major}.{sys.version_info.minor}"
 # Distributions that another one loads by name, so that no import of it stands in code.
 _BY_METHOD = {
     "read_parquet": "pyarrow", "to_parquet": "pyarrow", "read_excel": "openpyxl", "to_excel": "openpyxl",
@@ -33,18 +34,12 @@ def imported(sources: Iterable[str]) -> set[str]:
                 found |= {a.name.partition(".")[0] for a in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
-            elif (
-                isinstance(node, ast.Attribute)
-                and node.attr in _BY_METHOD
-                and _installed(_BY_METHOD[node.attr])
-            ):
-                found.add(_BY_METHOD[node.attr])
+            elif isinstance(node, ast.Attribute) and (d := _BY_METHOD.get(node.attr)) and _installed(d):
+                found.add(d)
     return found - sys.stdlib_module_names
 
 
-@cache
-def _owners() -> dict[str, list[str]]:
-    return {k: list(v) for k, v in metadata.packages_distributions().items()}
+_owners = cache(metadata.packages_distributions)
 
 
 def distributions(modules: Iterable[str]) -> list[str]:
@@ -54,7 +49,7 @@ def distributions(modules: Iterable[str]) -> list[str]:
 
 def _owner(module: str) -> str:
     """Return the distribution of a module: mostly of the same name, which spares a look at all that is installed."""
-    return module if _installed(module) else next(iter(_owners().get(module, [])), "")
+    return module if _installed(module) else next(iter(_owners().get(module, ())), "")
 
 
 def normal(name: str) -> str:
@@ -93,13 +88,7 @@ def script_block(sources: Iterable[str]) -> str:
     """Return the PEP 723 block: what the code imports, in the versions it was run with."""
     pins = [f'#     "{n}=={metadata.version(n)}",' for n in distributions(imported(sources))]
     wanted = ["# dependencies = [", *pins, "# ]"] if pins else ["# dependencies = []"]
-    python = f'# requires-python = ">={sys.version_info.major}.{sys.version_info.minor}"'
-    return "\n".join(["# /// script", python, *wanted, "# ///"])
-
-
-def installed_hash(name: str) -> str:
-    """Hash what the distribution of this name installed here."""
-    return record_hash(metadata.distribution(name))
+    return "\n".join(["# /// script", f'# requires-python = "{_PYTHON}"', *wanted, "# ///"])
 
 
 def record_hash(distribution: metadata.Distribution) -> str:
@@ -115,9 +104,7 @@ def _by_installer(line: str) -> bool:
 
 
 def pylock(
-    sources: Iterable[str],
-    wheels: Mapping[str, list[dict[str, Any]]] | None = None,
-    seen: Iterable[str] = (),
+    sources: Iterable[str], wheels: Mapping[str, list[dict[str, Any]]] | None = None, seen: Iterable[str] = ()
 ) -> dict[str, Any]:
     """Return `pylock.toml` as plain data.
 
@@ -130,12 +117,11 @@ def pylock(
     seen : iterable of str
         Modules that were loaded while it ran, though no import of them stands in the code.
     """
-    packages = [_package(n, (wheels or {}).get(n, [])) for n in needed(sources, seen)]
     return {
         "lock-version": "1.0",
         "created-by": "llmos_nb",
-        "requires-python": f">={sys.version_info.major}.{sys.version_info.minor}",
-        "packages": packages,
+        "requires-python": _PYTHON,
+        "packages": [_package(n, (wheels or {}).get(n, [])) for n in needed(sources, seen)],
         "tool": {"llmos_nb": {"platform": platform_of()}},
     }
 
@@ -148,11 +134,9 @@ def needed(sources: Iterable[str], seen: Iterable[str] = ()) -> list[str]:
 
 
 def _package(name: str, wheels: list[dict[str, Any]]) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": name, "version": metadata.version(name)}
-    if wheels:
-        made["wheels"] = wheels
-    made["tool"] = {"llmos_nb": {"installed-sha256": installed_hash(name)}}
-    return made
+    tool = {"llmos_nb": {"installed-sha256": record_hash(metadata.distribution(name))}}
+    found = {"wheels": wheels} if wheels else {}
+    return {"name": name, "version": metadata.version(name), **found, "tool": tool}
 
 
 def platform_of() -> dict[str, str]:
@@ -163,13 +147,6 @@ def platform_of() -> dict[str, str]:
         "system": platform.system(),
         "machine": platform.machine(),
     }
-
-
-def toml(lock: dict[str, Any]) -> str:
-    """Write a lock as the text of `pylock.toml`."""
-    import tomli_w  # only for the lock
-
-    return tomli_w.dumps(lock)
 
 
 BOUND_S = 60.0
