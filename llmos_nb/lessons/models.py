@@ -9,8 +9,8 @@ import asyncio
 import json
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,21 +23,8 @@ T = TypeVar("T")
 
 def in_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end on an event loop and thread of its own."""
-    found: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            found.append(asyncio.run(work()))
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run, name="llmos-lesson")
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return found[0]
+    with ThreadPoolExecutor(1, "llmos-lesson") as pool:
+        return pool.submit(lambda: asyncio.run(work())).result()
 
 
 def call(name: str, **arguments: Any) -> dict[str, Any]:

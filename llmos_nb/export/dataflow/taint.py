@@ -80,9 +80,7 @@ def taints(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[dict[s
 
 
 def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str]) -> None:
-    reads = set(line.flow.reads)
-    for name in line.flow.reads & late.keys():
-        reads |= late[name].reads
+    reads = line.flow.reads.union(*(late[name].reads for name in line.flow.reads & late.keys()))
     reason = unrepeatable(line.node) or next((why[n] for n in sorted(reads) if n in why), "")
     if reason:
         why.update({n: why.get(n, reason) for n in line.touched if not n.startswith("$")})

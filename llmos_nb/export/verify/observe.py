@@ -77,8 +77,8 @@ def _run(book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: P
 
 
 def _cell(name: str, source: str) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"metadata": {}, "outputs": [], "execution_count": None}
-    return {"cell_type": "code", "id": name, "source": source, **nothing}
+    about: dict[str, Any] = {"cell_type": "code", "id": name, "source": source, "metadata": {}}
+    return {**about, "outputs": [], "execution_count": None}
 
 
 def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
@@ -95,17 +95,13 @@ def _mark(
     for output in cell["outputs"]:
         if "execution_count" in output:
             output["execution_count"] = cell["execution_count"]
-    a, b = shown(one), shown(other)
-    volatile = volatility(a, b, tolerance)
-    mine, tags = cell["metadata"]["llmos_nb"], cell["metadata"].get("tags", [])
+    mine, tags = cell["metadata"]["llmos_nb"], cell["metadata"].pop("tags", [])
     mine["shown"] = "observed"
     tags = [t for t in tags if t != LOOSE]
-    if volatile:
+    if volatile := volatility(shown(one), shown(other), tolerance):
         mine["volatile"] = volatile
         tags.append(LOOSE)
-    cell["metadata"].pop("tags", None)
-    if tags:
-        cell["metadata"]["tags"] = tags
+    cell["metadata"] |= {"tags": tags} if tags else {}
 
 
 def volatility(one: Sequence[Shown], other: Sequence[Shown], tolerance: Mapping[str, float]) -> dict[str, Any]:
