@@ -30,12 +30,13 @@ def prompt_keys(process: Process, key: str, read: Read) -> None:
     while (question := process.run.state.questions.get(key)) is not None:
         choices = _choices(process, key, question)
         try:
-            typed = read(f"{said}{_prompt(choices, question)}")
-            said = ""
+            typed, said = read(f"{said}{_prompt(choices)}"), ""
             if process.run.state.questions.get(key) is not question:
                 return  # it was answered elsewhere meanwhile
-            if question.get("kind") == "question":
-                said = _reply(process, key, typed)
+            if not choices and typed.strip():
+                process.reply(typed, key)
+            elif not choices:
+                said = "  An empty answer tells it nothing; write a few words.\n"
             elif typed.strip() in choices:
                 _DO[typed.strip()](process, key, question, read)
             else:
@@ -47,7 +48,9 @@ def prompt_keys(process: Process, key: str, read: Read) -> None:
 
 
 def _choices(process: Process, key: str, question: Question) -> dict[str, str]:
-    """Return the letters that count here, with what each does."""
+    """Return the letters that count here, with what each does; none where words are wanted."""
+    if question.get("kind") == "question":
+        return {}
     if question.get("kind") == "doubt":
         return {"d": "it was done", "g": "run it again"}
     if key.startswith("plan:"):
@@ -58,17 +61,9 @@ def _choices(process: Process, key: str, question: Question) -> dict[str, str]:
     return {"a": "approve once", **rest, **edit, "r": "reject", "s": "skip"}
 
 
-def _prompt(choices: Mapping[str, str], question: Question) -> str:
-    if question.get("kind") == "question":
-        return "  your answer > "
-    return "  " + "  ".join(f"[{k}] {v}" for k, v in choices.items()) + "  [?]\n  > "
-
-
-def _reply(p: Process, key: str, typed: str) -> str:
-    if not typed.strip():
-        return "  An empty answer tells it nothing; write a few words.\n"
-    p.reply(typed, key)
-    return ""
+def _prompt(choices: Mapping[str, str]) -> str:
+    keys = "  ".join(f"[{k}] {v}" for k, v in choices.items())
+    return f"  {keys}  [?]\n  > " if choices else "  your answer > "
 
 
 def _help(key: str, choices: Mapping[str, str], typed: str) -> str:

@@ -150,9 +150,7 @@ class PanelShown(Shown):
     def view(self) -> Any:
         """Return the view as it stands."""
         run = self.process.run
-        found = self.projector.view(run.state, run.journal.events, now())
-        found["kernel_id"] = _own_id()
-        return found
+        return {**self.projector.view(run.state, run.journal.events, now()), "kernel_id": _own_id()}
 
     def open(self) -> None:
         """Show the static sibling, then the widget."""
@@ -193,14 +191,10 @@ class PanelShown(Shown):
         if name in LOOKS:
             LOOKS[name](self.projector, message)
         else:
-            said = CLICKS[name](self.process, _without_empty(message))
+            said = CLICKS[name](self.process, {k: v for k, v in message.items() if v is not None})
             if isinstance(said, str):
                 self.panel.note(said)
         self.panel.show(self.view())
-
-
-def _without_empty(message: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in message.items() if v is not None}
 
 
 def _own_id() -> str:

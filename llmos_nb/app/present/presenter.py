@@ -31,8 +31,8 @@ class Presenter:
         process = begun[-1]
         shown = Several([self.show(p) for p in begun])
         if given.bg or not awaits_clicks(self.ip):
-            task = asyncio.get_running_loop().create_task(self._background(process, shown, given.out))
-            process.watcher = task
+            work = self._background(process, shown, given.out)
+            process.watcher = asyncio.get_running_loop().create_task(work)
             return None
         return await self.follow(process, shown, given.out)
 
@@ -47,10 +47,9 @@ class Presenter:
         for n, stage in enumerate(stages, 1):
             source = found[-1] if found else None
             if len(stages) > 1 and self._is_process(stage):
-                process = self.session.find_live(stage)
+                found.append(self.session.find_live(stage))
                 if source is not None:
-                    await pipes.join(process, source)
-                found.append(process)
+                    await pipes.join(found[-1], source)
             else:
                 last = n == len(stages)
                 name = given.name if last or not given.name else f"{given.name}-{n}"
@@ -99,16 +98,14 @@ class Presenter:
 
     def show(self, process: Process) -> Shown:
         """Draw a process here, live."""
-        kind = front_end(self.ip)
         view: Shown
-        if kind == "panel":
+        if (kind := front_end(self.ip)) == "panel":
             from llmos_nb.app.present.panel import PanelShown  # ipywidgets is slow to import
 
             view = PanelShown(process)
+            process.run.on_output = lambda call, words: print_raw(words)  # in text the result says the same
         else:
             view = TextShown(process, kind, self.ip)
-        if kind == "panel":  # in text the result that follows says the same
-            process.run.on_output = lambda call, words: print_raw(words)
         view.open()
         return view
 

@@ -53,7 +53,6 @@ class TextShown(Shown):
         self.process, self.kind, self.ip = process, kind, ip
         self.view = view.TextView(write=print_raw)
         self.patient = kind == "terminal"
-        self.asked: set[str] = set()
 
     def open(self) -> None:
         """Print what happens, and what happened before."""
@@ -99,5 +98,5 @@ def publish(html: str, plain: str, display_id: str | None = None, update: bool =
     """Display a bundle of HTML and text, or put it in place of an earlier one."""
     from IPython.display import display  # only where IPython is
 
-    bundle = {"text/html": html, "text/plain": plain}
-    display(bundle, raw=True, display_id=display_id, update=update) if display_id else display(bundle, raw=True)
+    where = {"display_id": display_id, "update": update} if display_id else {}
+    display({"text/html": html, "text/plain": plain}, raw=True, **where)
