@@ -210,7 +210,11 @@ def export(
     if target.suffix == ".py":
         target.write_text(script_of(cells), encoding="utf-8")
         return target
-    book = book_of(cells, metadata_of(draft, lock, trace))
+    return _written(book_of(cells, metadata_of(draft, lock, trace)), draft, target, lock, observe)
+
+
+def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str, observe: bool) -> Path:
+    """Observe it if that is wanted, seal it, and write it."""
     if observe:
         _observe(book, target.parent, draft, lock)
         refuse_shown(book, secrets(draft.runs))

@@ -84,6 +84,12 @@ class Gathered:
     missing: dict[str, str] = field(default_factory=dict)
     boundary: set[str] = field(default_factory=set)
 
+    def keep(self, held: Held, at: int, order: tuple[int, int, int] = (0, 0, 0)) -> None:
+        """Put a value that comes as data before the unit at a place."""
+        about = f"# Input: {held.name} as it was in the kernel, since {held.about['why']}."
+        self.held.append(held)
+        self.units.insert(at, Unit("held", f"{about}\n{held.code}", order, names=[held.name]))
+
     def pieces(self) -> list[Piece]:
         """Return the code for analysis."""
         return [Piece(u.source, u.kept) for u in self.units]
@@ -117,8 +123,7 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Gather
     _resolve(found, runs, namespace, changed, folder)
     _random_state(found, runs, folder)
     for held in piped_in(runs, folder):
-        found.held.append(held)
-        found.units.insert(_first_step(found), Unit("held", _said(held), names=[held.name]))
+        found.keep(held, _first_step(found))
     sources, _ = cut(found.pieces(), _unseeded(found))
     for unit, source in zip(found.units, sources, strict=True):
         unit.source = source
@@ -174,9 +179,7 @@ def _at_boundary(found: Gathered, namespace: Any, changed: set[str], folder: str
     why = tainted(before)
     for name in sorted(found.boundary & why.keys() & set(namespace) - changed):
         if (held := hold(name, namespace[name], folder, f"it rests on {why[name]}")) is not None:
-            found.held.append(held)
-            order = (*found.units[first].order[:2], _FIRST)
-            found.units.insert(first, Unit("held", _said(held), order, names=[name]))
+            found.keep(held, first, (*found.units[first].order[:2], _FIRST))
             first += 1
 
 
@@ -188,32 +191,25 @@ def _resolve(found: Gathered, runs: list[ExportSource], namespace: Any, changed:
         if not todo:
             return
         for name in todo:
-            # in front of all the rest, as what is missing was there before the first cell
-            if (unit := _made(name, runs, namespace, changed, folder, found)) is not None:
-                found.units.insert(0, unit)
+            _make(name, runs, namespace, changed, folder, found)
 
 
-def _said(held: Held) -> str:
-    return f"# Input: {held.name} as it was in the kernel, since {held.about['why']}.\n{held.code}"
-
-
-def _made(
+def _make(
     name: str, runs: list[ExportSource], namespace: Any, changed: set[str], folder: str, found: Gathered
-) -> Unit | None:
+) -> None:
+    """Put in front of all the rest what makes a name, as it was there before the first cell."""
     tool = next((r.tools[name] for r in runs if name in r.tools), None)
     value = namespace.get(name, tool.fn if tool is not None else None)
     if name not in namespace and tool is None:
         found.missing[name] = "no cell of this kernel makes it"
     elif source := source_unit(name, value):
-        return Unit("function", source, names=[name])
+        found.units.insert(0, Unit("function", source, names=[name]))
     elif name in changed:
         found.missing[name] = "the run changed it, and what it was before is not kept"
     elif name in namespace and (held := hold(name, value, folder, "no cell makes it")) is not None:
-        found.held.append(held)
-        return Unit("held", _said(held), names=[name])
+        found.keep(held, 0)
     else:
         found.missing[name] = f"a {type(value).__name__} cannot be written as plain data"
-    return None
 
 
 def _random_state(found: Gathered, runs: list[ExportSource], folder: str) -> None:

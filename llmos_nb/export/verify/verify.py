@@ -54,6 +54,9 @@ class _Climb:
             self.progress(level, done, total)
 
 
+Rung = Callable[[_Climb, Check], bool | None]
+
+
 def verify(
     path: str | os.PathLike[str],
     level: str = LEVELS[-1],
@@ -98,13 +101,17 @@ def verify(
             break
         if name == "installs" and (not fresh or level in LEVELS[:2]):
             continue
-        climb.report.checks.append(check := Check(name))
-        started = time.monotonic()
-        check.held = rung(climb, check)
-        check.seconds = round(time.monotonic() - started, 3)
-        if not check.held:
+        if not _tried(climb, name, rung):
             break
     return climb.report
+
+
+def _tried(climb: _Climb, level: str, rung: Rung) -> bool | None:
+    climb.report.checks.append(check := Check(level))
+    started = time.monotonic()
+    check.held = rung(climb, check)
+    check.seconds = round(time.monotonic() - started, 3)
+    return check.held
 
 
 def _opens(climb: _Climb, check: Check) -> bool:
@@ -203,7 +210,7 @@ def _same_twice(climb: _Climb, check: Check) -> bool:
     return climb.fail(NOT_SAME, *found)
 
 
-_RUNGS: dict[str, Callable[[_Climb, Check], bool | None]] = {
+_RUNGS: dict[str, Rung] = {
     "opens": _opens,
     "untampered": _untampered,
     "installs": _installs,
