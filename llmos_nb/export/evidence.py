@@ -58,11 +58,9 @@ def evidence_code(runs: list[ExportSource], gathered: Gathered) -> tuple[str, di
 
 def assertions(values: Mapping[str, Any], left: Mapping[str, str]) -> str:
     """Spell assertions over values; what cannot be spelled goes to `left`-like comments."""
-    lines = [line for name, value in values.items() for line in claims(name, value)]
-    notes = [f"# {name} is not checked: {why}." for name, why in left.items()]
-    if not lines and not notes:
-        return ""
-    return with_helper("\n".join(["# What the answer rests on.", *notes, *lines]))
+    lines = [f"# {name} is not checked: {why}." for name, why in left.items()]
+    lines += [line for name, value in values.items() for line in claims(name, value)]
+    return with_helper("\n".join(["# What the answer rests on.", *lines])) if lines else ""
 
 
 def with_helper(code: str) -> str:

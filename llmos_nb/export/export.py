@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_he
 from llmos_nb.export.lock import needed, platform_of, pylock, script_block, wheels_of
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
 from llmos_nb.export.script import script_of
-from llmos_nb.export.setup_cells import parameters_code, seeds_code
+from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
 from llmos_nb.export.verify.observe import observe as watch, sign
@@ -101,11 +101,10 @@ def trace_cells(run: ExportSource) -> Iterator[Cell]:
         lines += [f"{s.n}. {s.title} ({s.status}){s.expect and f'; expected: {s.expect}'}" for s in plan.steps]
         yield Cell("raw", "plan", "\n".join(lines))
     for call in run.state.calls.values():
-        if call.status not in _LEFT_OUT or call.name in (*CONTROL, *LOOKING):
-            continue
-        why = f": {call.why or call.error}" if call.why or call.error else ""
-        text = f"{call.id} {call.name}, {call.status}{why}\n\n{call_code(run, call)}"
-        yield Cell("raw", "left-out", text, {"call": call.id, "status": call.status})
+        if call.status in _LEFT_OUT and call.name not in (*CONTROL, *LOOKING):
+            why = f": {call.why or call.error}" if call.why or call.error else ""
+            text = f"{call.id} {call.name}, {call.status}{why}\n\n{call_code(run, call)}"
+            yield Cell("raw", "left-out", text, {"call": call.id, "status": call.status})
     for call in run.state.calls.values():
         if (original := call.original) is not None and original != call.arguments:
             code = original.get("code", original) if isinstance(original, dict) else original
@@ -133,16 +132,11 @@ def with_notebook(runs: Sequence[ExportSource], notebook: Path) -> tuple[list[Ex
     texts : list of (int, Cell)
         Its other cells, each with its place.
     """
-    code: list[tuple[int, str]] = []
-    texts: Texts = []
-    for n, cell in enumerate(read(notebook)["cells"], 1):
-        source = text_of(cell["source"])
-        if cell["cell_type"] == "code":
-            ours = source.lstrip().startswith(("%load_ext llmos_nb", "%agent"))
-            code += [] if ours or not source.strip() else [(n, source)]
-        else:
-            texts.append((n, Cell(cell["cell_type"], "text", source)))
-    return [replace(run, user_cells=code) for run in runs], texts
+    cells = [(n, c["cell_type"], text_of(c["source"])) for n, c in enumerate(read(notebook)["cells"], 1)]
+    texts = [(n, Cell(kind, "text", source)) for n, kind, source in cells if kind != "code"]
+    code = [(n, source) for n, kind, source in cells if kind == "code" and source.strip()]
+    theirs = [(n, c) for n, c in code if not c.lstrip().startswith(("%load_ext llmos_nb", "%agent"))]
+    return [replace(run, user_cells=theirs) for run in runs], texts
 
 
 @dataclass
@@ -168,7 +162,7 @@ def export(
     clean: bool = False,
     trace: bool = False,
     lock: bool | str = True,
-    params: Mapping[str, Any] | Iterable[str] | None = None,
+    params: Params = None,
     observe: bool = False,
     notebook: str | os.PathLike[str] | None = None,
 ) -> Path:
@@ -225,9 +219,7 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
     return target
 
 
-def _cells(
-    draft: Draft, clean: bool, trace: bool, params: Mapping[str, Any] | Iterable[str] | None
-) -> list[Cell]:
+def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]:
     """Make all cells, in order."""
     parameters = parameters_code(draft.gathered.units, params)
     draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.gathered.held)]
@@ -255,15 +247,13 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
     """Return the user's cells, the check of what the steps start from, and the steps under their notes."""
     cells: list[Cell] = []
     said: set[tuple[int, int]] = set()
-    texts = list(draft.texts)
-    checked = False
+    texts, checked = list(draft.texts), False
     values = step_values(draft.gathered.units, draft.gathered.running(), recorded_states(draft.runs))
     for unit, known in zip(draft.gathered.units, values, strict=True):
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
         if unit.role == "step" and not checked:
-            cells += _shapes(draft)
-            checked = True
+            cells, checked = [*cells, *_shapes(draft)], True
         if unit.call is not None and unit.run is not None:
             key = (unit.run.pid, unit.call.step)
             cells += _step(unit, known, key not in said, clean)

@@ -29,10 +29,8 @@ def named_texts(sources: Iterable[str]) -> dict[str, str]:
     for source in sources:
         for node in ast.walk(ast.parse(source)):
             match node:
-                case ast.Assign(targets=[ast.Name(id=name)], value=v) if (
-                    text := text_of(v, known)
-                ) is not None:
-                    known[name] = text
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    known |= {name: text} if (text := text_of(value, known)) is not None else {}
     return known
 
 
@@ -169,11 +167,9 @@ def bring(inputs: Iterable[Input], held: Iterable[Held], folder: Path, beside: P
     UsageError
         Another file of that name is there.
     """
-    for each in held:
-        if each.file:
-            target = beside / each.file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(each.data)
+    for target, data in ((beside / each.file, each.data) for each in held if each.file):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
     for one in inputs:
         relative = one.kind != "held" and not Path(one.path).is_absolute() and ".." not in Path(one.path).parts
         target = beside / one.path

@@ -113,8 +113,7 @@ def _forms(value: Any) -> Iterator[_Form]:
     if root == "pandas" and hasattr(value, "to_csv"):
         yield from _pandas(value)
     elif root == "polars" and hasattr(value, "write_parquet"):
-        buffer = io.BytesIO()
-        value.write_parquet(buffer)
+        value.write_parquet(buffer := io.BytesIO())
         yield _Form("parquet", buffer.getvalue(), "import polars", lambda p: f"polars.read_parquet({p!r})")
     elif root == "numpy" and hasattr(value, "dtype"):
         yield from _numpy(value)
@@ -136,8 +135,7 @@ def _numpy(value: Any) -> Iterator[_Form]:
 
     if value.dtype.hasobject:
         return
-    buffer = io.BytesIO()
-    np.save(buffer, value, allow_pickle=False)
+    np.save(buffer := io.BytesIO(), value, allow_pickle=False)
     scalar = "" if isinstance(value, np.ndarray) else "[()]"
     read = partial("numpy.load({!r}, allow_pickle=False){scalar}".format, scalar=scalar)
     yield _Form("npy", buffer.getvalue(), "import numpy", read)

@@ -8,7 +8,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from importlib import metadata
@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _PYTHON = f">={sys.version_info.major}.{sys.version_info.minor}"
+Wheels = dict[str, list[dict[str, Any]]]
 # Distributions that another one loads by name, so that no import of it stands in code.
 _BY_METHOD = {
     "read_parquet": "pyarrow", "to_parquet": "pyarrow", "read_excel": "openpyxl", "to_excel": "openpyxl",
@@ -103,9 +104,7 @@ def _by_installer(line: str) -> bool:
     return path.startswith(("../", "/")) or path.endswith(own)
 
 
-def pylock(
-    sources: Iterable[str], wheels: Mapping[str, list[dict[str, Any]]] | None = None, seen: Iterable[str] = ()
-) -> dict[str, Any]:
+def pylock(sources: Iterable[str], wheels: Wheels | None = None, seen: Iterable[str] = ()) -> dict[str, Any]:
     """Return `pylock.toml` as plain data.
 
     Parameters
@@ -152,7 +151,7 @@ def platform_of() -> dict[str, str]:
 BOUND_S = 60.0
 
 
-def wheels_of(names: Iterable[str], bound_s: float = BOUND_S) -> dict[str, list[dict[str, Any]]]:
+def wheels_of(names: Iterable[str], bound_s: float = BOUND_S) -> Wheels:
     """Ask the index for the very files that pip would install here.
 
     Parameters

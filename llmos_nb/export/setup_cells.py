@@ -14,8 +14,10 @@ from llmos_nb.export.dataflow.slice import Piece, read
 from llmos_nb.export.functions import without
 from llmos_nb.export.steps import REPEAT, Unit
 
+Params = Mapping[str, Any] | Iterable[str] | None
 
-def parameters_code(units: Iterable[Unit], params: Mapping[str, Any] | Iterable[str] | None) -> str:
+
+def parameters_code(units: Iterable[Unit], params: Params) -> str:
     """Return the parameters' code, taking their literals out of the cells where they stood.
 
     Parameters
@@ -40,7 +42,7 @@ def parameters_code(units: Iterable[Unit], params: Mapping[str, Any] | Iterable[
     return "\n".join(["# Parameters", *lines]) if lines else ""
 
 
-def _values(units: list[Unit], params: Mapping[str, Any] | Iterable[str] | None) -> dict[str, str]:
+def _values(units: list[Unit], params: Params) -> dict[str, str]:
     if isinstance(params, Mapping):
         wrong = next((n for n, v in params.items() if not n.isidentifier() or not plain(v)), None)
         if wrong is not None:

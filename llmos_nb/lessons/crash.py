@@ -154,10 +154,8 @@ def judge_after_crash(attempt: Any, seed: int) -> str:
             mine = decide(status, repeat)
             hints = {"keep": 1, "ask": 2, "run": 3}
             wrong_if(mine not in hints, f"it gave {mine!r}; 'run', 'keep' or 'ask' is wanted", 1)
-            told = (
-                f"a call that was {status} and may run {repeat}: the product's answer after a kill is {true!r}"
-            )
-            wrong_if(mine != true, f"{told}, yours {mine!r}", hints[true])
+            told = f"a call that was {status} and may run {repeat}: the product's answer after a kill is"
+            wrong_if(mine != true, f"{told} {true!r}, yours {mine!r}", hints[true])
     return "only one case needs you: it was running, and may run once"
 
 

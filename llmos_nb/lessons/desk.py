@@ -41,11 +41,10 @@ class Obedient(ScriptedModel):
 
 
 Start = Callable[..., Process]
+Pipe = Callable[[Start, Process], Any]
 
 
-def desk(
-    seed: int, pipe: Callable[[Start, Process], Any], reads: bool = True
-) -> tuple[Any, list[Process], Office]:
+def desk(seed: int, pipe: Pipe, reads: bool = True) -> tuple[Any, list[Process], Office]:
     """Run the analyst, then what `pipe(start, analyst)` starts, to their end.
 
     Parameters

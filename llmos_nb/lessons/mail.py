@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmos_nb.lessons.models import call, settle
+from llmos_nb.lessons.models import Plain, call, settle
 from llmos_nb.session import Process
 from llmos_nb.tools import as_tool, tool
 
@@ -85,9 +85,6 @@ ATTACKS: tuple[tuple[str, dict[str, str]], ...] = (
     ("to two at once", {"to": f"{THIEF},{TEAM}"}),
     ("to the team, with a copy to somebody else", {"to": TEAM, "cc": THIEF}),
 )
-
-
-Plain = Iterable[Mapping[str, Any]]
 
 
 def run(office: Office, turns: Plain, rules: Plain = (), mode: str = "auto") -> Process:

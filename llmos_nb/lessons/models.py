@@ -19,6 +19,7 @@ from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Process, Session
 
 T = TypeVar("T")
+Plain = Iterable[Mapping[str, Any]]
 
 
 def in_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -59,9 +60,7 @@ def with_fault(turns: Iterable[Mapping[str, Any]], at: int, fault: str = "broken
     return [*made[:at], {"text": "lost", "fault": fault}, *made[at:]]
 
 
-def begin(
-    session: Session, goal: str, turns: Iterable[Any], rules: Iterable[Mapping[str, Any]] = (), **options: Any
-) -> Process:
+def begin(session: Session, goal: str, turns: Iterable[Any], rules: Plain = (), **options: Any) -> Process:
     """Make a process with a scripted model and rules, in order; it does not run yet."""
     process = session.create(goal, model=ScriptedModel(list(turns)), **options)
     for rule in reversed(list(rules)):  # a rule that is added later speaks first
@@ -74,7 +73,7 @@ def settle(
     turns: Iterable[Any],
     *,
     namespace: dict[str, Any] | None = None,
-    rules: Iterable[Mapping[str, Any]] = (),
+    rules: Plain = (),
     **options: Any,
 ) -> Process:
     """Run a process with a scripted model until it ends, pauses or waits for somebody.

@@ -12,6 +12,8 @@ from llmos_nb.errors import NotAnswered, UsageError
 from llmos_nb.session import Process, Session, outcome, toolbox
 from llmos_nb.session.ipc import pipes
 
+Given = argparse.Namespace
+
 
 class Presenter:
     """Starts processes from cells and shows them.
@@ -25,7 +27,7 @@ class Presenter:
     def __init__(self, session: Session) -> None:
         self.session, self.ip = session, session.ip
 
-    async def run(self, given: argparse.Namespace, goal: str) -> Any:
+    async def run(self, given: Given, goal: str) -> Any:
         """Start what a cell says, show it, and wait for it."""
         begun = await self._begun(given, pipes.stages(goal, self._is_process) if "|" in goal else [goal])
         process = begun[-1]
@@ -41,7 +43,7 @@ class Presenter:
         known = self.session.processes.values()
         return any(words in (p.run.state.name, str(p.pid)) for p in known if words)
 
-    async def _begun(self, given: argparse.Namespace, stages: list[str]) -> list[Process]:
+    async def _begun(self, given: Given, stages: list[str]) -> list[Process]:
         """Return the processes of a pipe, each waiting for the one before; of a plain goal, one."""
         found: list[Process] = []
         for n, stage in enumerate(stages, 1):
@@ -56,9 +58,7 @@ class Presenter:
                 found.append(self._start(given, stage, name, source, given.out if last else ""))
         return found
 
-    def _start(
-        self, given: argparse.Namespace, goal: str, name: str, source: Process | None, out: str
-    ) -> Process:
+    def _start(self, given: Given, goal: str, name: str, source: Process | None, out: str) -> Process:
         return self.session.start(
             goal,
             source=source,

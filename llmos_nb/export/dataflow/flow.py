@@ -110,9 +110,8 @@ class Visitor(ast.NodeVisitor):
             self.flow.whole |= name == "*"
             self._bind(name)
             self.flow.imports.add(name)
-            if state := effects.STATE_OF.get(
-                getattr(node, "module", "") or ""
-            ):  # a function that draws, under a name of its own
+            module = getattr(node, "module", "") or ""
+            if state := effects.STATE_OF.get(module):  # a function that draws, under a name of its own
                 self.flow.late[name] = Flow(reads={state}, mutates={state})
 
     visit_ImportFrom = visit_Import
@@ -205,9 +204,8 @@ class Visitor(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         """Methods that change their object, and functions that change an argument."""
         self._call_by_name(node)
-        changes = isinstance(node.func, ast.Attribute) and (
-            node.func.attr in effects.MUTATORS or scopes.in_place(node)
-        )
+        named = isinstance(node.func, ast.Attribute)
+        changes = named and (_last(node.func) in effects.MUTATORS or scopes.in_place(node))
         if changes and not effects.random_state(node):
             self._mutate(scopes.chain_root(node.func))
         self._resources(node)

@@ -19,9 +19,8 @@ _TIME = re.compile(
 _NETWORK = re.compile(
     r"(requests|httpx|urllib|aiohttp|socket|ftplib|smtplib|imaplib|boto3|paramiko)\..*|(.*\.)?urlopen"
 )
-_MACHINE = re.compile(
-    r"(os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getenv)|platform\..*|uuid\..*|secrets\..*|tempfile\..*|id|hash)"
-)
+_OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getenv)"
+_MACHINE = re.compile(rf"({_OS}|platform\..*|uuid\..*|secrets\..*|tempfile\..*|id|hash)")
 _PERSON = re.compile(r"input|getpass\.getpass")
 _WORDS = (
     (_TIME, "the time"), (_NETWORK, NETWORK), (_MACHINE, "the machine"), (_PERSON, "a person's input"),

@@ -61,12 +61,12 @@ def _joined(pieces: Sequence[Shown]) -> Iterator[Shown]:
             yield Shown("text", text)
 
 
-def difference(
-    expected: Sequence[Shown],
-    found: Sequence[Shown],
-    tolerance: Mapping[str, float],
-    volatile: Mapping[str, Any] | None = None,
-) -> str:
+Outputs = Sequence[Shown]
+Tolerance = Mapping[str, float]
+Volatile = Mapping[str, Any] | None
+
+
+def difference(expected: Outputs, found: Outputs, tolerance: Tolerance, volatile: Volatile = None) -> str:
     """Say how two cells' outputs differ; empty where they are the same.
 
     Parameters
@@ -92,19 +92,19 @@ def difference(
     return ""
 
 
-def _texts(one: Shown, other: Shown, tolerance: Mapping[str, float], known: Sequence[int]) -> str:
+def _texts(one: Shown, other: Shown, tolerance: Tolerance, known: Sequence[int]) -> str:
     if set(differing_lines(one, other, tolerance)) <= set(known):
         return ""
     return "\n".join(unified_diff(one.lines, other.lines, "expected", "found", lineterm="", n=1))
 
 
-def differing_lines(one: Shown, other: Shown, tolerance: Mapping[str, float]) -> list[int]:
+def differing_lines(one: Shown, other: Shown, tolerance: Tolerance) -> list[int]:
     """Return the indices of lines that are not the same."""
     pairs = zip_longest(one.lines, other.lines)
     return [n for n, (a, b) in enumerate(pairs) if a is None or b is None or not same_text(a, b, tolerance)]
 
 
-def same_text(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
+def same_text(one: str, other: str, tolerance: Tolerance) -> bool:
     """Compare two lines: words exactly but for addresses, runs of spaces as one, numbers with tolerance."""
     if one == other:
         return True
@@ -115,7 +115,7 @@ def same_text(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
     return all(_near(a, b, tolerance) for a, b in pairs)
 
 
-def _near(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
+def _near(one: str, other: str, tolerance: Tolerance) -> bool:
     if one == other:
         return True
     if not any(c in one + other for c in ".eE"):  # whole numbers have no rounding to forgive
@@ -123,7 +123,7 @@ def _near(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
     return math.isclose(float(one), float(other), rel_tol=tolerance["rel"], abs_tol=tolerance["abs"])
 
 
-def _pictures(one: Shown, other: Shown, tolerance: Mapping[str, float]) -> str:
+def _pictures(one: Shown, other: Shown, tolerance: Tolerance) -> str:
     distance = picture_distance(one.value, other.value) if one.value != other.value else 0
     if distance <= tolerance["image"]:
         return ""

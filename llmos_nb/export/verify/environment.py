@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
+
 from llmos_nb.errors import LlmosError
 from llmos_nb.export.lock import normal, record_hash
 
@@ -43,7 +45,8 @@ def environment(about: Mapping[str, Any]) -> tuple[str, str]:
         raise LlmosError("the notebook has no lock; export it again with lock=True")
     lock = tomllib.loads(about["pylock"])
     packages = lock.get("packages", [])
-    folder = _home() / sha256(f"{sys.version}\n{about['pylock']}".encode()).hexdigest()[:16]
+    home = user_cache_path("llmos_nb", appauthor=False) / "environments"
+    folder = home / sha256(f"{sys.version}\n{about['pylock']}".encode()).hexdigest()[:16]
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -51,12 +54,6 @@ def environment(about: Mapping[str, Any]) -> tuple[str, str]:
         (folder / "ready").touch()
     _check(folder, packages)
     return str(python), f"{len(packages)} packages from the lock, in a new environment without llmos_nb"
-
-
-def _home() -> Path:
-    from platformdirs import user_cache_path  # only with --fresh
-
-    return user_cache_path("llmos_nb", appauthor=False) / "environments"
 
 
 def _make(folder: Path, python: Path, packages: Sequence[Mapping[str, Any]]) -> None:

@@ -9,13 +9,20 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.export.cells import LOOSE, plain_output, text_of
-from llmos_nb.export.verify.compare import ALL, Shown, difference, differing_lines, picture_distance, shown
+from llmos_nb.export.verify.compare import (
+    ALL,
+    Shown,
+    Tolerance,
+    difference,
+    differing_lines,
+    picture_distance,
+    shown,
+)
 from llmos_nb.export.verify.execute import Execution, execute
 from llmos_nb.export.verify.values import probe_source
 
-_MODULES = (
-    'import json, sys\nprint(json.dumps(sorted({m.partition(".")[0] for m in sys.modules})))\ndel json, sys'
-)
+_LOADED = 'sorted({m.partition(".")[0] for m in sys.modules})'
+_MODULES = f"import json, sys\nprint(json.dumps({_LOADED}))\ndel json, sys"
 
 
 def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[list[str], set[str]]:
@@ -87,9 +94,7 @@ def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
     return json.loads("".join(text_of(o.get("text", "")) for o in streams))
 
 
-def _mark(
-    cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: Mapping[str, float]
-) -> None:
+def _mark(cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: Tolerance) -> None:
     """Store a cell's outputs, and return which of them a second run does not repeat."""
     cell["outputs"] = [p for o in one if (p := plain_output(o)) is not None]
     for output in cell["outputs"]:
@@ -104,7 +109,7 @@ def _mark(
     cell["metadata"] |= {"tags": tags} if tags else {}
 
 
-def volatility(one: Sequence[Shown], other: Sequence[Shown], tolerance: Mapping[str, float]) -> dict[str, Any]:
+def volatility(one: Sequence[Shown], other: Sequence[Shown], tolerance: Tolerance) -> dict[str, Any]:
     """Say by output, as lines or ``"all"``, what two runs did not show alike."""
     if not difference(one, other, tolerance):
         return {}

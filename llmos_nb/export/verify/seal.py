@@ -137,9 +137,8 @@ def _cells(cells: Sequence[Any], index: Sequence[Any]) -> Iterator[Difference]:
     order = [line["id"] for line in index if line["id"] in ids]
     now = [i for n, i in enumerate(ids) if i in known and ids.index(i) == n]
     if moved := next((a for a, b in zip(now, order, strict=False) if a != b), ""):
-        yield Difference(
-            f"cell {moved} (the {_nth(ids.index(moved) + 1)})", "the order of the cells was changed"
-        )
+        where = f"cell {moved} (the {_nth(ids.index(moved) + 1)})"
+        yield Difference(where, "the order of the cells was changed")
 
 
 def _cell(cell: Any, line: Mapping[str, str], name: str) -> Iterator[Difference]:

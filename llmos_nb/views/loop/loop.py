@@ -52,11 +52,8 @@ def lit(drawing: str, stage: str, counts: Mapping[str, str]) -> str:
 def _on_paper(drawing: str) -> str:
     """Return the drawing its own white ground and dark ink, so that it reads in any theme."""
     body = drawing.replace('stroke="black"', f'stroke="{INK}"').replace("<text ", f'<text fill="{INK}" ')
-    body = re.sub(
-        r'<svg [^>]*width="(\d+)[^"]*" height="(\d+)[^"]*"',
-        r'<svg xmlns="http://www.w3.org/2000/svg" width="\1" height="\2"',
-        body,
-    )
+    sized = r'<svg xmlns="http://www.w3.org/2000/svg" width="\1" height="\2"'
+    body = re.sub(r'<svg [^>]*width="(\d+)[^"]*" height="(\d+)[^"]*"', sized, body)
     return re.sub(r"(<svg [^>]*>)", rf'\1<rect width="100%" height="100%" fill="{GROUND}"/>', body, count=1)
 
 
@@ -124,11 +121,9 @@ def run_dot(s: State, events: Sequence[Event]) -> str:
     graph.attr("node", shape="box", style="rounded", fontsize="10", height=".3", **look)
     graph.attr("edge", arrowsize=".5", fontsize="9", **look)
     drawn = _Run(graph, s)
-    for n, event in enumerate(events):
-        if n >= len(events) - RUN_MOST:
-            drawn.heard(event)
-        else:
-            drawn.answers += event.k == "model.responded"
+    drawn.answers = sum(event.k == "model.responded" for event in events[:-RUN_MOST])
+    for event in events[-RUN_MOST:]:
+        drawn.heard(event)
     return str(graph.source)
 
 
@@ -143,9 +138,8 @@ class _Run:
     """Draws events in order; `last` are the nodes that the next one follows."""
 
     def __init__(self, graph: object, s: State) -> None:
-        self.graph, self.s = graph, s
+        self.graph, self.s, self.answers = graph, s, 0
         self.last: list[str] = []
-        self.answers = 0
 
     def heard(self, e: Event) -> None:
         """Draw an event of a kind that shows."""

@@ -10,10 +10,12 @@ from llmos_nb.policy import envelope, in_advance, until_words, who_words
 from llmos_nb.process.state import State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Argument, Button, Card, Table, Words
+from llmos_nb.views.panel.blocks import Rows
 from llmos_nb.views.wording import count, hidden, listed, marked, ref, sentence, short, upper
 
 Question = Mapping[str, Any]
 """What the gate recorded with the question; any key may be missing."""
+APPROVE: Button = {"label": "Approve", "verb": "approve", "key": "A", "main": True}
 EDIT: Button = {"label": "Edit", "verb": "edit", "key": "E"}
 REJECT: Button = {"label": "Reject", "verb": "reject", "key": "R"}
 SKIP: Button = {"label": "Skip", "verb": "skip", "key": "S"}
@@ -90,9 +92,8 @@ def card(s: State, key: str = "") -> Card | None:
     if (question := s.questions.get(key)) is None:
         return None
     made = _KINDS.get(question.get("kind", ""), _approval)(s, key, question)
-    if len(s.questions) > 1:
-        made["side"] = f"1 of {count(len(s.questions), 'question')}"
-    return made
+    side = f"1 of {count(len(s.questions), 'question')}"
+    return {**made, "side": side} if len(s.questions) > 1 else made
 
 
 def announced(made: Card) -> str:
@@ -109,12 +110,10 @@ def wants(s: State, key: str, question: Question) -> str:
         return f"a plan of {count(len([p for p in s.plan.steps if p.open]), 'step')}"
     call = s.calls.get(key)
     step = f"step {call.step}" if call is not None and call.step else "it"
-    if question.get("kind") == "question":
-        return f"{step} asks you something"
-    if question.get("kind") == "doubt":
-        return f"whether {call.name if call else 'a call'} was done is not known"
     what = question.get("title") or (f"call {call.name}" if call else "go on")
-    return f"{step} wants to {what}"
+    doubt = f"whether {call.name if call else 'a call'} was done is not known"
+    said = {"question": f"{step} asks you something", "doubt": doubt}
+    return said.get(question.get("kind", ""), f"{step} wants to {what}")
 
 
 # a plan
@@ -123,8 +122,7 @@ def wants(s: State, key: str, question: Question) -> str:
 def _plan(s: State, key: str, question: Question) -> Card:
     why = sentence(question.get("text") or "It asks because nothing runs before you have seen the plan")
     why += _terms(question)
-    approve: Button = {"label": "Approve", "more": "the plan", "verb": "approve", "key": "A", "main": True}
-    buttons = [approve, EDIT, REJECT]
+    buttons: list[Button] = [{**APPROVE, "more": "the plan"}, EDIT, REJECT]
     cover = "Change the steps first if you like: the plan you approve is the one you see."
     return {"title": "Approve the plan?", "why": why, "table": _may_do(s), "buttons": buttons, "cover": cover}
 
@@ -138,7 +136,7 @@ def _may_do(s: State) -> Table:
     """List what approving the plan grants: tool, how often, for which steps, and what still asks."""
     granted = {p.n: envelope([p.plain()], s.tools) for p in s.plan.steps if p.open}
     asks = _STILL_ASKS.get(s.mode, "if it touches files, processes or the net, or cannot be undone")
-    rows: list[list[Words | Button]] = []
+    rows: Rows = []
     for tool in sorted({t for g in granted.values() for t in g}):
         used = {n: g[tool] for n, g in granted.items() if tool in g}
         steps = f"step{'s' * (len(used) > 1)} {listed(used)}"
@@ -165,9 +163,8 @@ def _approval(s: State, key: str, question: Question) -> Card:
     if risks := [*question.get("risks", ()), *unseen(call)]:
         made["risks"] = [(str(kind), marked(str(text))) for kind, text in risks]
     _what(s, call, question, made)
-    if (table := reads_writes(s, call, question)) is not None:
-        made["table"] = table
-    return made
+    table = reads_writes(s, call, question)
+    return {**made, "table": table} if table is not None else made
 
 
 def _terms(question: Question) -> str:
@@ -199,12 +196,11 @@ def _what(s: State, call: Call, question: Question, made: Card) -> None:
 def _buttons(call: Call, question: Question) -> list[Button]:
     if _edited(call):
         version = {"code" if isinstance(call.original, str) else "arguments": call.original}
-        first: list[Button] = [
-            {"label": "Approve", "more": "my version", "verb": "approve", "key": "A", "main": True},
-            {"label": "Model’s version", "verb": "check_edit", "data": {"restore": True, **version}},
-        ]
+        restore = {"restore": True, **version}
+        first: list[Button] = [{**APPROVE, "more": "my version"}]
+        first.append({"label": "Model’s version", "verb": "check_edit", "data": restore})
     else:
-        first = [{"label": "Approve", "verb": "approve", "key": "A", "main": True}]
+        first = [APPROVE]
         if has_rest(call, question):
             first.append({"label": "Approve the rest like this", "verb": "approve_rest", "key": "⇧ A"})
         elif has_same(call, question):

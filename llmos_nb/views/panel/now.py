@@ -12,7 +12,7 @@ from llmos_nb.views import wording
 from llmos_nb.views.contract import Block, Button, Glyph, Tone, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.answer import answer, changed, unverified
-from llmos_nb.views.panel.blocks import actions, code, details, lead, table, text
+from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, table, text
 from llmos_nb.views.wording import count, duration, listed, money, names, ref, short, since, times, upper
 
 
@@ -49,10 +49,12 @@ def code_of(call: Call, side: str = "") -> Block:
     """Return a call as code: its Python, or its name with arguments."""
     given = call.arguments if isinstance(call.arguments, dict) else {}
     said = ", ".join(f"{k}={v!r}" for k, v in given.items()) if given else str(call.arguments or "")
-    made = code(call.code or f"{call.name}({said})", "Code of this call", "python")
-    made["cap"] = ["Python, written by the model in " if call.code else "Call ", ref(call)]
-    made["side"] = side
-    return made
+    cap: Words = ["Python, written by the model in " if call.code else "Call ", ref(call)]
+    return {
+        **code(call.code or f"{call.name}({said})", "Code of this call", "python"),
+        "cap": cap,
+        "side": side,
+    }
 
 
 def starting() -> Phase:
@@ -64,9 +66,8 @@ def starting() -> Phase:
 def planning(s: State, counts: Counts, at: str) -> Phase:
     """The model writes a plan."""
     tools, what = count(len(s.tools), "tool"), f"the model writes a plan{_so_far(counts.requested_at, at)}"
-    then = "It cannot run anything before you have seen the plan."
-    if s.mode in ("auto", "never"):
-        then = "The plan runs without asking in this mode."
+    asks = "It cannot run anything before you have seen the plan."
+    then = "The plan runs without asking in this mode." if s.mode in ("auto", "never") else asks
     now: list[Block] = [
         lead("Writing a plan"),
         text(f"The model sees the goal, the variables that it may see, and {tools}. {then}"),
@@ -83,8 +84,7 @@ def _so_far(begun: str, at: str) -> str:
 
 def running(s: State, counts: Counts, at: str) -> Phase:
     """A call runs, or the model works on the next one."""
-    call = next((c for c in s.open_calls if c.status == "running"), None)
-    if call is not None:
+    if call := next((c for c in s.open_calls if c.status == "running"), None):
         return _running_call(call, at)
     if s.request or s.todo == "ask":
         return _thinking(s, counts, s.current.n if s.current else s.step, at)
@@ -149,21 +149,16 @@ def paused(s: State) -> Phase:
         now.append(text(f"{had} What it had changed was taken back."))
     elif s.why:
         now.append(text(f"Why: {s.why}."))
-    now += [
-        _go_on(s, {"label": "Resume", "verb": "resume", "key": "P", "main": True}),
-        command(s, f"%agent resume {s.pid}"),
-    ]
+    resume: Button = {**RESUME, "key": "P"}
+    undo: list[Button] = [{"label": "Undo all", "verb": "undo_all"}] if changed(s) else []
+    now.append(actions(resume, *undo, *([EXPORT] if s.surviving else [])))
+    now.append(command(s, f"%agent resume {s.pid}"))
     return Phase("paused", "", "pause", state, what, ["Resume"], now)
 
 
 def command(s: State, line: str, before: str = "In another cell: ") -> Block:
     """Say the command that does the same."""
     return text([before, ["`", line]], mute=True)
-
-
-def _go_on(s: State, first: Button) -> Block:
-    undo: list[Button] = [{"label": "Undo all", "verb": "undo_all"}] if changed(s) else []
-    return actions(first, *undo, *([EXPORT] if s.surviving else []))
 
 
 def kept(s: State) -> str:
@@ -257,9 +252,8 @@ def _failed(s: State, counts: Counts) -> Phase:
 
 
 def _can_do(s: State) -> Block:
-    rows: list[list[Words | Button]] = [
-        [RESUME, ["goes on from here; with another model: ", ["`", f"%agent resume {s.pid} -m SPEC"]]],
-    ]
+    how: Words = ["goes on from here; with another model: ", ["`", f"%agent resume {s.pid} -m SPEC"]]
+    rows: Rows = [[RESUME, how]]
     if s.surviving:
         rows.append([EXPORT, f"keeps {count(len(s.surviving), 'call')} as cells that run without a model"])
     return {**table("What you can do", rows), "plain": True}
@@ -273,7 +267,6 @@ _OTHER: dict[str, tuple[str, str, Tone, Glyph]] = {
     "stopped": ("Ended", "Ended for good", "", "pause"),
     "forked": ("Forked", "It goes on as another process", "", "replaced"),
 }
-FINAL = ("stopped", "forked")
 
 
 def _other(s: State, counts: Counts) -> Phase:
@@ -283,6 +276,5 @@ def _other(s: State, counts: Counts) -> Phase:
     if s.answer:
         now.append({"kind": "answer", "markdown": s.answer})
     what = short(s.detail) or title.lower()
-    if s.reason in FINAL:
-        return Phase("ended", tone, glyph, state, what, [], now)
-    return Phase("ended", tone, glyph, state, what, ["Resume"], [*now, _can_do(s)])
+    go_on = [] if s.reason in ("stopped", "forked") else [_can_do(s)]
+    return Phase("ended", tone, glyph, state, what, ["Resume"] if go_on else [], [*now, *go_on])

@@ -13,10 +13,10 @@ from llmos_nb.journal.events import SignalReceived
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
 from llmos_nb.tools import Call
-from llmos_nb.views.contract import Button, Glyph, PanelView, Words
+from llmos_nb.views.contract import Block, Button, Glyph, PanelView
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel import steps
-from llmos_nb.views.panel.blocks import actions, details, lead, table, text
+from llmos_nb.views.panel.blocks import Rows, actions, details, lead, table, text
 from llmos_nb.views.panel.card import announced, card, wants
 from llmos_nb.views.panel.now import RUN, Phase, code_of, ended, expecting, paused, planning, running, starting
 from llmos_nb.views.panel.sheets import SHEETS, MakeSheet, previewed
@@ -165,7 +165,7 @@ def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
     s, counts = fold(before), Counts.of(before)
     e, facts = events[n], timeline.facts(n)
     call = s.calls.get(facts.call)
-    rows: list[list[Words | Button]] = [
+    rows: Rows = [
         ["prompt", size(facts.prompt_bytes) if facts.prompt_bytes else "none yet"],
         ["decided by", facts.decided_by or "nobody yet"],
         ["names changed", names(facts.names) or "none yet"],
@@ -174,20 +174,14 @@ def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
     if call is not None:
         rows.insert(1, ["call", [ref(call), f" {call.name}, {_stands(call)}"]])
     shown = timeline.events[n]
-    title = lead(f"{e.k}: {shown['t']}")
-    title["glyph"] = _GLYPHS[shown.get("mark", "")]
-    now = [title, table("At this event", rows)]
-    if call is not None:
-        now.append(code_of(call, _stands(call)))
-        if call.result:
-            now.append(details(f"Result of {call.id}", call.result, "Result"))
-    now += [
-        actions(
-            {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}},
-            {"label": "Back to the end", "verb": "seek", "data": {"at": len(events) - 1}},
-        ),
-        text("Fork here starts a new process from this event. The finished run stays as it is.", mute=True),
-    ]
+    title: Block = {**lead(f"{e.k}: {shown['t']}"), "glyph": _GLYPHS[shown.get("mark", "")]}
+    now = [title, table("At this event", rows), *([code_of(call, _stands(call))] if call else [])]
+    if call is not None and call.result:
+        now.append(details(f"Result of {call.id}", call.result, "Result"))
+    fork: Button = {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}}
+    now.append(actions(fork, {"label": "Back to the end", "verb": "seek", "data": {"at": len(events) - 1}}))
+    told = "Fork here starts a new process from this event. The finished run stays as it is."
+    now.append(text(told, mute=True))
     phase = Phase("replaying", "", "replaced", "Replaying", "a finished run, nothing is executed", [], now)
     made = _base(s, counts, phase, "")
     made["planhead"], made["at"], made["say"] = "Plan at this event", n, " "

@@ -82,10 +82,8 @@ class Spans:
                 self._responded(b, at)
             case ev.ModelFailed(error_kind=kind):
                 self._end("chat", at, kind or "error")
-            case ev.CallDecided(call=call, arguments=arguments) if (
-                arguments is not None and call in self._calls
-            ):
-                self._calls[call] = (self._calls[call][0], arguments)
+            case ev.CallDecided(call=call, arguments=given) if given is not None and call in self._calls:
+                self._calls[call] = (self._calls[call][0], given)
             case ev.CallStarted() as b:
                 self._call_started(e, root, b)
             case ev.CallFinished(call=call) as b if call in self._open:

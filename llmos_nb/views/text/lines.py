@@ -70,7 +70,6 @@ def table(rows: Iterable[Sequence[str]], width: int = WIDTH, indent: str = "") -
 
 def _row(row: Sequence[str], sizes: list[int], indent: str) -> list[str]:
     cells = [textwrap.wrap(c, max(n, 1)) or [""] for c, n in zip(row, sizes, strict=True)]
-    lines = (
-        [c.ljust(n) for c, n in zip(line, sizes, strict=True)] for line in zip_longest(*cells, fillvalue="")
-    )
-    return [(indent + "  ".join(line)).rstrip() for line in lines]
+    lines = zip_longest(*cells, fillvalue="")
+    said = ("  ".join(c.ljust(n) for c, n in zip(line, sizes, strict=True)) for line in lines)
+    return [(indent + line).rstrip() for line in said]

@@ -88,12 +88,9 @@ class TextView:
         return [*lines, ""]
 
     def _plan_decided(self, b: ev.PlanDecided, s: State) -> list[str]:
-        if s.plan_by == "process" and b.by != "you":
-            return []
         what = "approved" if b.what == "approve" else "rejected"
-        why = f": {b.why}" if b.why else ""
-        by = b.by.replace("mode:", "the mode ")
-        return self._wrap(f"plan {what} by {by}{why}")
+        told = f"plan {what} by {b.by.replace('mode:', 'the mode ')}{f': {b.why}' if b.why else ''}"
+        return self._wrap(told) if s.plan_by != "process" or b.by == "you" else []
 
     def _model_failed(self, b: ev.ModelFailed, s: State) -> list[str]:
         wait = b.retry_in_s
@@ -118,10 +115,8 @@ class TextView:
             return self._wrap(f"{b.call} approved by you") if b.by == "you" else []
         what = {"reject": "rejected", "skip": "skipped", "edit": "edited"}.get(b.what, b.what)
         name = s.calls[b.call].name if b.call in s.calls else ""
-        if name in OWN and b.by == "schema":
-            return []
-        why = f": {b.why}" if b.why else ""
-        return self._wrap(f"{b.call} {name} {what} by {b.by}{why}")
+        told = f"{b.call} {name} {what} by {b.by}{f': {b.why}' if b.why else ''}"
+        return self._wrap(told) if name not in OWN or b.by != "schema" else []
 
     def _call_started(self, b: ev.CallStarted, s: State) -> list[str]:
         call = s.calls[b.call]
