@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from llmos_nb.export import cells as notes
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, recorded, text_of, write
 from llmos_nb.export.dataflow.taint import CHANCE
 from llmos_nb.export.evidence import ABS, REL, evidence_code, with_helper
-from llmos_nb.export.gather import Gathered, changed_names, gather, recorded_states
-from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
+from llmos_nb.export.gather import Draft, gather
+from llmos_nb.export.inputs import bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, platform_of, pylock, script_block, wheels_of
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
 from llmos_nb.export.script import script_of
@@ -44,8 +44,8 @@ def metadata_of(draft: Draft, lock: bool | str, trace: bool) -> dict[str, Any]:
         "processes": vault.plain([_process(run) for run in draft.runs]),
         "platform": platform_of(),
         "inputs": [i.plain() for i in draft.inputs],
-        "held": {h.name: h.about for h in draft.gathered.held},
-        "missing": draft.gathered.missing,
+        "held": {h.name: h.about for h in draft.held},
+        "missing": draft.missing,
         "tolerance": {"rel": REL, "abs": ABS, "image": 0.02},
         "observed": False,
         "unchecked": draft.unchecked,
@@ -139,22 +139,6 @@ def with_notebook(runs: Sequence[ExportSource], notebook: Path) -> tuple[list[Ex
     return [replace(run, user_cells=theirs) for run in runs], texts
 
 
-@dataclass
-class Draft:
-    """A notebook before it is written."""
-
-    runs: list[ExportSource]
-    gathered: Gathered
-    inputs: list[Input] = field(default_factory=list)
-    unchecked: dict[str, str] = field(default_factory=dict)
-    texts: Texts = field(default_factory=list)
-
-    @property
-    def sources(self) -> list[str]:
-        """All code of the run and the user."""
-        return [u.source for u in self.gathered.units]
-
-
 def export(
     run: ExportSource | Sequence[ExportSource],
     path: str | os.PathLike[str],
@@ -197,10 +181,10 @@ def export(
     if not runs:
         raise UsageError(f"{target}: there is no process to export")
     runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
-    draft = Draft(runs, gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
+    draft = gather(runs, f"{target.stem}-inputs", notebook is not None)
+    draft.texts = texts
     cells = _cells(draft, clean, trace, params)
-    refuse_held(draft.gathered.held, secrets(draft.runs))
-    bring(draft.inputs, draft.gathered.held, runs[0].folder, target.parent)
+    bring(draft.inputs, draft.held, runs[0].folder, target.parent)
     if target.suffix == ".py":
         target.write_text(script_of(cells), encoding="utf-8")
         return target
@@ -221,19 +205,20 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
 
 def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]:
     """Make all cells, in order."""
-    parameters = parameters_code(draft.gathered.units, params)
-    draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.gathered.held)]
+    parameters = parameters_code(draft.units, params)
+    draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.held)]
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
     made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft, clean)]
     made += [c for r in draft.runs for c in trace_cells(r)] if trace else []
     said = ((f"cell {c.about.get('call') or c.role}", c.source) for c in made)
     refuse_secrets(said, secrets(draft.runs))
+    refuse_held(draft.held, secrets(draft.runs))
     return made
 
 
 def _setup(draft: Draft, parameters: str) -> list[Cell]:
     sources = [*draft.sources, parameters]
-    seeds = seeds_code(draft.sources, recorded_states(draft.runs))
+    seeds = seeds_code(draft.sources, draft.states)
     found = [
         Cell("code", "lock", script_block([*sources, seeds])),
         Cell("code", "parameters", parameters, tags=["parameters"]),
@@ -248,8 +233,8 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
     cells: list[Cell] = []
     said: set[tuple[int, int]] = set()
     texts, checked = list(draft.texts), False
-    values = step_values(draft.gathered.units, draft.gathered.running(), recorded_states(draft.runs))
-    for unit, known in zip(draft.gathered.units, values, strict=True):
+    values = step_values(draft.units, draft.running(), draft.states)
+    for unit, known in zip(draft.units, values, strict=True):
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
         if unit.role == "step" and not checked:
@@ -264,9 +249,7 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
 
 
 def _shapes(draft: Draft) -> list[Cell]:
-    namespace = next((r.namespace for r in draft.runs if r.namespace is not None), None) or {}
-    names = draft.gathered.boundary - changed_names(draft.runs) - draft.gathered.missing.keys()
-    code = shapes_code(names, namespace)
+    code = shapes_code(draft.boundary - draft.changed - draft.missing.keys(), draft.namespace)
     return [Cell("code", "shapes", code)] if code else []
 
 
@@ -284,7 +267,7 @@ def _step(unit: Unit, values: dict[str, str], first: bool, clean: bool) -> list[
 
 def _end(draft: Draft, clean: bool) -> list[Cell]:
     cells = [] if clean else [Cell("markdown", "answer", notes.answer(r)) for r in draft.runs if r.state.answer]
-    code, draft.unchecked = evidence_code(draft.runs, draft.gathered)
+    code, draft.unchecked = evidence_code(draft)
     return [*cells, Cell("code", "evidence", code)] if code else cells
 
 

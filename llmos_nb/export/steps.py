@@ -18,7 +18,6 @@ _DROPPED = re.compile(
     r"|xmode|pinfo2?|lsmagic|autosave|agent"
 )
 _TIMERS = ("time", "timeit", "prun", "memit", "lprun", "mprun")
-_CELL_FRAMES = (*_TIMERS, "capture")
 _LINE = re.compile(
     r"^(?P<indent>[ \t]*)(?:(?P<target>[\w, ]+?)[ \t]*=[ \t]*)?(?P<sign>[%!])(?P<body>[^%!].*|![^!].*)$"
 )
@@ -49,7 +48,7 @@ def plain(source: str) -> str:
 
 def _cell(head: str, body: str) -> str:
     name, _, rest = head.partition(" ")
-    if name in _CELL_FRAMES:
+    if name in (*_TIMERS, "capture"):
         return plain(body)
     if name in ("bash", "sh", "script"):
         return _shell("", body, "")

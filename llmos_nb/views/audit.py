@@ -219,10 +219,7 @@ def of_all(wanted: Wanted, home: Home) -> Iterator[str]:
 
 
 def _decided(wanted: Wanted, found: list[Decision]) -> Iterator[str]:
-    if wanted.json:
-        yield from (_line(vars(d)) for d in found)
-    else:
-        yield vault.redact(shown(found))
+    yield from (_line(vars(d)) for d in found) if wanted.json else [vault.redact(shown(found))]
 
 
 def _line(plain: dict[str, object]) -> str:

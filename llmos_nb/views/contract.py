@@ -92,7 +92,14 @@ class Argument(TypedDict):
     sink: NotRequired[str]
 
 
-class Card(TypedDict, total=False):
+class _Code(TypedDict, total=False):
+    code: str
+    lang: str
+    cap: Words
+    side: str
+
+
+class Card(_Code, total=False):
     """What waits for a person."""
 
     title: Required[str]
@@ -102,10 +109,6 @@ class Card(TypedDict, total=False):
     digest: str
     step: int
     risks: list[tuple[str, Words]]
-    cap: Words
-    side: str
-    lang: str
-    code: str
     model_code: str  # the model's version, when `code` is the reader's: the card then shows the difference
     args: list[Argument]
     table: Table
@@ -118,7 +121,7 @@ Kind = Literal[
 ]  # fmt: skip
 
 
-class Block(TypedDict, total=False):
+class Block(_Code, total=False):
     """One piece of *now*; `kind` says which of the other keys count.
 
     ====================  ===============================================
@@ -141,10 +144,6 @@ class Block(TypedDict, total=False):
     glyph: Glyph
     words: Words
     mute: bool
-    code: str
-    lang: str
-    cap: Words
-    side: str
     label: str
     caption: str
     heads: list[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import takewhile
+from typing import cast
 
 from llmos_nb.process.state import CONTROL, State, Step
 from llmos_nb.tools import Call
@@ -29,19 +30,16 @@ def rows(s: State, counts: Counts, now: str = "") -> list[StepRow]:
 def _row(s: State, step: Step, calls: list[Call], counts: Counts, now: str) -> StepRow:
     status = _status(s, step, calls, counts)
     row: StepRow = {"n": step.n, "t": step.title, "s": status}
-    if step.expect:
-        row["x"] = step.expect
-    if step.depends_on:
-        row["after"] = ", ".join(map(str, step.depends_on))
-    if step.code:
-        row["code"] = step.code
-    if calls:
-        row["calls"] = [c.id for c in calls]
-        _facts(row, calls, counts, now)
-    if (evidence := _evidence(s, step, calls, status)) is not None:
-        row["ev"] = evidence
-    if note := _note(s, step, calls, counts, status):
-        row["note"] = note
+    more = {
+        "x": step.expect,
+        "after": ", ".join(map(str, step.depends_on)),
+        "code": step.code,
+        "calls": [c.id for c in calls],
+        "ev": _evidence(s, step, calls, status),
+        "note": _note(s, step, calls, counts, status),
+    }
+    row |= cast(StepRow, {key: value for key, value in more.items() if value})
+    _facts(row, calls, counts, now)
     if waiting := next((c.id for c in calls if c.id in s.questions), ""):
         row["call"], row["digest"] = waiting, s.questions[waiting].get("digest", "")
     return row
