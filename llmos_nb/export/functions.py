@@ -9,7 +9,7 @@ import re
 import sys
 import textwrap
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +111,16 @@ def _pure(value: Any, seen: tuple[Any, ...]) -> bool:
     return plain(value) or harmless(value, seen)
 
 
+def modules_named(source: str) -> Iterator[str]:
+    """Return the modules that code imports, by their full names."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
 def local_modules(source: str, folder: Path) -> list[Path]:
     """Return the files of modules that code imports from the working folder."""
-    found: list[Path] = []
-    for node in ast.walk(ast.parse(source)):
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-        paths = (folder / f"{name.replace('.', '/')}.py" for name in names)
-        found += [path for path in paths if path.is_file()]
-    return found
+    paths = (folder / f"{name.replace('.', '/')}.py" for name in modules_named(source))
+    return [path for path in paths if path.is_file()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import platform
-import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -15,6 +14,10 @@ from importlib import metadata
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
+
+from packaging.utils import canonicalize_name as normal
+
+from llmos_nb.export.functions import modules_named
 
 _PYTHON = f">={sys.version_info.major}.{sys.version_info.minor}"
 Wheels = dict[str, list[dict[str, Any]]]
@@ -30,13 +33,9 @@ def imported(sources: Iterable[str]) -> set[str]:
     """Return the top-level modules that code imports, the standard library left out."""
     found: set[str] = set()
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Import):
-                found |= {a.name.partition(".")[0] for a in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.partition(".")[0])
-            elif isinstance(node, ast.Attribute) and (d := _BY_METHOD.get(node.attr)) and _installed(d):
-                found.add(d)
+        used = {getattr(node, "attr", "") for node in ast.walk(ast.parse(source))}
+        found |= {name.partition(".")[0] for name in modules_named(source)}
+        found |= {owner for method, owner in _BY_METHOD.items() if method in used and _installed(owner)}
     return found - sys.stdlib_module_names
 
 
@@ -51,11 +50,6 @@ def distributions(modules: Iterable[str]) -> list[str]:
 def _owner(module: str) -> str:
     """Return the distribution of a module: mostly of the same name, which spares a look at all that is installed."""
     return module if _installed(module) else next(iter(_owners().get(module, ())), "")
-
-
-def normal(name: str) -> str:
-    """Spell a distribution's name in its normal form."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _installed(name: str) -> bool:

@@ -73,12 +73,8 @@ def _help(key: str, choices: Mapping[str, str], typed: str) -> str:
     return "\n".join([*lines, f"  Ctrl-C leaves {key} open; it waits, saved.", ""])
 
 
-def _approve(p: Process, key: str, question: Question, read: Read) -> None:
-    p.approve("plan" if key.startswith("plan:") else key, digest=question.get("digest", ""))
-
-
-def _reject(p: Process, key: str, question: Question, read: Read) -> None:
-    p.reject("plan" if key.startswith("plan:") else key, read("  why not? > ").strip())
+def _target(key: str) -> str:
+    return "plan" if key.startswith("plan:") else key
 
 
 def _edit(p: Process, key: str, question: Question, read: Read) -> None:
@@ -93,10 +89,10 @@ def _edit(p: Process, key: str, question: Question, read: Read) -> None:
 
 
 _DO: dict[str, Callable[[Process, str, Question, Read], Any]] = {
-    "a": _approve,
+    "a": lambda p, key, question, read: p.approve(_target(key), digest=question.get("digest", "")),
     "A": lambda p, key, question, read: p.approve_rest(key, digest=question.get("digest", "")),
     "e": _edit,
-    "r": _reject,
+    "r": lambda p, key, question, read: p.reject(_target(key), read("  why not? > ").strip()),
     "s": lambda p, key, question, read: p.skip(key),
     "d": lambda p, key, question, read: p.resolve(key, True),
     "g": lambda p, key, question, read: p.resolve(key, False),

@@ -44,17 +44,9 @@ def _edit(p: Process, m: Message) -> Any:
     return p.edit(m["step"], **{k: m[k] for k in ("title", "expect", "code") if k in m})
 
 
-def _move(p: Process, m: Message) -> Any:
-    return p.move(m["step"], [s.n for s in p.plan.steps].index(m["to"]) + 1)
-
-
 def _export(p: Process, m: Message) -> str:
     name = p.run.state.name or "process"
     return f"written: {p.export(m.get('path') or f'{name}-{p.pid}.ipynb')}"
-
-
-def _resume(p: Process, m: Message) -> None:
-    _later(p.resume())
 
 
 def _fork(p: Process, m: Message) -> str:
@@ -65,11 +57,7 @@ def _fork(p: Process, m: Message) -> str:
 def _budget(p: Process, m: Message) -> None:
     p.budget(m.get("more") or m.get("text") or "+10 steps")
     if p.state in ("ended", "paused"):
-        _resume(p, m)
-
-
-def _cells(p: Process, m: Message) -> str:
-    return f"write %agent cells {p.pid} in a cell: its surviving steps come as cells below"
+        _later(p.resume())
 
 
 def _preview(p: Process, m: Message) -> asyncio.Task[Any]:
@@ -110,7 +98,7 @@ CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "skip": lambda p, m: p.skip(_target(m)),
     "retry": lambda p, m: p.retry(m["step"], m.get("hint", "")),
     "add": lambda p, m: p.add(m["title"], m.get("expect", "")),
-    "move": _move,
+    "move": lambda p, m: p.move(m["step"], [s.n for s in p.plan.steps].index(m["to"]) + 1),
     "undo": lambda p, m: p.undo(to=m.get("step")),
     "undo_all": lambda p, m: p.undo(to=0),
     "redo": lambda p, m: p.redo(),
@@ -120,11 +108,11 @@ CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "pause": lambda p, m: p.pause(),
     "stop": lambda p, m: p.stop(),
     "kill": lambda p, m: p.kill(),
-    "resume": _resume,
+    "resume": lambda p, m: _later(p.resume()),
     "budget": _budget,
     "export": _export,
     "fork": _fork,
-    "cells": _cells,
+    "cells": lambda p, m: f"write %agent cells {p.pid} in a cell: its surviving steps come as cells below",
     "preview": _preview,
 }
 LOOKS: dict[str, Callable[[Projector, Message], None]] = {

@@ -13,6 +13,7 @@ from llmos_nb.session import Process, Session, outcome, toolbox
 from llmos_nb.session.ipc import pipes
 
 Given = argparse.Namespace
+_AS_GIVEN = ("model", "approve", "budget", "plan", "check", "bind", "isolate", "untrusted")
 
 
 class Presenter:
@@ -64,18 +65,11 @@ class Presenter:
             source=source,
             out="" if out.isidentifier() else out,
             name=name,
-            model=given.model,
-            approve=given.approve,
-            budget=given.budget,
-            plan=given.plan,
-            check=given.check,
             tools=toolbox.chosen(self.session.namespace or {}, given.tools, self.session.serves),
             variables=given.vars,
-            bind=given.bind,
             show_values=given.show_values or None,
             preview=given.dry_run,
-            isolate=given.isolate,
-            untrusted=given.untrusted,
+            **{option: getattr(given, option) for option in _AS_GIVEN},
         )
 
     async def _background(self, process: Process, shown: Shown, out: str) -> None:

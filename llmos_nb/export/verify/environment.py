@@ -13,10 +13,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
 from platformdirs import user_cache_path
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.export.lock import normal, record_hash
+from llmos_nb.export.lock import record_hash
 
 BOUND_S = 900.0
 
@@ -88,7 +89,7 @@ def _run(command: Sequence[str]) -> None:
 def _check(folder: Path, packages: Sequence[Mapping[str, Any]]) -> None:
     """Compare what was installed with what the lock says was."""
     places = [str(p) for p in folder.glob("Lib/site-packages" if os.name == "nt" else "lib/*/site-packages")]
-    installed = {normal(d.metadata["Name"]): d for d in metadata.distributions(path=places)}
+    installed = {canonicalize_name(d.metadata["Name"]): d for d in metadata.distributions(path=places)}
     if "llmos-nb" in installed:
         raise LlmosError("the new environment has llmos_nb in it, which an exported notebook must do without")
     for package in packages:

@@ -189,20 +189,15 @@ def _dag(needs: tuple[tuple[int, tuple[int, ...]], ...]) -> Dag | None:
     edges = [(a, n) for n, before in needs for a in before]
     lines = ";".join([*(str(n) for n, _ in needs), *(f"{a}->{b}" for a, b in edges)])
     look = 'rankdir=LR;ranksep=.28;nodesep=.08;node[shape=circle,fixedsize=1,width=.27,label=""]'
-    source = f"digraph{{{look};{lines}}}"
-    return _places(ENGINE.render(source, "dot", "plain"), edges)
+    return _places(ENGINE.render(f"digraph{{{look};{lines}}}", "dot", "plain"), edges)
 
 
 def _places(plain: str, edges: list[tuple[int, int]]) -> Dag | None:
     """Read the centres out of Graphviz's plain format (inches, from below)."""
     lines = [line.split() for line in plain.splitlines()]
-    size = next((line for line in lines if line[:1] == ["graph"]), None)
-    if size is None:
+    if (size := next((line for line in lines if line[:1] == ["graph"]), None)) is None:
         return None
     width, height = (float(v) * UNIT + 2 * MARGIN for v in size[2:4])
-    nodes = {
-        line[1]: [round(float(line[2]) * UNIT + MARGIN, 1), round(height - MARGIN - float(line[3]) * UNIT, 1)]
-        for line in lines
-        if line[:1] == ["node"]
-    }
+    places = ((line[1], float(line[2]) * UNIT, float(line[3]) * UNIT) for line in lines if line[:1] == ["node"])
+    nodes = {n: [round(x + MARGIN, 1), round(height - MARGIN - y, 1)] for n, x, y in places}
     return {"w": round(width), "h": round(height), "n": nodes, "e": [list(e) for e in edges]}

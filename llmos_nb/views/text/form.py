@@ -111,18 +111,16 @@ def _evidence(words: Words, width: int, indent: str) -> list[str]:
 
 def card(c: Card, width: int = WIDTH) -> list[str]:
     """Return what waits for a person."""
-    lines = [rule(c["title"], width), *wrap(plain(c["why"]), width, "  "), ""]
-    if risks := c.get("risks"):
-        lines += [*table([[kind, plain(why)] for kind, why in risks], width, "    "), ""]
-    if question := c.get("question"):
-        lines += [*wrap(question, width, "    "), ""]
-    if "code" in c:
-        lines += [*_numbered(c["code"], width), ""]
-    if args := c.get("args"):
-        fields = [[a["name"], str(a["value"]), plain(a.get("origin"))] for a in args]
-        lines += [*table(fields, width, "    "), ""]
-    if t := c.get("table"):
-        lines += [*table([[cell(x) for x in row] for row in t["rows"]], width, "    "), ""]
+    fields = [[a["name"], str(a["value"]), plain(a.get("origin"))] for a in c.get("args", ())]
+    parts = [
+        [rule(c["title"], width), *wrap(plain(c["why"]), width, "  ")],
+        table([[kind, plain(why)] for kind, why in c.get("risks", ())], width, "    "),
+        wrap(c["question"], width, "    ") if c.get("question") else [],
+        _numbered(c.get("code", ""), width),
+        table(fields, width, "    "),
+        table([[cell(x) for x in row] for row in c["table"]["rows"]] if c.get("table") else (), width, "    "),
+    ]
+    lines = [line for part in parts if part for line in (*part, "")]
     return lines + (wrap(plain(c["cover"]), width, "  ") if c.get("cover") else [])
 
 

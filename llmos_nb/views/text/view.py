@@ -137,10 +137,9 @@ class TextView:
         row = next((r for r in rows(s, self.counts) if r["n"] == b.step), None)
         if row is None or (len(s.plan) == 1 and s.plan_by == "process"):
             return []
-        row["s"] = "done" if b.met else "failed"
-        for key in ("ev", "x", "note", "after"):
-            row.pop(key, None)  # type: ignore[misc]  # the keys are the row's
-        return [*form.step(row, self.width), ""]
+        shown: Any = {key: row.get(key, "") for key in ("n", "t", "dur", "cost")}
+        shown["s"] = "done" if b.met else "failed"
+        return [*form.step(shown, self.width), ""]
 
     def _checked(self, b: ev.CheckFinished, s: State) -> list[str]:
         held = "holds" if b.held else "does not hold"
