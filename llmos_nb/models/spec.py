@@ -57,7 +57,7 @@ def resolve(
         When the spec is not understood; `ConfigError` when there is no model or no key.
     """
     if spec is not None and not isinstance(spec, str):
-        return _passed(spec)
+        return _passed(spec, f"it needs `traits` and `respond`, or use {FORMS}")
     text = (spec or "").strip()
     model = _named(text, base_url) if text else _default(base_url)
     if stall_s is not None and isinstance(model, OpenAIModel):
@@ -65,12 +65,10 @@ def resolve(
     return model
 
 
-def _passed(model: object) -> Model:
+def _passed(model: object, wanted: str) -> Model:
     if isinstance(model, Model):
         return model
-    raise UsageError(
-        f"model {type(model).__name__} is no model; it needs `traits` and `respond`, or use {FORMS}"
-    )
+    raise UsageError(f"model {type(model).__name__} is no model; {wanted}")
 
 
 def _named(spec: str, base_url: str | None) -> Model:
@@ -104,9 +102,8 @@ def _installed(scheme: str, name: str, base_url: str | None) -> Model:
     plugin = _plugins()[scheme[:-1]]
     made = plugin.call(name, base_url)
     if not isinstance(made, Model):
-        raise plugin.broken(
-            f"it must return a Model, not {type(made).__name__}: `traits` and `respond` are needed"
-        )
+        what = f"not {type(made).__name__}: `traits` and `respond` are needed"
+        raise plugin.broken(f"it must return a Model, {what}")
     return made
 
 
@@ -150,25 +147,13 @@ def _local(name: str, _: str | None) -> Model:
     return LocalModel(name or None)
 
 
-def _script(file: str, _: str | None) -> Model:
-    return ScriptedModel(Path(file).expanduser())
-
-
-def _replay(file: str, _: str | None) -> Model:
-    return ReplayModel(Path(file).expanduser())
-
-
-def _skill(file: str, _: str | None) -> Model:
-    return CellsModel(Path(file).expanduser())
-
-
 _SCHEMES: Mapping[str, Callable[[str, str | None], Model]] = {
     "openai/": _openai,
     "ollama/": _ollama,
     "local/": _local,
-    "script:": _script,
-    "replay:": _replay,
-    "skill:": _skill,
+    "script:": lambda file, _: ScriptedModel(Path(file).expanduser()),
+    "replay:": lambda file, _: ReplayModel(Path(file).expanduser()),
+    "skill:": lambda file, _: CellsModel(Path(file).expanduser()),
 }
 SCHEMES = tuple(s[:-1] for s in _SCHEMES)
 

@@ -17,8 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelRefused
-from llmos_nb.messages import Usage
+from llmos_nb.errors import ContextOverflow, ModelProtocol, ModelRefused
+from llmos_nb.messages import Finish, Usage
 from llmos_nb.models.local import weights as store
 
 WAIT_S = 30.0
@@ -114,6 +114,11 @@ class Reply:
     text: str
     cut: bool
     usage: Usage
+
+    @property
+    def finish(self) -> Finish:
+        """Why it ended."""
+        return "length" if self.cut else "stop"
 
 
 class Engine:
@@ -215,15 +220,12 @@ class _Collected:
     def reply(self) -> Reply:
         """Return the whole reply, or raise what the server said."""
         if self._error is not None:
-            raise _error(self._error)
+            long = self._error.get("type") == "exceed_context_size_error"
+            said = f"local model: {self._error.get('message', self._error)}"
+            raise (ContextOverflow if long else ModelProtocol)(said)
         if not self._finish:
             raise ModelProtocol("the local model stopped before its reply was whole")
         return Reply("".join(self._text), self._finish == "length", self._usage)
-
-
-def _error(said: dict[str, Any]) -> ModelError:
-    kind = ContextOverflow if said.get("type") == "exceed_context_size_error" else ModelProtocol
-    return kind(f"local model: {said.get('message', said)}")
 
 
 def threads() -> int:

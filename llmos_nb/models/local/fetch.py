@@ -90,15 +90,12 @@ def _from_network(weights: Weights, target: Path, progress: Progress) -> None:
             fetch(weights, target, progress)
             return
         except (OSError, WeightsMissing, subprocess.SubprocessError) as error:
-            said.append(f"{fetch.__name__.rpartition('_')[2]}: {_line(error)}")
+            why = last_line(str(getattr(error, "reason", "") or error) or type(error).__name__)
+            said.append(f"{fetch.__name__.rpartition('_')[2]}: {why}")
     raise WeightsMissing(
         f"{weights.name} could not be fetched ({'; '.join(said)}); go online and repeat, "
         f"or give a file: llmos model pull {weights.alias} --from PATH"
     )
-
-
-def _line(error: Exception) -> str:
-    return last_line(str(getattr(error, "reason", "") or error) or type(error).__name__)
 
 
 def _room(where: Path, wanted: int, weights: Weights) -> None:

@@ -88,7 +88,15 @@ def complain(code: str, seen: Seen) -> str:
     tree = parse(code)
     if tree is None:
         return "it does not parse"
-    return _loads(tree, seen) or _untouched(tree, seen) or _unasked(tree, seen)
+    if why := _loads(tree, seen):
+        return why
+    loaded = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    if seen.names and not loaded & seen.names:  # what it prints would be no evidence
+        return f"it uses none of the variables ({', '.join(sorted(seen.names))})"
+    for subject, constant in _comparisons(tree):
+        if not _free(constant, seen) and not any(_asked(c, seen.question) for c in _columns(subject, seen)):
+            return f"it compares with {constant!r}, which nobody asked for"
+    return ""
 
 
 def _called(node: ast.Call) -> str:
@@ -124,22 +132,6 @@ def _rooted(tree: ast.Module, seen: Seen) -> set[str]:
             if value is not None and _names(value) & real:
                 real |= {n for t in targets for n in _names(t)}
     return real
-
-
-def _untouched(tree: ast.Module, seen: Seen) -> str:
-    """Find code that uses none of the user's variables: what it prints would be no evidence."""
-    loaded = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    if seen.names and not loaded & seen.names:
-        return f"it uses none of the variables ({', '.join(sorted(seen.names))})"
-    return ""
-
-
-def _unasked(tree: ast.Module, seen: Seen) -> str:
-    """Find a comparison with a constant that stands in neither question nor results."""
-    for subject, constant in _comparisons(tree):
-        if not _free(constant, seen) and not any(_asked(c, seen.question) for c in _columns(subject, seen)):
-            return f"it compares with {constant!r}, which nobody asked for"
-    return ""
 
 
 def _comparisons(tree: ast.AST) -> Iterator[tuple[ast.AST, object]]:

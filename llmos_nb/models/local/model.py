@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from llmos_nb.errors import WeightsMissing
@@ -35,19 +35,16 @@ class _Asking:
     talk: Dialogue
     show: Show
     replies: list[dict[str, Any]] = field(default_factory=list)
-    prompt: int = 0
-    completion: int = 0
-    cached: int = 0
 
-    def keep(self, reply: Reply, grammar: str, seed: int, temperature: float) -> None:
+    def keep(self, reply: Reply, **drawn: Any) -> None:
         """Keep a raw reply with how it was drawn."""
-        u = reply.usage
-        self.prompt += u.prompt
-        self.completion += u.completion
-        self.cached += u.cached
-        counted = {"prompt": u.prompt, "completion": u.completion, "cached": u.cached}
-        drawn = {"text": reply.text, "grammar": grammar, "seed": seed, "temperature": temperature}
-        self.replies.append({**drawn, "finish": "length" if reply.cut else "stop", "usage": counted})
+        facts = {"finish": reply.finish, "usage": asdict(reply.usage)}
+        self.replies.append({"text": reply.text, **drawn, **facts})
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all replies together."""
+        return Usage(*(sum(r["usage"][f.name] for r in self.replies) for f in fields(Usage)))
 
 
 class LocalModel:
@@ -75,10 +72,8 @@ class LocalModel:
         self._fixed = prompt.render(self._prefix, len(self._prefix)).chat()
         self._engine = engine(path)
         self._sha256 = ""
-        bounds: dict[str, Any] = {"context_tokens": CONTEXT, "window_bytes": WINDOW_BYTES}
-        self.traits = Traits(
-            f"local/{known}", plans=False, sees_values=True, prefix=self._prefix, first="python", **bounds
-        )
+        how: dict[str, Any] = {"plans": False, "sees_values": True, "prefix": self._prefix, "first": "python"}
+        self.traits = Traits(f"local/{known}", context_tokens=CONTEXT, window_bytes=WINDOW_BYTES, **how)
 
     async def warm_up(self) -> None:
         """Load the weights and evaluate the fixed prefix, so that the first question does not wait for it."""
@@ -102,7 +97,7 @@ class LocalModel:
             reply = await self._draw(asking, grammar, seed, temperature)
             code, answer = prompt.read(reply.text)
             if answer:
-                return self._response(asking, text=answer, finish="length" if reply.cut else "stop")
+                return self._response(asking, text=answer, finish=reply.finish)
             code = lint.trim(code)
             if _same(code, talk.done):
                 return await self._answer(asking)
@@ -126,7 +121,7 @@ class LocalModel:
     async def _answer(self, asking: _Asking) -> Response:
         """Ask for the answer and nothing else."""
         reply = await self._ask(asking, asking.talk.chat(), "answer", SEED, 0.0)
-        return self._response(asking, text=prompt.read(reply.text)[1], finish="length" if reply.cut else "stop")
+        return self._response(asking, text=prompt.read(reply.text)[1], finish=reply.finish)
 
     async def _ask(
         self, asking: _Asking, turns: list[Turn], grammar: str, seed: int, temperature: float
@@ -135,7 +130,7 @@ class LocalModel:
         body["grammar"] = prompt.GRAMMARS[grammar]
         body["max_tokens"] = ANSWER_TOKENS if grammar == "answer" else CODE_TOKENS
         reply = await self._engine.chat(self._fixed, body, asking.show)
-        asking.keep(reply, grammar, seed, temperature)
+        asking.keep(reply, grammar=grammar, seed=seed, temperature=temperature)
         return reply
 
     def _give_up(self, asking: _Asking, failed: list[tuple[str, str]]) -> Response:
@@ -148,8 +143,7 @@ class LocalModel:
         self._sha256 = self._sha256 or weights.fingerprint(self.path)
         raw = {"model": self.traits.name, "weights_sha256": self._sha256, "replies": asking.replies}
         calls = (ToolCall("python", {"code": code}),) if code else ()
-        usage = Usage(asking.prompt, asking.completion, asking.cached)
-        return Response(text, calls, finish, usage, raw=raw)
+        return Response(text, calls, finish, asking.usage, raw=raw)
 
 
 def _draws(more: int, failures: int) -> list[tuple[int, float]]:

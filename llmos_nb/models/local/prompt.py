@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from llmos_nb.messages import Message, ToolCall
+from llmos_nb.messages import Message
 from llmos_nb.models.local.lint import Seen, made
 
 SYSTEM = """\
@@ -172,16 +172,15 @@ def render(messages: tuple[Message, ...], fixed: int) -> Dialogue:
     calls = {c.id: c for m in messages for c in m.calls}
     for number, message in enumerate(messages[fixed:]):
         if message.role == "tool":
-            _result(talk, _code(calls.get(message.call)), message.text)
-        elif message.role == "assistant":
-            _said(talk, message)
-        else:
+            call = calls.get(message.call)
+            given = call.arguments if call is not None and isinstance(call.arguments, dict) else {}
+            _result(talk, str(given.get("code", "")), message.text)
+        elif message.role == "user":
             _user(talk, message.text, first=number == 0)
+        elif not message.calls and message.text:  # an answer that was not accepted; code waits for its result
+            text = message.text.removeprefix("Answer: ")
+            talk.turns.append({"role": "assistant", "content": f"Answer: {text}"})
     return talk
-
-
-def _code(call: ToolCall | None) -> str:
-    return str(call.arguments.get("code", "")) if call is not None and isinstance(call.arguments, dict) else ""
 
 
 def _user(talk: Dialogue, text: str, first: bool) -> None:
@@ -191,13 +190,6 @@ def _user(talk: Dialogue, text: str, first: bool) -> None:
         card, _, question = text.rpartition("\nQuestion: ")
         talk.card = card.removeprefix("Variables:\n")
         talk.question = question.removeprefix("Question: ")
-
-
-def _said(talk: Dialogue, message: Message) -> None:
-    """An answer that was not accepted; code waits for its result."""
-    if not message.calls and message.text:
-        text = message.text if message.text.startswith("Answer: ") else f"Answer: {message.text}"
-        talk.turns.append({"role": "assistant", "content": text})
 
 
 def _result(talk: Dialogue, code: str, text: str) -> None:

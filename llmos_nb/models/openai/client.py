@@ -41,14 +41,6 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
-def checked_key(key: str, key_name: str) -> str:
-    """Return a key without blanks around it, or say that it cannot be one."""
-    key = key.strip()
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(f"{key_name} holds characters that no key has; paste it again")
-    return key
-
-
 def same_origin(one: str, other: str) -> bool:
     """Return whether two URLs lead to the same server."""
     a, b = urlsplit(one), urlsplit(other)
@@ -155,7 +147,9 @@ class OpenAIModel:
     ) -> None:
         self.base_url = checked_url(base_url or OFFICIAL)
         self.stall_s, self.connect_s = stall_s, connect_s
-        self._key = checked_key(api_key or NO_KEY, key_name)
+        self._key = (api_key or NO_KEY).strip()
+        if not self._key.isascii() or not self._key.isprintable() or " " in self._key:
+            raise ConfigError(f"{key_name} holds characters that no key has; paste it again")
         self._extra = compact(dict(extra or {}))[1:-1]
         self._label, self._key_name = label, key_name
         self._sends = set(_SENT_BY_DEFAULT)
@@ -198,7 +192,9 @@ class OpenAIModel:
             loaded = await self._ready()
             body = self.body(request)
             answer = await self._exchange(loaded, body, on_text)
-            return _lifted(estimated(answer.finish(), len(body)), request)
+            response = estimated(answer.finish(), len(body))
+            plans = any(t.get("function", {}).get("name") == "plan" for t in request.tools)
+            return lift_plan(response) if plans else response
         except ModelError as error:
             raise self._told(error) from error.__cause__
 
@@ -281,9 +277,8 @@ class OpenAIModel:
                 api_key=self._key, base_url=self.base_url, max_retries=0, timeout=timeout
             )
         except (*errors, ValueError, ImportError) as error:
-            raise ModelRefused(
-                f"no client for {self._at.url}: {error}; check the base URL and proxies"
-            ) from error
+            why = f"no client for {self._at.url}: {error}"
+            raise ModelRefused(f"{why}; check the base URL and proxies") from error
         return _Loaded(client, httpx.Response, openai.AsyncStream[Any], errors, loop)
 
     async def _first_listed(self, loaded: _Loaded) -> str:
@@ -314,9 +309,3 @@ class OpenAIModel:
         loaded, self._loaded = self._loaded, None
         if loaded is not None and loaded.loop is asyncio.get_running_loop():
             await loaded.client.close()
-
-
-def _lifted(response: Response, request: Request) -> Response:
-    """Lift a plan out of plain text where the request offers a tool for plans."""
-    offers = any(t.get("function", {}).get("name") == "plan" for t in request.tools)
-    return lift_plan(response) if offers else response

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from llmos_nb.errors import ModelProtocol, ModelUnavailable
-from llmos_nb.models.openai.errors import Endpoint, not_json
+from llmos_nb.messages import parsed
+from llmos_nb.models.openai.errors import SOMEWHERE, Endpoint, not_json
 
 LARGEST_BYTES = 32 << 20
 
@@ -23,8 +23,8 @@ class Events:
         Names for the errors.
     """
 
-    def __init__(self, at: Endpoint | None = None) -> None:
-        self.at = at or Endpoint()
+    def __init__(self, at: Endpoint = SOMEWHERE) -> None:
+        self.at = at
         self.done = False
         self._size = 0
         self._rest: list[bytes] = []  # an unfinished line, or the whole of a body that is no stream
@@ -85,27 +85,19 @@ class Events:
         if b"[DONE]" in lines:
             self.done = True
         lines = [line for line in lines if line not in (b"", b"[DONE]")]
-        if len(lines) > 1 and isinstance(joined := _loads(b"\n".join(lines)), dict):
+        if len(lines) > 1 and isinstance(joined := parsed(b"\n".join(lines)), dict):
             found.append(joined)
             return
         for line in lines:
-            if ended and _loads(line) is None:
+            if ended and parsed(line) is None:
                 raise ModelUnavailable(f"the answer of {self.at.url} broke off in the middle of an event")
             item = self._object(line)
             found.append({"error": item} if name == b"error" and "error" not in item else item)
 
     def _object(self, body: bytes) -> dict[str, Any]:
-        value = _loads(body)
+        value = parsed(body)
         if isinstance(value, list) and value:
             value = value[0]  # some endpoints put their error into a list
         if not isinstance(value, dict):
             raise not_json(body[:_KEPT], self.at)
         return value
-
-
-def _loads(body: bytes) -> object:
-    """Parse JSON; None for what is none."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None

@@ -7,14 +7,13 @@ attempt, and a call inside which the answer was cut off is dropped.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from llmos_nb.errors import ModelProtocol, ModelUnavailable
-from llmos_nb.messages import Arguments, Finish, Response, ToolCall, Usage, clean
-from llmos_nb.models.openai.errors import Endpoint, classify
+from llmos_nb.messages import Arguments, Finish, Response, ToolCall, Usage, clean, parsed
+from llmos_nb.models.openai.errors import SOMEWHERE, Endpoint, classify
 from llmos_nb.models.openai.sse import Events
 
 
@@ -70,11 +69,8 @@ class Calls:
         """Find the call that a piece goes on with."""
         if index is not None:
             return next((c for c in reversed(self._all) if c.index == index), None)
-        if id_:
-            same = next((c for c in reversed(self._all) if c.id == id_), None)
-            if same is not None:
-                return same
-        return self._all[-1] if self._all else None
+        same = next((c for c in reversed(self._all) if id_ and c.id == id_), None)
+        return same or (self._all[-1] if self._all else None)
 
     def whole(self, cut_off: bool, at: Endpoint) -> tuple[tuple[ToolCall, ...], int]:
         """Return the calls, and how many were dropped because the answer was cut off inside them."""
@@ -102,15 +98,11 @@ def _argue(call: Partial, arguments: object) -> None:
         call.pieces.append(arguments)
     elif arguments is None:
         call.null = True
-    else:
-        call.pieces = [_text(arguments)]  # a value in place of its text
-
-
-def _text(value: object) -> str:
-    try:
-        return json.dumps(value)
-    except RecursionError:
-        raise ModelProtocol("the endpoint sent arguments that are nested too deeply") from None
+    else:  # a value in place of its text
+        try:
+            call.pieces = [json.dumps(arguments)]
+        except RecursionError:
+            raise ModelProtocol("the endpoint sent arguments that are nested too deeply") from None
 
 
 def _call(partial: Partial) -> ToolCall:
@@ -122,27 +114,15 @@ def _call(partial: Partial) -> ToolCall:
 
 def parse(text: str) -> Arguments | None:
     """Parse arguments strictly; None for what is no object or holds NaN, an infinity or too deep a nesting."""
+    value = parsed(text)
+    if not isinstance(value, dict):
+        return None
     try:
-        value = _STRICT.decode(text)
-        if isinstance(value, dict) and "\\ud" in text.lower():
-            value = json.loads(clean(json.dumps(value, ensure_ascii=False)))
+        strict = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return json.loads(clean(strict)) if "\\ud" in text.lower() else value
 
-
-def _constant(text: str) -> float:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError(f"{text} is too large")
-    return value
-
-
-_STRICT = json.JSONDecoder(parse_constant=_constant, parse_float=_float)
 
 T = TypeVar("T")
 
@@ -152,10 +132,6 @@ _LENGTH = ("length", "max_tokens", "model_length")
 _REFUSED = ("content_filter", "refusal", "safety")
 _ABSURD = 1e15  # tokens
 _BROKEN = ("error", "abort", "network_error", "insufficient_system_resource")
-
-
-def _ignore(text: str) -> None:
-    """Show nothing."""
 
 
 class Accumulator:
@@ -169,17 +145,13 @@ class Accumulator:
         Names for the errors.
     """
 
-    def __init__(self, on_text: Callable[[str], None] = _ignore, at: Endpoint | None = None) -> None:
-        self._on_text = on_text
-        self._at = at or Endpoint()
-        self._events = Events(self._at)
+    def __init__(self, on_text: Callable[[str], None] = lambda text: None, at: Endpoint = SOMEWHERE) -> None:
+        self._on_text, self._at, self._events = on_text, at, Events(at)
         self._text: list[str] = []
         self._refusal: list[str] = []
-        self._calls = Calls()
-        self._finish = ""
-        self._usage = Usage()
+        self._calls, self._usage = Calls(), Usage()
         self._raw: dict[str, Any] = {}
-        self._begun = False
+        self._begun, self._finish = False, ""
 
     @property
     def done(self) -> bool:
@@ -223,9 +195,6 @@ class Accumulator:
             raise ModelUnavailable(f"the answer of {self._at.url} broke off before its end")
         if self._finish in _BROKEN:
             raise ModelUnavailable(f"{self._at.url} gave up in the middle of its answer ({self._finish})")
-        return self._response()
-
-    def _response(self) -> Response:
         text = joined(self._text + self._refusal)
         if self._refusal or self._finish in _REFUSED:
             return Response(text, (), "refused", self._usage, raw=self._raw)
@@ -243,14 +212,11 @@ class Accumulator:
         if not choices:
             return
         if not self._begun:
-            self._begin(item)
+            self._begun = True
+            self._raw = {k: clean(item[k]) for k in ("id", "model") if isinstance(item.get(k), str)}
         for choice in choices:
             if isinstance(choice, dict) and not choice.get("index"):
                 self._choose(choice)
-
-    def _begin(self, item: dict[str, Any]) -> None:
-        self._begun = True
-        self._raw = {k: clean(item[k]) for k in ("id", "model") if isinstance(item.get(k), str)}
 
     def _choose(self, choice: dict[str, Any]) -> None:
         """Take one piece of the answer, or all of it where the endpoint does not stream."""
