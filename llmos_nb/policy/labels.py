@@ -36,14 +36,11 @@ class Label(NamedTuple):
     secret: bool = False
 
     def __str__(self) -> str:
-        return (
-            " ".join(w for w, on in (("untrusted", self.untrusted), ("secret", self.secret)) if on) or "trusted"
-        )
+        return " ".join(w for w, on in self._asdict().items() if on) or "trusted"
 
     def join(self, *others: Label) -> Label:
         """Return the label of what is made of all of them."""
-        all_ = (self, *others)
-        return Label(any(o.untrusted for o in all_), any(o.secret for o in all_))
+        return Label(*map(any, zip(self, *others, strict=True)))
 
 
 TRUSTED, UNTRUSTED = Label(), Label(untrusted=True)
@@ -70,9 +67,8 @@ def of(names: Iterable[str], labels: Mapping[str, str]) -> Label:
 
 def marked(labels: Mapping[str, str]) -> list[str]:
     """Return the names that are untrusted or secret."""
-    return [
-        n for n, text in labels.items() if n != CONTEXT and not n.startswith(FILE) and parse(text) != TRUSTED
-    ]
+    names = (n for n in labels if n != CONTEXT and not n.startswith(FILE))
+    return [n for n in names if parse(labels[n]) != TRUSTED]
 
 
 def spelled(text: str, labels: Mapping[str, str]) -> set[str]:

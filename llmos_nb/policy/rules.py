@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any, Literal
 
-from llmos_nb.errors import UsageError, nearest
+from llmos_nb.errors import UsageError, check_keys, nearest
 from llmos_nb.messages import canonical
 from llmos_nb.policy.labels import TRUSTED, Label
 
@@ -89,9 +89,8 @@ def _checked_bounds(found: Mapping[str, Any], where: str) -> None:
     for name, wanted in found.items():
         words = wanted.keys() & BOUNDS.keys() if isinstance(wanted, Mapping) else ()
         if words and not (words == wanted.keys() and all(map(_number, wanted.values()))):
-            raise UsageError(
-                f"{where}: where.{name} = {dict(wanted)!r} must be numbers under {', '.join(BOUNDS)}"
-            )
+            must = f"must be numbers under {', '.join(BOUNDS)}"
+            raise UsageError(f"{where}: where.{name} = {dict(wanted)!r} {must}")
 
 
 def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
@@ -102,10 +101,7 @@ def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
     UsageError
         A key or value is wrong; names both, and where it stands.
     """
-    known = [f.name for f in fields(Rule)]
-    for key in raw:
-        if key not in known:
-            raise UsageError(f"{where}: unknown key {key!r}{nearest(key, known)}")
+    check_keys(raw, [f.name for f in fields(Rule)], where)
     if raw.get("do") not in ("allow", "ask", "deny"):
         raise UsageError(f"{where}: do = {raw.get('do')!r} must be allow, ask or deny")
     if not isinstance(raw.get("tool"), str) or not raw["tool"]:
@@ -136,9 +132,8 @@ def _until(given: Any, where: str) -> str:
     try:
         at = datetime.fromisoformat(str(given))
     except ValueError:
-        raise UsageError(
-            f"{where}: until = {str(given)!r} must be a time, such as 2030-01-31 or 2030-01-31T18:00+01:00"
-        ) from None
+        wanted = "a time, such as 2030-01-31 or 2030-01-31T18:00+01:00"
+        raise UsageError(f"{where}: until = {str(given)!r} must be {wanted}") from None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
@@ -301,10 +296,8 @@ def envelope(steps: Iterable[Mapping[str, Any]], tools: Iterable[str]) -> dict[s
     granted: dict[str, int] = {}
     for step in steps:
         words = f" {step.get('title', '')} {step.get('expect', '')} ".replace("`", " ").replace("(", " ")
-        named = set(step.get("tools") or ()) | {
-            t for t in known if f" {t} " in words and ("_" in t or t == "python")
-        }
-        for tool in sorted(named & set(known)) or ["python"]:
+        named = {t for t in known if f" {t} " in words and ("_" in t or t == "python")}
+        for tool in sorted(named | set(known).intersection(step.get("tools") or ())) or ["python"]:
             granted[tool] = granted.get(tool, 0) + 1
     return granted
 

@@ -38,9 +38,6 @@ class Scope(Protocol):
     room: int  # bytes of data that may still be copied
     cap: int  # the same, before the first copy
 
-    def owned(self, module: str | None) -> bool:
-        """Return whether a module is the user's own code."""
-
     def globals_of(self, code: types.CodeType, names: dict[str, Any]) -> Iterable[object]:
         """Return what code can reach through its global names."""
 
@@ -53,6 +50,7 @@ class Adapter:
 
     keeps = True  # has a state of its own
     late = False  # written after all others: its hashes may hang on their state
+    unit = 0  # bytes that a state keeps for each of its items
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return everything the objects hold, one level down."""
@@ -75,7 +73,7 @@ class Adapter:
 
     def size(self, item: Any, state: Any) -> int:
         """Return the bytes that the state keeps beside the object."""
-        return 0
+        return self.unit and self.unit * len(state)
 
     def details(self, item: Any, state: Any) -> list[str]:
         """Name the parts (keys, columns, attributes) that changed since the state was noted."""
@@ -130,9 +128,9 @@ class Frames(Opaque):
         """Return the local variables of the suspended frame and the globals that its code names."""
         found: list[object] = list(super().children(objects, scope))
         for item in objects:
-            frames = (getattr(item, a, None) for a in ("gi_frame", "cr_frame", "ag_frame"))
-            if (frame := next(filter(None, frames), None)) is not None:
-                found += [*frame.f_locals.values(), *scope.globals_of(frame.f_code, frame.f_globals)]
+            for frame in (getattr(item, a, None) for a in ("gi_frame", "cr_frame", "ag_frame")):
+                if frame is not None:
+                    found += [*frame.f_locals.values(), *scope.globals_of(frame.f_code, frame.f_globals)]
         return found
 
 

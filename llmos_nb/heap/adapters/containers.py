@@ -27,6 +27,8 @@ def _iterators(objects: Sequence[Any], kind: Any) -> Iterable[Iterable[object]]:
 class Lists(Parts):
     """Lists, noted in bulk as ``(offsets, items)``."""
 
+    unit = 8
+
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return all items."""
         return chain.from_iterable(_iterators(objects, list))
@@ -38,10 +40,6 @@ class Lists(Parts):
     def write(self, item: Any, state: list[object]) -> None:
         """Replace the items in place."""
         list.__setitem__(item, slice(None), state)
-
-    def size(self, item: Any, state: list[object]) -> int:
-        """Count eight bytes an item."""
-        return 8 * len(state)
 
     def save(self, objects: Sequence[Any], scope: Scope) -> Any:
         """Note all in two flat lists."""
@@ -128,38 +126,26 @@ class Dicts(Adapter):
         return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
 
 
-class OrderedDicts(Adapter):
-    """OrderedDict keeps its own order beside the dict's."""
+class OrderedDicts(Parts):
+    """OrderedDict keeps its own order beside the dict's; the state is its keys and values in turn."""
 
-    late = True
+    late, unit = True, 4
 
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return all keys and values."""
-        return chain.from_iterable(chain(*zip(*self.read(o), strict=True)) if o else () for o in objects)
-
-    def read(self, item: Any) -> Any:
+    def read(self, item: Any) -> list[object]:
         """Copy the entries in order."""
-        return [(k, OrderedDict.__getitem__(item, k)) for k in OrderedDict.__iter__(item)]
+        return [o for k in OrderedDict.__iter__(item) for o in (k, OrderedDict.__getitem__(item, k))]
 
-    def same(self, item: Any, state: Any) -> bool:
-        """Compare the entries by identity and order."""
-        return alike(list(chain.from_iterable(state)), list(chain.from_iterable(self.read(item))))
-
-    def write(self, item: Any, state: Any) -> None:
+    def write(self, item: Any, state: list[object]) -> None:
         """Fill the same dict again, in order."""
         OrderedDict.clear(item)
-        for key, value in state:
+        for key, value in zip(state[::2], state[1::2], strict=True):
             OrderedDict.__setitem__(item, key, value)
-
-    def size(self, item: Any, state: Any) -> int:
-        """Count eight bytes an entry."""
-        return 8 * len(state)
 
 
 class Sets(Adapter):
     """Sets: which objects they hold, in no order."""
 
-    late = True
+    late, unit = True, 8
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return all elements."""
@@ -168,10 +154,6 @@ class Sets(Adapter):
     def read(self, item: Any) -> Any:
         """Copy the elements."""
         return frozenset(set.__iter__(item))
-
-    def size(self, item: Any, state: Any) -> int:
-        """Count eight bytes an element."""
-        return 8 * len(state)
 
     def same(self, item: Any, state: Any) -> bool:
         """Compare by identity of the elements."""
@@ -183,28 +165,18 @@ class Sets(Adapter):
         set.update(item, state)
 
 
-class Deques(Adapter):
-    """Deques: their items, and how many they may have."""
+class Deques(Parts):
+    """Deques: how many items they may have, and their items."""
 
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return all items."""
-        return chain.from_iterable(map(deque.__iter__, objects))
+    unit = 8
 
-    def read(self, item: Any) -> tuple[int | None, list[object]]:
-        """Copy the items."""
-        return item.maxlen, list(deque.__iter__(item))
+    def read(self, item: Any) -> list[Any]:
+        """Copy bound and items."""
+        return [item.maxlen, *deque.__iter__(item)]
 
-    def same(self, item: Any, state: Any) -> bool:
-        """Compare the items by identity and order."""
-        return bool(item.maxlen == state[0]) and alike(state[1], list(deque.__iter__(item)))
-
-    def write(self, item: Any, state: Any) -> None:
+    def write(self, item: Any, state: list[Any]) -> None:
         """Fill the same deque again."""
-        deque.__init__(item, state[1], state[0])
-
-    def size(self, item: Any, state: Any) -> int:
-        """Count eight bytes an item."""
-        return 8 * len(state[1])
+        deque.__init__(item, state[1:], state[0])
 
 
 class ByteArrays(Adapter):

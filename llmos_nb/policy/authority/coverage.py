@@ -109,7 +109,9 @@ class _Check:
         if method is not None:
             return str(method(role, value))
         text = exact(role.kind, value)
-        if text and text in self._tokens(role) and not self._leaks(role, value):
+        # a file that was made of untrusted data does not leave
+        leaks = role.kind == "path" and self.outward and str(value) in self.tainted
+        if text and text in self._tokens(role) and not leaks:
             return WORDS
         return next((found for r in (role, *role.also) if r.record and (found := self._field(r, value))), "")
 
@@ -120,10 +122,6 @@ class _Check:
             return frozenset[str]().union(*(s.led(kind, role.when) for s in self.near))
         others = [r for r in self.power.roles.values() if r.kind == kind and r.when and not r.record]
         return near.difference(*(s.led(kind, r.when) for r in others for s in self.near))
-
-    def _leaks(self, role: Role, value: Any) -> bool:
-        """Return whether a file that was made of untrusted data would leave."""
-        return role.kind == "path" and self.outward and str(value) in self.tainted
 
     def _field(self, role: Role, value: Any) -> str:
         """A field of the one record that the words name; where a phrase must lead to it, behind that phrase."""

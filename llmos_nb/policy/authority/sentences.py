@@ -78,15 +78,15 @@ class Sentence:
     def names(self, act: str) -> bool:
         """Return whether the sentence says an act, such as ``create event``: all its words, and no denial."""
         own = _MARKS.sub(" ", self.text)
-        return not _NOT.search(own) and all(_inflected(s).search(own) for s in act.split())
+        stems = (rf"\b{re.escape(stem)}(?:s|es|d|ed|ing)?\b" for stem in act.split())
+        return not _NOT.search(own) and all(re.search(s, own, re.IGNORECASE) for s in stems)
 
     def says(self, phrase: str) -> bool:
         """Return whether a phrase stands in it as whole words, or is what it quotes."""
         wanted = normal("quoted", phrase)
         if wanted in (normal("quoted", q) for q in self.quotes):
             return True
-        own = normal("quoted", self.plain)
-        return bool(wanted) and re.search(rf"(?<![\w@.-]){re.escape(wanted)}(?![\w@-])", own) is not None
+        return bool(wanted) and re.search(_whole(wanted), normal("quoted", self.plain)) is not None
 
     def calls(self, name: str) -> bool:
         """Return whether something goes by a name in it: in quotes, or with a capital and beside no other capital."""
@@ -94,9 +94,7 @@ class Sentence:
             return False
         if name in (q.strip() for q in self.quotes):
             return True
-        found = (
-            re.finditer(rf"(?<![\w@.-]){re.escape(name)}(?![\w@-])", self.plain) if name[0].isupper() else ()
-        )
+        found = re.finditer(_whole(name), self.plain) if name[0].isupper() else ()
         return any(_whole_name(self.plain[: m.start()], self.plain[m.end() :]) for m in found)
 
     def part(self, text: str) -> Sentence:
@@ -118,6 +116,10 @@ class Sentence:
         return frozenset(normal(kind, m[0]) for part in lists for m in KINDS[kind].finditer(part[1]))
 
 
+def _whole(text: str) -> str:
+    return rf"(?<![\w@.-]){re.escape(text)}(?![\w@-])"
+
+
 def _whole_name(before: str, behind: str) -> bool:
     """Return whether no word beside a name belongs to it; the first of a sentence is written with a capital anyway."""
     first = re.search(r"(\w+)[ '’-]$", before)
@@ -130,10 +132,6 @@ def _token_alone(passage: str) -> str:
     text = passage.strip()
     alone = any(p.fullmatch(text) for kind, p in KINDS.items() if kind != "amount")
     return f" {text} " if alone else " "
-
-
-def _inflected(stem: str) -> re.Pattern[str]:
-    return re.compile(rf"\b{re.escape(stem)}(?:s|es|d|ed|ing)?\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=8)
@@ -154,10 +152,8 @@ def sentences(text: str) -> tuple[Sentence, ...]:
 
 def clauses(sentence: Sentence) -> list[Sentence]:
     """Split a sentence where one thing to do ends and another begins."""
-    return [
-        sentence.part(p)
-        for p in re.split(r"[,;:]\s|\s(?:and|but|or|then)\s", sentence.text, flags=re.IGNORECASE)
-    ]
+    parts = re.split(r"[,;:]\s|\s(?:and|but|or|then)\s", sentence.text, flags=re.IGNORECASE)
+    return [sentence.part(p) for p in parts]
 
 
 def within(text: str, said: Iterable[Sentence]) -> bool:

@@ -72,7 +72,8 @@ class Visitor(NameVisitor):
         self.risks |= {r: None for r in risks}
         self.everything |= any(r.kind == "exec" for r in risks)
         name = dotted.rpartition(".")[2]
-        inplace = any(k.arg == "inplace" and not _is_false(k.value) for k in node.keywords)
+        given = next((k.value for k in node.keywords if k.arg == "inplace"), ast.Constant(False))
+        inplace = not isinstance(given, ast.Constant) or bool(given.value)
         if (name in MUTATORS or inplace) and isinstance(node.func, ast.Attribute):
             root = _root(node.func)
             if root is not None and root not in self.modules and not self.is_local(root):
@@ -111,10 +112,6 @@ def _root(node: ast.expr) -> str | None:
     while isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
-
-
-def _is_false(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and not node.value
 
 
 Level = Literal["read", "namespace", "risky"]

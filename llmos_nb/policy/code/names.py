@@ -9,8 +9,7 @@ from typing import Any
 
 from llmos_nb.policy.code.risks import Risk
 
-_BUILTINS = frozenset(dir(builtins))
-_KNOWN = _BUILTINS | {"get_ipython"}
+_KNOWN = frozenset(dir(builtins)) | {"get_ipython"}
 _DEPTH = 4
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -32,11 +31,7 @@ class NameVisitor(ast.NodeVisitor):
     """
 
     def __init__(
-        self,
-        origins: Mapping[str, str],
-        sources: Mapping[str, str],
-        fragile: Mapping[str, str],
-        depth: int = 0,
+        self, origins: Mapping[str, str], sources: Mapping[str, str], fragile: Mapping[str, str], depth: int = 0
     ) -> None:
         self.aliases, self.sources, self.fragile, self.depth = dict(origins), sources, fragile, depth
         self.reads: dict[str, None] = {}
@@ -86,19 +81,18 @@ class NameVisitor(ast.NodeVisitor):
         self.reads |= {n: None for n in inner.reads if n != name}
         self.writes |= {n: None for n in inner.writes if n != name}
 
-    def _bind(self, name: str, origin: str, module: bool = False) -> None:
+    def _bind(self, name: str, origin: str) -> None:
         if not self._locals:
             self.writes[name] = None
             self._bound.add(name)
         self.aliases[name] = origin
-        if module:
-            self.modules.add(name)
+        self.modules.add(name)
 
     def visit_Import(self, node: ast.Import) -> None:
         """Note names that stand for modules."""
         for a in node.names:
             root = a.name.partition(".")[0]
-            self._bind(a.asname or root, a.name if a.asname else root, True)
+            self._bind(a.asname or root, a.name if a.asname else root)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         """Note names that stand for what is in a module."""
@@ -107,7 +101,7 @@ class NameVisitor(ast.NodeVisitor):
                 self.everything = True
                 self.risks[Risk("import", "*", node.lineno, node.module or ".")] = None
             elif node.module != "__future__":
-                self._bind(a.asname or a.name, f"{node.module or ''}.{a.name}", module=True)
+                self._bind(a.asname or a.name, f"{node.module or ''}.{a.name}")
 
     def visit_Assign(self, node: ast.Assign) -> None:
         """Note what is assigned, and what it stands for."""

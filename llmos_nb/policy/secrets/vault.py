@@ -11,19 +11,14 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
+from operator import eq
 from typing import Any, AnyStr, NoReturn
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Request, canonical, compact
-from llmos_nb.policy.secrets.shapes import (
-    SIGN_BYTES,
-    SIGNS,
-    forms,
-    found_in,
-    named_secret,
-    shapes_out,
-    worth_hiding,
-)
+from llmos_nb.policy.secrets import shapes
+from llmos_nb.policy.secrets.shapes import SIGNS
 
 LEAST = 6  # fewer characters of a value say too little, and are found everywhere
 _GAP = re.compile(r"\n?… [\d,]+ bytes left out …\n?")
@@ -88,7 +83,7 @@ def _tails(text: str, needle: str, handle: str) -> str:
 
 def _same(one: str, two: str) -> int:
     """Count the characters that two texts begin with together."""
-    return next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+    return sum(1 for _ in takewhile(bool, map(eq, one, two)))
 
 
 def _middle(text: str, needles: Needles) -> str:
@@ -102,20 +97,6 @@ def _middle(text: str, needles: Needles) -> str:
             head = head[:-size] + handle if head.endswith(needle[:size]) else head
             tail = handle + tail[size:] if tail.startswith(needle[-size:]) else tail
     return head + cut[0] + tail
-
-
-def unfinished(text: str, needles: Needles) -> int:
-    """Count the last characters of a text that may be the beginning of a value."""
-    longest = 0
-    for needle, _ in needles:
-        tail = text[-(len(needle) - 1) :] if len(needle) > 1 else ""
-        at = tail.find(needle[0])
-        while at >= 0 and len(tail) - at > longest:
-            if needle.startswith(tail[at:]):
-                longest = len(tail) - at
-                break
-            at = tail.find(needle[0], at + 1)
-    return longest
 
 
 SHORTEST = 4
@@ -207,12 +188,11 @@ class Vault:
         if not re.fullmatch(r"[\w.-]+", name):
             raise UsageError(f"secret {name!r}: a name has letters, digits, _, . and -")
         if len(value) < SHORTEST:
-            raise UsageError(
-                f"secret {name}: a value of less than {SHORTEST} characters cannot be told from other text"
-            )
+            short = f"a value of less than {SHORTEST} characters"
+            raise UsageError(f"secret {name}: {short} cannot be told from other text")
         if self._values.get(name) != value:
             self._values[name] = value
-            self.add_texts(dict.fromkeys(forms(value), name))
+            self.add_texts(dict.fromkeys(shapes.forms(value), name))
 
     def add_texts(self, names: Mapping[str, str]) -> None:
         """Look for these very texts, too; each has the name of the handle that stands for it."""
@@ -228,13 +208,14 @@ class Vault:
     def learn(self, environ: Mapping[str, str] | None = None) -> None:
         """Register the environment's variables whose names say that they are secret."""
         for name, value in (os.environ if environ is None else environ).items():
-            if self._values.get(name) != value and named_secret(name) and worth_hiding(name, value):
+            new = self._values.get(name) != value
+            if new and shapes.named_secret(name) and shapes.worth_hiding(name, value):
                 self.add(name, value)
 
     def look(self, namespace: Mapping[str, Any]) -> None:
         """Register what names say is secret: variables, keys of mappings, columns of tables, ``db_password``."""
         known = set(self._values.values())
-        for name, value in found_in(namespace):
+        for name, value in shapes.found_in(namespace):
             if value not in known:
                 self.add(name, value)
                 known.add(value)
@@ -253,7 +234,7 @@ class Vault:
         near = near_cuts(encoded, CUT_BYTES, WIDE) if self._ends else b""
         if near and any(e in near for e in self._ends):
             return True
-        return any(s in encoded for s in SIGN_BYTES)
+        return any(s in encoded for s in shapes.SIGN_BYTES)
 
     def safe(self, k: str, d: dict[str, Any], encoded: bytes) -> dict[str, Any]:
         """Return the data of an event without secrets; kinds that hold only our own words are not searched."""
@@ -265,7 +246,7 @@ class Vault:
         """Put handles in the place of every known value, and of what has the shape of a key."""
         text = self.known(text)
         if any(s in text for s in SIGNS):
-            text = shapes_out(text, handle("found-in-text"))
+            text = shapes.shapes_out(text, handle("found-in-text"))
         return mended(text, self._handles) if self._handles else text
 
     def known(self, text: str) -> str:
@@ -277,7 +258,14 @@ class Vault:
 
     def unfinished(self, text: str) -> int:
         """Count the last characters of a text that may be the beginning of a known value."""
-        return unfinished(text, self._handles)
+        longest = 0
+        for needle, _ in self._handles:
+            tail = text[1 - len(needle) :]
+            for at in _places(tail, needle[0]):
+                if needle.startswith(tail[at:]):
+                    longest = max(longest, len(tail) - at)
+                    break
+        return longest
 
     def plain(self, value: Any) -> Any:
         """Do the same for all texts of plain data, keys too."""
