@@ -8,15 +8,8 @@ from pathlib import Path
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.models.base import Model, Traits
-from llmos_nb.models.openai.client import (
-    OFFICIAL,
-    OLLAMA,
-    OpenAIModel,
-    checked_url,
-    is_loopback,
-    same_origin,
-    shown_url,
-)
+from llmos_nb.models.openai import client
+from llmos_nb.models.openai.client import OFFICIAL, OpenAIModel, same_origin
 from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedModel
 from llmos_nb.policy import Plugin, load_plugins
 
@@ -125,8 +118,8 @@ def _openai(name: str, base_url: str | None) -> Model:
 
 def _ollama(name: str, base_url: str | None) -> Model:
     """Return a model of Ollama; one that runs on this machine may see values."""
-    url = base_url or OLLAMA
-    traits = Traits("", sees_values=is_loopback(url) and not name.endswith("cloud"))
+    url = base_url or client.OLLAMA
+    traits = Traits("", sees_values=client.is_loopback(url) and not name.endswith("cloud"))
     return OpenAIModel(name, url, label=f"ollama/{name}", key_name="the key", traits=traits)
 
 
@@ -137,7 +130,7 @@ def _at_url(spec: str) -> Model:
     key = os.environ.get("LLMOS_API_KEY")
     if not key and url and same_origin(url, home):
         key = os.environ.get("OPENAI_API_KEY")
-    label = f"{shown_url(checked_url(url))}#{name.strip()}"
+    label = f"{client.shown_url(client.checked_url(url))}#{name.strip()}"
     return OpenAIModel(name.strip(), url, key, label=label, key_name="LLMOS_API_KEY")
 
 

@@ -17,23 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from llmos_nb import journal as journals
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable, UsageError
-from llmos_nb.journal import (
-    INLINE,
-    Blobs,
-    Event,
-    Home,
-    Journal,
-    Retention,
-    first,
-    history,
-    parse_retention,
-    pid_of,
-    read,
-    references,
-    scan,
-)
-from llmos_nb.journal.events import Body, RunEnded, RunResumed, RunStarted, SignalReceived
+from llmos_nb.journal import Home, Retention, history, pid_of, scan
+from llmos_nb.journal.events import RunEnded, RunResumed, RunStarted, SignalReceived
 from llmos_nb.process import Run, open_journal
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config
@@ -58,13 +45,11 @@ def forget(run: Run, call: str, by: str = "you") -> int:
         raise UsageError(f"call {call!r}: process {run.state.pid} has no such call")
     with run.journal.held():
         run.journal.flush_now()
-        found = references(_raw(run, call))
+        found = journals.references(_raw(run, call))
         if not found:
-            raise UsageError(
-                f"call {call}: a result of at most {INLINE:,} bytes stands in the chain itself; only larger ones"
-                " can be forgotten"
-            )
-        blobs = Blobs(run.journal.path.parent / "blobs")
+            small = f"a result of at most {journals.INLINE:,} bytes stands in the chain itself"
+            raise UsageError(f"call {call}: {small}; only larger ones can be forgotten")
+        blobs = journals.Blobs(run.journal.path.parent / "blobs")
         size = sum(int(ref["size"]) for ref in found if blobs.forget(ref))
         run.journal.events[:] = scan(run.journal.path)[0]
         run.state = fold(history(run.journal.events, run.journal.path))
@@ -111,7 +96,7 @@ class Gone:
 @dataclass(frozen=True)
 class _Run:
     journal: Path
-    events: list[Event]
+    events: list[journals.Event]
     days: float
     ended: bool
 
@@ -164,22 +149,18 @@ def _known(home: Home, now: float, young: float) -> Iterator[_Run]:
     for path in runs(home):
         days = (now - path.stat().st_mtime) / DAY_S
         try:
-            events = read(path) if days > young else [first(path)]
+            events = journals.read(path) if days > young else [journals.first(path)]
         except (JournalError, ValueError, KeyError):
             continue
         if events:
-            last = next((e for e in reversed(events) if not _forgets(e.body)), events[0])
+            last = next((e for e in reversed(events) if getattr(e.body, "signal", "") != "forget"), events[0])
             ends = next((e.k for e in reversed(events) if isinstance(e.body, RunEnded | RunResumed)), "")
             since = (now - datetime.fromisoformat(last.at).timestamp()) / DAY_S if days > young else days
             yield _Run(path, events, since, ends == "run.ended")
 
 
-def _parent(event: Event) -> Mapping[str, Any]:
+def _parent(event: journals.Event) -> Mapping[str, Any]:
     return (event.body.parent or {}) if isinstance(event.body, RunStarted) else {}
-
-
-def _forgets(body: Body) -> bool:
-    return isinstance(body, SignalReceived) and body.signal == "forget"
 
 
 def _gone_back_to(found: list[_Run]) -> set[Path]:
@@ -191,7 +172,7 @@ def _gone_back_to(found: list[_Run]) -> set[Path]:
         if path is None or path in held or not path.exists():
             continue
         held.add(path)
-        named = _parent(first(path))
+        named = _parent(journals.first(path))
         parents |= {(path.parent / named["path"]).resolve()} if "path" in named else set()
     return held
 
@@ -208,8 +189,11 @@ def _delete(home: Home, one: Gone) -> bool:
     except JournalLocked:
         return False
     try:
-        if one.what == RUN:
-            _delete_run(home, one.journal)
+        if one.what == RUN:  # put aside first, so that nobody finds a half of it
+            aside = one.journal.parent.with_name(f".gone-{one.journal.parent.name}")
+            _mark_batch(home, one.journal)
+            one.journal.parent.rename(aside)
+            shutil.rmtree(aside)
         else:
             _delete_payloads(journal, one.bytes)
     except OSError as error:
@@ -220,15 +204,7 @@ def _delete(home: Home, one: Gone) -> bool:
     return True
 
 
-def _delete_run(home: Home, journal: Path) -> None:
-    """Put a run aside, so that nobody finds a half of it, and delete it."""
-    aside = journal.parent.with_name(f".gone-{journal.parent.name}")
-    _mark_batch(home, journal)
-    journal.parent.rename(aside)
-    shutil.rmtree(aside)
-
-
-def _delete_payloads(journal: Journal, size: int) -> None:
+def _delete_payloads(journal: journals.Journal, size: int) -> None:
     """Delete what stands beside a chain, and say so in it; the run is no younger for that."""
     times = journal.path.stat()
     shutil.rmtree(journal.path.parent / "blobs")
@@ -243,9 +219,8 @@ def _mark_batch(home: Home, journal: Path) -> None:
     for note in home.root.glob("batch/*/run.json"):
         known = json.loads(note.read_text(encoding="utf-8"))
         if known.get("journal") == named:
-            note.write_text(
-                json.dumps({**known, "deleted": datetime.now(UTC).date().isoformat()}), encoding="utf-8"
-            )
+            known["deleted"] = datetime.now(UTC).date().isoformat()
+            note.write_text(json.dumps(known), encoding="utf-8")
 
 
 def _size(path: Path) -> int:
@@ -253,24 +228,18 @@ def _size(path: Path) -> int:
 
 
 def asked(
-    home: Home,
-    given: Mapping[str, Any],
-    yes: bool,
-    live: Collection[int] = (),
-    configured: Mapping[str, Any] | None = None,
+    home: Home, given: Mapping[str, Any], yes: bool, live: Collection[int] = (), configured: Any = None
 ) -> str:
     """Do what a command asks for, and say what goes or went; what is given stands before what is configured."""
     named = {k: given[k] for k in ("payload_days", "runs_days", "keep") if given.get(k) is not None}
     where = "prune: --payload-days, --runs-days, --keep"
     kept = config.load({}, configured).retention
     if named:
-        kept = config.load(
-            {"retention": parse_retention({**asdict(kept), **named}, where)}, configured
-        ).retention
+        wanted = journals.parse_retention({**asdict(kept), **named}, where)
+        kept = config.load({"retention": wanted}, configured).retention
     if not kept.ends:
-        raise UsageError(
-            "prune: nothing says how long what is kept; write payload_days or runs_days under [retention]"
-        )
+        hint = "write payload_days or runs_days under [retention]"
+        raise UsageError(f"prune: nothing says how long what is kept; {hint}")
     return report(prune(home, kept, live) if yes else due(home, kept, live), yes)
 
 
@@ -278,10 +247,8 @@ def report(found: list[Gone], done: bool) -> str:
     """Say what goes or went."""
     if not found:
         return "nothing is older than it may be"
-    rows = [
-        [pid_of(g.journal.parent.name), g.journal.parent.name, g.what, f"{g.days:.0f}", f"{g.bytes:,}"]
-        for g in found
-    ]
+    runs_of = [(g, g.journal.parent.name) for g in found]
+    rows = [[pid_of(run), run, g.what, f"{g.days:.0f}", f"{g.bytes:,}"] for g, run in runs_of]
     total = f"{count(len(found), 'run')}, {sum(g.bytes for g in found):,} bytes "
     how = "deleted; the chains of what stays hold" if done else "would go; --yes deletes them"
     return f"{table(rows, ['pid', 'run', 'what', 'days', 'bytes'])}\n{total}{how}"

@@ -90,8 +90,8 @@ class _Batch:
     ) -> dict[str, Any]:
         """Run a spec; where its worker is lost, another goes on from the journal."""
         lost = ""
-        for last in (False,) * (TRIES - 1) + (True,):
-            pool = self._pool
+        for n in range(TRIES):
+            pool, last = self._pool, n == TRIES - 1
             try:
                 # one that was under way at two deaths may be what kills: its third worker dies alone
                 result = await (self._apart(spec) if last and self._broke else self._submitted(pool, spec))
@@ -132,10 +132,9 @@ class _Batch:
     async def close(self) -> None:
         """Stop what still runs here, and end the workers that were made here."""
         stop(self.name)
-        pools = [*self._old, self._pool] if self._mine else self._old
-        for pool in pools:
+        for pool in [*self._old, self._pool] if self._mine else self._old:
             if isinstance(pool, _Processes):
-                pool.halt()
+                pool.halt.close()  # all workers pause their runs
             await _shut(pool)
 
 
@@ -168,12 +167,8 @@ class _Processes(ProcessPoolExecutor):
     """
 
     def __init__(self, workers: int, context: BaseContext) -> None:
-        follow, self._halt = context.Pipe(duplex=False)
+        follow, self.halt = context.Pipe(duplex=False)
         super().__init__(workers, context, initializer=_serve, initargs=(follow,))
-
-    def halt(self) -> None:
-        """Have all workers pause their runs."""
-        self._halt.close()
 
 
 def processes(workers: int | None = None) -> Executor:
@@ -183,16 +178,15 @@ def processes(workers: int | None = None) -> Executor:
 
 def _serve(halt: Any) -> None:
     """Prepare a worker process: an interrupt is for whoever made it."""
+
+    def follow() -> None:
+        with contextlib.suppress(EOFError, OSError):
+            halt.recv()
+        stop()
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            quiet(LAST_WORDS_S)
+            os._exit(1)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow, args=(halt,), daemon=True).start()
-
-
-def _follow(halt: Any) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        halt.recv()
-    stop()
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        quiet(LAST_WORDS_S)
-        os._exit(1)
+    threading.Thread(target=follow, daemon=True).start()

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -75,8 +75,12 @@ async def _run(spec: Mapping[str, Any], batch: str) -> dict[str, Any]:
     place = session.home.root / "batch" / _folder(spec["id"])
     async with _alone(place, spec["id"]):
         process = await _taken_up(session, place, spec, tools) or _begun(session, place, spec, tools)
-        with _known(process, batch):
+        entry = (batch, process)
+        _live.append(entry)
+        try:
             await process.attend(patient=False)
+        finally:
+            _live.remove(entry)
     return _result(spec, process)
 
 
@@ -86,9 +90,8 @@ def _function(name: str) -> Any:
     try:
         return getattr(import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(
-            f"tools {name!r}: {error}; write module:function, of a module on the worker's path"
-        ) from error
+        hint = "write module:function, of a module on the worker's path"
+        raise UsageError(f"tools {name!r}: {error}; {hint}") from error
 
 
 def _folder(name: str) -> str:
@@ -129,14 +132,11 @@ async def _taken_up(session: Session, place: Path, spec: Mapping[str, Any], tool
     if not note.exists():
         return None
     known = json.loads(note.read_text(encoding="utf-8"))
+    was = f"id {spec['id']!r} was run"
     if known["spec"] != digest_of(spec):
-        raise UsageError(
-            f"id {spec['id']!r} was run for something else in {session.home.root}; give it another id or home"
-        )
+        raise UsageError(f"{was} for something else in {session.home.root}; give it another id or home")
     if "deleted" in known:
-        raise UsageError(
-            f"id {spec['id']!r} was run, and its run deleted on {known['deleted']}; give it another id"
-        )
+        raise UsageError(f"{was}, and its run deleted on {known['deleted']}; give it another id")
     journal = session.home.root / known["journal"]
     if not journal.exists() or not journal.stat().st_size:  # the worker was lost before the first event
         return None
@@ -151,28 +151,18 @@ def _begun(session: Session, place: Path, spec: Mapping[str, Any], tools: list[A
     options = {k: spec[k] for k in ("model", "approve", "budget", "plan", "check") if spec.get(k)}
     process = session.create(spec["goal"], name=spec["id"][:64], tools=tools, **options)
     journal = process.journal.path.relative_to(session.home.root).as_posix()
-    _write(place / "run.json", json.dumps({"spec": digest_of(spec), "journal": journal}))
+    write_whole(place / "run.json", json.dumps({"spec": digest_of(spec), "journal": journal}))
     return process.start()
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
-    draft = path.with_suffix(".new")
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.new")
     with draft.open("w", encoding="utf-8") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
     draft.replace(path)
-
-
-@contextlib.contextmanager
-def _known(process: Process, batch: str) -> Iterator[None]:
-    entry = (batch, process)
-    _live.append(entry)
-    try:
-        yield
-    finally:
-        _live.remove(entry)
 
 
 def stop(batch: str = "") -> int:
@@ -192,19 +182,9 @@ def quiet(seconds: float) -> bool:
 
 
 def _result(spec: Mapping[str, Any], process: Process) -> dict[str, Any]:
-    s = process.run.state
-    waits = [
-        {"question": key, "kind": q["kind"], "text": q.get("title") or q["text"]}
-        for key, q in s.questions.items()
-    ]
-    return result_of(
-        spec,
-        state=process.state,
-        reason=process.reason,
-        answer=process.answer,
-        detail=process.detail,
-        pid=process.pid,
-        journal=str(process.journal.path),
-        spent=dict(s.spent),
-        **({"waits_for": waits} if waits else {}),
-    )
+    facts = {n: getattr(process, n) for n in ("state", "reason", "answer", "detail", "pid")}
+    facts |= {"journal": str(process.journal.path), "spent": dict(process.run.state.spent)}
+    if questions := process.run.state.questions:
+        told = ((key, q["kind"], q.get("title") or q["text"]) for key, q in questions.items())
+        facts["waits_for"] = [dict(zip(("question", "kind", "text"), t, strict=True)) for t in told]
+    return result_of(spec, **facts)

@@ -185,9 +185,8 @@ class Waker(Part):
         self.blocked.pop(goal.n, None)
         self.goals.change(goal.n, pid=process.pid, said=f"process {process.pid} is at work")
         process.start()
-        self.say(
-            f"goal {goal.n} woke as process {process.pid}: {_short(goal.goal)} (%agent show {process.pid})"
-        )
+        woke = f"goal {goal.n} woke as process {process.pid}"
+        self.say(f"{woke}: {_short(goal.goal)} (%agent show {process.pid})")
         return self._follow(goal, process)
 
     async def _take_up(self, goal: Goal, how: str) -> None:

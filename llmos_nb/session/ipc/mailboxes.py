@@ -16,15 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import Event, Journal
-from llmos_nb.journal.events import (
-    Body,
-    MessageArrived,
-    MessageDone,
-    MessageInDoubt,
-    MessageReturned,
-    MessageTaken,
-)
+from llmos_nb.journal import Event, Journal, events
 from llmos_nb.process import open_journal
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
@@ -55,7 +47,7 @@ class Box:
     known: dict[str, int] = field(default_factory=dict)
     _folded: int = 0
 
-    def append(self, body: Body) -> None:
+    def append(self, body: events.Body) -> None:
         """Record an event, on disk before anything follows from it."""
         with self.journal.held():
             self.fold()
@@ -70,14 +62,14 @@ class Box:
 
     def _take_in(self, event: Event) -> None:
         match event.body:
-            case MessageArrived(id=key, sender=sender) if key not in self.known:
+            case events.MessageArrived(id=key, sender=sender) if key not in self.known:
                 self.known[key] = sender
                 self.waiting[key] = event.d
-            case MessageTaken(id=key, by=by, call=call) if key in self.waiting:
+            case events.MessageTaken(id=key, by=by, call=call) if key in self.waiting:
                 self.out[key] = (by, call, self.waiting.pop(key))
-            case MessageReturned(id=key) if key in self.out:
+            case events.MessageReturned(id=key) if key in self.out:
                 self.waiting = {key: self.out.pop(key)[2], **self.waiting}
-            case MessageDone(id=key) | MessageInDoubt(id=key):
+            case events.MessageDone(id=key) | events.MessageInDoubt(id=key):
                 self.out.pop(key, None)
 
     def held_by(self, pid: int) -> Iterator[tuple[str, str, Message]]:
@@ -124,12 +116,12 @@ class Boxes:
             if earlier == call:
                 return message
             if _turn(earlier) != _turn(call):
-                box.append(MessageDone(id=key, by=pid))
+                box.append(events.MessageDone(id=key, by=pid))
         key = next(iter(box.waiting), "")
         if not key:
             return None
         message = box.waiting[key]
-        box.append(MessageTaken(id=key, by=pid, call=call))
+        box.append(events.MessageTaken(id=key, by=pid, call=call))
         return message
 
     def ended(self, state: State) -> None:
@@ -138,24 +130,27 @@ class Boxes:
             for key, call, message in box.held_by(state.pid):
                 became, why = self._became(state, call)
                 box.append(became(id=key, by=state.pid, why=why))
-                if became is MessageInDoubt:
+                if became is events.MessageInDoubt:
                     self._tell(state, message, f"#{name}: {why}. The message was: {message['text']}")
 
     def _became(
         self, state: State, call: str
-    ) -> tuple[type[MessageDone | MessageReturned | MessageInDoubt], str]:
+    ) -> tuple[type[events.MessageDone | events.MessageReturned | events.MessageInDoubt], str]:
         """Say what became of a message: done, returned or in doubt; and why."""
         who = f"{title(state)} ended ({state.reason})"
         if state.reason == "answered":
-            return MessageDone, who
+            return events.MessageDone, who
         calls = list(state.calls.values())
         since = calls[[c.id for c in calls].index(call) + 1 :] if call in state.calls else calls
         if any(c.name == "send" and c.status == "done" for c in since):
-            return MessageDone, f"{who} after it had sent what came of it"
+            return events.MessageDone, f"{who} after it had sent what came of it"
         begun = next((c for c in since if c.started and self._once(state.pid, c)), None)
         if begun is not None:
-            return MessageInDoubt, f"{who} after it began {begun.name}; whether its work was done is not known"
-        return MessageReturned, who
+            return (
+                events.MessageInDoubt,
+                f"{who} after it began {begun.name}; whether its work was done is not known",
+            )
+        return events.MessageReturned, who
 
     def _once(self, pid: int, call: Call) -> bool:
         process = self.session.processes.get(pid)
@@ -166,7 +161,7 @@ class Boxes:
         """Tell the sender of a message that nobody knows whether it was done."""
         sender = self.session.processes.get(message["from"])
         if sender is not None and sender.state != "ended":
-            told = MessageArrived(
+            told = events.MessageArrived(
                 id=f"{message['id']}-in-doubt",
                 sender=state.pid,
                 name=title(state),

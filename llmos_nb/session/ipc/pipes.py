@@ -13,13 +13,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal.events import (
-    LabelChanged,
-    MessageArrived,
-    MessageAwaited,
-    RunEnded,
-    RunPaused,
-)
+from llmos_nb.journal import events
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process.state import State
@@ -78,7 +72,7 @@ def await_input(process: ProcessLike, source: ProcessLike) -> None:
     if source is process:
         raise UsageError(f"process {process.pid} cannot be piped into itself")
     told = f"the answer of {title(source.run.state)}"
-    process.run.append(MessageAwaited(wait=INPUT, what="input", whom=[source.pid], title=told))
+    process.run.append(events.MessageAwaited(wait=INPUT, what="input", whom=[source.pid], title=told))
 
 
 async def join(process: ProcessLike, source: ProcessLike) -> None:
@@ -122,7 +116,7 @@ def feed(process: ProcessLike) -> None:
 
 def _refuse(process: ProcessLike, why: str) -> None:
     if process.run.state.status == "running":
-        process.run.append(RunEnded(reason="failed", detail=why, answer=None))
+        process.run.append(events.RunEnded(reason="failed", detail=why, answer=None))
 
 
 def _pour(process: ProcessLike, source: ProcessLike) -> None:
@@ -134,20 +128,20 @@ def _pour(process: ProcessLike, source: ProcessLike) -> None:
     for name, text in known.items():
         label = labels.of((name,), run.state.labels).join(labels.parse(text))
         if label != labels.of((name,), run.state.labels):
-            run.append(LabelChanged(name=name, label=str(label), why=f"by {title(s)}"))
+            run.append(events.LabelChanged(name=name, label=str(label), why=f"by {title(s)}"))
     names = left(s, run.namespace or {})
     label = labels.context(s.labels).join(labels.of(names, s.labels))
     came = labels.Came(
         label, f"its input, the answer of {title(s)}, is {label}" if label != labels.TRUSTED else ""
     )
     for name, text, why in labels.floated(run.state.labels, came, ()):
-        run.append(LabelChanged(name=name, label=text, why=why))
+        run.append(events.LabelChanged(name=name, label=text, why=why))
     text = redact(_text(source, names, run.model.traits.sees_values))
     key = f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe"
     size = len(text.encode())
     if run.sight is not None:  # what the first one changed is no surprise to the second
         run.sight.saw(n for c in s.calls.values() for n in c.changes.names)
-    told = MessageArrived(
+    told = events.MessageArrived(
         id=key, sender=s.pid, name=title(s), label=str(label), text=text, size=size, pipe=INPUT
     )
     run.append(told)
@@ -190,7 +184,7 @@ def hold(table: Mapping[int, ProcessLike], pid: int) -> None:
     for reader in readers(table, pid):
         if reader.run.state.status == "running":
             why = f"process {pid}, whose answer it waits for, was stopped"
-            reader.dispatch.post(partial(reader.run.append, RunPaused(why=why)))
+            reader.dispatch.post(partial(reader.run.append, events.RunPaused(why=why)))
         hold(table, reader.pid)
 
 
@@ -204,4 +198,4 @@ async def go_on(process: ProcessLike) -> None:
             await process.session.resume(source)
     except LlmosError as error:
         why = f"{process.waits_for} cannot be had: {error}"
-        process.dispatch.post(lambda: process.run.append(RunPaused(why=why)))
+        process.dispatch.post(lambda: process.run.append(events.RunPaused(why=why)))

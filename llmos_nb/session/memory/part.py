@@ -79,6 +79,5 @@ def _joined(found: ToolResult | None, remembered: list[Remembered], query: str) 
     whose = [r.id or f"process {pid_of(r.run)}" for r in remembered if labels.parse(r.label) != labels.TRUSTED]
     why = f"it recalled {whose[0]}" if whose else str(own.get("why", ""))
     facts = {"label": str(label), "why": why} if label != labels.TRUSTED else {}
-    return ToolResult(
-        True, "\n\n".join(texts) or f"nothing fits {query!r:.60}, here or in former runs", facts=facts
-    )
+    text = "\n\n".join(texts) or f"nothing fits {query!r:.60}, here or in former runs"
+    return ToolResult(True, text, facts=facts)

@@ -14,16 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmos_nb.errors import JournalError, StoreError, UsageError
-from llmos_nb.journal import Event, Home, history, opened, pid_of, scan, writing
-from llmos_nb.journal.events import (
-    Body,
-    CallFinished,
-    LabelChanged,
-    ModelResponded,
-    QuestionAnswered,
-    RunStarted,
-    SignalReceived,
-)
+from llmos_nb.journal import Event, Home, events as told, history, opened, pid_of, scan, writing
 from llmos_nb.messages import now
 from llmos_nb.policy import Label, labels
 from llmos_nb.policy.secrets import redact
@@ -42,7 +33,7 @@ def passages(events: Sequence[Event], path: Path, last: int = -1) -> Iterator[tu
     inherited = history(events, path)
     first = len(inherited) - len(events)
     for i, e in enumerate(inherited):
-        if isinstance(e.body, LabelChanged) and e.body.name == labels.CONTEXT:
+        if isinstance(e.body, told.LabelChanged) and e.body.name == labels.CONTEXT:
             label = labels.parse(e.body.label)
         if i < first or e.n <= last or label.secret:
             continue
@@ -51,25 +42,27 @@ def passages(events: Sequence[Event], path: Path, last: int = -1) -> Iterator[tu
                 yield redact(bounded(text)[0]), e.at, run, e.n, str(label), by
 
 
-def _said(body: Body) -> Iterator[tuple[str, str]]:
+def _said(body: told.Body) -> Iterator[tuple[str, str]]:
     """Return who said what in an event."""
     match body:
-        case RunStarted(goal=goal):
+        case told.RunStarted(goal=goal):
             yield "you", goal
-        case ModelResponded(text=text, calls=calls):
+        case told.ModelResponded(text=text, calls=calls):
             code = [c["arguments"].get("code", "") for c in calls if isinstance(c["arguments"], dict)]
             yield "the model", "\n".join([text, *map(str, code)])
-        case CallFinished(call=call, result=result):
+        case told.CallFinished(call=call, result=result):
             yield f"call {call}", result
-        case QuestionAnswered(by=by, text=text) | SignalReceived(signal="steer", by=by, text=str(text)):
+        case (
+            told.QuestionAnswered(by=by, text=text) | told.SignalReceived(signal="steer", by=by, text=str(text))
+        ):
             yield by, text
 
 
-_SCHEMA = """
-CREATE VIRTUAL TABLE IF NOT EXISTS memories USING fts5(
-  text, at UNINDEXED, run UNINDEXED, n UNINDEXED, label UNINDEXED, by UNINDEXED, tokenize='porter unicode61');
-CREATE VIRTUAL TABLE IF NOT EXISTS passages USING fts5(
-  text, at UNINDEXED, run UNINDEXED, n UNINDEXED, label UNINDEXED, by UNINDEXED, tokenize='porter unicode61');
+_TEXTS = """USING fts5(
+  text, at UNINDEXED, run UNINDEXED, n UNINDEXED, label UNINDEXED, by UNINDEXED, tokenize='porter unicode61')"""
+_SCHEMA = f"""
+CREATE VIRTUAL TABLE IF NOT EXISTS memories {_TEXTS};
+CREATE VIRTUAL TABLE IF NOT EXISTS passages {_TEXTS};
 CREATE TABLE IF NOT EXISTS scanned(run TEXT PRIMARY KEY, size INTEGER, n INTEGER);
 """
 _COLUMNS = "text, at, run, n, label, by"
@@ -109,10 +102,9 @@ class Remembered:
     @property
     def origin(self) -> str:
         """Where it came from, in a few words."""
-        source = (
-            f"process {pid_of(self.run)}" + (f", event {self.n}" if self.n >= 0 else "") if self.run else ""
-        )
-        what = [self.id, self.at[:10], source, self.by if not self.id else "", self.label]
+        source = f"process {pid_of(self.run)}" if self.run else ""
+        event = f"event {self.n}" if self.run and self.n >= 0 else ""
+        what = [self.id, self.at[:10], source, event, self.by if not self.id else "", self.label]
         return ", ".join(w for w in what if w and w != "trusted")
 
 
@@ -201,9 +193,8 @@ class Memory:
             key = (int(found[1]),) if found else (-1,)
             row = db.execute("SELECT text FROM memories WHERE rowid = ?", key).fetchone()
             if row is None:
-                raise UsageError(
-                    f"forget {name!r}: nothing is remembered under this name (%agent recall lists all)"
-                )
+                hint = "(%agent recall lists all)"
+                raise UsageError(f"forget {name!r}: nothing is remembered under this name {hint}")
             db.execute("DELETE FROM memories WHERE rowid = ?", key)
         return str(row["text"])
 
