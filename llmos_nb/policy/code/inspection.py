@@ -9,11 +9,10 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from llmos_nb.policy.code.names import NameVisitor
+from llmos_nb.policy.code.names import NameVisitor, Surroundings
 from llmos_nb.policy.code.risks import Risk, judge_attribute, judge_call, judge_command, literal
 from llmos_nb.policy.code.tables import ASKS, HARMLESS, HARMLESS_METHODS, MUTATORS
 
@@ -115,25 +114,7 @@ def _root(node: ast.expr) -> str | None:
 
 
 Level = Literal["read", "namespace", "risky"]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What is known of the names that code may use.
-
-    Parameters
-    ----------
-    origins : mapping
-        Dotted origin by name, of modules, functions and objects: ``{"o": "os", "con": "sqlite3.Connection"}``.
-    sources : mapping
-        Source code of the user's own functions, by name.
-    fragile : mapping
-        Why what a name holds cannot be put back, by name: ``{"rows": "a generator gives each item once"}``.
-    """
-
-    origins: Mapping[str, str] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
-    fragile: Mapping[str, str] = field(default_factory=dict)
+NOTHING = Surroundings()
 
 
 @dataclass(frozen=True)
@@ -171,7 +152,7 @@ class Inspection:
         return "read" if self.harmless and not self.writes and not self.everything else "namespace"
 
 
-def inspect_code(code: str, around: Surroundings | None = None) -> Inspection:
+def inspect_code(code: str, around: Surroundings = NOTHING) -> Inspection:
     """Look at code without running it.
 
     Parameters
@@ -189,13 +170,10 @@ def inspect_code(code: str, around: Surroundings | None = None) -> Inspection:
     tree, fault = _parsed(code)
     if tree is None:
         return Inspection(risks=(fault,), everything=True)
-    around = around or Surroundings()
-    seen = Visitor(around.origins, around.sources, around.fragile)
+    seen = Visitor(around)
     seen.visit(tree)
-    risks = sorted(seen.risks, key=lambda r: r.line)
-    return Inspection(
-        tuple(seen.reads), tuple(seen.writes), tuple(seen.calls), tuple(risks), seen.everything, seen.harmless
-    )  # fmt: skip
+    names = tuple(seen.reads), tuple(seen.writes), tuple(seen.calls)
+    return Inspection(*names, tuple(sorted(seen.risks, key=lambda r: r.line)), seen.everything, seen.harmless)
 
 
 def code_names(code: str) -> frozenset[str] | None:
@@ -206,7 +184,7 @@ def code_names(code: str) -> frozenset[str] | None:
     tree, _ = _parsed(code)
     if tree is None:
         return None
-    seen = Visitor({}, {}, {})
+    seen = Visitor(NOTHING)
     seen.visit(tree)
     if seen.everything or any(r.kind in ("exec", "magic") for r in seen.risks):
         return None

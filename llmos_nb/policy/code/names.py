@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmos_nb.policy.code.risks import Risk
@@ -15,31 +16,44 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known of the names that code may use.
+
+    Parameters
+    ----------
+    origins : mapping
+        Dotted origin by name, of modules, functions and objects: ``{"o": "os", "con": "sqlite3.Connection"}``.
+    sources : mapping
+        Source code of the user's own functions, by name.
+    fragile : mapping
+        Why what a name holds cannot be put back, by name: ``{"rows": "a generator gives each item once"}``.
+    """
+
+    origins: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    fragile: Mapping[str, str] = field(default_factory=dict)
+
+
 class NameVisitor(ast.NodeVisitor):
     """Follows names through scopes and assignments, and into the user's own functions.
 
     Parameters
     ----------
-    origins : mapping
-        Dotted origin of names that stand for modules, functions or objects of known types.
-    sources : mapping
-        Source code of the user's own functions, by name; it is walked where the code uses them.
-    fragile : mapping
-        Why what a name holds cannot be put back, by name.
+    around : Surroundings
+        What is known of the names; sources are walked where the code uses them.
     depth : int
         How deep we are in functions of functions.
     """
 
-    def __init__(
-        self, origins: Mapping[str, str], sources: Mapping[str, str], fragile: Mapping[str, str], depth: int = 0
-    ) -> None:
-        self.aliases, self.sources, self.fragile, self.depth = dict(origins), sources, fragile, depth
+    def __init__(self, around: Surroundings, depth: int = 0) -> None:
+        self.aliases, self.around, self.depth = dict(around.origins), around, depth
         self.reads: dict[str, None] = {}
         self.writes: dict[str, None] = {}
         self.calls: dict[str, None] = {}
         self.risks: dict[Risk, None] = {}
         self.harmless, self.everything = True, False
-        self.modules = {name for name, origin in origins.items() if "." not in origin}
+        self.modules = {name for name, origin in around.origins.items() if "." not in origin}
         self._bound: set[str] = set()
         self._locals: list[set[str]] = []
         self._seen: set[str] = set()
@@ -64,15 +78,16 @@ class NameVisitor(ast.NodeVisitor):
 
     def _use(self, name: str, line: int) -> None:
         """Look at what a name of the namespace stands for."""
-        if name in self.fragile:
-            self.risks[Risk("not undoable", name, line, self.fragile[name])] = None
-        if name not in self.sources or name in self._seen or self.depth >= _DEPTH:
+        fragile, sources = self.around.fragile, self.around.sources
+        if name in fragile:
+            self.risks[Risk("not undoable", name, line, fragile[name])] = None
+        if name not in sources or name in self._seen or self.depth >= _DEPTH:
             return
         self._seen.add(name)
-        others = {k: v for k, v in self.sources.items() if k != name}
-        inner = type(self)(self.aliases, others, self.fragile, self.depth + 1)
+        others = {k: v for k, v in sources.items() if k != name}
+        inner = type(self)(Surroundings(self.aliases, others, fragile), self.depth + 1)
         try:
-            inner.visit(ast.parse(self.sources[name]))
+            inner.visit(ast.parse(sources[name]))
         except SyntaxError:
             return
         self.risks |= {Risk(r.kind, r.what, line, r.target): None for r in inner.risks}

@@ -51,33 +51,22 @@ def mended(text: str, needles: Needles) -> str:
         return text
     for needle, handle in needles:
         if len(needle) > LEAST and needle[:LEAST] in near:
-            text = _heads(text, needle, handle)
-        if len(needle) > LEAST and needle[-LEAST:] in near:
-            text = _tails(text, needle, handle)
+            text = _heads(text, needle, handle, CUTS)
+        if (
+            len(needle) > LEAST and needle[-LEAST:] in near
+        ):  # the end after an ellipsis is a beginning in the mirror
+            text = _heads(text[::-1], needle[::-1], handle[::-1], tuple(c[::-1] for c in CUTS))[::-1]
     return _middle(text, needles) if " bytes left out …" in text else text
 
 
-def _heads(text: str, needle: str, handle: str) -> str:
+def _heads(text: str, needle: str, handle: str, cuts: tuple[str, ...]) -> str:
     """Take the beginning of a value before an ellipsis."""
     at = text.find(needle[:LEAST])
     while at >= 0:
         size = _same(text[at : at + len(needle)], needle)
-        if text.startswith(CUTS, at + size):
+        if text.startswith(cuts, at + size):
             text = text[:at] + handle + text[at + size :]
         at = text.find(needle[:LEAST], at + 1)
-    return text
-
-
-def _tails(text: str, needle: str, handle: str) -> str:
-    """Take the end of a value after an ellipsis."""
-    at = text.find(needle[-LEAST:])
-    while at >= 0:
-        end = at + LEAST
-        begin = end - _same(text[max(end - len(needle), 0) : end][::-1], needle[::-1])
-        if text[:begin].endswith(CUTS):
-            text = text[:begin] + handle + text[end:]
-            end = begin + len(handle)
-        at = text.find(needle[-LEAST:], end)
     return text
 
 
