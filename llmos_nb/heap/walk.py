@@ -32,6 +32,7 @@ _EVERYTHING = frozenset(("exec", "eval", "globals", "__import__", "get_ipython",
 
 
 Ids = dict[int, None]  # a dict, as ids lie so close together that a set of them is slow
+Until = Callable[[Ids], bool] | None
 
 
 class Shelf(NamedTuple):
@@ -114,12 +115,7 @@ class Walk:
         self.image = Image(seen={id(self.namespace): None})
         self._adapters = cache(adapters_of)
 
-    def run(
-        self,
-        roots: Iterable[object],
-        until: Callable[[Ids], bool] | None = None,
-        leaves: frozenset[int] = frozenset(),
-    ) -> Image:
+    def run(self, roots: Iterable[object], until: Until = None, leaves: frozenset[int] = frozenset()) -> Image:
         """Walk from the roots, or until what it finds satisfies `until`.
 
         Parameters

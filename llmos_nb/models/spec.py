@@ -16,10 +16,8 @@ from llmos_nb.policy import Plugin, load_plugins
 DEFAULT_NAME = "gpt-4.1-mini"
 FORMS = "openai/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE"
 
-_NO_MODEL = (
-    "no model: set OPENAI_API_KEY (or OPENAI_BASE_URL for another endpoint), "
-    "or fetch the local one with `llmos model pull`"
-)
+_OURS = "set OPENAI_API_KEY (or OPENAI_BASE_URL for another endpoint)"
+_NO_MODEL = f"no model: {_OURS}, or fetch the local one with `llmos model pull`"
 _NO_KEY = "OPENAI_API_KEY is not set; set it, name another endpoint by OPENAI_BASE_URL, or use -m local"
 
 

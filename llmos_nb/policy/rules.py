@@ -215,14 +215,11 @@ class Act:
         return self.level == "risky" or (self.label.untrusted and self.level != "read")
 
 
+Counts = Mapping[Any, int]
+
+
 def judge(
-    act: Act,
-    mode: Mode,
-    rules: Sequence[Rule],
-    used: Mapping[int, int],
-    envelope: Mapping[str, int],
-    spent: Mapping[str, int],
-    at: str,
+    act: Act, mode: Mode, rules: Sequence[Rule], used: Counts, envelope: Counts, spent: Counts, at: str
 ) -> Ruling:
     """Decide on one call.
 
@@ -251,7 +248,7 @@ def judge(
     return _by_mode(act, mode, envelope, spent)
 
 
-def _by_mode(act: Act, mode: Mode, envelope: Mapping[str, int], spent: Mapping[str, int]) -> Ruling:
+def _by_mode(act: Act, mode: Mode, envelope: Counts, spent: Counts) -> Ruling:
     """Let the mode decide; what the user's words were to cover, and do not, asks in each after an untrusted read."""
     unheard = act.stands is False and act.label.untrusted and act.outward
     if (mode == "auto" and not unheard) or (mode != "step" and not act.risky):

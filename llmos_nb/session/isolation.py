@@ -159,9 +159,8 @@ class Isolation(Part):
             return tools
         if not how:
             contained = settings.untrusted == "child" and "python" in tools
-            return tools | (
-                {"python": contain(tools["python"], session, setup, order.bind)} if contained else {}
-            )
+            python = contain(tools["python"], session, setup, order.bind) if contained else None
+            return tools | ({"python": python} if python is not None else {})
         if how == "preview":
             child = previews.forked(namespace, session.ip, values)
         else:

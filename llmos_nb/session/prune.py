@@ -67,6 +67,7 @@ def _raw(run: Run, call: str) -> dict[str, Any]:
     raise UsageError(f"call {call}: its result is not in this journal (a fork's calls are in its parent's)")
 
 
+Pids = Collection[int]
 DAY_S = 86_400
 PAYLOADS, RUN = "payloads", "the run"
 
@@ -227,9 +228,7 @@ def _size(path: Path) -> int:
     return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
 
 
-def asked(
-    home: Home, given: Mapping[str, Any], yes: bool, live: Collection[int] = (), configured: Any = None
-) -> str:
+def asked(home: Home, given: Mapping[str, Any], yes: bool, live: Pids = (), configured: Any = None) -> str:
     """Do what a command asks for, and say what goes or went; what is given stands before what is configured."""
     named = {k: given[k] for k in ("payload_days", "runs_days", "keep") if given.get(k) is not None}
     where = "prune: --payload-days, --runs-days, --keep"

@@ -198,11 +198,10 @@ def same_buffer(one: Any, other: Any) -> bool:
 
 def _same_blocks(one: Any, other: Any) -> bool:
     """Return whether two sequences of blocks are the same, at the same places."""
-    if len(one) != len(other) or not all(
-        same_buffer(a.values, b.values) for a, b in zip(one, other, strict=True)
-    ):
+    pairs = list(zip(one, other, strict=False))
+    if len(one) != len(other) or not all(same_buffer(a.values, b.values) for a, b in pairs):
         return False
-    places = ((a.mgr_locs, b.mgr_locs) for a, b in zip(one, other, strict=True))
+    places = ((a.mgr_locs, b.mgr_locs) for a, b in pairs)
     return all(a is b or a.as_array.tolist() == b.as_array.tolist() for a, b in places)
 
 

@@ -89,10 +89,8 @@ CONTEXT = 4_096
 BATCH = 32
 # progress comes while the prompt is evaluated, so that a stop is seen there too
 _STREAMED = {
-    "stream": True,
+    **dict.fromkeys(("stream", "return_progress", "cache_prompt"), True),
     "stream_options": {"include_usage": True},
-    "return_progress": True,
-    "cache_prompt": True,
 }
 
 Turn = dict[str, str]

@@ -91,20 +91,17 @@ def _from_network(weights: Weights, target: Path, progress: Progress) -> None:
         except (OSError, WeightsMissing, subprocess.SubprocessError) as error:
             why = last_line(str(getattr(error, "reason", "") or error) or type(error).__name__)
             said.append(f"{fetch.__name__.rpartition('_')[2]}: {why}")
-    raise WeightsMissing(
-        f"{weights.name} could not be fetched ({'; '.join(said)}); go online and repeat, "
-        f"or give a file: llmos model pull {weights.alias} --from PATH"
-    )
+    hint = f"go online and repeat, or give a file: llmos model pull {weights.alias} --from PATH"
+    raise WeightsMissing(f"{weights.name} could not be fetched ({'; '.join(said)}); {hint}")
 
 
 def _room(where: Path, wanted: int, weights: Weights) -> None:
     """Refuse before the first byte where the disk is too full."""
     free = shutil.disk_usage(where).free
     if free < wanted + SLACK:
-        raise WeightsMissing(
-            f"{weights.name} needs {(wanted + SLACK) / 1e9:.1f} GB on the disk of {where}, "
-            f"{free / 1e9:.1f} GB are free; free some, or set LLMOS_MODELS to a folder on another disk"
-        )
+        needs = f"{weights.name} needs {(wanted + SLACK) / 1e9:.1f} GB on the disk of {where}"
+        hint = "free some, or set LLMOS_MODELS to a folder on another disk"
+        raise WeightsMissing(f"{needs}, {free / 1e9:.1f} GB are free; {hint}")
 
 
 # the official hub

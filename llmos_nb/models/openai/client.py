@@ -229,14 +229,8 @@ class OpenAIModel:
         answer = Accumulator(on_text, self._at)
         try:
             async with asyncio.timeout(self.stall_s) as limit:
-                reply = await loaded.client.post(
-                    "/chat/completions",
-                    cast_to=loaded.reply,
-                    content=body,
-                    options=_HEADERS,
-                    stream=True,
-                    stream_cls=loaded.stream,
-                )
+                how = {"cast_to": loaded.reply, "stream_cls": loaded.stream, "options": _HEADERS}
+                reply = await loaded.client.post("/chat/completions", content=body, stream=True, **how)
                 try:
                     async for piece in reply.aiter_bytes():
                         answer.feed(piece)
@@ -265,10 +259,9 @@ class OpenAIModel:
         openai, httpx = importlib.import_module("openai"), importlib.import_module("httpx2")
         errors = (openai.OpenAIError, httpx.HTTPError, httpx.InvalidURL, OSError)
         timeout = httpx.Timeout(None, connect=self.connect_s)  # silence is bounded by `stall_s` as a whole
+        where = {"api_key": self._key, "base_url": self.base_url}
         try:
-            client = openai.AsyncOpenAI(
-                api_key=self._key, base_url=self.base_url, max_retries=0, timeout=timeout
-            )
+            client = openai.AsyncOpenAI(**where, max_retries=0, timeout=timeout)
         except (*errors, ValueError, ImportError) as error:
             why = f"no client for {self._at.url}: {error}"
             raise ModelRefused(f"{why}; check the base URL and proxies") from error

@@ -202,6 +202,9 @@ def _list(turn: Mapping[str, Any], key: str, where: str) -> list[Any]:
 STALL_S = 1.0
 
 
+Source = str | os.PathLike[str] | Sequence[Any]
+
+
 class ScriptedModel:
     """Answers with the turns of a script, one a request.
 
@@ -217,12 +220,7 @@ class ScriptedModel:
 
     slots, endpoint = math.inf, ""
 
-    def __init__(
-        self,
-        source: str | os.PathLike[str] | Sequence[Any],
-        traits: Traits | None = None,
-        children: Sequence[Sequence[Any]] = (),
-    ) -> None:
+    def __init__(self, source: Source, traits: Traits | None = None, children: Sequence[Any] = ()) -> None:
         name, where, at = "script", "script", ""
         if isinstance(source, str | os.PathLike):
             name, where = f"script:{os.fspath(source)}", f"script {Path(source)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,11 +23,15 @@ BEFORE, BEHIND = 1, 2  # sentences around the one that names an act, in which it
 WORDS = "your words"
 
 
+Given = Mapping[str, Any]  # the arguments of a call
+Books = Mapping[str, Book]
+
+
 def standing(
     power: Power,
-    arguments: Mapping[str, Any],
+    arguments: Given,
     words: str,
-    books: Mapping[str, Book],
+    books: Books,
     tainted: Collection[str] = (),
     planned: bool = False,
 ) -> Standing:
@@ -70,21 +75,21 @@ def spoken(value: Any, words: str) -> str:
     return ""
 
 
+@dataclass
 class _Check:
     """The check of one call against one sentence that names its act, and those beside it."""
 
-    def __init__(
-        self,
-        power: Power,
-        arguments: Mapping[str, Any],
-        said: Sequence[Sentence],
-        at: int,
-        books: Mapping[str, Book],
-        tainted: Collection[str],
-    ) -> None:
-        self.power, self.arguments, self.said, self.books, self.tainted = power, arguments, said, books, tainted
-        self.act, self.near = said[at], said[max(at - BEFORE, 0) : at + BEHIND + 1]
-        self.outward = any(o == "*" or arguments.get(o) for o in power.outward)
+    power: Power
+    arguments: Given
+    said: Sequence[Sentence]
+    at: int
+    books: Books
+    tainted: Collection[str]
+
+    def __post_init__(self) -> None:
+        self.act = self.said[self.at]
+        self.near = self.said[max(self.at - BEFORE, 0) : self.at + BEHIND + 1]
+        self.outward = any(o == "*" or self.arguments.get(o) for o in self.power.outward)
 
     def all(self) -> Standing:
         """Check every argument; what is not given carries nothing."""

@@ -107,12 +107,9 @@ class Sentence:
 
     def led(self, kind: str, phrase: str) -> frozenset[str]:
         """Return the tokens that follow a phrase directly, as in ``cc a@x.org and b@x.org``."""
-        token = KINDS[kind].pattern
-        lists = re.finditer(
-            rf"\b{re.escape(phrase)}\b\W{{0,3}}((?:{token})(?:(?:\s*,\s*|\s+and\s+|\s*&\s*)(?:{token}))*)",
-            self.plain,
-            re.IGNORECASE,
-        )
+        token = f"(?:{KINDS[kind].pattern})"
+        several = rf"({token}(?:(?:\s*,\s*|\s+and\s+|\s*&\s*){token})*)"
+        lists = re.finditer(rf"\b{re.escape(phrase)}\b\W{{0,3}}{several}", self.plain, re.IGNORECASE)
         return frozenset(normal(kind, m[0]) for part in lists for m in KINDS[kind].finditer(part[1]))
 
 

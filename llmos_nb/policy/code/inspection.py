@@ -16,10 +16,8 @@ from llmos_nb.policy.code.names import NameVisitor, Surroundings
 from llmos_nb.policy.code.risks import Risk, judge_attribute, judge_call, judge_command, literal
 from llmos_nb.policy.code.tables import ASKS, HARMLESS, HARMLESS_METHODS, MUTATORS
 
-_LOOKS = frozenset(
-    ("who", "whos", "who_ls", "pwd", "lsmagic", "matplotlib", "pinfo", "pinfo2", "psource", "pdoc", "pfile")
-)
-_TIMERS = frozenset(("time", "timeit", "prun", "capture"))
+_LOOKS = "who", "whos", "who_ls", "pwd", "lsmagic", "matplotlib", "pinfo", "pinfo2", "psource", "pdoc", "pfile"
+_TIMERS = ("time", "timeit", "prun", "capture")
 _OPTIONS = re.compile(r"(\s*-[A-Za-z]+\s*\d*(?=\s))*\s*")
 _MAGICS = ("run_line_magic", "run_cell_magic", "magic")
 _COMMANDS = ("system", "getoutput", "system_raw", "system_piped")

@@ -150,9 +150,5 @@ def judge_attribute(name: str, line: int) -> list[Risk]:
 
 def judge_command(command: str, line: int) -> list[Risk]:
     """Say what a ``!command`` may do."""
-    risks = [Risk("process", "!", line, command[:80])]
-    return (
-        [Risk("deletion", "!", line, command[:80]), *risks]
-        if tables.DELETING_COMMANDS.search(command)
-        else risks
-    )
+    kinds = ("deletion", "process") if tables.DELETING_COMMANDS.search(command) else ("process",)
+    return [Risk(kind, "!", line, command[:80]) for kind in kinds]

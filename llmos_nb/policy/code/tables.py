@@ -65,9 +65,7 @@ SQL = re.compile(
     re.I | re.S,
 )
 DELETES = ("drop", "delete", "truncate")
-SQL_METHODS = frozenset(
-    ("execute", "executescript", "sql", "query", "run_query", "exec_driver_sql", "read_sql")
-)
+SQL_METHODS = _words("execute executescript sql query run_query exec_driver_sql read_sql")
 DELETING_COMMANDS = re.compile(r"(^|[;&|]\s*)\s*(sudo\s+)?(rm|rmdir|del|unlink|shred|dd|mkfs\S*)\b")
 REFLECTION = _words("""__globals__ __builtins__ __subclasses__ __bases__ __mro__ __code__ __closure__ __dict__
     __getattribute__ __loader__ __import__ f_globals f_locals f_back gi_frame""")  # fmt: skip

@@ -15,17 +15,7 @@ _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _WORDS = frozenset((
     "auth", "bearer", "cookie", "cookies", "creds", "dsn", "jwt", "key", "keys", "passphrase", "pat", "pin", "pwd",
 ))  # fmt: skip
-_INSIDE = (
-    "password",
-    "passwd",
-    "secret",
-    "credential",
-    "apikey",
-    "accesskey",
-    "privatekey",
-    "authoriz",
-    "token",
-)
+_INSIDE = re.compile("passw(or)?d|secret|credential|apikey|accesskey|privatekey|authoriz|token")
 _NOT = frozenset(("max", "min", "n", "num", "count", "total", "prompt", "completion"))  # counts of tokens
 _TEXTS = re.compile(
     r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|hf|npm|pypi)[-_][A-Za-z0-9_-]{12,}"
@@ -41,8 +31,7 @@ def secret_name(name: str) -> bool:
     parts = [p.lower() for p in _PARTS.findall(name)]
     if _NOT.intersection(parts) and parts[-1] in ("tokens", "token", "keys"):
         return False
-    joined = "".join(parts)
-    return bool(_WORDS.intersection(parts)) or any(word in joined for word in _INSIDE)
+    return bool(_WORDS.intersection(parts)) or bool(_INSIDE.search("".join(parts)))
 
 
 def secret_text(text: str) -> bool:

@@ -58,21 +58,16 @@ def _nobody(table: Table, process: ProcessLike, wait: Mapping[str, Any]) -> str:
         what = "no message will come" if wait["what"] == "message" else "its mailbox is not read any more"
         return f"{title(gone[0].run.state)} has ended ({gone[0].reason}); {what}"
     s = process.run.state
+    keys = dict.fromkeys([*wait.get("wrote", ()), *s.posted.values(), *s.arrived.values()])
     partners = [
-        p
-        for key in dict.fromkeys([*wait.get("wrote", ()), *s.posted.values(), *s.arrived.values()])
-        if (p := table.get(_pid(key)))
-    ]
+        table[key] for key in keys if isinstance(key, int) and key in table
+    ]  # a shared mailbox has no pid
     if wait["whom"] or _others(table, process):
         return ""
     gone = partners or [p for p in table.values() if p.state == "ended" and p.run.state.at >= wait["since"]]
     ended = ", ".join(f"{title(p.run.state)}: {p.reason}" for p in gone)
     who = "all that it wrote with" if partners else "all others"
     return f"no message will come: {who} have ended ({ended})" if gone else ""
-
-
-def _pid(key: int | str) -> int:
-    return key if isinstance(key, int) else 0  # a shared mailbox has none
 
 
 def _others(table: Table, process: ProcessLike) -> list[ProcessLike]:
@@ -103,11 +98,8 @@ def _moving(table: Table, begins: Callable[[ProcessLike], bool]) -> set[int]:
     """Return the processes that can go on, or wait for one that can."""
     moving = {pid for pid, p in table.items() if begins(p)}
     while True:
-        more = {
-            pid
-            for pid, p in table.items()
-            if pid not in moving and p.run.state.expecting and any(q.pid in moving for q in _whom(table, p))
-        }
+        held = [p for pid, p in table.items() if pid not in moving and p.run.state.expecting]
+        more = {p.pid for p in held if any(q.pid in moving for q in _whom(table, p))}
         if not more:
             return moving
         moving |= more

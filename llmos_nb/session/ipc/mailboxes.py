@@ -146,10 +146,8 @@ class Boxes:
             return events.MessageDone, f"{who} after it had sent what came of it"
         begun = next((c for c in since if c.started and self._once(state.pid, c)), None)
         if begun is not None:
-            return (
-                events.MessageInDoubt,
-                f"{who} after it began {begun.name}; whether its work was done is not known",
-            )
+            why = f"{who} after it began {begun.name}; whether its work was done is not known"
+            return events.MessageInDoubt, why
         return events.MessageReturned, who
 
     def _once(self, pid: int, call: Call) -> bool:
@@ -161,13 +159,9 @@ class Boxes:
         """Tell the sender of a message that nobody knows whether it was done."""
         sender = self.session.processes.get(message["from"])
         if sender is not None and sender.state != "ended":
+            key, label, size = f"{message['id']}-in-doubt", message["label"], len(text.encode())
             told = events.MessageArrived(
-                id=f"{message['id']}-in-doubt",
-                sender=state.pid,
-                name=title(state),
-                label=message["label"],
-                text=text,
-                size=len(text.encode()),
+                id=key, sender=state.pid, name=title(state), label=label, text=text, size=size
             )
             sender.dispatch.post(partial(sender.run.append, told))
 

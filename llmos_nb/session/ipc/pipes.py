@@ -78,9 +78,8 @@ def await_input(process: ProcessLike, source: ProcessLike) -> None:
 async def join(process: ProcessLike, source: ProcessLike) -> None:
     """Let a process that is at hand take the answer of another in; one that is paused goes on."""
     if process.state == "ended":
-        raise UsageError(
-            f"process {process.pid} has ended ({process.reason}); write a goal that begins a new one"
-        )
+        ended = f"process {process.pid} has ended ({process.reason})"
+        raise UsageError(f"{ended}; write a goal that begins a new one")
     await process.dispatch.hear(lambda: await_input(process, source))
     if process.state == "paused":
         await process.session.resume(process)
@@ -131,20 +130,18 @@ def _pour(process: ProcessLike, source: ProcessLike) -> None:
             run.append(events.LabelChanged(name=name, label=str(label), why=f"by {title(s)}"))
     names = left(s, run.namespace or {})
     label = labels.context(s.labels).join(labels.of(names, s.labels))
-    came = labels.Came(
-        label, f"its input, the answer of {title(s)}, is {label}" if label != labels.TRUSTED else ""
-    )
-    for name, text, why in labels.floated(run.state.labels, came, ()):
+    told = f"its input, the answer of {title(s)}, is {label}" if label != labels.TRUSTED else ""
+    for name, text, why in labels.floated(run.state.labels, labels.Came(label, told), ()):
         run.append(events.LabelChanged(name=name, label=text, why=why))
-    text = redact(_text(source, names, run.model.traits.sees_values))
-    key = f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe"
-    size = len(text.encode())
+    shown = card(names, source.run.namespace or {}, run.model.traits.sees_values)
+    text = redact((source.answer or "") + (f"\n\nVariables that it left:\n{shown}" if shown else ""))
+    key, size = f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe", len(text.encode())
     if run.sight is not None:  # what the first one changed is no surprise to the second
         run.sight.saw(n for c in s.calls.values() for n in c.changes.names)
-    told = events.MessageArrived(
+    came = events.MessageArrived(
         id=key, sender=s.pid, name=title(s), label=str(label), text=text, size=size, pipe=INPUT
     )
-    run.append(told)
+    run.append(came)
 
 
 def left(s: State, namespace: Any) -> list[str]:
@@ -152,11 +149,6 @@ def left(s: State, namespace: Any) -> list[str]:
     declared = [n for n, _ in s.outputs]
     made = [n for c in s.surviving for n in (*c.changes.created, *c.changes.rebound)]
     return [n for n in declared or dict.fromkeys(made) if n in namespace and not n.startswith("_")][:NAMED]
-
-
-def _text(source: ProcessLike, names: list[str], values: bool) -> str:
-    shown = card(names, source.run.namespace or {}, values)
-    return (source.answer or "") + (f"\n\nVariables that it left:\n{shown}" if shown else "")
 
 
 # signals

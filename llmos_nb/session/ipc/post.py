@@ -128,14 +128,11 @@ class Post(Part):
 
     def tools(self, run: Run) -> Mapping[str, Tool]:
         """Return `send` and `receive`, tied to their process."""
-        box = run.tools
-        if "send" not in box or "receive" not in box:
+        work = {"send": (self._send, self._room), "receive": (self._receive, self._take)}
+        if not run.tools.keys() >= work.keys():
             return {}
-        send, receive = partial(_told, self._send, run), partial(_told, self._receive, run)
-        return {
-            "send": replace(box["send"], runner=send, needs=partial(self._room, run)),
-            "receive": replace(box["receive"], runner=receive, needs=partial(self._take, run)),
-        }
+        tied = {n: (partial(_told, do, run), partial(wait, run)) for n, (do, wait) in work.items()}
+        return {n: replace(run.tools[n], runner=runner, needs=needs) for n, (runner, needs) in tied.items()}
 
     def _room(self, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
         """Wait where the mailbox is full; what is wrong with the address is said when it is sent."""
@@ -232,9 +229,8 @@ class Post(Part):
         if is_box(name):
             message = self.boxes.take(run, name, call)
             if message is None:
-                return ToolResult(
-                    False, f"somebody else took the last message of {name}; receive again", "Empty"
-                )
+                text = f"somebody else took the last message of {name}; receive again"
+                return ToolResult(False, text, "Empty")
             return _result(str(message["id"]), message)
         _, key = self._taken.get((run.state.pid, call), (run, ""))
         if key not in run.state.mailbox:
@@ -242,15 +238,10 @@ class Post(Part):
         return _result(key, run.state.mailbox[key])
 
 
-async def _told(
-    work: Callable[[Run, Mapping[str, Any], CallContext], Awaitable[ToolResult]],
-    run: Run,
-    arguments: Mapping[str, Any],
-    context: CallContext,
-) -> ToolResult:
+async def _told(work: Callable[..., Awaitable[ToolResult]], *given: Any) -> ToolResult:
     """Run a call; what hinders it is told to the model."""
     try:
-        return await work(run, arguments, context)
+        return await work(*given)
     except LlmosError as error:
         return ToolResult(False, str(error), type(error).__name__)
 
@@ -311,6 +302,5 @@ def _end_wait(run: Run, key: str, why: str) -> None:
     if not why:
         run.append(events.MessageReady(wait=key))
         return
-    run.append(
-        events.CallFinished(call=key, ok=False, result=why, size=len(why.encode()), error="NobodyWrites")
-    )
+    size = len(why.encode())
+    run.append(events.CallFinished(call=key, ok=False, result=why, size=size, error="NobodyWrites"))

@@ -194,19 +194,13 @@ def made(folder: Path, book: dict[str, Any], name: str, values: Mapping[str, Any
     kinds = [w.partition("`")[2].partition("`")[0] for w in skill_book.undeclared(draft)]
     manifest["rights"] = list(dict.fromkeys(kinds))
     if not any(skill_book.roles(c) & {*skill_book.TEST} for c in book["cells"]):
-        book["cells"].append(_runs())
+        from nbformat.v4 import new_code_cell  # slow to import
+
+        least = "# All cells above ran; add asserts on what they must give."
+        book["cells"].append(new_code_cell(least, id="test", metadata={"tags": ["test"]}))
     manifest["sha256"] = skill_book.notebook_hash(book)
     (folder / FILE).write_text(json.dumps(book), encoding="utf-8")
     return folder / FILE
-
-
-def _runs() -> dict[str, Any]:
-    """Return the least test: that all cells before it ran."""
-    about = {"tags": ["test"]}
-    source = "# All cells above ran; add asserts on what they must give."
-    return {
-        "cell_type": "code", "id": "test", "metadata": about, "source": source, "outputs": [], "execution_count": None,
-    }  # fmt: skip
 
 
 def test(skill: Skill, timeout_s: float) -> None:
@@ -217,9 +211,8 @@ def test(skill: Skill, timeout_s: float) -> None:
     try:
         ran = execute.execute(skill.book, beside, skill.folder, offline=offline, timeout_s=timeout_s)
     except TimeoutError:
-        raise UsageError(
-            f"skill {skill.name}: its test did not end in {timeout_s:g} s a cell; not added"
-        ) from None
+        late = f"its test did not end in {timeout_s:g} s a cell"
+        raise UsageError(f"skill {skill.name}: {late}; not added") from None
     if ran.failed is not None:
         n, kind, said, _ = ran.failed
         last = (said.strip().splitlines() or [""])[-1]
