@@ -141,11 +141,9 @@ def until_words(question: Question) -> str:
     if not question.get("until"):
         return ""
     when = datetime.fromisoformat(question["until"]).astimezone()
-    day = f"{when:%A} {when.day} {when:%B} {when:%H:%M}"
-    then = "it is rejected"
-    if question.get("then") == "escalate":
-        then = f"{' or '.join(question.get('escalate', ()))} may decide"
-    return f"until {day}, then {then}"
+    who = f"{' or '.join(question.get('escalate', ()))} may decide"
+    then = who if question.get("then") == "escalate" else "it is rejected"
+    return f"until {when:%A} {when.day} {when:%B} {when:%H:%M}, then {then}"
 
 
 def who_words(question: Question) -> str:

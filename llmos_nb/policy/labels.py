@@ -73,10 +73,8 @@ def marked(labels: Mapping[str, str]) -> list[str]:
 
 def spelled(text: str, labels: Mapping[str, str]) -> set[str]:
     """Return the labelled names that code may reach by its own words; in a string counts too."""
-    names = marked(labels)
-    if _ANYTHING.search(text):
-        return set(names)
-    return {n for n in names if re.search(rf"\b{re.escape(n)}\b", text)}
+    anything = _ANYTHING.search(text)
+    return {n for n in marked(labels) if anything or re.search(rf"\b{re.escape(n)}\b", text)}
 
 
 def matching(pattern: str, labels: Mapping[str, str]) -> set[str]:

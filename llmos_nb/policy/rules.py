@@ -113,16 +113,10 @@ def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
     count = raw.get("count") or 0
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise UsageError(f"{where}: count = {count!r} must be a whole number, or 0 for any")
-    return Rule(
-        raw["tool"],
-        raw["do"],
-        {str(k): v.isoformat() if isinstance(v, date | time) else v for k, v in found.items()},
-        _until(raw.get("until"), where),
-        count,
-        str(raw.get("by") or "you"),
-        tuple(map(str, raw.get("risks") or ())),
-        bool(raw.get("exact")),
-    )
+    wanted = {str(k): v.isoformat() if isinstance(v, date | time) else v for k, v in found.items()}
+    until, by = _until(raw.get("until"), where), str(raw.get("by") or "you")
+    risks = tuple(map(str, raw.get("risks") or ()))
+    return Rule(raw["tool"], raw["do"], wanted, until, count, by, risks, bool(raw.get("exact")))
 
 
 def _until(given: Any, where: str) -> str:

@@ -105,12 +105,6 @@ class _Run:
     def folder(self) -> Path:
         return self.journal.parent
 
-    @property
-    def parent(self) -> Path | None:
-        """The journal that a fork goes back to."""
-        named = _parent(self.events[0])
-        return (self.folder / named["path"]).resolve() if "path" in named else None
-
 
 def due(home: Home, kept: Retention, live: Collection[int] = (), now: float | None = None) -> list[Gone]:
     """Say what goes; nothing is touched.
@@ -160,21 +154,21 @@ def _known(home: Home, now: float, young: float) -> Iterator[_Run]:
             yield _Run(path, events, since, ends == "run.ended")
 
 
-def _parent(event: journals.Event) -> Mapping[str, Any]:
-    return (event.body.parent or {}) if isinstance(event.body, RunStarted) else {}
+def _parent(journal: Path, event: journals.Event) -> Path | None:
+    """Return the journal that a fork goes back to."""
+    named: Mapping[str, Any] = (event.body.parent or {}) if isinstance(event.body, RunStarted) else {}
+    return (journal.parent / named["path"]).resolve() if "path" in named else None
 
 
 def _gone_back_to(found: list[_Run]) -> set[Path]:
     """Return the journals that these runs were forked from, and those of their forks in turn."""
-    parents = {r.parent for r in found} - {None}
+    parents = [_parent(r.journal, r.events[0]) for r in found]
     held: set[Path] = set()
     while parents:
         path = parents.pop()
-        if path is None or path in held or not path.exists():
-            continue
-        held.add(path)
-        named = _parent(journals.first(path))
-        parents |= {(path.parent / named["path"]).resolve()} if "path" in named else set()
+        if path is not None and path not in held and path.exists():
+            held.add(path)
+            parents.append(_parent(path, journals.first(path)))
     return held
 
 
@@ -195,23 +189,18 @@ def _delete(home: Home, one: Gone) -> bool:
             _mark_batch(home, one.journal)
             one.journal.parent.rename(aside)
             shutil.rmtree(aside)
-        else:
-            _delete_payloads(journal, one.bytes)
+        else:  # what stands beside a chain; the chain says so, and the run is no younger for that
+            times = one.journal.stat()
+            shutil.rmtree(one.journal.parent / "blobs")
+            journal.append(SignalReceived(signal="forget", by="retention", call="all", bytes=one.bytes))
+            journal.flush_now()
+            os.utime(one.journal, ns=(times.st_atime_ns, times.st_mtime_ns))
     except OSError as error:
         raise JournalUnwritable(f"prune: {one.journal.parent}: {error.strerror or error}") from error
     finally:
         journal.release()
     Memory.beside(one.journal).drop(one.journal.parent.name)
     return True
-
-
-def _delete_payloads(journal: journals.Journal, size: int) -> None:
-    """Delete what stands beside a chain, and say so in it; the run is no younger for that."""
-    times = journal.path.stat()
-    shutil.rmtree(journal.path.parent / "blobs")
-    journal.append(SignalReceived(signal="forget", by="retention", call="all", bytes=size))
-    journal.flush_now()
-    os.utime(journal.path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _mark_batch(home: Home, journal: Path) -> None:

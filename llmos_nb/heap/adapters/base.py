@@ -26,9 +26,7 @@ def differs(old: object, new: object) -> bool:
 
 def alike(old: Sequence[object], new: Sequence[object]) -> bool:
     """Return whether two sequences hold the same objects in the same order."""
-    if len(old) != len(new):
-        return False
-    return all(map(is_, old, new)) or not any(map(differs, old, new))
+    return len(old) == len(new) and (all(map(is_, old, new)) or not any(map(differs, old, new)))
 
 
 class Scope(Protocol):

@@ -159,8 +159,7 @@ class _Writer:
             if place < len(self.kept):  # it was added before
                 return self.data("ref", str(place).encode())
             self.kept.append(value)
-        writer = _EXACT.get(kind) or _writer_of(kind, value)
-        return writer(self, value)
+        return (_EXACT.get(kind) or _writer_of(kind, value))(self, value)
 
     def items(self, tag: str, values: Iterable[Any]) -> None:
         """Add a sequence; plain ones in one piece."""

@@ -60,8 +60,7 @@ class Events:
         if self._streams:
             self._rest.append(b"\n\n")
             return self._lines(ended=True)
-        body = b"".join(self._rest)
-        return [self._object(body.removeprefix(b"\xef\xbb\xbf"))]
+        return [self._object(b"".join(self._rest).removeprefix(b"\xef\xbb\xbf"))]
 
     def _look(self, ended: bool = False) -> bool | None:
         """Tell by the first line whether this is a stream; None while only blanks came."""

@@ -25,15 +25,11 @@ WORDS = "your words"
 
 Given = Mapping[str, Any]  # the arguments of a call
 Books = Mapping[str, Book]
+Ids = Collection[str]
 
 
 def standing(
-    power: Power,
-    arguments: Given,
-    words: str,
-    books: Books,
-    tainted: Collection[str] = (),
-    planned: bool = False,
+    power: Power, arguments: Given, words: str, books: Books, tainted: Ids = (), planned: bool = False
 ) -> Standing:
     """Return whether a call is covered by the user's words.
 
@@ -84,7 +80,7 @@ class _Check:
     said: Sequence[Sentence]
     at: int
     books: Books
-    tainted: Collection[str]
+    tainted: Ids
 
     def __post_init__(self) -> None:
         self.act = self.said[self.at]

@@ -84,9 +84,8 @@ class Sentence:
     def says(self, phrase: str) -> bool:
         """Return whether a phrase stands in it as whole words, or is what it quotes."""
         wanted = normal("quoted", phrase)
-        if wanted in (normal("quoted", q) for q in self.quotes):
-            return True
-        return bool(wanted) and re.search(_whole(wanted), normal("quoted", self.plain)) is not None
+        quoted = wanted in (normal("quoted", q) for q in self.quotes)
+        return quoted or (bool(wanted) and bool(re.search(_whole(wanted), normal("quoted", self.plain))))
 
     def calls(self, name: str) -> bool:
         """Return whether something goes by a name in it: in quotes, or with a capital and beside no other capital."""

@@ -118,9 +118,8 @@ def _date(text: str) -> str:
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return text
     month = next((i for i, m in enumerate(_MONTHS, 1) if m[:3] in text.lower()), 0)
-    numbers = re.findall(r"\d+", text)
     try:
-        day, year = map(int, numbers)
+        day, year = map(int, re.findall(r"\d+", text))
         return date(year, month, day).isoformat()
     except (ValueError, OverflowError):
         return ""

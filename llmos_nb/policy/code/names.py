@@ -236,11 +236,9 @@ def defaults(args: ast.arguments) -> list[ast.expr]:
 def bound_by(node: ast.AST) -> Iterable[str]:
     """Return the names that one node binds or deletes, without what stands inside it."""
     match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.ExceptHandler(name=str(name)):
             return [name]
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.ExceptHandler(name=str(name)):
             return [name]
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return [a.asname or a.name.partition(".")[0] for a in names]

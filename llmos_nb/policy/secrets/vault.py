@@ -52,9 +52,8 @@ def mended(text: str, needles: Needles) -> str:
     for needle, handle in needles:
         if len(needle) > LEAST and needle[:LEAST] in near:
             text = _heads(text, needle, handle, CUTS)
-        if (
-            len(needle) > LEAST and needle[-LEAST:] in near
-        ):  # the end after an ellipsis is a beginning in the mirror
+        # the end after an ellipsis is a beginning before one in the mirror
+        if len(needle) > LEAST and needle[-LEAST:] in near:
             text = _heads(text[::-1], needle[::-1], handle[::-1], tuple(c[::-1] for c in CUTS))[::-1]
     return _middle(text, needles) if " bytes left out …" in text else text
 
@@ -90,12 +89,10 @@ def _middle(text: str, needles: Needles) -> str:
 
 SHORTEST = 4
 _HANDLE = re.compile(r"<secret ([\w.-]+)>")
-_OWN_WORDS = frozenset(
-    (
-        "budget.reserved", "budget.settled", "model.requested", "call.started", "names.changed", "context.paged",
-        "label.changed", "call.undone", "call.redone", "run.resumed",
-    )
-)  # fmt: skip
+_OWN_WORDS = frozenset((
+    "budget.reserved", "budget.settled", "model.requested", "call.started", "names.changed", "context.paged",
+    "label.changed", "call.undone", "call.redone", "run.resumed",
+))  # fmt: skip
 
 
 class SecretStr:
@@ -262,9 +259,7 @@ class Vault:
             return self.redact(value)
         if isinstance(value, dict):
             return {self.redact(k) if isinstance(k, str) else k: self.plain(v) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.plain(v) for v in value]
-        return value
+        return [self.plain(v) for v in value] if isinstance(value, list | tuple) else value
 
     def request(self, request: Request) -> Request:
         """Scan a prompt on its way out; what a secret was learnt of later may still hold it."""

@@ -154,9 +154,7 @@ class Waker(Part):
         if not await asyncio.to_thread(self.goals.claim, goal, self.clock()):
             return None
         how, _ = await asyncio.to_thread(standing, self.session, goal.pid)
-        if how != "ended":
-            return await self._take_up(goal, how)
-        return self._start(goal)
+        return await self._take_up(goal, how) if how != "ended" else self._start(goal)
 
     def _hindrance(self, goal: Goal) -> str | None:
         """Say why a goal does not begin now: it is a stranger's, done already, or lacks what it speaks of."""

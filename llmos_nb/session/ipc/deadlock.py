@@ -59,9 +59,7 @@ def _nobody(table: Table, process: ProcessLike, wait: Mapping[str, Any]) -> str:
         return f"{title(gone[0].run.state)} has ended ({gone[0].reason}); {what}"
     s = process.run.state
     keys = dict.fromkeys([*wait.get("wrote", ()), *s.posted.values(), *s.arrived.values()])
-    partners = [
-        table[key] for key in keys if isinstance(key, int) and key in table
-    ]  # a shared mailbox has no pid
+    partners = [table[key] for key in keys if isinstance(key, int) and key in table]  # not a shared mailbox
     if wait["whom"] or _others(table, process):
         return ""
     gone = partners or [p for p in table.values() if p.state == "ended" and p.run.state.at >= wait["since"]]

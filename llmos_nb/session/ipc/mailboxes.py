@@ -159,11 +159,14 @@ class Boxes:
         """Tell the sender of a message that nobody knows whether it was done."""
         sender = self.session.processes.get(message["from"])
         if sender is not None and sender.state != "ended":
-            key, label, size = f"{message['id']}-in-doubt", message["label"], len(text.encode())
-            told = events.MessageArrived(
-                id=key, sender=state.pid, name=title(state), label=label, text=text, size=size
-            )
+            told = arrival(state, f"{message['id']}-in-doubt", text, message["label"])
             sender.dispatch.post(partial(sender.run.append, told))
+
+
+def arrival(sender: State, key: str, text: str, label: str, pipe: str = "") -> events.MessageArrived:
+    """Return what the receiver of a message records."""
+    about = {"id": key, "name": title(sender), "label": label, "text": text, "pipe": pipe}
+    return events.MessageArrived(sender=sender.pid, size=len(text.encode()), **about)
 
 
 def _turn(call: str) -> str:

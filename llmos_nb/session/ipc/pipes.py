@@ -18,6 +18,7 @@ from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.session.ipc.mailboxes import arrival
 from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.tools.devices.namespace import card
 
@@ -135,13 +136,10 @@ def _pour(process: ProcessLike, source: ProcessLike) -> None:
         run.append(events.LabelChanged(name=name, label=text, why=why))
     shown = card(names, source.run.namespace or {}, run.model.traits.sees_values)
     text = redact((source.answer or "") + (f"\n\nVariables that it left:\n{shown}" if shown else ""))
-    key, size = f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe", len(text.encode())
+    key = f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe"
     if run.sight is not None:  # what the first one changed is no surprise to the second
         run.sight.saw(n for c in s.calls.values() for n in c.changes.names)
-    came = events.MessageArrived(
-        id=key, sender=s.pid, name=title(s), label=str(label), text=text, size=size, pipe=INPUT
-    )
-    run.append(came)
+    run.append(arrival(s, key, text, str(label), pipe=INPUT))
 
 
 def left(s: State, namespace: Any) -> list[str]:

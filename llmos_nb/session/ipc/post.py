@@ -8,7 +8,7 @@ the result of the call that took it is what empties the mailbox. A process that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -25,7 +25,7 @@ from llmos_nb.process import Run
 from llmos_nb.process.state import State, prompts
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.deadlock import hopeful, title, verdicts
-from llmos_nb.session.ipc.mailboxes import Box, Boxes, is_box
+from llmos_nb.session.ipc.mailboxes import Boxes, arrival, is_box
 from llmos_nb.session.parts import Part
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools import CallContext, Tool, reentry
@@ -107,7 +107,7 @@ class Post(Part):
         """Whether what a process waits for is there."""
         if "box" in wait:
             box = self.boxes.get(wait["box"])
-            return bool(box.waiting) if wait["what"] == "message" else fits(box, wait["size"])
+            return bool(box.waiting) if wait["what"] == "message" else fits(box.waiting, wait["size"])
         if wait["what"] == "room":
             to = self.session.processes.get(wait["whom"][0])
             return to is not None and self._has_room(to, wait["size"])
@@ -142,7 +142,7 @@ class Post(Part):
                 return None
             if is_box(name := str(arguments["to"])):
                 box = self.boxes.get(name)
-                if key in box.known or fits(box, size):
+                if key in box.known or fits(box.waiting, size):
                     return None
                 told = f"room in {name}"
                 return MessageAwaited(wait=call, what="room", whom=[], box=name, size=size, title=told)
@@ -159,17 +159,18 @@ class Post(Part):
         text, name = redact(str(arguments["message"])), str(arguments["to"])
         key, call, label = context.key, context.call, str(labels.context(run.state.labels))
         try:
+            if (size := len(text.encode())) > BYTES:
+                long = f"the message has {size:,} bytes and a mailbox takes {BYTES:,}"
+                raise UsageError(f"{long}; send the name of a variable")
             if is_box(name):
                 box = self.boxes.get(name)
-                if len(text.encode()) > BYTES:
-                    raise UsageError(too_long(len(text.encode())))
                 told = await _posted(run, name, text, key, label, call)
                 if key not in box.known:
                     box.append(told)
                 self._look_soon()
                 return ToolResult(True, f"put into {name}", facts={"id": key})
             to = self.session.find_live(name)
-            _refuse(run, to, len(text.encode()), key)
+            _refuse(run, to, key)
             await self.deliver(run, to, text, key, label, call=call)
         finally:
             self._promised.pop((run.state.pid, call), None)
@@ -188,8 +189,7 @@ class Post(Part):
         """Whether a mailbox takes a message of so many bytes, beside those that are on their way."""
         self._promised = {k: p for k, p in self._promised.items() if _under_way(p[0], k[1])}
         coming = [n for _, pid, n in self._promised.values() if pid == to.pid]
-        sizes = [*coming, *(m["size"] for m in to.run.state.mailbox.values())]
-        return len(sizes) < MESSAGES and sum(sizes) + size <= BYTES
+        return fits(to.run.state.mailbox, size, coming)
 
     def _take(self, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
         """Set a message aside for a call, or wait for one."""
@@ -254,8 +254,7 @@ async def _posted(run: Run, to: int | str, text: str, key: str, label: str, call
         with run.journal.held():
             run.append(events.MessageSent(to=to, digest=digest, id=key, label=label, size=size, call=call))
     await run.journal.flush()
-    name = title(run.state)
-    return MessageArrived(id=key, sender=run.state.pid, name=name, label=label, size=size, text=text)
+    return arrival(run.state, key, text, label)
 
 
 def _result(key: str, m: Mapping[str, Any]) -> ToolResult:
@@ -266,22 +265,17 @@ def _result(key: str, m: Mapping[str, Any]) -> ToolResult:
     return ToolResult(True, prompts.message(m["name"], m["text"], m["label"]), facts=facts)
 
 
-def fits(box: Box, size: int) -> bool:
-    """Whether a shared mailbox takes a message of so many bytes."""
-    sizes = [m["size"] for m in box.waiting.values()]
+def fits(mail: Mapping[str, Any], size: int, coming: Sequence[int] = ()) -> bool:
+    """Whether a mailbox takes a message of so many bytes, beside what is there and on its way."""
+    sizes = [*coming, *(m["size"] for m in mail.values())]
     return len(sizes) < MESSAGES and sum(sizes) + size <= BYTES
-
-
-def too_long(size: int) -> str:
-    """Say that a message is longer than a mailbox."""
-    return f"the message has {size:,} bytes and a mailbox takes {BYTES:,}; send the name of a variable"
 
 
 def _under_way(run: Run, call: str) -> bool:
     return run.state.calls[call].status in ("approved", "running")
 
 
-def _refuse(run: Run, to: ProcessLike, size: int, key: str) -> None:
+def _refuse(run: Run, to: ProcessLike, key: str) -> None:
     """Refuse what nobody would ever read."""
     if key in to.run.state.arrived:
         return
@@ -291,8 +285,6 @@ def _refuse(run: Run, to: ProcessLike, size: int, key: str) -> None:
         raise UsageError(f"{title(to.run.state)} has ended ({to.reason}); nobody reads its mailbox")
     if "receive" not in to.run.tools:
         raise UsageError(f"{title(to.run.state)} takes no messages; its user must start it with -t mail")
-    if size > BYTES:
-        raise UsageError(too_long(size))
 
 
 def _end_wait(run: Run, key: str, why: str) -> None:

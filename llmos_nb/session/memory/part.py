@@ -33,9 +33,8 @@ class LongTermMemory(Part):
 
     def begun(self, run: Run, settings: Settings) -> Mapping[str, Any]:
         """Say whether there is anything that the process may recall."""
-        if run.state.n >= 0:  # it was loaded or forked: its first event has said so
-            return {}
-        return {"remembers": Memory.beside(run.journal.path).any}
+        # where it was loaded or forked, its first event has said so
+        return {} if run.state.n >= 0 else {"remembers": Memory.beside(run.journal.path).any}
 
     def remember(self, text: str = "", source: ProcessLike | None = None) -> str:
         """Keep a text over runs and give its name, such as ``m3``.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS passages {_TEXTS};
 CREATE TABLE IF NOT EXISTS scanned(run TEXT PRIMARY KEY, size INTEGER, n INTEGER);
 """
 _COLUMNS = "text, at, run, n, label, by"
+_INSERT = f"INSERT INTO {{}}({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
 _ID = re.compile(r"m(\d+)")
 
 
@@ -152,7 +153,7 @@ class Memory:
         with opened(self.home, _SCHEMA) as db, writing(db):
             same = "SELECT rowid FROM memories WHERE text = ? AND label = ?"
             found = db.execute(same, (row[0], row[4])).fetchone()
-            made = found[0] if found else _put(db, "memories", [row])
+            made = found[0] if found else db.execute(_INSERT.format("memories"), row).lastrowid
         return f"m{made}"
 
     def latest(self, limit: int = 20) -> list[Remembered]:
@@ -217,14 +218,6 @@ class Memory:
                 _index(db, path, size, before["n"] if before else -1)
 
 
-def _put(db: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> int:
-    """Insert rows and give the last one's number."""
-    last = 0
-    for row in rows:
-        last = db.execute(f"INSERT INTO {table}({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", row).lastrowid or 0  # noqa: S608
-    return last
-
-
 def _drop(db: sqlite3.Connection, run: str) -> None:
     db.execute("DELETE FROM passages WHERE run = ?", (run,))
     db.execute("DELETE FROM scanned WHERE run = ?", (run,))
@@ -261,6 +254,6 @@ def _index(db: sqlite3.Connection, path: Path, size: int, last: int) -> None:
     with writing(db):
         now_there = db.execute("SELECT n FROM scanned WHERE run = ?", (run,)).fetchone()
         if (now_there[0] if now_there else -1) == last:  # no other notebook was faster
-            _put(db, "passages", rows)
+            db.executemany(_INSERT.format("passages"), rows)
             values = (run, size, events[-1].n if events else -1)
             db.execute("INSERT OR REPLACE INTO scanned VALUES (?, ?, ?)", values)
