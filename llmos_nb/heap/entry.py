@@ -18,6 +18,7 @@ from llmos_nb.heap.ambient import Ambient
 from llmos_nb.heap.walk import Change, Image, Walk, names_reaching
 
 DETAILS = 50
+Pairs = dict[str, tuple[Any, Any]]
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Entry:
 
     call: str
     before: Before
-    bindings: dict[str, tuple[Any, Any]]  # what undo, and what redo, binds
+    bindings: Pairs  # what undo, and what redo, binds
     changes: list[Change]  # with the states that the next undo or redo puts in
     left: Ambient
     report: dict[str, Any]
@@ -80,8 +81,7 @@ class Entry:
 
         It does not look whether something else holds them too, as that takes a walk through the whole namespace.
         """
-        side = 1 if self.undone else 0
-        old = [pair[side] for pair in self.bindings.values()]
+        old = [pair[self.undone] for pair in self.bindings.values()]
         old += chain.from_iterable(_let_go(c) for c in self.changes if isinstance(c.adapter, Dicts | Lists))
         large = {id(v): v for v in old if hasattr(v, "nbytes") or hasattr(v, "memory_usage")}
         return self.size + sum(map(nbytes, large.values()))
@@ -110,11 +110,9 @@ class Entry:
             why = f"{type(error).__name__}: {error}; nothing was changed"
             raise SnapshotConflict(f"call {self.call}: {why}") from error
         for name, pair in self.bindings.items():
-            value = pair[1 if self.undone else 0]
-            if value is ABSENT:
-                namespace.pop(name, None)
-            else:
-                namespace[name] = value
+            namespace[name] = pair[self.undone]
+            if namespace[name] is ABSENT:
+                del namespace[name]
         moods = (self.left, self.before.around) if self.undone else (self.before.around, self.left)
         self.changes, self.undone = present, not self.undone
         return ambient.restore(*moods)
@@ -142,9 +140,7 @@ def compare(namespace: dict[str, Any], now: dict[str, Any], before: Before, call
     return Entry(call, before, moved, changes, left, report, mutated)
 
 
-def _details(
-    changes: list[Change], mutated: dict[str, Any], moved: dict[str, tuple[Any, Any]]
-) -> dict[str, list[str]]:
+def _details(changes: list[Change], mutated: dict[str, Any], moved: Pairs) -> dict[str, list[str]]:
     """Name columns, keys and attributes that changed, by name."""
     by_id = {id(c.item): c for c in changes}
     found: dict[str, list[str]] = {}
@@ -166,7 +162,7 @@ def _write(changes: list[Change]) -> None:
 def _let_go(change: Change) -> list[object]:
     """Return what a container held and holds no more."""
     states = change.state, change.adapter.read(change.item)
-    old, now = ({id(v): v for v in (s[1] if isinstance(s, tuple) else s)} for s in states)
+    old, now = ({id(v): v for v in s[-1]} for s in states)
     return [v for i, v in old.items() if i not in now]
 
 

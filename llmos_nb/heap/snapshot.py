@@ -195,8 +195,8 @@ class Snapshots:
 
     def _conflict(self, entry: Entry) -> str | None:
         """Name what is not as the step (or its undo) left it."""
-        side = 0 if entry.undone else 1
-        names = {n for n, pair in entry.bindings.items() if differs(pair[side], self.namespace.get(n, ABSENT))}
+        now = {n: self.namespace.get(n, ABSENT) for n in entry.bindings}
+        names = {n for n, pair in entry.bindings.items() if differs(pair[not entry.undone], now[n])}
         stay = {n: v for n, v in entry.mutated.items() if self.namespace.get(n, v) is v}
         changes = {id(c.item) for c in entry.changes}
         names |= entry.mutated.keys() - names_reaching(changes, stay, self.namespace).keys()

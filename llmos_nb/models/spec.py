@@ -47,19 +47,16 @@ def resolve(
     UsageError
         When the spec is not understood; `ConfigError` when there is no model or no key.
     """
-    if spec is not None and not isinstance(spec, str):
-        return _passed(spec, f"it needs `traits` and `respond`, or use {FORMS}")
+    if isinstance(spec, Model):
+        return spec
+    if not isinstance(spec, str | None):
+        wanted = f"it needs `traits` and `respond`, or use {FORMS}"
+        raise UsageError(f"model {type(spec).__name__} is no model; {wanted}")
     text = (spec or "").strip()
     model = _named(text, base_url) if text else _default(base_url)
     if stall_s is not None and isinstance(model, OpenAIModel):
         model.stall_s = stall_s
     return model
-
-
-def _passed(model: object, wanted: str) -> Model:
-    if isinstance(model, Model):
-        return model
-    raise UsageError(f"model {type(model).__name__} is no model; {wanted}")
 
 
 def _named(spec: str, base_url: str | None) -> Model:

@@ -24,7 +24,7 @@ from llmos_nb.journal.events import RunEnded, RunResumed, RunStarted, SignalRece
 from llmos_nb.process import Run, open_journal
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config
-from llmos_nb.session.memory.store import Memory
+from llmos_nb.session.memory.part import Memory
 from llmos_nb.views import count, runs
 from llmos_nb.views.text import table
 

@@ -68,10 +68,9 @@ def same_bits(one: Any, other: Any) -> bool:
 def mark(array: Any) -> str:
     """Sum an array up at the speed of memory: parity, total and 64 samples, which also see a changed order."""
     numpy = sys.modules["numpy"]
-    if array.dtype.kind == "T":
-        return str(hash(tuple(array.ravel().tolist())))
-    if array.dtype.hasobject:
-        return str(hash(tuple(map(id, array.ravel().tolist()))))
+    if array.dtype.kind == "T" or array.dtype.hasobject:
+        items = array.ravel().tolist()
+        return str(hash(tuple(items if array.dtype.kind == "T" else map(id, items))))
     words = bits(array)
     sums = numpy.bitwise_xor.reduce(words), numpy.add.reduce(words, dtype=numpy.uint64), len(words)
     samples = sha256(repr(sums).encode())

@@ -60,7 +60,7 @@ class Adapter:
 
     def same(self, item: Any, state: Any) -> bool:
         """Return whether the object still has the state."""
-        return True
+        return bool(self.read(item) == state)
 
     def write(self, item: Any, state: Any) -> None:
         """Put the state back into the object."""
@@ -91,7 +91,7 @@ class Adapter:
 
     def changed(self, objects: Sequence[Any], saved: Any) -> list[int]:
         """Return the positions of the objects whose state has changed."""
-        return [i for i, (o, s) in enumerate(zip(objects, saved, strict=True)) if not self.same(o, s)]
+        return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
 
 
 class Through(Adapter):

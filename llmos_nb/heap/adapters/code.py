@@ -52,9 +52,8 @@ class Instances(Adapter):
 
     def changed(self, objects: Sequence[Any], saved: Any) -> list[int]:
         """Find those with another class or another dict."""
-        if set(map(type, objects)) == {self.kind} and all(map(is_, saved, map(_vars, objects))):
-            return []
-        return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
+        same = set(map(type, objects)) == {self.kind} and all(map(is_, saved, map(_vars, objects)))
+        return [] if same else super().changed(objects, saved)
 
     def same(self, item: Any, state: Any) -> bool:
         """Compare class and dict by identity."""

@@ -14,116 +14,91 @@ from typing import Any
 from llmos_nb.heap.adapters.base import ABSENT, Adapter, Parts, Scope, alike, differs
 
 
-def _lengths(objects: Sequence[Any], kind: Any) -> Iterable[int]:
-    """Return the lengths of containers; only what a subclass may have overridden goes the slower way."""
-    return map(len if type(objects[0]) is kind else kind.__len__, objects)
+class Bulk(Adapter):
+    """Containers of one kind, noted in bulk as ``(offsets, items)`` or ``(offsets, keys, values)``.
 
+    A state is a tuple of one list a part. Only what a subclass may have overridden goes the slower way.
+    """
 
-def _iterators(objects: Sequence[Any], kind: Any) -> Iterable[Iterable[object]]:
-    """Return what iterates over each container (a dict: over its keys)."""
-    return objects if type(objects[0]) is kind else map(kind.__iter__, objects)
+    kind: Any
 
+    def parts(self, objects: Sequence[Any]) -> tuple[Iterable[Iterable[object]], ...]:
+        """Return what iterates over each container (a dict: over its keys)."""
+        return (objects if type(objects[0]) is self.kind else map(self.kind.__iter__, objects),)
 
-class Lists(Parts):
-    """Lists, noted in bulk as ``(offsets, items)``."""
-
-    unit = 8
+    def offsets(self, objects: Sequence[Any]) -> list[int]:
+        """Return where each container begins in the flat lists."""
+        lengths = map(len if type(objects[0]) is self.kind else self.kind.__len__, objects)
+        return list(accumulate(lengths, initial=0))
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return all items."""
-        return chain.from_iterable(_iterators(objects, list))
+        """Return all that they hold."""
+        return chain.from_iterable(map(chain.from_iterable, self.parts(objects)))
 
-    def read(self, item: Any) -> list[object]:
-        """Copy the items."""
-        return list(list.__iter__(item))
+    def read(self, item: Any) -> tuple[list[object], ...]:
+        """Copy the parts."""
+        return tuple(list(chain.from_iterable(part)) for part in self.parts([item]))
 
-    def write(self, item: Any, state: list[object]) -> None:
-        """Replace the items in place."""
-        list.__setitem__(item, slice(None), state)
+    def same(self, item: Any, state: Any) -> bool:
+        """Compare the parts by identity and order."""
+        return all(map(alike, state, self.read(item)))
+
+    def size(self, item: Any, state: Any) -> int:
+        """Count the bytes of each entry."""
+        return self.unit * len(state[0])
 
     def save(self, objects: Sequence[Any], scope: Scope) -> Any:
-        """Note all in two flat lists."""
-        return list(accumulate(_lengths(objects, list), initial=0)), list(self.children(objects, scope))
+        """Note all in flat lists."""
+        return self.offsets(objects), *(list(chain.from_iterable(part)) for part in self.parts(objects))
 
     def chunks(self, objects: Sequence[Any], saved: Any, scope: Scope) -> Iterable[Sequence[object]]:
-        """Return the flat list."""
-        return [saved[1]] if saved is not None else super().chunks(objects, saved, scope)
+        """Return the flat lists."""
+        return saved[1:] if saved is not None else super().chunks(objects, saved, scope)
 
-    def pick(self, saved: Any, index: int) -> list[object]:
-        """Cut one list out of the flat one."""
-        offsets, items = saved
-        return items[offsets[index] : offsets[index + 1]]  # type: ignore[no-any-return]  # `saved` is what save gave
+    def pick(self, saved: Any, index: int) -> tuple[list[object], ...]:
+        """Cut one container out of the flat lists."""
+        offsets, *flat = saved
+        return tuple(part[offsets[index] : offsets[index + 1]] for part in flat)
 
     def changed(self, objects: Sequence[Any], saved: Any) -> list[int]:
         """Compare all at once, and one by one only if that finds a difference."""
-        offsets, items = saved
-        now = chain.from_iterable(_iterators(objects, list))
-        if list(accumulate(_lengths(objects, list), initial=0)) == offsets and all(map(is_, items, now)):
-            return []
-        return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
+        offsets, *flat = saved
+        if self.offsets(objects) == offsets:
+            now = map(chain.from_iterable, self.parts(objects))
+            if all(all(map(is_, old, new)) for old, new in zip(flat, now, strict=True)):
+                return []
+        return super().changed(objects, saved)
 
 
-def _parts(objects: Sequence[Any]) -> tuple[Iterable[Iterable[object]], Iterable[Iterable[object]]]:
-    """Return what iterates over the keys of each dict, and over its values."""
-    return _iterators(objects, dict), map(dict.values, objects)
+class Lists(Bulk):
+    """Lists."""
+
+    kind, unit = list, 8
+
+    def write(self, item: Any, state: Any) -> None:
+        """Replace the items in place."""
+        list.__setitem__(item, slice(None), state[0])
 
 
-class Dicts(Adapter):
-    """Dicts, noted in bulk as ``(offsets, keys, values)``; the order of the keys counts."""
+class Dicts(Bulk):
+    """Dicts; the order of the keys counts."""
 
-    late = True
+    kind, unit, late = dict, 16, True
 
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return all keys and values."""
-        return chain(*(chain.from_iterable(part) for part in _parts(objects)))
-
-    def read(self, item: Any) -> tuple[list[object], list[object]]:
-        """Copy keys and values."""
-        return list(dict.keys(item)), list(dict.values(item))
-
-    def same(self, item: Any, state: Any) -> bool:
-        """Compare keys and values by identity."""
-        keys, values = self.read(item)
-        return alike(state[0], keys) and alike(state[1], values)
+    def parts(self, objects: Sequence[Any]) -> tuple[Iterable[Iterable[object]], ...]:
+        """Return what iterates over the keys of each dict, and over its values."""
+        return *super().parts(objects), map(dict.values, objects)
 
     def write(self, item: Any, state: Any) -> None:
         """Fill the same dict again."""
         dict.clear(item)
         dict.update(item, zip(*state, strict=True))
 
-    def size(self, item: Any, state: Any) -> int:
-        """Count sixteen bytes an entry."""
-        return 16 * len(state[0])
-
     def details(self, item: Any, state: Any) -> list[str]:
         """Name the keys that came, went or hold something else."""
         old, new = dict(zip(*state, strict=True)), item
         keys = [*old, *(k for k in dict.keys(new) if k not in old)]
         return [str(k) for k in keys if differs(old.get(k, ABSENT), dict.get(new, k, ABSENT))]
-
-    def save(self, objects: Sequence[Any], scope: Scope) -> Any:
-        """Note all in three flat lists."""
-        keys, values = (list(chain.from_iterable(part)) for part in _parts(objects))
-        return list(accumulate(_lengths(objects, dict), initial=0)), keys, values
-
-    def chunks(self, objects: Sequence[Any], saved: Any, scope: Scope) -> Iterable[Sequence[object]]:
-        """Return the flat lists."""
-        return saved[1:] if saved is not None else super().chunks(objects, saved, scope)
-
-    def pick(self, saved: Any, index: int) -> Any:
-        """Cut one dict's keys and values out of the flat lists."""
-        offsets, keys, values = saved
-        cut = slice(offsets[index], offsets[index + 1])
-        return keys[cut], values[cut]
-
-    def changed(self, objects: Sequence[Any], saved: Any) -> list[int]:
-        """Compare all at once, and one by one only if that finds a difference."""
-        offsets, keys, values = saved
-        if list(accumulate(_lengths(objects, dict), initial=0)) == offsets:
-            now = (chain.from_iterable(part) for part in _parts(objects))
-            if all(all(map(is_, old, new)) for old, new in zip((keys, values), now, strict=True)):
-                return []
-        return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
 
 
 class OrderedDicts(Parts):

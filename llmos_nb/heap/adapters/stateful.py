@@ -27,10 +27,6 @@ class Caches(Adapter):
         """Note how often it had to compute."""
         return item.cache_info()[1::2]
 
-    def same(self, item: Any, state: Any) -> bool:
-        """Return whether anything was computed or thrown away since."""
-        return bool(item.cache_info()[1::2] == state)
-
     def write(self, item: Any, state: Any) -> None:
         """Empty the cache."""
         item.cache_clear()
@@ -101,10 +97,6 @@ class MemoryViews(Through):
         with suppress(ValueError):
             return bool(item.nbytes >= 0)
         return False
-
-    def same(self, item: Any, state: Any) -> bool:
-        """Return whether it still can."""
-        return bool(self.read(item) == state)
 
     def lost(self, state: Any) -> str:
         """Say that a release cannot be taken back."""

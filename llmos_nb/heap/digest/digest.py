@@ -222,20 +222,7 @@ def _instance(w: _Writer, value: Any) -> None:
     """Add an instance by class and state; without readable state it is opaque."""
     kind = type(value)
     name = f"{home(kind)}.{kind.__qualname__}".removeprefix("builtins.")
-    _core(w, value)
-    state = object_state(value)
-    if state is None:
-        if len(w.kept) == 1:
-            raise _Opaque(name)
-        w.data("opaque", name.encode())
-        return
-    w.data("instance", name.encode())
-    w.items("state", state)
-
-
-def _core(w: _Writer, value: Any) -> None:
-    """Add what an instance holds as a subclass of a builtin."""
-    if isinstance(value, dict):
+    if isinstance(value, dict):  # what it holds as a subclass of a builtin
         _mapping(w, value)
     elif isinstance(value, list | tuple | deque):
         w.items("items", value)
@@ -243,6 +230,12 @@ def _core(w: _Writer, value: Any) -> None:
         _set(w, value)
     elif isinstance(value, int | float | str | bytes | complex):
         w.data("repr", repr(value).encode("utf-8", "surrogatepass"))
+    state = object_state(value)
+    if state is None and len(w.kept) == 1:
+        raise _Opaque(name)
+    w.data("opaque" if state is None else "instance", name.encode())
+    if state is not None:
+        w.items("state", state)
 
 
 _EXACT: dict[type, Callable[[_Writer, Any], None]] = {

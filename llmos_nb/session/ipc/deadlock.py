@@ -9,6 +9,7 @@ from llmos_nb.process.state import State
 from llmos_nb.session.protocols import ProcessLike
 
 Table = Mapping[int, ProcessLike]
+There = Callable[[ProcessLike, Mapping[str, Any]], bool]
 Verdict = tuple[ProcessLike, str, bool, str]
 
 
@@ -17,9 +18,7 @@ def title(s: State) -> str:
     return f"{s.name} (process {s.pid})" if s.name else f"process {s.pid}"
 
 
-def verdicts(
-    table: Table, waiting: list[int], there: Callable[[ProcessLike, Mapping[str, Any]], bool]
-) -> Iterator[Verdict]:
+def verdicts(table: Table, waiting: list[int], there: There) -> Iterator[Verdict]:
     """Say of each wait that ends now whether it ends well, and if not why.
 
     Parameters
@@ -105,5 +104,4 @@ def _moving(table: Table, begins: Callable[[ProcessLike], bool]) -> set[int]:
 
 def hopeful(table: Table, process: ProcessLike, people: bool) -> bool:
     """Whether somebody at work may still end the wait of a process; with `people`, one who waits for a person too."""
-    at_work = _moving(table, lambda p: p.state == "running" or (people and p.run.state.waiting))
-    return process.pid in at_work
+    return process.pid in _moving(table, lambda p: p.state == "running" or (people and p.run.state.waiting))

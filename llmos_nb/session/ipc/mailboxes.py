@@ -9,14 +9,14 @@ told).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import Event, Journal, events
+from llmos_nb.journal import Journal, events
 from llmos_nb.process import open_journal
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
@@ -26,6 +26,7 @@ from llmos_nb.tools import Call
 if TYPE_CHECKING:
     from llmos_nb.process import Run
 
+Became = events.MessageDone | events.MessageReturned | events.MessageInDoubt
 MARK = "#"
 _NAME = re.compile(r"#[A-Za-z][A-Za-z0-9_-]{0,40}")
 Message = dict[str, Any]
@@ -57,26 +58,21 @@ class Box:
     def fold(self) -> None:
         """Take in what is new in the journal."""
         for event in self.journal.events[self._folded :]:
-            self._take_in(event)
+            match event.body:
+                case events.MessageArrived(id=key, sender=sender) if key not in self.known:
+                    self.known[key] = sender
+                    self.waiting[key] = event.d
+                case events.MessageTaken(id=key, by=by, call=call) if key in self.waiting:
+                    self.out[key] = (by, call, self.waiting.pop(key))
+                case events.MessageReturned(id=key) if key in self.out:
+                    self.waiting = {key: self.out.pop(key)[2], **self.waiting}
+                case events.MessageDone(id=key) | events.MessageInDoubt(id=key):
+                    self.out.pop(key, None)
         self._folded = len(self.journal.events)
 
-    def _take_in(self, event: Event) -> None:
-        match event.body:
-            case events.MessageArrived(id=key, sender=sender) if key not in self.known:
-                self.known[key] = sender
-                self.waiting[key] = event.d
-            case events.MessageTaken(id=key, by=by, call=call) if key in self.waiting:
-                self.out[key] = (by, call, self.waiting.pop(key))
-            case events.MessageReturned(id=key) if key in self.out:
-                self.waiting = {key: self.out.pop(key)[2], **self.waiting}
-            case events.MessageDone(id=key) | events.MessageInDoubt(id=key):
-                self.out.pop(key, None)
-
-    def held_by(self, pid: int) -> Iterator[tuple[str, str, Message]]:
+    def held_by(self, pid: int) -> list[tuple[str, str, Message]]:
         """Return what a process has taken and not done with: id, call, message."""
-        for key, (by, call, message) in list(self.out.items()):
-            if by == pid:
-                yield key, call, message
+        return [(key, call, message) for key, (by, call, message) in self.out.items() if by == pid]
 
 
 class Boxes:
@@ -133,9 +129,7 @@ class Boxes:
                 if became is events.MessageInDoubt:
                     self._tell(state, message, f"#{name}: {why}. The message was: {message['text']}")
 
-    def _became(
-        self, state: State, call: str
-    ) -> tuple[type[events.MessageDone | events.MessageReturned | events.MessageInDoubt], str]:
+    def _became(self, state: State, call: str) -> tuple[type[Became], str]:
         """Say what became of a message: done, returned or in doubt; and why."""
         who = f"{title(state)} ended ({state.reason})"
         if state.reason == "answered":

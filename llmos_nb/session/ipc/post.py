@@ -289,10 +289,8 @@ def _refuse(run: Run, to: ProcessLike, key: str) -> None:
 
 def _end_wait(run: Run, key: str, why: str) -> None:
     """Let a call go on, or end one that nothing can let go on any more."""
-    if key not in run.state.awaited:
-        return
-    if not why:
+    if key in run.state.awaited and not why:
         run.append(events.MessageReady(wait=key))
-        return
-    size = len(why.encode())
-    run.append(events.CallFinished(call=key, ok=False, result=why, size=size, error="NobodyWrites"))
+    elif key in run.state.awaited:
+        size = len(why.encode())
+        run.append(events.CallFinished(call=key, ok=False, result=why, size=size, error="NobodyWrites"))

@@ -24,6 +24,7 @@ from llmos_nb.session.skills import manifest as skill_book
 from llmos_nb.session.skills.manifest import FILE, INSTALLED, RUNS, Skill
 
 T = TypeVar("T")
+Values = Mapping[str, Any]  # of parameters
 TEST_S = 120.0
 OUTSIDE, OWN = "outside", "yours"
 
@@ -151,9 +152,7 @@ class Skills:
         path.write_text(json.dumps({"version": 1, "turns": turns}) + "\n", encoding="utf-8")
         return path
 
-    async def save(
-        self, process: ProcessLike, name: str, values: Mapping[str, Any], description: str = ""
-    ) -> Skill:
+    async def save(self, process: ProcessLike, name: str, values: Values, description: str = "") -> Skill:
         """Save a run as a skill; each parameter takes the place of a literal that its code binds to that name.
 
         Raises
@@ -178,7 +177,7 @@ class Skills:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def made(folder: Path, book: dict[str, Any], name: str, values: Mapping[str, Any], description: str) -> Path:
+def made(folder: Path, book: dict[str, Any], name: str, values: Values, description: str) -> Path:
     """Return an exported notebook the manifest of a skill, with the parameters' cell as its defaults."""
     cell = next((c for c in book["cells"] if "parameters" in skill_book.roles(c)), None)
     if cell is not None:
@@ -205,8 +204,8 @@ def made(folder: Path, book: dict[str, Any], name: str, values: Mapping[str, Any
 
 def test(skill: Skill, timeout_s: float) -> None:
     """Run a skill with its defaults and its test, in a process of its own; the network is off unless it asks for it."""
-    inputs = [{"path": f.relative_to(skill.folder).as_posix()} for f in skill_book.files_of(skill.folder)]
-    beside = [i for i in inputs if not i["path"].endswith(".ipynb")]
+    files = (f.relative_to(skill.folder) for f in skill_book.files_of(skill.folder) if f.suffix != ".ipynb")
+    beside = [{"path": f.as_posix()} for f in files]
     offline = "network" not in skill.rights
     try:
         ran = execute.execute(skill.book, beside, skill.folder, offline=offline, timeout_s=timeout_s)
@@ -221,16 +220,15 @@ def test(skill: Skill, timeout_s: float) -> None:
 
 async def aside(work: Callable[..., T], *given: Any) -> T:
     """Do what runs a notebook on a thread beside the main one, and close the event loop that it left there."""
-    return await asyncio.to_thread(_closing, work, *given)
-
-
-def _closing(work: Callable[..., T], *given: Any) -> T:
     from jupyter_core.utils import ensure_event_loop  # comes with nbclient, which makes the loop
 
-    try:
-        return work(*given)
-    finally:
-        ensure_event_loop().close()
+    def closing() -> T:
+        try:
+            return work(*given)
+        finally:
+            ensure_event_loop().close()
+
+    return await asyncio.to_thread(closing)
 
 
 def of(session: SessionLike) -> Skills:
