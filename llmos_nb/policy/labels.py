@@ -22,10 +22,9 @@ UNKNOWN_FILE = FILE + "?"
 WORDS = ("trusted", "public", "untrusted", "secret")
 # Code that names one of these may reach every variable, whatever else it says.
 _ANYTHING = re.compile(
-    r"\b(globals|locals|vars|eval|exec|compile|get_ipython|user_ns|__main__|__dict__|__globals__|__builtins__"
+    r"(?m)\b(globals|locals|vars|eval|exec|compile|get_ipython|user_ns|__main__|__dict__|__globals__|__builtins__"
     r"|import_module|currentframe|_getframe|get_objects|get_referrers|Out|In|_i{0,3}|_+\d+|__|___)\b|sys\.modules"
-    r"|^\s*[%!]",
-    re.MULTILINE,
+    r"|^\s*[%!]"
 )
 
 

@@ -57,9 +57,8 @@ class Rule:
         """Return whether the rule matches this call."""
         if not (fnmatchcase(act.tool, self.tool) if "*" in self.tool else act.tool == self.tool):
             return False
-        if (self.until and at > self.until) or (self.count and used >= self.count):
-            return False
-        if self.risks and not act.kinds <= set(self.risks):
+        over = (self.until and at > self.until) or (self.count and used >= self.count)
+        if over or (self.risks and not act.kinds <= set(self.risks)):
             return False
         if self.exact:
             return canonical(dict(act.arguments)) == canonical(dict(self.where))

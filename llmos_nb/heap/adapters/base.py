@@ -79,7 +79,11 @@ class Adapter:
 
     def save(self, objects: Sequence[Any], scope: Scope) -> Any:
         """Note the states of many objects."""
-        return [self.read(o) for o in objects]
+        return [self.note(o, scope) for o in objects]
+
+    def note(self, item: Any, scope: Scope) -> Any:
+        """Note one object's state within the bounds of a walk."""
+        return self.read(item)
 
     def chunks(self, objects: Sequence[Any], saved: Any, scope: Scope) -> Iterable[Sequence[object]]:
         """Return what the objects hold in lists, reusing those that `save` made (None where it did not run)."""

@@ -165,9 +165,9 @@ class Classes(Adapter):
                 yield from self.read(kind).values()
                 yield type(kind)
 
-    def save(self, objects: Sequence[Any], scope: Scope) -> Any:
+    def note(self, item: Any, scope: Scope) -> dict[str, object] | None:
         """Note the attributes of the user's classes."""
-        return [self.read(k) if _written(k) else None for k in objects]
+        return self.read(item) if _written(item) else None
 
     def read(self, item: Any) -> dict[str, object]:
         """Note the attributes."""

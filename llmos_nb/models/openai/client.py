@@ -75,9 +75,8 @@ def lift_plan(response: Response) -> Response:
     steps = value.get("plan")
     if value.keys() != {"plan"} or not isinstance(steps, list) or not steps:
         return response
-    if not all(isinstance(s, dict) and isinstance(s.get("title"), str) for s in steps):
-        return response
-    return replace(response, text="", calls=(ToolCall("plan", {"steps": steps}),))
+    good = all(isinstance(s, dict) and isinstance(s.get("title"), str) for s in steps)
+    return replace(response, text="", calls=(ToolCall("plan", {"steps": steps}),)) if good else response
 
 
 _LINGER_S = 0.25  # how long to wait for the end of the connection once the answer is whole

@@ -17,24 +17,20 @@ SHOWN = 300
 ERRORS = 400  # the first HTTP status that is an error
 
 QUOTA = re.compile(
-    r"insufficient[_ ]quota|exceeded your (current )?quota|credit balance|insufficient (credits|balance|funds)"
-    r"|billing[_ ](hard|not)|out of credits|payment required",
-    re.I,
+    r"(?i)insufficient[_ ]quota|exceeded your (current )?quota|credit balance|insufficient (credits|balance|funds)"
+    r"|billing[_ ](hard|not)|out of credits|payment required"
 )
 CONTEXT = re.compile(
-    r"context[_ ](length|window|size)|maximum context|context_length_exceeded|prompt is too long"
-    r"|too many (input |prompt )?tokens"
-    r"|exceeds? the (available |maximum )?(context|number of tokens|model'?s max)"
+    r"(?i)context[_ ](length|window|size)|maximum context|context_length_exceeded|prompt is too long"
+    r"|too many (input |prompt )?tokens|exceeds? the (available |maximum )?(context|number of tokens|model'?s max)"
     r"|input (is )?(too long|length)|reduce the length|longer than the (model|context|maximum)"
-    r"|exceed_context_size|string_above_max_length|token limit",
-    re.I,
+    r"|exceed_context_size|string_above_max_length|token limit"
 )
 TOOLS = re.compile(
-    r"(\b(not|no|cannot|without)\b|n't\b|\bun)\W*support\w*\W+(\w+\W+){0,3}?(tools?|functions?)\b"
+    r"(?is)(\b(not|no|cannot|without)\b|n't\b|\bun)\W*support\w*\W+(\w+\W+){0,3}?(tools?|functions?)\b"
     r"|\b(tools?|tool[_ ](use|calls?|choice)|functions?|function[_ ]calling)\b.{0,60}"
     r"(not (be )?(support|enabled|available)|n't support|unsupported|requires? --)"
-    r"|no endpoints found that support tool",
-    re.I | re.S,
+    r"|no endpoints found that support tool"
 )
 RATE = re.compile(r"rate[_ ]limit|too many requests|overloaded|at capacity|try again later", re.I)
 SERVER = re.compile(r"server[_ ]?error|internal error|unavailable|bad gateway|upstream|time[d ]?-?out", re.I)

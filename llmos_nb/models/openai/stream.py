@@ -33,9 +33,7 @@ class Events:
     """
 
     def __init__(self, at: Endpoint = SOMEWHERE) -> None:
-        self.at = at
-        self.done = False
-        self._size = 0
+        self.at, self.done, self._size = at, False, 0
         self._rest: list[bytes] = []  # an unfinished line, or the whole of a body that is no stream
         self._data: list[bytes] = []  # the data lines of an unfinished event
         self._name = b""

@@ -256,8 +256,7 @@ class ScriptedModel:
         while answers and self.position < len(fails):
             answers -= not fails[self.position]
             self.position += 1
-        ahead = takewhile(bool, fails[self.position : self.position + failures])
-        self.position += sum(ahead)
+        self.position += sum(takewhile(bool, fails[self.position : self.position + failures]))
 
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Answer with the next turn, or fail as it says."""

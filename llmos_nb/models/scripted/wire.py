@@ -68,8 +68,7 @@ def play(turn: Turn, prompt_bytes: int = 0, stream: bool = True) -> Played:
         Status, headers and pieces.
     """
     pieces = tuple(_stream(turn, prompt_bytes)) if stream else (_body(turn, prompt_bytes),)
-    kind = "text/event-stream" if stream else "application/json"
-    played = Played(pieces, headers={"content-type": kind})
+    played = Played(pieces, headers={"content-type": "text/event-stream" if stream else "application/json"})
     return _SHAPES[turn.fault](played, turn) if turn.fault in _SHAPES else played
 
 
@@ -130,9 +129,9 @@ def _sse(item: dict[str, Any]) -> bytes:
 Shape = Callable[[Played, Turn], Played]
 
 
-def _half(end: End) -> Shape:
-    """Send half of the answer, then end like this."""
-    return lambda played, _: replace(played, pieces=played.pieces[: len(played.pieces) // 2], end=end)
+def _half(end: End, *last: bytes) -> Shape:
+    """Send half of the answer and these, then end like this."""
+    return lambda sent, _: replace(sent, pieces=(*sent.pieces[: len(sent.pieces) // 2], *last), end=end)
 
 
 def _status(status: int, message: str, code: str = "", **headers: str) -> Shape:
@@ -167,11 +166,6 @@ def _instead_of_last(n: int, *pieces: bytes) -> Shape:
     return lambda played, _: replace(played, pieces=(*played.pieces[:-n], *pieces))
 
 
-def _error_event(played: Played, turn: Turn) -> Played:
-    broken = _sse({"error": {"message": "the server had an error", "type": "server_error"}})
-    return replace(played, pieces=(*played.pieces[: len(played.pieces) // 2], broken))
-
-
 def _recalled(change: Callable[[int, dict[str, Any]], dict[str, Any]]) -> Shape:
     """Send each call whole in one event, changed in this way."""
 
@@ -193,6 +187,7 @@ def _objects(_: int, call: dict[str, Any]) -> dict[str, Any]:
     return {**call, "id": None, "function": {**function, "arguments": json.loads(function["arguments"])}}
 
 
+_BROKEN = {"message": "the server had an error", "type": "server_error"}
 _PAGE = b"<!doctype html><html><title>502 Bad gateway</title><body>proxy</body></html>"
 _QUOTA = "You exceeded your current quota, please check your plan and billing details."
 _OVERFLOW = "This model's maximum context length is 8192 tokens. Please reduce the length of the messages."
@@ -202,7 +197,7 @@ _SHAPES: dict[str, Shape] = {
     "drop": _half("drop"),
     "stall": _half("stall"),
     "no_finish": _instead_of_last(3),
-    "server_error": _error_event,
+    "server_error": _half("close", _sse({"error": _BROKEN})),
     "http_500": _status(500, "internal error"),
     "http_429": _status(429, "rate limit reached", "rate_limit_exceeded", retry_after="0.1"),
     "wait_600": _status(429, "rate limit reached", "rate_limit_exceeded", retry_after="600"),

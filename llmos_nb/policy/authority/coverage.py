@@ -15,8 +15,7 @@ from typing import Any
 
 from llmos_nb.messages import canonical
 from llmos_nb.policy.authority.roles import Book, Power, Role, Row, Standing
-from llmos_nb.policy.authority.sentences import Sentence, clauses, sentences, within
-from llmos_nb.policy.authority.tokens import exact, normal
+from llmos_nb.policy.authority.sentences import Sentence, clauses, exact, normal, sentences, within
 
 UNDECLARED = ("email", "iban", "url", "path", "date", "quoted")
 BEFORE, BEHIND = 1, 2  # sentences around the one that names an act, in which its details may stand

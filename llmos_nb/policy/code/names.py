@@ -118,23 +118,16 @@ class NameVisitor(ast.NodeVisitor):
             elif node.module != "__future__":
                 self._bind(a.asname or a.name, f"{node.module or ''}.{a.name}")
 
-    def visit_Assign(self, node: ast.Assign) -> None:
+    def visit_Assign(self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr) -> None:
         """Note what is assigned, and what it stands for."""
-        self.visit(node.value)
-        for target in node.targets:
-            self._assign(target, node.value)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        """Note what is assigned."""
-        self.visit(node.annotation)
+        if isinstance(node, ast.AnnAssign):
+            self.visit(node.annotation)
         if node.value is not None:
             self.visit(node.value)
-            self._assign(node.target, node.value)
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                self._assign(target, node.value)
 
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
-        """Note what is assigned."""
-        self.visit(node.value)
-        self._assign(node.target, node.value)
+    visit_AnnAssign = visit_NamedExpr = visit_Assign
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """Note what is read and written."""

@@ -18,11 +18,10 @@ _WORDS = frozenset((
 _INSIDE = re.compile("passw(or)?d|secret|credential|apikey|accesskey|privatekey|authoriz|token")
 _NOT = frozenset(("max", "min", "n", "num", "count", "total", "prompt", "completion"))  # counts of tokens
 _TEXTS = re.compile(
-    r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|hf|npm|pypi)[-_][A-Za-z0-9_-]{12,}"
+    r"(?i)\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|hf|npm|pypi)[-_][A-Za-z0-9_-]{12,}"
     r"|\bAKIA[0-9A-Z]{12,}|\bAIza[0-9A-Za-z_-]{20,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\."
     r"|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s@]+@"
-    r"|\b(?:password|passwd|pwd|secret|token|api_?key)\s*[=:]\s*\S",
-    re.IGNORECASE,
+    r"|\b(?:password|passwd|pwd|secret|token|api_?key)\s*[=:]\s*\S"
 )
 
 

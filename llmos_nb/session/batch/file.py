@@ -157,15 +157,13 @@ class _Progress:
         self._draw()
 
     def _draw(self) -> None:
-        if not self._shown:
-            return
         n = self._counts.total()
         full = "#" * (BAR * n // max(self._total, 1))
         words = ", ".join(f"{count} {word}" for word, count in self._counts.most_common())
         minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
-        line = f"[{full:.<{BAR}}] {n}/{self._total}  {minutes}:{seconds:02}  {words}"
-        sys.stderr.write(f"\r\x1b[K{line}")
-        sys.stderr.flush()
+        if self._shown:
+            sys.stderr.write(f"\r\x1b[K[{full:.<{BAR}}] {n}/{self._total}  {minutes}:{seconds:02}  {words}")
+            sys.stderr.flush()
 
     def close(self) -> None:
         """End the line."""

@@ -52,8 +52,7 @@ def read_specs(path: Path) -> list[dict[str, Any]]:
     if not found:
         hint = 'write a line a run, as in {"id": "a", "goal": "…"}'
         raise UsageError(f"{path}: there is no spec in it; {hint}")
-    specs = [_object(line, place) for place, line in found]
-    return check_specs(specs, [place for place, _ in found])
+    return check_specs([_object(line, place) for place, line in found], [place for place, _ in found])
 
 
 def _object(line: str, place: str) -> dict[str, Any]:

@@ -124,8 +124,7 @@ def _pour(process: ProcessLike, source: ProcessLike) -> None:
     run, s = process.run, source.run.state
     if INPUT not in run.state.awaited:
         return
-    known = {n: t for n, t in s.labels.items() if n != labels.CONTEXT}
-    for name, text in known.items():
+    for name, text in labels.inherited([s.labels]).items():
         label = labels.of((name,), run.state.labels).join(labels.parse(text))
         if label != labels.of((name,), run.state.labels):
             run.append(events.LabelChanged(name=name, label=str(label), why=f"by {title(s)}"))

@@ -188,14 +188,18 @@ class Post(Part):
     def _has_room(self, to: ProcessLike, size: int) -> bool:
         """Whether a mailbox takes a message of so many bytes, beside those that are on their way."""
         self._promised = {k: p for k, p in self._promised.items() if _under_way(p[0], k[1])}
-        coming = [n for _, pid, n in self._promised.values() if pid == to.pid]
-        return fits(to.run.state.mailbox, size, coming)
+        return fits(to.run.state.mailbox, size, [n for _, pid, n in self._promised.values() if pid == to.pid])
 
     def _take(self, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
         """Set a message aside for a call, or wait for one."""
         sender = str(arguments.get("sender") or "")
         if is_box(sender):
-            return self._take_shared(run, call, sender)
+            with suppress(LlmosError):
+                if self.boxes.take(run, sender, call) is None:
+                    wrote, to = sorted(set(self.boxes.get(sender).known.values())), f"a message in {sender}"
+                    return MessageAwaited(wait=call, what="message", whom=[], box=sender, wrote=wrote, title=to)
+            self._look_soon()
+            return None
         try:
             whom = [self.session.find_live(sender).pid] if sender else []
         except LlmosError:
@@ -208,21 +212,11 @@ class Post(Part):
         named = title(self.session.find_live(sender).run.state) if sender else "anybody"
         return MessageAwaited(wait=call, what="message", whom=whom, title=f"a message from {named}")
 
-    def _take_shared(self, run: Run, call: str, name: str) -> MessageAwaited | None:
-        with suppress(LlmosError):
-            if self.boxes.take(run, name, call) is None:
-                wrote = sorted(set(self.boxes.get(name).known.values()))
-                told = f"a message in {name}"
-                return MessageAwaited(wait=call, what="message", whom=[], box=name, wrote=wrote, title=told)
-        self._look_soon()
-        return None
-
     def _free(self, run: Run, whom: list[int]) -> list[str]:
         """Return the messages in a mailbox from these processes, or anybody, that no call has been promised."""
         self._taken = {k: t for k, t in self._taken.items() if _under_way(t[0], k[1])}
         held = {m for taker, m in self._taken.values() if taker is run}
-        box = run.state.mailbox.items()
-        return [i for i, m in box if i not in held and (not whom or m["from"] in whom)]
+        return [i for i, m in run.state.mailbox.items() if i not in held and (not whom or m["from"] in whom)]
 
     async def _receive(self, run: Run, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
         name, call = str(arguments.get("sender") or ""), context.call

@@ -216,5 +216,4 @@ def checked(skill: Skill, given: Mapping[str, Any]) -> dict[str, Any]:
     made, faults = conform(skill.schema, dict(given))
     if faults:
         raise UsageError(f"skill {skill.name}: {'; '.join(faults)}")
-    fitted: dict[str, Any] = made
-    return fitted
+    return dict(made)

@@ -171,8 +171,7 @@ class Skills:
             said = description or process.run.state.goal.strip()
             skill = skill_book.read(made(folder, book, name, values, said))
             await aside(test, skill, TEST_S)
-            files = [f for f in skill_book.files_of(folder) if f.suffix != ".ipynb"]
-            return self._keep(skill, files, OWN)
+            return self._keep(skill, [f for f in skill_book.files_of(folder) if f.suffix != ".ipynb"], OWN)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
