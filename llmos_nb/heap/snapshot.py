@@ -163,8 +163,7 @@ class Snapshots:
 
     def can_undo(self, call_id: str) -> str | None:
         """Say why a step cannot be undone now; None when it can."""
-        entry = self._entries.get(call_id)
-        if entry is None:
+        if (entry := self._entries.get(call_id)) is None:
             return self._entries.gone.get(call_id, "there is no snapshot of it in this session")
         if entry.undone:
             return "it is undone already"

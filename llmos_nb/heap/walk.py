@@ -261,8 +261,7 @@ def names_reaching(
     for names in groups.values():
         walk = Walk(namespace, follow=False, keep=False, known=barren)
         image = walk.run([bindings[names[0]]], lambda ids: not wanted.isdisjoint(ids.keys()), atoms)
-        hit = next(iter(image.seen.keys() & wanted), None)
-        if hit is None:
+        if (hit := next(iter(image.seen.keys() & wanted), None)) is None:
             barren.seen.update(image.seen)
             barren.held += image.held
         else:

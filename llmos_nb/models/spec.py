@@ -65,10 +65,8 @@ def _named(spec: str, base_url: str | None) -> Model:
         return _at_url(spec)
     if spec == "local":
         return _local("", None)
-    scheme = _scheme(spec)
-    if scheme:
-        name = spec[len(scheme) :].strip()
-        if not name:
+    if scheme := _scheme(spec):
+        if not (name := spec[len(scheme) :].strip()):
             raise UsageError(f"model {spec!r} lacks what comes after {scheme!r}; write {FORMS}")
         return _SCHEMES[scheme](name, base_url) if scheme in _SCHEMES else _installed(scheme, name, base_url)
     raise UsageError(f"model {spec!r} is not understood{_meant(spec)}; write {FORMS}")

@@ -113,8 +113,7 @@ def now() -> datetime:
 def bounds(rule: Mapping[str, Any], to: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return what a question that is asked now bears: until when it waits, what then, and who may decide."""
     found: dict[str, Any] = {}
-    who = list(to or rule.get("approvers", ()))
-    if who:
+    if who := list(to or rule.get("approvers", ())):
         found["approvers"] = who
     if rule.get("deadline_s"):
         until = now() + timedelta(seconds=float(rule["deadline_s"]))

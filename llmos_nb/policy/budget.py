@@ -88,8 +88,7 @@ def parse(text: str | Budget | Mapping[str, float] | None, what: str = "--budget
 
 
 def _item(part: str, what: str) -> tuple[str, float]:
-    found = _ITEM.match(part)
-    if not found:
+    if not (found := _ITEM.match(part)):
         raise UsageError(f"{what} {part!r}: not an amount with a unit ({_TYPED})")
     dollar, number, scale, word = found.groups()
     amount = float(number) * {"k": 1e3, "m": 1e6}.get((scale or "").lower(), 1)

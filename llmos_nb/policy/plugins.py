@@ -102,8 +102,8 @@ def _points(group: str) -> list[tuple[EntryPoint, str]]:
     found: dict[str, list[tuple[EntryPoint, str]]] = {}
     for package in distributions():
         with suppress(Exception):  # whatever is wrong with its files, the others are to be found
-            points = package.entry_points.select(group=group)
-            if points:  # else its name is not read: that would parse the metadata of everything installed
+            # without one its name is not read: that would parse the metadata of everything installed
+            if points := package.entry_points.select(group=group):
                 name = f"{package.name} {package.version}"
                 found.setdefault(package.name, [(p, name) for p in points])
     return sorted((f for points in found.values() for f in points), key=lambda f: (f[0].name, f[1]))

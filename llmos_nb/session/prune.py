@@ -45,8 +45,7 @@ def forget(run: Run, call: str, by: str = "you") -> int:
         raise UsageError(f"call {call!r}: process {run.state.pid} has no such call")
     with run.journal.held():
         run.journal.flush_now()
-        found = journals.references(_raw(run, call))
-        if not found:
+        if not (found := journals.references(_raw(run, call))):
             small = f"a result of at most {journals.INLINE:,} bytes stands in the chain itself"
             raise UsageError(f"call {call}: {small}; only larger ones can be forgotten")
         blobs = journals.Blobs(run.journal.path.parent / "blobs")
@@ -101,10 +100,6 @@ class _Run:
     days: float
     ended: bool
 
-    @property
-    def folder(self) -> Path:
-        return self.journal.parent
-
 
 def due(home: Home, kept: Retention, live: Collection[int] = (), now: float | None = None) -> list[Gone]:
     """Say what goes; nothing is touched.
@@ -123,7 +118,9 @@ def due(home: Home, kept: Retention, live: Collection[int] = (), now: float | No
     young = min(d for d in (kept.payload_days, kept.runs_days, math.inf) if d is not None)
     found = list(_known(home, time.time() if now is None else now, young))
     newest = {r.journal for r in sorted(found, key=lambda r: r.days)[: kept.keep]}
-    free = [r for r in found if r.ended and r.journal not in newest and pid_of(r.folder.name) not in live]
+    free = [
+        r for r in found if r.ended and r.journal not in newest and pid_of(r.journal.parent.name) not in live
+    ]
     old = [r for r in free if kept.runs_days is not None and r.days > kept.runs_days]
     held = _gone_back_to([r for r in found if r not in old])
     gone = [r for r in old if r.journal.resolve() not in held]
@@ -131,11 +128,11 @@ def due(home: Home, kept: Retention, live: Collection[int] = (), now: float | No
     bare = [
         r for r in free
         if r not in gone and kept.payload_days is not None and r.days > kept.payload_days
-        and r.journal.resolve() not in needed and _size(r.folder / "blobs")
+        and r.journal.resolve() not in needed and _size(r.journal.parent / "blobs")
     ]  # fmt: skip
     return [
-        *(Gone(r.journal, RUN, r.days, _size(r.folder)) for r in gone),
-        *(Gone(r.journal, PAYLOADS, r.days, _size(r.folder / "blobs")) for r in bare),
+        *(Gone(r.journal, RUN, r.days, _size(r.journal.parent)) for r in gone),
+        *(Gone(r.journal, PAYLOADS, r.days, _size(r.journal.parent / "blobs")) for r in bare),
     ]
 
 
@@ -220,9 +217,9 @@ def _size(path: Path) -> int:
 def asked(home: Home, given: Mapping[str, Any], yes: bool, live: Pids = (), configured: Any = None) -> str:
     """Do what a command asks for, and say what goes or went; what is given stands before what is configured."""
     named = {k: given[k] for k in ("payload_days", "runs_days", "keep") if given.get(k) is not None}
-    where = "prune: --payload-days, --runs-days, --keep"
     kept = config.load({}, configured).retention
     if named:
+        where = "prune: --payload-days, --runs-days, --keep"
         wanted = journals.parse_retention({**asdict(kept), **named}, where)
         kept = config.load({"retention": wanted}, configured).retention
     if not kept.ends:

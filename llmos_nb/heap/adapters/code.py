@@ -181,10 +181,7 @@ class Classes(Adapter):
     def write(self, item: Any, state: dict[str, object]) -> None:
         """Set the attributes back, past any metaclass."""
         for name in self.details(item, state):
-            if name in state:
-                type.__setattr__(item, name, state[name])
-            else:
-                type.__delattr__(item, name)
+            type.__setattr__(item, name, state[name]) if name in state else type.__delattr__(item, name)
 
     def details(self, item: Any, state: dict[str, object]) -> list[str]:
         """Name the attributes that changed."""

@@ -117,10 +117,8 @@ def digest(value: Any, limit: int = LIMIT_BYTES) -> str:
     """
     try:
         writer = _Writer(limit)
-        if is_tree(value):
-            writer.data("tree", marshal.dumps(value, 0))  # in one piece, at the speed of C
-        else:
-            writer.put(value)
+        # a tree goes in one piece, at the speed of C
+        writer.data("tree", marshal.dumps(value, 0)) if is_tree(value) else writer.put(value)
     except (_TooLarge, RecursionError, MemoryError):
         return "unhashed:size"
     except _Opaque as why:

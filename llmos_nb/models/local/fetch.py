@@ -53,13 +53,11 @@ def pull(
     WeightsMissing
         No source has it; says what each one answered.
     """
-    weights = store.lookup(name)
-    home = store.folder()
+    weights, home = store.lookup(name), store.folder()
     home.mkdir(parents=True, exist_ok=True)
     target = home / weights.filename
     with FileLock(target.with_name(target.name + ".lock")):
-        there = store.find(weights.name)
-        if there is not None:
+        if (there := store.find(weights.name)) is not None:
             return there
         if source is not None:
             _from_path(weights, Path(source).expanduser(), target, progress)
@@ -198,8 +196,7 @@ def _join(weights: Weights, blocks: Iterator[bytes], target: Path, progress: Pro
 
 def pull_with_bar(name: str, source: str | Path | None = None) -> Path:
     """Pull with a bar on one line of the terminal, or a line a tenth of the way where it is no terminal."""
-    terminal = sys.stderr.isatty()
-    shown = ("", -1)
+    terminal, shown = sys.stderr.isatty(), ("", -1)
 
     def bar(done: int, total: int, what: str) -> None:
         nonlocal shown

@@ -85,8 +85,7 @@ def complain(code: str, seen: Seen) -> str:
     seen : Seen
         Question, card and results.
     """
-    tree = parse(code)
-    if tree is None:
+    if (tree := parse(code)) is None:
         return "it does not parse"
     if why := _loads(tree, seen):
         return why
@@ -167,8 +166,7 @@ def _free(value: object, seen: Seen) -> bool:
     if isinstance(value, int | float):
         return value in _numbers(f"{text}\n{seen.card}")
     word = str(value).casefold().strip()
-    date = _DATE.match(word)
-    if date:
+    if date := _DATE.match(word):
         return date.group(1) in text or word.replace("/", "-") in seen.card
     # "rain" is asked for by "rainy", "drizzle" by "drizzly"; short words must stand there whole
     stem = word[:-1] if len(word) > len("drizz") else word

@@ -64,8 +64,7 @@ class LocalModel:
     slots, endpoint = 1, "local"
 
     def __init__(self, name: str | None = None) -> None:
-        path = weights.find(name or None)
-        if path is None:
+        if (path := weights.find(name or None)) is None:
             raise WeightsMissing(f"the weights of {name or 'the local model'} are not on this machine: {HOW}")
         known = next((w.name for w in weights.CATALOGUE if w.filename == path.name), path.stem)
         self.path, self._prefix = path, prompt.prefix()

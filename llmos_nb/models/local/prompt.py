@@ -193,7 +193,6 @@ def _result(talk: Dialogue, code: str, text: str) -> None:
 
 def read(reply: str) -> tuple[str, str]:
     """Return the code and the answer of a reply; one of them is empty."""
-    block = _BLOCK.search(reply)
-    if block is not None:
+    if (block := _BLOCK.search(reply)) is not None:
         return block.group(1).strip("\n"), ""
     return "", reply.strip().removeprefix("Answer:").strip()

@@ -84,8 +84,7 @@ def lookup(name: str) -> Weights:
 
 def folder() -> Path:
     """Return the folder of the weights: ``LLMOS_MODELS``, or the user's cache on this platform."""
-    given = os.environ.get("LLMOS_MODELS")
-    if given:
+    if given := os.environ.get("LLMOS_MODELS"):
         return Path(given).expanduser()
     from platformdirs import user_cache_path  # only where weights are looked for
 
@@ -129,12 +128,10 @@ def choose(free: float | None = None) -> str:
     WeightsMissing
         The memory is too small for any of them.
     """
-    asked = os.environ.get("LLMOS_LOCAL_MODEL", "").strip()
-    if asked:
+    if asked := os.environ.get("LLMOS_LOCAL_MODEL", "").strip():
         return asked if is_path(asked) else lookup(asked).name
     free = free_memory() if free is None else free
-    fitting = [w for w in CATALOGUE if w.memory <= free]
-    if not fitting:
+    if not (fitting := [w for w in CATALOGUE if w.memory <= free]):
         least = min(w.memory for w in CATALOGUE)
         why = f"the local model wants {least:g} GiB of free memory and {free:.1f} GiB are free"
         raise WeightsMissing(f"{why}; close something, or name another model (-m openai/NAME, -m URL#NAME)")

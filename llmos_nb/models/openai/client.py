@@ -208,20 +208,17 @@ class OpenAIModel:
             parts += (b',"tools":', request.tools_encoded)
             if request.must_answer and "tool_choice" in self._sends:
                 parts.append(b',"tool_choice":"none"')
-        if request.max_tokens is not None:
-            parts.append(self._bound(request.max_tokens))
+        if (
+            request.max_tokens is not None
+        ):  # OpenAI's own models know the bound on the answer only by its new name
+            old = "max_tokens" in self._sends and self.base_url != OFFICIAL
+            parts.append(b',"%s":%d' % (b"max_tokens" if old else b"max_completion_tokens", request.max_tokens))
         if self._extra:
             parts += (b",", self._extra)
         parts.append(b',"stream":true')
         if "stream_options" in self._sends:
             parts.append(b',"stream_options":{"include_usage":true}')
-        parts.append(b"}")
-        return b"".join(parts)
-
-    def _bound(self, max_tokens: int) -> bytes:
-        """Return the bound on the answer; OpenAI's own models know only its new name."""
-        old = "max_tokens" in self._sends and self.base_url != OFFICIAL
-        return b',"%s":%d' % (b"max_tokens" if old else b"max_completion_tokens", max_tokens)
+        return b"".join([*parts, b"}"])
 
     async def _exchange(self, loaded: _Loaded, body: bytes, on_text: Callable[[str], None]) -> Accumulator:
         """Send a request and take in its answer; leaving this in any way closes the connection."""

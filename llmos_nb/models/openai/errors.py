@@ -65,8 +65,7 @@ class Complaint:
         inner = body.get("error", body)
         if not isinstance(inner, Mapping):
             inner = {**body, "message": inner}
-        text = _message(inner)
-        code = inner.get("code")
+        text, code = _message(inner), inner.get("code")
         more = [one_line(str(inner[k])) for k in ("code", "type") if isinstance(inner.get(k), str | int)]
         return cls(text, " ".join([text, *more]), code if isinstance(code, int) and code >= ERRORS else 0)
 
@@ -154,8 +153,7 @@ def classify(
     said = Complaint.of(body)
     status = said.status if status < ERRORS and said.status else status
     quote = f": {said.text}" if said.text else ""
-    hopeless = _hopeless(status, said, quote, at)
-    if hopeless is not None:
+    if (hopeless := _hopeless(status, said, quote, at)) is not None:
         return hopeless
     if status == _TOO_MANY or (status < ERRORS and said.speaks_of(RATE)):
         error = _patient(f"{at.url} limits the rate of requests{quote}", wait_s)

@@ -300,8 +300,7 @@ class Accumulator:
             raise classify(200, item, at=self._at, begun=self._begun)
         if usage := item.get("usage"):
             self._usage = read_usage(usage)
-        choices = _typed(item.get("choices"), list, "choices")
-        if not choices:
+        if not (choices := _typed(item.get("choices"), list, "choices")):
             return
         if not self._begun:
             self._begun = True

@@ -105,8 +105,7 @@ class _Check:
 
     def origin(self, role: Role, value: Any) -> str:
         """Say where a value comes from; empty where nothing of the user's covers it."""
-        method = getattr(self, f"_{role.kind}", None)
-        if method is not None:
+        if (method := getattr(self, f"_{role.kind}", None)) is not None:
             return str(method(role, value))
         text = exact(role.kind, value)
         # a file that was made of untrusted data does not leave
@@ -135,8 +134,7 @@ class _Check:
     def _named(self, kind: str, said: Sequence[Sentence]) -> list[Row]:
         """Return the records that the words name; two that go by one name are none."""
         book = self.books.get(kind, Book(()))
-        found = [r for r in book.rows if any(self._names(book, r, s) for s in said)]
-        if not found:
+        if not (found := [r for r in book.rows if any(self._names(book, r, s) for s in said)]):
             return self._most(book)
         keys = [normal("quoted", str(r[book.key])) for r in found]
         longest = [k for k in keys if not any(k in other and k != other for other in keys)]

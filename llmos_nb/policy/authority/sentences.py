@@ -217,13 +217,10 @@ class Sentence:
         found = re.finditer(_whole(name), self.plain) if name[0].isupper() else ()
         return any(_whole_name(self.plain[: m.start()], self.plain[m.end() :]) for m in found)
 
-    def part(self, text: str) -> Sentence:
-        """Return a part of it as a sentence."""
-        return Sentence(text, self.passages)
-
     def behind(self, phrase: str) -> Sentence:
         """Return what stands behind a phrase."""
-        return self.part(re.split(re.escape(phrase), self.text, maxsplit=1, flags=re.IGNORECASE)[-1])
+        parts = re.split(re.escape(phrase), self.text, maxsplit=1, flags=re.IGNORECASE)
+        return Sentence(parts[-1], self.passages)
 
     def led(self, kind: str, phrase: str) -> frozenset[str]:
         """Return the tokens that follow a phrase directly, as in ``cc a@x.org and b@x.org``."""
@@ -270,7 +267,7 @@ def sentences(text: str) -> tuple[Sentence, ...]:
 def clauses(sentence: Sentence) -> list[Sentence]:
     """Split a sentence where one thing to do ends and another begins."""
     parts = re.split(r"[,;:]\s|\s(?:and|but|or|then)\s", sentence.text, flags=re.IGNORECASE)
-    return [sentence.part(p) for p in parts]
+    return [Sentence(p, sentence.passages) for p in parts]
 
 
 def within(text: str, said: Iterable[Sentence]) -> bool:

@@ -57,10 +57,7 @@ class Visitor(NameVisitor):
         """Note a call and what it may do."""
         dotted = self.dotted(node.func).replace("()", "")
         self.calls[dotted.removeprefix("?.")] = None
-        if dotted.startswith("get_ipython"):
-            self._magic(dotted, node)
-        else:
-            self._judge(dotted, node)
+        self._magic(dotted, node) if dotted.startswith("get_ipython") else self._judge(dotted, node)
         self.generic_visit(node)
 
     def _judge(self, dotted: str, node: ast.Call) -> None:

@@ -150,8 +150,7 @@ class NameVisitor(ast.NodeVisitor):
         self.visit(node.target)
         self._all([*node.body, *node.orelse])
 
-    visit_AsyncWith = visit_With
-    visit_AsyncFor = visit_For
+    visit_AsyncWith, visit_AsyncFor = visit_With, visit_For
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         self.visit(target)
@@ -180,8 +179,7 @@ class NameVisitor(ast.NodeVisitor):
             self._all(outside)
             self._scoped([node.body], {a.arg for a in parameters(node.args)})
 
-    visit_AsyncFunctionDef = visit_FunctionDef
-    visit_Lambda = visit_FunctionDef
+    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """Walk a class."""

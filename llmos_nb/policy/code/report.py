@@ -88,9 +88,9 @@ def _said(risk: Risk, cwd: Path) -> tuple[str, str]:
 
 
 def _file(risk: Risk, cwd: Path) -> tuple[str, str]:
+    lost = "and Undo cannot bring an overwritten file back"
     if not risk.target:
-        after = "and Undo cannot bring an overwritten file back"
-        return "write a file", f"`{risk.what}` writes a file whose name is only known when it runs, {after}"
+        return "write a file", f"`{risk.what}` writes a file whose name is only known when it runs, {lost}"
     if risk.what == "append":
         return "add to a file", f"`open` adds to `{risk.target}`, and Undo does not take that out again"
     if risk.what == "to_sql":
@@ -98,8 +98,7 @@ def _file(risk: Risk, cwd: Path) -> tuple[str, str]:
         return "write a database table", said
     with suppress(OSError, ValueError, RuntimeError):
         if (cwd / risk.target).expanduser().exists():
-            after = "and Undo cannot bring an overwritten file back"
-            return "replace a file", f"`{risk.what}` overwrites `{risk.target}`, {after}"
+            return "replace a file", f"`{risk.what}` overwrites `{risk.target}`, {lost}"
     return "write a file", f"`{risk.what}` writes `{risk.target}`, and Undo does not remove files"
 
 

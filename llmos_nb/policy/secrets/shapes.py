@@ -65,8 +65,7 @@ SHAPES = re.compile(
 
 def forms(value: str) -> Iterable[str]:
     """Return a value as it may stand in a text: plain, in an address, base64, hexadecimal, escaped, line by line."""
-    raw = clean(value).encode()
-    quoted = quote(value, safe="")
+    raw, quoted = clean(value).encode(), quote(value, safe="")
     small = re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), quoted)  # as some libraries spell percent escapes
     yield from (value, quoted, quote_plus(value), small, repr(value)[1:-1], canonical(value)[1:-1])
     if len(value) >= GUESSED:

@@ -46,8 +46,7 @@ def _places(text: AnyStr, cut: AnyStr) -> Iterator[int]:
 
 def mended(text: str, needles: Needles) -> str:
     """Put the handle in the place of what an ellipsis has left of each value."""
-    near = near_cuts(text, CUTS, WIDE)
-    if not near:
+    if not (near := near_cuts(text, CUTS, WIDE)):
         return text
     for needle, handle in needles:
         if len(needle) > LEAST and needle[:LEAST] in near:
@@ -76,8 +75,7 @@ def _same(one: str, two: str) -> int:
 
 def _middle(text: str, needles: Needles) -> str:
     """Take out what is left of a value that was cut where the middle of a long text was left out."""
-    cut = _GAP.search(text)
-    if cut is None:
+    if (cut := _GAP.search(text)) is None:
         return text
     head, tail = text[: cut.start()], text[cut.end() :]
     for needle, handle in needles:
@@ -342,8 +340,8 @@ def _ready(text: str) -> int:
     key, ends = text.rfind(_KEY), [m.end() for m in _END.finditer(text)]
     if key >= 0 and not _END.search(text, key):
         cut = min(cut, key)
-    begun = next((b for b in _BEGINNINGS if text.endswith(b)), "")
-    if begun:  # what a word begins with says whether a key may stand in it
+    # what a word begins with says whether a key may stand in it
+    if begun := next((b for b in _BEGINNINGS if text.endswith(b)), ""):
         before = _PART.search(text[: len(text) - len(begun)])
         cut = min(cut, before.start() if before is not None else 0)
     return max(cut, *ends, 0)

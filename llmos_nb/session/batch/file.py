@@ -100,28 +100,26 @@ def _results(path: Path | None, specs: list[dict[str, Any]]) -> Iterator[tuple[R
     if path is None:
         yield {}, sys.stdout
         return
-    lock = FileLock(str(path.with_name(f".{path.name}.lock")))
+    lock = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-        there, wanted = _read(path), {s["id"]: digest_of(s) for s in specs}
-        # a run that ended, not one that goes on or could not even begin
-        over = {i: r for i, r in there.items() if r["state"] == "ended" and r.get("journal")}
-        done = {i: r for i, r in over.items() if wanted.get(i) == r.get("spec")}
-        others = [r for i, r in there.items() if i not in wanted]
-        _write(path, [*others, *done.values()])
-        with path.open("a", encoding="utf-8") as out:
-            yield done, out
-        found = {**done, **_read(path)}
-        _write(path, [*others, *(found[i] for i in wanted if i in found)])
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()
+        with FileLock(str(lock), timeout=0):
+            there, wanted = _read(path), {s["id"]: digest_of(s) for s in specs}
+            # a run that ended, not one that goes on or could not even begin
+            over = {i: r for i, r in there.items() if r["state"] == "ended" and r.get("journal")}
+            done = {i: r for i, r in over.items() if wanted.get(i) == r.get("spec")}
+            others = [r for i, r in there.items() if i not in wanted]
+            _write(path, [*others, *done.values()])
+            with path.open("a", encoding="utf-8") as out:
+                yield done, out
+            found = {**done, **_read(path)}
+            _write(path, [*others, *(found[i] for i in wanted if i in found)])
+            with contextlib.suppress(OSError):
+                lock.unlink()
     except Timeout:
         raise UsageError(f"--out {path}: another batch writes it") from None
     except OSError as error:
         raise UsageError(f"--out {path}: {error.strerror or error}") from error
-    finally:
-        lock.release()
 
 
 def _write(path: Path, results: Iterable[dict[str, Any]]) -> None:

@@ -48,8 +48,7 @@ def read_specs(path: Path) -> list[dict[str, Any]]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    found = [(f"{path}:{n}", line) for n, line in enumerate(lines, 1) if line.strip()]
-    if not found:
+    if not (found := [(f"{path}:{n}", line) for n, line in enumerate(lines, 1) if line.strip()]):
         hint = 'write a line a run, as in {"id": "a", "goal": "…"}'
         raise UsageError(f"{path}: there is no spec in it; {hint}")
     return check_specs([_object(line, place) for place, line in found], [place for place, _ in found])

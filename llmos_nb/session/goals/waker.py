@@ -109,8 +109,7 @@ class Waker(Part):
 
     async def _watch(self) -> None:
         """Wake what is due, then sleep until something will be."""
-        events = getattr(self.session.ip, "events", None)
-        if events is not None:
+        if (events := getattr(self.session.ip, "events", None)) is not None:
             events.register("post_run_cell", self._cell)
         try:
             await self.look_back()

@@ -52,8 +52,7 @@ def verdicts(table: Table, waiting: list[int], there: There) -> Iterator[Verdict
 
 def _nobody(table: Table, process: ProcessLike, wait: Mapping[str, Any]) -> str:
     """Say why nobody can end this wait, or nothing."""
-    gone = [table[p] for p in wait["whom"] if p in table and table[p].state == "ended"]
-    if gone:
+    if gone := [table[p] for p in wait["whom"] if p in table and table[p].state == "ended"]:
         what = "no message will come" if wait["what"] == "message" else "its mailbox is not read any more"
         return f"{title(gone[0].run.state)} has ended ({gone[0].reason}); {what}"
     s = process.run.state
@@ -82,8 +81,7 @@ def _whom(table: Table, process: ProcessLike) -> list[ProcessLike]:
 def _deadlock(table: Table, waiting: list[int]) -> Iterator[Verdict]:
     """Tell the last of those that all wait for one another; the others then have somebody who goes on."""
     moving = _moving(table, lambda p: p.state != "ended" and not p.run.state.expecting)
-    stuck = [table[p] for p in waiting if p not in moving and _others(table, table[p])]
-    if stuck:
+    if stuck := [table[p] for p in waiting if p not in moving and _others(table, table[p])]:
         names = " and ".join(title(p.run.state) for p in stuck)
         last = stuck[-1]
         key = next(iter(last.run.state.awaited))
@@ -96,8 +94,7 @@ def _moving(table: Table, begins: Callable[[ProcessLike], bool]) -> set[int]:
     moving = {pid for pid, p in table.items() if begins(p)}
     while True:
         held = [p for pid, p in table.items() if pid not in moving and p.run.state.expecting]
-        more = {p.pid for p in held if any(q.pid in moving for q in _whom(table, p))}
-        if not more:
+        if not (more := {p.pid for p in held if any(q.pid in moving for q in _whom(table, p))}):
             return moving
         moving |= more
 

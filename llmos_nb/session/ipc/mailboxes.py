@@ -113,8 +113,7 @@ class Boxes:
                 return message
             if _turn(earlier) != _turn(call):
                 box.append(events.MessageDone(id=key, by=pid))
-        key = next(iter(box.waiting), "")
-        if not key:
+        if not (key := next(iter(box.waiting), "")):
             return None
         message = box.waiting[key]
         box.append(events.MessageTaken(id=key, by=pid, call=call))

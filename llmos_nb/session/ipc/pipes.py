@@ -47,9 +47,8 @@ def stages(goal: str, known: Callable[[str], bool]) -> list[str]:
         The texts between the bars; ``\|`` between spaces has become ``|``.
     """
     text = goal.strip()
-    hidden = _hidden(text)
     bar = _BEGINS if "\n" in text else _BAR
-    cuts = [] if _ROW.search(text) else [m.span() for m in bar.finditer(hidden)]
+    cuts = [] if _ROW.search(text) else [m.span() for m in bar.finditer(_hidden(text))]
     ends = [0, *(n for cut in cuts for n in cut), len(text)]
     parts = [text[a:b].strip() for a, b in zip(ends[::2], ends[1::2], strict=True)]
     if not all(known(p) or len(p.split()) > 1 for p in parts) or len(parts) == 1:

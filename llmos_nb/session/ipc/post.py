@@ -69,11 +69,10 @@ class Post(Part):
             self._look_soon()
 
     def _look_soon(self) -> None:
-        if not self.waiting or self._soon:
-            return
-        with suppress(RuntimeError):  # no loop runs: whoever drives next looks
-            asyncio.get_running_loop().call_soon(self.review, context=reentry.outside())
-            self._soon = True
+        if self.waiting and not self._soon:
+            with suppress(RuntimeError):  # no loop runs: whoever drives next looks
+                asyncio.get_running_loop().call_soon(self.review, context=reentry.outside())
+                self._soon = True
 
     def _pipe(self, event: Event, state: State) -> None:
         """Pass a signal up and down the pipe, and go on with all of it."""
@@ -205,8 +204,7 @@ class Post(Part):
         except LlmosError:
             return None
         self._taken.pop((run.state.pid, call), None)
-        free = self._free(run, whom)
-        if free:
+        if free := self._free(run, whom):
             self._taken[run.state.pid, call] = (run, free[0])
             return None
         named = title(self.session.find_live(sender).run.state) if sender else "anybody"
@@ -221,8 +219,7 @@ class Post(Part):
     async def _receive(self, run: Run, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
         name, call = str(arguments.get("sender") or ""), context.call
         if is_box(name):
-            message = self.boxes.take(run, name, call)
-            if message is None:
+            if (message := self.boxes.take(run, name, call)) is None:
                 text = f"somebody else took the last message of {name}; receive again"
                 return ToolResult(False, text, "Empty")
             return _result(str(message["id"]), message)

@@ -144,8 +144,8 @@ class Skills:
         """Write the cells of one run as a script, so that a process which broke off finds them again."""
         said = ", ".join(f"{n}={v!r}" for n, v in values.items())
         done = {"text": f"Skill {skill.name} ran" + (f" with {said}." if said else ".")}
-        calls = [{"calls": [{"name": "python", "arguments": {"code": c}}]} for c in skill.code(values, there)]
-        turns = [*calls, done]
+        codes = [{"name": "python", "arguments": {"code": c}} for c in skill.code(values, there)]
+        turns = [*({"calls": [c]} for c in codes), done]
         folder = self.root / skill.name / RUNS
         folder.mkdir(exist_ok=True)
         path = folder / f"{hash_of(turns)[:16]}.json"
