@@ -35,14 +35,6 @@ class Bulk(Adapter):
         """Return all that they hold."""
         return chain.from_iterable(map(chain.from_iterable, self.parts(objects)))
 
-    def read(self, item: Any) -> tuple[list[object], ...]:
-        """Copy the parts."""
-        return tuple(list(chain.from_iterable(part)) for part in self.parts([item]))
-
-    def same(self, item: Any, state: Any) -> bool:
-        """Compare the parts by identity and order."""
-        return all(map(alike, state, self.read(item)))
-
     def size(self, item: Any, state: Any) -> int:
         """Count the bytes of each entry."""
         return self.unit * len(state[0])
@@ -57,8 +49,8 @@ class Bulk(Adapter):
 
     def pick(self, saved: Any, index: int) -> tuple[list[object], ...]:
         """Cut one container out of the flat lists."""
-        offsets, *flat = saved
-        return tuple(part[offsets[index] : offsets[index + 1]] for part in flat)
+        cut = slice(saved[0][index], saved[0][index + 1])
+        return tuple([part[cut] for part in saved[1:]])
 
     def changed(self, objects: Sequence[Any], saved: Any) -> list[int]:
         """Compare all at once, and one by one only if that finds a difference."""
@@ -75,6 +67,14 @@ class Lists(Bulk):
 
     kind, unit = list, 8
 
+    def read(self, item: Any) -> tuple[list[object]]:
+        """Copy the items."""
+        return (list(list.__iter__(item)),)
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Compare the items by identity and order."""
+        return alike(state[0], list(list.__iter__(item)))
+
     def write(self, item: Any, state: Any) -> None:
         """Replace the items in place."""
         list.__setitem__(item, slice(None), state[0])
@@ -88,6 +88,14 @@ class Dicts(Bulk):
     def parts(self, objects: Sequence[Any]) -> tuple[Iterable[Iterable[object]], ...]:
         """Return what iterates over the keys of each dict, and over its values."""
         return *super().parts(objects), map(dict.values, objects)
+
+    def read(self, item: Any) -> tuple[list[object], list[object]]:
+        """Copy keys and values."""
+        return list(dict.keys(item)), list(dict.values(item))
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Compare keys and values by identity."""
+        return alike(state[0], list(dict.keys(item))) and alike(state[1], list(dict.values(item)))
 
     def write(self, item: Any, state: Any) -> None:
         """Fill the same dict again."""
