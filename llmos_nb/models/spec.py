@@ -152,8 +152,7 @@ def _default(base_url: str | None) -> Model:
     url = base_url or os.environ.get("OPENAI_BASE_URL")
     if url or os.environ.get("OPENAI_API_KEY"):
         name = os.environ.get("OPENAI_MODEL") or typed
-        official = url is None or same_origin(url, OFFICIAL)
-        return _openai(name or (DEFAULT_NAME if official else ""), url)
+        return _openai(name or (DEFAULT_NAME if url is None or same_origin(url, OFFICIAL) else ""), url)
     from llmos_nb.models.local import weights as store  # only where nothing else is there
 
     if store.find():

@@ -140,8 +140,7 @@ def file_label(target: str, said: str, labels: Mapping[str, str], folder: Path) 
         return UNTRUSTED
     path = place(target, folder)
     written = of((FILE + str(path), UNKNOWN_FILE), labels)
-    own = path.is_relative_to(folder.resolve()) or target in said
-    return written if own else UNTRUSTED.join(written)
+    return written if path.is_relative_to(folder.resolve()) or target in said else UNTRUSTED.join(written)
 
 
 def place(target: str, folder: Path) -> Path:

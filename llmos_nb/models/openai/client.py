@@ -183,8 +183,7 @@ class OpenAIModel:
         try:
             loaded = await self._ready()
             body = self.body(request)
-            answer = await self._exchange(loaded, body, on_text)
-            response = estimated(answer.finish(), len(body))
+            response = estimated((await self._exchange(loaded, body, on_text)).finish(), len(body))
             plans = any(t.get("function", {}).get("name") == "plan" for t in request.tools)
             return lift_plan(response) if plans else response
         except ModelError as error:

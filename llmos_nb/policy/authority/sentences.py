@@ -76,9 +76,7 @@ def normal(kind: str, text: str) -> str:
         return _date(text)
     if kind == "time":
         return text.zfill(5)
-    if kind == "duration":
-        return _minutes(text)
-    return _account(text) if kind == "iban" else lower(text)
+    return _minutes(text) if kind == "duration" else _account(text) if kind == "iban" else lower(text)
 
 
 def exact(kind: str, value: object) -> str:

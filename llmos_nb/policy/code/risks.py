@@ -135,8 +135,7 @@ def _sql(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
 def _reflection(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
     if dotted in ("getattr", "setattr", "delattr"):
         spelled = literal(_argument(call, 1))
-        plain = spelled and not spelled.startswith("__")
-        return None if plain else Risk("exec", dotted, call.lineno, spelled)
+        return None if spelled and not spelled.startswith("__") else Risk("exec", dotted, call.lineno, spelled)
     everything = dotted in ("globals", "locals") or (dotted == "vars" and not call.args)
     return Risk("exec", dotted, call.lineno) if everything else None
 

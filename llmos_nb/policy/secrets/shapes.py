@@ -146,8 +146,7 @@ def _columns(name: str, frame: Any) -> Iterator[tuple[str, str]]:
     """Look into columns that say so; words and numbers in them are none."""
     for column in list(getattr(frame, "columns", ()))[:MANY]:
         if type(column) is str and COLUMN.search(column):
-            values = dict.fromkeys(v for v in list(frame[column])[:ROWS] if type(v) is str)
-            for n, value in enumerate(values):
+            for n, value in enumerate(dict.fromkeys(v for v in list(frame[column])[:ROWS] if type(v) is str)):
                 if worth_hiding(column, value) and not _PLAIN.fullmatch(value):
                     yield _name(f"{name}.{column}.{n}"), value
 
