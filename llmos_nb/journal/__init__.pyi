@@ -4,6 +4,8 @@ from .chain import (
     Event as Event,
     first as first,
     history as history,
+    lineage as lineage,
+    missing_payloads as missing_payloads,
     read as read,
     scan as scan,
     until as until,

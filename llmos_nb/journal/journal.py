@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
-from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
+from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside, sync_folder
 from llmos_nb.journal.chain import GENESIS, Event, chained, scan
 from llmos_nb.journal.events import KINDS, Body, RunStarted, Unknown, parse
 from llmos_nb.messages import now
@@ -283,10 +283,12 @@ class Journal:
         try:
             if os.fstat(self._fd).st_size != self._size:
                 raise JournalLocked(f"{self.path} was written by {self._holder()}; this process stops writing")
-            for name, payload in payloads:
-                Blobs(self.path.parent / "blobs").write(name, payload)
+            if payloads:  # on disk before the events that name them
+                Blobs(self.path.parent / "blobs").write(payloads)
             _write_all(self._fd, data)
             os.fsync(self._fd)
+            if not self._size:
+                sync_folder(self.path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._size)

@@ -29,7 +29,6 @@ from llmos_nb.journal import (
     history,
     parse_retention,
     pid_of,
-    read,
     references,
     scan,
 )
@@ -164,7 +163,7 @@ def _known(home: Home, now: float, young: float) -> Iterator[_Run]:
     for path in runs(home):
         days = (now - path.stat().st_mtime) / DAY_S
         try:
-            events = read(path) if days > young else [first(path)]
+            events = scan(path)[0] if days > young else [first(path)]
         except (JournalError, ValueError, KeyError):
             continue
         if events:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
-from llmos_nb.journal import Event, Home, history, pid_of, read
+from llmos_nb.journal import Event, Home, history, lineage, missing_payloads, pid_of, read, scan
 from llmos_nb.journal.events import (
     Body,
     CallDecided,
-    CallFinished,
     CallResolved,
     ModelResponded,
     PlanDecided,
@@ -25,6 +24,7 @@ from llmos_nb.journal.events import (
 from llmos_nb.policy.secrets import vault
 from llmos_nb.views.spans import export as trace_file
 from llmos_nb.views.text.tables import log, table
+from llmos_nb.views.wording import count
 
 SHORT = 12
 HEADS = ("pid", "n", "at", "what", "of", "by", "digest", "arguments", "why")
@@ -158,7 +158,7 @@ def all_decisions(home: Home, by: str = "") -> list[Decision]:
     """Return the decisions of all runs of a home; what a fork shares with its parent stands once."""
     found: dict[tuple[int, int], Decision] = {}
     for path in runs(home):
-        events = read(path)
+        events = scan(path)[0]
         if events:
             found |= {(d.pid, d.n): d for d in decisions(history(events, path), by)}
     return sorted(found.values(), key=lambda d: (d.at, d.pid, d.n))
@@ -233,7 +233,7 @@ def of_one(wanted: Wanted, path: Path, events: Sequence[Event] | None = None) ->
     if wanted.verify:
         yield _proof(path)
         return
-    own = list(read(path) if events is None else events)
+    own = list(scan(path)[0] if events is None else events)
     if wanted.spans:
         yield trace_file.write(Path(wanted.spans), [history(own, path)])
     elif wanted.decisions or wanted.by:
@@ -257,7 +257,9 @@ def of_all(wanted: Wanted, home: Home) -> Iterator[str]:
     if wanted.verify:
         yield from _proofs(paths)
     elif wanted.spans:
-        yield trace_file.write(Path(wanted.spans), [history(events, p) for p in paths if (events := read(p))])
+        yield trace_file.write(
+            Path(wanted.spans), [history(events, p) for p in paths if (events := scan(p)[0])]
+        )
     else:
         yield from _decided(wanted, all_decisions(home, wanted.by))
 
@@ -274,12 +276,14 @@ def _line(plain: dict[str, object]) -> str:
 
 
 def _proof(path: Path) -> str:
-    """Say that a chain holds; reading it is the check, of its payloads and of a fork's parents, too."""
-    events = read(path)
-    history(events, path)
-    gone = sum(isinstance(b := e.body, CallFinished) and b.result.startswith("[forgotten: ") for e in events)
+    """Say that a chain holds, that each line can be read, and its payloads are as they were; a fork's parents', too."""
+    events, gone = read(path), 0
+    for file, part in lineage(events, path):
+        if part is not events:
+            read(file)
+        gone += missing_payloads(file)
     head = events[-1].hash[:HEAD] if events else "none"
-    more = f", {gone} payloads deleted" if gone else ""
+    more = f", {count(gone, 'payload')} missing" if gone else ""
     return f"{len(events)} events, the chain holds (head {head}{more})"
 
 

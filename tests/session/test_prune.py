@@ -53,7 +53,9 @@ async def test_payloads_go_first_and_runs_after_them(script, later):
     assert (gone.what, gone.bytes) == ("payloads", 10_000) and there(old) == (True, True)
     assert len(prune.prune(home, kept)) == 1 and there(old) == (True, False)
     again = llmos.replay(old.journal.path)
-    assert again.run.state.calls["r1.0"].result == "[forgotten: 10,000 bytes]" and same_as_folded(again)
+    assert again.run.state.calls[
+        "r1.0"
+    ].result == "[payload of 10,000 bytes is missing: deleted or lost]" and same_as_folded(again)
     assert read(old.journal.path)[-1].d == {
         "signal": "forget",
         "by": "retention",
@@ -144,7 +146,7 @@ async def test_commands_are_dry_unless_told(script, later, tmp_path, capsys):
     assert "the run" in capsys.readouterr().out
     assert cli.main(["prune", "--yes"]) == 0 and "deleted; the chains" in capsys.readouterr().out
     assert there(proc) == (True, False) and cli.main(["log", "--all", "--verify"]) == 0
-    assert "1 payloads deleted" in capsys.readouterr().out
+    assert "1 payload missing" in capsys.readouterr().out
     assert cli.main(["prune"]) == 0 and "nothing is older" in capsys.readouterr().out
     assert cli.main(["prune", "--keep", "-1"]) == 2 and "--keep: keep must be" in capsys.readouterr().err
 
