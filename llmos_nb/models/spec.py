@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
-from llmos_nb.models.base import Model, Traits
+from llmos_nb.models.base import Model, Traits, shown_url
 from llmos_nb.models.openai.client import (
     OFFICIAL,
     OLLAMA,
@@ -15,7 +15,6 @@ from llmos_nb.models.openai.client import (
     checked_url,
     is_loopback,
     same_origin,
-    shown_url,
 )
 from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedModel
 from llmos_nb.policy import Plugin, load_plugins

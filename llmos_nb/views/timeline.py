@@ -50,7 +50,7 @@ from llmos_nb.journal.events import (
 )
 from llmos_nb.tools import NAME_CHANGES
 from llmos_nb.views.contract import TimelineEvent
-from llmos_nb.views.wording import count, listed, short
+from llmos_nb.views.wording import count, listed, model_at, short
 
 _HUMAN = (PlanDecided, CallDecided, CallResolved, QuestionAnswered, PlanEdited, PolicyChanged, SignalReceived)
 TEXT_MOST = 80
@@ -159,6 +159,10 @@ def _who(by: str) -> str:
     )
 
 
+def _requested(b: ModelRequested) -> str:
+    return f"request {b.request}" + (f" to {model_at(b.model, b.endpoint)}" if b.model else "")
+
+
 def _responded(b: ModelResponded, n: int) -> str:
     calls = [f"r{n}.{i} {c['name']}" for i, c in enumerate(b.calls)]
     return f"r{n} {b.text or 'nothing'}" if not calls else listed(calls)
@@ -210,7 +214,7 @@ _SAY = dict((
     _on(PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by the {b.by}"),
     _on(PlanEdited, lambda b: f"{count(len(b.steps), 'step')}, by {_who(b.by)}"),
     _on(PlanDecided, lambda b: f"{'approved' if b.what == 'approve' else 'rejected'} by {_who(b.by)}"),
-    _on(ModelRequested, lambda b: f"request {b.request}"),
+    _on(ModelRequested, _requested),
     _on(ModelFailed, lambda b: b.error),
     _on(CallDecided, _decided),
     _on(CallStarted, lambda b: b.call),

@@ -122,7 +122,7 @@ SHORTEST = 4
 _HANDLE = re.compile(r"<secret ([\w.-]+)>")
 _OWN_WORDS = frozenset(
     (
-        "budget.reserved", "budget.settled", "model.requested", "call.started", "names.changed", "context.paged",
+        "budget.reserved", "budget.settled", "call.started", "names.changed", "context.paged",
         "label.changed", "call.undone", "call.redone", "run.resumed",
     )
 )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
@@ -25,6 +26,7 @@ from llmos_nb.journal.events import (
 )
 from llmos_nb.views.spans.span import CLIENT, Span, message, provider, span_id, text_of, time_of
 
+_ASKED = ("gen_ai.provider.name", "gen_ai.request.model", "server.address", "server.port")
 _GOOD = ("answered", "forked")
 _NOTED = {
     "call.decided": ("call", "what", "by"),
@@ -138,13 +140,23 @@ class Spans:
 
     # the model
 
+    def _ask(self, root: Span, b: ModelRequested) -> None:
+        """Note who is asked from here on, and where."""
+        if b.model:
+            self._model = root.attributes["gen_ai.request.model"] = b.model
+        if b.endpoint:
+            at = urlsplit(b.endpoint)
+            port = at.port or {"https": 443, "http": 80}.get(at.scheme, 0)
+            root.attributes |= {"server.address": at.hostname or "", "server.port": port}
+
     def _requested(self, e: Event, b: ModelRequested) -> list[Span]:
         root = self._root
         if root is None:
             return []
         self._tries += 1
+        self._ask(root, b)
         span = Span(f"chat {self._model}", root.trace_id, span_id(e), root.span_id, time_of(e.at), kind=CLIENT)
-        asked = {k: root.attributes[k] for k in ("gen_ai.provider.name", "gen_ai.request.model")}
+        asked = {k: root.attributes[k] for k in _ASKED if k in root.attributes}
         ids = {
             "gen_ai.conversation.id": root.trace_id,
             "llmos.request": b.request,
