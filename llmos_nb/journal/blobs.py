@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalTampered
+from llmos_nb.journal.home import sync_folder
 
 INLINE = 4_096
 HOLDERS = (
@@ -67,6 +68,13 @@ class Blobs:
             raise JournalTampered(str(path), 1, "its content does not match its hash")
         return data
 
+    def there(self, ref: dict[str, Any]) -> bool:
+        """Return whether a payload is there, in its size; what it holds is not looked at."""
+        try:
+            return (self.folder / Path(str(ref["blob"])).name).stat().st_size == int(ref["size"])
+        except (OSError, ValueError, KeyError):
+            return False
+
     def intact(self, ref: dict[str, Any]) -> bytes | None:
         """Return the bytes of a reference, or None where they are not there, or not those that were stored."""
         with contextlib.suppress(JournalTampered):
@@ -79,17 +87,6 @@ class Blobs:
         there = path.exists()
         path.unlink(missing_ok=True)
         return there
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk, where the system can do so."""
-    if os.name == "nt":
-        return
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def reference(data: bytes, mime: str = "text/plain") -> dict[str, Any]:

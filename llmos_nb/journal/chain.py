@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -318,6 +318,17 @@ def until(events: Sequence[Event], path: str | os.PathLike[str], at: int) -> lis
     return history(events[: at + 1], path)
 
 
+def payloads(paths: Iterable[Path]) -> Iterator[tuple[Blobs, dict[str, Any]]]:
+    """Return the references to payloads in journals whose chains hold, with where these stand."""
+    for path in paths:
+        blobs, raw, end = Blobs(path.parent / "blobs"), path.read_bytes(), 0
+        while (at := raw.find(b'"blob"', end)) >= 0:
+            end = (raw.find(b"\n", at) + 1 or len(raw) + 1) - 1
+            event = json.loads(raw[raw.rfind(b"\n", 0, at) + 1 : end])
+            if event["k"] in HOLDERS:
+                yield from ((blobs, ref) for ref in references(event["d"]))
+
+
 def missing_payloads(path: Path) -> int:
     """Tell how many payloads of a journal were deleted or lost.
 
@@ -326,9 +337,4 @@ def missing_payloads(path: Path) -> int:
     JournalTampered
         One of them is not what was stored.
     """
-    blobs, found = Blobs(path.parent / "blobs"), 0
-    for line in path.read_bytes().splitlines():
-        event = json.loads(line) if b'"blob"' in line else {}
-        if event.get("k") in HOLDERS:
-            found += sum(blobs.get(ref) is None for ref in references(event["d"]))
-    return found
+    return sum(blobs.get(ref) is None for blobs, ref in payloads([path]))

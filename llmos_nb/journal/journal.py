@@ -15,7 +15,7 @@ import queue
 import threading
 from asyncio import Future, get_running_loop
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +24,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
-from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside, sync_folder
+from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
 from llmos_nb.journal.chain import GENESIS, Event, chained, scan
 from llmos_nb.journal.events import KINDS, Body, RunStarted, Unknown, parse
+from llmos_nb.journal.home import sync_folder
 from llmos_nb.messages import now
 
 _log = logging.getLogger(__name__)
@@ -193,8 +194,8 @@ class Journal:
                 self._owner().unlink()
             self._lock.release(force=True)
 
-    def append(self, body: Body) -> Event:
-        """Put the next event in order; it is on disk after the next `flush`.
+    def append(self, body: Body, payloads: Sequence[tuple[str, bytes]] = ()) -> Event:
+        """Put the next event in order; it is on disk after the next `flush`, behind the payloads that it names.
 
         Raises
         ------
@@ -210,6 +211,7 @@ class Journal:
             event, line = self._chained(body, d)
             self.events.append(event)
             self._pending.append(line)
+            self._payloads += payloads
         return event
 
     def _chained(self, body: Body, d: dict[str, Any]) -> tuple[Event, bytes]:

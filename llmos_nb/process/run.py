@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event, Journal
-from llmos_nb.journal.events import Body
+from llmos_nb.journal.events import Body, StateSaved
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
 from llmos_nb.policy import Approvers
 from llmos_nb.policy.authority import Book
 from llmos_nb.policy.secrets import vault
+from llmos_nb.process import saved
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
 from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
@@ -23,7 +25,7 @@ from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply
 from llmos_nb.process.state.state import State
-from llmos_nb.tools import Tool, refuse
+from llmos_nb.tools import Tool, reentry, refuse
 
 _log = logging.getLogger(__name__)
 Listener = Callable[[Event, State], None]
@@ -37,7 +39,14 @@ def open_journal(path: str | os.PathLike[str]) -> Journal:
     JournalError
         The file cannot be read, or its chain is broken.
     """
-    return Journal(path, scrub=vault.safe, guard=refuse)
+    return Journal(path, scrub=vault.safe, guard=_guard)
+
+
+def _guard(kind: str, d: dict[str, Any]) -> None:
+    """Refuse what code of a step may not write: a person's decision, or a state that nothing folds to."""
+    refuse(kind, d)
+    if kind == StateSaved.kind and reentry.inside():
+        raise CallDenied(reentry.DENIED)
 
 
 class ToolServers(Protocol):
@@ -138,20 +147,31 @@ class Run:
     held: dict[str, Any] = field(default_factory=dict)
     wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _recalls: bool = False  # whether `recall` is among the tools in wire form
+    _save_at: int = saved.EVERY  # events
 
     def __post_init__(self) -> None:
         vault.learn()
         vault.look(self.namespace or {})
 
-    def append(self, body: Body) -> Event:
-        """Record what happened, fold it in and tell the views."""
-        event = self.journal.append(body)
+    def append(self, body: Body, payloads: Sequence[tuple[str, bytes]] = ()) -> Event:
+        """Record what happened, fold it in and tell the views; of a long run the state is saved now and then."""
+        if len(self.journal.events) >= self._save_at and not reentry.inside():
+            self._save_state()
+        event = self.journal.append(body, payloads)
         apply(self.state, event)
         if self.sight is not None:
             self.sight.heard(event, self.state)
         self.tell(event)
         self.wake.set()
         return event
+
+    def _save_state(self) -> None:
+        self._save_at = saved.due(self.journal.events)
+        if len(self.journal.events) >= self._save_at:
+            self._save_at += saved.EVERY
+            if (made := saved.made(self.journal, self.state)) is not None:
+                self.append(*made)
+                self._save_at = saved.due(self.journal.events)
 
     def tell(self, event: Event) -> None:
         """Tell the views; one that raises is left out from then on, since what it shows is not what happened."""

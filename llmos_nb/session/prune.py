@@ -33,7 +33,7 @@ from llmos_nb.journal import (
     scan,
 )
 from llmos_nb.journal.events import Body, RunEnded, RunResumed, RunStarted, SignalReceived
-from llmos_nb.process import Run, open_journal
+from llmos_nb.process import Run, open_journal, saved
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config
 from llmos_nb.session.memory.store import Memory
@@ -65,6 +65,7 @@ def forget(run: Run, call: str, by: str = "you") -> int:
             )
         blobs = Blobs(run.journal.path.parent / "blobs")
         size = sum(int(ref["size"]) for ref in found if blobs.forget(ref))
+        saved.forget(run.journal.path, run.journal.events)
         run.journal.events[:] = scan(run.journal.path)[0]
         run.state = fold(history(run.journal.events, run.journal.path))
         run.append(SignalReceived(signal="forget", by=by, call=call, bytes=size))

@@ -22,6 +22,7 @@ from llmos_nb.journal.events import (
     SignalReceived,
 )
 from llmos_nb.policy.secrets import vault
+from llmos_nb.process import saved
 from llmos_nb.views.spans import export as trace_file
 from llmos_nb.views.text.tables import log, table
 from llmos_nb.views.wording import count
@@ -282,6 +283,7 @@ def _proof(path: Path) -> str:
         if part is not events:
             read(file)
         gone += missing_payloads(file)
+        saved.check(part, file)
     head = events[-1].hash[:HEAD] if events else "none"
     more = f", {count(gone, 'payload')} missing" if gone else ""
     return f"{len(events)} events, the chain holds (head {head}{more})"

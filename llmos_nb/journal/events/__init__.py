@@ -61,6 +61,7 @@ from llmos_nb.journal.events.run import (
     SignalReceived,
     ToolsChanged,
 )
+from llmos_nb.journal.events.state import StateSaved
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Unknown:
 
 Known = (
     RunStarted | PolicyLoaded | PolicyChanged | ToolsChanged | LabelChanged | OutputsDeclared | SignalReceived
-    | CheckFinished | RunPaused | RunResumed | RunEnded
+    | CheckFinished | StateSaved | RunPaused | RunResumed | RunEnded
     | PlanProposed | PlanEdited | PlanDecided | StepIntegrated
     | ModelRequested | ModelResponded | ModelFailed | BudgetReserved | BudgetSettled | ContextPaged
     | CallDecided | CallStarted | CallFinished | CallInDoubt | CallResolved | NamesChanged | CallUndone | CallRedone
@@ -134,5 +135,5 @@ __all__ = [
     "ModelResponded", "NamesChanged", "OutputsDeclared", "Parent", "PlanDecided", "PlanEdited", "PlanProposed",
     "PolicyChanged", "PolicyLoaded", "ProposedCall", "QuestionAnswered", "QuestionAsked", "QuestionDue",
     "QuestionEscalated", "Reason", "RunEnded", "RunPaused", "RunResumed", "RunStarted", "Signal", "SignalReceived",
-    "StepData", "StepIntegrated", "ToolsChanged", "UndoProposed", "Unknown", "migrated", "parse",
+    "StateSaved", "StepData", "StepIntegrated", "ToolsChanged", "UndoProposed", "Unknown", "migrated", "parse",
 ]  # fmt: skip
