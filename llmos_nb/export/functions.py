@@ -15,6 +15,7 @@ from typing import Any
 from llmos_nb.export.claims import plain
 from llmos_nb.export.dataflow.effects import dotted
 from llmos_nb.export.dataflow.flow import flow_of
+from llmos_nb.export.dataflow.parsed import nodes
 from llmos_nb.export.dataflow.slice import first_line
 from llmos_nb.export.dataflow.taint import reaches
 
@@ -110,7 +111,7 @@ def _pure(value: Any, seen: tuple[Any, ...]) -> bool:
 def local_modules(source: str, folder: Path) -> list[Path]:
     """Return the files of modules that code imports from the working folder."""
     found: list[Path] = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
         for name in filter(None, names):

@@ -16,6 +16,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from llmos_nb.export.dataflow.parsed import nodes
+
 # Distributions that another one loads by name, so that no import of it stands in code.
 _BY_METHOD = {
     "read_parquet": "pyarrow", "to_parquet": "pyarrow", "read_excel": "openpyxl", "to_excel": "openpyxl",
@@ -28,7 +30,7 @@ def imported(sources: Iterable[str]) -> set[str]:
     """Return the top-level modules that code imports, the standard library left out."""
     found: set[str] = set()
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes(source):
             if isinstance(node, ast.Import):
                 found |= {a.name.partition(".")[0] for a in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -197,6 +197,7 @@ def find(where: str, home: Home) -> Path:
 
 
 HEAD = 16
+SHOWN = 200  # events of a journal; the earlier ones by `--since`
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,8 @@ class Wanted:
         One JSON object a line.
     spans : str
         The file that OpenTelemetry spans are written to.
+    since : int, optional
+        The first event that is printed; without it the last `SHOWN`, as JSON all.
     """
 
     verify: bool = False
@@ -222,6 +225,7 @@ class Wanted:
     by: str = ""
     json: bool = False
     spans: str = ""
+    since: int | None = None
 
     def __post_init__(self) -> None:
         if sum((self.verify, self.decisions or bool(self.by), bool(self.spans))) > 1:
@@ -240,9 +244,12 @@ def of_one(wanted: Wanted, path: Path, events: Sequence[Event] | None = None) ->
     elif wanted.decisions or wanted.by:
         yield from _decided(wanted, decisions(history(own, path), wanted.by))
     elif wanted.json:
-        yield from (_line({"n": e.n, "at": e.at, "k": e.k, "d": e.d}) for e in own)
+        yield from (_line({"n": e.n, "at": e.at, "k": e.k, "d": e.d}) for e in own[max(wanted.since or 0, 0) :])
     else:
-        yield vault.redact(log(own))
+        since = max(len(own) - SHOWN if wanted.since is None else wanted.since, 0)
+        if wanted.since is None and since:
+            yield f"… {count(since, 'earlier event')}: --since 0 shows all {len(own):,}"
+        yield vault.redact(log(own, since))
 
 
 def of_all(wanted: Wanted, home: Home) -> Iterator[str]:

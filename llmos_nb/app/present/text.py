@@ -59,8 +59,7 @@ class TextShown(Shown):
         run = self.process.run
         run.listeners.append(self.heard)
         run.on_text = self.view.on_text
-        for event in run.journal.events:
-            self.view(event, run.state)
+        self.view.before(run.journal.events, run.state)
         if self.patient and self.process.state == "waiting":
             for key in list(run.state.questions):
                 asyncio.get_running_loop().call_soon(self.ask, key)

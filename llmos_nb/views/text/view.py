@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llmos_nb.journal import Event
@@ -33,12 +33,13 @@ from llmos_nb.process.state import State
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.card import card
 from llmos_nb.views.panel.now import allowed, code_of, ended
-from llmos_nb.views.panel.steps import rows
+from llmos_nb.views.panel.steps import row as row_of
 from llmos_nb.views.text import form
 from llmos_nb.views.text.lines import WIDTH, in_ascii, rule, verbatim, wrap
 from llmos_nb.views.wording import count, duration, short, visible, who
 
 RESULT_LINES = 12
+SHOWN = 400  # events of what happened before; a screenful or two
 OWN = ("plan", "final_answer")
 
 
@@ -70,6 +71,17 @@ class TextView:
             self._say(say(self, event.body, state))
         if event.k in ("run.ended", "call.started"):
             self._streamed = ""
+
+    def before(self, events: Sequence[Event], state: State) -> None:
+        """Print what happened before it was shown: of a long run how it began, and its end."""
+        away = max(len(events) - SHOWN, 0)
+        for i, event in enumerate(events):
+            if 0 < i < away:
+                self.counts.heard(event)
+                continue
+            if i == away and away:
+                self._say([*self._wrap(f"… {count(away - 1, 'event')}: %agent log {state.pid} --since 0"), ""])
+            self(event, state)
 
     def on_text(self, text: str) -> None:
         """Print a piece of the model's answer as it arrives."""
@@ -177,8 +189,9 @@ class TextView:
         return self._wrap(f"{b.call}: {b.why or 'nobody knows whether it was done'}")
 
     def _integrated(self, b: StepIntegrated, s: State) -> list[str]:
-        row = next((r for r in rows(s, self.counts) if r["n"] == b.step), None)
-        if row is None or (len(s.plan) == 1 and s.plan_by == "process"):
+        alone = len(s.plan) == 1 and s.plan_by == "process"
+        row = None if alone else row_of(s, b.step, self.counts)
+        if row is None:
             return []
         row["s"] = "done" if b.met else "failed"
         for key in ("ev", "x", "note", "after"):
