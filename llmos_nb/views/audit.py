@@ -71,6 +71,15 @@ class Decision:
         return asdict(self)
 
 
+_HEARD = frozenset(
+    cls.kind
+    for cls in (
+        RunStarted, ModelResponded, CallDecided, PlanDecided, PolicyChanged, SignalReceived, CallResolved,
+        QuestionAnswered,
+    )
+)  # fmt: skip  # of the other events not even the data is read
+
+
 class _Reader:
     """Reads events in order; knows each call by what was proposed of it last."""
 
@@ -80,6 +89,8 @@ class _Reader:
 
     def heard(self, e: Event) -> Decision | None:
         """Take an event in, and give its decision where it is one."""
+        if e.k not in _HEARD:
+            return None
         match e.body:
             case RunStarted(pid=pid):
                 self.pid = pid
