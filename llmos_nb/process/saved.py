@@ -77,11 +77,15 @@ def folded(events: Sequence[Event], path: Path) -> State:
     JournalError
         An event cannot be read, or does not fit what came before it.
     """
+    parts = list(lineage(events, path))
     last = next((e for e in reversed(events) if e.k == StateSaved.kind), None)
-    state = _restored(last, path, [file for file, _ in lineage(events, path)]) if last is not None else None
-    if last is None or state is None or state.n != last.n - 1:
-        return fold(history(events, path))
-    return fold(events[last.n :], state)
+    state = _restored(last, path, [file for file, _ in parts]) if last is not None else None
+    if last is not None and state is not None and state.n == last.n - 1:
+        return fold(events[last.n :], state, str(path))
+    state = State()
+    for file, part in reversed(parts):
+        fold(part, state, str(file))
+    return state
 
 
 def _restored(event: Event, path: Path, files: Sequence[Path]) -> State | None:

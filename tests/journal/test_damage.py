@@ -161,9 +161,11 @@ def test_a_changed_byte_is_an_error_of_the_journal_or_none(tmp_path_factory, nam
 def test_what_does_not_fit_what_came_before_is_named_by_its_line(tmp_path, kind, d):
     path, lines = tmp_path / "journal.jsonl", lines_of("planning")
     chain(path, [*lines, {"n": len(lines), "at": lines[-1]["at"], "k": kind, "d": d}])
-    events = read(path)
-    with pytest.raises(JournalError, match=rf"line {len(lines) + 1}: {kind} does not fit what came before it"):
-        fold(events)
+    where = rf"line {len(lines) + 1}: {kind} does not fit what came before it"
+    with pytest.raises(JournalError, match=f"^{where}"):
+        fold(read(path))
+    with pytest.raises(JournalError, match=rf"journal\.jsonl, {where}"):
+        llmos.replay(path)
 
 
 @pytest.mark.parametrize("version", [1, VERSION])
