@@ -204,8 +204,15 @@ class _Reader:
             raise self.wrong(f"not an event ({error})", n + 1) from error
 
 
-def read(path: str | os.PathLike[str]) -> list[Event]:
+def read(path: str | os.PathLike[str], payloads: bool = True) -> list[Event]:
     """Load a journal and verify it whole: chain, what each line says, payloads; a torn last line is dropped.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    payloads : bool
+        Whether what stands beside it is verified, too.
 
     Raises
     ------
@@ -217,7 +224,8 @@ def read(path: str | os.PathLike[str]) -> list[Event]:
     events = scan(Path(path))[0]
     for event in events:
         event.body  # noqa: B018 - it is read here
-    missing_payloads(Path(path))
+    if payloads:
+        missing_payloads(Path(path))
     return events
 
 

@@ -29,6 +29,7 @@ from llmos_nb.journal import (
     history,
     parse_retention,
     pid_of,
+    read,
     references,
     scan,
 )
@@ -164,7 +165,7 @@ def _known(home: Home, now: float, young: float) -> Iterator[_Run]:
     for path in runs(home):
         days = (now - path.stat().st_mtime) / DAY_S
         try:
-            events = scan(path)[0] if days > young else [first(path)]
+            events = read(path, payloads=False) if days > young else [first(path)]
         except (JournalError, ValueError, KeyError):
             continue
         if events:

@@ -15,6 +15,7 @@ from llmos_nb.app.options import parse_command
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.journal import Journal, Retention, history, home_of, parse_retention, read
 from llmos_nb.session import Session, config, prune
+from llmos_nb.session.goals import waker
 
 DAY = 86_400
 
@@ -107,6 +108,22 @@ async def test_broken_journals_are_never_deleted(script, later):
     later(99)
     assert prune.prune(home_of(), Retention(runs_days=1)) == [] and there(proc)[0]
     proc.journal.path.write_bytes(whole)
+
+
+async def test_a_run_with_a_line_that_cannot_be_read_is_never_deleted(script, later):
+    old = await ran(script, "a")
+    lines = [json.loads(line) for line in old.journal.path.read_text().splitlines()]
+    whole = old.journal.path.read_bytes()
+    odd = next(line for line in lines if line["k"] == "call.started")
+    odd["d"] = {"call": 7}
+    _rewrite(old.journal.path, lines, time.time())
+    later(31)
+    assert prune.due(home_of(), Retention(payload_days=10, runs_days=30)) == []
+    assert waker.standing(Session({}), old.pid) == ("ended", True)  # how it stands is said by its end alone
+    lines[-1]["d"] = {}
+    _rewrite(old.journal.path, lines, time.time())
+    assert waker.standing(Session({}), old.pid) == ("ended", False)
+    old.journal.path.write_bytes(whole)
 
 
 async def test_text_of_a_deleted_run_is_no_longer_found(script, later):
