@@ -67,7 +67,7 @@ def log(given: Any) -> int:
     from llmos_nb.views import audit, audit as logbook
 
     home = home_of(given.home)
-    flags = {k: getattr(given, k) for k in ("verify", "decisions", "by", "json", "spans")}
+    flags = {k: getattr(given, k) for k in ("verify", "decisions", "by", "json", "since", "spans")}
     wanted = logbook.Wanted(**flags)
     if bool(given.journal) == given.all:
         raise UsageError("llmos log: the following arguments are required: journal, or --all")

@@ -40,6 +40,7 @@ _LOG = (
     _switch("decisions", "who approved what, when, why, and what it was bound to"),
     Flag("--by", default="", metavar="WHO", help="only decisions of one: you, a name, mode, rule, plan"),
     _switch("all", "over all runs of the home"),
+    Flag("--since", type=int, metavar="N", help="from event N on; of a long journal the last 200 are shown"),
 )
 _PRUNE = (
     _switch("yes", "delete; without it, only say what would go"),
@@ -88,7 +89,7 @@ LOOKING = (
     Verb("tree", "processes and their children", _agent("show:tree")),
     Verb("show", "draw the panel of a process here", _agent("show:panel", "P", 0, 1, example="1")),
     Verb("log", "its events, or who approved what",
-        _agent("show:log", "P [--decisions] [--by WHO] [--all]", 0, 1, *_LOG, example="1 --decisions"),
+        _agent("show:log", "P [--decisions] [--by WHO] [--since N] [--all]", 0, 1, *_LOG, example="1 --decisions"),
         _llmos("log",
             Flag("journal", nargs="?", default="", help="a file, the folder of a run, or a pid of the home"),
             *_LOG, _HOME,

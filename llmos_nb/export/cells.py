@@ -256,7 +256,7 @@ def recorded(call: Call, run: ExportSource) -> list[dict[str, Any]]:
 def _bytes(image: dict[str, Any], run: ExportSource) -> bytes | None:
     if "data" in image:
         return bytes.fromhex(image["data"])
-    return Blobs(run.blobs).get(image) if run.blobs is not None and "blob" in image else None
+    return Blobs(run.blobs).intact(image) if run.blobs is not None and "blob" in image else None
 
 
 def plain_output(output: Any) -> dict[str, Any] | None:

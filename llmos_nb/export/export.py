@@ -12,6 +12,7 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.export import cells as notes
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, recorded, text_of, write
+from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE
 from llmos_nb.export.evidence import ABS, REL, evidence_code, with_helper
 from llmos_nb.export.gather import Draft, gather
@@ -139,6 +140,7 @@ def with_notebook(runs: Sequence[ExportSource], notebook: Path) -> tuple[list[Ex
     return [replace(run, user_cells=theirs) for run in runs], texts
 
 
+@reading()
 def export(
     run: ExportSource | Sequence[ExportSource],
     path: str | os.PathLike[str],

@@ -16,6 +16,7 @@ from typing import Any
 from llmos_nb.export.claims import plain
 from llmos_nb.export.dataflow.effects import dotted
 from llmos_nb.export.dataflow.flow import flow_of
+from llmos_nb.export.dataflow.parsed import nodes
 from llmos_nb.export.dataflow.taint import reaches
 
 PACKAGE = "llmos_nb"
@@ -113,7 +114,7 @@ def _pure(value: Any, seen: tuple[Any, ...]) -> bool:
 
 def modules_named(source: str) -> Iterator[str]:
     """Return the modules that code imports, by their full names."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             yield from (a.name for a in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

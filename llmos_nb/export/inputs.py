@@ -15,6 +15,7 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.export.dataflow.effects import dotted
+from llmos_nb.export.dataflow.parsed import nodes
 from llmos_nb.export.functions import local_modules
 from llmos_nb.export.literals import Held, kinds
 from llmos_nb.export.source import ExportSource
@@ -27,7 +28,7 @@ def named_texts(sources: Iterable[str]) -> dict[str, str]:
     """Return the names that code binds to a text or path."""
     known: dict[str, str] = {}
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes(source):
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
                     known |= {name: text} if (text := text_of(value, known)) is not None else {}
@@ -44,7 +45,7 @@ def file_names(source: str, known: Mapping[str, str]) -> Iterator[str]:
     known : mapping
         Texts by name, from `named_texts`.
     """
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.expr):
             text = text_of(node, known)
             if text and len(text) < _LONGEST and not set(text) & {"\n", "\0"} and text.strip(". /"):

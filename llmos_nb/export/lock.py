@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import platform
 import subprocess
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name as normal
 
+from llmos_nb.export.dataflow.parsed import nodes
 from llmos_nb.export.functions import modules_named
 
 _PYTHON = f">={sys.version_info.major}.{sys.version_info.minor}"
@@ -33,7 +33,7 @@ def imported(sources: Iterable[str]) -> set[str]:
     """Return the top-level modules that code imports, the standard library left out."""
     found: set[str] = set()
     for source in sources:
-        used = {getattr(node, "attr", "") for node in ast.walk(ast.parse(source))}
+        used = {getattr(node, "attr", "") for node in nodes(source)}
         found |= {name.partition(".")[0] for name in modules_named(source)}
         found |= {owner for method, owner in _BY_METHOD.items() if method in used and _installed(owner)}
     return found - sys.stdlib_module_names

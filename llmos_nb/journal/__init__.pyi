@@ -1,9 +1,12 @@
-from .blobs import INLINE as INLINE, Blobs as Blobs, references as references
+from .blobs import INLINE as INLINE, Blobs as Blobs, reference as reference, references as references
 from .chain import (
     GENESIS as GENESIS,
     Event as Event,
     first as first,
     history as history,
+    lineage as lineage,
+    missing_payloads as missing_payloads,
+    payloads as payloads,
     read as read,
     scan as scan,
     until as until,

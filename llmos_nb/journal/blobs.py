@@ -1,14 +1,20 @@
-"""Payloads that stand beside a journal: what is large, so that it can be deleted without breaking the chain."""
+"""Payloads that stand beside a journal: what is large, so that it can be deleted without breaking the chain.
+
+One that was deleted, lost, emptied or changed costs itself alone: in its place stands that it is missing.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalTampered
+from llmos_nb.journal.home import sync_folder
 
 INLINE = 4_096
 HOLDERS = (
@@ -17,6 +23,7 @@ HOLDERS = (
     "run.started",
 )  # kinds of events whose payloads may stand beside the chain
 _TEXTS = {"result", "text"}
+_MISSING = "[payload of {:,} bytes is missing: deleted or lost]"
 
 
 class Blobs:
@@ -28,16 +35,24 @@ class Blobs:
     def put(self, data: bytes, mime: str = "text/plain") -> dict[str, Any]:
         """Store bytes and give the reference that stands in the journal."""
         ref = reference(data, mime)
-        self.write(ref["blob"], data)
+        self.write([(ref["blob"], data)])
         return ref
 
-    def write(self, name: str, data: bytes) -> None:
-        """Store bytes under the name that their reference has."""
+    def write(self, payloads: Iterable[tuple[str, bytes]]) -> None:
+        """Store bytes under the names that their references have; they are on disk, as are their names, after it."""
+        new = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / name).write_bytes(data)
+        for name, data in payloads:
+            with (self.folder / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        sync_folder(self.folder)
+        if new:
+            sync_folder(self.folder.parent)
 
     def get(self, ref: dict[str, Any]) -> bytes | None:
-        """Return the bytes of a reference, or None where they were deleted.
+        """Return the bytes of a reference, or None where they were deleted or cannot be read.
 
         Raises
         ------
@@ -45,12 +60,26 @@ class Blobs:
             The bytes are not those that were stored.
         """
         path = self.folder / Path(str(ref["blob"])).name
-        if not path.exists():
+        try:
+            data = path.read_bytes()
+        except OSError:
             return None
-        data = path.read_bytes()
         if sha256(str(ref["salt"]).encode() + data).hexdigest() != ref["blob"]:
             raise JournalTampered(str(path), 1, "its content does not match its hash")
         return data
+
+    def there(self, ref: dict[str, Any]) -> bool:
+        """Return whether a payload is there, in its size; what it holds is not looked at."""
+        try:
+            return (self.folder / Path(str(ref["blob"])).name).stat().st_size == int(ref["size"])
+        except (OSError, ValueError, KeyError):
+            return False
+
+    def intact(self, ref: dict[str, Any]) -> bytes | None:
+        """Return the bytes of a reference, or None where they are not there, or not those that were stored."""
+        with contextlib.suppress(JournalTampered):
+            return self.get(ref)
+        return None
 
     def forget(self, ref: dict[str, Any]) -> bool:
         """Delete a payload; tell whether it was there."""
@@ -85,44 +114,45 @@ def put_outside(d: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, byte
         payloads.append((ref["blob"], data))
         return ref
 
-    kept = _head(d, out)
-    for key in _TEXTS & d.keys():
-        kept[key] = out(d[key])
-    if "images" in d:
-        kept["images"] = [{**i, "data": out(i.get("data"))} for i in d["images"]]
-    return kept, payloads
+    return _changed(d, out, out), payloads
 
 
 def put_inside(d: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-    """Put the payloads back; of a deleted one its size is left, of a deleted image nothing."""
+    """Put the payloads back; of a missing one its size is left, of a missing image nothing."""
 
     def back(value: Any, lost: str) -> Any:
         if not isinstance(value, dict) or "blob" not in value:
             return value
-        data = blobs.get(value)
+        data = blobs.intact(value)
         return lost.format(value["size"]) if data is None else data.decode("utf-8", "surrogatepass")
 
-    found = _head(d, lambda value: back(value, ""))
-    for key in _TEXTS & d.keys():
-        found[key] = back(d[key], "[forgotten: {:,} bytes]")
+    found = _changed(d, lambda value: back(value, _MISSING), lambda value: back(value, ""))
     if "images" in d:
-        images = [{**i, "data": back(i.get("data"), "")} for i in d["images"]]
-        found["images"] = [i for i in images if i["data"]]
+        found["images"] = [i for i in found["images"] if i["data"]]
     return found
 
 
-def _head(d: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """Copy an event's data, with the images of a goal changed."""
-    if "head" not in d:
-        return dict(d)
-    return {**d, "head": [_changed(m, change) if "parts" in m else m for m in d["head"]]}
-
-
-def _changed(message: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    return {**message, "parts": [{**p, "data": change(p["data"])} for p in message["parts"]]}
+def _changed(d: dict[str, Any], text: Callable[[Any], Any], image: Callable[[Any], Any]) -> dict[str, Any]:
+    """Copy an event's data with what may be a payload changed: results and texts, images of a call and of a goal."""
+    kept = d | {key: text(d[key]) for key in _TEXTS & d.keys()}
+    if "images" in d:
+        kept["images"] = [{**i, "data": image(i.get("data"))} for i in d["images"]]
+    if "head" in d:
+        kept["head"] = [
+            {**m, "parts": [{**p, "data": image(p["data"])} for p in m["parts"]]} if "parts" in m else m
+            for m in d["head"]
+        ]
+    return kept
 
 
 def references(d: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the references in the raw form of a finished call."""
-    found = [d.get("result"), *(i.get("data") for i in d.get("images", ()))]
-    return [r for r in found if isinstance(r, dict) and "blob" in r]
+    """Return the references to payloads in the raw form of an event."""
+    found: list[dict[str, Any]] = []
+
+    def note(value: Any) -> Any:
+        if isinstance(value, dict) and "blob" in value:
+            found.append(value)
+        return value
+
+    _changed(d, note, note)
+    return found

@@ -84,3 +84,14 @@ def pid_of(folder: str) -> int:
 def who() -> str:
     """Name whoever starts a process here."""
     return os.environ.get("LLMOS_USER") or getpass.getuser()
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk, where the system can do so."""
+    if os.name == "nt":
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -15,7 +15,7 @@ import queue
 import threading
 from asyncio import Future, get_running_loop
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
 from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
 from llmos_nb.journal.chain import GENESIS, Event, chained, scan
 from llmos_nb.journal.events import KINDS, Body, RunStarted, Unknown, parse
+from llmos_nb.journal.home import sync_folder
 from llmos_nb.messages import now
 
 _log = logging.getLogger(__name__)
@@ -204,8 +205,8 @@ class Journal:
                 self._owner().unlink()
             self._lock.release(force=True)
 
-    def append(self, body: Body) -> Event:
-        """Put the next event in order; it is on disk after the next `flush`.
+    def append(self, body: Body, payloads: Sequence[tuple[str, bytes]] = ()) -> Event:
+        """Put the next event in order; it is on disk after the next `flush`, behind the payloads that it names.
 
         Raises
         ------
@@ -221,6 +222,7 @@ class Journal:
             event, line = self._chained(body, d)
             self.events.append(event)
             self._pending.append(line)
+            self._payloads += payloads
         return event
 
     def _chained(self, body: Body, d: dict[str, Any]) -> tuple[Event, bytes]:
@@ -294,10 +296,12 @@ class Journal:
         try:
             if os.fstat(self._fd).st_size != self._size:
                 raise JournalLocked(f"{self.path} was written by {self._holder()}; this process stops writing")
-            for name, payload in payloads:
-                Blobs(self.path.parent / "blobs").write(name, payload)
+            if payloads:  # on disk before the events that name them
+                Blobs(self.path.parent / "blobs").write(payloads)
             _write_all(self._fd, data)
             os.fsync(self._fd)
+            if not self._size:
+                sync_folder(self.path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._size)

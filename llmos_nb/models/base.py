@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from llmos_nb.messages import Message, Request, Response
 
@@ -60,3 +61,10 @@ class Model(Protocol):
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Answer one prompt once."""
         ...
+
+
+def shown_url(url: str) -> str:
+    """Return a URL without user, password and query, fit for errors and journals."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].lower()
+    return f"{parts.scheme}://{host}{parts.path}"

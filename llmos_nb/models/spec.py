@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
-from llmos_nb.models.base import Model, Traits
+from llmos_nb.models.base import Model, Traits, shown_url
 from llmos_nb.models.openai import client
 from llmos_nb.models.openai.client import OFFICIAL, OpenAIModel, same_origin
 from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedModel
@@ -123,7 +123,7 @@ def _at_url(spec: str) -> Model:
     key = os.environ.get("LLMOS_API_KEY")
     if not key and url and same_origin(url, home):
         key = os.environ.get("OPENAI_API_KEY")
-    label = f"{client.shown_url(client.checked_url(url))}#{name.strip()}"
+    label = f"{shown_url(client.checked_url(url))}#{name.strip()}"
     return OpenAIModel(name.strip(), url, key, label=label, key_name="LLMOS_API_KEY")
 
 

@@ -33,6 +33,11 @@ class Budget:
 
     limits: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(
+        self,
+    ) -> None:  # in one order, however it was typed, so that a journal gives the same words again
+        object.__setattr__(self, "limits", dict(sorted(self.limits.items(), key=lambda item: _place(item[0]))))
+
     def over(self, spent: Mapping[str, float]) -> str:
         """Return the first unit that is used up, or an empty text."""
         return next((u for u, top in self.limits.items() if spent.get(u, 0) >= top), "")
@@ -55,6 +60,10 @@ class Budget:
 
     def __str__(self) -> str:
         return ", ".join(show(u, v) for u, v in self.limits.items())
+
+
+def _place(unit: str) -> tuple[int, str]:
+    return (UNITS.index(unit) if unit in UNITS else len(UNITS)), unit
 
 
 def show(unit: str, amount: float) -> str:

@@ -4,6 +4,7 @@ from . import (
     finish as finish,
     preview as preview,
     recall as recall,
+    saved as saved,
     signals as signals,
 )
 from .driver import drive as drive

@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
 from llmos_nb.journal.events import (
@@ -19,7 +20,7 @@ from llmos_nb.journal.events import (
     RunEnded,
 )
 from llmos_nb.messages import Request, Response, Usage
-from llmos_nb.models import cost
+from llmos_nb.models import cost, shown_url
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import Stream, vault
 from llmos_nb.process import briefing
@@ -140,9 +141,17 @@ def _reserve(run: Run, number: int, request: Request, waited_s: float) -> bool:
             window=window,
             bytes=size,
             waited_s=round(waited_s, 3),
+            **_elsewhere(run),
         )
     )
     return True
+
+
+def _elsewhere(run: Run) -> dict[str, Any]:
+    """Say who is asked, and where, unless the requests before said the same."""
+    where = str(getattr(run.model, "endpoint", ""))
+    asked = {"model": run.model.traits.name, "endpoint": shown_url(where) if "://" in where else ""}
+    return {} if (run.state.model, run.state.endpoint) == tuple(asked.values()) else asked
 
 
 def _short(s: State, unit: str, amount: float) -> bool:

@@ -6,18 +6,20 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event, Journal
-from llmos_nb.journal.events import Body
+from llmos_nb.journal.events import Body, StateSaved
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
 from llmos_nb.policy import Approvers
 from llmos_nb.policy.authority import Book
 from llmos_nb.policy.secrets import vault
+from llmos_nb.process import saved
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
 from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
@@ -25,7 +27,7 @@ from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply
 from llmos_nb.process.state.state import State
-from llmos_nb.tools import Tool, refuse
+from llmos_nb.tools import Tool, reentry, refuse
 
 _log = logging.getLogger(__name__)
 Listener = Callable[[Event, State], None]
@@ -39,7 +41,14 @@ def open_journal(path: str | os.PathLike[str]) -> Journal:
     JournalError
         The file cannot be read, or its chain is broken.
     """
-    return Journal(path, scrub=vault.safe, guard=refuse)
+    return Journal(path, scrub=vault.safe, guard=_guard)
+
+
+def _guard(kind: str, d: dict[str, Any]) -> None:
+    """Refuse what code of a step may not write: a person's decision, or a state that nothing folds to."""
+    refuse(kind, d)
+    if kind == StateSaved.kind and reentry.inside():
+        raise CallDenied(reentry.DENIED)
 
 
 class Visit(Protocol):
@@ -173,6 +182,7 @@ class Run:
     _busy: int = 0
     _after: list[Callable[[], object]] = field(default_factory=list)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _save_at: int = saved.EVERY  # events
 
     def __post_init__(self) -> None:
         vault.learn()
@@ -213,28 +223,39 @@ class Run:
         else:
             act()
 
-    def append(self, body: Body) -> Event:
+    def append(self, body: Body, payloads: Sequence[tuple[str, bytes]] = ()) -> Event:
         """Record what happened, fold it in and tell the views; on the thread that drives the process, whoever calls.
 
         Raises
         ------
         CallDenied
-            It would be a person's decision, and code of a step writes it.
+            Code of a step writes what only a person may say, or a state that nothing folds to.
         """
         if self.relay is None or self.relay.here:
-            return self._append(body)
-        refuse(body.kind, body.plain())  # where it is written, nobody can tell who called
-        event: Event = self.relay.ask(partial(self._append, body))
+            return self._append(body, payloads)
+        _guard(body.kind, body.plain())  # where it is written, nobody can tell who called
+        event: Event = self.relay.ask(partial(self._append, body, payloads))
         return event
 
-    def _append(self, body: Body) -> Event:
-        event = self.journal.append(body)
+    def _append(self, body: Body, payloads: Sequence[tuple[str, bytes]]) -> Event:
+        """Do it; of a long run the state is saved now and then."""
+        if len(self.journal.events) >= self._save_at and not reentry.inside():
+            self._save_state()
+        event = self.journal.append(body, payloads)
         apply(self.state, event)
         if self.sight is not None:
             self.sight.heard(event, self.state)
         self.tell(event)
         self.wake.set()
         return event
+
+    def _save_state(self) -> None:
+        self._save_at = saved.due(self.journal.events)
+        if len(self.journal.events) >= self._save_at:
+            self._save_at += saved.EVERY
+            if (made := saved.made(self.journal, self.state)) is not None:
+                self.append(*made)
+                self._save_at = saved.due(self.journal.events)
 
     def tell(self, event: Event) -> None:
         """Tell the views; one that raises is left out from then on, since what it shows is not what happened."""

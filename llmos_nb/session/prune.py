@@ -21,7 +21,7 @@ from llmos_nb import journal as journals
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable, UsageError
 from llmos_nb.journal import Home, Retention, history, pid_of, scan
 from llmos_nb.journal.events import RunEnded, RunResumed, RunStarted, SignalReceived
-from llmos_nb.process import Run, open_journal
+from llmos_nb.process import Run, open_journal, saved
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config
 from llmos_nb.session.memory.part import Memory
@@ -50,6 +50,7 @@ def forget(run: Run, call: str, by: str = "you") -> int:
             raise UsageError(f"call {call}: {small}; only larger ones can be forgotten")
         blobs = journals.Blobs(run.journal.path.parent / "blobs")
         size = sum(int(ref["size"]) for ref in found if blobs.forget(ref))
+        saved.forget(run.journal.path, run.journal.events)
         run.journal.events[:] = scan(run.journal.path)[0]
         run.state = fold(history(run.journal.events, run.journal.path))
         run.append(SignalReceived(signal="forget", by=by, call=call, bytes=size))
@@ -141,7 +142,7 @@ def _known(home: Home, now: float, young: float) -> Iterator[_Run]:
     for path in runs(home):
         days = (now - path.stat().st_mtime) / DAY_S
         try:
-            events = journals.read(path) if days > young else [journals.first(path)]
+            events = journals.read(path, payloads=False) if days > young else [journals.first(path)]
         except (JournalError, ValueError, KeyError):
             continue
         if events:

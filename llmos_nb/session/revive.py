@@ -13,11 +13,20 @@ from types import FunctionType
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import Event, history, until
+from llmos_nb.journal import Event, until
 from llmos_nb.journal.events import VERSION, ModelFailed, ModelResponded, RunPaused, RunResumed, RunStarted
 from llmos_nb.models import Model, prices, resolve
 from llmos_nb.policy import Approver
-from llmos_nb.process import Run, briefing, fork_in_place, is_warm, open_journal, rebuild, settle_unfinished
+from llmos_nb.process import (
+    Run,
+    briefing,
+    fork_in_place,
+    is_warm,
+    open_journal,
+    rebuild,
+    saved,
+    settle_unfinished,
+)
 from llmos_nb.process.gate import compensate, servers as gate_tools
 from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State
@@ -60,7 +69,7 @@ def load(
     journal = open_journal(file)
     if not journal.events:
         raise LlmosError(f"{file}: the journal is empty")
-    state = fold(history(journal.events, file))
+    state = saved.folded(journal.events, file)
     began = journal.began
     planning = state.planning if state.planning in config.PLANNING else "auto"
     kept = {"approve": state.mode, "plan": planning, "quarantine": state.quarantine}
@@ -111,7 +120,7 @@ def replay(session: Sessions, path: str | os.PathLike[str]) -> Process:
     journal = open_journal(file)
     if not journal.events:
         raise LlmosError(f"{file}: the journal is empty or not there")
-    return Process(Run(journal, fold(history(journal.events, file)), resolve(f"replay:{file}"), {}), session)
+    return Process(Run(journal, saved.folded(journal.events, file), resolve(f"replay:{file}"), {}), session)
 
 
 async def resume(session: Sessions, process: ProcessLike, model: str | Model | None = None) -> None:

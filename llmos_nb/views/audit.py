@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
-from llmos_nb.journal import Event, Home, events as ev, history, pid_of, read
+from llmos_nb.journal import Event, Home, events as ev, history, lineage, missing_payloads, pid_of, read, scan
 from llmos_nb.policy.secrets import vault
+from llmos_nb.process import saved
 from llmos_nb.views.spans import export as trace_file
 from llmos_nb.views.text.tables import log, table
+from llmos_nb.views.wording import count
 
 SHORT = 12
 HEADS = ("pid", "n", "at", "what", "of", "by", "digest", "arguments", "why")
@@ -55,6 +57,12 @@ class Decision:
     why: str = ""
 
 
+_HEARD = frozenset(c.kind for c in (
+    ev.RunStarted, ev.ModelResponded, ev.CallDecided, ev.PlanDecided, ev.PolicyChanged, ev.CallResolved,
+    ev.QuestionAnswered, ev.SignalReceived,
+))  # fmt: skip  # of the other events not even the data is read
+
+
 def decisions(events: Iterable[Event], by: str = "") -> list[Decision]:
     """Return every decision, in order.
 
@@ -75,7 +83,7 @@ def _decisions(events: Iterable[Event]) -> Iterator[Decision]:  # noqa: C901, PL
     def of(call: str | None) -> str:
         return f"{call} {calls[call][0]}" if call in calls else call or ""
 
-    for e in events:
+    for e in (e for e in events if e.k in _HEARD):
         made = partial(Decision, pid, e.n, e.at, by=getattr(e.body, "by", ""))
         match e.body:
             case ev.RunStarted() as b:
@@ -117,7 +125,7 @@ def all_decisions(home: Home, by: str = "") -> list[Decision]:
     """Return the decisions of all runs of a home; what a fork shares with its parent stands once."""
     found: dict[tuple[int, int], Decision] = {}
     for path in runs(home):
-        events = read(path)
+        events = scan(path)[0]
         if events:
             found |= {(d.pid, d.n): d for d in decisions(history(events, path), by)}
     return sorted(found.values(), key=lambda d: (d.at, d.pid, d.n))
@@ -152,6 +160,7 @@ def find(where: str, home: Home) -> Path:
 
 
 HEAD = 16
+SHOWN = 200  # events of a journal; the earlier ones by `--since`
 
 
 @dataclass(frozen=True)
@@ -170,6 +179,8 @@ class Wanted:
         One JSON object a line.
     spans : str
         The file that OpenTelemetry spans are written to.
+    since : int, optional
+        The first event that is printed; without it the last `SHOWN`, as JSON all.
     """
 
     verify: bool = False
@@ -177,6 +188,7 @@ class Wanted:
     by: str = ""
     json: bool = False
     spans: str = ""
+    since: int | None = None
 
     def __post_init__(self) -> None:
         if sum((self.verify, self.decisions or bool(self.by), bool(self.spans))) > 1:
@@ -189,15 +201,18 @@ def of_one(wanted: Wanted, path: Path, events: Sequence[Event] | None = None) ->
     if wanted.verify:
         yield _proof(path)
         return
-    own = list(read(path) if events is None else events)
+    own = list(scan(path)[0] if events is None else events)
     if wanted.spans:
         yield trace_file.write(Path(wanted.spans), [history(own, path)])
     elif wanted.decisions or wanted.by:
         yield from _decided(wanted, decisions(history(own, path), wanted.by))
     elif wanted.json:
-        yield from (_line({"n": e.n, "at": e.at, "k": e.k, "d": e.d}) for e in own)
+        yield from (_line({"n": e.n, "at": e.at, "k": e.k, "d": e.d}) for e in own[max(wanted.since or 0, 0) :])
     else:
-        yield vault.redact(log(own))
+        since = max(len(own) - SHOWN if wanted.since is None else wanted.since, 0)
+        if wanted.since is None and since:
+            yield f"… {count(since, 'earlier event')}: --since 0 shows all {len(own):,}"
+        yield vault.redact(log(own, since))
 
 
 def of_all(wanted: Wanted, home: Home) -> Iterator[str]:
@@ -213,7 +228,9 @@ def of_all(wanted: Wanted, home: Home) -> Iterator[str]:
     if wanted.verify:
         yield from _proofs(paths)
     elif wanted.spans:
-        yield trace_file.write(Path(wanted.spans), [history(events, p) for p in paths if (events := read(p))])
+        yield trace_file.write(
+            Path(wanted.spans), [history(events, p) for p in paths if (events := scan(p)[0])]
+        )
     else:
         yield from _decided(wanted, all_decisions(home, wanted.by))
 
@@ -227,12 +244,15 @@ def _line(plain: dict[str, object]) -> str:
 
 
 def _proof(path: Path) -> str:
-    """Say that a chain holds; reading it is the check, of its payloads and of a fork's parents, too."""
-    events = read(path)
-    history(events, path)
-    gone = sum(isinstance(b := e.body, ev.CallFinished) and b.result.startswith("[forgotten: ") for e in events)
+    """Say that a chain holds, that each line can be read, and its payloads are as they were; a fork's parents', too."""
+    events, gone = read(path), 0
+    for file, part in lineage(events, path):
+        if part is not events:
+            read(file)
+        gone += missing_payloads(file)
+        saved.check(part, file)
     head = events[-1].hash[:HEAD] if events else "none"
-    more = f", {gone} payloads deleted" if gone else ""
+    more = f", {count(gone, 'payload')} missing" if gone else ""
     return f"{len(events)} events, the chain holds (head {head}{more})"
 
 

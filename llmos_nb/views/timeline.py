@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.tools import NAME_CHANGES
 from llmos_nb.views.contract import TimelineEvent
-from llmos_nb.views.wording import count, listed, short
+from llmos_nb.views.wording import count, listed, model_at, short
 
 _HUMAN = (
     ev.PlanDecided, ev.CallDecided, ev.CallResolved, ev.QuestionAnswered, ev.PlanEdited, ev.PolicyChanged,
@@ -118,6 +118,10 @@ def _who(by: str) -> str:
     return said.get(kind, kind)
 
 
+def _requested(b: ev.ModelRequested) -> str:
+    return f"request {b.request}" + (f" to {model_at(b.model, b.endpoint)}" if b.model else "")
+
+
 def _responded(b: ev.ModelResponded, n: int) -> str:
     calls = [f"r{n}.{i} {c['name']}" for i, c in enumerate(b.calls)]
     return f"r{n} {b.text or 'nothing'}" if not calls else listed(calls)
@@ -167,7 +171,7 @@ _SAY = dict((
     _on(ev.PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by the {b.by}"),
     _on(ev.PlanEdited, lambda b: f"{count(len(b.steps), 'step')}, by {_who(b.by)}"),
     _on(ev.PlanDecided, lambda b: f"{'approved' if b.what == 'approve' else 'rejected'} by {_who(b.by)}"),
-    _on(ev.ModelRequested, lambda b: f"request {b.request}"),
+    _on(ev.ModelRequested, _requested),
     _on(ev.ModelFailed, lambda b: b.error),
     _on(ev.CallDecided, _decided),
     _on(ev.CallStarted, lambda b: b.call),
@@ -195,6 +199,7 @@ _SAY = dict((
     _on(ev.MessageAwaited, lambda b: f"waits for {b.title}"),
     _on(ev.MessageReady, lambda b: "is there"),
     _on(ev.OutputsDeclared, lambda b: ", ".join(": ".join(o) for o in b.outputs)),
+    _on(ev.StateSaved, lambda b: f"{b.state['size']:,} bytes"),
     _on(ev.RunPaused, lambda b: b.why),
     _on(ev.RunResumed, lambda b: f"epoch {b.epoch}"),
     _on(ev.RunEnded, lambda b: b.reason + (f": {b.detail}" if b.detail else "")),

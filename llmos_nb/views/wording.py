@@ -156,8 +156,14 @@ def since(at: str, now: str) -> float:
 
 def who(s: State) -> str:
     """Say name, pid and model in one line."""
-    model = s.model.rpartition("/")[2] if s.model.startswith(("openai/", "http")) else s.model
-    return " · ".join(filter(None, (s.name, f"pid {s.pid}", model)))
+    return " · ".join(filter(None, (s.name, f"pid {s.pid}", model_at(s.model, s.endpoint))))
+
+
+def model_at(model: str, endpoint: str | None) -> str:
+    """Name a model, and where it is asked."""
+    if model.startswith(("openai/", "http")):
+        model = model.rpartition("#" if "#" in model else "/")[2]
+    return f"{model} at {endpoint.partition('://')[2]}" if endpoint else model
 
 
 _BARS: dict[str, tuple[str, Callable[[float], str]]] = {

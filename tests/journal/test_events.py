@@ -22,7 +22,6 @@ from llmos_nb.journal.events import (
     parse,
 )
 from llmos_nb.messages import canonical
-from llmos_nb.process.state.fold import fold
 
 AT = "2026-03-01T09:00:00.000+00:00"
 STARTED = {"goal": "g", "model": "m", "name": "", "pid": 1, "budget": {}, "parent": None, "version": VERSION}
@@ -68,6 +67,8 @@ def test_a_line_without_a_key_that_its_kind_has_is_named(kind, tmp_path):
         ("plan.proposed", {"version": 1, "by": "you", "steps": [{"n": 1}]}, "steps"),
         ("plan.proposed", {"version": 1, "by": "you", "steps": "all"}, "steps"),
         ("budget.settled", {"request": 1, "amounts": {"tokens": "many"}}, "amounts"),
+        ("budget.settled", {"request": 1, "amounts": {"tokens": 10**400}}, "amounts"),
+        ("budget.settled", {"request": 10**400, "amounts": {}}, "request"),
         ("names.changed", {"call": None}, "call"),
         ("names.changed", {"call": "r1.0", "created": "x"}, "created"),
         ("run.started", {**STARTED, "parent": {"at": 3}}, "parent"),
@@ -132,13 +133,12 @@ def test_version_2_asks_for_what_version_1_could_leave_out(tmp_path):
         read(path)
 
 
-def test_a_kind_that_is_not_known_is_kept_and_changes_nothing(tmp_path):
-    known = [("run.started", STARTED), ("run.paused", {"why": "you"})]
-    with_it = read(written(tmp_path / "a.jsonl", known[0], ("moon.rose", {"full": True}), known[1]))
-    assert with_it[1].body == Unknown("moon.rose", {"full": True})
-    without = read(written(tmp_path / "b.jsonl", *known))
-    one, two = fold(with_it), fold(without)
-    assert {**one.plain(), "n": 0} == {**two.plain(), "n": 0}
+def test_a_kind_that_is_not_known_stops_in_a_journal_of_a_process_alone(tmp_path):
+    odd = ("moon.rose", {"full": True})
+    (event,) = read(written(tmp_path / "a.jsonl", odd))
+    assert event.body == Unknown(*odd)
+    with pytest.raises(JournalError, match=r"b\.jsonl, line 2: .*'moon\.rose'; .*update llmos_nb"):
+        read(written(tmp_path / "b.jsonl", ("run.started", STARTED), odd))
 
 
 def test_keys_that_are_not_known_are_left_alone(tmp_path):

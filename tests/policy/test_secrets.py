@@ -416,7 +416,7 @@ async def test_forget_deletes_the_payload_and_the_chain_holds(script):
     with pytest.raises(UsageError, match=r"r2\.0"):
         forget(proc.run, "r2.0")
     assert forget(proc.run, "r1.0") == 8000
-    assert proc.run.state.calls["r1.0"].result == "[forgotten: 8,000 bytes]"
+    assert proc.run.state.calls["r1.0"].result == "[payload of 8,000 bytes is missing: deleted or lost]"
     assert "private " * 60 not in everything_written(path.parent)
     assert read(path)[-1].d["signal"] == "forget" and same_as_folded(proc)
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fixtures_writer import Writer
 from hypothesis import given, settings, strategies as st
 from turns import call, python
 
@@ -14,12 +15,13 @@ import llmos_nb as llmos
 from llmos_nb.app import options
 from llmos_nb.app.commands import carry_out
 from llmos_nb.errors import StoreError, UsageError
-from llmos_nb.journal import Home
-from llmos_nb.journal.events import LabelChanged, QuestionAnswered
+from llmos_nb.journal import Home, Journal
+from llmos_nb.journal.events import LabelChanged, QuestionAnswered, parse
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import UNTRUSTED, Label
 from llmos_nb.policy.secrets import vault
 from llmos_nb.session import prune
+from llmos_nb.session.memory import part as store
 from llmos_nb.session.memory.part import Memory
 
 
@@ -244,3 +246,22 @@ async def test_several_recalls_of_one_notebook_index_once(session):
     assert {len(found) for found in await asyncio.gather(*many)} == {
         len(session.recall("kingfisher", True, 50))
     }
+
+
+async def test_many_runs_are_indexed_in_one_go_and_one_that_cannot_be_read_waits(session, monkeypatch):
+    source = Writer().two_steps().events
+    for i in range(12):
+        journal = Journal(session.home.runs / f"2026-01-01-{100 + i}-x" / "journal.jsonl")
+        with journal.held():
+            for e in source:
+                journal.append(parse(e.k, {**e.d, "goal": f"walrus {i}"} if e.k == "run.started" else e.d, 1))
+    broken = journal.path.read_bytes()
+    journal.path.write_bytes(broken.replace(b"walrus", b"Walrus", 1))
+    transactions = []
+    writing = store.writing
+    monkeypatch.setattr(store, "writing", lambda db: transactions.append(1) or writing(db))
+    memory = store.Memory(session.home)
+    found = memory.recall("walrus", everywhere=True, limit=50)
+    assert len({r.run for r in found}) == 11 and len(transactions) == 1
+    journal.path.write_bytes(broken)
+    assert len({r.run for r in memory.recall("walrus", everywhere=True, limit=50)}) == 12

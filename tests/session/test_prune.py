@@ -15,6 +15,7 @@ from llmos_nb.app.options import parse_command
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.journal import Journal, Retention, history, home_of, parse_retention, read
 from llmos_nb.session import Session, config, prune
+from llmos_nb.session.goals import waker
 
 DAY = 86_400
 
@@ -53,7 +54,9 @@ async def test_payloads_go_first_and_runs_after_them(script, later):
     assert (gone.what, gone.bytes) == ("payloads", 10_000) and there(old) == (True, True)
     assert len(prune.prune(home, kept)) == 1 and there(old) == (True, False)
     again = llmos.replay(old.journal.path)
-    assert again.run.state.calls["r1.0"].result == "[forgotten: 10,000 bytes]" and same_as_folded(again)
+    assert again.run.state.calls[
+        "r1.0"
+    ].result == "[payload of 10,000 bytes is missing: deleted or lost]" and same_as_folded(again)
     assert read(old.journal.path)[-1].d == {
         "signal": "forget",
         "by": "retention",
@@ -107,6 +110,22 @@ async def test_broken_journals_are_never_deleted(script, later):
     proc.journal.path.write_bytes(whole)
 
 
+async def test_a_run_with_a_line_that_cannot_be_read_is_never_deleted(script, later):
+    old = await ran(script, "a")
+    lines = [json.loads(line) for line in old.journal.path.read_text().splitlines()]
+    whole = old.journal.path.read_bytes()
+    odd = next(line for line in lines if line["k"] == "call.started")
+    odd["d"] = {"call": 7}
+    _rewrite(old.journal.path, lines, time.time())
+    later(31)
+    assert prune.due(home_of(), Retention(payload_days=10, runs_days=30)) == []
+    assert waker.standing(Session({}), old.pid) == ("ended", True)  # how it stands is said by its end alone
+    lines[-1]["d"] = {}
+    _rewrite(old.journal.path, lines, time.time())
+    assert waker.standing(Session({}), old.pid) == ("ended", False)
+    old.journal.path.write_bytes(whole)
+
+
 async def test_text_of_a_deleted_run_is_no_longer_found(script, later):
     session = Session({})
     proc = await ran(script, "zebra")
@@ -144,7 +163,7 @@ async def test_commands_are_dry_unless_told(script, later, tmp_path, capsys):
     assert "the run" in capsys.readouterr().out
     assert cli.main(["prune", "--yes"]) == 0 and "deleted; the chains" in capsys.readouterr().out
     assert there(proc) == (True, False) and cli.main(["log", "--all", "--verify"]) == 0
-    assert "1 payloads deleted" in capsys.readouterr().out
+    assert "1 payload missing" in capsys.readouterr().out
     assert cli.main(["prune"]) == 0 and "nothing is older" in capsys.readouterr().out
     assert cli.main(["prune", "--keep", "-1"]) == 2 and "--keep: keep must be" in capsys.readouterr().err
 

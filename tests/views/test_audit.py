@@ -161,3 +161,15 @@ async def test_later_secrets_are_not_printed(script, capsys, monkeypatch):
 
 def test_a_home_without_runs_has_no_decisions(tmp_path):
     assert audit.all_decisions(Home(tmp_path)) == [] and audit.shown([]) == "no decisions"
+
+
+async def test_of_events_that_decide_nothing_the_data_is_not_read(script, monkeypatch):
+    session = Session(None)
+    proc = await decided(session, script)
+    read = []
+    scan = audit.scan
+    monkeypatch.setattr(audit, "scan", lambda path: read.append(scan(path)) or read[-1])
+    assert rows(audit.all_decisions(session.home)) == rows(audit.decisions(proc.events))
+    ((events, _),) = read
+    kinds = {e.k for e in events if e._unread is None}
+    assert "call.decided" in kinds and not kinds & {"call.finished", "names.changed", "budget.settled"}

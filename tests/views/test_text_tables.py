@@ -6,6 +6,7 @@ from fixtures_journals import STATES
 from fixtures_writer import Writer
 from hypothesis import given, strategies as st
 
+from llmos_nb.views import audit
 from llmos_nb.views.text import diff, table
 from llmos_nb.views.text.lines import table as laid_out, wrap
 from llmos_nb.views.text.tables import log
@@ -33,6 +34,22 @@ def test_the_log_has_a_line_an_event():
     w = STATES["finished"]()
     lines = log(w.events).splitlines()
     assert len(lines) == len(w.events) and re.match(r" +0  09:00:00\.100  run\.started +Which island", lines[0])
+
+
+def test_the_log_of_a_long_run_shows_its_end_and_how_the_rest_is_seen(tmp_path):
+    w = STATES["many"](30, 28)
+    assert len(w.events) > audit.SHOWN
+
+    def lines(**options):
+        return "\n".join(
+            audit.of_one(audit.Wanted(**options), tmp_path / "journal.jsonl", w.events)
+        ).splitlines()
+
+    whole = log(w.events).splitlines()
+    away = len(w.events) - audit.SHOWN
+    assert lines() == [f"… {away} earlier events: --since 0 shows all {len(w.events)}", *whole[away:]]
+    assert lines(since=0) == whole and lines(since=17) == whole[17:] and lines(since=10**6) == []
+    assert len(lines(json=True)) == len(w.events) and len(lines(json=True, since=17)) == len(w.events) - 17
 
 
 def test_a_diff_says_where_two_runs_part():

@@ -11,7 +11,7 @@ from llmos_nb.process.state import State
 from llmos_nb.process.state.fold.fold import apply
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text.form import render
-from llmos_nb.views.text.view import TextView
+from llmos_nb.views.text.view import SHOWN, TextView
 
 
 def printed(w, stream=None, **options):
@@ -36,6 +36,28 @@ def test_plan_steps_evidence_and_answer_come_in_order():
     ]  # fmt: skip
     at = [said.find(words) for words in wanted]
     assert -1 not in at and at == sorted(at)
+
+
+def test_what_happened_before_is_printed_in_part_where_it_is_much():
+    w = STATES["many"](50, 48)
+    assert len(w.events) > SHOWN
+    out, printed_all = [], []
+    TextView(out.append).before(w.events, w.state)
+    said = "".join(out)
+    assert said.startswith("── penguins") and GOAL.split()[0] in said
+    assert f"… {len(w.events) - SHOWN - 1} events: %agent log 3 --since 0\n" in said
+    assert "r2.0 python" not in said
+    one = TextView(printed_all.append)
+    for e in w.events:
+        one(e, w.state)
+    assert "".join(printed_all).endswith(said[said.index("--since 0") + 12 :][-2_000:])
+    few = STATES["finished"]()
+    short, whole = [], []
+    TextView(short.append).before(few.events, few.state)
+    one = TextView(whole.append)
+    for e in few.events:
+        one(e, few.state)
+    assert short == whole
 
 
 @pytest.mark.parametrize("name", STATES)

@@ -32,7 +32,7 @@ async def panel(session: Session, command: Command) -> Any:
 
 
 async def log(session: Session, command: Command) -> None:
-    flags = {k: command.flags[k] for k in ("verify", "decisions", "by", "json")}
+    flags = {k: command.flags[k] for k in ("verify", "decisions", "by", "json", "since")}
     wanted = audit.Wanted(**flags)
     if command.flags["all"]:
         lines = audit.of_all(wanted, session.home)

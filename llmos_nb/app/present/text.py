@@ -60,8 +60,7 @@ class TextShown(Shown):
 
     def _open(self) -> None:
         run = self.process.run
-        for event in run.journal.events:
-            self.view(event, run.state)
+        self.view.before(run.journal.events, run.state)
         run.listeners.append(self.heard)
         run.on_text = self.view.on_text
         if self.patient and self.process.state == "waiting":

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from llmos_nb.export.dataflow.flow import Flow, flow_of
+from llmos_nb.export.dataflow.parsed import body, once
 
 # Names that IPython defines in every notebook.
 GIVEN = {*dir(builtins), "display", "get_ipython", "In", "Out", "__name__", "__file__", "__doc__"}
@@ -72,11 +73,16 @@ def read(pieces: Sequence[Piece]) -> tuple[list[Line], dict[str, Flow]]:
 
 
 def _lines(index: int, piece: Piece) -> list[Line]:
+    return [Line(index, node, flow, piece.kept) for node, flow in statements(piece.source)]
+
+
+@once
+def statements(source: str) -> tuple[tuple[ast.stmt, Flow], ...]:
+    """Return the top-level statements of a piece of code, each with what it does; nothing where it does not parse."""
     try:
-        body = ast.parse(piece.source).body
+        return tuple((node, flow_of(node)) for node in body(source))
     except SyntaxError:
-        return []
-    return [Line(index, node, flow_of(node), piece.kept) for node in body]
+        return ()
 
 
 def _late(lines: Iterable[Line]) -> dict[str, Flow]:

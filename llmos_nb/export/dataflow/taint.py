@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH, dotted, unseeded
 from llmos_nb.export.dataflow.flow import Flow
+from llmos_nb.export.dataflow.parsed import once
 from llmos_nb.export.dataflow.slice import Line, Piece, read
 
 NETWORK = "the network"
@@ -28,6 +29,7 @@ _WORDS = (
 STATES = frozenset((PYTHON, NUMPY, TORCH))
 
 
+@once
 def unrepeatable(node: ast.AST) -> str:
     """Return what a statement's own calls depend on that cannot be reproduced; empty for nothing."""
     for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):

@@ -1,7 +1,8 @@
 """The journal's format: one class a kind of event, with every key of its line, when it is written and what it means.
 
 A line is ``{"n", "at", "k", "d", "prev", "hash"}`` (see `chain`); ``k`` is a class's `kind`, and ``d`` its fields.
-Version 2 names itself in `RunStarted`. Kinds that a version does not know are kept, and change nothing.
+Version 2 names itself in `RunStarted`. A kind that is not among these is a newer one: a process's journal that holds it
+is not read, since what it means would be left out.
 """
 
 from __future__ import annotations
@@ -61,11 +62,12 @@ from llmos_nb.journal.events.run import (
     SignalReceived,
     ToolsChanged,
 )
+from llmos_nb.journal.events.state import StateSaved
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An event of a kind that this version does not know.
+    """An event of a kind that this version does not know, in a file that is no journal of a process.
 
     Parameters
     ----------
@@ -85,7 +87,7 @@ class Unknown:
 
 Known = (
     RunStarted | PolicyLoaded | PolicyChanged | ToolsChanged | LabelChanged | OutputsDeclared | SignalReceived
-    | CheckFinished | RunPaused | RunResumed | RunEnded
+    | CheckFinished | StateSaved | RunPaused | RunResumed | RunEnded
     | PlanProposed | PlanEdited | PlanDecided | StepIntegrated
     | ModelRequested | ModelResponded | ModelFailed | BudgetReserved | BudgetSettled | ContextPaged
     | CallDecided | CallStarted | CallFinished | CallInDoubt | CallResolved | NamesChanged | CallUndone | CallRedone
@@ -134,5 +136,5 @@ __all__ = [
     "ModelResponded", "NamesChanged", "OutputsDeclared", "Parent", "PlanDecided", "PlanEdited", "PlanProposed",
     "PolicyChanged", "PolicyLoaded", "ProposedCall", "QuestionAnswered", "QuestionAsked", "QuestionDue",
     "QuestionEscalated", "Reason", "RunEnded", "RunPaused", "RunResumed", "RunStarted", "Signal", "SignalReceived",
-    "StepData", "StepIntegrated", "ToolsChanged", "UndoProposed", "Unknown", "migrated", "parse",
+    "StateSaved", "StepData", "StepIntegrated", "ToolsChanged", "UndoProposed", "Unknown", "migrated", "parse",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from typing import (
 )
 
 Check = Callable[[Any], bool]
+_MOST = 2**63  # no count, size or amount comes near it, and arithmetic does not overflow
 
 
 class Fact:
@@ -82,9 +83,7 @@ def _reading(cls: Any) -> tuple[tuple[str, str, frozenset[type], Check, bool], .
     found, hints = [], get_type_hints(cls)
     for f in fields(cls):
         hint = hints[f.name]
-        simple = frozenset(
-            {hint, *get_args(hint)} & {str, int, float, bool, NoneType}
-        )  # of these a look is enough
+        simple = frozenset({hint, *get_args(hint)} & {str, bool, NoneType})  # of these a look is enough
         if get_origin(hint) not in (None, Union, UnionType):
             simple = frozenset({str}) if get_origin(hint) is Literal else frozenset()
         found.append((f.name, f.metadata.get("key", f.name), simple, _check(hint), _default(f) is MISSING))
@@ -105,10 +104,12 @@ def _check(hint: Any) -> Check:
 def _plain(hint: Any) -> Check:
     if hint is Any:
         return lambda value: True
-    if hint is bool or hint is NoneType:
-        return lambda value: isinstance(value, hint)
-    accepted = int | float if hint is float else hint
-    return lambda value: isinstance(value, accepted) and not isinstance(value, bool)
+    if hint in (int, float):
+        accepted = int | float if hint is float else hint
+        return lambda value: (
+            isinstance(value, accepted) and not isinstance(value, bool) and -_MOST < value < _MOST
+        )
+    return lambda value: isinstance(value, hint)
 
 
 def _all(kind: Any, item: Check) -> Check:

@@ -41,6 +41,9 @@ class ModelRequested(Fact):
         Size of the prompt.
     waited_s : float
         Seconds that it waited for its turn at the endpoint.
+    model, endpoint : str, and str, optional
+        Who is asked, and where: scheme, host, port and path, without user, password and query; empty for a model that
+        is behind no URL. They stand with the first request, and with each that goes elsewhere than the one before.
     """
 
     kind: ClassVar[str] = "model.requested"
@@ -50,6 +53,8 @@ class ModelRequested(Fact):
     window: list[int]
     bytes: int = 0
     waited_s: float = 0.0
+    model: str = ""
+    endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from llmos_nb.errors import ConfigError, ModelError, ModelProtocol, ModelRefused, ModelUnavailable
 from llmos_nb.messages import Request, Response, ToolCall, compact
-from llmos_nb.models.base import Traits
+from llmos_nb.models.base import Traits, shown_url
 from llmos_nb.models.openai.errors import Endpoint, from_exception
 from llmos_nb.models.openai.stream import Accumulator, estimated, parse
 
@@ -30,13 +30,6 @@ def checked_url(url: str) -> str:
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
             return url.rstrip("/")
     raise ConfigError(f"base URL {url!r} is not one; write it as http://HOST:PORT/v1")
-
-
-def shown_url(url: str) -> str:
-    """Return a URL without user, password and query, fit for errors and journals."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
 def same_origin(one: str, other: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ModelRefused, ModelUnavailable, UsageError, nearest
-from llmos_nb.journal import history, read
+from llmos_nb.journal import history, scan
 from llmos_nb.journal.events import Body, CallFinished, ModelResponded
 from llmos_nb.messages import Request, Response, ToolCall, Usage
 from llmos_nb.models.base import Traits
@@ -37,7 +37,7 @@ class ReplayModel:
         file = file / "journal.jsonl" if file.is_dir() else file
         if not file.is_file():
             raise UsageError(f"replay:{path}: there is no journal; give the path of a journal.jsonl")
-        self.answers = [a for e in history(read(file), file) for a in _answers(e.body)]
+        self.answers = [a for e in history(scan(file)[0], file) for a in _answers(e.body)]
         self.traits = Traits(f"replay:{path}", images=True)
         self.position = 0
 

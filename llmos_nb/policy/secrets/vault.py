@@ -88,8 +88,8 @@ def _middle(text: str, needles: Needles) -> str:
 SHORTEST = 4
 _HANDLE = re.compile(r"<secret ([\w.-]+)>")
 _OWN_WORDS = frozenset((
-    "budget.reserved", "budget.settled", "model.requested", "call.started", "names.changed", "context.paged",
-    "label.changed", "call.undone", "call.redone", "run.resumed",
+    "budget.reserved", "budget.settled", "call.started", "names.changed", "context.paged", "label.changed",
+    "call.undone", "call.redone", "run.resumed",
 ))  # fmt: skip
 
 

@@ -28,6 +28,8 @@ class State:
     ----------
     goal, name, pid, model : str, str, int, str
         What is wanted; what the process and its model are called; its number, unique in its home.
+    endpoint : str
+        The URL at which the model was asked last; empty for none.
     parent : Parent, optional
         Of a fork or a child: where it comes from.
     mode : {"risky", "plan", "step", "auto", "never"}
@@ -138,6 +140,7 @@ class State:
     name: str = ""
     pid: int = 0
     model: str = ""
+    endpoint: str = ""
     parent: Parent | None = None
     mode: Mode = "risky"
     planning: str = "auto"

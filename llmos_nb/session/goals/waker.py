@@ -18,6 +18,8 @@ from llmos_nb.session.parts import Part
 from llmos_nb.session.process import Process
 from llmos_nb.session.session import Session
 
+_ENDS = (RunEnded.kind, RunPaused.kind, RunResumed.kind)
+
 
 def standing(session: Session, pid: int | None) -> tuple[str, bool]:
     """Say how a process stands (ended, paused, at work, broken off), and whether it answered."""
@@ -30,10 +32,9 @@ def standing(session: Session, pid: int | None) -> tuple[str, bool]:
         return "ended", False
     try:
         journal = open_journal(folder / "journal.jsonl")
+        last = next((e.body for e in reversed(journal.events) if e.k in _ENDS), None)
     except JournalError:  # nothing goes on from it
         return "ended", False
-    bodies = (e.body for e in reversed(journal.events))
-    last = next((b for b in bodies if isinstance(b, RunEnded | RunPaused | RunResumed)), None)
     if isinstance(last, RunEnded | RunPaused):
         return last.kind.removeprefix("run."), isinstance(last, RunEnded) and last.reason == "answered"
     try:

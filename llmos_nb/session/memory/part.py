@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,8 @@ def passages(events: Sequence[Event], path: Path, last: int = -1) -> Iterator[tu
     inherited = history(events, path)
     first = len(inherited) - len(events)
     for i, e in enumerate(inherited):
+        if e.k not in _HEARD:
+            continue
         if isinstance(e.body, told.LabelChanged) and e.body.name == labels.CONTEXT:
             label = labels.parse(e.body.label)
         if i < first or e.n <= last or label.secret:
@@ -49,6 +51,12 @@ def passages(events: Sequence[Event], path: Path, last: int = -1) -> Iterator[tu
         for by, text in _said(e.body):
             if text.strip():
                 yield redact(bounded(text)[0]), e.at, run, e.n, str(label), by
+
+
+_HEARD = frozenset(c.kind for c in (
+    told.LabelChanged, told.RunStarted, told.ModelResponded, told.CallFinished, told.QuestionAnswered,
+    told.SignalReceived,
+))  # fmt: skip  # of the other events not even the data is read
 
 
 def _said(body: told.Body) -> Iterator[tuple[str, str]]:
@@ -77,6 +85,7 @@ CREATE TABLE IF NOT EXISTS scanned(run TEXT PRIMARY KEY, size INTEGER, n INTEGER
 _COLUMNS = "text, at, run, n, label, by"
 _INSERT = f"INSERT INTO {{}}({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
 _ID = re.compile(r"m(\d+)")
+TOGETHER = 100  # runs whose words are stored in one go: a disk syncs once for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +230,13 @@ class Memory:
         for run in known.keys() - found.keys():
             with writing(db):
                 _drop(db, run)
+        changed = []
         for run, path in found.items() - {(without, found.get(without))}:
             size, before = path.stat().st_size, known.get(run)
             if before is None or before["size"] != size:
-                _index(db, path, size, before["n"] if before else -1)
+                changed.append((path, size, before["n"] if before else -1))
+        for i in range(0, len(changed), TOGETHER):
+            _index(db, changed[i : i + TOGETHER])
 
 
 def _drop(db: sqlite3.Connection, run: str) -> None:
@@ -252,20 +264,20 @@ def _search(db: sqlite3.Connection, table: str, query: str, limit: int, without:
     return list(found.values())[:limit]
 
 
-def _index(db: sqlite3.Connection, path: Path, size: int, last: int) -> None:
-    """Take the words of a journal in that came after event `last`; one that cannot be read is left for later."""
-    try:
-        events = scan(path)[0]
-        rows = list(passages(events, path, last))
-    except (JournalError, OSError, KeyError):
-        return
-    run = path.parent.name
+def _index(db: sqlite3.Connection, journals: Iterable[tuple[Path, int, int]]) -> None:
+    """Take the words of journals in, by path, size and the last event that was; one that cannot be read waits."""
+    found = []
+    for path, size, last in journals:
+        with suppress(JournalError, OSError, KeyError):
+            events = scan(path)[0]
+            n = events[-1].n if events else -1
+            found.append((path.parent.name, size, last, n, list(passages(events, path, last))))
     with writing(db):
-        now_there = db.execute("SELECT n FROM scanned WHERE run = ?", (run,)).fetchone()
-        if (now_there[0] if now_there else -1) == last:  # no other notebook was faster
-            db.executemany(_INSERT.format("passages"), rows)
-            values = (run, size, events[-1].n if events else -1)
-            db.execute("INSERT OR REPLACE INTO scanned VALUES (?, ?, ?)", values)
+        for run, size, last, n, rows in found:
+            now_there = db.execute("SELECT n FROM scanned WHERE run = ?", (run,)).fetchone()
+            if (now_there[0] if now_there else -1) == last:  # no other notebook was faster
+                db.executemany(_INSERT.format("passages"), rows)
+                db.execute("INSERT OR REPLACE INTO scanned VALUES (?, ?, ?)", (run, size, n))
 
 
 SHOWN = 600  # characters of one memory

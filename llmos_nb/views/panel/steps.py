@@ -27,6 +27,13 @@ def rows(s: State, counts: Counts, now: str = "") -> list[StepRow]:
     return [_row(s, step, calls[step.n], counts, now) for step in s.plan.steps]
 
 
+def row(s: State, n: int, counts: Counts) -> StepRow | None:
+    """Return the row of one step, or None where the plan has none of this number."""
+    step = next((step for step in s.plan.steps if step.n == n), None)
+    calls = [c for c in s.calls.values() if c.step == n and c.name not in CONTROL]
+    return None if step is None else _row(s, step, calls, counts, "")
+
+
 def _row(s: State, step: Step, calls: list[Call], counts: Counts, now: str) -> StepRow:
     status = _status(s, step, calls, counts)
     row: StepRow = {"n": step.n, "t": step.title, "s": status}

@@ -8,12 +8,17 @@ Spans follow the semantic conventions for generative AI; what these have no word
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.views.spans.span import CLIENT, Span, message, provider, span_id, text_of, time_of
 
+_ASKED = ("gen_ai.provider.name", "gen_ai.request.model", "server.address", "server.port")
 _GOOD = ("answered", "forked")
-_KEPT = tuple(f"gen_ai.{part}" for part in ("operation.name", "agent", "conversation", "provider", "request"))
+_KEPT = (
+    *(f"gen_ai.{part}" for part in ("operation.name", "agent", "conversation", "provider", "request")),
+    "server.",
+)
 _NOTED = {
     "call.decided": ("call", "what", "by"),
     "plan.decided": ("version", "what", "by"),
@@ -138,12 +143,22 @@ class Spans:
 
     # the model
 
+    def _ask(self, root: Span, b: ev.ModelRequested) -> None:
+        """Note who is asked from here on, and where."""
+        if b.model:
+            self._model = root.attributes["gen_ai.request.model"] = b.model
+        if b.endpoint:
+            at = urlsplit(b.endpoint)
+            port = at.port or {"https": 443, "http": 80}.get(at.scheme, 0)
+            root.attributes |= {"server.address": at.hostname or "", "server.port": port}
+
     def _requested(self, e: Event, root: Span, b: ev.ModelRequested) -> None:
         self._tries += 1
+        self._ask(root, b)
         span = Span(f"chat {self._model}", root.trace_id, span_id(e), root.span_id, time_of(e.at), kind=CLIENT)
         span.attributes = {
             "gen_ai.operation.name": "chat",
-            **{k: root.attributes[k] for k in ("gen_ai.provider.name", "gen_ai.request.model")},
+            **{k: root.attributes[k] for k in _ASKED if k in root.attributes},
             "gen_ai.conversation.id": root.trace_id,
             "llmos.request": b.request,
             "llmos.attempt": self._tries,

@@ -30,9 +30,9 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], width: int = W
     return "\n".join(lines.table(grid, width))
 
 
-def log(events: Sequence[Event]) -> str:
-    """Return a journal, an event a line: position, time, kind, a few words."""
-    pairs = zip(events, Timeline(events).events, strict=True)
+def log(events: Sequence[Event], since: int = 0) -> str:
+    """Return a journal from an event on, an event a line: position, time, kind, a few words."""
+    pairs = zip(events[since:], Timeline(events).events[since:], strict=True)
     return "\n".join(f"{e.n:>5}  {e.at[11:23]}  {e.k:<17}  {visible(t['t'])}".rstrip() for e, t in pairs)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from llmos_nb.journal import Event, events as ev
@@ -10,12 +10,13 @@ from llmos_nb.process.state import State
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.card import card
 from llmos_nb.views.panel.now import allowed, code_of, ended
-from llmos_nb.views.panel.steps import rows
+from llmos_nb.views.panel.steps import row as row_of
 from llmos_nb.views.text import form
 from llmos_nb.views.text.lines import WIDTH, in_ascii, rule, verbatim, wrap
 from llmos_nb.views.wording import count, duration, short, visible, who
 
 RESULT_LINES = 12
+SHOWN = 400  # events of what happened before; a screenful or two
 OWN = ("plan", "final_answer")
 
 
@@ -47,6 +48,17 @@ class TextView:
             self._say(say(self, event.body, state))
         if event.k in ("run.ended", "call.started"):
             self._streamed = ""
+
+    def before(self, events: Sequence[Event], state: State) -> None:
+        """Print what happened before it was shown: of a long run how it began, and its end."""
+        away = max(len(events) - SHOWN, 0)
+        for i, event in enumerate(events):
+            if 0 < i < away:
+                self.counts.heard(event)
+                continue
+            if i == away and away:
+                self._say([*self._wrap(f"… {count(away - 1, 'event')}: %agent log {state.pid} --since 0"), ""])
+            self(event, state)
 
     def on_text(self, text: str) -> None:
         """Print a piece of the model's answer as it arrives."""
@@ -134,8 +146,9 @@ class TextView:
         return [f"    {sign} {lines[0].strip()}", *lines[1:]]
 
     def _integrated(self, b: ev.StepIntegrated, s: State) -> list[str]:
-        row = next((r for r in rows(s, self.counts) if r["n"] == b.step), None)
-        if row is None or (len(s.plan) == 1 and s.plan_by == "process"):
+        alone = len(s.plan) == 1 and s.plan_by == "process"
+        row = None if alone else row_of(s, b.step, self.counts)
+        if row is None:
             return []
         shown: Any = {key: row.get(key, "") for key in ("n", "t", "dur", "cost")}
         shown["s"] = "done" if b.met else "failed"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import RunResumed
 from llmos_nb.process.state.fold.call import fold_calls, fold_questions
@@ -18,16 +19,30 @@ from llmos_nb.process.state.fold.run import fold_messages, fold_plan, fold_run
 from llmos_nb.process.state.state import State
 
 
-def fold(events: Iterable[Event], state: State | None = None) -> State:
-    """Fold events into a state; with `state` given, go on from it in place."""
+def fold(events: Iterable[Event], state: State | None = None, path: str = "") -> State:
+    """Fold events into a state; with `state` given, go on from it in place.
+
+    Raises
+    ------
+    JournalError
+        Names the line that does not fit what came before it, of the journal `path`.
+    """
     state = state or State()
-    for event in events:
-        apply(state, event)
+    event = None
+    try:
+        for event in events:
+            apply(state, event)
+    except JournalError:
+        raise
+    except Exception as error:  # an event may say anything of calls, steps and questions that are not there
+        where = (f"{path}, " if path else "") + (f"line {event.n + 1}: {event.k}" if event else "an event")
+        why = f"{type(error).__name__}: {error}"
+        raise JournalError(f"{where} does not fit what came before it ({why:.200})") from error
     return state
 
 
 def apply(state: State, event: Event) -> State:
-    """Take one event in. Kinds this version does not know are kept in the journal and change nothing."""
+    """Take one event in."""
     if not isinstance(event.body, RunResumed):  # whatever lies before it, a process that broke off did not use
         _account_time(state, event.at)
     state.n, state.at = event.n, event.at

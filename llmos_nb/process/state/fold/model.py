@@ -26,9 +26,10 @@ MAX_NUDGES = {"empty": 1, "length": 4, "cut": 3}
 def fold_model(s: State, e: Event) -> None:
     """Take in what the model was asked and said, and what it cost."""
     match e.body:
-        case ModelRequested(request=number):
-            s.requests = s.request = number
+        case ModelRequested() as b:
+            s.requests = s.request = b.request
             s.todo, s.retry_in_s = "", 0.0
+            s.model, s.endpoint = b.model or s.model, s.endpoint if b.endpoint is None else b.endpoint
         case ModelFailed() as b:
             _failed(s, b)
         case ModelResponded() as b:

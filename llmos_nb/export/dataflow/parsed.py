@@ -1,0 +1,48 @@
+"""Code read once: what an export asks of the same source again and again, kept until it is done."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, TypeVar
+
+MOST = 16_384  # answers of each function; a long run has a few thousand steps
+F = TypeVar("F", bound=Callable[..., Any])
+_kept: list[Any] = []
+
+
+def once(function: F) -> F:
+    """Have a function answer the same question once; nobody may change what it returns."""
+    cached = lru_cache(maxsize=MOST)(function)
+    _kept.append(cached)
+    return cached  # type: ignore[return-value]  # it is called as the function is
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Let go of all answers when the block ends."""
+    try:
+        yield
+    finally:
+        for cached in _kept:
+            cached.cache_clear()
+
+
+@once
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """Return every node of a piece of code, as `ast.walk` does, the module first.
+
+    Raises
+    ------
+    SyntaxError
+        It is none.
+    """
+    return tuple(ast.walk(ast.parse(source)))
+
+
+def body(source: str) -> list[ast.stmt]:
+    """Return the top-level statements of a piece of code."""
+    module = nodes(source)[0]
+    return module.body if isinstance(module, ast.Module) else []
