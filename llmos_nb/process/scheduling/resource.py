@@ -12,16 +12,12 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Hashable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import CallRedone, CallUndone, LabelChanged
 from llmos_nb.models import Model
-from llmos_nb.policy import CONTEXT, inherited
-from llmos_nb.policy.code import inspect_code
 from llmos_nb.process.scheduling.queue import DEFAULT, Claim, Limits, Pace, Queue
 from llmos_nb.process.state.state import State
 
@@ -142,6 +138,28 @@ class Resource:
             yield began - came
         finally:
             self._leave(account, time.monotonic() - began)
+
+    def take(self, run: Claimant) -> bool:
+        """Take a turn where one is free at this moment, until `give_back`; return whether it was."""
+        with self._mutex:
+            free = not len(self.queue) and self.used < self.slots
+            if free:
+                self._give(self._account(run), time.monotonic())
+            return free
+
+    async def queue_up(self, run: Claimant, command: Hashable, patience_s: float = math.inf) -> None:
+        """Wait for a turn, and have it until `give_back`.
+
+        Raises
+        ------
+        TimeoutError
+            It did not come within `patience_s`.
+        """
+        await self._enter(run, command, self._account(run), patience_s)
+
+    def give_back(self, run: Claimant) -> None:
+        """End a turn that `take` or `queue_up` gave."""
+        self._leave(self._account(run), 0.0)
 
     def before(self, ticket: int) -> int:
         """Count those who come before one who waits."""
@@ -302,74 +320,3 @@ class NamespaceLock(Resource):
 
     def __init__(self) -> None:
         super().__init__("one call at a time", 1, words="waiting for the namespace")
-
-
-class Sharing:
-    """The changes of one namespace, in order."""
-
-    def __init__(self) -> None:
-        self.n = 0
-        self._last: dict[str, tuple[int, str, int]] = {}
-        self.labels: dict[str, str] = {}  # of names and files, as any process has learnt them
-
-    def changed(self, names: Iterable[str], by: str, pid: int = 0) -> None:
-        """Note that somebody changed names; `pid` is 0 for the user."""
-        self.n += 1
-        self._last.update(dict.fromkeys(names, (self.n, by, pid)))
-
-    def since(self, name: str, mark: int, pid: int) -> str:
-        """Say who else has changed a name since a mark; nothing where nobody has."""
-        n, by, who = self._last.get(name, (0, "", 0))
-        return by if n > mark and who != pid else ""
-
-    def follow_cells(self, ip: Any) -> None:
-        """Note what the user's own cells change, as they end."""
-        if ip is not None and hasattr(ip, "events"):
-            ip.events.register("post_run_cell", self._cell)
-
-    def _cell(self, result: Any) -> None:
-        source = str(getattr(result.info, "raw_cell", "") or "")
-        if source.lstrip().startswith(("%agent", "%%agent")):
-            return
-        writes = inspect_code(source).writes
-        if writes:
-            self.changed(
-                writes, f"your cell [{result.execution_count}]" if result.execution_count else "your cell"
-            )
-
-
-class Sight:
-    """What one process has seen of the changes: when it last looked at each name.
-
-    Parameters
-    ----------
-    sharing : Sharing
-        Of its namespace.
-    """
-
-    def __init__(self, sharing: Sharing) -> None:
-        self.sharing, self._began = sharing, sharing.n
-        self._seen: dict[str, int] = {}
-
-    def saw(self, names: Iterable[str]) -> None:
-        """Note that the process has looked at names just now."""
-        self._seen.update(dict.fromkeys(names, self.sharing.n))
-
-    def ran(self, names: Iterable[str], looked: Iterable[str], pid: int) -> None:
-        """Note what a step changed and looked at, at the moment when it ended: later changes are somebody else's."""
-        names = list(names)
-        self.sharing.changed(names, f"process {pid}", pid)
-        self.saw([*names, *looked])
-
-    def heard(self, event: Event, state: State) -> None:
-        """Follow what undo and redo change, and which labels rise."""
-        match event.body:
-            case LabelChanged(name=name, label=label) if name != CONTEXT:
-                self.sharing.labels = inherited((self.sharing.labels, {name: label}))
-            case CallUndone(call=call) | CallRedone(call=call) if call in state.calls:
-                self.ran(state.calls[call].changes.names, (), state.pid)
-
-    def conflicts(self, names: Iterable[str], namespace: Mapping[str, Any], pid: int) -> dict[str, str]:
-        """Return the names that somebody else has changed since the process last looked, with who it was."""
-        found = {n: self.sharing.since(n, self._seen.get(n, self._began), pid) for n in names if n in namespace}
-        return {n: by for n, by in found.items() if by}

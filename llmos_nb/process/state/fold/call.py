@@ -142,7 +142,9 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
         s.undoing.remove(call.id)
     if call.name not in s.reads:
         _judge_anew(s)
-    if status in ("failed", "rejected") and call.name not in CONTROL:
+    if call.by == "conflict" and status == "rejected":
+        s.repeats.clear()  # somebody else changed something: the same call is a new one
+    elif status in ("failed", "rejected") and call.name not in CONTROL:
         s.repeats[repeat_key(call)] += 1
     turn = s.turn
     if turn is None or call.id not in turn.calls or s.open_calls:
