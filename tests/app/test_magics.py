@@ -201,8 +201,8 @@ def test_kill_and_stop_say_how_the_process_stands_after_them(book):
     book.run(f"%%agent waits -a step --bg -m {book.script(python('x = 1'), HELLO, name='w.json')}\nGo.")
     book.run(f"%%agent slow --bg -m {book.script({'text': 'late', 'wait_s': 60}, name='s.json')}\nGo.")
     assert book.run("%agent stop slow").text.strip().endswith("is paused")
-    assert book.run("%agent kill slow").text.strip().endswith("is ended (stopped)")
-    assert book.run("%agent kill waits").text.strip().endswith("is ended (stopped)")
+    assert book.run("%agent kill slow").text.strip().endswith("is killed")
+    assert book.run("%agent kill waits").text.strip().endswith("is killed")
 
 
 WATCH = """

@@ -223,4 +223,4 @@ async def test_commands_without_a_process_mean_the_last_one(capsys):
     await carry_out(session, parse_command, "undo")
     assert "taken back: r1.0" in capsys.readouterr().out and "x" not in session.namespace
     with pytest.raises(UsageError, match="no process yet"):
-        await carry_out(llmos_nb.Session({}), parse_command, "stop")
+        await carry_out(llmos_nb.Session({}, "another-home"), parse_command, "stop")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from llmos_nb.app import verbs
 from llmos_nb.app.options import Command, command_help, command_parser
 from llmos_nb.app.present.presenter import no_process
+from llmos_nb.journal import driver_of
+from llmos_nb.journal.events import RunPaused, RunResumed, RunStarted
 from llmos_nb.session import Process, Session
+from llmos_nb.views import standing
 
 
 async def carry_out(session: Session, parse: Callable[[str], Command], line: str) -> Any:
@@ -25,9 +29,22 @@ def say(words: str) -> None:
 
 
 def pick(session: Session, command: Command) -> Process:
-    """Return the process a command names, or the last one."""
-    if command.words:
+    """Return the process a command names, or the last one: of this notebook, or else of the home."""
+    if command.words and command.words[0]:
         return session.find(command.words[0])
-    if not session.processes:
+    found = session.last()
+    if found is None:
         raise no_process()
-    return next(reversed(session.processes.values()))
+    return found
+
+
+def stands(process: Process) -> str:
+    """Say how a process stands: by what is at hand, or where it is at work elsewhere or broke off, by its journal."""
+    s = process.run.state
+    if not process.cold:
+        return standing(s)
+    kept = (e.body for e in reversed(process.events))
+    last = next((b for b in kept if isinstance(b, RunPaused | RunResumed | RunStarted)), None)
+    if s.status == "paused" and not isinstance(last, RunPaused):  # it is held here; in the journal it goes on
+        s = replace(s, status="running")
+    return standing(s, elsewhere=bool(driver_of(process.journal.path)), driven=False)

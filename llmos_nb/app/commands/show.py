@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.app.commands.base import pick, say
+from llmos_nb.app import listing
+from llmos_nb.app.commands.base import pick, say, stands
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.journal import history
@@ -116,14 +117,25 @@ NONE = "no processes yet"
 
 
 async def ps(session: Session, command: Command) -> None:
+    if command.flags["all"]:
+        for line in listing.home_table(session.home, everything=True, here=_here(session)):
+            say(line)
+        return
     now = datetime.now(UTC)
-    rows = [_row(p, now) for p in session.processes.values()]
+    rows = [_row(session.find(pid), now) for pid in list(session.processes)]
     say(table(rows, PS) if rows else NONE)
+    if line := listing.elsewhere(session.home, session.processes):
+        say(line)
+
+
+def _here(session: Session) -> dict[int, str]:
+    """Return how the processes of this notebook stand, by pid."""
+    return {p.pid: stands(p) for p in map(session.find, list(session.processes)) if not p.cold}
 
 
 def _row(p: Process, now: datetime) -> list[str]:
     s = p.run.state
-    state = f"{p.state}, {p.reason}" if p.reason else p.state
+    state = stands(p)
     spent = [f"{s.spent.get(u, 0):,.0f}" for u in ("steps", "tokens")]
     began = p.run.journal.events[0].at if p.run.journal.events else s.at
     age = _age((now - datetime.fromisoformat(began)).total_seconds()) if began else ""
@@ -227,6 +239,6 @@ def _named(p: Process) -> str:
     s = p.run.state
     name = f" {s.name}" if s.name else ""
     forked = f" (forked at event {s.parent['at']})" if s.parent and "at" in s.parent else ""
-    state = f"{p.state}, {p.reason}" if p.reason else p.state
+    state = stands(p)
     waits = f": {p.waits_for}" if p.waits_for and p.state != "ended" else ""
     return f"{p.pid}{name} [{state}{waits}] {_line(s.goal)}{forked}"

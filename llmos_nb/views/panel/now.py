@@ -308,9 +308,10 @@ _OTHER: dict[str, tuple[str, str, Tone, Glyph]] = {
     "empty": ("No answer", "The model said nothing", "bad", "failed"),
     "truncated": ("Cut off", "The answer was cut off", "bad", "failed"),
     "stopped": ("Ended", "Ended for good", "", "pause"),
+    "killed": ("Killed", "Killed: it has ended for good", "", "pause"),
     "forked": ("Forked", "It goes on as another process", "", "replaced"),
 }
-FINAL = ("stopped", "forked")
+FINAL = ("stopped", "killed", "forked")
 
 
 def _other(s: State, counts: Counts) -> Phase:

@@ -41,7 +41,7 @@ def fold_calls(s: State, e: Event) -> None:
         case CallInDoubt() as b:
             call = s.calls[b.call]
             call.status = "in_doubt"
-            s.questions[call.id] = {"kind": "doubt", "text": b.why or prompts.in_doubt(call)}
+            s.questions[call.id] = {"kind": "doubt", "text": b.why or prompts.in_doubt(call), "since": e.at}
         case CallResolved() as b:
             _resolved(s, e, b)
         case CallUndone(compensation=by) as b if by:
@@ -240,7 +240,7 @@ def _put_step(s: State, call: Call) -> None:
 
 
 def _asked(s: State, e: Event, b: QuestionAsked) -> None:
-    s.questions[b.question] = {k: v for k, v in e.d.items() if k != "question"}
+    s.questions[b.question] = {**{k: v for k, v in e.d.items() if k != "question"}, "since": e.at}
     if b.question in s.calls:
         s.calls[b.question].status = "asked"
         s.calls[b.question].digest = b.digest or ""
