@@ -19,6 +19,7 @@ from llmos_nb.journal.home import Home, pid_of
 
 VERSION = 1
 TAIL = 16_384  # bytes that hold the last events of nearly every journal
+UNREADABLE = "unreadable"
 _CHAINED = ("n", "at", "k", "d")
 
 
@@ -37,7 +38,7 @@ class Glance:
     began, at : str
         ISO 8601 times of its first event and its last.
     reason : str
-        Why it ended; empty where it has not.
+        Why it ended; empty where it has not. ``unreadable`` where the file does not begin as a journal does.
     """
 
     folder: str
@@ -190,7 +191,7 @@ def _keep(home: Home, found: list[Glance]) -> None:
 
 
 def _glance(folder: Path, size: int, changed: int) -> Glance | None:
-    """Read the ends of a journal; None where it is none of a process."""
+    """Read the ends of a journal; None where it cannot be opened."""
     try:
         with (folder / "journal.jsonl").open("rb") as file:
             first = _event(file.readline())
@@ -204,7 +205,7 @@ def _glance(folder: Path, size: int, changed: int) -> Glance | None:
     except OSError:
         return None
     if first is None or first["k"] != "run.started":
-        return None
+        return Glance(folder.name, size, changed, pid_of(folder.name), "", "", "", UNREADABLE)
     last = next((e for line in reversed(tail.splitlines()) if (e := _event(line)) is not None), first)
     pid, name = first["d"].get("pid"), first["d"].get("name")
     pid = pid if isinstance(pid, int) and pid else pid_of(folder.name)

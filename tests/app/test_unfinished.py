@@ -13,7 +13,7 @@ import llmos_nb as llmos
 from llmos_nb.app import cli
 from llmos_nb.app.commands import carry_out
 from llmos_nb.app.options import parse_command
-from llmos_nb.errors import ApprovalNeeded, JournalLocked, NotAnswered, UsageError
+from llmos_nb.errors import ApprovalNeeded, JournalLocked, NotAnswered, SnapshotConflict, UsageError
 
 SLOW = {"text": "late", "wait_s": 600}
 
@@ -168,15 +168,17 @@ def test_a_lone_number_is_never_taken_for_another_word_than_the_process(line):
         parse_command(line)
 
 
-async def test_undo_without_a_process_takes_back_the_last_step_after_a_restart(spec, say):
+async def test_undo_without_a_process_says_of_the_last_one_that_an_earlier_session_made_its_steps(spec, say):
     names = {}
     process = llmos.Session(names).start("Make x.", model=spec(python("x = 1"), SLOW), approve="auto")
     while not process.run.state.effects:
         await asyncio.sleep(0.01)
     await process.stop()
     session = llmos.Session(names)
-    with pytest.raises(UsageError, match=f"process {process.pid}: no step that changed the namespace is left"):
-        await say(session, "undo")  # what an earlier interpreter did, it cannot take back, and says so
+    with pytest.raises(
+        SnapshotConflict, match="there is no snapshot of it in this session; nothing was taken back"
+    ):
+        await say(session, "undo")
     assert list(session.processes) == [process.pid]
 
 
