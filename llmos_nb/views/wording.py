@@ -179,7 +179,8 @@ def standing(s: State, elsewhere: bool = False, driven: bool = True) -> str:
     if s.waiting:
         return f"waiting for you{_from(min((q.get('since', '') for q in s.questions.values()), default=''))}"
     if s.expecting:
-        return f"waiting for a message{_from(min(w.get('since', '') for w in s.awaited.values()))}"
+        wait = next(iter(s.awaited.values()))
+        return f"waiting for {short(wait.get('title') or 'a message', 40)}{_from(wait.get('since', ''))}"
     if s.status == "running":
         return "running" if driven else f"broke off{_from(s.at, 'at')}"
     return s.status

@@ -29,6 +29,11 @@ NOW = datetime.now(UTC).isoformat(timespec="milliseconds")
             {"driven": False},
             f"waiting for you since {moment('2026-01-01T00:00:00+00:00')}",
         ),
+        (
+            State(status="running", awaited={"r2.0": {"since": NOW, "title": "process 2 to end"}}),
+            {},
+            f"waiting for process 2 to end since {moment(NOW)}",
+        ),
         (State(status="running", questions={"r2.0": {}}), {}, "waiting for you"),
         (
             State(status="running", awaited={"r2.0": {"since": NOW}}),

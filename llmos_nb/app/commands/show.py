@@ -239,6 +239,6 @@ def _named(p: Process) -> str:
     s = p.run.state
     name = f" {s.name}" if s.name else ""
     forked = f" (forked at event {s.parent['at']})" if s.parent and "at" in s.parent else ""
-    state = stands(p)
+    state = stands(p) if p.cold or p.state == "ended" else p.state
     waits = f": {p.waits_for}" if p.waits_for and p.state != "ended" else ""
     return f"{p.pid}{name} [{state}{waits}] {_line(s.goal)}{forked}"
