@@ -72,6 +72,12 @@ class AgentMagics(Magics):
         """Return the processes that this notebook holds, without making its session."""
         return vars(self)["session"].processes if "session" in vars(self) else {}
 
+    def known(self) -> dict[tuple[str, str], None]:
+        """Return number and name of the processes of this notebook, and of what is unfinished in the home."""
+        here = [(str(p.pid), p.run.state.name) for p in self.processes().values()]
+        there = [(str(g.pid), g.name) for g in look(home_of(None, self.configured), PATIENCE_S).unfinished]
+        return dict.fromkeys([*here, *there])
+
     def wake(self) -> None:
         """Look after persistent goals, where there are any and an event loop runs; all else works without them.
 
@@ -210,7 +216,7 @@ def _matcher(magics: AgentMagics) -> Any:
     def agent_matcher(context: Any) -> Any:
         from llmos_nb.app.complete import candidates  # with the first TAB: it needs the table of verbs
 
-        at_hand = (w for p in magics.processes().values() for w in (str(p.pid), p.run.state.name) if w)
+        at_hand = (w for named in magics.known() for w in named if w)
         found = candidates(context.text_until_cursor, lambda: at_hand)
         return {
             "completions": [SimpleCompletion(c, type="magic") for c in found or ()],

@@ -168,6 +168,8 @@ def _decided(b: CallDecided) -> str:
     what = {"approve": "approved", "reject": "rejected", "skip": "skipped", "edit": "edited"}.get(
         b.what, b.what
     )
+    if b.by == "conflict":
+        return f"{b.call} not run: {b.why}"
     return f"{b.call} {what} by {_who(b.by)}" + (f": {b.why}" if b.why else "")
 
 

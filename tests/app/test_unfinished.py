@@ -101,7 +101,8 @@ def test_a_second_notebook_shows_what_the_first_drives_as_running_there(tmp_path
         while "running" not in book.run("%agent ps").text:
             pass
         assert "1 running in another notebook" in other.run("%agent ps").text
-        assert "JournalLocked" in other.run("%agent kill slow").error
+        refused = other.run("%agent kill slow").error
+        assert "JournalLocked" in refused and "it runs in another notebook; do it there" in refused
         for line in ("%agent ps", "%agent ps --all", "%agent tree"):
             shown = other.run(line).text
             assert "running (in another notebook)" in shown and "paused" not in shown
@@ -143,8 +144,8 @@ async def test_of_a_name_the_last_that_has_not_ended_is_meant(spec):
         ("approve", "r1.0 is approved, and has not run"),
         ("approve r1.0", "r1.0 is approved, and has not run"),
         ("kill", "process 2 is killed"),
-        ("stop", "goes on"),
-        ("pause", "goes on"),
+        ("stop", "it does not run; %agent resume 2 goes on"),
+        ("pause", "it does not run; %agent resume 2 goes on"),
         ('send "be quick"', "goes on"),
         ('budget "+5 steps"', "goes on"),
         ("reject r1.0", "goes on"),
@@ -199,6 +200,23 @@ def _listed(session):
     from llmos_nb.app.listing import home_table
 
     return home_table(session.home, everything=False)
+
+
+async def test_kill_after_a_restart_ends_the_children_with_it(spec, say):
+    session = llmos.Session({})
+    parent = session.start("Boss.", name="boss", model=spec(SLOW, name="slow.json"), approve="auto")
+    child = parent.start_child("Work.", name="helper", model=spec(SLOW, name="slow.json"))
+    while not (parent.run.state.request and child.run.state.request):
+        await asyncio.sleep(0)
+    for process in (parent, child):  # as if the interpreter had died
+        process.dispatch.task.cancel()
+        await process
+    again = llmos.Session({})
+    assert await say(again, "kill boss") == f"process {parent.pid} is killed\n"
+    assert (again.find("helper").reason, again.find("helper").detail) == (
+        "killed",
+        f"killed by process {parent.pid}",
+    )
 
 
 async def test_approve_after_a_restart_is_noted_and_nothing_runs_before_resume(spec, say):

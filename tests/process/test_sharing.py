@@ -175,6 +175,16 @@ async def test_approved_step_goes_back_where_another_process_changed_what_it_wri
     assert first.reason == "answered" and session.namespace["total"] == 2
 
 
+async def test_value_of_a_variable_that_the_user_did_not_show_is_not_in_the_refusal(script):
+    session = llmos.Session({"total": 0, "other": 1})
+    model = script(python("total = 1"), {"text": "ok"})
+    first = session.create("one", approve="auto", variables="other", model=model)
+    await session.start("two", approve="auto", model=script(python("total = 4711"), {"text": "ok"}))
+    await first.start()
+    (sent_back,) = refusals(first)
+    assert "4711" not in sent_back.why and "Now: total: int." in sent_back.why
+
+
 async def test_value_that_not_everybody_may_see_is_not_in_the_refusal(script):
     session = llmos.Session({"total": 0})
     first = session.create("one", approve="auto", model=script(python("total = 1"), {"text": "ok"}))

@@ -9,6 +9,7 @@ from typing import Any
 from llmos_nb.app import verbs
 from llmos_nb.app.options import Command, command_help, command_parser
 from llmos_nb.app.present.presenter import no_process
+from llmos_nb.errors import JournalLocked
 from llmos_nb.journal import driver_of
 from llmos_nb.journal.events import RunPaused, RunResumed, RunStarted
 from llmos_nb.session import Process, Session
@@ -20,7 +21,12 @@ async def carry_out(session: Session, parse: Callable[[str], Command], line: str
     command = parse(line)
     if command.verb == "help":
         return say(command_parser(*command.words).format_help() if command.words else command_help())
-    return await verbs.find(command.verb, "agent").handler(session, command)
+    try:
+        return await verbs.find(command.verb, "agent").handler(session, command)
+    except JournalLocked as error:
+        raise JournalLocked(
+            f"{error}: it runs in another notebook; do it there (nothing was changed)"
+        ) from None
 
 
 def say(words: str) -> None:

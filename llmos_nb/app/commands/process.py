@@ -44,13 +44,13 @@ async def approve(session: Session, command: Command) -> None:
     _tell(process)
 
 
-def _tell(process: Process) -> None:
-    """Say where a process stands after a command."""
+def _tell(process: Process, noted: str = "noted") -> None:
+    """Say where a process stands after a command; `noted` is what became of the command where nothing drives it."""
     p, reason = process.pid, process.reason
     if process.state == "ended":
         say(f"process {p} is killed" if reason == "killed" else f"process {p} is ended ({reason})")
     elif process.cold:
-        say(f"process {p} is in no notebook now: noted; %agent resume {p} goes on")
+        say(f"process {p} ({stands(process)}): {noted}; %agent resume {p} goes on")
     else:
         say(f"process {p} is {stands(process)}")
 
@@ -106,7 +106,18 @@ async def act(session: Session, command: Command) -> None:
     done = ACTS[command.verb](process, command)
     if command.verb in ("stop", "kill"):
         await done  # so that what is said next is how it stands
-    _tell(process)
+    if command.verb == "kill":
+        await _kill_children(session, process)
+    _tell(process, "it does not run" if command.verb in ("stop", "pause") else "noted")
+
+
+async def _kill_children(session: Session, process: Process) -> None:
+    """End with a process those that it started and that this notebook had not loaded."""
+    for entry in table.entries(session.home):
+        if entry.parent == process.pid and not entry.driver:
+            child = session.find(entry.pid)
+            await child.kill(by=f"process {process.pid}")
+            await _kill_children(session, child)
 
 
 async def resolve(session: Session, command: Command) -> None:

@@ -103,10 +103,10 @@ def _shared(tool: Tool) -> bool:
 
 
 def _now(run: Run, names: Iterable[str]) -> str:
-    """Say what names are now; the values of those whose values the process has looked at, and that anybody may see."""
+    """Say what names are now: their values too, unless a label or the user's choice of variables keeps these back."""
     gate_labels.catch_up(run)
     known = run.sight.known if run.sight is not None else ()
     plain = [n for n in names if labels.of((n,), run.state.labels) == TRUSTED]
-    shown = [card([n], run.namespace or {}, n in known) for n in plain]
+    shown = [card([n], run.namespace or {}, n in known or not run.journal.began.vars) for n in plain]
     hidden = [f"`{n}` is not shown here: look at it" for n in names if n not in plain]
     return "Now: " + redact("; ".join(w.rstrip(".") for w in (*shown, *hidden))) + "."

@@ -155,6 +155,8 @@ class TextView:
         name = s.calls[b.call].name if b.call in s.calls else ""
         if name in OWN and b.by == "schema":
             return []
+        if b.by == "conflict":
+            return self._wrap(f"{b.call} {name} not run: {b.why}")
         why = f": {b.why}" if b.why else ""
         return self._wrap(f"{b.call} {name} {what} by {b.by}{why}")
 
