@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 
 from llmos_nb.app.notice import named
 from llmos_nb.journal import Home
@@ -12,7 +11,7 @@ from llmos_nb.session import table
 from llmos_nb.views.text import table as grid
 
 
-def home_table(home: Home, everything: bool, here: Mapping[int, str] | None = None) -> Iterator[str]:
+def home_table(home: Home, everything: bool, here: Mapping[int, table.Entry] | None = None) -> Iterator[str]:
     """Yield the lines of a home's table.
 
     Parameters
@@ -22,15 +21,11 @@ def home_table(home: Home, everything: bool, here: Mapping[int, str] | None = No
     everything : bool
         Those that have ended, too.
     here : mapping, optional
-        How the processes of this notebook stand, by pid.
+        The processes of this notebook, by pid.
     """
-    here = here or {}
-    found = [_at_hand(e, here[e.pid]) if e.pid in here else e for e in table.entries(home, everything)]
+    own = [e for e in (here or {}).values() if everything or not e.ended]
+    found = sorted([*own, *table.entries(home, everything, here or ())], key=lambda e: e.pid)
     yield grid([e.row for e in found], table.HEADS) if found else f"nothing is unfinished in {home.root}"
-
-
-def _at_hand(entry: table.Entry, state: str) -> table.Entry:
-    return replace(entry, state=state, driver="" if entry.ended else "this notebook")
 
 
 def plain(home: Home, everything: bool) -> Iterator[str]:
@@ -42,7 +37,7 @@ def plain(home: Home, everything: bool) -> Iterator[str]:
 
 def elsewhere(home: Home, here: Collection[int]) -> str:
     """Say in one line what else is unfinished in a home; nothing where nothing is."""
-    found = [e for e in table.entries(home) if e.pid not in here]
+    found = table.entries(home, but=here)
     if not found:
         return ""
     driven, waits = sum(bool(e.driver) for e in found), sum(e.waiting for e in found)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from llmos_nb.journal import Home, Look, driver_of
 
 NAMED = 5  # processes that one line names
+_ODD = re.compile(r"[^\w-]")  # a journal may be a stranger's, and a name of ours has nothing of that kind
 
 
 def unfinished(home: Home, found: Look) -> str:
@@ -21,5 +23,5 @@ def unfinished(home: Home, found: Look) -> str:
 
 def named(found: Collection[tuple[int, str]]) -> str:
     """Name processes by number and name, of many the last ones."""
-    words = [f"{pid} {name}".rstrip() for pid, name in sorted(found)[-NAMED:]]
+    words = [f"{pid} {_ODD.sub('?', name)}".rstrip() for pid, name in sorted(found)[-NAMED:]]
     return ", ".join([*([f"{len(found) - NAMED} before"] if len(found) > NAMED else []), *words])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import Home, Journal, history, home_of
+from llmos_nb.journal import Home, Journal, history, home_of, look
 from llmos_nb.journal.events import PlanProposed
 from llmos_nb.messages import Message, ToolResult
 from llmos_nb.models import Model, resolve
@@ -33,6 +33,7 @@ from llmos_nb.session.parts import Order, Parts
 from llmos_nb.session.process import Process
 from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.tools import Tool
+from llmos_nb.views import visible
 
 if TYPE_CHECKING:
     from llmos_nb.tools.devices.mcp import Servers
@@ -213,8 +214,8 @@ class Session:
         if (folder := folder or table.named(self.home, str(key))) is not None:
             return self._found(folder)
         here = [(p.pid, p.run.state.name) for p in self.processes.values()]
-        there = [(e.pid, e.name) for e in table.entries(self.home) if e.pid not in self.processes]
-        known = ", ".join(f"{pid}" + (f" ({name})" if name else "") for pid, name in (*here, *there))
+        there = [(g.pid, g.name) for g in look(self.home).unfinished if g.pid not in self.processes]
+        known = ", ".join(f"{pid}" + (f" ({visible(name)})" if name else "") for pid, name in (*here, *there))
         raise UsageError(f"process {key!r}: no such process (there are: {known or 'none'})")
 
     def last(self) -> Process | None:

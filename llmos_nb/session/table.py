@@ -6,7 +6,9 @@ what the journal says. Nothing is loaded, and nothing can be steered by what sta
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from llmos_nb.errors import LlmosError
@@ -62,10 +64,20 @@ class Entry:
 HEADS = ("pid", "name", "state", "last event", "driven by", "goal")
 
 
-def entries(home: Home, everything: bool = False) -> list[Entry]:
-    """Return the processes of a home that have not ended, or all, in the order in which they were started."""
+def entries(home: Home, everything: bool = False, but: Container[int] = ()) -> list[Entry]:
+    """Return the processes of a home that have not ended, or all, in the order in which they were started.
+
+    Parameters
+    ----------
+    home : Home
+        Whose.
+    everything : bool
+        Those that have ended, too.
+    but : container of int
+        Pids of processes that are left out.
+    """
     found = look(home).runs
-    return [_entry(home, g) for g in found if everything or not g.reason]
+    return [_entry(home, g) for g in found if (everything or not g.reason) and g.pid not in but]
 
 
 def named(home: Home, name: str) -> Path | None:
@@ -94,10 +106,22 @@ def _entry(home: Home, g: Glance) -> Entry:
             goal = body.goal if isinstance(body, RunStarted) else ""
             state = standing(State(status="ended", reason=g.reason))
             return Entry(g.pid, g.name, goal, state, g.at, "", True, False, 0, folder)
-        s, driver = fold(history(read(journal), journal)), driver_of(journal)
+        s, driver = _folded(journal, g.size, g.changed), driver_of(journal)
     except LlmosError as error:
         said = f"cannot be read: {redact(str(error))}"
         return Entry(g.pid, g.name, "", said, g.at, "", bool(g.reason), False, 0, folder)
     state = standing(s, elsewhere=bool(driver), driven=False)
     waits = s.waiting and not driver
     return Entry(g.pid, g.name, s.goal, state, s.at, driver, s.status == "ended", waits, s.started_by, folder)
+
+
+@lru_cache(maxsize=1000)
+def _folded(journal: Path, size: int, changed: int) -> State:
+    """Return what the table needs of a journal's state; of one that is as it was, the same as before."""
+    s = fold(history(read(journal), journal))
+    asked = {k: {"since": q.get("since", "")} for k, q in s.questions.items()} if s.waiting else {}
+    awaited = (
+        {k: {n: w.get(n, "") for n in ("since", "title")} for k, w in s.awaited.items()} if s.expecting else {}
+    )
+    kept = {n: getattr(s, n) for n in ("goal", "status", "reason", "at", "parent")}
+    return State(**kept, questions=asked, awaited=awaited)

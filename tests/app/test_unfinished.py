@@ -70,6 +70,8 @@ def test_ten_processes_of_a_killed_notebook_are_all_seen_and_go_on_together(tmp_
     with Notebook(tmp_path, extension=False) as other:
         loaded = other.run("%load_ext llmos_nb").text
         assert loaded.count("\n") == 1 and "10 processes are unfinished here" in loaded and "10 asks4" in loaded
+        completed = other.client.complete("%agent resume asks", reply=True, timeout=30)["content"]["matches"]
+        assert sorted(completed) == [f"asks{n}" for n in range(5)]
         shown = other.run("%agent ps").text
         assert (
             "no processes yet" in shown

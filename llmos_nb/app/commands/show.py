@@ -16,7 +16,7 @@ from llmos_nb.journal import history
 from llmos_nb.journal.events import ModelRequested
 from llmos_nb.policy import show
 from llmos_nb.process.state import Step
-from llmos_nb.session import Process, Session
+from llmos_nb.session import Process, Session, table as processes
 from llmos_nb.tools.devices.python import tick
 from llmos_nb.views import audit
 from llmos_nb.views.spans import export as spans_file
@@ -128,9 +128,25 @@ async def ps(session: Session, command: Command) -> None:
         say(line)
 
 
-def _here(session: Session) -> dict[int, str]:
-    """Return how the processes of this notebook stand, by pid."""
-    return {p.pid: stands(p) for p in map(session.find, list(session.processes)) if not p.cold}
+def _here(session: Session) -> dict[int, processes.Entry]:
+    """Return the processes that are at hand in this notebook, by pid, as rows of the home's table."""
+    return {p.pid: _entry(p) for p in session.processes.values() if not p.cold}
+
+
+def _entry(p: Process) -> processes.Entry:
+    s = p.run.state
+    return processes.Entry(
+        pid=p.pid,
+        name=s.name,
+        goal=s.goal,
+        state=stands(p),
+        at=s.at,
+        driver="" if s.status == "ended" else "this notebook",
+        ended=s.status == "ended",
+        waiting=s.waiting,
+        parent=s.started_by,
+        folder=p.journal.path.parent,
+    )
 
 
 def _row(p: Process, now: datetime) -> list[str]:
