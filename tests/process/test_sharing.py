@@ -211,6 +211,29 @@ async def test_code_that_may_reach_any_name_overwrites_none_that_changed(script)
     assert len(refusals(first)) == 1 and session.namespace["total"] == 5
 
 
+async def test_cell_that_runs_between_the_check_and_the_step_is_not_overwritten(script):
+    session = llmos.Session({"total": 0})
+    proc = session.create(
+        "go",
+        approve="auto",
+        model=script(python("total"), python("total = 1"), python("total += 1"), {"text": "ok"}),
+    )
+    flush = proc.run.journal.flush
+
+    async def meanwhile():
+        await flush()
+        if proc.events[-1].k == "call.started" and proc.events[-1].d["call"] == "r2.0":
+            session.namespace["total"] = 9
+            session.sharing.changed(["total"], "your cell [3]")
+
+    proc.run.journal.flush = meanwhile
+    await proc.start()
+    call = proc.run.state.calls["r2.0"]
+    assert (call.status, call.error) == ("failed", "Conflict") and "(by your cell [3])" in call.result
+    assert [c.id for c in refusals(proc)] == ["r3.0"] and session.namespace["total"] == 9
+    assert proc.reason == "answered" and same_as_folded(proc)
+
+
 async def test_wait_for_the_turn_at_a_name_is_shown_and_stop_ends_it(script):
     session = llmos.Session({"total": 0})
     other = session.create("one", approve="auto", model=script(python("total = 1"), {"text": "ok"}))

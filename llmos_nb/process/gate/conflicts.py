@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from llmos_nb.journal.events import CallDecided
+from llmos_nb.messages import ToolResult
 from llmos_nb.policy import TRUSTED, labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process.findings import Findings
@@ -96,6 +97,15 @@ def sent_back(run: Run, call: Call, tool: Tool, seen: Findings) -> bool:
     if not last:
         run.sight.turns.claim(run, names)
     return True
+
+
+def late(run: Run, call: Call, tool: Tool, seen: Findings) -> ToolResult | None:
+    """Return the result of a step that may not begin, since a cell of the user's has run since it was let through."""
+    names = {} if call.by == "you" else found(run, tool, seen)
+    if not names:
+        return None
+    it = "it" if len(names) == 1 else "them"
+    return ToolResult(False, f"{words(names)}. Nothing ran: look at {it}, and send the step again.", "Conflict")
 
 
 def _shared(tool: Tool) -> bool:

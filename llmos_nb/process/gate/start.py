@@ -138,7 +138,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     came = gate_labels.reading(run, tool, arguments, seen)
     handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
     try:
-        result = await invoke(_noted(run, tool, arguments, seen), handed, context, guard=interruptible)
+        result = await invoke(_noted(run, call, tool, arguments, seen), handed, context, guard=interruptible)
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
         record(
@@ -159,14 +159,19 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         record(run, call, tool, result)
 
 
-def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings) -> Tool:
-    """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next."""
+def _noted(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Findings) -> Tool:
+    """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next.
+
+    For the same reason it is compared once more in the turn in which it begins.
+    """
     inner, sight = tool.runner, run.sight
     if inner is None or sight is None or tool.elsewhere:
         return tool
     described = [str(arguments["name"])] if tool.name == "describe" else []
 
     async def runner(given: Mapping[str, Any], context: CallContext) -> ToolResult:
+        if (late := conflicts.late(run, call, tool, seen)) is not None:
+            return late
         result = await inner(given, context)
         looked = [*seen.names, *described]
         sight.ran(Changes.parse(result.changes or {}).names, looked, run.state.pid)
