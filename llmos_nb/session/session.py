@@ -202,7 +202,9 @@ class Session:
         return process
 
     def find(self, key: str | int) -> Process:
-        """Return a process by pid or name, loading it from the home where it is not at hand."""
+        """Return a process by pid or name, loading it from the home where it is not at hand; without one, the last."""
+        if key == "" and (found := self.last()) is not None:
+            return found
         folder = None
         if isinstance(key, int) or str(key).isdecimal():
             if int(key) in self.processes:

@@ -1,6 +1,7 @@
 """Several processes and the user's cells over one namespace: nothing is overwritten unseen."""
 
 import asyncio
+import random
 
 import pytest
 from notebook_driver import Notebook
@@ -232,6 +233,24 @@ async def test_cell_that_runs_between_the_check_and_the_step_is_not_overwritten(
     assert (call.status, call.error) == ("failed", "Conflict") and "(by your cell [3])" in call.result
     assert [c.id for c in refusals(proc)] == ["r3.0"] and session.namespace["total"] == 9
     assert proc.reason == "answered" and same_as_folded(proc)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_processes_that_write_several_names_in_any_order_wait_in_no_circle(seed):
+    rng = random.Random(seed)
+    session, wanted = llmos.Session({"a": 0, "b": 0, "c": 0}), 0
+    processes = []
+    for n in range(5):
+        pairs = [rng.sample("abc", 2) for _ in range(4)]
+        wanted += 2 * len(pairs)
+        turns = [python(f"{x} += 1\n{y} += 1  # {n}.{i}") for i, (x, y) in enumerate(pairs)]
+        processes.append(session.start(str(n), approve="auto", model=Resending([*turns, {"text": "ok"}])))
+    async with asyncio.timeout(60):
+        for process in processes:
+            await process
+    assert [p.reason for p in processes] == ["answered"] * 5
+    assert sum(session.namespace[n] for n in "abc") == wanted
+    assert not any(session.sharing.contended(n) for n in "abc"), "every turn was given back"
 
 
 async def test_wait_for_the_turn_at_a_name_is_shown_and_stop_ends_it(script):

@@ -36,12 +36,10 @@ def say(words: str) -> None:
 
 def pick(session: Session, command: Command) -> Process:
     """Return the process a command names, or the last one: of this notebook, or else of the home."""
-    if command.words and command.words[0]:
-        return session.find(command.words[0])
-    found = session.last()
-    if found is None:
+    key = command.words[0] if command.words else ""
+    if not key and session.last() is None:
         raise no_process()
-    return found
+    return session.find(key)
 
 
 def stands(process: Process) -> str:
