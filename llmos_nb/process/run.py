@@ -18,8 +18,7 @@ from llmos_nb.policy.authority import Book
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
-from llmos_nb.process.scheduling.resource import NamespaceLock, Wait
-from llmos_nb.process.scheduling.sharing import Sight
+from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply

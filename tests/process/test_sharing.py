@@ -9,6 +9,7 @@ from turns import Resending, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.journal.events import LabelChanged
+from llmos_nb.process.scheduling import contended, turns_of
 
 
 async def waits(process):
@@ -108,11 +109,11 @@ async def test_process_writes_once_it_was_told_the_new_value(script):
 
 
 async def test_same_step_may_be_sent_again_as_often_as_others_change_what_it_writes(script):
-    proc, session = await contended(script, "auto", times=3)
+    proc, session = await rivalled(script, "auto", times=3)
     assert len(refusals(proc)) == 3 and proc.reason == "answered" and session.namespace["total"] == 8
 
 
-async def contended(script, mode, times):
+async def rivalled(script, mode, times):
     """A process that sends one step again and again, while a cell writes before each of the first `times`."""
     session = llmos.Session({"total": 0})
     model = script(python("total"), *[python("total += 5")] * (times + 1), {"text": "ok"})
@@ -130,14 +131,14 @@ async def contended(script, mode, times):
 
 @pytest.mark.parametrize("mode", ["plan", "auto", "never"])
 async def test_the_fourth_conflict_is_a_refusal_for_good_where_the_mode_asks_nobody(script, mode):
-    proc, session = await contended(script, mode, times=4)
+    proc, session = await rivalled(script, mode, times=4)
     assert proc.reason == "answered" and len(refusals(proc)) == 4
     assert ["tried 4 times and is not written" in c.why for c in refusals(proc)] == [False] * 3 + [True]
     assert session.namespace["total"] == 9, "the script sends it once more, and nobody has changed it since"
 
 
 async def test_the_fourth_conflict_asks_a_person_in_the_default_mode(script):
-    proc, session = await contended(script, "risky", times=4)
+    proc, session = await rivalled(script, "risky", times=4)
     asked = await waits(proc)
     assert "`total` (by your cell [4]) has changed" in asked["text"] and "this would write it" in asked["text"]
     assert len(refusals(proc)) == 3 and session.namespace["total"] == 4
@@ -250,20 +251,20 @@ async def test_processes_that_write_several_names_in_any_order_wait_in_no_circle
             await process
     assert [p.reason for p in processes] == ["answered"] * 5
     assert sum(session.namespace[n] for n in "abc") == wanted
-    assert not any(session.sharing.contended(n) for n in "abc"), "every turn was given back"
+    assert not any(contended(session.sharing, n) for n in "abc"), "every turn was given back"
 
 
 async def test_wait_for_the_turn_at_a_name_is_shown_and_stop_ends_it(script):
     session = llmos.Session({"total": 0})
     other = session.create("one", approve="auto", model=script(python("total = 1"), {"text": "ok"}))
-    other.run.sight.turns.claim(other.run, ["total"])
+    turns_of(other.run.sight).claim(other.run, ["total"])
     proc = session.start("two", approve="auto", model=script(python("total = 2"), {"text": "ok"}))
     while not proc.waits_for.startswith("waiting to write `total`"):
         await asyncio.sleep(0)
     await proc.stop()
     assert proc.state == "paused" and session.namespace["total"] == 0
     await other.start()
-    assert not session.sharing.turn("total").held
+    assert not contended(session.sharing, "total")
     await proc.resume()
     assert proc.reason == "answered"
 

@@ -15,7 +15,7 @@ from llmos_nb.policy.secrets import redact
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import labels as gate_labels
 from llmos_nb.process.run import Run
-from llmos_nb.process.scheduling.sharing import CONFLICT
+from llmos_nb.process.scheduling.turns import CONFLICT, turns_of
 from llmos_nb.process.state.decide import Start
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call, Tool
@@ -27,8 +27,9 @@ ASKING = ("step", "risky")  # modes in which a person is asked in the end
 
 async def turn(run: Run, command: Start, tool: Tool, seen: Findings) -> None:
     """Wait for the turn at names over which processes have come into conflict."""
-    if run.sight is not None and _shared(tool):
-        await run.sight.turns.await_all(run, command, seen.writes)
+    sight = run.sight
+    if sight is not None and _shared(tool) and sight.sharing.turns:
+        await turns_of(sight).await_all(run, command, seen.writes)
 
 
 def found(run: Run, tool: Tool, seen: Findings) -> dict[str, str]:
@@ -38,7 +39,7 @@ def found(run: Run, tool: Tool, seen: Findings) -> dict[str, str]:
     """
     if run.sight is None or not _shared(tool):
         return {}
-    return theirs(run, (*seen.writes, *(run.sight.known if seen.everything else ())))
+    return theirs(run, (*seen.writes, *(run.sight.seen if seen.everything else ())))
 
 
 def theirs(run: Run, names: Iterable[str]) -> dict[str, str]:
@@ -95,7 +96,7 @@ def sent_back(run: Run, call: Call, tool: Tool, seen: Findings) -> bool:
     run.append(CallDecided(call=call.id, digest="", what="reject", by=CONFLICT, why=why))
     run.sight.saw(names)
     if not last:
-        run.sight.turns.claim(run, names)
+        turns_of(run.sight).claim(run, names)
     return True
 
 
@@ -115,7 +116,7 @@ def _shared(tool: Tool) -> bool:
 def _now(run: Run, names: Iterable[str]) -> str:
     """Say what names are now: their values too, unless a label or the user's choice of variables keeps these back."""
     gate_labels.catch_up(run)
-    known = run.sight.known if run.sight is not None else ()
+    known = run.sight.seen if run.sight is not None else ()
     plain = [n for n in names if labels.of((n,), run.state.labels) == TRUSTED]
     shown = [card([n], run.namespace or {}, n in known or not run.journal.began.vars) for n in plain]
     hidden = [f"`{n}` is not shown here: look at it" for n in names if n not in plain]

@@ -12,12 +12,16 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Hashable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
+from llmos_nb.journal import Event
+from llmos_nb.journal.events import CallRedone, CallUndone, LabelChanged
 from llmos_nb.models import Model
+from llmos_nb.policy import CONTEXT, inherited
+from llmos_nb.policy.code import inspect_code
 from llmos_nb.process.scheduling.queue import DEFAULT, Claim, Limits, Pace, Queue
 from llmos_nb.process.state.state import State
 
@@ -320,3 +324,77 @@ class NamespaceLock(Resource):
 
     def __init__(self) -> None:
         super().__init__("one call at a time", 1, words="waiting for the namespace")
+
+
+class Sharing:
+    """The changes of one namespace, in order."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self._last: dict[str, tuple[int, str, int]] = {}
+        self.turns: dict[str, Resource] = {}  # at names over which processes came into conflict; see `turns`
+        self.labels: dict[str, str] = {}  # of names and files, as any process has learnt them
+
+    def changed(self, names: Iterable[str], by: str, pid: int = 0) -> None:
+        """Note that somebody changed names; `pid` is 0 for the user."""
+        self.n += 1
+        self._last.update(dict.fromkeys(names, (self.n, by, pid)))
+
+    def since(self, name: str, mark: int, pid: int) -> str:
+        """Say who else has changed a name since a mark; nothing where nobody has."""
+        n, by, who = self._last.get(name, (0, "", 0))
+        return by if n > mark and who != pid else ""
+
+    def follow_cells(self, ip: Any) -> None:
+        """Note what the user's own cells change, as they end."""
+        if ip is not None and hasattr(ip, "events"):
+            ip.events.register("post_run_cell", self._cell)
+
+    def _cell(self, result: Any) -> None:
+        source = str(getattr(result.info, "raw_cell", "") or "")
+        if source.lstrip().startswith(("%agent", "%%agent")):
+            return
+        writes = inspect_code(source).writes
+        if writes:
+            self.changed(
+                writes, f"your cell [{result.execution_count}]" if result.execution_count else "your cell"
+            )
+
+
+class Sight:
+    """What one process has seen of the changes: `seen` says when it last looked at each name.
+
+    Parameters
+    ----------
+    sharing : Sharing
+        Of its namespace.
+    """
+
+    def __init__(self, sharing: Sharing) -> None:
+        self.sharing, self._began = sharing, sharing.n
+        self.seen: dict[str, int] = {}
+        self.follower: Callable[[Event, State], object] = lambda event, state: None  # told each event, too
+
+    def saw(self, names: Iterable[str]) -> None:
+        """Note that the process has looked at names just now."""
+        self.seen.update(dict.fromkeys(names, self.sharing.n))
+
+    def ran(self, names: Iterable[str], looked: Iterable[str], pid: int) -> None:
+        """Note what a step changed and looked at, at the moment when it ended: later changes are somebody else's."""
+        names = list(names)
+        self.sharing.changed(names, f"process {pid}", pid)
+        self.saw([*names, *looked])
+
+    def heard(self, event: Event, state: State) -> None:
+        """Follow what undo and redo change, which labels rise, and whose turn at a name has ended."""
+        match event.body:
+            case LabelChanged(name=name, label=label) if name != CONTEXT:
+                self.sharing.labels = inherited((self.sharing.labels, {name: label}))
+            case CallUndone(call=call) | CallRedone(call=call) if call in state.calls:
+                self.ran(state.calls[call].changes.names, (), state.pid)
+        self.follower(event, state)
+
+    def conflicts(self, names: Iterable[str], namespace: Mapping[str, Any], pid: int) -> dict[str, str]:
+        """Return the names that somebody else has changed since the process last looked, with who it was."""
+        found = {n: self.sharing.since(n, self.seen.get(n, self._began), pid) for n in names if n in namespace}
+        return {n: by for n, by in found.items() if by}
