@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ipykernel.connect import get_connection_file
@@ -44,17 +45,9 @@ def _edit(p: Process, m: Message) -> Any:
     return p.edit(m["step"], **{k: m[k] for k in ("title", "expect", "code") if k in m})
 
 
-def _move(p: Process, m: Message) -> Any:
-    return p.move(m["step"], [s.n for s in p.plan.steps].index(m["to"]) + 1)
-
-
 def _export(p: Process, m: Message) -> str:
     name = p.run.state.name or "process"
     return f"written: {p.export(m.get('path') or f'{name}-{p.pid}.ipynb')}"
-
-
-def _resume(p: Process, m: Message) -> None:
-    _later(p.resume())
 
 
 def _fork(p: Process, m: Message) -> str:
@@ -65,11 +58,7 @@ def _fork(p: Process, m: Message) -> str:
 def _budget(p: Process, m: Message) -> None:
     p.budget(m.get("more") or m.get("text") or "+10 steps")
     if p.state in ("ended", "paused"):
-        _resume(p, m)
-
-
-def _cells(p: Process, m: Message) -> str:
-    return f"write %agent cells {p.pid} in a cell: its surviving steps come as cells below"
+        _later(p.resume())
 
 
 def _preview(p: Process, m: Message) -> asyncio.Task[Any]:
@@ -81,8 +70,7 @@ def _preview(p: Process, m: Message) -> asyncio.Task[Any]:
 async def _previewed(p: Process, call: str) -> None:
     result = await preview.preview(p.run, call, p.session.ip)
     seen = {"ok": result.ok, "text": bounded(result.text)[0], "would": result.facts["would"]}
-    with p.run.journal.held():
-        p.run.append(SignalReceived(signal="previewed", by="you", call=call, **seen))
+    p.dispatch.post(lambda: p.run.append(SignalReceived(signal="previewed", by="you", call=call, **seen)))
 
 
 def _later(work: Any) -> asyncio.Task[Any]:
@@ -110,7 +98,7 @@ CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "skip": lambda p, m: p.skip(_target(m)),
     "retry": lambda p, m: p.retry(m["step"], m.get("hint", "")),
     "add": lambda p, m: p.add(m["title"], m.get("expect", "")),
-    "move": _move,
+    "move": lambda p, m: p.move(m["step"], [s.n for s in p.plan.steps].index(m["to"]) + 1),
     "undo": lambda p, m: p.undo(to=m.get("step")),
     "undo_all": lambda p, m: p.undo(to=0),
     "redo": lambda p, m: p.redo(),
@@ -120,13 +108,15 @@ CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "pause": lambda p, m: p.pause(),
     "stop": lambda p, m: p.stop(),
     "kill": lambda p, m: p.kill(),
-    "resume": _resume,
+    "resume": lambda p, m: _later(p.resume()),
     "budget": _budget,
     "export": _export,
     "fork": _fork,
-    "cells": _cells,
+    "cells": lambda p, m: f"write %agent cells {p.pid} in a cell: its surviving steps come as cells below",
     "preview": _preview,
 }
+AT_HOME = frozenset(("undo", "undo_all", "redo", "resume", "budget", "export", "fork", "preview"))
+"""Verbs that touch the user's objects, and so are carried out on their thread."""
 LOOKS: dict[str, Callable[[Projector, Message], None]] = {
     "rules": lambda projector, _: projector.open("rules"),
     "journal": lambda projector, _: projector.open("journal"),
@@ -142,19 +132,16 @@ class PanelShown(Shown):
     patient = True
 
     def __init__(self, process: Process) -> None:
-        self.process, self.projector = process, Projector()
+        events = process.events
+        self.process, self.projector, self.seen = process, Projector(events), len(events)
         self.swapped_at_end = process.state != "ended"  # one shown after its end is there to be looked through
-        for event in process.run.journal.events:
-            self.projector.heard(event)
         self.panel = Panel(self.verb, self.view(), loop.svg())
         self.display_id = f"llmos-{process.pid}-{id(self):x}"
 
     def view(self) -> Any:
         """Return the view as it stands."""
         run = self.process.run
-        found = self.projector.view(run.state, run.journal.events, now())
-        found["kernel_id"] = _own_id()
-        return found
+        return {**self.projector.view(run.state, run.journal.events, now()), "kernel_id": _own_id()}
 
     def open(self) -> None:
         """Show the static sibling, then the widget."""
@@ -162,18 +149,26 @@ class PanelShown(Shown):
         line = f"process {self.process.pid}: {run.state.goal.strip()}"
         publish(page.sibling(run.state), line, f"{self.display_id}-line")
         display(self.panel, display_id=self.display_id)
+        self.process.dispatch.ask(self._follow)
+
+    def _follow(self) -> None:
+        run = self.process.run
+        for event in run.journal.events[self.seen :]:
+            self.projector.heard(event)
         run.listeners.append(self.heard)
-        run.on_text = self.panel.stream
+        run.on_text = self._stream
+        self.panel.show(self.view())
+
+    def _stream(self, text: str) -> None:
+        self.process.dispatch.tell(self.panel.stream, text)
 
     def heard(self, event: Event, _: State) -> None:
         """Follow one event; the panel groups what it sends."""
         self.projector.heard(event)
         self.projector.preview(event)
         self.panel.show(self.view())
-        if event.k == "call.started":
-            self.panel.flush()  # the step may hold the main thread
         if event.k == "run.ended":
-            asyncio.get_running_loop().call_soon(self.close)
+            asyncio.get_running_loop().call_soon(self._draw_last)
 
     def close(self) -> None:
         """Draw the last state; of a process that has ended the static form takes the widget's place.
@@ -181,6 +176,9 @@ class PanelShown(Shown):
         A saved notebook holds no widget state, and a widget without it is an error on the page. `%agent show` brings
         the live panel back; a page that was reloaded meanwhile keeps its own.
         """
+        self.process.dispatch.ask(self._draw_last)
+
+    def _draw_last(self) -> None:
         self.panel.show(self.view())
         self.panel.flush()
         run = self.process.run
@@ -190,19 +188,29 @@ class PanelShown(Shown):
             publish("", "", f"{self.display_id}-line", update=True)  # the static form says it, too
 
     def verb(self, message: dict[str, Any]) -> None:
-        """Carry a click out, and show what came of it."""
-        name = message["verb"]
+        """Carry a click out, and show what came of it; from any thread."""
+        name, visits = message["verb"], self.process.dispatch.visits
         if name in LOOKS:
-            LOOKS[name](self.projector, message)
+            self.process.dispatch.tell(LOOKS[name], self.projector, message)
+        elif name in AT_HOME and not visits.here:
+            visits.post(partial(self._noted, message))
         else:
-            said = CLICKS[name](self.process, _without_empty(message))
-            if isinstance(said, str):
-                self.panel.note(said)
+            self._carry_out(message)
+        self.process.dispatch.tell(self._show)
+
+    def _show(self) -> None:
         self.panel.show(self.view())
 
+    def _carry_out(self, message: dict[str, Any]) -> None:
+        said = CLICKS[message["verb"]](self.process, {k: v for k, v in message.items() if v is not None})
+        if isinstance(said, str):
+            self.panel.note(said)
 
-def _without_empty(message: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in message.items() if v is not None}
+    def _noted(self, message: dict[str, Any]) -> None:
+        try:
+            self._carry_out(message)
+        except LlmosError as error:
+            self.panel.note(str(error))
 
 
 def _own_id() -> str:

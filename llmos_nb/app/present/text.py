@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import Any
 
+from llmos_nb.app.present.keys import prompt_keys
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import QuestionAsked
 from llmos_nb.process.state import State
@@ -12,7 +13,7 @@ from llmos_nb.session import Process
 from llmos_nb.tools import Stopped
 from llmos_nb.tools.devices.python import interruptible
 from llmos_nb.views import page
-from llmos_nb.views.text import prompt_keys, view
+from llmos_nb.views.text import view
 
 
 class Shown:
@@ -52,24 +53,29 @@ class TextShown(Shown):
         self.process, self.kind, self.ip = process, kind, ip
         self.view = view.TextView(write=print_raw)
         self.patient = kind == "terminal"
-        self.asked: set[str] = set()
 
     def open(self) -> None:
         """Print what happens, and what happened before."""
+        self.process.dispatch.ask(self._open)
+
+    def _open(self) -> None:
         run = self.process.run
-        run.listeners.append(self.heard)
-        run.on_text = self.view.on_text
         for event in run.journal.events:
             self.view(event, run.state)
+        run.listeners.append(self.heard)
+        run.on_text = self.view.on_text
         if self.patient and self.process.state == "waiting":
             for key in list(run.state.questions):
-                asyncio.get_running_loop().call_soon(self.ask, key)
+                self._ask_soon(key)
+
+    def _ask_soon(self, key: str) -> None:
+        self.process.dispatch.visits.post(partial(self.ask, key))
 
     def heard(self, event: Event, state: State) -> None:
         """Print one event; ask where a terminal can answer."""
         self.view(event, state)
         if self.patient and isinstance(event.body, QuestionAsked):
-            asyncio.get_running_loop().call_soon(self.ask, event.body.question)
+            self._ask_soon(event.body.question)
 
     def ask(self, key: str) -> None:
         """Read the person's decision; a terminal has nothing else to do meanwhile, and Ctrl-C stops the process."""
@@ -84,9 +90,12 @@ class TextShown(Shown):
     def close(self) -> None:
         """Stop printing; a headless notebook keeps the static form."""
         run = self.process.run
-        run.listeners[:] = [x for x in run.listeners if x != self.heard]
+        self.process.dispatch.ask(self._leave)
         if self.kind == "headless" and self.ip is not None and getattr(self.ip, "kernel", None) is not None:
             publish(page.html(run.state, run.journal.events), page.plain(run.state, run.journal.events))
+
+    def _leave(self) -> None:
+        self.process.run.listeners[:] = [x for x in self.process.run.listeners if x != self.heard]
 
 
 def print_raw(words: str) -> None:
@@ -98,5 +107,5 @@ def publish(html: str, plain: str, display_id: str | None = None, update: bool =
     """Display a bundle of HTML and text, or put it in place of an earlier one."""
     from IPython.display import display  # only where IPython is
 
-    bundle = {"text/html": html, "text/plain": plain}
-    display(bundle, raw=True, display_id=display_id, update=update) if display_id else display(bundle, raw=True)
+    where = {"display_id": display_id, "update": update} if display_id else {}
+    display({"text/html": html, "text/plain": plain}, raw=True, **where)

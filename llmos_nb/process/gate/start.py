@@ -13,13 +13,13 @@ from typing import Any
 from llmos_nb.errors import JournalError
 from llmos_nb.journal.events import CallFinished, CallInDoubt, CallStarted, Changes, NamesChanged
 from llmos_nb.messages import ToolResult
-from llmos_nb.policy import APPROVER
+from llmos_nb.policy import APPROVER, Came
 from llmos_nb.policy.secrets import Stream, redact, vault
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import conflicts, labels as gate_labels, quarantine, servers as gate_tools
 from llmos_nb.process.gate.approvers import may_decide
 from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
-from llmos_nb.process.run import Run
+from llmos_nb.process.run import Run, visit_here
 from llmos_nb.process.state.decide import Start
 from llmos_nb.tools import RECORDED, Call, CallContext, Stopped, Tool, bounded, invoke
 from llmos_nb.tools.devices.python import interruptible
@@ -34,19 +34,25 @@ async def start(run: Run, command: Start) -> None:
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
     if _over_budget(run, call) or _waits(run, call, tool, arguments):
         return
-    await conflicts.turn(run, command, tool, _inspected(run, call, tool, arguments))
+    if (seen := run.inspected.get(call.id)) is not None:
+        await conflicts.turn(run, command, tool, seen)
     async with _turn(run, command, tool):
         if call.status != "approved" or run.halting or _over_budget(run, call):
             return
-        if conflicts.sent_back(run, call, tool, _inspected(run, call, tool, arguments)):
-            return
-        again = _stale(run, call, tool, arguments)
-        if again is None and any(ask(run, call, tool, arguments) for ask in (_conflicts, gate_tools.unseen)):
-            return
-        if again is None:
+        may, *again = await run.section(partial(_checked, run, call, tool, arguments))
+        if may:
             await _begin(run, call, tool, arguments)
-            return
-    await _ask_again(run, call, tool, arguments, *again)
+    if again:
+        await _ask_again(run, call, tool, arguments, *again)
+
+
+def _checked(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple[Any, ...]:
+    """Return whether an approved call may begin as things are now; where it asks again, what is asked."""
+    if conflicts.sent_back(run, call, tool, _inspected(run, call, tool, arguments)):
+        return (False,)
+    if (again := _stale(run, call, tool, arguments)) is not None:
+        return False, *again
+    return (not any(ask(run, call, tool, arguments) for ask in (_conflicts, gate_tools.unseen)),)
 
 
 async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
@@ -133,12 +139,9 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     left = math.inf if call.undoes else run.state.left("s")
     shown = Stream(partial(run.on_output, call.id))
     context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown)
-    seen = run.inspected.pop(call.id, None) or inspect(run, tool, arguments)
-    gate_labels.catch_up(run)
-    came = gate_labels.reading(run, tool, arguments, seen)
-    handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
+    visit = visit_here if tool.beside else run.visit
     try:
-        result = await invoke(_noted(run, call, tool, arguments, seen), handed, context, guard=interruptible)
+        seen, came, result = await visit(partial(_invoked, run, tool, arguments, context))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
         record(
@@ -152,14 +155,27 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         raise
     else:
         shown.end()
-        gate_labels.learn(run, arguments, result)
-        came = gate_labels.brought(gate_labels.gave(tool, came, result), result)
         result = await quarantine.withheld(run, call, tool, came, result)
         gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
         record(run, call, tool, result)
 
 
-def _noted(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Findings) -> Tool:
+async def _invoked(
+    run: Run, tool: Tool, arguments: dict[str, Any], context: CallContext
+) -> tuple[Findings, Came, ToolResult]:
+    """Invoke a call, with what it reads before and what it has brought after; where the user's objects live."""
+    seen = run.inspected.pop(context.call, None) or inspect(run, tool, arguments)
+    gate_labels.catch_up(run)
+    came = gate_labels.reading(run, tool, arguments, seen)
+    handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
+    result = await invoke(
+        _noted(run, tool, arguments, seen, context.call), handed, context, guard=interruptible
+    )
+    gate_labels.learn(run, arguments, result)
+    return seen, gate_labels.brought(gate_labels.gave(tool, came, result), result), result
+
+
+def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings, call: str) -> Tool:
     """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next.
 
     For the same reason it is compared once more in the turn in which it begins.
@@ -170,7 +186,7 @@ def _noted(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Fi
     described = [str(arguments["name"])] if tool.name == "describe" else []
 
     async def runner(given: Mapping[str, Any], context: CallContext) -> ToolResult:
-        if (late := conflicts.late(run, call, tool, seen)) is not None:
+        if (late := conflicts.late(run, run.state.calls[call], tool, seen)) is not None:
             return late
         result = await inner(given, context)
         looked = [*seen.names, *described]

@@ -21,30 +21,22 @@ _KINDS = "biufcmMSU"
 _MASKED = (*(f"{sign}Int{n}" for sign in ("", "U") for n in (8, 16, 32, 64)), "Float32", "Float64", "boolean")
 
 
-def write(value: Any, tree: Write) -> dict[str, Tree] | None:
-    """Write what numpy or pandas made; None for anything else.
-
-    Parameters
-    ----------
-    value : object
-        Array, scalar, DataFrame, Series, Index, Timestamp or Timedelta.
-    tree : callable
-        Writes a plain value.
-    """
+def _write(value: Any, tree: Write) -> dict[str, Tree] | None:
+    """Write what numpy or pandas made: an array, scalar, table, series, index or time; None for anything else."""
     kind = type(value).__name__
     home = type(value).__module__.partition(".")[0]
     if home == "numpy" and hasattr(value, "dtype"):
         return {"array" if kind == "ndarray" else "scalar": _array(value)}
-    if home == "pandas" and kind == "DataFrame":
+    if home != "pandas":
+        return None
+    if kind == "DataFrame":
         columns = [_column(value.iloc[:, i].array, tree) for i in range(value.shape[1])]
         return {"table": [_index(value.columns, tree), columns, _index(value.index, tree)]}
-    if home == "pandas" and kind == "Series":
+    if kind == "Series":
         return {"series": [tree(value.name), _column(value.array, tree), _index(value.index, tree)]}
-    if home == "pandas" and hasattr(value, "names"):
+    if hasattr(value, "names"):
         return {"index": _index(value, tree)}
-    return (
-        {"time": [kind, value.isoformat()]} if home == "pandas" and kind in ("Timestamp", "Timedelta") else None
-    )
+    return {"time": [kind, value.isoformat()]} if kind in ("Timestamp", "Timedelta") else None
 
 
 def _array(value: Any) -> Tree:
@@ -62,20 +54,13 @@ def _column(values: Any, tree: Write) -> Tree:
     dtype = values.dtype
     kind = type(dtype).__name__
     if kind == "CategoricalDtype":
-        return {
-            "categories": [
-                _array(values.codes),
-                _column(dtype.categories.array, tree),
-                bool(dtype.ordered),
-            ]
-        }
+        known = _column(dtype.categories.array, tree)
+        return {"categories": [_array(values.codes), known, bool(dtype.ordered)]}
     if kind == "DatetimeTZDtype":
         return {"zoned": [_array(values.asi8), dtype.unit, str(dtype.tz)]}
     if kind == "StringDtype" or (kind == "NumpyEADtype" and dtype.kind == "O"):
-        plain = (
-            [None if v is dtype.na_value else v for v in values] if kind == "StringDtype" else values.tolist()
-        )
-        return {"items": [[tree(v) for v in plain], str(dtype)]}
+        missing = dtype.na_value if kind == "StringDtype" else None
+        return {"items": [[tree(None if v is missing else v) for v in values], str(dtype)]}
     if hasattr(values, "_mask"):
         filled = values.to_numpy(dtype=dtype.numpy_dtype, na_value=0)
         return {"masked": [_array(filled), _array(values.isna()), str(dtype)]}
@@ -118,12 +103,8 @@ def _read_column(held: Tree, read: Read) -> Any:
         return pd.Categorical.from_codes(_read_array(codes, read), known, ordered=bool(ordered))
     if kind == "zoned":
         stamps, unit, zone = parts
-        return (
-            pd.DatetimeIndex(_read_array(stamps, read).view(f"M8[{unit}]"))
-            .tz_localize("UTC")
-            .tz_convert(str(zone))
-            .array
-        )
+        made = pd.DatetimeIndex(_read_array(stamps, read).view(f"M8[{unit}]"))
+        return made.tz_localize("UTC").tz_convert(str(zone)).array
     if kind == "items":
         return pd.array([read(v) for v in parts[0]], dtype=_known(parts[1], ("object", "str", "string")))
     if kind == "masked":
@@ -175,15 +156,6 @@ def _read_time(held: Tree, read: Read) -> Any:
     return pd.Timestamp(str(text)) if kind == "Timestamp" else pd.Timedelta(str(text))
 
 
-READERS: dict[str, Callable[[Tree, Read], Any]] = {
-    "array": _read_array,
-    "scalar": lambda held, read: _read_array(held, read)[()],
-    "series": _read_series,
-    "table": _read_table,
-    "index": _read_index,
-    "time": _read_time,
-}
-
 MOST_BYTES = 64 << 20
 _DEPTH = 50
 _PLAIN = (type(None), bool, str)
@@ -224,9 +196,8 @@ def decode(raw: bytes) -> Any:
             raise ValueError("it is too large")
         return _value(json.loads(raw), 0)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, MemoryError) as error:
-        raise ToolError(
-            f"the child sent a value that is not one: {type(error).__name__}: {error}"[:200]
-        ) from error
+        why = f"the child sent a value that is not one: {type(error).__name__}: {error}"
+        raise ToolError(why[:200]) from error
 
 
 def _tree(value: Any, depth: int) -> Tree:
@@ -241,13 +212,10 @@ def _tree(value: Any, depth: int) -> Tree:
         return {kind.__name__: [_tree(v, depth + 1) for v in value]}
     if kind is dict:
         return {"dict": [[_tree(k, depth + 1), _tree(v, depth + 1)] for k, v in value.items()]}
-    found: Tree = None
     if kind is bytes:
-        found = {"bytes": base64.b64encode(value).decode()}
-    elif kind is complex:
-        found = {"complex": [value.real.hex(), value.imag.hex()]}
-    else:
-        found = write(value, lambda v: _tree(v, depth + 1))
+        return {"bytes": base64.b64encode(value).decode()}
+    parts = [value.real.hex(), value.imag.hex()] if kind is complex else None
+    found = {"complex": parts} if parts else _write(value, lambda v: _tree(v, depth + 1))
     if found is None:
         raise TypeError(f"{kind.__module__}.{kind.__qualname__} does not come back")
     return found
@@ -256,33 +224,33 @@ def _tree(value: Any, depth: int) -> Tree:
 def _value(tree: Tree, depth: int = 0) -> Any:
     if depth > 3 * _DEPTH:
         raise ValueError("it is nested too deep")
+    if isinstance(tree, list):
+        raise TypeError("a list that says no kind")
     if not isinstance(tree, dict):
-        if isinstance(tree, list):
-            raise TypeError("a list that says no kind")
         return tree
     ((kind, held),) = tree.items()
-    if kind in READERS:
-        return READERS[kind](held, lambda v: _value(v, depth + 1))
-    return _READERS[kind](held, depth + 1)
+    return _READERS[kind](held, lambda v: _value(v, depth + 1))
 
 
-def _all(held: Tree, depth: int) -> list[Any]:
-    return [_value(v, depth) for v in _list(held)]
-
-
-def _list(held: Tree) -> list[Tree]:
+def _all(held: Tree, read: Read) -> list[Any]:
     if not isinstance(held, list):
         raise TypeError("not a list")
-    return held
+    return [read(v) for v in held]
 
 
-_READERS: dict[str, Callable[[Tree, int], Any]] = {
+_READERS: dict[str, Callable[[Tree, Read], Any]] = {
     "list": _all,
-    "tuple": lambda held, depth: tuple(_all(held, depth)),
-    "set": lambda held, depth: set(_all(held, depth)),
-    "frozenset": lambda held, depth: frozenset(_all(held, depth)),
-    "dict": lambda held, depth: {_value(k, depth): _value(v, depth) for k, v in held},
-    "bytes": lambda held, depth: base64.b64decode(held, validate=True),
-    "float": lambda held, depth: float(held),
-    "complex": lambda held, depth: complex(*map(float.fromhex, held)),
+    "tuple": lambda held, read: tuple(_all(held, read)),
+    "set": lambda held, read: set(_all(held, read)),
+    "frozenset": lambda held, read: frozenset(_all(held, read)),
+    "dict": lambda held, read: {read(k): read(v) for k, v in held},
+    "bytes": lambda held, _: base64.b64decode(held, validate=True),
+    "float": lambda held, _: float(held),
+    "complex": lambda held, _: complex(*map(float.fromhex, held)),
+    "array": _read_array,
+    "scalar": lambda held, read: _read_array(held, read)[()],
+    "series": _read_series,
+    "table": _read_table,
+    "index": _read_index,
+    "time": _read_time,
 }
