@@ -199,13 +199,13 @@ async def test_value_that_not_everybody_may_see_is_not_in_the_refusal(script):
 
 async def test_code_that_may_reach_any_name_overwrites_none_that_changed(script):
     session = llmos.Session({"total": 0})
-    second = session.create("two", approve="auto", model=script(python("total = 5"), {"text": "ok"}))
     model = script(python("total"), python("exec('total' + ' = 1')"), {"text": "ok"})
     inner = model.respond
 
     async def respond(request, on_text):
         if model.position == 1:
-            await second.start()
+            session.namespace["total"] = 5
+            session.sharing.changed(["total"], "your cell [2]")
         return await inner(request, on_text)
 
     model.respond = respond
