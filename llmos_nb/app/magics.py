@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
+from llmos_nb.app.notice import unfinished
 from llmos_nb.app.present.front import front_end
 from llmos_nb.app.traits import LLMOS
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import home_of
+from llmos_nb.journal import Home, home_of, look
 from llmos_nb.policy.secrets import redact
 
 if TYPE_CHECKING:
     from llmos_nb.session import Process, Session
 
 _CALL = re.compile(r"^(\s*(?:[\w.]+\s*=\s*)?)(get_ipython\(\)\.run_(?:cell|line)_magic\('agent',)")
+PATIENCE_S = 0.03  # for reading journals that are not in the home's index, when the extension loads
 _TIMERS = re.compile(r"\s*%%(time|timeit|capture|prun)\b")
 
 
@@ -55,6 +57,7 @@ class AgentMagics(Magics):
     def __init__(self, ip: Any, config: Any) -> None:
         super().__init__(ip)
         self.ip, self.configured, self.woken = ip, Configured(config), False
+        self.unsaid = ""
 
     @cached_property
     def session(self) -> Session:
@@ -69,6 +72,12 @@ class AgentMagics(Magics):
         """Return the processes that this notebook holds, without making its session."""
         return vars(self)["session"].processes if "session" in vars(self) else {}
 
+    def known(self) -> dict[tuple[str, str], None]:
+        """Return number and name of the processes of this notebook, and of what is unfinished in the home."""
+        here = [(str(p.pid), p.run.state.name) for p in self.processes().values()]
+        there = [(str(g.pid), g.name) for g in look(home_of(None, self.configured), PATIENCE_S).unfinished]
+        return dict.fromkeys([*here, *there])
+
     def wake(self) -> None:
         """Look after persistent goals, where there are any and an event loop runs; all else works without them.
 
@@ -80,6 +89,27 @@ class AgentMagics(Magics):
 
             self.woken = wake(home, lambda: self.session)
 
+    def look(self) -> None:
+        """Say in one line what is unfinished in the home; of thousands not looked at before, with the next command."""
+        home = home_of(None, self.configured)
+        if not home.runs.is_dir():
+            return
+        found = look(home, PATIENCE_S)
+        if found.whole:
+            self.unsaid = unfinished(home, found)
+            self.tell()
+        else:
+            threading.Thread(target=self._look_on, args=(home,), name="llmos-index", daemon=True).start()
+
+    def _look_on(self, home: Home) -> None:
+        self.unsaid = unfinished(home, look(home))
+
+    def tell(self) -> None:
+        """Say what is to be said, once."""
+        said, self.unsaid = self.unsaid, ""
+        if said:
+            print(said)
+
     @no_var_expand
     @line_cell_magic
     def agent(self, line: str = "", cell: str | None = None) -> Any:
@@ -88,6 +118,7 @@ class AgentMagics(Magics):
         `%%agent --help` and `%agent --help` list everything.
         """
         _explain_blocking(self.ip)
+        self.tell()
         if cell is None:
             return self._guarded(self._steer(line))
         return self._guarded(self._start(line, cell))
@@ -173,6 +204,7 @@ def load(ip: Any) -> None:
     if front_end(ip) == "panel":
         threading.Thread(target=_prepare, name="llmos-prepare", daemon=True).start()
     magics.wake()
+    magics.look()
     if Path("llmos.toml").exists() or os.environ.get("LLMOS_ORG_CONFIG"):
         threading.Thread(target=_keep_house, args=(magics,), name="llmos-prune", daemon=True).start()
 
@@ -184,7 +216,7 @@ def _matcher(magics: AgentMagics) -> Any:
     def agent_matcher(context: Any) -> Any:
         from llmos_nb.app.complete import candidates  # with the first TAB: it needs the table of verbs
 
-        at_hand = (w for p in magics.processes().values() for w in (str(p.pid), p.run.state.name) if w)
+        at_hand = (w for named in magics.known() for w in named if w)
         found = candidates(context.text_until_cursor, lambda: at_hand)
         return {
             "completions": [SimpleCompletion(c, type="magic") for c in found or ()],

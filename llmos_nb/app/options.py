@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from llmos_nb.app import verbs
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.policy import budget, parse_mode
-from llmos_nb.session import Flag, Setting, config
+from llmos_nb.session import Flag, Form, Setting, config
 from llmos_nb.tools.devices import OFFERED
 from llmos_nb.tools.devices.child import parse_untrusted
 
@@ -153,9 +153,21 @@ def parse_command(line: str) -> Command:
         return Command(name, words[1:], {})
     found = vars(command_parser(name).read(words[1:]))
     given = found.pop("words")
+    if form.words.startswith("P ") and _omits_process(given, form):
+        given = ["", *given]
     if not form.least <= len(given) <= form.most:
         raise UsageError(f"%agent {name}: write %agent {name} {form.words}".rstrip())
     return Command(name, given, found)
+
+
+_CALL = re.compile(r"r\d+\.\d+(\.undo)?|all|plan")
+
+
+def _omits_process(given: list[str], form: Form) -> bool:
+    """Return whether words leave the process out: one is missing and the first cannot be a pid, or it is a call."""
+    if not given or given[0].isdecimal():
+        return False
+    return len(given) == form.least - 1 or bool(_CALL.fullmatch(given[0]))
 
 
 def command_parser(name: str) -> Parser:

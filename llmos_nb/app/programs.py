@@ -79,6 +79,15 @@ def log(given: Any) -> int:
     return 0
 
 
+def ps(given: Any) -> int:
+    from llmos_nb.app.listing import home_table, plain
+
+    home = home_of(given.home)
+    for line in plain(home, given.all) if given.json else home_table(home, given.all):
+        say(line)
+    return 0
+
+
 def prune(given: Any) -> int:
     from llmos_nb.session import prune
 

@@ -83,7 +83,10 @@ NOTEBOOKS = (
     )),
 )
 LOOKING = (
-    Verb("ps", "the processes of this notebook", _agent("show:ps")),
+    Verb("ps", "the processes of this notebook, and what else is unfinished",
+        _agent("show:ps", "[--all]", 0, 0, _switch("all", "every process of the home"), example="--all"),
+        _llmos("ps", _switch("all", "also what has ended"), _switch("json", "one JSON object a line"), _HOME,
+            help="what is unfinished in a home", example="--all")),
     Verb("top", "what each uses now, refreshed in place",
         _agent("show:top", "[-n TIMES]", 0, 0, Flag("-n", type=int), example="-n 1")),
     Verb("tree", "processes and their children", _agent("show:tree")),
@@ -125,7 +128,10 @@ DECIDING = (
     Verb("stop", "stop now, to be resumed", _agent("process:act", "P", 0, 1, example="1"), panel=True),
     Verb("kill", "end for good", _agent("process:act", "P", 0, 1, example="1"), panel=True),
     Verb("resume", "go on",
-        _agent("process:resume", "P [-m SPEC]", 0, 1, _MODEL, example="1 -m local"), panel=True),
+        _agent("process:resume", "P [-m SPEC] [--bg] | --all", 0, 1, _MODEL,
+            _switch("bg", "in the background; the cell returns at once"),
+            _switch("all", "all that is unfinished in the home"),
+            example="1 -m local"), panel=True),
     Verb("nice", "who goes first where several wait: -20 first, 19 last",
         _agent("process:act", "P ±N", 2, 2, example="1 +5")),
     Verb("budget", "raise its budget",

@@ -13,5 +13,6 @@ from .chain import (
 )
 from .database import opened as opened, writing as writing
 from .home import Home as Home, home_of as home_of, pid_of as pid_of, who as who
+from .index import Glance as Glance, Look as Look, driver_of as driver_of, look as look
 from .journal import Journal as Journal
 from .retention import KEEP_ALL as KEEP_ALL, Retention as Retention, parse_retention as parse_retention

@@ -145,6 +145,14 @@ class Journal:
             )
         return body
 
+    @property
+    def behind(self) -> bool:
+        """Whether the file holds other events than these, since somebody else went on with it."""
+        try:
+            return self._fd < 0 and not self._pending and self.path.stat().st_size != self._size
+        except OSError:
+            return False
+
     def acquire(self) -> None:
         """Take the journal for writing, or say who has it; to be released as often as it was taken."""
         with self._holding:

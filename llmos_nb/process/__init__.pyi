@@ -2,6 +2,7 @@ from . import (
     briefing as briefing,
     decisions as decisions,
     finish as finish,
+    inputs as inputs,
     preview as preview,
     recall as recall,
     saved as saved,

@@ -139,7 +139,7 @@ def _halted(run: Run) -> None:
         return
     run.append(SignalReceived(signal="stop" if how == "paused" else "kill", by=by))
     if how != "paused":
-        run.append(RunEnded(reason="stopped", detail=f"killed by {by}", answer=None))
+        run.append(RunEnded(reason="killed", detail=f"killed by {by}", answer=None))
     elif run.state.status == "running":
         run.append(RunPaused(why=f"stopped by {by}"))
 

@@ -249,7 +249,7 @@ def _integrate(run: Run, command: Integrate) -> None:
     if (
         bad is not None
         and bad.status in ("rejected", "skipped")
-        and bad.by not in ("schema", "repeat", "budget")
+        and bad.by not in ("schema", "repeat", "budget", "conflict")
     ):
         status = bad.status
     step = next((p for p in s.plan.steps if p.n == command.step), None)

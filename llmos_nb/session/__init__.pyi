@@ -1,4 +1,11 @@
-from . import api as api, config as config, outcome as outcome, prune as prune, toolbox as toolbox
+from . import (
+    api as api,
+    config as config,
+    outcome as outcome,
+    prune as prune,
+    table as table,
+    toolbox as toolbox,
+)
 from .api import load as load, replay as replay, run as run, start as start, verify as verify
 from .parts import PARTS as PARTS
 from .process import Process as Process

@@ -291,9 +291,15 @@ class Dispatch:
         self.tell(self.moved.set)
 
     def halt(self, how: str, by: str) -> None:
-        """End what is under way now, also where the main thread is in a step."""
+        """End what is under way now, also where the main thread is in a step.
+
+        Raises
+        ------
+        JournalLocked
+            The process is at work elsewhere; nothing was changed.
+        """
         self.only_people()
-        self.ask(lambda: self.halt_here(how, by))
+        self.ask(partial(self.apply, partial(self._halt, how, by)))
 
     def halt_soon(self, how: str, by: str) -> None:
         """Do the same from a signal handler, which may not wait."""
@@ -301,11 +307,14 @@ class Dispatch:
 
     def halt_here(self, how: str, by: str) -> None:
         """End what is under way, on the thread that drives the process."""
+        self._halt(how, by)
+        self.go_on()
+
+    def _halt(self, how: str, by: str) -> None:
         self.run.halt(how, by)
         for call in self.run.state.open_calls:
             if call.status == "running":
                 stop_main_thread(key=call.key)
-        self.go_on()
 
 
 class Deadlines:

@@ -8,17 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb.errors import UsageError
-from llmos_nb.journal import Home, Journal, history, home_of
+from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.journal import Home, Journal, history, home_of, look
 from llmos_nb.journal.events import PlanProposed
 from llmos_nb.messages import Message, ToolResult
 from llmos_nb.models import Model, resolve
 from llmos_nb.policy import Approver, Budget
 from llmos_nb.policy.secrets import vault
-from llmos_nb.process import Run, briefing, open_journal, recall
+from llmos_nb.process import Run, briefing, inputs, open_journal, recall
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight, resource
 from llmos_nb.process.state import State
-from llmos_nb.session import config, revive, toolbox
+from llmos_nb.session import config, revive, table, toolbox
+from llmos_nb.session.absent import Absent
 from llmos_nb.session.opening import (
     bounds_of,
     check_goal,
@@ -33,6 +34,7 @@ from llmos_nb.session.parts import Order, Parts
 from llmos_nb.session.process import Process
 from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.tools import Tool
+from llmos_nb.views import visible
 
 if TYPE_CHECKING:
     from llmos_nb.tools.devices.mcp import Servers
@@ -64,6 +66,7 @@ class Session:
         self.configured: Mapping[str, Any] = configured if configured is not None else {}
         self._home = home
         self.processes: dict[int, Process] = {}
+        self._from_home: set[int] = set()  # found there by pid or name, rather than handed over
         self.writes = NamespaceLock()
         self.snapshots = toolbox.snapshots(namespace)
         self.sharing = Sharing()
@@ -212,20 +215,44 @@ class Session:
         return process
 
     def find(self, key: str | int) -> Process:
-        """Return a process by pid or name, loading it from the home where it is not at hand."""
+        """Return a process by pid or name, loading it from the home where it is not at hand; without one, the last."""
+        if key == "" and (found := self.last()) is not None:
+            return found
+        folder = None
         if isinstance(key, int) or str(key).isdecimal():
             if int(key) in self.processes:
-                return self.processes[int(key)]
+                return self._abreast(self.processes[int(key)])
             folder = self.home.find(int(key))
-            if folder is not None:
-                return self.load(folder)
         for process in reversed(self.processes.values()):
-            if process.run.state.name == key:
-                return process
-        known = ", ".join(
-            f"{p.pid}" + (f" ({p.run.state.name})" if p.run.state.name else "") for p in self.processes.values()
-        )
+            if process.run.state.name == key and folder is None:
+                return self._abreast(process)
+        if (folder := folder or table.named(self.home, str(key))) is not None:
+            return self._found(folder)
+        here = [(p.pid, p.run.state.name) for p in self.processes.values()]
+        there = [(g.pid, g.name) for g in look(self.home).unfinished if g.pid not in self.processes]
+        known = ", ".join(f"{pid}" + (f" ({visible(name)})" if name else "") for pid, name in (*here, *there))
         raise UsageError(f"process {key!r}: no such process (there are: {known or 'none'})")
+
+    def last(self) -> Process | None:
+        """Return the process that came last; where none is at hand, of the home, one that has not ended first."""
+        if self.processes:
+            return self._abreast(next(reversed(self.processes.values())))
+        folder = table.last(self.home)
+        return self._found(folder) if folder is not None else None
+
+    def _found(self, folder: Path) -> Process:
+        folder = folder.parent if folder.is_file() else folder
+        try:
+            process = self.load(folder)
+        except LlmosError as error:  # whatever needs no model works without; resume tries again
+            process = self.load(folder, model=Absent(folder, str(error)))
+        self._from_home.add(process.pid)
+        return process
+
+    def _abreast(self, process: Process) -> Process:
+        """Return a process as its journal is by now, where somebody else has gone on with it."""
+        behind = process.cold and process.pid in self._from_home and process.journal.behind
+        return self._found(process.journal.path) if behind else process
 
     def find_live(self, key: str) -> Process:
         """Return the process of a name or number, one that lives before one that has ended."""
@@ -251,7 +278,18 @@ class Session:
         return revive.replay(self, path)
 
     async def resume(self, process: ProcessLike, model: str | Model | None = None) -> None:
-        """Go on with a process."""
+        """Go on with a process.
+
+        Raises
+        ------
+        UsageError
+            It has ended for good, or what waits in it needs variables that this notebook does not have.
+        """
+        if process.cold and (names := inputs.lacking(process.run)):
+            raise UsageError(f"process {process.pid} {inputs.needs(names)}, then resume")
+        if model is None and isinstance(process.run.model, Absent):
+            base_url = config.load({}, self.configured).base_url
+            model = resolve(process.run.model.spec or None, base_url=base_url or None)
         await revive.resume(self, process, model)
         await self.parts.resumed(process)
 

@@ -24,7 +24,19 @@ FORGED: Final = "forged_approval"
 _DECISIONS = frozenset(
     ("call.decided", "plan.decided", "policy.changed", "question.answered", "call.resolved", "signal.received")
 )
-_NOBODY = ("", "plan", "words", "schema", "repeat", "budget", "tools", "deadline", "reconcile", "a step")
+_NOBODY = (
+    "",
+    "plan",
+    "words",
+    "schema",
+    "repeat",
+    "budget",
+    "tools",
+    "deadline",
+    "conflict",
+    "reconcile",
+    "a step",
+)
 _codes: WeakValueDictionary[int, CodeType] = WeakValueDictionary()
 # What calls back whoever registered there: a verb that is called straight from here was handed over by nobody at hand.
 _MACHINERY = ("IPython/core/events.py", "weakref.py", "concurrent/futures/_base.py")

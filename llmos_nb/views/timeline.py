@@ -129,6 +129,8 @@ def _responded(b: ev.ModelResponded, n: int) -> str:
 
 def _decided(b: ev.CallDecided) -> str:
     done = {"approve": "approved", "reject": "rejected", "skip": "skipped", "edit": "edited"}
+    if b.by == "conflict":
+        return f"{b.call} not run: {b.why}"
     return f"{b.call} {done.get(b.what, b.what)} by {_who(b.by)}" + (f": {b.why}" if b.why else "")
 
 

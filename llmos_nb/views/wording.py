@@ -166,6 +166,42 @@ def model_at(model: str, endpoint: str | None) -> str:
     return f"{model} at {endpoint.partition('://')[2]}" if endpoint else model
 
 
+def standing(s: State, elsewhere: bool = False, driven: bool = True) -> str:
+    """Say in a few words how a process stands: ``waiting for you since 14:02``.
+
+    Parameters
+    ----------
+    s : State
+        The process.
+    elsewhere : bool
+        Another interpreter drives it at this moment.
+    driven : bool
+        Whether anything here would go on with it; else it broke off where its journal ends.
+    """
+    if elsewhere:
+        return "running (in another notebook)"
+    if s.status == "ended":
+        return s.reason if s.reason == "killed" else f"ended, {s.reason}"
+    if s.waiting:
+        return f"waiting for you{_from(min((q.get('since', '') for q in s.questions.values()), default=''))}"
+    if s.expecting:
+        wait = next(iter(s.awaited.values()))
+        return f"waiting for {short(wait.get('title') or 'a message', 40)}{_from(wait.get('since', ''))}"
+    if s.status == "running":
+        return "running" if driven else f"broke off{_from(s.at, 'at')}"
+    return s.status
+
+
+def _from(at: str, word: str = "since") -> str:
+    return f" {word} {moment(at)}" if at else ""
+
+
+def moment(at: str) -> str:
+    """Say an ISO 8601 time as on a clock here: ``14:02``, of another day ``Nov 26 14:02``."""
+    then, now = datetime.fromisoformat(at).astimezone(), datetime.now().astimezone()
+    return f"{then:%H:%M}" if then.date() == now.date() else f"{then:%b} {then.day} {then:%H:%M}"
+
+
 _BARS: dict[str, tuple[str, Callable[[float], str]]] = {
     "steps": ("steps", lambda v: f"{v:.0f}"),
     "calls": ("calls", lambda v: f"{v:.0f}"),

@@ -212,6 +212,30 @@ async def test_a_broken_verb_of_another_package_is_one_line_and_touches_nothing_
         parse_command("wether")
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("approve", []),
+        ("approve all", ["", "all"]),
+        ("approve r1.0", ["", "r1.0"]),
+        ("approve one", ["one"]),
+        ("reject r1.0 no", ["", "r1.0", "no"]),
+        ("reply yes", ["", "yes"]),
+        ("reply one yes", ["one", "yes"]),
+        ("send 'use the median'", ["", "use the median"]),
+        ("edit r1.0 'x = 2'", ["", "r1.0", "x = 2"]),
+        ("budget '+5 steps'", ["", "+5 steps"]),
+        ("nice +5", ["", "+5"]),
+        ("resolve r1.0 --done", ["", "r1.0"]),
+        ("forget r1.0", ["", "r1.0"]),
+        ("export x.ipynb", ["", "x.ipynb"]),
+        ("export 1 x.ipynb", ["1", "x.ipynb"]),
+    ],
+)
+def test_words_that_cannot_name_a_process_leave_it_out(line, words):
+    assert parse_command(line).words == words
+
+
 async def test_commands_without_a_process_mean_the_last_one(capsys):
     session = llmos_nb.Session({})
     turns = [{"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, {"text": "Done."}]
@@ -223,4 +247,4 @@ async def test_commands_without_a_process_mean_the_last_one(capsys):
     await carry_out(session, parse_command, "undo")
     assert "taken back: r1.0" in capsys.readouterr().out and "x" not in session.namespace
     with pytest.raises(UsageError, match="no process yet"):
-        await carry_out(llmos_nb.Session({}), parse_command, "stop")
+        await carry_out(llmos_nb.Session({}, "another-home"), parse_command, "stop")

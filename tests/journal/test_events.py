@@ -187,3 +187,11 @@ def test_what_is_on_disk_is_what_the_event_says(tmp_path):
     (line,) = journal.path.read_text().splitlines()
     assert json.loads(line)["d"] == {"why": "you"} == event.d
     assert read(journal.path) == [event] and read(journal.path)[0].body == event.body
+
+
+def test_killed_is_an_end_of_its_own_in_older_journals_too():
+    def reason(detail, reason="stopped", version=2):
+        return parse("run.ended", {"reason": reason, "detail": detail, "answer": None}, version).reason
+
+    assert reason("killed by you") == reason("killed by process 1", version=1) == "killed"
+    assert reason("stopped by you") == "stopped" and reason("killed by you", "failed") == "failed"

@@ -285,7 +285,7 @@ async def test_no_child_outlives_its_parent():
     one = await parent_of(session, [start_call(goal="Work."), DONE], [[python("await gate.wait()"), DONE]])
     child = session.find(2)
     await child
-    assert one.reason == "answered" and child.reason == "stopped" and "process 1" in child.detail
+    assert one.reason == "answered" and child.reason == "killed" and "process 1" in child.detail
     await until(lambda: one.run.state.children == {2: {}})
 
 
@@ -306,7 +306,7 @@ async def test_a_child_that_breaks_leaves_its_parent_and_siblings():
     assert (
         one.reason == "answered"
         and session.find(2).reason == "answered"
-        and other.reason in ("failed", "stopped")
+        and other.reason in ("failed", "killed")
     )
 
 

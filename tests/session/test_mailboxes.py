@@ -182,7 +182,7 @@ async def test_waiting_process_can_be_stopped_resumed_and_killed():
     gone = team.start("gone", call("receive"), DONE)
     await gone
     await gone.kill()
-    assert (gone.state, gone.reason) == ("ended", "stopped")
+    assert (gone.state, gone.reason) == ("ended", "killed")
     await reader.resume()
     assert reader.reason == "answered" and results(reader, "receive")[0].endswith("x")
 
@@ -372,7 +372,7 @@ async def test_task_possibly_done_is_not_redelivered_and_its_sender_is_told():
     await boss
     told = results(boss, "receive")[0]
     assert (
-        "worker (process 2) ended (stopped) after it began pay; whether its work was done is not known" in told
+        "worker (process 2) ended (killed) after it began pay; whether its work was done is not known" in told
     )
     assert "pay 9" in told and not team.session.parts["mail"].boxes.get("#jobs").waiting
 

@@ -187,7 +187,7 @@ async def test_kill_ends_for_good(script):
     proc = llmos.start("go", model=script({"text": "late", "wait_s": 60}))
     await asyncio.sleep(0)
     await proc.kill()
-    assert (proc.state, proc.reason) == ("ended", "stopped")
+    assert (proc.state, proc.reason) == ("ended", "killed")
     with pytest.raises(UsageError, match="fork it"):
         await proc.resume()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import json
 import os
@@ -9,36 +10,49 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from llmos_nb.app.commands.base import pick, say
+from llmos_nb.app.commands.base import pick, say, stands
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
-from llmos_nb.errors import UsageError
+from llmos_nb.errors import LlmosError, NotAnswered, UsageError
 from llmos_nb.journal import history
-from llmos_nb.journal.events import SignalReceived
+from llmos_nb.journal.events import CallDecided, PlanDecided, SignalReceived
 from llmos_nb.policy import parse_rule
 from llmos_nb.policy.secrets import SecretStr, handle, vault
-from llmos_nb.session import Process, Session, api
+from llmos_nb.process import inputs
+from llmos_nb.session import Process, Session, api, table
 from llmos_nb.views.text import diff as difference
 
 
 async def approve(session: Session, command: Command) -> None:
     process = pick(session, command)
     what = command.words[1] if len(command.words) > 1 else "all"
-    before = len(process.events)
+    before, lacks = len(process.events), inputs.lacking(process.run) if process.cold else []
     process.approve(int(what) if what.isdecimal() else what)
-    for event in process.events[before:]:
-        match event.body:
+    fresh = [e.body for e in process.events[before:]]
+    for body in fresh:
+        match body:
             case SignalReceived(signal="stale_approval", call=call, why=why):
                 say(f"{call}: not counted, {why or 'it is not asked'}")
+            case CallDecided(call=call, what="approve", by=by) if process.cold and not by.startswith("mode:"):
+                say(f"{call} is approved, and has not run")
+            case PlanDecided(what="approve") if process.cold:
+                say("the plan is approved, and nothing of it has run")
+    if not fresh:
+        say(f"process {process.pid} asks for no approval")
+    if lacks:
+        say(f"process {process.pid} {inputs.needs(lacks)}")
     _tell(process)
 
 
-def _tell(process: Process) -> None:
-    """Say where a process stands after a command."""
-    if process.cold:
-        say(f"process {process.pid}: noted; %agent resume {process.pid} goes on")
+def _tell(process: Process, noted: str = "noted") -> None:
+    """Say where a process stands after a command; `noted` is what became of the command where nothing drives it."""
+    p, reason = process.pid, process.reason
+    if process.state == "ended":
+        say(f"process {p} is killed" if reason == "killed" else f"process {p} is ended ({reason})")
+    elif process.cold:
+        say(f"process {p} ({stands(process)}): {noted}; %agent resume {p} goes on")
     else:
-        say(f"process {process.pid} is {process.state}" + (f" ({process.reason})" if process.reason else ""))
+        say(f"process {p} is {stands(process)}")
 
 
 def _words(command: Command, at: int) -> str:
@@ -92,7 +106,18 @@ async def act(session: Session, command: Command) -> None:
     done = ACTS[command.verb](process, command)
     if command.verb in ("stop", "kill"):
         await done  # so that what is said next is how it stands
-    _tell(process)
+    if command.verb == "kill":
+        await _kill_children(session, process)
+    _tell(process, "it does not run" if command.verb in ("stop", "pause") else "noted")
+
+
+async def _kill_children(session: Session, process: Process) -> None:
+    """End with a process those that it started and that this notebook had not loaded."""
+    for entry in table.entries(session.home):
+        if entry.parent == process.pid and not entry.driver:
+            child = session.find(entry.pid)
+            await child.kill(by=f"process {process.pid}")
+            await _kill_children(session, child)
 
 
 async def resolve(session: Session, command: Command) -> None:
@@ -104,10 +129,57 @@ async def resolve(session: Session, command: Command) -> None:
 
 
 async def resume(session: Session, command: Command) -> Any:
+    if command.flags["all"]:
+        return await _resume_all(session, command)
     process = pick(session, command)
-    await session.resume(process, command.flags.get("model"))
+    await _go_on(session, process, command)
     presenter = Presenter(session)
-    return await presenter.follow(process, presenter.show(process))
+    return await presenter.attend(process, presenter.show(process), bg=command.flags["bg"])
+
+
+async def _go_on(session: Session, process: Process, command: Command) -> None:
+    """Resume a process; what its goal speaks of and this notebook lacks is said before anything is asked."""
+    spoken = inputs.spoken(process.run) if process.cold else []
+    await session.resume(process, command.flags.get("model"))
+    if spoken:
+        say(f"process {process.pid} {inputs.needs(spoken)}, if it is still needed")
+
+
+async def _resume_all(session: Session, given: Command) -> None:
+    """Resume what is unfinished in the home, parents first, and say of each that cannot go on why."""
+    if given.words:
+        raise UsageError("%agent resume: name a process, or say --all")
+    left = {e.pid: e for e in table.entries(session.home) if not e.driver}
+    begun, failed = list[Process](), list[str]()
+    for pid in [p for p, e in left.items() if e.parent not in left]:  # a child goes on with its parent
+        try:
+            process = session.find(pid)
+            if process.cold or process.state == "paused":
+                await _go_on(session, process, given)
+            begun.append(process)
+        except LlmosError as error:
+            failed.append(str(error))
+    if not left:
+        say("nothing is unfinished in this home")
+    for words in failed:
+        say(words)
+    failed += await _attended(session, begun, given.flags["bg"])
+    if failed:
+        raise NotAnswered(f"{len(failed)} of {len(left)} are not answered; %agent ps shows how they stand")
+
+
+async def _attended(session: Session, begun: list[Process], bg: bool) -> list[str]:
+    """Show processes and follow all of them; return what became of those that did not answer."""
+    presenter = Presenter(session)
+    following = [presenter.attend(p, presenter.show(p), bg=bg) for p in begun]
+    ends = await asyncio.gather(*following, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException) and not isinstance(end, LlmosError):
+            raise end
+    found = [str(e) for e in ends if isinstance(e, LlmosError)]
+    for words in found:
+        say(words)
+    return found
 
 
 async def fork(session: Session, command: Command) -> None:

@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.app.commands.base import pick, say
+from llmos_nb.app import listing
+from llmos_nb.app.commands.base import pick, say, stands
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.journal import history
 from llmos_nb.journal.events import ModelRequested
 from llmos_nb.policy import show
 from llmos_nb.process.state import Step
-from llmos_nb.session import Process, Session
+from llmos_nb.session import Process, Session, table as processes
 from llmos_nb.views import audit
 from llmos_nb.views.spans import export as spans_file
 from llmos_nb.views.text import table
@@ -115,14 +116,41 @@ NONE = "no processes yet"
 
 
 async def ps(session: Session, command: Command) -> None:
+    if command.flags["all"]:
+        for line in listing.home_table(session.home, everything=True, here=_here(session)):
+            say(line)
+        return
     now = datetime.now(UTC)
-    rows = [_row(p, now) for p in session.processes.values()]
+    rows = [_row(session.find(pid), now) for pid in list(session.processes)]
     say(table(rows, PS) if rows else NONE)
+    if line := listing.elsewhere(session.home, session.processes):
+        say(line)
+
+
+def _here(session: Session) -> dict[int, processes.Entry]:
+    """Return the processes that are at hand in this notebook, by pid, as rows of the home's table."""
+    return {p.pid: _entry(p) for p in session.processes.values() if not p.cold}
+
+
+def _entry(p: Process) -> processes.Entry:
+    s = p.run.state
+    return processes.Entry(
+        pid=p.pid,
+        name=s.name,
+        goal=s.goal,
+        state=stands(p),
+        at=s.at,
+        driver="" if s.status == "ended" else "this notebook",
+        ended=s.status == "ended",
+        waiting=s.waiting,
+        parent=s.started_by,
+        folder=p.journal.path.parent,
+    )
 
 
 def _row(p: Process, now: datetime) -> list[str]:
     s = p.run.state
-    state = f"{p.state}, {p.reason}" if p.reason else p.state
+    state = stands(p)
     spent = [f"{s.spent.get(u, 0):,.0f}" for u in ("steps", "tokens")]
     began = p.run.journal.events[0].at if p.run.journal.events else s.at
     age = _age((now - datetime.fromisoformat(began)).total_seconds()) if began else ""
@@ -225,6 +253,6 @@ def _named(p: Process) -> str:
     s = p.run.state
     name = f" {s.name}" if s.name else ""
     forked = f" (forked at event {s.parent['at']})" if s.parent and "at" in s.parent else ""
-    state = f"{p.state}, {p.reason}" if p.reason else p.state
+    state = stands(p) if p.cold or p.state == "ended" else p.state
     waits = f": {p.waits_for}" if p.waits_for and p.state != "ended" else ""
     return f"{p.pid}{name} [{state}{waits}] {_line(s.goal)}{forked}"

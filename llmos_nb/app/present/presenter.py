@@ -35,11 +35,15 @@ class Presenter:
             begun = await self._begun(given, stages)
             shown = Several([self.show(p) for p in begun])
         process = begun[-1]
-        if given.bg or not awaits_clicks(self.ip):
-            work = self._background(process, shown, given.out)
+        return await self.attend(process, shown, given.out, given.bg)
+
+    async def attend(self, process: Process, shown: Shown, out: str = "", bg: bool = False) -> Any:
+        """Follow a process in the cell; in the background where that is wanted, or where a cell that awaits is deaf."""
+        if bg or not awaits_clicks(self.ip):
+            work = self._background(process, shown, out)
             process.watcher = asyncio.get_running_loop().create_task(work)
             return None
-        return await self.follow(process, shown, given.out)
+        return await self.follow(process, shown, out)
 
     def _is_process(self, words: str) -> bool:
         """Whether words name a process that is at hand."""

@@ -113,6 +113,8 @@ _VERSION_1: dict[str, dict[str, Any]] = {
 
 def migrated(kind: str, d: Mapping[str, Any], version: int) -> Mapping[str, Any]:
     """Return the data of a line of an earlier version as it is read now; the line itself stays as it is."""
+    if kind == RunEnded.kind and d.get("reason") == "stopped" and str(d.get("detail")).startswith("killed by "):
+        d = {**d, "reason": "killed"}  # as it was said before `killed` was a reason of its own
     return d if version >= VERSION or kind not in _VERSION_1 else {**_VERSION_1[kind], **d}
 
 

@@ -23,7 +23,7 @@ class CallDecided(Fact):
         What was decided.
     by : str
         Who: ``you``, a name, ``mode:…``, ``rule:N``, ``plan``, ``words``, or a check: ``schema, repeat, budget, tools,
-        deadline``.
+        deadline, conflict``.
     why : str
         The reason, for the model or the record.
     arguments : dict, optional

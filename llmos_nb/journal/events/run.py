@@ -9,7 +9,8 @@ from llmos_nb.journal.events.base import Fact
 
 VERSION = 2
 Reason = Literal[
-    "answered", "rejected", "refused", "empty", "truncated", "unverified", "budget", "stopped", "failed", "forked",
+    "answered", "rejected", "refused", "empty", "truncated", "unverified", "budget", "stopped", "killed", "failed",
+    "forked",
 ]  # fmt: skip
 Signal = Literal[
     "pause",
@@ -383,7 +384,7 @@ class RunEnded(Fact):
     Parameters
     ----------
     reason : str
-        Why: ``answered, rejected, refused, empty, truncated, unverified, budget, stopped, failed, forked``.
+        Why: ``answered, rejected, refused, empty, truncated, unverified, budget, stopped, killed, failed, forked``.
     detail : str
         The same in words; may be empty.
     answer : str, optional

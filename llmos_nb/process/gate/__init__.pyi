@@ -1,6 +1,7 @@
 from . import (
     authority as authority,
     compensate as compensate,
+    conflicts as conflicts,
     labels as labels,
     quarantine as quarantine,
     servers as servers,

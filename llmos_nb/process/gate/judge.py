@@ -10,7 +10,13 @@ from llmos_nb.errors import BadArguments, UnknownTool
 from llmos_nb.journal.events import CallDecided, CallFinished, QuestionAsked, RunEnded
 from llmos_nb.policy import APPROVER, Act, Ruling, approval, call_digest, judge, labels
 from llmos_nb.process.findings import Findings
-from llmos_nb.process.gate import approvers, authority as gate_authority, compensate, labels as gate_labels
+from llmos_nb.process.gate import (
+    approvers,
+    authority as gate_authority,
+    compensate,
+    conflicts,
+    labels as gate_labels,
+)
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Finish, Judge
 from llmos_nb.process.state.fold.call import repeat_key
@@ -94,12 +100,15 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
     gate_labels.catch_up(run)
     seen = run.inspected[call.id] = look(run, call, tool, arguments)
     verdict = _verdict(run, call, tool, arguments, seen)
+    if verdict.what == "ask" and conflicts.sent_back(run, call, tool, seen):
+        return None  # a person is not asked about a step that rests on what is no more
     person = verdict.what == "ask" or verdict.by == "you"
     digest = digest_of(run, call, tool, arguments, seen, person)
     if verdict.what == "ask" and approvers.may_decide(run, tool, seen):
         return ask_approvers(run, call, tool, arguments, seen, verdict.why, digest)
     if verdict.what == "ask":
-        ask_human(run, call, verdict.why, seen, digest)
+        changed = conflicts.found(run, tool, seen)
+        ask_human(run, call, conflicts.asks(changed) if changed else verdict.why, seen, digest)
     else:
         run.append(
             CallDecided(

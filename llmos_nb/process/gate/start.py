@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.policy import APPROVER, Came
 from llmos_nb.policy.secrets import Stream, redact, vault
 from llmos_nb.process.findings import Findings
-from llmos_nb.process.gate import labels as gate_labels, quarantine, servers as gate_tools
+from llmos_nb.process.gate import conflicts, labels as gate_labels, quarantine, servers as gate_tools
 from llmos_nb.process.gate.approvers import may_decide
 from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
 from llmos_nb.process.run import Run, visit_here
@@ -32,10 +32,10 @@ async def start(run: Run, command: Start) -> None:
     if tool is None:
         return
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
-    if _over_budget(run, call):
+    if _over_budget(run, call) or _waits(run, call, tool, arguments):
         return
-    if _waits(run, call, tool, arguments):
-        return
+    if (seen := run.inspected.get(call.id)) is not None:
+        await conflicts.turn(run, command, tool, seen)
     async with _turn(run, command, tool):
         if call.status != "approved" or run.halting or _over_budget(run, call):
             return
@@ -48,6 +48,8 @@ async def start(run: Run, command: Start) -> None:
 
 def _checked(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple[Any, ...]:
     """Return whether an approved call may begin as things are now; where it asks again, what is asked."""
+    if conflicts.sent_back(run, call, tool, _inspected(run, call, tool, arguments)):
+        return (False,)
     if (again := _stale(run, call, tool, arguments)) is not None:
         return False, *again
     return (not any(ask(run, call, tool, arguments) for ask in (_conflicts, gate_tools.unseen)),)
@@ -90,7 +92,7 @@ def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple
     digest = digest_of(run, call, tool, arguments, seen, person=True)
     if digest == call.digest:
         return None
-    whose = _theirs(run, seen.names) or "something that it uses"
+    whose = conflicts.named(conflicts.theirs(run, seen.names)) or "something that it uses"
     who = call.by if call.by.startswith(APPROVER) else "you"
     why = altered(tool) if tool.name in run.state.altered else f"{whose} has changed since {who} approved it"
     return f"It asks again because {why}.", seen, digest
@@ -109,28 +111,19 @@ async def _ask_again(
 
 
 def _conflicts(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
-    """Let a person decide where a call would write what somebody else has changed since the process last looked."""
-    if call.by == "you" or tool.effect != "namespace" or tool.elsewhere:
+    """Let a person decide where a call would write, once more, what somebody else has changed meanwhile."""
+    seen = _inspected(run, call, tool, arguments)
+    found = {} if call.by == "you" else conflicts.found(run, tool, seen)
+    if not found:
         return False
-    seen = run.inspected.get(call.id) or inspect(run, tool, arguments)
-    whose = _theirs(run, seen.writes)
-    if not whose:
-        return False
-    why = f"{whose} has changed since this process last looked at it"
-    if run.state.mode == "never":
-        reject(run, call, "mode:never", f"{why}, and nobody may be asked; look at it again")
-        return True
     digest = digest_of(run, call, tool, arguments, seen, person=True)
-    ask_human(run, call, f"It asks because {why}, and this would write it.", seen, digest)
+    ask_human(run, call, conflicts.asks(found), seen, digest)
     return True
 
 
-def _theirs(run: Run, names: Iterable[str]) -> str:
-    """Say which names somebody else has changed, and who."""
-    if run.sight is None or run.namespace is None:
-        return ""
-    found = run.sight.conflicts(names, run.namespace, run.state.pid)
-    return ", ".join(f"`{n}` (by {by})" for n, by in found.items())
+def _inspected(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Findings:
+    """Return what the gate found when it judged the call, or finds now."""
+    return run.inspected.get(call.id) or inspect(run, tool, arguments)
 
 
 def _over_budget(run: Run, call: Call) -> bool:
@@ -175,19 +168,26 @@ async def _invoked(
     gate_labels.catch_up(run)
     came = gate_labels.reading(run, tool, arguments, seen)
     handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
-    result = await invoke(_noted(run, tool, arguments, seen), handed, context, guard=interruptible)
+    result = await invoke(
+        _noted(run, tool, arguments, seen, context.call), handed, context, guard=interruptible
+    )
     gate_labels.learn(run, arguments, result)
     return seen, gate_labels.brought(gate_labels.gave(tool, came, result), result), result
 
 
-def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings) -> Tool:
-    """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next."""
+def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings, call: str) -> Tool:
+    """Have a device's step noted in the very turn of the event loop in which it ends; a cell may run in the next.
+
+    For the same reason it is compared once more in the turn in which it begins.
+    """
     inner, sight = tool.runner, run.sight
     if inner is None or sight is None or tool.elsewhere:
         return tool
     described = [str(arguments["name"])] if tool.name == "describe" else []
 
     async def runner(given: Mapping[str, Any], context: CallContext) -> ToolResult:
+        if (late := conflicts.late(run, run.state.calls[call], tool, seen)) is not None:
+            return late
         result = await inner(given, context)
         looked = [*seen.names, *described]
         sight.ran(Changes.parse(result.changes or {}).names, looked, run.state.pid)

@@ -12,7 +12,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
@@ -142,6 +142,28 @@ class Resource:
             yield began - came
         finally:
             self._leave(account, time.monotonic() - began)
+
+    def take(self, run: Claimant) -> bool:
+        """Take a turn where one is free at this moment, until `give_back`; return whether it was."""
+        with self._mutex:
+            free = not len(self.queue) and self.used < self.slots
+            if free:
+                self._give(self._account(run), time.monotonic())
+            return free
+
+    async def queue_up(self, run: Claimant, command: Hashable, patience_s: float = math.inf) -> None:
+        """Wait for a turn, and have it until `give_back`.
+
+        Raises
+        ------
+        TimeoutError
+            It did not come within `patience_s`.
+        """
+        await self._enter(run, command, self._account(run), patience_s)
+
+    def give_back(self, run: Claimant) -> None:
+        """End a turn that `take` or `queue_up` gave."""
+        self._leave(self._account(run), 0.0)
 
     def before(self, ticket: int) -> int:
         """Count those who come before one who waits."""
@@ -310,6 +332,7 @@ class Sharing:
     def __init__(self) -> None:
         self.n = 0
         self._last: dict[str, tuple[int, str, int]] = {}
+        self.turns: dict[str, Resource] = {}  # at names over which processes came into conflict; see `turns`
         self.labels: dict[str, str] = {}  # of names and files, as any process has learnt them
 
     def changed(self, names: Iterable[str], by: str, pid: int = 0) -> None:
@@ -339,7 +362,7 @@ class Sharing:
 
 
 class Sight:
-    """What one process has seen of the changes: when it last looked at each name.
+    """What one process has seen of the changes: `seen` says when it last looked at each name.
 
     Parameters
     ----------
@@ -349,11 +372,12 @@ class Sight:
 
     def __init__(self, sharing: Sharing) -> None:
         self.sharing, self._began = sharing, sharing.n
-        self._seen: dict[str, int] = {}
+        self.seen: dict[str, int] = {}
+        self.follower: Callable[[Event, State], object] = lambda event, state: None  # told each event, too
 
     def saw(self, names: Iterable[str]) -> None:
         """Note that the process has looked at names just now."""
-        self._seen.update(dict.fromkeys(names, self.sharing.n))
+        self.seen.update(dict.fromkeys(names, self.sharing.n))
 
     def ran(self, names: Iterable[str], looked: Iterable[str], pid: int) -> None:
         """Note what a step changed and looked at, at the moment when it ended: later changes are somebody else's."""
@@ -362,14 +386,15 @@ class Sight:
         self.saw([*names, *looked])
 
     def heard(self, event: Event, state: State) -> None:
-        """Follow what undo and redo change, and which labels rise."""
+        """Follow what undo and redo change, which labels rise, and whose turn at a name has ended."""
         match event.body:
             case LabelChanged(name=name, label=label) if name != CONTEXT:
                 self.sharing.labels = inherited((self.sharing.labels, {name: label}))
             case CallUndone(call=call) | CallRedone(call=call) if call in state.calls:
                 self.ran(state.calls[call].changes.names, (), state.pid)
+        self.follower(event, state)
 
     def conflicts(self, names: Iterable[str], namespace: Mapping[str, Any], pid: int) -> dict[str, str]:
         """Return the names that somebody else has changed since the process last looked, with who it was."""
-        found = {n: self.sharing.since(n, self._seen.get(n, self._began), pid) for n in names if n in namespace}
+        found = {n: self.sharing.since(n, self.seen.get(n, self._began), pid) for n in names if n in namespace}
         return {n: by for n, by in found.items() if by}

@@ -110,6 +110,8 @@ def refused(what: str, by: str, why: str) -> str:
     """Say that a call did not run."""
     if by in ("schema", "repeat", "budget", "tools"):
         return f"Error: {why}"
+    if by == "conflict":
+        return f"Not run: {why}"
     verb = "skipped" if what == "skip" else "rejected"
     return f"Not run: {verb} by {who(by)}" + (f": {why}" if why else ".")
 

@@ -90,7 +90,7 @@ class State:
     repeats : Counter
         Identical calls with nothing new between them.
     questions : dict of str to dict
-        What a person is asked, by call or ``plan:{version}``: the data of `QuestionAsked`.
+        What a person is asked, by call or ``plan:{version}``: the data of `QuestionAsked`, and ``since``.
     candidate, checks, check_fails : str, dict, Counter
         The text that may become the answer, what its checks found, and how often each check failed.
     ending : tuple of (Reason, str), optional

@@ -265,6 +265,7 @@ _OTHER: dict[str, tuple[str, str, Tone, Glyph]] = {
     "empty": ("No answer", "The model said nothing", "bad", "failed"),
     "truncated": ("Cut off", "The answer was cut off", "bad", "failed"),
     "stopped": ("Ended", "Ended for good", "", "pause"),
+    "killed": ("Killed", "Killed: it has ended for good", "", "pause"),
     "forked": ("Forked", "It goes on as another process", "", "replaced"),
 }
 
@@ -276,5 +277,5 @@ def _other(s: State, counts: Counts) -> Phase:
     if s.answer:
         now.append({"kind": "answer", "markdown": s.answer})
     what = short(s.detail) or title.lower()
-    go_on = [] if s.reason in ("stopped", "forked") else [_can_do(s)]
+    go_on = [] if s.reason in ("stopped", "killed", "forked") else [_can_do(s)]
     return Phase("ended", tone, glyph, state, what, ["Resume"] if go_on else [], [*now, *go_on])

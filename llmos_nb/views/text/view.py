@@ -127,7 +127,8 @@ class TextView:
             return self._wrap(f"{b.call} approved by you") if b.by == "you" else []
         what = {"reject": "rejected", "skip": "skipped", "edit": "edited"}.get(b.what, b.what)
         name = s.calls[b.call].name if b.call in s.calls else ""
-        told = f"{b.call} {name} {what} by {b.by}{f': {b.why}' if b.why else ''}"
+        why = f": {b.why}" if b.why else ""
+        told = f"{b.call} {name} " + (f"not run{why}" if b.by == "conflict" else f"{what} by {b.by}{why}")
         return self._wrap(told) if name not in OWN or b.by != "schema" else []
 
     def _call_started(self, b: ev.CallStarted, s: State) -> list[str]:

@@ -41,7 +41,7 @@ def fold_calls(s: State, e: Event) -> None:
         case CallInDoubt() as b:
             call = s.calls[b.call]
             call.status = "in_doubt"
-            s.questions[call.id] = {"kind": "doubt", "text": b.why or prompts.in_doubt(call)}
+            s.questions[call.id] = {"kind": "doubt", "text": b.why or prompts.in_doubt(call), "since": e.at}
         case CallResolved() as b:
             _resolved(s, e, b)
         case CallUndone(compensation=by) as b if by:
@@ -142,7 +142,9 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
         s.undoing.remove(call.id)
     if call.name not in s.reads:
         _judge_anew(s)
-    if status in ("failed", "rejected") and call.name not in CONTROL:
+    if call.by == "conflict" and status == "rejected":
+        s.repeats.clear()  # somebody else changed something: the same call is a new one
+    elif status in ("failed", "rejected") and call.name not in CONTROL:
         s.repeats[repeat_key(call)] += 1
     turn = s.turn
     if turn is None or call.id not in turn.calls or s.open_calls:
@@ -238,7 +240,7 @@ def _put_step(s: State, call: Call) -> None:
 
 
 def _asked(s: State, e: Event, b: QuestionAsked) -> None:
-    s.questions[b.question] = {k: v for k, v in e.d.items() if k != "question"}
+    s.questions[b.question] = {**{k: v for k, v in e.d.items() if k != "question"}, "since": e.at}
     if b.question in s.calls:
         s.calls[b.question].status = "asked"
         s.calls[b.question].digest = b.digest or ""

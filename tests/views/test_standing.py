@@ -1,0 +1,53 @@
+"""How a process stands, in words that are true."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from llmos_nb.process.state import State
+from llmos_nb.views import moment, standing
+
+NOW = datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@pytest.mark.parametrize(
+    ("state", "where", "words"),
+    [
+        (State(status="running"), {}, "running"),
+        (State(status="running"), {"driven": False}, "broke off"),
+        (State(status="running", at=NOW), {"driven": False}, f"broke off at {moment(NOW)}"),
+        (State(status="running"), {"elsewhere": True, "driven": False}, "running (in another notebook)"),
+        (State(status="paused"), {"elsewhere": True}, "running (in another notebook)"),
+        (State(status="paused"), {"driven": False}, "paused"),
+        (State(status="ended", reason="killed"), {}, "killed"),
+        (State(status="ended", reason="answered"), {"driven": False}, "ended, answered"),
+        (
+            State(
+                status="running",
+                questions={"r2.0": {"since": NOW}, "r1.0": {"since": "2026-01-01T00:00:00+00:00"}},
+            ),
+            {"driven": False},
+            f"waiting for you since {moment('2026-01-01T00:00:00+00:00')}",
+        ),
+        (
+            State(status="running", awaited={"r2.0": {"since": NOW, "title": "process 2 to end"}}),
+            {},
+            f"waiting for process 2 to end since {moment(NOW)}",
+        ),
+        (State(status="running", questions={"r2.0": {}}), {}, "waiting for you"),
+        (
+            State(status="running", awaited={"r2.0": {"since": NOW}}),
+            {},
+            f"waiting for a message since {moment(NOW)}",
+        ),
+    ],
+)
+def test_standing_says_how_a_process_stands(state, where, words):
+    assert standing(state, **where) == words
+
+
+def test_moment_is_the_time_of_day_here_and_names_another_day():
+    now = datetime.now().astimezone()
+    assert moment(now.astimezone(UTC).isoformat()) == f"{now:%H:%M}"
+    before = now - timedelta(days=3)
+    assert moment(before.isoformat()) == f"{before:%b} {before.day} {before:%H:%M}"
