@@ -15,11 +15,11 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from llmos_nb.errors import ToolError
+from llmos_nb.heap.plain import decode
 from llmos_nb.messages import Part, ToolResult
 from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.child.inputs import Input
 from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
-from llmos_nb.tools.devices.child.values import decode
 from llmos_nb.tools.devices.child.worker import Connection, Frame
 from llmos_nb.tools.outcome import Outcome, Stopped, in_thread, unless_stopped
 from llmos_nb.tools.protocol import CallContext
@@ -265,7 +265,10 @@ class Child:
         found, raw = told.value
         if why := text(found.get("error")):
             raise ToolError(f"`{name}`: {why[:200]}")
-        return decode(raw)
+        try:
+            return decode(raw)
+        except ValueError as error:
+            raise ToolError(f"the child sent a value that is not one: {error}"[:200]) from error
 
     def _with_news(self, result: ToolResult) -> ToolResult:
         news, self._news = self._news, ""

@@ -20,9 +20,9 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 from llmos_nb.heap import Snapshots
+from llmos_nb.heap.plain import encode
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.child.sandbox import limits, sandbox
-from llmos_nb.tools.devices.child.values import encode
 from llmos_nb.tools.devices.namespace.device import NamespaceDevice
 from llmos_nb.tools.devices.python.device import PythonDevice
 from llmos_nb.tools.devices.python.guard import interruptible

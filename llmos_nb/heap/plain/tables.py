@@ -1,33 +1,32 @@
-"""Values that come back from a child: plain data, arrays and tables, as typed bytes that nothing has to be run for.
-
-The other end may be hostile. What it sends is read as JSON, and arrays as the bytes of numbers, texts and times; every
-part is checked against what it says it is. A value of any other kind stays where it is.
-"""
+"""Arrays and tables as plain data: numpy, pandas, polars; every part is checked against what it says it is."""
 
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections.abc import Callable
 from typing import Any
-
-from llmos_nb.errors import ToolError
 
 Tree = Any
 Write = Callable[[Any], Tree]
 Read = Callable[[Tree], Any]
 _KINDS = "biufcmMSU"
+_BARE = frozenset((str, bool, type(None)))
+_UNITS = ("ns", "us", "ms")
+_POLARS = (
+    *(f"{sign}Int{n}" for sign in ("", "U") for n in (8, 16, 32, 64)),
+    *("Float32", "Float64", "Boolean", "Date", "Time", "Datetime", "Duration"),
+)
 _MASKED = (*(f"{sign}Int{n}" for sign in ("", "U") for n in (8, 16, 32, 64)), "Float32", "Float64", "boolean")
 
 
 def write(value: Any, tree: Write) -> dict[str, Tree] | None:
-    """Write what numpy or pandas made; None for anything else.
+    """Write what numpy, pandas or polars made; None for anything else.
 
     Parameters
     ----------
     value : object
-        Array, scalar, DataFrame, Series, Index, Timestamp or Timedelta.
+        Array, scalar, DataFrame, Series, Index, Timestamp or Timedelta; DataFrame or Series of polars.
     tree : callable
         Writes a plain value.
     """
@@ -36,14 +35,20 @@ def write(value: Any, tree: Write) -> dict[str, Tree] | None:
     if home == "numpy" and hasattr(value, "dtype"):
         return {"array" if kind == "ndarray" else "scalar": _array(value)}
     if home == "pandas" and kind == "DataFrame":
+        head = _index(value.columns, tree)  # in the order in which they are read
         columns = [_column(value.iloc[:, i].array, tree) for i in range(value.shape[1])]
-        return {"table": [_index(value.columns, tree), columns, _index(value.index, tree)]}
+        return {"table": [head, columns, _index(value.index, tree)]}
     if home == "pandas" and kind == "Series":
         return {"series": [tree(value.name), _column(value.array, tree), _index(value.index, tree)]}
     if home == "pandas" and hasattr(value, "names"):
         return {"index": _index(value, tree)}
+    if home == "polars" and kind in ("DataFrame", "Series"):
+        columns = value.get_columns() if kind == "DataFrame" else [value]
+        return {"polars": [kind, [[c.name, *_polars(c)] for c in columns]]}
     return (
-        {"time": [kind, value.isoformat()]} if home == "pandas" and kind in ("Timestamp", "Timedelta") else None
+        {"moment": [kind, value.isoformat()]}
+        if home == "pandas" and kind in ("Timestamp", "Timedelta")
+        else None
     )
 
 
@@ -75,7 +80,8 @@ def _column(values: Any, tree: Write) -> Tree:
         plain = (
             [None if v is dtype.na_value else v for v in values] if kind == "StringDtype" else values.tolist()
         )
-        return {"items": [[tree(v) for v in plain], str(dtype)]}
+        bare = _BARE.issuperset(map(type, plain))  # of such a value the plain form is itself
+        return {"items": [plain if bare else [tree(v) for v in plain], str(dtype)]}
     if hasattr(values, "_mask"):
         filled = values.to_numpy(dtype=dtype.numpy_dtype, na_value=0)
         return {"masked": [_array(filled), _array(values.isna()), str(dtype)]}
@@ -91,10 +97,25 @@ def _index(index: Any, tree: Write) -> Tree:
         return [names, {"levels": levels}]
     if type(index).__name__ == "RangeIndex":
         return [names, {"range": [index.start, index.stop, index.step]}]
-    return [names, _column(index.array, tree)]
+    freq = getattr(index, "freqstr", None)
+    return [names, _column(index.array, tree), *([freq] if freq else [])]
 
 
-def _read_array(held: Tree, read: Read) -> Any:
+def _polars(column: Any) -> list[Tree]:
+    """Write a column of polars: its type, which of its values are missing, and the others."""
+    dtype, lacking = column.dtype, _array(column.is_null().to_numpy())
+    name = type(dtype).__name__ if isinstance(dtype, type) is False else dtype.__name__
+    more = [getattr(dtype, "time_unit", None), getattr(dtype, "time_zone", None)]
+    if name == "String":
+        return [name, more, lacking, column.to_list()]
+    if not (dtype.is_numeric() or dtype.is_temporal() or name == "Boolean") or name in ("Decimal", "Int128"):
+        raise TypeError(f"a column of {dtype} does not come back")
+    physical = column.to_physical()
+    filled = physical.fill_null(False if name == "Boolean" else 0)
+    return [name, more, lacking, _array(filled.to_numpy())]
+
+
+def _read_array(held: Tree, read: Read | None) -> Any:
     import numpy as np  # as above
 
     name, shape, data = held
@@ -144,27 +165,52 @@ def _wrong(what: object) -> Any:
 def _read_index(held: Tree, read: Read) -> Any:
     import pandas as pd  # as above
 
-    names, parts = [read(v) for v in held[0]], held[1]
+    names, parts, freq = [read(v) for v in held[0]], held[1], held[2:]
     if "range" in parts:
         return pd.RangeIndex(*map(int, parts["range"]), name=names[0])
     if "levels" in parts:
         return pd.MultiIndex.from_arrays([_read_column(c, read) for c in parts["levels"]], names=names)
-    return pd.Index(_read_column(parts, read), name=names[0])
+    made = pd.Index(_read_column(parts, read), name=names[0])
+    if freq:
+        made.freq = str(freq[0])
+    return made
+
+
+def _read_polars(held: Tree, read: Read) -> Any:
+    import polars as pl  # as above
+
+    kind, columns = held
+    made = [_read_polars_column(pl, *c) for c in columns]
+    return pl.DataFrame(made) if kind == "DataFrame" else made[0]
+
+
+def _read_polars_column(pl: Any, name: str, kind: str, more: Tree, lacking: Tree, values: Tree) -> Any:
+    if kind == "String":
+        return pl.Series(name, [v if v is None else str(v) for v in values], dtype=pl.String)
+    unit, zone = more
+    dtype: Any = getattr(pl, _known(kind, _POLARS))
+    if kind in ("Datetime", "Duration"):
+        given = (_known(unit, _UNITS), *([zone and str(zone)] if kind == "Datetime" else []))
+        dtype = dtype(*given)
+    raw = pl.Series(name, _read_array(values, None))
+    mask = pl.Series(_read_array(lacking, None))
+    return raw.cast(dtype).zip_with(~mask, pl.Series(name, [None], dtype=dtype).new_from_index(0, len(raw)))
 
 
 def _read_series(held: Tree, read: Read) -> Any:
     import pandas as pd  # as above
 
-    name, column, index = held
-    return pd.Series(_read_column(column, read), _read_index(index, read), name=read(name))
+    name, column, index = read(held[0]), _read_column(held[1], read), _read_index(held[2], read)
+    return pd.Series(column, index, name=name)
 
 
 def _read_table(held: Tree, read: Read) -> Any:
     import pandas as pd  # as above
 
-    columns, index = _read_index(held[0], read), _read_index(held[2], read)
-    made = pd.DataFrame(dict(enumerate(_read_column(c, read) for c in held[1])), index=index)
-    made.columns = columns
+    head = _read_index(held[0], read)
+    columns = dict(enumerate([_read_column(c, read) for c in held[1]]))
+    made = pd.DataFrame(columns, index=_read_index(held[2], read))
+    made.columns = head
     return made
 
 
@@ -181,108 +227,6 @@ READERS: dict[str, Callable[[Tree, Read], Any]] = {
     "series": _read_series,
     "table": _read_table,
     "index": _read_index,
-    "time": _read_time,
-}
-
-MOST_BYTES = 64 << 20
-_DEPTH = 50
-_PLAIN = (type(None), bool, str)
-
-
-def encode(value: Any) -> bytes:
-    """Write a value.
-
-    Parameters
-    ----------
-    value : object
-        None, bool, int, float, complex, str, bytes, list, tuple, set, dict; arrays of numbers, texts and times of
-        numpy; Series, Index and DataFrame of pandas whose columns are such arrays, texts, categories or times.
-
-    Raises
-    ------
-    TypeError
-        It is, or holds, something else; the message says what.
-    ValueError
-        It is larger than 64 MiB.
-    """
-    raw = json.dumps(_tree(value, 0), ensure_ascii=True).encode()
-    if len(raw) > MOST_BYTES:
-        raise ValueError(f"{len(raw):,} bytes are more than come back")
-    return raw
-
-
-def decode(raw: bytes) -> Any:
-    """Read a value that `encode` wrote, or that somebody wants to pass for one.
-
-    Raises
-    ------
-    ToolError
-        It is not what it says it is.
-    """
-    try:
-        if len(raw) > MOST_BYTES:
-            raise ValueError("it is too large")
-        return _value(json.loads(raw), 0)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, MemoryError) as error:
-        raise ToolError(
-            f"the child sent a value that is not one: {type(error).__name__}: {error}"[:200]
-        ) from error
-
-
-def _tree(value: Any, depth: int) -> Tree:
-    if depth > _DEPTH:
-        raise TypeError(f"it is nested more than {_DEPTH} deep")
-    kind = type(value)
-    if kind in _PLAIN or (kind is int and abs(value) < 1 << 1024):
-        return value
-    if kind is float:
-        return value if math.isfinite(value) else {"float": repr(value)}
-    if kind in (list, tuple, set, frozenset):
-        return {kind.__name__: [_tree(v, depth + 1) for v in value]}
-    if kind is dict:
-        return {"dict": [[_tree(k, depth + 1), _tree(v, depth + 1)] for k, v in value.items()]}
-    found: Tree = None
-    if kind is bytes:
-        found = {"bytes": base64.b64encode(value).decode()}
-    elif kind is complex:
-        found = {"complex": [value.real.hex(), value.imag.hex()]}
-    else:
-        found = write(value, lambda v: _tree(v, depth + 1))
-    if found is None:
-        raise TypeError(f"{kind.__module__}.{kind.__qualname__} does not come back")
-    return found
-
-
-def _value(tree: Tree, depth: int = 0) -> Any:
-    if depth > 3 * _DEPTH:
-        raise ValueError("it is nested too deep")
-    if not isinstance(tree, dict):
-        if isinstance(tree, list):
-            raise TypeError("a list that says no kind")
-        return tree
-    ((kind, held),) = tree.items()
-    if kind in READERS:
-        return READERS[kind](held, lambda v: _value(v, depth + 1))
-    return _READERS[kind](held, depth + 1)
-
-
-def _all(held: Tree, depth: int) -> list[Any]:
-    return [_value(v, depth) for v in _list(held)]
-
-
-def _list(held: Tree) -> list[Tree]:
-    if not isinstance(held, list):
-        raise TypeError("not a list")
-    return held
-
-
-_READERS: dict[str, Callable[[Tree, int], Any]] = {
-    "list": _all,
-    "tuple": lambda held, depth: tuple(_all(held, depth)),
-    "set": lambda held, depth: set(_all(held, depth)),
-    "frozenset": lambda held, depth: frozenset(_all(held, depth)),
-    "dict": lambda held, depth: {_value(k, depth): _value(v, depth) for k, v in held},
-    "bytes": lambda held, depth: base64.b64decode(held, validate=True),
-    "float": lambda held, depth: float(held),
-    "complex": lambda held, depth: complex(*map(float.fromhex, held)),
+    "moment": _read_time,
+    "polars": _read_polars,
 }
