@@ -100,7 +100,7 @@ def _is_bare(value: Any, most: int) -> bool:
     for _ in range(_DEPTH):
         if not level:
             return True
-        tables, lists = ([o for o in level if type(o) is kind] for kind in (dict, list))
+        tables, lists = [o for o in level if type(o) is dict], [o for o in level if type(o) is list]
         known = len(seen)
         seen.update(map(id, chain(tables, lists)))
         once = len(seen) == known + len(tables) + len(lists)

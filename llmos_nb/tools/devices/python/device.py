@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from llmos_nb.errors import ToolTimeout
@@ -24,6 +25,7 @@ from llmos_nb.tools.devices.python.execute import (
     transformed,
 )
 from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep_for_debug
+from llmos_nb.tools.effects import watching
 from llmos_nb.tools.outcome import Outcome, Stopped
 from llmos_nb.tools.protocol import CallContext, Tool, current_call
 from llmos_nb.tools.reentry import mark
@@ -109,7 +111,7 @@ class PythonDevice:
         before = self.snapshots.begin(code_names(code)) if self.snapshots is not None else None
         token = current_call.set(context)
         try:
-            with captured(context.on_output, self._on_display, self.ip) as sink:
+            with captured(context.on_output, self._on_display, self.ip) as sink, watching(context) as watch:
                 step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip))
                 outcome = await step.run(code, context.call)
         except (Stopped, asyncio.CancelledError):
@@ -119,7 +121,8 @@ class PythonDevice:
         finally:
             current_call.reset(token)
         changes = self.snapshots.end(before, context.key) if before is not None else None
-        return step.result(outcome, changes)
+        found = step.result(outcome, changes)
+        return replace(found, facts={**found.facts, "effects": watch.effects})
 
     def _show_images(self, bundle: Bundle) -> None:
         safe = {m: bundle[m] for m in (*_IMAGES, "text/plain") if m in bundle}
