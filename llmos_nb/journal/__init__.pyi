@@ -1,4 +1,5 @@
-from .blobs import INLINE as INLINE, Blobs as Blobs, references as references
+from .acts import Acts as Acts
+from .blobs import INLINE as INLINE, Blobs as Blobs, reference as reference, references as references
 from .chain import (
     GENESIS as GENESIS,
     Event as Event,

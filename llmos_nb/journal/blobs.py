@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ class Blobs:
         """Store bytes under the name that their reference has."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_bytes(data)
+
+    def spill(self, name: str, data: bytes) -> None:
+        """Store bytes that can be done without: nobody waits for the disk, and where it is full they are left out."""
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_bytes(data)
 
     def get(self, ref: dict[str, Any]) -> bytes | None:
         """Return the bytes of a reference, or None where they were deleted.

@@ -23,6 +23,7 @@ from llmos_nb.policy import Rule, approval, in_advance, parse_rule, until_words
 from llmos_nb.process.gate.plan import decide_plan
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan
+from llmos_nb.process.state.rebuild import AGAIN, REBUILD, WITHOUT
 
 
 def wanted(question: Mapping[str, Any]) -> str:
@@ -178,13 +179,18 @@ def reply(run: Run, question: str, text: str, by: str) -> None:
 
 
 def check_doubt(run: Run, call: str) -> None:
-    """Refuse to settle a call that is not in doubt."""
+    """Refuse to settle a call that is not in doubt, or a rebuild that nobody asks about."""
+    if call == REBUILD and call in run.state.questions:
+        return
     if call not in run.state.calls or run.state.calls[call].status != "in_doubt":
         raise UsageError(f"call {call!r} is not in doubt")
 
 
 def resolve(run: Run, call: str, done: bool, by: str) -> None:
-    """Say of a call in doubt whether it was done."""
+    """Say of a call in doubt whether it was done; of a rebuild, whether it goes on without what is missing."""
+    if call == REBUILD:
+        run.append(QuestionAnswered(question=REBUILD, text=WITHOUT if done else AGAIN, by=by))
+        return
     run.append(CallResolved(call=call, done=done, by=by))
 
 

@@ -1,10 +1,10 @@
 """What a step does outside, noted where it happens: one audit hook of the interpreter (PEP 578).
 
-It only looks: nothing is refused here. An effect belongs to the step whose context it happens in, in threads that the
-step starts too; what happens in a thread that nobody knows counts for every step under way. Not seen: native code that
-opens files by itself, and handles that were open before; so whoever asks whether a step had *no* effect asks its text
-and the variables that it used as well. What is noted is a few words (``write /tmp/x``, ``network crm.example:443``),
-never what was sent.
+It only looks: nothing is refused, unless whoever is told before the first effect raises `CallDenied`. An effect
+belongs to the step whose context it happens in, also in threads that the step starts; what happens in a thread that
+nobody knows counts for every step under way. Not seen: native code that opens files by itself, and handles that were
+open before; so whoever asks whether a step had *no* effect looks at its text and its variables, too. What is noted is
+a few words (``write /tmp/x``, ``network crm.example:443``), never what was sent.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from llmos_nb.errors import CallDenied
 from llmos_nb.tools import reentry
 from llmos_nb.tools.protocol import CallContext, current_call
 
@@ -119,6 +120,8 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
                 said = ("other", f"{event} {type(error).__name__}")
             if said is not None and not _by_us(frame):
                 watch.note(*said)
+    except CallDenied:  # whoever is told says that it may not happen
+        raise
     except Exception:  # noqa: S110 - a hook that raises would stop what it only looks at
         pass
     finally:

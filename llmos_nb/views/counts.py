@@ -47,6 +47,7 @@ STAGES = {
     "check.finished": "check",
     "run.paused": "",
     "run.resumed": "act",
+    "heap.restored": "act",
     "run.ended": "",
 }
 """The node of the loop that an event lights; an event of another kind leaves it where it was."""

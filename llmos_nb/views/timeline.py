@@ -20,6 +20,7 @@ from llmos_nb.journal.events import (
     CallUndone,
     CheckFinished,
     ContextPaged,
+    HeapRestored,
     LabelChanged,
     MessageArrived,
     MessageAwaited,
@@ -50,7 +51,7 @@ from llmos_nb.journal.events import (
 )
 from llmos_nb.tools import NAME_CHANGES
 from llmos_nb.views.contract import TimelineEvent
-from llmos_nb.views.wording import count, listed, short
+from llmos_nb.views.wording import count, listed, rebuilt, short
 
 _HUMAN = (PlanDecided, CallDecided, CallResolved, QuestionAnswered, PlanEdited, PolicyChanged, SignalReceived)
 TEXT_MOST = 80
@@ -240,5 +241,6 @@ _SAY = dict((
     _on(OutputsDeclared, lambda b: ", ".join(": ".join(o) for o in b.outputs)),
     _on(RunPaused, lambda b: b.why),
     _on(RunResumed, lambda b: f"epoch {b.epoch}"),
+    _on(HeapRestored, rebuilt),
     _on(RunEnded, lambda b: b.reason + (f": {b.detail}" if b.detail else "")),
 ))  # fmt: skip

@@ -115,6 +115,8 @@ def wants(s: State, key: str, question: Question) -> str:
     step = f"step {call.step}" if call is not None and call.step else "it"
     if question.get("kind") == "question":
         return f"{step} asks you something"
+    if question.get("kind") == "rebuild":
+        return f"it wants to {question.get('title', '')}"
     if question.get("kind") == "doubt":
         return f"whether {call.name if call else 'a call'} was done is not known"
     what = question.get("title") or (f"call {call.name}" if call else "go on")
@@ -307,4 +309,16 @@ def _doubt(s: State, key: str, question: Question) -> Card:
     return made
 
 
-_KINDS = {"plan": _plan, "approval": _approval, "question": _question, "doubt": _doubt}
+def _rebuild(s: State, key: str, question: Question) -> Card:
+    return {
+        "title": "The session was started anew",
+        "why": marked(sentence(question.get("text", ""))),
+        "call": key,
+        "buttons": [
+            {"label": "Go on without", "verb": "resolve", "main": True, "data": {"done": True}},
+            {"label": "Run it again", "verb": "resolve", "data": {"done": False}},
+        ],
+    }
+
+
+_KINDS = {"plan": _plan, "approval": _approval, "question": _question, "doubt": _doubt, "rebuild": _rebuild}

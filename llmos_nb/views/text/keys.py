@@ -76,6 +76,8 @@ def _choices(process: Decider, key: str, question: Question) -> dict[str, str]:
     """Return the letters that count here, with what each does."""
     if question.get("kind") == "doubt":
         return {"d": "it was done", "g": "run it again"}
+    if question.get("kind") == "rebuild":
+        return {"d": "go on without", "g": "run it again"}
     if key.startswith("plan:"):
         return {"a": "approve the plan", "e": "edit a step", "r": "reject"}
     call = process.run.state.calls[key]

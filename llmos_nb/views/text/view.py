@@ -14,6 +14,7 @@ from llmos_nb.journal.events import (
     CallStarted,
     CallUndone,
     CheckFinished,
+    HeapRestored,
     MessageArrived,
     MessageAwaited,
     ModelFailed,
@@ -36,7 +37,7 @@ from llmos_nb.views.panel.now import allowed, code_of, ended
 from llmos_nb.views.panel.steps import rows
 from llmos_nb.views.text import form
 from llmos_nb.views.text.lines import WIDTH, in_ascii, rule, verbatim, wrap
-from llmos_nb.views.wording import count, duration, short, visible, who
+from llmos_nb.views.wording import count, duration, rebuilt, short, visible, who
 
 RESULT_LINES = 12
 OWN = ("plan", "final_answer")
@@ -198,6 +199,9 @@ class TextView:
     def _resumed(self, b: RunResumed, s: State) -> list[str]:
         return self._wrap("goes on")
 
+    def _rebuilt(self, b: HeapRestored, s: State) -> list[str]:
+        return self._wrap(rebuilt(b))
+
     def _ended(self, b: RunEnded, s: State, n: int) -> list[str]:
         """Print the end as the panel says it; an answer that was read as it came is not said again."""
         if s.status != "ended" or s.n != n:
@@ -229,4 +233,5 @@ _SAY: dict[type, Callable[[TextView, Any, State], list[str]]] = {
     CallRedone: TextView._undone,
     RunPaused: TextView._paused,
     RunResumed: TextView._resumed,
+    HeapRestored: TextView._rebuilt,
 }
