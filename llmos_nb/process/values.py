@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from llmos_nb.heap.digest import digest
-from llmos_nb.heap.plain import decode, encode
+from llmos_nb.heap.plain import decode, encode, text_of
 from llmos_nb.journal import Blobs, Journal, first, reference
 from llmos_nb.journal.events import Changes, RunStarted
 from llmos_nb.messages import ToolResult
@@ -164,7 +164,7 @@ def kept(run: Run, call: str, changes: Changes) -> Changes:
 
 
 def _holds_secret(raw: bytes) -> bool:
-    return vault.dirty(raw) and vault.plain(found := json.loads(raw)) != found
+    return vault.dirty(text := text_of(raw)) and vault.plain(found := json.loads(text)) != found
 
 
 def _written(run: Run, raw: bytes, content: str) -> dict[str, Any] | None:

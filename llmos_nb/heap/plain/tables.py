@@ -12,12 +12,20 @@ Write = Callable[[Any], Tree]
 Read = Callable[[Tree], Any]
 _KINDS = "biufcmMSU"
 _BARE = frozenset((str, bool, type(None)))
+_SMALL = 256
 _UNITS = ("ns", "us", "ms")
 _POLARS = (
     *(f"{sign}Int{n}" for sign in ("", "U") for n in (8, 16, 32, 64)),
     *("Float32", "Float64", "Boolean", "Date", "Time", "Datetime", "Duration"),
 )
 _MASKED = (*(f"{sign}Int{n}" for sign in ("", "U") for n in (8, 16, 32, 64)), "Float32", "Float64", "boolean")
+
+
+class Raw:
+    """Bytes that stand behind the text."""
+
+    def __init__(self, held: bytes) -> None:
+        self.held = held
 
 
 def write(value: Any, tree: Write) -> dict[str, Tree] | None:
@@ -59,7 +67,14 @@ def _array(value: Any) -> Tree:
     value = np.asarray(value)
     if value.dtype.kind not in _KINDS:
         raise TypeError(f"an array of {value.dtype} does not come back")
-    return [value.dtype.str, list(value.shape), base64.b64encode(value.tobytes()).decode()]
+    if value.dtype.kind in "SU":
+        texts = (
+            value.ravel().tolist() if value.dtype.kind == "U" else [v.decode("latin-1") for v in value.ravel()]
+        )
+        return [value.dtype.str, list(value.shape), {"texts": texts}]
+    held = value.tobytes()
+    small = len(held) <= _SMALL
+    return [value.dtype.str, list(value.shape), base64.b64encode(held).decode() if small else Raw(held)]
 
 
 def _column(values: Any, tree: Write) -> Tree:
@@ -77,9 +92,9 @@ def _column(values: Any, tree: Write) -> Tree:
     if kind == "DatetimeTZDtype":
         return {"zoned": [_array(values.asi8), dtype.unit, str(dtype.tz)]}
     if kind == "StringDtype" or (kind == "NumpyEADtype" and dtype.kind == "O"):
-        plain = (
-            [None if v is dtype.na_value else v for v in values] if kind == "StringDtype" else values.tolist()
-        )
+        plain = values.astype(object).tolist() if kind == "StringDtype" else values.tolist()
+        if kind == "StringDtype" and values.isna().any():
+            plain = [v if isinstance(v, str) else None for v in plain]
         bare = _BARE.issuperset(map(type, plain))  # of such a value the plain form is itself
         return {"items": [plain if bare else [tree(v) for v in plain], str(dtype)]}
     if hasattr(values, "_mask"):
@@ -115,14 +130,17 @@ def _polars(column: Any) -> list[Tree]:
     return [name, more, lacking, _array(filled.to_numpy())]
 
 
-def _read_array(held: Tree, read: Read | None) -> Any:
+def _read_array(held: Tree, read: Read) -> Any:
     import numpy as np  # as above
 
     name, shape, data = held
     dtype = np.dtype(str(name))
     if dtype.kind not in _KINDS or dtype.names or not all(type(n) is int and n >= 0 for n in shape):
         raise TypeError(f"an array of {dtype}")
-    raw = base64.b64decode(data, validate=True)
+    if isinstance(data, dict) and "texts" in data:
+        texts = [t if dtype.kind == "U" else str(t).encode("latin-1") for t in data["texts"]]
+        return np.array(texts, dtype).reshape(shape)
+    raw = read(data) if isinstance(data, dict) else base64.b64decode(data, validate=True)
     if math.prod(shape) * dtype.itemsize != len(raw):
         raise ValueError("an array of another size than it says")
     return np.frombuffer(bytearray(raw), dtype).reshape(shape)
@@ -180,11 +198,13 @@ def _read_polars(held: Tree, read: Read) -> Any:
     import polars as pl  # as above
 
     kind, columns = held
-    made = [_read_polars_column(pl, *c) for c in columns]
+    made = [_read_polars_column(pl, read, *c) for c in columns]
     return pl.DataFrame(made) if kind == "DataFrame" else made[0]
 
 
-def _read_polars_column(pl: Any, name: str, kind: str, more: Tree, lacking: Tree, values: Tree) -> Any:
+def _read_polars_column(
+    pl: Any, read: Read, name: str, kind: str, more: Tree, lacking: Tree, values: Tree
+) -> Any:
     if kind == "String":
         return pl.Series(name, [v if v is None else str(v) for v in values], dtype=pl.String)
     unit, zone = more
@@ -192,8 +212,8 @@ def _read_polars_column(pl: Any, name: str, kind: str, more: Tree, lacking: Tree
     if kind in ("Datetime", "Duration"):
         given = (_known(unit, _UNITS), *([zone and str(zone)] if kind == "Datetime" else []))
         dtype = dtype(*given)
-    raw = pl.Series(name, _read_array(values, None))
-    mask = pl.Series(_read_array(lacking, None))
+    raw = pl.Series(name, _read_array(values, read))
+    mask = pl.Series(_read_array(lacking, read))
     return raw.cast(dtype).zip_with(~mask, pl.Series(name, [None], dtype=dtype).new_from_index(0, len(raw)))
 
 

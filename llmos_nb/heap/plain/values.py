@@ -6,7 +6,6 @@ part is checked against what it says it is. A value of any other kind stays wher
 
 from __future__ import annotations
 
-import base64
 import datetime
 import decimal
 import fractions
@@ -16,11 +15,12 @@ import pathlib
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from llmos_nb.heap.plain.tables import READERS, Read, Tree, Write, write
+from llmos_nb.heap.plain.tables import READERS, Raw, Read, Tree, Write, write
 
 MOST_BYTES = 64 << 20
 _DEPTH = 50
@@ -52,10 +52,28 @@ def encode(value: Any, most: int = MOST_BYTES) -> bytes:
     size = int(getattr(value, "nbytes", 0) or 0) if not isinstance(value, dict) else 0
     if size > most:
         raise ValueError(f"{size:,} bytes are more than come back")
-    raw = (_bare(value, most) or json.dumps(_Writer().tree(value), allow_nan=False)).encode()
+    parts: list[bytes] = []
+    head = _bare(value, most) or json.dumps(
+        _Writer().tree(value), allow_nan=False, default=partial(_aside, parts)
+    )
+    raw = b"".join((head.encode(), b"\n", *parts)) if parts else head.encode()
     if len(raw) > most:
         raise ValueError(f"{len(raw):,} bytes are more than come back")
     return raw
+
+
+def text_of(raw: bytes) -> bytes:
+    """Return what stands as text in a value that `encode` wrote: all but the numbers of large arrays."""
+    return raw.partition(b"\n")[0]
+
+
+def _aside(parts: list[bytes], raw: Any) -> Tree:
+    """Put the bytes of an array behind the text."""
+    if not isinstance(raw, Raw):
+        raise TypeError(f"{type(raw).__qualname__} does not come back")
+    start = sum(map(len, parts))
+    parts.append(raw.held)
+    return {"raw": [start, start + len(raw.held)]}
 
 
 def decode(raw: bytes) -> Any:
@@ -69,7 +87,8 @@ def decode(raw: bytes) -> Any:
     try:
         if len(raw) > MOST_BYTES:
             raise ValueError("it is too large")
-        return _Reader().value(json.loads(raw))
+        head, _, rest = raw.partition(b"\n")
+        return _Reader(rest).value(json.loads(head))
     except (
         ArithmeticError,
         ValueError,
@@ -100,15 +119,13 @@ def _is_bare(value: Any, most: int) -> bool:
     for _ in range(_DEPTH):
         if not level:
             return True
-        tables, lists = [o for o in level if type(o) is dict], [o for o in level if type(o) is list]
+        kinds = set(map(type, level))
+        tables = [o for o in level if type(o) is dict] if dict in kinds else []
+        lists = [o for o in level if type(o) is list] if list in kinds else []
         known = len(seen)
         seen.update(map(id, chain(tables, lists)))
         once = len(seen) == known + len(tables) + len(lists)
-        if (
-            not once
-            or not _BARE.issuperset(map(type, level))
-            or not all(type(k) is str for t in tables for k in t)
-        ):
+        if not once or not kinds <= _BARE or not all(type(k) is str for t in tables for k in t):
             return False
         if len(level) > most:
             raise ValueError(f"more than {most:,} bytes do not come back")
@@ -195,8 +212,8 @@ def _read_moment(parse: Callable[[str], Any], held: Tree) -> Any:
 
 _WRITERS: dict[type, Callable[[Any, Write], Tree]] = {
     dict: _pairs,
-    bytes: lambda v, _: base64.b64encode(v).decode(),
-    bytearray: lambda v, _: base64.b64encode(v).decode(),
+    bytes: lambda v, _: v.decode("latin-1"),
+    bytearray: lambda v, _: v.decode("latin-1"),
     complex: lambda v, _: [v.real.hex(), v.imag.hex()],
     deque: lambda v, tree: [v.maxlen, [tree(x) for x in v]],
     OrderedDict: _pairs,
@@ -217,8 +234,8 @@ _WRITERS: dict[type, Callable[[Any, Write], Tree]] = {
 class _Reader:
     """Reads one value."""
 
-    def __init__(self) -> None:
-        self._numbered: dict[int, Any] = {}
+    def __init__(self, rest: bytes) -> None:
+        self._rest, self._numbered = rest, dict[int, Any]()
 
     def value(self, tree: Tree, depth: int = 0) -> Any:
         """Return what a plain form stands for."""
@@ -232,6 +249,8 @@ class _Reader:
         ((kind, held),) = tree.items()
         if kind == "again":
             return self._numbered[held]
+        if kind == "raw":
+            return self._rest[int(held[0]) : int(held[1])]
         found = (READERS.get(kind) or _READERS[kind])(held, lambda v: self.value(v, depth + 1))
         if number is not None:
             self._numbered[number] = found
@@ -269,8 +288,8 @@ _READERS: dict[str, Callable[[Tree, Read], Any]] = {
     "set": lambda held, read: set(_all(held, read)),
     "frozenset": lambda held, read: frozenset(_all(held, read)),
     "dict": _table,
-    "bytes": lambda held, read: base64.b64decode(held, validate=True),
-    "bytearray": lambda held, read: bytearray(base64.b64decode(held, validate=True)),
+    "bytes": lambda held, read: held.encode("latin-1"),
+    "bytearray": lambda held, read: bytearray(held.encode("latin-1")),
     "float": lambda held, read: float(held),
     "complex": lambda held, read: complex(*map(float.fromhex, held)),
     "deque": _bounded_deque,
