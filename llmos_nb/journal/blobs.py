@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,8 +41,13 @@ class Blobs:
     def spill(self, name: str, data: bytes) -> None:
         """Store bytes that can be done without: nobody waits for the disk, and where it is full they are left out."""
         with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / name).write_bytes(data)
+            try:
+                fd = os.open(f"{self.folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            except FileNotFoundError:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                fd = os.open(f"{self.folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(fd, "wb", buffering=0) as file:
+                file.write(data)
 
     def get(self, ref: dict[str, Any]) -> bytes | None:
         """Return the bytes of a reference, or None where they were deleted.

@@ -6,9 +6,10 @@ A call, a step or a plan that is asked about has a key: a call's id, ``step:N`` 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
-from llmos_nb.errors import UsageError
+from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.journal import who
 from llmos_nb.journal.events import (
     CallDecided,
@@ -191,6 +192,9 @@ def resolve(run: Run, call: str, done: bool, by: str) -> None:
     if call == REBUILD:
         run.append(QuestionAnswered(question=REBUILD, text=WITHOUT if done else AGAIN, by=by))
         return
+    if not done and run.snapshots is not None and run.state.calls[call].changes.names:
+        with suppress(SnapshotConflict):  # what it had changed came back with the rebuild, if at all
+            run.snapshots.undo(run.state.calls[call].key)
     run.append(CallResolved(call=call, done=done, by=by))
 
 

@@ -21,7 +21,7 @@ async def settle_unfinished(run: Run) -> None:
     """
     for call in [c for c in run.state.open_calls if c.status == "running"]:
         tool = run.tools.get(call.name)
-        if tool is not None and (tool.repeat != "once" or _only_namespace(run, tool, call)):
+        if tool is not None and (tool.repeat != "once" or only_namespace(run, tool, call)):
             run.append(CallResolved(call=call.id, done=False, by="the journal"))
             continue
         done = await _reconciled(tool, call)
@@ -40,7 +40,7 @@ async def settle_unfinished(run: Run) -> None:
         )
 
 
-def _only_namespace(run: Run, tool: Tool, call: Call) -> bool:
+def only_namespace(run: Run, tool: Tool, call: Call) -> bool:
     """Whether nothing of the call can have outlived the kernel: it had not begun to act, nor would by its code."""
     if (
         tool.effect != "namespace"
@@ -61,6 +61,16 @@ async def _reconciled(tool: Tool | None, call: Call) -> bool | None:
     return None if found is None else bool(found)
 
 
+def standing(run: Run) -> list[Call]:
+    """Return the surviving calls, and those that had ended and broke off before that was on record.
+
+    What these changed is known, and comes back as of a call that is done; it is taken back where they run again.
+    """
+    broke = [c for c in run.state.open_calls if c.status in ("running", "in_doubt") and c.changes.names]
+    ended = [c for c in broke if (t := run.tools.get(c.name)) is not None and not only_namespace(run, t, c)]
+    return [*run.state.surviving, *ended]
+
+
 def is_warm(run: Run) -> bool:
     """Whether the namespace already holds what the surviving steps made."""
     worker = next((t.worker for t in run.tools.values() if t.worker is not None), None)
@@ -68,7 +78,7 @@ def is_warm(run: Run) -> bool:
         return worker.alive
     if run.state.again:
         return False
-    wanted = last_digests(run.state.surviving, run.state.lost)
+    wanted = last_digests(standing(run), run.state.lost)
     if run.namespace is None or not wanted:
         return True
     present = [n for n in wanted if n in run.namespace]

@@ -12,7 +12,7 @@ from llmos_nb.journal.events import HeapRestored, QuestionAsked, SignalReceived
 from llmos_nb.messages import ToolResult
 from llmos_nb.process import values
 from llmos_nb.process.gate.quarantine import restored
-from llmos_nb.process.recover import missing_inputs
+from llmos_nb.process.recover import missing_inputs, standing
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import RunAgain
 from llmos_nb.process.state.rebuild import REBUILD, Made, effects, harmless, last_digests, plan, question
@@ -52,7 +52,8 @@ async def rebuild(run: Run) -> None:
         raise LlmosError(
             f"process {run.state.pid} needs {names}, made by your own cells; run them first, then resume"
         )
-    wanted, steps = last_digests(run.state.surviving), _steps(run)
+    calls = standing(run)
+    wanted, steps = last_digests(calls), _steps(run, calls)
     apart = any(t.worker is not None for t in run.tools.values())
     here = [n for n in wanted if n in (run.namespace or {})]
     right = {n for n, d in run.fingerprint(here).items() if d == wanted[n]}
@@ -73,11 +74,11 @@ def _outdated(step: Made, how: str, found: _Found) -> bool:
     return how == "stored" and step.harmless and bool(step.reads & found.differs)
 
 
-def _steps(run: Run) -> list[Made]:
-    """Return what is known of the surviving steps of the namespace."""
+def _steps(run: Run, calls: Iterable[Call]) -> list[Made]:
+    """Return what is known of steps of the namespace."""
     made: set[str] = set()
     found = []
-    for call in run.state.surviving:
+    for call in calls:
         tool, changes = run.tools.get(call.name), call.changes
         if tool is None or tool.effect != "namespace" or not isinstance(call.arguments, dict):
             continue
@@ -197,7 +198,7 @@ async def run_again(run: Run, command: RunAgain) -> None:
     async with run.writes.turn(run, command):
         await run.journal.flush()
         lost, found = dict(run.state.lost), _Found()
-        for step in [s for s in _steps(run) if s.call in command.calls]:
+        for step in [s for s in _steps(run, run.state.surviving) if s.call in command.calls]:
             result = await _invoked(run, run.state.calls[step.call], lambda words: None)
             if result.ok:
                 found.rerun.append(step.call)
