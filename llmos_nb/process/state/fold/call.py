@@ -245,6 +245,8 @@ def _put_step(s: State, call: Call) -> None:
 
 def _asked(s: State, e: Event, b: QuestionAsked) -> None:
     s.questions[b.question] = {k: v for k, v in e.d.items() if k != "question"}
+    if b.question == REBUILD:  # it holds all else, so it comes first
+        s.questions = {REBUILD: s.questions.pop(REBUILD), **s.questions}
     if b.question in s.calls:
         s.calls[b.question].status = "asked"
         s.calls[b.question].digest = b.digest or ""
