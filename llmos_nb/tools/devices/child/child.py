@@ -25,6 +25,7 @@ from llmos_nb.tools.outcome import Outcome, Stopped, in_thread, unless_stopped
 from llmos_nb.tools.protocol import CallContext
 
 MOST_IMAGES, MOST_WORDS = 20, 2000
+MOST_EFFECTS, MOST_EFFECT = 16, 200
 _IMAGES = ("image/png", "image/jpeg")
 _FACTS = ("size", "line")
 
@@ -49,7 +50,11 @@ def result(found: Frame) -> ToolResult:
     listed = found.get("parts")
     parts = [_image(p) for p in (listed if isinstance(listed, list) else [])[:MOST_IMAGES]]
     changes, facts = found.get("changes"), found.get("facts")
-    told = {k: facts[k] for k in _FACTS if isinstance(facts, dict) and type(facts.get(k)) is int}
+    told: dict[str, Any] = {
+        k: facts[k] for k in _FACTS if isinstance(facts, dict) and type(facts.get(k)) is int
+    }
+    if isinstance(facts, dict) and isinstance(facts.get("effects"), list):
+        told["effects"] = [text(e)[:MOST_EFFECT] for e in facts["effects"][:MOST_EFFECTS]]
     kept = _changes(changes) if isinstance(changes, dict) else None
     ok, error = found.get("ok") is True, text(found.get("error"))[:200]
     return ToolResult(

@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from llmos_nb.heap import Snapshots
@@ -198,13 +199,15 @@ def _plain(result: ToolResult) -> Frame:
         {"kind": p.kind, "text": p.text, "mime": p.mime, "data": base64.b64encode(p.data).decode()}
         for p in result.parts
     ]
+    effects, own = result.facts.get("effects"), f"{Path.cwd()}{os.sep}"  # its folder goes with it
+    outside = None if effects is None else [e for e in effects if not e.partition(" ")[2].startswith(own)]
     return {
         "ok": result.ok,
         "text": result.text,
         "error": result.error,
         "parts": parts,
         "changes": result.changes,
-        "facts": result.facts,
+        "facts": {**result.facts, "effects": outside} if outside is not None else result.facts,
     }
 
 
