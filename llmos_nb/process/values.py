@@ -9,7 +9,7 @@ import json
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,8 +38,8 @@ _UNSEEN = (
 )  # of native code, the text says it alone
 
 
-class Run(Protocol):
-    """A process, as far as its values go."""
+class Holder(Protocol):
+    """A process, as far as its values go: a `Run`."""
 
     journal: Journal
     state: State
@@ -68,7 +68,7 @@ class Values:
     folders: list[Path] = field(default_factory=list)  # where payloads stand: its own, and those of its parents
     used: int = 0
 
-    def look_back(self, run: Run) -> None:
+    def look_back(self, run: Holder) -> None:
         """Know what was written before this interpreter began."""
         if self.folders:
             return
@@ -93,7 +93,7 @@ class Values:
         return self.used + size <= self.run_bytes
 
 
-def observed(run: Run, call: str, seen: Findings, result: ToolResult) -> ToolResult:
+def observed(run: Holder, call: str, seen: Findings, result: ToolResult) -> ToolResult:
     """Copy what a step has changed, at the moment when it ends, and add to its effects what cannot be seen."""
     changes = Changes.parse(result.changes or {})
     if changes.digests and run.values.value_bytes and run.namespace is not None:
@@ -142,7 +142,7 @@ def _packed(
     return found
 
 
-def kept(run: Run, call: str, changes: Changes) -> Changes:
+def kept(run: Holder, call: str, changes: Changes) -> Changes:
     """Have a step's values written beside the journal, and say where each stands; nothing secret is."""
     packed = run.values.packed.pop(call, {})
     run.values.current |= changes.digests or {}
@@ -156,18 +156,14 @@ def kept(run: Run, call: str, changes: Changes) -> Changes:
         ref = value if isinstance(value, dict) else _written(run, value, (changes.digests or {})[name])
         if ref is not None:
             values[name] = ref
-    return (
-        Changes(**{**{f: getattr(changes, f) for f in changes.__slots__}, "values": values})
-        if values
-        else changes
-    )
+    return replace(changes, values=values) if values else changes
 
 
 def _holds_secret(raw: bytes) -> bool:
     return vault.dirty(text := text_of(raw)) and vault.plain(found := json.loads(text)) != found
 
 
-def _written(run: Run, raw: bytes, content: str) -> dict[str, Any] | None:
+def _written(run: Holder, raw: bytes, content: str) -> dict[str, Any] | None:
     known = run.values.refs.get(content)
     if known is not None:
         return known
@@ -179,7 +175,7 @@ def _written(run: Run, raw: bytes, content: str) -> dict[str, Any] | None:
     return ref
 
 
-def _folders(run: Run) -> Iterator[Path]:
+def _folders(run: Holder) -> Iterator[Path]:
     """Return where payloads stand: beside the journal, and beside those that it was forked from."""
     path = run.journal.path
     while True:
@@ -191,17 +187,17 @@ def _folders(run: Run) -> Iterator[Path]:
         path = path.parent / str(parent["path"])
 
 
-def _holds(run: Run, ref: Mapping[str, Any]) -> Path | None:
+def _holds(run: Holder, ref: Mapping[str, Any]) -> Path | None:
     run.values.look_back(run)
     return next((f for f in run.values.folders if (f / Path(str(ref["blob"])).name).exists()), None)
 
 
-def there(run: Run, ref: Mapping[str, Any]) -> bool:
+def there(run: Holder, ref: Mapping[str, Any]) -> bool:
     """Return whether a value can be read, as far as a look tells."""
     return "blob" not in ref or _holds(run, ref) is not None
 
 
-def value_of(run: Run, ref: dict[str, Any], wanted: str, names: Mapping[str, Any]) -> tuple[bool, Any]:
+def value_of(run: Holder, ref: dict[str, Any], wanted: str, names: Mapping[str, Any]) -> tuple[bool, Any]:
     """Read a value; it counts only where its digest is the recorded one.
 
     Returns

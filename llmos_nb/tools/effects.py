@@ -72,10 +72,11 @@ class Watch:
     def note(self, kind: str, what: str) -> None:
         """Note an effect before it happens; the first is told to whoever writes down that the call acts."""
         words = f"{kind} {what}".strip()[:MOST_WORDS]
-        if not self.effects:
-            self.context.acting(words)
+        began = bool(self.effects)
         if words not in self.effects and len(self.effects) < MOST:
             self.effects.append(words)
+        if not began:
+            self.context.acting(words)
 
     def close(self) -> None:
         """Note the threads that were started and go on: what they do is not seen any more."""
