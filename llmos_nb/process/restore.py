@@ -24,8 +24,9 @@ _ASKING = ("risky", "plan", "step")
 
 @dataclass
 class _Found:
-    """What came back so far."""
+    """What came back so far; `there` are the variables that there were before."""
 
+    there: frozenset[str] = frozenset()
     stored: list[str] = field(default_factory=list)
     rerun: list[str] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
@@ -57,7 +58,7 @@ async def rebuild(run: Run) -> None:
     apart = any(t.worker is not None for t in run.tools.values())
     here = [n for n in wanted if n in (run.namespace or {})]
     right = {n for n, d in run.fingerprint(here).items() if d == wanted[n]}
-    found = _Found()
+    found = _Found(frozenset(run.namespace or ()))
     hows = plan(steps, wanted, right) if not apart else ["rerun" if s.harmless else "stored" for s in steps]
     for step, how in zip(steps, hows, strict=True):
         call = run.state.calls[step.call]
@@ -146,7 +147,7 @@ def _read(run: Run, call: Call, step: Made, names: frozenset[str], found: _Found
         )
         if fits:
             good[name] = value
-        elif name in step.own and name in (namespace or {}):
+        elif name in found.there and name in (namespace or {}):  # the user's: it is left as it is
             found.differs.add(name)
         else:
             found.missing[name] = call.id
