@@ -119,6 +119,7 @@ class Journal:
         self._lane = Lane()
         self._size = 0
         self._fd = -1
+        self._holders, self._holding = 0, threading.RLock()
         self._lock = FileLock(str(self.path.with_suffix(".lock")), thread_local=False)
         if self.path.exists():
             self.events, self._size = scan(self.path)
@@ -145,9 +146,13 @@ class Journal:
         return body
 
     def acquire(self) -> None:
-        """Take the journal for writing, or say who has it."""
-        if self._lock.is_locked:
-            return
+        """Take the journal for writing, or say who has it; to be released as often as it was taken."""
+        with self._holding:
+            if not self._holders:
+                self._take()
+            self._holders += 1
+
+    def _take(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
@@ -177,11 +182,17 @@ class Journal:
             if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
                 self._size += os.write(self._fd, b"\n")
         except OSError as error:
-            self.release()
+            self._give_back()
             raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
 
     def release(self) -> None:
-        """Return the journal up; what somebody appended since the last flush is written first."""
+        """Give the journal up, once nobody holds it; what was appended since the last flush is written first."""
+        with self._holding:
+            self._holders = max(self._holders - 1, 0)
+            if not self._holders:
+                self._give_back()
+
+    def _give_back(self) -> None:
         if self._fd >= 0 and self._pending:
             with contextlib.suppress(JournalError):  # whoever flushed last has been told
                 self._write()
@@ -307,15 +318,13 @@ class Journal:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock for a few appends from code that does not drive, and flush them."""
-        mine = self._fd >= 0
         self.acquire()
         try:
             yield
-            if not mine:
+            if self._holders == 1:
                 self.flush_now()
         finally:
-            if not mine:
-                self.release()
+            self.release()
 
 
 def _write_all(fd: int, data: bytes) -> None:

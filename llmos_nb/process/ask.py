@@ -6,6 +6,7 @@ import asyncio
 import math
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
 from llmos_nb.journal.events import (
@@ -153,7 +154,7 @@ async def _respond(run: Run, request: Request) -> Response:
     left, shown = run.state.left("s"), Stream(run.on_text)
     try:
         async with asyncio.timeout(None if math.isinf(left) else max(left, 0.05)):
-            return await run.model.respond(request, shown)
+            return await _asked(run, request, shown)
     except TimeoutError as error:
         raise ModelUnavailable("the time budget ended while the model was answering") from error
     except ModelError:
@@ -162,6 +163,15 @@ async def _respond(run: Run, request: Request) -> Response:
         raise ModelProtocol(f"{run.model.traits.name}: {type(error).__name__}: {error}") from error
     finally:
         shown.end()
+
+
+async def _asked(run: Run, request: Request, shown: Stream) -> Response:
+    """Ask the model; an object of another package may be bound to the loop on which somebody made it."""
+    ours = run.owns_model or type(run.model).__module__.startswith("llmos_nb.")
+    if ours:
+        return await run.model.respond(request, shown)
+    response: Response = await run.visit(partial(run.model.respond, request, shown))
+    return response
 
 
 def consequence(error: ModelError, s: State, number: int = 0) -> ModelFailed:

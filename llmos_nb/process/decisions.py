@@ -187,12 +187,17 @@ def check_doubt(run: Run, call: str) -> None:
         raise UsageError(f"call {call!r} is not in doubt")
 
 
+def brought_back(run: Run, call: str) -> bool:
+    """Return whether variables of a call in doubt may have come back with a rebuild."""
+    return call in run.state.calls and bool(run.state.calls[call].changes.names)
+
+
 def resolve(run: Run, call: str, done: bool, by: str) -> None:
     """Say of a call in doubt whether it was done; of a rebuild, whether it goes on without what is missing."""
     if call == REBUILD:
         run.append(QuestionAnswered(question=REBUILD, text=WITHOUT if done else AGAIN, by=by))
         return
-    if not done and run.snapshots is not None and run.state.calls[call].changes.names:
+    if not done and run.snapshots is not None and brought_back(run, call):
         with suppress(SnapshotConflict):  # what it had changed came back with the rebuild, if at all
             run.snapshots.undo(run.state.calls[call].key)
     run.append(CallResolved(call=call, done=done, by=by))

@@ -39,7 +39,7 @@ EXECUTORS: dict[type[Command], CarryOut] = {
     Propose: plan.propose,
     JudgePlan: plan.judge_the_plan,
     Overdue: plan.overdue,
-    Judge: judge.judge_call,
+    Judge: judge.judge_in_section,
     Start: start.start,
     RunAgain: restore.run_again,
     TakenBack: compensate.taken_back,
@@ -80,7 +80,7 @@ async def drive(run: Run) -> None:
 def step(run: Run) -> bool:
     """Start all that can run now; tell whether something is still under way."""
     _reap(run)
-    while not run.halting:
+    while not (run.halting or run.busy):
         wanted = decide(run.state)
         for command in [c for c in run.waits if c not in wanted and c in run.tasks]:
             run.tasks[command].cancel()  # it has not begun, and somebody changed what comes next

@@ -6,7 +6,8 @@ import ast
 import inspect
 import re
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from llmos_nb.errors import UsageError
@@ -229,8 +230,17 @@ def _listed(value: Any) -> Any:
 EVIDENCE = 240
 
 
-def integrate(run: Run, command: Integrate) -> None:
+def integrate(run: Run, command: Integrate) -> Awaitable[None] | None:
     """Compare what the calls of a step showed with what the step expected."""
+    step = next((p for p in run.state.plan.steps if p.n == command.step), None)
+    if run.relay is not None and step is not None and step.check:
+        awaitable: Awaitable[None] = run.section(partial(_integrate, run, command))
+        return awaitable
+    _integrate(run, command)
+    return None
+
+
+def _integrate(run: Run, command: Integrate) -> None:
     s = run.state
     calls = _calls_of(s, command.response)
     bad = next((c for c in calls if c.status != "done"), None)
@@ -275,7 +285,7 @@ async def check(run: Run, command: Check) -> None:
     """Run one check of the answer that the model gave."""
     s = run.state
     if command.name == "grounded":
-        missing = ungrounded(s.candidate, sources(run))
+        missing = await run.visit(lambda: ungrounded(s.candidate, sources(run)))
         detail = (
             f"Not found in any observation: {', '.join(missing)}."
             if missing
@@ -284,12 +294,13 @@ async def check(run: Run, command: Check) -> None:
         run.append(CheckFinished(check="grounded", held=not missing, detail=detail, missing=missing))
         return
     if command.name == "outputs":
-        wrong = missing_outputs([(n, k) for n, k in s.outputs], run.namespace or {})
+        declared = [(n, k) for n, k in s.outputs]
+        wrong = await run.visit(lambda: missing_outputs(declared, run.namespace or {}))
         detail = "; ".join(wrong) or "all that it declared is there"
         run.append(CheckFinished(check="outputs", held=not wrong, detail=detail))
         return
     async with run.writes.turn(run, command):
-        held, detail = await _check_value(run, s.candidate)
+        held, detail = await run.visit(partial(_check_value, run, s.candidate))
     run.append(CheckFinished(check=command.name, held=held, detail=detail))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import inspect
+from functools import partial
 from typing import Any
 
 from llmos_nb.journal import Acts
@@ -24,7 +25,7 @@ async def settle_unfinished(run: Run) -> None:
         if tool is not None and (tool.repeat != "once" or only_namespace(run, tool, call)):
             run.append(CallResolved(call=call.id, done=False, by="the journal"))
             continue
-        done = await _reconciled(tool, call)
+        done = await run.visit(partial(_reconciled, tool, call))
         if done is None:
             run.append(CallInDoubt(call=call.id))
         else:

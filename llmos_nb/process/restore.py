@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from llmos_nb.errors import CallDenied, LlmosError, SnapshotConflict
@@ -198,11 +199,15 @@ async def run_again(run: Run, command: RunAgain) -> None:
     """Run calls again that acted outside, as a person said, whose answer is on disk before."""
     async with run.writes.turn(run, command):
         await run.journal.flush()
-        lost, found = dict(run.state.lost), _Found()
-        for step in [s for s in _steps(run, run.state.surviving) if s.call in command.calls]:
-            result = await _invoked(run, run.state.calls[step.call], lambda words: None)
-            if result.ok:
-                found.rerun.append(step.call)
-                lost = {n: c for n, c in lost.items() if c != step.call or n not in (run.namespace or {})}
-        found.missing = lost
-        _record(run, found, by="you")
+        _record(run, await run.visit(partial(_run_again, run, command.calls)), by="you")
+
+
+async def _run_again(run: Run, calls: Collection[str]) -> _Found:
+    lost, found = dict(run.state.lost), _Found()
+    for step in [s for s in _steps(run, run.state.surviving) if s.call in calls]:
+        result = await _invoked(run, run.state.calls[step.call], lambda words: None)
+        if result.ok:
+            found.rerun.append(step.call)
+            lost = {n: c for n, c in lost.items() if c != step.call or n not in (run.namespace or {})}
+    found.missing = lost
+    return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from llmos_nb.journal import Event, Journal
@@ -39,6 +41,30 @@ def open_journal(path: str | os.PathLike[str]) -> Journal:
         The file cannot be read, or its chain is broken.
     """
     return Journal(path, scrub=vault.safe, guard=refuse)
+
+
+class Visit(Protocol):
+    """Runs work where the user's objects live."""
+
+    async def __call__(self, work: Callable[[], Any]) -> Any:
+        """Return what `work` returns, or what the awaitable gives that it returns."""
+
+
+class Relay(Protocol):
+    """Carries something out on the thread that drives a process."""
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on that thread."""
+
+    def ask(self, act: Callable[[], Any]) -> Any:
+        """Have it done there; return what it returns."""
+
+
+async def visit_here(work: Callable[[], Any]) -> Any:
+    """Run work on the calling thread: of a process that is driven where the user's objects live."""
+    found = work()
+    return await found if inspect.isawaitable(found) else found
 
 
 class ToolServers(Protocol):
@@ -89,6 +115,10 @@ class Run:
         Who is told each event, with the state after it.
     on_text, on_output : callable
         Who is told the pieces of an answer, and of a call's output, as they come.
+    visit : Visit
+        Runs what touches the user's objects on their thread.
+    relay : Relay, optional
+        The thread that drives the process, where it is another than the user's: there events are recorded.
     wake : asyncio.Event
         Set when there may be something to do.
     tasks, waits : dict
@@ -130,6 +160,8 @@ class Run:
     listeners: list[Listener] = field(default_factory=list)
     on_text: Callable[[str], None] = lambda text: None
     on_output: Callable[[str, str], None] = lambda call, text: None
+    visit: Visit = visit_here
+    relay: Relay | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
     waits: dict[Command, Wait] = field(default_factory=dict)
@@ -142,13 +174,64 @@ class Run:
     values: Values = field(default_factory=Values)
     wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _recalls: bool = False  # whether `recall` is among the tools in wire form
+    _busy: int = 0
+    _after: list[Callable[[], object]] = field(default_factory=list)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         vault.learn()
         vault.look(self.namespace or {})
 
+    @property
+    def busy(self) -> bool:
+        """Whether a section is under way: nothing else may happen to the process until it ends."""
+        return self._busy > 0
+
+    async def section(self, work: Callable[[], Any]) -> Any:
+        """Visit the user's thread while nothing else happens to the process: no command begins, what people do waits.
+
+        For work that looks at the state and at the user's objects and then records what follows.
+        """
+        async with self._turn:
+            self.enter()
+            try:
+                return await self.visit(work)
+            finally:
+                self.leave()
+
+    def enter(self) -> None:
+        """Begin a section."""
+        self._busy += 1
+
+    def leave(self) -> None:
+        """End a section, and let happen what waited for its end."""
+        self._busy -= 1
+        while self._after and not self._busy:
+            self._after.pop(0)()
+        self.wake.set()
+
+    def afterwards(self, act: Callable[[], object]) -> None:
+        """Do something now, or after the section that is under way."""
+        if self._busy:
+            self._after.append(act)
+        else:
+            act()
+
     def append(self, body: Body) -> Event:
-        """Record what happened, fold it in and tell the views."""
+        """Record what happened, fold it in and tell the views; on the thread that drives the process, whoever calls.
+
+        Raises
+        ------
+        CallDenied
+            It would be a person's decision, and code of a step writes it.
+        """
+        if self.relay is None or self.relay.here:
+            return self._append(body)
+        refuse(body.kind, body.plain())  # where it is written, nobody can tell who called
+        event: Event = self.relay.ask(partial(self._append, body))
+        return event
+
+    def _append(self, body: Body) -> Event:
         event = self.journal.append(body)
         apply(self.state, event)
         if self.sight is not None:

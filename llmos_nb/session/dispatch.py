@@ -1,7 +1,7 @@
-"""Thread-safe dispatch of commands to a process's event loop, and the task there that drives it.
+"""Thread-safe dispatch of commands to a process, and the task on the runtime's thread that drives it.
 
-Whoever acts, and from whichever thread: an act is carried out on the loop that drives the process, or at once, under
-the journal's lock, where no loop does. On that loop runs the deadline timer of open approval requests, too.
+Whoever acts, and from whichever thread: an act is carried out on the thread "llmos", where the process lives, in its
+turn. On that thread runs the deadline timer of open approval requests, too.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import Context
+from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event
@@ -21,12 +23,16 @@ from llmos_nb.journal.events import QuestionDue, RunEnded, SignalReceived
 from llmos_nb.policy import approval
 from llmos_nb.process import Run
 from llmos_nb.process.state import State, decide
+from llmos_nb.session.runtime import runtime
+from llmos_nb.session.visits import Visits
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _DAY_S = 86_400.0  # the timer is set anew each day: a machine may sleep
-ACKNOWLEDGED_S = 0.5  # a verb waits so long for its loop, and then trusts that it will be heard
+ACKNOWLEDGED_S = 0.5  # a verb waits so long for its turn, and then trusts that it will be heard
+TOGETHER_S = 0.05  # processes that code starts in one go exist before the first of them begins
 
 
 def executes_cell(ip: Any) -> bool:
@@ -39,7 +45,7 @@ def executes_cell(ip: Any) -> bool:
 
 
 class Dispatch:
-    """One process's way to its loop.
+    """One process's way to the thread that drives it, and from there to the user's.
 
     Parameters
     ----------
@@ -52,41 +58,87 @@ class Dispatch:
     def __init__(self, run: Run, drive: Callable[[], Awaitable[None]]) -> None:
         self.run, self._drive = run, drive
         self.task: asyncio.Task[None] | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self.visits = Visits()
+        self._starting, self._begun = False, asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
-        self._owner = reentry.outside()  # the context of the cell that owns it: there its outputs appear
+        run.visit, run.relay = self.visits, self
 
     @property
     def driven(self) -> bool:
         """Whether something drives the process now."""
-        return self.task is not None and not self.task.done()
+        return self._starting or (self.task is not None and not self.task.done())
+
+    # the two threads
 
     @property
     def here(self) -> bool:
-        """Whether an act can be carried out by the caller: on its loop, or where none runs."""
-        if self.loop is None or not self.loop.is_running():
-            return True
-        with suppress(RuntimeError):
-            return asyncio.get_running_loop() is self.loop
-        return False
+        """Whether the caller is on the thread that drives the process."""
+        return runtime().here
 
-    def start(self) -> None:
-        """Begin to drive on the running loop."""
-        here = asyncio.get_running_loop()
-        if self.driven:
-            return
-        if here is not self.loop:  # an event belongs to the loop on which somebody waited for it first
-            self.moved, self.run.wake = asyncio.Event(), asyncio.Event()
-        self.loop = here
-        self.task = here.create_task(self._main(), context=self._owner.copy())
+    def ask(self, act: Callable[[], T]) -> T:
+        """Do something on that thread, with outputs in the owner's cell; return what it returns."""
+        return runtime().ask(act, self._context())
+
+    def tell(self, act: Callable[..., object], *args: Any) -> None:
+        """Do the same without waiting."""
+        if self.here:
+            act(*args)
+        else:
+            runtime().post(act, *args, context=self._context())
+
+    async def there(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine on that thread, from any event loop."""
+        return await runtime().run(work)
+
+    async def home(self, work: Callable[[], Any]) -> Any:
+        """Run what touches the user's objects on their thread, from any event loop."""
+        if self.visits.here:
+            found = work()
+            return await found if asyncio.iscoroutine(found) else found
+        return await self.there(partial(self.visits, work))
+
+    def _context(self) -> Context:
+        return self.visits.context.copy()
 
     def adopt(self, ip: Any) -> None:
-        """Let the outputs from now on appear in the cell that calls this; a click is no cell, and changes nothing."""
+        """Let outputs from now on appear in the cell that calls this; a click is no cell, and changes nothing.
+
+        The caller's event loop is where the user's objects live, where no other one is known to run.
+        """
+        if self.here:
+            return
+        with suppress(RuntimeError):  # no loop runs here
+            self.visits.settle(asyncio.get_running_loop(), threading.get_ident())
         if executes_cell(ip):
-            self._owner = reentry.outside()
+            self.visits.context = reentry.outside()
+
+    # driving
+
+    def start(self) -> None:
+        """Begin to drive: as soon as the code that calls this awaits or ends, and in a moment whatever it does."""
+        if self.here or self.visits.loop is None or not self.visits.here:
+            self.ask(self._start)
+            return
+        self._starting = True
+        self._begun.clear()
+        asyncio.get_running_loop().call_soon(self.tell, self._start_now, context=Context())
+        self.tell(lambda: asyncio.get_running_loop().call_later(TOGETHER_S, self._start_now))
+
+    def _start_now(self) -> None:
+        if self._starting:
+            self._start()
+
+    def _start(self) -> None:
+        self._starting = False
+        self._begun.set()
+        if not self.driven:
+            self.task = asyncio.get_running_loop().create_task(self._main(), context=self._context())
+            self._watch(self.task)
 
     async def _main(self) -> None:
         """Drive; an error that nobody foresaw ends the process where everybody sees it."""
+        leaving = runtime().leaving
+        leaving[self] = partial(self._leave, "the end of the interpreter")
         try:
             await self._drive()
         except Exception as error:
@@ -96,21 +148,67 @@ class Dispatch:
                 with self.run.journal.held():
                     self.run.append(RunEnded(reason="failed", detail=why, answer=None))
         finally:
+            leaving.pop(self, None)
             self.moved.set()
 
+    async def _leave(self, by: str) -> None:
+        """Pause, since the user's loop or the interpreter ends, and wait until that is on disk."""
+        if self.driven:
+            self.halt_here("paused", by)
+            await self.settled()
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        """Hang on to the user's loop while the process is driven: where that ends, the process pauses."""
+        loop = self.visits.loop
+        if loop is None or loop.is_closed():
+            return
+        over: list[asyncio.Future[None]] = []
+
+        async def watch() -> None:
+            over.append(asyncio.get_running_loop().create_future())
+            if task.done():
+                return
+            try:
+                await over[0]
+            except asyncio.CancelledError:
+                await self.there(partial(self._leave, "the notebook"))
+                raise
+
+        watching: list[asyncio.Task[None]] = []
+        loop.call_soon_threadsafe(lambda: watching.append(loop.create_task(watch())), context=Context())
+
+        def release() -> None:
+            if over and not over[0].done():
+                over[0].set_result(None)
+
+        def ended(_: object) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nothing hangs on to it
+                loop.call_soon_threadsafe(release)
+
+        task.add_done_callback(ended)
+
     def go_on(self) -> None:
-        """Drive again where there is something to do and a loop to do it on."""
+        """Drive again where there is something to do."""
         s = self.run.state
         self.moved.set()
         self.run.wake.set()
         at_rest = s.status != "running" and not s.undoing and not self.run.halting
         if self.driven or at_rest or not (decide(s) or self.run.halting):
             return
-        with suppress(RuntimeError):  # no loop runs here: `await proc.resume()` or the next await drives it
-            self.start()
+        self._start()
+
+    async def settled(self) -> None:
+        """Wait until nothing drives the process."""
+        while self.driven:
+            if self._starting:
+                await self._begun.wait()
+            elif self.task is not None:
+                await asyncio.wait([self.task])
+
+    # acts
 
     def apply(self, act: Callable[[], object]) -> None:
-        """Carry an act out here and now."""
+        """Carry an act out, on the thread that drives the process."""
         if self.driven:
             act()
         else:
@@ -119,12 +217,8 @@ class Dispatch:
         self.go_on()
 
     def call(self, act: Callable[[], object]) -> None:
-        """Carry out what a person does; what is wrong with it is raised here, where the loop says so in time."""
+        """Carry out what a person does; what is wrong with it is raised here, where its turn comes in time."""
         self.only_people()
-        if self.here:
-            self.apply(act)
-            return
-        assert self.loop is not None  # noqa: S101 - else it is here
         done, failure = threading.Event(), list[BaseException]()
 
         def there() -> None:
@@ -135,9 +229,40 @@ class Dispatch:
             finally:
                 done.set()
 
-        self.loop.call_soon_threadsafe(there)
-        if done.wait(ACKNOWLEDGED_S) and failure:
+        self.tell(self.run.afterwards, there)
+        if (done.is_set() if self.here else done.wait(ACKNOWLEDGED_S)) and failure:
             raise failure[0]
+
+    def touch(self, act: Callable[[], object]) -> None:
+        """Carry out what a person does to the user's objects, too: on their thread, while nothing else happens."""
+        self.only_people()
+        if self.here and not self.visits.here:
+            self._touching = asyncio.get_running_loop().create_task(self._touched(act))
+            return
+        self.ask(self.run.enter)
+        try:
+            with self._held():
+                act()
+        finally:
+            self.ask(self.run.leave)
+        self.ask(self.go_on)
+
+    async def _touched(self, act: Callable[[], object]) -> None:
+        try:
+            with self._held():
+                await self.run.section(act)
+        except Exception as error:
+            _log.warning("process %s: %s", self.run.state.pid, error)
+        self.go_on()
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Hold the journal, unless whoever drives the process does."""
+        if self.driven:
+            yield
+            return
+        with self.run.journal.held():
+            yield
 
     def only_people(self) -> None:
         """Refuse a verb that code of a step calls, and put the attempt on the record."""
@@ -147,42 +272,39 @@ class Dispatch:
 
     async def hear(self, act: Callable[[], object]) -> None:
         """Carry out what another process does to this one, and wait until it is on disk."""
-        if self.here:
+
+        async def heard() -> None:
             self.apply(act)
             await self.run.journal.flush()
-        else:
-            assert self.loop is not None  # noqa: S101 - else it is here
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.hear(act), self.loop))
+
+        await self.there(heard)
 
     def post(self, act: Callable[..., object], *args: Any) -> None:
-        """Do the same without waiting."""
+        """Carry out what another process does to this one, without waiting."""
         if self.here:
             self.apply(lambda: act(*args))
         else:
-            assert self.loop is not None  # noqa: S101 - else it is here
-            self.loop.call_soon_threadsafe(self.apply, lambda: act(*args), context=reentry.outside())
+            runtime().post(self.apply, lambda: act(*args), context=reentry.outside())
 
     def look(self) -> None:
         """Let whoever waits beside it look again."""
-        if self.here:
-            self.moved.set()
-        elif self.loop is not None:
-            self.loop.call_soon_threadsafe(self.moved.set)
+        self.tell(self.moved.set)
 
     def halt(self, how: str, by: str) -> None:
         """End what is under way now, also where the main thread is in a step."""
         self.only_people()
-        if self.here:
-            self.apply(lambda: self.run.halt(how, by))
-            return
-        assert self.loop is not None  # noqa: S101 - else it is here
-        self.loop.call_soon_threadsafe(self.halt_here, how, by)
-        if any(c.status == "running" for c in self.run.state.open_calls):
-            stop_main_thread()
+        self.ask(lambda: self.halt_here(how, by))
+
+    def halt_soon(self, how: str, by: str) -> None:
+        """Do the same from a signal handler, which may not wait."""
+        runtime().post(self.halt_here, how, by, context=Context())
 
     def halt_here(self, how: str, by: str) -> None:
-        """End what is under way, on the process's own loop."""
+        """End what is under way, on the thread that drives the process."""
         self.run.halt(how, by)
+        for call in self.run.state.open_calls:
+            if call.status == "running":
+                stop_main_thread(key=call.key)
         self.go_on()
 
 
@@ -206,16 +328,19 @@ class Deadlines:
 
     def arm(self) -> None:
         """Set the timer for the deadline that comes first; what has passed while nobody looked counts at once."""
-        s, loop = self.run.state, self.dispatch.loop
+        s = self.run.state
         asked = [q for k, q in s.questions.items() if k in s.undoing or not s.settled]
         left = [seconds for q in asked if (seconds := approval.left_s(q)) is not None]
         if self._timer is not None:
             self._timer.cancel()
-        if left and loop is not None and loop.is_running():
-            self._timer = loop.call_later(min(max(min(left), 0.0), _DAY_S), self.ring)
+        if left:
+            self._timer = asyncio.get_running_loop().call_later(min(max(min(left), 0.0), _DAY_S), self.ring)
 
     def ring(self) -> None:
         """Record which deadlines have passed."""
+        self.dispatch.ask(self._ring)
+
+    def _ring(self) -> None:
         s = self.run.state
         passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
         if passed and (not s.settled or s.undoing):

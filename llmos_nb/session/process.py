@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,13 +19,13 @@ from llmos_nb.process.state import Plan
 from llmos_nb.session.dispatch import Deadlines, Dispatch, interrupts
 from llmos_nb.session.parts import Parts
 from llmos_nb.session.protocols import ProcessLike, SessionLike
-from llmos_nb.tools.devices.python import tick
 
 
 class Sessions(SessionLike, Protocol):
     """A session as `Process` sees it: the processes that it makes are of this class."""
 
     parts: Parts
+    held: list[Process] | None
 
     def start(self, goal: str, **options: Any) -> Process:
         """Start a process."""
@@ -146,9 +147,12 @@ class Process:
     # driving it, and waiting for it
 
     def start(self) -> Process:
-        """Begin to drive on the running loop, with its outputs in the cell that calls this."""
+        """Begin to drive it, with its outputs in the cell that calls this."""
         self.dispatch.adopt(self.session.ip)
-        self.dispatch.start()
+        if self.session.held is not None:
+            self.session.held.append(self)
+        else:
+            self.dispatch.start()
         return self
 
     async def _drive(self) -> None:
@@ -163,18 +167,20 @@ class Process:
 
     async def _until_settled(self) -> Process:
         """Wait until it ended, paused, or waits for somebody."""
+        self.dispatch.adopt(self.session.ip)
+        await self.dispatch.there(self._settled)
+        return self
+
+    async def _settled(self) -> None:
         while True:
-            while (task := self.dispatch.task) is not None and not task.done():
-                await asyncio.wait([task])
-            if task is not None and not task.cancelled():
-                task.result()
+            await self.dispatch.settled()
             if not self.run.state.expecting:
-                return self
+                return
             self.session.parts.review()
             if self.dispatch.driven:  # what is to be told had not been told yet
                 continue
             if self.run.halting or not self.session.parts.hopeful(self):
-                return self
+                return
             self.dispatch.moved.clear()
             await self.dispatch.moved.wait()
 
@@ -186,19 +192,22 @@ class Process:
         Stop may come at any instant, also between two steps: so the interrupt is taken by the process itself, rather
         than by the cancellation of whoever waits, which would arrive only after the next step.
         """
+        self.dispatch.adopt(self.session.ip)
         try:
             with interrupts(self._interrupted if interruptible else None):
-                async with tick():
-                    await self._until_settled()
-                    while patient and self._may_move(not interruptible):
-                        self.dispatch.moved.clear()
-                        if not self.run.halting:
-                            await self.dispatch.moved.wait()
-                        await self._until_settled()
+                await self.dispatch.there(partial(self._attended, patient, not interruptible))
         except asyncio.CancelledError:
             self._interrupted()
             await self._until_settled()
         return self
+
+    async def _attended(self, patient: bool, background: bool) -> None:
+        await self._settled()
+        while patient and self._may_move(background):
+            self.dispatch.moved.clear()
+            if not self.run.halting:
+                await self.dispatch.moved.wait()
+            await self._settled()
 
     def _may_move(self, background: bool) -> bool:
         """Whether a person may let it go on, or somebody whose message it waits for."""
@@ -207,7 +216,7 @@ class Process:
         return self.run.state.expecting and self.session.parts.hopeful(self, people=True)
 
     def _interrupted(self) -> None:
-        self.dispatch.halt_here("paused", "you")
+        self.dispatch.halt_soon("paused", "you")
 
     def _do(self, act: Callable[..., object], *args: Any, **kwargs: Any) -> Pending:
         """Carry out what a person does to the run; nothing inside a step may."""
@@ -334,7 +343,11 @@ class Process:
     def resolve(self, call: str, done: bool, *, by: str = "you") -> Pending:
         """Say of a call in doubt whether it was done; if not, it runs again with the same key."""
         decisions.check_doubt(self.run, call)
-        return self._do(decisions.resolve, call, done, by)
+        back = not done and decisions.brought_back(self.run, call)
+        (self.dispatch.touch if back else self.dispatch.call)(
+            lambda: decisions.resolve(self.run, call, done, by)
+        )
+        return Pending(self)
 
     def rule(
         self,
@@ -382,11 +395,13 @@ class Process:
 
     def undo(self, to: int | None = None) -> Pending:
         """Take back the last step that changed the namespace, or all of step `to` and after it."""
-        return self._do(undo_calls, to)
+        self.dispatch.touch(lambda: undo_calls(self.run, to))
+        return Pending(self)
 
     def redo(self) -> Pending:
         """Put back what was undone last."""
-        return self._do(redo_last)
+        self.dispatch.touch(lambda: redo_last(self.run))
+        return Pending(self)
 
     def fork(self, at: int, isolate: bool = False) -> Process:
         """Go on from event `at` as a new process; this one ends as ``forked``, unless the new one is isolated."""

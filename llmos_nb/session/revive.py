@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -113,7 +114,12 @@ def replay(session: Sessions, path: str | os.PathLike[str]) -> Process:
 
 
 async def resume(session: Sessions, process: ProcessLike, model: str | Model | None = None) -> None:
-    """Go on: rebuild a cold namespace, settle what was under way, and drive."""
+    """Go on: rebuild a cold namespace, settle what was under way, and drive; on the thread of the user's objects."""
+    process.dispatch.adopt(session.ip)
+    await process.dispatch.home(partial(_resume, session, process, model))
+
+
+async def _resume(session: Sessions, process: ProcessLike, model: str | Model | None) -> None:
     run = process.run
     if run.state.status == "ended" and run.state.undoing:
         with run.journal.held():

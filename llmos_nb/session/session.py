@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ class Session:
         self.sharing.follow_cells(ip)
         self.parts = Parts(self)
         self.on_start: list[Callable[[Process], None]] = []
+        self.held: list[Process] | None = None
 
     @property
     def home(self) -> Home:
@@ -99,6 +101,17 @@ class Session:
         if source is not None:
             self.parts["mail"].pipe(made, source)
         return made.start()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let the processes that are started inside begin at its end, such as when all of them are shown."""
+        outer, self.held = self.held, []
+        try:
+            yield
+        finally:
+            begun, self.held = self.held, outer
+            for process in begun:
+                process.start()
 
     def create(
         self,

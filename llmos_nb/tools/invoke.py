@@ -52,7 +52,20 @@ async def invoke(
         current_call.reset(token)
     if type(outcome.value) is ToolResult:
         return outcome.value
-    return failed(outcome) if outcome.error is not None else shown(outcome.value, guard or unguarded)
+    if outcome.error is not None:
+        return failed(outcome)
+    if tool.beside:
+        return await _shown_beside(outcome.value, context.deadline_s)
+    return shown(outcome.value, guard or unguarded)
+
+
+async def _shown_beside(value: object, deadline_s: float) -> ToolResult:
+    """Turn a value to text beside the main thread, too: its repr may take as long as the call."""
+    text = await in_thread(partial(shown, value, unguarded), deadline_s)
+    if text.error is not None:
+        return failed(text)
+    result: ToolResult = text.value
+    return result
 
 
 async def value_of(tool: Tool, arguments: Mapping[str, Any], context: CallContext, guard: Guard) -> Outcome:
@@ -61,7 +74,7 @@ async def value_of(tool: Tool, arguments: Mapping[str, Any], context: CallContex
     if tool.runner is not None:  # a device keeps its deadline itself; this one is the last resort
         return unless_stopped(await awaited(tool.runner(arguments, context), deadline + _SLACK_S))
     work = partial(_call, tool, arguments, context.key)
-    outcome = await in_thread(work, deadline) if tool.thread else captured(work, deadline, guard)
+    outcome = await in_thread(work, deadline) if tool.beside else captured(work, deadline, guard)
     if hasattr(type(outcome.value), "__await__"):
         outcome = await awaited(outcome.value, deadline)
     return unless_stopped(outcome)

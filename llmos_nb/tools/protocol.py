@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import Any, Literal, Protocol
 
 from llmos_nb.journal.events import MessageAwaited, QuestionAsked
@@ -180,6 +181,13 @@ class Tool:
     def independent(self) -> bool:
         """Whether its calls only read, wait for nobody and may be made again: such calls may run side by side."""
         return self.effect == "read" and self.repeat in ("pure", "idempotent") and self.needs is None
+
+    @property
+    def beside(self) -> bool:
+        """Whether its calls need nothing of the main thread: sync reads in a thread, servers, devices that say so."""
+        if self.runner is not None:
+            return self.place in ("thread", "server")
+        return self.thread or (self.independent and not iscoroutinefunction(self.fn))
 
     @property
     def elsewhere(self) -> bool:

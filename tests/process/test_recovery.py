@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from datetime import datetime
 
 import pytest
 from turns import call, python, same_as_folded
@@ -171,7 +172,10 @@ async def test_time_spent_waiting_for_a_person_does_not_count(script):
         """Add."""
         return a + b
 
-    proc = await llmos.run("go", model=script(call("add", a=1, b=2), {"text": "3"}), tools=[add], budget="2 s")
+    proc = await llmos.run("go", model=script(call("add", a=1, b=2), {"text": "3"}), tools=[add], budget="60 s")
     await asyncio.sleep(0.3)
     await proc.approve("all")
-    assert proc.reason == "answered" and proc.run.state.spent["s"] < 0.3
+    at = {e.k: datetime.fromisoformat(e.at).timestamp() for e in proc.events}
+    waited, whole = at["call.decided"] - at["question.asked"], at["run.ended"] - at["run.started"]
+    assert proc.reason == "answered" and waited >= 0.3
+    assert proc.run.state.spent["s"] == pytest.approx(whole - waited, abs=0.005)  # times are recorded in ms

@@ -178,8 +178,8 @@ async def test_a_process_that_breaks_gives_its_slot_back(end):
     a, b = started(session, model, "a", "b")
     await until(lambda: b.waits_for and model.now)
     if end == "crash":
-        a.dispatch.task.cancel()
-        await asyncio.wait([a.dispatch.task])
+        a.dispatch.ask(a.dispatch.task.cancel)
+        await a.dispatch.there(a.dispatch.settled)
     else:
         getattr(a, end)()
     model.open.set()

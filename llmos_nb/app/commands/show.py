@@ -16,7 +16,6 @@ from llmos_nb.journal.events import ModelRequested
 from llmos_nb.policy import show
 from llmos_nb.process.state import Step
 from llmos_nb.session import Process, Session
-from llmos_nb.tools.devices.python import tick
 from llmos_nb.views import audit
 from llmos_nb.views.spans import export as spans_file
 from llmos_nb.views.text import table
@@ -157,16 +156,15 @@ async def top(session: Session, command: Command) -> None:
         say(NONE)
         return
     handle, shown = _place(session), ""
-    async with tick():
-        while True:
-            rows = table([_use(p) for p in _busiest(session.processes.values())], TOP)
-            if rows != shown:
-                shown = rows
-                handle(rows)
-            left -= 1
-            if left == 0 or not any(p.state == "running" for p in session.processes.values()):
-                return
-            await asyncio.sleep(EVERY_S)
+    while True:
+        rows = table([_use(p) for p in _busiest(session.processes.values())], TOP)
+        if rows != shown:
+            shown = rows
+            handle(rows)
+        left -= 1
+        if left == 0 or not any(p.state == "running" for p in session.processes.values()):
+            return
+        await asyncio.sleep(EVERY_S)
 
 
 def _place(session: Session) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ipykernel.connect import get_connection_file
@@ -81,8 +82,7 @@ def _preview(p: Process, m: Message) -> asyncio.Task[Any]:
 async def _previewed(p: Process, call: str) -> None:
     result = await preview.preview(p.run, call, p.session.ip)
     seen = {"ok": result.ok, "text": bounded(result.text)[0], "would": result.facts["would"]}
-    with p.run.journal.held():
-        p.run.append(SignalReceived(signal="previewed", by="you", call=call, **seen))
+    p.dispatch.post(lambda: p.run.append(SignalReceived(signal="previewed", by="you", call=call, **seen)))
 
 
 def _later(work: Any) -> asyncio.Task[Any]:
@@ -127,6 +127,8 @@ CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "cells": _cells,
     "preview": _preview,
 }
+AT_HOME = frozenset(("undo", "undo_all", "redo", "resume", "budget", "export", "fork", "preview"))
+"""Verbs that touch the user's objects, and so are carried out on their thread."""
 LOOKS: dict[str, Callable[[Projector, Message], None]] = {
     "rules": lambda projector, _: projector.open("rules"),
     "journal": lambda projector, _: projector.open("journal"),
@@ -144,7 +146,8 @@ class PanelShown(Shown):
     def __init__(self, process: Process) -> None:
         self.process, self.projector = process, Projector()
         self.swapped_at_end = process.state != "ended"  # one shown after its end is there to be looked through
-        for event in process.run.journal.events:
+        self.seen = len(process.run.journal.events)
+        for event in process.run.journal.events[: self.seen]:
             self.projector.heard(event)
         self.panel = Panel(self.verb, self.view(), loop.svg())
         self.display_id = f"llmos-{process.pid}-{id(self):x}"
@@ -162,18 +165,26 @@ class PanelShown(Shown):
         line = f"process {self.process.pid}: {run.state.goal.strip()}"
         publish(page.sibling(run.state), line, f"{self.display_id}-line")
         display(self.panel, display_id=self.display_id)
+        self.process.dispatch.ask(self._follow)
+
+    def _follow(self) -> None:
+        run = self.process.run
+        for event in run.journal.events[self.seen :]:
+            self.projector.heard(event)
         run.listeners.append(self.heard)
-        run.on_text = self.panel.stream
+        run.on_text = self._stream
+        self.panel.show(self.view())
+
+    def _stream(self, text: str) -> None:
+        self.process.dispatch.tell(self.panel.stream, text)
 
     def heard(self, event: Event, _: State) -> None:
         """Follow one event; the panel groups what it sends."""
         self.projector.heard(event)
         self.projector.preview(event)
         self.panel.show(self.view())
-        if event.k == "call.started":
-            self.panel.flush()  # the step may hold the main thread
         if event.k == "run.ended":
-            asyncio.get_running_loop().call_soon(self.close)
+            asyncio.get_running_loop().call_soon(self._draw_last)
 
     def close(self) -> None:
         """Draw the last state; of a process that has ended the static form takes the widget's place.
@@ -181,6 +192,9 @@ class PanelShown(Shown):
         A saved notebook holds no widget state, and a widget without it is an error on the page. `%agent show` brings
         the live panel back; a page that was reloaded meanwhile keeps its own.
         """
+        self.process.dispatch.ask(self._draw_last)
+
+    def _draw_last(self) -> None:
         self.panel.show(self.view())
         self.panel.flush()
         run = self.process.run
@@ -190,15 +204,29 @@ class PanelShown(Shown):
             publish("", "", f"{self.display_id}-line", update=True)  # the static form says it, too
 
     def verb(self, message: dict[str, Any]) -> None:
-        """Carry a click out, and show what came of it."""
-        name = message["verb"]
+        """Carry a click out, and show what came of it; from any thread."""
+        name, visits = message["verb"], self.process.dispatch.visits
         if name in LOOKS:
-            LOOKS[name](self.projector, message)
+            self.process.dispatch.tell(LOOKS[name], self.projector, message)
+        elif name in AT_HOME and not visits.here:
+            visits.post(partial(self._noted, message))
         else:
-            said = CLICKS[name](self.process, _without_empty(message))
-            if isinstance(said, str):
-                self.panel.note(said)
+            self._carry_out(message)
+        self.process.dispatch.tell(self._show)
+
+    def _show(self) -> None:
         self.panel.show(self.view())
+
+    def _carry_out(self, message: dict[str, Any]) -> None:
+        said = CLICKS[message["verb"]](self.process, _without_empty(message))
+        if isinstance(said, str):
+            self.panel.note(said)
+
+    def _noted(self, message: dict[str, Any]) -> None:
+        try:
+            self._carry_out(message)
+        except LlmosError as error:
+            self.panel.note(str(error))
 
 
 def _without_empty(message: Mapping[str, Any]) -> dict[str, Any]:

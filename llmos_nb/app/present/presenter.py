@@ -27,9 +27,11 @@ class Presenter:
 
     async def run(self, given: argparse.Namespace, goal: str) -> Any:
         """Start what a cell says, show it, and wait for it."""
-        begun = await self._begun(given, pipes.stages(goal, self._is_process) if "|" in goal else [goal])
+        stages = pipes.stages(goal, self._is_process) if "|" in goal else [goal]
+        with self.session.together():
+            begun = await self._begun(given, stages)
+            shown = Several([self.show(p) for p in begun])
         process = begun[-1]
-        shown = Several([self.show(p) for p in begun])
         if given.bg or not awaits_clicks(self.ip):
             task = asyncio.get_running_loop().create_task(self._background(process, shown, given.out))
             process.watcher = task

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import Any
 
 from llmos_nb.journal import Event
@@ -56,20 +56,26 @@ class TextShown(Shown):
 
     def open(self) -> None:
         """Print what happens, and what happened before."""
+        self.process.dispatch.ask(self._open)
+
+    def _open(self) -> None:
         run = self.process.run
-        run.listeners.append(self.heard)
-        run.on_text = self.view.on_text
         for event in run.journal.events:
             self.view(event, run.state)
+        run.listeners.append(self.heard)
+        run.on_text = self.view.on_text
         if self.patient and self.process.state == "waiting":
             for key in list(run.state.questions):
-                asyncio.get_running_loop().call_soon(self.ask, key)
+                self._ask_soon(key)
+
+    def _ask_soon(self, key: str) -> None:
+        self.process.dispatch.visits.post(partial(self.ask, key))
 
     def heard(self, event: Event, state: State) -> None:
         """Print one event; ask where a terminal can answer."""
         self.view(event, state)
         if self.patient and isinstance(event.body, QuestionAsked):
-            asyncio.get_running_loop().call_soon(self.ask, event.body.question)
+            self._ask_soon(event.body.question)
 
     def ask(self, key: str) -> None:
         """Read the person's decision; a terminal has nothing else to do meanwhile, and Ctrl-C stops the process."""
@@ -84,9 +90,12 @@ class TextShown(Shown):
     def close(self) -> None:
         """Stop printing; a headless notebook keeps the static form."""
         run = self.process.run
-        run.listeners[:] = [x for x in run.listeners if x != self.heard]
+        self.process.dispatch.ask(self._leave)
         if self.kind == "headless" and self.ip is not None and getattr(self.ip, "kernel", None) is not None:
             publish(page.html(run.state, run.journal.events), page.plain(run.state, run.journal.events))
+
+    def _leave(self) -> None:
+        self.process.run.listeners[:] = [x for x in self.process.run.listeners if x != self.heard]
 
 
 def print_raw(words: str) -> None:

@@ -67,7 +67,7 @@ async def _ask(run: Run, seat: Seat, request: ApprovalRequest) -> tuple[Decision
     """Return what one approver decides, and what is wrong with it."""
     if not seat.intact or _touched(run, seat):
         return None, "a step has changed it"
-    found = unless_stopped(await awaited(_called(seat, request), DEADLINE_S))
+    found = unless_stopped(await run.visit(lambda: awaited(_called(seat, request), DEADLINE_S)))
     if found.error is not None:
         return None, f"{type(found.error).__name__}: {found.error}"[:200]
     if found.value is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,31 @@ def reject(run: Run, call: Call, by: str, why: str) -> None:
     run.append(CallDecided(call=call.id, digest="", what="reject", by=by, why=why))
 
 
+def judge_in_section(run: Run, command: Judge) -> Awaitable[None] | None:
+    """Judge a call; one that has to do with the user's objects on their thread, while nothing else happens."""
+    if run.relay is None or not _touches(run, run.state.calls[command.call]):
+        return judge_call(run, command)
+    return _judge_there(run, command)
+
+
+async def _judge_there(run: Run, command: Judge) -> None:
+    await _decided(run, partial(judge_call, run, command))
+
+
+async def _decided(run: Run, judged: Callable[[], Awaitable[None] | None]) -> None:
+    """Judge in a section; whoever is asked after that may take as long as they like."""
+    (asks,) = await run.section(lambda: (judged(),))
+    if asks is not None:
+        await asks
+
+
+def _touches(run: Run, call: Call) -> bool:
+    """Return whether judging a call looks at the user's objects: at what code reads, or at what is labelled."""
+    tool = run.tools.get(call.name)
+    acts = tool is not None and (tool.inspect is not None or tool.effect != "read")
+    return acts or bool(call.undoes) or bool(labels.marked(run.state.labels))
+
+
 def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
     """Pass one call through the gate up to its decision; where its arguments may name records, look these up first."""
     call = run.state.calls[command.call]
@@ -57,11 +82,11 @@ def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
 async def _look_up_and_judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
     """Look records up and judge; the call waits as it is where Stop comes meanwhile."""
     try:
-        await gate_authority.look_up(run, tool)
+        await run.visit(partial(gate_authority.look_up, run, tool))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
-    if not run.halting and call.status == "proposed" and (asks := _judge(run, call, tool, arguments)):
-        await asks
+    if not run.halting and call.status == "proposed":
+        await _decided(run, partial(_judge, run, call, tool, arguments))
 
 
 def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Awaitable[None] | None:
@@ -107,7 +132,7 @@ async def ask_approvers(
     elif decision.what == "reject":
         reject(run, call, by, said)
     elif decision.what == "edit":
-        _edit(run, call, tool, dict(decision.arguments or {}), by, said)
+        await run.section(partial(_edit, run, call, tool, dict(decision.arguments or {}), by, said))
     else:
         changed = arguments if arguments != call.arguments else None
         run.append(CallDecided(call=call.id, digest=digest, what="approve", by=by, why=said, arguments=changed))

@@ -14,14 +14,14 @@ from llmos_nb.errors import JournalError
 from llmos_nb.journal import Acts
 from llmos_nb.journal.events import CallFinished, CallInDoubt, CallStarted, Changes, NamesChanged
 from llmos_nb.messages import ToolResult
-from llmos_nb.policy import APPROVER
+from llmos_nb.policy import APPROVER, Came
 from llmos_nb.policy.secrets import Stream, redact, vault
 from llmos_nb.process import values
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import labels as gate_labels, quarantine, servers as gate_tools
 from llmos_nb.process.gate.approvers import may_decide
 from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
-from llmos_nb.process.run import Run
+from llmos_nb.process.run import Run, visit_here
 from llmos_nb.process.state.decide import Start
 from llmos_nb.tools import RECORDED, Call, CallContext, Stopped, Tool, bounded, invoke
 from llmos_nb.tools.devices.python import interruptible
@@ -41,13 +41,18 @@ async def start(run: Run, command: Start) -> None:
     async with _turn(run, command, tool):
         if call.status != "approved" or run.halting or _over_budget(run, call):
             return
-        again = _stale(run, call, tool, arguments)
-        if again is None and any(ask(run, call, tool, arguments) for ask in (_conflicts, gate_tools.unseen)):
-            return
-        if again is None:
+        may, *again = await run.section(partial(_checked, run, call, tool, arguments))
+        if may:
             await _begin(run, call, tool, arguments)
-            return
-    await _ask_again(run, call, tool, arguments, *again)
+    if again:
+        await _ask_again(run, call, tool, arguments, *again)
+
+
+def _checked(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple[Any, ...]:
+    """Return whether an approved call may begin as things are now; where it asks again, what is asked."""
+    if (again := _stale(run, call, tool, arguments)) is not None:
+        return False, *again
+    return (not any(ask(run, call, tool, arguments) for ask in (_conflicts, gate_tools.unseen)),)
 
 
 async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
@@ -153,12 +158,9 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     acts = Acts(run.journal.path.parent)
     acting = lambda words: acts.note(call.key)  # noqa: E731 - before it happens
     context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown, acting)
-    seen = run.inspected.pop(call.id, None) or inspect(run, tool, arguments)
-    gate_labels.catch_up(run)
-    came = gate_labels.reading(run, tool, arguments, seen)
-    handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
+    visit = visit_here if tool.beside else run.visit
     try:
-        result = await invoke(_noted(run, tool, arguments, seen), handed, context, guard=interruptible)
+        seen, came, result = await visit(partial(_invoked, run, tool, arguments, context))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
         record(
@@ -172,11 +174,22 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         raise
     else:
         shown.end()
-        gate_labels.learn(run, arguments, result)
-        came = gate_labels.brought(gate_labels.gave(tool, came, result), result)
         result = await quarantine.withheld(run, call, tool, came, result)
         gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
         record(run, call, tool, result)
+
+
+async def _invoked(
+    run: Run, tool: Tool, arguments: dict[str, Any], context: CallContext
+) -> tuple[Findings, Came, ToolResult]:
+    """Invoke a call, with what it reads before and what it has brought after; where the user's objects live."""
+    seen = run.inspected.pop(context.call, None) or inspect(run, tool, arguments)
+    gate_labels.catch_up(run)
+    came = gate_labels.reading(run, tool, arguments, seen)
+    handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
+    result = await invoke(_noted(run, tool, arguments, seen), handed, context, guard=interruptible)
+    gate_labels.learn(run, arguments, result)
+    return seen, gate_labels.brought(gate_labels.gave(tool, came, result), result), result
 
 
 def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings) -> Tool:

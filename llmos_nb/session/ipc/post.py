@@ -99,9 +99,15 @@ class Post(Carrier):
             to = self.session.processes.get(wait["whom"][0])
             return to is not None and self._has_room(to, wait["size"])
         if wait["what"] == "process":
-            child = self.session.processes.get(wait["whom"][0])
-            return child is None or child.state == "ended"
+            return self._ended(wait["whom"][0])
         return bool(self._free(process.run, wait["whom"]))
+
+    def _ended(self, pid: int) -> bool:
+        """Whether a process has ended; one that is not at hand yet, such as after a restart, by its journal."""
+        child, folder = self.session.processes.get(pid), self.session.home.find(pid)
+        if child is None and folder is not None:
+            child = self.session.replay(folder)
+        return child is None or child.state == "ended"
 
     def hopeful(self, process: ProcessLike, people: bool) -> bool:
         """Return whether a process waits for a message that somebody may still send."""

@@ -111,6 +111,24 @@ async def test_unresponsive_code_is_ended_with_its_child(script):
     assert second.endswith("'again'") and "copied" in second  # a new one, filled anew
 
 
+async def test_a_call_that_is_given_up_does_not_end_the_child_that_follows():
+    child = isolated({}, [])
+    awake = asyncio.Event()
+    stuck = CallContext("r1.0", "r1.0", 60, lambda text: awake.set())
+    first = asyncio.ensure_future(
+        child.call("python", {"code": "print('awake', flush=True)\nimport time\ntime.sleep(60)"}, stuck)
+    )
+    await awake.wait()
+    first.cancel()
+    await asyncio.sleep(0)  # its clean-up has begun, and goes on beside what follows
+    child.kill()
+    second = await child.call("python", {"code": "x = 40"}, CallContext("r2.0", "r2.0", 30))
+    await asyncio.wait({first})
+    third = await child.call("python", {"code": "x + 2"}, CallContext("r3.0", "r3.0", 30))
+    child.close()
+    assert first.cancelled() and second.ok and third.text == "42"
+
+
 async def test_a_crash_is_an_error_for_the_model(script):
     proc = await run(script, "import os\nos.kill(os.getpid(), 9)", "1 + 1", names={}, approve="auto")
     assert "ended (signal 9)" in results(proc)[0] and results(proc)[1].endswith("2")

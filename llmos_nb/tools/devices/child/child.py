@@ -21,7 +21,7 @@ from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.child.inputs import Input
 from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
 from llmos_nb.tools.devices.child.worker import Connection, Frame
-from llmos_nb.tools.outcome import Outcome, Stopped, in_thread, unless_stopped
+from llmos_nb.tools.outcome import Outcome, in_thread, unless_stopped
 from llmos_nb.tools.protocol import CallContext
 
 MOST_IMAGES, MOST_WORDS = 20, 2000
@@ -129,15 +129,77 @@ GRACE_S, GONE_S = 0.8, 1.5  # `invoke` waits a second beyond the deadline
 MOST_OUTPUT, MOST_FRAMES = 1 << 20, 100_000
 
 
+class _Link:
+    """One started process and the connection to it.
+
+    Whoever waits for an answer holds the link that was asked: when its process is ended and another one started
+    meanwhile, a late thread, or a call that is given up, can neither read from the new process nor end it.
+    """
+
+    def __init__(self, connection: Connection, process: Running) -> None:
+        self.connection, self.process = connection, process
+
+    def held(self, require: bool) -> tuple[str, str]:
+        """Read what the process is held to, which it says before anybody's code runs in it, and what it is not."""
+        try:
+            first = self.connection.take()
+        except ValueError as error:
+            raise ToolError(str(error)) from error
+        if first is None:
+            raise ToolError(f"it ended at once{how_ended(self.process, GONE_S)}")
+        return held(first[0], require)
+
+    def ask(
+        self, frame: Frame, raw: bytes = b"", say: Callable[[str], None] = lambda text: None
+    ) -> tuple[Frame, bytes]:
+        """Send a frame, and hand on what is printed until its answer comes, as far as a person could read it."""
+        room = MOST_OUTPUT
+        try:
+            self.connection.send({**frame, "bytes": len(raw)}, raw)
+            for _ in range(MOST_FRAMES):
+                found = self.connection.take()
+                if found is None:
+                    raise ToolError(f"the child process has ended{how_ended(self.process, GONE_S)}")
+                if isinstance(found[0].get("done"), dict):
+                    return found[0]["done"], found[1]
+                out = text(found[0].get("out"))[:room]
+                room -= len(out)
+                if out:
+                    say(out)
+        except (OSError, ValueError, RecursionError, MemoryError) as error:
+            raise ToolError(f"the child process has ended ({str(error)[:200]})") from error
+        raise ToolError("the child process sent too much and was ended")
+
+    def copy(self, inputs: list[Input]) -> dict[str, str]:
+        """Copy inputs; return by name why not, or an empty text."""
+        return {i.name: i.why or text(self.ask(i.frame, i.raw)[0].get("error"))[:200] for i in inputs}
+
+    def interrupt(self) -> None:
+        """Signal the process to end what it runs."""
+        with suppress(OSError, ValueError):  # Windows cannot; it is killed then
+            self.process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        with suppress(OSError):
+            self.process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the process ends with it, and the system may forget it."""
+        self.connection.close()
+        how_ended(self.process, GONE_S)
+
+
 class Child:
     """A process that runs calls; it is started with the first one.
 
     Parameters
     ----------
     launch : callable
-        Starts the process and gives it with the connection to it.
+        Starts the process and returns the connection to it, and the process.
     gather : callable, optional
-        Gives what is copied there at the start, as it is then. Such a child begins by saying what it is held to.
+        Returns what is copied there at the start, as it is then. Such a child begins by saying what it is held to.
     require : bool
         It does not start where a protection does not hold.
     """
@@ -150,9 +212,7 @@ class Child:
         require: bool = False,
     ) -> None:
         self._launch, self._gather, self._require = launch, gather, require
-        self._interrupted = False
-        self._connection: Connection | None = None
-        self._process: Running | None = None
+        self._link: _Link | None = None
         self._news = self._holds = ""
 
     def __del__(self) -> None:
@@ -161,7 +221,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
-        return self._connection is not None
+        return self._link is not None
 
     async def call(self, tool: str, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
         """Run one call there.
@@ -181,54 +241,49 @@ class Child:
             The user stopped it; what it had changed there was taken back.
         """
         until = time.monotonic() + context.deadline_s
-        if not self.alive and (why := await self._start(context.deadline_s)):
-            return ToolResult(False, f"the child process did not start: {why}", "ChildEnded")
+        try:
+            link = await self._started(context.deadline_s)
+        except ToolError as error:
+            return ToolResult(False, str(error), "ChildEnded")
         frame: Frame = {"tool": tool, "arguments": dict(arguments), "call": context.call, "key": context.key}
-        self._interrupted = False
         frame["deadline_s"] = max(until - time.monotonic(), 0.05)
-        outcome = unless_stopped(await self._exchanged(frame, context))
+        outcome = unless_stopped(await self._exchanged(link, frame, context))
         if outcome.error is None:
-            if outcome.value.get("stopped") and self._interrupted:
-                raise Stopped("you")
             return self._with_news(result(outcome.value))
-        self.kill()
+        self._end(link)
         if not outcome.ended:
             late = f"it passed its deadline of {context.deadline_s:g} s and its process was ended"
             return ToolResult(False, f"{late}; the variables made there are gone", "ToolTimeout")
         return ToolResult(False, f"{outcome.error}; the variables made there are gone", "ChildEnded")
 
-    async def _start(self, deadline_s: float) -> str:
-        """Start it and copy its inputs; give why not, or nothing."""
-        self._connection, self._process = self._launch()
-        if self._gather is None:
-            return ""
-        inputs = self._gather()  # on this thread: nobody changes them meanwhile
-        told = await in_thread(lambda: self._fill(inputs), deadline_s)
-        if told.error is not None:
-            self.kill()
-            return str(told.error)
-        self._news = told.value
-        return ""
+    async def _started(self, deadline_s: float) -> _Link:
+        """Return the link to the process; where there is none, start one and copy its inputs.
 
-    def _fill(self, inputs: list[Input]) -> str:
-        """Copy the inputs; say which, which not and why, and what the child is not held to."""
-        off = self._held()
-        faults = self._copied(inputs)
+        Raises
+        ------
+        ToolError
+            It does not start.
+        """
+        if self._link is not None:
+            return self._link
+        link = self._link = _Link(*self._launch())
+        if self._gather is not None:
+            inputs = self._gather()  # on this thread: nobody changes them meanwhile
+            told = await in_thread(lambda: self._fill(link, inputs), deadline_s)
+            if told.error is not None:
+                self._end(link)
+                raise ToolError(f"the child process did not start: {told.error}") from told.error
+            self._holds, self._news = told.value
+        return link
+
+    def _fill(self, link: _Link, inputs: list[Input]) -> tuple[str, str]:
+        """Copy the inputs; return what the child is held to, and a text: which were copied, which not and why."""
+        holds, off = link.held(self._require)
+        faults = link.copy(inputs)
         copied = ", ".join(n for n, why in faults.items() if not why) or "nothing"
         failed = ", ".join(f"{n} ({why})" for n, why in faults.items() if why)
         said = "child process" + (f", not held: {off}" if off else "") + f"; copied: {copied}"
-        return said + (f"; not copied: {failed}" if failed else "")
-
-    def _held(self) -> str:
-        """Read what the child is held to, which it says before anybody's code runs in it; give what it is not."""
-        try:
-            first = self._connection.take() if self._connection is not None else None
-        except ValueError as error:
-            raise ToolError(str(error)) from error
-        if first is None:
-            raise ToolError(f"it ended at once{self._how()}")
-        self._holds, off = held(first[0], self._require)
-        return off
+        return holds, said + (f"; not copied: {failed}" if failed else "")
 
     async def give(self, inputs: list[Input], deadline_s: float) -> dict[str, str]:
         """Copy more variables there.
@@ -243,17 +298,9 @@ class Child:
         ToolError
             The child does not start, or ended.
         """
-        if not self.alive and (why := await self._start(deadline_s)):
-            raise ToolError(f"the child process did not start: {why}")
-        told = await in_thread(lambda: self._copied(inputs), deadline_s)
-        if told.error is not None:
-            self.kill()
-            raise ToolError(str(told.error)) from told.error
-        return {n: why for n, why in told.value.items() if why}
-
-    def _copied(self, inputs: list[Input]) -> dict[str, str]:
-        """Copy inputs; give by name why not, or an empty text."""
-        return {i.name: i.why or text(self.ask(i.frame, i.raw).get("error"))[:200] for i in inputs}
+        link = await self._started(deadline_s)
+        told = await self._asked(link, lambda: link.copy(inputs), deadline_s)
+        return {n: why for n, why in told.items() if why}
 
     async def value(self, name: str, deadline_s: float) -> Any:
         """Copy the value of a variable from there.
@@ -263,17 +310,23 @@ class Child:
         ToolError
             There is no such variable, its kind does not come back, or what came is no value.
         """
-        told = await in_thread(lambda: self._exchange({"get": name}), deadline_s)
-        if told.error is not None:
-            self.kill()
-            raise ToolError(str(told.error)) from told.error
-        found, raw = told.value
+        if (link := self._link) is None:
+            raise ToolError("the child process has ended")
+        found, raw = await self._asked(link, lambda: link.ask({"get": name}), deadline_s)
         if why := text(found.get("error")):
             raise ToolError(f"`{name}`: {why[:200]}")
         try:
             return decode(raw)
         except ValueError as error:
             raise ToolError(f"the child sent a value that is not one: {error}"[:200]) from error
+
+    async def _asked(self, link: _Link, ask: Callable[[], Any], deadline_s: float) -> Any:
+        """Ask in a thread; a process that does not answer is ended."""
+        told = await in_thread(ask, deadline_s)
+        if told.error is not None:
+            self._end(link)
+            raise ToolError(str(told.error)) from told.error
+        return told.value
 
     def _with_news(self, result: ToolResult) -> ToolResult:
         news, self._news = self._news, ""
@@ -282,74 +335,36 @@ class Child:
         text = (f"[{news}]\n{result.text}" if news else result.text) + why
         return ToolResult(result.ok, text, result.error, result.parts, result.changes, facts)
 
-    async def _exchanged(self, frame: Frame, context: CallContext) -> Outcome:
+    async def _exchanged(self, link: _Link, frame: Frame, context: CallContext) -> Outcome:
         """Exchange in a thread, so that the loop goes on; Stop interrupts the child and waits a moment for it."""
         loop = asyncio.get_running_loop()
 
         def say(text: str) -> None:
             loop.call_soon_threadsafe(context.on_output, text)
 
-        work = in_thread(lambda: self.ask(frame, say=say), frame["deadline_s"] + GRACE_S)
+        work = in_thread(lambda: link.ask(frame, say=say)[0], frame["deadline_s"] + GRACE_S)
         task = asyncio.ensure_future(work)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            self.interrupt()
+            link.interrupt()
             done, _ = await asyncio.wait({task}, timeout=GRACE_S)
             if not done or task.result().error is not None:
-                self.kill()
+                self._end(link)
             raise
 
-    def ask(self, frame: Frame, raw: bytes = b"", say: Callable[[str], None] = lambda text: None) -> Frame:
-        """Send a frame and wait for its answer."""
-        return self._exchange(frame, raw, say)[0]
-
-    def _exchange(
-        self, frame: Frame, raw: bytes = b"", say: Callable[[str], None] = lambda text: None
-    ) -> tuple[Frame, bytes]:
-        """Send a frame, and hand on what is printed until its answer comes, as far as a person could read it."""
-        connection, room = self._connection, MOST_OUTPUT
-        if connection is None:
-            raise ToolError("the child process has ended")
-        try:
-            connection.send({**frame, "bytes": len(raw)}, raw)
-            for _ in range(MOST_FRAMES):
-                found = connection.take()
-                if found is None:
-                    raise ToolError(f"the child process has ended{self._how()}")
-                if isinstance(found[0].get("done"), dict):
-                    return found[0]["done"], found[1]
-                out = text(found[0].get("out"))[:room]
-                room -= len(out)
-                if out:
-                    say(out)
-        except (OSError, ValueError, RecursionError, MemoryError) as error:
-            raise ToolError(f"the child process has ended ({str(error)[:200]})") from error
-        raise ToolError("the child process sent too much and was ended")
-
-    def _how(self) -> str:
-        """Say how it ended, and let the system forget it."""
-        how = how_ended(self._process, GONE_S)
-        self._process = None if how else self._process
-        return how
-
-    def interrupt(self) -> None:
-        """Signal the process to end what it runs."""
-        self._interrupted = True
-        with suppress(OSError, ValueError):  # Windows cannot; it is killed then
-            if self._process is not None:
-                self._process.send_signal(signal.SIGINT)
+    def _end(self, link: _Link) -> None:
+        link.kill()
+        if self._link is link:
+            self._link = None
 
     def kill(self) -> None:
         """End the process at once."""
-        with suppress(OSError):
-            if self._process is not None:
-                self._process.kill()
-        self.close()
+        if self._link is not None:
+            self._end(self._link)
 
     def close(self) -> None:
         """Close the connection; the process ends with it."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-        self._how()
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()

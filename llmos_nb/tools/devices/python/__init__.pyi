@@ -1,2 +1,2 @@
 from .device import PythonDevice as PythonDevice
-from .guard import interruptible as interruptible, stop_main_thread as stop_main_thread, tick as tick
+from .guard import interruptible as interruptible, stop_main_thread as stop_main_thread

@@ -10,7 +10,6 @@ handlers is on its own until it returns, and then the old ones are put back.
 from __future__ import annotations
 
 import _thread
-import asyncio
 import math
 import operator
 import signal
@@ -18,13 +17,13 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 from llmos_nb.errors import ToolTimeout
 from llmos_nb.tools.outcome import Stopped
+from llmos_nb.tools.protocol import current_call
 
 LEAST_S, AGAIN_S = 0.001, 0.2
 Ring = Callable[[int, FrameType | None], None]
@@ -119,12 +118,19 @@ class _Echo(weakref.ref[BaseException]):
     trip = staticmethod(_thread.interrupt_main)
 
 
+def _key() -> str:
+    """Return the key of the call whose code runs here."""
+    call = current_call.get()
+    return call.key if call is not None else ""
+
+
 class BetweenSlices:
     """Remembers a Stop that comes while code awaits, when no guard is there to hear it: ``by`` says whose."""
 
-    by = ""
+    by = key = ""
 
     def __enter__(self) -> BetweenSlices:
+        self.key = _key()
         with _lock:
             _between.append(self)
         return self
@@ -138,6 +144,7 @@ class Guard:
     """Ends the code that runs inside it at its deadline and on the user's Stop; see `interruptible`."""
 
     def __init__(self, deadline_s: float | None) -> None:
+        self.key = _key()
         self.until = math.inf if deadline_s is None else time.monotonic() + deadline_s
         self._seconds, self._stopped_by, self._late, self._tries = deadline_s, "", False, 0
         self._armed = self._tracing = False
@@ -284,13 +291,15 @@ def interruptible(deadline_s: float | None = None) -> Guard:
     return Guard(deadline_s)
 
 
-def stop_main_thread(by: str = "you") -> bool:
+def stop_main_thread(by: str = "you", key: str = "") -> bool:
     """End the guarded code that runs on the main thread, from any thread.
 
     Parameters
     ----------
     by : str
         Who stops it; the text of `Stopped`.
+    key : str
+        Only the code of the call with this key, such as of one process; empty for any.
 
     Returns
     -------
@@ -298,25 +307,10 @@ def stop_main_thread(by: str = "you") -> bool:
         Whether such code was there. Code that awaits is stopped when it goes on; cancel its task as well.
     """
     with _lock:
-        if _guards:
-            _guards[-1].stop(by)
-        for waiting in () if _guards else _between:
+        at_work = [g for g in _guards[-1:] if key in ("", g.key)]
+        for guard in at_work:
+            guard.stop(by)
+        between = [] if at_work else [w for w in _between if key in ("", w.key)]
+        for waiting in between:
             waiting.by = by
-        return bool(_guards or _between)
-
-
-@asynccontextmanager
-async def tick() -> AsyncIterator[None]:
-    """Wake the event loop twenty times a second, so that ipykernel's interrupt of an awaiting cell is seen."""
-    loop = asyncio.get_running_loop()
-    handle: asyncio.TimerHandle
-
-    def beat() -> None:
-        nonlocal handle
-        handle = loop.call_later(TICK_S, beat)
-
-    beat()
-    try:
-        yield
-    finally:
-        handle.cancel()
+        return bool(at_work or between)
