@@ -14,6 +14,5 @@ def test_no_effect_happens_twice_none_is_lost_and_none_is_unasked():
 
 
 def test_the_counters_find_doubles_where_the_rule_is_switched_off():
-    assert any(
-        "times" in w for w in bench_effects.run(kills=8, seed=3, sabotage=bench_effects.rerun_all)["wrong"]
-    )
+    found = (bench_effects.run(kills=8, seed=s, sabotage=bench_effects.rerun_all)["wrong"] for s in range(8))
+    assert any("times" in w for wrong in found for w in wrong)  # a kill may come before anything was done
