@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -63,8 +64,25 @@ class Server:
 
     def __init__(self) -> None:
         posted = self.posted = Counter[str]()
+        active = self._active = set[object]()
+
+        class Counting(http.server.ThreadingHTTPServer):
+            def process_request(self, request: object, client_address: object) -> None:
+                active.add(request)
+                super().process_request(request, client_address)
+
+            def shutdown_request(self, request: object) -> None:
+                super().shutdown_request(request)
+                active.discard(request)
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                """Who asked was killed meanwhile."""
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+
             def do_POST(self) -> None:
                 posted[self.path] += 1
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -75,10 +93,16 @@ class Server:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who asked was killed meanwhile
+        self._server = Counting(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def settle(self) -> None:
+        """Wait until all that was sent so far is counted: what comes in is accepted in order."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/") as answer:
+            answer.read()
+        while self._active:
+            time.sleep(0.0005)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -158,6 +182,7 @@ def child(folder: Path, turns, mode: str, posted: Counter[str], boundary: int | 
         return pid
     code = 1
     try:
+        os.setpgid(0, 0)
         os.chdir(folder)
         if sabotage is not None:
             sabotage()
@@ -179,6 +204,16 @@ def end(pid: int, after_s: float | None) -> int:
         time.sleep(0.0005)
     os.kill(pid, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def ended(group: int) -> None:
+    """Wait until the programs that a killed child had started have ended, too."""
+    while True:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.0005)
 
 
 def wrong_in(folder: Path, posted: Counter[str]) -> list[str]:
@@ -215,7 +250,10 @@ def trial(
         last = attempt >= deaths
         at = None if last or boundary is None else boundary + 3 * attempt
         after = None if last or boundary is not None else rng.uniform(0.02, 0.5)
-        code = end(child(folder, turns, mode, server.posted, at, sabotage), after)
+        pid = child(folder, turns, mode, server.posted, at, sabotage)
+        code = end(pid, after)
+        ended(pid)
+        server.settle()  # a person who looks waits until the dust has settled
         kills += code == -signal.SIGKILL
         if code == 0:
             return kills, wrong_in(folder, server.posted)
