@@ -31,7 +31,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 
@@ -172,3 +172,12 @@ def nearest(name: str, known: Iterable[str], limit: int = 3) -> str:
     """Say which known names come near `name`: ``"; did you mean a, b?"`` or an empty text."""
     close = get_close_matches(name, list(known), limit, 0.5)
     return f"; did you mean {', '.join(close)}?" if close else ""
+
+
+def check_keys(
+    given: Iterable[str], known: Collection[str], where: str, kind: type[UsageError] = UsageError
+) -> None:
+    """Refuse a key that is not known, with those that come near it."""
+    for key in given:
+        if key not in known:
+            raise kind(f"{where}: unknown key {key!r}{nearest(str(key), known)}")

@@ -227,6 +227,14 @@ def canonical(value: object) -> str:
         return _encode(finite(value))
 
 
+def parsed(text: str | bytes, default: Any = None) -> Any:
+    """Return what JSON text holds, or the default where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return default
+
+
 def now() -> str:
     """Return the time in UTC as ISO 8601 with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

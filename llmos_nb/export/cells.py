@@ -10,6 +10,7 @@ import base64
 import html
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -94,18 +95,28 @@ def read(path: Path) -> dict[str, Any]:
         _check()(book)
     except (OSError, ValueError) as error:
         raise LlmosError(f"{path}: cannot be opened as a notebook ({str(error).splitlines()[0]})") from error
-    book["cells"] = [_joined(c) for c in book["cells"]]
+    book["cells"] = [with_texts(c, joined) for c in book["cells"]]
     return book
 
 
-def _joined(cell: dict[str, Any]) -> dict[str, Any]:
-    made = {**cell, "source": text_of(cell["source"])}
-    for output in made.get("outputs", ()):
-        if "text" in output:
-            output["text"] = text_of(output["text"])
-        if "data" in output:
-            output["data"] = {k: text_of(v) if isinstance(v, list) else v for k, v in output["data"].items()}
+def with_texts(plain: Mapping[str, Any], change: Callable[[str, Any], Any]) -> dict[str, Any]:
+    """Copy a cell or an output with each of its texts as ``change(type, text)`` gives it."""
+    made = {**plain, **{k: change("text/plain", plain[k]) for k in ("source", "text") if k in plain}}
+    if "data" in plain:
+        made["data"] = {k: change(k, v) for k, v in plain["data"].items()}
+    if "outputs" in plain:
+        made["outputs"] = [with_texts(o, change) for o in plain["outputs"]]
     return made
+
+
+def joined(_: str, value: Any) -> Any:
+    """Join the lines of a text."""
+    return text_of(value) if isinstance(value, list) else value
+
+
+def _lined(kind: str, value: Any) -> Any:
+    """Split a text into lines, so that a diff of two notebooks can be read."""
+    return text_of(value).splitlines(keepends=True) if kind.startswith("text/") else value
 
 
 def write(book: dict[str, Any], path: Path) -> Path:
@@ -116,7 +127,7 @@ def write(book: dict[str, Any], path: Path) -> Path:
     LlmosError
         It is not a notebook; nothing was written.
     """
-    lined = {**book, "cells": [_lined(c) for c in book["cells"]]}
+    lined = {**book, "cells": [with_texts(c, _lined) for c in book["cells"]]}
     try:
         _check()(lined)
     except ValueError as error:
@@ -136,23 +147,6 @@ def _check() -> Any:
     return fastjsonschema.compile(json.loads(schema.read_text(encoding="utf-8")), use_default=False)
 
 
-def _lined(cell: dict[str, Any]) -> dict[str, Any]:
-    """Split texts into lines, so that a diff of two notebooks can be read."""
-    made = {**cell, "source": _lines(cell["source"])}
-    if "outputs" in cell:
-        made["outputs"] = [dict(o) for o in cell["outputs"]]
-    for output in made.get("outputs", ()):
-        if "text" in output:
-            output["text"] = _lines(output["text"])
-        if "data" in output:
-            output["data"] = {k: _lines(v) if k.startswith("text/") else v for k, v in output["data"].items()}
-    return made
-
-
-def _lines(text: Any) -> list[str]:
-    return text_of(text).splitlines(keepends=True)
-
-
 _MARKUP = re.compile(r"([\\`*_\[\]!$#|~])")
 _LONG = 600
 
@@ -166,12 +160,9 @@ def words(text: str, limit: int = _LONG) -> str:
 
 def head(runs: list[ExportSource]) -> str:
     """Return the title and how the notebook came about."""
-    first = runs[0]
-    lines = [f"# {words(first.name or first.goal, 120)}", ""]
-    for run in runs:
-        lines += [_about(run), ""]
-    runs_on = "It needs no model and runs from top to bottom as any notebook."
-    return "\n".join([*lines, f"{runs_on} Each step stands under a note."])
+    title = f"# {words(runs[0].name or runs[0].goal, 120)}"
+    below = "It needs no model and runs from top to bottom as any notebook. Each step stands under a note."
+    return "\n\n".join([title, *map(_about, runs), below])
 
 
 def _about(run: ExportSource) -> str:
@@ -187,8 +178,7 @@ def _about(run: ExportSource) -> str:
 def step(call: Call, run: ExportSource, first: bool) -> str:
     """Return the note over a step's code: why, who decided, what was expected and seen."""
     s = run.state
-    known = {p.n: p for p in s.plan.steps}
-    planned = known.get(call.step)
+    planned = next((p for p in s.plan.steps if p.n == call.step), None)
     lines: list[str] = []
     if planned is not None and first:
         lines += [f"## Step {planned.n}: {words(planned.title, 160)}", ""]
@@ -258,8 +248,7 @@ def recorded(call: Call, run: ExportSource) -> list[dict[str, Any]]:
     for image in call.images:
         data, mime = _bytes(image, run), image.get("mime")
         if data is not None and mime in KEPT:
-            text = str(image.get("text") or "an image")
-            said = {"text/plain": text, mime: base64.b64encode(data).decode()}
+            said = {"text/plain": str(image.get("text") or "an image"), mime: base64.b64encode(data).decode()}
             found.append({"output_type": "display_data", "data": said, "metadata": {}})
     return found
 

@@ -25,8 +25,7 @@ def plain(value: Any, depth: int = 0) -> bool:
 
 def claims(name: str, value: Any) -> list[str]:
     """Return the assertions over one value: itself where it is short, else shape and sums."""
-    kind = type(value)
-    root = kind.__module__.partition(".")[0]
+    root = type(value).__module__.partition(".")[0]
     if root == "numpy" and hasattr(value, "item") and not getattr(value, "shape", None):
         return claims_plain(f"{name}.item()", value.item())
     if root in ("pandas", "polars") and hasattr(value, "columns"):

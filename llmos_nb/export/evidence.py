@@ -7,7 +7,7 @@ from typing import Any
 
 from llmos_nb.export.claims import claims
 from llmos_nb.export.dataflow.taint import tainted
-from llmos_nb.export.gather import Gathered, recorded_states
+from llmos_nb.export.gather import Draft
 from llmos_nb.export.source import ExportSource
 from llmos_nb.heap.digest import digest
 
@@ -38,16 +38,15 @@ def final_names(runs: Iterable[ExportSource]) -> dict[str, str]:
     return {n: d for n, d in list(found.items())[-MOST:] if not n.startswith("_")}
 
 
-def evidence_code(runs: list[ExportSource], gathered: Gathered) -> tuple[str, dict[str, str]]:
+def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     """Return the assertions' code, and by name why it is not asserted."""
-    namespace = next((r.namespace for r in runs if r.namespace is not None), None)
-    why = tainted(gathered.running(), recorded_states(runs))
+    why, namespace = tainted(draft.running(), draft.states), draft.namespace
     left: dict[str, str] = {}
     values: dict[str, Any] = {}
-    for name, recorded in final_names(runs).items():
+    for name, recorded in final_names(draft.runs).items():
         if name in why:
             left[name] = f"it rests on {why[name]}"
-        elif namespace is None or name not in namespace:
+        elif name not in namespace:
             left[name] = "its value is not at hand"
         elif recorded and digest(namespace[name]) != recorded:
             left[name] = "it was changed after the run"
@@ -58,11 +57,9 @@ def evidence_code(runs: list[ExportSource], gathered: Gathered) -> tuple[str, di
 
 def assertions(values: Mapping[str, Any], left: Mapping[str, str]) -> str:
     """Spell assertions over values; what cannot be spelled goes to `left`-like comments."""
-    lines = [line for name, value in values.items() for line in claims(name, value)]
-    notes = [f"# {name} is not checked: {why}." for name, why in left.items()]
-    if not lines and not notes:
-        return ""
-    return with_helper("\n".join(["# What the answer rests on.", *notes, *lines]))
+    lines = [f"# {name} is not checked: {why}." for name, why in left.items()]
+    lines += [line for name, value in values.items() for line in claims(name, value)]
+    return with_helper("\n".join(["# What the answer rests on.", *lines])) if lines else ""
 
 
 def with_helper(code: str) -> str:

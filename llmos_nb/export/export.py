@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from llmos_nb.export import cells as notes
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, recorded, text_of, write
 from llmos_nb.export.dataflow.taint import CHANCE
 from llmos_nb.export.evidence import ABS, REL, evidence_code, with_helper
-from llmos_nb.export.gather import Gathered, changed_names, gather, recorded_states
-from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
-from llmos_nb.export.lock import needed, platform_of, pylock, script_block, toml, wheels_of
+from llmos_nb.export.gather import Draft, gather
+from llmos_nb.export.inputs import bring, check_code, files_read, from_held, shapes_code
+from llmos_nb.export.lock import needed, platform_of, pylock, script_block, wheels_of
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
-from llmos_nb.export.setup_cells import parameters_code, seeds_code
+from llmos_nb.export.script import script_of
+from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
 from llmos_nb.export.verify.observe import observe as watch, sign
@@ -35,64 +36,51 @@ _LANGUAGE = {
 }  # fmt: skip
 
 
-def metadata_of(
-    runs: Sequence[ExportSource],
-    inputs: Sequence[Input],
-    gathered: Gathered,
-    sources: Sequence[str],
-    lock: bool | str,
-    trace: bool,
-) -> dict[str, Any]:
+def metadata_of(draft: Draft, lock: bool | str, trace: bool) -> dict[str, Any]:
     """Return the metadata of the whole notebook."""
-    vault = secrets(runs)
+    vault = secrets(draft.runs)
     about: dict[str, Any] = {
         "schema": SCHEMA,
-        "processes": vault.plain([_process(run) for run in runs]),
+        "processes": vault.plain([_process(run) for run in draft.runs]),
         "platform": platform_of(),
-        "inputs": [i.plain() for i in inputs],
-        "held": {h.name: h.about for h in gathered.held},
-        "missing": gathered.missing,
+        "inputs": [i.plain() for i in draft.inputs],
+        "held": {h.name: h.about for h in draft.held},
+        "missing": draft.missing,
         "tolerance": {"rel": REL, "abs": ABS, "image": 0.02},
         "observed": False,
+        "unchecked": draft.unchecked,
     }
     if lock:
-        about["pylock"] = lock_text(sources, lock)
+        about["pylock"] = lock_text(draft.sources, lock)
     if trace:
-        about["journals"] = [_journal(run, vault) for run in runs]
+        about["journals"] = [_journal(run, vault) for run in draft.runs]
     return {"kernelspec": _KERNEL, "language_info": _LANGUAGE, "llmos_nb": about}
 
 
 def lock_text(sources: Sequence[str], lock: bool | str, seen: Iterable[str] = ()) -> str:
     """Return the text of `pylock.toml`; with ``"index"`` the package index is asked for files and hashes."""
+    import tomli_w  # only for the lock
+
     wheels = wheels_of(needed(sources, seen)) if lock == "index" else None
-    return toml(pylock(sources, wheels, seen))
+    return tomli_w.dumps(pylock(sources, wheels, seen))
 
 
 def _process(run: ExportSource) -> dict[str, Any]:
     s = run.state
+    head = next((e.body.head for e in run.events if isinstance(e.body, RunStarted)), None)
+    spent = {k: round(v, 6) for k, v in s.spent.items()}
     return {
         "pid": run.pid,
         "goal": run.goal,
         "name": run.name,
         "model": run.model,
         "settings": dict(run.settings),
-        "prompt": prompt_hash(run),
-        "usage": _usage(run),
+        "prompt": hash_of([head or [], s.tools]),  # its head: system message, tools, goal
+        "usage": {**spent, "responses": s.responses, "calls": len(s.calls)},
         "reason": s.reason,
         "answer": s.answer,
         "journal": {"events": len(run.events), "hash": run.events[-1].hash if run.events else ""},
     }
-
-
-def prompt_hash(run: ExportSource) -> str:
-    """Hash the head of the prompt: system message, tools, goal."""
-    head = next((e.body.head for e in run.events if isinstance(e.body, RunStarted)), None)
-    return hash_of([head or [], run.state.tools])
-
-
-def _usage(run: ExportSource) -> dict[str, Any]:
-    spent = {k: round(v, 6) for k, v in run.state.spent.items()}
-    return {**spent, "responses": run.state.responses, "calls": len(run.state.calls)}
 
 
 def _journal(run: ExportSource, vault: Vault) -> dict[str, Any]:
@@ -113,14 +101,12 @@ def trace_cells(run: ExportSource) -> Iterator[Cell]:
         lines += [f"{s.n}. {s.title} ({s.status}){s.expect and f'; expected: {s.expect}'}" for s in plan.steps]
         yield Cell("raw", "plan", "\n".join(lines))
     for call in run.state.calls.values():
-        if call.status not in _LEFT_OUT or call.name in (*CONTROL, *LOOKING):
-            continue
-        why = f": {call.why or call.error}" if call.why or call.error else ""
-        text = f"{call.id} {call.name}, {call.status}{why}\n\n{call_code(run, call)}"
-        yield Cell("raw", "left-out", text, {"call": call.id, "status": call.status})
+        if call.status in _LEFT_OUT and call.name not in (*CONTROL, *LOOKING):
+            why = f": {call.why or call.error}" if call.why or call.error else ""
+            text = f"{call.id} {call.name}, {call.status}{why}\n\n{call_code(run, call)}"
+            yield Cell("raw", "left-out", text, {"call": call.id, "status": call.status})
     for call in run.state.calls.values():
-        original = call.original
-        if original is not None and original != call.arguments:
+        if (original := call.original) is not None and original != call.arguments:
             code = original.get("code", original) if isinstance(original, dict) else original
             text = f"{call.id} as the model proposed it, before it was edited\n\n{code}"
             yield Cell("raw", "original", text, {"call": call.id})
@@ -146,32 +132,11 @@ def with_notebook(runs: Sequence[ExportSource], notebook: Path) -> tuple[list[Ex
     texts : list of (int, Cell)
         Its other cells, each with its place.
     """
-    code: list[tuple[int, str]] = []
-    texts: Texts = []
-    for n, cell in enumerate(read(notebook)["cells"], 1):
-        source = text_of(cell["source"])
-        if cell["cell_type"] == "code":
-            ours = source.lstrip().startswith(("%load_ext llmos_nb", "%agent"))
-            code += [] if ours or not source.strip() else [(n, source)]
-        else:
-            texts.append((n, Cell(cell["cell_type"], "text", source)))
-    return [replace(run, user_cells=code) for run in runs], texts
-
-
-@dataclass
-class Draft:
-    """A notebook before it is written."""
-
-    runs: list[ExportSource]
-    gathered: Gathered
-    inputs: list[Input] = field(default_factory=list)
-    unchecked: dict[str, str] = field(default_factory=dict)
-    texts: Texts = field(default_factory=list)
-
-    @property
-    def sources(self) -> list[str]:
-        """All code of the run and the user."""
-        return [u.source for u in self.gathered.units]
+    cells = [(n, c["cell_type"], text_of(c["source"])) for n, c in enumerate(read(notebook)["cells"], 1)]
+    texts = [(n, Cell(kind, "text", source)) for n, kind, source in cells if kind != "code"]
+    code = [(n, source) for n, kind, source in cells if kind == "code" and source.strip()]
+    theirs = [(n, c) for n, c in code if not c.lstrip().startswith(("%load_ext llmos_nb", "%agent"))]
+    return [replace(run, user_cells=theirs) for run in runs], texts
 
 
 def export(
@@ -181,7 +146,7 @@ def export(
     clean: bool = False,
     trace: bool = False,
     lock: bool | str = True,
-    params: Mapping[str, Any] | Iterable[str] | None = None,
+    params: Params = None,
     observe: bool = False,
     notebook: str | os.PathLike[str] | None = None,
 ) -> Path:
@@ -212,81 +177,68 @@ def export(
         It would hold a secret, overwrite another input file, or a parameter has no literal.
     """
     target = Path(path)
-    runs = _listed(run, target)
-    runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
-    draft = Draft(runs, gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
-    cells = _cells(draft, clean, trace, params)
-    refuse_held(draft.gathered.held, secrets(draft.runs))
-    bring(draft.inputs, draft.gathered.held, runs[0].folder, target.parent)
-    if target.suffix == ".py":
-        return _script(cells, target)
-    book = book_of(cells, metadata_of(draft.runs, draft.inputs, draft.gathered, draft.sources, lock, trace))
-    book["metadata"]["llmos_nb"]["unchecked"] = draft.unchecked
-    return _finished(book, target, draft if observe else None, lock)
-
-
-def _listed(run: ExportSource | Sequence[ExportSource], target: Path) -> list[ExportSource]:
     runs = [run] if isinstance(run, ExportSource) else list(run)
     if not runs:
         raise UsageError(f"{target}: there is no process to export")
-    return runs
+    runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
+    draft = gather(runs, f"{target.stem}-inputs", notebook is not None)
+    draft.texts = texts
+    cells = _cells(draft, clean, trace, params)
+    bring(draft.inputs, draft.held, runs[0].folder, target.parent)
+    if target.suffix == ".py":
+        target.write_text(script_of(cells), encoding="utf-8")
+        return target
+    return _written(book_of(cells, metadata_of(draft, lock, trace)), draft, target, lock, observe)
 
 
-def _finished(book: dict[str, Any], target: Path, watched: Draft | None, lock: bool | str) -> Path:
+def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str, observe: bool) -> Path:
     """Observe it if that is wanted, seal it, and write it."""
-    if watched is not None:
-        _observe(book, target.parent, watched, lock)
-        refuse_shown(book, secrets(watched.runs))
+    if observe:
+        _observe(book, target.parent, draft, lock)
+        refuse_shown(book, secrets(draft.runs))
     seal(book)
     write(book, target)
-    if watched is not None:
+    if observe:
         sign(target)
     return target
 
 
-def _cells(
-    draft: Draft, clean: bool, trace: bool, params: Mapping[str, Any] | Iterable[str] | None
-) -> list[Cell]:
+def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]:
     """Make all cells, in order."""
-    parameters = parameters_code(draft.gathered.units, params)
-    draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.gathered.held)]
+    parameters = parameters_code(draft.units, params)
+    draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.held)]
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
-    made += _setup(draft, parameters)
-    made += _body(draft, clean)
-    made += _end(draft, clean)
-    if trace:
-        made += [c for r in draft.runs for c in trace_cells(r)]
+    made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft, clean)]
+    made += [c for r in draft.runs for c in trace_cells(r)] if trace else []
     said = ((f"cell {c.about.get('call') or c.role}", c.source) for c in made)
     refuse_secrets(said, secrets(draft.runs))
+    refuse_held(draft.held, secrets(draft.runs))
     return made
 
 
 def _setup(draft: Draft, parameters: str) -> list[Cell]:
     sources = [*draft.sources, parameters]
-    seeds = seeds_code(draft.sources, recorded_states(draft.runs))
-    found = [Cell("code", "lock", script_block([*sources, seeds]))]
-    if parameters:
-        found.append(Cell("code", "parameters", parameters, tags=["parameters"]))
-    if seeds:
-        found.append(Cell("code", "seeds", seeds))
-    if check := check_code(draft.inputs):
-        found.append(Cell("code", "inputs", check))
-    return found
+    seeds = seeds_code(draft.sources, draft.states)
+    found = [
+        Cell("code", "lock", script_block([*sources, seeds])),
+        Cell("code", "parameters", parameters, tags=["parameters"]),
+        Cell("code", "seeds", seeds),
+        Cell("code", "inputs", check_code(draft.inputs)),
+    ]
+    return [cell for cell in found if cell.source]
 
 
 def _body(draft: Draft, clean: bool) -> list[Cell]:
     """Return the user's cells, the check of what the steps start from, and the steps under their notes."""
     cells: list[Cell] = []
     said: set[tuple[int, int]] = set()
-    texts = list(draft.texts)
-    checked = False
-    values = step_values(draft.gathered.units, draft.gathered.running(), recorded_states(draft.runs))
-    for unit, known in zip(draft.gathered.units, values, strict=True):
+    texts, checked = list(draft.texts), False
+    values = step_values(draft.units, draft.running(), draft.states)
+    for unit, known in zip(draft.units, values, strict=True):
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
         if unit.role == "step" and not checked:
-            cells += _shapes(draft)
-            checked = True
+            cells, checked = [*cells, *_shapes(draft)], True
         if unit.call is not None and unit.run is not None:
             key = (unit.run.pid, unit.call.step)
             cells += _step(unit, known, key not in said, clean)
@@ -297,9 +249,7 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
 
 
 def _shapes(draft: Draft) -> list[Cell]:
-    namespace = next((r.namespace for r in draft.runs if r.namespace is not None), None) or {}
-    names = draft.gathered.boundary - changed_names(draft.runs) - draft.gathered.missing.keys()
-    code = shapes_code(names, namespace)
+    code = shapes_code(draft.boundary - draft.changed - draft.missing.keys(), draft.namespace)
     return [Cell("code", "shapes", code)] if code else []
 
 
@@ -307,10 +257,8 @@ def _step(unit: Unit, values: dict[str, str], first: bool, clean: bool) -> list[
     call, run = unit.call, unit.run
     assert call is not None and run is not None  # noqa: S101 - the caller has looked
     about = {"call": call.id, "step": call.step, "by": call.by, "tool": call.name}
-    if unit.problem:
-        about["problem"] = unit.problem
-    if len(run.events) and run.pid:
-        about["pid"] = run.pid
+    about |= {"problem": unit.problem} if unit.problem else {}
+    about |= {"pid": run.pid} if run.events and run.pid else {}
     note = Cell("markdown", "note", notes.step(call, run, first), about)
     known = {"values": values} if values else {}
     code = Cell("code", "step", unit.source, {**about, **known, "shown": "run"}, [LOOSE], recorded(call, run))
@@ -319,7 +267,7 @@ def _step(unit: Unit, values: dict[str, str], first: bool, clean: bool) -> list[
 
 def _end(draft: Draft, clean: bool) -> list[Cell]:
     cells = [] if clean else [Cell("markdown", "answer", notes.answer(r)) for r in draft.runs if r.state.answer]
-    code, draft.unchecked = evidence_code(draft.runs, draft.gathered)
+    code, draft.unchecked = evidence_code(draft)
     return [*cells, Cell("code", "evidence", code)] if code else cells
 
 
@@ -335,10 +283,3 @@ def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str)
         cell["source"] = with_helper("\n".join([cell["source"], about, *added]))
         for name in chance:
             draft.unchecked.pop(name)
-
-
-def _script(cells: list[Cell], target: Path) -> Path:
-    from llmos_nb.export.script import script_of
-
-    target.write_text(script_of(cells), encoding="utf-8")
-    return target

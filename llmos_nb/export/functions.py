@@ -9,13 +9,13 @@ import re
 import sys
 import textwrap
 import types
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.export.claims import plain
 from llmos_nb.export.dataflow.effects import dotted
 from llmos_nb.export.dataflow.flow import flow_of
-from llmos_nb.export.dataflow.slice import first_line
 from llmos_nb.export.dataflow.taint import reaches
 
 PACKAGE = "llmos_nb"
@@ -63,16 +63,20 @@ def without_package(source: str) -> str:
         body = ast.parse(source).body
     except SyntaxError:
         return source
-    gone: set[int] = set()
-    roots = {"tool", "llmos", PACKAGE}
-    for node in body:
-        if _imports_package(node):
-            gone |= set(range(first_line(node), (node.end_lineno or node.lineno) + 1))
-        for decorator in getattr(node, "decorator_list", ()):
-            path = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
-            if path.partition(".")[0] in roots and path.endswith("tool"):
-                gone |= set(range(decorator.lineno, (decorator.end_lineno or decorator.lineno) + 1))
+    decorators = [d for node in body for d in getattr(node, "decorator_list", ()) if _declares_tool(d)]
+    parts = [*(node for node in body if _imports_package(node)), *decorators]
+    return without(source, parts)
+
+
+def without(source: str, parts: Iterable[ast.stmt | ast.expr]) -> str:
+    """Take the lines of some parts out of code."""
+    gone = {n for part in parts for n in range(part.lineno, (part.end_lineno or part.lineno) + 1)}
     return "\n".join(line for n, line in enumerate(source.splitlines(), 1) if n not in gone)
+
+
+def _declares_tool(decorator: ast.expr) -> bool:
+    path = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
+    return path.partition(".")[0] in ("tool", "llmos", PACKAGE) and path.endswith("tool")
 
 
 def _imports_package(node: ast.stmt) -> bool:
@@ -107,13 +111,16 @@ def _pure(value: Any, seen: tuple[Any, ...]) -> bool:
     return plain(value) or harmless(value, seen)
 
 
+def modules_named(source: str) -> Iterator[str]:
+    """Return the modules that code imports, by their full names."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
 def local_modules(source: str, folder: Path) -> list[Path]:
     """Return the files of modules that code imports from the working folder."""
-    found: list[Path] = []
-    for node in ast.walk(ast.parse(source)):
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-        for name in filter(None, names):
-            path = folder / f"{name.replace('.', '/')}.py"
-            found += [path] if path.is_file() else []
-    return found
+    paths = (folder / f"{name.replace('.', '/')}.py" for name in modules_named(source))
+    return [path for path in paths if path.is_file()]

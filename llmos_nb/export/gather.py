@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from llmos_nb.export.cells import Cell
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import Piece, cut
 from llmos_nb.export.dataflow.taint import NETWORK, STATES, reaches, tainted
 from llmos_nb.export.functions import source_unit
+from llmos_nb.export.inputs import Input
 from llmos_nb.export.literals import Held, hold
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import REPEAT, Unit, step_units, user_units
@@ -30,13 +33,10 @@ def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:
     folder : str
         Folder of the input files, relative to the notebook.
     """
-    found = []
-    for n, piped in enumerate((p for run in runs for p in run.state.piped), 1):
-        held = hold("pipe_input" if n == 1 else f"pipe_input_{n}", piped["text"], folder)
-        if held is not None:
-            held.about["why"] = f"it is the answer of {piped['name']}"
-            found.append(held)
-    return found
+    texts = enumerate((p for run in runs for p in run.state.piped), 1)
+    names = ((f"pipe_input_{n}" if n > 1 else "pipe_input", piped) for n, piped in texts)
+    found = [hold(name, p["text"], folder, f"it is the answer of {p['name']}") for name, p in names]
+    return [held for held in found if held is not None]
 
 
 def recorded(unit: Unit, folder: str) -> Held | None:
@@ -53,13 +53,12 @@ def recorded(unit: Unit, folder: str) -> Held | None:
     tool = unit.run.tools.get(call.name) if unit.run is not None and call is not None else None
     if tool is None or call is None or not tool.server:
         return None
-    held = hold(f"result_{call.id.replace('.', '_')}", call.result, folder)
+    held = hold(f"result_{call.id.replace('.', '_')}", call.result, folder, "a server gave it")
     if held is None:
         unit.problem = "what the server gave is not kept as data"
         return None
     about = f"# Recorded: what `{call.name}` of the MCP server `{tool.server}` gave to"
     unit.source, unit.running = f"{about}\n#   {canonical(call.arguments)}\n{held.code}", None
-    held.about["why"] = "a server gave it"
     return held
 
 
@@ -68,25 +67,66 @@ _FIRST, _ROUNDS = -1, 20  # what is missing may itself miss something: a round f
 
 
 @dataclass
-class Gathered:
-    """The code of a notebook.
+class Draft:
+    """The notebook before it is written: its code, what comes as data, and what is not there.
 
     Parameters
     ----------
+    runs : list of ExportSource
+        Its processes.
+    folder : str
+        Folder of the input files, relative to the notebook.
     units : list of Unit
-        In the order in which they run.
+        The code, in the order in which it runs.
+    texts : list of (int, Cell)
+        Cells of the user's notebook that are no code, each with its place.
     held : list of Held
         Values that come as data.
     missing : dict
         By name, why it is not there.
     boundary : set of str
         Names that the steps take from what stood before them.
+    inputs : list of Input
+        The declared input files.
+    unchecked : dict
+        By name, why its value is not asserted.
     """
 
+    runs: list[ExportSource]
+    folder: str
     units: list[Unit]
+    texts: list[tuple[int, Cell]] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     boundary: set[str] = field(default_factory=set)
+    inputs: list[Input] = field(default_factory=list)
+    unchecked: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> list[str]:
+        """All code of the run and the user."""
+        return [u.source for u in self.units]
+
+    @cached_property
+    def namespace(self) -> Mapping[str, Any]:
+        """The live names; none where nothing is live."""
+        return next((r.namespace for r in self.runs if r.namespace is not None), {})
+
+    @cached_property
+    def changed(self) -> set[str]:
+        """Every name that a surviving call changed."""
+        return {n for run in self.runs for call in run.state.surviving for n in call.changes.names}
+
+    @property
+    def states(self) -> list[str]:
+        """The random states that the notebook restores."""
+        names = {"random": PYTHON, "numpy": NUMPY}
+        return [names[k] for run in self.runs for k in run.random_state or () if k in names]
+
+    @property
+    def first_step(self) -> int:
+        """The place of the first step."""
+        return next((i for i, u in enumerate(self.units) if u.role == "step"), len(self.units))
 
     def pieces(self) -> list[Piece]:
         """Return the code for analysis."""
@@ -96,8 +136,14 @@ class Gathered:
         """Return the code that runs unless somebody asks for the effects again."""
         return [Piece(u.source if u.running is None else u.running, u.kept) for u in self.units]
 
+    def keep(self, held: Held, at: int, order: tuple[int, int, int] = (0, 0, 0)) -> None:
+        """Put a value that comes as data before the unit at a place."""
+        about = f"# Input: {held.name} as it was in the kernel, since {held.about['why']}."
+        self.held.append(held)
+        self.units.insert(at, Unit("held", f"{about}\n{held.code}", order, names=[held.name]))
 
-def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Gathered:
+
+def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
     """Put the code of one or more processes of one namespace together.
 
     Parameters
@@ -110,54 +156,40 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Gather
         Keep the user's cells whole.
     """
     units = [u for n, run in enumerate(runs) for u in step_units(run, n)]
-    found = Gathered(sorted([*units, *user_units(runs, whole)], key=lambda u: u.order))
-    namespace = next((r.namespace for r in runs if r.namespace is not None), None) or {}
-    changed = changed_names(runs)
+    draft = Draft(runs, folder, sorted([*units, *user_units(runs, whole)], key=lambda u: u.order))
     for unit in units:
         if (held := recorded(unit, folder)) is not None:
-            found.held.append(held)
-        _not_again(found, unit, namespace, folder)
-    _at_boundary(found, namespace, changed, folder)
-    _resolve(found, runs, namespace, changed, folder)
-    _random_state(found, runs, folder)
+            draft.held.append(held)
+        _not_again(draft, unit)
+    _at_boundary(draft)
+    _resolve(draft)
+    _random_state(draft)
     for held in piped_in(runs, folder):
-        found.held.append(held)
-        found.units.insert(_first_step(found), Unit("held", _said(held), names=[held.name]))
-    sources, _ = cut(found.pieces(), _unseeded(found))
-    for unit, source in zip(found.units, sources, strict=True):
+        draft.keep(held, draft.first_step)
+    # random states that nobody had seeded when the steps began: the user's draws before are of no use
+    before = [Piece(u.source) for u in draft.units[: draft.first_step]]
+    sources, _ = cut(draft.pieces(), STATES & tainted(before).keys())
+    for unit, source in zip(draft.units, sources, strict=True):
         unit.source = source
-    found.units = [u for u in found.units if u.source.strip() or u.role == "step"]
-    return found
+    draft.units = [u for u in draft.units if u.source.strip() or u.role == "step"]
+    return draft
 
 
-def _unseeded(found: Gathered) -> frozenset[str]:
-    """Return the random states that nobody had seeded when the steps began: the user's draws before are of no use."""
-    before = [Piece(u.source) for u in found.units[: _first_step(found)]]
-    return frozenset(STATES & tainted(before).keys())
-
-
-def changed_names(runs: Iterable[ExportSource]) -> set[str]:
-    """Return every name that a surviving call changed."""
-    return {n for run in runs for call in run.state.surviving for n in call.changes.names}
-
-
-def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None:
+def _not_again(draft: Draft, unit: Unit) -> None:
     """Keep a step that went to the network from going there again: what it got comes as data."""
-    call = unit.call
+    call, namespace = unit.call, draft.namespace
     if call is None or call.name != "python" or unit.problem or reaches(unit.source) != NETWORK:
         return
     flow, made = flow_of_code(unit.source), {*call.changes.created, *call.changes.rebound}
     # modules, functions and classes are no data: the step's own imports and defs make them
     names = sorted(made - ((flow.imports | flow.late.keys()) & set(namespace)))
-    digests = call.changes.digests or {}
+    digests, why = call.changes.digests or {}, "a step got it from the network"
     same = [n for n in names if n in namespace and digest(namespace[n]) == digests.get(n)]
-    held = [h for n in same if (h := hold(n, namespace[n], folder)) is not None]
+    held = [h for n in same if (h := hold(n, namespace[n], draft.folder, why)) is not None]
     if len(held) < len(names):
         unit.problem = "it goes to the network, and what it got there is not kept as data"
         return
-    for one in held:
-        one.about["why"] = "a step got it from the network"
-    found.held += held
+    draft.held += held
     unit.running = otherwise = "\n".join(h.code for h in held) or "pass"
     kept = [ast.unparse(n) for n in ast.parse(unit.source).body if isinstance(n, _DEFINES)]
     again, kept_code = (textwrap.indent(code, "    ") for code in (unit.source, otherwise))
@@ -165,80 +197,59 @@ def _not_again(found: Gathered, unit: Unit, namespace: Any, folder: str) -> None
     unit.source = "\n".join([about, *kept, f"if {REPEAT}:", again, "else:", kept_code])
 
 
-def _first_step(found: Gathered) -> int:
-    return next((i for i, u in enumerate(found.units) if u.role == "step"), len(found.units))
-
-
-def _at_boundary(found: Gathered, namespace: Any, changed: set[str], folder: str) -> None:
+def _at_boundary(draft: Draft) -> None:
     """Keep as data what the steps take from the user's cells where those cells would not compute the same again."""
-    first = _first_step(found)
-    before, after = found.pieces()[:first], found.pieces()[first:]
-    _, found.boundary = cut(after)
-    if not found.boundary or not before:
+    first, pieces = draft.first_step, draft.pieces()
+    _, draft.boundary = cut(pieces[first:])
+    if not draft.boundary or not first:
         return
-    why = tainted(before)
-    for name in sorted(found.boundary & why.keys() & set(namespace) - changed):
-        held = hold(name, namespace[name], folder)
+    why = tainted(pieces[:first])
+    for name in sorted(draft.boundary & why.keys() & set(draft.namespace) - draft.changed):
+        held = hold(name, draft.namespace[name], draft.folder, f"it rests on {why[name]}")
         if held is not None:
-            held.about["why"] = f"it rests on {why[name]}"
-            found.held.append(held)
-            order = (*found.units[first].order[:2], _FIRST)
-            found.units.insert(first, Unit("held", _said(held), order, names=[name]))
+            draft.keep(held, first, (*draft.units[first].order[:2], _FIRST))
             first += 1
 
 
-def _resolve(found: Gathered, runs: list[ExportSource], namespace: Any, changed: set[str], folder: str) -> None:
+def _resolve(draft: Draft) -> None:
     """Find what no cell makes: functions by their source, modules, and data."""
     for _ in range(_ROUNDS):
-        _, missing = cut(found.pieces())
-        todo = sorted(missing - found.missing.keys() - {REPEAT})
+        _, missing = cut(draft.pieces())
+        todo = sorted(missing - draft.missing.keys() - {REPEAT})
         if not todo:
             return
         for name in todo:
-            # in front of all the rest, as what is missing was there before the first cell
-            unit = _made(name, runs, namespace, changed, folder, found)
-            if unit is not None:
-                found.units.insert(0, unit)
+            _make(draft, name)
 
 
-def _said(held: Held) -> str:
-    return f"# Input: {held.name} as it was in the kernel, since {held.about['why']}.\n{held.code}"
+def _make(draft: Draft, name: str) -> None:
+    """Put in front of all the rest what makes a name, as it was there before the first cell."""
+    tool = next((r.tools[name] for r in draft.runs if name in r.tools), None)
+    value, live = draft.namespace.get(name, tool.fn if tool is not None else None), name in draft.namespace
+    if not live and tool is None:
+        draft.missing[name] = "no cell of this kernel makes it"
+    elif source := source_unit(name, value):
+        draft.units.insert(0, Unit("function", source, names=[name]))
+    elif name in draft.changed:
+        draft.missing[name] = "the run changed it, and what it was before is not kept"
+    elif live and (held := hold(name, value, draft.folder, "no cell makes it")) is not None:
+        draft.keep(held, 0)
+    else:
+        draft.missing[name] = f"a {type(value).__name__} cannot be written as plain data"
 
 
-def _made(
-    name: str, runs: list[ExportSource], namespace: Any, changed: set[str], folder: str, found: Gathered
-) -> Unit | None:
-    tool = next((r.tools[name] for r in runs if name in r.tools), None)
-    value = namespace.get(name, tool.fn if tool is not None else None)
-    if name not in namespace and tool is None:
-        found.missing[name] = "no cell of this kernel makes it"
-        return None
-    if source := source_unit(name, value):
-        return Unit("function", source, names=[name])
-    if name in changed:
-        found.missing[name] = "the run changed it, and what it was before is not kept"
-        return None
-    held = hold(name, value, folder) if name in namespace else None
-    if held is None:
-        found.missing[name] = f"a {type(value).__name__} cannot be written as plain data"
-        return None
-    held.about["why"] = "no cell makes it"
-    found.held.append(held)
-    return Unit("held", _said(held), names=[name])
-
-
-def _random_state(found: Gathered, runs: list[ExportSource], folder: str) -> None:
+def _random_state(draft: Draft) -> None:
     """Put the recorded random state before the first step that drew."""
-    for run in runs:
-        steps = [(i, u.call) for i, u in enumerate(found.units) if u.run is run and u.call is not None]
+    for run in draft.runs:
+        steps = [(i, u.call) for i, u in enumerate(draft.units) if u.run is run and u.call is not None]
         first = next((i for i, call in steps if call.changes.random), None)
         if first is not None and run.random_state:
-            file = f"{folder}/random-state-{run.pid}.json"
+            file = f"{draft.folder}/random-state-{run.pid}.json"
             code = _state_code(run.random_state, file)
             data = canonical(dict(run.random_state)).encode()
             about = {"kind": "random state", "why": "the run drew from it"}
-            found.held.append(Held("random state", code, file, data, about))
-            found.units.insert(first, Unit("state", code, found.units[first].order))
+            draft.held.append(Held("random state", code, file, data, about))
+            draft.units.insert(first, Unit("state", code, draft.units[first].order))
 
 
 def _state_code(state: Any, file: str) -> str:
@@ -251,9 +262,3 @@ def _state_code(state: Any, file: str) -> str:
     if "numpy" in state:
         lines += ["import numpy", "", 'numpy.random.set_state(("MT19937", *_state["numpy"]))']
     return "\n".join(lines)
-
-
-def recorded_states(runs: Iterable[ExportSource]) -> list[str]:
-    """Name the random states that the notebook restores."""
-    names = {"random": PYTHON, "numpy": NUMPY}
-    return [names[k] for run in runs for k in run.random_state or () if k in names]

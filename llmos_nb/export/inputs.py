@@ -16,7 +16,7 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.export.dataflow.effects import dotted
 from llmos_nb.export.functions import local_modules
-from llmos_nb.export.literals import Held
+from llmos_nb.export.literals import Held, kinds
 from llmos_nb.export.source import ExportSource
 
 _LONGEST = 300  # characters; longer texts in code are prose, not names of files
@@ -30,8 +30,7 @@ def named_texts(sources: Iterable[str]) -> dict[str, str]:
         for node in ast.walk(ast.parse(source)):
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    if (text := text_of(value, known)) is not None:
-                        known[name] = text
+                    known |= {name: text} if (text := text_of(value, known)) is not None else {}
     return known
 
 
@@ -54,19 +53,19 @@ def file_names(source: str, known: Mapping[str, str]) -> Iterator[str]:
 
 def text_of(node: ast.AST, known: Mapping[str, str]) -> str | None:
     """Return the text or path that an expression evaluates to; None where only running it tells."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.Name):
-        return known.get(node.id)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Add):
-        between = "/" if isinstance(node.op, ast.Div) else ""
-        return _joined((node.left, node.right), between, known)
-    if isinstance(node, ast.JoinedStr):
-        return _joined((v.value if isinstance(v, ast.FormattedValue) else v for v in node.values), "", known)
-    if isinstance(node, ast.Call):
-        name = dotted(node.func)
-        if name.endswith("path.join") or (name.rpartition(".")[2] in _PATHS and node.args):
-            return _joined(node.args if name.endswith(("join", "Path")) else node.args[:1], "/", known)
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name):
+            return known.get(name)
+        case ast.BinOp(left, ast.Div() | ast.Add() as op, right):
+            return _joined((left, right), "/" if isinstance(op, ast.Div) else "", known)
+        case ast.JoinedStr(values):
+            return _joined((v.value if isinstance(v, ast.FormattedValue) else v for v in values), "", known)
+        case ast.Call(func=func, args=args):
+            name = dotted(func)
+            if name.endswith("path.join") or (name.rpartition(".")[2] in _PATHS and args):
+                return _joined(args if name.endswith(("join", "Path")) else args[:1], "/", known)
     return None
 
 
@@ -76,10 +75,8 @@ def _joined(parts: Iterable[ast.AST], between: str, known: Mapping[str, str]) ->
 
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".txt")
-MOST, COPY_BYTES = (
-    200,
-    512 << 20,
-)  # a pattern may fit a whole disk; a larger file is named and hashed, not copied
+MOST = 200  # files: a pattern may fit a whole disk
+COPY_BYTES = 512 << 20  # a larger file is named and hashed, not copied
 
 
 @dataclass
@@ -123,10 +120,10 @@ def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Inp
     A file that the run itself wrote is no input: it is written again.
     """
     folder = runs[0].folder
-    begun = min((_seconds(r.events[0].at) for r in runs if r.events), default=float("inf"))
+    starts = (datetime.fromisoformat(r.events[0].at).timestamp() for r in runs if r.events)
+    begun = min(starts, default=float("inf"))
     found: dict[str, Input] = {}
-    sources = list(sources)
-    known = named_texts(sources)
+    known = named_texts(sources := list(sources))
     for source in sources:
         for name in file_names(source, known):
             for path in _matches(name, folder):
@@ -137,10 +134,6 @@ def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Inp
             name = whole.relative_to(folder).as_posix()
             found[name] = Input(name, digest_file(whole), whole.stat().st_size, "module")
     return list(found.values())
-
-
-def _seconds(at: str) -> float:
-    return datetime.fromisoformat(at).timestamp()
 
 
 def _matches(name: str, folder: Path) -> list[str]:
@@ -174,11 +167,9 @@ def bring(inputs: Iterable[Input], held: Iterable[Held], folder: Path, beside: P
     UsageError
         Another file of that name is there.
     """
-    for each in held:
-        if each.file:
-            target = beside / each.file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(each.data)
+    for target, data in ((beside / each.file, each.data) for each in held if each.file):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
     for one in inputs:
         relative = one.kind != "held" and not Path(one.path).is_absolute() and ".." not in Path(one.path).parts
         target = beside / one.path
@@ -200,10 +191,8 @@ def check_code(inputs: Sequence[Input]) -> str:
         rows = f"  # {one.about['rows']} lines" if "rows" in one.about else ""
         lines.append(f'    {dumps(one.path, ensure_ascii=False)}: "{one.sha256}",{rows}')
     lines += ["}.items():", "    _found = sha256(Path(_name).read_bytes()).hexdigest()"]
-    lines.append(
-        '    assert _found == _expected, f"{_name} is another file than that of the run (its sha256 is {_found})"'
-    )
-    return "\n".join(lines)
+    other = "is another file than that of the run (its sha256 is {_found})"
+    return "\n".join([*lines, f'    assert _found == _expected, f"{{_name}} {other}"'])
 
 
 def shapes_code(names: Iterable[str], namespace: Any) -> str:
@@ -214,11 +203,9 @@ def shapes_code(names: Iterable[str], namespace: Any) -> str:
         if isinstance(value, type) or not isinstance(getattr(value, "shape", None), tuple):
             continue
         if hasattr(value, "columns") and hasattr(value, "dtypes"):
-            kinds = value.dtypes if isinstance(value.dtypes, list) else value.dtypes.tolist()
-            types = {str(c): str(t) for c, t in zip(value.columns, kinds, strict=True)}
             lines.append(f"assert {name}.shape == {tuple(value.shape)!r}, {name}.shape")
             spelled = f"dict(zip(map(str, {name}.columns), map(str, {name}.dtypes), strict=True))"
-            lines.append(f"assert {spelled} == {types!r}")
+            lines.append(f"assert {spelled} == {kinds(value)!r}")
         elif hasattr(value, "dtype"):
             shape = f"{name}.shape == {tuple(value.shape)!r}"
             lines.append(f"assert {shape} and str({name}.dtype) == {str(value.dtype)!r}")

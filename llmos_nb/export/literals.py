@@ -9,12 +9,13 @@ import datetime
 import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmos_nb.export.claims import plain, spell
 from llmos_nb.heap.digest import digest
@@ -48,8 +49,7 @@ class Held:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass
-class _Form:
+class _Form(NamedTuple):
     """One way to write a value: the file's ending, its bytes, what to import, and the expression that reads a path."""
 
     ending: str
@@ -62,7 +62,7 @@ class _Form:
         return f"{self.imports}\n{name} = {self.read(path)}"
 
 
-def hold(name: str, value: Any, folder: str) -> Held | None:
+def hold(name: str, value: Any, folder: str, why: str = "") -> Held | None:
     """Make plain data of a value, or None where nothing brings it back the same.
 
     Parameters
@@ -73,14 +73,16 @@ def hold(name: str, value: Any, folder: str) -> Held | None:
         What it holds.
     folder : str
         Folder of the input files, relative to the notebook.
+    why : str
+        Why the notebook gets it as data.
     """
-    literal = _literal(value)
-    if 0 < len(literal) <= SHORT and _same(f"_ = {literal}", value, "_"):
-        return Held(name, f"{_imports(value)}{name} = {literal}", about={"kind": type(value).__name__})
+    (imports, literal), reason = _literal(value), {"why": why} if why else {}
+    if 0 < len(literal) <= SHORT and _same(f"_ = {literal}", value):
+        return Held(name, f"{imports}{name} = {literal}", about={"kind": type(value).__name__, **reason})
     for form in _forms(value):
         if len(form.data) <= LONG and _comes_back(form, value):
             file = f"{folder}/{name}.{form.ending}"
-            return Held(name, form.code(name, file), file, form.data, about(value))
+            return Held(name, form.code(name, file), file, form.data, about(value) | reason)
     return None
 
 
@@ -90,26 +92,19 @@ def about(value: Any) -> dict[str, Any]:
     if hasattr(value, "shape"):
         found["shape"] = list(value.shape)
     if hasattr(value, "dtypes") and hasattr(value, "columns"):
-        kinds = value.dtypes.tolist() if hasattr(value.dtypes, "tolist") else value.dtypes
-        found["dtypes"] = dict(zip(map(str, value.columns), map(str, kinds), strict=True))
+        found["dtypes"] = kinds(value)
     elif hasattr(value, "dtype"):
         found["dtypes"] = str(value.dtype)
     return found
 
 
-def _literal(value: Any) -> str:
-    """Spell a value of Python's own types; empty for any other."""
+def _literal(value: Any) -> tuple[str, str]:
+    """Return what to import for a value of Python's own types, and its literal; empty for any other."""
     if isinstance(value, datetime.date | datetime.timedelta) and type(value).__module__ == "datetime":
-        return f"_{value!r}"
+        return "import datetime as _datetime\n", f"_{value!r}"
     if isinstance(value, PurePath):
-        return f"Path({str(value)!r})"
-    return spell(value) if plain(value) else ""
-
-
-def _imports(value: Any) -> str:
-    if isinstance(value, PurePath):
-        return "from pathlib import Path\n"
-    return "" if plain(value) else "import datetime as _datetime\n"
+        return "from pathlib import Path\n", f"Path({str(value)!r})"
+    return "", spell(value) if plain(value) else ""
 
 
 def _forms(value: Any) -> Iterator[_Form]:
@@ -118,8 +113,7 @@ def _forms(value: Any) -> Iterator[_Form]:
     if root == "pandas" and hasattr(value, "to_csv"):
         yield from _pandas(value)
     elif root == "polars" and hasattr(value, "write_parquet"):
-        buffer = io.BytesIO()
-        value.write_parquet(buffer)
+        value.write_parquet(buffer := io.BytesIO())
         yield _Form("parquet", buffer.getvalue(), "import polars", lambda p: f"polars.read_parquet({p!r})")
     elif root == "numpy" and hasattr(value, "dtype"):
         yield from _numpy(value)
@@ -128,13 +122,10 @@ def _forms(value: Any) -> Iterator[_Form]:
 
 
 def _text(value: Any) -> Iterator[_Form]:
-    try:
-        text = json.dumps(value, indent=1, ensure_ascii=False)
-    except (TypeError, ValueError):
-        text = ""
     read = 'Path({!r}).read_text(encoding="utf-8")'.format
     path = "from pathlib import Path"
-    if text:
+    with suppress(TypeError, ValueError):
+        text = json.dumps(value, indent=1, ensure_ascii=False)
         yield _Form("json", text.encode(), f"import json\n{path}", lambda p: f"json.loads({read(p)})")
     yield _Form("txt", repr(value).encode(), f"import ast\n{path}", lambda p: f"ast.literal_eval({read(p)})")
 
@@ -144,12 +135,10 @@ def _numpy(value: Any) -> Iterator[_Form]:
 
     if value.dtype.hasobject:
         return
-    buffer = io.BytesIO()
-    np.save(buffer, value, allow_pickle=False)
+    np.save(buffer := io.BytesIO(), value, allow_pickle=False)
     scalar = "" if isinstance(value, np.ndarray) else "[()]"
-    yield _Form(
-        "npy", buffer.getvalue(), "import numpy", lambda p: f"numpy.load({p!r}, allow_pickle=False){scalar}"
-    )
+    read = partial("numpy.load({!r}, allow_pickle=False){scalar}".format, scalar=scalar)
+    yield _Form("npy", buffer.getvalue(), "import numpy", read)
 
 
 def _pandas(value: Any) -> Iterator[_Form]:
@@ -163,29 +152,24 @@ def _pandas(value: Any) -> Iterator[_Form]:
     if frame.columns.is_unique and frame.index.nlevels == 1:
         for gap, exact in (("", ""), ("\\N", ""), ("", _EXACT), ("\\N", _EXACT)):
             text = frame.to_csv(index=not plain_index, lineterminator="\n", na_rep=gap)
-            options = _csv_options(frame, plain_index, gap, exact)
-            rest = f"{options}{_after(frame)}{back}"
+            rest = f"{_csv_options(frame, plain_index, gap, exact)}{_after(frame)}{back}"
             read = partial("pandas.read_csv({!r}{rest}".format, rest=rest)
             yield _Form("csv", text.encode(), "import pandas", read)
     if find_spec("pyarrow") is not None:
-        buffer = io.BytesIO()
-        try:
-            frame.to_parquet(buffer)
-        except (ValueError, TypeError, OSError):  # what Arrow has no type for
-            return
-        yield _Form(
-            "parquet", buffer.getvalue(), "import pandas", lambda p: f"pandas.read_parquet({p!r}){back}"
-        )
+        with suppress(ValueError, TypeError, OSError):  # what Arrow has no type for
+            read = partial("pandas.read_parquet({!r}){back}".format, back=back)
+            yield _Form("parquet", frame.to_parquet(), "import pandas", read)
 
 
-def _kinds(frame: Any) -> dict[str, str]:
-    return {str(c): str(t) for c, t in zip(frame.columns, frame.dtypes, strict=True)}
+def kinds(frame: Any) -> dict[str, str]:
+    """Return the types of a table's columns by their names."""
+    return dict(zip(map(str, frame.columns), map(str, frame.dtypes), strict=True))
 
 
 def _csv_options(frame: Any, plain_index: bool, gap: str, exact: str) -> str:
-    kinds = _kinds(frame)
-    times = [c for c, t in kinds.items() if t.startswith("datetime64")]
-    types = {c: t for c, t in kinds.items() if c not in times}
+    known = kinds(frame)
+    times = [c for c, t in known.items() if t.startswith("datetime64")]
+    types = {c: t for c, t in known.items() if c not in times}
     named = "" if plain_index else ", index_col=0"
     dates = f", parse_dates={times!r}" if times else ""
     gaps = f", keep_default_na=False, na_values=[{gap!r}]" if gap else ""
@@ -195,7 +179,7 @@ def _csv_options(frame: Any, plain_index: bool, gap: str, exact: str) -> str:
 def _after(frame: Any) -> str:
     """Say what a CSV file cannot: units of times, labels that are not texts, the index's own type."""
     parts = ""
-    if units := {c: t for c, t in _kinds(frame).items() if t.startswith("datetime64")}:
+    if units := {c: t for c, t in kinds(frame).items() if t.startswith("datetime64")}:
         parts += f".astype({units!r})"
     if not all(isinstance(c, str) for c in frame.columns):
         parts += f".set_axis({frame.columns.tolist()!r}, axis=1)"
@@ -210,10 +194,10 @@ def _comes_back(form: _Form, value: Any) -> bool:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"value.{form.ending}"
         path.write_bytes(form.data)
-        return _same(form.code("_", str(path)), value, "_")
+        return _same(form.code("_", str(path)), value)
 
 
-def _same(code: str, value: Any, name: str) -> bool:
+def _same(code: str, value: Any) -> bool:
     """Run code that this module made from a value, and compare its value by content."""
     space: dict[str, Any] = {"Path": Path, "_datetime": datetime}
     try:
@@ -221,5 +205,5 @@ def _same(code: str, value: Any, name: str) -> bool:
     except Exception:  # whatever a reader does not take is not a way to write it
         return False
     # by content and by class: a list that came back as a tuple would not be the same
-    found = digest(space[name])
-    return type(space[name]) is type(value) and found == digest(value) and len(found) == 64
+    found = digest(space["_"])
+    return type(space["_"]) is type(value) and found == digest(value) and len(found) == 64

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import platform
-import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from importlib import metadata
@@ -16,6 +15,12 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from packaging.utils import canonicalize_name as normal
+
+from llmos_nb.export.functions import modules_named
+
+_PYTHON = f">={sys.version_info.major}.{sys.version_info.minor}"
+Wheels = dict[str, list[dict[str, Any]]]
 # Distributions that another one loads by name, so that no import of it stands in code.
 _BY_METHOD = {
     "read_parquet": "pyarrow", "to_parquet": "pyarrow", "read_excel": "openpyxl", "to_excel": "openpyxl",
@@ -28,23 +33,13 @@ def imported(sources: Iterable[str]) -> set[str]:
     """Return the top-level modules that code imports, the standard library left out."""
     found: set[str] = set()
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Import):
-                found |= {a.name.partition(".")[0] for a in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.partition(".")[0])
-            elif (
-                isinstance(node, ast.Attribute)
-                and node.attr in _BY_METHOD
-                and _installed(_BY_METHOD[node.attr])
-            ):
-                found.add(_BY_METHOD[node.attr])
+        used = {getattr(node, "attr", "") for node in ast.walk(ast.parse(source))}
+        found |= {name.partition(".")[0] for name in modules_named(source)}
+        found |= {owner for method, owner in _BY_METHOD.items() if method in used and _installed(owner)}
     return found - sys.stdlib_module_names
 
 
-@cache
-def _owners() -> dict[str, list[str]]:
-    return {k: list(v) for k, v in metadata.packages_distributions().items()}
+_owners = cache(metadata.packages_distributions)
 
 
 def distributions(modules: Iterable[str]) -> list[str]:
@@ -54,12 +49,7 @@ def distributions(modules: Iterable[str]) -> list[str]:
 
 def _owner(module: str) -> str:
     """Return the distribution of a module: mostly of the same name, which spares a look at all that is installed."""
-    return module if _installed(module) else next(iter(_owners().get(module, [])), "")
-
-
-def normal(name: str) -> str:
-    """Spell a distribution's name in its normal form."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return module if _installed(module) else next(iter(_owners().get(module, ())), "")
 
 
 def _installed(name: str) -> bool:
@@ -93,13 +83,7 @@ def script_block(sources: Iterable[str]) -> str:
     """Return the PEP 723 block: what the code imports, in the versions it was run with."""
     pins = [f'#     "{n}=={metadata.version(n)}",' for n in distributions(imported(sources))]
     wanted = ["# dependencies = [", *pins, "# ]"] if pins else ["# dependencies = []"]
-    python = f'# requires-python = ">={sys.version_info.major}.{sys.version_info.minor}"'
-    return "\n".join(["# /// script", python, *wanted, "# ///"])
-
-
-def installed_hash(name: str) -> str:
-    """Hash what the distribution of this name installed here."""
-    return record_hash(metadata.distribution(name))
+    return "\n".join(["# /// script", f'# requires-python = "{_PYTHON}"', *wanted, "# ///"])
 
 
 def record_hash(distribution: metadata.Distribution) -> str:
@@ -114,11 +98,7 @@ def _by_installer(line: str) -> bool:
     return path.startswith(("../", "/")) or path.endswith(own)
 
 
-def pylock(
-    sources: Iterable[str],
-    wheels: Mapping[str, list[dict[str, Any]]] | None = None,
-    seen: Iterable[str] = (),
-) -> dict[str, Any]:
+def pylock(sources: Iterable[str], wheels: Wheels | None = None, seen: Iterable[str] = ()) -> dict[str, Any]:
     """Return `pylock.toml` as plain data.
 
     Parameters
@@ -130,12 +110,11 @@ def pylock(
     seen : iterable of str
         Modules that were loaded while it ran, though no import of them stands in the code.
     """
-    packages = [_package(n, (wheels or {}).get(n, [])) for n in needed(sources, seen)]
     return {
         "lock-version": "1.0",
         "created-by": "llmos_nb",
-        "requires-python": f">={sys.version_info.major}.{sys.version_info.minor}",
-        "packages": packages,
+        "requires-python": _PYTHON,
+        "packages": [_package(n, (wheels or {}).get(n, [])) for n in needed(sources, seen)],
         "tool": {"llmos_nb": {"platform": platform_of()}},
     }
 
@@ -148,11 +127,9 @@ def needed(sources: Iterable[str], seen: Iterable[str] = ()) -> list[str]:
 
 
 def _package(name: str, wheels: list[dict[str, Any]]) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": name, "version": metadata.version(name)}
-    if wheels:
-        made["wheels"] = wheels
-    made["tool"] = {"llmos_nb": {"installed-sha256": installed_hash(name)}}
-    return made
+    tool = {"llmos_nb": {"installed-sha256": record_hash(metadata.distribution(name))}}
+    found = {"wheels": wheels} if wheels else {}
+    return {"name": name, "version": metadata.version(name), **found, "tool": tool}
 
 
 def platform_of() -> dict[str, str]:
@@ -165,17 +142,10 @@ def platform_of() -> dict[str, str]:
     }
 
 
-def toml(lock: dict[str, Any]) -> str:
-    """Write a lock as the text of `pylock.toml`."""
-    import tomli_w  # only for the lock
-
-    return tomli_w.dumps(lock)
-
-
 BOUND_S = 60.0
 
 
-def wheels_of(names: Iterable[str], bound_s: float = BOUND_S) -> dict[str, list[dict[str, Any]]]:
+def wheels_of(names: Iterable[str], bound_s: float = BOUND_S) -> Wheels:
     """Ask the index for the very files that pip would install here.
 
     Parameters

@@ -33,32 +33,30 @@ def refuse_secrets(texts: Iterable[tuple[str, str]], vault: Vault) -> None:
         Names the cell; the secret itself is not said.
     """
     for where, text in texts:
-        if vault.redact(text) != text:
-            what = "it holds a secret, or what looks like one"
-            raise UsageError(f"{where}: {what}; read it from the environment there, then export")
+        what = "it holds a secret, or what looks like one; read it from the environment there"
+        _refuse(f"{where}: {what}", text, vault)
 
 
 def refuse_shown(book: Mapping[str, Any], vault: Vault) -> None:
     """Stop an export whose outputs, as they were observed, would show a secret; the rest of its words are scanned."""
-    for n, cell in enumerate(book["cells"]):
+    for n, cell in enumerate(book["cells"], 1):
+        where = f"cell {cell['metadata'].get('llmos_nb', {}).get('call') or n}"
         shown = json.dumps(cell.get("outputs", []), ensure_ascii=False)
-        if vault.redact(shown) != shown:
-            about = cell["metadata"].get("llmos_nb", {})
-            raise UsageError(
-                f"cell {about.get('call') or n + 1}: its output shows a secret, or what looks like one; "
-                "have it print something else, then export"
-            )
+        what = "its output shows a secret, or what looks like one; have it print something else"
+        _refuse(f"{where}: {what}", shown, vault)
 
 
 def refuse_held(held: Iterable[Held], vault: Vault) -> None:
     """Stop an export that would write a secret into a file beside the notebook."""
     for value in held:
-        text = value.data.decode("utf-8", "replace")
-        if vault.redact(text) != text:
-            raise UsageError(
-                f"`{value.name}`: its value holds a secret, or what looks like one, and would be written to "
-                f"{value.file}; leave it out, or load it in a cell of your own, then export"
-            )
+        what = f"its value holds a secret, or what looks like one, and would be written to {value.file}"
+        how = "leave it out, or load it in a cell of your own"
+        _refuse(f"`{value.name}`: {what}; {how}", value.data.decode("utf-8", "replace"), vault)
+
+
+def _refuse(why: str, text: str, vault: Vault) -> None:
+    if vault.redact(text) != text:
+        raise UsageError(f"{why}, then export")
 
 
 def from_environment(source: str) -> str:

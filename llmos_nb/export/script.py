@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from llmos_nb.errors import UsageError
 from llmos_nb.export.cells import Cell
+from llmos_nb.export.dataflow.scopes import SCOPES, own
 
+_AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _RUN = '''import asyncio
 
 _loop = asyncio.Runner()
@@ -37,7 +39,7 @@ def script_of(cells: Sequence[Cell]) -> str:
     """
     code = [c for c in cells if c.kind == "code"]
     parts = [c.source for c in code if c.role == "lock"]
-    if any(has_await(c.source) for c in code):
+    if any(_awaits(c.source) for c in code):
         parts.append(_RUN)
     used = (n for c in code for n in ast.walk(ast.parse(c.source)) if isinstance(n, ast.Name))
     if any(n.id == "display" for n in used):
@@ -67,21 +69,9 @@ def _printing(source: str) -> str:
     return "\n".join([*head, f"{before}print({text})", *lines[last.end_lineno or 0 :]])
 
 
-def has_await(source: str) -> bool:
-    """Return whether code awaits at its top level."""
-    return bool(_awaits(source))
-
-
 def _awaits(source: str) -> list[ast.AST]:
-    found: list[ast.AST] = []
-    todo: list[ast.AST] = list(ast.parse(source).body)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith):
-            found.append(node)
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            todo += ast.iter_child_nodes(node)
-    return found
+    """Return what awaits at the top level of code, without what stands inside it."""
+    return [n for n in own(ast.parse(source).body, (*SCOPES, *_AWAITS)) if isinstance(n, _AWAITS)]
 
 
 def waiting(source: str, where: str) -> str:

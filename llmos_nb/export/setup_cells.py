@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.export.claims import plain
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH
 from llmos_nb.export.dataflow.slice import Piece, read
+from llmos_nb.export.functions import without
 from llmos_nb.export.steps import REPEAT, Unit
 
+Params = Mapping[str, Any] | Iterable[str] | None
 
-def parameters_code(units: Iterable[Unit], params: Mapping[str, Any] | Iterable[str] | None) -> str:
+
+def parameters_code(units: Iterable[Unit], params: Params) -> str:
     """Return the parameters' code, taking their literals out of the cells where they stood.
 
     Parameters
@@ -38,7 +42,7 @@ def parameters_code(units: Iterable[Unit], params: Mapping[str, Any] | Iterable[
     return "\n".join(["# Parameters", *lines]) if lines else ""
 
 
-def _values(units: list[Unit], params: Mapping[str, Any] | Iterable[str] | None) -> dict[str, str]:
+def _values(units: list[Unit], params: Params) -> dict[str, str]:
     if isinstance(params, Mapping):
         wrong = next((n for n, v in params.items() if not n.isidentifier() or not plain(v)), None)
         if wrong is not None:
@@ -55,47 +59,38 @@ def _literal(units: list[Unit], name: str) -> str:
     raise UsageError(f"parameter {name!r}: no cell of the export says {name} = with a plain value")
 
 
-def _binds(node: ast.stmt, names: Iterable[str]) -> bool:
-    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
-        return False
-    try:
-        ast.literal_eval(node.value)
-    except (ValueError, SyntaxError):
-        return False
-    return node.targets[0].id in set(names)
+def _binds(node: ast.stmt, names: Collection[str]) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in names:
+            with suppress(ValueError, SyntaxError):
+                ast.literal_eval(value)
+                return True
+    return False
 
 
 def _without(source: str, values: Mapping[str, str]) -> str:
     bound = [node for node in ast.parse(source).body if _binds(node, values)]
-    gone = {n for node in bound for n in range(node.lineno, (node.end_lineno or 0) + 1)}
-    return "\n".join(line for n, line in enumerate(source.splitlines(), 1) if n not in gone) if gone else source
+    return without(source, bound) if bound else source
 
 
 _CODE = {
-    PYTHON: "import random\n\nrandom.seed({seed})",
-    NUMPY: "import numpy\n\nnumpy.random.seed({seed})",
-    TORCH: "import torch\n\ntorch.manual_seed({seed})",
+    PYTHON: "import random\n\nrandom.seed(0)",
+    NUMPY: "import numpy\n\nnumpy.random.seed(0)",
+    TORCH: "import torch\n\ntorch.manual_seed(0)",
 }
 
 
 def drawn(sources: Iterable[str]) -> list[str]:
     """Name the global random states that code draws from."""
     lines, late = read([Piece(s, kept=True) for s in sources])
-    flows = [*(line.flow for line in lines), *late.values()]
-    used = {n for f in flows for n in f.reads | f.mutates}
+    used = {n for f in (*(line.flow for line in lines), *late.values()) for n in f.reads | f.mutates}
     return [state for state in _CODE if state in used]
 
 
-def seeds_code(sources: Iterable[str], recorded: Iterable[str], seed: int = 0) -> str:
+def seeds_code(sources: Iterable[str], recorded: Sequence[str]) -> str:
     """Return the seed cell's code, empty where nothing draws."""
     states = drawn(sources)
-    if not states:
-        return ""
-    known = set(recorded)
-    fresh = [s.strip("$") for s in states if s not in known]
-    lines = ["# Seeds, so that every run draws the same."]
-    if fresh:
-        lines.append(
-            f"# The run itself drew from {', '.join(fresh)} without a recorded seed: its own draws were others."
-        )
-    return "\n".join([*lines, *(_CODE[s].format(seed=seed) for s in states)])
+    fresh = ", ".join(s.strip("$") for s in states if s not in recorded)
+    own = f"# The run itself drew from {fresh} without a recorded seed: its own draws were others."
+    lines = ["# Seeds, so that every run draws the same.", *([own] if fresh else [])]
+    return "\n".join([*lines, *map(_CODE.__getitem__, states)]) if states else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from llmos_nb.export.functions import harmless, without_package
@@ -17,7 +18,6 @@ _DROPPED = re.compile(
     r"|xmode|pinfo2?|lsmagic|autosave|agent"
 )
 _TIMERS = ("time", "timeit", "prun", "memit", "lprun", "mprun")
-_CELL_FRAMES = (*_TIMERS, "capture")
 _LINE = re.compile(
     r"^(?P<indent>[ \t]*)(?:(?P<target>[\w, ]+?)[ \t]*=[ \t]*)?(?P<sign>[%!])(?P<body>[^%!].*|![^!].*)$"
 )
@@ -48,7 +48,7 @@ def plain(source: str) -> str:
 
 def _cell(head: str, body: str) -> str:
     name, _, rest = head.partition(" ")
-    if name in _CELL_FRAMES:
+    if name in (*_TIMERS, "capture"):
         return plain(body)
     if name in ("bash", "sh", "script"):
         return _shell("", body, "")
@@ -146,37 +146,39 @@ def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
         Its place among several processes of one notebook.
     """
     start = started_at(run)
-    calls = [c for c in run.state.surviving if c.name not in (*CONTROL, *LOOKING)]
-    counts = [int(call.facts.get("execution_count") or start) for call in calls]
-    return [_unit(run, call, (n, nth + 1, i)) for i, (call, n) in enumerate(zip(calls, counts, strict=True))]
+    calls = (c for c in run.state.surviving if c.name not in (*CONTROL, *LOOKING))
+    counted = ((call, int(call.facts.get("execution_count") or start)) for call in calls)
+    return [_unit(run, call, (n, nth + 1, i)) for i, (call, n) in enumerate(counted)]
 
 
 def started_at(run: ExportSource) -> int:
     """Return the execution count of the cell that started a process; after all others where nothing tells."""
-    counts = [n for n, source in run.user_cells if _starts(source, run)]
+    cells, goal = [(n, *source.strip().partition("\n")) for n, source in run.user_cells], run.goal.strip()
+    counts = [n for n, head, _, body in cells if head.startswith("%%agent") and goal in (body.strip(), head)]
     last = max((n for n, _ in run.user_cells), default=0)
-    return counts[-1] if counts else last + 1
-
-
-def _starts(source: str, run: ExportSource) -> bool:
-    head, _, body = source.strip().partition("\n")
-    return head.startswith("%%agent") and bool(run.goal.strip()) and run.goal.strip() in (body.strip(), head)
+    return counts[-1] if counts and goal else last + 1
 
 
 def _unit(run: ExportSource, call: Call, order: tuple[int, int, int]) -> Unit:
-    source, problem, running = call_code(run, call), "", None
-    try:
-        source = from_environment(plain(source))
-        ast.parse(source)
-    except NotPython as why:
-        problem = f"{why} has no plain form"
-    except SyntaxError as why:
-        problem = f"not Python: {why.msg}"
+    source, running = call_code(run, call), None
+    source, problem = _parsed(source, from_environment)
     if problem:
         source = "\n".join(f"# {line}" for line in source.splitlines())
     elif _once(run, call):
         source, running = _guarded(source, call), ""
     return Unit("step", source, order, call, run, problem, running=running)
+
+
+def _parsed(source: str, finish: Callable[[str], str]) -> tuple[str, str]:
+    """Return code as plain Python, and why it cannot be: then it is left as far as it came."""
+    try:
+        source = finish(plain(source))
+        ast.parse(source)
+    except NotPython as why:
+        return source, f"{why} has no plain form"
+    except SyntaxError as why:
+        return source, f"not Python: {why.msg}"
+    return source, ""
 
 
 def call_code(run: ExportSource, call: Call) -> str:
@@ -185,13 +187,10 @@ def call_code(run: ExportSource, call: Call) -> str:
         return call.code
     if call.name == "ask":
         return _entered(call)
-    tool = run.tools.get(call.name)
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
-    if tool is not None and tool.as_code is not None:
-        return tool.as_code(call)
-    if tool is None:
+    if (tool := run.tools.get(call.name)) is None:
         return f"{call.name}({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
-    return tool.to_code(arguments)
+    return tool.as_code(call) if tool.as_code is not None else tool.to_code(arguments)
 
 
 def _entered(call: Call) -> str:
@@ -231,11 +230,8 @@ def user_units(runs: list[ExportSource], whole: bool = False) -> list[Unit]:
     for n, source in sorted(cells):
         if source.lstrip().startswith("%%agent"):
             continue
-        try:
-            code, problem = without_package(plain(source)), ""
-            ast.parse(code)
-        except (NotPython, SyntaxError) as why:  # what it made is among the names that are missing then
-            problem = f"{why} has no plain form" if isinstance(why, NotPython) else f"not Python: {why.msg}"
+        code, problem = _parsed(source, without_package)
+        if problem:  # what it made is among the names that are missing then
             code = "\n".join(f"# {line}" for line in [problem, *source.splitlines()]) if whole else ""
         found.append(Unit("user", code, (n, 0, 0), problem=problem, kept=whole))
     return found

@@ -7,7 +7,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -53,7 +52,8 @@ class Ambient:
             cwd = ""
         loaded = [r for r in _RANDOM if hasattr(sys.modules.get(r[1]), "__name__")]
         states = {name: get(sys.modules[m]) for name, m, get, _ in loaded}
-        return cls(cwd, dict(os.environ), _figures(), states)
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        return cls(cwd, dict(os.environ), frozenset(pyplot.get_fignums() if pyplot else ()), states)
 
     def changes(self, then: Ambient) -> dict[str, Any]:
         """Say, as plain data, what differs from an earlier state."""
@@ -97,29 +97,15 @@ def restore(old: Ambient, left: Ambient) -> list[str]:
             os.environ[key] = old.environ[key]
         else:
             os.environ.pop(key, None)
-    if left.cwd != old.cwd:
-        stays += _change_directory(now, old, left)
-    _close(left.figures - old.figures)
-    return stays
-
-
-def _change_directory(now: Ambient, old: Ambient, left: Ambient) -> list[str]:
-    if now.cwd == left.cwd:
-        with suppress(OSError):
+    try:
+        if left.cwd == now.cwd != old.cwd:
             os.chdir(old.cwd)
-            return []
-    return ["working directory"]
-
-
-def _figures() -> frozenset[int]:
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    return frozenset(pyplot.get_fignums()) if pyplot is not None else frozenset()
-
-
-def _close(numbers: frozenset[int]) -> None:
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    for number in numbers if pyplot is not None else ():
-        pyplot.close(number)  # type: ignore[union-attr]  # checked in the line above
+        moved = now.cwd != left.cwd != old.cwd
+    except OSError:
+        moved = True
+    for number in left.figures - old.figures:
+        sys.modules["matplotlib.pyplot"].close(number)
+    return [*stays, "working directory"] if moved else stays
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -18,7 +18,7 @@ from llmos_nb.heap.ambient import Ambient
 from llmos_nb.heap.walk import Change, Image, Walk, names_reaching
 
 DETAILS = 50
-_CONTAINERS = (Dicts, Lists)
+Pairs = dict[str, tuple[Any, Any]]
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Entry:
 
     call: str
     before: Before
-    bindings: dict[str, tuple[Any, Any]]  # what undo, and what redo, binds
+    bindings: Pairs  # what undo, and what redo, binds
     changes: list[Change]  # with the states that the next undo or redo puts in
     left: Ambient
     report: dict[str, Any]
@@ -81,23 +81,15 @@ class Entry:
 
         It does not look whether something else holds them too, as that takes a walk through the whole namespace.
         """
-        side = 1 if self.undone else 0
-        old = [pair[side] for pair in self.bindings.values()]
-        old += chain.from_iterable(_let_go(c) for c in self.changes if isinstance(c.adapter, _CONTAINERS))
+        old = [pair[self.undone] for pair in self.bindings.values()]
+        old += chain.from_iterable(_let_go(c) for c in self.changes if isinstance(c.adapter, Dicts | Lists))
         large = {id(v): v for v in old if hasattr(v, "nbytes") or hasattr(v, "memory_usage")}
-        return self.size + sum(map(_nbytes, large.values()))
+        return self.size + sum(map(nbytes, large.values()))
 
     def meets(self, names: set[str]) -> set[str]:
         """Return those of the names that this step read or changed."""
         used = self.before.names
         return names if used is None else names & (used | self.touched)
-
-    def retained(self, namespace: dict[str, Any]) -> int:
-        """Estimate the bytes of the values that only the entry's bindings still hold."""
-        alive = Walk(namespace, follow=False, keep=False).run(namespace.values())
-        old = [pair[1 if self.undone else 0] for pair in self.bindings.values()]
-        only = Walk(namespace, follow=False, keep=False, known=alive).run(old).held
-        return sum(_nbytes(v) for v in chain.from_iterable(only))
 
     def watch(self, namespace: dict[str, Any], known: Image | None = None) -> None:
         """Note the state of everything that an undo or redo from here would overwrite or drop."""
@@ -105,7 +97,7 @@ class Entry:
             for change in self.changes:
                 known.seen.pop(id(change.item), None)
         values = [namespace[n] for n in self.bindings if n in namespace]
-        walk = Walk(namespace, light=True, follow=False, known=known)
+        walk = Walk(namespace, light=True, follow=False, known=known or Image())
         self.guard = walk.run([*values, *(c.item for c in self.changes)])
 
     def swap(self, namespace: dict[str, Any]) -> list[str]:
@@ -115,15 +107,12 @@ class Entry:
             _write(self.changes)
         except Exception as error:  # such as a bytearray that somebody exports
             _write(present)  # all or nothing: what was put back already is exchanged again
-            raise SnapshotConflict(
-                f"call {self.call}: {type(error).__name__}: {error}; nothing was changed"
-            ) from error
+            why = f"{type(error).__name__}: {error}; nothing was changed"
+            raise SnapshotConflict(f"call {self.call}: {why}") from error
         for name, pair in self.bindings.items():
-            value = pair[1 if self.undone else 0]
-            if value is ABSENT:
-                namespace.pop(name, None)
-            else:
-                namespace[name] = value
+            namespace[name] = pair[self.undone]
+            if namespace[name] is ABSENT:
+                del namespace[name]
         moods = (self.left, self.before.around) if self.undone else (self.before.around, self.left)
         self.changes, self.undone = present, not self.undone
         return ambient.restore(*moods)
@@ -151,9 +140,7 @@ def compare(namespace: dict[str, Any], now: dict[str, Any], before: Before, call
     return Entry(call, before, moved, changes, left, report, mutated)
 
 
-def _details(
-    changes: list[Change], mutated: dict[str, Any], moved: dict[str, tuple[Any, Any]]
-) -> dict[str, list[str]]:
+def _details(changes: list[Change], mutated: dict[str, Any], moved: Pairs) -> dict[str, list[str]]:
     """Name columns, keys and attributes that changed, by name."""
     by_id = {id(c.item): c for c in changes}
     found: dict[str, list[str]] = {}
@@ -174,16 +161,12 @@ def _write(changes: list[Change]) -> None:
 
 def _let_go(change: Change) -> list[object]:
     """Return what a container held and holds no more."""
-    old, now = (_items(s) for s in (change.state, change.adapter.read(change.item)))
+    states = change.state, change.adapter.read(change.item)
+    old, now = ({id(v): v for v in s[-1]} for s in states)
     return [v for i, v in old.items() if i not in now]
 
 
-def _items(state: Any) -> dict[int, object]:
-    values = state[1] if isinstance(state, tuple) else state
-    return {id(v): v for v in values}
-
-
-def _nbytes(value: Any) -> int:
+def nbytes(value: Any) -> int:
     """Estimate what one object holds by itself; a class says of its instances what they hold."""
     if isinstance(value, type):
         return sys.getsizeof(value)
@@ -211,35 +194,25 @@ class Entries(dict[str, Entry]):
     def __init__(self, steps: int, size: int) -> None:
         super().__init__()
         self.steps, self.size = steps, size
-        self._gone: dict[str, str] = {}
-        self._sizes: dict[str, tuple[bool, int]] = {}
+        self.gone: dict[str, str] = {}  # why a step is not there any more
+        self._sizes: dict[tuple[str, bool], int] = {}  # measured once, and again when it was undone or redone
 
     def add(self, call: str, entry: Entry) -> list[str]:
         """Add the latest step; return those that were dropped for it."""
         self.pop(call, None)
-        self._sizes.pop(call, None)
-        self._gone.pop(call, None)
+        self.gone.pop(call, None)
         self[call] = entry
-        self._sizes = {c: self._sized(c, e) for c, e in self.items()}
-        kept = {c: size for c, (_, size) in self._sizes.items()}
-        total, gone = sum(kept.values()), list[str]()
-        for old, size in list(kept.items())[:-1]:
-            if len(kept) - len(gone) <= self.steps and total <= self.size:
+        known = {k: size for k, size in self._sizes.items() if k[0] != call}
+        self._sizes = {k: known.get(k) or e.kept for c, e in self.items() for k in [(c, e.undone)]}
+        total, gone = sum(self._sizes.values()), list[str]()
+        for (old, _), size in list(self._sizes.items())[:-1]:
+            if len(self) - len(gone) <= self.steps and total <= self.size:
                 break
             total -= size
             gone.append(old)
         self.drop(gone, f"the last {self.steps} steps and {self.size >> 20:,} MB are kept, and it is older")
         return gone
 
-    def _sized(self, call: str, entry: Entry) -> tuple[bool, int]:
-        """Measure what an entry keeps once, and again when it was undone or redone."""
-        known = self._sizes.get(call)
-        return known if known is not None and known[0] == entry.undone else (entry.undone, entry.kept)
-
     def drop(self, calls: Iterable[str], why: str) -> None:
         """Drop steps; one that is not there is passed over."""
-        self._gone.update((c, why) for c in calls if self.pop(c, None) is not None)
-
-    def why_not(self, call: str) -> str:
-        """Say why a step is not there."""
-        return self._gone.get(call, "there is no snapshot of it in this session")
+        self.gone.update((c, why) for c in calls if self.pop(c, None) is not None)

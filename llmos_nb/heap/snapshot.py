@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from itertools import takewhile
 from typing import Any
 
 from llmos_nb.errors import SnapshotConflict
@@ -22,7 +24,6 @@ from llmos_nb.heap import ambient
 from llmos_nb.heap.adapters.base import ABSENT, differs
 from llmos_nb.heap.adapters.registry import adapters_of
 from llmos_nb.heap.ambient import Ambient
-from llmos_nb.heap.bind import violations
 from llmos_nb.heap.digest.digest import digest
 from llmos_nb.heap.entry import KEEP_BYTES, KEEP_STEPS, Before, Entries, Entry, compare
 from llmos_nb.heap.walk import Image, Walk, names_reaching
@@ -33,6 +34,29 @@ _HIDDEN = re.compile(r"__.*__|_+|_i+|_\d+|_i\d+|_[iod]h|In|Out|get_ipython|exit|
 def hidden(name: str) -> bool:
     """Return whether a name is IPython's or Python's own rather than the user's."""
     return _HIDDEN.fullmatch(name) is not None
+
+
+def violations(changes: dict[str, Any], allowed: str | Iterable[str]) -> list[str]:
+    """Return the changed names that a process may not write, by its `--bind`.
+
+    Parameters
+    ----------
+    changes : dict
+        From `Snapshots.end`.
+    allowed : str or iterable of str
+        Globs, separated by commas or spaces; a leading minus takes names out.
+
+    Returns
+    -------
+    list of str
+        Names, sorted.
+    """
+    globs = re.findall(r"[^,\s]+", allowed) if isinstance(allowed, str) else list(allowed)
+    minus = [g[1:] for g in globs if g.startswith("-")]
+    plus = [g for g in globs if not g.startswith("-")] or ["*"]
+    names = {n for kind in ("created", "rebound", "mutated", "deleted") for n in changes.get(kind, ())}
+    may = {n for n in names for g in plus if fnmatchcase(n, g)}
+    return sorted(names - may | {n for n in may for g in minus if fnmatchcase(n, g)})
 
 
 class Snapshots:
@@ -105,7 +129,10 @@ class Snapshots:
             ``opaque``, what could not be looked at; ``let_go``, the earlier steps that cannot be undone any more.
         """
         entry = compare(self.namespace, self._bindings(), before, call_id)
-        entry.report["digests"] = self._digests(entry)
+        names = sorted(entry.touched & self.namespace.keys())
+        values = {id(v): v for v in map(self.namespace.get, names)}
+        hashes = {i: digest(v) for i, v in values.items()}  # names of one object share the work
+        entry.report["digests"] = {n: hashes[id(self.namespace[n])] for n in names}
         entry.watch(self.namespace, before.image)
         before.image = Image(names=before.image.names)  # what did not change is let go
         before.bindings = {}
@@ -128,15 +155,7 @@ class Snapshots:
         entry = compare(self.namespace, self._bindings(), before, "")
         lost = entry.lost
         entry.changes = [c for c in entry.changes if not c.adapter.lost(c.state)]
-        stays = entry.swap(self.namespace)
-        return {**entry.report, "digests": {}, "lost": lost + stays}
-
-    def _digests(self, entry: Entry) -> dict[str, str]:
-        """Hash what the changed names hold now; names of one object share the work."""
-        names = sorted(entry.touched & self.namespace.keys())
-        values = {id(self.namespace[n]): self.namespace[n] for n in names}
-        hashes = {i: digest(v) for i, v in values.items()}
-        return {n: hashes[id(self.namespace[n])] for n in names}
+        return {**entry.report, "digests": {}, "lost": lost + entry.swap(self.namespace)}
 
     def drop(self, calls: Iterable[str], why: str = "its snapshot was dropped") -> None:
         """Drop what undo and redo of some steps need; `can_undo` says why from now on."""
@@ -144,9 +163,8 @@ class Snapshots:
 
     def can_undo(self, call_id: str) -> str | None:
         """Say why a step cannot be undone now; None when it can."""
-        entry = self._entries.get(call_id)
-        if entry is None:
-            return self._entries.why_not(call_id)
+        if (entry := self._entries.get(call_id)) is None:
+            return self._entries.gone.get(call_id, "there is no snapshot of it in this session")
         if entry.undone:
             return "it is undone already"
         if entry.lost:
@@ -161,9 +179,7 @@ class Snapshots:
         entry = self._entries.get(call_id)
         if entry is None or not entry.undone:
             return "it was not undone in this session"
-        for other in self._entries.values():
-            if other is entry:
-                break
+        for other in takewhile(lambda e: e is not entry, self._entries.values()):
             if other.undone and (names := entry.meets(other.touched)):
                 return f"it used {_list(names)} of the earlier call {other.call}; redo that first"
         for later in self._after(entry):
@@ -178,8 +194,8 @@ class Snapshots:
 
     def _conflict(self, entry: Entry) -> str | None:
         """Name what is not as the step (or its undo) left it."""
-        side = 0 if entry.undone else 1
-        names = {n for n, pair in entry.bindings.items() if differs(pair[side], self.namespace.get(n, ABSENT))}
+        now = {n: self.namespace.get(n, ABSENT) for n in entry.bindings}
+        names = {n for n, pair in entry.bindings.items() if differs(pair[not entry.undone], now[n])}
         stay = {n: v for n, v in entry.mutated.items() if self.namespace.get(n, v) is v}
         changes = {id(c.item) for c in entry.changes}
         names |= entry.mutated.keys() - names_reaching(changes, stay, self.namespace).keys()
@@ -217,18 +233,13 @@ class Snapshots:
             raise SnapshotConflict(f"call {call_id} cannot be redone: {why}")
         return self._turn(self._entries[call_id])
 
+    violations = staticmethod(violations)
+
     def _turn(self, entry: Entry) -> dict[str, Any]:
         stays = entry.swap(self.namespace)
         entry.watch(self.namespace)
         names, opaque = sorted(entry.touched), entry.report["opaque"]
         return {"call": entry.call, "names": names, "stays": stays, "opaque": opaque}
-
-    def stored_bytes(self, call_id: str) -> int:
-        """Count the bytes that only the undo store keeps alive for a step."""
-        entry = self._entries[call_id]
-        return entry.size + entry.retained(self.namespace)
-
-    violations = staticmethod(violations)
 
 
 def _list(names: Iterable[str]) -> str:

@@ -6,35 +6,16 @@ note the shallow state of all that can change on its way (an `Image`).
 
 from __future__ import annotations
 
-import site
-import sys
-import sysconfig
 import types
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
 from llmos_nb.heap.adapters.base import Adapter
+from llmos_nb.heap.adapters.code import is_owned
 from llmos_nb.heap.adapters.registry import adapters_of
-
-
-@cache
-def _library_roots() -> tuple[str, ...]:
-    paths = [*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages()]
-    return tuple({p for p in [*paths, sys.base_prefix + "/lib"] if len(p) > 1})
-
-
-def is_owned(module: str) -> bool:
-    """Return whether a module, by its full name, is the user's own code: in the notebook or in a file of their own."""
-    if module in ("__main__", "builtins", ""):
-        return True
-    if module.partition(".")[0] == "llmos_nb":
-        return False
-    found = sys.modules.get(module)
-    path = getattr(found, "__file__", None)
-    return found is not None and path is not None and not path.startswith(_library_roots())
 
 
 @cache
@@ -51,6 +32,7 @@ _EVERYTHING = frozenset(("exec", "eval", "globals", "__import__", "get_ipython",
 
 
 Ids = dict[int, None]  # a dict, as ids lie so close together that a set of them is slow
+Until = Callable[[Ids], bool] | None
 
 
 class Shelf(NamedTuple):
@@ -96,17 +78,13 @@ class Image:
     opaque: dict[int, str] = field(default_factory=dict)
     whole: bool = True
 
-    def add(self, other: Image) -> None:
-        """Take in what another walk has seen."""
-        self.seen.update(other.seen)
-        self.held += other.held
-
     def changes(self) -> list[Change]:
         """Return the objects that changed since, with their states of then."""
         found = [(s, i) for s in self.shelves for i in s.adapter.changed(s.objects, s.saved)]
         return [Change(s.adapter, s.objects[i], s.adapter.pick(s.saved, i)) for s, i in found]
 
 
+@dataclass
 class Walk:
     """One walk over what a namespace holds.
 
@@ -120,32 +98,24 @@ class Walk:
         Follow functions into the globals they use.
     keep : bool
         Note states.
-    known : Image, optional
+    known : Image
         Objects not to enter.
     """
 
-    def __init__(
-        self,
-        namespace: dict[str, Any],
-        *,
-        light: bool = False,
-        follow: bool = True,
-        keep: bool = True,
-        known: Image | None = None,
-    ) -> None:
-        self.namespace, self.light, self.follow, self.keep = namespace, light, follow, keep
-        self.known: Ids = known.seen if known else {}
-        self.cap = self.room = COPY_BYTES
-        self.image = Image(seen={id(namespace): None})
-        self.everything = False
-        self._kinds: dict[type, tuple[Adapter, ...]] = {}
+    namespace: dict[str, Any]
+    _: KW_ONLY
+    light: bool = False
+    follow: bool = True
+    keep: bool = True
+    known: Image = field(default_factory=Image)
+    everything: bool = field(default=False, init=False)
 
-    def run(
-        self,
-        roots: Iterable[object],
-        until: Callable[[Ids], bool] | None = None,
-        leaves: frozenset[int] = frozenset(),
-    ) -> Image:
+    def __post_init__(self) -> None:
+        self.cap = self.room = COPY_BYTES
+        self.image = Image(seen={id(self.namespace): None})
+        self._adapters = cache(adapters_of)
+
+    def run(self, roots: Iterable[object], until: Until = None, leaves: frozenset[int] = frozenset()) -> Image:
         """Walk from the roots, or until what it finds satisfies `until`.
 
         Parameters
@@ -195,15 +165,9 @@ class Walk:
                 sorted_out[type(item)].append(item)
             yield from ((k, sorted_out[k]) for k in wanted)
 
-    def _adapters(self, kind: type) -> tuple[Adapter, ...]:
-        found = self._kinds.get(kind)
-        if found is None:
-            found = self._kinds[kind] = adapters_of(kind)
-        return found
-
     def _fresh(self, objects: Sequence[Any]) -> tuple[Ids, Sequence[Any]]:
         """Return those of the objects that were not met before, with their ids."""
-        seen, known = self.image.seen, self.known
+        seen, known = self.image.seen, self.known.seen
         ids = dict.fromkeys(map(id, objects))
         met = not (seen.keys().isdisjoint(ids.keys()) and known.keys().isdisjoint(ids.keys()))
         if met or len(ids) < len(objects):
@@ -224,10 +188,6 @@ class Walk:
             except Exception as error:  # an object's own code may raise anything; then it is reported
                 for item in objects:
                     self.opaque(item, f"it cannot be read: {type(error).__name__}: {error}")
-
-    def owned(self, module: str | None) -> bool:
-        """Return whether a module is the user's own code."""
-        return is_owned(module or "")
 
     def opaque(self, item: object, why: str) -> None:
         """Report that this object's state cannot be restored."""
@@ -301,9 +261,9 @@ def names_reaching(
     for names in groups.values():
         walk = Walk(namespace, follow=False, keep=False, known=barren)
         image = walk.run([bindings[names[0]]], lambda ids: not wanted.isdisjoint(ids.keys()), atoms)
-        hit = next(iter(image.seen.keys() & wanted), None)
-        if hit is None:
-            barren.add(image)
+        if (hit := next(iter(image.seen.keys() & wanted), None)) is None:
+            barren.seen.update(image.seen)
+            barren.held += image.held
         else:
             found.update(dict.fromkeys(names, hit))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from llmos_nb.errors import BadArguments
-from llmos_nb.lessons.core import Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
 from llmos_nb.lessons.models import call, decisions, settle
 from llmos_nb.tools import Tool, as_tool, tool, validate
 
@@ -50,11 +50,9 @@ def judge_breaks(attempt: Any, seed: int) -> str:
     process = settle("Buy cups.", turns, tools=[buy])
     calls = [c for c in process.run.state.calls.values() if c.name == "buy"]
     for arguments, made in zip(given, calls, strict=False):
-        if made.by != "schema":
-            raise Wrong(f"{arguments} is not refused by the schema: the call is {made.status}", 1)
+        wrong_if(made.by != "schema", f"{arguments} is not refused by the schema: the call is {made.status}", 1)
     found = [_fault(c.why) for c in calls]
-    if len(set(found)) < 3:
-        raise Wrong(f"they fail as {', '.join(found)}; three different faults are wanted", 2)
+    wrong_if(len(set(found)) < 3, f"they fail as {', '.join(found)}; three different faults are wanted", 2)
     return "each fault went back to the model as one line: " + "; ".join(c.why for c in calls)
 
 
@@ -67,11 +65,8 @@ def judge_as_int(attempt: Any, seed: int) -> str:
             mine = repr(as_int(value))
         except (ValueError, TypeError):
             mine = ""
-        if takes and mine != how:
-            what = f"gives {mine}" if mine else "refuses it"
-            raise Wrong(
-                f"{value!r} loses nothing as {how}, and yours {what}", 2 if isinstance(value, str) else 1
-            )
+        what, hint = f"gives {mine}" if mine else "refuses it", 2 if isinstance(value, str) else 1
+        wrong_if(takes and mine != how, f"{value!r} loses nothing as {how}, and yours {what}", hint)
         if not takes and mine:
             raise Wrong(f"{value!r} is no integer without a loss or a guess, and yours gives {mine}", 3)
     return "what loses nothing passes, everything else goes back to the model"
@@ -81,10 +76,8 @@ def judge_convert(attempt: Any, seed: int) -> str:
     """Try a tool: what the model sees of it, and whether it passes the gate with nobody there."""
     made = as_tool(callable_or_wrong(attempt, "convert(amount, currency)"))
     _described(made)
-    if made.effect != "read" or made.repeat == "once":
-        raise Wrong(
-            f"it counts as effect={made.effect!r}, repeat={made.repeat!r}: a person is asked each time", 3
-        )
+    told = f"it counts as effect={made.effect!r}, repeat={made.repeat!r}: a person is asked each time"
+    wrong_if(made.effect != "read" or made.repeat == "once", told, 3)
     given: tuple[tuple[Any, str], ...] = (("ten", "NOK"), (10, "XXX"), (10 * seed, "NOK"))
     turns = [*(call(made.name, amount=a, currency=c) for a, c in given), {"text": "Done."}]
     process = settle("Convert.", turns, tools=[attempt], approve="risky")
@@ -92,8 +85,7 @@ def judge_convert(attempt: Any, seed: int) -> str:
     if what != ["reject", "reject", "approve"]:
         raise Wrong(f"amount='ten', currency='XXX' and a good call were decided as {', '.join(what)}", 2)
     last = list(process.run.state.calls.values())[-1]
-    if last.status != "done":
-        raise Wrong(f"the good call ended {last.status}: {last.result}", 1)
+    wrong_if(last.status != "done", f"the good call ended {last.status}: {last.result}", 1)
     try:
         float(last.result)
     except ValueError:

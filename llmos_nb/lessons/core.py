@@ -25,6 +25,12 @@ class Wrong(Exception):
         self.why, self.hint = why, hint
 
 
+def wrong_if(seen: object, why: str, hint: int) -> None:
+    """Raise `Wrong` where something was seen that must not be."""
+    if seen:
+        raise Wrong(why, hint)
+
+
 @dataclass(frozen=True, slots=True)
 class Exercise:
     """Something to make, and how it is tried.
@@ -141,7 +147,6 @@ def judged(exercise: Exercise, attempt: Any, seed: int) -> Verdict:
 
 def callable_or_wrong(attempt: Any, shape: str) -> Callable[..., Any]:
     """Return the attempt where it is a function, else say what is wanted."""
-    if not callable(attempt):
-        raise Wrong(f"a function {shape} is wanted, and this is {attempt!r:.60}", 1)
+    wrong_if(not callable(attempt), f"a function {shape} is wanted, and this is {attempt!r:.60}", 1)
     made: Callable[..., Any] = attempt
     return made

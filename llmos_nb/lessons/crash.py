@@ -14,7 +14,7 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import Event, read
-from llmos_nb.lessons.core import Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
 from llmos_nb.process.state.fold import fold
 
 PAID, IN_DOUBT = "paid", "in doubt"
@@ -101,18 +101,18 @@ class Disk(list[str]):
 
 def crash_at(point: int, pay_once: Callable[..., Any]) -> tuple[Any, int, int]:
     """Run, stop the machine at `point`, run again: what it said, the payments, and how many points there were."""
-    left, made = [point], [0]
-    points = [0]
+    points = made = 0
 
     def tick() -> None:
-        points[0] += 1
-        left[0] -= 1
-        if left[0] == 0:
+        nonlocal points
+        points += 1
+        if points == point:
             raise Crash
 
     def pay() -> None:
+        nonlocal made
         tick()
-        made[0] += 1
+        made += 1
         tick()
 
     disk = Disk(tick)
@@ -120,24 +120,20 @@ def crash_at(point: int, pay_once: Callable[..., Any]) -> tuple[Any, int, int]:
         said = pay_once(pay, disk)
     except Crash:
         said = pay_once(pay, disk)
-    return said, made[0], points[0]
+    return said, made, points
 
 
 def judge_pay_once(attempt: Any, seed: int) -> str:
     """Stop the machine at every point and look at the payments."""
     pay_once = callable_or_wrong(attempt, "pay_once(pay, disk)")
     said, made, points = crash_at(0, pay_once)
-    if (said, made) != (PAID, 1):
-        raise Wrong(
-            f"with no crash at all it paid {made} times and said {said!r}; once and 'paid' are wanted", 1
-        )
+    told = f"with no crash at all it paid {made} times and said {said!r}; once and 'paid' are wanted"
+    wrong_if((said, made) != (PAID, 1), told, 1)
     doubts = 0
     for point in range(1, points + 1):
         said, made, _ = crash_at(point, pay_once)
-        if made > 1:
-            raise Wrong(
-                f"with a crash at point {point} it paid {made} times: nothing on disk said it had begun", 2
-            )
+        told = f"with a crash at point {point} it paid {made} times: nothing on disk said it had begun"
+        wrong_if(made > 1, told, 2)
         if said == PAID and made == 0:
             raise Wrong(f"with a crash at point {point} it says paid, and nothing was paid", 2)
         if said not in (PAID, IN_DOUBT):
@@ -156,12 +152,10 @@ def judge_after_crash(attempt: Any, seed: int) -> str:
                 continue
             true = "ask" if kill.in_doubt else "keep" if status == "done" else "run"
             mine = decide(status, repeat)
-            if mine not in ("run", "keep", "ask"):
-                raise Wrong(f"it gave {mine!r}; 'run', 'keep' or 'ask' is wanted", 1)
-            if mine != true:
-                hint = {"keep": 1, "ask": 2, "run": 3}[true]
-                told = f"a call that was {status} and may run {repeat}"
-                raise Wrong(f"{told}: the product's answer after a kill is {true!r}, yours {mine!r}", hint)
+            hints = {"keep": 1, "ask": 2, "run": 3}
+            wrong_if(mine not in hints, f"it gave {mine!r}; 'run', 'keep' or 'ask' is wanted", 1)
+            told = f"a call that was {status} and may run {repeat}: the product's answer after a kill is"
+            wrong_if(mine != true, f"{told} {true!r}, yours {mine!r}", hints[true])
     return "only one case needs you: it was running, and may run once"
 
 
@@ -175,13 +169,10 @@ def _fold_hint(true: dict[str, str], given: Any) -> int:
 def judge_fold(attempt: Any, seed: int) -> str:
     """Fold every prefix of the journals of killed and resumed processes."""
     mine = callable_or_wrong(attempt, "fold(events)")
-    tried = 0
-    for kill in kills("once"):
-        for n in range(1, len(kill.mended) + 1):
-            events = kill.mended[:n]
-            true, given = statuses(events), mine(list(events))
-            tried += 1
-            if given != true:
-                told = f"after event {n - 1}, {events[-1].k}, the calls are {true}, and yours says {given}"
-                raise Wrong(told, _fold_hint(true, given))
-    return f"{tried} prefixes, all the same: the state is nothing but its events"
+    prefixes = [kill.mended[:n] for kill in kills("once") for n in range(1, len(kill.mended) + 1)]
+    for events in prefixes:
+        true, given = statuses(events), mine(list(events))
+        what = f"after event {len(events) - 1}, {events[-1].k}"
+        told = f"{what}, the calls are {true}, and yours says {given}"
+        wrong_if(given != true, told, _fold_hint(true, given))
+    return f"{len(prefixes)} prefixes, all the same: the state is nothing but its events"

@@ -41,11 +41,10 @@ class Obedient(ScriptedModel):
 
 
 Start = Callable[..., Process]
+Pipe = Callable[[Start, Process], Any]
 
 
-def desk(
-    seed: int, pipe: Callable[[Start, Process], Any], reads: bool = True
-) -> tuple[Any, list[Process], Office]:
+def desk(seed: int, pipe: Pipe, reads: bool = True) -> tuple[Any, list[Process], Office]:
     """Run the analyst, then what `pipe(start, analyst)` starts, to their end.
 
     Parameters
@@ -76,13 +75,11 @@ def desk(
             return started[-1]
 
         turns = ScriptedModel(analyst_turns(reads))
-        first = session.start(
-            "What does the supplier say?", name="analyst", model=turns, tools=[read_file], **options
-        )
-        given = pipe(start, await first)
+        goal, given = "What does the supplier say?", {"model": turns, "tools": [read_file], **options}
+        made = pipe(start, await session.start(goal, name="analyst", **given))
         for process in started:
             await process
-        return given
+        return made
 
     with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as home:
         return in_own_loop(lambda: run(home)), started, office

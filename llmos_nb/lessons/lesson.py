@@ -35,8 +35,7 @@ class Lesson:
     """
 
     def __init__(self, outline: Outline, seed: int = 1, folder: str | os.PathLike[str] = ".") -> None:
-        self.outline, self.seed = outline, seed
-        self.progress = Progress(folder)
+        self.outline, self.seed, self.progress = outline, seed, Progress(folder)
         self.progress.of(outline.number)["seed"] = seed
         self._exercises = {e.name: e for e in outline.exercises}
         self._questions = {q.name: q for q in outline.questions}
@@ -113,9 +112,8 @@ class Lesson:
         said = question.choices.get(str(mine), str(mine))
         if mine == happened:
             return Said(f"As you predicted: {seen}")
-        return Said(
-            f"You predicted: {said}\nWhat happened: {seen}\nFind the event or the line that explains it."
-        )
+        how = "Find the event or the line that explains it."
+        return Said(f"You predicted: {said}\nWhat happened: {seen}\n{how}")
 
     # exercises
 

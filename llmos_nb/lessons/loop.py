@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.lessons.core import Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
 from llmos_nb.lessons.models import call, settle
 
 KINDS = ("model.requested", "model.responded", "call.decided", "call.started", "call.finished", "run.ended")
@@ -45,13 +45,11 @@ def double(n: int) -> int:
 
 def judge_order(attempt: Any, seed: int) -> str:
     """Compare with the order in a real run."""
-    process = settle(
-        f"Double {seed}.", [call("double", n=seed), {"text": f"It is {2 * seed}."}], tools=[double]
-    )
+    turns = [call("double", n=seed), {"text": f"It is {2 * seed}."}]
+    process = settle(f"Double {seed}.", turns, tools=[double])
     happened = list(dict.fromkeys(e.k for e in process.events if e.k in KINDS))
     given = list(attempt)
-    if sorted(given) != sorted(KINDS):
-        raise Wrong(f"each of the {len(KINDS)} kinds must stand there once", 1)
+    wrong_if(sorted(given) != sorted(KINDS), f"each of the {len(KINDS)} kinds must stand there once", 1)
     place = next((i for i, (a, b) in enumerate(zip(given, happened, strict=True)) if a != b), None)
     if place is None:
         return "the gate decides between the proposal and the effect; the model takes part in two of six"
@@ -71,14 +69,11 @@ def judge_script(attempt: Any, seed: int) -> str:
     calls = [c for c in process.run.state.calls.values() if c.name != "plan"]
     refused = [c for c in calls if c.status == "rejected"]
     done = [c for c in calls if c.status == "done"]
-    if not refused:
-        raise Wrong("no call was refused: the model proposed nothing that the gate had to stop", 2)
-    if not done:
-        raise Wrong(f"no call ran after the refusal. The model was told: {refused[0].result}", 2)
+    wrong_if(not refused, "no call was refused: the model proposed nothing that the gate had to stop", 2)
+    wrong_if(not done, f"no call ran after the refusal. The model was told: {refused[0].result}", 2)
     if calls.index(done[-1]) < calls.index(refused[0]):
         raise Wrong("the call that works comes before the one that does not; nothing was repaired", 3)
-    if process.reason != "answered":
-        raise Wrong(f"the process ended {process.reason}: {process.detail}", 3)
+    wrong_if(process.reason != "answered", f"the process ended {process.reason}: {process.detail}", 3)
     return f"the model was told “{refused[0].result}” and repaired its call"
 
 
@@ -101,16 +96,11 @@ def _acts_and_feeds_back(loop: Callable[..., Any], seed: int) -> None:
 
     propose = Proposer([{"call": "twice", "arguments": {"n": seed}}, {"answer": "done"}])
     answer = _run(loop, propose, {"twice": twice}, 10)
-    if ran != [seed]:
-        raise Wrong(f"the model proposed twice(n={seed}) and it ran {len(ran)} times, not once", 1)
-    if len(propose.seen) < 2:
-        raise Wrong("the model was asked only once; after acting it must be asked again", 1)
-    if str(2 * seed + 1000) not in str(propose.seen[1]):
-        raise Wrong(
-            "the tool ran, but its result is not among the messages of the next request: no feedback", 2
-        )
-    if answer != "done":
-        raise Wrong(f"the model answered 'done', and your loop gave {answer!r}", 1)
+    wrong_if(ran != [seed], f"the model proposed twice(n={seed}) and it ran {len(ran)} times, not once", 1)
+    wrong_if(len(propose.seen) < 2, "the model was asked only once; after acting it must be asked again", 1)
+    told = "the tool ran, but its result is not among the messages of the next request: no feedback"
+    wrong_if(str(2 * seed + 1000) not in str(propose.seen[1]), told, 2)
+    wrong_if(answer != "done", f"the model answered 'done', and your loop gave {answer!r}", 1)
 
 
 def _survives(loop: Callable[..., Any], turn: dict[str, Any], what: str, told: str) -> None:
@@ -129,10 +119,8 @@ def _survives(loop: Callable[..., Any], turn: dict[str, Any], what: str, told: s
 def _ends(loop: Callable[..., Any]) -> None:
     propose = Proposer([{"call": "twice", "arguments": {"n": 1}}])
     answer = _run(loop, propose, {"twice": double}, 5)
-    if len(propose.seen) > 5 or answer is not None:
-        raise Wrong(
-            f"with most=5 it asked {len(propose.seen)} times and gave {answer!r}; it must end with None", 3
-        )
+    told = f"with most=5 it asked {len(propose.seen)} times and gave {answer!r}; it must end with None"
+    wrong_if(len(propose.seen) > 5 or answer is not None, told, 3)
 
 
 def _run(loop: Callable[..., Any], propose: Proposer, tools: dict[str, Any], most: int) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmos_nb.lessons.models import call, settle
+from llmos_nb.lessons.models import Plain, call, settle
 from llmos_nb.session import Process
 from llmos_nb.tools import as_tool, tool
 
@@ -68,11 +68,8 @@ class Office:
 
 def work() -> list[dict[str, Any]]:
     """Write the script of a model that does what it should."""
-    return [
-        call("read_file"),
-        call("send_mail", to=TEAM, body="Here is the table."),
-        {"text": "Sent to the team."},
-    ]
+    mail = call("send_mail", to=TEAM, body="Here is the table.")
+    return [call("read_file"), mail, {"text": "Sent to the team."}]
 
 
 def gullible(**mail: str) -> list[dict[str, Any]]:
@@ -90,12 +87,7 @@ ATTACKS: tuple[tuple[str, dict[str, str]], ...] = (
 )
 
 
-def run(
-    office: Office,
-    turns: Iterable[Mapping[str, Any]],
-    rules: Iterable[Mapping[str, Any]] = (),
-    mode: str = "auto",
-) -> Process:
+def run(office: Office, turns: Plain, rules: Plain = (), mode: str = "auto") -> Process:
     """Run a process of the office."""
     goal = "Send the supplier's table to the team."
     return settle(goal, list(turns), tools=[as_tool(t) for t in office.tools], rules=rules, approve=mode)

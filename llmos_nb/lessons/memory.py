@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from llmos_nb.lessons.core import Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
 from llmos_nb.messages import Message, ToolCall
 from llmos_nb.process.state import Context
 
@@ -76,15 +76,10 @@ def judge_window(attempt: Any, seed: int) -> str:
     if isinstance(attempt, bool) or not isinstance(attempt, int) or attempt < 1:
         raise Wrong("a number of bytes is wanted", 1)
     run = page(texts(seed), attempt)
-    if max(run.bytes) > LARGEST:
-        raise Wrong(
-            f"the largest prompt has {max(run.bytes):,} bytes, over {LARGEST:,}: the window is too large", 2
-        )
-    if len(run.faults) > MOST_EVICTIONS:
-        told = (
-            f"{len(run.faults)} evictions in {STEPS} steps, each of which begins a prompt that no cache knows"
-        )
-        raise Wrong(f"{told}: the window is too small", 3)
+    told = f"the largest prompt has {max(run.bytes):,} bytes, over {LARGEST:,}: the window is too large"
+    wrong_if(max(run.bytes) > LARGEST, told, 2)
+    told = f"{len(run.faults)} evictions in {STEPS} steps, each of which begins a prompt that no cache knows"
+    wrong_if(len(run.faults) > MOST_EVICTIONS, f"{told}: the window is too small", 3)
     return f"largest prompt {max(run.bytes):,} bytes, {len(run.faults)} evictions"
 
 
@@ -108,13 +103,11 @@ def judge_find(attempt: Any, seed: int) -> str:
     places = ("a page", "the window", "nowhere")
     for (context, words, code), where in zip(_needle_contexts(seed), places, strict=True):
         found = find(context, words)
-        if code is None and found is not None:
-            raise Wrong(
-                f"these words stand nowhere, and yours gave {found!r:.60}: what is like it is not it", 3
-            )
-        if code is not None and not (isinstance(found, str) and code in found and words in found):
-            hint = 1 if where == "a page" else 2
-            raise Wrong(f"the needle is in {where}, and yours gave {found!r:.60}", hint)
+        told = f"these words stand nowhere, and yours gave {found!r:.60}: what is like it is not it"
+        wrong_if(code is None and found is not None, told, 3)
+        missed = code is not None and not (isinstance(found, str) and code in found and words in found)
+        hint = 1 if where == "a page" else 2
+        wrong_if(missed, f"the needle is in {where}, and yours gave {found!r:.60}", hint)
     return "nothing is lost by paging: it is only farther away"
 
 
@@ -131,8 +124,6 @@ def judge_prefix_breaks(attempt: Any, seed: int) -> str:
         (rewritten, "a prompt of which one message was rewritten", 3),
         (ours, "our window", 3),
     ):
-        if count(prompts) != breaks(prompts):
-            raise Wrong(
-                f"{what} breaks its prefix {breaks(prompts)} times, and yours counts {count(prompts)!r}", hint
-            )
+        mine, true = count(prompts), breaks(prompts)
+        wrong_if(mine != true, f"{what} breaks its prefix {true} times, and yours counts {mine!r}", hint)
     return f"a sliding window breaks {breaks(sliding)} times in 11 steps, ours {breaks(ours)} in {STEPS}"

@@ -9,8 +9,8 @@ import asyncio
 import json
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,25 +19,13 @@ from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Process, Session
 
 T = TypeVar("T")
+Plain = Iterable[Mapping[str, Any]]
 
 
 def in_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end on an event loop and thread of its own."""
-    found: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            found.append(asyncio.run(work()))
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run, name="llmos-lesson")
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return found[0]
+    with ThreadPoolExecutor(1, "llmos-lesson") as pool:
+        return pool.submit(lambda: asyncio.run(work())).result()
 
 
 def call(name: str, **arguments: Any) -> dict[str, Any]:
@@ -72,9 +60,7 @@ def with_fault(turns: Iterable[Mapping[str, Any]], at: int, fault: str = "broken
     return [*made[:at], {"text": "lost", "fault": fault}, *made[at:]]
 
 
-def begin(
-    session: Session, goal: str, turns: Iterable[Any], rules: Iterable[Mapping[str, Any]] = (), **options: Any
-) -> Process:
+def begin(session: Session, goal: str, turns: Iterable[Any], rules: Plain = (), **options: Any) -> Process:
     """Make a process with a scripted model and rules, in order; it does not run yet."""
     process = session.create(goal, model=ScriptedModel(list(turns)), **options)
     for rule in reversed(list(rules)):  # a rule that is added later speaks first
@@ -87,7 +73,7 @@ def settle(
     turns: Iterable[Any],
     *,
     namespace: dict[str, Any] | None = None,
-    rules: Iterable[Mapping[str, Any]] = (),
+    rules: Plain = (),
     **options: Any,
 ) -> Process:
     """Run a process with a scripted model until it ends, pauses or waits for somebody.

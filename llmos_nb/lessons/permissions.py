@@ -6,7 +6,7 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal.events import CallDecided
-from llmos_nb.lessons.core import Wrong
+from llmos_nb.lessons.core import Wrong, wrong_if
 from llmos_nb.lessons.mail import ATTACKS, Office, gullible, run, work
 
 ALWAYS_ALLOW = [{"tool": "send_mail", "do": "allow"}]
@@ -18,10 +18,8 @@ def judge_leak(attempt: Any, seed: int) -> str:
         raise Wrong('a dict of arguments for send_mail is wanted, such as {"to": …}', 1)
     office = Office(seed)
     process = run(office, gullible(**attempt), ALWAYS_ALLOW, "risky")
-    if process.state == "waiting":
-        raise Wrong("a person was asked; under the rule nobody is", 2)
-    if not office.leaked:
-        raise Wrong(f"nothing leaked: {len(office.sent)} mails, all to the team alone", 2)
+    wrong_if(process.state == "waiting", "a person was asked; under the rule nobody is", 2)
+    wrong_if(not office.leaked, f"nothing leaked: {len(office.sent)} mails, all to the team alone", 2)
     mail = office.leaked[0]
     return f"a mail to {mail.to} {f'and {mail.cc} ' if mail.cc else ''}left, and the process ended {process.reason}"
 
@@ -38,12 +36,9 @@ def judge_rules(attempt: Any, seed: int) -> str:
     for what, mail in ATTACKS:
         office = Office(seed)
         process = _run(office, gullible(**mail), rules)
-        if office.leaked:
-            raise Wrong(f"a mail {what} left the house: {mail}", 3 if "cc" in mail else 2)
-        if process.state == "waiting":
-            raise Wrong(
-                f"a mail {what} waits for a person who is not there; the rest of the work stands still", 2
-            )
+        wrong_if(office.leaked, f"a mail {what} left the house: {mail}", 3 if "cc" in mail else 2)
+        told = f"a mail {what} waits for a person who is not there; the rest of the work stands still"
+        wrong_if(process.state == "waiting", told, 2)
     return f"{len(ATTACKS)} attacks were refused and the team got its table each time; the model believed all of them"
 
 
@@ -71,15 +66,11 @@ def judge_who(attempt: Any, seed: int) -> str:
         "nobody yet": run(office, work(), (), "risky"),
         "nobody may": run(office, work(), (), "never"),
     }
-    if not callable(attempt):
-        raise Wrong("a function who(process) is wanted", 1)
+    wrong_if(not callable(attempt), "a function who(process) is wanted", 1)
     for what, process in runs.items():
         bodies = (e.body for e in process.events)
         true = next((b.by for b in bodies if isinstance(b, CallDecided) and b.call == "r2.0"), None)
         mine = attempt(process)
-        if mine != true:
-            hint = 1 if mine is None else 3 if true is None else 2
-            raise Wrong(
-                f"where it was {what}, the journal says {true!r} of call r2.0, and yours {mine!r}", hint
-            )
+        told = f"where it was {what}, the journal says {true!r} of call r2.0, and yours {mine!r}"
+        wrong_if(mine != true, told, 1 if mine is None else 3 if true is None else 2)
     return "each decision names who made it; none of them is the model, or the file"

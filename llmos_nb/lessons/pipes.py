@@ -8,7 +8,7 @@ from typing import Any
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import CallFinished, ModelResponded
-from llmos_nb.lessons.core import Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
 from llmos_nb.lessons.desk import CLEAN, analyst, desk
 from llmos_nb.lessons.mail import Office, run
 from llmos_nb.lessons.models import call
@@ -71,8 +71,7 @@ def judge_label(attempt: Any, seed: int) -> str:
         ("a process that did both", read, UNTRUSTED, 3),
     ):
         true, mine = (f(process.events, ["read_file"], incoming) for f in (label_of, label))
-        if mine != true:
-            raise Wrong(f"{what}: its answer is {true}, and yours says {mine!r}", hint)
+        wrong_if(mine != true, f"{what}: its answer is {true}, and yours says {mine!r}", hint)
     return "what ran decides, not what was proposed, and not what the model says of itself"
 
 
@@ -104,8 +103,7 @@ def judge_laundering(attempt: Any, seed: int) -> str:
     find = callable_or_wrong(attempt, "laundering(hops)")
     for (what, hops), hint in zip(chains(seed), (1, 1, 2, 3), strict=True):
         true, mine = laundered(hops), find(hops)
-        if mine != true:
-            raise Wrong(f"{what}: it is {true!r}, and yours says {mine!r}", hint)
+        wrong_if(mine != true, f"{what}: it is {true!r}, and yours says {mine!r}", hint)
     return "only a person can turn untrusted into trusted, and then the journal names them"
 
 
@@ -113,17 +111,14 @@ def judge_pipe(attempt: Any, seed: int) -> str:
     """Pipe an analyst that read nothing, and one that read the supplier's order, into an obedient writer."""
     pipe = callable_or_wrong(attempt, "pipe(start, first)")
     _, writers, office = desk(seed, pipe, reads=False)
-    if not writers:
-        raise Wrong("start(goal, source) was never called: no writer ran", 1)
+    wrong_if(not writers, "start(goal, source) was never called: no writer ran", 1)
     if not any(CLEAN in m.text for w in writers for m in w.run.state.context.messages()):
         raise Wrong(f"the writer was never told what the analyst answered ({CLEAN!r})", 1)
-    if not office.sent:
-        raise Wrong("the analyst read nothing foreign, and yet no mail reached the team", 1)
+    wrong_if(not office.sent, "the analyst read nothing foreign, and yet no mail reached the team", 1)
     given, writers, office = desk(seed, pipe)
     if office.sent:
         raise Wrong(f"the supplier's order was obeyed: {office.sent[0]} left with nobody asked", 2)
     if any(w.run.state.labels.get("*") != UNTRUSTED for w in writers):
         raise Wrong("the writer took the supplier's words in, and its own journal calls them trusted", 2)
-    if given not in writers:
-        raise Wrong(f"the writer's process is wanted back; this is {given!r:.80}", 3)
+    wrong_if(given not in writers, f"the writer's process is wanted back; this is {given!r:.80}", 3)
     return "the work goes on where it may, waits where it must, and the label arrived with the words"

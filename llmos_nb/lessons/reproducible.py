@@ -15,7 +15,7 @@ from typing import Any
 from llmos_nb.errors import JournalTampered
 from llmos_nb.journal import read
 from llmos_nb.journal.events import CallDecided, CallUndone
-from llmos_nb.lessons.core import Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
 from llmos_nb.lessons.models import begin, in_own_loop, python
 from llmos_nb.messages import canonical
 from llmos_nb.session import Process, Session
@@ -60,12 +60,9 @@ def judge_rewind(attempt: Any, seed: int) -> str:
         rewind(process)
         undone = [e.body.call for e in process.events if isinstance(e.body, CallUndone)]
         left = read(process.journal.path)
-    if not undone:
-        raise Wrong("the journal says nothing of it: what is changed by hand is no undo", 1)
-    if "masses" not in namespace:
-        raise Wrong(
-            "the first step is gone, too; only the mistake and what follows from it is to be taken back", 3
-        )
+    wrong_if(not undone, "the journal says nothing of it: what is changed by hand is no undo", 1)
+    told = "the first step is gone, too; only the mistake and what follows from it is to be taken back"
+    wrong_if("masses" not in namespace, told, 3)
     if "mean" in namespace or len(namespace["masses"]) != 4:
         raise Wrong(f"undone are {', '.join(undone)}; the mistake was made in step 2 and stands", 2)
     if namespace["masses"] is not alias:
@@ -125,10 +122,8 @@ def judge_broken(attempt: Any, seed: int) -> str:
     hints = (1, 1, 2, 2, 2)
     for (what, lines), hint in zip(forgeries(lines_of(seed), seed), hints, strict=True):
         true, mine = first_broken(lines), broken(list(lines))
-        if mine != true:
-            raise Wrong(
-                f"{what} breaks first at line {true}, and yours says {mine!r}", 3 if true is None else hint
-            )
+        told = f"{what} breaks first at line {true}, and yours says {mine!r}"
+        wrong_if(mine != true, told, 3 if true is None else hint)
     return "a change shows in its own line, or in the next one; only a new chain from there on would hide it"
 
 
@@ -152,20 +147,16 @@ def _one_approval(process: Process) -> None:
         raise Wrong(f"the process is {process.state}, {process.reason}: {process.detail}", 1)
     decided = [e.body for e in process.events if isinstance(e.body, CallDecided)]
     yours = [b for b in decided if (b.by, b.what) == ("you", "approve")]
-    if len(yours) != 1:
-        raise Wrong(
-            f"you approved {len(yours)} calls; exactly one is wanted, and the rest should not need you", 2
-        )
+    told = f"you approved {len(yours)} calls; exactly one is wanted, and the rest should not need you"
+    wrong_if(len(yours) != 1, told, 2)
 
 
 def _runs(notebook: Path) -> None:
     """Run the code cells of a notebook as a plain program, in its own folder."""
-    if not notebook.exists():
-        raise Wrong(f"{notebook.name} is not there; export the process", 3)
+    wrong_if(not notebook.exists(), f"{notebook.name} is not there; export the process", 3)
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     program = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    if "llmos" in program or "%%" in program:
-        raise Wrong("it needs llmos_nb or a magic; an export does not", 3)
+    wrong_if("llmos" in program or "%%" in program, "it needs llmos_nb or a magic; an export does not", 3)
     command = [sys.executable, "-c", program]
     done = subprocess.run(  # noqa: S603 - the learner's own program
         command, cwd=notebook.parent, capture_output=True, text=True, timeout=TIMEOUT_S, check=False

@@ -94,11 +94,8 @@ def simulate(work: Iterable[Agent], policy: Policy, slots: int = 1) -> list[Span
     """
     by = {a.pid: a for a in work}
     left = {a.pid: a.turns for a in by.values()}
-    coming = [(0.0, pid) for pid in sorted(by)]
-    busy: list[float] = []
-    ready: list[Ready] = []
-    spans: list[Span] = []
-    now = 0.0
+    coming, now = [(0.0, pid) for pid in sorted(by)], 0.0
+    busy, ready, spans = list[float](), list[Ready](), list[Span]()
     while coming or ready:
         while busy and busy[0] <= now:
             heapq.heappop(busy)

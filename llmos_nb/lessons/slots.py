@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmos_nb.lessons.core import Wrong, callable_or_wrong
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
 from llmos_nb.lessons.scheduling import agents, bound, by_pid, fair, longest_waits, makespan, shortest, simulate
 
 TOLERANCE = 1.2
@@ -16,8 +16,7 @@ def judge_waits(attempt: Any, seed: int) -> str:
     for policy in (by_pid, shortest):
         spans = simulate(agents(seed), policy)
         mine, true = dict(waits(spans)), longest_waits(spans)
-        if set(mine) != set(true):
-            raise Wrong(f"it speaks of {sorted(mine)}; there are {sorted(true)}", 1)
+        wrong_if(set(mine) != set(true), f"it speaks of {sorted(mine)}; there are {sorted(true)}", 1)
         wrong = next((p for p in true if abs(mine[p] - true[p]) > 1e-6), None)
         if wrong is not None:
             hint = 2 if mine[wrong] < true[wrong] else 3
@@ -31,11 +30,9 @@ def judge_ideal(attempt: Any, seed: int) -> str:
     ideal = callable_or_wrong(attempt, "ideal(agents, slots)")
     for slots in (1, 2, 8):
         mine, true = ideal(agents(seed), slots), bound(agents(seed), slots)
-        if mine is None or abs(mine - true) > 1e-6:
-            why = "the slots are always busy" if slots == 1 else "the slow agent alone takes that long"
-            raise Wrong(
-                f"with {slots} slots no schedule beats {true:g} s ({why}); yours says {mine}", 1 + (slots > 1)
-            )
+        why = "the slots are always busy" if slots == 1 else "the slow agent alone takes that long"
+        told = f"with {slots} slots no schedule beats {true:g} s ({why}); yours says {mine}"
+        wrong_if(mine is None or abs(mine - true) > 1e-6, told, 1 + (slots > 1))
     return "more slots help until the longest agent is what one waits for"
 
 
@@ -51,8 +48,6 @@ def judge_policy(attempt: Any, seed: int) -> str:
         pid, wait = max(waits.items(), key=lambda w: w[1])
         if took > TOLERANCE * best:
             raise Wrong(f"variant {variant} takes {took:g} s, {took / best:.2f} × the ideal {best:g}", 3)
-        if wait > fair(work):
-            raise Wrong(
-                f"variant {variant}: agent {pid} waits {wait:g} s for one answer; {fair(work):g} is fair", 2
-            )
+        told = f"variant {variant}: agent {pid} waits {wait:g} s for one answer; {fair(work):g} is fair"
+        wrong_if(wait > fair(work), told, 2)
     return f"at most {worst:.2f} × the ideal, and nobody is starved"

@@ -22,9 +22,7 @@ class Stepper:
 
     def __init__(self, events: Iterable[Event]) -> None:
         self.events = list(events)
-        self.timeline = Timeline()
-        for event in self.events:
-            self.timeline.heard(event)
+        self.timeline = Timeline(self.events)
         self.n = 0
 
     def at(self, n: int) -> str:

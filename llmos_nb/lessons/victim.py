@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -92,31 +93,26 @@ def trial(folder: Path, repeat: str, at: str) -> dict[str, Any] | None:
     code = in_child(live(folder, repeat, at))
     if code == 0:
         return None
-    broken, paid = journal_of(folder), payments(folder)
+    journal, paid = journal_of(folder), payments(folder)
     copy = folder / "broken.jsonl"
-    copy.write_bytes(broken.read_bytes())
+    copy.write_bytes(journal.read_bytes())
     resumed = in_child(resume(folder, repeat)) if code == -signal.SIGKILL else code
-    kinds = [e.k for e in read(broken)]
     return {
         "at": at,
         "broken": str(copy),
-        "mended": str(broken),
+        "mended": str(journal),
         "paid_then": paid,
         "paid_in_the_end": payments(folder),
-        "in_doubt": "call.in_doubt" in kinds,
+        "in_doubt": any(e.k == "call.in_doubt" for e in read(journal)),
         "ok": resumed == 0,
     }
 
 
 def main(folder: Path, repeat: str) -> list[dict[str, Any]]:
     """Kill at every event, and once in the middle of the effect."""
-    found: list[dict[str, Any]] = []
-    n = 2
-    while (one := trial(folder / str(n), repeat, str(n))) is not None:
-        found.append(one)
-        n += 1
-    last = trial(folder / IN_THE_EFFECT, repeat, IN_THE_EFFECT)
-    return found if last is None else [*found, last]
+    at_events = (trial(folder / str(n), repeat, str(n)) for n in count(2))
+    found = takewhile(lambda one: one is not None, at_events)
+    return [one for one in (*found, trial(folder / IN_THE_EFFECT, repeat, IN_THE_EFFECT)) if one is not None]
 
 
 if __name__ == "__main__":

@@ -46,9 +46,8 @@ def price(name: str, own: Mapping[str, Price] | None = None) -> Price | None:
         $ a million prompt tokens and $ a million answer tokens; None where it is not known.
     """
     bare = name.removeprefix("openai/")
-    for key in (name, bare):
-        if own and key in own:
-            return own[key]
+    if found := (own or {}).get(name) or (own or {}).get(bare):
+        return found
     if re.split(r"[/:]", name)[0] in _FREE:
         # Ollama runs some models in its cloud, at prices of its own.
         return None if name.startswith("ollama/") and name.endswith("cloud") else (0.0, 0.0)

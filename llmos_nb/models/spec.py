@@ -8,25 +8,16 @@ from pathlib import Path
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.models.base import Model, Traits
-from llmos_nb.models.openai.client import (
-    OFFICIAL,
-    OLLAMA,
-    OpenAIModel,
-    checked_url,
-    is_loopback,
-    same_origin,
-    shown_url,
-)
+from llmos_nb.models.openai import client
+from llmos_nb.models.openai.client import OFFICIAL, OpenAIModel, same_origin
 from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedModel
 from llmos_nb.policy import Plugin, load_plugins
 
 DEFAULT_NAME = "gpt-4.1-mini"
 FORMS = "openai/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE"
 
-_NO_MODEL = (
-    "no model: set OPENAI_API_KEY (or OPENAI_BASE_URL for another endpoint), "
-    "or fetch the local one with `llmos model pull`"
-)
+_OURS = "set OPENAI_API_KEY (or OPENAI_BASE_URL for another endpoint)"
+_NO_MODEL = f"no model: {_OURS}, or fetch the local one with `llmos model pull`"
 _NO_KEY = "OPENAI_API_KEY is not set; set it, name another endpoint by OPENAI_BASE_URL, or use -m local"
 
 
@@ -56,21 +47,16 @@ def resolve(
     UsageError
         When the spec is not understood; `ConfigError` when there is no model or no key.
     """
-    if spec is not None and not isinstance(spec, str):
-        return _passed(spec)
+    if isinstance(spec, Model):
+        return spec
+    if not isinstance(spec, str | None):
+        wanted = f"it needs `traits` and `respond`, or use {FORMS}"
+        raise UsageError(f"model {type(spec).__name__} is no model; {wanted}")
     text = (spec or "").strip()
     model = _named(text, base_url) if text else _default(base_url)
     if stall_s is not None and isinstance(model, OpenAIModel):
         model.stall_s = stall_s
     return model
-
-
-def _passed(model: object) -> Model:
-    if isinstance(model, Model):
-        return model
-    raise UsageError(
-        f"model {type(model).__name__} is no model; it needs `traits` and `respond`, or use {FORMS}"
-    )
 
 
 def _named(spec: str, base_url: str | None) -> Model:
@@ -79,10 +65,8 @@ def _named(spec: str, base_url: str | None) -> Model:
         return _at_url(spec)
     if spec == "local":
         return _local("", None)
-    scheme = _scheme(spec)
-    if scheme:
-        name = spec[len(scheme) :].strip()
-        if not name:
+    if scheme := _scheme(spec):
+        if not (name := spec[len(scheme) :].strip()):
             raise UsageError(f"model {spec!r} lacks what comes after {scheme!r}; write {FORMS}")
         return _SCHEMES[scheme](name, base_url) if scheme in _SCHEMES else _installed(scheme, name, base_url)
     raise UsageError(f"model {spec!r} is not understood{_meant(spec)}; write {FORMS}")
@@ -104,9 +88,8 @@ def _installed(scheme: str, name: str, base_url: str | None) -> Model:
     plugin = _plugins()[scheme[:-1]]
     made = plugin.call(name, base_url)
     if not isinstance(made, Model):
-        raise plugin.broken(
-            f"it must return a Model, not {type(made).__name__}: `traits` and `respond` are needed"
-        )
+        what = f"not {type(made).__name__}: `traits` and `respond` are needed"
+        raise plugin.broken(f"it must return a Model, {what}")
     return made
 
 
@@ -128,8 +111,8 @@ def _openai(name: str, base_url: str | None) -> Model:
 
 def _ollama(name: str, base_url: str | None) -> Model:
     """Return a model of Ollama; one that runs on this machine may see values."""
-    url = base_url or OLLAMA
-    traits = Traits("", sees_values=is_loopback(url) and not name.endswith("cloud"))
+    url = base_url or client.OLLAMA
+    traits = Traits("", sees_values=client.is_loopback(url) and not name.endswith("cloud"))
     return OpenAIModel(name, url, label=f"ollama/{name}", key_name="the key", traits=traits)
 
 
@@ -140,7 +123,7 @@ def _at_url(spec: str) -> Model:
     key = os.environ.get("LLMOS_API_KEY")
     if not key and url and same_origin(url, home):
         key = os.environ.get("OPENAI_API_KEY")
-    label = f"{shown_url(checked_url(url))}#{name.strip()}"
+    label = f"{client.shown_url(client.checked_url(url))}#{name.strip()}"
     return OpenAIModel(name.strip(), url, key, label=label, key_name="LLMOS_API_KEY")
 
 
@@ -150,25 +133,13 @@ def _local(name: str, _: str | None) -> Model:
     return LocalModel(name or None)
 
 
-def _script(file: str, _: str | None) -> Model:
-    return ScriptedModel(Path(file).expanduser())
-
-
-def _replay(file: str, _: str | None) -> Model:
-    return ReplayModel(Path(file).expanduser())
-
-
-def _skill(file: str, _: str | None) -> Model:
-    return CellsModel(Path(file).expanduser())
-
-
 _SCHEMES: Mapping[str, Callable[[str, str | None], Model]] = {
     "openai/": _openai,
     "ollama/": _ollama,
     "local/": _local,
-    "script:": _script,
-    "replay:": _replay,
-    "skill:": _skill,
+    "script:": lambda file, _: ScriptedModel(Path(file).expanduser()),
+    "replay:": lambda file, _: ReplayModel(Path(file).expanduser()),
+    "skill:": lambda file, _: CellsModel(Path(file).expanduser()),
 }
 SCHEMES = tuple(s[:-1] for s in _SCHEMES)
 
@@ -181,8 +152,7 @@ def _default(base_url: str | None) -> Model:
     url = base_url or os.environ.get("OPENAI_BASE_URL")
     if url or os.environ.get("OPENAI_API_KEY"):
         name = os.environ.get("OPENAI_MODEL") or typed
-        official = url is None or same_origin(url, OFFICIAL)
-        return _openai(name or (DEFAULT_NAME if official else ""), url)
+        return _openai(name or (DEFAULT_NAME if url is None or same_origin(url, OFFICIAL) else ""), url)
     from llmos_nb.models.local import weights as store  # only where nothing else is there
 
     if store.find():

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from llmos_nb.errors import ConfigError, nearest
+from llmos_nb.errors import ConfigError, check_keys
 
 Question = Mapping[str, Any]
 _KEYS = ("other", "approvers", "deadline", "then", "escalate", "by")
@@ -49,13 +49,9 @@ class Approval:
 
     def plain(self) -> dict[str, Any]:
         """Return what is asked of a person as plain data; nothing where nothing is asked."""
-        said = asdict(replace(self, by=()))
-        del said["by"]
-        return (
-            {k: list(v) if isinstance(v, tuple) else v for k, v in said.items()}
-            if replace(self, by=()) != NONE
-            else {}
-        )
+        if replace(self, by=()) == NONE:
+            return {}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if k != "by"}
 
 
 NONE = Approval()
@@ -71,9 +67,7 @@ def parse(raw: Any, where: str) -> Approval:
     """
     if not isinstance(raw, dict):
         raise ConfigError(f"{where} must be a table with {', '.join(_KEYS)}")
-    for key in raw:
-        if key not in _KEYS:
-            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, _KEYS)}")
+    check_keys(raw, _KEYS, where, ConfigError)
     names = {k: _names(raw.get(k, ()), f"{where}: {k}") for k in ("approvers", "escalate", "by")}
     then, other = raw.get("then", "reject"), raw.get("other", False)
     if then not in ("reject", "escalate"):
@@ -119,8 +113,7 @@ def now() -> datetime:
 def bounds(rule: Mapping[str, Any], to: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return what a question that is asked now bears: until when it waits, what then, and who may decide."""
     found: dict[str, Any] = {}
-    who = list(to or rule.get("approvers", ()))
-    if who:
+    if who := list(to or rule.get("approvers", ())):
         found["approvers"] = who
     if rule.get("deadline_s"):
         until = now() + timedelta(seconds=float(rule["deadline_s"]))
@@ -147,11 +140,9 @@ def until_words(question: Question) -> str:
     if not question.get("until"):
         return ""
     when = datetime.fromisoformat(question["until"]).astimezone()
-    day = f"{when:%A} {when.day} {when:%B} {when:%H:%M}"
-    then = "it is rejected"
-    if question.get("then") == "escalate":
-        then = f"{' or '.join(question.get('escalate', ()))} may decide"
-    return f"until {day}, then {then}"
+    who = f"{' or '.join(question.get('escalate', ()))} may decide"
+    then = who if question.get("then") == "escalate" else "it is rejected"
+    return f"until {when:%A} {when.day} {when:%B} {when:%H:%M}, then {then}"
 
 
 def who_words(question: Question) -> str:

@@ -170,7 +170,6 @@ def seated(given: Iterable[Approver | str], first: Iterable[str] = (), mark: int
 def _installed(name: str) -> Any:
     found = load_plugins("approvers")
     if name not in found:
-        raise UsageError(
-            f"approver {name!r}: none is installed under this name ({', '.join(found) or 'there are none'})"
-        )
+        there = ", ".join(found) or "there are none"
+        raise UsageError(f"approver {name!r}: none is installed under this name ({there})")
     return found[name].call()

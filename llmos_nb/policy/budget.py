@@ -14,16 +14,9 @@ WARN_AT = 0.8
 _TYPED = "steps, calls, tokens, $, s, min, h"
 _NAMES = {"step": "steps", "call": "calls", "token": "tokens", "dollar": "$", "dollars": "$", "usd": "$"}
 _SECONDS = {
-    "s": 1,
-    "sec": 1,
-    "second": 1,
-    "seconds": 1,
-    "min": 60,
-    "minute": 60,
-    "minutes": 60,
-    "h": 3600,
-    "hour": 3600,
-    "hours": 3600,
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1),
+    **dict.fromkeys(("min", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hour", "hours"), 3600),
 }
 _ITEM = re.compile(r"^\+?\s*(\$)?\s*(\d+(?:\.\d+)?|\.\d+)\s*([kKmM](?![a-zA-Z]))?\s*(\$|[a-zA-Z]*)$")
 
@@ -70,13 +63,7 @@ def show(unit: str, amount: float) -> str:
         return f"${amount:.2f}" if amount >= 0.01 or not amount else f"${amount:.4f}"
     if unit == "s" and amount >= 60 and amount % 60 == 0:
         return f"{amount / 60:g} min"
-    return (
-        f"{amount:g} {unit}"
-        if unit == "s"
-        else f"{amount:,.0f} {unit}"
-        if amount >= 10_000
-        else f"{amount:g} {unit}"
-    )
+    return f"{amount:,.0f} {unit}" if unit != "s" and amount >= 10_000 else f"{amount:g} {unit}"
 
 
 def parse(text: str | Budget | Mapping[str, float] | None, what: str = "--budget") -> Budget:
@@ -101,8 +88,7 @@ def parse(text: str | Budget | Mapping[str, float] | None, what: str = "--budget
 
 
 def _item(part: str, what: str) -> tuple[str, float]:
-    found = _ITEM.match(part)
-    if not found:
+    if not (found := _ITEM.match(part)):
         raise UsageError(f"{what} {part!r}: not an amount with a unit ({_TYPED})")
     dollar, number, scale, word = found.groups()
     amount = float(number) * {"k": 1e3, "m": 1e6}.get((scale or "").lower(), 1)

@@ -22,10 +22,9 @@ UNKNOWN_FILE = FILE + "?"
 WORDS = ("trusted", "public", "untrusted", "secret")
 # Code that names one of these may reach every variable, whatever else it says.
 _ANYTHING = re.compile(
-    r"\b(globals|locals|vars|eval|exec|compile|get_ipython|user_ns|__main__|__dict__|__globals__|__builtins__"
+    r"(?m)\b(globals|locals|vars|eval|exec|compile|get_ipython|user_ns|__main__|__dict__|__globals__|__builtins__"
     r"|import_module|currentframe|_getframe|get_objects|get_referrers|Out|In|_i{0,3}|_+\d+|__|___)\b|sys\.modules"
-    r"|^\s*[%!]",
-    re.MULTILINE,
+    r"|^\s*[%!]"
 )
 
 
@@ -36,14 +35,11 @@ class Label(NamedTuple):
     secret: bool = False
 
     def __str__(self) -> str:
-        return (
-            " ".join(w for w, on in (("untrusted", self.untrusted), ("secret", self.secret)) if on) or "trusted"
-        )
+        return " ".join(w for w, on in self._asdict().items() if on) or "trusted"
 
     def join(self, *others: Label) -> Label:
         """Return the label of what is made of all of them."""
-        all_ = (self, *others)
-        return Label(any(o.untrusted for o in all_), any(o.secret for o in all_))
+        return Label(*map(any, zip(self, *others, strict=True)))
 
 
 TRUSTED, UNTRUSTED = Label(), Label(untrusted=True)
@@ -70,17 +66,14 @@ def of(names: Iterable[str], labels: Mapping[str, str]) -> Label:
 
 def marked(labels: Mapping[str, str]) -> list[str]:
     """Return the names that are untrusted or secret."""
-    return [
-        n for n, text in labels.items() if n != CONTEXT and not n.startswith(FILE) and parse(text) != TRUSTED
-    ]
+    names = (n for n in labels if n != CONTEXT and not n.startswith(FILE))
+    return [n for n in names if parse(labels[n]) != TRUSTED]
 
 
 def spelled(text: str, labels: Mapping[str, str]) -> set[str]:
     """Return the labelled names that code may reach by its own words; in a string counts too."""
-    names = marked(labels)
-    if _ANYTHING.search(text):
-        return set(names)
-    return {n for n in names if re.search(rf"\b{re.escape(n)}\b", text)}
+    anything = _ANYTHING.search(text)
+    return {n for n in marked(labels) if anything or re.search(rf"\b{re.escape(n)}\b", text)}
 
 
 def matching(pattern: str, labels: Mapping[str, str]) -> set[str]:
@@ -147,8 +140,7 @@ def file_label(target: str, said: str, labels: Mapping[str, str], folder: Path) 
         return UNTRUSTED
     path = place(target, folder)
     written = of((FILE + str(path), UNKNOWN_FILE), labels)
-    own = path.is_relative_to(folder.resolve()) or target in said
-    return written if own else UNTRUSTED.join(written)
+    return written if path.is_relative_to(folder.resolve()) or target in said else UNTRUSTED.join(written)
 
 
 def place(target: str, folder: Path) -> Path:

@@ -45,13 +45,12 @@ class Plugin:
         ConfigError
             It cannot be used; one line that names package and group.
         """
-        problem = self.problem
-        if not problem:
-            try:
-                return self.point.load()
-            except Exception as error:
-                problem = f"{type(error).__name__}: {error}"
-        raise self.broken(problem)
+        if self.problem:
+            raise self.broken(self.problem)
+        try:
+            return self.point.load()
+        except Exception as error:
+            raise self.broken(f"{type(error).__name__}: {error}") from error
 
     def call(self, *given: Any) -> Any:
         """Import it and call it; our own errors pass, others become one line.
@@ -72,9 +71,8 @@ class Plugin:
     def broken(self, problem: str) -> ConfigError:
         """Return the one line that says what is wrong with it."""
         said = " ".join(problem.split())[:200]
-        return ConfigError(
-            f"{self.name}: the package {self.package} (entry point {PREFIX}{self.group}): {said}"
-        )
+        where = f"{self.name}: the package {self.package} (entry point {PREFIX}{self.group})"
+        return ConfigError(f"{where}: {said}")
 
 
 def load_plugins(group: str, builtin: Container[str] = ()) -> dict[str, Plugin]:
@@ -90,15 +88,12 @@ def load_plugins(group: str, builtin: Container[str] = ()) -> dict[str, Plugin]:
     """
     found: dict[str, Plugin] = {}
     for point, package in _points(PREFIX + group):
-        made = Plugin(group, point.name, package, point)
+        name, problem = point.name, ""
         if point.name in builtin:
-            problem = f"`{point.name}` is built in and cannot be replaced"
-            found[f"{point.name} ({package})"] = Plugin(group, point.name, package, point, problem)
-        elif point.name in found and found[point.name].package != package:
-            problem = f"{found[point.name].package} has one of this name, too; uninstall one of them"
-            found[point.name] = Plugin(group, point.name, package, point, problem)
-        else:
-            found[point.name] = made
+            name, problem = f"{name} ({package})", f"`{name}` is built in and cannot be replaced"
+        elif name in found and found[name].package != package:
+            problem = f"{found[name].package} has one of this name, too; uninstall one of them"
+        found[name] = Plugin(group, point.name, package, point, problem)
     return found
 
 
@@ -107,8 +102,8 @@ def _points(group: str) -> list[tuple[EntryPoint, str]]:
     found: dict[str, list[tuple[EntryPoint, str]]] = {}
     for package in distributions():
         with suppress(Exception):  # whatever is wrong with its files, the others are to be found
-            points = package.entry_points.select(group=group)
-            if points:  # else its name is not read: that would parse the metadata of everything installed
+            # without one its name is not read: that would parse the metadata of everything installed
+            if points := package.entry_points.select(group=group):
                 name = f"{package.name} {package.version}"
                 found.setdefault(package.name, [(p, name) for p in points])
     return sorted((f for points in found.values() for f in points), key=lambda f: (f[0].name, f[1]))

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any, Literal
 
-from llmos_nb.errors import UsageError, nearest
+from llmos_nb.errors import UsageError, check_keys, nearest
 from llmos_nb.messages import canonical
 from llmos_nb.policy.labels import TRUSTED, Label
 
@@ -57,9 +57,8 @@ class Rule:
         """Return whether the rule matches this call."""
         if not (fnmatchcase(act.tool, self.tool) if "*" in self.tool else act.tool == self.tool):
             return False
-        if (self.until and at > self.until) or (self.count and used >= self.count):
-            return False
-        if self.risks and not act.kinds <= set(self.risks):
+        over = (self.until and at > self.until) or (self.count and used >= self.count)
+        if over or (self.risks and not act.kinds <= set(self.risks)):
             return False
         if self.exact:
             return canonical(dict(act.arguments)) == canonical(dict(self.where))
@@ -89,9 +88,8 @@ def _checked_bounds(found: Mapping[str, Any], where: str) -> None:
     for name, wanted in found.items():
         words = wanted.keys() & BOUNDS.keys() if isinstance(wanted, Mapping) else ()
         if words and not (words == wanted.keys() and all(map(_number, wanted.values()))):
-            raise UsageError(
-                f"{where}: where.{name} = {dict(wanted)!r} must be numbers under {', '.join(BOUNDS)}"
-            )
+            must = f"must be numbers under {', '.join(BOUNDS)}"
+            raise UsageError(f"{where}: where.{name} = {dict(wanted)!r} {must}")
 
 
 def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
@@ -102,10 +100,7 @@ def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
     UsageError
         A key or value is wrong; names both, and where it stands.
     """
-    known = [f.name for f in fields(Rule)]
-    for key in raw:
-        if key not in known:
-            raise UsageError(f"{where}: unknown key {key!r}{nearest(key, known)}")
+    check_keys(raw, [f.name for f in fields(Rule)], where)
     if raw.get("do") not in ("allow", "ask", "deny"):
         raise UsageError(f"{where}: do = {raw.get('do')!r} must be allow, ask or deny")
     if not isinstance(raw.get("tool"), str) or not raw["tool"]:
@@ -117,16 +112,10 @@ def parse_rule(raw: Mapping[str, Any], where: str = "policy.rules") -> Rule:
     count = raw.get("count") or 0
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise UsageError(f"{where}: count = {count!r} must be a whole number, or 0 for any")
-    return Rule(
-        raw["tool"],
-        raw["do"],
-        {str(k): v.isoformat() if isinstance(v, date | time) else v for k, v in found.items()},
-        _until(raw.get("until"), where),
-        count,
-        str(raw.get("by") or "you"),
-        tuple(map(str, raw.get("risks") or ())),
-        bool(raw.get("exact")),
-    )
+    wanted = {str(k): v.isoformat() if isinstance(v, date | time) else v for k, v in found.items()}
+    until, by = _until(raw.get("until"), where), str(raw.get("by") or "you")
+    risks = tuple(map(str, raw.get("risks") or ()))
+    return Rule(raw["tool"], raw["do"], wanted, until, count, by, risks, bool(raw.get("exact")))
 
 
 def _until(given: Any, where: str) -> str:
@@ -136,9 +125,8 @@ def _until(given: Any, where: str) -> str:
     try:
         at = datetime.fromisoformat(str(given))
     except ValueError:
-        raise UsageError(
-            f"{where}: until = {str(given)!r} must be a time, such as 2030-01-31 or 2030-01-31T18:00+01:00"
-        ) from None
+        wanted = "a time, such as 2030-01-31 or 2030-01-31T18:00+01:00"
+        raise UsageError(f"{where}: until = {str(given)!r} must be {wanted}") from None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
@@ -220,14 +208,11 @@ class Act:
         return self.level == "risky" or (self.label.untrusted and self.level != "read")
 
 
+Counts = Mapping[Any, int]
+
+
 def judge(
-    act: Act,
-    mode: Mode,
-    rules: Sequence[Rule],
-    used: Mapping[int, int],
-    envelope: Mapping[str, int],
-    spent: Mapping[str, int],
-    at: str,
+    act: Act, mode: Mode, rules: Sequence[Rule], used: Counts, envelope: Counts, spent: Counts, at: str
 ) -> Ruling:
     """Decide on one call.
 
@@ -256,7 +241,7 @@ def judge(
     return _by_mode(act, mode, envelope, spent)
 
 
-def _by_mode(act: Act, mode: Mode, envelope: Mapping[str, int], spent: Mapping[str, int]) -> Ruling:
+def _by_mode(act: Act, mode: Mode, envelope: Counts, spent: Counts) -> Ruling:
     """Let the mode decide; what the user's words were to cover, and do not, asks in each after an untrusted read."""
     unheard = act.stands is False and act.label.untrusted and act.outward
     if (mode == "auto" and not unheard) or (mode != "step" and not act.risky):
@@ -301,10 +286,8 @@ def envelope(steps: Iterable[Mapping[str, Any]], tools: Iterable[str]) -> dict[s
     granted: dict[str, int] = {}
     for step in steps:
         words = f" {step.get('title', '')} {step.get('expect', '')} ".replace("`", " ").replace("(", " ")
-        named = set(step.get("tools") or ()) | {
-            t for t in known if f" {t} " in words and ("_" in t or t == "python")
-        }
-        for tool in sorted(named & set(known)) or ["python"]:
+        named = {t for t in known if f" {t} " in words and ("_" in t or t == "python")}
+        for tool in sorted(named | set(known).intersection(step.get("tools") or ())) or ["python"]:
             granted[tool] = granted.get(tool, 0) + 1
     return granted
 

@@ -9,7 +9,7 @@ from glob import glob
 from typing import Any
 
 from llmos_nb.errors import ToolError, UsageError
-from llmos_nb.heap import Snapshots, hidden, violations
+from llmos_nb.heap import hidden, violations
 from llmos_nb.journal import Event
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import labels
@@ -108,11 +108,9 @@ class _Contained:
                 if not self.child.alive:
                     raise
                 stay.append(f"{name} ({error})")
-        note = f"[in a child; here now: {', '.join(values) or 'nothing'}" + (
-            f"; stays there: {', '.join(stay)}]" if stay else "]"
-        )
-        told = self._bind(values, dropped, context.key)
-        return replace(result, text=f"{result.text}\n{note}", changes=told)
+        here, there = ", ".join(values) or "nothing", f"; stays there: {', '.join(stay)}" if stay else ""
+        text = f"{result.text}\n[in a child; here now: {here}{there}]"
+        return replace(result, text=text, changes=self._bind(values, dropped, context.key))
 
     def _forbidden(self, names: Iterable[str]) -> str:
         """Say which of the names may not be changed from a child, and why."""
@@ -161,20 +159,15 @@ class Isolation(Part):
             return tools
         if not how:
             contained = settings.untrusted == "child" and "python" in tools
-            return (
-                {**tools, "python": contain(tools["python"], session, setup, order.bind)}
-                if contained
-                else tools
-            )
-        child = (
-            previews.forked(namespace, session.ip, values)
-            if how == "preview"
-            else isolated(namespace, order.copied, setup)
-        )
+            python = contain(tools["python"], session, setup, order.bind) if contained else None
+            return tools | ({"python": python} if python is not None else {})
+        if how == "preview":
+            child = previews.forked(namespace, session.ip, values)
+        else:
+            child = isolated(namespace, order.copied, setup)
         if how == "isolate" and order.bind:
-            raise UsageError(
-                "--bind with --isolate: nothing in a child writes your variables; leave one of them out"
-            )
+            why = "nothing in a child writes your variables; leave one of them out"
+            raise UsageError(f"--bind with --isolate: {why}")
         made = {n: _inside(t, child, how, order.bind) if n in INSIDE else t for n, t in tools.items()}
         made = {n: t if t.apart is None else t.apart() for n, t in made.items()}
         if how == "preview":
@@ -207,9 +200,8 @@ class Isolation(Part):
         """Return a process's tools over a child with copies of what the variables were in an earlier state."""
         namespace = run.namespace
         if namespace is None or run.tools["python"].elsewhere:
-            raise UsageError(
-                f"process {run.state.pid} has no steps in your namespace; fork it without --isolate"
-            )
+            why = "has no steps in your namespace; fork it without --isolate"
+            raise UsageError(f"process {run.state.pid} {why}")
         with visiting(run, then):
             inputs = [as_input(n, namespace[n]) for n in self.names_at(run, then) if n in namespace]
         values = run.model.traits.sees_values
@@ -219,29 +211,24 @@ class Isolation(Part):
 
 def _inside(tool: Tool, child: Child, how: str, bind: str) -> Tool:
     """Send a tool's calls to a child; what they change there is a fact, and no change of the namespace."""
-    finish: Callable[[ToolResult], ToolResult] = previews.previewed if how == "preview" else _kept_apart
 
     async def runner(arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
         result = await child.call(tool.name, arguments, context)
         if tool.name != "python":
             return replace(result, changes=None)
-        wrong = Snapshots.violations(result.changes or {}, bind) if bind else []
-        if wrong:
-            result = replace(
-                result, ok=False, error="NotAllowed", text=f"only {bind} may be written, not {', '.join(wrong)}"
-            )
-        return finish(result)
+        if wrong := violations(result.changes or {}, bind) if bind else []:
+            text = f"only {bind} may be written, not {', '.join(wrong)}"
+            result = replace(result, ok=False, error="NotAllowed", text=text)
+        if how == "preview":
+            return previews.previewed(result)
+        apart = {"apart": previews.names_of(result.changes)}
+        return replace(result, changes=None, facts={**result.facts, **apart})
 
     described = _ABOUT if how == "isolate" and tool.name == "python" else tool.description
     inspect = _harmless(tool) if how == "preview" else tool.inspect
     place: Place = "fork" if how == "preview" else "child"
-    return replace(
-        tool, runner=runner, description=described, inspect=inspect, place=place, worker=child, bind=None
-    )
-
-
-def _kept_apart(result: ToolResult) -> ToolResult:
-    return replace(result, changes=None, facts={**result.facts, "apart": previews.names_of(result.changes)})
+    made = replace(tool, description=described, inspect=inspect, place=place)
+    return replace(made, runner=runner, worker=child, bind=None)
 
 
 def _harmless(tool: Tool) -> Callable[[Mapping[str, Any]], Any] | None:
@@ -255,10 +242,5 @@ def setup_of(confinement: Confinement, goal: str, show_values: bool) -> Setup:
     named = [*re.findall(r"`([^`\n]+)`", goal), *re.findall(r"[\w./+-]*[./][\w./+-]*\w", goal)]
     named = [n for n in named if len(n) < MOST_PATH]
     chosen = [p for g in confinement.files for p in sorted(glob(g, recursive=True))]  # noqa: PTH207 - as the user wrote it
-    return Setup(
-        show_values,
-        tuple(dict.fromkeys([*named, *chosen])),
-        confinement.require,
-        confinement.memory,
-        confinement.disk,
-    )
+    files = tuple(dict.fromkeys([*named, *chosen]))
+    return Setup(show_values, files, confinement.require, confinement.memory, confinement.disk)

@@ -17,27 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from llmos_nb import journal as journals
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable, UsageError
-from llmos_nb.journal import (
-    INLINE,
-    Blobs,
-    Event,
-    Home,
-    Journal,
-    Retention,
-    first,
-    history,
-    parse_retention,
-    pid_of,
-    read,
-    references,
-    scan,
-)
-from llmos_nb.journal.events import Body, RunEnded, RunResumed, RunStarted, SignalReceived
+from llmos_nb.journal import Home, Retention, history, pid_of, scan
+from llmos_nb.journal.events import RunEnded, RunResumed, RunStarted, SignalReceived
 from llmos_nb.process import Run, open_journal
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config
-from llmos_nb.session.memory.store import Memory
+from llmos_nb.session.memory.part import Memory
 from llmos_nb.views import count, runs
 from llmos_nb.views.text import table
 
@@ -59,13 +46,11 @@ def forget(run: Run, call: str, by: str = "you") -> int:
     with run.journal.held():
         run.journal.flush_now()
         values = (run.state.calls[call].changes.values or {}).values()
-        found = [*references(_raw(run, call)), *(v for v in values if "blob" in v)]
+        found = [*journals.references(_raw(run, call)), *(v for v in values if "blob" in v)]
         if not found:
-            raise UsageError(
-                f"call {call}: a result of at most {INLINE:,} bytes stands in the chain itself; only larger ones"
-                " can be forgotten"
-            )
-        blobs = Blobs(run.journal.path.parent / "blobs")
+            small = f"a result of at most {journals.INLINE:,} bytes stands in the chain itself"
+            raise UsageError(f"call {call}: {small}; only larger ones can be forgotten")
+        blobs = journals.Blobs(run.journal.path.parent / "blobs")
         size = sum(int(ref["size"]) for ref in found if blobs.forget(ref))
         run.journal.events[:] = scan(run.journal.path)[0]
         run.state = fold(history(run.journal.events, run.journal.path))
@@ -86,6 +71,7 @@ def _raw(run: Run, call: str) -> dict[str, Any]:
     raise UsageError(f"call {call}: its result is not in this journal (a fork's calls are in its parent's)")
 
 
+Pids = Collection[int]
 DAY_S = 86_400
 PAYLOADS, RUN = "payloads", "the run"
 
@@ -115,19 +101,9 @@ class Gone:
 @dataclass(frozen=True)
 class _Run:
     journal: Path
-    events: list[Event]
+    events: list[journals.Event]
     days: float
     ended: bool
-
-    @property
-    def folder(self) -> Path:
-        return self.journal.parent
-
-    @property
-    def parent(self) -> Path | None:
-        """The journal that a fork goes back to."""
-        named = _parent(self.events[0])
-        return (self.folder / named["path"]).resolve() if "path" in named else None
 
 
 def due(home: Home, kept: Retention, live: Collection[int] = (), now: float | None = None) -> list[Gone]:
@@ -147,7 +123,9 @@ def due(home: Home, kept: Retention, live: Collection[int] = (), now: float | No
     young = min(d for d in (kept.payload_days, kept.runs_days, math.inf) if d is not None)
     found = list(_known(home, time.time() if now is None else now, young))
     newest = {r.journal for r in sorted(found, key=lambda r: r.days)[: kept.keep]}
-    free = [r for r in found if r.ended and r.journal not in newest and pid_of(r.folder.name) not in live]
+    free = [
+        r for r in found if r.ended and r.journal not in newest and pid_of(r.journal.parent.name) not in live
+    ]
     old = [r for r in free if kept.runs_days is not None and r.days > kept.runs_days]
     held = _gone_back_to([r for r in found if r not in old])
     gone = [r for r in old if r.journal.resolve() not in held]
@@ -155,11 +133,11 @@ def due(home: Home, kept: Retention, live: Collection[int] = (), now: float | No
     bare = [
         r for r in free
         if r not in gone and kept.payload_days is not None and r.days > kept.payload_days
-        and r.journal.resolve() not in needed and _size(r.folder / "blobs")
+        and r.journal.resolve() not in needed and _size(r.journal.parent / "blobs")
     ]  # fmt: skip
     return [
-        *(Gone(r.journal, RUN, r.days, _size(r.folder)) for r in gone),
-        *(Gone(r.journal, PAYLOADS, r.days, _size(r.folder / "blobs")) for r in bare),
+        *(Gone(r.journal, RUN, r.days, _size(r.journal.parent)) for r in gone),
+        *(Gone(r.journal, PAYLOADS, r.days, _size(r.journal.parent / "blobs")) for r in bare),
     ]
 
 
@@ -168,35 +146,31 @@ def _known(home: Home, now: float, young: float) -> Iterator[_Run]:
     for path in runs(home):
         days = (now - path.stat().st_mtime) / DAY_S
         try:
-            events = read(path) if days > young else [first(path)]
+            events = journals.read(path) if days > young else [journals.first(path)]
         except (JournalError, ValueError, KeyError):
             continue
         if events:
-            last = next((e for e in reversed(events) if not _forgets(e.body)), events[0])
+            last = next((e for e in reversed(events) if getattr(e.body, "signal", "") != "forget"), events[0])
             ends = next((e.k for e in reversed(events) if isinstance(e.body, RunEnded | RunResumed)), "")
             since = (now - datetime.fromisoformat(last.at).timestamp()) / DAY_S if days > young else days
             yield _Run(path, events, since, ends == "run.ended")
 
 
-def _parent(event: Event) -> Mapping[str, Any]:
-    return (event.body.parent or {}) if isinstance(event.body, RunStarted) else {}
-
-
-def _forgets(body: Body) -> bool:
-    return isinstance(body, SignalReceived) and body.signal == "forget"
+def _parent(journal: Path, event: journals.Event) -> Path | None:
+    """Return the journal that a fork goes back to."""
+    named: Mapping[str, Any] = (event.body.parent or {}) if isinstance(event.body, RunStarted) else {}
+    return (journal.parent / named["path"]).resolve() if "path" in named else None
 
 
 def _gone_back_to(found: list[_Run]) -> set[Path]:
     """Return the journals that these runs were forked from, and those of their forks in turn."""
-    parents = {r.parent for r in found} - {None}
+    parents = [_parent(r.journal, r.events[0]) for r in found]
     held: set[Path] = set()
     while parents:
         path = parents.pop()
-        if path is None or path in held or not path.exists():
-            continue
-        held.add(path)
-        named = _parent(first(path))
-        parents |= {(path.parent / named["path"]).resolve()} if "path" in named else set()
+        if path is not None and path not in held and path.exists():
+            held.add(path)
+            parents.append(_parent(path, journals.first(path)))
     return held
 
 
@@ -212,10 +186,17 @@ def _delete(home: Home, one: Gone) -> bool:
     except JournalLocked:
         return False
     try:
-        if one.what == RUN:
-            _delete_run(home, one.journal)
-        else:
-            _delete_payloads(journal, one.bytes)
+        if one.what == RUN:  # put aside first, so that nobody finds a half of it
+            aside = one.journal.parent.with_name(f".gone-{one.journal.parent.name}")
+            _mark_batch(home, one.journal)
+            one.journal.parent.rename(aside)
+            shutil.rmtree(aside)
+        else:  # what stands beside a chain; the chain says so, and the run is no younger for that
+            times = one.journal.stat()
+            shutil.rmtree(one.journal.parent / "blobs")
+            journal.append(SignalReceived(signal="forget", by="retention", call="all", bytes=one.bytes))
+            journal.flush_now()
+            os.utime(one.journal, ns=(times.st_atime_ns, times.st_mtime_ns))
     except OSError as error:
         raise JournalUnwritable(f"prune: {one.journal.parent}: {error.strerror or error}") from error
     finally:
@@ -224,57 +205,31 @@ def _delete(home: Home, one: Gone) -> bool:
     return True
 
 
-def _delete_run(home: Home, journal: Path) -> None:
-    """Put a run aside, so that nobody finds a half of it, and delete it."""
-    aside = journal.parent.with_name(f".gone-{journal.parent.name}")
-    _mark_batch(home, journal)
-    journal.parent.rename(aside)
-    shutil.rmtree(aside)
-
-
-def _delete_payloads(journal: Journal, size: int) -> None:
-    """Delete what stands beside a chain, and say so in it; the run is no younger for that."""
-    times = journal.path.stat()
-    shutil.rmtree(journal.path.parent / "blobs")
-    journal.append(SignalReceived(signal="forget", by="retention", call="all", bytes=size))
-    journal.flush_now()
-    os.utime(journal.path, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-
 def _mark_batch(home: Home, journal: Path) -> None:
     """Have a batch know that it ran: what is deleted is not run a second time."""
     named = journal.relative_to(home.root).as_posix()
     for note in home.root.glob("batch/*/run.json"):
         known = json.loads(note.read_text(encoding="utf-8"))
         if known.get("journal") == named:
-            note.write_text(
-                json.dumps({**known, "deleted": datetime.now(UTC).date().isoformat()}), encoding="utf-8"
-            )
+            known["deleted"] = datetime.now(UTC).date().isoformat()
+            note.write_text(json.dumps(known), encoding="utf-8")
 
 
 def _size(path: Path) -> int:
     return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
 
 
-def asked(
-    home: Home,
-    given: Mapping[str, Any],
-    yes: bool,
-    live: Collection[int] = (),
-    configured: Mapping[str, Any] | None = None,
-) -> str:
+def asked(home: Home, given: Mapping[str, Any], yes: bool, live: Pids = (), configured: Any = None) -> str:
     """Do what a command asks for, and say what goes or went; what is given stands before what is configured."""
     named = {k: given[k] for k in ("payload_days", "runs_days", "keep") if given.get(k) is not None}
-    where = "prune: --payload-days, --runs-days, --keep"
     kept = config.load({}, configured).retention
     if named:
-        kept = config.load(
-            {"retention": parse_retention({**asdict(kept), **named}, where)}, configured
-        ).retention
+        where = "prune: --payload-days, --runs-days, --keep"
+        wanted = journals.parse_retention({**asdict(kept), **named}, where)
+        kept = config.load({"retention": wanted}, configured).retention
     if not kept.ends:
-        raise UsageError(
-            "prune: nothing says how long what is kept; write payload_days or runs_days under [retention]"
-        )
+        hint = "write payload_days or runs_days under [retention]"
+        raise UsageError(f"prune: nothing says how long what is kept; {hint}")
     return report(prune(home, kept, live) if yes else due(home, kept, live), yes)
 
 
@@ -282,10 +237,8 @@ def report(found: list[Gone], done: bool) -> str:
     """Say what goes or went."""
     if not found:
         return "nothing is older than it may be"
-    rows = [
-        [pid_of(g.journal.parent.name), g.journal.parent.name, g.what, f"{g.days:.0f}", f"{g.bytes:,}"]
-        for g in found
-    ]
+    runs_of = [(g, g.journal.parent.name) for g in found]
+    rows = [[pid_of(run), run, g.what, f"{g.days:.0f}", f"{g.bytes:,}"] for g, run in runs_of]
     total = f"{count(len(found), 'run')}, {sum(g.bytes for g in found):,} bytes "
     how = "deleted; the chains of what stays hold" if done else "would go; --yes deletes them"
     return f"{table(rows, ['pid', 'run', 'what', 'days', 'bytes'])}\n{total}{how}"

@@ -120,6 +120,11 @@ async def resume(session: Sessions, process: ProcessLike, model: str | Model | N
 
 
 async def _resume(session: Sessions, process: ProcessLike, model: str | Model | None) -> None:
+    async with process.dispatch.visits.turn:  # whoever comes second finds it at work
+        await _go_on(session, process, model)
+
+
+async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | None) -> None:
     run = process.run
     if run.state.status == "ended" and run.state.undoing:
         with run.journal.held():

@@ -22,6 +22,7 @@ class Visits:
     def __init__(self) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.context = reentry.outside()
+        self.turn = asyncio.Lock()  # of what takes several visits, such as a resume
         self._thread = 0
         self._waiting: deque[Callable[[], None]] = deque()
 
@@ -35,7 +36,7 @@ class Visits:
         if self.loop is not loop:
             if self.loop is not None and self.loop.is_running():
                 return
-            self.loop, self._thread = loop, thread
+            self.loop, self._thread, self.turn = loop, thread, asyncio.Lock()
         while self._waiting:
             self.post(self._waiting.popleft())
 

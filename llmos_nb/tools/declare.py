@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, get_args, overload
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.policy.authority import Power
@@ -18,12 +18,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = "__llmos_tool__"
 POWER = ("acts", "target", "outward", "roles")
 _KEYS = ("effect", "repeat", "sinks", "source", "thread", "undo", "reconcile", "name", "description", *POWER)
-_CHOICES: dict[str, tuple[object, ...]] = {
-    "effect": ("read", "namespace", "write", "external"),
-    "repeat": ("pure", "idempotent", "once"),
-    "source": ("trusted", "untrusted", "own"),
-    "thread": (True, False),
-}
+_LISTED = {"effect": Effect, "repeat": Repeat, "source": Source, "thread": Literal[True, False]}
+_CHOICES: dict[str, tuple[object, ...]] = {key: get_args(kind) for key, kind in _LISTED.items()}
 
 
 @overload
@@ -78,9 +74,8 @@ def tool(fn: Any = None, /, **options: Any) -> Any:
         try:
             setattr(target, _OPTIONS, options)
         except AttributeError:
-            raise UsageError(
-                f"@tool: {target!r:.80} takes no attributes; declare it in llmos.toml instead"
-            ) from None
+            why = "takes no attributes; declare it in llmos.toml instead"
+            raise UsageError(f"@tool: {target!r:.80} {why}") from None
         return target
 
     return declare if fn is None else declare(fn)

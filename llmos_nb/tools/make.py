@@ -1,23 +1,24 @@
-"""Make a tool of a callable: its name, description and schema are read from its signature and docstring."""
+"""Make a tool of a callable by its signature and docstring, and put onto it what `llmos.toml` says of it."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
+from types import CodeType
 from typing import Any
 
-from llmos_nb.errors import UsageError
+from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.messages import canonical
-from llmos_nb.policy.authority import parse_power
+from llmos_nb.policy.authority import parse_power, parse_shelf
 from llmos_nb.tools.declare import POWER, checked, declared, unknown_arguments
 from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.schema.signature import name_of, read_signature
-from llmos_nb.tools.source import source_of
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
@@ -37,10 +38,9 @@ def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
         It has no name or no signature, or a key is wrong.
     """
     name = str(manifest.get("name") or name_of(fn))
-    if not callable(fn) or not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{fn!r:.80} cannot be a tool under the name {name!r}; give a function with a plain name"
-        )
+    if not callable(fn) or not NAME.fullmatch(name):
+        why = f"cannot be a tool under the name {name!r}; give a function with a plain name"
+        raise UsageError(f"{fn!r:.80} {why}")
     checked(manifest, f"tools.{name}")
     options = {**declared(fn), **manifest, "name": name}
     signature = read_signature(fn)
@@ -56,12 +56,9 @@ def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
 
 def as_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return declared keys as fields of a `Tool`."""
-    found = {k: v for k, v in options.items() if k != "thread"}
-    if "sinks" in found:
-        found["sinks"] = tuple(found["sinks"])
-    if "thread" in options:
-        found["place"] = "thread" if options["thread"] else "here"
-    return found
+    found = {k: tuple(v) if k == "sinks" else v for k, v in options.items() if k != "thread"}
+    place = {"place": "thread" if options["thread"] else "here"} if "thread" in options else {}
+    return {**found, **place}
 
 
 def digest_of(made: Tool) -> str:
@@ -72,3 +69,79 @@ def digest_of(made: Tool) -> str:
     behind = [source_of(f) for f in (made.fn, made.undo, made.reconcile) if f is not None]
     plain = [made.name, made.description, made.schema, said, behind]
     return sha256(canonical(plain).encode()).hexdigest()
+
+
+def put_on(tool: Tool, said: Mapping[str, Any]) -> Tool:
+    """Return a tool that somebody else made with what the manifest says of it.
+
+    Raises
+    ------
+    ConfigError
+        A key or value is wrong, or an argument is named that the tool does not have.
+    """
+    if not said:
+        return tool
+    checked(said, f"tools.{tool.name}")
+    plain = as_fields({k: v for k, v in said.items() if k not in ("name", *POWER)})
+    if any(k in said for k in POWER):
+        plain["power"] = parse_power(tool.name, said)
+    made = replace(tool, **plain)
+    unknown_arguments(made.name, made.schema, made.sinks, made.power)
+    return replace(made, digest=digest_of(made), declared=True)
+
+
+def shelved(box: Mapping[str, Tool], books: Mapping[str, Any]) -> dict[str, Tool]:
+    """Tell the tools that look records up so.
+
+    Raises
+    ------
+    ConfigError
+        A tool that does more than read is to look records up.
+    """
+    made = dict(box)
+    for kind, raw in books.items():
+        shelf = parse_shelf(kind, raw)
+        tool = made.get(shelf.lookup)
+        if tool is None:
+            continue
+        if tool.effect != "read":
+            hint = f"say effect = 'read' under [tools.{shelf.lookup}]"
+            raise ConfigError(f"books.{kind}: {shelf.lookup} must only read; {hint}")
+        made[shelf.lookup] = replace(tool, shelves=(*tool.shelves, shelf))
+    return made
+
+
+def source_of(fn: Any) -> str:
+    """Return the source code of a callable and of what it wraps, or its bytecode where there is no source."""
+    if isinstance(fn, partial):
+        held = [*map(plain_repr, fn.args), *(f"{k}={plain_repr(v)}" for k, v in fn.keywords.items())]
+        return f"{source_of(fn.func)}\n# with {', '.join(held)}"
+    layer = fn if inspect.isroutine(fn) or isinstance(fn, type) else type(fn).__call__
+    code = getattr(getattr(layer, "__func__", layer), "__code__", None)
+    text = _layer_source(layer) if code is None else _code_source(code)
+    wrapped = getattr(fn, "__wrapped__", None)
+    return text if wrapped is None else f"{text}\n{source_of(wrapped)}"
+
+
+@lru_cache(maxsize=512)
+def _code_source(code: CodeType) -> str:
+    """Read it once; code that was changed is another code."""
+    return _layer_source(code)
+
+
+def _layer_source(layer: Any) -> str:
+    try:
+        return inspect.getsource(layer)
+    except (OSError, TypeError):
+        if not isinstance(layer, CodeType):
+            return f"{getattr(layer, '__module__', '')}.{getattr(layer, '__qualname__', '')}"
+        inner = [_layer_source(c) if isinstance(c, CodeType) else plain_repr(c) for c in layer.co_consts]
+        return f"{layer.co_code.hex()} {layer.co_names} {layer.co_varnames} {inner}"
+
+
+def plain_repr(value: object) -> str:
+    """Spell a plain value; of any other only its type, since a repr may run code or hold an address."""
+    if isinstance(value, tuple | frozenset):
+        return f"({', '.join(sorted(map(plain_repr, value)))})"
+    plain = isinstance(value, str | bytes | int | float | bool | None)
+    return repr(value) if plain else type(value).__qualname__

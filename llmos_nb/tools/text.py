@@ -23,10 +23,15 @@ def bounded(text: str, limit: int = RECORDED) -> tuple[str, int]:
     raw = text.encode("utf-8", "replace")
     if len(raw) <= limit:
         return raw.decode(), len(raw)
-    mark = f"\n… {len(raw) - limit:,} bytes left out …\n"
-    room = max(limit - len(mark.encode()), 0)
-    head, tail = raw[: room * 2 // 3], raw[len(raw) - (room - room * 2 // 3) :]
-    return head.decode("utf-8", "ignore") + mark + tail.decode("utf-8", "ignore"), len(raw)
+    return ends(raw, raw, len(raw) - limit, limit), len(raw)
+
+
+def ends(head: bytes, tail: bytes, left_out: int, limit: int) -> str:
+    """Return head and tail of a long text within `limit` bytes, and between them how much is left out."""
+    mark = f"\n… {left_out:,} bytes left out …\n"
+    room = max(limit - len(mark.encode()), 3)
+    head, tail = head[: room * 2 // 3], tail[-(room - room * 2 // 3) :]
+    return head.decode("utf-8", "ignore") + mark + tail.decode("utf-8", "ignore")
 
 
 def shown(name: str, text: str, size: int = 0) -> str:
@@ -43,7 +48,6 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _LINES = re.compile(r"\r+\n?")
 _BYTES, _LARGE = 64, 4
-_MARK = "\n… {:,} bytes left out …\n"
 
 
 def preview(value: object, limit: int = RECORDED) -> tuple[str, int]:
@@ -68,10 +72,9 @@ def preview(value: object, limit: int = RECORDED) -> tuple[str, int]:
     size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     if len(text) <= _LARGE * limit:
         return bounded(safe_text(text), limit)[0], size
-    room = max(limit - len(_MARK.format(size).encode()), 3)  # 100 MB are not cleaned to keep 16 KiB of them
-    front = safe_text(text[:limit]).encode()[: room * 2 // 3]
-    back = safe_text(text[-limit:]).encode()[-(room // 3) :]
-    return front.decode("utf-8", "ignore") + _MARK.format(size - room) + back.decode("utf-8", "ignore"), size
+    # 100 MB are not cleaned to keep 16 KiB of them
+    front, back = safe_text(text[:limit]), safe_text(text[-limit:])
+    return ends(front.encode(), back.encode(), size - limit, limit), size
 
 
 def safe_text(text: str) -> str:
@@ -93,17 +96,15 @@ def _text(value: object) -> str:
         return value
     try:
         if isinstance(value, bytes | bytearray | memoryview):
-            return _hex(memoryview(value))
+            raw = memoryview(value)
+            start = raw.tobytes()[:_BYTES].hex(" ")
+            return f"<{raw.nbytes:,} bytes: {start}{' …' if raw.nbytes > _BYTES else ''}>"
         if isinstance(value, dict | list | tuple):
             return _json(value)
         plain = _scalar(value)
     except Exception:  # not plain data after all, or an object that misbehaves
         return safe_repr(value)
     return str(plain) if plain is not None else safe_repr(value)
-
-
-def _hex(raw: memoryview) -> str:
-    return f"<{raw.nbytes:,} bytes: {raw.tobytes()[:_BYTES].hex(' ')}{' …' if raw.nbytes > _BYTES else ''}>"
 
 
 def _json(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from llmos_nb.errors import BadArguments, UnknownTool, nearest
 from llmos_nb.messages import Arguments
 from llmos_nb.tools.protocol import Tool
-from llmos_nb.tools.schema.conform import conform, type_of
+from llmos_nb.tools.schema.conform import article, conform, type_of
 
 _FIELDS, _DEEP, _BITS = 8, 64, 10_000
 
@@ -30,7 +30,7 @@ def parse_arguments(raw: object) -> Arguments:
     """
     value = _parsed(raw) if isinstance(raw, str) else raw
     if not isinstance(value, dict):
-        raise BadArguments(f"arguments must be a JSON object, got {_article(value)}; nothing was run")
+        raise BadArguments(f"arguments must be a JSON object, got {article(type_of(value))}; nothing was run")
     fault = _unusable(value)
     if fault:
         raise BadArguments(f"{fault[:200]}; nothing was run")
@@ -91,11 +91,6 @@ def _refuse(constant: str) -> NoReturn:
     raise BadArguments(f"arguments are not valid JSON: {constant} is not a JSON value; send them again")
 
 
-def _article(value: object) -> str:
-    kind = type_of(value)
-    return kind if kind == "null" else f"an {kind}" if kind[0] in "aio" else f"a {kind}"
-
-
 def _unusable(value: object, path: str = "", depth: int = 0) -> str:
     """Say where a value holds what JSON has no word for, such as 1e999, or is nested too deep."""
     if isinstance(value, float):
@@ -106,10 +101,7 @@ def _unusable(value: object, path: str = "", depth: int = 0) -> str:
         return ""
     if depth >= _DEEP:
         return f"arguments are nested deeper than {_DEEP} levels"
+    inside: Iterable[tuple[str, object]] = ((f"{path}[{i}]", v) for i, v in enumerate(value))
     if isinstance(value, dict):
-        inside: Iterable[tuple[str, object]] = (
-            (f"{path}.{k}" if path else str(k), v) for k, v in value.items()
-        )
-    else:
-        inside = ((f"{path}[{i}]", v) for i, v in enumerate(value))
+        inside = ((f"{path}.{k}" if path else str(k), v) for k, v in value.items())
     return next((found for at, v in inside if (found := _unusable(v, at, depth + 1))), "")

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
-from llmos_nb.journal import Event, Home, history, pid_of, read
-from llmos_nb.journal.events import (
-    Body,
-    CallDecided,
-    CallFinished,
-    CallResolved,
-    ModelResponded,
-    PlanDecided,
-    PolicyChanged,
-    QuestionAnswered,
-    RunStarted,
-    SignalReceived,
-)
+from llmos_nb.journal import Event, Home, events as ev, history, pid_of, read
 from llmos_nb.policy.secrets import vault
 from llmos_nb.views.spans import export as trace_file
 from llmos_nb.views.text.tables import log, table
@@ -65,74 +54,6 @@ class Decision:
     arguments: Any = None
     why: str = ""
 
-    def plain(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return asdict(self)
-
-
-class _Reader:
-    """Reads events in order; knows each call by what was proposed of it last."""
-
-    def __init__(self) -> None:
-        self.pid = self.responses = 0
-        self.calls: dict[str, tuple[str, Any]] = {}
-
-    def heard(self, e: Event) -> Decision | None:
-        """Take an event in, and give its decision where it is one."""
-        match e.body:
-            case RunStarted(pid=pid):
-                self.pid = pid
-            case ModelResponded(calls=calls):
-                self.responses += 1
-                named = {f"r{self.responses}.{i}": (c["name"], c["arguments"]) for i, c in enumerate(calls)}
-                self.calls |= named
-        found = self._decision(e.body)
-        return None if found is None else Decision(self.pid, e.n, e.at, by=getattr(e.body, "by", ""), **found)
-
-    def _decision(self, body: Body) -> dict[str, Any] | None:  # noqa: PLR0911 - one a kind
-        match body:
-            case CallDecided() as b:
-                return self._call_decided(b)
-            case PlanDecided() as b:
-                told = {"what": b.what, "of": f"plan {b.version}", "why": b.why}
-                return {**told, "arguments": b.envelope or None}
-            case PolicyChanged(revoke=int(rule)):
-                return {"what": "revoke", "of": f"rule {rule + 1}"}
-            case PolicyChanged(rule=rule):
-                what, of = str(rule.get("do", "")), f"rule for {rule.get('tool', '*')}"
-                return {"what": what, "of": of, "arguments": rule}
-            case SignalReceived() as b:
-                return self._signal(b)
-            case CallResolved() as b:
-                why = "it was done" if b.done else "it runs again"
-                return {"what": "resolve", "of": self.call(b.call), "why": why}
-            case QuestionAnswered() as b:
-                return {"what": "answer", "of": self.call(b.question), "why": b.text}
-        return None
-
-    def _call_decided(self, b: CallDecided) -> dict[str, Any]:
-        name, before = self.calls.get(b.call, ("", None))
-        arguments = before if b.arguments is None else b.arguments
-        self.calls[b.call] = (name, arguments)
-        told = {"what": b.what, "of": self.call(b.call), "digest": b.digest[:SHORT], "why": b.why}
-        return {**told, "arguments": arguments}
-
-    def _signal(self, b: SignalReceived) -> dict[str, Any] | None:
-        match b.signal:
-            case "stale_approval":
-                return {"what": "stale", "of": self.call(b.call or ""), "digest": (b.digest or "")[:SHORT]}
-            case "approve_step":
-                return {"what": "approve", "of": f"step {b.step}"}
-            case "budget":
-                return {"what": "budget", "of": "the process", "arguments": b.amounts}
-            case "forget":
-                return {"what": "forget", "of": self.call(b.call or "")}
-        return None
-
-    def call(self, key: str) -> str:
-        """Name a call with its tool."""
-        return f"{key} {self.calls[key][0]}" if key in self.calls else key
-
 
 def decisions(events: Iterable[Event], by: str = "") -> list[Decision]:
     """Return every decision, in order.
@@ -144,9 +65,47 @@ def decisions(events: Iterable[Event], by: str = "") -> list[Decision]:
     by : str
         Only these: ``you``, a name, or a kind such as ``mode`` or ``rule``.
     """
-    reader = _Reader()
-    found = [d for d in map(reader.heard, events) if d is not None]
-    return [d for d in found if not by or by in (d.by, d.by.partition(":")[0])]
+    return [d for d in _decisions(events) if not by or by in (d.by, d.by.partition(":")[0])]
+
+
+def _decisions(events: Iterable[Event]) -> Iterator[Decision]:  # noqa: C901, PLR0912 - one a kind
+    pid = answers = 0
+    calls: dict[str, tuple[str, Any]] = {}  # tool and arguments, as proposed or edited last
+
+    def of(call: str | None) -> str:
+        return f"{call} {calls[call][0]}" if call in calls else call or ""
+
+    for e in events:
+        made = partial(Decision, pid, e.n, e.at, by=getattr(e.body, "by", ""))
+        match e.body:
+            case ev.RunStarted() as b:
+                pid = b.pid
+            case ev.ModelResponded() as b:
+                answers += 1
+                calls |= {f"r{answers}.{i}": (c["name"], c["arguments"]) for i, c in enumerate(b.calls)}
+            case ev.CallDecided() as b:
+                name, given = calls.get(b.call, ("", None))
+                given = given if b.arguments is None else b.arguments
+                calls[b.call] = (name, given)
+                yield made(b.what, of(b.call), digest=b.digest[:SHORT], arguments=given, why=b.why)
+            case ev.PlanDecided() as b:
+                yield made(b.what, f"plan {b.version}", arguments=b.envelope or None, why=b.why)
+            case ev.PolicyChanged(revoke=int(rule)):
+                yield made("revoke", f"rule {rule + 1}")
+            case ev.PolicyChanged(rule=rule):
+                yield made(str(rule.get("do", "")), f"rule for {rule.get('tool', '*')}", arguments=rule)
+            case ev.CallResolved() as b:
+                yield made("resolve", of(b.call), why="it was done" if b.done else "it runs again")
+            case ev.QuestionAnswered() as b:
+                yield made("answer", of(b.question), why=b.text)
+            case ev.SignalReceived(signal="stale_approval") as b:
+                yield made("stale", of(b.call), digest=(b.digest or "")[:SHORT])
+            case ev.SignalReceived(signal="approve_step") as b:
+                yield made("approve", f"step {b.step}")
+            case ev.SignalReceived(signal="budget") as b:
+                yield made("budget", "the process", arguments=b.amounts)
+            case ev.SignalReceived(signal="forget") as b:
+                yield made("forget", of(b.call))
 
 
 def runs(home: Home) -> Iterator[Path]:
@@ -185,14 +144,11 @@ def find(where: str, home: Home) -> Path:
         There is none.
     """
     path = Path(where)
-    if path.is_dir():
-        path = path / "journal.jsonl"
     if not path.exists() and where.isdecimal():
-        folder = home.find(int(where))
-        if folder is None:
+        if (folder := home.find(int(where))) is None:
             raise UsageError(f"process {where}: {home.root} has none of this number")
-        path = folder / "journal.jsonl"
-    return path
+        path = folder
+    return path / "journal.jsonl" if path.is_dir() else path
 
 
 HEAD = 16
@@ -263,10 +219,7 @@ def of_all(wanted: Wanted, home: Home) -> Iterator[str]:
 
 
 def _decided(wanted: Wanted, found: list[Decision]) -> Iterator[str]:
-    if wanted.json:
-        yield from (_line(d.plain()) for d in found)
-    else:
-        yield vault.redact(shown(found))
+    yield from (_line(vars(d)) for d in found) if wanted.json else [vault.redact(shown(found))]
 
 
 def _line(plain: dict[str, object]) -> str:
@@ -277,7 +230,7 @@ def _proof(path: Path) -> str:
     """Say that a chain holds; reading it is the check, of its payloads and of a fork's parents, too."""
     events = read(path)
     history(events, path)
-    gone = sum(isinstance(b := e.body, CallFinished) and b.result.startswith("[forgotten: ") for e in events)
+    gone = sum(isinstance(b := e.body, ev.CallFinished) and b.result.startswith("[forgotten: ") for e in events)
     head = events[-1].hash[:HEAD] if events else "none"
     more = f", {gone} payloads deleted" if gone else ""
     return f"{len(events)} events, the chain holds (head {head}{more})"

@@ -92,7 +92,14 @@ class Argument(TypedDict):
     sink: NotRequired[str]
 
 
-class Card(TypedDict, total=False):
+class _Code(TypedDict, total=False):
+    code: str
+    lang: str
+    cap: Words
+    side: str
+
+
+class Card(_Code, total=False):
     """What waits for a person."""
 
     title: Required[str]
@@ -102,10 +109,6 @@ class Card(TypedDict, total=False):
     digest: str
     step: int
     risks: list[tuple[str, Words]]
-    cap: Words
-    side: str
-    lang: str
-    code: str
     model_code: str  # the model's version, when `code` is the reader's: the card then shows the difference
     args: list[Argument]
     table: Table
@@ -113,7 +116,12 @@ class Card(TypedDict, total=False):
     question: str  # the card is a question of the model's: a field for the answer takes the place of the verbs
 
 
-class Block(TypedDict, total=False):
+Kind = Literal[
+    "lead", "heading", "text", "code", "table", "answer", "stream", "actions", "progress", "skeleton", "details",
+]  # fmt: skip
+
+
+class Block(_Code, total=False):
     """One piece of *now*; `kind` says which of the other keys count.
 
     ====================  ===============================================
@@ -131,29 +139,11 @@ class Block(TypedDict, total=False):
     ====================  ===============================================
     """
 
-    kind: Required[
-        Literal[
-            "lead",
-            "heading",
-            "text",
-            "code",
-            "table",
-            "answer",
-            "stream",
-            "actions",
-            "progress",
-            "skeleton",
-            "details",
-        ]
-    ]
+    kind: Required[Kind]
     text: str
     glyph: Glyph
     words: Words
     mute: bool
-    code: str
-    lang: str
-    cap: Words
-    side: str
     label: str
     caption: str
     heads: list[str]

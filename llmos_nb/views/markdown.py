@@ -56,10 +56,10 @@ def html(markdown: str) -> str:
     lines = markdown.replace("\r\n", "\n").split("\n")[::-1]  # the next line is at the end
     out = []
     while lines:
-        if not lines[-1].strip():
-            lines.pop()
-        else:
+        if lines[-1].strip():
             out.append(_block(lines))
+        else:
+            lines.pop()
     return "\n".join(out)
 
 
@@ -107,12 +107,11 @@ def _list(lines: list[str]) -> str:
 def _table(lines: list[str]) -> str:
     heads = _cells(lines.pop())
     lines.pop()
-    rows = []
-    while lines and "|" in lines[-1]:
-        rows.append(_cells(lines.pop()))
     top = "".join(f'<th scope="col" style="{LEFT}">{inline(c)}</th>' for c in heads)
-    cells = ["".join(f'<td style="{LEFT}">{inline(c)}</td>' for c in row) for row in rows]
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    body = ""
+    while lines and "|" in lines[-1]:
+        row = "".join(f'<td style="{LEFT}">{inline(c)}</td>' for c in _cells(lines.pop()))
+        body += f"<tr>{row}</tr>"
     return f'<table style="{TABLE}"><tr>{top}</tr>{body}</table>'
 
 

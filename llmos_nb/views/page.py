@@ -14,6 +14,7 @@ from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block, Button, Card, PanelView, StepRow, Words
 from llmos_nb.views.loop import loop
 from llmos_nb.views.markdown import LEFT, TABLE, html as markdown, pre, text
+from llmos_nb.views.panel.blocks import Rows
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text import form
 from llmos_nb.views.wording import SAY, plain as unmarked, sentence, short, spending
@@ -48,7 +49,7 @@ def html(state: State, events: Sequence[Event]) -> str:
         f'<p style="margin:0 0 8px">{_status(state, v)}</p>',
         _picture(v),
         *_plan(v),
-        *(_card(state, v["card"]) if v.get("card") else map(_block, v.get("now", []))),
+        *(_card(state, card) if (card := v.get("card")) else map(_block, v.get("now", []))),
     ]
     return "\n".join(filter(None, parts))
 
@@ -61,10 +62,9 @@ def plain(state: State, events: Sequence[Event]) -> str:
 def sibling(state: State) -> str:
     """Return the line that stands over a live panel, and is still there when the panel is not."""
     name = f"{state.name}, " if state.name else ""
-    return (
-        f'<p style="{H3}">{text(name)}process {int(state.pid)}: {text(short(state.goal, 160))} '
-        f"To see it again, run <code>%agent show {int(state.pid)}</code> in any cell.</p>"
-    )
+    told = f"{text(name)}process {int(state.pid)}: {text(short(state.goal, 160))}"
+    show = f"<code>%agent show {int(state.pid)}</code> in any cell."
+    return f'<p style="{H3}">{told} To see it again, run {show}</p>'
 
 
 def third(words: str) -> str:
@@ -98,16 +98,13 @@ def _picture(v: PanelView) -> str:
 
 
 def _plan(v: PanelView) -> list[str]:
-    rows = v["steps"]
+    rows, fold = v["steps"], v.get("fold")
     if not rows:
         return []
     head = ", ".join(filter(None, (third(v.get("planhead", "Plan")), v.get("planside"))))
-    parts = [f'<h3 style="{H3_NEXT}">{text(head)}</h3>']
-    fold = v.get("fold")
     away = form.folded(rows, fold)
-    if away and fold:
-        parts.append(f"<details><summary>{text(fold['text'])}</summary>{_list(away)}</details>")
-    return [*parts, _list([r for r in rows if r not in away])]
+    less = f"<details><summary>{text(fold['text'])}</summary>{_list(away)}</details>" if away and fold else ""
+    return [f'<h3 style="{H3_NEXT}">{text(head)}</h3>', less, _list([r for r in rows if r not in away])]
 
 
 def _list(rows: list[StepRow]) -> str:
@@ -134,19 +131,14 @@ def _step(r: StepRow) -> str:
 def _words(words: Words | None) -> str:
     if words is None or isinstance(words, str):
         return text(words or "")
-    tags = {"*": "b", "`": "code", "@": "code"}
-    return "".join(
-        text(run) if isinstance(run, str) else f"<{tags[str(run[0])]}>{text(str(run[1]))}</{tags[str(run[0])]}>"
-        for run in words
-    )
+    runs = [("", run) if isinstance(run, str) else ("b" if run[0] == "*" else "code", run[1]) for run in words]
+    return "".join(f"<{tag}>{text(str(run))}</{tag}>" if tag else text(str(run)) for tag, run in runs)
 
 
 # what waits
 
 
-def _card(s: State, card: Card | None) -> list[str]:
-    if card is None:
-        return []
+def _card(s: State, card: Card) -> list[str]:
     risks = "; ".join(f"{kind} ({unmarked(why)})" for kind, why in card.get("risks", ()))
     parts = [
         f'<h3 style="{H3_NEXT}">{text(third(card["title"]))}</h3>',
@@ -155,20 +147,17 @@ def _card(s: State, card: Card | None) -> list[str]:
     if question := card.get("question"):
         parts.append(f"<p><b>{text(question)}</b></p>")
     if "code" in card:
-        parts.append(
-            f"<details open><summary>The code: {_words(_third(card.get('cap')))}</summary>{pre(card['code'])}</details>"
-        )
+        cap = _words(_third(card.get("cap")))
+        parts.append(f"<details open><summary>The code: {cap}</summary>{pre(card['code'])}</details>")
     if args := card.get("args"):
-        rows: list[list[Words]] = [
-            [[["`", a["name"]]], str(a["value"]), _third(a.get("origin", ""))] for a in args
-        ]
+        rows: Rows = [[[["`", a["name"]]], str(a["value"]), _third(a.get("origin", ""))] for a in args]
         parts.append(_table("Arguments", ["argument", "value", "where it comes from"], rows))
     if t := card.get("table"):
         parts.append(_table(t["caption"], t.get("heads"), t["rows"]))
     return [*parts, f"<p>To answer, run <code>{text(form.command(s.pid, card))}</code> in any cell.</p>"]
 
 
-def _table(caption: str, heads: list[str] | None, rows: Sequence[Sequence[Words | Button]]) -> str:
+def _table(caption: str, heads: list[str] | None, rows: Rows) -> str:
     top = "".join(f'<th scope="col" style="{LEFT}">{text(h)}</th>' for h in heads or ())
     body = "\n".join("<tr>" + "".join(_cell(c, not i) for i, c in enumerate(row)) + "</tr>" for row in rows)
     head = f"<tr>{top}</tr>\n" if top else ""
@@ -186,8 +175,7 @@ def _cell(cell: Words | Button, head: bool) -> str:
 
 def _block(b: Block) -> str:
     """Return one piece; what only a live page can do (buttons, streams, progress) is left out."""
-    give = _BLOCKS.get(b["kind"])
-    return give(b) if give is not None else ""
+    return _BLOCKS[b["kind"]](b) if b["kind"] in _BLOCKS else ""
 
 
 def _title(b: Block) -> str:

@@ -3,62 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    Body,
-    BudgetReserved,
-    BudgetSettled,
-    CallDecided,
-    CallFinished,
-    CallInDoubt,
-    CallRedone,
-    CallResolved,
-    CallStarted,
-    CallUndone,
-    CheckFinished,
-    ContextPaged,
-    HeapRestored,
-    LabelChanged,
-    MessageArrived,
-    MessageAwaited,
-    MessageReady,
-    MessageSent,
-    ModelFailed,
-    ModelRequested,
-    ModelResponded,
-    NamesChanged,
-    OutputsDeclared,
-    PlanDecided,
-    PlanEdited,
-    PlanProposed,
-    PolicyChanged,
-    PolicyLoaded,
-    QuestionAnswered,
-    QuestionAsked,
-    QuestionDue,
-    QuestionEscalated,
-    RunEnded,
-    RunPaused,
-    RunResumed,
-    RunStarted,
-    SignalReceived,
-    StepIntegrated,
-    ToolsChanged,
-    UndoProposed,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.tools import NAME_CHANGES
 from llmos_nb.views.contract import TimelineEvent
 from llmos_nb.views.wording import count, listed, rebuilt, short
 
-_HUMAN = (PlanDecided, CallDecided, CallResolved, QuestionAnswered, PlanEdited, PolicyChanged, SignalReceived)
+_HUMAN = (
+    ev.PlanDecided, ev.CallDecided, ev.CallResolved, ev.QuestionAnswered, ev.PlanEdited, ev.PolicyChanged,
+    ev.SignalReceived,
+)  # fmt: skip
 TEXT_MOST = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What was true at an event.
 
     Parameters
@@ -82,25 +41,32 @@ class Facts:
 class Timeline:
     """The events as the slider shows them; fed event by event.
 
+    Parameters
+    ----------
+    events : iterable of Event
+        Those that happened before.
+
     Attributes
     ----------
     events : list of TimelineEvent
         Position, kind, a few words, the kilobytes of a prompt, and a mark: ``h`` you decided, ``e`` an error.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, events: Iterable[Event] = ()) -> None:
         self.events: list[TimelineEvent] = []
         self._names: dict[str, None] = {}
         self._at: list[tuple[str, str, int, int]] = []
         self._call = self._by = ""
         self._bytes = self._responses = 0
+        for event in events:
+            self.heard(event)
 
     def heard(self, e: Event) -> None:
         """Take one event in."""
         b = e.body
-        self._responses += isinstance(b, ModelResponded)
+        self._responses += isinstance(b, ev.ModelResponded)
         one: TimelineEvent = {"n": len(self.events), "k": e.k, "t": short(self._say(b), TEXT_MOST)}
-        if isinstance(b, ModelRequested):
+        if isinstance(b, ev.ModelRequested):
             self._bytes = b.bytes
             one["kb"] = round(self._bytes / 1000, 1)
         if mark := _mark(b):
@@ -108,20 +74,21 @@ class Timeline:
         self.events.append(one)
         self._remember(b)
 
-    def _say(self, b: Body) -> str:
-        if isinstance(b, ModelResponded):
+    def _say(self, b: ev.Body) -> str:
+        if isinstance(b, ev.ModelResponded):
             return _responded(b, self._responses)
         return _SAY[type(b)](b) if type(b) in _SAY else ""
 
-    def _remember(self, b: Body) -> None:
+    def _remember(self, b: ev.Body) -> None:
         """Note what is true from here on."""
-        self._call = (getattr(b, "call", None) or self._call) if not isinstance(b, PlanProposed) else self._call
+        if not isinstance(b, ev.PlanProposed):
+            self._call = getattr(b, "call", None) or self._call
         match b:
-            case CallDecided(by=by) | PlanDecided(by=by):
+            case ev.CallDecided(by=by) | ev.PlanDecided(by=by):
                 self._by = _who(by)
-            case QuestionAsked():
+            case ev.QuestionAsked():
                 self._by = "not yet, it asks you"
-            case NamesChanged(changes=changes):
+            case ev.NamesChanged(changes=changes):
                 self._names.update(dict.fromkeys(changes.names))
         self._at.append((self._call, self._by, self._bytes, len(self._names)))
 
@@ -131,69 +98,58 @@ class Timeline:
         return Facts(call, by, prompt, tuple(self._names)[:known])
 
 
-def timeline(events: Iterable[Event]) -> list[TimelineEvent]:
-    """Return every event of a journal in a few words, for the slider."""
-    made = Timeline()
-    for event in events:
-        made.heard(event)
-    return made.events
-
-
-def _mark(b: Body) -> Literal["h", "e", ""]:
+def _mark(b: ev.Body) -> Literal["h", "e", ""]:
     """Return ``h`` for what a person decided, ``e`` for an error, else nothing."""
     match b:
-        case ModelFailed() | CallInDoubt() | CallFinished(ok=False) | StepIntegrated(met=False):
+        case ev.ModelFailed() | ev.CallInDoubt() | ev.CallFinished(ok=False):
             return "e"
-        case CheckFinished(held=False):
+        case ev.StepIntegrated(met=False) | ev.CheckFinished(held=False):
             return "e"
-        case RunEnded(reason=reason):
+        case ev.RunEnded(reason=reason):
             return "" if reason in ("answered", "forked") else "e"
-        case CallUndone() | CallRedone():
+        case ev.CallUndone() | ev.CallRedone():
             return "h"
     return "h" if isinstance(b, _HUMAN) and b.by == "you" else ""
 
 
 def _who(by: str) -> str:
     kind, _, which = str(by).partition(":")
-    return {"mode": f"the mode {which}", "rule": f"rule {which}", "plan": "the plan you approved"}.get(
-        kind, kind
-    )
+    said = {"mode": f"the mode {which}", "rule": f"rule {which}", "plan": "the plan you approved"}
+    return said.get(kind, kind)
 
 
-def _responded(b: ModelResponded, n: int) -> str:
+def _responded(b: ev.ModelResponded, n: int) -> str:
     calls = [f"r{n}.{i} {c['name']}" for i, c in enumerate(b.calls)]
     return f"r{n} {b.text or 'nothing'}" if not calls else listed(calls)
 
 
-def _decided(b: CallDecided) -> str:
-    what = {"approve": "approved", "reject": "rejected", "skip": "skipped", "edit": "edited"}.get(
-        b.what, b.what
-    )
-    return f"{b.call} {what} by {_who(b.by)}" + (f": {b.why}" if b.why else "")
+def _decided(b: ev.CallDecided) -> str:
+    done = {"approve": "approved", "reject": "rejected", "skip": "skipped", "edit": "edited"}
+    return f"{b.call} {done.get(b.what, b.what)} by {_who(b.by)}" + (f": {b.why}" if b.why else "")
 
 
-def _finished(b: CallFinished) -> str:
+def _finished(b: ev.CallFinished) -> str:
     lines = str(b.result).strip().splitlines() or ["no output"]
     return f"{b.call} {lines[-1] if not b.ok else ' '.join(lines)}"
 
 
-def _changed(b: NamesChanged) -> str:
+def _changed(b: ev.NamesChanged) -> str:
     said = [f"{kind} {', '.join(names)}" for kind in NAME_CHANGES if (names := getattr(b.changes, kind))]
     return f"{b.call} " + ("; ".join(said) or "nothing")
 
 
-def _integrated(b: StepIntegrated) -> str:
+def _integrated(b: ev.StepIntegrated) -> str:
     step = f"step {b.step}" if b.step else "the calls"
     return f"{step} as expected" if b.met else f"{step} not as expected"
 
 
-def _tools(b: ToolsChanged) -> str:
+def _tools(b: ev.ToolsChanged) -> str:
     kinds = ((b.added, "new"), (b.altered, "changed"), (b.gone, "gone"), (b.accepted, "accepted"))
     said = [f"{word}: {', '.join(tools)}" for tools, word in kinds if tools]
     return "; ".join(said) or "as before"
 
 
-def _amounts(b: BudgetReserved | BudgetSettled) -> str:
+def _amounts(b: ev.BudgetReserved | ev.BudgetSettled) -> str:
     return ", ".join(f"{v:.6g} {u}" for u, v in b.amounts.items())
 
 
@@ -205,42 +161,42 @@ def _on(cls: type[B], say: Callable[[B], str]) -> tuple[type, Callable[[Any], st
 
 
 _SAY = dict((
-    _on(RunStarted, lambda b: b.goal),
-    _on(PolicyLoaded, lambda b: count(len(b.tools), "tool")),
-    _on(PolicyChanged, lambda b: f"a rule by {_who(b.by)}"),
-    _on(PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by the {b.by}"),
-    _on(PlanEdited, lambda b: f"{count(len(b.steps), 'step')}, by {_who(b.by)}"),
-    _on(PlanDecided, lambda b: f"{'approved' if b.what == 'approve' else 'rejected'} by {_who(b.by)}"),
-    _on(ModelRequested, lambda b: f"request {b.request}"),
-    _on(ModelFailed, lambda b: b.error),
-    _on(CallDecided, _decided),
-    _on(CallStarted, lambda b: b.call),
-    _on(CallFinished, _finished),
-    _on(CallInDoubt, lambda b: f"{b.call}: nobody knows whether it was done"),
-    _on(CallResolved, lambda b: f"{b.call} " + ("was done" if b.done else "runs again")),
-    _on(NamesChanged, _changed),
-    _on(StepIntegrated, _integrated),
-    _on(CheckFinished, lambda b: f"{b.check} {'holds' if b.held else 'does not hold'}"),
-    _on(QuestionAsked, lambda b: f"{b.question} asks: {b.title or b.text}"),
-    _on(QuestionAnswered, lambda b: b.text),
-    _on(QuestionDue, lambda b: f"{b.question}: nobody decided in time"),
-    _on(QuestionEscalated, lambda b: f"{b.question} goes to {', '.join(b.to)}"),
-    _on(UndoProposed, lambda b: f"{b.undoes} is to be taken back by {b.name}"),
-    _on(ToolsChanged, _tools),
-    _on(BudgetReserved, _amounts),
-    _on(BudgetSettled, _amounts),
-    _on(LabelChanged, lambda b: f"{b.name} is {b.label}"),
-    _on(ContextPaged, lambda b: f"page {b.page}, events {b.first} to {b.last}"),
-    _on(CallUndone, lambda b: f"{b.call} taken back"),
-    _on(CallRedone, lambda b: f"{b.call} put back"),
-    _on(SignalReceived, lambda b: f"{str(b.signal).replace('_', ' ')} by {_who(b.by)}"),
-    _on(MessageSent, lambda b: f"to {b.to}"),
-    _on(MessageArrived, lambda b: f"from {b.name}: {b.text}"),
-    _on(MessageAwaited, lambda b: f"waits for {b.title}"),
-    _on(MessageReady, lambda b: "is there"),
-    _on(OutputsDeclared, lambda b: ", ".join(": ".join(o) for o in b.outputs)),
-    _on(RunPaused, lambda b: b.why),
-    _on(RunResumed, lambda b: f"epoch {b.epoch}"),
-    _on(HeapRestored, rebuilt),
-    _on(RunEnded, lambda b: b.reason + (f": {b.detail}" if b.detail else "")),
+    _on(ev.RunStarted, lambda b: b.goal),
+    _on(ev.PolicyLoaded, lambda b: count(len(b.tools), "tool")),
+    _on(ev.PolicyChanged, lambda b: f"a rule by {_who(b.by)}"),
+    _on(ev.PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by the {b.by}"),
+    _on(ev.PlanEdited, lambda b: f"{count(len(b.steps), 'step')}, by {_who(b.by)}"),
+    _on(ev.PlanDecided, lambda b: f"{'approved' if b.what == 'approve' else 'rejected'} by {_who(b.by)}"),
+    _on(ev.ModelRequested, lambda b: f"request {b.request}"),
+    _on(ev.ModelFailed, lambda b: b.error),
+    _on(ev.CallDecided, _decided),
+    _on(ev.CallStarted, lambda b: b.call),
+    _on(ev.CallFinished, _finished),
+    _on(ev.CallInDoubt, lambda b: f"{b.call}: nobody knows whether it was done"),
+    _on(ev.CallResolved, lambda b: f"{b.call} " + ("was done" if b.done else "runs again")),
+    _on(ev.NamesChanged, _changed),
+    _on(ev.StepIntegrated, _integrated),
+    _on(ev.CheckFinished, lambda b: f"{b.check} {'holds' if b.held else 'does not hold'}"),
+    _on(ev.QuestionAsked, lambda b: f"{b.question} asks: {b.title or b.text}"),
+    _on(ev.QuestionAnswered, lambda b: b.text),
+    _on(ev.QuestionDue, lambda b: f"{b.question}: nobody decided in time"),
+    _on(ev.QuestionEscalated, lambda b: f"{b.question} goes to {', '.join(b.to)}"),
+    _on(ev.UndoProposed, lambda b: f"{b.undoes} is to be taken back by {b.name}"),
+    _on(ev.ToolsChanged, _tools),
+    _on(ev.BudgetReserved, _amounts),
+    _on(ev.BudgetSettled, _amounts),
+    _on(ev.LabelChanged, lambda b: f"{b.name} is {b.label}"),
+    _on(ev.ContextPaged, lambda b: f"page {b.page}, events {b.first} to {b.last}"),
+    _on(ev.CallUndone, lambda b: f"{b.call} taken back"),
+    _on(ev.CallRedone, lambda b: f"{b.call} put back"),
+    _on(ev.SignalReceived, lambda b: f"{str(b.signal).replace('_', ' ')} by {_who(b.by)}"),
+    _on(ev.MessageSent, lambda b: f"to {b.to}"),
+    _on(ev.MessageArrived, lambda b: f"from {b.name}: {b.text}"),
+    _on(ev.MessageAwaited, lambda b: f"waits for {b.title}"),
+    _on(ev.MessageReady, lambda b: "is there"),
+    _on(ev.OutputsDeclared, lambda b: ", ".join(": ".join(o) for o in b.outputs)),
+    _on(ev.RunPaused, lambda b: b.why),
+    _on(ev.RunResumed, lambda b: f"epoch {b.epoch}"),
+    _on(ev.HeapRestored, rebuilt),
+    _on(ev.RunEnded, lambda b: b.reason + (f": {b.detail}" if b.detail else "")),
 ))  # fmt: skip

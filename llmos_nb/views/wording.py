@@ -103,9 +103,9 @@ def listed(items: Iterable[object]) -> str:
 def names(found: Sequence[str], most: int = 8) -> list[str | list[str | int]]:
     """Return names as code words, joined by commas; of many the first ones."""
     out: list[str | list[str | int]] = []
-    for i, name in enumerate(found[:most]):
-        out += [", "] * bool(i) + [["`", name]]
-    return [*out, f" and {len(found) - most} more"] if len(found) > most else out
+    for name in found[:most]:
+        out += [", ", ["`", name]]
+    return [*out[1:], f" and {len(found) - most} more"] if len(found) > most else out[1:]
 
 
 def plain(words: Words | None) -> str:
@@ -193,16 +193,14 @@ def bars(s: State, extra_s: float = 0.0) -> list[Bar]:
     shown = [u for u in _BARS if u in s.budget.limits]
     if len(shown) > BARS_MOST and spent.get("calls", 0) < s.budget.limits["calls"]:
         shown.remove("calls")
-    made: list[Bar] = []
-    for unit in shown:
-        name, say = _BARS[unit]
-        top, used = s.budget.limits[unit], spent.get(unit, 0.0)
-        part = round(used / top, 3) if top else 1.0
-        made.append({"name": name, "used": say(used), "of": say(top), "part": part})
-    return made
+    return [_bar(*_BARS[unit], spent.get(unit, 0.0), s.budget.limits[unit]) for unit in shown]
+
+
+def _bar(name: str, say: Callable[[float], str], used: float, top: float) -> Bar:
+    return {"name": name, "used": say(used), "of": say(top), "part": round(used / top, 3) if top else 1.0}
 
 
 def spending(s: State) -> str:
     """Say the budget in one sentence, for pages without bars: ``2 of 20 steps, $0.002 of $0.50``."""
-    said = {"steps": "steps", "calls": "calls", "tokens": "tokens", "money": "", "time": ""}
-    return ", ".join(f"{b['used']} of {b['of']} {said[b['name']]}".rstrip() for b in bars(s))
+    said = (f"{b['used']} of {b['of']} {b['name']}" for b in bars(s))
+    return ", ".join(bar.removesuffix(" money").removesuffix(" time") for bar in said)

@@ -25,6 +25,7 @@ from time import perf_counter
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
+from snapshot_tools import stored_bytes  # noqa: E402 - of the tests
 from undo_heap import HEAP, LOOK, STEPS  # noqa: E402 - it lies beside this file
 
 from llmos_nb.heap import Snapshots  # noqa: E402
@@ -57,7 +58,7 @@ def ours(ns: dict, title: str, code: str, repeats: int = 5) -> dict:
         run(code, ns)
         _, after_ms = timed(snapshots.end, before, "call")
         after = look(ns)
-        stored = snapshots.stored_bytes("call")
+        stored = stored_bytes(snapshots, "call")
         _, undo_ms = timed(snapshots.undo, "call")
         right = look(ns) == wanted
         snapshots.redo("call")

@@ -12,7 +12,7 @@ import types
 import numpy as np
 import pandas as pd
 import pytest
-from snapshot_tools import Notebook, changed
+from snapshot_tools import Notebook, changed, stored_bytes
 
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.heap import Snapshots, hidden, reachable_names
@@ -206,7 +206,7 @@ def test_a_step_that_only_reads_changes_and_stores_nothing(code):
     report = book.step(code)
     assert book.error is None
     assert changed(report) == {}
-    assert book.snapshots.stored_bytes(book.call) == 0
+    assert stored_bytes(book.snapshots, book.call) == 0
 
 
 def test_aliases_closures_and_instances_see_the_undo():
@@ -519,7 +519,7 @@ def test_objects_released_by_a_step_can_be_counted():
         "kind = np.ndarray; table = pd.DataFrame; odd = Odd(); box = {'k': np.ndarray, 'o': odd}"
     )
     book.step("kind = table = odd = None; box.clear()")
-    assert book.snapshots.stored_bytes(book.call) > 0
+    assert stored_bytes(book.snapshots, book.call) > 0
     book.undo()
     assert book["kind"].__name__ == "ndarray" and len(book["box"]) == 2
 
@@ -539,11 +539,11 @@ def test_stored_bytes_count_objects_held_for_undo_alone():
         "import pandas as pd, numpy as np\ndf = pd.DataFrame(np.zeros((10_000, 10))); arr = np.zeros(1000)"
     )
     book.step("df[3] = 1.0")
-    assert book.snapshots.stored_bytes(book.call) == (0 if COPIES else 800_000)  # the other columns are shared
+    assert stored_bytes(book.snapshots, book.call) == (0 if COPIES else 800_000)  # the other columns are shared
     book.step("df = df.head(3).copy()")
-    assert book.snapshots.stored_bytes(book.call) >= 800_000
+    assert stored_bytes(book.snapshots, book.call) >= 800_000
     book.step("arr[0] = 1")
-    assert book.snapshots.stored_bytes(book.call) == 8000
+    assert stored_bytes(book.snapshots, book.call) == 8000
 
 
 def test_a_dropped_snapshot_frees_the_heap():

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, note, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from snapshot_tools import stored_bytes
 
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.heap import Snapshots
@@ -342,7 +343,7 @@ class Machine(RuleBasedStateMachine):
         assert self.said(call) == self.true_changes(before, after), code
         assert self.stands(after)
         if before == after:
-            assert self.snapshots.stored_bytes(call) == 0
+            assert stored_bytes(self.snapshots, call) == 0
         self.shots[call] = before, after
         self.done.append(call)
         self.undone.clear()

@@ -8,8 +8,7 @@ import llmos_nb as llmos
 from llmos_nb.errors import ConfigError
 from llmos_nb.journal.events import SignalReceived
 from llmos_nb.policy.authority import Book, parse_power, spoken, standing
-from llmos_nb.policy.authority.sentences import sentences
-from llmos_nb.policy.authority.tokens import amount, normal
+from llmos_nb.policy.authority.sentences import amount, normal, sentences
 
 EVIL, FRIEND, OTHER = "GB33BUKB20201555555555", "GB29NWBK60161331926819", "DE89370400440532013000"
 PAY = parse_power(

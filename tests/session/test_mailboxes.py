@@ -8,7 +8,7 @@ from turns import call, python, same_as_folded
 
 from llmos_nb.models.scripted import ScriptedModel, model
 from llmos_nb.session import Session
-from llmos_nb.session.ipc import messages, post
+from llmos_nb.session.ipc import post
 from llmos_nb.tools import tool
 
 DONE = {"text": "Done."}
@@ -115,7 +115,7 @@ async def test_lone_waiting_process_does_not_block_its_awaiter():
 
 
 async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatch):
-    monkeypatch.setattr(messages, "MESSAGES", 4)
+    monkeypatch.setattr(post, "MESSAGES", 4)
     team, many = Team(), 7
     gate = asyncio.Event()
 
@@ -131,7 +131,7 @@ async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatc
     writer = team.start("writer", {"calls": sends}, DONE)
     while not writer.run.state.expecting:
         await asyncio.sleep(0)
-    assert len(reader.run.state.mailbox) == messages.MESSAGES
+    assert len(reader.run.state.mailbox) == post.MESSAGES
     assert "room in the mailbox of reader" in next(iter(writer.run.state.awaited.values()))["title"]
     gate.set()
     await asyncio.gather(reader, writer)
@@ -141,7 +141,7 @@ async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatc
 
 
 async def test_a_message_over_the_bound_is_refused_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(messages, "BYTES", 100)
+    monkeypatch.setattr(post, "BYTES", 100)
     team = Team()
     reader = team.start("reader", call("receive"), DONE)
     writer = team.start("writer", call("send", to="reader", message="x" * 101), DONE)
@@ -397,7 +397,7 @@ async def test_interrupted_receiver_takes_the_same_message_again(tmp_path):
 
 
 async def test_a_full_shared_mailbox_makes_the_sender_wait(monkeypatch):
-    monkeypatch.setattr(messages, "MESSAGES", 1)
+    monkeypatch.setattr(post, "MESSAGES", 1)
     team = Team()
     boss = team.start("boss", *(call("send", to="#jobs", message=m) for m in ("a", "b")), DONE)
     await boss

@@ -20,7 +20,7 @@ from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import UNTRUSTED, Label
 from llmos_nb.policy.secrets import vault
 from llmos_nb.session import prune
-from llmos_nb.session.memory.store import Memory
+from llmos_nb.session.memory.part import Memory
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from llmos_nb.journal.home import Home
-from llmos_nb.session.memory.store import Memory
+from llmos_nb.session.memory.part import Memory
 memory = Memory(Home(Path(sys.argv[1])))
 for i in range(25):
     memory.remember(f"writer {sys.argv[2]} line {i}")

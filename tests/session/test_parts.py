@@ -10,7 +10,7 @@ from turns import call, python
 from llmos_nb.journal import Home
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Session, parts
-from llmos_nb.session.memory.store import Memory
+from llmos_nb.session.memory.part import Memory
 
 DONE = {"text": "ok"}
 

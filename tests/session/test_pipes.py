@@ -221,7 +221,7 @@ async def test_stop_of_the_first_pauses_all_and_its_resume_goes_on_with_all():
     while three.state != "ended":
         await asyncio.sleep(0)
     await asyncio.gather(*pipe.procs)  # until it is on disk, too
-    assert [p.reason for p in pipe.procs] == ["answered"] * 3
+    assert [(p.reason, p.detail) for p in pipe.procs] == [("answered", "")] * 3
     assert all(same_as_folded(p) for p in pipe.procs)
 
 

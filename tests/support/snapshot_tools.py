@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from itertools import count
 
-from llmos_nb.heap import Snapshots, hidden
+from llmos_nb.heap import Snapshots, Walk, hidden
 from llmos_nb.heap.digest import digest
+from llmos_nb.heap.entry import nbytes
 from llmos_nb.heap.walk import used_names
+
+
+def stored_bytes(snapshots: Snapshots, call: str) -> int:
+    """Count the bytes that only the undo store keeps alive for a step."""
+    entry, space = snapshots._entries[call], snapshots.namespace
+    alive = Walk(space, follow=False, keep=False).run(space.values())
+    old = [pair[1 if entry.undone else 0] for pair in entry.bindings.values()]
+    only = Walk(space, follow=False, keep=False, known=alive).run(old).held
+    return entry.size + sum(nbytes(v) for values in only for v in values)
 
 
 class Notebook:

@@ -26,7 +26,7 @@ def engine(monkeypatch):
 
     def make(wasm=None, looked=True):
         fresh = dot.Engine()
-        fresh._wasm, fresh._looked = wasm, looked
+        fresh._wasm, fresh.ready = wasm, looked
         monkeypatch.setattr(dot, "ENGINE", fresh)
         dot._dag.cache_clear()
         dot._drawn.cache_clear()

@@ -39,9 +39,7 @@ EXPECTED = {
 
 def view_at(events, n):
     """The view of a finished run at event `n`."""
-    projector = Projector()
-    for event in events:
-        projector.heard(event)
+    projector = Projector(events)
     projector.seek(n)
     return projector.view(fold(events), events)
 
@@ -157,14 +155,6 @@ def test_running_activity_shows_its_duration():
     later = w.clock + timedelta(seconds=3)
     v = view(w.state, w.events, later.isoformat())
     assert v["what"] == "step 2, 3.0 s so far" and v["steps"][1]["dur"] == "3.0 s so far"
-
-
-def test_loading_a_model_has_its_own_picture():
-    w = STATES["starting"]()
-    p = Projector()
-    p.loading = ("312 of 491 MB read, about 9 s left.", 0.64)
-    v = p.view(w.state, w.events)
-    assert v["id"] == "starting" and blocks(v, "progress")[0]["part"] == 0.64
 
 
 @pytest.mark.parametrize("name", ["finished", "unverified", "failed", "rejected"])

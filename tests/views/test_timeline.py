@@ -5,13 +5,13 @@ from fixtures_journals import STATES
 from fixtures_writer import Writer
 
 from llmos_nb.views import Timeline
-from llmos_nb.views.timeline import TEXT_MOST, timeline
+from llmos_nb.views.timeline import TEXT_MOST
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_every_event_is_there_in_words(name):
     w = STATES[name]()
-    made = timeline(w.events)
+    made = Timeline(w.events).events
     assert [e["n"] for e in made] == [e.n for e in w.events]
     assert [e["k"] for e in made] == [e.k for e in w.events]
     assert all(0 < len(e["t"]) <= TEXT_MOST for e in made if e["k"] != "budget.reserved")
@@ -19,7 +19,7 @@ def test_every_event_is_there_in_words(name):
 
 def test_marks_are_for_persons_and_errors():
     w = STATES["finished"]()
-    marks = {e["n"]: e.get("mark") for e in timeline(w.events)}
+    marks = {e["n"]: e.get("mark") for e in Timeline(w.events).events}
     for e in w.events:
         wrong = (e.k == "call.finished" and not e.d["ok"]) or (e.k == "step.integrated" and not e.d["met"])
         human = e.k in ("plan.decided", "call.decided") and e.d["by"] == "you"
@@ -27,7 +27,7 @@ def test_marks_are_for_persons_and_errors():
 
 
 def test_the_prompts_size_stands_at_its_request():
-    made = timeline(STATES["planning"]().events)
+    made = Timeline(STATES["planning"]().events).events
     assert [e.get("kb") for e in made if e["k"] == "model.requested"] == [2.1]
 
 
@@ -58,4 +58,4 @@ def test_timeline_names_who_decided():
 
 def test_unknown_event_kinds_are_accepted():
     w = Writer().start().add("something.new", call="r1.0")
-    assert timeline(w.events)[-1]["t"] == ""
+    assert Timeline(w.events).events[-1]["t"] == ""

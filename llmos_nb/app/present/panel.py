@@ -45,17 +45,9 @@ def _edit(p: Process, m: Message) -> Any:
     return p.edit(m["step"], **{k: m[k] for k in ("title", "expect", "code") if k in m})
 
 
-def _move(p: Process, m: Message) -> Any:
-    return p.move(m["step"], [s.n for s in p.plan.steps].index(m["to"]) + 1)
-
-
 def _export(p: Process, m: Message) -> str:
     name = p.run.state.name or "process"
     return f"written: {p.export(m.get('path') or f'{name}-{p.pid}.ipynb')}"
-
-
-def _resume(p: Process, m: Message) -> None:
-    _later(p.resume())
 
 
 def _fork(p: Process, m: Message) -> str:
@@ -66,11 +58,7 @@ def _fork(p: Process, m: Message) -> str:
 def _budget(p: Process, m: Message) -> None:
     p.budget(m.get("more") or m.get("text") or "+10 steps")
     if p.state in ("ended", "paused"):
-        _resume(p, m)
-
-
-def _cells(p: Process, m: Message) -> str:
-    return f"write %agent cells {p.pid} in a cell: its surviving steps come as cells below"
+        _later(p.resume())
 
 
 def _preview(p: Process, m: Message) -> asyncio.Task[Any]:
@@ -110,7 +98,7 @@ CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "skip": lambda p, m: p.skip(_target(m)),
     "retry": lambda p, m: p.retry(m["step"], m.get("hint", "")),
     "add": lambda p, m: p.add(m["title"], m.get("expect", "")),
-    "move": _move,
+    "move": lambda p, m: p.move(m["step"], [s.n for s in p.plan.steps].index(m["to"]) + 1),
     "undo": lambda p, m: p.undo(to=m.get("step")),
     "undo_all": lambda p, m: p.undo(to=0),
     "redo": lambda p, m: p.redo(),
@@ -120,11 +108,11 @@ CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "pause": lambda p, m: p.pause(),
     "stop": lambda p, m: p.stop(),
     "kill": lambda p, m: p.kill(),
-    "resume": _resume,
+    "resume": lambda p, m: _later(p.resume()),
     "budget": _budget,
     "export": _export,
     "fork": _fork,
-    "cells": _cells,
+    "cells": lambda p, m: f"write %agent cells {p.pid} in a cell: its surviving steps come as cells below",
     "preview": _preview,
 }
 AT_HOME = frozenset(("undo", "undo_all", "redo", "resume", "budget", "export", "fork", "preview"))
@@ -144,20 +132,16 @@ class PanelShown(Shown):
     patient = True
 
     def __init__(self, process: Process) -> None:
-        self.process, self.projector = process, Projector()
+        events = process.events
+        self.process, self.projector, self.seen = process, Projector(events), len(events)
         self.swapped_at_end = process.state != "ended"  # one shown after its end is there to be looked through
-        self.seen = len(process.run.journal.events)
-        for event in process.run.journal.events[: self.seen]:
-            self.projector.heard(event)
         self.panel = Panel(self.verb, self.view(), loop.svg())
         self.display_id = f"llmos-{process.pid}-{id(self):x}"
 
     def view(self) -> Any:
         """Return the view as it stands."""
         run = self.process.run
-        found = self.projector.view(run.state, run.journal.events, now())
-        found["kernel_id"] = _own_id()
-        return found
+        return {**self.projector.view(run.state, run.journal.events, now()), "kernel_id": _own_id()}
 
     def open(self) -> None:
         """Show the static sibling, then the widget."""
@@ -218,7 +202,7 @@ class PanelShown(Shown):
         self.panel.show(self.view())
 
     def _carry_out(self, message: dict[str, Any]) -> None:
-        said = CLICKS[message["verb"]](self.process, _without_empty(message))
+        said = CLICKS[message["verb"]](self.process, {k: v for k, v in message.items() if v is not None})
         if isinstance(said, str):
             self.panel.note(said)
 
@@ -227,10 +211,6 @@ class PanelShown(Shown):
             self._carry_out(message)
         except LlmosError as error:
             self.panel.note(str(error))
-
-
-def _without_empty(message: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in message.items() if v is not None}
 
 
 def _own_id() -> str:

@@ -12,6 +12,9 @@ from llmos_nb.errors import NotAnswered, UsageError
 from llmos_nb.session import Process, Session, outcome, toolbox
 from llmos_nb.session.ipc import pipes
 
+Given = argparse.Namespace
+_AS_GIVEN = ("model", "approve", "budget", "plan", "check", "bind", "isolate", "untrusted")
+
 
 class Presenter:
     """Starts processes from cells and shows them.
@@ -25,7 +28,7 @@ class Presenter:
     def __init__(self, session: Session) -> None:
         self.session, self.ip = session, session.ip
 
-    async def run(self, given: argparse.Namespace, goal: str) -> Any:
+    async def run(self, given: Given, goal: str) -> Any:
         """Start what a cell says, show it, and wait for it."""
         stages = pipes.stages(goal, self._is_process) if "|" in goal else [goal]
         with self.session.together():
@@ -33,8 +36,8 @@ class Presenter:
             shown = Several([self.show(p) for p in begun])
         process = begun[-1]
         if given.bg or not awaits_clicks(self.ip):
-            task = asyncio.get_running_loop().create_task(self._background(process, shown, given.out))
-            process.watcher = task
+            work = self._background(process, shown, given.out)
+            process.watcher = asyncio.get_running_loop().create_task(work)
             return None
         return await self.follow(process, shown, given.out)
 
@@ -43,42 +46,32 @@ class Presenter:
         known = self.session.processes.values()
         return any(words in (p.run.state.name, str(p.pid)) for p in known if words)
 
-    async def _begun(self, given: argparse.Namespace, stages: list[str]) -> list[Process]:
+    async def _begun(self, given: Given, stages: list[str]) -> list[Process]:
         """Return the processes of a pipe, each waiting for the one before; of a plain goal, one."""
         found: list[Process] = []
         for n, stage in enumerate(stages, 1):
             source = found[-1] if found else None
             if len(stages) > 1 and self._is_process(stage):
-                process = self.session.find_live(stage)
+                found.append(self.session.find_live(stage))
                 if source is not None:
-                    await pipes.join(process, source)
-                found.append(process)
+                    await pipes.join(found[-1], source)
             else:
                 last = n == len(stages)
                 name = given.name if last or not given.name else f"{given.name}-{n}"
                 found.append(self._start(given, stage, name, source, given.out if last else ""))
         return found
 
-    def _start(
-        self, given: argparse.Namespace, goal: str, name: str, source: Process | None, out: str
-    ) -> Process:
+    def _start(self, given: Given, goal: str, name: str, source: Process | None, out: str) -> Process:
         return self.session.start(
             goal,
             source=source,
             out="" if out.isidentifier() else out,
             name=name,
-            model=given.model,
-            approve=given.approve,
-            budget=given.budget,
-            plan=given.plan,
-            check=given.check,
             tools=toolbox.chosen(self.session.namespace or {}, given.tools, self.session.serves),
             variables=given.vars,
-            bind=given.bind,
             show_values=given.show_values or None,
             preview=given.dry_run,
-            isolate=given.isolate,
-            untrusted=given.untrusted,
+            **{option: getattr(given, option) for option in _AS_GIVEN},
         )
 
     async def _background(self, process: Process, shown: Shown, out: str) -> None:
@@ -101,16 +94,14 @@ class Presenter:
 
     def show(self, process: Process) -> Shown:
         """Draw a process here, live."""
-        kind = front_end(self.ip)
         view: Shown
-        if kind == "panel":
+        if (kind := front_end(self.ip)) == "panel":
             from llmos_nb.app.present.panel import PanelShown  # ipywidgets is slow to import
 
             view = PanelShown(process)
+            process.run.on_output = lambda call, words: print_raw(words)  # in text the result says the same
         else:
             view = TextShown(process, kind, self.ip)
-        if kind == "panel":  # in text the result that follows says the same
-            process.run.on_output = lambda call, words: print_raw(words)
         view.open()
         return view
 

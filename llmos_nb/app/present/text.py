@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from llmos_nb.app.present.keys import prompt_keys
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import QuestionAsked
 from llmos_nb.process.state import State
@@ -12,7 +13,7 @@ from llmos_nb.session import Process
 from llmos_nb.tools import Stopped
 from llmos_nb.tools.devices.python import interruptible
 from llmos_nb.views import page
-from llmos_nb.views.text import prompt_keys, view
+from llmos_nb.views.text import view
 
 
 class Shown:
@@ -52,7 +53,6 @@ class TextShown(Shown):
         self.process, self.kind, self.ip = process, kind, ip
         self.view = view.TextView(write=print_raw)
         self.patient = kind == "terminal"
-        self.asked: set[str] = set()
 
     def open(self) -> None:
         """Print what happens, and what happened before."""
@@ -107,5 +107,5 @@ def publish(html: str, plain: str, display_id: str | None = None, update: bool =
     """Display a bundle of HTML and text, or put it in place of an earlier one."""
     from IPython.display import display  # only where IPython is
 
-    bundle = {"text/html": html, "text/plain": plain}
-    display(bundle, raw=True, display_id=display_id, update=update) if display_id else display(bundle, raw=True)
+    where = {"display_id": display_id, "update": update} if display_id else {}
+    display({"text/html": html, "text/plain": plain}, raw=True, **where)

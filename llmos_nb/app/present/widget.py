@@ -41,10 +41,8 @@ def difference(old: dict[str, Any], new: dict[str, Any], most: int = 400) -> dic
     dict
         A patch for `apply`, empty if nothing differs.
     """
-    patch: dict[str, Any] = {}
     dropped = [key for key in old if key not in new]
-    if dropped:
-        patch["drop"] = dropped
+    patch: dict[str, Any] = {"drop": dropped} if dropped else {}
     for key, value in new.items():
         before = old.get(key)
         if key in old and (before is value or before == value):
@@ -52,11 +50,10 @@ def difference(old: dict[str, Any], new: dict[str, Any], most: int = 400) -> dic
         if key == "steps" and before:
             patch["steps"] = _rows(before, value)
         elif key in GROWING and before is not None and value[: len(before)] == before:
-            patch.setdefault("append", {})[key] = _tail(key, value[len(before) :], most)
-        elif key == "events":
-            patch.setdefault("set", {})[key] = value[:most]
+            tail = value[len(before) :]
+            patch.setdefault("append", {})[key] = tail[:most] if key == "events" else tail
         else:
-            patch.setdefault("set", {})[key] = value
+            patch.setdefault("set", {})[key] = value[:most] if key == "events" else value
     return patch
 
 
@@ -73,22 +70,17 @@ def apply(view: dict[str, Any], patch: dict[str, Any]) -> None:
         view["steps"] = [known[n] for n in order]
 
 
-def _tail(key: str, tail: Any, most: int) -> Any:
-    return tail[:most] if key == "events" else tail
-
-
 def _rows(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any]:
-    known = {row["n"]: row for row in old}
+    known, order = {row["n"]: row for row in old}, [row["n"] for row in new]
     rows: dict[str, Any] = {"put": [row for row in new if known.get(row["n"]) != row]}
-    order = [row["n"] for row in new]
-    if order != [row["n"] for row in old]:
-        rows["order"] = order
-    return rows
+    return rows if order == list(known) else {**rows, "order": order}
 
 
 ASSETS = files("llmos_nb.app.present") / "assets"
 SCRIPTS = "dom text blocks header loop timeline editor card plan verbs stop keys focus store listeners panel"
 STREAM_MOST = 32 * 1024
+Clock = Callable[[], float]
+OnVerb = Callable[[dict[str, Any]], None]
 
 
 def front_end() -> str:
@@ -115,9 +107,7 @@ class Pacer:
         Bytes a second.
     """
 
-    def __init__(
-        self, clock: Callable[[], float] = time.monotonic, gap: float = 0.105, rate: float = 90_000
-    ) -> None:
+    def __init__(self, clock: Clock = time.monotonic, gap: float = 0.105, rate: float = 90_000) -> None:
         self._clock, self._gap, self._rate, self._free = clock, gap, rate, float("-inf")
 
     def delay(self) -> float:
@@ -148,9 +138,7 @@ class Panel(anywidget.AnyWidget):
     view = traitlets.Dict().tag(sync=True)
     loop_svg = traitlets.Unicode().tag(sync=True)
 
-    def __init__(
-        self, on_verb: Callable[[dict[str, Any]], None], view: PanelView | None = None, loop_svg: str = ""
-    ) -> None:
+    def __init__(self, on_verb: OnVerb, view: PanelView | None = None, loop_svg: str = "") -> None:
         self._on_verb, self._pacer = on_verb, Pacer()
         self._wanted: dict[str, Any] = {**cast(dict[str, Any], view or {}), "rev": 0, "stream": ""}
         self._timer: asyncio.TimerHandle | None = None
@@ -179,8 +167,7 @@ class Panel(anywidget.AnyWidget):
     def flush(self) -> None:
         """Send what waits; for the moment before code that holds the main thread."""
         self._cancel_timer()
-        patch = difference(self.view, self._wanted)
-        if not patch:
+        if not (patch := difference(self.view, self._wanted)):
             return
         self._wanted["rev"] = rev = self.view["rev"] + 1
         apply(self.view, patch)

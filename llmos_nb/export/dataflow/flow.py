@@ -7,31 +7,10 @@ than it needs rather than less.
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from llmos_nb.export.dataflow.effects import (
-    CHANGES_FIRST,
-    DYNAMIC,
-    HARMLESS,
-    LOOKS,
-    MUTATORS,
-    READS_FILES,
-    SETS_SEED,
-    STATE_OF,
-    random_state,
-)
-from llmos_nb.export.dataflow.scopes import (
-    SURE,
-    Function,
-    annotations_of,
-    chain_root,
-    in_place,
-    local_names,
-    names_given,
-    root_of,
-    stored,
-    surely_bound,
-)
+from llmos_nb.export.dataflow import effects, scopes
 from llmos_nb.policy.code import defaults, parameters
 
 CWD = "$cwd"
@@ -87,12 +66,15 @@ class Flow:
 class Visitor(ast.NodeVisitor):
     """Walks one statement with the scopes of its functions."""
 
-    def __init__(self) -> None:
-        self.flow = Flow()
-        self.scopes: list[set[str]] = []
+    def __init__(self, scopes: Sequence[set[str]] = ()) -> None:
+        self.flow, self.scopes = Flow(), list(scopes)
         self.declared: set[str] = set()
         # names that a loop or `with` of this statement has bound before they are read
         self.met: set[str] = set()
+
+    def _visit(self, *nodes: ast.AST) -> None:
+        for node in nodes:
+            self.visit(node)
 
     def _free(self, name: str) -> bool:
         return bool(name) and (name in self.declared or not any(name in s for s in self.scopes))
@@ -115,7 +97,7 @@ class Visitor(ast.NodeVisitor):
             self._bind(node.id)
         elif self._free(node.id) and node.id not in self.met:
             self.flow.reads.add(node.id)
-            self.flow.whole |= node.id in DYNAMIC
+            self.flow.whole |= node.id in effects.DYNAMIC
 
     def visit_Global(self, node: ast.Global) -> None:
         """Names of a function that are the module's."""
@@ -128,8 +110,8 @@ class Visitor(ast.NodeVisitor):
             self.flow.whole |= name == "*"
             self._bind(name)
             self.flow.imports.add(name)
-            state = STATE_OF.get(getattr(node, "module", "") or "")
-            if state:  # a function that draws, under a name of its own
+            module = getattr(node, "module", "") or ""
+            if state := effects.STATE_OF.get(module):  # a function that draws, under a name of its own
                 self.flow.late[name] = Flow(reads={state}, mutates={state})
 
     visit_ImportFrom = visit_Import
@@ -137,24 +119,23 @@ class Visitor(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute | ast.Subscript) -> None:
         """An attribute or item that is set changes its object."""
         if not isinstance(node.ctx, ast.Load):
-            self._mutate(chain_root(node))
+            self._mutate(scopes.chain_root(node))
         self.generic_visit(node)
 
     visit_Subscript = visit_Attribute
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """``x += 1`` may change a list in place."""
-        self._mutate(root_of(node.target))
+        self._mutate(scopes.root_of(node.target))
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         """Names bound, and what they may be other names of."""
-        names = [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
-        self._alias(names, chain_root(node.value))
+        names = _named(*node.targets)
+        self._alias(names, scopes.chain_root(node.value))
         self.generic_visit(node)
         if isinstance(node.value, ast.Lambda):
-            for name in names:
-                self.flow.late[name] = self._body(node.value)
+            self.flow.late |= {name: self._body(node.value) for name in names}
 
     def _alias(self, names: list[str], source: str) -> None:
         first, *others = [n for n in [*names, source] if self._free(n)] or [""]
@@ -162,10 +143,9 @@ class Visitor(ast.NodeVisitor):
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         """The loop's variable is a part of what is looped over."""
-        names = [n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)]
-        self._alias(names, chain_root(node.iter))
-        self.visit(node.iter)
-        self.visit(node.target)
+        names = _named(node.target)
+        self._alias(names, scopes.chain_root(node.iter))
+        self._visit(node.iter, node.target)
         self.met |= set(names)
         self._block([*node.body, *node.orelse])
 
@@ -173,8 +153,7 @@ class Visitor(ast.NodeVisitor):
 
     def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
         """Its body surely runs."""
-        for item in node.items:
-            self.visit(item)
+        self._visit(*node.items)
         self._block(node.body)
 
     visit_AsyncWith = visit_With
@@ -192,7 +171,7 @@ class Visitor(ast.NodeVisitor):
         """Visit statements that follow one another: what one binds, the next reads."""
         for statement in statements:
             self.visit(statement)
-            self.met |= surely_bound(statement)
+            self.met |= scopes.surely_bound(statement)
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         """The name of a caught error stands for it in the handler."""
@@ -205,58 +184,58 @@ class Visitor(ast.NodeVisitor):
         """The name after ``as`` may be the object that was entered."""
         self.visit(node.context_expr)
         if node.optional_vars is not None:
-            names = [n.id for n in ast.walk(node.optional_vars) if isinstance(n, ast.Name)]
-            self._alias(names, chain_root(node.context_expr))
+            names = _named(node.optional_vars)
+            self._alias(names, scopes.chain_root(node.context_expr))
             self.visit(node.optional_vars)
             self.met |= set(names)
 
     def visit_Expr(self, node: ast.Expr) -> None:
         """A bare call is there for what it does: it may change its object and its arguments."""
         value = node.value.value if isinstance(node.value, ast.Await) else node.value
-        if isinstance(value, ast.Call) and not random_state(value):
+        if isinstance(value, ast.Call) and not effects.random_state(value):
             method = value.func.attr if isinstance(value.func, ast.Attribute) else ""
-            if method and method not in LOOKS:
-                self._mutate(chain_root(value.func))
-            if method not in LOOKS and getattr(value.func, "id", "") not in HARMLESS:
-                for argument in names_given(value):
+            if method and method not in effects.LOOKS:
+                self._mutate(scopes.chain_root(value.func))
+            if method not in effects.LOOKS and getattr(value.func, "id", "") not in effects.HARMLESS:
+                for argument in scopes.names_given(value):
                     self._mutate(argument)
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
         """Methods that change their object, and functions that change an argument."""
         self._call_by_name(node)
-        changes = isinstance(node.func, ast.Attribute) and (node.func.attr in MUTATORS or in_place(node))
-        if changes and not random_state(node):
-            self._mutate(chain_root(node.func))
+        named = isinstance(node.func, ast.Attribute)
+        changes = named and (_last(node.func) in effects.MUTATORS or scopes.in_place(node))
+        if changes and not effects.random_state(node):
+            self._mutate(scopes.chain_root(node.func))
         self._resources(node)
         self.generic_visit(node)
 
     def _call_by_name(self, node: ast.Call) -> None:
-        last = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if last in CHANGES_FIRST and node.args:
-            self._mutate(chain_root(node.args[0]))
-        if isinstance(node.func, ast.Name) and last not in HARMLESS:
-            given = {n for n in names_given(node) if self._free(n)}
+        last = _last(node.func)
+        if last in effects.CHANGES_FIRST and node.args:
+            self._mutate(scopes.chain_root(node.args[0]))
+        if isinstance(node.func, ast.Name) and last not in effects.HARMLESS:
+            given = {n for n in scopes.names_given(node) if self._free(n)}
             self.flow.passes.append((last, given))
 
     def _resources(self, node: ast.Call) -> None:
         """Note the use of what has no name of its own: random state and the working folder."""
-        states, name = set(random_state(node)), getattr(node.func, "attr", getattr(node.func, "id", ""))
-        if name in SETS_SEED:
+        states, name = set(effects.random_state(node)), _last(node.func)
+        if name in effects.SETS_SEED:
             self.flow.binds |= states
         else:
             self.flow.reads |= states
             self.flow.mutates |= states
         if name == "chdir":
             self.flow.binds.add(CWD)
-        elif name.startswith(READS_FILES):
+        elif name.startswith(effects.READS_FILES):
             self.flow.reads.add(CWD)
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """The name now, the body when it is called."""
         self._bind(node.name)
-        for part in (*node.decorator_list, *defaults(node.args), *annotations_of(node)):
-            self.visit(part)
+        self._visit(*node.decorator_list, *defaults(node.args), *scopes.annotations_of(node))
         body = self._body(node)
         if self.scopes:
             self.flow.add(body)
@@ -267,39 +246,41 @@ class Visitor(ast.NodeVisitor):
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         """Its body is read as if it ran at once."""
-        for part in defaults(node.args):
-            self.visit(part)
+        self._visit(*defaults(node.args))
         self.flow.add(self._body(node))
 
-    def _body(self, node: Function) -> Flow:
+    def _body(self, node: scopes.Function) -> Flow:
         """Read a function's body in a scope of its own."""
-        inner = Visitor()
         given = {a.arg for a in parameters(node.args)}
+        inner = Visitor([*self.scopes, given | scopes.local_names(node)])
         inner.flow.parameters = given
-        inner.scopes = [*self.scopes, given | local_names(node)]
-        for part in [node.body] if isinstance(node, ast.Lambda) else node.body:
-            inner.visit(part)
+        inner._visit(*([node.body] if isinstance(node, ast.Lambda) else node.body))
         return inner.flow
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """Bases now, methods when they are called."""
         self._bind(node.name)
-        for part in (*node.bases, *node.decorator_list, *(k.value for k in node.keywords)):
-            self.visit(part)
-        inner = Visitor()
-        inner.scopes = [*self.scopes, stored(node.body)]
-        for statement in node.body:
-            inner.visit(statement)
+        self._visit(*node.bases, *node.decorator_list, *(k.value for k in node.keywords))
+        inner = Visitor([*self.scopes, scopes.stored(node.body)])
+        inner._visit(*node.body)
         self.flow.reads |= inner.flow.reads
         self.flow.late[node.name] = inner.flow
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
-        names = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
-        self.scopes.append(names)
+        self.scopes.append(set(_named(*(g.target for g in node.generators))))
         self.generic_visit(node)
         self.scopes.pop()
 
     visit_ListComp = visit_SetComp = visit_GeneratorExp = visit_DictComp = _comprehension
+
+
+def _named(*targets: ast.expr) -> list[str]:
+    return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+
+
+def _last(function: ast.expr) -> str:
+    """Return the last name of ``a.b.c``."""
+    return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
 def flow_of(statement: ast.stmt) -> Flow:
@@ -307,7 +288,7 @@ def flow_of(statement: ast.stmt) -> Flow:
     visitor = Visitor()
     visitor.visit(statement)
     flow = visitor.flow
-    if isinstance(statement, (*SURE, ast.Expr)):
+    if isinstance(statement, (*scopes.SURE, ast.Expr)):
         # a walrus may stand where it is not reached, as in `a and (b := 1)`
         walrus = {n.target.id for n in ast.walk(statement) if isinstance(n, ast.NamedExpr)}
         flow.kills = flow.binds - walrus - {CWD}

@@ -9,6 +9,7 @@ from llmos_nb.policy.code import bound_by, parameters
 
 # Statements that bind what they bind whenever they run.
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+SCOPES = (*_DEFINES, ast.Lambda)
 SURE = (ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom, *_DEFINES)
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -54,13 +55,13 @@ def local_names(node: Function) -> set[str]:
     return set() if isinstance(node, ast.Lambda) else stored(node.body) - declared(node.body)
 
 
-def own(body: list[ast.stmt]) -> Iterator[ast.AST]:
+def own(body: list[ast.stmt], closed: tuple[type[ast.AST], ...] = SCOPES) -> Iterator[ast.AST]:
     """Walk what belongs to this scope, not into the functions and classes inside it."""
     todo: list[ast.AST] = list(body)
     while todo:
         node = todo.pop()
         yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        if not isinstance(node, closed):
             todo += ast.iter_child_nodes(node)
 
 

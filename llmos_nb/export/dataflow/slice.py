@@ -65,8 +65,7 @@ def cut(pieces: Sequence[Piece], given: Collection[str] = ()) -> tuple[list[str]
 def read(pieces: Sequence[Piece]) -> tuple[list[Line], dict[str, Flow]]:
     """Read all statements, in order, and by name what calling each function of theirs may do."""
     lines = [line for i, piece in enumerate(pieces) for line in _lines(i, piece)]
-    late = _late(lines)
-    families = _families(lines)
+    late, families = _late(lines), _families(lines)
     for line in lines:
         line.touched = _touched(line.flow, late, families)
     return lines, late
@@ -114,8 +113,7 @@ def _families(lines: Sequence[Line]) -> dict[str, set[str]]:
 
 def _touched(flow: Flow, late: dict[str, Flow], families: dict[str, set[str]]) -> set[str]:
     """Return every name that a statement may give another value or change, also through the functions it uses."""
-    changed = set(flow.mutates)
-    bound = set(flow.binds)
+    changed, bound = set(flow.mutates), set(flow.binds)
     for name in flow.reads & late.keys():
         changed |= {m for m in late[name].mutates if not m.startswith("*")}
         bound |= late[name].binds

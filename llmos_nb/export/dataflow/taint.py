@@ -19,9 +19,8 @@ _TIME = re.compile(
 _NETWORK = re.compile(
     r"(requests|httpx|urllib|aiohttp|socket|ftplib|smtplib|imaplib|boto3|paramiko)\..*|(.*\.)?urlopen"
 )
-_MACHINE = re.compile(
-    r"(os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getenv)|platform\..*|uuid\..*|secrets\..*|tempfile\..*|id|hash)"
-)
+_OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getenv)"
+_MACHINE = re.compile(rf"({_OS}|platform\..*|uuid\..*|secrets\..*|tempfile\..*|id|hash)")
 _PERSON = re.compile(r"input|getpass\.getpass")
 _WORDS = (
     (_TIME, "the time"), (_NETWORK, NETWORK), (_MACHINE, "the machine"), (_PERSON, "a person's input"),
@@ -80,9 +79,7 @@ def taints(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[dict[s
 
 
 def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str]) -> None:
-    reads = set(line.flow.reads)
-    for name in line.flow.reads & late.keys():
-        reads |= late[name].reads
+    reads = line.flow.reads.union(*(late[name].reads for name in line.flow.reads & late.keys()))
     reason = unrepeatable(line.node) or next((why[n] for n in sorted(reads) if n in why), "")
     if reason:
         why.update({n: why.get(n, reason) for n in line.touched if not n.startswith("$")})

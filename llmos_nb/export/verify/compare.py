@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import Any
 
 from llmos_nb.export.cells import KEPT, plain_output, text_of, tidy
@@ -39,47 +39,34 @@ class Shown:
 
 def shown(outputs: Sequence[Mapping[str, Any]]) -> list[Shown]:
     """Reduce a cell's outputs to what is compared; what goes to stderr (warnings, progress bars) is not."""
-    found: list[Shown] = []
-    for output in outputs:
-        plain = plain_output(output)
-        if plain is not None and plain.get("name") != "stderr":
-            found += _pieces(plain)
-    return list(_joined(found))
+    found = (plain for output in outputs if (plain := plain_output(output)) is not None)
+    return list(_joined([_shown(plain) for plain in found if plain.get("name") != "stderr"]))
 
 
-def _pieces(plain: Mapping[str, Any]) -> Iterator[Shown]:
+def _shown(plain: Mapping[str, Any]) -> Shown:
     if plain["output_type"] == "error":
-        yield Shown("text", f"{plain['ename']}: {plain['evalue']}")
-        return
+        return Shown("text", f"{plain['ename']}: {plain['evalue']}")
     data = plain.get("data", {})
-    image = next((m for m in KEPT if m in data), None)
-    if image is not None:
-        yield Shown(image, text_of(data[image]).strip())
-    else:
-        yield Shown("text", tidy(text_of(plain["text"] if "text" in plain else data.get("text/plain", ""))))
+    if image := next((m for m in KEPT if m in data), ""):
+        return Shown(image, text_of(data[image]).strip())
+    return Shown("text", tidy(text_of(plain["text"] if "text" in plain else data.get("text/plain", ""))))
 
 
 def _joined(pieces: Sequence[Shown]) -> Iterator[Shown]:
     """Join texts that follow one another; where a stream was cut into messages is chance."""
-    text = ""
-    for piece in pieces:
-        if piece.kind == "text":
-            text += piece.value if piece.value.endswith("\n") else f"{piece.value}\n"
-            continue
-        if text.strip():
+    for is_text, run in groupby(pieces, lambda piece: piece.kind == "text"):
+        if not is_text:
+            yield from run
+        elif (text := "".join(p.value if p.value.endswith("\n") else f"{p.value}\n" for p in run)).strip():
             yield Shown("text", text)
-        text = ""
-        yield piece
-    if text.strip():
-        yield Shown("text", text)
 
 
-def difference(
-    expected: Sequence[Shown],
-    found: Sequence[Shown],
-    tolerance: Mapping[str, float],
-    volatile: Mapping[str, Any] | None = None,
-) -> str:
+Outputs = Sequence[Shown]
+Tolerance = Mapping[str, float]
+Volatile = Mapping[str, Any] | None
+
+
+def difference(expected: Outputs, found: Outputs, tolerance: Tolerance, volatile: Volatile = None) -> str:
     """Say how two cells' outputs differ; empty where they are the same.
 
     Parameters
@@ -105,20 +92,19 @@ def difference(
     return ""
 
 
-def _texts(one: Shown, other: Shown, tolerance: Mapping[str, float], known: Sequence[int]) -> str:
-    differing = [n for n in differing_lines(one, other, tolerance) if n not in known]
-    if not differing:
+def _texts(one: Shown, other: Shown, tolerance: Tolerance, known: Sequence[int]) -> str:
+    if set(differing_lines(one, other, tolerance)) <= set(known):
         return ""
     return "\n".join(unified_diff(one.lines, other.lines, "expected", "found", lineterm="", n=1))
 
 
-def differing_lines(one: Shown, other: Shown, tolerance: Mapping[str, float]) -> list[int]:
+def differing_lines(one: Shown, other: Shown, tolerance: Tolerance) -> list[int]:
     """Return the indices of lines that are not the same."""
     pairs = zip_longest(one.lines, other.lines)
     return [n for n, (a, b) in enumerate(pairs) if a is None or b is None or not same_text(a, b, tolerance)]
 
 
-def same_text(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
+def same_text(one: str, other: str, tolerance: Tolerance) -> bool:
     """Compare two lines: words exactly but for addresses, runs of spaces as one, numbers with tolerance."""
     if one == other:
         return True
@@ -129,7 +115,7 @@ def same_text(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
     return all(_near(a, b, tolerance) for a, b in pairs)
 
 
-def _near(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
+def _near(one: str, other: str, tolerance: Tolerance) -> bool:
     if one == other:
         return True
     if not any(c in one + other for c in ".eE"):  # whole numbers have no rounding to forgive
@@ -137,10 +123,8 @@ def _near(one: str, other: str, tolerance: Mapping[str, float]) -> bool:
     return math.isclose(float(one), float(other), rel_tol=tolerance["rel"], abs_tol=tolerance["abs"])
 
 
-def _pictures(one: Shown, other: Shown, tolerance: Mapping[str, float]) -> str:
-    if one.value == other.value:
-        return ""
-    distance = picture_distance(one.value, other.value)
+def _pictures(one: Shown, other: Shown, tolerance: Tolerance) -> str:
+    distance = picture_distance(one.value, other.value) if one.value != other.value else 0
     if distance <= tolerance["image"]:
         return ""
     return f"the picture is another one (distance {distance:.3f}, {tolerance['image']:.3f} is allowed)"

@@ -13,8 +13,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+from platformdirs import user_cache_path
+
 from llmos_nb.errors import LlmosError
-from llmos_nb.export.lock import normal, record_hash
+from llmos_nb.export.lock import record_hash
 
 BOUND_S = 900.0
 
@@ -43,7 +46,8 @@ def environment(about: Mapping[str, Any]) -> tuple[str, str]:
         raise LlmosError("the notebook has no lock; export it again with lock=True")
     lock = tomllib.loads(about["pylock"])
     packages = lock.get("packages", [])
-    folder = _home() / sha256(f"{sys.version}\n{about['pylock']}".encode()).hexdigest()[:16]
+    home = user_cache_path("llmos_nb", appauthor=False) / "environments"
+    folder = home / sha256(f"{sys.version}\n{about['pylock']}".encode()).hexdigest()[:16]
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -51,12 +55,6 @@ def environment(about: Mapping[str, Any]) -> tuple[str, str]:
         (folder / "ready").touch()
     _check(folder, packages)
     return str(python), f"{len(packages)} packages from the lock, in a new environment without llmos_nb"
-
-
-def _home() -> Path:
-    from platformdirs import user_cache_path  # only with --fresh
-
-    return user_cache_path("llmos_nb", appauthor=False) / "environments"
 
 
 def _make(folder: Path, python: Path, packages: Sequence[Mapping[str, Any]]) -> None:
@@ -91,7 +89,7 @@ def _run(command: Sequence[str]) -> None:
 def _check(folder: Path, packages: Sequence[Mapping[str, Any]]) -> None:
     """Compare what was installed with what the lock says was."""
     places = [str(p) for p in folder.glob("Lib/site-packages" if os.name == "nt" else "lib/*/site-packages")]
-    installed = {normal(d.metadata["Name"]): d for d in metadata.distributions(path=places)}
+    installed = {canonicalize_name(d.metadata["Name"]): d for d in metadata.distributions(path=places)}
     if "llmos-nb" in installed:
         raise LlmosError("the new environment has llmos_nb in it, which an exported notebook must do without")
     for package in packages:

@@ -20,6 +20,8 @@ from llmos_nb.errors import LlmosError
 from llmos_nb.policy.secrets import secret_name
 
 TIMEOUT_S = 600
+Book = dict[str, Any]
+Told = Callable[[int, int], None] | None
 # Runs before the kernel: an audit hook cannot be taken out again. It covers Python code; `unshare` covers the rest.
 _LAUNCH = """
 import errno, sys
@@ -66,7 +68,7 @@ def execute(
     *,
     python: str = sys.executable,
     offline: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Told = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Execution:
     """Run all cells of a notebook.
@@ -95,7 +97,8 @@ def execute(
     """
     started = time.monotonic()
     with _room(inputs, beside) as (folder, private):
-        result = _run(deepcopy(dict(book)), folder, private, python, offline, progress, timeout_s)
+        manager = _manager(private, python, offline)
+        result = _run(deepcopy(dict(book)), folder, private, manager, progress, timeout_s)
     result.seconds = time.monotonic() - started
     return result
 
@@ -108,9 +111,8 @@ def _room(inputs: Sequence[Mapping[str, Any]], beside: Path) -> Iterator[tuple[P
     """
     with tempfile.TemporaryDirectory(prefix="nb-", ignore_cleanup_errors=True) as name:
         ups = max((Path(i["path"]).parts.count("..") for i in inputs), default=0)
-        folder = Path(name, "w", *["d"] * ups)
+        folder, private = Path(name, "w", *["d"] * ups), Path(name, "k")
         folder.mkdir(parents=True)
-        private = Path(name, "k")
         private.mkdir()
         for one in inputs:
             if not Path(one["path"]).is_absolute() and (beside / one["path"]).is_file():
@@ -120,15 +122,7 @@ def _room(inputs: Sequence[Mapping[str, Any]], beside: Path) -> Iterator[tuple[P
         yield folder, private
 
 
-def _run(
-    book: dict[str, Any],
-    folder: Path,
-    private: Path,
-    python: str,
-    offline: bool,
-    progress: Callable[[int, int], None] | None,
-    timeout_s: float,
-) -> Execution:
+def _run(book: Book, folder: Path, private: Path, manager: type, told: Told, timeout_s: float) -> Execution:
     try:
         import nbformat  # slow to import
         from nbclient import NotebookClient  # the extra `local`
@@ -141,15 +135,12 @@ def _run(
 
     def count(cell: Any, cell_index: int, **_: Any) -> None:
         done.append(cell_index)
-        if progress is not None:
-            progress(len(done), sum(c.cell_type == "code" for c in node.cells))
+        if told is not None:
+            told(len(done), sum(c.cell_type == "code" for c in node.cells))
 
-    options: dict[str, Any] = {
-        "timeout": timeout_s,
-        "resources": {"metadata": {"path": str(folder)}},
-        "on_cell_executed": count,
-    }
-    client = NotebookClient(node, kernel_manager_class=_manager(private, python, offline), **options)
+    where = {"metadata": {"path": str(folder)}}
+    options: dict[str, Any] = {"timeout": timeout_s, "resources": where, "on_cell_executed": count}
+    client = NotebookClient(node, kernel_manager_class=manager, **options)
     result = Execution()
     try:
         client.execute(env=_environment(private))
@@ -188,8 +179,7 @@ def no_network() -> tuple[str, ...]:
     if shutil.which("unshare") is None:
         return ()
     for command in (("unshare", "-n"), ("unshare", "-rn")):  # as root, and as anybody with a user namespace
-        tried = subprocess.run([*command, "true"], capture_output=True, check=False)  # noqa: S603 - fixed words
-        if tried.returncode == 0:
+        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:  # noqa: S603 - fixed words
             return command
     return ()
 

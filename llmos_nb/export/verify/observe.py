@@ -9,13 +9,20 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.export.cells import LOOSE, plain_output, text_of
-from llmos_nb.export.verify.compare import ALL, Shown, difference, differing_lines, picture_distance, shown
+from llmos_nb.export.verify.compare import (
+    ALL,
+    Shown,
+    Tolerance,
+    difference,
+    differing_lines,
+    picture_distance,
+    shown,
+)
 from llmos_nb.export.verify.execute import Execution, execute
 from llmos_nb.export.verify.values import probe_source
 
-_MODULES = (
-    'import json, sys\nprint(json.dumps(sorted({m.partition(".")[0] for m in sys.modules})))\ndel json, sys'
-)
+_LOADED = 'sorted({m.partition(".")[0] for m in sys.modules})'
+_MODULES = f"import json, sys\nprint(json.dumps({_LOADED}))\ndel json, sys"
 
 
 def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[list[str], set[str]]:
@@ -77,8 +84,8 @@ def _run(book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: P
 
 
 def _cell(name: str, source: str) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"metadata": {}, "outputs": [], "execution_count": None}
-    return {"cell_type": "code", "id": name, "source": source, **nothing}
+    about: dict[str, Any] = {"cell_type": "code", "id": name, "source": source, "metadata": {}}
+    return {**about, "outputs": [], "execution_count": None}
 
 
 def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
@@ -87,28 +94,22 @@ def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
     return json.loads("".join(text_of(o.get("text", "")) for o in streams))
 
 
-def _mark(
-    cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: Mapping[str, float]
-) -> None:
+def _mark(cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: Tolerance) -> None:
     """Store a cell's outputs, and return which of them a second run does not repeat."""
     cell["outputs"] = [p for o in one if (p := plain_output(o)) is not None]
     for output in cell["outputs"]:
         if "execution_count" in output:
             output["execution_count"] = cell["execution_count"]
-    a, b = shown(one), shown(other)
-    volatile = volatility(a, b, tolerance)
-    mine, tags = cell["metadata"]["llmos_nb"], cell["metadata"].get("tags", [])
+    mine, tags = cell["metadata"]["llmos_nb"], cell["metadata"].pop("tags", [])
     mine["shown"] = "observed"
     tags = [t for t in tags if t != LOOSE]
-    if volatile:
+    if volatile := volatility(shown(one), shown(other), tolerance):
         mine["volatile"] = volatile
         tags.append(LOOSE)
-    cell["metadata"].pop("tags", None)
-    if tags:
-        cell["metadata"]["tags"] = tags
+    cell["metadata"] |= {"tags": tags} if tags else {}
 
 
-def volatility(one: Sequence[Shown], other: Sequence[Shown], tolerance: Mapping[str, float]) -> dict[str, Any]:
+def volatility(one: Sequence[Shown], other: Sequence[Shown], tolerance: Tolerance) -> dict[str, Any]:
     """Say by output, as lines or ``"all"``, what two runs did not show alike."""
     if not difference(one, other, tolerance):
         return {}

@@ -49,6 +49,12 @@ class Check:
     detail: str = ""
     seconds: float = 0.0
 
+    def said(self) -> str:
+        """Say whether it holds, what was seen, and how long that took."""
+        mark = {True: "yes", False: "NO", None: "-"}[self.held]
+        took = f" ({self.seconds:.1f} s)" if self.seconds >= 0.05 else ""
+        return f"{mark:<3}{f'  {self.detail}' if self.detail else ''}{took}"
+
 
 @dataclass
 class Report:
@@ -108,13 +114,8 @@ class Report:
 
     def text(self) -> str:
         """Return the report for a person."""
-        marks = {True: "yes", False: "NO", None: "-"}
         wide = max((len(c.level) for c in self.checks), default=0)
-        lines = [f"{self.path}"]
-        for check in self.checks:
-            took = f" ({check.seconds:.1f} s)" if check.seconds >= 0.05 else ""
-            said = f"  {check.detail}" if check.detail else ""
-            lines.append(f"  {check.level:<{wide}}  {marks[check.held]:<3}{said}{took}")
+        lines = [self.path, *(f"  {check.level:<{wide}}  {check.said()}" for check in self.checks)]
         for one in self.differences:
             lines += ["", f"{one.where}: {one.what}", *(f"    {line}" for line in one.detail.splitlines())]
         lines += [f"note: {note}" for note in self.notes]

@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.export.cells import text_of
+from llmos_nb.export.cells import joined, text_of, with_texts
 from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.journal import GENESIS
@@ -39,32 +39,16 @@ def source_hash(cell: Any) -> str:
 def output_hash(cell: Any) -> str:
     """Hash what a cell shows; empty for a cell that shows nothing."""
     outputs = cell.get("outputs") or []
-    return hash_of([_plain_output(o) for o in outputs]) if outputs else ""
-
-
-def _plain_output(output: Any) -> Any:
-    plain = {k: v for k, v in output.items() if k not in ("execution_count", "metadata")}
-    if "text" in plain:
-        plain["text"] = text_of(plain["text"])
-    if "data" in plain:
-        plain["data"] = {k: text_of(v) if isinstance(v, list | str) else v for k, v in plain["data"].items()}
-    return plain
-
-
-def _own(cell: Any) -> dict[str, Any]:
-    return {k: v for k, v in cell["metadata"].get(KEY, {}).items() if k not in ("source", "outputs")}
+    kept = [{k: v for k, v in o.items() if k not in ("execution_count", "metadata")} for o in outputs]
+    return hash_of([with_texts(o, joined) for o in kept]) if outputs else ""
 
 
 def entry(cell: Any) -> dict[str, Any]:
     """Return a cell's entry in the index."""
+    own = {k: v for k, v in cell["metadata"].get(KEY, {}).items() if k not in ("source", "outputs")}
     rest = {k: v for k, v in cell["metadata"].items() if k != KEY}
-    attached = cell.get("attachments") or {}
-    return {
-        "id": cell["id"],
-        "source": source_hash(cell),
-        "outputs": output_hash(cell),
-        "metadata": hash_of([_own(cell), rest, attached]),
-    }
+    hashes = {"source": source_hash(cell), "outputs": output_hash(cell)}
+    return {"id": cell["id"], **hashes, "metadata": hash_of([own, rest, cell.get("attachments") or {}])}
 
 
 def seal(book: Any) -> None:
@@ -152,15 +136,13 @@ def _cells(cells: Sequence[Any], index: Sequence[Any]) -> Iterator[Difference]:
             yield Difference(f"cell {line['id']}", "it was taken out")
     order = [line["id"] for line in index if line["id"] in ids]
     now = [i for n, i in enumerate(ids) if i in known and ids.index(i) == n]
-    moved = next((a for a, b in zip(now, order, strict=False) if a != b), None)
-    if moved is not None:
+    if moved := next((a for a, b in zip(now, order, strict=False) if a != b), ""):
         where = f"cell {moved} (the {_nth(ids.index(moved) + 1)})"
         yield Difference(where, "the order of the cells was changed")
 
 
 def _cell(cell: Any, line: Mapping[str, str], name: str) -> Iterator[Difference]:
-    mine = cell["metadata"].get(KEY, {})
-    now = entry(cell)
+    mine, now = cell["metadata"].get(KEY, {}), entry(cell)
     for part, was in (("source", "was"), ("outputs", "were"), ("metadata", "was")):
         if now[part] != line[part]:
             yield Difference(name, f"its {part} {was} changed", _first_line(cell) if part == "source" else "")

@@ -9,11 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.export.cells import text_of
 from llmos_nb.export.dataflow.taint import taints
+from llmos_nb.export.functions import without
 from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify.execute import Execution
 from llmos_nb.export.verify.report import Difference
@@ -53,14 +55,10 @@ def _parts(module: str, seen: list[str]) -> list[str]:
     spec = find_spec(module)
     assert spec is not None and spec.origin is not None  # noqa: S101 - it is a module of ours
     source = Path(spec.origin).read_text(encoding="utf-8")
-    lines, found = source.splitlines(), list[str]()
-    for node in ast.parse(source).body:
-        ours = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("llmos_nb")
-        if isinstance(node, ast.ImportFrom) and (ours or node.module == "__future__"):
-            found += _parts(str(node.module), seen) if ours else []
-            for n in range(node.lineno - 1, node.end_lineno or node.lineno):
-                lines[n] = ""
-    return [*found, "\n".join(lines)]
+    imports = [n for n in ast.parse(source).body if isinstance(n, ast.ImportFrom)]
+    ours = [n for n in imports if str(n.module).startswith("llmos_nb")]
+    bare = without(source, [*ours, *(n for n in imports if n.module == "__future__")])
+    return [*(part for n in ours for part in _parts(str(n.module), seen)), bare]
 
 
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -82,16 +80,17 @@ def with_probes(cells: Sequence[Any]) -> list[Any]:
     made: list[Any] = []
     for cell in cells:
         made.append(cell)
-        names = sorted(cell["metadata"].get(KEY, {}).get("values", {})) if cell["cell_type"] == "code" else []
-        if names:
+        known = cell["metadata"].get(KEY, {}).get("values", {}) if cell["cell_type"] == "code" else {}
+        if names := sorted(known):
             source = probe_source("llmos_nb.heap.digest.digest", wanted, names)
             made.append({**cell, "id": f"{cell['id']}-values", "metadata": {}, "source": source, "outputs": []})
     return made
 
 
-def compare_values(
-    cells: Sequence[Any], result: Execution, about: Mapping[str, Any]
-) -> tuple[list[Difference], int]:
+Found = tuple[list[Difference], int]
+
+
+def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, Any]) -> Found:
     """Compare what the names held after each step with the digests of the run.
 
     Only where the same Python and machine run it: digests are exact to the last bit, and elsewhere the assertions in
@@ -103,16 +102,13 @@ def compare_values(
         return [], 0
     found, compared = [], 0
     probed = with_probes(cells)
-    for n, cell in enumerate(probed):
-        if n == 0 or KEY in cell["metadata"] or cell["cell_type"] != "code":
+    for (step, cell), outputs in zip(pairwise(probed), result.outputs[1:], strict=True):
+        if KEY in cell["metadata"] or cell["cell_type"] != "code":
             continue
-        step = probed[n - 1]
-        text = "".join(text_of(o.get("text", "")) for o in result.outputs[n] or ())
-        got = json.loads(text or "{}")
+        got = json.loads("".join(text_of(o.get("text", "")) for o in outputs or ()) or "{}")
         expected = step["metadata"][KEY]["values"]
         compared += len(expected)
-        wrong = sorted(name for name, digest in expected.items() if got.get(name) != digest)
-        if wrong:
+        if wrong := sorted(name for name, digest in expected.items() if got.get(name) != digest):
             what = f"{', '.join(wrong)} does not hold what it held in the run"
             found.append(Difference(f"cell {step['id']}", what))
     return found, compared

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,15 +42,19 @@ class _Climb:
         """The record of the run."""
         return self.book["metadata"][KEY]
 
-    def fail(self, code: int, *found: Difference) -> None:
-        """Note where it does not hold."""
-        self.report.exit_code = self.report.exit_code or code
+    def fail(self, code: int, *found: Difference) -> bool:
+        """Note where it does not hold, if anywhere; return whether it holds."""
+        self.report.exit_code = self.report.exit_code or (code if found else 0)
         self.report.differences += found
+        return not found
 
     def tell(self, level: str, done: int = 0, total: int = 0) -> None:
         """Say how far it is."""
         if self.progress is not None:
             self.progress(level, done, total)
+
+
+Rung = Callable[[_Climb, Check], bool | None]
 
 
 def verify(
@@ -98,36 +101,31 @@ def verify(
             break
         if name == "installs" and (not fresh or level in LEVELS[:2]):
             continue
-        with _timed(climb.report, name) as check:
-            check.held = rung(climb, check)
-        if not check.held:
+        if not _tried(climb, name, rung):
             break
     return climb.report
 
 
-@contextmanager
-def _timed(report: Report, level: str) -> Iterator[Check]:
-    check = Check(level)
-    report.checks.append(check)
+def _tried(climb: _Climb, level: str, rung: Rung) -> bool | None:
+    climb.report.checks.append(check := Check(level))
     started = time.monotonic()
-    yield check
+    check.held = rung(climb, check)
     check.seconds = round(time.monotonic() - started, 3)
+    return check.held
 
 
 def _opens(climb: _Climb, check: Check) -> bool:
     try:
         climb.book = read(climb.path)
     except LlmosError as error:
-        climb.fail(CANNOT, Difference(str(climb.path), str(error).partition(": ")[2]))
-        return False
-    about = climb.book["metadata"].get(KEY)
+        return climb.fail(CANNOT, Difference(str(climb.path), str(error).partition(": ")[2]))
+    about, what = climb.book["metadata"].get(KEY), ""
     if not isinstance(about, Mapping) or not isinstance(about.get("schema"), int):
-        climb.fail(CANNOT, Difference("metadata.llmos_nb", "it is a notebook, but not one that llmos exported"))
-        return False
-    if about["schema"] > SCHEMA:
+        what = "it is a notebook, but not one that llmos exported"
+    elif about["schema"] > SCHEMA:
         what = f"it has schema {about['schema']}, and this version reads up to {SCHEMA}: update llmos_nb"
-        climb.fail(CANNOT, Difference("metadata.llmos_nb", what))
-        return False
+    if what:
+        return climb.fail(CANNOT, Difference("metadata.llmos_nb", what))
     check.detail = f"{len(climb.book['cells'])} cells, {len(about.get('inputs', []))} input files"
     return True
 
@@ -136,10 +134,9 @@ def _untampered(climb: _Climb, check: Check) -> bool:
     found = findings(climb.book, climb.path.absolute().parent)
     if found:
         check.detail = f"{len(found)} places were changed" if len(found) > 1 else "one place was changed"
-        climb.fail(TAMPERED, *found)
-    for name, why in climb.about.get("missing", {}).items():
-        climb.report.notes.append(f"{name} is not in the notebook: {why}")
-    return not found
+    missing = climb.about.get("missing", {}).items()
+    climb.report.notes += [f"{name} is not in the notebook: {why}" for name, why in missing]
+    return climb.fail(TAMPERED, *found)
 
 
 def _allowed(climb: _Climb, check: Check) -> bool:
@@ -159,16 +156,14 @@ def _installs(climb: _Climb, check: Check) -> bool | None:
     try:
         climb.python, check.detail = environment(climb.about)
     except LlmosError as error:
-        climb.fail(NOT_SAME, Difference("pylock", str(error)))
-        return False
+        return climb.fail(NOT_SAME, Difference("pylock", str(error)))
     return True
 
 
 def _execution(climb: _Climb, level: str) -> Execution:
     """Run it, with a look at the values that the journal has digests of after each step."""
     probed = {**climb.book, "cells": with_probes(climb.book["cells"])}
-    told = partial(climb.tell, level)
-    beside = climb.path.absolute().parent
+    told, beside = partial(climb.tell, level), climb.path.absolute().parent
     return execute(probed, climb.about["inputs"], beside, python=climb.python, progress=told)
 
 
@@ -178,10 +173,8 @@ def _runs(climb: _Climb, check: Check) -> bool | None:
     try:
         climb.first = _execution(climb, "runs")
     except LlmosError as error:
-        climb.fail(CANNOT, Difference("the kernel", str(error)))
-        return False
-    off = "" if no_network() else ", for Python code only"
-    check.detail = f"in a fresh kernel, network off{off}"
+        return climb.fail(CANNOT, Difference("the kernel", str(error)))
+    check.detail = "in a fresh kernel, network off" + ("" if no_network() else ", for Python code only")
     return _ran(climb, climb.first)
 
 
@@ -191,8 +184,7 @@ def _ran(climb: _Climb, result: Execution) -> bool:
     index, name, text, trace = result.failed
     cell = with_probes(climb.book["cells"])[index]
     tail = "\n".join(tidy(trace).splitlines()[-12:])
-    climb.fail(NOT_SAME, Difference(f"cell {cell['id']}", f"it raised {name}: {text}", tail))
-    return False
+    return climb.fail(NOT_SAME, Difference(f"cell {cell['id']}", f"it raised {name}: {text}", tail))
 
 
 def _same(climb: _Climb, check: Check) -> bool:
@@ -202,8 +194,7 @@ def _same(climb: _Climb, check: Check) -> bool:
     if not climb.about.get("observed"):
         what = "the outputs are those of the run; compared are its values"
         climb.report.notes.append(f"{what} (export with observe=True for both)")
-    climb.fail(NOT_SAME if found else 0, *found)
-    return not found
+    return climb.fail(NOT_SAME, *found)
 
 
 def _same_twice(climb: _Climb, check: Check) -> bool:
@@ -216,11 +207,10 @@ def _same_twice(climb: _Climb, check: Check) -> bool:
     found = found or [*between(climb.book, climb.first, second)]
     same = f"two runs gave the same; {values} values as they were"
     check.detail = "a second run gave something else" if found else same
-    climb.fail(NOT_SAME if found else 0, *found)
-    return not found
+    return climb.fail(NOT_SAME, *found)
 
 
-_RUNGS: dict[str, Callable[[_Climb, Check], bool | None]] = {
+_RUNGS: dict[str, Rung] = {
     "opens": _opens,
     "untampered": _untampered,
     "installs": _installs,

@@ -45,8 +45,7 @@ def bits(array: Any) -> Any:
     if not flat.flags.c_contiguous:
         flat = flat.T if flat.flags.f_contiguous else numpy.ascontiguousarray(flat)
     flat = flat.reshape(-1).view(numpy.uint8)
-    aligned = flat.nbytes % 8 == 0 and flat.ctypes.data % 8 == 0
-    return flat.view(numpy.uint64) if aligned else flat
+    return flat.view(numpy.uint64) if flat.nbytes % 8 == 0 and flat.ctypes.data % 8 == 0 else flat
 
 
 def same_bits(one: Any, other: Any) -> bool:
@@ -68,10 +67,9 @@ def same_bits(one: Any, other: Any) -> bool:
 def mark(array: Any) -> str:
     """Sum an array up at the speed of memory: parity, total and 64 samples, which also see a changed order."""
     numpy = sys.modules["numpy"]
-    if array.dtype.kind == "T":
-        return str(hash(tuple(array.ravel().tolist())))
-    if array.dtype.hasobject:
-        return str(hash(tuple(map(id, array.ravel().tolist()))))
+    if array.dtype.kind == "T" or array.dtype.hasobject:
+        items = array.ravel().tolist()
+        return str(hash(tuple(items if array.dtype.kind == "T" else map(id, items))))
     words = bits(array)
     sums = numpy.bitwise_xor.reduce(words), numpy.add.reduce(words, dtype=numpy.uint64), len(words)
     samples = sha256(repr(sums).encode())
@@ -89,23 +87,19 @@ class Arrays(Adapter):
         items = (a.ravel().tolist() for a in objects if a.dtype == object)
         return chain(owners, chain.from_iterable(items))
 
-    def save(self, objects: Sequence[Any], scope: Scope) -> Any:
+    def note(self, item: Any, scope: Scope) -> ArrayState:
         """Copy what is writable, as far as the bound allows; mark the rest."""
-        return [self._save(a, scope) for a in objects]
-
-    def _save(self, array: Any, scope: Scope) -> ArrayState:
         data, summed = None, ""
-        covered = _by_owner(array, scope) and (owner(array).flags.writeable or not array.flags.writeable)
-        if not covered:
-            wanted = array.flags.writeable or array.nbytes <= SMALL
-            if wanted and not scope.light and array.nbytes <= scope.room:
-                data = array.copy(order="K")
-                scope.room -= array.nbytes
+        if not (_by_owner(item, scope) and (owner(item).flags.writeable or not item.flags.writeable)):
+            wanted = item.flags.writeable or item.nbytes <= SMALL
+            if wanted and not scope.light and item.nbytes <= scope.room:
+                data = item.copy(order="K")
+                scope.room -= item.nbytes
             else:
-                summed = mark(array)
+                summed = mark(item)
                 if wanted and not scope.light:
-                    scope.opaque(array, f"array of {array.nbytes >> 20} MB, more than a step may copy")
-        return ArrayState(_form(array), data, summed)
+                    scope.opaque(item, f"array of {item.nbytes >> 20} MB, more than a step may copy")
+        return ArrayState(_form(item), data, summed)
 
     def read(self, item: Any) -> ArrayState:
         """Copy one array, whatever its size."""
@@ -124,8 +118,7 @@ class Arrays(Adapter):
         _reshape(item, state.form)
         if state.data is not None:
             item.flags.writeable = True
-            plain = item.view(sys.modules["numpy"].ndarray)
-            plain[...] = state.data
+            item.view(sys.modules["numpy"].ndarray)[...] = state.data
         item.flags.writeable = state.form[-1]
 
     def lost(self, state: ArrayState) -> str:

@@ -26,9 +26,7 @@ def differs(old: object, new: object) -> bool:
 
 def alike(old: Sequence[object], new: Sequence[object]) -> bool:
     """Return whether two sequences hold the same objects in the same order."""
-    if len(old) != len(new):
-        return False
-    return all(map(is_, old, new)) or not any(map(differs, old, new))
+    return len(old) == len(new) and (all(map(is_, old, new)) or not any(map(differs, old, new)))
 
 
 class Scope(Protocol):
@@ -37,9 +35,6 @@ class Scope(Protocol):
     light: bool  # marks instead of copies of data
     room: int  # bytes of data that may still be copied
     cap: int  # the same, before the first copy
-
-    def owned(self, module: str | None) -> bool:
-        """Return whether a module is the user's own code."""
 
     def globals_of(self, code: types.CodeType, names: dict[str, Any]) -> Iterable[object]:
         """Return what code can reach through its global names."""
@@ -53,6 +48,7 @@ class Adapter:
 
     keeps = True  # has a state of its own
     late = False  # written after all others: its hashes may hang on their state
+    unit = 0  # bytes that a state keeps for each of its items
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return everything the objects hold, one level down."""
@@ -64,7 +60,7 @@ class Adapter:
 
     def same(self, item: Any, state: Any) -> bool:
         """Return whether the object still has the state."""
-        return True
+        return bool(self.read(item) == state)
 
     def write(self, item: Any, state: Any) -> None:
         """Put the state back into the object."""
@@ -75,7 +71,7 @@ class Adapter:
 
     def size(self, item: Any, state: Any) -> int:
         """Return the bytes that the state keeps beside the object."""
-        return 0
+        return self.unit and self.unit * len(state)
 
     def details(self, item: Any, state: Any) -> list[str]:
         """Name the parts (keys, columns, attributes) that changed since the state was noted."""
@@ -83,7 +79,11 @@ class Adapter:
 
     def save(self, objects: Sequence[Any], scope: Scope) -> Any:
         """Note the states of many objects."""
-        return [self.read(o) for o in objects]
+        return [self.note(o, scope) for o in objects]
+
+    def note(self, item: Any, scope: Scope) -> Any:
+        """Note one object's state within the bounds of a walk."""
+        return self.read(item)
 
     def chunks(self, objects: Sequence[Any], saved: Any, scope: Scope) -> Iterable[Sequence[object]]:
         """Return what the objects hold in lists, reusing those that `save` made (None where it did not run)."""
@@ -95,7 +95,7 @@ class Adapter:
 
     def changed(self, objects: Sequence[Any], saved: Any) -> list[int]:
         """Return the positions of the objects whose state has changed."""
-        return [i for i, (o, s) in enumerate(zip(objects, saved, strict=True)) if not self.same(o, s)]
+        return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
 
 
 class Through(Adapter):
@@ -130,9 +130,9 @@ class Frames(Opaque):
         """Return the local variables of the suspended frame and the globals that its code names."""
         found: list[object] = list(super().children(objects, scope))
         for item in objects:
-            frames = (getattr(item, a, None) for a in ("gi_frame", "cr_frame", "ag_frame"))
-            if (frame := next(filter(None, frames), None)) is not None:
-                found += [*frame.f_locals.values(), *scope.globals_of(frame.f_code, frame.f_globals)]
+            for frame in (getattr(item, a, None) for a in ("gi_frame", "cr_frame", "ag_frame")):
+                if frame is not None:
+                    found += [*frame.f_locals.values(), *scope.globals_of(frame.f_code, frame.f_globals)]
         return found
 
 

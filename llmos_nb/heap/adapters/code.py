@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import site
 import sys
+import sysconfig
 import types
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
@@ -49,9 +52,8 @@ class Instances(Adapter):
 
     def changed(self, objects: Sequence[Any], saved: Any) -> list[int]:
         """Find those with another class or another dict."""
-        if set(map(type, objects)) == {self.kind} and all(map(is_, saved, map(_vars, objects))):
-            return []
-        return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
+        same = set(map(type, objects)) == {self.kind} and all(map(is_, saved, map(_vars, objects)))
+        return [] if same else super().changed(objects, saved)
 
     def same(self, item: Any, state: Any) -> bool:
         """Compare class and dict by identity."""
@@ -76,6 +78,8 @@ class Slots(Parts):
         Its slots and those of its bases.
     """
 
+    unit = 8
+
     def __init__(self, kind: type, members: Sequence[types.MemberDescriptorType]) -> None:
         self.kind, self.members = kind, members
 
@@ -95,10 +99,6 @@ class Slots(Parts):
                 member.__delete__(item)
             elif old is not now:
                 member.__set__(item, old)
-
-    def size(self, item: Any, state: list[object]) -> int:
-        """Count eight bytes a slot."""
-        return 8 * len(state)
 
     def details(self, item: Any, state: list[object]) -> list[str]:
         """Name the slots that changed."""
@@ -135,45 +135,39 @@ class Functions(Attributes):
         return [n for n, old, new in zip(self.names, state, self.read(item), strict=True) if differs(old, new)]
 
 
-class Cells(Adapter):
+class Cells(Parts):
     """Closure cells."""
 
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return their contents."""
-        return map(self.read, objects)
-
-    def read(self, item: Any) -> object:
+    def read(self, item: Any) -> tuple[object, ...]:
         """Note the content."""
         try:
-            return item.cell_contents
+            return (item.cell_contents,)
         except ValueError:
-            return ABSENT
+            return ()
 
-    def same(self, item: Any, state: object) -> bool:
-        """Compare by identity."""
-        return not differs(state, self.read(item))
-
-    def write(self, item: Any, state: object) -> None:
+    def write(self, item: Any, state: tuple[object, ...]) -> None:
         """Set the content back."""
-        if state is not ABSENT:
-            item.cell_contents = state
-        elif self.read(item) is not ABSENT:
+        if state:
+            item.cell_contents = state[0]
+        elif self.read(item):
             del item.cell_contents
 
 
 class Classes(Adapter):
     """Classes that the user wrote: their attributes, names and bases; classes of libraries hold nothing here."""
 
+    unit = 16
+
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return attributes, bases and metaclass."""
         for kind in objects:
-            if _written(kind, scope):
+            if _written(kind):
                 yield from self.read(kind).values()
                 yield type(kind)
 
-    def save(self, objects: Sequence[Any], scope: Scope) -> Any:
+    def note(self, item: Any, scope: Scope) -> dict[str, object] | None:
         """Note the attributes of the user's classes."""
-        return [self.read(k) if _written(k, scope) else None for k in objects]
+        return self.read(item) if _written(item) else None
 
     def read(self, item: Any) -> dict[str, object]:
         """Note the attributes."""
@@ -187,24 +181,33 @@ class Classes(Adapter):
     def write(self, item: Any, state: dict[str, object]) -> None:
         """Set the attributes back, past any metaclass."""
         for name in self.details(item, state):
-            if name in state:
-                type.__setattr__(item, name, state[name])
-            else:
-                type.__delattr__(item, name)
+            type.__setattr__(item, name, state[name]) if name in state else type.__delattr__(item, name)
 
     def details(self, item: Any, state: dict[str, object]) -> list[str]:
         """Name the attributes that changed."""
         now = self.read(item)
         return [k for k in {**state, **now} if differs(state.get(k, ABSENT), now.get(k, ABSENT))]
 
-    def size(self, item: Any, state: dict[str, object]) -> int:
-        """Count sixteen bytes an attribute."""
-        return 16 * len(state)
+
+@cache
+def _library_roots() -> tuple[str, ...]:
+    paths = [*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages()]
+    return tuple({p for p in [*paths, sys.base_prefix + "/lib"] if len(p) > 1})
 
 
-def _written(kind: type, scope: Scope) -> bool:
+def is_owned(module: str) -> bool:
+    """Return whether a module, by its full name, is the user's own code: in the notebook or in a file of their own."""
+    if module in ("__main__", "builtins", ""):
+        return True
+    if module.partition(".")[0] == "llmos_nb":
+        return False
+    path = getattr(sys.modules.get(module), "__file__", None)
+    return path is not None and not path.startswith(_library_roots())
+
+
+def _written(kind: type) -> bool:
     """Return whether the user wrote this class."""
-    return bool(kind.__flags__ & HEAP_TYPE) and scope.owned(home(kind))
+    return bool(kind.__flags__ & HEAP_TYPE) and is_owned(home(kind))
 
 
 class Modules(Adapter):
@@ -214,9 +217,6 @@ class Modules(Adapter):
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return the dicts of the user's modules."""
-        return [vars(m) for m in objects if scope.owned(m.__name__) or _made_by_hand(m)]
-
-
-def _made_by_hand(module: types.ModuleType) -> bool:
-    # as `types.ModuleType("mine")` gives it: nothing imported it, and it has no spec
-    return getattr(module, "__spec__", None) is None and sys.modules.get(module.__name__) is not module
+        # one made by hand, as `types.ModuleType("mine")` gives it, was not imported and has no spec
+        known = (getattr(m, "__spec__", None) or sys.modules.get(m.__name__) is m for m in objects)
+        return [vars(m) for m, k in zip(objects, known, strict=True) if not k or is_owned(m.__name__ or "")]

@@ -14,70 +14,80 @@ from typing import Any
 from llmos_nb.heap.adapters.base import ABSENT, Adapter, Parts, Scope, alike, differs
 
 
-def _lengths(objects: Sequence[Any], kind: Any) -> Iterable[int]:
-    """Return the lengths of containers; only what a subclass may have overridden goes the slower way."""
-    return map(len if type(objects[0]) is kind else kind.__len__, objects)
+class Bulk(Adapter):
+    """Containers of one kind, noted in bulk as ``(offsets, items)`` or ``(offsets, keys, values)``.
 
+    A state is a tuple of one list a part. Only what a subclass may have overridden goes the slower way.
+    """
 
-def _iterators(objects: Sequence[Any], kind: Any) -> Iterable[Iterable[object]]:
-    """Return what iterates over each container (a dict: over its keys)."""
-    return objects if type(objects[0]) is kind else map(kind.__iter__, objects)
+    kind: Any
 
+    def parts(self, objects: Sequence[Any]) -> tuple[Iterable[Iterable[object]], ...]:
+        """Return what iterates over each container (a dict: over its keys)."""
+        return (objects if type(objects[0]) is self.kind else map(self.kind.__iter__, objects),)
 
-class Lists(Parts):
-    """Lists, noted in bulk as ``(offsets, items)``."""
+    def offsets(self, objects: Sequence[Any]) -> list[int]:
+        """Return where each container begins in the flat lists."""
+        lengths = map(len if type(objects[0]) is self.kind else self.kind.__len__, objects)
+        return list(accumulate(lengths, initial=0))
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return all items."""
-        return chain.from_iterable(_iterators(objects, list))
+        """Return all that they hold."""
+        return chain.from_iterable(map(chain.from_iterable, self.parts(objects)))
 
-    def read(self, item: Any) -> list[object]:
-        """Copy the items."""
-        return list(list.__iter__(item))
-
-    def write(self, item: Any, state: list[object]) -> None:
-        """Replace the items in place."""
-        list.__setitem__(item, slice(None), state)
-
-    def size(self, item: Any, state: list[object]) -> int:
-        """Count eight bytes an item."""
-        return 8 * len(state)
+    def size(self, item: Any, state: Any) -> int:
+        """Count the bytes of each entry."""
+        return self.unit * len(state[0])
 
     def save(self, objects: Sequence[Any], scope: Scope) -> Any:
-        """Note all in two flat lists."""
-        return list(accumulate(_lengths(objects, list), initial=0)), list(self.children(objects, scope))
+        """Note all in flat lists."""
+        return self.offsets(objects), *(list(chain.from_iterable(part)) for part in self.parts(objects))
 
     def chunks(self, objects: Sequence[Any], saved: Any, scope: Scope) -> Iterable[Sequence[object]]:
-        """Return the flat list."""
-        return [saved[1]] if saved is not None else super().chunks(objects, saved, scope)
+        """Return the flat lists."""
+        return saved[1:] if saved is not None else super().chunks(objects, saved, scope)
 
-    def pick(self, saved: Any, index: int) -> list[object]:
-        """Cut one list out of the flat one."""
-        offsets, items = saved
-        return items[offsets[index] : offsets[index + 1]]  # type: ignore[no-any-return]  # `saved` is what save gave
+    def pick(self, saved: Any, index: int) -> tuple[list[object], ...]:
+        """Cut one container out of the flat lists."""
+        cut = slice(saved[0][index], saved[0][index + 1])
+        return tuple([part[cut] for part in saved[1:]])
 
     def changed(self, objects: Sequence[Any], saved: Any) -> list[int]:
         """Compare all at once, and one by one only if that finds a difference."""
-        offsets, items = saved
-        now = chain.from_iterable(_iterators(objects, list))
-        if list(accumulate(_lengths(objects, list), initial=0)) == offsets and all(map(is_, items, now)):
-            return []
-        return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
+        offsets, *flat = saved
+        if self.offsets(objects) == offsets:
+            now = map(chain.from_iterable, self.parts(objects))
+            if all(all(map(is_, old, new)) for old, new in zip(flat, now, strict=True)):
+                return []
+        return super().changed(objects, saved)
 
 
-def _parts(objects: Sequence[Any]) -> tuple[Iterable[Iterable[object]], Iterable[Iterable[object]]]:
-    """Return what iterates over the keys of each dict, and over its values."""
-    return _iterators(objects, dict), map(dict.values, objects)
+class Lists(Bulk):
+    """Lists."""
+
+    kind, unit = list, 8
+
+    def read(self, item: Any) -> tuple[list[object]]:
+        """Copy the items."""
+        return (list(list.__iter__(item)),)
+
+    def same(self, item: Any, state: Any) -> bool:
+        """Compare the items by identity and order."""
+        return alike(state[0], list(list.__iter__(item)))
+
+    def write(self, item: Any, state: Any) -> None:
+        """Replace the items in place."""
+        list.__setitem__(item, slice(None), state[0])
 
 
-class Dicts(Adapter):
-    """Dicts, noted in bulk as ``(offsets, keys, values)``; the order of the keys counts."""
+class Dicts(Bulk):
+    """Dicts; the order of the keys counts."""
 
-    late = True
+    kind, unit, late = dict, 16, True
 
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return all keys and values."""
-        return chain(*(chain.from_iterable(part) for part in _parts(objects)))
+    def parts(self, objects: Sequence[Any]) -> tuple[Iterable[Iterable[object]], ...]:
+        """Return what iterates over the keys of each dict, and over its values."""
+        return *super().parts(objects), map(dict.values, objects)
 
     def read(self, item: Any) -> tuple[list[object], list[object]]:
         """Copy keys and values."""
@@ -85,17 +95,12 @@ class Dicts(Adapter):
 
     def same(self, item: Any, state: Any) -> bool:
         """Compare keys and values by identity."""
-        keys, values = self.read(item)
-        return alike(state[0], keys) and alike(state[1], values)
+        return alike(state[0], list(dict.keys(item))) and alike(state[1], list(dict.values(item)))
 
     def write(self, item: Any, state: Any) -> None:
         """Fill the same dict again."""
         dict.clear(item)
         dict.update(item, zip(*state, strict=True))
-
-    def size(self, item: Any, state: Any) -> int:
-        """Count sixteen bytes an entry."""
-        return 16 * len(state[0])
 
     def details(self, item: Any, state: Any) -> list[str]:
         """Name the keys that came, went or hold something else."""
@@ -103,63 +108,27 @@ class Dicts(Adapter):
         keys = [*old, *(k for k in dict.keys(new) if k not in old)]
         return [str(k) for k in keys if differs(old.get(k, ABSENT), dict.get(new, k, ABSENT))]
 
-    def save(self, objects: Sequence[Any], scope: Scope) -> Any:
-        """Note all in three flat lists."""
-        keys, values = (list(chain.from_iterable(part)) for part in _parts(objects))
-        return list(accumulate(_lengths(objects, dict), initial=0)), keys, values
 
-    def chunks(self, objects: Sequence[Any], saved: Any, scope: Scope) -> Iterable[Sequence[object]]:
-        """Return the flat lists."""
-        return saved[1:] if saved is not None else super().chunks(objects, saved, scope)
+class OrderedDicts(Parts):
+    """OrderedDict keeps its own order beside the dict's; the state is its keys and values in turn."""
 
-    def pick(self, saved: Any, index: int) -> Any:
-        """Cut one dict's keys and values out of the flat lists."""
-        offsets, keys, values = saved
-        cut = slice(offsets[index], offsets[index + 1])
-        return keys[cut], values[cut]
+    late, unit = True, 4
 
-    def changed(self, objects: Sequence[Any], saved: Any) -> list[int]:
-        """Compare all at once, and one by one only if that finds a difference."""
-        offsets, keys, values = saved
-        if list(accumulate(_lengths(objects, dict), initial=0)) == offsets:
-            now = (chain.from_iterable(part) for part in _parts(objects))
-            if all(all(map(is_, old, new)) for old, new in zip((keys, values), now, strict=True)):
-                return []
-        return [i for i, o in enumerate(objects) if not self.same(o, self.pick(saved, i))]
-
-
-class OrderedDicts(Adapter):
-    """OrderedDict keeps its own order beside the dict's."""
-
-    late = True
-
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return all keys and values."""
-        return chain.from_iterable(chain(*zip(*self.read(o), strict=True)) if o else () for o in objects)
-
-    def read(self, item: Any) -> Any:
+    def read(self, item: Any) -> list[object]:
         """Copy the entries in order."""
-        return [(k, OrderedDict.__getitem__(item, k)) for k in OrderedDict.__iter__(item)]
+        return [o for k in OrderedDict.__iter__(item) for o in (k, OrderedDict.__getitem__(item, k))]
 
-    def same(self, item: Any, state: Any) -> bool:
-        """Compare the entries by identity and order."""
-        return alike(list(chain.from_iterable(state)), list(chain.from_iterable(self.read(item))))
-
-    def write(self, item: Any, state: Any) -> None:
+    def write(self, item: Any, state: list[object]) -> None:
         """Fill the same dict again, in order."""
         OrderedDict.clear(item)
-        for key, value in state:
+        for key, value in zip(state[::2], state[1::2], strict=True):
             OrderedDict.__setitem__(item, key, value)
-
-    def size(self, item: Any, state: Any) -> int:
-        """Count eight bytes an entry."""
-        return 8 * len(state)
 
 
 class Sets(Adapter):
     """Sets: which objects they hold, in no order."""
 
-    late = True
+    late, unit = True, 8
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return all elements."""
@@ -168,10 +137,6 @@ class Sets(Adapter):
     def read(self, item: Any) -> Any:
         """Copy the elements."""
         return frozenset(set.__iter__(item))
-
-    def size(self, item: Any, state: Any) -> int:
-        """Count eight bytes an element."""
-        return 8 * len(state)
 
     def same(self, item: Any, state: Any) -> bool:
         """Compare by identity of the elements."""
@@ -183,28 +148,18 @@ class Sets(Adapter):
         set.update(item, state)
 
 
-class Deques(Adapter):
-    """Deques: their items, and how many they may have."""
+class Deques(Parts):
+    """Deques: how many items they may have, and their items."""
 
-    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return all items."""
-        return chain.from_iterable(map(deque.__iter__, objects))
+    unit = 8
 
-    def read(self, item: Any) -> tuple[int | None, list[object]]:
-        """Copy the items."""
-        return item.maxlen, list(deque.__iter__(item))
+    def read(self, item: Any) -> list[Any]:
+        """Copy bound and items."""
+        return [item.maxlen, *deque.__iter__(item)]
 
-    def same(self, item: Any, state: Any) -> bool:
-        """Compare the items by identity and order."""
-        return bool(item.maxlen == state[0]) and alike(state[1], list(deque.__iter__(item)))
-
-    def write(self, item: Any, state: Any) -> None:
+    def write(self, item: Any, state: list[Any]) -> None:
         """Fill the same deque again."""
-        deque.__init__(item, state[1], state[0])
-
-    def size(self, item: Any, state: Any) -> int:
-        """Count eight bytes an item."""
-        return 8 * len(state[1])
+        deque.__init__(item, state[1:], state[0])
 
 
 class ByteArrays(Adapter):

@@ -19,32 +19,38 @@ from collections import OrderedDict, defaultdict, deque, namedtuple
 from typing import Any
 
 from llmos_nb.heap.adapters.arrays import Arrays
-from llmos_nb.heap.adapters.base import (
-    FIXED_TYPE,
-    HEAP_TYPE,
-    Adapter,
-    Attributes,
-    Frames,
-    Opaque,
-    Through,
-)
+from llmos_nb.heap.adapters.base import FIXED_TYPE, HEAP_TYPE, Adapter, Attributes, Frames, Opaque, Through
 from llmos_nb.heap.adapters.code import Cells, Classes, Functions, Instances, Modules, Slots
-from llmos_nb.heap.adapters.containers import (
-    ByteArrays,
-    Deques,
-    Dicts,
-    Lists,
-    OrderedDicts,
-    Sets,
-)
-from llmos_nb.heap.adapters.libraries import ATOMIC_ROOTS, FIXED_ROOTS, OPAQUE_ROOTS
+from llmos_nb.heap.adapters.containers import ByteArrays, Deques, Dicts, Lists, OrderedDicts, Sets
 from llmos_nb.heap.adapters.stateful import Caches, Exceptions, Loggers, MemoryViews, Partials, Stateful
 from llmos_nb.heap.adapters.tables import ExtensionArrays, Indexes, Polars, Tables
 from llmos_nb.heap.digest.digest import home
 
 Adapters = tuple[Adapter, ...]
 
-_PLAIN_BYTES, _THROUGH = ByteArrays(), Through()
+# Libraries whose objects stay as they are, or live outside the namespace.
+ATOMIC_ROOTS = frozenset((
+    "logging", "typing", "abc", "_abc", "warnings", "llmos_nb", "IPython", "ipykernel", "pyarrow", "zoneinfo", "enum",
+))  # fmt: skip
+OPAQUE_ROOTS = {
+    **dict.fromkeys(("matplotlib", "mpl_toolkits"), "a figure or part of one: what is drawn stays drawn"),
+    "ipywidgets": "a widget, which the page shows too",
+    "traitlets": "an object that tells others of its changes",
+    "asyncio": "a part of the event loop",
+    "torch": "a tensor or model of torch",
+    **dict.fromkeys(("sqlite3", "duckdb"), "a database connection"),
+    "socket": "a socket",
+    **dict.fromkeys(("subprocess", "multiprocessing"), "another process"),
+    **dict.fromkeys(("threading", "_thread"), "a lock or another tool of threads"),
+    "_io": "an open file or stream",
+}
+# C code whose objects do not change once they are made.
+FIXED_ROOTS = frozenset((
+    "datetime", "decimal", "numpy", "pandas", "polars", "sklearn", "scipy", "_operator", "operator", "uuid", "types",
+    "_contextvars", "_struct", "pydantic_core",
+))  # fmt: skip
+
+_THROUGH = Through()
 _ITERATOR = Opaque("an iterator: what it gave cannot be given again", look_inside=True)
 _FRAMES = Frames("a generator or coroutine: what it gave cannot be given again")
 
@@ -72,14 +78,12 @@ _EXACT: dict[type, Adapters] = {
     OrderedDict: (OrderedDicts(),),
     set: (Sets(),),
     deque: (Deques(),),
-    bytearray: (_PLAIN_BYTES,),
-    array.array: (_PLAIN_BYTES,),
+    **dict.fromkeys((bytearray, array.array), (ByteArrays(),)),
     types.CellType: (Cells(),),
     types.FunctionType: (Functions(),),
     types.ModuleType: (Modules(),),
     functools._lru_cache_wrapper: (Caches(),),
-    logging.Logger: (Loggers(),),
-    logging.RootLogger: (Loggers(),),
+    **dict.fromkeys((logging.Logger, logging.RootLogger), (Loggers(),)),
     contextvars.ContextVar: (Opaque("a context variable"),),
 }
 
@@ -115,20 +119,15 @@ def adapters_of(kind: type) -> Adapters:
     tuple of Adapter
         Empty for what cannot change and holds nothing.
     """
-    found = _EXACT.get(kind)
-    if found is None:
-        found = _by_library(kind)
-    return _by_parts(kind) if found is None else found
-
-
-def _by_library(kind: type) -> Adapters | None:
-    """Choose by the library that made exactly this class."""
+    if kind in _EXACT:
+        return _EXACT[kind]
     root = home(kind).partition(".")[0]
     if root in ATOMIC_ROOTS and not issubclass(kind, type):
         return ()
     if root in OPAQUE_ROOTS and not issubclass(kind, dict | type):  # matplotlib's settings are a dict
         return (Opaque(OPAQUE_ROOTS[root]),)
-    return next((h for kinds, h in _OPAQUE if issubclass(kind, kinds)), None)
+    known = next((h for kinds, h in _OPAQUE if issubclass(kind, kinds)), None)
+    return _by_parts(kind) if known is None else known
 
 
 def _by_parts(kind: type) -> Adapters:
@@ -138,8 +137,7 @@ def _by_parts(kind: type) -> Adapters:
     if data is not None and not isinstance(data, Arrays):
         return (data,)  # their attributes are caches
     found: list[Adapter] = [data] if data is not None else [*_core_adapters(core, kind)]
-    above = kind.__mro__[: kind.__mro__.index(core)]
-    slotted = [vars(c).values() for c in above if "__slots__" in vars(c)]
+    slotted = [vars(c).values() for c in kind.__mro__[: kind.__mro__.index(core)] if "__slots__" in vars(c)]
     members = [m for own in slotted for m in own if isinstance(m, types.MemberDescriptorType)]
     if members:
         found.append(Slots(kind, members))
@@ -199,7 +197,6 @@ def _put_bits(generator: Any, state: Any, seeds: Any) -> None:
         generator.seed_seq.__init__(**seeds)
 
 
-_TABLES, _POLARS = Tables(), Polars()
 _SEEDS = Stateful(lambda s: s.state, lambda s, state: s.__init__(**state))  # they count what they gave birth to
 _BITS = Stateful(lambda b: (b.state, getattr(b.seed_seq, "state", None)), lambda b, s: _put_bits(b, *s))
 _GENERATOR = Stateful(lambda g: _BITS.get(g.bit_generator), lambda g, s: _BITS.put(g.bit_generator, s))
@@ -209,10 +206,8 @@ _DATA: tuple[tuple[str, str, Adapter], ...] = (
     ("numpy", "random.Generator", _GENERATOR),
     ("numpy", "random.BitGenerator", _BITS),
     ("numpy", "random.SeedSequence", _SEEDS),
-    ("pandas", "DataFrame", _TABLES),
-    ("pandas", "Series", _TABLES),
+    *(("pandas", name, Tables()) for name in ("DataFrame", "Series")),
     ("pandas", "Index", Indexes()),
     ("pandas", "api.extensions.ExtensionArray", ExtensionArrays()),
-    ("polars", "DataFrame", _POLARS),
-    ("polars", "Series", _POLARS),
+    *(("polars", name, Polars()) for name in ("DataFrame", "Series")),
 )

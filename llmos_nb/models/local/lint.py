@@ -85,10 +85,17 @@ def complain(code: str, seen: Seen) -> str:
     seen : Seen
         Question, card and results.
     """
-    tree = parse(code)
-    if tree is None:
+    if (tree := parse(code)) is None:
         return "it does not parse"
-    return _loads(tree, seen) or _untouched(tree, seen) or _unasked(tree, seen)
+    if why := _loads(tree, seen):
+        return why
+    loaded = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    if seen.names and not loaded & seen.names:  # what it prints would be no evidence
+        return f"it uses none of the variables ({', '.join(sorted(seen.names))})"
+    for subject, constant in _comparisons(tree):
+        if not _free(constant, seen) and not any(_asked(c, seen.question) for c in _columns(subject, seen)):
+            return f"it compares with {constant!r}, which nobody asked for"
+    return ""
 
 
 def _called(node: ast.Call) -> str:
@@ -126,22 +133,6 @@ def _rooted(tree: ast.Module, seen: Seen) -> set[str]:
     return real
 
 
-def _untouched(tree: ast.Module, seen: Seen) -> str:
-    """Find code that uses none of the user's variables: what it prints would be no evidence."""
-    loaded = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    if seen.names and not loaded & seen.names:
-        return f"it uses none of the variables ({', '.join(sorted(seen.names))})"
-    return ""
-
-
-def _unasked(tree: ast.Module, seen: Seen) -> str:
-    """Find a comparison with a constant that stands in neither question nor results."""
-    for subject, constant in _comparisons(tree):
-        if not _free(constant, seen) and not any(_asked(c, seen.question) for c in _columns(subject, seen)):
-            return f"it compares with {constant!r}, which nobody asked for"
-    return ""
-
-
 def _comparisons(tree: ast.AST) -> Iterator[tuple[ast.AST, object]]:
     """Return each constant that something is compared with, beside what is compared."""
     for node in ast.walk(tree):
@@ -175,8 +166,7 @@ def _free(value: object, seen: Seen) -> bool:
     if isinstance(value, int | float):
         return value in _numbers(f"{text}\n{seen.card}")
     word = str(value).casefold().strip()
-    date = _DATE.match(word)
-    if date:
+    if date := _DATE.match(word):
         return date.group(1) in text or word.replace("/", "-") in seen.card
     # "rain" is asked for by "rainy", "drizzle" by "drizzly"; short words must stand there whole
     stem = word[:-1] if len(word) > len("drizz") else word

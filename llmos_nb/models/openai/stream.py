@@ -1,4 +1,6 @@
-"""The accumulator of one streamed answer: bytes in, one whole `Response` out, or a `ModelError`.
+"""The accumulator of one streamed answer: bytes, split anywhere, in; one whole `Response` out, or a `ModelError`.
+
+The bytes are server-sent events, or one plain JSON body.
 
 Nothing that was not whole ever becomes a call: a stream that ends without saying why it ended is a failed
 attempt, and a call inside which the answer was cut off is dropped.
@@ -7,15 +9,104 @@ attempt, and a call inside which the answer was cut off is dropped.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from llmos_nb.errors import ModelProtocol, ModelUnavailable
-from llmos_nb.messages import Arguments, Finish, Response, ToolCall, Usage, clean
-from llmos_nb.models.openai.errors import Endpoint, classify
-from llmos_nb.models.openai.sse import Events
+from llmos_nb.messages import Arguments, Finish, Response, ToolCall, Usage, clean, parsed
+from llmos_nb.models.openai.errors import SOMEWHERE, Endpoint, classify, not_json
+
+LARGEST_BYTES = 32 << 20
+
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
+_KEPT = 4096
+
+
+class Events:
+    """A reader of one answer's bytes.
+
+    Parameters
+    ----------
+    at : Endpoint, optional
+        Names for the errors.
+    """
+
+    def __init__(self, at: Endpoint = SOMEWHERE) -> None:
+        self.at, self.done, self._size = at, False, 0
+        self._rest: list[bytes] = []  # an unfinished line, or the whole of a body that is no stream
+        self._data: list[bytes] = []  # the data lines of an unfinished event
+        self._name = b""
+        self._streams: bool | None = None
+
+    def feed(self, piece: bytes) -> list[dict[str, Any]]:
+        """Take bytes as they came and return the objects that are now whole."""
+        self._size += len(piece)
+        if self._size > LARGEST_BYTES:
+            raise ModelProtocol(f"{self.at.url} sent more than {LARGEST_BYTES >> 20} MiB in one answer")
+        self._rest.append(piece)
+        if b"\n" not in piece and b"\r" not in piece:
+            return []
+        if self._streams is None:
+            self._streams = self._look()
+        return self._lines() if self._streams else []
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Return what the end of the bytes makes whole."""
+        if self._streams is None:
+            self._streams = self._look(ended=True)
+        if self._streams:
+            self._rest.append(b"\n\n")
+            return self._lines(ended=True)
+        return [self._object(b"".join(self._rest).removeprefix(b"\xef\xbb\xbf"))]
+
+    def _look(self, ended: bool = False) -> bool | None:
+        """Tell by the first line whether this is a stream; None while only blanks came."""
+        start = b"".join(self._rest).removeprefix(b"\xef\xbb\xbf").lstrip()
+        if not start and not ended:
+            self._rest = []
+            return None
+        return start.startswith(_FIELDS)
+
+    def _lines(self, ended: bool = False) -> list[dict[str, Any]]:
+        lines = b"".join(self._rest).splitlines(keepends=True)
+        # A lone "\r" at the end may be half of "\r\n", which only costs an empty line.
+        self._rest = [lines.pop()] if lines and not lines[-1].endswith((b"\n", b"\r")) else []
+        found: list[dict[str, Any]] = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._data.append(line[5:].strip())
+            elif line.startswith(b"{"):  # an error written into the stream as it is
+                self._data.append(line.strip())
+            elif line.startswith(b"event:"):
+                self._name = line[6:].strip()
+            elif self._data and not line.strip():
+                self._event(found, ended)
+        return found
+
+    def _event(self, found: list[dict[str, Any]], ended: bool) -> None:
+        """Parse one event's data: one object, or one a line where no blank lines part the events."""
+        lines, self._data = self._data, []
+        name, self._name = self._name, b""
+        if b"[DONE]" in lines:
+            self.done = True
+        lines = [line for line in lines if line not in (b"", b"[DONE]")]
+        if len(lines) > 1 and isinstance(joined := parsed(b"\n".join(lines)), dict):
+            found.append(joined)
+            return
+        for line in lines:
+            if ended and parsed(line) is None:
+                raise ModelUnavailable(f"the answer of {self.at.url} broke off in the middle of an event")
+            item = self._object(line)
+            found.append({"error": item} if name == b"error" and "error" not in item else item)
+
+    def _object(self, body: bytes) -> dict[str, Any]:
+        value = parsed(body)
+        if isinstance(value, list) and value:
+            value = value[0]  # some endpoints put their error into a list
+        if not isinstance(value, dict):
+            raise not_json(body[:_KEPT], self.at)
+        return value
 
 
 @dataclass(slots=True)
@@ -70,11 +161,8 @@ class Calls:
         """Find the call that a piece goes on with."""
         if index is not None:
             return next((c for c in reversed(self._all) if c.index == index), None)
-        if id_:
-            same = next((c for c in reversed(self._all) if c.id == id_), None)
-            if same is not None:
-                return same
-        return self._all[-1] if self._all else None
+        same = next((c for c in reversed(self._all) if id_ and c.id == id_), None)
+        return same or (self._all[-1] if self._all else None)
 
     def whole(self, cut_off: bool, at: Endpoint) -> tuple[tuple[ToolCall, ...], int]:
         """Return the calls, and how many were dropped because the answer was cut off inside them."""
@@ -102,15 +190,11 @@ def _argue(call: Partial, arguments: object) -> None:
         call.pieces.append(arguments)
     elif arguments is None:
         call.null = True
-    else:
-        call.pieces = [_text(arguments)]  # a value in place of its text
-
-
-def _text(value: object) -> str:
-    try:
-        return json.dumps(value)
-    except RecursionError:
-        raise ModelProtocol("the endpoint sent arguments that are nested too deeply") from None
+    else:  # a value in place of its text
+        try:
+            call.pieces = [json.dumps(arguments)]
+        except RecursionError:
+            raise ModelProtocol("the endpoint sent arguments that are nested too deeply") from None
 
 
 def _call(partial: Partial) -> ToolCall:
@@ -122,27 +206,15 @@ def _call(partial: Partial) -> ToolCall:
 
 def parse(text: str) -> Arguments | None:
     """Parse arguments strictly; None for what is no object or holds NaN, an infinity or too deep a nesting."""
+    value = parsed(text)
+    if not isinstance(value, dict):
+        return None
     try:
-        value = _STRICT.decode(text)
-        if isinstance(value, dict) and "\\ud" in text.lower():
-            value = json.loads(clean(json.dumps(value, ensure_ascii=False)))
+        strict = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return json.loads(clean(strict)) if "\\ud" in text.lower() else value
 
-
-def _constant(text: str) -> float:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError(f"{text} is too large")
-    return value
-
-
-_STRICT = json.JSONDecoder(parse_constant=_constant, parse_float=_float)
 
 T = TypeVar("T")
 
@@ -152,10 +224,6 @@ _LENGTH = ("length", "max_tokens", "model_length")
 _REFUSED = ("content_filter", "refusal", "safety")
 _ABSURD = 1e15  # tokens
 _BROKEN = ("error", "abort", "network_error", "insufficient_system_resource")
-
-
-def _ignore(text: str) -> None:
-    """Show nothing."""
 
 
 class Accumulator:
@@ -169,17 +237,13 @@ class Accumulator:
         Names for the errors.
     """
 
-    def __init__(self, on_text: Callable[[str], None] = _ignore, at: Endpoint | None = None) -> None:
-        self._on_text = on_text
-        self._at = at or Endpoint()
-        self._events = Events(self._at)
+    def __init__(self, on_text: Callable[[str], None] = lambda text: None, at: Endpoint = SOMEWHERE) -> None:
+        self._on_text, self._at, self._events = on_text, at, Events(at)
         self._text: list[str] = []
         self._refusal: list[str] = []
-        self._calls = Calls()
-        self._finish = ""
-        self._usage = Usage()
+        self._calls, self._usage = Calls(), Usage()
         self._raw: dict[str, Any] = {}
-        self._begun = False
+        self._begun, self._finish = False, ""
 
     @property
     def done(self) -> bool:
@@ -223,9 +287,6 @@ class Accumulator:
             raise ModelUnavailable(f"the answer of {self._at.url} broke off before its end")
         if self._finish in _BROKEN:
             raise ModelUnavailable(f"{self._at.url} gave up in the middle of its answer ({self._finish})")
-        return self._response()
-
-    def _response(self) -> Response:
         text = joined(self._text + self._refusal)
         if self._refusal or self._finish in _REFUSED:
             return Response(text, (), "refused", self._usage, raw=self._raw)
@@ -239,18 +300,14 @@ class Accumulator:
             raise classify(200, item, at=self._at, begun=self._begun)
         if usage := item.get("usage"):
             self._usage = read_usage(usage)
-        choices = _typed(item.get("choices"), list, "choices")
-        if not choices:
+        if not (choices := _typed(item.get("choices"), list, "choices")):
             return
         if not self._begun:
-            self._begin(item)
+            self._begun = True
+            self._raw = {k: clean(item[k]) for k in ("id", "model") if isinstance(item.get(k), str)}
         for choice in choices:
             if isinstance(choice, dict) and not choice.get("index"):
                 self._choose(choice)
-
-    def _begin(self, item: dict[str, Any]) -> None:
-        self._begun = True
-        self._raw = {k: clean(item[k]) for k in ("id", "model") if isinstance(item.get(k), str)}
 
     def _choose(self, choice: dict[str, Any]) -> None:
         """Take one piece of the answer, or all of it where the endpoint does not stream."""

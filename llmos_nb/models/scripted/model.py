@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,8 @@ class ReplayModel:
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Return the next recorded answer."""
         if self.position >= len(self.answers):
-            raise ModelRefused(
-                f"{self.traits.name} holds {len(self.answers)} answers, and all of them were given"
-            )
+            held = f"{self.traits.name} holds {len(self.answers)} answers"
+            raise ModelRefused(f"{held}, and all of them were given")
         answer = self.answers[self.position]
         self.position += 1
         if answer.text:
@@ -84,38 +84,26 @@ _USAGE = ("prompt", "completion", "cached")
 _NEED_CALLS = FAULTS[FAULTS.index("cut_call") :]
 
 
-def load(path: str | os.PathLike[str]) -> tuple[Turn, ...]:
-    """Read the turns of a script.
+def load(file: Path) -> tuple[list[Any], list[list[Any]]]:
+    """Read the turns of a script, and those of each process that a scripted one starts.
 
     Parameters
     ----------
-    path : path-like
+    file : Path
         JSON: ``{"version": 1, "turns": [{"text"}, {"plan": […]}, {"calls": [{"name", "arguments"}]}]}``.
-        The keys of a turn may stand together, beside ``wait_s``, ``fault`` and ``usage``.
+        The keys of a turn may stand together, beside ``wait_s``, ``fault`` and ``usage``; children stand as
+        ``"children": [[turn, …], …]``, in their order.
 
     Returns
     -------
-    tuple of Turn
-        The turns in order.
+    tuple of list
+        As `parse` takes them.
 
     Raises
     ------
     UsageError
-        When the file cannot be read or something in it is not understood.
+        When the file cannot be read or is no script.
     """
-    return parse(_read(path)["turns"], f"script {Path(path)}")
-
-
-def load_children(path: str | os.PathLike[str]) -> list[tuple[Turn, ...]]:
-    """Read the scripts of the processes that a scripted one starts: ``"children": [[turn, …], …]``, in their order."""
-    found = _read(path).get("children", [])
-    if not isinstance(found, list) or not all(isinstance(turns, list) for turns in found):
-        raise UsageError(f"script {Path(path)}: `children` must be a list of lists of turns")
-    return [parse(turns, f"script {Path(path)}: child {n}") for n, turns in enumerate(found, 1)]
-
-
-def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    file = Path(path)
     try:
         raw = json.loads(file.read_bytes())
     except OSError as error:
@@ -126,7 +114,10 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise UsageError(f'script {file}: write it as {{"version": {VERSION}, "turns": [...]}}')
     if raw.get("version") != VERSION:
         raise UsageError(f"script {file}: version {raw.get('version')!r} is not known; this reads {VERSION}")
-    return raw
+    children = raw.get("children", [])
+    if not isinstance(children, list) or not all(isinstance(turns, list) for turns in children):
+        raise UsageError(f"script {file}: `children` must be a list of lists of turns")
+    return raw["turns"], children
 
 
 def parse(turns: Iterable[object], where: str = "script") -> tuple[Turn, ...]:
@@ -151,7 +142,10 @@ def _turn(raw: object, where: str) -> Turn:
     turn = _mapping(raw, where, _KEYS)
     calls = [_call(c, f"{where}: call {n}") for n, c in enumerate(_list(turn, "calls", where), 1)]
     if plan := _list(turn, "plan", where):
-        calls.insert(0, {"name": "plan", "arguments": {"steps": [_step(s, where) for s in plan]}})
+        steps = [dict(_mapping(s, f"{where}: plan", ("title", "expect", "depends_on"))) for s in plan]
+        if not all(isinstance(s.get("title"), str) for s in steps):
+            raise UsageError(f"{where}: each step of the plan needs a `title`")
+        calls.insert(0, {"name": "plan", "arguments": {"steps": steps}})
     text, wait_s, fault = turn.get("text", ""), turn.get("wait_s", 0), turn.get("fault", "")
     if not isinstance(text, str):
         raise UsageError(f"{where}: `text` must be a text")
@@ -182,13 +176,6 @@ def _call(raw: object, where: str) -> dict[str, Any]:
     return {"name": call["name"], "arguments": call.get("arguments", {})}
 
 
-def _step(raw: object, where: str) -> dict[str, Any]:
-    step = _mapping(raw, f"{where}: plan", ("title", "expect", "depends_on"))
-    if not isinstance(step.get("title"), str):
-        raise UsageError(f"{where}: each step of the plan needs a `title`")
-    return dict(step)
-
-
 def _usage(raw: object, where: str) -> dict[str, int]:
     found = _mapping(raw, f"{where}: usage", _USAGE)
     if any(isinstance(v, bool) or not isinstance(v, int) or v < 0 for v in found.values()):
@@ -199,10 +186,9 @@ def _usage(raw: object, where: str) -> dict[str, int]:
 def _mapping(raw: object, where: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
     if not isinstance(raw, dict):
         raise UsageError(f"{where} must be an object with {', '.join(keys)}")
-    for key in raw:
-        if key not in keys:
-            hint = nearest(str(key), keys) or f"; known are {', '.join(keys)}"
-            raise UsageError(f"{where}: key {key!r} is not known{hint}")
+    for key in (k for k in raw if k not in keys):
+        hint = nearest(str(key), keys) or f"; known are {', '.join(keys)}"
+        raise UsageError(f"{where}: key {key!r} is not known{hint}")
     return raw
 
 
@@ -214,6 +200,9 @@ def _list(turn: Mapping[str, Any], key: str, where: str) -> list[Any]:
 
 
 STALL_S = 1.0
+
+
+Source = str | os.PathLike[str] | Sequence[Any]
 
 
 class ScriptedModel:
@@ -231,18 +220,14 @@ class ScriptedModel:
 
     slots, endpoint = math.inf, ""
 
-    def __init__(
-        self,
-        source: str | os.PathLike[str] | Sequence[Any],
-        traits: Traits | None = None,
-        children: Sequence[Sequence[Any]] = (),
-    ) -> None:
+    def __init__(self, source: Source, traits: Traits | None = None, children: Sequence[Any] = ()) -> None:
+        name, where, at = "script", "script", ""
         if isinstance(source, str | os.PathLike):
-            name, self.turns = f"script:{os.fspath(source)}", load(source)
-            self.children = load_children(source)
-        else:
-            name, self.turns = "script", parse(source)
-            self.children = [parse(turns, f"child {n}") for n, turns in enumerate(children, 1)]
+            name, where = f"script:{os.fspath(source)}", f"script {Path(source)}"
+            at = f"{where}: "
+            source, children = load(Path(source))
+        self.turns = parse(source, where)
+        self.children = [parse(turns, f"{at}child {n}") for n, turns in enumerate(children, 1)]
         self.traits = traits or Traits(name, images=True)
         self.position = 0
         self._at = Endpoint("the scripted model", "the script", "the script")
@@ -250,9 +235,8 @@ class ScriptedModel:
     def child(self, nth: int) -> ScriptedModel:
         """Return the model of the n-th process that this one's process starts, from 0."""
         if nth >= len(self.children):
-            raise UsageError(
-                f"{self.traits.name} has turns for {len(self.children)} children; add some to go on"
-            )
+            have = f"{self.traits.name} has turns for {len(self.children)} children"
+            raise UsageError(f"{have}; add some to go on")
         made = ScriptedModel([], self.traits)
         made.turns = self.children[nth]
         return made
@@ -268,20 +252,17 @@ class ScriptedModel:
             Failed attempts since the last one.
         """
         self.position = 0
-        while answers and self.position < len(self.turns):
-            answers -= self.turns[self.position].fault not in FAILING
+        fails = [t.fault in FAILING for t in self.turns]
+        while answers and self.position < len(fails):
+            answers -= not fails[self.position]
             self.position += 1
-        while failures and self.position < len(self.turns) and self.turns[self.position].fault in FAILING:
-            failures -= 1
-            self.position += 1
+        self.position += sum(takewhile(bool, fails[self.position : self.position + failures]))
 
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Answer with the next turn, or fail as it says."""
         if self.position >= len(self.turns):
-            have = len(self.turns)
-            raise ModelRefused(
-                f"{self.traits.name} has only {have} turn{'s' if have != 1 else ''}; add one to go on"
-            )
+            have = "1 turn" if len(self.turns) == 1 else f"{len(self.turns)} turns"
+            raise ModelRefused(f"{self.traits.name} has only {have}; add one to go on")
         turn = self.turns[self.position]
         self.position += 1
         await asyncio.sleep(turn.wait_s)
@@ -305,9 +286,6 @@ class ScriptedModel:
         return estimated(answer.finish(), prompt_bytes)
 
 
-_NOT_WELL = ("Error", "Not run")
-
-
 class CellsModel(ScriptedModel):
     """Proposes cells in order.
 
@@ -323,8 +301,7 @@ class CellsModel(ScriptedModel):
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Propose the next cell, unless the last one failed or was refused: what follows rests on it."""
         last = next((m.text for m in reversed(request.messages) if m.role == "tool"), "")
-        if last.startswith(_NOT_WELL):
-            raise ModelRefused(
-                f"the skill stops here, since its last cell did not run: {last.splitlines()[-1][:200]}"
-            )
+        if last.startswith(("Error", "Not run")):
+            why = last.splitlines()[-1][:200]
+            raise ModelRefused(f"the skill stops here, since its last cell did not run: {why}")
         return await super().respond(request, on_text)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 End = Literal["close", "drop", "stall", "unreachable"]
 PIECE = 12  # characters a piece of streamed text
+_DONE = b"data: [DONE]\n\n"
 
 
 @dataclass(frozen=True)
@@ -66,38 +67,31 @@ def play(turn: Turn, prompt_bytes: int = 0, stream: bool = True) -> Played:
     Played
         Status, headers and pieces.
     """
-    shape = _SHAPES.get(turn.fault, _plain)
-    pieces = tuple(_stream(turn, prompt_bytes) if stream else _body(turn, prompt_bytes))
-    kind = "text/event-stream" if stream else "application/json"
-    return shape(Played(pieces, headers={"content-type": kind}), turn)
+    pieces = tuple(_stream(turn, prompt_bytes)) if stream else (_body(turn, prompt_bytes),)
+    played = Played(pieces, headers={"content-type": "text/event-stream" if stream else "application/json"})
+    return _SHAPES[turn.fault](played, turn) if turn.fault in _SHAPES else played
 
 
 def _stream(turn: Turn, prompt_bytes: int) -> Iterator[bytes]:
     yield _event({"role": "assistant", "content": ""})
     for i in range(0, len(turn.text), PIECE):
         yield _event({"content": turn.text[i : i + PIECE]})
-    for i, call in enumerate(turn.calls):
-        yield from _call_events(i, call)
+    for i, call in enumerate(turn.calls):  # as endpoints do: its name first, its arguments in two halves
+        text = arguments_text(call)
+        yield _event({"tool_calls": [{"index": i, **_whole_call(i, {**call, "arguments": ""})}]})
+        for half in (text[: len(text) // 2], text[len(text) // 2 :]):
+            yield _event({"tool_calls": [{"index": i, "function": {"arguments": half}}]})
     yield _event({}, _finish(turn))
     yield _sse({"choices": [], "usage": usage(turn, prompt_bytes)})
-    yield b"data: [DONE]\n\n"
+    yield _DONE
 
 
-def _call_events(i: int, call: dict[str, Any]) -> Iterator[bytes]:
-    """Send a call as endpoints do: its name first, its arguments in two halves."""
-    text = arguments_text(call)
-    function = {"name": call["name"], "arguments": ""}
-    yield _event({"tool_calls": [{"index": i, "id": f"call_{i}", "type": "function", "function": function}]})
-    for half in (text[: len(text) // 2], text[len(text) // 2 :]):
-        yield _event({"tool_calls": [{"index": i, "function": {"arguments": half}}]})
-
-
-def _body(turn: Turn, prompt_bytes: int) -> Iterator[bytes]:
+def _body(turn: Turn, prompt_bytes: int) -> bytes:
     message: dict[str, Any] = {"role": "assistant", "content": turn.text or None}
     if turn.calls:
         message["tool_calls"] = [_whole_call(i, c) for i, c in enumerate(turn.calls)]
     choice = {"index": 0, "message": message, "finish_reason": _finish(turn)}
-    yield json.dumps({"choices": [choice], "usage": usage(turn, prompt_bytes)}).encode()
+    return json.dumps({"choices": [choice], "usage": usage(turn, prompt_bytes)}).encode()
 
 
 def _whole_call(i: int, call: dict[str, Any]) -> dict[str, Any]:
@@ -135,13 +129,9 @@ def _sse(item: dict[str, Any]) -> bytes:
 Shape = Callable[[Played, Turn], Played]
 
 
-def _plain(played: Played, _: Turn) -> Played:
-    return played
-
-
-def _half(end: End) -> Shape:
-    """Send half of the answer, then end like this."""
-    return lambda played, _: replace(played, pieces=played.pieces[: len(played.pieces) // 2], end=end)
+def _half(end: End, *last: bytes) -> Shape:
+    """Send half of the answer and these, then end like this."""
+    return lambda sent, _: replace(sent, pieces=(*sent.pieces[: len(sent.pieces) // 2], *last), end=end)
 
 
 def _status(status: int, message: str, code: str = "", **headers: str) -> Shape:
@@ -158,8 +148,7 @@ def _instead(body: bytes, kind: str = "application/json") -> Shape:
 
 def _events(*items: dict[str, Any]) -> Shape:
     """Stream these events and the end of the stream."""
-    pieces = (*(_sse(item) for item in items), b"data: [DONE]\n\n")
-    return lambda played, _: replace(played, pieces=pieces)
+    return lambda played, _: replace(played, pieces=(*map(_sse, items), _DONE))
 
 
 def _ended_by(finish: str) -> Shape:
@@ -167,23 +156,14 @@ def _ended_by(finish: str) -> Shape:
 
     def shape(played: Played, turn: Turn) -> Played:
         pieces = (*_stream(replace(turn, calls=()), 0),)[:-3]
-        return replace(played, pieces=(*pieces, _event({}, finish), b"data: [DONE]\n\n"))
+        return replace(played, pieces=(*pieces, _event({}, finish), _DONE))
 
     return shape
 
 
-def _cut_call(played: Played, turn: Turn) -> Played:
-    """End for length in the middle of the last call's arguments."""
-    return replace(played, pieces=(*played.pieces[:-4], _event({}, "length"), b"data: [DONE]\n\n"))
-
-
-def _no_finish(played: Played, turn: Turn) -> Played:
-    return replace(played, pieces=played.pieces[:-3])
-
-
-def _error_event(played: Played, turn: Turn) -> Played:
-    broken = _sse({"error": {"message": "the server had an error", "type": "server_error"}})
-    return replace(played, pieces=(*played.pieces[: len(played.pieces) // 2], broken))
+def _instead_of_last(n: int, *pieces: bytes) -> Shape:
+    """Send these in place of the last pieces."""
+    return lambda played, _: replace(played, pieces=(*played.pieces[:-n], *pieces))
 
 
 def _recalled(change: Callable[[int, dict[str, Any]], dict[str, Any]]) -> Shape:
@@ -192,7 +172,7 @@ def _recalled(change: Callable[[int, dict[str, Any]], dict[str, Any]]) -> Shape:
     def shape(played: Played, turn: Turn) -> Played:
         calls = [change(i, {"index": i, **_whole_call(i, c)}) for i, c in enumerate(turn.calls)]
         pieces = [_event({"tool_calls": [c]}) for c in calls]
-        return replace(played, pieces=(*pieces, _event({}, "tool_calls"), b"data: [DONE]\n\n"))
+        return replace(played, pieces=(*pieces, _event({}, "tool_calls"), _DONE))
 
     return shape
 
@@ -207,6 +187,7 @@ def _objects(_: int, call: dict[str, Any]) -> dict[str, Any]:
     return {**call, "id": None, "function": {**function, "arguments": json.loads(function["arguments"])}}
 
 
+_BROKEN = {"message": "the server had an error", "type": "server_error"}
 _PAGE = b"<!doctype html><html><title>502 Bad gateway</title><body>proxy</body></html>"
 _QUOTA = "You exceeded your current quota, please check your plan and billing details."
 _OVERFLOW = "This model's maximum context length is 8192 tokens. Please reduce the length of the messages."
@@ -215,8 +196,8 @@ _SHAPES: dict[str, Shape] = {
     "unreachable": lambda *_: Played(end="unreachable"),
     "drop": _half("drop"),
     "stall": _half("stall"),
-    "no_finish": _no_finish,
-    "server_error": _error_event,
+    "no_finish": _instead_of_last(3),
+    "server_error": _half("close", _sse({"error": _BROKEN})),
     "http_500": _status(500, "internal error"),
     "http_429": _status(429, "rate limit reached", "rate_limit_exceeded", retry_after="0.1"),
     "wait_600": _status(429, "rate limit reached", "rate_limit_exceeded", retry_after="600"),
@@ -232,7 +213,7 @@ _SHAPES: dict[str, Shape] = {
     "empty": _events({"choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}]}),
     "length": _ended_by("length"),
     "refused": _ended_by("content_filter"),
-    "cut_call": _cut_call,
+    "cut_call": _instead_of_last(4, _event({}, "length"), _DONE),  # amid the last call's arguments
     "badjson": _arguing('{"a": 1, "b": 2,,}'),
     "list_args": _arguing("[1, 2]"),
     "null_args": _arguing(None),

@@ -9,4 +9,4 @@ from .roles import (
     parse_power as parse_power,
     parse_shelf as parse_shelf,
 )
-from .tokens import KINDS as KINDS, lower as lower
+from .sentences import KINDS as KINDS, lower as lower

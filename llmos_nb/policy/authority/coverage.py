@@ -9,26 +9,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from llmos_nb.messages import canonical
 from llmos_nb.policy.authority.roles import Book, Power, Role, Row, Standing
-from llmos_nb.policy.authority.sentences import Sentence, clauses, sentences, within
-from llmos_nb.policy.authority.tokens import exact, normal
+from llmos_nb.policy.authority.sentences import Sentence, clauses, exact, normal, sentences, within
 
 UNDECLARED = ("email", "iban", "url", "path", "date", "quoted")
 BEFORE, BEHIND = 1, 2  # sentences around the one that names an act, in which its details may stand
 WORDS = "your words"
 
 
+Given = Mapping[str, Any]  # the arguments of a call
+Books = Mapping[str, Book]
+Ids = Collection[str]
+
+
 def standing(
-    power: Power,
-    arguments: Mapping[str, Any],
-    words: str,
-    books: Mapping[str, Book],
-    tainted: Collection[str] = (),
-    planned: bool = False,
+    power: Power, arguments: Given, words: str, books: Books, tainted: Ids = (), planned: bool = False
 ) -> Standing:
     """Return whether a call is covered by the user's words.
 
@@ -70,21 +70,21 @@ def spoken(value: Any, words: str) -> str:
     return ""
 
 
+@dataclass
 class _Check:
     """The check of one call against one sentence that names its act, and those beside it."""
 
-    def __init__(
-        self,
-        power: Power,
-        arguments: Mapping[str, Any],
-        said: Sequence[Sentence],
-        at: int,
-        books: Mapping[str, Book],
-        tainted: Collection[str],
-    ) -> None:
-        self.power, self.arguments, self.said, self.books, self.tainted = power, arguments, said, books, tainted
-        self.act, self.near = said[at], said[max(at - BEFORE, 0) : at + BEHIND + 1]
-        self.outward = any(o == "*" or arguments.get(o) for o in power.outward)
+    power: Power
+    arguments: Given
+    said: Sequence[Sentence]
+    at: int
+    books: Books
+    tainted: Ids
+
+    def __post_init__(self) -> None:
+        self.act = self.said[self.at]
+        self.near = self.said[max(self.at - BEFORE, 0) : self.at + BEHIND + 1]
+        self.outward = any(o == "*" or self.arguments.get(o) for o in self.power.outward)
 
     def all(self) -> Standing:
         """Check every argument; what is not given carries nothing."""
@@ -105,11 +105,12 @@ class _Check:
 
     def origin(self, role: Role, value: Any) -> str:
         """Say where a value comes from; empty where nothing of the user's covers it."""
-        method = getattr(self, f"_{role.kind}", None)
-        if method is not None:
+        if (method := getattr(self, f"_{role.kind}", None)) is not None:
             return str(method(role, value))
         text = exact(role.kind, value)
-        if text and text in self._tokens(role) and not self._leaks(role, value):
+        # a file that was made of untrusted data does not leave
+        leaks = role.kind == "path" and self.outward and str(value) in self.tainted
+        if text and text in self._tokens(role) and not leaks:
             return WORDS
         return next((found for r in (role, *role.also) if r.record and (found := self._field(r, value))), "")
 
@@ -120,10 +121,6 @@ class _Check:
             return frozenset[str]().union(*(s.led(kind, role.when) for s in self.near))
         others = [r for r in self.power.roles.values() if r.kind == kind and r.when and not r.record]
         return near.difference(*(s.led(kind, r.when) for r in others for s in self.near))
-
-    def _leaks(self, role: Role, value: Any) -> bool:
-        """Return whether a file that was made of untrusted data would leave."""
-        return role.kind == "path" and self.outward and str(value) in self.tainted
 
     def _field(self, role: Role, value: Any) -> str:
         """A field of the one record that the words name; where a phrase must lead to it, behind that phrase."""
@@ -137,8 +134,7 @@ class _Check:
     def _named(self, kind: str, said: Sequence[Sentence]) -> list[Row]:
         """Return the records that the words name; two that go by one name are none."""
         book = self.books.get(kind, Book(()))
-        found = [r for r in book.rows if any(self._names(book, r, s) for s in said)]
-        if not found:
+        if not (found := [r for r in book.rows if any(self._names(book, r, s) for s in said)]):
             return self._most(book)
         keys = [normal("quoted", str(r[book.key])) for r in found]
         longest = [k for k in keys if not any(k in other and k != other for other in keys)]

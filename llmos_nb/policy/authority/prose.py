@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping
 from itertools import chain, islice
 from typing import Any
+
+from llmos_nb.messages import parsed
 
 DATA = 64  # characters of a text that may still be data
 _MOST, _DEEP = 100_000, 16
@@ -52,14 +53,12 @@ def _of_table(value: Any) -> Iterable[Any] | None:
         names = chain(value.columns.tolist(), value.index.names, [] if _numbers(value.index) else value.index)
         cells = (v for i, t in enumerate(value.dtypes) if not _number(t) for v in value.iloc[:, i])
         return chain(names, cells)
+    if _numbers(value):
+        return [value.name, *([] if _numbers(value.index) else value.index)] if hasattr(value, "index") else []
     if hasattr(value, "index") and hasattr(value, "dtype"):
-        return chain(
-            [value.name], [] if _numbers(value.index) else value.index, [] if _numbers(value) else value
-        )
+        return chain([value.name], [] if _numbers(value.index) else value.index, value)
     if hasattr(value, "dtype"):
-        return (
-            [] if _numbers(value) else list(value.ravel().tolist() if hasattr(value, "ravel") else [str(value)])
-        )
+        return list(value.ravel().tolist()) if hasattr(value, "ravel") else [str(value)]
     return [str(value)] if type(value).__name__ in ("Timestamp", "Timedelta", "NaTType", "NAType") else None
 
 
@@ -87,7 +86,8 @@ def rows(value: Any) -> list[dict[str, Any]]:
     """
     plain = _plain(value)
     if isinstance(plain, str):
-        return rows(_parsed(plain))
+        found = parsed(plain)
+        return [] if isinstance(found, str) else rows(found)
     if hasattr(plain, "to_dict") and hasattr(plain, "columns"):
         return list(plain.head(_MOST).to_dict("records"))
     if isinstance(plain, Mapping):
@@ -97,11 +97,3 @@ def rows(value: Any) -> list[dict[str, Any]]:
         return []
     each = (_plain(v) for v in islice(plain, _MOST))
     return [dict(v) if isinstance(v, Mapping) else {"name": v} for v in each if isinstance(v, Mapping | str)]
-
-
-def _parsed(text: str) -> Any:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    return [] if isinstance(found, str) else found

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from llmos_nb.errors import ConfigError, nearest
+from llmos_nb.errors import ConfigError, check_keys, nearest
 
 KINDS = (
     "email", "iban", "amount", "date", "path", "url", "name", "quoted", "start", "end", "record", "text", "choice",
@@ -142,12 +142,11 @@ class Shelf:
 
 def parse_shelf(kind: str, raw: Any) -> Shelf:
     """Read ``[books.NAME]`` of a manifest."""
-    where, known = f"books.{kind}", [f.name for f in fields(Shelf)][1:]
+    where = f"books.{kind}"
     if not isinstance(raw, Mapping) or not isinstance(raw.get("lookup"), str):
         raise ConfigError(f"{where}: must be a table with lookup = the tool that gives the records")
+    check_keys(raw, [f.name for f in fields(Shelf)][1:], where, ConfigError)
     for key, value in raw.items():
-        if key not in known:
-            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, known)}")
         wanted, what = (Mapping, "a table") if key in ("arguments", "most") else (str, "a text")
         if not isinstance(value, wanted):
             raise ConfigError(f"{where}: {key} = {value!r} must be {what}")
@@ -181,11 +180,9 @@ def _role(given: Any, where: str) -> Role:
     if not isinstance(given, str | Mapping):
         raise ConfigError(f"{where} = {given!r} must be a kind, or a table with one")
     raw: dict[str, Any] = {"kind": given} if isinstance(given, str) else dict(given)
-    kind, known = str(raw.get("kind")), [f.name for f in fields(Role)]
+    kind = str(raw.get("kind"))
     if kind not in KINDS:
         raise ConfigError(f"{where}: unknown kind {kind!r}{nearest(kind, KINDS)}")
-    for key in raw:
-        if key not in known:
-            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, known)}")
+    check_keys(raw, [f.name for f in fields(Role)], where, ConfigError)
     also = tuple(_role({"kind": kind, **a}, where) for a in raw.get("also", ()))
     return Role(**{**raw, "also": also})

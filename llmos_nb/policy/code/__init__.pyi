@@ -1,4 +1,9 @@
-from .inspection import Surroundings as Surroundings, code_names as code_names, inspect_code as inspect_code
-from .names import bound_by as bound_by, defaults as defaults, parameters as parameters
+from .inspection import code_names as code_names, inspect_code as inspect_code
+from .names import (
+    Surroundings as Surroundings,
+    bound_by as bound_by,
+    defaults as defaults,
+    parameters as parameters,
+)
 from .report import plain as plain
 from .tables import KINDS as KINDS

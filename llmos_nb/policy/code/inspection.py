@@ -9,18 +9,15 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from llmos_nb.policy.code.names import NameVisitor
+from llmos_nb.policy.code.names import NameVisitor, Surroundings
 from llmos_nb.policy.code.risks import Risk, judge_attribute, judge_call, judge_command, literal
 from llmos_nb.policy.code.tables import ASKS, HARMLESS, HARMLESS_METHODS, MUTATORS
 
-_LOOKS = frozenset(
-    ("who", "whos", "who_ls", "pwd", "lsmagic", "matplotlib", "pinfo", "pinfo2", "psource", "pdoc", "pfile")
-)
-_TIMERS = frozenset(("time", "timeit", "prun", "capture"))
+_LOOKS = "who", "whos", "who_ls", "pwd", "lsmagic", "matplotlib", "pinfo", "pinfo2", "psource", "pdoc", "pfile"
+_TIMERS = ("time", "timeit", "prun", "capture")
 _OPTIONS = re.compile(r"(\s*-[A-Za-z]+\s*\d*(?=\s))*\s*")
 _MAGICS = ("run_line_magic", "run_cell_magic", "magic")
 _COMMANDS = ("system", "getoutput", "system_raw", "system_piped")
@@ -60,10 +57,7 @@ class Visitor(NameVisitor):
         """Note a call and what it may do."""
         dotted = self.dotted(node.func).replace("()", "")
         self.calls[dotted.removeprefix("?.")] = None
-        if dotted.startswith("get_ipython"):
-            self._magic(dotted, node)
-        else:
-            self._judge(dotted, node)
+        self._magic(dotted, node) if dotted.startswith("get_ipython") else self._judge(dotted, node)
         self.generic_visit(node)
 
     def _judge(self, dotted: str, node: ast.Call) -> None:
@@ -72,7 +66,8 @@ class Visitor(NameVisitor):
         self.risks |= {r: None for r in risks}
         self.everything |= any(r.kind == "exec" for r in risks)
         name = dotted.rpartition(".")[2]
-        inplace = any(k.arg == "inplace" and not _is_false(k.value) for k in node.keywords)
+        given = next((k.value for k in node.keywords if k.arg == "inplace"), ast.Constant(False))
+        inplace = not isinstance(given, ast.Constant) or bool(given.value)
         if (name in MUTATORS or inplace) and isinstance(node.func, ast.Attribute):
             root = _root(node.func)
             if root is not None and root not in self.modules and not self.is_local(root):
@@ -113,30 +108,8 @@ def _root(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _is_false(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and not node.value
-
-
 Level = Literal["read", "namespace", "risky"]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What is known of the names that code may use.
-
-    Parameters
-    ----------
-    origins : mapping
-        Dotted origin by name, of modules, functions and objects: ``{"o": "os", "con": "sqlite3.Connection"}``.
-    sources : mapping
-        Source code of the user's own functions, by name.
-    fragile : mapping
-        Why what a name holds cannot be put back, by name: ``{"rows": "a generator gives each item once"}``.
-    """
-
-    origins: Mapping[str, str] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
-    fragile: Mapping[str, str] = field(default_factory=dict)
+NOTHING = Surroundings()
 
 
 @dataclass(frozen=True)
@@ -174,7 +147,7 @@ class Inspection:
         return "read" if self.harmless and not self.writes and not self.everything else "namespace"
 
 
-def inspect_code(code: str, around: Surroundings | None = None) -> Inspection:
+def inspect_code(code: str, around: Surroundings = NOTHING) -> Inspection:
     """Look at code without running it.
 
     Parameters
@@ -192,13 +165,10 @@ def inspect_code(code: str, around: Surroundings | None = None) -> Inspection:
     tree, fault = _parsed(code)
     if tree is None:
         return Inspection(risks=(fault,), everything=True)
-    around = around or Surroundings()
-    seen = Visitor(around.origins, around.sources, around.fragile)
+    seen = Visitor(around)
     seen.visit(tree)
-    risks = sorted(seen.risks, key=lambda r: r.line)
-    return Inspection(
-        tuple(seen.reads), tuple(seen.writes), tuple(seen.calls), tuple(risks), seen.everything, seen.harmless
-    )  # fmt: skip
+    names = tuple(seen.reads), tuple(seen.writes), tuple(seen.calls)
+    return Inspection(*names, tuple(sorted(seen.risks, key=lambda r: r.line)), seen.everything, seen.harmless)
 
 
 def code_names(code: str) -> frozenset[str] | None:
@@ -209,7 +179,7 @@ def code_names(code: str) -> frozenset[str] | None:
     tree, _ = _parsed(code)
     if tree is None:
         return None
-    seen = Visitor({}, {}, {})
+    seen = Visitor(NOTHING)
     seen.visit(tree)
     if seen.everything or any(r.kind in ("exec", "magic") for r in seen.risks):
         return None

@@ -5,15 +5,34 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmos_nb.policy.code.risks import Risk
 
-_BUILTINS = frozenset(dir(builtins))
-_KNOWN = _BUILTINS | {"get_ipython"}
+_KNOWN = frozenset(dir(builtins)) | {"get_ipython"}
 _DEPTH = 4
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known of the names that code may use.
+
+    Parameters
+    ----------
+    origins : mapping
+        Dotted origin by name, of modules, functions and objects: ``{"o": "os", "con": "sqlite3.Connection"}``.
+    sources : mapping
+        Source code of the user's own functions, by name.
+    fragile : mapping
+        Why what a name holds cannot be put back, by name: ``{"rows": "a generator gives each item once"}``.
+    """
+
+    origins: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    fragile: Mapping[str, str] = field(default_factory=dict)
 
 
 class NameVisitor(ast.NodeVisitor):
@@ -21,30 +40,20 @@ class NameVisitor(ast.NodeVisitor):
 
     Parameters
     ----------
-    origins : mapping
-        Dotted origin of names that stand for modules, functions or objects of known types.
-    sources : mapping
-        Source code of the user's own functions, by name; it is walked where the code uses them.
-    fragile : mapping
-        Why what a name holds cannot be put back, by name.
+    around : Surroundings
+        What is known of the names; sources are walked where the code uses them.
     depth : int
         How deep we are in functions of functions.
     """
 
-    def __init__(
-        self,
-        origins: Mapping[str, str],
-        sources: Mapping[str, str],
-        fragile: Mapping[str, str],
-        depth: int = 0,
-    ) -> None:
-        self.aliases, self.sources, self.fragile, self.depth = dict(origins), sources, fragile, depth
+    def __init__(self, around: Surroundings, depth: int = 0) -> None:
+        self.aliases, self.around, self.depth = dict(around.origins), around, depth
         self.reads: dict[str, None] = {}
         self.writes: dict[str, None] = {}
         self.calls: dict[str, None] = {}
         self.risks: dict[Risk, None] = {}
         self.harmless, self.everything = True, False
-        self.modules = {name for name, origin in origins.items() if "." not in origin}
+        self.modules = {name for name, origin in around.origins.items() if "." not in origin}
         self._bound: set[str] = set()
         self._locals: list[set[str]] = []
         self._seen: set[str] = set()
@@ -69,15 +78,16 @@ class NameVisitor(ast.NodeVisitor):
 
     def _use(self, name: str, line: int) -> None:
         """Look at what a name of the namespace stands for."""
-        if name in self.fragile:
-            self.risks[Risk("not undoable", name, line, self.fragile[name])] = None
-        if name not in self.sources or name in self._seen or self.depth >= _DEPTH:
+        fragile, sources = self.around.fragile, self.around.sources
+        if name in fragile:
+            self.risks[Risk("not undoable", name, line, fragile[name])] = None
+        if name not in sources or name in self._seen or self.depth >= _DEPTH:
             return
         self._seen.add(name)
-        others = {k: v for k, v in self.sources.items() if k != name}
-        inner = type(self)(self.aliases, others, self.fragile, self.depth + 1)
+        others = {k: v for k, v in sources.items() if k != name}
+        inner = type(self)(Surroundings(self.aliases, others, fragile), self.depth + 1)
         try:
-            inner.visit(ast.parse(self.sources[name]))
+            inner.visit(ast.parse(sources[name]))
         except SyntaxError:
             return
         self.risks |= {Risk(r.kind, r.what, line, r.target): None for r in inner.risks}
@@ -86,19 +96,18 @@ class NameVisitor(ast.NodeVisitor):
         self.reads |= {n: None for n in inner.reads if n != name}
         self.writes |= {n: None for n in inner.writes if n != name}
 
-    def _bind(self, name: str, origin: str, module: bool = False) -> None:
+    def _bind(self, name: str, origin: str) -> None:
         if not self._locals:
             self.writes[name] = None
             self._bound.add(name)
         self.aliases[name] = origin
-        if module:
-            self.modules.add(name)
+        self.modules.add(name)
 
     def visit_Import(self, node: ast.Import) -> None:
         """Note names that stand for modules."""
         for a in node.names:
             root = a.name.partition(".")[0]
-            self._bind(a.asname or root, a.name if a.asname else root, True)
+            self._bind(a.asname or root, a.name if a.asname else root)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         """Note names that stand for what is in a module."""
@@ -107,25 +116,18 @@ class NameVisitor(ast.NodeVisitor):
                 self.everything = True
                 self.risks[Risk("import", "*", node.lineno, node.module or ".")] = None
             elif node.module != "__future__":
-                self._bind(a.asname or a.name, f"{node.module or ''}.{a.name}", module=True)
+                self._bind(a.asname or a.name, f"{node.module or ''}.{a.name}")
 
-    def visit_Assign(self, node: ast.Assign) -> None:
+    def visit_Assign(self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr) -> None:
         """Note what is assigned, and what it stands for."""
-        self.visit(node.value)
-        for target in node.targets:
-            self._assign(target, node.value)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        """Note what is assigned."""
-        self.visit(node.annotation)
+        if isinstance(node, ast.AnnAssign):
+            self.visit(node.annotation)
         if node.value is not None:
             self.visit(node.value)
-            self._assign(node.target, node.value)
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                self._assign(target, node.value)
 
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
-        """Note what is assigned."""
-        self.visit(node.value)
-        self._assign(node.target, node.value)
+    visit_AnnAssign = visit_NamedExpr = visit_Assign
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """Note what is read and written."""
@@ -148,8 +150,7 @@ class NameVisitor(ast.NodeVisitor):
         self.visit(node.target)
         self._all([*node.body, *node.orelse])
 
-    visit_AsyncWith = visit_With
-    visit_AsyncFor = visit_For
+    visit_AsyncWith, visit_AsyncFor = visit_With, visit_For
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         self.visit(target)
@@ -178,8 +179,7 @@ class NameVisitor(ast.NodeVisitor):
             self._all(outside)
             self._scoped([node.body], {a.arg for a in parameters(node.args)})
 
-    visit_AsyncFunctionDef = visit_FunctionDef
-    visit_Lambda = visit_FunctionDef
+    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """Walk a class."""
@@ -227,11 +227,9 @@ def defaults(args: ast.arguments) -> list[ast.expr]:
 def bound_by(node: ast.AST) -> Iterable[str]:
     """Return the names that one node binds or deletes, without what stands inside it."""
     match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.ExceptHandler(name=str(name)):
             return [name]
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.ExceptHandler(name=str(name)):
             return [name]
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return [a.asname or a.name.partition(".")[0] for a in names]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from llmos_nb.policy.code.inspection import Inspection
 from llmos_nb.policy.code.risks import Risk
-from llmos_nb.policy.code.tables import ASKS
+from llmos_nb.policy.code.tables import ASKS, SQL_METHODS
 
 
 class Words(NamedTuple):
@@ -79,64 +80,42 @@ def _said(risk: Risk, cwd: Path) -> tuple[str, str]:
     """Return title and sentence of one risk."""
     if risk.kind == "file":
         return _file(risk, cwd)
-    if risk.kind == "not undoable" and risk.target and risk.target != "a module" and not _is_sql(risk):
+    if risk.kind == "not undoable" and risk.target not in ("", "a module") and risk.what not in _SQL:
         return "use up what cannot be put back", f"`{risk.what}` cannot be put back by Undo: {risk.target}"
     title, sentence = _SAID[risk.kind]
-    target = f" `{risk.target}`" if risk.target else ""
-    return title, sentence.format(what=_named(risk), target=target)
+    what = f"!{risk.target}" if risk.what == "!" else risk.what
+    return title, sentence.format(what=what, target=f" `{risk.target}`" if risk.target else "")
 
 
 def _file(risk: Risk, cwd: Path) -> tuple[str, str]:
+    lost = "and Undo cannot bring an overwritten file back"
     if not risk.target:
-        after = "and Undo cannot bring an overwritten file back"
-        return "write a file", f"`{risk.what}` writes a file whose name is only known when it runs, {after}"
+        return "write a file", f"`{risk.what}` writes a file whose name is only known when it runs, {lost}"
     if risk.what == "append":
         return "add to a file", f"`open` adds to `{risk.target}`, and Undo does not take that out again"
     if risk.what == "to_sql":
         said = f"`to_sql` writes the table `{risk.target}`, and Undo does not reach databases"
         return "write a database table", said
-    if _exists(cwd, risk.target):
-        sentence = f"`{risk.what}` overwrites `{risk.target}`, and Undo cannot bring an overwritten file back"
-        return "replace a file", sentence
+    with suppress(OSError, ValueError, RuntimeError):
+        if (cwd / risk.target).expanduser().exists():
+            return "replace a file", f"`{risk.what}` overwrites `{risk.target}`, {lost}"
     return "write a file", f"`{risk.what}` writes `{risk.target}`, and Undo does not remove files"
 
 
-def _exists(cwd: Path, target: str) -> bool:
-    try:
-        return (cwd / target).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):
-        return False
-
-
-def _is_sql(risk: Risk) -> bool:
-    return risk.what in ("execute", "executescript", "sql", "query", "exec_driver_sql", "run_query")
-
-
-def _named(risk: Risk) -> str:
-    return f"!{risk.target}" if risk.what == "!" else risk.what
-
-
+_SQL = SQL_METHODS - {"read_sql"}
 _SAID = {
     "deletion": ("delete something", "`{what}`{target} deletes, and Undo cannot bring back what is deleted"),
     "process": (
-        "start or end a process",
-        "`{what}` starts or ends a process, and what that does Undo cannot take back",
+        "start or end a process", "`{what}` starts or ends a process, and what that does Undo cannot take back",
     ),
     "network": ("use the network", "`{what}`{target} reaches outside this machine, and Undo does not"),
     "exec": (
-        "run code that cannot be read beforehand",
-        "`{what}`{target} can reach everything, whatever the code says",
+        "run code that cannot be read beforehand", "`{what}`{target} can reach everything, whatever the code says",
     ),
-    "environment": (
-        "change the environment",
-        "`{what}`{target} changes the session for everything that runs after it",
-    ),
+    "environment": ("change the environment", "`{what}`{target} changes the session for everything that runs after it"),
     "magic": ("run a magic", "`{what}` may do anything that the session can"),
     "not undoable": ("change what cannot be put back", "`{what}` changes what Undo does not reach"),
     "foreign file": ("read a file", "`{what}` reads{target}, whose content comes from outside"),
-    "import": (
-        "import every name of a module",
-        "`import *` from{target} binds names that cannot be known beforehand",
-    ),
+    "import": ("import every name of a module", "`import *` from{target} binds names that cannot be known beforehand"),
     "syntax": ("run code that is no Python", "the code cannot be parsed: {what}"),
-}
+}  # fmt: skip

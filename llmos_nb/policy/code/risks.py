@@ -10,20 +10,7 @@ import ast
 import re
 from typing import NamedTuple
 
-from llmos_nb.policy.code.tables import (
-    DELETES,
-    DELETING_COMMANDS,
-    METHODS,
-    OPENERS,
-    PATHS,
-    READERS,
-    REFLECTION,
-    ROOTS,
-    SPAWN,
-    SQL,
-    SQL_METHODS,
-    WRITERS,
-)
+from llmos_nb.policy.code import tables
 
 
 class Risk(NamedTuple):
@@ -70,9 +57,9 @@ def _known(dotted: str) -> tuple[str, str]:
     parts = dotted.split(".")
     for end in range(len(parts), 0, -1):
         name = ".".join(parts[:end])
-        if name in ROOTS:
-            return ROOTS[name], name
-    return ("process", dotted) if SPAWN.match(dotted) else ("", "")
+        if name in tables.ROOTS:
+            return tables.ROOTS[name], name
+    return ("process", dotted) if tables.SPAWN.match(dotted) else ("", "")
 
 
 def judge_call(dotted: str, call: ast.Call, receiver: str = "") -> list[Risk]:
@@ -94,20 +81,20 @@ def judge_call(dotted: str, call: ast.Call, receiver: str = "") -> list[Risk]:
     """
     name, line = dotted.rpartition(".")[2], call.lineno
     kind, known = _known(dotted)
-    first = literal(_argument(call, 0, *PATHS, "url", "src"))
+    first = literal(_argument(call, 0, *tables.PATHS, "url", "src"))
     if kind:
         return [Risk(kind, known if kind == "network" else dotted, line, first)]
     for rule in (_open, _writer, _reader, _sql, _reflection):
         if found := rule(dotted, name, call, receiver or first):
             return [found]
-    if name in METHODS and "." in dotted:
-        return [Risk(METHODS[name], name, line, receiver or first)]
+    if name in tables.METHODS and "." in dotted:
+        return [Risk(tables.METHODS[name], name, line, receiver or first)]
     return []
 
 
 def _open(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
-    method = name == "open" and dotted not in OPENERS and "." in dotted
-    if dotted not in OPENERS and not method:
+    method = name == "open" and dotted not in tables.OPENERS and "." in dotted
+    if dotted not in tables.OPENERS and not method:
         return None
     given = _argument(call, 0 if method else 1, "mode")
     mode = literal(given) if given is not None else "r"
@@ -118,9 +105,9 @@ def _open(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
 
 
 def _writer(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
-    if name not in WRITERS or not (call.args or any(k.arg in PATHS for k in call.keywords)):
+    if name not in tables.WRITERS or not (call.args or any(k.arg in tables.PATHS for k in call.keywords)):
         return None
-    path = _argument(call, 0, *PATHS)
+    path = _argument(call, 0, *tables.PATHS)
     nowhere = isinstance(path, ast.Constant) and path.value is None  # it gives a text instead
     return None if nowhere else Risk("file", name, call.lineno, literal(path))
 
@@ -130,7 +117,7 @@ def _reader(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
         pickled = _argument(call, 2, "allow_pickle")
         unsafe = isinstance(pickled, ast.Constant) and bool(pickled.value)
         return Risk("exec" if unsafe else "foreign file", dotted, call.lineno, target)
-    if not READERS.match(name) or (name == "read_sql" and SQL.match(target)):
+    if not tables.READERS.match(name) or (name == "read_sql" and tables.SQL.match(target)):
         return None
     remote = re.match(r"(https?|ftp|s3|gs)://", target)
     return Risk("network" if remote else "foreign file", name, call.lineno, target)
@@ -138,30 +125,27 @@ def _reader(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
 
 def _sql(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
     statement = literal(call.args[0]) if call.args else ""
-    found = SQL.match(statement) if name in SQL_METHODS else None
+    found = tables.SQL.match(statement) if name in tables.SQL_METHODS else None
     if found is None:
         return None
-    deletes = found[1].lower() in DELETES
+    deletes = found[1].lower() in tables.DELETES
     return Risk("deletion" if deletes else "not undoable", name, call.lineno, " ".join(statement.split())[:80])
 
 
 def _reflection(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
     if dotted in ("getattr", "setattr", "delattr"):
-        attribute = _argument(call, 1)
-        spelled = literal(attribute)
-        if spelled and not spelled.startswith("__"):
-            return None
-        return Risk("exec", dotted, call.lineno, spelled)
+        spelled = literal(_argument(call, 1))
+        return None if spelled and not spelled.startswith("__") else Risk("exec", dotted, call.lineno, spelled)
     everything = dotted in ("globals", "locals") or (dotted == "vars" and not call.args)
     return Risk("exec", dotted, call.lineno) if everything else None
 
 
 def judge_attribute(name: str, line: int) -> list[Risk]:
     """Say what reaching for an attribute may mean."""
-    return [Risk("exec", name, line)] if name in REFLECTION else []
+    return [Risk("exec", name, line)] if name in tables.REFLECTION else []
 
 
 def judge_command(command: str, line: int) -> list[Risk]:
     """Say what a ``!command`` may do."""
-    risks = [Risk("process", "!", line, command[:80])]
-    return [Risk("deletion", "!", line, command[:80]), *risks] if DELETING_COMMANDS.search(command) else risks
+    kinds = ("deletion", "process") if tables.DELETING_COMMANDS.search(command) else ("process",)
+    return [Risk(kind, "!", line, command[:80]) for kind in kinds]

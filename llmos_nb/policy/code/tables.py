@@ -12,12 +12,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-OPENERS = _words(
-    """
-    open io.open _io.open codecs.open gzip.open bz2.open lzma.open zipfile.ZipFile tarfile.open
-    h5py.File
-    """
-)
+OPENERS = _words("""open io.open _io.open codecs.open gzip.open bz2.open lzma.open zipfile.ZipFile tarfile.open
+    h5py.File""")  # fmt: skip
 _ROOTS = {
     "network": """requests urllib.request urllib3 http.client http.server socket socketserver ssl ftplib smtplib imaplib
         poplib telnetlib xmlrpc httpx httpx2 aiohttp websockets websocket paramiko boto3 botocore google.cloud azure
@@ -53,13 +49,9 @@ _METHODS = {
 }  # fmt: skip
 METHODS = {name: kind for kind, names in _METHODS.items() for name in names.split()}
 # These give a text where they get no path, and write a file where they get one.
-WRITERS = _words(
-    """
-    to_csv to_parquet to_excel to_json to_feather to_hdf to_pickle to_stata to_html to_latex to_markdown
-    to_xml to_orc to_string to_file to_netcdf to_zarr write_csv write_parquet write_json write_excel
-    write_ipc write_ndjson write_avro sink_csv sink_parquet
-    """
-)
+WRITERS = _words("""to_csv to_parquet to_excel to_json to_feather to_hdf to_pickle to_stata to_html to_latex
+    to_markdown to_xml to_orc to_string to_file to_netcdf to_zarr write_csv write_parquet write_json write_excel
+    write_ipc write_ndjson write_avro sink_csv sink_parquet""")  # fmt: skip
 PATHS = (
     "path", "path_or_buf", "path_or_buffer", "path_or_handle", "buf", "excel_writer", "file", "fname", "filename",
     "store",
@@ -69,48 +61,27 @@ READERS = re.compile(
     r"|read_(text|bytes)|scan_\w+|loadtxt|genfromtxt|imread|load_workbook|open_dataset)$"
 )
 SQL = re.compile(
-    r"\s*(?:/\*.*?\*/|--[^\n]*\n|\s)*(drop|delete|truncate|alter|insert|update|create|replace|merge|grant|copy)\b",
-    re.I | re.S,
+    r"(?is)\s*(?:/\*.*?\*/|--[^\n]*\n|\s)*(drop|delete|truncate|alter|insert|update|create|replace|merge|grant|copy)\b"
 )
 DELETES = ("drop", "delete", "truncate")
-SQL_METHODS = frozenset(
-    ("execute", "executescript", "sql", "query", "run_query", "exec_driver_sql", "read_sql")
-)
+SQL_METHODS = _words("execute executescript sql query run_query exec_driver_sql read_sql")
 DELETING_COMMANDS = re.compile(r"(^|[;&|]\s*)\s*(sudo\s+)?(rm|rmdir|del|unlink|shred|dd|mkfs\S*)\b")
-REFLECTION = _words(
-    """
-    __globals__ __builtins__ __subclasses__ __bases__ __mro__ __code__ __closure__ __dict__
-    __getattribute__ __loader__ __import__ f_globals f_locals f_back gi_frame
-    """
-)
-MUTATORS = _words(
-    """
-    append extend insert remove pop clear sort reverse update add discard setdefault popitem
-    difference_update intersection_update symmetric_difference_update appendleft popleft extendleft
-    rotate fill put itemset resize partial_fit fit fit_transform fit_predict setflags register_buffer
-    step backward seed shuffle send close write writelines __setitem__ __setattr__ __delitem__
-    set_axis_off
-    """
-)
-HARMLESS = _words(
-    """
-    abs all any ascii bin bool bytes chr complex dict divmod enumerate filter float format frozenset
-    hash hex id int isinstance issubclass iter len list map max min oct ord pow print range repr
-    reversed round set slice sorted str sum tuple type zip display
-    """
-)
-HARMLESS_METHODS = _words(
-    """
-    abs agg aggregate all any argmax argmin astype between clip copy corr count cov cummax cummin
-    cumprod cumsum describe diff drop_duplicates dropna duplicated eq equals explode fillna filter first
-    ge get groupby gt head idxmax idxmin info interpolate isin isna isnull item items join keys last le
-    len lower lstrip lt max mean median melt memory_usage merge min mode mul ne nlargest notna notnull
-    nsmallest nunique pct_change pivot pivot_table prod quantile query rank reindex rename replace
-    resample reset_index rolling round rstrip sample select_dtypes sem set_index shift size skew
-    sort_index sort_values split startswith endswith std strip sub sum tail title to_dict to_list
-    to_numpy tolist to_string transform transpose unique unstack stack upper value_counts values var
-    where month_name day_name contains cut qcut crosstab array arange linspace zeros ones sqrt log exp
-    DataFrame Series to_datetime to_numeric concat Timestamp date_range search_sorted index find
-    casefold format zfill center isdigit isalpha
-    """
-)
+REFLECTION = _words("""__globals__ __builtins__ __subclasses__ __bases__ __mro__ __code__ __closure__ __dict__
+    __getattribute__ __loader__ __import__ f_globals f_locals f_back gi_frame""")  # fmt: skip
+MUTATORS = _words("""append extend insert remove pop clear sort reverse update add discard setdefault popitem
+    difference_update intersection_update symmetric_difference_update appendleft popleft extendleft rotate fill put
+    itemset resize partial_fit fit fit_transform fit_predict setflags register_buffer step backward seed shuffle send
+    close write writelines __setitem__ __setattr__ __delitem__ set_axis_off""")  # fmt: skip
+HARMLESS = _words("""abs all any ascii bin bool bytes chr complex dict divmod enumerate filter float format frozenset
+    hash hex id int isinstance issubclass iter len list map max min oct ord pow print range repr reversed round set
+    slice sorted str sum tuple type zip display""")  # fmt: skip
+HARMLESS_METHODS = _words("""abs agg aggregate all any argmax argmin astype between clip copy corr count cov cummax
+    cummin cumprod cumsum describe diff drop_duplicates dropna duplicated eq equals explode fillna filter first ge get
+    groupby gt head idxmax idxmin info interpolate isin isna isnull item items join keys last le len lower lstrip lt
+    max mean median melt memory_usage merge min mode mul ne nlargest notna notnull nsmallest nunique pct_change pivot
+    pivot_table prod quantile query rank reindex rename replace resample reset_index rolling round rstrip sample
+    select_dtypes sem set_index shift size skew sort_index sort_values split startswith endswith std strip sub sum
+    tail title to_dict to_list to_numpy tolist to_string transform transpose unique unstack stack upper value_counts
+    values var where month_name day_name contains cut qcut crosstab array arange linspace zeros ones sqrt log exp
+    DataFrame Series to_datetime to_numeric concat Timestamp date_range search_sorted index find casefold format zfill
+    center isdigit isalpha""")  # fmt: skip

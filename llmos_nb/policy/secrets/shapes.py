@@ -12,41 +12,16 @@ from urllib.parse import quote, quote_plus
 from llmos_nb.messages import canonical, clean
 
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-_WORDS = frozenset(
-    (
-        "auth",
-        "bearer",
-        "cookie",
-        "cookies",
-        "creds",
-        "dsn",
-        "jwt",
-        "key",
-        "keys",
-        "passphrase",
-        "pat",
-        "pin",
-        "pwd",
-    )
-)
-_INSIDE = (
-    "password",
-    "passwd",
-    "secret",
-    "credential",
-    "apikey",
-    "accesskey",
-    "privatekey",
-    "authoriz",
-    "token",
-)
+_WORDS = frozenset((
+    "auth", "bearer", "cookie", "cookies", "creds", "dsn", "jwt", "key", "keys", "passphrase", "pat", "pin", "pwd",
+))  # fmt: skip
+_INSIDE = re.compile("passw(or)?d|secret|credential|apikey|accesskey|privatekey|authoriz|token")
 _NOT = frozenset(("max", "min", "n", "num", "count", "total", "prompt", "completion"))  # counts of tokens
 _TEXTS = re.compile(
-    r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|hf|npm|pypi)[-_][A-Za-z0-9_-]{12,}"
+    r"(?i)\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|hf|npm|pypi)[-_][A-Za-z0-9_-]{12,}"
     r"|\bAKIA[0-9A-Z]{12,}|\bAIza[0-9A-Za-z_-]{20,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\."
     r"|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s@]+@"
-    r"|\b(?:password|passwd|pwd|secret|token|api_?key)\s*[=:]\s*\S",
-    re.IGNORECASE,
+    r"|\b(?:password|passwd|pwd|secret|token|api_?key)\s*[=:]\s*\S"
 )
 
 
@@ -55,8 +30,7 @@ def secret_name(name: str) -> bool:
     parts = [p.lower() for p in _PARTS.findall(name)]
     if _NOT.intersection(parts) and parts[-1] in ("tokens", "token", "keys"):
         return False
-    joined = "".join(parts)
-    return bool(_WORDS.intersection(parts)) or any(word in joined for word in _INSIDE)
+    return bool(_WORDS.intersection(parts)) or bool(_INSIDE.search("".join(parts)))
 
 
 def secret_text(text: str) -> bool:
@@ -68,9 +42,8 @@ GUESSED = 8
 # What stands in many environments under a name that looks secret, and is none: a word, a number, a path, a socket.
 _PLAIN = re.compile(r"[A-Za-z_-]+|[\d.]+|[~/][\w./@+-]*|[\w.-]+:\d+", re.ASCII)
 STRONG = re.compile(r"pass(word|wd|phrase)|secret|credential|token|api_?key", re.IGNORECASE)
-COLUMN = re.compile(
-    r"pass(word|wd|phrase)|secret|credential|api_?key", re.IGNORECASE
-)  # a token may be a word there
+# of a column; a token may be a word there
+COLUMN = re.compile(r"pass(word|wd|phrase)|secret|credential|api_?key", re.IGNORECASE)
 # Beginnings are looked for first: a search for a few fixed words is many times faster than the expression.
 SIGNS = (
     "sk-", "sk_", "pk_", "rk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "pypi-",
@@ -92,19 +65,14 @@ SHAPES = re.compile(
 
 def forms(value: str) -> Iterable[str]:
     """Return a value as it may stand in a text: plain, in an address, base64, hexadecimal, escaped, line by line."""
-    raw = clean(value).encode()
-    quoted = quote(value, safe="")
-    yield from (value, quoted, quote_plus(value), _lower(quoted), repr(value)[1:-1], canonical(value)[1:-1])
+    raw, quoted = clean(value).encode(), quote(value, safe="")
+    small = re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), quoted)  # as some libraries spell percent escapes
+    yield from (value, quoted, quote_plus(value), small, repr(value)[1:-1], canonical(value)[1:-1])
     if len(value) >= GUESSED:
         yield from _in_base64(raw)
         yield from (raw.hex(), raw.hex().upper())
     if "\n" in value.strip():
         yield from (line for line in map(str.strip, value.splitlines()) if len(line) >= 2 * GUESSED)
-
-
-def _lower(quoted: str) -> str:
-    """Spell percent escapes in small letters, as some libraries do."""
-    return re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), quoted)
 
 
 def _in_base64(raw: bytes) -> Iterable[str]:
@@ -119,10 +87,7 @@ def _in_base64(raw: bytes) -> Iterable[str]:
         yield from (own, own.replace("+", "-").replace("/", "_"))
 
 
-@lru_cache(maxsize=4096)
-def named_secret(name: str) -> bool:
-    """Return whether a name says that its value is a secret; asked again and again for the same environment."""
-    return secret_name(name)
+named_secret = lru_cache(maxsize=4096)(secret_name)  # asked again and again for the same environment
 
 
 def worth_hiding(name: str, value: str) -> bool:
@@ -130,11 +95,6 @@ def worth_hiding(name: str, value: str) -> bool:
     if STRONG.search(name):
         return len(value) >= GUESSED and not re.fullmatch(r"[~/][\w./@+-]*", value)
     return len(value) >= GUESSED and not _PLAIN.fullmatch(value)
-
-
-def plain_word(value: str) -> bool:
-    """Tell words, numbers, paths and sockets from what looks made to be secret."""
-    return bool(_PLAIN.fullmatch(value))
 
 
 def shapes_out(text: str, handle: str) -> str:
@@ -186,9 +146,8 @@ def _columns(name: str, frame: Any) -> Iterator[tuple[str, str]]:
     """Look into columns that say so; words and numbers in them are none."""
     for column in list(getattr(frame, "columns", ()))[:MANY]:
         if type(column) is str and COLUMN.search(column):
-            values = dict.fromkeys(v for v in list(frame[column])[:ROWS] if type(v) is str)
-            for n, value in enumerate(values):
-                if worth_hiding(column, value) and not plain_word(value):
+            for n, value in enumerate(dict.fromkeys(v for v in list(frame[column])[:ROWS] if type(v) is str)):
+                if worth_hiding(column, value) and not _PLAIN.fullmatch(value):
                     yield _name(f"{name}.{column}.{n}"), value
 
 

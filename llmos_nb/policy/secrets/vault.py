@@ -11,19 +11,14 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
+from operator import eq
 from typing import Any, AnyStr, NoReturn
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Request, canonical, compact
-from llmos_nb.policy.secrets.shapes import (
-    SIGN_BYTES,
-    SIGNS,
-    forms,
-    found_in,
-    named_secret,
-    shapes_out,
-    worth_hiding,
-)
+from llmos_nb.policy.secrets import shapes
+from llmos_nb.policy.secrets.shapes import SIGNS
 
 LEAST = 6  # fewer characters of a value say too little, and are found everywhere
 _GAP = re.compile(r"\n?… [\d,]+ bytes left out …\n?")
@@ -51,50 +46,36 @@ def _places(text: AnyStr, cut: AnyStr) -> Iterator[int]:
 
 def mended(text: str, needles: Needles) -> str:
     """Put the handle in the place of what an ellipsis has left of each value."""
-    near = near_cuts(text, CUTS, WIDE)
-    if not near:
+    if not (near := near_cuts(text, CUTS, WIDE)):
         return text
     for needle, handle in needles:
         if len(needle) > LEAST and needle[:LEAST] in near:
-            text = _heads(text, needle, handle)
+            text = _heads(text, needle, handle, CUTS)
+        # the end after an ellipsis is a beginning before one in the mirror
         if len(needle) > LEAST and needle[-LEAST:] in near:
-            text = _tails(text, needle, handle)
+            text = _heads(text[::-1], needle[::-1], handle[::-1], tuple(c[::-1] for c in CUTS))[::-1]
     return _middle(text, needles) if " bytes left out …" in text else text
 
 
-def _heads(text: str, needle: str, handle: str) -> str:
+def _heads(text: str, needle: str, handle: str, cuts: tuple[str, ...]) -> str:
     """Take the beginning of a value before an ellipsis."""
     at = text.find(needle[:LEAST])
     while at >= 0:
         size = _same(text[at : at + len(needle)], needle)
-        if text.startswith(CUTS, at + size):
+        if text.startswith(cuts, at + size):
             text = text[:at] + handle + text[at + size :]
         at = text.find(needle[:LEAST], at + 1)
     return text
 
 
-def _tails(text: str, needle: str, handle: str) -> str:
-    """Take the end of a value after an ellipsis."""
-    at = text.find(needle[-LEAST:])
-    while at >= 0:
-        end = at + LEAST
-        begin = end - _same(text[max(end - len(needle), 0) : end][::-1], needle[::-1])
-        if text[:begin].endswith(CUTS):
-            text = text[:begin] + handle + text[end:]
-            end = begin + len(handle)
-        at = text.find(needle[-LEAST:], end)
-    return text
-
-
 def _same(one: str, two: str) -> int:
     """Count the characters that two texts begin with together."""
-    return next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+    return sum(1 for _ in takewhile(bool, map(eq, one, two)))
 
 
 def _middle(text: str, needles: Needles) -> str:
     """Take out what is left of a value that was cut where the middle of a long text was left out."""
-    cut = _GAP.search(text)
-    if cut is None:
+    if (cut := _GAP.search(text)) is None:
         return text
     head, tail = text[: cut.start()], text[cut.end() :]
     for needle, handle in needles:
@@ -104,28 +85,12 @@ def _middle(text: str, needles: Needles) -> str:
     return head + cut[0] + tail
 
 
-def unfinished(text: str, needles: Needles) -> int:
-    """Count the last characters of a text that may be the beginning of a value."""
-    longest = 0
-    for needle, _ in needles:
-        tail = text[-(len(needle) - 1) :] if len(needle) > 1 else ""
-        at = tail.find(needle[0])
-        while at >= 0 and len(tail) - at > longest:
-            if needle.startswith(tail[at:]):
-                longest = len(tail) - at
-                break
-            at = tail.find(needle[0], at + 1)
-    return longest
-
-
 SHORTEST = 4
 _HANDLE = re.compile(r"<secret ([\w.-]+)>")
-_OWN_WORDS = frozenset(
-    (
-        "budget.reserved", "budget.settled", "model.requested", "call.started", "names.changed", "context.paged",
-        "label.changed", "call.undone", "call.redone", "run.resumed",
-    )
-)  # fmt: skip
+_OWN_WORDS = frozenset((
+    "budget.reserved", "budget.settled", "model.requested", "call.started", "names.changed", "context.paged",
+    "label.changed", "call.undone", "call.redone", "run.resumed",
+))  # fmt: skip
 
 
 class SecretStr:
@@ -207,12 +172,11 @@ class Vault:
         if not re.fullmatch(r"[\w.-]+", name):
             raise UsageError(f"secret {name!r}: a name has letters, digits, _, . and -")
         if len(value) < SHORTEST:
-            raise UsageError(
-                f"secret {name}: a value of less than {SHORTEST} characters cannot be told from other text"
-            )
+            short = f"a value of less than {SHORTEST} characters"
+            raise UsageError(f"secret {name}: {short} cannot be told from other text")
         if self._values.get(name) != value:
             self._values[name] = value
-            self.add_texts(dict.fromkeys(forms(value), name))
+            self.add_texts(dict.fromkeys(shapes.forms(value), name))
 
     def add_texts(self, names: Mapping[str, str]) -> None:
         """Look for these very texts, too; each has the name of the handle that stands for it."""
@@ -228,13 +192,14 @@ class Vault:
     def learn(self, environ: Mapping[str, str] | None = None) -> None:
         """Register the environment's variables whose names say that they are secret."""
         for name, value in (os.environ if environ is None else environ).items():
-            if self._values.get(name) != value and named_secret(name) and worth_hiding(name, value):
+            new = self._values.get(name) != value
+            if new and shapes.named_secret(name) and shapes.worth_hiding(name, value):
                 self.add(name, value)
 
     def look(self, namespace: Mapping[str, Any]) -> None:
         """Register what names say is secret: variables, keys of mappings, columns of tables, ``db_password``."""
         known = set(self._values.values())
-        for name, value in found_in(namespace):
+        for name, value in shapes.found_in(namespace):
             if value not in known:
                 self.add(name, value)
                 known.add(value)
@@ -253,7 +218,7 @@ class Vault:
         near = near_cuts(encoded, CUT_BYTES, WIDE) if self._ends else b""
         if near and any(e in near for e in self._ends):
             return True
-        return any(s in encoded for s in SIGN_BYTES)
+        return any(s in encoded for s in shapes.SIGN_BYTES)
 
     def safe(self, k: str, d: dict[str, Any], encoded: bytes) -> dict[str, Any]:
         """Return the data of an event without secrets; kinds that hold only our own words are not searched."""
@@ -265,7 +230,7 @@ class Vault:
         """Put handles in the place of every known value, and of what has the shape of a key."""
         text = self.known(text)
         if any(s in text for s in SIGNS):
-            text = shapes_out(text, handle("found-in-text"))
+            text = shapes.shapes_out(text, handle("found-in-text"))
         return mended(text, self._handles) if self._handles else text
 
     def known(self, text: str) -> str:
@@ -277,7 +242,14 @@ class Vault:
 
     def unfinished(self, text: str) -> int:
         """Count the last characters of a text that may be the beginning of a known value."""
-        return unfinished(text, self._handles)
+        longest = 0
+        for needle, _ in self._handles:
+            tail = text[1 - len(needle) :]
+            for at in _places(tail, needle[0]):
+                if needle.startswith(tail[at:]):
+                    longest = max(longest, len(tail) - at)
+                    break
+        return longest
 
     def plain(self, value: Any) -> Any:
         """Do the same for all texts of plain data, keys too."""
@@ -285,9 +257,7 @@ class Vault:
             return self.redact(value)
         if isinstance(value, dict):
             return {self.redact(k) if isinstance(k, str) else k: self.plain(v) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.plain(v) for v in value]
-        return value
+        return [self.plain(v) for v in value] if isinstance(value, list | tuple) else value
 
     def request(self, request: Request) -> Request:
         """Scan a prompt on its way out; what a secret was learnt of later may still hold it."""
@@ -301,16 +271,13 @@ class Vault:
 
     def _scanned(self, m: Message) -> Message:
         """Scan a message once for all that is known; like its bytes, that is noted on the message."""
-        known = vars(m)
-        if known.get("_scanned") is not self._version:
-            m = self._message(m) if any(k in m.encoded for k in self._marks) else m
+        if vars(m).get("_scanned") is not self._version:
+            if any(k in m.encoded for k in self._marks):
+                calls = tuple(replace(c, arguments=self.plain(c.arguments)) for c in m.calls)
+                parts = tuple(replace(p, text=self.redact(p.text)) for p in m.parts)
+                m = replace(m, text=self.redact(m.text), calls=calls, parts=parts)
             vars(m)["_scanned"] = self._version
         return m
-
-    def _message(self, m: Message) -> Message:
-        calls = tuple(replace(c, arguments=self.plain(c.arguments)) for c in m.calls)
-        parts = tuple(replace(p, text=self.redact(p.text)) for p in m.parts)
-        return replace(m, text=self.redact(m.text), calls=calls, parts=parts)
 
     # use
 
@@ -373,8 +340,8 @@ def _ready(text: str) -> int:
     key, ends = text.rfind(_KEY), [m.end() for m in _END.finditer(text)]
     if key >= 0 and not _END.search(text, key):
         cut = min(cut, key)
-    begun = next((b for b in _BEGINNINGS if text.endswith(b)), "")
-    if begun:  # what a word begins with says whether a key may stand in it
+    # what a word begins with says whether a key may stand in it
+    if begun := next((b for b in _BEGINNINGS if text.endswith(b)), ""):
         before = _PART.search(text[: len(text) - len(begun)])
         cut = min(cut, before.start() if before is not None else 0)
     return max(cut, *ends, 0)

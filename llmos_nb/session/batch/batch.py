@@ -12,28 +12,26 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from llmos_nb.session.batch.specs import check_specs
-from llmos_nb.session.batch.worker import quiet, result_of, run_one, stop
+from llmos_nb.session.batch.worker import Result, Spec, check_specs, quiet, result_of, run_one, stop
 
 TRIES = 3
 THREADS = 8
 LAST_WORDS_S = 10.0
 
 Maker = Callable[[], Executor]
+Hearer = Callable[[Result], object]
 
 
 async def run_batch(
-    specs: Iterable[Mapping[str, Any]],
-    executor: Executor | Maker | None = None,
-    on_result: Callable[[dict[str, Any]], object] = lambda result: None,
-) -> list[dict[str, Any]]:
+    specs: Iterable[Spec], executor: Executor | Maker | None = None, on_result: Hearer = lambda result: None
+) -> list[Result]:
     """Run many processes and give their results in the order of the specs.
 
     Parameters
@@ -82,16 +80,13 @@ class _Batch:
         self._make: Maker = given if callable(given) else threads if self._mine else processes
         self._pool: Executor = given if isinstance(given, Executor) else self._make()
         self._old: list[Executor] = []
-        self._broke = False
-        self._few = asyncio.Semaphore(os.cpu_count() or 1)
+        self._broke, self._few = False, asyncio.Semaphore(os.cpu_count() or 1)
 
-    async def finish(
-        self, spec: dict[str, Any], on_result: Callable[[dict[str, Any]], object]
-    ) -> dict[str, Any]:
+    async def finish(self, spec: Spec, on_result: Hearer) -> Result:
         """Run a spec; where its worker is lost, another goes on from the journal."""
         lost = ""
-        for last in (False,) * (TRIES - 1) + (True,):
-            pool = self._pool
+        for n in range(TRIES):
+            pool, last = self._pool, n == TRIES - 1
             try:
                 # one that was under way at two deaths may be what kills: its third worker dies alone
                 result = await (self._apart(spec) if last and self._broke else self._submitted(pool, spec))
@@ -106,7 +101,7 @@ class _Batch:
         on_result(result)
         return result
 
-    async def _submitted(self, pool: Executor, spec: dict[str, Any]) -> dict[str, Any]:
+    async def _submitted(self, pool: Executor, spec: Spec) -> Result:
         task = asyncio.current_task()
         try:
             return await asyncio.wrap_future(pool.submit(run_one, spec, self.name))
@@ -115,7 +110,7 @@ class _Batch:
                 raise
             raise RuntimeError("the workers dropped it") from None
 
-    async def _apart(self, spec: dict[str, Any]) -> dict[str, Any]:
+    async def _apart(self, spec: Spec) -> Result:
         async with self._few:
             pool = processes(1)
             self._old.append(pool)
@@ -132,10 +127,9 @@ class _Batch:
     async def close(self) -> None:
         """Stop what still runs here, and end the workers that were made here."""
         stop(self.name)
-        pools = [*self._old, self._pool] if self._mine else self._old
-        for pool in pools:
+        for pool in [*self._old, self._pool] if self._mine else self._old:
             if isinstance(pool, _Processes):
-                pool.halt()
+                pool.halt.close()  # all workers pause their runs
             await _shut(pool)
 
 
@@ -168,12 +162,8 @@ class _Processes(ProcessPoolExecutor):
     """
 
     def __init__(self, workers: int, context: BaseContext) -> None:
-        follow, self._halt = context.Pipe(duplex=False)
+        follow, self.halt = context.Pipe(duplex=False)
         super().__init__(workers, context, initializer=_serve, initargs=(follow,))
-
-    def halt(self) -> None:
-        """Have all workers pause their runs."""
-        self._halt.close()
 
 
 def processes(workers: int | None = None) -> Executor:
@@ -183,16 +173,15 @@ def processes(workers: int | None = None) -> Executor:
 
 def _serve(halt: Any) -> None:
     """Prepare a worker process: an interrupt is for whoever made it."""
+
+    def follow() -> None:
+        with contextlib.suppress(EOFError, OSError):
+            halt.recv()
+        stop()
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            quiet(LAST_WORDS_S)
+            os._exit(1)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow, args=(halt,), daemon=True).start()
-
-
-def _follow(halt: Any) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        halt.recv()
-    stop()
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        quiet(LAST_WORDS_S)
-        os._exit(1)
+    threading.Thread(target=follow, daemon=True).start()

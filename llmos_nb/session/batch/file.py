@@ -17,10 +17,10 @@ from typing import Any, TextIO
 from filelock import FileLock, Timeout
 
 from llmos_nb.errors import ConfigError, UsageError
-from llmos_nb.session.batch.batch import Maker, processes, run_batch, threads
-from llmos_nb.session.batch.specs import read_specs
-from llmos_nb.session.batch.worker import digest_of, stop
+from llmos_nb.session.batch.batch import THREADS, processes, run_batch, threads
+from llmos_nb.session.batch.worker import digest_of, read_specs, stop, write_whole
 
+Results = dict[str, dict[str, Any]]  # by id
 BAR = 24
 INTERRUPTED = 130
 DASK_WAIT_S = 15
@@ -60,13 +60,12 @@ def run_file(
 async def _run(specs: list[dict[str, Any]], out: Path | None, dask: str, workers: int, apart: bool) -> int:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # tools of modules beside the file, as `python -m` finds them
-    with _results(out, specs) as results:
-        done = results.done
+    with _results(out, specs) as (done, results):
         left = [s for s in specs if s["id"] not in done]
         bar = _Progress(len(specs), [done[s["id"]] for s in specs if s["id"] in done])
 
         def came(result: dict[str, Any]) -> None:
-            results.add(result)
+            print(json.dumps(result), file=results, flush=True)
             bar.add(result)
 
         try:
@@ -81,8 +80,7 @@ async def _run(specs: list[dict[str, Any]], out: Path | None, dask: str, workers
 def _executor(dask: str, workers: int, apart: bool) -> Iterator[Any]:
     """Return the executor that the command line asks for."""
     if not dask:
-        make: Maker = partial(processes, workers or None) if apart else partial(threads, workers or 8)
-        yield make
+        yield partial(processes, workers or None) if apart else partial(threads, workers or THREADS)
         return
     try:
         from dask.distributed import Client  # an extra, only where it is asked for
@@ -96,71 +94,50 @@ def _executor(dask: str, workers: int, apart: bool) -> Iterator[Any]:
         yield client.get_executor()
 
 
-class _Results:
-    """Where the lines of results go, and what ended before."""
-
-    def __init__(self, out: TextIO, done: dict[str, dict[str, Any]]) -> None:
-        self._out, self.done = out, done
-
-    def add(self, result: dict[str, Any]) -> None:
-        """Write a result at once."""
-        self._out.write(json.dumps(result) + "\n")
-        self._out.flush()
-
-
 @contextlib.contextmanager
-def _results(path: Path | None, specs: list[dict[str, Any]]) -> Iterator[_Results]:
-    """Open the results; the lines of runs that go on now are taken out, all others stay."""
+def _results(path: Path | None, specs: list[dict[str, Any]]) -> Iterator[tuple[Results, TextIO]]:
+    """Open the results and say what ended before; the lines of runs that go on now are taken out, all others stay."""
     if path is None:
-        yield _Results(sys.stdout, {})
+        yield {}, sys.stdout
         return
-    lock = FileLock(str(path.with_name(f".{path.name}.lock")))
+    lock = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-        there, wanted = _read(path), {s["id"]: digest_of(s) for s in specs}
-        done = {i: r for i, r in there.items() if _is_done(r) and wanted.get(i) == r.get("spec")}
-        others = [r for i, r in there.items() if i not in wanted]
-        _write(path, [*others, *done.values()])
-        with path.open("a", encoding="utf-8") as out:
-            yield _Results(out, done)
-        found = {**done, **_read(path)}
-        _write(path, [*others, *(found[i] for i in wanted if i in found)])
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()
+        with FileLock(str(lock), timeout=0):
+            there, wanted = _read(path), {s["id"]: digest_of(s) for s in specs}
+            # a run that ended, not one that goes on or could not even begin
+            over = {i: r for i, r in there.items() if r["state"] == "ended" and r.get("journal")}
+            done = {i: r for i, r in over.items() if wanted.get(i) == r.get("spec")}
+            others = [r for i, r in there.items() if i not in wanted]
+            _write(path, [*others, *done.values()])
+            with path.open("a", encoding="utf-8") as out:
+                yield done, out
+            found = {**done, **_read(path)}
+            _write(path, [*others, *(found[i] for i in wanted if i in found)])
+            with contextlib.suppress(OSError):
+                lock.unlink()
     except Timeout:
         raise UsageError(f"--out {path}: another batch writes it") from None
     except OSError as error:
         raise UsageError(f"--out {path}: {error.strerror or error}") from error
-    finally:
-        lock.release()
 
 
 def _write(path: Path, results: Iterable[dict[str, Any]]) -> None:
-    """Write all lines, or leave the file as it was."""
-    draft = path.with_name(f".{path.name}.new")
-    draft.write_text("".join(json.dumps(r) + "\n" for r in results), encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, "".join(json.dumps(r) + "\n" for r in results))
 
 
-def _is_done(result: dict[str, Any]) -> bool:
-    """Tell a run that ended from one that goes on, and from one that could not even begin."""
-    return result["state"] == "ended" and bool(result.get("journal"))
-
-
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def _read(path: Path) -> Results:
     """Read the results that are there, the last of each id; a torn last line is left out."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found: dict[str, dict[str, Any]] = {}
+    found: Results = {}
     for n, line in enumerate(lines, 1):
         try:
             result = json.loads(line)
             found[result["id"]] = {"state": result["state"], **result}
         except (ValueError, KeyError, TypeError):
             if n < len(lines) or not found:
-                raise UsageError(
-                    f"{path}:{n}: not a result; --out takes a file of results, or a new one"
-                ) from None
+                hint = "--out takes a file of results, or a new one"
+                raise UsageError(f"{path}:{n}: not a result; {hint}") from None
     return found
 
 
@@ -178,15 +155,13 @@ class _Progress:
         self._draw()
 
     def _draw(self) -> None:
-        if not self._shown:
-            return
         n = self._counts.total()
         full = "#" * (BAR * n // max(self._total, 1))
         words = ", ".join(f"{count} {word}" for word, count in self._counts.most_common())
         minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
-        line = f"[{full:.<{BAR}}] {n}/{self._total}  {minutes}:{seconds:02}  {words}"
-        sys.stderr.write(f"\r\x1b[K{line}")
-        sys.stderr.flush()
+        if self._shown:
+            sys.stderr.write(f"\r\x1b[K[{full:.<{BAR}}] {n}/{self._total}  {minutes}:{seconds:02}  {words}")
+            sys.stderr.flush()
 
     def close(self) -> None:
         """End the line."""

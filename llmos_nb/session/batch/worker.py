@@ -1,4 +1,4 @@
-"""One run of a batch, as a worker does it: begun once, taken up from its journal after that, never by two at once.
+"""One run of a batch, as a spec asks for it and a worker does it: begun once, then taken up from its journal.
 
 The home must be reachable by all workers. There each spec has a place of its own, with a lock and the name of its
 run. The lock belongs to the operating system, so that it ends with the worker that held it, however that worker died.
@@ -12,21 +12,94 @@ import json
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from hashlib import sha256
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from llmos_nb.errors import JournalLocked, LlmosError, UsageError
+from llmos_nb.errors import JournalLocked, LlmosError, UsageError, check_keys
 from llmos_nb.messages import canonical
+from llmos_nb.policy import budget, parse_mode
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.scheduling import NamespaceLock
 from llmos_nb.session.process import Process
 from llmos_nb.session.session import Session
 from llmos_nb.tools.devices import is_offered
+
+Spec = Mapping[str, Any]
+Result = dict[str, Any]
+KEYS = ("id", "goal", "model", "approve", "budget", "tools", "inputs", "home", "plan", "check")
+_TEXTS = ("model", "approve", "budget", "home", "plan", "check")
+
+
+def read_specs(path: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON lines; empty lines are left out.
+
+    Raises
+    ------
+    UsageError
+        Names file and line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if not (found := [(f"{path}:{n}", line) for n, line in enumerate(lines, 1) if line.strip()]):
+        hint = 'write a line a run, as in {"id": "a", "goal": "…"}'
+        raise UsageError(f"{path}: there is no spec in it; {hint}")
+    return check_specs([_object(line, place) for place, line in found], [place for place, _ in found])
+
+
+def _object(line: str, place: str) -> dict[str, Any]:
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{place}: not JSON ({error})") from error
+    if not isinstance(raw, dict):
+        raise UsageError(f"{place}: must be an object with id, goal and more, not {line.strip()[:40]!r}")
+    return raw
+
+
+def check_specs(specs: Iterable[Spec], places: Iterable[str] | None = None) -> list[dict[str, Any]]:
+    """Check all specs before any is run; an id stands once."""
+    listed = [dict(spec) for spec in specs]
+    seen: dict[str, str] = {}
+    for spec, place in zip(listed, places or (f"spec {i}" for i in count(1)), strict=False):
+        check_spec(spec, place)
+        if spec["id"] in seen:
+            raise UsageError(f"{place}: the id {spec['id']!r} stands at {seen[spec['id']]} already")
+        seen[spec["id"]] = place
+    return listed
+
+
+def check_spec(spec: Spec, place: str) -> None:
+    """Check the keys and values of a spec."""
+    check_keys(spec, KEYS, place)
+    for key in ("id", "goal"):
+        if not isinstance(spec.get(key), str) or not spec[key].strip():
+            raise UsageError(f"{place}: {key} must be a text that is not empty")
+    for key in _TEXTS:
+        if spec.get(key) is not None and not isinstance(spec[key], str):
+            raise UsageError(f"{place}: {key} must be a text, not {spec[key]!r}")
+    tools, inputs = spec.get("tools") or [], spec.get("inputs") or {}
+    good = isinstance(tools, list | tuple) and all(isinstance(t, str) for t in tools)
+    if not good or not all(":" in t or is_offered(t) for t in tools):
+        raise UsageError(f'{place}: tools must be a list such as ["module:function", "sql"], not {tools!r}')
+    if not isinstance(inputs, dict) or not all(isinstance(n, str) and n.isidentifier() for n in inputs):
+        raise UsageError(f"{place}: inputs must be an object of names and values")
+    try:
+        parse_mode(spec.get("approve") or "risky")
+        budget.parse(spec.get("budget") or budget.DEFAULT)
+        json.dumps(spec.get("inputs"), allow_nan=True)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{place}: inputs must be plain JSON ({error})") from error
+
 
 PATIENCE_S = 30.0
 _LOOK_S = 0.1
@@ -37,7 +110,7 @@ _steps = NamespaceLock()
 _live: list[tuple[str, Process]] = []
 
 
-def run_one(spec: Mapping[str, Any], batch: str = "") -> dict[str, Any]:
+def run_one(spec: Spec, batch: str = "") -> Result:
     """Run one spec until it is settled and give its result; whatever goes wrong is in the result.
 
     Parameters
@@ -57,7 +130,7 @@ def run_one(spec: Mapping[str, Any], batch: str = "") -> dict[str, Any]:
         return result_of(spec, reason="failed", detail=f"{type(error).__name__}: {error}")
 
 
-def result_of(spec: Mapping[str, Any], state: str = "ended", **facts: Any) -> dict[str, Any]:
+def result_of(spec: Spec, state: str = "ended", **facts: Any) -> Result:
     """Return a result as plain JSON in which no secret stands."""
     known = {"id": spec["id"], "state": state, "reason": None, "answer": None, "detail": "", **facts}
     return dict(vault.plain({**known, "spec": digest_of(spec)}))
@@ -75,8 +148,12 @@ async def _run(spec: Mapping[str, Any], batch: str) -> dict[str, Any]:
     place = session.home.root / "batch" / _folder(spec["id"])
     async with _alone(place, spec["id"]):
         process = await _taken_up(session, place, spec, tools) or _begun(session, place, spec, tools)
-        with _known(process, batch):
+        entry = (batch, process)
+        _live.append(entry)
+        try:
             await process.attend(patient=False)
+        finally:
+            _live.remove(entry)
     return _result(spec, process)
 
 
@@ -86,9 +163,8 @@ def _function(name: str) -> Any:
     try:
         return getattr(import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(
-            f"tools {name!r}: {error}; write module:function, of a module on the worker's path"
-        ) from error
+        hint = "write module:function, of a module on the worker's path"
+        raise UsageError(f"tools {name!r}: {error}; {hint}") from error
 
 
 def _folder(name: str) -> str:
@@ -129,14 +205,11 @@ async def _taken_up(session: Session, place: Path, spec: Mapping[str, Any], tool
     if not note.exists():
         return None
     known = json.loads(note.read_text(encoding="utf-8"))
+    was = f"id {spec['id']!r} was run"
     if known["spec"] != digest_of(spec):
-        raise UsageError(
-            f"id {spec['id']!r} was run for something else in {session.home.root}; give it another id or home"
-        )
+        raise UsageError(f"{was} for something else in {session.home.root}; give it another id or home")
     if "deleted" in known:
-        raise UsageError(
-            f"id {spec['id']!r} was run, and its run deleted on {known['deleted']}; give it another id"
-        )
+        raise UsageError(f"{was}, and its run deleted on {known['deleted']}; give it another id")
     journal = session.home.root / known["journal"]
     if not journal.exists() or not journal.stat().st_size:  # the worker was lost before the first event
         return None
@@ -151,28 +224,18 @@ def _begun(session: Session, place: Path, spec: Mapping[str, Any], tools: list[A
     options = {k: spec[k] for k in ("model", "approve", "budget", "plan", "check") if spec.get(k)}
     process = session.create(spec["goal"], name=spec["id"][:64], tools=tools, **options)
     journal = process.journal.path.relative_to(session.home.root).as_posix()
-    _write(place / "run.json", json.dumps({"spec": digest_of(spec), "journal": journal}))
+    write_whole(place / "run.json", json.dumps({"spec": digest_of(spec), "journal": journal}))
     return process.start()
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
-    draft = path.with_suffix(".new")
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.new")
     with draft.open("w", encoding="utf-8") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
     draft.replace(path)
-
-
-@contextlib.contextmanager
-def _known(process: Process, batch: str) -> Iterator[None]:
-    entry = (batch, process)
-    _live.append(entry)
-    try:
-        yield
-    finally:
-        _live.remove(entry)
 
 
 def stop(batch: str = "") -> int:
@@ -192,19 +255,9 @@ def quiet(seconds: float) -> bool:
 
 
 def _result(spec: Mapping[str, Any], process: Process) -> dict[str, Any]:
-    s = process.run.state
-    waits = [
-        {"question": key, "kind": q["kind"], "text": q.get("title") or q["text"]}
-        for key, q in s.questions.items()
-    ]
-    return result_of(
-        spec,
-        state=process.state,
-        reason=process.reason,
-        answer=process.answer,
-        detail=process.detail,
-        pid=process.pid,
-        journal=str(process.journal.path),
-        spent=dict(s.spent),
-        **({"waits_for": waits} if waits else {}),
-    )
+    facts = {n: getattr(process, n) for n in ("state", "reason", "answer", "detail", "pid")}
+    facts |= {"journal": str(process.journal.path), "spent": dict(process.run.state.spent)}
+    if questions := process.run.state.questions:
+        told = ((key, q["kind"], q.get("title") or q["text"]) for key, q in questions.items())
+        facts["waits_for"] = [dict(zip(("question", "kind", "text"), t, strict=True)) for t in told]
+    return result_of(spec, **facts)

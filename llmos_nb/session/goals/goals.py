@@ -28,17 +28,12 @@ CREATE TABLE IF NOT EXISTS goals(
   budget TEXT, needs TEXT, signature TEXT, due REAL, claimed REAL, pid INTEGER, state TEXT, said TEXT);
 """
 _UNITS = {
-    "s": 1,
-    "sec": 1,
-    "second": 1,
-    "min": 60,
-    "minute": 60,
-    "h": 3_600,
-    "hour": 3_600,
-    "d": 86_400,
-    "day": 86_400,
+    **dict.fromkeys(("s", "sec", "second"), 1),
+    **dict.fromkeys(("min", "minute"), 60),
+    **dict.fromkeys(("h", "hour"), 3_600),
+    **dict.fromkeys(("d", "day"), 86_400),
+    **dict.fromkeys(("w", "week"), 604_800),
 }
-_UNITS |= {"w": 604_800, "week": 604_800}
 LEASE_S = 60.0  # a claim with no process after so many seconds is of a notebook that died
 
 
@@ -122,8 +117,7 @@ def seconds(text: str) -> float:
         It is not a number with a unit, or shorter than a second.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)?\s*([a-z]+?)s?\s*", text.lower())
-    unit = _UNITS.get(found[2] if found else "") or _UNITS.get((found[2] + "s") if found else "")
-    value = float(found[1] or 1) * unit if found and unit else 0.0
+    value = float(found[1] or 1) * _UNITS.get(found[2], 0) if found else 0.0
     if value < 1:
         raise UsageError(f"--every {text!r}: write a number and a unit (s, min, h, day, week), as in '1 h'")
     return value
@@ -184,11 +178,10 @@ class Goals:
         UsageError
             There is none.
         """
-        found = self.all()
-        for one in found:
-            if one.n == n:
-                return one
-        raise UsageError(f"goal {n}: no such goal (there are: {', '.join(str(g.n) for g in found) or 'none'})")
+        found = {g.n: g for g in self.all()}
+        if n not in found:
+            raise UsageError(f"goal {n}: no such goal (there are: {', '.join(map(str, found)) or 'none'})")
+        return found[n]
 
     def change(self, n: int, **values: Any) -> None:
         """Write down what is known anew of a goal."""
@@ -205,11 +198,9 @@ class Goals:
     def claim(self, goal: Goal, now: float) -> bool:
         """Take a due goal, unless somebody else has taken it since it was looked at; its next time is set."""
         with opened(self.home, _SCHEMA) as db:
-            sql = (
-                "UPDATE goals SET due = ?, claimed = ?, pid = NULL WHERE n = ? AND state = 'open' "
-                "AND due IS ? AND claimed IS ? AND pid IS ?"
-            )
+            still = "n = ? AND state = 'open' AND due IS ? AND claimed IS ? AND pid IS ?"
             taken = (goal.after(now), now, goal.n, goal.due, goal.claimed, goal.pid)
+            sql = f"UPDATE goals SET due = ?, claimed = ?, pid = NULL WHERE {still}"  # noqa: S608 - our own words
             return db.execute(sql, taken).rowcount == 1
 
 
@@ -271,10 +262,8 @@ def _checked(check: str, approve: str, budget: str) -> None:
         compile(check.strip() or "0", "<check>", "eval")
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"--check {check!r}: not a Python expression ({error})") from None
-    if approve:
-        rules.parse_mode(approve)
-    if budget:
-        budgets.parse(budget)
+    rules.parse_mode(approve or rules.MODES[0])
+    budgets.parse(budget or None)
 
 
 def signature(goal: Goal) -> str:

@@ -109,8 +109,7 @@ class Waker(Part):
 
     async def _watch(self) -> None:
         """Wake what is due, then sleep until something will be."""
-        events = getattr(self.session.ip, "events", None)
-        if events is not None:
+        if (events := getattr(self.session.ip, "events", None)) is not None:
             events.register("post_run_cell", self._cell)
         try:
             await self.look_back()
@@ -154,9 +153,7 @@ class Waker(Part):
         if not await asyncio.to_thread(self.goals.claim, goal, self.clock()):
             return None
         how, _ = await asyncio.to_thread(standing, self.session, goal.pid)
-        if how != "ended":
-            return await self._take_up(goal, how)
-        return self._start(goal)
+        return await self._take_up(goal, how) if how != "ended" else self._start(goal)
 
     def _hindrance(self, goal: Goal) -> str | None:
         """Say why a goal does not begin now: it is a stranger's, done already, or lacks what it speaks of."""
@@ -185,9 +182,8 @@ class Waker(Part):
         self.blocked.pop(goal.n, None)
         self.goals.change(goal.n, pid=process.pid, said=f"process {process.pid} is at work")
         process.start()
-        self.say(
-            f"goal {goal.n} woke as process {process.pid}: {_short(goal.goal)} (%agent show {process.pid})"
-        )
+        woke = f"goal {goal.n} woke as process {process.pid}"
+        self.say(f"{woke}: {_short(goal.goal)} (%agent show {process.pid})")
         return self._follow(goal, process)
 
     async def _take_up(self, goal: Goal, how: str) -> None:

@@ -9,6 +9,7 @@ from llmos_nb.process.state import State
 from llmos_nb.session.protocols import ProcessLike
 
 Table = Mapping[int, ProcessLike]
+There = Callable[[ProcessLike, Mapping[str, Any]], bool]
 Verdict = tuple[ProcessLike, str, bool, str]
 
 
@@ -17,9 +18,7 @@ def title(s: State) -> str:
     return f"{s.name} (process {s.pid})" if s.name else f"process {s.pid}"
 
 
-def verdicts(
-    table: Table, waiting: list[int], there: Callable[[ProcessLike, Mapping[str, Any]], bool]
-) -> Iterator[Verdict]:
+def verdicts(table: Table, waiting: list[int], there: There) -> Iterator[Verdict]:
     """Say of each wait that ends now whether it ends well, and if not why.
 
     Parameters
@@ -53,26 +52,18 @@ def verdicts(
 
 def _nobody(table: Table, process: ProcessLike, wait: Mapping[str, Any]) -> str:
     """Say why nobody can end this wait, or nothing."""
-    gone = [table[p] for p in wait["whom"] if p in table and table[p].state == "ended"]
-    if gone:
+    if gone := [table[p] for p in wait["whom"] if p in table and table[p].state == "ended"]:
         what = "no message will come" if wait["what"] == "message" else "its mailbox is not read any more"
         return f"{title(gone[0].run.state)} has ended ({gone[0].reason}); {what}"
     s = process.run.state
-    partners = [
-        p
-        for key in dict.fromkeys([*wait.get("wrote", ()), *s.posted.values(), *s.arrived.values()])
-        if (p := table.get(_pid(key)))
-    ]
+    keys = dict.fromkeys([*wait.get("wrote", ()), *s.posted.values(), *s.arrived.values()])
+    partners = [table[key] for key in keys if isinstance(key, int) and key in table]  # not a shared mailbox
     if wait["whom"] or _others(table, process):
         return ""
     gone = partners or [p for p in table.values() if p.state == "ended" and p.run.state.at >= wait["since"]]
     ended = ", ".join(f"{title(p.run.state)}: {p.reason}" for p in gone)
     who = "all that it wrote with" if partners else "all others"
     return f"no message will come: {who} have ended ({ended})" if gone else ""
-
-
-def _pid(key: int | str) -> int:
-    return key if isinstance(key, int) else 0  # a shared mailbox has none
 
 
 def _others(table: Table, process: ProcessLike) -> list[ProcessLike]:
@@ -90,8 +81,7 @@ def _whom(table: Table, process: ProcessLike) -> list[ProcessLike]:
 def _deadlock(table: Table, waiting: list[int]) -> Iterator[Verdict]:
     """Tell the last of those that all wait for one another; the others then have somebody who goes on."""
     moving = _moving(table, lambda p: p.state != "ended" and not p.run.state.expecting)
-    stuck = [table[p] for p in waiting if p not in moving and _others(table, table[p])]
-    if stuck:
+    if stuck := [table[p] for p in waiting if p not in moving and _others(table, table[p])]:
         names = " and ".join(title(p.run.state) for p in stuck)
         last = stuck[-1]
         key = next(iter(last.run.state.awaited))
@@ -103,17 +93,12 @@ def _moving(table: Table, begins: Callable[[ProcessLike], bool]) -> set[int]:
     """Return the processes that can go on, or wait for one that can."""
     moving = {pid for pid, p in table.items() if begins(p)}
     while True:
-        more = {
-            pid
-            for pid, p in table.items()
-            if pid not in moving and p.run.state.expecting and any(q.pid in moving for q in _whom(table, p))
-        }
-        if not more:
+        held = [p for pid, p in table.items() if pid not in moving and p.run.state.expecting]
+        if not (more := {p.pid for p in held if any(q.pid in moving for q in _whom(table, p))}):
             return moving
         moving |= more
 
 
 def hopeful(table: Table, process: ProcessLike, people: bool) -> bool:
     """Whether somebody at work may still end the wait of a process; with `people`, one who waits for a person too."""
-    at_work = _moving(table, lambda p: p.state == "running" or (people and p.run.state.waiting))
-    return process.pid in at_work
+    return process.pid in _moving(table, lambda p: p.state == "running" or (people and p.run.state.waiting))

@@ -9,22 +9,14 @@ told).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal import Event, Journal
-from llmos_nb.journal.events import (
-    Body,
-    MessageArrived,
-    MessageDone,
-    MessageInDoubt,
-    MessageReturned,
-    MessageTaken,
-)
+from llmos_nb.journal import Journal, events
 from llmos_nb.process import open_journal
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
@@ -34,6 +26,7 @@ from llmos_nb.tools import Call
 if TYPE_CHECKING:
     from llmos_nb.process import Run
 
+Became = events.MessageDone | events.MessageReturned | events.MessageInDoubt
 MARK = "#"
 _NAME = re.compile(r"#[A-Za-z][A-Za-z0-9_-]{0,40}")
 Message = dict[str, Any]
@@ -55,7 +48,7 @@ class Box:
     known: dict[str, int] = field(default_factory=dict)
     _folded: int = 0
 
-    def append(self, body: Body) -> None:
+    def append(self, body: events.Body) -> None:
         """Record an event, on disk before anything follows from it."""
         with self.journal.held():
             self.fold()
@@ -65,26 +58,21 @@ class Box:
     def fold(self) -> None:
         """Take in what is new in the journal."""
         for event in self.journal.events[self._folded :]:
-            self._take_in(event)
+            match event.body:
+                case events.MessageArrived(id=key, sender=sender) if key not in self.known:
+                    self.known[key] = sender
+                    self.waiting[key] = event.d
+                case events.MessageTaken(id=key, by=by, call=call) if key in self.waiting:
+                    self.out[key] = (by, call, self.waiting.pop(key))
+                case events.MessageReturned(id=key) if key in self.out:
+                    self.waiting = {key: self.out.pop(key)[2], **self.waiting}
+                case events.MessageDone(id=key) | events.MessageInDoubt(id=key):
+                    self.out.pop(key, None)
         self._folded = len(self.journal.events)
 
-    def _take_in(self, event: Event) -> None:
-        match event.body:
-            case MessageArrived(id=key, sender=sender) if key not in self.known:
-                self.known[key] = sender
-                self.waiting[key] = event.d
-            case MessageTaken(id=key, by=by, call=call) if key in self.waiting:
-                self.out[key] = (by, call, self.waiting.pop(key))
-            case MessageReturned(id=key) if key in self.out:
-                self.waiting = {key: self.out.pop(key)[2], **self.waiting}
-            case MessageDone(id=key) | MessageInDoubt(id=key):
-                self.out.pop(key, None)
-
-    def held_by(self, pid: int) -> Iterator[tuple[str, str, Message]]:
+    def held_by(self, pid: int) -> list[tuple[str, str, Message]]:
         """Return what a process has taken and not done with: id, call, message."""
-        for key, (by, call, message) in list(self.out.items()):
-            if by == pid:
-                yield key, call, message
+        return [(key, call, message) for key, (by, call, message) in self.out.items() if by == pid]
 
 
 class Boxes:
@@ -124,12 +112,11 @@ class Boxes:
             if earlier == call:
                 return message
             if _turn(earlier) != _turn(call):
-                box.append(MessageDone(id=key, by=pid))
-        key = next(iter(box.waiting), "")
-        if not key:
+                box.append(events.MessageDone(id=key, by=pid))
+        if not (key := next(iter(box.waiting), "")):
             return None
         message = box.waiting[key]
-        box.append(MessageTaken(id=key, by=pid, call=call))
+        box.append(events.MessageTaken(id=key, by=pid, call=call))
         return message
 
     def ended(self, state: State) -> None:
@@ -138,24 +125,23 @@ class Boxes:
             for key, call, message in box.held_by(state.pid):
                 became, why = self._became(state, call)
                 box.append(became(id=key, by=state.pid, why=why))
-                if became is MessageInDoubt:
+                if became is events.MessageInDoubt:
                     self._tell(state, message, f"#{name}: {why}. The message was: {message['text']}")
 
-    def _became(
-        self, state: State, call: str
-    ) -> tuple[type[MessageDone | MessageReturned | MessageInDoubt], str]:
+    def _became(self, state: State, call: str) -> tuple[type[Became], str]:
         """Say what became of a message: done, returned or in doubt; and why."""
         who = f"{title(state)} ended ({state.reason})"
         if state.reason == "answered":
-            return MessageDone, who
+            return events.MessageDone, who
         calls = list(state.calls.values())
         since = calls[[c.id for c in calls].index(call) + 1 :] if call in state.calls else calls
         if any(c.name == "send" and c.status == "done" for c in since):
-            return MessageDone, f"{who} after it had sent what came of it"
+            return events.MessageDone, f"{who} after it had sent what came of it"
         begun = next((c for c in since if c.started and self._once(state.pid, c)), None)
         if begun is not None:
-            return MessageInDoubt, f"{who} after it began {begun.name}; whether its work was done is not known"
-        return MessageReturned, who
+            why = f"{who} after it began {begun.name}; whether its work was done is not known"
+            return events.MessageInDoubt, why
+        return events.MessageReturned, who
 
     def _once(self, pid: int, call: Call) -> bool:
         process = self.session.processes.get(pid)
@@ -166,15 +152,14 @@ class Boxes:
         """Tell the sender of a message that nobody knows whether it was done."""
         sender = self.session.processes.get(message["from"])
         if sender is not None and sender.state != "ended":
-            told = MessageArrived(
-                id=f"{message['id']}-in-doubt",
-                sender=state.pid,
-                name=title(state),
-                label=message["label"],
-                text=text,
-                size=len(text.encode()),
-            )
+            told = arrival(state, f"{message['id']}-in-doubt", text, message["label"])
             sender.dispatch.post(partial(sender.run.append, told))
+
+
+def arrival(sender: State, key: str, text: str, label: str, pipe: str = "") -> events.MessageArrived:
+    """Return what the receiver of a message records."""
+    about = {"id": key, "name": title(sender), "label": label, "text": text, "pipe": pipe}
+    return events.MessageArrived(sender=sender.pid, size=len(text.encode()), **about)
 
 
 def _turn(call: str) -> str:

@@ -13,17 +13,12 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal.events import (
-    LabelChanged,
-    MessageArrived,
-    MessageAwaited,
-    RunEnded,
-    RunPaused,
-)
+from llmos_nb.journal import events
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.session.ipc.mailboxes import arrival
 from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.tools.devices.namespace import card
 
@@ -52,9 +47,8 @@ def stages(goal: str, known: Callable[[str], bool]) -> list[str]:
         The texts between the bars; ``\|`` between spaces has become ``|``.
     """
     text = goal.strip()
-    hidden = _hidden(text)
     bar = _BEGINS if "\n" in text else _BAR
-    cuts = [] if _ROW.search(text) else [m.span() for m in bar.finditer(hidden)]
+    cuts = [] if _ROW.search(text) else [m.span() for m in bar.finditer(_hidden(text))]
     ends = [0, *(n for cut in cuts for n in cut), len(text)]
     parts = [text[a:b].strip() for a, b in zip(ends[::2], ends[1::2], strict=True)]
     if not all(known(p) or len(p.split()) > 1 for p in parts) or len(parts) == 1:
@@ -78,15 +72,14 @@ def await_input(process: ProcessLike, source: ProcessLike) -> None:
     if source is process:
         raise UsageError(f"process {process.pid} cannot be piped into itself")
     told = f"the answer of {title(source.run.state)}"
-    process.run.append(MessageAwaited(wait=INPUT, what="input", whom=[source.pid], title=told))
+    process.run.append(events.MessageAwaited(wait=INPUT, what="input", whom=[source.pid], title=told))
 
 
 async def join(process: ProcessLike, source: ProcessLike) -> None:
     """Let a process that is at hand take the answer of another in; one that is paused goes on."""
     if process.state == "ended":
-        raise UsageError(
-            f"process {process.pid} has ended ({process.reason}); write a goal that begins a new one"
-        )
+        ended = f"process {process.pid} has ended ({process.reason})"
+        raise UsageError(f"{ended}; write a goal that begins a new one")
     await process.dispatch.hear(lambda: await_input(process, source))
     if process.state == "paused":
         await process.session.resume(process)
@@ -122,7 +115,7 @@ def feed(process: ProcessLike) -> None:
 
 def _refuse(process: ProcessLike, why: str) -> None:
     if process.run.state.status == "running":
-        process.run.append(RunEnded(reason="failed", detail=why, answer=None))
+        process.run.append(events.RunEnded(reason="failed", detail=why, answer=None))
 
 
 def _pour(process: ProcessLike, source: ProcessLike) -> None:
@@ -130,27 +123,21 @@ def _pour(process: ProcessLike, source: ProcessLike) -> None:
     run, s = process.run, source.run.state
     if INPUT not in run.state.awaited:
         return
-    known = {n: t for n, t in s.labels.items() if n != labels.CONTEXT}
-    for name, text in known.items():
+    for name, text in labels.inherited([s.labels]).items():
         label = labels.of((name,), run.state.labels).join(labels.parse(text))
         if label != labels.of((name,), run.state.labels):
-            run.append(LabelChanged(name=name, label=str(label), why=f"by {title(s)}"))
+            run.append(events.LabelChanged(name=name, label=str(label), why=f"by {title(s)}"))
     names = left(s, run.namespace or {})
     label = labels.context(s.labels).join(labels.of(names, s.labels))
-    came = labels.Came(
-        label, f"its input, the answer of {title(s)}, is {label}" if label != labels.TRUSTED else ""
-    )
-    for name, text, why in labels.floated(run.state.labels, came, ()):
-        run.append(LabelChanged(name=name, label=text, why=why))
-    text = redact(_text(source, names, run.model.traits.sees_values))
+    told = f"its input, the answer of {title(s)}, is {label}" if label != labels.TRUSTED else ""
+    for name, text, why in labels.floated(run.state.labels, labels.Came(label, told), ()):
+        run.append(events.LabelChanged(name=name, label=text, why=why))
+    shown = card(names, source.run.namespace or {}, run.model.traits.sees_values)
+    text = redact((source.answer or "") + (f"\n\nVariables that it left:\n{shown}" if shown else ""))
     key = f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe"
-    size = len(text.encode())
     if run.sight is not None:  # what the first one changed is no surprise to the second
         run.sight.saw(n for c in s.calls.values() for n in c.changes.names)
-    told = MessageArrived(
-        id=key, sender=s.pid, name=title(s), label=str(label), text=text, size=size, pipe=INPUT
-    )
-    run.append(told)
+    run.append(arrival(s, key, text, str(label), pipe=INPUT))
 
 
 def left(s: State, namespace: Any) -> list[str]:
@@ -158,11 +145,6 @@ def left(s: State, namespace: Any) -> list[str]:
     declared = [n for n, _ in s.outputs]
     made = [n for c in s.surviving for n in (*c.changes.created, *c.changes.rebound)]
     return [n for n in declared or dict.fromkeys(made) if n in namespace and not n.startswith("_")][:NAMED]
-
-
-def _text(source: ProcessLike, names: list[str], values: bool) -> str:
-    shown = card(names, source.run.namespace or {}, values)
-    return (source.answer or "") + (f"\n\nVariables that it left:\n{shown}" if shown else "")
 
 
 # signals
@@ -190,7 +172,7 @@ def hold(table: Mapping[int, ProcessLike], pid: int) -> None:
     for reader in readers(table, pid):
         if reader.run.state.status == "running":
             why = f"process {pid}, whose answer it waits for, was stopped"
-            reader.dispatch.post(partial(reader.run.append, RunPaused(why=why)))
+            reader.dispatch.post(partial(reader.run.append, events.RunPaused(why=why)))
         hold(table, reader.pid)
 
 
@@ -204,4 +186,4 @@ async def go_on(process: ProcessLike) -> None:
             await process.session.resume(source)
     except LlmosError as error:
         why = f"{process.waits_for} cannot be had: {error}"
-        process.dispatch.post(lambda: process.run.append(RunPaused(why=why)))
+        process.dispatch.post(lambda: process.run.append(events.RunPaused(why=why)))

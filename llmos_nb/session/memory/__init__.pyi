@@ -1,1 +1,1 @@
-from .store import Remembered as Remembered
+from .part import Remembered as Remembered

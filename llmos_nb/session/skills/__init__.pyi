@@ -1,2 +1,2 @@
 from . import manifest as manifest, skills as skills
-from .make import aside as aside
+from .skills import aside as aside

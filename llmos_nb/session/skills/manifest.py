@@ -10,9 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.errors import UsageError, nearest
+from llmos_nb.errors import UsageError, check_keys, nearest
 from llmos_nb.export import text_of
 from llmos_nb.export.verify import hash_of
+from llmos_nb.messages import parsed
 from llmos_nb.policy.code import KINDS, inspect_code
 from llmos_nb.process import finish
 from llmos_nb.tools.schema import conform, kind_of
@@ -118,11 +119,9 @@ def read(path: Path) -> Skill:
     skill = Skill(file.parent, {**book, "cells": cells}, manifest)
     if not any(roles(c) & {*TEST} for c in cells):
         raise UsageError(f"{file}: it has no test; tag a cell with asserts as `test`")
-    wanted = manifest.get("sha256")
-    if wanted and wanted != notebook_hash(book):
-        raise UsageError(
-            f"{file}: its content is not what its manifest's sha256 says; it was changed since it was made"
-        )
+    if manifest.get("sha256", "") not in ("", None, notebook_hash(book)):
+        why = "its content is not what its manifest's sha256 says; it was changed since it was made"
+        raise UsageError(f"{file}: {why}")
     return skill
 
 
@@ -143,25 +142,20 @@ def _check(file: Path, manifest: Mapping[str, Any]) -> None:
     where = f"{file}: metadata.llmos_nb.skill"
     if not manifest:
         raise UsageError(f"{where} is missing; it wants name, version, description, parameters and rights")
-    for key in manifest:
-        if key not in KEYS:
-            raise UsageError(f"{where}: unknown key {key!r}{nearest(key, KEYS)}")
+    check_keys(manifest, KEYS, where)
     if not _NAME.fullmatch(str(manifest.get("name", ""))):
         raise UsageError(f"{where}: name {manifest.get('name')!r} must have small letters, digits, _ and -")
-    parameters = manifest.get("parameters", {})
-    if not isinstance(parameters, dict) or not all(
-        isinstance(p, dict) and "type" in p for p in parameters.values()
-    ):
+    found = manifest.get("parameters", {})
+    if not isinstance(found, dict) or not all(isinstance(p, dict) and "type" in p for p in found.values()):
         raise UsageError(f"{where}: parameters must be {{name: {{type, default?, description?}}}}")
-    for name, parameter in parameters.items():
+    for name, parameter in found.items():
         if not name.isidentifier():
             raise UsageError(f"{where}: parameter {name!r} is not a Python name")
         type_schema(str(parameter["type"]))
     for right in manifest.get("rights", ()):
         if right not in KINDS:
-            raise UsageError(
-                f"{where}: right {right!r} is none of {', '.join(sorted(KINDS))}{nearest(right, KINDS)}"
-            )
+            known = ", ".join(sorted(KINDS))
+            raise UsageError(f"{where}: right {right!r} is none of {known}{nearest(right, KINDS)}")
     if manifest.get("out"):
         finish.parse(str(manifest["out"]), f"{where}: out")
 
@@ -176,7 +170,7 @@ def notebook_hash(book: Mapping[str, Any]) -> str:
 
 def folder_hash(folder: Path) -> str:
     """Hash a skill's notebook and the files beside it."""
-    files = sorted(p for p in files_of(folder))
+    files = sorted(files_of(folder))
     return hash_of([[p.relative_to(folder).as_posix(), sha256(p.read_bytes()).hexdigest()] for p in files])
 
 
@@ -212,17 +206,9 @@ def values(skill: Skill, words: Iterable[str]) -> dict[str, Any]:
         name, equals, text = word.partition("=")
         if not equals:
             raise UsageError(f"skill {skill.name}: {word!r} is no parameter; write name=value")
-        given[name.strip()] = _value(text, str(skill.parameters.get(name.strip(), {}).get("type", "")))
+        is_text = skill.parameters.get(name.strip(), {}).get("type") == "str"
+        given[name.strip()] = text if is_text else parsed(text, text)
     return checked(skill, given)
-
-
-def _value(text: str, kind: str) -> Any:
-    if kind == "str":
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def checked(skill: Skill, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,5 +216,4 @@ def checked(skill: Skill, given: Mapping[str, Any]) -> dict[str, Any]:
     made, faults = conform(skill.schema, dict(given))
     if faults:
         raise UsageError(f"skill {skill.name}: {'; '.join(faults)}")
-    fitted: dict[str, Any] = made
-    return fitted
+    return dict(made)

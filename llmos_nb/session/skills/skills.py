@@ -6,22 +6,25 @@ is data, and its code passes the gate step by step when it runs.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
-from llmos_nb.export.verify import hash_of
-from llmos_nb.messages import canonical, now
+from llmos_nb.export.verify import execute, hash_of
+from llmos_nb.messages import canonical, now, parsed
 from llmos_nb.session.process import Process, Sessions
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.session.skills import manifest as skill_book
-from llmos_nb.session.skills.make import aside, made, test
 from llmos_nb.session.skills.manifest import FILE, INSTALLED, RUNS, Skill
 
+T = TypeVar("T")
+Values = Mapping[str, Any]  # of parameters
 TEST_S = 120.0
 OUTSIDE, OWN = "outside", "yours"
 
@@ -72,14 +75,11 @@ class Skills:
         skill = skill_book.read(path)
         if (self.root / skill.name / INSTALLED).exists():
             raise UsageError(f"skill {skill.name} is there already; remove it first")
-        if wants := skill_book.undeclared(skill):
-            raise UsageError(
-                f"skill {skill.name}: {'; '.join(wants)}, which its manifest does not ask for; not added"
-            )
+        if wants := "; ".join(skill_book.undeclared(skill)):
+            raise UsageError(f"skill {skill.name}: {wants}, which its manifest does not ask for; not added")
         if skill.rights and not accepted:
-            raise UsageError(
-                f"skill {skill.name} asks for {', '.join(skill.rights)}; say --yes to accept that, and to run its test"
-            )
+            hint = "say --yes to accept that, and to run its test"
+            raise UsageError(f"skill {skill.name} asks for {', '.join(skill.rights)}; {hint}")
         test(skill, timeout_s)
         files = skill_book.files_of(skill.folder) if path.is_dir() else []
         return self._keep(skill, [f for f in files if f.suffix != ".ipynb"], OUTSIDE)
@@ -92,9 +92,8 @@ class Skills:
             target = folder / file.relative_to(skill.folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
-        (folder / FILE).write_text(
-            json.dumps(skill.book, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        text = json.dumps(skill.book, indent=1, ensure_ascii=False)
+        (folder / FILE).write_text(text + "\n", encoding="utf-8")
         facts = {"sha256": skill_book.folder_hash(folder), "origin": origin, "at": now()}
         (folder / INSTALLED).write_text(canonical(facts) + "\n", encoding="utf-8")
         return skill_book.read(folder / FILE)
@@ -107,21 +106,21 @@ class Skills:
         UsageError
             There is none of this name, or it was changed since.
         """
-        if name not in self.names():
-            raise UsageError(f"skill {name!r}: there is none{nearest(name, self.names())} (%agent skill list)")
-        folder = self.root / name
+        folder = self._folder(name, " (%agent skill list)")
         if skill_book.folder_hash(folder) != self._facts(name).get("sha256"):
-            raise UsageError(
-                f"skill {name}: a file in {folder} was changed since it was added; remove it and add it again"
-            )
+            what = f"a file in {folder} was changed since it was added"
+            raise UsageError(f"skill {name}: {what}; remove it and add it again")
         return skill_book.read(folder / FILE)
 
+    def _folder(self, name: str, hint: str = "") -> Path:
+        if name not in self.names():
+            raise UsageError(f"skill {name!r}: there is none{nearest(name, self.names())}{hint}")
+        return self.root / name
+
     def _facts(self, name: str) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = json.loads((self.root / name / INSTALLED).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found
+        with suppress(OSError):
+            return dict(parsed((self.root / name / INSTALLED).read_bytes(), {}))
+        return {}
 
     def origin(self, name: str) -> str:
         """Say where a skill is from: ``outside``, or ``yours``."""
@@ -139,25 +138,21 @@ class Skills:
 
     def remove(self, name: str) -> None:
         """Delete a skill; what it did stays in the journals."""
-        if name not in self.names():
-            raise UsageError(f"skill {name!r}: there is none{nearest(name, self.names())}")
-        shutil.rmtree(self.root / name)
+        shutil.rmtree(self._folder(name))
 
     def script(self, skill: Skill, values: Mapping[str, Any], there: Container[str]) -> Path:
         """Write the cells of one run as a script, so that a process which broke off finds them again."""
         said = ", ".join(f"{n}={v!r}" for n, v in values.items())
         done = {"text": f"Skill {skill.name} ran" + (f" with {said}." if said else ".")}
-        calls = [{"calls": [{"name": "python", "arguments": {"code": c}}]} for c in skill.code(values, there)]
-        turns = [*calls, done]
+        codes = [{"name": "python", "arguments": {"code": c}} for c in skill.code(values, there)]
+        turns = [*({"calls": [c]} for c in codes), done]
         folder = self.root / skill.name / RUNS
         folder.mkdir(exist_ok=True)
         path = folder / f"{hash_of(turns)[:16]}.json"
         path.write_text(json.dumps({"version": 1, "turns": turns}) + "\n", encoding="utf-8")
         return path
 
-    async def save(
-        self, process: ProcessLike, name: str, values: Mapping[str, Any], description: str = ""
-    ) -> Skill:
+    async def save(self, process: ProcessLike, name: str, values: Values, description: str = "") -> Skill:
         """Save a run as a skill; each parameter takes the place of a literal that its code binds to that name.
 
         Raises
@@ -173,14 +168,66 @@ class Skills:
         try:
             process.export(folder / FILE, params=list(values), lock=False)
             book = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            skill = skill_book.read(
-                made(folder, book, name, values, description or process.run.state.goal.strip())
-            )
+            said = description or process.run.state.goal.strip()
+            skill = skill_book.read(made(folder, book, name, values, said))
             await aside(test, skill, TEST_S)
-            files = [f for f in skill_book.files_of(folder) if f.suffix != ".ipynb"]
-            return self._keep(skill, files, OWN)
+            return self._keep(skill, [f for f in skill_book.files_of(folder) if f.suffix != ".ipynb"], OWN)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def made(folder: Path, book: dict[str, Any], name: str, values: Values, description: str) -> Path:
+    """Return an exported notebook the manifest of a skill, with the parameters' cell as its defaults."""
+    cell = next((c for c in book["cells"] if "parameters" in skill_book.roles(c)), None)
+    if cell is not None:
+        cell["source"] = "\n".join(["# Parameters", *(f"{n} = {v!r}" for n, v in values.items())])
+    manifest: dict[str, Any] = {
+        "name": name,
+        "version": "1.0",
+        "description": description[:500],
+        "parameters": {n: {"type": type(v).__name__, "default": v} for n, v in values.items()},
+    }
+    book["metadata"].setdefault("llmos_nb", {})["skill"] = manifest
+    draft = Skill(folder, book, {**manifest, "rights": []})
+    kinds = [w.partition("`")[2].partition("`")[0] for w in skill_book.undeclared(draft)]
+    manifest["rights"] = list(dict.fromkeys(kinds))
+    if not any(skill_book.roles(c) & {*skill_book.TEST} for c in book["cells"]):
+        from nbformat.v4 import new_code_cell  # slow to import
+
+        least = "# All cells above ran; add asserts on what they must give."
+        book["cells"].append(new_code_cell(least, id="test", metadata={"tags": ["test"]}))
+    manifest["sha256"] = skill_book.notebook_hash(book)
+    (folder / FILE).write_text(json.dumps(book), encoding="utf-8")
+    return folder / FILE
+
+
+def test(skill: Skill, timeout_s: float) -> None:
+    """Run a skill with its defaults and its test, in a process of its own; the network is off unless it asks for it."""
+    files = (f.relative_to(skill.folder) for f in skill_book.files_of(skill.folder) if f.suffix != ".ipynb")
+    beside = [{"path": f.as_posix()} for f in files]
+    offline = "network" not in skill.rights
+    try:
+        ran = execute.execute(skill.book, beside, skill.folder, offline=offline, timeout_s=timeout_s)
+    except TimeoutError:
+        late = f"its test did not end in {timeout_s:g} s a cell"
+        raise UsageError(f"skill {skill.name}: {late}; not added") from None
+    if ran.failed is not None:
+        n, kind, said, _ = ran.failed
+        last = (said.strip().splitlines() or [""])[-1]
+        raise UsageError(f"skill {skill.name}: its test fails in cell {n + 1} ({kind}: {last}); not added")
+
+
+async def aside(work: Callable[..., T], *given: Any) -> T:
+    """Do what runs a notebook on a thread beside the main one, and close the event loop that it left there."""
+    from jupyter_core.utils import ensure_event_loop  # comes with nbclient, which makes the loop
+
+    def closing() -> T:
+        try:
+            return work(*given)
+        finally:
+            ensure_event_loop().close()
+
+    return await asyncio.to_thread(closing)
 
 
 def of(session: SessionLike) -> Skills:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -58,26 +58,20 @@ def tool_of(store: Skills, name: str, python: Tool, there: Container[str]) -> To
         store.get(skill.name)  # a file may have changed since the process began
         return await inner({"code": code(arguments)}, context)
 
+    def refuse() -> Tool:
+        raise UsageError(f"{name} works in the live namespace; leave out --isolate, or the skill")
+
     said = " ".join(str(skill.manifest.get("description", "")).split())[:300]
-    about = f"Run the skill {skill.name} in the user's session. " + (
-        said if own else f"Its author says (data): {said!r}"
-    )
+    said = said if own else f"Its author says (data): {said!r}"
     return replace(
         python,
         name=skill.name.replace("-", "_"),
-        description=about,
+        description=f"Run the skill {skill.name} in the user's session. {said}",
         schema=skill.schema,
         source="trusted" if own else "untrusted",
         runner=runner,
         code=code,
         inspect=None if inspect is None else lambda arguments: inspect({"code": code(arguments)}),
         digest=skill.manifest.get("sha256") or python.digest,
-        apart=_refused(skill.name),
+        apart=refuse,
     )
-
-
-def _refused(name: str) -> Callable[[], Tool]:
-    def refuse() -> Tool:
-        raise UsageError(f"skill:{name} works in the live namespace; leave out --isolate, or the skill")
-
-    return refuse

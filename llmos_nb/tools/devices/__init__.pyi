@@ -1,7 +1,6 @@
 from .calculator import calculator_tool as calculator_tool
 from .context import Site as Site
-from .human import ask_tool as ask_tool
-from .processes import START as START, WAIT as WAIT
+from .processes import START as START, WAIT as WAIT, ask_tool as ask_tool
 from .registry import (
     OFFERED as OFFERED,
     SKILL as SKILL,

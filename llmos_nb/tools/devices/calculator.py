@@ -19,17 +19,6 @@ Number = int | float | bool
 # characters, bits of a whole number, levels, digits said in messages: far more than arithmetic needs, and small
 # enough that no expression computes for longer than a moment
 _LENGTH, _BITS, _DEEP, _DIGITS = 2_000, 4_000, 60, 1_000
-_BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
-}  # fmt: skip
-_UNARY: dict[type[ast.AST], Callable[[Any], Any]] = {
-    ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Not: operator.not_,
-}  # fmt: skip
-_COMPARE: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
-    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
-    ast.Eq: operator.eq, ast.NotEq: operator.ne,
-}  # fmt: skip
 _NAMES: dict[str, float] = {"pi": math.pi, "e": math.e, "tau": math.tau}
 _MATH = (
     "sqrt", "log", "log2", "log10", "log1p", "exp", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
@@ -51,7 +40,9 @@ def calculator(expression: str) -> int | float | bool | list[float]:
     try:
         body = ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UsageError(f"{expression!r:.200} is not an arithmetic expression: {_syntax(error)}") from None
+        where = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
+        why = f"{getattr(error, 'msg', None) or error}{where}"
+        raise UsageError(f"{expression!r:.200} is not an arithmetic expression: {why}") from None
     found = _value(body, 0)
     return found if not isinstance(found, int) or isinstance(found, bool) else _bounded(found)
 
@@ -73,11 +64,6 @@ def _code(arguments: Mapping[str, Any]) -> str:
     return (f"from math import {', '.join(need)}\n" if need else "") + expression
 
 
-def _syntax(error: BaseException) -> str:
-    where = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
-    return f"{getattr(error, 'msg', None) or error}{where}"
-
-
 def _value(node: ast.AST, depth: int) -> Any:
     if depth > _DEEP:
         raise UsageError(f"the expression is nested deeper than {_DEEP} levels")
@@ -88,11 +74,8 @@ def _value(node: ast.AST, depth: int) -> Any:
     try:
         return compute(node, depth + 1)
     except ArithmeticError as error:
-        raise UsageError(f"{ast.unparse(node)[:80]}: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    return str(error.args[-1]) if error.args else type(error).__name__
+        why = error.args[-1] if error.args else type(error).__name__
+        raise UsageError(f"{ast.unparse(node)[:80]}: {why}") from None
 
 
 def _constant(node: Any, _: int) -> Number:
@@ -108,25 +91,20 @@ def _name(node: Any, _: int) -> float:
     return _NAMES[node.id]
 
 
-def _sequence(node: Any, depth: int) -> list[Any]:
-    return [_value(e, depth) for e in node.elts]
+def _act(node: ast.AST, unknown: str) -> Callable[..., Any]:
+    act = _OPERATORS.get(type(node))
+    if act is None:
+        raise UsageError(f"{unknown} is not arithmetic here")
+    return act
 
 
 def _unary(node: Any, depth: int) -> Any:
-    act = _UNARY.get(type(node.op))
-    if act is None:
-        raise UsageError("~ is not arithmetic here")
-    return act(_number(_value(node.operand, depth)))
+    return _act(node.op, "~")(_number(_value(node.operand, depth)))
 
 
 def _binary(node: Any, depth: int) -> Any:
     left, right = (_number(_value(side, depth)) for side in (node.left, node.right))
-    if isinstance(node.op, ast.Pow):
-        return _power(left, right)
-    act = _BINARY.get(type(node.op))
-    if act is None:
-        raise UsageError(f"the operator of {ast.unparse(node)[:80]!r} is not arithmetic here")
-    return _bounded(act(left, right))
+    return _bounded(_act(node.op, f"the operator of {ast.unparse(node)[:80]!r}")(left, right))
 
 
 def _power(base: Number, exponent: Number) -> Any:
@@ -148,20 +126,19 @@ def _logic(node: Any, depth: int) -> Any:
 
 def _comparison(node: Any, depth: int) -> bool:
     values = [_number(_value(v, depth)) for v in (node.left, *node.comparators)]
-    acts = [_COMPARE.get(type(op)) for op in node.ops]
-    if None in acts:
-        raise UsageError(f"the comparison {ast.unparse(node)[:80]!r} is not arithmetic here")
-    return all(act(a, b) for act, a, b in zip(acts, values, values[1:], strict=False) if act)
+    acts = [_act(op, f"the comparison {ast.unparse(node)[:80]!r}") for op in node.ops]
+    return all(act(a, b) for act, a, b in zip(acts, values, values[1:], strict=False))
 
 
-def _choice(node: Any, depth: int) -> Any:
-    return _value(node.body if _value(node.test, depth) else node.orelse, depth)
+def _word(node: ast.AST) -> str:
+    """Return the name that a node spells, with or without ``math.`` in front."""
+    if isinstance(node, ast.Attribute):
+        return node.attr if isinstance(node.value, ast.Name) and node.value.id == "math" else ""
+    return getattr(node, "id", "")
 
 
 def _call(node: Any, depth: int) -> Any:
-    inner = node.func
-    named = isinstance(inner, ast.Attribute) and _is_math(inner.value)
-    name = inner.attr if named else getattr(inner, "id", "")
+    inner, name = node.func, _word(node.func)
     function = _CALLS.get(name)
     if function is None:
         raise UsageError(f"there is no function {ast.unparse(inner)[:40]!r} here{nearest(name, _CALLS)}")
@@ -174,12 +151,8 @@ def _call(node: Any, depth: int) -> Any:
         raise UsageError(f"{ast.unparse(node)[:80]}: {error}") from None
 
 
-def _is_math(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == "math"
-
-
 def _attribute(node: Any, _: int) -> float:
-    if not _is_math(node.value) or node.attr not in _NAMES:
+    if _word(node) not in _NAMES:
         raise UsageError(f"{ast.unparse(node)[:80]!r} is not arithmetic")
     return _NAMES[node.attr]
 
@@ -216,8 +189,16 @@ _CALLS: dict[str, Callable[..., Any]] = {
     **{n: getattr(math, n) for n in _MATH},
     **{"mean": _mean, "factorial": _factorial, "comb": _comb, "pow": _power},
 }
+_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: _power,
+    ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Not: operator.not_,
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne,
+}  # fmt: skip
 _NODES: dict[type[ast.AST], Callable[[Any, int], Any]] = {
     **{ast.Constant: _constant, ast.Name: _name, ast.UnaryOp: _unary, ast.BinOp: _binary, ast.BoolOp: _logic},
-    **{ast.Compare: _comparison, ast.IfExp: _choice, ast.Call: _call, ast.Attribute: _attribute},
-    **{ast.List: _sequence, ast.Tuple: _sequence},
+    **{ast.Compare: _comparison, ast.Call: _call, ast.Attribute: _attribute},
+    **dict.fromkeys((ast.List, ast.Tuple), lambda node, depth: [_value(e, depth) for e in node.elts]),
+    ast.IfExp: lambda node, depth: _value(node.body if _value(node.test, depth) else node.orelse, depth),
 }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.errors import ConfigError, UsageError, nearest
+from llmos_nb.errors import ConfigError, nearest
+from llmos_nb.messages import ToolResult
+from llmos_nb.tools.declare import Effect, Repeat
 from llmos_nb.tools.devices.workspace import Workspace
+from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.protocol import CallContext, Tool, current_call
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,13 @@ class Site:
 
     def variables(self, device: str) -> tuple[str, ...]:
         """Read which variables of the environment a device's programs get beside the usual ones."""
-        value = self.section(device, ("env",)).get("env", [])
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise ConfigError(f"tools.{device}: env = {value!r} must be a list of names of variables")
+        return self.texts(self.section(device, ("env",)), device, "env", "names of variables")
+
+    def texts(self, section: Mapping[str, Any], device: str, key: str, what: str) -> tuple[str, ...]:
+        """Read a list of texts of a section; `what` says what they are."""
+        value = section.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+            raise ConfigError(f"tools.{device}: {key} = {value!r} must be a list of {what}")
         return tuple(value)
 
     def whole(self, section: Mapping[str, Any], device: str, key: str, default: int, most: int) -> int:
@@ -70,14 +78,39 @@ class Site:
         return value
 
 
+def device_tool(
+    act: Callable[..., Any], effect: Effect, repeat: Repeat, *, manifest: Mapping[str, Any] = {}, **fields: Any
+) -> Tool:
+    """Make a tool of what a device does: its signature and docstring are what the model sees.
+
+    Parameters
+    ----------
+    act : callable
+        Gives the result of a call, of its validated arguments; it may be async, and finds its context in `this_call`.
+    effect, repeat : str
+        As the decorator has them.
+    manifest : mapping
+        Other keys of the decorator.
+    **fields
+        Other fields of the `Tool`.
+    """
+
+    async def run(arguments: Mapping[str, Any], _: CallContext) -> ToolResult:
+        given: Any = act(**arguments)
+        result: ToolResult = await given if isawaitable(given) else given
+        return result
+
+    return replace(as_tool(act, effect=effect, repeat=repeat, **manifest), runner=run, **fields)
+
+
+def this_call() -> CallContext:
+    """Return what a device may know of the call that it serves."""
+    context = current_call.get()
+    assert context is not None  # noqa: S101 - `invoke` says it before a device runs
+    return context
+
+
 def risky(title: str, kind: str, said: str, **more: Any) -> dict[str, Any]:
     """Return what a call that must be asked for would do: its title, its one risk, and why it asks."""
     why = f"It asks because {said}."
     return {"level": "risky", "title": title, "risks": [[kind, said]], "why": why, **more}
-
-
-def needed(device: str, extra: str, *modules: str) -> None:
-    """Say in one line which extra brings a library that is missing."""
-    for module in modules:
-        if find_spec(module) is None:
-            raise UsageError(f'{device}: {module} is not installed; pip install "llmos_nb[{extra}]"')

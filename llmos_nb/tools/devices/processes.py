@@ -1,14 +1,50 @@
-"""Starting processes and waiting for them: the tools' definitions; `children` carries them out."""
+"""Asking a person, messages and other processes: the tools' definitions; the process that calls one carries it out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 from llmos_nb.errors import ToolRaised
+from llmos_nb.journal.events import QuestionAsked
 from llmos_nb.tools.devices.context import Site
 from llmos_nb.tools.make import as_tool
 from llmos_nb.tools.protocol import Tool
+
+
+def ask(question: str) -> str:
+    """Ask the user one short question, and wait for the answer. Only for what neither data nor tools can tell.
+
+    Parameters
+    ----------
+    question : str
+        One question, with the choices if there are any.
+    """
+    raise ToolRaised("a question is answered by a person, through its process; nothing else can answer it")
+
+
+@cache
+def ask_tool() -> Tool:
+    """Return the tool by which a process asks its user."""
+    return replace(as_tool(ask, effect="read", repeat="pure"), code=answered, needs=_asked)
+
+
+def _asked(call: str, arguments: Mapping[str, Any]) -> QuestionAsked:
+    return QuestionAsked(question=call, about="question", text=str(arguments["question"]), title="a question")
+
+
+def answered(arguments: Mapping[str, Any]) -> str:
+    """Return a question as code: the answer as a literal, with the question above it.
+
+    Parameters
+    ----------
+    arguments : mapping
+        The call's arguments; `answer` may stand beside `question` where it is known.
+    """
+    question = " ".join(str(arguments.get("question", "")).split())
+    return f"# asked of the user: {question}\nanswer = {arguments.get('answer')!r}"
 
 
 def send(to: str, message: str) -> str:
@@ -37,16 +73,20 @@ def receive(sender: str = "") -> str:
 
 def mail_tools(_: Site) -> list[Tool]:
     """Return the two tools; a message carries its label, so that sending one is no way out and asks nobody."""
-    sending = replace(as_tool(send, effect="read", repeat="idempotent"), code=_sent)
-    return [sending, replace(as_tool(receive, effect="read", repeat="idempotent"), code=_received)]
+    return [
+        _waiting(send, lambda a: f"sent to {a.get('to')}: {_line(a.get('message', ''))}"),
+        _waiting(receive, lambda a: f"waited for a message from {a.get('sender') or 'anybody'}"),
+    ]
 
 
-def _sent(arguments: Mapping[str, object]) -> str:
-    return f"# sent to {arguments.get('to')}: {' '.join(str(arguments.get('message', '')).split())[:200]}"
+def _waiting(fn: Callable[..., str], said: Callable[[Mapping[str, Any]], str]) -> Tool:
+    """Make a tool that may be waited for again, and that stands as a comment in an exported notebook."""
+    made = as_tool(fn, effect="read", repeat="idempotent")
+    return replace(made, code=lambda arguments: f"# {said(arguments)}")
 
 
-def _received(arguments: Mapping[str, object]) -> str:
-    return f"# waited for a message from {arguments.get('sender') or 'anybody'}"
+def _line(words: object) -> str:
+    return " ".join(str(words).split())[:200]
 
 
 START, WAIT = "start_process", "wait_process"
@@ -82,13 +122,7 @@ def wait_process(process: str) -> str:
 
 def process_tools(_: Site) -> list[Tool]:
     """Return the two tools; a child has no rights that its parent lacks, so that starting one asks nobody."""
-    starting = replace(as_tool(start_process, effect="read", repeat="idempotent"), code=_started)
-    return [starting, replace(as_tool(wait_process, effect="read", repeat="idempotent"), code=_waited)]
-
-
-def _started(arguments: Mapping[str, object]) -> str:
-    return f"# a process was started: {' '.join(str(arguments.get('goal', '')).split())[:200]}"
-
-
-def _waited(arguments: Mapping[str, object]) -> str:
-    return f"# waited for process {arguments.get('process')}"
+    return [
+        _waiting(start_process, lambda a: f"a process was started: {_line(a.get('goal', ''))}"),
+        _waiting(wait_process, lambda a: f"waited for process {a.get('process')}"),
+    ]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
 from importlib import import_module
+from importlib.util import find_spec
 
+from llmos_nb.errors import UsageError
 from llmos_nb.policy import Plugin, load_plugins
-from llmos_nb.tools.devices.context import Site, needed
+from llmos_nb.tools.devices.context import Site
 from llmos_nb.tools.protocol import Tool
 
 SKILL = "skill:"
-RESERVED = frozenset(
-    ("python", "describe", "names", "plan", "ask", "calculator", "final_answer", "recall", "read")
-)
+RESERVED = frozenset((
+    "python", "describe", "names", "plan", "ask", "calculator", "final_answer", "recall", "read",
+))  # fmt: skip
 # by name: the module and the function in it that gives the tools; the extra, and the libraries that it brings
 _SQL = ("sql", "sqlglot", "duckdb", "sqlalchemy", "pandas")
 OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -22,7 +24,7 @@ OFFERED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "sql_write": ("llmos_nb.tools.devices.sql.device", "writing_tools", _SQL),
     "files": ("llmos_nb.tools.devices.files.device", "files_tools", ("",)),
     "web": ("llmos_nb.tools.devices.web", "web_tools", ("web", "httpx2", "bs4")),
-    "terminal": ("llmos_nb.tools.devices.programs.terminal", "terminal_tools", ("",)),
+    "terminal": ("llmos_nb.tools.devices.programs.run", "terminal_tools", ("",)),
     "git": ("llmos_nb.tools.devices.programs.git", "git_tools", ("",)),
     "tests": ("llmos_nb.tools.devices.programs.pytest", "tests_tools", ("test", "pytest")),
 }
@@ -65,7 +67,8 @@ def tools_of(names: Iterable[str], site: Site) -> list[Tool]:
 
 def _ours(name: str, site: Site) -> list[Tool]:
     module, function, (extra, *libraries) = OFFERED[name]
-    needed(name, extra, *libraries)
+    if missing := next((library for library in libraries if find_spec(library) is None), ""):
+        raise UsageError(f'{name}: {missing} is not installed; pip install "llmos_nb[{extra}]"')
     make: Callable[[Site], list[Tool]] = getattr(import_module(module), function)
     return make(site)
 
@@ -77,7 +80,6 @@ def _theirs(plugin: Plugin, site: Site, reserved: Container[str]) -> list[Tool]:
         raise plugin.broken(f"it must return a list of Tool, not {made!r:.80}")
     taken = next((t.name for t in made if t.name in reserved), "")
     if taken:
-        raise plugin.broken(
-            f"`{taken}` is the name of a built-in tool, or of another device's, and cannot be replaced"
-        )
+        why = "is the name of a built-in tool, or of another device's, and cannot be replaced"
+        raise plugin.broken(f"`{taken}` {why}")
     return made

@@ -11,20 +11,15 @@ import ipaddress
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from llmos_nb.errors import ConfigError, ToolError
+from llmos_nb.errors import ToolError
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site, risky
-from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.protocol import CallContext, Tool
+from llmos_nb.tools.call import Call
+from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
+from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.text import safe_text
-
-if TYPE_CHECKING:
-    from llmos_nb.tools.call import Call
-
 
 _WITHIN = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "2002::/16", "::ffff:0:0/96", "::/96")))
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -33,8 +28,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def listed(host: str, port: int, hosts: Sequence[str]) -> bool:
     """Return whether a host, or a host with its port, is among names and globs; one with a port needs the port."""
     low = host.casefold().rstrip(".")
-    standard = port in (80, 443)
-    names = [f"{low}:{port}", *([low] if standard else [])]
+    names = [f"{low}:{port}", low] if port in (80, 443) else [f"{low}:{port}"]
     return any(fnmatchcase(n, h.casefold()) for n in names for h in hosts)
 
 
@@ -66,54 +60,21 @@ async def resolved(host: str, port: int, inside: bool) -> str:
     # all of them: a name may lead to a public and to an inner address, and the connection takes either
     private = [a for a in addresses if not is_public(ipaddress.ip_address(a))]
     if private and not inside:
-        raise ToolError(
-            f"{host} leads to {private[0]}, inside this machine or its network; name it under hosts to open it"
-        )
+        inner = f"{private[0]}, inside this machine or its network"
+        raise ToolError(f"{host} leads to {inner}; name it under hosts to open it")
     return addresses[0]
 
 
 def is_public(address: Address) -> bool:
     """Tell an address of the public internet; one that wraps an older address is judged by that, too."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = _inner(address)
-        if inner is not None:
-            return is_public(inner)
-    return address.is_global and not address.is_multicast
-
-
-def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address within an IPv6 one: mapped, translated or tunnelled."""
-    if not any(address in net for net in _WITHIN):
-        return None
     raw = address.packed
-    return ipaddress.IPv4Address(raw[2:6] if raw[:2] == b"\x20\x02" else raw[12:])
+    if any(address in net for net in _WITHIN):  # an IPv4 address within: mapped, translated or tunnelled
+        return is_public(ipaddress.IPv4Address(raw[2:6] if raw[:2] == b"\x20\x02" else raw[12:]))
+    return address.is_global and not address.is_multicast
 
 
 HOPS, SHOWN, MOST_BYTES, SECONDS = 5, 3_800, 2 << 20, 30
 _TEXTS = ("text/", "application/json", "application/xml", "application/xhtml", "application/javascript")
-
-
-def web(url: str, offset: int = 0) -> str:
-    """Fetch a page by GET and read it as text.
-
-    Parameters
-    ----------
-    url : str
-        With http:// or https://.
-    offset : int
-        Character to go on from, of a long page.
-    """
-    raise NotImplementedError(url, offset)
-
-
-@dataclass(frozen=True)
-class Page:
-    """What a server gave."""
-
-    url: str
-    status: int
-    kind: str
-    text: str
 
 
 class WebDevice:
@@ -127,21 +88,16 @@ class WebDevice:
 
     def __init__(self, site: Site) -> None:
         found = site.section("web", ("hosts", "most_bytes"))
-        hosts = found.get("hosts", [])
-        if not isinstance(hosts, list) or not all(isinstance(h, str) and h for h in hosts):
-            raise ConfigError(
-                f"tools.web: hosts = {hosts!r} must be a list of names such as docs.python.org or *.eu"
-            )
-        self._hosts: Sequence[str] = tuple(hosts)
+        self._hosts = site.texts(found, "web", "hosts", "names such as docs.python.org or *.eu")
         self._most = site.whole(found, "web", "most_bytes", MOST_BYTES, 64 << 20)
 
     @property
     def tool(self) -> Tool:
         """The tool ``web``."""
-        made = as_tool(web, effect="external", repeat="idempotent", sinks=("url",), source="untrusted")
-        return replace(
-            made, runner=self._run, inspect=self._look, code=lambda arguments: f"# fetched: {arguments['url']}",
-            as_code=_code,
+        said = {"sinks": ("url",), "source": "untrusted"}
+        return device_tool(
+            self.web, "external", "idempotent", manifest=said, inspect=self._look, as_code=_code,
+            code=lambda arguments: f"# fetched: {arguments['url']}",
         )  # fmt: skip
 
     def _look(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,21 +107,29 @@ class WebDevice:
             return {"title": title, "sources": sources, "level": "namespace"}
         return risky(title, "network", f"`web` sends the address `{url[:300]}` to its host", sources=sources)
 
-    async def _run(self, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+    async def web(self, url: str, offset: int = 0) -> ToolResult:
+        """Fetch a page by GET and read it as text.
+
+        Parameters
+        ----------
+        url : str
+            With http:// or https://.
+        offset : int
+            Character to go on from, of a long page.
+        """
         import httpx2
 
         try:
-            async with asyncio.timeout(min(context.deadline_s, SECONDS)):
-                page = await self._fetched(httpx2, str(arguments["url"]))
+            async with asyncio.timeout(min(this_call().deadline_s, SECONDS)):
+                return _told(*await self._fetched(httpx2, url), max(offset, 0))
         except TimeoutError:
             return ToolResult(False, "the host did not answer in time", "ToolTimeout")
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             kind = type(error).__name__
             return ToolResult(False, f"{kind}: {safe_text(str(error))[:300]}", kind)
-        return _told(page, max(int(arguments.get("offset") or 0), 0))
 
-    async def _fetched(self, httpx: Any, url: str) -> Page:
-        """Follow an address and its redirects, each hop checked like the first."""
+    async def _fetched(self, httpx: Any, url: str) -> tuple[str, int, str]:
+        """Follow an address and its redirects, each hop checked like the first; give address, status and text."""
         address, first = httpx.URL(url), ""
         # no proxy or credentials of the environment, and no redirect that was not looked at
         async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=SECONDS) as client:
@@ -190,9 +154,8 @@ class WebDevice:
             raise ToolError("an address with a name or password in it is not fetched")
         port = _port(address)
         if self._hosts and not listed(address.host, port, self._hosts):
-            raise ToolError(
-                f"{address.host}:{port} is not among the hosts that may be asked ({', '.join(self._hosts)})"
-            )
+            among = f"among the hosts that may be asked ({', '.join(self._hosts)})"
+            raise ToolError(f"{address.host}:{port} is not {among}")
         if not self._hosts and first and address.host != first:
             raise ToolError(f"{first} redirects to another host, {address.host}; fetch that by its own address")
 
@@ -206,7 +169,7 @@ class WebDevice:
         asked = client.build_request("GET", there, headers=headers, extensions={"sni_hostname": address.host})
         return await client.send(asked, stream=True)
 
-    async def _page(self, response: Any, address: Any) -> Page:
+    async def _page(self, response: Any, address: Any) -> tuple[str, int, str]:
         kind = response.headers.get("content-type", "text/plain").partition(";")[0].strip().lower()
         if not kind.startswith(_TEXTS) and not kind.endswith(("+json", "+xml")):
             raise ToolError(f"{str(address)[:200]} is {safe_text(kind)[:80]}; only text is read")
@@ -214,11 +177,10 @@ class WebDevice:
         async for chunk in response.aiter_bytes():
             raw += chunk
             if len(raw) > self._most:
-                raise ToolError(
-                    f"{str(address)[:200]} has more than {self._most:,} bytes; only smaller pages are read"
-                )
+                more = f"more than {self._most:,} bytes; only smaller pages are read"
+                raise ToolError(f"{str(address)[:200]} has {more}")
         text = raw.decode(response.charset_encoding or "utf-8", "replace")
-        return Page(str(address), response.status_code, kind, _plain(text) if "html" in kind else text)
+        return str(address), response.status_code, _plain(text) if "html" in kind else text
 
 
 def _port(address: Any) -> int:
@@ -236,13 +198,13 @@ def _plain(html: str) -> str:
     return "\n".join(line for line in (title, *soup.get_text("\n", strip=True).splitlines()) if line)
 
 
-def _told(page: Page, offset: int) -> ToolResult:
-    text = safe_text(page.text)
+def _told(url: str, status: int, text: str, offset: int) -> ToolResult:
+    text = safe_text(text)
     part = text[offset : offset + SHOWN]
     after = offset + len(part)
-    facts = {"url": page.url, "status": page.status, "size": len(part.encode())}
-    if page.status >= 400:
-        return ToolResult(False, f"status {page.status}\n{part[:500]}", "Status", facts=facts)
+    facts = {"url": url, "status": status, "size": len(part.encode())}
+    if status >= 400:
+        return ToolResult(False, f"status {status}\n{part[:500]}", "Status", facts=facts)
     if after < len(text):
         part += f"\n[characters {offset} to {after} of {len(text)}; go on with offset={after}]"
     return ToolResult(True, part, facts=facts)

@@ -7,6 +7,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -50,9 +51,8 @@ class Workspace:
         if not found.is_relative_to(self.root):
             raise UsageError(f"{name!r} leads out of the workspace; name a file below {self.root.name}/")
         if self._is_closed(found):
-            raise UsageError(
-                f"{name!r} is closed to devices: version control, keys and journals stay as they are"
-            )
+            why = "version control, keys and journals stay as they are"
+            raise UsageError(f"{name!r} is closed to devices: {why}")
         _check_case(self.root, found, name)
         return found
 
@@ -82,10 +82,9 @@ def fits(name: str, pattern: str) -> bool:
 
 def is_file(path: Path) -> bool:
     """Return whether a path is a regular file itself: no link, pipe or device."""
-    try:
+    with suppress(OSError):
         return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
+    return False
 
 
 def folded(part: str) -> str:
@@ -117,6 +116,5 @@ def _check_case(root: Path, path: Path, name: str) -> None:
         if at == root or not at.is_relative_to(root):
             return
         if at.exists() and at.name not in {e.name for e in at.parent.iterdir()}:
-            raise UsageError(
-                f"{name!r} is another spelling of a file that is there; use the one that list_files gives"
-            )
+            hint = "use the one that list_files gives"
+            raise UsageError(f"{name!r} is another spelling of a file that is there; {hint}")

@@ -11,9 +11,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
+from itertools import chain, product, repeat
 from typing import Any
 from uuid import UUID
 
@@ -24,12 +26,10 @@ Schema = Mapping[str, Any] | bool
 _SHOWN, _CHOICES = 40, 12
 _INTEGER = re.compile(r"[+-]?[0-9]{1,400}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_WORDS = {"true": True, "false": False}
-_ARTICLES = {"integer": "an integer", "array": "an array", "object": "an object", "null": "null"}
-_TYPES: tuple[tuple[str, Any], ...] = (
-    ("null", type(None)), ("boolean", bool), ("string", str), ("integer", int),
-    ("number", float), ("object", dict), ("array", (list, tuple)),
-)  # fmt: skip
+TYPES: dict[str, Any] = {
+    "null": type(None), "boolean": bool, "string": str, "integer": int, "number": float, "object": dict,
+    "array": (list, tuple),
+}  # fmt: skip
 FORMATS: dict[str, tuple[Callable[[str], object], str]] = {
     "date": (date.fromisoformat, "a date like 2024-05-31"),
     "date-time": (datetime.fromisoformat, "a date and time like 2024-05-31T12:00:00"),
@@ -59,7 +59,7 @@ def word(value: object) -> str:
 
 def type_of(value: object) -> str:
     """Name the JSON type of a value."""
-    return next((k for k, t in _TYPES if isinstance(value, t)), type(value).__name__)
+    return next((k for k, t in TYPES.items() if isinstance(value, t)), type(value).__name__)
 
 
 def same(a: object, b: object) -> bool:
@@ -87,27 +87,25 @@ def coerced(kind: str, value: Any, schema: Mapping[str, Any]) -> Any:
         number = int(text) if _INTEGER.fullmatch(text) else float(text)
         return number if math.isfinite(number) else None
     if kind == "boolean":
-        return _WORDS.get(text.lower())
+        return {"true": True, "false": False}.get(text.lower())
     return _spelled(text, list if kind == "array" else dict) if kind in ("array", "object") else None
 
 
 def _spelled(text: str, kind: type) -> Any:
     """Return the list or object that a text spells as whole JSON."""
-    try:
+    with suppress(ValueError, RecursionError):
         made = json.loads(text)
         json.dumps(made, allow_nan=False)
-    except (ValueError, RecursionError):
-        return None
-    return made if isinstance(made, kind) else None
+        return made if isinstance(made, kind) else None
+    return None
 
 
 def parses(parse: Callable[[str], object], text: str) -> bool:
     """Return whether a format's reader takes a text."""
-    try:
+    with suppress(ValueError, ArithmeticError):
         parse(text)
-    except (ValueError, ArithmeticError):
-        return False
-    return True
+        return True
+    return False
 
 
 def choices_of(choices: list[Any]) -> str:
@@ -122,10 +120,15 @@ def wanted_by(schema: Schema) -> str:
         return "a value"
     if "enum" in schema:
         return choices_of(schema["enum"])
-    if schema.get("anyOf"):
-        return " or ".join(dict.fromkeys(wanted_by(b) for b in schema["anyOf"]))
+    if branches := schema.get("anyOf"):
+        return " or ".join(dict.fromkeys(map(wanted_by, branches)))
     kind = schema.get("type", "value")
-    return _ARTICLES.get(kind, f"a {kind}") if isinstance(kind, str) else " or ".join(kind)
+    return article(kind) if isinstance(kind, str) else " or ".join(kind)
+
+
+def article(kind: str) -> str:
+    """Return the name of a type with its article."""
+    return kind if kind == "null" else f"{'an' if kind[:1] in 'aio' else 'a'} {kind}"
 
 
 _PATH, _FAULT = 120, 400
@@ -150,6 +153,14 @@ def conform(schema: Schema, value: Any) -> tuple[Any, list[str]]:
     """
     check = _Check(schema)
     return check.fit(schema, value, ""), check.faults
+
+
+def referred(root: Schema, ref: str) -> Schema:
+    """Return the part of a schema that a local reference names; what is not there may be anything."""
+    at: Any = root
+    for step in filter(None, ref.removeprefix("#").split("/")):
+        at = at.get(step, True) if isinstance(at, Mapping) else True
+    return at if isinstance(at, Mapping | bool) else True
 
 
 def accepts(schema: Schema, value: Any) -> bool:
@@ -187,7 +198,7 @@ class _Check:
 
     def _fit(self, schema: Mapping[str, Any], value: Any, path: str) -> Any:
         if "$ref" in schema:
-            value = self.fit(self._referred(schema["$ref"]), value, path)
+            value = self.fit(referred(self.root, schema["$ref"]), value, path)
         for part in schema.get("allOf", ()):
             value = self.fit(part, value, path)
         branches = schema.get("anyOf") or schema.get("oneOf")
@@ -201,34 +212,21 @@ class _Check:
             value = self._inside(schema, value, path)
         return value
 
-    def _referred(self, ref: str) -> Schema:
-        at: Any = self.root
-        for step in filter(None, ref.removeprefix("#").split("/")):
-            at = at.get(step, True) if isinstance(at, Mapping) else True
-        return at if isinstance(at, Mapping | bool) else True
-
     def _any(self, branches: list[Schema], value: Any, path: str) -> Any:
         """Take the first branch that fits as it is, then the first that fits with a coercion."""
-        for coerce in (False, True) if self.coerce else (False,):
-            for branch in branches:
-                check = _Check(self.root, coerce, [], self.depth)
-                fitted = check.fit(branch, value, path)
-                if not check.faults:
-                    return fitted
-        self._none_fits([b for b in branches if isinstance(b, Mapping)], value, path)
-        return value
-
-    def _none_fits(self, branches: list[Mapping[str, Any]], value: Any, path: str) -> None:
-        near = [b for b in branches if b.get("type") == type_of(value) or len(branches) == 1] or [
-            b for b in branches if b.get("type") != "null"
-        ]
+        for coerce, branch in product((False, True) if self.coerce else (False,), branches):
+            check = _Check(self.root, coerce, [], self.depth)
+            fitted = check.fit(branch, value, path)
+            if not check.faults:
+                return fitted
+        known = [b for b in branches if isinstance(b, Mapping)]
+        near = [b for b in known if b.get("type") == type_of(value) or len(known) == 1]
+        near = near or [b for b in known if b.get("type") != "null"]
         if len(near) == 1:
-            check = _Check(self.root, self.coerce, [], self.depth)
-            check.fit(near[0], value, path)
-            self.faults += check.faults
+            self.fit(near[0], value, path)
         else:
-            wanted = " or ".join(dict.fromkeys(wanted_by(b) for b in branches))
-            self.fault(path, f"expected {wanted}, got {word(value)}")
+            self.fault(path, f"expected {wanted_by({'anyOf': known})}, got {word(value)}")
+        return value
 
     def _typed(self, schema: Mapping[str, Any], value: Any, path: str) -> Any:
         wanted = schema.get("type")
@@ -240,9 +238,8 @@ class _Check:
             made = coerced(t, value, schema)
             if made is not None:
                 return made
-        self.fault(
-            path, f"expected {' or '.join(wanted_by({**schema, 'type': t}) for t in types)}, got {word(value)}"
-        )
+        expected = " or ".join(wanted_by({**schema, "type": t}) for t in types)
+        self.fault(path, f"expected {expected}, got {word(value)}")
         return value
 
     def _chosen(self, schema: Mapping[str, Any], value: Any, path: str) -> None:
@@ -263,11 +260,11 @@ class _Check:
     def _inside(self, schema: Mapping[str, Any], value: Any, path: str) -> Any:
         if isinstance(value, dict):
             return self._object(schema, value, path)
-        if isinstance(value, list | tuple) and ("items" in schema or "prefixItems" in schema):
-            first, rest = schema.get("prefixItems", ()), schema.get("items", True)
-            at = [first[i] if i < len(first) else rest for i in range(len(value))]
-            return [self.fit(s, v, f"{path}[{i}]") for i, (s, v) in enumerate(zip(at, value, strict=True))]
-        return list(value) if isinstance(value, tuple) else value
+        if not isinstance(value, list | tuple):
+            return value
+        schemas = chain(schema.get("prefixItems", ()), repeat(schema.get("items", True)))
+        pairs = zip(value, schemas, strict=False)
+        return [self.fit(s, v, f"{path}[{i}]") for i, (v, s) in enumerate(pairs)]
 
     def _object(self, schema: Mapping[str, Any], value: dict[Any, Any], path: str) -> dict[Any, Any]:
         known: Mapping[str, Schema] = schema.get("properties", {})
@@ -279,10 +276,8 @@ class _Check:
         made = {}
         for name, item in value.items():
             if name not in known and rest is False:
-                self.fault(
-                    f"{dot}{name}",
-                    f"unexpected, known are {', '.join(known) or 'none'}{nearest(str(name), known)}",
-                )
+                there = f"{', '.join(known) or 'none'}{nearest(str(name), known)}"
+                self.fault(f"{dot}{name}", f"unexpected, known are {there}")
             else:
                 made[name] = self.fit(known.get(name, rest), item, f"{dot}{name}")
         return made

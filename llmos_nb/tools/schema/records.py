@@ -40,11 +40,8 @@ class Record:
 
 def is_record(cls: Any) -> bool:
     """Return whether a class has named fields that can be read."""
-    if not isinstance(cls, type):
-        return False
-    return (
-        dataclasses.is_dataclass(cls) or typing.is_typeddict(cls) or _is_named_tuple(cls) or _is_pydantic(cls)
-    )
+    known = (dataclasses.is_dataclass, typing.is_typeddict, _is_named_tuple, _is_pydantic)
+    return isinstance(cls, type) and any(is_one(cls) for is_one in known)
 
 
 def fields_of(cls: Any) -> Record:

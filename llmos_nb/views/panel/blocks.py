@@ -30,9 +30,7 @@ def details(summary: str, body: str, label: str) -> Block:
 def table(caption: str, rows: Rows, heads: list[str] | None = None) -> Block:
     """Return a table; the first cell of a row is its head."""
     made: Block = {"kind": "table", "caption": caption, "rows": rows}
-    if heads:
-        made["heads"] = heads
-    return made
+    return {**made, "heads": heads} if heads else made
 
 
 def actions(*buttons: Button) -> Block:

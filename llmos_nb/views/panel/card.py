@@ -10,10 +10,15 @@ from llmos_nb.policy import envelope, in_advance, until_words, who_words
 from llmos_nb.process.state import State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Argument, Button, Card, Table, Words
+from llmos_nb.views.panel.blocks import Rows
 from llmos_nb.views.wording import count, hidden, listed, marked, ref, sentence, short, upper
 
 Question = Mapping[str, Any]
 """What the gate recorded with the question; any key may be missing."""
+APPROVE: Button = {"label": "Approve", "verb": "approve", "key": "A", "main": True}
+EDIT: Button = {"label": "Edit", "verb": "edit", "key": "E"}
+REJECT: Button = {"label": "Reject", "verb": "reject", "key": "R"}
+SKIP: Button = {"label": "Skip", "verb": "skip", "key": "S"}
 
 
 def arguments(s: State, call: Call, question: Question) -> list[Argument]:
@@ -47,30 +52,24 @@ def _origin(s: State, call: Call, name: str, question: Question) -> Words:
 
 def reads_writes(s: State, call: Call, question: Question) -> Table | None:
     """List what the call reads and writes, with before and after, and where each comes from."""
-    kinds = ("reads", "writes")
-    rows = [_touched(s, access, raw) for access in kinds for raw in question.get(access, ())]
-    if not rows:
-        return None
+    rows = [_touched(s, access, raw) for access in ("reads", "writes") for raw in question.get(access, ())]
     heads = ["access", "name", "before → after", "where it comes from"]
-    return {"caption": "What this call reads and writes", "heads": heads, "rows": rows}
+    return {"caption": "What this call reads and writes", "heads": heads, "rows": rows} if rows else None
 
 
 def _touched(s: State, access: str, raw: Any) -> list[Words | Button]:
     """Return one row; `raw` is a name, ``[name, change, origin]`` or a mapping of these."""
-    if isinstance(raw, str):
-        raw = [raw]
-    keys = ("name", "change", "origin")
-    known = dict(raw) if isinstance(raw, Mapping) else dict(zip(keys, raw, strict=False))
-    name = str(known.get("name", ""))
+    if not isinstance(raw, Mapping):
+        raw = dict(zip(("name", "change", "origin"), [raw] if isinstance(raw, str) else raw, strict=False))
+    name = str(raw.get("name", ""))
     made = next((c for c in reversed(s.surviving) if name in c.changes.written), None)
     change = "unchanged" if access == "reads" else "changed" if name in s.versions else "new or changed"
-    change = known.get("change") or change
     origin = _made_by(made, access, name in s.versions)
-    if known.get("origin"):
-        origin = marked(str(known["origin"]))
+    if raw.get("origin"):
+        origin = marked(str(raw["origin"]))
     if label := s.labels.get(name):
         origin = [*([origin] if isinstance(origin, str) else origin), f", {label}"]
-    return [access, [["`", name]], change, origin]
+    return [access, [["`", name]], raw.get("change") or change, origin]
 
 
 def _made_by(made: Call | None, access: str, known: bool) -> Words:
@@ -90,13 +89,11 @@ def unseen(call: Call) -> list[list[str]]:
 def card(s: State, key: str = "") -> Card | None:
     """Return the card of an open question (the first where none is named), or None where nobody is asked."""
     key = key or next(iter(s.questions), "")
-    if key not in s.questions:
+    if (question := s.questions.get(key)) is None:
         return None
-    question = s.questions[key]
     made = _KINDS.get(question.get("kind", ""), _approval)(s, key, question)
-    if len(s.questions) > 1:
-        made["side"] = f"1 of {count(len(s.questions), 'question')}"
-    return made
+    side = f"1 of {count(len(s.questions), 'question')}"
+    return {**made, "side": side} if len(s.questions) > 1 else made
 
 
 def announced(made: Card) -> str:
@@ -113,14 +110,10 @@ def wants(s: State, key: str, question: Question) -> str:
         return f"a plan of {count(len([p for p in s.plan.steps if p.open]), 'step')}"
     call = s.calls.get(key)
     step = f"step {call.step}" if call is not None and call.step else "it"
-    if question.get("kind") == "question":
-        return f"{step} asks you something"
-    if question.get("kind") == "rebuild":
-        return f"it wants to {question.get('title', '')}"
-    if question.get("kind") == "doubt":
-        return f"whether {call.name if call else 'a call'} was done is not known"
     what = question.get("title") or (f"call {call.name}" if call else "go on")
-    return f"{step} wants to {what}"
+    doubt = f"whether {call.name if call else 'a call'} was done is not known"
+    said = {"question": f"{step} asks you something", "doubt": doubt}
+    return said.get(question.get("kind", ""), f"{step} wants to {what}")
 
 
 # a plan
@@ -129,11 +122,7 @@ def wants(s: State, key: str, question: Question) -> str:
 def _plan(s: State, key: str, question: Question) -> Card:
     why = sentence(question.get("text") or "It asks because nothing runs before you have seen the plan")
     why += _terms(question)
-    buttons: list[Button] = [
-        {"label": "Approve", "more": "the plan", "verb": "approve", "key": "A", "main": True},
-        {"label": "Edit", "verb": "edit", "key": "E"},
-        {"label": "Reject", "verb": "reject", "key": "R"},
-    ]
+    buttons: list[Button] = [{**APPROVE, "more": "the plan"}, EDIT, REJECT]
     cover = "Change the steps first if you like: the plan you approve is the one you see."
     return {"title": "Approve the plan?", "why": why, "table": _may_do(s), "buttons": buttons, "cover": cover}
 
@@ -145,21 +134,14 @@ _STILL_ASKS = {
 
 def _may_do(s: State) -> Table:
     """List what approving the plan grants: tool, how often, for which steps, and what still asks."""
-    steps = [p for p in s.plan.steps if p.open]
-    granted = {p.n: envelope([p.plain()], s.tools) for p in steps}
-    tools = sorted({t for g in granted.values() for t in g})
+    granted = {p.n: envelope([p.plain()], s.tools) for p in s.plan.steps if p.open}
     asks = _STILL_ASKS.get(s.mode, "if it touches files, processes or the net, or cannot be undone")
-    rows: list[list[Words | Button]] = []
-    for tool in tools:
-        used = [n for n, g in granted.items() if tool in g]
-        calls = sum(granted[n][tool] for n in used)
-        rows.append([[["`", tool]], count(calls, "call"), _steps(used), asks])
+    rows: Rows = []
+    for tool in sorted({t for g in granted.values() for t in g}):
+        used = {n: g[tool] for n, g in granted.items() if tool in g}
+        steps = f"step{'s' * (len(used) > 1)} {listed(used)}"
+        rows.append([[["`", tool]], count(sum(used.values()), "call"), steps, asks])
     return {"caption": "What the plan may do", "heads": ["tool", "at most", "for", "still asks"], "rows": rows}
-
-
-def _steps(found: list[int]) -> str:
-    """Say ``step 2`` or ``steps 1, 2 and 4``."""
-    return f"step{'s' * (len(found) > 1)} {listed(found)}"
 
 
 # a call
@@ -181,9 +163,8 @@ def _approval(s: State, key: str, question: Question) -> Card:
     if risks := [*question.get("risks", ()), *unseen(call)]:
         made["risks"] = [(str(kind), marked(str(text))) for kind, text in risks]
     _what(s, call, question, made)
-    if (table := reads_writes(s, call, question)) is not None:
-        made["table"] = table
-    return made
+    table = reads_writes(s, call, question)
+    return {**made, "table": table} if table is not None else made
 
 
 def _terms(question: Question) -> str:
@@ -199,41 +180,32 @@ def _edited(call: Call) -> bool:
 def _what(s: State, call: Call, question: Question, made: Card) -> None:
     """Put the code, or the arguments as a form, into the card."""
     if question.get("shows"):
-        made["code"], made["lang"], made["cap"] = str(question["shows"]), "diff", ["What would change"]
-        return
-    if not call.code:
+        made |= {"code": str(question["shows"]), "lang": "diff", "cap": ["What would change"]}
+    elif not call.code:
         made["args"] = arguments(s, call, question)
-        return
-    made["code"], made["lang"] = call.code, "python"
-    original = call.original.get("code", "") if isinstance(call.original, dict) else call.original or ""
-    if _edited(call):
-        made["model_code"] = str(original)
-        kept = set(str(original).splitlines())
-        lines = max(sum(line not in kept for line in call.code.splitlines()), 1)
-        made["cap"] = [f"Python, {count(lines, 'line')} changed by you since ", ref(call)]
+    elif not _edited(call):
+        made |= {"code": call.code, "lang": "python", "cap": ["Python, written by the model in ", ref(call)]}
     else:
-        made["cap"] = ["Python, written by the model in ", ref(call)]
+        given = call.original.get("code", "") if isinstance(call.original, dict) else call.original or ""
+        kept = set(str(given).splitlines())
+        lines = max(sum(line not in kept for line in call.code.splitlines()), 1)
+        cap: Words = [f"Python, {count(lines, 'line')} changed by you since ", ref(call)]
+        made |= {"code": call.code, "lang": "python", "model_code": str(given), "cap": cap}
 
 
 def _buttons(call: Call, question: Question) -> list[Button]:
     if _edited(call):
         version = {"code" if isinstance(call.original, str) else "arguments": call.original}
-        first: list[Button] = [
-            {"label": "Approve", "more": "my version", "verb": "approve", "key": "A", "main": True},
-            {"label": "Model’s version", "verb": "check_edit", "data": {"restore": True, **version}},
-        ]
+        restore = {"restore": True, **version}
+        first: list[Button] = [{**APPROVE, "more": "my version"}]
+        first.append({"label": "Model’s version", "verb": "check_edit", "data": restore})
     else:
-        first = [{"label": "Approve", "verb": "approve", "key": "A", "main": True}]
+        first = [APPROVE]
         if has_rest(call, question):
             first.append({"label": "Approve the rest like this", "verb": "approve_rest", "key": "⇧ A"})
         elif has_same(call, question):
             first.append({"label": "Always for these arguments", "verb": "approve_same"})
-    rest: list[Button] = [
-        {"label": "Edit", "verb": "edit", "key": "E"},
-        {"label": "Reject", "verb": "reject", "key": "R"},
-        {"label": "Skip", "verb": "skip", "key": "S"},
-    ]
-    return first + (rest[1:] if question.get("shows") else rest)
+    return [*first, *([] if question.get("shows") else [EDIT]), REJECT, SKIP]
 
 
 def has_rest(call: Call, question: Question) -> bool:
@@ -259,7 +231,7 @@ def _cover(call: Call, question: Question) -> Words:
     digest = call.digest or question.get("digest", "")
     what = "this call" if call.code else "these arguments"
     bound: Words = [" (", ["`", f"{digest[:4]} {digest[4:6]}"], ")"] if digest else []
-    once: list[str | list[str | int]] = [f"Approve counts once, for exactly {what}", *bound, ". "]
+    once: Words = [f"Approve counts once, for exactly {what}", *bound, ". "]
     if _edited(call):
         return [*once, "The journal keeps both versions."]
     if call.code and not _risk_kinds(question):  # the mode asks, not a risk: there is nothing to be bound to
@@ -279,17 +251,15 @@ def _cover(call: Call, question: Question) -> Words:
 
 def _question(s: State, key: str, question: Question) -> Card:
     call = s.calls.get(key)
-    title = f"Step {call.step} asks you" if call is not None and call.step else "It asks you"
+    step = call.step if call is not None else 0
     made: Card = {
-        "title": title,
+        "title": f"Step {step} asks you" if step else "It asks you",
         "why": "It asks because it cannot find this out itself. It reads your answer and goes on.",
         "question": str(question.get("text", "")),
         "call": key,
         "buttons": [],
     }
-    if call is not None and call.step:
-        made["step"] = call.step
-    return made
+    return made | {"step": step} if step else made
 
 
 def _doubt(s: State, key: str, question: Question) -> Card:

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from llmos_nb.policy import show
 from llmos_nb.process.state import State
 from llmos_nb.tools import Call
+from llmos_nb.views import wording
 from llmos_nb.views.contract import Block, Button, Glyph, Tone, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.answer import answer, changed, unverified
-from llmos_nb.views.panel.blocks import actions, code, details, lead, table, text
-from llmos_nb.views.wording import (
-    NOW,
-    count,
-    duration,
-    listed,
-    money,
-    names,
-    ref,
-    sentence,
-    short,
-    since,
-    times,
-    upper,
-)
+from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, table, text
+from llmos_nb.views.wording import count, duration, listed, money, names, ref, short, since, times, upper
 
 
 @dataclass
@@ -60,42 +49,32 @@ def code_of(call: Call, side: str = "") -> Block:
     """Return a call as code: its Python, or its name with arguments."""
     given = call.arguments if isinstance(call.arguments, dict) else {}
     said = ", ".join(f"{k}={v!r}" for k, v in given.items()) if given else str(call.arguments or "")
-    made = code(call.code or f"{call.name}({said})", "Code of this call", "python")
-    made["cap"] = ["Python, written by the model in " if call.code else "Call ", ref(call)]
-    made["side"] = side
-    return made
+    cap: Words = ["Python, written by the model in " if call.code else "Call ", ref(call)]
+    return {
+        **code(call.code or f"{call.name}({said})", "Code of this call", "python"),
+        "cap": cap,
+        "side": side,
+    }
 
 
-def starting(s: State, loading: tuple[str, float] | None) -> Phase:
+def starting() -> Phase:
     """Nothing was asked yet."""
-    if loading is None:
-        begun = [lead("Starting"), text("Nothing has run yet.")]
-        what = "the first request is on its way"
-        return Phase("starting", "go", "running", "Starting", what, ["Stop"], begun)
-    said, part = loading
-    now: list[Block] = [
-        lead("Loading the model"),
-        text(said),
-        {"kind": "progress", "label": "Model read", "part": part},
-        text("Only the first run after a start waits for this. Nothing has run yet.", mute=True),
-    ]
-    return Phase("starting", "go", "running", "Starting", f"loading {s.model}", ["Stop"], now)
+    begun = [lead("Starting"), text("Nothing has run yet.")]
+    return Phase("starting", "go", "running", "Starting", "the first request is on its way", ["Stop"], begun)
 
 
 def planning(s: State, counts: Counts, at: str) -> Phase:
     """The model writes a plan."""
-    tools = count(len(s.tools), "tool")
-    so_far = _so_far(counts.requested_at, at)
-    asks = s.mode not in ("auto", "never")
-    then = "It cannot run anything before you have seen the plan."
-    then = then if asks else "The plan runs without asking in this mode."
+    tools, what = count(len(s.tools), "tool"), f"the model writes a plan{_so_far(counts.requested_at, at)}"
+    asks = "It cannot run anything before you have seen the plan."
+    then = "The plan runs without asking in this mode." if s.mode in ("auto", "never") else asks
     now: list[Block] = [
         lead("Writing a plan"),
         text(f"The model sees the goal, the variables that it may see, and {tools}. {then}"),
         {"kind": "stream"},
         {"kind": "skeleton", "widths": [90, 82, 58]},
     ]
-    return Phase("planning", "go", "running", "Planning", f"the model writes a plan{so_far}", RUN, now)
+    return Phase("planning", "go", "running", "Planning", what, RUN, now)
 
 
 def _so_far(begun: str, at: str) -> str:
@@ -105,13 +84,11 @@ def _so_far(begun: str, at: str) -> str:
 
 def running(s: State, counts: Counts, at: str) -> Phase:
     """A call runs, or the model works on the next one."""
-    call = next((c for c in s.open_calls if c.status == "running"), None)
-    if call is not None:
+    if call := next((c for c in s.open_calls if c.status == "running"), None):
         return _running_call(call, at)
-    step = s.current.n if s.current else s.step
     if s.request or s.todo == "ask":
-        return _thinking(s, counts, step, at)
-    what = NOW.get(counts.stage, "going on")
+        return _thinking(s, counts, s.current.n if s.current else s.step, at)
+    what = wording.NOW.get(counts.stage, "going on")
     return Phase("running", "go", "running", "Running", what, RUN, [lead(upper(what))])
 
 
@@ -125,9 +102,7 @@ def expecting(s: State) -> Phase:
 def _running_call(call: Call, at: str) -> Phase:
     title = f"step {call.step}" if call.step else call.name
     reads: list[str] = call.facts.get("reads", [])
-    words: list[str | list[str | int]] = [allowed(call)]
-    if reads:
-        words += [" It reads ", *names(reads), "."]
+    words: Words = [allowed(call), *([" It reads ", *names(reads), "."] if reads else [])]
     now: list[Block] = [
         lead(f"{upper(title)} runs"),
         text(words),
@@ -170,30 +145,20 @@ def paused(s: State) -> Phase:
     what = f"{step} was interrupted" if broken is not None else s.why or "after a step"
     now: list[Block] = [lead("Paused. Nothing is lost." if s.why.startswith(("stopped", "you")) else "Paused")]
     if broken is not None:
-        ran = duration(since(broken.started, broken.ended))
-        had = f"{upper(step)} ran for {ran} and had not finished."
+        had = f"{upper(step)} ran for {duration(since(broken.started, broken.ended))} and had not finished."
         now.append(text(f"{had} What it had changed was taken back."))
     elif s.why:
         now.append(text(f"Why: {s.why}."))
-    now += [
-        _go_on(s, {"label": "Resume", "verb": "resume", "key": "P", "main": True}),
-        command(s, f"%agent resume {s.pid}"),
-    ]
+    resume: Button = {**RESUME, "key": "P"}
+    undo: list[Button] = [{"label": "Undo all", "verb": "undo_all"}] if changed(s) else []
+    now.append(actions(resume, *undo, *([EXPORT] if s.surviving else [])))
+    now.append(command(s, f"%agent resume {s.pid}"))
     return Phase("paused", "", "pause", state, what, ["Resume"], now)
 
 
 def command(s: State, line: str, before: str = "In another cell: ") -> Block:
     """Say the command that does the same."""
     return text([before, ["`", line]], mute=True)
-
-
-def _go_on(s: State, first: Button) -> Block:
-    buttons = [first]
-    if changed(s):
-        buttons.append({"label": "Undo all", "verb": "undo_all"})
-    if s.surviving:
-        buttons.append({"label": "Export notebook", "verb": "export"})
-    return actions(*buttons)
 
 
 def kept(s: State) -> str:
@@ -207,12 +172,7 @@ def kept(s: State) -> str:
 
 def _ranges(numbers: list[int]) -> str:
     """Say ``1 to 3 and 5``."""
-    runs: list[list[int]] = []
-    for n in numbers:
-        if runs and n == runs[-1][-1] + 1:
-            runs[-1].append(n)
-        else:
-            runs.append([n])
+    runs = [[n for _, n in run] for _, run in groupby(enumerate(numbers), lambda at: at[1] - at[0])]
     return listed(f"{r[0]} to {r[-1]}" if r[-1] > r[0] + 1 else listed(r) for r in runs)
 
 
@@ -242,26 +202,26 @@ def _answered(s: State, counts: Counts) -> Phase:
 
 def _budget(s: State, counts: Counts) -> Phase:
     """The budget is used up; more of it is one click."""
-    unit = s.detail.partition(":")[0] if s.detail.partition(":")[0] in UNIT_WORDS else s.budget.over(s.spent)
+    unit = s.detail.partition(":")[0]
+    unit = unit if unit in UNIT_WORDS else s.budget.over(s.spent)
     word = UNIT_WORDS.get(unit, "budget")
     of = show(unit, s.budget.limits[unit]) if unit in s.budget.limits else "the budget"
-    left = bool(unit) and s.budget.left(unit, s.spent) > 0
     says = "is" if word == "time" else "are"
-    now: list[Block] = [lead(f"The {word} {'are' if word.endswith('s') else 'is'} used up")]
-    if left and ":" not in s.detail:
-        now[0] = lead("The budget was raised. Resume goes on.")
-    elif left:
-        now[0] = lead(f"What is left of the {word} does not cover the next request")
-    if left:
-        now.append(text(f"What was left did not cover the next request; the bound is {of} now. {kept(s)}"))
+    if unit and s.budget.left(unit, s.spent) > 0:
+        what = f"the rest of {of} does not cover the next request"
+        title = f"What is left of the {word} does not cover the next request"
+        title = title if ":" in s.detail else "The budget was raised. Resume goes on."
+        told = f"What was left did not cover the next request; the bound is {of} now."
     else:
-        now.append(text(f"{of[:1].upper() + of[1:]} {says} spent. {kept(s)}"))
+        what = f"{of} {says} used up"
+        title = f"The {word} {'are' if word.endswith('s') else 'is'} used up"
+        told = f"{upper(of)} {says} spent."
+    now: list[Block] = [lead(title), text(f"{told} {kept(s)}")]
     if more := _more(s, unit):
         add: Button = {"label": f"Add {more}", "verb": "budget", "data": {"text": f"+{more}"}, "main": True}
         before = "The goal is not answered yet. In another cell: "
         now.append(actions(add, {**RESUME, "main": False}, EXPORT))
         now.append(command(s, f"%agent budget {s.pid} +{more}", before))
-    what = f"the rest of {of} does not cover the next request" if left else f"{of} {says} used up"
     return Phase("budget", "bad", "pause", "Budget reached", what, ["Resume"], now)
 
 
@@ -278,25 +238,22 @@ def _more(s: State, unit: str) -> str:
 def _failed(s: State, counts: Counts) -> Phase:
     """Something outside or in the run failed for good."""
     first, *rest = s.detail.strip().splitlines() or ["it failed"]
-    tried = ""
-    if counts.tries > 1:
-        tried = f"Tried {times(counts.tries)} in {duration(since(counts.tried_since, s.at))}. "
+    took = duration(since(counts.tried_since, s.at))
+    tried = f"Tried {times(counts.tries)} in {took}. " if counts.tries > 1 else ""
     now: list[Block] = [
         lead(short(first, LEAD_MOST)),
         text(f"{tried}{kept(s)}"),
         {"kind": "heading", "text": "What you can do"},
         _can_do(s),
     ]
-    detail = "\n".join((first, *rest)) if rest or len(first) > LEAD_MOST else ""
-    if detail:
-        now.append(details(f"Journal, event {s.n}", detail, "Error"))
+    if rest or len(first) > LEAD_MOST:
+        now.append(details(f"Journal, event {s.n}", "\n".join((first, *rest)), "Error"))
     return Phase("failed", "bad", "failed", "Failed", short(first, 100), ["Resume"], now)
 
 
 def _can_do(s: State) -> Block:
-    rows: list[list[Words | Button]] = [
-        [RESUME, ["goes on from here; with another model: ", ["`", f"%agent resume {s.pid} -m SPEC"]]],
-    ]
+    how: Words = ["goes on from here; with another model: ", ["`", f"%agent resume {s.pid} -m SPEC"]]
+    rows: Rows = [[RESUME, how]]
     if s.surviving:
         rows.append([EXPORT, f"keeps {count(len(s.surviving), 'call')} as cells that run without a model"])
     return {**table("What you can do", rows), "plain": True}
@@ -310,18 +267,14 @@ _OTHER: dict[str, tuple[str, str, Tone, Glyph]] = {
     "stopped": ("Ended", "Ended for good", "", "pause"),
     "forked": ("Forked", "It goes on as another process", "", "replaced"),
 }
-FINAL = ("stopped", "forked")
 
 
 def _other(s: State, counts: Counts) -> Phase:
     state, title, tone, glyph = _OTHER.get(s.reason, ("Ended", "It has ended", "", "pause"))
-    now: list[Block] = [lead(title)]
-    if s.detail:
-        now.append(text(sentence(short(s.detail, 400))))
-    now.append(text(kept(s)))
+    told = [text(wording.sentence(short(s.detail, 400)))] if s.detail else []
+    now: list[Block] = [lead(title), *told, text(kept(s))]
     if s.answer:
         now.append({"kind": "answer", "markdown": s.answer})
-    if s.reason not in FINAL:
-        now.append(_can_do(s))
-    acts = [] if s.reason in FINAL else ["Resume"]
-    return Phase("ended", tone, glyph, state, short(s.detail) or title.lower(), acts, now)
+    what = short(s.detail) or title.lower()
+    go_on = [] if s.reason in ("stopped", "forked") else [_can_do(s)]
+    return Phase("ended", tone, glyph, state, what, ["Resume"] if go_on else [], [*now, *go_on])

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from llmos_nb.journal.events import SignalReceived
 from llmos_nb.process.state import State
-from llmos_nb.views.contract import Button, Sheet, Words
-from llmos_nb.views.panel.blocks import code, table, text
+from llmos_nb.views.contract import Button, Sheet
+from llmos_nb.views.panel.blocks import Rows, code, table, text
 from llmos_nb.views.timeline import Timeline
 from llmos_nb.views.wording import short
 
@@ -20,7 +20,7 @@ def rules(s: State, timeline: Timeline) -> Sheet:
     mode = text(["Where no rule speaks, the mode ", ["`", s.mode], " decides."])
     if not s.rules:
         return {"title": title, "blocks": [text("There is no rule in this process."), mode]}
-    rows: list[list[Words | Button]] = []
+    rows: Rows = []
     for i, rule in enumerate(s.rules):
         where = ", ".join(f"{k} = {v!r}" for k, v in rule.where.items()) or "any arguments"
         left = f"{max(rule.count - s.rules_used.get(i, 0), 0)} more" if rule.count else "any number"
@@ -43,11 +43,9 @@ def journal(s: State, timeline: Timeline) -> Sheet:
 def previewed(seen: SignalReceived) -> Sheet:
     """Show what a step gave in a copy that was thrown away, from the event that tells of it."""
     title = f"Preview of {seen.call}" + ("" if seen.ok else ": it failed")
-    gone = text(
-        "It ran in a copy of your variables that is gone now. Nothing was changed; it still waits for you."
-    )
+    gone = "It ran in a copy of your variables that is gone now. Nothing was changed; it still waits for you."
     shown = [code(seen.text, "What it showed")] if seen.text else []
-    return {"title": title, "blocks": [gone, *shown, text(f"It would change: {seen.would}.")]}
+    return {"title": title, "blocks": [text(gone), *shown, text(f"It would change: {seen.would}.")]}
 
 
 MakeSheet = Callable[[State, Timeline], Sheet]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import takewhile
+from typing import cast
 
 from llmos_nb.process.state import CONTROL, State, Step
 from llmos_nb.tools import Call
@@ -14,11 +16,6 @@ from llmos_nb.views.wording import count, duration, listed, money, since, times,
 FOLD_FROM = 8  # steps; a shorter plan is read at a glance
 DAG_MOST = 12  # nodes; in a wider graph they could not be told apart
 Costs = dict[str, float]
-
-
-def response_of(call: str) -> int:
-    """Return the number of the answer that a call belongs to: ``r3.0`` is of answer 3."""
-    return int(call[1:].partition(".")[0])
 
 
 def rows(s: State, counts: Counts, now: str = "") -> list[StepRow]:
@@ -33,22 +30,18 @@ def rows(s: State, counts: Counts, now: str = "") -> list[StepRow]:
 def _row(s: State, step: Step, calls: list[Call], counts: Counts, now: str) -> StepRow:
     status = _status(s, step, calls, counts)
     row: StepRow = {"n": step.n, "t": step.title, "s": status}
-    if step.expect:
-        row["x"] = step.expect
-    if step.depends_on:
-        row["after"] = ", ".join(map(str, step.depends_on))
-    if step.code:
-        row["code"] = step.code
-    if calls:
-        row["calls"] = [c.id for c in calls]
-        _facts(row, calls, counts, now)
-    if (evidence := _evidence(s, step, calls, status)) is not None:
-        row["ev"] = evidence
-    if note := _note(s, step, calls, counts, status):
-        row["note"] = note
-    waiting = next((c for c in calls if c.id in s.questions), None)
-    if waiting is not None:
-        row["call"], row["digest"] = waiting.id, s.questions[waiting.id].get("digest", "")
+    more = {
+        "x": step.expect,
+        "after": ", ".join(map(str, step.depends_on)),
+        "code": step.code,
+        "calls": [c.id for c in calls],
+        "ev": _evidence(s, step, calls, status),
+        "note": _note(s, step, calls, counts, status),
+    }
+    row |= cast(StepRow, {key: value for key, value in more.items() if value})
+    _facts(row, calls, counts, now)
+    if waiting := next((c.id for c in calls if c.id in s.questions), ""):
+        row["call"], row["digest"] = waiting, s.questions[waiting].get("digest", "")
     return row
 
 
@@ -77,7 +70,7 @@ def _facts(row: StepRow, calls: list[Call], counts: Counts, now: str) -> None:
 def cost_of(calls: list[Call], counts: Counts) -> Costs:
     """Add up what the answers behind these calls cost, each once."""
     total: Costs = defaultdict(float)
-    for response in {response_of(c.id) for c in calls}:
+    for response in {int(c.id[1:].partition(".")[0]) for c in calls}:  # `r3.0` is of answer 3
         for unit, amount in counts.costs.get(response, {}).items():
             total[unit] += amount
     return total
@@ -100,7 +93,9 @@ def _evidence(s: State, step: Step, calls: list[Call], status: str) -> Words | N
 
 def _note(s: State, step: Step, calls: list[Call], counts: Counts, status: str) -> str:
     """Say in a few words what is special about a step."""
-    found = [_interrupted(step, calls, s, status)] if calls else []
+    found: list[str] = []
+    if calls and step.status == "running" and s.settled and status != "waiting":
+        found.append("interrupted, taken back" if calls[-1].error == "Stopped" else "not finished")
     edited = any(c.original is not None and counts.by.get(f"edit {c.id}") == "you" for c in calls)
     approved = any(c.by == "you" and c.status != "rejected" for c in calls)
     found.append("edited and approved by you" if edited else "approved by you" if approved else "")
@@ -119,28 +114,19 @@ def _note(s: State, step: Step, calls: list[Call], counts: Counts, status: str) 
     return ", ".join(filter(None, found))
 
 
-def _interrupted(step: Step, calls: list[Call], s: State, status: str) -> str:
-    if step.status != "running" or not s.settled or status == "waiting":
-        return ""
-    return "interrupted, taken back" if calls[-1].error == "Stopped" else "not finished"
-
-
 def fold_line(found: list[StepRow], s: State, counts: Counts) -> Fold | None:
     """Fold the ended steps at the start of a long plan to one line."""
     if len(found) <= FOLD_FROM:
         return None
-    ended = 0
-    while ended < len(found) and found[ended]["s"] not in ("pending", "running", "waiting"):
-        ended += 1
-    away = [r for r in found[:ended] if r["s"] != "failed"]
+    ended = list(takewhile(lambda r: r["s"] not in ("pending", "running", "waiting"), found))
+    away = [r for r in ended if r["s"] != "failed"]
     if len(away) <= 1:
         return None
-    kept = {r["n"] for r in away}
-    calls = [c for c in s.calls.values() if c.step in kept]
+    calls = [c for c in s.calls.values() if c.step in {r["n"] for r in away}]
     ran = duration(sum(since(c.started, c.ended) for c in calls))
     well = "done, all as expected" if all(r["s"] == "done" for r in away) else "ended"
     facts = (f"Steps {away[0]['n']}–{away[-1]['n']} {well}", ran, say_cost(cost_of(calls, counts)))
-    return {"upto": found[ended - 1]["n"], "text": " · ".join(filter(None, facts))}
+    return {"upto": ended[-1]["n"], "text": " · ".join(filter(None, facts))}
 
 
 def head(s: State, counts: Counts, found: list[StepRow]) -> tuple[str, str]:
@@ -150,10 +136,8 @@ def head(s: State, counts: Counts, found: list[StepRow]) -> tuple[str, str]:
         return "Plan", "being written" if s.request else "none yet"
     if s.plan_status == "asked" and not done:
         return "Plan, proposed by the model", count(len(found), "step")
-    if counts.replans:
-        title = f"Plan, re-planned {times(counts.replans)}"
-    else:
-        title = "Plan, approved by you" if counts.by.get("plan") == "you" else "Plan"
+    title = "Plan, approved by you" if counts.by.get("plan") == "you" else "Plan"
+    title = f"Plan, re-planned {times(counts.replans)}" if counts.replans else title
     return title, f"{done} of {len(found)} " + ("as expected" if s.reason == "answered" else "done")
 
 
@@ -169,7 +153,7 @@ def graph(s: State, counts: Counts, view: PanelView) -> None:
             edges[by[0]].add(n)
     if (found := dot.dag({n: tuple(sorted(d)) for n, d in edges.items()})) is None:
         return
-    needs = [f"{n} needs {listed(p)}" for p, n in ((p.depends_on, p.n) for p in shown) if p]
+    needs = [f"{p.n} needs {listed(p.depends_on)}" for p in shown if p.depends_on]
     view["dag"] = found
     view["dagsay"] = "Plan: " + (", ".join(needs) or "no step needs another")
     gone = [f"{n} was replaced by {listed(by)}" for n, by in counts.replaced.items() if by]

@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import SignalReceived
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
 from llmos_nb.tools import Call
-from llmos_nb.views.contract import Button, Glyph, PanelView, Words
+from llmos_nb.views.contract import Block, Button, Glyph, PanelView
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel import steps
-from llmos_nb.views.panel.blocks import actions, details, lead, table, text
+from llmos_nb.views.panel.blocks import Rows, actions, details, lead, table, text
 from llmos_nb.views.panel.card import announced, card, wants
-from llmos_nb.views.panel.now import Phase, code_of, ended, expecting, paused, planning, running, starting
+from llmos_nb.views.panel.now import RUN, Phase, code_of, ended, expecting, paused, planning, running, starting
 from llmos_nb.views.panel.sheets import SHEETS, MakeSheet, previewed
 from llmos_nb.views.timeline import Timeline
 from llmos_nb.views.wording import bars, names, ref, since, size, who
@@ -40,26 +41,24 @@ def view(state: State, events: Sequence[Event], now: str = "") -> PanelView:
     PanelView
         Plain data: every word that the panel shows.
     """
-    projector = Projector()
-    for event in events:
-        projector.heard(event)
-    return projector.view(state, events, now)
+    return Projector(events).view(state, events, now)
 
 
 class Projector:
     """Gives the views of one process, fed event by event.
 
-    Attributes
+    Parameters
     ----------
-    loading : tuple, optional
-        ``(sentence, share)`` while a model is being read, before anything was asked.
+    events : iterable of Event
+        Those that happened before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, events: Iterable[Event] = ()) -> None:
         self.counts, self.timeline = Counts(), Timeline()
-        self.loading: tuple[str, float] | None = None
         self._at: int | None = None
         self._sheet: MakeSheet | None = None
+        for event in events:
+            self.heard(event)
 
     def heard(self, event: Event) -> None:
         """Take one event in."""
@@ -81,11 +80,10 @@ class Projector:
 
     def view(self, state: State, events: Sequence[Event], now: str = "") -> PanelView:
         """Return the view of the process as it stands, or at the event looked at."""
-        replaying = self._at is not None and state.status == "ended" and self._at < len(events) - 1
-        if replaying:
-            made = _replay(self.timeline, events, max(self._at or 0, 0))
+        if self._at is not None and state.status == "ended" and self._at < len(events) - 1:
+            made = _replay(self.timeline, events, max(self._at, 0))
         else:
-            made = _live(state, self.counts, now, self.loading)
+            made = _live(state, self.counts, now)
         if state.status == "ended" and len(events) > 1:
             made["events"] = list(self.timeline.events)
             made["at"] = made.get("at", len(events) - 1)
@@ -99,17 +97,12 @@ def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
     running = s.status == "running" and not (s.waiting or s.expecting)
     found = steps.rows(s, counts, now)
     head, side = steps.head(s, counts, found)
-    made: PanelView = {
-        "id": phase.id,
+    about = {
+        **vars(phase),
         "pid": s.pid,
         "name": s.name or f"process {s.pid}",
-        "tone": phase.tone,
-        "glyph": phase.glyph,
-        "state": phase.state,
-        "what": phase.what,
         "goal": s.goal.strip(),
         "who": who(s),
-        "acts": phase.acts,  # type: ignore[typeddict-item]  # the phases use the contract's three words
         "budget": bars(s, since(s.at, now) if running else 0.0),
         "steps": found,
         "stage": counts.stage,
@@ -119,32 +112,33 @@ def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
         "planside": side,
         "fold": steps.fold_line(found, s, counts),
         "card": None,
-        "now": phase.now,
     }
+    made = cast(PanelView, about)
     steps.graph(s, counts, made)
     return made
 
 
-def _live(s: State, counts: Counts, now: str, loading: tuple[str, float] | None) -> PanelView:
-    phase = _waiting(s) if s.settled and s.undoing and s.questions else _phase(s, counts, now, loading)
+def _live(s: State, counts: Counts, now: str) -> PanelView:
+    phase = _phase(s, counts, now)
     made = _base(s, counts, phase, now)
     if phase.tone == "ask":
         made["card"], made["stage"] = card(s), "you"
-        if made["card"] is not None:
-            made["say"] = announced(made["card"])
+        made |= {"say": announced(made["card"])} if made["card"] else {}
     return made
 
 
-def _phase(s: State, counts: Counts, now: str, loading: tuple[str, float] | None) -> Phase:
+def _phase(s: State, counts: Counts, now: str) -> Phase:  # noqa: PLR0911 - one a phase
     """Say which of the panel's states this is."""
+    if s.questions and (s.undoing or not s.settled):
+        return _waiting(s)
     if s.status == "ended":
         return ended(s, counts)
     if s.status == "paused":
         return paused(s)
-    if s.questions or s.expecting:
-        return _waiting(s) if s.questions else expecting(s)
-    if not s.requests or loading is not None:
-        return starting(s, loading)
+    if s.expecting:
+        return expecting(s)
+    if not s.requests:
+        return starting()
     if not s.plan.steps and s.planning in ("auto", "only"):
         return planning(s, counts, now)
     return running(s, counts, now)
@@ -153,15 +147,13 @@ def _phase(s: State, counts: Counts, now: str, loading: tuple[str, float] | None
 def _waiting(s: State) -> Phase:
     """A person is asked, though other calls may still run beside."""
     key, question = next(iter(s.questions.items()))
-    kind = question.get("kind", "approval")
-    name = {"plan": "proposed", "question": "question", "doubt": "doubt"}.get(kind, "waiting")
+    known = {"plan": "proposed", "question": "question", "doubt": "doubt"}
+    name = known.get(question.get("kind", "approval"), "waiting")
     call = s.calls.get(key)
-    if name == "waiting" and call is not None and call.original is not None:
-        name = "edited"
-    elif name == "waiting" and call is not None and not call.code:
-        name = "tool"
-    what, acts = wants(s, key, question), [] if s.settled else ["Pause", "Stop"]
-    return Phase(name, "ask", "waiting", "Waiting for you", what, acts)
+    if name == "waiting" and call is not None:
+        name = "edited" if call.original is not None else name if call.code else "tool"
+    acts = [] if s.settled else RUN
+    return Phase(name, "ask", "waiting", "Waiting for you", wants(s, key, question), acts)
 
 
 # time travel
@@ -173,8 +165,8 @@ def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
     s, counts = fold(before), Counts.of(before)
     e, facts = events[n], timeline.facts(n)
     call = s.calls.get(facts.call)
-    rows: list[list[Words | Button]] = [
-        ["prompt", f"{size(facts.prompt_bytes)}" if facts.prompt_bytes else "none yet"],
+    rows: Rows = [
+        ["prompt", size(facts.prompt_bytes) if facts.prompt_bytes else "none yet"],
         ["decided by", facts.decided_by or "nobody yet"],
         ["names changed", names(facts.names) or "none yet"],
         ["spent so far", ", ".join(f"{b['used']} {b['name']}" for b in bars(s))],
@@ -182,20 +174,14 @@ def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
     if call is not None:
         rows.insert(1, ["call", [ref(call), f" {call.name}, {_stands(call)}"]])
     shown = timeline.events[n]
-    title = lead(f"{e.k}: {shown['t']}")
-    title["glyph"] = _GLYPHS[shown.get("mark", "")]
-    now = [title, table("At this event", rows)]
-    if call is not None:
-        now.append(code_of(call, _stands(call)))
-        if call.result:
-            now.append(details(f"Result of {call.id}", call.result, "Result"))
-    now += [
-        actions(
-            {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}},
-            {"label": "Back to the end", "verb": "seek", "data": {"at": len(events) - 1}},
-        ),
-        text("Fork here starts a new process from this event. The finished run stays as it is.", mute=True),
-    ]
+    title: Block = {**lead(f"{e.k}: {shown['t']}"), "glyph": _GLYPHS[shown.get("mark", "")]}
+    now = [title, table("At this event", rows), *([code_of(call, _stands(call))] if call else [])]
+    if call is not None and call.result:
+        now.append(details(f"Result of {call.id}", call.result, "Result"))
+    fork: Button = {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}}
+    now.append(actions(fork, {"label": "Back to the end", "verb": "seek", "data": {"at": len(events) - 1}}))
+    told = "Fork here starts a new process from this event. The finished run stays as it is."
+    now.append(text(told, mute=True))
     phase = Phase("replaying", "", "replaced", "Replaying", "a finished run, nothing is executed", [], now)
     made = _base(s, counts, phase, "")
     made["planhead"], made["at"], made["say"] = "Plan at this event", n, " "

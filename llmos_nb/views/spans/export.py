@@ -46,9 +46,8 @@ def processor() -> SpanProcessor:
     if _processors:
         return _processors[0]
     if not any(os.environ.get(name) for name in _ENDPOINTS):
-        raise ConfigError(
-            "trace: set OTEL_EXPORTER_OTLP_ENDPOINT to the collector's address, or write spans with %agent trace P FILE"
-        )
+        how = f"set {_ENDPOINTS[0]} to the collector's address, or write spans with %agent trace P FILE"
+        raise ConfigError(f"trace: {how}")
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ImportError as error:

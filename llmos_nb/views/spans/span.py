@@ -46,10 +46,9 @@ class Span:
         return self
 
 
-def captures(environ: Mapping[str, str] | None = None) -> bool:
+def captures() -> bool:
     """Return whether the convention's switch asks for content."""
-    value = (os.environ if environ is None else environ).get(CAPTURE, "")
-    return value.lower() in ("true", "1", "span_only", "span_and_event")
+    return os.environ.get(CAPTURE, "").lower() in ("true", "1", "span_only", "span_and_event")
 
 
 def provider(spec: str, model: str) -> str:
@@ -83,6 +82,7 @@ def message(role: str, words: str, calls: Sequence[Mapping[str, Any]] = ()) -> d
 
 def line(span: Span) -> str:
     """Return a span as one line that any collector reads."""
+    parts = ((at, name, _attributes(facts)) for name, at, facts in span.events)
     plain: dict[str, Any] = {
         "traceId": span.trace_id,
         "spanId": span.span_id,
@@ -92,16 +92,12 @@ def line(span: Span) -> str:
         "startTimeUnixNano": str(span.start),
         "endTimeUnixNano": str(span.end),
         "attributes": _attributes(span.attributes),
-        "events": [
-            {"timeUnixNano": str(at), "name": name, "attributes": _attributes(facts)}
-            for name, at, facts in span.events
-        ],
+        "events": [{"timeUnixNano": str(at), "name": name, "attributes": facts} for at, name, facts in parts],
         "links": [{"traceId": trace, "spanId": other} for trace, other in span.links],
         "status": {"code": ERROR} if span.error else {},
     }
     scope = {"scope": {"name": SCOPE}, "spans": [plain]}
-    service = os.environ.get("OTEL_SERVICE_NAME", SCOPE)
-    resource = {"attributes": _attributes({"service.name": service})}
+    resource = {"attributes": _attributes({"service.name": os.environ.get("OTEL_SERVICE_NAME", SCOPE)})}
     return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]})
 
 

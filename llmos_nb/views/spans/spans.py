@@ -7,25 +7,13 @@ Spans follow the semantic conventions for generative AI; what these have no word
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    CallDecided,
-    CallFinished,
-    CallInDoubt,
-    CallStarted,
-    ModelFailed,
-    ModelRequested,
-    ModelResponded,
-    RunEnded,
-    RunResumed,
-    RunStarted,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.views.spans.span import CLIENT, Span, message, provider, span_id, text_of, time_of
 
 _GOOD = ("answered", "forked")
+_KEPT = tuple(f"gen_ai.{part}" for part in ("operation.name", "agent", "conversation", "provider", "request"))
 _NOTED = {
     "call.decided": ("call", "what", "by"),
     "plan.decided": ("version", "what", "by"),
@@ -55,6 +43,7 @@ class Spans:
         self._content = content
         self._root: Span | None = None
         self._open: dict[str, Span] = {}
+        self._done: list[Span] = []
         self._last = 0
         self._tokens = {"input": 0, "output": 0}
         self._answers = self._tries = 0
@@ -63,24 +52,50 @@ class Spans:
 
     def heard(self, e: Event) -> list[Span]:
         """Take one event in and give the spans that it ends."""
-        done = _ACTS[type(e.body)](self, e, e.body) if type(e.body) in _ACTS else []
+        self._done, at = [], time_of(e.at)
+        if isinstance(e.body, ev.RunStarted):
+            self._started(e, e.body)
+        elif self._root is not None:
+            self._act(e, self._root, at)
         if self._root is not None and e.k in _NOTED:
             facts = {f"llmos.{key}": text_of(e.d[key]) for key in _NOTED[e.k] if key in e.d}
-            self._root.events.append((e.k, time_of(e.at), facts))
-        self._last = time_of(e.at)
-        return done
+            self._root.events.append((e.k, at, facts))
+        self._last = at
+        return self._done
 
     def rest(self) -> list[Span]:
         """Return what is still open, as it stands: of a process that goes on, or that broke off."""
-        found = [self._end(key, self._last, "") for key in list(self._open)]
-        if self._root is None or self._over:
-            return found
-        self._over = True
-        return [*found, self._close(self._root, self._last)]
+        self._done = []
+        self._end_all(self._last)
+        if self._root is not None and not self._over:
+            self._close(self._root, self._last)
+        return self._done
+
+    def _act(self, e: Event, root: Span, at: int) -> None:
+        match e.body:
+            case ev.RunEnded() as b:
+                self._ended(root, b, at)
+            case ev.RunResumed():
+                self._resumed(e, root, at)
+            case ev.ModelRequested() as b:
+                self._requested(e, root, b)
+            case ev.ModelResponded() as b:
+                self._responded(b, at)
+            case ev.ModelFailed(error_kind=kind):
+                self._end("chat", at, kind or "error")
+            case ev.CallDecided(call=call, arguments=given) if given is not None and call in self._calls:
+                self._calls[call] = (self._calls[call][0], given)
+            case ev.CallStarted() as b:
+                self._call_started(e, root, b)
+            case ev.CallFinished(call=call) as b if call in self._open:
+                self._tell(self._open[call], "gen_ai.tool.call.result", b.result)
+                self._end(call, at, "" if b.ok else b.error or "error")
+            case ev.CallInDoubt(call=call):
+                self._end(call, at, "in_doubt")
 
     # the run
 
-    def _started(self, e: Event, b: RunStarted) -> list[Span]:
+    def _started(self, e: Event, b: ev.RunStarted) -> None:
         parent = self._root
         self._open.clear()  # of a fork's parent, which tells its own
         self._model, name = b.model, b.name
@@ -95,143 +110,88 @@ class Spans:
             **({"gen_ai.agent.name": name} if name else {}),
         }
         self._tell(root, "gen_ai.input.messages", [message("user", b.goal)])
-        return self._begin(root, parent)
+        self._begin(root, parent)
 
-    def _begin(self, root: Span, before: Span | None) -> list[Span]:
+    def _begin(self, root: Span, before: Span | None) -> None:
         root.links = [(before.trace_id, before.span_id)] if before is not None else []
         self._root, self._over, self._tokens = root, False, {"input": 0, "output": 0}
-        return []
 
-    def _ended(self, e: Event, b: RunEnded) -> list[Span]:
-        done = [self._end(key, time_of(e.at), "") for key in list(self._open)]
-        if self._root is None:
-            return done
-        root = self._root
+    def _ended(self, root: Span, b: ev.RunEnded, at: int) -> None:
+        self._end_all(at)
         root.attributes["llmos.reason"] = b.reason
         root.error = "" if b.reason in _GOOD else b.reason
         if b.answer:
             self._tell(root, "gen_ai.output.messages", [message("assistant", b.answer)])
-        self._over = True
-        return [*done, self._close(root, time_of(e.at))]
+        self._close(root, at)
 
-    def _resumed(self, e: Event, b: RunResumed) -> list[Span]:
+    def _resumed(self, e: Event, root: Span, at: int) -> None:
         """What was under way broke off with the last event before; the time until now belongs to nobody."""
-        root, done = self._root, [self._end(key, self._last, "crash") for key in list(self._open)]
-        if root is not None and self._over:
-            again = Span(root.name, root.trace_id, span_id(e), "", time_of(e.at))
-            kept = (
-                "gen_ai.operation.name",
-                "gen_ai.agent",
-                "gen_ai.conversation",
-                "gen_ai.provider",
-                "gen_ai.request",
-                "llmos.pid",
-            )
-            again.attributes = {k: v for k, v in root.attributes.items() if k.startswith(kept)}
+        self._end_all(self._last, "crash")
+        if self._over:
+            again = Span(root.name, root.trace_id, span_id(e), "", at)
+            again.attributes = {k: v for k, v in root.attributes.items() if k.startswith((*_KEPT, "llmos.pid"))}
             self._begin(again, root)
-        return done
 
-    def _close(self, root: Span, end: int) -> Span:
-        root.end = end
-        for side, count in self._tokens.items():
-            root.attributes[f"gen_ai.usage.{side}_tokens"] = count
-        return root.done()
+    def _close(self, root: Span, end: int) -> None:
+        root.end, self._over = end, True
+        root.attributes |= {f"gen_ai.usage.{side}_tokens": count for side, count in self._tokens.items()}
+        self._done.append(root.done())
 
     # the model
 
-    def _requested(self, e: Event, b: ModelRequested) -> list[Span]:
-        root = self._root
-        if root is None:
-            return []
+    def _requested(self, e: Event, root: Span, b: ev.ModelRequested) -> None:
         self._tries += 1
         span = Span(f"chat {self._model}", root.trace_id, span_id(e), root.span_id, time_of(e.at), kind=CLIENT)
-        asked = {k: root.attributes[k] for k in ("gen_ai.provider.name", "gen_ai.request.model")}
-        ids = {
+        span.attributes = {
+            "gen_ai.operation.name": "chat",
+            **{k: root.attributes[k] for k in ("gen_ai.provider.name", "gen_ai.request.model")},
             "gen_ai.conversation.id": root.trace_id,
             "llmos.request": b.request,
             "llmos.attempt": self._tries,
         }
-        span.attributes = {"gen_ai.operation.name": "chat", **asked, **ids}
         self._open["chat"] = span
-        return []
 
-    def _responded(self, e: Event, b: ModelResponded) -> list[Span]:
+    def _responded(self, b: ev.ModelResponded, at: int) -> None:
         self._answers, self._tries = self._answers + 1, 0
-        for i, call in enumerate(b.calls):
-            self._calls[f"r{self._answers}.{i}"] = (call["name"], call["arguments"])
-        usage = b.usage
-        counts = {"input": usage.get("prompt", 0), "output": usage.get("completion", 0)}
+        self._calls |= {f"r{self._answers}.{i}": (c["name"], c["arguments"]) for i, c in enumerate(b.calls)}
+        counts = {"input": b.usage.get("prompt", 0), "output": b.usage.get("completion", 0)}
         for side, count in counts.items():
             self._tokens[side] += count
-        if "chat" not in self._open:
-            return []
-        span = self._open["chat"]
+        if (span := self._open.get("chat")) is None:
+            return
         span.attributes |= {f"gen_ai.usage.{side}_tokens": count for side, count in counts.items()}
-        if usage.get("cached"):
-            span.attributes["gen_ai.usage.cache_read.input_tokens"] = usage["cached"]
+        if b.usage.get("cached"):
+            span.attributes["gen_ai.usage.cache_read.input_tokens"] = b.usage["cached"]
         span.attributes["gen_ai.response.finish_reasons"] = [b.finish]
         self._tell(span, "gen_ai.output.messages", [message("assistant", b.text, b.calls)])
-        return [self._end("chat", time_of(e.at), "")]
-
-    def _failed(self, e: Event, b: ModelFailed) -> list[Span]:
-        return [self._end("chat", time_of(e.at), b.error_kind or "error")] if "chat" in self._open else []
+        self._end("chat", at)
 
     # calls
 
-    def _call_decided(self, e: Event, b: CallDecided) -> list[Span]:
-        if b.arguments is not None and b.call in self._calls:
-            self._calls[b.call] = (self._calls[b.call][0], b.arguments)
-        return []
-
-    def _call_started(self, e: Event, b: CallStarted) -> list[Span]:
-        root, key = self._root, b.call
-        if root is None:
-            return []
-        name, arguments = self._calls.get(key, ("unknown", {}))
+    def _call_started(self, e: Event, root: Span, b: ev.CallStarted) -> None:
+        name, arguments = self._calls.get(b.call, ("unknown", {}))
         span = Span(f"execute_tool {name}", root.trace_id, span_id(e), root.span_id, time_of(e.at))
         span.attributes = {
             "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": name,
             "gen_ai.tool.type": "function",
-            "gen_ai.tool.call.id": key,
+            "gen_ai.tool.call.id": b.call,
             "llmos.epoch": b.epoch,
         }
         self._tell(span, "gen_ai.tool.call.arguments", arguments)
-        self._open[key] = span
-        return []
-
-    def _call_finished(self, e: Event, b: CallFinished) -> list[Span]:
-        key = b.call
-        if key not in self._open:
-            return []
-        self._tell(self._open[key], "gen_ai.tool.call.result", b.result)
-        return [self._end(key, time_of(e.at), "" if b.ok else b.error or "error")]
-
-    def _in_doubt(self, e: Event, b: CallInDoubt) -> list[Span]:
-        key = b.call
-        return [self._end(key, time_of(e.at), "in_doubt")] if key in self._open else []
+        self._open[b.call] = span
 
     # both
 
-    def _end(self, key: str, at: int, error: str) -> Span:
-        span = self._open.pop(key)
-        span.end, span.error = max(at, span.start), error
-        return span.done()
+    def _end(self, key: str, at: int, error: str = "") -> None:
+        if (span := self._open.pop(key, None)) is not None:
+            span.end, span.error = max(at, span.start), error
+            self._done.append(span.done())
+
+    def _end_all(self, at: int, error: str = "") -> None:
+        for key in list(self._open):
+            self._end(key, at, error)
 
     def _tell(self, span: Span, key: str, value: Any) -> None:
         if self._content:
             span.attributes[key] = text_of(value)
-
-
-_ACTS: dict[type, Callable[[Spans, Event, Any], list[Span]]] = {
-    RunStarted: Spans._started,
-    RunEnded: Spans._ended,
-    RunResumed: Spans._resumed,
-    ModelRequested: Spans._requested,
-    ModelResponded: Spans._responded,
-    ModelFailed: Spans._failed,
-    CallDecided: Spans._call_decided,
-    CallStarted: Spans._call_started,
-    CallFinished: Spans._call_finished,
-    CallInDoubt: Spans._in_doubt,
-}

@@ -1,4 +1,4 @@
-"""The terminal form: lines, forms, keys and tables."""
+"""The terminal form: lines, forms and tables."""
 
 import lazy_loader
 

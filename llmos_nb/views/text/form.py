@@ -40,15 +40,15 @@ def render(view: PanelView, width: int = WIDTH, ascii_only: bool = False) -> str
         "",
         *_loop(view, width),
         *_plan(view, width),
-        *(card(view["card"], width) if view.get("card") else blocks(view.get("now", []), width)),
+        *(card(asked, width) if (asked := view.get("card")) else blocks(view.get("now", []), width)),
     ]
     text = "\n".join(line.rstrip() for line in lines).rstrip()
     return in_ascii(text) if ascii_only else text
 
 
 def _bars(view: PanelView) -> str:
-    names = [("" if b["name"] in ("money", "time") else b["name"], b) for b in view["budget"]]
-    return "    ".join(f"{name} {b['used']} of {b['of']}".strip() for name, b in names)
+    said = (f"{b['name']} {b['used']} of {b['of']}" for b in view["budget"])
+    return "    ".join(bar.removeprefix("money ").removeprefix("time ") for bar in said)
 
 
 def _loop(view: PanelView, width: int) -> list[str]:
@@ -72,18 +72,13 @@ def folded(rows: list[StepRow], fold: Fold | None) -> list[StepRow]:
 
 
 def _plan(view: PanelView, width: int) -> list[str]:
-    rows = view["steps"]
+    rows, fold = view["steps"], view.get("fold")
     if not rows:
         return []
     head = ", ".join(filter(None, (view.get("planhead", "Plan"), view.get("planside"))))
-    fold = view.get("fold")
     away = folded(rows, fold)
-    lines = [f"  {head}"]
-    if fold and away:
-        lines += wrap(f"✓ {fold['text']}", width, "  ")
-    for row in rows:
-        lines += step(row, width) if row not in away else []
-    return [*lines, ""]
+    less = wrap(f"✓ {fold['text']}", width, "  ") if fold and away else []
+    return [f"  {head}", *less, *(line for row in rows if row not in away for line in step(row, width)), ""]
 
 
 def step(r: StepRow, width: int = WIDTH) -> list[str]:
@@ -114,22 +109,18 @@ def _evidence(words: Words, width: int, indent: str) -> list[str]:
     return [*lines[:-1], lines[-1].ljust(width - len(call)) + call]
 
 
-def card(c: Card | None, width: int = WIDTH) -> list[str]:
+def card(c: Card, width: int = WIDTH) -> list[str]:
     """Return what waits for a person."""
-    if c is None:
-        return []
-    lines = [rule(c["title"], width), *wrap(plain(c["why"]), width, "  "), ""]
-    if risks := c.get("risks"):
-        lines += [*table([[kind, plain(why)] for kind, why in risks], width, "    "), ""]
-    if question := c.get("question"):
-        lines += [*wrap(question, width, "    "), ""]
-    if "code" in c:
-        lines += [*_numbered(c["code"], width), ""]
-    if args := c.get("args"):
-        fields = [[a["name"], str(a["value"]), plain(a.get("origin"))] for a in args]
-        lines += [*table(fields, width, "    "), ""]
-    if t := c.get("table"):
-        lines += [*table([[cell(x) for x in row] for row in t["rows"]], width, "    "), ""]
+    fields = [[a["name"], str(a["value"]), plain(a.get("origin"))] for a in c.get("args", ())]
+    parts = [
+        [rule(c["title"], width), *wrap(plain(c["why"]), width, "  ")],
+        table([[kind, plain(why)] for kind, why in c.get("risks", ())], width, "    "),
+        wrap(c["question"], width, "    ") if c.get("question") else [],
+        _numbered(c.get("code", ""), width),
+        table(fields, width, "    "),
+        table([[cell(x) for x in row] for row in c["table"]["rows"]] if c.get("table") else (), width, "    "),
+    ]
+    lines = [line for part in parts if part for line in (*part, "")]
     return lines + (wrap(plain(c["cover"]), width, "  ") if c.get("cover") else [])
 
 
@@ -167,11 +158,9 @@ def _code_block(b: Block, width: int) -> list[str]:
 
 
 def _table_block(b: Block, width: int) -> list[str]:
-    rows = [[cell(c) for c in row] for row in b["rows"]]
-    return [
-        *([] if b.get("plain") else wrap(b["caption"], width, "  ")),  # a heading stands above a plain one
-        *table([*([b["heads"]] if b.get("heads") else []), *rows], width, "    "),
-    ]
+    rows = [*([b["heads"]] if b.get("heads") else []), *([cell(c) for c in row] for row in b["rows"])]
+    above = [] if b.get("plain") else wrap(b["caption"], width, "  ")  # a heading stands above a plain one
+    return [*above, *table(rows, width, "    ")]
 
 
 _BLOCKS: dict[str, Callable[[Block, int], list[str]]] = {

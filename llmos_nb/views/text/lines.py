@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from llmos_nb.views.wording import visible
 
@@ -55,24 +56,20 @@ def table(rows: Iterable[Sequence[str]], width: int = WIDTH, indent: str = "") -
     grid = [[" ".join(visible(c).split()) for c in row] for row in rows]
     if not grid:
         return []
-    columns = max(map(len, grid))
-    grid = [row + [""] * (columns - len(row)) for row in grid]
-    sizes = [max(len(row[i]) for row in grid) for i in range(columns)]
-    over = sum(sizes) + 2 * (columns - 1) + len(indent) - width
+    columns = list(zip_longest(*grid, fillvalue=""))
+    sizes = [max(map(len, column)) for column in columns]
+    over = sum(sizes) + 2 * (len(columns) - 1) + len(indent) - width
     while over > 0:
-        widest = max(range(columns), key=sizes.__getitem__)
+        widest = sizes.index(max(sizes))
         cut = min(over, max(sizes[widest] // 3, 1), max(sizes[widest] - 8, 0))
         if not cut:
             break
         sizes[widest], over = sizes[widest] - cut, over - cut
-    return [line for row in grid for line in _row(row, sizes, indent)]
+    return [line for row in zip(*columns, strict=True) for line in _row(row, sizes, indent)]
 
 
-def _row(row: list[str], sizes: list[int], indent: str) -> list[str]:
+def _row(row: Sequence[str], sizes: list[int], indent: str) -> list[str]:
     cells = [textwrap.wrap(c, max(n, 1)) or [""] for c, n in zip(row, sizes, strict=True)]
-    height = max(map(len, cells))
-    filled = [c + [""] * (height - len(c)) for c in cells]
-    return [
-        (indent + "  ".join(c.ljust(n) for c, n in zip(line, sizes, strict=True))).rstrip()
-        for line in zip(*filled, strict=True)
-    ]
+    lines = zip_longest(*cells, fillvalue="")
+    said = ("  ".join(c.ljust(n) for c, n in zip(line, sizes, strict=True)) for line in lines)
+    return [(indent + line).rstrip() for line in said]

@@ -32,13 +32,8 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], width: int = W
 
 def log(events: Sequence[Event]) -> str:
     """Return a journal, an event a line: position, time, kind, a few words."""
-    timeline = Timeline()
-    for event in events:
-        timeline.heard(event)
-    return "\n".join(
-        f"{e.n:>5}  {e.at[11:23]}  {e.k:<17}  {visible(t['t'])}".rstrip()
-        for e, t in zip(events, timeline.events, strict=True)
-    )
+    pairs = zip(events, Timeline(events).events, strict=True)
+    return "\n".join(f"{e.n:>5}  {e.at[11:23]}  {e.k:<17}  {visible(t['t'])}".rstrip() for e, t in pairs)
 
 
 def diff(one: Sequence[Event], two: Sequence[Event]) -> str:
@@ -59,8 +54,5 @@ def diff(one: Sequence[Event], two: Sequence[Event]) -> str:
 
 def _lines(events: Sequence[Event]) -> list[str]:
     """Say events without their times and amounts, which always differ."""
-    timeline = Timeline()
-    for event in events:
-        timeline.heard(event)
-    kept = (t for t in timeline.events if not t["k"].startswith("budget."))
+    kept = (t for t in Timeline(events).events if not t["k"].startswith("budget."))
     return [f"{t['k']:<17}  {visible(t['t'])}".rstrip() for t in kept]

@@ -3,33 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    CallDecided,
-    CallFinished,
-    CallInDoubt,
-    CallRedone,
-    CallStarted,
-    CallUndone,
-    CheckFinished,
-    HeapRestored,
-    MessageArrived,
-    MessageAwaited,
-    ModelFailed,
-    ModelResponded,
-    PlanDecided,
-    PlanEdited,
-    PlanProposed,
-    QuestionAnswered,
-    QuestionAsked,
-    RunEnded,
-    RunPaused,
-    RunResumed,
-    RunStarted,
-    StepIntegrated,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import State
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.card import card
@@ -65,7 +41,7 @@ class TextView:
     def __call__(self, event: Event, state: State) -> None:
         """Print what an event means; many mean nothing to a reader."""
         self.counts.heard(event)
-        if isinstance(event.body, RunEnded):
+        if isinstance(event.body, ev.RunEnded):
             self._say(self._ended(event.body, state, event.n))
         elif (say := _SAY.get(type(event.body))) is not None:
             self._say(say(self, event.body, state))
@@ -99,14 +75,11 @@ class TextView:
 
     # what events say
 
-    def _started(self, b: RunStarted, s: State) -> list[str]:
-        return [rule(who(s), self.width), *self._wrap(s.goal, ""), ""]
-
-    def _planned(self, b: PlanProposed | PlanEdited, s: State) -> list[str]:
+    def _planned(self, b: ev.PlanProposed | ev.PlanEdited, s: State) -> list[str]:
         steps = [raw for raw in b.steps if raw.get("status", "pending") == "pending"]
         if b.by == "process" or not steps:
             return []
-        again = "" if isinstance(b, PlanProposed) else "again, " if b.by == "model" else "edited by you, "
+        again = "" if isinstance(b, ev.PlanProposed) else "again, " if b.by == "model" else "edited by you, "
         lines = [f"  plan, {again}{count(len(steps), 'step')}:"]
         for raw in steps:
             row: Any = {"n": raw["n"], "t": raw["title"], "s": "pending", "x": raw.get("expect", "")}
@@ -114,59 +87,45 @@ class TextView:
             lines += form.step(row, self.width)
         return [*lines, ""]
 
-    def _plan_decided(self, b: PlanDecided, s: State) -> list[str]:
-        if s.plan_by == "process" and b.by != "you":
-            return []
+    def _plan_decided(self, b: ev.PlanDecided, s: State) -> list[str]:
         what = "approved" if b.what == "approve" else "rejected"
-        why = f": {b.why}" if b.why else ""
-        by = b.by.replace("mode:", "the mode ")
-        return self._wrap(f"plan {what} by {by}{why}")
+        told = f"plan {what} by {b.by.replace('mode:', 'the mode ')}{f': {b.why}' if b.why else ''}"
+        return self._wrap(told) if s.plan_by != "process" or b.by == "you" else []
 
-    def _model_failed(self, b: ModelFailed, s: State) -> list[str]:
+    def _model_failed(self, b: ev.ModelFailed, s: State) -> list[str]:
         wait = b.retry_in_s
         then = f"; again in {duration(wait)}" if wait is not None and not b.final else ""
         return self._wrap(f"! attempt {self.counts.tries} failed: {short(str(b.error), 300)}{then}")
 
-    def _responded(self, b: ModelResponded, s: State) -> list[str]:
+    def _responded(self, b: ev.ModelResponded, s: State) -> list[str]:
         """End the line of what was streamed; say words beside calls that were not."""
         words = b.text.strip()
         if b.calls and words and not self._streamed:
             return self._wrap(f"“{short(words, 400)}”")
         return [""] if not self._fresh else []
 
-    def _asked(self, b: QuestionAsked, s: State) -> list[str]:
+    def _asked(self, b: ev.QuestionAsked, s: State) -> list[str]:
         """Print the card while the question is open; one line where it was answered long ago."""
-        if b.question not in s.questions:
+        if (asked := card(s, b.question)) is None:
             return self._wrap(f"it asked: {b.title or b.text}")
-        return ["", *form.card(card(s, b.question), self.width), ""]
+        return ["", *form.card(asked, self.width), ""]
 
-    def _awaited(self, b: MessageAwaited, s: State) -> list[str]:
-        return self._wrap(f"it waits for {b.title}") if b.wait in s.awaited else []
-
-    def _arrived(self, b: MessageArrived, s: State) -> list[str]:
-        return self._wrap(f"{b.name} wrote {short(b.text, 200)}")
-
-    def _answered(self, b: QuestionAnswered, s: State) -> list[str]:
-        return self._wrap(f"you: {b.text}")
-
-    def _decided(self, b: CallDecided, s: State) -> list[str]:
+    def _decided(self, b: ev.CallDecided, s: State) -> list[str]:
         if b.what == "approve":
             return self._wrap(f"{b.call} approved by you") if b.by == "you" else []
         what = {"reject": "rejected", "skip": "skipped", "edit": "edited"}.get(b.what, b.what)
         name = s.calls[b.call].name if b.call in s.calls else ""
-        if name in OWN and b.by == "schema":
-            return []
-        why = f": {b.why}" if b.why else ""
-        return self._wrap(f"{b.call} {name} {what} by {b.by}{why}")
+        told = f"{b.call} {name} {what} by {b.by}{f': {b.why}' if b.why else ''}"
+        return self._wrap(told) if name not in OWN or b.by != "schema" else []
 
-    def _call_started(self, b: CallStarted, s: State) -> list[str]:
+    def _call_started(self, b: ev.CallStarted, s: State) -> list[str]:
         call = s.calls[b.call]
         step = f"step {call.step}, " if call.step else ""
         body = code_of(call)["code"]
         lines = self._wrap(f"▸ {step}{call.id} {call.name}. {allowed(call)}".rstrip(" ."))
         return lines if body.strip() in self._streamed else [*lines, *verbatim(body)]
 
-    def _call_finished(self, b: CallFinished, s: State) -> list[str]:
+    def _call_finished(self, b: ev.CallFinished, s: State) -> list[str]:
         call = s.calls[b.call]
         if call.name in OWN:
             return []
@@ -174,35 +133,19 @@ class TextView:
         lines = verbatim(str(b.result).strip() or "done, no output", "      ", RESULT_LINES)
         return [f"    {sign} {lines[0].strip()}", *lines[1:]]
 
-    def _in_doubt(self, b: CallInDoubt, s: State) -> list[str]:
-        return self._wrap(f"{b.call}: {b.why or 'nobody knows whether it was done'}")
-
-    def _integrated(self, b: StepIntegrated, s: State) -> list[str]:
+    def _integrated(self, b: ev.StepIntegrated, s: State) -> list[str]:
         row = next((r for r in rows(s, self.counts) if r["n"] == b.step), None)
         if row is None or (len(s.plan) == 1 and s.plan_by == "process"):
             return []
-        row["s"] = "done" if b.met else "failed"
-        for key in ("ev", "x", "note", "after"):
-            row.pop(key, None)  # type: ignore[misc]  # the keys are the row's
-        return [*form.step(row, self.width), ""]
+        shown: Any = {key: row.get(key, "") for key in ("n", "t", "dur", "cost")}
+        shown["s"] = "done" if b.met else "failed"
+        return [*form.step(shown, self.width), ""]
 
-    def _checked(self, b: CheckFinished, s: State) -> list[str]:
+    def _checked(self, b: ev.CheckFinished, s: State) -> list[str]:
         held = "holds" if b.held else "does not hold"
         return self._wrap(f"check {b.check} {held}" + (f": {b.detail}" if b.detail else ""))
 
-    def _undone(self, b: CallUndone | CallRedone, s: State) -> list[str]:
-        return self._wrap(f"{b.call} " + ("taken back" if isinstance(b, CallUndone) else "put back"))
-
-    def _paused(self, b: RunPaused, s: State) -> list[str]:
-        return self._wrap(f"paused: {b.why}. %agent resume {s.pid} goes on")
-
-    def _resumed(self, b: RunResumed, s: State) -> list[str]:
-        return self._wrap("goes on")
-
-    def _rebuilt(self, b: HeapRestored, s: State) -> list[str]:
-        return self._wrap(rebuilt(b))
-
-    def _ended(self, b: RunEnded, s: State, n: int) -> list[str]:
+    def _ended(self, b: ev.RunEnded, s: State, n: int) -> list[str]:
         """Print the end as the panel says it; an answer that was read as it came is not said again."""
         if s.status != "ended" or s.n != n:
             return self._wrap(f"ended: {b.reason}" + (f" ({b.detail})" if b.detail else ""))
@@ -212,26 +155,33 @@ class TextView:
         return ["", *form.blocks(found, self.width)]
 
 
-_SAY: dict[type, Callable[[TextView, Any, State], list[str]]] = {
-    RunStarted: TextView._started,
-    PlanProposed: TextView._planned,
-    PlanEdited: TextView._planned,
-    PlanDecided: TextView._plan_decided,
-    ModelFailed: TextView._model_failed,
-    ModelResponded: TextView._responded,
-    QuestionAsked: TextView._asked,
-    QuestionAnswered: TextView._answered,
-    CallDecided: TextView._decided,
-    CallStarted: TextView._call_started,
-    MessageAwaited: TextView._awaited,
-    MessageArrived: TextView._arrived,
-    CallFinished: TextView._call_finished,
-    CallInDoubt: TextView._in_doubt,
-    StepIntegrated: TextView._integrated,
-    CheckFinished: TextView._checked,
-    CallUndone: TextView._undone,
-    CallRedone: TextView._undone,
-    RunPaused: TextView._paused,
-    RunResumed: TextView._resumed,
-    HeapRestored: TextView._rebuilt,
-}
+B = TypeVar("B")
+
+
+def _on(cls: type[B], say: Callable[[TextView, B, State], list[str]]) -> tuple[type, Callable[..., list[str]]]:
+    return cls, say
+
+
+_SAY = dict((
+    _on(ev.RunStarted, lambda v, b, s: [rule(who(s), v.width), *v._wrap(s.goal, ""), ""]),
+    _on(ev.PlanProposed, TextView._planned),
+    _on(ev.PlanEdited, TextView._planned),
+    _on(ev.PlanDecided, TextView._plan_decided),
+    _on(ev.ModelFailed, TextView._model_failed),
+    _on(ev.ModelResponded, TextView._responded),
+    _on(ev.QuestionAsked, TextView._asked),
+    _on(ev.QuestionAnswered, lambda v, b, s: v._wrap(f"you: {b.text}")),
+    _on(ev.CallDecided, TextView._decided),
+    _on(ev.CallStarted, TextView._call_started),
+    _on(ev.MessageAwaited, lambda v, b, s: v._wrap(f"it waits for {b.title}")),
+    _on(ev.MessageArrived, lambda v, b, s: v._wrap(f"{b.name} wrote {short(b.text, 200)}")),
+    _on(ev.CallFinished, TextView._call_finished),
+    _on(ev.CallInDoubt, lambda v, b, s: v._wrap(f"{b.call}: {b.why or 'nobody knows whether it was done'}")),
+    _on(ev.StepIntegrated, TextView._integrated),
+    _on(ev.CheckFinished, TextView._checked),
+    _on(ev.CallUndone, lambda v, b, s: v._wrap(f"{b.call} taken back")),
+    _on(ev.CallRedone, lambda v, b, s: v._wrap(f"{b.call} put back")),
+    _on(ev.RunPaused, lambda v, b, s: v._wrap(f"paused: {b.why}. %agent resume {s.pid} goes on")),
+    _on(ev.RunResumed, lambda v, b, s: v._wrap("goes on")),
+    _on(ev.HeapRestored, lambda v, b, s: v._wrap(rebuilt(b))),
+))  # fmt: skip

@@ -23,7 +23,6 @@ from llmos_nb.policy.secrets import secret_name, secret_text
 from llmos_nb.tools import CallContext, invoke, validate
 from llmos_nb.tools.devices.namespace import NamespaceDevice, card, visible
 from llmos_nb.tools.devices.namespace.describe import describe
-from llmos_nb.tools.devices.namespace.device import functions
 
 mpl.use("agg")
 
@@ -199,6 +198,7 @@ def test_functions_classes_and_instances_are_described():
         "fetch: function fetch(n: int, url: str='here', token=…, back: Any=…, **more) -> list[int]: Fetch it."
     )
     assert describe("p", functools.partial(fetch, 1)).startswith("p: function")
+    assert describe("f", len).startswith("f: function len(obj): Return the number of items")
     assert describe("Account", Account) == "Account: class Account: Somebody's account.\n- methods: close"
     text = describe("a", Account(), True)
     assert "- .owner: text 'Ann'" in text and "- .rows: DataFrame, 344 rows" in text
@@ -425,17 +425,6 @@ async def test_device_calls_can_be_written_as_code(capsys):
     assert capsys.readouterr().out == "DataFrame (344, 8)\n['df']\n"
     compile(tools["describe"].to_code({"name": "df\nimport os"}), "x", "exec")
     assert "import" not in tools["describe"].to_code({"name": "df\nimport os"}).splitlines()[-1][:6]
-
-
-async def test_functions_of_the_namespace_become_tools_by_their_names():
-    def double(n: int) -> int:
-        return 2 * n
-
-    made = functions({"twice": double}, ["twice"])[0]
-    assert made.name == "twice" and made.to_code({"n": 2}) == "twice(n=2)"
-    assert (await invoke(made, {"n": 2}, CallContext("r1.0", "k", 5))).text == "4"
-    with pytest.raises(UsageError, match=r"'twise'.*did you mean twice"):
-        functions({"twice": double, "n": 3}, ["twise"])
 
 
 def test_no_library_is_imported_to_describe():

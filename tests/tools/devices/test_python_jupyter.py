@@ -9,20 +9,26 @@ import pytest
 SETUP = """
 import asyncio
 from llmos_nb.tools.devices.python import capture
-from llmos_nb.tools.devices.python.guard import Stopped, tick
+from llmos_nb.tools.outcome import Stopped
 from llmos_nb.tools.devices.python.device import PythonDevice
 from llmos_nb.tools.protocol import CallContext
 ip = get_ipython()
 device, clicked = PythonDevice(ip.user_ns, ip), asyncio.Event()
 ip.kernel.comm_manager.register_target("click", lambda comm, message: clicked.set())
 
+async def wake():  # nothing else wakes this loop, and an interrupt of a cell that awaits is seen when it wakes
+    while True:
+        await asyncio.sleep(0.05)
+
 async def step(code, seconds=60):
-    async with tick():
-        try:
-            result = await device.run(code, CallContext("r1.0", "k", seconds, lambda text: print(text, end="", flush=True)))
-        except Stopped as stop:
-            return f"stopped by {stop}"
-        return result.error or result.text
+    waking = asyncio.create_task(wake())
+    try:
+        result = await device.run(code, CallContext("r1.0", "k", seconds, lambda text: print(text, end="", flush=True)))
+    except Stopped as stop:
+        return f"stopped by {stop}"
+    finally:
+        waking.cancel()
+    return result.error or result.text
 """
 
 

@@ -11,6 +11,7 @@ from turns import call, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.tools import CallContext, current_call
 from llmos_nb.tools.devices.programs import run
 from llmos_nb.views.panel.card import card as card_of
 
@@ -24,6 +25,12 @@ async def working(*turns, tools=("terminal",), approve="risky", **options):
 
 def branch(name):
     return {"calls": [{"name": "git_branch", "arguments": {"name": name}}]}
+
+
+def ran(command, folder, seconds):
+    """Run a program as for a call that may take so many seconds."""
+    current_call.set(CallContext("r1.0", "key", seconds))
+    return run.run(command, folder, run.environment())
 
 
 def results(process):
@@ -131,7 +138,7 @@ async def test_stop_ends_the_command_and_leaves_it_in_doubt():
 async def test_the_check_for_leftovers_fails_where_groups_are_not_ended(monkeypatch, tmp_path):
     monkeypatch.setattr(run, "_end", lambda pid, mark: None)
     mark = "313.3373"
-    task = asyncio.create_task(run.run(["sleep", mark], tmp_path, 0.2))
+    task = asyncio.create_task(ran(["sleep", mark], tmp_path, 0.2))
     ended = await task
     assert ended.code is None and (alive(mark) or not sys.platform.startswith("linux"))
     for pid in alive(mark):
@@ -139,7 +146,7 @@ async def test_the_check_for_leftovers_fails_where_groups_are_not_ended(monkeypa
 
 
 async def test_output_of_any_length_is_bounded(tmp_path):
-    ended = await run.run(["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"], tmp_path, 20)
+    ended = await ran(["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"], tmp_path, 20)
     assert (
         ended.code == 0
         and ended.size == 3_000_004
@@ -149,7 +156,7 @@ async def test_output_of_any_length_is_bounded(tmp_path):
 
 
 async def test_a_background_process_does_not_hold_a_call(tmp_path):
-    ended = await run.run(["sh", "-c", "sleep 300 & echo started"], tmp_path, 20)
+    ended = await ran(["sh", "-c", "sleep 300 & echo started"], tmp_path, 20)
     assert ended.code == 0 and ended.text == "started\n"
 
 

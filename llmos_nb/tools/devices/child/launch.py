@@ -10,14 +10,14 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from llmos_nb.tools.devices.child.child import Child
-from llmos_nb.tools.devices.child.inputs import as_input
+from llmos_nb.tools.devices.child.inputs import Input, as_input
 from llmos_nb.tools.devices.child.sandbox import filesystem, limits
 from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
 from llmos_nb.tools.devices.child.worker import Connection
@@ -51,44 +51,36 @@ class Setup:
     without: tuple[str, ...] = ()
 
 
-class Spawned:
-    """A process with its folder, as `Child` takes it; the folder goes when the process has ended.
+class Spawned(subprocess.Popen[bytes]):
+    """A process with its folder, which goes when the process has ended.
 
     Parameters
     ----------
-    process : Popen
-        The process.
     folder : str
         Its folder.
+    command : list of str
+        Program and arguments.
+    **how
+        As `subprocess.Popen` takes it.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: str) -> None:
-        self._process = process
-        self.folder = folder
+    def __init__(self, folder: str, command: list[str], **how: Any) -> None:
+        super().__init__(command, **how)
         self._clean = weakref.finalize(self, shutil.rmtree, folder, True)
 
     def poll(self) -> int | None:
         """Return the exit code once it has ended."""
-        code = self._process.poll()
+        code = super().poll()
         if code is not None:
             self._clean()
         return code
 
-    def wait(self) -> None:
-        """Wait until it has ended."""
-        self._process.wait()
-        self._clean()
-
-    def send_signal(self, sig: int) -> None:
-        """Signal it."""
-        self._process.send_signal(sig)
-
     def kill(self) -> None:
         """End it at once, with all that it has started."""
-        if self._process.poll() is None and hasattr(os, "killpg"):
+        if self.poll() is None and hasattr(os, "killpg"):
             with suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
+                os.killpg(self.pid, signal.SIGKILL)
+        super().kill()
 
 
 def spawned(setup: Setup) -> tuple[Connection, Spawned]:
@@ -108,20 +100,19 @@ def spawned(setup: Setup) -> tuple[Connection, Spawned]:
     chosen = [str(Path(f).resolve()) for f in setup.files if Path(f).exists()]
     jail = {"folder": folder, "root": str(Path.cwd()), "chosen": chosen, "memory": setup.memory}
     jail |= {"disk": setup.disk or limits.MOST_DISK, "without": setup.without}
-    asked = {"path": _path(), "show": setup.show_values, "jail": jail, "parent": os.getpid()}
+    path = [str(Path(p).absolute()) for p in sys.path if p]
+    asked = {"path": path, "show": setup.show_values, "jail": jail, "parent": os.getpid()}
     try:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter, and no words of anybody
-            [sys.executable, "-P", "-m", "llmos_nb.tools.devices.child", json.dumps(asked)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**filesystem.environment(folder), "PYTHONPATH": os.pathsep.join(_path())},
-            start_new_session=True,
-        )
+        process = Spawned(
+            folder, [sys.executable, "-P", "-m", "llmos_nb.tools.devices.child", json.dumps(asked)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+            env={**filesystem.environment(folder), "PYTHONPATH": os.pathsep.join(path)},
+        )  # fmt: skip
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     reading, writing = cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin)
-    return Connection(reading, writing, MOST_FRAME), Spawned(process, folder)
+    return Connection(reading, writing, MOST_FRAME), process
 
 
 def protections(setup: Setup) -> list[Protection]:
@@ -134,10 +125,6 @@ def protections(setup: Setup) -> list[Protection]:
         connection.close()
         process.kill()
         process.wait()
-
-
-def _path() -> Sequence[str]:
-    return [str(Path(p).absolute()) for p in sys.path if p]
 
 
 def isolated(namespace: Mapping[str, Any], names: Iterable[str], setup: Setup | None = None) -> Child:
@@ -153,8 +140,8 @@ def isolated(namespace: Mapping[str, Any], names: Iterable[str], setup: Setup | 
         How it is started.
     """
     wanted, how = list(names), setup or Setup()
-    return Child(
-        lambda: spawned(how),
-        lambda: [as_input(n, namespace[n]) for n in wanted if n in namespace],
-        require=how.require,
-    )
+
+    def gather() -> list[Input]:
+        return [as_input(n, namespace[n]) for n in wanted if n in namespace]
+
+    return Child(lambda: spawned(how), gather, require=how.require)

@@ -34,14 +34,9 @@ class Confinement:
 
     def within(self, org: Confinement) -> Confinement:
         """Hold to an organisation's: its demand, its files alone where it names any, and the smaller sizes."""
-        return Confinement(
-            self.require or org.require,
-            org.files or self.files,
-            *(
-                min(mine or top, top or mine)
-                for mine, top in ((self.memory, org.memory), (self.disk, org.disk))
-            ),
-        )
+        pairs = ((self.memory, org.memory), (self.disk, org.disk))
+        sizes = [min(mine or top, top or mine) for mine, top in pairs]
+        return Confinement(self.require or org.require, org.files or self.files, *sizes)
 
 
 ANY = Confinement()

@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -82,6 +83,7 @@ class Connection:
                 file.close()
 
 
+@dataclass(eq=False)
 class Worker:
     """Runs calls one after the other.
 
@@ -99,25 +101,18 @@ class Worker:
         Whether all processes that this one can see are its own; a step's then end with it.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        namespace: dict[str, Any],
-        ip: Any = None,
-        *,
-        show_values: bool = False,
-        alone: bool = False,
-    ) -> None:
-        self.connection, self.namespace, self.alone = connection, namespace, alone
+    connection: Connection
+    namespace: dict[str, Any]
+    ip: Any = None
+    _: KW_ONLY
+    show_values: bool = False
+    alone: bool = False
+
+    def __post_init__(self) -> None:
         self.task: asyncio.Task[ToolResult] | None = None
-        python = PythonDevice(
-            namespace,
-            ip,
-            snapshots=Snapshots(namespace),
-            show_values=show_values,
-            on_display=lambda bundle: None,
-        )
-        tools = [python.tool, *NamespaceDevice(namespace, values=True).tools]
+        how: dict[str, Any] = {"show_values": self.show_values, "on_display": lambda bundle: None}
+        python = PythonDevice(self.namespace, self.ip, snapshots=Snapshots(self.namespace), **how)
+        tools = [python.tool, *NamespaceDevice(self.namespace, values=True).tools]
         self.tools: dict[str, Tool] = {t.name: t for t in tools}
 
     def serve(self) -> None:
@@ -148,16 +143,16 @@ class Worker:
         if "tool" not in frame:
             return {"error": _tried(lambda: self._put(frame, raw))}, b""
         limits.bound_processor(frame["deadline_s"])
-        ok = False
+        most = 0
         try:
             result = runner.run(self._call(frame))
-            ok = result.ok
+            most = MOST_LEFT if result.ok else 0
             return _plain(result), b""
         except (Stopped, asyncio.CancelledError):
             return {"stopped": True}, b""
         finally:
             self.task = None
-            self._sweep(0 if not ok else MOST_LEFT)
+            self._sweep(most)
 
     def _sweep(self, most: int) -> None:
         """End the processes that a step has left, where they are more than it may leave (such as a pool of workers)."""
@@ -195,20 +190,14 @@ def _tried(act: Callable[[], None]) -> str:
 
 
 def _plain(result: ToolResult) -> Frame:
-    parts = [
-        {"kind": p.kind, "text": p.text, "mime": p.mime, "data": base64.b64encode(p.data).decode()}
-        for p in result.parts
-    ]
-    effects, own = result.facts.get("effects"), f"{Path.cwd()}{os.sep}"  # its folder goes with it
-    outside = None if effects is None else [e for e in effects if not e.partition(" ")[2].startswith(own)]
-    return {
-        "ok": result.ok,
-        "text": result.text,
-        "error": result.error,
-        "parts": parts,
-        "changes": result.changes,
-        "facts": {**result.facts, "effects": outside} if outside is not None else result.facts,
-    }
+    plain = ("ok", "text", "error", "changes", "facts")
+    parts = [{**asdict(p), "data": base64.b64encode(p.data).decode()} for p in result.parts]
+    told = {key: getattr(result, key) for key in plain}
+    if (effects := result.facts.get("effects")) is not None:  # its own folder goes with it
+        own = f"{Path.cwd()}{os.sep}"
+        outside = [e for e in effects if not e.partition(" ")[2].startswith(own)]
+        told["facts"] = {**result.facts, "effects": outside}
+    return {**told, "parts": parts}
 
 
 def silence() -> None:

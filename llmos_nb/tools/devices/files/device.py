@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmos_nb.errors import SnapshotConflict, ToolError, UsageError, nearest
 from llmos_nb.messages import ToolResult, canonical
-from llmos_nb.tools.devices.context import Site, risky
-from llmos_nb.tools.devices.files.folder import LARGEST, Folder, Store, View
-from llmos_nb.tools.devices.files.overlay import GONE, Entry, about, diff, summary, text_of
-from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.protocol import CallContext, Tool
-
-if TYPE_CHECKING:
-    from llmos_nb.tools.call import Call
+from llmos_nb.tools.call import NAME_CHANGES, Call
+from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
+from llmos_nb.tools.devices.files.folder import GONE, Entry, Folder, Store, about, folded, text_of
+from llmos_nb.tools.devices.workspace import fits
+from llmos_nb.tools.protocol import Tool
 
 
 def said(name: str, arguments: Mapping[str, Any]) -> str:
@@ -33,8 +29,7 @@ def of_call(store: Store, call: Call) -> str:
         return said(call.name, call.arguments if isinstance(call.arguments, dict) else {})
     lines = ["from pathlib import Path", ""]
     for path, wanted, _ in committed:
-        gone = [f"Path({path!r}).unlink(missing_ok=True)"]
-        lines += _written(path, store, wanted) if wanted else gone
+        lines += _written(path, store, wanted) if wanted else [f"Path({path!r}).unlink(missing_ok=True)"]
     return "\n".join(lines)
 
 
@@ -48,106 +43,13 @@ def _written(path: str, store: Store, wanted: str) -> list[str]:
     return [*made, f"Path({path!r}).write_bytes({text!r}.encode())"]
 
 
-def list_files(pattern: str = "*") -> str:
-    """List the files of the workspace, with those that you changed.
-
-    Parameters
-    ----------
-    pattern : str
-        A glob, such as ``*.py`` or ``src/*``.
-    """
-    raise NotImplementedError(pattern)
+LARGEST, SHOWN, LISTED = 1 << 20, 3_800, 200
+_READING = ("read_file", "list_files", "diff_files")
+_WRITING = ("write_file", "edit_file", "delete_file", "rollback_files")
 
 
-def read_file(path: str, first: int = 1) -> str:
-    """Read a text file of the workspace, as you have changed it.
-
-    Parameters
-    ----------
-    path : str
-        Relative to the workspace.
-    first : int
-        Line to begin with.
-    """
-    raise NotImplementedError(path, first)
-
-
-def write_file(path: str, text: str) -> str:
-    """Write a whole file. Only you see it until commit_files.
-
-    Parameters
-    ----------
-    path : str
-        Relative to the workspace.
-    text : str
-        All of its content.
-    """
-    raise NotImplementedError(path, text)
-
-
-def edit_file(path: str, old: str, new: str) -> str:
-    """Replace a piece of a file that stands there exactly once. Only you see it until commit_files.
-
-    Parameters
-    ----------
-    path : str
-        Relative to the workspace.
-    old, new : str
-        The piece, word for word, and what stands in its place.
-    """
-    raise NotImplementedError(path, old, new)
-
-
-def delete_file(path: str) -> str:
-    """Delete a file. Only you see it until commit_files.
-
-    Parameters
-    ----------
-    path : str
-        Relative to the workspace.
-    """
-    raise NotImplementedError(path)
-
-
-def diff_files() -> str:
-    """Show what you have changed and not committed, as a unified diff."""
-    raise NotImplementedError
-
-
-def rollback_files(path: str = "") -> str:
-    """Drop what you have changed and not committed.
-
-    Parameters
-    ----------
-    path : str
-        One file; empty for all.
-    """
-    raise NotImplementedError(path)
-
-
-def commit_files() -> str:
-    """Write all that you have changed to the folder; the user is shown the diff and asked."""
-    raise NotImplementedError
-
-
-Act = Callable[..., ToolResult]
-SHOWN, LISTED = 3_800, 200
-_ABOUT = {
-    "read_file": ("read", "pure"), "list_files": ("read", "pure"), "diff_files": ("read", "pure"),
-    "write_file": ("write", "idempotent"), "edit_file": ("write", "idempotent"),
-    "delete_file": ("write", "idempotent"), "rollback_files": ("write", "idempotent"),
-    "commit_files": ("write", "idempotent"),
-}  # fmt: skip
-_SIGNATURES: dict[str, Callable[..., str]] = {
-    f.__name__: f
-    for f in (
-        list_files, read_file, write_file, edit_file, delete_file, diff_files, rollback_files, commit_files,
-    )
-}  # fmt: skip
-
-
-class FilesDevice(View):
-    """A process's view of a folder.
+class FilesDevice:
+    """A process's view of a folder. A call runs whole, in one turn of the event loop: no other sees half of it.
 
     Parameters
     ----------
@@ -159,25 +61,27 @@ class FilesDevice(View):
 
     def __init__(self, site: Site, run: Any = None) -> None:
         site.section("files", ())
-        super().__init__(site, run)
+        self._site, self._run = site, run
+        self._workspace, self._store = site.workspace, Store(site.home / "files")
         self._folder = Folder(self._workspace, self._store)
+        self._under_way: dict[str, dict[str, Any]] = {}
 
     @property
     def tools(self) -> list[Tool]:
         """The eight tools."""
-        return [self._tool(name) for name in _ABOUT]
+        return [self._tool(name) for name in (*_READING, *_WRITING, "commit_files")]
 
     def _tool(self, name: str) -> Tool:
-        effect, repeat = _ABOUT[name]
-        made = as_tool(_SIGNATURES[name], effect=effect, repeat=repeat)
-        more: dict[str, Any] = {"bind": lambda run: FilesDevice(self._site, run)._tool(name)}
+        more: dict[str, Any] = {}
         if name == "commit_files":
-            more |= {"revert": self._take_back, "reapply": self._put_again}
-        elif effect == "write":
-            more |= {"revert": lambda call: None, "reapply": lambda call: None}
-        return replace(
-            made, runner=partial(self._ran, getattr(self, f"_{name}")), inspect=partial(self._look, name),
-            code=partial(said, name), as_code=partial(of_call, self._store), **more,
+            more = {"revert": self._take_back, "reapply": self._put_again}
+        elif name in _WRITING:
+            more = {"revert": lambda call: None, "reapply": lambda call: None}
+        reads = name in _READING
+        return device_tool(
+            getattr(self, name), "read" if reads else "write", "pure" if reads else "idempotent",
+            inspect=partial(self._look, name), code=partial(said, name), as_code=partial(of_call, self._store),
+            bind=lambda run: FilesDevice(self._site, run)._tool(name), **more,
         )  # fmt: skip
 
     # what a call would do
@@ -190,30 +94,69 @@ class FilesDevice(View):
         except UsageError:
             place = ""
         reads = [["foreign file", name, place]] if place and name in ("read_file", "edit_file") else []
-        if _ABOUT[name][0] == "read":
+        if name in _READING:
             return {"level": "read", "sources": reads}
         title = f"change files of its own ({name})"
         return {"level": "namespace", "title": title, "sources": reads, "files": [place] if place else []}
 
     def _look_at_commit(self) -> dict[str, Any]:
         entries = list(self.overlay().values())
-        what = summary(entries, self._store.get)[:600] or "none"
+        what = self._store.summary(entries)[:600] or "none"
         said = f"`commit_files` changes files of the folder: {what}"
         now = [[*e.plain(), e in self._folder.conflicts([e])] for e in entries]
         title = f"commit {len(entries)} file{'' if len(entries) == 1 else 's'} to the folder"
-        shows, state = diff(entries, self._store.get)[:16_000], sha256(canonical(now).encode()).hexdigest()
+        shows, state = self._store.diff(entries)[:16_000], sha256(canonical(now).encode()).hexdigest()
         return risky(title, "file", said, shows=shows, state=state)
 
-    # running
+    # what it sees
 
-    async def _ran(self, act: Act, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
-        """Run one call whole, in one turn of the event loop, so that no other sees half of it."""
-        result = act(**arguments)
-        if "wrote" in result.facts or "dropped" in result.facts:
-            self._under_way[context.call] = result.facts
-        return result
+    def overlay(self) -> dict[str, Entry]:
+        """Return what is written and not committed, by path."""
+        calls = self._run.state.calls if self._run is not None else {}
+        done = [c.facts for c in self._run.state.surviving] if self._run is not None else []
+        under_way = {k: f for k, f in self._under_way.items() if k in calls and calls[k].status == "running"}
+        self._under_way = under_way
+        return folded([*done, *under_way.values()])
 
-    def _list_files(self, pattern: str = "*") -> ToolResult:
+    def _content(self, path: str) -> bytes | None:
+        """Return a file as the process sees it, or None."""
+        entry = self.overlay().get(path)
+        if entry is not None:
+            return self._store.get(entry.wanted) if entry.wanted else None
+        place = self._workspace.place(path)
+        if not place.exists():
+            return None
+        if not place.is_file():
+            raise UsageError(f"{path!r} is no regular file")
+        if (size := place.stat().st_size) > LARGEST:
+            raise UsageError(f"{path!r}: {size:,} bytes; at most {LARGEST:,} are read (use sql or python)")
+        return place.read_bytes()
+
+    def _name(self, path: str) -> str:
+        return self._workspace.name(self._workspace.place(path))
+
+    def _there(self, path: str) -> bytes:
+        raw = self._content(path)
+        if raw is None:
+            raise UsageError(f"{path!r}: there is no such file{nearest(path, self._names())}")
+        return raw
+
+    def _names(self, pattern: str = "*") -> list[str]:
+        overlay = self.overlay()
+        new = [p for p, e in overlay.items() if e.wanted and fits(p, pattern)]
+        there = [n for n in self._workspace.files(pattern) if n not in overlay or overlay[n].wanted]
+        return sorted({*new, *there})
+
+    # its tools
+
+    def list_files(self, pattern: str = "*") -> ToolResult:
+        """List the files of the workspace, with those that you changed.
+
+        Parameters
+        ----------
+        pattern : str
+            A glob, such as ``*.py`` or ``src/*``.
+        """
         names, overlay = self._names(pattern), self.overlay()
         new = {p for p, e in overlay.items() if not e.base}
         marks = [f"{n} (new)" if n in new else f"{n} (changed)" if n in overlay else n for n in names]
@@ -221,7 +164,16 @@ class FilesDevice(View):
         more = [f"and {len(marks) - LISTED} more"] if len(marks) > LISTED else []
         return ToolResult(True, "\n".join([*marks[:LISTED], *more, *gone]) or f"no file fits {pattern!r}")
 
-    def _read_file(self, path: str, first: int = 1) -> ToolResult:
+    def read_file(self, path: str, first: int = 1) -> ToolResult:
+        """Read a text file of the workspace, as you have changed it.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the workspace.
+        first : int
+            Line to begin with.
+        """
         raw = self._there(self._name(path))
         text = text_of(raw)
         if text is None:
@@ -237,20 +189,44 @@ class FilesDevice(View):
             shown.append(f"\n[lines {first} to {last} of {len(lines)}; go on with first={last + 1}]")
         return ToolResult(True, "".join(shown))
 
-    def _write_file(self, path: str, text: str) -> ToolResult:
+    def write_file(self, path: str, text: str) -> ToolResult:
+        """Write a whole file. Only you see it until commit_files.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the workspace.
+        text : str
+            All of its content.
+        """
         return self._changed(self._name(path), text.encode())
 
-    def _edit_file(self, path: str, old: str, new: str) -> ToolResult:
+    def edit_file(self, path: str, old: str, new: str) -> ToolResult:
+        """Replace a piece of a file that stands there exactly once. Only you see it until commit_files.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the workspace.
+        old, new : str
+            The piece, word for word, and what stands in its place.
+        """
         name = self._name(path)
         text = text_of(self._there(name))
         found = text.count(old) if text is not None and old else 0
         if text is None or found != 1:
-            raise UsageError(
-                f"{path}: the old text stands there {found} times; give one that stands there once"
-            )
+            hint = "give one that stands there once"
+            raise UsageError(f"{path}: the old text stands there {found} times; {hint}")
         return self._changed(name, text.replace(old, new).encode())
 
-    def _delete_file(self, path: str) -> ToolResult:
+    def delete_file(self, path: str) -> ToolResult:
+        """Delete a file. Only you see it until commit_files.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the workspace.
+        """
         name = self._name(path)
         self._there(name)
         return self._changed(name, None)
@@ -263,41 +239,53 @@ class FilesDevice(View):
         was = None if before is not None else self._content(name)
         base = before.base if before is not None else self._store.put(was) if was is not None else GONE
         entry = Entry(name, GONE if raw is None else self._store.put(raw), base)
-        text = summary([entry], self._store.get) + ", not committed"
-        return ToolResult(True, text, changes=_files([name]), facts={"wrote": [entry.plain()]})
+        text = self._store.summary([entry]) + ", not committed"
+        return self._noted(text, [name], {"wrote": [entry.plain()]})
 
-    def _diff_files(self) -> ToolResult:
-        return ToolResult(True, diff(self.overlay().values(), self._store.get))
+    def _noted(self, text: str, names: list[str], facts: dict[str, Any]) -> ToolResult:
+        """Keep what a call does to the overlay until the journal has it."""
+        self._under_way[this_call().call] = facts
+        changes = {**{kind: [] for kind in NAME_CHANGES}, "digests": {}, "files": names}
+        return ToolResult(True, text, changes=changes, facts=facts)
 
-    def _rollback_files(self, path: str = "") -> ToolResult:
+    def diff_files(self) -> ToolResult:
+        """Show what you have changed and not committed, as a unified diff."""
+        return ToolResult(True, self._store.diff(self.overlay().values()))
+
+    def rollback_files(self, path: str = "") -> ToolResult:
+        """Drop what you have changed and not committed.
+
+        Parameters
+        ----------
+        path : str
+            One file; empty for all.
+        """
         overlay = self.overlay()
         names = [self._name(path)] if path else list(overlay)
         if missing := [n for n in names if n not in overlay]:
             raise UsageError(f"{missing[0]!r} is not changed{nearest(missing[0], overlay)}")
         text = f"dropped: {', '.join(names) or 'nothing'}"
-        return ToolResult(True, text, changes=_files(names), facts={"dropped": names})
+        return self._noted(text, names, {"dropped": names})
 
     # committing
 
-    def _commit_files(self) -> ToolResult:
+    def commit_files(self) -> ToolResult:
+        """Write all that you have changed to the folder; the user is shown the diff and asked."""
         entries = list(self.overlay().values())
         if not entries:
             return ToolResult(True, "nothing is changed")
         if conflicts := self._folder.conflicts(entries):
-            theirs = [Entry(e.path, self._kept_now(e.path), e.base) for e in conflicts]
+            places = [self._workspace.place(e.path) for e in conflicts]
+            now = [self._store.put(p.read_bytes()) if p.is_file() else GONE for p in places]
+            theirs = [Entry(e.path, found, e.base) for e, found in zip(conflicts, now, strict=True)]
             paths = ", ".join(e.path for e in conflicts)
             said = f"{paths} changed in the folder meanwhile; nothing was written"
             hint = "What changed there (roll that file back, read it, and write it again):"
-            return ToolResult(False, f"{said}. {hint}\n{diff(theirs, self._store.get)}", "Conflict")
+            return ToolResult(False, f"{said}. {hint}\n{self._store.diff(theirs)}", "Conflict")
         self._folder.apply(entries)
         names = [e.path for e in entries]
         facts = {"committed": [e.plain() for e in entries], "dropped": names}
-        text = f"committed: {summary(entries, self._store.get)}"
-        return ToolResult(True, text, changes=_files(names), facts=facts)
-
-    def _kept_now(self, path: str) -> str:
-        place = self._workspace.place(path)
-        return self._store.put(place.read_bytes()) if place.is_file() else GONE
+        return self._noted(f"committed: {self._store.summary(entries)}", names, facts)
 
     def _take_back(self, call: Call) -> None:
         self._folder.take_back([Entry(*e) for e in call.facts.get("committed", ())])
@@ -307,10 +295,6 @@ class FilesDevice(View):
             self._folder.apply([Entry(*e) for e in call.facts.get("committed", ())])
         except ToolError as error:
             raise SnapshotConflict(str(error)) from None
-
-
-def _files(names: list[str]) -> dict[str, Any]:
-    return {"created": [], "rebound": [], "mutated": [], "deleted": [], "digests": {}, "files": names}
 
 
 def files_tools(site: Site) -> list[Tool]:

@@ -1,24 +1,83 @@
-"""From overlay to folder: a commit is checked whole, then applied file by file; it can be taken back."""
+"""From overlay to folder: what a process wants files to be, folded from its calls, and its commit to the folder.
+
+Each call that changed the overlay carries its entries as a fact of the journal, so overlay and journal cannot
+disagree, and a call that is undone leaves the overlay with it. A commit is checked whole, then applied file by file; it
+can be taken back.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.errors import SnapshotConflict, ToolError, UsageError, nearest
-from llmos_nb.tools.devices.context import Site
-from llmos_nb.tools.devices.files.overlay import GONE, Entry, folded
-from llmos_nb.tools.devices.workspace import Workspace, fits
+from llmos_nb.errors import SnapshotConflict, ToolError
+from llmos_nb.tools.devices.workspace import Workspace
+
+GONE = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a process wants one file to be.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the workspace, with forward slashes.
+    wanted : str
+        Hash of the new content; `GONE` where the file is deleted.
+    base : str
+        Hash of the file as it was in the folder when the process first changed it; `GONE` where there was none.
+    """
+
+    path: str
+    wanted: str
+    base: str
+
+    def plain(self) -> list[str]:
+        """Return it as it stands in the journal."""
+        return [self.path, self.wanted, self.base]
+
+
+def folded(facts: Iterable[Mapping[str, Any]]) -> dict[str, Entry]:
+    """Return the overlay that calls left behind, by path.
+
+    Parameters
+    ----------
+    facts : iterable of mapping
+        Of the surviving calls, in order: ``wrote`` holds entries, ``dropped`` the paths that left the overlay.
+    """
+    found: dict[str, Entry] = {}
+    for fact in facts:
+        for path, wanted, base in fact.get("wrote", ()):
+            found[path] = Entry(path, wanted, base)
+        for path in fact.get("dropped", ()):
+            found.pop(path, None)
+    return {p: e for p, e in found.items() if e.wanted != e.base}
+
+
+def text_of(raw: bytes) -> str | None:
+    """Return bytes as text, or None where they are none."""
+    with suppress(UnicodeDecodeError):
+        return raw.decode("utf-8") if b"\0" not in raw else None
+    return None
+
+
+def about(raw: bytes) -> str:
+    """Say what a file is that cannot be shown."""
+    return f"{len(raw):,} bytes, sha256 {sha256(raw).hexdigest()[:12]}"
 
 
 class Store:
-    """A folder of contents.
+    """A folder of contents, by their hashes.
 
     Parameters
     ----------
@@ -54,6 +113,32 @@ class Store:
             raise ToolError(f"the kept content {name[:12]} is not what it was")
         return raw
 
+    def diff(self, entries: Iterable[Entry]) -> str:
+        """Return a unified diff; of what is no text, only sizes and hashes."""
+        return "\n".join(map(self._diff, entries)) or "nothing is changed"
+
+    def _diff(self, entry: Entry) -> str:
+        old, new = (self.get(h) if h else b"" for h in (entry.base, entry.wanted))
+        left = f"a/{entry.path}" if entry.base else "/dev/null"
+        right = f"b/{entry.path}" if entry.wanted else "/dev/null"
+        before, after = text_of(old), text_of(new)
+        if before is None or after is None:
+            return f"--- {left}\n+++ {right}\nbinary: {about(old)} → {about(new)}"
+        lines = difflib.unified_diff(before.splitlines(), after.splitlines(), left, right, lineterm="")
+        uneven = before and after and before.endswith("\n") != after.endswith("\n")
+        end = "\n(one of the two has no line break at its end)" if uneven else ""
+        return "\n".join(list(lines) or [f"--- {left}", f"+++ {right}"]) + end
+
+    def summary(self, entries: Iterable[Entry]) -> str:
+        """Say in one line what would change: ``src/a.py (+3 −1), new b.py (+10)``."""
+        said = []
+        for entry in entries:
+            lines = self._diff(entry).splitlines()[2:]
+            more, less = (sum(line.startswith(sign) for line in lines) for sign in "+-")
+            word = "delete " if not entry.wanted else "new " if not entry.base else ""
+            said.append(f"{word}{entry.path} (+{more} −{less})")
+        return ", ".join(said)
+
 
 def replaced(path: Path, raw: bytes) -> None:
     """Put a content in the place of a file in one go, with the file's mode; on disk before this returns."""
@@ -67,7 +152,8 @@ def replaced(path: Path, raw: bytes) -> None:
         if path.exists():
             shutil.copymode(path, temporary)
         else:
-            Path(temporary).chmod(0o666 & ~_umask())
+            os.umask(mask := os.umask(0o077))  # it can only be read by setting it
+            Path(temporary).chmod(0o666 & ~mask)
         Path(temporary).replace(path)
     except BaseException:
         with suppress(OSError):
@@ -75,19 +161,11 @@ def replaced(path: Path, raw: bytes) -> None:
         raise
 
 
-def _umask() -> int:
-    # it can only be read by setting it
-    now = os.umask(0o077)
-    os.umask(now)
-    return now
-
-
 def digest_at(path: Path) -> str:
     """Return the hash of a file; `GONE` where there is none."""
-    try:
+    with suppress(FileNotFoundError):
         return sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return GONE
+    return GONE
 
 
 class Folder:
@@ -106,10 +184,7 @@ class Folder:
 
     def conflicts(self, entries: Iterable[Entry]) -> list[Entry]:
         """Return the entries whose file is neither what it was nor already what is wanted."""
-        return [e for e in entries if self._now(e.path) not in (e.base, e.wanted)]
-
-    def _now(self, path: str) -> str:
-        return digest_at(self._workspace.place(path))
+        return [e for e in entries if digest_at(self._workspace.place(e.path)) not in (e.base, e.wanted)]
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Make every file what is wanted; one that already is stays untouched, so this may run again.
@@ -147,69 +222,6 @@ class Folder:
             replaced(path, self._store.get(wanted))
         else:
             path.unlink(missing_ok=True)
-            self._tidy(path.parent)
-
-    def _tidy(self, folder: Path) -> None:
-        """Remove folders that a deleted file leaves empty, up to the workspace."""
-        with suppress(OSError):
-            while folder != self._workspace.root:
-                folder.rmdir()
-                folder = folder.parent
-
-
-LARGEST = 1 << 20
-
-
-class View:
-    """Files by their names.
-
-    Parameters
-    ----------
-    site : Site
-        Where the process stands.
-    run : Run, optional
-        The process, whose surviving calls make the overlay; without one there is nothing to fold.
-    """
-
-    def __init__(self, site: Site, run: Any = None) -> None:
-        self._site, self._run = site, run
-        self._workspace, self._store = site.workspace, Store(site.home / "files")
-        self._under_way: dict[str, dict[str, Any]] = {}
-
-    def overlay(self) -> dict[str, Entry]:
-        """Return what is written and not committed, by path."""
-        calls = self._run.state.calls if self._run is not None else {}
-        done = [c.facts for c in self._run.state.surviving] if self._run is not None else []
-        under_way = {k: f for k, f in self._under_way.items() if k in calls and calls[k].status == "running"}
-        self._under_way = under_way
-        return folded([*done, *under_way.values()])
-
-    def _content(self, path: str) -> bytes | None:
-        """Return a file as the process sees it, or None."""
-        entry = self.overlay().get(path)
-        if entry is not None:
-            return self._store.get(entry.wanted) if entry.wanted else None
-        place = self._workspace.place(path)
-        if not place.exists():
-            return None
-        if not place.is_file():
-            raise UsageError(f"{path!r} is no regular file")
-        if place.stat().st_size > LARGEST:
-            size = f"{place.stat().st_size:,} bytes; at most {LARGEST:,} are read"
-            raise UsageError(f"{path!r}: {size} (use sql or python)")
-        return place.read_bytes()
-
-    def _name(self, path: object) -> str:
-        return self._workspace.name(self._workspace.place(str(path)))
-
-    def _there(self, path: str) -> bytes:
-        raw = self._content(path)
-        if raw is None:
-            raise UsageError(f"{path!r}: there is no such file{nearest(path, self._names())}")
-        return raw
-
-    def _names(self, pattern: str = "*") -> list[str]:
-        overlay = self.overlay()
-        new = [p for p, e in overlay.items() if e.wanted and fits(p, pattern)]
-        there = [n for n in self._workspace.files(pattern) if n not in overlay or overlay[n].wanted]
-        return sorted({*new, *there})
+            with suppress(OSError):  # the folders that it leaves empty, up to the workspace
+                while (path := path.parent) != self._workspace.root:
+                    path.rmdir()

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from shutil import which
 from typing import Any, TypeVar
@@ -42,27 +42,23 @@ class ServerEnded(ToolError):
         self.sent = sent
 
 
-class _Thread:
-    """The event loop on which all servers live."""
+_lock = threading.Lock()
 
-    loop: asyncio.AbstractEventLoop | None = None
-    lock = threading.Lock()
 
-    @classmethod
-    def get(cls) -> asyncio.AbstractEventLoop:
-        with cls.lock:
-            if cls.loop is None:
-                cls.loop = asyncio.new_event_loop()
-                threading.Thread(target=cls.loop.run_forever, name="llmos-mcp", daemon=True).start()
-                atexit.register(
-                    lambda: list(map(kill_group, _pids))
-                )  # what still runs goes with the interpreter
-            return cls.loop
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop on which all servers live."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="llmos-mcp", daemon=True).start()
+    atexit.register(lambda: list(map(kill_group, _pids)))  # what still runs goes with the interpreter
+    return loop
 
 
 async def _there(work: Coroutine[Any, Any, T]) -> T:
     """Await something on the servers' thread; a cancellation here cancels it there."""
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, _Thread.get()))
+    with _lock:
+        loop = _loop()
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
 
 
 @dataclass
@@ -132,8 +128,8 @@ class Server:
     @property
     def pid(self) -> int | None:
         """Its process, where it runs."""
-        wire = self._link.wire if self._link is not None else None
-        return wire.process.pid if wire is not None and not wire.ended.is_set() else None
+        link = self._link
+        return link.wire.process.pid if link is not None and not link.wire.ended.is_set() else None
 
     @property
     def news(self) -> int:
@@ -169,12 +165,11 @@ class Server:
             raise ConfigError(NEEDED)
 
         async def bounded() -> T:
-            began = time.monotonic()
             try:
                 async with asyncio.timeout(deadline_s):
                     return await work()
             except TimeoutError:
-                raise ToolTimeout(f"it did not answer within {time.monotonic() - began:.3g} s") from None
+                raise ToolTimeout(f"it did not answer within {deadline_s:.3g} s") from None
 
         return await _there(bounded())
 
@@ -184,25 +179,24 @@ class Server:
             if self._link is not None and self._link.wire.ended.is_set():
                 await self._close()
             if self._link is None:
-                link = _Link(await Wire.open(*self._launched()))
-                _pids.add(link.wire.process.pid)
-                try:
-                    await link.open()
-                except BaseException:
-                    link.wire.kill()
-                    raise
-                self._link = link
+                self._link = await self._launched()
             return self._link
 
-    def _launched(self) -> tuple[tuple[str, ...], dict[str, str]]:
+    async def _launched(self) -> _Link:
         from mcp.client.stdio import get_default_environment
 
-        env = {**get_default_environment(), **self._env()}
-        if which(self.command[0], path=env.get("PATH")) is None:
-            raise ConfigError(
-                f"mcp.{self.name}: no program {self.command[0]!r} on the path; is it installed, and is the name right?"
-            )
-        return self.command, env
+        env, program = {**get_default_environment(), **self._env()}, self.command[0]
+        if which(program, path=env.get("PATH")) is None:
+            hint = "is it installed, and is the name right?"
+            raise ConfigError(f"mcp.{self.name}: no program {program!r} on the path; {hint}")
+        link = _Link(await Wire.open(self.command, env))
+        _pids.add(link.wire.process.pid)
+        try:
+            await link.open()
+        except BaseException:
+            link.wire.kill()
+            raise
+        return link
 
     async def _listing(self) -> list[dict[str, Any]]:
         from mcp import types

@@ -17,7 +17,7 @@ from llmos_nb.tools.declare import said_of
 from llmos_nb.tools.devices.mcp.client import Server, said
 from llmos_nb.tools.devices.mcp.tools import as_declared, as_tools
 from llmos_nb.tools.devices.registry import OFFERED
-from llmos_nb.tools.manifest import shelved
+from llmos_nb.tools.make import shelved
 from llmos_nb.tools.protocol import Tool
 
 SERVER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,23}")
@@ -90,13 +90,11 @@ def resolved(name: str, env: Mapping[str, str]) -> dict[str, str]:
     def value(found: re.Match[str]) -> str:
         secret = found[1]
         known = vault.resolve(handle(secret))
-        if known != handle(secret):
-            return str(known)
-        if os.environ.get(secret):
-            return os.environ[secret]
-        raise ConfigError(
-            f"mcp.{name}.env: no secret {secret!r} is known; %agent secret {secret} makes it known"
-        )
+        there = str(known) if known != handle(secret) else os.environ.get(secret)
+        if not there:
+            hint = f"%agent secret {secret} makes it known"
+            raise ConfigError(f"mcp.{name}.env: no secret {secret!r} is known; {hint}")
+        return there
 
     return {k: _SECRET.sub(value, v) for k, v in env.items()}
 
@@ -140,9 +138,8 @@ class Servers:
             raise UsageError(f"mcp add {name!r}: llmos.toml has a server of this name")
         kept = self._kept()
         if name in kept["servers"]:
-            raise UsageError(
-                f"mcp add {name!r}: there is one of this name; %agent mcp remove {name} forgets it"
-            )
+            hint = f"%agent mcp remove {name} forgets it"
+            raise UsageError(f"mcp add {name!r}: there is one of this name; {hint}")
         kept["servers"][name] = raw
         self._keep(kept)
         return spec
@@ -193,9 +190,7 @@ class Servers:
         """
         words = patterns.split()
         specs = {n: s for n, s in self.specs().items() if _concerned(n, words) and only in ("", n)}
-        found: list[Tool] = []
-        for name, spec in specs.items():
-            found += await self._of(name, spec, deadline_s)
+        found = [t for name, spec in specs.items() for t in await self._of(name, spec, deadline_s)]
         chosen = [t for t in found if _chosen(t, words)]
         plain = [w for w in words if not w.startswith("-") and not _GLOB.search(w)]
         for word in () if only else plain:
@@ -203,23 +198,25 @@ class Servers:
                 have = [*self.specs(), *OFFERED, *(t.name for t in found)]
                 there = nearest(word, have) or f" (there are: {', '.join(have[:12]) or 'none'})"
                 raise UsageError(f"-t {word!r}: no such device, MCP server or tool{there}")
-        self._first_seen(chosen)
+        first = {t.name: _said(t) for t in chosen}
+        self._see({**first, **self._kept()["seen"]})
         return chosen
 
     async def _of(self, name: str, spec: Spec, deadline_s: float) -> list[Tool]:
-        known = self._running.get(name)
-        if known is None or known[0] != spec:
-            if known is not None:
-                await known[1].close()
-            known = self._running[name] = (spec, Server(name, spec.command, lambda: resolved(name, spec.env)))
+        last, server = self._running.get(name, (None, None))
+        if server is None or last != spec:
+            if server is not None:
+                await server.close()
+            server = Server(name, spec.command, lambda: resolved(name, spec.env))
+            self._running[name] = (spec, server)
         try:
-            listing = await known[1].listing(deadline_s)
+            listing = await server.listing(deadline_s)
         except ConfigError:
             raise
         except Exception as error:  # whatever the SDK makes of what a server answers
             raise ToolError(f"MCP server {name} ({' '.join(spec.command)[:80]}): {said(error)}") from error
         settings = self._configured()
-        made = [as_declared(t, said_of(t.name, settings.tools)) for t in as_tools(known[1], listing)]
+        made = [as_declared(t, said_of(t.name, settings.tools)) for t in as_tools(server, listing)]
         return list(shelved({t.name: t for t in made}, settings.books).values())
 
     # what was seen of them
@@ -231,16 +228,12 @@ class Servers:
 
     def accept(self, tool: Tool) -> None:
         """Keep what a server says of a tool now as what was approved."""
-        kept = self._kept()
-        if kept["seen"].get(tool.name) != _said(tool):
-            kept["seen"][tool.name] = _said(tool)
-            self._keep(kept)
+        self._see({tool.name: _said(tool)})
 
-    def _first_seen(self, tools: Iterable[Tool]) -> None:
+    def _see(self, said: Mapping[str, str]) -> None:
         kept = self._kept()
-        new = {t.name: _said(t) for t in tools if t.name not in kept["seen"]}
-        if new:
-            kept["seen"] |= new
+        if not kept["seen"].items() >= said.items():
+            kept["seen"] |= said
             self._keep(kept)
 
     def _kept(self) -> dict[str, dict[str, Any]]:
@@ -283,6 +276,5 @@ def _speaks(word: str, tool: Tool) -> bool:
 
 
 def _chosen(tool: Tool, words: Iterable[str]) -> bool:
-    left_out = [w.removeprefix("-") for w in words if w.startswith("-")]
-    wanted = [w for w in words if not w.startswith("-")]
-    return any(_speaks(w, tool) for w in wanted) and not any(_speaks(w, tool) for w in left_out)
+    spoken = [w.removeprefix("-") == w for w in words if _speaks(w.removeprefix("-"), tool)]
+    return bool(spoken) and all(spoken)

@@ -92,12 +92,9 @@ class Wire:
     async def open(cls, command: Sequence[str], env: Mapping[str, str]) -> Wire:
         """Start a server in a process group of its own, so that a notebook's interrupt does not reach it."""
         leash = [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid())] if sys.platform == "linux" else []
-        pipe = asyncio.subprocess.PIPE
-        return cls(
-            await asyncio.create_subprocess_exec(
-                *leash, *command, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(env), start_new_session=True
-            )
-        )
+        how: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), asyncio.subprocess.PIPE)
+        how |= {"env": dict(env), "start_new_session": True}
+        return cls(await asyncio.create_subprocess_exec(*leash, *command, **how))
 
     async def _reading(self) -> None:
         assert self.process.stdout is not None  # noqa: S101 - opened with pipes
@@ -130,8 +127,7 @@ class Wire:
         if method is None and isinstance(key, int | str) and key in self._asked:
             asked, self._noise = self._asked.pop(key), 0
             if tail and asked != "tools/call":
-                error = {"code": -32603, "message": f"an answer of {size:,} bytes; {MOST_LINE:,} are read"}
-                return {"jsonrpc": "2.0", "id": key, "error": error}
+                return _error(key, f"an answer of {size:,} bytes; {MOST_LINE:,} are read")
             return _without_output_schemas(message)
         self._noise += max(size, 64)  # a flood of empty lines counts, too
         self.news += method == "notifications/tools/list_changed"
@@ -141,12 +137,12 @@ class Wire:
 
     def _answer(self, method: str, key: int | str) -> None:
         """Answer a ping; refuse all else that a server asks of us."""
-        said: dict[str, Any] = {"result": {}}
+        said: dict[str, Any] = {"jsonrpc": "2.0", "id": key, "result": {}}
         if method != "ping":
             self.refused[safe_text(method)[:60]] += 1
-            said = {"error": {"code": -32601, "message": "refused: this client does nothing for a server"}}
+            said = _error(key, "refused: this client does nothing for a server", -32601)
         if self.process.stdin is not None and not self.process.stdin.is_closing():
-            self.process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": key, **said}).encode() + b"\n")
+            self.process.stdin.write(json.dumps(said).encode() + b"\n")
 
     async def _writing(self) -> None:
         assert self.process.stdin is not None  # noqa: S101 - opened with pipes
@@ -191,12 +187,15 @@ def kill_group(pid: int) -> None:
             os.killpg(pid, signal.SIGKILL)
 
 
+def _error(key: int | str, message: str, code: int = -32603) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": key, "error": {"code": code, "message": message}}
+
+
 def _parsed(line: bytes) -> dict[str, Any]:
-    try:
+    with suppress(ValueError, RecursionError):
         found = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def _cut_short(head: bytes, tail: bytes, size: int) -> dict[str, Any]:
@@ -214,11 +213,11 @@ def _cut_short(head: bytes, tail: bytes, size: int) -> dict[str, Any]:
 
 def _without_output_schemas(message: dict[str, Any]) -> dict[str, Any]:
     """Take away what the SDK would check results with: a server's schema may name addresses to be fetched."""
-    result = message.get("result")
-    tools = result.get("tools") if isinstance(result, dict) else None
-    for tool in tools if isinstance(tools, list) else ():
-        if isinstance(tool, dict):
-            tool.pop("outputSchema", None)
+    match message:
+        case {"result": {"tools": list(tools)}}:
+            for tool in tools:
+                if isinstance(tool, dict):
+                    tool.pop("outputSchema", None)
     return message
 
 
@@ -232,5 +231,4 @@ def _message(raw: dict[str, Any]) -> Any:
     try:
         return SessionMessage(read(raw))
     except ValueError:
-        error = {"code": -32603, "message": "the server's answer is not understood"}
-        return SessionMessage(read({"jsonrpc": "2.0", "id": raw["id"], "error": error}))
+        return SessionMessage(read(_error(raw["id"], "the server's answer is not understood")))

@@ -14,6 +14,7 @@ from llmos_nb.errors import UsageError, nearest
 from llmos_nb.policy.secrets import secret_name, secret_text
 from llmos_nb.tools.devices.namespace import frames
 from llmos_nb.tools.devices.namespace.frames import short
+from llmos_nb.tools.devices.python.display import describe as figure
 from llmos_nb.tools.text import safe_text
 
 MANY, LINE, _DEFAULT = 20, 120, 40
@@ -116,7 +117,7 @@ def _number(value: Any, values: bool) -> Lines:
 
 def _dict(value: dict[Any, Any], values: bool) -> Lines:
     size, kind = dict.__len__(value), type(value).__name__
-    lines = [f"- {_key(k)}: {brief(str(_key(k)), v, values)}" for k, v in islice(dict.items(value), _MANY)]
+    lines = [f"- {_key(k)}: {brief(_key(k), v, values)}" for k, v in islice(dict.items(value), _MANY)]
     more = [f"- and {size - _MANY:,} more"] if size > _MANY else []
     return [f"{kind}, {size:,} key{'' if size == 1 else 's'}", *lines, *more]
 
@@ -176,27 +177,12 @@ def _estimator(value: Any, values: bool) -> Lines:
         names = [str(n) for n in islice(own.get("feature_names_in_", ()), _MANY)]
         head += f" on {own['n_features_in_']} features{': ' + ', '.join(names) if names else ''}"
     steps = [str(s[0]) for s in own.get("steps", ()) if isinstance(s, tuple)]
-    given = {k: v for k, v in own.items() if not k.endswith("_") and not k.startswith("_") and k != "steps"}
-    shown = {k: v for k, v in given.items() if type(v) in (int, float, bool, str) and not secret_name(k)}
-    lines = [head, f"- steps: {', '.join(steps)}"] if steps else [head]
-    if values and shown:
-        lines.append(f"- {', '.join(f'{k}={v!r}' for k, v in shown.items())}")
-    return lines
-
-
-def _figure(value: Any, values: bool) -> Lines:
-    return ["figure: " + ("; ".join(_axes(a) for a in value.axes[:_MANY]) or "empty")]
-
-
-_DRAWN = {"patches": "bar", "lines": "line", "collections": "collection", "images": "image"}
-
-
-def _axes(axes: Any) -> str:
-    drawn = {w: len(getattr(axes, kind)) for kind, w in _DRAWN.items()}
-    parts = [f"{n} {word}{'' if n == 1 else 's'}" for word, n in drawn.items() if n]
-    labels = (("x label", axes.get_xlabel()), ("y label", axes.get_ylabel()), ("title", axes.get_title()))
-    named = [f"{what} {text[:_TEXT]!r}" for what, text in labels if text]
-    return ", ".join([*(parts or ["nothing drawn"]), *named])
+    given = {
+        k: v for k, v in own.items() if not k.endswith("_") and not k.startswith("_") and not secret_name(k)
+    }
+    shown = [f"{k}={v!r}" for k, v in given.items() if type(v) in (int, float, bool, str) and k != "steps"]
+    parts = [f"- steps: {', '.join(steps)}"] if steps else []
+    return [head, *parts, *([f"- {', '.join(shown)}"] if values and shown else [])]
 
 
 def _path(value: Any, values: bool) -> Lines:
@@ -217,9 +203,8 @@ def _instance(value: Any, values: bool) -> Lines:
     except AttributeError:
         own = ()
     shown = [(n, v) for n, v in islice(own, 2 * _MANY) if not n.startswith("_")][:_MANY]
-    lines = [
-        f"- .{n}: {type(v).__name__ if not values and not _known(v) else brief(n, v, values)}" for n, v in shown
-    ]
+    said = {n: brief(n, v, values) if values or _known(v) else type(v).__name__ for n, v in shown}
+    lines = [f"- .{n}: {what}" for n, what in said.items()]
     return [f"{type(value).__module__}.{type(value).__name__} instance".removeprefix("__main__."), *lines]
 
 
@@ -233,14 +218,14 @@ _DESCRIBERS: dict[tuple[str, str], Callable[[Any, bool], Lines]] = {
     **{("builtins", n): _items for n in ("list", "tuple", "set", "frozenset")},
     **{("builtins", n): _number for n in ("bool", "int", "float")},
     **{("builtins", n): _bytes for n in ("bytes", "bytearray")},
-    **{("builtins", n): function for n in ("function", "method", "builtincallables.function_or_method")},
+    **{("builtins", n): function for n in ("function", "method", "builtin_function_or_method")},
     ("polars", "LazyFrame"): frames.lazy,
     ("numpy", "ndarray"): _array,
     ("numpy", "generic"): _scalar,
     ("functools", "partial"): function,
     ("torch", "Tensor"): _tensor,
     ("sklearn", "BaseEstimator"): _estimator,
-    ("matplotlib", "Figure"): _figure,
+    ("matplotlib", "Figure"): lambda value, values: [figure(value, values)],
     ("pathlib", "PurePath"): _path,
     ("builtins", "str"): _text,
     ("builtins", "dict"): _dict,
@@ -250,7 +235,7 @@ _DESCRIBERS: dict[tuple[str, str], Callable[[Any, bool], Lines]] = {
 }
 
 ONE, CARD, _LINE = 1_500, 4_000, 400
-_GLOB = re.compile(r"[*?\[]")
+GLOB = re.compile(r"[*?\[]")
 _NOT_VARIABLES = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))  # IPython puts them there
 
 
@@ -290,9 +275,9 @@ def card(names: Iterable[str], namespace: Mapping[str, Any], values: bool = Fals
     room, cards, named = CARD, [], []
     for name in (n for n in names if n in namespace):
         text = describe(name, namespace[name], values) if room > 0 else ""
-        if text and len(text.encode()) <= room:
+        if text and (size := len(text.encode())) <= room:
             cards.append(text)
-            room -= len(text.encode()) + 1
+            room -= size + 1
         else:
             named.append(f"{name} ({type(namespace[name]).__name__})")
     more = f"and {len(named)} more: {', '.join(named)}" if named else ""
@@ -319,7 +304,7 @@ def visible(namespace: Mapping[str, Any], patterns: str | Iterable[str]) -> list
     wanted = [w for w in words if w and not w.startswith("-")]
     unwanted = [w.removeprefix("-") for w in words if w.startswith("-")]
     for word in wanted:
-        if not _GLOB.search(word) and word not in namespace:
+        if not GLOB.search(word) and word not in namespace:
             raise UsageError(f"{word!r}: no such name in the namespace{nearest(word, namespace)}")
     chosen = (n for n in namespace if any(_matches(n, w) for w in wanted or ["*"]))
     return [n for n in chosen if not any(fnmatchcase(n, w) for w in unwanted)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from llmos_nb.errors import UsageError, nearest
-from llmos_nb.tools.devices.namespace.describe import describe, visible
+from llmos_nb.tools.devices.namespace.describe import GLOB, describe, visible
 from llmos_nb.tools.make import as_tool
 from llmos_nb.tools.protocol import Tool
 
@@ -62,7 +62,7 @@ class NamespaceDevice:
             A name or glob, such as ``df*``.
         """
         seen = self._seen()
-        known = pattern in seen or _glob(pattern)
+        known = pattern in seen or GLOB.search(pattern)
         found = visible({n: self.namespace[n] for n in seen}, pattern) if known else []
         lines = [f"{n}: {type(self.namespace[n]).__name__}" for n in found[:_MOST]]
         more = [f"and {len(found) - _MOST} more"] if len(found) > _MOST else []
@@ -70,7 +70,7 @@ class NamespaceDevice:
 
     def _seen(self) -> list[str]:
         words = self.allow.replace(",", " ").split()
-        exact = [w for w in words if _glob(w) or w in self.namespace or w[0] == "-"]
+        exact = [w for w in words if GLOB.search(w) or w in self.namespace or w[0] == "-"]
         return visible(self.namespace, exact or ("*" if not self.allow else "-*"))
 
 
@@ -80,36 +80,6 @@ def _templates() -> tuple[Tool, Tool]:
     device = NamespaceDevice({})
     described, listed = (as_tool(fn, effect="read", repeat="pure") for fn in (device.describe, device.names))
     return replace(described, code=_describe_code), replace(listed, code=_names_code)
-
-
-def functions(namespace: Mapping[str, Any], names: Iterable[str]) -> list[Tool]:
-    """Make tools of the user's functions, by the names they have in the namespace.
-
-    Parameters
-    ----------
-    namespace : mapping
-        Where they are.
-    names : iterable of str
-        Which.
-
-    Raises
-    ------
-    UsageError
-        One is not there, or cannot be called.
-    """
-    return [_function(namespace, name) for name in names]
-
-
-def _function(namespace: Mapping[str, Any], name: str) -> Tool:
-    if not callable(namespace.get(name)):
-        known = [n for n, v in namespace.items() if callable(v) and not n.startswith("_")]
-        raise UsageError(f"{name!r}: no such function in the namespace{nearest(name, known)}")
-    made = as_tool(namespace[name], name=name)
-    return replace(made, code=partial(made.signature.code, name)) if made.signature else made
-
-
-def _glob(pattern: str) -> bool:
-    return any(sign in pattern for sign in "*?[")
 
 
 def _describe_code(arguments: Mapping[str, Any]) -> str:

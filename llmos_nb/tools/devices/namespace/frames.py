@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from llmos_nb.policy.secrets import secret_name, secret_text
@@ -16,47 +15,38 @@ CATEGORIES, _LONG, _SAMPLE, _ROWS, _COLUMNS = 6, 40, 2_000, 5_000_000, 60
 _SIX_DIGITS, _EXACT = 6, 1e15
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column, whatever library holds it.
+Ends = Callable[[], tuple[Any, Any]]
+Distinct = Callable[[int], list[Any] | None]
+
+
+def _line(dtype: Any, seen: str, missing: int) -> str:
+    """Return a column's type, or what is seen of its values, with the count of those missing; -1: not counted."""
+    text = seen or str(dtype)
+    if missing < 0:
+        return f"{text}, missing not counted"
+    return f"{text}, {missing:,} missing" if missing else text
+
+
+def _seen(kind: str, ends: Ends, distinct: Distinct) -> str:
+    """Return range or categories.
 
     Parameters
     ----------
-    name, dtype : str
-        As the library says them.
     kind : str
         ``number``, ``date``, ``boolean``, ``text`` or the dtype.
-    missing : int
-        How many values are not there; -1 where there are too many rows to count.
     ends : callable
         Gives the smallest and the largest value.
     distinct : callable
         ``distinct(n)`` gives the different values, or None where a look at the first rows shows more than n.
     """
-
-    name: str
-    dtype: str
-    kind: str
-    missing: int
-    ends: Callable[[], tuple[Any, Any]]
-    distinct: Callable[[int], list[Any] | None]
-
-    def line(self, values: bool) -> str:
-        """Return the type, and range or categories where values may be seen."""
-        text = self._seen() if values and not secret_name(self.name) else self.dtype
-        if self.missing < 0:
-            return f"{text}, missing not counted"
-        return f"{text}, {self.missing:,} missing" if self.missing else text
-
-    def _seen(self) -> str:
-        if self.kind in ("number", "date"):
-            low, high = self.ends()
-            unknown = low is None or str(low) in ("nan", "NaT")
-            return self.kind if unknown else f"{self.kind} {short(low)} to {short(high)}"
-        found = self.distinct(CATEGORIES) if self.kind in ("text", "boolean") else None
-        if found is None or not 0 < len(found) <= CATEGORIES or not all(_fit(v) for v in found):
-            return self.kind
-        return f"{self.kind} {' / '.join(repr(v) for v in found)}"
+    if kind in ("number", "date"):
+        low, high = ends()
+        unknown = low is None or str(low) in ("nan", "NaT")
+        return kind if unknown else f"{kind} {short(low)} to {short(high)}"
+    found = distinct(CATEGORIES) if kind in ("text", "boolean") else None
+    if found is None or not 0 < len(found) <= CATEGORIES or not all(_fit(v) for v in found):
+        return kind
+    return f"{kind} {' / '.join(repr(v) for v in found)}"
 
 
 def _fit(value: Any) -> bool:
@@ -69,9 +59,8 @@ def short(value: Any) -> str:
     """Spell a number by six significant digits, a whole one exactly, and a date without its midnight."""
     if hasattr(value, "isoformat"):
         return str(value.isoformat()).removesuffix("T00:00:00")
-    if not isinstance(value, float) and not hasattr(value, "dtype"):
-        return str(value)
-    if hasattr(value, "dtype") and not str(value.dtype).startswith("float"):
+    kind = getattr(value, "dtype", "float" if isinstance(value, float) else "")
+    if not str(kind).startswith("float"):
         return str(value)
     number = float(f"{value:.{_SIX_DIGITS}g}")
     return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
@@ -82,8 +71,7 @@ def frame(value: Any, values: bool) -> list[str]:
     rows, width = value.shape
     library = type(value).__module__.partition(".")[0]
     head = f"DataFrame, {rows:,} rows" if values else f"{library} DataFrame, {rows:,} rows, {width} columns"
-    columns = list(_columns(value))
-    lines = [f"- {c.name}: {c.line(values)}" for c in columns]
+    lines = [f"- {name}: {line}" for name, line in _columns(value, values)]
     names = [str(n) for n in value.columns[_COLUMNS:]]
     more = [f"- and {len(names)} more: {', '.join(names)}"] if names else []
     return [head, *lines, *more]
@@ -91,9 +79,9 @@ def frame(value: Any, values: bool) -> list[str]:
 
 def series(value: Any, values: bool) -> list[str]:
     """Describe a Series of pandas or polars."""
-    column = _pandas(value, value.name) if _is_pandas(value) else _polars(value)
+    line = _pandas(value, values) if _is_pandas(value) else _polars(value, values)
     called = f" {value.name}" if isinstance(value.name, str) and value.name else ""
-    return [f"Series{called}, {len(value):,} rows, {column.line(values)}"]
+    return [f"Series{called}, {len(value):,} rows, {line}"]
 
 
 def lazy(value: Any, values: bool) -> list[str]:
@@ -105,19 +93,19 @@ def _is_pandas(value: Any) -> bool:
     return any(c.__module__.partition(".")[0] == "pandas" for c in type(value).__mro__)
 
 
-def _columns(value: Any) -> Iterator[Column]:
+def _columns(value: Any, values: bool) -> Iterator[tuple[str, str]]:
     width = min(value.shape[1], _COLUMNS)
     if not _is_pandas(value):
-        yield from (_polars(value.to_series(i)) for i in range(width))
+        yield from ((c.name, _polars(c, values)) for c in map(value.to_series, range(width)))
         return
     index = value.index
     if index.nlevels == 1 and (index.name is not None or type(index).__name__ != "RangeIndex"):
         name = "index" if index.name is None else f"index {index.name}"
-        yield _pandas(index.to_series(), name)
-    yield from (_pandas(value.iloc[:, i], value.columns[i]) for i in range(width))
+        yield name, _pandas(index.to_series(), values and not secret_name(name))
+    yield from ((str(value.columns[i]), _pandas(value.iloc[:, i], values)) for i in range(width))
 
 
-def _pandas(column: Any, name: Any) -> Column:
+def _pandas(column: Any, values: bool) -> str:
     few = len(column) <= _ROWS
 
     def distinct(n: int) -> list[Any] | None:
@@ -128,8 +116,8 @@ def _pandas(column: Any, name: Any) -> Column:
     def ends() -> tuple[Any, Any]:
         return (column.min(), column.max()) if few and len(column) else (None, None)
 
-    missing = int(column.isna().sum()) if few else -1
-    return Column(str(name), str(column.dtype), _pandas_kind(column), missing, ends, distinct)
+    seen = _seen(_pandas_kind(column), ends, distinct) if values and not secret_name(str(column.name)) else ""
+    return _line(column.dtype, seen, int(column.isna().sum()) if few else -1)
 
 
 def _pandas_kind(column: Any) -> str:
@@ -147,7 +135,7 @@ def _pandas_kind(column: Any) -> str:
     return "text" if len(first) and texts and all(isinstance(v, str) for v in first) else str(column.dtype)
 
 
-def _polars(column: Any) -> Column:
+def _polars(column: Any, values: bool) -> str:
     dtype = column.dtype
     word = "text" if str(dtype).partition("(")[0] in ("String", "Categorical", "Enum") else str(dtype)
     kind = "boolean" if str(dtype) == "Boolean" else "number" if dtype.is_numeric() else word
@@ -158,6 +146,8 @@ def _polars(column: Any) -> Column:
             return None
         return list(column.drop_nulls().unique(maintain_order=True).head(n + 1).to_list())
 
-    return Column(
-        column.name, str(dtype), kind, column.null_count(), lambda: (column.min(), column.max()), distinct
-    )
+    def ends() -> tuple[Any, Any]:
+        return column.min(), column.max()
+
+    seen = _seen(kind, ends, distinct) if values and not secret_name(column.name) else ""
+    return _line(dtype, seen, column.null_count())

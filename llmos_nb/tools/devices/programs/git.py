@@ -9,18 +9,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site, risky
-from llmos_nb.tools.devices.programs.run import environment, run
-from llmos_nb.tools.devices.programs.terminal import told
-from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.protocol import CallContext, Tool
+from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
+from llmos_nb.tools.devices.programs.run import environment, run, told
+from llmos_nb.tools.protocol import Tool
 
 TRAILER = "Llmos-Call"
 _LOOK_S = 5.0
@@ -29,75 +26,6 @@ _QUIET = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "
 _DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color")
 _IDENTITY = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "XDG_CONFIG_HOME",
              "GIT_CONFIG_GLOBAL")  # fmt: skip
-
-
-def git_status() -> str:
-    """Show which files differ from the last commit, and which are staged."""
-    raise NotImplementedError
-
-
-def git_diff(path: str = "", staged: bool = False) -> str:
-    """Show changes as a diff.
-
-    Parameters
-    ----------
-    path : str
-        One file; empty for all.
-    staged : bool
-        What a commit would hold, in place of what is not staged.
-    """
-    raise NotImplementedError(path, staged)
-
-
-def git_log(count: int = 10) -> str:
-    """Show the last commits.
-
-    Parameters
-    ----------
-    count : int
-        How many, at most 100.
-    """
-    raise NotImplementedError(count)
-
-
-def git_branch(name: str = "") -> str:
-    """List the branches, or begin a new one from here and go on it.
-
-    Parameters
-    ----------
-    name : str
-        Of the new one; empty to list.
-    """
-    raise NotImplementedError(name)
-
-
-def git_add(paths: list[str]) -> str:
-    """Stage files for the next commit.
-
-    Parameters
-    ----------
-    paths : list of str
-        Relative to the workspace.
-    """
-    raise NotImplementedError(paths)
-
-
-def git_commit(message: str) -> str:
-    """Commit what is staged; the user is shown the diff and asked.
-
-    Parameters
-    ----------
-    message : str
-        First line, and more below an empty one if it helps.
-    """
-    raise NotImplementedError(message)
-
-
-_TOOLS: dict[str, tuple[Any, Any, Any]] = {
-    "git_status": (git_status, "read", "pure"), "git_diff": (git_diff, "read", "pure"),
-    "git_log": (git_log, "read", "pure"), "git_branch": (git_branch, "write", "idempotent"),
-    "git_add": (git_add, "write", "idempotent"), "git_commit": (git_commit, "external", "once"),
-}  # fmt: skip
 
 
 class GitDevice:
@@ -118,22 +46,23 @@ class GitDevice:
     @property
     def tools(self) -> list[Tool]:
         """The six tools."""
-        return [self._tool(name, *about) for name, about in _TOOLS.items()]
-
-    def _tool(self, name: str, fn: Any, effect: Any, repeat: Any) -> Tool:
-        made = as_tool(fn, effect=effect, repeat=repeat)
-        code = _commit_code if name == "git_commit" else partial(_said, name)
-        reconcile = self._committed if name == "git_commit" else None
-        return replace(
-            made, runner=partial(self._run, name), inspect=partial(self._look, name), code=code, reconcile=reconcile
+        reading = [(f, "read", "pure") for f in (self.git_status, self.git_diff, self.git_log)]
+        writing = [(f, "write", "idempotent") for f in (self.git_branch, self.git_add)]
+        plain = [self._tool(*act) for act in (*reading, *writing)]
+        committing = device_tool(
+            self.git_commit, "external", "once", code=_commit_code, inspect=self._look_at_commit,
+            reconcile=self._committed,
         )  # fmt: skip
+        return [*plain, committing]
+
+    def _tool(self, act: Any, effect: Any, repeat: Any) -> Tool:
+        name = act.__name__
+        would = {"level": "read" if effect == "read" else "namespace", "title": name.replace("_", " ")}
+        return device_tool(act, effect, repeat, code=partial(_said, name), inspect=lambda _: would)
 
     # what a call would do
 
-    def _look(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        if name != "git_commit":
-            level = "read" if _TOOLS[name][1] == "read" else "namespace"
-            return {"level": level, "title": name.replace("_", " ")}
+    def _look_at_commit(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         shown, message = self._now(*_DIFF, "--staged"), str(arguments.get("message", ""))
         said = f"it commits what is staged as `{message.partition(chr(10))[0][:200]}`"
         state = [self._now("rev-parse", "HEAD"), self._now("write-tree"), message]
@@ -162,39 +91,75 @@ class GitDevice:
 
     # running
 
-    async def _run(self, name: str, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
-        words = self._words(name, arguments, context.key)
-        env = environment(_IDENTITY)
-        ended = await run(
-            self._command(words), self._workspace.root, context.deadline_s, context.on_output, env
-        )
-        return told(ended, context.deadline_s)
+    # nothing that a model wrote can be taken for an option
 
-    def _words(self, name: str, arguments: Mapping[str, Any], key: str) -> list[str]:
-        """Return git's words for a call; nothing that a model wrote can be taken for an option."""
-        if name == "git_status":
-            return ["status", "--short", "--branch"]
-        if name == "git_log":
-            count = min(max(int(arguments.get("count", 10)), 1), 100)
-            return ["log", f"-n{count}", "--no-color", "--date=iso", "--format=%h %ad %an: %s"]
-        if name == "git_diff":
-            path, staged = str(arguments.get("path") or ""), ["--staged"] if arguments.get("staged") else []
-            return [*_DIFF, *staged, "--", *([self._path(path)] if path else [])]
-        if name == "git_branch":
-            branch = str(arguments.get("name") or "")
-            return ["switch", "--create", _branch(branch)] if branch else ["branch", "--list", "--no-color"]
-        if name == "git_add":
-            return ["add", "--", *(self._path(str(p)) for p in arguments["paths"])]
-        return ["commit", "--quiet", f"--message={arguments['message']}", f"--trailer={TRAILER}: {key}"]
+    async def git_status(self) -> ToolResult:
+        """Show which files differ from the last commit, and which are staged."""
+        return await self._run("status", "--short", "--branch")
+
+    async def git_diff(self, path: str = "", staged: bool = False) -> ToolResult:
+        """Show changes as a diff.
+
+        Parameters
+        ----------
+        path : str
+            One file; empty for all.
+        staged : bool
+            What a commit would hold, in place of what is not staged.
+        """
+        return await self._run(*_DIFF, *["--staged"] * staged, "--", *([self._path(path)] if path else []))
+
+    async def git_log(self, count: int = 10) -> ToolResult:
+        """Show the last commits.
+
+        Parameters
+        ----------
+        count : int
+            How many, at most 100.
+        """
+        most = min(max(count, 1), 100)
+        return await self._run("log", f"-n{most}", "--no-color", "--date=iso", "--format=%h %ad %an: %s")
+
+    async def git_branch(self, name: str = "") -> ToolResult:
+        """List the branches, or begin a new one from here and go on it.
+
+        Parameters
+        ----------
+        name : str
+            Of the new one; empty to list.
+        """
+        if not name:
+            return await self._run("branch", "--list", "--no-color")
+        if name.startswith("-") or not name.isprintable() or " " in name:
+            raise UsageError(f"branch {name!r}: not a name for a branch")
+        return await self._run("switch", "--create", name)
+
+    async def git_add(self, paths: list[str]) -> ToolResult:
+        """Stage files for the next commit.
+
+        Parameters
+        ----------
+        paths : list of str
+            Relative to the workspace.
+        """
+        return await self._run("add", "--", *map(self._path, paths))
+
+    async def git_commit(self, message: str) -> ToolResult:
+        """Commit what is staged; the user is shown the diff and asked.
+
+        Parameters
+        ----------
+        message : str
+            First line, and more below an empty one if it helps.
+        """
+        trailer = f"--trailer={TRAILER}: {this_call().key}"
+        return await self._run("commit", "--quiet", f"--message={message}", trailer)
+
+    async def _run(self, *words: str) -> ToolResult:
+        return told(await run(self._command(words), self._workspace.root, environment(_IDENTITY)))
 
     def _path(self, name: str) -> str:
         return f":(literal){self._workspace.name(self._workspace.place(name))}"
-
-
-def _branch(name: str) -> str:
-    if name.startswith("-") or not name.isprintable() or " " in name:
-        raise UsageError(f"branch {name!r}: not a name for a branch")
-    return name
 
 
 def _said(name: str, arguments: Mapping[str, Any]) -> str:

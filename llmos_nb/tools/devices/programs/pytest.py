@@ -5,51 +5,44 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.context import Site, risky
-from llmos_nb.tools.devices.programs.run import environment, run
-from llmos_nb.tools.devices.programs.terminal import told
-from llmos_nb.tools.make import as_tool
-from llmos_nb.tools.protocol import CallContext, Tool
+from llmos_nb.tools.call import Call
+from llmos_nb.tools.devices.context import Site, device_tool, risky
+from llmos_nb.tools.devices.programs.run import environment, run, told
+from llmos_nb.tools.devices.workspace import Workspace
+from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.text import safe_text
-
-if TYPE_CHECKING:
-    from llmos_nb.tools.call import Call
 
 FIRST, LONGEST = 5, 1_500
 _OPTIONS = ("-q", "--no-header", "--tb=short", "--color=no", "-p", "no:cacheprovider")
 _RAN, _NO_TESTS = (0, 1), 5  # pytest's exit codes
 
 
-def run_tests(path: str = "", select: str = "") -> str:
-    """Run the tests of the workspace with pytest, over what is committed to the folder.
-
-    Parameters
-    ----------
-    path : str
-        A file or folder of tests; empty for all.
-    select : str
-        Only tests whose names fit this expression, as in ``pytest -k``.
-    """
-    raise NotImplementedError(path, select)
-
-
 def tests_tools(site: Site) -> list[Tool]:
     """Return what ``-t tests`` offers."""
     more = site.variables("tests")
-    made = as_tool(run_tests, effect="external", repeat="idempotent")
+
+    async def run_tests(path: str = "", select: str = "") -> ToolResult:
+        """Run the tests of the workspace with pytest, over what is committed to the folder.
+
+        Parameters
+        ----------
+        path : str
+            A file or folder of tests; empty for all.
+        select : str
+            Only tests whose names fit this expression, as in ``pytest -k``.
+        """
+        return await _run(site.workspace, path, select, environment(more))
+
     return [
-        replace(
-            made, runner=partial(_run, site, more), inspect=_look,
+        device_tool(
+            run_tests, "external", "idempotent", inspect=_look, as_code=_code,
             code=lambda arguments: f"# run_tests {dict(arguments)}",
-            as_code=_code,
         )
     ]  # fmt: skip
 
@@ -60,21 +53,18 @@ def _look(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return risky("run the tests", "process", said)
 
 
-async def _run(
-    site: Site, more: tuple[str, ...], arguments: Mapping[str, Any], context: CallContext
-) -> ToolResult:
-    workspace, select = site.workspace, str(arguments.get("select") or "")
-    file, colons, test = str(arguments.get("path") or "").partition("::")
+async def _run(workspace: Workspace, path: str, select: str, env: Mapping[str, str]) -> ToolResult:
+    file, colons, test = path.partition("::")
     where = [f"{workspace.place(file)}{colons}{test}"] if file or test else []
     with tempfile.TemporaryDirectory(prefix="llmos-tests-") as folder:
         report = Path(folder) / "report.xml"
         words = [*_OPTIONS, f"--junitxml={report}", *([f"-k={select}"] if select else []), *where]
         command = [sys.executable, "-m", "pytest", *words]
-        ended = await run(command, workspace.root, context.deadline_s, context.on_output, environment(more))
+        ended = await run(command, workspace.root, env)
         if ended.code == _NO_TESTS:
             raise UsageError("no test was found there; give the path of a file or folder of tests")
         if ended.code not in _RAN or not report.exists():
-            return told(ended, context.deadline_s)
+            return told(ended)
         found = counted(report.read_text(encoding="utf-8", errors="replace"))
     return ToolResult(True, said(found), facts={**found, "size": len(said(found)), "code": ended.code})
 

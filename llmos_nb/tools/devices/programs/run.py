@@ -1,22 +1,30 @@
-"""Running a program beside the kernel: bounded output, a deadline, no secrets, and nothing left behind."""
+"""Running a program beside the kernel: bounded output, a deadline, no secrets, and nothing left behind.
+
+The plainest use is the terminal: one command at a time, in the workspace, asked each time by its exact text.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from llmos_nb.messages import ToolResult
 from llmos_nb.policy.secrets import named_secret, vault
+from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
 from llmos_nb.tools.devices.python.capture import Record
 from llmos_nb.tools.outcome import Outcome, in_thread
+from llmos_nb.tools.protocol import Tool
 
 _KEPT = frozenset(
     (
@@ -56,14 +64,10 @@ def environment(more: Iterable[str] = ()) -> dict[str, str]:
     return {**plain, "TERM": "dumb", "PAGER": "cat", "NO_COLOR": "1"}
 
 
-async def run(
-    command: Sequence[str],
-    folder: Path,
-    deadline_s: float,
-    on_output: Callable[[str], None] = lambda text: None,
-    env: Mapping[str, str] | None = None,
-) -> Ended:
-    """Run a program to its end; it, and all that it started, is ended at the deadline and when we are cancelled.
+async def run(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Ended:
+    """Run a program to its end, for the call that is served.
+
+    It, and all that it started, is ended at the call's deadline and when we are cancelled.
 
     Parameters
     ----------
@@ -71,23 +75,30 @@ async def run(
         Program and arguments; no shell stands between.
     folder : path
         Where it runs.
-    deadline_s : float
-        Seconds it may take.
-    on_output : callable
-        Takes text as it comes.
-    env : mapping, optional
-        Its environment; that of `environment` by default.
+    env : mapping
+        Its environment.
     """
-    mark = uuid.uuid4().hex
+    mark, context = uuid.uuid4().hex, this_call()
     process = subprocess.Popen(  # noqa: S603 - running what a person approved is the work of this module
-        list(command), cwd=folder, env={**(env if env is not None else environment()), _MARK: mark},
+        list(command), cwd=folder, env={**env, _MARK: mark},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     record, loop = Record(), asyncio.get_running_loop()
-    reading = asyncio.ensure_future(in_thread(lambda: _read(process, record, on_output, loop), math.inf))
+
+    def read() -> None:
+        """Take what it says until it has closed its output; on a thread of its own, since a pipe may stay silent."""
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        with process.stdout as pipe:
+            while chunk := os.read(pipe.fileno(), 1 << 16):
+                text = chunk.decode("utf-8", "replace")
+                record.add(text)
+                with suppress(RuntimeError):  # the loop is closed: nobody looks any more
+                    loop.call_soon_threadsafe(context.on_output, text)
+
+    reading = asyncio.ensure_future(in_thread(read, math.inf))
     outcome = Outcome(ended=False)
     try:
-        outcome = await in_thread(process.wait, deadline_s)
+        outcome = await in_thread(process.wait, context.deadline_s)
     finally:
         _end(process.pid, mark)
         await asyncio.wait({reading}, timeout=_DRAIN_S)
@@ -95,20 +106,17 @@ async def run(
     return Ended(outcome.value if outcome.ended else None, record.text, record.size)
 
 
-def _read(
-    process: subprocess.Popen[bytes],
-    record: Record,
-    on_output: Callable[[str], None],
-    loop: asyncio.AbstractEventLoop,
-) -> None:
-    """Take what a program says until it has closed its output; on a thread of its own, since a pipe may stay silent."""
-    assert process.stdout is not None  # noqa: S101 - it was asked for
-    with process.stdout as pipe:
-        while chunk := os.read(pipe.fileno(), 1 << 16):
-            text = chunk.decode("utf-8", "replace")
-            record.add(text)
-            with suppress(RuntimeError):  # the loop is closed: nobody looks any more
-                loop.call_soon_threadsafe(on_output, text)
+def told(ended: Ended) -> ToolResult:
+    """Say how a program ended."""
+    facts, seconds = {"size": ended.size, "code": ended.code}, this_call().deadline_s
+    if ended.code is None:
+        late = f"it passed its deadline of {seconds:g} s and was ended with all that it had started"
+        return ToolResult(False, f"{ended.text}\n{late}".strip(), "ToolTimeout", facts=facts)
+    text = ended.text.rstrip("\n") or "no output"
+    if ended.code == 0:
+        return ToolResult(True, text, facts=facts)
+    how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
+    return ToolResult(False, f"{text}\n[{how}]", "Failed", facts=facts)
 
 
 def _end(pid: int, mark: str) -> None:
@@ -119,16 +127,36 @@ def _end(pid: int, mark: str) -> None:
         return
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-    for other in _marked(mark):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(other, signal.SIGKILL)
-
-
-def _marked(mark: str) -> list[int]:
-    """Return the processes of this system that carry a mark in their environment; where nobody can tell, none."""
-    sign, found = f"{_MARK}={mark}".encode(), []
-    for entry in Path("/proc").glob("[0-9]*/environ"):
+    sign = f"{_MARK}={mark}".encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):  # where nobody can tell, none
         with suppress(OSError):
             if sign in entry.read_bytes():
-                found.append(int(entry.parent.name))
-    return found
+                os.kill(int(entry.parent.name), signal.SIGKILL)
+
+
+def terminal_tools(site: Site) -> list[Tool]:
+    """Return what ``-t terminal`` offers."""
+    more = site.variables("terminal")
+
+    async def terminal(command: str) -> ToolResult:
+        """Run one command line in the workspace; the user sees its exact text and is asked each time. No input.
+
+        Parameters
+        ----------
+        command : str
+            As in a POSIX shell.
+        """
+        words = [shutil.which("bash") or "/bin/sh", "-c", command]
+        return told(await run(words, site.workspace.root, environment(more)))
+
+    said = {"sinks": ("command",), "source": "untrusted"}
+    return [device_tool(terminal, "external", "once", manifest=said, inspect=_look, code=_code, each_time=True)]
+
+
+def _look(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    said = f"`{arguments.get('command', '')}` runs with your rights, and Undo cannot take back what it does"
+    return risky("run a command", "process", said, each_time=True)
+
+
+def _code(arguments: Mapping[str, Any]) -> str:
+    return f"import subprocess\n\nsubprocess.run({arguments['command']!r}, shell=True, check=True)"

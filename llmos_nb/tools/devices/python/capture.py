@@ -18,7 +18,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from llmos_nb.messages import Part
-from llmos_nb.tools.text import RECORDED, safe_text
+from llmos_nb.tools.text import RECORDED, ends, safe_text
 
 
 class Record:
@@ -61,12 +61,9 @@ class Record:
         head, tail = safe_text("".join(self._head)).encode(), safe_text("".join(self._tail)).encode()
         if self._whole and len(head) + len(tail) <= self.limit:
             return (head + tail).decode()
-        mark = f"\n… {max(self.size - self.limit, 1):,} bytes left out …\n"
-        room = max(self.limit - len(mark.encode()), 3)
         if self._whole:
             head = tail = head + tail
-        front, back = head[: room * 2 // 3], (tail or head)[-(room // 3) :]
-        return front.decode("utf-8", "ignore") + mark + back.decode("utf-8", "ignore")
+        return ends(head, tail or head, max(self.size - self.limit, 1), self.limit)
 
 
 SHOWN_CHARS, IMAGES, IMAGE_BYTES = 65_536, 8, 4 << 20
@@ -118,11 +115,10 @@ class Sink:
 
 def _raw(data: Any) -> bytes:
     """Return an image's bytes; nothing where they are too many or are none."""
-    try:
+    with suppress(TypeError, binascii.Error):
         raw = base64.b64decode(data) if isinstance(data, str) else bytes(data)
-    except (TypeError, binascii.Error):
-        return b""
-    return raw if len(raw) <= IMAGE_BYTES else b""
+        return raw if len(raw) <= IMAGE_BYTES else b""
+    return b""
 
 
 _sink: ContextVar[Sink | None] = ContextVar("sink", default=None)
@@ -181,8 +177,7 @@ class StreamProxy:
 
     def write(self, text: str) -> int:
         """Write to whoever is to have it."""
-        sink = current()
-        if sink is None:
+        if (sink := current()) is None:
             return int(self.stream.write(text) or 0)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
@@ -234,8 +229,7 @@ def uninstall(ip: Any = None) -> None:
 
 def _on_message(message: dict[str, Any]) -> dict[str, Any] | None:
     """Take a kernel's display message for the running step; None ends its way."""
-    sink = current()
-    if sink is None:
+    if (sink := current()) is None:
         return message
     kind = message["header"]["msg_type"]
     if kind in ("display_data", "update_display_data"):
@@ -248,8 +242,7 @@ def _publishing(publish: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(publish)
     def call(data: Bundle, *args: Any, **kwargs: Any) -> None:
-        sink = current()
-        if sink is None:
+        if (sink := current()) is None:
             publish(data, *args, **kwargs)
         else:
             sink.display(data, update=bool(kwargs.get("update")))

@@ -7,23 +7,18 @@ its events, writes ``_`` and ``Out``, and shows errors as errors of the cell tha
 from __future__ import annotations
 
 import asyncio
+import types
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 from llmos_nb.errors import ToolTimeout
 from llmos_nb.messages import Part, ToolResult
 from llmos_nb.policy.code import code_names, inspect_code, plain
+from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.python.capture import Bundle, Sink, captured
 from llmos_nb.tools.devices.python.display import Figures, brief, rich
-from llmos_nb.tools.devices.python.execute import (
-    Chunk,
-    Runner,
-    compile_step,
-    filename_of,
-    look_around,
-    transformed,
-)
+from llmos_nb.tools.devices.python.execute import Chunk, Runner, compile_step, filename_of, look_around
 from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep_for_debug
 from llmos_nb.tools.effects import watching
 from llmos_nb.tools.outcome import Outcome, Stopped
@@ -44,6 +39,7 @@ SCHEMA: dict[str, Any] = {
 _IMAGES = ("image/png", "image/jpeg")
 
 
+@dataclass(eq=False)
 class PythonDevice:
     """Runs a process's Python steps.
 
@@ -62,17 +58,12 @@ class PythonDevice:
         HTML and scripts are never put on the page by this device (law 5).
     """
 
-    def __init__(
-        self,
-        namespace: dict[str, Any],
-        ip: Any = None,
-        *,
-        snapshots: Any = None,
-        show_values: bool = False,
-        on_display: Callable[[Bundle], None] | None = None,
-    ) -> None:
-        self.namespace, self.ip, self.snapshots, self.show_values = namespace, ip, snapshots, show_values
-        self._on_display = on_display or self._show_images
+    namespace: dict[str, Any]
+    ip: Any = None
+    _: KW_ONLY
+    snapshots: Any = None
+    show_values: bool = False
+    on_display: Callable[[Bundle], None] | None = None
 
     @property
     def tool(self) -> Tool:
@@ -111,7 +102,8 @@ class PythonDevice:
         before = self.snapshots.begin(code_names(code)) if self.snapshots is not None else None
         token = current_call.set(context)
         try:
-            with captured(context.on_output, self._on_display, self.ip) as sink, watching(context) as watch:
+            on_display = self.on_display or self._show_images
+            with captured(context.on_output, on_display, self.ip) as sink, watching(context) as watch:
                 step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip))
                 outcome = await step.run(code, context.call)
         except (Stopped, asyncio.CancelledError):
@@ -140,11 +132,10 @@ class Step:
 
     async def run(self, code: str, name: str) -> Outcome:
         """Compile, run part by part, and show the values."""
-        compiled = self._runner.call(lambda: self._compile(code, name))
-        if compiled.error is not None:
-            return compiled
-        outcome = compiled
-        for chunk in compiled.value:
+        outcome = self._runner.call(lambda: self._compile(code, name))
+        if outcome.error is not None:
+            return outcome
+        for chunk in outcome.value:
             outcome = await self._runner.run(chunk.code)
             if outcome.error is None:
                 outcome = self._runner.call(lambda: self._show(chunk, outcome.value))  # noqa: B023 - called at once
@@ -156,7 +147,7 @@ class Step:
     def _compile(self, code: str, name: str) -> list[Chunk]:
         ip = self._device.ip
         self._filename = f"<step {name}>"
-        source = transformed(code, ip)
+        source = str(ip.transform_cell(code)) if ip is not None else code  # magics and !commands become Python
         self._filename = filename_of(source, code, name, ip)
         chunks = compile_step(source, self._filename, ip, self._device.show_values)
         for chunk in chunks:
@@ -170,7 +161,7 @@ class Step:
                 self._show_value(item)
         namespace = self._runner.namespace
         for name in chunk.names:
-            if name in namespace and not _is_definition(namespace[name]):
+            if name in namespace and not isinstance(namespace[name], _DEFINITIONS):
                 self._sink.write(_named(name, brief(namespace[name])))
         for table, column in chunk.columns:
             values = namespace[table][column] if table in namespace else None
@@ -179,8 +170,7 @@ class Step:
 
     def _show_value(self, value: Any) -> None:
         text = brief(value) if self._device.show_values else safe_repr(value)
-        forms = rich(value, self._device.ip)
-        if forms:
+        if forms := rich(value, self._device.ip):
             self._sink.display({"text/plain": text, **forms})
         else:
             self._sink.write(text + "\n")
@@ -191,21 +181,17 @@ class Step:
 
     def result(self, outcome: Outcome, changes: dict[str, Any] | None) -> ToolResult:
         """Say what came of it."""
-        record, facts = self._sink.record, dict[str, Any]()
-        if outcome.error is not None:
-            record.add(self._explained(outcome.error))
-            line = failing_line(outcome.error, self._filename)
+        record, facts, error = self._sink.record, dict[str, Any](), outcome.error
+        if error is not None:
+            if not isinstance(error, ToolTimeout):
+                keep_for_debug(error, self._filename, self._device.ip)
+            record.add(("\n" if record.size else "") + explain(error, self._filename))
+            line = failing_line(error, self._filename)
             facts |= {"line": line} if line else {}
             facts |= {} if outcome.ended else {"in_doubt": True}
-        facts["size"] = record.size
-        error = type(outcome.error).__name__ if outcome.error is not None else ""
+        facts["size"], kind = record.size, type(error).__name__ if error is not None else ""
         text = record.text.removesuffix("\n") if record.size else _silent(changes)
-        return ToolResult(outcome.error is None, text, error, tuple(self._sink.images), changes, facts)
-
-    def _explained(self, error: BaseException) -> str:
-        if not isinstance(error, ToolTimeout):
-            keep_for_debug(error, self._filename, self._device.ip)
-        return ("\n" if self._sink.record.size else "") + explain(error, self._filename)
+        return ToolResult(error is None, text, kind, tuple(self._sink.images), changes, facts)
 
 
 def _named(name: str, text: str) -> str:
@@ -214,21 +200,14 @@ def _named(name: str, text: str) -> str:
 
 def _is_artist(value: Any) -> bool:
     items = value if isinstance(value, list | tuple) else (value,)
-    return bool(items) and all(
-        type(i).__module__.partition(".")[0] in ("matplotlib", "mpl_toolkits") for i in items
-    )
+    homes = {type(i).__module__.partition(".")[0] for i in items}
+    return bool(homes) and homes <= {"matplotlib", "mpl_toolkits"}
 
 
-def _is_definition(value: object) -> bool:
-    return isinstance(value, type) or type(value).__name__ in (
-        "function",
-        "module",
-        "builtin_function_or_method",
-    )
+_DEFINITIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 
 
 def _silent(changes: dict[str, Any] | None) -> str:
     """Say in words that a step printed nothing, and which names it changed."""
-    kinds = ("created", "rebound", "mutated", "deleted")
-    said = [f"{kind} {', '.join(names)}" for kind in kinds if (names := (changes or {}).get(kind))]
+    said = [f"{kind} {', '.join(names)}" for kind in NAME_CHANGES if (names := (changes or {}).get(kind))]
     return "no output" + (f"; {'; '.join(said)}" if said else "")

@@ -6,7 +6,6 @@ import io
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -45,9 +44,7 @@ class Figures:
 def _open() -> dict[int, Any]:
     """Return the open figures by number, without making one the current figure; none without matplotlib."""
     helpers = sys.modules.get("matplotlib._pylab_helpers")
-    if helpers is None:
-        return {}
-    return {n: m.canvas.figure for n, m in helpers.Gcf.figs.items()}
+    return {n: m.canvas.figure for n, m in helpers.Gcf.figs.items()} if helpers is not None else {}
 
 
 def render(figure: Any) -> bytes:
@@ -59,33 +56,24 @@ def render(figure: Any) -> bytes:
     return buffer.getvalue()
 
 
-def describe(figure: Any) -> str:
-    """Say what a figure shows: ``figure: 3 bars, x label 'city', y label 'total amount'``."""
-    return "figure: " + ("; ".join(_axes(ax) for ax in figure.axes) or "empty")
+def describe(figure: Any, values: bool = True) -> str:
+    """Say what a figure shows: ``figure: 3 bars, x label 'city', y label 'total amount'``; its legend is values."""
+    return "figure: " + ("; ".join(_axes(ax, values) for ax in figure.axes) or "empty")
 
 
-def _axes(ax: Any) -> str:
-    bars = sum(len(c) for c in ax.containers if hasattr(c, "patches"))
-    points = sum(len(c.get_offsets()) for c in ax.collections if hasattr(c, "get_offsets"))
-    shown = [
-        _count(bars, "bar"),
-        _count(len(ax.lines), "line"),
-        _count(points, "point"),
-        _count(len(ax.images), "image"),
-    ]
-    texts = (("title", ax.get_title()), ("x label", ax.get_xlabel()), ("y label", ax.get_ylabel()))
-    legend = ax.get_legend()
-    named = (
-        [f"legend {', '.join(repr(t.get_text()) for t in legend.get_texts()[:8])}"]
-        if legend is not None
-        else []
-    )
-    said = [s for s in shown if s] + [f"{what} {text!r}" for what, text in texts if text] + named
+def _axes(ax: Any, values: bool) -> str:
+    drawn = {
+        "bar": sum(len(c) for c in ax.containers if hasattr(c, "patches")),
+        "line": len(ax.lines),
+        "point": sum(len(c.get_offsets()) for c in ax.collections if hasattr(c, "get_offsets")),
+        "image": len(ax.images),
+    }
+    texts = {"title": ax.get_title(), "x label": ax.get_xlabel(), "y label": ax.get_ylabel()}
+    said = [f"{n} {noun}{'s' if n > 1 else ''}" for noun, n in drawn.items() if n]
+    said += [f"{what} {text!r}" for what, text in texts.items() if text]
+    if values and (legend := ax.get_legend()) is not None:
+        said.append(f"legend {', '.join(repr(t.get_text()) for t in legend.get_texts()[:8])}")
     return ", ".join(said) or "empty axes"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number > 1 else ''}" if number else ""
 
 
 ROWS, COLUMNS, CHARS = 12, 12, 600
@@ -130,7 +118,7 @@ def _brief(value: Any, rows: int) -> str:
         return _array(value, rows)
     if type(value) in (list, tuple, set, frozenset):
         return _sequence(value, rows)
-    if isinstance(value, Mapping) and type(value) is dict:
+    if type(value) is dict:
         inner = ", ".join(f"{k!r}: {brief(v, rows)}" for k, v in islice(value.items(), rows))
         return "{" + inner + _more(len(value), rows, "keys") + "}"
     return safe_repr(value)
@@ -168,13 +156,9 @@ def rich(value: object, ip: Any) -> dict[str, Any]:
     """
     if ip is None or isinstance(value, str | int | float | bytes | bool | None):
         return {}
-    found: dict[str, Any] = {}
-    for mime, formatter in ip.display_formatter.formatters.items():
-        if mime != "text/plain" and formatter.enabled:
-            form = _form(value, formatter)
-            found[mime] = form
-    bundle = _form(value, ip.display_formatter.mimebundle_formatter)
-    found |= (bundle[0] if isinstance(bundle, tuple) else bundle) or {}
+    formatters = ip.display_formatter.formatters.items()
+    found = {m: _form(value, f) for m, f in formatters if m != "text/plain" and f.enabled}
+    found |= _form(value, ip.display_formatter.mimebundle_formatter) or {}
     return {mime: form for mime, form in found.items() if form is not None and mime != "text/plain"}
 
 
@@ -183,13 +167,11 @@ def _form(value: object, formatter: Any) -> Any:
     from IPython.utils.dir2 import get_real_method  # here only inside IPython
 
     try:
-        form = formatter.lookup(value)(value)
-    except KeyError:
-        method = get_real_method(value, formatter.print_method)
         try:
+            form = formatter.lookup(value)(value)
+        except KeyError:
+            method = get_real_method(value, formatter.print_method)
             form = method() if method is not None else None
-        except Exception:
-            return None
     except Exception:
         return None
     return form[0] if isinstance(form, tuple) else form

@@ -16,6 +16,7 @@ import time
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from types import CodeType, TracebackType
 from typing import Any, NoReturn, TypeVar
 
@@ -199,11 +200,6 @@ def filename_of(source: str, code: str, name: str, ip: Any) -> str:
     return f"<step {name}>"
 
 
-def transformed(code: str, ip: Any) -> str:
-    """Return the code with magics and ``!commands`` turned into Python, where there is IPython."""
-    return str(ip.transform_cell(code)) if ip is not None else code
-
-
 def compile_step(source: str, filename: str, ip: Any = None, every: bool = False) -> list[Chunk]:
     """Compile a step.
 
@@ -225,7 +221,9 @@ def compile_step(source: str, filename: str, ip: Any = None, every: bool = False
     """
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | (ip.compile.flags if ip is not None else 0)
     tree = compile(source, filename, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
-    flags |= _futures(tree)
+    futures = (s.names for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__")
+    for future in chain.from_iterable(futures):
+        flags |= getattr(__future__, future.name).compiler_flag
     quiet = source.rstrip().endswith(";")
     if every:
         return [_chunk([s], filename, flags, True, quiet and s is tree.body[-1]) for s in tree.body]
@@ -233,16 +231,6 @@ def compile_step(source: str, filename: str, ip: Any = None, every: bool = False
         head = [_chunk(tree.body[:-1], filename, flags)] if len(tree.body) > 1 else []
         return [*head, _chunk(tree.body[-1:], filename, flags, quiet=quiet)]
     return [_chunk(tree.body, filename, flags)]
-
-
-def _futures(tree: ast.Module) -> int:
-    found = [
-        a.name for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__" for a in s.names
-    ]
-    flags = 0
-    for name in found:
-        flags |= getattr(__future__, name).compiler_flag
-    return flags
 
 
 def _chunk(
@@ -266,18 +254,14 @@ def _assigned(statement: ast.stmt) -> tuple[tuple[str, ...], tuple[tuple[str, st
             targets += node.targets
         elif isinstance(node, ast.AnnAssign | ast.AugAssign | ast.NamedExpr):
             targets.append(node.target)
-    stored = [
-        n for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    ]
-    columns = [c for t in targets if isinstance(t, ast.Subscript) and (c := _column(t))]
-    return tuple(dict.fromkeys(n.id for n in stored)), tuple(dict.fromkeys(columns))
-
-
-def _column(target: ast.Subscript) -> tuple[str, str] | None:
-    table, key = target.value, target.slice
-    if isinstance(table, ast.Name) and isinstance(key, ast.Constant) and isinstance(key.value, str):
-        return table.id, key.value
-    return None
+    inside = [n for t in targets for n in ast.walk(t)]
+    stored = [n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    columns: list[tuple[str, str]] = []
+    for target in targets:
+        match target:
+            case ast.Subscript(value=ast.Name(id=table), slice=ast.Constant(value=str(column))):
+                columns.append((table, column))
+    return tuple(dict.fromkeys(stored)), tuple(dict.fromkeys(columns))
 
 
 SOURCE_CHARS = 20_000

@@ -51,8 +51,7 @@ def own_frames(error: BaseException, filename: str) -> list[TracebackType]:
     """Return the entries of the traceback that are in the step's code; of a deadline, where it found the code."""
     found, at = [], error.__traceback__
     while at is not None:
-        if at.tb_frame.f_code.co_filename == filename:
-            found.append(at)
+        found += [at] if at.tb_frame.f_code.co_filename == filename else []
         at = at.tb_next
     if not found and isinstance(error, ToolTimeout) and error.__context__ is not None:
         return own_frames(error.__context__, filename)
@@ -64,10 +63,10 @@ def _frame(tb: TracebackType, filename: str) -> str:
     lines = linecache.getlines(filename)
     first, last = max(line - AROUND, 1), min(line + 1, len(lines))
     width = len(str(last))
-    numbered = [
-        f"{'>' if n == line else ' '} {n:>{width}} {lines[n - 1].rstrip()}" for n in range(first, last + 1)
-    ]
-    return "\n".join([*([f"in {name}:"] if name != "<module>" else []), *numbered])
+    shown = [f"in {name}:"] if name != "<module>" else []
+    for n, text in enumerate(lines[first - 1 : last], first):
+        shown.append(f"{'>' if n == line else ' '} {n:>{width}} {text.rstrip()}")
+    return "\n".join(shown)
 
 
 def _syntax(error: SyntaxError) -> str:

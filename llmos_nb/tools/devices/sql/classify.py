@@ -97,26 +97,21 @@ def worst(found: list[Statement]) -> Statement:
 
 
 def _statement(tree: Any) -> Statement:
-    what = type(tree).__name__.upper()
-    if isinstance(tree, exp.Command):
-        what = str(tree.this).upper()
+    what = str(tree.this if isinstance(tree, exp.Command) else type(tree).__name__).upper()
     if isinstance(tree, exp.Describe | exp.Show):
-        return Statement("read" if _looks(tree) else "dangerous", what, tree)
+        # the device answers one form itself: DESCRIBE name
+        looks = isinstance(tree.this, exp.Table) and isinstance(tree.this.this, exp.Identifier)
+        return Statement("read" if looks else "dangerous", what, tree)
     if isinstance(tree, _DANGEROUS):
         return Statement("dangerous", what, tree)
-    inside = list(tree.walk())
-    if isinstance(tree, _DDL) or any(isinstance(n, _DDL) for n in inside):
+    inside = list(tree.walk())  # with the tree itself
+    if any(isinstance(n, _DDL) for n in inside):
         return Statement("ddl", what if isinstance(tree, _DDL) else "SELECT INTO", tree)
     if any(isinstance(n, _DANGEROUS) for n in inside):
         return Statement("dangerous", what, tree)
-    if isinstance(tree, _WRITES) or any(isinstance(n, (*_WRITES, exp.Lock)) for n in inside):
+    if any(isinstance(n, (*_WRITES, exp.Lock)) for n in inside):
         return Statement("write", what, tree)
     return Statement("read", what, tree) if isinstance(tree, _READS) else Statement("unknown", what, tree)
-
-
-def _looks(tree: exp.Expression) -> bool:
-    """Tell the form that the device answers itself: DESCRIBE name."""
-    return isinstance(tree.this, exp.Table) and isinstance(tree.this.this, exp.Identifier)
 
 
 @contextmanager
@@ -142,6 +137,5 @@ def written(tree: exp.Expression, dialect: str) -> str:
         with _quiet():
             return str(tree.sql(dialect, comments=False, unsupported_level=ErrorLevel.RAISE))
     except SqlglotError as error:
-        raise UsageError(
-            f"this SQL is not understood well enough to run: {str(error).splitlines()[0]}"
-        ) from None
+        why = str(error).splitlines()[0]
+        raise UsageError(f"this SQL is not understood well enough to run: {why}") from None

@@ -13,50 +13,12 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError, ToolTimeout, UsageError
 from llmos_nb.messages import ToolResult, canonical
-from llmos_nb.tools.devices.context import Site, risky
+from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
 from llmos_nb.tools.devices.python.guard import interruptible
-from llmos_nb.tools.devices.sql import code
-from llmos_nb.tools.devices.sql.query import Query
-from llmos_nb.tools.make import as_tool
+from llmos_nb.tools.devices.sql.query import WRITES, Query, kept_name, reading_code, writing_code
 from llmos_nb.tools.outcome import Outcome, captured, failed, in_thread, unless_stopped
-from llmos_nb.tools.protocol import CallContext, Tool
+from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.text import safe_text
-
-
-def sql(query: str, parameters: dict[str, Any] | None = None, database: str = "", into: str = "") -> str:
-    """Run SQL that only reads: over tables of the session by their names, files, or a database.
-
-    Tables and files such as 'sales.csv' are read by DuckDB. The first rows are shown;
-    the whole result becomes a variable. SHOW TABLES and DESCRIBE name tell what there is.
-
-    Parameters
-    ----------
-    query : str
-        A SELECT; write values as :name.
-    parameters : dict, optional
-        Value by name.
-    database : str
-        Variable that holds an engine, connection or address of a database; empty for tables and files.
-    into : str
-        Variable for the whole result.
-    """
-    raise NotImplementedError(query, parameters, database, into)
-
-
-def sql_write(statement: str, database: str, parameters: dict[str, Any] | None = None) -> str:
-    """Change a database: INSERT, UPDATE, DELETE, CREATE and the like, all in one transaction.
-
-    Parameters
-    ----------
-    statement : str
-        One statement or several with ; between them; write values as :name.
-    database : str
-        Variable that holds an engine, connection or address of a database.
-    parameters : dict, optional
-        Value by name.
-    """
-    raise NotImplementedError(statement, database, parameters)
-
 
 KEYS = ("tables", "columns", "functions", "rows", "most_rows", "source")
 SHOWN, SHOWN_BYTES, MOST = 20, 3_000, 1_000_000
@@ -92,31 +54,31 @@ class SqlDevice:
     @property
     def reading(self) -> Tool:
         """The tool ``sql``."""
-        effect: Any = "namespace" if self._keeps else "read"
-        made = as_tool(sql, effect=effect, repeat="idempotent", source=self._source)
-        about = made.description if self._keeps else made.description.replace(_WHOLE, "nothing is kept")
-        apart = (lambda: SqlDevice(self._site, keeps=False).reading) if self._keeps else None
-        return replace(
-            made, description=about, digest=f"{made.digest[:40]}{self._mark}", runner=self._read,
-            code=partial(code.reading, self._query), inspect=self._look, apart=apart,
+        made = device_tool(
+            self.sql, "namespace" if self._keeps else "read", "idempotent", manifest={"source": self._source},
+            code=partial(reading_code, self._query), inspect=self._look,
+            apart=(lambda: SqlDevice(self._site, keeps=False).reading) if self._keeps else None,
         )  # fmt: skip
+        about = made.description if self._keeps else made.description.replace(_WHOLE, "nothing is kept")
+        return self._marked(replace(made, description=about))
 
     @property
     def writing(self) -> Tool:
         """The tool ``sql_write``."""
-        made = as_tool(sql_write, effect="external", repeat="once")
-        return replace(
-            made, digest=f"{made.digest[:40]}{self._mark}", runner=self._write,
-            code=partial(code.writing, self._query),
-            inspect=self._look_at_write,
-        )  # fmt: skip
+        write = partial(writing_code, self._query)
+        made = device_tool(self.sql_write, "external", "once", code=write, inspect=self._look_at_write)
+        return self._marked(made)
+
+    def _marked(self, made: Tool) -> Tool:
+        """Bind approvals to the settings, too."""
+        return replace(made, digest=f"{made.digest[:40]}{self._mark}")
 
     # what a call would do
 
     def _look(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Say what is read and written; what cannot be understood is refused when it runs."""
         found = self._query.seen(arguments, "query")
-        names = [code.kept_name(arguments)] if self._keeps and not found.told else []
+        names = [kept_name(arguments)] if self._keeps and not found.told else []
         touched = {"reads": found.reads, "writes": names, "sources": found.sources}
         return {"level": "namespace" if names else "read", "title": "read by SQL", **touched}
 
@@ -129,44 +91,78 @@ class SqlDevice:
 
     # running
 
-    async def _read(self, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
-        if self._keeps and not _usable(code.kept_name(arguments)):
-            raise UsageError(f"into {arguments.get('into')!r}: not a name for a variable")
-        where = self._query.where(str(arguments.get("database") or ""))
-        identity = self._identity(context)
-        outcome = await self._carried(where, lambda: self._rows(where, arguments, identity), context.deadline_s)
-        if outcome.error is not None:
-            return failed(_plainly(outcome))
-        if isinstance(outcome.value, str):
-            return ToolResult(True, outcome.value)
-        return self._kept(outcome.value, arguments, context)
+    async def sql(
+        self, query: str, parameters: dict[str, Any] | None = None, database: str = "", into: str = ""
+    ) -> ToolResult:
+        """Run SQL that only reads: over tables of the session by their names, files, or a database.
 
-    def _rows(self, where: Any, arguments: Mapping[str, Any], identity: dict[str, str]) -> Any:
+        Tables and files such as 'sales.csv' are read by DuckDB. The first rows are shown;
+        the whole result becomes a variable. SHOW TABLES and DESCRIBE name tell what there is.
+
+        Parameters
+        ----------
+        query : str
+            A SELECT; write values as :name.
+        parameters : dict, optional
+            Value by name.
+        database : str
+            Variable that holds an engine, connection or address of a database; empty for tables and files.
+        into : str
+            Variable for the whole result.
+        """
+        call = {"query": query, "parameters": parameters, "database": database, "into": into}
+        name = kept_name(call) if self._keeps else ""
+        if self._keeps and (not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_")):
+            raise UsageError(f"into {into!r}: not a name for a variable")
+        where = self._query.where(database)
+        found = await self._carried(where, partial(self._rows, where, query, parameters, self._identity()))
+        if isinstance(found, ToolResult):
+            return found
+        return ToolResult(True, found) if isinstance(found, str) else self._kept(found, name)
+
+    def _rows(self, where: Any, query: str, given: Any, identity: dict[str, str]) -> Any:
         """Check and run; give the rows of the last statement, or the answer that needs none."""
-        prepared = self._query.prepare(where, arguments, "query", ("read",))
+        prepared = self._query.prepare(where, query, given, ("read",))
         if isinstance(prepared, str):
             return prepared
-        return [where.run(text, values, self._most, identity) for text, values in prepared.texts][-1]
+        return [where.run(text, values, self._most, identity) for text, values in prepared][-1]
 
-    async def _write(self, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
-        where = self._query.where(str(arguments["database"]))
+    async def sql_write(
+        self, statement: str, database: str, parameters: dict[str, Any] | None = None
+    ) -> ToolResult:
+        """Change a database: INSERT, UPDATE, DELETE, CREATE and the like, all in one transaction.
+
+        Parameters
+        ----------
+        statement : str
+            One statement or several with ; between them; write values as :name.
+        database : str
+            Variable that holds an engine, connection or address of a database.
+        parameters : dict, optional
+            Value by name.
+        """
+        where = self._query.where(database)
         if not hasattr(where, "write"):
             raise UsageError("sql_write changes a database: name its variable in database; to read, use sql")
-        identity = self._identity(context)
-        work = partial(self._changed, where, arguments, identity)
-        outcome = await self._carried(where, work, context.deadline_s)
-        if outcome.error is not None:
-            return failed(_plainly(outcome))
-        said = "; ".join("done" if n < 0 else f"{n:,} row{'' if n == 1 else 's'}" for n in outcome.value)
-        return ToolResult(True, said, facts={"rows": outcome.value})
+        work = partial(self._changed, where, statement, parameters, self._identity())
+        done = await self._carried(where, work)
+        if isinstance(done, ToolResult):
+            return done
+        said = "; ".join("done" if n < 0 else _rows(n) for n in done)
+        return ToolResult(True, said, facts={"rows": done})
 
-    def _changed(self, where: Any, arguments: Mapping[str, Any], identity: dict[str, str]) -> list[int]:
-        prepared = self._query.prepare(where, arguments, "statement", ("read", "write", "ddl"))
+    def _changed(self, where: Any, statement: str, given: Any, identity: dict[str, str]) -> list[int]:
+        prepared = self._query.prepare(where, statement, given, WRITES)
         if isinstance(prepared, str):
             raise UsageError("sql_write changes a database; to look at it, use sql")
-        return list(where.write(prepared.texts, identity))
+        return list(where.write(prepared, identity))
 
-    async def _carried(self, where: Any, work: Callable[[], Any], deadline_s: float) -> Outcome:
+    async def _carried(self, where: Any, work: Callable[[], Any]) -> Any:
+        """Return what work gave, or the result that says what it raised."""
+        outcome = await self._ran(where, work, this_call().deadline_s)
+        return failed(_plainly(outcome)) if outcome.error is not None else outcome.value
+
+    async def _ran(self, where: Any, work: Callable[[], Any], deadline_s: float) -> Outcome:
         """Run beside the main thread, or on it where a connection belongs to it; end it at the deadline and on Stop."""
         until = time.monotonic() + deadline_s
         if where.here:
@@ -184,26 +180,26 @@ class SqlDevice:
             return Outcome(error=ToolTimeout(f"it passed its deadline of {deadline_s:g} s and was ended"))
         return outcome
 
-    def _identity(self, context: CallContext) -> dict[str, str]:
+    def _identity(self) -> dict[str, str]:
+        context = this_call()
         return {"pid": context.key.partition("-")[0], "user": self._site.user, "call": context.call}
 
     # results
 
-    def _kept(self, frame: Any, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+    def _kept(self, frame: Any, name: str) -> ToolResult:
         """Show the first rows and keep the whole result by its name."""
         over = len(frame) > self._most
         frame = frame.head(self._most) if over else frame
         text, shown = self._table(frame)
-        count = f"{'more than ' if over else ''}{len(frame):,} row{'' if len(frame) == 1 else 's'}"
+        count = f"{'more than ' if over else ''}{_rows(len(frame))}"
         said = f"{text}\n{count}" + (f", {shown} shown" if shown < len(frame) else "")
         facts = {"rows": len(frame), "cut": over}
         if not self._keeps:
             return ToolResult(True, said, facts=facts)
-        name = code.kept_name(arguments)
         store, namespace = self._site.snapshots, self._site.namespace
         before = store.begin((name,)) if store is not None else None
         namespace[name] = frame
-        changes = store.end(before, context.key) if store is not None else {"created": [name]}
+        changes = store.end(before, this_call().key) if store is not None else {"created": [name]}
         whole = f"the first {len(frame):,} rows are" if over else "the whole result is"
         return ToolResult(True, f"{said}; {whole} in `{name}`", changes=changes, facts=facts)
 
@@ -218,8 +214,8 @@ class SqlDevice:
         return text[:SHOWN_BYTES], min(shown, len(frame))
 
 
-def _usable(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _plainly(outcome: Outcome) -> Outcome:

@@ -73,16 +73,16 @@ class Duck:
         name = word if word in alike else alike[0] if len(alike) == 1 else None
         others = [n for n in alike if n in self.used and n != name]
         if (alike and name is None) or others:
-            raise UsageError(
-                f"{word!r}: {' and '.join(alike)} differ only in case, which SQL does not see; copy one of them"
-            )
+            why = "differ only in case, which SQL does not see; copy one of them"
+            raise UsageError(f"{word!r}: {' and '.join(alike)} {why}")
         return name
 
     def _file(self, table: exp.Table) -> Known:
         name = table.name
         reader = exp.Anonymous(this=_reader(name), expressions=[self._listed([name])])
         if not table.alias:
-            table.set("alias", exp.TableAlias(this=exp.to_identifier(_stem(name), quoted=True)))
+            stem = name.rpartition("/")[2].partition(".")[0] or name
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(stem, quoted=True)))
         table.set("this", reader)
         return Known(name, None)
 
@@ -93,15 +93,13 @@ class Duck:
         if name in _SERIES:
             return name
         if name not in _NAMED:
-            raise UsageError(
-                f"{name}() may not stand for a table; there are {', '.join(sorted(set(READERS.values())))}"
-            )
+            there = ", ".join(sorted(set(READERS.values())))
+            raise UsageError(f"{name}() may not stand for a table; there are {there}")
         first = made.this if not isinstance(made, exp.Anonymous) else next(iter(made.expressions), None)
         given: list[Any] = first.expressions if isinstance(first, exp.Array) else [first]
         if not all(isinstance(g, exp.Literal) and g.is_string for g in given):
-            raise UsageError(
-                f"{name}: write the name of the file as a text, so that it can be seen what is read"
-            )
+            why = "so that it can be seen what is read"
+            raise UsageError(f"{name}: write the name of the file as a text, {why}")
         listed = self._listed([g.name for g in given])
         if isinstance(made, exp.Anonymous):
             made.set("expressions", [listed, *made.expressions[1:]])
@@ -112,17 +110,17 @@ class Duck:
     def _listed(self, names: Iterable[str]) -> exp.Array:
         """Return files by their names, globs spelled out, and note them as what may be opened."""
         found: list[str] = []
-        for name in names:
-            more = self._workspace.files(name.removeprefix("./")) if has_magic(name) else [name]
+        for glob in names:
+            more = self._workspace.files(glob.removeprefix("./")) if has_magic(glob) else [glob]
             if not more:
-                raise UsageError(f"{name!r}: no file fits")
-            found += more
-        for name in found:
-            path = self._workspace.place(name)
-            if not path.is_file():
-                raise UsageError(f"{name!r}: no such file in the workspace")
-            self.paths[name] = str(path)
-        return exp.Array(expressions=[exp.Literal.string(self.paths[n] if self._full else n) for n in found])
+                raise UsageError(f"{glob!r}: no file fits")
+            for name in more:
+                path = self._workspace.place(name)
+                if not path.is_file():
+                    raise UsageError(f"{name!r}: no such file in the workspace")
+                self.paths[name] = str(path)
+                found.append(str(path) if self._full else name)
+        return exp.Array(expressions=list(map(exp.Literal.string, found)))
 
     # running
 
@@ -149,18 +147,11 @@ def sealed(paths: Iterable[str], identity: Mapping[str, str]) -> Any:
 
     listed = ", ".join(exp.Literal.string(p).sql("duckdb") for p in paths)
     said = [f"SET VARIABLE llmos_{k} = {exp.Literal.string(v).sql('duckdb')}" for k, v in identity.items()]
+    off = ("python_enable_replacements", "autoinstall_known_extensions", "autoload_known_extensions")
+    settings = {"temp_directory": "''", "memory_limit": f"'{_MEMORY}'", **dict.fromkeys(off, "false")}
+    settings |= {"allowed_paths": f"[{listed}]", "enable_external_access": "false"}
     connection = duckdb.connect(":memory:")
-    for statement in (
-        "SET temp_directory = ''",
-        f"SET memory_limit = '{_MEMORY}'",
-        "SET python_enable_replacements = false",
-        "SET autoinstall_known_extensions = false",
-        "SET autoload_known_extensions = false",
-        f"SET allowed_paths = [{listed}]",
-        "SET enable_external_access = false",
-        *said,
-        "SET lock_configuration = true",
-    ):
+    for statement in (*(f"SET {k} = {v}" for k, v in settings.items()), *said, "SET lock_configuration = true"):
         connection.execute(statement)
     return connection
 
@@ -168,17 +159,13 @@ def sealed(paths: Iterable[str], identity: Mapping[str, str]) -> Any:
 def _bounded(result: Any, most: int) -> Any:
     import pandas as pd
 
-    chunks: list[Any] = []
-    count = 0
-    while count <= most:
-        chunk = result.fetch_df_chunk()
-        if not len(chunk) and chunks:
-            break
-        chunks.append(chunk)
-        count += len(chunk)
-        if not len(chunk):
-            break
-    return pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
+    chunks = [result.fetch_df_chunk()]
+    count = len(chunks[0])
+    while len(chunks[-1]) and count <= most:
+        chunks.append(result.fetch_df_chunk())
+        count += len(chunks[-1])
+    filled = [c for c in chunks if len(c)] or chunks
+    return pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0]
 
 
 def _readable(frame: Any) -> Any:
@@ -200,11 +187,6 @@ def _columns(frame: Any) -> Iterable[Any]:
 def _reader(name: str) -> str:
     end = name.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
     if end not in READERS:
-        raise UsageError(
-            f"{name!r}: files of the kinds {', '.join(READERS)} can be read by SQL{nearest(end, READERS)}"
-        )
+        kinds = f"files of the kinds {', '.join(READERS)} can be read by SQL"
+        raise UsageError(f"{name!r}: {kinds}{nearest(end, READERS)}")
     return READERS[end]
-
-
-def _stem(name: str) -> str:
-    return name.rpartition("/")[2].partition(".")[0] or name

@@ -1,14 +1,16 @@
-"""From the arguments of a call to SQL that may run: where it runs, what it reads, and what of it is refused."""
+"""From the arguments of a call to SQL that may run, or to Python that does the same; and what of it is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from sqlglot import exp
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
+from llmos_nb.messages import canonical
 from llmos_nb.tools.devices.context import Site
 from llmos_nb.tools.devices.namespace.describe import visible
 from llmos_nb.tools.devices.sql.classify import Statement, statements, worst, written
@@ -19,9 +21,10 @@ from llmos_nb.tools.devices.sql.sqlalchemy import Database
 _MARK = "llmos_bound_{}_parameter"
 
 
-def bound(
-    tree: exp.Expression, dialect: str, given: Mapping[str, Any], text: bool
-) -> tuple[str, dict[str, Any]]:
+Text = tuple[str, dict[str, Any]]
+
+
+def bound(tree: exp.Expression, dialect: str, given: Mapping[str, Any], text: bool) -> Text:
     """Return SQL with its parameters in place.
 
     Parameters
@@ -59,22 +62,6 @@ def bound(
     for name in used:
         sql = sql.replace(_MARK.format(name), f":{name}" if text else f"${name}")
     return sql, used
-
-
-@dataclass
-class Prepared:
-    """Statements that may run.
-
-    Parameters
-    ----------
-    where : Duck or Database
-        What runs them.
-    texts : list of (str, dict)
-        SQL with the values of its parameters.
-    """
-
-    where: Any
-    texts: list[tuple[str, dict[str, Any]]]
 
 
 @dataclass
@@ -123,9 +110,9 @@ class Query:
         return Database(namespace[database], database)
 
     def prepare(
-        self, where: Any, arguments: Mapping[str, Any], key: str, kinds: Sequence[str]
-    ) -> Prepared | str:
-        """Check a call and give what may run, or the answer where the device knows it itself.
+        self, where: Any, text: str, given: Mapping[str, Any] | None, kinds: Sequence[str]
+    ) -> list[Text] | str:
+        """Check SQL and give the statements that may run with their values, or the answer where the device knows it.
 
         Of a database it asks which tables there are, so it may take a while.
 
@@ -133,10 +120,10 @@ class Query:
         ----------
         where : Duck or Database
             From `where`.
-        arguments : mapping
-            Of the call.
-        key : str
-            Which of them is the SQL.
+        text : str
+            The SQL.
+        given : mapping, optional
+            Value by name of a parameter.
         kinds : sequence of str
             Kinds of statements that may run.
 
@@ -145,16 +132,15 @@ class Query:
         UsageError
             It may not run, and why.
         """
-        found = statements(str(arguments[key]), where.dialect)
+        found = statements(text, where.dialect)
         bad = [s for s in found if s.kind not in kinds]
         if bad or not found:
             raise UsageError(_refusal(worst(bad), kinds))
         if len(found) == 1 and isinstance(found[0].tree, exp.Show | exp.Describe):
             return self._told(found[0], where)
-        values = dict(arguments.get("parameters") or {})
-        return Prepared(where, [self._text(s, where, values) for s in found])
+        return [self._text(s, where, given or {}) for s in found]
 
-    def _text(self, statement: Statement, where: Any, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def _text(self, statement: Statement, where: Any, values: Mapping[str, Any]) -> Text:
         if isinstance(statement.tree, exp.Show | exp.Describe):
             raise UsageError("SHOW TABLES and DESCRIBE go in a call of their own")
         tree = applied(statement, self._rules, where)
@@ -168,9 +154,8 @@ class Query:
             return "\n".join(names) or "there are no tables"
         known = where.resolve(statement.tree.this)
         if not self._rules.allows(known.name) or known.columns is None:
-            raise UsageError(
-                f"{known.name!r}: its columns cannot be told; SELECT * … LIMIT 0 shows those of a file"
-            )
+            hint = "SELECT * … LIMIT 0 shows those of a file"
+            raise UsageError(f"{known.name!r}: its columns cannot be told; {hint}")
         probe = Statement("read", "SELECT", exp.select("*").from_(statement.tree.this.copy()))
         tree = applied(probe, self._rules, where)
         inner = tree.find(exp.Subquery)
@@ -181,12 +166,12 @@ class Query:
         """Say what a call would read, as far as it can be understood, without asking a database."""
         database = str(arguments.get("database") or "")
         try:
-            where = self.where(database)
-            found = statements(str(arguments[key]), where.dialect)
+            where, text = self.where(database), str(arguments[key])
+            found = statements(text, where.dialect)
             told = len(found) == 1 and isinstance(found[0].tree, exp.Show | exp.Describe)
             if database or told:
                 return Seen(told=told)
-            self.prepare(where, arguments, key, ("read",))
+            self.prepare(where, text, arguments.get("parameters"), ("read",))
         except (LlmosError, ImportError):
             return Seen()
         return Seen([*where.used], [["foreign file", "sql", path] for path in where.paths])
@@ -198,3 +183,65 @@ def _refusal(bad: Statement, kinds: Sequence[str]) -> str:
     if bad.kind in ("write", "ddl") and "write" not in kinds:
         return f"sql only reads, and {bad.what} changes something; sql_write changes a database, where it is offered"
     return f"{bad.what} is never run: it could reach past the tables and files of this process"
+
+
+# calls as plain Python for the exported notebook, with the same rules in the text of the SQL
+
+WRITES = ("read", "write", "ddl")
+
+
+def kept_name(arguments: Mapping[str, Any]) -> str:
+    """Return the variable that a result goes to: the one asked for, or one made from the call's words."""
+    if arguments.get("into"):
+        return str(arguments["into"])
+    words = [arguments.get("query"), arguments.get("parameters") or {}, arguments.get("database") or ""]
+    return f"sql_{sha256(canonical(words).encode()).hexdigest()[:6]}"
+
+
+def reading_code(query: Query, arguments: Mapping[str, Any]) -> str:
+    """Return a reading call as code that needs duckdb, or pandas and sqlalchemy."""
+    try:
+        where = query.where(str(arguments.get("database") or ""), full=False)
+        prepared = query.prepare(where, str(arguments["query"]), arguments.get("parameters"), ("read",))
+    except LlmosError as error:
+        return f"# This SQL does not run here: {' '.join(str(error).split())}"
+    if isinstance(prepared, str):
+        return "\n".join(f"# {line}" for line in [str(arguments["query"]), *prepared.splitlines()])
+    name, database = kept_name(arguments), str(arguments.get("database") or "")
+    text, values = prepared[-1]
+    if database:
+        given = f", params={values!r}" if values else ""
+        read = f"    {name} = pd.read_sql_query(sqlalchemy.text({text!r}), _database{given})"
+        return "\n".join([*_opened(query, database, "connect"), read, f"{name}.head(20)"])
+    files = [f"_files = {list(where.paths)!r}  # what the SQL reads", ""] if where.paths else []
+    tables = [f"    _duckdb.register({n!r}, {n})" for n in where.used]
+    bound = f", {values!r}" if values else ""
+    run = f"    {name} = _duckdb.execute({text!r}{bound}).df()"
+    head = ["import duckdb", "", *files, "with duckdb.connect() as _duckdb:"]
+    return "\n".join([*head, *tables, run, f"{name}.head(20)"])
+
+
+def writing_code(query: Query, arguments: Mapping[str, Any]) -> str:
+    """Return a writing call as code."""
+    try:
+        where = query.where(str(arguments["database"]))
+        prepared = query.prepare(where, str(arguments["statement"]), arguments.get("parameters"), WRITES)
+    except LlmosError as error:
+        return f"# This SQL does not run here: {' '.join(str(error).split())}"
+    texts = [] if isinstance(prepared, str) else prepared
+    lines = [f"    _database.execute(sqlalchemy.text({t!r}){f', {v!r}' if v else ''})" for t, v in texts]
+    return "\n".join([*_opened(query, str(arguments["database"]), "begin"), *lines])
+
+
+def _opened(query: Query, database: str, how: str) -> list[str]:
+    """Return the lines that open a database by the name of its variable."""
+    kind = type(query.where(database).given)
+    engine = f"sqlalchemy.create_engine({database})" if kind is str else database
+    head = ["import pandas as pd", "import sqlalchemy", ""]
+    if kind.__module__ == "sqlite3":
+        pool = "poolclass=sqlalchemy.pool.StaticPool, pool_reset_on_return=None"
+        made = f'sqlalchemy.create_engine("sqlite://", creator=lambda: {database}, {pool})'
+        return [*head, f"with {made}.{how}() as _database:"]
+    if hasattr(kind, "in_transaction"):
+        return [*head, f"with {database}.begin_nested() as _nested:", f"    _database = {database}"]
+    return [*head, f"with {engine}.{how}() as _database:"]

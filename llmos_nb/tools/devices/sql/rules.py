@@ -59,7 +59,8 @@ def check_functions(tree: exp.Expression, opened: Collection[str], dialect: str)
     for node in tree.find_all(exp.Func):
         anonymous = isinstance(node, exp.Anonymous | exp.AnonymousAggFunc)
         name = str(node.name if anonymous else type(node).__name__).lower()
-        if name not in opened and not _computes(name, anonymous, dialect):
+        unclear = name in ACTING or (dialect != "duckdb" and name not in COMPUTING)
+        if name not in opened and (unclear if anonymous else name.upper().startswith(CLOSED)):
             raise _unknown(name)
     for dot in tree.find_all(exp.Dot) if dialect != "duckdb" else ():
         name = dot.sql().partition("(")[0].lower()
@@ -67,17 +68,9 @@ def check_functions(tree: exp.Expression, opened: Collection[str], dialect: str)
             raise _unknown(name)
 
 
-def _computes(name: str, anonymous: bool, dialect: str) -> bool:
-    if not anonymous:
-        return not name.upper().startswith(CLOSED)
-    return name not in ACTING and (dialect == "duckdb" or name in COMPUTING)
-
-
 def _unknown(name: str) -> UsageError:
-    more = nearest(name, COMPUTING)
-    return UsageError(
-        f"the function {name!r} is not known to only compute; [tools.sql] functions opens it{more}"
-    )
+    opens = f"[tools.sql] functions opens it{nearest(name, COMPUTING)}"
+    return UsageError(f"the function {name!r} is not known to only compute; {opens}")
 
 
 @dataclass(frozen=True)
@@ -144,7 +137,8 @@ class Rules:
 
     def named(self, table: str) -> bool:
         """Return whether a table is allowed by its own name, not by a glob."""
-        return any(_same(table, t) for t in self.tables)
+        names = (table.casefold(), table.casefold().rpartition(".")[2])
+        return any(t.casefold() in names for t in self.tables)
 
 
 def parse_rules(raw: dict[str, Any], where: str = "tools.sql") -> Rules:
@@ -156,19 +150,14 @@ def parse_rules(raw: dict[str, Any], where: str = "tools.sql") -> Rules:
     columns = tuple(c.removeprefix("-") for c in found["columns"])
     for column in columns:
         if not all(column.rpartition(".")[::2]):
-            raise ConfigError(
-                f"{where}: columns: {column!r} must be table.column, globs in both (closed columns)"
-            )
+            how = "must be table.column, globs in both (closed columns)"
+            raise ConfigError(f"{where}: columns: {column!r} {how}")
     return Rules(tuple(found["tables"]), columns, tuple(f.lower() for f in found["functions"]))
 
 
 def _fits(name: str, pattern: str) -> bool:
-    low, short = name.casefold(), name.casefold().rpartition(".")[2]
-    return fnmatchcase(low, pattern.casefold()) or fnmatchcase(short, pattern.casefold())
-
-
-def _same(name: str, word: str) -> bool:
-    return word.casefold() in (name.casefold(), name.casefold().rpartition(".")[2])
+    low, glob = name.casefold(), pattern.casefold()
+    return fnmatchcase(low, glob) or fnmatchcase(low.rpartition(".")[2], glob)
 
 
 def applied(statement: Statement, rules: Rules, catalogue: Catalogue) -> exp.Expression:
@@ -191,13 +180,12 @@ def applied(statement: Statement, rules: Rules, catalogue: Catalogue) -> exp.Exp
 
 def _renamed(tree: exp.Expression) -> set[str]:
     """Return common table expressions names that no table has, and everything that means them."""
-    names = {c.alias.casefold() for c in tree.find_all(exp.CTE)}
-    made = {n: f"{n}__cte" for n in names}
+    made = {n: f"{n}__cte" for n in (c.alias.casefold() for c in tree.find_all(exp.CTE))}
     for cte in tree.find_all(exp.CTE):
         cte.meta["was"] = cte.alias.casefold()
         cte.args["alias"].set("this", exp.to_identifier(made[cte.alias.casefold()], quoted=True))
     for table in tree.find_all(exp.Table):
-        if table.name.casefold() in names and not table.db and not _in_own(table):
+        if table.name.casefold() in made and not table.db and not _in_own(table):
             if not table.alias:
                 table.set("alias", exp.TableAlias(this=table.this.copy()))
             table.set("this", exp.to_identifier(made[table.name.casefold()], quoted=True))
@@ -237,9 +225,8 @@ def _closed(table: exp.Table, rules: Rules, catalogue: Catalogue, target: bool, 
         raise UsageError(f"the table {known.name!r} is closed to this process")
     closed = rules.closed(known.name)
     if known.view and rules.columns and not rules.named(known.name):
-        raise UsageError(
-            f"{known.name!r} is a view, which may show closed columns; list it by name under tables to open it"
-        )
+        hint = "list it by name under tables to open it"
+        raise UsageError(f"{known.name!r} is a view, which may show closed columns; {hint}")
     if closed and target:
         raise UsageError(f"{known.name!r} has columns that are closed to this process, so it cannot change it")
     if closed:
@@ -251,8 +238,8 @@ def _project(table: exp.Table, known: Known, closed: Sequence[str]) -> None:
     if known.columns is None:
         columns: list[exp.Expression] = [_columns_but(closed)]
     else:
-        low = {c: c.casefold() for c in known.columns}
-        names = [c for c in known.columns if not any(fnmatchcase(low[c], p.casefold()) for p in closed)]
+        globs = [p.casefold() for p in closed]
+        names = [c for c in known.columns if not any(fnmatchcase(c.casefold(), g) for g in globs)]
         if len(names) == len(known.columns):
             return
         if not names:
@@ -262,14 +249,10 @@ def _project(table: exp.Table, known: Known, closed: Sequence[str]) -> None:
         table.replace(exp.Select(expressions=columns).from_(table.copy()))
         return
     around = {k: table.args.pop(k) for k in ("joins", "pivots", "laterals", "sample") if table.args.get(k)}
-    name = exp.to_identifier(_short(known.name), quoted=True)
-    alias = table.args.pop("alias", None) or exp.TableAlias(this=name)
-    made = exp.Subquery(this=exp.Select(expressions=columns).from_(table.copy()), alias=alias, **around)
-    table.replace(made)
-
-
-def _short(name: str) -> str:
-    return name if "/" in name else name.rpartition(".")[2] if not name.endswith(_ENDS) else name
+    file = "/" in known.name or known.name.endswith(_ENDS)
+    name = known.name if file else known.name.rpartition(".")[2]
+    alias = table.args.pop("alias", None) or exp.TableAlias(this=exp.to_identifier(name, quoted=True))
+    table.replace(exp.Subquery(this=exp.Select(expressions=columns).from_(table.copy()), alias=alias, **around))
 
 
 _ENDS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
@@ -277,9 +260,7 @@ _ENDS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
 
 def _columns_but(closed: Sequence[str]) -> exp.Expression:
     """Return DuckDB's star without the columns that patterns name: for files, whose columns are not known before."""
-    tests = " AND ".join(f"NOT regexp_matches(c, '{_regex(p)}', 'i')" for p in closed)
+    signs = {"'": "''", "*": ".*", "?": "."}
+    patterns = ("".join(signs.get(c, re.escape(c)) for c in p) for p in closed)
+    tests = " AND ".join(f"NOT regexp_matches(c, '^{p}$', 'i')" for p in patterns)
     return exp.maybe_parse(f"COLUMNS(c -> {tests})", dialect="duckdb")
-
-
-def _regex(pattern: str) -> str:
-    return "^" + "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern).replace("'", "''") + "$"

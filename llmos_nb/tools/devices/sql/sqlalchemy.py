@@ -14,9 +14,7 @@ from llmos_nb.errors import UsageError, nearest
 from llmos_nb.tools.devices.sql.classify import DIALECTS
 from llmos_nb.tools.devices.sql.rules import Known
 
-_SYSTEM = frozenset(
-    ("information_schema", "pg_catalog", "pg_toast", "sys", "mysql", "performance_schema", "guest")
-)
+_SYSTEM = ("information_schema", "pg_catalog", "pg_toast", "sys", "mysql", "performance_schema", "guest")
 _READ_ONLY = {"postgres": "SET TRANSACTION READ ONLY", "redshift": "SET TRANSACTION READ ONLY"}
 _IDENTITY = {
     "postgres": "SELECT set_config('application_name', :said, true)",
@@ -43,32 +41,25 @@ class Database:
     """
 
     def __init__(self, value: Any, name: str) -> None:
-        self._value, self.name = value, name
+        self.given, self.name = value, name
         self._engine = _engine(value, name)
-        found = DIALECTS.get(self._engine.dialect.name)
-        if found is None:
-            raise UsageError(
-                f"{name}: the dialect {self._engine.dialect.name!r} is not known, so nothing is run"
-            )
-        self.dialect: str = found
+        dialect = self._engine.dialect.name
+        if dialect not in DIALECTS:
+            raise UsageError(f"{name}: the dialect {dialect!r} is not known, so nothing is run")
+        self.dialect = DIALECTS[dialect]
         self._raw: Any = None
-
-    @property
-    def given(self) -> Any:
-        """What stands in the namespace."""
-        return self._value
 
     @property
     def here(self) -> bool:
         """Whether it must run on the main thread: a connection of SQLite belongs to the thread that made it."""
         pool = type(self._engine.pool).__name__
-        given = self._owned or isinstance(self._value, sqlite3.Connection)
+        given = self._owned or isinstance(self.given, sqlite3.Connection)
         return self.dialect == "sqlite" and (given or pool in ("SingletonThreadPool", "StaticPool"))
 
     @property
     def _owned(self) -> bool:
         """Whether it is a connection of SQLAlchemy, whose transactions are the user's."""
-        return not isinstance(self._value, sqlite3.Connection) and hasattr(self._value, "in_transaction")
+        return not isinstance(self.given, sqlite3.Connection) and hasattr(self.given, "in_transaction")
 
     # what there is
 
@@ -76,7 +67,7 @@ class Database:
     def _inspector(self) -> Any:
         import sqlalchemy
 
-        return sqlalchemy.inspect(self._value if self._owned else self._engine)
+        return sqlalchemy.inspect(self.given if self._owned else self._engine)
 
     def tables(self) -> list[str]:
         """Name its tables and views."""
@@ -86,16 +77,14 @@ class Database:
         """Find a table or view; the catalogues of the system are not among them."""
         schema = table.db or None
         if table.catalog or (schema or "").casefold() in _SYSTEM:
-            raise UsageError(
-                f"{table.sql()!r}: catalogues of the system are closed; SHOW TABLES and DESCRIBE work"
-            )
+            why = "catalogues of the system are closed; SHOW TABLES and DESCRIBE work"
+            raise UsageError(f"{table.sql()!r}: {why}")
         views = set(self._inspector.get_view_names(schema=schema))
         names = {n.casefold(): n for n in [*self._inspector.get_table_names(schema=schema), *views]}
         name = names.get(table.name.casefold())
         if name is None:
-            raise UsageError(
-                f"there is no table {table.name!r} in {self.name}{nearest(table.name, names.values())}"
-            )
+            more = nearest(table.name, names.values())
+            raise UsageError(f"there is no table {table.name!r} in {self.name}{more}")
         columns = tuple(str(c["name"]) for c in self._inspector.get_columns(name, schema=schema))
         return Known(f"{schema}.{name}" if schema else name, columns, name in views)
 
@@ -129,11 +118,11 @@ class Database:
     def _connected(self, identity: Mapping[str, str], write: bool) -> Any:
         """Return a connection in a transaction that is committed after a write, and rolled back after a read."""
         own = self._owned
-        connection = self._value if own else self._engine.connect()
+        connection = self.given if own else self._engine.connect()
         inner = connection.begin_nested() if own and connection.in_transaction() else connection.begin()
         try:
             self._raw = connection.connection.dbapi_connection
-            with _watched(self._raw), _reading(self._raw, not write):
+            with _of_sqlite(self._raw, not write):
                 self._introduced(connection, identity, write)
                 yield connection
             (inner.commit if write else inner.rollback)()
@@ -181,38 +170,29 @@ def _engine(value: Any, name: str) -> Any:
             raise UsageError(f"{name}: not an address of a database ({type(error).__name__})") from None
     engine = getattr(value, "engine", None)
     if engine is None or not hasattr(engine, "dialect"):
-        raise UsageError(
-            f"{name} is a {type(value).__name__}: give an engine, a connection or an address of SQLAlchemy"
-        )
+        hint = "give an engine, a connection or an address of SQLAlchemy"
+        raise UsageError(f"{name} is a {type(value).__name__}: {hint}")
     return engine
 
 
 @contextmanager
-def _watched(raw: Any) -> Any:
-    """Let Python look up from a long statement of SQLite, so that Stop and deadlines are heard."""
+def _of_sqlite(raw: Any, only_reads: bool) -> Any:
+    """Have SQLite refuse writes itself where only reading was asked for, and let Python look up from a long statement.
+
+    So Stop and deadlines are heard. A connection of any other database is left as it is.
+    """
     if not isinstance(raw, sqlite3.Connection):
         yield
         return
+    before = raw.execute("PRAGMA query_only").fetchone()[0]
     raw.set_progress_handler(lambda: 0, _TICKS)
     try:
+        if only_reads:
+            raw.execute("PRAGMA query_only = ON")
         yield
     finally:
         with suppress(sqlite3.Error):
             raw.set_progress_handler(None, _TICKS)
-
-
-@contextmanager
-def _reading(raw: Any, only: bool) -> Any:
-    """Have SQLite itself refuse writes for as long as only reading was asked for."""
-    if not only or not isinstance(raw, sqlite3.Connection):
-        yield
-        return
-    before = raw.execute("PRAGMA query_only").fetchone()[0]
-    raw.execute("PRAGMA query_only = ON")
-    try:
-        yield
-    finally:
-        with suppress(sqlite3.Error):
             raw.execute(f"PRAGMA query_only = {int(before)}")
 
 

@@ -37,33 +37,24 @@ def allowed(folder: str, chosen: Iterable[str], proc: bool) -> Iterator[tuple[st
     """
     yield folder, OWN
     yield from ((path, LOOK) for path in chosen)
-    yield from ((path, RUN) for path in (*_SYSTEM, *_interpreter()))
+    python = _interpreter()
+    yield from ((path, RUN) for path in (*_SYSTEM, *python))
     yield from ((path, LOOK) for path in _READ)
     yield from ((path, USE) for path in _DEVICES)
     yield from [("/proc", LOOK), ("/dev/shm", OWN)] if proc else [(f"/proc/{p}", LOOK) for p in _PROC]  # noqa: S108 - its own
-    for place in _own_code():
-        yield str(place), NAMES
-        yield from ((str(p), LOOK) for p in _importable(place))
+    for place in sys.path:
+        if place and Path(place).is_dir() and not place.startswith(tuple(python)):  # not Python's own
+            yield place, NAMES
+            yield from ((str(p), LOOK) for p in _importable(Path(place)))
 
 
 def _interpreter() -> set[str]:
     """Return the folders of Python and what is installed for it; never a whole prefix, which may be a home."""
     roots = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
-    found = {str(Path(root, part)) for root in roots for part in _PARTS}
-    found |= {p for p in sysconfig.get_paths().values() if p not in roots}
-    found |= {
-        *site.getsitepackages(),
-        site.getusersitepackages(),
-        sys.executable,
-        str(Path(sys.executable).resolve()),
-    }
-    return found
-
-
-def _own_code() -> list[Path]:
-    """Return the folders on the path of imports that are not Python's own."""
-    known = tuple(_interpreter())
-    return [Path(p) for p in sys.path if p and Path(p).is_dir() and not p.startswith(known)]
+    parts = {str(Path(root, part)) for root in roots for part in _PARTS}
+    installed = {*sysconfig.get_paths().values()} - roots
+    packages = {*site.getsitepackages(), site.getusersitepackages()}
+    return {*parts, *installed, *packages, sys.executable, str(Path(sys.executable).resolve())}
 
 
 def _importable(place: Path) -> Iterator[Path]:
@@ -90,16 +81,8 @@ def furnish(folder: Path, chosen: Iterable[str], root: Path) -> None:
 
 _KEPT = ("PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
 _KEPT_FROM = (
-    "LC_",
-    "OMP_",
-    "OPENBLAS_",
-    "MKL_",
-    "NUMEXPR_",
-    "PYTHONDONTWRITE",
-    "PYTHONUTF8",
-    "PYTHONWARN",
-    "CONDA_PREFIX",
-)
+    "LC_", "OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "PYTHONDONTWRITE", "PYTHONUTF8", "PYTHONWARN", "CONDA_PREFIX",
+)  # fmt: skip
 
 
 def environment(folder: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 
 from llmos_nb.tools.devices.child.sandbox.libc import LINUX, no_new_privileges, syscall
 
@@ -32,12 +33,9 @@ class _Beneath(ctypes.Structure):
 
 def version() -> int:
     """Return the version that the system has; 0 where it has none."""
-    if not LINUX:
-        return 0
-    try:
-        return syscall(_CREATE, 0, 0, 1)
-    except OSError:
-        return 0
+    with suppress(OSError):
+        return syscall(_CREATE, 0, 0, 1) if LINUX else 0
+    return 0
 
 
 def restrict(allowed: Iterable[tuple[str, int]]) -> None:

@@ -48,9 +48,8 @@ def unshare(flags: int) -> None:
 
 def mount(what: str, where: str, kind: str, flags: int, data: str = "") -> None:
     """Put a file system at a place."""
-    checked(
-        _library().mount(what.encode(), where.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
-    )
+    place, options = (what.encode(), where.encode(), kind.encode()), data.encode()
+    checked(_library().mount(*place, ctypes.c_ulong(flags), options))
 
 
 def read_only(where: str) -> None:

@@ -27,16 +27,15 @@ def bound(what: str, most: int) -> bool:
     """Bound one kind (``AS``, ``FSIZE``, …) for good; tell whether the system does."""
     if sys.platform == "win32":
         return False
-    number = getattr(resource, f"RLIMIT_{what}", None)
-    if number is None:
-        return False
-    try:
+    with suppress(
+        AttributeError, ValueError, OSError
+    ):  # a kind that the system does not know, or does not grant
+        number = getattr(resource, f"RLIMIT_{what}")
         _, hard = resource.getrlimit(number)
         most = most if hard < 0 else min(most, hard)
         resource.setrlimit(number, (most, most))
-    except (ValueError, OSError):
-        return False
-    return True
+        return True
+    return False
 
 
 def bound_rest(disk: int) -> bool:
@@ -56,16 +55,10 @@ def bound_processes(most: int, apart: bool) -> bool:
     apart : bool
         Whether the child is counted for itself, in a user namespace of its own.
     """
-    if os.getuid() == 0 and _first_namespace():
-        return False
-    return apart and bound("NPROC", most)
-
-
-def _first_namespace() -> bool:
-    """Return whether the administrator here is the one of the whole system."""
+    whole = True  # whether the administrator here is the one of the whole system
     with suppress(OSError):
-        return Path("/proc/self/uid_map").read_text(encoding="ascii").split()[1:2] == ["0"]
-    return True
+        whole = Path("/proc/self/uid_map").read_text(encoding="ascii").split()[1:2] == ["0"]
+    return not (os.getuid() == 0 and whole) and apart and bound("NPROC", most)
 
 
 def bound_processor(seconds: float) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from llmos_nb.tools.devices.child.sandbox import libc
 
@@ -31,25 +32,20 @@ def enter(network: bool, processes: bool) -> frozenset[str]:
     if not libc.LINUX or threading.active_count() > 1:
         return frozenset()
     uid, gid = os.getuid(), os.getgid()
+    maps = {"setgroups": "deny", "uid_map": f"{uid} {uid} 1", "gid_map": f"{gid} {gid} 1"}
     wanted = {"network": libc.NEW_NET * network, "processes": libc.NEW_PID * processes}
     for names in (("network", "processes"), ("network",), ("processes",)):
         flags = sum(wanted[n] for n in names)
         with suppress(OSError):
             libc.unshare(flags | libc.NEW_USER | libc.NEW_IPC)
-            _mapped(uid, gid)
+            with suppress(OSError):  # it stays who it is; without the maps it is nobody, and still apart
+                for file, line in maps.items():
+                    Path("/proc/self", file).write_text(line, encoding="ascii")
             return frozenset(n for n in names if wanted[n])
         with suppress(OSError):  # an administrator's process needs no user namespace
             libc.unshare(flags)
             return frozenset(n for n in names if wanted[n])
     return frozenset()
-
-
-def _mapped(uid: int, gid: int) -> None:
-    """Stay who this process is; without the maps it is nobody, and still apart."""
-    with suppress(OSError):
-        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
-        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
 
 
 def furnish(folder: str, disk: int, *, closed: bool, processes: bool) -> frozenset[str]:
@@ -75,23 +71,19 @@ def furnish(folder: str, disk: int, *, closed: bool, processes: bool) -> frozens
     with suppress(OSError):
         libc.unshare(libc.NEW_NS)
         libc.mount("none", "/", "", libc.REC | libc.PRIVATE)
-        held |= _tried("closed", lambda: libc.read_only("/")) if closed else set()
+        held |= _tried("closed", libc.read_only, "/") if closed else set()
         bounds = f"size={disk},nr_inodes=100k,mode=700" if disk else "mode=700"
-        held |= (
-            _tried("disk", lambda: libc.mount("tmpfs", folder, "tmpfs", _FLAGS, bounds))
-            if disk or closed
-            else set()
-        )
-        shared = "size=64m,mode=700"
-        _tried("shared", lambda: libc.mount("tmpfs", "/dev/shm", "tmpfs", _FLAGS | libc.NOEXEC, shared))  # noqa: S108 - it is mounted here
+        if disk or closed:
+            held |= _tried("disk", libc.mount, "tmpfs", folder, "tmpfs", _FLAGS, bounds)
+        _tried("shared", libc.mount, "tmpfs", "/dev/shm", "tmpfs", _FLAGS | libc.NOEXEC, "size=64m,mode=700")  # noqa: S108 - it is mounted here
         if processes:
-            held |= _tried("proc", lambda: libc.mount("proc", "/proc", "proc", _FLAGS | libc.NOEXEC, ""))
+            held |= _tried("proc", libc.mount, "proc", "/proc", "proc", _FLAGS | libc.NOEXEC)
     return frozenset(held if disk else held - {"disk"})
 
 
-def _tried(name: str, act: Callable[[], None]) -> set[str]:
+def _tried(name: str, act: Callable[..., None], *arguments: Any) -> set[str]:
     with suppress(OSError):
-        act()
+        act(*arguments)
         return {name}
     return set()
 

@@ -16,13 +16,10 @@ from typing import Any
 
 from llmos_nb.tools.devices.child.sandbox import limits, sandbox
 
+_OS = """remove rename rmdir mkdir link symlink truncate chmod chown utime setxattr removexattr
+    kill system exec fork forkpty posix_spawn spawn startfile"""
 _EFFECTS = sandbox.NETWORK | {
-    *(
-        f"os.{act}"
-        for act in ("remove", "rename", "rmdir", "mkdir", "link", "symlink", "truncate", "chmod", "chown")
-    ),
-    *(f"os.{act}" for act in ("utime", "kill", "system", "exec", "fork", "forkpty", "posix_spawn", "spawn")),
-    *(f"os.{act}" for act in ("startfile", "setxattr", "removexattr")),
+    *(f"os.{act}" for act in _OS.split()),
     *("subprocess.Popen", "shutil.rmtree", "shutil.move", "sqlite3.connect", "webbrowser.open"),
 }
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -53,19 +50,13 @@ def cut_descriptors(keep: frozenset[int]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     listed = Path("/proc/self/fd")
     numbers = [int(p.name) for p in listed.iterdir()] if listed.exists() else range(3, 1024)
-    for number in numbers:
-        if number not in keep and number != null:
-            with suppress(OSError):
-                _cut(number, null)
-
-
-def _cut(number: int, null: int) -> None:
-    mode = os.fstat(number).st_mode
-    if stat.S_ISREG(mode):
-        at = os.lseek(number, 0, os.SEEK_CUR)
-        own = os.open(f"/proc/self/fd/{number}", os.O_RDONLY)
-        os.lseek(own, at, os.SEEK_SET)
-        os.dup2(own, number)
-        os.close(own)
-    elif not stat.S_ISDIR(mode) and not stat.S_ISCHR(mode):
-        os.dup2(null, number)
+    for number in {*numbers} - keep - {null}:
+        with suppress(OSError):
+            mode = os.fstat(number).st_mode
+            if stat.S_ISREG(mode):
+                own = os.open(f"/proc/self/fd/{number}", os.O_RDONLY)
+                os.lseek(own, os.lseek(number, 0, os.SEEK_CUR), os.SEEK_SET)
+                os.dup2(own, number)
+                os.close(own)
+            elif not stat.S_ISDIR(mode) and not stat.S_ISCHR(mode):
+                os.dup2(null, number)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,14 @@ class Jail:
             os.nice(2)  # whatever runs here, the parent comes first
         memory = self.memory or limits.usual_memory()
         left = namespaces.enter("network" not in self.without, "processes" not in self.without)
-        dying = self._dies_with(parent)
+        ends, may = "ends with its parent", "may outlive a parent that is killed"
+        dying = self._tried("parent", lambda: libc.die_with_parent(parent), ends, may)
         if "processes" in left:
             init.fork_inside(sys.maxsize if "memory" in self.without else memory, closing)
-        made = self._furnish(left)
+        made = frozenset[str]()
+        if libc.LINUX and self.folder:
+            disk, closed = 0 if "disk" in self.without else self.disk, "files" not in self.without
+            made = namespaces.furnish(self.folder, disk, closed=closed, processes="processes" in left)
         bounded = self._bounded(left, made)
         if self.folder:
             filesystem.furnish(Path(self.folder), self.chosen, Path(self.root))
@@ -91,25 +96,15 @@ class Jail:
         held += [self._processes(bounded, filtered), filtered, dying]
         return [self._network(left, filtered), *held], "processes" in left
 
-    def _furnish(self, left: Iterable[str]) -> frozenset[str]:
-        if not libc.LINUX or not self.folder:
-            return frozenset()
-        disk = 0 if "disk" in self.without else self.disk
-        closed = "files" not in self.without
-        return namespaces.furnish(self.folder, disk, closed=closed, processes="processes" in left)
-
     def _tried(self, name: str, act: Any, how: str, otherwise: str) -> Protection:
         if name in self.without:
             return Protection(name, False, f"{otherwise}: switched off")
         try:
             act()
         except (OSError, AttributeError, KeyError) as error:
-            return Protection(name, False, f"{otherwise}: {_reason(error)}")
+            why = (isinstance(error, OSError) and error.strerror) or str(error)
+            return Protection(name, False, f"{otherwise}: {why if libc.LINUX else 'only Linux can'}")
         return Protection(name, True, how)
-
-    def _dies_with(self, parent: int) -> Protection:
-        ends, may = "ends with its parent", "may outlive a parent that is killed"
-        return self._tried("parent", lambda: libc.die_with_parent(parent), ends, may)
 
     def _bounded(self, left: Iterable[str], made: Iterable[str]) -> int:
         """Bound the processes where all end with the child; give how many there can be, or 0 for any number."""
@@ -126,10 +121,13 @@ class Jail:
         return Protection("network", False, "no network through Python's own modules only")
 
     def _files(self, proc: bool) -> Protection:
-        paths = [*filesystem.allowed(self.folder, self.chosen, proc)] if self.folder else []
+        def restrict() -> None:
+            if not self.folder:
+                raise OSError("it has no folder of its own")
+            landlock.restrict(filesystem.allowed(self.folder, self.chosen, proc))
+
         sees = "no files but its own folder, Python and the chosen ones"
-        wanted = (lambda: landlock.restrict(paths)) if self.folder else _no_folder
-        return self._tried("files", wanted, sees, "reads and writes all of your files")
+        return self._tried("files", restrict, sees, "reads and writes all of your files")
 
     def _signals(self, left: Iterable[str], files: Protection) -> Protection:
         apart = "processes" in left or (files.holds and landlock.version() >= 6)
@@ -144,16 +142,13 @@ class Jail:
 
     def _filter(self, processes: bool, closed: bool) -> Protection:
         starts, about = processes or "processes" in self.without, closed or "files" in self.without
-        refused, all_of_them = "no sockets, tracing, mounts or keys", "every system call"
-        return self._tried(
-            "calls", lambda: seccomp.refuse(processes=starts, about_files=about), refused, all_of_them
-        )
+        act = partial(seccomp.refuse, processes=starts, about_files=about)
+        return self._tried("calls", act, "no sockets, tracing, mounts or keys", "every system call")
 
     def _memory(self, most: int, left: Iterable[str]) -> Protection:
-        together = " together" if "processes" in left else ""
-        if "memory" not in self.without and limits.bound("AS", most):
-            return Protection("memory", True, f"at most {most >> 20:,} MiB of memory{together}")
-        return Protection("memory", False, "no bound on memory")
+        holds = "memory" not in self.without and limits.bound("AS", most)
+        how = f"at most {most >> 20:,} MiB of memory{' together' if 'processes' in left else ''}"
+        return Protection("memory", holds, how if holds else "no bound on memory")
 
     def _disk(self, made: Iterable[str]) -> Protection:
         if "disk" in self.without:
@@ -172,19 +167,8 @@ class Jail:
         return self._tried("rights", give_up, "no special rights", "your special rights")
 
 
-def _no_folder() -> None:
-    raise OSError("it has no folder of its own")
-
-
-def _reason(error: BaseException) -> str:
-    if not libc.LINUX:
-        return "only Linux can"
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-
-
-NETWORK = frozenset(
-    f"socket.{act}" for act in ("connect", "bind", "sendto", "sendmsg", "getaddrinfo", "gethostbyname")
-)
+_ACTS = "connect bind sendto sendmsg getaddrinfo gethostbyname"
+NETWORK = frozenset(f"socket.{act}" for act in _ACTS.split())
 
 
 def refuse_network(event: str, _: tuple[Any, ...]) -> None:

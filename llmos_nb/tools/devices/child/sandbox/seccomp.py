@@ -54,11 +54,6 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def known() -> bool:
-    """Return whether the numbers of this machine's system calls are known here."""
-    return MACHINE in ARCHES
-
-
 def program(machine: str, *, processes: bool, about_files: bool) -> list[tuple[int, int, int, int]]:
     """Write the filter.
 
@@ -110,10 +105,9 @@ def refuse(*, processes: bool, about_files: bool) -> None:
     OSError
         The system has no such filters, or this machine's numbers are not known.
     """
-    if not known():
+    if MACHINE not in ARCHES:
         raise OSError(errno.ENOSYS, f"the system calls of {MACHINE} are not known here")
-    code = b"".join(
-        struct.pack("=HBBI", *line) for line in program(MACHINE, processes=processes, about_files=about_files)
-    )
+    lines = program(MACHINE, processes=processes, about_files=about_files)
+    code = b"".join(struct.pack("=HBBI", *line) for line in lines)
     no_new_privileges()
     prctl(_SECCOMP, _FILTER, ctypes.byref(_Program(len(code) // 8, code)))

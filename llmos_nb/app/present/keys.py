@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.views.panel.card import has_rest
+from llmos_nb.session import Process
+from llmos_nb.views.panel import has_rest
 
 Read = Callable[[str], str]
 Question = Mapping[str, Any]
 END = "."
 
 
-class Decider(Protocol):
-    """The verbs of a process that keys can give."""
-
-    run: Any
-
-    def approve(self, what: str | int = ..., *, digest: str = ...) -> Any:
-        """Approve what is asked."""
-
-    def approve_rest(self, call: str, *, digest: str = ...) -> Any:
-        """Approve a call and those like it that come."""
-
-    def reject(self, what: str | int = ..., why: str = ...) -> Any:
-        """Reject it, with a reason."""
-
-    def skip(self, what: str | int) -> Any:
-        """Skip it."""
-
-    def edit(self, what: str | int, text: str | None = ...) -> Any:
-        """Edit a step's title or a call's code."""
-
-    def reply(self, text: str, question: str = ...) -> Any:
-        """Answer a question."""
-
-    def resolve(self, call: str, done: bool) -> Any:
-        """Settle a call in doubt."""
-
-
-def prompt_keys(process: Decider, key: str, read: Read) -> None:
+def prompt_keys(process: Process, key: str, read: Read) -> None:
     """Ask for keys until question `key` is answered, here or elsewhere.
 
     Parameters
     ----------
-    process : Decider
+    process : Process
         The process that asks.
     key : str
         The question: a call's id, or ``plan:1``.
@@ -56,12 +30,13 @@ def prompt_keys(process: Decider, key: str, read: Read) -> None:
     while (question := process.run.state.questions.get(key)) is not None:
         choices = _choices(process, key, question)
         try:
-            typed = read(f"{said}{_prompt(choices, question)}")
-            said = ""
+            typed, said = read(f"{said}{_prompt(choices)}"), ""
             if process.run.state.questions.get(key) is not question:
                 return  # it was answered elsewhere meanwhile
-            if question.get("kind") == "question":
-                said = _reply(process, key, typed)
+            if not choices and typed.strip():
+                process.reply(typed, key)
+            elif not choices:
+                said = "  An empty answer tells it nothing; write a few words.\n"
             elif typed.strip() in choices:
                 _DO[typed.strip()](process, key, question, read)
             else:
@@ -72,8 +47,10 @@ def prompt_keys(process: Decider, key: str, read: Read) -> None:
             said = f"  {error}\n"
 
 
-def _choices(process: Decider, key: str, question: Question) -> dict[str, str]:
-    """Return the letters that count here, with what each does."""
+def _choices(process: Process, key: str, question: Question) -> dict[str, str]:
+    """Return the letters that count here, with what each does; none where words are wanted."""
+    if question.get("kind") == "question":
+        return {}
     if question.get("kind") == "doubt":
         return {"d": "it was done", "g": "run it again"}
     if question.get("kind") == "rebuild":
@@ -86,17 +63,9 @@ def _choices(process: Decider, key: str, question: Question) -> dict[str, str]:
     return {"a": "approve once", **rest, **edit, "r": "reject", "s": "skip"}
 
 
-def _prompt(choices: Mapping[str, str], question: Question) -> str:
-    if question.get("kind") == "question":
-        return "  your answer > "
-    return "  " + "  ".join(f"[{k}] {v}" for k, v in choices.items()) + "  [?]\n  > "
-
-
-def _reply(p: Decider, key: str, typed: str) -> str:
-    if not typed.strip():
-        return "  An empty answer tells it nothing; write a few words.\n"
-    p.reply(typed, key)
-    return ""
+def _prompt(choices: Mapping[str, str]) -> str:
+    keys = "  ".join(f"[{k}] {v}" for k, v in choices.items())
+    return f"  {keys}  [?]\n  > " if choices else "  your answer > "
 
 
 def _help(key: str, choices: Mapping[str, str], typed: str) -> str:
@@ -106,15 +75,11 @@ def _help(key: str, choices: Mapping[str, str], typed: str) -> str:
     return "\n".join([*lines, f"  Ctrl-C leaves {key} open; it waits, saved.", ""])
 
 
-def _approve(p: Decider, key: str, question: Question, read: Read) -> None:
-    p.approve("plan" if key.startswith("plan:") else key, digest=question.get("digest", ""))
+def _target(key: str) -> str:
+    return "plan" if key.startswith("plan:") else key
 
 
-def _reject(p: Decider, key: str, question: Question, read: Read) -> None:
-    p.reject("plan" if key.startswith("plan:") else key, read("  why not? > ").strip())
-
-
-def _edit(p: Decider, key: str, question: Question, read: Read) -> None:
+def _edit(p: Process, key: str, question: Question, read: Read) -> None:
     if key.startswith("plan:"):
         number = read("  which step? > ").strip()
         p.edit(int(number) if number.isdecimal() else number, read("  its new title > ").strip())
@@ -125,11 +90,11 @@ def _edit(p: Decider, key: str, question: Question, read: Read) -> None:
     p.edit(key, "\n".join(lines[:-1]))
 
 
-_DO: dict[str, Callable[[Decider, str, Question, Read], Any]] = {
-    "a": _approve,
+_DO: dict[str, Callable[[Process, str, Question, Read], Any]] = {
+    "a": lambda p, key, question, read: p.approve(_target(key), digest=question.get("digest", "")),
     "A": lambda p, key, question, read: p.approve_rest(key, digest=question.get("digest", "")),
     "e": _edit,
-    "r": _reject,
+    "r": lambda p, key, question, read: p.reject(_target(key), read("  why not? > ").strip()),
     "s": lambda p, key, question, read: p.skip(key),
     "d": lambda p, key, question, read: p.resolve(key, True),
     "g": lambda p, key, question, read: p.resolve(key, False),
