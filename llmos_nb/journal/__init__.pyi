@@ -1,3 +1,4 @@
+from .acts import Acts as Acts
 from .blobs import INLINE as INLINE, Blobs as Blobs, reference as reference, references as references
 from .chain import (
     GENESIS as GENESIS,

@@ -51,6 +51,18 @@ class Blobs:
         if new:
             sync_folder(self.folder.parent)
 
+    def spill(self, name: str, data: bytes) -> None:
+        """Store bytes that can be done without: nobody waits for the disk, and where it is full they are left out."""
+        with contextlib.suppress(OSError):
+            try:
+                fd = os.open(f"{self.folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            except FileNotFoundError:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                sync_folder(self.folder.parent)  # what is written later must be found
+                fd = os.open(f"{self.folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(fd, "wb", buffering=0) as file:
+                file.write(data)
+
     def get(self, ref: dict[str, Any]) -> bytes | None:
         """Return the bytes of a reference, or None where they were deleted or cannot be read.
 

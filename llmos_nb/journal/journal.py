@@ -115,6 +115,7 @@ class Journal:
         self.events: list[Event] = []
         self._pending: list[bytes] = []
         self._payloads: list[tuple[str, bytes]] = []
+        self._values: list[tuple[str, bytes]] = []
         self._mutex, self._io = threading.Lock(), threading.Lock()
         self._lane = Lane()
         self._size = 0
@@ -247,6 +248,11 @@ class Journal:
             self._payloads += payloads
         return event, line
 
+    def keep(self, name: str, value: bytes) -> None:
+        """Have a value written beside the journal, before the events that come; it can be done without."""
+        with self._mutex:
+            self._values.append((name, value))
+
     def kick(self) -> None:
         """Start writing what was appended, without waiting."""
         if self._pending:
@@ -299,11 +305,14 @@ class Journal:
         with self._mutex:
             data = b"".join(self._pending)
             count, payloads = len(self._pending), list(self._payloads)
+            values, self._values = (self._values, []) if data else ([], self._values)
         if not data:
             return
         try:
             if os.fstat(self._fd).st_size != self._size:
                 raise JournalLocked(f"{self.path} was written by {self._holder()}; this process stops writing")
+            for name, value in values:
+                Blobs(self.path.parent / "blobs").spill(name, value)
             if payloads:  # on disk before the events that name them
                 Blobs(self.path.parent / "blobs").write(payloads)
             _write_all(self._fd, data)

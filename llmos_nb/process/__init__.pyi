@@ -11,7 +11,8 @@ from . import (
 from .driver import drive as drive
 from .finish import holds as holds, ungrounded as ungrounded
 from .recall import recall_tool as recall_tool
-from .recover import is_warm as is_warm, rebuild as rebuild, settle_unfinished as settle_unfinished
+from .recover import is_warm as is_warm, settle_unfinished as settle_unfinished
+from .restore import rebuild as rebuild
 from .run import Run as Run, open_journal as open_journal
 from .state.decide import decide as decide
 from .state.fold.fold import fold as fold
@@ -22,3 +23,4 @@ from .undo import (
     undo_calls as undo_calls,
     visiting as visiting,
 )
+from .values import MB as MB, Values as Values

@@ -6,9 +6,10 @@ A call, a step or a plan that is asked about has a key: a call's id, ``step:N`` 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
-from llmos_nb.errors import UsageError
+from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.journal import who
 from llmos_nb.journal.events import (
     CallDecided,
@@ -23,6 +24,7 @@ from llmos_nb.policy import Rule, approval, in_advance, parse_rule, until_words
 from llmos_nb.process.gate.plan import decide_plan
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan
+from llmos_nb.process.state.rebuild import AGAIN, REBUILD, WITHOUT
 
 
 def wanted(question: Mapping[str, Any]) -> str:
@@ -178,13 +180,26 @@ def reply(run: Run, question: str, text: str, by: str) -> None:
 
 
 def check_doubt(run: Run, call: str) -> None:
-    """Refuse to settle a call that is not in doubt."""
+    """Refuse to settle a call that is not in doubt, or a rebuild that nobody asks about."""
+    if call == REBUILD and call in run.state.questions:
+        return
     if call not in run.state.calls or run.state.calls[call].status != "in_doubt":
         raise UsageError(f"call {call!r} is not in doubt")
 
 
+def brought_back(run: Run, call: str) -> bool:
+    """Return whether variables of a call in doubt may have come back with a rebuild."""
+    return call in run.state.calls and bool(run.state.calls[call].changes.names)
+
+
 def resolve(run: Run, call: str, done: bool, by: str) -> None:
-    """Say of a call in doubt whether it was done."""
+    """Say of a call in doubt whether it was done; of a rebuild, whether it goes on without what is missing."""
+    if call == REBUILD:
+        run.append(QuestionAnswered(question=REBUILD, text=WITHOUT if done else AGAIN, by=by))
+        return
+    if not done and run.snapshots is not None and brought_back(run, call):
+        with suppress(SnapshotConflict):  # what it had changed came back with the rebuild, if at all
+            run.snapshots.undo(run.state.calls[call].key)
     run.append(CallResolved(call=call, done=done, by=by))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import RunEnded, RunPaused, SignalReceived
-from llmos_nb.process import ask, finish
+from llmos_nb.process import ask, finish, restore
 from llmos_nb.process.gate import compensate, judge, plan, servers, start
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import (
@@ -26,6 +26,7 @@ from llmos_nb.process.state.decide import (
     Overdue,
     Pause,
     Propose,
+    RunAgain,
     Start,
     TakenBack,
     decide,
@@ -40,6 +41,7 @@ EXECUTORS: dict[type[Command], CarryOut] = {
     Overdue: plan.overdue,
     Judge: judge.judge_in_section,
     Start: start.start,
+    RunAgain: restore.run_again,
     TakenBack: compensate.taken_back,
     Evict: ask.evict,
     Ask: ask.ask,

@@ -10,20 +10,21 @@ from llmos_nb.process.run import Run
 
 
 def lacking(run: Run) -> list[str]:
-    """Return the variables that open calls read, and that neither the namespace has nor a step made."""
+    """Return the variables that open calls read, and that neither the namespace has nor a step before them makes."""
     names = run.namespace
     if names is None:
         return []
-    made = {n for c in run.state.surviving for n in c.changes.names}
-    found: list[str] = []
+    have = {*names, *dir(builtins), *(n for c in run.state.surviving for n in c.changes.names)}
+    found: dict[str, None] = {}
     for call in run.state.open_calls:
         tool = run.tools.get(call.name)
         if tool is None or tool.elsewhere or tool.inspect is None or not isinstance(call.arguments, dict):
             continue
         if tool.effect == "namespace":
-            found += dict(tool.inspect(call.arguments)).get("reads", ())
-    absent = (n for n in found if n not in names and n not in made and not hasattr(builtins, n))
-    return list(dict.fromkeys(absent))
+            seen = dict(tool.inspect(call.arguments))
+            found |= dict.fromkeys(n for n in seen.get("reads", ()) if n not in have)
+            have |= {*seen.get("writes", ()), *call.changes.names}
+    return list(found)
 
 
 def spoken(run: Run) -> list[str]:

@@ -1,4 +1,4 @@
-"""After a crash or in a new kernel: settle calls in doubt, and rebuild the namespace by the surviving steps."""
+"""After a crash: settle what was under way, and tell whether the namespace is as it was left."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import inspect
 from functools import partial
 from typing import Any
 
-from llmos_nb.errors import LlmosError
-from llmos_nb.journal.events import CallInDoubt, CallResolved, ModelFailed, SignalReceived
-from llmos_nb.process.gate.quarantine import restored
+from llmos_nb.journal import Acts
+from llmos_nb.journal.events import CallInDoubt, CallResolved, ModelFailed
 from llmos_nb.process.run import Run
-from llmos_nb.tools import Call, CallContext, Tool, invoke
+from llmos_nb.process.state.rebuild import last_digests
+from llmos_nb.tools import Call, Tool
 
 
 async def settle_unfinished(run: Run) -> None:
@@ -22,7 +22,7 @@ async def settle_unfinished(run: Run) -> None:
     """
     for call in [c for c in run.state.open_calls if c.status == "running"]:
         tool = run.tools.get(call.name)
-        if tool is not None and (tool.repeat != "once" or _only_namespace(tool, call)):
+        if tool is not None and (tool.repeat != "once" or only_namespace(run, tool, call)):
             run.append(CallResolved(call=call.id, done=False, by="the journal"))
             continue
         done = await run.visit(partial(_reconciled, tool, call))
@@ -41,10 +41,16 @@ async def settle_unfinished(run: Run) -> None:
         )
 
 
-def _only_namespace(tool: Tool, call: Call) -> bool:
-    """Whether nothing of the call can have outlived the kernel."""
-    if tool.effect != "namespace" or not isinstance(call.arguments, dict):
-        return tool.effect == "namespace"
+def only_namespace(run: Run, tool: Tool, call: Call) -> bool:
+    """Whether nothing of the call can have outlived the kernel: it had not begun to act, nor would by its code."""
+    if (
+        tool.effect != "namespace"
+        or not call.facts.get("watched")
+        or Acts(run.journal.path.parent).noted(call.key)
+    ):
+        return False
+    if not isinstance(call.arguments, dict):
+        return True
     return tool.inspect is None or dict(tool.inspect(call.arguments)).get("level") != "risky"
 
 
@@ -56,26 +62,28 @@ async def _reconciled(tool: Tool | None, call: Call) -> bool | None:
     return None if found is None else bool(found)
 
 
+def standing(run: Run) -> list[Call]:
+    """Return the surviving calls, and those that had ended and broke off before that was on record.
+
+    What these changed is known, and comes back as of a call that is done; it is taken back where they run again.
+    """
+    broke = [c for c in run.state.open_calls if c.status in ("running", "in_doubt") and c.changes.names]
+    ended = [c for c in broke if (t := run.tools.get(c.name)) is not None and not only_namespace(run, t, c)]
+    return [*run.state.surviving, *ended]
+
+
 def is_warm(run: Run) -> bool:
     """Whether the namespace already holds what the surviving steps made."""
     worker = next((t.worker for t in run.tools.values() if t.worker is not None), None)
     if worker is not None:
         return worker.alive
-    wanted = _last_digests(run)
+    if run.state.again:
+        return False
+    wanted = last_digests(standing(run), run.state.lost)
     if run.namespace is None or not wanted:
         return True
     present = [n for n in wanted if n in run.namespace]
     return len(present) == len(wanted) and run.fingerprint(present) == {n: wanted[n] for n in present}
-
-
-def _last_digests(run: Run) -> dict[str, str]:
-    """Return the digest that each name had when the last surviving step left it."""
-    found: dict[str, str] = {}
-    for call in run.state.surviving:
-        found |= call.changes.digests or {}
-        for name in call.changes.deleted:
-            found.pop(name, None)
-    return found
 
 
 def missing_inputs(run: Run) -> list[str]:
@@ -90,36 +98,3 @@ def missing_inputs(run: Run) -> list[str]:
         have |= set(call.changes.created)
         missing += [n for n in seen.get("reads", ()) if n not in have and not hasattr(builtins, n)]
     return list(dict.fromkeys(missing))
-
-
-async def rebuild(run: Run) -> None:
-    """Run the surviving namespace steps again, in order, and compare the digests of what they leave.
-
-    Raises
-    ------
-    LlmosError
-        Names the inputs that only the user's own cells had made, or the step that gives something else now.
-    """
-    restored(run)
-    missing = missing_inputs(run)
-    if missing:
-        names = ", ".join(f"`{n}`" for n in missing)
-        raise LlmosError(
-            f"process {run.state.pid} needs {names}, made by your own cells; run them first, then resume"
-        )
-    for call in run.state.surviving:
-        tool = run.tools.get(call.name)
-        if tool is None or tool.effect != "namespace" or not isinstance(call.arguments, dict):
-            continue
-        context = CallContext(call.id, call.key, run.call_timeout_s, lambda text: None)
-        result = await invoke(tool, call.arguments, context)
-        if not result.ok:
-            raise LlmosError(
-                f"call {call.id} of process {run.state.pid} fails now ({result.text.splitlines()[-1]}); "
-                "the namespace is not rebuilt"
-            )
-    if not is_warm(run):
-        wanted = _last_digests(run)
-        now = run.fingerprint([n for n in wanted if n in (run.namespace or {})])
-        names = ", ".join(f"`{n}`" for n in wanted if now.get(n) != wanted[n])
-        run.append(SignalReceived(signal="rebuilt_differently", by="the process", names=names))

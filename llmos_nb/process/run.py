@@ -27,6 +27,7 @@ from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply
 from llmos_nb.process.state.state import State
+from llmos_nb.process.values import Values
 from llmos_nb.tools import Tool, reentry, refuse
 
 _log = logging.getLogger(__name__)
@@ -143,6 +144,8 @@ class Run:
         Records that the gate looked up last, by kind, and why it could not.
     held : dict
         What stands by handle, where there is no namespace.
+    values : Values
+        What stands beside the journal of the values that its steps have made.
     wired : tuple, optional
         The tools in wire form and as bytes; None where they are to be encoded anew.
     """
@@ -177,6 +180,7 @@ class Run:
     books: dict[str, Book] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     held: dict[str, Any] = field(default_factory=dict)
+    values: Values = field(default_factory=Values)
     wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _recalls: bool = False  # whether `recall` is among the tools in wire form
     _busy: int = 0

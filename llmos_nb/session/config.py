@@ -29,6 +29,7 @@ from llmos_nb.policy import (
     tighter,
 )
 from llmos_nb.policy.authority import parse_shelf
+from llmos_nb.process import MB, Values
 from llmos_nb.process.scheduling import DEFAULT, Limits, checked, read_limits
 from llmos_nb.session.surface import Flag, Setting, declared, setting
 from llmos_nb.tools.devices.child import ANY, UNTRUSTED, Confinement, parse_confinement, parse_untrusted
@@ -63,6 +64,11 @@ def _check_plan(plan: str) -> None:
 def _check_timeout(seconds: Any) -> None:
     if not float(seconds) > 0:
         raise UsageError(f"call_timeout {seconds!r}: must be more than 0 seconds")
+
+
+def _check_stored(size: Any) -> None:
+    if not float(size) >= 0:
+        raise UsageError(f"stored_value_mb, stored_run_mb {size!r}: must be 0 MB or more")
 
 
 def _check_labels(labels: Mapping[str, Any]) -> None:
@@ -184,10 +190,23 @@ class Settings:
         KEEP_ALL, "how long payloads and whole runs are kept", toml="retention", read=parse_retention,
         hold=Retention.within,
     )
+    stored_value_mb: float = setting(
+        16.0, "MB that the value of a variable may take beside the journal, so that resume reads it; 0 stores none",
+        config=True, environ=True, toml="stored_value_mb", unit="MB", check=_check_stored, hold=min,
+    )
+    stored_run_mb: float = setting(
+        64.0, "MB that all stored values of a process may take", config=True, environ=True, toml="stored_run_mb",
+        unit="MB", check=_check_stored, hold=min,
+    )
     trace: bool = setting(
         False, "send spans to the OpenTelemetry collector of the environment", config=True, environ=True,
         toml="trace",
     )
+
+    @property
+    def values(self) -> Values:
+        """What is stored of the values that a process makes."""
+        return Values(int(self.stored_value_mb * MB), int(self.stored_run_mb * MB))
 
     @property
     def limits(self) -> Limits:

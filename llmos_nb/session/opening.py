@@ -23,9 +23,16 @@ from llmos_nb.models import Model, prices
 from llmos_nb.policy import Budget, budget as budgets, labels
 from llmos_nb.process import Run, briefing, finish, preview as previews
 from llmos_nb.process.gate import labels as file_labels, quarantine
+from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import Plan, Step, parse_steps
 from llmos_nb.session import toolbox
 from llmos_nb.session.config import PLANNING, Settings
+
+
+def hold_to(run: Run, settings: Settings) -> None:
+    """Bring a process under the bounds of its settings: its turns, and what is stored of its values."""
+    resource.bind(run, settings.limits)
+    run.values = settings.values
 
 
 def record_start(

@@ -28,6 +28,7 @@ def unanswered(process: ProcessLike) -> LlmosError:
             "plan": f"%agent approve {p}",
             "question": f'%agent reply {p} "…"',
             "doubt": f"%agent resolve {p} {key} --done",
+            "rebuild": f"%agent resolve {p} {key} --done (goes on without) or --again (runs it again)",
         }
         command = what.get(question["kind"], f"%agent approve {p}")
         return ApprovalNeeded(

@@ -343,7 +343,11 @@ class Process:
     def resolve(self, call: str, done: bool, *, by: str = "you") -> Pending:
         """Say of a call in doubt whether it was done; if not, it runs again with the same key."""
         decisions.check_doubt(self.run, call)
-        return self._do(decisions.resolve, call, done, by)
+        back = not done and decisions.brought_back(self.run, call)
+        (self.dispatch.touch if back else self.dispatch.call)(
+            lambda: decisions.resolve(self.run, call, done, by)
+        )
+        return Pending(self)
 
     def rule(
         self,

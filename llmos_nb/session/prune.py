@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from llmos_nb.views.text import table
 
 
 def forget(run: Run, call: str, by: str = "you") -> int:
-    """Delete the payload of a call's result and give its size in bytes.
+    """Delete the payload of a call's result, and the stored values that it made, and give their size in bytes.
 
     What the process said of it (its answer, a step's evidence) stays: that is in the chain.
 
@@ -45,7 +45,9 @@ def forget(run: Run, call: str, by: str = "you") -> int:
         raise UsageError(f"call {call!r}: process {run.state.pid} has no such call")
     with run.journal.held():
         run.journal.flush_now()
-        if not (found := journals.references(_raw(run, call))):
+        values = (run.state.calls[call].changes.values or {}).values()
+        found = [*journals.references(_raw(run, call)), *(v for v in values if "blob" in v)]
+        if not found:
             small = f"a result of at most {journals.INLINE:,} bytes stands in the chain itself"
             raise UsageError(f"call {call}: {small}; only larger ones can be forgotten")
         blobs = journals.Blobs(run.journal.path.parent / "blobs")
@@ -53,6 +55,9 @@ def forget(run: Run, call: str, by: str = "you") -> int:
         saved.forget(run.journal.path, run.journal.events)
         run.journal.events[:] = scan(run.journal.path)[0]
         run.state = fold(history(run.journal.events, run.journal.path))
+        run.values = replace(
+            run.values, refs={}, current={}, folders=[], used=0
+        )  # it looks anew at what is there
         run.append(SignalReceived(signal="forget", by=by, call=call, bytes=size))
     Memory.beside(run.journal.path).drop(run.journal.path.parent.name)
     return size

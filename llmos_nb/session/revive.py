@@ -28,11 +28,10 @@ from llmos_nb.process import (
     settle_unfinished,
 )
 from llmos_nb.process.gate import compensate, servers as gate_tools
-from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config, toolbox
-from llmos_nb.session.opening import model_of
+from llmos_nb.session.opening import hold_to, model_of
 from llmos_nb.session.parts import Order
 from llmos_nb.session.process import Process, Sessions
 from llmos_nb.session.protocols import ProcessLike
@@ -79,7 +78,7 @@ def load(
     chosen = model_of(chosen, began.parent)
     box = _box(session, settings, chosen, tools, state, began)
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
-    resource.bind(run, settings.limits)
+    hold_to(run, settings)
     run.check = check if check is not None else (state.check or None)
     run.approvers = toolbox.approvers(approvers, settings, session.sharing.n)
     run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)
@@ -195,6 +194,7 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
     child = session.make_run(
         session.new_journal(run.state.name or run.state.goal), state, run.model, tools, run.call_timeout_s
     )
+    child.values = replace(run.values, refs={}, current={}, packed={}, folders=[], used=0)
     child.check, child.price, child.approvers = run.check, run.price, run.approvers.fresh()
     _record_fork(session, child, process, past[-1], isolate)
     _seek(child)

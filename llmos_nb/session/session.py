@@ -16,7 +16,7 @@ from llmos_nb.models import Model, resolve
 from llmos_nb.policy import Approver, Budget
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process import Run, briefing, inputs, open_journal, recall
-from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight, resource
+from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight
 from llmos_nb.process.state import State
 from llmos_nb.session import config, revive, table, toolbox
 from llmos_nb.session.absent import Absent
@@ -26,6 +26,7 @@ from llmos_nb.session.opening import (
     check_name,
     declare_outputs,
     given_plan,
+    hold_to,
     how_apart,
     record_labels,
     record_start,
@@ -155,7 +156,7 @@ class Session:
         shown = (self.namespace, variables, settings.show_values)
         head = briefing.head(goal, chosen.traits, *shown, "plan" in box, how == "isolate")
         run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
-        resource.bind(run, settings.limits)
+        hold_to(run, settings)
         run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(spec, str | None), seats
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}

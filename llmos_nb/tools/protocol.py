@@ -33,12 +33,15 @@ class CallContext:
         Seconds it may take.
     on_output : callable
         Takes text as the tool prints it, for showing only.
+    acting : callable
+        Told in a few words, before it happens, that the call acts outside for the first time.
     """
 
     call: str
     key: str
     deadline_s: float
     on_output: Callable[[str], None] = lambda text: None
+    acting: Callable[[str], None] = lambda words: None
 
 
 current_call: ContextVar[CallContext | None] = ContextVar("current_call", default=None)

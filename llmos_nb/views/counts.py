@@ -16,7 +16,7 @@ from llmos_nb.process.state import CONTROL
 _LIT_BY = {
     "plan": "run.started plan.edited",
     "you": "plan.proposed plan.decided call.decided question.asked call.in_doubt",
-    "act": "message.awaited call.started run.resumed",
+    "act": "message.awaited call.started run.resumed heap.restored",
     "observe": "question.answered names.changed call.finished",
     "integrate": "step.integrated",
     "check": "check.finished",

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.tools import NAME_CHANGES
 from llmos_nb.views.contract import TimelineEvent
-from llmos_nb.views.wording import count, listed, model_at, short
+from llmos_nb.views.wording import count, listed, model_at, rebuilt, short
 
 _HUMAN = (
     ev.PlanDecided, ev.CallDecided, ev.CallResolved, ev.QuestionAnswered, ev.PlanEdited, ev.PolicyChanged,
@@ -204,5 +204,6 @@ _SAY = dict((
     _on(ev.StateSaved, lambda b: f"{b.state['size']:,} bytes"),
     _on(ev.RunPaused, lambda b: b.why),
     _on(ev.RunResumed, lambda b: f"epoch {b.epoch}"),
+    _on(ev.HeapRestored, rebuilt),
     _on(ev.RunEnded, lambda b: b.reason + (f": {b.detail}" if b.detail else "")),
 ))  # fmt: skip

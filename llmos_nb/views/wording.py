@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+from llmos_nb.journal.events import HeapRestored
 from llmos_nb.process.state import State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Bar, Words
@@ -35,6 +36,15 @@ BARS_MOST = 4
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _UNSEEN = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{BIDI}]")
 _COUNTED = ("", "once", "twice")
+
+
+def rebuilt(b: HeapRestored) -> str:
+    """Say in one line what came back in a new interpreter, and how."""
+    kinds = ((b.stored, "read back"), (b.rerun, "run again, as you said" if b.by else "run again"))
+    said = [f"{count(len(calls), 'step')} {how}" for calls, how in kinds if calls]
+    said += [f"gone: {', '.join(b.missing)}"] if b.missing else []
+    said += [f"not as before: {', '.join(b.differs)}"] if b.differs else []
+    return "names: " + ("; ".join(said) or "nothing to bring back")
 
 
 def money(amount: float, places: int = 3) -> str:

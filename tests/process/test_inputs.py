@@ -48,3 +48,12 @@ def test_words_say_what_to_do():
     assert inputs.needs(["a", "b"]).endswith(
         "needs `a`, `b`, which this notebook does not have: run the cell that makes them"
     )
+
+
+async def test_what_a_call_before_it_in_the_turn_makes_is_not_lacking(script):
+    codes = ("rows = 3", "n = rows + len(cars)")
+    calls = [{"name": "python", "arguments": {"code": c}} for c in codes]
+    process = await llmos.run("Go.", model=script({"calls": calls}), namespace={"cars": [1]}, approve="step")
+    assert process.state == "waiting" and inputs.lacking(process.run) == []
+    del process.run.namespace["cars"]
+    assert inputs.lacking(process.run) == ["cars"]

@@ -30,11 +30,15 @@ TOML = {
     "slots": ("[model]\nslots = 2", 2),
     "requests_per_minute": ("[scheduler]\nrequests_per_minute = 9", 9),
     "rules": ("[[policy.rules]]\ntool = 'f'\ndo = 'deny'", None),
+    "stored_value_mb": ("stored_value_mb = 2", 2),
+    "stored_run_mb": ("stored_run_mb = 0.5", 0.5),
     "mcp": ("[mcp.time]\ncommand = ['t']", {"time": {"command": ["t"]}}),
     "retention": ("[retention]\nruns_days = 3", None),
     "trace": ("trace = true", True),
 }
 ENVIRON = {
+    "stored_value_mb": "0",
+    "stored_run_mb": "8",
     "model": "x", "approve": "plan", "plan": "only", "budget": "2 steps", "call_timeout": "9", "show_values": "yes",
     "home": "/h", "scheduler": "fcfs", "slots": "3", "requests_per_minute": "4", "trace": "1", "untrusted": "child",
 }  # fmt: skip

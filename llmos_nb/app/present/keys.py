@@ -53,6 +53,8 @@ def _choices(process: Process, key: str, question: Question) -> dict[str, str]:
         return {}
     if question.get("kind") == "doubt":
         return {"d": "it was done", "g": "run it again"}
+    if question.get("kind") == "rebuild":
+        return {"d": "go on without", "g": "run it again"}
     if key.startswith("plan:"):
         return {"a": "approve the plan", "e": "edit a step", "r": "reject"}
     call = process.run.state.calls[key]

@@ -23,6 +23,7 @@ from llmos_nb.journal.events.call import (
     NamesChanged,
     UndoProposed,
 )
+from llmos_nb.journal.events.heap import HeapRestored
 from llmos_nb.journal.events.message import (
     MessageArrived,
     MessageAwaited,
@@ -93,7 +94,7 @@ Known = (
     | CallDecided | CallStarted | CallFinished | CallInDoubt | CallResolved | NamesChanged | CallUndone | CallRedone
     | UndoProposed | QuestionAsked | QuestionDue | QuestionEscalated | QuestionAnswered
     | MessageSent | MessageArrived | MessageAwaited | MessageReady
-    | MessageTaken | MessageDone | MessageReturned | MessageInDoubt
+    | MessageTaken | MessageDone | MessageReturned | MessageInDoubt | HeapRestored
 )  # fmt: skip
 Body = Known | Unknown
 KINDS: dict[str, type[Known]] = {cls.kind: cls for cls in get_args(Known)}
@@ -133,7 +134,7 @@ def parse(kind: str, d: dict[str, Any], version: int = VERSION) -> Body:
 __all__ = [
     "KINDS", "VERSION", "Body", "BudgetReserved", "BudgetSettled", "CallDecided", "CallFinished", "CallInDoubt",
     "CallRedone", "CallResolved", "CallStarted", "CallUndone", "Changes", "CheckFinished", "ContextPaged",
-    "HeadMessage", "LabelChanged", "MessageArrived", "MessageAwaited", "MessageDone", "MessageInDoubt",
+    "HeadMessage", "HeapRestored", "LabelChanged", "MessageArrived", "MessageAwaited", "MessageDone", "MessageInDoubt",
     "MessageReady", "MessageReturned", "MessageSent", "MessageTaken", "ModelFailed", "ModelRequested",
     "ModelResponded", "NamesChanged", "OutputsDeclared", "Parent", "PlanDecided", "PlanEdited", "PlanProposed",
     "PolicyChanged", "PolicyLoaded", "ProposedCall", "QuestionAnswered", "QuestionAsked", "QuestionDue",

@@ -59,6 +59,8 @@ class CallStarted(Fact):
         The interpreter that it runs in.
     undo : bool
         Whether its tool declares how to take it back.
+    watched : bool
+        Whether it is noted on disk before it acts outside.
     """
 
     kind: ClassVar[str] = "call.started"
@@ -66,6 +68,7 @@ class CallStarted(Fact):
     key: str
     epoch: int
     undo: bool = False
+    watched: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +164,9 @@ class Changes(Fact):
         Keys of the steps that cannot be undone any more.
     files : list of str, optional
         Files of the workspace.
+    values : dict of str to dict, optional
+        Where the value of a variable stands: the payload beside the journal, ``{"module": name}`` of a module, or
+        ``{"same": name}`` of what another variable holds too.
     """
 
     kind: ClassVar[str] = "names.changed"
@@ -178,6 +184,7 @@ class Changes(Fact):
     opaque: dict[str, Any] | None = None
     let_go: list[str] | None = None
     files: list[str] | None = None
+    values: dict[str, dict[str, Any]] | None = None
 
     @property
     def names(self) -> list[str]:

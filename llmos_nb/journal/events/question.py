@@ -15,8 +15,8 @@ class QuestionAsked(Fact):
     Parameters
     ----------
     question : str
-        The call, or ``plan:{version}``.
-    about : {"approval", "plan", "question"}
+        The call, ``plan:{version}``, or ``rebuild``.
+    about : {"approval", "plan", "question", "rebuild"}
         What is asked for (the key is ``kind``).
     text : str
         Why it asks, or the model's question.
@@ -48,7 +48,7 @@ class QuestionAsked(Fact):
 
     kind: ClassVar[str] = "question.asked"
     question: str
-    about: Literal["approval", "plan", "question"] = key("kind")
+    about: Literal["approval", "plan", "question", "rebuild"] = key("kind")
     text: str
     title: str = ""
     digest: str | None = None

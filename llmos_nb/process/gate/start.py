@@ -11,10 +11,12 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import JournalError
+from llmos_nb.journal import Acts
 from llmos_nb.journal.events import CallFinished, CallInDoubt, CallStarted, Changes, NamesChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import APPROVER, Came
 from llmos_nb.policy.secrets import Stream, redact, vault
+from llmos_nb.process import values
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import conflicts, labels as gate_labels, quarantine, servers as gate_tools
 from llmos_nb.process.gate.approvers import may_decide
@@ -58,7 +60,15 @@ def _checked(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tup
 async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
     """Write the intent to disk, then run."""
     key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
-    run.append(CallStarted(call=call.id, key=key, epoch=run.state.epoch, undo=tool.undo is not None))
+    run.append(
+        CallStarted(
+            call=call.id,
+            key=key,
+            epoch=run.state.epoch,
+            undo=tool.undo is not None,
+            watched=tool.effect == "namespace",
+        )
+    )
     try:
         await run.journal.flush()
     except (asyncio.CancelledError, JournalError):
@@ -138,7 +148,9 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
     left = math.inf if call.undoes else run.state.left("s")
     shown = Stream(partial(run.on_output, call.id))
-    context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown)
+    acts = Acts(run.journal.path.parent)
+    acting = lambda words: acts.note(call.key)  # noqa: E731 - before it happens
+    context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown, acting)
     visit = visit_here if tool.beside else run.visit
     try:
         seen, came, result = await visit(partial(_invoked, run, tool, arguments, context))
@@ -191,7 +203,7 @@ def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings, call
         result = await inner(given, context)
         looked = [*seen.names, *described]
         sight.ran(Changes.parse(result.changes or {}).names, looked, run.state.pid)
-        return result
+        return values.observed(run, context.call, seen, result)
 
     return replace(tool, runner=runner)
 
@@ -219,7 +231,8 @@ def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
         )
         return
     if result.changes and any(result.changes.values()):
-        run.append(NamesChanged(call=call.id, changes=Changes.parse(result.changes)))
+        changes = values.kept(run, call.id, Changes.parse(result.changes))
+        run.append(NamesChanged(call=call.id, changes=changes))
     long = len(result.text) > RECORDED // 4  # a value must not be cut in two before the journal looks for it
     text, size = bounded(redact(result.text) if long else result.text)
     facts = {k: v for k, v in result.facts.items() if k != "in_doubt"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmos_nb.journal.events import Reason
+from llmos_nb.process.state.rebuild import REBUILD
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call
 
@@ -45,6 +46,13 @@ class Start:
     """Run an approved call."""
 
     call: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunAgain:
+    """Run calls again that acted outside, to have their variables, as a person said."""
+
+    calls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,7 @@ Command = (
     | JudgePlan
     | Judge
     | Start
+    | RunAgain
     | TakenBack
     | Overdue
     | Finish
@@ -138,6 +147,8 @@ def decide(s: State) -> list[Command]:
     back = [*map(Overdue, due), *_undoing(s)]
     if s.settled or (s.servers and not s.connected):
         return back if s.settled else [Connect(s.servers)]
+    if s.again or REBUILD in s.questions:
+        return back or ([RunAgain(tuple(s.again))] if s.again else [])
     return back or _forward(s)
 
 

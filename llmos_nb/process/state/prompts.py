@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from llmos_nb.policy import Budget, show
@@ -182,3 +182,21 @@ def budget_near(budget: Budget, units: list[str]) -> str:
     """Warn that little is left."""
     bounds = ", ".join(show(u, budget.limits[u]) for u in units)
     return f"Over 80 % of the budget is used ({bounds} at most). Come to an end."
+
+
+def names_gone(missing: Mapping[str, str], differs: Iterable[str]) -> str:
+    """Say which variables are gone since the session was started anew, and which are other than they were."""
+    said = []
+    if missing:
+        made = ", ".join(f"{n} (made by {call})" for n, call in missing.items())
+        said.append(
+            f"These variables are gone: {made}. What the calls did and showed stands; do not do it twice."
+        )
+    if names := ", ".join(differs):
+        said.append(f"These are not as you saw them: {names}.")
+    return "The session was started anew. " + " ".join(said)
+
+
+def run_again(calls: Iterable[str], by: str) -> str:
+    """Say that calls were run again, as a person said."""
+    return f"The session was started anew; {who(by)} had {', '.join(calls)} run again to have the variables."

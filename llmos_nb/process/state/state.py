@@ -117,6 +117,10 @@ class State:
         Compensations that are not settled yet, in order.
     versions : Counter
         How often each variable changed.
+    lost : dict of str to str
+        Variables that are gone since the interpreter ended, with the call that had made each.
+    again : list of str
+        Calls that acted outside and that a person has run again, to have their variables.
     labels : dict of str to str
         Label by variable, ``file:PATH``, or ``*`` for the context.
     untrusted_since : str
@@ -215,6 +219,8 @@ class State:
     undone: list[str] = field(default_factory=list)
     undoing: list[str] = field(default_factory=list)
     versions: Counter[str] = field(default_factory=Counter)
+    lost: dict[str, str] = field(default_factory=dict)
+    again: list[str] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
     untrusted_since: str = ""
     exposed_at: int = -1
@@ -237,7 +243,7 @@ class State:
         """Whether a person (or `resolve`) is what it waits for."""
         if self.status != "running" or self.request or not self.questions:
             return False
-        return not self._at_work(held=self.plan_status == "asked")
+        return not self._at_work(held=self.plan_status == "asked" or "rebuild" in self.questions)
 
     @property
     def expecting(self) -> bool:

@@ -279,4 +279,16 @@ def _doubt(s: State, key: str, question: Question) -> Card:
     return made
 
 
-_KINDS = {"plan": _plan, "approval": _approval, "question": _question, "doubt": _doubt}
+def _rebuild(s: State, key: str, question: Question) -> Card:
+    return {
+        "title": "The session was started anew",
+        "why": marked(sentence(question.get("text", ""))),
+        "call": key,
+        "buttons": [
+            {"label": "Go on without", "verb": "resolve", "main": True, "data": {"done": True}},
+            {"label": "Run it again", "verb": "resolve", "data": {"done": False}},
+        ],
+    }
+
+
+_KINDS = {"plan": _plan, "approval": _approval, "question": _question, "doubt": _doubt, "rebuild": _rebuild}

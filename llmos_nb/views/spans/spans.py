@@ -31,6 +31,7 @@ _NOTED = {
     "check.finished": ("check", "held"),
     "run.paused": (),
     "run.resumed": ("epoch",),
+    "heap.restored": ("stored", "rerun", "missing"),
 }
 
 

@@ -13,7 +13,7 @@ from llmos_nb.views.panel.now import allowed, code_of, ended
 from llmos_nb.views.panel.steps import row as row_of
 from llmos_nb.views.text import form
 from llmos_nb.views.text.lines import WIDTH, in_ascii, rule, verbatim, wrap
-from llmos_nb.views.wording import count, duration, short, visible, who
+from llmos_nb.views.wording import count, duration, rebuilt, short, visible, who
 
 RESULT_LINES = 12
 SHOWN = 400  # events of what happened before; a screenful or two
@@ -197,4 +197,5 @@ _SAY = dict((
     _on(ev.CallRedone, lambda v, b, s: v._wrap(f"{b.call} put back")),
     _on(ev.RunPaused, lambda v, b, s: v._wrap(f"paused: {b.why}. %agent resume {s.pid} goes on")),
     _on(ev.RunResumed, lambda v, b, s: v._wrap("goes on")),
+    _on(ev.HeapRestored, lambda v, b, s: v._wrap(rebuilt(b))),
 ))  # fmt: skip

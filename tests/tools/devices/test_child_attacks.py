@@ -386,6 +386,9 @@ HOSTILE = [
     b'{"done": {"stopped": true}}\n',
     b'{"out": {"a": 1}}\n{"done": {"ok": "yes", "text": 5, "error": [], "parts": [{"mime": "text/html", "data": "x"}, 7], "changes": [1], "facts": {"in_doubt": true, "size": "x"}}}\n',
     b'{"done": {"ok": true, "text": "t", "parts": [{"mime": "image/png", "data": "?"}], "changes": {"created": [[1], "n"], "details": {"n": 3}}, "facts": {"in_doubt": true}}}\n',
+    b'{"done": {"ok": true, "text": "t", "facts": {"effects": {"a": 1}}}}\n',
+    b'{"done": {"ok": true, "text": "t", "facts": {"effects": [%s]}}}\n'
+    % b", ".join([b"1", b'["x"]', b'"%s"' % (b"x" * 999)] * 9),
 ]
 
 
@@ -393,7 +396,9 @@ HOSTILE = [
 def test_any_bytes_from_the_child_are_a_result_or_end_it(fresh, data):
     result = fresh().raw(data)
     assert isinstance(result.text, str) and isinstance(result.ok, bool) and not result.parts
-    assert set(result.facts) <= {"size", "line", "child"}
+    assert set(result.facts) <= {"size", "line", "child", "effects"}
+    told = result.facts.get("effects", [])
+    assert len(told) <= 16 and all(type(e) is str and len(e) <= 200 for e in told)
     json.dumps(result.changes)
 
 

@@ -22,7 +22,9 @@ from llmos_nb.messages import Message, Part, canonical
 from llmos_nb.policy import APPROVER
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import RECALL
+from llmos_nb.process.state.fold.heap import heap_decided
 from llmos_nb.process.state.fold.notes import flush_notes, note
+from llmos_nb.process.state.rebuild import AGAIN, REBUILD
 from llmos_nb.process.state.state import CONTROL, State
 from llmos_nb.tools import Call, shown
 
@@ -101,6 +103,8 @@ def _started(s: State, e: Event, b: CallStarted) -> None:
     call.status, call.key, call.started = "running", b.key, e.at
     if b.undo:
         call.facts["undo"] = True
+    if b.watched:
+        call.facts["watched"] = True
     s.spent["calls"] = s.spent.get("calls", 0) + 1
 
 
@@ -202,6 +206,8 @@ def _names(s: State, b: NamesChanged) -> None:
     if b.call in s.calls:
         s.calls[b.call].changes = b.changes
     s.versions.update(b.changes.names)
+    for name in b.changes.names:
+        s.lost.pop(name, None)
     if b.changes.names:
         s.repeats.clear()
 
@@ -241,6 +247,8 @@ def _put_step(s: State, call: Call) -> None:
 
 def _asked(s: State, e: Event, b: QuestionAsked) -> None:
     s.questions[b.question] = {**{k: v for k, v in e.d.items() if k != "question"}, "since": e.at}
+    if b.question == REBUILD:  # it holds all else, so it comes first
+        s.questions = {REBUILD: s.questions.pop(REBUILD), **s.questions}
     if b.question in s.calls:
         s.calls[b.question].status = "asked"
         s.calls[b.question].digest = b.digest or ""
@@ -257,6 +265,9 @@ def _escalated(s: State, e: Event, b: QuestionEscalated) -> None:
 
 def _answered(s: State, e: Event, b: QuestionAnswered) -> None:
     s.questions.pop(b.question, None)
+    if b.question == REBUILD:
+        heap_decided(s, again=b.text == AGAIN)
+        return
     s.told.append((b.by, b.text))
     s.repeats.clear()
     call = s.calls.get(b.question)

@@ -14,6 +14,7 @@ from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import RunResumed
 from llmos_nb.process.state.fold.call import fold_calls, fold_questions
+from llmos_nb.process.state.fold.heap import fold_heap
 from llmos_nb.process.state.fold.model import fold_model
 from llmos_nb.process.state.fold.run import fold_messages, fold_plan, fold_run
 from llmos_nb.process.state.state import State
@@ -51,6 +52,8 @@ def apply(state: State, event: Event) -> State:
             fold_calls(state, event)
         case "model" | "budget" | "context":
             fold_model(state, event)
+        case "heap":
+            fold_heap(state, event)
         case "plan" | "step":
             fold_plan(state, event)
         case "question":

@@ -124,6 +124,7 @@ def _tools(s: State, b: ToolsChanged) -> None:
 
 
 def _resumed(s: State, b: RunResumed) -> None:
+    s.again = s.again if b.epoch == s.epoch else []  # nobody knows how far it came: it is asked anew
     s.status, s.epoch, s.why, s.pause_wanted = "running", b.epoch, "", False
     s.reason, s.detail, s.ending, s.failures, s.request = "", "", None, 0, 0
     s.failed_kinds.clear()

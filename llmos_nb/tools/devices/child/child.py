@@ -15,16 +15,17 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from llmos_nb.errors import ToolError
+from llmos_nb.heap.plain import decode
 from llmos_nb.messages import Part, ToolResult
 from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.child.inputs import Input
 from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
-from llmos_nb.tools.devices.child.values import decode
 from llmos_nb.tools.devices.child.worker import Connection, Frame
 from llmos_nb.tools.outcome import Outcome, in_thread, unless_stopped
 from llmos_nb.tools.protocol import CallContext
 
 MOST_IMAGES, MOST_WORDS = 20, 2000
+MOST_EFFECTS, MOST_EFFECT = 16, 200
 _IMAGES = ("image/png", "image/jpeg")
 _FACTS = ("size", "line")
 
@@ -49,7 +50,11 @@ def result(found: Frame) -> ToolResult:
     listed = found.get("parts")
     parts = [_image(p) for p in (listed if isinstance(listed, list) else [])[:MOST_IMAGES]]
     changes, facts = found.get("changes"), found.get("facts")
-    told = {k: facts[k] for k in _FACTS if isinstance(facts, dict) and type(facts.get(k)) is int}
+    told: dict[str, Any] = {
+        k: facts[k] for k in _FACTS if isinstance(facts, dict) and type(facts.get(k)) is int
+    }
+    if isinstance(facts, dict) and isinstance(facts.get("effects"), list):
+        told["effects"] = [text(e)[:MOST_EFFECT] for e in facts["effects"][:MOST_EFFECTS]]
     kept = _changes(changes) if isinstance(changes, dict) else None
     ok, error = found.get("ok") is True, text(found.get("error"))[:200]
     return ToolResult(
@@ -310,7 +315,10 @@ class Child:
         found, raw = await self._asked(link, lambda: link.ask({"get": name}), deadline_s)
         if why := text(found.get("error")):
             raise ToolError(f"`{name}`: {why[:200]}")
-        return decode(raw)
+        try:
+            return decode(raw)
+        except ValueError as error:
+            raise ToolError(f"the child sent a value that is not one: {error}"[:200]) from error
 
     async def _asked(self, link: _Link, ask: Callable[[], Any], deadline_s: float) -> Any:
         """Ask in a thread; a process that does not answer is ended."""

@@ -18,12 +18,13 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import KW_ONLY, asdict, dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from llmos_nb.heap import Snapshots
+from llmos_nb.heap.plain import encode
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.child.sandbox import limits, sandbox
-from llmos_nb.tools.devices.child.values import encode
 from llmos_nb.tools.devices.namespace.device import NamespaceDevice
 from llmos_nb.tools.devices.python.device import PythonDevice
 from llmos_nb.tools.devices.python.guard import interruptible
@@ -191,7 +192,12 @@ def _tried(act: Callable[[], None]) -> str:
 def _plain(result: ToolResult) -> Frame:
     plain = ("ok", "text", "error", "changes", "facts")
     parts = [{**asdict(p), "data": base64.b64encode(p.data).decode()} for p in result.parts]
-    return {**{key: getattr(result, key) for key in plain}, "parts": parts}
+    told = {key: getattr(result, key) for key in plain}
+    if (effects := result.facts.get("effects")) is not None:  # its own folder goes with it
+        own = f"{Path.cwd()}{os.sep}"
+        outside = [e for e in effects if not e.partition(" ")[2].startswith(own)]
+        told["facts"] = {**result.facts, "effects": outside}
+    return {**told, "parts": parts}
 
 
 def silence() -> None:

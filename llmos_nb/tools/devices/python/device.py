@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 from llmos_nb.errors import ToolTimeout
@@ -20,6 +20,7 @@ from llmos_nb.tools.devices.python.capture import Bundle, Sink, captured
 from llmos_nb.tools.devices.python.display import Figures, brief, rich
 from llmos_nb.tools.devices.python.execute import Chunk, Runner, compile_step, filename_of, look_around
 from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep_for_debug
+from llmos_nb.tools.effects import watching
 from llmos_nb.tools.outcome import Outcome, Stopped
 from llmos_nb.tools.protocol import CallContext, Tool, current_call
 from llmos_nb.tools.reentry import mark
@@ -101,7 +102,8 @@ class PythonDevice:
         before = self.snapshots.begin(code_names(code)) if self.snapshots is not None else None
         token = current_call.set(context)
         try:
-            with captured(context.on_output, self.on_display or self._show_images, self.ip) as sink:
+            on_display = self.on_display or self._show_images
+            with captured(context.on_output, on_display, self.ip) as sink, watching(context) as watch:
                 step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip))
                 outcome = await step.run(code, context.call)
         except (Stopped, asyncio.CancelledError):
@@ -111,7 +113,8 @@ class PythonDevice:
         finally:
             current_call.reset(token)
         changes = self.snapshots.end(before, context.key) if before is not None else None
-        return step.result(outcome, changes)
+        found = step.result(outcome, changes)
+        return replace(found, facts={**found.facts, "effects": watch.effects})
 
     def _show_images(self, bundle: Bundle) -> None:
         safe = {m: bundle[m] for m in (*_IMAGES, "text/plain") if m in bundle}

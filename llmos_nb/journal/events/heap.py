@@ -1,0 +1,38 @@
+"""The event of a namespace that was rebuilt in a new interpreter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from llmos_nb.journal.events.base import Fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeapRestored(Fact):
+    """The namespace was rebuilt: by stored values, by steps that had done nothing outside, and as far as that goes.
+
+    Parameters
+    ----------
+    stored, rerun : list of str
+        Calls whose variables were read from what stands beside the journal, and calls that ran again.
+    missing : dict of str to str
+        Variables that are gone, with the call that had made each.
+    differs : list of str
+        Variables that are other than they were.
+    acted : dict of str to list of str
+        What the calls of missing variables had done outside, in words; empty where nobody had looked.
+    asks : bool
+        Whether a person is asked about what is missing.
+    by : str
+        Who had a call run again that had acted outside; empty where none did.
+    """
+
+    kind: ClassVar[str] = "heap.restored"
+    stored: list[str]
+    rerun: list[str]
+    missing: dict[str, str]
+    differs: list[str] = field(default_factory=list)
+    acted: dict[str, list[str]] = field(default_factory=dict)
+    asks: bool = False
+    by: str = ""
