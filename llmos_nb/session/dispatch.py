@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context
 from functools import partial
-from types import FrameType
 from typing import Any, TypeVar
 
 from llmos_nb.errors import CallDenied
@@ -23,8 +21,7 @@ from llmos_nb.journal.events import QuestionDue, RunEnded, SignalReceived
 from llmos_nb.policy import approval
 from llmos_nb.process import Run
 from llmos_nb.process.state import State, decide
-from llmos_nb.session.runtime import runtime
-from llmos_nb.session.visits import Visits
+from llmos_nb.session.threads import Visits, runtime
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
 
@@ -53,10 +50,20 @@ class Dispatch:
         What is acted on.
     drive : callable
         Drives the process until it is settled or waits.
+    review : callable
+        Lets parts see whether what processes wait for is there.
+    hopeful : callable
+        ``hopeful(people)``: whether a part, or with `people` a person, may still end the wait of the process.
     """
 
-    def __init__(self, run: Run, drive: Callable[[], Awaitable[None]]) -> None:
-        self.run, self._drive = run, drive
+    def __init__(
+        self,
+        run: Run,
+        drive: Callable[[], Awaitable[None]],
+        review: Callable[[], None],
+        hopeful: Callable[[bool], bool],
+    ) -> None:
+        self.run, self._drive, self._review, self._hopeful = run, drive, review, hopeful
         self.task: asyncio.Task[None] | None = None
         self.visits = Visits()
         self._starting, self._begun = False, asyncio.Event()
@@ -155,7 +162,7 @@ class Dispatch:
         """Pause, since the user's loop or the interpreter ends, and wait until that is on disk."""
         if self.driven:
             self.halt_here("paused", by)
-            await self.settled()
+            await self.idle()
 
     def _watch(self, task: asyncio.Task[None]) -> None:
         """Hang on to the user's loop while the process is driven: where that ends, the process pauses."""
@@ -197,13 +204,43 @@ class Dispatch:
             return
         self._start()
 
-    async def settled(self) -> None:
+    # waiting beside it
+
+    async def idle(self) -> None:
         """Wait until nothing drives the process."""
         while self.driven:
             if self._starting:
                 await self._begun.wait()
             elif self.task is not None:
                 await asyncio.wait([self.task])
+
+    async def settled(self) -> None:
+        """Wait until the process ended, paused, or waits for somebody."""
+        while True:
+            await self.idle()
+            if not self.run.state.expecting:
+                return
+            self._review()
+            if self.driven:  # what is to be told had not been told yet
+                continue
+            if self.run.halting or not self._hopeful(False):
+                return
+            self.moved.clear()
+            await self.moved.wait()
+
+    async def attended(self, patient: bool, background: bool) -> None:
+        """Wait until it is settled; `patient` waits for people too."""
+        await self.settled()
+        while patient and self._may_move(background):
+            self.moved.clear()
+            if not self.run.halting:
+                await self.moved.wait()
+            await self.settled()
+
+    def _may_move(self, background: bool) -> bool:
+        """Whether a person may let it go on, or somebody whose message it waits for."""
+        s = self.run.state
+        return s.waiting or (s.expecting and (background or self._hopeful(True)))
 
     # acts
 
@@ -355,32 +392,3 @@ class Deadlines:
         if passed and (not s.settled or s.undoing):
             self.dispatch.apply(lambda: [self.run.append(QuestionDue(question=k)) for k in passed])
         self.arm()
-
-
-_stops: list[Callable[[], None]] = []
-_before: list[Any] = []  # the handler that the last open context puts back
-
-
-@contextmanager
-def interrupts(stop: Callable[[], None] | None) -> Iterator[None]:
-    """Call `stop` on SIGINT inside this context; several may be open at once, and then all are called.
-
-    Only the main thread gets signals; elsewhere, and with None, nothing is changed.
-    """
-    if stop is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    if not _stops:
-        _before.append(signal.signal(signal.SIGINT, _heard))
-    _stops.append(stop)
-    try:
-        yield
-    finally:
-        _stops.remove(stop)
-        if not _stops:
-            signal.signal(signal.SIGINT, _before.pop() or signal.default_int_handler)
-
-
-def _heard(number: int, frame: FrameType | None) -> None:
-    for stop in list(_stops):
-        stop()

@@ -16,9 +16,10 @@ from llmos_nb.journal import Event, Journal
 from llmos_nb.policy import budget as budgets
 from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
 from llmos_nb.process.state import Plan
-from llmos_nb.session.dispatch import Deadlines, Dispatch, interrupts
+from llmos_nb.session.dispatch import Deadlines, Dispatch
 from llmos_nb.session.parts import Parts
 from llmos_nb.session.protocols import ProcessLike, SessionLike
+from llmos_nb.session.threads import interrupts
 
 
 class Sessions(SessionLike, Protocol):
@@ -65,7 +66,8 @@ class Process:
         self.run, self.session = run, session
         self.cold = False
         self.watcher: asyncio.Task[None] | None = None
-        self.dispatch = Dispatch(run, self._drive)
+        parts = session.parts
+        self.dispatch = Dispatch(run, self._drive, parts.review, lambda people: parts.hopeful(self, people))
         self.deadlines = Deadlines(self.dispatch)
 
     def __repr__(self) -> str:
@@ -168,21 +170,8 @@ class Process:
     async def _until_settled(self) -> Process:
         """Wait until it ended, paused, or waits for somebody."""
         self.dispatch.adopt(self.session.ip)
-        await self.dispatch.there(self._settled)
+        await self.dispatch.there(self.dispatch.settled)
         return self
-
-    async def _settled(self) -> None:
-        while True:
-            await self.dispatch.settled()
-            if not self.run.state.expecting:
-                return
-            self.session.parts.review()
-            if self.dispatch.driven:  # what is to be told had not been told yet
-                continue
-            if self.run.halting or not self.session.parts.hopeful(self):
-                return
-            self.dispatch.moved.clear()
-            await self.dispatch.moved.wait()
 
     async def attend(self, patient: bool, interruptible: bool = True) -> Process:
         """Wait beside it; `patient` waits for people too. An interrupt of the waiting code stops it.
@@ -195,25 +184,11 @@ class Process:
         self.dispatch.adopt(self.session.ip)
         try:
             with interrupts(self._interrupted if interruptible else None):
-                await self.dispatch.there(partial(self._attended, patient, not interruptible))
+                await self.dispatch.there(partial(self.dispatch.attended, patient, not interruptible))
         except asyncio.CancelledError:
             self._interrupted()
             await self._until_settled()
         return self
-
-    async def _attended(self, patient: bool, background: bool) -> None:
-        await self._settled()
-        while patient and self._may_move(background):
-            self.dispatch.moved.clear()
-            if not self.run.halting:
-                await self.dispatch.moved.wait()
-            await self._settled()
-
-    def _may_move(self, background: bool) -> bool:
-        """Whether a person may let it go on, or somebody whose message it waits for."""
-        if self.run.state.waiting or (background and self.state == "waiting"):
-            return True
-        return self.run.state.expecting and self.session.parts.hopeful(self, people=True)
 
     def _interrupted(self) -> None:
         self.dispatch.halt_soon("paused", "you")

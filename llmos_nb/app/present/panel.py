@@ -135,7 +135,7 @@ class PanelShown(Shown):
         events = process.events
         self.process, self.projector, self.seen = process, Projector(events), len(events)
         self.swapped_at_end = process.state != "ended"  # one shown after its end is there to be looked through
-        self.panel = Panel(self.verb, self.view(), loop.svg())
+        self.panel = Panel(self.verb, self.view(), loop.svg(), process.dispatch.tell)
         self.display_id = f"llmos-{process.pid}-{id(self):x}"
 
     def view(self) -> Any:

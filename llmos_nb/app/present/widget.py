@@ -14,12 +14,14 @@ import json
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from typing import Any, cast
 
 import anywidget
 import traitlets
 
+from llmos_nb.app.present.clicks import listen
 from llmos_nb.errors import LlmosError
 from llmos_nb.views import VERBS, PanelView
 
@@ -81,6 +83,7 @@ SCRIPTS = "dom text blocks header loop timeline editor card plan verbs stop keys
 STREAM_MOST = 32 * 1024
 Clock = Callable[[], float]
 OnVerb = Callable[[dict[str, Any]], None]
+Tell = Callable[..., object]
 
 
 def front_end() -> str:
@@ -125,12 +128,15 @@ class Panel(anywidget.AnyWidget):
     Parameters
     ----------
     on_verb : callable
-        Gets every verb as a dict, ``{"verb": "approve", "call": "r4.0", "digest": "…"}``, on the main thread. An
+        Gets every verb as a dict, ``{"verb": "approve", "call": "r4.0", "digest": "…"}``, on the panel's thread. An
         `LlmosError` it raises is shown in the panel.
     view : PanelView, optional
         The first view.
     loop_svg : str
         The loop as drawn by Graphviz.
+    tell : callable, optional
+        ``tell(act, *args)`` has something done on the thread where the panel lives; clicks are then taken there,
+        whatever the main thread does.
     """
 
     _esm = front_end()
@@ -138,12 +144,15 @@ class Panel(anywidget.AnyWidget):
     view = traitlets.Dict().tag(sync=True)
     loop_svg = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, on_verb: OnVerb, view: PanelView | None = None, loop_svg: str = "") -> None:
+    def __init__(
+        self, on_verb: OnVerb, view: PanelView | None = None, loop_svg: str = "", tell: Tell | None = None
+    ) -> None:
         self._on_verb, self._pacer = on_verb, Pacer()
         self._wanted: dict[str, Any] = {**cast(dict[str, Any], view or {}), "rev": 0, "stream": ""}
         self._timer: asyncio.TimerHandle | None = None
         super().__init__(view=dict(self._wanted), loop_svg=loop_svg)
-        self.on_msg(self._receive)
+        if tell is None or not listen(self.comm, partial(tell, self._receive, self)):
+            self.on_msg(self._receive)
 
     def show(self, view: PanelView) -> None:
         """Show a view, now or within a tenth of a second.
@@ -201,7 +210,7 @@ class Panel(anywidget.AnyWidget):
             self._timer.cancel()
             self._timer = None
 
-    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object = None) -> None:
         """Take a message of a page: say that it was heard, then act."""
         message = dict(content)
         verb, ticket = message.get("verb"), message.pop("seq", None)

@@ -1,0 +1,45 @@
+"""Clicks taken off the main thread, so that one is heard while a cell of the user's, or a step, holds that thread.
+
+ipykernel reads messages on a thread of its own, asks the comm where a message belongs, and hands it on to the main
+thread. We listen to that question. It is no public interface: where it is not there (ipykernel before 7.4, other
+backends), clicks come by the main thread, as they do for every widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+ASKED = "_reply_subshell_for"
+Take = Callable[[dict[str, Any]], object]
+
+
+def listen(comm: Any, take: Take) -> bool:
+    """Have the custom messages of a widget taken as they are read.
+
+    Parameters
+    ----------
+    comm : Comm
+        The widget's.
+    take : callable
+        Gets the content of each message on the thread that reads them; it must return at once.
+
+    Returns
+    -------
+    bool
+        Whether that is possible here. Every message comes by the main thread, too, after it was taken.
+    """
+    route = getattr(comm, ASKED, None)
+    if not callable(route):
+        return False
+
+    def taking(data: Any, default: Any) -> Any:
+        content = data.get("content") if isinstance(data, Mapping) and data.get("method") == "custom" else None
+        if isinstance(content, dict):
+            with suppress(Exception):  # whatever is wrong with a click, the message goes its way
+                take(dict(content))
+        return route(data, default)
+
+    setattr(comm, ASKED, taking)
+    return True

@@ -1,0 +1,299 @@
+"""The two threads of a process: "llmos", where all processes of the interpreter are driven, and the user's own.
+
+State, journals, timers and requests to models live on "llmos" and nowhere else. It never blocks and never touches the
+user's objects: work on those visits the user's thread, one piece at a time, on the event loop of the cell, or the
+script, that owns the process, and in the context of that cell, so that its outputs appear there whoever let it begin.
+Any other thread only posts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import inspect
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from contextvars import Context
+from types import FrameType
+from typing import Any, TypeVar
+
+from llmos_nb.tools import reentry
+
+T = TypeVar("T")
+LAST_WORDS_S, PARKED_S = 3.0, 1.0
+
+
+class Runtime:
+    """One event loop on a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.leaving: dict[object, Callable[[], Coroutine[Any, Any, object]]] = {}
+        self.thread = threading.Thread(target=self._run, name="llmos", daemon=True)
+        # a debugger that stops every thread at a breakpoint of the user's would stop all processes, too
+        self.thread.pydev_do_not_trace = self.thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+        self.thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on this thread."""
+        return threading.get_ident() == self.thread.ident
+
+    def post(self, act: Callable[..., object], *args: Any, context: Context | None = None) -> None:
+        """Have something done there, and go on at once; safe in a signal handler."""
+        self.loop.call_soon_threadsafe(act, *args, context=context)
+
+    def ask(self, act: Callable[[], T], context: Context | None = None, patience_s: float | None = None) -> T:
+        """Have something done there and wait for what it returns or raises.
+
+        Raises
+        ------
+        TimeoutError
+            It was not done within `patience_s`; it will be.
+        """
+        if self.here or not self.thread.is_alive():
+            return act()
+        answer: Future[T] = Future()
+
+        def carry_out() -> None:
+            try:
+                answer.set_result(act())
+            except BaseException as error:
+                answer.set_exception(error)
+
+        self.post(carry_out, context=context)
+        return answer.result(patience_s)
+
+    async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine there and wait for it, from any event loop."""
+        if self.here:
+            return await work()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
+
+    # the end of the interpreter, and forks
+
+    def close(self) -> None:
+        """Let what is at work say its last words, and stop."""
+        if not self.thread.is_alive() or self.here:
+            return
+        with suppress(Exception):  # the interpreter ends: there is nobody left to tell
+            asyncio.run_coroutine_threadsafe(self._last_words(), self.loop).result(LAST_WORDS_S)
+        self.post(self.loop.stop)
+        self.thread.join(LAST_WORDS_S)
+
+    async def _last_words(self) -> None:
+        await asyncio.gather(*(leave() for leave in list(self.leaving.values())), return_exceptions=True)
+
+    def park(self) -> Callable[[], None]:
+        """Hold the thread still, for a fork; return what lets it go on.
+
+        A fork copies locks as they are: one that this thread held would stay locked in the copy for ever.
+        """
+        parked, go_on = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            parked.set()
+            go_on.wait(PARKED_S)
+
+        if self.thread.is_alive() and not self.here:
+            self.post(hold)
+            parked.wait(PARKED_S)
+        return go_on.set
+
+
+_making = threading.Lock()
+_there: Runtime | None = None
+_unpark: list[Callable[[], None]] = []
+
+
+def runtime() -> Runtime:
+    """Return the runtime of this interpreter; it is started at the first use."""
+    global _there  # noqa: PLW0603 - one an interpreter
+    if _there is None:
+        with _making:
+            if _there is None:
+                _there = Runtime()
+    return _there
+
+
+def _before_fork() -> None:
+    if _there is not None:
+        _unpark.append(_there.park())
+
+
+def _after_fork() -> None:
+    while _unpark:
+        _unpark.pop()()
+
+
+def _in_the_copy() -> None:
+    """Forget the runtime: its thread is not in a forked process."""
+    global _there, _making
+    _there, _making = None, threading.Lock()
+    _unpark.clear()
+
+
+def _close() -> None:
+    if _there is not None:
+        _there.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_the_copy)
+# `atexit` comes after the interpreter has waited for threads, and later than executors may be used
+getattr(threading, "_register_atexit", atexit.register)(_close)
+
+
+class Visits:
+    """The way of one process to the user's thread."""
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.context = reentry.outside()
+        self.turn = asyncio.Lock()  # of what takes several visits, such as a resume
+        self._thread = 0
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller may touch the user's objects: it is on their thread, or nobody else is."""
+        return self.loop is None or self.loop.is_closed() or threading.get_ident() == self._thread
+
+    def settle(self, loop: asyncio.AbstractEventLoop, thread: int) -> None:
+        """Go to this loop from now on, unless the present one is still there; what waits for a loop begins."""
+        if self.loop is not loop:
+            if self.loop is not None and self.loop.is_running():
+                return
+            self.loop, self._thread, self.turn = loop, thread, asyncio.Lock()
+        while self._waiting:
+            self.post(self._waiting.popleft())
+
+    def post(self, act: Callable[[], None]) -> None:
+        """Have something done there, and go on at once."""
+        try:
+            if self.loop is None:
+                raise RuntimeError("no loop yet")
+            self.loop.call_soon_threadsafe(act, context=self.context.copy())
+        except RuntimeError:  # the loop is closed, or there was none: whoever comes next brings one
+            self._waiting.append(act)
+
+    async def __call__(self, work: Callable[[], Any]) -> Any:
+        """Run work there and return what it returns, or what the awaitable gives that it returns.
+
+        Whoever waits may be cancelled: work that has not begun is withdrawn, a coroutine is cancelled, and anything
+        else is waited for; a result that comes nevertheless is a result.
+        """
+        visit = _Visit(asyncio.get_running_loop(), work)
+        self.post(visit.begin)
+        try:
+            return await asyncio.shield(visit.done)
+        except asyncio.CancelledError:
+            if visit.done.done():
+                raise
+            visit.cancel()
+            while not visit.done.done():
+                try:
+                    await asyncio.wait({visit.done})
+                except asyncio.CancelledError:
+                    continue
+            return visit.done.result()
+
+
+class _Visit:
+    """One piece of work on its way to the user's thread and back."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Callable[[], Any]) -> None:
+        self._loop, self._work = loop, work
+        self.done: asyncio.Future[Any] = loop.create_future()
+        self._mutex = threading.Lock()
+        self._begun = self._cancelled = False
+        self._task: asyncio.Future[Any] | None = None
+
+    def begin(self) -> None:
+        """Do it, on the user's thread."""
+        with self._mutex:
+            if self._cancelled:
+                return
+            self._begun = True
+        try:
+            found = self._work()
+        except BaseException as error:
+            self._back(None, error)
+            return
+        if not inspect.isawaitable(found):
+            self._back(found, None)
+            return
+        with self._mutex:
+            task = self._task = asyncio.ensure_future(found)
+            if self._cancelled:
+                task.cancel()
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        if task.cancelled():
+            self._back(None, asyncio.CancelledError())
+        elif (error := task.exception()) is not None:
+            self._back(None, error)
+        else:
+            self._back(task.result(), None)
+
+    def _back(self, value: Any, error: BaseException | None) -> None:
+        self._loop.call_soon_threadsafe(self._settle, value, error)
+
+    def _settle(self, value: Any, error: BaseException | None) -> None:
+        if self.done.done():
+            return
+        if isinstance(error, asyncio.CancelledError):
+            self.done.cancel()
+        elif error is not None:
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(value)
+
+    def cancel(self) -> None:
+        """Withdraw it where it has not begun, else cancel what it awaits."""
+        with self._mutex:
+            self._cancelled = True
+            begun, task = self._begun, self._task
+        if not begun:
+            self.done.cancel()
+        elif task is not None:
+            task.get_loop().call_soon_threadsafe(task.cancel)
+
+
+_stops: list[Callable[[], None]] = []
+_before: list[Any] = []  # the handler that the last open context puts back
+
+
+@contextmanager
+def interrupts(stop: Callable[[], None] | None) -> Iterator[None]:
+    """Call `stop` on SIGINT inside this context; several may be open at once, and then all are called.
+
+    Only the main thread gets signals; elsewhere, and with None, nothing is changed.
+    """
+    if stop is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if not _stops:
+        _before.append(signal.signal(signal.SIGINT, _heard))
+    _stops.append(stop)
+    try:
+        yield
+    finally:
+        _stops.remove(stop)
+        if not _stops:
+            signal.signal(signal.SIGINT, _before.pop() or signal.default_int_handler)
+
+
+def _heard(number: int, frame: FrameType | None) -> None:
+    for stop in list(_stops):
+        stop()
