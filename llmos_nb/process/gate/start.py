@@ -39,11 +39,18 @@ async def start(run: Run, command: Start) -> None:
     async with _turn(run, command, tool):
         if call.status != "approved" or run.halting or _over_budget(run, call):
             return
-        may, *again = await run.section(partial(_checked, run, call, tool, arguments))
+        checked = partial(_checked, run, call, tool, arguments)
+        may, *again = await run.section(checked) if _rests(call, tool) else checked()
         if may:
             await _begin(run, call, tool, arguments)
     if again:
         await _ask_again(run, call, tool, arguments, *again)
+
+
+def _rests(call: Call, tool: Tool) -> bool:
+    """Return whether an approval rests on something that may have changed since: on objects, or a server's words."""
+    shared = tool.effect == "namespace" and not tool.elsewhere
+    return shared or bool(tool.server) or bool(call.digest and call.by and ":" not in call.by)
 
 
 def _checked(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple[Any, ...]:
@@ -57,6 +64,10 @@ async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) ->
     """Write the intent to disk, then run."""
     key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
     run.append(CallStarted(call=call.id, key=key, epoch=run.state.epoch, undo=tool.undo is not None))
+    if tool.independent:  # it has no effect that an intent must stand before, and may run again after a crash
+        run.journal.kick()
+        await _run_tool(run, call, tool, arguments)
+        return
     try:
         await run.journal.flush()
     except (asyncio.CancelledError, JournalError):
