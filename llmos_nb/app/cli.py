@@ -36,7 +36,7 @@ def parser_of(name: str) -> Parser:
     form = verbs.find(name, "llmos")
     parser = Parser(f"llmos {name}", description=form.help)
     for flag in form.flags:
-        flag.add_to(parser)
+        parser.add_argument(*flag.names, **flag.how)
     return parser
 
 

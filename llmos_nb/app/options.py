@@ -95,7 +95,7 @@ def cell_parser() -> Parser:
     )
     settings = p.add_argument_group("settings", "%config LLMOS and llmos.toml set them for all cells")
     for flag in cell_flags():
-        flag.add_to(p if flag in CELL else settings)
+        (p if flag in CELL else settings).add_argument(*flag.names, **flag.how)
     return p
 
 
@@ -176,7 +176,7 @@ def command_parser(name: str) -> Parser:
     parser = Parser(f"%agent {name}", usage=f"%(prog)s {form.words}", description=form.help)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     for flag in form.flags:
-        flag.add_to(parser)
+        parser.add_argument(*flag.names, **flag.how)
     return parser
 
 

@@ -76,7 +76,8 @@ def approve_one(run: Run, key: str, by: str, digest: str = "", arguments: dict[s
     """
     s, by = run.state, named(run, by)
     why = s.refuses(by, key)
-    if approval.late(s.questions.get(key, {})):
+    question = s.questions.get(key, {})
+    if question.get("until") and approval.late(question):
         why = "its deadline has passed"
         run.append(QuestionDue(question=key))
     if why:

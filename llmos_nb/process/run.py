@@ -22,7 +22,7 @@ from llmos_nb.policy.secrets import vault
 from llmos_nb.process import saved
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
-from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
+from llmos_nb.process.scheduling.resource import SEEN, NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply
@@ -247,7 +247,7 @@ class Run:
             self._save_state()
         event = self.journal.append(body, payloads)
         apply(self.state, event)
-        if self.sight is not None:
+        if self.sight is not None and event.k in SEEN:
             self.sight.heard(event, self.state)
         self.tell(event)
         self.wake.set()
@@ -264,6 +264,9 @@ class Run:
     def tell(self, event: Event) -> None:
         """Tell the views; one that raises is left out from then on, since what it shows is not what happened."""
         for listener in list(self.listeners):
+            kinds = getattr(listener, "kinds", None)  # a listener may say what it wants to hear
+            if kinds is not None and event.k not in kinds:
+                continue
             try:
                 listener(event, self.state)
             except Exception:

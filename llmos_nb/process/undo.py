@@ -61,9 +61,11 @@ def undo_calls(run: Run, to: int | None, by: str = "you") -> None:
     UsageError
         There is nothing to undo.
     """
-    compensate.settle_unfinished(run)
+    if run.state.undoing:
+        compensate.settle_unfinished(run)
     calls, standing = undoable(run), _standing(run.state)
-    acted = [c for c in standing if compensate.can(run, c)]
+    ways_back = {t.name for t in run.tools.values() if t.undo is not None}
+    acted = [c for c in standing if c.name in ways_back and compensate.can(run, c)]
     if to is None:
         last = next((_unit(run.state, c) for c in reversed(standing) if c.changes.seen or c in acted), None)
         first = next((i for i, c in enumerate(calls) if _unit(run.state, c) == last), len(calls))
@@ -84,7 +86,7 @@ def undo_calls(run: Run, to: int | None, by: str = "you") -> None:
 
 def _unit(s: State, call: Call) -> object:
     """Name what one Undo takes back: a step, or one answer of a model that works without a plan."""
-    return call.step if call.step and len(s.plan) > 1 else call.id.partition(".")[0]
+    return call.step if call.step and len(s.plan.steps) > 1 else call.id.partition(".")[0]
 
 
 def take_back(run: Run, calls: Sequence[Call]) -> None:

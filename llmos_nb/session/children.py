@@ -305,7 +305,9 @@ class Children(Part):
         needs = partial(_awaits, self.session, run)
         return {
             START: replace(run.tools[START], runner=partial(_start, self.session, run)),
-            WAIT: replace(run.tools[WAIT], runner=partial(_answer, self.session, run), needs=needs),
+            WAIT: replace(
+                run.tools[WAIT], runner=partial(_answer, self.session, run), needs=needs, place="thread"
+            ),
         }
 
     def heard(self, run: Run, event: Event) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from pkgutil import resolve_name
@@ -23,6 +23,7 @@ from llmos_nb.tools.devices import SKILL, START, WAIT
 
 if TYPE_CHECKING:
     from llmos_nb.models import Model
+    from llmos_nb.process.state import State
     from llmos_nb.session.config import Settings
     from llmos_nb.session.protocols import ProcessLike, SessionLike
     from llmos_nb.tools import Tool
@@ -168,6 +169,17 @@ def _installed() -> dict[str, Entry]:
     return {name: Entry(plugin, yes, yes, yes) for name, plugin in load_plugins(GROUP, PARTS).items()}
 
 
+@dataclass(frozen=True)
+class _Hearing:
+    """A listener for the kinds of event that any part hears."""
+
+    kinds: Set[str]
+    hear: Callable[[Event], None]
+
+    def __call__(self, event: Event, _: State) -> None:
+        self.hear(event)
+
+
 class Parts:
     """The parts of one session.
 
@@ -182,11 +194,13 @@ class Parts:
         self.made: dict[str, Part] = {}
         self._hearing: dict[str, list[Part]] = defaultdict(list)
         self._kinds = {kind: name for name, entry in self.table.items() for kind in entry.kinds}
+        self.kinds = {"run.started", *self._kinds}  # what any part hears
 
     def __getitem__(self, name: str) -> Any:
         """Return a part, made now where it was not wanted before."""
         if name not in self.made:
             self.made[name] = part = self._make(self.table[name].where)
+            self.kinds.update(part.hears)
             for kind in part.hears:
                 self._hearing[kind].append(part)
         return self.made[name]
@@ -220,7 +234,7 @@ class Parts:
     def connect(self, run: Run) -> None:
         """Tie a process to the parts that it wants, and let parts hear of it."""
         tied = self._tie(run, ())
-        run.listeners.append(lambda event, state: self._heard(run, event, tied))
+        run.listeners.append(_Hearing(self.kinds, lambda event: self._heard(run, event, tied)))
 
     def _tie(self, run: Run, tied: Collection[Part]) -> list[Part]:
         """Tie a process to what it wants now and was not tied to before."""

@@ -18,10 +18,6 @@ class Flag:
     def __init__(self, *names: str, **how: Any) -> None:
         self.names, self.how = names, how
 
-    def add_to(self, parser: Any) -> None:
-        """Add it to a parser, or to a group of one."""
-        parser.add_argument(*self.names, **self.how)
-
 
 @dataclass(frozen=True)
 class Form:

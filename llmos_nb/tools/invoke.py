@@ -21,6 +21,7 @@ from llmos_nb.tools.outcome import (
 from llmos_nb.tools.protocol import CallContext, Tool, current_call
 
 _SLACK_S = 1.0
+_PLAIN = (str, int, float, bool, type(None))
 
 
 async def invoke(
@@ -54,7 +55,7 @@ async def invoke(
         return outcome.value
     if outcome.error is not None:
         return failed(outcome)
-    if tool.beside:
+    if tool.beside and type(outcome.value) not in _PLAIN:
         return await _shown_beside(outcome.value, context.deadline_s)
     return shown(outcome.value, guard or unguarded)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import queue
 import threading
 import traceback
 from collections.abc import Awaitable, Callable
@@ -23,7 +24,7 @@ from llmos_nb.tools.text import preview, safe_text
 
 Guard = Callable[[float], AbstractContextManager[object]]
 
-GRACE_S, _PREVIEW_S = 0.5, 5.0
+GRACE_S, _PREVIEW_S, _IDLE_S = 0.5, 5.0, 10.0
 _FRAMES, _TRACE, _MESSAGE = 4, 1200, 2000
 _HERE = f"{Path(__file__).parents[1]}{os.sep}"
 _abandoned: set[asyncio.Future[Any]] = set()
@@ -66,6 +67,50 @@ def captured(fn: Callable[[], Any], deadline_s: float = 0, guard: Guard = unguar
         return Outcome(error=error)
 
 
+class _Threads:
+    """Threads that do one job after the other; one that is busy, or hangs in a tool, keeps no other job waiting.
+
+    They are daemons: an executor's threads would hold the interpreter's end back until a hung tool returns.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._mutex, self._idle = threading.Lock(), 0
+
+    def put(self, job: Callable[[], None]) -> None:
+        """Have a job done, by a thread that is idle or by a new one."""
+        with self._mutex:
+            if self._idle:
+                self._idle -= 1
+                self._jobs.put(job)
+                return
+        threading.Thread(target=self._work, args=(job,), name="llmos-tool", daemon=True).start()
+
+    def _work(self, job: Callable[[], None] | None) -> None:
+        while job is not None:
+            job()
+            with self._mutex:
+                self._idle += 1
+            job = self._next()
+
+    def _next(self) -> Callable[[], None] | None:
+        """Return the next job; None where none comes for a while."""
+        try:
+            return self._jobs.get(timeout=_IDLE_S)
+        except queue.Empty:
+            with self._mutex:
+                try:
+                    return self._jobs.get_nowait()
+                except queue.Empty:
+                    self._idle -= 1
+                    return None
+
+
+_threads = _Threads()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_threads.__init__)  # type: ignore[misc]  # a copy has none of the threads
+
+
 async def in_thread(fn: Callable[[], Any], deadline_s: float) -> Outcome:
     """Run beside the main thread, with the context's variables; a thread cannot be ended, only left behind."""
     loop, context = asyncio.get_running_loop(), copy_context()
@@ -80,8 +125,7 @@ async def in_thread(fn: Callable[[], Any], deadline_s: float) -> Outcome:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, outcome)
 
-    # a daemon, since a pool would hold the interpreter's end back until a hung tool returns
-    threading.Thread(target=work, name="llmos-tool", daemon=True).start()
+    _threads.put(work)
     done, _ = await asyncio.wait({future}, timeout=deadline_s)
     return future.result() if done else Outcome(error=_late(deadline_s, ended=False), ended=False)
 

@@ -117,7 +117,7 @@ def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) 
         if kind == "network" or outside != TRUSTED:
             label = label.join(UNTRUSTED if kind == "network" else outside)
             why.append(f"`{what}` reads {target or 'a file that is only known when it runs'}")
-    if labels.marked(known):
+    if known and labels.marked(known):
         names = sorted(_names(run, tool, arguments, seen))
         if names and labels.of(names, known) != TRUSTED:
             label = label.join(labels.of(names, known))

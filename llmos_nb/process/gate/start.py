@@ -14,7 +14,7 @@ from llmos_nb.errors import JournalError
 from llmos_nb.journal import Acts
 from llmos_nb.journal.events import CallFinished, CallInDoubt, CallStarted, Changes, NamesChanged
 from llmos_nb.messages import ToolResult
-from llmos_nb.policy import APPROVER, Came
+from llmos_nb.policy import APPROVER, Came, call_digest
 from llmos_nb.policy.secrets import Stream, redact, vault
 from llmos_nb.process import values
 from llmos_nb.process.findings import Findings
@@ -30,31 +30,44 @@ from llmos_nb.tools.devices.python import interruptible
 async def start(run: Run, command: Start) -> None:
     """Run an approved call: intent on disk, effect, result."""
     call = run.state.calls[command.call]
-    tool = await gate_tools.current(run, call)
+    tool = None if call.undoes else run.tools.get(call.name)
+    if tool is None or tool.server:  # a server may say something else of it by now
+        tool = await gate_tools.current(run, call)
     if tool is None:
         return
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
     if _over_budget(run, call) or _waits(run, call, tool, arguments):
         return
-    if (seen := run.inspected.get(call.id)) is not None:
+    if tool.effect == "namespace" and (seen := run.inspected.get(call.id)) is not None:
         await conflicts.turn(run, command, tool, seen)
     async with _turn(run, command, tool):
         if call.status != "approved" or run.halting or _over_budget(run, call):
             return
-        may, *again = await run.section(partial(_checked, run, call, tool, arguments))
+        checked = partial(_checked, run, call, tool, arguments)
+        may, *again = await run.section(checked) if _rests(call, tool) else checked()
         if may:
             await _begin(run, call, tool, arguments)
     if again:
         await _ask_again(run, call, tool, arguments, *again)
 
 
+def _rests(call: Call, tool: Tool) -> bool:
+    """Return whether an approval rests on something that may have changed since: on objects, or a server's words."""
+    shared = tool.effect == "namespace" and not tool.elsewhere
+    return shared or bool(tool.server) or bool(call.digest and call.by and ":" not in call.by)
+
+
 def _checked(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple[Any, ...]:
     """Return whether an approved call may begin as things are now; where it asks again, what is asked."""
-    if conflicts.sent_back(run, call, tool, _inspected(run, call, tool, arguments)):
+    shared = tool.effect == "namespace"
+    if shared and conflicts.sent_back(run, call, tool, _inspected(run, call, tool, arguments)):
         return (False,)
     if (again := _stale(run, call, tool, arguments)) is not None:
         return False, *again
-    return (not any(ask(run, call, tool, arguments) for ask in (_conflicts, gate_tools.unseen)),)
+    asks = (shared and _conflicts(run, call, tool, arguments)) or (
+        bool(tool.server) and gate_tools.unseen(run, call, tool, arguments)
+    )
+    return (not asks,)
 
 
 async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
@@ -69,6 +82,10 @@ async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) ->
             watched=tool.effect == "namespace",
         )
     )
+    if tool.independent:  # it has no effect that an intent must stand before, and may run again after a crash
+        run.journal.kick()
+        await _run_tool(run, call, tool, arguments)
+        return
     try:
         await run.journal.flush()
     except (asyncio.CancelledError, JournalError):
@@ -98,6 +115,8 @@ def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple
     """Return why a call asks again, where what a person or an approver approved has changed since."""
     if not call.digest or call.by == "plan" or call.by.startswith(("words", "mode:", "rule:")):
         return None
+    if tool.inspect is None and call.digest == call_digest(call.id, tool.name, tool.digest, arguments, {}):
+        return None  # it rests on the tool and these arguments alone
     seen = look(run, call, tool, arguments)
     digest = digest_of(run, call, tool, arguments, seen, person=True)
     if digest == call.digest:
@@ -148,8 +167,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
     left = math.inf if call.undoes else run.state.left("s")
     shown = Stream(partial(run.on_output, call.id))
-    acts = Acts(run.journal.path.parent)
-    acting = lambda words: acts.note(call.key)  # noqa: E731 - before it happens
+    acting = lambda words: Acts(run.journal.path.parent).note(call.key)  # noqa: E731 - before it happens
     context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown, acting)
     visit = visit_here if tool.beside else run.visit
     try:

@@ -361,6 +361,9 @@ class Sharing:
             )
 
 
+SEEN = ("label.changed", "call.undone", "call.redone")  # what a process has seen follows these
+
+
 class Sight:
     """What one process has seen of the changes: `seen` says when it last looked at each name.
 

@@ -6,16 +6,17 @@ Everything here is a consequence of the journal. `fold.py` is the only code that
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from llmos_nb.journal.events import Parent, Reason
-from llmos_nb.messages import canonical
+from llmos_nb.messages import Message, canonical
 from llmos_nb.policy import Budget, Mode, Rule
 from llmos_nb.process.state.context import Context
 from llmos_nb.process.state.plan import Plan, Step
-from llmos_nb.tools import Call, Turn
+from llmos_nb.tools import CLOSED, Call, Turn
 
 CONTROL = ("plan", "final_answer")
 
@@ -236,7 +237,11 @@ class State:
     @property
     def open_calls(self) -> list[Call]:
         """Calls of the present turn that are not closed, in order."""
-        return [c for c in map(self.calls.__getitem__, self.turn.calls) if not c.closed] if self.turn else []
+        return (
+            [c for c in map(self.calls.__getitem__, self.turn.calls) if c.status not in CLOSED]
+            if self.turn
+            else []
+        )
 
     @property
     def waiting(self) -> bool:
@@ -329,3 +334,20 @@ def _plain_keys(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain_keys(v) for v in value]
     return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+
+
+def note(s: State, text: str) -> None:
+    """Tell the model something with its next prompt; never between a call and its result."""
+    s.notes.append(text)
+    if s.turn is None:
+        flush_notes(s, ())
+
+
+def flush_notes(
+    s: State, before: tuple[Message, ...], first: int | None = None, whole: Mapping[str, str] | None = None
+) -> None:
+    """Append messages and the notes that waited for them as one group; `whole` as in `Context.add`."""
+    messages = (*before, *(Message("user", text) for text in s.notes))
+    s.notes = []
+    if messages:
+        s.context.add(messages, s.n if first is None else first, s.n, whole)

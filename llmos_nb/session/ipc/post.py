@@ -137,7 +137,10 @@ class Post(Part):
         if not run.tools.keys() >= work.keys():
             return {}
         tied = {n: (partial(_told, do, run), partial(wait, run)) for n, (do, wait) in work.items()}
-        return {n: replace(run.tools[n], runner=runner, needs=needs) for n, (runner, needs) in tied.items()}
+        return {
+            n: replace(run.tools[n], runner=runner, needs=needs, place="thread")
+            for n, (runner, needs) in tied.items()
+        }
 
     def _room(self, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
         """Wait where the mailbox is full; what is wrong with the address is said when it is sent."""

@@ -16,7 +16,7 @@ import docstring_parser
 from llmos_nb.errors import BadArguments, UsageError
 from llmos_nb.tools.schema.conform import accepts
 from llmos_nb.tools.schema.records import hints_of
-from llmos_nb.tools.schema.types import ANY, Kind, Need, kind_of
+from llmos_nb.tools.schema.types import ANY, Kind, Need, kind_of, unchanged
 
 KEY = "idempotency_key"
 _ABOUT, _FIELD, _DEFAULT = 1000, 300, 100
@@ -82,7 +82,8 @@ class Signature:
 
     def _built(self, name: str, value: Any) -> Any:
         try:
-            return self._kind(name).build(value)
+            build = self._kind(name).build
+            return value if build is unchanged else build(value)
         except Exception as error:  # the class that was annotated refuses the value
             first = " ".join(str(error).split())[:300]
             raise BadArguments(f"{name}: {type(error).__name__}: {first}") from error

@@ -23,9 +23,8 @@ from llmos_nb.policy import APPROVER
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.heap import heap_decided
-from llmos_nb.process.state.fold.notes import flush_notes, note
 from llmos_nb.process.state.rebuild import AGAIN, REBUILD
-from llmos_nb.process.state.state import CONTROL, State
+from llmos_nb.process.state.state import CONTROL, State, flush_notes, note
 from llmos_nb.tools import Call, shown
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import HeapRestored
 from llmos_nb.process.state import prompts
-from llmos_nb.process.state.fold.notes import note
 from llmos_nb.process.state.rebuild import REBUILD
-from llmos_nb.process.state.state import State
+from llmos_nb.process.state.state import State, note
 
 
 def fold_heap(s: State, e: Event) -> None:

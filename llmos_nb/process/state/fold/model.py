@@ -16,8 +16,7 @@ from llmos_nb.journal.events import (
 )
 from llmos_nb.messages import Message, ToolCall
 from llmos_nb.process.state import prompts
-from llmos_nb.process.state.fold.notes import note
-from llmos_nb.process.state.state import CONTROL, State
+from llmos_nb.process.state.state import CONTROL, State, note
 from llmos_nb.tools import Call, Turn
 
 MAX_NUDGES = {"empty": 1, "length": 4, "cut": 3}

@@ -34,9 +34,8 @@ from llmos_nb.policy import Budget, Mode, labels, parse_rule
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import Context
 from llmos_nb.process.state.fold.call import close
-from llmos_nb.process.state.fold.notes import note
 from llmos_nb.process.state.plan import Plan, Step, parse_steps
-from llmos_nb.process.state.state import State
+from llmos_nb.process.state.state import State, note
 
 MAX_CHECK_FAILS = {"grounded": 1}
 
