@@ -22,7 +22,7 @@ from llmos_nb.policy.secrets import vault
 from llmos_nb.process import saved
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
-from llmos_nb.process.scheduling.resource import SEEN, NamespaceLock, Sight, Wait
+from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply
@@ -247,7 +247,7 @@ class Run:
             self._save_state()
         event = self.journal.append(body, payloads)
         apply(self.state, event)
-        if self.sight is not None and event.k in SEEN:
+        if self.sight is not None and event.k in Sight.HEARS:
             self.sight.heard(event, self.state)
         self.tell(event)
         self.wake.set()

@@ -29,7 +29,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _DAY_S = 86_400.0  # the timer is set anew each day: a machine may sleep
 ACKNOWLEDGED_S = 0.5  # a verb waits so long for its turn, and then trusts that it will be heard
-TOGETHER_S = 0.05  # processes that code starts in one go exist before the first of them begins
+TOGETHER_S = 1.0  # processes that code starts in one go, and what it says of them, come before the first begins
 
 
 def executes_cell(ip: Any) -> bool:

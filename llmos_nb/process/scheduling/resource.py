@@ -60,6 +60,10 @@ class _Waiting:
     account: Account
     given: bool = False
 
+    def settle(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
+
 
 class Wait(NamedTuple):
     """What a command waits for, to be shown."""
@@ -260,7 +264,7 @@ class Resource:
                 continue
             waiter.given = True
             self._give(waiter.account, now)
-            waiter.loop.call_soon_threadsafe(_settle, waiter.future)
+            waiter.loop.call_soon_threadsafe(waiter.settle)
 
     def _ring_at(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
         """Look again when the pace allows the next one."""
@@ -272,11 +276,6 @@ class Resource:
         with self._mutex:
             self._alarm = 0.0
             self._serve()
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 ELSEWHERE = 8  # requests at once, of a model that does not say
@@ -361,9 +360,6 @@ class Sharing:
             )
 
 
-SEEN = ("label.changed", "call.undone", "call.redone")  # what a process has seen follows these
-
-
 class Sight:
     """What one process has seen of the changes: `seen` says when it last looked at each name.
 
@@ -372,6 +368,8 @@ class Sight:
     sharing : Sharing
         Of its namespace.
     """
+
+    HEARS = ("label.changed", "call.undone", "call.redone")  # what it has seen follows these
 
     def __init__(self, sharing: Sharing) -> None:
         self.sharing, self._began = sharing, sharing.n
