@@ -68,7 +68,7 @@ def goals(model):
 async def test_an_endpoint_gets_as_many_requests_at_once_as_it_has_slots():
     session, model = llmos.Session(), Gated(slots=3)
     processes = started(session, model, *"abcdefgh")
-    await until(lambda: sum(bool(p.waits_for) for p in processes) == 5)
+    await until(lambda: sum(bool(p.waits_for) for p in processes) == 5 and model.now >= 3)
     assert model.now == 3 and all(p.state == "running" for p in processes)
     assert processes[7].waits_for == f"waiting for a model slot ({model.traits.name}, 4 before it)"
     model.open.set()

@@ -222,7 +222,7 @@ class Waker(Part):
         if process.state == "waiting":
             self._write_down(goal, f"process {process.pid} waits for a person", done=False)
             self.say(f"goal {goal.n}: {unanswered(process)}")
-            await process.attend(patient=True, interruptible=False)
+        await process.attend(patient=True, interruptible=False)  # a person may have let it go on meanwhile
         answered = process.reason == "answered"
         said = f"process {process.pid} answered" if answered else str(unanswered(process))
         self._write_down(goal, said, done=answered and goal.once)
