@@ -1,8 +1,7 @@
 """Waiting for one's turn: at a model's endpoint, and at the live namespace. `queue.py` says who comes next.
 
-A turn that is free is taken at once; one that is given back goes to the next in the same moment, so that nothing lies
-idle while somebody waits. Whoever is cancelled leaves the queue, and gives back what it was just given. Threads with
-event loops of their own may share a resource.
+A turn that is free is taken at once; one that is given back goes to the next in the same moment. Whoever is cancelled
+leaves the queue, and gives back what it was just given. Threads with event loops of their own may share a resource.
 """
 
 from __future__ import annotations
