@@ -373,7 +373,7 @@ class Sight:
     def __init__(self, sharing: Sharing) -> None:
         self.sharing, self._began = sharing, sharing.n
         self.seen: dict[str, int] = {}
-        self.follower: Callable[[Event, State], object] = lambda event, state: None  # told each event, too
+        self.follower: Callable[[Event, State], object] | None = None  # told each event, too
 
     def saw(self, names: Iterable[str]) -> None:
         """Note that the process has looked at names just now."""
@@ -381,8 +381,7 @@ class Sight:
 
     def ran(self, names: Iterable[str], looked: Iterable[str], pid: int) -> None:
         """Note what a step changed and looked at, at the moment when it ended: later changes are somebody else's."""
-        names = list(names)
-        self.sharing.changed(names, f"process {pid}", pid)
+        self.sharing.changed(names := list(names), f"process {pid}", pid)
         self.saw([*names, *looked])
 
     def heard(self, event: Event, state: State) -> None:
@@ -392,7 +391,8 @@ class Sight:
                 self.sharing.labels = inherited((self.sharing.labels, {name: label}))
             case CallUndone(call=call) | CallRedone(call=call) if call in state.calls:
                 self.ran(state.calls[call].changes.names, (), state.pid)
-        self.follower(event, state)
+        if self.follower is not None:
+            self.follower(event, state)
 
     def conflicts(self, names: Iterable[str], namespace: Mapping[str, Any], pid: int) -> dict[str, str]:
         """Return the names that somebody else has changed since the process last looked, with who it was."""
