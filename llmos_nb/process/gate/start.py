@@ -82,10 +82,6 @@ async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) ->
             watched=tool.effect == "namespace",
         )
     )
-    if tool.independent:  # it has no effect that an intent must stand before, and may run again after a crash
-        run.journal.kick()
-        await _run_tool(run, call, tool, arguments)
-        return
     try:
         await run.journal.flush()
     except (asyncio.CancelledError, JournalError):
