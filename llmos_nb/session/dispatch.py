@@ -66,7 +66,10 @@ class Dispatch:
         self.run, self._drive, self._review, self._hopeful = run, drive, review, hopeful
         self.task: asyncio.Task[None] | None = None
         self.visits = Visits()
-        self._starting, self._begun = False, asyncio.Event()
+        self._wanted = self._starting = (
+            False  # whether somebody has started it; and whether it has yet to begin
+        )
+        self._begun = asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
         run.visit, run.relay = self.visits, self
 
@@ -123,6 +126,7 @@ class Dispatch:
 
     def start(self) -> None:
         """Begin to drive: as soon as the code that calls this awaits or ends, and in a moment whatever it does."""
+        self._wanted = True
         if self.here or self.visits.loop is None or not self.visits.here:
             self.ask(self._start)
             return
@@ -199,7 +203,7 @@ class Dispatch:
         s = self.run.state
         self.moved.set()
         self.run.wake.set()
-        at_rest = s.status != "running" and not s.undoing and not self.run.halting
+        at_rest = (s.status != "running" or not self._wanted) and not s.undoing and not self.run.halting
         if self.driven or at_rest or not (decide(s) or self.run.halting):
             return
         self._start()

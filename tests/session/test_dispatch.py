@@ -47,3 +47,14 @@ def test_a_verb_needs_no_event_loop_of_the_caller(tmp_path):
     waiting = asyncio.run(begun())  # the loop that it began on is closed now
     waiting.send("hurry")
     assert waiting.events[-1].d["text"] == "hurry" and waiting.state == "waiting"
+
+
+async def test_what_is_said_of_a_process_before_it_is_started_does_not_start_it(tmp_path):
+    model = ScriptedModel([call("ship", box="a"), {"text": "ok"}])
+    made = Session(home=tmp_path).create("ship it", model=model, tools=[ship], approve="auto")
+    made.rule("ship", "deny")
+    made.send("hurry")
+    await made.dispatch.there(made.dispatch.idle)
+    assert not made.dispatch.driven and "model.requested" not in [e.k for e in made.events]
+    await made.start()
+    assert made.run.state.calls["r1.0"].status == "rejected" and made.reason == "answered"
