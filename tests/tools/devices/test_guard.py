@@ -1,6 +1,5 @@
 """Stop and deadline reach synchronous code, whatever it does, and leave signals and timers as they were."""
 
-import asyncio
 import contextlib
 import re
 import signal
@@ -12,8 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from llmos_nb.errors import ToolTimeout
-from llmos_nb.tools import Stopped
-from llmos_nb.tools.devices.python import guard, interruptible, stop_main_thread, tick
+from llmos_nb.tools import CallContext, Stopped, current_call
+from llmos_nb.tools.devices.python import guard, interruptible, stop_main_thread
 
 SOON_S = 1.0
 
@@ -230,11 +229,16 @@ def test_signal_at_any_moment_leaves_the_guard_intact(deadline, kind):
     assert standing() == before
 
 
-async def test_a_tick_wakes_the_loop():
-    loop, woken = asyncio.get_running_loop(), []
-    select = loop._selector.select
-    loop._selector.select = lambda timeout=None: (woken.append(timeout), select(timeout))[1]
-    async with tick():
-        await asyncio.sleep(0.3)
-    assert len(woken) >= 4 and all(t is not None and t <= 0.06 for t in woken[1:-1])
-    loop._selector.select = select
+def test_stop_of_one_call_spares_the_code_of_another():
+    """Two processes take turns on the main thread: the Stop of one must not end the step of the other."""
+    token = current_call.set(CallContext("r1.0", "mine", 60))
+    try:
+        with interruptible(60):
+            assert not stop_main_thread(key="another's")
+            spared = sum(range(1000))
+        with pytest.raises(Stopped), interruptible(60):
+            assert stop_main_thread(key="mine")
+            time.sleep(5)
+    finally:
+        current_call.reset(token)
+    assert spared == 499500
