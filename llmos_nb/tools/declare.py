@@ -48,7 +48,8 @@ def tool(fn: Any = None, /, **options: Any) -> Any:
         Where its results come from. What is ``trusted`` is believed for data and not for prose: a text of more than
         64 characters in it is untrusted. What is the user's ``own`` is believed whole.
     thread : bool
-        It may run off the main thread, beside others.
+        Whether it may run off the main thread, beside others. Left out, a sync read that may be repeated does, and
+        comes to the main thread where it fails for reasons of threads (a connection of sqlite3, an event loop).
     undo : callable, optional
         Takes back what a call did.
     reconcile : callable, optional

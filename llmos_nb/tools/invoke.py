@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from inspect import iscoroutine
 from typing import Any
 
 from llmos_nb.messages import ToolResult
@@ -21,6 +22,7 @@ from llmos_nb.tools.outcome import (
 from llmos_nb.tools.protocol import CallContext, Tool, current_call
 
 _SLACK_S = 1.0
+_THREAD_WORDS = ("thread", "event loop", "different loop")  # sqlite3, signal, asyncio, greenlets
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -77,8 +79,28 @@ async def value_of(tool: Tool, arguments: Mapping[str, Any], context: CallContex
     work = partial(_call, tool, arguments, context.key)
     outcome = await in_thread(work, deadline) if tool.beside else captured(work, deadline, guard)
     if hasattr(type(outcome.value), "__await__"):
+        if tool.beside and tool.independent:  # it is called again where the objects that it awaits live
+            return _dropped(outcome.value)
         outcome = await awaited(outcome.value, deadline)
     return unless_stopped(outcome)
+
+
+def _dropped(value: object) -> Outcome:
+    if iscoroutine(value):
+        value.close()
+    return Outcome(error=RuntimeError("it gives an awaitable, which another thread cannot await"))
+
+
+def bound_to_thread(tool: Tool, result: ToolResult) -> bool:
+    """Return whether a call beside the main thread failed, by its words, for that alone, and may be made again there."""
+    words = result.text.lower()
+    undeclared = tool.beside and tool.independent and not tool.thread and tool.runner is None
+    return (
+        undeclared
+        and not result.ok
+        and result.error != "ToolTimeout"
+        and any(w in words for w in _THREAD_WORDS)
+    )
 
 
 def _call(tool: Tool, arguments: Mapping[str, Any], key: str) -> Any:

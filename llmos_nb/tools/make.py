@@ -57,7 +57,7 @@ def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
 def as_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return declared keys as fields of a `Tool`."""
     found = {k: tuple(v) if k == "sinks" else v for k, v in options.items() if k != "thread"}
-    place = {"place": "thread" if options["thread"] else "here"} if "thread" in options else {}
+    place = {"place": "thread" if options["thread"] else "main"} if "thread" in options else {}
     return {**found, **place}
 
 

@@ -15,7 +15,7 @@ from llmos_nb.tools.call import Call
 from llmos_nb.tools.declare import Effect, Repeat, Source
 from llmos_nb.tools.schema.signature import Signature
 
-Place = Literal["here", "thread", "fork", "child", "server"]
+Place = Literal["here", "main", "thread", "fork", "child", "server"]
 Needs = Callable[[str, Mapping[str, Any]], QuestionAsked | MessageAwaited | None]
 
 
@@ -109,9 +109,9 @@ class Tool:
         Hash over name, schema, declared keys and source, to which approvals are bound.
     inspect : callable, optional
         ``inspect(arguments) -> dict``: what this very call would do (level, risks in words, names read and written).
-    place : {"here", "thread", "fork", "child", "server"}
-        Where a call runs: on the calling thread, on a thread beside it, in a forked copy (a preview), in a process of
-        its own (isolated), or at a server.
+    place : {"here", "main", "thread", "fork", "child", "server"}
+        Where a call runs: on the calling thread or, of a sync read, beside it; always on the user's thread; on a thread
+        beside it; in a forked copy (a preview); in a process of its own (isolated); or at a server.
     confined : bool
         From the process's first untrusted read on, its calls run in a child on copies, whatever `place` says.
     worker : Worker, optional
@@ -187,7 +187,7 @@ class Tool:
         """Whether its calls need nothing of the main thread: sync reads in a thread, servers, devices that say so."""
         if self.runner is not None:
             return self.place in ("thread", "server")
-        return self.thread or (self.independent and not iscoroutinefunction(self.fn))
+        return self.thread or (self.place == "here" and self.independent and not iscoroutinefunction(self.fn))
 
     @property
     def elsewhere(self) -> bool:

@@ -50,7 +50,7 @@ def test_place_of_a_plain_tool_is_here_or_a_thread_as_declared():
     assert (as_tool(plain).place, as_tool(plain, thread=True).place) == ("here", "thread")
     threaded = put_on(as_tool(plain), {"thread": True})
     assert threaded.thread and threaded.place == "thread" and threaded.declared
-    assert put_on(threaded, {"thread": False}).place == "here"
+    assert put_on(threaded, {"thread": False}).place == "main"
     assert threaded.digest == as_tool(plain, thread=True).digest != as_tool(plain).digest
 
 

@@ -23,7 +23,7 @@ from llmos_nb.process.gate.approvers import may_decide
 from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
 from llmos_nb.process.run import Run, visit_here
 from llmos_nb.process.state.decide import Start
-from llmos_nb.tools import RECORDED, Call, CallContext, Stopped, Tool, bounded, invoke
+from llmos_nb.tools import RECORDED, Call, CallContext, Stopped, Tool, bound_to_thread, bounded, invoke
 from llmos_nb.tools.devices.python import interruptible
 
 
@@ -168,6 +168,9 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     visit = visit_here if tool.beside else run.visit
     try:
         seen, came, result = await visit(partial(_invoked, run, tool, arguments, context))
+        if bound_to_thread(tool, result):  # a read that may be repeated, with an object of the user's thread
+            tool = run.tools[tool.name] = replace(tool, place="main")
+            seen, came, result = await run.visit(partial(_invoked, run, tool, arguments, context))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
         record(
