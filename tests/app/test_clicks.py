@@ -48,8 +48,8 @@ def test_step_approved_while_the_users_cell_runs_prints_in_its_own_cell_after_it
     book, page, owner = waiting
     sent = page.begin(f"import time; time.sleep({BUSY_S / 4})\nprint('x' in globals())")
     page.click(1, verb="approve")
-    page.until(lambda: "run.ended" in journal(book.folder))
-    assert "False" in page.text[sent] and "made 41" in page.text[owner] and "made 41" not in page.text[sent]
+    page.until(lambda: "run.ended" in journal(book.folder) and "made 41" in page.text[owner])
+    assert "False" in page.text[sent] and "made 41" not in page.text[sent]
 
 
 def test_kill_ends_a_sleeping_step_and_is_on_the_record(tmp_path):

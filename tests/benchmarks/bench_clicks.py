@@ -9,7 +9,8 @@ All of it goes over the kernel's own messages, as a page sends them; each part h
 2. Stop at random instants, in turn by a click and by an interrupt of the kernel, over steps that sleep, loop, wait for a
    lock or a queue, or await: short ones that follow each other, so that Stop falls between two of them, too, and then one
    that never ends by itself. A short cell of the user's runs right after each Stop. After each, the process must be
-   paused with no call left open, and the user's cell must have run to its end: one that an interrupt hits is a stray.
+   paused with no call left open and what its step had changed taken back, and the user's cell must have run to its
+   end: one that an interrupt hits is a stray. In every second round a step must have begun before Stop comes.
 3. One process, paused and resumed by clicks: each must take effect, and each step print once, in the owning cell.
 """
 
@@ -45,8 +46,16 @@ STEPS = {
     "queue": "import queue\ntry:\n    queue.Queue().get(timeout={s})\nexcept queue.Empty:\n    pass",
     "await": "import asyncio\nawait asyncio.sleep({s})",
 }
-MINE = "import time\nfor n in range(4):\n    total = sum(range(20_000))\n    time.sleep(0.005)\nprint('mine', total)"
+MINE = """def mine():  # its names are its own: what a step writes would be in conflict with them
+    import time
+    for _ in range(4):
+        sum(range(20_000))
+        time.sleep(0.005)
+    print('mine', 'touched' in globals())
+mine()"""
+TOUCHES = "touched = 1\n"
 BUDGET = "'100000 steps, 100000 calls, 24 h'"
+WRONG = ("strays", "hung", "stuck", "not paused", "not taken back")
 SHORT, STOPS_EACH, LATEST_S, HANGS_S = 5, 10, 0.4, 20.0
 
 
@@ -146,8 +155,11 @@ class Stops:
     def one(self) -> None:
         """Start or resume a process, stop it, and run a cell of the user's right after."""
         self._n += 1
+        before = self.record.count("call.started") if self._left else 0
         cell = self._begin()
         self.page.until(lambda: cell in self.page.panels)
+        if self.rng.random() < 0.5 and not self._until(lambda: self.record.count("call.started") > before):
+            self._wrong("stuck", "waiting", cell, "")
         self.page.passes(self.rng.uniform(0, LATEST_S))
         began, way = time.monotonic(), ("click", "interrupt")[self._n % 2]
         if way == "click":
@@ -174,7 +186,7 @@ class Stops:
             self._left -= 1
             return self.page.send(f"%agent resume {self._pid}")
         turns = [
-            python(f"# {kind} {self._n}-{part}-{n}\n{STEPS[kind].format(s=seconds)}")
+            python(f"# {kind} {self._n}-{part}-{n}\n{TOUCHES * (n == SHORT)}{STEPS[kind].format(s=seconds)}")
             for part in range(STOPS_EACH)
             for n, (kind, seconds) in enumerate(self._segment())
         ]
@@ -194,6 +206,8 @@ class Stops:
             self._wrong("hung", way, cell, mine)
         elif "mine" not in self.page.text[mine] or mine in self.page.errors:
             self._wrong("strays", way, cell, mine)
+        elif "True" in self.page.text[mine]:
+            self._wrong("not taken back", way, cell, mine)
         if not self._until(lambda: self.record.paused and not self.record.open_calls):
             self._wrong("not paused", way, cell, mine)
         else:
@@ -217,7 +231,7 @@ class Stops:
 
     def found(self) -> dict[str, Any]:
         """Return the figures."""
-        counted = {what: self.counts[what] for what in ("strays", "hung", "not paused")}
+        counted = {what: self.counts[what] for what in WRONG}
         return {
             "stops": self._n,
             **counted,

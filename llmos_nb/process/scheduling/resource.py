@@ -368,12 +368,12 @@ class Sight:
         Of its namespace.
     """
 
-    HEARS = ("label.changed", "call.undone", "call.redone")  # what it has seen follows these
+    HEARS: tuple[str, ...] = ("label.changed", "call.undone", "call.redone")  # what it has seen follows these
 
     def __init__(self, sharing: Sharing) -> None:
-        self.sharing, self._began = sharing, sharing.n
+        self.sharing, self._began, self.hears = sharing, sharing.n, self.HEARS
         self.seen: dict[str, int] = {}
-        self.follower: Callable[[Event, State], object] = lambda event, state: None  # told each event, too
+        self.follower: Callable[[Event, State], object] = lambda event, state: None  # adds to `hears`
 
     def saw(self, names: Iterable[str]) -> None:
         """Note that the process has looked at names just now."""
