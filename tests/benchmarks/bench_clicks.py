@@ -65,16 +65,20 @@ class Record:
     def __init__(self, folder: Path) -> None:
         self._paths = lambda: folder.glob("*/runs/*/journal.jsonl")
         self._known = set(self._paths())
-        self._file: Any = None
-        self._rest = ""
+        self._file: Path | None = None
+        self._at, self._rest = 0, b""
         self.events: list[dict[str, Any]] = []
 
     def read(self) -> list[dict[str, Any]]:
         """Return all events that are on disk."""
         if self._file is None and (fresh := set(self._paths()) - self._known):
-            self._file = fresh.pop().open()
+            self._file = fresh.pop()
         if self._file is not None:
-            *lines, self._rest = (self._rest + self._file.read()).split("\n")
+            with self._file.open("rb") as file:
+                file.seek(self._at)
+                grown = file.read()
+            self._at += len(grown)
+            *lines, self._rest = (self._rest + grown).split(b"\n")
             self.events += [json.loads(line) for line in lines if line]
         return self.events
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from llmos_nb.errors import ToolTimeout
 from llmos_nb.tools import Stopped
-from llmos_nb.tools.devices.python import guard, interruptible, stop_main_thread, tick
+from llmos_nb.tools.devices.python import guard, interruptible, stop_main_thread
 
 SOON_S = 1.0
 
@@ -228,13 +228,3 @@ def test_signal_at_any_moment_leaves_the_guard_intact(deadline, kind):
     except (ToolTimeout, LookupError):
         pass
     assert standing() == before
-
-
-async def test_a_tick_wakes_the_loop():
-    loop, woken = asyncio.get_running_loop(), []
-    select = loop._selector.select
-    loop._selector.select = lambda timeout=None: (woken.append(timeout), select(timeout))[1]
-    async with tick():
-        await asyncio.sleep(0.3)
-    assert len(woken) >= 4 and all(t is not None and t <= 0.06 for t in woken[1:-1])
-    loop._selector.select = select
