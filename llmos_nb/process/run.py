@@ -247,7 +247,7 @@ class Run:
             self._save_state()
         event = self.journal.append(body, payloads)
         apply(self.state, event)
-        if self.sight is not None and (event.k in Sight.HEARS or self.sight.follower is not None):
+        if self.sight is not None and event.k in self.sight.hears:
             self.sight.heard(event, self.state)
         self.tell(event)
         self.wake.set()

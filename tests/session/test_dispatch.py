@@ -4,11 +4,13 @@ import asyncio
 import threading
 
 import pytest
-from turns import call
+from turns import call, python
 
 from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process.gate import labels
 from llmos_nb.session import Session
+from llmos_nb.tools.devices.python import device
 
 
 def ship(box: str) -> str:
@@ -58,3 +60,29 @@ async def test_what_is_said_of_a_process_before_it_is_started_does_not_start_it(
     assert not made.dispatch.driven and "model.requested" not in [e.k for e in made.events]
     await made.start()
     assert made.run.state.calls["r1.0"].status == "rejected" and made.reason == "answered"
+
+
+@pytest.mark.parametrize("code", ["ran = 1", "import asyncio\nran = 1\nawait asyncio.sleep(0)"])
+@pytest.mark.parametrize("where", [(labels, "catch_up"), (labels, "reading"), (device, "captured")])
+async def test_stop_that_comes_while_a_step_is_being_prepared_lets_none_of_it_run(
+    tmp_path, monkeypatch, where, code
+):
+    """Such a step has begun, so it cannot be withdrawn, and no code of it runs yet that could be interrupted."""
+    session = Session({}, home=tmp_path)
+    process = session.create(
+        "go", model=ScriptedModel([python(code), {"text": "ok"}]), approve="auto", plan="none"
+    )
+    true = getattr(*where)
+
+    def stopping(*args, **kwargs):
+        clicking = threading.Thread(target=process.stop)
+        clicking.start()
+        clicking.join()
+        return true(*args, **kwargs)
+
+    monkeypatch.setattr(*where, stopping)
+    await process.start()
+    assert process.state == "paused" and "ran" not in session.namespace
+    monkeypatch.undo()
+    await process.resume()
+    assert process.reason == "answered"

@@ -24,7 +24,7 @@ from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, diges
 from llmos_nb.process.run import Run, visit_here
 from llmos_nb.process.state.decide import Start
 from llmos_nb.tools import RECORDED, Call, CallContext, Stopped, Tool, bound_to_thread, bounded, invoke
-from llmos_nb.tools.devices.python import interruptible
+from llmos_nb.tools.devices.python import Begun, interruptible
 
 
 async def start(run: Run, command: Start) -> None:
@@ -167,10 +167,10 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown, acting)
     visit = visit_here if tool.beside else run.visit
     try:
-        seen, came, result = await visit(partial(_invoked, run, tool, arguments, context))
+        seen, came, result = await visit(partial(_begun, run, tool, arguments, context))
         if bound_to_thread(tool, result):  # a read that may be repeated, with an object of the user's thread
             tool = run.tools[tool.name] = replace(tool, place="main")
-            seen, came, result = await run.visit(partial(_invoked, run, tool, arguments, context))
+            seen, came, result = await run.visit(partial(_begun, run, tool, arguments, context))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
         record(
@@ -187,6 +187,16 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         result = await quarantine.withheld(run, call, tool, came, result)
         gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
         record(run, call, tool, result)
+
+
+async def _begun(
+    run: Run, tool: Tool, arguments: dict[str, Any], context: CallContext
+) -> tuple[Findings, Came, ToolResult]:
+    """Invoke a call so that Stop finds it from here on; one that came before is found here."""
+    with Begun(context.key):
+        if run.halting:
+            raise Stopped(run.halting[1])
+        return await _invoked(run, tool, arguments, context)
 
 
 async def _invoked(

@@ -368,12 +368,12 @@ class Sight:
         Of its namespace.
     """
 
-    HEARS = ("label.changed", "call.undone", "call.redone")  # what it has seen follows these
+    HEARS: tuple[str, ...] = ("label.changed", "call.undone", "call.redone")  # what it has seen follows these
 
     def __init__(self, sharing: Sharing) -> None:
-        self.sharing, self._began = sharing, sharing.n
+        self.sharing, self._began, self.hears = sharing, sharing.n, self.HEARS
         self.seen: dict[str, int] = {}
-        self.follower: Callable[[Event, State], object] | None = None  # told each event, too
+        self.follower: Callable[[Event, State], object] = lambda event, state: None  # adds to `hears`
 
     def saw(self, names: Iterable[str]) -> None:
         """Note that the process has looked at names just now."""
@@ -391,8 +391,7 @@ class Sight:
                 self.sharing.labels = inherited((self.sharing.labels, {name: label}))
             case CallUndone(call=call) | CallRedone(call=call) if call in state.calls:
                 self.ran(state.calls[call].changes.names, (), state.pid)
-        if self.follower is not None:
-            self.follower(event, state)
+        self.follower(event, state)
 
     def conflicts(self, names: Iterable[str], namespace: Mapping[str, Any], pid: int) -> dict[str, str]:
         """Return the names that somebody else has changed since the process last looked, with who it was."""

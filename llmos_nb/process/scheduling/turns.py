@@ -34,7 +34,7 @@ def turns_of(sight: Sight) -> NameTurns:
     with _registry:
         if sight not in _of:
             _of[sight] = NameTurns(sight.sharing)
-            sight.follower = _of[sight].heard
+            sight.follower, sight.hears = _of[sight].heard, (*Sight.HEARS, *NameTurns.HEARS)
         return _of[sight]
 
 
@@ -64,6 +64,11 @@ class NameTurns:
     sharing : Sharing
         Of its namespace.
     """
+
+    HEARS = (
+        *(CallFinished.kind, CallDecided.kind, ModelResponded.kind, ModelFailed.kind),
+        *(QuestionAsked.kind, MessageAwaited.kind, RunPaused.kind, RunEnded.kind),
+    )  # what gives a turn back
 
     def __init__(self, sharing: Sharing) -> None:
         self.sharing = sharing

@@ -1,2 +1,2 @@
 from .device import PythonDevice as PythonDevice
-from .guard import interruptible as interruptible, stop_main_thread as stop_main_thread
+from .guard import Begun as Begun, interruptible as interruptible, stop_main_thread as stop_main_thread

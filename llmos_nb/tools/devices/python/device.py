@@ -19,6 +19,7 @@ from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.python.capture import Bundle, Sink, captured
 from llmos_nb.tools.devices.python.display import Figures, brief, rich
 from llmos_nb.tools.devices.python.execute import Chunk, Runner, compile_step, filename_of, look_around
+from llmos_nb.tools.devices.python.guard import Begun
 from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep_for_debug
 from llmos_nb.tools.effects import watching
 from llmos_nb.tools.outcome import Outcome, Stopped
@@ -103,7 +104,11 @@ class PythonDevice:
         token = current_call.set(context)
         try:
             on_display = self.on_display or self._show_images
-            with captured(context.on_output, on_display, self.ip) as sink, watching(context) as watch:
+            with (
+                Begun(context.key),
+                captured(context.on_output, on_display, self.ip) as sink,
+                watching(context) as watch,
+            ):
                 step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip))
                 outcome = await step.run(code, context.call)
         except (Stopped, asyncio.CancelledError):

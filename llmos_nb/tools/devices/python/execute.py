@@ -22,7 +22,7 @@ from typing import Any, NoReturn, TypeVar
 
 from llmos_nb.errors import CallDenied, ToolTimeout
 from llmos_nb.policy.code import Surroundings
-from llmos_nb.tools.devices.python.guard import BetweenSlices, interruptible
+from llmos_nb.tools.devices.python.guard import check_stop, interruptible
 from llmos_nb.tools.outcome import GRACE_S, Outcome, Stopped, awaited, captured, unless_stopped
 from llmos_nb.tools.reentry import Threads
 
@@ -82,7 +82,7 @@ class Runner:
     """
 
     def __init__(self, namespace: dict[str, Any], deadline_s: float, ip: Any = None) -> None:
-        self.namespace, self._ip, self._between = namespace, ip, BetweenSlices()
+        self.namespace, self._ip = namespace, ip
         self._seconds, self._until = deadline_s, time.monotonic() + deadline_s
 
     @property
@@ -92,9 +92,8 @@ class Runner:
 
     def guarded(self, fn: Callable[[], T]) -> T:
         """Call synchronous code."""
-        if self._between.by:
-            raise Stopped(self._between.by)
         with Sealed(self._ip), interruptible(self.left):
+            check_stop()
             return fn()
 
     def call(self, fn: Callable[[], Any]) -> Outcome:
@@ -106,8 +105,7 @@ class Runner:
         outcome = self.call(lambda: eval(code, self.namespace))  # noqa: S307 - running code is the device's work
         if not code.co_flags & inspect.CO_COROUTINE or outcome.error is not None:
             return outcome
-        with self._between:
-            return self._told(await awaited(_Sliced(outcome.value, self), self.left))
+        return self._told(await awaited(_Sliced(outcome.value, self), self.left))
 
     def _told(self, outcome: Outcome) -> Outcome:
         """Let Stop go on up, and say the deadline of the whole step rather than what was left of it."""

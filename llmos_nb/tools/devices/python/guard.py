@@ -98,7 +98,7 @@ TICK_S = 0.05
 _STUBBORN = 3
 _lock = threading.Lock()
 _guards: list[Guard] = []
-_between: list[BetweenSlices] = []
+_begun: list[Begun] = []
 
 
 class Interrupted(KeyboardInterrupt):
@@ -124,20 +124,38 @@ def _key() -> str:
     return call.key if call is not None else ""
 
 
-class BetweenSlices:
-    """Remembers a Stop that comes while code awaits, when no guard is there to hear it: ``by`` says whose."""
+class Begun:
+    """A call that has begun: remembers a Stop that comes while no guard is there to hear it, and says whose it was.
 
-    by = key = ""
+    Parameters
+    ----------
+    key : str
+        The call's.
+    """
 
-    def __enter__(self) -> BetweenSlices:
-        self.key = _key()
+    def __init__(self, key: str) -> None:
+        self.key, self.by = key, ""
+
+    def __enter__(self) -> Begun:
         with _lock:
-            _between.append(self)
+            _begun.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         with _lock:
-            _between.remove(self)
+            _begun.remove(self)
+
+
+def check_stop() -> None:
+    """Raise `Stopped` where the call whose code is to run here was stopped since it began.
+
+    Inside a guard: what comes later finds that one.
+    """
+    key = _key()
+    with _lock:
+        by = next((b.by for b in _begun if b.key == key and b.by), "")
+    if by:
+        raise Stopped(by)
 
 
 class Guard:
@@ -304,13 +322,13 @@ def stop_main_thread(by: str = "you", key: str = "") -> bool:
     Returns
     -------
     bool
-        Whether such code was there. Code that awaits is stopped when it goes on; cancel its task as well.
+        Whether such code was there. Of a call that awaits, or prepares, no more code begins; cancel its task as well.
     """
     with _lock:
         at_work = [g for g in _guards[-1:] if key in ("", g.key)]
         for guard in at_work:
             guard.stop(by)
-        between = [] if at_work else [w for w in _between if key in ("", w.key)]
-        for waiting in between:
-            waiting.by = by
-        return bool(at_work or between)
+        begun = [] if at_work else [b for b in _begun if key in ("", b.key)]
+        for call in begun:
+            call.by = by
+        return bool(at_work or begun)
