@@ -1,6 +1,5 @@
 """Stop and deadline reach synchronous code, whatever it does, and leave signals and timers as they were."""
 
-import asyncio
 import contextlib
 import re
 import signal
