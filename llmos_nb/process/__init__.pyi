@@ -9,7 +9,8 @@ from . import (
     signals as signals,
 )
 from .driver import drive as drive
-from .finish import holds as holds, ungrounded as ungrounded
+from .finish import check_key as check_key, holds as holds
+from .grounding import ungrounded as ungrounded
 from .recall import recall_tool as recall_tool
 from .recover import is_warm as is_warm, settle_unfinished as settle_unfinished
 from .restore import rebuild as rebuild

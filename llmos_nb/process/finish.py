@@ -3,91 +3,23 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import re
 import typing
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal.events import CheckFinished, RunEnded, RunPaused, StepIntegrated
+from llmos_nb.process.grounding import ungrounded
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
 from llmos_nb.process.state.state import State
-from llmos_nb.tools import Call, Stopped, bounded
+from llmos_nb.tools import Call, CallContext, Stopped, bounded, current_call
 from llmos_nb.tools.devices.python import interruptible
 from llmos_nb.tools.schema import accepts, kind_of
-
-_NUMBER = re.compile(
-    r"(?<![\w.])[-+−]?\d[\d,_\u202f\u00a0]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w])|(?<![\w.])[-+−]?\.\d+"
-)
-_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
-_QUOTED = re.compile(r"[`“\"]([^`”\"\n]{2,60})[`”\"]")
-_CALL_ID = re.compile(r"\br\d+\.\d+\b")
-_MARKER = re.compile(r"(?m)^\s*\d+[.)]\s")
-FREE = 2.0  # 0, 1 and 2 are words more often than values
-
-
-def ungrounded(answer: str, sources: Iterable[str]) -> list[str]:
-    """Return the numbers, dates and quoted names of an answer that occur in no source.
-
-    Parameters
-    ----------
-    answer : str
-        What the model said.
-    sources : iterable of str
-        The goal, the observations, and what the user said.
-
-    Returns
-    -------
-    list of str
-        As they stand in the answer, in order, each once. Numbers are compared at the answer's own precision, and
-        also times 100 for percents.
-    """
-    text = _MARKER.sub(" ", _CALL_ID.sub(" ", answer))
-    seen = "\n".join(sources)
-    folded = seen.casefold()
-    missing = [d for d in _DATE.findall(text) if d not in seen]
-    text = _DATE.sub(" ", text)
-    known = sorted({abs(v) for v in _values(_DATE.sub(" ", seen))} | {abs(v) for v in _values(seen)})
-    for found in _NUMBER.finditer(text):
-        percent = text[found.end() : found.end() + 2].lstrip().startswith("%")
-        if not _known(found.group(), known, percent):
-            missing.append(found.group().strip(","))
-    missing += [q for q in _QUOTED.findall(text) if not _NUMBER.fullmatch(q) and q.casefold() not in folded]
-    return list(dict.fromkeys(missing))
-
-
-def _clean(number: str) -> str:
-    return re.sub(r"[,_\u202f\u00a0]", "", number).replace("−", "-")
-
-
-def _values(text: str) -> list[float]:
-    return [float(_clean(n.group())) for n in _NUMBER.finditer(text)]
-
-
-def _known(raw: str, known: list[float], percent: bool) -> bool:
-    """Compare one number with all that were seen, at its own precision."""
-    number = _clean(raw)
-    value = abs(float(number))
-    if value <= FREE and "." not in number:
-        return True
-    mantissa, _, exponent = number.lower().partition("e")
-    digits = len(mantissa.partition(".")[2])
-    half = 0.5 * 10.0 ** (int(exponent or 0) - digits) * (1 + 1e-9)
-    scales = (1.0, 100.0) if percent else (1.0,)
-    return any(
-        abs(seen * scale - value) <= max(half, 1e-12) if digits or exponent else _same(seen * scale, value)
-        for seen in known
-        for scale in scales
-    )
-
-
-def _same(seen: float, value: float) -> bool:
-    """Compare where the answer gave a whole number: an exact one, or one that was rounded."""
-    return seen == value or (seen != int(seen) and abs(seen - value) <= 0.5)
-
 
 _TYPES: dict[str, Any] = {
     t.__name__: t for t in (int, float, str, bool, bytes, complex, list, dict, tuple, set, frozenset, object)
@@ -233,9 +165,8 @@ EVIDENCE = 240
 def integrate(run: Run, command: Integrate) -> Awaitable[None] | None:
     """Compare what the calls of a step showed with what the step expected."""
     step = next((p for p in run.state.plan.steps if p.n == command.step), None)
-    if run.relay is not None and step is not None and step.check:
-        awaitable: Awaitable[None] = run.section(partial(_integrate, run, command))
-        return awaitable
+    if step is not None and step.check:
+        return _unless_stopped(run, run.section(partial(_integrate, run, command)))
     _integrate(run, command)
     return None
 
@@ -300,8 +231,33 @@ async def check(run: Run, command: Check) -> None:
         run.append(CheckFinished(check="outputs", held=not wrong, detail=detail))
         return
     async with run.writes.turn(run, command):
-        held, detail = await run.visit(partial(_check_value, run, s.candidate))
-    run.append(CheckFinished(check=command.name, held=held, detail=detail))
+        found = await _unless_stopped(run, run.visit(partial(_check_value, run, s.candidate)))
+    if found is not None:
+        run.append(CheckFinished(check=command.name, held=found[0], detail=found[1]))
+
+
+async def _unless_stopped(run: Run, checking: Awaitable[Any]) -> Any:
+    """Return what a check of the user's gives; None where the user stopped it: it is made anew when they resume."""
+    try:
+        return await checking
+    except Stopped as stop:
+        run.halt("paused", str(stop) or "you")
+        return None
+
+
+def check_key(run: Run) -> str:
+    """Return the key by which Stop reaches a check of a process while it runs."""
+    return f"{run.state.pid}-check"
+
+
+@contextlib.contextmanager
+def _as_check(run: Run) -> Iterator[None]:
+    """Run code of the user's as a check of a process: nothing in it may decide for a person."""
+    token = current_call.set(CallContext("check", check_key(run), run.call_timeout_s))
+    try:
+        yield
+    finally:
+        current_call.reset(token)
 
 
 async def _check_value(run: Run, answer: str) -> tuple[bool, str]:
@@ -310,8 +266,10 @@ async def _check_value(run: Run, answer: str) -> tuple[bool, str]:
     if run.check is None:
         return False, f"the check {run.state.check} is not at hand in this kernel; give it again to `load`"
     try:
-        found = run.check(*_check_arguments(run, answer))
-        found = await found if inspect.isawaitable(found) else found
+        with _as_check(run):
+            with interruptible(run.call_timeout_s):
+                found = run.check(*_check_arguments(run, answer))
+            found = await found if inspect.isawaitable(found) else found
     except (Exception, SystemExit) as error:
         return False, f"{type(error).__name__}: {error}"
     return bool(found), f"it gave {found!r}"[:200]
@@ -326,11 +284,8 @@ def _check_arguments(run: Run, answer: str) -> list[Any]:
 
 def _holds(run: Run, expression: str, answer: str) -> tuple[bool, str]:
     """Evaluate a Python expression over the namespace, with `answer`; an error means that it does not hold."""
-    try:
+    with _as_check(run):
         return holds(expression, {**(run.namespace or {}), "answer": answer}, run.call_timeout_s)
-    except Stopped:
-        run.halt("paused", "you")
-        return False, "stopped"
 
 
 def holds(expression: str, names: dict[str, Any], deadline_s: float) -> tuple[bool, str]:

@@ -19,7 +19,7 @@ from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import QuestionDue, RunEnded, SignalReceived
 from llmos_nb.policy import approval
-from llmos_nb.process import Run
+from llmos_nb.process import Run, check_key
 from llmos_nb.process.state import State, decide
 from llmos_nb.session.threads import Visits, runtime
 from llmos_nb.tools import reentry
@@ -353,9 +353,9 @@ class Dispatch:
 
     def _halt(self, how: str, by: str) -> None:
         self.run.halt(how, by)
-        for call in self.run.state.open_calls:
-            if call.status == "running":
-                stop_main_thread(key=call.key)
+        running = (c.key for c in self.run.state.open_calls if c.status == "running")
+        for key in (check_key(self.run), *running):
+            stop_main_thread(key=key)
 
 
 class Deadlines:

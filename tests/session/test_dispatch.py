@@ -86,3 +86,33 @@ async def test_stop_that_comes_while_a_step_is_being_prepared_lets_none_of_it_ru
     monkeypatch.undo()
     await process.resume()
     assert process.reason == "answered"
+
+
+@pytest.mark.parametrize("form", ["expression", "function"])
+async def test_stop_ends_a_check_of_the_users_that_does_not_end(tmp_path, form):
+    began, again = threading.Event(), []
+
+    def hold(answer=""):
+        began.set()
+        while not again:
+            pass
+        return True
+
+    check = "hold()" if form == "expression" else hold
+    session = Session({"hold": hold}, home=tmp_path)
+    process = session.start(
+        "go", model=ScriptedModel([{"text": "done"}]), check=check, approve="auto", plan="none"
+    )
+
+    def stop():
+        began.wait()
+        process.stop()
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    await process
+    stopping.join()
+    assert process.state == "paused" and "check.finished" not in [e.k for e in process.events]
+    again.append(True)
+    await process.resume()
+    assert process.reason == "answered"

@@ -63,8 +63,8 @@ async def _decided(run: Run, judged: Callable[[], Awaitable[None] | None]) -> No
 def _touches(run: Run, call: Call) -> bool:
     """Return whether judging a call looks at the user's objects: at what code reads, or at what is labelled."""
     tool = run.tools.get(call.name)
-    acts = tool is not None and (tool.inspect is not None or tool.effect != "read")
-    return acts or bool(call.undoes) or bool(labels.marked(run.state.labels))
+    looked_at = tool is not None and (tool.inspect is not None or tool.power is not None)
+    return looked_at or bool(call.undoes) or bool(labels.marked(run.state.labels))
 
 
 def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
