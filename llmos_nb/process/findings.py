@@ -23,6 +23,8 @@ class Findings:
         Kind and sentence of each.
     reads, writes : tuple of str
         Variables that it uses.
+    imports : tuple of (str, str)
+        Of `writes`, those that only imports bind, with the dotted name of what is imported.
     everything : bool
         Whether it may read any variable.
     sources : tuple of (str, str, str)
@@ -49,6 +51,7 @@ class Findings:
     risks: tuple[tuple[str, str], ...] = ()
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    imports: tuple[tuple[str, str], ...] = ()
     everything: bool = False
     sources: tuple[tuple[str, str, str], ...] = ()
     files: tuple[str, ...] = ()
@@ -63,7 +66,7 @@ class Findings:
     def of(cls, said: Mapping[str, Any]) -> Findings:
         """Read what a device says of a call."""
         lists = ("reads", "writes", "files")
-        pairs = ("risks", "sources")
+        pairs = ("risks", "sources", "imports")
         given = {k: said[k] for k in ("level", "title", "why", "everything", "shows", "each_time") if k in said}
         given |= {k: tuple(said.get(k, ())) for k in lists}
         given |= {k: tuple(map(tuple, said.get(k, ()))) for k in pairs}

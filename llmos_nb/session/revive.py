@@ -14,7 +14,15 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import Event, until
-from llmos_nb.journal.events import VERSION, ModelFailed, ModelResponded, RunPaused, RunResumed, RunStarted
+from llmos_nb.journal.events import (
+    VERSION,
+    ModelFailed,
+    ModelResponded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    SignalReceived,
+)
 from llmos_nb.models import Model, prices, resolve
 from llmos_nb.policy import Approver
 from llmos_nb.process import (
@@ -143,6 +151,8 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
     if run.state.status == "ended" and run.state.reason not in ("budget", "failed"):
         raise UsageError(f"process {process.pid} ended ({run.state.reason}); fork it to go on from an event")
     if run.state.status == "running" and not process.cold:
+        if run.state.pause_wanted:
+            run.append(SignalReceived(signal="resume", by="you"))
         process.start()
         return
     if model is not None:

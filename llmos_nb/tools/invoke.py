@@ -92,7 +92,7 @@ def _dropped(value: object) -> Outcome:
 
 
 def bound_to_thread(tool: Tool, result: ToolResult) -> bool:
-    """Return whether a call beside the main thread failed, by its words, for that alone."""
+    """Return whether a call beside the main thread failed, by its words, for that alone and may be made again."""
     words = result.text.lower()
     undeclared = tool.beside and tool.independent and not tool.thread and tool.runner is None
     return (

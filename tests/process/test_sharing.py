@@ -306,3 +306,30 @@ def test_user_cell_runs_while_a_process_works_in_the_background(tmp_path):
             said = book.run("import asyncio\nawait asyncio.sleep(0.05)\n%agent ps").text
         assert book.value("total") == "'mine'"
         assert "by your cell [" in book.run("%agent log back --json").text
+
+
+@pytest.mark.parametrize(
+    ("code", "conflict"),
+    [
+        ("import json\nmade = 1", False),
+        ("from json import dumps\nmade = 1", False),
+        ("import json as dumps\nmade = 1", True),
+        ("import json\njson = 1\nmade = 1", True),
+        ("from textwrap import dedent as dumps\nmade = 1", True),
+    ],
+)
+async def test_importing_again_what_a_name_stands_for_is_no_conflict(script, code, conflict):
+    session = llmos.Session({})
+
+    def users_cell():
+        exec("import json\nfrom json import dumps", session.namespace)
+        session.sharing.changed(["json", "dumps"], "your cell [2]")
+
+    model = script(python(code), {"text": "ok"})
+    proc = session.start("go", approve="step", model=model)
+    await proc
+    users_cell()
+    await proc.approve("all")
+    assert ("made" in session.namespace, [c.by for c in refusals(proc)]) == (
+        (False, ["conflict"]) if conflict else (True, [])
+    )

@@ -314,3 +314,25 @@ async def test_unexpected_executor_error_ends_the_process_with_its_reason(script
     monkeypatch.setattr(model, "respond", broken)
     proc = await llmos.run("go", model=model)
     assert proc.reason == "failed" and "surprise" in proc.detail
+
+
+async def test_resume_withdraws_a_pause_that_has_not_taken_effect(script):
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    @llmos.tool(effect="external")
+    async def wait() -> str:
+        """Wait."""
+        held.set()
+        await go_on.wait()
+        return "waited"
+
+    model = script(call("wait"), {"text": "done"})
+    process = llmos.start("wait", model=model, tools=[wait], approve="auto", plan="none")
+    await held.wait()
+    process.pause()
+    resumed = asyncio.ensure_future(process.resume())
+    while not any(e.k == "signal.received" and e.d["signal"] == "resume" for e in process.events):
+        await asyncio.sleep(0.01)
+    go_on.set()
+    await resumed
+    assert process.reason == "answered" and "run.paused" not in [e.k for e in process.events]

@@ -14,6 +14,7 @@ Reason = Literal[
 ]  # fmt: skip
 Signal = Literal[
     "pause",
+    "resume",
     "stop",
     "kill",
     "steer",
@@ -285,9 +286,9 @@ class SignalReceived(Fact):
     Parameters
     ----------
     signal : str
-        What: ``pause`` after this step, ``stop`` now, ``kill``, ``steer`` (words for the model), ``nice``, ``budget``,
-        ``approve_step``; ``stale_approval`` and ``forged_approval`` (did not count); ``forget`` (payloads deleted),
-        ``previewed`` (a call was tried in a fork), ``rebuilt_differently``.
+        What: ``pause`` after this step, ``resume`` (withdraws such a pause), ``stop`` now, ``kill``, ``steer`` (words
+        for the model), ``nice``, ``budget``, ``approve_step``; ``stale_approval``, ``forged_approval`` (did not
+        count); ``forget`` (payloads deleted), ``previewed`` (a call was tried in a fork), ``rebuilt_differently``.
     by : str
         Who: ``you``, a name, ``process N``, …
     text : str, optional

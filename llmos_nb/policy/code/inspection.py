@@ -51,7 +51,7 @@ class Visitor(NameVisitor):
             return
         if how and root in self.modules:
             self.risks[Risk("not undoable", ast.unparse(node), node.lineno, "a module")] = None
-        self.writes[root] = None
+        self.write(root)
 
     def visit_Call(self, node: ast.Call) -> None:
         """Note a call and what it may do."""
@@ -71,7 +71,7 @@ class Visitor(NameVisitor):
         if (name in MUTATORS or inplace) and isinstance(node.func, ast.Attribute):
             root = _root(node.func)
             if root is not None and root not in self.modules and not self.is_local(root):
-                self.writes[root] = None
+                self.write(root)
         known = dotted in HARMLESS or (isinstance(node.func, ast.Attribute) and name in HARMLESS_METHODS)
         self.harmless &= known and not inplace
 
@@ -130,6 +130,8 @@ class Inspection:
         It may reach any name (`exec`, `globals`, magics).
     harmless : bool
         Everything that it calls is known to change nothing.
+    imports : tuple of (str, str)
+        Of `writes`, those that only imports bind, with the dotted name of what is imported.
     """
 
     reads: tuple[str, ...] = ()
@@ -138,6 +140,7 @@ class Inspection:
     risks: tuple[Risk, ...] = ()
     everything: bool = False
     harmless: bool = True
+    imports: tuple[tuple[str, str], ...] = ()
 
     @property
     def level(self) -> Level:
@@ -168,7 +171,9 @@ def inspect_code(code: str, around: Surroundings = NOTHING) -> Inspection:
     seen = Visitor(around)
     seen.visit(tree)
     names = tuple(seen.reads), tuple(seen.writes), tuple(seen.calls)
-    return Inspection(*names, tuple(sorted(seen.risks, key=lambda r: r.line)), seen.everything, seen.harmless)
+    risks = tuple(sorted(seen.risks, key=lambda r: r.line))
+    imports = tuple((name, origin) for name, origin in seen.writes.items() if origin)
+    return Inspection(*names, risks, seen.everything, seen.harmless, imports)
 
 
 def code_names(code: str) -> frozenset[str] | None:

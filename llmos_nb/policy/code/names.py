@@ -49,7 +49,7 @@ class NameVisitor(ast.NodeVisitor):
     def __init__(self, around: Surroundings, depth: int = 0) -> None:
         self.aliases, self.around, self.depth = dict(around.origins), around, depth
         self.reads: dict[str, None] = {}
-        self.writes: dict[str, None] = {}
+        self.writes: dict[str, str] = {}  # with what is imported, where that alone binds the name
         self.calls: dict[str, None] = {}
         self.risks: dict[Risk, None] = {}
         self.harmless, self.everything = True, False
@@ -65,7 +65,7 @@ class NameVisitor(ast.NodeVisitor):
         if self.is_local(node.id):
             return
         if not isinstance(node.ctx, ast.Load):
-            self.writes[node.id] = None
+            self.write(node.id)
             self._bound.add(node.id)
         elif node.id not in self._bound:
             if node.id not in _KNOWN or node.id in self.aliases:
@@ -94,11 +94,17 @@ class NameVisitor(ast.NodeVisitor):
         self.everything |= inner.everything
         self.harmless = False
         self.reads |= {n: None for n in inner.reads if n != name}
-        self.writes |= {n: None for n in inner.writes if n != name}
+        for written, origin in inner.writes.items():
+            if written != name:
+                self.write(written, origin)
+
+    def write(self, name: str, origin: str = "") -> None:
+        """Note a name as bound, deleted or changed; with `origin` by the import of that."""
+        self.writes[name] = origin if self.writes.get(name, origin) == origin else ""
 
     def _bind(self, name: str, origin: str) -> None:
         if not self._locals:
-            self.writes[name] = None
+            self.write(name, origin)
             self._bound.add(name)
         self.aliases[name] = origin
         self.modules.add(name)

@@ -70,6 +70,7 @@ def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
         "risks": [[w.kind, w.sentence] for w in words],
         "reads": list(inspection.reads),
         "writes": list(inspection.writes),
+        "imports": [list(pair) for pair in inspection.imports],
         "sources": [[r.kind, r.what, r.target] for r in inspection.risks if r.kind in _SOURCES],
         "files": [r.target for r in inspection.risks if r.kind == "file"],
         "everything": inspection.everything,

@@ -6,7 +6,9 @@ has happened `RETRIES` times with nothing written, a person is asked in the mode
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from llmos_nb.journal.events import CallDecided
 from llmos_nb.messages import ToolResult
@@ -22,6 +24,7 @@ from llmos_nb.tools import Call, Tool
 from llmos_nb.tools.devices.namespace import card
 
 RETRIES = 3
+_MISSING = object()
 ASKING = ("step", "risky")  # modes in which a person is asked in the end
 
 
@@ -35,11 +38,26 @@ async def turn(run: Run, command: Start, tool: Tool, seen: Findings) -> None:
 def found(run: Run, tool: Tool, seen: Findings) -> dict[str, str]:
     """Return the names that a call would write though somebody else has changed them, with who it was.
 
-    Code that may reach any name, as `exec` may, counts as writing every name that the process has looked at.
+    To import again what a name stands for already loses nothing. Code that may reach any name, as `exec` may, counts
+    as writing every name that the process has looked at.
     """
     if run.sight is None or not _shared(tool):
         return {}
-    return theirs(run, (*seen.writes, *(run.sight.seen if seen.everything else ())))
+    return theirs(run, (*rewritten(run, seen), *(run.sight.seen if seen.everything else ())))
+
+
+def rewritten(run: Run, seen: Findings) -> list[str]:
+    """Return the names that a call writes, but those that it imports and that are free or stand for just that."""
+    names, origins = run.namespace or {}, dict(seen.imports)
+    return [
+        n for n in seen.writes if n not in origins or (n in names and names[n] is not _imported(origins[n]))
+    ]
+
+
+def _imported(origin: str) -> Any:
+    """Return what an import gives, where its module is loaded."""
+    module, _, attribute = origin.rpartition(".")
+    return sys.modules.get(origin) or vars(sys.modules.get(module, object)).get(attribute, _MISSING)
 
 
 def theirs(run: Run, names: Iterable[str]) -> dict[str, str]:

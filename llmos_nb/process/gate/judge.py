@@ -280,7 +280,11 @@ def digest_of(run: Run, call: Call, tool: Tool, arguments: object, seen: Finding
 
     What a mode or rule decides is carried out at once, so that nothing need be hashed for it.
     """
-    versions = run.fingerprint(sorted(set(seen.names))) if person and not tool.elsewhere else {}
+    versions = (
+        run.fingerprint(sorted({*seen.reads, *conflicts.rewritten(run, seen)}))
+        if person and not tool.elsewhere
+        else {}
+    )
     if person and seen.state is not None:  # of what a device would act on, such as files to be committed
         versions = {**versions, "*": seen.state}
     return call_digest(call.id, tool.name, tool.digest, arguments, versions)

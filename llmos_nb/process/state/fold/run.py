@@ -134,8 +134,8 @@ def _resumed(s: State, b: RunResumed) -> None:
 
 def _signal(s: State, b: SignalReceived) -> None:
     match b:
-        case SignalReceived(signal="pause"):
-            s.pause_wanted = True
+        case SignalReceived(signal="pause" | "resume"):
+            s.pause_wanted = b.signal == "pause"
         case SignalReceived(signal="steer", text=str(text)):
             s.repeats.clear()
             s.told.append((b.by, text))
