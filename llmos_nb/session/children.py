@@ -177,9 +177,8 @@ def _share(s: State, budget: str | Budget | None) -> Budget:
 
 def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str) -> None:
     held = {u: v for u, v in amounts.limits.items() if u in COUNTED}
-    parent.dispatch.post(
-        lambda: parent.run.append(BudgetReserved(request=0, amounts=held, child=pid, call=call))
-    )
+    reserve = partial(parent.run.append, BudgetReserved(request=0, amounts=held, child=pid, call=call))
+    parent.dispatch.ask(partial(parent.dispatch.apply, reserve))  # the next child is counted after this one
 
 
 def _inherit(run: Run, s: State) -> None:
