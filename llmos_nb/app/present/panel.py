@@ -70,7 +70,8 @@ def _preview(p: Process, m: Message) -> asyncio.Task[Any]:
 async def _previewed(p: Process, call: str) -> None:
     result = await preview.preview(p.run, call, p.session.ip)
     seen = {"ok": result.ok, "text": bounded(result.text)[0], "would": result.facts["would"]}
-    p.dispatch.post(lambda: p.run.append(SignalReceived(signal="previewed", by="you", call=call, **seen)))
+    shown = SignalReceived(signal="previewed", by="you", call=call, **seen)
+    await p.dispatch.hear(lambda: p.run.append(shown))
 
 
 def _later(work: Any) -> asyncio.Task[Any]:
