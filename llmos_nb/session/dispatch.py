@@ -65,6 +65,7 @@ class Dispatch:
     ) -> None:
         self.run, self._drive, self._review, self._hopeful = run, drive, review, hopeful
         self.task: asyncio.Task[None] | None = None
+        self._touching: asyncio.Task[None] | None = None  # kept, so that it is not collected while it works
         self.visits = Visits()
         self._wanted = self._starting = (
             False  # whether somebody has started it; and whether it has yet to begin

@@ -52,14 +52,8 @@ class Runtime:
         """Have something done there, and go on at once; safe in a signal handler."""
         self.loop.call_soon_threadsafe(act, *args, context=context)
 
-    def ask(self, act: Callable[[], T], context: Context | None = None, patience_s: float | None = None) -> T:
-        """Have something done there and wait for what it returns or raises.
-
-        Raises
-        ------
-        TimeoutError
-            It was not done within `patience_s`; it will be.
-        """
+    def ask(self, act: Callable[[], T], context: Context | None = None) -> T:
+        """Have something done there and wait for what it returns or raises."""
         if self.here or not self.thread.is_alive():
             return act()
         answer: Future[T] = Future()
@@ -71,7 +65,7 @@ class Runtime:
                 answer.set_exception(error)
 
         self.post(carry_out, context=context)
-        return answer.result(patience_s)
+        return answer.result()
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine there and wait for it, from any event loop."""
