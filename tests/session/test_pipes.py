@@ -16,6 +16,7 @@ from llmos_nb.process import finish
 from llmos_nb.session import Session
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.pipes import stages
+from llmos_nb.session.ipc.post import Post
 from llmos_nb.tools import tool
 
 DONE = {"text": "Done."}
@@ -200,6 +201,34 @@ async def test_stop_pauses_both_and_resume_goes_on_with_both():
     while one.state != "paused":
         await asyncio.sleep(0)
     assert two.state == "paused"
+    gate.set()
+    await two.resume()
+    assert (one.reason, two.reason, two.answer) == ("answered", "answered", "second")
+
+
+async def test_resume_waits_for_whom_it_brings_back_to_work_however_long_that_takes(monkeypatch):
+    go_on, hopeful, asked = pipes.go_on, Post.hopeful, []
+
+    async def slowly(process):
+        while not asked:
+            await asyncio.sleep(0)
+        await go_on(process)
+
+    def hoped(post, process, people):
+        found = hopeful(post, process, people)
+        asked.append(process)
+        return found
+
+    monkeypatch.setattr(pipes, "go_on", slowly)
+    monkeypatch.setattr(Post, "hopeful", hoped)
+    gate, wait = gated()
+    pipe = Pipe([call("wait"), {"text": "first"}], [{"text": "second"}], tools=[wait])
+    one, two = pipe.procs
+    while not any(c.status == "running" for c in one.run.state.calls.values()):
+        await asyncio.sleep(0)
+    two.stop()
+    while one.state != "paused":
+        await asyncio.sleep(0)
     gate.set()
     await two.resume()
     assert (one.reason, two.reason, two.answer) == ("answered", "answered", "second")

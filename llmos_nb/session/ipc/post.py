@@ -50,7 +50,7 @@ class Post(Part):
         self._taken: dict[tuple[int, str], tuple[Run, str]] = {}  # a message set aside for a call
         self.waiting: dict[int, None] = {}  # pids, in the order in which they began to wait
         self._soon = False
-        self._going: list[asyncio.Task[None]] = []  # kept, so that they are not collected while they work
+        self._going: set[asyncio.Task[None]] = set()  # that bring the other parts of a pipe back to work
 
     hears = (*_NEWS, "signal.received", "call.finished")
 
@@ -83,11 +83,17 @@ class Post(Part):
         with suppress(RuntimeError):
             loop = asyncio.get_running_loop()
             if not isinstance(event.body, events.SignalReceived):
-                self._going = [loop.create_task(pipes.go_on(p)) for p in (process, *readers)]
+                for part in (process, *readers):
+                    self._going.add(task := loop.create_task(pipes.go_on(part)))
+                    task.add_done_callback(partial(self._gone_on, part))
                 return
             loop.call_soon(pipes.pass_on, process, event.body.signal, event.body.by)
             if event.body.signal == "stop":
                 loop.call_soon(pipes.hold, table, state.pid)
+
+    def _gone_on(self, process: ProcessLike, task: asyncio.Task[None]) -> None:
+        self._going.discard(task)
+        process.dispatch.look()
 
     def review(self) -> None:
         """Wake whose message or room is there, and tell those to whom none can come."""
@@ -123,7 +129,8 @@ class Post(Part):
 
     def hopeful(self, process: ProcessLike, people: bool) -> bool:
         """Return whether a process waits for a message that somebody may still send."""
-        return process.run.state.expecting and hopeful(self.session.processes, process, people)
+        expecting = process.run.state.expecting
+        return expecting and bool(self._going or hopeful(self.session.processes, process, people))
 
     def pipe(self, process: ProcessLike, source: ProcessLike) -> None:
         """Let a process wait for the answer of another."""
