@@ -13,7 +13,6 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal.events import CheckFinished, RunEnded, RunPaused, StepIntegrated
-from llmos_nb.process.grounding import ungrounded
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
 from llmos_nb.process.state.state import State
@@ -215,15 +214,6 @@ def evidence(calls: list[Call]) -> str:
 async def check(run: Run, command: Check) -> None:
     """Run one check of the answer that the model gave."""
     s = run.state
-    if command.name == "grounded":
-        missing = await run.visit(lambda: ungrounded(s.candidate, sources(run)))
-        detail = (
-            f"Not found in any observation: {', '.join(missing)}."
-            if missing
-            else "every number of it was observed"
-        )
-        run.append(CheckFinished(check="grounded", held=not missing, detail=detail, missing=missing))
-        return
     if command.name == "outputs":
         declared = [(n, k) for n, k in s.outputs]
         wrong = await run.visit(lambda: missing_outputs(declared, run.namespace or {}))
@@ -311,18 +301,6 @@ def holds(expression: str, names: dict[str, Any], deadline_s: float) -> tuple[bo
             return found, "" if found else "it is false"
     except (Exception, SystemExit) as error:
         return False, f"{type(error).__name__}: {error}"
-
-
-def sources(run: Run) -> list[str]:
-    """Return every text that an answer may take its values from."""
-    s = run.state
-    seen = [s.goal, *(m.text for m in s.context.head[-1:])]  # not the worked examples of a small model
-    seen += [
-        c.result for c in s.calls.values() if c.status == "done" and c.name not in ("plan", "final_answer")
-    ]
-    seen += [text for _, text in s.told] + [str(p["text"]) for p in s.piped]
-    made = {n for c in s.surviving for n in c.changes.written}
-    return seen + [repr(v) for n in made if type(v := (run.namespace or {}).get(n)) in (int, float, str)]
 
 
 def pause(run: Run, command: Pause) -> None:
