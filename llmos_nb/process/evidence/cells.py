@@ -14,7 +14,7 @@ from llmos_nb.process.evidence.numbers import UNITS, Quantity, quantities, singu
 from llmos_nb.process.evidence.tables import Row, Table, number
 
 _IN_UNIT = re.compile(r"\bin\s+(?P<unit>[a-zµ]{1,3})\b(?:/\w+)?|\bunit is (?P<is>\w+)", re.I)
-_THOUSANDS = re.compile(r"\bin (?:thousands|tausend|1,?000s?)\b", re.I)
+_THOUSANDS = re.compile(r"\bin (?:thousands?|tausend|1,?000s?)\b|\(thousands?\b", re.I)
 _PERCENT = re.compile(r"%|pct|percent|prozent|share|rate|anteil", re.I)
 _SUFFIX = re.compile(r"[A-Za-z]_([a-zA-Z]{1,3})\b")
 SHARE = 1.5  # what is larger is no share that could be told in percent
@@ -75,10 +75,16 @@ def hits(claim: Claim, q: Quantity, tables: Sequence[Table]) -> Iterator[Hit]:
         for scale, how, fits in _scales(q, table, row, column, text, value, of_whole):
             if agrees(value, q, scale, signless):
                 same = any(value == v or (signless and abs(value) == abs(v)) for v, _ in q.readings)
-                exact = fits and scale == 1.0 and same
+                exact = fits and (
+                    (scale == 1.0 and same) or (scale == table.scale != 1.0 and _spelled(value * scale, q))
+                )
                 told = f"{value:.12g} {how}" if how else "" if exact else f"{value:.12g}, rounded"
                 yield Hit(table, place, row, column, value, exact, told, fits)
                 break
+
+
+def _spelled(value: float, q: Quantity) -> bool:
+    return not q.text[-1:].isdigit() and any(value == v for v, _ in q.readings)
 
 
 def _value(text: str) -> float | None:
@@ -105,7 +111,7 @@ def _scales(
         yield 1.0, f"in {theirs}", False
         return
     percent = bool(text.strip().endswith("%") or _PERCENT.search(column))
-    if share and not percent and abs(value) <= SHARE:
+    if share and abs(value) <= (1.0 if percent else SHARE) and "%" not in text:
         yield 100.0, "· 100", True
     if q.percent and not percent and abs(value) > 100:
         yield 1.0, "is no percentage", False

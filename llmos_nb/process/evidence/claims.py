@@ -203,10 +203,11 @@ def is_german(text: str) -> bool:
 def _names(text: str, goal: str, labels: Iterable[str], known: str) -> Iterator[tuple[int, int]]:
     """Return where names stand: those of results, capitalised ones that nobody else said, and a bare answer."""
     asked, code = goal.casefold(), known.casefold()
-    for label in sorted({x for x in labels if len(x) > 1 and x.casefold() not in PLAIN}, key=len, reverse=True):
+    for label in sorted({x for x in labels if x.casefold() not in PLAIN or len(x) == 1}, key=len, reverse=True):
         pattern = rf"(?<![\w-]){re.escape(label)}(?:s|'s|’s)?(?![\w-])"
-        for m in re.finditer(pattern, text, re.I):
-            yield m.start(), m.start() + len(label)
+        if len(label) > 1 or (label.isupper() and label not in ("A", "I")):
+            for m in re.finditer(pattern, text, re.I if len(label) > 1 else 0):
+                yield m.start(), m.start() + len(label)
     bare = text.strip().strip('.!*`"“”')
     if bare and len(bare.split()) <= 5 and not re.search(r"\d", bare) and not VERB.search(bare):
         start = text.index(bare)

@@ -32,6 +32,7 @@ from llmos_nb.process.evidence.mentions import (
 from llmos_nb.process.evidence.numbers import UNITS, Quantity, singular
 from llmos_nb.process.evidence.tables import Row, Table, number
 
+_OF_ALL = re.compile(r"\d\s+(?:out\s+)?(?:of|von)\s+(?:the\s+|all\s+|den\s+)?$", re.IGNORECASE)
 MOST_OPERANDS = 24
 
 
@@ -331,10 +332,16 @@ def _parts(
                 )
             if len(mine) >= 3 and not q.percent:
                 yield sum(o.value for o in mine), " + ".join(o.text for o in mine), table.call
-        for line in {o.group[1] for o in operands if o.group[0] == place and not o.whole}:  # a share of a row
+        lines = {o.group[1]: o for o in operands if o.group[0] == place and not o.whole}
+        for line, first in lines.items():  # what a row adds up to, and shares of that
             row = next((r for r in table.rows if r.line == line), None)
-            values = [v for _, t in row.cells if (v := number(t)) is not None] if row else []
-            if q.percent and table.across and len(values) > 1 and not change:
+            values = [v * table.scale for _, t in row.cells if (v := number(t)) is not None] if row else []
+            if len(values) < 2 or change:
+                continue
+            if _OF_ALL.search(text[: claim.start - claim.sentence.start]) and not q.percent:
+                yield sum(values), " + ".join(f"{v:.12g}" for v in values), first.call
+                yield from ((a + b, f"{a:.12g} + {b:.12g}", first.call) for a, b in combinations(values[:6], 2))
+            if q.percent and table.across:
                 yield from _shares(q, [o for o in operands if o.group[:2] == (place, line)], values, table.call)
 
 
@@ -343,6 +350,6 @@ def _shares(q: Quantity, mine: Sequence[Operand], values: Sequence[float], call:
     total = sum(values)
     for size in (1, 2, 3):
         for part in combinations(mine[:6], size):
-            if len(values) > 1 and not any(abs(total - one) < 0.02 * one for one in (0.0, 1.0, 100.0)):
+            if total and len(values) > 1 and not any(abs(total - one) < 0.02 * one for one in (1.0, 100.0)):
                 said = " + ".join(o.text for o in part)
                 yield scale * sum(o.value for o in part) / total, f"{factor}({said}) / {total:.12g}", call

@@ -25,14 +25,18 @@ ENGLISH = any_of("the and is are of with not a on by has have had were from to f
 VERB = any_of("is are was were has have had be do does did can shows? ist sind war hat haben")
 ASKS = any_of(r"which who whose where what when name welche\w* wer wo was wann nenne")
 CLAUSE = re.compile(
-    r"[,;:()|]|\s[—–-]\s|"
+    r"[;()|]|[,:](?!\d)|\s[—–-]\s|"
     + any_of("and but while whereas und aber während versus vs against gegen than als").pattern,
     re.IGNORECASE,
 )
 PART = re.compile(r";|\b(?:while|whereas|während)\b", re.IGNORECASE)
 AT = r"\b(?:in|on|at|for|im|am|auf|bei|für|from|aus)\s+(?:the\s+|der\s+|den\s+)?"
 OF = re.compile(r"\b(?:of|for|von|für)\s+[`\"*“„]*$", re.IGNORECASE)
-TO = re.compile(r"\b(?:to|auf)\s+$", re.IGNORECASE)
+FROM = re.compile(r"\b(?:from|between|von|zwischen)\s+[$€£]?$", re.IGNORECASE)
+FROM_A_NUMBER = re.compile(
+    r"\b(?:from|between|von|zwischen)\s+[$€£]?[\d.,−-]+\W*\w*\s+(?:to|and|bis|und)\s+[$€£]?$", re.IGNORECASE
+)
+TO = re.compile(r"\b(?:to|auf)\s+[$€£]?$", re.IGNORECASE)
 PLAIN = frozenset(
     """the it this that there these those they we i you he she all both each every none no yes in on at of for from by
     with and or but overall total mean average median most only however so thus here not a an as if when while where
@@ -82,15 +86,15 @@ EARLIER = any_of("last_year letztes_jahr year_before vorjahr erst anfangs at_fir
 
 # ranks
 HIGH = alternatives(
-    r"highest largest biggest greatest most max\w* heaviest longest oldest tallest leads? leading strongest priciest",
-    r"latest höchste\w* größte\w* meiste\w* schwerste\w* längste\w* stärkste\w*",
+    r"highest top peak\w* largest biggest greatest most max\w* heaviest longest oldest tallest",
+    r"leads? leading strongest priciest latest höchste\w* größte\w* meiste\w* schwerste\w* längste\w* stärkste\w*",
 )
 LOW = alternatives(
     r"lowest smallest least fewest min\w* lightest shortest youngest weakest cheapest slowest earliest niedrigste\w*",
     r"kleinste\w* wenigste\w* leichteste\w* kürzeste\w*",
 )
 EITHER = alternatives(  # of these, and of any other superlative, the direction is not known
-    r"best worst top bottom peak\w* beste\w* schlechteste\w* wärmste\w* kälteste\w* teuerste\w* billigste\w*",
+    r"best worst bottom beste\w* schlechteste\w* wärmste\w* kälteste\w* teuerste\w* billigste\w*",
     r"(?!(?:(?:we|ea|te|re|intere|fore|late|conte|reque|sugge|inve|ne|gue|che|harve|mode|hone|manife|que|e)st)\b)[a-z]{2,}est",
     r"(?!erste)[a-zäöü]{3,}(?:ß|t|s)?este[nrsm]?",
 )

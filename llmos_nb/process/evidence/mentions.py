@@ -15,6 +15,8 @@ from llmos_nb.process.evidence.lexicon import (
     DEGREES,
     DOWN,
     EARLIER,
+    FROM,
+    FROM_A_NUMBER,
     LATER,
     METRICS,
     NOISE,
@@ -65,7 +67,7 @@ def _pattern(label: str) -> re.Pattern[str]:
     ending = r"\w{0,3}" if len(parts) == 1 and re.fullmatch(r"[^\W\d_]{4,}", parts[0]) else r"(?:s|es|'s|’s)?"
     alias = ALIASES.get(label.lower())
     both = f"(?:{spelled}{ending}|{alias})" if alias else spelled + ending
-    return re.compile(rf"(?<![\w.]){both}(?![\w]|[.,]\d)", re.IGNORECASE)
+    return re.compile(rf"(?<![\w.]){both}(?![\w]|[.,]\d)", re.IGNORECASE if len(label) > 1 else 0)
 
 
 def places(text: str, labels: Iterable[str]) -> list[tuple[int, int, str]]:
@@ -121,7 +123,9 @@ def spoken(claim: Claim, table: Table, row: Row, column: str, goal: str, others:
         return Spoken(_of_words(claim, table, row, goal), 0)
     if len({*table.columns} & {x for r in table.rows for x in r.labels}) > 1:
         return _of_both(claim, row, column)
-    return Spoken(_of_rows(claim, table, row, goal, others), _of_columns(claim, table, row, column, goal))
+    return Spoken(
+        _of_rows(claim, table, row, goal, others), _of_columns(claim, table, row, column, goal, others)
+    )
 
 
 def _of_both(claim: Claim, row: Row, column: str) -> Spoken:
@@ -182,7 +186,7 @@ def assigned(claim: Claim, found: list[tuple[int, int, str]], others: list[Claim
     )
     if len(numbers) == len(found) > 1 and found[-1][0] < numbers[0] and at in numbers:
         return {found[numbers.index(at)][2]}  # "A and B have 1 and 2"
-    behind = _BEHIND.match(claim.sentence.text[claim.end - claim.sentence.start :])
+    behind = _BEHIND.match(claim.sentence.text[claim.end - claim.sentence.start : right])
     if behind and (close := [x for a, _, x in found if a == claim.end - claim.sentence.start + behind.end()]):
         return {*close}
     if inside or not found:
@@ -209,6 +213,10 @@ def _with_signs(claim: Claim, text: str) -> str:
         return "std"
     if claim.sentence.text[at + len(claim.text) :].lstrip().startswith("±"):
         return text + " mean"
+    if FROM.search(claim.sentence.text[:at]):
+        return "min"
+    if FROM_A_NUMBER.search(claim.sentence.text[:at]):
+        return "max"
     return text + (" count" if _of_things(claim) else "")
 
 
@@ -261,7 +269,7 @@ def _stem(word: str) -> str:
     return STATISTIC.get(word) or STATISTIC.get(singular(word)) or singular(word)
 
 
-def _of_columns(claim: Claim, table: Table, row: Row, column: str, goal: str) -> int:
+def _of_columns(claim: Claim, table: Table, row: Row, column: str, goal: str, others: list[Claim]) -> int:
     """Return how a sentence speaks of a column, by the words of its name and of those of the others."""
     columns = numeric(table)
     if isinstance(claim.value, Quantity) and claim.value.percent:
@@ -271,15 +279,28 @@ def _of_columns(claim: Claim, table: Table, row: Row, column: str, goal: str) ->
     if claim.sentence.text.lstrip().startswith("|"):
         heads = claim.sentence.before.split("|")
         place = claim.sentence.text[: claim.start - claim.sentence.start].count("|")
-        if place < len(heads) and (named := columns_named(heads[place], columns, claim)):
+        if place < len(heads) and (named := columns_named(heads[place], columns, claim, table.across)):
             return 1 if column in named else -1
     left, right = clause(claim.sentence, claim.start)
-    if named := columns_named(claim.sentence.text[left:right], columns, claim):
+    if named := columns_named(_between(claim, left, right, others), columns, claim):
         return 1 if column in named else -1
-    for text in (claim.sentence.text, claim.sentence.before, goal):
+    for text in (claim.sentence.text[left:right], claim.sentence.text, claim.sentence.before, goal):
         if named := columns_named(text, columns, claim):
             return 1 if column in named else _unnamed(claim, table, row, column)
     return _unnamed(claim, table, row, column)
+
+
+def _between(claim: Claim, left: int, right: int, others: list[Claim]) -> str:
+    """Return the part of the clause that stands between the numbers before and behind a number."""
+    start = claim.sentence.start
+    spans = [
+        (c.start - start, c.end - start)
+        for c in others
+        if c.sentence == claim.sentence and c is not claim and not re.fullmatch(r"\d{4}", c.text)  # a year names
+    ]
+    left = max([left, *(b for _, b in spans if b <= claim.start - start)])
+    right = min([right, *(a for a, _ in spans if a >= claim.end - start)])
+    return claim.sentence.text[left:right]
 
 
 def _unnamed(claim: Claim, table: Table, row: Row, column: str) -> int:
@@ -313,18 +334,21 @@ def precise(claim: Claim) -> bool:
     return len(digits) >= SIGNIFICANT
 
 
-def columns_named(text: str, columns: list[str], claim: Claim | None = None) -> list[str]:
+def columns_named(text: str, columns: list[str], claim: Claim | None = None, across: str = "") -> list[str]:
     """Return the columns that a text names best; none where it names none."""
     if len(ends := sorted({y for c in columns for y in re.findall(r"[A-Za-z]*\d+$", c)})) > 1:
         text = LATER.sub(ends[-1], text)
         text = EARLIER.sub(ends[0], text)
-    scores = {c: column_score(text, c, claim) for c in columns}
+    scores = {c: column_score(text, c, claim, across) for c in columns}
     best = max(scores.values(), default=0.0)
     return [c for c in columns if scores[c] == best] if best >= 0.5 else []
 
 
-def column_score(text: str, column: str, claim: Claim | None = None) -> float:
+def column_score(text: str, column: str, claim: Claim | None = None, across: str = "") -> float:
     """Return which share of the words of a column's name a text has; a unit counts where the number has that unit."""
+    if len(column) <= 2 and across:  # a category that is a letter or a number
+        beside = rf"{re.escape(across[:3])}\w*\s+" if column.isdigit() else ""
+        return float(bool(re.search(rf"\b{beside}{re.escape(column)}\b", text)))
     names = [p.lower() for p in re.split(r"[\s_.()/\[\]-]+|(?<=[a-z])(?=[A-Z])", column) if p]
     words = {_stem(w) for w in re.findall(r"[^\W\d_]+\d?|[%±]|\d+", text.lower())}
     words |= {key for key, alias in ALIASES.items() if re.search(rf"\b(?:{alias})\b", text, re.I)}
@@ -358,5 +382,5 @@ def column_score(text: str, column: str, claim: Claim | None = None) -> float:
 def _has(words: set[str], name: str) -> bool:
     stem = _stem(name)
     return stem in words or (
-        len(name) > 3 and any(w.startswith(name[:5]) or (len(w) > 3 and name.startswith(w)) for w in words)
+        len(name) > 2 and any(w.startswith(name[:5]) or (len(w) > 3 and name.startswith(w)) for w in words)
     )

@@ -84,7 +84,8 @@ def _of_row(claim: Claim, rows: Found, marks: Mapping[Claim, Marked]) -> Marked 
     several = [(t, r) for t, r in rows if len(r.labels) > 1 and not is_label(claim, r.labels[0])]
     near = [(t, r) for t, r in several if _told_of(claim, r, marks)]
     if near:
-        return at(claim, "row", *near[0])
+        holds = [ranked(claim, t, r, "", "") is not False for t, r in near]
+        return at(claim, "row" if any(holds) else "same", *near[0])
     return at(claim, "same", *rows[0]) if several and len(several) == len(rows) else None
 
 

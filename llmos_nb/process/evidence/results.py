@@ -15,6 +15,7 @@ _NUMPY = re.compile(
     r"\b(?:np|numpy)\.(?:float|int|uint|bool|str)_?\d*\(([^()]*)\)|\b(?:Timestamp|Decimal|Period)\(('[^']*')[^()]*\)"
 )
 _KEYS = {"id", "nr", "no", "key", "code", "order", "number", "year", "jahr"}
+_ARRAY = re.compile(r"(?<=[\d.\]])\s+(?=[-\d.\[])")
 DEEP = 6
 MOST_CELLS = 20_000
 
@@ -75,8 +76,9 @@ def _dated(table: Table) -> Table:
 def _literal(text: str) -> object:
     if not text or text[0] not in "[{(":
         return None
+    array = _ARRAY.sub(", ", text) if text[0] == "[" and "," not in text else text  # as numpy prints it
     try:
-        return ast.literal_eval(text)
+        return ast.literal_eval(array)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         pass
     try:

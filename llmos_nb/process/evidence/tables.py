@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -74,7 +75,7 @@ def number(text: str) -> float | None:
         value = float(bare)
     except ValueError:
         return None
-    return value if value == value else None  # noqa: PLR0124 - NaN is no value
+    return value if math.isfinite(value) else None
 
 
 def make_row(labels: tuple[str, ...], cells: list[tuple[str, str]], line: str) -> Row:
