@@ -12,7 +12,7 @@ from llmos_nb.process.evidence.cells import Hit, hits, measured
 from llmos_nb.process.evidence.claims import Claim, claims
 from llmos_nb.process.evidence.derive import Operand, agrees, derived
 from llmos_nb.process.evidence.marks import GREEN, Computed, Given, Marked, Seen, at, named
-from llmos_nb.process.evidence.mentions import clause, labels_of, spoken
+from llmos_nb.process.evidence.mentions import clause, labels_of, shared, spoken
 from llmos_nb.process.evidence.names import of_name
 from llmos_nb.process.evidence.numbers import UNITS, Quantity
 from llmos_nb.process.evidence.ranks import ranked
@@ -146,7 +146,8 @@ class _Numbers:
             value, bound = number(text), q.readings[0][0]
             if before is None or value is None or not (value < bound if before[1] == "<" else value > bound):
                 continue
-            if self._spoken_of(claim, table, row, column) is not None:
+            of_it = not table.prose or shared(claim.sentence.text, row)
+            if of_it and self._spoken_of(claim, table, row, column) is not None:
                 return at(claim, "derived", table, row, column, f"{text} {before[1]} {claim.text}")
         return None
 

@@ -120,7 +120,7 @@ def spoken(claim: Claim, table: Table, row: Row, column: str, goal: str, others:
         All claims of the answer: numbers and labels in a row belong together in their order.
     """
     if table.prose:
-        return Spoken(_of_words(claim, table, row, goal), 0)
+        return Spoken(_of_words(claim, table, row, goal, others), 0)
     if len({*table.columns} & {x for r in table.rows for x in r.labels}) > 1:
         return _of_both(claim, row, column)
     return Spoken(
@@ -239,7 +239,7 @@ def _numbered(text: str, table: Table) -> set[str]:
     return found
 
 
-def _of_words(claim: Claim, table: Table, row: Row, goal: str) -> int:
+def _of_words(claim: Claim, table: Table, row: Row, goal: str, others: list[Claim]) -> int:
     """Return how a sentence speaks of a line of words: by sharing some that the other lines do not have."""
     if len(table.rows) == 1 or not row.labels:
         return 1
@@ -249,6 +249,11 @@ def _of_words(claim: Claim, table: Table, row: Row, goal: str) -> int:
         "±"
     ) or claim.text.startswith("±"):
         part = "std"
+    names = {x for r in table.rows for x in r.labels if not x.islower()}
+    if named := assigned(claim, places(claim.sentence.text, names), others):
+        scores = [len(named & {*r.labels}) for r in table.rows]
+        if max(scores) > 0 and len(named & {*row.labels}) < max(scores):
+            return -1
     for text in (part, claim.sentence.text, claim.sentence.before, goal):
         scores = [shared(text, r) for r in table.rows]
         if (best := max(scores)) > 0:
@@ -296,7 +301,9 @@ def _between(claim: Claim, left: int, right: int, others: list[Claim]) -> str:
     spans = [
         (c.start - start, c.end - start)
         for c in others
-        if c.sentence == claim.sentence and c is not claim and not re.fullmatch(r"\d{4}", c.text)  # a year names
+        if c.sentence == claim.sentence
+        and c is not claim
+        and not re.fullmatch(r"\d{4}", c.text)  # a year names
     ]
     left = max([left, *(b for _, b in spans if b <= claim.start - start)])
     right = min([right, *(a for a, _ in spans if a >= claim.end - start)])

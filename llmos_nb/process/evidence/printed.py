@@ -203,12 +203,18 @@ def _line(line: str) -> Iterator[Row]:
             said[i] += rest[1:] or rest
             said[i + 1] += rest[:1]
             continue
-        left, mark, right = re.match(r"([^,;|]*)([,;|]?)(.*)", between, re.S).groups()  # type: ignore[union-attr]
+        if "(" in between and ")" not in between:  # what stands in brackets is of the number before them
+            said[i + 1] += [*said[i], *_WORD.findall(between)]
+            continue
+        left, mark, right = re.match(r"([^,;|)]*)([,;|)]?)(.*)", between, re.S).groups()  # type: ignore[union-attr]
         mine, theirs = (_WORD.findall(left), _WORD.findall(right)) if mark else ([], _WORD.findall(left))
-        said[i] += mine or ([] if said[i] else theirs[:1])
+        said[i] += mine or ([] if said[i] or mark else theirs[:1])
         said[i + 1] += theirs
     if not (len(found) > 1 and _OF.search(line[found[-2].end : found[-1].start])):
         said[-1] += _WORD.findall(line[found[-1].end :])
-    lead = re.match(r"\s*([^\s:=,]*[^\W\d][^\s:=,]*)(?=[:\s])", line)
+    lead = re.match(r"\s*([^\s:=,]*[^\W\d][^\s:=,]*)(?=:|\s)", line)
+    named = lead is not None and (line[lead.end() : lead.end() + 1] == ":" or re.search(r"[._/\d]", lead[1]))
     for q, words in zip(found, said, strict=True):
-        yield Row(tuple(dict.fromkeys([*([lead[1]] if lead else []), *words])), (("", q.text),), shown)
+        yield Row(
+            tuple(dict.fromkeys([*([lead[1]] if lead and named else []), *words])), (("", q.text),), shown
+        )
