@@ -14,7 +14,7 @@ from llmos_nb.views.wording import count, listed, ref, short
 
 MOST_ROWS = 16
 _FORMER = "grounded"  # a check that former versions made
-_DOUBT: dict[str, str] = {"absent": "not found", "same": "same number only"}
+_DOUBT: dict[str, str] = {"absent": "**{}** (not found)", "same": "{} (?)"}
 LEAD_MOST = 140
 _FIRST = re.compile(r"\A([^\n`*_#|>\[\]-][^\n`*#|\[\]]{8,}?[.!?])\s+(\S.*)\Z", re.DOTALL)
 
@@ -100,7 +100,7 @@ def unverified(s: State) -> list[Block]:
 def doubted(text: str, found: Sequence[Marked]) -> str:
     """Mark the claims of an answer's Markdown that nothing shows, each where it first stands."""
     for m in found:
-        if (words := _DOUBT.get(m.mark)) and "`" not in text[max(text.find(m.claim.text) - 1, 0) :][:1]:
+        if (how := _DOUBT.get(m.mark)) and "`" not in text[max(text.find(m.claim.text) - 1, 0) :][:1]:
             spot = rf"(?<![\w.]){re.escape(m.claim.text)}(?!\w)"
-            text = re.sub(spot, lambda at, words=words: f"**{at[0]}** ({words})", text, count=1)  # type: ignore[misc]
+            text = re.sub(spot, lambda at, how=how: how.format(at[0]), text, count=1)  # type: ignore[misc]
     return text
