@@ -6,6 +6,7 @@ They run in a forked copy of this process, which is thrown away; what one gave s
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -89,7 +90,7 @@ async def compute(run: Run, command: Compute) -> None:
     answer = run.state.candidate
     found = expressions(answer)
     try:
-        results = await run.visit(partial(_results, run, found))
+        results = await run.visit(partial(in_copy, run, [_printed(x.code) for x in found]))
     except UsageError as error:  # there is no way to a copy here
         results = [ToolResult(False, str(error), "UsageError") for _ in found]
     values: list[dict[str, Any]] = []
@@ -102,7 +103,7 @@ async def compute(run: Run, command: Compute) -> None:
             values.append({"start": len(text), "text": shown, "code": expression.code})
             text += shown
         else:
-            errors.append(f"{OPEN}{expression.code}{CLOSE}: {_last_line(result.text)}")
+            errors.append(f"{OPEN}{expression.code}{CLOSE}: {last_line(result.text)}")
             text += answer[expression.start : expression.end]
         at = expression.end
     run.append(AnswerComputed(answer=text + answer[at:], values=values, errors=errors))
@@ -112,27 +113,46 @@ def _printed(code: str) -> str:
     return f"print({as_code(code)}, end='')"
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
+    """Return the last line of a text that says something, such as the error of a traceback."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it failed")
 
 
-async def _results(run: Run, found: list[Expression]) -> list[ToolResult]:
-    """Return what each expression gave: in a copy, or in the child process where the variables are copies already."""
+async def in_copy(run: Run, codes: Sequence[str]) -> list[ToolResult]:
+    """Run code that is to change nothing: in a copy, or in the child process where the variables are copies already.
+
+    Parameters
+    ----------
+    run : Run
+        The process, on the user's thread.
+    codes : sequence of str
+        Each is run on the same copy, after the one before it.
+
+    Raises
+    ------
+    UsageError
+        There is no namespace, or no way to a copy of it.
+    """
     began = run.journal.events[0].body
-    context = partial(CallContext, "answer", deadline_s=min(COMPUTE_S, run.call_timeout_s))
+    context = partial(CallContext, "copy", deadline_s=min(COMPUTE_S, run.call_timeout_s))
     tool = run.tools.get("python")
     if isinstance(began, RunStarted) and began.apart and tool is not None and tool.runner is not None:
-        return [
-            await tool.runner({"code": _printed(x.code)}, context(key=f"answer-{i}"))
-            for i, x in enumerate(found)
-        ]
+        return [await tool.runner({"code": c}, context(key=f"copy-{i}")) for i, c in enumerate(codes)]
     if run.namespace is None:
         raise UsageError("there is no namespace to evaluate it on")
     child = forked(run.namespace, None, run.model.traits.sees_values)
     try:
-        return [
-            await child.call("python", {"code": _printed(x.code)}, context(key=f"answer-{i}"))
-            for i, x in enumerate(found)
-        ]
+        return [await child.call("python", {"code": c}, context(key=f"copy-{i}")) for i, c in enumerate(codes)]
     finally:
         child.close()
+
+
+async def holds(run: Run, expression: str) -> tuple[bool, str]:
+    """Return whether an expression of the model's holds, and why it does not; it is evaluated in a copy."""
+    try:
+        (result,) = await run.visit(partial(in_copy, run, [f"print(bool({expression}), end='')"]))
+    except UsageError as error:
+        return False, str(error)
+    if not result.ok:
+        return False, last_line(result.text)
+    return result.text.strip() == "True", "it is false"

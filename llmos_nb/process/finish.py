@@ -13,6 +13,7 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal.events import CheckFinished, RunEnded, RunPaused, StepIntegrated
+from llmos_nb.process import compute
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
 from llmos_nb.process.state.state import State
@@ -164,13 +165,22 @@ EVIDENCE = 240
 def integrate(run: Run, command: Integrate) -> Awaitable[None] | None:
     """Compare what the calls of a step showed with what the step expected."""
     step = next((p for p in run.state.plan.steps if p.n == command.step), None)
-    if step is not None and step.check:
-        return _unless_stopped(run, run.section(partial(_integrate, run, command)))
+    if step is not None and step.expectation:
+        return _compare(run, command, step.expectation)
     _integrate(run, command)
     return None
 
 
-def _integrate(run: Run, command: Integrate) -> None:
+async def _compare(run: Run, command: Integrate, expression: str) -> None:
+    """Evaluate what a step expects, where its calls went well; it is the model's, so it may change nothing."""
+    well = all(c.status == "done" for c in _calls_of(run.state, command.response))
+    async with run.writes.turn(run, command):
+        found = await _unless_stopped(run, compute.holds(run, expression)) if well else (True, "")
+    if found is not None:
+        _integrate(run, command, expression if well else "", found)
+
+
+def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bool, str] = (True, "")) -> None:
     s = run.state
     calls = _calls_of(s, command.response)
     bad = next((c for c in calls if c.status != "done"), None)
@@ -182,13 +192,15 @@ def _integrate(run: Run, command: Integrate) -> None:
         and bad.by not in ("schema", "repeat", "budget", "conflict")
     ):
         status = bad.status
-    step = next((p for p in s.plan.steps if p.n == command.step), None)
-    if met and step is not None and step.check:
-        met, why = _holds(run, step.check, "")
+    if met and compared:
+        met, why = found
         if not met:
-            detail = f"Step {step.n} did not meet its check `{step.check}` ({why}). Try it again or plan anew."
+            detail = f"Step {command.step} expected `{compared}` ({why}). Try it again or plan anew."
+    seen = evidence(calls)
     run.append(
-        StepIntegrated(step=command.step, met=met, evidence=evidence(calls), status=status, detail=detail)
+        StepIntegrated(
+            step=command.step, met=met, evidence=seen, status=status, detail=detail, compared=compared
+        )
     )
 
 

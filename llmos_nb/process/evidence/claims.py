@@ -209,8 +209,8 @@ def _names(text: str, goal: str, labels: Iterable[str], known: str) -> Iterator[
             for m in re.finditer(pattern, text, re.I if len(label) > 1 else 0):
                 yield m.start(), m.start() + len(label)
     bare = text.strip().strip('.!*`"“”')
-    name = bare and bare.lower() not in PLAIN and len(bare.split()) <= 5 and not re.search(r"\d", bare)
-    if name and ASKS.search(goal) and not VERB.search(bare):
+    short = bare and bare.lower() not in PLAIN and len(bare.split()) <= 5 and not re.search(r"\d", bare)
+    if short and ASKS.search(goal) and not VERB.search(bare):
         start = text.index(bare)
         if bare.casefold() not in asked:
             yield start, start + len(bare)

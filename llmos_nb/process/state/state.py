@@ -65,8 +65,8 @@ class State:
         The last event that decided on a plan; -1 for none.
     step : int
         The plan's step that ran last; 0 for none.
-    evidence : dict of int to str
-        By step, what was seen.
+    evidence, compared : dict of int to str
+        By step, what was seen, and the expression that was evaluated and held.
     envelope, envelope_used : dict of str to int, Counter
         By tool, how many calls the approved plan covers, and how many of these were used.
     preapproved : list of int
@@ -175,6 +175,7 @@ class State:
     decided_at: int = -1
     step: int = 0
     evidence: dict[int, str] = field(default_factory=dict)
+    compared: dict[int, str] = field(default_factory=dict)
     envelope: dict[str, int] = field(default_factory=dict)
     envelope_used: Counter[str] = field(default_factory=Counter)
     preapproved: list[int] = field(default_factory=list)

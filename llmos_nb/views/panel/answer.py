@@ -35,6 +35,8 @@ def answer(s: State) -> list[Block]:
     if names := changed(s):
         actions["buttons"].append({"label": "Undo all", "verb": "undo_all", "key": "U"})
         actions["note"] = f"Undo all takes back {count(len(names), 'name')}: {short(', '.join(names), 60)}."
+    if s.undone:
+        actions["buttons"].append({"label": "Redo", "verb": "redo"})
     return [
         blocks.lead(lead or "The answer"),
         {"kind": "answer", "markdown": doubted(rest, found)},

@@ -198,7 +198,8 @@ def _answered(s: State, counts: Counts) -> Phase:
     steps = count(sum(p.status == "done" for p in s.plan.steps), "step")
     asked = f", you were asked {times(counts.asked)}" if counts.asked else ""
     known = evidence.headline(evidence.evidence(s))
-    return Phase("finished", "ok", "done", "Answered", f"{known}; {steps}{asked}", [], answer(s))
+    word = "Answered, then undone" if s.undone and not changed(s) else "Answered"
+    return Phase("finished", "ok", "done", word, f"{known}; {steps}{asked}", [], answer(s))
 
 
 def _budget(s: State, counts: Counts) -> Phase:

@@ -242,6 +242,8 @@ def _integrated(s: State, b: StepIntegrated) -> None:
     if not b.step:
         return
     s.evidence[b.step] = b.evidence
+    s.compared.pop(b.step, None)
+    s.compared |= {b.step: b.compared} if b.met and b.compared else {}
     s.plan = s.plan.put(b.step, status=b.status or ("done" if b.met else "failed"))
     s.step = b.step
     if b.detail:
