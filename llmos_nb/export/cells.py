@@ -20,6 +20,7 @@ from typing import Any
 from llmos_nb.errors import LlmosError
 from llmos_nb.export.source import ExportSource
 from llmos_nb.journal import Blobs
+from llmos_nb.process import compute, evidence
 from llmos_nb.tools import Call
 
 
@@ -224,8 +225,26 @@ def _decided(call: Call) -> str:
 def answer(run: ExportSource) -> str:
     """Return the answer as the process gave it."""
     said = "\n".join(f"> {words(line)}" for line in (run.state.answer or "").splitlines() if line.strip())
-    below = "The values below are what it rests on; the cell fails if they are not met."
-    return f"## The answer, in the model's words\n\n{said}\n\n{below}"
+    found = evidence.evidence(run.state)
+    known = [
+        f"- {words(m.claim.text)}: {evidence.words(m.mark)}" + (f" ({words(m.how)})" if m.how else "")
+        for m in found
+    ]
+    told = "\n".join([f"Its claims: {evidence.headline(found)}.", *known])
+    return f"## The answer, in the model's words\n\n{said}\n\n{told}"
+
+
+def computed_answer(run: ExportSource) -> str:
+    """Return the answer as code that computes it; empty where it holds no expression."""
+    s, at, parts = run.state, 0, list[str]()
+    for value in s.computed or ():
+        parts += [repr((s.answer or "")[at : value["start"]]), compute.as_code(value["code"])]
+        at = value["start"] + len(value["text"])
+    if not parts:
+        return ""
+    parts.append(repr((s.answer or "")[at:]))
+    shown = [f"    {part}," for part in parts if part != "''"]
+    return "\n".join(["# The answer, computed again.", "print(", *shown, "    sep='',", ")"])
 
 
 KEPT = ("image/png", "image/jpeg")

@@ -269,6 +269,7 @@ def _step(unit: Unit, values: dict[str, str], first: bool, clean: bool) -> list[
 
 def _end(draft: Draft, clean: bool) -> list[Cell]:
     cells = [] if clean else [Cell("markdown", "answer", notes.answer(r)) for r in draft.runs if r.state.answer]
+    cells += [Cell("code", "answer", text) for r in draft.runs if (text := notes.computed_answer(r))]
     code, draft.unchecked = evidence_code(draft)
     return [*cells, Cell("code", "evidence", code)] if code else cells
 

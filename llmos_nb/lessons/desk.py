@@ -67,7 +67,7 @@ def desk(seed: int, pipe: Pipe, reads: bool = True) -> tuple[Any, list[Process],
 
     async def run(home: str) -> Any:
         session = Session({}, home)
-        options: dict[str, Any] = {"approve": "auto", "grounded": False}
+        options: dict[str, Any] = {"approve": "auto"}
 
         def start(goal: str, source: Process | None = None) -> Process:
             given = {"model": Obedient([DONE]), "tools": [mail], "source": source, **options}

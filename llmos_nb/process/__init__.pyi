@@ -1,6 +1,8 @@
 from . import (
     briefing as briefing,
+    compute as compute,
     decisions as decisions,
+    evidence as evidence,
     finish as finish,
     inputs as inputs,
     preview as preview,
@@ -10,7 +12,6 @@ from . import (
 )
 from .driver import drive as drive
 from .finish import check_key as check_key, holds as holds
-from .grounding import ungrounded as ungrounded
 from .recall import recall_tool as recall_tool
 from .recover import is_warm as is_warm, settle_unfinished as settle_unfinished
 from .restore import rebuild as rebuild

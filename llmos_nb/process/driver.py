@@ -9,13 +9,14 @@ from typing import Any
 from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import RunEnded, RunPaused, SignalReceived
-from llmos_nb.process import ask, finish, restore
+from llmos_nb.process import ask, compute, finish, restore
 from llmos_nb.process.gate import compensate, judge, plan, servers, start
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import (
     Ask,
     Check,
     Command,
+    Compute,
     Connect,
     End,
     Evict,
@@ -47,6 +48,7 @@ EXECUTORS: dict[type[Command], CarryOut] = {
     Ask: ask.ask,
     Integrate: finish.integrate,
     Check: finish.check,
+    Compute: compute.compute,
     Finish: judge.finish,
     Pause: finish.pause,
     End: finish.end,

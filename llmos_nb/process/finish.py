@@ -13,7 +13,7 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal.events import CheckFinished, RunEnded, RunPaused, StepIntegrated
-from llmos_nb.process.grounding import ungrounded
+from llmos_nb.process import compute
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
 from llmos_nb.process.state.state import State
@@ -165,13 +165,22 @@ EVIDENCE = 240
 def integrate(run: Run, command: Integrate) -> Awaitable[None] | None:
     """Compare what the calls of a step showed with what the step expected."""
     step = next((p for p in run.state.plan.steps if p.n == command.step), None)
-    if step is not None and step.check:
-        return _unless_stopped(run, run.section(partial(_integrate, run, command)))
+    if step is not None and step.expectation:
+        return _compare(run, command, step.expectation)
     _integrate(run, command)
     return None
 
 
-def _integrate(run: Run, command: Integrate) -> None:
+async def _compare(run: Run, command: Integrate, expression: str) -> None:
+    """Evaluate what a step expects, where its calls went well; it is the model's, so it may change nothing."""
+    well = all(c.status == "done" for c in _calls_of(run.state, command.response))
+    async with run.writes.turn(run, command):
+        found = await _unless_stopped(run, compute.holds(run, expression)) if well else (True, "")
+    if found is not None:
+        _integrate(run, command, expression if well else "", found)
+
+
+def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bool, str] = (True, "")) -> None:
     s = run.state
     calls = _calls_of(s, command.response)
     bad = next((c for c in calls if c.status != "done"), None)
@@ -183,13 +192,15 @@ def _integrate(run: Run, command: Integrate) -> None:
         and bad.by not in ("schema", "repeat", "budget", "conflict")
     ):
         status = bad.status
-    step = next((p for p in s.plan.steps if p.n == command.step), None)
-    if met and step is not None and step.check:
-        met, why = _holds(run, step.check, "")
+    if met and compared:
+        met, why = found
         if not met:
-            detail = f"Step {step.n} did not meet its check `{step.check}` ({why}). Try it again or plan anew."
+            detail = f"Step {command.step} expected `{compared}` ({why}). Try it again or plan anew."
+    seen = evidence(calls)
     run.append(
-        StepIntegrated(step=command.step, met=met, evidence=evidence(calls), status=status, detail=detail)
+        StepIntegrated(
+            step=command.step, met=met, evidence=seen, status=status, detail=detail, compared=compared
+        )
     )
 
 
@@ -215,15 +226,6 @@ def evidence(calls: list[Call]) -> str:
 async def check(run: Run, command: Check) -> None:
     """Run one check of the answer that the model gave."""
     s = run.state
-    if command.name == "grounded":
-        missing = await run.visit(lambda: ungrounded(s.candidate, sources(run)))
-        detail = (
-            f"Not found in any observation: {', '.join(missing)}."
-            if missing
-            else "every number of it was observed"
-        )
-        run.append(CheckFinished(check="grounded", held=not missing, detail=detail, missing=missing))
-        return
     if command.name == "outputs":
         declared = [(n, k) for n, k in s.outputs]
         wrong = await run.visit(lambda: missing_outputs(declared, run.namespace or {}))
@@ -311,18 +313,6 @@ def holds(expression: str, names: dict[str, Any], deadline_s: float) -> tuple[bo
             return found, "" if found else "it is false"
     except (Exception, SystemExit) as error:
         return False, f"{type(error).__name__}: {error}"
-
-
-def sources(run: Run) -> list[str]:
-    """Return every text that an answer may take its values from."""
-    s = run.state
-    seen = [s.goal, *(m.text for m in s.context.head[-1:])]  # not the worked examples of a small model
-    seen += [
-        c.result for c in s.calls.values() if c.status == "done" and c.name not in ("plan", "final_answer")
-    ]
-    seen += [text for _, text in s.told] + [str(p["text"]) for p in s.piped]
-    made = {n for c in s.surviving for n in c.changes.written}
-    return seen + [repr(v) for n in made if type(v := (run.namespace or {}).get(n)) in (int, float, str)]
 
 
 def pause(run: Run, command: Pause) -> None:

@@ -118,7 +118,7 @@ def _record(
     """Write the first events of a child."""
     shown = (session.namespace, how.get("vars") or "", settings.show_values)
     head = briefing.head(goal, run.model.traits, *shown, "plan" in run.tools, how.get("apart") == "isolate")
-    session.record_start(run, settings, goal, amounts, head, **how, grounded=settings.grounded)
+    session.record_start(run, settings, goal, amounts, head, **how)
 
 
 def _settings(session: SessionLike, s: State, began: RunStarted, told: dict[str, Any]) -> config.Settings:

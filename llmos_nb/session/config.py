@@ -138,7 +138,6 @@ class Settings:
         False, "describe variables with their values, to any model", flag=Flag("--show-values", action="store_true"),
         config=True, environ=True, toml="show_values",
     )
-    grounded: bool = setting(True, "check answers for numbers never observed", config=True, toml="grounded")
     home: str = setting("", "folder of the journals; empty for .llmos beside the notebook", config=True, environ=True)
     rules: tuple[Rule, ...] = setting(
         (), "what is allowed, asked and refused, in order; the organisation's come first", toml="policy.rules",

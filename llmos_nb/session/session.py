@@ -159,7 +159,7 @@ class Session:
         hold_to(run, settings)
         run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(spec, str | None), seats
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
-        checks = {"check": check_name(check), "grounded": settings.grounded, "apart": how, "copied": copied}
+        checks = {"check": check_name(check), "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
         self.record_start(run, settings, goal, bounds, head, **origin, **checks, **given, tables=tables)
         record_labels(run, settings.labels, [b for p in self.processes.values() if (b := p.run.state.labels)])

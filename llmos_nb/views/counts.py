@@ -50,8 +50,6 @@ class Counts:
         Attempts at the model since its last answer.
     trouble : str
         What the last failed attempt said.
-    missing : list of str
-        What the last check found in no observation.
     """
 
     edges: Counter[str] = field(default_factory=Counter)
@@ -66,7 +64,6 @@ class Counts:
     tried_since: str = ""
     requested_at: str = ""
     trouble: str = ""
-    missing: list[str] = field(default_factory=list)
     by: dict[str, str] = field(default_factory=dict)
     _responses: int = 0
     _settled: dict[str, float] = field(default_factory=dict)
@@ -162,4 +159,3 @@ class Counts:
         self.edges["e5"] += bool(self._after)
         self.edges["e9"] += not b.held
         self._after = "" if b.held else "failed"
-        self.missing = b.missing if b.missing is not None else self.missing if not b.held else []

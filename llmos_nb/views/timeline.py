@@ -146,7 +146,9 @@ def _changed(b: ev.NamesChanged) -> str:
 
 def _integrated(b: ev.StepIntegrated) -> str:
     step = f"step {b.step}" if b.step else "the calls"
-    return f"{step} as expected" if b.met else f"{step} not as expected"
+    if b.met:
+        return f"{step} as expected: {b.compared}" if b.compared else f"{step} ran"
+    return f"{step} not as expected: {b.compared}" if b.compared else f"{step} did not end well"
 
 
 def _tools(b: ev.ToolsChanged) -> str:

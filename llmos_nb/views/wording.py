@@ -17,7 +17,7 @@ NOW = {
     "you": "waiting for you",
     "act": "running a call",
     "observe": "reading a result",
-    "integrate": "comparing with what was expected",
+    "integrate": "taking in what came back",
     "check": "checking the answer",
     "answer": "done",
 }

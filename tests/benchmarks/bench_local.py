@@ -27,6 +27,7 @@ from local_questions import QUESTIONS, Question, asked, load, renamed, right, sh
 
 import llmos_nb as llmos
 from llmos_nb.models.local import LocalModel, weights
+from llmos_nb.process import evidence
 
 # right / grounded / calls / seconds a question, of 12 questions of the harness's own test set
 PUBLISHED = {"0.5b": (7, 11, 2.2, 10.3), "1.5b": (7, 12, 2.3, 25.9)}
@@ -45,7 +46,6 @@ async def one(question: Question, model: LocalModel, home: Path, seed: int | Non
     plt.close("all")
     events = process.events
     results = [e.d["result"] for e in events if e.k == "call.finished" and e.d["ok"]]
-    grounded = [e.d["held"] for e in events if e.k == "check.finished" and e.d["check"] == "grounded"]
     raw = [r for e in events if e.k == "model.responded" for r in e.d.get("raw", {}).get("replies", ())]
     answer = process.answer or ""
     return {
@@ -53,7 +53,7 @@ async def one(question: Question, model: LocalModel, home: Path, seed: int | Non
         "question": goal,
         "answer": answer or f"({process.reason})",
         "right": right(expected, answer, "\n".join(results), namespace[question.data]),
-        "grounded": bool(results and grounded and grounded[-1]),
+        "green": evidence.proven(evidence.evidence(process.run.state)),
         "reason": process.reason,
         "calls": len(raw),
         "seconds": round(seconds, 2),
@@ -83,7 +83,7 @@ async def every(args: argparse.Namespace, home: Path) -> dict[str, Any]:
 
 def line(row: dict[str, Any]) -> str:
     """Give one question in a line."""
-    marks = ("right" if row["right"] else "WRONG", "grounded" if row["grounded"] else "-")
+    marks = ("right" if row["right"] else "WRONG", "green" if row["green"] else "-")
     said = " ".join(row["answer"].split())[:120]
     cost = f"{row['calls']} calls {row['seconds']:>5.1f} s"
     begin = f"{row['n']:>2} {row['kind']:<10} {marks[0]} {marks[1]:<8} {cost}"
@@ -94,10 +94,12 @@ def table(found: dict[str, Any], name: str) -> None:
     """Print the sums beside the figures that were published for the harness."""
     rows = found["rows"]
     n = len(rows)
-    right_n, grounded_n = sum(r["right"] for r in rows), sum(r["grounded"] for r in rows)
+    right_n, green_n = sum(r["right"] for r in rows), sum(r["green"] for r in rows)
+    false_n = sum(r["green"] and not r["right"] for r in rows)
     calls, seconds = sum(r["calls"] for r in rows) / n, sum(r["seconds"] for r in rows) / n
-    print(f"\n{'':<26} {'right':>8} {'grounded':>9} {'calls':>6} {'s/question':>11}")
-    print(f"{found['model']:<26} {right_n:>5}/{n:<2} {grounded_n:>6}/{n:<2} {calls:>6.1f} {seconds:>11.1f}")
+    print(f"\n{'':<26} {'right':>8} {'green':>9} {'calls':>6} {'s/question':>11}")
+    print(f"{found['model']:<26} {right_n:>5}/{n:<2} {green_n:>6}/{n:<2} {calls:>6.1f} {seconds:>11.1f}")
+    print(f"wrong under a green headline: {false_n}")
     if name in PUBLISHED:
         right_n, grounded_n, calls, seconds = PUBLISHED[name]
         label = "published, other questions"

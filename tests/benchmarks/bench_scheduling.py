@@ -66,7 +66,7 @@ async def ours(home, programs, slots, policy, tool_s=0.0):
     here, tool = session(home), look_tool(tool_s)
     made = [
         here.create(
-            f"program {i}", model=model_of(w), tools=[tool], approve="auto", plan="none", grounded=False,
+            f"program {i}", model=model_of(w), tools=[tool], approve="auto", plan="none",
             slots=slots, scheduler=policy,
         )
         for i, w in enumerate(programs)
@@ -243,7 +243,7 @@ def metered():
 async def many(home, count):
     """Processes that all live at once: each thinks, acts, thinks and answers, over 64 slots."""
     here, tool = session(home), look_tool()
-    options = {"tools": [tool], "approve": "auto", "plan": "none", "grounded": False, "slots": 64}
+    options = {"tools": [tool], "approve": "auto", "plan": "none", "slots": 64}
     for _ in range(20):
         await here.start("warm up", model=model_of([0.0, 0.0]), **options)
     meter = metered()
@@ -281,7 +281,6 @@ async def graph(home, quick):
         began = time.perf_counter()
         process = session(home).start(
             "Do all.", model=layered(seconds, think), tools=[timed_tool(seconds)], approve="auto", plan="none",
-            grounded=False,
         )  # fmt: skip
         await process
         took = time.perf_counter() - began
@@ -388,7 +387,7 @@ def start_broken(here, tools, calls, fault):
     broken = [{**acts, "fault": fault}] if fault else []
     model = ScriptedModel([*broken, acts, {"text": "Done."}])
     return here.start(
-        "go", model=model, tools=[*tools, look_tool(0.01)], approve="auto", plan="none", grounded=False,
+        "go", model=model, tools=[*tools, look_tool(0.01)], approve="auto", plan="none",
         slots=4, call_timeout=0.1,
     )  # fmt: skip
 

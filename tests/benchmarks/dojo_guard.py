@@ -53,9 +53,7 @@ class Guard:
         tools = [self._tool(name, fn, runtime, ctx.env) for name, fn in ctx.tools.items()]
         with chdir(HOME):
             session = Session(home=HOME / "home")
-            self.process = session.create(
-                ctx.prompt, model=self.agent, tools=tools, grounded=False, budget="1000000 steps"
-            )
+            self.process = session.create(ctx.prompt, model=self.agent, tools=tools, budget="1000000 steps")
 
     def _tool(self, name, fn, runtime, env):
         def run(**arguments):

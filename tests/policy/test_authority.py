@@ -316,7 +316,6 @@ async def test_plan_after_an_untrusted_read_covers_only_the_users_words(to, stat
         model=script(*turns),
         tools=[read_mail, pay_bill],
         approve="plan",
-        grounded=False,
     )
     assert proc.state == "waiting"
     proc.run.append(

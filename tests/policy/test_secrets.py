@@ -91,7 +91,7 @@ async def test_planted_secrets_of_twelve_kinds_leak_nowhere(monkeypatch, tmp_pat
     raised = "raise ValueError(os.environ['DB_PASSWORD'] + pin_of_card + shapes['jwt'] + os.environ['DEPLOY_PRIVATE_KEY'])"
     held = "raise KeyError(held.reveal())"
     model = Watched([python(shown), python(listed), python(raised), python(held), {"text": f"Here: {VALUES}"}])
-    proc = session.create(f"show {pin(names)} {SHAPES['aws']}", model=model, approve="auto", grounded=False)
+    proc = session.create(f"show {pin(names)} {SHAPES['aws']}", model=model, approve="auto")
     await proc.start()
     assert proc.reason == "answered" and len(VALUES) == 12
     assert leaked(model.sent.decode() + json.dumps(json.loads(b'"' + b'"'))) == []
@@ -283,7 +283,7 @@ async def test_secrets_in_cells_addresses_errors_and_prints_are_redacted(script,
         ]
     )
     session = Session(names)
-    proc = session.create("show it", model=model, approve="auto", grounded=False)
+    proc = session.create("show it", model=model, approve="auto")
     shown = []
     proc.run.on_output = lambda call, words: shown.append(words)
     proc.run.on_text = shown.append

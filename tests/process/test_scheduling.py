@@ -55,9 +55,7 @@ async def until(condition):
 
 
 def started(session, model, *goals, **options):
-    return [
-        session.start(g, model=model, approve="auto", plan="none", grounded=False, **options) for g in goals
-    ]
+    return [session.start(g, model=model, approve="auto", plan="none", **options) for g in goals]
 
 
 def goals(model):
@@ -220,9 +218,9 @@ async def test_a_429_holds_the_others_of_that_endpoint_back():
     async with Endpoint([limited, *[{"text": "Done."}] * 3]) as server:
         session = llmos.Session()
         models = [OpenAIModel("model-a", server.url) for _ in range(3)]
-        first = session.start("a", model=models[0], grounded=False)
+        first = session.start("a", model=models[0])
         await until(lambda: any(e.k == "model.failed" for e in first.events))
-        others = [session.start(g, model=m, grounded=False) for g, m in zip("bc", models[1:], strict=True)]
+        others = [session.start(g, model=m) for g, m in zip("bc", models[1:], strict=True)]
         await until(lambda: all(p.waits_for for p in others))
         assert len(server.requests) == 1, "nobody asks while the endpoint wants to be left alone"
         for p in (first, *others):
@@ -272,7 +270,7 @@ def test_threads_with_loops_of_their_own_share_an_endpoint(tmp_path):
     reasons = []
 
     def work(n):
-        proc = asyncio.run(llmos.run("go", model=Slow(), home=tmp_path / str(n), grounded=False))
+        proc = asyncio.run(llmos.run("go", model=Slow(), home=tmp_path / str(n)))
         reasons.append(proc.reason)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]

@@ -27,7 +27,7 @@ def wait_for(process):
 
 
 def parent_of(session, turns, children=(), tools=("process",), **options):
-    options = {"approve": "auto", "grounded": False, "plan": "none", **options}
+    options = {"approve": "auto", "plan": "none", **options}
     return session.start(
         "Share the work.", model=ScriptedModel(turns, children=children), tools=tools, **options
     )
@@ -78,9 +78,9 @@ async def test_a_process_starts_two_and_waits_for_both():
 
 async def test_children_can_be_started_from_python():
     session = llmos.Session({})
-    one = session.start("Wait.", model=ScriptedModel([{**DONE, "wait_s": 0.05}]), grounded=False)
-    child = one.start_child("Look.", model=ScriptedModel([DONE]), name="helper", grounded=False)
-    same = session.start("Look.", parent=one, model=ScriptedModel([DONE]), grounded=False)
+    one = session.start("Wait.", model=ScriptedModel([{**DONE, "wait_s": 0.05}]))
+    child = one.start_child("Look.", model=ScriptedModel([DONE]), name="helper")
+    same = session.start("Look.", parent=one, model=ScriptedModel([DONE]))
     await child
     await same
     assert child.reason == same.reason == "answered" and child.run.state.parent["pid"] == one.pid
@@ -123,7 +123,7 @@ async def test_child_inherits_tools_settings_and_labels():
     one.run.append(LabelChanged(name="*", label="untrusted", why="it read a page"))
     one.nice(4)
     turns = [python("y = 5"), call("look"), DONE]
-    child = one.start_child("Try.", model=ScriptedModel(turns), tools=["python", "look"], grounded=False)
+    child = one.start_child("Try.", model=ScriptedModel(turns), tools=["python", "look"])
     await child
     while child.state == "waiting":
         await child.approve("all")
@@ -218,7 +218,7 @@ async def test_reserved_budget_is_unavailable_to_others():
     session.namespace["gate"] = gate
     one = session.start("go", model=ScriptedModel([SLOW]), approve="auto", budget="8 steps, 80k tokens")
     waits = ScriptedModel([python("await gate.wait()"), DONE])
-    first = one.start_child("a", model=waits, budget="6 steps", grounded=False)
+    first = one.start_child("a", model=waits, budget="6 steps")
     assert one.run.state.left("steps") == 2 and one.run.state.spent.get("steps", 0) == 0
     with pytest.raises(UsageError, match="process 1 has 2 steps left"):
         one.start_child("b", model=ScriptedModel([DONE]), budget="3 steps")
@@ -300,7 +300,7 @@ async def test_a_child_that_breaks_leaves_its_parent_and_siblings():
         session, [start_call(goal="Work."), {**wait_for(2), "wait_s": 0.01}, DONE], [[python("1"), DONE]]
     )
     await until(lambda: 2 in session.processes)
-    other = one.start_child("Break.", model=broken, grounded=False)
+    other = one.start_child("Break.", model=broken)
     await one
     await other
     assert (

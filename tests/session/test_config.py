@@ -16,7 +16,6 @@ TOML = {
     "budget": ("[budget]\nsteps = 3\n'$' = 0.5", "3 steps, $0.5"),
     "call_timeout": ("call_timeout = 7.0", 7.0),
     "show_values": ("show_values = true", True),
-    "grounded": ("grounded = false", False),
     "tools": ("[tools.f]\neffect = 'read'", {"f": {"effect": "read"}}),
     "books": ("[books.supplier]\nlookup = 'find'", {"supplier": {"lookup": "find"}}),
     "prices": ("[prices]\nm = [1, 2]", {"m": (1.0, 2.0)}),

@@ -21,7 +21,7 @@ class Team:
         self.session = Session(namespace, home)
 
     def start(self, name, *turns, tools=("mail",), **options):
-        options = {"approve": "auto", "grounded": False, **options}
+        options = {"approve": "auto", **options}
         return self.session.start(
             f"be {name}", name=name, model=ScriptedModel(list(turns)), tools=tools, **options
         )
@@ -317,7 +317,6 @@ def workers(team, done, tasks, *, crash=None, tools=()):
             model=Worker([DONE]),
             tools=["mail", work, *tools],
             approve="auto",
-            grounded=False,
         )
         for n in range(3)
     ]

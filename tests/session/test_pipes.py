@@ -54,7 +54,7 @@ class Pipe:
         self.models = [ScriptedModel(list(s)) for s in scripts]
         self.procs, source = [], None
         for n, model in enumerate(self.models, 1):
-            options = {"approve": "auto", "grounded": False, "tools": [fetch], **options}
+            options = {"approve": "auto", "tools": [fetch], **options}
             source = self.session.start(f"stage {n}", name=f"p{n}", model=model, source=source, **options)
             self.procs.append(source)
 
@@ -158,12 +158,10 @@ async def test_untrusted_frame_taints_its_readers_behind_an_honest_answer():
     first = Pipe([call("fetch"), python("frame = pd.DataFrame({'x': [42]})"), DONE], namespace=names)
     gate, wait = gated()
     honest = ScriptedModel([call("wait"), {"text": "hello"}])
-    source = first.session.start("say hello", model=honest, approve="auto", grounded=False, tools=[wait])
+    source = first.session.start("say hello", model=honest, approve="auto", tools=[wait])
     model = ScriptedModel([python("copy = frame.x.sum()\ncopy"), DONE])
-    reader = first.session.start("read frame", model=model, source=source, approve="auto", grounded=False)
-    last = first.session.start(
-        "go on", model=ScriptedModel([DONE]), source=reader, approve="auto", grounded=False
-    )
+    reader = first.session.start("read frame", model=model, source=source, approve="auto")
+    last = first.session.start("go on", model=ScriptedModel([DONE]), source=reader, approve="auto")
     await first.procs[0]
     gate.set()
     await last

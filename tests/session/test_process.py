@@ -8,6 +8,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import CallDenied, UsageError
+from llmos_nb.process import evidence
 
 PLAN = {"plan": [{"title": "make x", "expect": "1"}, {"title": "make y", "expect": "42", "depends_on": [1]}]}
 TWO_STEPS = (PLAN, python("x = 1\nx"), python("y = x + 41\ny"), {"text": "y is 42"})
@@ -238,10 +239,11 @@ async def test_a_check_is_fed_back_twice_then_unverified(script):
     assert held.reason == "answered"
 
 
-async def test_an_ungrounded_answer_is_fed_back_once(script):
-    proc = await llmos.run("go", model=script({"text": "it is 4711"}, {"text": "it is 4711"}))
-    assert (proc.reason, proc.answer) == ("unverified", "it is 4711")
-    assert kinds(proc).count("model.requested") == 2
+async def test_a_number_that_nothing_shows_is_marked_and_neither_refused_nor_asked_for_again(script):
+    proc = await llmos.run("go", model=script({"text": "it is 4711"}))
+    assert (proc.reason, proc.answer) == ("answered", "it is 4711")
+    assert kinds(proc).count("model.requested") == 1
+    assert [(m.claim.text, m.mark) for m in evidence.evidence(proc.run.state)] == [("4711", "absent")]
 
 
 async def test_third_identical_call_is_refused_and_the_fourth_ends_the_run(script):

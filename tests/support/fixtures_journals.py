@@ -125,23 +125,17 @@ def finished(answer=ANSWER, check=""):
     w.request().respond(text=answer)
     if check:
         w.add("check.finished", check="check", held=True, detail="")
-    w.add("check.finished", check="grounded", held=True, detail="every number of it was observed", missing=[])
     return w.end("answered", answer=answer)
 
 
 def unverified():
     answer = "The mean is 4,999 g on Biscoe and 3,713 g on Dream."
-    w = Writer().two_steps()
-    for _ in range(2):
+    w = Writer().start(check="mean < 4800").propose().approve_plan()
+    w.step(1, created=["birds"]).step(2, created=["by_island"])
+    for _ in range(3):
         w.request().respond(text=answer)
-        w.add(
-            "check.finished",
-            check="grounded",
-            held=False,
-            detail="Not found in any observation: 4,999.",
-            missing=["4,999"],
-        )
-    return w.end("unverified", "Not found in any observation: 4,999.", answer)
+        w.add("check.finished", check="check", held=False, detail="it is false")
+    return w.end("unverified", "it is false", answer)
 
 
 def rejected():

@@ -38,7 +38,7 @@ TURNS = (
 
 async def decided(session, script):
     """Run with a read that the mode lets through, an approval, a rejection, an edit, a wrong call, and a stale word."""
-    proc = session.create("x", model=script(*TURNS), tools=[tell, look], grounded=False)
+    proc = session.create("x", model=script(*TURNS), tools=[tell, look])
     await proc.start()
     await proc.approve("r2.0", by="ann")
     await proc.reject("r3.0", "not that one")
@@ -75,7 +75,7 @@ async def test_rules_budgets_answers_and_doubts_are_decisions(script):
     session = Session(None)
     model = script(call("ask", question="which?"), {"text": "done"})
     session.namespace = {}
-    proc = session.create("x", model=model, grounded=False)
+    proc = session.create("x", model=model)
     proc.rule("tell", "deny")
     proc.budget("+3 steps")
     await proc.start()

@@ -102,8 +102,8 @@ def test_page_shows_the_answer_and_its_evidence():
     w = STATES["finished"]()
     words = "".join(Reader(page.html(w.state, w.events)).words)
     assert "Birds on Biscoe are the heaviest" in words and "every number" not in words
-    assert "Evidence: each number of the answer" in words and "4,716" in ANSWER
-    assert "Check held: all 3 values" in words
+    assert "Evidence: each claim of the answer" in words and "4,716" in ANSWER
+    assert "Claims of the answer: 4 from results, 1 derived" in words
 
 
 def test_a_long_plan_is_folded_and_keeps_its_numbers():

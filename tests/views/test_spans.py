@@ -50,7 +50,7 @@ def exporter(monkeypatch):
 
 
 async def ran(script, *turns, **options):
-    options = {"approve": "auto", "tools": [tell], "grounded": False, **options}
+    options = {"approve": "auto", "tools": [tell], **options}
     return await llmos.run("count the beans", model=script(*(turns or TURNS)), name="beans", **options)
 
 
@@ -115,7 +115,7 @@ async def test_attributes_are_the_conventions_own(script):
 
 async def test_one_journal_gives_one_trace_live_and_after_the_fact(script, exporter):
     session = Session(None, configured={"trace": True})
-    proc = session.create("count", model=script(*TURNS), tools=[tell], approve="auto", grounded=False)
+    proc = session.create("count", model=script(*TURNS), tools=[tell], approve="auto")
     await proc.start()
     export.flush()
     live = exporter.get_finished_spans()
@@ -208,7 +208,7 @@ def _hex_as_bytes(raw):
 
 async def test_the_command_draws_writes_and_sends(script, tmp_path, capsys, exporter):
     session = Session(None)
-    proc = session.create("count", model=script(*TURNS), tools=[tell], approve="auto", grounded=False)
+    proc = session.create("count", model=script(*TURNS), tools=[tell], approve="auto")
     await proc.start()
     await carry_out(session, parse_command, "trace 1")
     shown = capsys.readouterr().out

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from llmos_nb.journal.events.answer import AnswerComputed, CheckFinished
 from llmos_nb.journal.events.call import (
     CallDecided,
     CallFinished,
@@ -47,7 +48,6 @@ from llmos_nb.journal.events.plan import PlanDecided, PlanEdited, PlanProposed, 
 from llmos_nb.journal.events.question import QuestionAnswered, QuestionAsked, QuestionDue, QuestionEscalated
 from llmos_nb.journal.events.run import (
     VERSION,
-    CheckFinished,
     HeadMessage,
     LabelChanged,
     OutputsDeclared,
@@ -88,7 +88,7 @@ class Unknown:
 
 Known = (
     RunStarted | PolicyLoaded | PolicyChanged | ToolsChanged | LabelChanged | OutputsDeclared | SignalReceived
-    | CheckFinished | StateSaved | RunPaused | RunResumed | RunEnded
+    | CheckFinished | AnswerComputed | StateSaved | RunPaused | RunResumed | RunEnded
     | PlanProposed | PlanEdited | PlanDecided | StepIntegrated
     | ModelRequested | ModelResponded | ModelFailed | BudgetReserved | BudgetSettled | ContextPaged
     | CallDecided | CallStarted | CallFinished | CallInDoubt | CallResolved | NamesChanged | CallUndone | CallRedone
@@ -132,7 +132,8 @@ def parse(kind: str, d: dict[str, Any], version: int = VERSION) -> Body:
 
 
 __all__ = [
-    "KINDS", "VERSION", "Body", "BudgetReserved", "BudgetSettled", "CallDecided", "CallFinished", "CallInDoubt",
+    "KINDS", "VERSION", "AnswerComputed", "Body", "BudgetReserved", "BudgetSettled", "CallDecided", "CallFinished",
+    "CallInDoubt",
     "CallRedone", "CallResolved", "CallStarted", "CallUndone", "Changes", "CheckFinished", "ContextPaged",
     "HeadMessage", "HeapRestored", "LabelChanged", "MessageArrived", "MessageAwaited", "MessageDone", "MessageInDoubt",
     "MessageReady", "MessageReturned", "MessageSent", "MessageTaken", "ModelFailed", "ModelRequested",

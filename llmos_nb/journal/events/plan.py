@@ -118,6 +118,8 @@ class StepIntegrated(Fact):
         What the step is now, where it is neither ``done`` nor ``failed``.
     detail : str
         Why it was not met, for the model.
+    compared : str
+        The expression that was evaluated; empty where nothing was compared.
     """
 
     kind: ClassVar[str] = "step.integrated"
@@ -126,3 +128,4 @@ class StepIntegrated(Fact):
     evidence: str
     status: str = ""
     detail: str = ""
+    compared: str = ""

@@ -117,7 +117,7 @@ class RunStarted(Fact):
     check : str, optional
         The check of the answer: an expression, or a function's name.
     grounded : bool, optional
-        Whether the answer's numbers must have been observed.
+        Of former versions: whether the answer's numbers had to be observed.
     spec : str, optional
         By what the model was named.
     bind, vars, servers : str, optional
@@ -325,29 +325,6 @@ class SignalReceived(Fact):
     ok: bool | None = None
     would: str | None = None
     names: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckFinished(Fact):
-    """A check of the answer was made.
-
-    Parameters
-    ----------
-    check : str
-        ``outputs``, ``grounded``, or the user's own: its expression or name.
-    held : bool
-        Whether it held.
-    detail : str
-        What was found.
-    missing : list of str, optional
-        Of ``grounded``: the numbers that were in no observation.
-    """
-
-    kind: ClassVar[str] = "check.finished"
-    check: str
-    held: bool
-    detail: str
-    missing: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

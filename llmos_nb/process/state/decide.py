@@ -108,6 +108,13 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Compute:
+    """Evaluate the expressions of the answer that the model gave."""
+
+    response: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Pause, as somebody asked."""
 
@@ -136,6 +143,7 @@ Command = (
     | Evict
     | Ask
     | Check
+    | Compute
     | Pause
     | End
 )
@@ -247,7 +255,9 @@ def _ask(s: State) -> Command:
 
 
 def _answer(s: State) -> Command:
-    """Check the candidate, one check at a time; when all hold, it is the answer."""
-    wanted = [name for name, on in (("outputs", s.outputs), ("check", s.check), ("grounded", s.grounded)) if on]
+    """Compute what the candidate says as expressions, then check it; when all checks hold, it is the answer."""
+    if s.computed is None and "{{" in s.candidate:
+        return Compute(s.responses)
+    wanted = [name for name, on in (("outputs", s.outputs), ("check", s.check)) if on]
     left = next((name for name in wanted if name not in s.checks), None)
     return End("answered") if left is None else Check(left, s.responses)

@@ -5,8 +5,10 @@ Numbers are names: a step keeps its number for life, and a number is never given
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Any, cast
 
 from llmos_nb.errors import BadArguments, UsageError
@@ -25,7 +27,7 @@ class Step:
     n : int
         Its number, from 1.
     title, expect : str
-        What happens and what should be seen then.
+        What happens and what should be seen then: in words, or as a condition that is evaluated.
     depends_on : tuple of int
         Numbers of the steps that must be done before.
     status : str
@@ -55,10 +57,31 @@ class Step:
         """Whether something is still to be done."""
         return self.status in OPEN
 
+    @property
+    def expectation(self) -> str:
+        """What can be evaluated of what it expects: its check, or `expect` where that is a condition; else empty."""
+        return self.check or (self.expect if is_condition(self.expect) else "")
+
     def plain(self) -> StepData:
         """Return the step as plain data, without empty fields."""
         found = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v or k == "n"}
         return cast("StepData", found)
+
+
+@lru_cache(maxsize=256)
+def is_condition(text: str) -> bool:
+    """Return whether a text is a comparison in Python, such as ``len(out) == 12``, rather than words."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    parts = [*ast.walk(tree)]
+    names = any(isinstance(n, ast.Name) for n in parts)
+    return (
+        names
+        and any(isinstance(n, ast.Compare) for n in parts)
+        and not any(isinstance(n, ast.Await) for n in parts)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,8 @@ class State:
         Who approves what.
     planning : str
         Whether it plans: ``auto``, ``only``, ``none``, or the name of the variable that held its plan.
-    check, grounded, outputs : str, bool, list
-        What must hold of the answer: the user's check by name, numbers that were observed, ``[name, kind]`` of each
-        variable that it must leave.
+    check, outputs : str, list
+        What must hold of the answer: the user's check by name; ``[name, kind]`` of each variable that it must leave.
     quarantine, remembers : bool
         Whether others' words are shown by handle; whether there were memories of former runs when it began.
     words : str
@@ -66,8 +65,8 @@ class State:
         The last event that decided on a plan; -1 for none.
     step : int
         The plan's step that ran last; 0 for none.
-    evidence : dict of int to str
-        By step, what was seen.
+    evidence, compared : dict of int to str
+        By step, what was seen, and the expression that was evaluated and held.
     envelope, envelope_used : dict of str to int, Counter
         By tool, how many calls the approved plan covers, and how many of these were used.
     preapproved : list of int
@@ -94,6 +93,8 @@ class State:
         What a person is asked, by call or ``plan:{version}``: the data of `QuestionAsked`, and ``since``.
     candidate, checks, check_fails : str, dict, Counter
         The text that may become the answer, what its checks found, and how often each check failed.
+    computed : list of dict, optional
+        Of the candidate: ``{"start", "text", "code"}`` of each stretch that an expression gave; None before they ran.
     ending : tuple of (Reason, str), optional
         Reason and detail with which it ends, once no call runs.
     budget, spent, warned : Budget, dict of str to float, bool
@@ -150,7 +151,6 @@ class State:
     mode: Mode = "risky"
     planning: str = "auto"
     check: str = ""
-    grounded: bool = True
     outputs: list[list[str]] = field(default_factory=list)
     quarantine: bool = False
     remembers: bool = False
@@ -175,6 +175,7 @@ class State:
     decided_at: int = -1
     step: int = 0
     evidence: dict[int, str] = field(default_factory=dict)
+    compared: dict[int, str] = field(default_factory=dict)
     envelope: dict[str, int] = field(default_factory=dict)
     envelope_used: Counter[str] = field(default_factory=Counter)
     preapproved: list[int] = field(default_factory=list)
@@ -197,6 +198,7 @@ class State:
     questions: dict[str, dict[str, Any]] = field(default_factory=dict)
     # the end
     candidate: str = ""
+    computed: list[dict[str, Any]] | None = None
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     check_fails: Counter[str] = field(default_factory=Counter)
     ending: tuple[Reason, str] | None = None

@@ -244,5 +244,5 @@ def start(session: Sessions, name: str, values: Mapping[str, Any], **options: An
     given = skill_book.checked(skill, values)
     shown = {n: given.get(n, p.get("default")) for n, p in skill.parameters.items()}
     spec = f"skill:{store.script(skill, shown, session.namespace)}"
-    more = {"grounded": False, "out": str(skill.manifest.get("out", "")), **options}
+    more = {"out": str(skill.manifest.get("out", "")), **options}
     return session.start(f"Run the skill {name}.", name=name, model=spec, **more)

@@ -155,8 +155,9 @@ class _Run:
                 self.then(f"gate{e.n}", f"{told} by {by}", shape="diamond", style="")
             case ev.ModelResponded() as b:
                 self._answer(b)
-            case ev.StepIntegrated(step=step, met=met) if step:
-                self._verdict(f"step{e.n}", f"step {step} {'' if met else 'not '}as expected", met, "ellipse")
+            case ev.StepIntegrated(step=step, met=met, compared=compared) if step:
+                how = "as expected" if compared else "ran"
+                self._verdict(f"step{e.n}", f"step {step} {how if met else f'not {how}'}", met, "ellipse")
             case ev.CheckFinished(check=check, held=held):
                 told = f"check {check} {'holds' if held else 'does not hold'}"
                 self._verdict(f"check{e.n}", told, held, "hexagon")

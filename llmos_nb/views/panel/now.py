@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from llmos_nb.policy import show
+from llmos_nb.process import evidence
 from llmos_nb.process.state import State
 from llmos_nb.tools import Call
 from llmos_nb.views import wording
@@ -188,7 +189,7 @@ def ended(s: State, counts: Counts) -> Phase:
         return _answered(s, counts)
     if s.reason == "unverified":
         what = short(s.detail) or "a check does not hold"
-        now = [*unverified(s, counts), _can_do(s)]
+        now = [*unverified(s), _can_do(s)]
         return Phase("unverified", "bad", "failed", "Not verified", what, ["Resume"], now)
     return {"budget": _budget, "failed": _failed}.get(s.reason, _other)(s, counts)
 
@@ -196,8 +197,9 @@ def ended(s: State, counts: Counts) -> Phase:
 def _answered(s: State, counts: Counts) -> Phase:
     steps = count(sum(p.status == "done" for p in s.plan.steps), "step")
     asked = f", you were asked {times(counts.asked)}" if counts.asked else ""
-    held = "checks held, " if s.checks else ""
-    return Phase("finished", "ok", "done", "Answered", f"{held}{steps}{asked}", [], answer(s))
+    known = evidence.headline(evidence.evidence(s))
+    word = "Answered, then undone" if s.undone and not changed(s) else "Answered"
+    return Phase("finished", "ok", "done", word, f"{known}; {steps}{asked}", [], answer(s))
 
 
 def _budget(s: State, counts: Counts) -> Phase:

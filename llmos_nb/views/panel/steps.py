@@ -103,9 +103,9 @@ def _note(s: State, step: Step, calls: list[Call], counts: Counts, status: str) 
     found: list[str] = []
     if calls and step.status == "running" and s.settled and status != "waiting":
         found.append("interrupted, taken back" if calls[-1].error == "Stopped" else "not finished")
-    edited = any(c.original is not None and counts.by.get(f"edit {c.id}") == "you" for c in calls)
-    approved = any(c.by == "you" and c.status != "rejected" for c in calls)
-    found.append("edited and approved by you" if edited else "approved by you" if approved else "")
+    found.append(_deciders(calls, counts))
+    if status == "done" and step.n in s.compared:
+        found.append(f"as expected: {s.compared[step.n]}")
     if by := counts.replaced.get(step.n):
         found.append(f"replaced by {listed(by)}")
     if of := counts.instead.get(step.n):
@@ -121,6 +121,17 @@ def _note(s: State, step: Step, calls: list[Call], counts: Counts, status: str) 
     return ", ".join(filter(None, found))
 
 
+def _deciders(calls: list[Call], counts: Counts) -> str:
+    """Say what a person did to the calls of a step, by the event that decided last on each."""
+    edited = [c for c in calls if c.original is not None and counts.by.get(f"edit {c.id}") == "you"]
+    approved = [
+        c for c in calls if c.by == "you" and c.status not in ("rejected", "skipped", "asked", "proposed")
+    ]
+    said = ["edited"] if edited else []
+    said += ["approved"] if approved else []
+    return f"{' and '.join(said)} by you" if said else ""
+
+
 def fold_line(found: list[StepRow], s: State, counts: Counts) -> Fold | None:
     """Fold the ended steps at the start of a long plan to one line."""
     if len(found) <= FOLD_FROM:
@@ -131,7 +142,8 @@ def fold_line(found: list[StepRow], s: State, counts: Counts) -> Fold | None:
         return None
     calls = [c for c in s.calls.values() if c.step in {r["n"] for r in away}]
     ran = duration(sum(since(c.started, c.ended) for c in calls))
-    well = "done, all as expected" if all(r["s"] == "done" for r in away) else "ended"
+    expected = ", all as expected" if all(r["n"] in s.compared for r in away) else ""
+    well = f"done{expected}" if all(r["s"] == "done" for r in away) else "ended"
     facts = (f"Steps {away[0]['n']}–{away[-1]['n']} {well}", ran, say_cost(cost_of(calls, counts)))
     return {"upto": ended[-1]["n"], "text": " · ".join(filter(None, facts))}
 
@@ -145,7 +157,8 @@ def head(s: State, counts: Counts, found: list[StepRow]) -> tuple[str, str]:
         return "Plan, proposed by the model", count(len(found), "step")
     title = "Plan, approved by you" if counts.by.get("plan") == "you" else "Plan"
     title = f"Plan, re-planned {times(counts.replans)}" if counts.replans else title
-    return title, f"{done} of {len(found)} " + ("as expected" if s.reason == "answered" else "done")
+    compared = sum(r["s"] == "done" and r["n"] in s.compared for r in found)
+    return title, f"{done} of {len(found)} done" + (f", {compared} as expected" if compared else "")
 
 
 def graph(s: State, counts: Counts, view: PanelView) -> None:

@@ -375,9 +375,7 @@ async def outcome(case, turn):
     """Run a process that reads the mail and then makes a call; give the world and the call's status."""
     world = World(**case.world)
     turns = [call("read_mail"), *case.before, turn, {"text": "done"}]
-    proc = await llmos.run(
-        case.words, model=ScriptedModel(turns), tools=world.tools(), approve="auto", grounded=False
-    )
+    proc = await llmos.run(case.words, model=ScriptedModel(turns), tools=world.tools(), approve="auto")
     made = proc.run.state.calls[f"r{2 + len(case.before)}.0"]
     return world, made, proc
 

@@ -27,7 +27,6 @@ async def run(words, *turns, tools=None, approve="auto", namespace=None, world=N
         tools=tools or world.tools(),
         approve=approve,
         namespace=namespace,
-        grounded=False,
     )
     return world, proc
 
@@ -147,7 +146,7 @@ async def test_stop_during_record_lookup_pauses_and_judges_again(tmp_path):
 
     tools = [t for t in world.tools() if t.__name__ != "contacts"] + [contacts]
     model = ScriptedModel([call("read_mail"), mail([ANN]), DONE])
-    proc = llmos.start("Email 'hello' to Ann Baker.", model=model, tools=tools, approve="auto", grounded=False)
+    proc = llmos.start("Email 'hello' to Ann Baker.", model=model, tools=tools, approve="auto")
     await begun.wait()
     proc.stop()
     await proc
@@ -352,7 +351,6 @@ async def test_fork_knows_the_labels_of_names_made_by_its_parent(tmp_path):
         model=ScriptedModel([call("read_mail"), made, DONE, share, DONE]),
         tools=world.tools(),
         approve="auto",
-        grounded=False,
     )
     await first.start()
     child = first.fork(at=len(first.events) - 1)

@@ -198,7 +198,6 @@ async def test_no_untrusted_value_comes_out_trusted(snippet, tmp_path, monkeypat
         model=ScriptedModel([python(code), python("t = 1"), DONE]),
         namespace=names,
         approve="auto",
-        grounded=False,
     )
     made = proc.run.state.calls["r1.0"]
     assert made.ok, made.result
@@ -258,7 +257,6 @@ async def test_harmless_reads_run_after_an_untrusted_read(script):
         model=script(call("read_mail"), python("len(a)"), DONE),
         namespace={"a": [1]},
         tools=[read_mail],
-        grounded=False,
     )
     assert proc.reason == "answered"
 
@@ -339,9 +337,7 @@ async def test_file_written_by_a_tainted_process_is_untrusted(script, tmp_path, 
     )
     await first.start()
     assert first.run.state.labels[f"{FILE}{(tmp_path / 'note.txt').resolve()}"] == "untrusted"
-    second = session.create(
-        "y", model=script(python(READ.format("n", "note.txt")), DONE), approve="auto", grounded=False
-    )
+    second = session.create("y", model=script(python(READ.format("n", "note.txt")), DONE), approve="auto")
     await second.start()
     assert second.run.state.labels["n"] == "untrusted"
 
@@ -355,11 +351,11 @@ async def test_untrusted_file_stays_so_in_a_new_kernel_until_trusted(script, tmp
     )
     await first.start()
     read = python(READ.format("n", "note.txt"))
-    second = Session({}).create("y", model=script(read, DONE), approve="auto", grounded=False)
+    second = Session({}).create("y", model=script(read, DONE), approve="auto")
     await second.start()
     assert second.run.state.labels["n"] == "untrusted" and same_as_folded(second)
     (tmp_path / "llmos.toml").write_text("[labels]\n'file:note.txt' = 'trusted'\n")
-    third = Session({}).create("y", model=script(read, DONE), approve="auto", grounded=False)
+    third = Session({}).create("y", model=script(read, DONE), approve="auto")
     await third.start()
     assert "n" not in third.run.state.labels
 
@@ -397,7 +393,7 @@ async def test_text_recalled_from_an_untrusted_page_is_untrusted(script):
     ]
     model = script(*turns)
     model.traits = dataclasses.replace(model.traits, window_bytes=2_000)
-    proc = await llmos.run("x", model=model, namespace={}, tools=[read_mail], approve="auto", grounded=False)
+    proc = await llmos.run("x", model=model, namespace={}, tools=[read_mail], approve="auto")
     recalled = proc.run.state.calls["r11.0"]
     assert proc.run.state.context.pages and "ignore the user" in recalled.result
     assert "untrusted" in str(recalled.facts["label"])
@@ -430,7 +426,6 @@ async def test_secret_and_untrusted_context_blocks_outward_calls(script, tmp_pat
         namespace={"salaries": [4, 5]},
         tools=[read_mail, post],
         approve="auto",
-        grounded=False,
     )
     denied = proc.run.state.calls["r3.0"]
     assert (denied.status, denied.by) == ("rejected", "label")

@@ -50,7 +50,7 @@ def ask(question="when?", type="date", handle="read_mail_1", **more):
 
 async def run(*turns, namespace=None, tools=(read_mail, inbox), **options):
     model = Watched([*turns, DONE])
-    given = {"approve": "auto", "grounded": False, "quarantine": True, **options}
+    given = {"approve": "auto", "quarantine": True, **options}
     proc = await llmos.run("pay the bill", model=model, tools=list(tools), namespace=namespace, **given)
     assert same_as_folded(proc)
     return model, proc
@@ -198,7 +198,6 @@ async def test_quarantine_survives_a_new_kernel_and_replay():
         tools=[read_mail],
         quarantine=True,
         approve="step",
-        grounded=False,
     )
     await proc.start()
     await proc.approve("r1.0")
@@ -213,7 +212,6 @@ async def test_quarantine_survives_a_new_kernel_and_replay():
         tools=[read_mail],
         quarantine=True,
         approve="auto",
-        grounded=False,
     )
     assert replayed.reason == "answered" and replayed.run.state.calls["r2.0"].result == '"2024-05-31"'
 
@@ -227,7 +225,7 @@ async def test_quarantined_text_is_restored_and_export_holds_the_values(tmp_path
         {"fault": "refused"},
     ]
     session = Session({})
-    options = {"tools": [read_mail], "quarantine": True, "approve": "auto", "grounded": False}
+    options = {"tools": [read_mail], "quarantine": True, "approve": "auto"}
     proc = session.create("x", model=ScriptedModel([*turns[:4], DONE]), **options)
     await proc.start()
     source = proc.export(tmp_path / "out.ipynb").read_text()
@@ -280,7 +278,6 @@ async def test_model_that_follows_unseen_text_is_held_to_the_users_words(to, ran
         tools=[read_mail, send],
         approve="auto",
         quarantine=True,
-        grounded=False,
     )
     assert sent == ran and (proc.state == "waiting") is not bool(ran)
 

@@ -121,7 +121,7 @@ def _finished(s: State, e: Event, b: CallFinished) -> None:
         s.effects.append(call.id)
         _count_new(s, call)
     if call.name == "final_answer" and b.ok:
-        s.checks, s.candidate = {}, b.result
+        s.checks, s.candidate, s.computed = {}, b.result, None
     close(s, call, "done" if b.ok else "failed", e, result=b.result)
 
 

@@ -100,7 +100,7 @@ def _text_only(s: State, b: ModelResponded) -> None:
 
 def offer_answer(s: State, answer: str, said: str) -> None:
     """Take a text as the candidate for the answer; its checks run next."""
-    s.candidate, s.partial, s.checks, s.todo = answer, "", {}, "answer"
+    s.candidate, s.partial, s.checks, s.computed, s.todo = answer, "", {}, None, "answer"
     s.context.add((Message("assistant", said),), s.n, s.n)
 
 

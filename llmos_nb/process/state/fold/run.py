@@ -7,6 +7,7 @@ from typing import cast
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
+    AnswerComputed,
     CheckFinished,
     HeadMessage,
     LabelChanged,
@@ -37,10 +38,10 @@ from llmos_nb.process.state.fold.call import close
 from llmos_nb.process.state.plan import Plan, Step, parse_steps
 from llmos_nb.process.state.state import State, note
 
-MAX_CHECK_FAILS = {"grounded": 1}
+MAX_CHECK_FAILS = {"grounded": 1}  # a check that former versions made
 
 
-def fold_run(s: State, e: Event) -> None:
+def fold_run(s: State, e: Event) -> None:  # noqa: C901 - one a kind
     """Take in what happened to the run as a whole."""
     match e.body:
         case RunStarted() as b:
@@ -58,6 +59,8 @@ def fold_run(s: State, e: Event) -> None:
             _signal(s, b)
         case CheckFinished() as b:
             _checked(s, b)
+        case AnswerComputed() as b:
+            _computed(s, b)
         case LabelChanged() as b:
             _label(s, e, b)
         case OutputsDeclared() as b:
@@ -76,7 +79,7 @@ def _started(s: State, b: RunStarted) -> None:
     s.goal, s.name, s.pid, s.model, s.parent = b.goal, b.name, b.pid, b.model, b.parent
     s.mode, s.planning = cast("Mode", b.mode or "risky"), b.plan or "auto"
     s.servers, s.quarantine, s.words = b.servers or "", b.quarantine, b.words or ""
-    s.check, s.grounded = b.check or "", b.grounded is not False
+    s.check = b.check or ""
     s.budget, s.remembers = Budget(dict(b.budget)), bool(b.remembers)
     s.context = Context(tuple(map(_message, b.head or ())), b.window_bytes or 16_384)
 
@@ -166,6 +169,16 @@ def _checked(s: State, b: CheckFinished) -> None:
     s.todo = "ask"
 
 
+def _computed(s: State, b: AnswerComputed) -> None:
+    """Take the values in; what fails is told to the model once, and then stands in the answer as it was written."""
+    if b.errors and not s.nudges["expression"]:
+        s.nudges["expression"] += 1
+        note(s, prompts.not_computed(b.errors))
+        s.todo = "ask"
+        return
+    s.candidate, s.computed = b.answer, b.values
+
+
 def _label(s: State, e: Event, b: LabelChanged) -> None:
     s.labels[b.name] = b.label
     if b.name == labels.CONTEXT and labels.parse(b.label).untrusted:
@@ -229,6 +242,8 @@ def _integrated(s: State, b: StepIntegrated) -> None:
     if not b.step:
         return
     s.evidence[b.step] = b.evidence
+    s.compared.pop(b.step, None)
+    s.compared |= {b.step: b.compared} if b.met and b.compared else {}
     s.plan = s.plan.put(b.step, status=b.status or ("done" if b.met else "failed"))
     s.step = b.step
     if b.detail:

@@ -1,0 +1,51 @@
+"""Events of the answer: what its expressions gave, and what its checks found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from llmos_nb.journal.events.base import Fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFinished(Fact):
+    """A check of the answer was made.
+
+    Parameters
+    ----------
+    check : str
+        ``outputs``, or the user's own: its expression or name; ``grounded`` of former versions.
+    held : bool
+        Whether it held.
+    detail : str
+        What was found.
+    missing : list of str, optional
+        Of ``grounded``: the numbers that were in no observation.
+    """
+
+    kind: ClassVar[str] = "check.finished"
+    check: str
+    held: bool
+    detail: str
+    missing: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerComputed(Fact):
+    """The expressions of an answer were evaluated.
+
+    Parameters
+    ----------
+    answer : str
+        The answer with what they gave in their places; what failed stands as it was written.
+    values : list of dict
+        ``{"start", "text", "code"}`` of each value: where it stands in `answer`, as what, and the expression.
+    errors : list of str
+        What failed, with the reason.
+    """
+
+    kind: ClassVar[str] = "answer.computed"
+    answer: str
+    values: list[dict[str, Any]]
+    errors: list[str]

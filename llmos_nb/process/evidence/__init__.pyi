@@ -1,0 +1,9 @@
+from .marks import (
+    GREEN as GREEN,
+    Computed as Computed,
+    Mark as Mark,
+    Marked as Marked,
+    Seen as Seen,
+)
+from .match import mark as mark
+from .of_state import evidence as evidence, headline as headline, proven as proven, words as words

@@ -1,0 +1,155 @@
+"""Reading what a call showed: literals of Python and JSON, and printed tables and lines."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from llmos_nb.process.evidence.printed import FOOT, block
+from llmos_nb.process.evidence.tables import Row, Table, make_row
+
+_NUMPY = re.compile(
+    r"\b(?:np|numpy)\.(?:float|int|uint|bool|str)_?\d*\(([^()]*)\)|\b(?:Timestamp|Decimal|Period)\(('[^']*')[^()]*\)"
+)
+_KEYS = {"id", "nr", "no", "key", "code", "order", "number", "year", "jahr"}
+_ARRAY = re.compile(r"(?<=[\d.\]])\s+(?=[-\d.\[])")
+DEEP = 6
+MOST_CELLS = 20_000
+
+
+def read(call: str, result: str) -> list[Table]:
+    """Return the tables of a result.
+
+    Parameters
+    ----------
+    call : str
+        Its id.
+    result : str
+        What it showed.
+
+    Returns
+    -------
+    list of Table
+        Each block of lines as one table; what is none is a table of one line.
+    """
+    text = _NUMPY.sub(lambda m: m[1] or m[2], result.strip("\n").rstrip())
+    if (literal := _literal(text)) is not None:
+        return [_dated(t) for t in _of_literal(call, literal)]
+    found: list[Table] = []
+    for blank, lines in groupby(text.splitlines()[:MOST_CELLS], lambda line: not line.strip()):
+        if not blank:
+            found += _pieces(call, list(lines))
+    return [_dated(t) for t in found]
+
+
+def _pieces(call: str, lines: list[str]) -> Iterator[Table]:
+    """Return the tables of lines without a blank one among them: literals, and what ends with a line about its type."""
+    for isliteral, group in groupby(lines, lambda line: _literal(line.strip()) is not None):
+        part = list(group)
+        if isliteral:
+            values = [_literal(line.strip()) for line in part]
+            together = len(values) > 1 and len({len(v) for v in values if isinstance(v, list | tuple)}) == 1
+            for value in [values] if together and all(isinstance(v, list | tuple) for v in values) else values:
+                yield from _of_literal(call, value)
+            continue
+        while part:
+            feet = (i for i, x in enumerate(part[:-1]) if x.startswith(("Name:", "dtype:")))
+            end = next((i for i in feet if not FOOT.match(part[i + 1].strip())), len(part) - 1)
+            yield from block(call, part[: end + 1])
+            part = part[end + 1 :]
+
+
+def _dated(table: Table) -> Table:
+    """Let a first column of years, or of numbers that name something, be labels: rows are called by them."""
+    firsts = [r.cells[0][1] for r in table.rows if r.cells]
+    years = all(len(x) == 4 and x.isdigit() and 1500 <= int(x) <= 2200 for x in firsts)
+    keys = table.columns[0].lower() in _KEYS if table.columns else False
+    if len(table.columns) > 1 and len(firsts) > 1 and (years or keys) and len({*firsts}) == len(firsts):
+        table.rows = [Row((r.cells[0][1], *r.labels), r.cells[1:], r.line) for r in table.rows]
+        table.index, table.columns = (*table.index, table.columns[0]), table.columns[1:]
+    return table
+
+
+def _literal(text: str) -> object:
+    if not text or text[0] not in "[{(":
+        return None
+    array = _ARRAY.sub(", ", text) if text[0] == "[" and "," not in text else text  # as numpy prints it
+    try:
+        return ast.literal_eval(array)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _of_literal(call: str, value: object) -> Iterator[Table]:
+    """Return a list of equal mappings as a table, and anything else by the way of keys to each value."""
+    records = value if isinstance(value, list) and value and all(isinstance(v, dict) for v in value) else None
+    if records:
+        columns = tuple(dict.fromkeys(str(k) for r in records for k in r))
+        rows = [make_row((), [(str(k), str(v)) for k, v in r.items()], str(r)) for r in records]
+        yield Table(call, (), columns, rows)
+        return
+    if isinstance(value, list | tuple) and value and all(isinstance(v, list | tuple) for v in value):
+        wide = max(len(v) for v in value)
+        named = (
+            len(value) > 1
+            and all(isinstance(c, str) for c in value[0])
+            and not all(isinstance(c, str) for c in value[1])
+        )
+        heads = list(map(str, value[0])) if named else list(map(str, range(wide)))
+        rows = [
+            make_row((), [(h, str(c)) for h, c in zip(heads, v, strict=False)], str(v)) for v in value[named:]
+        ]
+        yield Table(call, (), tuple(heads), rows)
+        return
+    if isinstance(value, list | tuple | set) and value and all(isinstance(v, str) for v in value):
+        yield Table(call, (), ("",), [Row((v,), (), str(v)) for v in value])
+        return
+    found = [
+        Row(path[:-1] or path, ((path[-1], text),), f"{' · '.join(path)}: {text}")
+        for path, text in _leaves(value, (), 0)
+    ]
+    if isinstance(value, dict) and all(not isinstance(v, dict | list | tuple) for v in value.values()):
+        yield Table(call, (), ("",), [Row((r.cells[0][0],), (("", r.cells[0][1]),), r.line) for r in found])
+        return
+    if isinstance(value, dict) and all(isinstance(v, dict) for v in value.values()):
+        yield from _nested(call, value)
+        return
+    if isinstance(value, dict):
+        for key, inner in value.items():  # a list of records in a mapping is a table of its own
+            if isinstance(inner, list) and inner and all(isinstance(v, dict) for v in inner):
+                yield from _of_literal(call, inner)
+                found = [r for r in found if r.labels[0] != str(key)]
+    bare = [
+        Row((), (("", r.cells[0][1]),), r.line) if r.cells[0][0].isdigit() and len(r.labels) == 1 else r
+        for r in found
+    ]
+    yield Table(call, (), ("",), bare)
+
+
+def _nested(call: str, value: dict[object, dict[object, object]]) -> Iterator[Table]:
+    columns = tuple(dict.fromkeys(str(k) for v in value.values() for k in v))
+    rows = [
+        make_row((str(key),), [(str(k), str(c)) for k, c in v.items()], f"{key}: {v}")
+        for key, v in value.items()
+    ]
+    yield Table(call, (), columns, rows)
+
+
+def _leaves(value: object, path: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], str]]:
+    pairs: Iterable[tuple[object, object]]
+    if isinstance(value, dict) and depth < DEEP:
+        pairs = value.items()
+    elif isinstance(value, list | tuple | set | frozenset) and depth < DEEP:
+        pairs = enumerate(value)
+    else:
+        yield path or ("",), str(value)
+        return
+    for key, inner in pairs:
+        yield from _leaves(inner, (*path, str(key)), depth + 1)

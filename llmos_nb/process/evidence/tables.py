@@ -1,0 +1,88 @@
+"""Results of calls as tables: cells with the row and the column that each stands in."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table: what it is called by, and its cells by column.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Its index, and its cells that are texts.
+    cells : tuple of (str, str)
+        Column and text of each cell.
+    line : str
+        The line as it was shown.
+    """
+
+    labels: tuple[str, ...]
+    cells: tuple[tuple[str, str], ...]
+    line: str
+
+
+@dataclass(slots=True)
+class Table:
+    """What one call showed in one piece.
+
+    Attributes
+    ----------
+    call : str
+        The call.
+    index : tuple of str
+        What its index is called.
+    columns : tuple of str
+        Names of its columns; a single empty one where they have none.
+    rows : list of Row
+        As they were shown.
+    prose : bool
+        Whether it is a line of words rather than a table: its labels are then all words of the line.
+    cut : bool
+        Whether rows are missing, so that sums over it say nothing.
+    across : str
+        What its columns are called, where they are categories.
+    unit : str
+        The unit of its values where its columns name none.
+    scale : float
+        By what its values are to be taken, such as 1,000 where they are in thousands.
+    """
+
+    call: str
+    index: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ("",)
+    rows: list[Row] = field(default_factory=list)
+    prose: bool = False
+    cut: bool = False
+    across: str = ""
+    unit: str = ""
+    scale: float = 1.0
+
+    @property
+    def single(self) -> bool:
+        """Whether it has one row only, so that nothing else can be meant."""
+        return len(self.rows) == 1
+
+
+def number(text: str) -> float | None:
+    """Return the number that a cell is, or None where it is a text."""
+    bare = text.strip().rstrip("%").replace(",", "").replace("_", "").replace("−", "-").lstrip("$€£")
+    try:
+        value = float(bare)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def make_row(labels: tuple[str, ...], cells: list[tuple[str, str]], line: str) -> Row:
+    """Return a row; what of its cells is no number is a label, too."""
+    texts = tuple(
+        t
+        for _, t in cells
+        if number(t) is None and t not in ("NaN", "None", "NaT", "<NA>", "null", "nan", "...", "…")
+    )
+    return Row((*labels, *texts), tuple(cells), re.sub(r"\s+", " ", line.strip()))

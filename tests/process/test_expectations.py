@@ -1,0 +1,81 @@
+"""What a step expects: compared only where it can be evaluated, in a copy; nothing else is said to be as expected."""
+
+import os
+
+import pytest
+from hypothesis import given, strategies as st
+from turns import python, same_as_folded
+
+import llmos_nb as llmos
+from llmos_nb.process.state.plan import is_condition, parse_steps
+from llmos_nb.views.panel.view import view
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+DONE = {"text": "Done."}
+
+
+async def planned(script, expect, code, *more, names=None, **options):
+    model = script({"plan": [{"title": "Make it", "expect": expect}]}, python(code), *more)
+    names = {} if names is None else names
+    return await llmos.run("Make `out`.", model=model, namespace=names, approve="auto", **options)
+
+
+def integrated(proc):
+    return [e.body for e in proc.events if e.k == "step.integrated"]
+
+
+def shown(proc):
+    v = view(proc.run.state, proc.events)
+    return v["planside"], [r.get("note", "") for r in v["steps"]]
+
+
+async def test_a_condition_that_holds_is_said_to_be_as_expected(script):
+    proc = await planned(script, "len(out) == 3", "out = [1, 2, 3]", DONE)
+    (b,) = integrated(proc)
+    assert (b.met, b.compared) == (True, "len(out) == 3") and same_as_folded(proc)
+    assert shown(proc) == ("1 of 1 done, 1 as expected", ["as expected: len(out) == 3"])
+
+
+async def test_words_are_not_compared_and_nothing_is_said_to_be_as_expected(script):
+    proc = await planned(script, "a table with 12 rows", "out = [3, 4]", DONE)
+    (b,) = integrated(proc)
+    assert (b.met, b.compared) == (True, "") and shown(proc) == ("1 of 1 done", [""])
+    assert not any("as expected" in e["t"] for e in view(proc.run.state, proc.events)["events"])
+
+
+async def test_a_condition_that_fails_sends_the_model_back(script):
+    proc = await planned(script, "len(out) == 3", "out = [1]", python("out = [1, 2, 3]"), DONE)
+    first, second = integrated(proc)
+    assert (first.met, second.met) == (False, True)
+    assert "Step 1 expected `len(out) == 3` (it is false)" in first.detail
+
+
+async def test_a_condition_of_the_models_changes_nothing_and_does_not_act(script, tmp_path):
+    file = tmp_path / "made"
+    names = {"xs": [1]}
+    expect = f"xs.append(2) == None and open({str(file)!r}, 'w').write('x') == 1"
+    proc = await planned(script, expect, "out = 1", DONE, DONE, names=names, budget="3 steps")
+    assert names["xs"] == [1] and not file.exists() and not integrated(proc)[0].met
+
+
+async def test_a_step_that_failed_is_compared_with_nothing(script):
+    proc = await planned(script, "len(out) == 3", "1 / 0", python("out = [1, 2, 3]"), DONE)
+    first, second = integrated(proc)
+    assert (first.met, first.compared, second.compared) == (False, "", "len(out) == 3")
+
+
+@pytest.mark.parametrize("text", ["len(out) == 12", "df.shape[0] > 3", "x in xs and y <= 2", "out is not None"])
+def test_comparisons_are_conditions(text):
+    assert is_condition(text) and parse_steps([{"title": "t", "expect": text}])[0].expectation == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a table with 12 rows", "x", "f()", "12 rows", "1 < 2", "out = 3", "a file == of"]
+)
+def test_words_and_bare_names_are_no_conditions(text):
+    assert not is_condition(text) and parse_steps([{"title": "t", "expect": text}])[0].expectation == ""
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_condition_or_words(text):
+    assert is_condition(text) in (True, False)
