@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pkgutil import resolve_name
 
-from llmos_nb.app import verbs
-from llmos_nb.app.options import Parser
+from llmos_nb.app.options import Parser, find, offered
 from llmos_nb.errors import LlmosError
 from llmos_nb.policy.secrets import redact
 
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "--help" in words or "-h" in words:
             print(parser.format_help())
             return 0
-        return int(verbs.find(words[0], "llmos").handler(parser.read(words[1:])))
+        return int(resolve_name(find(words[0], "llmos").run)(parser.read(words[1:])))
     except LlmosError as error:
         print(redact(f"{type(error).__name__}: {error}"), file=sys.stderr)
         return 2
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser_of(name: str) -> Parser:
     """Return the parser of one command."""
-    form = verbs.find(name, "llmos")
+    form = find(name, "llmos")
     parser = Parser(f"llmos {name}", description=form.help)
     for flag in form.flags:
         parser.add_argument(*flag.names, **flag.how)
@@ -42,7 +42,7 @@ def parser_of(name: str) -> Parser:
 
 def usage() -> str:
     """Return the help of the whole command."""
-    found = ((v.name, (v.llmos and v.llmos.help) or v.help) for v in verbs.offered("llmos"))
+    found = ((v.name, (v.llmos and v.llmos.help) or v.help) for v in offered("llmos"))
     rows = [f"  llmos {name}".ljust(18) + text for name, text in found]
     return "A Jupyter kernel as an operating system for language-model agents.\n" + "\n".join(rows)
 

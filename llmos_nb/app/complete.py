@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from llmos_nb.app import options, verbs
+from llmos_nb.app import options
 from llmos_nb.errors import UsageError
 from llmos_nb.session import Form
 
@@ -40,10 +40,10 @@ def _next(percents: str, before: list[str], word: str, processes: Processes) -> 
         yield from (f for flag in options.cell_flags() for f in flag.names if f.startswith("--"))
         return
     if not before:
-        yield from ("--help", *(v.name for v in verbs.offered("agent")))
+        yield from ("--help", *(v.name for v in options.offered("agent")))
         return
     try:
-        form = verbs.find(before[0], "agent")
+        form = options.find(before[0], "agent")
     except UsageError:
         return
     if not word.startswith("-"):

@@ -11,6 +11,7 @@ import sys
 import threading
 from functools import cached_property
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
@@ -125,9 +126,8 @@ class AgentMagics(Magics):
 
     async def _steer(self, line: str) -> Any:
         from llmos_nb.app import options
-        from llmos_nb.app.commands import carry_out
 
-        return await carry_out(self.session, options.parse_command, line)
+        return await options.carry_out(self.session, line)
 
     async def _start(self, line: str, cell: str) -> Any:
         from llmos_nb.app import options
@@ -235,11 +235,11 @@ def _keep_house(magics: AgentMagics) -> None:
 
 def _prepare() -> None:
     """Import and compile in the background what the first process will need."""
-    from llmos_nb.app import verbs
+    from llmos_nb.app import options
     from llmos_nb.views.loop import prepare
 
     for verb in ("approve", "show"):  # their modules hold most handlers
-        _ = verbs.find(verb, "agent").handler
+        resolve_name(options.find(verb, "agent").run)
     prepare()
 
 

@@ -7,12 +7,8 @@ whose name is the verb and whose value a `Verb`; it is loaded when that verb is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from llmos_nb.errors import ConfigError, UsageError, nearest
-from llmos_nb.policy import Plugin, load_plugins
 from llmos_nb.session import Flag, Form, Verb
 
 GROUP = "verbs"
@@ -225,56 +221,5 @@ WEIGHTS = (
     )),
 )
 # fmt: on
-GROUPS = (
-    NOTEBOOKS,
-    LOOKING,
-    DECIDING,
-    CLICKS,
-    KEEPING,
-    MCP,
-    PRUNE,
-    SKILLS,
-    GOALS,
-    MEMORY,
-    WEIGHTS,
-)  # fmt: skip
+GROUPS = (NOTEBOOKS, LOOKING, DECIDING, CLICKS, KEEPING, MCP, PRUNE, SKILLS, GOALS, MEMORY, WEIGHTS)
 BUILT_IN: dict[str, Verb] = {verb.name: verb for group in GROUPS for verb in group}
-
-
-def find(name: str, place: str) -> Form:
-    """Return the form of a verb in a place: ``"agent"`` or ``"llmos"``.
-
-    Raises
-    ------
-    UsageError
-        There is none of that name, or the package that brings it is broken.
-    """
-    verb = BUILT_IN.get(name)
-    if verb is None and (plugin := load_plugins(GROUP, BUILT_IN).get(name)) is not None:
-        verb = _loaded(plugin)
-    form = getattr(verb, place, None)
-    if verb is None or not isinstance(form, Form):
-        say, known = {"agent": "%agent"}.get(place, place), [v.name for v in offered(place)]
-        hint = " (%agent --help lists all)" if place == "agent" else ""
-        raise UsageError(f"{say} {name!r}: unknown command{nearest(name, known)}{hint}")
-    return replace(form, help=form.help or verb.help)
-
-
-def offered(place: str) -> Iterator[Verb]:
-    """Yield the verbs of a place, then those of other packages; a broken one is listed with what is wrong."""
-    yield from (v for v in BUILT_IN.values() if getattr(v, place))
-    for name, plugin in load_plugins(GROUP, BUILT_IN).items():
-        try:
-            verb = _loaded(plugin)
-        except ConfigError as error:
-            verb = Verb(name, f"cannot be used: {str(error).partition(': ')[2]}", Form(""), Form(""))
-        if getattr(verb, place):
-            yield verb
-
-
-def _loaded(plugin: Plugin) -> Verb:
-    """Return the verb of another package; whatever goes wrong there is one line that names the package."""
-    verb = plugin.load()
-    if not isinstance(verb, Verb) or verb.name != plugin.name:
-        raise plugin.broken(f"it gives {verb!r:.60} where a Verb of that name is wanted")
-    return verb

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pkgutil import resolve_name
 from typing import Any
 
 
@@ -49,12 +48,6 @@ class Form:
     rest: bool = False
     help: str = ""
     example: str = ""
-
-    @property
-    def handler(self) -> Callable[..., Any]:
-        """What carries it out."""
-        found: Callable[..., Any] = resolve_name(self.run)
-        return found
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from llmos_nb.app.commands.base import say
 from llmos_nb.app.options import Command
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import home_of
@@ -16,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 async def prune(session: Session, command: Command) -> None:
-    say(
+    print(
         retention.asked(
             session.home, command.flags, command.flags["yes"], session.processes, session.configured
         )

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from llmos_nb.app.commands.base import pick, say
 from llmos_nb.app.options import Command
 from llmos_nb.journal.events import CallRedone, CallUndone
-from llmos_nb.process.gate import compensate
+from llmos_nb.process import beyond_undo
 from llmos_nb.session import Process, Session
 from llmos_nb.tools import Call
 
 
 async def undo(session: Session, command: Command) -> None:
-    process = pick(session, command)
+    process = session.find(command.process)
     mark, known = len(process.events), set(process.run.state.calls)
     done = process.undo(command.flags.get("to")) if command.verb == "undo" else process.redo()
     if process.run.state.settled:
@@ -21,7 +20,7 @@ async def undo(session: Session, command: Command) -> None:
     for event in process.events[mark:]:
         if isinstance(b := event.body, CallUndone | CallRedone):
             told = "taken back" if isinstance(b, CallUndone) else "put back"
-            say(f"{told}: {_named_undo(process.run.state.calls[b.call])}")
+            print(f"{told}: {_named_undo(process.run.state.calls[b.call])}")
     if command.verb == "undo":
         _tell_outside(process, known)
 
@@ -42,6 +41,6 @@ def _tell_outside(process: Process, known: Collection[str]) -> None:
             "failed": f"stays: {call.result}",
             "rejected": f"stays: {call.why}",
         }
-        say(f"{call.undoes} ({s.calls[call.undoes].name}) {became.get(call.status, asks)}")
-    if stays := compensate.stays(process.run, s.surviving):
-        say(f"{stays}; it stays as it is")
+        print(f"{call.undoes} ({s.calls[call.undoes].name}) {became.get(call.status, asks)}")
+    if stays := beyond_undo(process.run, s.surviving):
+        print(f"{stays}; it stays as it is")
