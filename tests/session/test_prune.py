@@ -214,8 +214,8 @@ async def test_loading_the_extension_prunes_in_the_background(script, tmp_path):
 def _rewrite(path, lines, past):
     """Make a journal as it would be, had it been written long ago."""
     from llmos_nb.journal import GENESIS
-    from llmos_nb.journal.chain import chained
     from llmos_nb.journal.events import Unknown
+    from llmos_nb.journal.journal import chained
 
     prev, out = GENESIS, b""
     for line in lines:
