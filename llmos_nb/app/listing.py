@@ -44,11 +44,8 @@ def elsewhere(home: Home, here: Collection[int]) -> str:
     if not found:
         return ""
     driven, waits = sum(bool(e.driver) for e in found), sum(e.waiting for e in found)
-    kinds = (
-        f"{waits} waiting for you" if waits else "",
-        f"{driven} running in another notebook" if driven else "",
-    )
-    how = ", ".join(k for k in kinds if k)
+    kinds = ((waits, "waiting for you"), (driven, "running in another notebook"))
+    how = ", ".join(f"{n} {words}" for n, words in kinds if n)
     more = "1 more process is" if len(found) == 1 else f"{len(found)} more processes are"
     which = named([(e.pid, e.name) for e in found])
     return f"{more} unfinished in this home{f' ({how})' if how else ''}: {which}. %agent ps --all shows all"

@@ -136,7 +136,6 @@ class AgentMagics(Magics):
         if given.help:
             print(options.cell_parser().format_help())
             return None
-        self.wake()
         from llmos_nb.app.present.presenter import Presenter
 
         self.wake()
@@ -170,10 +169,8 @@ def awaited(lines: list[str]) -> list[str]:
 
 def tidy(lines: list[str]) -> list[str]:
     """Take comments above `%%agent` away, and give an empty body a line, so that IPython sees a cell magic."""
-    first = next(
-        (i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), None
-    )
-    if first is None:
+    told = (i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#"))
+    if (first := next(told, None)) is None:
         return lines
     timer = _TIMERS.match(lines[first])
     if timer and any(line.startswith("%%agent") for line in lines[first + 1 : first + 3]):
@@ -218,10 +215,8 @@ def _matcher(magics: AgentMagics) -> Any:
 
         at_hand = (w for named in magics.known() for w in named if w)
         found = candidates(context.text_until_cursor, lambda: at_hand)
-        return {
-            "completions": [SimpleCompletion(c, type="magic") for c in found or ()],
-            "suppress": bool(found),
-        }
+        completions = [SimpleCompletion(c, type="magic") for c in found or ()]
+        return {"completions": completions, "suppress": bool(found)}
 
     return context_matcher()(agent_matcher)
 

@@ -10,11 +10,6 @@ from llmos_nb.errors import UsageError
 from llmos_nb.journal import home_of
 
 
-def say(words: str) -> None:
-    """Print for the reader."""
-    print(words, flush=True)
-
-
 def demo(given: Any) -> int:
     from llmos_nb.app.demo import demo  # it needs the extra `local`
 
@@ -48,9 +43,8 @@ def export(given: Any) -> int:
     from llmos_nb.session import Session
 
     process = Session(None).replay(given.journal)
-    say(
-        f"written: {process.export(given.notebook, clean=given.clean, trace=given.trace, observe=given.observe)}"
-    )
+    how = {k: getattr(given, k) for k in ("clean", "trace", "observe")}
+    print(f"written: {process.export(given.notebook, **how)}")
     return 0
 
 
@@ -59,23 +53,21 @@ def verify(given: Any) -> int:
 
     trust = True if given.trust else None
     report = verify(Path(given.notebook), level=given.level, fresh=given.fresh, trust=trust)
-    say(json.dumps(report.plain(), indent=1) if given.json else report.text())
+    print(json.dumps(report.plain(), indent=1) if given.json else report.text())
     return int(report.exit_code)
 
 
 def log(given: Any) -> int:
-    from llmos_nb.views import audit, audit as logbook
+    from llmos_nb.views import audit
 
     home = home_of(given.home)
     flags = {k: getattr(given, k) for k in ("verify", "decisions", "by", "json", "since", "spans")}
-    wanted = logbook.Wanted(**flags)
+    wanted = audit.Wanted(**flags)
     if bool(given.journal) == given.all:
         raise UsageError("llmos log: the following arguments are required: journal, or --all")
-    lines = (
-        logbook.of_all(wanted, home) if given.all else logbook.of_one(wanted, audit.find(given.journal, home))
-    )
+    lines = audit.of_all(wanted, home) if given.all else audit.of_one(wanted, audit.find(given.journal, home))
     for line in lines:
-        say(line)
+        print(line)
     return 0
 
 
@@ -84,14 +76,14 @@ def ps(given: Any) -> int:
 
     home = home_of(given.home)
     for line in plain(home, given.all) if given.json else home_table(home, given.all):
-        say(line)
+        print(line)
     return 0
 
 
 def prune(given: Any) -> int:
     from llmos_nb.session import prune
 
-    say(prune.asked(home_of(given.home), vars(given), given.yes))
+    print(prune.asked(home_of(given.home), vars(given), given.yes))
     return 0
 
 
@@ -101,12 +93,12 @@ def model(given: Any) -> int:
     if given.act == "list":
         store.print_models()
     else:
-        say(f"ready: {fetch.pull_with_bar(given.name or store.choose())}")
+        print(f"ready: {fetch.pull_with_bar(given.name or store.choose())}")
     return 0
 
 
 def doctor(given: Any) -> int:
     from llmos_nb.app.doctor import report
 
-    say(report(None))
+    print(report(None))
     return 0

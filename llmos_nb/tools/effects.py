@@ -150,10 +150,8 @@ def _caller(frame: FrameType | None) -> str:
     """Return the file of the nearest code that is not of the standard library."""
     while frame is not None:
         file = frame.f_code.co_filename
-        standard = file.startswith(("<frozen", reentry.__file__)) or (  # which starts threads for steps
-            file.startswith(_STDLIB) and not any(site in file for site in _SITES)
-        )
-        if not standard:
+        library = file.startswith(_STDLIB) and not any(site in file for site in _SITES)
+        if not library and not file.startswith(("<frozen", reentry.__file__)):  # which starts threads for steps
             return file
         frame = frame.f_back
     return ""

@@ -33,9 +33,8 @@ async def goals(session: Session, command: Command) -> None:
     waker: Waker = session.parts["goals"]
     act, *words = command.words or ["list"]
     if act not in (*ACTS, "list"):
-        raise UsageError(
-            f"%agent goals {act!r}: unknown{nearest(act, ACTS)}; write {', '.join(ACTS)}, or nothing"
-        )
+        known = f"write {', '.join(ACTS)}, or nothing"
+        raise UsageError(f"%agent goals {act!r}: unknown{nearest(act, ACTS)}; {known}")
     if act == "add":
         given = {k: v or "" for k, v in command.flags.items()}
         goal = book.add(waker.goals, " ".join(words), session.namespace, now=waker.clock(), **given)
@@ -97,11 +96,7 @@ def _when(goal: Goal, waker: Waker) -> str:
     if goal.n in waker.blocked:
         return waker.blocked[goal.n][:60]
     if goal.due is None:
-        return (
-            f"process {goal.pid}"
-            if goal.first is not None
-            else f"process {goal.pid}, then when the notebook opens"
-        )
+        return f"process {goal.pid}" + ("" if goal.first is not None else ", then when the notebook opens")
     if goal.due <= waker.clock():
         return "due now"
     return f"due {datetime.fromtimestamp(goal.due).astimezone().strftime('%Y-%m-%d %H:%M')}"

@@ -22,9 +22,8 @@ async def mcp(session: Session, command: Command) -> None:
         await _list(session)
     else:
         known = ("add", "list", "remove")
-        raise UsageError(
-            f"%agent mcp {what}: write {_USAGE}" + (nearest(what, known) if what not in known else "")
-        )
+        near = nearest(what, known) if what not in known else ""
+        raise UsageError(f"%agent mcp {what}: write {_USAGE}{near}")
 
 
 async def _add(session: Session, name: str, command: list[str]) -> None:
@@ -36,12 +35,8 @@ async def _add(session: Session, name: str, command: list[str]) -> None:
         await session.servers.remove(name)
         raise
     print(f"{name} ({' '.join(spec.command)}) has {len(tools)} tools; -t {name} hands them to a process")
-    print(
-        table(
-            [[t.name, t.description.partition(": ")[2][:70]] for t in tools],
-            ["tool", "what the server says of it"],
-        )
-    )
+    rows = [[t.name, t.description.partition(": ")[2][:70]] for t in tools]
+    print(table(rows, ["tool", "what the server says of it"]))
 
 
 async def _list(session: Session) -> None:

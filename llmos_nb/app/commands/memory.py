@@ -42,6 +42,5 @@ async def forget(session: Session, command: Command) -> None:
         return
     process = session.find(command.words[0])
     size = prune.forget(process.run, command.words[1])
-    print(
-        f"process {process.pid}: {size:,} bytes of {command.words[1]} are deleted; the chain of the journal holds"
-    )
+    gone = f"{size:,} bytes of {command.words[1]} are deleted"
+    print(f"process {process.pid}: {gone}; the chain of the journal holds")

@@ -15,11 +15,8 @@ _log = logging.getLogger(__name__)
 
 
 async def prune(session: Session, command: Command) -> None:
-    print(
-        retention.asked(
-            session.home, command.flags, command.flags["yes"], session.processes, session.configured
-        )
-    )
+    flags, live = command.flags, session.processes
+    print(retention.asked(session.home, flags, flags["yes"], live, session.configured))
 
 
 def keep_house(configured: Mapping[str, Any], live: Callable[[], Collection[int]]) -> None:

@@ -54,10 +54,7 @@ async def trace(session: Session, command: Command) -> None:
         spans_file.send(spans)
         print(f"sent: {len(spans)} spans")
     else:
-        rows = [
-            [name, f"{seconds:.3f} s", tokens or "", error]
-            for name, seconds, tokens, error in spans_file.tree(spans)
-        ]
+        rows = [[name, f"{s:.3f} s", tokens or "", error] for name, s, tokens, error in spans_file.tree(spans)]
         print(table(rows, ["span", "time", "tokens", "error"]))
 
 
@@ -72,25 +69,16 @@ async def loop(session: Session, command: Command) -> None:
 
 async def cost(session: Session, command: Command) -> None:
     s = session.find(command.process).run.state
-    rows = [
-        [
-            u,
-            show(u, round(s.spent.get(u, 0), 4)),
-            show(u, s.budget.limits[u]) if u in s.budget.limits else "no bound",
-        ]
-        for u in ("steps", "calls", "tokens", "$", "s")
-    ]
+    of = {u: show(u, limit) for u, limit in s.budget.limits.items()}
+    units = ("steps", "calls", "tokens", "$", "s")
+    rows = [[u, show(u, round(s.spent.get(u, 0), 4)), of.get(u, "no bound")] for u in units]
     print(table(rows, ["unit", "spent", "of"]))
 
 
 async def tools(session: Session, command: Command) -> None:
     tools = session.find(command.process).run.tools.values()
-    print(
-        table(
-            [[t.name, t.effect, t.repeat, t.source, t.description.split("\n")[0][:60]] for t in tools],
-            ["tool", "effect", "repeat", "source", "what it does"],
-        )
-    )
+    rows = [[t.name, t.effect, t.repeat, t.source, t.description.split("\n")[0][:60]] for t in tools]
+    print(table(rows, ["tool", "effect", "repeat", "source", "what it does"]))
 
 
 async def plan(session: Session, command: Command) -> None:

@@ -24,23 +24,16 @@ async def skill(session: Session, command: Command) -> Any:
 
 
 async def _list(session: Session, words: list[str]) -> None:
-    rows = [
-        [
-            r.name,
-            str(r.skill.manifest.get("version", "")),
-            _takes(r.skill),
-            ", ".join(r.skill.rights) or "none",
-            r.origin,
-        ]
-        if r.skill is not None
-        else [r.name, "", "", "", f"cannot run: {r.wrong}"]
-        for r in skills.of(session).list()
-    ]
-    print(
-        table(rows, ["skill", "version", "parameters", "rights", "from"])
-        if rows
-        else f"no skills yet: {_USAGE}"
-    )
+    rows = [_row(r) for r in skills.of(session).list()]
+    heads = ["skill", "version", "parameters", "rights", "from"]
+    print(table(rows, heads) if rows else f"no skills yet: {_USAGE}")
+
+
+def _row(r: skills.Row) -> list[str]:
+    if (skill := r.skill) is None:
+        return [r.name, "", "", "", f"cannot run: {r.wrong}"]
+    rights = ", ".join(skill.rights) or "none"
+    return [r.name, str(skill.manifest.get("version", "")), _takes(skill), rights, r.origin]
 
 
 def _takes(skill: skill_book.Skill) -> str:
