@@ -211,7 +211,7 @@ def _matcher(magics: AgentMagics) -> Any:
     from IPython.core.completer import SimpleCompletion, context_matcher
 
     def agent_matcher(context: Any) -> Any:
-        from llmos_nb.app.complete import candidates  # with the first TAB: it needs the table of verbs
+        from llmos_nb.app.options import candidates  # with the first TAB: it needs the table of verbs
 
         at_hand = (w for named in magics.known() for w in named if w)
         found = candidates(context.text_until_cursor, lambda: at_hand)

@@ -20,8 +20,8 @@ def _agent(run: str, words: str = "", least: int = 0, most: int = 0, *flags: Fla
 
 
 def _llmos(run: str, *flags: Flag, **more: Any) -> Form:
-    """Return the form of an `llmos` command whose handler stands in our module of programs."""
-    return Form(f"llmos_nb.app.programs:{run}", flags=flags, **more)
+    """Return the form of an `llmos` command whose handler stands in `app.cli`."""
+    return Form(f"llmos_nb.app.cli:{run}", flags=flags, **more)
 
 
 def _switch(name: str, text: str) -> Flag:
@@ -137,8 +137,8 @@ DECIDING = (
             _switch("done", "it took effect"), _switch("again", "run it again"),
             example="1 r2.0 --done"), panel=True),
     Verb("undo", "take its last step back",
-        _agent("undo:undo", "P [--to N]", 0, 1, Flag("--to", type=int), example="1 --to 2"), panel=True),
-    Verb("redo", "put back what was undone", _agent("undo:undo", "P", 0, 1, example="1"), panel=True),
+        _agent("process:undo", "P [--to N]", 0, 1, Flag("--to", type=int), example="1 --to 2"), panel=True),
+    Verb("redo", "put back what was undone", _agent("process:undo", "P", 0, 1, example="1"), panel=True),
     Verb("fork", "go on from an event as a new process",
         _agent("process:fork", "P --at N [--isolate]", 0, 1, Flag("--at", type=int),
             _switch("isolate", "run its Python in a child process"),

@@ -11,7 +11,7 @@ from pkgutil import resolve_name
 import pytest
 
 import llmos_nb
-from llmos_nb.app import cli, complete, options, verbs
+from llmos_nb.app import cli, options, verbs
 from llmos_nb.app.options import carry_out, parse_command
 from llmos_nb.app.present import panel
 from llmos_nb.errors import ConfigError, UsageError
@@ -116,14 +116,14 @@ def test_no_handler_is_a_command_that_the_table_lacks():
     ],
 )
 def test_completion_offers_what_may_stand_next(line, found):
-    assert complete.candidates(line, lambda: ["1", "one"]) == found
+    assert options.candidates(line, lambda: ["1", "one"]) == found
 
 
 def test_completion_offers_every_verb_and_every_flag():
-    assert set(complete.candidates("%agent ", list)) == {"--help", *AGENT}
+    assert set(options.candidates("%agent ", list)) == {"--help", *AGENT}
     for name in AGENT:
         flags = {f for flag in verbs.BUILT_IN[name].agent.flags for f in flag.names}
-        assert flags == {w for w in complete.candidates(f"%agent {name} -", list) if w.startswith("-")}
+        assert flags == {w for w in options.candidates(f"%agent {name} -", list) if w.startswith("-")}
 
 
 COMPLETES = """
@@ -189,8 +189,8 @@ async def test_a_verb_of_another_package_is_a_verb_like_ours(package, capsys):
     assert capsys.readouterr().out == "rain in Oslo 3\n"
     assert cli.main(["weather"]) == 0 and capsys.readouterr().out == "sun\n"
     assert "%agent weather PLACE" in options.command_help() and "llmos weather" in cli.usage()
-    assert complete.candidates("%agent wea", list) == ["weather"]
-    assert complete.candidates("%agent weather Oslo --", list) == ["--days"]
+    assert options.candidates("%agent wea", list) == ["weather"]
+    assert options.candidates("%agent weather Oslo --", list) == ["--days"]
 
 
 async def test_a_broken_verb_of_another_package_is_one_line_and_touches_nothing_else(package, capsys):

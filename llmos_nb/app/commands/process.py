@@ -7,7 +7,7 @@ import getpass
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from llmos_nb.app.listing import stands
@@ -15,11 +15,12 @@ from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.errors import LlmosError, NotAnswered, UsageError
 from llmos_nb.journal import history
-from llmos_nb.journal.events import CallDecided, PlanDecided, SignalReceived
+from llmos_nb.journal.events import CallDecided, CallRedone, CallUndone, PlanDecided, SignalReceived
 from llmos_nb.policy import parse_rule
 from llmos_nb.policy.secrets import SecretStr, handle, vault
-from llmos_nb.process import inputs
+from llmos_nb.process import beyond_undo, inputs
 from llmos_nb.session import Process, Session, api, table
+from llmos_nb.tools import Call
 from llmos_nb.views.text import diff as difference
 
 
@@ -253,3 +254,38 @@ async def secret(session: Session, command: Command) -> None:
     value = value.reveal() if isinstance(value, SecretStr) else value
     vault.add(name, str(value) if value is not None else getpass.getpass(f"{name}: "))
     print(f"{handle(name)} stands for its value from now on, in prompts, journals, exports and errors")
+
+
+async def undo(session: Session, command: Command) -> None:
+    process = session.find(command.process)
+    mark, known = len(process.events), set(process.run.state.calls)
+    done = process.undo(command.flags.get("to")) if command.verb == "undo" else process.redo()
+    if process.run.state.settled:
+        await done  # until what acted outside is asked for, or taken back
+    for event in process.events[mark:]:
+        if isinstance(b := event.body, CallUndone | CallRedone):
+            told = "taken back" if isinstance(b, CallUndone) else "put back"
+            print(f"{told}: {_named_undo(process.run.state.calls[b.call])}")
+    if command.verb == "undo":
+        _tell_outside(process, known)
+
+
+def _named_undo(call: Call) -> str:
+    """Name a call and what it changed."""
+    changed = sorted(set(call.changes.names))
+    return f"{call.id} {call.name}" + (f" ({', '.join(f'`{n}`' for n in changed)})" if changed else "")
+
+
+def _tell_outside(process: Process, known: Collection[str]) -> None:
+    """Say what became of what acted outside: taken back, asked for, or not to be taken back."""
+    s = process.run.state
+    for call in (c for c in s.calls.values() if c.undoes and c.id not in known):
+        asks = f"acted outside: %agent approve {process.pid} {call.id} has its tool take it back"
+        became = {
+            "done": "was taken back by its tool",
+            "failed": f"stays: {call.result}",
+            "rejected": f"stays: {call.why}",
+        }
+        print(f"{call.undoes} ({s.calls[call.undoes].name}) {became.get(call.status, asks)}")
+    if stays := beyond_undo(process.run, s.surviving):
+        print(f"{stays}; it stays as it is")
