@@ -256,12 +256,8 @@ def _mapped(args: tuple[Any, ...], frame: FrameType, watch: Watch) -> Said | Non
 
 def _database(args: tuple[Any, ...], frame: FrameType, watch: Watch) -> Said | None:
     name = os.fsdecode(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else str(args[0])
-    if (
-        name in ("", ":memory:")
-        or name.startswith("file::memory:")
-        or "mode=memory" in name
-        or "mode=ro" in name
-    ):
+    memory = name in ("", ":memory:") or name.startswith("file::memory:") or "mode=memory" in name
+    if memory or "mode=ro" in name:
         return None
     path = _path(name.removeprefix("file:").partition("?")[0])
     mine = path in watch.scratch or any(path.startswith(f"{s}{os.sep}") for s in watch.scratch)

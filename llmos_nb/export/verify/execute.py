@@ -153,9 +153,8 @@ def _run(book: Book, folder: Path, private: Path, manager: type, told: Told, tim
         result.failed = (begun[-1], "CellTimeoutError", f"it took longer than {timeout_s:g} s", "")
     except RuntimeError as error:
         if not begun:
-            atexit.unregister(
-                client._cleanup_kernel
-            )  # left there by nbclient, with nothing to clean up any more
+            # left there by nbclient, with nothing to clean up any more
+            atexit.unregister(client._cleanup_kernel)
             raise LlmosError(f"no kernel starts: {error}") from error
         if not isinstance(error, DeadKernelError):
             raise
