@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from llmos_nb.views import VERBS
+
 
 class Flag:
     """An argument of a command line, declared as for `argparse.ArgumentParser.add_argument`."""
@@ -64,15 +66,17 @@ class Verb:
         As ``%agent NAME``; the handler is ``async (session, command)``.
     llmos : Form, optional
         As ``llmos NAME`` in the system's terminal; the handler takes the parsed arguments and returns the exit code.
-    panel : bool
-        The panel may send it; what it does there stands in `present.panel.CLICKS`.
     """
 
     name: str
     help: str
     agent: Form | None = None
     llmos: Form | None = None
-    panel: bool = False
+
+    @property
+    def panel(self) -> bool:
+        """Whether the panel may send it; what it does there stands in `app.present.panel.CLICKS`."""
+        return self.name in VERBS
 
 
 @dataclass(frozen=True)
