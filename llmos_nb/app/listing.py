@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from llmos_nb.app.notice import named
-from llmos_nb.journal import Home
-from llmos_nb.session import table
+from llmos_nb.journal import Home, driver_of
+from llmos_nb.journal.events import RunPaused, RunResumed, RunStarted
+from llmos_nb.session import Process, table
+from llmos_nb.views import standing
 from llmos_nb.views.text import table as grid
 
 
@@ -41,11 +44,20 @@ def elsewhere(home: Home, here: Collection[int]) -> str:
     if not found:
         return ""
     driven, waits = sum(bool(e.driver) for e in found), sum(e.waiting for e in found)
-    kinds = (
-        f"{waits} waiting for you" if waits else "",
-        f"{driven} running in another notebook" if driven else "",
-    )
-    how = ", ".join(k for k in kinds if k)
+    kinds = ((waits, "waiting for you"), (driven, "running in another notebook"))
+    how = ", ".join(f"{n} {words}" for n, words in kinds if n)
     more = "1 more process is" if len(found) == 1 else f"{len(found)} more processes are"
     which = named([(e.pid, e.name) for e in found])
     return f"{more} unfinished in this home{f' ({how})' if how else ''}: {which}. %agent ps --all shows all"
+
+
+def stands(process: Process) -> str:
+    """Say how a process stands: by what is at hand, or where it is at work elsewhere or broke off, by its journal."""
+    s = process.run.state
+    if not process.cold:
+        return standing(s)
+    kept = (e.body for e in reversed(process.events))
+    last = next((b for b in kept if isinstance(b, RunPaused | RunResumed | RunStarted)), None)
+    if s.status == "paused" and not isinstance(last, RunPaused):  # it is held here; in the journal it goes on
+        s = replace(s, status="running")
+    return standing(s, elsewhere=bool(driver_of(process.journal.path)), driven=False)

@@ -11,6 +11,7 @@ import sys
 import threading
 from functools import cached_property
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
@@ -125,9 +126,8 @@ class AgentMagics(Magics):
 
     async def _steer(self, line: str) -> Any:
         from llmos_nb.app import options
-        from llmos_nb.app.commands import carry_out
 
-        return await carry_out(self.session, options.parse_command, line)
+        return await options.carry_out(self.session, line)
 
     async def _start(self, line: str, cell: str) -> Any:
         from llmos_nb.app import options
@@ -136,7 +136,6 @@ class AgentMagics(Magics):
         if given.help:
             print(options.cell_parser().format_help())
             return None
-        self.wake()
         from llmos_nb.app.present.presenter import Presenter
 
         self.wake()
@@ -170,10 +169,8 @@ def awaited(lines: list[str]) -> list[str]:
 
 def tidy(lines: list[str]) -> list[str]:
     """Take comments above `%%agent` away, and give an empty body a line, so that IPython sees a cell magic."""
-    first = next(
-        (i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), None
-    )
-    if first is None:
+    told = (i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#"))
+    if (first := next(told, None)) is None:
         return lines
     timer = _TIMERS.match(lines[first])
     if timer and any(line.startswith("%%agent") for line in lines[first + 1 : first + 3]):
@@ -214,14 +211,12 @@ def _matcher(magics: AgentMagics) -> Any:
     from IPython.core.completer import SimpleCompletion, context_matcher
 
     def agent_matcher(context: Any) -> Any:
-        from llmos_nb.app.complete import candidates  # with the first TAB: it needs the table of verbs
+        from llmos_nb.app.options import candidates  # with the first TAB: it needs the table of verbs
 
         at_hand = (w for named in magics.known() for w in named if w)
         found = candidates(context.text_until_cursor, lambda: at_hand)
-        return {
-            "completions": [SimpleCompletion(c, type="magic") for c in found or ()],
-            "suppress": bool(found),
-        }
+        completions = [SimpleCompletion(c, type="magic") for c in found or ()]
+        return {"completions": completions, "suppress": bool(found)}
 
     return context_matcher()(agent_matcher)
 
@@ -235,11 +230,11 @@ def _keep_house(magics: AgentMagics) -> None:
 
 def _prepare() -> None:
     """Import and compile in the background what the first process will need."""
-    from llmos_nb.app import verbs
+    from llmos_nb.app import options
     from llmos_nb.views.loop import prepare
 
     for verb in ("approve", "show"):  # their modules hold most handlers
-        _ = verbs.find(verb, "agent").handler
+        resolve_name(options.find(verb, "agent").run)
     prepare()
 
 

@@ -1,19 +1,20 @@
-"""The command lines of `%%agent` and `%agent`: words in, plain values out."""
+"""The command lines of `%%agent` and `%agent`: words in, plain values out, what a verb's name stands for, and TAB."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from llmos_nb.app import verbs
-from llmos_nb.errors import UsageError, nearest
-from llmos_nb.policy import budget, parse_mode
-from llmos_nb.session import Flag, Form, Setting, config
+from llmos_nb.errors import ConfigError, JournalLocked, UsageError, nearest
+from llmos_nb.policy import Plugin, budget, load_plugins, parse_mode
+from llmos_nb.session import Flag, Form, Session, Setting, Verb, config
 from llmos_nb.tools.devices import OFFERED
 from llmos_nb.tools.devices.child import parse_untrusted
 
@@ -133,6 +134,24 @@ class Command:
     words: list[str]
     flags: dict[str, Any]
 
+    @property
+    def process(self) -> str:
+        """The pid or name that it begins with; empty where it names no process, which stands for the last one."""
+        return self.words[0] if self.words else ""
+
+
+async def carry_out(session: Session, line: str) -> Any:
+    """Read an `%agent` line and do what it says."""
+    command = parse_command(line)
+    if command.verb == "help":
+        return print(command_parser(*command.words).format_help() if command.words else command_help())
+    try:
+        return await resolve_name(find(command.verb, "agent").run)(session, command)
+    except JournalLocked as error:
+        raise JournalLocked(
+            f"{error}: it runs in another notebook; do it there (nothing was changed)"
+        ) from None
+
 
 def parse_command(line: str) -> Command:
     """Read an `%agent` line."""
@@ -146,7 +165,7 @@ def parse_command(line: str) -> Command:
         )
     if name in ("-h", "--help", "help"):
         return Command("help", [], {})
-    form = verbs.find(name, "agent")
+    form = find(name, "agent")
     if words[1:] and words[1] in ("-h", "--help"):
         return Command("help", [name], {})
     if form.rest and len(words) > form.least:
@@ -172,7 +191,7 @@ def _omits_process(given: list[str], form: Form) -> bool:
 
 def command_parser(name: str) -> Parser:
     """Return the parser of one `%agent` command."""
-    form = verbs.find(name, "agent")
+    form = find(name, "agent")
     parser = Parser(f"%agent {name}", usage=f"%(prog)s {form.words}", description=form.help)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     for flag in form.flags:
@@ -182,10 +201,100 @@ def command_parser(name: str) -> Parser:
 
 def command_help() -> str:
     """Return the help of `%agent`: a row for each command."""
-    rows = [_help_row(f"  %agent {v.name} {v.agent.words}", v.help) for v in verbs.offered("agent") if v.agent]
+    rows = [_help_row(f"  %agent {v.name} {v.agent.words}", v.help) for v in offered("agent") if v.agent]
     return "Steer processes; P is a pid or a name (default: the last one).\n" + "\n".join(rows)
 
 
 def _help_row(usage: str, words: str, width: int = 44) -> str:
     """Put the words beside the usage, or below one that is too long."""
     return usage.ljust(width) + words if len(usage) < width else f"{usage}\n{' ' * width}{words}"
+
+
+def find(name: str, place: str) -> Form:
+    """Return the form of a verb in a place: ``"agent"`` or ``"llmos"``.
+
+    Raises
+    ------
+    UsageError
+        There is none of that name, or the package that brings it is broken.
+    """
+    verb = verbs.BUILT_IN.get(name)
+    if verb is None and (plugin := load_plugins(verbs.GROUP, verbs.BUILT_IN).get(name)) is not None:
+        verb = _loaded(plugin)
+    form = getattr(verb, place, None)
+    if verb is None or not isinstance(form, Form):
+        say, known = {"agent": "%agent"}.get(place, place), [v.name for v in offered(place)]
+        hint = " (%agent --help lists all)" if place == "agent" else ""
+        raise UsageError(f"{say} {name!r}: unknown command{nearest(name, known)}{hint}")
+    return replace(form, help=form.help or verb.help)
+
+
+def offered(place: str) -> Iterator[Verb]:
+    """Yield the verbs of a place, then those of other packages; a broken one is listed with what is wrong."""
+    yield from (v for v in verbs.BUILT_IN.values() if getattr(v, place))
+    for name, plugin in load_plugins(verbs.GROUP, verbs.BUILT_IN).items():
+        try:
+            verb = _loaded(plugin)
+        except ConfigError as error:
+            verb = Verb(name, f"cannot be used: {str(error).partition(': ')[2]}", Form(""), Form(""))
+        if getattr(verb, place):
+            yield verb
+
+
+def _loaded(plugin: Plugin) -> Verb:
+    """Return the verb of another package; whatever goes wrong there is one line that names the package."""
+    verb = plugin.load()
+    if not isinstance(verb, Verb) or verb.name != plugin.name:
+        raise plugin.broken(f"it gives {verb!r:.60} where a Verb of that name is wanted")
+    return verb
+
+
+_LINE = re.compile(r"\s*(?:[\w.]+\s*=\s*)?(%%?)agent\s+(.*)", re.DOTALL)
+Processes = Callable[[], Iterable[str]]
+
+
+def candidates(text: str, processes: Processes) -> list[str] | None:
+    """Return what may stand next on a line.
+
+    Parameters
+    ----------
+    text : str
+        The line up to the cursor.
+    processes : callable
+        Returns pids and names of the processes that are at hand.
+
+    Returns
+    -------
+    list of str or None
+        Words that begin with the unfinished one; None where the line is none of ours.
+    """
+    line = _LINE.match(text)
+    if line is None:
+        return None
+    *before, word = re.split(r"\s+", line[2])
+    return sorted({c for c in _next(line[1], before, word, processes) if c.startswith(word)})
+
+
+def _next(percents: str, before: list[str], word: str, processes: Processes) -> Iterator[str]:
+    if percents == "%%":
+        yield from (f for flag in cell_flags() for f in flag.names if f.startswith("--"))
+        return
+    if not before:
+        yield from ("--help", *(v.name for v in offered("agent")))
+        return
+    try:
+        form = find(before[0], "agent")
+    except UsageError:
+        return
+    if not word.startswith("-"):
+        yield from _words(form, len(before) - 1, processes)
+    yield from (f for flag in form.flags for f in flag.names if f not in before)
+
+
+def _words(form: Form, at: int, processes: Processes) -> Iterator[str]:
+    """Yield what may stand at a place, by the usage: a process where it says P or Q, or one of several acts."""
+    usage = form.words.strip("[]").split(" | ")
+    if at < len(usage[0].split()) and usage[0].split()[at].strip("[]") in ("P", "Q"):
+        yield from processes()
+    elif at == 0:
+        yield from (act for act in (way.split()[0] for way in usage if way) if re.fullmatch("[a-z]+", act))

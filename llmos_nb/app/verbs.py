@@ -7,12 +7,8 @@ whose name is the verb and whose value a `Verb`; it is loaded when that verb is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from llmos_nb.errors import ConfigError, UsageError, nearest
-from llmos_nb.policy import Plugin, load_plugins
 from llmos_nb.session import Flag, Form, Verb
 
 GROUP = "verbs"
@@ -24,8 +20,8 @@ def _agent(run: str, words: str = "", least: int = 0, most: int = 0, *flags: Fla
 
 
 def _llmos(run: str, *flags: Flag, **more: Any) -> Form:
-    """Return the form of an `llmos` command whose handler stands in our module of programs."""
-    return Form(f"llmos_nb.app.programs:{run}", flags=flags, **more)
+    """Return the form of an `llmos` command whose handler stands in `app.cli`."""
+    return Form(f"llmos_nb.app.cli:{run}", flags=flags, **more)
 
 
 def _switch(name: str, text: str) -> Flag:
@@ -110,56 +106,55 @@ LOOKING = (
 )
 DECIDING = (
     Verb("edit", "edit a step",
-        _agent("process:act", 'P N "title"', 3, 9, example='1 2 "better title"'), panel=True),
-    Verb("add", "add a step", _agent("process:act", 'P "title"', 2, 9, example='1 "look again"'), panel=True),
+        _agent("process:act", 'P N "title"', 3, 9, example='1 2 "better title"')),
+    Verb("add", "add a step", _agent("process:act", 'P "title"', 2, 9, example='1 "look again"')),
     Verb("move", "move a step to a position",
-        _agent("process:act", "P N TO", 3, 3, example="1 3 1"), panel=True),
-    Verb("skip", "skip a step or call", _agent("process:act", "P N", 2, 2, example="1 2"), panel=True),
+        _agent("process:act", "P N TO", 3, 3, example="1 3 1")),
+    Verb("skip", "skip a step or call", _agent("process:act", "P N", 2, 2, example="1 2")),
     Verb("retry", "do a step again",
-        _agent("process:act", 'P N "hint"', 2, 9, example='1 2 "by median"'), panel=True),
+        _agent("process:act", 'P N "hint"', 2, 9, example='1 2 "by median"')),
     Verb("approve", "approve what it asks",
-        _agent("process:approve", "P [N|CALL|all]", 0, 2, example="1 r2.0"), panel=True),
+        _agent("process:approve", "P [N|CALL|all]", 0, 2, example="1 r2.0")),
     Verb("reject", "reject what it asks",
-        _agent("process:act", 'P N "why"', 1, 9, example='1 r2.0 "too much"'), panel=True),
+        _agent("process:act", 'P N "why"', 1, 9, example='1 r2.0 "too much"')),
     Verb("reply", "answer its question",
-        _agent("process:act", 'P "answer"', 2, 9, example="1 yes"), panel=True),
+        _agent("process:act", 'P "answer"', 2, 9, example="1 yes")),
     Verb("send", "tell it something", _agent("process:act", 'P "words"', 2, 9, example='1 "use the median"')),
-    Verb("pause", "pause after this step", _agent("process:act", "P", 0, 1, example="1"), panel=True),
-    Verb("stop", "stop now, to be resumed", _agent("process:act", "P", 0, 1, example="1"), panel=True),
-    Verb("kill", "end for good", _agent("process:act", "P", 0, 1, example="1"), panel=True),
+    Verb("pause", "pause after this step", _agent("process:act", "P", 0, 1, example="1")),
+    Verb("stop", "stop now, to be resumed", _agent("process:act", "P", 0, 1, example="1")),
+    Verb("kill", "end for good", _agent("process:act", "P", 0, 1, example="1")),
     Verb("resume", "go on",
         _agent("process:resume", "P [-m SPEC] [--bg] | --all", 0, 1, _MODEL,
             _switch("bg", "in the background; the cell returns at once"),
             _switch("all", "all that is unfinished in the home"),
-            example="1 -m local"), panel=True),
+            example="1 -m local")),
     Verb("nice", "who goes first where several wait: -20 first, 19 last",
         _agent("process:act", "P ±N", 2, 2, example="1 +5")),
     Verb("budget", "raise its budget",
-        _agent("process:act", 'P "+10 steps"', 2, 9, example='1 "+10 steps"'), panel=True),
+        _agent("process:act", 'P "+10 steps"', 2, 9, example='1 "+10 steps"')),
     Verb("resolve", "settle a call in doubt",
         _agent("process:resolve", "P CALL --done|--again", 2, 2,
             _switch("done", "it took effect"), _switch("again", "run it again"),
-            example="1 r2.0 --done"), panel=True),
+            example="1 r2.0 --done")),
     Verb("undo", "take its last step back",
-        _agent("undo:undo", "P [--to N]", 0, 1, Flag("--to", type=int), example="1 --to 2"), panel=True),
-    Verb("redo", "put back what was undone", _agent("undo:undo", "P", 0, 1, example="1"), panel=True),
+        _agent("process:undo", "P [--to N]", 0, 1, Flag("--to", type=int), example="1 --to 2")),
+    Verb("redo", "put back what was undone", _agent("process:undo", "P", 0, 1, example="1")),
     Verb("fork", "go on from an event as a new process",
         _agent("process:fork", "P --at N [--isolate]", 0, 1, Flag("--at", type=int),
             _switch("isolate", "run its Python in a child process"),
-            example="1 --at 17"),
-        panel=True),
+            example="1 --at 17")),
 )
 CLICKS = (
-    Verb("approve_rest", "approve the rest of what is like this", panel=True),
-    Verb("approve_same", "approve the same from now on", panel=True),
-    Verb("check_edit", "check my version of what waits", panel=True),
-    Verb("undo_all", "take every step back", panel=True),
-    Verb("preview", "run what waits in a forked copy", panel=True),
-    Verb("revoke", "take a rule back", panel=True),
-    Verb("rules", "show the rules that hold", panel=True),
-    Verb("journal", "show the journal", panel=True),
-    Verb("seek", "show an earlier moment", panel=True),
-    Verb("close", "close what was opened", panel=True),
+    Verb("approve_rest", "approve the rest of what is like this"),
+    Verb("approve_same", "approve the same from now on"),
+    Verb("check_edit", "check my version of what waits"),
+    Verb("undo_all", "take every step back"),
+    Verb("preview", "run what waits in a forked copy"),
+    Verb("revoke", "take a rule back"),
+    Verb("rules", "show the rules that hold"),
+    Verb("journal", "show the journal"),
+    Verb("seek", "show an earlier moment"),
+    Verb("close", "close what was opened"),
 )
 KEEPING = (
     Verb("diff", "where two processes differ", _agent("process:diff", "P Q", 2, 2, example="1 2")),
@@ -169,10 +164,9 @@ KEEPING = (
         _agent("process:export", "P FILE", 2, 2, *_NOTES, example="1 x.ipynb --clean"),
         _llmos("export", Flag("journal"), Flag("notebook"), *_NOTES,
             _switch("observe", "run it twice and mark what differs by nature, such as times"),
-            help="write the plain notebook of a saved process", example="journal.jsonl x.ipynb"),
-        panel=True),
+            help="write the plain notebook of a saved process", example="journal.jsonl x.ipynb")),
     Verb("cells", "put its surviving steps as cells below",
-        _agent("process:cells", "P", 0, 1, example="1"), panel=True),
+        _agent("process:cells", "P", 0, 1, example="1")),
     Verb("verify", "prove an exported notebook",
         _agent("process:verify", "FILE", 1, 1, example="x.ipynb"),
         _llmos("verify", Flag("notebook"),
@@ -225,56 +219,5 @@ WEIGHTS = (
     )),
 )
 # fmt: on
-GROUPS = (
-    NOTEBOOKS,
-    LOOKING,
-    DECIDING,
-    CLICKS,
-    KEEPING,
-    MCP,
-    PRUNE,
-    SKILLS,
-    GOALS,
-    MEMORY,
-    WEIGHTS,
-)  # fmt: skip
+GROUPS = (NOTEBOOKS, LOOKING, DECIDING, CLICKS, KEEPING, MCP, PRUNE, SKILLS, GOALS, MEMORY, WEIGHTS)
 BUILT_IN: dict[str, Verb] = {verb.name: verb for group in GROUPS for verb in group}
-
-
-def find(name: str, place: str) -> Form:
-    """Return the form of a verb in a place: ``"agent"`` or ``"llmos"``.
-
-    Raises
-    ------
-    UsageError
-        There is none of that name, or the package that brings it is broken.
-    """
-    verb = BUILT_IN.get(name)
-    if verb is None and (plugin := load_plugins(GROUP, BUILT_IN).get(name)) is not None:
-        verb = _loaded(plugin)
-    form = getattr(verb, place, None)
-    if verb is None or not isinstance(form, Form):
-        say, known = {"agent": "%agent"}.get(place, place), [v.name for v in offered(place)]
-        hint = " (%agent --help lists all)" if place == "agent" else ""
-        raise UsageError(f"{say} {name!r}: unknown command{nearest(name, known)}{hint}")
-    return replace(form, help=form.help or verb.help)
-
-
-def offered(place: str) -> Iterator[Verb]:
-    """Yield the verbs of a place, then those of other packages; a broken one is listed with what is wrong."""
-    yield from (v for v in BUILT_IN.values() if getattr(v, place))
-    for name, plugin in load_plugins(GROUP, BUILT_IN).items():
-        try:
-            verb = _loaded(plugin)
-        except ConfigError as error:
-            verb = Verb(name, f"cannot be used: {str(error).partition(': ')[2]}", Form(""), Form(""))
-        if getattr(verb, place):
-            yield verb
-
-
-def _loaded(plugin: Plugin) -> Verb:
-    """Return the verb of another package; whatever goes wrong there is one line that names the package."""
-    verb = plugin.load()
-    if not isinstance(verb, Verb) or verb.name != plugin.name:
-        raise plugin.broken(f"it gives {verb!r:.60} where a Verb of that name is wanted")
-    return verb

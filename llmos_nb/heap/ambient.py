@@ -20,6 +20,12 @@ _RANDOM: tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any, Any], object
     ("numpy", "numpy.random", lambda m: m.get_state(legacy=False), lambda m, s: m.set_state(s)),
     ("torch", "torch", lambda m: m.get_rng_state(), lambda m, s: m.set_rng_state(s)),
 )
+STILL: dict[str, Any] = {
+    "cwd": None,
+    "environ": [],
+    "figures": [],
+    "random": False,
+}  # the report of a step that changed none of it
 
 
 def settings() -> dict[str, Any]:

@@ -13,50 +13,159 @@ code (reported as opaque before the step), and whatever lives outside the proces
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
-from itertools import takewhile
+from dataclasses import dataclass, field
+from itertools import chain, takewhile
 from typing import Any
 
 from llmos_nb.errors import SnapshotConflict
 from llmos_nb.heap import ambient
 from llmos_nb.heap.adapters.base import ABSENT, differs
+from llmos_nb.heap.adapters.containers import Dicts, Lists
 from llmos_nb.heap.adapters.registry import adapters_of
 from llmos_nb.heap.ambient import Ambient
+from llmos_nb.heap.changes import Before, Pairs, compare, hidden, violations
 from llmos_nb.heap.digest.digest import digest
-from llmos_nb.heap.entry import KEEP_BYTES, KEEP_STEPS, Before, Entries, Entry, compare
-from llmos_nb.heap.walk import Image, Walk, names_reaching
+from llmos_nb.heap.walk import Change, Image, Walk, names_reaching
 
-_HIDDEN = re.compile(r"__.*__|_+|_i+|_\d+|_i\d+|_[iod]h|In|Out|get_ipython|exit|quit|open")
-
-
-def hidden(name: str) -> bool:
-    """Return whether a name is IPython's or Python's own rather than the user's."""
-    return _HIDDEN.fullmatch(name) is not None
+# whichever is reached first; the journal can still tell what an older step did
+KEEP_STEPS = 200
+KEEP_BYTES = 2 << 30
 
 
-def violations(changes: dict[str, Any], allowed: str | Iterable[str]) -> list[str]:
-    """Return the changed names that a process may not write, by its `--bind`.
+@dataclass
+class Entry:
+    """One step that may be undone, or was undone and may be redone."""
+
+    call: str
+    before: Before
+    bindings: Pairs  # what undo, and what redo, binds
+    changes: list[Change]  # with the states that the next undo or redo puts in
+    left: Ambient | None
+    report: dict[str, Any]
+    mutated: dict[str, Any]  # the names whose containers changed, with what they hold
+    guard: Image = field(default_factory=Image)  # the state in which undo, or redo, may happen
+    undone: bool = False
+
+    @property
+    def touched(self) -> set[str]:
+        """Every name that the step changed."""
+        return {n for kind in ("created", "rebound", "mutated", "deleted") for n in self.report[kind]}
+
+    @property
+    def lost(self) -> list[str]:
+        """Why the step's changes cannot all be taken back."""
+        return sorted({why for c in self.changes if (why := c.adapter.lost(c.state))})
+
+    @property
+    def size(self) -> int:
+        """Bytes of old content that only this entry keeps, in changed containers."""
+        return sum(c.adapter.size(c.item, c.state) for c in self.changes)
+
+    @property
+    def kept(self) -> int:
+        """Bytes that this entry may keep alive: `size`, and the tables and arrays that the step let go.
+
+        It does not look whether something else holds them too, as that takes a walk through the whole namespace.
+        """
+        old = [pair[self.undone] for pair in self.bindings.values()]
+        old += chain.from_iterable(_let_go(c) for c in self.changes if isinstance(c.adapter, Dicts | Lists))
+        large = {id(v): v for v in old if hasattr(v, "nbytes") or hasattr(v, "memory_usage")}
+        return self.size + sum(map(nbytes, large.values()))
+
+    def meets(self, names: set[str]) -> set[str]:
+        """Return those of the names that this step read or changed."""
+        used = self.before.names
+        return names if used is None else names & (used | self.touched)
+
+    def watch(self, namespace: dict[str, Any], known: Image | None = None) -> None:
+        """Note the state of everything that an undo or redo from here would overwrite or drop."""
+        if known is not None:
+            for change in self.changes:
+                known.seen.pop(id(change.item), None)
+        values = [namespace[n] for n in self.bindings if n in namespace]
+        walk = Walk(namespace, light=True, follow=False, known=known or Image())
+        self.guard = walk.run([*values, *(c.item for c in self.changes)])
+
+    def swap(self, namespace: dict[str, Any]) -> list[str]:
+        """Exchange the present state for the one that is kept; return the part that stays."""
+        present = [Change(c.adapter, c.item, c.adapter.read(c.item)) for c in self.changes]
+        try:
+            _write(self.changes)
+        except Exception as error:  # such as a bytearray that somebody exports
+            _write(present)  # all or nothing: what was put back already is exchanged again
+            why = f"{type(error).__name__}: {error}; nothing was changed"
+            raise SnapshotConflict(f"call {self.call}: {why}") from error
+        for name, pair in self.bindings.items():
+            namespace[name] = pair[self.undone]
+            if namespace[name] is ABSENT:
+                del namespace[name]
+        self.changes, self.undone = present, not self.undone
+        if self.left is None:
+            return []
+        moods = (self.before.around, self.left)
+        return ambient.restore(*(moods if self.undone else reversed(moods)))
+
+
+def _write(changes: list[Change]) -> None:
+    """Write states back; containers that hash their content come last."""
+    for change in sorted(changes, key=lambda c: c.adapter.late):
+        change.adapter.write(change.item, change.state)
+
+
+def _let_go(change: Change) -> list[object]:
+    """Return what a container held and holds no more."""
+    states = change.state, change.adapter.read(change.item)
+    old, now = ({id(v): v for v in s[-1]} for s in states)
+    return [v for i, v in old.items() if i not in now]
+
+
+def nbytes(value: Any) -> int:
+    """Estimate what one object holds by itself; a class says of its instances what they hold."""
+    if isinstance(value, type):
+        return sys.getsizeof(value)
+    size, own = getattr(value, "memory_usage", None), getattr(value, "nbytes", None)
+    if callable(size) and hasattr(value, "axes"):
+        used = size(deep=False)
+        return int(used if isinstance(used, int) else used.sum())
+    return int(own) if isinstance(own, int | float) else sys.getsizeof(value, 0)
+
+
+class Entries(dict[str, Entry]):
+    """Steps in order, bounded.
 
     Parameters
     ----------
-    changes : dict
-        From `Snapshots.end`.
-    allowed : str or iterable of str
-        Globs, separated by commas or spaces; a leading minus takes names out.
-
-    Returns
-    -------
-    list of str
-        Names, sorted.
+    steps, size : int
+        How many steps, and how many bytes of what only they may keep alive; beyond, the oldest are let go.
     """
-    globs = re.findall(r"[^,\s]+", allowed) if isinstance(allowed, str) else list(allowed)
-    minus = [g[1:] for g in globs if g.startswith("-")]
-    plus = [g for g in globs if not g.startswith("-")] or ["*"]
-    names = {n for kind in ("created", "rebound", "mutated", "deleted") for n in changes.get(kind, ())}
-    may = {n for n in names for g in plus if fnmatchcase(n, g)}
-    return sorted(names - may | {n for n in may for g in minus if fnmatchcase(n, g)})
+
+    def __init__(self, steps: int, size: int) -> None:
+        super().__init__()
+        self.steps, self.size = steps, size
+        self.gone: dict[str, str] = {}  # why a step is not there any more
+        self._sizes: dict[tuple[str, bool], int] = {}  # measured once, and again when it was undone or redone
+
+    def add(self, call: str, entry: Entry) -> list[str]:
+        """Add the latest step; return those that were dropped for it."""
+        self.pop(call, None)
+        self.gone.pop(call, None)
+        self[call] = entry
+        known = {k: size for k, size in self._sizes.items() if k[0] != call}
+        self._sizes = {k: known.get(k) or e.kept for c, e in self.items() for k in [(c, e.undone)]}
+        total, gone = sum(self._sizes.values()), list[str]()
+        for (old, _), size in list(self._sizes.items())[:-1]:
+            if len(self) - len(gone) <= self.steps and total <= self.size:
+                break
+            total -= size
+            gone.append(old)
+        self.drop(gone, f"the last {self.steps} steps and {self.size >> 20:,} MB are kept, and it is older")
+        return gone
+
+    def drop(self, calls: Iterable[str], why: str) -> None:
+        """Drop steps; one that is not there is passed over."""
+        self.gone.update((c, why) for c in calls if self.pop(c, None) is not None)
 
 
 class Snapshots:
@@ -128,7 +237,7 @@ class Snapshots:
             ``details`` (columns, keys, attributes); ``cwd``, ``environ``, ``figures``, ``random``, ``settings``;
             ``opaque``, what could not be looked at; ``let_go``, the earlier steps that cannot be undone any more.
         """
-        entry = compare(self.namespace, self._bindings(), before, call_id)
+        entry = self._entry(before, call_id)
         names = sorted(entry.touched & self.namespace.keys())
         values = {id(v): v for v in map(self.namespace.get, names)}
         hashes = {i: digest(v) for i, v in values.items()}  # names of one object share the work
@@ -138,6 +247,9 @@ class Snapshots:
         before.bindings = {}
         entry.report["let_go"] = self._entries.add(call_id, entry)
         return entry.report
+
+    def _entry(self, before: Before, call_id: str = "") -> Entry:
+        return Entry(call_id, before, *compare(self.namespace, self._bindings(), before))
 
     def rollback(self, before: Before) -> dict[str, Any]:
         """Take back a step that did not end well, as far as it came.
@@ -152,7 +264,7 @@ class Snapshots:
         dict
             What was taken back, as `end` says it, and under ``lost`` what could not be.
         """
-        entry = compare(self.namespace, self._bindings(), before, "")
+        entry = self._entry(before)
         lost = entry.lost
         entry.changes = [c for c in entry.changes if not c.adapter.lost(c.state)]
         return {**entry.report, "digests": {}, "lost": lost + entry.swap(self.namespace)}

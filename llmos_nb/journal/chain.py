@@ -87,16 +87,8 @@ def _unread(
     return event
 
 
-def chained(n: int, at: str, body: Body, d: dict[str, Any], prev: str) -> tuple[Event, bytes]:
-    """Make the next event of a chain and its line; `d`, the data of `body`, is encoded once."""
-    k, encoded = body.kind, canonical(d)
-    digest = sha256(f'{prev}[{n},"{at}","{k}",{encoded}]'.encode()).hexdigest()
-    line = f'{{"at":"{at}","d":{encoded},"hash":"{digest}","k":"{k}","n":{n},"prev":"{prev}"}}\n'
-    return Event(n, at, k, d, prev, digest, body), line.encode()
-
-
 _KEYS = {"n": int, "at": str, "k": str, "d": dict, "prev": str, "hash": str}
-_LINE = re.compile(  # as `chained` writes it; any other form of the same JSON is read by `json`
+_LINE = re.compile(  # as `journal.chained` writes it; any other form of the same JSON is read by `json`
     r'{"at":"([^"\\]*)","d":({.*}),"hash":"([0-9a-f]{64})","k":"([^"\\]*)","n":([0-9]+),"prev":"([0-9a-f]{64})"}',
     re.DOTALL,
 )

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ from filelock import FileLock, Timeout
 
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
 from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
-from llmos_nb.journal.chain import GENESIS, Event, chained, scan
+from llmos_nb.journal.chain import GENESIS, Event, scan
 from llmos_nb.journal.events import KINDS, Body, RunStarted, Unknown, parse
 from llmos_nb.journal.home import sync_folder
-from llmos_nb.messages import now
+from llmos_nb.messages import canonical, now
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +90,14 @@ class Lane:
                 job()
             except Exception:
                 _log.exception("a journal could not be written")
+
+
+def chained(n: int, at: str, body: Body, d: dict[str, Any], prev: str) -> tuple[Event, bytes]:
+    """Make the next event of a chain and its line; `d`, the data of `body`, is encoded once."""
+    k, encoded = body.kind, canonical(d)
+    digest = sha256(f'{prev}[{n},"{at}","{k}",{encoded}]'.encode()).hexdigest()
+    line = f'{{"at":"{at}","d":{encoded},"hash":"{digest}","k":"{k}","n":{n},"prev":"{prev}"}}\n'
+    return Event(n, at, k, d, prev, digest, body), line.encode()
 
 
 class Journal:

@@ -33,9 +33,8 @@ class Budget:
 
     limits: dict[str, float] = field(default_factory=dict)
 
-    def __post_init__(
-        self,
-    ) -> None:  # in one order, however it was typed, so that a journal gives the same words again
+    def __post_init__(self) -> None:
+        # in one order, however it was typed, so that a journal gives the same words again
         object.__setattr__(self, "limits", dict(sorted(self.limits.items(), key=lambda item: _place(item[0]))))
 
     def over(self, spent: Mapping[str, float]) -> str:

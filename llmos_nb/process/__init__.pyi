@@ -20,6 +20,7 @@ from .state.decide import decide as decide
 from .state.fold.fold import fold as fold
 from .state.state import State as State
 from .undo import (
+    beyond_undo as beyond_undo,
     fork_in_place as fork_in_place,
     redo_last as redo_last,
     undo_calls as undo_calls,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from typing import Any
@@ -77,11 +77,19 @@ def undo_calls(run: Run, to: int | None, by: str = "you") -> None:
     if any(c.changes.seen for c in wanted):
         take_back(run, wanted)
     elif not acted:
-        why = compensate.stays(run, standing)
+        why = beyond_undo(run, standing)
         why = f"; {why}" if why else ""
         raise UsageError(f"process {run.state.pid}: no step that changed the namespace is left to undo{why}")
     for call in reversed(acted):
         compensate.propose(run, call, by)
+
+
+def beyond_undo(run: Run, calls: Iterable[Call]) -> str:
+    """Say which calls acted outside and declare no way back."""
+    acted = (c for c in calls if compensate.outside(run, c))
+    stay = [c for c in acted if not (compensate.can(run, c) or compensate.under_way(run, c))]
+    names = ", ".join(f"{c.id} ({c.name})" for c in stay)
+    return names and f"{names} acted outside and its tool declares no undo=, so it cannot be taken back"
 
 
 def _unit(s: State, call: Call) -> object:

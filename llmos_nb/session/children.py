@@ -124,10 +124,7 @@ def _record(
 def _settings(session: SessionLike, s: State, began: RunStarted, told: dict[str, Any]) -> config.Settings:
     """Return the settings of a child: its parent's mode and rules, or stricter ones."""
     told["approve"] = _mode(s.mode, told["approve"])
-    told |= {
-        "quarantine": s.quarantine,
-        **({"untrusted": began.untrusted} if began.untrusted is not None else {}),
-    }
+    told |= {"quarantine": s.quarantine, "untrusted": began.untrusted}
     return replace(config.load(told, session.configured), rules=_rules(s))
 
 
@@ -254,9 +251,8 @@ async def _start(
 
 
 def _told(child: ProcessLike) -> ToolResult:
-    return ToolResult(
-        True, f"{title(child.run.state)} is at work; {WAIT} gives its answer", facts={"child": child.pid}
-    )
+    text = f"{title(child.run.state)} is at work; {WAIT} gives its answer"
+    return ToolResult(True, text, facts={"child": child.pid})
 
 
 def _awaits(session: SessionLike, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
@@ -301,13 +297,10 @@ class Children(Part):
         """Return the two tools of a process, tied to it."""
         if START not in run.tools or WAIT not in run.tools:
             return {}
+        begin, answer = (partial(act, self.session, run) for act in (_start, _answer))
         needs = partial(_awaits, self.session, run)
-        return {
-            START: replace(run.tools[START], runner=partial(_start, self.session, run)),
-            WAIT: replace(
-                run.tools[WAIT], runner=partial(_answer, self.session, run), needs=needs, place="thread"
-            ),
-        }
+        wait = replace(run.tools[WAIT], runner=answer, needs=needs, place="thread")
+        return {START: replace(run.tools[START], runner=begin), WAIT: wait}
 
     def heard(self, run: Run, event: Event) -> None:
         """Pass signals on to children, end them with their parent, and settle with it what a child has used."""

@@ -230,9 +230,8 @@ def read_file(path: Path) -> dict[str, Any]:
         if key not in TABLES:
             raise ConfigError(f"{path}: unknown key {key!r}{nearest(key, TABLES)}")
     found: dict[str, Any] = {}
-    for key in (
-        k for k in TABLES if k in raw
-    ):  # in our order: what two tables may say is for the later one to say
+    # in our order: what two tables say is for the later one to say
+    for key in filter(raw.__contains__, TABLES):
         if key in _SHARED:
             found |= _SHARED[key](raw[key], str(path))
         else:

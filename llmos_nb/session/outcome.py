@@ -14,14 +14,12 @@ def unanswered(process: ProcessLike) -> LlmosError:
     source = pipes.source_of(process)
     if process.state == "waiting" and source is not None and source.state in ("waiting", "paused"):
         error = unanswered(source)
-        return type(error)(
-            f"process {p} waits for {title(source.run.state)}: {error}; %agent resume {p} takes up both"
-        )
+        both = f"{error}; %agent resume {p} takes up both"
+        return type(error)(f"process {p} waits for {title(source.run.state)}: {both}")
     if process.state == "waiting" and not s.questions:
         mail = " and ".join(w["title"] for w in s.awaited.values())
-        return NotAnswered(
-            f"process {p} waits for {mail}, and nobody at work can send it (%agent ps; %agent kill {p})"
-        )
+        why = "nobody at work can send it"
+        return NotAnswered(f"process {p} waits for {mail}, and {why} (%agent ps; %agent kill {p})")
     if process.state == "waiting":
         key, question = next(iter(s.questions.items()))
         what = {
@@ -37,6 +35,5 @@ def unanswered(process: ProcessLike) -> LlmosError:
         )
     if process.state == "paused":
         return NotAnswered(f"process {p} is paused ({process.detail}); %agent resume {p} goes on")
-    return NotAnswered(
-        f"process {p} ended: {process.reason}" + (f" ({process.detail})" if process.detail else "")
-    )
+    detail = f" ({process.detail})" if process.detail else ""
+    return NotAnswered(f"process {p} ended: {process.reason}{detail}")

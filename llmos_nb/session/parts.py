@@ -132,7 +132,7 @@ def _has(run: Run, *names: str) -> bool:
 
 PARTS: dict[str, Entry] = {
     "skills": Entry(
-        "llmos_nb.session.skills.tool:SkillTools",
+        "llmos_nb.session.skills.skills:SkillTools",
         order=lambda order: any(isinstance(g, str) and g.startswith(SKILL) for g in order.given),
     ),
     "isolation": Entry(

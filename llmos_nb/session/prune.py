@@ -55,9 +55,8 @@ def forget(run: Run, call: str, by: str = "you") -> int:
         saved.forget(run.journal.path, run.journal.events)
         run.journal.events[:] = scan(run.journal.path)[0]
         run.state = fold(history(run.journal.events, run.journal.path))
-        run.values = replace(
-            run.values, refs={}, current={}, folders=[], used=0
-        )  # it looks anew at what is there
+        # it looks anew at what is there
+        run.values = replace(run.values, refs={}, current={}, folders=[], used=0)
         run.append(SignalReceived(signal="forget", by=by, call=call, bytes=size))
     Memory.beside(run.journal.path).drop(run.journal.path.parent.name)
     return size

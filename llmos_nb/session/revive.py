@@ -201,9 +201,8 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
     tools = session.parts["isolation"].at(run, state) if isolate else dict(run.tools)
     if not isolate:
         fork_in_place(process.run, state, at, process.cold)
-    child = session.make_run(
-        session.new_journal(run.state.name or run.state.goal), state, run.model, tools, run.call_timeout_s
-    )
+    journal = session.new_journal(run.state.name or run.state.goal)
+    child = session.make_run(journal, state, run.model, tools, run.call_timeout_s)
     child.values = replace(run.values, refs={}, current={}, packed={}, folders=[], used=0)
     child.check, child.price, child.approvers = run.check, run.price, run.approvers.fresh()
     _record_fork(session, child, process, past[-1], isolate)
@@ -229,13 +228,9 @@ def _record_fork(session: Sessions, child: Run, process: ProcessLike, last: Even
             pid=session.last_pid,
             budget=s.budget.limits,
             parent={"pid": process.pid, "path": place, "at": last.n, "hash": last.hash},
-            spec=began.spec,
-            bind=began.bind,
-            vars=began.vars,
-            devices=began.devices,
             apart="isolate" if isolate else began.apart,
             copied=copied,
-            tables=began.tables,
+            **{k: getattr(began, k) for k in ("spec", "bind", "vars", "devices", "tables")},
         )
     )
     child.append(RunPaused(why=f"forked from process {process.pid} at event {last.n}"))

@@ -217,7 +217,9 @@ class Session:
 
     def find(self, key: str | int) -> Process:
         """Return a process by pid or name, loading it from the home where it is not at hand; without one, the last."""
-        if key == "" and (found := self.last()) is not None:
+        if key == "":
+            if (found := self.last()) is None:
+                raise UsageError("there is no process yet: start one with %%agent")
             return found
         folder = None
         if isinstance(key, int) or str(key).isdecimal():

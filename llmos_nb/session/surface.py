@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pkgutil import resolve_name
 from typing import Any
+
+from llmos_nb.views import VERBS
 
 
 class Flag:
@@ -50,12 +51,6 @@ class Form:
     help: str = ""
     example: str = ""
 
-    @property
-    def handler(self) -> Callable[..., Any]:
-        """What carries it out."""
-        found: Callable[..., Any] = resolve_name(self.run)
-        return found
-
 
 @dataclass(frozen=True)
 class Verb:
@@ -71,15 +66,17 @@ class Verb:
         As ``%agent NAME``; the handler is ``async (session, command)``.
     llmos : Form, optional
         As ``llmos NAME`` in the system's terminal; the handler takes the parsed arguments and returns the exit code.
-    panel : bool
-        The panel may send it; what it does there stands in `present.panel.CLICKS`.
     """
 
     name: str
     help: str
     agent: Form | None = None
     llmos: Form | None = None
-    panel: bool = False
+
+    @property
+    def panel(self) -> bool:
+        """Whether the panel may send it; what it does there stands in `app.present.panel.CLICKS`."""
+        return self.name in VERBS
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,7 @@ def _folded(journal: Path, size: int, changed: int) -> State:
     """Return what the table needs of a journal's state; of one that is as it was, the same as before."""
     s = saved.folded(scan(journal)[0], journal)
     asked = {k: {"since": q.get("since", "")} for k, q in s.questions.items()} if s.waiting else {}
-    awaited = (
-        {k: {n: w.get(n, "") for n in ("since", "title")} for k, w in s.awaited.items()} if s.expecting else {}
-    )
+    waits = s.awaited.items() if s.expecting else ()
+    awaited = {k: {n: w.get(n, "") for n in ("since", "title")} for k, w in waits}
     kept = {n: getattr(s, n) for n in ("goal", "status", "reason", "at", "parent")}
     return State(**kept, questions=asked, awaited=awaited)

@@ -105,19 +105,13 @@ def _devices(session: SessionLike, settings: Settings, names: list[str], bind: s
     """Return the devices that were named, in the folder where the process starts."""
     if not names:
         return []
-    namespace, store = session.namespace, session.snapshots
-    site = Site(
-        {} if namespace is None else namespace,
-        allow,
-        Path.cwd(),
-        session.home.root,
-        store,
-        settings.tools,
-        who(),
-    )
-    found = tools_of(names, site)
-    bound = bind and store is not None
-    return [_bound(t, store, bind) if bound and store and t.effect == "namespace" else t for t in found]
+    namespace, store = {} if session.namespace is None else session.namespace, session.snapshots
+    site = Site(namespace, allow, Path.cwd(), session.home.root, store, settings.tools, who())
+    held = bind and store is not None
+    return [
+        _bound(t, store, bind) if held and store and t.effect == "namespace" else t
+        for t in tools_of(names, site)
+    ]
 
 
 def _bound(tool: Tool, store: Snapshots, bind: str) -> Tool:
@@ -134,10 +128,8 @@ def _bound(tool: Tool, store: Snapshots, bind: str) -> Tool:
         try:
             store.undo(context.key)
         except SnapshotConflict as error:  # it stands, so it stays on the record
-            said = str(error).partition(": ")[2]
-            return replace(
-                result, ok=False, error="NotAllowed", text=f"{why}; it could not be taken back: {said}"
-            )
+            said = f"{why}; it could not be taken back: {str(error).partition(': ')[2]}"
+            return replace(result, ok=False, error="NotAllowed", text=said)
         store.end(store.begin(()), context.key)  # nothing of this call is left to be redone
         return ToolResult(False, f"{why}; all that it changed was taken back", "NotAllowed")
 
@@ -152,9 +144,8 @@ def functions(namespace: Mapping[str, Any], patterns: str) -> list[Any]:
     rest = [w for w in words if w and w not in devices]
     for word in rest:
         if not re.search(r"^-|[*?\[]", word) and word not in callables:
-            raise UsageError(
-                f"-t {word!r}: no such function or device{nearest(word, [*callables, *device_names()])}"
-            )
+            near = nearest(word, [*callables, *device_names()])
+            raise UsageError(f"-t {word!r}: no such function or device{near}")
     return [*devices, *(namespace[n] for n in (visible(callables, rest) if rest else ()))]
 
 
@@ -176,20 +167,9 @@ def chosen(namespace: Mapping[str, Any], patterns: str, served: Callable[[str], 
 
 
 def _plan_tool() -> Tool:
-    schema = {
-        "type": "object",
-        "properties": {"steps": _STEPS},
-        "required": ["steps"],
-    }
-    return Tool(
-        "plan",
-        "Propose steps, or new ones for what is left.",
-        schema,
-        lambda steps: steps,
-        "read",
-        "pure",
-        digest="plan",
-    )
+    schema = {"type": "object", "properties": {"steps": _STEPS}, "required": ["steps"]}
+    about = "Propose steps, or new ones for what is left."
+    return Tool("plan", about, schema, lambda steps: steps, "read", "pure", digest="plan")
 
 
 def approvers(given: Iterable[Approver | str], settings: Settings, mark: int) -> Approvers:

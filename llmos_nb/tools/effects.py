@@ -150,10 +150,8 @@ def _caller(frame: FrameType | None) -> str:
     """Return the file of the nearest code that is not of the standard library."""
     while frame is not None:
         file = frame.f_code.co_filename
-        standard = file.startswith(("<frozen", reentry.__file__)) or (  # which starts threads for steps
-            file.startswith(_STDLIB) and not any(site in file for site in _SITES)
-        )
-        if not standard:
+        library = file.startswith(_STDLIB) and not any(site in file for site in _SITES)
+        if not library and not file.startswith(("<frozen", reentry.__file__)):  # which starts threads for steps
             return file
         frame = frame.f_back
     return ""
@@ -258,12 +256,8 @@ def _mapped(args: tuple[Any, ...], frame: FrameType, watch: Watch) -> Said | Non
 
 def _database(args: tuple[Any, ...], frame: FrameType, watch: Watch) -> Said | None:
     name = os.fsdecode(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else str(args[0])
-    if (
-        name in ("", ":memory:")
-        or name.startswith("file::memory:")
-        or "mode=memory" in name
-        or "mode=ro" in name
-    ):
+    memory = name in ("", ":memory:") or name.startswith("file::memory:") or "mode=memory" in name
+    if memory or "mode=ro" in name:
         return None
     path = _path(name.removeprefix("file:").partition("?")[0])
     mine = path in watch.scratch or any(path.startswith(f"{s}{os.sep}") for s in watch.scratch)

@@ -93,14 +93,9 @@ def _dropped(value: object) -> Outcome:
 
 def bound_to_thread(tool: Tool, result: ToolResult) -> bool:
     """Return whether a call beside the main thread failed, by its words, for that alone and may be made again."""
-    words = result.text.lower()
     undeclared = tool.beside and tool.independent and not tool.thread and tool.runner is None
-    return (
-        undeclared
-        and not result.ok
-        and result.error != "ToolTimeout"
-        and any(w in words for w in _THREAD_WORDS)
-    )
+    raised = not result.ok and result.error != "ToolTimeout"
+    return undeclared and raised and any(w in result.text.lower() for w in _THREAD_WORDS)
 
 
 def _call(tool: Tool, arguments: Mapping[str, Any], key: str) -> Any:

@@ -192,11 +192,8 @@ def shown(value: object, guard: Guard) -> ToolResult:
     """Turn a value to text; a repr that raises or never ends costs the preview, not the call."""
     outcome = unless_stopped(captured(lambda: preview(value), _PREVIEW_S, guard))
     if outcome.error is not None:
-        return ToolResult(
-            True,
-            f"<{type(value).__name__}: no preview, its repr raised {type(outcome.error).__name__}>",
-            value=value,
-        )
+        why = f"no preview, its repr raised {type(outcome.error).__name__}"
+        return ToolResult(True, f"<{type(value).__name__}: {why}>", value=value)
     text, size = outcome.value
     return ToolResult(True, text, facts={"size": size} if size > len(text.encode()) else {}, value=value)
 

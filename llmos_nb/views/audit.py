@@ -228,9 +228,8 @@ def of_all(wanted: Wanted, home: Home) -> Iterator[str]:
     if wanted.verify:
         yield from _proofs(paths)
     elif wanted.spans:
-        yield trace_file.write(
-            Path(wanted.spans), [history(events, p) for p in paths if (events := scan(p)[0])]
-        )
+        found = [history(events, p) for p in paths if (events := scan(p)[0])]
+        yield trace_file.write(Path(wanted.spans), found)
     else:
         yield from _decided(wanted, all_decisions(home, wanted.by))
 

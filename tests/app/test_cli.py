@@ -6,7 +6,8 @@ import pytest
 from turns import call
 
 import llmos_nb as llmos
-from llmos_nb.app import cli, verbs
+from llmos_nb.app import cli
+from llmos_nb.app.options import offered
 
 
 def tell(n: int) -> int:
@@ -17,7 +18,7 @@ def tell(n: int) -> int:
 def test_help_lists_every_command(capsys):
     assert cli.main([]) == 0
     shown = capsys.readouterr().out
-    names = [v.name for v in verbs.offered("llmos")]
+    names = [v.name for v in offered("llmos")]
     assert len(names) == 11 and all(f"  llmos {name} " in shown for name in names)
     for name in names:
         assert cli.main([name, "--help"]) == 0

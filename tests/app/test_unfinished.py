@@ -11,8 +11,7 @@ from turns import python
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
-from llmos_nb.app.commands import carry_out
-from llmos_nb.app.options import parse_command
+from llmos_nb.app.options import carry_out, parse_command
 from llmos_nb.errors import ApprovalNeeded, JournalLocked, NotAnswered, SnapshotConflict, UsageError
 
 SLOW = {"text": "late", "wait_s": 600}
@@ -35,7 +34,7 @@ def say(capsys):
 
     async def told(session, line):
         capsys.readouterr()
-        await carry_out(session, parse_command, line)
+        await carry_out(session, line)
         return capsys.readouterr().out
 
     return told
@@ -238,7 +237,7 @@ async def test_verbs_that_need_no_model_work_where_it_cannot_be_had(spec, say, t
     session = llmos.Session({})
     assert "is approved" in await say(session, "approve asks")
     with pytest.raises(UsageError, match="No such file"):
-        await carry_out(session, parse_command, "resume asks")
+        await carry_out(session, "resume asks")
     spec(python("x = 1"), {"text": "Made."})
     await say(session, "resume asks")
     assert session.find("asks").reason == "answered"
@@ -250,7 +249,7 @@ async def test_what_waits_names_the_variable_that_this_notebook_lacks_before_it_
     needs = f"process {asks.pid} needs `cars`, which this notebook does not have: run the cell that makes it"
     assert needs in await say(session, "approve asks")
     with pytest.raises(UsageError, match="`cars`.*then resume"):
-        await carry_out(session, parse_command, "resume asks")
+        await carry_out(session, "resume asks")
     session.namespace["cars"] = [1, 2]
     await say(session, "resume asks")
     assert session.namespace["n"] == 2
@@ -281,7 +280,7 @@ async def test_resume_all_goes_on_with_all_that_can_and_says_which_cannot(spec, 
     await say(session, "approve two")
     capsys.readouterr()
     with pytest.raises(NotAnswered, match="1 of 3 are not answered"):
-        await carry_out(session, parse_command, "resume --all")
+        await carry_out(session, "resume --all")
     assert f"process {lacks.pid} needs `cars`" in capsys.readouterr().out
     assert [session.find(p.pid).reason for p in (one, two, lacks)] == ["answered", "answered", None]
 
@@ -311,7 +310,7 @@ async def test_verbs_of_a_process_that_runs_elsewhere_change_nothing(spec, say):
         session = llmos.Session({})
         assert "running (in another notebook)" in await say(session, "ps --all")
         with pytest.raises(JournalLocked):
-            await carry_out(session, parse_command, "kill asks")
+            await carry_out(session, "kill asks")
     assert asks.state == "waiting"
 
 

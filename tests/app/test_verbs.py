@@ -6,13 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
 import llmos_nb
-from llmos_nb.app import cli, complete, options, verbs
-from llmos_nb.app.commands import carry_out
-from llmos_nb.app.options import parse_command
+from llmos_nb.app import cli, options, verbs
+from llmos_nb.app.options import carry_out, parse_command
 from llmos_nb.app.present import panel
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.models.scripted import ScriptedModel
@@ -31,11 +31,11 @@ def test_each_verb_is_declared_once_has_a_help_and_a_place():
 
 @pytest.mark.parametrize("name", AGENT)
 def test_an_agent_verb_parses_its_example_and_has_a_handler(name):
-    form = verbs.find(name, "agent")
+    form = options.find(name, "agent")
     command = parse_command(f"{name} {form.example}")
     assert command.verb == name and len(command.words) >= form.least
-    assert inspect.iscoroutinefunction(form.handler)
-    assert list(inspect.signature(form.handler).parameters) == ["session", "command"]
+    assert inspect.iscoroutinefunction(resolve_name(form.run))
+    assert list(inspect.signature(resolve_name(form.run)).parameters) == ["session", "command"]
     assert (
         f"  %agent {name} {form.words}".rstrip() in options.command_help()
         and form.help in options.command_help()
@@ -54,9 +54,9 @@ def test_an_agent_verb_that_lacks_words_says_how_it_is_written(name):
 
 @pytest.mark.parametrize("name", LLMOS)
 def test_an_llmos_verb_parses_its_example_and_has_a_handler(name, capsys):
-    form = verbs.find(name, "llmos")
+    form = options.find(name, "llmos")
     assert cli.parser_of(name).read(options.split(form.example)) is not None
-    assert list(inspect.signature(form.handler).parameters) == ["given"]
+    assert list(inspect.signature(resolve_name(form.run)).parameters) == ["given"]
     assert cli.main([name, "--help"]) == 0
     assert form.help in capsys.readouterr().out
 
@@ -116,14 +116,14 @@ def test_no_handler_is_a_command_that_the_table_lacks():
     ],
 )
 def test_completion_offers_what_may_stand_next(line, found):
-    assert complete.candidates(line, lambda: ["1", "one"]) == found
+    assert options.candidates(line, lambda: ["1", "one"]) == found
 
 
 def test_completion_offers_every_verb_and_every_flag():
-    assert set(complete.candidates("%agent ", list)) == {"--help", *AGENT}
+    assert set(options.candidates("%agent ", list)) == {"--help", *AGENT}
     for name in AGENT:
         flags = {f for flag in verbs.BUILT_IN[name].agent.flags for f in flag.names}
-        assert flags == {w for w in complete.candidates(f"%agent {name} -", list) if w.startswith("-")}
+        assert flags == {w for w in options.candidates(f"%agent {name} -", list) if w.startswith("-")}
 
 
 COMPLETES = """
@@ -185,12 +185,12 @@ def package(tmp_path, monkeypatch):
 
 async def test_a_verb_of_another_package_is_a_verb_like_ours(package, capsys):
     session = llmos_nb.Session({})
-    await carry_out(session, parse_command, "weather Oslo --days 3")
+    await carry_out(session, "weather Oslo --days 3")
     assert capsys.readouterr().out == "rain in Oslo 3\n"
     assert cli.main(["weather"]) == 0 and capsys.readouterr().out == "sun\n"
     assert "%agent weather PLACE" in options.command_help() and "llmos weather" in cli.usage()
-    assert complete.candidates("%agent wea", list) == ["weather"]
-    assert complete.candidates("%agent weather Oslo --", list) == ["--days"]
+    assert options.candidates("%agent wea", list) == ["weather"]
+    assert options.candidates("%agent weather Oslo --", list) == ["--days"]
 
 
 async def test_a_broken_verb_of_another_package_is_one_line_and_touches_nothing_else(package, capsys):
@@ -199,13 +199,13 @@ async def test_a_broken_verb_of_another_package_is_one_line_and_touches_nothing_
         ConfigError,
         match=r"^broken: the package some-weather .*llmos_nb.verbs\): ModuleNotFoundError: .*missing'$",
     ):
-        await carry_out(session, parse_command, "broken x")
+        await carry_out(session, "broken x")
     with pytest.raises(
         ConfigError,
         match=r"^wrong: the package some-weather .* it gives <function weather .* a Verb of that name",
     ):
-        await carry_out(session, parse_command, "wrong x")
-    await carry_out(session, parse_command, "ps")
+        await carry_out(session, "wrong x")
+    await carry_out(session, "ps")
     assert "no processes yet" in capsys.readouterr().out
     assert "cannot be used: the package some-weather" in options.command_help()
     with pytest.raises(UsageError, match="did you mean weather"):
@@ -241,10 +241,10 @@ async def test_commands_without_a_process_mean_the_last_one(capsys):
     turns = [{"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, {"text": "Done."}]
     first = await session.start("Make x.", model=ScriptedModel(turns), approve="step")
     last = await session.start("Make x.", model=ScriptedModel(turns), approve="step")
-    await carry_out(session, parse_command, "approve")
+    await carry_out(session, "approve")
     await last
     assert (first.state, last.reason) == ("waiting", "answered")
-    await carry_out(session, parse_command, "undo")
+    await carry_out(session, "undo")
     assert "taken back: r1.0" in capsys.readouterr().out and "x" not in session.namespace
     with pytest.raises(UsageError, match="no process yet"):
-        await carry_out(llmos_nb.Session({}, "another-home"), parse_command, "stop")
+        await carry_out(llmos_nb.Session({}, "another-home"), "stop")

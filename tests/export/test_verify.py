@@ -175,6 +175,42 @@ def test_inputs_above_the_notebook_have_their_place(tmp_path):
     assert result.outputs[0][0]["data"]["text/plain"] == "'7'"
 
 
+def _book(*sources):
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"c{n}",
+            "metadata": {},
+            "source": s,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for n, s in enumerate(sources)
+    ]
+    cells.insert(1, {"cell_type": "markdown", "id": "m", "metadata": {}, "source": "a note"})
+    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def test_a_cell_that_takes_too_long_is_named_with_its_bound(tmp_path):
+    book = _book("x = 1", "import time; time.sleep(600)", "y = 2")
+    result = execute(book, [], tmp_path, timeout_s=1)
+    assert result.failed == (2, "CellTimeoutError", "it took longer than 1 s", "")
+    assert [o is None for o in result.outputs] == [False, False, False, True]
+
+
+def test_a_cell_that_ends_the_kernel_is_named(tmp_path):
+    result = execute(_book("x = 1", "import os; os._exit(1)"), [], tmp_path)
+    assert result.failed[:2] == (2, "DeadKernelError")
+
+
+def test_an_interpreter_without_a_kernel_is_one_line(tmp_path):
+    program = tmp_path / "no-python"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(LlmosError, match="no kernel starts"):
+        execute(_book("x = 1"), [], tmp_path, python=str(program))
+
+
 # what stops before anything runs
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, strategies as st
 
 from llmos_nb.errors import JournalLocked, JournalTampered, JournalUnwritable
 from llmos_nb.journal import GENESIS, Blobs, Journal, read
-from llmos_nb.journal.chain import chained
 from llmos_nb.journal.events import Unknown
+from llmos_nb.journal.journal import chained
 from llmos_nb.messages import canonical
 
 PLAIN = st.recursive(

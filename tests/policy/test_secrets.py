@@ -11,8 +11,7 @@ from hypothesis import given, strategies as st
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
-from llmos_nb.app.commands import carry_out
-from llmos_nb.app.options import parse_command
+from llmos_nb.app.options import carry_out
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import read
 from llmos_nb.messages import Message, Request
@@ -85,7 +84,7 @@ async def test_planted_secrets_of_twelve_kinds_leak_nowhere(monkeypatch, tmp_pat
         monkeypatch.setenv(name, value)
     names = {"shapes": SHAPES, "held": SecretStr("stripe", HELD["stripe"]), "pin_of_card": HELD["pin_of_card"]}
     session = Session(names)
-    await carry_out(session, parse_command, "secret pin_of_card")
+    await carry_out(session, "secret pin_of_card")
     shown = "import os, base64\nprint(dict(os.environ), shapes, held, pin_of_card)"
     listed = "\n".join(f"print(os.environ[{n!r}])" for n in ENVIRONMENT)
     raised = "raise ValueError(os.environ['DB_PASSWORD'] + pin_of_card + shapes['jwt'] + os.environ['DEPLOY_PRIVATE_KEY'])"

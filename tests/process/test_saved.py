@@ -12,8 +12,8 @@ from hypothesis import given, settings, strategies as st
 import llmos_nb as llmos
 from llmos_nb.errors import CallDenied, JournalTampered
 from llmos_nb.journal import GENESIS, Blobs, history, read, reference
-from llmos_nb.journal.chain import chained
 from llmos_nb.journal.events import StateSaved, Unknown
+from llmos_nb.journal.journal import chained
 from llmos_nb.messages import compact
 from llmos_nb.process import open_journal, saved
 from llmos_nb.process.state.fold import fold

@@ -12,8 +12,7 @@ from hypothesis import given, settings, strategies as st
 from turns import call, python
 
 import llmos_nb as llmos
-from llmos_nb.app import options
-from llmos_nb.app.commands import carry_out
+from llmos_nb.app.options import carry_out
 from llmos_nb.errors import StoreError, UsageError
 from llmos_nb.journal import Home, Journal
 from llmos_nb.journal.events import LabelChanged, QuestionAnswered, parse
@@ -31,7 +30,7 @@ def session():
 
 
 async def agent(session, line):
-    return await carry_out(session, options.parse_command, line)
+    return await carry_out(session, line)
 
 
 async def work(session, *turns, **more):

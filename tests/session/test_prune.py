@@ -10,8 +10,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
-from llmos_nb.app.commands import carry_out
-from llmos_nb.app.options import parse_command
+from llmos_nb.app.options import carry_out
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.journal import Journal, Retention, history, home_of, parse_retention, read
 from llmos_nb.session import Session, config, prune
@@ -154,9 +153,9 @@ async def test_commands_are_dry_unless_told(script, later, tmp_path, capsys):
     proc = await ran(script)
     later(99)
     with pytest.raises(UsageError, match=r"\[retention\]"):
-        await carry_out(session, parse_command, "prune")
+        await carry_out(session, "prune")
     (tmp_path / "llmos.toml").write_text("[retention]\npayload_days = 30\n")
-    await carry_out(session, parse_command, "prune")
+    await carry_out(session, "prune")
     shown = capsys.readouterr().out
     assert "would go; --yes deletes them" in shown and "10,000" in shown and there(proc) == (True, True)
     assert cli.main(["prune", "--runs-days", "30"]) == 0
@@ -215,8 +214,8 @@ async def test_loading_the_extension_prunes_in_the_background(script, tmp_path):
 def _rewrite(path, lines, past):
     """Make a journal as it would be, had it been written long ago."""
     from llmos_nb.journal import GENESIS
-    from llmos_nb.journal.chain import chained
     from llmos_nb.journal.events import Unknown
+    from llmos_nb.journal.journal import chained
 
     prev, out = GENESIS, b""
     for line in lines:

@@ -11,8 +11,7 @@ from notebook_driver import Notebook
 from turns import python
 
 import llmos_nb as llmos
-from llmos_nb.app import options
-from llmos_nb.app.commands import carry_out
+from llmos_nb.app.options import carry_out
 from llmos_nb.journal import Home
 from llmos_nb.session.goals import Goals, Waker, goals
 
@@ -226,7 +225,7 @@ def test_without_an_event_loop_there_is_no_timer(waker):
 
 async def test_goal_commands_work_in_a_notebook(spec, capsys):
     session = llmos.Session({})
-    agent = lambda line: carry_out(session, options.parse_command, line)  # noqa: E731
+    agent = lambda line: carry_out(session, line)  # noqa: E731
     await agent("goals")
     await agent(f"goals add Make x. --check 'x == 5' -m {spec} -a auto")
     await agent("goals wake")

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from llmos_nb.journal import GENESIS, Event
-from llmos_nb.journal.chain import chained
 from llmos_nb.journal.events import parse
+from llmos_nb.journal.journal import chained
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold.fold import apply
 

@@ -6,7 +6,7 @@ from itertools import count
 
 from llmos_nb.heap import Snapshots, Walk, hidden
 from llmos_nb.heap.digest import digest
-from llmos_nb.heap.entry import nbytes
+from llmos_nb.heap.snapshot import nbytes
 from llmos_nb.heap.walk import used_names
 
 

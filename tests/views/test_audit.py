@@ -7,8 +7,7 @@ from turns import call
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
-from llmos_nb.app.commands import carry_out
-from llmos_nb.app.options import parse_command
+from llmos_nb.app.options import carry_out
 from llmos_nb.journal import Home, history
 from llmos_nb.policy.secrets import vault
 from llmos_nb.session import Session
@@ -109,7 +108,7 @@ async def test_events_shared_by_a_fork_are_listed_once(script, capsys):
     found = audit.all_decisions(session.home)
     assert len(found) == len({(d.pid, d.n) for d in found})
     assert {(d.pid, d.n) for d in audit.decisions(proc.events)} <= {(d.pid, d.n) for d in found}
-    await carry_out(session, parse_command, "log --decisions --all --by ann --json")
+    await carry_out(session, "log --decisions --all --by ann --json")
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["of"] == "r2.0 tell"
 

@@ -11,8 +11,7 @@ from turns import call
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
-from llmos_nb.app.commands import carry_out
-from llmos_nb.app.options import parse_command
+from llmos_nb.app.options import carry_out
 from llmos_nb.errors import ConfigError
 from llmos_nb.journal import history, read
 from llmos_nb.policy.secrets import vault
@@ -210,14 +209,14 @@ async def test_the_command_draws_writes_and_sends(script, tmp_path, capsys, expo
     session = Session(None)
     proc = session.create("count", model=script(*TURNS), tools=[tell], approve="auto")
     await proc.start()
-    await carry_out(session, parse_command, "trace 1")
+    await carry_out(session, "trace 1")
     shown = capsys.readouterr().out
     assert (
         "invoke_agent" in shown and "└ execute_tool tell" in shown and "ValueError" in shown and "635" in shown
     )
-    await carry_out(session, parse_command, "trace 1 t.jsonl")
+    await carry_out(session, "trace 1 t.jsonl")
     assert len((tmp_path / "t.jsonl").read_text().splitlines()) == 8
-    await carry_out(session, parse_command, "trace 1 --send")
+    await carry_out(session, "trace 1 --send")
     assert len(exporter.get_finished_spans()) == 8
 
 

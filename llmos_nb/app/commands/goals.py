@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 
-from llmos_nb.app.commands.base import say
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.front import front_end
 from llmos_nb.errors import LlmosError, UsageError, nearest
@@ -34,22 +33,21 @@ async def goals(session: Session, command: Command) -> None:
     waker: Waker = session.parts["goals"]
     act, *words = command.words or ["list"]
     if act not in (*ACTS, "list"):
-        raise UsageError(
-            f"%agent goals {act!r}: unknown{nearest(act, ACTS)}; write {', '.join(ACTS)}, or nothing"
-        )
+        known = f"write {', '.join(ACTS)}, or nothing"
+        raise UsageError(f"%agent goals {act!r}: unknown{nearest(act, ACTS)}; {known}")
     if act == "add":
         given = {k: v or "" for k, v in command.flags.items()}
         goal = book.add(waker.goals, " ".join(words), session.namespace, now=waker.clock(), **given)
         idle = front_end(session.ip) == "terminal"  # nothing goes on there between two commands
         hint = "; %agent goals wake runs it" if idle and goal.is_due(waker.clock()) else ""
-        say(f"goal {goal.n} is written down: {_when(goal, waker)}{hint}")
+        print(f"goal {goal.n} is written down: {_when(goal, waker)}{hint}")
         waker.begin()
     elif act == "wake":
         await _wake(waker, words)
     elif act == "list":
         await waker.look_back()
         rows = [_row(g, waker) for g in waker.goals.all()]
-        say(table(rows, ["goal", "state", "done when", "last", "what"]) if rows else _NONE)
+        print(table(rows, ["goal", "state", "done when", "last", "what"]) if rows else _NONE)
     else:
         _settle(waker, act, words)
 
@@ -67,7 +65,7 @@ def _settle(waker: Waker, act: str, words: list[str]) -> None:
     else:
         waker.goals.change(goal.n, state="done", due=None, said="you said so")
     said = {"remove": "is removed; its runs stay", "trust": "wakes from now on", "done": "is done"}
-    say(f"goal {goal.n} {said[act]}")
+    print(f"goal {goal.n} {said[act]}")
 
 
 async def _wake(waker: Waker, words: list[str]) -> None:
@@ -98,11 +96,7 @@ def _when(goal: Goal, waker: Waker) -> str:
     if goal.n in waker.blocked:
         return waker.blocked[goal.n][:60]
     if goal.due is None:
-        return (
-            f"process {goal.pid}"
-            if goal.first is not None
-            else f"process {goal.pid}, then when the notebook opens"
-        )
+        return f"process {goal.pid}" + ("" if goal.first is not None else ", then when the notebook opens")
     if goal.due <= waker.clock():
         return "due now"
     return f"due {datetime.fromtimestamp(goal.due).astimezone().strftime('%Y-%m-%d %H:%M')}"

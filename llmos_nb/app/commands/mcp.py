@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from llmos_nb.app.commands.base import say
 from llmos_nb.app.options import Command
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.session import Session
@@ -18,14 +17,13 @@ async def mcp(session: Session, command: Command) -> None:
         await _add(session, words[0], words[1:])
     elif what == "remove" and len(words) == 1:
         await session.servers.remove(words[0])
-        say(f"{words[0]} is forgotten; processes that used it have its tools no more")
+        print(f"{words[0]} is forgotten; processes that used it have its tools no more")
     elif what == "list" and not words:
         await _list(session)
     else:
         known = ("add", "list", "remove")
-        raise UsageError(
-            f"%agent mcp {what}: write {_USAGE}" + (nearest(what, known) if what not in known else "")
-        )
+        near = nearest(what, known) if what not in known else ""
+        raise UsageError(f"%agent mcp {what}: write {_USAGE}{near}")
 
 
 async def _add(session: Session, name: str, command: list[str]) -> None:
@@ -36,13 +34,9 @@ async def _add(session: Session, name: str, command: list[str]) -> None:
     except BaseException:
         await session.servers.remove(name)
         raise
-    say(f"{name} ({' '.join(spec.command)}) has {len(tools)} tools; -t {name} hands them to a process")
-    say(
-        table(
-            [[t.name, t.description.partition(": ")[2][:70]] for t in tools],
-            ["tool", "what the server says of it"],
-        )
-    )
+    print(f"{name} ({' '.join(spec.command)}) has {len(tools)} tools; -t {name} hands them to a process")
+    rows = [[t.name, t.description.partition(": ")[2][:70]] for t in tools]
+    print(table(rows, ["tool", "what the server says of it"]))
 
 
 async def _list(session: Session) -> None:
@@ -50,4 +44,4 @@ async def _list(session: Session) -> None:
         [n, " ".join(s.command)[:60], str(session.servers.running(n) or "not yet"), s.where]
         for n, s in session.servers.specs().items()
     ]
-    say(table(rows, ["server", "command", "process", "from"]) if rows else f"no MCP servers yet: {_USAGE}")
+    print(table(rows, ["server", "command", "process", "from"]) if rows else f"no MCP servers yet: {_USAGE}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from llmos_nb.app.commands.base import say
 from llmos_nb.app.options import Command
 from llmos_nb.process.state import excerpt
 from llmos_nb.session import Session, prune
@@ -18,18 +17,18 @@ async def remember(session: Session, command: Command) -> None:
     key = command.flags["source"]
     source = session.find(key) if key else None
     name = await asyncio.to_thread(session.remember, " ".join(command.words), source)
-    say(f"remembered as {name}; %agent recall finds it, %agent forget {name} deletes it")
+    print(f"remembered as {name}; %agent recall finds it, %agent forget {name} deletes it")
 
 
 async def recall(session: Session, command: Command) -> None:
     query = " ".join(command.words)
     if not query:
         found = await asyncio.to_thread(session.memory.latest) if session.memory.any else []
-        say("\n".join(_line(r, "") for r in found) or 'nothing is remembered yet: %agent remember "…"')
+        print("\n".join(_line(r, "") for r in found) or 'nothing is remembered yet: %agent remember "…"')
         return
     found = await asyncio.to_thread(session.recall, query, command.flags["all"])
     more = "" if command.flags["all"] else " (--all also looks in former runs)"
-    say("\n".join(_line(r, query) for r in found) or f"nothing fits {query!r:.60}{more}")
+    print("\n".join(_line(r, query) for r in found) or f"nothing fits {query!r:.60}{more}")
 
 
 def _line(r: Remembered, query: str) -> str:
@@ -39,10 +38,9 @@ def _line(r: Remembered, query: str) -> str:
 async def forget(session: Session, command: Command) -> None:
     if len(command.words) == 1:
         text = await asyncio.to_thread(session.memory.forget, command.words[0])
-        say(f"{command.words[0]} is forgotten: {safe_text(excerpt(text, '', 80))}")
+        print(f"{command.words[0]} is forgotten: {safe_text(excerpt(text, '', 80))}")
         return
     process = session.find(command.words[0])
     size = prune.forget(process.run, command.words[1])
-    say(
-        f"process {process.pid}: {size:,} bytes of {command.words[1]} are deleted; the chain of the journal holds"
-    )
+    gone = f"{size:,} bytes of {command.words[1]} are deleted"
+    print(f"process {process.pid}: {gone}; the chain of the journal holds")

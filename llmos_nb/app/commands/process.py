@@ -7,24 +7,25 @@ import getpass
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from llmos_nb.app.commands.base import pick, say, stands
+from llmos_nb.app.listing import stands
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.errors import LlmosError, NotAnswered, UsageError
 from llmos_nb.journal import history
-from llmos_nb.journal.events import CallDecided, PlanDecided, SignalReceived
+from llmos_nb.journal.events import CallDecided, CallRedone, CallUndone, PlanDecided, SignalReceived
 from llmos_nb.policy import parse_rule
 from llmos_nb.policy.secrets import SecretStr, handle, vault
-from llmos_nb.process import inputs
+from llmos_nb.process import beyond_undo, inputs
 from llmos_nb.session import Process, Session, api, table
+from llmos_nb.tools import Call
 from llmos_nb.views.text import diff as difference
 
 
 async def approve(session: Session, command: Command) -> None:
-    process = pick(session, command)
+    process = session.find(command.process)
     what = command.words[1] if len(command.words) > 1 else "all"
     before, lacks = len(process.events), inputs.lacking(process.run) if process.cold else []
     process.approve(int(what) if what.isdecimal() else what)
@@ -32,15 +33,15 @@ async def approve(session: Session, command: Command) -> None:
     for body in fresh:
         match body:
             case SignalReceived(signal="stale_approval", call=call, why=why):
-                say(f"{call}: not counted, {why or 'it is not asked'}")
+                print(f"{call}: not counted, {why or 'it is not asked'}")
             case CallDecided(call=call, what="approve", by=by) if process.cold and not by.startswith("mode:"):
-                say(f"{call} is approved, and has not run")
+                print(f"{call} is approved, and has not run")
             case PlanDecided(what="approve") if process.cold:
-                say("the plan is approved, and nothing of it has run")
+                print("the plan is approved, and nothing of it has run")
     if not fresh:
-        say(f"process {process.pid} asks for no approval")
+        print(f"process {process.pid} asks for no approval")
     if lacks:
-        say(f"process {process.pid} {inputs.needs(lacks)}")
+        print(f"process {process.pid} {inputs.needs(lacks)}")
     _tell(process)
 
 
@@ -48,11 +49,11 @@ def _tell(process: Process, noted: str = "noted") -> None:
     """Say where a process stands after a command; `noted` is what became of the command where nothing drives it."""
     p, reason = process.pid, process.reason
     if process.state == "ended":
-        say(f"process {p} is killed" if reason == "killed" else f"process {p} is ended ({reason})")
+        print(f"process {p} is killed" if reason == "killed" else f"process {p} is ended ({reason})")
     elif process.cold:
-        say(f"process {p} ({stands(process)}): {noted}; %agent resume {p} goes on")
+        print(f"process {p} ({stands(process)}): {noted}; %agent resume {p} goes on")
     else:
-        say(f"process {p} is {stands(process)}")
+        print(f"process {p} is {stands(process)}")
 
 
 def _words(command: Command, at: int) -> str:
@@ -102,7 +103,7 @@ def _target(command: Command, at: int) -> str | int:
 
 
 async def act(session: Session, command: Command) -> None:
-    process = pick(session, command)
+    process = session.find(command.process)
     done = ACTS[command.verb](process, command)
     if command.verb in ("stop", "kill"):
         await done  # so that what is said next is how it stands
@@ -123,7 +124,7 @@ async def _kill_children(session: Session, process: Process) -> None:
 async def resolve(session: Session, command: Command) -> None:
     if command.flags["done"] == command.flags["again"]:
         raise UsageError("%agent resolve: say --done (it took effect) or --again (run it again)")
-    process = pick(session, command)
+    process = session.find(command.process)
     process.resolve(command.words[1], done=command.flags["done"])
     _tell(process)
 
@@ -131,7 +132,7 @@ async def resolve(session: Session, command: Command) -> None:
 async def resume(session: Session, command: Command) -> Any:
     if command.flags["all"]:
         return await _resume_all(session, command)
-    process = pick(session, command)
+    process = session.find(command.process)
     await _go_on(session, process, command)
     presenter = Presenter(session)
     return await presenter.attend(process, presenter.show(process), bg=command.flags["bg"])
@@ -142,7 +143,7 @@ async def _go_on(session: Session, process: Process, command: Command) -> None:
     spoken = inputs.spoken(process.run) if process.cold else []
     await session.resume(process, command.flags.get("model"))
     if spoken:
-        say(f"process {process.pid} {inputs.needs(spoken)}, if it is still needed")
+        print(f"process {process.pid} {inputs.needs(spoken)}, if it is still needed")
 
 
 async def _resume_all(session: Session, given: Command) -> None:
@@ -160,9 +161,9 @@ async def _resume_all(session: Session, given: Command) -> None:
         except LlmosError as error:
             failed.append(str(error))
     if not left:
-        say("nothing is unfinished in this home")
+        print("nothing is unfinished in this home")
     for words in failed:
-        say(words)
+        print(words)
     failed += await _attended(session, begun, given.flags["bg"])
     if failed:
         raise NotAnswered(f"{len(failed)} of {len(left)} are not answered; %agent ps shows how they stand")
@@ -178,20 +179,20 @@ async def _attended(session: Session, begun: list[Process], bg: bool) -> list[st
             raise end
     found = [str(e) for e in ends if isinstance(e, LlmosError)]
     for words in found:
-        say(words)
+        print(words)
     return found
 
 
 async def fork(session: Session, command: Command) -> None:
     if command.flags["at"] is None:
         raise UsageError("%agent fork: say where, with --at N (%agent log shows the events)")
-    child = pick(session, command).fork(at=command.flags["at"], isolate=command.flags["isolate"])
-    say(f"process {child.pid} stands at event {command.flags['at']}; %agent resume {child.pid} goes on")
+    child = session.find(command.process).fork(at=command.flags["at"], isolate=command.flags["isolate"])
+    print(f"process {child.pid} stands at event {command.flags['at']}; %agent resume {child.pid} goes on")
 
 
 async def diff(session: Session, command: Command) -> None:
     one, two = (session.find(w) for w in command.words)
-    say(difference(*(history(p.events, p.journal.path) for p in (one, two))))
+    print(difference(*(history(p.events, p.journal.path) for p in (one, two))))
 
 
 async def replay(session: Session, command: Command) -> None:
@@ -200,13 +201,13 @@ async def replay(session: Session, command: Command) -> None:
 
 
 async def export(session: Session, command: Command) -> None:
-    process = pick(session, command)
+    process = session.find(command.process)
     path = process.export(command.words[1], clean=command.flags["clean"], trace=command.flags["trace"])
-    say(f"written: {path}")
+    print(f"written: {path}")
 
 
 async def cells(session: Session, command: Command) -> None:
-    process = pick(session, command)
+    process = session.find(command.process)
     for call in process.run.state.surviving:
         tool = process.run.tools.get(call.name)
         if tool is not None and tool.effect != "read" and isinstance(call.arguments, dict):
@@ -214,7 +215,7 @@ async def cells(session: Session, command: Command) -> None:
 
 
 async def verify(session: Session, command: Command) -> None:
-    say(api.verify(command.words[0]).text())
+    print(api.verify(command.words[0]).text())
 
 
 async def rule(session: Session, command: Command) -> None:
@@ -226,7 +227,7 @@ async def rule(session: Session, command: Command) -> None:
     for process in live:
         process.rule(command.words[0], command.verb, **how, **where)
     said = "".join(f", {k} = {v!r}" for k, v in where.items())
-    say(
+    print(
         f"{command.verb} {command.words[0]}{said}: in {len(live)} live processes; "
         "for all that come, write it under [[policy.rules]] in llmos.toml"
     )
@@ -252,4 +253,39 @@ async def secret(session: Session, command: Command) -> None:
     value = (session.namespace or {}).get(name, os.environ.get(name))
     value = value.reveal() if isinstance(value, SecretStr) else value
     vault.add(name, str(value) if value is not None else getpass.getpass(f"{name}: "))
-    say(f"{handle(name)} stands for its value from now on, in prompts, journals, exports and errors")
+    print(f"{handle(name)} stands for its value from now on, in prompts, journals, exports and errors")
+
+
+async def undo(session: Session, command: Command) -> None:
+    process = session.find(command.process)
+    mark, known = len(process.events), set(process.run.state.calls)
+    done = process.undo(command.flags.get("to")) if command.verb == "undo" else process.redo()
+    if process.run.state.settled:
+        await done  # until what acted outside is asked for, or taken back
+    for event in process.events[mark:]:
+        if isinstance(b := event.body, CallUndone | CallRedone):
+            told = "taken back" if isinstance(b, CallUndone) else "put back"
+            print(f"{told}: {_named_undo(process.run.state.calls[b.call])}")
+    if command.verb == "undo":
+        _tell_outside(process, known)
+
+
+def _named_undo(call: Call) -> str:
+    """Name a call and what it changed."""
+    changed = sorted(set(call.changes.names))
+    return f"{call.id} {call.name}" + (f" ({', '.join(f'`{n}`' for n in changed)})" if changed else "")
+
+
+def _tell_outside(process: Process, known: Collection[str]) -> None:
+    """Say what became of what acted outside: taken back, asked for, or not to be taken back."""
+    s = process.run.state
+    for call in (c for c in s.calls.values() if c.undoes and c.id not in known):
+        asks = f"acted outside: %agent approve {process.pid} {call.id} has its tool take it back"
+        became = {
+            "done": "was taken back by its tool",
+            "failed": f"stays: {call.result}",
+            "rejected": f"stays: {call.why}",
+        }
+        print(f"{call.undoes} ({s.calls[call.undoes].name}) {became.get(call.status, asks)}")
+    if stays := beyond_undo(process.run, s.surviving):
+        print(f"{stays}; it stays as it is")

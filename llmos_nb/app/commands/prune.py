@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from llmos_nb.app.commands.base import say
 from llmos_nb.app.options import Command
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import home_of
@@ -16,11 +15,8 @@ _log = logging.getLogger(__name__)
 
 
 async def prune(session: Session, command: Command) -> None:
-    say(
-        retention.asked(
-            session.home, command.flags, command.flags["yes"], session.processes, session.configured
-        )
-    )
+    flags, live = command.flags, session.processes
+    print(retention.asked(session.home, flags, flags["yes"], live, session.configured))
 
 
 def keep_house(configured: Mapping[str, Any], live: Callable[[], Collection[int]]) -> None:

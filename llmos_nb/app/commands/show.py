@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.app import listing
-from llmos_nb.app.commands.base import pick, say, stands
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.journal import history
@@ -23,7 +22,7 @@ from llmos_nb.views.text import table
 
 
 async def panel(session: Session, command: Command) -> Any:
-    process = pick(session, command)
+    process = session.find(command.process)
     presenter = Presenter(session)
     shown = presenter.show(process)
     if process.state in ("running", "waiting") and shown.patient:
@@ -38,28 +37,25 @@ async def log(session: Session, command: Command) -> None:
     if command.flags["all"]:
         lines = audit.of_all(wanted, session.home)
     else:
-        process = pick(session, command)
+        process = session.find(command.process)
         lines = audit.of_one(wanted, process.journal.path, process.events)
     for line in lines:
-        say(line)
+        print(line)
 
 
 async def trace(session: Session, command: Command) -> None:
-    process = pick(session, command)
+    process = session.find(command.process)
     events = history(process.events, process.journal.path)
     if len(command.words) > 1:
-        say(spans_file.write(Path(command.words[1]), [events]))
+        print(spans_file.write(Path(command.words[1]), [events]))
         return
     spans = spans_file.spans_of(events)
     if command.flags["send"]:
         spans_file.send(spans)
-        say(f"sent: {len(spans)} spans")
+        print(f"sent: {len(spans)} spans")
     else:
-        rows = [
-            [name, f"{seconds:.3f} s", tokens or "", error]
-            for name, seconds, tokens, error in spans_file.tree(spans)
-        ]
-        say(table(rows, ["span", "time", "tokens", "error"]))
+        rows = [[name, f"{s:.3f} s", tokens or "", error] for name, s, tokens, error in spans_file.tree(spans)]
+        print(table(rows, ["span", "time", "tokens", "error"]))
 
 
 async def loop(session: Session, command: Command) -> None:
@@ -67,35 +63,26 @@ async def loop(session: Session, command: Command) -> None:
 
     from llmos_nb.views.loop import run_graph
 
-    process = pick(session, command)
+    process = session.find(command.process)
     display(SVG(run_graph(process.run.state, process.events)))
 
 
 async def cost(session: Session, command: Command) -> None:
-    s = pick(session, command).run.state
-    rows = [
-        [
-            u,
-            show(u, round(s.spent.get(u, 0), 4)),
-            show(u, s.budget.limits[u]) if u in s.budget.limits else "no bound",
-        ]
-        for u in ("steps", "calls", "tokens", "$", "s")
-    ]
-    say(table(rows, ["unit", "spent", "of"]))
+    s = session.find(command.process).run.state
+    of = {u: show(u, limit) for u, limit in s.budget.limits.items()}
+    units = ("steps", "calls", "tokens", "$", "s")
+    rows = [[u, show(u, round(s.spent.get(u, 0), 4)), of.get(u, "no bound")] for u in units]
+    print(table(rows, ["unit", "spent", "of"]))
 
 
 async def tools(session: Session, command: Command) -> None:
-    tools = pick(session, command).run.tools.values()
-    say(
-        table(
-            [[t.name, t.effect, t.repeat, t.source, t.description.split("\n")[0][:60]] for t in tools],
-            ["tool", "effect", "repeat", "source", "what it does"],
-        )
-    )
+    tools = session.find(command.process).run.tools.values()
+    rows = [[t.name, t.effect, t.repeat, t.source, t.description.split("\n")[0][:60]] for t in tools]
+    print(table(rows, ["tool", "effect", "repeat", "source", "what it does"]))
 
 
 async def plan(session: Session, command: Command) -> None:
-    say("\n".join(_step_line(s) for s in pick(session, command).plan.steps) or "no plan yet")
+    print("\n".join(_step_line(s) for s in session.find(command.process).plan.steps) or "no plan yet")
 
 
 def _step_line(s: Step) -> str:
@@ -106,7 +93,7 @@ def _step_line(s: Step) -> str:
 async def doctor(session: Session, command: Command) -> None:
     from llmos_nb.app.doctor import report  # it looks at slow things
 
-    say(report(session.ip))
+    print(report(session.ip))
 
 
 PS = ["pid", "name", "state", "waits for", "nice", "steps", "tokens", "cost", "age", "goal"]
@@ -118,13 +105,13 @@ NONE = "no processes yet"
 async def ps(session: Session, command: Command) -> None:
     if command.flags["all"]:
         for line in listing.home_table(session.home, everything=True, here=_here(session)):
-            say(line)
+            print(line)
         return
     now = datetime.now(UTC)
     rows = [_row(session.find(pid), now) for pid in list(session.processes)]
-    say(table(rows, PS) if rows else NONE)
+    print(table(rows, PS) if rows else NONE)
     if line := listing.elsewhere(session.home, session.processes):
-        say(line)
+        print(line)
 
 
 def _here(session: Session) -> dict[int, processes.Entry]:
@@ -138,7 +125,7 @@ def _entry(p: Process) -> processes.Entry:
         pid=p.pid,
         name=s.name,
         goal=s.goal,
-        state=stands(p),
+        state=listing.stands(p),
         at=s.at,
         driver="" if s.status == "ended" else "this notebook",
         ended=s.status == "ended",
@@ -150,7 +137,7 @@ def _entry(p: Process) -> processes.Entry:
 
 def _row(p: Process, now: datetime) -> list[str]:
     s = p.run.state
-    state = stands(p)
+    state = listing.stands(p)
     spent = [f"{s.spent.get(u, 0):,.0f}" for u in ("steps", "tokens")]
     began = p.run.journal.events[0].at if p.run.journal.events else s.at
     age = _age((now - datetime.fromisoformat(began)).total_seconds()) if began else ""
@@ -181,7 +168,7 @@ async def top(session: Session, command: Command) -> None:
     """Show what each process uses, the busiest first, until none works or somebody stops it."""
     left = int(command.flags.get("n") or 0)
     if not session.processes:
-        say(NONE)
+        print(NONE)
         return
     handle, shown = _place(session), ""
     while True:
@@ -198,7 +185,7 @@ async def top(session: Session, command: Command) -> None:
 def _place(session: Session) -> Any:
     """Return what shows a text where the last one was; where there is no notebook, below it."""
     if getattr(session.ip, "kernel", None) is None:
-        return say
+        return print
     from IPython.display import display
 
     place: list[Any] = []
@@ -236,7 +223,7 @@ async def tree(session: Session, command: Command) -> None:
     for p in known.values():
         above = p.parent or 0
         children.setdefault(above if above in known and above != p.pid else 0, []).append(p)
-    say("\n".join(_branch(children, 0, "")) or NONE)
+    print("\n".join(_branch(children, 0, "")) or NONE)
 
 
 def _branch(children: dict[int, list[Process]], of: int, indent: str) -> Iterable[str]:
@@ -253,6 +240,6 @@ def _named(p: Process) -> str:
     s = p.run.state
     name = f" {s.name}" if s.name else ""
     forked = f" (forked at event {s.parent['at']})" if s.parent and "at" in s.parent else ""
-    state = stands(p) if p.cold or p.state == "ended" else p.state
+    state = listing.stands(p) if p.cold or p.state == "ended" else p.state
     waits = f": {p.waits_for}" if p.waits_for and p.state != "ended" else ""
     return f"{p.pid}{name} [{state}{waits}] {_line(s.goal)}{forked}"

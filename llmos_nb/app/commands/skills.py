@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.app.commands.base import say
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.errors import UsageError, nearest
@@ -25,23 +24,16 @@ async def skill(session: Session, command: Command) -> Any:
 
 
 async def _list(session: Session, words: list[str]) -> None:
-    rows = [
-        [
-            r.name,
-            str(r.skill.manifest.get("version", "")),
-            _takes(r.skill),
-            ", ".join(r.skill.rights) or "none",
-            r.origin,
-        ]
-        if r.skill is not None
-        else [r.name, "", "", "", f"cannot run: {r.wrong}"]
-        for r in skills.of(session).list()
-    ]
-    say(
-        table(rows, ["skill", "version", "parameters", "rights", "from"])
-        if rows
-        else f"no skills yet: {_USAGE}"
-    )
+    rows = [_row(r) for r in skills.of(session).list()]
+    heads = ["skill", "version", "parameters", "rights", "from"]
+    print(table(rows, heads) if rows else f"no skills yet: {_USAGE}")
+
+
+def _row(r: skills.Row) -> list[str]:
+    if (skill := r.skill) is None:
+        return [r.name, "", "", "", f"cannot run: {r.wrong}"]
+    rights = ", ".join(skill.rights) or "none"
+    return [r.name, str(skill.manifest.get("version", "")), _takes(skill), rights, r.origin]
 
 
 def _takes(skill: skill_book.Skill) -> str:
@@ -55,10 +47,10 @@ async def _add(session: Session, words: list[str]) -> None:
         raise UsageError("%agent skill add: write the path of a notebook, or of a folder with one")
     path = Path(paths[0]).expanduser()
     skill = skill_book.read(path)
-    say(f"{skill.name}: its author says {str(skill.manifest.get('description', ''))[:200]!r}")
-    say(f"it takes {_takes(skill) or 'no parameters'}; it asks for {', '.join(skill.rights) or 'no rights'}")
+    print(f"{skill.name}: its author says {str(skill.manifest.get('description', ''))[:200]!r}")
+    print(f"it takes {_takes(skill) or 'no parameters'}; it asks for {', '.join(skill.rights) or 'no rights'}")
     added = await aside(skills.of(session).add, path, "--yes" in words)
-    say(
+    print(
         f"its test passed; added. %agent skill run {added.name} runs it, -t skill:{added.name} hands it to a process"
     )
 
@@ -79,7 +71,7 @@ async def _save(session: Session, words: list[str]) -> None:
     process = session.find(words[0])
     values = dict(_pair(w) for w in words[2:])
     skill = await skills.of(session).save(process, words[1], values)
-    say(
+    print(
         f"saved as the skill {skill.name} ({_takes(skill) or 'no parameters'}); %agent skill run {skill.name} runs it"
     )
 
@@ -97,7 +89,7 @@ def _pair(word: str) -> tuple[str, Any]:
 async def _remove(session: Session, words: list[str]) -> None:
     for name in words:
         skills.of(session).remove(name)
-        say(f"{name} is removed; what it did stays in the journals")
+        print(f"{name} is removed; what it did stays in the journals")
 
 
 _DO = {"list": _list, "add": _add, "run": _run, "save": _save, "remove": _remove}

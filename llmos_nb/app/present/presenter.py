@@ -8,7 +8,7 @@ from typing import Any
 
 from llmos_nb.app.present.front import awaits_clicks, front_end
 from llmos_nb.app.present.text import Several, Shown, TextShown, print_raw
-from llmos_nb.errors import NotAnswered, UsageError
+from llmos_nb.errors import NotAnswered
 from llmos_nb.session import Process, Session, outcome, toolbox
 from llmos_nb.session.ipc import pipes
 
@@ -108,8 +108,3 @@ class Presenter:
             view = TextShown(process, kind, self.ip)
         view.open()
         return view
-
-
-def no_process() -> UsageError:
-    """Say that there is nothing to show."""
-    return UsageError("there is no process yet: start one with %%agent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -126,28 +127,38 @@ def _run(book: Book, folder: Path, private: Path, manager: type, told: Told, tim
     try:
         import nbformat  # slow to import
         from nbclient import NotebookClient  # the extra `local`
-        from nbclient.exceptions import CellExecutionError, DeadKernelError  # as above
+        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError  # as above
     except ImportError as error:
         how = 'pip install "llmos_nb[local]"'
         raise LlmosError(f"{error.name} is missing, which runs notebooks: {how}") from error
     node = nbformat.from_dict(book)
-    done: list[int] = []
+    begun: list[int] = []
 
-    def count(cell: Any, cell_index: int, **_: Any) -> None:
-        done.append(cell_index)
+    def begin(cell: Any, cell_index: int) -> None:
+        begun.append(cell_index)
+
+    def count(**_: Any) -> None:
         if told is not None:
-            told(len(done), sum(c.cell_type == "code" for c in node.cells))
+            told(len(begun), sum(c.cell_type == "code" for c in node.cells))
 
-    where = {"metadata": {"path": str(folder)}}
-    options: dict[str, Any] = {"timeout": timeout_s, "resources": where, "on_cell_executed": count}
+    hooks = {"on_cell_execute": begin, "on_cell_executed": count}
+    options: dict[str, Any] = {"timeout": timeout_s, "resources": {"metadata": {"path": str(folder)}}, **hooks}
     client = NotebookClient(node, kernel_manager_class=manager, **options)
     result = Execution()
     try:
         client.execute(env=_environment(private))
     except CellExecutionError as error:
-        result.failed = (max(done, default=-1), error.ename, error.evalue, error.traceback)
-    except DeadKernelError as error:
-        result.failed = (max(done, default=-1) + 1, "DeadKernelError", str(error), "")
+        result.failed = (begun[-1], error.ename, error.evalue, error.traceback)
+    except CellTimeoutError:
+        result.failed = (begun[-1], "CellTimeoutError", f"it took longer than {timeout_s:g} s", "")
+    except RuntimeError as error:
+        if not begun:
+            # left there by nbclient, with nothing to clean up any more
+            atexit.unregister(client._cleanup_kernel)
+            raise LlmosError(f"no kernel starts: {error}") from error
+        if not isinstance(error, DeadKernelError):
+            raise
+        result.failed = (begun[-1], "DeadKernelError", str(error), "")
     last = result.failed[0] if result.failed else len(node.cells)
     result.outputs = [list(c.get("outputs", [])) if i <= last else None for i, c in enumerate(node.cells)]
     return result

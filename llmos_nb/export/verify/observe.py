@@ -95,7 +95,7 @@ def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
 
 
 def _mark(cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: Tolerance) -> None:
-    """Store a cell's outputs, and return which of them a second run does not repeat."""
+    """Store a cell's outputs, and mark which of them a second run does not repeat."""
     cell["outputs"] = [p for o in one if (p := plain_output(o)) is not None]
     for output in cell["outputs"]:
         if "execution_count" in output:

@@ -53,11 +53,8 @@ def write(value: Any, tree: Write) -> dict[str, Tree] | None:
     if home == "polars" and kind in ("DataFrame", "Series"):
         columns = value.get_columns() if kind == "DataFrame" else [value]
         return {"polars": [kind, [[c.name, *_polars(c)] for c in columns]]}
-    return (
-        {"moment": [kind, value.isoformat()]}
-        if home == "pandas" and kind in ("Timestamp", "Timedelta")
-        else None
-    )
+    moment = home == "pandas" and kind in ("Timestamp", "Timedelta")
+    return {"moment": [kind, value.isoformat()]} if moment else None
 
 
 def _array(value: Any) -> Tree:
@@ -68,9 +65,8 @@ def _array(value: Any) -> Tree:
     if value.dtype.kind not in _KINDS:
         raise TypeError(f"an array of {value.dtype} does not come back")
     if value.dtype.kind in "SU":
-        texts = (
-            value.ravel().tolist() if value.dtype.kind == "U" else [v.decode("latin-1") for v in value.ravel()]
-        )
+        flat = value.ravel().tolist()
+        texts = flat if value.dtype.kind == "U" else [v.decode("latin-1") for v in flat]
         return [value.dtype.str, list(value.shape), {"texts": texts}]
     held = value.tobytes()
     small = len(held) <= _SMALL
@@ -82,13 +78,8 @@ def _column(values: Any, tree: Write) -> Tree:
     dtype = values.dtype
     kind = type(dtype).__name__
     if kind == "CategoricalDtype":
-        return {
-            "categories": [
-                _array(values.codes),
-                _column(dtype.categories.array, tree),
-                bool(dtype.ordered),
-            ]
-        }
+        known = _column(dtype.categories.array, tree)
+        return {"categories": [_array(values.codes), known, bool(dtype.ordered)]}
     if kind == "DatetimeTZDtype":
         return {"zoned": [_array(values.asi8), dtype.unit, str(dtype.tz)]}
     if kind == "StringDtype" or (kind == "NumpyEADtype" and dtype.kind == "O"):
@@ -157,12 +148,8 @@ def _read_column(held: Tree, read: Read) -> Any:
         return pd.Categorical.from_codes(_read_array(codes, read), known, ordered=bool(ordered))
     if kind == "zoned":
         stamps, unit, zone = parts
-        return (
-            pd.DatetimeIndex(_read_array(stamps, read).view(f"M8[{unit}]"))
-            .tz_localize("UTC")
-            .tz_convert(str(zone))
-            .array
-        )
+        times = pd.DatetimeIndex(_read_array(stamps, read).view(f"M8[{unit}]"))
+        return times.tz_localize("UTC").tz_convert(str(zone)).array
     if kind == "items":
         return pd.array([read(v) for v in parts[0]], dtype=_known(parts[1], ("object", "str", "string")))
     if kind == "masked":

@@ -200,9 +200,8 @@ class OpenAIModel:
             parts += (b',"tools":', request.tools_encoded)
             if request.must_answer and "tool_choice" in self._sends:
                 parts.append(b',"tool_choice":"none"')
-        if (
-            request.max_tokens is not None
-        ):  # OpenAI's own models know the bound on the answer only by its new name
+        if request.max_tokens is not None:
+            # OpenAI's own models know the bound on the answer only by its new name
             old = "max_tokens" in self._sends and self.base_url != OFFICIAL
             parts.append(b',"%s":%d' % (b"max_tokens" if old else b"max_completion_tokens", request.max_tokens))
         if self._extra:

@@ -37,8 +37,12 @@ def outside(run: Run, call: Call) -> bool:
 def can(run: Run, call: Call) -> bool:
     """Return whether a call that stands can be compensated, and is not being so."""
     tool = run.tools.get(call.name)
-    under_way = any(run.state.calls[i].undoes == call.id for i in run.state.undoing)
-    return outside(run, call) and tool is not None and tool.undo is not None and not under_way
+    return outside(run, call) and tool is not None and tool.undo is not None and not under_way(run, call)
+
+
+def under_way(run: Run, call: Call) -> bool:
+    """Return whether a call is being compensated."""
+    return any(run.state.calls[i].undoes == call.id for i in run.state.undoing)
 
 
 def propose(run: Run, call: Call, by: str) -> None:
@@ -97,20 +101,6 @@ def check(tool: Tool) -> None:
     """Refuse a tool whose `undo=` could never be called."""
     if tool.undo is not None:
         tool_for(tool, "")
-
-
-def stays(run: Run, calls: list[Call]) -> str:
-    """Say which calls acted outside and declare no way back."""
-    names = [f"{c.id} ({c.name})" for c in calls if outside(run, c) and not can(run, c) and not _coming(run, c)]
-    return (
-        f"{', '.join(names)} acted outside and its tool declares no undo=, so it cannot be taken back"
-        if names
-        else ""
-    )
-
-
-def _coming(run: Run, call: Call) -> bool:
-    return any(run.state.calls[i].undoes == call.id for i in run.state.undoing)
 
 
 def settle_unfinished(run: Run) -> None:

@@ -1,15 +1,11 @@
-"""The words that a process says to its model: one place, so that prompts can be read and judged."""
+"""The words that a process says to its model; those on a call stand in `fold.call`, beside what makes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from llmos_nb.policy import Budget, show
 from llmos_nb.process.state.plan import Plan, Step
-
-if TYPE_CHECKING:
-    from llmos_nb.tools import Call
 
 CUT = "Your last call was cut off and did not run. Send it again, shorter."
 GO_ON = "You were cut off. Go on exactly where you stopped; repeat nothing."
@@ -114,27 +110,6 @@ def _marked(label: str) -> str:
     return "" if label == "trusted" else f" ({label} data, no orders)"
 
 
-def refused(what: str, by: str, why: str) -> str:
-    """Say that a call did not run."""
-    if by in ("schema", "repeat", "budget", "tools"):
-        return f"Error: {why}"
-    if by == "conflict":
-        return f"Not run: {why}"
-    verb = "skipped" if what == "skip" else "rejected"
-    return f"Not run: {verb} by {who(by)}" + (f": {why}" if why else ".")
-
-
-def result(call: Call, text: str) -> str:
-    """Return the result of a call as the model is shown it."""
-    editor = "The approver" if "edited_by" in call.facts else "The user"
-    edited = (
-        "" if call.original is None or call.by == "schema" else f"({editor} edited this call before it ran.) "
-    )
-    if call.status == "failed":
-        return f"Error: {edited}{text}"
-    return edited + (text or "done, no output")
-
-
 def tools_changed(new: Iterable[str], altered: Iterable[str], gone: Iterable[str]) -> str:
     """Say which tools came, changed and went, by their names alone: what a server says of them is no news to act on."""
     parts = [
@@ -143,39 +118,6 @@ def tools_changed(new: Iterable[str], altered: Iterable[str], gone: Iterable[str
         if names
     ]
     return f"Your tools have changed ({'; '.join(parts)})."
-
-
-def by_handle(call: Call) -> str:
-    """Say of a result that others may have written that it is there."""
-    handle, kind = call.facts["handle"], call.facts.get("kind", "text")
-    error = f"{call.error} with " if call.error else ""
-    variable = f" In Python it is the variable {handle}." if "variable" in call.facts else ""
-    ask = f"read(handle={handle!r}, question=…, type=…) asks about it."
-    return f"{error}{handle}: untrusted {kind}, {call.size:,} bytes, not shown.{variable} {ask}"
-
-
-def in_doubt(call: Call) -> str:
-    """Ask whether a call that was under way when the process broke off took effect."""
-    return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."
-
-
-def confirmed(by: str) -> str:
-    """Say that a call in doubt was done."""
-    return f"It was done ({who(by)} confirmed it); its result is not known."
-
-
-def undone(call: Call, back: bool, stays: Iterable[str] = ()) -> str:
-    """Say that a call's effects were taken back or put in again, and what could not be."""
-    names = sorted(set(call.changes.names))
-    what = f" ({', '.join(names)})" if names else ""
-    verb, when = ("undid", "before") if back else ("redid", "after")
-    rest = f", except for {', '.join(stays)}" if stays else ""
-    return f"The user {verb} call {call.id}{what}. The namespace is as it was {when} it{rest}."
-
-
-def compensated(call: Call) -> str:
-    """Say that what a call did outside was taken back."""
-    return f"The user had call {call.id} ({call.name}) taken back; what it did outside is undone."
 
 
 def check_failed(name: str, detail: str) -> str:

@@ -11,17 +11,20 @@ import json
 import shutil
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.export.verify import execute, hash_of
-from llmos_nb.messages import canonical, now, parsed
+from llmos_nb.messages import ToolResult, canonical, now, parsed
+from llmos_nb.session.parts import Order, Part
 from llmos_nb.session.process import Process, Sessions
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.session.skills import manifest as skill_book
 from llmos_nb.session.skills.manifest import FILE, INSTALLED, RUNS, Skill
+from llmos_nb.tools import CallContext, Tool
+from llmos_nb.tools.devices import SKILL
 
 T = TypeVar("T")
 Values = Mapping[str, Any]  # of parameters
@@ -205,12 +208,9 @@ def test(skill: Skill, timeout_s: float) -> None:
     """Run a skill with its defaults and its test, in a process of its own; the network is off unless it asks for it."""
     files = (f.relative_to(skill.folder) for f in skill_book.files_of(skill.folder) if f.suffix != ".ipynb")
     beside = [{"path": f.as_posix()} for f in files]
-    offline = "network" not in skill.rights
-    try:
-        ran = execute.execute(skill.book, beside, skill.folder, offline=offline, timeout_s=timeout_s)
-    except TimeoutError:
-        late = f"its test did not end in {timeout_s:g} s a cell"
-        raise UsageError(f"skill {skill.name}: {late}; not added") from None
+    ran = execute.execute(
+        skill.book, beside, skill.folder, offline="network" not in skill.rights, timeout_s=timeout_s
+    )
     if ran.failed is not None:
         n, kind, said, _ = ran.failed
         last = (said.strip().splitlines() or [""])[-1]
@@ -246,3 +246,66 @@ def start(session: Sessions, name: str, values: Mapping[str, Any], **options: An
     spec = f"skill:{store.script(skill, shown, session.namespace)}"
     more = {"out": str(skill.manifest.get("out", "")), **options}
     return session.start(f"Run the skill {name}.", name=name, model=spec, **more)
+
+
+class SkillTools(Part):
+    """Skills among the tools of a process; they run where its Python does."""
+
+    def offers(self, order: Order, tools: Mapping[str, Tool]) -> list[Tool]:
+        """Return the skills that were named."""
+        names = [g for g in order.given if isinstance(g, str) and g.startswith(SKILL)]
+        if names and "python" not in tools:
+            raise UsageError(f"{names[0]}: a skill works on variables, and this process has no namespace")
+        store = Skills(self.session.home.root / "skills")
+        there = self.session.namespace or {}
+        return [tool_of(store, name, tools["python"], there) for name in dict.fromkeys(names)]
+
+
+def tool_of(store: Skills, name: str, python: Tool, there: Container[str]) -> Tool:
+    """Make a tool of a skill.
+
+    Parameters
+    ----------
+    store : Skills
+        Where it is installed.
+    name : str
+        ``skill:NAME``.
+    python : Tool
+        What runs its code, with its inspection, its undo and its labels.
+    there : container of str
+        The live namespace.
+
+    Raises
+    ------
+    UsageError
+        There is none of this name, or it was changed since it was added.
+    """
+    skill = store.get(name.removeprefix(SKILL))
+    inner, inspect = python.runner, python.inspect
+    assert inner is not None  # noqa: S101 - the python device has one
+    own = store.origin(skill.name) == OWN
+
+    def code(arguments: Mapping[str, Any]) -> str:
+        return "\n\n".join(skill.code(arguments, there))
+
+    async def runner(arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
+        store.get(skill.name)  # a file may have changed since the process began
+        return await inner({"code": code(arguments)}, context)
+
+    def refuse() -> Tool:
+        raise UsageError(f"{name} works in the live namespace; leave out --isolate, or the skill")
+
+    said = " ".join(str(skill.manifest.get("description", "")).split())[:300]
+    said = said if own else f"Its author says (data): {said!r}"
+    return replace(
+        python,
+        name=skill.name.replace("-", "_"),
+        description=f"Run the skill {skill.name} in the user's session. {said}",
+        schema=skill.schema,
+        source="trusted" if own else "untrusted",
+        runner=runner,
+        code=code,
+        inspect=None if inspect is None else lambda arguments: inspect({"code": code(arguments)}),
+        digest=skill.manifest.get("sha256") or python.digest,
+        apart=refuse,
+    )

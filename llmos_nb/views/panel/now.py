@@ -51,11 +51,8 @@ def code_of(call: Call, side: str = "") -> Block:
     given = call.arguments if isinstance(call.arguments, dict) else {}
     said = ", ".join(f"{k}={v!r}" for k, v in given.items()) if given else str(call.arguments or "")
     cap: Words = ["Python, written by the model in " if call.code else "Call ", ref(call)]
-    return {
-        **code(call.code or f"{call.name}({said})", "Code of this call", "python"),
-        "cap": cap,
-        "side": side,
-    }
+    shown = code(call.code or f"{call.name}({said})", "Code of this call", "python")
+    return {**shown, "cap": cap, "side": side}
 
 
 def starting() -> Phase:

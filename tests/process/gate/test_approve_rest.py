@@ -4,8 +4,7 @@ import pytest
 from turns import call, python
 
 import llmos_nb as llmos
-from llmos_nb.app.commands import carry_out
-from llmos_nb.app.options import parse_command
+from llmos_nb.app.options import carry_out
 from llmos_nb.errors import UsageError
 from llmos_nb.journal.events import PolicyChanged
 from llmos_nb.session import Session
@@ -114,7 +113,7 @@ async def test_approve_command_takes_conditions(script):
     session = Session()
     turns = [call("pay", amount=a) for a in (50, 51)]
     proc = session.create("pay", model=script(*turns, {"text": "ok"}), tools=[pay])
-    await carry_out(session, parse_command, "allow pay --where amount=50 --count 2 --until 2999-01-01")
+    await carry_out(session, "allow pay --where amount=50 --count 2 --until 2999-01-01")
     await proc.start()
     assert statuses(proc) == ["done", "asked"] and proc.run.state.rules[0].where == {"amount": 50}
     for line, said in (
@@ -123,5 +122,5 @@ async def test_approve_command_takes_conditions(script):
         ("deny pay --where count=1", "goes under"),
     ):
         with pytest.raises(UsageError, match=said):
-            await carry_out(session, parse_command, line)
+            await carry_out(session, line)
     assert len(proc.run.state.rules) == 1

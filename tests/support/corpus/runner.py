@@ -20,8 +20,8 @@ from llmos_nb.export.source import plain_states
 from llmos_nb.heap import Snapshots
 from llmos_nb.heap.ambient import Ambient
 from llmos_nb.journal import GENESIS, Event
-from llmos_nb.journal.chain import chained
 from llmos_nb.journal.events import parse
+from llmos_nb.journal.journal import chained
 from llmos_nb.process.state.fold import fold
 from llmos_nb.tools import Tool, as_tool
 

@@ -1,6 +1,11 @@
-"""What the events of calls do to the state: decided, started, finished, in doubt, undone, asked, answered."""
+"""What the events of calls do to the state: decided, started, finished, in doubt, undone, asked, answered.
+
+What the model is told of a call stands at the end.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
@@ -20,9 +25,9 @@ from llmos_nb.journal.events import (
 )
 from llmos_nb.messages import Message, Part, canonical
 from llmos_nb.policy import APPROVER
-from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.heap import heap_decided
+from llmos_nb.process.state.prompts import who
 from llmos_nb.process.state.rebuild import AGAIN, REBUILD
 from llmos_nb.process.state.state import CONTROL, State, flush_notes, note
 from llmos_nb.tools import Call, shown
@@ -42,7 +47,7 @@ def fold_calls(s: State, e: Event) -> None:
         case CallInDoubt() as b:
             call = s.calls[b.call]
             call.status = "in_doubt"
-            s.questions[call.id] = {"kind": "doubt", "text": b.why or prompts.in_doubt(call), "since": e.at}
+            s.questions[call.id] = {"kind": "doubt", "text": b.why or _say_in_doubt(call), "since": e.at}
         case CallResolved() as b:
             _resolved(s, e, b)
         case CallUndone(compensation=by) as b if by:
@@ -73,7 +78,7 @@ def _decided(s: State, e: Event, b: CallDecided) -> None:
     s.questions.pop(call.id, None)
     s.awaited.pop(call.id, None)
     if b.what in ("reject", "skip"):
-        text = prompts.refused(b.what, b.by, b.why)
+        text = _say_refused(b.what, b.by, b.why)
         close(s, call, "skipped" if b.what == "skip" else "rejected", e, result=text)
         return
     if b.what == "edit":
@@ -180,13 +185,13 @@ def _result_message(call: Call) -> Message:
         for i in call.images
         if "data" in i and "handle" not in call.facts
     )
-    return Message("tool", prompts.result(call, _seen(call)), call=call.id, parts=parts)
+    return Message("tool", _say_result(call, _seen(call)), call=call.id, parts=parts)
 
 
 def _seen(call: Call) -> str:
     """Return what the model sees of a result; what it recalled it sees word for word."""
     if "handle" in call.facts:
-        return prompts.by_handle(call)
+        return _say_handle(call)
     return call.result if call.name == RECALL else shown(call.id, call.result, call.size)
 
 
@@ -196,7 +201,7 @@ def _resolved(s: State, e: Event, b: CallResolved) -> None:
     if b.done:
         call.ok = True
         s.effects += [] if call.undoes else [call.id]
-        close(s, call, "done", e, result=prompts.confirmed(b.by))
+        close(s, call, "done", e, result=_say_confirmed(b.by))
     else:
         call.status = "approved"
 
@@ -220,7 +225,7 @@ def _undone(s: State, b: CallUndone | CallRedone) -> None:
     s.versions.update(call.changes.names)
     _put_step(s, call)
     s.repeats.clear()
-    note(s, prompts.undone(call, undone, stays))
+    note(s, _say_undone(call, undone, stays))
 
 
 def _compensated(s: State, call: Call, by: str) -> None:
@@ -228,7 +233,7 @@ def _compensated(s: State, call: Call, by: str) -> None:
     call.status = "undone"
     s.undoing = [i for i in s.undoing if i != by]
     s.repeats.clear()
-    note(s, prompts.compensated(call))
+    note(s, _say_compensated(call))
 
 
 def _put_step(s: State, call: Call) -> None:
@@ -274,3 +279,60 @@ def _answered(s: State, e: Event, b: QuestionAnswered) -> None:
         call.ok = True
         s.effects.append(call.id)
         close(s, call, "done", e, result=b.text)
+
+
+# what the model is told of a call
+
+
+def _say_refused(what: str, by: str, why: str) -> str:
+    """Say that a call did not run."""
+    if by in ("schema", "repeat", "budget", "tools"):
+        return f"Error: {why}"
+    if by == "conflict":
+        return f"Not run: {why}"
+    verb = "skipped" if what == "skip" else "rejected"
+    return f"Not run: {verb} by {who(by)}" + (f": {why}" if why else ".")
+
+
+def _say_result(call: Call, text: str) -> str:
+    """Return the result of a call as the model is shown it."""
+    editor = "The approver" if "edited_by" in call.facts else "The user"
+    edited = (
+        "" if call.original is None or call.by == "schema" else f"({editor} edited this call before it ran.) "
+    )
+    if call.status == "failed":
+        return f"Error: {edited}{text}"
+    return edited + (text or "done, no output")
+
+
+def _say_handle(call: Call) -> str:
+    """Say of a result that others may have written that it is there."""
+    handle, kind = call.facts["handle"], call.facts.get("kind", "text")
+    error = f"{call.error} with " if call.error else ""
+    variable = f" In Python it is the variable {handle}." if "variable" in call.facts else ""
+    ask = f"read(handle={handle!r}, question=…, type=…) asks about it."
+    return f"{error}{handle}: untrusted {kind}, {call.size:,} bytes, not shown.{variable} {ask}"
+
+
+def _say_in_doubt(call: Call) -> str:
+    """Ask whether a call that was under way when the process broke off took effect."""
+    return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."
+
+
+def _say_confirmed(by: str) -> str:
+    """Say that a call in doubt was done."""
+    return f"It was done ({who(by)} confirmed it); its result is not known."
+
+
+def _say_undone(call: Call, back: bool, stays: Iterable[str] = ()) -> str:
+    """Say that a call's effects were taken back or put in again, and what could not be."""
+    names = sorted(set(call.changes.names))
+    what = f" ({', '.join(names)})" if names else ""
+    verb, when = ("undid", "before") if back else ("redid", "after")
+    rest = f", except for {', '.join(stays)}" if stays else ""
+    return f"The user {verb} call {call.id}{what}. The namespace is as it was {when} it{rest}."
+
+
+def _say_compensated(call: Call) -> str:
+    """Say that what a call did outside was taken back."""
+    return f"The user had call {call.id} ({call.name}) taken back; what it did outside is undone."

@@ -50,21 +50,14 @@ def result(found: Frame) -> ToolResult:
     listed = found.get("parts")
     parts = [_image(p) for p in (listed if isinstance(listed, list) else [])[:MOST_IMAGES]]
     changes, facts = found.get("changes"), found.get("facts")
-    told: dict[str, Any] = {
-        k: facts[k] for k in _FACTS if isinstance(facts, dict) and type(facts.get(k)) is int
-    }
-    if isinstance(facts, dict) and isinstance(facts.get("effects"), list):
+    facts = facts if isinstance(facts, dict) else {}
+    told: dict[str, Any] = {k: facts[k] for k in _FACTS if type(facts.get(k)) is int}
+    if isinstance(facts.get("effects"), list):
         told["effects"] = [text(e)[:MOST_EFFECT] for e in facts["effects"][:MOST_EFFECTS]]
     kept = _changes(changes) if isinstance(changes, dict) else None
     ok, error = found.get("ok") is True, text(found.get("error"))[:200]
-    return ToolResult(
-        ok,
-        text(found.get("text")),
-        error or ("" if ok else "ChildEnded"),
-        tuple(filter(None, parts)),
-        kept,
-        told,
-    )
+    error = error or ("" if ok else "ChildEnded")
+    return ToolResult(ok, text(found.get("text")), error, tuple(filter(None, parts)), kept, told)
 
 
 def text(value: Any) -> str:
@@ -90,11 +83,8 @@ def _changes(changes: Mapping[str, Any]) -> dict[str, Any]:
         return [n[:80] for n in value[:1000] if isinstance(n, str)] if isinstance(value, list) else []
 
     details = changes.get("details")
-    known = (
-        {n[:80]: names(d) for n, d in details.items() if isinstance(n, str)}
-        if isinstance(details, dict)
-        else {}
-    )
+    told = details.items() if isinstance(details, dict) else ()
+    known = {n[:80]: names(d) for n, d in told if isinstance(n, str)}
     return {**{kind: names(changes.get(kind)) for kind in NAME_CHANGES}, "details": known, "digests": {}}
 
 

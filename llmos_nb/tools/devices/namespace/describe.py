@@ -177,9 +177,7 @@ def _estimator(value: Any, values: bool) -> Lines:
         names = [str(n) for n in islice(own.get("feature_names_in_", ()), _MANY)]
         head += f" on {own['n_features_in_']} features{': ' + ', '.join(names) if names else ''}"
     steps = [str(s[0]) for s in own.get("steps", ()) if isinstance(s, tuple)]
-    given = {
-        k: v for k, v in own.items() if not k.endswith("_") and not k.startswith("_") and not secret_name(k)
-    }
+    given = {k: v for k, v in own.items() if not (k.endswith("_") or k.startswith("_") or secret_name(k))}
     shown = [f"{k}={v!r}" for k, v in given.items() if type(v) in (int, float, bool, str) and k != "steps"]
     parts = [f"- steps: {', '.join(steps)}"] if steps else []
     return [head, *parts, *([f"- {', '.join(shown)}"] if values and shown else [])]

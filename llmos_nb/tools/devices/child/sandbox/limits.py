@@ -27,9 +27,8 @@ def bound(what: str, most: int) -> bool:
     """Bound one kind (``AS``, ``FSIZE``, …) for good; tell whether the system does."""
     if sys.platform == "win32":
         return False
-    with suppress(
-        AttributeError, ValueError, OSError
-    ):  # a kind that the system does not know, or does not grant
+    # a kind may be one that the system does not know, or does not grant
+    with suppress(AttributeError, ValueError, OSError):
         number = getattr(resource, f"RLIMIT_{what}")
         _, hard = resource.getrlimit(number)
         most = most if hard < 0 else min(most, hard)

@@ -82,12 +82,8 @@ def program(machine: str, *, processes: bool, about_files: bool) -> list[tuple[i
     body += [(_EQUAL, -3, 0, _CLONE3), (_EQUAL, 0, -2, _CLONE[machine]), *tail]
     if machine == "x86_64":
         body.insert(0, (_AT_LEAST, -1, 0, _X32))
-    head = [
-        (_LOAD, 0, 0, _ARCH),
-        (_EQUAL, 1, 0, ARCHES[machine]),
-        (_RETURN, 0, 0, _KILL),
-        (_LOAD, 0, 0, _NUMBER),
-    ]
+    ours = [(_LOAD, 0, 0, _ARCH), (_EQUAL, 1, 0, ARCHES[machine]), (_RETURN, 0, 0, _KILL)]
+    head = [*ours, (_LOAD, 0, 0, _NUMBER)]
     ends = {-2: 0, -1: 1, -3: 2}  # how far behind the body each way out stands
     made = [
         (code, *(len(body) - i - 1 + ends[way] if way < 0 else way for way in (yes, no)), operand)
