@@ -3,10 +3,8 @@
 import sqlite3
 
 import pytest
-from killed import counting_server, live
+from killed import counting_server, live, rerun_all
 from turns import python
-
-from llmos_nb.process import restore
 
 POST = (
     "import http.client, json\n"
@@ -36,13 +34,6 @@ def test_a_finished_post_is_not_sent_again_and_its_variable_comes_back(server, t
     assert found["names"]["orders"] == [1, 2, 3] and found["names"]["total"] == 6
     assert found["restored"][0]["stored"] == ["r1.0"] and found["restored"][0]["rerun"] == []
     assert found["restored"][0]["missing"] == {"c": "r1.0"}  # a connection is no data
-
-
-def rerun_all():
-    """Take the rule away: every step passes for one that does nothing outside, and nothing stops it."""
-    restore.harmless = lambda call: True
-    restore.values.there = lambda run, ref: False
-    restore._refuse = lambda words: None
 
 
 def test_the_counter_finds_doubles_where_the_rule_is_switched_off(server, tmp_path):
