@@ -151,3 +151,18 @@ def test_a_step_that_acts_only_the_second_time_is_stopped(folder):
     (folder / "later").touch()
     found = live(folder, turns)
     assert not (folder / "log").exists() and found["restored"][0]["missing"] == {"f": "r1.0"}
+
+
+KEEPER = """
+class Keeper:
+    def __init__(self): self.log = open('log', 'a', 1)
+    def put(self, text): return self.log.write(text)
+keeper = Keeper()"""
+
+
+def test_a_step_that_was_killed_while_it_used_a_handle_of_another_is_in_doubt(folder):
+    """Nothing that a handle does is seen, and its text does not tell: it counts that the step could reach one."""
+    turns = [python(KEEPER), python("n = keeper.put('x\\n')"), {"text": "done"}]
+    assert live(folder, turns, kill_when=("names.changed", 2)) is None and count(folder) == 1
+    found = live(folder, turns)
+    assert found["state"] == "waiting" and count(folder) == 1 and list(found["questions"]) == ["r2.0"]
