@@ -24,7 +24,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,8 +34,9 @@ from kill_series import Death, Sabotage, die_at, journals, lived, report, until
 from killed import rerun_all
 
 from llmos_nb.heap.digest import digest
-from llmos_nb.journal import history, read
+from llmos_nb.journal import Event, history, read
 from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process import recover
 from llmos_nb.process.state.fold import fold
 from llmos_nb.process.state.rebuild import last_digests
 from llmos_nb.session import Session
@@ -178,13 +179,27 @@ async def live(
     (folder / "names").write_text(json.dumps(wrong))
 
 
-def wrong_in(folder: Path, posted: Counter[str]) -> list[str]:
-    """Say what is wrong with a finished folder."""
+def tallied(events: Sequence[Event]) -> Counter[str]:
+    """Count how what a kill had left was settled, so that it is seen what was tried."""
+    found = Counter[str]()
+    for e in events:
+        if e.k == "call.resolved":
+            found[f"{e.d['by']}: {'done' if e.d['done'] else 'again'}"] += 1
+        elif e.k == "heap.restored":
+            found.update({f"steps {how}": len(e.d[how]) for how in ("stored", "rerun")})
+            found["names gone"] += len(e.d["missing"])
+    return found
+
+
+def wrong_in(folder: Path, posted: Counter[str], tally: Counter[str]) -> list[str]:
+    """Say what is wrong with a finished folder, and count what was tried in it."""
     found = counted(folder, posted)
+    tally["effects"] += found.total()
     wrong = [f"the effect of step {n} happened {times} times" for n, times in found.items() if times > 1]
     journal = journals(folder)[-1]
     events = history(read(journal), journal)
     state = fold(events)
+    tally.update(tallied(events))
     decided = {e.d["call"] for e in events if e.k == "call.decided" and e.d["what"] == "approve"}
     began = {e.d["call"] for e in events if e.k == "call.started"}
     for n in found:
@@ -219,7 +234,7 @@ def deaths(folder: Path, rng: random.Random, place: str, number: int) -> Iterato
 
 
 def trial(
-    server: Server, sabotage: Sabotage, folder: Path, rng: random.Random, number: int
+    server: Server, sabotage: Sabotage, tally: Counter[str], folder: Path, rng: random.Random, number: int
 ) -> tuple[str, int, list[str]]:
     """Kill one process once or twice and resume it to its end; return where, how often, and what went wrong."""
     turns, mode, place = (
@@ -241,17 +256,25 @@ def trial(
     (folder / "counted.json").write_text(
         json.dumps([t for t in server.times if t[1].startswith(f"/{folder.name}/")])
     )
-    return place, kills, [trouble] if trouble else wrong_in(folder, server.posted)
+    return place, kills, [trouble] if trouble else wrong_in(folder, server.posted, tally)
+
+
+def doubt_nothing() -> None:
+    """Take the other rule away: whatever a step had done when its process was killed, it runs again unasked."""
+    recover.only_namespace = lambda run, tool, call: True
+
+
+FAULTS = {"rebuild": rerun_all, "doubt": doubt_nothing}
 
 
 def run(
     kills: int, seed: int, sabotage: Sabotage = None, keep: Path | None = None, late_s: float = 0.0
 ) -> dict[str, object]:
     """Kill until there were so many kills; return the counts."""
-    server = Server(late_s)
-    found = until(kills, seed, partial(trial, server, sabotage), keep)
+    server, tally = Server(late_s), Counter[str]()
+    found = until(kills, seed, partial(trial, server, sabotage, tally), keep)
     server.close()
-    return {**found, "posts": server.posted.total()}
+    return {**found, "tried": dict(tally)}
 
 
 def main() -> int:
@@ -259,10 +282,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("results/effects.json"))
-    parser.add_argument("--fault", action="store_true", help="without the rule: the counters must find doubles")
+    parser.add_argument("--fault", choices=FAULTS, help="without a rule: the counters must find doubles")
     parser.add_argument("--keep", type=Path, help="keep the folders of processes that went wrong here")
     given = parser.parse_args()
-    return report(run(given.kills, given.seed, rerun_all if given.fault else None, given.keep), given.out)
+    return report(run(given.kills, given.seed, FAULTS.get(given.fault), given.keep), given.out)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import bench_effects
 from kill_series import Death, child, end, ended, lived
-from killed import rerun_all
 
 
 def test_no_effect_happens_twice_none_is_lost_and_none_is_unasked():
@@ -22,8 +21,9 @@ def test_no_effect_happens_twice_none_is_lost_and_none_is_unasked():
     assert set(found["places"]) == set(bench_effects.PLACES)
 
 
-def test_the_counters_find_doubles_where_the_rule_is_switched_off():
-    found = (bench_effects.run(kills=8, seed=s, sabotage=rerun_all)["wrong"] for s in range(8))
+@pytest.mark.parametrize("fault", bench_effects.FAULTS.values())
+def test_the_counters_find_doubles_where_a_rule_is_switched_off(fault):
+    found = (bench_effects.run(kills=8, seed=s, sabotage=fault)["wrong"] for s in range(8))
     assert any("times" in w for wrong in found for w in wrong)  # a kill may come before anything was done
 
 
