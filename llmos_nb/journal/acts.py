@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from llmos_nb.errors import JournalUnwritable
+from llmos_nb.journal.home import sync_folder, write_all
+
 
 class Acts:
     """The calls of one process that acted, a key a line, beside its journal.
@@ -19,13 +22,25 @@ class Acts:
         self._file = folder / "acts"
 
     def note(self, key: str) -> None:
-        """Write that a call acts, and wait until it is on disk; from any thread."""
-        fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        """Write that a call acts, and wait until it is on disk; from any thread.
+
+        Raises
+        ------
+        JournalUnwritable
+            It is not on disk, so the call may not act.
+        """
         try:
-            os.write(fd, f"{key}\n".encode())
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+            fresh = not self._file.exists()
+            fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                write_all(fd, f"\n{key}\n".encode())  # on a line of its own, also after one that was torn
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            if fresh:
+                sync_folder(self._file.parent)
+        except OSError as error:
+            raise JournalUnwritable(f"cannot write {self._file}: {error.strerror or error}") from error
 
     def noted(self, key: str) -> bool:
         """Return whether a call had begun to act."""

@@ -28,7 +28,7 @@ from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
 from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
 from llmos_nb.journal.chain import GENESIS, Event, scan
 from llmos_nb.journal.events import KINDS, Body, RunStarted, Unknown, parse
-from llmos_nb.journal.home import sync_folder
+from llmos_nb.journal.home import sync_folder, write_all
 from llmos_nb.messages import canonical, now
 
 _log = logging.getLogger(__name__)
@@ -324,7 +324,7 @@ class Journal:
                 Blobs(self.path.parent / "blobs").spill(name, value)
             if payloads:  # on disk before the events that name them
                 Blobs(self.path.parent / "blobs").write(payloads)
-            _write_all(self._fd, data)
+            write_all(self._fd, data)
             os.fsync(self._fd)
             if not self._size:
                 sync_folder(self.path.parent)
@@ -346,10 +346,3 @@ class Journal:
                 self.flush_now()
         finally:
             self.release()
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    """Write every byte; `os.write` may take only a part."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

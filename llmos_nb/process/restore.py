@@ -109,7 +109,9 @@ def _steps(run: Run, calls: Iterable[Call]) -> list[Made]:
 async def _rerun(run: Run, call: Call, step: Made, found: _Found) -> None:
     """Run a step again that did nothing outside, and compare; what it needs and is gone keeps it from running."""
     needs = step.reads | (step.written - step.whole)
-    result = None if needs & found.missing.keys() else await _invoked(run, call, _refuse)
+    apart = run.tools[call.name].worker is not None or call.facts.get("contained")
+    acting = _let if apart else _refuse
+    result = None if needs & found.missing.keys() else await _invoked(run, call, acting)
     if result is None or not result.ok:
         if result is not None and run.snapshots is not None:
             with suppress(SnapshotConflict):  # it changed nothing that could be taken back
@@ -128,6 +130,10 @@ async def _rerun(run: Run, call: Call, step: Made, found: _Found) -> None:
 
 def _refuse(words: str) -> None:
     raise CallDenied(f"a step that is run again to have its variables may not act outside: {words}")
+
+
+def _let(words: str) -> None:
+    """Let a step begin: a person said so, or it runs in a child that might act, and did not when it ran first."""
 
 
 async def _invoked(run: Run, call: Call, acting: Any) -> ToolResult:
@@ -205,7 +211,7 @@ async def run_again(run: Run, command: RunAgain) -> None:
 async def _run_again(run: Run, calls: Collection[str]) -> _Found:
     lost, found = dict(run.state.lost), _Found()
     for step in [s for s in _steps(run, run.state.surviving) if s.call in calls]:
-        result = await _invoked(run, run.state.calls[step.call], lambda words: None)
+        result = await _invoked(run, run.state.calls[step.call], _let)
         if result.ok:
             found.rerun.append(step.call)
             lost = {n: c for n, c in lost.items() if c != step.call or n not in (run.namespace or {})}

@@ -104,19 +104,8 @@ def observed(run: Holder, call: str, seen: Findings, result: ToolResult) -> Tool
     if not isinstance(effects, list):
         return result
     told = [f"{k} (by its code)" for k in dict.fromkeys(k for k, _ in seen.risks) if k in _UNSEEN]
-    told += [f"handle {name}" for name, why in (changes.opaque or {}).items() if _may_act(why)]
     result.facts["effects"] = [*effects, *told]
     return result
-
-
-_PASSIVE = (
-    "array of", "table of", "more objects", "a figure", "an iterator", "a generator", "a context variable", "a tensor"
-)  # fmt: skip
-
-
-def _may_act(why: Any) -> bool:
-    """Return whether what cannot be looked at may hold a file, a connection or a thread."""
-    return not str(why).startswith(_PASSIVE)
 
 
 def _packed(

@@ -1,10 +1,11 @@
 """What a step does outside, noted where it happens: one audit hook of the interpreter (PEP 578).
 
-It only looks: nothing is refused, unless whoever is told before the first effect raises `CallDenied`. An effect
+It only looks: nothing is refused, unless whoever is told before the first effect says that it may not happen. An effect
 belongs to the step whose context it happens in, also in threads that the step starts; what happens in a thread that
-nobody knows counts for every step under way. Not seen: native code that opens files by itself, and handles that were
-open before; so whoever asks whether a step had *no* effect looks at its text and its variables, too. What is noted is
-a few words (``write /tmp/x``, ``network crm.example:443``), never what was sent.
+nobody knows counts for every step under way. What is noted is a few words (``write /tmp/x``,
+``network crm.example:443``), never what was sent. No event tells what is done with a handle that was open before, so a
+step that can reach one is taken for one that acts, before it begins. Not seen: native code that opens files by itself;
+so whoever asks whether a step had *no* effect looks at its text and its variables, too.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import sys
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from llmos_nb.errors import CallDenied
+from llmos_nb.errors import CallDenied, JournalError
 from llmos_nb.tools import reentry
 from llmos_nb.tools.protocol import CallContext, current_call
 
@@ -45,6 +46,9 @@ _DEVICES = (
     "/proc/self/",
 )
 _LOOKS = ("uname", "ldconfig", "fc-list", "lscpu", "sysctl", "gcc", "cc", "ld", "nvidia-smi", "file", "getconf")
+_PASSIVE = (
+    "array of", "table of", "more objects", "a figure", "an iterator", "a generator", "a context variable", "a tensor"
+)  # fmt: skip
 _CACHES = ("XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "JOBLIB_TEMP_FOLDER")
 Said = tuple[str, str]  # what kind of effect, and on what
 
@@ -67,16 +71,35 @@ class Watch:
         self.context = context
         self.effects: list[str] = []
         self.scratch: set[str] = set()
+        self._told = False
         self._threads = {t.ident for t in threading.enumerate()}
 
     def note(self, kind: str, what: str) -> None:
-        """Note an effect before it happens; the first is told to whoever writes down that the call acts."""
+        """Note an effect before it happens; the first is told to whoever writes down that the call acts.
+
+        Raises
+        ------
+        CallDenied, JournalError
+            It may not happen, or could not be written down; the next one is not let through either.
+        """
         words = f"{kind} {what}".strip()[:MOST_WORDS]
-        began = bool(self.effects)
         if words not in self.effects and len(self.effects) < MOST:
             self.effects.append(words)
-        if not began:
+        if not self._told:
             self.context.acting(words)
+            self._told = True
+
+    def holds(self, opaque: Mapping[str, str]) -> None:
+        """Note variables that the call can reach, and that may hold a file, a connection or a thread.
+
+        Parameters
+        ----------
+        opaque : mapping of str to str
+            By variable, why a look into it ends: what cannot be looked at.
+        """
+        for name, why in opaque.items():
+            if not why.startswith(_PASSIVE):
+                self.note("handle", name)
 
     def close(self) -> None:
         """Note the threads that were started and go on: what they do is not seen any more."""
@@ -121,7 +144,7 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
                 said = ("other", f"{event} {type(error).__name__}")
             if said is not None and not _by_us(frame):
                 watch.note(*said)
-    except CallDenied:  # whoever is told says that it may not happen
+    except (CallDenied, JournalError):  # whoever is told says that it may not happen
         raise
     except Exception:  # noqa: S110 - a hook that raises would stop what it only looks at
         pass

@@ -14,12 +14,15 @@ import asyncio
 import json
 import os
 import random
-import signal
 import sys
-import tempfile
-import time
 from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from kill_series import Death, Sabotage, die_at, journals, lived, report, until
 
 import llmos_nb as llmos
 from llmos_nb import errors
@@ -29,7 +32,8 @@ from llmos_nb.process.state.fold import fold
 from llmos_nb.session import Session
 
 KINDS = ("pure", "idempotent", "once", "once", "once")
-TURNS = 6
+TURNS, EVENTS = 6, 70
+LIFE_S = 0.08
 
 
 def turns(rng: random.Random) -> list[dict]:
@@ -80,14 +84,12 @@ async def live(folder: Path, script: list[dict], kill_at: int | None) -> None:
     """Start or resume the process of a folder and drive it to its end; die at event `kill_at`."""
     session = Session(None, folder / "home")
     model, log = ScriptedModel(script), folder / "effects.log"
-    found = sorted((folder / "home" / "runs").glob("*/journal.jsonl")) if (folder / "home").exists() else []
-    found = [f for f in found if f.stat().st_size and len(read(f)) >= 2]
+    found = journals(folder)
     if found:
         process = session.load(found[-1], tools=tools(log), model=model)
     else:
         process = session.create("pay", model=model, tools=tools(log), approve="auto")
-    if kill_at is not None:
-        process.run.listeners.append(lambda e, s: _die(process, e.n, kill_at))
+    die_at(process, kill_at)
     if process.state == "ended":
         return
     await (process.resume() if found else process.start())
@@ -96,41 +98,6 @@ async def live(folder: Path, script: list[dict], kill_at: int | None) -> None:
         for call in [c for c in process.run.state.open_calls if c.status == "in_doubt"]:
             process.resolve(call.id, done=call.key in done)
         await (process.resume() if process.state == "paused" else process)
-
-
-def _die(process, n: int, kill_at: int) -> None:
-    if n == kill_at:
-        process.journal.flush_now()
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def child(folder: Path, script: list[dict], kill_at: int | None, sabotage=None) -> int:
-    """Fork a child that lives the process; give its pid."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        if sabotage is not None:
-            sabotage()
-        asyncio.new_event_loop().run_until_complete(live(folder, script, kill_at))
-        code = 0
-    except BaseException as error:
-        (folder / "child-error").write_text(f"{type(error).__name__}: {error}")
-    finally:
-        os._exit(code)
-
-
-def end(pid: int, after_s: float | None) -> int:
-    """Wait for a child, killing it after some seconds; give how it ended."""
-    limit = time.monotonic() + (after_s if after_s is not None else 60)
-    while time.monotonic() < limit:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.0005)
-    os.kill(pid, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def wrong_in(folder: Path) -> list[str]:
@@ -153,42 +120,25 @@ def wrong_in(folder: Path) -> list[str]:
     return wrong
 
 
-def trial(folder: Path, rng: random.Random, boundary: int | None, sabotage=None) -> tuple[int, list[str]]:
-    """Kill one process once or twice, resume it to its end; give the number of kills and what went wrong."""
-    script, kills = turns(rng), 0
-    for attempt in range(8):
-        last = attempt >= rng.randint(1, 2)
-        at = None if last or boundary is None else boundary + attempt
-        after = None if last or boundary is not None else rng.uniform(0.0, 0.08)
-        code = end(child(folder, script, at, sabotage), after)
-        kills += code == -signal.SIGKILL
-        if code == 0:
-            return kills, wrong_in(folder)
-        if code == 1:
-            return kills, [(folder / "child-error").read_text()]
-    return kills, ["it did not come to its end"]
+def deaths(rng: random.Random, boundary: int | None) -> Iterator[Death]:
+    """Return when the children of a trial are killed: one, or two."""
+    for attempt in range(rng.randint(1, 2)):
+        yield Death(after_s=rng.uniform(0.0, LIFE_S)) if boundary is None else Death(boundary + attempt)
 
 
-def run(kills: int, seed: int, sabotage=None) -> dict:
-    """Kill until there were so many kills; give the counts."""
-    rng = random.Random(seed)
-    done, trials, boundaries, wrong = 0, 0, Counter(), []
-    with tempfile.TemporaryDirectory() as base:
-        while done < kills:
-            folder = Path(base) / str(trials)
-            folder.mkdir()
-            boundary = trials // 2 % 70 + 1 if trials % 2 else None
-            found, bad = trial(folder, rng, boundary, sabotage)
-            done, trials = done + found, trials + 1
-            boundaries[boundary if boundary is not None else "random"] += found
-            wrong += [f"trial {trials - 1} (boundary {boundary}): {b}" for b in bad]
-    return {
-        "seed": seed,
-        "kills": done,
-        "trials": trials,
-        "wrong": wrong,
-        "kills_a_boundary": {str(k): n for k, n in boundaries.items()},
-    }
+def trial(sabotage: Sabotage, folder: Path, rng: random.Random, number: int) -> tuple[str, int, list[str]]:
+    """Kill one process once or twice and resume it to its end; return where, how often, and what went wrong."""
+    script, boundary = turns(rng), number // 2 % EVENTS + 1 if number % 2 else None
+    kills, trouble = lived(
+        folder, lambda event: partial(live, folder, script, event), deaths(rng, boundary), sabotage=sabotage
+    )
+    place = "at any instant" if boundary is None else f"at event {boundary}"
+    return place, kills, [trouble] if trouble else wrong_in(folder)
+
+
+def run(kills: int, seed: int, sabotage: Sabotage = None, keep: Path | None = None) -> dict[str, object]:
+    """Kill until there were so many kills; return the counts."""
+    return until(kills, seed, partial(trial, sabotage), keep)
 
 
 def main() -> int:
@@ -196,16 +146,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("results/crash.json"))
+    parser.add_argument("--keep", type=Path, help="keep the folders of processes that went wrong here")
     given = parser.parse_args()
-    found = run(given.kills, given.seed)
-    print(
-        f"seed {found['seed']}: {found['kills']} kills in {found['trials']} processes, {len(found['wrong'])} wrong"
-    )
-    print("kills a boundary:", " ".join(f"{k}:{n}" for k, n in found["kills_a_boundary"].items()))
-    print("\n".join(found["wrong"][:20]))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(found, indent=1))
-    return 1 if found["wrong"] else 0
+    return report(run(given.kills, given.seed, keep=given.keep), given.out)
 
 
 if __name__ == "__main__":

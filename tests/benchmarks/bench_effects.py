@@ -3,39 +3,47 @@
     python tests/benchmarks/bench_effects.py --kills 1500 --seed 7 --out results/effects.json
 
 The steps post to an HTTP server, append to files, write to a database, start programs and compute; some hide what they
-call from a reader of their text. Each effect bears the number of its step. After each kill the process is loaded from
-its journal in a fresh child and resumed; a call in doubt is settled by looking at what the other end has, as a person
-would, and a question about a rebuild is answered with "go on without". Right means: no effect twice, none lost that the
-process counts as done, none that nobody had decided on, and each variable as its step left it, or said to be gone.
+call from a reader of their text. Each effect bears the number of its step. The kills come, in turn, at an event, at any
+instant, and within milliseconds of a call's note that it acts. After each kill the process is loaded from its journal in
+a fresh child and resumed; a call in doubt is settled by looking at what the other end has, as a person would, and a
+question about a rebuild is answered with "go on without". The other end is looked at once all that a dead child had
+sent or started has come to its end: what is still under way would be taken for something that was never done, and
+ordered again. Right means: no effect twice, none lost, none that nobody had decided on, and each variable as its step
+left it, or said to be gone.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import http.server
 import json
-import os
 import random
-import signal
 import sqlite3
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from kill_series import Death, Sabotage, die_at, journals, lived, report, until
+from killed import rerun_all
+
 from llmos_nb.heap.digest import digest
-from llmos_nb.journal import history, read
+from llmos_nb.journal import Event, history, read
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.process import restore
+from llmos_nb.process import recover
 from llmos_nb.process.state.fold import fold
 from llmos_nb.process.state.rebuild import last_digests
 from llmos_nb.session import Session
 
-STEPS = 7
+STEPS, EVENTS = 7, 100  # of a process; there are fewer events where it need not ask
+SOON_S, LIFE_S = 0.004, 0.3
+PLACES = ("at an event", "as it acts", "at any instant")
 POST = (
     "import http.client\nlink = http.client.HTTPConnection('127.0.0.1', {port})\n"
     "link.request('POST', '/{place}/{n}', b'x'); answer_{n} = link.getresponse().read(); link.close()"
@@ -60,10 +68,17 @@ KINDS = {
 
 
 class Server:
-    """Counts what is posted, by place and number."""
+    """Counts what is posted, by place and number.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    late_s : float
+        Seconds that it takes to count what came in.
+    """
+
+    def __init__(self, late_s: float = 0.0) -> None:
         posted = self.posted = Counter[str]()
+        times = self.times = list[tuple[float, str]]()
         active = self._active = set[object]()
 
         class Counting(http.server.ThreadingHTTPServer):
@@ -84,7 +99,9 @@ class Server:
                 self.end_headers()
 
             def do_POST(self) -> None:
+                time.sleep(late_s)
                 posted[self.path] += 1
+                times.append((time.time(), self.path))
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 self.send_response(200)
                 self.end_headers()
@@ -129,27 +146,22 @@ def counted(folder: Path, posted: Counter[str] | dict[str, int]) -> Counter[int]
     return found
 
 
-def journals_of(folder: Path) -> list[Path]:
-    """Return the journals that can be gone on with: one that was killed as it began has done nothing."""
-    found = sorted((folder / "home" / "runs").glob("*/journal.jsonl")) if (folder / "home").exists() else []
-    return [j for j in found if j.stat().st_size and len(read(j)) >= 2]
-
-
 async def live(
     folder: Path, turns: list[dict], mode: str, posted: dict[str, int], boundary: int | None
 ) -> None:
     """Start or resume the process of a folder and drive it to its end; die at event `boundary`."""
     names: dict[str, object] = {}
     session = Session(names, folder / "home")
-    journals = journals_of(folder)
+    known = journals(folder)
     model = ScriptedModel(turns)
-    known, new = bool(journals), {"model": model, "approve": mode}
-    process = session.load(journals[-1], model=model) if known else session.create("work", **new)
-    if boundary is not None:
-        process.run.listeners.append(lambda e, s: _die(process, e.n, boundary))
-    if process.state != "ended":
-        await (session.resume(process) if journals else process.start())
-        await process
+    process = (
+        session.load(known[-1], model=model) if known else session.create("work", model=model, approve=mode)
+    )
+    if process.state == "ended":  # its former child was killed when nothing was left to do
+        return
+    die_at(process, boundary)
+    await (session.resume(process) if known else process.start())
+    await process
     while process.state != "ended":
         there = counted(folder, posted)
         for key, question in dict(process.run.state.questions).items():
@@ -164,133 +176,105 @@ async def live(
     wanted = last_digests(s.surviving)
     wrong = [n for n, d in wanted.items() if n in names and ":" not in d and digest(names[n]) != d]
     wrong += [f"{n} (nobody said so)" for n in wanted if n not in names and n not in s.lost]
-    if journals or not wrong:
-        (folder / "names").write_text(json.dumps(wrong))
+    (folder / "names").write_text(json.dumps(wrong))
 
 
-def _die(process, n: int, boundary: int) -> None:
-    if n == boundary:
-        process.journal.flush_now()
-        os.kill(os.getpid(), signal.SIGKILL)
+def tallied(events: Sequence[Event]) -> Counter[str]:
+    """Count how what a kill had left was settled, so that it is seen what was tried."""
+    found = Counter[str]()
+    for e in events:
+        if e.k == "call.resolved":
+            found[f"{e.d['by']}: {'done' if e.d['done'] else 'again'}"] += 1
+        elif e.k == "heap.restored":
+            found.update({f"steps {how}": len(e.d[how]) for how in ("stored", "rerun")})
+            found["names gone"] += len(e.d["missing"])
+    return found
 
 
-def child(folder: Path, turns, mode: str, posted: Counter[str], boundary: int | None, sabotage=None) -> int:
-    """Fork a child that lives the process; give its pid."""
-    seen = dict(posted)
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        os.setpgid(0, 0)
-        os.chdir(folder)
-        if sabotage is not None:
-            sabotage()
-        asyncio.new_event_loop().run_until_complete(live(folder, turns, mode, seen, boundary))
-        code = 0
-    except BaseException as error:
-        (folder / "child-error").write_text(f"{type(error).__name__}: {error}")
-    finally:
-        os._exit(code)
-
-
-def end(pid: int, after_s: float | None) -> int:
-    """Wait for a child, killing it after some seconds; give how it ended."""
-    limit = time.monotonic() + (after_s if after_s is not None else 120)
-    while time.monotonic() < limit:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.0005)
-    os.kill(pid, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def ended(group: int) -> None:
-    """Wait until the programs that a killed child had started have ended, too."""
-    while True:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.0005)
-
-
-def wrong_in(folder: Path, posted: Counter[str]) -> list[str]:
-    """Say what is wrong with a finished folder."""
+def wrong_in(folder: Path, posted: Counter[str], tally: Counter[str]) -> list[str]:
+    """Say what is wrong with a finished folder, and count what was tried in it."""
     found = counted(folder, posted)
+    tally["effects"] += found.total()
     wrong = [f"the effect of step {n} happened {times} times" for n, times in found.items() if times > 1]
-    journal = journals_of(folder)[-1]
+    journal = journals(folder)[-1]
     events = history(read(journal), journal)
     state = fold(events)
+    tally.update(tallied(events))
     decided = {e.d["call"] for e in events if e.k == "call.decided" and e.d["what"] == "approve"}
     began = {e.d["call"] for e in events if e.k == "call.started"}
     for n in found:
         if f"r{n}.0" not in decided & began:
             wrong.append(f"the effect of step {n} was never decided on")
+    if state.reason != "answered":
+        wrong.append(f"it ended {state.reason}: {state.why}")
     acts = ("POST", "'log'", "'db'", ">> log")
     for call in state.calls.values():
         n = int(call.id[1:].partition(".")[0])
-        if call.status == "done" and any(a in call.code for a in acts) and not found[n]:
-            wrong.append(f"the effect of step {n} is lost and nobody was told")
-    return wrong + [f"variable {n}" for n in json.loads((folder / "names").read_text())]
+        if any(a in call.code for a in acts) and not found[n]:
+            wrong.append(f"the effect of step {n} is lost: {call.status}")
+    names = folder / "names"
+    return wrong + [f"variable {n}" for n in (json.loads(names.read_text()) if names.exists() else ())]
+
+
+def acting(folder: Path) -> int:
+    """Return how many notes there are that a call acts, in bytes."""
+    return sum(f.stat().st_size for f in (folder / "home" / "runs").glob("*/acts"))
+
+
+def deaths(folder: Path, rng: random.Random, place: str, number: int) -> Iterator[Death]:
+    """Return when the children of a trial are killed: one, or two."""
+    for attempt in range(rng.randint(1, 2)):
+        if place == "at an event":
+            yield Death(event=number // len(PLACES) % EVENTS + 2 + 3 * attempt)
+        elif place == "as it acts":
+            before, after_s = acting(folder), rng.uniform(0, SOON_S)
+            yield Death(when=lambda before=before: acting(folder) > before, after_s=after_s)
+        else:
+            yield Death(after_s=rng.uniform(0.02, LIFE_S))
 
 
 def trial(
-    folder: Path, rng: random.Random, boundary: int | None, server: Server, sabotage=None
-) -> tuple[int, list[str]]:
-    """Kill one process once or twice, resume it to its end; give the number of kills and what went wrong."""
-    turns, kills = script(rng, folder.name, server.port), 0
-    mode, deaths = rng.choice(("auto", "risky")), rng.randint(1, 2)
+    server: Server, sabotage: Sabotage, tally: Counter[str], folder: Path, rng: random.Random, number: int
+) -> tuple[str, int, list[str]]:
+    """Kill one process once or twice and resume it to its end; return where, how often, and what went wrong."""
+    turns, mode, place = (
+        script(rng, folder.name, server.port),
+        rng.choice(("auto", "risky")),
+        PLACES[number % 3],
+    )
     db = sqlite3.connect(folder / "db")
     db.execute("create table t (n)")
     db.commit()
     db.close()
-    for attempt in range(8):
-        last = attempt >= deaths
-        at = None if last or boundary is None else boundary + 3 * attempt
-        after = None if last or boundary is not None else rng.uniform(0.02, 0.5)
-        pid = child(folder, turns, mode, server.posted, at, sabotage)
-        code = end(pid, after)
-        ended(pid)
-        server.settle()  # a person who looks waits until the dust has settled
-        kills += code == -signal.SIGKILL
-        if code == 0:
-            return kills, wrong_in(folder, server.posted)
-        if code == 1:
-            return kills, [(folder / "child-error").read_text()]
-    return kills, ["it did not come to its end"]
+    kills, trouble = lived(
+        folder,
+        lambda event: partial(live, folder, turns, mode, dict(server.posted), event),
+        deaths(folder, rng, place, number),
+        server.settle,
+        sabotage,
+    )
+    (folder / "counted.json").write_text(
+        json.dumps([t for t in server.times if t[1].startswith(f"/{folder.name}/")])
+    )
+    return place, kills, [trouble] if trouble else wrong_in(folder, server.posted, tally)
 
 
-def rerun_all() -> None:
-    """Take the rule away: every step passes for one that does nothing outside, and no value counts."""
-    restore.harmless = lambda call: True
-    restore.values.there = lambda run, ref: False
-    restore._refuse = lambda words: None
+def doubt_nothing() -> None:
+    """Take the other rule away: whatever a step had done when its process was killed, it runs again unasked."""
+    recover.only_namespace = lambda run, tool, call: True
 
 
-def run(kills: int, seed: int, sabotage=None) -> dict:
-    """Kill until there were so many kills; give the counts."""
-    rng, server = random.Random(seed), Server()
-    done, trials, wrong, places = 0, 0, [], Counter[str]()
-    with tempfile.TemporaryDirectory() as base:
-        while done < kills:
-            folder = Path(base) / str(trials)
-            folder.mkdir()
-            boundary = trials // 2 % 60 + 2 if trials % 2 else None
-            found, bad = trial(folder, rng, boundary, server, sabotage)
-            done, trials = done + found, trials + 1
-            places["at an event" if boundary is not None else "at any instant"] += found
-            wrong += [f"trial {trials - 1} (boundary {boundary}): {b}" for b in bad]
+FAULTS = {"rebuild": rerun_all, "doubt": doubt_nothing}
+
+
+def run(
+    kills: int, seed: int, sabotage: Sabotage = None, keep: Path | None = None, late_s: float = 0.0
+) -> dict[str, object]:
+    """Kill until there were so many kills; return the counts."""
+    server, tally = Server(late_s), Counter[str]()
+    found = until(kills, seed, partial(trial, server, sabotage, tally), keep)
     server.close()
-    return {
-        "seed": seed,
-        "kills": done,
-        "trials": trials,
-        "effects": server.posted.total(),
-        "places": dict(places),
-        "wrong": wrong,
-    }
+    return {**found, "tried": dict(tally)}
 
 
 def main() -> int:
@@ -298,17 +282,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("results/effects.json"))
-    parser.add_argument("--fault", action="store_true", help="without the rule: the counters must find doubles")
+    parser.add_argument("--fault", choices=FAULTS, help="without a rule: the counters must find doubles")
+    parser.add_argument("--keep", type=Path, help="keep the folders of processes that went wrong here")
     given = parser.parse_args()
-    found = run(given.kills, given.seed, rerun_all if given.fault else None)
-    print(
-        f"seed {found['seed']}: {found['kills']} kills in {found['trials']} processes, {found['places']}, "
-        f"{len(found['wrong'])} wrong"
-    )
-    print("\n".join(found["wrong"][:20]))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(found, indent=1))
-    return 1 if found["wrong"] else 0
+    return report(run(given.kills, given.seed, FAULTS.get(given.fault), given.keep), given.out)
 
 
 if __name__ == "__main__":

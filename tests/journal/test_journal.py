@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from llmos_nb.errors import JournalLocked, JournalTampered, JournalUnwritable
-from llmos_nb.journal import GENESIS, Blobs, Journal, read
+from llmos_nb.journal import GENESIS, Acts, Blobs, Journal, read
 from llmos_nb.journal.events import Unknown
 from llmos_nb.journal.journal import chained
 from llmos_nb.messages import canonical
@@ -172,3 +172,16 @@ def test_journal_abandoned_in_a_failing_write_has_no_duplicate_line(tmp_path, mo
     with journal.held():
         journal.append(Unknown("b", {}))
     assert [e.k for e in read(journal.path)] == ["a", "b"]
+
+
+def test_a_call_that_acts_is_noted_behind_a_torn_line_too(tmp_path):
+    (tmp_path / "acts").write_text("1-abc-r1.0\n1-ab")
+    acts = Acts(tmp_path)
+    acts.note("1-abc-r2.0")
+    assert [acts.noted(f"1-abc-r{n}.0") for n in (1, 2, 3)] == [True, True, False]
+
+
+def test_a_note_that_cannot_be_written_says_so(tmp_path):
+    (tmp_path / "acts").mkdir()
+    with pytest.raises(JournalUnwritable, match="cannot write"):
+        Acts(tmp_path).note("1-abc-r1.0")

@@ -3,10 +3,8 @@
 import sqlite3
 
 import pytest
-from killed import counting_server, live
+from killed import counting_server, live, rerun_all
 from turns import python
-
-from llmos_nb.process import restore
 
 POST = (
     "import http.client, json\n"
@@ -36,13 +34,6 @@ def test_a_finished_post_is_not_sent_again_and_its_variable_comes_back(server, t
     assert found["names"]["orders"] == [1, 2, 3] and found["names"]["total"] == 6
     assert found["restored"][0]["stored"] == ["r1.0"] and found["restored"][0]["rerun"] == []
     assert found["restored"][0]["missing"] == {"c": "r1.0"}  # a connection is no data
-
-
-def rerun_all():
-    """Take the rule away: every step passes for one that does nothing outside, and nothing stops it."""
-    restore.harmless = lambda call: True
-    restore.values.there = lambda run, ref: False
-    restore._refuse = lambda words: None
 
 
 def test_the_counter_finds_doubles_where_the_rule_is_switched_off(server, tmp_path):
@@ -160,3 +151,18 @@ def test_a_step_that_acts_only_the_second_time_is_stopped(folder):
     (folder / "later").touch()
     found = live(folder, turns)
     assert not (folder / "log").exists() and found["restored"][0]["missing"] == {"f": "r1.0"}
+
+
+KEEPER = """
+class Keeper:
+    def __init__(self): self.log = open('log', 'a', 1)
+    def put(self, text): return self.log.write(text)
+keeper = Keeper()"""
+
+
+def test_a_step_that_was_killed_while_it_used_a_handle_of_another_is_in_doubt(folder):
+    """Nothing that a handle does is seen, and its text does not tell: it counts that the step could reach one."""
+    turns = [python(KEEPER), python("n = keeper.put('x\\n')"), {"text": "done"}]
+    assert live(folder, turns, kill_when=("names.changed", 2)) is None and count(folder) == 1
+    found = live(folder, turns)
+    assert found["state"] == "waiting" and count(folder) == 1 and list(found["questions"]) == ["r2.0"]

@@ -165,6 +165,23 @@ async def test_stop_pauses_a_waiting_model_and_resume_goes_on(script):
     assert proc.answer == "hello" and same_as_folded(proc)
 
 
+@pytest.mark.parametrize("acts", [True, False])
+async def test_a_step_that_is_stopped_says_that_what_it_did_outside_stays(script, acts, tmp_path):
+    (tmp_path / "log").touch()
+    opens = "a" if acts else "r"
+    waits = f"import asyncio\nopen('log', '{opens}').close()\nbegun.append(1)\nawait asyncio.sleep(60)"
+    names = {"begun": (begun := [])}
+    proc = llmos.start("go", model=script(python(waits), {"text": "done"}), namespace=names, approve="auto")
+    while not begun:
+        await asyncio.sleep(0)
+    await proc.stop()
+    stopped = proc.run.state.calls["r1.0"]
+    assert stopped.error == "Stopped"
+    assert ("what it may have done outside was not taken back" in stopped.result) == acts
+    await proc.resume()
+    assert proc.reason == "answered" and [e.k for e in proc.events].count("call.started") == 1
+
+
 async def test_stop_from_another_thread_leaves_a_once_call_in_doubt(script):
     under_way = asyncio.Event()
 

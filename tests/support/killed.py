@@ -9,7 +9,10 @@ import signal
 import threading
 from contextlib import contextmanager
 
+from kill_series import die, journals
+
 from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process import restore
 from llmos_nb.session import Session
 
 
@@ -79,15 +82,13 @@ def _in_child(pipe, folder, turns, approve, kill_when, namespace, answer, sabota
 async def _lived(folder, turns, approve, kill_when, namespace, answer):
     session = Session(namespace, folder / "home")
     model = ScriptedModel(list(turns))
-    journals = sorted((folder / "home" / "runs").glob("*/journal.jsonl")) if (folder / "home").exists() else []
+    known = journals(folder)
     process = (
-        session.load(journals[-1], model=model)
-        if journals
-        else session.create("go", model=model, approve=approve)
+        session.load(known[-1], model=model) if known else session.create("go", model=model, approve=approve)
     )
     if kill_when is not None:
         process.run.listeners.append(Killer(process, *kill_when))
-    await (session.resume(process) if journals else process.start())
+    await (session.resume(process) if known else process.start())
     await process
     while process.state == "waiting":
         open_ = {k: q["kind"] for k, q in process.run.state.questions.items()}
@@ -116,5 +117,11 @@ class Killer:
     def __call__(self, event, state):
         self.left -= event.k == self.kind
         if self.left <= 0 and event.k == self.kind:
-            self.process.journal.flush_now()
-            os.kill(os.getpid(), signal.SIGKILL)
+            die(self.process)
+
+
+def rerun_all():
+    """Take the rule away: every step passes for one that does nothing outside, and nothing stops it."""
+    restore.harmless = lambda call: True
+    restore.values.there = lambda run, ref: False
+    restore._refuse = lambda words: None

@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+from llmos_nb.errors import CallDenied, JournalUnwritable
+from llmos_nb.heap import Snapshots
 from llmos_nb.tools import CallContext, as_tool, invoke
 from llmos_nb.tools.devices.python import PythonDevice, capture
 from llmos_nb.tools.effects import MOST, watching
@@ -136,6 +138,46 @@ def test_the_first_effect_is_told_before_it_happens(device, tmp_path):
         lambda words: there.append(list(tmp_path.iterdir())),
     )
     assert there == [[]]
+
+
+HANDLES = {
+    "held by an object": (
+        "from types import SimpleNamespace as Box\nkept = Box(log=open(folder / 'a', 'a'))",
+        "kept.log",
+    ),
+    "bound method": ("kept = open(folder / 'a', 'a').write", "kept.__self__"),
+    "connection": ("import sqlite3\nkept = sqlite3.connect(folder / 'x.db')", "kept"),
+}
+
+
+@pytest.mark.parametrize("name", HANDLES)
+def test_a_step_that_can_reach_an_open_handle_is_told_of_before_it_begins(device, name):
+    device.snapshots = Snapshots(device.namespace)
+    makes, handle = HANDLES[name]
+    effects(device, makes)
+    told = []
+    assert effects(device, "begun = kept", lambda words: told.append((words, "begun" in device.namespace)))
+    assert told == [("handle kept", False)]
+    effects(device, f"{handle}.close()")
+
+
+def test_what_holds_nothing_open_is_no_handle(device):
+    device.snapshots = Snapshots(device.namespace)
+    effects(device, "numbers = (n for n in range(3)); rows = [1]; add = rows.append")
+    assert effects(device, "rows, add, numbers") == []
+
+
+@pytest.mark.parametrize("error", [CallDenied("no"), JournalUnwritable("the disk is full")])
+def test_what_may_not_act_may_not_act_at_a_second_try_either(device, tmp_path, error):
+    def refuses(words):
+        raise error
+
+    effects(
+        device,
+        "for name in 'ab':\n    try:\n        (folder / name).touch()\n    except Exception:\n        pass",
+        refuses,
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_noted_is_bounded(device):

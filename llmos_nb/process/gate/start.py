@@ -173,12 +173,8 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
             seen, came, result = await run.visit(partial(_begun, run, tool, arguments, context))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
-        record(
-            run,
-            call,
-            tool,
-            ToolResult(False, "stopped by the user; what it had changed was taken back", "Stopped"),
-        )
+        words = f"stopped by the user; what it had changed was taken back{_left(run, call)}"
+        record(run, call, tool, ToolResult(False, words, "Stopped"))
     except asyncio.CancelledError:
         _cancelled(run, call, tool)
         raise
@@ -235,9 +231,16 @@ def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings, call
     return replace(tool, runner=runner)
 
 
+def _left(run: Run, call: Call) -> str:
+    """Say of a call that was stopped what nobody takes back, so that it is not done again by mistake."""
+    acted = Acts(run.journal.path.parent).noted(call.key)
+    return "; what it may have done outside was not taken back: look before you do that again" if acted else ""
+
+
 def _cancelled(run: Run, call: Call, tool: Tool) -> None:
     if tool.effect in ("read", "namespace") or tool.repeat != "once":
-        record(run, call, tool, ToolResult(False, "stopped by the user", "Stopped"))
+        words = f"stopped by the user{_left(run, call)}"
+        record(run, call, tool, ToolResult(False, words, "Stopped"))
     else:
         run.append(
             CallInDoubt(

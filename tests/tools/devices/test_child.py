@@ -13,8 +13,9 @@ from turns import python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
+from llmos_nb.journal import Acts
 from llmos_nb.tools import CallContext
-from llmos_nb.tools.devices.child import isolated
+from llmos_nb.tools.devices.child import child as child_device, isolated
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has these limits")
 
@@ -189,7 +190,18 @@ async def test_child_does_not_take_the_namespace_lock():
     assert not child.alive
 
 
-async def test_heap_of_the_child_is_rebuilt_after_a_restart(script, monkeypatch, tmp_path):
+@pytest.fixture(params=[False, True])
+def reaches(request, monkeypatch):
+    """Children of this system, and of one that cannot keep them from the files."""
+    said = child_device.held
+    if request.param:
+        monkeypatch.setattr(
+            child_device, "held", lambda *given: (*said(*given)[:2], "reads and writes all files")
+        )
+    return request.param
+
+
+async def test_heap_of_the_child_is_rebuilt_after_a_restart(script, reaches):
     session = llmos.Session({"items": [1]})
     turns = (python("items.append(2)\nmade = sum(items)"), python("made + len(items)"), {"text": "ok"})
     proc = session.create("Use `items`.", model=script(*turns), isolate=True, approve="step").start()
@@ -202,6 +214,12 @@ async def test_heap_of_the_child_is_rebuilt_after_a_restart(script, monkeypatch,
     while again.state == "waiting":
         await again.approve("all")
     assert again.reason == "answered" and results(again)[1].splitlines()[-1] == "5"
+
+
+async def test_a_step_in_a_child_that_might_act_outside_is_noted_before_it_begins(script, reaches):
+    proc = await run(script, "x = 1", names={}, approve="auto")
+    assert proc.reason == "answered"
+    assert Acts(proc.journal.path.parent).noted(proc.run.state.calls["r1.0"].key) == reaches
 
 
 async def test_bind_is_refused_for_a_child(script):

@@ -38,8 +38,8 @@ class Cell:
     def __init__(self, **setup) -> None:
         self.child = isolated({}, [], Setup(**setup))
 
-    def run(self, code: str, deadline_s: float = 20):
-        call = self.child.call("python", {"code": code}, CallContext("r1.0", "k", deadline_s))
+    def run(self, code: str, deadline_s: float = 20, **told):
+        call = self.child.call("python", {"code": code}, CallContext("r1.0", "k", deadline_s, **told))
         return asyncio.run(call)
 
     def says(self, code: str) -> list[str]:
@@ -422,6 +422,15 @@ def test_missing_protection_is_reported_and_refused_where_required(fresh):
         "a protection that is required does not hold here: no bound on memory"
     )
     assert fresh(require=True).run("1").ok
+
+
+@pytest.mark.parametrize(
+    ("without", "told"), [((), []), (("memory",), []), (("files",), ["child reads and writes all"])]
+)
+def test_a_child_that_may_act_outside_says_so_before_its_step_begins(fresh, without, told):
+    said = []
+    fresh(without=without).run("1", acting=said.append)
+    assert [words[:26] for words in said] == told
 
 
 def test_doctor_reports_the_available_protections():

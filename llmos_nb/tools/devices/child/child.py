@@ -28,10 +28,11 @@ MOST_IMAGES, MOST_WORDS = 20, 2000
 MOST_EFFECTS, MOST_EFFECT = 16, 200
 _IMAGES = ("image/png", "image/jpeg")
 _FACTS = ("size", "line")
+_REACH = ("network", "files", "signals")  # what holds a child back from acting outside
 
 
-def held(frame: Frame, require: bool) -> tuple[str, str]:
-    """Say what a child is held to, and what not; it says so before anybody's code runs in it.
+def held(frame: Frame, require: bool) -> tuple[str, str, str]:
+    """Say what a child is held to, what not, and how it may act outside; it says so before anybody's code runs in it.
 
     Raises
     ------
@@ -42,7 +43,8 @@ def held(frame: Frame, require: bool) -> tuple[str, str]:
     off = ", ".join(p.how for p in found if not p.holds)
     if off and require:
         raise ToolError(f"a protection that is required does not hold here: {off}")
-    return ", ".join(p.how for p in found if p.holds), off
+    reaches = ", ".join(p.how for p in found if not p.holds and p.name in _REACH)
+    return ", ".join(p.how for p in found if p.holds), off, reaches
 
 
 def result(found: Frame) -> ToolResult:
@@ -129,8 +131,8 @@ class _Link:
     def __init__(self, connection: Connection, process: Running) -> None:
         self.connection, self.process = connection, process
 
-    def held(self, require: bool) -> tuple[str, str]:
-        """Read what the process is held to, which it says before anybody's code runs in it, and what it is not."""
+    def held(self, require: bool) -> tuple[str, str, str]:
+        """Read what the process is held to, what not, and how it may act outside."""
         try:
             first = self.connection.take()
         except ValueError as error:
@@ -203,7 +205,7 @@ class Child:
     ) -> None:
         self._launch, self._gather, self._require = launch, gather, require
         self._link: _Link | None = None
-        self._news = self._holds = ""
+        self._news = self._holds = self._reaches = ""
 
     def __del__(self) -> None:
         self.close()
@@ -235,6 +237,8 @@ class Child:
             link = await self._started(context.deadline_s)
         except ToolError as error:
             return ToolResult(False, str(error), "ChildEnded")
+        if self._reaches:  # nobody here sees when it does
+            context.acting(f"child {self._reaches}")
         frame: Frame = {"tool": tool, "arguments": dict(arguments), "call": context.call, "key": context.key}
         frame["deadline_s"] = max(until - time.monotonic(), 0.05)
         outcome = unless_stopped(await self._exchanged(link, frame, context))
@@ -263,17 +267,17 @@ class Child:
             if told.error is not None:
                 self._end(link)
                 raise ToolError(f"the child process did not start: {told.error}") from told.error
-            self._holds, self._news = told.value
+            self._holds, self._reaches, self._news = told.value
         return link
 
-    def _fill(self, link: _Link, inputs: list[Input]) -> tuple[str, str]:
-        """Copy the inputs; return what the child is held to, and a text: which were copied, which not and why."""
-        holds, off = link.held(self._require)
+    def _fill(self, link: _Link, inputs: list[Input]) -> tuple[str, str, str]:
+        """Copy the inputs; return what the child is held to, how it may act, and which were copied or not."""
+        holds, off, reaches = link.held(self._require)
         faults = link.copy(inputs)
         copied = ", ".join(n for n, why in faults.items() if not why) or "nothing"
         failed = ", ".join(f"{n} ({why})" for n, why in faults.items() if why)
         said = "child process" + (f", not held: {off}" if off else "") + f"; copied: {copied}"
-        return holds, said + (f"; not copied: {failed}" if failed else "")
+        return holds, reaches, said + (f"; not copied: {failed}" if failed else "")
 
     async def give(self, inputs: list[Input], deadline_s: float) -> dict[str, str]:
         """Copy more variables there.

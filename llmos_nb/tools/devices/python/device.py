@@ -109,6 +109,8 @@ class PythonDevice:
                 captured(context.on_output, on_display, self.ip) as sink,
                 watching(context) as watch,
             ):
+                if before is not None:
+                    watch.holds(before.opaque)
                 step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip))
                 outcome = await step.run(code, context.call)
         except (Stopped, asyncio.CancelledError):
