@@ -91,7 +91,7 @@ def _fork(namespace: dict[str, Any], ip: Any, show_values: bool) -> tuple[Connec
         confinement.no_effects()
         sys.settrace(None)
         connection = Connection(os.fdopen(down[0], "rb"), os.fdopen(up[1], "wb"))
-        Worker(connection, namespace, ip, show_values=show_values).serve()
+        Worker(connection, namespace, ip, show_values=show_values, takes_back=False).serve()
     finally:
         os._exit(1)  # whatever happens, the copy never goes on as its parent
 

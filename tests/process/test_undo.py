@@ -80,15 +80,33 @@ async def test_undo_all_leaves_nothing_to_undo(script):
         proc.undo()
 
 
-async def test_a_step_that_raised_in_the_middle_is_undone(script):
+async def test_a_step_that_fails_leaves_nothing_and_the_model_is_told(script):
     names = {"items": [0]}
-    model = script(python("items.append(1)\nitems.append(1 / 0)"), {"text": "it failed"})
+    items = names["items"]
+    model = script(python("items.append(1)\nmade = 2\nitems.append(1 / 0)"), {"text": "it failed"})
     proc = await llmos.run("go", model=model, namespace=names, approve="auto")
-    assert names["items"] == [0, 1] and proc.run.state.calls["r1.0"].status == "failed"
-    proc.undo()
-    assert names["items"] == [0] and statuses(proc) == ["failed"]
-    proc.redo()
-    assert names["items"] == [0, 1] and proc.run.state.calls["r1.0"].status == "failed" and same_as_folded(proc)
+    call = proc.run.state.calls["r1.0"]
+    assert items == [0] and own(names) == {"items": items} and call.status == "failed"
+    told = "[the step failed, and what it had changed was taken back: created made; mutated items]"
+    assert call.result.endswith(told) and same_as_folded(proc)
+    with pytest.raises(UsageError, match="no step that changed"):
+        proc.undo()
+
+
+async def test_a_step_that_fails_before_it_changed_anything_says_nothing_of_it(script):
+    proc = await llmos.run(
+        "go", model=script(python("1 / 0"), {"text": "it failed"}), namespace={}, approve="auto"
+    )
+    assert proc.run.state.calls["r1.0"].result.endswith("ZeroDivisionError: division by zero")
+
+
+async def test_what_a_failed_step_cannot_take_back_is_named(script):
+    names = {"gen": iter([1, 2, 3])}
+    model = script(python("next(gen)\n1 / 0"), {"text": "it failed"})
+    proc = await llmos.run("go", model=model, namespace=names, approve="auto")
+    call = proc.run.state.calls["r1.0"]
+    told = "[the step failed, and not taken back, if it was changed: gen"
+    assert told in call.result and call.facts["stays"] == ["gen"]
 
 
 async def test_without_a_plan_one_answer_is_taken_back_at_a_time(script):

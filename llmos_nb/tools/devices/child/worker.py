@@ -99,6 +99,8 @@ class Worker:
         As in `PythonDevice`.
     alone : bool
         Whether all processes that this one can see are its own; a step's then end with it.
+    takes_back : bool
+        As in `PythonDevice`.
     """
 
     connection: Connection
@@ -107,10 +109,12 @@ class Worker:
     _: KW_ONLY
     show_values: bool = False
     alone: bool = False
+    takes_back: bool = True
 
     def __post_init__(self) -> None:
         self.task: asyncio.Task[ToolResult] | None = None
         how: dict[str, Any] = {"show_values": self.show_values, "on_display": lambda bundle: None}
+        how["takes_back"] = self.takes_back
         python = PythonDevice(self.namespace, self.ip, snapshots=Snapshots(self.namespace), **how)
         tools = [python.tool, *NamespaceDevice(self.namespace, values=True).tools]
         self.tools: dict[str, Tool] = {t.name: t for t in tools}

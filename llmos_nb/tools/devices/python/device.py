@@ -57,6 +57,8 @@ class PythonDevice:
     on_display : callable, optional
         Takes what a step displays that is more than text, by media type. Without it a kernel's user sees the images;
         HTML and scripts are never put on the page by this device (law 5).
+    takes_back : bool
+        Whether a step that fails is taken back; not in a preview, which shows what a refused effect stood in the way of.
     """
 
     namespace: dict[str, Any]
@@ -65,6 +67,7 @@ class PythonDevice:
     snapshots: Any = None
     show_values: bool = False
     on_display: Callable[[Bundle], None] | None = None
+    takes_back: bool = True
 
     @property
     def tool(self) -> Tool:
@@ -93,7 +96,7 @@ class PythonDevice:
         Returns
         -------
         ToolResult
-            Its output, images and changes; or its error, as the model is to read it.
+            Its output, images and changes; or its error, as the model is to read it, and nothing stays changed.
 
         Raises
         ------
@@ -119,8 +122,12 @@ class PythonDevice:
             raise
         finally:
             current_call.reset(token)
-        changes = self.snapshots.end(before, context.key) if before is not None else None
-        found = step.result(outcome, changes)
+        changes = back = None
+        if before is not None and outcome.error is not None and outcome.ended and self.takes_back:
+            back = self.snapshots.rollback(before)  # a step is done whole, or leaves nothing
+        elif before is not None:
+            changes = self.snapshots.end(before, context.key)
+        found = step.result(outcome, changes, back)
         return replace(found, facts={**found.facts, "effects": watch.effects})
 
     def _show_images(self, bundle: Bundle) -> None:
@@ -186,8 +193,10 @@ class Step:
         for part in self._figures.take():
             self._sink.display({"text/plain": part.text, part.mime: part.data})
 
-    def result(self, outcome: Outcome, changes: dict[str, Any] | None) -> ToolResult:
-        """Say what came of it."""
+    def result(
+        self, outcome: Outcome, changes: dict[str, Any] | None, back: dict[str, Any] | None = None
+    ) -> ToolResult:
+        """Say what came of it; of a step that failed, what was taken back, too."""
         record, facts, error = self._sink.record, dict[str, Any](), outcome.error
         if error is not None:
             if not isinstance(error, ToolTimeout):
@@ -196,6 +205,9 @@ class Step:
             line = failing_line(error, self._filename)
             facts |= {"line": line} if line else {}
             facts |= {} if outcome.ended else {"in_doubt": True}
+            if back is not None:
+                record.add(_taken_back(back))
+                facts |= {"stays": stays} if (stays := _stays(back)) else {}
         facts["size"], kind = record.size, type(error).__name__ if error is not None else ""
         text = record.text.removesuffix("\n") if record.size else _silent(changes)
         return ToolResult(error is None, text, kind, tuple(self._sink.images), changes, facts)
@@ -212,6 +224,19 @@ def _is_artist(value: Any) -> bool:
 
 
 _DEFINITIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+
+
+def _taken_back(back: Mapping[str, Any]) -> str:
+    """Say what a step had changed before it failed: the next one finds nothing of it."""
+    said = [f"{kind} {', '.join(names)}" for kind in NAME_CHANGES if (names := back.get(kind))]
+    told = f"what it had changed was taken back: {'; '.join(said)}" if said else ""
+    stays = f"not taken back, if it was changed: {', '.join(_stays(back))}" if _stays(back) else ""
+    return f"\n[the step failed, and {'; '.join(filter(None, (told, stays)))}]" if told or stays else ""
+
+
+def _stays(back: Mapping[str, Any]) -> list[str]:
+    """Return what could not be put back, or not be looked at."""
+    return [*back.get("lost", ()), *back.get("opaque", ())]
 
 
 def _silent(changes: dict[str, Any] | None) -> str:
