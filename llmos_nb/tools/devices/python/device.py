@@ -58,7 +58,7 @@ class PythonDevice:
         Takes what a step displays that is more than text, by media type. Without it a kernel's user sees the images;
         HTML and scripts are never put on the page by this device (law 5).
     takes_back : bool
-        Whether a step that fails is taken back; not in a preview, which shows what a refused effect stood in the way of.
+        Whether a step that fails is taken back; not in a preview, which shows what would come before a refusal.
     """
 
     namespace: dict[str, Any]
