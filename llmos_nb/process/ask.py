@@ -202,7 +202,8 @@ def settle(run: Run, number: int, response: Response) -> None:
     amounts: dict[str, float] = {"tokens": usage.prompt + usage.completion}
     if run.price:
         amounts["$"] = cost(run.price, usage)
-    if run.state.plan_status == "none" and not any(c.name == "plan" for c in response.calls):
+    unplanned = run.state.plan_status == "none" and run.state.planning != "only"
+    if unplanned and not any(c.name == "plan" for c in response.calls):
         implicit_plan(run)
         decide_plan(run, "approve", f"mode:{run.state.mode}")
     run.append(BudgetSettled(request=number, amounts=amounts))

@@ -189,7 +189,7 @@ def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bo
     if (
         bad is not None
         and bad.status in ("rejected", "skipped")
-        and bad.by not in ("schema", "repeat", "budget", "conflict")
+        and bad.by not in ("schema", "repeat", "budget", "conflict", "plan")
     ):
         status = bad.status
     if met and compared:

@@ -79,3 +79,17 @@ def test_words_and_bare_names_are_no_conditions(text):
 @given(st.text(max_size=40))
 def test_any_text_is_a_condition_or_words(text):
     assert is_condition(text) in (True, False)
+
+
+@pytest.mark.parametrize("plans", [True, False])
+async def test_where_only_a_plan_is_wanted_nothing_runs_before_it_is_carried_out(script, plans):
+    steps = {"name": "plan", "arguments": {"steps": [{"title": "Make x"}]}}
+    act = {"name": "python", "arguments": {"code": "x = 1"}}
+    first = [{"calls": [steps, act]}] if plans else [{"calls": [act]}, {"calls": [steps]}]
+    names = {}
+    proc = await llmos.run(
+        "go", model=script(*first, python("x = 1"), DONE), namespace=names, plan="only", approve="auto"
+    )
+    assert (proc.state, "x" in names) == ("paused", False) and [s.title for s in proc.plan.steps] == ["Make x"]
+    await proc.resume()
+    assert (proc.reason, names["x"]) == ("answered", 1) and same_as_folded(proc)

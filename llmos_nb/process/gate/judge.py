@@ -78,6 +78,9 @@ def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
     except (BadArguments, UnknownTool) as error:
         reject(run, call, "schema", str(error))
         return None
+    if run.state.planning == "only" and tool.effect != "read" and not call.undoes:
+        reject(run, call, "plan", "only a plan is wanted: nothing runs before the user has it carried out")
+        return None
     free = run.state.mode == "auto" and not gate_authority.exposed(run)
     if not free and gate_authority.shelves(run, tool):
         return _look_up_and_judge(run, call, tool, arguments)
