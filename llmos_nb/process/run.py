@@ -217,7 +217,11 @@ class Run:
         """End a section, and let happen what waited for its end."""
         self._busy -= 1
         while self._after and not self._busy:
-            self._after.pop(0)()
+            act = self._after.pop(0)
+            try:
+                act()
+            except Exception:  # nobody waits for it, and what comes after it is somebody else's
+                _log.exception("what waited for a section of process %s failed", self.state.pid)
         self.wake.set()
 
     def afterwards(self, act: Callable[[], object]) -> None:

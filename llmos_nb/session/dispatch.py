@@ -1,7 +1,7 @@
 """Thread-safe dispatch of commands to a process, and the task on the runtime's thread that drives it.
 
 Whoever acts, and from whichever thread: an act is carried out on the thread "llmos", where the process lives, in its
-turn. On that thread runs the deadline timer of open approval requests, too.
+turn.
 """
 
 from __future__ import annotations
@@ -16,18 +16,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from llmos_nb.errors import CallDenied
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import QuestionDue, RunEnded, SignalReceived
-from llmos_nb.policy import approval
+from llmos_nb.journal.events import RunEnded, SignalReceived
 from llmos_nb.process import Run, check_key
-from llmos_nb.process.state import State, decide
+from llmos_nb.process.state import decide
 from llmos_nb.session.threads import Visits, runtime
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_DAY_S = 86_400.0  # the timer is set anew each day: a machine may sleep
 ACKNOWLEDGED_S = 0.5  # a verb waits so long for its turn, and then trusts that it will be heard
 TOGETHER_S = 1.0  # processes that code starts in one go, and what it says of them, come before the first begins
 
@@ -313,20 +310,34 @@ class Dispatch:
             raise CallDenied(reentry.DENIED)
 
     async def hear(self, act: Callable[[], object]) -> None:
-        """Carry out what another process does to this one, and wait until it is on disk."""
+        """Carry out what another process does to this one, in its turn, and wait until it is on disk."""
 
         async def heard() -> None:
-            self.apply(act)
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.run.afterwards(partial(self._answered, done, act))
+            await done
             await self.run.journal.flush()
 
         await self.there(heard)
 
-    def post(self, act: Callable[..., object], *args: Any) -> None:
-        """Carry out what another process does to this one, without waiting."""
-        if self.here:
-            self.apply(lambda: act(*args))
+    def _answered(self, done: asyncio.Future[None], act: Callable[[], object]) -> None:
+        """Carry an act out for a coroutine that waits for it."""
+        try:
+            self.apply(act)
+        except Exception as error:
+            if not done.done():
+                done.set_exception(error)
         else:
-            runtime().post(self.apply, lambda: act(*args), context=reentry.outside())
+            if not done.done():
+                done.set_result(None)
+
+    def post(self, act: Callable[..., object], *args: Any) -> None:
+        """Carry out what another process does to this one, in its turn, without waiting."""
+        told = partial(self.apply, partial(act, *args))
+        if self.here:
+            self.run.afterwards(told)
+        else:
+            runtime().post(self.run.afterwards, told, context=reentry.outside())
 
     def look(self) -> None:
         """Let whoever waits beside it look again."""
@@ -357,43 +368,3 @@ class Dispatch:
         running = (c.key for c in self.run.state.open_calls if c.status == "running")
         for key in (check_key(self.run), *running):
             stop_main_thread(key=key)
-
-
-class Deadlines:
-    """Deadline timer of one process: that one has passed is written at that moment, or as soon as it can be.
-
-    Parameters
-    ----------
-    dispatch : Dispatch
-        The way to its loop.
-    """
-
-    def __init__(self, dispatch: Dispatch) -> None:
-        self.dispatch, self.run = dispatch, dispatch.run
-        self._timer: asyncio.TimerHandle | None = None
-        self.run.listeners.append(self._asked)
-
-    def _asked(self, event: Event, state: State) -> None:
-        if event.k in ("question.asked", "question.escalated"):
-            self.arm()
-
-    def arm(self) -> None:
-        """Set the timer for the deadline that comes first; what has passed while nobody looked counts at once."""
-        s = self.run.state
-        asked = [q for k, q in s.questions.items() if k in s.undoing or not s.settled]
-        left = [seconds for q in asked if (seconds := approval.left_s(q)) is not None]
-        if self._timer is not None:
-            self._timer.cancel()
-        if left:
-            self._timer = asyncio.get_running_loop().call_later(min(max(min(left), 0.0), _DAY_S), self.ring)
-
-    def ring(self) -> None:
-        """Record which deadlines have passed."""
-        self.dispatch.ask(self._ring)
-
-    def _ring(self) -> None:
-        s = self.run.state
-        passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
-        if passed and (not s.settled or s.undoing):
-            self.dispatch.apply(lambda: [self.run.append(QuestionDue(question=k)) for k in passed])
-        self.arm()

@@ -62,6 +62,45 @@ async def test_what_is_said_of_a_process_before_it_is_started_does_not_start_it(
     assert made.run.state.calls["r1.0"].status == "rejected" and made.reason == "answered"
 
 
+async def test_what_other_processes_say_waits_for_the_section_that_is_under_way(waiting):
+    dispatch, run, heard = waiting.dispatch, waiting.run, []
+
+    async def section():
+        run.enter()
+        hearing = asyncio.ensure_future(dispatch.hear(lambda: heard.append("heard")))
+        dispatch.post(heard.append, "posted")
+        await asyncio.to_thread(dispatch.post, heard.append, "from afar")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        early = [*heard]
+        run.leave()
+        await hearing
+        return early
+
+    early = await dispatch.there(section)
+    assert early == [] and sorted(heard) == ["from afar", "heard", "posted"]
+
+
+async def test_an_act_that_fails_after_a_section_keeps_no_other_from_its_turn(waiting):
+    dispatch, run, heard = waiting.dispatch, waiting.run, []
+
+    def fail():
+        raise UsageError("no such thing")
+
+    async def section():
+        run.enter()
+        hearing = asyncio.ensure_future(dispatch.hear(fail))
+        dispatch.post(fail)
+        dispatch.post(heard.append, "posted")
+        await asyncio.sleep(0)
+        run.leave()
+        with pytest.raises(UsageError, match="no such thing"):
+            await hearing
+
+    await dispatch.there(section)
+    assert heard == ["posted"]
+
+
 @pytest.mark.parametrize("code", ["ran = 1", "import asyncio\nran = 1\nawait asyncio.sleep(0)"])
 @pytest.mark.parametrize("where", [(labels, "catch_up"), (labels, "reading"), (device, "captured")])
 async def test_stop_that_comes_while_a_step_is_being_prepared_lets_none_of_it_run(
