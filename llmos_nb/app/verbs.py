@@ -166,7 +166,7 @@ KEEPING = (
     Verb("replay", "show a journal; nothing runs",
         _agent("process:replay", "FILE", 1, 1, example="journal.jsonl")),
     Verb("export", "write the plain notebook",
-        _agent("process:export", "P FILE", 2, 2, *_NOTES, example="1 x.ipynb --clean"),
+        _agent("process:export", "P [FILE]", 0, 2, *_NOTES, example="1 x.ipynb --clean"),
         _llmos("export", Flag("journal"), Flag("notebook"), *_NOTES,
             _switch("observe", "run it twice and mark what differs by nature, such as times"),
             help="write the plain notebook of a saved process", example="journal.jsonl x.ipynb"),

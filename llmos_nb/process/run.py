@@ -285,6 +285,12 @@ class Run:
             self.wired, self._recalls = (shown, compact(list(shown))), recalls
         return self.wired
 
+    @property
+    def stopped_by(self) -> str:
+        """Say of work that was cut off who did it: the user, or what ended around it."""
+        by = self.halting[1] if self.halting else ""
+        return f"stopped by {'the user' if by in ('', 'you') else by}"
+
     def halt(self, how: str, by: str) -> None:
         """End what is under way now: `how` is ``paused`` (Stop, to be resumed) or ``ended`` (kill)."""
         if self.state.status == "ended" or (self.halting and self.halting[0] == "ended"):

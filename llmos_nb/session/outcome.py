@@ -6,6 +6,7 @@ from llmos_nb.errors import ApprovalNeeded, LlmosError, NotAnswered
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.deadlock import title
 from llmos_nb.session.protocols import ProcessLike
+from llmos_nb.views import closed
 
 
 def unanswered(process: ProcessLike) -> LlmosError:
@@ -30,9 +31,10 @@ def unanswered(process: ProcessLike) -> LlmosError:
             "doubt": f"%agent resolve {p} {key} --done",
             "rebuild": f"%agent resolve {p} {key} --done (goes on without) or --again (runs it again)",
         }
+        asked = closed(str(question.get("title") or question["text"]))
         command = what.get(question["kind"], f"%agent approve {p}")
         return ApprovalNeeded(
-            f"process {p} waits for a person: {question.get('title') or question['text']}. In a notebook: {command}, "
+            f"process {p} waits for a person: {asked} In a notebook: {command}, "
             f"then %agent resume {p} (saved in {process.journal.path})"
         )
     if process.state == "paused":

@@ -383,6 +383,7 @@ class Process:
         """Go on from event `at` as a new process; this one ends as ``forked``, unless the new one is isolated."""
         return self.session.fork(self, at, isolate)
 
-    def export(self, path: str | Path, **options: Any) -> Path:
-        """Write what survived as a plain notebook that runs with no model."""
-        return self.session.export(self, Path(path), **options)
+    def export(self, path: str | Path = "", **options: Any) -> Path:
+        """Write what survived as a plain notebook that runs with no model; with no path it bears name and pid."""
+        named = path or f"{self.run.state.name or 'process'}-{self.pid}.ipynb"
+        return self.session.export(self, Path(named), **options)

@@ -10,6 +10,7 @@ from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.gate import labels
 from llmos_nb.session import Session
+from llmos_nb.session.outcome import unanswered
 from llmos_nb.tools.devices.python import device
 
 
@@ -60,6 +61,30 @@ async def test_what_is_said_of_a_process_before_it_is_started_does_not_start_it(
     assert not made.dispatch.driven and "model.requested" not in [e.k for e in made.events]
     await made.start()
     assert made.run.state.calls["r1.0"].status == "rejected" and made.reason == "answered"
+
+
+@pytest.mark.parametrize(("by", "words"), [("you", "the user"), ("the notebook", "the notebook")])
+async def test_work_that_was_cut_off_says_who_cut_it_off(tmp_path, by, words):
+    began = threading.Event()
+    code = "began.set()\nwhile True: pass"
+    session = Session({"began": began}, home=tmp_path)
+    process = session.start("go", model=ScriptedModel([python(code)]), approve="auto", plan="none")
+    stopping = threading.Thread(target=lambda: (began.wait(), process.dispatch.halt_soon("paused", by)))
+    stopping.start()
+    await process
+    stopping.join()
+    assert process.run.state.calls["r1.0"].result.partition(";")[0] == f"stopped by {words}"
+    assert process.detail == f"stopped by {by}"
+
+
+async def test_what_a_person_is_asked_ends_with_one_full_stop(tmp_path):
+    """A question of a fold or a doubt is a whole sentence, a call's title is none."""
+    asks = [call("ask", question="May it be shipped, or not. Say it.")]
+    process = await Session({}, home=tmp_path).start("go", model=ScriptedModel(asks), plan="none")
+    process.run.state.questions["r1.0"]["title"] = ""
+    assert "Say it. In a notebook" in str(unanswered(process))
+    process.run.state.questions["r1.0"]["title"] = "a question"
+    assert "a question. In a notebook" in str(unanswered(process))
 
 
 async def test_what_other_processes_say_waits_for_the_section_that_is_under_way(waiting):

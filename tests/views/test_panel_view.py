@@ -51,6 +51,20 @@ def test_every_state_has_its_name_tone_word_and_stage(name):
     assert bool(v["card"]) == (v["tone"] == "ask") and bool(v["now"]) != bool(v["card"])
 
 
+def test_pause_is_offered_until_it_was_clicked():
+    events = STATES["running"]().add("signal.received", signal="pause", by="you").events
+    before, after = shown("running"), Projector(events).view(fold(events), events)
+    assert before["acts"] == ["Pause", "Stop"] and after["acts"] == ["Resume", "Stop"]
+    assert after["what"] == f"{before['what']}; it pauses after this step"
+
+
+def test_nobody_is_said_to_have_pressed_stop_where_the_interpreter_ended():
+    w = STATES["running"]().add("signal.received", signal="stop", by="the end of the interpreter")
+    events = w.add("run.paused", why="stopped by the end of the interpreter").events
+    assert Projector(events).view(fold(events), events)["state"] == "Paused"
+    assert shown("paused")["state"] == "Paused by Stop"
+
+
 def fits(value, kind):
     """Whether a value has the keys of a TypedDict and no others."""
     hints = get_type_hints(kind, include_extras=True)

@@ -201,7 +201,7 @@ async def replay(session: Session, command: Command) -> None:
 
 async def export(session: Session, command: Command) -> None:
     process = pick(session, command)
-    path = process.export(command.words[1], clean=command.flags["clean"], trace=command.flags["trace"])
+    path = process.export(_words(command, 1), clean=command.flags["clean"], trace=command.flags["trace"])
     say(f"written: {path}")
 
 

@@ -46,8 +46,7 @@ def _edit(p: Process, m: Message) -> Any:
 
 
 def _export(p: Process, m: Message) -> str:
-    name = p.run.state.name or "process"
-    return f"written: {p.export(m.get('path') or f'{name}-{p.pid}.ipynb')}"
+    return f"written: {p.export(m.get('path') or '')}"
 
 
 def _fork(p: Process, m: Message) -> str:

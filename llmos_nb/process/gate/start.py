@@ -173,12 +173,8 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
             seen, came, result = await run.visit(partial(_begun, run, tool, arguments, context))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
-        record(
-            run,
-            call,
-            tool,
-            ToolResult(False, "stopped by the user; what it had changed was taken back", "Stopped"),
-        )
+        words = f"{run.stopped_by}; what it had changed was taken back"
+        record(run, call, tool, ToolResult(False, words, "Stopped"))
     except asyncio.CancelledError:
         _cancelled(run, call, tool)
         raise
@@ -237,7 +233,7 @@ def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings, call
 
 def _cancelled(run: Run, call: Call, tool: Tool) -> None:
     if tool.effect in ("read", "namespace") or tool.repeat != "once":
-        record(run, call, tool, ToolResult(False, "stopped by the user", "Stopped"))
+        record(run, call, tool, ToolResult(False, run.stopped_by, "Stopped"))
     else:
         run.append(
             CallInDoubt(

@@ -139,7 +139,8 @@ def _thinking(s: State, counts: Counts, step: int, at: str) -> Phase:
 def paused(s: State) -> Phase:
     """Stopped or paused; nothing is lost, and what was taken back is named."""
     stopped = s.why.startswith("stopped")
-    state = "Paused by Stop" if stopped else "Paused"
+    pressed = stopped and not s.why.startswith("stopped by the ")
+    state = "Paused by Stop" if pressed else "Paused"
     broken = next((c for c in reversed(s.calls.values()) if c.error == "Stopped"), None) if stopped else None
     step = f"step {broken.step}" if broken is not None and broken.step else "a call"
     what = f"{step} was interrupted" if broken is not None else s.why or "after a step"

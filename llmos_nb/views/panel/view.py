@@ -120,6 +120,8 @@ def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
 
 def _live(s: State, counts: Counts, now: str) -> PanelView:
     phase = _phase(s, counts, now)
+    if s.pause_wanted and "Pause" in phase.acts:  # Resume takes the wish back
+        phase.acts, phase.what = ["Resume", "Stop"], f"{phase.what}; it pauses after this step"
     made = _base(s, counts, phase, now)
     if phase.tone == "ask":
         made["card"], made["stage"] = card(s), "you"
