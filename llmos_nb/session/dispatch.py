@@ -19,7 +19,7 @@ from llmos_nb.errors import CallDenied
 from llmos_nb.journal.events import RunEnded, SignalReceived
 from llmos_nb.process import Run, check_key
 from llmos_nb.process.state import decide
-from llmos_nb.session.threads import Visits, runtime
+from llmos_nb.session.threads import Leaving, Visits, runtime
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
 
@@ -147,7 +147,7 @@ class Dispatch:
     async def _main(self) -> None:
         """Drive; an error that nobody foresaw ends the process where everybody sees it."""
         leaving = runtime().leaving
-        leaving[self] = partial(self._leave, "the end of the interpreter")
+        leaving[self] = Leaving(partial(self._leave, "the end of the interpreter"), self.visits)
         try:
             await self._drive()
         except Exception as error:
@@ -184,7 +184,12 @@ class Dispatch:
                 raise
 
         watching: list[asyncio.Task[None]] = []
-        loop.call_soon_threadsafe(lambda: watching.append(loop.create_task(watch())), context=Context())
+
+        def begin() -> None:
+            watching.append(watching_task := loop.create_task(watch()))
+            watching_task._log_destroy_pending = False  # a loop that is left as it stands is no fault of ours
+
+        loop.call_soon_threadsafe(begin, context=Context())
 
         def release() -> None:
             if over and not over[0].done():

@@ -1,0 +1,61 @@
+"""What is at work when the interpreter ends, or the user's event loop: it pauses, and that is on disk."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import asyncio, gc
+import llmos_nb as llmos
+from llmos_nb.models.scripted import ScriptedModel
+
+CODE = '''
+import asyncio
+x = 1
+began.set()
+try:
+    await asyncio.sleep(600)
+finally:
+    print("cleaned up", file=real, flush=True)
+'''
+TURNS = [{"calls": [{"name": "python", "arguments": {"code": CODE}}]}]
+
+async def begin():
+    import sys
+    began = asyncio.Event()
+    names = {"began": began, "real": sys.__stdout__}
+    proc = llmos.start("Wait.", model=ScriptedModel(TURNS), namespace=names, approve="auto", plan="none", home="home")
+    await began.wait()
+    return proc
+"""
+LOOP = "loop = asyncio.new_event_loop()\nproc = loop.run_until_complete(begin())\n"
+
+
+def ended(folder, how):
+    """Run the script to its end; return what it printed, its errors, and the journal."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT + how], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    (path,) = (folder / "home" / "runs").glob("*/journal.jsonl")
+    return done.stdout, done.stderr, [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_step_in_the_middle_of_an_await_pauses_when_the_interpreter_ends(tmp_path):
+    said, errors, events = ended(tmp_path, LOOP)
+    assert (said, errors) == ("cleaned up\n", "")
+    assert [e["k"] for e in events[-3:]] == ["call.finished", "signal.received", "run.paused"]
+    assert events[-1]["d"]["why"] == "stopped by the end of the interpreter"
+
+
+@pytest.mark.parametrize("how", ["loop.close()", "loop.close(); del loop; gc.collect()"])
+def test_a_step_whose_loop_was_closed_pauses_when_the_interpreter_ends(tmp_path, how):
+    _, errors, events = ended(tmp_path, LOOP + how)
+    assert events[-1]["k"] == "run.paused" and "_watch" not in errors
+
+
+def test_the_end_of_asyncio_run_pauses_what_is_at_work_there(tmp_path):
+    said, errors, events = ended(tmp_path, "proc = asyncio.run(begin())\nprint(proc.state, proc.detail)")
+    assert said == "cleaned up\npaused stopped by the notebook\n" and errors == ""
+    assert events[-1]["k"] == "run.paused"
