@@ -186,8 +186,9 @@ class Dispatch:
         watching: list[asyncio.Task[None]] = []
 
         def begin() -> None:
-            watching.append(watching_task := loop.create_task(watch()))
-            watching_task._log_destroy_pending = False  # a loop that is left as it stands is no fault of ours
+            watching.append(watch_task := loop.create_task(watch()))
+            # whoever leaves a loop as it stands is not told of a task that is not theirs
+            watch_task._log_destroy_pending = False  # type: ignore[attr-defined]
 
         loop.call_soon_threadsafe(begin, context=Context())
 

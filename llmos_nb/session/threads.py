@@ -91,7 +91,8 @@ class Runtime:
         with suppress(Exception, KeyboardInterrupt):  # the interpreter ends: there is nobody left to tell
             words = asyncio.run_coroutine_threadsafe(self._last_words(left), self.loop)
             _serve({v.visits.loop for v in left if v.visits.idle}, words)
-            self.post(lambda: [v.visits.abandon() for v in left])
+            for one in left:
+                self.post(one.visits.abandon)
             words.result(LAST_WORDS_S)
         self.post(self.loop.stop)
         self.thread.join(LAST_WORDS_S)

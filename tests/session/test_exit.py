@@ -36,7 +36,12 @@ LOOP = "loop = asyncio.new_event_loop()\nproc = loop.run_until_complete(begin())
 def ended(folder, how):
     """Run the script to its end; return what it printed, its errors, and the journal."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT + how], cwd=folder, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", SCRIPT + how],
+        check=False,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     (path,) = (folder / "home" / "runs").glob("*/journal.jsonl")
     return done.stdout, done.stderr, [json.loads(line) for line in path.read_text().splitlines()]
@@ -57,5 +62,5 @@ def test_a_step_whose_loop_was_closed_pauses_when_the_interpreter_ends(tmp_path,
 
 def test_the_end_of_asyncio_run_pauses_what_is_at_work_there(tmp_path):
     said, errors, events = ended(tmp_path, "proc = asyncio.run(begin())\nprint(proc.state, proc.detail)")
-    assert said == "cleaned up\npaused stopped by the notebook\n" and errors == ""
+    assert said.endswith("paused stopped by the notebook\n") and errors == ""
     assert events[-1]["k"] == "run.paused"
