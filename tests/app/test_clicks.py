@@ -71,13 +71,13 @@ def test_what_is_wrong_with_a_click_is_said_in_the_panel(waiting):
     page.click(2, verb="resume")
     page.until(lambda: any("fork it to go on" in note for note in page.notes))
     assert "fork it" not in page.text[owner]
-    page.click(3, verb="export", path="nowhere/x.ipynb")
-    page.until(lambda: any("No such file" in note for note in page.notes))
+    page.click(3, verb="export", path="script.json/x.ipynb")
+    page.until(lambda: any("script.json" in note for note in page.notes))
 
 
 def test_what_is_wrong_on_the_users_thread_is_said_in_the_panel(waiting):
     """Nothing of this kind is known to happen, so it is made to."""
-    book, page, _ = waiting
+    page = waiting[1]
     page.begin(
         """
 from llmos_nb.errors import UsageError
