@@ -156,6 +156,7 @@ CLICKS = (
     Verb("undo_all", "take every step back", panel=True),
     Verb("preview", "run what waits in a forked copy", panel=True),
     Verb("revoke", "take a rule back", panel=True),
+    Verb("output", "show what a step ran and gave", panel=True),
     Verb("rules", "show the rules that hold", panel=True),
     Verb("journal", "show the journal", panel=True),
     Verb("seek", "show an earlier moment", panel=True),

@@ -58,6 +58,26 @@ def test_pause_is_offered_until_it_was_clicked():
     assert after["what"] == f"{before['what']}; it pauses after this step"
 
 
+def test_a_step_that_has_ended_has_its_code_output_and_pictures_on_a_page():
+    w = STATES["thinking"]()
+    images = [{"mime": "image/png", "text": "figure: 1 line", "data": b"png".hex()}]
+    call = w.call(code="plt.plot(x)")
+    w.allow(call).add("call.started", call=call, key="k", epoch=1)
+    before = view(w.state, w.events)
+    w.add("call.finished", call=call, ok=True, result="344 rows", size=8, error="", images=images)
+    n = w.state.calls[call].step
+    row = next(r for r in view(w.state, w.events)["steps"] if r["n"] == n)
+    assert row["out"] and "out" not in next(r for r in before["steps"] if r["n"] == n)
+    projector = Projector(w.events)
+    projector.open("output", n)
+    sheet = projector.view(w.state, w.events)["sheet"]
+    assert sheet["title"] == f"Output of step {n}"
+    assert [b["kind"] for b in sheet["blocks"]] == ["code", "code", "image"]
+    assert (sheet["blocks"][1]["code"], sheet["blocks"][2]["data"]) == ("344 rows", "cG5n")
+    projector.open("")
+    assert "sheet" not in projector.view(w.state, w.events)
+
+
 def test_nobody_is_said_to_have_pressed_stop_where_the_interpreter_ended():
     w = STATES["running"]().add("signal.received", signal="stop", by="the end of the interpreter")
     events = w.add("run.paused", why="stopped by the end of the interpreter").events

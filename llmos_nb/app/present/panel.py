@@ -102,6 +102,7 @@ SAID = (LlmosError, OSError)
 LOOKS: dict[str, Callable[[Projector, Message], None]] = {
     "rules": lambda projector, _: projector.open("rules"),
     "journal": lambda projector, _: projector.open("journal"),
+    "output": lambda projector, m: projector.open("output", int(m.get("step") or 0)),
     "close": lambda projector, _: projector.open(""),
     "seek": lambda projector, m: projector.seek(m["at"]),
 }
@@ -129,7 +130,8 @@ class PanelShown(Shown):
         """Show the static sibling, then the widget."""
         run = self.process.run
         line = f"process {self.process.pid}: {run.state.goal.strip()}"
-        publish(page.sibling(run.state), line, f"{self.display_id}-line")
+        kept = "" if self.swapped_at_end else page.outputs(run.state)  # no static form will say it
+        publish(page.sibling(run.state) + kept, line, f"{self.display_id}-line")
         display(self.panel, display_id=self.display_id)
         self.process.dispatch.ask(self._follow)
 
