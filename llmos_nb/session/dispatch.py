@@ -115,6 +115,7 @@ class Dispatch:
         """
         if self.here:
             return
+        reentry.acquaint()
         with suppress(RuntimeError):  # no loop runs here
             self.visits.settle(asyncio.get_running_loop(), threading.get_ident())
         if executes_cell(ip):

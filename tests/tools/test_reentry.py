@@ -2,13 +2,17 @@
 
 import asyncio
 import threading
+from contextvars import Context
+from functools import partial
 
 import pytest
 from turns import call, python, same_as_folded
 
 from llmos_nb.errors import CallDenied
 from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process import decisions
 from llmos_nb.session import Session
+from llmos_nb.session.threads import runtime
 from llmos_nb.tools import reentry
 
 DONE = {"text": "ok"}
@@ -32,9 +36,19 @@ LATER = {
     "call_soon": "import asyncio\nasyncio.get_running_loop().call_soon(found.approve, 'all')",
     "call_later with a context of its own": "import asyncio, contextvars\nasyncio.get_running_loop().call_later(0.02, lambda: found.approve('all'), context=contextvars.Context())",
     "a task": "import asyncio\nasync def later():\n    await asyncio.sleep(0.02)\n    found.approve('all')\nt = asyncio.create_task(later())",
+    "a thread that is started later": "import threading, contextvars, asyncio\nt = threading.Thread(target=found.approve, args=('all',))\nasyncio.get_running_loop().call_later(LATER_S, t.start, context=contextvars.Context())",
+    "call_later of a verb with no context": "import asyncio, contextvars\nasyncio.get_running_loop().call_later(LATER_S, found.approve, 'all', context=contextvars.Context())",
+    "the loop of the processes": "import contextvars, sys\nloop = sys.modules['llmos_nb.session.threads'].runtime().loop\nloop.call_soon_threadsafe(loop.call_later, LATER_S, found.approve, 'all', context=contextvars.Context())",
+    "code of its own": "import asyncio, contextvars\nns = {'found': found}\nexec('def later(*_):\\n    found.approve(\"all\")', ns)\nasyncio.get_running_loop().call_later(LATER_S, ns['later'], context=contextvars.Context())",
+    "code of code of its own": "import asyncio, contextvars\nlater = eval('eval(\"lambda *_: found.approve(\\'all\\')\")')\nasyncio.get_running_loop().call_later(LATER_S, later, context=contextvars.Context())",
+    "a task with no context": "import asyncio, contextvars\nns = {'found': found}\nexec('async def later():\\n    import asyncio\\n    await asyncio.sleep(LATER_S)\\n    found.approve(\"all\")'.replace('LATER_S', str(LATER_S)), ns)\nt = asyncio.get_running_loop().create_task(ns['later'](), context=contextvars.Context())",
+    "a signal": "import asyncio, contextvars, os, signal\nns = {'found': found}\nexec('def later(*_):\\n    found.approve(\"all\")', ns)\nsignal.signal(signal.SIGUSR1, ns['later'])\nasyncio.get_running_loop().call_later(LATER_S, os.kill, os.getpid(), signal.SIGUSR1, context=contextvars.Context())",
     "an event of IPython": "from functools import partial\nhooks.append(lambda *_: found.approve('all'))",
     "a method of a class": "class H:\n    def __call__(self, *_):\n        found.approve('all')\nhooks.append(H())",
 }
+
+
+LATER_S = 1.0  # when the process waits, or soon after it
 
 
 def ship(box: str) -> str:
@@ -46,7 +60,7 @@ class Agent:
     """A process whose first step runs some code, and whose second asks."""
 
     def __init__(self, code):
-        self.names = {"go": threading.Event(), "hooks": []}
+        self.names = {"go": threading.Event(), "hooks": [], "LATER_S": LATER_S}
         session = Session(self.names)
         model = ScriptedModel([python(code), call("ship", box="a"), DONE])
         self.proc = session.create("ship it", model=model, tools=[ship])
@@ -111,6 +125,20 @@ async def test_objects_left_by_a_step_cannot_approve_later(how):
     assert agent.proc.state == "waiting" and not agent.shipped
     await agent.proc.approve("all")
     assert agent.proc.reason == "answered" and same_as_folded(agent.proc)
+
+
+async def test_what_the_loop_of_the_processes_is_handed_with_no_context_writes_no_decision():
+    agent, refused = await Agent("1").run(), []
+    loop = runtime().loop
+    loop.set_exception_handler(lambda _, told: refused.append(told["exception"]))
+    try:
+        act = partial(decisions.approve, agent.proc.run, "all", "you", "", None)
+        loop.call_soon_threadsafe(act, context=Context())
+        while not refused:
+            await asyncio.sleep(0.005)
+    finally:
+        loop.set_exception_handler(None)
+    assert isinstance(refused[0], CallDenied) and not agent.shipped
 
 
 async def test_people_can_approve_from_anywhere():
