@@ -77,6 +77,15 @@ async def test_work_that_was_cut_off_says_who_cut_it_off(tmp_path, by, words):
     assert process.detail == f"stopped by {by}"
 
 
+async def test_stop_of_a_process_that_is_paused_already_is_not_on_the_record(waiting):
+    waiting.stop()
+    await waiting
+    before = len(waiting.events)
+    waiting.dispatch.halt_soon("paused", "the end of the interpreter")
+    await waiting.dispatch.there(waiting.dispatch.idle)
+    assert (waiting.state, len(waiting.events)) == ("paused", before)
+
+
 async def test_what_a_person_is_asked_ends_with_one_full_stop(tmp_path):
     """A question of a fold or a doubt is a whole sentence, a call's title is none."""
     asks = [call("ask", question="May it be shipped, or not. Say it.")]

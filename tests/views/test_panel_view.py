@@ -78,6 +78,13 @@ def test_a_step_that_has_ended_has_its_code_output_and_pictures_on_a_page():
     assert "sheet" not in projector.view(w.state, w.events)
 
 
+def test_a_call_that_nobody_has_judged_yet_is_not_said_to_wait_for_a_person():
+    w = STATES["thinking"]()
+    w.call(code="x = 1")
+    v = view(w.state, w.events)
+    assert (v["state"], v["what"]) == ("Running", "looking at the next call")
+
+
 def test_nobody_is_said_to_have_pressed_stop_where_the_interpreter_ended():
     w = STATES["running"]().add("signal.received", signal="stop", by="the end of the interpreter")
     events = w.add("run.paused", why="stopped by the end of the interpreter").events

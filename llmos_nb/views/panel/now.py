@@ -88,7 +88,8 @@ def running(s: State, counts: Counts, at: str) -> Phase:
         return _running_call(call, at)
     if s.request or s.todo == "ask":
         return _thinking(s, counts, s.current.n if s.current else s.step, at)
-    what = wording.NOW.get(counts.stage, "going on")
+    nobody = {"you": "looking at the next call"}  # where a person is asked this is not the phase
+    what = {**wording.NOW, **nobody}.get(counts.stage, "going on")
     return Phase("running", "go", "running", "Running", what, RUN, [lead(upper(what))])
 
 
