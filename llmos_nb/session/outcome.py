@@ -33,6 +33,10 @@ def unanswered(process: ProcessLike) -> LlmosError:
         }
         asked = closed(str(question.get("title") or question["text"]))
         command = what.get(question["kind"], f"%agent approve {p}")
+        if len(s.questions) > 1:  # to approve all of them is no answer to what is said of one
+            rest = [f"{q.get('title') or q['kind']} ({k})" for k, q in s.questions.items()]
+            asked = closed(", ".join(rest))
+            command = f"{command} {key}" if command == f"%agent approve {p}" else command
         return ApprovalNeeded(
             f"process {p} waits for a person: {asked} In a notebook: {command}, "
             f"then %agent resume {p} (saved in {process.journal.path})"

@@ -86,6 +86,13 @@ async def test_stop_of_a_process_that_is_paused_already_is_not_on_the_record(wai
     assert (waiting.state, len(waiting.events)) == ("paused", before)
 
 
+async def test_each_of_several_questions_is_named_and_the_command_answers_one(tmp_path):
+    boxes = {"calls": [{"name": "ship", "arguments": {"box": box}} for box in "ab"]}
+    process = await Session(home=tmp_path).start("go", model=ScriptedModel([boxes]), tools=[ship])
+    said = str(unanswered(process))
+    assert "call ship (r1.0), call ship (r1.1). In a notebook: %agent approve 1 r1.0, then" in said
+
+
 async def test_what_a_person_is_asked_ends_with_one_full_stop(tmp_path):
     """A question of a fold or a doubt is a whole sentence, a call's title is none."""
     asks = [call("ask", question="May it be shipped, or not. Say it.")]
