@@ -86,6 +86,22 @@ async def test_stop_of_a_process_that_is_paused_already_is_not_on_the_record(wai
     assert (waiting.state, len(waiting.events)) == ("paused", before)
 
 
+@pytest.mark.parametrize("acts", [True, False])
+async def test_what_a_step_did_outside_before_stop_is_told(tmp_path, acts):
+    began, path = threading.Event(), tmp_path / "sent.txt"
+    code = f"with open({str(path)!r}, 'w') as f: f.write('sent')\n" * acts + "began.set()\nwhile True: pass"
+    session = Session({"began": began}, home=tmp_path / "home")
+    process = session.start("go", model=ScriptedModel([python(code)]), approve="auto", plan="none")
+    stopping = threading.Thread(target=lambda: (began.wait(), process.stop()))
+    stopping.start()
+    await process
+    stopping.join()
+    stopped = process.run.state.calls["r1.0"]
+    assert stopped.error == "Stopped" and stopped.result.startswith("stopped by the user")
+    assert ("which stands: write " in stopped.result and str(path) in stopped.result) == acts
+    assert bool(stopped.facts.get("effects")) == acts
+
+
 async def test_each_of_several_questions_is_named_and_the_command_answers_one(tmp_path):
     boxes = {"calls": [{"name": "ship", "arguments": {"box": box}} for box in "ab"]}
     process = await Session(home=tmp_path).start("go", model=ScriptedModel([boxes]), tools=[ship])

@@ -163,7 +163,12 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
     left = math.inf if call.undoes else run.state.left("s")
     shown = Stream(partial(run.on_output, call.id))
-    acting = lambda words: Acts(run.journal.path.parent).note(call.key)  # noqa: E731 - before it happens
+    acted: list[str] = []
+
+    def acting(words: str) -> None:
+        Acts(run.journal.path.parent).note(call.key)  # on disk before it happens
+        acted.append(words)
+
     context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown, acting)
     visit = visit_here if tool.beside else run.visit
     try:
@@ -173,10 +178,9 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
             seen, came, result = await run.visit(partial(_begun, run, tool, arguments, context))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
-        words = f"{run.stopped_by}; what it had changed was taken back"
-        record(run, call, tool, ToolResult(False, words, "Stopped"))
+        record(run, call, tool, _stopped(run, f"{run.stopped_by}; what it had changed was taken back", acted))
     except asyncio.CancelledError:
-        _cancelled(run, call, tool)
+        _cancelled(run, call, tool, acted)
         raise
     else:
         shown.end()
@@ -231,9 +235,16 @@ def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings, call
     return replace(tool, runner=runner)
 
 
-def _cancelled(run: Run, call: Call, tool: Tool) -> None:
+def _stopped(run: Run, words: str, acted: list[str]) -> ToolResult:
+    """Say that a call was cut off; what it did outside before that is not taken back, and may not be done again."""
+    facts = {"effects": acted} if acted else {}
+    stands = f". It had begun to act outside, which stands: {acted[0]}" if acted else ""
+    return ToolResult(False, words + stands, "Stopped", facts=facts)
+
+
+def _cancelled(run: Run, call: Call, tool: Tool, acted: list[str]) -> None:
     if tool.effect in ("read", "namespace") or tool.repeat != "once":
-        record(run, call, tool, ToolResult(False, run.stopped_by, "Stopped"))
+        record(run, call, tool, _stopped(run, run.stopped_by, acted))
     else:
         run.append(
             CallInDoubt(
