@@ -141,6 +141,36 @@ async def test_what_the_loop_of_the_processes_is_handed_with_no_context_writes_n
     assert isinstance(refused[0], CallDenied) and not agent.shipped
 
 
+INNER = """
+import llmos_nb as llmos
+from llmos_nb.models.scripted import ScriptedModel
+code = "open('escaped.txt', 'w').close()"
+turns = [{"calls": [{"name": "python", "arguments": {"code": code}}]}, {"text": "ok"}]
+inner = await llmos.run("inner", model=ScriptedModel(turns), namespace={}, HOW)
+inner.state
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "how", "result"),
+    [
+        ("risky", "approve='auto'", "cannot start a process with approve 'auto': its own has 'risky'"),
+        ("step", "approve='risky'", "cannot start a process with approve 'risky': its own has 'step'"),
+        ("risky", "approvers=[print]", "cannot steer or approve a process"),
+        ("risky", "approve='risky'", "'waiting'"),
+        ("auto", "approve='auto'", "'ended'"),
+    ],
+)
+async def test_a_process_that_a_step_starts_is_no_freer_than_the_step(tmp_path, monkeypatch, mode, how, result):
+    monkeypatch.chdir(tmp_path)
+    turns = ScriptedModel([python(INNER.replace("HOW", how)), DONE])
+    proc = await Session({}).start("outer", model=turns, approve=mode, plan="none")
+    while proc.state == "waiting":
+        await proc.approve("all")
+    assert result in proc.run.state.calls["r1.0"].result
+    assert (tmp_path / "escaped.txt").exists() == (mode == "auto")
+
+
 async def test_people_can_approve_from_anywhere():
     for way in (lambda act: asyncio.sleep(0, act()), asyncio.to_thread):
         agent = await Agent("1").run()

@@ -169,7 +169,8 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         Acts(run.journal.path.parent).note(call.key)  # on disk before it happens
         acted.append(words)
 
-    context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown, acting)
+    seconds = min(run.call_timeout_s, max(left, 0.05))
+    context = CallContext(call.id, call.key, seconds, shown, acting, run.state.mode)
     visit = visit_here if tool.beside else run.visit
     try:
         seen, came, result = await visit(partial(_begun, run, tool, arguments, context))
