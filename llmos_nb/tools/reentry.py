@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context, ContextVar, copy_context
-from functools import wraps
+from functools import lru_cache, wraps
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary
@@ -139,6 +139,7 @@ class Threads:
 _STARTERS = ((_thread, "start_new_thread"), (_thread, "start_new"), (threading, "_start_new_thread"))
 
 
+@lru_cache(maxsize=2)  # a step is entered again at each of its awaits
 def _noting(init: Callable[..., None]) -> Callable[..., None]:
     @wraps(init)
     def begin(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
