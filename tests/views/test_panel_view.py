@@ -85,6 +85,13 @@ def test_a_call_that_nobody_has_judged_yet_is_not_said_to_wait_for_a_person():
     assert (v["state"], v["what"]) == ("Running", "looking at the next call")
 
 
+def test_a_budget_of_one_is_said_in_the_singular():
+    w = STATES["budget"]()
+    w.state.budget, w.state.detail = budget.parse("1 calls"), "calls"
+    v = view(w.state, w.events)
+    assert v["what"] == "1 call is used up"
+
+
 def test_nobody_is_said_to_have_pressed_stop_where_the_interpreter_ended():
     w = STATES["running"]().add("signal.received", signal="stop", by="the end of the interpreter")
     events = w.add("run.paused", why="stopped by the end of the interpreter").events

@@ -103,6 +103,9 @@ def _target(command: Command, at: int) -> str | int:
 
 async def act(session: Session, command: Command) -> None:
     process = pick(session, command)
+    if process.cold:  # one that another interpreter drives is not said to stand still
+        with process.journal.held():
+            pass
     done = ACTS[command.verb](process, command)
     if command.verb in ("stop", "kill"):
         await done  # so that what is said next is how it stands

@@ -208,7 +208,8 @@ def _budget(s: State, counts: Counts) -> Phase:
     unit = unit if unit in UNIT_WORDS else s.budget.over(s.spent)
     word = UNIT_WORDS.get(unit, "budget")
     of = show(unit, s.budget.limits[unit]) if unit in s.budget.limits else "the budget"
-    says = "is" if word == "time" else "are"
+    of = of.removesuffix("s") if of.startswith("1 ") else of
+    says = "is" if word == "time" or of.startswith("1 ") else "are"
     if unit and s.budget.left(unit, s.spent) > 0:
         what = f"the rest of {of} does not cover the next request"
         title = f"What is left of the {word} does not cover the next request"
