@@ -141,6 +141,23 @@ async def test_what_the_loop_of_the_processes_is_handed_with_no_context_writes_n
     assert isinstance(refused[0], CallDenied) and not agent.shipped
 
 
+@pytest.mark.parametrize(
+    "act", ["await found.resume()", "await found.session.resume(found)", "found.fork(at=3)"]
+)
+async def test_a_step_lets_no_process_go_on_that_a_person_stopped(act):
+    stopped = await Agent("1").run()
+    stopped.proc.stop()
+    await stopped.proc
+    names = {"found": stopped.proc}
+    other = await Session(names).start(
+        "other", model=ScriptedModel([python(act), DONE]), approve="auto", plan="none"
+    )
+    assert other.run.state.calls["r1.0"].error == CallDenied.__name__
+    assert stopped.proc.state == "paused" and stopped.attempts
+    await stopped.proc.resume()
+    assert stopped.proc.state == "waiting"
+
+
 INNER = """
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
