@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context, ContextVar, copy_context
 from functools import lru_cache, wraps
+from inspect import CO_COROUTINE
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary
@@ -88,15 +89,18 @@ def inside() -> bool:
 
 def _handed_over(frame: FrameType | None) -> bool:
     """Return whether the package was entered straight from what calls callbacks back, with no code of a person's."""
+    entered = frame
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "llmos_nb":
-        frame = frame.f_back
+        entered, frame = frame, frame.f_back
     if (
         frame is None
-    ):  # the end of the interpreter, on the main thread; any other begins with what it is to call
+    ):  # the main thread: at the end of the interpreter; any other begins with what it is to call
         return threading.current_thread() is threading.main_thread()
     file = frame.f_code.co_filename.replace("\\", "/")
     ending = file.endswith("threading.py") and frame.f_code.co_name == "_shutdown"
-    return ending or file.endswith(_MACHINERY) or (file.endswith(_LOOP) and not len(copy_context()))
+    called = file.endswith(_LOOP) and entered is not None and not entered.f_code.co_flags & CO_COROUTINE
+    # a coroutine of ours is what a plain script gives to `asyncio.run`, with no context of its own, either
+    return ending or file.endswith(_MACHINERY) or (called and not len(copy_context()))
 
 
 def forged(k: str, d: Mapping[str, Any]) -> bool:

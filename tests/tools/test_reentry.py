@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from turns import call, python, same_as_folded
 
+import llmos_nb as llmos
 from llmos_nb.errors import CallDenied
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process import decisions
@@ -145,17 +146,15 @@ async def test_what_the_loop_of_the_processes_is_handed_with_no_context_writes_n
     "act", ["await found.resume()", "await found.session.resume(found)", "found.fork(at=3)"]
 )
 async def test_a_step_lets_no_process_go_on_that_a_person_stopped(act):
-    stopped = await Agent("1").run()
-    stopped.proc.stop()
-    await stopped.proc
-    names = {"found": stopped.proc}
+    found = await stopped()
+    names = {"found": found}
     other = await Session(names).start(
         "other", model=ScriptedModel([python(act), DONE]), approve="auto", plan="none"
     )
     assert other.run.state.calls["r1.0"].error == CallDenied.__name__
-    assert stopped.proc.state == "paused" and stopped.attempts
-    await stopped.proc.resume()
-    assert stopped.proc.state == "waiting"
+    assert found.state == "paused" and reentry.FORGED in [e.d.get("signal") for e in found.events]
+    await found.resume()
+    assert found.state == "waiting"
 
 
 INNER = """
@@ -186,6 +185,37 @@ async def test_a_process_that_a_step_starts_is_no_freer_than_the_step(tmp_path, 
         await proc.approve("all")
     assert result in proc.run.state.calls["r1.0"].result
     assert (tmp_path / "escaped.txt").exists() == (mode == "auto")
+
+
+class Nobody:
+    """An approver that leaves all to others."""
+
+    async def decide(self, request):
+        """Decide nothing."""
+
+
+async def stopped():
+    """Return a process that waits, and that a person has stopped."""
+    agent = await Agent("1").run()
+    agent.proc.stop()
+    return await agent.proc
+
+
+def test_a_plain_script_may_give_our_coroutines_to_asyncio():
+    """There, too, an event loop calls the package straight, and in a context with nothing in it."""
+    said = []
+
+    def script():
+        run = llmos.run("go", model=ScriptedModel([DONE]), approve="auto", approvers=[Nobody()])
+        said.append(asyncio.run(run).reason)
+        paused = asyncio.run(stopped())
+        asyncio.run(paused.resume())
+        said.append(paused.state)
+
+    thread = threading.Thread(target=script)
+    thread.start()
+    thread.join()
+    assert said == ["answered", "waiting"]
 
 
 async def test_people_can_approve_from_anywhere():
