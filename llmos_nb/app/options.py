@@ -179,14 +179,14 @@ def parse_command(line: str) -> Command:
     return Command(name, given, found)
 
 
-_CALL = re.compile(r"r\d+\.\d+(\.undo)?|all|plan")
+_NO_PROCESS = re.compile(r"r\d+\.\d+(\.undo)?|all|plan|.*\.(ipynb|py)")
 
 
 def _omits_process(given: list[str], form: Form) -> bool:
-    """Return whether words leave the process out: one is missing and the first cannot be a pid, or it is a call."""
+    """Return whether words leave the process out: one is missing and the first is no pid, or names no process."""
     if not given or given[0].isdecimal():
         return False
-    return len(given) == form.least - 1 or bool(_CALL.fullmatch(given[0]))
+    return len(given) == form.least - 1 or bool(_NO_PROCESS.fullmatch(given[0]))
 
 
 def command_parser(name: str) -> Parser:

@@ -159,7 +159,7 @@ def export(
     run : ExportSource or sequence of them
         The process, or several of one namespace in the order of their start.
     path : path-like
-        Where to; a name in ``.py`` makes a script. Input files go beside it.
+        Where to; a name in ``.py`` makes a script, one with no suffix gets ``.ipynb``. Input files go beside it.
     clean : bool
         Only code, no notes.
     trace : bool
@@ -178,7 +178,7 @@ def export(
     UsageError
         It would hold a secret, overwrite another input file, or a parameter has no literal.
     """
-    target = Path(path)
+    target = Path(path) if Path(path).suffix else Path(f"{path}.ipynb")
     runs = [run] if isinstance(run, ExportSource) else list(run)
     if not runs:
         raise UsageError(f"{target}: there is no process to export")

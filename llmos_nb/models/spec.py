@@ -96,6 +96,8 @@ def _installed(scheme: str, name: str, base_url: str | None) -> Model:
 def _meant(spec: str) -> str:
     """Say which form comes near: a mistyped scheme, or a name without one."""
     head = spec.replace(":", "/").split("/")[0].lower()
+    if spec.endswith(".json") and ":" not in spec:
+        return f"; did you mean script:{spec}?"
     if head == spec.lower() and not nearest(head, ["local"]):
         return f"; did you mean openai/{spec}?"
     return nearest(head, [*SCHEMES, *_plugins()])

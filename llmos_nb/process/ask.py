@@ -82,7 +82,7 @@ async def _attempt(run: Run, number: int, waited_s: float) -> None:
     try:
         response = await _respond(run, request)
     except asyncio.CancelledError:
-        run.append(ModelFailed(request=number, error="stopped by the user", error_kind="stopped"))
+        run.append(ModelFailed(request=number, error=run.stopped_by, error_kind="stopped"))
         raise
     except ModelError as error:
         failed = consequence(error, run.state, number)

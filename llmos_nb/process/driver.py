@@ -139,12 +139,12 @@ def _reap(run: Run) -> None:
 def _halted(run: Run) -> None:
     """Record that Stop or kill took effect."""
     (how, by), run.halting = run.halting or ("paused", ""), None
-    if run.state.status == "ended":
+    if run.state.status == "ended" or (how == "paused" and run.state.status == "paused"):
         return
     run.append(SignalReceived(signal="stop" if how == "paused" else "kill", by=by))
     if how != "paused":
         run.append(RunEnded(reason="killed", detail=f"killed by {by}", answer=None))
-    elif run.state.status == "running":
+    else:
         run.append(RunPaused(why=f"stopped by {by}"))
 
 

@@ -138,7 +138,7 @@ def _let(words: str) -> None:
 
 async def _invoked(run: Run, call: Call, acting: Any) -> ToolResult:
     tool: Tool = run.tools[call.name]
-    context = CallContext(call.id, call.key, run.call_timeout_s, acting=acting)
+    context = CallContext(call.id, call.key, run.call_timeout_s, acting=acting, mode=run.state.mode)
     assert isinstance(call.arguments, dict)  # noqa: S101 - else it is none of the steps
     return await invoke(tool, call.arguments, context, interruptible)
 

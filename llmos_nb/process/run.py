@@ -217,7 +217,11 @@ class Run:
         """End a section, and let happen what waited for its end."""
         self._busy -= 1
         while self._after and not self._busy:
-            self._after.pop(0)()
+            act = self._after.pop(0)
+            try:
+                act()
+            except Exception:  # nobody waits for it, and what comes after it is somebody else's
+                _log.exception("what waited for a section of process %s failed", self.state.pid)
         self.wake.set()
 
     def afterwards(self, act: Callable[[], object]) -> None:
@@ -280,6 +284,12 @@ class Run:
             shown = tuple(t.wire for t in self.tools.values() if t.name != RECALL or recalls)
             self.wired, self._recalls = (shown, compact(list(shown))), recalls
         return self.wired
+
+    @property
+    def stopped_by(self) -> str:
+        """Say of work that was cut off who did it: the user, or what ended around it."""
+        by = self.halting[1] if self.halting else ""
+        return f"stopped by {'the user' if by in ('', 'you') else by}"
 
     def halt(self, how: str, by: str) -> None:
         """End what is under way now: `how` is ``paused`` (Stop, to be resumed) or ``ended`` (kill)."""

@@ -1,7 +1,7 @@
 """Thread-safe dispatch of commands to a process, and the task on the runtime's thread that drives it.
 
 Whoever acts, and from whichever thread: an act is carried out on the thread "llmos", where the process lives, in its
-turn. On that thread runs the deadline timer of open approval requests, too.
+turn.
 """
 
 from __future__ import annotations
@@ -16,18 +16,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from llmos_nb.errors import CallDenied
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import QuestionDue, RunEnded, SignalReceived
-from llmos_nb.policy import approval
+from llmos_nb.journal.events import RunEnded, SignalReceived
 from llmos_nb.process import Run, check_key
-from llmos_nb.process.state import State, decide
-from llmos_nb.session.threads import Visits, runtime
+from llmos_nb.process.state import decide
+from llmos_nb.session.threads import Leaving, Visits, runtime
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_DAY_S = 86_400.0  # the timer is set anew each day: a machine may sleep
 ACKNOWLEDGED_S = 0.5  # a verb waits so long for its turn, and then trusts that it will be heard
 TOGETHER_S = 1.0  # processes that code starts in one go, and what it says of them, come before the first begins
 
@@ -118,6 +115,7 @@ class Dispatch:
         """
         if self.here:
             return
+        reentry.acquaint()
         with suppress(RuntimeError):  # no loop runs here
             self.visits.settle(asyncio.get_running_loop(), threading.get_ident())
         if executes_cell(ip):
@@ -150,7 +148,7 @@ class Dispatch:
     async def _main(self) -> None:
         """Drive; an error that nobody foresaw ends the process where everybody sees it."""
         leaving = runtime().leaving
-        leaving[self] = partial(self._leave, "the end of the interpreter")
+        leaving[self] = Leaving(partial(self._leave, "the end of the interpreter"), self.visits)
         try:
             await self._drive()
         except Exception as error:
@@ -187,7 +185,13 @@ class Dispatch:
                 raise
 
         watching: list[asyncio.Task[None]] = []
-        loop.call_soon_threadsafe(lambda: watching.append(loop.create_task(watch())), context=Context())
+
+        def begin() -> None:
+            watching.append(watch_task := loop.create_task(watch()))
+            # whoever leaves a loop as it stands is not told of a task that is not theirs
+            watch_task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+        loop.call_soon_threadsafe(begin, context=Context())
 
         def release() -> None:
             if over and not over[0].done():
@@ -313,20 +317,34 @@ class Dispatch:
             raise CallDenied(reentry.DENIED)
 
     async def hear(self, act: Callable[[], object]) -> None:
-        """Carry out what another process does to this one, and wait until it is on disk."""
+        """Carry out what another process does to this one, in its turn, and wait until it is on disk."""
 
         async def heard() -> None:
-            self.apply(act)
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.run.afterwards(partial(self._answered, done, act))
+            await done
             await self.run.journal.flush()
 
         await self.there(heard)
 
-    def post(self, act: Callable[..., object], *args: Any) -> None:
-        """Carry out what another process does to this one, without waiting."""
-        if self.here:
-            self.apply(lambda: act(*args))
+    def _answered(self, done: asyncio.Future[None], act: Callable[[], object]) -> None:
+        """Carry an act out for a coroutine that waits for it."""
+        try:
+            self.apply(act)
+        except Exception as error:
+            if not done.done():
+                done.set_exception(error)
         else:
-            runtime().post(self.apply, lambda: act(*args), context=reentry.outside())
+            if not done.done():
+                done.set_result(None)
+
+    def post(self, act: Callable[..., object], *args: Any) -> None:
+        """Carry out what another process does to this one, in its turn, without waiting."""
+        told = partial(self.apply, partial(act, *args))
+        if self.here:
+            self.run.afterwards(told)
+        else:
+            runtime().post(self.run.afterwards, told, context=reentry.outside())
 
     def look(self) -> None:
         """Let whoever waits beside it look again."""
@@ -357,43 +375,3 @@ class Dispatch:
         running = (c.key for c in self.run.state.open_calls if c.status == "running")
         for key in (check_key(self.run), *running):
             stop_main_thread(key=key)
-
-
-class Deadlines:
-    """Deadline timer of one process: that one has passed is written at that moment, or as soon as it can be.
-
-    Parameters
-    ----------
-    dispatch : Dispatch
-        The way to its loop.
-    """
-
-    def __init__(self, dispatch: Dispatch) -> None:
-        self.dispatch, self.run = dispatch, dispatch.run
-        self._timer: asyncio.TimerHandle | None = None
-        self.run.listeners.append(self._asked)
-
-    def _asked(self, event: Event, state: State) -> None:
-        if event.k in ("question.asked", "question.escalated"):
-            self.arm()
-
-    def arm(self) -> None:
-        """Set the timer for the deadline that comes first; what has passed while nobody looked counts at once."""
-        s = self.run.state
-        asked = [q for k, q in s.questions.items() if k in s.undoing or not s.settled]
-        left = [seconds for q in asked if (seconds := approval.left_s(q)) is not None]
-        if self._timer is not None:
-            self._timer.cancel()
-        if left:
-            self._timer = asyncio.get_running_loop().call_later(min(max(min(left), 0.0), _DAY_S), self.ring)
-
-    def ring(self) -> None:
-        """Record which deadlines have passed."""
-        self.dispatch.ask(self._ring)
-
-    def _ring(self) -> None:
-        s = self.run.state
-        passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
-        if passed and (not s.settled or s.undoing):
-            self.dispatch.apply(lambda: [self.run.append(QuestionDue(question=k)) for k in passed])
-        self.arm()

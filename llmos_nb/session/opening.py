@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.errors import CallDenied, ConfigError, UsageError
 from llmos_nb.journal import who
 from llmos_nb.journal.events import (
     VERSION,
@@ -26,13 +26,34 @@ from llmos_nb.process.gate import labels as file_labels, quarantine
 from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import Plan, Step, parse_steps
 from llmos_nb.session import toolbox
-from llmos_nb.session.config import PLANNING, Settings
+from llmos_nb.session.config import PLANNING, STRICTEST, Settings
+from llmos_nb.tools import current_call, reentry
+
+DEFAULT_MODE = "risky"
 
 
 def hold_to(run: Run, settings: Settings) -> None:
     """Bring a process under the bounds of its settings: its turns, and what is stored of its values."""
     resource.bind(run, settings.limits)
     run.values = settings.values
+
+
+def hold_inside(settings: Settings) -> None:
+    """Refuse a looser mode than that of the step whose code starts a process.
+
+    Raises
+    ------
+    CallDenied
+        The caller runs inside a step, and the process would be freer than that step.
+    """
+    if not reentry.inside():
+        return
+    call = current_call.get()
+    own = (call.mode if call is not None else "") or DEFAULT_MODE
+    if STRICTEST.index(settings.approve) < STRICTEST.index(own):
+        raise CallDenied(
+            f"a step cannot start a process with approve {settings.approve!r}: its own has {own!r}"
+        )
 
 
 def record_start(

@@ -6,6 +6,7 @@ from llmos_nb.errors import ApprovalNeeded, LlmosError, NotAnswered
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.deadlock import title
 from llmos_nb.session.protocols import ProcessLike
+from llmos_nb.views import closed
 
 
 def unanswered(process: ProcessLike) -> LlmosError:
@@ -28,9 +29,14 @@ def unanswered(process: ProcessLike) -> LlmosError:
             "doubt": f"%agent resolve {p} {key} --done",
             "rebuild": f"%agent resolve {p} {key} --done (goes on without) or --again (runs it again)",
         }
+        asked = closed(str(question.get("title") or question["text"]))
         command = what.get(question["kind"], f"%agent approve {p}")
+        if len(s.questions) > 1:  # to approve all of them is no answer to what is said of one
+            rest = [f"{q.get('title') or q['kind']} ({k})" for k, q in s.questions.items()]
+            asked = closed(", ".join(rest))
+            command = f"{command} {key}" if command == f"%agent approve {p}" else command
         return ApprovalNeeded(
-            f"process {p} waits for a person: {question.get('title') or question['text']}. In a notebook: {command}, "
+            f"process {p} waits for a person: {asked} In a notebook: {command}, "
             f"then %agent resume {p} (saved in {process.journal.path})"
         )
     if process.state == "paused":

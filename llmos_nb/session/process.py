@@ -16,7 +16,8 @@ from llmos_nb.journal import Event, Journal
 from llmos_nb.policy import budget as budgets
 from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
 from llmos_nb.process.state import Plan
-from llmos_nb.session.dispatch import Deadlines, Dispatch
+from llmos_nb.session.deadlines import Deadlines
+from llmos_nb.session.dispatch import Dispatch
 from llmos_nb.session.parts import Parts
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.session.threads import interrupts
@@ -382,6 +383,7 @@ class Process:
         """Go on from event `at` as a new process; this one ends as ``forked``, unless the new one is isolated."""
         return self.session.fork(self, at, isolate)
 
-    def export(self, path: str | Path, **options: Any) -> Path:
-        """Write what survived as a plain notebook that runs with no model."""
-        return self.session.export(self, Path(path), **options)
+    def export(self, path: str | Path = "", **options: Any) -> Path:
+        """Write what survived as a plain notebook that runs with no model; with no path it bears name and pid."""
+        named = path or f"{self.run.state.name or 'process'}-{self.pid}.ipynb"
+        return self.session.export(self, Path(named), **options)

@@ -131,7 +131,14 @@ def replay(session: Sessions, path: str | os.PathLike[str]) -> Process:
 
 
 async def resume(session: Sessions, process: ProcessLike, model: str | Model | None = None) -> None:
-    """Go on: rebuild a cold namespace, settle what was under way, and drive; on the thread of the user's objects."""
+    """Go on: rebuild a cold namespace, settle what was under way, and drive; on the thread of the user's objects.
+
+    Raises
+    ------
+    CallDenied
+        Code of a step calls it: whom somebody has stopped goes on at a person's word.
+    """
+    process.dispatch.only_people()
     process.dispatch.adopt(session.ip)
     await process.dispatch.home(partial(_resume, session, process, model))
 
@@ -190,7 +197,10 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
         Somebody changed since what would be taken back; nothing was changed.
     UsageError
         There is no such event, or the parent is at work.
+    CallDenied
+        Code of a step calls it.
     """
+    process.dispatch.only_people()
     run = process.run
     if not 0 <= at < len(run.journal.events):
         raise UsageError(f"--at {at}: process {process.pid} has events 0 to {len(run.journal.events) - 1}")

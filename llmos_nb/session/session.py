@@ -26,6 +26,7 @@ from llmos_nb.session.opening import (
     check_name,
     declare_outputs,
     given_plan,
+    hold_inside,
     hold_to,
     how_apart,
     record_labels,
@@ -143,6 +144,7 @@ class Session:
         """
         check_goal(goal)
         settings = config.load({**options, "model": model if isinstance(model, str) else None}, self.configured)
+        hold_inside(settings)
         spec = settings.model or None if model is None or isinstance(model, str) else model
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
         bounds, price = bounds_of(chosen, settings)

@@ -14,18 +14,26 @@ import inspect
 import os
 import signal
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import Context
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from llmos_nb.tools import reentry
 
 T = TypeVar("T")
-LAST_WORDS_S, PARKED_S = 3.0, 1.0
+LAST_WORDS_S, PARKED_S, SLICE_S = 3.0, 1.0, 0.1
+
+
+class Leaving(NamedTuple):
+    """What says the last words of a process at work, and its way to the user's loop, which may have to run for them."""
+
+    leave: Callable[[], Coroutine[Any, Any, object]]
+    visits: Visits
 
 
 class Runtime:
@@ -33,7 +41,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.leaving: dict[object, Callable[[], Coroutine[Any, Any, object]]] = {}
+        self.leaving: dict[object, Leaving] = {}
         self.thread = threading.Thread(target=self._run, name="llmos", daemon=True)
         # a debugger that stops every thread at a breakpoint of the user's would stop all processes, too
         self.thread.pydev_do_not_trace = self.thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
@@ -79,13 +87,18 @@ class Runtime:
         """Let what is at work say its last words, and stop."""
         if not self.thread.is_alive() or self.here:
             return
-        with suppress(Exception):  # the interpreter ends: there is nobody left to tell
-            asyncio.run_coroutine_threadsafe(self._last_words(), self.loop).result(LAST_WORDS_S)
+        left = list(self.leaving.values())
+        with suppress(Exception, KeyboardInterrupt):  # the interpreter ends: there is nobody left to tell
+            words = asyncio.run_coroutine_threadsafe(self._last_words(left), self.loop)
+            _serve({v.visits.loop for v in left if v.visits.idle}, words)
+            for one in left:
+                self.post(one.visits.abandon)
+            words.result(LAST_WORDS_S)
         self.post(self.loop.stop)
         self.thread.join(LAST_WORDS_S)
 
-    async def _last_words(self) -> None:
-        await asyncio.gather(*(leave() for leave in list(self.leaving.values())), return_exceptions=True)
+    async def _last_words(self, left: list[Leaving]) -> None:
+        await asyncio.gather(*(one.leave() for one in left), return_exceptions=True)
 
     def park(self) -> Callable[[], None]:
         """Hold the thread still, for a fork; return what lets it go on.
@@ -102,6 +115,22 @@ class Runtime:
             self.post(hold)
             parked.wait(PARKED_S)
         return go_on.set
+
+
+def _serve(loops: Collection[asyncio.AbstractEventLoop | None], words: Future[None]) -> None:
+    """Run the user's loops that stand still, so that steps in the middle of an await end as they do after Stop."""
+
+    async def served() -> None:
+        await asyncio.wait({asyncio.wrap_future(words)}, timeout=SLICE_S)
+        await asyncio.sleep(0)  # what hangs on to the loop lets go of it
+
+    until = time.monotonic() + LAST_WORDS_S
+    while loops and time.monotonic() < until and not words.done():
+        for loop in loops:
+            if loop is not None and not loop.is_closed():
+                loop.run_until_complete(served())
+    with suppress(TimeoutError):
+        words.result(0 if loops else LAST_WORDS_S)
 
 
 _making = threading.Lock()
@@ -156,6 +185,18 @@ class Visits:
         self.turn = asyncio.Lock()  # of what takes several visits, such as a resume
         self._thread = 0
         self._waiting: deque[Callable[[], None]] = deque()
+        self._open: set[_Visit] = set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the loop belongs to the calling thread and stands still: nothing on it goes on unless it is run."""
+        loop = self.loop
+        return loop is not None and not loop.is_running() and self._thread == threading.get_ident()
+
+    def abandon(self) -> None:
+        """Let go of all that is under way there: the loop will not run any more."""
+        for visit in list(self._open):
+            visit.done.cancel()
 
     @property
     def here(self) -> bool:
@@ -187,7 +228,14 @@ class Visits:
         else is waited for; a result that comes nevertheless is a result.
         """
         visit = _Visit(asyncio.get_running_loop(), work)
+        self._open.add(visit)
         self.post(visit.begin)
+        try:
+            return await self._answer(visit)
+        finally:
+            self._open.discard(visit)
+
+    async def _answer(self, visit: _Visit) -> Any:
         try:
             return await asyncio.shield(visit.done)
         except asyncio.CancelledError:
@@ -261,7 +309,10 @@ class _Visit:
         if not begun:
             self.done.cancel()
         elif task is not None:
-            task.get_loop().call_soon_threadsafe(task.cancel)
+            try:
+                task.get_loop().call_soon_threadsafe(task.cancel)
+            except RuntimeError:  # the loop is closed: nothing on it ends any more
+                self.done.cancel()
 
 
 _stops: list[Callable[[], None]] = []

@@ -296,7 +296,13 @@ def _by_itself(kind: str) -> Reader:
     return lambda args, frame, watch: None if _by_library(frame) or not _caller(frame) else (kind, "")
 
 
+def _executed(args: tuple[Any, ...], frame: FrameType, watch: Watch) -> None:
+    """Note nothing: code that a step compiles for itself is code of the step."""
+    reentry.adopt(args[0], frame)
+
+
 _EVENTS: dict[str, Reader] = {
+    "exec": _executed,
     "open": _opened,
     "tempfile.mkstemp": _made_by_tempfile,
     "tempfile.mkdtemp": _made_by_tempfile,

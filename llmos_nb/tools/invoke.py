@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from inspect import iscoroutine
 from typing import Any
 
 from llmos_nb.messages import ToolResult
+from llmos_nb.tools import affinity
 from llmos_nb.tools.outcome import (
     Guard,
     Outcome,
@@ -22,7 +24,7 @@ from llmos_nb.tools.outcome import (
 from llmos_nb.tools.protocol import CallContext, Tool, current_call
 
 _SLACK_S = 1.0
-_THREAD_WORDS = ("thread", "event loop", "different loop")  # sqlite3, signal, asyncio, greenlets
+_BOUND = "bound"  # the fact that a call is to be made again, on the user's thread; it is never on the record
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -56,7 +58,9 @@ async def invoke(
     if type(outcome.value) is ToolResult:
         return outcome.value
     if outcome.error is not None:
-        return failed(outcome)
+        result = failed(outcome)
+        again = _repeatable(tool) and outcome.ended and affinity.bound(outcome.error)
+        return replace(result, facts={**result.facts, _BOUND: True}) if again else result
     if tool.beside and type(outcome.value) not in _PLAIN:
         return await _shown_beside(outcome.value, context.deadline_s)
     return shown(outcome.value, guard or unguarded)
@@ -88,14 +92,16 @@ async def value_of(tool: Tool, arguments: Mapping[str, Any], context: CallContex
 def _dropped(value: object) -> Outcome:
     if iscoroutine(value):
         value.close()
-    return Outcome(error=RuntimeError("it gives an awaitable, which another thread cannot await"))
+    return Outcome(error=affinity.NotAwaitable("it gives an awaitable, which another thread cannot await"))
 
 
 def bound_to_thread(tool: Tool, result: ToolResult) -> bool:
-    """Return whether a call beside the main thread failed, by its words, for that alone and may be made again."""
-    undeclared = tool.beside and tool.independent and not tool.thread and tool.runner is None
-    raised = not result.ok and result.error != "ToolTimeout"
-    return undeclared and raised and any(w in result.text.lower() for w in _THREAD_WORDS)
+    """Return whether a call beside the main thread failed for that alone and may be made again."""
+    return _repeatable(tool) and bool(result.facts.get(_BOUND))
+
+
+def _repeatable(tool: Tool) -> bool:
+    return tool.beside and tool.independent and not tool.thread and tool.runner is None
 
 
 def _call(tool: Tool, arguments: Mapping[str, Any], key: str) -> Any:

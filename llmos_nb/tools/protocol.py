@@ -35,6 +35,8 @@ class CallContext:
         Takes text as the tool prints it, for showing only.
     acting : callable
         Told in a few words, before it happens, that the call acts outside for the first time.
+    mode : str
+        The mode of its process; processes that the call starts are no looser.
     """
 
     call: str
@@ -42,6 +44,7 @@ class CallContext:
     deadline_s: float
     on_output: Callable[[str], None] = lambda text: None
     acting: Callable[[str], None] = lambda words: None
+    mode: str = ""
 
 
 current_call: ContextVar[CallContext | None] = ContextVar("current_call", default=None)

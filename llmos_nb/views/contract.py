@@ -21,7 +21,7 @@ StepStatus = Literal["pending", "running", "waiting", "done", "failed", "rejecte
 
 _VERBS = """
 approve approve_rest approve_same edit reject skip retry undo redo move add pause stop kill resume undo_all
-export fork preview cells rules journal seek check_edit reply budget resolve revoke close
+export fork preview cells output rules journal seek check_edit reply budget resolve revoke close
 """
 VERBS = frozenset(_VERBS.split())
 """What the front end may ask for; anything else is answered by a note and goes no further."""
@@ -61,6 +61,7 @@ class StepRow(TypedDict, total=False):
     after: str  # the steps it needs, as words: "1, 2"
     code: str  # what the edit form starts with
     calls: list[str]  # ids that point at this row
+    out: bool  # whether it has an output to show
     call: str  # the call that waits, and its digest
     digest: str
 
@@ -118,6 +119,7 @@ class Card(_Code, total=False):
 
 Kind = Literal[
     "lead", "heading", "text", "code", "table", "answer", "stream", "actions", "progress", "skeleton", "details",
+    "image",
 ]  # fmt: skip
 
 
@@ -136,6 +138,7 @@ class Block(_Code, total=False):
     progress              label, part
     skeleton              widths, in percent
     details               summary, code, label
+    image                 mime (PNG or JPEG), data (base64), label
     ====================  ===============================================
     """
 
@@ -155,6 +158,8 @@ class Block(_Code, total=False):
     part: float
     widths: list[int]
     summary: str
+    mime: str
+    data: str
 
 
 class Fold(TypedDict):

@@ -14,6 +14,7 @@ from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block, Button, Card, PanelView, StepRow, Words
 from llmos_nb.views.loop import loop
 from llmos_nb.views.markdown import LEFT, TABLE, html as markdown, pre, text
+from llmos_nb.views.panel import output
 from llmos_nb.views.panel.blocks import Rows
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text import form
@@ -50,8 +51,20 @@ def html(state: State, events: Sequence[Event]) -> str:
         _picture(v),
         *_plan(v),
         *(_card(state, card) if (card := v.get("card")) else map(_block, v.get("now", []))),
+        outputs(state),
     ]
     return "\n".join(filter(None, parts))
+
+
+def outputs(state: State) -> str:
+    """Return what each call gave, folded away, the last ones first to get room for their pictures."""
+    made, room = list[str](), output.MOST_BYTES
+    for call in filter(output.gave, reversed(state.calls.values())):
+        blocks, room = output.output(call, room)
+        name = f"Output of step {call.step}, {call.id}" if call.step else f"Output of {call.id}, {call.name}"
+        if blocks:
+            made.append(f"<details><summary>{text(name)}</summary>{''.join(map(_shown, blocks))}</details>")
+    return "\n".join(reversed(made))
 
 
 def plain(state: State, events: Sequence[Event]) -> str:
@@ -187,6 +200,14 @@ def _code(b: Block) -> str:
     return f"<details open><summary>{cap}</summary>{pre(b['code'])}</details>"
 
 
+def _image(b: Block) -> str:
+    return f'<img style="max-width:100%" alt="{escape(b["label"])}" src="data:{b["mime"]};base64,{b["data"]}">'
+
+
+def _shown(b: Block) -> str:
+    return pre(b["code"]) if b["kind"] == "code" else _block(b)
+
+
 _BLOCKS: dict[str, Callable[[Block], str]] = {
     "lead": _title,
     "heading": _title,
@@ -194,5 +215,6 @@ _BLOCKS: dict[str, Callable[[Block], str]] = {
     "answer": lambda b: markdown(b["markdown"]),
     "table": lambda b: _table(b["caption"], b.get("heads"), b["rows"]),
     "code": _code,
+    "image": _image,
     "details": lambda b: f"<details><summary>{text(b['summary'])}</summary>{pre(b['code'])}</details>",
 }

@@ -147,8 +147,13 @@ def upper(text: str) -> str:
 
 def sentence(text: str) -> str:
     """Begin with a capital and end with a full stop."""
+    return upper(closed(text))
+
+
+def closed(text: str) -> str:
+    """End with a full stop, where nothing else ends it."""
     text = text.strip()
-    return upper(text) + ("" if not text or text[-1] in ".?!:" else ".")
+    return text + ("" if not text or text[-1] in ".?!:" else ".")
 
 
 def short(text: str, most: int = 80) -> str:

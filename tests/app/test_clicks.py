@@ -64,6 +64,35 @@ def test_kill_ends_a_sleeping_step_and_is_on_the_record(tmp_path):
         assert last["k"] == "run.ended" and "killed" in str(last["d"])
 
 
+def test_what_is_wrong_with_a_click_is_said_in_the_panel(waiting):
+    book, page, owner = waiting
+    page.click(1, verb="kill")
+    page.until(lambda: "run.ended" in journal(book.folder))
+    page.click(2, verb="resume")
+    page.until(lambda: any("fork it to go on" in note for note in page.notes))
+    assert "fork it" not in page.text[owner]
+    page.click(3, verb="export", path="script.json/x.ipynb")
+    page.until(lambda: any("script.json" in note for note in page.notes))
+
+
+def test_what_is_wrong_on_the_users_thread_is_said_in_the_panel(waiting):
+    """Nothing of this kind is known to happen, so it is made to."""
+    page = waiting[1]
+    page.begin(
+        """
+from llmos_nb.errors import UsageError
+from llmos_nb.process import decisions
+
+def broken(*_):
+    raise UsageError("it cannot be brought back")
+
+decisions.check_doubt, decisions.brought_back, decisions.resolve = (lambda *_: None), (lambda *_: True), broken
+"""
+    )
+    page.click(1, verb="resolve", call="r1.0", done=False)
+    page.until(lambda: "it cannot be brought back" in page.notes)
+
+
 def test_message_goes_its_way_whatever_is_wrong_with_a_click():
     class Comm:
         def _reply_subshell_for(self, data, default):

@@ -64,6 +64,22 @@ def test_control_c_stops_and_resume_goes_on(terminal):
     terminal.expect("y is 42")
 
 
+def test_a_background_process_says_how_it_is_followed_and_is_shown_once(terminal):
+    terminal.sendline("%%agent one -a auto --bg -m script:s.json")
+    terminal.sendline("Make y 42.")
+    terminal.sendline("")
+    terminal.sendline("")
+    terminal.expect_exact("%agent show one follows it")
+    terminal.expect(r"In \[\d+\]:")
+    terminal.sendline("%agent show one")
+    terminal.expect("y is 42")
+    terminal.expect(r"In \[\d+\]:")
+    said = terminal.before
+    terminal.sendline("print(x + y)")
+    terminal.expect("82")
+    assert "y is 42" not in said
+
+
 def test_a_goal_that_woke_is_decided_where_it_is_shown(terminal):
     terminal.sendline('%agent goals add "Make y 42." -m script:s.json')
     terminal.expect("goal 1 is written down: due now; %agent goals wake runs it")

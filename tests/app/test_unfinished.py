@@ -309,8 +309,10 @@ async def test_verbs_of_a_process_that_runs_elsewhere_change_nothing(spec, say):
     with asks.journal.held():
         session = llmos.Session({})
         assert "running (in another notebook)" in await say(session, "ps --all")
-        with pytest.raises(JournalLocked):
-            await carry_out(session, "kill asks")
+        for verb in ("kill", "stop", "pause", "approve", "resume"):
+            with pytest.raises(JournalLocked, match="runs in another notebook; do it there"):
+                await carry_out(session, f"{verb} asks")
+        assert "runs in another notebook; its journal" in await say(session, "show asks")
     assert asks.state == "waiting"
 
 

@@ -230,10 +230,28 @@ async def test_a_broken_verb_of_another_package_is_one_line_and_touches_nothing_
         ("forget r1.0", ["", "r1.0"]),
         ("export x.ipynb", ["", "x.ipynb"]),
         ("export 1 x.ipynb", ["1", "x.ipynb"]),
+        ("export par", ["par"]),
+        ("export par x", ["par", "x"]),
+        ("export x.py", ["", "x.py"]),
+        ("export", []),
     ],
 )
 def test_words_that_cannot_name_a_process_leave_it_out(line, words):
     assert parse_command(line).words == words
+
+
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [("export par", "par-1.ipynb"), ("export par mine", "mine.ipynb"), ("export", "par-1.ipynb")],
+)
+async def test_export_writes_a_notebook_whatever_name_is_given(line, file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    turns = [{"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, {"text": "Done."}]
+    session = llmos_nb.Session({}, home=tmp_path / "home")
+    await session.start("Make x.", name="par", model=ScriptedModel(turns))
+    await carry_out(session, parse_command, line)
+    assert f"written: {file}" in capsys.readouterr().out
+    assert '"cells"' in (tmp_path / file).read_text()
 
 
 async def test_commands_without_a_process_mean_the_last_one(capsys):

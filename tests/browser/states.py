@@ -87,6 +87,7 @@ STEP2 = {
     "cost": "$0.0005",
     "s": "done",
     "calls": ["r3.0"],
+    "out": True,
 }
 STEP3 = {
     "n": 3,

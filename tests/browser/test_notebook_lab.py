@@ -144,6 +144,46 @@ def test_reload_while_waiting_shows_the_panel_with_working_buttons(browser, serv
     page.close()
 
 
+DRAWN = python(
+    "import pathlib, time\nprint('said before the reload')\n"
+    "while not pathlib.Path('reloaded').exists(): time.sleep(0.05)\n"
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('said after the reload')"
+)
+
+
+def test_outputs_of_a_background_step_are_there_after_a_reload(browser, server):
+    folder = server[2]
+    script(folder, "drawn.json", [DRAWN, {"text": "Drawn."}])
+    cell = "%%agent drawn -a auto --bg -m script:drawn.json\nDraw."
+    book(folder, "drawn", "%load_ext llmos_nb", cell, "print('next')", "%agent show drawn")
+    page = opened(browser, server, "lab", "drawn")
+    page.locator(".jp-CodeCell .cm-content").nth(1).click()
+    page.keyboard.press("Escape")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Above Selected Cell", exact=True).click()
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("said before the reload").first.wait_for()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    page.reload()
+    page.locator(".jp-CodeCell .cm-content").first.wait_for()
+    (folder / "reloaded").touch()  # a page gets its widgets when the step lets go of the thread
+    panel = page.locator(".llm").first
+    panel.get_by_role("button", name="Output step 1", exact=True).click()
+    panel.get_by_text("said after the reload").last.wait_for()
+    picture = panel.get_by_role("img", name="figure: 1 line")
+    assert picture.evaluate("image => image.naturalWidth") > 100
+    page.locator(".jp-CodeCell .cm-content").last.click()
+    page.keyboard.press("Control+Enter")
+    page.locator(".jp-OutputArea-output summary", has_text="Output of step 1").wait_for()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    saved = nbformat.read(folder / "drawn.ipynb", as_version=4).cells[-1].outputs
+    html = "".join(o.data.get("text/html", "") for o in saved if "data" in o)
+    assert "said after the reload" in html and "data:image/png;base64," in html
+    page.close()
+
+
 def test_saved_notebook_is_readable_and_show_brings_the_panel_back(browser, server):
     folder = server[2]
     script(folder, "saved.json", ONE)

@@ -30,6 +30,16 @@ def test_busy_notice_appears_and_goes_again(plain):
     assert plain.page.get_by_text("The kernel is busy").count() == 0
 
 
+@pytest.mark.parametrize("verb", ["Pause", "Stop"])
+def test_a_panel_whose_kernel_is_gone_says_so_and_interrupts_nothing(plain, verb):
+    plain.show(RUNNING)
+    plain.page.evaluate("() => { model.send = () => { throw new Error('Cannot send') } }")
+    click(verb)(plain)
+    plain.page.get_by_text(f"The kernel of this panel is gone. Run %agent show {RUNNING['pid']}").wait_for()
+    plain.page.wait_for_timeout(400)
+    assert plain.page.evaluate("model.interrupts") == 0
+
+
 @pytest.fixture
 def site(browser):
     """A page with an address, as a Jupyter server would give it."""

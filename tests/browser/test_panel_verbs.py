@@ -148,6 +148,12 @@ VERBS = {
         keys("Enter", "End", "ArrowUp", "Enter", on="[data-act=menu]"),
         {"verb": "rules"},
     ),
+    "output of a step": (
+        WAITING,
+        click("Output step 2"),
+        row(2, "o"),
+        {"verb": "output", "step": 2},
+    ),
     "fork here": (
         replay(21),
         click("Fork here"),

@@ -104,6 +104,7 @@ def test_script_and_replay_files_become_models(tmp_path):
     [
         ("opena/gpt", "did you mean openai"),
         ("scrpt:x.json", "did you mean script"),
+        ("turns.json", "did you mean script:turns.json?"),
         ("locl", "did you mean local"),
         ("gpt-4o", "did you mean openai/gpt-4o"),
         ("openai/", "lacks what comes after 'openai/'"),

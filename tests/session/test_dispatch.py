@@ -10,6 +10,7 @@ from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.gate import labels
 from llmos_nb.session import Session
+from llmos_nb.session.outcome import unanswered
 from llmos_nb.tools.devices.python import device
 
 
@@ -60,6 +61,101 @@ async def test_what_is_said_of_a_process_before_it_is_started_does_not_start_it(
     assert not made.dispatch.driven and "model.requested" not in [e.k for e in made.events]
     await made.start()
     assert made.run.state.calls["r1.0"].status == "rejected" and made.reason == "answered"
+
+
+@pytest.mark.parametrize(("by", "words"), [("you", "the user"), ("the notebook", "the notebook")])
+async def test_work_that_was_cut_off_says_who_cut_it_off(tmp_path, by, words):
+    began = threading.Event()
+    code = "began.set()\nwhile True: pass"
+    session = Session({"began": began}, home=tmp_path)
+    process = session.start("go", model=ScriptedModel([python(code)]), approve="auto", plan="none")
+    stopping = threading.Thread(target=lambda: (began.wait(), process.dispatch.halt_soon("paused", by)))
+    stopping.start()
+    await process
+    stopping.join()
+    assert process.run.state.calls["r1.0"].result.partition(";")[0] == f"stopped by {words}"
+    assert process.detail == f"stopped by {by}"
+
+
+async def test_stop_of_a_process_that_is_paused_already_is_not_on_the_record(waiting):
+    waiting.stop()
+    await waiting
+    before = len(waiting.events)
+    waiting.dispatch.halt_soon("paused", "the end of the interpreter")
+    await waiting.dispatch.there(waiting.dispatch.idle)
+    assert (waiting.state, len(waiting.events)) == ("paused", before)
+
+
+@pytest.mark.parametrize("acts", [True, False])
+async def test_what_a_step_did_outside_before_stop_is_told(tmp_path, acts):
+    began, path = threading.Event(), tmp_path / "sent.txt"
+    code = f"with open({str(path)!r}, 'w') as f: f.write('sent')\n" * acts + "began.set()\nwhile True: pass"
+    session = Session({"began": began}, home=tmp_path / "home")
+    process = session.start("go", model=ScriptedModel([python(code)]), approve="auto", plan="none")
+    stopping = threading.Thread(target=lambda: (began.wait(), process.stop()))
+    stopping.start()
+    await process
+    stopping.join()
+    stopped = process.run.state.calls["r1.0"]
+    assert stopped.error == "Stopped" and stopped.result.startswith("stopped by the user")
+    assert ("which stands: write " in stopped.result and str(path) in stopped.result) == acts
+    assert bool(stopped.facts.get("effects")) == acts
+
+
+async def test_each_of_several_questions_is_named_and_the_command_answers_one(tmp_path):
+    boxes = {"calls": [{"name": "ship", "arguments": {"box": box}} for box in "ab"]}
+    process = await Session(home=tmp_path).start("go", model=ScriptedModel([boxes]), tools=[ship])
+    said = str(unanswered(process))
+    assert "call ship (r1.0), call ship (r1.1). In a notebook: %agent approve 1 r1.0, then" in said
+
+
+async def test_what_a_person_is_asked_ends_with_one_full_stop(tmp_path):
+    """A question of a fold or a doubt is a whole sentence, a call's title is none."""
+    asks = [call("ask", question="May it be shipped, or not. Say it.")]
+    process = await Session({}, home=tmp_path).start("go", model=ScriptedModel(asks), plan="none")
+    process.run.state.questions["r1.0"]["title"] = ""
+    assert "Say it. In a notebook" in str(unanswered(process))
+    process.run.state.questions["r1.0"]["title"] = "a question"
+    assert "a question. In a notebook" in str(unanswered(process))
+
+
+async def test_what_other_processes_say_waits_for_the_section_that_is_under_way(waiting):
+    dispatch, run, heard = waiting.dispatch, waiting.run, []
+
+    async def section():
+        run.enter()
+        hearing = asyncio.ensure_future(dispatch.hear(lambda: heard.append("heard")))
+        dispatch.post(heard.append, "posted")
+        await asyncio.to_thread(dispatch.post, heard.append, "from afar")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        early = [*heard]
+        run.leave()
+        await hearing
+        return early
+
+    early = await dispatch.there(section)
+    assert early == [] and sorted(heard) == ["from afar", "heard", "posted"]
+
+
+async def test_an_act_that_fails_after_a_section_keeps_no_other_from_its_turn(waiting):
+    dispatch, run, heard = waiting.dispatch, waiting.run, []
+
+    def fail():
+        raise UsageError("no such thing")
+
+    async def section():
+        run.enter()
+        hearing = asyncio.ensure_future(dispatch.hear(fail))
+        dispatch.post(fail)
+        dispatch.post(heard.append, "posted")
+        await asyncio.sleep(0)
+        run.leave()
+        with pytest.raises(UsageError, match="no such thing"):
+            await hearing
+
+    await dispatch.there(section)
+    assert heard == ["posted"]
 
 
 @pytest.mark.parametrize("code", ["ran = 1", "import asyncio\nran = 1\nawait asyncio.sleep(0)"])

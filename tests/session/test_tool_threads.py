@@ -36,6 +36,53 @@ async def test_a_read_with_a_connection_of_the_users_thread_is_made_there_from_t
     assert threads[1:] == [threading.main_thread()] * 2
 
 
+class Wrapped(Exception):
+    """What a library makes of a driver's error."""
+
+
+async def test_a_read_whose_library_wraps_the_error_is_made_on_the_users_thread(tmp_path):
+    connection = sqlite3.connect(":memory:")
+
+    @tool(**READ)
+    def rows():
+        """Count."""
+        try:
+            return connection.execute("select 7").fetchone()[0]
+        except sqlite3.Error as error:
+            raise Wrapped("the query failed") from error
+
+    assert await ran(tmp_path, rows) == ["7"]
+
+
+async def test_a_read_of_a_value_of_the_users_thread_alone_is_made_there(tmp_path):
+    mine = threading.local()
+    mine.rows = 7
+
+    @tool(**READ)
+    def rows():
+        """Count."""
+        return mine.rows
+
+    assert await ran(tmp_path, rows) == ["7"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("no thread 17 in this forum"), KeyError("thread"), sqlite3.ProgrammingError("closed database")],
+)
+async def test_a_read_whose_error_only_speaks_of_threads_is_made_once(tmp_path, error):
+    made = []
+
+    @tool(**READ)
+    def post():
+        """Read."""
+        made.append(1)
+        raise error
+
+    (result,) = await ran(tmp_path, post)
+    assert len(made) == 1 and type(error).__name__ in result
+
+
 async def test_an_awaitable_that_a_sync_read_gives_is_awaited_on_the_users_loop(tmp_path):
     here, loops = asyncio.get_running_loop(), []
 

@@ -17,6 +17,7 @@ class Page:
     def __init__(self, book):
         self.book, self.comm = book, ""  # the comm of the panel that was shown last
         self.heard, self.panels = {}, {}  # when each click was acknowledged, and the panel of each cell
+        self.notes = []  # what panels have said in a line of their own
         self.idle, self.errors, self.text = {}, {}, defaultdict(str)  # of each cell
 
     def look(self, seconds=0.05):
@@ -33,6 +34,8 @@ class Page:
             told = content.get("data", {}).get("content", {})
             if told.get("kind") == "heard":
                 self.heard[told["seq"]] = time.monotonic()
+            elif told.get("kind") == "note":
+                self.notes.append(told["text"])
         elif kind == "stream":
             self.text[cell] += content["text"]
         elif kind == "error":

@@ -2,13 +2,18 @@
 
 import asyncio
 import threading
+from contextvars import Context
+from functools import partial
 
 import pytest
 from turns import call, python, same_as_folded
 
+import llmos_nb as llmos
 from llmos_nb.errors import CallDenied
 from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process import decisions
 from llmos_nb.session import Session
+from llmos_nb.session.threads import runtime
 from llmos_nb.tools import reentry
 
 DONE = {"text": "ok"}
@@ -32,9 +37,19 @@ LATER = {
     "call_soon": "import asyncio\nasyncio.get_running_loop().call_soon(found.approve, 'all')",
     "call_later with a context of its own": "import asyncio, contextvars\nasyncio.get_running_loop().call_later(0.02, lambda: found.approve('all'), context=contextvars.Context())",
     "a task": "import asyncio\nasync def later():\n    await asyncio.sleep(0.02)\n    found.approve('all')\nt = asyncio.create_task(later())",
+    "a thread that is started later": "import threading, contextvars, asyncio\nt = threading.Thread(target=found.approve, args=('all',))\nasyncio.get_running_loop().call_later(LATER_S, t.start, context=contextvars.Context())",
+    "call_later of a verb with no context": "import asyncio, contextvars\nasyncio.get_running_loop().call_later(LATER_S, found.approve, 'all', context=contextvars.Context())",
+    "the loop of the processes": "import contextvars, sys\nloop = sys.modules['llmos_nb.session.threads'].runtime().loop\nloop.call_soon_threadsafe(loop.call_later, LATER_S, found.approve, 'all', context=contextvars.Context())",
+    "code of its own": "import asyncio, contextvars\nns = {'found': found}\nexec('def later(*_):\\n    found.approve(\"all\")', ns)\nasyncio.get_running_loop().call_later(LATER_S, ns['later'], context=contextvars.Context())",
+    "code of code of its own": "import asyncio, contextvars\nlater = eval('eval(\"lambda *_: found.approve(\\'all\\')\")')\nasyncio.get_running_loop().call_later(LATER_S, later, context=contextvars.Context())",
+    "a task with no context": "import asyncio, contextvars\nns = {'found': found}\nexec('async def later():\\n    import asyncio\\n    await asyncio.sleep(LATER_S)\\n    found.approve(\"all\")'.replace('LATER_S', str(LATER_S)), ns)\nt = asyncio.get_running_loop().create_task(ns['later'](), context=contextvars.Context())",
+    "a signal": "import asyncio, contextvars, os, signal\nns = {'found': found}\nexec('def later(*_):\\n    found.approve(\"all\")', ns)\nsignal.signal(signal.SIGUSR1, ns['later'])\nasyncio.get_running_loop().call_later(LATER_S, os.kill, os.getpid(), signal.SIGUSR1, context=contextvars.Context())",
     "an event of IPython": "from functools import partial\nhooks.append(lambda *_: found.approve('all'))",
     "a method of a class": "class H:\n    def __call__(self, *_):\n        found.approve('all')\nhooks.append(H())",
 }
+
+
+LATER_S = 1.0  # when the process waits, or soon after it
 
 
 def ship(box: str) -> str:
@@ -46,7 +61,7 @@ class Agent:
     """A process whose first step runs some code, and whose second asks."""
 
     def __init__(self, code):
-        self.names = {"go": threading.Event(), "hooks": []}
+        self.names = {"go": threading.Event(), "hooks": [], "LATER_S": LATER_S}
         session = Session(self.names)
         model = ScriptedModel([python(code), call("ship", box="a"), DONE])
         self.proc = session.create("ship it", model=model, tools=[ship])
@@ -111,6 +126,96 @@ async def test_objects_left_by_a_step_cannot_approve_later(how):
     assert agent.proc.state == "waiting" and not agent.shipped
     await agent.proc.approve("all")
     assert agent.proc.reason == "answered" and same_as_folded(agent.proc)
+
+
+async def test_what_the_loop_of_the_processes_is_handed_with_no_context_writes_no_decision():
+    agent, refused = await Agent("1").run(), []
+    loop = runtime().loop
+    loop.set_exception_handler(lambda _, told: refused.append(told["exception"]))
+    try:
+        act = partial(decisions.approve, agent.proc.run, "all", "you", "", None)
+        loop.call_soon_threadsafe(act, context=Context())
+        while not refused:
+            await asyncio.sleep(0.005)
+    finally:
+        loop.set_exception_handler(None)
+    assert isinstance(refused[0], CallDenied) and not agent.shipped
+
+
+@pytest.mark.parametrize(
+    "act", ["await found.resume()", "await found.session.resume(found)", "found.fork(at=3)"]
+)
+async def test_a_step_lets_no_process_go_on_that_a_person_stopped(act):
+    found = await stopped()
+    names = {"found": found}
+    other = await Session(names).start(
+        "other", model=ScriptedModel([python(act), DONE]), approve="auto", plan="none"
+    )
+    assert other.run.state.calls["r1.0"].error == CallDenied.__name__
+    assert found.state == "paused" and reentry.FORGED in [e.d.get("signal") for e in found.events]
+    await found.resume()
+    assert found.state == "waiting"
+
+
+INNER = """
+import llmos_nb as llmos
+from llmos_nb.models.scripted import ScriptedModel
+code = "open('escaped.txt', 'w').close()"
+turns = [{"calls": [{"name": "python", "arguments": {"code": code}}]}, {"text": "ok"}]
+inner = await llmos.run("inner", model=ScriptedModel(turns), namespace={}, HOW)
+inner.state
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "how", "result"),
+    [
+        ("risky", "approve='auto'", "cannot start a process with approve 'auto': its own has 'risky'"),
+        ("step", "approve='risky'", "cannot start a process with approve 'risky': its own has 'step'"),
+        ("risky", "approvers=[print]", "cannot steer or approve a process"),
+        ("risky", "approve='risky'", "'waiting'"),
+        ("auto", "approve='auto'", "'ended'"),
+    ],
+)
+async def test_a_process_that_a_step_starts_is_no_freer_than_the_step(tmp_path, monkeypatch, mode, how, result):
+    monkeypatch.chdir(tmp_path)
+    turns = ScriptedModel([python(INNER.replace("HOW", how)), DONE])
+    proc = await Session({}).start("outer", model=turns, approve=mode, plan="none")
+    while proc.state == "waiting":
+        await proc.approve("all")
+    assert result in proc.run.state.calls["r1.0"].result
+    assert (tmp_path / "escaped.txt").exists() == (mode == "auto")
+
+
+class Nobody:
+    """An approver that leaves all to others."""
+
+    async def decide(self, request):
+        """Decide nothing."""
+
+
+async def stopped():
+    """Return a process that waits, and that a person has stopped."""
+    agent = await Agent("1").run()
+    agent.proc.stop()
+    return await agent.proc
+
+
+def test_a_plain_script_may_give_our_coroutines_to_asyncio():
+    """There, too, an event loop calls the package straight, and in a context with nothing in it."""
+    said = []
+
+    def script():
+        run = llmos.run("go", model=ScriptedModel([DONE]), approve="auto", approvers=[Nobody()])
+        said.append(asyncio.run(run).reason)
+        paused = asyncio.run(stopped())
+        asyncio.run(paused.resume())
+        said.append(paused.state)
+
+    thread = threading.Thread(target=script)
+    thread.start()
+    thread.join()
+    assert said == ["answered", "waiting"]
 
 
 async def test_people_can_approve_from_anywhere():

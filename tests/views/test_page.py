@@ -1,6 +1,7 @@
 """The static form: it speaks in a saved notebook, and nothing in it is live."""
 
 import re
+from base64 import b64encode
 from html.parser import HTMLParser
 
 import pytest
@@ -48,7 +49,7 @@ def harmless(html):
     found = Reader(html)
     assert set(found.tags) <= TAGS and {k for k, _ in found.attributes} <= ATTRIBUTES and not found.open
     for name, value in found.attributes:
-        assert name != "src" or re.fullmatch(r"data:image/svg\+xml;base64,[A-Za-z0-9+/=]+", value)
+        assert name != "src" or re.fullmatch(r"data:image/(svg\+xml|png);base64,[A-Za-z0-9+/=]+", value)
         assert name != "style" or STYLES.fullmatch(value)
         assert name != "start" or value.isdecimal()
     return found
@@ -64,6 +65,39 @@ def test_page_of_every_state_is_readable_and_inert(name):
     for step in w.state.plan.steps:
         assert step.title in words
     assert "for you" not in words and "by you" not in words
+
+
+PNG = b"\x89PNG and so on"
+
+
+def drawn(alt="figure: 1 line", times=1, data=PNG):
+    """A process whose first step printed and drew."""
+    w = Writer().planned()
+    call = w.call(code=CODES[0])
+    w.allow(call).add("call.started", call=call, key="k", epoch=1)
+    images = [{"mime": "image/png", "text": alt, "data": data.hex()}] * times
+    return w.add("call.finished", call=call, ok=True, result="344 rows", size=8, error="", images=images)
+
+
+def test_the_output_of_each_call_stands_in_the_saved_form_with_its_pictures():
+    w = drawn(alt='"><script>')
+    html = page.html(w.state, w.events)
+    found = harmless(html)
+    assert "Output of step 1, r2.0" in html and "344 rows" in "".join(found.words)
+    pictures = [value for name, value in found.attributes if name == "src"]
+    assert pictures[1] == f"data:image/png;base64,{b64encode(PNG).decode()}"
+    assert found.tags.count("img") == 2 and '"><script>' in [v for name, v in found.attributes if name == "alt"]
+
+
+def test_pictures_beyond_the_bound_are_named_and_not_shown():
+    w = drawn(times=3, data=bytes(400_000))
+    html = page.html(w.state, w.events)
+    assert html.count("image/png") == 2 and "A picture of 400 KB is not shown here: figure: 1 line." in html
+
+
+def test_what_was_taken_back_is_no_output():
+    w = drawn().add("call.undone", call="r2.0")
+    assert "Output of" not in page.html(w.state, w.events)
 
 
 def test_the_plan_says_status_evidence_and_call_in_words():

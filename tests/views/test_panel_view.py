@@ -51,6 +51,54 @@ def test_every_state_has_its_name_tone_word_and_stage(name):
     assert bool(v["card"]) == (v["tone"] == "ask") and bool(v["now"]) != bool(v["card"])
 
 
+def test_pause_is_offered_until_it_was_clicked():
+    events = STATES["running"]().add("signal.received", signal="pause", by="you").events
+    before, after = shown("running"), Projector(events).view(fold(events), events)
+    assert before["acts"] == ["Pause", "Stop"] and after["acts"] == ["Resume", "Stop"]
+    assert after["what"] == f"{before['what']}; it pauses after this step"
+
+
+def test_a_step_that_has_ended_has_its_code_output_and_pictures_on_a_page():
+    w = STATES["thinking"]()
+    images = [{"mime": "image/png", "text": "figure: 1 line", "data": b"png".hex()}]
+    call = w.call(code="plt.plot(x)")
+    w.allow(call).add("call.started", call=call, key="k", epoch=1)
+    before = view(w.state, w.events)
+    w.add("call.finished", call=call, ok=True, result="344 rows", size=8, error="", images=images)
+    n = w.state.calls[call].step
+    row = next(r for r in view(w.state, w.events)["steps"] if r["n"] == n)
+    assert row["out"] and "out" not in next(r for r in before["steps"] if r["n"] == n)
+    projector = Projector(w.events)
+    projector.open("output", n)
+    sheet = projector.view(w.state, w.events)["sheet"]
+    assert sheet["title"] == f"Output of step {n}"
+    assert [b["kind"] for b in sheet["blocks"]] == ["code", "code", "image"]
+    assert (sheet["blocks"][1]["code"], sheet["blocks"][2]["data"]) == ("344 rows", "cG5n")
+    projector.open("")
+    assert "sheet" not in projector.view(w.state, w.events)
+
+
+def test_a_call_that_nobody_has_judged_yet_is_not_said_to_wait_for_a_person():
+    w = STATES["thinking"]()
+    w.call(code="x = 1")
+    v = view(w.state, w.events)
+    assert (v["state"], v["what"]) == ("Running", "looking at the next call")
+
+
+def test_a_budget_of_one_is_said_in_the_singular():
+    w = STATES["budget"]()
+    w.state.budget, w.state.detail = budget.parse("1 calls"), "calls"
+    v = view(w.state, w.events)
+    assert v["what"] == "1 call is used up"
+
+
+def test_nobody_is_said_to_have_pressed_stop_where_the_interpreter_ended():
+    w = STATES["running"]().add("signal.received", signal="stop", by="the end of the interpreter")
+    events = w.add("run.paused", why="stopped by the end of the interpreter").events
+    assert Projector(events).view(fold(events), events)["state"] == "Paused"
+    assert shown("paused")["state"] == "Paused by Stop"
+
+
 def fits(value, kind):
     """Whether a value has the keys of a TypedDict and no others."""
     hints = get_type_hints(kind, include_extras=True)

@@ -140,3 +140,12 @@ def test_no_text_of_a_run_steers_the_terminal(piece):
     for w in hostile(piece):
         said = printed(w, {3: [piece]}) + render(view(w.state, w.events))
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", said)
+
+
+@pytest.mark.parametrize(
+    "words", ["It is 7.", "South earns most per minute, " + "just before North, " * 5 + "and East least."]
+)
+def test_the_first_sentence_of_an_answer_stands_whole(words):
+    w = STATES["finished"](answer=f"{words} The rest follows.")
+    said = " ".join(render(view(w.state, w.events)).split())
+    assert words in said and "The rest follows." in said

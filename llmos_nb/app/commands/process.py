@@ -104,6 +104,9 @@ def _target(command: Command, at: int) -> str | int:
 
 async def act(session: Session, command: Command) -> None:
     process = session.find(command.process)
+    if process.cold:  # one that another interpreter drives is not said to stand still
+        with process.journal.held():
+            pass
     done = ACTS[command.verb](process, command)
     if command.verb in ("stop", "kill"):
         await done  # so that what is said next is how it stands
@@ -202,7 +205,7 @@ async def replay(session: Session, command: Command) -> None:
 
 async def export(session: Session, command: Command) -> None:
     process = session.find(command.process)
-    path = process.export(command.words[1], clean=command.flags["clean"], trace=command.flags["trace"])
+    path = process.export(_words(command, 1), clean=command.flags["clean"], trace=command.flags["trace"])
     print(f"written: {path}")
 
 

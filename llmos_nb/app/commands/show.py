@@ -11,7 +11,7 @@ from typing import Any
 from llmos_nb.app import listing
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
-from llmos_nb.journal import history
+from llmos_nb.journal import driver_of, history
 from llmos_nb.journal.events import ModelRequested
 from llmos_nb.policy import show
 from llmos_nb.process.state import Step
@@ -24,6 +24,10 @@ from llmos_nb.views.text import table
 async def panel(session: Session, command: Command) -> Any:
     process = session.find(command.process)
     presenter = Presenter(session)
+    if process.cold and driver_of(process.journal.path):
+        print(
+            f"process {process.pid} runs in another notebook; its journal, as it stood when it was opened here:"
+        )
     shown = presenter.show(process)
     if process.state in ("running", "waiting") and shown.patient:
         return await presenter.follow(process, shown)

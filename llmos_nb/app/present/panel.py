@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -46,8 +46,7 @@ def _edit(p: Process, m: Message) -> Any:
 
 
 def _export(p: Process, m: Message) -> str:
-    name = p.run.state.name or "process"
-    return f"written: {p.export(m.get('path') or f'{name}-{p.pid}.ipynb')}"
+    return f"written: {p.export(m.get('path') or '')}"
 
 
 def _fork(p: Process, m: Message) -> str:
@@ -55,38 +54,18 @@ def _fork(p: Process, m: Message) -> str:
     return f"process {child.pid} stands at event {m['at']}: %agent show {child.pid}"
 
 
-def _budget(p: Process, m: Message) -> None:
+def _budget(p: Process, m: Message) -> Any:
     p.budget(m.get("more") or m.get("text") or "+10 steps")
-    if p.state in ("ended", "paused"):
-        _later(p.resume())
+    return p.resume() if p.state in ("ended", "paused") else None
 
 
-def _preview(p: Process, m: Message) -> asyncio.Task[Any]:
+async def _preview(p: Process, m: Message) -> None:
     """Run a call that waits in a fork; what it showed is an event, which the panel shows."""
     call = m.get("call") or next((c.id for c in p.run.state.open_calls if c.name == "python"), "")
-    return _later(_previewed(p, call))
-
-
-async def _previewed(p: Process, call: str) -> None:
     result = await preview.preview(p.run, call, p.session.ip)
     seen = {"ok": result.ok, "text": bounded(result.text)[0], "would": result.facts["would"]}
     shown = SignalReceived(signal="previewed", by="you", call=call, **seen)
     await p.dispatch.hear(lambda: p.run.append(shown))
-
-
-def _later(work: Any) -> asyncio.Task[Any]:
-    """Run a coroutine of ours; what it cannot do is said by the state."""
-
-    async def guarded() -> None:
-        try:
-            await work
-        except LlmosError as error:
-            print(f"{type(error).__name__}: {error}")
-
-    task = asyncio.get_running_loop().create_task(guarded())
-    _running.add(task)
-    task.add_done_callback(_running.discard)
-    return task
 
 
 CLICKS: dict[str, Callable[[Process, Message], Any]] = {
@@ -109,18 +88,21 @@ CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "pause": lambda p, m: p.pause(),
     "stop": lambda p, m: p.stop(),
     "kill": lambda p, m: p.kill(),
-    "resume": lambda p, m: _later(p.resume()),
+    "resume": lambda p, m: p.resume(),
     "budget": _budget,
     "export": _export,
     "fork": _fork,
     "cells": lambda p, m: f"write %agent cells {p.pid} in a cell: its surviving steps come as cells below",
     "preview": _preview,
 }
-AT_HOME = frozenset(("undo", "undo_all", "redo", "resume", "budget", "export", "fork", "preview"))
+AT_HOME = frozenset(("undo", "undo_all", "redo", "resolve", "resume", "budget", "export", "fork", "preview"))
 """Verbs that touch the user's objects, and so are carried out on their thread."""
+SAID = (LlmosError, OSError)
+"""What may be wrong with a click; it is said in the panel."""
 LOOKS: dict[str, Callable[[Projector, Message], None]] = {
     "rules": lambda projector, _: projector.open("rules"),
     "journal": lambda projector, _: projector.open("journal"),
+    "output": lambda projector, m: projector.open("output", int(m.get("step") or 0)),
     "close": lambda projector, _: projector.open(""),
     "seek": lambda projector, m: projector.seek(m["at"]),
 }
@@ -148,7 +130,8 @@ class PanelShown(Shown):
         """Show the static sibling, then the widget."""
         run = self.process.run
         line = f"process {self.process.pid}: {run.state.goal.strip()}"
-        publish(page.sibling(run.state), line, f"{self.display_id}-line")
+        kept = "" if self.swapped_at_end else page.outputs(run.state)  # no static form will say it
+        publish(page.sibling(run.state) + kept, line, f"{self.display_id}-line")
         display(self.panel, display_id=self.display_id)
         self.process.dispatch.ask(self._follow)
 
@@ -196,7 +179,7 @@ class PanelShown(Shown):
         elif name in AT_HOME and not visits.here:
             visits.post(partial(self._noted, message))
         else:
-            self._carry_out(message)
+            self._noted(message)
         self.process.dispatch.tell(self._show)
 
     def _show(self) -> None:
@@ -206,11 +189,21 @@ class PanelShown(Shown):
         said = CLICKS[message["verb"]](self.process, {k: v for k, v in message.items() if v is not None})
         if isinstance(said, str):
             self.panel.note(said)
+        elif asyncio.iscoroutine(said):
+            task = asyncio.get_running_loop().create_task(self._awaited(said))
+            _running.add(task)
+            task.add_done_callback(_running.discard)
+
+    async def _awaited(self, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except SAID as error:
+            self.panel.note(str(error))
 
     def _noted(self, message: dict[str, Any]) -> None:
         try:
             self._carry_out(message)
-        except LlmosError as error:
+        except SAID as error:
             self.panel.note(str(error))
 
 

@@ -42,6 +42,9 @@ class Presenter:
         if bg or not awaits_clicks(self.ip):
             work = self._background(process, shown, out)
             process.watcher = asyncio.get_running_loop().create_task(work)
+            if front_end(self.ip) == "terminal":  # between cells no event loop runs there
+                p = process.run.state.name or process.pid
+                print(f"  its steps run while a cell runs; %agent show {p} follows it")
             return None
         return await self.follow(process, shown, out)
 

@@ -61,7 +61,8 @@ class TextShown(Shown):
     def _open(self) -> None:
         run = self.process.run
         self.view.before(run.journal.events, run.state)
-        run.listeners.append(self.heard)
+        others = [x for x in run.listeners if not isinstance(getattr(x, "__self__", None), TextShown)]
+        run.listeners[:] = [*others, self.heard]  # in text everything is said once, by who was shown last
         run.on_text = self.view.on_text
         if self.patient and self.process.state == "waiting":
             for key in list(run.state.questions):

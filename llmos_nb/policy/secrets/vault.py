@@ -298,7 +298,7 @@ vault = Vault()
 redact = vault.redact
 
 HELD = 16_384
-_WORD, _PART = re.compile(r"\S*$"), re.compile(r"[\w-]*$")
+_WORD, _PART = re.compile(r"\S*"), re.compile(r"[\w-]*")
 _KEY, _END = "-----BEGIN ", re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
 _BEGINNINGS = sorted({sign[:n] for sign in (*SIGNS, _KEY) for n in range(1, len(sign))}, key=len, reverse=True)
 
@@ -334,14 +334,20 @@ class Stream:
 def _ready(text: str) -> int:
     """Return how much of a text holds no beginning of a secret at its end."""
     cut = len(text) - vault.unfinished(text)
-    word = _WORD.search(text)
-    if word is not None and any(s in word[0] for s in SIGNS):
-        cut = min(cut, word.start())
+    word = text[len(text) - _at_end(_WORD, text) :]
+    if any(s in word for s in SIGNS):
+        cut = min(cut, len(text) - len(word))
     key, ends = text.rfind(_KEY), [m.end() for m in _END.finditer(text)]
     if key >= 0 and not _END.search(text, key):
         cut = min(cut, key)
     # what a word begins with says whether a key may stand in it
     if begun := next((b for b in _BEGINNINGS if text.endswith(b)), ""):
-        before = _PART.search(text[: len(text) - len(begun)])
-        cut = min(cut, before.start() if before is not None else 0)
+        head = text[: len(text) - len(begun)]
+        cut = min(cut, len(head) - _at_end(_PART, head))
     return max(cut, *ends, 0)
+
+
+def _at_end(run: re.Pattern[str], text: str) -> int:
+    """Return the length of the run at the end of a text; a search for it would begin at every character of another."""
+    found = run.match(text[::-1])
+    return found.end() if found is not None else 0

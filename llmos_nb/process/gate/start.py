@@ -163,8 +163,14 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
     left = math.inf if call.undoes else run.state.left("s")
     shown = Stream(partial(run.on_output, call.id))
-    acting = lambda words: Acts(run.journal.path.parent).note(call.key)  # noqa: E731 - before it happens
-    context = CallContext(call.id, call.key, min(run.call_timeout_s, max(left, 0.05)), shown, acting)
+    acted: list[str] = []
+
+    def acting(words: str) -> None:
+        Acts(run.journal.path.parent).note(call.key)  # on disk before it happens
+        acted.append(words)
+
+    seconds = min(run.call_timeout_s, max(left, 0.05))
+    context = CallContext(call.id, call.key, seconds, shown, acting, run.state.mode)
     visit = visit_here if tool.beside else run.visit
     try:
         seen, came, result = await visit(partial(_begun, run, tool, arguments, context))
@@ -173,10 +179,9 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
             seen, came, result = await run.visit(partial(_begun, run, tool, arguments, context))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
-        words = f"stopped by the user; what it had changed was taken back{_left(run, call)}"
-        record(run, call, tool, ToolResult(False, words, "Stopped"))
+        record(run, call, tool, _stopped(run, f"{run.stopped_by}; what it had changed was taken back", acted))
     except asyncio.CancelledError:
-        _cancelled(run, call, tool)
+        _cancelled(run, call, tool, acted)
         raise
     else:
         shown.end()
@@ -231,16 +236,16 @@ def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings, call
     return replace(tool, runner=runner)
 
 
-def _left(run: Run, call: Call) -> str:
-    """Say of a call that was stopped what nobody takes back, so that it is not done again by mistake."""
-    acted = Acts(run.journal.path.parent).noted(call.key)
-    return "; what it may have done outside was not taken back: look before you do that again" if acted else ""
+def _stopped(run: Run, words: str, acted: list[str]) -> ToolResult:
+    """Say that a call was cut off; what it did outside before that is not taken back, and may not be done again."""
+    facts = {"effects": acted} if acted else {}
+    stands = f". It had begun to act outside, which stands: {acted[0]}" if acted else ""
+    return ToolResult(False, words + stands, "Stopped", facts=facts)
 
 
-def _cancelled(run: Run, call: Call, tool: Tool) -> None:
+def _cancelled(run: Run, call: Call, tool: Tool, acted: list[str]) -> None:
     if tool.effect in ("read", "namespace") or tool.repeat != "once":
-        words = f"stopped by the user{_left(run, call)}"
-        record(run, call, tool, ToolResult(False, words, "Stopped"))
+        record(run, call, tool, _stopped(run, run.stopped_by, acted))
     else:
         run.append(
             CallInDoubt(

@@ -12,6 +12,11 @@ def lead(words: str) -> Block:
     return {"kind": "lead", "text": words}
 
 
+def heading(words: str) -> Block:
+    """Return the title of a part."""
+    return {"kind": "heading", "text": words}
+
+
 def text(words: Words, mute: bool = False) -> Block:
     """Return a paragraph."""
     return {"kind": "text", "words": words, "mute": True} if mute else {"kind": "text", "words": words}

@@ -86,7 +86,8 @@ def running(s: State, counts: Counts, at: str) -> Phase:
         return _running_call(call, at)
     if s.request or s.todo == "ask":
         return _thinking(s, counts, s.current.n if s.current else s.step, at)
-    what = wording.NOW.get(counts.stage, "going on")
+    nobody = {"you": "looking at the next call"}  # where a person is asked this is not the phase
+    what = {**wording.NOW, **nobody}.get(counts.stage, "going on")
     return Phase("running", "go", "running", "Running", what, RUN, [lead(upper(what))])
 
 
@@ -137,7 +138,8 @@ def _thinking(s: State, counts: Counts, step: int, at: str) -> Phase:
 def paused(s: State) -> Phase:
     """Stopped or paused; nothing is lost, and what was taken back is named."""
     stopped = s.why.startswith("stopped")
-    state = "Paused by Stop" if stopped else "Paused"
+    pressed = stopped and not s.why.startswith("stopped by the ")
+    state = "Paused by Stop" if pressed else "Paused"
     broken = next((c for c in reversed(s.calls.values()) if c.error == "Stopped"), None) if stopped else None
     step = f"step {broken.step}" if broken is not None and broken.step else "a call"
     what = f"{step} was interrupted" if broken is not None else s.why or "after a step"
@@ -205,7 +207,8 @@ def _budget(s: State, counts: Counts) -> Phase:
     unit = unit if unit in UNIT_WORDS else s.budget.over(s.spent)
     word = UNIT_WORDS.get(unit, "budget")
     of = show(unit, s.budget.limits[unit]) if unit in s.budget.limits else "the budget"
-    says = "is" if word == "time" else "are"
+    of = of.removesuffix("s") if of.startswith("1 ") else of
+    says = "is" if word == "time" or of.startswith("1 ") else "are"
     if unit and s.budget.left(unit, s.spent) > 0:
         what = f"the rest of {of} does not cover the next request"
         title = f"What is left of the {word} does not cover the next request"

@@ -11,6 +11,7 @@ from llmos_nb.tools import Call
 from llmos_nb.views.contract import Fold, PanelView, StepRow, StepStatus, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.loop import dot
+from llmos_nb.views.panel import output
 from llmos_nb.views.wording import count, duration, listed, money, since, times, tokens
 
 FOLD_FROM = 8  # steps; a shorter plan is read at a glance
@@ -44,6 +45,7 @@ def _row(s: State, step: Step, calls: list[Call], counts: Counts, now: str) -> S
         "calls": [c.id for c in calls],
         "ev": _evidence(s, step, calls, status),
         "note": _note(s, step, calls, counts, status),
+        "out": any(map(output.gave, calls)),
     }
     row |= cast(StepRow, {key: value for key, value in more.items() if value})
     _facts(row, calls, counts, now)

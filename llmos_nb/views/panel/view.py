@@ -15,7 +15,7 @@ from llmos_nb.process.state.fold import fold
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Block, Button, Glyph, PanelView
 from llmos_nb.views.counts import Counts
-from llmos_nb.views.panel import steps
+from llmos_nb.views.panel import output, steps
 from llmos_nb.views.panel.blocks import Rows, actions, details, lead, table, text
 from llmos_nb.views.panel.card import announced, card, wants
 from llmos_nb.views.panel.now import RUN, Phase, code_of, ended, expecting, paused, planning, running, starting
@@ -69,9 +69,10 @@ class Projector:
         """Look at event `n` of a finished run; None is the end."""
         self._at = n
 
-    def open(self, sheet: str) -> None:
-        """Lay a page over *now*: ``rules`` or ``journal``; an empty name closes it."""
-        self._sheet = SHEETS.get(sheet)
+    def open(self, sheet: str, step: int = 0) -> None:
+        """Lay a page over *now*: ``rules``, ``journal``, or the ``output`` of a step; an empty name closes it."""
+        of_step = (lambda state, _: output.sheet(state, step)) if sheet == "output" else None
+        self._sheet = of_step or SHEETS.get(sheet)
 
     def preview(self, told: Event) -> None:
         """Lay what a preview showed over *now*, where the event tells of one."""
@@ -120,6 +121,8 @@ def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
 
 def _live(s: State, counts: Counts, now: str) -> PanelView:
     phase = _phase(s, counts, now)
+    if s.pause_wanted and "Pause" in phase.acts:  # Resume takes the wish back
+        phase.acts, phase.what = ["Resume", "Stop"], f"{phase.what}; it pauses after this step"
     made = _base(s, counts, phase, now)
     if phase.tone == "ask":
         made["card"], made["stage"] = card(s), "you"

@@ -157,6 +157,16 @@ def _code_block(b: Block, width: int) -> list[str]:
     return [*wrap(plain(b.get("cap")) or b.get("label", ""), width, "  "), *verbatim(b["code"])]
 
 
+def _lead(b: Block, width: int) -> list[str]:
+    """Return a title; a long one, such as the first sentence of an answer, stands whole under the line."""
+    line = rule(b["text"], width)
+    return (
+        [line]
+        if visible(" ".join(b["text"].split())) in line
+        else [rule("", width), *wrap(b["text"], width, "  ")]
+    )
+
+
 def _table_block(b: Block, width: int) -> list[str]:
     rows = [*([b["heads"]] if b.get("heads") else []), *([cell(c) for c in row] for row in b["rows"])]
     above = [] if b.get("plain") else wrap(b["caption"], width, "  ")  # a heading stands above a plain one
@@ -164,7 +174,7 @@ def _table_block(b: Block, width: int) -> list[str]:
 
 
 _BLOCKS: dict[str, Callable[[Block, int], list[str]]] = {
-    "lead": lambda b, width: [rule(b["text"], width)],
+    "lead": _lead,
     "heading": lambda b, width: wrap(b["text"], width, "  "),
     "text": lambda b, width: wrap(plain(b["words"]), width, "  "),
     "answer": lambda b, width: wrap(b["markdown"], width, "  "),

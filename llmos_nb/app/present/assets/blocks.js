@@ -74,6 +74,10 @@ const KINDS = {
     };
     return h("div.bar", bar, h("b", { width: `${percent}%` }));
   },
+  image: (b) =>
+    PICTURES.includes(b.mime) &&
+    /^[A-Za-z0-9+/=]+$/.test(b.data) &&
+    h("img.picture", { src: `data:${b.mime};base64,${b.data}`, alt: b.label }),
   skeleton: (b) =>
     h(
       "div",
@@ -88,6 +92,8 @@ const KINDS = {
       codeBox(b.code, { lang: b.lang ?? "text", label: b.label ?? b.summary }),
     ),
 };
+
+const PICTURES = ["image/png", "image/jpeg"];
 
 /** All pieces; one of a kind that is not known is left out. */
 export function blocks(list, p) {

@@ -64,6 +64,7 @@ const KEYS = [
   ["A, ⇧ A", "approve, the rest like this"],
   ["E, R, S", "edit, reject, skip"],
   ["U, P", "undo, pause or resume"],
+  ["O", "output of the step"],
   ["↑ ↓", "previous, next step"],
   ["Alt ↑ ↓", "move the step"],
   ["Tab", "header, card, step, its verbs"],

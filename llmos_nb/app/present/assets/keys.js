@@ -1,8 +1,8 @@
 // Keys count only while the focus is inside the panel, and none of them may reach the notebook around it.
 import { act } from "./verbs.js";
-import { STEP_VERBS } from "./plan.js";
+import { verbsOf } from "./plan.js";
 
-const STEP_KEYS = { a: "approve", e: "edit", r: "reject", s: "skip", u: "undo" };
+const STEP_KEYS = { a: "approve", e: "edit", r: "reject", s: "skip", u: "undo", o: "output" };
 const FIELD = "input:not([type=range], [type=checkbox]), textarea, select";
 
 // JupyterLab and Notebook match their command keys against the focused element, so A, B, X and D D would edit the notebook.
@@ -72,7 +72,7 @@ function letter(event, p, li) {
   const atCard = !step || (event.shiftKey && p.view.card?.step === step.n);
   if (!atCard) {
     const verb = !event.shiftKey && STEP_KEYS[key];
-    if (verb && STEP_VERBS[step.s].includes(verb)) act(p, verb, { step });
+    if (verb && verbsOf(step).includes(verb)) act(p, verb, { step });
     return;
   }
   const name = (event.shiftKey ? "⇧ " : "") + key.toUpperCase();

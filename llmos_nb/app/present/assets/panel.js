@@ -177,8 +177,14 @@ class PagePanel {
   /** Send a verb; gives the ticket by which the process says that it heard. */
   send(message) {
     const seq = this.ref(++this.sent);
+    try {
+      this.model.send({ ...message, seq });
+    } catch {
+      // the kernel was restarted: nobody is there who could hear it, and nothing may be interrupted for it
+      this.set({ note: `The kernel of this panel is gone. Run %agent show ${this.view.pid} in any cell.` });
+      return null;
+    }
     this.unheard.add(seq);
-    this.model.send({ ...message, seq });
     setTimeout(() => {
       if (this.unheard.has(seq) && message.verb !== "stop")
         this.set({

@@ -19,12 +19,15 @@ export const STEP_VERBS = {
   pending: ["approve", "edit", "skip", "up", "down"],
   waiting: ["approve", "edit", "skip", "reject"],
   running: ["skip"],
-  done: ["retry", "undo"],
-  failed: ["retry", "edit", "skip"],
-  replaced: [],
+  done: ["output", "retry", "undo"],
+  failed: ["output", "retry", "edit", "skip"],
+  replaced: ["output"],
   skipped: ["retry"],
   rejected: ["retry", "edit"],
 };
+
+/** The same for one step: its output is offered where it has one. */
+export const verbsOf = (step) => STEP_VERBS[step.s].filter((name) => name !== "output" || step.out);
 
 function verb(name, n, tab) {
   const arrow = { up: "↑", down: "↓" }[name];
@@ -59,7 +62,7 @@ function body(step, tab) {
       h(
         "span.do",
         {},
-        STEP_VERBS[step.s].map((name) => verb(name, step.n, tab)),
+        verbsOf(step).map((name) => verb(name, step.n, tab)),
       ),
     ),
   );
