@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from llmos_nb.errors import JournalUnwritable
-from llmos_nb.journal.home import sync_folder, write_all
+from llmos_nb.journal.home import sync_folder
+from llmos_nb.journal.journal import write_all
 
 
 class Acts:

@@ -95,10 +95,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def write_all(fd: int, data: bytes) -> None:
-    """Write every byte; `os.write` may take only a part."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

@@ -28,7 +28,7 @@ from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
 from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
 from llmos_nb.journal.chain import GENESIS, Event, scan
 from llmos_nb.journal.events import KINDS, Body, RunStarted, Unknown, parse
-from llmos_nb.journal.home import sync_folder, write_all
+from llmos_nb.journal.home import sync_folder
 from llmos_nb.messages import canonical, now
 
 _log = logging.getLogger(__name__)
@@ -346,3 +346,10 @@ class Journal:
                 self.flush_now()
         finally:
             self.release()
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write every byte; `os.write` may take only a part."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -23,14 +23,16 @@ class Deadlines:
         The way to its loop.
     """
 
+    kinds = ("question.asked", "question.escalated")  # of events that it hears
+
     def __init__(self, dispatch: Dispatch) -> None:
         self.dispatch, self.run = dispatch, dispatch.run
         self._timer: asyncio.TimerHandle | None = None
-        self.run.listeners.append(self._asked)
+        self.run.listeners.append(self)
 
-    def _asked(self, event: Event, state: State) -> None:
-        if event.k in ("question.asked", "question.escalated"):
-            self.arm()
+    def __call__(self, event: Event, state: State) -> None:
+        """Set the timer anew, since something is asked."""
+        self.arm()
 
     def arm(self) -> None:
         """Set the timer for the deadline that comes first; what has passed while nobody looked counts at once."""

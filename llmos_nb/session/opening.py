@@ -32,14 +32,15 @@ from llmos_nb.tools import current_call, reentry
 DEFAULT_MODE = "risky"
 
 
-def hold_to(run: Run, settings: Settings) -> None:
-    """Bring a process under the bounds of its settings: its turns, and what is stored of its values."""
+def hold_to(run: Run, settings: Settings) -> Run:
+    """Bring a process under the bounds of its settings, and return it: its turns, and what is stored of its values."""
     resource.bind(run, settings.limits)
     run.values = settings.values
+    return run
 
 
-def hold_inside(settings: Settings) -> None:
-    """Refuse a looser mode than that of the step whose code starts a process.
+def hold_inside(settings: Settings) -> Settings:
+    """Return settings, unless their mode is looser than that of the step whose code starts a process.
 
     Raises
     ------
@@ -47,13 +48,14 @@ def hold_inside(settings: Settings) -> None:
         The caller runs inside a step, and the process would be freer than that step.
     """
     if not reentry.inside():
-        return
+        return settings
     call = current_call.get()
     own = (call.mode if call is not None else "") or DEFAULT_MODE
     if STRICTEST.index(settings.approve) < STRICTEST.index(own):
         raise CallDenied(
             f"a step cannot start a process with approve {settings.approve!r}: its own has {own!r}"
         )
+    return settings
 
 
 def record_start(

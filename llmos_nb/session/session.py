@@ -143,9 +143,7 @@ class Session:
             A goal, option, name or model is not understood; nothing was started.
         """
         check_goal(goal)
-        settings = config.load({**options, "model": model if isinstance(model, str) else None}, self.configured)
-        hold_inside(settings)
-        spec = settings.model or None if model is None or isinstance(model, str) else model
+        settings, spec = self._settled(model, options)
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
         bounds, price = bounds_of(chosen, settings)
         tables = briefing.attach(goal, self.namespace)
@@ -155,19 +153,27 @@ class Session:
         order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
         seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
-        shown = (self.namespace, variables, settings.show_values)
-        head = briefing.head(goal, chosen.traits, *shown, "plan" in box, how == "isolate")
-        run = self.make_run(self.new_journal(name or goal), State(), chosen, box, settings.call_timeout)
-        hold_to(run, settings)
+        shown = (self.namespace, variables, settings.show_values, "plan" in box, how == "isolate")
+        head = briefing.head(goal, chosen.traits, *shown)
+        journal, timeout_s = self.new_journal(name or goal), settings.call_timeout
+        run = hold_to(self.make_run(journal, State(), chosen, box, timeout_s), settings)
         run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(spec, str | None), seats
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         checks = {"check": check_name(check), "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
-        self.record_start(run, settings, goal, bounds, head, **origin, **checks, **given, tables=tables)
+        self.record_start(run, settings, goal, bounds, head, tables=tables, **origin, **checks, **given)
         record_labels(run, settings.labels, [b for p in self.processes.values() if (b := p.run.state.labels)])
         if steps:
             run.append(PlanProposed(version=1, steps=[p.plain() for p in steps], by="you"))
         return self.register(run)
+
+    def _settled(
+        self, model: str | Model | None, options: dict[str, Any]
+    ) -> tuple[config.Settings, str | Model | None]:
+        """Return the settings of a new process, and what says its model: a name, or the model itself."""
+        named = model if isinstance(model, str) else None
+        settings = hold_inside(config.load({**options, "model": named}, self.configured))
+        return settings, settings.model or None if model is None or named is not None else model
 
     def make_run(
         self, journal: Journal, state: State, model: Model, box: dict[str, Tool], timeout_s: float

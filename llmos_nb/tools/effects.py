@@ -50,6 +50,7 @@ _PASSIVE = (
     "array of", "table of", "more objects", "a figure", "an iterator", "a generator", "a context variable", "a tensor"
 )  # fmt: skip
 _CACHES = ("XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "JOBLIB_TEMP_FOLDER")
+HANDLE = "handle"  # what a call holds, and may act by unseen
 Said = tuple[str, str]  # what kind of effect, and on what
 
 
@@ -71,7 +72,7 @@ class Watch:
         self.context = context
         self.effects: list[str] = []
         self.scratch: set[str] = set()
-        self._told = False
+        self._told = ""  # the kind of what was told
         self._threads = {t.ident for t in threading.enumerate()}
 
     def note(self, kind: str, what: str) -> None:
@@ -85,9 +86,9 @@ class Watch:
         words = f"{kind} {what}".strip()[:MOST_WORDS]
         if words not in self.effects and len(self.effects) < MOST:
             self.effects.append(words)
-        if not self._told:
+        if not self._told or (self._told == HANDLE and kind != HANDLE):  # one that may act has acted
             self.context.acting(words)
-            self._told = True
+            self._told = kind
 
     def holds(self, opaque: Mapping[str, str]) -> None:
         """Note variables that the call can reach, and that may hold a file, a connection or a thread.
@@ -99,7 +100,7 @@ class Watch:
         """
         for name, why in opaque.items():
             if not why.startswith(_PASSIVE):
-                self.note("handle", name)
+                self.note(HANDLE, name)
 
     def close(self) -> None:
         """Note the threads that were started and go on: what they do is not seen any more."""

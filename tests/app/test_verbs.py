@@ -249,7 +249,7 @@ async def test_export_writes_a_notebook_whatever_name_is_given(line, file, tmp_p
     turns = [{"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, {"text": "Done."}]
     session = llmos_nb.Session({}, home=tmp_path / "home")
     await session.start("Make x.", name="par", model=ScriptedModel(turns))
-    await carry_out(session, parse_command, line)
+    await carry_out(session, line)
     assert f"written: {file}" in capsys.readouterr().out
     assert '"cells"' in (tmp_path / file).read_text()
 

@@ -23,7 +23,7 @@ from llmos_nb.process.gate.approvers import may_decide
 from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
 from llmos_nb.process.run import Run, visit_here
 from llmos_nb.process.state.decide import Start
-from llmos_nb.tools import RECORDED, Call, CallContext, Stopped, Tool, bound_to_thread, bounded, invoke
+from llmos_nb.tools import HANDLE, RECORDED, Call, CallContext, Stopped, Tool, bound_to_thread, bounded, invoke
 from llmos_nb.tools.devices.python import Begun, interruptible
 
 
@@ -167,7 +167,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
 
     def acting(words: str) -> None:
         Acts(run.journal.path.parent).note(call.key)  # on disk before it happens
-        acted.append(words)
+        acted.extend(() if words.startswith(HANDLE) else (words,))
 
     seconds = min(run.call_timeout_s, max(left, 0.05))
     context = CallContext(call.id, call.key, seconds, shown, acting, run.state.mode)
