@@ -38,8 +38,8 @@ def hold_to(run: Run, settings: Settings) -> None:
     run.values = settings.values
 
 
-def hold_inside(settings: Settings) -> None:
-    """Refuse a looser mode than that of the step whose code starts a process.
+def hold_inside(settings: Settings) -> Settings:
+    """Return the settings, but refuse a looser mode than that of the step whose code starts a process.
 
     Raises
     ------
@@ -47,13 +47,14 @@ def hold_inside(settings: Settings) -> None:
         The caller runs inside a step, and the process would be freer than that step.
     """
     if not reentry.inside():
-        return
+        return settings
     call = current_call.get()
     own = (call.mode if call is not None else "") or DEFAULT_MODE
     if STRICTEST.index(settings.approve) < STRICTEST.index(own):
         raise CallDenied(
             f"a step cannot start a process with approve {settings.approve!r}: its own has {own!r}"
         )
+    return settings
 
 
 def record_start(

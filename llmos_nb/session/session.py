@@ -144,7 +144,6 @@ class Session:
         """
         check_goal(goal)
         settings = config.load({**options, "model": model if isinstance(model, str) else None}, self.configured)
-        hold_inside(settings)
         spec = settings.model or None if model is None or isinstance(model, str) else model
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
         bounds, price = bounds_of(chosen, settings)
@@ -152,7 +151,7 @@ class Session:
         how, names = how_apart(preview, isolate, self.namespace), self.namespace or {}
         copied = briefing.shown_names(goal, names, variables) if how else []
         handed, servers = toolbox.parted([*tools, *(names[n] for n in briefing.handed(goal, names))])
-        order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
+        order = Order(hold_inside(settings), chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
         seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
         shown = (self.namespace, variables, settings.show_values)
