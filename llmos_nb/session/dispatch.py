@@ -329,7 +329,7 @@ class Dispatch:
         self.run.halt(how, by)
         running = (c.key for c in self.run.state.open_calls if c.status == "running")
         for key in (check_key(self.run), *running):
-            stop_main_thread(key=key)
+            stop_main_thread(by, key=key)
 
 
 class Deadlines:
