@@ -1,7 +1,7 @@
 """Thread-safe dispatch of commands to a process, and the task on the runtime's thread that drives it.
 
 Whoever acts, and from whichever thread: an act is carried out on the thread "llmos", where the process lives, in its
-turn.
+turn. On that thread runs the deadline timer of open approval requests, too.
 """
 
 from __future__ import annotations
@@ -16,26 +16,20 @@ from functools import partial
 from typing import Any, TypeVar
 
 from llmos_nb.errors import CallDenied
-from llmos_nb.journal.events import RunEnded, SignalReceived
+from llmos_nb.journal import Event
+from llmos_nb.journal.events import QuestionDue, RunEnded, SignalReceived
+from llmos_nb.policy import approval
 from llmos_nb.process import Run, check_key
-from llmos_nb.process.state import decide
-from llmos_nb.session.threads import Leaving, Visits, runtime
+from llmos_nb.process.state import State, decide
+from llmos_nb.session.threads import Leaving, Visits, executes_cell, runtime
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+_DAY_S = 86_400.0  # the timer is set anew each day: a machine may sleep
 ACKNOWLEDGED_S = 0.5  # a verb waits so long for its turn, and then trusts that it will be heard
 TOGETHER_S = 1.0  # processes that code starts in one go, and what it says of them, come before the first begins
-
-
-def executes_cell(ip: Any) -> bool:
-    """Return whether the caller was called by a cell, rather than by a click (a message of a widget)."""
-    backend = getattr(ip, "kernel", None)
-    if backend is None:
-        return True
-    header = backend.get_parent("shell").get("header", {})
-    return bool(header.get("msg_type") == "execute_request")
 
 
 class Dispatch:
@@ -143,7 +137,7 @@ class Dispatch:
         self._begun.set()
         if not self.driven:
             self.task = asyncio.get_running_loop().create_task(self._main(), context=self._context())
-            self._watch(self.task)
+            self.visits.hang_on(self.task, partial(self._leave, "the notebook"))
 
     async def _main(self) -> None:
         """Drive; an error that nobody foresaw ends the process where everybody sees it."""
@@ -166,42 +160,6 @@ class Dispatch:
         if self.driven:
             self.halt_here("paused", by)
             await self.idle()
-
-    def _watch(self, task: asyncio.Task[None]) -> None:
-        """Hang on to the user's loop while the process is driven: where that ends, the process pauses."""
-        loop = self.visits.loop
-        if loop is None or loop.is_closed():
-            return
-        over: list[asyncio.Future[None]] = []
-
-        async def watch() -> None:
-            over.append(asyncio.get_running_loop().create_future())
-            if task.done():
-                return
-            try:
-                await over[0]
-            except asyncio.CancelledError:
-                await self.there(partial(self._leave, "the notebook"))
-                raise
-
-        watching: list[asyncio.Task[None]] = []
-
-        def begin() -> None:
-            watching.append(watch_task := loop.create_task(watch()))
-            # whoever leaves a loop as it stands is not told of a task that is not theirs
-            watch_task._log_destroy_pending = False  # type: ignore[attr-defined]
-
-        loop.call_soon_threadsafe(begin, context=Context())
-
-        def release() -> None:
-            if over and not over[0].done():
-                over[0].set_result(None)
-
-        def ended(_: object) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nothing hangs on to it
-                loop.call_soon_threadsafe(release)
-
-        task.add_done_callback(ended)
 
     def go_on(self) -> None:
         """Drive again where there is something to do."""
@@ -321,22 +279,19 @@ class Dispatch:
 
         async def heard() -> None:
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.run.afterwards(partial(self._answered, done, act))
-            await done
+
+            def there() -> None:
+                try:
+                    self.apply(act)
+                    done.set_result(None)
+                except Exception as error:
+                    done.set_exception(error)
+
+            self.run.afterwards(there)
+            await asyncio.shield(done)
             await self.run.journal.flush()
 
         await self.there(heard)
-
-    def _answered(self, done: asyncio.Future[None], act: Callable[[], object]) -> None:
-        """Carry an act out for a coroutine that waits for it."""
-        try:
-            self.apply(act)
-        except Exception as error:
-            if not done.done():
-                done.set_exception(error)
-        else:
-            if not done.done():
-                done.set_result(None)
 
     def post(self, act: Callable[..., object], *args: Any) -> None:
         """Carry out what another process does to this one, in its turn, without waiting."""
@@ -374,4 +329,44 @@ class Dispatch:
         self.run.halt(how, by)
         running = (c.key for c in self.run.state.open_calls if c.status == "running")
         for key in (check_key(self.run), *running):
-            stop_main_thread(key=key)
+            stop_main_thread(by, key=key)
+
+
+class Deadlines:
+    """Deadline timer of one process: that one has passed is written at that moment, or as soon as it can be.
+
+    Parameters
+    ----------
+    dispatch : Dispatch
+        The way to its loop.
+    """
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self.dispatch, self.run = dispatch, dispatch.run
+        self._timer: asyncio.TimerHandle | None = None
+        self.run.listeners.append(self._asked)
+
+    def _asked(self, event: Event, state: State) -> None:
+        if event.k in ("question.asked", "question.escalated"):
+            self.arm()
+
+    def arm(self) -> None:
+        """Set the timer for the deadline that comes first; what has passed while nobody looked counts at once."""
+        s = self.run.state
+        asked = [q for k, q in s.questions.items() if k in s.undoing or not s.settled]
+        left = [seconds for q in asked if (seconds := approval.left_s(q)) is not None]
+        if self._timer is not None:
+            self._timer.cancel()
+        if left:
+            self._timer = asyncio.get_running_loop().call_later(min(max(min(left), 0.0), _DAY_S), self.ring)
+
+    def ring(self) -> None:
+        """Record which deadlines have passed."""
+        self.dispatch.ask(partial(self.run.afterwards, self._ring))
+
+    def _ring(self) -> None:
+        s = self.run.state
+        passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
+        if passed and (not s.settled or s.undoing):
+            self.dispatch.apply(lambda: [self.run.append(QuestionDue(question=k)) for k in passed])
+        self.arm()

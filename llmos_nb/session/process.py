@@ -16,8 +16,7 @@ from llmos_nb.journal import Event, Journal
 from llmos_nb.policy import budget as budgets
 from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
 from llmos_nb.process.state import Plan
-from llmos_nb.session.deadlines import Deadlines
-from llmos_nb.session.dispatch import Dispatch
+from llmos_nb.session.dispatch import Deadlines, Dispatch
 from llmos_nb.session.parts import Parts
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.session.threads import interrupts

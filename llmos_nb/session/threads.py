@@ -176,6 +176,15 @@ if hasattr(os, "register_at_fork"):
 getattr(threading, "_register_atexit", atexit.register)(_close)
 
 
+def executes_cell(ip: Any) -> bool:
+    """Return whether the caller was called by a cell, rather than by a click (a message of a widget)."""
+    backend = getattr(ip, "kernel", None)
+    if backend is None:
+        return True
+    header = backend.get_parent("shell").get("header", {})
+    return bool(header.get("msg_type") == "execute_request")
+
+
 class Visits:
     """The way of one process to the user's thread."""
 
@@ -220,6 +229,42 @@ class Visits:
             self.loop.call_soon_threadsafe(act, context=self.context.copy())
         except RuntimeError:  # the loop is closed, or there was none: whoever comes next brings one
             self._waiting.append(act)
+
+    def hang_on(self, task: asyncio.Task[None], leave: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Hang on to the loop while a task of the other thread is at work: where the loop ends, that is to leave."""
+        loop = self.loop
+        if loop is None or loop.is_closed():
+            return
+        over: list[asyncio.Future[None]] = []
+
+        async def watch() -> None:
+            over.append(asyncio.get_running_loop().create_future())
+            if task.done():
+                return
+            try:
+                await over[0]
+            except asyncio.CancelledError:
+                await runtime().run(leave)
+                raise
+
+        watching: list[asyncio.Task[None]] = []
+
+        def begin() -> None:
+            watching.append(watch_task := loop.create_task(watch()))
+            # whoever leaves a loop as it stands is not told of a task that is not theirs
+            watch_task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+        loop.call_soon_threadsafe(begin, context=Context())
+
+        def release() -> None:
+            if over and not over[0].done():
+                over[0].set_result(None)
+
+        def ended(_: object) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nothing hangs on to it
+                loop.call_soon_threadsafe(release)
+
+        task.add_done_callback(ended)
 
     async def __call__(self, work: Callable[[], Any]) -> Any:
         """Run work there and return what it returns, or what the awaitable gives that it returns.

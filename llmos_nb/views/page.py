@@ -16,6 +16,7 @@ from llmos_nb.views.loop import loop
 from llmos_nb.views.markdown import LEFT, TABLE, html as markdown, pre, text
 from llmos_nb.views.panel import output
 from llmos_nb.views.panel.blocks import Rows
+from llmos_nb.views.panel.steps import gave
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text import form
 from llmos_nb.views.wording import SAY, plain as unmarked, sentence, short, spending
@@ -59,7 +60,7 @@ def html(state: State, events: Sequence[Event]) -> str:
 def outputs(state: State) -> str:
     """Return what each call gave, folded away, the last ones first to get room for their pictures."""
     made, room = list[str](), output.MOST_BYTES
-    for call in filter(output.gave, reversed(state.calls.values())):
+    for call in filter(gave, reversed(state.calls.values())):
         blocks, room = output.output(call, room)
         name = f"Output of step {call.step}, {call.id}" if call.step else f"Output of {call.id}, {call.name}"
         if blocks:

@@ -177,7 +177,7 @@ async def test_a_step_that_is_stopped_says_that_what_it_did_outside_stays(script
     await proc.stop()
     stopped = proc.run.state.calls["r1.0"]
     assert stopped.error == "Stopped"
-    assert ("what it may have done outside was not taken back" in stopped.result) == acts
+    assert ("It had begun to act outside, which stands" in stopped.result) == acts
     await proc.resume()
     assert proc.reason == "answered" and [e.k for e in proc.events].count("call.started") == 1
 

@@ -143,7 +143,7 @@ def test_no_text_of_a_run_steers_the_terminal(piece):
 
 
 @pytest.mark.parametrize(
-    "words", ["It is 7.", "South earns most per minute, " + "just before North, " * 5 + "and East least."]
+    "words", ["It is so.", "South earns most per minute, " + "just before North, " * 5 + "and East least."]
 )
 def test_the_first_sentence_of_an_answer_stands_whole(words):
     w = STATES["finished"](answer=f"{words} The rest follows.")

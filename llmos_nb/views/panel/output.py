@@ -5,19 +5,15 @@ from __future__ import annotations
 import base64
 from functools import lru_cache
 
-from llmos_nb.process.state import CONTROL, State
+from llmos_nb.process.state import State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Block, Sheet
 from llmos_nb.views.panel.blocks import code, heading, text
+from llmos_nb.views.panel.steps import gave
 from llmos_nb.views.wording import ref, size
 
 PICTURES = ("image/png", "image/jpeg")
 MOST_BYTES = 1_000_000  # of the pictures that one view holds
-
-
-def gave(call: Call) -> bool:
-    """Return whether a call has something to show: it has ended, and was not taken back."""
-    return bool(call.ended) and call.name not in CONTROL and call.status != "undone" and not call.undoes
 
 
 def calls_of(s: State, step: int) -> list[Call]:

@@ -11,7 +11,6 @@ from llmos_nb.tools import Call
 from llmos_nb.views.contract import Fold, PanelView, StepRow, StepStatus, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.loop import dot
-from llmos_nb.views.panel import output
 from llmos_nb.views.wording import count, duration, listed, money, since, times, tokens
 
 FOLD_FROM = 8  # steps; a shorter plan is read at a glance
@@ -45,13 +44,18 @@ def _row(s: State, step: Step, calls: list[Call], counts: Counts, now: str) -> S
         "calls": [c.id for c in calls],
         "ev": _evidence(s, step, calls, status),
         "note": _note(s, step, calls, counts, status),
-        "out": any(map(output.gave, calls)),
+        "out": any(map(gave, calls)),
     }
     row |= cast(StepRow, {key: value for key, value in more.items() if value})
     _facts(row, calls, counts, now)
     if waiting := next((c.id for c in calls if c.id in s.questions), ""):
         row["call"], row["digest"] = waiting, s.questions[waiting].get("digest", "")
     return row
+
+
+def gave(call: Call) -> bool:
+    """Return whether a call has something to show: it has ended, and was not taken back."""
+    return bool(call.ended) and call.name not in CONTROL and call.status != "undone" and not call.undoes
 
 
 def _status(s: State, step: Step, calls: list[Call], counts: Counts) -> StepStatus:
