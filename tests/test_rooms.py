@@ -167,7 +167,7 @@ def test_no_file_is_over_400_lines():
 
 
 @pytest.mark.parametrize(
-    "heavy", ["openai", "ipywidgets", "numpy", "pandas", "IPython", "matplotlib", "anywidget"]
+    "heavy", ["aiohttp", "ipywidgets", "numpy", "pandas", "IPython", "matplotlib", "anywidget"]
 )
 @pytest.mark.parametrize("door", ["llmos_nb", "llmos_nb.session"])
 def test_importing_the_package_loads_nothing_heavy(heavy, door):
