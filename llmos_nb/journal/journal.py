@@ -33,6 +33,7 @@ from llmos_nb.messages import now
 _log = logging.getLogger(__name__)
 
 WRITERS = 4
+SOON_S = 0.02  # so long does what nobody waits for wait for what comes after it
 
 
 class _Writers:
@@ -120,6 +121,7 @@ class Journal:
         self._lane = Lane()
         self._size = 0
         self._fd = -1
+        self._soon = False  # whether a timer is set for the next write
         self._holders, self._holding = 0, threading.RLock()
         self._lock = FileLock(str(self.path.with_suffix(".lock")), thread_local=False)
         if self.path.exists():
@@ -202,6 +204,7 @@ class Journal:
                 self._give_back()
 
     def _give_back(self) -> None:
+        self._soon = False  # the loop may end before it comes to that
         if self._fd >= 0 and self._pending:
             with contextlib.suppress(JournalError):  # whoever flushed last has been told
                 self._write()
@@ -254,7 +257,13 @@ class Journal:
             self._values.append((name, value))
 
     def kick(self) -> None:
-        """Start writing what was appended, without waiting."""
+        """Have what was appended written in a moment, with what comes until then, by the caller's event loop."""
+        if self._pending and not self._soon:
+            self._soon = True
+            get_running_loop().call_later(SOON_S, self._start)
+
+    def _start(self) -> None:
+        self._soon = False
         if self._pending:
             self._lane.put(lambda: self._settle(None))
 

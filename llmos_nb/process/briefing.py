@@ -183,6 +183,8 @@ def prompt(messages: Sequence[Message], takes_images: bool) -> tuple[Message, ..
     takes_images : bool
         Of the model.
     """
+    if not any(m.parts for m in messages):
+        return tuple(messages)
     if not takes_images:
         return tuple(replace(m, parts=_others(m)) if _images(m) and m.role != "tool" else m for m in messages)
     total = sum(len(_images(m)) for m in messages)
@@ -203,9 +205,9 @@ def weight(messages: Iterable[Message]) -> int:
     """Return the bytes of messages, where an image counts as the text that costs as much."""
     found = 0
     for m in messages:
-        images = [p for p in m.parts if p.kind == "image" and p.data] if m.role == "user" else []
-        base64 = sum((len(p.data) + 2) // 3 * 4 for p in images)
-        found += len(m.encoded) + 1 - base64 + len(images) * TOKENS * 4
+        found += len(m.encoded) + 1
+        for p in _images(m) if m.parts and m.role == "user" else ():
+            found += TOKENS * 4 - (len(p.data) + 2) // 3 * 4
     return found
 
 

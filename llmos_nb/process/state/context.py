@@ -96,6 +96,7 @@ class Context:
     window_bytes: int = 0
     breaks: int = 0
     shortened: bool = False
+    _digest: str = field(default="", repr=False, compare=False)
     _index: Index | None = field(default=None, repr=False, compare=False)  # made with the first search
     _indexed: list[int] = field(default_factory=list, repr=False, compare=False)
 
@@ -214,7 +215,9 @@ class Context:
 
     def head_digest(self) -> str:
         """Hash of the head, by which `model.requested` names it."""
-        return sha256(b"".join(m.encoded for m in self.head)).hexdigest()[:16]
+        if not self._digest:
+            self._digest = sha256(b"".join(m.encoded for m in self.head)).hexdigest()[:16]
+        return self._digest
 
 
 def _ledger_line(number: int, groups: tuple[Group, ...], label: str) -> str:

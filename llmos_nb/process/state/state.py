@@ -278,6 +278,8 @@ class State:
     @property
     def committed(self) -> dict[str, float]:
         """What is spent, with what is reserved for children."""
+        if not self.children:
+            return self.spent
         held = [h for h in self.children.values() if h]
         units = {*self.spent, *(u for h in held for u in h)} if held else ()
         return {u: self.spent.get(u, 0.0) + sum(h.get(u, 0.0) for h in held) for u in units} or self.spent
