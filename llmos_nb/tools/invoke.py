@@ -57,7 +57,9 @@ async def invoke(
         return outcome.value
     if outcome.error is not None:
         return failed(outcome)
-    if tool.beside and type(outcome.value) not in _PLAIN:
+    if type(outcome.value) in _PLAIN:  # no code of the user's stands behind these
+        return shown(outcome.value, unguarded)
+    if tool.beside:
         return await _shown_beside(outcome.value, context.deadline_s)
     return shown(outcome.value, guard or unguarded)
 

@@ -152,8 +152,8 @@ def _inspected(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> F
 
 
 def _over_budget(run: Run, call: Call) -> bool:
-    bounds = () if call.undoes else ("calls", "s", "$", "tokens")  # what is taken back was paid for
-    unit = next((u for u in bounds if run.state.left(u) <= 0), "")
+    bounds = () if call.undoes else run.state.budget.limits  # what is taken back was paid for
+    unit = next((u for u in bounds if u != "steps" and run.state.left(u) <= 0), "")
     if unit:
         reject(run, call, "budget", f"the budget of {unit} is used up")
     return bool(unit)
