@@ -282,7 +282,7 @@ class Journal:
             if not done.cancelled():
                 done.set_exception(error) if error else done.set_result(None)
 
-        self._lane.put(lambda: self._settle(lambda error: loop.call_soon_threadsafe(settle, error)))
+        self.written(lambda error: loop.call_soon_threadsafe(settle, error))
         await done
 
     def flush_now(self) -> None:
@@ -290,6 +290,10 @@ class Journal:
         done: ThreadFuture[None] = ThreadFuture()
         self._lane.put(lambda: self._settle(lambda e: done.set_exception(e) if e else done.set_result(None)))
         done.result()
+
+    def written(self, then: Callable[[JournalError | None], object]) -> None:
+        """Have something done once everything appended is on disk, or could not be written: on a writer's thread."""
+        self._lane.put(lambda: self._settle(then))
 
     def _settle(self, then: Callable[[JournalError | None], object] | None) -> None:
         """Write in the writer's thread and report."""

@@ -55,8 +55,11 @@ def _guard(kind: str, d: dict[str, Any]) -> None:
 class Visit(Protocol):
     """Runs work where the user's objects live."""
 
-    async def __call__(self, work: Callable[[], Any]) -> Any:
-        """Return what `work` returns, or what the awaitable gives that it returns."""
+    async def __call__(self, work: Callable[[], Any], behind: Journal | None = None) -> Any:
+        """Return what `work` returns, or what the awaitable gives that it returns.
+
+        It does not begin before all is on disk that was appended to the journal `behind`.
+        """
 
 
 class Relay(Protocol):
@@ -70,8 +73,10 @@ class Relay(Protocol):
         """Have it done there; return what it returns."""
 
 
-async def visit_here(work: Callable[[], Any]) -> Any:
+async def visit_here(work: Callable[[], Any], behind: Journal | None = None) -> Any:
     """Run work on the calling thread: of a process that is driven where the user's objects live."""
+    if behind is not None:
+        await behind.flush()
     found = work()
     return await found if inspect.isawaitable(found) else found
 

@@ -19,9 +19,12 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import Context
+from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
 
+from llmos_nb.errors import JournalError
+from llmos_nb.journal import Journal
 from llmos_nb.tools import reentry
 
 T = TypeVar("T")
@@ -180,14 +183,18 @@ class Visits:
         except RuntimeError:  # the loop is closed, or there was none: whoever comes next brings one
             self._waiting.append(act)
 
-    async def __call__(self, work: Callable[[], Any]) -> Any:
+    async def __call__(self, work: Callable[[], Any], behind: Journal | None = None) -> Any:
         """Run work there and return what it returns, or what the awaitable gives that it returns.
 
+        It does not begin before all is on disk that was appended to the journal `behind`.
         Whoever waits may be cancelled: work that has not begun is withdrawn, a coroutine is cancelled, and anything
         else is waited for; a result that comes nevertheless is a result.
         """
         visit = _Visit(asyncio.get_running_loop(), work)
-        self.post(visit.begin)
+        if behind is None:
+            self.post(visit.begin)
+        else:
+            behind.written(partial(self._go_on, visit))
         try:
             return await asyncio.shield(visit.done)
         except asyncio.CancelledError:
@@ -200,6 +207,13 @@ class Visits:
                 except asyncio.CancelledError:
                     continue
             return visit.done.result()
+
+    def _go_on(self, visit: _Visit, error: JournalError | None) -> None:
+        """Let a visit begin that has waited for the disk, straight from the thread that wrote."""
+        if error is None:
+            self.post(visit.begin)
+        else:
+            visit.fail(error)
 
 
 class _Visit:
@@ -231,6 +245,10 @@ class _Visit:
             if self._cancelled:
                 task.cancel()
         task.add_done_callback(self._ended)
+
+    def fail(self, error: BaseException) -> None:
+        """End it before it has begun."""
+        self._back(None, error)
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
         if task.cancelled():

@@ -229,7 +229,7 @@ class Vault:
     def redact(self, text: str) -> str:
         """Put handles in the place of every known value, and of what has the shape of a key."""
         text = self.known(text)
-        if any(s in text for s in SIGNS):
+        if any(map(text.__contains__, SIGNS)):
             text = shapes.shapes_out(text, handle("found-in-text"))
         return mended(text, self._handles) if self._handles else text
 
