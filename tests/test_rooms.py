@@ -175,6 +175,13 @@ def test_importing_the_package_loads_nothing_heavy(heavy, door):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_loading_the_extension_imports_neither_processes_nor_events():
+    code = "import sys, llmos_nb.app.magics; print([m for m in sys.modules if m.startswith('llmos_nb.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "llmos_nb.app.magics" in done.stdout
+    assert "llmos_nb.process.state" not in done.stdout and "llmos_nb.journal.events" not in done.stdout
+
+
 def test_public_names_are_importable():
     for name in llmos_nb.__all__:
         assert getattr(llmos_nb, name) is not None
