@@ -240,11 +240,17 @@ def canonical(value: object) -> str:
         return _sorted(finite(value))
 
 
+_scan = vars(json.JSONDecoder())["scan_once"]
+
+
 def parsed(text: str | bytes, default: Any = None) -> Any:
     """Return what JSON text holds, or the default where it is none."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        if isinstance(text, bytes) and text.startswith(b'{"'):  # no other encoding begins so
+            text = text.decode("utf-8", "surrogatepass")
+        value, end = _scan(text, 0) if isinstance(text, str) and text[:1] == "{" else (None, -1)
+        return value if end == len(text) else json.loads(text)  # which takes blanks around it, too
+    except (ValueError, RecursionError, StopIteration):
         return default
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event, Journal
-from llmos_nb.journal.events import Body, StateSaved
+from llmos_nb.journal.events import Body, CallStarted, ModelRequested, StateSaved
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
 from llmos_nb.policy import Approvers
@@ -255,8 +255,14 @@ class Run:
         if self.sight is not None and event.k in self.sight.hears:
             self.sight.heard(event, self.state)
         self.tell(event)
-        self.wake.set()
+        if not self._leads_nowhere(body):
+            self.wake.set()
         return event
+
+    def _leads_nowhere(self, body: Body) -> bool:
+        """Return whether an event lets nothing begin: what has begun by it is awaited by all else."""
+        started = isinstance(body, CallStarted) and self.state.calls[body.call].name not in self.state.reads
+        return started or isinstance(body, ModelRequested)
 
     def _save_state(self) -> None:
         self._save_at = saved.due(self.journal.events)

@@ -208,10 +208,7 @@ class Settings:
     @property
     def values(self) -> Values:
         """What is stored of the values that a process makes."""
-        from llmos_nb.process import (  # slow to import, and the extension's loading declares the settings
-            MB,
-            Values,
-        )
+        from llmos_nb.process import MB, Values  # they bring the journal along, which is slow to import
 
         return Values(int(self.stored_value_mb * MB), int(self.stored_run_mb * MB))
 

@@ -88,6 +88,9 @@ class Events:
         """Parse one event's data: one object, or one a line where no blank lines part the events."""
         lines, self._data = self._data, []
         name, self._name = self._name, b""
+        if len(lines) == 1 and not (name or ended) and lines[0].startswith(b"{"):  # as nearly every event is
+            found.append(self._object(lines[0]))
+            return
         if b"[DONE]" in lines:
             self.done = True
         lines = [line for line in lines if line not in (b"", b"[DONE]")]
