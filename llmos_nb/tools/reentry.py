@@ -78,11 +78,9 @@ def _handed_over(frame: FrameType | None) -> bool:
 
 def forged(k: str, d: Mapping[str, Any]) -> bool:
     """Return whether an event that is to be written would be a person's word from inside a step."""
-    if k not in _DECISIONS:
-        return False
     by = str(d.get("by", ""))
     ours = by in _NOBODY or (":" in by and not by.startswith("approver:")) or by.startswith("the ")
-    return not ours and d.get("signal") != FORGED and inside()
+    return k in _DECISIONS and not ours and d.get("signal") != FORGED and inside()
 
 
 def refuse(k: str, d: Mapping[str, Any]) -> None:
@@ -93,7 +91,7 @@ def refuse(k: str, d: Mapping[str, Any]) -> None:
     CallDenied
         The caller runs inside a step.
     """
-    if forged(k, d):
+    if k in _DECISIONS and forged(k, d):
         raise CallDenied(DENIED)
 
 

@@ -215,7 +215,7 @@ class Vault:
         holds = encoded.__contains__  # no Python code runs for each mark: this is done for every event
         if any(map(holds, self._marks)):
             return True
-        near = near_cuts(encoded, CUT_BYTES, WIDE) if self._ends else b""
+        near = near_cuts(encoded, CUT_BYTES, WIDE) if self._ends and any(map(holds, CUT_BYTES)) else b""
         if near and any(e in near for e in self._ends):
             return True
         return any(map(holds, shapes.SIGN_BYTES))

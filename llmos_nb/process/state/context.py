@@ -13,6 +13,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from heapq import nlargest
+from itertools import chain
+from operator import attrgetter
 
 from llmos_nb.messages import Message
 from llmos_nb.process.state.search import Index, excerpt
@@ -20,6 +22,9 @@ from llmos_nb.process.state.search import Index, excerpt
 MAX_STEPS, KEEP_STEPS = 30, 4
 LEDGER_BYTES, LINE_BYTES = 2_048, 60
 RECALL = "recall"
+_MESSAGES = attrgetter(
+    "messages"
+)  # no Python code runs for each group: a prompt is put together for every step
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,7 @@ class Context:
     def messages(self) -> tuple[Message, ...]:
         """Return the prompt in order."""
         middle = (_ledger_message(tuple(self.ledger)),) if self.ledger else ()
-        return (*self.head, *middle, *(m for g in self.window for m in g.messages))
+        return (*self.head, *middle, *chain.from_iterable(map(_MESSAGES, self.window)))
 
     def page(self, number: int) -> str:
         """Return the exact words of a page; page 0 is the page of pages."""
