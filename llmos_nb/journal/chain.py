@@ -87,9 +87,11 @@ def _unread(
     return event
 
 
-def chained(n: int, at: str, body: Body, d: dict[str, Any], prev: str) -> tuple[Event, bytes]:
-    """Make the next event of a chain and its line; `d`, the data of `body`, is encoded once."""
-    k, encoded = body.kind, canonical(d)
+def chained(
+    n: int, at: str, body: Body, d: dict[str, Any], prev: str, encoded: str = ""
+) -> tuple[Event, bytes]:
+    """Make the next event of a chain and its line; `d` is the data of `body`, and `encoded` that as canonical JSON."""
+    k, encoded = body.kind, encoded or canonical(d)
     digest = sha256(f'{prev}[{n},"{at}","{k}",{encoded}]'.encode()).hexdigest()
     line = f'{{"at":"{at}","d":{encoded},"hash":"{digest}","k":"{k}","n":{n},"prev":"{prev}"}}\n'
     return Event(n, at, k, d, prev, digest, body), line.encode()

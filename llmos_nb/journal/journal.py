@@ -28,7 +28,7 @@ from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
 from llmos_nb.journal.chain import GENESIS, Event, chained, scan
 from llmos_nb.journal.events import KINDS, Body, RunStarted, Unknown, parse
 from llmos_nb.journal.home import sync_folder
-from llmos_nb.messages import now
+from llmos_nb.messages import canonical, now
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Journal:
     path : path-like
         The file; its folder is made where it is missing.
     scrub : callable, optional
-        ``scrub(kind, d, line)`` returns `d` without the values of secrets; `d` itself where there are none.
+        ``scrub(kind, d, encoded)`` returns `d` without the values of secrets; `d` itself where there are none.
     guard : callable, optional
         ``guard(kind, d)`` raises where the event may not be written by whoever calls.
     """
@@ -239,17 +239,15 @@ class Journal:
 
     def _chained(self, body: Body, d: dict[str, Any]) -> tuple[Event, bytes]:
         """Make the event without the values of secrets, its large payload beside the chain."""
-        n, at, k = len(self.events), now(), body.kind
-        event, line = chained(n, at, body, d, self.head)
-        if self._scrub is not None and (safe := self._scrub(k, d, line)) is not d:
-            d, body = safe, parse(k, safe)
-            event, line = chained(n, at, body, d, self.head)
-        if k in HOLDERS and len(line) > INLINE:
+        n, at, k, encoded = len(self.events), now(), body.kind, canonical(d)
+        if self._scrub is not None and (safe := self._scrub(k, d, encoded.encode())) is not d:
+            d, body, encoded = safe, parse(k, safe), canonical(safe)
+        if k in HOLDERS and len(encoded) > INLINE:
             kept, payloads = put_outside(d)
             event, line = chained(n, at, body, kept, self.head)
-            event = replace(event, d=d)
             self._payloads += payloads
-        return event, line
+            return replace(event, d=d), line
+        return chained(n, at, body, d, self.head, encoded)
 
     def keep(self, name: str, value: bytes) -> None:
         """Have a value written beside the journal, before the events that come; it can be done without."""

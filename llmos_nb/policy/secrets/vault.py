@@ -218,18 +218,19 @@ class Vault:
         near = near_cuts(encoded, CUT_BYTES, WIDE) if self._ends and any(map(holds, CUT_BYTES)) else b""
         if near and any(e in near for e in self._ends):
             return True
-        return any(map(holds, shapes.SIGN_BYTES))
+        return shapes.signed(encoded)
 
     def safe(self, k: str, d: dict[str, Any], encoded: bytes) -> dict[str, Any]:
         """Return the data of an event without secrets; kinds that hold only our own words are not searched."""
         if k in _OWN_WORDS or (k == "step.integrated" and "detail" not in d) or not self.dirty(encoded):
             return d
-        return dict(self.plain(d))
+        clean: dict[str, Any] = self.plain(d)
+        return d if clean == d else clean
 
     def redact(self, text: str) -> str:
         """Put handles in the place of every known value, and of what has the shape of a key."""
         text = self.known(text)
-        if any(map(text.__contains__, SIGNS)):
+        if shapes.signed(text):
             text = shapes.shapes_out(text, handle("found-in-text"))
         return mended(text, self._handles) if self._handles else text
 
@@ -335,7 +336,7 @@ def _ready(text: str) -> int:
     """Return how much of a text holds no beginning of a secret at its end."""
     cut = len(text) - vault.unfinished(text)
     word = _WORD.search(text)
-    if word is not None and any(s in word[0] for s in SIGNS):
+    if word is not None and shapes.signed(word[0]):
         cut = min(cut, word.start())
     key, ends = text.rfind(_KEY), [m.end() for m in _END.finditer(text)]
     if key >= 0 and not _END.search(text, key):
