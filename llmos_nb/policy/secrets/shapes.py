@@ -6,7 +6,6 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -50,11 +49,6 @@ SIGNS = (
     "sk-", "sk_", "pk_", "rk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "pypi-",
     "AKIA", "ASIA", "AIza", "eyJ", "PRIVATE KEY-----", "://",
 )  # fmt: skip
-_LETTERS = "_-xAJ/"  # each sign has one of these, and a letter is found many times faster than a word
-_BY_LETTER = tuple(
-    (i, tuple(s for s in SIGNS if next(filter(s.__contains__, _LETTERS)) == i)) for i in _LETTERS
-)
-_BY_BYTE = tuple((i.encode(), tuple(map(str.encode, signs))) for i, signs in _BY_LETTER)
 PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
 )
@@ -66,13 +60,6 @@ SHAPES = re.compile(
     r"|\b(?:eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2}|(?:sk|ghp|github_pat|glpat|AKIA|AIza)[A-Za-z0-9_-]{6,})(?=…|\.\.\.)"
     r"|(?<=://)[^/\s:@\"'<>]*:[^/\s\"'<>{}]{4,}(?=…|\.\.\.)"
 )
-
-
-def signed(text: str | bytes) -> bool:
-    """Return whether anything in a text begins as a key does."""
-    table: Any = _BY_BYTE if isinstance(text, bytes) else _BY_LETTER
-    maybe = [signs for letter, signs in table if letter in text]
-    return any(map(text.__contains__, chain.from_iterable(maybe)))
 
 
 def forms(value: str) -> Iterable[str]:
