@@ -303,7 +303,8 @@ class OpenAIModel:
         trust = trusted() if self.base_url.startswith("https:") else True
         patience = aiohttp.ClientTimeout(total=None, sock_connect=self.connect_s)  # `stall_s` bounds silence
         connector = aiohttp.TCPConnector(limit=0, ssl=trust)
-        client = aiohttp.ClientSession(connector=connector, headers=headers, timeout=patience)
+        how: dict[str, Any] = {"headers": headers, "timeout": patience, "cookie_jar": aiohttp.DummyCookieJar()}
+        client = aiohttp.ClientSession(connector=connector, **how)
         weakref.finalize(self, _close, client, loop)
         return _Loaded(client, aiohttp.ClientError, loop)
 
