@@ -75,7 +75,7 @@ def ways(path: Path, bare: Path, folder: Path) -> dict[str, Callable[[], object]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1430_100)
+    parser.add_argument("--steps", type=int, default=1_430)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("results/journal.json"))
     given = parser.parse_args()
