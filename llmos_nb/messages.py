@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,12 +19,27 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
+def _encoder(sort_keys: bool) -> Callable[[object], str]:
+    """Return what encodes as compact ASCII JSON; that of `json` makes its machinery anew for each value."""
+    plain = json.JSONEncoder(sort_keys=sort_keys, separators=(",", ":"), allow_nan=False)
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return plain.encode
+    text = json.encoder.encode_basestring_ascii
+    pieces = make(None, plain.default, text, None, ":", ",", sort_keys, False, False)
+    return lambda value: "".join(pieces(value, 0))
+
+
+_sorted, _as_given = _encoder(True), _encoder(False)
+
+
 def compact(value: object, sort_keys: bool = False) -> bytes:
     """Encode as compact ASCII JSON bytes; NaN and infinities become null."""
+    encode = _sorted if sort_keys else _as_given
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False, sort_keys=sort_keys).encode()
+        return encode(value).encode()
     except ValueError:
-        return json.dumps(finite(value), separators=(",", ":"), sort_keys=sort_keys).encode()
+        return encode(finite(value)).encode()
 
 
 def finite(value: Any) -> Any:
@@ -216,22 +232,25 @@ class ToolResult:
     value: Any = field(default=None, compare=False, repr=False)
 
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
-
-
 def canonical(value: object) -> str:
     """Encode plain data as sorted, compact ASCII JSON; NaN and infinities become null."""
     try:
-        return _encode(value)
+        return _sorted(value)
     except ValueError:
-        return _encode(finite(value))
+        return _sorted(finite(value))
+
+
+_scan = vars(json.JSONDecoder())["scan_once"]
 
 
 def parsed(text: str | bytes, default: Any = None) -> Any:
     """Return what JSON text holds, or the default where it is none."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        if isinstance(text, bytes) and text.startswith(b'{"'):  # no other encoding begins so
+            text = text.decode("utf-8", "surrogatepass")
+        value, end = _scan(text, 0) if isinstance(text, str) and text[:1] == "{" else (None, -1)
+        return value if end == len(text) else json.loads(text)  # which takes blanks around it, too
+    except (ValueError, RecursionError, StopIteration):
         return default
 
 

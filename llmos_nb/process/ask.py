@@ -11,8 +11,6 @@ from typing import Any
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
 from llmos_nb.journal.events import (
-    BudgetReserved,
-    BudgetSettled,
     ContextPaged,
     ModelFailed,
     ModelRequested,
@@ -75,8 +73,8 @@ async def ask(run: Run, command: Ask) -> None:
 
 async def _attempt(run: Run, number: int, waited_s: float) -> None:
     """Ask within a turn at the endpoint; what was said meanwhile is in the prompt."""
-    request = build(run)
-    if not _reserve(run, number, request, waited_s):
+    request, size = build(run)
+    if not _reserve(run, number, request.max_tokens, size, waited_s):
         return
     run.journal.kick()
     try:
@@ -98,12 +96,12 @@ def _plans(run: Run) -> bool:
     return run.state.planning in ("auto", "only") and "plan" in run.tools
 
 
-def build(run: Run) -> Request:
-    """Put the prompt together from parts that were each encoded once."""
+def build(run: Run) -> tuple[Request, int]:
+    """Put the prompt together from parts that were each encoded once; return it with its bytes."""
     tools, encoded = run.wire()
     messages = briefing.prompt(run.state.context.messages(), run.model.traits.images)
-    room = _room(run, briefing.weight(messages) + len(encoded))
-    return vault.request(Request(messages, tools, encoded, max_tokens=room))
+    size = briefing.weight(messages) + len(encoded)
+    return vault.request(Request(messages, tools, encoded, max_tokens=_room(run, size))), size
 
 
 def _room(run: Run, size: int) -> int | None:
@@ -113,13 +111,13 @@ def _room(run: Run, size: int) -> int | None:
     return None if math.isinf(left) or room >= PLENTY else max(int(room), LEAST_ANSWER)
 
 
-def _reserve(run: Run, number: int, request: Request, waited_s: float) -> bool:
+def _reserve(run: Run, number: int, room: int | None, size: int, waited_s: float) -> bool:
     """Reserve prompt and answer before the attempt; end where they do not fit the budget."""
     s = run.state
-    size = briefing.weight(request.messages) + len(request.tools_encoded)
-    amounts: dict[str, float] = {"tokens": size // BYTES_PER_TOKEN + (request.max_tokens or RESERVED_ANSWER)}
+    usage = Usage(size // BYTES_PER_TOKEN, room or RESERVED_ANSWER)
+    amounts: dict[str, float] = {"tokens": usage.prompt + usage.completion}
     if run.price:
-        amounts["$"] = cost(run.price, Usage(size // BYTES_PER_TOKEN, request.max_tokens or RESERVED_ANSWER))
+        amounts["$"] = cost(run.price, usage)
     short = next((u for u in amounts if size // BYTES_PER_TOKEN and _short(s, u, amounts[u])), "")
     if short:
         run.append(
@@ -130,7 +128,6 @@ def _reserve(run: Run, number: int, request: Request, waited_s: float) -> bool:
             )
         )
         return False
-    run.append(BudgetReserved(request=number, amounts=amounts))
     groups = s.context.window
     window = [groups[0].first, groups[-1].last] if groups else []
     run.append(
@@ -141,6 +138,7 @@ def _reserve(run: Run, number: int, request: Request, waited_s: float) -> bool:
             window=window,
             bytes=size,
             waited_s=round(waited_s, 3),
+            reserved=amounts,
             **_elsewhere(run),
         )
     )
@@ -206,7 +204,6 @@ def settle(run: Run, number: int, response: Response) -> None:
     if unplanned and not any(c.name == "plan" for c in response.calls):
         implicit_plan(run)
         decide_plan(run, "approve", f"mode:{run.state.mode}")
-    run.append(BudgetSettled(request=number, amounts=amounts))
     run.append(
         ModelResponded(
             request=number,
@@ -216,5 +213,6 @@ def settle(run: Run, number: int, response: Response) -> None:
             usage={"prompt": usage.prompt, "completion": usage.completion, "cached": usage.cached},
             cut=response.cut,
             raw=response.raw,
+            settled=amounts,
         )
     )

@@ -12,6 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,7 @@ _READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
 
 MOST, LEAVING = 8, 4
 TOKENS = 1_000  # about what one image costs; endpoints differ
+_PARTS, _ENCODED = attrgetter("parts"), attrgetter("encoded")
 LARGEST_IMAGE = 4 << 20
 _KINDS = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -183,6 +185,8 @@ def prompt(messages: Sequence[Message], takes_images: bool) -> tuple[Message, ..
     takes_images : bool
         Of the model.
     """
+    if not any(map(_PARTS, messages)):
+        return tuple(messages)
     if not takes_images:
         return tuple(replace(m, parts=_others(m)) if _images(m) and m.role != "tool" else m for m in messages)
     total = sum(len(_images(m)) for m in messages)
@@ -199,14 +203,11 @@ def prompt(messages: Sequence[Message], takes_images: bool) -> tuple[Message, ..
     return tuple(out + ([_following(tuple(waiting))] if waiting else []))
 
 
-def weight(messages: Iterable[Message]) -> int:
+def weight(messages: Sequence[Message]) -> int:
     """Return the bytes of messages, where an image counts as the text that costs as much."""
-    found = 0
-    for m in messages:
-        images = [p for p in m.parts if p.kind == "image" and p.data] if m.role == "user" else []
-        base64 = sum((len(p.data) + 2) // 3 * 4 for p in images)
-        found += len(m.encoded) + 1 - base64 + len(images) * TOKENS * 4
-    return found
+    images = [p for m in filter(_PARTS, messages) if m.role == "user" for p in _images(m)]
+    more = sum(TOKENS * 4 - (len(p.data) + 2) // 3 * 4 for p in images)
+    return sum(map(len, map(_ENCODED, messages))) + len(messages) + more
 
 
 def _images(message: Message) -> list[Part]:

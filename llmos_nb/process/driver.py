@@ -91,7 +91,7 @@ def step(run: Run) -> bool:
         for command in fresh:
             work = _begin(run, command)
             if work is not None:
-                run.tasks[command] = _task(run, work)
+                _task(run, command, work)
         if run.state.n == before:
             break
     if run.halting and not run.tasks:
@@ -118,11 +118,12 @@ def _unexpected(run: Run, command: Command, error: BaseException) -> None:
         run.append(RunEnded(reason="failed", detail=detail, answer=None))
 
 
-def _task(run: Run, work: Awaitable[None]) -> asyncio.Task[None]:
+def _task(run: Run, command: Command, work: Awaitable[None]) -> None:
+    """Carry a command out beside others; its end wakes whoever drives, unless they have seen it already."""
     assert isinstance(work, Coroutine)  # noqa: S101 - executors are async functions or plain ones
     task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-    task.add_done_callback(lambda _: run.wake.set())
-    return task
+    run.tasks[command] = task
+    task.add_done_callback(lambda _: run.wake.set() if run.tasks.get(command) is task else None)
 
 
 def _reap(run: Run) -> None:

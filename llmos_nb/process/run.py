@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event, Journal
-from llmos_nb.journal.events import Body, StateSaved
+from llmos_nb.journal.events import Body, CallStarted, ModelRequested, StateSaved
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
 from llmos_nb.policy import Approvers
@@ -55,8 +55,11 @@ def _guard(kind: str, d: dict[str, Any]) -> None:
 class Visit(Protocol):
     """Runs work where the user's objects live."""
 
-    async def __call__(self, work: Callable[[], Any]) -> Any:
-        """Return what `work` returns, or what the awaitable gives that it returns."""
+    async def __call__(self, work: Callable[[], Any], behind: Journal | None = None) -> Any:
+        """Return what `work` returns, or what the awaitable gives that it returns.
+
+        It does not begin before all is on disk that was appended to the journal `behind`.
+        """
 
 
 class Relay(Protocol):
@@ -70,8 +73,10 @@ class Relay(Protocol):
         """Have it done there; return what it returns."""
 
 
-async def visit_here(work: Callable[[], Any]) -> Any:
+async def visit_here(work: Callable[[], Any], behind: Journal | None = None) -> Any:
     """Run work on the calling thread: of a process that is driven where the user's objects live."""
+    if behind is not None:
+        await behind.flush()
     found = work()
     return await found if inspect.isawaitable(found) else found
 
@@ -254,8 +259,14 @@ class Run:
         if self.sight is not None and event.k in self.sight.hears:
             self.sight.heard(event, self.state)
         self.tell(event)
-        self.wake.set()
+        if not self._leads_nowhere(body):
+            self.wake.set()
         return event
+
+    def _leads_nowhere(self, body: Body) -> bool:
+        """Return whether an event lets nothing begin: what has begun by it is awaited by all else."""
+        started = isinstance(body, CallStarted) and self.state.calls[body.call].name not in self.state.reads
+        return started or isinstance(body, ModelRequested)
 
     def _save_state(self) -> None:
         self._save_at = saved.due(self.journal.events)

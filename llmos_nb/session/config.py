@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.journal import KEEP_ALL, Retention, parse_retention
@@ -29,10 +29,12 @@ from llmos_nb.policy import (
     tighter,
 )
 from llmos_nb.policy.authority import parse_shelf
-from llmos_nb.process import MB, Values
 from llmos_nb.process.scheduling import DEFAULT, Limits, checked, read_limits
 from llmos_nb.session.surface import Flag, Setting, declared, setting
 from llmos_nb.tools.devices.child import ANY, UNTRUSTED, Confinement, parse_confinement, parse_untrusted
+
+if TYPE_CHECKING:
+    from llmos_nb.process import Values
 
 STRICTEST = ("auto", "risky", "plan", "step", "never")
 PLANNING = ("auto", "only", "none")
@@ -205,6 +207,8 @@ class Settings:
     @property
     def values(self) -> Values:
         """What is stored of the values that a process makes."""
+        from llmos_nb.process import MB, Values  # they bring the journal along, which is slow to import
+
         return Values(int(self.stored_value_mb * MB), int(self.stored_run_mb * MB))
 
     @property

@@ -75,7 +75,7 @@ class Dispatch:
     @property
     def here(self) -> bool:
         """Whether the caller is on the thread that drives the process."""
-        return runtime().here
+        return threading.get_ident() == runtime().thread.ident
 
     def ask(self, act: Callable[[], T]) -> T:
         """Do something on that thread, with outputs in the owner's cell; return what it returns."""

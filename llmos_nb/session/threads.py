@@ -20,9 +20,12 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import Context
+from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
+from llmos_nb.errors import JournalError
+from llmos_nb.journal import Journal
 from llmos_nb.tools import reentry
 
 T = TypeVar("T")
@@ -205,7 +208,7 @@ class Visits:
     def abandon(self) -> None:
         """Let go of all that is under way there: the loop will not run any more."""
         for visit in list(self._open):
-            visit.done.cancel()
+            visit.drop()
 
     @property
     def here(self) -> bool:
@@ -266,98 +269,101 @@ class Visits:
 
         task.add_done_callback(ended)
 
-    async def __call__(self, work: Callable[[], Any]) -> Any:
+    async def __call__(self, work: Callable[[], Any], behind: Journal | None = None) -> Any:
         """Run work there and return what it returns, or what the awaitable gives that it returns.
 
+        It does not begin before all is on disk that was appended to the journal `behind`.
         Whoever waits may be cancelled: work that has not begun is withdrawn, a coroutine is cancelled, and anything
         else is waited for; a result that comes nevertheless is a result.
         """
         visit = _Visit(asyncio.get_running_loop(), work)
         self._open.add(visit)
-        self.post(visit.begin)
         try:
-            return await self._answer(visit)
+            if behind is None:
+                self.post(visit.begin)
+            else:
+                behind.written(partial(self._go_on, visit))
+            return await visit
         finally:
             self._open.discard(visit)
 
-    async def _answer(self, visit: _Visit) -> Any:
-        try:
-            return await asyncio.shield(visit.done)
-        except asyncio.CancelledError:
-            if visit.done.done():
-                raise
-            visit.cancel()
-            while not visit.done.done():
-                try:
-                    await asyncio.wait({visit.done})
-                except asyncio.CancelledError:
-                    continue
-            return visit.done.result()
+    def _go_on(self, visit: _Visit, error: JournalError | None) -> None:
+        """Let a visit begin that has waited for the disk, straight from the thread that wrote."""
+        if error is None:
+            self.post(visit.begin)
+        else:
+            visit.back(None, error)
 
 
-class _Visit:
-    """One piece of work on its way to the user's thread and back."""
+class _Visit(asyncio.Future[Any]):
+    """One piece of work on its way to the user's thread and back; what it returns is its result."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, work: Callable[[], Any]) -> None:
-        self._loop, self._work = loop, work
-        self.done: asyncio.Future[Any] = loop.create_future()
+        super().__init__(loop=loop)
+        self._work = work
         self._mutex = threading.Lock()
-        self._begun = self._cancelled = False
+        self._begun = self._withdrawn = False
         self._task: asyncio.Future[Any] | None = None
 
     def begin(self) -> None:
         """Do it, on the user's thread."""
         with self._mutex:
-            if self._cancelled:
+            if self._withdrawn:
                 return
             self._begun = True
         try:
             found = self._work()
         except BaseException as error:
-            self._back(None, error)
+            self.back(None, error)
             return
         if not inspect.isawaitable(found):
-            self._back(found, None)
+            self.back(found, None)
             return
         with self._mutex:
             task = self._task = asyncio.ensure_future(found)
-            if self._cancelled:
+            if self._withdrawn:
                 task.cancel()
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
         if task.cancelled():
-            self._back(None, asyncio.CancelledError())
+            self.back(None, asyncio.CancelledError())
         elif (error := task.exception()) is not None:
-            self._back(None, error)
+            self.back(None, error)
         else:
-            self._back(task.result(), None)
+            self.back(task.result(), None)
 
-    def _back(self, value: Any, error: BaseException | None) -> None:
-        self._loop.call_soon_threadsafe(self._settle, value, error)
+    def back(self, value: Any, error: BaseException | None) -> None:
+        """Bring what came of it to whoever waits."""
+        self.get_loop().call_soon_threadsafe(self._settle, value, error)
 
     def _settle(self, value: Any, error: BaseException | None) -> None:
-        if self.done.done():
+        if self.done():
             return
         if isinstance(error, asyncio.CancelledError):
-            self.done.cancel()
+            super().cancel()
         elif error is not None:
-            self.done.set_exception(error)
+            self.set_exception(error)
         else:
-            self.done.set_result(value)
+            self.set_result(value)
 
-    def cancel(self) -> None:
-        """Withdraw it where it has not begun, else cancel what it awaits."""
+    def drop(self) -> None:
+        """Let nobody wait for it any longer, whatever becomes of it."""
+        super().cancel()
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Withdraw it where it has not begun; else cancel what it awaits, and bring what comes of it nevertheless."""
         with self._mutex:
-            self._cancelled = True
+            self._withdrawn = True
             begun, task = self._begun, self._task
         if not begun:
-            self.done.cancel()
-        elif task is not None:
+            return super().cancel(msg)
+        if task is not None:
             try:
                 task.get_loop().call_soon_threadsafe(task.cancel)
             except RuntimeError:  # the loop is closed: nothing on it ends any more
-                self.done.cancel()
+                return super().cancel(msg)
+        return not self.done()
 
 
 _stops: list[Callable[[], None]] = []

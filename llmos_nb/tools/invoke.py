@@ -61,7 +61,9 @@ async def invoke(
         result = failed(outcome)
         again = _repeatable(tool) and outcome.ended and affinity.bound(outcome.error)
         return replace(result, facts={**result.facts, _BOUND: True}) if again else result
-    if tool.beside and type(outcome.value) not in _PLAIN:
+    if type(outcome.value) in _PLAIN:  # no code of the user's stands behind these
+        return shown(outcome.value, unguarded)
+    if tool.beside:
         return await _shown_beside(outcome.value, context.deadline_s)
     return shown(outcome.value, guard or unguarded)
 

@@ -125,9 +125,14 @@ async def in_thread(fn: Callable[[], Any], deadline_s: float) -> Outcome:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, outcome)
 
+    late = loop.call_later(
+        deadline_s, lambda: settle(Outcome(error=_late(deadline_s, ended=False), ended=False))
+    )
     _threads.put(work)
-    done, _ = await asyncio.wait({future}, timeout=deadline_s)
-    return future.result() if done else Outcome(error=_late(deadline_s, ended=False), ended=False)
+    try:
+        return await future
+    finally:
+        late.cancel()
 
 
 async def awaited(awaitable: Awaitable[Any], deadline_s: float) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import iscoroutinefunction
 from typing import Any, Literal, Protocol
 
@@ -185,7 +186,7 @@ class Tool:
         """Whether its calls only read, wait for nobody and may be made again: such calls may run side by side."""
         return self.effect == "read" and self.repeat in ("pure", "idempotent") and self.needs is None
 
-    @property
+    @cached_property
     def beside(self) -> bool:
         """Whether its calls need nothing of the main thread: sync reads in a thread, servers, devices that say so."""
         if self.runner is not None:

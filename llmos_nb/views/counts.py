@@ -140,7 +140,7 @@ class Counts:
 
     def _responded(self, b: ev.ModelResponded) -> None:
         self._responses += 1
-        self.costs[self._responses], self._settled = self._settled, {}
+        self.costs[self._responses], self._settled = dict(b.settled or self._settled), {}
         self.tries, self.tried_since, self.trouble = 0, "", ""
         acts = [c for c in b.calls if c["name"] not in CONTROL]
         self.stage = "you" if acts else "plan" if b.calls else "check"

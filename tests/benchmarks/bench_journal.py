@@ -1,8 +1,8 @@
 """What a long journal costs: to open, verify, show, log and export, as a ratio to reading and hashing the same file.
 
-python tests/benchmarks/bench_journal.py --steps 1100 --out results/journal.json
+python tests/benchmarks/bench_journal.py --steps 1430 --out results/journal.json
 
-One scripted run makes the journal: `--steps` Python steps of nine events each. Then each way is gone `--runs` times in
+One scripted run makes the journal: `--steps` Python steps of seven events each. Then each way is gone `--runs` times in
 this interpreter, and the fastest counts. Seconds are those of the processor, so that other work on the machine counts
 less. `open` is what `load` does before it makes a process: check the chain, restore the saved state, fold what came
 after it. `fold` is the same with no state saved; `verify` is `log --verify`.
@@ -75,7 +75,7 @@ def ways(path: Path, bare: Path, folder: Path) -> dict[str, Callable[[], object]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1_100)
+    parser.add_argument("--steps", type=int, default=1_430)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("results/journal.json"))
     given = parser.parse_args()

@@ -19,7 +19,7 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import httpx2
+import aiohttp
 import openai
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
@@ -39,7 +39,7 @@ TOOL = {
 }
 TOOLS = compact([TOOL])
 TURN = {"calls": [{"name": "add", "arguments": {"a": 1, "b": 2}}]}
-HEADERS = {"headers": {"content-type": "application/json"}}
+HEADERS = {"content-type": "application/json", "authorization": "Bearer x"}
 
 
 def grown(messages: list[Message], step: int) -> None:
@@ -61,26 +61,14 @@ def joined(messages: list[Message], stream: bool) -> bytes:
 
 
 async def floor(url: str, steps: int, stream: bool = False) -> None:
-    async with openai.AsyncOpenAI(base_url=url, api_key="x", max_retries=0) as client:
+    async with aiohttp.ClientSession(headers=HEADERS) as client:
         messages = head()
-        kind = openai.AsyncStream[object]
         for step in range(steps):
-            reply = await client.post(
-                "/chat/completions",
-                cast_to=httpx2.Response,
-                content=joined(messages, stream),
-                options=HEADERS,
-                stream=stream,
-                stream_cls=kind,
-            )
-            if stream:
-                data = b"".join([piece async for piece in reply.aiter_bytes()])
-                await reply.aclose()
-                for line in data.split(b"\n\n"):
-                    if line and line != b"data: [DONE]":
-                        json.loads(line[6:])
-            else:
-                json.loads(reply.content)
+            async with client.post(url + "/chat/completions", data=joined(messages, stream)) as reply:
+                data = await reply.read()
+            for line in data.split(b"\n\n") if stream else (b"data: " + data,):
+                if line and line != b"data: [DONE]":
+                    json.loads(line[6:])
             grown(messages, step)
 
 

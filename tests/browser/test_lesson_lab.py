@@ -64,7 +64,7 @@ def test_the_timeline_moves_event_by_event(lesson):
         page.wait_for_function(
             "([t, n]) => t.value.startsWith(`event ${n} of`)", arg=[said.element_handle(), n]
         )
-    assert "budget.reserved" in said.input_value()
+    assert "model.requested" in said.input_value()
 
 
 def test_a_check_is_passed(lesson):

@@ -161,13 +161,19 @@ def test_journal_abandoned_in_a_failing_write_has_no_duplicate_line(tmp_path, mo
         released.wait(0.2)  # as long as the file is not closed under it, this is only a slow disk
         raise OSError(28, "No space left on device")
 
+    def fails(journal):
+        with pytest.raises(JournalUnwritable):
+            journal.flush_now()
+
     monkeypatch.setattr(os, "fsync", fsync)
     journal.acquire()
     journal.append(Unknown("a", {}))
-    journal.kick()
+    writing = threading.Thread(target=fails, args=(journal,))
+    writing.start()
     entered.wait()
     journal.release()
     released.set()
+    writing.join()
     monkeypatch.setattr(os, "fsync", real)
     with journal.held():
         journal.append(Unknown("b", {}))

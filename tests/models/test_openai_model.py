@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from llmos_nb.errors import (
 )
 from llmos_nb.messages import Message, Request, Response, ToolCall, compact
 from llmos_nb.models import Model
-from llmos_nb.models.openai.client import OpenAIModel
+from llmos_nb.models.openai.client import OpenAIModel, proxy_of
 from llmos_nb.models.scripted.wire import FAILING, FAULTS
 
 ADD = {"name": "add", "arguments": {"a": 1, "b": 2}}
@@ -181,6 +182,72 @@ async def test_a_refused_connection_asks_whether_the_server_runs():
             await ask(OpenAIModel("m", f"http://127.0.0.1:{port}/v1"))
 
 
+@pytest.mark.parametrize(
+    ("known", "through"),
+    [
+        ({}, None),
+        ({"HTTP_PROXY": "http://p:1"}, "http://p:1"),
+        ({"ALL_PROXY": "p:1"}, "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1"}, None),
+        ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "127.0.0.1"}, None),
+    ],
+)
+def test_proxies_are_those_of_the_environment(monkeypatch, known: dict[str, str], through: str | None):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in known.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_of("http://127.0.0.1:8000/v1") == through
+
+
+async def test_requests_go_through_the_proxy(monkeypatch):
+    async with Endpoint([{"text": "by proxy"}]) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        monkeypatch.setenv("no_proxy", "")
+        model = OpenAIModel("m", "http://model.invalid/v1")
+        assert (await ask(model)).text == "by proxy"
+        await model.aclose()
+
+
+async def test_a_proxy_of_another_protocol_is_named_at_once(monkeypatch):
+    monkeypatch.setenv("all_proxy", "socks5://me:secret@127.0.0.1:1")
+    with pytest.raises(ModelRefused, match=r"socks5://127\.0\.0\.1:1 is no HTTP proxy"):
+        await ask(OpenAIModel("m", "http://model.invalid/v1"))
+
+
+async def test_the_account_of_the_environment_is_named(monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    async with Endpoint([{"text": "ok"}]) as endpoint:
+        model = OpenAIModel("m", endpoint.url)
+        await ask(model)
+        await model.aclose()
+    assert endpoint.requests[0].headers["OpenAI-Organization"] == "org-1"
+
+
+async def test_user_and_password_of_a_url_are_sent_and_not_shown():
+    async with Endpoint([{"text": "ok"}, {"fault": "http_500"}]) as endpoint:
+        model = OpenAIModel("m", endpoint.url.replace("://", "://me:pass-word@"))
+        await ask(model)
+        with pytest.raises(ModelUnavailable) as caught:
+            await ask(model)
+        await model.aclose()
+    assert endpoint.requests[0].headers["Authorization"].startswith("Basic ")
+    assert "pass-word" not in str(caught.value)
+
+
+async def test_a_model_that_nobody_closes_closes_its_connections():
+    async with Endpoint([{"text": "ok"}]) as endpoint:
+        model = OpenAIModel("m", endpoint.url)
+        await ask(model)
+        client = model._loaded.client
+        del model
+        gc.collect()
+        async with asyncio.timeout(5):
+            while not client.closed:
+                await asyncio.sleep(0)
+
+
 async def test_a_server_that_never_answers_is_a_stall():
     started = time.monotonic()
     error = await failure({"text": "late", "wait_s": 60}, stall_s=0.3)
@@ -317,6 +384,6 @@ def test_impossible_key_is_reported_at_once(key: str):
 
 
 def test_importing_the_models_imports_no_client():
-    code = "import sys, llmos_nb.models.spec; print({'openai', 'httpx2', 'pydantic'} & set(sys.modules))"
+    code = "import sys, llmos_nb.models.spec; print({'openai', 'aiohttp', 'pydantic'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

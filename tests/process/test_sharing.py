@@ -220,15 +220,18 @@ async def test_cell_that_runs_between_the_check_and_the_step_is_not_overwritten(
         approve="auto",
         model=script(python("total"), python("total = 1"), python("total += 1"), {"text": "ok"}),
     )
-    flush = proc.run.journal.flush
+    written = proc.run.journal.written
 
-    async def meanwhile():
-        await flush()
-        if proc.events[-1].k == "call.started" and proc.events[-1].d["call"] == "r2.0":
-            session.namespace["total"] = 9
-            session.sharing.changed(["total"], "your cell [3]")
+    def meanwhile(then):
+        def cell_runs(error):
+            if proc.events[-1].k == "call.started" and proc.events[-1].d["call"] == "r2.0":
+                session.namespace["total"] = 9
+                session.sharing.changed(["total"], "your cell [3]")
+            then(error)
 
-    proc.run.journal.flush = meanwhile
+        written(cell_runs)
+
+    proc.run.journal.written = meanwhile
     await proc.start()
     call = proc.run.state.calls["r2.0"]
     assert (call.status, call.error) == ("failed", "Conflict") and "(by your cell [3])" in call.result

@@ -6,11 +6,12 @@ import threading
 import pytest
 from turns import call, python
 
-from llmos_nb.errors import UsageError
+from llmos_nb.errors import JournalUnwritable, UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.gate import labels
 from llmos_nb.session import Session
 from llmos_nb.session.outcome import unanswered
+from llmos_nb.session.threads import Visits
 from llmos_nb.tools.devices.python import device
 
 
@@ -212,3 +213,48 @@ async def test_stop_ends_a_check_of_the_users_that_does_not_end(tmp_path, form):
     again.append(True)
     await process.resume()
     assert process.reason == "answered"
+
+
+def here() -> Visits:
+    visits = Visits()
+    visits.settle(asyncio.get_running_loop(), threading.get_ident())
+    return visits
+
+
+async def test_a_visit_that_is_cancelled_before_it_begins_never_begins():
+    visits, done = Visits(), []
+    waiting = asyncio.create_task(visits(lambda: done.append("begun")))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    visits.settle(asyncio.get_running_loop(), threading.get_ident())
+    await visits(lambda: done.append("later"))
+    assert done == ["later"]
+
+
+async def test_a_visit_that_is_cancelled_after_it_began_brings_what_comes_of_it():
+    begun = asyncio.Event()
+
+    async def work():
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "kept"
+
+    visiting = asyncio.create_task(here()(work))
+    await begun.wait()
+    visiting.cancel()
+    assert await visiting == "kept"
+
+
+async def test_a_visit_behind_a_journal_that_cannot_be_written_does_not_begin():
+    class Full:
+        def written(self, then):
+            then(JournalUnwritable("the disk is full"))
+
+    done = []
+    with pytest.raises(JournalUnwritable):
+        await here()(lambda: done.append("begun"), Full())
+    assert done == []

@@ -44,6 +44,8 @@ class ModelRequested(Fact):
     model, endpoint : str, and str, optional
         Who is asked, and where: scheme, host, port and path, without user, password and query; empty for a model that
         is behind no URL. They stand with the first request, and with each that goes elsewhere than the one before.
+    reserved : dict of str to float, optional
+        By unit, what is set aside for it until it is answered; formerly an event of its own before it.
     """
 
     kind: ClassVar[str] = "model.requested"
@@ -55,6 +57,7 @@ class ModelRequested(Fact):
     waited_s: float = 0.0
     model: str = ""
     endpoint: str | None = None
+    reserved: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ class ModelResponded(Fact):
         Whether a call was cut off at the end.
     raw : dict
         What the adapter kept for the record.
+    settled : dict of str to float, optional
+        By unit, what it cost; formerly an event of its own before it.
     """
 
     kind: ClassVar[str] = "model.responded"
@@ -87,6 +92,7 @@ class ModelResponded(Fact):
     usage: dict[str, int]
     cut: bool = False
     raw: dict[str, Any] = field(default_factory=dict)
+    settled: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +126,7 @@ class ModelFailed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetReserved(Fact):
-    """Something is set aside before a request, or for a child.
+    """Something is set aside for a child; formerly for a request, too.
 
     Parameters
     ----------
@@ -143,7 +149,7 @@ class BudgetReserved(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetSettled(Fact):
-    """What a request, or a child, has used; what was reserved beyond that is free again.
+    """What a child, or a question about what stands by handle, has used; formerly any request.
 
     Parameters
     ----------

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 import re
+import ssl
+import sys
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from llmos_nb.errors import ConfigError, ModelError, ModelProtocol, ModelRefused, ModelUnavailable
 from llmos_nb.messages import Request, Response, ToolCall, compact
 from llmos_nb.models.base import Traits, shown_url
-from llmos_nb.models.openai.errors import Endpoint, from_exception
+from llmos_nb.models.openai.errors import ERRORS, Endpoint, classify, from_exception, retry_after_s
 from llmos_nb.models.openai.stream import Accumulator, estimated, parse
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -73,19 +78,46 @@ def lift_plan(response: Response) -> Response:
 
 
 _LINGER_S = 0.25  # how long to wait for the end of the connection once the answer is whole
-_HEADERS = {"headers": {"content-type": "application/json"}}
 _SENT_BY_DEFAULT = frozenset({"stream_options", "tool_choice", "max_tokens"})
+_ACCOUNT = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 LONGEST_STALL_S = 300.0
+
+
+def proxy_of(url: str) -> str | None:
+    """Return the proxy through which the environment has a URL fetched; None for none."""
+    parts, known = urlsplit(url), getproxies()
+    found = known.get(parts.scheme) or known.get("all")
+    if not found or proxy_bypass(parts.hostname or ""):
+        return None
+    return found if "://" in found else f"http://{found}"
+
+
+def trusted() -> ssl.SSLContext:
+    """Return the certificates of this machine; where Python knows of none, those of `certifi`, if it is there."""
+    context, where = ssl.create_default_context(), ssl.get_default_verify_paths()
+    if os.name != "nt" and not (where.cafile or where.capath):
+        with suppress(ImportError):
+            context.load_verify_locations(importlib.import_module("certifi").where())
+    return context
+
+
+def _close(client: Any, loop: asyncio.AbstractEventLoop) -> None:
+    """Close the connections of a model that nobody closed, from any thread; its loop may have ended."""
+    closing = client.close()
+    if loop.is_running():
+        asyncio.run_coroutine_threadsafe(closing, loop)
+        return
+    with suppress(StopIteration):
+        closing.send(None)
+    closing.close()
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """The client with the types that only its package knows."""
+    """The connections of one event loop, with the errors that only their package knows."""
 
     client: Any
-    reply: type[Any]
-    stream: Any
-    errors: tuple[type[BaseException], ...]
+    failed: type[Exception]
     loop: asyncio.AbstractEventLoop
 
 
@@ -139,6 +171,7 @@ class OpenAIModel:
         self._label, self._key_name = label, key_name
         self._sends = set(_SENT_BY_DEFAULT)
         self._loaded: _Loaded | None = None
+        self._proxy: str | None = None
         self.traits = traits or Traits("", images=self.base_url == OFFICIAL)
         self._name_it(name)
 
@@ -216,53 +249,70 @@ class OpenAIModel:
         answer = Accumulator(on_text, self._at)
         try:
             async with asyncio.timeout(self.stall_s) as limit:
-                how = {"cast_to": loaded.reply, "stream_cls": loaded.stream, "options": _HEADERS}
-                reply = await loaded.client.post("/chat/completions", content=body, stream=True, **how)
+                reply = await self._sent(loaded, "POST", "/chat/completions", body)
                 try:
-                    async for piece in reply.aiter_bytes():
+                    while piece := await reply.content.readany():
                         answer.feed(piece)
                         limit.reschedule(loaded.loop.time() + (_LINGER_S if answer.done else self.stall_s))
                 finally:
-                    await reply.aclose()
-        except TimeoutError:
+                    reply.close()
+        except (TimeoutError, loaded.failed, OSError) as error:
             if not answer.done:
-                waited, self.stall_s = self.stall_s, min(self.stall_s * 4, LONGEST_STALL_S)
-                raise ModelUnavailable(f"{self._at.url} sent nothing for {waited:g} s") from None
-        except loaded.errors as error:
-            if not answer.done:
-                raise from_exception(error, self._at) from error
+                raise self._trouble(error, loaded) from error
         return answer
+
+    async def _sent(self, loaded: _Loaded, how: str, path: str, body: bytes | None = None) -> Any:
+        """Send a request; return its reply, unless that is an error."""
+        reply = await loaded.client.request(how, self.base_url + path, data=body, proxy=self._proxy)
+        if reply.status >= ERRORS:
+            async with reply:
+                said = await reply.read()
+            raise classify(reply.status, said, retry_after_s(reply.headers), self._at)
+        return reply
+
+    def _trouble(self, error: Exception, loaded: _Loaded) -> ModelError:
+        """Say what broke a request off; after silence the next one is given more time."""
+        if isinstance(error, loaded.failed) or not isinstance(error, TimeoutError):
+            return from_exception(error, self._at)
+        waited, self.stall_s = self.stall_s, min(self.stall_s * 4, LONGEST_STALL_S)
+        return ModelUnavailable(f"{self._at.url} sent nothing for {waited:g} s")
 
     async def _ready(self) -> _Loaded:
         """Return the client of this event loop; its package is slow to import, so that happens in a thread."""
         loop = asyncio.get_running_loop()
         if self._loaded is None or self._loaded.loop is not loop:
-            self._loaded = await asyncio.to_thread(self._load, loop)
+            if "aiohttp" not in sys.modules:
+                await asyncio.to_thread(importlib.import_module, "aiohttp")
+            self._loaded = self._load(loop)
         if not self.name:
             self._name_it(await self._first_listed(self._loaded))
         return self._loaded
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> _Loaded:
-        openai, httpx = importlib.import_module("openai"), importlib.import_module("httpx2")
-        errors = (openai.OpenAIError, httpx.HTTPError, httpx.InvalidURL, OSError)
-        timeout = httpx.Timeout(None, connect=self.connect_s)  # silence is bounded by `stall_s` as a whole
-        where = {"api_key": self._key, "base_url": self.base_url}
-        try:
-            client = openai.AsyncOpenAI(**where, max_retries=0, timeout=timeout)
-        except (*errors, ValueError, ImportError) as error:
-            why = f"no client for {self._at.url}: {error}"
-            raise ModelRefused(f"{why}; check the base URL and proxies") from error
-        return _Loaded(client, httpx.Response, openai.AsyncStream[Any], errors, loop)
+        import aiohttp  # it is slow to import
+
+        self._proxy = proxy_of(self.base_url)
+        if self._proxy and urlsplit(self._proxy).scheme not in ("http", "https"):
+            why = f"{shown_url(self._proxy)} is no HTTP proxy"
+            raise ModelRefused(f"no client for {self._at.url}: {why}; check the base URL and proxies")
+        headers = {name: os.environ[key] for key, name in _ACCOUNT.items() if os.environ.get(key)}
+        headers["Content-Type"] = "application/json"
+        if "@" not in urlsplit(self.base_url).netloc:  # who is named in the URL logs in by that
+            headers["Authorization"] = f"Bearer {self._key}"
+        trust = trusted() if self.base_url.startswith("https:") else True
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=self.connect_s)  # `stall_s` bounds silence
+        connector = aiohttp.TCPConnector(limit=0, ssl=trust)
+        how: dict[str, Any] = {"headers": headers, "timeout": patience, "cookie_jar": aiohttp.DummyCookieJar()}
+        client = aiohttp.ClientSession(connector=connector, **how)
+        weakref.finalize(self, _close, client, loop)
+        return _Loaded(client, aiohttp.ClientError, loop)
 
     async def _first_listed(self, loaded: _Loaded) -> str:
         try:
-            async with asyncio.timeout(self.stall_s):
-                reply = await loaded.client.get("/models", cast_to=loaded.reply)
-            return str(json.loads(reply.content)["data"][0]["id"])
-        except TimeoutError:
-            raise ModelUnavailable(f"{self._at.url} sent nothing for {self.stall_s:g} s") from None
-        except loaded.errors as error:
-            raise from_exception(error, self._at) from error
+            async with asyncio.timeout(self.stall_s), await self._sent(loaded, "GET", "/models") as reply:
+                return str(json.loads(await reply.read())["data"][0]["id"])
+        except (TimeoutError, loaded.failed, OSError) as error:
+            raise self._trouble(error, loaded) from error
         except (ValueError, LookupError, TypeError) as error:
             raise ModelRefused(f"{self._at.url} lists no models; name one with -m URL#NAME") from error
 

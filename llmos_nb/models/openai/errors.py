@@ -212,19 +212,14 @@ def not_json(body: bytes, at: Endpoint) -> ModelProtocol:
 
 
 def from_exception(error: BaseException, at: Endpoint) -> ModelError:
-    """Sort an exception of the openai or httpx2 package, known by its shape: neither is imported here."""
-    status, reply = getattr(error, "status_code", None), getattr(error, "response", None)
-    if status is not None and reply is not None:
-        return classify(status, getattr(error, "body", None), retry_after_s(reply.headers), at)
-    if type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
-        error = error.__cause__ or error
+    """Sort an exception of the aiohttp package or of the network, known by its name: none is imported here."""
     name = type(error).__name__
     why = one_line(str(error)) or name
-    if name in ("UnsupportedProtocol", "InvalidURL", "LocalProtocolError", "OpenAIError"):
+    if "URL" in name.upper():
         said = f"no request could be sent to {at.url}: {why}"
         return ModelRefused(f"{said}; check the base URL and the key")
-    if name in ("ConnectTimeout", "ConnectError", "ProxyError"):
+    if "Connector" in name or "Proxy" in name or name == "ConnectionTimeoutError":
         return ModelUnavailable(f"no connection to {at.url} ({why}); is the server running?")
-    if name.endswith("Timeout"):
+    if name.endswith("TimeoutError"):
         return ModelUnavailable(f"{at.url} sent nothing in time ({name})")
     return ModelUnavailable(f"the connection to {at.url} broke off ({why})")

@@ -88,6 +88,9 @@ class Events:
         """Parse one event's data: one object, or one a line where no blank lines part the events."""
         lines, self._data = self._data, []
         name, self._name = self._name, b""
+        if len(lines) == 1 and not (name or ended) and lines[0].startswith(b"{"):  # as nearly every event is
+            found.append(self._object(lines[0]))
+            return
         if b"[DONE]" in lines:
             self.done = True
         lines = [line for line in lines if line not in (b"", b"[DONE]")]
@@ -300,7 +303,7 @@ class Accumulator:
             raise classify(200, item, at=self._at, begun=self._begun)
         if usage := item.get("usage"):
             self._usage = read_usage(usage)
-        if not (choices := _typed(item.get("choices"), list, "choices")):
+        if not (choices := item.get("choices")) or not _typed(choices, list, "choices"):
             return
         if not self._begun:
             self._begun = True
@@ -311,11 +314,11 @@ class Accumulator:
 
     def _choose(self, choice: dict[str, Any]) -> None:
         """Take one piece of the answer, or all of it where the endpoint does not stream."""
-        if piece := _typed(choice.get("delta"), dict, "delta"):
+        if (piece := choice.get("delta")) and _typed(piece, dict, "delta"):
             self._piece(piece, whole=False)
-        elif piece := _typed(choice.get("message"), dict, "message"):
+        elif (piece := choice.get("message")) and _typed(piece, dict, "message"):
             self._piece(piece, whole=True)
-        if reason := _typed(choice.get("finish_reason"), str, "finish_reason"):
+        if (reason := choice.get("finish_reason")) and _typed(reason, str, "finish_reason"):
             self._finish = clean(reason).lower()
 
     def _piece(self, piece: dict[str, Any], whole: bool) -> None:

@@ -49,7 +49,6 @@ SIGNS = (
     "sk-", "sk_", "pk_", "rk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "pypi-",
     "AKIA", "ASIA", "AIza", "eyJ", "PRIVATE KEY-----", "://",
 )  # fmt: skip
-SIGN_BYTES = tuple(s.encode() for s in SIGNS)
 PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
 )

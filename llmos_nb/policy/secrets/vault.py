@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import takewhile
+from itertools import chain, takewhile
 from operator import eq
 from typing import Any, AnyStr, NoReturn
 
@@ -83,6 +83,20 @@ def _middle(text: str, needles: Needles) -> str:
             head = head[:-size] + handle if head.endswith(needle[:size]) else head
             tail = handle + tail[size:] if tail.startswith(needle[-size:]) else tail
     return head + cut[0] + tail
+
+
+_LETTERS = "_-xAJ/"  # each sign has one of these, and a letter is found many times faster than a word
+_BY_LETTER = tuple(
+    (i, tuple(s for s in SIGNS if next(filter(s.__contains__, _LETTERS)) == i)) for i in _LETTERS
+)
+_BY_BYTE = tuple((i.encode(), tuple(map(str.encode, signs))) for i, signs in _BY_LETTER)
+
+
+def signed(text: str | bytes) -> bool:
+    """Return whether anything in a text begins as a key does."""
+    table: Any = _BY_BYTE if isinstance(text, bytes) else _BY_LETTER
+    maybe = [signs for letter, signs in table if letter in text]
+    return any(map(text.__contains__, chain.from_iterable(maybe)))
 
 
 SHORTEST = 4
@@ -212,24 +226,25 @@ class Vault:
 
     def dirty(self, encoded: bytes) -> bool:
         """Return whether JSON text may hold a secret; the fast path of every event."""
-        for mark in self._marks:  # a plain loop: this runs for every event
-            if mark in encoded:
-                return True
-        near = near_cuts(encoded, CUT_BYTES, WIDE) if self._ends else b""
+        holds = encoded.__contains__  # no Python code runs for each mark: this is done for every event
+        if any(map(holds, self._marks)):
+            return True
+        near = near_cuts(encoded, CUT_BYTES, WIDE) if self._ends and any(map(holds, CUT_BYTES)) else b""
         if near and any(e in near for e in self._ends):
             return True
-        return any(s in encoded for s in shapes.SIGN_BYTES)
+        return signed(encoded)
 
     def safe(self, k: str, d: dict[str, Any], encoded: bytes) -> dict[str, Any]:
         """Return the data of an event without secrets; kinds that hold only our own words are not searched."""
         if k in _OWN_WORDS or (k == "step.integrated" and "detail" not in d) or not self.dirty(encoded):
             return d
-        return dict(self.plain(d))
+        clean: dict[str, Any] = self.plain(d)
+        return d if clean == d else clean
 
     def redact(self, text: str) -> str:
         """Put handles in the place of every known value, and of what has the shape of a key."""
         text = self.known(text)
-        if any(s in text for s in SIGNS):
+        if signed(text):
             text = shapes.shapes_out(text, handle("found-in-text"))
         return mended(text, self._handles) if self._handles else text
 
@@ -335,7 +350,7 @@ def _ready(text: str) -> int:
     """Return how much of a text holds no beginning of a secret at its end."""
     cut = len(text) - vault.unfinished(text)
     word = text[len(text) - _at_end(_WORD, text) :]
-    if any(s in word for s in SIGNS):
+    if signed(word):
         cut = min(cut, len(text) - len(word))
     key, ends = text.rfind(_KEY), [m.end() for m in _END.finditer(text)]
     if key >= 0 and not _END.search(text, key):

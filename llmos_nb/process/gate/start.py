@@ -82,14 +82,6 @@ async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) ->
             watched=tool.effect == "namespace",
         )
     )
-    try:
-        await run.journal.flush()
-    except (asyncio.CancelledError, JournalError):
-        record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
-        raise
-    if run.halting:  # Stop came while the intent was written
-        record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
-        return
     await _run_tool(run, call, tool, arguments)
 
 
@@ -152,15 +144,15 @@ def _inspected(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> F
 
 
 def _over_budget(run: Run, call: Call) -> bool:
-    bounds = () if call.undoes else ("calls", "s", "$", "tokens")  # what is taken back was paid for
-    unit = next((u for u in bounds if run.state.left(u) <= 0), "")
+    bounds = () if call.undoes else run.state.budget.limits  # what is taken back was paid for
+    unit = next((u for u in bounds if u != "steps" and run.state.left(u) <= 0), "")
     if unit:
         reject(run, call, "budget", f"the budget of {unit} is used up")
     return bool(unit)
 
 
 async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
-    """Invoke and record; Stop takes a namespace step back and leaves an outside effect in doubt."""
+    """Invoke once the intent is on disk, and record; Stop takes a step back and leaves an outside effect in doubt."""
     left = math.inf if call.undoes else run.state.left("s")
     shown = Stream(partial(run.on_output, call.id))
     acted: list[str] = []
@@ -171,17 +163,20 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
 
     seconds = min(run.call_timeout_s, max(left, 0.05))
     context = CallContext(call.id, call.key, seconds, shown, acting, run.state.mode)
-    visit = visit_here if tool.beside else run.visit
+    visit, begun = visit_here if tool.beside else run.visit, Begun(call.key)
     try:
-        seen, came, result = await visit(partial(_begun, run, tool, arguments, context))
+        seen, came, result = await visit(partial(_begun, run, tool, arguments, context, begun), run.journal)
         if bound_to_thread(tool, result):  # a read that may be repeated, with an object of the user's thread
             tool = run.tools[tool.name] = replace(tool, place="main")
-            seen, came, result = await run.visit(partial(_begun, run, tool, arguments, context))
+            seen, came, result = await run.visit(partial(_begun, run, tool, arguments, context, begun))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
         record(run, call, tool, _stopped(run, f"{run.stopped_by}; what it had changed was taken back", acted))
-    except asyncio.CancelledError:
-        _cancelled(run, call, tool, acted)
+    except (asyncio.CancelledError, JournalError):
+        if begun.entered:
+            _cancelled(run, call, tool, acted)
+        else:
+            record(run, call, tool, ToolResult(False, "stopped before it ran; nothing happened", "Stopped"))
         raise
     else:
         shown.end()
@@ -191,10 +186,10 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
 
 
 async def _begun(
-    run: Run, tool: Tool, arguments: dict[str, Any], context: CallContext
+    run: Run, tool: Tool, arguments: dict[str, Any], context: CallContext, begun: Begun
 ) -> tuple[Findings, Came, ToolResult]:
     """Invoke a call so that Stop finds it from here on; one that came before is found here."""
-    with Begun(context.key):
+    with begun:
         if run.halting:
             raise Stopped(run.halting[1])
         return await _invoked(run, tool, arguments, context)

@@ -13,6 +13,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from heapq import nlargest
+from itertools import chain
+from operator import attrgetter
 
 from llmos_nb.messages import Message
 from llmos_nb.process.state.search import Index, excerpt
@@ -20,6 +22,9 @@ from llmos_nb.process.state.search import Index, excerpt
 MAX_STEPS, KEEP_STEPS = 30, 4
 LEDGER_BYTES, LINE_BYTES = 2_048, 60
 RECALL = "recall"
+_MESSAGES = attrgetter(
+    "messages"
+)  # no Python code runs for each group: a prompt is put together for every step
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ class Context:
     window_bytes: int = 0
     breaks: int = 0
     shortened: bool = False
+    _digest: str = field(default="", repr=False, compare=False)
     _index: Index | None = field(default=None, repr=False, compare=False)  # made with the first search
     _indexed: list[int] = field(default_factory=list, repr=False, compare=False)
 
@@ -166,7 +172,7 @@ class Context:
     def messages(self) -> tuple[Message, ...]:
         """Return the prompt in order."""
         middle = (_ledger_message(tuple(self.ledger)),) if self.ledger else ()
-        return (*self.head, *middle, *(m for g in self.window for m in g.messages))
+        return (*self.head, *middle, *chain.from_iterable(map(_MESSAGES, self.window)))
 
     def page(self, number: int) -> str:
         """Return the exact words of a page; page 0 is the page of pages."""
@@ -214,7 +220,9 @@ class Context:
 
     def head_digest(self) -> str:
         """Hash of the head, by which `model.requested` names it."""
-        return sha256(b"".join(m.encoded for m in self.head)).hexdigest()[:16]
+        if not self._digest:
+            self._digest = sha256(b"".join(m.encoded for m in self.head)).hexdigest()[:16]
+        return self._digest
 
 
 def _ledger_line(number: int, groups: tuple[Group, ...], label: str) -> str:

@@ -151,13 +151,18 @@ Command = (
 
 def decide(s: State) -> list[Command]:
     """Return every command that can run now; an empty list means that something is awaited."""
-    due = [k for k, q in s.questions.items() if q.get("due") and (k in s.undoing or not s.settled)]
-    back = [*map(Overdue, due), *_undoing(s)]
+    back = _overdue(s) + _undoing(s) if s.questions or s.undoing else []
     if s.settled or (s.servers and not s.connected):
         return back if s.settled else [Connect(s.servers)]
     if s.again or REBUILD in s.questions:
         return back or ([RunAgain(tuple(s.again))] if s.again else [])
     return back or _forward(s)
+
+
+def _overdue(s: State) -> list[Command]:
+    """What has not been answered in time."""
+    due = [k for k, q in s.questions.items() if q.get("due") and (k in s.undoing or not s.settled)]
+    return [*map(Overdue, due)]
 
 
 def _undoing(s: State) -> list[Command]:

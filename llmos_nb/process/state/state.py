@@ -5,6 +5,7 @@ Everything here is a consequence of the journal. `fold.py` is the only code that
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -275,11 +276,13 @@ class State:
 
     def left(self, unit: str) -> float:
         """Return what is left of a unit of the budget; infinity where it has no bound."""
-        return self.budget.left(unit, self.committed)
+        return self.budget.left(unit, self.committed) if unit in self.budget.limits else math.inf
 
     @property
     def committed(self) -> dict[str, float]:
         """What is spent, with what is reserved for children."""
+        if not self.children:
+            return self.spent
         held = [h for h in self.children.values() if h]
         units = {*self.spent, *(u for h in held for u in h)} if held else ()
         return {u: self.spent.get(u, 0.0) + sum(h.get(u, 0.0) for h in held) for u in units} or self.spent

@@ -248,12 +248,12 @@ class _Check:
             self.fault(path, f"expected {choices_of(choices)}, got {word(value)}")
 
     def _bounded(self, schema: Mapping[str, Any], value: Any, path: str) -> None:
-        for key, (kind, holds, text) in BOUNDS.items():
-            bound = schema.get(key)
+        for key in [k for k in BOUNDS if k in schema]:
+            (kind, holds, text), bound = BOUNDS[key], schema[key]
             fits = isinstance(value, kind) and not isinstance(value, bool)
             if bound is not None and fits and not holds(value, bound):
                 self.fault(path, f"must {text.format(bound)}, got {word(value)}")
-        parse, wanted = FORMATS.get(str(schema.get("format")), (None, ""))
+        parse, wanted = FORMATS.get(str(schema["format"]), (None, "")) if "format" in schema else (None, "")
         if parse is not None and isinstance(value, str) and not parses(parse, value):
             self.fault(path, f"expected {wanted}, got {word(value)}")
 

@@ -175,11 +175,16 @@ def _small_plain(value: Any) -> bool:
     return False
 
 
-def _docstring(fn: Any) -> tuple[str, dict[str, str]]:
+def _docstring(fn: Any) -> tuple[str, Mapping[str, str]]:
     """Return the description and one line a field out of any of the usual styles."""
     inner = fn.func if isinstance(fn, functools.partial) else fn
     plain = inspect.isroutine(inner) or isinstance(inner, type)
-    text = inspect.getdoc(inner) or ("" if plain else inspect.getdoc(type(inner).__call__)) or ""
+    return _told(inspect.getdoc(inner) or ("" if plain else inspect.getdoc(type(inner).__call__)) or "")
+
+
+@functools.lru_cache(maxsize=256)
+def _told(text: str) -> tuple[str, Mapping[str, str]]:
+    """Return what a docstring says; functions are handed over again and again."""
     try:
         doc = docstring_parser.parse(text)
     except docstring_parser.ParseError:

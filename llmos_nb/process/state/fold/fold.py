@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event
@@ -67,6 +68,12 @@ def apply(state: State, event: Event) -> State:
 
 def _account_time(s: State, at: str) -> None:
     """Count the seconds since the last event, but not those spent paused or waiting for a person or a message."""
-    if s.at and s.status == "running" and not (s.waiting or s.expecting):
-        gone = (datetime.fromisoformat(at) - datetime.fromisoformat(s.at)).total_seconds()
+    waits = (s.questions or s.awaited) and (s.waiting or s.expecting)
+    if s.at and s.status == "running" and not waits:
+        gone = 0.0 if at == s.at else (_moment(at) - _moment(s.at)).total_seconds()
         s.spent["s"] = s.spent.get("s", 0.0) + max(gone, 0.0)
+
+
+@lru_cache(maxsize=64)
+def _moment(at: str) -> datetime:
+    return datetime.fromisoformat(at)  # each is the end of one stretch of time and the beginning of the next

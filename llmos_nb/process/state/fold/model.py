@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
@@ -39,7 +39,9 @@ def fold_model(s: State, e: Event) -> None:
         case BudgetReserved(child=int(pid), amounts=amounts):
             s.children[pid] = dict(amounts)
         case BudgetSettled() as b:
-            _settled(s, b)
+            if b.child is not None:
+                s.children[b.child] = {}
+            _settled(s, b.amounts)
 
 
 def _failed(s: State, b: ModelFailed) -> None:
@@ -54,6 +56,7 @@ def _failed(s: State, b: ModelFailed) -> None:
 
 
 def _responded(s: State, e: Event, b: ModelResponded) -> None:
+    _settled(s, b.settled or {})
     s.request, s.failures, s.responses = 0, 0, s.responses + 1
     s.failed_kinds.clear()
     if b.finish == "refused":
@@ -115,10 +118,8 @@ def _nudge(s: State, kind: str, text: str, end: tuple[Reason, str], said: str) -
     s.context.add((*said_first, Message("user", text)), s.n, s.n)
 
 
-def _settled(s: State, b: BudgetSettled) -> None:
-    if b.child is not None:
-        s.children[b.child] = {}
-    for unit, amount in b.amounts.items():
+def _settled(s: State, amounts: Mapping[str, float]) -> None:
+    for unit, amount in amounts.items():
         s.spent[unit] = s.spent.get(unit, 0) + amount
     near = s.budget.near(s.spent)
     if near and not s.warned:

@@ -135,8 +135,10 @@ class Begun:
 
     def __init__(self, key: str) -> None:
         self.key, self.by = key, ""
+        self.entered = False  # whether it has begun indeed
 
     def __enter__(self) -> Begun:
+        self.entered = True
         with _lock:
             _begun.append(self)
         return self
