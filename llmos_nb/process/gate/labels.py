@@ -153,6 +153,8 @@ def _names(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -
     if seen.everything:
         return marked
     reads = set(seen.reads) | {str(arguments.get("name", ""))}
+    if not marked & namespace.keys():  # none is a variable now, so nothing can be reached through others
+        return (said | reads) & marked
     through = reachable_names(reads, namespace) | _of_function(tool, namespace)
     targets = {id(namespace[n]) for n in marked if n in namespace and not _common(namespace[n])}
     values = {n: _behind(namespace[n]) for n in through if n in namespace}
