@@ -26,4 +26,5 @@ def test_no_once_effect_happens_twice_and_none_is_lost():
 
 
 def test_the_check_fails_when_intents_are_not_written_first():
-    assert bench_crash.run(kills=12, seed=11, sabotage=skip_intents)["wrong"]
+    found = (bench_crash.run(kills=12, seed=s, sabotage=skip_intents)["wrong"] for s in range(11, 19))
+    assert any(found)  # a kill may come before anything was done
