@@ -20,7 +20,7 @@ def convert(folder, options):
     (folder / "s.json").write_text(json.dumps({"version": 1, "turns": TURNS}))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
-    cells = ["%load_ext llmos_nb", f"%%agent one -m script:s.json {options}\nMake y 42.", "print('y =', y)"]
+    cells = ["%load_ext llmos_nb", f"%%agent one -m script:s.json {options}\nMake y 42.", "print(f'y = {y}')"]
     book.cells = [nbformat.v4.new_code_cell(c) for c in cells]
     nbformat.write(book, folder / "in.ipynb")
     command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", "in.ipynb"]
