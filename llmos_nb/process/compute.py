@@ -1,6 +1,8 @@
-"""Expressions in an answer: ``{{df.mass.mean():.1f}}`` is evaluated on the live namespace, and changes nothing.
+"""Expressions in an answer: ``{{df.mass.mean():.1f}}`` is evaluated on the live variables and takes its place.
 
-They run in a forked copy of this process, which is thrown away; what one gave stands in its place in the answer.
+They run in a forked copy of this process, which is thrown away; in a child process, where the variables are copies
+already, one that changes something is an error. None is evaluated that the gate would not let a step run unasked, or
+that takes something from outside or reads what is labelled: that is a step's business, where it is on the record.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.journal.events import AnswerComputed, RunStarted
 from llmos_nb.messages import ToolResult
+from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
+from llmos_nb.process.gate import judge, labels as gate_labels
 from llmos_nb.process.preview import forked
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Compute
-from llmos_nb.tools import CallContext
+from llmos_nb.tools import NAME_CHANGES, Call, CallContext
 
 OPEN, CLOSE = "{{", "}}"
 MOST, LONGEST = 60, 2_000  # expressions an answer may hold, and characters that each may give
@@ -90,7 +94,7 @@ async def compute(run: Run, command: Compute) -> None:
     answer = run.state.candidate
     found = expressions(answer)
     try:
-        results = await run.visit(partial(in_copy, run, [_printed(x.code) for x in found]))
+        results = await run.visit(partial(_results, run, [as_code(x.code) for x in found]))
     except UsageError as error:  # there is no way to a copy here
         results = [ToolResult(False, str(error), "UsageError") for _ in found]
     values: list[dict[str, Any]] = []
@@ -109,8 +113,35 @@ async def compute(run: Run, command: Compute) -> None:
     run.append(AnswerComputed(answer=text + answer[at:], values=values, errors=errors))
 
 
-def _printed(code: str) -> str:
-    return f"print({as_code(code)}, end='')"
+async def _results(run: Run, codes: Sequence[str]) -> list[ToolResult]:
+    """Return what each expression gave, or why it is not evaluated."""
+    hindered = [hindrance(run, code) for code in codes]
+    printed = [f"print({code}, end='')" for code, why in zip(codes, hindered, strict=True) if not why]
+    given = iter(await in_copy(run, printed) if printed else ())
+    return [ToolResult(False, why, "CallDenied") if why else next(given) for why in hindered]
+
+
+def hindrance(run: Run, code: str) -> str:
+    """Say why an expression is not evaluated beside the steps; nothing where it may be.
+
+    Parameters
+    ----------
+    run : Run
+        The process, on the user's thread.
+    code : str
+        A Python expression of the model's.
+    """
+    tool, arguments = run.tools.get("python"), {"code": code}
+    if tool is None:
+        return "this process runs no Python"
+    seen = judge.inspect(run, tool, arguments)
+    ruled = judge.ruling(run, Call("answer", "python", arguments), tool, arguments, seen)
+    if ruled.what != "allow":
+        return f"a step with it would not run unasked ({ruled.by}); compute it in a step"
+    if seen.sources:
+        return "it takes something from outside; do that in a step"
+    came, context = gate_labels.reading(run, tool, arguments, seen), labels.context(run.state.labels)
+    return f"{came.why}; compute it in a step" if context.join(came.label) != context else ""
 
 
 def last_line(text: str) -> str:
@@ -137,7 +168,8 @@ async def in_copy(run: Run, codes: Sequence[str]) -> list[ToolResult]:
     context = partial(CallContext, "copy", deadline_s=min(COMPUTE_S, run.call_timeout_s))
     tool = run.tools.get("python")
     if isinstance(began, RunStarted) and began.apart and tool is not None and tool.runner is not None:
-        return [await tool.runner({"code": c}, context(key=f"copy-{i}")) for i, c in enumerate(codes)]
+        there = [await tool.runner({"code": c}, context(key=f"copy-{i}")) for i, c in enumerate(codes)]
+        return [_unchanged(result) for result in there]
     if run.namespace is None:
         raise UsageError("there is no namespace to evaluate it on")
     child = forked(run.namespace, None, run.model.traits.sees_values)
@@ -147,12 +179,31 @@ async def in_copy(run: Run, codes: Sequence[str]) -> list[ToolResult]:
         child.close()
 
 
-async def holds(run: Run, expression: str) -> tuple[bool, str]:
-    """Return whether an expression of the model's holds, and why it does not; it is evaluated in a copy."""
+async def _condition(run: Run, code: str) -> list[ToolResult]:
+    if run.state.plan_by != "you":  # a person has seen, or written, what the plan expects
+        return await _results(run, [code])
+    return await in_copy(run, [f"print({code}, end='')"])
+
+
+def _unchanged(result: ToolResult) -> ToolResult:
+    """Refuse what an expression gave that changed something."""
+    changes = result.changes or result.facts.get("apart") or {}  # of a child, what it changed there
+    names = [n for kind in NAME_CHANGES for n in changes.get(kind, ())]
+    why = f"it changes {', '.join(names)}; an expression only reads"
+    return ToolResult(False, why, "CallDenied") if result.ok and names else result
+
+
+async def holds(run: Run, expression: str) -> tuple[bool | None, str]:
+    """Return whether what a step expects holds, and why it does not; it is evaluated in a copy.
+
+    None stands for an expression that is not evaluated: the model's, where the gate would not let it run unasked.
+    """
     try:
-        (result,) = await run.visit(partial(in_copy, run, [f"print(bool({expression}), end='')"]))
+        (result,) = await run.visit(partial(_condition, run, f"bool({expression})"))
     except UsageError as error:
-        return False, str(error)
+        return None, str(error)
+    if result.error == "CallDenied":
+        return None, result.text
     if not result.ok:
         return False, last_line(result.text)
     return result.text.strip() == "True", "it is false"

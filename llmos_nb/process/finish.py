@@ -177,7 +177,9 @@ async def _compare(run: Run, command: Integrate, expression: str) -> None:
     async with run.writes.turn(run, command):
         found = await _unless_stopped(run, compute.holds(run, expression)) if well else (True, "")
     if found is not None:
-        _integrate(run, command, expression if well else "", found)
+        held, why = found
+        compared = well and held is not None
+        _integrate(run, command, expression if compared else "", (bool(held), why) if compared else (True, ""))
 
 
 def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bool, str] = (True, "")) -> None:

@@ -94,3 +94,38 @@ def test_an_expression_as_code_gives_its_text():
     assert eval(compute.as_code("x:.1f"), names) == "0.7"
     assert eval(compute.as_code("x"), names) == "0.6666666667"
     assert eval(compute.as_code("1 + 1"), {}) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "why"),
+    [
+        ("{{xs}}", {"approve": "step"}, "would not run unasked (mode:step)"),
+        ("{{open('/etc/hostname').read()}}", {}, "outside"),
+    ],
+)
+async def test_an_expression_is_no_way_round_the_gate(script, answer, options, why):
+    proc = await answered(script, answer, answer, names={"xs": [1]}, **options)
+    told = "".join(m.text for m in proc.run.state.context.messages() if m.role == "user")
+    assert proc.answer == answer and why in told
+
+
+async def test_a_rule_against_python_holds_for_expressions_too(script, tmp_path):
+    (tmp_path / "llmos.toml").write_text('[[policy.rules]]\ntool = "python"\ndo = "deny"\n')
+    proc = await answered(script, "{{xs}}", "{{xs}}", names={"xs": [1]})
+    assert proc.answer == "{{xs}}"
+
+
+async def test_an_expression_does_not_wash_a_label_off(script, tmp_path):
+    (tmp_path / "llmos.toml").write_text('[labels]\nsalary = "secret"\n')
+    names = {"salary": 9000, "xs": [1]}
+    proc = await answered(script, "{{salary}}", "{{salary}}", names=names, variables="xs")
+    assert proc.run.state.labels.get("*") != "secret"  # the model was not told of it
+    assert proc.answer == "{{salary}}" and "9000" not in str([e.d for e in proc.events])
+
+
+async def test_an_expression_that_changes_the_variables_of_a_child_is_an_error(script):
+    turns = [python("ys = [1, 2]")]
+    proc = await answered(
+        script, "{{ys.pop()}}", "{{ys.pop()}}", names={}, turns=turns, isolate=True, approve="auto"
+    )
+    assert proc.answer == "{{ys.pop()}}"

@@ -102,7 +102,7 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
     """Decide on a call, or ask: the approvers that were handed in, then a person."""
     gate_labels.catch_up(run)
     seen = run.inspected[call.id] = look(run, call, tool, arguments)
-    verdict = _verdict(run, call, tool, arguments, seen)
+    verdict = ruling(run, call, tool, arguments, seen)
     if verdict.what == "ask" and conflicts.sent_back(run, call, tool, seen):
         return None  # a person is not asked about a step that rests on what is no more
     person = verdict.what == "ask" or verdict.by == "you"
@@ -160,7 +160,7 @@ def _edit(run: Run, call: Call, tool: Tool, given: dict[str, Any], by: str, said
         ask_human(run, call, f"It asks because the arguments of {by} do not fit: {error}", seen, digest)
         return
     seen = run.inspected[call.id] = look(run, call, tool, arguments)
-    verdict = _verdict(run, call, tool, arguments, seen)
+    verdict = ruling(run, call, tool, arguments, seen)
     run.append(CallDecided(call=call.id, digest="", what="edit", by=by, why=said, arguments=arguments))
     if verdict.what == "deny":
         reject(run, call, verdict.by, verdict.why)
@@ -248,7 +248,8 @@ def _alone(tool: Tool, arguments: Mapping[str, Any]) -> Findings:
     return Findings("risky", f"call {tool.name}", f"It asks because {declared}.", (("external", declared),))
 
 
-def _verdict(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Findings) -> Ruling:
+def ruling(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Findings) -> Ruling:
+    """Return what rules, plan and mode say of a call."""
     s = run.state
     level = "read" if tool.name == "ask" else seen.level
     why = seen.why or " ".join(f"It asks because {sentence}." for _, sentence in seen.risks[:1])
