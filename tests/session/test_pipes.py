@@ -189,7 +189,8 @@ async def test_second_process_does_not_start_without_an_answer():
     assert not two.run.state.requests and not three.run.state.requests
 
 
-async def test_stop_pauses_both_and_resume_goes_on_with_both():
+async def stopped_by_its_second():
+    """Give the gate and the processes of a pipe of two, of which the second was stopped while the first runs a call."""
     gate, wait = gated()
     pipe = Pipe([call("wait"), {"text": "first"}], [{"text": "second"}], tools=[wait])
     one, two = pipe.procs
@@ -198,6 +199,11 @@ async def test_stop_pauses_both_and_resume_goes_on_with_both():
     two.stop()
     while one.state != "paused":
         await asyncio.sleep(0)
+    return gate, one, two
+
+
+async def test_stop_pauses_both_and_resume_goes_on_with_both():
+    gate, one, two = await stopped_by_its_second()
     assert two.state == "paused"
     gate.set()
     await two.resume()
@@ -219,14 +225,7 @@ async def test_resume_waits_for_whom_it_brings_back_to_work_however_long_that_ta
 
     monkeypatch.setattr(pipes, "go_on", slowly)
     monkeypatch.setattr(Post, "hopeful", hoped)
-    gate, wait = gated()
-    pipe = Pipe([call("wait"), {"text": "first"}], [{"text": "second"}], tools=[wait])
-    one, two = pipe.procs
-    while not any(c.status == "running" for c in one.run.state.calls.values()):
-        await asyncio.sleep(0)
-    two.stop()
-    while one.state != "paused":
-        await asyncio.sleep(0)
+    gate, one, two = await stopped_by_its_second()
     gate.set()
     await two.resume()
     assert (one.reason, two.reason, two.answer) == ("answered", "answered", "second")
