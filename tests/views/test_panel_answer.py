@@ -1,9 +1,12 @@
 """The answer: each claim of it with how it is known, and what did not hold."""
 
+import pytest
 from fixtures_journals import STATES, blocks, shown
 from fixtures_writer import Writer
 from hypothesis import given, strategies as st
+from turns import python
 
+import llmos_nb as llmos
 from llmos_nb.process import evidence
 from llmos_nb.views.panel.answer import doubted, split
 from llmos_nb.views.panel.view import view
@@ -77,3 +80,35 @@ def test_doubt_marks_a_whole_number_and_leaves_code_alone():
 def test_the_lead_and_the_rest_are_the_answer(text):
     lead, rest = split(text)
     assert "".join((lead + rest).split()) == "".join(text.split())
+
+
+async def test_an_answer_whose_steps_were_all_undone_says_so_until_they_are_redone(script):
+    model = script(python("x = 1"), {"text": "Done."})
+    proc = await llmos.run("Make x.", model=model, namespace={}, approve="auto")
+    assert drawn(proc)["state"] == "Answered" and "Redo" not in offered(proc)
+    proc.undo()
+    assert drawn(proc)["state"] == "Answered, then undone" and "Redo" in offered(proc)
+    proc.redo()
+    assert drawn(proc)["state"] == "Answered" and "Redo" not in offered(proc)
+
+
+@pytest.mark.parametrize(
+    ("what", "said"), [("reject", "edited by you"), ("approve", "edited and approved by you")]
+)
+def test_a_call_that_was_edited_counts_as_approved_only_by_an_approval(what, said):
+    w = Writer().planned()
+    call = w.call(code="x = 1")
+    w.ask(call, why="It asks.")
+    about = {"call": call, "digest": "d", "by": "you", "why": ""}
+    w.add("call.decided", what="edit", arguments={"code": "x = 2"}, **about)
+    assert next(r.get("note") for r in view(w.state, w.events)["steps"]) == "edited by you"
+    w.add("call.decided", what=what, **about)
+    assert next(r.get("note") for r in view(w.state, w.events)["steps"]) == said
+
+
+def drawn(proc):
+    return view(proc.run.state, proc.events)
+
+
+def offered(proc):
+    return [b["label"] for block in blocks(drawn(proc), "actions") for b in block["buttons"]]
