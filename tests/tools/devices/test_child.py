@@ -1,6 +1,8 @@
 """The child device: Python in a process of its own, which gets copies and gives text."""
 
 import asyncio
+import gc
+import io
 import os
 import socket
 import sys
@@ -16,6 +18,7 @@ from llmos_nb.errors import UsageError
 from llmos_nb.journal import Acts
 from llmos_nb.tools import CallContext
 from llmos_nb.tools.devices.child import child as child_device, isolated
+from llmos_nb.tools.devices.child.worker import Connection
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has these limits")
 
@@ -128,6 +131,36 @@ async def test_a_call_that_is_given_up_does_not_end_the_child_that_follows():
     third = await child.call("python", {"code": "x + 2"}, CallContext("r3.0", "r3.0", 30))
     child.close()
     assert first.cancelled() and second.ok and third.text == "42"
+
+
+async def test_a_child_that_nobody_holds_ends_its_process_before_that_is_collected(monkeypatch):
+    monkeypatch.setattr(child_device, "GONE_S", 0.05)
+    ended, collected = [], []
+
+    class Process:
+        """A process that closed pipes do not end."""
+
+        code = None
+
+        def poll(self):
+            return self.code
+
+        def kill(self):
+            self.code = -9
+            ended.append(self.code)
+
+        def __del__(self):
+            collected.append(self.code)
+
+    process = Process()  # older than the child: of one cycle the collector would take it first
+    links = [(Connection(io.BytesIO(), io.BytesIO(), 1), process)]
+    child = child_device.Child(links.pop)
+    assert await child.give([], 5) == {}
+    ring = [child]
+    ring.append(ring)
+    del process, child, ring
+    gc.collect()
+    assert ended == [-9] and None not in collected
 
 
 async def test_a_crash_is_an_error_for_the_model(script):

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import signal
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
@@ -178,9 +179,12 @@ class _Link:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; the process ends with it, and the system may forget it."""
+        """Close the connection; the process ends with it, or is ended, and the system may forget it."""
         self.connection.close()
-        how_ended(self.process, GONE_S)
+        if not how_ended(self.process, GONE_S):
+            with suppress(OSError):
+                self.process.kill()
+            how_ended(self.process, GONE_S)
 
 
 class Child:
@@ -205,10 +209,8 @@ class Child:
     ) -> None:
         self._launch, self._gather, self._require = launch, gather, require
         self._link: _Link | None = None
+        self._closing: weakref.finalize[[], Child] | None = None
         self._news = self._holds = self._reaches = ""
-
-    def __del__(self) -> None:
-        self.close()
 
     @property
     def alive(self) -> bool:
@@ -261,6 +263,9 @@ class Child:
         if self._link is not None:
             return self._link
         link = self._link = _Link(*self._launch())
+        # unlike `__del__`, it keeps process and pipes out of the cycle that the collector breaks in any order
+        self._closing = weakref.finalize(self, link.close)
+        self._closing.atexit = False
         if self._gather is not None:
             inputs = self._gather()  # on this thread: nobody changes them meanwhile
             told = await in_thread(lambda: self._fill(link, inputs), deadline_s)
@@ -350,7 +355,7 @@ class Child:
     def _end(self, link: _Link) -> None:
         link.kill()
         if self._link is link:
-            self._link = None
+            self._forget()
 
     def kill(self) -> None:
         """End the process at once."""
@@ -359,6 +364,12 @@ class Child:
 
     def close(self) -> None:
         """Close the connection; the process ends with it."""
-        link, self._link = self._link, None
+        link = self._forget()
         if link is not None:
             link.close()
+
+    def _forget(self) -> _Link | None:
+        link, self._link = self._link, None
+        if self._closing is not None:
+            self._closing.detach()
+        return link
