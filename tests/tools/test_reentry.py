@@ -1,9 +1,11 @@
 """Nothing inside a step approves: not by any way to a process, at once or later, and every attempt is on the record."""
 
 import asyncio
+import json
 import threading
 from contextvars import Context
 from functools import partial
+from pathlib import Path
 
 import pytest
 from turns import call, python, same_as_folded
@@ -185,6 +187,23 @@ async def test_a_process_that_a_step_starts_is_no_freer_than_the_step(tmp_path, 
         await proc.approve("all")
     assert result in proc.run.state.calls["r1.0"].result
     assert (tmp_path / "escaped.txt").exists() == (mode == "auto")
+
+
+@pytest.mark.parametrize(("approve", "started"), [("auto", False), ("risky", True)])
+async def test_a_batch_that_a_step_runs_is_no_freer_than_the_step(tmp_path, monkeypatch, approve, started):
+    monkeypatch.chdir(tmp_path)
+    turns = [python("open('escaped.txt', 'w').close()"), DONE]
+    Path("inner.json").write_text(json.dumps({"version": 1, "turns": turns}))
+    spec = {"id": "a", "goal": "go", "model": "script:inner.json", "approve": approve}
+    code = f"import llmos_nb as llmos\n[r['state'] for r in await llmos.run_batch([{spec!r}])]"
+    proc = await Session({}).start(
+        "outer", model=ScriptedModel([python(code), DONE]), approve="risky", plan="none"
+    )
+    while proc.state == "waiting":
+        await proc.approve("all")
+    result = proc.run.state.calls["r1.0"].result
+    assert ("waiting" in result) if started else ("cannot start a process with approve 'auto'" in result)
+    assert not Path("escaped.txt").exists()
 
 
 class Nobody:

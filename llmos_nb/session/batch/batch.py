@@ -19,7 +19,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from llmos_nb.session import config
 from llmos_nb.session.batch.worker import Result, Spec, check_specs, quiet, result_of, run_one, stop
+from llmos_nb.session.opening import hold_inside
 
 TRIES = 3
 THREADS = 8
@@ -57,9 +59,13 @@ async def run_batch(
     ------
     UsageError
         Names the spec that is not understood; nothing was started.
+    CallDenied
+        A step runs this, and a spec asks for more freedom than that step has; nothing was started.
     """
     home = os.environ.get("LLMOS_HOME") or ".llmos"
     checked = [{**s, "home": str(Path(s.get("home") or home).absolute())} for s in check_specs(specs)]
+    for spec in checked:  # here: the workers' threads are in no step
+        hold_inside(config.load({"approve": spec.get("approve")}))
     work = _Batch(executor)
     try:
         async with asyncio.TaskGroup() as group:
