@@ -114,11 +114,11 @@ def parse_cell(line: str) -> argparse.Namespace:
             f"%%agent {found.name!r}: a name has letters, digits, _ and -; the goal goes below, into the cell"
         )
     if found.approve is not None:
-        parse_mode(found.approve)
+        parse_mode(found.approve, "--approve")
     if found.untrusted is not None:
         parse_untrusted(found.untrusted, "--untrusted")
     if found.budget is not None:
-        budget.parse(found.budget)
+        budget.parse(found.budget, "--budget")
     if found.out:
         from llmos_nb.process import finish as outputs  # slow to load, and few cells declare types
 

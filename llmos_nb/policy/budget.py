@@ -74,7 +74,7 @@ def show(unit: str, amount: float) -> str:
     return f"{amount:,.0f} {unit}" if unit != "s" and amount >= 10_000 else f"{amount:g} {unit}"
 
 
-def parse(text: str | Budget | Mapping[str, float] | None, what: str = "--budget") -> Budget:
+def parse(text: str | Budget | Mapping[str, float] | None, what: str = "budget") -> Budget:
     """Read ``'20 steps, 50k tokens, $0.50, 3 min'``.
 
     Raises
@@ -86,6 +86,8 @@ def parse(text: str | Budget | Mapping[str, float] | None, what: str = "--budget
         return text or Budget()
     if isinstance(text, Mapping):
         return Budget({str(k): float(v) for k, v in text.items()})
+    if not isinstance(text, str):
+        raise UsageError(f"{what} {text!r}: must be a text, as in {DEFAULT!r}")
     limits: dict[str, float] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         unit, amount = _item(part, what)

@@ -156,7 +156,7 @@ class Ruling:
     why: str = ""
 
 
-def parse_mode(text: str, what: str = "--approve") -> Mode:
+def parse_mode(text: str, what: str = "approve") -> Mode:
     """Read an approval mode, or say which there are."""
     if text not in MODES:
         raise UsageError(f"{what} {text!r}: unknown mode ({', '.join(MODES)}){nearest(text, MODES)}")

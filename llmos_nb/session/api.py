@@ -18,7 +18,15 @@ _sessions: dict[tuple[int, str], Session] = {}
 
 
 def session_of(namespace: dict[str, Any] | None, home: str | os.PathLike[str] | None) -> Session:
-    """Return the session of a namespace and a home; the notebook's own where it is the same namespace."""
+    """Return the session of a namespace and a home; the notebook's own where it is the same namespace.
+
+    Raises
+    ------
+    UsageError
+        The namespace is no dict.
+    """
+    if namespace is not None and not isinstance(namespace, dict):
+        raise UsageError(f"namespace {namespace!r:.60}: must be a dict of variables, such as globals()")
     key = (id(namespace), str(home or ""))
     if key not in _sessions:
         _sessions[key] = Session(namespace, home)

@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,16 +61,16 @@ def _read_prices(table: Any, _: str) -> dict[str, tuple[float, float]]:
 
 def _check_plan(plan: str) -> None:
     if plan not in PLANNING and not plan.isidentifier():
-        raise UsageError(f"--plan {plan!r}: must be auto, only, none or the name of a variable with steps")
+        raise UsageError(f"plan {plan!r}: must be auto, only, none or the name of a variable with steps")
 
 
 def _check_timeout(seconds: Any) -> None:
-    if not float(seconds) > 0:
+    if not seconds > 0:
         raise UsageError(f"call_timeout {seconds!r}: must be more than 0 seconds")
 
 
 def _check_stored(size: Any) -> None:
-    if not float(size) >= 0:
+    if not size >= 0:
         raise UsageError(f"stored_value_mb, stored_run_mb {size!r}: must be 0 MB or more")
 
 
@@ -161,7 +162,7 @@ class Settings:
     )
     untrusted: str = setting(
         "ask", "its Python after it read untrusted data: ask, child", flag=Flag("--untrusted", metavar="HOW"),
-        config=True, environ=True, toml="labels.python", check=lambda how: parse_untrusted(how, "--untrusted"),
+        config=True, environ=True, toml="labels.python", check=lambda how: parse_untrusted(how, "untrusted"),
         hold=lambda _, org: org,
     )
     child: Confinement = setting(
@@ -309,7 +310,20 @@ def _present(values: Mapping[str, Any] | None) -> dict[str, Any]:
     for name in given:
         if name not in SETTINGS:
             raise UsageError(f"option {name!r}: unknown{nearest(name, SETTINGS)}")
-    return {k: v for k, v in given.items() if v is not None and v != ""}
+    found = {k: v for k, v in given.items() if v is not None and v != ""}
+    for name, value in found.items():
+        _check_kind(SETTINGS[name], value)
+    return found
+
+
+def _check_kind(s: Setting, value: Any) -> None:
+    """Refuse a value that is of another kind than the setting's default."""
+    kinds = {bool: "True or False", str: "a text", float: "a number", int: "a number", dict: "a mapping"}
+    kind = type(s.default)
+    numbers = kind in (int, float)
+    fits = isinstance(value, Real if numbers else kind) and not (numbers and isinstance(value, bool))
+    if kind in kinds and not fits and s.name != "budget":  # that one may be amounts, too
+        raise UsageError(f"{s.name} {value!r}: must be {kinds[kind]} ({s.help})")
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, Any]:

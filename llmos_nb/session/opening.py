@@ -186,7 +186,7 @@ def price_of(model: Model, bounds: Budget, settings: Settings) -> tuple[float, f
     price = settings.prices.get(model.traits.name) or prices.price(model.traits.name)
     if "$" in bounds.limits and price is None:
         raise ConfigError(
-            f"--budget ${bounds.limits['$']:g}: the price of {model.traits.name} is not known; "
+            f"budget ${bounds.limits['$']:g}: the price of {model.traits.name} is not known; "
             "give it under [prices] in llmos.toml, or bound tokens instead"
         )
     return price
@@ -198,12 +198,23 @@ def given_plan(plan: str, namespace: Mapping[str, Any]) -> tuple[Step, ...]:
         return ()
     given = namespace.get(plan)
     if given is None:
-        raise UsageError(f"--plan {plan!r}: no variable of this name holds steps")
+        raise UsageError(f"plan {plan!r}: no variable of this name holds steps")
     return given.steps if isinstance(given, Plan) else parse_steps(given)
 
 
 def check_name(check: Any) -> str:
-    """Name a check for the record: its expression, or its function's name."""
+    """Name a check for the record: its expression, or its function's name.
+
+    Raises
+    ------
+    UsageError
+        The expression is not Python.
+    """
+    if isinstance(check, str) and check:
+        try:
+            compile(check, "<check>", "eval")
+        except (SyntaxError, ValueError) as error:
+            raise UsageError(f"check {check!r}: not a Python expression ({error})") from None
     return check if isinstance(check, str) else getattr(check, "__name__", "check") if check is not None else ""
 
 

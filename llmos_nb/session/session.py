@@ -143,13 +143,14 @@ class Session:
             A goal, option, name or model is not understood; nothing was started.
         """
         check_goal(goal)
+        checked = check_name(check)
         settings, spec = self._settled(model, options)
         chosen = resolve(spec, base_url=base_url or settings.base_url or None)
         bounds, price = bounds_of(chosen, settings)
         tables = briefing.attach(goal, self.namespace)
         how, names = how_apart(preview, isolate, self.namespace), self.namespace or {}
         copied = briefing.shown_names(goal, names, variables) if how else []
-        handed, servers = toolbox.parted([*tools, *(names[n] for n in briefing.handed(goal, names))])
+        handed, servers = toolbox.parted(tools, [names[n] for n in briefing.handed(goal, names)])
         order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
         seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
@@ -159,7 +160,7 @@ class Session:
         run = hold_to(self.make_run(journal, State(), chosen, box, timeout_s), settings)
         run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(spec, str | None), seats
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
-        checks = {"check": check_name(check), "apart": how, "copied": copied}
+        checks = {"check": checked, "apart": how, "copied": copied}
         given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
         self.record_start(run, settings, goal, bounds, head, tables=tables, **origin, **checks, **given)
         record_labels(run, settings.labels, [b for p in self.processes.values() if (b := p.run.state.labels)])

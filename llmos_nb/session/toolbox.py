@@ -145,13 +145,21 @@ def functions(namespace: Mapping[str, Any], patterns: str) -> list[Any]:
     for word in rest:
         if not re.search(r"^-|[*?\[]", word) and word not in callables:
             near = nearest(word, [*callables, *device_names()])
-            raise UsageError(f"-t {word!r}: no such function or device{near}")
+            raise UsageError(f"tools {word!r}: no such function or device{near}")
     return [*devices, *(namespace[n] for n in (visible(callables, rest) if rest else ()))]
 
 
-def parted(tools: Iterable[Any]) -> tuple[list[Any], str]:
-    """Return the functions and devices, and the texts that name servers or their tools as one line of patterns."""
-    given = list(tools)
+def parted(tools: Iterable[Any], more: Iterable[Any] = ()) -> tuple[list[Any], str]:
+    """Return the functions and devices, and the texts that name servers or their tools as one line of patterns.
+
+    Raises
+    ------
+    UsageError
+        What was given is no list.
+    """
+    if isinstance(tools, str) or not isinstance(tools, Iterable):
+        raise UsageError(f'tools {tools!r}: must be a list of functions and names of devices, as in [f, "sql"]')
+    given = [*tools, *more]
     theirs = [isinstance(t, str) and not is_offered(t) for t in given]
     rest = [t for t, of in zip(given, theirs, strict=True) if not of]
     return rest, " ".join(t for t, of in zip(given, theirs, strict=True) if of)

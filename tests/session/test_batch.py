@@ -63,7 +63,7 @@ def lines(path):
         ('{"id": "b", "goal": "x"', "specs.jsonl:3: not JSON"),
         ("[1]", "specs.jsonl:3: must be an object"),
         ('{"id": "a", "goal": "x"}', "specs.jsonl:3: the id 'a' stands at"),
-        ('{"id": "b", "goal": "x", "approve": "atuo"}', "specs.jsonl:3: --approve 'atuo'"),
+        ('{"id": "b", "goal": "x", "approve": "atuo"}', "specs.jsonl:3: approve 'atuo'"),
         ('{"id": "b", "goal": "x", "budget": "20 stepps"}', "specs.jsonl:3: "),
         (
             '{"id": "b", "goal": "x", "tools": "m:f"}',

@@ -185,6 +185,32 @@ async def test_stop_that_comes_while_a_step_is_being_prepared_lets_none_of_it_ru
     assert process.reason == "answered"
 
 
+CLEANING = """
+import asyncio
+awaiting.set()
+try:
+    await asyncio.sleep(600)
+finally:
+    await asyncio.sleep(0.01)
+    print("closed", file=log, flush=True)
+    END
+"""
+
+
+@pytest.mark.parametrize("end", ["pass", "while True: pass", "await asyncio.sleep(600)"])
+async def test_a_step_that_is_stopped_as_it_awaits_has_a_moment_to_clean_up(tmp_path, end):
+    awaiting, log = asyncio.Event(), (tmp_path / "log").open("w")
+    session = Session({"awaiting": awaiting, "log": log}, home=tmp_path)
+    code = CLEANING.replace("END", end)
+    with log:
+        process = session.start("go", model=ScriptedModel([python(code)]), approve="auto", plan="none")
+        await awaiting.wait()
+        process.stop()
+        await asyncio.wait_for(process, 10)  # whatever it does then
+    assert process.state == "paused" and process.detail == "stopped by you"
+    assert (tmp_path / "log").read_text() == "closed\n"
+
+
 @pytest.mark.parametrize("form", ["expression", "function"])
 async def test_stop_ends_a_check_of_the_users_that_does_not_end(tmp_path, form):
     began, again = threading.Event(), []

@@ -316,7 +316,15 @@ async def test_usage_errors_start_nothing(script, tmp_path):
         ({"goal": "  "}, "goal is empty"),
         ({"approve": "maybe"}, "unknown mode"),
         ({"budget": "20 stpes"}, "unknown unit"),
-        ({"plan": "no such"}, "--plan"),
+        ({"plan": "no such"}, "plan 'no such'"),
+        ({"plan": 3}, "plan 3: must be a text"),
+        ({"budget": 3}, "budget 3: must be a text"),
+        ({"call_timeout": "soon"}, "call_timeout 'soon': must be a number"),
+        ({"labels": 3}, "labels 3: must be a mapping"),
+        ({"show_values": "x"}, "show_values 'x': must be True or False"),
+        ({"tools": "sql"}, "tools 'sql': must be a list"),
+        ({"namespace": 3}, "namespace 3: must be a dict"),
+        ({"check": "1 +"}, "check '1 \\+': not a Python expression"),
         ({"budgt": "3 steps"}, "option 'budgt': unknown; did you mean budget"),
     ]:
         with pytest.raises(UsageError, match=message):

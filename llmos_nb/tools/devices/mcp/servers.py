@@ -197,7 +197,7 @@ class Servers:
             if word not in specs and not any(_speaks(word, t) for t in found):
                 have = [*self.specs(), *OFFERED, *(t.name for t in found)]
                 there = nearest(word, have) or f" (there are: {', '.join(have[:12]) or 'none'})"
-                raise UsageError(f"-t {word!r}: no such device, MCP server or tool{there}")
+                raise UsageError(f"tools {word!r}: no such device, MCP server or tool{there}")
         first = {t.name: _said(t) for t in chosen}
         self._see({**first, **self._kept()["seen"]})
         return chosen

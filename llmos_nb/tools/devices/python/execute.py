@@ -28,7 +28,7 @@ from llmos_nb.tools.reentry import Threads
 
 T = TypeVar("T")
 _ABSENT = object()
-CANCELS, CLOSE_S = 3, 0.2
+CANCELS, CLOSE_S, CLEANING_S = 3, 0.2, 0.3
 
 
 class Sealed:
@@ -96,6 +96,20 @@ class Runner:
             check_stop()
             return fn()
 
+    def ending(self, fn: Callable[[], T], seconds: float) -> T:
+        """Call synchronous code of a step that was stopped and cleans up, for so long at most.
+
+        Raises
+        ------
+        CancelledError
+            It took longer.
+        """
+        try:
+            with Sealed(self._ip), interruptible(seconds, ending=True):
+                return fn()
+        except ToolTimeout:
+            raise asyncio.CancelledError from None
+
     def call(self, fn: Callable[[], Any]) -> Outcome:
         """Call synchronous code; what it raises is its outcome, but Stop goes on up."""
         return self._told(captured(lambda: self.guarded(fn)))
@@ -121,19 +135,21 @@ class Runner:
 class _Sliced:
     """Awaits a coroutine so that what it does between two awaits is guarded.
 
-    Code that swallows its cancellation is cancelled again, and then left where it stands.
+    Once it is cancelled, it has a moment to clean up, and may await for that. Code that swallows its cancellation is
+    cancelled again, and then left where it stands.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], runner: Runner) -> None:
         self._coroutine, self._runner, self._cancelled = coroutine, runner, 0
         self._again: asyncio.TimerHandle | None = None
+        self._until = 0.0  # of the time for cleaning up
 
     def __await__(self) -> Generator[Any, Any, Any]:
         step, sent = self._coroutine.send, None
         try:
             while True:
                 try:
-                    awaited = self._runner.guarded(lambda: step(sent))  # noqa: B023 - called at once
+                    awaited = self._run(lambda: step(sent))  # noqa: B023 - called at once
                 except StopIteration as stop:
                     return stop.value
                 try:
@@ -145,6 +161,11 @@ class _Sliced:
             if self._again is not None:
                 self._again.cancel()
             self._close()
+
+    def _run(self, fn: Callable[[], T]) -> T:
+        if not self._until:
+            return self._runner.guarded(fn)
+        return self._runner.ending(fn, max(self._until - time.monotonic(), 0.0))
 
     def _close(self) -> None:
         """End what is left of the code, or see to it that nothing ever runs it again, not even its destruction."""
@@ -162,7 +183,11 @@ class _Sliced:
         self._cancelled += 1
         if self._cancelled > CANCELS:
             raise error
-        self._again = asyncio.get_running_loop().call_later(GRACE_S / (CANCELS + 2), task.cancel)
+        first = self._cancelled == 1
+        self._until = time.monotonic() + GRACE_S if first else self._until
+        self._again = asyncio.get_running_loop().call_later(
+            CLEANING_S if first else (GRACE_S - CLEANING_S) / (CANCELS + 1), task.cancel
+        )
 
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

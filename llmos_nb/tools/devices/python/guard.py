@@ -163,8 +163,8 @@ def check_stop() -> None:
 class Guard:
     """Ends the code that runs inside it at its deadline and on the user's Stop; see `interruptible`."""
 
-    def __init__(self, deadline_s: float | None) -> None:
-        self.key = _key()
+    def __init__(self, deadline_s: float | None, ending: bool) -> None:
+        self.key, self.ending = _key(), ending
         self.until = math.inf if deadline_s is None else time.monotonic() + deadline_s
         self._seconds, self._stopped_by, self._late, self._tries = deadline_s, "", False, 0
         self._armed = self._tracing = False
@@ -284,13 +284,15 @@ def _ours(frame: FrameType) -> bool:
     return frame.f_globals.get("__package__") in _OURS
 
 
-def interruptible(deadline_s: float | None = None) -> Guard:
+def interruptible(deadline_s: float | None = None, ending: bool = False) -> Guard:
     """Guard synchronous code on the main thread.
 
     Parameters
     ----------
     deadline_s : float, optional
         Seconds it may take; no bound where it is missing.
+    ending : bool
+        The code cleans up, since it was stopped: that same Stop lets it, another one ends it.
 
     Returns
     -------
@@ -308,7 +310,7 @@ def interruptible(deadline_s: float | None = None) -> Guard:
     -----
     A KeyboardInterrupt that the code raises by itself goes through as it is.
     """
-    return Guard(deadline_s)
+    return Guard(deadline_s, ending)
 
 
 def stop_main_thread(by: str = "you", key: str = "") -> bool:
@@ -327,10 +329,11 @@ def stop_main_thread(by: str = "you", key: str = "") -> bool:
         Whether such code was there. Of a call that awaits, or prepares, no more code begins; cancel its task as well.
     """
     with _lock:
-        at_work = [g for g in _guards[-1:] if key in ("", g.key)]
+        begun = [b for b in _begun if key in ("", b.key)]
+        cleaning = not any(b.by for b in begun)
+        at_work = [g for g in _guards[-1:] if key in ("", g.key) and not (g.ending and cleaning)]
         for guard in at_work:
             guard.stop(by)
-        begun = [] if at_work else [b for b in _begun if key in ("", b.key)]
-        for call in begun:
+        for call in [] if at_work else begun:
             call.by = by
         return bool(at_work or begun)
