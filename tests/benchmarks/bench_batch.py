@@ -52,6 +52,9 @@ def specs(folder: Path, runs: int) -> list[dict]:
     return made
 
 
+ROUNDS = 3  # one more than workers die
+
+
 @contextmanager
 def dask_cluster(workers: int, folder: Path):
     """Give an executor over a Dask cluster of worker processes of this machine."""
@@ -128,9 +131,13 @@ def run(
                 done.set()
                 if kill:
                     killer.join()
-                waiting = [r for r in first if r["state"] == "waiting"]
-                settled = sum(settle(r, log) for r in waiting)
-                last = asyncio.run(llmos.run_batch(wanted, executor)) if waiting else first
+                last, settled = first, 0
+                for _ in range(ROUNDS):  # whoever is to die may do so in a later round, where a kill came first
+                    waiting = [r for r in last if r["state"] == "waiting"]
+                    if not waiting:
+                        break
+                    settled += sum(settle(r, log) for r in waiting)
+                    last = asyncio.run(llmos.run_batch(wanted, executor))
         finally:
             done.set()
             for variable in (batch_tools.LOG, batch_tools.DIE_AT, batch_tools.SABOTAGE):
