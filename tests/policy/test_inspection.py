@@ -315,3 +315,15 @@ def test_devices_of_the_package_can_be_inspected():
         assert set(inspect_code(code).writes) >= {
             n.name for n in ast.parse(code).body if isinstance(n, ast.FunctionDef)
         }
+
+
+def test_code_is_read_again_where_the_interpreter_mixed_up_two_readers(monkeypatch):
+    parse, failing = ast.parse, [SystemError("AST constructor recursion depth mismatch")] * 2
+
+    def mixed_up(*args, **kwargs):
+        if failing:
+            raise failing.pop()
+        return parse(*args, **kwargs)
+
+    monkeypatch.setattr(ast, "parse", mixed_up)
+    assert "y" in inspect_code("x = y + 1").reads and not failing

@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Literal
 
-from llmos_nb.policy.code.names import NameVisitor, Surroundings
+from llmos_nb.policy.code.names import NameVisitor, Surroundings, tree_of
 from llmos_nb.policy.code.risks import Risk, judge_attribute, judge_call, judge_command, literal
 from llmos_nb.policy.code.tables import ASKS, HARMLESS, HARMLESS_METHODS, MUTATORS
 
@@ -95,7 +95,7 @@ class Visitor(NameVisitor):
     def _timed(self, name: str, texts: list[str], line: int) -> None:
         for text in texts:
             try:
-                self._all(ast.parse(_OPTIONS.sub("", text, count=1)).body)
+                self._all(tree_of(_OPTIONS.sub("", text, count=1)).body)
             except SyntaxError:
                 self.everything = True
                 self.risks[Risk("magic", f"%{name}", line, text[:80])] = None
@@ -197,7 +197,7 @@ def _parsed(code: str) -> tuple[ast.Module | None, Risk]:
     fault = Risk("syntax", "", 1)
     for read in (str, _as_python):  # plain code is not sent through IPython, which is slow to import
         try:
-            return ast.parse(read(code)), fault
+            return tree_of(read(code)), fault
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             fault = Risk("syntax", str(getattr(error, "msg", error)), getattr(error, "lineno", None) or 1)
     return None, fault

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +88,7 @@ class NameVisitor(ast.NodeVisitor):
         others = {k: v for k, v in sources.items() if k != name}
         inner = type(self)(Surroundings(self.aliases, others, fragile), self.depth + 1)
         try:
-            inner.visit(ast.parse(sources[name]))
+            inner.visit(tree_of(sources[name]))
         except SyntaxError:
             return
         self.risks |= {Risk(r.kind, r.what, line, r.target): None for r in inner.risks}
@@ -247,3 +248,17 @@ def _assigned(body: Iterable[ast.AST]) -> set[str]:
     nodes = [n for statement in body for n in ast.walk(statement)]
     foreign = {name for n in nodes if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
     return {name for n in nodes for name in bound_by(n)} - foreign
+
+
+_TRIES = 5
+
+
+def tree_of(source: str) -> ast.Module:
+    """Parse code, again where another thread was at it, too.
+
+    CPython 3.11 counts the depth of all trees that are in the making in one place (its issue 106905).
+    """
+    for _ in range(_TRIES):
+        with suppress(SystemError):
+            return ast.parse(source)
+    return ast.parse(source)
