@@ -15,7 +15,7 @@ def test_amounts_are_read_in_every_unit():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("20 stpes", r"budget '20 stpes': unknown unit 'stpes' \(steps, calls, tokens, \$, s, min, h\)"),
+        ("20 stpes", r"^budget '20 stpes': unknown unit 'stpes' \(steps, calls, tokens, \$, s, min, h\)"),
         ("steps", "not an amount"),
         ("0 steps", "more than 0"),
         ("-3 steps", "not an amount"),

@@ -88,7 +88,7 @@ def test_bad_rules_and_modes_are_named():
         parse_rule({"tol": "f", "do": "ask"})
     with pytest.raises(UsageError, match="must be allow, ask or deny"):
         parse_rule({"tool": "f", "do": "maybe"})
-    with pytest.raises(UsageError, match="approve 'riskey': unknown mode .* did you mean risky"):
+    with pytest.raises(UsageError, match="^approve 'riskey': unknown mode .* did you mean risky"):
         parse_mode("riskey")
 
 

@@ -128,7 +128,7 @@ def test_a_file_that_is_wrong_is_named(text, said, tmp_path):
     ("given", "environ", "said"),
     [
         ({"modle": "x"}, {}, "did you mean model"),
-        ({"plan": "two words"}, {}, "plan 'two words'"),
+        ({"plan": "two words"}, {}, "^plan 'two words'"),
         ({"call_timeout": -1}, {}, "more than 0 seconds"),
         ({"slots": 0.5}, {}, "slots 0.5"),
         ({}, {"LLMOS_SLOTS": "many"}, "LLMOS_SLOTS='many': must be a number of requests at once"),

@@ -129,7 +129,7 @@ def test_isolation_settings_are_checked(tmp_path, monkeypatch):
     found = config.load({})
     assert (found.untrusted, found.labels) == ("child", {"mail": "untrusted"})
     assert found.child == Confinement(True, ("data/*",), 2 << 30)
-    with pytest.raises(UsageError, match="untrusted 'chid'.*did you mean child"):
+    with pytest.raises(UsageError, match="^untrusted 'chid'.*did you mean child"):
         config.load({"untrusted": "chid"})
     for text in ('memory = "much"', 'files = "x"', "require = 1", "requires = true"):
         (tmp_path / "llmos.toml").write_text(f"[child]\n{text}\n")

@@ -316,7 +316,7 @@ async def test_usage_errors_start_nothing(script, tmp_path):
         ({"goal": "  "}, "goal is empty"),
         ({"approve": "maybe"}, "unknown mode"),
         ({"budget": "20 stpes"}, "unknown unit"),
-        ({"plan": "no such"}, "plan 'no such'"),
+        ({"plan": "no such"}, "^plan 'no such'"),
         ({"plan": 3}, "plan 3: must be a text"),
         ({"budget": 3}, "budget 3: must be a text"),
         ({"call_timeout": "soon"}, "call_timeout 'soon': must be a number"),

@@ -252,7 +252,7 @@ async def test_wrong_setting_or_missing_library_is_named_before_the_start(tmp_pa
         UsageError, match=r'sql: no_such_library is not installed; pip install "llmos_nb\[sql\]"'
     ):
         await asked({}, call("sql", query="select 1"))
-    with pytest.raises(UsageError, match="tools 'sqll': no such function or device; did you mean sql"):
+    with pytest.raises(UsageError, match="^tools 'sqll': no such function or device; did you mean sql"):
         toolbox.functions({}, "sqll")
 
 
