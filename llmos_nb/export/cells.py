@@ -230,7 +230,7 @@ def answer(run: ExportSource) -> str:
         f"- {words(m.claim.text)}: {evidence.words(m.mark)}" + (f" ({words(m.how)})" if m.how else "")
         for m in found
     ]
-    told = "\n".join([f"Its claims: {evidence.headline(found)}.", *known])
+    told = "\n".join([f"Its claims: {evidence.told(run.state, found)}", *known])
     return f"## The answer, in the model's words\n\n{said}\n\n{told}"
 
 

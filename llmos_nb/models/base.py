@@ -32,6 +32,8 @@ class Traits:
         Its own system message and worked examples, instead of the usual head.
     first : str
         A tool it must use before it may answer (small models answer from nothing otherwise).
+    small : bool
+        It often misreads the question, so that its code is shown with the value, and no answer is called proven.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Traits:
     window_bytes: int = 16_384
     prefix: tuple[Message, ...] = ()
     first: str = ""
+    small: bool = False
 
 
 @runtime_checkable

@@ -148,8 +148,13 @@ def _reserve(run: Run, number: int, room: int | None, size: int, waited_s: float
 def _elsewhere(run: Run) -> dict[str, Any]:
     """Say who is asked, and where, unless the requests before said the same."""
     where = str(getattr(run.model, "endpoint", ""))
-    asked = {"model": run.model.traits.name, "endpoint": shown_url(where) if "://" in where else ""}
-    return {} if (run.state.model, run.state.endpoint) == tuple(asked.values()) else asked
+    s, traits = run.state, run.model.traits
+    asked = {
+        "model": traits.name,
+        "endpoint": shown_url(where) if "://" in where else "",
+        "small": traits.small,
+    }
+    return {} if (s.model, s.endpoint, s.small) == tuple(asked.values()) else asked
 
 
 def _short(s: State, unit: str, amount: float) -> bool:

@@ -1,9 +1,10 @@
 """How often the local model is right: 24 questions on two real data sets, judged by pandas.
 
-    python tests/benchmarks/bench_local.py [--model 0.5b|1.5b] [--shuffle] [--seed 7] [--only 0 3] [--out FILE]
+    python tests/benchmarks/bench_local.py [--model 0.5b|1.5b] [--held-out | --shuffle [--seed 7]] [--only 0 3]
 
 Each question is a process of the product (`llmos_nb.run`) on a fresh copy of the data. With ``--shuffle``
-columns are renamed, a tenth of the rows is dropped, values are shuffled; right answers then follow the data.
+columns are renamed, a tenth of the rows is dropped, values are shuffled; right answers then follow the data. With
+``--held-out`` it asks 40 others, on four data sets that nothing was made on. What is judged is the model's sentence.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import local_held_out
 import matplotlib.pyplot as plt
 import pandas as pd
+from local_held_out import HELD_OUT
 from local_questions import QUESTIONS, Question, asked, load, renamed, right, shuffled
 
 import llmos_nb as llmos
 from llmos_nb.models.local import LocalModel, weights
+from llmos_nb.models.local.prompt import COMMENT
 from llmos_nb.process import evidence
 
 # right / grounded / calls / seconds a question, of 12 questions of the harness's own test set
@@ -35,12 +39,14 @@ PUBLISHED = {"0.5b": (7, 11, 2.2, 10.3), "1.5b": (7, 12, 2.3, 25.9)}
 
 async def one(question: Question, model: LocalModel, home: Path, seed: int | None) -> dict[str, Any]:
     """Ask one question and judge what came of it."""
-    frame = load(question.data) if seed is None else shuffled(load(question.data), seed)
+    held_out = question in HELD_OUT
+    whole = local_held_out.load(question.data) if held_out else load(question.data)
+    frame = whole if seed is None else shuffled(whole, seed)
     expected = question.truth(frame)
     live = frame.copy() if seed is None else renamed(frame, question.data)
     namespace = {question.data: live, "pd": pd, "plt": plt}
     start = time.perf_counter()
-    goal = asked(question, seed is not None)
+    goal = question.text if held_out else asked(question, seed is not None)
     process = await llmos.run(goal, model=model, namespace=namespace, approve="auto", home=home)
     seconds = time.perf_counter() - start
     plt.close("all")
@@ -48,12 +54,14 @@ async def one(question: Question, model: LocalModel, home: Path, seed: int | Non
     results = [e.d["result"] for e in events if e.k == "call.finished" and e.d["ok"]]
     raw = [r for e in events if e.k == "model.responded" for r in e.d.get("raw", {}).get("replies", ())]
     answer = process.answer or ""
+    sentence = answer.rpartition(COMMENT)[2]
     return {
         "kind": question.kind,
         "question": goal,
         "answer": answer or f"({process.reason})",
-        "right": right(expected, answer, "\n".join(results), namespace[question.data]),
-        "green": evidence.proven(evidence.evidence(process.run.state)),
+        "sentence": sentence or f"({process.reason})",
+        "right": right(expected, sentence, "\n".join(results), namespace[question.data]),
+        "green": evidence.ticked(process.run.state, evidence.evidence(process.run.state)),
         "reason": process.reason,
         "calls": len(raw),
         "seconds": round(seconds, 2),
@@ -73,8 +81,9 @@ async def every(args: argparse.Namespace, home: Path) -> dict[str, Any]:
     print(f"{model.traits.name}, sampling seeds 42 and 1 to 3, shuffle seed {seed}, warm-up {warm:.1f} s")
     print(f"journals in {home}")
     rows = []
-    for i in args.only or range(len(QUESTIONS)):
-        row = {"n": i, **await one(QUESTIONS[i], model, home, seed)}
+    questions = HELD_OUT if args.held_out else QUESTIONS
+    for i in args.only or range(len(questions)):
+        row = {"n": i, **await one(questions[i], model, home, seed)}
         rows.append(row)
         print(line(row), flush=True)
     sha256 = weights.fingerprint(model.path)
@@ -84,7 +93,7 @@ async def every(args: argparse.Namespace, home: Path) -> dict[str, Any]:
 def line(row: dict[str, Any]) -> str:
     """Give one question in a line."""
     marks = ("right" if row["right"] else "WRONG", "green" if row["green"] else "-")
-    said = " ".join(row["answer"].split())[:120]
+    said = " ".join(row["sentence"].split())[:120]
     cost = f"{row['calls']} calls {row['seconds']:>5.1f} s"
     begin = f"{row['n']:>2} {row['kind']:<10} {marks[0]} {marks[1]:<8} {cost}"
     return f"{begin}  {row['question']} -> {said}"
@@ -116,14 +125,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="0.5b")
     parser.add_argument("--shuffle", action="store_true", help="rename columns and shuffle values")
+    parser.add_argument("--held-out", action="store_true", help="ask the 40 questions on other data sets")
     parser.add_argument("--seed", type=int, default=7, help="of the shuffling")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of questions")
     parser.add_argument("--out", type=Path, help="JSON file; by default results/bench_local-….json")
     args = parser.parse_args()
+    if args.held_out and args.shuffle:
+        parser.error("--shuffle renames the columns of the 24 questions; --held-out asks others")
     home = Path(tempfile.mkdtemp(prefix="bench-local-"))
     found = asyncio.run(every(args, home))
     table(found, args.model)
-    out = args.out or Path("results") / f"bench_local-{args.model}{'-shuffled' if args.shuffle else ''}.json"
+    out = (
+        args.out
+        or Path("results")
+        / f"bench_local-{args.model}{'-shuffled' if args.shuffle else '-held-out' if args.held_out else ''}.json"
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=1))
     print(f"written to {out}")

@@ -140,10 +140,41 @@ async def test_first_reply_must_be_code(told: Any) -> None:
     assert response.raw["weights_sha256"] == weights.digest(model.path)
 
 
+COMMENTED = "**40**\n\n```python\nlen(pets)\n```\n\nThe model's comment: 40."
+
+
+async def test_an_answer_that_was_cut_off_is_whole_but_for_its_comment(told: Any) -> None:
+    model, _ = told(Reply("Answer: There are", True, Usage(100, 160, 90)))
+    response = await respond(model, asked("How many?", *ran(1, "len(pets)", "40")))
+    assert response.text.startswith("**40**") and response.text.endswith("There are…")
+    assert response.finish == "stop"
+
+
+async def test_the_answer_tells_the_last_value_and_the_code_that_gave_it(told: Any) -> None:
+    table = "kind\ndog    31\ncat     9"
+    model, _ = told("Answer: dog, 40.")
+    runs = [*ran(0, "len(pets)", "40"), *ran(1, "pets['kind'].value_counts()", table)]
+    said = (await respond(model, asked("Which kind?", *runs))).text
+    assert said.startswith(f"```text\n{table}\n```\n\n```python\npets['kind'].value_counts()\n```")
+    assert "len(pets)" not in said
+
+
+def test_a_value_with_a_fence_of_its_own_stays_inside_its_block() -> None:
+    assert prompt.answer("a\n```\n# b", "x", "").startswith("````text\na\n```\n# b\n````\n")
+
+
+async def test_of_a_former_answer_the_model_sees_its_own_sentence_alone(told: Any) -> None:
+    model, engine = told("Answer: 41.")
+    former = [*ran(1, "len(pets)", "40"), Message("assistant", COMMENTED), Message("user", "Count again.")]
+    await respond(model, asked("How many?", *former))
+    assert [t["content"] for t in engine.asked[0]["messages"][-2:]] == ["Answer: 40.", "Count again."]
+
+
 async def test_an_answer_is_allowed_after_a_result(told: Any) -> None:
     model, engine = told("Answer: There are 40 pets.")
     response = await respond(model, asked("How many?", *ran(1, "len(pets)", "40")))
-    assert (response.text, response.calls, response.finish) == ("There are 40 pets.", (), "stop")
+    assert response.text == "**40**\n\n```python\nlen(pets)\n```\n\nThe model's comment: There are 40 pets."
+    assert (response.calls, response.finish) == ((), "stop")
     assert engine.asked[0]["grammar"] == prompt.GRAMMARS["either"]
 
 
@@ -156,14 +187,14 @@ async def test_only_an_answer_is_allowed_where_one_is_due(told: Any) -> None:
 async def test_repeated_code_makes_the_model_answer(told: Any) -> None:
     model, engine = told(block("len( pets )"), "Answer: 40.")
     response = await respond(model, asked("How many?", *ran(1, "len(pets)", "40")))
-    assert response.text == "40."
+    assert response.text == COMMENTED
     assert engine.asked[1]["grammar"] == prompt.GRAMMARS["answer"]
 
 
 async def test_model_answers_after_five_results(told: Any) -> None:
     model, _ = told("Answer: 40.")
     runs = [m for i in range(5) for m in ran(i, f"len(pets) + {i}", "40")]
-    assert (await respond(model, asked("How many?", *runs))).text == "40."
+    assert (await respond(model, asked("How many?", *runs))).text.endswith("The model's comment: 40.")
 
 
 @pytest.mark.parametrize(("failures", "seed"), [(1, 1), (2, 2), (3, 3)])
@@ -197,7 +228,7 @@ async def test_a_note_makes_a_new_attempt_that_repeats_nothing(told: Any) -> Non
 async def test_failures_after_a_result_end_in_the_answer(told: Any) -> None:
     model, _ = told("Answer: 40.")
     runs = [*ran(0, "len(pets)", "40"), *(m for i in range(1, 5) for m in ran(i, f"pets.x{i}", "Error: x"))]
-    assert (await respond(model, asked("How many?", *runs))).text == "40."
+    assert (await respond(model, asked("How many?", *runs))).text.endswith("The model's comment: 40.")
 
 
 async def test_code_with_bad_habits_is_not_handed_out(told: Any) -> None:

@@ -68,10 +68,12 @@ class Writer:
         keys = {"goal": GOAL, "model": model, "budget": BUDGET, "name": name, "pid": 3, "mode": mode, **more}
         return self.add("run.started", **keys).add("policy.loaded", digest="dd", tools=TOOLS, mode=mode)
 
-    def request(self, size=2_100):
+    def request(self, size=2_100, **asked):
         self.requests += 1
         self.add("budget.reserved", request=self.requests, amounts={"tokens": size // 4})
-        return self.add("model.requested", request=self.requests, head="h", ledger=0, window=[], bytes=size)
+        return self.add(
+            "model.requested", request=self.requests, head="h", ledger=0, window=[], bytes=size, **asked
+        )
 
     def respond(self, *calls, text="", finish="stop", tokens=1_500, dollars=0.0005):
         self.add("budget.settled", after=2, request=self.requests, amounts={"tokens": tokens, "$": dollars})

@@ -56,6 +56,23 @@ def test_a_tick_stands_where_all_is_proven():
     assert (plain(line["words"]), line["glyph"]) == ("Claims of the answer: 1 from results.", "done")
 
 
+def test_no_tick_stands_over_what_a_small_model_computed():
+    w = Writer().planned("auto").step(1, "n = 342")
+    w.request(model="local/small", small=True).respond(text="There are 342.").end(
+        "answered", answer="There are 342."
+    )
+    line = blocks(view(w.state, w.events), "text")[0]
+    assert "glyph" not in line and "1 from results" in plain(line["words"])
+    assert "whether it answers the question is not checked" in plain(line["words"])
+
+
+def test_a_larger_model_that_goes_on_for_a_small_one_may_have_its_tick():
+    w = Writer().planned("auto").request(model="local/small", small=True).respond(text="Hm.")
+    w.step(1, "n = 342")
+    w.request(model="large").respond(text="There are 342.").end("answered", answer="There are 342.")
+    assert blocks(view(w.state, w.events), "text")[0]["glyph"] == "done"
+
+
 def test_a_check_is_said_to_hold_only_where_the_user_asked_for_one():
     w = STATES["finished"](check="0 < p < 1")
     said = [plain(b["words"]) for b in blocks(view(w.state, w.events), "text")]

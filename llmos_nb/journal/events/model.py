@@ -44,6 +44,8 @@ class ModelRequested(Fact):
     model, endpoint : str, and str, optional
         Who is asked, and where: scheme, host, port and path, without user, password and query; empty for a model that
         is behind no URL. They stand with the first request, and with each that goes elsewhere than the one before.
+    small : bool
+        Of a model that is named here: whether it is a small one, of which no answer is called proven.
     reserved : dict of str to float, optional
         By unit, what is set aside for it until it is answered; formerly an event of its own before it.
     """
@@ -57,6 +59,7 @@ class ModelRequested(Fact):
     waited_s: float = 0.0
     model: str = ""
     endpoint: str | None = None
+    small: bool = False
     reserved: dict[str, float] | None = None
 
 

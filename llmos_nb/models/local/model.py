@@ -71,7 +71,8 @@ class LocalModel:
         self._fixed = prompt.render(self._prefix, len(self._prefix)).chat()
         self._engine = engine(path)
         self._sha256 = ""
-        how: dict[str, Any] = {"plans": False, "sees_values": True, "prefix": self._prefix, "first": "python"}
+        how: dict[str, Any] = {"plans": False, "sees_values": True, "prefix": self._prefix}
+        how |= {"first": "python", "small": True}
         self.traits = Traits(f"local/{known}", context_tokens=CONTEXT, window_bytes=WINDOW_BYTES, **how)
 
     async def warm_up(self) -> None:
@@ -98,7 +99,7 @@ class LocalModel:
             reply = await self._draw(asking, grammar, seed=seed, temperature=temperature)
             code, answer = prompt.read(reply.text)
             if answer:
-                return self._response(asking, text=answer, finish=reply.finish)
+                return self._answered(asking, answer, reply)
             code = lint.trim(code)
             if _same(code, talk.done):
                 return await self._answer(asking)
@@ -125,7 +126,14 @@ class LocalModel:
     async def _answer(self, asking: _Asking) -> Response:
         """Ask for the answer and nothing else."""
         reply = await self._ask(asking, asking.talk.chat(), "answer", seed=SEED, temperature=0.0)
-        return self._response(asking, text=prompt.read(reply.text)[1], finish=reply.finish)
+        return self._answered(asking, prompt.read(reply.text)[1], reply)
+
+    def _answered(self, asking: _Asking, comment: str, reply: Reply) -> Response:
+        """Return the answer: the last value and the code that gave it, with the model's sentence as a comment."""
+        talk = asking.talk
+        comment += "…" if reply.cut else ""  # what counts is whole: the value and the code
+        text = prompt.answer(talk.results[-1], talk.done[-1], comment) if talk.results else comment
+        return self._response(asking, text=text)
 
     async def _ask(self, asking: _Asking, turns: list[Turn], grammar: str, **drawn: float) -> Reply:
         most = ANSWER_TOKENS if grammar == "answer" else CODE_TOKENS

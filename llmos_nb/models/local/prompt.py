@@ -70,6 +70,7 @@ GRAMMARS = {
     "either": f"root ::= py | fa\n{_LINE}{_ANSWER}",
     "answer": f"root ::= fa\n{_ANSWER}",
 }
+COMMENT = "The model's comment: "
 SHORTER = "The code was cut off. Write shorter code for the same question."
 _BLOCK = re.compile(r"```(?:python)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _CARD_NAME = re.compile(r"^([A-Za-z_]\w*):", re.MULTILINE)
@@ -82,6 +83,16 @@ Turn = dict[str, str]
 def fence(code: str) -> str:
     """Write code as the block that the model writes."""
     return f"```python\n{code.rstrip()}\n```"
+
+
+def answer(value: str, code: str, comment: str) -> str:
+    """Return an answer as it is shown: the value, the code that gave it, and what the model says of them.
+
+    A small model computes better than it tells: what counts is the value and the code, and its sentence comes last.
+    """
+    bar = "`" * (1 + max(map(len, re.findall("`+", value)), default=2))
+    shown = f"**{value}**" if re.fullmatch(r"[^\n*`]+", value) else f"{bar}text\n{value}\n{bar}"
+    return "\n\n".join([shown, fence(code), *([f"{COMMENT}{comment}"] if comment else [])])
 
 
 def prefix() -> tuple[Message, ...]:
@@ -162,7 +173,7 @@ def render(messages: tuple[Message, ...], fixed: int) -> Dialogue:
         elif message.role == "user":
             _user(talk, message.text, first=number == 0)
         elif not message.calls and message.text:  # an answer that was not accepted; code waits for its result
-            text = message.text.removeprefix("Answer: ")
+            text = message.text.rpartition(COMMENT)[2].removeprefix("Answer: ")
             talk.turns.append({"role": "assistant", "content": f"Answer: {text}"})
     return talk
 

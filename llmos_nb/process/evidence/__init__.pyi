@@ -6,4 +6,11 @@ from .marks import (
     Seen as Seen,
 )
 from .match import mark as mark
-from .of_state import evidence as evidence, headline as headline, proven as proven, words as words
+from .of_state import (
+    evidence as evidence,
+    headline as headline,
+    proven as proven,
+    ticked as ticked,
+    told as told,
+    words as words,
+)

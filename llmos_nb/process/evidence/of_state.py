@@ -21,6 +21,8 @@ _SAID: dict[Mark, str] = {
 }
 """Each mark in the words of a headline, in its order."""
 
+SMALL = "A small model wrote the code; whether it answers the question is not checked: read it."
+
 
 def evidence(s: State) -> list[Marked]:
     """Return what the answer claims, each claim with its mark; empty where it claims nothing that can be compared.
@@ -58,6 +60,19 @@ def headline(found: Sequence[Marked]) -> str:
 def proven(found: Sequence[Marked]) -> bool:
     """Return whether every claim, and at least one, was computed, found in its row, or derived."""
     return bool(found) and all(m.mark in GREEN for m in found)
+
+
+def ticked(s: State, found: Sequence[Marked]) -> bool:
+    """Return whether the answer gets a tick: all of it is proven, and no small model wrote the code.
+
+    A small model's numbers come from its code, too, but the code often answers another question.
+    """
+    return proven(found) and not s.small
+
+
+def told(s: State, found: Sequence[Marked]) -> str:
+    """Return the headline as sentences, with what nobody compared where a small model wrote the code."""
+    return f"{headline(found)}.{f' {SMALL}' if s.small else ''}"
 
 
 def words(kind: Mark) -> str:

@@ -32,6 +32,8 @@ class State:
         What is wanted; what the process and its model are called; its number, unique in its home.
     endpoint : str
         The URL at which the model was asked last; empty for none.
+    small : bool
+        Whether that model is a small one, whose code often answers another question.
     parent : Parent, optional
         Of a fork or a child: where it comes from.
     mode : {"risky", "plan", "step", "auto", "never"}
@@ -148,6 +150,7 @@ class State:
     pid: int = 0
     model: str = ""
     endpoint: str = ""
+    small: bool = False
     parent: Parent | None = None
     mode: Mode = "risky"
     planning: str = "auto"

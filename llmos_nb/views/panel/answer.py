@@ -53,9 +53,9 @@ def changed(s: State) -> list[str]:
 
 def _evidence(s: State, found: Sequence[Marked]) -> list[Block]:
     """Return what was compared, and with what: the headline counts it, the table shows it."""
-    proven = evidence.proven(found)
-    head: Block = {"kind": "text", "words": f"Claims of the answer: {evidence.headline(found)}."}
-    head = {**head, "glyph": "done"} if proven else head
+    ticked = evidence.ticked(s, found)
+    head: Block = {"kind": "text", "words": f"Claims of the answer: {evidence.told(s, found)}"}
+    head = {**head, "glyph": "done"} if ticked else head
     rows: blocks.Rows = [
         [m.claim.text, evidence.words(m.mark), _shown(m), [ref(s.calls[m.call])] if m.call in s.calls else "–"]
         for m in found[:MOST_ROWS]

@@ -29,6 +29,7 @@ def fold_model(s: State, e: Event) -> None:
             s.requests = s.request = b.request
             s.todo, s.retry_in_s = "", 0.0
             s.model, s.endpoint = b.model or s.model, s.endpoint if b.endpoint is None else b.endpoint
+            s.small = b.small if b.model else s.small
         case ModelFailed() as b:
             _failed(s, b)
         case ModelResponded() as b:
