@@ -27,6 +27,8 @@ from llmos_nb.tools.protocol import current_call
 
 LEAST_S, AGAIN_S = 0.001, 0.2
 Ring = Callable[[int, FrameType | None], None]
+# signal.signal looks for the enum member of each handler, which costs more than the call; this is what it wraps
+_handle: Callable[[int, Any], Any] = getattr(signal.signal, "__wrapped__", signal.signal)
 
 
 class Alarm(Protocol):
@@ -65,7 +67,7 @@ if sys.platform != "win32":
 
         def __init__(self, ring: Ring) -> None:
             self._began = time.monotonic()
-            self._handler = signal.signal(signal.SIGALRM, ring)
+            self._handler = _handle(signal.SIGALRM, ring)
             self._left = signal.setitimer(signal.ITIMER_REAL, 0)
 
         def set(self, seconds: float) -> None:
@@ -75,7 +77,7 @@ if sys.platform != "win32":
         def stop(self) -> None:
             """Put the old handler back, with what is left of its time."""
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, self._handler if self._handler is not None else signal.SIG_DFL)
+            _handle(signal.SIGALRM, self._handler if self._handler is not None else signal.SIG_DFL)
             if self._left[0]:
                 left = self._left[0] - (time.monotonic() - self._began)
                 signal.setitimer(signal.ITIMER_REAL, max(left, LEAST_S), self._left[1])
@@ -174,7 +176,7 @@ class Guard:
     def __enter__(self) -> Guard:
         if threading.current_thread() is threading.main_thread():
             self._base = sys._getframe(1)
-            self._old = signal.signal(signal.SIGINT, self._heard)
+            self._old = _handle(signal.SIGINT, self._heard)
             self._alarm = new(self._heard)
             with _lock:
                 self.until = min(self.until, _guards[-1].until) if _guards else self.until
@@ -194,7 +196,7 @@ class Guard:
         with _lock:
             _guards.remove(self)
         self._alarm.stop()
-        signal.signal(signal.SIGINT, self._old if self._old is not None else signal.SIG_DFL)
+        _handle(signal.SIGINT, self._old if self._old is not None else signal.SIG_DFL)
         if self._tracing:
             sys.settrace(self._old_trace)
         self._say()
