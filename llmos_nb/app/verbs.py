@@ -99,6 +99,8 @@ LOOKING = (
             _switch("send", "to the OpenTelemetry collector of the environment"), example="1 spans.jsonl")),
     Verb("loop", "the whole run as a graph", _agent("show:loop", "P", 0, 1, example="1")),
     Verb("cost", "what it has spent", _agent("show:cost", "P", 0, 1, example="1")),
+    Verb("context", "what stands in its prompt, and what that costs",
+        _agent("show:context", "P", 0, 1, example="1")),
     Verb("tools", "what it may call", _agent("show:tools", "P", 0, 1, example="1")),
     Verb("doctor", "what works here and what does not", _agent("show:doctor"),
         _llmos("doctor", help="say what works here and what does not")),

@@ -27,7 +27,7 @@ class Traits:
     context_tokens : int
         Longest prompt and answer together, in tokens.
     window_bytes : int
-        Bytes of observations kept in the prompt before the oldest are paged out.
+        Bytes of observations kept in the prompt before the oldest are paged out; 0 for a share of the context.
     prefix : tuple of Message
         Its own system message and worked examples, instead of the usual head.
     first : str
@@ -41,7 +41,7 @@ class Traits:
     sees_values: bool = False
     images: bool = False
     context_tokens: int = 128_000
-    window_bytes: int = 16_384
+    window_bytes: int = 0
     prefix: tuple[Message, ...] = ()
     first: str = ""
     small: bool = False

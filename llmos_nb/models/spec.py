@@ -8,6 +8,7 @@ from pathlib import Path
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.models.base import Model, Traits, shown_url
+from llmos_nb.models.contexts import SERVED, context_tokens
 from llmos_nb.models.openai import client
 from llmos_nb.models.openai.client import OFFICIAL, OpenAIModel, same_origin
 from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedModel
@@ -114,7 +115,8 @@ def _openai(name: str, base_url: str | None) -> Model:
 def _ollama(name: str, base_url: str | None) -> Model:
     """Return a model of Ollama; one that runs on this machine may see values."""
     url = base_url or client.OLLAMA
-    traits = Traits("", sees_values=client.is_loopback(url) and not name.endswith("cloud"))
+    here = client.is_loopback(url) and not name.endswith("cloud")
+    traits = Traits("", sees_values=here, context_tokens=SERVED if here else context_tokens(name))
     return OpenAIModel(name, url, label=f"ollama/{name}", key_name="the key", traits=traits)
 
 

@@ -49,7 +49,24 @@ def evict(run: Run, command: Evict) -> None:
     stay = [] if run.state.shrink else context.staying(count)
     known = labels.context(run.state.labels)
     label = "" if known == labels.TRUSTED else str(known)
-    run.append(ContextPaged(page=command.page, first=first, last=last, groups=count, stay=stay, label=label))
+    run.append(
+        ContextPaged(
+            page=command.page,
+            first=first,
+            last=last,
+            groups=count,
+            stay=stay,
+            label=label,
+            variables={} if context.small else _variables(run),
+        )
+    )
+
+
+def _variables(run: Run) -> dict[str, str]:
+    """Return the type by name of each variable that surviving steps made."""
+    names = dict.fromkeys(n for c in run.state.surviving for n in (*c.changes.created, *c.changes.rebound))
+    space = run.namespace or {}
+    return {n: type(space[n]).__name__ for n in names if n in space}
 
 
 async def ask(run: Run, command: Ask) -> None:
@@ -99,8 +116,13 @@ def _plans(run: Run) -> bool:
 def build(run: Run) -> tuple[Request, int]:
     """Put the prompt together from parts that were each encoded once; return it with its bytes."""
     tools, encoded = run.wire()
-    messages = briefing.prompt(run.state.context.messages(), run.model.traits.images)
-    size = briefing.weight(messages) + len(encoded)
+    context = run.state.context
+    messages = context.messages()
+    if context.pictured:
+        messages = briefing.prompt(messages, run.model.traits.images)
+        size = briefing.weight(messages) + len(encoded)
+    else:  # nothing is looked at message by message: a prompt is put together for every step
+        size = context.size + len(encoded)
     return vault.request(Request(messages, tools, encoded, max_tokens=_room(run, size))), size
 
 

@@ -12,6 +12,7 @@ from llmos_nb.process.run import Run
 from llmos_nb.process.state.context import RECALL, Context
 from llmos_nb.tools import CallContext, Tool
 
+LARGEST_PART = 24_576  # bytes of a page in one result
 Elsewhere = Callable[[Run, str, ToolResult | None], Awaitable[ToolResult]]
 _SCHEMA = {
     "type": "object",
@@ -82,7 +83,7 @@ def _there(context: Context) -> str:
 
 def _page(context: Context, page: int, part: int) -> ToolResult:
     """Return a page, in parts where it would fill more than half of the window."""
-    found = parts(context.page(page), context.max_bytes // 2)
+    found = parts(context.page(page), min(context.max_bytes // 2, LARGEST_PART))
     if not 1 <= part <= len(found):
         return ToolResult(False, f"recall: page {page} has parts 1 to {len(found)}, not {part}", "UnknownPage")
     more = (

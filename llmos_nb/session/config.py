@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.journal import KEEP_ALL, Retention, parse_retention
+from llmos_nb.models import parse_context
 from llmos_nb.policy import (
     MODES,
     NONE as ANYBODY,
@@ -132,6 +133,11 @@ class Settings:
     budget: str = setting(
         budgets.DEFAULT, "as in '20 steps, 50k tokens, $0.50, 3 min'", flag=Flag("-b", "--budget", metavar="AMOUNTS"),
         config=True, environ=True, toml="budget", read=_read_budget, check=budgets.parse, hold=_smaller,
+    )
+    context: str = setting(
+        "", "tokens that the model takes, as in 60k; empty for what is known of it",
+        flag=Flag("--context", metavar="TOKENS"), config=True, environ=True, toml="context",
+        read=lambda value, _: str(value), check=parse_context,
     )
     call_timeout: float = setting(
         120.0, "seconds a call may take", config=True, environ=True, toml="call_timeout", unit="seconds",

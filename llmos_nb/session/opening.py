@@ -19,7 +19,7 @@ from llmos_nb.journal.events import (
     RunStarted,
 )
 from llmos_nb.messages import Message
-from llmos_nb.models import Model, prices
+from llmos_nb.models import Model, parse_context, prices, window_bytes
 from llmos_nb.policy import Budget, budget as budgets, labels
 from llmos_nb.process import Run, briefing, finish, preview as previews
 from llmos_nb.process.gate import labels as file_labels, quarantine
@@ -76,7 +76,7 @@ def record_start(
             model=traits.name,
             budget=bounds.limits,
             head=plain_head,
-            window_bytes=traits.window_bytes,
+            window_bytes=window_bytes(traits, parse_context(settings.context)),
             mode=settings.approve,
             plan=settings.plan,
             remembers=bool(facts.get("remembers")),

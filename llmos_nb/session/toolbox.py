@@ -13,7 +13,7 @@ from llmos_nb.errors import CallDenied, ConfigError, SnapshotConflict, UsageErro
 from llmos_nb.heap import Before, Snapshots
 from llmos_nb.journal import who
 from llmos_nb.messages import ToolResult, canonical
-from llmos_nb.models import Model
+from llmos_nb.models import Model, parse_context, shown_bytes, window_bytes
 from llmos_nb.policy import Approver, Approvers, seated
 from llmos_nb.process import recall_tool
 from llmos_nb.process.gate import READ, compensate, read_tool
@@ -63,7 +63,8 @@ def build(parts: Parts, order: Order) -> dict[str, Tool]:
     if session.namespace is not None:
         box += _namespace_tools(session, settings, model, bind, allow)
     given = order.given
-    box += _devices(session, settings, [g for g in given if is_offered(g)], bind, allow)
+    shown = shown_bytes(window_bytes(model.traits, parse_context(settings.context)))
+    box += _devices(session, settings, [g for g in given if is_offered(g)], bind, allow, shown)
     box += [_given(g, settings) for g in given if not is_offered(g)]
     box += parts.offers(order, {t.name: t for t in box})
     quarantined = settings.quarantine and model.traits.first != "python"
@@ -101,12 +102,14 @@ def _namespace_tools(
     return [python, *looks, calculator_tool(), ask_tool()]
 
 
-def _devices(session: SessionLike, settings: Settings, names: list[str], bind: str, allow: str) -> list[Tool]:
+def _devices(
+    session: SessionLike, settings: Settings, names: list[str], bind: str, allow: str, shown: int
+) -> list[Tool]:
     """Return the devices that were named, in the folder where the process starts."""
     if not names:
         return []
     namespace, store = {} if session.namespace is None else session.namespace, session.snapshots
-    site = Site(namespace, allow, Path.cwd(), session.home.root, store, settings.tools, who())
+    site = Site(namespace, allow, Path.cwd(), session.home.root, store, settings.tools, who(), shown)
     held = bind and store is not None
     return [
         _bound(t, store, bind) if held and store and t.effect == "namespace" else t

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from llmos_nb.messages import clean, finite
 
-RECORDED, SHOWN = 16_384, 4_096
+RECORDED, SHOWN = 32_768, 4_096
 
 
 def bounded(text: str, limit: int = RECORDED) -> tuple[str, int]:
@@ -34,14 +34,37 @@ def ends(head: bytes, tail: bytes, left_out: int, limit: int) -> str:
     return head.decode("utf-8", "ignore") + mark + tail.decode("utf-8", "ignore")
 
 
-def shown(name: str, text: str, size: int = 0) -> str:
-    """Return what the model sees: the text, or a stub (name, size, digest, head and tail) where it is over 4 KiB."""
+def shown(name: str, text: str, size: int = 0, most: int = SHOWN) -> str:
+    """Return what the model sees: the text, or a stub (name, size, digest, head and tail) where it is too long.
+
+    Parameters
+    ----------
+    name : str
+        Of the call.
+    text : str
+        What is recorded of its result.
+    size : int
+        Bytes before that was bounded.
+    most : int
+        Bytes that the model is shown; over 4 KiB, head and tail end with whole lines.
+    """
     raw = text.encode("utf-8", "replace")
-    if len(raw) <= SHOWN and size <= SHOWN:
+    if len(raw) <= most and size <= most:
         return text
-    digest = sha256(raw).hexdigest()[:12]
-    head, tail = raw[:1500].decode("utf-8", "ignore"), raw[-500:].decode("utf-8", "ignore")
-    return f"[{name}: {max(size, len(raw)):,} bytes, sha256 {digest}, head and tail shown]\n{head}\n…\n{tail}"
+    begin = (
+        f"[{name}: {max(size, len(raw)):,} bytes, sha256 {sha256(raw).hexdigest()[:12]}, head and tail shown]"
+    )
+    if most <= SHOWN:
+        head, tail = raw[:1500], raw[-500:]
+    else:
+        head, tail = _whole_lines(raw[: most * 2 // 3], raw[-(most // 3) :])
+    return f"{begin}\n{head.decode('utf-8', 'ignore')}\n…\n{tail.decode('utf-8', 'ignore')}"
+
+
+def _whole_lines(head: bytes, tail: bytes) -> tuple[bytes, bytes]:
+    """Cut a head behind its last line and a tail before its first, where that costs less than half of them."""
+    end, start = head.rfind(b"\n"), tail.find(b"\n") + 1
+    return head[:end] if end > len(head) // 2 else head, tail[start:] if start < len(tail) // 2 else tail
 
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")

@@ -78,6 +78,7 @@ async def test_a_fact_of_an_early_step_is_recalled_late_with_its_label():
     proc = await llmos.run(
         "Read.",
         model=ScriptedModel([*turns, call("recall", query="code of station 7"), {"text": "B-4711"}]),
+        context="9k",
         tools=[page],
         approve="auto",
         budget=LOTS,
@@ -97,7 +98,9 @@ async def test_recalled_words_raise_a_label_that_somebody_lowered(script):
 
     turns = [*(call("page", n=n) for n in range(32)), call("ask", question="Go on?")]
     model = script(*turns, call("recall", query="page 1"), {"text": "Done."})
-    proc = await llmos.run("Read.", model=model, tools=[page], approve="auto", budget=LOTS, namespace={})
+    proc = await llmos.run(
+        "Read.", model=model, tools=[page], approve="auto", budget=LOTS, namespace={}, context="9k"
+    )
     with proc.journal.held():
         proc.run.append(LabelChanged(name="*", label="trusted", why="you have looked at it"))
     await proc.reply("yes")
@@ -111,7 +114,7 @@ async def test_page_recalled_twice_stays_in_the_window(script):
     model = Recorder(
         script(*turns, *twice, *(call("add", a=200 + i, b=1) for i in range(60)), {"text": "Done."})
     )
-    proc = await llmos.run("Add.", model=model, tools=[add], approve="auto", budget=LOTS)
+    proc = await llmos.run("Add.", model=model, tools=[add], approve="auto", budget=LOTS, context="9k")
     paged = [e.d for e in proc.events if e.k == "context.paged"]
     assert len(paged) == 3 and "stay" not in paged[0] and paged[1]["stay"] and paged[2]["stay"]
     assert results(proc)[0] == results(proc)[1]
@@ -127,7 +130,7 @@ async def test_shortened_result_is_found_before_any_compaction(script):
         return "a" * 3_000 + " The needle is here. " + "b" * 3_000
 
     model = Recorder(script(call("book"), call("recall", query="needle"), {"text": "Done."}))
-    proc = await llmos.run("Read.", model=model, tools=[book], approve="auto")
+    proc = await llmos.run("Read.", model=model, tools=[book], approve="auto", context="9k")
     assert "The needle is here." in results(proc)[0] and results(proc)[0].startswith("in full: …")
     tools = [tools for _, tools in model.sent.values()]
     assert b'"recall"' not in tools[0] and b'"recall"' in tools[1]
@@ -147,7 +150,7 @@ async def test_shortened_result_is_found_before_any_compaction(script):
 async def test_failed_recall_is_reported_in_one_line(script, arguments, said):
     turns = [call("add", a=i, b=1) for i in range(31)]
     model = script(*turns, call("recall", **arguments), {"text": "Done."})
-    proc = await llmos.run("Add.", model=model, tools=[add], approve="auto", budget=LOTS)
+    proc = await llmos.run("Add.", model=model, tools=[add], approve="auto", budget=LOTS, context="9k")
     assert results(proc) == [said] and proc.reason == "answered"
 
 

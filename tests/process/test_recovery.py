@@ -144,7 +144,9 @@ async def test_the_prompt_after_a_crash_has_the_same_bytes(script):
         return a + b
 
     turns = [call("add", b=i, a=1) for i in range(40)]
-    proc = await llmos.run("go", model=script(*turns, {"text": "ok"}), tools=[add], approve="auto")
+    proc = await llmos.run(
+        "go", model=script(*turns, {"text": "ok"}), tools=[add], approve="auto", context="9k"
+    )
     again = llmos.load(proc.journal.path, tools=[add], model=script(*turns))
     first, second = ([m.encoded for m in p.run.state.context.messages()] for p in (proc, again))
     assert first == second and proc.run.wire()[1] == again.run.wire()[1]

@@ -13,6 +13,7 @@ TOML = {
     "base_url": ("[model]\nbase_url = 'http://x'", "http://x"),
     "approve": ("approve = 'step'", "step"),
     "plan": ("plan = 'none'", "none"),
+    "context": ("context = '60k'", "60k"),
     "budget": ("[budget]\nsteps = 3\n'$' = 0.5", "3 steps, $0.5"),
     "call_timeout": ("call_timeout = 7.0", 7.0),
     "show_values": ("show_values = true", True),
@@ -38,7 +39,7 @@ TOML = {
 ENVIRON = {
     "stored_value_mb": "0",
     "stored_run_mb": "8",
-    "model": "x", "approve": "plan", "plan": "only", "budget": "2 steps", "call_timeout": "9", "show_values": "yes",
+    "model": "x", "approve": "plan", "plan": "only", "budget": "2 steps", "context": "60k", "call_timeout": "9", "show_values": "yes",
     "home": "/h", "scheduler": "fcfs", "slots": "3", "requests_per_minute": "4", "trace": "1", "untrusted": "child",
 }  # fmt: skip
 

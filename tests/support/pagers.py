@@ -10,6 +10,7 @@ from llmos_nb.messages import Response, ToolCall
 from llmos_nb.models import Traits
 from llmos_nb.models.scripted import ScriptedModel
 
+SMALL = 16_384  # bytes of the largest window that keeps a line a page
 LOTS = "5000 steps, 1000m tokens, 10000 calls, 24 h"
 
 
@@ -55,7 +56,7 @@ class Counting:
     """Calls `add` so many times, then answers: the loop in which agent frameworks are compared."""
 
     def __init__(self, steps):
-        self.traits, self.steps, self.at = Traits("counting"), steps, 0
+        self.traits, self.steps, self.at = Traits("counting", window_bytes=SMALL), steps, 0
 
     async def respond(self, request, on_text):
         self.at += 1
@@ -66,7 +67,13 @@ class Pager:
     """Reads all pairs, one a step, then follows a key: looks in its prompt, and where it is not, recalls it."""
 
     def __init__(self, key, pairs):
-        self.traits, self.key, self.pairs, self.at, self.asked = Traits("pager"), key, pairs, 0, ""
+        self.traits, self.key, self.pairs, self.at, self.asked = (
+            Traits("pager", window_bytes=SMALL),
+            key,
+            pairs,
+            0,
+            "",
+        )
 
     async def respond(self, request, on_text):
         self.at += 1
@@ -108,7 +115,7 @@ async def look_up(seed, level, home):
     return proc.answer == value, sum(c.name == "recall" for c in proc.run.state.calls.values())
 
 
-def varied(steps):
+def varied(steps, window=SMALL):
     """Turns of a run in which all happens that shapes a prompt: long results, failures, recall, texts, parallel calls."""
     turns = []
     for i in range(steps):
@@ -118,7 +125,7 @@ def varied(steps):
         if i and i % 12 == 0:
             calls = [{"name": "recall", "arguments": {"query": f"row {i - 8}"}}]
         turns.append({"text": "Next." if i % 5 == 0 else "", "calls": calls})
-    return ScriptedModel([*turns, {"text": "Done."}])
+    return ScriptedModel([*turns, {"text": "Done."}], Traits("varied", window_bytes=window))
 
 
 @llmos.tool(effect="read", repeat="pure")
@@ -129,14 +136,14 @@ def read(n: int) -> str:
     return f"row {n}: " + "x" * (6_000 if n % 11 == 4 else 150)
 
 
-async def crashed(journal, n, steps, folder):
+async def crashed(journal, n, steps, folder, window=SMALL):
     """Give the prompts that a process sends which is taken up from the first `n` lines of a journal."""
     lines = journal.read_bytes().splitlines(keepends=True)
     (folder / "blobs").mkdir(parents=True)
     for blob in (journal.parent / "blobs").glob("*"):
         (folder / "blobs" / blob.name).write_bytes(blob.read_bytes())
     (folder / "journal.jsonl").write_bytes(b"".join(lines[:n]))
-    model = Recorder(varied(steps))
+    model = Recorder(varied(steps, window))
     proc = llmos.Session(home=folder).load(folder, tools=[read], model=model)
     await proc.resume()
     return proc, model.sent

@@ -18,7 +18,7 @@ from llmos_nb.process.state import Step
 from llmos_nb.session import Process, Session, table as processes
 from llmos_nb.views import audit
 from llmos_nb.views.spans import export as spans_file
-from llmos_nb.views.text import table
+from llmos_nb.views.text import context_text, table
 
 
 async def panel(session: Session, command: Command) -> Any:
@@ -77,6 +77,11 @@ async def cost(session: Session, command: Command) -> None:
     units = ("steps", "calls", "tokens", "$", "s")
     rows = [[u, show(u, round(s.spent.get(u, 0), 4)), of.get(u, "no bound")] for u in units]
     print(table(rows, ["unit", "spent", "of"]))
+
+
+async def context(session: Session, command: Command) -> None:
+    process = session.find(command.process)
+    print(context_text(process.run.state, process.events, len(process.run.wire()[1])))
 
 
 async def tools(session: Session, command: Command) -> None:

@@ -186,6 +186,8 @@ class ContextPaged(Fact):
         Those of them that stay all the same.
     label : str
         Of the context at that time, where it was not trusted.
+    variables : dict of str to str
+        Type by name of each variable that the process had made, in a window that is not small.
     """
 
     kind: ClassVar[str] = "context.paged"
@@ -195,3 +197,4 @@ class ContextPaged(Fact):
     groups: int
     stay: list[int] = field(default_factory=list)
     label: str = ""
+    variables: dict[str, str] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 from llmos_nb.errors import ConfigError, ModelError, ModelProtocol, ModelRefused, ModelUnavailable
 from llmos_nb.messages import Request, Response, ToolCall, compact
 from llmos_nb.models.base import Traits, shown_url
+from llmos_nb.models.contexts import SERVED, context_tokens
 from llmos_nb.models.openai.errors import ERRORS, Endpoint, classify, from_exception, retry_after_s
 from llmos_nb.models.openai.stream import Accumulator, estimated, parse
 
@@ -172,7 +173,8 @@ class OpenAIModel:
         self._sends = set(_SENT_BY_DEFAULT)
         self._loaded: _Loaded | None = None
         self._proxy: str | None = None
-        self.traits = traits or Traits("", images=self.base_url == OFFICIAL)
+        self.traits = traits or Traits("", images=self.base_url == OFFICIAL, context_tokens=0)
+        self._context = self.traits.context_tokens
         self._name_it(name)
 
     @property
@@ -182,7 +184,9 @@ class OpenAIModel:
 
     def _name_it(self, name: str) -> None:
         self.name = name
-        self.traits = replace(self.traits, name=self._label or f"openai/{name or 'default'}")
+        label = self._label or f"openai/{name or 'default'}"
+        known = SERVED if label.startswith("ollama/") else context_tokens(name)
+        self.traits = replace(self.traits, name=label, context_tokens=self._context or known)
         self._at = Endpoint(name or "the model", shown_url(self.base_url), self._key_name)
         self._start = b'{"model":' + compact(name) + b',"messages":['
 

@@ -19,6 +19,15 @@ COMPUTED = (
     " In the answer, write a value as the expression that gives it, with a format where it helps: "
     "`The mean is {{df.mass.mean():.1f}} g`; it is evaluated on the live variables."
 )
+COMPACTED = (
+    "Older work has left your window to make room. What is known of it for sure stands above under 'Earlier work'; "
+    "recall(page) or recall(query) brings exact words back. Begin your next turn with 'Notes:' and all that you must "
+    "still know (facts with their numbers, what was decided, what is left), then go on."
+)
+MEMORY = (
+    " Long results are shown in part, and when the window is full the oldest leave it: recall(page) or recall(query) "
+    "then brings back their exact words. What you will need later, say in words when you see it."
+)
 PLAN = " If several steps are needed, call plan first, then do one step a turn."
 NAMESPACE = (
     " python runs in the user's live namespace: its variables are there and stay there; the value of the last line "
@@ -36,6 +45,7 @@ def system(plans: bool, namespace: bool, apart: bool = False) -> str:
     """Return the system message."""
     return (
         SYSTEM
+        + MEMORY
         + (PLAN if plans else "")
         + ((APART if apart else NAMESPACE) + COMPUTED if apart or namespace else "")
     )

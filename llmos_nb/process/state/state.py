@@ -140,6 +140,8 @@ class State:
         By id: messages to be received; the pid that sent each that came; to whom each went that it sent.
     awaited : dict of str to dict
         What a call, or ``input``, waits for: the data of `MessageAwaited`, and ``since``.
+    noted : str
+        What the model noted when work left its window, the last time that it was asked.
     piped : list of dict
         What came through a pipe: ``{"from", "name", "text"}``.
     """
@@ -234,6 +236,7 @@ class State:
     handled: bool = False
     # what was said
     told: list[tuple[str, str]] = field(default_factory=list)
+    noted: str = ""
     mailbox: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: dict[str, int] = field(default_factory=dict)
     posted: dict[str, int | str] = field(default_factory=dict)

@@ -36,6 +36,8 @@ class Site:
         The sections ``[tools.NAME]``.
     user : str
         Who started the process.
+    shown : int
+        How many bytes of a result the model is shown.
     """
 
     namespace: dict[str, Any] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Site:
     snapshots: Any = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     user: str = ""
+    shown: int = 4_096
 
     @property
     def workspace(self) -> Workspace:

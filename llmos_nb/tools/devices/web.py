@@ -73,7 +73,7 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-HOPS, SHOWN, MOST_BYTES, SECONDS = 5, 3_800, 2 << 20, 30
+HOPS, ROOM, MOST_BYTES, SECONDS = 5, 296, 2 << 20, 30
 _TEXTS = ("text/", "application/json", "application/xml", "application/xhtml", "application/javascript")
 
 
@@ -87,6 +87,7 @@ class WebDevice:
     """
 
     def __init__(self, site: Site) -> None:
+        self._shown = site.shown - ROOM
         found = site.section("web", ("hosts", "most_bytes"))
         self._hosts = site.texts(found, "web", "hosts", "names such as docs.python.org or *.eu")
         self._most = site.whole(found, "web", "most_bytes", MOST_BYTES, 64 << 20)
@@ -121,7 +122,7 @@ class WebDevice:
 
         try:
             async with asyncio.timeout(min(this_call().deadline_s, SECONDS)):
-                return _told(*await self._fetched(httpx2, url), max(offset, 0))
+                return _told(*await self._fetched(httpx2, url), max(offset, 0), self._shown)
         except TimeoutError:
             return ToolResult(False, "the host did not answer in time", "ToolTimeout")
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
@@ -198,9 +199,9 @@ def _plain(html: str) -> str:
     return "\n".join(line for line in (title, *soup.get_text("\n", strip=True).splitlines()) if line)
 
 
-def _told(url: str, status: int, text: str, offset: int) -> ToolResult:
+def _told(url: str, status: int, text: str, offset: int, most: int) -> ToolResult:
     text = safe_text(text)
-    part = text[offset : offset + SHOWN]
+    part = text[offset : offset + most]
     after = offset + len(part)
     facts = {"url": url, "status": status, "size": len(part.encode())}
     if status >= 400:

@@ -156,9 +156,16 @@ async def test_impossible_operations_are_reported_in_one_line(files):
 
 async def test_a_long_file_is_read_in_pieces(files):
     (files / "long.txt").write_text("".join(f"line {i}\n" for i in range(1, 2_001)))
-    p = await working(call("read_file", path="long.txt"), call("read_file", path="long.txt", first=1_990))
-    first, last = results(p)
+    turns = [call("read_file", path="long.txt"), call("read_file", path="long.txt", first=1_990)]
+    first, last = results(await working(*turns, context="9k"))
     assert first.endswith("go on with first=435]") and len(first) < 4_096 and last.endswith("line 2000\n")
+
+
+async def test_a_model_with_room_reads_a_file_whole(files):
+    text = "".join(f"line {i}\n" for i in range(1, 2_001))
+    (files / "long.txt").write_text(text)
+    p = await working(call("read_file", path="long.txt"))
+    assert results(p) == [text] and text in p.run.state.context.messages()[-2].text
 
 
 async def test_an_overlay_survives_a_crash_and_agrees_with_the_journal(files):

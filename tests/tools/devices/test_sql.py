@@ -71,9 +71,14 @@ async def test_live_tables_and_files_are_read_by_name(tmp_path):
 
 async def test_a_long_result_is_shown_in_part_and_kept_whole():
     names = {"t": pd.DataFrame({"a": range(5_000)})}
-    p = await asked(names, call("sql", query="select * from t order by a", into="whole"))
+    p = await asked(names, call("sql", query="select * from t order by a", into="whole"), context="9k")
     assert "5,000 rows, 20 shown; the whole result is in `whole`" in results(p)[0]
     assert len(names["whole"]) == 5_000 and len(results(p)[0]) < 1_000
+
+
+async def test_a_model_with_room_sees_60_rows():
+    p = await asked({"t": pd.DataFrame({"a": range(60)})}, call("sql", query="select * from t order by a"))
+    assert results(p)[0].split()[:61] == ["a", *map(str, range(60))] and "shown" not in results(p)[0]
 
 
 async def test_a_result_is_bounded_in_rows(tmp_path):

@@ -107,9 +107,8 @@ async def test_a_redirect_on_the_same_host_is_followed(server, tmp_path):
 async def test_a_long_page_is_read_in_pieces(server, tmp_path):
     base, _, port = server
     opened(tmp_path, port)
-    p = await reading(
-        call("web", url=f"{base}/long"), call("web", url=f"{base}/long", offset=3_800), approve="auto"
-    )
+    turns = [call("web", url=f"{base}/long"), call("web", url=f"{base}/long", offset=3_800)]
+    p = await reading(*turns, approve="auto", context="9k")
     first, second = (c.result for c in p.run.state.calls.values())
     assert "go on with offset=3800]" in first and second.startswith("0000475 ") and len(first) < 4_096
 

@@ -158,9 +158,10 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     if turn is None or call.id not in turn.calls or s.open_calls:
         return
     s.turn = None
-    results = tuple(_result_message(s.calls[i]) for i in turn.calls)
+    most = s.context.shown_bytes
+    results = tuple(_result_message(s.calls[i], most) for i in turn.calls)
     short = (s.calls[i] for i in turn.calls if "handle" not in s.calls[i].facts)
-    whole = {c.id: c.result for c in short if _seen(c) != c.result}
+    whole = {c.id: c.result for c in short if _seen(c, most) != c.result}
     flush_notes(s, (turn.message, *results), turn.first, whole)
     acted = any(s.calls[i].name not in CONTROL for i in turn.calls)
     s.todo = "integrate" if acted else "ask"
@@ -179,20 +180,20 @@ def _judge_anew(s: State) -> None:
             _count_grant(s, call, -1)
 
 
-def _result_message(call: Call) -> Message:
+def _result_message(call: Call, most: int) -> Message:
     parts = tuple(
         Part("image", i.get("text", ""), i["mime"], bytes.fromhex(i["data"]))
         for i in call.images
         if "data" in i and "handle" not in call.facts
     )
-    return Message("tool", _say_result(call, _seen(call)), call=call.id, parts=parts)
+    return Message("tool", _say_result(call, _seen(call, most)), call=call.id, parts=parts)
 
 
-def _seen(call: Call) -> str:
-    """Return what the model sees of a result; what it recalled it sees word for word."""
+def _seen(call: Call, most: int) -> str:
+    """Return what the model sees of a result, in at most so many bytes; what it recalled it sees word for word."""
     if "handle" in call.facts:
         return _say_handle(call)
-    return call.result if call.name == RECALL else shown(call.id, call.result, call.size)
+    return call.result if call.name == RECALL else shown(call.id, call.result, call.size, most)
 
 
 def _resolved(s: State, e: Event, b: CallResolved) -> None:

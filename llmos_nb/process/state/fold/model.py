@@ -15,7 +15,7 @@ from llmos_nb.journal.events import (
     Reason,
 )
 from llmos_nb.messages import Message, ToolCall
-from llmos_nb.process.state import prompts
+from llmos_nb.process.state import notes, prompts
 from llmos_nb.process.state.state import CONTROL, State, note
 from llmos_nb.tools import Call, Turn
 
@@ -35,14 +35,26 @@ def fold_model(s: State, e: Event) -> None:
         case ModelResponded() as b:
             _responded(s, e, b)
         case ContextPaged() as b:
-            s.context.evict(b.groups, b.stay, b.label)
-            s.shrink = False
+            _paged(s, b)
         case BudgetReserved(child=int(pid), amounts=amounts):
             s.children[pid] = dict(amounts)
         case BudgetSettled() as b:
             if b.child is not None:
                 s.children[b.child] = {}
             _settled(s, b.amounts)
+
+
+def _paged(s: State, b: ContextPaged) -> None:
+    """Move the oldest messages to a page; but for a small window, notes stay and the model is asked for its own."""
+    context, gone = s.context, s.context.going(b.groups, b.stay)
+    s.shrink = False
+    if context.small:
+        context.evict(b.groups, b.stay, b.label)
+        return
+    s.noted = notes.noted(gone) or s.noted
+    known = [*notes.known(s, b.variables), *([f"What you noted: {s.noted}"] if s.noted else [])]
+    context.evict(b.groups, b.stay, b.label, notes.of_page(s, gone), "\n".join(known))
+    context.add((Message("user", prompts.COMPACTED),), s.n, s.n)
 
 
 def _failed(s: State, b: ModelFailed) -> None:

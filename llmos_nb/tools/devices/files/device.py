@@ -43,7 +43,7 @@ def _written(path: str, store: Store, wanted: str) -> list[str]:
     return [*made, f"Path({path!r}).write_bytes({text!r}.encode())"]
 
 
-LARGEST, SHOWN, LISTED = 1 << 20, 3_800, 200
+LARGEST, ROOM, LISTED = 1 << 20, 296, 200  # bytes; those kept free in a result for a line of our own; files
 _READING = ("read_file", "list_files", "diff_files")
 _WRITING = ("write_file", "edit_file", "delete_file", "rollback_files")
 
@@ -179,9 +179,10 @@ class FilesDevice:
         if text is None:
             return ToolResult(True, f"{path} is no text: {about(raw)}")
         lines = text.splitlines(keepends=True)
-        shown: list[str] = []
+        shown, size = list[str](), 0
         for line in lines[max(first, 1) - 1 :]:
-            if shown and sum(map(len, shown)) + len(line) > SHOWN:
+            size += len(line.encode())
+            if shown and size > self._site.shown - ROOM:
                 break
             shown.append(line)
         last = max(first, 1) + len(shown) - 1

@@ -17,7 +17,7 @@ from llmos_nb.messages import Part, ToolResult
 from llmos_nb.policy.code import code_names, inspect_code, plain
 from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.python.capture import Bundle, Sink, captured
-from llmos_nb.tools.devices.python.display import Figures, brief, rich
+from llmos_nb.tools.devices.python.display import Figures, brief, rich, whole
 from llmos_nb.tools.devices.python.execute import Chunk, Runner, compile_step, filename_of, look_around
 from llmos_nb.tools.devices.python.guard import Begun
 from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep_for_debug
@@ -25,7 +25,6 @@ from llmos_nb.tools.effects import watching
 from llmos_nb.tools.outcome import Outcome, Stopped
 from llmos_nb.tools.protocol import CallContext, Tool, current_call
 from llmos_nb.tools.reentry import mark
-from llmos_nb.tools.text import safe_repr
 
 DESCRIPTION = (
     "Run Python in the live session, where the user's variables are. Gives what it prints and the value of its last"
@@ -183,7 +182,7 @@ class Step:
                 self._sink.write(_named(f"{table}[{column!r}]", brief(values, rows=3)))
 
     def _show_value(self, value: Any) -> None:
-        text = brief(value) if self._device.show_values else safe_repr(value)
+        text = brief(value) if self._device.show_values else whole(value)
         if forms := rich(value, self._device.ip):
             self._sink.display({"text/plain": text, **forms})
         else:

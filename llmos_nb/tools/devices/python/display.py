@@ -106,6 +106,42 @@ def brief(value: object, rows: int = ROWS, chars: int = CHARS) -> str:
     return text if len(text) <= chars else text[:chars] + " …"
 
 
+WHOLE_ROWS, END_ROWS, WHOLE_CHARS = 60, 10, 22_000
+
+
+def whole(value: object) -> str:
+    """Return a value's text for a model with room: a table by all of its columns that fit and all rows up to 60.
+
+    pandas leaves columns and rows out of its own text, whatever room there is.
+    """
+    home = type(value).__module__.partition(".")[0]
+    if home != "pandas" or not hasattr(value, "to_string") or not hasattr(value, "head"):
+        return safe_repr(value)
+    try:
+        return _whole_table(value)
+    except Exception:  # an index or a cell whose own code misbehaves
+        return safe_repr(value)
+
+
+def _whole_table(value: Any) -> str:
+    rows, columns = len(value), len(getattr(value, "columns", ()))
+    parts = [value] if rows <= WHOLE_ROWS else [value.head(END_ROWS), value.tail(END_ROWS)]
+    if not hasattr(value, "columns") and len(parts) > 1:
+        name = f"Name: {value.name}, " if getattr(value, "name", None) is not None else ""
+        kind = f"Length: {rows}, dtype: {value.dtype}"
+        return "\n…\n".join(str(p.to_string()) for p in parts) + f"\n{name}{kind}"
+    if not columns:
+        return safe_repr(value)
+    wide, texts = columns, [str(p.to_string()) for p in parts]
+    while sum(map(len, texts)) > WHOLE_CHARS and wide > 1:
+        wide = min(wide - 1, max(wide * WHOLE_CHARS // sum(map(len, texts)), 1))
+        texts = [str(p.iloc[:, :wide].to_string()) for p in parts]
+    shown = "\n…\n".join([texts[0], *(t.partition("\n")[2] for t in texts[1:])])
+    cut = [f"the first {wide} columns"] if wide < columns else []
+    cut += [f"the first and the last {END_ROWS} rows"] if len(parts) > 1 else []
+    return shown + (f"\n\n[{rows} rows x {columns} columns; here are {' and '.join(cut)}]" if cut else "")
+
+
 def _brief(value: Any, rows: int) -> str:
     home = type(value).__module__.partition(".")[0]
     if home == "numpy" and getattr(value, "shape", None) == ():

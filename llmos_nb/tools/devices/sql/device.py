@@ -18,10 +18,10 @@ from llmos_nb.tools.devices.python.guard import interruptible
 from llmos_nb.tools.devices.sql.query import WRITES, Query, kept_name, reading_code, writing_code
 from llmos_nb.tools.outcome import Outcome, captured, failed, in_thread, unless_stopped
 from llmos_nb.tools.protocol import Tool
-from llmos_nb.tools.text import safe_text
+from llmos_nb.tools.text import SHOWN as LEAST_SHOWN, safe_text
 
 KEYS = ("tables", "columns", "functions", "rows", "most_rows", "source")
-SHOWN, SHOWN_BYTES, MOST = 20, 3_000, 1_000_000
+SHOWN, ALL, ROOM, MOST = 20, 60, 1_096, 1_000_000  # rows, rows where there is room, bytes kept free, rows
 _WHOLE = "the whole result becomes a variable"
 _ENDING_S = 0.8  # `invoke` waits a second beyond the deadline
 
@@ -46,7 +46,7 @@ class SqlDevice:
         self._site, self._keeps = site, keeps
         found = site.section("sql", KEYS)
         self._source = "untrusted" if found.get("source") == "untrusted" else "trusted"
-        self._shown = site.whole(found, "sql", "rows", SHOWN, 1_000)
+        self._shown = site.whole(found, "sql", "rows", ALL if site.shown > LEAST_SHOWN else SHOWN, 1_000)
         self._most = site.whole(found, "sql", "most_rows", MOST, 100_000_000)
         self._query = Query(site, found)
         self._mark = sha256(canonical(found).encode()).hexdigest()[:12]
@@ -209,9 +209,9 @@ class SqlDevice:
         for shown in (self._shown, 5, 1):  # whole rows rather than a cut one
             rows = frame.head(shown)
             text = safe_text(rows.to_string(index=False, max_colwidth=80)) if len(frame.columns) else ""
-            if len(text.encode()) <= SHOWN_BYTES:
+            if len(text.encode()) <= self._site.shown - ROOM:
                 break
-        return text[:SHOWN_BYTES], min(shown, len(frame))
+        return text[: self._site.shown - ROOM], min(shown, len(frame))
 
 
 def _rows(count: int) -> str:

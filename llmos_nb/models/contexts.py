@@ -1,0 +1,92 @@
+"""How much a model takes, prompt and answer together, by the family of its name; and the window that follows from it.
+
+The figures are those of the makers' documentation of late 2026. A name that is not listed gets a cautious figure; a
+prompt that does not fit all the same is shortened and sent again. ``--context`` says it better.
+"""
+
+from __future__ import annotations
+
+import re
+
+from llmos_nb.errors import UsageError
+from llmos_nb.models.base import Traits
+
+UNKNOWN, SERVED = 32_000, 8_192  # of a name that is not listed; of Ollama, which cuts prompts silently
+LEAST = 4_000
+LEAST_SHOWN, MOST_SHOWN = 4_096, 24_576
+SHARE, BYTES_PER_TOKEN = 0.6, 3  # of the context, for the window; a cautious figure for code and numbers
+K, M = 1_000, 1_000_000
+
+FAMILIES: tuple[tuple[str, int], ...] = (
+    (r"gpt-5", 272 * K),
+    (r"gpt-4\.1", M),
+    (r"gpt-4o|gpt-4-turbo|gpt-oss", 128 * K),
+    (r"gpt-4", 8 * K),
+    (r"gpt-3\.5", 16 * K),
+    (r"o[134](-|$)", 200 * K),
+    (r"claude", 200 * K),
+    (r"gemini", M),
+    (r"gemma-?3", 128 * K),
+    (r"gemma", 8 * K),
+    (r"qwen3-coder|qwen3-max|qwen-plus", 256 * K),
+    (r"qwen3", 128 * K),
+    (r"qwen|qwq", 32 * K),
+    (r"mistral|mixtral|magistral|devstral|codestral|ministral", 128 * K),
+    (r"deepseek", 128 * K),
+    (r"llama-?(3\.[123]|4)", 128 * K),
+    (r"llama", 8 * K),
+    (r"kimi|grok|glm-?4\.[56]", 128 * K),
+    (r"phi-?4", 16 * K),
+)
+
+
+def context_tokens(name: str) -> int:
+    """Return how many tokens a model takes, prompt and answer together.
+
+    Parameters
+    ----------
+    name : str
+        As its endpoint knows it: ``gpt-5-mini``, ``meta-llama/Llama-3.3-70B-Instruct``.
+    """
+    bare = name.lower().rpartition("/")[2]
+    return next((tokens for family, tokens in FAMILIES if re.match(family, bare)), UNKNOWN)
+
+
+def window_bytes(traits: Traits, context: int = 0) -> int:
+    """Return how many bytes of work stay in the prompt before the oldest leave it.
+
+    Parameters
+    ----------
+    traits : Traits
+        Of the model; one that says how large its window is keeps that.
+    context : int
+        Tokens of context as the user gave them; 0 for those of the model.
+
+    Returns
+    -------
+    int
+        60 % of the context, in bytes.
+    """
+    return traits.window_bytes or int((context or traits.context_tokens) * SHARE) * BYTES_PER_TOKEN
+
+
+def shown_bytes(window: int) -> int:
+    """Return how many bytes of one result a model is shown, by those of its window: 4 KB to 24 KB."""
+    return min(MOST_SHOWN, max(LEAST_SHOWN, window // 8))
+
+
+def parse_context(text: str) -> int:
+    """Read ``60k``, ``1m`` or ``128000`` as tokens; an empty text is 0, for the model's own.
+
+    Raises
+    ------
+    UsageError
+        It is no number of tokens, or too small to work in.
+    """
+    if not text:
+        return 0
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([km]?)\s*(?:tokens?)?\s*", text.lower())
+    tokens = int(float(found[1]) * {"k": K, "m": M}.get(found[2], 1)) if found else 0
+    if tokens < LEAST:
+        raise UsageError(f"context {text!r}: write tokens, at least {LEAST:,}, as in '60k'")
+    return tokens
