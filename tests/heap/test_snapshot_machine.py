@@ -199,6 +199,8 @@ def _look(item) -> tuple[object, list]:
         ] if item.base is not None else item.ravel().tolist() if item.dtype == object else []
     if isinstance(item, np.random.Generator):
         return repr((item.bit_generator.state, item.bit_generator.seed_seq)), []
+    if isinstance(item, pd.Index | pd.DataFrame | pd.Series) and not vars(item):
+        return "emptied", []  # whatever it is asked for, pandas looks for without end
     if isinstance(item, pd.Index):
         return repr((item.tolist(), item.dtype, item.names, getattr(item, "freq", None))), []
     if isinstance(item, pd.DataFrame | pd.Series):
