@@ -101,13 +101,14 @@ class Tables(Adapter):
         """Count the old blocks that only the shadow still holds."""
         if state.shadow is None:
             return 0
-        live = {id(_memory(b.values)) for b in item._mgr.blocks}
+        now = vars(item).get("_mgr")  # gone where somebody cleared the attributes
+        live = {id(_memory(b.values)) for b in now.blocks} if now is not None else set()
         old = {id(m): m for b in state.shadow._mgr.blocks if id(m := _memory(b.values)) not in live}
         return sum(int(m.nbytes) for m in old.values())
 
     def details(self, item: Any, state: TableState) -> list[str]:
         """Name the columns that came, went or changed."""
-        if state.shadow is None or item.ndim == 1 or not item.columns.is_unique:
+        if state.shadow is None or "_mgr" not in vars(item) or item.ndim == 1 or not item.columns.is_unique:
             return []
         old, new = state.shadow.columns, item.columns
         moved = [str(c) for c in [*old.difference(new, sort=False), *new.difference(old, sort=False)]]
