@@ -135,8 +135,7 @@ def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: s
     if key.startswith("plan:"):
         decide_plan(run, "reject", by, why)
     elif key.startswith("step:"):
-        plan = run.state.plan.put(int(key[5:]), status="rejected")
-        new_plan(run, Plan(plan.steps, plan.version + 1), by)
+        new_plan(run, run.state.plan.reject(int(key[5:]), why), by)
     else:
         run.append(CallDecided(call=key, digest="", what=what, by=by, why=why))
 

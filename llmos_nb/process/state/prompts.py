@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from llmos_nb.policy import Budget, show
 from llmos_nb.process.state.plan import Plan, Step
@@ -19,7 +19,7 @@ COMPUTED = (
     " In the answer, write a value as the expression that gives it, with a format where it helps: "
     "`The mean is {{df.mass.mean():.1f}} g`; it is evaluated on the live variables."
 )
-PLAN = " If several steps are needed, call plan first, then do one step a turn."
+PLAN = " If several steps are needed, call plan first, then do one step a turn, and name it in each call: step='2'."
 NAMESPACE = (
     " python runs in the user's live namespace: its variables are there and stay there; the value of the last line "
     "and what is printed come back."
@@ -60,18 +60,27 @@ def plan_decided(plan: Plan, approved: bool, why: str, by: str) -> str:
     if not approved:
         return f"The plan was rejected: {why or 'no reason given'}. Propose another."
     edited = (
-        f" {who(by).capitalize()} may have edited it; it now reads:\n{plan_lines(plan)}" if by == "you" else ""
-    )
+        f" {who(by).capitalize()} may have edited it; it now reads:\n{plan_lines(plan)}\n"
+        if by == "you"
+        else ""
+    ) + rejected([s for s in plan.steps if s.status == "rejected"], by)
     first = next(iter(plan.ready()), None)
     return "The plan is approved." + edited + (f" Begin with step {first.n}: {first.title}" if first else "")
 
 
-def plan_edited(plan: Plan, by: str) -> str:
-    """Say that somebody edited the plan."""
+def plan_edited(plan: Plan, by: str, refused: Sequence[Step] = ()) -> str:
+    """Say that somebody edited the plan, or rejected steps of it, and why."""
     lines = plan_lines(plan)
-    return f"{who(by).capitalize()} edited the plan. " + (
-        f"What is left:\n{lines}" if lines else "Nothing is left to do."
-    )
+    said = rejected(refused, by) or f"{who(by).capitalize()} edited the plan. "
+    return said + (f"What is left:\n{lines}" if lines else "Nothing is left to do.")
+
+
+def rejected(steps: Sequence[Step], by: str) -> str:
+    """Say which steps of a plan somebody rejected, and why; nothing where there are none."""
+    if not steps:
+        return ""
+    said = "; ".join(f"step {s.n}, {s.title}" + (f": {s.why}" if s.why else "") for s in steps)
+    return f"{who(by).capitalize()} rejected {said.rstrip('.')}. "
 
 
 def next_step(step: Step) -> str:
