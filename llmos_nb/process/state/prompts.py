@@ -59,11 +59,10 @@ def plan_decided(plan: Plan, approved: bool, why: str, by: str) -> str:
     """Say what became of a proposed plan."""
     if not approved:
         return f"The plan was rejected: {why or 'no reason given'}. Propose another."
-    edited = (
-        f" {who(by).capitalize()} may have edited it; it now reads:\n{plan_lines(plan)}\n"
-        if by == "you"
-        else ""
-    ) + rejected([s for s in plan.steps if s.status == "rejected"], by)
+    refused = _reasons(s for s in plan.steps if s.status == "rejected")
+    edited = f" Not to be done: {refused}." if refused else ""
+    if by == "you":
+        edited += f" {who(by).capitalize()} may have edited it; it now reads:\n{plan_lines(plan)}"
     first = next(iter(plan.ready()), None)
     return "The plan is approved." + edited + (f" Begin with step {first.n}: {first.title}" if first else "")
 
@@ -71,16 +70,15 @@ def plan_decided(plan: Plan, approved: bool, why: str, by: str) -> str:
 def plan_edited(plan: Plan, by: str, refused: Sequence[Step] = ()) -> str:
     """Say that somebody edited the plan, or rejected steps of it, and why."""
     lines = plan_lines(plan)
-    said = rejected(refused, by) or f"{who(by).capitalize()} edited the plan. "
-    return said + (f"What is left:\n{lines}" if lines else "Nothing is left to do.")
+    did = f"rejected {_reasons(refused)}" if refused else "edited the plan"
+    left = f"What is left:\n{lines}" if lines else "Nothing is left to do."
+    return f"{who(by).capitalize()} {did}. {left}"
 
 
-def rejected(steps: Sequence[Step], by: str) -> str:
-    """Say which steps of a plan somebody rejected, and why; nothing where there are none."""
-    if not steps:
-        return ""
+def _reasons(steps: Iterable[Step]) -> str:
+    """List steps that were rejected, each with the reason."""
     said = "; ".join(f"step {s.n}, {s.title}" + (f": {s.why}" if s.why else "") for s in steps)
-    return f"{who(by).capitalize()} rejected {said.rstrip('.')}. "
+    return said.rstrip(".")
 
 
 def next_step(step: Step) -> str:

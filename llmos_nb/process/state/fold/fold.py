@@ -1,8 +1,8 @@
 """`fold`: events in, state out.
 
 Pure: no clock, no files, no namespace. What an event does is found by `match` on its typed body, in `call`, `model`,
-`plan` and `run`. The words that the model is told because of an event are made there too, so that the prompt after a crash
-has the same bytes.
+`plan` and `run`. The words that the model is told because of an event are made there too, so that the prompt after a
+crash has the same bytes.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def _call(key: str, raw: ProposedCall, n: int) -> Call:
 
 
 def _serve(s: State, acts: Sequence[Call], planned: bool) -> None:
-    """Begin the steps that calls say they serve; one that says none, or none that there is, serves the first open one."""
+    """Begin the steps that calls say they serve; a call that names none that there is serves the first open one."""
     first = s.current.n if s.current and planned else 0
     known = [p.n for p in s.plan.steps if p.status not in ("replaced", "rejected")] if planned else []
     for call in acts:
