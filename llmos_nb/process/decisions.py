@@ -149,7 +149,7 @@ def skip(run: Run, what: str | int, by: str) -> None:
         keys = [k for k in asked(run, what) if not k.startswith("step:")]
     for key in keys:
         _refuse(run, key, "skip", "", by)
-    if not keys:
+    if not keys and str(what).isdecimal():
         new_plan(run, run.state.plan.skip(int(what)), by)
 
 

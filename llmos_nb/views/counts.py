@@ -82,7 +82,7 @@ class Counts:
             counts.heard(event)
         return counts
 
-    def heard(self, event: Event) -> None:  # noqa: C901, PLR0912 - one a kind
+    def heard(self, event: Event) -> None:
         """Take one event in."""
         self.stage = STAGES.get(event.k, self.stage)
         self.who.heard(event)

@@ -9,7 +9,9 @@ from llmos_nb.journal import Event, events as ev
 from llmos_nb.policy import APPROVER
 
 _DID = {"approve": "approved", "reject": "rejected", "skip": "skipped"}
-_NOBODY = frozenset("mode rule plan words schema repeat budget tools conflict process model".split())
+_NOBODY = (
+    "mode", "rule", "plan", "words", "schema", "repeat", "budget", "tools", "conflict", "process", "model",
+)  # fmt: skip
 """What lets through or refuses without a person; the gate, not somebody who has looked."""
 Decision = tuple[str, str, str]  # what, by whom, why
 

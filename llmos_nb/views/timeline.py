@@ -114,7 +114,12 @@ def _mark(b: ev.Body) -> Literal["h", "e", ""]:
 
 def _who(by: str) -> str:
     kind, _, which = str(by).partition(":")
-    said = {"mode": f"the mode {which}", "rule": f"rule {which}", "plan": "the plan you approved"}
+    said = {
+        "mode": f"the mode {which}",
+        "rule": f"rule {which}",
+        "plan": "the plan you approved",
+        "model": "the model",
+    }
     return said.get(kind, kind)
 
 

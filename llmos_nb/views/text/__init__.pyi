@@ -1,2 +1,2 @@
-from . import view as view
+from . import form as form, view as view
 from .tables import diff as diff, table as table
