@@ -16,7 +16,7 @@ from llmos_nb.views.loop import loop
 from llmos_nb.views.markdown import LEFT, TABLE, html as markdown, pre, text
 from llmos_nb.views.panel import output
 from llmos_nb.views.panel.blocks import Rows
-from llmos_nb.views.panel.steps import gave
+from llmos_nb.views.panel.calls import gave
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text import form
 from llmos_nb.views.wording import SAY, plain as unmarked, sentence, short, spending

@@ -82,7 +82,7 @@ def _plan_decided(s: State, e: Event, b: PlanDecided) -> None:
 def _integrated(s: State, b: StepIntegrated) -> None:
     s.unread = [n for n in s.unread if n != b.step] if b.step in s.unread else []
     s.todo = "integrate" if s.unread else "ask"
-    if b.step not in s.plan:
+    if not b.step or (s.invented and b.step not in s.plan):
         return
     s.evidence[b.step] = b.evidence
     s.seen_in[b.step] = [c.id for c in s.calls_for(b.step)]
