@@ -50,9 +50,10 @@ def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
 
 
 def undo_calls(run: Run, to: int | str | None, by: str = "you") -> None:
-    """Take back the last step that changed something, or `to` (a step, or a call by its id) and all after it.
+    """Take back the last step that changed something, or `to` and all after it.
 
-    The namespace is taken back at once; what acted outside is asked for, where its tool declares `undo=`.
+    That is the number of a step, the id of a call, or, without a plan, the number of an answer. The namespace is
+    taken back at once; what acted outside is asked for, where its tool declares `undo=`.
 
     Raises
     ------
@@ -75,9 +76,8 @@ def undo_calls(run: Run, to: int | str | None, by: str = "you") -> None:
         first = next((i for i, c in enumerate(calls) if c.ended >= since), len(calls))
         acted = [c for c in acted if c.ended >= since]
     else:
-        _check_step(run.state, to)
-        first = next((i for i, c in enumerate(calls) if c.step >= to), len(calls))
-        acted = [c for c in acted if c.step >= to]
+        first = next((i for i, c in enumerate(calls) if run.state.place(c) >= to), len(calls))
+        acted = [c for c in acted if run.state.place(c) >= to]
     wanted = calls[first:]
     if any(c.changes.seen for c in wanted):
         take_back(run, wanted)
@@ -96,12 +96,6 @@ def _changing(run: Run, key: str, calls: Iterable[Call]) -> Call:
         known = "there is no such call" if key not in run.state.calls else "it changed nothing that Undo keeps"
         raise UsageError(f"process {run.state.pid}: call {key!r} cannot be undone: {known}")
     return found
-
-
-def _check_step(s: State, to: int) -> None:
-    """Refuse the number of a step where there is no plan; 0 is all that was done."""
-    if to and not s.plan.steps:
-        raise UsageError(f"process {s.pid} has no plan with a step {to}: name a call, such as r{s.responses}.0")
 
 
 def beyond_undo(run: Run, calls: Iterable[Call]) -> str:

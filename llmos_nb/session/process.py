@@ -369,7 +369,7 @@ class Process:
         return self.session.start(goal, parent=self, **options)
 
     def undo(self, to: int | str | None = None) -> Pending:
-        """Take back the last step that changed the namespace, or all of `to` (a step, or a call) and after it."""
+        """Take back the last step that changed the namespace, or `to` (a step, or a call) and all after it."""
         self.dispatch.touch(lambda: undo_calls(self.run, to))
         return Pending(self)
 

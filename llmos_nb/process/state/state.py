@@ -267,6 +267,10 @@ class State:
             i += 1
         return [c for c in found if c.name not in CONTROL and step in (c.serves or [0])]
 
+    def place(self, call: Call) -> int:
+        """Return the number by which people name what a call belongs to: its step; without a plan its answer."""
+        return call.step if self.plan.steps else int(call.id[1:].partition(".")[0])
+
     @property
     def waiting(self) -> bool:
         """Whether a person (or `resolve`) is what it waits for."""
