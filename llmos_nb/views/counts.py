@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import CONTROL
-from llmos_nb.views.deciders import Deciders
+from llmos_nb.views.deciders import DECIDES, Deciders
 
 _LIT_BY = {
     "plan": "run.started plan.edited",
@@ -85,7 +85,8 @@ class Counts:
     def heard(self, event: Event) -> None:
         """Take one event in."""
         self.stage = STAGES.get(event.k, self.stage)
-        self.who.heard(event)
+        if event.k in DECIDES:
+            self.who.heard(event)
         match event.body:
             case ev.PlanProposed() | ev.PlanEdited() as b if b.by != "process":
                 self._planned(b)

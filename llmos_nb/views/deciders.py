@@ -13,6 +13,7 @@ _NOBODY = (
     "mode", "rule", "plan", "words", "schema", "repeat", "budget", "tools", "conflict", "process", "model",
 )  # fmt: skip
 """What lets through or refuses without a person; the gate, not somebody who has looked."""
+DECIDES = ("call.decided", "question.asked", "plan.proposed", "plan.edited", "plan.decided")
 Decision = tuple[str, str, str]  # what, by whom, why
 
 
