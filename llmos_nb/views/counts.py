@@ -85,8 +85,7 @@ class Counts:
     def heard(self, event: Event) -> None:
         """Take one event in."""
         self.stage = STAGES.get(event.k, self.stage)
-        if event.k in DECIDES:
-            self.who.heard(event)
+        self._decided(event)
         match event.body:
             case ev.PlanProposed() | ev.PlanEdited() as b if b.by != "process":
                 self._planned(b)
@@ -114,6 +113,10 @@ class Counts:
                 self.stage = "answer"
                 self.edges["e5"] += bool(self._after)
                 self.edges["e6"] += 1
+
+    def _decided(self, event: Event) -> None:
+        if event.k in DECIDES:
+            self.who.heard(event)
 
     def shown(self) -> dict[str, str]:
         """Return the counts as the loop's labels; an edge not taken is not named."""
