@@ -164,8 +164,9 @@ def command(s: State, line: str, before: str = "In another cell: ") -> Block:
 def kept(s: State) -> str:
     """Say which steps stand, or how many calls, where there are any."""
     if not s.plan.steps:
-        ran = _ran(s)
-        return f"{count(ran, 'call')} and {'its' if ran == 1 else 'their'} names are kept." if ran else NOTHING
+        if ran := _ran(s):
+            return f"{count(ran, 'call')} and {'its' if ran == 1 else 'their'} names are kept."
+        return "No call had ended well." if any(c.started for c in s.calls.values()) else "Nothing had run."
     done = [p.n for p in s.plan.steps if p.status == "done"]
     if not done:
         return "No step had ended."
@@ -180,7 +181,6 @@ def _ranges(numbers: list[int]) -> str:
 
 
 MINUTE, LEAD_MOST = 60, 160
-NOTHING = "Nothing had run."
 UNIT_WORDS = {"steps": "steps", "calls": "calls", "tokens": "tokens", "$": "money", "s": "time"}
 EXPORT: Button = {"label": "Export notebook", "verb": "export"}
 RESUME: Button = {"label": "Resume", "verb": "resume", "main": True}
