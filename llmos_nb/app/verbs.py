@@ -24,6 +24,11 @@ def _llmos(run: str, *flags: Flag, **more: Any) -> Form:
     return Form(f"llmos_nb.app.cli:{run}", flags=flags, **more)
 
 
+def _row(word: str) -> int | str:
+    """Read the number of a step, or the id of a call."""
+    return int(word) if word.isdecimal() else word
+
+
 def _switch(name: str, text: str) -> Flag:
     return Flag(f"--{name}", action="store_true", help=text)
 
@@ -139,7 +144,7 @@ DECIDING = (
             _switch("done", "it took effect"), _switch("again", "run it again"),
             example="1 r2.0 --done")),
     Verb("undo", "take its last step back",
-        _agent("process:undo", "P [--to N]", 0, 1, Flag("--to", type=int), example="1 --to 2")),
+        _agent("process:undo", "P [--to N|CALL]", 0, 1, Flag("--to", type=_row), example="1 --to 2")),
     Verb("redo", "put back what was undone", _agent("process:undo", "P", 0, 1, example="1")),
     Verb("fork", "go on from an event as a new process",
         _agent("process:fork", "P --at N [--isolate]", 0, 1, Flag("--at", type=int),

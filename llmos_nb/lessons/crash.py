@@ -147,7 +147,7 @@ def judge_after_crash(attempt: Any, seed: int) -> str:
     decide = callable_or_wrong(attempt, "after_crash(status, repeat)")
     for repeat in ("once", "idempotent"):
         for kill in kills(repeat):
-            status = statuses(kill.broken).get("r1.0")
+            status = statuses(kill.broken).get("r2.0")  # it looks at the price first, and pays then
             if status in (None, "proposed"):
                 continue
             true = "ask" if kill.in_doubt else "keep" if status == "done" else "run"

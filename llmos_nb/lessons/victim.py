@@ -21,7 +21,7 @@ from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Process, Session
 from llmos_nb.tools import Tool, as_tool
 
-TURNS: list[dict[str, Any]] = [call("pay", euros=10), {"text": "Paid 10."}]
+TURNS: list[dict[str, Any]] = [call("price"), call("pay", euros=10), {"text": "Paid 10."}]
 IN_THE_EFFECT = "effect"
 
 
@@ -39,9 +39,22 @@ def pay_tool(folder: Path, repeat: str, deadly: bool) -> Tool:
     return as_tool(pay, effect="external", repeat=repeat)
 
 
+def price_tool() -> Tool:
+    """Make a tool that only looks."""
+
+    def price() -> str:
+        """Say what is to be paid."""
+        return "10 euros"
+
+    return as_tool(price, effect="read", repeat="pure")
+
+
 async def live(folder: Path, repeat: str, at: str) -> None:
     """Begin the process and die at event `at`, or while its tool runs."""
-    session, tools = Session(None, folder / "home"), [pay_tool(folder, repeat, at == IN_THE_EFFECT)]
+    session, tools = (
+        Session(None, folder / "home"),
+        [price_tool(), pay_tool(folder, repeat, at == IN_THE_EFFECT)],
+    )
     process = session.create("Pay 10 euros.", model=ScriptedModel(TURNS), tools=tools, approve="auto")
     process.run.listeners.append(lambda event, _: _die(process, event.n, at))
     await process.start()
@@ -55,7 +68,7 @@ def _die(process: Process, n: int, at: str) -> None:
 
 async def resume(folder: Path, repeat: str) -> None:
     """Take the process up again from its journal."""
-    session, tools = Session(None, folder / "home"), [pay_tool(folder, repeat, False)]
+    session, tools = Session(None, folder / "home"), [price_tool(), pay_tool(folder, repeat, False)]
     process = session.load(journal_of(folder), tools=tools, model=ScriptedModel(TURNS))
     if process.state != "ended":
         await process.resume()

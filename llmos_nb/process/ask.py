@@ -21,9 +21,8 @@ from llmos_nb.messages import Request, Response, Usage
 from llmos_nb.models import cost, shown_url
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import Stream, vault
-from llmos_nb.process import briefing
+from llmos_nb.process import briefing, serving
 from llmos_nb.process.gate import servers as gate_tools
-from llmos_nb.process.gate.plan import decide_plan, implicit_plan
 from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.resource import Wait, endpoint, waiting
 from llmos_nb.process.state.decide import Ask, Evict
@@ -73,9 +72,6 @@ async def ask(run: Run, command: Ask) -> None:
     """Ask the model once; every outcome is recorded."""
     if run.state.servers:
         await gate_tools.hear(run)
-    if run.state.plan_status == "none" and not _plans(run):
-        implicit_plan(run)
-        decide_plan(run, "approve", f"mode:{run.state.mode}")
     if command.delay_s:
         until = f"until {datetime.now() + timedelta(seconds=command.delay_s):%H:%M:%S}, for its next attempt"
         with waiting(run, command, Wait(None, 0, until)):
@@ -106,11 +102,6 @@ async def _attempt(run: Run, number: int, waited_s: float) -> None:
         run.append(failed)
     else:
         settle(run, number, response)
-
-
-def _plans(run: Run) -> bool:
-    """Whether the model may propose a plan of several steps."""
-    return run.state.planning in ("auto", "only") and "plan" in run.tools
 
 
 def build(run: Run) -> tuple[Request, int]:
@@ -227,15 +218,11 @@ def settle(run: Run, number: int, response: Response) -> None:
     amounts: dict[str, float] = {"tokens": usage.prompt + usage.completion}
     if run.price:
         amounts["$"] = cost(run.price, usage)
-    unplanned = run.state.plan_status == "none" and run.state.planning != "only"
-    if unplanned and not any(c.name == "plan" for c in response.calls):
-        implicit_plan(run)
-        decide_plan(run, "approve", f"mode:{run.state.mode}")
     run.append(
         ModelResponded(
             request=number,
             text=response.text,
-            calls=[{"name": c.name, "arguments": c.arguments} for c in response.calls],
+            calls=serving.proposed(run.state, run.tools, response.calls),
             finish=response.finish,
             usage={"prompt": usage.prompt, "completion": usage.completion, "cached": usage.cached},
             cut=response.cut,

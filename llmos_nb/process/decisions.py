@@ -48,9 +48,8 @@ def asked(run: Run, what: str | int) -> list[str]:
     if what == "plan":
         return [k for k in open_ if k.startswith("plan:")]
     if isinstance(what, int) or str(what).isdecimal():
-        step = s.plan.step(int(what))
-        calls = [k for k in open_ if k in s.calls and s.calls[k].step == step.n]
-        return calls or ([f"step:{step.n}"] if step.status == "pending" else [])
+        calls = [k for k in open_ if k in s.calls and s.place(s.calls[k]) == int(what)]
+        return calls or ([f"step:{what}"] if s.plan.step(int(what)).status == "pending" else [])
     if what not in s.calls:
         raise UsageError(f"call {what!r}: no such call (asked: {', '.join(open_) or 'nothing'})")
     if what not in open_:
@@ -135,8 +134,7 @@ def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: s
     if key.startswith("plan:"):
         decide_plan(run, "reject", by, why)
     elif key.startswith("step:"):
-        plan = run.state.plan.put(int(key[5:]), status="rejected")
-        new_plan(run, Plan(plan.steps, plan.version + 1), by)
+        new_plan(run, run.state.plan.reject(int(key[5:]), why), by)
     else:
         run.append(CallDecided(call=key, digest="", what=what, by=by, why=why))
 
@@ -144,13 +142,14 @@ def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: s
 def skip(run: Run, what: str | int, by: str) -> None:
     """Skip a call that is asked about, or a step with its calls that have not begun."""
     if isinstance(what, int):
-        waiting = [c for c in run.state.open_calls if c.status in ("asked", "waits") and c.step == what]
+        s = run.state
+        waiting = [c for c in s.open_calls if c.status in ("asked", "waits") and s.place(c) == what]
         keys = [c.id for c in waiting]
     else:
         keys = [k for k in asked(run, what) if not k.startswith("step:")]
     for key in keys:
         _refuse(run, key, "skip", "", by)
-    if not keys:
+    if not keys and str(what).isdecimal():
         new_plan(run, run.state.plan.skip(int(what)), by)
 
 

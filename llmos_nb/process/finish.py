@@ -16,7 +16,6 @@ from llmos_nb.journal.events import CheckFinished, RunEnded, RunPaused, StepInte
 from llmos_nb.process import compute
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
-from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call, CallContext, Stopped, bounded, current_call
 from llmos_nb.tools.devices.python import interruptible
 from llmos_nb.tools.schema import accepts, kind_of
@@ -164,7 +163,8 @@ EVIDENCE = 240
 
 def integrate(run: Run, command: Integrate) -> Awaitable[None] | None:
     """Compare what the calls of a step showed with what the step expected."""
-    step = next((p for p in run.state.plan.steps if p.n == command.step), None)
+    plan = run.state.plan
+    step = plan.step(command.step) if command.step in plan else None
     if step is not None and step.expectation:
         return _compare(run, command, step.expectation)
     _integrate(run, command)
@@ -173,7 +173,7 @@ def integrate(run: Run, command: Integrate) -> Awaitable[None] | None:
 
 async def _compare(run: Run, command: Integrate, expression: str) -> None:
     """Evaluate what a step expects, where its calls went well; it is the model's, so it may change nothing."""
-    well = all(c.status == "done" for c in _calls_of(run.state, command.response))
+    well = all(c.status == "done" for c in run.state.calls_for(command.step, command.response))
     async with run.writes.turn(run, command):
         found = await _unless_stopped(run, compute.holds(run, expression)) if well else (True, "")
     if found is not None:
@@ -183,8 +183,7 @@ async def _compare(run: Run, command: Integrate, expression: str) -> None:
 
 
 def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bool, str] = (True, "")) -> None:
-    s = run.state
-    calls = _calls_of(s, command.response)
+    calls = run.state.calls_for(command.step, command.response)
     bad = next((c for c in calls if c.status != "done"), None)
     status = detail = ""
     met = bad is None
@@ -204,15 +203,6 @@ def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bo
             step=command.step, met=met, evidence=seen, status=status, detail=detail, compared=compared
         )
     )
-
-
-def _calls_of(s: State, response: int) -> list[Call]:
-    prefix = f"r{response}."
-    found, i = [], 0
-    while (call := s.calls.get(f"{prefix}{i}")) is not None:
-        found.append(call)
-        i += 1
-    return [c for c in found if c.name not in ("plan", "final_answer")]
 
 
 def evidence(calls: list[Call]) -> str:

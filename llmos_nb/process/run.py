@@ -19,7 +19,7 @@ from llmos_nb.models import Model
 from llmos_nb.policy import Approvers
 from llmos_nb.policy.authority import Book
 from llmos_nb.policy.secrets import vault
-from llmos_nb.process import saved
+from llmos_nb.process import saved, serving
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
 from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
@@ -187,7 +187,7 @@ class Run:
     held: dict[str, Any] = field(default_factory=dict)
     values: Values = field(default_factory=Values)
     wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
-    _recalls: bool = False  # whether `recall` is among the tools in wire form
+    _wired_for: tuple[bool, bool] = (False, False)  # with `recall`, and with the argument that names a step
     _busy: int = 0
     _after: list[Callable[[], object]] = field(default_factory=list)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -289,11 +289,15 @@ class Run:
                 self.listeners.remove(listener)
 
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
-        """Return the tools in wire form and as bytes; `recall` joins when there is something to recall."""
-        recalls = self.state.remembers or self.state.context.hides
-        if self.wired is None or self._recalls != recalls:
-            shown = tuple(t.wire for t in self.tools.values() if t.name != RECALL or recalls)
-            self.wired, self._recalls = (shown, compact(list(shown))), recalls
+        """Return the tools in wire form and as bytes.
+
+        `recall` joins when there is something to recall, and each says which step it serves while a plan stands.
+        """
+        recalls, planned = self.state.remembers or self.state.context.hides, serving.stands(self.state)
+        if self.wired is None or self._wired_for != (recalls, planned):
+            tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
+            shown = tuple(serving.wired(t) if planned else t.wire for t in tools)
+            self.wired, self._wired_for = (shown, compact(list(shown))), (recalls, planned)
         return self.wired
 
     @property

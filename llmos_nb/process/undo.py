@@ -49,10 +49,11 @@ def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
     return found
 
 
-def undo_calls(run: Run, to: int | None, by: str = "you") -> None:
-    """Take back the last step that changed something, or step `to` and all after it.
+def undo_calls(run: Run, to: int | str | None, by: str = "you") -> None:
+    """Take back the last step that changed something, or `to` and all after it.
 
-    The namespace is taken back at once; what acted outside is asked for, where its tool declares `undo=`.
+    That is the number of a step, the id of a call, or, without a plan, the number of an answer. The namespace is
+    taken back at once; what acted outside is asked for, where its tool declares `undo=`.
 
     Raises
     ------
@@ -70,9 +71,13 @@ def undo_calls(run: Run, to: int | None, by: str = "you") -> None:
         last = next((_unit(run.state, c) for c in reversed(standing) if c.changes.seen or c in acted), None)
         first = next((i for i, c in enumerate(calls) if _unit(run.state, c) == last), len(calls))
         acted = [c for c in acted if _unit(run.state, c) == last]
+    elif isinstance(to, str):
+        since = _changing(run, to, [*calls, *acted]).ended
+        first = next((i for i, c in enumerate(calls) if c.ended >= since), len(calls))
+        acted = [c for c in acted if c.ended >= since]
     else:
-        first = next((i for i, c in enumerate(calls) if c.step >= to), len(calls))
-        acted = [c for c in acted if c.step >= to]
+        first = next((i for i, c in enumerate(calls) if run.state.place(c) >= to), len(calls))
+        acted = [c for c in acted if run.state.place(c) >= to]
     wanted = calls[first:]
     if any(c.changes.seen for c in wanted):
         take_back(run, wanted)
@@ -82,6 +87,15 @@ def undo_calls(run: Run, to: int | None, by: str = "you") -> None:
         raise UsageError(f"process {run.state.pid}: no step that changed the namespace is left to undo{why}")
     for call in reversed(acted):
         compensate.propose(run, call, by)
+
+
+def _changing(run: Run, key: str, calls: Iterable[Call]) -> Call:
+    """Return a call by its id, where it is one that can be taken back."""
+    found = next((c for c in calls if c.id == key), None)
+    if found is None:
+        known = "there is no such call" if key not in run.state.calls else "it changed nothing that Undo keeps"
+        raise UsageError(f"process {run.state.pid}: call {key!r} cannot be undone: {known}")
+    return found
 
 
 def beyond_undo(run: Run, calls: Iterable[Call]) -> str:

@@ -368,8 +368,8 @@ class Process:
         """Start a process within this one's rights and budget; what ends this one ends it."""
         return self.session.start(goal, parent=self, **options)
 
-    def undo(self, to: int | None = None) -> Pending:
-        """Take back the last step that changed the namespace, or all of step `to` and after it."""
+    def undo(self, to: int | str | None = None) -> Pending:
+        """Take back the last step that changed the namespace, or `to` (a step, or a call) and all after it."""
         self.dispatch.touch(lambda: undo_calls(self.run, to))
         return Pending(self)
 

@@ -50,6 +50,8 @@ class Call:
         What the device or the gate has to say of it; ``n`` is the event of the answer that proposed it.
     undoes : str
         The call that this one takes back, where it is a compensation.
+    also : list of int
+        Further steps of the plan that it serves, beside `step`.
     """
 
     id: str
@@ -72,6 +74,12 @@ class Call:
     changes: Changes = UNCHANGED
     facts: dict[str, Any] = field(default_factory=dict)
     undoes: str = ""
+    also: list[int] = field(default_factory=list)
+
+    @property
+    def serves(self) -> list[int]:
+        """The plan's steps that it serves."""
+        return [self.step, *self.also] if self.step else []
 
     @property
     def closed(self) -> bool:

@@ -7,7 +7,7 @@ Words
 -----
 A text with marks is a list of runs (`Words`)::
 
-    "plain"    ["*", "strong"]    ["`", "code"]    ["@", "r3.0", 2]        a call and the step it belongs to
+    "plain"    ["*", "strong"]    ["`", "code"]    ["@", "r3.0", 2]        a call and the row it belongs to
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Bar(TypedDict):
 
 
 class StepRow(TypedDict, total=False):
-    """One step of the plan as a row."""
+    """One step of the plan as a row; of a process without a plan one call."""
 
-    n: Required[int]
+    n: Required[int | str]  # the step's number, or the call's id
     t: Required[str]  # title
     s: Required[StepStatus]
     x: str  # what it expects to see
@@ -62,6 +62,7 @@ class StepRow(TypedDict, total=False):
     code: str  # what the edit form starts with
     calls: list[str]  # ids that point at this row
     out: bool  # whether it has an output to show
+    back: bool  # of a call: whether it can be undone
     call: str  # the call that waits, and its digest
     digest: str
 
@@ -163,9 +164,9 @@ class Block(_Code, total=False):
 
 
 class Fold(TypedDict):
-    """Ended steps up to a number, folded to one line; failed and current ones stay out."""
+    """Ended rows up to one, folded to one line; failed and current ones stay out."""
 
-    upto: int
+    upto: int | str
     text: str
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import CONTROL
+from llmos_nb.views.deciders import DECIDES, Deciders
 
 _LIT_BY = {
     "plan": "run.started plan.edited",
@@ -50,6 +51,8 @@ class Counts:
         Attempts at the model since its last answer.
     trouble : str
         What the last failed attempt said.
+    who : Deciders
+        Who decided what.
     """
 
     edges: Counter[str] = field(default_factory=Counter)
@@ -64,7 +67,7 @@ class Counts:
     tried_since: str = ""
     requested_at: str = ""
     trouble: str = ""
-    by: dict[str, str] = field(default_factory=dict)
+    who: Deciders = field(default_factory=Deciders)
     _responses: int = 0
     _settled: dict[str, float] = field(default_factory=dict)
     _after: str = ""
@@ -79,14 +82,13 @@ class Counts:
             counts.heard(event)
         return counts
 
-    def heard(self, event: Event) -> None:  # noqa: C901, PLR0912 - one a kind
+    def heard(self, event: Event) -> None:
         """Take one event in."""
         self.stage = STAGES.get(event.k, self.stage)
+        self._decided(event)
         match event.body:
-            case ev.PlanProposed() | ev.PlanEdited() as b:
+            case ev.PlanProposed() | ev.PlanEdited() as b if b.by != "process":
                 self._planned(b)
-            case ev.PlanDecided(by=by):
-                self.by["plan"] = by
             case ev.BudgetSettled(amounts=amounts):
                 self._settled = dict(amounts)
             case ev.ModelRequested():
@@ -97,8 +99,6 @@ class Counts:
                 self.trouble = str(error)
             case ev.QuestionAsked():
                 self.asked += 1
-            case ev.CallDecided(call=call, what="edit", by=by):
-                self.by[f"edit {call}"] = by
             case ev.CallStarted(call=call):
                 self.edges["e2"] += 1
                 self._under_way.add(call)
@@ -113,6 +113,10 @@ class Counts:
                 self.stage = "answer"
                 self.edges["e5"] += bool(self._after)
                 self.edges["e6"] += 1
+
+    def _decided(self, event: Event) -> None:
+        if event.k in DECIDES:
+            self.who.heard(event)
 
     def shown(self) -> dict[str, str]:
         """Return the counts as the loop's labels; an edge not taken is not named."""
@@ -136,7 +140,7 @@ class Counts:
         self.requested_at = at
         self.tries += 1
         self.tried_since = self.tried_since or at
-        self.stage = "act" if self._known and self._after != "failed" else "plan"
+        self.stage = "act" if (self._known or self._responses) and self._after != "failed" else "plan"
 
     def _responded(self, b: ev.ModelResponded) -> None:
         self._responses += 1

@@ -16,7 +16,7 @@ from llmos_nb.views.loop import loop
 from llmos_nb.views.markdown import LEFT, TABLE, html as markdown, pre, text
 from llmos_nb.views.panel import output
 from llmos_nb.views.panel.blocks import Rows
-from llmos_nb.views.panel.steps import gave
+from llmos_nb.views.panel.calls import gave
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text import form
 from llmos_nb.views.wording import SAY, plain as unmarked, sentence, short, spending
@@ -124,11 +124,16 @@ def _plan(v: PanelView) -> list[str]:
 def _list(rows: list[StepRow]) -> str:
     """Number by the list itself where the numbers run on, else in words."""
     first = rows[0]["n"] if rows else 1
-    run_on = [r["n"] for r in rows] == list(range(first, first + len(rows)))
-    steps = [_step(r) if run_on else f"step {int(r['n'])}: {_step(r)}" for r in rows]
+    run_on = isinstance(first, int) and [r["n"] for r in rows] == list(range(first, first + len(rows)))
+    steps = [_step(r) if run_on else f"{_named(r['n'])}: {_step(r)}" for r in rows]
     items = "\n".join(f"<li>{step}</li>" for step in steps)
     start = f' start="{int(first)}"' if run_on and first != 1 else ""
-    return f'<ol{start} style="margin:0;padding-left:32px">\n{items}\n</ol>'
+    kind = "ol" if run_on or not all(isinstance(r["n"], str) for r in rows) else "ul"
+    return f'<{kind}{start} style="margin:0;padding-left:32px">\n{items}\n</{kind}>'
+
+
+def _named(n: int | str) -> str:
+    return f"step {n}" if isinstance(n, int) else text(n)
 
 
 def _step(r: StepRow) -> str:

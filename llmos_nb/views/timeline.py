@@ -114,7 +114,12 @@ def _mark(b: ev.Body) -> Literal["h", "e", ""]:
 
 def _who(by: str) -> str:
     kind, _, which = str(by).partition(":")
-    said = {"mode": f"the mode {which}", "rule": f"rule {which}", "plan": "the plan you approved"}
+    said = {
+        "mode": f"the mode {which}",
+        "rule": f"rule {which}",
+        "plan": "the plan you approved",
+        "model": "the model",
+    }
     return said.get(kind, kind)
 
 
@@ -172,7 +177,7 @@ _SAY = dict((
     _on(ev.RunStarted, lambda b: b.goal),
     _on(ev.PolicyLoaded, lambda b: count(len(b.tools), "tool")),
     _on(ev.PolicyChanged, lambda b: f"a rule by {_who(b.by)}"),
-    _on(ev.PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by the {b.by}"),
+    _on(ev.PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by {_who(b.by)}"),
     _on(ev.PlanEdited, lambda b: f"{count(len(b.steps), 'step')}, by {_who(b.by)}"),
     _on(ev.PlanDecided, lambda b: f"{'approved' if b.what == 'approve' else 'rejected'} by {_who(b.by)}"),
     _on(ev.ModelRequested, _requested),

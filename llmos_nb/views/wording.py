@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from llmos_nb.journal.events import HeapRestored
-from llmos_nb.process.state import State
+from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Bar, Words
 
@@ -27,7 +27,7 @@ SAY = {
     "waiting": "waiting for you",
     "done": "done",
     "failed": "failed",
-    "rejected": "rejected by you",
+    "rejected": "rejected",
     "skipped": "skipped",
     "replaced": "replaced",
 }
@@ -136,8 +136,10 @@ def visible(text: str) -> str:
 
 
 def ref(call: Call) -> list[str | int]:
-    """Return a call as a link to its step, or as code where it belongs to none."""
-    return ["@", call.id, call.step] if call.step else ["`", call.id]
+    """Return a call as a link to its row: of its step, or its own; as code where it has none."""
+    if call.name in CONTROL:
+        return ["`", call.id]
+    return ["@", call.id, call.step or call.undoes or call.id]
 
 
 def upper(text: str) -> str:

@@ -152,7 +152,7 @@ async def test_of_a_name_the_last_that_has_not_ended_is_meant(spec):
         ("reject r1.0", "goes on"),
         ("cost", "unit"),
         ("log", "run.started"),
-        ("plan", "Make x."),
+        ("plan", "r1.0 x = 1"),
     ],
 )
 async def test_verbs_without_a_process_mean_the_last_unfinished_one_after_a_restart(spec, say, line, said):

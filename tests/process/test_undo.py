@@ -125,6 +125,20 @@ async def test_without_a_plan_one_answer_is_taken_back_at_a_time(script):
     assert own(names) == {}
 
 
+async def test_without_a_plan_a_call_is_taken_back_with_all_after_it_by_its_id(script):
+    names = {}
+    model = script(python("a = 1"), python("b = 2"), python("print(b)"), {"text": "done"})
+    proc = await llmos.run("go", model=model, namespace=names, approve="auto")
+    with pytest.raises(UsageError, match="'r3.0' cannot be undone: it changed nothing"):
+        proc.undo(to="r3.0")
+    with pytest.raises(UsageError, match="'r9.0' cannot be undone: there is no such call"):
+        proc.undo(to="r9.0")
+    proc.undo(to="r2.0")
+    assert own(names) == {"a": 1}
+    proc.undo(to="r1.0")
+    assert own(names) == {}
+
+
 async def test_steps_that_only_read_do_not_block_undo(script):
     session = llmos.Session({})
     one = await session.start("one", model=script(python("b = 2"), {"text": "ok"}), approve="auto")

@@ -50,7 +50,7 @@ def test_resume_posts_nothing_again_and_says_what_came_back(server, tmp_path):
     with Notebook(tmp_path) as other:
         other.run("%agent resume 1")
         assert "names: 1 step read back; gone: c" in other.run("%agent log 1").text
-        assert "(r1.0) connected to" in other.run("%agent show 1").text
+        assert "Call r1.0 connected to" in other.run("%agent show 1").text
         other.run("%agent resolve 1 rebuild --done")
         other.run("%agent reply 1 yes")
         wait_for(other, lambda: "r3.0 asks" in other.run("%agent log 1").text)

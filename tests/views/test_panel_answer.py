@@ -110,7 +110,7 @@ async def test_an_answer_whose_steps_were_all_undone_says_so_until_they_are_redo
 
 
 @pytest.mark.parametrize(
-    ("what", "said"), [("reject", "edited by you"), ("approve", "edited and approved by you")]
+    ("what", "said"), [("reject", "edited and rejected by you"), ("approve", "edited and approved by you")]
 )
 def test_a_call_that_was_edited_counts_as_approved_only_by_an_approval(what, said):
     w = Writer().planned()

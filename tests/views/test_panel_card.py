@@ -18,7 +18,7 @@ def test_card_shows_call_reason_risks_code_and_coverage():
     assert [kind for kind, _ in c["risks"]] == ["cannot be undone", "external"]
     assert c["code"].startswith("path =") and c["cap"][1] == ["@", "r4.0", 3]
     rows = {plain(r[1]): [plain(x) for x in r] for r in c["table"]["rows"]}
-    assert rows["by_island"] == ["reads", "by_island", "unchanged", "step 2, r3.0"]
+    assert rows["by_island"] == ["reads", "by_island", "no change seen", "step 2, r3.0"]
     assert rows["results/islands.csv"][2:] == ["118 bytes → replaced", "the model"]
     assert (c["call"], c["digest"], c["step"]) == ("r4.0", "9f3ce1aa", 3)
     assert "9f3c e1" in plain(c["cover"])

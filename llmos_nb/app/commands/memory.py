@@ -43,4 +43,4 @@ async def forget(session: Session, command: Command) -> None:
     process = session.find(command.words[0])
     size = prune.forget(process.run, command.words[1])
     gone = f"{size:,} bytes of {command.words[1]} are deleted"
-    print(f"process {process.pid}: {gone}; the chain of the journal holds")
+    print(f"process {process.pid}: {gone}; no line of its journal is changed")

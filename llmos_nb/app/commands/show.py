@@ -17,8 +17,9 @@ from llmos_nb.policy import show
 from llmos_nb.process.state import Step
 from llmos_nb.session import Process, Session, table as processes
 from llmos_nb.views import audit
+from llmos_nb.views.panel import Projector
 from llmos_nb.views.spans import export as spans_file
-from llmos_nb.views.text import context_text, table
+from llmos_nb.views.text import context_text, form, table
 
 
 async def panel(session: Session, command: Command) -> Any:
@@ -91,7 +92,13 @@ async def tools(session: Session, command: Command) -> None:
 
 
 async def plan(session: Session, command: Command) -> None:
-    print("\n".join(_step_line(s) for s in session.find(command.process).plan.steps) or "no plan yet")
+    process = session.find(command.process)
+    lines = [_step_line(s) for s in process.plan.steps]
+    if not lines:  # its calls are what it did
+        found = Projector(process.events).view(process.run.state, process.events)
+        lines = [line for row in found["steps"] for line in form.step(row)]
+        lines = ["no plan; its calls:", *lines] if lines else ["no plan yet"]
+    print("\n".join(lines))
 
 
 def _step_line(s: Step) -> str:

@@ -102,7 +102,7 @@ SAID = (LlmosError, OSError)
 LOOKS: dict[str, Callable[[Projector, Message], None]] = {
     "rules": lambda projector, _: projector.open("rules"),
     "journal": lambda projector, _: projector.open("journal"),
-    "output": lambda projector, m: projector.open("output", int(m.get("step") or 0)),
+    "output": lambda projector, m: projector.open("output", m.get("step") or 0),
     "close": lambda projector, _: projector.open(""),
     "seek": lambda projector, m: projector.seek(m["at"]),
 }

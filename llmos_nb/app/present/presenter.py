@@ -7,6 +7,7 @@ import asyncio
 from typing import Any
 
 from llmos_nb.app.present.front import awaits_clicks, front_end
+from llmos_nb.app.present.line import Line, install, line_of
 from llmos_nb.app.present.text import Several, Shown, TextShown, print_raw
 from llmos_nb.errors import NotAnswered
 from llmos_nb.session import Process, Session, outcome, toolbox
@@ -85,7 +86,10 @@ class Presenter:
         try:
             await self.follow(process, shown, out, background=True)
         except NotAnswered as error:
-            print(f"{type(error).__name__}: {error}")
+            if (line := line_of(error)) is not None:
+                line.show()
+            else:
+                print(f"{type(error).__name__}: {error}")
 
     async def follow(self, process: Process, shown: Shown, out: str = "", background: bool = False) -> Any:
         """Wait until it has settled; give the answer's variable its value; raise one quiet line otherwise."""
@@ -97,7 +101,11 @@ class Presenter:
             if out.isidentifier() and self.session.namespace is not None:
                 self.session.namespace[out] = process.answer
             return None
-        raise outcome.unanswered(process)
+        error = outcome.unanswered(process)
+        if front_end(self.ip) == "panel":
+            install(self.ip)
+            Line(process, error)
+        raise error
 
     def show(self, process: Process) -> Shown:
         """Draw a process here, live."""

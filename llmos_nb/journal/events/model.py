@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypedDict
+from typing import Any, ClassVar, Literal, Required, TypedDict
 
 from llmos_nb.journal.events.base import Fact, key
 
 
-class ProposedCall(TypedDict):
+class ProposedCall(TypedDict, total=False):
     """A call as the model wrote it.
 
     Attributes
@@ -17,10 +17,13 @@ class ProposedCall(TypedDict):
         The tool.
     arguments : dict or str
         A text where they could not be parsed.
+    step : list of int
+        Where its argument ``step`` is the process's own, and not the tool's: the steps of the plan that it names.
     """
 
-    name: str
-    arguments: dict[str, Any] | str
+    name: Required[str]
+    arguments: Required[dict[str, Any] | str]
+    step: list[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

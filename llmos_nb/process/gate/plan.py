@@ -17,7 +17,6 @@ from llmos_nb.policy import approval, envelope, judge_plan
 from llmos_nb.process.gate.judge import reject
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import JudgePlan, Overdue, Propose
-from llmos_nb.process.state.plan import Plan
 from llmos_nb.tools import parse_arguments
 
 
@@ -53,12 +52,6 @@ def decide_plan(run: Run, what: Literal["approve", "reject"], by: str, why: str 
     s = run.state
     granted = envelope([p.plain() for p in s.plan.steps if p.open], run.tools) if what == "approve" else {}
     run.append(PlanDecided(version=s.plan.version, what=what, envelope=granted, by=by, why=why))
-
-
-def implicit_plan(run: Run) -> None:
-    """Return a process that works step by step its plan of one step."""
-    plan = Plan().add(run.state.goal.strip().split("\n")[0][:200] or "the goal")
-    run.append(PlanProposed(version=plan.version, steps=plan.plain(), by="process"))
 
 
 WHY = "nobody decided in time"

@@ -237,7 +237,7 @@ def _call(s: State, call: Call) -> Command | None:
 def _next(s: State) -> list[Command]:
     """What follows when no call is open."""
     if s.todo == "integrate":
-        return [Integrate(s.step, s.responses)]
+        return [Integrate(next(iter(s.unread), 0), s.responses)]
     if s.pause_wanted:
         return [Pause("you paused it")]
     if "input" in s.awaited:

@@ -40,6 +40,8 @@ class Step:
         Tools it says it will call.
     hint : str
         A person's words for the next try.
+    why : str
+        The reason that was given when it was rejected.
     """
 
     n: int
@@ -51,6 +53,7 @@ class Step:
     code: str = ""
     tools: tuple[str, ...] = ()
     hint: str = ""
+    why: str = ""
 
     @property
     def open(self) -> bool:
@@ -98,6 +101,10 @@ class Plan:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def __contains__(self, n: object) -> bool:
+        """Return whether there is a step of this number."""
+        return n in self._by_n
+
     def step(self, n: int) -> Step:
         """Return step `n`, or say which there are."""
         if n not in self._by_n:
@@ -133,7 +140,7 @@ class Plan:
         if step.status in ("done", "replaced"):
             raise UsageError(f"step {n} is {step.status}: undo or retry it before you edit it")
         status = "pending" if step.status != "running" else step.status
-        return Plan(self.put(n, **changes, status=status).steps, self.version + 1)
+        return Plan(self.put(n, **changes, status=status, why="").steps, self.version + 1)
 
     def add(self, title: str, expect: str = "", after: int | None = None) -> Plan:
         """Add a pending step, at the end or after step `after`."""
@@ -169,7 +176,11 @@ class Plan:
         step = self.step(n)
         if step.open or step.status == "replaced":
             raise UsageError(f"step {n} is {step.status}: only a step that has ended can be tried again")
-        return Plan(self.put(n, status="pending", hint=hint).steps, self.version + 1)
+        return Plan(self.put(n, status="pending", hint=hint, why="").steps, self.version + 1)
+
+    def reject(self, n: int, why: str = "") -> Plan:
+        """Reject a step that has not begun, with a reason for the model."""
+        return Plan(self.put(n, status="rejected", why=why).steps, self.version + 1)
 
     def replace_rest(self, wire: Sequence[Mapping[str, Any]]) -> Plan:
         """Put new steps in place of all open and failed ones (a re-plan by the model)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from llmos_nb.policy import Budget, show
 from llmos_nb.process.state.plan import Plan, Step
@@ -28,7 +28,7 @@ MEMORY = (
     " Long results are shown in part, and when the window is full the oldest leave it: recall(page) or recall(query) "
     "then brings back their exact words. What you will need later, say in words when you see it."
 )
-PLAN = " If several steps are needed, call plan first, then do one step a turn."
+PLAN = " If several steps are needed, call plan first, then do one step a turn, and name it in each call: step='2'."
 NAMESPACE = (
     " python runs in the user's live namespace: its variables are there and stay there; the value of the last line "
     "and what is printed come back."
@@ -69,19 +69,26 @@ def plan_decided(plan: Plan, approved: bool, why: str, by: str) -> str:
     """Say what became of a proposed plan."""
     if not approved:
         return f"The plan was rejected: {why or 'no reason given'}. Propose another."
-    edited = (
-        f" {who(by).capitalize()} may have edited it; it now reads:\n{plan_lines(plan)}" if by == "you" else ""
-    )
+    refused = _reasons(s for s in plan.steps if s.status == "rejected")
+    edited = f" Not to be done: {refused}." if refused else ""
+    if by == "you":
+        edited += f" {who(by).capitalize()} may have edited it; it now reads:\n{plan_lines(plan)}"
     first = next(iter(plan.ready()), None)
     return "The plan is approved." + edited + (f" Begin with step {first.n}: {first.title}" if first else "")
 
 
-def plan_edited(plan: Plan, by: str) -> str:
-    """Say that somebody edited the plan."""
+def plan_edited(plan: Plan, by: str, refused: Sequence[Step] = ()) -> str:
+    """Say that somebody edited the plan, or rejected steps of it, and why."""
     lines = plan_lines(plan)
-    return f"{who(by).capitalize()} edited the plan. " + (
-        f"What is left:\n{lines}" if lines else "Nothing is left to do."
-    )
+    did = f"rejected {_reasons(refused)}" if refused else "edited the plan"
+    left = f"What is left:\n{lines}" if lines else "Nothing is left to do."
+    return f"{who(by).capitalize()} {did}. {left}"
+
+
+def _reasons(steps: Iterable[Step]) -> str:
+    """List steps that were rejected, each with the reason."""
+    said = "; ".join(f"step {s.n}, {s.title}" + (f": {s.why}" if s.why else "") for s in steps)
+    return said.rstrip(".")
 
 
 def next_step(step: Step) -> str:

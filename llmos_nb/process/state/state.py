@@ -20,6 +20,7 @@ from llmos_nb.process.state.plan import Plan, Step
 from llmos_nb.tools import CLOSED, Call, Turn
 
 CONTROL = ("plan", "final_answer")
+SERVES = "step"  # the argument by which a call says which step of the plan it serves
 
 
 @dataclass
@@ -70,6 +71,12 @@ class State:
         The plan's step that ran last; 0 for none.
     evidence, compared : dict of int to str
         By step, what was seen, and the expression that was evaluated and held.
+    seen_in : dict of int to list of str
+        By step, the calls in whose results its evidence was seen.
+    unread : list of int
+        Steps that calls of the last answer served and that were not integrated yet; 0 for calls that serve none.
+    invented : str
+        Title of the step that former versions gave a process without a plan; empty for none.
     envelope, envelope_used : dict of str to int, Counter
         By tool, how many calls the approved plan covers, and how many of these were used.
     preapproved : list of int
@@ -182,6 +189,9 @@ class State:
     step: int = 0
     evidence: dict[int, str] = field(default_factory=dict)
     compared: dict[int, str] = field(default_factory=dict)
+    seen_in: dict[int, list[str]] = field(default_factory=dict)
+    unread: list[int] = field(default_factory=list)
+    invented: str = ""
     envelope: dict[str, int] = field(default_factory=dict)
     envelope_used: Counter[str] = field(default_factory=Counter)
     preapproved: list[int] = field(default_factory=list)
@@ -251,6 +261,18 @@ class State:
             if self.turn
             else []
         )
+
+    def calls_for(self, step: int, response: int = 0) -> list[Call]:
+        """Return the calls of an answer (the last one) that served a step, in order; step 0 for those of none."""
+        found, i = list[Call](), 0
+        while (call := self.calls.get(f"r{response or self.responses}.{i}")) is not None:
+            found.append(call)
+            i += 1
+        return [c for c in found if c.name not in CONTROL and step in (c.serves or [0])]
+
+    def place(self, call: Call) -> int:
+        """Return the number by which people name what a call belongs to: its step; without a plan its answer."""
+        return call.step if self.plan.steps else int(call.id[1:].partition(".")[0])
 
     @property
     def waiting(self) -> bool:
@@ -352,6 +374,11 @@ def note(s: State, text: str) -> None:
     s.notes.append(text)
     if s.turn is None:
         flush_notes(s, ())
+
+
+def ask_again(s: State) -> None:
+    """Let the model answer what it was told, unless something else comes first."""
+    s.todo = "ask" if s.todo in ("", "answer") else s.todo
 
 
 def flush_notes(

@@ -63,7 +63,7 @@ def _touched(s: State, access: str, raw: Any) -> list[Words | Button]:
         raw = dict(zip(("name", "change", "origin"), [raw] if isinstance(raw, str) else raw, strict=False))
     name = str(raw.get("name", ""))
     made = next((c for c in reversed(s.surviving) if name in c.changes.written), None)
-    change = "unchanged" if access == "reads" else "changed" if name in s.versions else "new or changed"
+    change = "no change seen" if access == "reads" else "changed" if name in s.versions else "new or changed"
     origin = _made_by(made, access, name in s.versions)
     if raw.get("origin"):
         origin = marked(str(raw["origin"]))

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from llmos_nb.policy import show
 from llmos_nb.process import evidence
-from llmos_nb.process.state import State
+from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views import wording
 from llmos_nb.views.contract import Block, Button, Glyph, Tone, Words
@@ -162,10 +162,14 @@ def command(s: State, line: str, before: str = "In another cell: ") -> Block:
 
 
 def kept(s: State) -> str:
-    """Say which steps stand, where there are any."""
+    """Say which steps stand, or how many calls, where there are any."""
+    if not s.plan.steps:
+        if ran := _ran(s):
+            return f"{count(ran, 'call')} and {'its' if ran == 1 else 'their'} names are kept."
+        return "No call had ended well." if any(c.started for c in s.calls.values()) else "Nothing had run."
     done = [p.n for p in s.plan.steps if p.status == "done"]
     if not done:
-        return "No step had ended." if s.plan.steps else "Nothing had run."
+        return "No step had ended."
     one = len(done) == 1
     return f"Step{'' if one else 's'} {_ranges(done)} and {'its' if one else 'their'} names are kept."
 
@@ -194,11 +198,17 @@ def ended(s: State, counts: Counts) -> Phase:
 
 
 def _answered(s: State, counts: Counts) -> Phase:
-    steps = count(sum(p.status == "done" for p in s.plan.steps), "step")
+    done = sum(p.status == "done" for p in s.plan.steps)
+    ran = count(done, "step") if s.plan.steps else count(_ran(s), "call")
     asked = f", you were asked {times(counts.asked)}" if counts.asked else ""
     known = evidence.headline(evidence.evidence(s))
     word = "Answered, then undone" if s.undone and not changed(s) else "Answered"
-    return Phase("finished", "ok", "done", word, f"{known}; {steps}{asked}", [], answer(s))
+    return Phase("finished", "ok", "done", word, f"{known}; {ran}{asked}", [], answer(s))
+
+
+def _ran(s: State) -> int:
+    """Count the calls that ran well and stand."""
+    return sum(c.name not in CONTROL for c in s.surviving)
 
 
 def _budget(s: State, counts: Counts) -> Phase:

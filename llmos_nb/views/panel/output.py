@@ -9,20 +9,20 @@ from llmos_nb.process.state import State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Block, Sheet
 from llmos_nb.views.panel.blocks import code, heading, text
-from llmos_nb.views.panel.steps import gave
+from llmos_nb.views.panel.calls import gave
 from llmos_nb.views.wording import ref, size
 
 PICTURES = ("image/png", "image/jpeg")
 MOST_BYTES = 1_000_000  # of the pictures that one view holds
 
 
-def calls_of(s: State, step: int) -> list[Call]:
-    """Return the calls of a step that have something to show, in order."""
-    return [c for c in s.calls.values() if c.step == step and gave(c)]
+def calls_of(s: State, row: int | str) -> list[Call]:
+    """Return the calls of a row that have something to show, in order: of a step, or the one call of this id."""
+    return [c for c in s.calls.values() if (row in c.serves or c.id == row) and gave(c)]
 
 
-def sheet(s: State, step: int) -> Sheet:
-    """Return a page with what the calls of a step ran and gave."""
+def sheet(s: State, step: int | str) -> Sheet:
+    """Return a page with what the calls of a row ran and gave."""
     calls = calls_of(s, step)
     blocks: list[Block] = [] if calls else [text("It has given nothing yet, or was taken back.")]
     room = MOST_BYTES
@@ -33,7 +33,7 @@ def sheet(s: State, step: int) -> Sheet:
             blocks.append(heading(f"{call.name}, {call.id}"))
         shown, room = output(call, room)
         blocks += shown
-    return {"title": f"Output of step {step}", "blocks": blocks}
+    return {"title": f"Output of {'step ' if isinstance(step, int) else ''}{step}", "blocks": blocks}
 
 
 def output(call: Call, room: int) -> tuple[list[Block], int]:

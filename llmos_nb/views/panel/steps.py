@@ -1,7 +1,8 @@
-"""The plan as rows: status, expectation, evidence, duration, cost and what became of a step."""
+"""The plan as rows: status, expectation, evidence, time, cost and what became of a step; calls where there is none."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from itertools import takewhile
 from typing import cast
@@ -10,56 +11,60 @@ from llmos_nb.process.state import CONTROL, State, Step
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Fold, PanelView, StepRow, StepStatus, Words
 from llmos_nb.views.counts import Counts
+from llmos_nb.views.deciders import person
 from llmos_nb.views.loop import dot
-from llmos_nb.views.wording import count, duration, listed, money, since, times, tokens
+from llmos_nb.views.panel import calls
+from llmos_nb.views.panel.calls import gave
+from llmos_nb.views.panel.costs import cost_of, facts, say_cost
+from llmos_nb.views.wording import count, duration, listed, since, times
 
 FOLD_FROM = 8  # steps; a shorter plan is read at a glance
 DAG_MOST = 12  # nodes; in a wider graph they could not be told apart
-Costs = dict[str, float]
 
 
 def rows(s: State, counts: Counts, now: str = "") -> list[StepRow]:
-    """Return a row a step."""
-    calls: dict[int, list[Call]] = defaultdict(list)
+    """Return a row a step, with one for each call that serves none: of a process without a plan these alone."""
+    served: dict[int, list[Call]] = defaultdict(list)
     for call in s.calls.values():
-        if call.name not in CONTROL:
-            calls[call.step].append(call)
-    return [_row(s, step, calls[step.n], counts, now) for step in s.plan.steps]
+        for n in call.serves if call.name not in CONTROL else ():
+            served[n].append(call)
+    steps = [_row(s, step, served[step.n], counts, now) for step in s.plan.steps]
+    alone = calls.loose(s)
+    own = calls.rows(s, alone, counts, now)
+    first = min((c.facts.get("n", 0) for each in served.values() for c in each), default=math.inf)
+    before = sum(c.facts.get("n", 0) < first for c in alone)
+    return [*own[:before], *steps, *own[before:]]
 
 
 def row(s: State, n: int, counts: Counts) -> StepRow | None:
     """Return the row of one step, or None where the plan has none of this number."""
-    step = next((step for step in s.plan.steps if step.n == n), None)
-    calls = [c for c in s.calls.values() if c.step == n and c.name not in CONTROL]
-    return None if step is None else _row(s, step, calls, counts, "")
+    if n not in s.plan:
+        return None
+    served = [c for c in s.calls.values() if n in c.serves and c.name not in CONTROL]
+    return _row(s, s.plan.step(n), served, counts, "")
 
 
-def _row(s: State, step: Step, calls: list[Call], counts: Counts, now: str) -> StepRow:
-    status = _status(s, step, calls, counts)
+def _row(s: State, step: Step, served: list[Call], counts: Counts, now: str) -> StepRow:
+    status = _status(s, step, served, counts)
     row: StepRow = {"n": step.n, "t": step.title, "s": status}
     more = {
         "x": step.expect,
         "after": ", ".join(map(str, step.depends_on)),
         "code": step.code,
-        "calls": [c.id for c in calls],
-        "ev": _evidence(s, step, calls, status),
-        "note": _note(s, step, calls, counts, status),
-        "out": any(map(gave, calls)),
+        "calls": [c.id for c in served],
+        "ev": _evidence(s, step, status),
+        "note": _note(s, step, served, counts, status),
+        "out": any(map(gave, served)),
     }
     row |= cast(StepRow, {key: value for key, value in more.items() if value})
-    _facts(row, calls, counts, now)
-    if waiting := next((c.id for c in calls if c.id in s.questions), ""):
+    facts(row, served, counts, now)
+    if waiting := next((c.id for c in served if c.id in s.questions), ""):
         row["call"], row["digest"] = waiting, s.questions[waiting].get("digest", "")
     return row
 
 
-def gave(call: Call) -> bool:
-    """Return whether a call has something to show: it has ended, and was not taken back."""
-    return bool(call.ended) and call.name not in CONTROL and call.status != "undone" and not call.undoes
-
-
-def _status(s: State, step: Step, calls: list[Call], counts: Counts) -> StepStatus:
-    if any(c.id in s.questions for c in calls):
+def _status(s: State, step: Step, served: list[Call], counts: Counts) -> StepStatus:
+    if any(c.id in s.questions for c in served):
         return "waiting"
     if step.status == "replaced" and step.n in counts.failed:
         return "failed"
@@ -68,74 +73,38 @@ def _status(s: State, step: Step, calls: list[Call], counts: Counts) -> StepStat
     return step.status  # type: ignore[return-value]  # the plan's words are the rows' words
 
 
-def _facts(row: StepRow, calls: list[Call], counts: Counts, now: str) -> None:
-    """Say how long the calls ran and what the answers that proposed them cost."""
-    ran = sum(since(c.started, c.ended) for c in calls if c.status != "running")
-    live = next((c for c in calls if c.status == "running"), None)
-    if live is not None:
-        row["dur"] = f"{duration(ran + since(live.started, now))} so far" if now else ""
-    elif any(c.started and c.ended for c in calls):
-        row["dur"] = duration(ran)
-    if live is None and (cost := say_cost(cost_of(calls, counts))):
-        row["cost"] = cost
-
-
-def cost_of(calls: list[Call], counts: Counts) -> Costs:
-    """Add up what the answers behind these calls cost, each once."""
-    total: Costs = defaultdict(float)
-    for response in {int(c.id[1:].partition(".")[0]) for c in calls}:  # `r3.0` is of answer 3
-        for unit, amount in counts.costs.get(response, {}).items():
-            total[unit] += amount
-    return total
-
-
-def say_cost(cost: Costs) -> str:
-    """Say money where it costs some, else tokens."""
-    if cost.get("$"):
-        return money(cost["$"], 4)
-    return f"{tokens(cost['tokens'])} tokens" if cost.get("tokens") else ""
-
-
-def _evidence(s: State, step: Step, calls: list[Call], status: str) -> Words | None:
+def _evidence(s: State, step: Step, status: str) -> Words | None:
+    """Return what was seen, with the calls in whose results it was."""
     if step.n not in s.evidence or status in ("pending", "running", "waiting", "replaced"):
         return None
-    last = next((c for c in reversed(calls) if c.ended), None)
     text = s.evidence[step.n]
-    return [f"{text} ", ["@", last.id, step.n]] if last is not None else text
+    found: list[list[str | int]] = [["@", call, step.n] for call in s.seen_in.get(step.n, ())]
+    return [f"{text} ", *found] if found else text
 
 
-def _note(s: State, step: Step, calls: list[Call], counts: Counts, status: str) -> str:
+def _note(s: State, step: Step, served: list[Call], counts: Counts, status: str) -> str:
     """Say in a few words what is special about a step."""
     found: list[str] = []
-    if calls and step.status == "running" and s.settled and status != "waiting":
-        found.append("interrupted, taken back" if calls[-1].error == "Stopped" else "not finished")
-    found.append(_deciders(calls, counts))
+    if served and step.status == "running" and s.settled and status != "waiting":
+        found.append("interrupted, taken back" if served[-1].error == "Stopped" else "not finished")
+    found += dict.fromkeys([counts.who.of_step(step.n), *(counts.who.of_call(c.id) for c in served)])
     if status == "done" and step.n in s.compared:
         found.append(f"as expected: {s.compared[step.n]}")
     if by := counts.replaced.get(step.n):
         found.append(f"replaced by {listed(by)}")
     if of := counts.instead.get(step.n):
         found.append(f"instead of {listed(of)}" if status != "pending" or len(of) == 1 else "re-planned")
-    if status == "skipped":
-        found.append("undone by you" if any(c.status == "undone" for c in calls) else "skipped by you")
-    if any(c.facts.get("undo") and c.status == "done" for c in calls):
+    if status == "skipped" and any(c.status == "undone" for c in served):
+        found.append("undone")
+    elif status == "skipped" and not served and step.n not in counts.who.steps:
+        found.append("no call served it")
+    if any(c.facts.get("undo") and c.status == "done" for c in served):
         found.append("can be compensated")
-    if any(c.undoes and c.status == "done" for c in calls):
+    if any(c.undoes and c.status == "done" for c in served):
         found.append("taken back by its tool")
     if step.hint:
         found.append("with your hint")
     return ", ".join(filter(None, found))
-
-
-def _deciders(calls: list[Call], counts: Counts) -> str:
-    """Say what a person did to the calls of a step, by the event that decided last on each."""
-    edited = [c for c in calls if c.original is not None and counts.by.get(f"edit {c.id}") == "you"]
-    approved = [
-        c for c in calls if c.by == "you" and c.status not in ("rejected", "skipped", "asked", "proposed")
-    ]
-    said = ["edited"] if edited else []
-    said += ["approved"] if approved else []
-    return f"{' and '.join(said)} by you" if said else ""
 
 
 def fold_line(found: list[StepRow], s: State, counts: Counts) -> Fold | None:
@@ -146,25 +115,42 @@ def fold_line(found: list[StepRow], s: State, counts: Counts) -> Fold | None:
     away = [r for r in ended if r["s"] != "failed"]
     if len(away) <= 1:
         return None
-    calls = [c for c in s.calls.values() if c.step in {r["n"] for r in away}]
-    ran = duration(sum(since(c.started, c.ended) for c in calls))
+    inside = {call for r in away for call in r.get("calls", ())}
+    folded = [c for c in s.calls.values() if c.id in inside]
+    ran = duration(sum(since(c.started, c.ended) for c in folded))
     expected = ", all as expected" if all(r["n"] in s.compared for r in away) else ""
     well = f"done{expected}" if all(r["s"] == "done" for r in away) else "ended"
-    facts = (f"Steps {away[0]['n']}–{away[-1]['n']} {well}", ran, say_cost(cost_of(calls, counts)))
-    return {"upto": ended[-1]["n"], "text": " · ".join(filter(None, facts))}
+    what = "Steps" if all(isinstance(r["n"], int) for r in away) else "Rows" if s.plan.steps else "Calls"
+    said = (f"{what} {away[0]['n']}–{away[-1]['n']} {well}", ran, say_cost(cost_of(folded, counts)))
+    return {"upto": ended[-1]["n"], "text": " · ".join(filter(None, said))}
 
 
 def head(s: State, counts: Counts, found: list[StepRow]) -> tuple[str, str]:
-    """Return the heading of the plan and what stands at its right."""
-    done = sum(r["s"] == "done" for r in found)
-    if not found:
-        return "Plan", "being written" if s.request else "none yet"
+    """Return the heading of the rows and what stands at its right."""
+    steps = [r for r in found if isinstance(r["n"], int)]
+    if not steps:
+        return _head_of_calls(s, found)
+    done, who = sum(r["s"] == "done" for r in steps), counts.who
     if s.plan_status == "asked" and not done:
-        return "Plan, proposed by the model", count(len(found), "step")
-    title = "Plan, approved by you" if counts.by.get("plan") == "you" else "Plan"
+        edited = f", edited by {who.plan_edited}" if who.plan_edited else ""
+        return f"Plan, proposed by {_proposer(who.proposed)}{edited}", count(len(steps), "step")
+    title = f"Plan, approved by {person(who.plan)}" if person(who.plan) else "Plan"
     title = f"Plan, re-planned {times(counts.replans)}" if counts.replans else title
-    compared = sum(r["s"] == "done" and r["n"] in s.compared for r in found)
-    return title, f"{done} of {len(found)} done" + (f", {compared} as expected" if compared else "")
+    compared = sum(r["s"] == "done" and r["n"] in s.compared for r in steps)
+    return title, f"{done} of {len(steps)} done" + (f", {compared} as expected" if compared else "")
+
+
+def _proposer(by: str) -> str:
+    return "the model" if by == "model" else by
+
+
+def _head_of_calls(s: State, found: list[StepRow]) -> tuple[str, str]:
+    """Return the heading where there is no plan."""
+    if found:
+        return "Calls", f"{sum(r['s'] == 'done' for r in found)} of {len(found)} done"
+    if s.planning in ("auto", "only") and not s.responses:
+        return "Plan", "being written" if s.request else "none yet"
+    return "Calls", "none yet" if not s.settled else "none"
 
 
 def graph(s: State, counts: Counts, view: PanelView) -> None:

@@ -69,8 +69,8 @@ class Projector:
         """Look at event `n` of a finished run; None is the end."""
         self._at = n
 
-    def open(self, sheet: str, step: int = 0) -> None:
-        """Lay a page over *now*: ``rules``, ``journal``, or the ``output`` of a step; an empty name closes it."""
+    def open(self, sheet: str, step: int | str = 0) -> None:
+        """Lay a page over *now*: ``rules``, ``journal``, or the ``output`` of a row; an empty name closes it."""
         of_step = (lambda state, _: output.sheet(state, step)) if sheet == "output" else None
         self._sheet = of_step or SHEETS.get(sheet)
 
@@ -142,7 +142,7 @@ def _phase(s: State, counts: Counts, now: str) -> Phase:  # noqa: PLR0911 - one 
         return expecting(s)
     if not s.requests:
         return starting()
-    if not s.plan.steps and s.planning in ("auto", "only"):
+    if not s.plan.steps and (s.planning == "only" or (s.planning == "auto" and not s.responses)):
         return planning(s, counts, now)
     return running(s, counts, now)
 

@@ -67,8 +67,8 @@ def _loop(view: PanelView, width: int) -> list[str]:
 
 def folded(rows: list[StepRow], fold: Fold | None) -> list[StepRow]:
     """Return the rows that the line of a folded plan stands for."""
-    upto = fold["upto"] if fold else -1
-    return [r for r in rows if r["n"] <= upto and r["s"] not in ("failed", "pending")]
+    last = next((i for i, r in enumerate(rows) if fold and r["n"] == fold["upto"]), -1)
+    return [r for r in rows[: last + 1] if r["s"] not in ("failed", "pending")]
 
 
 def _plan(view: PanelView, width: int) -> list[str]:
@@ -100,10 +100,10 @@ def step(r: StepRow, width: int = WIDTH) -> list[str]:
 
 
 def _evidence(words: Words, width: int, indent: str) -> list[str]:
-    """Return evidence with the id of its call at the right."""
-    *said, last = words if isinstance(words, list) else (words, "")
-    call = str(last[1]) if isinstance(last, list) else ""
-    lines = wrap(plain(list(said)) if call else plain(words), width, indent)
+    """Return evidence with the ids of its calls at the right."""
+    runs = words if isinstance(words, list) else [words]
+    call = " ".join(str(run[1]) for run in runs if isinstance(run, list) and run[0] == "@")
+    lines = wrap(plain([run for run in runs if not (isinstance(run, list) and run[0] == "@")]), width, indent)
     if len(lines[-1]) + 2 + len(call) > width:
         lines.append("")
     return [*lines[:-1], lines[-1].ljust(width - len(call)) + call]

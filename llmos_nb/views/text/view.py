@@ -91,7 +91,9 @@ class TextView:
         steps = [raw for raw in b.steps if raw.get("status", "pending") == "pending"]
         if b.by == "process" or not steps:
             return []
-        again = "" if isinstance(b, ev.PlanProposed) else "again, " if b.by == "model" else "edited by you, "
+        again = (
+            "" if isinstance(b, ev.PlanProposed) else "again, " if b.by == "model" else f"edited by {b.by}, "
+        )
         lines = [f"  plan, {again}{count(len(steps), 'step')}:"]
         for raw in steps:
             row: Any = {"n": raw["n"], "t": raw["title"], "s": "pending", "x": raw.get("expect", "")}
@@ -102,7 +104,7 @@ class TextView:
     def _plan_decided(self, b: ev.PlanDecided, s: State) -> list[str]:
         what = "approved" if b.what == "approve" else "rejected"
         told = f"plan {what} by {b.by.replace('mode:', 'the mode ')}{f': {b.why}' if b.why else ''}"
-        return self._wrap(told) if s.plan_by != "process" or b.by == "you" else []
+        return self._wrap(told) if s.plan_status != "none" else []  # else former versions decided on none
 
     def _model_failed(self, b: ev.ModelFailed, s: State) -> list[str]:
         wait = b.retry_in_s
@@ -147,8 +149,7 @@ class TextView:
         return [f"    {sign} {lines[0].strip()}", *lines[1:]]
 
     def _integrated(self, b: ev.StepIntegrated, s: State) -> list[str]:
-        alone = len(s.plan) == 1 and s.plan_by == "process"
-        row = None if alone else row_of(s, b.step, self.counts)
+        row = row_of(s, b.step, self.counts)
         if row is None:
             return []
         shown: Any = {key: row.get(key, "") for key in ("n", "t", "dur", "cost")}

@@ -82,7 +82,7 @@ class Runner:
         )
         if plan:
             steps = [{"n": i + 1, "title": t, "expect": e} for i, (t, e) in enumerate(plan)]
-            self._event("plan.proposed", version=1, steps=steps, by="process")
+            self._event("plan.proposed", version=1, steps=steps, by="model")
             self._event("plan.decided", version=1, what="approve", envelope={"python": 50}, by="you")
 
     def step(

@@ -1,5 +1,5 @@
 // Keys count only while the focus is inside the panel, and none of them may reach the notebook around it.
-import { act } from "./verbs.js";
+import { act, isFor } from "./verbs.js";
 import { verbsOf } from "./plan.js";
 
 const STEP_KEYS = { a: "approve", e: "edit", r: "reject", s: "skip", u: "undo", o: "output" };
@@ -33,10 +33,10 @@ function visibleSteps(root) {
 function arrow(event, p, li) {
   const by = event.key === "ArrowUp" ? -1 : 1;
   event.preventDefault();
-  if (event.altKey) return act(p, by < 0 ? "up" : "down", { step: p.step(+li.dataset.n) });
+  if (event.altKey) return act(p, by < 0 ? "up" : "down", { step: p.step(li.dataset.n) });
   const all = visibleSteps(p.root);
   const next = all[all.indexOf(li) + by];
-  if (next) p.goTo(+next.dataset.n);
+  if (next) p.goTo(next.dataset.n);
 }
 
 function inMenu(event, menu) {
@@ -68,8 +68,8 @@ function letter(event, p, li) {
   const key = event.key.toLowerCase();
   if (event.key === "?") return act(p, p.ui.keys ? "close" : "keys");
   if (key === "p") return p.view.acts.forEach((label) => label !== "Stop" && act(p, label.toLowerCase()));
-  const step = li && p.step(+li.dataset.n);
-  const atCard = !step || (event.shiftKey && p.view.card?.step === step.n);
+  const step = li && p.step(li.dataset.n);
+  const atCard = !step || (event.shiftKey && isFor(p.view.card, step));
   if (!atCard) {
     const verb = !event.shiftKey && STEP_KEYS[key];
     if (verb && verbsOf(step).includes(verb)) act(p, verb, { step });

@@ -6,12 +6,12 @@ function onClick(event, p) {
   const link = event.target.closest("a[data-step]");
   if (link) {
     event.preventDefault();
-    return p.goTo(+link.dataset.step);
+    return p.goTo(link.dataset.step);
   }
   const button = event.target.closest("[data-act]");
   if (!button || button.type === "range") return;
   const li = button.closest("li.step");
-  act(p, button.dataset.act, { button, step: li && p.step(+li.dataset.n) });
+  act(p, button.dataset.act, { button, step: li && p.step(li.dataset.n) });
 }
 
 function onInput(event, p) {
@@ -22,7 +22,7 @@ function onInput(event, p) {
 // Pointing at a call's id lights its step; a menu closes when the focus leaves it.
 function onPoint(event, p) {
   const link = event.target.closest?.("a[data-step]");
-  const hit = link && /^(mouseover|focusin)$/.test(event.type) ? +link.dataset.step : null;
+  const hit = link && /^(mouseover|focusin)$/.test(event.type) ? p.step(link.dataset.step)?.n ?? null : null;
   if (link && hit !== p.ui.hit) p.set({ hit });
   const left = event.type === "focusout" && p.ui.menu && !event.relatedTarget?.closest?.(".acts");
   if (left) p.set({ menu: false });

@@ -49,7 +49,7 @@ class PagePanel {
   }
 
   step(n) {
-    return this.view.steps.find((each) => each.n === n);
+    return this.view.steps.find((each) => `${each.n}` === `${n}`);
   }
 
   callSteps() {
@@ -166,7 +166,8 @@ class PagePanel {
   }
 
   /** Give a step the tab stop and the focus, unfolding what hides it. */
-  goTo(n) {
+  goTo(key) {
+    const n = this.step(key)?.n ?? key;
     this.moved = currentStep(this.view.steps)?.n !== n;
     this.set({ tab: n });
     const li = this.root.querySelector(`li[data-n="${n}"]`);

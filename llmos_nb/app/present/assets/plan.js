@@ -9,7 +9,7 @@ const SAY = {
   waiting: "waiting for you",
   done: "done",
   failed: "failed",
-  rejected: "rejected by you",
+  rejected: "rejected",
   skipped: "skipped",
   replaced: "replaced",
 };
@@ -26,14 +26,23 @@ export const STEP_VERBS = {
   rejected: ["retry", "edit"],
 };
 
-/** The same for one step: its output is offered where it has one. */
-export const verbsOf = (step) => STEP_VERBS[step.s].filter((name) => name !== "output" || step.out);
+/** What can be done to a call that serves no step of a plan. */
+const CALL_VERBS = { waiting: STEP_VERBS.waiting, done: ["output", "undo"], failed: ["output", "undo"] };
 
-function verb(name, n, tab) {
+const isCall = (step) => typeof step.n === "string";
+const named = (step) => (isCall(step) ? `call ${step.n}` : `step ${step.n}`);
+
+/** The same for one row: its output is offered where it has one, Undo of a call where it can be undone. */
+export const verbsOf = (step) =>
+  ((isCall(step) ? CALL_VERBS : STEP_VERBS)[step.s] ?? []).filter(
+    (name) => (name !== "output" || step.out) && (name !== "undo" || !isCall(step) || step.back),
+  );
+
+function verb(name, step, tab) {
   const arrow = { up: "↑", down: "↓" }[name];
-  if (arrow) return button(arrow, { act: name, say: `Move step ${n} ${name}`, look: ".bare", tab });
+  if (arrow) return button(arrow, { act: name, say: `Move step ${step.n} ${name}`, look: ".bare", tab });
   const label = name[0].toUpperCase() + name.slice(1);
-  return button(label, { act: name, say: `${label} step ${n}`, look: ".bare", tab });
+  return button(label, { act: name, say: `${label} ${named(step)}`, look: ".bare", tab });
 }
 
 /** The step that the eye goes to: what waits or runs, else the next one, else the first. */
@@ -62,7 +71,7 @@ function body(step, tab) {
       h(
         "span.do",
         {},
-        verbsOf(step).map((name) => verb(name, step.n, tab)),
+        verbsOf(step).map((name) => verb(name, step, tab)),
       ),
     ),
   );
@@ -112,9 +121,11 @@ function folded(p, key, glyph, text, steps) {
 // With a fold: ended steps in one line, those that failed or go on, four more, and the rest in one line.
 function parts({ steps, fold }) {
   if (!fold) return [[], steps, []];
-  const away = (step) => step.n <= fold.upto && !["failed", "waiting", "running", "pending"].includes(step.s);
+  const last = steps.findIndex((step) => step.n === fold.upto);
+  const ended = (step) => !["failed", "waiting", "running", "pending"].includes(step.s);
+  const away = (step) => ended(step) && steps.indexOf(step) <= last;
   const rest = steps.filter((step) => !away(step));
-  const near = rest.filter((step) => step.n <= fold.upto).length + 5;
+  const near = rest.filter((step) => steps.indexOf(step) <= last).length + 5;
   return [steps.filter(away), rest.slice(0, near), rest.slice(near)];
 }
 
@@ -128,12 +139,13 @@ function skeleton() {
 export function plan(p) {
   const { view, ui } = p;
   const [ended, near, far] = parts(view);
+  const kind = far[0] && isCall(far[0]) ? "Call" : "Step";
   const open = view.acts.length > 0 && view.steps.length > 0;
   return h(
     "section.plan",
-    { "aria-label": "Plan" },
+    { "aria-label": view.planhead?.startsWith("Calls") ? "Calls" : "Plan" },
     h("h4", {}, h("span", {}, view.planhead ?? "Plan"), view.planside && h("span", {}, view.planside)),
-    !view.steps.length && skeleton(),
+    view.planside === "being written" && skeleton(),
     folded(p, "ended", "done", view.fold?.text, ended),
     h(
       "ol",
@@ -144,7 +156,7 @@ export function plan(p) {
       p,
       "far",
       "pending",
-      far.length > 1 ? `Steps ${far[0].n}–${far.at(-1).n} not started` : `Step ${far[0]?.n} not started`,
+      far.length > 1 ? `${kind}s ${far[0].n}–${far.at(-1).n} not started` : `${kind} ${far[0]?.n} not started`,
       far,
     ),
     ui.form?.kind === "add" && h("div.step", { "data-key": "add" }, icon("pending"), stepForm("add")),

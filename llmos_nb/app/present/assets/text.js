@@ -1,9 +1,10 @@
 // Text that came from a run: runs of words, Python colours, a line difference and a small, escaped Markdown.
 import { h } from "./dom.js";
 
-/** A link to the step that a call belongs to. */
+/** A link to the row that a call belongs to: of its step, or its own. */
 export function callLink(id, step) {
-  return h("a.id", { href: `#step-${step}`, "data-step": step, "aria-label": `call ${id}, step ${step}` }, id);
+  const label = step === id ? `call ${id}` : `call ${id}, step ${step}`;
+  return h("a.id", { href: `#step-${step}`, "data-step": step, "aria-label": label }, id);
 }
 
 /** Words as nodes: "plain", ["*", strong], ["`", code], ["@", call, step]. */

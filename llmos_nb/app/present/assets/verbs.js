@@ -11,11 +11,16 @@ function about(card) {
   );
 }
 
+/** Whether a card is about the row of a step, or of a call where there is no plan. */
+export function isFor(card, step) {
+  return card != null && `${card.step ?? card.call}` === `${step.n}`;
+}
+
 // A verb on the row of the step that waits is a verb on the call that waits.
 function target(p, step) {
   const { card } = p.view;
   if (!step) return card ? about(card) : {};
-  if (card && card.step === step.n && step.s === "waiting") return about(card);
+  if (isFor(card, step) && step.s === "waiting") return about(card);
   return { step: step.n, ...(step.call && { call: step.call, digest: step.digest }) };
 }
 
@@ -31,7 +36,7 @@ function approve(p, { step, data, act }) {
 
 function edit(p, { step }) {
   const { card, steps } = p.view;
-  const own = card && (!step || (card.step === step.n && step.s === "waiting"));
+  const own = card && (!step || (isFor(card, step) && step.s === "waiting"));
   if (own && card.code != null) return p.open({ mode: "edit" }, ".card textarea[name=code]");
   if (own && card.args?.length) return p.focus(".args :is(input, textarea, select)");
   const chosen = step ?? (card && steps.find((each) => each.s === "pending"));
@@ -40,7 +45,7 @@ function edit(p, { step }) {
 
 function reject(p, { step }) {
   const { card } = p.view;
-  if (card && (!step || card.step === step.n)) return p.open({ mode: "reject" }, ".card .form textarea");
+  if (card && (!step || isFor(card, step))) return p.open({ mode: "reject" }, ".card .form textarea");
   if (step) p.open({ form: { kind: "reject", n: step.n } }, ".form textarea");
 }
 

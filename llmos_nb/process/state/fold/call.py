@@ -238,16 +238,21 @@ def _compensated(s: State, call: Call, by: str) -> None:
 
 
 def _put_step(s: State, call: Call) -> None:
-    """Return an ended step the status of its last call that stands; where none does, it was skipped, or failed."""
-    if not call.step or s.plan.step(call.step).status not in ("done", "failed", "skipped"):
+    """Return the ended steps of a call the status of their last one that stands; without one: skipped, or failed."""
+    for n in call.serves:
+        _put_one(s, n)
+
+
+def _put_one(s: State, n: int) -> None:
+    if s.plan.step(n).status not in ("done", "failed", "skipped"):
         return
-    calls = [c for c in s.calls.values() if c.step == call.step and c.changes.names]
+    calls = [c for c in s.calls.values() if n in c.serves and c.changes.names]
     standing = [c for c in calls if c.status != "undone"]
     if standing:
         status = "done" if standing[-1].ok else "failed"
     else:
         status = "skipped" if any(c.ok for c in calls) else "failed"
-    s.plan = s.plan.put(call.step, status=status)
+    s.plan = s.plan.put(n, status=status)
 
 
 def _asked(s: State, e: Event, b: QuestionAsked) -> None:

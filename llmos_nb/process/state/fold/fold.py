@@ -1,8 +1,8 @@
 """`fold`: events in, state out.
 
-Pure: no clock, no files, no namespace. What an event does is found by `match` on its typed body, in `call`, `model`
-and `run`. The words that the model is told because of an event are made there too, so that the prompt after a crash
-has the same bytes.
+Pure: no clock, no files, no namespace. What an event does is found by `match` on its typed body, in `call`, `model`,
+`plan` and `run`. The words that the model is told because of an event are made there too, so that the prompt after a
+crash has the same bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from llmos_nb.journal.events import RunResumed
 from llmos_nb.process.state.fold.call import fold_calls, fold_questions
 from llmos_nb.process.state.fold.heap import fold_heap
 from llmos_nb.process.state.fold.model import fold_model
-from llmos_nb.process.state.fold.run import fold_messages, fold_plan, fold_run
+from llmos_nb.process.state.fold.plan import fold_plan
+from llmos_nb.process.state.fold.run import fold_messages, fold_run
 from llmos_nb.process.state.state import State
 
 

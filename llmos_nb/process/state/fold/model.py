@@ -12,11 +12,12 @@ from llmos_nb.journal.events import (
     ModelFailed,
     ModelRequested,
     ModelResponded,
+    ProposedCall,
     Reason,
 )
 from llmos_nb.messages import Message, ToolCall
 from llmos_nb.process.state import notes, prompts
-from llmos_nb.process.state.state import CONTROL, State, note
+from llmos_nb.process.state.state import CONTROL, SERVES, State, note
 from llmos_nb.tools import Call, Turn
 
 MAX_NUDGES = {"empty": 1, "length": 4, "cut": 3}
@@ -76,28 +77,45 @@ def _responded(s: State, e: Event, b: ModelResponded) -> None:
         s.ending = ("refused", b.text or "the model refused")
     elif b.calls:
         named = ((f"r{s.responses}.{i}", c) for i, c in enumerate(b.calls))
-        _begin_turn(s, e.n, b, [Call(i, c["name"], c["arguments"], facts={"n": e.n}) for i, c in named])
+        _begin_turn(s, e.n, b, [_call(i, c, e.n) for i, c in named])
     else:
         _text_only(s, b)
 
 
 def _begin_turn(s: State, n: int, b: ModelResponded, calls: Sequence[Call]) -> None:
     """Open a turn: all its calls must close before their results enter the prompt, in call order."""
-    step = s.current
     acts = [c for c in calls if c.name not in CONTROL]
     if acts:
         s.spent["steps"] = s.spent.get("steps", 0) + 1
-    if step and acts and s.plan_status == "approved" and not any(c.name == "plan" for c in calls):
-        s.step = step.n
-        s.plan = s.plan.put(step.n, status="running")
-        for call in acts:
-            call.step = step.n
+    _serve(s, acts, planned=s.plan_status == "approved" and not any(c.name == "plan" for c in calls))
     s.calls.update((c.id, c) for c in calls)
-    wire = tuple(ToolCall(c.name, c.arguments, c.id) for c in calls)
+    wire = tuple(ToolCall(c.name, raw["arguments"], c.id) for c, raw in zip(calls, b.calls, strict=True))
     s.turn = Turn(Message("assistant", b.text, wire), [c.id for c in calls], n)
     s.partial, s.candidate = "", ""
     if b.cut:
         s.notes.append(prompts.CUT)
+
+
+def _call(key: str, raw: ProposedCall, n: int) -> Call:
+    """Return a call as it will be judged: without the argument that says which steps it serves."""
+    given = raw["arguments"]
+    if "step" in raw and isinstance(given, dict):
+        given = {k: v for k, v in given.items() if k != SERVES}
+    step, *also = raw.get("step") or [0]
+    return Call(key, raw["name"], given, step, facts={"n": n}, also=also)
+
+
+def _serve(s: State, acts: Sequence[Call], planned: bool) -> None:
+    """Begin the steps that calls say they serve; a call that names none that there is serves the first open one."""
+    first = s.current.n if s.current and planned else 0
+    known = [p.n for p in s.plan.steps if p.status not in ("replaced", "rejected")] if planned else []
+    for call in acts:
+        said = [n for n in call.serves if n in known]
+        call.step, *call.also = said or [first]
+    s.unread = list(dict.fromkeys(n for call in acts for n in call.serves or [0]))
+    for n in filter(None, s.unread):
+        s.plan = s.plan.put(n, status="running")
+    s.step = next((n for n in reversed(s.unread) if n), s.step)
 
 
 def _text_only(s: State, b: ModelResponded) -> None:

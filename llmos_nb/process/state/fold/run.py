@@ -1,4 +1,4 @@
-"""What the events of the run, its plan and its messages do to the state."""
+"""What the events of the run and its messages do to the state."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from llmos_nb.journal.events import (
     MessageReady,
     MessageSent,
     OutputsDeclared,
-    PlanDecided,
-    PlanEdited,
-    PlanProposed,
     PolicyChanged,
     PolicyLoaded,
     RunEnded,
@@ -26,17 +23,14 @@ from llmos_nb.journal.events import (
     RunResumed,
     RunStarted,
     SignalReceived,
-    StepData,
-    StepIntegrated,
     ToolsChanged,
 )
 from llmos_nb.messages import Message, Part, ToolCall
 from llmos_nb.policy import Budget, Mode, labels, parse_rule
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import Context
-from llmos_nb.process.state.fold.call import close
-from llmos_nb.process.state.plan import Plan, Step, parse_steps
-from llmos_nb.process.state.state import State, note
+from llmos_nb.process.state.fold.plan import settle_plan
+from llmos_nb.process.state.state import State, ask_again, note
 
 MAX_CHECK_FAILS = {"grounded": 1}  # a check that former versions made
 
@@ -72,6 +66,7 @@ def fold_run(s: State, e: Event) -> None:  # noqa: C901 - one a kind
             _resumed(s, b)
         case RunEnded() as b:
             s.status, s.reason, s.detail, s.answer = "ended", b.reason, b.detail, b.answer
+            settle_plan(s, b.reason)
             s.questions = {k: q for k, q in s.questions.items() if k in s.undoing}
 
 
@@ -143,18 +138,13 @@ def _signal(s: State, b: SignalReceived) -> None:
             s.repeats.clear()
             s.told.append((b.by, text))
             note(s, prompts.steer(text))
-            _ask_again(s)
+            ask_again(s)
         case SignalReceived(signal="approve_step", step=int(step)):
             s.preapproved.append(step)
         case SignalReceived(signal="nice", value=int(value)):
             s.nice = value
         case SignalReceived(signal="budget", amounts=dict(amounts)):
             s.budget, s.warned = s.budget.plus(Budget(amounts)), False
-
-
-def _ask_again(s: State) -> None:
-    """Let the model answer what it was told, unless something else comes first."""
-    s.todo = "ask" if s.todo in ("", "answer") else s.todo
 
 
 def _checked(s: State, b: CheckFinished) -> None:
@@ -186,72 +176,6 @@ def _label(s: State, e: Event, b: LabelChanged) -> None:
         s.exposed_at = e.n if s.exposed_at < 0 else s.exposed_at
 
 
-# the plan
-
-
-def fold_plan(s: State, e: Event) -> None:
-    """Take in what happened to the plan."""
-    match e.body:
-        case PlanProposed() | PlanEdited() as b:
-            _planned(s, b)
-        case PlanDecided() as b:
-            _plan_decided(s, e, b)
-        case StepIntegrated() as b:
-            _integrated(s, b)
-
-
-def _planned(s: State, b: PlanProposed | PlanEdited) -> None:
-    s.plan = Plan(tuple(map(_step, b.steps)), b.version)
-    if b.call or isinstance(b, PlanProposed):
-        s.plan_status, s.plan_call, s.plan_by = "proposed", b.call, b.by
-    elif s.plan_status == "asked":
-        asked = next(k for k in s.questions if k.startswith("plan:"))
-        s.questions[f"plan:{s.plan.version}"] = s.questions.pop(asked)
-    else:
-        note(s, prompts.plan_edited(s.plan, b.by))
-        if not s.request and not s.turn:
-            _ask_again(s)
-
-
-def _step(raw: StepData) -> Step:
-    (step,) = parse_steps([raw], raw["n"], range(1, raw["n"]))
-    changes = {"status": raw.get("status", "pending"), "hint": raw.get("hint", "")}
-    return Plan((step,)).put(step.n, **changes).steps[0]
-
-
-def _plan_decided(s: State, e: Event, b: PlanDecided) -> None:
-    s.questions.pop(f"plan:{b.version}", None)
-    s.decided_at = e.n
-    approved = b.what == "approve"
-    s.plan_status = "approved" if approved else "rejected"
-    if approved:
-        s.envelope, s.plan_by = dict(b.envelope), b.by
-        s.envelope_used.clear()
-    elif not b.why:
-        s.ending = ("rejected", "the plan was rejected")
-    text = prompts.plan_decided(s.plan, approved, b.why, b.by)
-    if s.plan_call:
-        close(s, s.calls[s.plan_call], "done" if approved else "rejected", e, result=text)
-    elif not approved:
-        note(s, text)
-        s.todo = "ask"
-
-
-def _integrated(s: State, b: StepIntegrated) -> None:
-    s.todo = "ask"
-    if not b.step:
-        return
-    s.evidence[b.step] = b.evidence
-    s.compared.pop(b.step, None)
-    s.compared |= {b.step: b.compared} if b.met and b.compared else {}
-    s.plan = s.plan.put(b.step, status=b.status or ("done" if b.met else "failed"))
-    s.step = b.step
-    if b.detail:
-        note(s, b.detail)
-    elif b.met and len(s.plan) > 1 and (following := s.current):
-        note(s, prompts.next_step(following))
-
-
 # messages
 
 
@@ -279,6 +203,6 @@ def _arrived(s: State, b: MessageArrived) -> None:
         s.awaited.pop(b.pipe, None)
         s.piped.append({"from": b.sender, "name": b.name, "text": b.text})
         note(s, prompts.piped(b.name, b.text, b.label))
-        _ask_again(s)
+        ask_again(s)
     else:
         s.mailbox[b.id] = {"from": b.sender, "name": b.name, "label": b.label, "text": b.text, "size": b.size}

@@ -1,0 +1,56 @@
+"""Which steps of the plan a call serves: the argument `step`, which every tool has while a plan stands.
+
+It is the process's own: the model reads it in the schema of each tool, and it is taken out before the call is
+validated, judged and run. What the model wrote stays in the journal as it wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from llmos_nb.journal.events import ProposedCall
+from llmos_nb.messages import ToolCall
+from llmos_nb.process.state.state import CONTROL, SERVES, State
+from llmos_nb.tools import Tool
+
+SCHEMA = {"type": "string", "description": "The step of the plan that this call serves: 2, or several: 2, 3"}
+MOST = 50
+
+
+def stands(s: State) -> bool:
+    """Return whether there is a plan that calls may serve."""
+    return s.plan_status == "approved" and bool(s.plan.steps)
+
+
+def wired(tool: Tool) -> dict[str, Any]:
+    """Return a tool in wire form, with the argument; one that has an argument of that name keeps its own."""
+    if not _takes(tool):
+        return tool.wire
+    function = tool.wire["function"]
+    properties = {**tool.schema.get("properties", {}), SERVES: SCHEMA}
+    return {**tool.wire, "function": {**function, "parameters": {**tool.schema, "properties": properties}}}
+
+
+def _takes(tool: Tool | None) -> bool:
+    return tool is not None and tool.name not in CONTROL and SERVES not in tool.schema.get("properties", {})
+
+
+def proposed(s: State, tools: dict[str, Tool], calls: Iterable[ToolCall]) -> list[ProposedCall]:
+    """Return calls for the record, each with the steps that it says it serves."""
+    found: list[ProposedCall] = []
+    for call in calls:
+        raw: ProposedCall = {"name": call.name, "arguments": call.arguments}
+        says = isinstance(call.arguments, dict) and SERVES in call.arguments
+        if says and stands(s) and _takes(tools.get(call.name)):
+            raw["step"] = numbers(call.arguments[SERVES])  # type: ignore[index]  # it is a dict
+        found.append(raw)
+    return found
+
+
+def numbers(said: object) -> list[int]:
+    """Read numbers of steps as a model gives them: ``2``, ``"2"``, ``"step 2"``, ``"2, 3"``, ``[2, 3]``."""
+    texts = map(str, said) if isinstance(said, list) else [str(said)]
+    found = [int(digits) for text in texts for digits in re.findall(r"(?<![\w.-])\d{1,6}(?![\w.])", text)]
+    return list(dict.fromkeys(filter(None, found)))[:MOST]

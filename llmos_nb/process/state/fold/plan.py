@@ -1,0 +1,106 @@
+"""What the events of the plan do to the state: proposed, edited, decided, and each step integrated."""
+
+from __future__ import annotations
+
+from llmos_nb.journal import Event
+from llmos_nb.journal.events import PlanDecided, PlanEdited, PlanProposed, Reason, StepData, StepIntegrated
+from llmos_nb.process.state import prompts
+from llmos_nb.process.state.fold.call import close
+from llmos_nb.process.state.plan import Plan, Step, parse_steps
+from llmos_nb.process.state.state import State, ask_again, note
+
+
+def fold_plan(s: State, e: Event) -> None:
+    """Take in what happened to the plan."""
+    match e.body:
+        case PlanProposed() | PlanEdited() as b:
+            _planned(s, b)
+        case PlanDecided() as b:
+            _plan_decided(s, e, b)
+        case StepIntegrated() as b:
+            _integrated(s, b)
+
+
+INVENTOR = "process"
+
+
+def _planned(s: State, b: PlanProposed | PlanEdited) -> None:
+    if b.by == INVENTOR:
+        s.invented = b.steps[0]["title"] if b.steps else ""
+        return
+    before = s.plan
+    s.plan = Plan(tuple(_step(raw) for raw in b.steps if not _is_invented(s, raw)), b.version)
+    if b.call or isinstance(b, PlanProposed):
+        s.plan_status, s.plan_call, s.plan_by = "proposed", b.call, b.by
+    elif s.plan_status == "asked":
+        asked = next(k for k in s.questions if k.startswith("plan:"))
+        s.questions[f"plan:{s.plan.version}"] = s.questions.pop(asked)
+    else:
+        if s.plan_status == "none":  # a person gives a process that works without a plan one
+            s.plan_status, s.plan_by = "approved", b.by
+        note(s, prompts.plan_edited(s.plan, b.by, _newly_rejected(before, s.plan)))
+        if not s.request and not s.turn:
+            ask_again(s)
+
+
+def _is_invented(s: State, raw: StepData) -> bool:
+    """Return whether a step is the one that a former version gave a process without a plan, as nobody changed it."""
+    return bool(s.invented) and raw["n"] == 1 and raw["title"] == s.invented
+
+
+def _newly_rejected(before: Plan, after: Plan) -> list[Step]:
+    known = {p.n for p in before.steps if p.status == "rejected"}
+    return [p for p in after.steps if p.status == "rejected" and p.n not in known]
+
+
+def _step(raw: StepData) -> Step:
+    (step,) = parse_steps([raw], raw["n"], range(1, raw["n"]))
+    changes = {"status": raw.get("status", "pending"), "hint": raw.get("hint", ""), "why": raw.get("why", "")}
+    return Plan((step,)).put(step.n, **changes).steps[0]
+
+
+def _plan_decided(s: State, e: Event, b: PlanDecided) -> None:
+    if s.plan_status == "none":  # the decision of a mode on the step that a former version invented
+        return
+    s.questions.pop(f"plan:{b.version}", None)
+    s.decided_at = e.n
+    approved = b.what == "approve"
+    s.plan_status = "approved" if approved else "rejected"
+    if approved:
+        s.envelope, s.plan_by = dict(b.envelope), b.by
+        s.envelope_used.clear()
+    elif not b.why:
+        s.ending = ("rejected", "the plan was rejected")
+    text = prompts.plan_decided(s.plan, approved, b.why, b.by)
+    if s.plan_call:
+        close(s, s.calls[s.plan_call], "done" if approved else "rejected", e, result=text)
+    elif not approved:
+        note(s, text)
+        s.todo = "ask"
+
+
+def _integrated(s: State, b: StepIntegrated) -> None:
+    s.unread = [n for n in s.unread if n != b.step] if b.step in s.unread else []
+    s.todo = "integrate" if s.unread else "ask"
+    if not b.step or (s.invented and b.step not in s.plan):
+        return
+    s.evidence[b.step] = b.evidence
+    s.seen_in[b.step] = [c.id for c in s.calls_for(b.step)]
+    s.compared.pop(b.step, None)
+    s.compared |= {b.step: b.compared} if b.met and b.compared else {}
+    s.plan = s.plan.put(b.step, status=b.status or ("done" if b.met else "failed"))
+    s.step = b.step
+    if b.detail:
+        note(s, b.detail)
+    elif b.met and not s.unread and len(s.plan) > 1 and (following := s.current):
+        note(s, prompts.next_step(following))
+
+
+def settle_plan(s: State, reason: Reason) -> None:
+    """Close the plan of a run that answered: what its calls did is done, what no call served was skipped."""
+    for step in s.plan.steps if reason == "answered" and s.plan_status == "approved" else ():
+        served = [c.status for c in s.calls.values() if step.n in c.serves]
+        if step.open and not served:
+            s.plan = s.plan.put(step.n, status="skipped")
+        elif step.status == "running" and all(status == "done" for status in served):
+            s.plan = s.plan.put(step.n, status="done")

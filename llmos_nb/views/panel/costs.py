@@ -1,0 +1,41 @@
+"""What a row's calls took: time, and what the answers that proposed them cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from llmos_nb.tools import Call
+from llmos_nb.views.contract import StepRow
+from llmos_nb.views.counts import Counts
+from llmos_nb.views.wording import duration, money, since, tokens
+
+Costs = dict[str, float]
+
+
+def facts(row: StepRow, calls: list[Call], counts: Counts, now: str, costs: Costs | None = None) -> None:
+    """Say how long the calls ran and what the answers that proposed them cost."""
+    ran = sum(since(c.started, c.ended) for c in calls if c.status != "running")
+    live = next((c for c in calls if c.status == "running"), None)
+    if live is not None:
+        row["dur"] = f"{duration(ran + since(live.started, now))} so far" if now else ""
+    elif any(c.started and c.ended for c in calls):
+        row["dur"] = duration(ran)
+    if live is None and (cost := say_cost(cost_of(calls, counts) if costs is None else costs)):
+        row["cost"] = cost
+
+
+def cost_of(calls: Iterable[Call], counts: Counts) -> Costs:
+    """Add up what the answers behind these calls cost, each once."""
+    total: Costs = defaultdict(float)
+    for response in {int(c.id[1:].partition(".")[0]) for c in calls}:  # `r3.0` is of answer 3
+        for unit, amount in counts.costs.get(response, {}).items():
+            total[unit] += amount
+    return total
+
+
+def say_cost(cost: Costs) -> str:
+    """Say money where it costs some, else tokens."""
+    if cost.get("$"):
+        return money(cost["$"], 4)
+    return f"{tokens(cost['tokens'])} tokens" if cost.get("tokens") else ""

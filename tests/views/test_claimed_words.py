@@ -1,0 +1,119 @@
+"""Words that claim something, each where it must not be said; `docs/claims.md` lists all of them."""
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from fixtures_writer import CODES, Writer
+from turns import python
+
+import llmos_nb as llmos
+from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process.state.fold import fold
+from llmos_nb.views.panel.now import allowed, kept, paused
+from llmos_nb.views.panel.view import view
+from llmos_nb.views.text.view import TextView
+
+DONE = {"text": "Done."}
+
+
+def drawn(proc):
+    return view(proc.run.state, proc.events)
+
+
+def printed(proc):
+    out = StringIO()
+    TextView(write=out.write).before(proc.events, proc.run.state)
+    return out.getvalue()
+
+
+async def ran(*turns, **options):
+    given = {"namespace": {}, "approve": "auto", **options}
+    return await llmos.run("Go.", model=ScriptedModel(list(turns)), **given)
+
+
+async def folded(last):
+    steps = [{"title": f"Make x{n}", "expect": f"x{n} == {n}" if n < 9 else last} for n in range(10)]
+    return await ran({"plan": steps}, *[python(f"x{n} = {n}") for n in range(10)], DONE)
+
+
+async def test_a_folded_line_is_as_expected_only_where_each_step_was_compared():
+    assert "all as expected" in drawn(await folded("x9 == 9"))["fold"]["text"]
+    assert "all as expected" not in drawn(await folded("a number"))["fold"]["text"]
+
+
+async def test_a_step_is_said_to_have_run_only_where_its_calls_ended_well():
+    proc = await ran({"plan": [{"title": "Divide"}]}, python("1 / 0"), DONE)
+    (said,) = [e["t"] for e in drawn(proc)["events"] if e["k"] == "step.integrated"]
+    assert said == "step 1 did not end well"
+
+
+async def test_a_call_that_changed_nothing_is_not_said_to_have_made_anything():
+    proc = await ran(python("1 + 1"), python("x = 1"), DONE)
+    first, second = drawn(proc)["steps"]
+    assert "note" not in first and second["note"] == "made x"
+
+
+async def test_a_call_that_failed_is_not_said_to_have_been_interrupted():
+    proc = await ran(python("x = 1\n1 / 0"), DONE)
+    assert "interrupted" not in str(drawn(proc)["steps"])
+
+
+def test_a_name_that_the_code_writes_is_not_said_to_stay():
+    w = Writer().two_steps()
+    w.ask(w.call(code=CODES[2]), why="It asks.", reads=["by_island"], writes=["birds"])
+    rows = {row[1][0][1]: row[2] for row in view(w.state, w.events)["card"]["table"]["rows"]}
+    assert rows["by_island"] == "no change seen" and "no change" not in rows["birds"]
+
+
+async def test_a_plan_is_said_to_be_proposed_only_while_it_is_asked_about():
+    plan = {"plan": [{"title": "Load"}, {"title": "Save"}]}
+    proc = await ran(plan, python("x = 1"), DONE, approve="plan")
+    assert drawn(proc)["planhead"] == "Plan, proposed by the model"
+    proc.approve("plan")
+    await proc
+    assert drawn(proc)["planhead"] == "Plan, approved by you"
+
+
+async def test_text_says_of_no_call_that_you_approved_it_where_the_mode_did():
+    by_mode = await ran(python("x = 1"), DONE)
+    assert "approved by you" not in printed(by_mode)
+    asked = await ran(python("x = 1"), DONE, approve="step")
+    asked.approve("r1.0")
+    await asked
+    assert "r1.0 approved by you" in printed(asked)
+
+
+@pytest.mark.parametrize("by", ["mode:auto", "rule:2", "plan", "words", "approver:ci", "Prof. X", ""])
+def test_a_running_call_says_by_which_decision_it_runs(by):
+    w = Writer().planned()
+    w.allow(w.call(code="x = 1"))
+    call = replace(next(c for c in w.state.calls.values() if c.name == "python"), by=by)
+    assert allowed(call) != "Approved by you." and allowed(replace(call, by="you")) == "Approved by you."
+
+
+async def test_what_was_put_back_is_not_said_to_be_undone():
+    proc = await ran(python("x = 1"), DONE)
+    proc.undo()
+    assert drawn(proc)["steps"][0]["note"] == "undone"
+    proc.redo()
+    assert "undone" not in str(drawn(proc)["steps"])
+
+
+def test_a_process_whose_journal_cannot_be_written_is_not_said_to_lose_nothing():
+    w = Writer().two_steps()
+    stopped = fold(Writer(list(w.events), w.state, w.clock).add("run.paused", why="you paused it").events)
+    broken = replace(stopped, why="the journal cannot be written: no space left on the device")
+    assert "Nothing is lost" in str(paused(stopped).now) and "Nothing is lost" not in str(paused(broken).now)
+
+
+async def test_nothing_is_said_to_be_kept_where_nothing_ran():
+    assert kept((await ran(DONE)).run.state) == "Nothing had run."
+    assert kept((await ran(python("1 / 0"), DONE)).run.state) == "No call had ended well."
+    assert kept((await ran(python("x = 1"), DONE)).run.state) == "1 call and its names are kept."
+
+
+async def test_a_check_that_fails_is_not_said_to_hold():
+    proc = await ran(DONE, DONE, DONE, check="x == 1", namespace={"x": 2})
+    assert proc.reason == "unverified"
+    assert " holds" not in printed(proc) and "does not hold" in printed(proc)
