@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import math
@@ -158,19 +159,51 @@ def _own(book: Mapping[str, Any], result: Execution) -> Iterator[tuple[Any, Sequ
             yield cell, outputs or []
 
 
-def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Difference], int, int]:
-    """Compare one run with what was exported: outputs where they were observed, values everywhere."""
-    found, compared = [], 0
-    for cell, outputs in _own(book, result):
+COMPARED = ("outputs", "values", "assertions")
+
+
+def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Difference], dict[str, int]]:
+    """Compare one run with what was exported.
+
+    Returns
+    -------
+    found : list of Difference
+        Where it is not the same.
+    counts : dict
+        How many outputs and values were compared with those of the run, how many assertions over values of the run
+        were evaluated, and of how many cells all these are.
+    """
+    found, outputs, cells = [], 0, set()
+    for cell, now in _own(book, result):
         mine = cell["metadata"][KEY]
         if mine.get("shown") != "observed" or "count" in mine.get("volatile", {}):
             continue
         expected, tolerance = shown(cell["outputs"]), book["metadata"][KEY]["tolerance"]
-        if said := difference(expected, shown(outputs), tolerance, mine.get("volatile")):
+        if said := difference(expected, shown(now), tolerance, mine.get("volatile")):
             found.append(_located(cell, "it shows something else than when it was exported", said))
-        compared += len(expected)
-    wrong, values = compare_values(book["cells"], result, book["metadata"][KEY])
-    return found + wrong, compared, values
+        compared = sum(_steady(one, mine.get("volatile", {}).get(str(i), ())) for i, one in enumerate(expected))
+        outputs += compared
+        cells |= {cell["id"]} if compared else set()
+    wrong, values, of = compare_values(book["cells"], result, book["metadata"][KEY])
+    asserted = assertions(book)
+    counts = {"outputs": outputs, "values": values, "assertions": sum(asserted.values())}
+    return found + wrong, {**counts, "cells": len(cells | of | asserted.keys())}
+
+
+def _steady(one: Shown, known: str | Sequence[int]) -> bool:
+    """Return whether anything of an output is compared, where some of its lines are known to differ."""
+    return known != ALL and (one.kind != "text" or not set(range(len(one.lines))) <= set(known))
+
+
+def assertions(book: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many assertions over values of the run stand in cells that are there for them, by cell."""
+    made = {}
+    for cell in book["cells"]:
+        if cell["cell_type"] == "code" and cell["metadata"].get(KEY, {}).get("role") == "evidence":
+            made[cell["id"]] = sum(
+                isinstance(node, ast.Assert) for node in ast.parse(text_of(cell["source"])).body
+            )
+    return {name: n for name, n in made.items() if n}
 
 
 def between(book: Mapping[str, Any], first: Execution, second: Execution) -> Iterator[Difference]:
