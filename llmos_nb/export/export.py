@@ -12,6 +12,7 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.export import cells as notes
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, recorded, text_of, write
+from llmos_nb.export.crate import crate as as_crate
 from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE
 from llmos_nb.export.evidence import ABS, REL, evidence_code, with_helper
@@ -153,6 +154,7 @@ def export(
     observe: bool = False,
     notebook: str | os.PathLike[str] | None = None,
     sign: bool | str = False,
+    crate: str | os.PathLike[str] = "",
 ) -> Path:
     """Write the plain notebook of what survived of a process.
 
@@ -177,6 +179,8 @@ def export(
         The user's own notebook: all its cells stand in the export, its ``%%agent`` cells replaced by what they did.
     sign : bool or str
         Sign it with an ssh key: git's ``user.signingkey``, else the first in ``~/.ssh``; or the file of one.
+    crate : path-like
+        Write an RO-Crate of it, too: a new folder, or a file in ``.zip``.
 
     Raises
     ------
@@ -199,6 +203,8 @@ def export(
     made = _written(book_of(cells, metadata_of(draft, lock, trace)), draft, target, lock, observe)
     if key:
         with_signature(made, key)
+    if crate:
+        as_crate(made, draft.runs, Path(crate))
     return made
 
 
