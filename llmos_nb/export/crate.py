@@ -218,12 +218,6 @@ def _actions(run: ExportSource, book: Entity, files: Sequence[Entity]) -> Iterat
     yield _run(run, book, files)
     for call in steps:
         yield from _step(run, call, book, decided.get(call.id))
-    for name in sorted({call.name for call in steps}):
-        yield {
-            "@id": f"#tool-{_word(name)}",
-            "@type": "SoftwareApplication",
-            "name": f"{name}, a tool of llmos_nb",
-        }
 
 
 def _run(run: ExportSource, book: Entity, files: Sequence[Entity]) -> Entity:
