@@ -65,12 +65,12 @@ def test_a_good_notebook_climbs_to_the_top(tmp_path):
     path = export(RUNS["pandas_group"].build(tmp_path).source(), tmp_path / "out" / "x.ipynb")
     report = verify(path, progress=lambda level, done, total: told.append((level, done, total)))
     assert report.ok and report.reached == "same twice" and report.exit_code == 0
-    assert [c.level for c in report.checks if c.level != "journal"] == list(LEVELS)
+    assert [c.level for c in report.checks] == list(LEVELS)
     done, total = next((d, t) for level, d, t in reversed(told) if level == "runs")
     assert done == total == 8 + 2  # the code cells, and a look at the values after each step
     assert "holds: same twice" in report.text()
     plain = json.loads(json.dumps(report.plain()))
-    assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 7
+    assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 6
 
 
 def test_observed_outputs_are_compared_and_variation_is_marked(tmp_path):
@@ -121,8 +121,11 @@ def test_a_value_that_differs_is_located(tmp_path):
 
 
 def test_verify_locates_values_that_differ_between_two_runs(tmp_path):
-    path = export(run_of(tmp_path, "import os\nprint(os.getpid())").source(), tmp_path / "x.ipynb")
+    path = export(run_of(tmp_path, "import os\nx = 1\nprint(os.getpid())").source(), tmp_path / "x.ipynb")
     report = verify(path)
+    assert (report.exit_code, report.reached) == (1, "runs")
+    assert report.difference.where == "cell r1-0" and "else than in the run" in report.difference.what
+    report = verify(sealed_again(path, lambda cells, book: cells["r1-0"].update(outputs=[])))
     assert (report.exit_code, report.reached) == (1, "same")
     assert report.difference.where == "cell r1-0" and "two runs" in report.difference.what
 

@@ -14,6 +14,7 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from llmos_nb.export.cells import KEPT, plain_output, text_of, tidy
+from llmos_nb.export.steps import REPEAT
 from llmos_nb.export.verify.execute import Execution
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
@@ -176,18 +177,43 @@ def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Differ
     found, outputs, cells = [], 0, set()
     for cell, now in _own(book, result):
         mine = cell["metadata"][KEY]
-        if mine.get("shown") != "observed" or "count" in mine.get("volatile", {}):
+        if mine.get("shown") not in _SHOWN or "count" in mine.get("volatile", {}):
             continue
-        expected, tolerance = shown(cell["outputs"]), book["metadata"][KEY]["tolerance"]
-        if said := difference(expected, shown(now), tolerance, mine.get("volatile")):
-            found.append(_located(cell, "it shows something else than when it was exported", said))
-        compared = sum(_steady(one, mine.get("volatile", {}).get(str(i), ())) for i, one in enumerate(expected))
+        expected, came, known = _comparable(cell, now)
+        if said := difference(expected, came, book["metadata"][KEY]["tolerance"], known):
+            found.append(_located(cell, f"it shows something else than {_SHOWN[mine['shown']]}", said))
+        compared = sum(_steady(one, known.get(str(i), ())) for i, one in enumerate(expected))
         outputs += compared
         cells |= {cell["id"]} if compared else set()
     wrong, values, of = compare_values(book["cells"], result, book["metadata"][KEY])
     asserted = assertions(book)
     counts = {"outputs": outputs, "values": values, "assertions": sum(asserted.values())}
     return found + wrong, {**counts, "cells": len(cells | of | asserted.keys())}
+
+
+_SHOWN = {"observed": "when it was exported", "run": "in the run"}
+
+
+def _comparable(cell: Any, now: Sequence[Any]) -> tuple[Outputs, Outputs, dict[str, Any]]:
+    """Return what a cell showed, what it shows now, and what is known to differ.
+
+    Of what the run itself showed only text is compared: its pictures were drawn by another backend, and a cell that
+    showed nothing may show what a call gave.
+    """
+    mine = cell["metadata"][KEY]
+    expected, came, known = shown(cell["outputs"]), shown(now), dict(mine.get("volatile", {}))
+    if mine["shown"] == "observed":
+        return expected, came, known
+    if any(guarded(node) for node in ast.parse(text_of(cell["source"])).body):
+        return [], [], {}  # it is not done again, so it shows nothing
+    texts = [(i, one) for i, one in enumerate(expected) if one.kind == "text"]
+    known = {str(n): known[str(i)] for n, (i, _) in enumerate(texts) if str(i) in known}
+    return [t for _, t in texts], [one for one in came if one.kind == "text"] if texts else [], known
+
+
+def guarded(node: ast.stmt) -> bool:
+    """Return whether a statement is one that waits for `REPEAT_EFFECTS`."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == REPEAT
 
 
 def _steady(one: Shown, known: str | Sequence[int]) -> bool:

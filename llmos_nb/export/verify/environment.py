@@ -127,11 +127,14 @@ def read_lock(text: str) -> Lock:
 def _validate(plain: Mapping[str, Any]) -> None:
     """Check the form with the reference reader of the standard, where `packaging` is new enough to have it."""
     try:
-        from packaging.pylock import Pylock  # since packaging 26
+        from packaging.pylock import Pylock, PylockValidationError  # since packaging 26
     except ImportError:
         return
     hashed = [p for p in plain["packages"] if p.get("wheels")]
-    Pylock.from_dict({**plain, "packages": hashed})
+    try:
+        Pylock.from_dict({**plain, "packages": hashed})
+    except PylockValidationError as error:
+        raise ValueError(str(error)) from error
 
 
 def _said(lock: Lock) -> str:

@@ -19,6 +19,7 @@ from llmos_nb.export import cells as notes
 from llmos_nb.export.cells import text_of
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import step_units
+from llmos_nb.export.verify.compare import guarded
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
 from llmos_nb.journal import Event, history, read
@@ -245,15 +246,27 @@ def _code(pair: _Pair) -> Found:
 def _same_code(cell: str, ran: str, moved: set[str]) -> bool:
     """Compare code by statements; the last expression may be bound, literals may stand in the parameters' cell."""
     try:
-        here, there = list(ast.parse(cell).body), list(ast.parse(ran).body)
+        here, there = _flat(ast.parse(cell).body), list(ast.parse(ran).body)
     except SyntaxError:
         return False
     for node in there:
+        while here and not _alike(here[0], node) and _idle(here[0]):
+            here.pop(0)
         if here and _alike(here[0], node):
             here.pop(0)
         elif not (isinstance(node, ast.Assign) and _bound([node]) & moved):
             return False
-    return all(isinstance(n, ast.Assert) or _is_name(n) for n in here)
+    return all(map(_idle, here))
+
+
+def _flat(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Return statements with those that wait for `REPEAT_EFFECTS` among them: they are what ran."""
+    return [n for node in body for n in (node.body if isinstance(node, ast.If) and guarded(node) else [node])]
+
+
+def _idle(node: ast.stmt) -> bool:
+    """Return whether a statement that the journal does not have is one that an export adds: it changes nothing."""
+    return isinstance(node, ast.Assert | ast.Import | ast.ImportFrom | ast.Pass) or _is_name(node)
 
 
 def _alike(one: ast.stmt, other: ast.stmt) -> bool:

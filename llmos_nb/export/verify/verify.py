@@ -315,6 +315,10 @@ def _same(climb: _Climb, check: Check) -> bool | None:
         check.detail = "no output, value or assertion of the run stands in the notebook"
         return _nothing(climb, check)
     check.detail = "" if found else "as in the run"
+    if found and not climb.about.get("observed"):
+        climb.report.notes.append(
+            "an export with observe=True (--observe) marks what differs by nature, such as times"
+        )
     return climb.fail(NOT_SAME, *found)
 
 
