@@ -125,11 +125,9 @@ def verify(
     )  # fmt: skip
     signature.allowed_signers(climb.allowed_signers)  # said before anything else is looked at
     for name, rung in _RUNGS.items():
-        climb.tell(name)
-        if name in LEVELS and LEVELS.index(name) > LEVELS.index(level):
-            break
         if not _wanted(climb, name):
             continue
+        climb.tell(name)
         _try(climb, name, rung)
         if climb.report.exit_code != OK:
             break
@@ -137,8 +135,10 @@ def verify(
 
 
 def _wanted(climb: _Climb, name: str) -> bool:
-    """Return whether a rung is climbed: two of them only where somebody asks for them, or goes as far."""
+    """Return whether a rung is climbed: two of them only where there is what they need, or somebody asks for them."""
     asked = LEVELS.index(climb.report.asked)
+    if name in LEVELS:
+        return LEVELS.index(name) <= asked
     if name == "installs":
         return climb.fresh and asked >= LEVELS.index("runs")
     return name != "journal" or (asked >= LEVELS.index("unchanged") and _beside(climb))
