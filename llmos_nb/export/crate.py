@@ -50,18 +50,29 @@ def crate(notebook: Path, runs: Sequence[ExportSource], target: Path) -> Path:
     UsageError
         The notebook is a script, or something stands at the target.
     """
-    if notebook.suffix != ".ipynb":
-        raise UsageError(f"--crate {target}: only a notebook can be a crate, not {notebook.name}")
+    check_target(notebook, target)
     if target.suffix == ".zip":
         with tempfile.TemporaryDirectory(prefix="llmos-crate-") as folder:
             _write(notebook, runs, Path(folder))
             _zip(Path(folder), target)
         return target
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"--crate {target}: something stands there already; name a new folder")
     target.mkdir(parents=True, exist_ok=True)
     _write(notebook, runs, target)
     return target
+
+
+def check_target(notebook: Path, target: Path) -> None:
+    """Look whether a crate can be written, before anything else is.
+
+    Raises
+    ------
+    UsageError
+        The notebook is a script, or something stands at the target.
+    """
+    if notebook.suffix != ".ipynb":
+        raise UsageError(f"--crate {target}: only a notebook can be a crate, not {notebook.name}")
+    if target.suffix != ".zip" and target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"--crate {target}: something stands there already; name a new folder")
 
 
 def _write(notebook: Path, runs: Sequence[ExportSource], folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.export import cells as notes
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, recorded, text_of, write
-from llmos_nb.export.crate import crate as as_crate
+from llmos_nb.export.crate import check_target, crate as as_crate
 from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE
 from llmos_nb.export.evidence import ABS, REL, evidence_code, with_helper
@@ -142,6 +142,17 @@ def with_notebook(runs: Sequence[ExportSource], notebook: Path) -> tuple[list[Ex
     return [replace(run, user_cells=theirs) for run in runs], texts
 
 
+def _asked(target: Path, sign: bool | str, crate: str | os.PathLike[str]) -> str:
+    """Look whether what was asked for can be done, before anything is written; return the key to sign with."""
+    if crate:
+        check_target(target, Path(crate))
+    if sign is False:
+        return ""
+    if target.suffix == ".py":
+        raise UsageError(f"--sign: {target.name} is a script, and only a notebook can be signed")
+    return signing_key(sign if isinstance(sign, str) else "")
+
+
 @reading()
 def export(
     run: ExportSource | Sequence[ExportSource],
@@ -187,8 +198,8 @@ def export(
     UsageError
         It would hold a secret, overwrite another input file, a parameter has no literal, or there is no key.
     """
-    key = signing_key(sign if isinstance(sign, str) else "") if sign is not False else ""
     target = Path(path) if Path(path).suffix else Path(f"{path}.ipynb")
+    key = _asked(target, sign, crate)
     runs = [run] if isinstance(run, ExportSource) else list(run)
     if not runs:
         raise UsageError(f"{target}: there is no process to export")

@@ -258,6 +258,24 @@ def test_signature_that_cannot_be_read_is_broken(notebook, keys, change):
 # making them
 
 
+def test_script_cannot_be_signed(keys, tmp_path):
+    with pytest.raises(UsageError, match="only a notebook can be signed"):
+        export(small(tmp_path).source(), tmp_path / "x.py", sign=str(keys[0]))
+    assert not (tmp_path / "x.py").exists()
+
+
+def test_statement_that_leaves_something_out_would_not_show_it(notebook, keys, monkeypatch):
+    from llmos_nb.export.verify import signature
+
+    sign(notebook, str(keys[0]))
+    forged(notebook, "approval_in_note")
+    assert verify(notebook, "signed", allowed_signers=keys[2]).exit_code == 2
+    monkeypatch.setattr(signature, "departures", lambda book, signed: [])
+    assert verify(
+        notebook, "signed", allowed_signers=keys[2]
+    ).ok  # so the tests above look at what they seem to
+
+
 def test_export_signs_with_the_key_that_git_is_told_or_the_first_there_is(keys, tmp_path):
     anna, _, signers = keys
     with pytest.raises(UsageError, match="there is no ssh key"):

@@ -61,8 +61,8 @@ def environment(about: Mapping[str, Any]) -> tuple[str, dict[str, int], str]:
         _make(folder, python, about["pylock"], lock)
         (folder / "ready").touch()
     _check(folder, lock.all)
-    counts = {"packages": len(lock.all), "hashed": len(lock.hashed)}
-    return str(python), counts, _said(lock)
+    counts = {"packages": len(lock.all), "hashes": len(lock.hashed)}
+    return str(python), counts if lock.all else {"interpreters": 1}, _said(lock)
 
 
 @dataclass(frozen=True)
