@@ -153,19 +153,12 @@ def _asked(target: Path, sign: bool | str, crate: str | os.PathLike[str]) -> str
     return signing_key(sign if isinstance(sign, str) else "")
 
 
+# fmt: off
 @reading()
 def export(
-    run: ExportSource | Sequence[ExportSource],
-    path: str | os.PathLike[str],
-    *,
-    clean: bool = False,
-    trace: bool = False,
-    lock: bool | str = True,
-    params: Params = None,
-    observe: bool = False,
-    notebook: str | os.PathLike[str] | None = None,
-    sign: bool | str = False,
-    crate: str | os.PathLike[str] = "",
+    run: ExportSource | Sequence[ExportSource], path: str | os.PathLike[str], *, clean: bool = False,
+    trace: bool = False, lock: bool | str = True, params: Params = None, observe: bool = False,
+    notebook: str | os.PathLike[str] | None = None, sign: bool | str = False, crate: str | os.PathLike[str] = "",
 ) -> Path:
     """Write the plain notebook of what survived of a process.
 
@@ -180,8 +173,7 @@ def export(
     trace : bool
         Keep plan, undone and rejected steps as raw cells, and the journal with secrets blanked.
     lock : bool or "index"
-        Embed a `pylock.toml` of what is imported; with ``"index"`` the package index is asked for files and hashes,
-        else only those stand in it that it gave before.
+        Embed a `pylock.toml` of what is imported; with ``"index"`` the package index is asked for files and hashes.
     params : mapping or iterable of str, optional
         Values, or names of literals in the code, for a cell of parameters.
     observe : bool
@@ -212,11 +204,17 @@ def export(
         target.write_text(script_of(cells), encoding="utf-8")
         return target
     made = _written(book_of(cells, metadata_of(draft, lock, trace)), draft, target, lock, observe)
+    return _finished(made, draft, key, crate)
+# fmt: on
+
+
+def _finished(path: Path, draft: Draft, key: str, crate: str | os.PathLike[str]) -> Path:
+    """Sign what was written, and put it into a crate, where that is wanted."""
     if key:
-        with_signature(made, key)
+        with_signature(path, key)
     if crate:
-        as_crate(made, draft.runs, Path(crate))
-    return made
+        as_crate(path, draft.runs, Path(crate))
+    return path
 
 
 def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str, observe: bool) -> Path:

@@ -123,6 +123,10 @@ def verify(
         Path(path), Report(str(path), level), trust, fresh, python or sys.executable, progress,
         os.fspath(allowed_signers), [Path(j) for j in named],
     )  # fmt: skip
+    return _climbed(climb)
+
+
+def _climbed(climb: _Climb) -> Report:
     signature.allowed_signers(climb.allowed_signers)  # said before anything else is looked at
     for name, rung in _RUNGS.items():
         if not _wanted(climb, name):
