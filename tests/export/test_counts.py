@@ -45,6 +45,7 @@ def bare(book):
         c["metadata"]["llmos_nb"].pop("values", None)
         if c["cell_type"] == "code":
             c["outputs"] = []
+            c["metadata"]["llmos_nb"]["shown"] = "run"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_counts_are_said_in_words(counts, words):
 
 
 def test_each_level_says_how_many_of_what_it_compared(tmp_path):
-    path = exported(tmp_path, "x = [1, 2]\nprint(sum(x))", "y = max(x)\nprint(y)", "z = 2.5")
+    path = exported(tmp_path, "x = [1, 2]\nprint(sum(x))", "y = max(x)\nprint(y)", "z = 2.5", observe=True)
     report = verify(path)
     assert report.ok
     assert check(report, "opens").counts["cells"] == len(read(path)["cells"])
@@ -70,6 +71,7 @@ def test_each_level_says_how_many_of_what_it_compared(tmp_path):
     wanted = {"outputs": 2, "values": 3, "assertions": 3, "cells": 4}
     assert check(report, "same").counts == check(report, "same twice").counts == wanted
     assert "2 outputs, 3 values and 3 assertions of 4 cells" in report.text()
+    assert "was not compared" not in report.text()
     plain = json.loads(json.dumps(report.plain()))
     assert next(c for c in plain["levels"] if c["level"] == "same")["counts"] == wanted
 
@@ -85,7 +87,7 @@ def test_same_with_nothing_of_the_run_to_compare_is_no_yes(tmp_path):
 
 @pytest.mark.parametrize("left", ["values", "outputs", "evidence"])
 def test_same_with_anything_of_the_run_to_compare_holds_by_that_alone(tmp_path, left):
-    whole = read(exported(tmp_path, "x = [1, 2]\nprint(sum(x))"))
+    whole = read(exported(tmp_path, "x = [1, 2]\nprint(sum(x))", observe=True))
 
     def change(book):
         kept = {c["id"]: c for c in whole["cells"]}
@@ -93,7 +95,8 @@ def test_same_with_anything_of_the_run_to_compare_holds_by_that_alone(tmp_path, 
         if left == "evidence":
             book["cells"].append(kept["evidence"])
         elif left == "outputs":
-            next(c for c in book["cells"] if c["id"] == "r1-0")["outputs"] = kept["r1-0"]["outputs"]
+            step = next(c for c in book["cells"] if c["id"] == "r1-0")
+            step["outputs"], step["metadata"]["llmos_nb"]["shown"] = kept["r1-0"]["outputs"], "observed"
         else:
             mine = next(c for c in book["cells"] if c["id"] == "r1-0")["metadata"]["llmos_nb"]
             mine["values"] = kept["r1-0"]["metadata"]["llmos_nb"]["values"]
@@ -102,7 +105,7 @@ def test_same_with_anything_of_the_run_to_compare_holds_by_that_alone(tmp_path, 
     assert report.ok, report.text()
     counts = check(report, "same").counts
     name = "assertions" if left == "evidence" else left
-    assert [k for k, n in counts.items() if n] == [name, "cells"]
+    assert {k for k, n in counts.items() if n} == {name, "cells"}
 
 
 def test_notebook_whose_cells_are_comments_alone_ran_nothing(tmp_path):
@@ -124,15 +127,33 @@ def test_notebook_without_cells_has_nothing_to_open(tmp_path):
 
 
 def test_bare_expression_is_compared_by_what_it_showed(tmp_path):
-    path = exported(tmp_path, "[2, 4]")
+    path = exported(tmp_path, "[2, 4]", observe=True)
     assert verify(path, "same").ok
 
     def doubled(book):
         next(c for c in book["cells"] if c["id"] == "r1-0")["source"] = "[4, 8]"
 
     report = verify(resealed(path, doubled), "same")
-    assert report.exit_code == 1 and "something else than in the run" in report.difference.what
-    assert "marks what differs by nature" in report.text()
+    assert report.exit_code == 1 and "something else than when it was exported" in report.difference.what
+
+
+def test_outputs_that_are_compared_with_nothing_are_said_and_not_counted(tmp_path):
+    report = verify(exported(tmp_path, "print(1)", "x = 2\nprint(x)"), "same")
+    assert report.ok and check(report, "same").counts["outputs"] == 0
+    assert "what is shown in 2 cells is that of the run, and was not compared" in report.text()
+    report = verify(exported(tmp_path, "print(1)"), "same")
+    assert report.exit_code == 4
+
+
+def test_assertions_in_steps_are_counted_where_the_export_made_them(tmp_path):
+    def asserted(book):
+        bare(book)
+        step = next(c for c in book["cells"] if c["id"] == "r1-0")
+        step["source"] += "\nassert x == [1, 2]\nassert len(x) == 2"
+        step["metadata"]["llmos_nb"]["asserted"] = 1
+
+    path = resealed(exported(tmp_path, "x = [1, 2]"), asserted)
+    assert check(verify(path, "same"), "same").counts["assertions"] == 1
 
 
 def test_output_that_is_volatile_throughout_is_not_counted(tmp_path):

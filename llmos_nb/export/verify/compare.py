@@ -177,11 +177,12 @@ def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Differ
     found, outputs, cells = [], 0, set()
     for cell, now in _own(book, result):
         mine = cell["metadata"][KEY]
-        if mine.get("shown") not in _SHOWN or "count" in mine.get("volatile", {}):
+        known = mine.get("volatile", {})
+        if mine.get("shown") != "observed" or "count" in known:
             continue
-        expected, came, known = _comparable(cell, now)
-        if said := difference(expected, came, book["metadata"][KEY]["tolerance"], known):
-            found.append(_located(cell, f"it shows something else than {_SHOWN[mine['shown']]}", said))
+        expected, tolerance = shown(cell["outputs"]), book["metadata"][KEY]["tolerance"]
+        if said := difference(expected, shown(now), tolerance, known):
+            found.append(_located(cell, "it shows something else than when it was exported", said))
         compared = sum(_steady(one, known.get(str(i), ())) for i, one in enumerate(expected))
         outputs += compared
         cells |= {cell["id"]} if compared else set()
@@ -191,24 +192,10 @@ def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Differ
     return found + wrong, {**counts, "cells": len(cells | of | asserted.keys())}
 
 
-_SHOWN = {"observed": "when it was exported", "run": "in the run"}
-
-
-def _comparable(cell: Any, now: Sequence[Any]) -> tuple[Outputs, Outputs, dict[str, Any]]:
-    """Return what a cell showed, what it shows now, and what is known to differ.
-
-    Of what the run itself showed only text is compared: its pictures were drawn by another backend, and a cell that
-    showed nothing may show what a call gave.
-    """
-    mine = cell["metadata"][KEY]
-    expected, came, known = shown(cell["outputs"]), shown(now), dict(mine.get("volatile", {}))
-    if mine["shown"] == "observed":
-        return expected, came, known
-    if any(guarded(node) for node in ast.parse(text_of(cell["source"])).body):
-        return [], [], {}  # it is not done again, so it shows nothing
-    texts = [(i, one) for i, one in enumerate(expected) if one.kind == "text"]
-    known = {str(n): known[str(i)] for n, (i, _) in enumerate(texts) if str(i) in known}
-    return [t for _, t in texts], [one for one in came if one.kind == "text"] if texts else [], known
+def uncompared(book: Mapping[str, Any]) -> int:
+    """Return how many cells have outputs of the run that no second run is compared with."""
+    own = (c for c in book["cells"] if c["cell_type"] == "code" and c.get("outputs"))
+    return sum(c["metadata"].get(KEY, {}).get("shown", "observed") != "observed" for c in own)
 
 
 def guarded(node: ast.stmt) -> bool:
@@ -222,13 +209,14 @@ def _steady(one: Shown, known: str | Sequence[int]) -> bool:
 
 
 def assertions(book: Mapping[str, Any]) -> dict[str, int]:
-    """Return how many assertions over values of the run stand in cells that are there for them, by cell."""
-    made = {}
+    """Return how many assertions over values of the run stand in cells, of those that the export made, by cell."""
+    made: dict[str, int] = {}
     for cell in book["cells"]:
-        if cell["cell_type"] == "code" and cell["metadata"].get(KEY, {}).get("role") == "evidence":
-            made[cell["id"]] = sum(
-                isinstance(node, ast.Assert) for node in ast.parse(text_of(cell["source"])).body
-            )
+        mine = cell["metadata"].get(KEY, {})
+        most = None if mine.get("role") == "evidence" else int(mine.get("asserted", 0))
+        if cell["cell_type"] == "code" and most != 0:
+            stand = sum(isinstance(node, ast.Assert) for node in ast.parse(text_of(cell["source"])).body)
+            made[cell["id"]] = stand if most is None else min(stand, most)
     return {name: n for name, n in made.items() if n}
 
 

@@ -197,7 +197,9 @@ def _notes(pair: _Pair) -> Found:
         if call is None:
             yield Difference(f"cell {cell['id']}", "it is a note on a call that the journal does not have")
             continue
-        yield _text(cell, notes.step(call, pair.run, call.step not in said))
+        yield _text(
+            cell, notes.step(call, pair.run, call.step not in said), _without_unchecked(_stripped(cell))
+        )
         said |= {call.step} if call.step else set()
 
 
@@ -220,13 +222,22 @@ def _title(book: Book, runs: list[ExportSource]) -> Found:
 
 def _outputs(pair: _Pair) -> Found:
     """Compare what stands in a cell as the run's own output with what the journal has of it."""
+    if pair.book["metadata"][KEY].get("observed"):
+        return  # they are those of another run, which the export made
     for cell, call in pair.calls("step"):
-        if call is None or cell["cell_type"] != "code" or cell["metadata"][KEY].get("shown") != "run":
+        if call is None or cell["cell_type"] != "code":
             continue
-        true = [notes.with_texts(o, notes.joined) for o in notes.recorded(call, pair.run)]
-        if true or cell["outputs"]:
+        true, found = (
+            list(map(_bare, outputs)) for outputs in (notes.recorded(call, pair.run), cell["outputs"])
+        )
+        if true or found:
             wrong = Difference(f"cell {cell['id']}", "its outputs are not those that the journal has")
-            yield None if cell["outputs"] == true else wrong
+            yield None if found == true else wrong
+
+
+def _bare(output: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an output without the number of its cell, which an export gives."""
+    return {k: v for k, v in notes.with_texts(output, notes.joined).items() if k != "execution_count"}
 
 
 def _code(pair: _Pair) -> Found:
@@ -298,11 +309,19 @@ def _stripped(cell: Any) -> str:
     return text_of(cell["source"]).strip()
 
 
-def _text(cell: Any, true: str) -> Difference | None:
-    if _stripped(cell) == true.strip():
+def _without_unchecked(note: str) -> str:
+    """Return a note without its last lines where they say what nothing compares: the journal does not know that."""
+    lines = note.splitlines()
+    while lines and lines[-1].startswith("- Not checked: "):
+        lines.pop()
+    return "\n".join(lines).strip()
+
+
+def _text(cell: Any, true: str, said: str = "") -> Difference | None:
+    said = said or _stripped(cell)
+    if said == true.strip():
         return None
-    what = "it does not say what the journal says"
-    return Difference(f"cell {cell['id']}", what, _diff(true, _stripped(cell)))
+    return Difference(f"cell {cell['id']}", "it does not say what the journal says", _diff(true, said))
 
 
 def _diff(true: Any, found: Any) -> str:

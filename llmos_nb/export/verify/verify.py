@@ -16,7 +16,7 @@ from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.export.cells import read, tidy
 from llmos_nb.export.source import SCHEMA
 from llmos_nb.export.verify import signature
-from llmos_nb.export.verify.compare import COMPARED, between, differences
+from llmos_nb.export.verify.compare import COMPARED, between, differences, uncompared
 from llmos_nb.export.verify.execute import Execution, execute, no_network
 from llmos_nb.export.verify.journal import compare, journals_of
 from llmos_nb.export.verify.report import (
@@ -29,6 +29,7 @@ from llmos_nb.export.verify.report import (
     Check,
     Difference,
     Report,
+    counted,
 )
 from llmos_nb.export.verify.seal import KEY, checksums, findings, made_here
 from llmos_nb.export.verify.values import with_probes
@@ -319,10 +320,9 @@ def _same(climb: _Climb, check: Check) -> bool | None:
         check.detail = "no output, value or assertion of the run stands in the notebook"
         return _nothing(climb, check)
     check.detail = "" if found else "as in the run"
-    if found and not climb.about.get("observed"):
-        climb.report.notes.append(
-            "an export with observe=True (--observe) marks what differs by nature, such as times"
-        )
+    if left := uncompared(climb.book):
+        what = f"what is shown in {counted({'cells': left})} is that of the run, and was not compared"
+        climb.report.notes.append(f"{what} (export with observe=True, --observe, for that)")
     return climb.fail(NOT_SAME, *found)
 
 
