@@ -110,7 +110,7 @@ def record(**values):
     [
         (swap("r1-0-note", "approved by the user", "approved by Prof. X"), "cell r1-0-note", "does not say what the journal says"),
         (swap("r1-0-note", "approved by the user", "approved by the user and by Prof. X"), "cell r1-0-note", "does not say"),
-        (swap("r2-0-note", " after the user edited it", ""), "cell r2-0-note", "does not say"),
+        (swap("r2-0-note", "edited", "praised"), "cell r2-0-note", "does not say"),
         (swap("answer", "It is 6", "It is 7"), "cell answer", "does not say"),
         (swap("head", "of script", "of another"), "cell head", "does not say"),
         (put("r1-0", by="Prof. X"), "cell r1-0", "by 'Prof. X', not 'you'"),
