@@ -9,6 +9,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
+from llmos_nb.app import proof
 from llmos_nb.app.options import Parser, find, offered
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import home_of
@@ -48,7 +49,7 @@ def export(given: Any) -> int:
     from llmos_nb.session import Session
 
     process = Session(None).replay(given.journal)
-    how = {k: getattr(given, k) for k in ("clean", "trace", "observe")}
+    how = {**proof.exporting(vars(given)), "observe": given.observe}
     print(f"written: {process.export(given.notebook, **how)}")
     return 0
 
@@ -56,8 +57,7 @@ def export(given: Any) -> int:
 def verify(given: Any) -> int:
     from llmos_nb.export.verify import verify
 
-    trust = True if given.trust else None
-    report = verify(Path(given.notebook), level=given.level, fresh=given.fresh, trust=trust)
+    report = verify(Path(given.notebook), **proof.proving(vars(given)))
     print(json.dumps(report.plain(), indent=1) if given.json else report.text())
     return int(report.exit_code)
 

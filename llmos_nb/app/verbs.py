@@ -51,6 +51,22 @@ _PRUNE = (
 )
 _NOTES = (
     _switch("clean", "code only, no notes"), _switch("trace", "with plan, undone and rejected steps"),
+    Flag("--sign", nargs="?", const=True, default=False, metavar="KEY",
+        help="sign it with this ssh key; default: git's user.signingkey, or the first in ~/.ssh"),
+    Flag("--crate", default="", metavar="DIR|ZIP", help="write an RO-Crate of it, too: a new folder or a zip"),
+)  # fmt: skip
+_LOCKS = ("index", "installed", "none")
+_LOCK = (
+    "where files and hashes of the lock come from: index asks the package index, installed knows versions alone"
+)
+_PROVE = (
+    Flag("--level", default="same twice", help="opens, unchanged, signed, runs, same, same twice"),
+    _switch("fresh", "in a new environment made from the lock"),
+    _switch("trust", "run a notebook that was not exported here"),
+    Flag("--allowed-signers", default="", metavar="FILE",
+        help="one of these must have signed it; default: git's gpg.ssh.allowedSignersFile, and it may be unsigned"),
+    Flag("--journal", action="append", default=[], metavar="FILE",
+        help="a journal to compare with; default: those that the notebook names, where they are there"),
 )  # fmt: skip
 _RULE = (
     Flag("--where", action="append", default=[]), Flag("--count", type=int, default=0), Flag("--until", default=""),
@@ -169,19 +185,18 @@ KEEPING = (
     Verb("replay", "show a journal; nothing runs",
         _agent("process:replay", "FILE", 1, 1, example="journal.jsonl")),
     Verb("export", "write the plain notebook",
-        _agent("process:export", "P [FILE]", 0, 2, *_NOTES, example="1 x.ipynb --clean"),
+        _agent("process:export", "P [FILE]", 0, 2, *_NOTES,
+            Flag("--lock", default="installed", choices=_LOCKS, help=_LOCK), example="1 x.ipynb --clean"),
         _llmos("export", Flag("journal"), Flag("notebook"), *_NOTES,
+            Flag("--lock", default="index", choices=_LOCKS, help=_LOCK),
             _switch("observe", "run it twice and mark what differs by nature, such as times"),
             help="write the plain notebook of a saved process", example="journal.jsonl x.ipynb")),
     Verb("cells", "put its surviving steps as cells below",
         _agent("process:cells", "P", 0, 1, example="1")),
     Verb("verify", "prove an exported notebook",
-        _agent("process:verify", "FILE", 1, 1, example="x.ipynb"),
-        _llmos("verify", Flag("notebook"),
-            Flag("--level", default="same twice", help="opens, untampered, runs, same, same twice"),
-            _switch("fresh", "in a new environment made from the lock"),
-            _switch("json", "print the report as JSON"),
-            _switch("trust", "run a notebook that was not exported here"), example="x.ipynb --fresh")),
+        _agent("process:verify", "FILE", 1, 1, *_PROVE, example="x.ipynb --allowed-signers signers"),
+        _llmos("verify", Flag("notebook"), *_PROVE, _switch("json", "print the report as JSON"),
+            example="x.ipynb --fresh")),
     Verb("allow", "let a tool through in every process",
         _agent("process:rule", "NAME [--where ARG=VALUE]", 1, 1, *_RULE, example="send_mail --where to=a@x.org")),
     Verb("deny", "refuse a tool in every process",

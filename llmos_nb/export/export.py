@@ -12,6 +12,7 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.export import cells as notes
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, recorded, text_of, write
+from llmos_nb.export.crate import check_target, crate as as_crate
 from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE
 from llmos_nb.export.evidence import ABS, REL, evidence_code, with_helper
@@ -23,8 +24,10 @@ from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
-from llmos_nb.export.verify.observe import observe as watch, sign
+from llmos_nb.export.verify.journal import note_paths
+from llmos_nb.export.verify.observe import observe as watch, sign as trust
 from llmos_nb.export.verify.seal import hash_of, seal
+from llmos_nb.export.verify.signature import sign as with_signature, signing_key
 from llmos_nb.export.verify.values import step_values
 from llmos_nb.journal.events import RunStarted
 from llmos_nb.policy.secrets import Vault
@@ -62,8 +65,7 @@ def lock_text(sources: Sequence[str], lock: bool | str, seen: Iterable[str] = ()
     """Return the text of `pylock.toml`; with ``"index"`` the package index is asked for files and hashes."""
     import tomli_w  # only for the lock
 
-    wheels = wheels_of(needed(sources, seen)) if lock == "index" else None
-    return tomli_w.dumps(pylock(sources, wheels, seen))
+    return tomli_w.dumps(pylock(sources, wheels_of(needed(sources, seen), ask=lock == "index"), seen))
 
 
 def _process(run: ExportSource) -> dict[str, Any]:
@@ -140,17 +142,23 @@ def with_notebook(runs: Sequence[ExportSource], notebook: Path) -> tuple[list[Ex
     return [replace(run, user_cells=theirs) for run in runs], texts
 
 
+def _asked(target: Path, sign: bool | str, crate: str | os.PathLike[str]) -> str:
+    """Look whether what was asked for can be done, before anything is written; return the key to sign with."""
+    if crate:
+        check_target(target, Path(crate))
+    if sign is False:
+        return ""
+    if target.suffix == ".py":
+        raise UsageError(f"--sign: {target.name} is a script, and only a notebook can be signed")
+    return signing_key(sign if isinstance(sign, str) else "")
+
+
+# fmt: off
 @reading()
 def export(
-    run: ExportSource | Sequence[ExportSource],
-    path: str | os.PathLike[str],
-    *,
-    clean: bool = False,
-    trace: bool = False,
-    lock: bool | str = True,
-    params: Params = None,
-    observe: bool = False,
-    notebook: str | os.PathLike[str] | None = None,
+    run: ExportSource | Sequence[ExportSource], path: str | os.PathLike[str], *, clean: bool = False,
+    trace: bool = False, lock: bool | str = True, params: Params = None, observe: bool = False,
+    notebook: str | os.PathLike[str] | None = None, sign: bool | str = False, crate: str | os.PathLike[str] = "",
 ) -> Path:
     """Write the plain notebook of what survived of a process.
 
@@ -165,20 +173,25 @@ def export(
     trace : bool
         Keep plan, undone and rejected steps as raw cells, and the journal with secrets blanked.
     lock : bool or "index"
-        Embed a `pylock.toml` of what is imported; with ``"index"`` with the files and hashes of the package index.
+        Embed a `pylock.toml` of what is imported; with ``"index"`` the package index is asked for files and hashes.
     params : mapping or iterable of str, optional
         Values, or names of literals in the code, for a cell of parameters.
     observe : bool
         Run it twice in fresh kernels: it gets the outputs of that, and what differs is marked volatile.
     notebook : path-like, optional
         The user's own notebook: all its cells stand in the export, its ``%%agent`` cells replaced by what they did.
+    sign : bool or str
+        Sign it with an ssh key: git's ``user.signingkey``, else the first in ``~/.ssh``; or the file of one.
+    crate : path-like
+        Write an RO-Crate of it, too: a new folder, or a file in ``.zip``.
 
     Raises
     ------
     UsageError
-        It would hold a secret, overwrite another input file, or a parameter has no literal.
+        It would hold a secret, overwrite another input file, a parameter has no literal, or there is no key.
     """
     target = Path(path) if Path(path).suffix else Path(f"{path}.ipynb")
+    key = _asked(target, sign, crate)
     runs = [run] if isinstance(run, ExportSource) else list(run)
     if not runs:
         raise UsageError(f"{target}: there is no process to export")
@@ -190,7 +203,18 @@ def export(
     if target.suffix == ".py":
         target.write_text(script_of(cells), encoding="utf-8")
         return target
-    return _written(book_of(cells, metadata_of(draft, lock, trace)), draft, target, lock, observe)
+    made = _written(book_of(cells, metadata_of(draft, lock, trace)), draft, target, lock, observe)
+    return _finished(made, draft, key, crate)
+# fmt: on
+
+
+def _finished(path: Path, draft: Draft, key: str, crate: str | os.PathLike[str]) -> Path:
+    """Sign what was written, and put it into a crate, where that is wanted."""
+    if key:
+        with_signature(path, key)
+    if crate:
+        as_crate(path, draft.runs, Path(crate))
+    return path
 
 
 def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str, observe: bool) -> Path:
@@ -198,10 +222,11 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
     if observe:
         _observe(book, target.parent, draft, lock)
         refuse_shown(book, secrets(draft.runs))
+    note_paths(book, draft.runs, target.parent)
     seal(book)
     write(book, target)
     if observe:
-        sign(target)
+        trust(target)
     return target
 
 

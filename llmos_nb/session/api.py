@@ -125,7 +125,7 @@ def replay(path: str | os.PathLike[str]) -> Process:
 
 
 def verify(path: str | os.PathLike[str], **options: Any) -> Any:
-    """Prove an exported notebook: opens, untampered, runs, same, same twice."""
+    """Prove an exported notebook: opens, unchanged, signed, runs, same, same twice."""
     from llmos_nb.export.verify import verify as prove  # nbformat is slow to import
 
     return prove(Path(path), **options)

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 import warnings
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from llmos_nb.export.dataflow.taint import tainted
 from llmos_nb.export.literals import hold
 from llmos_nb.export.lock import closure, distributions, imported, needed, wheels_of
 from llmos_nb.export.steps import NotPython, plain
+from llmos_nb.export.verify.environment import read_lock
 from llmos_nb.heap.digest import digest
 from llmos_nb.tools import tool
 
@@ -397,7 +397,7 @@ def test_files_that_the_run_wrote_are_no_inputs(tmp_path):
 
 def test_the_lock_names_what_is_imported(tmp_path):
     about = read(exported(RUNS["sklearn_linear"].build(tmp_path), tmp_path))["metadata"]["llmos_nb"]
-    names = {p["name"] for p in tomllib.loads(about["pylock"])["packages"]}
+    names = {p["name"] for p in read_lock(about["pylock"]).all}
     assert {"numpy", "scikit-learn", "scipy", "joblib"} <= names and "pandas" not in names
     assert (
         "pylock"
@@ -405,7 +405,8 @@ def test_the_lock_names_what_is_imported(tmp_path):
     )
 
 
-def test_lock_includes_modules_loaded_beside_the_imports():
+def test_lock_includes_modules_loaded_beside_the_imports(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # nothing is known from before
     seen = needed(["import json"], ["numpy", "IPython", "sys"])
     assert seen == ["numpy"] and needed(["import json"]) == []
     assert "pandas" in closure(distributions(imported(["import pandas as pd\nfrom . import x"])))

@@ -70,7 +70,7 @@ def test_a_good_notebook_climbs_to_the_top(tmp_path):
     assert done == total == 8 + 2  # the code cells, and a look at the values after each step
     assert "holds: same twice" in report.text()
     plain = json.loads(json.dumps(report.plain()))
-    assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 5
+    assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 6
 
 
 def test_observed_outputs_are_compared_and_variation_is_marked(tmp_path):
@@ -103,7 +103,7 @@ def test_seeded_draws_are_asserted_once_they_were_observed(tmp_path):
 def test_verify_locates_the_cell_that_fails(tmp_path):
     path = export(run_of(tmp_path, "x = 1", "y = x + 1").source(), tmp_path / "x.ipynb")
     report = verify(sealed_again(path, lambda cells, book: cells["r2-0"].update(source="y = x / 0")))
-    assert (report.exit_code, report.reached) == (1, "untampered")
+    assert (report.exit_code, report.reached) == (1, "unchanged")
     assert report.difference.where == "cell r2-0" and "ZeroDivisionError" in report.difference.what
     assert "y = x / 0" in report.difference.detail and "\x1b" not in report.text()
 
@@ -121,7 +121,7 @@ def test_a_value_that_differs_is_located(tmp_path):
 
 
 def test_verify_locates_values_that_differ_between_two_runs(tmp_path):
-    path = export(run_of(tmp_path, "import os\nprint(os.getpid())").source(), tmp_path / "x.ipynb")
+    path = export(run_of(tmp_path, "import os\nx = 1\nprint(os.getpid())").source(), tmp_path / "x.ipynb")
     report = verify(path)
     assert (report.exit_code, report.reached) == (1, "same")
     assert report.difference.where == "cell r1-0" and "two runs" in report.difference.what
@@ -231,8 +231,8 @@ def test_tampering_is_found_and_located(name, exported_victim, tmp_path):
 
 def test_corpus_has_twenty_kinds_of_tampering_and_the_original_passes(exported_victim):
     assert len(KINDS) == 20
-    report = verify(exported_victim, "untampered")
-    assert report.exit_code == 0 and report.reached == "untampered"
+    report = verify(exported_victim, "unchanged")
+    assert report.exit_code == 0 and report.reached == "unchanged"
 
 
 def test_metadata_written_by_editors_is_no_tampering(exported_victim, tmp_path):
@@ -246,7 +246,7 @@ def test_metadata_written_by_editors_is_no_tampering(exported_victim, tmp_path):
     shutil.copytree(exported_victim.parent, tmp_path / "out")
     path = tmp_path / "out" / "victim.ipynb"
     path.write_text(json.dumps(book))
-    assert verify(path, "untampered").ok
+    assert verify(path, "unchanged").ok
 
 
 def test_a_strangers_file_runs_nothing_until_it_is_trusted(tmp_path, monkeypatch):
@@ -259,9 +259,9 @@ def test_a_strangers_file_runs_nothing_until_it_is_trusted(tmp_path, monkeypatch
     assert verify(path, "runs", trust=False).exit_code == 3 and not ran.exists()
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "another"))  # as on another machine
     report = verify(path)
-    assert (report.exit_code, report.reached) == (3, "untampered") and not ran.exists()
+    assert (report.exit_code, report.reached) == (3, "unchanged") and not ran.exists()
     assert "trust" in report.text()
-    assert verify(path, "untampered").exit_code == 0
+    assert verify(path, "unchanged").exit_code == 0
     assert verify(path, "runs", trust=True).ok and ran.exists()
 
 
@@ -307,7 +307,7 @@ def test_a_notebook_that_does_not_run_is_not_observed(tmp_path):
 def test_a_new_environment_needs_a_lock(tmp_path):
     path = export(run_of(tmp_path, "x = 1").source(), tmp_path / "x.ipynb", lock=False)
     report = verify(path, fresh=True)
-    assert (report.exit_code, report.reached) == (1, "untampered")
+    assert (report.exit_code, report.reached) == (1, "unchanged")
     assert "no lock" in report.difference.what and [c.level for c in report.checks][-1] == "installs"
 
 

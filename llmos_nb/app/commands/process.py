@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any
 
+from llmos_nb.app import proof
 from llmos_nb.app.listing import stands
 from llmos_nb.app.options import Command
 from llmos_nb.app.present.presenter import Presenter
@@ -205,7 +206,7 @@ async def replay(session: Session, command: Command) -> None:
 
 async def export(session: Session, command: Command) -> None:
     process = session.find(command.process)
-    path = process.export(_words(command, 1), clean=command.flags["clean"], trace=command.flags["trace"])
+    path = process.export(_words(command, 1), **proof.exporting(command.flags))
     print(f"written: {path}")
 
 
@@ -218,7 +219,7 @@ async def cells(session: Session, command: Command) -> None:
 
 
 async def verify(session: Session, command: Command) -> None:
-    print(api.verify(command.words[0]).text())
+    print(api.verify(command.words[0], **proof.proving(command.flags)).text())
 
 
 async def rule(session: Session, command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import math
@@ -13,6 +14,7 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from llmos_nb.export.cells import KEPT, plain_output, text_of, tidy
+from llmos_nb.export.steps import REPEAT
 from llmos_nb.export.verify.execute import Execution
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
@@ -158,19 +160,64 @@ def _own(book: Mapping[str, Any], result: Execution) -> Iterator[tuple[Any, Sequ
             yield cell, outputs or []
 
 
-def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Difference], int, int]:
-    """Compare one run with what was exported: outputs where they were observed, values everywhere."""
-    found, compared = [], 0
-    for cell, outputs in _own(book, result):
+COMPARED = ("outputs", "values", "assertions")
+
+
+def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Difference], dict[str, int]]:
+    """Compare one run with what was exported.
+
+    Returns
+    -------
+    found : list of Difference
+        Where it is not the same.
+    counts : dict
+        How many outputs and values were compared with those of the run, how many assertions over values of the run
+        were evaluated, and of how many cells all these are.
+    """
+    found, outputs, cells = [], 0, set()
+    for cell, now in _own(book, result):
         mine = cell["metadata"][KEY]
-        if mine.get("shown") != "observed" or "count" in mine.get("volatile", {}):
+        known = mine.get("volatile", {})
+        if mine.get("shown") != "observed" or "count" in known:
             continue
         expected, tolerance = shown(cell["outputs"]), book["metadata"][KEY]["tolerance"]
-        if said := difference(expected, shown(outputs), tolerance, mine.get("volatile")):
+        if said := difference(expected, shown(now), tolerance, known):
             found.append(_located(cell, "it shows something else than when it was exported", said))
-        compared += len(expected)
-    wrong, values = compare_values(book["cells"], result, book["metadata"][KEY])
-    return found + wrong, compared, values
+        compared = sum(_steady(one, known.get(str(i), ())) for i, one in enumerate(expected))
+        outputs += compared
+        cells |= {cell["id"]} if compared else set()
+    wrong, values, of = compare_values(book["cells"], result, book["metadata"][KEY])
+    asserted = assertions(book)
+    counts = {"outputs": outputs, "values": values, "assertions": sum(asserted.values())}
+    return found + wrong, {**counts, "cells": len(cells | of | asserted.keys())}
+
+
+def uncompared(book: Mapping[str, Any]) -> int:
+    """Return how many cells have outputs of the run that no second run is compared with."""
+    own = (c for c in book["cells"] if c["cell_type"] == "code" and c.get("outputs"))
+    return sum(c["metadata"].get(KEY, {}).get("shown", "observed") != "observed" for c in own)
+
+
+def guarded(node: ast.stmt) -> bool:
+    """Return whether a statement is one that waits for `REPEAT_EFFECTS`."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == REPEAT
+
+
+def _steady(one: Shown, known: str | Sequence[int]) -> bool:
+    """Return whether anything of an output is compared, where some of its lines are known to differ."""
+    return known != ALL and (one.kind != "text" or not set(range(len(one.lines))) <= set(known))
+
+
+def assertions(book: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many assertions over values of the run stand in cells, of those that the export made, by cell."""
+    made: dict[str, int] = {}
+    for cell in book["cells"]:
+        mine = cell["metadata"].get(KEY, {})
+        most = None if mine.get("role") == "evidence" else int(mine.get("asserted", 0))
+        if cell["cell_type"] == "code" and most != 0:
+            stand = sum(isinstance(node, ast.Assert) for node in ast.parse(text_of(cell["source"])).body)
+            made[cell["id"]] = stand if most is None else min(stand, most)
+    return {name: n for name, n in made.items() if n}
 
 
 def between(book: Mapping[str, Any], first: Execution, second: Execution) -> Iterator[Difference]:

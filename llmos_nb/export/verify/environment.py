@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import Marker
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from platformdirs import user_cache_path
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.export.lock import record_hash
 
 BOUND_S = 900.0
+READS_LOCKS = Version("26.1")  # the pip that installs a pylock.toml
 
 
-def environment(about: Mapping[str, Any]) -> tuple[str, str]:
+def environment(about: Mapping[str, Any]) -> tuple[str, dict[str, int], str]:
     """Make (or find again) the environment of a lock.
 
     Parameters
@@ -34,46 +40,139 @@ def environment(about: Mapping[str, Any]) -> tuple[str, str]:
     -------
     python : str
         Its interpreter.
+    counts : dict
+        How many packages were installed, and how many of them by the hashes of their files.
     detail : str
         What was installed, in words.
 
     Raises
     ------
     LlmosError
-        There is no lock, pip could not install it, or what it installed is not what the lock says.
+        There is no lock, it is not valid, pip could not install it, or what it installed is not what the lock says.
     """
     if "pylock" not in about:
         raise LlmosError("the notebook has no lock; export it again with lock=True")
-    lock = tomllib.loads(about["pylock"])
-    packages = lock.get("packages", [])
+    lock = read_lock(about["pylock"])
     home = user_cache_path("llmos_nb", appauthor=False) / "environments"
     folder = home / sha256(f"{sys.version}\n{about['pylock']}".encode()).hexdigest()[:16]
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        _make(folder, python, packages)
+        _make(folder, python, about["pylock"], lock)
         (folder / "ready").touch()
-    _check(folder, packages)
-    return str(python), f"{len(packages)} packages from the lock, in a new environment without llmos_nb"
+    _check(folder, lock.all)
+    counts = {"packages": len(lock.all), "hashes": len(lock.hashed)}
+    return str(python), counts if lock.all else {"interpreters": 1}, _said(lock)
 
 
-def _make(folder: Path, python: Path, packages: Sequence[Mapping[str, Any]]) -> None:
+@dataclass(frozen=True)
+class Lock:
+    """A lock that was read.
+
+    Parameters
+    ----------
+    hashed : list of dict
+        Packages with files and hashes.
+    pins : list of dict
+        Those of which only name and version are known.
+    """
+
+    hashed: list[dict[str, Any]]
+    pins: list[dict[str, Any]]
+
+    @property
+    def all(self) -> list[dict[str, Any]]:
+        """All packages."""
+        return [*self.hashed, *self.pins]
+
+    @property
+    def lacks(self) -> str:
+        """Which pins lack hashes, in words; empty where none does."""
+        if not self.pins:
+            return ""
+        if not self.hashed:
+            return f"none of the {len(self.all)} packages of the lock has the hash of a file"
+        names = ", ".join(f"{p['name']} {p['version']}" for p in self.pins)
+        return f"{len(self.pins)} of {len(self.all)} packages of the lock lack hashes: {names}"
+
+
+def read_lock(text: str) -> Lock:
+    """Read a `pylock.toml`, and check it against the standard.
+
+    Raises
+    ------
+    LlmosError
+        It is not TOML, not of the standard's form, or not for this Python or machine.
+    """
+    try:
+        plain = tomllib.loads(text)
+        _validate(plain)
+        pins = plain.get("tool", {}).get("llmos_nb", {}).get("pins", [])
+        made = Lock([dict(p) for p in plain["packages"] if p.get("wheels")], [dict(p) for p in pins])
+        # locks of former versions had packages with neither files nor hashes
+        bare = [dict(p) for p in plain["packages"] if not p.get("wheels")]
+        fits = SpecifierSet(plain.get("requires-python", "")).contains(
+            platform.python_version(), prereleases=True
+        )
+        fits = fits and any(Marker(m).evaluate() for m in plain.get("environments", ["python_version > '0'"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LlmosError(f"the lock is not a valid pylock.toml: {str(error).splitlines()[0]}") from error
+    if not fits:
+        raise LlmosError(
+            f"the lock is for another Python or machine: {'; '.join(plain.get('environments', ()))}"
+        )
+    return Lock(made.hashed, [*made.pins, *bare])
+
+
+def _validate(plain: Mapping[str, Any]) -> None:
+    """Check the form with the reference reader of the standard, where `packaging` is new enough to have it."""
+    try:
+        from packaging.pylock import Pylock, PylockValidationError  # since packaging 26
+    except ImportError:
+        return
+    hashed = [p for p in plain["packages"] if p.get("wheels")]
+    try:
+        Pylock.from_dict({**plain, "packages": hashed})
+    except PylockValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+def _said(lock: Lock) -> str:
+    where = "in a new environment without llmos_nb"
+    if not lock.all:
+        return f"the lock names no package, and Python fits; {where}"
+    return f"{where}; {lock.lacks}" if lock.pins else f"from the lock, {where}"
+
+
+def _make(folder: Path, python: Path, text: str, lock: Lock) -> None:
     _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
-    pip += ["install", "--quiet", "--disable-pip-version-check"]
-    hashed = bool(packages) and all(p.get("wheels") for p in packages)
-    wanted = folder / "requirements.txt"
-    wanted.write_text("\n".join(_requirement(p, hashed) for p in packages) + "\n", encoding="utf-8")
-    if packages:
-        _run([*pip, "--no-deps", *(["--require-hashes"] if hashed else []), "--requirement", str(wanted)])
+    pip += ["install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    if lock.hashed:
+        _run([*pip, *_hashed(folder, text, lock)])
+    if lock.pins:
+        wanted = folder / "pins.txt"
+        wanted.write_text("\n".join(f"{p['name']}=={p['version']}" for p in lock.pins) + "\n", encoding="utf-8")
+        _run([*pip, "--requirement", str(wanted)])
     # The kernel is what runs the notebook, not a part of it: the version of here, with what it needs.
+    pip.remove("--no-deps")
     _run([*pip, f"ipykernel=={metadata.version('ipykernel')}"])
 
 
-def _requirement(package: Mapping[str, Any], hashed: bool) -> str:
-    pin = f"{package['name']}=={package['version']}"
-    found = [f"--hash={k}:{v}" for w in package.get("wheels", ()) for k, v in w["hashes"].items()]
-    return " ".join([pin, *found]) if hashed else pin
+def _hashed(folder: Path, text: str, lock: Lock) -> list[str]:
+    """Return what tells pip to install by hashes: the lock itself, where this pip reads such."""
+    if Version(metadata.version("pip")) >= READS_LOCKS:
+        wanted = folder / "pylock.toml"
+        wanted.write_text(text, encoding="utf-8")
+        return ["--requirement", str(wanted)]
+    wanted = folder / "requirements.txt"
+    wanted.write_text("\n".join(map(_requirement, lock.hashed)) + "\n", encoding="utf-8")
+    return ["--require-hashes", "--requirement", str(wanted)]
+
+
+def _requirement(package: Mapping[str, Any]) -> str:
+    found = [f"--hash={k}:{v}" for w in package["wheels"] for k, v in w["hashes"].items()]
+    return " ".join([f"{package['name']}=={package['version']}", *found])
 
 
 def _run(command: Sequence[str]) -> None:
@@ -93,7 +192,8 @@ def _check(folder: Path, packages: Sequence[Mapping[str, Any]]) -> None:
     if "llmos-nb" in installed:
         raise LlmosError("the new environment has llmos_nb in it, which an exported notebook must do without")
     for package in packages:
-        known = package.get("tool", {}).get("llmos_nb", {}).get("installed-sha256")
+        mine = package.get("tool", {}).get("llmos_nb", package)
+        known = mine.get("installed-sha256")
         found = installed.get(package["name"])
         if found is None or (known and record_hash(found) != known):
             what = "is not there" if found is None else "has other files than it had in the run"

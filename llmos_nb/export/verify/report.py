@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-LEVELS = ("opens", "untampered", "runs", "same", "same twice")
-OK, NOT_SAME, TAMPERED, CANNOT = 0, 1, 2, 3
+LEVELS = ("opens", "unchanged", "signed", "runs", "same", "same twice")
+OK, NOT_SAME, CHANGED, CANNOT, NOTHING = 0, 1, 2, 3, 4
+# What a level is called for a person, where that says more than its name.
+_TITLES = {"unchanged": "unchanged (checksums)", "signed": "signed by", "journal": "as in the journal"}
 
 
 @dataclass(frozen=True)
@@ -35,25 +38,41 @@ class Check:
     Parameters
     ----------
     level : str
-        From `LEVELS`, or ``installs``.
+        From `LEVELS`, or ``journal`` or ``installs``.
     held : bool, optional
-        None where it was not tried.
+        None where it was not tried, or there was nothing to compare.
     detail : str
         One line.
     seconds : float
         How long it took.
+    counts : dict
+        How many of what were compared: ``checksums``, ``outputs``, ``values``, ``packages`` …
     """
 
     level: str
     held: bool | None = None
     detail: str = ""
     seconds: float = 0.0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The level's name for a person."""
+        return _TITLES.get(self.level, self.level)
 
     def said(self) -> str:
-        """Say whether it holds, what was seen, and how long that took."""
+        """Say whether it holds, what was compared, what was seen, and how long that took."""
         mark = {True: "yes", False: "NO", None: "-"}[self.held]
         took = f" ({self.seconds:.1f} s)" if self.seconds >= 0.05 else ""
-        return f"{mark:<3}{f'  {self.detail}' if self.detail else ''}{took}"
+        told = "; ".join(part for part in (counted(self.counts), self.detail) if part)
+        return f"{mark:<3}{f'  {told}' if told else ''}{took}"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return counts in words, such as ``3 outputs and 1 value of 2 cells``; those of nothing are left out."""
+    found = [f"{n} {name.removesuffix('s') if n == 1 else name}" for name, n in counts.items() if n]
+    of = f" of {found.pop()}" if len(found) > 1 and list(counts)[-1] == "cells" and counts["cells"] else ""
+    return (", ".join(found[:-1]) + " and " if len(found) > 1 else "") + "".join(found[-1:]) + of
 
 
 @dataclass
@@ -73,7 +92,10 @@ class Report:
     notes : list of str
         What a reader should know besides.
     exit_code : int
-        0 as claimed, 1 not the same, 2 tampered with, 3 it cannot be opened or was not run.
+        0 as claimed, 1 not the same, 2 changed since it was exported or signed, 3 it cannot be opened or was not run,
+        4 a level had nothing to compare.
+    signature : dict
+        ``state`` (unsigned, valid, unvouched, broken), ``principals``, ``key``, ``fingerprint``, ``allowed_signers``.
     """
 
     path: str
@@ -82,6 +104,7 @@ class Report:
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     exit_code: int = OK
+    signature: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -108,24 +131,43 @@ class Report:
             "ok": self.ok,
             "exit_code": self.exit_code,
             "levels": [vars(c) for c in self.checks],
+            "signature": self.signature,
             "differences": [vars(d) for d in self.differences],
             "notes": self.notes,
         }
 
     def text(self) -> str:
         """Return the report for a person."""
-        wide = max((len(c.level) for c in self.checks), default=0)
-        lines = [self.path, *(f"  {check.level:<{wide}}  {check.said()}" for check in self.checks)]
+        wide = max((len(c.title) for c in self.checks), default=0)
+        lines = [self.path, *(f"  {check.title:<{wide}}  {check.said()}" for check in self.checks)]
         for one in self.differences:
             lines += ["", f"{one.where}: {one.what}", *(f"    {line}" for line in one.detail.splitlines())]
         lines += [f"note: {note}" for note in self.notes]
         return "\n".join([*lines, "", self._verdict()])
 
     def _verdict(self) -> str:
+        reached = self.reached or "nothing"
+        last = self.checks[-1].level if self.checks else ""
         said = {
-            OK: f"holds: {self.reached}",
-            NOT_SAME: f"does not hold: it reaches {self.reached or 'nothing'}, not {self.asked}",
-            TAMPERED: "changed since it was exported; nothing of it was run",
-            CANNOT: f"not verified; it reaches {self.reached or 'nothing'}",
+            OK: f"holds: {reached}{self._unknown()}",
+            NOT_SAME: f"does not hold: it reaches {reached}, not {self.asked}",
+            CHANGED: f"{self._changed(last)}; nothing of it was run",
+            CANNOT: f"not verified; it reaches {reached}",
+            NOTHING: f"not verified: there was nothing to compare for {last!r}; it reaches {reached}",
         }
         return said[self.exit_code]
+
+    def _changed(self, last: str) -> str:
+        if last == "signed" and self.signature.get("state") == "unvouched":
+            return "signed by nobody of the allowed signers"
+        what = {"signed": "it is not what was signed", "journal": "it is not what its journal says"}
+        return what.get(last, "changed since it was exported")
+
+    def _unknown(self) -> str:
+        """Say what no checksum can tell, where no signature that somebody vouches for says more."""
+        state = self.signature.get("state")
+        if state == "unvouched":
+            return "; signed, but by a key that nobody vouches for: who wrote it cannot be known"
+        if state == "unchecked":
+            return "; its signature was not checked: who wrote it cannot be known"
+        return "; unsigned: who wrote it cannot be known" if state == "unsigned" else ""

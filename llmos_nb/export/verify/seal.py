@@ -1,8 +1,8 @@
-"""Hashes that say whether an exported notebook is still what was exported, and where it is not.
+"""Checksums that say whether an exported notebook is still what was exported, and where it is not.
 
 Each cell carries the hash of its source and outputs, the notebook's metadata an index of all of them in order, and
-over everything there is one seal. It shows accidents and edits, not a forger who makes all hashes anew: who wants to
-exclude that compares `journal.hash` with the journal.
+over everything there is one seal. It shows accidents and edits, not somebody who makes all hashes anew: that shows a
+signature alone, which is over the `statement` of all of them.
 """
 
 from __future__ import annotations
@@ -59,14 +59,64 @@ def seal(book: Any) -> None:
     about = book["metadata"][KEY]
     about["cells"] = [entry(cell) for cell in book["cells"]]
     about["around"] = hash_of(around(book))
-    about["parts"] = {k: hash_of(v) for k, v in about.items() if k not in ("parts", "seal", "signature")}
+    about["parts"] = {k: hash_of(v) for k, v in about.items() if k not in ("parts", *_OVER)}
     about["seal"] = hash_of(unsealed(about))
-    about["signature"] = signature(about["seal"])
+    about["mac"] = mac(about["seal"])
+
+
+_OVER = ("seal", "mac", "signature")  # what is made of everything else, in this order
 
 
 def unsealed(about: Any) -> Any:
     """Return what the seal is over."""
-    return {k: v for k, v in about.items() if k not in ("seal", "signature")}
+    return {k: v for k, v in about.items() if k not in _OVER}
+
+
+def statement(book: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a signature is over: the checksums of all parts by name, as the notebook stands now.
+
+    It goes with the signature, so that of a notebook whose checksums were made anew, too, the places are known.
+    """
+    about = book["metadata"][KEY]
+    return {
+        "schema": 1,
+        "cells": [entry(cell) for cell in book["cells"]],
+        "around": hash_of(around(book)),
+        "parts": {name: hash_of(value) for name, value in _parts(about)},
+        "journals": [{"pid": p["pid"], **p["journal"]} for p in about.get("processes", [])],
+    }
+
+
+def _parts(about: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Return the record of the run in parts that can be named, without what is a checksum of others."""
+    for key, value in about.items():
+        if key == "processes":
+            yield from ((f"process {p['pid']}, {k}", v) for p in value for k, v in p.items())
+        elif key == "inputs":
+            yield from ((f"input {i['path']}", i) for i in value)
+        elif key not in (*_OVER, "parts", "cells", "around"):
+            yield key, value
+
+
+def departures(book: Mapping[str, Any], signed: Mapping[str, Any]) -> list[Difference]:
+    """Return every place that is not as a statement has it, in the order of the notebook."""
+    now = statement(book)
+    found = list(_cells(book["cells"], signed["cells"]))
+    if now["around"] != signed["around"]:
+        found.append(Difference("metadata", "the notebook's own metadata (kernelspec, format) was changed"))
+    parts, were = now["parts"], signed["parts"]
+    for name in [n for n in {**were, **parts} if parts.get(n) != were.get(n)]:
+        what = "was added" if name not in were else "was taken out" if name not in parts else "was changed"
+        found.append(Difference("metadata.llmos_nb", f"{name} {what}"))
+    if now["journals"] != signed["journals"]:
+        found.append(Difference("metadata.llmos_nb", "it names another head of the journal"))
+    return found
+
+
+def checksums(book: Mapping[str, Any]) -> int:
+    """Return how many checksums `findings` compares: of cells, of what stands around them, of input files."""
+    about = book["metadata"][KEY]
+    return 3 * len(about.get("cells", [])) + len(about.get("inputs", [])) + 2
 
 
 def around(book: Any) -> Any:
@@ -75,16 +125,16 @@ def around(book: Any) -> Any:
     return [kept, book["nbformat"], book["nbformat_minor"]]
 
 
-def signature(text: str) -> str:
-    """Sign a seal with the key of this user on this machine; empty where there can be no key."""
+def mac(text: str) -> str:
+    """Authenticate a seal with the key of this user on this machine; empty where there can be no key."""
     key = _key()
     return hmac.new(key, text.encode(), sha256).hexdigest() if key else ""
 
 
 def made_here(about: Any) -> bool:
     """Return whether a notebook was exported by this user on this machine, so that its code is not foreign."""
-    mine = signature(str(about.get("seal", "")))
-    return bool(mine) and hmac.compare_digest(mine, str(about.get("signature", "")))
+    mine = mac(str(about.get("seal", "")))
+    return bool(mine) and hmac.compare_digest(mine, str(about.get("mac") or about.get("signature", "")))
 
 
 def _key() -> bytes:
@@ -114,7 +164,7 @@ def findings(book: Mapping[str, Any], beside: Path) -> list[Difference]:
 def _which(about: Mapping[str, Any]) -> str:
     """Name the keys whose own hash does not fit."""
     parts = about.get("parts", {})
-    keys = sorted({*about, *parts} - {"parts", "seal", "signature"})
+    keys = sorted({*about, *parts} - {"parts", *_OVER})
     names = [k for k in keys if parts.get(k) != hash_of(about.get(k))]
     return f": {', '.join(names)}" if names else ""
 

@@ -87,11 +87,11 @@ def with_probes(cells: Sequence[Any]) -> list[Any]:
     return made
 
 
-Found = tuple[list[Difference], int]
+Found = tuple[list[Difference], int, set[str]]
 
 
 def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, Any]) -> Found:
-    """Compare what the names held after each step with the digests of the run.
+    """Compare what the names held after each step with the digests of the run; return how many, and of which cells.
 
     Only where the same Python and machine run it: digests are exact to the last bit, and elsewhere the assertions in
     the notebook, which have a tolerance, are the measure.
@@ -99,8 +99,9 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
     here = [platform.python_version_tuple()[:2], platform.machine(), platform.system()]
     there = about["platform"]
     if here != [tuple(there["python"].split(".")[:2]), there["machine"], there["system"]]:
-        return [], 0
+        return [], 0, set()
     found, compared = [], 0
+    of: set[str] = set()
     probed = with_probes(cells)
     for (step, cell), outputs in zip(pairwise(probed), result.outputs[1:], strict=True):
         if KEY in cell["metadata"] or cell["cell_type"] != "code":
@@ -108,7 +109,8 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
         got = json.loads("".join(text_of(o.get("text", "")) for o in outputs or ()) or "{}")
         expected = step["metadata"][KEY]["values"]
         compared += len(expected)
+        of.add(step["id"])
         if wrong := sorted(name for name, digest in expected.items() if got.get(name) != digest):
             what = f"{', '.join(wrong)} does not hold what it held in the run"
             found.append(Difference(f"cell {step['id']}", what))
-    return found, compared
+    return found, compared, of

@@ -1,12 +1,13 @@
-"""`verify`: does an exported notebook hold what it claims? Opens, untampered, runs, same, same twice."""
+"""`verify`: does an exported notebook hold what it claims? Opens, unchanged, signed, runs, same, same twice."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,27 @@ from typing import Any
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.export.cells import read, tidy
 from llmos_nb.export.source import SCHEMA
-from llmos_nb.export.verify.compare import between, differences
+from llmos_nb.export.verify import signature
+from llmos_nb.export.verify.compare import COMPARED, between, differences, uncompared
 from llmos_nb.export.verify.execute import Execution, execute, no_network
-from llmos_nb.export.verify.report import CANNOT, LEVELS, NOT_SAME, TAMPERED, Check, Difference, Report
-from llmos_nb.export.verify.seal import KEY, findings, made_here
+from llmos_nb.export.verify.journal import compare, journals_of
+from llmos_nb.export.verify.report import (
+    CANNOT,
+    CHANGED,
+    LEVELS,
+    NOT_SAME,
+    NOTHING,
+    OK,
+    Check,
+    Difference,
+    Report,
+    counted,
+)
+from llmos_nb.export.verify.seal import KEY, checksums, findings, made_here
 from llmos_nb.export.verify.values import with_probes
 
 Progress = Callable[[str, int, int], None]
+_COMMENTS = re.compile(r"\s*(#.*\s*)*")
 _FOREIGN = "it was not exported here, so nothing of it was run; say trust=True (--trust) once you have read it"
 
 
@@ -34,6 +49,9 @@ class _Climb:
     fresh: bool
     python: str
     progress: Progress | None
+    allowed_signers: str
+    journals: Sequence[Path]
+    paths: Mapping[int, Path] = field(default_factory=dict)
     book: Any = None
     first: Execution | None = None
 
@@ -64,6 +82,8 @@ def verify(
     progress: Progress | None = None,
     trust: bool | None = None,
     python: str = "",
+    allowed_signers: str | os.PathLike[str] = "",
+    journal: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
 ) -> Report:
     """Prove an exported notebook, level by level, as far as asked or as far as it holds.
 
@@ -71,7 +91,7 @@ def verify(
     ----------
     path : path-like
         The notebook.
-    level : {"opens", "untampered", "runs", "same", "same twice"}
+    level : {"opens", "unchanged", "signed", "runs", "same", "same twice"}
         How far to go. Nothing runs below ``runs``.
     fresh : bool
         Run it in a new environment made from its lock.
@@ -81,6 +101,11 @@ def verify(
         Whether to run what it holds. By default only what this user exported on this machine runs.
     python : str
         Another interpreter for the kernel; it needs ipykernel.
+    allowed_signers : path-like
+        Whose signatures count, in the form of ``ssh-keygen``; then one of them must have signed. By default git's
+        global ``gpg.ssh.allowedSignersFile``, and a notebook may be unsigned, which the report says.
+    journal : path-like or sequence of them
+        The journals to compare with; by default those that the notebook names, where they are there.
 
     Returns
     -------
@@ -90,31 +115,64 @@ def verify(
     Raises
     ------
     UsageError
-        There is no such level.
+        There is no such level, file of allowed signers, or journal.
     """
     if level not in LEVELS:
         raise UsageError(f"level {level!r}: there are {', '.join(LEVELS)}{nearest(level, LEVELS)}")
-    climb = _Climb(Path(path), Report(str(path), level), trust, fresh, python or sys.executable, progress)
+    named = [journal] if isinstance(journal, str | os.PathLike) else journal
+    climb = _Climb(
+        Path(path), Report(str(path), level), trust, fresh, python or sys.executable, progress,
+        os.fspath(allowed_signers), [Path(j) for j in named],
+    )  # fmt: skip
+    return _climbed(climb)
+
+
+def _climbed(climb: _Climb) -> Report:
+    signature.allowed_signers(climb.allowed_signers)  # said before anything else is looked at
     for name, rung in _RUNGS.items():
-        climb.tell(name)
-        if name in LEVELS and LEVELS.index(name) > LEVELS.index(level):
-            break
-        if name == "installs" and (not fresh or level in LEVELS[:2]):
+        if not _wanted(climb, name):
             continue
-        if not _tried(climb, name, rung):
+        climb.tell(name)
+        _try(climb, name, rung)
+        if climb.report.exit_code != OK:
             break
     return climb.report
 
 
-def _tried(climb: _Climb, level: str, rung: Rung) -> bool | None:
+def _wanted(climb: _Climb, name: str) -> bool:
+    """Return whether a rung is climbed: two of them only where there is what they need, or somebody asks for them."""
+    asked = LEVELS.index(climb.report.asked)
+    if name in LEVELS:
+        return LEVELS.index(name) <= asked
+    if name == "installs":
+        return climb.fresh and asked >= LEVELS.index("runs")
+    return name != "journal" or (asked >= LEVELS.index("unchanged") and _beside(climb))
+
+
+def _beside(climb: _Climb) -> bool:
+    """Look for the journals; say of which process none is there."""
+    processes = climb.about.get("processes", [])
+    climb.paths = journals_of(climb.book, climb.path.absolute().parent, climb.journals)
+    if lacking := [str(p["pid"]) for p in processes if p["pid"] not in climb.paths]:
+        what = f"no journal of process {', '.join(lacking)} is beside the notebook"
+        climb.report.notes.append(f"{what}: who decided what was compared with nothing (--journal FILE)")
+    return bool(climb.paths)
+
+
+def _try(climb: _Climb, level: str, rung: Rung) -> None:
     climb.report.checks.append(check := Check(level))
     started = time.monotonic()
-    check.held = rung(climb, check)
+    try:
+        check.held = rung(climb, check)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        if level not in ("unchanged", "signed", "journal"):
+            raise
+        what = f"the record of the run cannot be read: {type(error).__name__}: {error}"
+        check.held = climb.fail(CHANGED, Difference("metadata.llmos_nb", what))
     check.seconds = round(time.monotonic() - started, 3)
-    return check.held
 
 
-def _opens(climb: _Climb, check: Check) -> bool:
+def _opens(climb: _Climb, check: Check) -> bool | None:
     try:
         climb.book = read(climb.path)
     except LlmosError as error:
@@ -126,17 +184,79 @@ def _opens(climb: _Climb, check: Check) -> bool:
         what = f"it has schema {about['schema']}, and this version reads up to {SCHEMA}: update llmos_nb"
     if what:
         return climb.fail(CANNOT, Difference("metadata.llmos_nb", what))
-    check.detail = f"{len(climb.book['cells'])} cells, {len(about.get('inputs', []))} input files"
-    return True
+    check.counts = {"cells": len(climb.book["cells"]), "input files": len(about.get("inputs", []))}
+    return True if climb.book["cells"] else _nothing(climb, check)
 
 
-def _untampered(climb: _Climb, check: Check) -> bool:
+def _unchanged(climb: _Climb, check: Check) -> bool:
     found = findings(climb.book, climb.path.absolute().parent)
+    check.counts = {"checksums": checksums(climb.book)}
     if found:
         check.detail = f"{len(found)} places were changed" if len(found) > 1 else "one place was changed"
+    if lacks := _lacks(climb.about):
+        climb.report.notes.append(lacks)
     missing = climb.about.get("missing", {}).items()
     climb.report.notes += [f"{name} is not in the notebook: {why}" for name, why in missing]
-    return climb.fail(TAMPERED, *found)
+    return climb.fail(CHANGED, *found)
+
+
+def _lacks(about: Any) -> str:
+    """Say which pins of the lock lack hashes."""
+    from llmos_nb.export.verify.environment import read_lock  # tomllib and packaging are for this alone
+
+    try:
+        return read_lock(about["pylock"]).lacks if "pylock" in about else ""
+    except LlmosError as error:
+        return str(error)
+
+
+_UNSIGNED = "unsigned: a checksum shows accidents; who wrote it is shown by a signature alone"
+_CANNOT_KNOW = (
+    "whether somebody changed the notebook and made its checksums anew cannot be known, since it is not signed"
+)
+
+
+def _signed(climb: _Climb, check: Check) -> bool | None:
+    """Say who signed it; only where a signature was asked for does it fail without one that somebody vouches for."""
+    asked = bool(climb.allowed_signers) or climb.report.asked == "signed"
+    try:
+        made = signature.check(climb.book, climb.allowed_signers)
+    except LlmosError as error:
+        check.detail, climb.report.signature = f"signed, but not checked: {error}", {"state": "unchecked"}
+        return climb.fail(CANNOT, Difference("metadata.llmos_nb.signature", str(error))) if asked else None
+    climb.report.signature = made.plain()
+    if made.state == signature.UNSIGNED:
+        check.detail = _UNSIGNED
+        climb.report.notes.append(_CANNOT_KNOW)
+        return _nothing(climb, check) if asked else None
+    check.counts = {"signatures": 1, "checksums": made.compared}
+    whose = f"{made.key} {made.fingerprint}"
+    if made.state == signature.BROKEN:
+        check.detail = made.why
+        return climb.fail(CHANGED, *made.found or [Difference("metadata.llmos_nb.signature", made.why)])
+    if made.state == signature.VALID:
+        check.detail = f"by {', '.join(made.principals)} ({whose}), as {made.allowed_signers} says"
+        return True
+    where = (
+        f"who is not in {made.allowed_signers}"
+        if made.allowed_signers
+        else "no file of allowed signers is there"
+    )
+    check.detail = f"valid, by a key nobody vouches for: {whose}; {where}"
+    return climb.fail(CHANGED, Difference("metadata.llmos_nb.signature", check.detail)) if asked else None
+
+
+def _nothing(climb: _Climb, check: Check) -> bool | None:
+    """Note that there was nothing to compare, which is no proof of anything."""
+    check.detail = f"nothing to compare{f'; {check.detail}' if check.detail else ''}"
+    climb.report.exit_code = climb.report.exit_code or NOTHING
+    return None
+
+
+def _journal(climb: _Climb, check: Check) -> bool:
+    """Compare with the journals beside it."""
+    found, check.counts = compare(climb.book, climb.paths)
+    return climb.fail(CHANGED, *found)
 
 
 def _allowed(climb: _Climb, check: Check) -> bool:
@@ -154,7 +274,7 @@ def _installs(climb: _Climb, check: Check) -> bool | None:
     if not _allowed(climb, check):
         return None
     try:
-        climb.python, check.detail = environment(climb.about)
+        climb.python, check.counts, check.detail = environment(climb.about)
     except LlmosError as error:
         return climb.fail(NOT_SAME, Difference("pylock", str(error)))
     return True
@@ -174,8 +294,14 @@ def _runs(climb: _Climb, check: Check) -> bool | None:
         climb.first = _execution(climb, "runs")
     except LlmosError as error:
         return climb.fail(CANNOT, Difference("the kernel", str(error)))
+    check.counts = {"cells": len(_acting(climb.book))}
     check.detail = "in a fresh kernel, network off" + ("" if no_network() else ", for Python code only")
-    return _ran(climb, climb.first)
+    return _ran(climb, climb.first) if check.counts["cells"] else _nothing(climb, check)
+
+
+def _acting(book: Any) -> list[Any]:
+    """Return the cells that hold code, not comments alone."""
+    return [c for c in book["cells"] if c["cell_type"] == "code" and not _COMMENTS.fullmatch(str(c["source"]))]
 
 
 def _ran(climb: _Climb, result: Execution) -> bool:
@@ -187,13 +313,16 @@ def _ran(climb: _Climb, result: Execution) -> bool:
     return climb.fail(NOT_SAME, Difference(f"cell {cell['id']}", f"it raised {name}: {text}", tail))
 
 
-def _same(climb: _Climb, check: Check) -> bool:
+def _same(climb: _Climb, check: Check) -> bool | None:
     assert climb.first is not None  # noqa: S101 - the level below
-    found, compared, values = differences(climb.book, climb.first)
-    check.detail = f"{compared} outputs and {values} values as they were"
-    if not climb.about.get("observed"):
-        what = "the outputs are those of the run; compared are its values"
-        climb.report.notes.append(f"{what} (export with observe=True for both)")
+    found, check.counts = differences(climb.book, climb.first)
+    if not found and not any(check.counts[name] for name in COMPARED):
+        check.detail = "no output, value or assertion of the run stands in the notebook"
+        return _nothing(climb, check)
+    check.detail = "" if found else "as in the run"
+    if left := uncompared(climb.book):
+        what = f"what is shown in {counted({'cells': left})} is that of the run, and was not compared"
+        climb.report.notes.append(f"{what} (export with observe=True, --observe, for that)")
     return climb.fail(NOT_SAME, *found)
 
 
@@ -203,16 +332,17 @@ def _same_twice(climb: _Climb, check: Check) -> bool:
     second = _execution(climb, "same twice")
     if not _ran(climb, second):
         return False
-    found, _, values = differences(climb.book, second)
+    found, check.counts = differences(climb.book, second)
     found = found or [*between(climb.book, climb.first, second)]
-    same = f"two runs gave the same; {values} values as they were"
-    check.detail = "a second run gave something else" if found else same
+    check.detail = "a second run gave something else" if found else "two runs gave the same"
     return climb.fail(NOT_SAME, *found)
 
 
 _RUNGS: dict[str, Rung] = {
     "opens": _opens,
-    "untampered": _untampered,
+    "unchanged": _unchanged,
+    "signed": _signed,
+    "journal": _journal,
     "installs": _installs,
     "runs": _runs,
     "same": _same,

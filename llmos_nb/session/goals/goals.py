@@ -270,7 +270,7 @@ def signature(goal: Goal) -> str:
     """Sign what decides what would run, with the key of this user on this machine."""
     from llmos_nb.export.verify import seal  # nbformat is slow to import
 
-    return seal.signature(goal.signed)
+    return seal.mac(goal.signed)
 
 
 def made_here(goal: Goal) -> bool:

@@ -1,0 +1,315 @@
+"""An exported notebook as an RO-Crate 1.1 of the profile Process Run Crate: a folder or zip that archives take.
+
+It holds the notebook, its input files and its lock; the run and each of its steps as actions with what did them, when,
+and who approved them; and the head of each journal, which proves a journal but tells nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from llmos_nb.errors import UsageError
+from llmos_nb.export.cells import read
+from llmos_nb.export.inputs import digest_file
+from llmos_nb.export.source import ExportSource
+from llmos_nb.journal.events import CallDecided, PlanDecided
+from llmos_nb.tools import Call
+
+_CRATE, _PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"
+_TERMS = {
+    "sha256": "https://w3id.org/ro/terms/workflow-run#sha256"
+}  # of the profile; RO-Crate 1.1 has no such word
+_ABOUT = "ro-crate-metadata.json"
+_US, _USER = {"@id": "https://github.com/llmos-nb/llmos_nb"}, {"@id": "#person-the-user"}
+_STATUS = {"answered": "CompletedActionStatus"}
+_FIRST = (1980, 1, 1, 0, 0, 0)  # the same run makes the same zip
+Entity = dict[str, Any]
+
+
+def crate(notebook: Path, runs: Sequence[ExportSource], target: Path) -> Path:
+    """Write an exported notebook with what belongs to it as a crate.
+
+    Parameters
+    ----------
+    notebook : Path
+        The exported notebook.
+    runs : sequence of ExportSource
+        The processes that it was made of.
+    target : Path
+        A folder that is not there or empty, or a file in ``.zip``.
+
+    Raises
+    ------
+    UsageError
+        The notebook is a script, or something stands at the target.
+    """
+    check_target(notebook, target)
+    if target.suffix == ".zip":
+        with tempfile.TemporaryDirectory(prefix="llmos-crate-") as folder:
+            _write(notebook, runs, Path(folder))
+            _zip(Path(folder), target)
+        return target
+    target.mkdir(parents=True, exist_ok=True)
+    _write(notebook, runs, target)
+    return target
+
+
+def check_target(notebook: Path, target: Path) -> None:
+    """Look whether a crate can be written, before anything else is.
+
+    Raises
+    ------
+    UsageError
+        The notebook is a script, or something stands at the target.
+    """
+    if notebook.suffix != ".ipynb":
+        raise UsageError(f"--crate {target}: only a notebook can be a crate, not {notebook.name}")
+    if target.suffix != ".zip" and target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"--crate {target}: something stands there already; name a new folder")
+
+
+def _write(notebook: Path, runs: Sequence[ExportSource], folder: Path) -> None:
+    about = read(notebook)["metadata"]["llmos_nb"]
+    book, files = _place(notebook, about, folder)
+    lock = _lock(about, folder)
+    graph = [*_root(runs, [book, *files, *lock]), book, *files, *lock, *_software(runs), *_heads(about)]
+    for run in runs:
+        graph += _actions(run, book, files)
+    made = {"@context": [f"{_CRATE}/context", _TERMS], "@graph": list({e["@id"]: e for e in graph}.values())}
+    text = json.dumps(made, indent=1, ensure_ascii=False)
+    (folder / _ABOUT).write_text(f"{text}\n", encoding="utf-8")
+
+
+def _zip(folder: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _FIRST)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, path.read_bytes())
+
+
+def _place(notebook: Path, about: dict[str, Any], folder: Path) -> tuple[Entity, list[Entity]]:
+    """Copy notebook and inputs so that the notebook finds them: it stands as deep as they go up."""
+    inputs = [i for i in about.get("inputs", []) if not Path(i["path"]).is_absolute()]
+    ups = max((PurePosixPath(i["path"]).parts.count("..") for i in inputs), default=0)
+    home = PurePosixPath(*["notebook"] * ups)
+    found = []
+    for one in inputs:
+        where = _joined(home, one["path"])
+        if (notebook.parent / one["path"]).is_file():
+            _copy(notebook.parent / one["path"], folder / where)
+            found.append(_file(where, folder, f"Input file {one['path']}"))
+    where = _joined(home, notebook.name)
+    _copy(notebook, folder / where)
+    book = _file(where, folder, "The run as a notebook that runs again with no model")
+    return {**book, "encodingFormat": "application/x-ipynb+json"}, found
+
+
+def _joined(home: PurePosixPath, path: str) -> str:
+    parts: list[str] = []
+    for part in (home / path).parts:
+        parts = parts[:-1] if part == ".." else [*parts, part]
+    return "/".join(parts)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _file(where: str, folder: Path, name: str) -> Entity:
+    path = folder / where
+    about = {"contentSize": str(path.stat().st_size), "sha256": digest_file(path)}
+    return {"@id": where, "@type": "File", "name": name, **about, "encodingFormat": _format(path)}
+
+
+def _format(path: Path) -> str:
+    import mimetypes  # reads the system's tables
+
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def _lock(about: dict[str, Any], folder: Path) -> list[Entity]:
+    """Write the lock as a file of its own, as installers read it."""
+    if "pylock" not in about:
+        return []
+    (folder / "pylock.toml").write_text(about["pylock"], encoding="utf-8")
+    made = _file(
+        "pylock.toml", folder, "Versions, files and hashes of the packages that it was run with (PEP 751)"
+    )
+    return [{**made, "encodingFormat": "application/toml"}]
+
+
+def _root(runs: Sequence[ExportSource], files: Sequence[Entity]) -> Iterator[Entity]:
+    yield {
+        "@id": _ABOUT,
+        "@type": "CreativeWork",
+        "about": {"@id": "./"},
+        "conformsTo": {"@id": _CRATE},
+    }
+    published = max((run.events[-1].at for run in runs if run.events), default="")
+    yield {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": runs[0].name or runs[0].goal[:120],
+        "description": "\n".join(f"Goal: {run.goal}" for run in runs),
+        "datePublished": published[:10],
+        "license": {"@id": "#license"},
+        "conformsTo": {"@id": _PROFILE},
+        "author": _USER,
+        "hasPart": _links([f["@id"] for f in files]),
+        "mentions": _links([i for run in runs for i in (_id(run), *(_id(run, c) for c in _calls(run)))]),
+    }
+    yield {"@id": _PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
+    what = "Nobody has said under which terms this may be used; put a license here before it is published."
+    yield {"@id": "#license", "@type": "CreativeWork", "name": "No license stated", "description": what}
+
+
+def _links(names: Sequence[str]) -> Any:
+    """Return links as the standard wants them: one alone is no list."""
+    return [{"@id": n} for n in names] if len(names) != 1 else {"@id": names[0]}
+
+
+def _calls(run: ExportSource) -> list[Call]:
+    """Return the calls that stand, in the order in which they ran, as the notebook has them."""
+    from llmos_nb.export.steps import step_units  # what is exported of a run is decided there
+
+    return [u.call for u in step_units(run) if u.call is not None]
+
+
+def _id(run: ExportSource, call: Call | None = None) -> str:
+    return f"#process-{run.pid}" + (f"-{call.id}" if call is not None else "")
+
+
+def _software(runs: Sequence[ExportSource]) -> Iterator[Entity]:
+    own = {"@id": _US["@id"], "@type": "SoftwareApplication", "name": "llmos_nb", "url": _US["@id"]}
+    yield {**own, "version": version("llmos_nb")}
+    yield {**_USER, "@type": "Person", "name": "the user"}
+    for run in runs:
+        name = run.model or "a model"
+        yield {
+            "@id": _model(run),
+            "@type": "SoftwareApplication",
+            "name": name,
+            "description": "a language model",
+        }
+
+
+def _model(run: ExportSource) -> str:
+    return f"#model-{_word(run.model or 'unknown')}"
+
+
+def _word(text: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in text) or "-"
+
+
+def _heads(about: dict[str, Any]) -> Iterator[Entity]:
+    for one in about.get("processes", []):
+        what = f"SHA-256 of the last event of the journal of process {one['pid']}, its {one['journal']['events']}th"
+        head = {"@id": _head(one["pid"]), "@type": "PropertyValue", "name": "head of the journal"}
+        yield {**head, "description": what, "value": one["journal"]["hash"]}
+
+
+def _head(pid: int) -> str:
+    return f"#journal-{pid}"
+
+
+def _actions(run: ExportSource, book: Entity, files: Sequence[Entity]) -> Iterator[Entity]:
+    """Return the run, its steps, and who approved each of them."""
+    decided = _decisions(run)
+    steps = _calls(run)
+    yield _run(run, book, files)
+    for call in steps:
+        yield from _step(run, call, book, decided.get(call.id))
+
+
+def _run(run: ExportSource, book: Entity, files: Sequence[Entity]) -> Entity:
+    s, times = run.state, [e.at for e in run.events] or [""]
+    return {
+        "@id": _id(run),
+        "@type": "CreateAction",
+        "name": f"Process {run.pid}: {run.name or run.goal[:120]}",
+        "description": f"Goal: {run.goal}\nAnswer: {s.answer or 'none'}",
+        "instrument": {"@id": _model(run)},
+        "agent": _USER,
+        **({"object": _links([f["@id"] for f in files])} if files else {}),
+        "result": {"@id": book["@id"]},
+        "startTime": times[0],
+        "endTime": times[-1],
+        "actionStatus": f"http://schema.org/{_STATUS.get(s.reason or '', 'FailedActionStatus')}",
+        "identifier": {"@id": _head(run.pid)},
+    }
+
+
+def _step(run: ExportSource, call: Call, book: Entity, event: Any) -> Iterator[Entity]:
+    """Return a step as an action, and the decision that let it run as another one."""
+    edited = " It was edited before it ran." if call.original not in (None, call.arguments) else ""
+    yield {
+        "@id": _id(run, call),
+        "@type": "CreateAction",
+        "name": f"Call {call.id}: {call.name}, proposed by {run.model or 'a model'}",
+        "description": f"{_asked(call)}{edited}",
+        "instrument": _US,
+        "agent": _USER,
+        "participant": {"@id": _model(run)},
+        "result": {"@id": book["@id"]},
+        "startTime": call.started or call.ended,
+        "endTime": call.ended or call.started,
+        "actionStatus": "http://schema.org/CompletedActionStatus",
+    }
+    by, at, why = (
+        (event.body.by, event.at, event.body.why) if event is not None else (call.by, call.started, call.why)
+    )
+    through = _approver(run, by)
+    if "name" in through:
+        yield through
+    yield {
+        "@id": f"{_id(run, call)}-approval",
+        "@type": "AuthorizeAction",
+        "name": f"Call {call.id} {_let(by)}",
+        **({"description": why} if why else {}),
+        "agent": {"@id": through["@id"]},
+        "object": {"@id": _id(run, call)},
+        "endTime": at,
+    }
+
+
+def _asked(call: Call) -> str:
+    given = call.arguments if isinstance(call.arguments, dict) else {}
+    return str(given.get("code") or json.dumps(given, ensure_ascii=False, default=str))
+
+
+def _decisions(run: ExportSource) -> dict[str, Any]:
+    """Return by call the event that let it run."""
+    decided = ((e.body, e) for e in run.events if isinstance(e.body, CallDecided))
+    return {body.call: e for body, e in decided if body.what == "approve"}
+
+
+def _let(by: str) -> str:
+    kind, _, which = by.partition(":")
+    words = {"plan": "stood in the plan that was approved", "words": "was covered by the user's own words"}
+    if kind in ("mode", "rule"):
+        return f"was let through by the {kind} {which}".rstrip()
+    return words.get(by) or (
+        f"was approved by {by if by != 'you' else 'the user'}" if by else "needed no decision"
+    )
+
+
+def _approver(run: ExportSource, by: str) -> Entity:
+    """Return who let a call through: a person, or this program, where a mode, a rule or nobody decided."""
+    kind = by.partition(":")[0]
+    if by == "plan":
+        plans = [e.body.by for e in run.events if isinstance(e.body, PlanDecided)]
+        by = plans[-1] if plans else "you"
+        kind = by.partition(":")[0]
+    if kind in ("mode", "rule", "approver", "words", ""):
+        return _US
+    return _USER if by == "you" else {"@id": f"#person-{_word(by)}", "@type": "Person", "name": by}

@@ -1,0 +1,329 @@
+"""Compare an exported notebook with the journals beside it: whether these are its journals, and say what it says.
+
+What is compared stands in `_SAYS`, one function a subject, and `compare` counts it.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import JournalError, UsageError
+from llmos_nb.export import cells as notes
+from llmos_nb.export.cells import text_of
+from llmos_nb.export.source import ExportSource
+from llmos_nb.export.steps import step_units
+from llmos_nb.export.verify.compare import guarded
+from llmos_nb.export.verify.report import Difference
+from llmos_nb.export.verify.seal import KEY
+from llmos_nb.journal import Event, history, read
+from llmos_nb.journal.events import RunStarted
+from llmos_nb.process import fold
+from llmos_nb.process.state import State
+
+Book = Mapping[str, Any]
+Found = Iterator[Difference | None]  # one for each comparison: None where it says the same
+
+
+def note_paths(book: Book, runs: Sequence[ExportSource], beside: Path) -> None:
+    """Write into a notebook's record where its journals stand, seen from its folder, where both are in this one."""
+    here = Path.cwd()
+    for about, run in zip(book["metadata"][KEY]["processes"], runs, strict=True):
+        path = run.blobs.parent / "journal.jsonl" if run.blobs is not None else None
+        near = path is not None and all(p.absolute().is_relative_to(here) for p in (path, beside))
+        if path is not None and near and path.is_file():
+            about["journal"]["path"] = Path(os.path.relpath(path, beside)).as_posix()
+
+
+def journals_of(book: Book, beside: Path, given: Sequence[Path] = ()) -> dict[int, Path]:
+    """Return the journals to compare with, by the number of the process.
+
+    Parameters
+    ----------
+    book : mapping
+        The notebook.
+    beside : Path
+        Its folder, which the paths in its record start from.
+    given : sequence of Path
+        Journals that were named; they come before those of the record.
+
+    Raises
+    ------
+    UsageError
+        A journal that was named is not there.
+    """
+    processes = book["metadata"][KEY].get("processes", [])
+    found: dict[int, Path] = {}
+    for about in processes:
+        path = beside / str(about["journal"].get("path") or ".")
+        if path.is_file():
+            found[about["pid"]] = path
+    for path in given:
+        file = path / "journal.jsonl" if path.is_dir() else path
+        if not file.is_file():
+            raise UsageError(f"--journal {path}: there is no such file")
+        found[_pid(file, processes)] = file
+    return found
+
+
+def _pid(file: Path, processes: Sequence[Any]) -> int:
+    """Return which process a journal is of; of a notebook of one process, that one."""
+    if len(processes) == 1:
+        return int(processes[0]["pid"])
+    try:
+        bodies = [e.body for e in read(file, payloads=False) if e.k == RunStarted.kind]
+    except JournalError as error:
+        raise UsageError(f"--journal {error}") from error
+    pid = next((b.pid for b in reversed(bodies) if isinstance(b, RunStarted)), 0)
+    if pid not in [p["pid"] for p in processes]:
+        raise UsageError(f"--journal {file}: it is of process {pid}, which the notebook does not name")
+    return int(pid)
+
+
+@dataclass
+class _Pair:
+    """A process as the notebook has it, and as its journal has it."""
+
+    book: Book
+    about: Mapping[str, Any]
+    run: ExportSource
+
+    def cells(self, *roles: str) -> Iterator[Any]:
+        """Return the notebook's cells of these roles that are of this process."""
+        alone = len(self.book["metadata"][KEY]["processes"]) == 1
+        for cell in self.book["cells"]:
+            mine = cell["metadata"].get(KEY, {})
+            if mine.get("role") in roles and (alone or mine.get("pid", self.about["pid"]) == self.about["pid"]):
+                yield cell
+
+    def calls(self, role: str) -> Iterator[tuple[Any, Any]]:
+        """Return the cells of calls, each with the call of the journal, or None."""
+        for cell in self.cells(role):
+            yield cell, self.run.state.calls.get(cell["metadata"][KEY].get("call", ""))
+
+
+def compare(book: Book, paths: Mapping[int, Path]) -> tuple[list[Difference], dict[str, int]]:
+    """Compare a notebook with journals.
+
+    Returns
+    -------
+    found : list of Difference
+        Where the notebook and its journal say different things.
+    counts : dict
+        How many of what were compared.
+    """
+    found: list[Difference] = []
+    counts: Counter[str] = Counter()
+    runs: dict[int, ExportSource] = {}
+    for about in book["metadata"][KEY].get("processes", []):
+        if about["pid"] not in paths:
+            continue
+        wrong, events = _head(about, paths[about["pid"]])
+        if wrong is not None:
+            found.append(wrong)
+            continue
+        counts["events"] += len(events)
+        runs[about["pid"]] = _run(about, events, paths[about["pid"]])
+        pair = _Pair(book, about, runs[about["pid"]])
+        for subject, says in _SAYS.items():
+            said = list(says(pair))
+            counts[subject] += len(said)
+            found += [one for one in said if one is not None]
+    if len(runs) == len(book["metadata"][KEY].get("processes", [])):
+        said = list(_title(book, list(runs.values())))
+        counts["notes"] += len(said)
+        found += [one for one in said if one is not None]
+    return found, dict(counts)
+
+
+def _head(about: Mapping[str, Any], path: Path) -> tuple[Difference | None, Sequence[Event]]:
+    """Check a journal's chain, and that the event stands in it that the notebook names as the last one."""
+    name, named = f"journal of process {about['pid']}", about["journal"]
+    try:
+        events = history(read(path), path)
+    except JournalError as error:
+        return Difference(name, str(error)), []
+    count = int(named.get("events", 0))
+    if not 0 < count <= len(events):
+        return Difference(name, f"it has {len(events)} events, and the notebook was made of {count}"), []
+    if events[count - 1].hash != named.get("hash"):
+        what = "it is another journal, or was written anew: it does not hold the event that the notebook names"
+        return Difference(name, what, f"event {count - 1} has the hash {events[count - 1].hash}"), []
+    return None, events[:count]
+
+
+def _run(about: Mapping[str, Any], events: Sequence[Event], path: Path) -> ExportSource:
+    """Return a process as its journal has it."""
+    s: State = fold(events)
+    settings = {"approve": s.mode}
+    return ExportSource(
+        goal=s.goal, name=s.name, pid=about["pid"], model=s.model, settings=settings, state=s, events=events,
+        blobs=path.parent / "blobs",
+    )  # fmt: skip
+
+
+def _record(pair: _Pair) -> Found:
+    """Compare what the record of the run says with the journal."""
+    s = pair.run.state
+    true = {"goal": s.goal, "name": s.name, "model": s.model, "reason": s.reason, "answer": s.answer}
+    for key, value in true.items():
+        what = f"process {pair.about['pid']}: its {key} is not that of the journal"
+        same = (pair.about.get(key) or "") == (value or "")
+        yield None if same else Difference("metadata.llmos_nb", what, _diff(value, pair.about.get(key)))
+
+
+def _decisions(pair: _Pair) -> Found:
+    """Compare who let each call through, and what it was a call of."""
+    for cell, call in pair.calls("step"):
+        mine, where = cell["metadata"][KEY], f"cell {cell['id']}"
+        if call is None or call not in pair.run.state.surviving:
+            yield Difference(where, f"the journal has no call {mine.get('call')} that ran and stands")
+            continue
+        true = {"by": call.by, "tool": call.name, "step": call.step}
+        wrong = [f"{k} {mine.get(k)!r}, not {v!r}" for k, v in true.items() if mine.get(k) != v]
+        yield Difference(where, f"its metadata says {'; '.join(wrong)} as the journal") if wrong else None
+
+
+def _notes(pair: _Pair) -> Found:
+    """Compare the notes over steps, which say why and who decided, with those that the journal gives."""
+    said: set[int] = set()
+    for cell, call in pair.calls("note"):
+        if call is None:
+            yield Difference(f"cell {cell['id']}", "it is a note on a call that the journal does not have")
+            continue
+        yield _text(
+            cell, notes.step(call, pair.run, call.step not in said), _without_unchecked(_stripped(cell))
+        )
+        said |= {call.step} if call.step else set()
+
+
+def _answers(pair: _Pair) -> Found:
+    cells = [c for c in pair.cells("answer") if c["cell_type"] == "markdown"]
+    if not pair.run.state.answer:
+        return
+    true = notes.answer(pair.run)
+    near = [c for c in cells if _stripped(c) == true.strip()] or cells
+    if near and len(pair.book["metadata"][KEY]["processes"]) == 1:
+        yield _text(near[0], true)
+
+
+def _title(book: Book, runs: list[ExportSource]) -> Found:
+    """Compare the first note, which says goal, model and mode, of all processes."""
+    for cell in book["cells"]:
+        if cell["metadata"].get(KEY, {}).get("role") == "head":
+            yield _text(cell, notes.head(runs))
+
+
+def _outputs(pair: _Pair) -> Found:
+    """Compare what stands in a cell as the run's own output with what the journal has of it."""
+    if pair.book["metadata"][KEY].get("observed"):
+        return  # they are those of another run, which the export made
+    for cell, call in pair.calls("step"):
+        if call is None or cell["cell_type"] != "code":
+            continue
+        true, found = (
+            list(map(_bare, outputs)) for outputs in (notes.recorded(call, pair.run), cell["outputs"])
+        )
+        if true or found:
+            wrong = Difference(f"cell {cell['id']}", "its outputs are not those that the journal has")
+            yield None if found == true else wrong
+
+
+def _bare(output: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an output without the number of its cell, which an export gives."""
+    return {k: v for k, v in notes.with_texts(output, notes.joined).items() if k != "execution_count"}
+
+
+def _code(pair: _Pair) -> Found:
+    """Compare the code of steps: each statement that ran stands there, in order, and nothing that acts besides."""
+    given = next((c for c in pair.cells("parameters")), None)
+    moved = _bound(ast.parse(text_of(given["source"])).body) if given is not None else set()
+    units = {u.call.id: u for u in step_units(pair.run) if u.call is not None and u.call.name == "python"}
+    for cell, call in pair.calls("step"):
+        unit = units.get(call.id) if call is not None else None
+        if unit is None or unit.problem or cell["cell_type"] != "code":
+            continue
+        same = _same_code(text_of(cell["source"]), unit.source, moved)
+        wrong = _diff(unit.source, text_of(cell["source"]))
+        yield None if same else Difference(f"cell {cell['id']}", "its code is not that of the journal", wrong)
+
+
+def _same_code(cell: str, ran: str, moved: set[str]) -> bool:
+    """Compare code by statements; the last expression may be bound, literals may stand in the parameters' cell."""
+    try:
+        here, there = _flat(ast.parse(cell).body), list(ast.parse(ran).body)
+    except SyntaxError:
+        return False
+    for node in there:
+        while here and not _alike(here[0], node) and _idle(here[0]):
+            here.pop(0)
+        if here and _alike(here[0], node):
+            here.pop(0)
+        elif not (isinstance(node, ast.Assign) and _bound([node]) & moved):
+            return False
+    return all(map(_idle, here))
+
+
+def _flat(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Return statements with those that wait for `REPEAT_EFFECTS` among them: they are what ran."""
+    return [n for node in body for n in (node.body if isinstance(node, ast.If) and guarded(node) else [node])]
+
+
+def _idle(node: ast.stmt) -> bool:
+    """Return whether a statement that the journal does not have is one that an export adds: it changes nothing."""
+    return isinstance(node, ast.Assert | ast.Import | ast.ImportFrom | ast.Pass) or _is_name(node)
+
+
+def _alike(one: ast.stmt, other: ast.stmt) -> bool:
+    if isinstance(one, ast.Assign) and isinstance(other, ast.Expr) and all(n[0] == "_" for n in _bound([one])):
+        return ast.dump(one.value) == ast.dump(other.value)
+    return ast.dump(one) == ast.dump(other)
+
+
+def _is_name(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Name)
+
+
+def _bound(nodes: Sequence[ast.stmt]) -> set[str]:
+    targets = (t for n in nodes if isinstance(n, ast.Assign) for t in n.targets)
+    return {t.id for t in targets if isinstance(t, ast.Name)}
+
+
+_SAYS: dict[str, Callable[[_Pair], Found]] = {
+    "facts": _record,
+    "decisions": _decisions,
+    "notes": _notes,
+    "answers": _answers,
+    "outputs": _outputs,
+    "steps": _code,
+}
+
+
+def _stripped(cell: Any) -> str:
+    return text_of(cell["source"]).strip()
+
+
+def _without_unchecked(note: str) -> str:
+    """Return a note without its last lines where they say what nothing compares: the journal does not know that."""
+    lines = note.splitlines()
+    while lines and lines[-1].startswith("- Not checked: "):
+        lines.pop()
+    return "\n".join(lines).strip()
+
+
+def _text(cell: Any, true: str, said: str = "") -> Difference | None:
+    said = said or _stripped(cell)
+    if said == true.strip():
+        return None
+    return Difference(f"cell {cell['id']}", "it does not say what the journal says", _diff(true, said))
+
+
+def _diff(true: Any, found: Any) -> str:
+    one, other = str(true or "").splitlines(), str(found or "").splitlines()
+    return "\n".join(unified_diff(one, other, "journal", "notebook", lineterm="", n=0))
