@@ -6,11 +6,10 @@ checked against nbformat's own schema.
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -19,7 +18,6 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal import Blobs
 from llmos_nb.process import compute, evidence
 from llmos_nb.tools import Call
 
@@ -66,6 +64,8 @@ def book_of(cells: list[Cell], metadata: dict[str, Any]) -> dict[str, Any]:
     made = [cell.plain(_id(cell, used)) for cell in cells]
     for count, cell in enumerate((c for c in made if c["cell_type"] == "code"), 1):
         cell["execution_count"] = count
+        for output in (o for o in cell["outputs"] if "execution_count" in o):
+            output["execution_count"] = count
     return {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
@@ -176,7 +176,7 @@ def _about(run: ExportSource) -> str:
     return f"{goal}What {who} did{on} (approvals: {words(str(mode))}; {ended})."
 
 
-def step(call: Call, run: ExportSource, first: bool) -> str:
+def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = ()) -> str:
     """Return the note over a step's code: why, who decided, what was expected and seen."""
     s = run.state
     planned = next((p for p in s.plan.steps if p.n == call.step), None)
@@ -191,6 +191,7 @@ def step(call: Call, run: ExportSource, first: bool) -> str:
         lines.append(f"- Seen: {words(s.evidence[planned.n])}")
     elif call.result.strip():
         lines.append(f"- Seen: {words(call.result, 200)}")
+    lines += [f"- Not checked: {words(what, 200)}" for what in unchecked]
     return "\n".join(lines)
 
 
@@ -256,26 +257,6 @@ _RETURNS = re.compile(r"[^\n]*\r(?!\n)")
 def tidy(text: str) -> str:
     """Return text as it stood on the screen in the end: without colours, and lines that were overwritten."""
     return _RETURNS.sub("", _COLOURS.sub("", text.replace("\r\n", "\n")))
-
-
-def recorded(call: Call, run: ExportSource) -> list[dict[str, Any]]:
-    """Return what the journal has of a call's outputs."""
-    found: list[dict[str, Any]] = []
-    whole = 0 < call.size <= len(call.result.encode())
-    if call.name == "python" and call.result.strip() and whole:
-        found.append({"output_type": "stream", "name": "stdout", "text": f"{tidy(call.result).rstrip()}\n"})
-    for image in call.images:
-        data, mime = _bytes(image, run), image.get("mime")
-        if data is not None and mime in KEPT:
-            said = {"text/plain": str(image.get("text") or "an image"), mime: base64.b64encode(data).decode()}
-            found.append({"output_type": "display_data", "data": said, "metadata": {}})
-    return found
-
-
-def _bytes(image: dict[str, Any], run: ExportSource) -> bytes | None:
-    if "data" in image:
-        return bytes.fromhex(image["data"])
-    return Blobs(run.blobs).intact(image) if run.blobs is not None and "blob" in image else None
 
 
 def plain_output(output: Any) -> dict[str, Any] | None:

@@ -11,18 +11,21 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.export import cells as notes
-from llmos_nb.export.cells import LOOSE, Cell, book_of, read, recorded, text_of, write
+from llmos_nb.export.assertions import Expected, asserting, line as assertion, unchecked
+from llmos_nb.export.cells import LOOSE, Cell, book_of, read, text_of, write
 from llmos_nb.export.dataflow.parsed import reading
-from llmos_nb.export.dataflow.taint import CHANCE
-from llmos_nb.export.evidence import ABS, REL, evidence_code, with_helper
+from llmos_nb.export.dataflow.taint import CHANCE, shows
+from llmos_nb.export.evidence import ABS, REL, comparing, evidence_code, expected, with_helper
 from llmos_nb.export.gather import Draft, gather
 from llmos_nb.export.inputs import bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, platform_of, pylock, script_block, wheels_of
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
 from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
+from llmos_nb.export.shown import recorded
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
+from llmos_nb.export.verify.compare import ALL
 from llmos_nb.export.verify.observe import observe as watch, sign
 from llmos_nb.export.verify.seal import hash_of, seal
 from llmos_nb.export.verify.values import step_values
@@ -208,6 +211,8 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
 def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]:
     """Make all cells, in order."""
     parameters = parameters_code(draft.units, params)
+    if params is None:  # with other parameters the steps give something else, so the end alone is asserted
+        draft.expected = expected(draft)
     draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.held)]
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
     made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft, clean)]
@@ -220,12 +225,13 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
 
 def _setup(draft: Draft, parameters: str) -> list[Cell]:
     sources = [*draft.sources, parameters]
-    seeds = seeds_code(draft.sources, draft.states)
+    seeds = seeds_code(draft.seeded, draft.states)
     found = [
         Cell("code", "lock", script_block([*sources, seeds])),
         Cell("code", "parameters", parameters, tags=["parameters"]),
         Cell("code", "seeds", seeds),
         Cell("code", "inputs", check_code(draft.inputs)),
+        Cell("code", "comparison", comparing(draft)),
     ]
     return [cell for cell in found if cell.source]
 
@@ -236,14 +242,16 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
     said: set[tuple[int, int]] = set()
     texts, checked = list(draft.texts), False
     values = step_values(draft.units, draft.running(), draft.states)
-    for unit, known in zip(draft.units, values, strict=True):
+    printed = shows(draft.running(), draft.states)
+    wanted = draft.expected or [Expected()] * len(draft.units)
+    for unit, known, gives, why in zip(draft.units, values, wanted, printed, strict=True):
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
         if unit.role == "step" and not checked:
             cells, checked = [*cells, *_shapes(draft)], True
         if unit.call is not None and unit.run is not None:
             key = (unit.run.pid, unit.call.step)
-            cells += _step(unit, known, key not in said, clean)
+            cells += _step(unit, known, gives, why, first=key not in said)[clean:]
             said |= {key} if unit.call.step else set()
         elif unit.source.strip():
             cells.append(Cell("code", unit.role, unit.source, {"names": unit.names} if unit.names else {}))
@@ -255,16 +263,25 @@ def _shapes(draft: Draft) -> list[Cell]:
     return [Cell("code", "shapes", code)] if code else []
 
 
-def _step(unit: Unit, values: dict[str, str], first: bool, clean: bool) -> list[Cell]:
+def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: bool) -> list[Cell]:
+    """Return a step's note and its cell: code, assertions, and what it showed."""
     call, run = unit.call, unit.run
     assert call is not None and run is not None  # noqa: S101 - the caller has looked
     about = {"call": call.id, "step": call.step, "by": call.by, "tool": call.name}
     about |= {"problem": unit.problem} if unit.problem else {}
     about |= {"pid": run.pid} if run.events and run.pid else {}
-    note = Cell("markdown", "note", notes.step(call, run, first), about)
-    known = {"values": values} if values else {}
-    code = Cell("code", "step", unit.source, {**about, **known, "shown": "run"}, [LOOSE], recorded(call, run))
-    return [code] if clean else [note, code]
+    outputs, lost = recorded(call, run)
+    repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
+    known: dict[str, Any] = {"values": values} if values else {}
+    known |= {"asserted": gives.count} if gives.count else {}
+    known |= {"shown": "observed" if repeats else "run"}
+    if why and repeats:
+        known["volatile"] = {**{str(i): ALL for i in range(len(outputs))}, "count": ALL}
+    left = unchecked(unit, gives, lost, why if outputs else "")
+    note = Cell("markdown", "note", notes.step(call, run, first, left), about)
+    source = asserting(unit.source, gives, call.id) if not unit.problem else unit.source
+    tags = [] if repeats and not why else [LOOSE]
+    return [note, Cell("code", "step", source, {**about, **known}, tags, outputs)]
 
 
 def _end(draft: Draft, clean: bool) -> list[Cell]:
@@ -283,6 +300,8 @@ def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str)
     cell = next((c for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"), None)
     if added and cell is not None:
         about = "# Under the seeds above; the run itself drew others."
-        cell["source"] = with_helper("\n".join([cell["source"], about, *added]))
+        lines = [assertion(name, words) for name, words in added.items()]
+        bare = "\n".join([cell["source"].rpartition("\n\n\n")[2], about, *lines])
+        cell["source"] = with_helper(bare, added.values(), draft)
         for name in chance:
             draft.unchecked.pop(name)

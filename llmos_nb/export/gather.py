@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import base64
+import struct
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from llmos_nb.export.assertions import Expected
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
@@ -90,6 +93,8 @@ class Draft:
         The declared input files.
     unchecked : dict
         By name, why its value is not asserted.
+    expected : list of Expected
+        For each unit what its cell asserts; empty where all is asserted in the end.
     """
 
     runs: list[ExportSource]
@@ -101,6 +106,7 @@ class Draft:
     boundary: set[str] = field(default_factory=set)
     inputs: list[Input] = field(default_factory=list)
     unchecked: dict[str, str] = field(default_factory=dict)
+    expected: list[Expected] = field(default_factory=list)
 
     @property
     def sources(self) -> list[str]:
@@ -122,6 +128,12 @@ class Draft:
         """The random states that the notebook restores."""
         names = {"random": PYTHON, "numpy": NUMPY}
         return [names[k] for run in self.runs for k in run.random_state or () if k in names]
+
+    @property
+    def seeded(self) -> list[str]:
+        """The code whose draws nobody noted: it is what a seed is for."""
+        noted = [u.call is not None and bool(u.call.facts.get("random")) for u in self.units]
+        return [u.source for u, known in zip(self.units, noted, strict=True) if not known and u.role != "state"]
 
     @property
     def first_step(self) -> int:
@@ -239,23 +251,42 @@ def _make(draft: Draft, name: str) -> None:
 
 
 def _random_state(draft: Draft) -> None:
-    """Put the recorded random state before the first step that drew."""
+    """Put recorded random states before the steps that drew: before each where it was noted, else before the first."""
+    file = f"{draft.folder}/random-states.json"
+    noted = {
+        f"{u.run.pid}:{u.call.id}": u for u in draft.units if u.run and u.call and u.call.facts.get("random")
+    }
+    states = {key: decoded(u.call.facts["random"]) for key, u in noted.items() if u.call}
     for run in draft.runs:
-        steps = [(i, u.call) for i, u in enumerate(draft.units) if u.run is run and u.call is not None]
-        first = next((i for i, call in steps if call.changes.random), None)
-        if first is not None and run.random_state:
-            file = f"{draft.folder}/random-state-{run.pid}.json"
-            code = _state_code(run.random_state, file)
-            data = canonical(dict(run.random_state)).encode()
-            about = {"kind": "random state", "why": "the run drew from it"}
-            draft.held.append(Held("random state", code, file, data, about))
-            draft.units.insert(first, Unit("state", code, draft.units[first].order))
+        first = next((u for u in draft.units if u.run is run and u.call and u.call.changes.random), None)
+        if first is not None and run.random_state and first not in noted.values():
+            noted[str(run.pid)], states[str(run.pid)] = first, dict(run.random_state)
+    if not states:
+        return
+    about = {"kind": "random states", "why": "the run drew from them"}
+    draft.held.append(Held("random states", "", file, canonical(states).encode(), about))
+    for key, unit in noted.items():
+        code = _state_code(states[key], file, key)
+        draft.units.insert(draft.units.index(unit), Unit("state", code, unit.order))
 
 
-def _state_code(state: Any, file: str) -> str:
+def decoded(states: Mapping[str, Any]) -> dict[str, Any]:
+    """Return random states as a step noted them in the form of `ExportSource.random_state`."""
+    found: dict[str, Any] = {}
+    for name, state in states.items():
+        raw = base64.b64decode(state["keys"])
+        keys = list(struct.unpack(f"<{len(raw) // 4}I", raw))
+        if name == "random":
+            found[name] = [state["version"], [*keys, state["at"]], state["gauss"]]
+        elif name == "numpy":
+            found[name] = [keys, state["at"], state["has"], state["gauss"]]
+    return found
+
+
+def _state_code(state: Any, file: str, key: str) -> str:
     """Return the code that restores recorded random states."""
     lines = ["# The random state as the run found it here.", "import json", "from pathlib import Path", ""]
-    lines.append(f'_state = json.loads(Path({file!r}).read_text(encoding="utf-8"))')
+    lines.append(f'_state = json.loads(Path({file!r}).read_text(encoding="utf-8"))[{key!r}]')
     if "random" in state:
         lines += ["import random", "", '_version, _keys, _gauss = _state["random"]']
         lines.append("random.setstate((_version, tuple(_keys), _gauss))")

@@ -36,8 +36,13 @@ def probe_source(module: str, expression: str, names: Sequence[str]) -> str:
     names : sequence of str
         What it is about.
     """
+    return probe_of(_alone(module), expression, names)
+
+
+def probe_of(code: str, expression: str, names: Sequence[str]) -> str:
+    """Return the statement of `probe_source` over what some code defines."""
     told = f"\n\ndef _llmos_told(space, names):\n    return {expression}\n"
-    inner = f"{_FUTURE}{_alone(module)}{told}"
+    inner = f"{_FUTURE}{code}{told}"
     made = f'(lambda s: (exec({inner!r}, s), s["_llmos_told"](globals(), {list(names)!r}))[1])'
     return f'print(__import__("json").dumps({made}({{"__name__": "told"}})))'
 

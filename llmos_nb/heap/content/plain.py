@@ -10,7 +10,6 @@ from __future__ import annotations
 # Numbers count to 9 significant digits, those in tables and arrays to about 6; what stands in a set has no order.
 # What is in <angle brackets> is compared by its type alone.
 from hashlib import sha256 as _sha256
-from sys import modules as _modules
 from typing import Any
 
 _forms: list[Any] = []  # for other kinds of values: each takes a value and says its words, or None
@@ -41,24 +40,28 @@ def _words(value: Any, within: tuple[int, ...] = ()) -> str:
         return "..."  # it holds itself
     if kind.__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
+    inside = (*within, id(value))
+    if isinstance(value, list | tuple | dict | set | frozenset):
+        return _box(value, inside)
+    found = _atom(value, kind) or next((words for form in _forms if (words := form(value, inside))), "")
+    own = kind.__module__ in ("__main__", "types") or hasattr(kind, "__dataclass_fields__")
+    if not found and own and hasattr(value, "__dict__") and not callable(value) and kind.__name__ != "module":
+        found = f"{kind.__name__}({_words(vars(value), inside)})"
+    return found or f"<{kind.__name__}>"
+
+
+def _atom(value: Any, kind: type) -> str:
+    """Return a number, text, date or the like in words; nothing for anything else."""
     if isinstance(value, float):
         return f"{float(f'{value:.9g}') + 0.0!r}"
     if isinstance(value, complex):
         return f"complex({_words(value.real)}, {_words(value.imag)})"
     if hasattr(kind, "__members__"):
         return f"{kind.__name__}.{getattr(value, 'name', value)}"
-    if value is None or isinstance(value, bool | int | str | bytes | bytearray):
-        return repr(value)
-    if isinstance(value, list | tuple | dict | set | frozenset):
-        return _box(value, (*within, id(value)))
-    if kind.__module__ in ("datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo") or kind is range:
-        return repr(value)
-    if found := next((words for form in _forms if (words := form(value, (*within, id(value))))), ""):
-        return found
-    own = kind.__module__ in ("__main__", "types") or hasattr(kind, "__dataclass_fields__")
-    if own and hasattr(value, "__dict__") and not callable(value) and kind.__name__ != "module":
-        return f"{kind.__name__}({_words(vars(value), (*within, id(value)))})"
-    return f"<{kind.__name__}>"
+    dated = (
+        kind.__module__ in ("datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo") or kind is range
+    )
+    return repr(value) if dated or value is None or isinstance(value, int | str | bytes | bytearray) else ""
 
 
 def _box(value: Any, within: tuple[int, ...]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from llmos_nb.heap.content import models, plain, tables
 
 MOST = 500_000  # items; of arrays twenty count as one
+_TABLE = re.compile(r"(ndarray|Series|Tensor|Timestamp|Timedelta|NaT|Period|Interval)\b")
 _HASH = re.compile(r"[0-9a-f]{16}")
 _MODEL = re.compile(r"\w+ \((\d+ fitted|a tree|its \w+)\): ")
 
@@ -46,12 +47,14 @@ def _many(value: Any) -> bool:
     return seen > MOST
 
 
-def code_for(words: Iterable[str]) -> str:
+def code_for(words: Iterable[str] | None = None) -> str:
     """Return the code of ``_content`` for a notebook, with what is needed for values that were said in these words."""
-    words = list(words)
+    said = None if words is None else list(words)
     wanted = [plain.__name__]
-    wanted += [tables.__name__] if any(map(_HASH.search, words)) or any("numpy" in w for w in words) else []
-    wanted += [models.__name__] if any(map(_MODEL.search, words)) else []
+    wanted += (
+        [tables.__name__] if said is None or any(_HASH.search(w) or _TABLE.search(w) for w in said) else []
+    )
+    wanted += [models.__name__] if said is None or any(map(_MODEL.search, said)) else []
     return "\n\n\n".join(map(_alone, wanted))
 
 
@@ -62,6 +65,10 @@ def _alone(module: str) -> str:
     assert spec is not None and spec.origin is not None  # noqa: S101 - it is a module of ours
     lines = Path(spec.origin).read_text(encoding="utf-8").splitlines()
     body = ast.parse("\n".join(lines)).body
-    gone = [n for n in body if isinstance(n, ast.ImportFrom) and str(n.module).startswith(("llmos_nb", "__future__"))]
+    gone = [
+        n
+        for n in body
+        if isinstance(n, ast.ImportFrom) and str(n.module).startswith(("llmos_nb", "__future__"))
+    ]
     dropped = {n for part in (body[0], *gone) for n in range(part.lineno, (part.end_lineno or part.lineno) + 1)}
     return "\n".join(line for n, line in enumerate(lines, 1) if n not in dropped).strip()

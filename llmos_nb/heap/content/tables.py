@@ -1,10 +1,11 @@
-"""The words for arrays and tables of numpy, pandas, polars, scipy and torch; as in `plain`, a notebook holds this code."""
+"""Words for arrays and tables of numpy, pandas, polars, scipy and torch; a notebook holds this code, as in `plain`."""
 
 from __future__ import annotations
 
+from sys import modules as _modules
 from typing import Any
 
-from llmos_nb.heap.content.plain import _forms, _hashed, _modules, _words
+from llmos_nb.heap.content.plain import _forms, _hashed, _words
 
 
 # Arrays and tables: by type, shape, the types of the columns, and their content.
@@ -36,7 +37,9 @@ def _column(value: Any) -> bytes:
     """Return the content of a column or index of pandas as bytes."""
     if type(value.dtype).__module__.startswith("numpy"):
         return _array(value.to_numpy())
-    return _array(value.to_numpy("M8[ns]")) if str(value.dtype).startswith("datetime64") else _list(value.tolist())
+    return (
+        _array(value.to_numpy("M8[ns]")) if str(value.dtype).startswith("datetime64") else _list(value.tolist())
+    )
 
 
 def _index(value: Any) -> bytes:
@@ -69,7 +72,9 @@ def _table(value: Any, within: tuple[int, ...]) -> str:
         parts = [_list([value.name]), _column(value), _index(value.index)]
     elif root == "pandas" and hasattr(value, "nlevels"):
         parts = [_index(value)]
-    elif root == "pandas" and (hasattr(value, "isoformat") or hasattr(value, "ordinal") or hasattr(value, "closed")):
+    elif root == "pandas" and (
+        hasattr(value, "isoformat") or hasattr(value, "ordinal") or hasattr(value, "closed")
+    ):
         return repr(value)
     else:
         return ""
@@ -83,13 +88,16 @@ def _described(value: Any, kind: str, parts: list[bytes]) -> str:
     types = [value.dtype] if types is None else [*types]
     named = ", ".join(map(str, types))
     named = named if len(named) <= 80 else f"{named[:60]}… {_hashed(named.encode())}"
-    if kind == "ndarray" and len(value.shape) == 1 and len(value) <= 8 and value.dtype.itemsize >= 8:
-        if len(words := _words(value.tolist())) <= 120:
-            return f"{kind} {shape} {named} {words}"
-    if kind == "Series" and len(value) <= 8 and value.dtype.kind in "biuOf" and hasattr(value, "to_dict"):
-        words = _words(value.to_dict())
-        if len(words) <= 120 and len(value.index.unique()) == len(value):
-            return f"{kind} {shape} {named} {words} {_hashed(*parts)}"
+    few = (
+        len(value.shape) == 1
+        and len(value) <= 8
+        and getattr(value.dtype, "itemsize", 0) >= 8
+        and kind != "Tensor"
+    )
+    if few and type(value).__module__ == "numpy" and len(words := _words(value.tolist())) <= 120:
+        return f"{kind} {shape} {named} {words}"
+    if few and kind == "Series" and hasattr(value, "to_dict") and len(words := _words(value.to_dict())) <= 120:
+        return f"{kind} {shape} {named} {words}: {_hashed(*parts)}"
     return f"{kind} {shape} {named}: {_hashed(*parts)}"
 
 

@@ -145,7 +145,9 @@ class Step:
     def __init__(self, device: PythonDevice, sink: Sink, runner: Runner) -> None:
         self._device, self._sink, self._runner = device, sink, runner
         self._figures, self._filename, self._parts = Figures(), "", list[Part]()
-        self._value, self._quiet, self._plain = None, False, None  # of the last expression: in a cell it is shown
+        self._value: Any = None  # of the last expression, where a cell shows it
+        self._plain: str | None = None
+        self._quiet = False
         sink.describe = self._figures.words
 
     async def run(self, code: str, name: str) -> Outcome:
@@ -222,7 +224,6 @@ class Step:
         whole = record.size and record.whole  # the end of the last line is not kept, nor are colours
         facts["size"] = len(text.encode()) if whole else record.size
         return ToolResult(error is None, text, kind, tuple(self._sink.images), changes, facts)
-
 
     def leaves(self, changes: dict[str, Any] | None) -> dict[str, Any]:
         """Say what a cell of the same code would show, and what the names and its value are, for the export."""

@@ -47,7 +47,7 @@ def pieces(sink: Sink, text: str, value: str | None) -> dict[str, Any]:
     -------
     dict
         ``outputs``: a list of ``[kind, characters]`` over the text; a ``value`` has its own text behind, where that is
-        another one. Left out where all is ``stdout``.
+        another one. Empty where all is ``stdout``, None where it is not kept whole.
     """
     found: list[list[Any]] = []
     for kind, run in groupby(sink.pieces, lambda piece: piece[0]):
@@ -57,14 +57,14 @@ def pieces(sink: Sink, text: str, value: str | None) -> dict[str, Any]:
             found.append([kind, part])
     whole = "".join(safe_text(part) for _, part in found)
     if not sink.record.whole or whole.removesuffix("\n") != text:
-        return {"outputs": None} if text or sink.images else {}
+        return {"outputs": None}
     made = [[kind, len(safe_text(part))] for kind, part in found]
     said = next((safe_text(part) for kind, part in found if kind == "value"), None)
     if value is not None and said is None:
         made.append(["value", 0, value])
     elif value is not None and said is not None and said.removesuffix("\n") != value:
         made = [[*m, value] if m[0] == "value" else m for m in made]
-    return {"outputs": made} if any(m[0] != "stdout" for m in made) else {}
+    return {"outputs": made if any(m[0] != "stdout" for m in made) else []}
 
 
 def left(namespace: Mapping[str, Any], names: Iterable[str], value: Any) -> dict[str, Any]:
@@ -77,7 +77,9 @@ def left(namespace: Mapping[str, Any], names: Iterable[str], value: Any) -> dict
     """
     held = {n: namespace[n] for n in names if n in namespace}
     wanted = [n for n, v in held.items() if not isinstance(v, _DEFINITIONS)][:MOST]
-    said = {i: content(v) for i, v in {id(held[n]): held[n] for n in wanted}.items()}  # names of one object share it
+    said = {
+        i: content(v) for i, v in {id(held[n]): held[n] for n in wanted}.items()
+    }  # names of one object share it
     found = {n: said[id(held[n])] for n in wanted}
     found |= {"": content(value)} if value is not None else {}
     return {"content": found} if found else {}
