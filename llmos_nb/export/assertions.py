@@ -101,7 +101,7 @@ def asserting(source: str, expected: Expected, call: str) -> str:
         return f"{_before(head, _lines({**expected.names, **words}))}{expression}{tail}"
     if not lines and not expected.value:
         return source
-    name = f"result_{call.replace('.', '_')}"
+    name = f"_{call.replace('.', '_')}"
     return _bound(
         head, expression, tail, name, lines + ([line(name, expected.value)] if expected.value else [])
     )

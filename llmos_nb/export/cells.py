@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import LlmosError
+from llmos_nb.export import provenance
 from llmos_nb.export.source import ExportSource
 from llmos_nb.process import compute, evidence
 from llmos_nb.tools import Call
@@ -177,7 +178,24 @@ def _about(run: ExportSource) -> str:
 
 
 def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = ()) -> str:
-    """Return the note over a step's code: why, who decided, what was expected and seen."""
+    """Return the note over a step's code.
+
+    Parameters
+    ----------
+    call : Call
+        The call.
+    run : ExportSource
+        Its process.
+    first : bool
+        It is the first one of its step of the plan.
+    unchecked : sequence of str
+        What of it nothing compares; it stands last, since the journal does not say it.
+
+    Returns
+    -------
+    str
+        Title and goal, why the model did it, who proposed, edited and approved it, what was expected and seen.
+    """
     s = run.state
     planned = next((p for p in s.plan.steps if p.n == call.step), None)
     lines: list[str] = []
@@ -185,8 +203,12 @@ def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = 
         lines += [f"## Step {planned.n}: {words(planned.title, 160)}", ""]
         lines += [f"- Expected: {words(planned.expect)}"] if planned.expect else []
     elif planned is None:
-        lines += [f"## {words(_title(call), 160)}", ""]
-    lines.append(f"- {_decided(call)}")
+        lines += [f"## {words(_title(call), 160)}", "", f"- Goal: {words(run.goal, 160)}"]
+    if said := provenance.why(call, run):
+        lines.append(f"- Why: {words(said)}")
+    lines.append(
+        f"- `{words(call.name)}`, call {words(call.id)}: {words('; '.join(provenance.story(call, run)))}"
+    )
     if planned is not None and s.evidence.get(planned.n):
         lines.append(f"- Seen: {words(s.evidence[planned.n])}")
     elif call.result.strip():
@@ -198,29 +220,6 @@ def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = 
 def _title(call: Call) -> str:
     comment = re.match(r"\s*#\s*(.+)", call.code)
     return comment[1] if comment else f"Call {call.id}: {call.name}"
-
-
-_BY = {
-    "you": "approved by the user",
-    "plan": "inside the plan that was approved",
-    "words": "covered by the user's own words",
-    "": "no decision was needed",
-}
-
-
-def _who(by: str) -> str:
-    """Say who let a call through."""
-    kind, _, which = by.partition(":")
-    through = f"let through by the {words(kind)} {words(which)}".rstrip()
-    return _BY.get(by) or (through if kind in ("mode", "rule") else f"approved by {words(by)}")
-
-
-def _decided(call: Call) -> str:
-    editor = "the approver" if "edited_by" in call.facts else "the user"
-    changed = call.original is not None and call.original != call.arguments
-    edited = f" after {editor} edited it" if changed else ""
-    why = f": {words(call.why)}" if call.why else ""
-    return f"`{words(call.name)}`, call {words(call.id)}, {_who(call.by)}{edited}{why}"
 
 
 def answer(run: ExportSource) -> str:
