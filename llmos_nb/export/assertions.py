@@ -62,10 +62,15 @@ def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
     if call is None or not isinstance(content, dict) or unit.problem or unit.running == "":
         return Expected()
     found = Expected(shows="" in content, quiet=bool(call.facts.get("quiet")))
-    for name, words in content.items():
+    for name, said in content.items():
+        words = str(said)
         reason = why.get(name, "") if name else printed or ("it is not computed again" if unit.running else "")
         if "<secret " in words:
             reason = "it holds a secret"
+        elif words == "<CapturedIO>":
+            reason = "it is what a magic took of the output"
+        elif words.startswith("SList("):  # of `name = !command`, where the plain form gives a list
+            words = words[6:-1]
         if reason:
             found.left[name] = f"it rests on {reason}" if not reason.startswith("it ") else reason
         elif name:

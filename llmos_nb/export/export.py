@@ -19,6 +19,7 @@ from llmos_nb.export.evidence import ABS, REL, comparing, evidence_code, expecte
 from llmos_nb.export.gather import Draft, gather
 from llmos_nb.export.inputs import bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, platform_of, pylock, script_block, wheels_of
+from llmos_nb.export.magics import shows as shows_by_itself
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
 from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
@@ -271,6 +272,8 @@ def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: 
     about |= {"problem": unit.problem} if unit.problem else {}
     about |= {"pid": run.pid} if run.events and run.pid else {}
     outputs, lost = recorded(call, run)
+    if (magic := shows_by_itself(call.code)) and not lost:
+        lost = f"its output: what {magic} shows has no plain form"
     repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
     known: dict[str, Any] = {"values": values} if values else {}
     known |= {"asserted": gives.count} if gives.count else {}

@@ -27,7 +27,7 @@ from llmos_nb.export.dataflow.slice import Piece, cut
 from llmos_nb.export.dataflow.taint import tainted
 from llmos_nb.export.literals import hold
 from llmos_nb.export.lock import closure, distributions, imported, needed, wheels_of
-from llmos_nb.export.steps import NotPython, plain
+from llmos_nb.export.magics import NotPython, plain
 from llmos_nb.heap.digest import digest
 from llmos_nb.tools import tool
 
