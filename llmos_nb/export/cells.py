@@ -203,21 +203,20 @@ def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = 
         lines += [f"## Step {planned.n}: {words(planned.title, 160)}", ""]
         lines += [f"- Expected: {words(planned.expect)}"] if planned.expect else []
     elif planned is None:
-        lines += [f"## {words(_title(call), 160)}", "", f"- Goal: {words(run.goal, 160)}"]
+        lines += [f"## {words(title(call), 160)}", "", f"- Goal: {words(run.goal, 160)}"]
     if said := provenance.why(call, run):
         lines.append(f"- Why: {words(said)}")
     lines.append(
         f"- `{words(call.name)}`, call {words(call.id)}: {words('; '.join(provenance.story(call, run)))}"
     )
-    if planned is not None and s.evidence.get(planned.n):
-        lines.append(f"- Seen: {words(s.evidence[planned.n])}")
-    elif call.result.strip():
+    if call.result.strip():  # its own: what the step showed in the end may be of another call
         lines.append(f"- Seen: {words(call.result, 200)}")
     lines += [f"- Not checked: {words(what, 200)}" for what in unchecked]
     return "\n".join(lines)
 
 
-def _title(call: Call) -> str:
+def title(call: Call) -> str:
+    """Return what a call outside a plan is called: by its first comment."""
     comment = re.match(r"\s*#\s*(.+)", call.code)
     return comment[1] if comment else f"Call {call.id}: {call.name}"
 

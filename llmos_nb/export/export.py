@@ -163,7 +163,8 @@ def export(
     run : ExportSource or sequence of them
         The process, or several of one namespace in the order of their start.
     path : path-like
-        Where to; a name in ``.py`` makes a script, one with no suffix gets ``.ipynb``. Input files go beside it.
+        Where to; a name in ``.py`` makes a script, one in ``.md`` a methods supplement, one with no suffix gets
+        ``.ipynb``. Input files go beside it.
     clean : bool
         Only code, no notes.
     trace : bool
@@ -189,12 +190,26 @@ def export(
     runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
     draft = gather(runs, f"{target.stem}-inputs", notebook is not None)
     draft.texts = texts
+    if target.suffix == ".md":
+        return _supplement(draft, target)
     cells = _cells(draft, clean, trace, params)
     bring(draft.inputs, draft.held, runs[0].folder, target.parent)
     if target.suffix == ".py":
         target.write_text(script_of(cells), encoding="utf-8")
         return target
     return _written(book_of(cells, metadata_of(draft, lock, trace)), draft, target, lock, observe)
+
+
+def _supplement(draft: Draft, target: Path) -> Path:
+    """Write the methods supplement."""
+    from llmos_nb.export.methods import methods  # only for it
+
+    draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.held)]
+    draft.expected = expected(draft)
+    text = methods(draft)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    return target
 
 
 def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str, observe: bool) -> Path:

@@ -89,7 +89,7 @@ def _unit(run: ExportSource, call: Call, order: tuple[int, int, int]) -> Unit:
 
 
 def _refused(source: str, call: Call, problem: str) -> str:
-    """Return code that cannot be said as a comment; where something rests on it, the notebook stops there and says why."""
+    """Return code that cannot be said as a comment; where something rests on it, the notebook stops there."""
     lines = [f"# {line}" for line in source.splitlines()]
     if call.changes.names or call.facts.get("effects"):
         lines.append(f"raise NotImplementedError({f'call {call.id} cannot be done here: {problem}'!r})")
