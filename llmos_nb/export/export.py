@@ -241,7 +241,7 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
 
 def _setup(draft: Draft, parameters: str) -> list[Cell]:
     sources = [*draft.sources, parameters]
-    seeds = seeds_code(draft.seeded, draft.states)
+    seeds = seeds_code(draft.sources, draft.states)
     found = [
         Cell("code", "lock", script_block([*sources, seeds])),
         Cell("code", "parameters", parameters, tags=["parameters"]),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import base64
-import struct
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -130,12 +128,6 @@ class Draft:
         return [names[k] for run in self.runs for k in run.random_state or () if k in names]
 
     @property
-    def seeded(self) -> list[str]:
-        """The code whose draws nobody noted: it is what a seed is for."""
-        noted = [u.call is not None and bool(u.call.facts.get("random")) for u in self.units]
-        return [u.source for u, known in zip(self.units, noted, strict=True) if not known and u.role != "state"]
-
-    @property
     def first_step(self) -> int:
         """The place of the first step."""
         return next((i for i, u in enumerate(self.units) if u.role == "step"), len(self.units))
@@ -251,42 +243,23 @@ def _make(draft: Draft, name: str) -> None:
 
 
 def _random_state(draft: Draft) -> None:
-    """Put recorded random states before the steps that drew: before each where it was noted, else before the first."""
-    file = f"{draft.folder}/random-states.json"
-    noted = {
-        f"{u.run.pid}:{u.call.id}": u for u in draft.units if u.run and u.call and u.call.facts.get("random")
-    }
-    states = {key: decoded(u.call.facts["random"]) for key, u in noted.items() if u.call}
+    """Put the recorded random state before the first step that drew."""
     for run in draft.runs:
-        first = next((u for u in draft.units if u.run is run and u.call and u.call.changes.random), None)
-        if first is not None and run.random_state and first not in noted.values():
-            noted[str(run.pid)], states[str(run.pid)] = first, dict(run.random_state)
-    if not states:
-        return
-    about = {"kind": "random states", "why": "the run drew from them"}
-    draft.held.append(Held("random states", "", file, canonical(states).encode(), about))
-    for key, unit in noted.items():
-        code = _state_code(states[key], file, key)
-        draft.units.insert(draft.units.index(unit), Unit("state", code, unit.order))
+        steps = [(i, u.call) for i, u in enumerate(draft.units) if u.run is run and u.call is not None]
+        first = next((i for i, call in steps if call.changes.random), None)
+        if first is not None and run.random_state:
+            file = f"{draft.folder}/random-state-{run.pid}.json"
+            code = _state_code(run.random_state, file)
+            data = canonical(dict(run.random_state)).encode()
+            about = {"kind": "random state", "why": "the run drew from it"}
+            draft.held.append(Held("random state", code, file, data, about))
+            draft.units.insert(first, Unit("state", code, draft.units[first].order))
 
 
-def decoded(states: Mapping[str, Any]) -> dict[str, Any]:
-    """Return random states as a step noted them in the form of `ExportSource.random_state`."""
-    found: dict[str, Any] = {}
-    for name, state in states.items():
-        raw = base64.b64decode(state["keys"])
-        keys = list(struct.unpack(f"<{len(raw) // 4}I", raw))
-        if name == "random":
-            found[name] = [state["version"], [*keys, state["at"]], state["gauss"]]
-        elif name == "numpy":
-            found[name] = [keys, state["at"], state["has"], state["gauss"]]
-    return found
-
-
-def _state_code(state: Any, file: str, key: str) -> str:
+def _state_code(state: Any, file: str) -> str:
     """Return the code that restores recorded random states."""
     lines = ["# The random state as the run found it here.", "import json", "from pathlib import Path", ""]
-    lines.append(f'_state = json.loads(Path({file!r}).read_text(encoding="utf-8"))[{key!r}]')
+    lines.append(f'_state = json.loads(Path({file!r}).read_text(encoding="utf-8"))')
     if "random" in state:
         lines += ["import random", "", '_version, _keys, _gauss = _state["random"]']
         lines.append("random.setstate((_version, tuple(_keys), _gauss))")
