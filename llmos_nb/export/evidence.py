@@ -43,7 +43,7 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     why, namespace = tainted(draft.running(), draft.states), draft.namespace
     left: dict[str, str] = {}
     values: dict[str, Any] = {}
-    for name, recorded in final_names(draft.runs).items():
+    for name, recorded in final_names(draft.wanted).items():
         if name in why:
             left[name] = f"it rests on {why[name]}"
         elif name not in namespace:

@@ -36,7 +36,10 @@ _OTHERS = tuple(
         *(f"{sysconfig.get_path(k)}{os.sep}" for k in ("stdlib", "platstdlib", "purelib", "platlib")),
         *(f"{p}{os.sep}" for p in (*site.getsitepackages(), site.getusersitepackages())),
         *("/proc/", "/sys/", "/dev/", "/usr/lib/", "/usr/share/fonts/", "/usr/share/zoneinfo/", "/etc/"),
-        *(f"{_HOME}/.{n}/" for n in ("cache", "ipython", "jupyter", "matplotlib", "config", "local/share/jupyter")),
+        *(
+            f"{_HOME}/.{n}/"
+            for n in ("cache", "ipython", "jupyter", "matplotlib", "config", "local/share/jupyter")
+        ),
     }
 )  # what libraries read for themselves
 _COMPILED = (".pyc", ".so", ".pyd")

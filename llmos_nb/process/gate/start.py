@@ -23,7 +23,18 @@ from llmos_nb.process.gate.approvers import may_decide
 from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
 from llmos_nb.process.run import Run, visit_here
 from llmos_nb.process.state.decide import Start
-from llmos_nb.tools import HANDLE, RECORDED, Call, CallContext, Stopped, Tool, bound_to_thread, bounded, invoke, reads
+from llmos_nb.tools import (
+    HANDLE,
+    RECORDED,
+    Call,
+    CallContext,
+    Stopped,
+    Tool,
+    bound_to_thread,
+    bounded,
+    invoke,
+    reads,
+)
 from llmos_nb.tools.devices.python import Begun, interruptible
 
 
