@@ -7,7 +7,6 @@ import builtins
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.source import ExportSource
@@ -61,13 +60,12 @@ def ordered(runs: Iterable[ExportSource], notebooks: Sequence[Ran]) -> list[Expo
 
 def places(run: ExportSource) -> dict[str, tuple[str, int]]:
     """Return by call the notebook and the place in which it ran first; calls of which nobody noted it are missing."""
-    found = ((e.body.call, e.body.facts.get("place")) for e in run.events if isinstance(e.body, CallFinished))
-    return {call: (str(p["notebook"]), int(p["n"])) for call, p in found if _is_place(p)}
-
-
-def _is_place(given: Any) -> bool:
-    whole = isinstance(given, Mapping) and isinstance(given.get("notebook"), str)
-    return whole and isinstance(given.get("n"), int)
+    found: dict[str, tuple[str, int]] = {}
+    for event in run.events:
+        match event.body:
+            case CallFinished(call=call, facts={"place": {"notebook": str(notebook), "n": int(n)}}):
+                found[call] = (notebook, n)
+    return found
 
 
 def _steps(run: ExportSource, turns: Mapping[str, int], taken: set[tuple[str, int]]) -> dict[str, Key]:

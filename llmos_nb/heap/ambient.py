@@ -15,7 +15,7 @@ from typing import Any
 from llmos_nb.heap.digest.digest import digest
 
 # Global random generators by name: module, how to read, how to set.
-RANDOM: tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any, Any], object]], ...] = (
+_RANDOM: tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any, Any], object]], ...] = (
     ("random", "random", lambda m: m.getstate(), lambda m, s: m.setstate(s)),
     ("numpy", "numpy.random", lambda m: m.get_state(legacy=False), lambda m, s: m.set_state(s)),
     ("torch", "torch", lambda m: m.get_rng_state(), lambda m, s: m.set_rng_state(s)),
@@ -56,7 +56,7 @@ class Ambient:
             cwd = str(Path.cwd())
         except OSError:  # the directory was deleted
             cwd = ""
-        loaded = [r for r in RANDOM if hasattr(sys.modules.get(r[1]), "__name__")]
+        loaded = [r for r in _RANDOM if hasattr(sys.modules.get(r[1]), "__name__")]
         states = {name: get(sys.modules[m]) for name, m, get, _ in loaded}
         pyplot = sys.modules.get("matplotlib.pyplot")
         return cls(cwd, dict(os.environ), frozenset(pyplot.get_fignums() if pyplot else ()), states)
@@ -90,7 +90,7 @@ def restore(old: Ambient, left: Ambient) -> list[str]:
         What stays, because a later step changed it too.
     """
     now, stays = Ambient.now(), []
-    put = {name: partial(put, sys.modules.get(module)) for name, module, _, put in RANDOM}
+    put = {name: partial(put, sys.modules.get(module)) for name, module, _, put in _RANDOM}
     for name in left.moved(old):
         if _same(now.random.get(name), left.random[name]):
             put[name](old.random[name])

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmos_nb.heap.ambient import RANDOM
+_READ: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("random", "random", lambda m: m.getstate()),
+    ("numpy", "numpy.random", lambda m: m.get_state(legacy=False)),
+)  # torch's is too large to look at before each cell
 
 
 def noted() -> dict[str, Any]:
-    """Return the present states of the generators whose modules are loaded; torch's is too large to look at often."""
-    loaded = ((name, sys.modules.get(module), get) for name, module, get, _ in RANDOM if name != "torch")
+    """Return the present states of the generators whose modules are loaded."""
+    loaded = ((name, sys.modules.get(module), get) for name, module, get in _READ)
     return {name: get(module) for name, module, get in loaded if hasattr(module, "__name__")}
 
 

@@ -340,9 +340,11 @@ class Session:
 
     # the record
 
-    def export(self, process: ProcessLike | Sequence[ProcessLike], path: Path, **options: Any) -> Path:
-        """Write the plain notebook of what survived of one process, or of several."""
+    def export(
+        self, process: ProcessLike | Sequence[ProcessLike], path: Path, *, run: bool = True, **options: Any
+    ) -> Path:
+        """Write the plain notebook of what survived of one process or of several, and run it to see that it runs."""
         from llmos_nb.session import exporting  # with the first export
 
         several = list(process) if isinstance(process, Sequence) else [process]
-        return exporting.export(self, several, path, **options)
+        return exporting.export(self, several, path, run, **options)

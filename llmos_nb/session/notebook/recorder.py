@@ -7,25 +7,25 @@ secrets and writing are done beside it. What could not be written is kept here, 
 from __future__ import annotations
 
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from pathlib import Path
-from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb.heap import random_states
-from llmos_nb.journal.events import CellRan
 from llmos_nb.session.notebook.outputs import Outputs
-from llmos_nb.session.notebook.writer import Writer
-from llmos_nb.tools import reads
 
 if TYPE_CHECKING:
     from llmos_nb.journal import Home
+    from llmos_nb.journal.events import CellRan
     from llmos_nb.process import Run
+    from llmos_nb.session.notebook.writer import Writer
+    from llmos_nb.tools.reads import Reads
 
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 NAMED_CHARS = 100_000  # of a longer cell the changed names are not looked for
@@ -40,7 +40,7 @@ class _Open:
     info: Any
     bound: dict[str, int]
     random: dict[str, Any]
-    reads: reads.Reads | None
+    reads: Reads | None
     began: float = field(default_factory=time.perf_counter)
 
 
@@ -62,18 +62,25 @@ class Recorder:
         self.id = uuid.uuid4().hex[:16]
         self.cells: dict[int, CellRan] = {}  # by place, as they are written
         self.left_out = 0  # cells that ran while recording was off
-        self._numbers, self._lock = count(1), RLock()
+        self._home, self._numbers, self._lock = home, count(1), threading.RLock()
         self._open: _Open | None = None
         self._joined: set[str] = set()
+        self._early: list[dict[str, Any]] = []  # what is known of cells that ran before all is imported
         self._outputs = Outputs(ip)
-        self._writer = Writer(self.id, home, self._kept, lambda: _name_of(ip))
+
+    @cached_property
+    def _writer(self) -> Writer:
+        from llmos_nb.session.notebook.writer import Writer  # slow to import: with the first cell
+
+        return Writer(self.id, self._home, self._kept, lambda: _name_of(self.ip))
 
     # following the notebook
 
     def install(self) -> None:
         """Follow the cells from now on; those that ran before are taken from the history."""
-        if not self.cells:
+        if not self.cells and not self._early:
             self._before_us()
+            threading.Thread(target=_warm, name="llmos-record-warm", daemon=True).start()
         self.ip.events.register("pre_run_cell", self._begins)
         self.ip.events.register("post_run_cell", self._ended)
         self._outputs.install()
@@ -86,13 +93,24 @@ class Recorder:
         self._outputs.remove()
 
     def _before_us(self) -> None:
-        """Record the cells of the history; the last one runs now and will end."""
+        """Note the cells of the history; the last one runs now, and takes this place when it ends."""
         history = getattr(self.ip, "history_manager", None)
         sources = list(history.input_hist_raw)[1:] if history is not None else []
-        now = self.ip.execution_count
         for n, source in enumerate(sources, 1):
-            if source.strip() and n < now and self.wanted():
-                self._note(CellRan(place=next(self._numbers), source=source, count=n, before=True))
+            if source.strip() and self.wanted():
+                self._early.append({"place": next(self._numbers), "source": source, "count": n, "before": True})
+
+    def _take_early(self) -> None:
+        """Record what was noted before all was imported."""
+        early, self._early = self._early, []
+        for one in early:
+            self._note(self._cell(**one))
+
+    @staticmethod
+    def _cell(**known: Any) -> CellRan:
+        from llmos_nb.journal.events import CellRan  # as above
+
+        return CellRan(**known)
 
     def _begins(self, info: Any) -> None:
         if self._open is not None:  # code of the cell runs another one, whose effects are the cell's
@@ -103,6 +121,10 @@ class Recorder:
         if not self.wanted():
             self.left_out += 1
             return
+        from llmos_nb.heap import random_states  # loaded by now, but for the very first cell
+        from llmos_nb.tools import reads
+
+        self._take_early()
         agent = source.lstrip().startswith(("%agent", "%%agent"))
         self._open = _Open(
             next(self._numbers), source, info,
@@ -127,6 +149,9 @@ class Recorder:
             return
         if opened.info is not info:
             return
+        from llmos_nb.heap import random_states  # loaded since the cell began
+        from llmos_nb.tools import reads
+
         self._open = None
         shown = self._outputs.end()
         if opened.reads is not None:
@@ -135,7 +160,7 @@ class Recorder:
         now = self._bindings(opened.source) if opened.bound else {}
         stored = getattr(info, "store_history", True)
         self._note(
-            CellRan(
+            self._cell(
                 place=opened.place,
                 source=opened.source,
                 count=int(result.execution_count or 0) if stored else 0,
@@ -151,18 +176,21 @@ class Recorder:
         )
 
     def _unopened(self, result: Any) -> None:
-        """Record the cell that loads the extension: its beginning was not seen."""
+        """Note the cell that loads the extension: its beginning was not seen."""
         source = str(getattr(result.info, "raw_cell", "") or "")
-        if source.strip() and self.wanted() and getattr(result.info, "store_history", True):
-            n, error = int(result.execution_count or 0), result.error_before_exec or result.error_in_exec
-            name = type(error).__name__ if error is not None else ""
-            line = self._line(result)
-            known = next((c.place for c in self.cells.values() if c.before and c.count == n), 0)
-            place = known or next(self._numbers)
-            self._note(CellRan(place=place, source=source, count=n, ok=error is None, error=name, line=line))
+        if not source.strip() or not self.wanted() or not getattr(result.info, "store_history", True):
+            return
+        n, error = int(result.execution_count or 0), result.error_before_exec or result.error_in_exec
+        known = next((one for one in self._early if one["count"] == n), None)
+        if known is None:
+            self._early.append(known := {"place": next(self._numbers), "source": source, "count": n})
+        known |= {"before": False, "ok": error is None, "line": self._line(result)}
+        known["error"] = type(error).__name__ if error is not None else ""
 
     @staticmethod
     def _read(opened: _Open) -> dict[str, Any]:
+        from llmos_nb.tools import reads  # loaded since the cell began
+
         found = opened.reads.plain() if opened.reads is not None else {}
         environ = reads.environ_named(opened.source)
         return {**found, **({"environ": environ} if environ else {})}
@@ -193,6 +221,7 @@ class Recorder:
         """Return the place of a step that begins now, as facts of its call; none where nothing is recorded."""
         if not self.wanted():
             return {}
+        self._take_early()
         n = next(self._numbers)
         key = str(run.journal.path)
         if key not in self._joined:
@@ -212,6 +241,7 @@ class Recorder:
 
     def settled(self) -> list[CellRan]:
         """Wait until all is written that was recorded so far, and return the cells in their order."""
+        self._take_early()
         self._writer.flush()
         with self._lock:
             return [self.cells[n] for n in sorted(self.cells)]
@@ -220,6 +250,15 @@ class Recorder:
         """Write what is left, and give the journal up."""
         self.remove()
         self._writer.close()
+
+
+def _warm() -> None:
+    """Import beside the user's thread what the first cell needs."""
+    from llmos_nb.heap import random_states
+    from llmos_nb.tools import reads
+
+    reads.install()
+    random_states.noted()
 
 
 def _name_of(ip: Any) -> str:
