@@ -45,11 +45,13 @@ def run_batch(given: Any) -> int:
 
 
 def export(given: Any) -> int:
-    from llmos_nb.session import Session
+    from llmos_nb.session import Session, exporting
 
-    process = Session(None).replay(given.journal)
+    session = Session(None)
+    processes = exporting.saved_processes(session, Path(given.journal), given.of)
     how = {k: getattr(given, k) for k in ("clean", "trace", "observe")}
-    print(f"written: {process.export(given.notebook, **how)}")
+    saved = exporting.save(session, processes, Path(given.notebook), **how)
+    print(saved.unproved if given.no_run else saved.prove())
     return 0
 
 

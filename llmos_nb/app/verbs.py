@@ -46,6 +46,8 @@ _PRUNE = (
 )
 _NOTES = (
     _switch("clean", "code only, no notes"), _switch("trace", "with plan, undone and rejected steps"),
+    _switch("no-run", "only save it: it is not run in a fresh interpreter"),
+    Flag("--of", default="", metavar="1,2", help="the processes whose results are asked for"),
 )  # fmt: skip
 _RULE = (
     Flag("--where", action="append", default=[]), Flag("--count", type=int, default=0), Flag("--until", default=""),
@@ -165,7 +167,7 @@ KEEPING = (
         _agent("process:export", "P [FILE]", 0, 2, *_NOTES, example="1 x.ipynb --clean"),
         _llmos("export", Flag("journal"), Flag("notebook"), *_NOTES,
             _switch("observe", "run it twice and mark what differs by nature, such as times"),
-            help="write the plain notebook of a saved process", example="journal.jsonl x.ipynb")),
+            help="write the plain notebook of a saved process, or of a home", example="journal.jsonl x.ipynb")),
     Verb("cells", "put its surviving steps as cells below",
         _agent("process:cells", "P", 0, 1, example="1")),
     Verb("verify", "prove an exported notebook",

@@ -46,7 +46,7 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     asserted = {n for e in draft.expected for n in e.names}
     left: dict[str, str] = {}
     values: dict[str, str] = {}
-    for name, (recorded, words) in final_names(draft.runs).items():
+    for name, (recorded, words) in final_names(draft.wanted).items():
         if name in why:
             left[name] = f"it rests on {why[name]}"
         elif name in asserted:

@@ -230,9 +230,9 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
     if params is None:  # with other parameters the steps give something else, so the end alone is asserted
         draft.expected = expected(draft)
     draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.held)]
-    made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
+    made = [] if clean else [Cell("markdown", "head", notes.head(draft.wanted))]
     made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft, clean)]
-    made += [c for r in draft.runs for c in trace_cells(r)] if trace else []
+    made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
     said = ((f"cell {c.about.get('call') or c.role}", c.source) for c in made)
     refuse_secrets(said, secrets(draft.runs))
     refuse_held(draft.held, secrets(draft.runs))
@@ -303,8 +303,10 @@ def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: 
 
 
 def _end(draft: Draft, clean: bool) -> list[Cell]:
-    cells = [] if clean else [Cell("markdown", "answer", notes.answer(r)) for r in draft.runs if r.state.answer]
-    cells += [Cell("code", "answer", text) for r in draft.runs if (text := notes.computed_answer(r))]
+    cells = (
+        [] if clean else [Cell("markdown", "answer", notes.answer(r)) for r in draft.wanted if r.state.answer]
+    )
+    cells += [Cell("code", "answer", text) for r in draft.wanted if (text := notes.computed_answer(r))]
     code, draft.unchecked = evidence_code(draft)
     return [*cells, Cell("code", "evidence", code)] if code else cells
 

@@ -65,8 +65,10 @@ def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
         Its place among several processes of one notebook.
     """
     start = started_at(run)
-    calls = (c for c in run.state.surviving if c.name not in (*CONTROL, *LOOKING))
-    counted = ((call, int(call.facts.get("execution_count") or start)) for call in calls)
+    calls = [c for c in run.state.surviving if c.name not in (*CONTROL, *LOOKING)]
+    if run.placed is not None:  # a step that two processes share stands there once
+        calls = [c for c in calls if c.id in run.placed]
+    counted = [(call, (run.placed or {}).get(call.id, start)) for call in calls]
     return [_unit(run, call, (n, nth + 1, i)) for i, (call, n) in enumerate(counted)]
 
 
@@ -85,7 +87,7 @@ def _unit(run: ExportSource, call: Call, order: tuple[int, int, int]) -> Unit:
         source = _refused(source, call, problem)
     elif _once(run, call):
         source, running = _guarded(source, call), ""
-    return Unit("step", source, order, call, run, problem, running=running)
+    return Unit("step", source, order, call, run, problem, running=running, kept=run.wanted)
 
 
 def _refused(source: str, call: Call, problem: str) -> str:
@@ -130,7 +132,9 @@ def _entered(call: Call) -> str:
 def _once(run: ExportSource, call: Call) -> bool:
     """Return whether running the call again would act outside a second time."""
     tool = run.tools.get(call.name)
-    if tool is None or call.name == "python" or tool.effect != "external" or tool.repeat != "once":
+    if tool is None:  # of a saved process: nobody can say that it only looked
+        return call.name not in ("python", "ask", "calculator") and call.name not in run.state.reads
+    if call.name == "python" or tool.effect != "external" or tool.repeat != "once":
         return False
     return not call.changes.names and (tool.runner is not None or not harmless(tool.fn))
 

@@ -1,4 +1,4 @@
-from . import reentry as reentry
+from . import reads as reads, reentry as reentry
 from .call import CHANGES as CHANGES, CLOSED as CLOSED, NAME_CHANGES as NAME_CHANGES, Call as Call, Turn as Turn
 from .declare import declared as declared, said_of as said_of, tool as tool
 from .effects import HANDLE as HANDLE

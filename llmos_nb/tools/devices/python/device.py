@@ -13,8 +13,10 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 from llmos_nb.errors import ToolTimeout
+from llmos_nb.heap import random_states
 from llmos_nb.messages import Part, ToolResult
 from llmos_nb.policy.code import code_names, inspect_code, plain
+from llmos_nb.tools import reads
 from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.python.capture import Bundle, Sink, captured
 from llmos_nb.tools.devices.python.display import Figures, brief, rich
@@ -112,6 +114,7 @@ class PythonDevice:
                 Begun(context.key),
                 captured(context.on_output, on_display, self.ip) as sink,
                 watching(context) as watch,
+                reads.reading(context) as read,
             ):
                 if before is not None:
                     watch.holds(before.opaque)
@@ -131,12 +134,26 @@ class PythonDevice:
         found = step.result(outcome, changes, back)
         if outcome.error is None:
             found.facts.update(step.leaves(changes))
-        return replace(found, facts={**found.facts, "effects": watch.effects})
+        noted = {"effects": watch.effects, **_surroundings(code, read, before, changes)}
+        return replace(found, facts={**found.facts, **noted})
 
     def _show_images(self, bundle: Bundle) -> None:
         safe = {m: bundle[m] for m in (*_IMAGES, "text/plain") if m in bundle}
         if hasattr(self.ip, "kernel") and safe.keys() & set(_IMAGES):
             self.ip.display_pub.publish(safe)
+
+
+def _surroundings(code: str, read: reads.Reads, before: Any, changes: Any) -> dict[str, Any]:
+    """Return what a step read outside the namespace, and the random states that it began with, where it drew."""
+    found: dict[str, Any] = {}
+    outside = read.plain()
+    if named := reads.environ_named(code):
+        outside["environ"] = named
+    if outside:
+        found["outside"] = outside
+    if changes and changes.get("random") and (states := random_states.drawn(before.around.random)):
+        found["random"] = states
+    return found
 
 
 class Step:

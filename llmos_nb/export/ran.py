@@ -1,0 +1,100 @@
+"""Whether a notebook that was just written runs: in a fresh interpreter, in a folder of its own, without the network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import ExportDoesNotRun
+from llmos_nb.export.cells import read
+from llmos_nb.export.source import ExportSource
+from llmos_nb.export.verify.execute import TIMEOUT_S, execute, no_network
+from llmos_nb.journal.events import CellRan
+from llmos_nb.policy.secrets import redact, secret_name
+from llmos_nb.tools import Call
+
+_WORDS = 300  # of an error
+
+
+def run(path: Path) -> None:
+    """Run a notebook, or a script, that was just exported.
+
+    Raises
+    ------
+    ExportDoesNotRun
+        Names the cell and the error.
+    LlmosError
+        Nothing can run it here.
+    """
+    if path.suffix == ".py":
+        _run_script(path)
+        return
+    book: dict[str, Any] = read(path)
+    result = execute(book, book["metadata"]["llmos_nb"]["inputs"], path.parent)
+    if result.failed is not None:
+        index, name, text, _ = result.failed
+        where = f"cell {book['cells'][index]['id']}"
+        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {where}: {name}: {text}"[:_WORDS]))
+
+
+def _run_script(path: Path) -> None:
+    """Run a script in a copy of its folder's inputs."""
+    with tempfile.TemporaryDirectory(prefix="nb-", ignore_cleanup_errors=True) as folder:
+        beside = path.parent / f"{path.stem}-inputs"
+        if beside.is_dir():
+            shutil.copytree(beside, Path(folder, beside.name))
+        for file in path.parent.iterdir():  # what `bring` put there
+            if file.is_file() and file.stat().st_size < 64 << 20:
+                shutil.copyfile(file, Path(folder, file.name))
+        kept = {k: v for k, v in os.environ.items() if not secret_name(k) and k != "PYTHONPATH"}
+        command = [*no_network(), sys.executable, path.name]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own interpreter and file
+                command, cwd=folder, env=kept, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise ExportDoesNotRun(f"{path} is saved, and takes longer than {TIMEOUT_S:g} s to run") from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {last}"[:_WORDS]))
+
+
+def acts(runs: Iterable[ExportSource]) -> str:
+    """Return what of the run would act outside a second time if the notebook ran; an empty text for nothing.
+
+    What a step wrote in the folder of the notebook by a relative name is written in another folder then.
+    """
+    for run in runs:
+        for call in run.state.surviving:
+            if found := next((w for w in _effects(call) if _outside(w, call.code, run.folder)), ""):
+                return f"call {call.id} of process {run.pid} acts outside ({found})"
+        for n, source in run.user_cells:
+            cell = run.cells.get(n)
+            written = (f"write {path}" for path in (cell.reads.get("written", ()) if cell is not None else ()))
+            if found := next((w for w in written if _outside(w, source, run.folder)), ""):
+                return f"cell {_named(cell)} of yours acts outside ({found})"
+    return ""
+
+
+def _effects(call: Call) -> list[str]:
+    """Return what a step did outside, but for the network, which is off when a notebook is run."""
+    found = call.facts.get("effects", ()) if call.name == "python" else ()
+    return [w for w in found if isinstance(w, str) and not w.startswith(("network", "handle", "thread"))]
+
+
+def _outside(words: str, code: str, folder: Path) -> bool:
+    """Return whether an effect would reach beyond the folder that the notebook runs in."""
+    kind, _, what = words.partition(" ")
+    if kind not in ("write", "delete", "database") or not what.startswith(os.sep):
+        return kind in ("process", "signal", "write", "delete", "database")
+    return what in code or not Path(what).is_relative_to(folder.resolve())
+
+
+def _named(cell: CellRan | None) -> str:
+    return f"[{cell.count}]" if cell is not None and cell.count else ""
