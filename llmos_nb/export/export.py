@@ -15,6 +15,7 @@ from llmos_nb.export.assertions import Expected, asserting, line as assertion, u
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, text_of, write
 from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE, shows
+from llmos_nb.export.environ import environ_code, variables
 from llmos_nb.export.evidence import ABS, REL, comparing, evidence_code, expected, with_helper
 from llmos_nb.export.gather import Draft, gather
 from llmos_nb.export.inputs import bring, check_code, files_read, from_held, shapes_code
@@ -247,6 +248,7 @@ def _setup(draft: Draft, parameters: str) -> list[Cell]:
         Cell("code", "parameters", parameters, tags=["parameters"]),
         Cell("code", "seeds", seeds),
         Cell("code", "inputs", check_code(draft.inputs)),
+        Cell("code", "environment", environ_code(variables(draft.sources, draft.runs))),
         Cell("code", "comparison", comparing(draft)),
     ]
     return [cell for cell in found if cell.source]

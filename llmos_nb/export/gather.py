@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ def recorded(unit: Unit, folder: str) -> Held | None:
 
 
 _DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[iod]h|Out|In")
 _FIRST, _ROUNDS = -1, 20  # what is missing may itself miss something: a round for each level
 
 
@@ -187,6 +189,7 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
     sources, _ = cut(draft.pieces(), STATES & tainted(before).keys())
     for unit, source in zip(draft.units, sources, strict=True):
         unit.source = source
+        _no_history(draft, unit)
     draft.units = [u for u in draft.units if u.source.strip() or (u.role == "step" and u.kept)]
     random_states(draft)
     used = {id(u.run) for u in draft.units if u.run is not None}
@@ -205,6 +208,21 @@ def _whole_steps(draft: Draft) -> None:
         for unit in new:
             unit.kept = True
     draft.units = [u for u in draft.units if u.role != "step" or u.kept]
+
+
+def _no_history(draft: Draft, unit: Unit) -> None:
+    """Stop the notebook where code uses what IPython keeps of cells: it would silently find something else."""
+    used = sorted(n for n in draft.missing if HISTORY.fullmatch(n))
+    if not used or unit.problem or not unit.source.strip():
+        return
+    if names := [n for n in used if n in flow_of_code(unit.source).reads]:
+        where = f"call {unit.call.id}" if unit.call is not None else f"the user's cell {unit.order[0]}"
+        unit.problem = f"{where} uses {', '.join(names)}: {draft.missing[names[0]]}"
+        lines = [
+            *(f"# {line}" for line in unit.source.splitlines()),
+            f"raise NotImplementedError({unit.problem!r})",
+        ]
+        unit.source = "\n".join(lines)
 
 
 def _not_again(draft: Draft, unit: Unit) -> None:
@@ -258,7 +276,9 @@ def _make(draft: Draft, name: str) -> None:
     """Put in front of all the rest what makes a name, as it was there before the first cell."""
     tool = next((r.tools[name] for r in draft.runs if name in r.tools), None)
     value, live = draft.namespace.get(name, tool.fn if tool is not None else None), name in draft.namespace
-    if name.startswith(NOT_KNOWN):
+    if HISTORY.fullmatch(name):
+        draft.missing[name] = "it is what IPython keeps of cells, which is another thing in another notebook"
+    elif name.startswith(NOT_KNOWN):
         draft.missing[name] = "a cell broke off, and how far it came is not known"
     elif not live and tool is None:
         draft.missing[name] = "no cell of this kernel makes it"

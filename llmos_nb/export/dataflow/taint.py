@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH, dotted, unseeded
 from llmos_nb.export.dataflow.flow import Flow
 from llmos_nb.export.dataflow.parsed import once
+from llmos_nb.export.dataflow.set_order import WHY, sets_of, takes_order
 from llmos_nb.export.dataflow.slice import Line, Piece, read
 
 NETWORK = "the network"
@@ -23,7 +25,7 @@ _OF_A_TIME = re.compile(
 _NETWORK = re.compile(
     r"(requests|httpx|urllib|aiohttp|socket|ftplib|smtplib|imaplib|boto3|paramiko)\..*|(.*\.)?urlopen"
 )
-_OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getenv)"
+_OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getcwd)|(.*\.)?Path\.cwd"
 _MACHINE = re.compile(rf"({_OS}|platform\..*|uuid\..*|secrets\..*|tempfile\..*|id|hash)")
 _PERSON = re.compile(r"input|getpass\.getpass")
 _WORDS = (
@@ -33,6 +35,19 @@ STATES = frozenset((PYTHON, NUMPY, TORCH))
 
 
 Aliases = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the names of some code stand for: full names of imports, and which are sets."""
+
+    aliases: Aliases
+    sets: frozenset[str]
+
+
+def _known(lines: Sequence[Line]) -> _Known:
+    nodes = [n for line in lines for n in ast.walk(line.node)]
+    return _Known(imported_as(nodes), sets_of(nodes))
 
 
 def imported_as(sources: Iterable[ast.AST]) -> Aliases:
@@ -105,7 +120,7 @@ def taints(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[dict[s
     """
     why = dict.fromkeys(STATES - set(recorded), CHANCE)
     lines, late = read(pieces)
-    known = imported_as(n for line in lines for n in ast.walk(line.node))
+    known = _known(lines)
     found: list[dict[str, str]] = []
     for line in lines:
         found += [dict(why)] * (line.piece - len(found))
@@ -123,7 +138,7 @@ def shows(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[str]:
     """
     why = dict.fromkeys(STATES - set(recorded), CHANCE)
     lines, late = read(pieces)
-    known = imported_as(n for line in lines for n in ast.walk(line.node))
+    known = _known(lines)
     found = [""] * len(pieces)
     for line in lines:
         reason = _follow(line, late, why, known)
@@ -142,10 +157,11 @@ def _may_show(line: Line, late: Mapping[str, Flow]) -> bool:
     return not simple or bool(line.flow.reads & (late.keys() | {"print", "display"}))
 
 
-def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: Aliases) -> str:
+def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _Known) -> str:
     """Note what a statement makes of the names, and return why it may not do the same again."""
     reads = line.flow.reads.union(*(late[name].reads for name in line.flow.reads & late.keys()))
-    reason = unrepeatable(line.node, known) or next((why[n] for n in sorted(reads) if n in why), "")
+    reason = unrepeatable(line.node, known.aliases) or (WHY if takes_order(line.node, known.sets) else "")
+    reason = reason or next((why[n] for n in sorted(reads) if n in why), "")
     if reason:
         why.update({n: why.get(n, reason) for n in line.touched if not n.startswith("$")})
     else:
