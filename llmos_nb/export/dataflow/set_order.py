@@ -25,19 +25,20 @@ def sets_of(nodes: Iterable[ast.AST]) -> frozenset[str]:
 def is_set(node: ast.AST, sets: Collection[str]) -> bool:
     """Return whether an expression is a set whose order is not that of numbers."""
     match node:
-        case ast.Set(elts):
-            return not all(isinstance(e, ast.Constant) and isinstance(e.value, int) for e in elts)
-        case ast.SetComp():
-            return True
+        case ast.Set() | ast.SetComp():
+            elements = getattr(node, "elts", [node])
+            return not all(isinstance(e, ast.Constant) and isinstance(e.value, int) for e in elements)
         case ast.Name(id=name):
             return name in sets
         case ast.Call(func=ast.Name("set" | "frozenset"), args=args):
             return not (args and isinstance(args[0], ast.Call) and getattr(args[0].func, "id", "") == "range")
         case ast.Call(func=ast.Attribute(value=value, attr=method)):
             return method in _GIVES and is_set(value, sets)
-        case ast.BinOp(left, ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor(), right):
-            return is_set(left, sets) or is_set(right, sets)
-    return False
+    if not isinstance(node, ast.BinOp) or not isinstance(
+        node.op, ast.BitOr | ast.BitAnd | ast.Sub | ast.BitXor
+    ):
+        return False
+    return is_set(node.left, sets) or is_set(node.right, sets)
 
 
 def takes_order(node: ast.AST, sets: Collection[str]) -> bool:

@@ -140,10 +140,11 @@ def _walk_back(lines: Sequence[Line], late: dict[str, Flow], given: Collection[s
     """Mark what is needed, from the last statement to the first, and return the names that no statement made."""
     needed: set[str] = set()
     perhaps: set[str] = set()  # bound by a branch or loop before they are read
-    everything = False
+    everything = any_kept = False
     for line in reversed(lines):
         line.keep |= everything or bool(line.touched & needed) or (line.flow.whole and bool(needed))
-        line.keep |= line.patches and bool(needed)
+        line.keep |= line.patches and any_kept  # whoever uses the module finds it so
+        any_kept |= line.keep
         if line.keep:
             reads = line.flow.reads.union(*(late[n].reads for n in line.flow.reads & late.keys()))
             perhaps = (perhaps | (line.flow.binds - line.flow.kills)) - reads
