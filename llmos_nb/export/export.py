@@ -15,6 +15,7 @@ from llmos_nb.export.cells import LOOSE, Cell, book_of, read, recorded, text_of,
 from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE
 from llmos_nb.export.evidence import ABS, REL, evidence_code, with_helper
+from llmos_nb.export.files import environ_recorded, files_recorded
 from llmos_nb.export.gather import Draft, gather
 from llmos_nb.export.inputs import bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, platform_of, pylock, script_block, wheels_of
@@ -51,6 +52,8 @@ def metadata_of(draft: Draft, lock: bool | str, trace: bool) -> dict[str, Any]:
         "observed": False,
         "unchecked": draft.unchecked,
     }
+    if environ := environ_recorded(draft.units, draft.cells):
+        about["environ"] = environ
     if lock:
         about["pylock"] = lock_text(draft.sources, lock)
     if trace:
@@ -208,7 +211,10 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
 def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]:
     """Make all cells, in order."""
     parameters = parameters_code(draft.units, params)
-    draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.held)]
+    recorded_files = files_recorded(draft.units, draft.cells, draft.runs[0].folder)
+    known = {i.path for i in recorded_files}
+    named = [i for i in files_read(draft.sources, draft.runs) if i.path not in known]
+    draft.inputs = [*recorded_files, *named, *from_held(draft.held)]
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.wanted))]
     made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft, clean)]
     made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []

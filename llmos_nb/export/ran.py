@@ -38,6 +38,9 @@ def run(path: Path) -> None:
         _run_script(path)
         return
     book: dict[str, Any] = read(path)
+    for one in book["metadata"]["llmos_nb"]["inputs"]:
+        if one.get("since"):
+            raise ExportDoesNotRun(f"{path} is saved, and does not run: {one['path']} was {one['since']}")
     with _own_loop():
         result = execute(book, book["metadata"]["llmos_nb"]["inputs"], path.parent)
     if result.failed is not None:
