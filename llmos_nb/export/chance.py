@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import Piece, read
 from llmos_nb.export.literals import Held
 from llmos_nb.export.steps import Unit
-from llmos_nb.heap.random_states import unpacked
+from llmos_nb.heap import random_states
+from llmos_nb.journal.events import CellRan
 from llmos_nb.messages import canonical
-
-if TYPE_CHECKING:
-    from llmos_nb.export.gather import Draft
 
 _NAMES = {"random": PYTHON, "numpy": NUMPY}
 
@@ -31,12 +30,11 @@ def state_code(state: Mapping[str, Any], file: str) -> str:
     return "\n".join(lines)
 
 
-def recorded(unit: Unit, draft: Draft) -> dict[str, Any]:
+def recorded(unit: Unit, cells: Mapping[int, CellRan]) -> dict[str, Any]:
     """Return the random states that a step or a cell began with, of those that it did not set before it drew."""
     if unit.call is not None:
         known = unit.call.facts.get("random", {})
     else:
-        cells = next((run.cells for run in draft.runs if run.cells), {})
         known = cells[unit.order[0]].random if unit.role == "user" and unit.order[0] in cells else {}
     if not known or unit.problem:
         return {}
@@ -57,31 +55,41 @@ def draws(units: Sequence[Unit]) -> list[set[str]]:
     return found
 
 
-def random_states(draft: Draft) -> None:
-    """Put the recorded state before each step, and each cell of the user's, that drew.
+@dataclass
+class Restored:
+    """Code with what puts recorded random states back.
 
-    A generator from which something drew whose state nobody had noted is not among those that are restored.
+    Parameters
+    ----------
+    units : list of Unit
+        All of it, in order.
+    held : list of Held
+        The states, as files.
+    names : set of str
+        Generators that are restored wherever the code draws from them, as far as its text tells.
     """
-    made: list[Unit] = []
-    unknown: set[str] = set()
-    for unit, drawn in zip(draft.units, draws(draft.units), strict=True):
-        states = recorded(unit, draft)
-        if unit.role != "user" or states.keys() & {n for n, s in _NAMES.items() if s in drawn} or unit.kept:
-            made += _state_unit(draft, unit, states)
-        unknown |= {n for n, state in _NAMES.items() if state in drawn} - states.keys()
-        made.append(unit)
-    draft.units = made
-    draft.restored -= unknown
+
+    units: list[Unit] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
 
 
-def _state_unit(draft: Draft, unit: Unit, states: Mapping[str, Any]) -> list[Unit]:
-    """Return what puts states back before a unit; nothing where there are none."""
-    if not states:
-        return []
-    n = sum(held.file.startswith(f"{draft.folder}/random-state-at-") for held in draft.held) + 1
-    file, plain = f"{draft.folder}/random-state-at-{n}.json", unpacked(states)
+def restored(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: str) -> Restored:
+    """Put the recorded state before each step, and each cell of the user's, that drew."""
+    found, unknown = Restored(), set[str]()
+    for unit, drawn in zip(units, draws(units), strict=True):
+        states, named = recorded(unit, cells), {n for n, state in _NAMES.items() if state in drawn}
+        if states and (unit.role != "user" or unit.kept or states.keys() & named):
+            held = _held(random_states.unpacked(states), f"{folder}/random-state-at-{len(found.held) + 1}.json")
+            found.held.append(held)
+            found.names |= states.keys()
+            found.units.append(Unit("state", held.code, unit.order, names=[_NAMES[n] for n in states]))
+        unknown |= named - states.keys()
+        found.units.append(unit)
+    found.names -= unknown
+    return found
+
+
+def _held(plain: Mapping[str, Any], file: str) -> Held:
     about = {"kind": "random state", "why": "what follows drew from it"}
-    code = state_code(plain, file)
-    draft.held.append(Held("random state", code, file, canonical(plain).encode(), about))
-    draft.restored |= plain.keys()
-    return [Unit("state", code, unit.order, names=[_NAMES[name] for name in plain if name in _NAMES])]
+    return Held("random state", state_code(plain, file), file, canonical(dict(plain)).encode(), about)

@@ -12,7 +12,6 @@ from typing import Any
 
 from llmos_nb.export.dataflow.effects import dotted
 from llmos_nb.export.dataflow.parsed import nodes
-from llmos_nb.export.source import ExportSource
 from llmos_nb.policy.secrets import secret_name
 
 
@@ -35,22 +34,18 @@ class Variable:
     salt: str = ""
     digest: str = ""
 
-    def plain(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {"name": self.name, "kind": "environment", "sha256": self.digest, "salt": self.salt}
 
-
-def variables(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Variable]:
+def variables(sources: Iterable[str], recorded: Iterable[Mapping[str, Any]]) -> list[Variable]:
     """Return the variables that code reads before it sets them itself.
 
     Parameters
     ----------
     sources : iterable of str
         The notebook's code, in order.
-    runs : sequence of ExportSource
-        Its processes, whose journals may hold hashes of the values as they were read.
+    recorded : iterable of mapping
+        Names with salted hashes of the values as they were read.
     """
-    noted = {one["name"]: one for run in runs for one in _noted(run)}
+    noted = {one["name"]: one for one in recorded}
     own: set[str] = set()
     found: dict[str, Variable] = {}
     for source in sources:
@@ -61,12 +56,6 @@ def variables(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Vari
                 needed = how == "needed" or (name in found and found[name].needed)
                 found[name] = _described(name, needed, noted.get(name))
     return list(found.values())
-
-
-def _noted(run: ExportSource) -> Iterable[Mapping[str, str]]:
-    for call in run.state.calls.values():
-        outside = call.facts.get("outside")
-        yield from (outside or {}).get("environ", ()) if isinstance(outside, dict) else ()
 
 
 def _described(name: str, needed: bool, noted: Mapping[str, str] | None) -> Variable:

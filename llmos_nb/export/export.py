@@ -17,14 +17,15 @@ from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE, shows
 from llmos_nb.export.environ import environ_code, variables
 from llmos_nb.export.evidence import ABS, REL, comparing, evidence_code, expected, with_helper
+from llmos_nb.export.files import environ_recorded, files_recorded
 from llmos_nb.export.gather import Draft, gather
-from llmos_nb.export.inputs import bring, check_code, files_read, from_held, shapes_code
+from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, platform_of, pylock, script_block, wheels_of
 from llmos_nb.export.magics import shows as shows_by_itself
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
 from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
-from llmos_nb.export.shown import recorded
+from llmos_nb.export.shown import of_user, recorded
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
 from llmos_nb.export.verify.compare import ALL
@@ -56,6 +57,8 @@ def metadata_of(draft: Draft, lock: bool | str, trace: bool) -> dict[str, Any]:
         "observed": False,
         "unchecked": draft.unchecked,
     }
+    if environ := environ_recorded(draft.units, draft.cells):
+        about["environ"] = environ
     if lock:
         about["pylock"] = lock_text(draft.sources, lock)
     if trace:
@@ -205,7 +208,7 @@ def _supplement(draft: Draft, target: Path) -> Path:
     """Write the methods supplement."""
     from llmos_nb.export.methods import methods  # only for it
 
-    draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.held)]
+    draft.inputs = _inputs(draft)
     draft.expected = expected(draft)
     text = methods(draft)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -225,12 +228,20 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
     return target
 
 
+def _inputs(draft: Draft) -> list[Input]:
+    """Return the declared input files: as they were recorded when they were read, else as the code names them."""
+    found = files_recorded(draft.units, draft.cells, draft.runs[0].folder)
+    known = {i.path for i in found}
+    named = [i for i in files_read(draft.sources, draft.runs) if i.path not in known]
+    return [*found, *named, *from_held(draft.held)]
+
+
 def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]:
     """Make all cells, in order."""
     parameters = parameters_code(draft.units, params)
     if params is None:  # with other parameters the steps give something else, so the end alone is asserted
         draft.expected = expected(draft)
-    draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.held)]
+    draft.inputs = _inputs(draft)
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.wanted))]
     made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft, clean)]
     made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
@@ -248,7 +259,11 @@ def _setup(draft: Draft, parameters: str) -> list[Cell]:
         Cell("code", "parameters", parameters, tags=["parameters"]),
         Cell("code", "seeds", seeds),
         Cell("code", "inputs", check_code(draft.inputs)),
-        Cell("code", "environment", environ_code(variables(draft.sources, draft.runs))),
+        Cell(
+            "code",
+            "environment",
+            environ_code(variables(draft.sources, environ_recorded(draft.units, draft.cells))),
+        ),
         Cell("code", "comparison", comparing(draft)),
     ]
     return [cell for cell in found if cell.source]
@@ -272,8 +287,19 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
             cells += _step(unit, known, gives, why, first=key not in said)[clean:]
             said |= {key} if unit.call.step else set()
         elif unit.source.strip():
-            cells.append(Cell("code", unit.role, unit.source, {"names": unit.names} if unit.names else {}))
+            cells.append(_other(unit, draft, why))
     return cells + [cell for _, cell in texts]
+
+
+def _other(unit: Unit, draft: Draft, why: str) -> Cell:
+    """Return a cell that is no step's: of the user, a function, data; the user's with what it showed."""
+    about: dict[str, Any] = {"names": unit.names} if unit.names else {}
+    outputs, whole = of_user(unit, draft.runs)
+    about |= {"shown": "observed" if whole else "run"} if outputs or whole else {}
+    if why and whole and outputs:
+        about["volatile"] = {**{str(i): ALL for i in range(len(outputs))}, "count": ALL}
+    tags = [LOOSE] if outputs and (why or not whole) else []
+    return Cell("code", unit.role, unit.source, about, tags, outputs)
 
 
 def _shapes(draft: Draft) -> list[Cell]:

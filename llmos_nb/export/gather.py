@@ -12,7 +12,7 @@ from typing import Any
 
 from llmos_nb.export.assertions import Expected
 from llmos_nb.export.cells import Cell
-from llmos_nb.export.chance import random_states, recorded as recorded_states, state_code
+from llmos_nb.export.chance import recorded as recorded_states, restored, state_code
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import Piece, cut
@@ -24,6 +24,7 @@ from llmos_nb.export.order import NOT_KNOWN
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import REPEAT, Unit, step_units, user_units
 from llmos_nb.heap.digest import digest
+from llmos_nb.journal.events import CellRan
 from llmos_nb.messages import canonical
 
 
@@ -136,6 +137,11 @@ class Draft:
         return [names[k] for k in dict.fromkeys([*known, *self.restored]) if k in names]
 
     @property
+    def cells(self) -> Mapping[int, CellRan]:
+        """What is recorded of the user's cells, by their number."""
+        return next((run.cells for run in self.runs if run.cells), {})
+
+    @property
     def wanted(self) -> list[ExportSource]:
         """The processes whose results are asked for."""
         return [run for run in self.runs if run.wanted]
@@ -191,7 +197,9 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
         unit.source = source
         _no_history(draft, unit)
     draft.units = [u for u in draft.units if u.source.strip() or (u.role == "step" and u.kept)]
-    random_states(draft)
+    found = restored(draft.units, draft.cells, draft.folder)
+    draft.units, draft.restored = found.units, found.names
+    draft.held += found.held
     used = {id(u.run) for u in draft.units if u.run is not None}
     draft.runs = [run for run in draft.runs if run.wanted or id(run) in used]
     return draft
@@ -202,7 +210,7 @@ def _whole_steps(draft: Draft) -> None:
     for _ in range(_ROUNDS):
         sources, _ = cut(draft.pieces())
         left = [u for u, s in zip(draft.units, sources, strict=True) if not u.kept and s.strip()]
-        new = [u for u in left if u.role == "step" or (u.role == "user" and recorded_states(u, draft))]
+        new = [u for u in left if u.role == "step" or (u.role == "user" and recorded_states(u, draft.cells))]
         if not new:
             break
         for unit in new:

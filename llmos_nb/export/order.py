@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal.events import CallFinished, CellRan, RunResumed
+from llmos_nb.journal.events import CallFinished, CellRan, HeapRestored
 
 Key = tuple[int, int, int]  # the interpreter's turn, the place in it, and what comes after the other there
 
@@ -78,10 +78,9 @@ def _steps(run: ExportSource, turns: Mapping[str, int], taken: set[tuple[str, in
             case CallFinished(call=call):
                 notebook, n = known.get(call, ("", 0))
                 last = keys[call] = (turns[notebook], n, 0) if notebook in turns else (*last[:2], last[2] + 1)
-            case RunResumed(place={"notebook": str(notebook), "n": int(n)}) if notebook in turns:
-                at = (turns[notebook], n)
-                keys = {call: (*at, i) for i, call in enumerate(keys)}
-                last = (*at, len(keys))
+            case HeapRestored(place={"notebook": str(notebook), "n": int(n)}, rerun=again) if notebook in turns:
+                keys |= {call: (turns[notebook], n, i) for i, call in enumerate(c for c in keys if c in again)}
+                last = (turns[notebook], n, len(again))
     mine = [c.id for c in run.state.surviving if c.id in keys and known.get(c.id) not in taken]
     taken |= {known[call] for call in mine if call in known}
     return {call: keys[call] for call in mine}

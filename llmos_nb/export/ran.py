@@ -1,13 +1,15 @@
-"""Whether a notebook that was just written runs: in a fresh interpreter, in a folder of its own, without the network."""
+"""Whether a notebook that was just written runs: in a fresh interpreter and a folder of its own, with no network."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +38,32 @@ def run(path: Path) -> None:
         _run_script(path)
         return
     book: dict[str, Any] = read(path)
-    result = execute(book, book["metadata"]["llmos_nb"]["inputs"], path.parent)
+    for one in book["metadata"]["llmos_nb"]["inputs"]:
+        if one.get("since"):
+            raise ExportDoesNotRun(f"{path} is saved, and does not run: {one['path']} was {one['since']}")
+    with _own_loop():
+        result = execute(book, book["metadata"]["llmos_nb"]["inputs"], path.parent)
     if result.failed is not None:
         index, name, text, _ = result.failed
         where = f"cell {book['cells'][index]['id']}"
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {where}: {name}: {text}"[:_WORDS]))
+
+
+@contextmanager
+def _own_loop() -> Iterator[None]:
+    """Give this thread an event loop for a while, for what would leave one behind."""
+    try:
+        from jupyter_core.utils import ensure_event_loop  # comes with what runs notebooks
+    except ImportError:  # which says so
+        yield
+        return
+    loop = ensure_event_loop()
+    try:
+        yield
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 def _run_script(path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmos_nb.export.cells import KEPT, tidy
 from llmos_nb.export.source import ExportSource
+from llmos_nb.export.steps import Unit
 from llmos_nb.journal import Blobs
 from llmos_nb.tools import Call
 
@@ -81,3 +83,32 @@ def _bytes(image: dict[str, Any], run: ExportSource) -> bytes | None:
     if "data" in image:
         return bytes.fromhex(image["data"])
     return Blobs(run.blobs).intact(image) if run.blobs is not None and "blob" in image else None
+
+
+def of_user(unit: Unit, runs: Sequence[ExportSource]) -> tuple[Outputs, bool]:
+    """Return what a cell of the user's showed, and whether that is all of it.
+
+    Parameters
+    ----------
+    unit : Unit
+        The cell; where only a part of it stands in the notebook, nobody knows what that part showed.
+    runs : sequence of ExportSource
+        The processes, which know what is recorded of the cells.
+    """
+    ran = next((run.cells[unit.order[0]] for run in runs if unit.order[0] in run.cells), None)
+    if unit.role != "user" or unit.problem or ran is None or ran.before or not ran.ok:
+        return [], False
+    if unit.source.strip() != ran.source.strip():
+        return [], False
+    found = [plain for output in ran.outputs if (plain := _of_cell(output)) is not None]
+    return found, len(found) == len(ran.outputs)
+
+
+def _of_cell(output: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return an output of a recorded cell; None where its text is not kept."""
+    if "text" not in output:
+        return None
+    if output["type"] == "stream":
+        return {"output_type": "stream", "name": output.get("name", "stdout"), "text": tidy(output["text"])}
+    made = {"output_type": output["type"], "data": {"text/plain": output["text"]}, "metadata": {}}
+    return {**made, "execution_count": None} if output["type"] == "execute_result" else made

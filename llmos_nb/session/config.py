@@ -202,7 +202,7 @@ class Settings:
     )
     record: bool = setting(
         True, "record the notebook's own cells as they run, so that exports hold them", config=True, environ=True,
-        toml="record",
+        toml="record", hold=_either,
     )
     trace: bool = setting(
         False, "send spans to the OpenTelemetry collector of the environment", config=True, environ=True,

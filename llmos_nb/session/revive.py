@@ -165,11 +165,9 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
     if model is not None:
         run.model = resolve(model)
     with run.journal.held():
-        place = None
         if process.cold and not is_warm(run):
-            place = run.place().get("place")
             await rebuild(run)
-        run.append(RunResumed(epoch=run.state.epoch + (1 if process.cold else 0), place=place))
+        run.append(RunResumed(epoch=run.state.epoch + (1 if process.cold else 0)))
         if run.state.servers:
             with suppress(LlmosError):  # what is wrong is said when the process goes on
                 await gate_tools.join(run)

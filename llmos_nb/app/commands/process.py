@@ -217,7 +217,7 @@ def _asked_for(session: Session, command: Command) -> tuple[list[Process], str]:
     if not (several := command.flags["of"]):
         return [session.find(command.process)], _words(command, 1)
     pids = [word.strip() for word in several.split(",") if word.strip()]
-    words = command.words[1:] if command.words and command.words[0] in pids else command.words
+    words = command.words[1:] if command.words and command.words[0] in (*pids, "") else command.words
     return [session.find(pid) for pid in pids], " ".join(words)
 
 

@@ -349,13 +349,10 @@ class RunResumed(Fact):
     ----------
     epoch : int
         How many interpreters it has lived in before this one.
-    place : dict, optional
-        Where its namespace was rebuilt: ``{"notebook", "n"}``, in the order of that notebook's cells and steps.
     """
 
     kind: ClassVar[str] = "run.resumed"
     epoch: int
-    place: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
