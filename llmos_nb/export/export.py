@@ -25,7 +25,7 @@ from llmos_nb.export.magics import shows as shows_by_itself
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
 from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
-from llmos_nb.export.shown import of_user, recorded
+from llmos_nb.export.shown import of_user, recorded, saved
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
 from llmos_nb.export.verify.compare import ALL
@@ -141,11 +141,13 @@ def with_notebook(runs: Sequence[ExportSource], notebook: Path) -> tuple[list[Ex
     texts : list of (int, Cell)
         Its other cells, each with its place.
     """
-    cells = [(n, c["cell_type"], text_of(c["source"])) for n, c in enumerate(read(notebook)["cells"], 1)]
+    book = list(enumerate(read(notebook)["cells"], 1))
+    cells = [(n, c["cell_type"], text_of(c["source"])) for n, c in book]
     texts = [(n, Cell(kind, "text", source)) for n, kind, source in cells if kind != "code"]
     code = [(n, source) for n, kind, source in cells if kind == "code" and source.strip()]
     theirs = [(n, c) for n, c in code if not c.lstrip().startswith(("%load_ext llmos_nb", "%agent"))]
-    return [replace(run, user_cells=theirs) for run in runs], texts
+    known = {n: saved(n, c) for n, c in book if c["cell_type"] == "code"}
+    return [replace(run, user_cells=theirs, cells=known) for run in runs], texts
 
 
 @reading()

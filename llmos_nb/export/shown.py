@@ -6,10 +6,11 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmos_nb.export.cells import KEPT, tidy
+from llmos_nb.export.cells import KEPT, plain_output, text_of, tidy
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal import Blobs
+from llmos_nb.journal.events import CellRan
 from llmos_nb.tools import Call
 
 Outputs = list[dict[str, Any]]
@@ -85,6 +86,18 @@ def _bytes(image: dict[str, Any], run: ExportSource) -> bytes | None:
     return Blobs(run.blobs).intact(image) if run.blobs is not None and "blob" in image else None
 
 
+def saved(place: int, cell: Mapping[str, Any]) -> CellRan:
+    """Return a cell of a saved notebook, with its outputs, as one that was recorded."""
+    found = []
+    for output in cell["outputs"]:
+        plain, text = plain_output(output), {}
+        if plain is not None and not any(m in plain.get("data", {}) for m in KEPT):
+            text = {"text": text_of(plain.get("text", plain.get("data", {}).get("text/plain", "")))}
+        found.append({"type": output["output_type"], "name": output.get("name", ""), **text})
+    raised = any(o["output_type"] == "error" for o in cell["outputs"])
+    return CellRan(place=place, source=text_of(cell["source"]), outputs=found, ok=not raised)
+
+
 def of_user(unit: Unit, runs: Sequence[ExportSource]) -> tuple[Outputs, bool]:
     """Return what a cell of the user's showed, and whether that is all of it.
 
@@ -109,6 +122,6 @@ def _of_cell(output: Mapping[str, Any]) -> dict[str, Any] | None:
     if "text" not in output:
         return None
     if output["type"] == "stream":
-        return {"output_type": "stream", "name": output.get("name", "stdout"), "text": tidy(output["text"])}
+        return {"output_type": "stream", "name": output.get("name") or "stdout", "text": tidy(output["text"])}
     made = {"output_type": output["type"], "data": {"text/plain": output["text"]}, "metadata": {}}
     return {**made, "execution_count": None} if output["type"] == "execute_result" else made
