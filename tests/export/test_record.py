@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 from notebook_driver import Notebook
@@ -248,7 +249,7 @@ def test_the_command_says_by_its_exit_code_that_an_export_does_not_run(tmp_path)
 
 def test_steps_that_ran_again_in_a_second_interpreter_stand_behind_its_cells(tmp_path):
     (tmp_path / "llmos.toml").write_text("stored_value_mb = 0")
-    assert resumed(tmp_path) == "12"
+    assert resumed(tmp_path, asks_again=True) == "12"
     assert code_of(tmp_path / "out.ipynb") == ["x = 5", "y = x + 1", "z = y * 2"]
 
 
@@ -257,24 +258,32 @@ def test_values_that_were_stored_stand_where_they_were_made(tmp_path):
     assert code_of(tmp_path / "out.ipynb") == ["x = 1", "y = x + 1", "z = y * 2"]
 
 
-def resumed(folder):
+def happened(folder, kind, times):
+    """Wait until events of a kind stand in the journal of process 1 so many times."""
+    journal = next(folder.glob("home/runs/*-1-one/journal.jsonl"))
+    until = time.monotonic() + 60
+    while (found := journal.read_text().count(f'"k":"{kind}"')) < times:
+        assert time.monotonic() < until, f"{found} of {times} {kind}"
+        time.sleep(0.05)
+
+
+def resumed(folder, asks_again=False):
     """Resume a process in a second interpreter, whose cell makes another value; return the result that was exported."""
-    until = "import asyncio\nwhile {!r} not in globals(): await asyncio.sleep(0.02)"
     with Notebook(folder) as book:
         book.run("x = 1")
         spec = book.script(python("y = x + 1"), python("z = y * 2"), DONE, name="one.json")
         book.run(f"%%agent one -m {spec} -a step --plan none --bg\nDo one", timeout=60)
-        book.run("%agent approve 1 r1.0")
-        book.run(until.format("y"))
-        book.run("%agent stop 1")
+        happened(folder, "question.asked", 1)
+        book.run("%agent approve 1")
+        happened(folder, "question.asked", 2)
     with Notebook(folder) as book:
         book.run("x = 5")
         book.run("%agent resume 1 --bg", timeout=60)
-        book.run("import asyncio, json, pathlib\nj = next(pathlib.Path('home/runs').glob('*-1-one')) / 'journal.jsonl'\n"
-                 "while 'question.asked' not in [json.loads(l)['k'] for l in j.read_text().splitlines()][-9:]: "
-                 "await asyncio.sleep(0.02)")  # fmt: skip
         book.run("%agent approve 1", timeout=60)
-        book.run(until.format("z"))
+        if asks_again:  # since what it reads is other than it was
+            happened(folder, "question.asked", 3)
+            book.run("%agent approve 1", timeout=60)
+        happened(folder, "run.ended", 1)
         said = exported(book, 1)
         assert said.startswith("written:"), said
         return book.value("z")
