@@ -114,7 +114,7 @@ def of_user(unit: Unit, runs: Sequence[ExportSource]) -> tuple[Outputs, bool]:
     if unit.source.strip() != ran.source.strip():
         return [], False
     found = [plain for output in ran.outputs if (plain := _of_cell(output)) is not None]
-    return found, len(found) == len(ran.outputs)
+    return found, bool(found) and len(found) == len(ran.outputs)
 
 
 def _of_cell(output: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -170,6 +170,8 @@ class Saved:
         """
         from llmos_nb.export import ran  # as above
 
+        if self.path.suffix == ".md":
+            return f"written: {self.path}"  # there is nothing in it that runs
         if self.acts:
             return f"saved, not run: {self.path} ({self.acts}, and would again)"
         if not self.ran:
@@ -184,6 +186,8 @@ class Saved:
     @property
     def unproved(self) -> str:
         """The words for it where nobody wants it to be run."""
+        if self.path.suffix == ".md":
+            return f"written: {self.path}"
         return f"saved, not run: {self.path}"
 
 

@@ -66,12 +66,15 @@ class Outputs:
         for publisher in (self._ip.display_pub, self._ip.displayhook):
             if hasattr(publisher, "register_hook"):
                 publisher.register_hook(self._message)
+
+    def _listen(self) -> None:
+        """Stand before the streams; IPython, which does the same for its history, takes that back after each cell."""
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
             stream = getattr(stream, "stream", stream)  # what a proxy of a step stands before
-            if hasattr(stream, "pub_thread"):
+            if hasattr(stream, "pub_thread") and getattr(stream.write, "listener", None) is not self:
                 stream.write = self._writing(name, stream.write)
-                self._streams.append(stream)
+                self._streams += [] if stream in self._streams else [stream]
 
     def remove(self) -> None:
         """Look no more."""
@@ -87,6 +90,7 @@ class Outputs:
         """Begin with a cell."""
         if self._open is not None:
             self._open.clear()
+            self._listen()
             self._listening = True
 
     def end(self) -> list[dict[str, Any]]:
@@ -112,6 +116,7 @@ class Outputs:
                 output.add(string)
             return write(string)
 
+        written.listener = self  # type: ignore[attr-defined]  # told apart from another's
         return written
 
     def _message(self, message: dict[str, Any]) -> dict[str, Any]:
