@@ -63,7 +63,7 @@ def _run(run: ExportSource) -> str:
     s, events = run.state, run.events
     asked = next((e.body for e in events if isinstance(e.body, ModelRequested)), None)
     where = f" at {words(asked.endpoint)}" if asked is not None and asked.endpoint else ""
-    settings = "; ".join(f"{words(str(k))}: {words(str(v))}" for k, v in run.settings.items() if v)
+    settings = "; ".join(f"{words(str(k))}: {words(_setting(v))}" for k, v in run.settings.items() if v)
     used = ", ".join(f"{round(v, 4):g} {words(unit)}" for unit, v in s.spent.items())
     ended = f"ended: {s.reason}" if s.status == "ended" else s.status
     lines = [
@@ -81,6 +81,13 @@ def _run(run: ExportSource) -> str:
     lines += [f"- {line}" for line in _plans(run)]
     lines += [f"- Said by {words(provenance.person(by))} while it ran: {words(text)}" for by, text in s.told]
     return "\n".join([lines[0], "", *lines[1:]])
+
+
+def _setting(value: object) -> str:
+    """Return a setting as people write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{v:,g} {k}" if isinstance(v, int | float) else f"{k} {v}" for k, v in value.items())
+    return str(value)
 
 
 def _plans(run: ExportSource) -> Iterator[str]:

@@ -266,7 +266,10 @@ async def steered(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a.csv").write_text("k,v\na,1\nb,2\n")
     turns = [
-        {"text": "First I load the table, since the sum needs it.", **python("df = open('a.csv').read()")},
+        {
+            "text": "First I load the table, since the sum needs it.",
+            **python("from pathlib import Path\nrows = Path('a.csv').read_text().split()"),
+        },
         {"text": "The total.", **python("total = 4")},
         {"text": "Clean up.", **python("import os\nos.remove('a.csv')")},
         {"text": "One more.", **python("extra = 1\nextra")},
@@ -311,7 +314,12 @@ async def test_notes_say_why_and_who_and_when_from_the_deciding_event(script, tm
 async def test_a_plan_that_a_person_approved_is_named_with_them(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = {"plan": [{"title": "one"}, {"title": "two"}]}
-    model = script(plan, python("open('o.txt', 'w').write('x')"), python("y = 2"), {"text": "Done."})
+    model = script(
+        plan,
+        python("from pathlib import Path\nPath('o.txt').write_text('x')"),
+        python("y = 2"),
+        {"text": "Done."},
+    )
     proc = llmos.start("Go", model=model, namespace={}, approve="plan")
     await until(lambda: any(q.startswith("plan:") for q in proc.run.state.questions))
     proc.approve("all")
@@ -333,8 +341,8 @@ async def test_the_methods_supplement_says_all_that_was_decided(script, tmp_path
     proc = await steered(script, tmp_path, monkeypatch)
     text = proc.export(tmp_path / "out" / "methods.md").read_text()
     done, rest = text.split("## What was undone, refused or failed")
-    assert "- Goal: Sum the column" in done and "Model: script:" in done and "approve: step" in done
-    assert re.search(r"\| a.csv \| file \| 12 \| 3 \| `[0-9a-f]{64}` \|", done)
+    assert "- Goal: Sum the column" in done and "Model: script, 5 answers" in done and "approve: step" in done
+    assert re.search(r"\| a.csv \| file \| 12 \| 3? ?\| `[0-9a-f]{64}` \|", done)
     assert "Why, in the model's words: First I load the table" in done
     assert "As the model had proposed it:\n\n```python\ntotal = 4\n```" in done and "edited by the user" in done
     assert "(`python`): rejected" in rest and "rejected by the user" in rest and "keep the data" in rest
