@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,15 +40,26 @@ def files_recorded(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: 
     known = named_texts(u.source for u in units)
     found: dict[str, Input] = {}
     made: set[str] = set()
+    here = folder  # where names start from: a step may have gone elsewhere
     for unit in units:
+        there = Path(unit.call.changes.cwd) if unit.call is not None and unit.call.changes.cwd else here
         reads, named = reads_of(unit, cells), set(file_names(unit.source, known))
         whole = unit.kept or unit.call is not None
         for one in _files(reads):
-            path, real = one["path"], str((folder / one["path"]).resolve())
+            path, real = _seen_from(folder, (here, there), one["path"])
             if path not in found and real not in made and (whole or path in named) and "sha256" in one:
                 found[path] = _since(Input(path, one["sha256"], one["bytes"]), folder)
+        here = there
         made |= {p for p in _written(unit, reads) if whole or any(p.endswith(n.lstrip("./")) for n in named)}
     return list(found.values())
+
+
+def _seen_from(folder: Path, places: Sequence[Path], path: str) -> tuple[str, str]:
+    """Return a file's name as it is from the notebook's folder, and its real one."""
+    base = next((p for p in places if (p / path).is_file()), places[0])
+    if Path(path).is_absolute() or base == folder:
+        return path, str((folder / path).resolve())
+    return Path(os.path.relpath(base / path, folder)).as_posix(), str((base / path).resolve())
 
 
 def _files(reads: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
