@@ -169,8 +169,7 @@ def export(
     run : ExportSource or sequence of them
         The process, or several of one namespace in the order of their start.
     path : path-like
-        Where to; a name in ``.py`` makes a script, one in ``.md`` a methods supplement, one with no suffix gets
-        ``.ipynb``. Input files go beside it.
+        Where to; ``.py`` makes a script, ``.md`` a methods supplement, no suffix ``.ipynb``. Inputs go beside it.
     clean : bool
         Only code, no notes.
     trace : bool
@@ -194,16 +193,15 @@ def export(
     if not runs:
         raise UsageError(f"{target}: there is no process to export")
     runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
-    draft = gather(runs, f"{target.stem}-inputs", notebook is not None)
-    draft.texts = texts
+    draft = replace(gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
     if target.suffix == ".md":
         return _supplement(draft, target)
     cells = _cells(draft, clean, trace, params)
     bring(draft.inputs, draft.held, runs[0].folder, target.parent)
-    if target.suffix == ".py":
-        target.write_text(script_of(cells), encoding="utf-8")
-        return target
-    return _written(book_of(cells, metadata_of(draft, lock, trace)), draft, target, lock, observe)
+    if target.suffix != ".py":
+        return _written(book_of(cells, metadata_of(draft, lock, trace)), draft, target, lock, observe)
+    target.write_text(script_of(cells), encoding="utf-8")
+    return target
 
 
 def _supplement(draft: Draft, target: Path) -> Path:
