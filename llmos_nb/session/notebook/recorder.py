@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llmos_nb.journal.events import CellRan
     from llmos_nb.process import Run
     from llmos_nb.session.notebook.writer import Writer
-    from llmos_nb.tools.reads import Reads
+    from llmos_nb.tools import Reads
 
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 NAMED_CHARS = 100_000  # of a longer cell the changed names are not looked for
