@@ -598,7 +598,9 @@ async def test_a_real_process_exports_and_verifies(tmp_path, script, monkeypatch
     assert steps[0]["metadata"]["llmos_nb"]["values"] == {"means": digest(space["means"])}
     assert executed(path)["best"] == "b"
     again = tmp_path / "again" / "real.ipynb"
-    with pytest.raises(ExportDoesNotRun, match="cell r1-0: NameError: name 'df' is not defined|cell r2-0: .*'df'"):
+    with pytest.raises(
+        ExportDoesNotRun, match="cell r1-0: NameError: name 'df' is not defined|cell r2-0: .*'df'"
+    ):
         llmos.replay(proc.journal.path).export(again)  # nothing is recorded of where `df` came from
     assert code_of(again, "step") == code_of(path, "step")
     assert set(read(again)["metadata"]["llmos_nb"]["missing"]) == {"df"}
