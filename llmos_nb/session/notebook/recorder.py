@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from llmos_nb.tools import Reads
 
 _WORD = re.compile(r"\w+")
-NAMED_CHARS = 100_000  # of a longer cell the changed names are not looked for
+NAMED_CHARS = 8_000  # of a longer cell the changed names are not looked for, since that would cost a millisecond
 
 
 @dataclass
