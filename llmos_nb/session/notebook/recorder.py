@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from llmos_nb.session.notebook.writer import Writer
     from llmos_nb.tools import Reads
 
+_SECRET = re.compile(r"key|secret|token|pass|pwd|credential|auth", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
-NAMED_CHARS = 8_000  # of a longer cell the changed names are not looked for, since that would cost a millisecond
+NAMED_CHARS = (
+    8_000  # of a longer cell the changed names are not looked for, since that would cost a millisecond
+)
 
 
 @dataclass
@@ -147,6 +150,12 @@ class Recorder:
         namespace: Mapping[str, Any] = self.ip.user_ns
         return sorted(n for n, old in bound.items() if n in namespace and id(namespace[n]) != old)
 
+    def _secret(self, names: Mapping[str, int]) -> dict[str, str]:
+        """Return the texts that a cell's names may say are secret, so that they are hidden in what is written of it."""
+        namespace: Mapping[str, Any] = self.ip.user_ns
+        found = ((n, namespace[n]) for n in names if _SECRET.search(n) and n in namespace)
+        return {n: value for n, value in found if type(value) is str}
+
     def _ended(self, result: Any) -> None:
         info, opened = getattr(result, "info", None), self._open
         if opened is None:
@@ -158,6 +167,7 @@ class Recorder:
         from llmos_nb.tools import reads
 
         self._open = None
+        self._writer.hide(self._secret(opened.bound))
         shown = self._outputs.end()
         if opened.reads is not None:
             reads.end_cell(opened.reads)
