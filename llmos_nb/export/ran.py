@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.errors import ExportDoesNotRun
+from llmos_nb.errors import ExportDoesNotRun, LlmosError
 from llmos_nb.export.cells import read
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.execute import TIMEOUT_S, execute, no_network
@@ -45,6 +45,8 @@ def run(path: Path) -> None:
         result = execute(book, book["metadata"]["llmos_nb"]["inputs"], path.parent)
     if result.failed is not None:
         index, name, text, _ = result.failed
+        if name == "KeyError" and secret_name(text.strip("'\"")):
+            raise LlmosError(f"it needs {text}, a secret, which no notebook is handed")
         where = f"cell {book['cells'][index]['id']}"
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {where}: {name}: {text}"[:_WORDS]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import struct
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -60,7 +61,8 @@ def _plain(name: str, state: Any) -> dict[str, Any] | None:
 
 
 def _packed(keys: Any) -> str:
-    return base64.b64encode(b"".join(int(k).to_bytes(4, "little") for k in keys)).decode()
+    """Return numbers of 32 bits as text, the lowest byte of each first."""
+    return base64.b64encode(struct.pack(f"<{len(keys)}I", *keys)).decode()
 
 
 def unpacked(states: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def unpacked(states: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, state in states.items():
         raw = base64.b64decode(state["keys"])
-        keys = [int.from_bytes(raw[i : i + 4], "little") for i in range(0, len(raw), 4)]
+        keys = list(struct.unpack(f"<{len(raw) // 4}I", raw))
         if name == "random":
             found[name] = [state["version"], [*keys, state["at"]], state["gauss"]]
         elif name == "numpy":

@@ -20,7 +20,7 @@ from hypothesis import given, settings, strategies as st
 from turns import python
 
 import llmos_nb as llmos
-from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.errors import ExportDoesNotRun, LlmosError, UsageError
 from llmos_nb.export import export
 from llmos_nb.export.cells import read
 from llmos_nb.export.dataflow.slice import Piece, cut
@@ -622,6 +622,10 @@ async def test_a_real_process_exports_and_verifies(tmp_path, script, monkeypatch
     assert asserted[1] == ["assert _content(best) == \"'b'\", _content(best)"]
     assert steps[0]["metadata"]["llmos_nb"]["values"] == {"means": digest(space["means"])}
     assert executed(path)["best"] == "b"
-    again = llmos.replay(proc.journal.path).export(tmp_path / "again" / "real.ipynb")
+    again = tmp_path / "again" / "real.ipynb"
+    with pytest.raises(
+        ExportDoesNotRun, match="cell r1-0: NameError: name 'df' is not defined|cell r2-0: .*'df'"
+    ):
+        llmos.replay(proc.journal.path).export(again)  # nothing is recorded of where `df` came from
     assert code_of(again, "step") == code_of(path, "step")
     assert set(read(again)["metadata"]["llmos_nb"]["missing"]) == {"df"}

@@ -1,16 +1,23 @@
 """Exports from the record of the notebook, in real kernels: the user's cells and all processes' steps in true order."""
 
 import json
+import os
 import subprocess
 import sys
 import time
+from hashlib import sha256
 
 import pytest
 from notebook_driver import Notebook
 from turns import python
 
+import llmos_nb as llmos
+from llmos_nb.app.present.panel import CLICKS
+from llmos_nb.errors import ExportDoesNotRun
 from llmos_nb.export.cells import read
 from llmos_nb.export.verify import verify
+from llmos_nb.journal import read as journal_read
+from llmos_nb.journal.events import CellRan
 
 DONE = {"text": "done"}
 
@@ -311,3 +318,85 @@ def test_a_file_is_declared_by_the_hash_that_it_had_when_it_was_read(book, tmp_p
     (tmp_path / "data.txt").write_text("1\n2\n3\n")
     said = exported(book, 1)
     assert "written" not in said and "data.txt was changed after it was read" in said
+
+
+async def test_the_panels_export_runs_in_the_background_and_says_how_far_it_is(tmp_path, script):
+    proc = await llmos.run("x", model=script(python("a = 1"), DONE), namespace={}, approve="auto")
+    said = []
+    last = await CLICKS["export"](proc, {"path": "out.ipynb", "say": said.append})
+    assert said == ["saved: out.ipynb; it is now run in a fresh interpreter"] and last == "written: out.ipynb"
+
+
+async def test_from_python_an_export_that_does_not_run_raises_and_one_that_is_not_run_does_not(
+    tmp_path, script
+):
+    proc = await llmos.run(
+        "x", model=script(python("b = len(a)"), DONE), namespace={"a": iter_of()}, approve="auto"
+    )
+    with pytest.raises(ExportDoesNotRun, match="out.ipynb is saved, and does not run: cell r1-0: NameError"):
+        proc.export("out.ipynb")
+    assert proc.export("other.ipynb", run=False).exists()
+
+
+def iter_of():
+    """An object that cannot be written as data."""
+
+    class Sized:
+        def __len__(self):
+            return 3
+
+    return Sized()
+
+
+# what is recorded
+
+
+def recorded(folder):
+    """What the journal of the only notebook says of its cells."""
+    (path,) = folder.glob("home/notebooks/*/journal.jsonl")
+    return [e.body for e in journal_read(path) if isinstance(e.body, CellRan)]
+
+
+def test_a_cell_is_recorded_with_what_it_read_showed_and_bound(tmp_path):
+    (tmp_path / "data.txt").write_text("abc")
+    with Notebook(tmp_path) as book:
+        book.run("import os\ntext = open('data.txt').read()\nprint('seen')\nos.environ.get('HOME')\ntext")
+        book.run("1 / 0")
+        book.run("%agent ps")
+    one = next(c for c in recorded(tmp_path) if "data.txt" in c.source)
+    assert one.changed == ["os", "text"] and one.ok and one.count == 2
+    assert one.reads["files"] == [{"path": "data.txt", "bytes": 3, "sha256": sha256(b"abc").hexdigest()}]
+    assert [e["name"] for e in one.reads["environ"]] == ["HOME"] and os.environ["HOME"] not in str(one.reads)
+    assert [(o["type"], o["text"]) for o in one.outputs] == [("stream", "seen\n"), ("execute_result", "'abc'")]
+    failed = next(c for c in recorded(tmp_path) if c.source == "1 / 0")
+    assert (failed.ok, failed.error, failed.line) == (False, "ZeroDivisionError", 1)
+
+
+def test_no_secret_stands_in_the_record_of_a_notebook(tmp_path):
+    with Notebook(tmp_path) as book:
+        book.run("api_token = 'sword' 'fish-92-x'")
+        book.run("print(api_token)\nt = 'swordfish-92-x'")
+        book.run("%agent ps")
+    text = "".join(p.read_text() for p in tmp_path.glob("home/notebooks/*/journal.jsonl"))
+    assert "print(api_token)" in text and "swordfish-92-x" not in text
+
+
+def test_nothing_is_recorded_where_the_setting_says_so(tmp_path):
+    (tmp_path / "llmos.toml").write_text("record = false")
+    with Notebook(tmp_path) as book:
+        book.run("nums = [1, 2]")
+        agent(book, "one", "total = sum(nums)")
+        assert exported(book, 1).startswith("written:")  # by the history of this interpreter
+    assert not (tmp_path / "home" / "notebooks").exists()
+    assert code_of(tmp_path / "out.ipynb") == ["nums = [1, 2]", "total = sum(nums)"]
+
+
+def test_a_notebook_whose_record_cannot_be_written_goes_on(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "notebooks").write_text("in the way")
+    with Notebook(tmp_path) as book:
+        book.run("nums = [1, 2]")
+        assert book.value("sum(nums)") == "3"
+        agent(book, "one", "total = sum(nums)")
+        said = exported(book, 1)
+    assert said.startswith("written:")

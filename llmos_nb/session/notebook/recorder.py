@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from llmos_nb.journal.events import CellRan
     from llmos_nb.process import Run
     from llmos_nb.session.notebook.writer import Writer
-    from llmos_nb.tools.reads import Reads
+    from llmos_nb.tools import Reads
 
-_NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
-NAMED_CHARS = 100_000  # of a longer cell the changed names are not looked for
+_SECRET = re.compile(r"key|secret|token|pass|pwd|credential|auth", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+NAMED_CHARS = (
+    8_000  # of a longer cell the changed names are not looked for, since that would cost a millisecond
+)
 
 
 @dataclass
@@ -140,7 +143,18 @@ class Recorder:
         if len(source) > NAMED_CHARS:
             return {}
         namespace: Mapping[str, Any] = self.ip.user_ns
-        return {n: id(namespace[n]) if n in namespace else 0 for n in set(_NAME.findall(source))}
+        return {n: id(namespace[n]) if n in namespace else 0 for n in set(_WORD.findall(source))}
+
+    def _changed(self, bound: Mapping[str, int]) -> list[str]:
+        """Return the names that are bound to something else now."""
+        namespace: Mapping[str, Any] = self.ip.user_ns
+        return sorted(n for n, old in bound.items() if n in namespace and id(namespace[n]) != old)
+
+    def _secret(self, names: Mapping[str, int]) -> dict[str, str]:
+        """Return the texts that a cell's names may say are secret, so that they are hidden in what is written of it."""
+        namespace: Mapping[str, Any] = self.ip.user_ns
+        found = ((n, namespace[n]) for n in names if _SECRET.search(n) and n in namespace)
+        return {n: value for n, value in found if type(value) is str}
 
     def _ended(self, result: Any) -> None:
         info, opened = getattr(result, "info", None), self._open
@@ -153,11 +167,11 @@ class Recorder:
         from llmos_nb.tools import reads
 
         self._open = None
+        self._writer.hide(self._secret(opened.bound))
         shown = self._outputs.end()
         if opened.reads is not None:
             reads.end_cell(opened.reads)
         error = result.error_before_exec or result.error_in_exec
-        now = self._bindings(opened.source) if opened.bound else {}
         stored = getattr(info, "store_history", True)
         self._note(
             self._cell(
@@ -169,7 +183,7 @@ class Recorder:
                 line=self._line(result),
                 seconds=round(time.perf_counter() - opened.began, 6),
                 outputs=shown,
-                changed=sorted(n for n, bound in opened.bound.items() if now[n] and now[n] != bound),
+                changed=self._changed(opened.bound),
                 reads=self._read(opened),
                 random=random_states.drawn(opened.random),
             )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import JournalError
 from llmos_nb.journal.events import VERSION, Body, CellRan, NotebookOpened, ProcessJoined
+from llmos_nb.policy.secrets import vault
 from llmos_nb.tools import reads
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class Writer:
         """Write a cell, with the hashes of what it read."""
         self._put(lambda: self._write_cell(cell))
 
+    def hide(self, named: dict[str, str]) -> None:
+        """Hide from now on what names say is secret, and what the environment holds of that kind."""
+        if named:
+            self._put(lambda: vault.look(named))
+
     def joined(self, pid: int, journal: Path, place: int) -> None:
         """Write that a process works on the notebook's variables."""
         self._put(lambda: self._write(lambda folder: _joined(folder, pid, journal, place)))
@@ -105,6 +111,7 @@ class Writer:
     def _opened(self) -> Journal:
         from llmos_nb.process import open_journal  # slow to import, and beside the user's thread
 
+        vault.learn()
         folder, name = self._home().new_notebook(self._name()), self._name()
         journal = open_journal(folder / "journal.jsonl")
         journal.acquire()
