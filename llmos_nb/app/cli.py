@@ -47,10 +47,12 @@ def run_batch(given: Any) -> int:
 def export(given: Any) -> int:
     from llmos_nb.session import Session, exporting
 
+    if not (target := given.to or given.notebook):
+        raise UsageError("llmos export: --to FILE is required: x.ipynb, x.py, or methods.md")
     session = Session(None)
     processes = exporting.saved_processes(session, Path(given.journal), given.of)
     how = {k: getattr(given, k) for k in ("clean", "trace", "observe")}
-    saved = exporting.save(session, processes, Path(given.notebook), **how)
+    saved = exporting.save(session, processes, Path(target), **how)
     print(saved.unproved if given.no_run else saved.prove())
     return 0
 

@@ -189,8 +189,7 @@ def export(
         It would hold a secret, overwrite another input file, or a parameter has no literal.
     """
     target = Path(path) if Path(path).suffix else Path(f"{path}.ipynb")
-    runs = [run] if isinstance(run, ExportSource) else list(run)
-    if not runs:
+    if not (runs := [run] if isinstance(run, ExportSource) else list(run)):
         raise UsageError(f"{target}: there is no process to export")
     runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
     draft = replace(gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
