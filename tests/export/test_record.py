@@ -41,10 +41,15 @@ def exported(book, which, file="out.ipynb"):
     return ran.text or ran.error
 
 
+def ran(source):
+    """A step's code without what its cell asserts of it."""
+    return "\n".join(line for line in source.splitlines() if not line.startswith("assert "))
+
+
 def code_of(path, *roles):
     """The code cells of a notebook, of these roles."""
     return [
-        "".join(c["source"])
+        "".join(ran(c["source"]))
         for c in read(path)["cells"]
         if c["cell_type"] == "code" and c["metadata"]["llmos_nb"]["role"] in (roles or ("user", "step"))
     ]
