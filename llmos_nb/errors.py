@@ -168,6 +168,10 @@ class VerifyFailed(LlmosError):
     """An exported notebook is not what it claims to be."""
 
 
+class ExportDoesNotRun(LlmosError):
+    """An exported notebook is saved, and raises when it is run in a fresh interpreter."""
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> str:
     """Say which known names come near `name`: ``"; did you mean a, b?"`` or an empty text."""
     close = get_close_matches(name, list(known), limit, 0.5)

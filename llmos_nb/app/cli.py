@@ -46,11 +46,15 @@ def run_batch(given: Any) -> int:
 
 
 def export(given: Any) -> int:
-    from llmos_nb.session import Session
+    from llmos_nb.session import Session, exporting
 
-    process = Session(None).replay(given.journal)
+    if not (target := given.to or given.notebook):
+        raise UsageError("llmos export: --to FILE is required: x.ipynb, x.py, or methods.md")
+    session = Session(None)
+    processes = exporting.saved_processes(session, Path(given.journal), given.of)
     how = {**proof.exporting(vars(given)), "observe": given.observe}
-    print(f"written: {process.export(given.notebook, **how)}")
+    saved = exporting.save(session, processes, Path(target), **how)
+    print(saved.unproved if given.no_run else saved.prove())
     return 0
 
 

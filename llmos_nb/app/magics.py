@@ -90,6 +90,15 @@ class AgentMagics(Magics):
 
             self.woken = wake(home, lambda: self.session)
 
+    def record(self) -> None:
+        """Record the notebook's cells from now on, where the settings do not say otherwise."""
+        from llmos_nb.session import notebook
+
+        fixed = _recording()
+        notebook.follow(
+            self.ip, lambda: home_of(None, self.configured), lambda: bool(self.configured.get("record", fixed))
+        )
+
     def look(self) -> None:
         """Say in one line what is unfinished in the home; of thousands not looked at before, with the next command."""
         home = home_of(None, self.configured)
@@ -196,6 +205,7 @@ def load(ip: Any) -> None:
     unload(ip)
     ip.input_transformers_cleanup.append(tidy)
     ip.input_transformers_post.append(awaited)
+    magics.record()
     if getattr(ip, "Completer", None) is not None:
         ip.Completer.custom_matchers.append(_matcher(magics))
     if front_end(ip) == "panel":
@@ -221,6 +231,16 @@ def _matcher(magics: AgentMagics) -> Any:
     return context_matcher()(agent_matcher)
 
 
+def _recording() -> bool:
+    """Return what environment and files say of the record; what is wrong with them is said when a process starts."""
+    from llmos_nb.session import config
+
+    try:
+        return config.load().record
+    except LlmosError:
+        return True
+
+
 def _keep_house(magics: AgentMagics) -> None:
     """Delete in the background what retention says; the session is not made for that."""
     from llmos_nb.app.commands.prune import keep_house
@@ -240,6 +260,8 @@ def _prepare() -> None:
 
 def unload(ip: Any) -> None:
     """Take the transformers and the completion away, and the timer of goals."""
+    if (recording := sys.modules.get("llmos_nb.session.notebook.recorder")) is not None:
+        recording.leave(ip)
     if (waking := sys.modules.get("llmos_nb.session.goals.waker")) is not None:
         waking.stop_all()
     matchers = getattr(getattr(ip, "Completer", None), "custom_matchers", [])

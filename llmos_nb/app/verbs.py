@@ -54,6 +54,8 @@ _NOTES = (
     Flag("--sign", nargs="?", const=True, default=False, metavar="KEY",
         help="sign it with this ssh key; default: git's user.signingkey, or the first in ~/.ssh"),
     Flag("--crate", default="", metavar="DIR|ZIP", help="write an RO-Crate of it, too: a new folder or a zip"),
+    _switch("no-run", "only save it: it is not run in a fresh interpreter"),
+    Flag("--of", default="", metavar="1,2", help="the processes whose results are asked for"),
 )  # fmt: skip
 _LOCKS = ("index", "installed", "none")
 _LOCK = (
@@ -187,10 +189,11 @@ KEEPING = (
     Verb("export", "write the plain notebook",
         _agent("process:export", "P [FILE]", 0, 2, *_NOTES,
             Flag("--lock", default="installed", choices=_LOCKS, help=_LOCK), example="1 x.ipynb --clean"),
-        _llmos("export", Flag("journal"), Flag("notebook"), *_NOTES,
+        _llmos("export", Flag("journal"), Flag("notebook", nargs="?", default=""), *_NOTES,
+            Flag("--to", default="", metavar="FILE", help="where to: .ipynb, .py, or .md for a methods supplement"),
             Flag("--lock", default="index", choices=_LOCKS, help=_LOCK),
             _switch("observe", "run it twice and mark what differs by nature, such as times"),
-            help="write the plain notebook of a saved process", example="journal.jsonl x.ipynb")),
+            help="write the plain notebook of a saved process, or of a home", example="journal.jsonl x.ipynb")),
     Verb("cells", "put its surviving steps as cells below",
         _agent("process:cells", "P", 0, 1, example="1")),
     Verb("verify", "prove an exported notebook",

@@ -6,11 +6,10 @@ checked against nbformat's own schema.
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -18,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import LlmosError
+from llmos_nb.export import provenance
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal import Blobs
 from llmos_nb.process import compute, evidence
 from llmos_nb.tools import Call
 
@@ -66,6 +65,8 @@ def book_of(cells: list[Cell], metadata: dict[str, Any]) -> dict[str, Any]:
     made = [cell.plain(_id(cell, used)) for cell in cells]
     for count, cell in enumerate((c for c in made if c["cell_type"] == "code"), 1):
         cell["execution_count"] = count
+        for output in (o for o in cell["outputs"] if "execution_count" in o):
+            output["execution_count"] = count
     return {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
@@ -176,8 +177,25 @@ def _about(run: ExportSource) -> str:
     return f"{goal}What {who} did{on} (approvals: {words(str(mode))}; {ended})."
 
 
-def step(call: Call, run: ExportSource, first: bool) -> str:
-    """Return the note over a step's code: why, who decided, what was expected and seen."""
+def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = ()) -> str:
+    """Return the note over a step's code.
+
+    Parameters
+    ----------
+    call : Call
+        The call.
+    run : ExportSource
+        Its process.
+    first : bool
+        It is the first one of its step of the plan.
+    unchecked : sequence of str
+        What of it nothing compares; it stands last, since the journal does not say it.
+
+    Returns
+    -------
+    str
+        Title and goal, why the model did it, who proposed, edited and approved it, what was expected and seen.
+    """
     s = run.state
     planned = next((p for p in s.plan.steps if p.n == call.step), None)
     lines: list[str] = []
@@ -185,41 +203,22 @@ def step(call: Call, run: ExportSource, first: bool) -> str:
         lines += [f"## Step {planned.n}: {words(planned.title, 160)}", ""]
         lines += [f"- Expected: {words(planned.expect)}"] if planned.expect else []
     elif planned is None:
-        lines += [f"## {words(_title(call), 160)}", ""]
-    lines.append(f"- {_decided(call)}")
-    if planned is not None and s.evidence.get(planned.n):
-        lines.append(f"- Seen: {words(s.evidence[planned.n])}")
-    elif call.result.strip():
+        lines += [f"## {words(title(call), 160)}", "", f"- Goal: {words(run.goal, 160)}"]
+    if said := provenance.why(call, run):
+        lines.append(f"- Why: {words(said)}")
+    lines.append(
+        f"- `{words(call.name)}`, call {words(call.id)}: {words('; '.join(provenance.story(call, run)))}"
+    )
+    if call.result.strip():  # its own: what the step showed in the end may be of another call
         lines.append(f"- Seen: {words(call.result, 200)}")
+    lines += [f"- Not checked: {words(what, 200)}" for what in unchecked]
     return "\n".join(lines)
 
 
-def _title(call: Call) -> str:
+def title(call: Call) -> str:
+    """Return what a call outside a plan is called: by its first comment."""
     comment = re.match(r"\s*#\s*(.+)", call.code)
     return comment[1] if comment else f"Call {call.id}: {call.name}"
-
-
-_BY = {
-    "you": "approved by the user",
-    "plan": "inside the plan that was approved",
-    "words": "covered by the user's own words",
-    "": "no decision was needed",
-}
-
-
-def _who(by: str) -> str:
-    """Say who let a call through."""
-    kind, _, which = by.partition(":")
-    through = f"let through by the {words(kind)} {words(which)}".rstrip()
-    return _BY.get(by) or (through if kind in ("mode", "rule") else f"approved by {words(by)}")
-
-
-def _decided(call: Call) -> str:
-    editor = "the approver" if "edited_by" in call.facts else "the user"
-    changed = call.original is not None and call.original != call.arguments
-    edited = f" after {editor} edited it" if changed else ""
-    why = f": {words(call.why)}" if call.why else ""
-    return f"`{words(call.name)}`, call {words(call.id)}, {_who(call.by)}{edited}{why}"
 
 
 def answer(run: ExportSource) -> str:
@@ -256,26 +255,6 @@ _RETURNS = re.compile(r"[^\n]*\r(?!\n)")
 def tidy(text: str) -> str:
     """Return text as it stood on the screen in the end: without colours, and lines that were overwritten."""
     return _RETURNS.sub("", _COLOURS.sub("", text.replace("\r\n", "\n")))
-
-
-def recorded(call: Call, run: ExportSource) -> list[dict[str, Any]]:
-    """Return what the journal has of a call's outputs."""
-    found: list[dict[str, Any]] = []
-    whole = 0 < call.size <= len(call.result.encode())
-    if call.name == "python" and call.result.strip() and whole:
-        found.append({"output_type": "stream", "name": "stdout", "text": f"{tidy(call.result).rstrip()}\n"})
-    for image in call.images:
-        data, mime = _bytes(image, run), image.get("mime")
-        if data is not None and mime in KEPT:
-            said = {"text/plain": str(image.get("text") or "an image"), mime: base64.b64encode(data).decode()}
-            found.append({"output_type": "display_data", "data": said, "metadata": {}})
-    return found
-
-
-def _bytes(image: dict[str, Any], run: ExportSource) -> bytes | None:
-    if "data" in image:
-        return bytes.fromhex(image["data"])
-    return Blobs(run.blobs).intact(image) if run.blobs is not None and "blob" in image else None
 
 
 def plain_output(output: Any) -> dict[str, Any] | None:

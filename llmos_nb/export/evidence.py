@@ -1,38 +1,40 @@
-"""The last cell: what the names must hold in the end, as assertions that anybody can read."""
+"""What the notebook asserts: in the cell of each step, and in the last cell what no step's cell does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import types
+from collections.abc import Iterable
 
-from llmos_nb.export.claims import claims
-from llmos_nb.export.dataflow.taint import tainted
+from llmos_nb.export.assertions import Expected, expected_of, helper, line
+from llmos_nb.export.dataflow.taint import shows, tainted, taints
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.source import ExportSource
+from llmos_nb.heap.content import content
 from llmos_nb.heap.digest import digest
 
-# the tolerance that `_near` spells below; a value that is further off is another value
+# the tolerance of numbers in what cells show; a value that is further off is another value
 REL, ABS = 1e-6, 1e-9
+_DEFINITIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 MOST = 25  # a last cell that a person can still read
-_NEAR = '''def _near(found, expected):
-    """Compare values; numbers may differ by one part in a million."""
-    if isinstance(expected, dict):
-        return found.keys() == expected.keys() and all(_near(found[k], v) for k, v in expected.items())
-    if isinstance(expected, (list, tuple)):
-        return len(found) == len(expected) and all(map(_near, found, expected))
-    if isinstance(expected, float) and not isinstance(found, (str, bytes, type(None))):
-        return math.isclose(found, expected, rel_tol=1e-6, abs_tol=1e-9) or (found != found and expected != expected)
-    return bool(found == expected)'''
 
 
-def final_names(runs: Iterable[ExportSource]) -> dict[str, str]:
-    """Return the names that the steps left, with the digest that the journal has of each."""
-    found: dict[str, str] = {}
+def expected(draft: Draft) -> list[Expected]:
+    """Return for each unit what its cell asserts, and note what is not asserted and why."""
+    pieces = draft.running()
+    whys, printed = taints(pieces, draft.states), shows(pieces, draft.states)
+    known = zip(draft.units, whys, printed, strict=True)
+    return [expected_of(unit, why, reason) for unit, why, reason in known]
+
+
+def final_names(runs: Iterable[ExportSource]) -> dict[str, tuple[str, str]]:
+    """Return the names that the steps left, with the digest and the words that the journal has of each."""
+    found: dict[str, tuple[str, str]] = {}
     for run in runs:
         for call in run.state.surviving:
+            words = call.facts.get("content") or {}
             for name in call.changes.written:
                 found.pop(name, None)
-                found[name] = (call.changes.digests or {}).get(name, "")
+                found[name] = (call.changes.digests or {}).get(name, ""), str(words.get(name, ""))
             for name in call.changes.deleted:
                 found.pop(name, None)
     return {n: d for n, d in list(found.items())[-MOST:] if not n.startswith("_")}
@@ -41,30 +43,35 @@ def final_names(runs: Iterable[ExportSource]) -> dict[str, str]:
 def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     """Return the assertions' code, and by name why it is not asserted."""
     why, namespace = tainted(draft.running(), draft.states), draft.namespace
+    asserted = {n for e in draft.expected for n in e.names}
     left: dict[str, str] = {}
-    values: dict[str, Any] = {}
-    for name, recorded in final_names(draft.runs).items():
+    values: dict[str, str] = {}
+    for name, (recorded, words) in final_names(draft.wanted).items():
         if name in why:
             left[name] = f"it rests on {why[name]}"
+        elif name in asserted:
+            continue
+        elif words:
+            values[name] = words
         elif name not in namespace:
             left[name] = "its value is not at hand"
         elif recorded and digest(namespace[name]) != recorded:
             left[name] = "it was changed after the run"
-        else:
-            values[name] = namespace[name]
-    return assertions(values, left), left
+        elif not isinstance(namespace[name], _DEFINITIONS):
+            values[name] = content(namespace[name])
+    lines = [f"# {name} is not checked: {reason}." for name, reason in left.items()]
+    lines += [line(name, said) for name, said in values.items()]
+    if not lines:
+        return "", left
+    code = "\n".join(["# What the answer rests on.", *lines])
+    return with_helper(code, values.values(), draft), left
 
 
-def assertions(values: Mapping[str, Any], left: Mapping[str, str]) -> str:
-    """Spell assertions over values; what cannot be spelled goes to `left`-like comments."""
-    lines = [f"# {name} is not checked: {why}." for name, why in left.items()]
-    lines += [line for name, value in values.items() for line in claims(name, value)]
-    return with_helper("\n".join(["# What the answer rests on.", *lines])) if lines else ""
+def with_helper(code: str, words: Iterable[str], draft: Draft) -> str:
+    """Put the comparison in front of assertions that use it, where no cell before has it."""
+    return "\n\n\n".join(filter(None, ["" if comparing(draft) else helper(words), code]))
 
 
-def with_helper(code: str) -> str:
-    """Put the comparison in front of assertions that use it."""
-    if "_near(" not in code or "def _near(" in code:
-        return code
-    head, _, rest = code.partition("\n")
-    return "\n".join([head, "import math", "", "", _NEAR, "", "", rest])
+def comparing(draft: Draft) -> str:
+    """Return the code that compares, where cells of steps assert."""
+    return helper(w for e in draft.expected for w in (*e.names.values(), e.value) if w)

@@ -11,19 +11,25 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.export import cells as notes
-from llmos_nb.export.cells import LOOSE, Cell, book_of, read, recorded, text_of, write
+from llmos_nb.export.assertions import Expected, asserting, line as assertion, unchecked
+from llmos_nb.export.cells import LOOSE, Cell, book_of, read, text_of, write
 from llmos_nb.export.crate import check_target, crate as as_crate
 from llmos_nb.export.dataflow.parsed import reading
-from llmos_nb.export.dataflow.taint import CHANCE
-from llmos_nb.export.evidence import ABS, REL, evidence_code, with_helper
+from llmos_nb.export.dataflow.taint import CHANCE, shows
+from llmos_nb.export.environ import environ_code, variables
+from llmos_nb.export.evidence import ABS, REL, comparing, evidence_code, expected, with_helper
+from llmos_nb.export.files import environ_recorded, files_recorded
 from llmos_nb.export.gather import Draft, gather
-from llmos_nb.export.inputs import bring, check_code, files_read, from_held, shapes_code
+from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, platform_of, pylock, script_block, wheels_of
+from llmos_nb.export.magics import shows as shows_by_itself
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
 from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
+from llmos_nb.export.shown import of_user, recorded, saved
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
+from llmos_nb.export.verify.compare import ALL
 from llmos_nb.export.verify.journal import note_paths
 from llmos_nb.export.verify.observe import observe as watch, sign as trust
 from llmos_nb.export.verify.seal import hash_of, seal
@@ -54,6 +60,8 @@ def metadata_of(draft: Draft, lock: bool | str, trace: bool) -> dict[str, Any]:
         "observed": False,
         "unchecked": draft.unchecked,
     }
+    if environ := environ_recorded(draft.units, draft.cells):
+        about["environ"] = environ
     if lock:
         about["pylock"] = lock_text(draft.sources, lock)
     if trace:
@@ -135,11 +143,13 @@ def with_notebook(runs: Sequence[ExportSource], notebook: Path) -> tuple[list[Ex
     texts : list of (int, Cell)
         Its other cells, each with its place.
     """
-    cells = [(n, c["cell_type"], text_of(c["source"])) for n, c in enumerate(read(notebook)["cells"], 1)]
+    book = list(enumerate(read(notebook)["cells"], 1))
+    cells = [(n, c["cell_type"], text_of(c["source"])) for n, c in book]
     texts = [(n, Cell(kind, "text", source)) for n, kind, source in cells if kind != "code"]
     code = [(n, source) for n, kind, source in cells if kind == "code" and source.strip()]
     theirs = [(n, c) for n, c in code if not c.lstrip().startswith(("%load_ext llmos_nb", "%agent"))]
-    return [replace(run, user_cells=theirs) for run in runs], texts
+    known = {n: saved(n, c) for n, c in book if c["cell_type"] == "code"}
+    return [replace(run, user_cells=theirs, cells=known) for run in runs], texts
 
 
 def _asked(target: Path, sign: bool | str, crate: str | os.PathLike[str]) -> str:
@@ -148,8 +158,8 @@ def _asked(target: Path, sign: bool | str, crate: str | os.PathLike[str]) -> str
         check_target(target, Path(crate))
     if sign is False:
         return ""
-    if target.suffix == ".py":
-        raise UsageError(f"--sign: {target.name} is a script, and only a notebook can be signed")
+    if (what := {".py": "a script", ".md": "a text"}.get(target.suffix)) is not None:
+        raise UsageError(f"--sign: {target.name} is {what}, and only a notebook can be signed")
     return signing_key(sign if isinstance(sign, str) else "")
 
 
@@ -167,7 +177,7 @@ def export(
     run : ExportSource or sequence of them
         The process, or several of one namespace in the order of their start.
     path : path-like
-        Where to; a name in ``.py`` makes a script, one with no suffix gets ``.ipynb``. Input files go beside it.
+        Where to; ``.py`` makes a script, ``.md`` a methods supplement, no suffix ``.ipynb``. Inputs go beside it.
     clean : bool
         Only code, no notes.
     trace : bool
@@ -192,12 +202,12 @@ def export(
     """
     target = Path(path) if Path(path).suffix else Path(f"{path}.ipynb")
     key = _asked(target, sign, crate)
-    runs = [run] if isinstance(run, ExportSource) else list(run)
-    if not runs:
+    if not (runs := [run] if isinstance(run, ExportSource) else list(run)):
         raise UsageError(f"{target}: there is no process to export")
     runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
-    draft = gather(runs, f"{target.stem}-inputs", notebook is not None)
-    draft.texts = texts
+    draft = replace(gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
+    if target.suffix == ".md":
+        return _supplement(draft, target)
     cells = _cells(draft, clean, trace, params)
     bring(draft.inputs, draft.held, runs[0].folder, target.parent)
     if target.suffix == ".py":
@@ -217,6 +227,18 @@ def _finished(path: Path, draft: Draft, key: str, crate: str | os.PathLike[str])
     return path
 
 
+def _supplement(draft: Draft, target: Path) -> Path:
+    """Write the methods supplement."""
+    from llmos_nb.export.methods import methods  # only for it
+
+    draft.inputs = _inputs(draft)
+    draft.expected = expected(draft)
+    text = methods(draft)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    return target
+
+
 def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str, observe: bool) -> Path:
     """Observe it if that is wanted, seal it, and write it."""
     if observe:
@@ -230,13 +252,23 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
     return target
 
 
+def _inputs(draft: Draft) -> list[Input]:
+    """Return the declared input files: as they were recorded when they were read, else as the code names them."""
+    found = files_recorded(draft.units, draft.cells, draft.runs[0].folder)
+    known = {i.path for i in found}
+    named = [i for i in files_read(draft.sources, draft.runs) if i.path not in known]
+    return [*found, *named, *from_held(draft.held)]
+
+
 def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]:
     """Make all cells, in order."""
     parameters = parameters_code(draft.units, params)
-    draft.inputs = [*files_read(draft.sources, draft.runs), *from_held(draft.held)]
-    made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
+    if params is None:  # with other parameters the steps give something else, so the end alone is asserted
+        draft.expected = expected(draft)
+    draft.inputs = _inputs(draft)
+    made = [] if clean else [Cell("markdown", "head", notes.head(draft.wanted))]
     made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft, clean)]
-    made += [c for r in draft.runs for c in trace_cells(r)] if trace else []
+    made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
     said = ((f"cell {c.about.get('call') or c.role}", c.source) for c in made)
     refuse_secrets(said, secrets(draft.runs))
     refuse_held(draft.held, secrets(draft.runs))
@@ -251,6 +283,12 @@ def _setup(draft: Draft, parameters: str) -> list[Cell]:
         Cell("code", "parameters", parameters, tags=["parameters"]),
         Cell("code", "seeds", seeds),
         Cell("code", "inputs", check_code(draft.inputs)),
+        Cell(
+            "code",
+            "environment",
+            environ_code(variables(draft.sources, environ_recorded(draft.units, draft.cells))),
+        ),
+        Cell("code", "comparison", comparing(draft)),
     ]
     return [cell for cell in found if cell.source]
 
@@ -261,18 +299,31 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
     said: set[tuple[int, int]] = set()
     texts, checked = list(draft.texts), False
     values = step_values(draft.units, draft.running(), draft.states)
-    for unit, known in zip(draft.units, values, strict=True):
+    printed = shows(draft.running(), draft.states)
+    wanted = draft.expected or [Expected()] * len(draft.units)
+    for unit, known, gives, why in zip(draft.units, values, wanted, printed, strict=True):
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
         if unit.role == "step" and not checked:
             cells, checked = [*cells, *_shapes(draft)], True
         if unit.call is not None and unit.run is not None:
             key = (unit.run.pid, unit.call.step)
-            cells += _step(unit, known, key not in said, clean)
+            cells += _step(unit, known, gives, why, first=key not in said)[clean:]
             said |= {key} if unit.call.step else set()
         elif unit.source.strip():
-            cells.append(Cell("code", unit.role, unit.source, {"names": unit.names} if unit.names else {}))
+            cells.append(_other(unit, draft, why))
     return cells + [cell for _, cell in texts]
+
+
+def _other(unit: Unit, draft: Draft, why: str) -> Cell:
+    """Return a cell that is no step's: of the user, a function, data; the user's with what it showed."""
+    about: dict[str, Any] = {"names": unit.names} if unit.names else {}
+    outputs, whole = of_user(unit, draft.runs)
+    about |= {"shown": "observed" if whole else "run"} if outputs or whole else {}
+    if why and whole and outputs:
+        about["volatile"] = {**{str(i): ALL for i in range(len(outputs))}, "count": ALL}
+    tags = [LOOSE] if outputs and (why or not whole) else []
+    return Cell("code", unit.role, unit.source, about, tags, outputs)
 
 
 def _shapes(draft: Draft) -> list[Cell]:
@@ -280,21 +331,34 @@ def _shapes(draft: Draft) -> list[Cell]:
     return [Cell("code", "shapes", code)] if code else []
 
 
-def _step(unit: Unit, values: dict[str, str], first: bool, clean: bool) -> list[Cell]:
+def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: bool) -> list[Cell]:
+    """Return a step's note and its cell: code, assertions, and what it showed."""
     call, run = unit.call, unit.run
     assert call is not None and run is not None  # noqa: S101 - the caller has looked
     about = {"call": call.id, "step": call.step, "by": call.by, "tool": call.name}
     about |= {"problem": unit.problem} if unit.problem else {}
     about |= {"pid": run.pid} if run.events and run.pid else {}
-    note = Cell("markdown", "note", notes.step(call, run, first), about)
-    known = {"values": values} if values else {}
-    code = Cell("code", "step", unit.source, {**about, **known, "shown": "run"}, [LOOSE], recorded(call, run))
-    return [code] if clean else [note, code]
+    outputs, lost = recorded(call, run)
+    if (magic := shows_by_itself(call.code)) and not lost:
+        lost = f"its output: what {magic} shows has no plain form"
+    repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
+    known: dict[str, Any] = {"values": values} if values else {}
+    known |= {"asserted": gives.count} if gives.count else {}
+    known |= {"shown": "observed" if repeats else "run"}
+    if why and repeats:
+        known["volatile"] = {**{str(i): ALL for i in range(len(outputs))}, "count": ALL}
+    left = unchecked(unit, gives, lost, why if outputs else "")
+    note = Cell("markdown", "note", notes.step(call, run, first, left), about)
+    source = asserting(unit.source, gives, call.id) if not unit.problem else unit.source
+    tags = [] if repeats and not why else [LOOSE]
+    return [note, Cell("code", "step", source, {**about, **known}, tags, outputs)]
 
 
 def _end(draft: Draft, clean: bool) -> list[Cell]:
-    cells = [] if clean else [Cell("markdown", "answer", notes.answer(r)) for r in draft.runs if r.state.answer]
-    cells += [Cell("code", "answer", text) for r in draft.runs if (text := notes.computed_answer(r))]
+    cells = (
+        [] if clean else [Cell("markdown", "answer", notes.answer(r)) for r in draft.wanted if r.state.answer]
+    )
+    cells += [Cell("code", "answer", text) for r in draft.wanted if (text := notes.computed_answer(r))]
     code, draft.unchecked = evidence_code(draft)
     return [*cells, Cell("code", "evidence", code)] if code else cells
 
@@ -308,6 +372,8 @@ def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str)
     cell = next((c for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"), None)
     if added and cell is not None:
         about = "# Under the seeds above; the run itself drew others."
-        cell["source"] = with_helper("\n".join([cell["source"], about, *added]))
+        lines = [assertion(name, words) for name, words in added.items()]
+        bare = "\n".join([cell["source"].rpartition("\n\n\n")[2], about, *lines])
+        cell["source"] = with_helper(bare, added.values(), draft)
         for name in chance:
             draft.unchecked.pop(name)

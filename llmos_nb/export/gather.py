@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from llmos_nb.export.assertions import Expected
 from llmos_nb.export.cells import Cell
+from llmos_nb.export.chance import recorded as recorded_states, restored, state_code
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import Piece, cut
@@ -17,9 +20,11 @@ from llmos_nb.export.dataflow.taint import NETWORK, STATES, reaches, tainted
 from llmos_nb.export.functions import source_unit
 from llmos_nb.export.inputs import Input
 from llmos_nb.export.literals import Held, hold
+from llmos_nb.export.order import NOT_KNOWN
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import REPEAT, Unit, step_units, user_units
 from llmos_nb.heap.digest import digest
+from llmos_nb.journal.events import CellRan
 from llmos_nb.messages import canonical
 
 
@@ -63,6 +68,7 @@ def recorded(unit: Unit, folder: str) -> Held | None:
 
 
 _DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[iod]h|Out|In")
 _FIRST, _ROUNDS = -1, 20  # what is missing may itself miss something: a round for each level
 
 
@@ -90,6 +96,10 @@ class Draft:
         The declared input files.
     unchecked : dict
         By name, why its value is not asserted.
+    expected : list of Expected
+        For each unit what its cell asserts; empty where all is asserted in the end.
+    restored : set of str
+        Random generators whose recorded states stand in it, before each piece of code that drew.
     """
 
     runs: list[ExportSource]
@@ -101,6 +111,8 @@ class Draft:
     boundary: set[str] = field(default_factory=set)
     inputs: list[Input] = field(default_factory=list)
     unchecked: dict[str, str] = field(default_factory=dict)
+    expected: list[Expected] = field(default_factory=list)
+    restored: set[str] = field(default_factory=set)
 
     @property
     def sources(self) -> list[str]:
@@ -121,7 +133,18 @@ class Draft:
     def states(self) -> list[str]:
         """The random states that the notebook restores."""
         names = {"random": PYTHON, "numpy": NUMPY}
-        return [names[k] for run in self.runs for k in run.random_state or () if k in names]
+        known = [k for run in self.runs for k in run.random_state or ()]
+        return [names[k] for k in dict.fromkeys([*known, *self.restored]) if k in names]
+
+    @property
+    def cells(self) -> Mapping[int, CellRan]:
+        """What is recorded of the user's cells, by their number."""
+        return next((run.cells for run in self.runs if run.cells), {})
+
+    @property
+    def wanted(self) -> list[ExportSource]:
+        """The processes whose results are asked for."""
+        return [run for run in self.runs if run.wanted]
 
     @property
     def first_step(self) -> int:
@@ -162,6 +185,7 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
             draft.held.append(held)
         _not_again(draft, unit)
     _at_boundary(draft)
+    _whole_steps(draft)
     _resolve(draft)
     _random_state(draft)
     for held in piped_in(runs, folder):
@@ -171,8 +195,42 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
     sources, _ = cut(draft.pieces(), STATES & tainted(before).keys())
     for unit, source in zip(draft.units, sources, strict=True):
         unit.source = source
-    draft.units = [u for u in draft.units if u.source.strip() or u.role == "step"]
+        _no_history(draft, unit)
+    draft.units = [u for u in draft.units if u.source.strip() or (u.role == "step" and u.kept)]
+    found = restored(draft.units, draft.cells, draft.folder)
+    draft.units, draft.restored = found.units, found.names
+    draft.held += found.held
+    used = {id(u.run) for u in draft.units if u.run is not None}
+    draft.runs = [run for run in draft.runs if run.wanted or id(run) in used]
     return draft
+
+
+def _whole_steps(draft: Draft) -> None:
+    """Keep whole what is needed in part: steps of other processes, and cells that drew, which draw the same then."""
+    for _ in range(_ROUNDS):
+        sources, _ = cut(draft.pieces())
+        left = [u for u, s in zip(draft.units, sources, strict=True) if not u.kept and s.strip()]
+        new = [u for u in left if u.role == "step" or (u.role == "user" and recorded_states(u, draft.cells))]
+        if not new:
+            break
+        for unit in new:
+            unit.kept = True
+    draft.units = [u for u in draft.units if u.role != "step" or u.kept]
+
+
+def _no_history(draft: Draft, unit: Unit) -> None:
+    """Stop the notebook where code uses what IPython keeps of cells: it would silently find something else."""
+    used = sorted(n for n in draft.missing if HISTORY.fullmatch(n))
+    if not used or unit.problem or not unit.source.strip():
+        return
+    if names := [n for n in used if n in flow_of_code(unit.source).reads]:
+        where = f"call {unit.call.id}" if unit.call is not None else f"the user's cell {unit.order[0]}"
+        unit.problem = f"{where} uses {', '.join(names)}: {draft.missing[names[0]]}"
+        lines = [
+            *(f"# {line}" for line in unit.source.splitlines()),
+            f"raise NotImplementedError({unit.problem!r})",
+        ]
+        unit.source = "\n".join(lines)
 
 
 def _not_again(draft: Draft, unit: Unit) -> None:
@@ -226,7 +284,11 @@ def _make(draft: Draft, name: str) -> None:
     """Put in front of all the rest what makes a name, as it was there before the first cell."""
     tool = next((r.tools[name] for r in draft.runs if name in r.tools), None)
     value, live = draft.namespace.get(name, tool.fn if tool is not None else None), name in draft.namespace
-    if not live and tool is None:
+    if HISTORY.fullmatch(name):
+        draft.missing[name] = "it is what IPython keeps of cells, which is another thing in another notebook"
+    elif name.startswith(NOT_KNOWN):
+        draft.missing[name] = "a cell broke off, and how far it came is not known"
+    elif not live and tool is None:
         draft.missing[name] = "no cell of this kernel makes it"
     elif source := source_unit(name, value):
         draft.units.insert(0, Unit("function", source, names=[name]))
@@ -245,20 +307,8 @@ def _random_state(draft: Draft) -> None:
         first = next((i for i, call in steps if call.changes.random), None)
         if first is not None and run.random_state:
             file = f"{draft.folder}/random-state-{run.pid}.json"
-            code = _state_code(run.random_state, file)
+            code = state_code(run.random_state, file)
             data = canonical(dict(run.random_state)).encode()
             about = {"kind": "random state", "why": "the run drew from it"}
             draft.held.append(Held("random state", code, file, data, about))
             draft.units.insert(first, Unit("state", code, draft.units[first].order))
-
-
-def _state_code(state: Any, file: str) -> str:
-    """Return the code that restores recorded random states."""
-    lines = ["# The random state as the run found it here.", "import json", "from pathlib import Path", ""]
-    lines.append(f'_state = json.loads(Path({file!r}).read_text(encoding="utf-8"))')
-    if "random" in state:
-        lines += ["import random", "", '_version, _keys, _gauss = _state["random"]']
-        lines.append("random.setstate((_version, tuple(_keys), _gauss))")
-    if "numpy" in state:
-        lines += ["import numpy", "", 'numpy.random.set_state(("MT19937", *_state["numpy"]))']
-    return "\n".join(lines)

@@ -174,6 +174,8 @@ def bring(inputs: Iterable[Input], held: Iterable[Held], folder: Path, beside: P
     for one in inputs:
         relative = one.kind != "held" and not Path(one.path).is_absolute() and ".." not in Path(one.path).parts
         target = beside / one.path
+        if one.about.get("since") and not target.exists():
+            continue  # what is there now is another file; the notebook says so
         if not relative or target.absolute() == (folder / one.path).absolute() or one.size > COPY_BYTES:
             continue
         if target.exists() and digest_file(target) != one.sha256:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import CellRan
 from llmos_nb.process.state import State
 from llmos_nb.tools import Tool
 
@@ -35,6 +36,12 @@ class ExportSource:
     user_cells : list of (int, str)
         The user's own executed cells with their execution counts. Cells that start with ``%%agent`` may stand among
         them; they are left out, but say what came before the process.
+    cells : mapping
+        By the same number, what is recorded of them.
+    placed : mapping, optional
+        By call, its number among the user's cells; None where that is not recorded.
+    wanted : bool
+        Its results are asked for; of any other process only what these need stands in the notebook.
     namespace : dict, optional
         The live one, for inputs that no cell makes and for what the notebook must hold in the end.
     blobs : path, optional
@@ -57,6 +64,9 @@ class ExportSource:
     events: Sequence[Event] = ()
     tools: Mapping[str, Tool] = field(default_factory=dict)
     user_cells: Sequence[tuple[int, str]] = ()
+    cells: Mapping[int, CellRan] = field(default_factory=dict)
+    placed: Mapping[str, int] | None = None
+    wanted: bool = True
     namespace: Mapping[str, Any] | None = None
     blobs: Path | None = None
     random_state: Mapping[str, Any] | None = None

@@ -3,96 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from llmos_nb.export.functions import harmless, without_package
+from llmos_nb.export.magics import NotPython, plain
 from llmos_nb.export.redact import from_environment
 from llmos_nb.export.source import ExportSource
 from llmos_nb.process.state import CONTROL
 from llmos_nb.tools import Call
-
-_DROPPED = re.compile(
-    r"matplotlib|config|(re|un)?load_ext|autoreload|pip|conda|mamba|uv|precision|pylab|reset|whos?|hist(ory)?|pdb|debug"
-    r"|xmode|pinfo2?|lsmagic|autosave|agent"
-)
-_TIMERS = ("time", "timeit", "prun", "memit", "lprun", "mprun")
-_LINE = re.compile(
-    r"^(?P<indent>[ \t]*)(?:(?P<target>[\w, ]+?)[ \t]*=[ \t]*)?(?P<sign>[%!])(?P<body>[^%!].*|![^!].*)$"
-)
-_HELP = re.compile(r"^\s*\??[\w.*]+\?{1,2}\s*$|^\s*\?{1,2}[\w.*]+\s*$")
-
-
-class NotPython(ValueError):
-    """A magic that has no plain form; its text is the line."""
-
-
-def plain(source: str) -> str:
-    """Return code without magics.
-
-    Raises
-    ------
-    NotPython
-        A magic is used that cannot be said in plain Python.
-    """
-    first = source.lstrip().partition("\n")[0]
-    if first.startswith("%%"):
-        return _cell(first[2:].strip(), source.lstrip().partition("\n")[2])
-    try:
-        ast.parse(source)
-    except SyntaxError:
-        return "\n".join(_line(line) for line in source.splitlines())
-    return source
-
-
-def _cell(head: str, body: str) -> str:
-    name, _, rest = head.partition(" ")
-    if name in (*_TIMERS, "capture"):
-        return plain(body)
-    if name in ("bash", "sh", "script"):
-        return _shell("", body, "")
-    if name in ("writefile", "file"):
-        mode = "a" if "-a " in f"{rest} " else "w"
-        path = rest.replace("-a", "").strip()
-        return f'with open({path!r}, "{mode}") as _file:\n    _file.write({body!r})'
-    raise NotPython(f"%%{head}")
-
-
-def _line(line: str) -> str:
-    if _HELP.match(line):
-        return ""
-    found = _LINE.match(line)
-    if found is None:
-        return line
-    indent, target, body = found["indent"], (found["target"] or "").strip(), found["body"].strip()
-    if found["sign"] == "!":
-        return _shell(indent, body.lstrip("!"), target)
-    return indent + _magic(body, line)
-
-
-def _magic(body: str, line: str) -> str:
-    name, _, rest = body.partition(" ")
-    rest = rest.strip()
-    if _DROPPED.fullmatch(name):
-        return f"pass  # was: %{body}"
-    if name in _TIMERS:
-        return re.sub(r"^(-\w+\s+\S+\s+)*", "", rest)
-    if name == "cd":
-        return f"import os; os.chdir(os.path.expanduser({rest!r}))"
-    if name in ("env", "set_env") and rest:
-        key, _, value = re.sub(r"\s*=\s*", " ", rest, count=1).partition(" ")
-        return f"import os; os.environ[{key!r}] = {value.strip()!r}"
-    raise NotPython(line.strip())
-
-
-def _shell(indent: str, command: str, target: str) -> str:
-    """Spell a shell line as a subprocess; `{name}` in it is filled in as IPython does."""
-    text = f"f{command!r}" if re.search(r"\{\w+\}", command) else repr(command)
-    run = f"subprocess.run({text}, shell=True, capture_output=True, text=True, check=False).stdout"
-    act = f"{target} = {run}.splitlines()" if target else f'print({run}, end="")'
-    return f"{indent}import subprocess; {act}"
-
 
 LOOKING = ("describe", "names", "recall")
 REPEAT = "REPEAT_EFFECTS"
@@ -146,8 +65,10 @@ def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
         Its place among several processes of one notebook.
     """
     start = started_at(run)
-    calls = (c for c in run.state.surviving if c.name not in (*CONTROL, *LOOKING))
-    counted = ((call, int(call.facts.get("execution_count") or start)) for call in calls)
+    calls = [c for c in run.state.surviving if c.name not in (*CONTROL, *LOOKING)]
+    if run.placed is not None:  # a step that two processes share stands there once
+        calls = [c for c in calls if c.id in run.placed]
+    counted = [(call, (run.placed or {}).get(call.id, start)) for call in calls]
     return [_unit(run, call, (n, nth + 1, i)) for i, (call, n) in enumerate(counted)]
 
 
@@ -163,10 +84,18 @@ def _unit(run: ExportSource, call: Call, order: tuple[int, int, int]) -> Unit:
     source, running = call_code(run, call), None
     source, problem = _parsed(source, from_environment)
     if problem:
-        source = "\n".join(f"# {line}" for line in source.splitlines())
+        source = _refused(source, call, problem)
     elif _once(run, call):
         source, running = _guarded(source, call), ""
-    return Unit("step", source, order, call, run, problem, running=running)
+    return Unit("step", source, order, call, run, problem, running=running, kept=run.wanted)
+
+
+def _refused(source: str, call: Call, problem: str) -> str:
+    """Return code that cannot be said as a comment; where something rests on it, the notebook stops there."""
+    lines = [f"# {line}" for line in source.splitlines()]
+    if call.changes.names or call.facts.get("effects"):
+        lines.append(f"raise NotImplementedError({f'call {call.id} cannot be done here: {problem}'!r})")
+    return "\n".join(lines)
 
 
 def _parsed(source: str, finish: Callable[[str], str]) -> tuple[str, str]:
@@ -203,7 +132,9 @@ def _entered(call: Call) -> str:
 def _once(run: ExportSource, call: Call) -> bool:
     """Return whether running the call again would act outside a second time."""
     tool = run.tools.get(call.name)
-    if tool is None or call.name == "python" or tool.effect != "external" or tool.repeat != "once":
+    if tool is None:  # of a saved process: nobody can say that it only looked
+        return call.name not in ("python", "ask", "calculator") and call.name not in run.state.reads
+    if call.name == "python" or tool.effect != "external" or tool.repeat != "once":
         return False
     return not call.changes.names and (tool.runner is not None or not harmless(tool.fn))
 

@@ -17,7 +17,7 @@ from llmos_nb.heap.walk import Change, Image, names_reaching
 
 DETAILS = 50
 Pairs = dict[str, tuple[Any, Any]]
-_HIDDEN = re.compile(r"__.*__|_+|_i+|_\d+|_i\d+|_[iod]h|In|Out|get_ipython|exit|quit|open")
+_HIDDEN = re.compile(r"__.*__|_+|_i+|_\d+|_i\d+|_[iod]h|In|Out|_exit_code|get_ipython|exit|quit|open")
 
 
 def hidden(name: str) -> bool:

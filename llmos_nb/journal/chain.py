@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from llmos_nb.errors import JournalError, JournalTampered
 from llmos_nb.journal.blobs import HOLDERS, Blobs, put_inside, references
-from llmos_nb.journal.events import KINDS, VERSION, Body, Parent, RunStarted, parse
+from llmos_nb.journal.events import KINDS, VERSION, Body, NotebookOpened, Parent, RunStarted, parse
 from llmos_nb.messages import canonical
 
 GENESIS = "0" * 64
@@ -87,6 +87,7 @@ def _unread(
     return event
 
 
+_FIRST = (RunStarted.kind, NotebookOpened.kind)  # what a journal of the format begins with
 _KEYS = {"n": int, "at": str, "k": str, "d": dict, "prev": str, "hash": str}
 _LINE = re.compile(  # as `journal.chained` writes it; any other form of the same JSON is read by `json`
     r'{"at":"([^"\\]*)","d":({.*}),"hash":"([0-9a-f]{64})","k":"([^"\\]*)","n":([0-9]+),"prev":"([0-9a-f]{64})"}',
@@ -121,9 +122,9 @@ class _Reader:
             n, at, k, prev, digest, data = self._quick(raw) or self._slow(raw)
             if datetime.fromisoformat(at).tzinfo is None:
                 raise ValueError(f"`at` lacks its time zone: {at!r:.60}")
-            if k == RunStarted.kind:
+            if k in _FIRST:
                 self._check_version(_decode(data) if isinstance(data, str) else data)
-            self.closed = self.closed or (self.line == 1 and k == RunStarted.kind)
+            self.closed = self.closed or (self.line == 1 and k in _FIRST)
         except RecursionError as error:
             raise self.wrong("not an event (nested too deeply)", self.line) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -6,7 +6,9 @@ import getpass
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ class Home:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self.runs = self.root / "runs"
+        self.notebooks = self.root / "notebooks"  # journals of users' cells
         self.database = self.root / "memory.db"  # goals and memories; not there before somebody keeps one
 
     def prepare(self) -> None:
@@ -40,7 +43,7 @@ class Home:
 
     def new(self, words: str) -> tuple[Path, int]:
         """Make the folder of a new process; its pid is unique here, also beside other kernels."""
-        slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:32] or "process"
+        slug = _slug(words, "process")
         try:
             self.prepare()
             self.runs.mkdir(exist_ok=True)
@@ -50,6 +53,21 @@ class Home:
         except OSError as error:
             raise JournalUnwritable(f"cannot write {self.runs}: {error.strerror or error}") from error
         return folder, pid
+
+    def new_notebook(self, name: str) -> Path:
+        """Make the folder of a notebook's journal; it bears the name of the notebook and a number of its own."""
+        stem = f"{date.today().isoformat()}-{_slug(Path(name).stem, 'notebook')}"
+        try:
+            self.prepare()
+            self.notebooks.mkdir(exist_ok=True)
+            for n in count(1):
+                folder = self.notebooks / (f"{stem}-{n}" if n > 1 else stem)
+                with suppress(FileExistsError):
+                    folder.mkdir()
+                    break
+        except OSError as error:
+            raise JournalUnwritable(f"cannot write {self.notebooks}: {error.strerror or error}") from error
+        return folder
 
     def _next_pid(self) -> int:
         """Take the next number by making a file that only one can make."""
@@ -68,6 +86,10 @@ class Home:
     def find(self, pid: int) -> Path | None:
         """Return the folder of a process, or None."""
         return next((f for f in self.runs.glob("*/") if pid_of(f.name) == pid), None)
+
+
+def _slug(words: str, otherwise: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:32] or otherwise
 
 
 def home_of(given: str | os.PathLike[str] | None = None, configured: Mapping[str, Any] | None = None) -> Home:

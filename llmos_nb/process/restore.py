@@ -25,8 +25,9 @@ _ASKING = ("risky", "plan", "step")
 
 @dataclass
 class _Found:
-    """What came back so far; `there` are the variables that there were before."""
+    """What came back so far; `there` are the variables that there were before, and `place` is where that is."""
 
+    place: dict[str, Any] | None = None
     there: frozenset[str] = frozenset()
     stored: list[str] = field(default_factory=list)
     rerun: list[str] = field(default_factory=list)
@@ -59,7 +60,7 @@ async def rebuild(run: Run) -> None:
     apart = any(t.worker is not None for t in run.tools.values())
     here = [n for n in wanted if n in (run.namespace or {})]
     right = {n for n, d in run.fingerprint(here).items() if d == wanted[n]}
-    found = _Found(frozenset(run.namespace or ()))
+    found = _Found(run.place().get("place"), frozenset(run.namespace or ()))
     hows = plan(steps, wanted, right) if not apart else ["rerun" if s.harmless else "stored" for s in steps]
     for step, how in zip(steps, hows, strict=True):
         call = run.state.calls[step.call]
@@ -186,6 +187,7 @@ def _record(run: Run, found: _Found, by: str = "") -> None:
             acted={c: effects(call) or [] for c, call in calls.items()},
             asks=asks,
             by=by,
+            place=found.place,
         )
     )
     if found.differs:
@@ -209,7 +211,7 @@ async def run_again(run: Run, command: RunAgain) -> None:
 
 
 async def _run_again(run: Run, calls: Collection[str]) -> _Found:
-    lost, found = dict(run.state.lost), _Found()
+    lost, found = dict(run.state.lost), _Found(run.place().get("place"))
     for step in [s for s in _steps(run, run.state.surviving) if s.call in calls]:
         result = await _invoked(run, run.state.calls[step.call], _let)
         if result.ok:

@@ -129,6 +129,8 @@ class Run:
         Who is told each event, with the state after it.
     on_text, on_output : callable
         Who is told the pieces of an answer, and of a call's output, as they come.
+    place : callable
+        Returns the place of what begins now in the order of the notebook's cells and steps, as facts of a call.
     visit : Visit
         Runs what touches the user's objects on their thread.
     relay : Relay, optional
@@ -174,6 +176,7 @@ class Run:
     listeners: list[Listener] = field(default_factory=list)
     on_text: Callable[[str], None] = lambda text: None
     on_output: Callable[[str, str], None] = lambda call, text: None
+    place: Callable[[], dict[str, Any]] = dict
     visit: Visit = visit_here
     relay: Relay | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,6 +1,7 @@
 from . import (
     api as api,
     config as config,
+    exporting as exporting,
     outcome as outcome,
     prune as prune,
     table as table,

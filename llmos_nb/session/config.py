@@ -206,6 +206,10 @@ class Settings:
         64.0, "MB that all stored values of a process may take", config=True, environ=True, toml="stored_run_mb",
         unit="MB", check=_check_stored, hold=min,
     )
+    record: bool = setting(
+        True, "record the notebook's own cells as they run, so that exports hold them", config=True, environ=True,
+        toml="record", hold=_either,
+    )
     trace: bool = setting(
         False, "send spans to the OpenTelemetry collector of the environment", config=True, environ=True,
         toml="trace",

@@ -382,7 +382,10 @@ class Process:
         """Go on from event `at` as a new process; this one ends as ``forked``, unless the new one is isolated."""
         return self.session.fork(self, at, isolate)
 
-    def export(self, path: str | Path = "", **options: Any) -> Path:
-        """Write what survived as a plain notebook that runs with no model; with no path it bears name and pid."""
+    def export(self, path: str | Path = "", *, run: bool = True, **options: Any) -> Path:
+        """Write what survived as a plain notebook that runs with no model; with no path it bears name and pid.
+
+        Unless `run` is False it is run in a fresh interpreter: `ExportDoesNotRun` says which cell raises.
+        """
         named = path or f"{self.run.state.name or 'process'}-{self.pid}.ipynb"
-        return self.session.export(self, Path(named), **options)
+        return self.session.export(self, Path(named), run=run, **options)

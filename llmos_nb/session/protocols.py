@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llmos_nb.process.state import State
     from llmos_nb.session.config import Settings
     from llmos_nb.session.dispatch import Dispatch
+    from llmos_nb.session.notebook import Recorder
     from llmos_nb.tools import Tool
 
 
@@ -87,6 +88,7 @@ class SessionLike(Protocol):
     configured: Mapping[str, Any]
     snapshots: Snapshots | None
     sharing: Sharing
+    notebook: Recorder | None
     last_pid: int
 
     @property
@@ -150,5 +152,7 @@ class SessionLike(Protocol):
     def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> ProcessLike:
         """Begin a new process from event `at` of another."""
 
-    def export(self, process: ProcessLike, path: Path, **options: Any) -> Path:
+    def export(
+        self, process: ProcessLike | Sequence[ProcessLike], path: Path, *, run: bool = True, **options: Any
+    ) -> Path:
         """Write the plain notebook of what survived."""

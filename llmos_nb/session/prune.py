@@ -12,6 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from llmos_nb.process import Run, open_journal, saved
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config
 from llmos_nb.session.memory.part import Memory
+from llmos_nb.session.notebook import past
 from llmos_nb.views import count, runs
 from llmos_nb.views.text import table
 
@@ -73,7 +75,7 @@ def _raw(run: Run, call: str) -> dict[str, Any]:
 
 Pids = Collection[int]
 DAY_S = 86_400
-PAYLOADS, RUN = "payloads", "the run"
+PAYLOADS, RUN, NOTEBOOK = "payloads", "the run", "the notebook's cells"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Gone:
     journal : Path
         Of the run.
     what : str
-        ``payloads`` or ``the run``.
+        ``payloads``, ``the run`` or ``the notebook's cells``.
     days : float
         Since it ended.
     bytes : int
@@ -135,10 +137,23 @@ def due(home: Home, kept: Retention, live: Collection[int] = (), now: float | No
         if r not in gone and kept.payload_days is not None and r.days > kept.payload_days
         and r.journal.resolve() not in needed and _size(r.journal.parent / "blobs")
     ]  # fmt: skip
+    stays = {r.journal.resolve() for r in found if r not in gone}
     return [
         *(Gone(r.journal, RUN, r.days, _size(r.journal.parent)) for r in gone),
+        *_notebooks(home, kept, stays, time.time() if now is None else now),
         *(Gone(r.journal, PAYLOADS, r.days, _size(r.journal.parent / "blobs")) for r in bare),
     ]
+
+
+def _notebooks(home: Home, kept: Retention, stays: set[Path], now: float) -> Iterator[Gone]:
+    """Say which notebooks' cells go: as old as a run that goes, and no run that stays has steps among them."""
+    for _, path in past.notebooks(home):
+        days = (now - path.stat().st_mtime) / DAY_S
+        if kept.runs_days is None or days <= kept.runs_days:
+            continue
+        with suppress(JournalError):
+            if not {run.resolve() for _, run in past.load(path).processes} & stays:
+                yield Gone(path, NOTEBOOK, days, _size(path.parent))
 
 
 def _known(home: Home, now: float, young: float) -> Iterator[_Run]:
@@ -186,7 +201,7 @@ def _delete(home: Home, one: Gone) -> bool:
     except JournalLocked:
         return False
     try:
-        if one.what == RUN:  # put aside first, so that nobody finds a half of it
+        if one.what in (RUN, NOTEBOOK):  # put aside first, so that nobody finds a half of it
             aside = one.journal.parent.with_name(f".gone-{one.journal.parent.name}")
             _mark_batch(home, one.journal)
             one.journal.parent.rename(aside)
@@ -201,7 +216,8 @@ def _delete(home: Home, one: Gone) -> bool:
         raise JournalUnwritable(f"prune: {one.journal.parent}: {error.strerror or error}") from error
     finally:
         journal.release()
-    Memory.beside(one.journal).drop(one.journal.parent.name)
+    if one.what != NOTEBOOK:
+        Memory.beside(one.journal).drop(one.journal.parent.name)
     return True
 
 
@@ -238,7 +254,9 @@ def report(found: list[Gone], done: bool) -> str:
     if not found:
         return "nothing is older than it may be"
     runs_of = [(g, g.journal.parent.name) for g in found]
-    rows = [[pid_of(run), run, g.what, f"{g.days:.0f}", f"{g.bytes:,}"] for g, run in runs_of]
-    total = f"{count(len(found), 'run')}, {sum(g.bytes for g in found):,} bytes "
+    rows = [[pid_of(run) or "", run, g.what, f"{g.days:.0f}", f"{g.bytes:,}"] for g, run in runs_of]
+    books = sum(g.what == NOTEBOOK for g in found)
+    notebooks = f", {count(books, 'notebook')}" if books else ""
+    total = f"{count(len(found) - books, 'run')}{notebooks}, {sum(g.bytes for g in found):,} bytes "
     how = "deleted; the chains of what stays hold" if done else "would go; --yes deletes them"
     return f"{table(rows, ['pid', 'run', 'what', 'days', 'bytes'])}\n{total}{how}"

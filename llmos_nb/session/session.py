@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import Home, Journal, history, home_of, look
+from llmos_nb.journal import Home, Journal, home_of, look
 from llmos_nb.journal.events import PlanProposed
 from llmos_nb.messages import Message, ToolResult
 from llmos_nb.models import Model, resolve
 from llmos_nb.policy import Approver, Budget
-from llmos_nb.policy.secrets import vault
 from llmos_nb.process import Run, briefing, inputs, open_journal, recall
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight
 from llmos_nb.process.state import State
 from llmos_nb.session import config, revive, table, toolbox
 from llmos_nb.session.absent import Absent
+from llmos_nb.session.notebook import Recorder, recorder_of
 from llmos_nb.session.opening import (
     bounds_of,
     check_goal,
@@ -76,6 +77,7 @@ class Session:
         self.parts = Parts(self)
         self.on_start: list[Callable[[Process], None]] = []
         self.held: list[Process] | None = None
+        self.notebook: Recorder | None = recorder_of(ip) if ip is not None else None
 
     @property
     def home(self) -> Home:
@@ -183,6 +185,8 @@ class Session:
         run = Run(journal, state, model, box, self.namespace, call_timeout_s=timeout_s, writes=self.writes)
         run.snapshots, run.sight = self.snapshots, Sight(self.sharing)
         run.fingerprint = self._versions
+        if self.notebook is not None:
+            run.place = partial(self.notebook.place, run)
         recall.connect(run, self._recall_elsewhere)
         toolbox.connect(run)
         self.parts.connect(run)
@@ -336,24 +340,11 @@ class Session:
 
     # the record
 
-    def export(self, process: ProcessLike, path: Path, **options: Any) -> Path:
-        """Write the plain notebook of what survived."""
-        from llmos_nb.export import ExportSource, export  # nbformat is slow to import
+    def export(
+        self, process: ProcessLike | Sequence[ProcessLike], path: Path, *, run: bool = True, **options: Any
+    ) -> Path:
+        """Write the plain notebook of what survived of one process or of several, and run it to see that it runs."""
+        from llmos_nb.session import exporting  # with the first export
 
-        run = process.run
-        settings = {"approve": run.state.mode, "budget": run.state.budget.limits, "plan": run.state.planning}
-        source = ExportSource(
-            goal=run.state.goal,
-            name=run.state.name,
-            pid=process.pid,
-            model=run.state.model,
-            settings=settings,
-            state=run.state,
-            events=history(run.journal.events, run.journal.path),
-            tools=run.tools,
-            user_cells=toolbox.user_cells(self.ip),
-            namespace=self.namespace,
-            blobs=run.journal.path.parent / "blobs",
-            secrets=vault.values(),
-        )
-        return export(source, path, **options)
+        several = list(process) if isinstance(process, Sequence) else [process]
+        return exporting.export(self, several, path, run, **options)

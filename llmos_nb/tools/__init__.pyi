@@ -1,4 +1,4 @@
-from . import reentry as reentry
+from . import reads as reads, reentry as reentry
 from .call import CHANGES as CHANGES, CLOSED as CLOSED, NAME_CHANGES as NAME_CHANGES, Call as Call, Turn as Turn
 from .declare import declared as declared, said_of as said_of, tool as tool
 from .effects import HANDLE as HANDLE
@@ -6,6 +6,7 @@ from .invoke import bound_to_thread as bound_to_thread, invoke as invoke, value_
 from .make import as_tool as as_tool, put_on as put_on, shelved as shelved
 from .outcome import Stopped as Stopped, awaited as awaited, unless_stopped as unless_stopped
 from .protocol import CallContext as CallContext, Place as Place, Tool as Tool, current_call as current_call
+from .reads import Reads as Reads
 from .reentry import refuse as refuse
 from .text import (
     RECORDED as RECORDED,

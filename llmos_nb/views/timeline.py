@@ -101,7 +101,7 @@ class Timeline:
 def _mark(b: ev.Body) -> Literal["h", "e", ""]:
     """Return ``h`` for what a person decided, ``e`` for an error, else nothing."""
     match b:
-        case ev.ModelFailed() | ev.CallInDoubt() | ev.CallFinished(ok=False):
+        case ev.ModelFailed() | ev.CallInDoubt() | ev.CallFinished(ok=False) | ev.CellRan(ok=False):
             return "e"
         case ev.StepIntegrated(met=False) | ev.CheckFinished(held=False):
             return "e"
@@ -162,6 +162,12 @@ def _tools(b: ev.ToolsChanged) -> str:
     return "; ".join(said) or "as before"
 
 
+def _cell(b: ev.CellRan) -> str:
+    """Say which cell ran, by its first line, and how it ended."""
+    number, first = f"[{b.count}] " if b.count else "", next(iter(b.source.strip().splitlines()), "")
+    return f"{number}{first}" + (f": {b.error}" if b.error else "")
+
+
 def _amounts(b: ev.BudgetReserved | ev.BudgetSettled) -> str:
     return ", ".join(f"{v:.6g} {u}" for u, v in b.amounts.items())
 
@@ -212,5 +218,8 @@ _SAY = dict((
     _on(ev.RunPaused, lambda b: b.why),
     _on(ev.RunResumed, lambda b: f"epoch {b.epoch}"),
     _on(ev.HeapRestored, rebuilt),
+    _on(ev.NotebookOpened, lambda b: b.name or "a notebook"),
+    _on(ev.CellRan, _cell),
+    _on(ev.ProcessJoined, lambda b: f"process {b.pid}"),
     _on(ev.RunEnded, lambda b: b.reason + (f": {b.detail}" if b.detail else "")),
 ))  # fmt: skip

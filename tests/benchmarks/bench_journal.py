@@ -69,7 +69,7 @@ def ways(path: Path, bare: Path, folder: Path) -> dict[str, Callable[[], object]
         "verify": lambda: list(audit.of_one(audit.Wanted(verify=True), path)),
         "log": lambda: list(audit.of_one(audit.Wanted(), path)),
         "show": lambda: (page.html(state, events), page.plain(state, events)),
-        "export": lambda: process.export(folder / "run.ipynb"),
+        "export": lambda: process.export(folder / "run.ipynb", run=False),
     }
 
 

@@ -123,7 +123,8 @@ async def test_an_exported_notebook_holds_no_secret(monkeypatch, tmp_path, scrip
     proc = await llmos.run(
         "x", model=script(python(code), python(wrong), {"text": "ok"}), namespace={}, approve="auto"
     )
-    proc.export(tmp_path / "out.ipynb", trace=True)
+    with pytest.warns(UserWarning, match="saved, not run: .*it needs 'DB_PASSWORD', a secret"):
+        proc.export(tmp_path / "out.ipynb", trace=True)
     assert leaked((tmp_path / "out.ipynb").read_text() + everything_written(tmp_path)) == []
 
 

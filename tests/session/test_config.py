@@ -34,13 +34,14 @@ TOML = {
     "stored_run_mb": ("stored_run_mb = 0.5", 0.5),
     "mcp": ("[mcp.time]\ncommand = ['t']", {"time": {"command": ["t"]}}),
     "retention": ("[retention]\nruns_days = 3", None),
+    "record": ("record = false", False),
     "trace": ("trace = true", True),
 }
 ENVIRON = {
     "stored_value_mb": "0",
     "stored_run_mb": "8",
     "model": "x", "approve": "plan", "plan": "only", "budget": "2 steps", "context": "60k", "call_timeout": "9", "show_values": "yes",
-    "home": "/h", "scheduler": "fcfs", "slots": "3", "requests_per_minute": "4", "trace": "1", "untrusted": "child",
+    "home": "/h", "scheduler": "fcfs", "slots": "3", "requests_per_minute": "4", "record": "no", "trace": "1", "untrusted": "child",
 }  # fmt: skip
 
 

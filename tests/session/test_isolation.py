@@ -116,7 +116,7 @@ async def test_isolated_steps_are_rebuilt_in_isolation(script, tmp_path):
 
 async def test_the_exported_cell_is_the_same_python(script, tmp_path):
     proc = await run(script, "total = sum(rows)", names={"rows": [1, 2]})
-    proc.export(tmp_path / "x.ipynb")
+    proc.export(tmp_path / "x.ipynb", run=False)
     cells = nbformat.read(tmp_path / "x.ipynb", 4).cells
     assert any(c.cell_type == "code" and c.source.strip() == "total = sum(rows)" for c in cells)
 

@@ -44,6 +44,22 @@ def there(proc):
     return proc.journal.path.exists(), (proc.journal.path.parent / "blobs").exists()
 
 
+def test_a_notebooks_cells_go_when_no_run_that_stays_has_steps_among_them(tmp_path, later):
+    with Notebook(tmp_path) as book:
+        book.run("x = 1")
+        spec = book.script(python("y = x"), {"text": "ok"})
+        assert book.run(f"%%agent one -m {spec} -a auto\nDo it").status == "ok"
+        book.run("%agent ps")
+    home, kept = home_of(tmp_path / "home"), Retention(runs_days=30)
+    cells, run = next(home.notebooks.glob("*/journal.jsonl")), next(home.runs.glob("*/journal.jsonl"))
+    later(31)
+    os.utime(run, (prune.time.time(), prune.time.time()))  # a run that stays holds the notebook
+    assert prune.due(home, kept) == []
+    os.utime(run, (0, 0))
+    assert [g.what for g in prune.prune(home, kept)] == ["the run", "the notebook's cells"]
+    assert not cells.exists() and not run.exists()
+
+
 async def test_payloads_go_first_and_runs_after_them(script, later):
     old, kept = await ran(script, "a"), Retention(payload_days=10, runs_days=30)
     home = home_of()

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
 from llmos_nb.app import proof
@@ -20,7 +21,7 @@ from llmos_nb.journal.events import CallDecided, CallRedone, CallUndone, PlanDec
 from llmos_nb.policy import parse_rule
 from llmos_nb.policy.secrets import SecretStr, handle, vault
 from llmos_nb.process import beyond_undo, inputs
-from llmos_nb.session import Process, Session, api, table
+from llmos_nb.session import Process, Session, api, exporting, table
 from llmos_nb.tools import Call
 from llmos_nb.views.text import diff as difference
 
@@ -205,9 +206,19 @@ async def replay(session: Session, command: Command) -> None:
 
 
 async def export(session: Session, command: Command) -> None:
-    process = session.find(command.process)
-    path = process.export(_words(command, 1), **proof.exporting(command.flags))
-    print(f"written: {path}")
+    processes, file = _asked_for(session, command)
+    named = file or f"{processes[0].run.state.name or 'process'}-{processes[0].pid}.ipynb"
+    saved = exporting.save(session, processes, Path(named), **proof.exporting(command.flags))
+    print(saved.unproved if command.flags["no_run"] else await asyncio.to_thread(saved.prove))
+
+
+def _asked_for(session: Session, command: Command) -> tuple[list[Process], str]:
+    """Return the processes whose results are wanted, and the file: ``P [FILE]``, or ``[FILE] --of P,P``."""
+    if not (several := command.flags["of"]):
+        return [session.find(command.process)], _words(command, 1)
+    pids = [word.strip() for word in several.split(",") if word.strip()]
+    words = command.words[1:] if command.words and command.words[0] in (*pids, "") else command.words
+    return [session.find(pid) for pid in pids], " ".join(words)
 
 
 async def cells(session: Session, command: Command) -> None:

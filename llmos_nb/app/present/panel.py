@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ipykernel.connect import get_connection_file
@@ -18,7 +19,7 @@ from llmos_nb.journal.events import SignalReceived
 from llmos_nb.messages import now
 from llmos_nb.process import preview
 from llmos_nb.process.state import State
-from llmos_nb.session import Process
+from llmos_nb.session import Process, exporting
 from llmos_nb.tools import bounded
 from llmos_nb.views import page
 from llmos_nb.views.loop import loop
@@ -45,8 +46,12 @@ def _edit(p: Process, m: Message) -> Any:
     return p.edit(m["step"], **{k: m[k] for k in ("title", "expect", "code") if k in m})
 
 
-def _export(p: Process, m: Message) -> str:
-    return f"written: {p.export(m.get('path') or '')}"
+async def _export(p: Process, m: Message) -> str:
+    """Write the notebook here, and run it beside both threads; the panel says how far it is."""
+    named = m.get("path") or f"{p.run.state.name or 'process'}-{p.pid}.ipynb"
+    saved = exporting.save(p.session, [p], Path(named))
+    m["say"](f"saved: {saved.path}; it is now run in a fresh interpreter")
+    return await asyncio.to_thread(saved.prove)
 
 
 def _fork(p: Process, m: Message) -> str:
@@ -186,7 +191,8 @@ class PanelShown(Shown):
         self.panel.show(self.view())
 
     def _carry_out(self, message: dict[str, Any]) -> None:
-        said = CLICKS[message["verb"]](self.process, {k: v for k, v in message.items() if v is not None})
+        given = {k: v for k, v in message.items() if v is not None}
+        said = CLICKS[message["verb"]](self.process, {**given, "say": self.panel.note})
         if isinstance(said, str):
             self.panel.note(said)
         elif asyncio.iscoroutine(said):
@@ -196,7 +202,8 @@ class PanelShown(Shown):
 
     async def _awaited(self, work: Coroutine[Any, Any, object]) -> None:
         try:
-            await work
+            if isinstance(said := await work, str):
+                self.panel.note(said)
         except SAID as error:
             self.panel.note(str(error))
 

@@ -15,7 +15,7 @@ MUTATORS = _set(
     "partial_fit pop popitem popleft put read readline remove resize reverse rotate seed set_index_inplace setdefault "
     "setflags sort step update write writelines execute executemany executescript fetchone fetchall fetchmany "
     "random integers normal uniform choice permutation permuted shuffle standard_normal poisson binomial exponential "
-    "sample randint rand randn gauss randrange"
+    "sample randint rand randn gauss randrange __setitem__ __delitem__ __setattr__ __iadd__ __ior__ __next__ send"
 )
 # Functions that change their first argument.
 CHANGES_FIRST = _set(

@@ -34,6 +34,10 @@ class Flow:
         Names that it binds to modules or to what they hold.
     passes : list of (str, set of str)
         Plain names handed to a function that may be the user's.
+    methods : list of (str, str)
+        Methods that are called, each with the name at the root of their object.
+    patches : set of str
+        Names whose attributes or items it sets; of a module that counts for everybody who uses it.
     late : dict
         By function or class: what its body will do when it is called.
     aliases : list of (str, str)
@@ -48,6 +52,8 @@ class Flow:
     mutates: set[str] = field(default_factory=set)
     imports: set[str] = field(default_factory=set)
     passes: list[tuple[str, set[str]]] = field(default_factory=list)
+    methods: list[tuple[str, str]] = field(default_factory=list)
+    patches: set[str] = field(default_factory=set)
     late: dict[str, Flow] = field(default_factory=dict)
     aliases: list[tuple[str, str]] = field(default_factory=list)
     parameters: set[str] = field(default_factory=set)
@@ -55,9 +61,10 @@ class Flow:
 
     def add(self, other: Flow) -> None:
         """Take in what another piece of code does."""
-        for name in ("reads", "binds", "mutates", "imports"):
+        for name in ("reads", "binds", "mutates", "imports", "patches"):
             getattr(self, name).update(getattr(other, name))
         self.passes += other.passes
+        self.methods += other.methods
         self.aliases += other.aliases
         self.late.update(other.late)
         self.whole |= other.whole
@@ -120,6 +127,7 @@ class Visitor(ast.NodeVisitor):
         """An attribute or item that is set changes its object."""
         if not isinstance(node.ctx, ast.Load):
             self._mutate(scopes.chain_root(node))
+            self.flow.patches |= {scopes.chain_root(node)} if self._free(scopes.chain_root(node)) else set()
         self.generic_visit(node)
 
     visit_Subscript = visit_Attribute
@@ -204,6 +212,11 @@ class Visitor(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         """Methods that change their object, and functions that change an argument."""
         self._call_by_name(node)
+        if isinstance(node.func, ast.Attribute) and self._free(root := scopes.chain_root(node.func)):
+            self.flow.methods.append((node.func.attr, root))
+        for argument in node.args:  # a method handed over, which somebody else calls
+            if isinstance(argument, ast.Attribute) and argument.attr in effects.MUTATORS:
+                self._mutate(scopes.chain_root(argument))
         named = isinstance(node.func, ast.Attribute)
         changes = named and (_last(node.func) in effects.MUTATORS or scopes.in_place(node))
         if changes and not effects.random_state(node):
@@ -215,6 +228,7 @@ class Visitor(ast.NodeVisitor):
         last = _last(node.func)
         if last in effects.CHANGES_FIRST and node.args:
             self._mutate(scopes.chain_root(node.args[0]))
+            self.flow.patches |= {scopes.chain_root(node.args[0])} if last in ("setattr", "delattr") else set()
         if isinstance(node.func, ast.Name) and last not in effects.HARMLESS:
             given = {n for n in scopes.names_given(node) if self._free(n)}
             self.flow.passes.append((last, given))

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from llmos_nb.export.dataflow.flow import Flow, flow_of
 from llmos_nb.export.dataflow.parsed import body, once
+from llmos_nb.export.dataflow.state import Hidden, hidden_state
 
 # Names that IPython defines in every notebook.
-GIVEN = {*dir(builtins), "display", "get_ipython", "In", "Out", "__name__", "__file__", "__doc__"}
+GIVEN = {*dir(builtins), "display", "get_ipython", "__name__", "__file__", "__doc__"} - {"_"}
 
 
 @dataclass
@@ -32,12 +33,16 @@ class Piece:
 
 @dataclass
 class Line:
-    """One statement of a piece, with what it does; `touched` are the names that it may change in any way."""
+    """One statement of a piece, with what it does.
+
+    `touched` are the names that it may change in any way; `patches` says that it sets something in a module.
+    """
 
     piece: int
     node: ast.stmt
     flow: Flow
     keep: bool = False
+    patches: bool = False
     touched: set[str] = field(default_factory=set)
 
 
@@ -67,8 +72,10 @@ def read(pieces: Sequence[Piece]) -> tuple[list[Line], dict[str, Flow]]:
     """Read all statements, in order, and by name what calling each function of theirs may do."""
     lines = [line for i, piece in enumerate(pieces) for line in _lines(i, piece)]
     late, families = _late(lines), _families(lines)
+    hidden = hidden_state((line.node for line in lines), (line.flow for line in lines))
     for line in lines:
-        line.touched = _touched(line.flow, late, families)
+        line.touched = _touched(line.flow, late, families, hidden)
+        line.patches = bool(line.flow.patches & hidden.imported)
     return lines, late
 
 
@@ -117,9 +124,9 @@ def _families(lines: Sequence[Line]) -> dict[str, set[str]]:
     return family
 
 
-def _touched(flow: Flow, late: dict[str, Flow], families: dict[str, set[str]]) -> set[str]:
+def _touched(flow: Flow, late: dict[str, Flow], families: dict[str, set[str]], hidden: Hidden) -> set[str]:
     """Return every name that a statement may give another value or change, also through the functions it uses."""
-    changed, bound = set(flow.mutates), set(flow.binds)
+    changed, bound = flow.mutates | hidden.changed(flow, late), set(flow.binds)
     for name in flow.reads & late.keys():
         changed |= {m for m in late[name].mutates if not m.startswith("*")}
         bound |= late[name].binds
@@ -133,9 +140,11 @@ def _walk_back(lines: Sequence[Line], late: dict[str, Flow], given: Collection[s
     """Mark what is needed, from the last statement to the first, and return the names that no statement made."""
     needed: set[str] = set()
     perhaps: set[str] = set()  # bound by a branch or loop before they are read
-    everything = False
+    everything = any_kept = False
     for line in reversed(lines):
         line.keep |= everything or bool(line.touched & needed) or (line.flow.whole and bool(needed))
+        line.keep |= line.patches and any_kept  # whoever uses the module finds it so
+        any_kept |= line.keep
         if line.keep:
             reads = line.flow.reads.union(*(late[n].reads for n in line.flow.reads & late.keys()))
             perhaps = (perhaps | (line.flow.binds - line.flow.kills)) - reads

@@ -5,22 +5,27 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH, dotted, unseeded
 from llmos_nb.export.dataflow.flow import Flow
 from llmos_nb.export.dataflow.parsed import once
+from llmos_nb.export.dataflow.set_order import WHY, sets_of, takes_order
 from llmos_nb.export.dataflow.slice import Line, Piece, read
 
 NETWORK = "the network"
 CHANCE = "a draw whose random state was not recorded"
 _TIME = re.compile(
-    r"(.*\.)?(now|utcnow|today|time_ns|perf_counter|perf_counter_ns|monotonic|process_time|localtime|gmtime|ctime)"
-    r"|(.*\.)?time\.time"
+    r"(.*\.)?(now|utcnow|today|time_ns|perf_counter|perf_counter_ns|monotonic|monotonic_ns|process_time|thread_time)"
+    r"|(.*\.)?(localtime|gmtime|ctime)|(.*\.)?time\.(time|strftime|asctime)"
 )
+_OF_A_TIME = re.compile(
+    r"(.*\.)?(localtime|gmtime|ctime|asctime|strftime)"
+)  # of the present one only by default
 _NETWORK = re.compile(
     r"(requests|httpx|urllib|aiohttp|socket|ftplib|smtplib|imaplib|boto3|paramiko)\..*|(.*\.)?urlopen"
 )
-_OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getenv)"
+_OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getcwd)|(.*\.)?Path\.cwd"
 _MACHINE = re.compile(rf"({_OS}|platform\..*|uuid\..*|secrets\..*|tempfile\..*|id|hash)")
 _PERSON = re.compile(r"input|getpass\.getpass")
 _WORDS = (
@@ -29,11 +34,51 @@ _WORDS = (
 STATES = frozenset((PYTHON, NUMPY, TORCH))
 
 
+Aliases = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the names of some code stand for: full names of imports, and which are sets."""
+
+    aliases: Aliases
+    sets: frozenset[str]
+
+
+def _known(lines: Sequence[Line]) -> _Known:
+    nodes = [n for line in lines for n in ast.walk(line.node)]
+    return _Known(imported_as(nodes), sets_of(nodes))
+
+
+def imported_as(sources: Iterable[ast.AST]) -> Aliases:
+    """Return the full names of what statements import under another name, or out of its module."""
+    found: dict[str, str] = {}
+    for node in sources:
+        if isinstance(node, ast.Import):
+            found |= {a.asname: a.name for a in node.names if a.asname}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+    return tuple(sorted(found.items()))
+
+
 @once
-def unrepeatable(node: ast.AST) -> str:
-    """Return what a statement's own calls depend on that cannot be reproduced; empty for nothing."""
+def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
+    """Return what a statement's own calls depend on that cannot be reproduced; empty for nothing.
+
+    Parameters
+    ----------
+    node : AST
+        The statement.
+    aliases : tuple of (str, str)
+        Full names by those that it uses, from `imported_as`.
+    """
+    known = dict(aliases)
     for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
         path = dotted(call.func)
+        first, dot, rest = path.partition(".")
+        path = f"{known.get(first, first)}{dot}{rest}"
+        if _OF_A_TIME.fullmatch(path) and len(call.args) > path.endswith("strftime"):
+            continue
         found = next((why for words, why in _WORDS if path and words.fullmatch(path)), "")
         if found or _remote(call):
             return found or NETWORK
@@ -42,7 +87,9 @@ def unrepeatable(node: ast.AST) -> str:
 
 def reaches(source: str) -> str:
     """Return what a piece of code as a whole depends on that cannot be reproduced."""
-    whys = [unrepeatable(n) for n in ast.parse(source).body]
+    tree = ast.parse(source)
+    known = imported_as(ast.walk(tree))
+    whys = [unrepeatable(n, known) for n in tree.body]
     return NETWORK if NETWORK in whys else next(filter(None, whys), "")
 
 
@@ -73,18 +120,51 @@ def taints(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[dict[s
     """
     why = dict.fromkeys(STATES - set(recorded), CHANCE)
     lines, late = read(pieces)
+    known = _known(lines)
     found: list[dict[str, str]] = []
     for line in lines:
         found += [dict(why)] * (line.piece - len(found))
-        _follow(line, late, why)
+        _follow(line, late, why, known)
     return found + [dict(why)] * (len(pieces) - len(found))
 
 
-def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str]) -> None:
+def shows(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[str]:
+    """Return for each piece of code why what it shows may not come out the same; empty where it should.
+
+    Parameters
+    ----------
+    pieces, recorded
+        As in `taints`.
+    """
+    why = dict.fromkeys(STATES - set(recorded), CHANCE)
+    lines, late = read(pieces)
+    known = _known(lines)
+    found = [""] * len(pieces)
+    for line in lines:
+        reason = _follow(line, late, why, known)
+        if reason and not found[line.piece] and _may_show(line, late):
+            found[line.piece] = reason
+    return found
+
+
+def _may_show(line: Line, late: Mapping[str, Flow]) -> bool:
+    """Return whether a statement may show something: all but an assignment that calls nothing which prints."""
+    if isinstance(
+        line.node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    ):
+        return False
+    simple = isinstance(line.node, ast.Assign | ast.AnnAssign | ast.AugAssign)
+    return not simple or bool(line.flow.reads & (late.keys() | {"print", "display"}))
+
+
+def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _Known) -> str:
+    """Note what a statement makes of the names, and return why it may not do the same again."""
     reads = line.flow.reads.union(*(late[name].reads for name in line.flow.reads & late.keys()))
-    reason = unrepeatable(line.node) or next((why[n] for n in sorted(reads) if n in why), "")
+    reason = unrepeatable(line.node, known.aliases) or (WHY if takes_order(line.node, known.sets) else "")
+    reason = reason or next((why[n] for n in sorted(reads) if n in why), "")
     if reason:
         why.update({n: why.get(n, reason) for n in line.touched if not n.startswith("$")})
     else:
         for name in line.flow.kills:
             why.pop(name, None)
+    return reason

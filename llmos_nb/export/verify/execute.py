@@ -197,6 +197,6 @@ def no_network() -> tuple[str, ...]:
 
 def _environment(private: Path) -> dict[str, str]:
     """Return the kernel's environment: no secrets, no settings of IPython's, a clean import path."""
-    gone = ("PYTHONPATH", "PYTHONHASHSEED")
+    gone = ("PYTHONPATH", "PYTHONHASHSEED", "MPLBACKEND")  # pictures stand in the notebook
     kept = {k: v for k, v in os.environ.items() if not secret_name(k) and k not in gone}
     return {**kept, "IPYTHONDIR": str(private / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
-from llmos_nb.export import cells as notes
+from llmos_nb.export import cells as notes, shown
 from llmos_nb.export.cells import text_of
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import step_units
@@ -228,7 +228,7 @@ def _outputs(pair: _Pair) -> Found:
         if call is None or cell["cell_type"] != "code":
             continue
         true, found = (
-            list(map(_bare, outputs)) for outputs in (notes.recorded(call, pair.run), cell["outputs"])
+            list(map(_bare, outputs)) for outputs in (shown.recorded(call, pair.run)[0], cell["outputs"])
         )
         if true or found:
             wrong = Difference(f"cell {cell['id']}", "its outputs are not those that the journal has")

@@ -19,13 +19,14 @@ from llmos_nb.export.verify.compare import (
     shown,
 )
 from llmos_nb.export.verify.execute import Execution, execute
-from llmos_nb.export.verify.values import probe_source
+from llmos_nb.export.verify.values import probe_of
+from llmos_nb.heap.content import code_for
 
 _LOADED = 'sorted({m.partition(".")[0] for m in sys.modules})'
 _MODULES = f"import json, sys\nprint(json.dumps({_LOADED}))\ndel json, sys"
 
 
-def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[list[str], set[str]]:
+def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[dict[str, str], set[str]]:
     """Run a notebook twice; store the outputs of the first run in it, and mark what differs in the second.
 
     Parameters
@@ -39,8 +40,8 @@ def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[
 
     Returns
     -------
-    claims : list of str
-        Assertions over those names.
+    contents : dict of str to str
+        What those names hold, in words.
     modules : set of str
         What was loaded while it ran.
 
@@ -50,18 +51,19 @@ def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[
         It does not run; the cell is named.
     """
     about = book["metadata"]["llmos_nb"]
-    claimed = "{n: claims(n, space[n]) for n in names if n in space}"
-    probe = _cell("claims", probe_source("llmos_nb.export.claims", claimed, chance))
+    probe = _cell(
+        "contents", probe_of(code_for(), "{n: _content(space[n]) for n in names if n in space}", chance)
+    )
     looks = (_cell("before", _MODULES), probe, _cell("after", _MODULES))
     first = _run({**book, "cells": [looks[0], *book["cells"], *looks[1:]]}, about["inputs"], beside)
     before, *first.outputs, told, after = first.outputs
-    claims, loaded = _read(told), set(_read(after)) - set(_read(before))
+    contents, loaded = _read(told), set(_read(after)) - set(_read(before))
     second = _run(book, about["inputs"], beside)
     for cell, one, other in zip(book["cells"], first.outputs, second.outputs, strict=False):
         if cell["cell_type"] == "code":
             _mark(cell, one or [], other or [], about["tolerance"])
     about["observed"] = True
-    return [line for lines in claims.values() for line in lines], loaded
+    return contents, loaded
 
 
 def sign(path: Path) -> None:

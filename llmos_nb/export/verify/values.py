@@ -20,6 +20,7 @@ from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify.execute import Execution
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
+from llmos_nb.heap import hidden
 
 _FUTURE = "from __future__ import annotations\n"
 
@@ -36,8 +37,13 @@ def probe_source(module: str, expression: str, names: Sequence[str]) -> str:
     names : sequence of str
         What it is about.
     """
+    return probe_of(_alone(module), expression, names)
+
+
+def probe_of(code: str, expression: str, names: Sequence[str]) -> str:
+    """Return the statement of `probe_source` over what some code defines."""
     told = f"\n\ndef _llmos_told(space, names):\n    return {expression}\n"
-    inner = f"{_FUTURE}{_alone(module)}{told}"
+    inner = f"{_FUTURE}{code}{told}"
     made = f'(lambda s: (exec({inner!r}, s), s["_llmos_told"](globals(), {list(names)!r}))[1])'
     return f'print(__import__("json").dumps({made}({{"__name__": "told"}})))'
 
@@ -69,8 +75,14 @@ def step_values(units: Sequence[Unit], pieces: Sequence[Any], recorded: Sequence
     whys = taints(pieces, recorded)
     found = []
     for unit, why in zip(units, whys, strict=True):
-        digests = (unit.call.changes.digests or {}) if unit.call is not None and not unit.problem else {}
-        found.append({n: d for n, d in digests.items() if n not in why and _HEX.fullmatch(d)})
+        call = unit.call if not unit.problem else None
+        digests = (call.changes.digests or {}) if call is not None else {}
+        words = call.facts.get("content", {}) if call is not None else {}
+        # IPython's own names, and its lists of lines where the plain form gives a list
+        other = {n for n in digests if hidden(n) or str(words.get(n)).startswith("SList(")}
+        found.append(
+            {n: d for n, d in digests.items() if n not in why and n not in other and _HEX.fullmatch(d)}
+        )
     return found
 
 

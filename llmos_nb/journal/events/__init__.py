@@ -44,6 +44,7 @@ from llmos_nb.journal.events.model import (
     ModelResponded,
     ProposedCall,
 )
+from llmos_nb.journal.events.notebook import CellRan, NotebookOpened, ProcessJoined
 from llmos_nb.journal.events.plan import PlanDecided, PlanEdited, PlanProposed, StepData, StepIntegrated
 from llmos_nb.journal.events.question import QuestionAnswered, QuestionAsked, QuestionDue, QuestionEscalated
 from llmos_nb.journal.events.run import (
@@ -95,6 +96,7 @@ Known = (
     | UndoProposed | QuestionAsked | QuestionDue | QuestionEscalated | QuestionAnswered
     | MessageSent | MessageArrived | MessageAwaited | MessageReady
     | MessageTaken | MessageDone | MessageReturned | MessageInDoubt | HeapRestored
+    | NotebookOpened | CellRan | ProcessJoined
 )  # fmt: skip
 Body = Known | Unknown
 KINDS: dict[str, type[Known]] = {cls.kind: cls for cls in get_args(Known)}
@@ -132,13 +134,65 @@ def parse(kind: str, d: dict[str, Any], version: int = VERSION) -> Body:
 
 
 __all__ = [
-    "KINDS", "VERSION", "AnswerComputed", "Body", "BudgetReserved", "BudgetSettled", "CallDecided", "CallFinished",
+    "KINDS",
+    "VERSION",
+    "AnswerComputed",
+    "Body",
+    "BudgetReserved",
+    "BudgetSettled",
+    "CallDecided",
+    "CallFinished",
     "CallInDoubt",
-    "CallRedone", "CallResolved", "CallStarted", "CallUndone", "Changes", "CheckFinished", "ContextPaged",
-    "HeadMessage", "HeapRestored", "LabelChanged", "MessageArrived", "MessageAwaited", "MessageDone", "MessageInDoubt",
-    "MessageReady", "MessageReturned", "MessageSent", "MessageTaken", "ModelFailed", "ModelRequested",
-    "ModelResponded", "NamesChanged", "OutputsDeclared", "Parent", "PlanDecided", "PlanEdited", "PlanProposed",
-    "PolicyChanged", "PolicyLoaded", "ProposedCall", "QuestionAnswered", "QuestionAsked", "QuestionDue",
-    "QuestionEscalated", "Reason", "RunEnded", "RunPaused", "RunResumed", "RunStarted", "Signal", "SignalReceived",
-    "StateSaved", "StepData", "StepIntegrated", "ToolsChanged", "UndoProposed", "Unknown", "migrated", "parse",
+    "CallRedone",
+    "CallResolved",
+    "CallStarted",
+    "CallUndone",
+    "CellRan",
+    "Changes",
+    "CheckFinished",
+    "ContextPaged",
+    "HeadMessage",
+    "HeapRestored",
+    "LabelChanged",
+    "MessageArrived",
+    "MessageAwaited",
+    "MessageDone",
+    "MessageInDoubt",
+    "MessageReady",
+    "MessageReturned",
+    "MessageSent",
+    "MessageTaken",
+    "ModelFailed",
+    "ModelRequested",
+    "ModelResponded",
+    "NamesChanged",
+    "NotebookOpened",
+    "OutputsDeclared",
+    "Parent",
+    "PlanDecided",
+    "PlanEdited",
+    "PlanProposed",
+    "PolicyChanged",
+    "PolicyLoaded",
+    "ProcessJoined",
+    "ProposedCall",
+    "QuestionAnswered",
+    "QuestionAsked",
+    "QuestionDue",
+    "QuestionEscalated",
+    "Reason",
+    "RunEnded",
+    "RunPaused",
+    "RunResumed",
+    "RunStarted",
+    "Signal",
+    "SignalReceived",
+    "StateSaved",
+    "StepData",
+    "StepIntegrated",
+    "ToolsChanged",
+    "UndoProposed",
+    "Unknown",
+    "migrated",
+    "parse",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from llmos_nb.journal.events.base import Fact
 
@@ -26,6 +26,8 @@ class HeapRestored(Fact):
         Whether a person is asked about what is missing.
     by : str
         Who had a call run again that had acted outside; empty where none did.
+    place : dict, optional
+        Where that was, ``{"notebook", "n"}``: in the order of that notebook's cells and steps.
     """
 
     kind: ClassVar[str] = "heap.restored"
@@ -36,3 +38,4 @@ class HeapRestored(Fact):
     acted: dict[str, list[str]] = field(default_factory=dict)
     asks: bool = False
     by: str = ""
+    place: dict[str, Any] | None = None

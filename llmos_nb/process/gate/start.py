@@ -23,7 +23,18 @@ from llmos_nb.process.gate.approvers import may_decide
 from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
 from llmos_nb.process.run import Run, visit_here
 from llmos_nb.process.state.decide import Start
-from llmos_nb.tools import HANDLE, RECORDED, Call, CallContext, Stopped, Tool, bound_to_thread, bounded, invoke
+from llmos_nb.tools import (
+    HANDLE,
+    RECORDED,
+    Call,
+    CallContext,
+    Stopped,
+    Tool,
+    bound_to_thread,
+    bounded,
+    invoke,
+    reads,
+)
 from llmos_nb.tools.devices.python import Begun, interruptible
 
 
@@ -180,9 +191,23 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         raise
     else:
         shown.end()
+        result = await _with_hashes(result)
         result = await quarantine.withheld(run, call, tool, came, result)
         gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
         record(run, call, tool, result)
+
+
+async def _with_hashes(result: ToolResult) -> ToolResult:
+    """Hash what a call has read, beside both threads; the call is done, so a stop that comes meanwhile is not its."""
+    outside = result.facts.get("outside", {})
+    if not outside.get("files"):
+        return result
+    work = asyncio.ensure_future(asyncio.to_thread(reads.hashed, outside))
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.shield(work)
+    if not work.done():
+        outside = reads.unhashed(outside, "the process was stopped before its content was hashed")
+    return replace(result, facts={**result.facts, "outside": work.result() if work.done() else outside})
 
 
 async def _begun(
@@ -203,9 +228,11 @@ async def _invoked(
     gate_labels.catch_up(run)
     came = gate_labels.reading(run, tool, arguments, seen)
     handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
+    place = run.place()
     result = await invoke(
         _noted(run, tool, arguments, seen, context.call), handed, context, guard=interruptible
     )
+    result = replace(result, facts={**result.facts, **place})
     gate_labels.learn(run, arguments, result)
     return seen, gate_labels.brought(gate_labels.gave(tool, came, result), result), result
 

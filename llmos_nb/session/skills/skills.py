@@ -169,7 +169,7 @@ class Skills:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
-            process.export(folder / FILE, params=list(values), lock=False)
+            process.export(folder / FILE, params=list(values), lock=False, run=False)  # its test runs it
             book = json.loads((folder / FILE).read_text(encoding="utf-8"))
             said = description or process.run.state.goal.strip()
             skill = skill_book.read(made(folder, book, name, values, said))

@@ -228,7 +228,7 @@ async def test_quarantined_text_is_restored_and_export_holds_the_values(tmp_path
     options = {"tools": [read_mail], "quarantine": True, "approve": "auto"}
     proc = session.create("x", model=ScriptedModel([*turns[:4], DONE]), **options)
     await proc.start()
-    source = proc.export(tmp_path / "out.ipynb").read_text()
+    source = proc.export(tmp_path / "out.ipynb", run=False).read_text()
     assert "read_r2_0 = '2024-05-31'" in source and "read(handle" not in source
     names = {}
     at = next(e.n for e in proc.events if e.k == "names.changed") + 2

@@ -36,6 +36,11 @@ class Record:
         self._tail: list[str] = []
         self._room, self._tail_chars, self._whole = limit, 0, True
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of it was left out."""
+        return self._whole and self.size <= self.limit
+
     def add(self, text: str) -> None:
         """Take more text; its true size is counted."""
         self.size += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
@@ -66,7 +71,7 @@ class Record:
         return ends(head, tail or head, max(self.size - self.limit, 1), self.limit)
 
 
-SHOWN_CHARS, IMAGES, IMAGE_BYTES = 65_536, 8, 4 << 20
+SHOWN_CHARS, IMAGES, IMAGE_BYTES, PIECES = 65_536, 8, 4 << 20, 20_000
 Bundle = Mapping[str, Any]
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,12 +91,15 @@ class Sink:
     def __init__(self, on_text: Callable[[str], None], on_display: Callable[[Bundle], None]) -> None:
         self._on_text, self._on_display = outside_steps(on_text), outside_steps(on_display)
         self.record, self.images, self.open = Record(), list[Part](), True
+        self.pieces: list[tuple[str, str]] = []  # what it was, for the cell that shows it again
         self.describe: Callable[[str], str] = lambda plain: plain
         self._shown = 0
 
-    def write(self, text: str) -> None:
-        """Take what was printed."""
+    def write(self, text: str, kind: str = "stdout") -> None:
+        """Take what was printed, or what else is to be read: a ``value``, a ``display``, an ``image``'s words."""
         self.record.add(text)
+        if len(self.pieces) < PIECES and self.record.whole:
+            self.pieces.append((kind, text))
         room, self._shown = SHOWN_CHARS - self._shown, self._shown + len(text)
         if room <= 0:
             return
@@ -99,14 +107,15 @@ class Sink:
         with suppress(Exception):  # a view that fails is no fault of the step
             self._on_text(safe_text(text[:room]) + more)
 
-    def display(self, bundle: Bundle, update: bool = False) -> None:
+    def display(self, bundle: Bundle, update: bool = False, kind: str = "display") -> None:
         """Take what was displayed; the model gets its text and its images."""
         plain = str(bundle.get("text/plain", ""))
         image = next((m for m in ("image/png", "image/jpeg") if m in bundle), "")
         words = self.describe(plain) if image else plain
+        data = _raw(bundle[image]) if image and len(self.images) < IMAGES else b""
         if not update and words:
-            self.write(words + "\n")
-        if image and len(self.images) < IMAGES and (data := _raw(bundle[image])):
+            self.write(words + "\n", "image" if data else kind)
+        if data:
             self.images.append(Part("image", words or "image", image, data))
         if bundle.keys() - {"text/plain"}:
             with suppress(Exception):
@@ -172,8 +181,8 @@ def outside_steps(fn: Callable[P, R]) -> Callable[P, R]:
 class StreamProxy:
     """A stream that gives to the running step's sink, or else to the stream it stands before."""
 
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
+    def __init__(self, stream: Any, kind: str = "stdout") -> None:
+        self.stream, self.kind = stream, kind
 
     def write(self, text: str) -> int:
         """Write to whoever is to have it."""
@@ -181,7 +190,7 @@ class StreamProxy:
             return int(self.stream.write(text) or 0)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        sink.write(text)
+        sink.write(text, self.kind)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -203,7 +212,7 @@ def install(ip: Any = None) -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, StreamProxy):
-            setattr(sys, name, StreamProxy(stream))
+            setattr(sys, name, StreamProxy(stream, name))
     if ip is None:
         return
     publisher = ip.display_pub

@@ -13,13 +13,16 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 from llmos_nb.errors import ToolTimeout
+from llmos_nb.heap import random_states
 from llmos_nb.messages import Part, ToolResult
 from llmos_nb.policy.code import code_names, inspect_code, plain
+from llmos_nb.tools import reads
 from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.python.capture import Bundle, Sink, captured
 from llmos_nb.tools.devices.python.display import Figures, brief, rich, whole
 from llmos_nb.tools.devices.python.execute import Chunk, Runner, compile_step, filename_of, look_around
 from llmos_nb.tools.devices.python.guard import Begun
+from llmos_nb.tools.devices.python.shown import in_a_cell, left, pieces
 from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep_for_debug
 from llmos_nb.tools.effects import watching
 from llmos_nb.tools.outcome import Outcome, Stopped
@@ -110,6 +113,7 @@ class PythonDevice:
                 Begun(context.key),
                 captured(context.on_output, on_display, self.ip) as sink,
                 watching(context) as watch,
+                reads.reading(context) as read,
             ):
                 if before is not None:
                     watch.holds(before.opaque)
@@ -127,12 +131,28 @@ class PythonDevice:
         elif before is not None:
             changes = self.snapshots.end(before, context.key)
         found = step.result(outcome, changes, back)
-        return replace(found, facts={**found.facts, "effects": watch.effects})
+        if outcome.error is None:
+            found.facts.update(step.leaves(changes))
+        noted = {"effects": watch.effects, **_surroundings(code, read, before, changes)}
+        return replace(found, facts={**found.facts, **noted})
 
     def _show_images(self, bundle: Bundle) -> None:
         safe = {m: bundle[m] for m in (*_IMAGES, "text/plain") if m in bundle}
         if hasattr(self.ip, "kernel") and safe.keys() & set(_IMAGES):
             self.ip.display_pub.publish(safe)
+
+
+def _surroundings(code: str, read: reads.Reads, before: Any, changes: Any) -> dict[str, Any]:
+    """Return what a step read outside the namespace, and the random states that it began with, where it drew."""
+    found: dict[str, Any] = {}
+    outside = read.plain()
+    if named := reads.environ_named(code):
+        outside["environ"] = named
+    if outside:
+        found["outside"] = outside
+    if changes and changes.get("random") and (states := random_states.drawn(before.around.random)):
+        found["random"] = states
+    return found
 
 
 class Step:
@@ -141,6 +161,9 @@ class Step:
     def __init__(self, device: PythonDevice, sink: Sink, runner: Runner) -> None:
         self._device, self._sink, self._runner = device, sink, runner
         self._figures, self._filename, self._parts = Figures(), "", list[Part]()
+        self._value: Any = None  # of the last expression, where a cell shows it
+        self._plain: str | None = None
+        self._quiet = False
         sink.describe = self._figures.words
 
     async def run(self, code: str, name: str) -> Outcome:
@@ -169,24 +192,29 @@ class Step:
 
     def _show(self, chunk: Chunk, value: Any) -> None:
         """Show what the part is to show; a part of a figure says nothing that the figure does not."""
-        if chunk.shows and value is not None and not (self._figures.new() and _is_artist(value)):
+        shows = chunk.shows and value is not None and not (self._figures.new() and _is_artist(value))
+        if chunk.last:
+            self._value, self._quiet = value if shows else None, value is not None and not shows
+            self._plain = in_a_cell(value, self._device.ip) if shows else None
+        if shows:
             for item in value if self._device.show_values and type(value) is tuple else (value,):
                 self._show_value(item)
         namespace = self._runner.namespace
         for name in chunk.names:
             if name in namespace and not isinstance(namespace[name], _DEFINITIONS):
-                self._sink.write(_named(name, brief(namespace[name])))
+                self._sink.write(_named(name, brief(namespace[name])), "told")
         for table, column in chunk.columns:
             values = namespace[table][column] if table in namespace else None
             if hasattr(values, "head"):
-                self._sink.write(_named(f"{table}[{column!r}]", brief(values, rows=3)))
+                self._sink.write(_named(f"{table}[{column!r}]", brief(values, rows=3)), "told")
 
     def _show_value(self, value: Any) -> None:
         text = brief(value) if self._device.show_values else whole(value)
+        kind = "told" if self._device.show_values else "value"
         if forms := rich(value, self._device.ip):
-            self._sink.display({"text/plain": text, **forms})
+            self._sink.display({"text/plain": text, **forms}, kind=kind)
         else:
-            self._sink.write(text + "\n")
+            self._sink.write(text + "\n", kind)
 
     def _draw(self) -> None:
         for part in self._figures.take():
@@ -207,9 +235,20 @@ class Step:
             if back is not None:
                 record.add(_taken_back(back))
                 facts |= {"stays": stays} if (stays := _stays(back)) else {}
-        facts["size"], kind = record.size, type(error).__name__ if error is not None else ""
+        kind = type(error).__name__ if error is not None else ""
         text = record.text.removesuffix("\n") if record.size else _silent(changes)
+        whole = record.size and record.whole  # the end of the last line is not kept, nor are colours
+        facts["size"] = len(text.encode()) if whole else record.size
         return ToolResult(error is None, text, kind, tuple(self._sink.images), changes, facts)
+
+    def leaves(self, changes: dict[str, Any] | None) -> dict[str, Any]:
+        """Say what a cell of the same code would show, and what the names and its value are, for the export."""
+        record = self._sink.record
+        text = record.text.removesuffix("\n") if record.size else ""
+        facts = pieces(self._sink, text, self._plain) | ({"quiet": True} if self._quiet else {})
+        names = [n for kind in NAME_CHANGES[:3] for n in (changes or {}).get(kind, ())]
+        told = self._runner.call(lambda: left(self._runner.namespace, names, self._value))
+        return facts | (told.value if told.error is None else {})
 
 
 def _named(name: str, text: str) -> str:

@@ -15,7 +15,7 @@ import textwrap
 import time
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from types import CodeType, TracebackType
 from typing import Any, NoReturn, TypeVar
@@ -207,12 +207,15 @@ class Chunk:
         Names that it assigns and whose values are to be shown.
     columns : tuple of (str, str)
         Table and column that it assigns and whose first values are to be shown.
+    last : bool
+        It is the step's last expression, whose value a cell shows.
     """
 
     code: CodeType
     shows: bool = False
     names: tuple[str, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
+    last: bool = False
 
 
 def filename_of(source: str, code: str, name: str, ip: Any) -> str:
@@ -248,11 +251,13 @@ def compile_step(source: str, filename: str, ip: Any = None, every: bool = False
     for future in chain.from_iterable(futures):
         flags |= getattr(__future__, future.name).compiler_flag
     quiet = source.rstrip().endswith(";")
+    ends = bool(tree.body) and isinstance(tree.body[-1], ast.Expr)
     if every:
-        return [_chunk([s], filename, flags, True, quiet and s is tree.body[-1]) for s in tree.body]
-    if tree.body and isinstance(tree.body[-1], ast.Expr):
+        chunks = [_chunk([s], filename, flags, True, quiet and s is tree.body[-1]) for s in tree.body]
+        return [*chunks[:-1], replace(chunks[-1], last=True)] if ends else chunks
+    if ends:
         head = [_chunk(tree.body[:-1], filename, flags)] if len(tree.body) > 1 else []
-        return [*head, _chunk(tree.body[-1:], filename, flags, quiet=quiet)]
+        return [*head, replace(_chunk(tree.body[-1:], filename, flags, quiet=quiet), last=True)]
     return [_chunk(tree.body, filename, flags)]
 
 

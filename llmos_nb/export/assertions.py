@@ -1,0 +1,174 @@
+"""A step's cell with what it must give: its last expression bound, and its names and value asserted."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from llmos_nb.export.steps import Unit
+from llmos_nb.heap.content import code_for
+
+
+@dataclass
+class Expected:
+    """What a step's cell asserts, and what it does not.
+
+    Parameters
+    ----------
+    names : dict
+        By name, its content in words after the step.
+    value : str
+        The content of the last expression, in words; empty where a cell shows none.
+    shows : bool
+        A cell shows the value of the last expression.
+    quiet : bool
+        The last expression has a value that the step did not show, as a part of a figure.
+    left : dict
+        By name, why it is not asserted; the last expression under an empty name.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+    value: str = ""
+    shows: bool = False
+    quiet: bool = False
+    left: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many values are asserted by more than their type."""
+        return sum(not by_type(w) for w in (*self.names.values(), self.value) if w)
+
+
+def by_type(words: str) -> bool:
+    """Return whether words tell the type alone."""
+    return words.startswith("<")
+
+
+def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
+    """Return what the cell of a step asserts.
+
+    Parameters
+    ----------
+    unit : Unit
+        The step.
+    why : mapping
+        By name, why it may not come out the same.
+    printed : str
+        Why what the step reads may not be the same.
+    """
+    call = unit.call
+    content = call.facts.get("content", {}) if call is not None and "outputs" in call.facts else None
+    if call is None or not isinstance(content, dict) or unit.problem or unit.running == "":
+        return Expected()
+    found = Expected(shows="" in content, quiet=bool(call.facts.get("quiet")))
+    for name, said in content.items():
+        words = str(said)
+        reason = why.get(name, "") if name else printed or ("it is not computed again" if unit.running else "")
+        if "<secret " in words:
+            reason = "it holds a secret"
+        elif words == "<CapturedIO>":
+            reason = "it is what a magic took of the output"
+        elif words.startswith("SList("):  # of `name = !command`, where the plain form gives a list
+            words = words[6:-1]
+        if reason:
+            found.left[name] = f"it rests on {reason}" if not reason.startswith("it ") else reason
+        elif name:
+            found.names[name] = words
+        else:
+            found.value = words
+    return found
+
+
+def asserting(source: str, expected: Expected, call: str) -> str:
+    """Return a step's code with its last expression bound, and with its assertions before that is shown.
+
+    Parameters
+    ----------
+    source : str
+        Plain Python.
+    expected : Expected
+        What it must give.
+    call : str
+        The call's id, for the name of the value.
+    """
+    body = ast.parse(source).body
+    last = body[-1] if body else None
+    if not isinstance(last, ast.Expr):
+        return "\n".join([source.rstrip("\n"), *_lines(expected.names)])
+    head, expression, tail = _split(source, last)
+    lines = _lines(expected.names)
+    if not expected.shows:
+        end = ";" if expected.quiet and not lines and not tail.lstrip().startswith(";") else ""
+        return "\n".join([f"{head}{expression}{end}{tail}", *lines])
+    if isinstance(last.value, ast.Name):
+        words = {last.value.id: expected.value} if expected.value else {}
+        return f"{_before(head, _lines({**expected.names, **words}))}{expression}{tail}"
+    if not lines and not expected.value:
+        return source
+    name = f"_{call.replace('.', '_')}"
+    return _bound(
+        head, expression, tail, name, lines + ([line(name, expected.value)] if expected.value else [])
+    )
+
+
+def _split(source: str, last: ast.Expr) -> tuple[str, str, str]:
+    """Return what stands before the last expression, the expression, and what stands behind it."""
+    lines = [line.encode() for line in source.splitlines(keepends=True)]
+    first, end = last.lineno - 1, (last.end_lineno or last.lineno) - 1
+    head = b"".join(lines[:first]) + lines[first][: last.col_offset]
+    tail = lines[end][last.end_col_offset or 0 :] + b"".join(lines[end + 1 :])
+    whole = "".join(source.splitlines(keepends=True)).encode()
+    expression = whole[len(head) : len(whole) - len(tail)]
+    return head.decode(), expression.decode(), tail.decode().rstrip("\n")
+
+
+def _before(head: str, lines: list[str]) -> str:
+    """Put assertions between the code and the name that it shows."""
+    code = head.rstrip().removesuffix(";")
+    return "".join(f"{part}\n" for part in (code, *lines) if part)
+
+
+def _bound(head: str, expression: str, tail: str, name: str, lines: list[str]) -> str:
+    """Bind an expression, assert, and show it."""
+    start = f"{head.rstrip().removesuffix(';')}\n" if head.rstrip() else ""
+    return "\n".join([f"{start}{name} = {expression}{tail}", *lines, name])
+
+
+def _lines(words: Mapping[str, str]) -> list[str]:
+    return [line(name, said) for name, said in words.items()]
+
+
+def line(name: str, words: str) -> str:
+    """Return the assertion over one name."""
+    if by_type(words):
+        kind = words[1:].partition(":")[0].removesuffix(">")
+        return f"assert type({name}).__name__ == {kind!r}  # its type alone: what it holds is not asserted"
+    return f"assert _content({name}) == {words!r}, _content({name})"
+
+
+def helper(words: Iterable[str]) -> str:
+    """Return the code that assertions use, empty where none does."""
+    said = [w for w in words if not by_type(w)]
+    return code_for(said) if said else ""
+
+
+def unchecked(unit: Unit, gives: Expected, lost: str, volatile: str) -> list[str]:
+    """Say, for a person, what of a step nothing compares.
+
+    Parameters
+    ----------
+    unit : Unit
+        The step.
+    gives : Expected
+        What its cell asserts.
+    lost : str
+        Why its output is not that of a cell.
+    volatile : str
+        Why its output may be another one the next time.
+    """
+    found = [f"{name}: {why}" if name else f"its value: {why}" for name, why in gives.left.items()]
+    named = [*gives.names.items(), *([("its value", gives.value)] if gives.value else [])]
+    found += [f"{name}: its type alone is asserted" for name, words in named if by_type(words)]
+    found += [lost] if lost else [f"its output: it rests on {volatile}"] if volatile else []
+    return [unit.problem, *found] if unit.problem else found

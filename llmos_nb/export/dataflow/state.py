@@ -1,0 +1,92 @@
+"""State that no name shows: in closures, in iterators, behind methods of the user's classes, in modules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from llmos_nb.export.dataflow.flow import Flow, flow_of
+
+# What gives each item once, by the last name of the call that makes it.
+_ITERATORS = frozenset(
+    (
+        *("iter", "map", "filter", "zip", "enumerate", "reversed", "open", "reader", "DictReader", "iterrows"),
+        *(
+            "itertuples",
+            "count",
+            "cycle",
+            "chain",
+            "islice",
+            "accumulate",
+            "scandir",
+            "iterdir",
+            "finditer",
+            "tee",
+        ),
+    )
+)
+
+
+@dataclass
+class Hidden:
+    """What calling or reading a name may change, though nothing says so where it is done.
+
+    Parameters
+    ----------
+    imported : set of str
+        Names bound to modules and to what they hold.
+    assigned : set of str
+        Names that are bound to a value: where one is called, it may be a closure, or an object with state.
+    once : set of str
+        Names of iterators, which reading uses up.
+    methods : set of str
+        Methods of the user's classes that change their object.
+    """
+
+    imported: set[str] = field(default_factory=set)
+    assigned: set[str] = field(default_factory=set)
+    once: set[str] = field(default_factory=set)
+    methods: set[str] = field(default_factory=set)
+
+    def changed(self, flow: Flow, functions: Iterable[str]) -> set[str]:
+        """Return the names whose state a statement may change in this way."""
+        called = {name for name, _ in flow.passes} & self.assigned - set(functions) - self.imported
+        acted = {root for method, root in flow.methods if method in self.methods}
+        return called | acted | (flow.reads & self.once)
+
+
+def hidden_state(nodes: Iterable[ast.stmt], flows: Iterable[Flow]) -> Hidden:
+    """Read what statements make of it."""
+    found = Hidden()
+    for flow in flows:
+        found.imported |= flow.imports
+    for node in nodes:
+        found.methods |= set(_changing(node))
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Assign | ast.AnnAssign) and inner.value is not None:
+                targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
+                names = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+                found.assigned |= names
+                found.once |= names if _gives_once(inner.value) else set()
+    return found
+
+
+def _gives_once(value: ast.expr) -> bool:
+    if isinstance(value, ast.GeneratorExp):
+        return True
+    last = getattr(value.func, "attr", getattr(value.func, "id", "")) if isinstance(value, ast.Call) else ""
+    return last in _ITERATORS
+
+
+def _changing(node: ast.stmt) -> list[str]:
+    """Return the methods of classes in a statement that change the object they are called on."""
+    found = []
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.ClassDef):
+            for method in inner.body:
+                if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.args.args:
+                    body = flow_of(method).late.get(method.name, Flow())
+                    if f"*{method.args.args[0].arg}" in body.mutates:
+                        found.append(method.name)
+    return found

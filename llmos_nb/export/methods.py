@@ -1,0 +1,202 @@
+"""A run as a methods supplement in Markdown: what was done, by whom, on which data, and what nobody could check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from llmos_nb.export import cells, provenance
+from llmos_nb.export.assertions import Expected, unchecked
+from llmos_nb.export.cells import words
+from llmos_nb.export.gather import Draft
+from llmos_nb.export.lock import platform_of
+from llmos_nb.export.redact import refuse_secrets, secrets
+from llmos_nb.export.shown import recorded
+from llmos_nb.export.source import ExportSource
+from llmos_nb.export.steps import LOOKING, call_code
+from llmos_nb.journal.events import ModelRequested, PlanDecided, PlanEdited, PlanProposed
+from llmos_nb.process import evidence
+from llmos_nb.process.state import CONTROL
+from llmos_nb.tools import Call
+
+_LONG = 4_000  # characters of one output
+_NOT_DONE = {
+    "undone": "taken back",
+    "rejected": "rejected",
+    "skipped": "skipped",
+    "failed": "failed, and taken back",
+    "in_doubt": "in doubt",
+}
+
+
+def methods(draft: Draft) -> str:
+    """Return the supplement.
+
+    Parameters
+    ----------
+    draft : Draft
+        The runs, with their data and what the notebook of them would assert.
+
+    Returns
+    -------
+    str
+        Markdown; nothing in it is markup of the run's own.
+
+    Raises
+    ------
+    UsageError
+        It would hold a secret.
+    """
+    title = f"# Methods: {words(draft.runs[0].name or draft.runs[0].goal, 120)}"
+    about = "Made from the journal of the run, which holds each decision with its time; times are in UTC."
+    parts = [title, about, *map(_run, draft.runs), _data(draft), "## What was done"]
+    parts += [_step(draft, n) for n, unit in enumerate(draft.units) if unit.call is not None]
+    parts += [part for part in (_not_done(draft), _uncheckable(draft)) if part]
+    parts += [cells.answer(run) for run in draft.runs if run.state.answer]
+    text = "\n\n".join(parts) + "\n"
+    refuse_secrets([("methods", text)], secrets(draft.runs))
+    return text
+
+
+def _run(run: ExportSource) -> str:
+    """Return goal, model, settings and course of a process."""
+    s, events = run.state, run.events
+    asked = next((e.body for e in events if isinstance(e.body, ModelRequested)), None)
+    where = f" at {words(asked.endpoint)}" if asked is not None and asked.endpoint else ""
+    settings = "; ".join(f"{words(str(k))}: {words(_setting(v))}" for k, v in run.settings.items() if v)
+    used = ", ".join(f"{round(v, 4):g} {words(unit)}" for unit, v in s.spent.items())
+    ended = f"ended: {s.reason}" if s.status == "ended" else s.status
+    lines = [
+        f"## Process {run.pid}",
+        f"- Goal: {words(run.goal, 4_000)}",
+        f"- Model: {words(run.model or s.model or 'not named')}{where}, {s.responses} answers",
+        f"- Settings: {settings or 'none'}",
+        f"- Used: {used or 'nothing that is counted'}",
+        f"- Software: Python {platform_of()['python']}, {platform_of()['system']} {platform_of()['machine']}",
+    ]
+    if events:
+        course = f"{provenance.when(events[0].at)} to {provenance.when(events[-1].at)}"
+        lines.append(f"- Time: {course}; {ended}{f' ({words(s.detail)})' if s.detail else ''}")
+        lines.append(f"- Journal: {len(events)} events, the last has the hash `{events[-1].hash}`")
+    lines += [f"- {line}" for line in _plans(run)]
+    lines += [f"- Said by {words(provenance.person(by))} while it ran: {words(text)}" for by, text in s.told]
+    return "\n".join([lines[0], "", *lines[1:]])
+
+
+def _setting(value: object) -> str:
+    """Return a setting as people write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{v:,g} {k}" if isinstance(v, int | float) else f"{k} {v}" for k, v in value.items())
+    return str(value)
+
+
+def _plans(run: ExportSource) -> Iterator[str]:
+    """Return what was planned and decided on it."""
+    listed = set()  # a plan of one step that nobody proposed is none
+    for event in run.events:
+        at, body = provenance.when(event.at), event.body
+        if isinstance(body, PlanProposed | PlanEdited) and body.by != "process":
+            listed.add(body.version)
+            what = "proposed" if isinstance(body, PlanProposed) else "edited"
+            steps = "; ".join(f"{step['n']}. {step.get('title', '')}" for step in body.steps)
+            by = "the model" if body.by == "model" else provenance.person(body.by)
+            yield f"Plan, version {body.version}, {what} by {words(by)}, {at}: {words(steps, 2_000)}"
+        elif isinstance(body, PlanDecided) and body.version in listed:
+            why = f": {words(body.why)}" if body.why else ""
+            by, done = provenance.person(body.by), "approved" if body.what == "approve" else "rejected"
+            done = "let through" if done == "approved" and body.by.startswith("mode") else done
+            yield f"Plan, version {body.version}, {done} by {words(by)}, {at}{why}"
+
+
+def _data(draft: Draft) -> str:
+    """Return the table of the input files."""
+    if not draft.inputs:
+        return "## Data\n\nNo file was read that was there before the run."
+    rows = ["| file | kind | bytes | lines | sha256 |", "|---|---|---:|---:|---|"]
+    for one in draft.inputs:
+        known = [
+            words(one.path, 200),
+            words(one.kind),
+            f"{one.size:,}",
+            str(one.about.get("rows", "")),
+            f"`{one.sha256}`",
+        ]
+        rows.append(f"| {' | '.join(known)} |")
+    return "\n".join(["## Data", "", *rows])
+
+
+def _step(draft: Draft, n: int) -> str:
+    """Return one step: why, code, output, who decided, what is checked."""
+    unit, gives = draft.units[n], draft.expected[n] if draft.expected else Expected()
+    call, run = unit.call, unit.run
+    assert call is not None and run is not None  # noqa: S101 - the caller has looked
+    planned = next((p for p in run.state.plan.steps if p.n == call.step), None)
+    title = f"Step {planned.n}: {planned.title}" if planned is not None else cells.title(call)
+    number = sum(u.call is not None for u in draft.units[: n + 1])
+    pid = f" of process {run.pid}" if len(draft.runs) > 1 else ""
+    parts = [f"### {number}. {words(title, 160)} (`{words(call.name)}`, call {words(call.id)}{pid})"]
+    if said := provenance.why(call, run):
+        parts.append(f"Why, in the model's words: {words(said, 2_000)}")
+    parts.append(f"Decided: {words('; '.join(provenance.story(call, run)), 2_000)}.")
+    parts += [_fence(call_code(run, call), "python"), *_edited(call)]
+    outputs, lost = recorded(call, run)
+    parts += _output(call, outputs)
+    asserted = f"{gives.count} values are asserted" if gives.count else "no value is asserted"
+    left = unchecked(unit, gives, lost, "")
+    parts.append(
+        f"Checked when it runs again: {asserted}." + "".join(f" Not checked: {words(w)}." for w in left)
+    )
+    return "\n\n".join(parts)
+
+
+def _edited(call: Call) -> list[str]:
+    """Return what the model had proposed, where that is not what ran."""
+    if call.original is None or call.original == call.arguments:
+        return []
+    first = call.original.get("code", call.original) if isinstance(call.original, dict) else call.original
+    return ["As the model had proposed it:", _fence(str(first), "python")]
+
+
+def _output(call: Call, outputs: Sequence[dict[str, object]]) -> list[str]:
+    """Return what a call gave, as text and by the number of its pictures."""
+    text = call.result.strip()
+    cut = f"\n… {len(text) - _LONG:,} characters more" if len(text) > _LONG else ""
+    pictures = sum(
+        "image/png" in str(o.get("data", "")) or "image/jpeg" in str(o.get("data", "")) for o in outputs
+    )
+    shown = ["Output:", _fence(f"{text[:_LONG]}{cut}", "text")] if text else ["It gave no output."]
+    return shown + ([f"With {pictures} picture{'s' if pictures > 1 else ''}."] if pictures else [])
+
+
+def _not_done(draft: Draft) -> str:
+    """Return the calls of which nothing stands: undone, rejected, skipped, failed, and why."""
+    found = []
+    for run in draft.runs:
+        for call in run.state.calls.values():
+            if call.status in _NOT_DONE and call.name not in (*CONTROL, *LOOKING):
+                why = "; ".join(provenance.story(call, run))
+                error = f" {words(call.error)}: {words(call.result, 400)}" if call.status == "failed" else ""
+                head = f"### Call {words(call.id)} (`{words(call.name)}`): {_NOT_DONE[call.status]}"
+                decided = f"Decided: {words(why, 2_000)}.{error}"
+                found += [head, decided, _fence(call_code(run, call), "python"), *_edited(call)]
+    return "\n\n".join(["## What was undone, refused or failed", *found]) if found else ""
+
+
+def _uncheckable(draft: Draft) -> str:
+    """Return what nobody can check from what is kept."""
+    lines = [f"- `{words(n)}` is not in the notebook: {words(why)}" for n, why in draft.missing.items()]
+    lines += [f"- Call {words(u.call.id)}: {words(u.problem)}" for u in draft.units if u.call and u.problem]
+    for unit, gives in zip(draft.units, draft.expected, strict=False):
+        about = f"call {words(unit.call.id)}" if unit.call else ""
+        lines += [f"- {words(n or 'the value')} of {about}: {words(why)}" for n, why in gives.left.items()]
+    for run in draft.runs:
+        unfound = [m.claim.text for m in evidence.evidence(run.state) if m.mark == "absent"]
+        lines += [f"- The answer says {words(text)}, which stands in no result" for text in unfound]
+    return "\n".join(["## What could not be checked", "", *dict.fromkeys(lines)]) if lines else ""
+
+
+def _fence(text: str, kind: str) -> str:
+    """Return text as a block of code whose fence is longer than any in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{kind}\n{text.rstrip()}\n{fence}"

@@ -1,0 +1,116 @@
+"""Where a call's code came from: who proposed, edited, approved it and when, from the deciding events alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmos_nb.export.source import ExportSource
+from llmos_nb.journal.events import (
+    CallDecided,
+    CallResolved,
+    CallUndone,
+    ModelResponded,
+    PlanDecided,
+    SignalReceived,
+)
+from llmos_nb.tools import Call
+
+_CHECKS = {
+    "schema": "its arguments did not fit the tool",
+    "repeat": "it was the same call again",
+    "budget": "the budget was used up",
+    "tools": "there is no such tool",
+    "deadline": "nobody answered in time",
+    "conflict": "somebody else had changed what it writes",
+}
+
+
+def when(at: str) -> str:
+    """Return an ISO 8601 time as people read it, to the second, in UTC."""
+    return f"{at[:10]} {at[11:19]} UTC" if len(at) >= 19 else at
+
+
+def person(by: str) -> str:
+    """Return whoever decided in words."""
+    kind, _, which = by.partition(":")
+    if kind in ("mode", "rule", "approver"):
+        return f"the {kind} {which}".rstrip()
+    return "the user" if by == "you" else by
+
+
+def why(call: Call, run: ExportSource) -> str:
+    """Return what the model said when it proposed a call; empty where it said nothing."""
+    at = call.facts.get("n")
+    found = (e.body for e in run.events if e.n == at and isinstance(e.body, ModelResponded))
+    return next((b.text.strip() for b in found), "")
+
+
+def story(call: Call, run: ExportSource) -> list[str]:
+    """Return what was decided of a call, in order, a phrase each.
+
+    Parameters
+    ----------
+    call : Call
+        The call.
+    run : ExportSource
+        Its process, with all its events; without them the call's last decision is all that is known.
+    """
+    if not run.events:
+        return [_granted(call.by, call.why)] if call.by else ["no decision was needed"]
+    return list(_phrases(call, run))
+
+
+def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
+    plan: tuple[PlanDecided, str] | None = None
+    step: tuple[SignalReceived, str] | None = None
+    decided = False
+    for event in run.events:
+        at = when(event.at)
+        match event.body:
+            case ModelResponded() if event.n == call.facts.get("n"):
+                yield f"proposed by the model, {at}"
+            case PlanDecided(what="approve") as b:
+                plan = b, at
+            case SignalReceived(signal="approve_step") as b if b.step == call.step:
+                step = b, at
+            case CallDecided() as b if b.call == call.id:
+                decided = decided or b.what == "approve"
+                yield from _decision(b, at, plan, step)
+            case CallResolved() as b if b.call == call.id:
+                yield f"{'confirmed as done' if b.done else 'run again'} by {person(b.by)}, {at}"
+            case CallUndone() as b if b.call == call.id:
+                yield f"undone, {at}"
+    if not decided and call.status == "done":
+        yield "no decision was needed"
+
+
+def _decision(
+    b: CallDecided, at: str, plan: tuple[PlanDecided, str] | None, step: tuple[SignalReceived, str] | None
+) -> Iterator[str]:
+    """Say what one event decided."""
+    reason = f": {b.why}" if b.why else ""
+    if b.what == "edit":
+        yield f"edited by {person(b.by)}, {at}{reason}"
+    elif b.what in ("reject", "skip"):
+        done = "rejected" if b.what == "reject" else "skipped"
+        who = "by a check" if b.by in _CHECKS else f"by {person(b.by)}"
+        yield f"{done} {who}, {at}: {b.why or _CHECKS.get(b.by, 'no reason was given')}"
+    elif b.by == "plan" and plan is not None:
+        version, through = plan[0].version, person(plan[0].by)
+        how = "let through by" if plan[0].by.startswith("mode") else "approved by"
+        yield f"inside version {version} of the plan, {how} {through}, {plan[1]}{reason}"
+    elif b.by == "you" and step is not None and not b.digest:
+        yield f"approved with its step by {person(step[0].by)}, {step[1]}{reason}"
+    else:
+        yield f"{_granted(b.by, '')}, {at}{reason}"
+
+
+def _granted(by: str, reason: str) -> str:
+    """Say who let a call through."""
+    told = f": {reason}" if reason else ""
+    if by == "words":
+        return f"covered by the user's own words{told}"
+    if by == "plan":
+        return f"inside the plan that was approved{told}"
+    through = by.startswith(("mode", "rule"))
+    return f"{'let through' if through else 'approved'} by {person(by)}{told}"

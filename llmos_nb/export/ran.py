@@ -1,0 +1,125 @@
+"""Whether a notebook that was just written runs: in a fresh interpreter and a folder of its own, with no network."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from llmos_nb.errors import ExportDoesNotRun, LlmosError
+from llmos_nb.export.cells import read
+from llmos_nb.export.source import ExportSource
+from llmos_nb.export.verify.execute import TIMEOUT_S, execute, no_network
+from llmos_nb.journal.events import CellRan
+from llmos_nb.policy.secrets import redact, secret_name
+from llmos_nb.tools import Call
+
+_WORDS = 300  # of an error
+
+
+def run(path: Path) -> None:
+    """Run a notebook, or a script, that was just exported.
+
+    Raises
+    ------
+    ExportDoesNotRun
+        Names the cell and the error.
+    LlmosError
+        Nothing can run it here.
+    """
+    if path.suffix == ".py":
+        _run_script(path)
+        return
+    book: dict[str, Any] = read(path)
+    for one in book["metadata"]["llmos_nb"]["inputs"]:
+        if one.get("since"):
+            raise ExportDoesNotRun(f"{path} is saved, and does not run: {one['path']} was {one['since']}")
+    with _own_loop():
+        result = execute(book, book["metadata"]["llmos_nb"]["inputs"], path.parent)
+    if result.failed is not None:
+        index, name, text, _ = result.failed
+        if name == "KeyError" and secret_name(text.strip("'\"")):
+            raise LlmosError(f"it needs {text}, a secret, which no notebook is handed")
+        where = f"cell {book['cells'][index]['id']}"
+        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {where}: {name}: {text}"[:_WORDS]))
+
+
+@contextmanager
+def _own_loop() -> Iterator[None]:
+    """Give this thread an event loop for a while, for what would leave one behind."""
+    try:
+        from jupyter_core.utils import ensure_event_loop  # comes with what runs notebooks
+    except ImportError:  # which says so
+        yield
+        return
+    loop = ensure_event_loop()
+    try:
+        yield
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _run_script(path: Path) -> None:
+    """Run a script in a copy of its folder's inputs."""
+    with tempfile.TemporaryDirectory(prefix="nb-", ignore_cleanup_errors=True) as folder:
+        beside = path.parent / f"{path.stem}-inputs"
+        if beside.is_dir():
+            shutil.copytree(beside, Path(folder, beside.name))
+        for file in path.parent.iterdir():  # what `bring` put there
+            if file.is_file() and file.stat().st_size < 64 << 20:
+                shutil.copyfile(file, Path(folder, file.name))
+        kept = {k: v for k, v in os.environ.items() if not secret_name(k) and k != "PYTHONPATH"}
+        command = [*no_network(), sys.executable, path.name]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own interpreter and file
+                command, cwd=folder, env=kept, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise ExportDoesNotRun(f"{path} is saved, and takes longer than {TIMEOUT_S:g} s to run") from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {last}"[:_WORDS]))
+
+
+def acts(runs: Iterable[ExportSource]) -> str:
+    """Return what of the run would act outside a second time if the notebook ran; an empty text for nothing.
+
+    What a step wrote in the folder of the notebook by a relative name is written in another folder then.
+    """
+    for run in runs:
+        for call in run.state.surviving:
+            if found := next((w for w in _effects(call) if _outside(w, call.code, run.folder)), ""):
+                return f"call {call.id} of process {run.pid} acts outside ({found})"
+        for n, source in run.user_cells:
+            cell = run.cells.get(n)
+            written = (f"write {path}" for path in (cell.reads.get("written", ()) if cell is not None else ()))
+            if found := next((w for w in written if _outside(w, source, run.folder)), ""):
+                return f"cell {_named(cell)} of yours acts outside ({found})"
+    return ""
+
+
+def _effects(call: Call) -> list[str]:
+    """Return what a step did outside, but for the network, which is off when a notebook is run."""
+    found = call.facts.get("effects", ()) if call.name == "python" else ()
+    return [w for w in found if isinstance(w, str) and not w.startswith(("network", "handle", "thread"))]
+
+
+def _outside(words: str, code: str, folder: Path) -> bool:
+    """Return whether an effect would reach beyond the folder that the notebook runs in."""
+    kind, _, what = words.partition(" ")
+    if kind not in ("write", "delete", "database") or not what.startswith(os.sep):
+        return kind in ("process", "signal", "write", "delete", "database")
+    return what in code or not Path(what).is_relative_to(folder.resolve())
+
+
+def _named(cell: CellRan | None) -> str:
+    return f"[{cell.count}]" if cell is not None and cell.count else ""

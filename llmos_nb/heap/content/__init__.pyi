@@ -1,0 +1,1 @@
+from .source import code_for as code_for, content as content

@@ -1,0 +1,78 @@
+"""The words for plain data.
+
+An exported notebook holds this code as it stands here: it needs the standard library alone, its names begin with an
+underscore, so that no variable takes them, and no name of the notebook is used by it.
+"""
+
+from __future__ import annotations
+
+# How this notebook compares a value with what it was in the run: itself where it is short, else type, size and a hash.
+# Numbers count to 9 significant digits, those in tables and arrays to about 6; what stands in a set has no order.
+# What is in <angle brackets> is compared by its type alone.
+from hashlib import sha256 as _sha256
+from typing import Any
+
+_forms: list[Any] = []  # for other kinds of values: each takes a value and says its words, or None
+
+
+def _content(value: Any) -> str:
+    """Return a value as a short text, the same for the same content."""
+    return _short(value, _words(value))
+
+
+def _short(value: Any, words: str) -> str:
+    """Return words as they are where they are short, else type, size and hash."""
+    if len(words) <= 200:
+        return words
+    size = f" of {len(value):,}" if hasattr(value, "__len__") else ""
+    return f"{type(value).__name__}{size}: {_hashed(words.encode('utf-8', 'surrogatepass'))}"
+
+
+def _hashed(*parts: bytes) -> str:
+    """Return 16 hexadecimal digits over the parts."""
+    return _sha256(b"".join(len(p).to_bytes(8, "big") + p for p in parts)).hexdigest()[:16]
+
+
+def _words(value: Any, within: tuple[int, ...] = ()) -> str:
+    """Return a value in words: plain data as Python spells it, other kinds by `_forms`, the rest by type."""
+    kind = type(value)
+    if id(value) in within or len(within) > 40:
+        return "..."  # it holds itself
+    if kind.__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+    inside = (*within, id(value))
+    if isinstance(value, list | tuple | dict | set | frozenset):
+        return _box(value, inside)
+    found = _atom(value, kind) or next((words for form in _forms if (words := form(value, inside))), "")
+    own = kind.__module__ in ("__main__", "types") or hasattr(kind, "__dataclass_fields__")
+    if not found and own and hasattr(value, "__dict__") and not callable(value) and kind.__name__ != "module":
+        found = f"{kind.__name__}({_words(vars(value), inside)})"
+    return found or f"<{kind.__name__}>"
+
+
+def _atom(value: Any, kind: type) -> str:
+    """Return a number, text, date or the like in words; nothing for anything else."""
+    if isinstance(value, float):
+        return f"{float(f'{value:.9g}') + 0.0!r}"
+    if isinstance(value, complex):
+        return f"complex({_words(value.real)}, {_words(value.imag)})"
+    if hasattr(kind, "__members__"):
+        return f"{kind.__name__}.{getattr(value, 'name', value)}"
+    dated = (
+        kind.__module__ in ("datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo") or kind is range
+    )
+    return repr(value) if dated or value is None or isinstance(value, int | str | bytes | bytearray) else ""
+
+
+def _box(value: Any, within: tuple[int, ...]) -> str:
+    """Return what a list, tuple, dict or set holds."""
+    if isinstance(value, dict):
+        items = [f"{_words(k, within)}: {_words(v, within)}" for k, v in value.items()]
+    else:
+        items = [_words(v, within) for v in value]
+    items = sorted(items) if isinstance(value, set | frozenset) else items
+    left, right = "[]" if isinstance(value, list) else "()" if isinstance(value, tuple) else "{}"
+    comma = "," if isinstance(value, tuple) and len(items) == 1 else ""
+    inner = f"{left}{', '.join(items)}{comma}{right}" if items or not isinstance(value, set) else ""
+    kind = type(value)
+    return inner if kind in (list, tuple, dict, set) and inner else f"{kind.__name__}({inner})"

@@ -1,0 +1,232 @@
+"""What an export is made from: the processes asked for, and beside them all that ran in the same notebooks."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmos_nb.errors import ExportDoesNotRun, LlmosError, UsageError
+from llmos_nb.journal import Home, history
+from llmos_nb.policy.secrets import vault
+from llmos_nb.session import toolbox
+from llmos_nb.session.notebook import Notebook, past
+from llmos_nb.views import runs
+
+if TYPE_CHECKING:
+    from llmos_nb.export import ExportSource
+    from llmos_nb.session.protocols import ProcessLike, SessionLike
+
+
+def source_of(session: SessionLike, process: ProcessLike, wanted: bool = True) -> ExportSource:
+    """Return one process as the exporter sees it, with the cells of this interpreter's history."""
+    from llmos_nb.export import ExportSource  # its room is slow to import
+
+    run = process.run
+    settings = {"approve": run.state.mode, "budget": run.state.budget.limits, "plan": run.state.planning}
+    return ExportSource(
+        goal=run.state.goal,
+        name=run.state.name,
+        pid=process.pid,
+        model=run.state.model,
+        settings=settings,
+        state=run.state,
+        events=history(run.journal.events, run.journal.path),
+        tools=run.tools,
+        user_cells=toolbox.user_cells(session.ip),
+        namespace=session.namespace,
+        blobs=run.journal.path.parent / "blobs",
+        secrets=vault.values(),
+        wanted=wanted,
+    )
+
+
+def sources(session: SessionLike, processes: Sequence[ProcessLike]) -> list[ExportSource]:
+    """Return the processes asked for, and those that worked on the same variables, in the order of what they ran.
+
+    Where nothing is recorded of their notebook, they stand alone, with the cells of this interpreter's history.
+    """
+    from llmos_nb.export import Ran, ordered, places  # as above
+
+    found = [source_of(session, p) for p in processes]
+    named = {notebook for one in found for notebook, _ in places(one).values()}
+    books = _notebooks(session, named, [Home(p.journal.path.parents[2]) for p in processes])
+    if not books:
+        return found
+    others = [source_of(session, p, wanted=False) for p in _beside(session, processes, books)]
+    return [
+        one
+        for one in ordered([*found, *others], [Ran(b.id, b.cells) for b in books])
+        if one.wanted or one.placed
+    ]
+
+
+def _notebooks(session: SessionLike, named: set[str], homes: Iterable[Home]) -> list[Notebook]:
+    """Return the notebooks in which steps ran, the oldest first; this interpreter's own as it stands now."""
+    recorder = session.notebook
+    if recorder is not None:
+        recorder.settled()
+    found: dict[str, Notebook] = {}
+    for home in {h.root: h for h in homes}.values():
+        for notebook, path in past.notebooks(home):
+            if notebook in named and notebook not in found:
+                found[notebook] = past.load(path)
+    return sorted(found.values(), key=lambda b: b.at)
+
+
+def _beside(
+    session: SessionLike, processes: Sequence[ProcessLike], books: Iterable[Notebook]
+) -> Iterator[ProcessLike]:
+    """Return the other processes that worked on the variables of these notebooks."""
+    seen = {p.journal.path.resolve() for p in processes}
+    for path in (path for book in books for _, path in book.processes):
+        if path.resolve() in seen or not path.exists():
+            continue
+        seen.add(path.resolve())
+        process = _process(session, path)
+        if process is not None and not process.run.journal.began.apart:
+            yield process
+
+
+def saved_processes(session: SessionLike, where: Path, of: str = "") -> list[ProcessLike]:
+    """Return what is asked for by a journal, a run's folder or a home, as it was.
+
+    Parameters
+    ----------
+    session : Session
+        Without a namespace.
+    where : Path
+        A journal, the folder of a run, or a home: of that, the processes of its newest notebook.
+    of : str
+        Pids, joined by commas, of the home in which `where` is.
+    """
+    home = Home(where) if (where / "runs").is_dir() else None
+    pids = [word.strip() for word in of.split(",") if word.strip()]
+    if home is None and not pids:
+        return [session.replay(where)]
+    if home is None:
+        file = where if where.is_dir() else where.parent
+        home = Home(file.absolute().parents[1])
+    if pids:
+        return [session.replay(_run_of(home, pid)) for pid in pids]
+    return [session.replay(path) for path in _newest(home)]
+
+
+def _run_of(home: Home, pid: str) -> Path:
+    if (found := home.find(int(pid)) if pid.isdecimal() else None) is None:
+        raise UsageError(f"--of {pid!r}: there is no such process in {home.root}")
+    return found
+
+
+def _newest(home: Home) -> list[Path]:
+    """Return the journals of the processes of a home's newest notebook; of a home without any, all."""
+    books = sorted((past.load(path) for _, path in past.notebooks(home)), key=lambda b: b.at)
+    found = [path for book in books[-1:] for _, path in book.processes if path.exists()]
+    if not (found := list(dict.fromkeys(found)) or list(runs(home))):
+        raise UsageError(f"{home.root}: there is no process in it")
+    return found
+
+
+def _process(session: SessionLike, path: Path) -> ProcessLike | None:
+    """Return the process of a journal: the live one, or as it was; None of one that cannot be read."""
+    live = (p for p in session.processes.values() if p.journal.path.resolve() == path.resolve())
+    if (found := next(live, None)) is not None:
+        return found
+    try:
+        return session.replay(path)
+    except LlmosError:
+        return None
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A notebook that was written.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+    acts : str
+        What of it would act outside a second time if it ran; empty for nothing.
+    ran : bool
+        It has run already, to be observed.
+    """
+
+    path: Path
+    acts: str = ""
+    ran: bool = False
+
+    def prove(self) -> str:
+        """Run it in a fresh interpreter, and return the words for it; from any thread.
+
+        Raises
+        ------
+        ExportDoesNotRun
+            It is saved, and a cell of it raises.
+        """
+        from llmos_nb.export import ran  # as above
+
+        if self.path.suffix == ".md":
+            return f"written: {self.path}"  # there is nothing in it that runs
+        if self.acts:
+            return f"saved, not run: {self.path} ({self.acts}, and would again)"
+        if not self.ran:
+            try:
+                ran.run(self.path)
+            except ExportDoesNotRun:
+                raise
+            except LlmosError as error:
+                return f"saved, not run: {self.path} ({error})"
+        return f"written: {self.path}"
+
+    @property
+    def unproved(self) -> str:
+        """The words for it where nobody wants it to be run."""
+        if self.path.suffix == ".md":
+            return f"written: {self.path}"
+        return f"saved, not run: {self.path}"
+
+
+def save(session: SessionLike, processes: Sequence[ProcessLike], path: Path, **options: Any) -> Saved:
+    """Write the plain notebook of what survived of one or more processes; where the user's objects live."""
+    from llmos_nb.export import export, ran  # as above
+
+    found = sources(session, processes)
+    written = export(found, path, **options)
+    return Saved(written, ran.acts(found), bool(options.get("observe")))
+
+
+def export(
+    session: SessionLike, processes: Sequence[ProcessLike], path: Path, run: bool = True, **options: Any
+) -> Path:
+    """Write the notebook and, unless told otherwise, run it in a fresh interpreter, beside this thread.
+
+    Raises
+    ------
+    ExportDoesNotRun
+        It is saved, and a cell of it raises.
+    """
+    saved = save(session, processes, path, **options)
+    if run:
+        said = beside(saved.prove)
+        if said.startswith("saved"):
+            warnings.warn(said, stacklevel=3)
+    return saved.path
+
+
+def beside(work: Callable[[], str]) -> str:
+    """Do something on a thread of its own, and wait for it so that Stop is heard."""
+    done: Future[str] = Future()
+
+    def carry_out() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=carry_out, name="llmos-export", daemon=True).start()
+    return done.result()

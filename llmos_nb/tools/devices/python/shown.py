@@ -1,0 +1,85 @@
+"""What a step showed and what it left, as a cell that holds the same code would show and check it."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Any
+
+from llmos_nb.heap.content import content
+from llmos_nb.tools.devices.python.capture import Sink
+from llmos_nb.tools.text import bounded, safe_repr, safe_text
+
+_DEFINITIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+MOST = 50  # names of one step whose content is noted
+
+
+def in_a_cell(value: object, ip: Any) -> str:
+    """Return the text of a value as a notebook shows it under a cell; empty where it is too long."""
+    try:
+        text = str(ip.display_formatter.formatters["text/plain"](value)) if ip is not None else _pretty(value)
+    except Exception:  # the object's own code
+        text = safe_repr(value)
+    text, size = bounded(safe_text(text))
+    return text if size <= len(text.encode()) else ""
+
+
+def _pretty(value: object) -> str:
+    from IPython.lib.pretty import pretty  # only where no IPython runs
+
+    return str(pretty(value))
+
+
+def pieces(sink: Sink, text: str, value: str | None) -> dict[str, Any]:
+    """Say of which kinds the recorded text is made, in order, as ``outputs``; nothing where that is not known.
+
+    Parameters
+    ----------
+    sink : Sink
+        What took the step's output.
+    text : str
+        The text as it is recorded, without its last line end.
+    value : str, optional
+        The value of the last expression as a cell shows it; None where a cell would show none.
+
+    Returns
+    -------
+    dict
+        ``outputs``: a list of ``[kind, characters]`` over the text; a ``value`` has its own text behind, where that is
+        another one. Empty where all is ``stdout``, None where it is not kept whole.
+    """
+    found: list[list[Any]] = []
+    for kind, run in groupby(sink.pieces, lambda piece: piece[0]):
+        parts = [part for _, part in run]
+        # pictures stand one by one, so that each finds its own; what is printed in parts is one text
+        for part in parts if kind in ("image", "display", "value") else ["".join(parts)]:
+            found.append([kind, part])
+    whole = "".join(safe_text(part) for _, part in found)
+    if not sink.record.whole or whole.removesuffix("\n") != text:
+        return {"outputs": None}
+    made = [[kind, len(safe_text(part))] for kind, part in found]
+    said = next((safe_text(part) for kind, part in found if kind == "value"), None)
+    if value is not None and said is None:
+        made.append(["value", 0, value])
+    elif value is not None and said is not None and said.removesuffix("\n") != value:
+        made = [[*m, value] if m[0] == "value" else m for m in made]
+    return {"outputs": made if any(m[0] != "stdout" for m in made) else []}
+
+
+def left(namespace: Mapping[str, Any], names: Iterable[str], value: Any) -> dict[str, Any]:
+    """Say what the names of a step hold, and what its last expression gave, each in a few words.
+
+    Returns
+    -------
+    dict
+        ``content``, by name, the value under an empty one; functions, classes and modules are left out.
+    """
+    held = {n: namespace[n] for n in names if n in namespace}
+    wanted = [n for n, v in held.items() if not isinstance(v, _DEFINITIONS)][:MOST]
+    said = {
+        i: content(v) for i, v in {id(held[n]): held[n] for n in wanted}.items()
+    }  # names of one object share it
+    found = {n: said[id(held[n])] for n in wanted}
+    found |= {"": content(value)} if value is not None else {}
+    return {"content": found} if found else {}
