@@ -18,6 +18,11 @@ from notebook_driver import Notebook, Ran
 from real_runs.judge import Step, Value
 from real_runs.live import LOOKING, values_of
 
+# without the package; and values as their repr, which is what a step shows when it runs
+_PREPARED = """
+__import__('sys').modules['llmos_nb'] = None
+get_ipython().display_formatter.formatters['text/plain'].pprint = False
+"""
 CELL_S, VERIFY_S = 120, 300
 Book = dict[str, Any]
 
@@ -37,7 +42,7 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
     _move_in(book, notebook, folder)
     found = Again()
     with Notebook(folder, extension=False) as fresh:
-        fresh.run("import sys; sys.modules['llmos_nb'] = None; del sys")
+        fresh.run(_PREPARED)
         for cell in code_cells(book):
             ran = fresh.run("".join(cell["source"]), CELL_S)
             if ran.error:
@@ -45,7 +50,9 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
                 return found
             if step := step_of(cell):
                 found.shown[step] = "\n".join(filter(None, (found.shown.get(step), shown(ran)))) or None
-        ran = fresh.run(f"(lambda g: (exec({LOOKING!r}, g), print(g['look'](globals(), {[*names]!r}))))({{}}) and None")
+        ran = fresh.run(
+            f"(lambda g: (exec({LOOKING!r}, g), print(g['look'](globals(), {[*names]!r}))))({{}}) and None"
+        )
         found.values = values_of(ran.text)
     return found
 
@@ -115,7 +122,9 @@ def outputs(book: Book) -> dict[Step, int]:
     for cell in book["cells"]:
         if step := step_of(cell):
             free = cell["metadata"]["llmos_nb"].get("volatile", {})
-            kept = [n for n, _ in enumerate(cell["outputs"]) if free.get(str(n)) != "all" and "count" not in free]
+            kept = [
+                n for n, _ in enumerate(cell["outputs"]) if free.get(str(n)) != "all" and "count" not in free
+            ]
             found[step] = found.get(step, 0) + len(kept)
     return found
 
@@ -133,7 +142,9 @@ def values(book: Book) -> dict[Step, int]:
         if step_of(cell):
             found[last] = found.get(last, 0) + len(mine.get("values", ()))  # type: ignore[index, arg-type]
         for held in asserted("".join(cell["source"])):
-            whose = {s for s, bound_here in names.items() if held & bound_here} or ({last} if step_of(cell) else set())
+            whose = {s for s, bound_here in names.items() if held & bound_here} or (
+                {last} if step_of(cell) else set()
+            )
             for step in whose - {None}:
                 found[step] = found.get(step, 0) + 1  # type: ignore[index, arg-type]
     return found

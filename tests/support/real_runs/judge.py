@@ -168,8 +168,7 @@ def counted(report: Mapping[str, Any]) -> tuple[int, int]:
     words = {k: int(n) for n, k in re.findall(r"(\d+) (output|value)s?\b", str(rung.get("detail", "")))}
     given = (counts.get(f"{k}s") for k in ("output", "value"))
     outputs, values = (
-        int(n) if n is not None else words.get(k, 0)
-        for n, k in zip(given, ("output", "value"), strict=True)
+        int(n) if n is not None else words.get(k, 0) for n, k in zip(given, ("output", "value"), strict=True)
     )
     return outputs, values
 

@@ -97,13 +97,26 @@ def _cells(book: Notebook, scenario: Scenario, work: Path, found: Live) -> None:
             book.client.wait_for_ready(timeout=CELL_S)
             book.run("%load_ext llmos_nb")
             continue
-        code = cell.code
+        code = _AFTER.sub(lambda m: str(_position(work, int(m[1]), m[2])), cell.code)
         if cell.turns:
             started += 1
             code = code.replace("{spec}", _script(work, started, cell.turns))
         ran = book.run(code, CELL_S)
         if ran.error.partition(":")[0] != cell.raises:
-            raise NotAsPlanned(f"{scenario.name}: {code[:200]!r} gives {ran.error or 'no error'}\n{ran.text[-800:]}")
+            raise NotAsPlanned(
+                f"{scenario.name}: {code[:200]!r} gives {ran.error or 'no error'}\n{ran.text[-800:]}"
+            )
+
+
+_AFTER = re.compile(r"<after (\d+) (r\d+\.\d+)>")
+
+
+def _position(work: Path, pid: int, call: str) -> int:
+    """Return the number of the event at which a call was taken in, as a person reads it in the log."""
+    (journal,) = (p for p in work.glob(".llmos/runs/*/journal.jsonl") if _pid(p) == pid)
+    events = history(journal)
+    ended = next(e["n"] for e in events if e["k"] == "call.finished" and e["d"]["call"] == call)
+    return int(next(e["n"] for e in events if e["k"] == "step.integrated" and e["n"] > ended))
 
 
 def _script(work: Path, number: int, turns: Sequence[Any]) -> str:
@@ -176,7 +189,17 @@ def steps(work: Path, pids: Sequence[int]) -> Iterator[Ran]:
     """Return the standing calls of some processes, in the order in which they ended."""
     for journal in sorted(work.glob(".llmos/runs/*/journal.jsonl"), key=_pid):
         if _pid(journal) in pids:
-            yield from _standing(_pid(journal), [json.loads(x) for x in journal.read_text().splitlines()])
+            yield from _standing(_pid(journal), history(journal))
+
+
+def history(journal: Path) -> list[dict[str, Any]]:
+    """Return a process's events, with those of the process that it was forked from before them."""
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    parent = events[0]["d"].get("parent") or {}
+    if "at" not in parent:
+        return events
+    (other,) = (p for p in journal.parents[1].glob("*/journal.jsonl") if _pid(p) == parent["pid"])
+    return [*history(other)[: parent["at"] + 1], *events]
 
 
 def _standing(pid: int, events: Sequence[dict[str, Any]]) -> Iterator[Ran]:

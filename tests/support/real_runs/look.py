@@ -58,7 +58,7 @@ class Seeing:
             return ["str", str(value)] if kind in ("str", "str_") else [kind, str(value)]
         if isinstance(value, (bytes, bytearray, memoryview)):
             return [kind, hashlib.sha256(bytes(value)).hexdigest()]
-        if kind in _SIMPLE or kind.startswith(("int", "uint")) and not isinstance(value, (list, dict)):
+        if kind in _SIMPLE or (kind.startswith(("int", "uint")) and not isinstance(value, (list, dict))):
             return [kind, repr(value)]
         return None
 
@@ -83,7 +83,11 @@ class Seeing:
         if kind == "RandomState":
             return [kind, self.see(value.get_state(legacy=False), deep)]
         if hasattr(value, "dtype") and hasattr(value, "tolist"):
-            mask = self.see(value.mask.tolist(), deep) if kind == "MaskedArray" and hasattr(value.mask, "tolist") else 0
+            mask = (
+                self.see(value.mask.tolist(), deep)
+                if kind == "MaskedArray" and hasattr(value.mask, "tolist")
+                else 0
+            )
             return [kind, str(value.dtype), list(value.shape), self.see(value.tolist(), deep), mask]
         return None
 
@@ -92,7 +96,13 @@ class Seeing:
             columns = [self._pandas(value.iloc[:, i], "Series", deep) for i in range(value.shape[1])]
             return [kind, self.see(value.columns, deep), self.see(value.index, deep), columns]
         if kind == "Series":
-            return [kind, str(value.dtype), str(value.name), self.see(value.index, deep), self.see(value.tolist(), deep)]
+            return [
+                kind,
+                str(value.dtype),
+                str(value.name),
+                self.see(value.index, deep),
+                self.see(value.tolist(), deep),
+            ]
         if kind == "Categorical" or kind.endswith(("Index", "Array")):
             names = [str(n) for n in getattr(value, "names", ())]
             return [kind, str(getattr(value, "dtype", "")), names, self.see(list(value), deep)]
@@ -153,7 +163,11 @@ class Seeing:
             return [kind, value.__name__]
         if isinstance(value, type):
             own = {k: v for k, v in vars(value).items() if not k.startswith("__") and k != "_abc_impl"}
-            return ["class", value.__qualname__, self.see(own, deep) if value.__module__ == "__main__" else value.__module__]
+            return [
+                "class",
+                value.__qualname__,
+                self.see(own, deep) if value.__module__ == "__main__" else value.__module__,
+            ]
         code = getattr(value, "__code__", None)
         if code is not None and kind == "function":
             constants = [repr(c) for c in code.co_consts if not hasattr(c, "co_code")]
@@ -170,7 +184,12 @@ class Seeing:
             return [kind, self.see(value.args, deep)]
         if kind == "partial":
             return [kind, self.see([value.func, value.args, value.keywords], deep)]
-        slots = [s for c in type(value).__mro__ for s in getattr(c, "__slots__", ()) if s not in ("__weakref__", "__dict__")]
+        slots = [
+            s
+            for c in type(value).__mro__
+            for s in getattr(c, "__slots__", ())
+            if s not in ("__weakref__", "__dict__")
+        ]
         held = {s: getattr(value, s) for s in slots if hasattr(value, s)} | dict(getattr(value, "__dict__", {}))
         held = {k: v for k, v in held.items() if not re.match(r"_*(cache|lock|loop|abc_)", str(k))}
         if held:
