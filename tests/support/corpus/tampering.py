@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.runner import Runner
-from corpus.runs import SALES, file
+from process_runs import ProcessRun, file
+from real_runs.cases.tables import SALES
 
 from llmos_nb.export import export
 
@@ -38,10 +38,10 @@ def kind(where: str):
 def victim(folder: Path) -> Path:
     """An exported notebook that has everything: text, a picture, inputs, notes, a kept journal, parameters."""
     file(folder, "sales.csv", SALES)
-    r = Runner("Look at the sales", folder, "victim")
+    r = ProcessRun("Look at the sales", folder, "victim")
     r.user("import pandas as pd\nimport matplotlib.pyplot as plt\nsales = pd.read_csv('sales.csv')\nlimit = 20")
     r.namespace["table"] = [list(range(100)), list(range(100))]
-    r.begin(("Mean", "a number"), ("Plot", "bars"))
+    r.begin()
     r.step("mean = sales['amount'].mean()\nprint(mean)")
     r.step("plt.figure(figsize=(3, 2))\nplt.bar([1, 2], [mean, limit])\nplt.show()")
     r.step("size = len(table)\nsize")

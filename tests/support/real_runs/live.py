@@ -102,7 +102,7 @@ def _cells(book: Notebook, scenario: Scenario, work: Path, found: Live) -> None:
             started += 1
             code = code.replace("{spec}", _script(work, started, cell.turns))
         ran = book.run(code, CELL_S)
-        if ran.error.partition(":")[0] != cell.raises:
+        if ran.error.partition(":")[0] not in cell.raises.split("|"):
             raise NotAsPlanned(
                 f"{scenario.name}: {code[:200]!r} gives {ran.error or 'no error'}\n{ran.text[-800:]}"
             )
@@ -123,7 +123,7 @@ def _script(work: Path, number: int, turns: Sequence[Any]) -> str:
     path = work / "models" / f"{number}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"version": 1, "turns": list(turns)}))
-    return f"script:models/{number}.json"
+    return f"script:{path}"  # a cell may change the folder
 
 
 def _look(book: Notebook, scenario: Scenario, work: Path, found: Live) -> None:

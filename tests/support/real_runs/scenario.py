@@ -20,7 +20,7 @@ class Cell:
     turns : sequence
         What the model answers, for a cell that starts a process; its code has ``{spec}`` for the model.
     raises : str
-        The name of the error that the cell is to end with.
+        The name of the error that the cell is to end with; ``|`` stands between several that it may.
     """
 
     code: str

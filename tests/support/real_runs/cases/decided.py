@@ -6,6 +6,7 @@ from llmos_nb.session.skills.manifest import notebook_hash
 from real_runs.scenario import agent, call, plan, python, study, user
 
 ASKS = "ApprovalNeeded"
+LAST = user("%agent resume 1", "|UsageError")  # an approved process goes on at once, and may have ended by then
 
 
 def skill() -> str:
@@ -112,7 +113,7 @@ DECIDED = (
         "%agent approve 1 r1.0",
         user("%agent resume 1", ASKS),
         "%agent approve 1",
-        "%agent resume 1",
+        LAST,
     ),
     study(
         "rejected_step",
@@ -128,7 +129,7 @@ DECIDED = (
         '%agent reject 1 r1.0 "use the median"',
         user("%agent resume 1", ASKS),
         "%agent approve 1",
-        "%agent resume 1",
+        LAST,
     ),
     study(
         "approved_plan",
@@ -144,7 +145,7 @@ DECIDED = (
             raises=ASKS,
         ),
         "%agent approve 1",
-        "%agent resume 1",
+        LAST,
     ),
     study(
         "asked_a_person",
@@ -158,7 +159,7 @@ DECIDED = (
             raises=ASKS,
         ),
         '%agent reply 1 "CHF"',
-        "%agent resume 1",
+        LAST,
     ),
     study(
         "forked",
