@@ -67,7 +67,7 @@ def test_a_good_notebook_climbs_to_the_top(tmp_path):
     assert report.ok and report.reached == "same twice" and report.exit_code == 0
     assert [c.level for c in report.checks] == list(LEVELS)
     done, total = next((d, t) for level, d, t in reversed(told) if level == "runs")
-    assert done == total == 8 + 2  # the code cells, and a look at the values after each step
+    assert done == total == 9 + 2  # the code cells, and a look at the values after each step
     assert "holds: same twice" in report.text()
     plain = json.loads(json.dumps(report.plain()))
     assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 5

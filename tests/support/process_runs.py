@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from real_runs.scenario import LOOK, Scenario
+
 import llmos_nb as llmos
 from llmos_nb.export import ExportSource
 from llmos_nb.export.source import plain_states
@@ -21,7 +23,6 @@ from llmos_nb.heap.ambient import Ambient
 from llmos_nb.journal import history
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.tools import Tool, as_tool
-from real_runs.scenario import LOOK, Scenario
 
 LONG_AGO = 1_700_000_000
 

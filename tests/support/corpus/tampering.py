@@ -46,7 +46,7 @@ def victim(folder: Path) -> Path:
     r.step("plt.figure(figsize=(3, 2))\nplt.bar([1, 2], [mean, limit])\nplt.show()")
     r.step("size = len(table)\nsize")
     r.end("The mean is what it is.")
-    return export(r.source(), folder / "out" / "victim.ipynb", trace=True, params=["limit"])
+    return export(r.source(), folder / "out" / "victim.ipynb", trace=True, params=["limit"], observe=True)
 
 
 def tampered(notebook: Path, name: str) -> Path:
