@@ -157,7 +157,7 @@ def _thin(seen: Seen) -> list[str]:
     if outputs < len(seen.shown) or values < len(seen.shown):
         found.append(f"verify compared {outputs} outputs and {values} values of {len(seen.shown)} steps")
     if not any(v.whole for n, v in seen.live.items() if n not in seen.unchecked):
-        found.append("no asked-for value has more than a type")
+        found.append("no asked-for value is one that the notebook checks")
     return found
 
 

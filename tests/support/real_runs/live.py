@@ -224,7 +224,7 @@ def _ran(pid: int, d: dict[str, Any], tool: str, given: dict[str, Any]) -> Ran:
     showed = d.get("facts", {}).get("size", d["size"]) and not d["result"].startswith("no output")
     code = str(given.get("code", "")) if tool == "python" else ""
     into = (given["into"],) if given.get("into") else ()
-    text = re.sub(r"^figure: .*$", "<picture>", d["result"], flags=re.MULTILINE)
+    text = re.sub(r"^(figure: .*|<Figure size .*>)$", "<picture>", d["result"], flags=re.MULTILINE)
     return Ran((pid, d["call"]), code, into, text if showed else None)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from real_runs import again
 from real_runs.judge import Seen, Verdict, judge
-from real_runs.live import OURS, live
+from real_runs.live import OURS, Live, live
 from real_runs.scenario import Scenario
 
 Change = Callable[[Path], object]
@@ -27,36 +27,39 @@ class Outcome:
     seconds: float
 
 
-def run(scenario: Scenario, folder: Path, change: Change | None = None) -> Outcome:
-    """Run a scenario, export it, run the export elsewhere, verify it, and judge.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        The notebook.
-    folder : Path
-        Where its folders are made.
-    change : callable, optional
-        Takes the exported file and changes it, which the judge must see.
-    """
+def run(scenario: Scenario, folder: Path) -> Outcome:
+    """Run a scenario in `folder`, export it, run the export elsewhere, verify it, and judge."""
     started = time.perf_counter()
     found = live(scenario, folder)
-    seen = Seen(found.said, found.error, found.error in OURS, found.written, found.values, shown=found.shown)
-    if found.written:
-        if change is not None:
-            change(found.notebook)
-        there = folder / "elsewhere"
-        found.notebook.parent.rename(there)
-        shutil.rmtree(folder / "work")
-        _look_at(seen, there / found.notebook.name, folder / "again")
+    shutil.rmtree(folder / "work")
+    seen = look_at(found, folder / "there")
     return Outcome(scenario, judge(seen), seen, round(time.perf_counter() - started, 1))
 
 
-def _look_at(seen: Seen, notebook: Path, folder: Path) -> None:
+def look_at(found: Live, folder: Path, change: Change | None = None) -> Seen:
+    """Take a copy of an export elsewhere, run it there, let it be verified, and note all of it.
+
+    Parameters
+    ----------
+    found : Live
+        What a scenario left.
+    folder : Path
+        Where the copy goes, with what lies beside it.
+    change : callable, optional
+        Takes the copy and changes it, which the judge must see.
+    """
+    seen = Seen(found.said, found.error, found.error in OURS, found.written, found.values, shown=found.shown)
+    if not found.written:
+        return seen
+    shutil.copytree(found.notebook.parent, folder / "out")
+    notebook = folder / "out" / found.notebook.name
+    if change is not None:
+        change(notebook)
     book = json.loads(notebook.read_text("utf-8"))
-    fresh = again.run_again(notebook, folder, seen.live)
+    fresh = again.run_again(notebook, folder / "again", seen.live)
     seen.failed, seen.again, seen.shown_again = fresh.failed, fresh.values, fresh.shown
     seen.unchecked, seen.varying = again.unchecked(book), again.varying(book)
     seen.outputs, seen.values = again.outputs(book), again.values(book)
     if not seen.failed:
         seen.report, seen.verified = again.verify(notebook)
+    return seen
