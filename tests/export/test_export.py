@@ -15,7 +15,7 @@ import mistune
 import nbformat
 import pytest
 from hypothesis import given, settings, strategies as st
-from process_runs import ProcessRun, file, process_run
+from process_runs import PLAIN, ProcessRun, file, process_run
 from real_runs.cases import SCENARIOS
 from real_runs.cases.tables import SALES
 from turns import python
@@ -78,16 +78,6 @@ def small(folder, *steps, user=(), answer="done", **options):
 
 
 # runs of many kinds
-
-PLAIN = (
-    "pandas_group", "pandas_merge_pivot", "pandas_in_place", "pandas_multiindex", "pandas_missing", "polars_group", "numpy_views",
-    "numpy_structured", "numpy_polynomial", "scipy_stats", "sklearn_linear", "sklearn_split_unseeded", "plot_line", "plot_over_cells",
-    "plot_histogram_unseeded", "pillow_drawing", "statistics_summary", "re_log_lines", "itertools_recipes", "collections_kinds",
-    "functools_tools", "dataclass_account", "enum_and_match", "cell_run_twice", "fails_then_another_way", "function_as_tool",
-    "several_calls_in_a_turn", "file_written_and_read", "files_by_a_pattern", "module_beside", "sqlite_in_memory", "sqlite_file",
-    "numpy_draws", "numpy_seeded", "generator_unseeded", "bootstrap", "clock_in_a_step", "order_of_a_set", "function_changes_a_global",
-    "walrus_and_star", "progress_line",
-)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PLAIN)

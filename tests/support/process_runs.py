@@ -25,6 +25,16 @@ from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.tools import Tool, as_tool
 
 LONG_AGO = 1_700_000_000
+# scenarios of one process and plain Python, of many kinds
+PLAIN = (
+    "pandas_group", "pandas_merge_pivot", "pandas_in_place", "pandas_multiindex", "pandas_missing", "polars_group", "numpy_views",
+    "numpy_structured", "numpy_polynomial", "scipy_stats", "sklearn_linear", "sklearn_split_unseeded", "plot_line", "plot_over_cells",
+    "plot_histogram_unseeded", "pillow_drawing", "statistics_summary", "re_log_lines", "itertools_recipes", "collections_kinds",
+    "functools_tools", "dataclass_account", "enum_and_match", "cell_run_twice", "fails_then_another_way", "function_as_tool",
+    "several_calls_in_a_turn", "file_written_and_read", "files_by_a_pattern", "module_beside", "sqlite_in_memory", "sqlite_file",
+    "numpy_draws", "numpy_seeded", "generator_unseeded", "bootstrap", "clock_in_a_step", "order_of_a_set", "function_changes_a_global",
+    "walrus_and_star", "progress_line",
+)  # fmt: skip
 
 
 def file(folder: Path, name: str, text: str | bytes) -> None:
@@ -162,7 +172,10 @@ class ProcessRun:
 
 
 def process_run(
-    scenario: Scenario, folder: Path, change: Callable[[ProcessRun], object] | None = None
+    scenario: Scenario,
+    folder: Path,
+    change: Callable[[ProcessRun], object] | None = None,
+    record_random: bool = True,
 ) -> ProcessRun:
     """Run a scenario of plain Python and one process in this interpreter.
 
@@ -174,11 +187,13 @@ def process_run(
         Where it runs.
     change : callable, optional
         Takes the run before the process begins.
+    record_random : bool
+        Whether the exporter gets the random states from before the process.
     """
     for name, text in scenario.files.items():
         file(folder, name, text)
     begun = next(c for c in scenario.cells if c.turns)
-    made = ProcessRun(begun.code.partition("\n")[2], folder, scenario.name)
+    made = ProcessRun(begun.code.partition("\n")[2], folder, scenario.name, record_random=record_random)
     for cell in scenario.cells:
         if cell.code == LOOK:
             break
