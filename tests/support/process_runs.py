@@ -137,6 +137,7 @@ class ProcessRun:
             namespace=self.namespace,
             tools=list(self.tools.values()),
             approve="auto",
+            budget="200 steps",
             home=self.folder / "home",
         )
         for reply in replies:
