@@ -2,6 +2,7 @@
 
 python tests/benchmarks/bench_exports.py                       all of them, two at a time
 python tests/benchmarks/bench_exports.py --only order,undone_last   groups or scenarios by name
+python tests/benchmarks/bench_exports.py --docstrings 40 --seed 1   and 40 docstrings of installed packages, drawn by the seed
 python tests/benchmarks/bench_exports.py --json FILE           the verdicts as JSON
 
 Each scenario is a notebook as data (`tests/support/real_runs/`). It runs in a kernel with the extension; the values and
@@ -31,6 +32,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from real_runs.cases import GROUPS, SCENARIOS
+from real_runs.docstrings import docstrings
 from real_runs.judge import CLASSES
 from real_runs.run import Outcome, run
 from real_runs.scenario import Scenario
@@ -40,14 +42,15 @@ AT_ONCE = 2
 
 def chosen(words: str) -> list[Scenario]:
     """Return the scenarios of groups or names by commas; all for none."""
-    found = [s for w in words.split(",") if w for s in (GROUPS[w] if w in GROUPS else (SCENARIOS[w],))]
-    return found or list(SCENARIOS.values())
+    named = [w for w in words.split(",") if w and w != "none"]
+    found = [s for w in named for s in (GROUPS[w] if w in GROUPS else (SCENARIOS[w],))]
+    return found if words else list(SCENARIOS.values())
 
 
 def told(scenario: Scenario, folder: Path) -> tuple[Scenario, Outcome | str]:
     """Run one scenario and print its line as soon as it is known."""
     try:
-        outcome: Outcome | str = run(scenario, folder / scenario.name)
+        outcome: Outcome | str = run(scenario, folder / scenario.name.replace(":", "-"))
     except Exception as error:  # the scenario or this benchmark is wrong: no verdict, and said so
         outcome = f"{type(error).__name__}: {error}"
     kind, why = (
@@ -78,11 +81,12 @@ def row(scenario: Scenario, outcome: Outcome | str) -> dict[str, object]:
 def main() -> int:
     """Run them, print the table, and fail where something differs silently or has no verdict."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="groups and scenarios, by commas")
-    parser.add_argument("--seed", type=int, default=0, help="of the order in which they are run")
+    parser.add_argument("--only", default="", help="groups and scenarios, by commas; none: docstrings alone")
+    parser.add_argument("--docstrings", type=int, default=0, metavar="N", help="how many docstrings besides")
+    parser.add_argument("--seed", type=int, default=0, help="of the order, and of the docstrings")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    scenarios = chosen(given.only)
+    scenarios = [*chosen(given.only), *docstrings(given.docstrings, given.seed)]
     random.Random(given.seed).shuffle(scenarios)
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(AT_ONCE) as pool:
         os.environ |= {"JUPYTER_DATA_DIR": f"{name}/jupyter", "MPLCONFIGDIR": f"{name}/matplotlib"}
