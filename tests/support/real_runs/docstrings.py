@@ -86,7 +86,8 @@ def _all() -> Iterator[tuple[str, list[str]]]:
             except ValueError:
                 continue
             if code and not any(w in c for c in code for w in _NOT):
-X
+                given = "*" if module.__name__ in STANDARD else name.rpartition(".")[2]
+                head = [] if item is module and given != "*" else [f"from {module.__name__} import {given}"]
                 yield name, [*head, *code]
 
 
