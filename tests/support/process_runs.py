@@ -91,6 +91,7 @@ class ProcessRun:
         self.record_random = record_random
         self.random_state: dict[str, Any] | None = None
         self.turns: list[dict[str, Any]] = []
+        self.decisions: list[tuple[str, str, str, str]] = []
         self.process: Any = None
 
     def user(self, code: str) -> None:
@@ -111,9 +112,12 @@ class ProcessRun:
         if plan:
             self.turns.append({"plan": [{"title": title, "expect": expect} for title, expect in plan]})
 
-    def step(self, code: str) -> str:
-        """Let the model propose code."""
-        return self.call("python", code=code)
+    def step(self, code: str, *, by: str = "", edited_from: str = "", reject: str = "") -> str:
+        """Let the model propose code, which a person then edits, approves or rejects; where none does, the mode is auto."""
+        key = self.call("python", code=edited_from or code)
+        if by or edited_from or reject:
+            self.decisions.append((key, by or "you", code if edited_from else "", reject))
+        return key
 
     def call(self, tool: str, **arguments: Any) -> str:
         """Let the model propose any call; return its id."""
@@ -136,10 +140,18 @@ class ProcessRun:
             model=ScriptedModel(self.turns),
             namespace=self.namespace,
             tools=list(self.tools.values()),
-            approve="auto",
+            approve="step" if self.decisions else "auto",
             budget="200 steps",
             home=self.folder / "home",
         )
+        for key, by, edited, why in self.decisions:
+            if why:
+                await self.process.reject(key, why, by=by)
+            else:
+                if edited:
+                    await self.process.edit(key, edited, by=by)
+                await self.process.approve(key, by=by)
+            await self.process
         for reply in replies:
             self.process.reply(reply)
             await self.process
