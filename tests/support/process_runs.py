@@ -92,6 +92,7 @@ class ProcessRun:
         self.random_state: dict[str, Any] | None = None
         self.turns: list[dict[str, Any]] = []
         self.decisions: list[tuple[str, str, str, str]] = []
+        self.plan: list[dict[str, str]] = []
         self.process: Any = None
 
     def user(self, code: str) -> None:
@@ -107,10 +108,9 @@ class ProcessRun:
         self.tools[name] = as_tool(self.namespace[name], **manifest)
 
     def begin(self, *plan: tuple[str, str]) -> None:
-        """Put the process's cell after those of the user so far; with a plan of (title, expectation)."""
+        """Put the process's cell after those of the user so far; with a plan of the user's: (title, expectation)."""
         self._cell(f"%%agent {self.name}\n{self.goal}")
-        if plan:
-            self.turns.append({"plan": [{"title": title, "expect": expect} for title, expect in plan]})
+        self.plan = [{"title": title, "expect": expect} for title, expect in plan]
 
     def step(self, code: str, *, by: str = "", edited_from: str = "", reject: str = "") -> str:
         """Let the model propose code, which a person then edits, approves or rejects; where none does, the mode is auto."""
@@ -134,6 +134,8 @@ class ProcessRun:
         assert self.process.reason == "answered", self.process.state
 
     async def _run(self, replies: tuple[str, ...]) -> None:
+        named = {"given_plan": self.plan} if self.plan else {}
+        self.namespace |= named
         self.process = await llmos.run(
             self.goal,
             name=self.name,
@@ -143,7 +145,10 @@ class ProcessRun:
             approve="step" if self.decisions else "auto",
             budget="200 steps",
             home=self.folder / "home",
+            **({"plan": "given_plan"} if named else {}),
         )
+        for name in named:
+            del self.namespace[name]
         for key, by, edited, why in self.decisions:
             if why:
                 await self.process.reject(key, why, by=by)

@@ -41,7 +41,7 @@ def victim(folder: Path) -> Path:
     r = ProcessRun("Look at the sales", folder, "victim")
     r.user("import pandas as pd\nimport matplotlib.pyplot as plt\nsales = pd.read_csv('sales.csv')\nlimit = 20")
     r.namespace["table"] = [list(range(100)), list(range(100))]
-    r.begin()
+    r.begin(("Mean", "a number"), ("Plot", "bars"))
     r.step("mean = sales['amount'].mean()\nprint(mean)")
     r.step("plt.figure(figsize=(3, 2))\nplt.bar([1, 2], [mean, limit])\nplt.show()")
     r.step("size = len(table)\nsize")
