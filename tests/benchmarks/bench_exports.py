@@ -23,6 +23,7 @@ import argparse
 import json
 import os
 import random
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -90,6 +91,9 @@ def main() -> int:
     random.Random(given.seed).shuffle(scenarios)
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(AT_ONCE) as pool:
         os.environ |= {"JUPYTER_DATA_DIR": f"{name}/jupyter", "MPLCONFIGDIR": f"{name}/matplotlib"}
+        subprocess.run(
+            [sys.executable, "-c", "import matplotlib.font_manager"], check=True
+        )  # its cache, once for all
         results = list(pool.map(lambda s: told(s, Path(name)), scenarios))
     rows = sorted((row(*r) for r in results), key=lambda r: str(r["name"]))
     counts = Counter(str(r["kind"]) or "NO VERDICT" for r in rows)

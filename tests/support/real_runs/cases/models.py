@@ -106,6 +106,18 @@ PLOTS = (
         ),
     ),
     study(
+        "plot_with_a_new_cache",
+        "matplotlib: the first plot on a machine, which writes the library's cache",
+        "import os, tempfile\nos.environ['MPLCONFIGDIR'] = tempfile.mkdtemp()",
+        "import matplotlib.pyplot as plt",
+        agent(
+            "Plot it",
+            "bars = plt.bar(['a', 'b'], [1, 3])\nheights = [b.get_height() for b in bars]\nheights",
+            "most = max(heights)\nmost",
+        ),
+        skip=("bars",),
+    ),
+    study(
         "plot_over_cells",
         "matplotlib: a figure begun by the user and finished by the process",
         PLOT,
