@@ -1,4 +1,6 @@
-"""Does an exported run give the same again? Thirty runs, twenty ways to tamper, and the exporter with parts left out.
+"""Does an exported run give the same again? Forty runs, twenty ways to tamper, and the exporter with parts left out.
+
+The runs are real processes in this interpreter; those in real kernels are `bench_exports.py`.
 
 python tests/benchmarks/bench_reproduce.py            everything, each run in a new environment from its lock
 python tests/benchmarks/bench_reproduce.py --here     in this environment, which is quicker
@@ -24,22 +26,73 @@ from llmos_nb.export.steps import step_units
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from corpus.runner import Runner
-from corpus.runs import RUNS
 from corpus.tampering import KINDS, tampered, victim
+from process_runs import PLAIN, ProcessRun, process_run
+from real_runs.cases import SCENARIOS
+from real_runs.scenario import Scenario, agent, study
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.export import export
 from llmos_nb.export.verify import verify
 
-SEED = 0  # the corpus draws by itself; nothing else here does
+SEED = 0  # the runs draw by themselves; nothing else here does
 
 
-def built(name: str, folder: Path) -> Runner:
-    """One run of the corpus, without the warnings of the libraries it uses."""
+def table(run: ProcessRun) -> None:
+    """Put a table into the namespace that no cell makes."""
+    import pandas as pd
+
+    days = pd.date_range("2024-01-01", periods=4)
+    run.namespace["table"] = pd.DataFrame(
+        {"kind": ["x", "y", "x", None], "n": [1, 2, 3, 4], "at": days, "p": [0.1, 0.2, 0.3, 1 / 3]}
+    )
+
+
+def plain_data(run: ProcessRun) -> None:
+    """Put lists, dictionaries and arrays into the namespace that no cell makes."""
+    import numpy as np
+
+    run.namespace |= {
+        "weights": np.linspace(0, 1, 50), "names": {"a": 1, "b": [2, 3]}, "many": list(range(500)), "cut": 0.25
+    }  # fmt: skip
+
+
+HELD = {
+    "held_table": (
+        table,
+        agent(
+            "Count by kind",
+            "counts = table.groupby('kind', dropna=False)['n'].sum()\ncounts",
+            "last = table['at'].max()\nthird = table['p'].iloc[-1]\nprint(last, third)",
+        ),
+    ),
+    "held_plain": (
+        plain_data,
+        agent(
+            "Weigh the items",
+            "heavy = int((weights > cut).sum())\nheavy",
+            "total = sum(many) + names['b'][1]\ntotal",
+        ),
+    ),
+}
+RUNS: dict[str, Scenario] = {n: SCENARIOS[n] for n in PLAIN} | {
+    n: study(n, "data that no cell makes", cell) for n, (_, cell) in HELD.items()
+}
+# the part of the exporter without which a run cannot verify
+NEEDS = {
+    "inputs": ("pandas_group", "pandas_merge_pivot", "files_by_a_pattern", "module_beside", "sqlite_file"),
+    "order": ("pandas_in_place", "several_calls_in_a_turn"),
+    "seeds": ("numpy_draws", "plot_histogram_unseeded", "bootstrap", "sklearn_split_unseeded"),
+    "held": tuple(HELD),
+}
+
+
+def built(name: str, folder: Path) -> ProcessRun:
+    """One run, without the warnings of the libraries it uses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return RUNS[name].build(folder)
+        change = HELD[name][0] if name in HELD else None
+        return process_run(RUNS[name], folder, change, record_random=name not in NEEDS["seeds"])
 
 
 def reproduce(names: list[str], fresh: bool) -> list[dict]:
@@ -79,7 +132,7 @@ def reproduce(names: list[str], fresh: bool) -> list[dict]:
     return rows
 
 
-def built_in(name: str, folder: Path) -> Runner:
+def built_in(name: str, folder: Path) -> ProcessRun:
     """Build a run in a folder that is made first."""
     folder.mkdir(parents=True)
     return built(name, folder)
@@ -133,10 +186,7 @@ WITHOUT = {
 def ablate(names: list[str]) -> list[dict]:
     """Leave a part of the exporter out: the runs that name it must fail, and only because of it."""
     rows = []
-    for name in names:
-        part = RUNS[name].needs
-        if not part:
-            continue
+    for part, name in ((p, n) for p, needing in NEEDS.items() for n in needing if n in names):
         with tempfile.TemporaryDirectory() as folder, WITHOUT[part]:
             runner = built_in(name, Path(folder) / "work")
             try:
@@ -157,7 +207,7 @@ def ablate(names: list[str]) -> list[dict]:
 def fifty(repeats: int = 5) -> dict:
     """How long the export of a run of 50 steps takes, in this process and as the first thing in a new one."""
     with tempfile.TemporaryDirectory() as folder:
-        runner = Runner("Fifty steps", Path(folder))
+        runner = ProcessRun("Fifty steps", Path(folder))
         runner.user("import pandas as pd\ndf = pd.DataFrame({'v': range(1000)})")
         runner.begin()
         for i in range(50):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from corpus.runner import Runner
+from process_runs import ProcessRun
 
 from llmos_nb.export import export
 from llmos_nb.export.cells import read, write
@@ -19,7 +19,7 @@ def own_jupyter(monkeypatch, tmp_path):
 
 
 def exported(folder, *steps, **how):
-    r = Runner("Do a thing", folder)
+    r = ProcessRun("Do a thing", folder)
     r.begin()
     for step in steps:
         r.step(step)

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from corpus.runner import Runner
-from corpus.runs import RUNS
+from process_runs import ProcessRun, process_run
+from real_runs.cases import SCENARIOS
 
 from llmos_nb.errors import UsageError
 from llmos_nb.export import export
@@ -60,7 +60,7 @@ def approvals(folder):
 
 
 def run(folder):
-    r = Runner("Add it up", folder, "sum")
+    r = ProcessRun("Add it up", folder, "sum")
     r.begin(("Add", "a number"))
     r.step("total = 3\nprint(total)", by="you")
     r.step("twice = 2 * total", by="Prof. X", edited_from="twice = 3 * total")
@@ -84,10 +84,10 @@ def issues(lines):
     ]
 
 
-@pytest.mark.parametrize("name", ["pandas_merge", "plot_line", "undone"])
+@pytest.mark.parametrize("name", ["pandas_merge_pivot", "plot_line", "function_as_tool"])
 def test_crate_is_valid_for_the_communitys_validator(name, tmp_path, validate):
     (tmp_path / "work").mkdir()
-    assert issues(validate(crated(RUNS[name].build(tmp_path / "work"), tmp_path))) == []
+    assert issues(validate(crated(process_run(SCENARIOS[name], tmp_path / "work"), tmp_path))) == []
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_crate_says_who_approved_each_step_and_no_person_where_none_did(tmp_path
 
 def test_crate_holds_notebook_inputs_lock_and_the_journals_head(tmp_path):
     (tmp_path / "work").mkdir()
-    runner = RUNS["pandas_merge"].build(tmp_path / "work")
+    runner = process_run(SCENARIOS["pandas_merge_pivot"], tmp_path / "work")
     folder = crated(runner, tmp_path)
     entities = graph(folder)
     parts = {p["@id"] for p in entities["./"]["hasPart"]}

@@ -13,9 +13,10 @@ from pathlib import Path
 import mistune
 import nbformat
 import pytest
-from corpus.runner import Runner
-from corpus.runs import RUNS, file
 from hypothesis import given, settings, strategies as st
+from process_runs import PLAIN, ProcessRun, file, process_run
+from real_runs.cases import SCENARIOS
+from real_runs.cases.tables import SALES
 from turns import python
 
 import llmos_nb as llmos
@@ -72,7 +73,7 @@ def unasserted(source):
 
 def small(folder, *steps, user=(), answer="done", **options):
     """A run of a few steps."""
-    r = Runner("Do a thing", folder, **options)
+    r = ProcessRun("Do a thing", folder, **options)
     for cell in user:
         r.user(cell)
     r.begin()
@@ -82,14 +83,14 @@ def small(folder, *steps, user=(), answer="done", **options):
     return r
 
 
-# the corpus
+# runs of many kinds
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_each_run_of_the_corpus_becomes_a_plain_notebook_that_runs(name, tmp_path):
+@pytest.mark.parametrize("name", PLAIN)
+def test_each_plain_run_becomes_a_plain_notebook_that_runs(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        runner = RUNS[name].build(tmp_path)
+        runner = process_run(SCENARIOS[name], tmp_path)
     path = exported(runner, tmp_path)
     nbformat.validate(nbformat.read(path, as_version=4))
     for source in code_of(path):
@@ -104,16 +105,37 @@ def test_each_run_of_the_corpus_becomes_a_plain_notebook_that_runs(name, tmp_pat
     assert {n: digest(space[n]) for n in last} == last
 
 
-def test_the_corpus_is_varied():
-    kinds = {k.words.partition(":")[0] for k in RUNS.values()}
-    assert len(RUNS) == 30 and len(kinds) >= 12
+def test_the_plain_runs_are_varied():
+    kinds = {SCENARIOS[n].words.partition(":")[0].partition(" ")[0] for n in PLAIN}
+    assert len(PLAIN) >= 40 and len(kinds) >= 12
 
 
 # what is in it
 
 
+def planned(folder):
+    """A run of two planned steps on a file."""
+    file(folder, "sales.csv", SALES)
+    r = ProcessRun("What is the mean amount by region?", folder, "group")
+    r.user("import pandas as pd")
+    r.user("sales = pd.read_csv('sales.csv')\nsales.head()")
+    r.begin(("Group and average", "three rows"), ("Find the highest", "one region"))
+    r.step("means = sales.groupby('region')['amount'].mean().round(2)\nmeans")
+    r.step("best = means.idxmax()\nprint(best, means.max())")
+    r.end("The highest mean is in the north.")
+    return r
+
+
+def undone(folder):
+    """A run whose last step was undone."""
+    r = small(folder, "values.sort()", "values.append(10)", "values.clear()", user=["values = [3, 1, 2]"])
+    r.undo()
+    assert r.namespace["values"] == [1, 2, 3, 10]
+    return r
+
+
 def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
-    path = exported(RUNS["pandas_group"].build(tmp_path), tmp_path)
+    path = exported(planned(tmp_path), tmp_path)
     cells = read(path)["cells"]
     roles = [c["metadata"]["llmos_nb"]["role"] for c in cells]
     assert roles == [
@@ -151,7 +173,7 @@ def test_cells_after_the_agents_cell_are_not_taken(tmp_path):
 
 def test_the_users_decorators_and_imports_of_the_package_go(tmp_path):
     source = "import llmos_nb as llmos\n@llmos.tool(effect='read')\ndef twice(x: int) -> int:\n    return 2 * x"
-    r = Runner("g", tmp_path)
+    r = ProcessRun("g", tmp_path)
     r.user(source)
     r.tool("twice")
     r.begin()
@@ -163,7 +185,7 @@ def test_the_users_decorators_and_imports_of_the_package_go(tmp_path):
 
 
 def test_a_function_handed_over_comes_with_its_source(tmp_path):
-    r = Runner("g", tmp_path, tools=(outside_helper,))
+    r = ProcessRun("g", tmp_path, tools=(outside_helper,))
     r.begin()
     r.call("outside_helper", word="a")
     r.end("aa")
@@ -178,7 +200,7 @@ def outside_helper(word: str) -> str:
 
 def test_export_does_not_repeat_once_effects(tmp_path):
     sent = tmp_path / "sent.txt"
-    r = Runner("g", tmp_path)
+    r = ProcessRun("g", tmp_path)
     r.user(
         f"def send(to: str) -> str:\n    with open({str(sent)!r}, 'a') as f:\n        f.write(to)\n    return 'ok'"
     )
@@ -194,7 +216,7 @@ def test_export_does_not_repeat_once_effects(tmp_path):
 
 
 def test_a_plain_function_that_only_computes_runs_again(tmp_path):
-    r = Runner("g", tmp_path)
+    r = ProcessRun("g", tmp_path)
     r.user("import math\ndef area(radius: float) -> float:\n    return math.pi * radius**2")
     r.tool("area")
     r.begin()
@@ -204,10 +226,10 @@ def test_a_plain_function_that_only_computes_runs_again(tmp_path):
 
 
 def test_human_answers_become_marked_literals(tmp_path):
-    r = Runner("g", tmp_path)
+    r = ProcessRun("g", tmp_path)
     r.begin()
-    r.ask("Which one?\nsecond line", "the 'blue' one")
-    r.end("blue")
+    r.call("ask", question="Which one?\nsecond line")
+    r.end("blue", replies=("the 'blue' one",))
     [source] = code_of(exported(r, tmp_path), "step")
     assert (
         source
@@ -227,7 +249,7 @@ def test_results_that_cannot_be_repeated_become_data(tmp_path):
 
 
 def test_export_names_values_that_cannot_become_data(tmp_path):
-    r = Runner("g", tmp_path)
+    r = ProcessRun("g", tmp_path)
     r.namespace["stream"] = (i for i in range(3))
     r.begin()
     r.step("first = next(stream)")
@@ -259,7 +281,7 @@ def test_a_recorded_random_state_gives_the_runs_own_draws(tmp_path):
 
 def test_text_of_a_run_never_becomes_markup(tmp_path):
     bad = "<script>alert(1)</script> ![x](http://evil/p.png) [a](javascript:x) `c` $x$ **b**\n# head"
-    r = Runner(bad, tmp_path, bad)
+    r = ProcessRun(bad, tmp_path, bad)
     r.begin((bad, bad))
     r.step("print(1)")
     r.end(bad)
@@ -272,7 +294,7 @@ def test_text_of_a_run_never_becomes_markup(tmp_path):
 
 
 def test_outputs_are_text_and_pictures_only(tmp_path):
-    path = exported(RUNS["plot_line"].build(tmp_path), tmp_path)
+    path = exported(process_run(SCENARIOS["plot_line"], tmp_path), tmp_path)
     kinds = {
         k for c in read(path)["cells"] for o in c.get("outputs", ()) for k in o.get("data", {"text/plain": ""})
     }
@@ -293,7 +315,7 @@ def test_a_secret_stops_the_export(tmp_path, monkeypatch):
 
 
 def test_clean_drops_notes_and_trace_keeps_discarded_steps(tmp_path):
-    runner = RUNS["undone"].build(tmp_path)
+    runner = undone(tmp_path)
     clean = exported(runner, tmp_path, clean=True)
     assert {c["cell_type"] for c in read(clean)["cells"]} == {"code"}
     traced = read(exported(runner, tmp_path, trace=True))
@@ -327,7 +349,7 @@ def test_parameters_are_taken_out_of_the_code(tmp_path):
 
 
 def test_a_script_runs_on_its_own(tmp_path):
-    r = RUNS["pandas_group"].build(tmp_path)
+    r = planned(tmp_path)
     script = export(r.source(), tmp_path / "out" / "run.py")
     done = subprocess.run(
         [sys.executable, "run.py"], cwd=script.parent, capture_output=True, text=True, check=True
@@ -352,9 +374,7 @@ def test_exported_script_may_await(tmp_path):
 
 def test_several_processes_come_in_their_order(tmp_path):
     first = small(tmp_path, "a = start + 1", user=["start = 1"])
-    second = Runner("Go on", tmp_path)
-    second.namespace, second.cells = first.namespace, first.cells
-    second.snapshots = first.snapshots
+    second = ProcessRun("Go on", tmp_path, after=first)
     second.user("a = a * 10")
     second.begin()
     second.step("b = a + 5")
@@ -397,18 +417,15 @@ def test_inputs_are_brought_beside_and_never_overwritten(tmp_path):
 
 
 def test_files_that_the_run_wrote_are_no_inputs(tmp_path):
-    path = exported(RUNS["files_written"].build(tmp_path), tmp_path)
+    path = exported(process_run(SCENARIOS["file_written_and_read"], tmp_path), tmp_path)
     assert read(path)["metadata"]["llmos_nb"]["inputs"] == []
 
 
 def test_the_lock_names_what_is_imported(tmp_path):
-    about = read(exported(RUNS["sklearn_linear"].build(tmp_path), tmp_path))["metadata"]["llmos_nb"]
+    about = read(exported(process_run(SCENARIOS["sklearn_linear"], tmp_path), tmp_path))["metadata"]["llmos_nb"]
     names = {p["name"] for p in read_lock(about["pylock"]).all}
     assert {"numpy", "scikit-learn", "scipy", "joblib"} <= names and "pandas" not in names
-    assert (
-        "pylock"
-        not in read(exported(RUNS["undone"].build(tmp_path), tmp_path, lock=False))["metadata"]["llmos_nb"]
-    )
+    assert "pylock" not in read(exported(undone(tmp_path), tmp_path, lock=False))["metadata"]["llmos_nb"]
 
 
 def test_lock_includes_modules_loaded_beside_the_imports(monkeypatch, tmp_path):
@@ -588,7 +605,7 @@ def test_declared_tool_is_exported_as_a_plain_function(tmp_path):
         """Adds one."""
         return n + 1
 
-    r = Runner("g", tmp_path, tools=(here,))
+    r = ProcessRun("g", tmp_path, tools=(here,))
     r.begin()
     r.call("here", n=1)
     r.end("2")

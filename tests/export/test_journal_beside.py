@@ -5,8 +5,8 @@ import shutil
 import pytest
 from corpus.forgery import about, allowed, cell, new_key, sealed_again
 from corpus.kept import kept, rechained, write
-from corpus.runner import Runner
-from corpus.runs import RUNS
+from process_runs import PLAIN, ProcessRun, process_run
+from real_runs.cases import SCENARIOS
 
 from llmos_nb.errors import UsageError
 from llmos_nb.export import export
@@ -25,7 +25,7 @@ def own_folder(monkeypatch, tmp_path):
 
 
 def run(folder, total="total = 3\nprint(total)"):
-    r = Runner("Add it up", folder, "sum")
+    r = ProcessRun("Add it up", folder, "sum")
     r.begin(
         ("Add", "a number"),
     )
@@ -78,10 +78,10 @@ def test_notebook_and_journal_that_say_the_same_hold_with_counts(pair):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", PLAIN)
 def test_each_run_of_the_corpus_agrees_with_its_journal(name, tmp_path):
     (tmp_path / "work").mkdir()
-    source = kept(RUNS[name].build(tmp_path / "work"), tmp_path / "home")
+    source = kept(process_run(SCENARIOS[name], tmp_path / "work"), tmp_path / "home")
     found, counts = compare(
         read(export(source, tmp_path / "out" / "x.ipynb")), {source.pid: journal_of(tmp_path)}
     )

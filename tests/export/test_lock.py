@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 import tomli_w
-from corpus.runner import Runner
 from packaging.pylock import Pylock, PylockValidationError
+from process_runs import ProcessRun
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.export import export, lock as lock_module
@@ -33,7 +33,7 @@ def own_cache(monkeypatch, tmp_path):
 
 
 def small(folder, code):
-    r = Runner("Do a thing", folder)
+    r = ProcessRun("Do a thing", folder)
     r.begin()
     r.step(code)
     r.end("done")

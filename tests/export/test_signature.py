@@ -10,8 +10,8 @@ import time
 
 import pytest
 from corpus.forgery import FORGERIES, allowed, forged, new_key, sealed_again
-from corpus.runner import Runner
 from corpus.tampering import KINDS, tampered, victim
+from process_runs import ProcessRun
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.export import export
@@ -57,7 +57,7 @@ def notebook(exported, tmp_path):
 
 
 def small(folder, code="x = 1\nx"):
-    r = Runner("Do a thing", folder)
+    r = ProcessRun("Do a thing", folder)
     r.begin()
     r.step(code)
     r.end("done")

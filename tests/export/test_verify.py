@@ -8,11 +8,11 @@ import subprocess
 import sys
 
 import pytest
-from corpus.runner import Runner
-from corpus.runs import RUNS
 from corpus.tampering import KINDS, tampered, victim
 from hypothesis import given, strategies as st
 from PIL import Image, ImageDraw
+from process_runs import ProcessRun, process_run
+from real_runs.cases import SCENARIOS
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.export import export
@@ -37,7 +37,7 @@ def own_jupyter(monkeypatch, tmp_path):
 
 
 def run_of(folder, *steps, answer="done", **options):
-    r = Runner("Do a thing", folder, **options)
+    r = ProcessRun("Do a thing", folder, **options)
     r.begin()
     for step in steps:
         r.step(step)
@@ -62,12 +62,12 @@ def text(value):
 
 def test_a_good_notebook_climbs_to_the_top(tmp_path):
     told = []
-    path = export(RUNS["pandas_group"].build(tmp_path).source(), tmp_path / "out" / "x.ipynb")
+    path = export(process_run(SCENARIOS["pandas_group"], tmp_path).source(), tmp_path / "out" / "x.ipynb")
     report = verify(path, progress=lambda level, done, total: told.append((level, done, total)))
     assert report.ok and report.reached == "same twice" and report.exit_code == 0
     assert [c.level for c in report.checks] == list(LEVELS)
     done, total = next((d, t) for level, d, t in reversed(told) if level == "runs")
-    assert done == total == 8 + 2  # the code cells, and a look at the values after each step
+    assert done == total == 9 + 2  # the code cells, and a look at the values after each step
     assert "holds: same twice" in report.text()
     plain = json.loads(json.dumps(report.plain()))
     assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from corpus.runner import Runner
+from process_runs import ProcessRun
 
 from llmos_nb.export import ExportSource
 from llmos_nb.journal import GENESIS, Event
@@ -14,7 +14,7 @@ from llmos_nb.journal.journal import chained
 from llmos_nb.messages import canonical
 
 
-def kept(runner: Runner, folder: Path) -> ExportSource:
+def kept(runner: ProcessRun, folder: Path) -> ExportSource:
     """Write the journal of a run as the product does, and give what the exporter takes of it."""
     folder.mkdir(parents=True, exist_ok=True)
     write(runner.events, folder / "journal.jsonl")

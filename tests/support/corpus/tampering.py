@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.runner import Runner
-from corpus.runs import SALES, file
+from process_runs import ProcessRun, file
+from real_runs.cases.tables import SALES
 
 from llmos_nb.export import export
 
@@ -38,7 +38,7 @@ def kind(where: str):
 def victim(folder: Path) -> Path:
     """An exported notebook that has everything: text, a picture, inputs, notes, a kept journal, parameters."""
     file(folder, "sales.csv", SALES)
-    r = Runner("Look at the sales", folder, "victim")
+    r = ProcessRun("Look at the sales", folder, "victim")
     r.user("import pandas as pd\nimport matplotlib.pyplot as plt\nsales = pd.read_csv('sales.csv')\nlimit = 20")
     r.namespace["table"] = [list(range(100)), list(range(100))]
     r.begin(("Mean", "a number"), ("Plot", "bars"))
@@ -46,7 +46,7 @@ def victim(folder: Path) -> Path:
     r.step("plt.figure(figsize=(3, 2))\nplt.bar([1, 2], [mean, limit])\nplt.show()")
     r.step("size = len(table)\nsize")
     r.end("The mean is what it is.")
-    return export(r.source(), folder / "out" / "victim.ipynb", trace=True, params=["limit"])
+    return export(r.source(), folder / "out" / "victim.ipynb", trace=True, params=["limit"], observe=True)
 
 
 def tampered(notebook: Path, name: str) -> Path:

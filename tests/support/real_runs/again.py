@@ -1,0 +1,179 @@
+"""An exported notebook in a new kernel and a new folder, without the package; and what `llmos verify` says of it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from notebook_driver import Notebook, Ran
+
+from real_runs.judge import Step, Value
+from real_runs.live import LOOKING, values_of
+
+# without the package; and values as their repr, which is what a step shows when it runs
+_PREPARED = """
+__import__('sys').modules['llmos_nb'] = None
+get_ipython().display_formatter.formatters['text/plain'].pprint = False
+"""
+CELL_S, VERIFY_S = 120, 300
+Book = dict[str, Any]
+
+
+@dataclass
+class Again:
+    """What the exported notebook gave."""
+
+    failed: str = ""
+    values: dict[str, Value] = field(default_factory=dict)
+    shown: dict[Step, str | None] = field(default_factory=dict)
+
+
+def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
+    """Run an exported notebook in `folder`, which gets it and the inputs that it declares."""
+    book = json.loads(notebook.read_text("utf-8"))
+    _move_in(book, notebook, folder)
+    found = Again()
+    with Notebook(folder, extension=False) as fresh:
+        fresh.run(_PREPARED)
+        for cell in code_cells(book):
+            ran = fresh.run("".join(cell["source"]), CELL_S)
+            if ran.error:
+                found.failed = f"cell {cell['id']}: {ran.error}"
+                return found
+            if step := step_of(cell):
+                found.shown[step] = "\n".join(filter(None, (found.shown.get(step), shown(ran)))) or None
+        ran = fresh.run(
+            f"(lambda g: (exec({LOOKING!r}, g), print(g['look'](globals(), {[*names]!r}))))({{}}) and None"
+        )
+        found.values = values_of(ran.text)
+    return found
+
+
+def _move_in(book: Book, notebook: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for one in about(book).get("inputs", ()):
+        source, target = notebook.parent / one["path"], folder / one["path"]
+        if source.is_file() and not Path(one["path"]).is_absolute():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+
+
+def shown(ran: Ran) -> str | None:
+    """Return the text of what a cell showed; of a picture nothing but that it is one."""
+    parts = []
+    for message in ran.messages:
+        content = message["content"]
+        if message["msg_type"] == "stream":
+            parts.append(content["text"])
+        elif message["msg_type"] in ("execute_result", "display_data"):
+            picture = any(m.startswith("image/") for m in content["data"])
+            parts.append("<picture>\n" if picture else content["data"].get("text/plain", "") + "\n")
+    if "<picture>\n" in parts:  # what draws names what it drew, which the picture shows
+        parts = [p for p in parts if not _DRAWN.match(p)]
+    return "".join(parts).strip() or None
+
+
+_DRAWN = re.compile(r"[(\[]*<?(matplotlib\.|Axes|Text\(|BarContainer|Figure|array\(\[\[?<Axes)")
+
+
+# what stands in the file
+
+
+def about(book: Book) -> Mapping[str, Any]:
+    """Return what the file says of its run."""
+    return book["metadata"].get("llmos_nb", {})
+
+
+def code_cells(book: Book) -> Iterator[Book]:
+    """Return its cells of code."""
+    return (c for c in book["cells"] if c["cell_type"] == "code" and "".join(c["source"]).strip())
+
+
+def step_of(cell: Book) -> Step | None:
+    """Return the process and the call that a cell stands for."""
+    mine = cell["metadata"].get("llmos_nb", {})
+    if cell["cell_type"] != "code" or not mine.get("call"):
+        return None
+    return int(mine.get("pid", 1)), str(mine["call"])
+
+
+def varying(book: Book) -> set[Step]:
+    """Return the steps of whose outputs the file says that they are not the same each time."""
+    cells = ((step_of(c), c["metadata"].get("llmos_nb", {}).get("volatile")) for c in book["cells"])
+    return {step for step, volatile in cells if step and volatile}
+
+
+def unchecked(book: Book) -> set[str]:
+    """Return the names of which the file says that they are not compared."""
+    return {*about(book).get("unchecked", ()), *about(book).get("missing", ())}
+
+
+def outputs(book: Book) -> dict[Step, int]:
+    """Return how many outputs a step's cells hold, without those that vary as a whole."""
+    found: dict[Step, int] = {}
+    for cell in book["cells"]:
+        if step := step_of(cell):
+            free = cell["metadata"]["llmos_nb"].get("volatile", {})
+            kept = [
+                n for n, _ in enumerate(cell["outputs"]) if free.get(str(n)) != "all" and "count" not in free
+            ]
+            found[step] = found.get(step, 0) + len(kept)
+    return found
+
+
+def values(book: Book) -> dict[Step, int]:
+    """Return how many values stand beside each step: digests, and assertions of it or of the names it binds."""
+    from real_runs.live import bound
+
+    names = {s: {*bound("".join(c["source"]))} for c in book["cells"] if (s := step_of(c))}
+    found: dict[Step, int] = {}
+    last: Step | None = None
+    for cell in code_cells(book):
+        last = step_of(cell) or last
+        mine = cell["metadata"].get("llmos_nb", {})
+        if step_of(cell):
+            found[last] = found.get(last, 0) + len(mine.get("values", ()))  # type: ignore[index, arg-type]
+        for held in asserted("".join(cell["source"])):
+            whose = {s for s, bound_here in names.items() if held & bound_here} or (
+                {last} if step_of(cell) else set()
+            )
+            for step in whose - {None}:
+                found[step] = found.get(step, 0) + 1  # type: ignore[index, arg-type]
+    return found
+
+
+def asserted(source: str) -> Iterator[set[str]]:
+    """Return the names of each assertion, and of each call of a function that asserts."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return
+    for node in tree.body:
+        checks = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        called = ast.unparse(node.value.func) if checks else ""  # type: ignore[attr-defined]
+        if isinstance(node, ast.Assert) or re.search(r"check|assert|same|hold", called):
+            yield {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+# the product's own word
+
+
+def verify(notebook: Path) -> tuple[Mapping[str, Any] | None, str]:
+    """Return what ``llmos verify --json`` says, and what it printed where that is no report."""
+    command = [sys.executable, "-m", "llmos_nb.app.cli", "verify", notebook.name, "--json"]
+    done = subprocess.run(
+        command, cwd=notebook.parent, capture_output=True, text=True, timeout=VERIFY_S, check=False
+    )
+    try:
+        report = json.loads(done.stdout)
+    except ValueError:
+        return None, (done.stdout + done.stderr)[-2000:]
+    return (report, "") if isinstance(report, dict) and "ok" in report else (None, done.stdout[-2000:])

@@ -1,0 +1,25 @@
+"""The scenarios, by subject."""
+
+from real_runs.cases.arrays import ARRAYS
+from real_runs.cases.decided import DECIDED
+from real_runs.cases.forms import FORMS
+from real_runs.cases.models import MODELS, PLOTS
+from real_runs.cases.order import ORDER
+from real_runs.cases.outside import CHANCE, OUTSIDE
+from real_runs.cases.standard import STANDARD
+from real_runs.cases.tables import TABLES
+from real_runs.scenario import Scenario
+
+GROUPS: dict[str, tuple[Scenario, ...]] = {
+    "tables": TABLES,
+    "arrays": ARRAYS,
+    "models": MODELS,
+    "plots": PLOTS,
+    "standard": STANDARD,
+    "order": ORDER,
+    "decided": DECIDED,
+    "outside": OUTSIDE,
+    "chance": CHANCE,
+    "forms": FORMS,
+}
+SCENARIOS: dict[str, Scenario] = {s.name: s for group in GROUPS.values() for s in group}
