@@ -70,7 +70,7 @@ class ProcessRun:
     tools : sequence
         Functions handed over.
     record_random : bool
-        Whether the exporter gets the random states from before the process.
+        Whether the exporter gets the random states that the process and its steps found.
     after : ProcessRun, optional
         One that ended in the same namespace.
     """
@@ -182,6 +182,8 @@ class ProcessRun:
     def source(self, **changes: Any) -> ExportSource:
         """Return what the exporter takes."""
         run = self.process.run
+        for call in run.state.calls.values() if not self.record_random else ():
+            call.facts.pop("random", None)
         given = {
             "goal": run.state.goal, "name": run.state.name, "pid": self.process.pid, "model": run.state.model,
             "settings": {"approve": run.state.mode}, "state": run.state, "events": self.events, "tools": run.tools,
