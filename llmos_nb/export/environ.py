@@ -14,6 +14,8 @@ from llmos_nb.export.dataflow.effects import dotted
 from llmos_nb.export.dataflow.parsed import nodes
 from llmos_nb.policy.secrets import secret_name
 
+LACKS = "set the environment variable "
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -100,9 +102,7 @@ def environ_code(found: Sequence[Variable]) -> str:
     lines.append("for _name, _needed, _salt, _expected in [")
     lines += [f"    ({v.name!r}, {v.needed}, {v.salt!r}, {v.digest!r})," for v in found]
     lines += ["]:", "    _value = os.environ.get(_name)"]
-    lines.append(
-        '    assert _value is not None or not (_needed or _salt), f"set the environment variable {_name}"'
-    )
+    lines.append('    assert _value is not None or not (_needed or _salt), f"' + LACKS + '{_name}"')
     check = "not _salt or sha256((_salt + _value).encode()).hexdigest() == _expected"
     lines.append(f'    assert {check}, f"the environment variable {{_name}} is not as in the run"')
     return "\n".join(lines)

@@ -15,6 +15,7 @@ from typing import Any
 
 from llmos_nb.errors import ExportDoesNotRun, LlmosError
 from llmos_nb.export.cells import read
+from llmos_nb.export.environ import LACKS
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.execute import TIMEOUT_S, execute, no_network
 from llmos_nb.journal.events import CellRan
@@ -45,8 +46,15 @@ def run(path: Path) -> None:
         result = execute(book, book["metadata"]["llmos_nb"]["inputs"], path.parent)
     if result.failed is not None:
         index, name, text, _ = result.failed
-        if name == "KeyError" and secret_name(text.strip("'\"")):
-            raise LlmosError(f"it needs {text}, a secret, which no notebook is handed")
+        lacks = (
+            text.strip("'\"")
+            if name == "KeyError"
+            else text.removeprefix(LACKS)
+            if text.startswith(LACKS)
+            else ""
+        )
+        if secret_name(lacks):
+            raise LlmosError(f"it needs {lacks!r}, a secret, which no notebook is handed")
         where = f"cell {book['cells'][index]['id']}"
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {where}: {name}: {text}"[:_WORDS]))
 

@@ -169,13 +169,13 @@ def test_outputs_of_a_background_step_are_there_after_a_reload(browser, server):
     page.locator(".jp-CodeCell .cm-content").first.wait_for()
     (folder / "reloaded").touch()  # a page gets its widgets when the step lets go of the thread
     panel = page.locator(".llm").first
-    panel.get_by_role("button", name="Output step 1", exact=True).click()
+    panel.get_by_role("button", name="Output call r1.0", exact=True).click()
     panel.get_by_text("said after the reload").last.wait_for()
     picture = panel.get_by_role("img", name="figure: 1 line")
     assert picture.evaluate("image => image.naturalWidth") > 100
     page.locator(".jp-CodeCell .cm-content").last.click()
     page.keyboard.press("Control+Enter")
-    page.locator(".jp-OutputArea-output summary", has_text="Output of step 1").wait_for()
+    page.locator(".jp-OutputArea-output summary", has_text="Output of r1.0").wait_for()
     page.keyboard.press("Control+s")
     page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
     saved = nbformat.read(folder / "drawn.ipynb", as_version=4).cells[-1].outputs
