@@ -22,6 +22,7 @@ from llmos_nb.export.source import plain_states
 from llmos_nb.heap.ambient import Ambient
 from llmos_nb.journal import history
 from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process import fold
 from llmos_nb.tools import Tool, as_tool
 
 LONG_AGO = 1_700_000_000
@@ -182,9 +183,10 @@ class ProcessRun:
     def source(self, **changes: Any) -> ExportSource:
         """Return what the exporter takes."""
         run = self.process.run
+        state = fold(self._events) if self._events else run.state
         given = {
             "goal": run.state.goal, "name": run.state.name, "pid": self.process.pid, "model": run.state.model,
-            "settings": {"approve": run.state.mode}, "state": run.state, "events": self.events, "tools": run.tools,
+            "settings": {"approve": run.state.mode}, "state": state, "events": self.events, "tools": run.tools,
             "user_cells": list(self.cells), "namespace": self.namespace, "random_state": self.random_state,
             "blobs": self.process.journal.path.parent / "blobs", "cwd": self.folder,
         }  # fmt: skip
