@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from llmos_nb.export.source import ExportSource
 from llmos_nb.journal.events import (
@@ -43,6 +44,44 @@ def why(call: Call, run: ExportSource) -> str:
     at = call.facts.get("n")
     found = (e.body for e in run.events if e.n == at and isinstance(e.body, ModelResponded))
     return next((b.text.strip() for b in found), "")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What let a call run.
+
+    Parameters
+    ----------
+    by : str
+        By what the event that let it run says it was: a person, a mode, a rule, ``plan``, ``words``; empty for none.
+    who : str
+        Who stands behind it: of a plan, or of a step approved before it began, whoever approved that.
+    at : str
+        When.
+    why : str
+        The reason given.
+    """
+
+    by: str
+    who: str
+    at: str
+    why: str
+
+
+def grant(call: Call, run: ExportSource) -> Grant:
+    """Return what let a call run; without the events, its last decision is all that is known."""
+    found = Grant(call.by, call.by, call.started, call.why)
+    plan = step = ""
+    for event in run.events:
+        match event.body:
+            case PlanDecided(what="approve") as b:
+                plan = b.by
+            case SignalReceived(signal="approve_step") as b if b.step == call.step:
+                step = b.by
+            case CallDecided(what="approve") as b if b.call == call.id:
+                behind = plan if b.by == "plan" else step if b.by == "you" and not b.digest else ""
+                found = Grant(b.by, behind or b.by, event.at, b.why)
+    return found
 
 
 def story(call: Call, run: ExportSource) -> list[str]:

@@ -74,6 +74,8 @@ class ProcessRun:
         Whether the exporter gets the random states from before the process.
     after : ProcessRun, optional
         One that ended in the same namespace.
+    mode : str
+        Of approvals; where none is given: step where a person decides on a call, else auto.
     """
 
     def __init__(
@@ -84,8 +86,9 @@ class ProcessRun:
         tools: tuple[Any, ...] = (),
         record_random: bool = True,
         after: ProcessRun | None = None,
+        mode: str = "",
     ):
-        self.goal, self.folder, self.name = goal, folder, name
+        self.goal, self.folder, self.name, self.mode = goal, folder, name, mode
         self.namespace: dict[str, Any] = after.namespace if after else {"__name__": "__main__"}
         self.cells: list[tuple[int, str]] = after.cells if after else []
         self.tools: dict[str, Tool] = {t.name: t for t in map(as_tool, tools)}
@@ -126,6 +129,11 @@ class ProcessRun:
         self.turns.append({"calls": [{"name": tool, "arguments": arguments}]})
         return f"r{len(self.turns)}.0"
 
+    def propose_plan(self, *steps: str, by: str = "you") -> str:
+        """Let the model propose a plan, which a person approves."""
+        self.decisions.append(("plan", by, "", ""))
+        return self.call("plan", steps=[{"title": title, "expect": "a number"} for title in steps])
+
     def end(self, answer: str, replies: tuple[str, ...] = ()) -> None:
         """Run the process to its answer, which a person helps to by `replies` where it asks."""
         self.turns.append({"text": answer})
@@ -144,7 +152,7 @@ class ProcessRun:
             model=ScriptedModel(self.turns),
             namespace=self.namespace,
             tools=list(self.tools.values()),
-            approve="step" if self.decisions else "auto",
+            approve=self.mode or ("step" if self.decisions else "auto"),
             budget="200 steps",
             home=self.folder / "home",
             **({"plan": "given_plan"} if named else {}),
