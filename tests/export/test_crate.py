@@ -156,6 +156,25 @@ def test_crate_names_no_person_for_a_plan_that_a_mode_let_through(tmp_path):
     assert found["r3.0"] == ("Call r3.0 stood in the plan that the mode plan let through", US)
 
 
+def test_crate_names_whoever_approved_a_step_before_it_began(tmp_path):
+    r = ProcessRun("Add it up", tmp_path, "sum", mode="step")
+    r.begin(("Add", "a number"), ("Double", "a number"))
+    r.decisions.append(("2", "Prof. X", "", ""))
+    r.step("total = 3\nprint(total)", by="you")
+    r.turns[-1]["calls"][0]["arguments"]["step"] = 1
+    r.call("python", code="twice = 2 * total\nprint(twice)", step=2)
+    r.end("It is 6.")
+    assert approvals(crated(r, tmp_path)) == {
+        "r1.0": ("Call r1.0 was approved by the user", USER),
+        "r2.0": ("Call r2.0 was approved by Prof. X", "#person-Prof--X"),
+    }
+    said = [c["source"] for c in read(tmp_path / "out" / "x.ipynb")["cells"] if c["id"].endswith("-note")]
+    assert [("approved by the user" in note, "with its step by Prof. X" in note) for note in said] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_crate_holds_notebook_inputs_lock_and_the_journals_head(tmp_path):
     (tmp_path / "work").mkdir()
     runner = process_run(SCENARIOS["pandas_merge_pivot"], tmp_path / "work")
