@@ -72,6 +72,7 @@ def test_notebook_and_journal_that_say_the_same_hold_with_counts(pair):
         "answers": 1,
         "steps": 2,
         "outputs": 1,
+        "values": 2,
     }
     assert found.counts == wanted
     assert "as in the journal" in report.text() and "2 decisions" in report.text()
@@ -125,6 +126,9 @@ def record(**values):
         (swap("r1-0", "total = 3", "total = 4"), "cell r1-0", "its code is not that of the journal"),
         (swap("r1-0", "total = 3", "total = 3\ntotal += 1"), "cell r1-0", "its code is not that of the journal"),
         (swap("r2-0", "2 * total", "3 * total"), "cell r2-0", "its code is not that of the journal"),
+        (swap("r1-0", "total = 3", "total = 3\nassert exec('total = 4') is None"), "cell r1-0", "its code is not that of the journal"),
+        (swap("r1-0", "_content(total) == '3'", "_content(total) == '4'"), "cell r1-0", "what it asserts of total is not"),
+        (swap("r1-0", "assert _content(total) == '3', _content(total)", "assert type(total).__name__ == 'float'"), "cell r1-0", "what it asserts of total is not"),
         (lambda book: cell(book, "r1-0")["outputs"][0].update(text="4\n"), "cell r1-0", "its outputs are not those"),
         (lambda book: cell(book, "r1-0").update(outputs=[]), "cell r1-0", "its outputs are not those"),
     ],
@@ -136,6 +140,29 @@ def test_what_the_journal_does_not_say_is_named_though_checksums_fit(pair, chang
     assert (report.exit_code, found.held) == (2, False)
     assert any(d.where == where and what in d.what for d in report.differences), report.text()
     assert "it is not what its journal says" in report.text()
+
+
+def test_value_that_a_step_shows_is_that_of_the_journal(tmp_path):
+    path = export(kept(run(tmp_path, "total = 3\ntotal + 1"), tmp_path / "home"), tmp_path / "out" / "x.ipynb")
+    assert check(path)[0].ok
+    report, found = check(changed(path, swap("r1-0", "_content(_r1_0) == '4'", "_content(_r1_0) == '3'")))
+    assert (report.exit_code, found.held) == (2, False)
+    assert "what it asserts of _r1_0 is not what the journal has" in report.text()
+
+
+def test_picture_of_a_step_is_that_of_the_journal(tmp_path):
+    (tmp_path / "work").mkdir()
+    runner = process_run(SCENARIOS["plot_line"], tmp_path / "work")
+    path = export(kept(runner, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
+    assert check(path)[1].held and check(path)[1].counts["outputs"]
+
+    def other_picture(book):
+        shown = [o for c in book["cells"] for o in c.get("outputs", ()) if "image/png" in o.get("data", {})]
+        shown[0]["data"]["image/png"] = "QUJD"
+
+    report, found = check(changed(path, other_picture))
+    assert (report.exit_code, found.held) == (2, False)
+    assert "its outputs are not those that the journal has" in report.text()
 
 
 def test_another_journal_is_named(pair, tmp_path):
