@@ -1,6 +1,7 @@
 """The journal beside a notebook: whether it is its journal, and each thing that both say."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from corpus.forgery import about, allowed, cell, new_key, sealed_again
@@ -163,6 +164,60 @@ def test_picture_of_a_step_is_that_of_the_journal(tmp_path):
     report, found = check(changed(path, other_picture))
     assert (report.exit_code, found.held) == (2, False)
     assert "its outputs are not those that the journal has" in report.text()
+
+
+@pytest.fixture
+def two(tmp_path):
+    """A notebook of one process, with what it needs of another one, and their journals by number."""
+    (tmp_path / "second").mkdir()
+    first = ProcessRun("Add it up", tmp_path, "sum")
+    first.begin()
+    first.step("total = 3")
+    first.end("It is 3.")
+    second = ProcessRun("Double it", tmp_path / "second", "double", after=first)
+    second.begin()
+    second.step("twice = 2 * total\ntwice")
+    second.end("It is {{twice}}.")
+    runs = [replace(first.source(pid=1), wanted=False), second.source(pid=2)]
+    paths = dict(enumerate((r.process.journal.path for r in (first, second)), 1))
+    return export(runs, tmp_path / "out" / "x.ipynb"), paths
+
+
+def test_notebook_of_one_of_two_processes_agrees_with_their_journals(two):
+    path, paths = two
+    book = read(path)
+    assert "Add it up" not in cell(book, "head")["source"] and len(about(book)["processes"]) == 2
+    found, counts = compare(book, paths)
+    assert (found, counts["answers"], counts["decisions"]) == ([], 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (swap("head", "Double it", "Treble it"), "cell head"),
+        (swap("head", "approvals: auto", "approvals: step"), "cell head"),
+        (swap("answer", "It is 6", "It is 7"), "cell answer"),
+        (swap("answer-2", "twice", "(twice + 1)"), "cell answer-2"),
+        (lambda book: about(book)["processes"][0].update(goal="Multiply"), "metadata.llmos_nb"),
+    ],
+)
+def test_what_the_journals_of_two_processes_do_not_say_is_named(two, change, where):
+    path, paths = two
+    book = read(path)
+    change(book)
+    assert [d.where for d in compare(book, paths)[0]] == [where]
+
+
+def test_answer_of_a_process_that_gave_none_is_named(tmp_path):
+    runner = run(tmp_path)
+    path = export(kept(runner, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
+    book = read(path)
+    about(book)["processes"][0]["answer"] = ""
+    runner.events = rechained(runner.events, lambda k, d: {**d, "answer": ""} if k == "run.ended" else d)
+    about(book)["processes"][0]["journal"]["hash"] = runner.events[-1].hash
+    write(runner.events, journal_of(tmp_path))
+    found, _ = compare(book, {about(book)["processes"][0]["pid"]: journal_of(tmp_path)})
+    assert [d.where for d in found] == ["cell answer"]
 
 
 def test_another_journal_is_named(pair, tmp_path):

@@ -1,6 +1,6 @@
 """Compare an exported notebook with the journals beside it: whether these are its journals, and say what it says.
 
-What is compared stands in `_SAYS`, one function a subject, and `compare` counts it.
+What is compared stands in `_SAYS` and `_SAYS_OF_ALL`, one function a subject, and `compare` counts it.
 """
 
 from __future__ import annotations
@@ -138,9 +138,10 @@ def compare(book: Book, paths: Mapping[int, Path]) -> tuple[list[Difference], di
             counts[subject] += len(said)
             found += [one for one in said if one is not None]
     if len(runs) == len(book["metadata"][KEY].get("processes", [])):
-        said = list(_title(book, list(runs.values())))
-        counts["notes"] += len(said)
-        found += [one for one in said if one is not None]
+        for subject, says_of_all in _SAYS_OF_ALL.items():
+            said = list(says_of_all(book, list(runs.values())))
+            counts[subject] += len(said)
+            found += [one for one in said if one is not None]
     return found, dict(counts)
 
 
@@ -205,21 +206,24 @@ def _notes(pair: _Pair) -> Found:
         said |= {call.step} if call.step else set()
 
 
-def _answers(pair: _Pair) -> Found:
-    cells = [c for c in pair.cells("answer") if c["cell_type"] == "markdown"]
-    if not pair.run.state.answer:
-        return
-    true = notes.answer(pair.run)
-    near = [c for c in cells if _stripped(c) == true.strip()] or cells
-    if near and len(pair.book["metadata"][KEY]["processes"]) == 1:
-        yield _text(near[0], true)
+def _answers(book: Book, runs: list[ExportSource]) -> Found:
+    """Compare the cells that give an answer, in words or as code: each is that of a process."""
+    said = {"markdown": [notes.answer(run) for run in runs if run.state.answer]}
+    said["code"] = [notes.computed_answer(run) for run in runs]
+    for cell in book["cells"]:
+        if cell["metadata"].get(KEY, {}).get("role") == "answer":
+            true = [text.strip() for text in said.get(cell["cell_type"], ()) if text]
+            yield None if _stripped(cell) in true else _text(cell, "\n".join(true) or "no such answer")
 
 
 def _title(book: Book, runs: list[ExportSource]) -> Found:
-    """Compare the first note, which says goal, model and mode, of all processes."""
+    """Compare the first note, which says goal, model and mode of the processes that were asked for."""
     for cell in book["cells"]:
         if cell["metadata"].get(KEY, {}).get("role") == "head":
-            yield _text(cell, notes.head(runs))
+            asked = [
+                run for run in runs if notes.about(run) in _stripped(cell)
+            ]  # others only made what it needs
+            yield _text(cell, notes.head(asked or runs))
 
 
 def _outputs(pair: _Pair) -> Found:
@@ -351,11 +355,12 @@ _SAYS: dict[str, Callable[[_Pair], Found]] = {
     "facts": _record,
     "decisions": _decisions,
     "notes": _notes,
-    "answers": _answers,
     "outputs": _outputs,
     "steps": _code,
     "values": _values,
 }
+
+_SAYS_OF_ALL: dict[str, Callable[[Book, list[ExportSource]], Found]] = {"notes": _title, "answers": _answers}
 
 
 def _stripped(cell: Any) -> str:
