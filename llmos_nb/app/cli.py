@@ -54,7 +54,7 @@ def export(given: Any) -> int:
     processes = exporting.saved_processes(session, Path(given.journal), given.of)
     how = {**proof.exporting(vars(given)), "observe": given.observe}
     saved = exporting.save(session, processes, Path(target), **how)
-    print(saved.unproved if given.no_run else saved.prove())
+    print(saved.unproved if given.no_run else exporting.beside(saved.prove))
     return 0
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from pkgutil import resolve_name
@@ -95,9 +96,8 @@ class AgentMagics(Magics):
         from llmos_nb.session import notebook
 
         fixed = _recording()
-        notebook.follow(
-            self.ip, lambda: home_of(None, self.configured), lambda: bool(self.configured.get("record", fixed))
-        )
+        wanted = lambda: bool(self.configured.get("record", fixed))  # noqa: E731
+        notebook.follow(self.ip, lambda: home_of(None, self.configured), wanted, _unless_steering)
 
     def look(self) -> None:
         """Say in one line what is unfinished in the home; of thousands not looked at before, with the next command."""
@@ -229,6 +229,17 @@ def _matcher(magics: AgentMagics) -> Any:
         return {"completions": completions, "suppress": bool(found)}
 
     return context_matcher()(agent_matcher)
+
+
+def _unless_steering(hook: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Leave out cells that are one line of ours, such as ``%agent undo``: they hold no code."""
+
+    def called(about: Any) -> None:
+        source = str(getattr(getattr(about, "info", about), "raw_cell", "") or "").strip()
+        if not source.startswith("%agent") or "\n" in source:
+            hook(about)
+
+    return called
 
 
 def _recording() -> bool:

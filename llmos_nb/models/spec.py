@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.models.base import Model, Traits, shown_url
-from llmos_nb.models.contexts import SERVED, context_tokens
+from llmos_nb.models.catalogue import SERVED, context_tokens
 from llmos_nb.models.openai import client
 from llmos_nb.models.openai.client import OFFICIAL, OpenAIModel, same_origin
 from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedModel

@@ -222,7 +222,7 @@ def settle(run: Run, number: int, response: Response) -> None:
         ModelResponded(
             request=number,
             text=response.text,
-            calls=serving.proposed(run.state, run.tools, response.calls),
+            calls=[serving.proposed(run.state, run.tools, c) for c in response.calls],
             finish=response.finish,
             usage={"prompt": usage.prompt, "completion": usage.completion, "cached": usage.cached},
             cut=response.cut,

@@ -296,7 +296,7 @@ class Run:
 
         `recall` joins when there is something to recall, and each says which step it serves while a plan stands.
         """
-        recalls, planned = self.state.remembers or self.state.context.hides, serving.stands(self.state)
+        recalls, planned = self.state.remembers or self.state.context.hides, self.state.planned
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
             shown = tuple(serving.wired(t) if planned else t.wire for t in tools)

@@ -7,7 +7,6 @@ validated, judged and run. What the model wrote stays in the journal as it wrote
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from llmos_nb.journal.events import ProposedCall
@@ -17,11 +16,6 @@ from llmos_nb.tools import Tool
 
 SCHEMA = {"type": "string", "description": "The step of the plan that this call serves: 2, or several: 2, 3"}
 MOST = 50
-
-
-def stands(s: State) -> bool:
-    """Return whether there is a plan that calls may serve."""
-    return s.plan_status == "approved" and bool(s.plan.steps)
 
 
 def wired(tool: Tool) -> dict[str, Any]:
@@ -37,16 +31,17 @@ def _takes(tool: Tool | None) -> bool:
     return tool is not None and tool.name not in CONTROL and SERVES not in tool.schema.get("properties", {})
 
 
-def proposed(s: State, tools: dict[str, Tool], calls: Iterable[ToolCall]) -> list[ProposedCall]:
-    """Return calls for the record, each with the steps that it says it serves."""
-    found: list[ProposedCall] = []
-    for call in calls:
-        raw: ProposedCall = {"name": call.name, "arguments": call.arguments}
-        says = isinstance(call.arguments, dict) and SERVES in call.arguments
-        if says and stands(s) and _takes(tools.get(call.name)):
-            raw["step"] = numbers(call.arguments[SERVES])  # type: ignore[index]  # it is a dict
-        found.append(raw)
-    return found
+def proposed(s: State, tools: dict[str, Tool], call: ToolCall) -> ProposedCall:
+    """Return a call for the record, with the steps that it says it serves."""
+    raw: ProposedCall = {"name": call.name, "arguments": call.arguments}
+    if (
+        isinstance(call.arguments, dict)
+        and SERVES in call.arguments
+        and s.planned
+        and _takes(tools.get(call.name))
+    ):
+        raw["step"] = numbers(call.arguments[SERVES])
+    return raw
 
 
 def numbers(said: object) -> list[int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import ExportDoesNotRun, LlmosError, UsageError
 from llmos_nb.journal import Home, history
+from llmos_nb.messages import now
 from llmos_nb.policy.secrets import vault
 from llmos_nb.session import toolbox
 from llmos_nb.session.notebook import Notebook, past
@@ -75,6 +76,9 @@ def _notebooks(session: SessionLike, named: set[str], homes: Iterable[Home]) -> 
         for notebook, path in past.notebooks(home):
             if notebook in named and notebook not in found:
                 found[notebook] = past.load(path)
+    if recorder is not None and recorder.id in named and recorder.id not in found:  # it could not be written
+        live = tuple((p.pid, p.journal.path) for p in session.processes.values())
+        found[recorder.id] = Notebook(recorder.id, now(), Path(), tuple(recorder.settled()), live)
     return sorted(found.values(), key=lambda b: b.at)
 
 

@@ -19,7 +19,7 @@ from llmos_nb.journal.events import (
     RunStarted,
 )
 from llmos_nb.messages import Message
-from llmos_nb.models import Model, parse_context, prices, window_bytes
+from llmos_nb.models import Model, catalogue, parse_context, window_bytes
 from llmos_nb.policy import Budget, budget as budgets, labels
 from llmos_nb.process import Run, briefing, finish, preview as previews
 from llmos_nb.process.gate import labels as file_labels, quarantine
@@ -183,7 +183,7 @@ def bounds_of(model: Model, settings: Settings) -> tuple[Budget, tuple[float, fl
 
 def price_of(model: Model, bounds: Budget, settings: Settings) -> tuple[float, float] | None:
     """Return a model's prices; a budget of money needs to know them."""
-    price = settings.prices.get(model.traits.name) or prices.price(model.traits.name)
+    price = settings.prices.get(model.traits.name) or catalogue.price(model.traits.name)
     if "$" in bounds.limits and price is None:
         raise ConfigError(
             f"budget ${bounds.limits['$']:g}: the price of {model.traits.name} is not known; "

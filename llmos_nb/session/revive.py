@@ -23,7 +23,7 @@ from llmos_nb.journal.events import (
     RunStarted,
     SignalReceived,
 )
-from llmos_nb.models import Model, prices, resolve
+from llmos_nb.models import Model, catalogue, resolve
 from llmos_nb.policy import Approver
 from llmos_nb.process import (
     Run,
@@ -89,7 +89,7 @@ def load(
     hold_to(run, settings)
     run.check = check if check is not None else (state.check or None)
     run.approvers = toolbox.approvers(approvers, settings, session.sharing.n)
-    run.price = settings.prices.get(chosen.traits.name) or prices.price(chosen.traits.name)
+    run.price = settings.prices.get(chosen.traits.name) or catalogue.price(chosen.traits.name)
     if state.status == "running":
         state.status, state.why = "paused", "loaded from its journal"
     session.parts.begun(run, settings)

@@ -18,18 +18,26 @@ def own_jupyter(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-def exported(folder, *steps, **how):
+def exported(folder, *steps, without=(), **how):
+    """Export a run of some steps, whose journal may be without some facts, as one of an earlier version is."""
     r = ProcessRun("Do a thing", folder)
     r.begin()
     for step in steps:
         r.step(step)
     r.end("done")
-    return export(r.source(), folder / "x.ipynb", lock=False, **how)
+    source = r.source()
+    for call in source.state.calls.values():
+        for fact in without:
+            del call.facts[fact]
+    return export(source, folder / "x.ipynb", lock=False, **how)
 
 
 def resealed(path, change):
+    """Change a notebook and make its checksums anew; it names no journal then that would tell."""
     book = read(path)
     change(book)
+    for process in book["metadata"]["llmos_nb"]["processes"]:
+        process["journal"].pop("path", None)
     seal(book)
     return write(book, path)
 
@@ -43,6 +51,8 @@ def bare(book):
     book["cells"] = [c for c in book["cells"] if c["id"] != "evidence"]
     for c in book["cells"]:
         c["metadata"]["llmos_nb"].pop("values", None)
+        if c["metadata"]["llmos_nb"].pop("asserted", 0):
+            c["source"] = "\n".join(n for n in c["source"].splitlines() if not n.startswith("assert "))
         if c["cell_type"] == "code":
             c["outputs"] = []
             c["metadata"]["llmos_nb"]["shown"] = "run"
@@ -68,9 +78,9 @@ def test_each_level_says_how_many_of_what_it_compared(tmp_path):
     assert check(report, "opens").counts["cells"] == len(read(path)["cells"])
     assert check(report, "unchanged").counts == {"checksums": 3 * len(read(path)["cells"]) + 2}
     assert check(report, "runs").counts == {"cells": 4}
-    wanted = {"outputs": 2, "values": 3, "assertions": 3, "cells": 4}
+    wanted = {"outputs": 2, "values": 3, "assertions": 3, "cells": 3}
     assert check(report, "same").counts == check(report, "same twice").counts == wanted
-    assert "2 outputs, 3 values and 3 assertions of 4 cells" in report.text()
+    assert "2 outputs, 3 values and 3 assertions of 3 cells" in report.text()
     assert "was not compared" not in report.text()
     plain = json.loads(json.dumps(report.plain()))
     assert next(c for c in plain["levels"] if c["level"] == "same")["counts"] == wanted
@@ -85,21 +95,24 @@ def test_same_with_nothing_of_the_run_to_compare_is_no_yes(tmp_path):
     assert verify(path, "runs").ok
 
 
-@pytest.mark.parametrize("left", ["values", "outputs", "evidence"])
+@pytest.mark.parametrize("left", ["values", "outputs", "assertions", "evidence"])
 def test_same_with_anything_of_the_run_to_compare_holds_by_that_alone(tmp_path, left):
-    whole = read(exported(tmp_path, "x = [1, 2]\nprint(sum(x))", observe=True))
+    params = {"spare": 1} if left == "evidence" else None  # then the end alone is asserted
+    whole = read(exported(tmp_path, "x = [1, 2]\nprint(sum(x))", observe=True, params=params))
 
     def change(book):
         kept = {c["id"]: c for c in whole["cells"]}
         bare(book)
+        step = next(c for c in book["cells"] if c["id"] == "r1-0")
+        mine, whose = step["metadata"]["llmos_nb"], kept["r1-0"]["metadata"]["llmos_nb"]
         if left == "evidence":
             book["cells"].append(kept["evidence"])
+        elif left == "assertions":
+            step["source"], mine["asserted"] = kept["r1-0"]["source"], whose["asserted"]
         elif left == "outputs":
-            step = next(c for c in book["cells"] if c["id"] == "r1-0")
-            step["outputs"], step["metadata"]["llmos_nb"]["shown"] = kept["r1-0"]["outputs"], "observed"
+            step["outputs"], mine["shown"] = kept["r1-0"]["outputs"], "observed"
         else:
-            mine = next(c for c in book["cells"] if c["id"] == "r1-0")["metadata"]["llmos_nb"]
-            mine["values"] = kept["r1-0"]["metadata"]["llmos_nb"]["values"]
+            mine["values"] = whose["values"]
 
     report = verify(resealed(tmp_path / "x.ipynb", change), "same")
     assert report.ok, report.text()
@@ -126,9 +139,10 @@ def test_notebook_without_cells_has_nothing_to_open(tmp_path):
     assert (report.exit_code, report.reached) == (4, "")
 
 
-def test_bare_expression_is_compared_by_what_it_showed(tmp_path):
-    path = exported(tmp_path, "[2, 4]", observe=True)
-    assert verify(path, "same").ok
+@pytest.mark.parametrize("observe", [False, True])
+def test_bare_expression_is_compared_by_what_it_showed(tmp_path, observe):
+    path = exported(tmp_path, "[2, 4]", observe=observe)
+    assert verify(path, "same").ok and read(path)["metadata"]["llmos_nb"]["observed"] == observe
 
     def doubled(book):
         next(c for c in book["cells"] if c["id"] == "r1-0")["source"] = "[4, 8]"
@@ -138,11 +152,37 @@ def test_bare_expression_is_compared_by_what_it_showed(tmp_path):
 
 
 def test_outputs_that_are_compared_with_nothing_are_said_and_not_counted(tmp_path):
-    report = verify(exported(tmp_path, "print(1)", "x = 2\nprint(x)"), "same")
+    report = verify(exported(tmp_path, "print(1)", "x = 2\nprint(x)", without=["outputs"]), "same")
     assert report.ok and check(report, "same").counts["outputs"] == 0
     assert "what is shown in 2 cells is that of the run, and was not compared" in report.text()
-    report = verify(exported(tmp_path, "print(1)"), "same")
+    report = verify(exported(tmp_path, "print(1)", without=["outputs"]), "same")
     assert report.exit_code == 4
+
+
+def test_outputs_that_are_known_to_differ_are_said_and_not_counted(tmp_path):
+    report = verify(exported(tmp_path, "import time\ntime.time()", "x = 2\nprint(x)"), "same")
+    assert report.ok and check(report, "same").counts["outputs"] == 1
+    assert "what is shown in 1 cell may be another thing each time, and was not compared" in report.text()
+
+
+def test_outputs_of_the_run_are_compared_and_counted(tmp_path):
+    report = verify(exported(tmp_path, "print(1)", "x = 2\nprint(x)"), "same")
+    assert report.ok and check(report, "same").counts["outputs"] == 2
+    assert "was not compared" not in report.text()
+
+    def other(book):
+        book["cells"][-2]["outputs"][0]["text"] = "3\n"
+
+    report = verify(resealed(tmp_path / "x.ipynb", other), "same")
+    assert report.exit_code == 1 and "something else than when it was exported" in report.difference.what
+
+
+@pytest.mark.parametrize("params", [None, {"spare": 1}])
+def test_assertion_over_a_type_alone_is_not_counted(tmp_path, params):
+    path = exported(tmp_path, "x = object()", params=params)
+    assert "assert type(x).__name__ == 'object'" in "".join(str(c["source"]) for c in read(path)["cells"])
+    report = verify(path, "same")
+    assert report.exit_code == 4 and not any(check(report, "same").counts.values())
 
 
 def test_assertions_in_steps_are_counted_where_the_export_made_them(tmp_path):

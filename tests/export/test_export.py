@@ -142,6 +142,7 @@ def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
         "head",
         "lock",
         "inputs",
+        "comparison",
         "user",
         "user",
         "shapes",
@@ -150,12 +151,15 @@ def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
         "note",
         "step",
         "answer",
-        "evidence",
     ]
     assert (
-        cells[6]["source"].startswith("## Step 1: Group and average")
-        and "Expected: three rows" in cells[6]["source"]
+        cells[7]["source"].startswith("## Step 1: Group and average")
+        and "Expected: three rows" in cells[7]["source"]
     )
+    said = [[n for n in c["source"].splitlines() if n.startswith("assert _content(")] for c in cells]
+    assert [n for n, lines in enumerate(said) if lines] == [8, 10]  # each step's in its own cell
+    assert said[8][0].startswith("assert _content(means) == ")
+    assert said[10] == ["assert _content(best) == \"'west'\", _content(best)"]
     assert cells[1]["source"].startswith("# /// script") and "pandas==" in cells[1]["source"]
 
 
@@ -264,8 +268,12 @@ def test_export_names_values_that_cannot_become_data(tmp_path):
 def test_names_from_random_draws_need_a_recorded_state_to_be_asserted(tmp_path):
     r = small(tmp_path, "import random\nx = random.random()\ny = 3", record_random=False)
     path = exported(r, tmp_path)
-    [evidence] = code_of(path, "evidence")
-    assert "assert _content(y) == '3'" in evidence and "assert _content(x" not in evidence
+    [step], [evidence] = code_of(path, "step"), code_of(path, "evidence")
+    assert "assert _content(y) == '3'" in step and "assert _content(x" not in step + evidence
+    assert "# x is not checked: it rests on a draw" in evidence
+    assert "- Not checked: x: it rests on a draw" in next(
+        c["source"] for c in read(path)["cells"] if c["id"] == "r1-0-note"
+    )
     assert "x" in read(path)["metadata"]["llmos_nb"]["unchecked"]
     assert "random.seed(0)" in code_of(path, "seeds")[0]
 
@@ -381,11 +389,11 @@ def test_several_processes_come_in_their_order(tmp_path):
     second.end("25")
     path = export([first.source(), second.source()], tmp_path / "out" / "both.ipynb")
     assert executed(path)["b"] == 25
-    assert [c.splitlines()[-1] for c in code_of(path, "user", "step")] == [
+    assert code_of(path, "user", "step") == [
         "start = 1",
-        "a = start + 1",
+        "a = start + 1\nassert _content(a) == '2', _content(a)",
         "a = a * 10",
-        "b = a + 5",
+        "b = a + 5\nassert _content(b) == '25', _content(b)",
     ]
 
 
@@ -401,8 +409,11 @@ def test_a_whole_notebook_keeps_its_cells_and_replaces_the_agents(tmp_path):
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "mine.ipynb")
     path = exported(r, tmp_path, notebook=tmp_path / "mine.ipynb", clean=True)
-    text = [c["source"] for c in read(path)["cells"]][1:-1]
-    assert text == ["# My study", "x = 1\nspare = 2", "Now the agent.", "y = x + 1", "z = y + 1"]
+    cells = read(path)["cells"]
+    assert [c["metadata"]["llmos_nb"]["role"] for c in cells[:2]] == ["lock", "comparison"]
+    step = "y = x + 1\nassert _content(y) == '2', _content(y)"
+    text = [c["source"] for c in cells[2:]]
+    assert text == ["# My study", "x = 1\nspare = 2", "Now the agent.", step, "z = y + 1"]
     assert executed(path)["z"] == 3
 
 

@@ -46,8 +46,10 @@ def run_of(folder, *steps, answer="done", **options):
 
 
 def sealed_again(path, change):
-    """Change a notebook and make all hashes anew, as a forger would."""
+    """Change a notebook and make all hashes anew, as a forger would who has no journal to put beside it."""
     book = read(path)
+    for process in book["metadata"]["llmos_nb"]["processes"]:
+        process["journal"].pop("path", None)
     change({c["id"]: c for c in book["cells"]}, book)
     seal(book)
     return write(book, path)
@@ -65,12 +67,20 @@ def test_a_good_notebook_climbs_to_the_top(tmp_path):
     path = export(process_run(SCENARIOS["pandas_group"], tmp_path).source(), tmp_path / "out" / "x.ipynb")
     report = verify(path, progress=lambda level, done, total: told.append((level, done, total)))
     assert report.ok and report.reached == "same twice" and report.exit_code == 0
-    assert [c.level for c in report.checks] == list(LEVELS)
+    levels = ["opens", "unchanged", "signed", "journal", "runs", "same", "same twice"]
+    assert [c.level for c in report.checks] == levels and set(levels) - set(LEVELS) == {"journal"}
     done, total = next((d, t) for level, d, t in reversed(told) if level == "runs")
     assert done == total == 9 + 2  # the code cells, and a look at the values after each step
     assert "holds: same twice" in report.text()
     plain = json.loads(json.dumps(report.plain()))
-    assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 6
+    assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 7
+
+
+def test_level_of_the_journal_is_left_out_where_none_is_named(tmp_path):
+    path = export(run_of(tmp_path, "x = 1").source(), tmp_path / "x.ipynb")
+    report = verify(sealed_again(path, lambda cells, book: None))
+    assert report.ok and [c.level for c in report.checks] == list(LEVELS)
+    assert "compared with nothing (--journal FILE)" in report.text()
 
 
 def test_observed_outputs_are_compared_and_variation_is_marked(tmp_path):
@@ -122,11 +132,43 @@ def test_a_value_that_differs_is_located(tmp_path):
     assert report.difference.where == "cell r2-0" and report.difference.what.startswith("y does not hold")
 
 
+def test_assertion_of_a_value_that_differs_is_located(tmp_path):
+    path = export(run_of(tmp_path, "x = [1, 2]", "y = x + [3]").source(), tmp_path / "x.ipynb")
+
+    def change(cells, book):
+        cells["r2-0"]["source"] = cells["r2-0"]["source"].replace("[3]", "[4]", 1)
+
+    report = verify(sealed_again(path, change))
+    assert (report.exit_code, report.reached) == (1, "unchanged")
+    assert report.difference.where == "cell r2-0" and "AssertionError: [1, 2, 4]" in report.difference.what
+
+
+_PID = "print(__import__('os').getpid())"  # that it differs each time no reading of the code tells
+
+
+def test_verify_locates_output_that_is_not_that_of_the_run(tmp_path):
+    path = export(run_of(tmp_path, _PID).source(), tmp_path / "x.ipynb", lock=False)
+    report = verify(path)
+    assert (report.exit_code, report.reached) == (1, "runs")
+    assert report.difference.where == "cell r1-0"
+    assert "something else than when it was exported" in report.difference.what
+
+
 def test_verify_locates_values_that_differ_between_two_runs(tmp_path):
-    path = export(run_of(tmp_path, "import os\nx = 1\nprint(os.getpid())").source(), tmp_path / "x.ipynb")
+    long = f"x = 1\nprint('long ' * 20_000)\n{_PID}"  # more than a journal keeps, so nothing of the run stands there
+    path = export(run_of(tmp_path, long).source(), tmp_path / "x.ipynb", lock=False)
     report = verify(path)
     assert (report.exit_code, report.reached) == (1, "same")
     assert report.difference.where == "cell r1-0" and "two runs" in report.difference.what
+
+
+def test_output_that_is_known_to_differ_is_not_compared(tmp_path):
+    path = export(run_of(tmp_path, "import os\nx = 1\nprint(os.getpid())").source(), tmp_path / "x.ipynb")
+    report = verify(path)
+    assert report.ok and [c.counts["outputs"] for c in report.checks if c.level.startswith("same")] == [0, 0]
+    assert "what is shown in 1 cell may be another thing each time, and was not compared" in report.text()
+    note = next(c["source"] for c in read(path)["cells"] if c["id"] == "r1-0-note")
+    assert "- Not checked: its output: it rests on the machine" in note
 
 
 def test_the_network_is_off_and_the_users_files_are_left_alone(tmp_path, monkeypatch):

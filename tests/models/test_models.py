@@ -10,9 +10,9 @@ from endpoint import Endpoint
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.messages import Message, Request
 from llmos_nb.models import resolve
+from llmos_nb.models.catalogue import price
 from llmos_nb.models.local import weights
 from llmos_nb.models.openai.client import OpenAIModel
-from llmos_nb.models.prices import price
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.models.scripted.model import ReplayModel
 

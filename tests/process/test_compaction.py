@@ -11,7 +11,7 @@ import llmos_nb as llmos
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Part
 from llmos_nb.models import Traits, parse_context, shown_bytes, window_bytes
-from llmos_nb.models.contexts import context_tokens
+from llmos_nb.models.catalogue import context_tokens
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import Context, Group

@@ -251,6 +251,19 @@ async def test_stop_of_the_first_pauses_all_and_its_resume_goes_on_with_all():
     assert all(same_as_folded(p) for p in pipe.procs)
 
 
+async def test_a_pause_that_comes_late_does_not_reach_whom_its_input_has_reached():
+    gate, wait = gated()
+    pipe = Pipe([{"text": "first"}], [call("wait"), {"text": "second"}], tools=[wait])
+    _, two = pipe.procs
+    while not any(c.status == "running" for c in two.run.state.calls.values()):
+        await asyncio.sleep(0)
+    await two.dispatch.hear(lambda: pipes._pause(two.run, "process 1, whose answer it waits for, was stopped"))
+    assert two.state == "running"
+    gate.set()
+    await two
+    assert (two.reason, two.answer) == ("answered", "second")
+
+
 async def test_a_pipe_outlives_its_kernel(tmp_path):
     pipe = Pipe([{"text": "first"}], [{"text": "second"}], home=tmp_path / "h")
     two = pipe.procs[1]

@@ -71,7 +71,7 @@ class ProcessRun:
     tools : sequence
         Functions handed over.
     record_random : bool
-        Whether the exporter gets the random states from before the process.
+        Whether the exporter gets the random states that the process and its steps found.
     after : ProcessRun, optional
         One that ended in the same namespace.
     mode : str
@@ -192,6 +192,8 @@ class ProcessRun:
         """Return what the exporter takes."""
         run = self.process.run
         state = fold(self._events) if self._events else run.state
+        for call in state.calls.values() if not self.record_random else ():
+            call.facts.pop("random", None)
         given = {
             "goal": run.state.goal, "name": run.state.name, "pid": self.process.pid, "model": run.state.model,
             "settings": {"approve": run.state.mode}, "state": state, "events": self.events, "tools": run.tools,

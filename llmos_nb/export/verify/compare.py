@@ -192,10 +192,11 @@ def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Differ
     return found + wrong, {**counts, "cells": len(cells | of | asserted.keys())}
 
 
-def uncompared(book: Mapping[str, Any]) -> int:
-    """Return how many cells have outputs of the run that no second run is compared with."""
-    own = (c for c in book["cells"] if c["cell_type"] == "code" and c.get("outputs"))
-    return sum(c["metadata"].get(KEY, {}).get("shown", "observed") != "observed" for c in own)
+def uncompared(book: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many cells have outputs of the run alone, and how many have some that differ each time."""
+    own = [c["metadata"].get(KEY, {}) for c in book["cells"] if c["cell_type"] == "code" and c.get("outputs")]
+    alone = sum(mine.get("shown", "observed") != "observed" for mine in own)
+    return alone, sum("count" in mine.get("volatile", {}) for mine in own)
 
 
 def guarded(node: ast.stmt) -> bool:
@@ -215,9 +216,18 @@ def assertions(book: Mapping[str, Any]) -> dict[str, int]:
         mine = cell["metadata"].get(KEY, {})
         most = None if mine.get("role") == "evidence" else int(mine.get("asserted", 0))
         if cell["cell_type"] == "code" and most != 0:
-            stand = sum(isinstance(node, ast.Assert) for node in ast.parse(text_of(cell["source"])).body)
+            found = [n for n in ast.parse(text_of(cell["source"])).body if isinstance(n, ast.Assert)]
+            stand = sum(not _of_type(node.test) for node in found)
             made[cell["id"]] = stand if most is None else min(stand, most)
     return {name: n for name, n in made.items() if n}
+
+
+def _of_type(test: ast.expr) -> bool:
+    """Return whether an assertion is over a type alone, which is no value of the run."""
+    match test:
+        case ast.Compare(left=ast.Attribute(value=ast.Call(func=ast.Name(id="type")), attr="__name__")):
+            return True
+    return False
 
 
 def between(book: Mapping[str, Any], first: Execution, second: Execution) -> Iterator[Difference]:

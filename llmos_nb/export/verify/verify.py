@@ -320,9 +320,13 @@ def _same(climb: _Climb, check: Check) -> bool | None:
         check.detail = "no output, value or assertion of the run stands in the notebook"
         return _nothing(climb, check)
     check.detail = "" if found else "as in the run"
-    if left := uncompared(climb.book):
-        what = f"what is shown in {counted({'cells': left})} is that of the run, and was not compared"
+    alone, volatile = uncompared(climb.book)
+    if alone:
+        what = f"what is shown in {counted({'cells': alone})} is that of the run, and was not compared"
         climb.report.notes.append(f"{what} (export with observe=True, --observe, for that)")
+    if volatile:
+        what = f"what is shown in {counted({'cells': volatile})} may be another thing each time"
+        climb.report.notes.append(f"{what}, and was not compared")
     return climb.fail(NOT_SAME, *found)
 
 

@@ -20,7 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 from llmos_nb.errors import ConfigError, ModelError, ModelProtocol, ModelRefused, ModelUnavailable
 from llmos_nb.messages import Request, Response, ToolCall, compact
 from llmos_nb.models.base import Traits, shown_url
-from llmos_nb.models.contexts import SERVED, context_tokens
+from llmos_nb.models.catalogue import SERVED, context_tokens
 from llmos_nb.models.openai.errors import ERRORS, Endpoint, classify, from_exception, retry_after_s
 from llmos_nb.models.openai.stream import Accumulator, estimated, parse
 

@@ -326,6 +326,11 @@ class State:
         return self.status != "running"
 
     @property
+    def planned(self) -> bool:
+        """Whether there is a plan that calls may serve."""
+        return self.plan_status == "approved" and bool(self.plan.steps)
+
+    @property
     def current(self) -> Step | None:
         """The step that the next calls belong to: one that runs or failed last, else the first that is ready."""
         if self.step and self.plan.step(self.step).status in ("running", "failed", "rejected", "waiting"):

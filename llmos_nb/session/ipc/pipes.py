@@ -16,6 +16,7 @@ from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import events
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
+from llmos_nb.process import Run
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
 from llmos_nb.session.ipc.mailboxes import arrival
@@ -172,8 +173,14 @@ def hold(table: Mapping[int, ProcessLike], pid: int) -> None:
     for reader in readers(table, pid):
         if reader.run.state.status == "running":
             why = f"process {pid}, whose answer it waits for, was stopped"
-            reader.dispatch.post(partial(reader.run.append, events.RunPaused(why=why)))
+            reader.dispatch.post(partial(_pause, reader.run, why))
         hold(table, reader.pid)
+
+
+def _pause(run: Run, why: str) -> None:
+    """Pause a process that still waits for its input; by the time this comes it may have gone on, and be at work."""
+    if run.state.status == "running" and INPUT in run.state.awaited:
+        run.append(events.RunPaused(why=why))
 
 
 async def go_on(process: ProcessLike) -> None:
@@ -186,4 +193,4 @@ async def go_on(process: ProcessLike) -> None:
             await process.session.resume(source)
     except LlmosError as error:
         why = f"{process.waits_for} cannot be had: {error}"
-        process.dispatch.post(lambda: process.run.append(events.RunPaused(why=why)))
+        process.dispatch.post(lambda: _pause(process.run, why))

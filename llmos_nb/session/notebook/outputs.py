@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -57,7 +56,7 @@ class Outputs:
     def __init__(self, ip: Any) -> None:
         self._ip, self._open = ip, list[Output]() if hasattr(ip, "kernel") else None
         self._listening = False
-        self._streams: list[Any] = []
+        self._streams: list[tuple[Any, Any, Any]] = []
 
     def install(self) -> None:
         """Begin to look."""
@@ -67,35 +66,44 @@ class Outputs:
             if hasattr(publisher, "register_hook"):
                 publisher.register_hook(self._message)
 
-    def _listen(self) -> None:
-        """Stand before the streams; IPython, which does the same for its history, takes that back after each cell."""
-        for name in ("stdout", "stderr"):
-            stream = getattr(sys, name)
-            stream = getattr(stream, "stream", stream)  # what a proxy of a step stands before
-            if hasattr(stream, "pub_thread") and getattr(stream.write, "listener", None) is not self:
-                stream.write = self._writing(name, stream.write)
-                self._streams += [] if stream in self._streams else [stream]
-
     def remove(self) -> None:
         """Look no more."""
         for publisher in (self._ip.display_pub, self._ip.displayhook):
             if hasattr(publisher, "unregister_hook"):
                 publisher.unregister_hook(self._message)
-        for stream in self._streams:
-            with suppress(AttributeError):
-                del stream.write
-        self._streams = []
+        self._let_go()
 
     def begin(self) -> None:
         """Begin with a cell."""
         if self._open is not None:
             self._open.clear()
-            self._listen()
             self._listening = True
+            self._take_streams()
+
+    def _take_streams(self) -> None:
+        """Look at what is printed, for this cell alone: IPython itself puts a writer before the stream in each."""
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            stream = getattr(stream, "stream", stream)  # what a proxy of a step stands before
+            if hasattr(stream, "pub_thread"):
+                before, written = vars(stream).get("write"), self._writing(name, stream.write)
+                stream.write = written
+                self._streams.append((stream, before, written))
+
+    def _let_go(self) -> None:
+        for stream, before, written in self._streams:
+            if vars(stream).get("write") is not written:  # somebody else has put something before it
+                continue
+            if before is None:
+                del stream.write
+            else:
+                stream.write = before
+        self._streams = []
 
     def end(self) -> list[dict[str, Any]]:
         """Return what the cell has shown."""
         self._listening = False
+        self._let_go()
         found = [output.plain() for output in self._open or ()]
         (self._open or []).clear()
         return found
@@ -116,7 +124,6 @@ class Outputs:
                 output.add(string)
             return write(string)
 
-        written.listener = self  # type: ignore[attr-defined]  # told apart from another's
         return written
 
     def _message(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,9 @@ NAMED_CHARS = (
 )
 
 
+Hook = Callable[[Any], None]
+
+
 @dataclass
 class _Open:
     """A cell under way."""
@@ -58,10 +61,19 @@ class Recorder:
         Returns the home in which the journal stands.
     wanted : callable
         Returns whether cells are recorded now.
+    around : callable
+        Takes each hook and returns what is called in its place.
     """
 
-    def __init__(self, ip: Any, home: Callable[[], Home], wanted: Callable[[], bool] = lambda: True) -> None:
-        self.ip, self.wanted = ip, wanted
+    def __init__(
+        self,
+        ip: Any,
+        home: Callable[[], Home],
+        wanted: Callable[[], bool] = lambda: True,
+        around: Callable[[Hook], Hook] = lambda hook: hook,
+    ) -> None:
+        self.ip, self.wanted, self.around = ip, wanted, around
+        self._hooks: dict[str, Hook] = {}
         self.id = uuid.uuid4().hex[:16]
         self.cells: dict[int, CellRan] = {}  # by place, as they are written
         self.left_out = 0  # cells that ran while recording was off
@@ -84,13 +96,14 @@ class Recorder:
         if not self.cells and not self._early:
             self._before_us()
             threading.Thread(target=_warm, name="llmos-record-warm", daemon=True).start()
-        self.ip.events.register("pre_run_cell", self._begins)
-        self.ip.events.register("post_run_cell", self._ended)
+        self._hooks = {"pre_run_cell": self.around(self._begins), "post_run_cell": self.around(self._ended)}
+        for name, hook in self._hooks.items():
+            self.ip.events.register(name, hook)
         self._outputs.install()
 
     def remove(self) -> None:
         """Follow them no more."""
-        for name, hook in (("pre_run_cell", self._begins), ("post_run_cell", self._ended)):
+        for name, hook in self._hooks.items():
             if hook in self.ip.events.callbacks[name]:
                 self.ip.events.unregister(name, hook)
         self._outputs.remove()
@@ -128,7 +141,7 @@ class Recorder:
         from llmos_nb.tools import reads
 
         self._take_early()
-        agent = source.lstrip().startswith(("%agent", "%%agent"))
+        agent = source.lstrip().startswith("%%agent")
         self._open = _Open(
             next(self._numbers), source, info,
             {} if agent else self._bindings(source),
@@ -292,14 +305,19 @@ def recorder_of(ip: Any) -> Recorder | None:
     return found if found is not None and found.ip is ip else None
 
 
-def follow(ip: Any, home: Callable[[], Home], wanted: Callable[[], bool]) -> Recorder:
+def follow(
+    ip: Any,
+    home: Callable[[], Home],
+    wanted: Callable[[], bool],
+    around: Callable[[Hook], Hook] = lambda hook: hook,
+) -> Recorder:
     """Record the cells of an IPython from now on; who did so before goes on."""
     if (known := recorder_of(ip)) is not None:
         known.remove()
-        known.wanted = wanted
+        known.wanted, known.around = wanted, around
         known.install()
         return known
-    found = _recorders[id(ip)] = Recorder(ip, home, wanted)
+    found = _recorders[id(ip)] = Recorder(ip, home, wanted, around)
     found.install()
     return found
 

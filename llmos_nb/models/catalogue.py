@@ -1,15 +1,69 @@
-"""How much a model takes, prompt and answer together, by the family of its name; and the window that follows from it.
+"""What is known of models by name: what they cost, and how much they take.
 
-The figures are those of the makers' documentation of late 2026. A name that is not listed gets a cautious figure; a
-prompt that does not fit all the same is shortened and sent again. ``--context`` says it better.
+Prices are $ a million tokens (prompt, answer). List prices change: a user's own table goes first, and a price that is
+not known is refused under a budget in $, never guessed. The context, prompt and answer together, follows from the
+family of a name by the makers' documentation of late 2026; a name that is not listed gets a cautious figure, a prompt
+that does not fit all the same is shortened and sent again, and ``--context`` says it better.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from llmos_nb.errors import UsageError
+from llmos_nb.messages import Usage
 from llmos_nb.models.base import Traits
+
+Price = tuple[float, float]
+
+TABLE: dict[str, Price] = {
+    "gpt-5": (1.25, 10.0),
+    "gpt-5-mini": (0.25, 2.0),
+    "gpt-5-nano": (0.05, 0.4),
+    "gpt-4.1": (2.0, 8.0),
+    "gpt-4.1-mini": (0.4, 1.6),
+    "gpt-4.1-nano": (0.1, 0.4),
+    "gpt-4o": (2.5, 10.0),
+    "gpt-4o-mini": (0.15, 0.6),
+    "o3": (2.0, 8.0),
+    "o4-mini": (1.1, 4.4),
+}
+
+_FREE = ("local", "ollama", "script", "replay")
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+
+
+def price(name: str, own: Mapping[str, Price] | None = None) -> Price | None:
+    """Return the price of a model.
+
+    Parameters
+    ----------
+    name : str
+        As it is recorded: ``openai/gpt-5-mini``, ``local``, ``http://host/v1#name``.
+    own : dict, optional
+        The user's prices by full or bare name; they go first.
+
+    Returns
+    -------
+    tuple of float, optional
+        $ a million prompt tokens and $ a million answer tokens; None where it is not known.
+    """
+    bare = name.removeprefix("openai/")
+    if found := (own or {}).get(name) or (own or {}).get(bare):
+        return found
+    if re.split(r"[/:]", name)[0] in _FREE:
+        # Ollama runs some models in its cloud, at prices of its own.
+        return None if name.startswith("ollama/") and name.endswith("cloud") else (0.0, 0.0)
+    if not name.startswith("openai/") and name not in TABLE:
+        return None
+    return TABLE.get(bare) or TABLE.get(_DATED.sub("", bare))
+
+
+def cost(price: Price, usage: Usage) -> float:
+    """Return what an answer costs in $, from prices a million tokens (prompt, completion)."""
+    return (usage.prompt * price[0] + usage.completion * price[1]) / 1e6
+
 
 UNKNOWN, SERVED = 32_000, 8_192  # of a name that is not listed; of Ollama, which cuts prompts silently
 LEAST = 4_000
