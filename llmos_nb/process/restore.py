@@ -140,12 +140,12 @@ async def _facts(
 ) -> dict[str, Any]:
     """Return what is known of a run of a call that had run before; a name that is mended is as it was then."""
     was, told = call.facts.get("content") or {}, result.facts
-    known = {k: told[k] for k in ("quiet", "random") if k in told}
+    known: dict[str, Any] = {k: told[k] for k in ("quiet", "random") if k in told}
     if isinstance(now := told.get("content", {}), dict) and "outputs" in told:
         known["content"] = {**now, **{n: was[n] for n in mended if n in was}}
     if outside := told.get("outside"):
         known["outside"] = await asyncio.to_thread(reads.hashed, outside)
-    if told.get("outputs") == [] and not told.get("size") and not result.images:
+    if told.get("outputs") == [] and not told.get("size") and not result.parts:
         known["outputs"] = []
     first = call.changes.digests or {}
     return {**known, "digests": {**digests, **{n: first[n] for n in mended if n in first}}}
