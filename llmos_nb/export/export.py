@@ -82,7 +82,6 @@ def _process(run: ExportSource) -> dict[str, Any]:
     spent = {k: round(v, 6) for k, v in s.spent.items()}
     return {
         "pid": run.pid,
-        "wanted": run.wanted,
         "goal": run.goal,
         "name": run.name,
         "model": run.model,

@@ -32,7 +32,7 @@ def call(**facts):
 
 
 def source_of(one):
-    return ExportSource("Do it", state=State(calls={one.id: one}))
+    return ExportSource("Do it", state=State(calls={one.id: one}, effects=[one.id]))
 
 
 def test_a_call_that_ran_once_is_left_as_it_is():

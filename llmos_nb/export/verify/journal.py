@@ -136,9 +136,7 @@ def compare(book: Book, paths: Mapping[int, Path]) -> tuple[list[Difference], di
             counts[subject] += len(said)
             found += [one for one in said if one is not None]
     if len(runs) == len(book["metadata"][KEY].get("processes", [])):
-        said = list(
-            _title(book, [runs[p["pid"]] for p in book["metadata"][KEY]["processes"] if p.get("wanted", True)])
-        )
+        said = list(_title(book, list(runs.values())))
         counts["notes"] += len(said)
         found += [one for one in said if one is not None]
     return found, dict(counts)
@@ -216,7 +214,7 @@ def _answers(pair: _Pair) -> Found:
 
 
 def _title(book: Book, runs: list[ExportSource]) -> Found:
-    """Compare the first note, which says goal, model and mode of the processes whose results were asked for."""
+    """Compare the first note, which says goal, model and mode, of all processes."""
     for cell in book["cells"]:
         if cell["metadata"].get(KEY, {}).get("role") == "head":
             yield _text(cell, notes.head(runs))
