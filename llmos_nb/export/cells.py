@@ -164,10 +164,11 @@ def head(runs: list[ExportSource]) -> str:
     """Return the title and how the notebook came about."""
     title = f"# {words(runs[0].name or runs[0].goal, 120)}"
     below = "It needs no model and runs from top to bottom as any notebook. Each step stands under a note."
-    return "\n\n".join([title, *map(_about, runs), below])
+    return "\n\n".join([title, *map(about, runs), below])
 
 
-def _about(run: ExportSource) -> str:
+def about(run: ExportSource) -> str:
+    """Return goal, model, mode and end of a process."""
     s = run.state
     goal = f"**Goal:** {words(run.goal)}\n\n"
     ended = f"ended: {s.reason}" if s.status == "ended" else s.status

@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from llmos_nb.errors import UsageError
+from llmos_nb.export import provenance
 from llmos_nb.export.cells import read
 from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal.events import CallDecided, PlanDecided
 from llmos_nb.tools import Call
 
 _CRATE, _PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"
@@ -224,11 +224,9 @@ def _head(pid: int) -> str:
 
 def _actions(run: ExportSource, book: Entity, files: Sequence[Entity]) -> Iterator[Entity]:
     """Return the run, its steps, and who approved each of them."""
-    decided = _decisions(run)
-    steps = _calls(run)
     yield _run(run, book, files)
-    for call in steps:
-        yield from _step(run, call, book, decided.get(call.id))
+    for call in _calls(run):
+        yield from _step(run, call, book)
 
 
 def _run(run: ExportSource, book: Entity, files: Sequence[Entity]) -> Entity:
@@ -249,7 +247,7 @@ def _run(run: ExportSource, book: Entity, files: Sequence[Entity]) -> Entity:
     }
 
 
-def _step(run: ExportSource, call: Call, book: Entity, event: Any) -> Iterator[Entity]:
+def _step(run: ExportSource, call: Call, book: Entity) -> Iterator[Entity]:
     """Return a step as an action, and the decision that let it run as another one."""
     edited = " It was edited before it ran." if call.original not in (None, call.arguments) else ""
     yield {
@@ -265,20 +263,18 @@ def _step(run: ExportSource, call: Call, book: Entity, event: Any) -> Iterator[E
         "endTime": call.ended or call.started,
         "actionStatus": "http://schema.org/CompletedActionStatus",
     }
-    by, at, why = (
-        (event.body.by, event.at, event.body.why) if event is not None else (call.by, call.started, call.why)
-    )
-    through = _approver(run, by)
+    grant = provenance.grant(call, run)
+    through = _approver(grant.who)
     if "name" in through:
         yield through
     yield {
         "@id": f"{_id(run, call)}-approval",
         "@type": "AuthorizeAction",
-        "name": f"Call {call.id} {_let(by)}",
-        **({"description": why} if why else {}),
+        "name": f"Call {call.id} {_let(grant)}",
+        **({"description": grant.why} if grant.why else {}),
         "agent": {"@id": through["@id"]},
         "object": {"@id": _id(run, call)},
-        "endTime": at,
+        "endTime": grant.at,
     }
 
 
@@ -287,29 +283,19 @@ def _asked(call: Call) -> str:
     return str(given.get("code") or json.dumps(given, ensure_ascii=False, default=str))
 
 
-def _decisions(run: ExportSource) -> dict[str, Any]:
-    """Return by call the event that let it run."""
-    decided = ((e.body, e) for e in run.events if isinstance(e.body, CallDecided))
-    return {body.call: e for body, e in decided if body.what == "approve"}
+def _let(grant: provenance.Grant) -> str:
+    through, program = provenance.person(grant.who), grant.who.startswith(("mode:", "rule:"))
+    if grant.by == "plan":
+        return "stood in the plan that " + (f"{through} let through" if program else "was approved")
+    if grant.by == "words":
+        return "was covered by the user's own words"
+    if not grant.by:
+        return "needed no decision"
+    return f"was let through by {through}" if program else f"was approved by {through}"
 
 
-def _let(by: str) -> str:
-    kind, _, which = by.partition(":")
-    words = {"plan": "stood in the plan that was approved", "words": "was covered by the user's own words"}
-    if kind in ("mode", "rule"):
-        return f"was let through by the {kind} {which}".rstrip()
-    return words.get(by) or (
-        f"was approved by {by if by != 'you' else 'the user'}" if by else "needed no decision"
-    )
-
-
-def _approver(run: ExportSource, by: str) -> Entity:
+def _approver(who: str) -> Entity:
     """Return who let a call through: a person, or this program, where a mode, a rule or nobody decided."""
-    kind = by.partition(":")[0]
-    if by == "plan":
-        plans = [e.body.by for e in run.events if isinstance(e.body, PlanDecided)]
-        by = plans[-1] if plans else "you"
-        kind = by.partition(":")[0]
-    if kind in ("mode", "rule", "approver", "words", ""):
+    if who.partition(":")[0] in ("mode", "rule", "approver", "words", "plan", ""):
         return _US
-    return _USER if by == "you" else {"@id": f"#person-{_word(by)}", "@type": "Person", "name": by}
+    return _USER if who == "you" else {"@id": f"#person-{_word(who)}", "@type": "Person", "name": who}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from llmos_nb.export.source import ExportSource
 from llmos_nb.journal.events import (
@@ -11,6 +12,7 @@ from llmos_nb.journal.events import (
     CallUndone,
     ModelResponded,
     PlanDecided,
+    QuestionAsked,
     SignalReceived,
 )
 from llmos_nb.tools import Call
@@ -45,6 +47,49 @@ def why(call: Call, run: ExportSource) -> str:
     return next((b.text.strip() for b in found), "")
 
 
+@dataclass(frozen=True)
+class Grant:
+    """What let a call run.
+
+    Parameters
+    ----------
+    by : str
+        By what the event that let it run says it was: a person, a mode, a rule, ``plan``, ``words``; empty for none.
+    who : str
+        Who stands behind it: of a plan, or of a step approved before it began, whoever approved that.
+    at : str
+        When.
+    why : str
+        The reason given.
+    """
+
+    by: str
+    who: str
+    at: str
+    why: str
+
+
+def grant(call: Call, run: ExportSource) -> Grant:
+    """Return what let a call run; without the events, its last decision is all that is known."""
+    found = Grant(call.by, call.by, call.started, call.why)
+    plan = step = ""
+    asked = False
+    for event in run.events:
+        match event.body:
+            case PlanDecided(what="approve") as b:
+                plan = b.by
+            case SignalReceived(signal="approve_step") as b if b.step == call.step:
+                step = b.by
+            case QuestionAsked() as b if b.question == call.id:
+                asked = True
+            case CallDecided(what="edit") as b if b.call == call.id:
+                asked = False  # it is judged again
+            case CallDecided(what="approve") as b if b.call == call.id:
+                behind = plan if b.by == "plan" else step if b.by == "you" and not asked else ""
+                found = Grant(b.by, behind or b.by, event.at, b.why)
+    return found
+
+
 def story(call: Call, run: ExportSource) -> list[str]:
     """Return what was decided of a call, in order, a phrase each.
 
@@ -63,7 +108,7 @@ def story(call: Call, run: ExportSource) -> list[str]:
 def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
     plan: tuple[PlanDecided, str] | None = None
     step: tuple[SignalReceived, str] | None = None
-    decided = False
+    decided = asked = False
     for event in run.events:
         at = when(event.at)
         match event.body:
@@ -73,9 +118,12 @@ def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
                 plan = b, at
             case SignalReceived(signal="approve_step") as b if b.step == call.step:
                 step = b, at
+            case QuestionAsked() as b if b.question == call.id:
+                asked = True
             case CallDecided() as b if b.call == call.id:
                 decided = decided or b.what == "approve"
-                yield from _decision(b, at, plan, step)
+                yield from _decision(b, at, plan, None if asked else step)
+                asked = asked and b.what != "edit"  # an edited call is judged again
             case CallResolved() as b if b.call == call.id:
                 yield f"{'confirmed as done' if b.done else 'run again'} by {person(b.by)}, {at}"
             case CallUndone() as b if b.call == call.id:
@@ -99,7 +147,7 @@ def _decision(
         version, through = plan[0].version, person(plan[0].by)
         how = "let through by" if plan[0].by.startswith("mode") else "approved by"
         yield f"inside version {version} of the plan, {how} {through}, {plan[1]}{reason}"
-    elif b.by == "you" and step is not None and not b.digest:
+    elif b.by == "you" and step is not None:  # nobody was asked: the step was approved before it began
         yield f"approved with its step by {person(step[0].by)}, {step[1]}{reason}"
     else:
         yield f"{_granted(b.by, '')}, {at}{reason}"

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from corpus.kept import rechained
 from process_runs import ProcessRun, process_run
 from real_runs.cases import SCENARIOS
 
@@ -64,10 +65,27 @@ def run(folder):
     r.begin(("Add", "a number"))
     r.step("total = 3\nprint(total)", by="you")
     r.step("twice = 2 * total", by="Prof. X", edited_from="twice = 3 * total")
-    r.step("thrice = 3 * total", by="mode:auto")
-    r.step("more = 4 * total", by="plan")
     r.step("never = 1", reject="not wanted")
     r.end("It is 6.")
+    return r
+
+
+def write_to(name):
+    """Code that is asked about unless something covers it."""
+    return f"import pathlib\npathlib.Path({name!r}).write_text('x')"
+
+
+def planned_run(folder, approver="you"):
+    """A run in which a mode, a plan, and people let calls through, and in which one was rejected."""
+    r = ProcessRun("Add it up", folder, "sum", mode="plan")
+    r.begin()
+    r.propose_plan("Add", by=approver)
+    r.call("python", code="total = 3\nprint(total)")
+    r.call("python", code=write_to("planned.txt"))
+    r.step(write_to("asked.txt"), by="you")
+    r.step(write_to("edited.txt"), by="Prof. X", edited_from=write_to("original.txt"))
+    r.step(write_to("never.txt"), reject="not wanted")
+    r.end("It is 3.")
     return r
 
 
@@ -104,20 +122,57 @@ def test_validator_finds_what_is_missing(entity, key, tmp_path, validate):
     assert issues(validate(folder)) != []
 
 
+US, USER = "https://github.com/llmos-nb/llmos_nb", "#person-the-user"
+
+
 def test_crate_says_who_approved_each_step_and_no_person_where_none_did(tmp_path):
-    folder = crated(run(tmp_path), tmp_path)
-    found = approvals(folder)
-    us, user = "https://github.com/llmos-nb/llmos_nb", "#person-the-user"
-    assert found == {
-        "r1.0": ("Call r1.0 was approved by the user", user),
-        "r2.0": ("Call r2.0 was approved by Prof. X", "#person-Prof--X"),
-        "r3.0": ("Call r3.0 was let through by the mode auto", us),
-        "r4.0": ("Call r4.0 stood in the plan that was approved", user),
+    folder = crated(planned_run(tmp_path), tmp_path)
+    assert approvals(folder) == {
+        "r2.0": ("Call r2.0 was let through by the mode plan", US),
+        "r3.0": ("Call r3.0 stood in the plan that was approved", USER),
+        "r4.0": ("Call r4.0 was approved by the user", USER),
+        "r5.0": ("Call r5.0 was approved by Prof. X", "#person-Prof--X"),
     }
     entities = graph(folder)
     assert entities["#person-Prof--X"]["name"] == "Prof. X"
-    assert "It was edited before it ran." in entities["#process-1-r2.0"]["description"]
-    assert "#process-1-r5.0" not in entities  # it was rejected
+    edited = {c for c in approvals(folder) if "It was edited" in entities[f"#process-1-{c}"]["description"]}
+    assert edited == {"r5.0"}
+    assert "#process-1-r6.0" not in entities  # it was rejected
+
+
+def test_crate_names_whoever_approved_the_plan_that_a_step_stood_in(tmp_path):
+    found = approvals(crated(planned_run(tmp_path, "Prof. Y"), tmp_path))
+    assert found["r3.0"] == ("Call r3.0 stood in the plan that was approved", "#person-Prof--Y")
+
+
+def let_through(k, d):
+    return {**d, "by": "mode:plan"} if k == "plan.decided" else d
+
+
+def test_crate_names_no_person_for_a_plan_that_a_mode_let_through(tmp_path):
+    runner = planned_run(tmp_path)
+    runner.events = rechained(runner.events, let_through)
+    found = approvals(crated(runner, tmp_path))
+    assert found["r3.0"] == ("Call r3.0 stood in the plan that the mode plan let through", US)
+
+
+def test_crate_names_whoever_approved_a_step_before_it_began(tmp_path):
+    r = ProcessRun("Add it up", tmp_path, "sum", mode="step")
+    r.begin(("Add", "a number"), ("Double", "a number"))
+    r.decisions.append(("2", "Prof. X", "", ""))
+    r.step("total = 3\nprint(total)", by="you")
+    r.turns[-1]["calls"][0]["arguments"]["step"] = 1
+    r.call("python", code="twice = 2 * total\nprint(twice)", step=2)
+    r.end("It is 6.")
+    assert approvals(crated(r, tmp_path)) == {
+        "r1.0": ("Call r1.0 was approved by the user", USER),
+        "r2.0": ("Call r2.0 was approved by Prof. X", "#person-Prof--X"),
+    }
+    said = [c["source"] for c in read(tmp_path / "out" / "x.ipynb")["cells"] if c["id"].endswith("-note")]
+    assert [("approved by the user" in note, "with its step by Prof. X" in note) for note in said] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_crate_holds_notebook_inputs_lock_and_the_journals_head(tmp_path):

@@ -1,6 +1,7 @@
 """The journal beside a notebook: whether it is its journal, and each thing that both say."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from corpus.forgery import about, allowed, cell, new_key, sealed_again
@@ -30,7 +31,7 @@ def run(folder, total="total = 3\nprint(total)"):
         ("Add", "a number"),
     )
     r.step(total, by="you")
-    r.step("twice = 2 * total", by="mode:risky", edited_from="twice = 3 * total")
+    r.step("twice = 2 * total", by="Prof. X", edited_from="twice = 3 * total")
     r.step("never = 1", reject="not wanted")
     r.end("It is 6.")
     return r
@@ -72,6 +73,7 @@ def test_notebook_and_journal_that_say_the_same_hold_with_counts(pair):
         "answers": 1,
         "steps": 2,
         "outputs": 1,
+        "values": 2,
     }
     assert found.counts == wanted
     assert "as in the journal" in report.text() and "2 decisions" in report.text()
@@ -125,6 +127,9 @@ def record(**values):
         (swap("r1-0", "total = 3", "total = 4"), "cell r1-0", "its code is not that of the journal"),
         (swap("r1-0", "total = 3", "total = 3\ntotal += 1"), "cell r1-0", "its code is not that of the journal"),
         (swap("r2-0", "2 * total", "3 * total"), "cell r2-0", "its code is not that of the journal"),
+        (swap("r1-0", "total = 3", "total = 3\nassert exec('total = 4') is None"), "cell r1-0", "its code is not that of the journal"),
+        (swap("r1-0", "_content(total) == '3'", "_content(total) == '4'"), "cell r1-0", "what it asserts of total is not"),
+        (swap("r1-0", "assert _content(total) == '3', _content(total)", "assert type(total).__name__ == 'float'"), "cell r1-0", "what it asserts of total is not"),
         (lambda book: cell(book, "r1-0")["outputs"][0].update(text="4\n"), "cell r1-0", "its outputs are not those"),
         (lambda book: cell(book, "r1-0").update(outputs=[]), "cell r1-0", "its outputs are not those"),
     ],
@@ -136,6 +141,83 @@ def test_what_the_journal_does_not_say_is_named_though_checksums_fit(pair, chang
     assert (report.exit_code, found.held) == (2, False)
     assert any(d.where == where and what in d.what for d in report.differences), report.text()
     assert "it is not what its journal says" in report.text()
+
+
+def test_value_that_a_step_shows_is_that_of_the_journal(tmp_path):
+    path = export(kept(run(tmp_path, "total = 3\ntotal + 1"), tmp_path / "home"), tmp_path / "out" / "x.ipynb")
+    assert check(path)[0].ok
+    report, found = check(changed(path, swap("r1-0", "_content(_r1_0) == '4'", "_content(_r1_0) == '3'")))
+    assert (report.exit_code, found.held) == (2, False)
+    assert "what it asserts of _r1_0 is not what the journal has" in report.text()
+
+
+def test_picture_of_a_step_is_that_of_the_journal(tmp_path):
+    (tmp_path / "work").mkdir()
+    runner = process_run(SCENARIOS["plot_line"], tmp_path / "work")
+    path = export(kept(runner, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
+    assert check(path)[1].held and check(path)[1].counts["outputs"]
+
+    def other_picture(book):
+        shown = [o for c in book["cells"] for o in c.get("outputs", ()) if "image/png" in o.get("data", {})]
+        shown[0]["data"]["image/png"] = "QUJD"
+
+    report, found = check(changed(path, other_picture))
+    assert (report.exit_code, found.held) == (2, False)
+    assert "its outputs are not those that the journal has" in report.text()
+
+
+@pytest.fixture
+def two(tmp_path):
+    """A notebook of one process, with what it needs of another one, and their journals by number."""
+    (tmp_path / "second").mkdir()
+    first = ProcessRun("Add it up", tmp_path, "sum")
+    first.begin()
+    first.step("total = 3")
+    first.end("It is 3.")
+    second = ProcessRun("Double it", tmp_path / "second", "double", after=first)
+    second.begin()
+    second.step("twice = 2 * total\ntwice")
+    second.end("It is {{twice}}.")
+    runs = [replace(first.source(pid=1), wanted=False), second.source(pid=2)]
+    paths = dict(enumerate((r.process.journal.path for r in (first, second)), 1))
+    return export(runs, tmp_path / "out" / "x.ipynb"), paths
+
+
+def test_notebook_of_one_of_two_processes_agrees_with_their_journals(two):
+    path, paths = two
+    book = read(path)
+    assert "Add it up" not in cell(book, "head")["source"] and len(about(book)["processes"]) == 2
+    found, counts = compare(book, paths)
+    assert (found, counts["answers"], counts["decisions"]) == ([], 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (swap("head", "Double it", "Treble it"), "cell head"),
+        (swap("head", "approvals: auto", "approvals: step"), "cell head"),
+        (swap("answer", "It is 6", "It is 7"), "cell answer"),
+        (swap("answer-2", "twice", "(twice + 1)"), "cell answer-2"),
+        (lambda book: about(book)["processes"][0].update(goal="Multiply"), "metadata.llmos_nb"),
+    ],
+)
+def test_what_the_journals_of_two_processes_do_not_say_is_named(two, change, where):
+    path, paths = two
+    book = read(path)
+    change(book)
+    assert [d.where for d in compare(book, paths)[0]] == [where]
+
+
+def test_answer_of_a_process_that_gave_none_is_named(tmp_path):
+    runner = run(tmp_path)
+    path = export(kept(runner, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
+    book = read(path)
+    about(book)["processes"][0]["answer"] = ""
+    runner.events = rechained(runner.events, lambda k, d: {**d, "answer": ""} if k == "run.ended" else d)
+    about(book)["processes"][0]["journal"]["hash"] = runner.events[-1].hash
+    write(runner.events, journal_of(tmp_path))
+    found, _ = compare(book, {about(book)["processes"][0]["pid"]: journal_of(tmp_path)})
+    assert [d.where for d in found] == ["cell answer"]
 
 
 def test_another_journal_is_named(pair, tmp_path):
@@ -171,9 +253,12 @@ def test_journal_that_was_cut_is_named_and_one_that_goes_on_holds(pair, tmp_path
     write(runner.events[:-1], journal_of(tmp_path))
     report, _ = check(path)
     assert report.exit_code == 2 and f"it has {len(runner.events) - 1} events" in report.difference.what
-    runner._event("run.resumed", epoch=2)
+    count = len(runner.events)
+    runner.undo()
+    assert len(runner.events) > count
     write(runner.events, journal_of(tmp_path))
-    assert check(path)[0].ok
+    report, found = check(path)
+    assert report.ok and found.counts["events"] == count
 
 
 def test_both_written_anew_fit_each_other_and_only_a_signature_shows_it(pair, tmp_path):

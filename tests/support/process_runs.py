@@ -22,6 +22,7 @@ from llmos_nb.export.source import plain_states
 from llmos_nb.heap.ambient import Ambient
 from llmos_nb.journal import history
 from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process import fold
 from llmos_nb.tools import Tool, as_tool
 
 LONG_AGO = 1_700_000_000
@@ -73,6 +74,8 @@ class ProcessRun:
         Whether the exporter gets the random states from before the process.
     after : ProcessRun, optional
         One that ended in the same namespace.
+    mode : str
+        Of approvals; where none is given: step where a person decides on a call, else auto.
     """
 
     def __init__(
@@ -83,8 +86,9 @@ class ProcessRun:
         tools: tuple[Any, ...] = (),
         record_random: bool = True,
         after: ProcessRun | None = None,
+        mode: str = "",
     ):
-        self.goal, self.folder, self.name = goal, folder, name
+        self.goal, self.folder, self.name, self.mode = goal, folder, name, mode
         self.namespace: dict[str, Any] = after.namespace if after else {"__name__": "__main__"}
         self.cells: list[tuple[int, str]] = after.cells if after else []
         self.tools: dict[str, Tool] = {t.name: t for t in map(as_tool, tools)}
@@ -125,6 +129,11 @@ class ProcessRun:
         self.turns.append({"calls": [{"name": tool, "arguments": arguments}]})
         return f"r{len(self.turns)}.0"
 
+    def propose_plan(self, *steps: str, by: str = "you") -> str:
+        """Let the model propose a plan, which a person approves."""
+        self.decisions.append(("plan", by, "", ""))
+        return self.call("plan", steps=[{"title": title, "expect": "a number"} for title in steps])
+
     def end(self, answer: str, replies: tuple[str, ...] = ()) -> None:
         """Run the process to its answer, which a person helps to by `replies` where it asks."""
         self.turns.append({"text": answer})
@@ -143,7 +152,7 @@ class ProcessRun:
             model=ScriptedModel(self.turns),
             namespace=self.namespace,
             tools=list(self.tools.values()),
-            approve="step" if self.decisions else "auto",
+            approve=self.mode or ("step" if self.decisions else "auto"),
             budget="200 steps",
             home=self.folder / "home",
             **({"plan": "given_plan"} if named else {}),
@@ -182,9 +191,10 @@ class ProcessRun:
     def source(self, **changes: Any) -> ExportSource:
         """Return what the exporter takes."""
         run = self.process.run
+        state = fold(self._events) if self._events else run.state
         given = {
             "goal": run.state.goal, "name": run.state.name, "pid": self.process.pid, "model": run.state.model,
-            "settings": {"approve": run.state.mode}, "state": run.state, "events": self.events, "tools": run.tools,
+            "settings": {"approve": run.state.mode}, "state": state, "events": self.events, "tools": run.tools,
             "user_cells": list(self.cells), "namespace": self.namespace, "random_state": self.random_state,
             "blobs": self.process.journal.path.parent / "blobs", "cwd": self.folder,
         }  # fmt: skip

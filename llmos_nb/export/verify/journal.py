@@ -1,6 +1,6 @@
 """Compare an exported notebook with the journals beside it: whether these are its journals, and say what it says.
 
-What is compared stands in `_SAYS`, one function a subject, and `compare` counts it.
+What is compared stands in `_SAYS` and `_SAYS_OF_ALL`, one function a subject, and `compare` counts it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
 from llmos_nb.export import cells as notes, shown
+from llmos_nb.export.assertions import line
 from llmos_nb.export.cells import text_of
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import step_units
@@ -26,6 +27,7 @@ from llmos_nb.journal import Event, history, read
 from llmos_nb.journal.events import RunStarted
 from llmos_nb.process import fold
 from llmos_nb.process.state import State
+from llmos_nb.tools import Call
 
 Book = Mapping[str, Any]
 Found = Iterator[Difference | None]  # one for each comparison: None where it says the same
@@ -136,9 +138,10 @@ def compare(book: Book, paths: Mapping[int, Path]) -> tuple[list[Difference], di
             counts[subject] += len(said)
             found += [one for one in said if one is not None]
     if len(runs) == len(book["metadata"][KEY].get("processes", [])):
-        said = list(_title(book, list(runs.values())))
-        counts["notes"] += len(said)
-        found += [one for one in said if one is not None]
+        for subject, says_of_all in _SAYS_OF_ALL.items():
+            said = list(says_of_all(book, list(runs.values())))
+            counts[subject] += len(said)
+            found += [one for one in said if one is not None]
     return found, dict(counts)
 
 
@@ -203,21 +206,24 @@ def _notes(pair: _Pair) -> Found:
         said |= {call.step} if call.step else set()
 
 
-def _answers(pair: _Pair) -> Found:
-    cells = [c for c in pair.cells("answer") if c["cell_type"] == "markdown"]
-    if not pair.run.state.answer:
-        return
-    true = notes.answer(pair.run)
-    near = [c for c in cells if _stripped(c) == true.strip()] or cells
-    if near and len(pair.book["metadata"][KEY]["processes"]) == 1:
-        yield _text(near[0], true)
+def _answers(book: Book, runs: list[ExportSource]) -> Found:
+    """Compare the cells that give an answer, in words or as code: each is that of a process."""
+    said = {"markdown": [notes.answer(run) for run in runs if run.state.answer]}
+    said["code"] = [notes.computed_answer(run) for run in runs]
+    for cell in book["cells"]:
+        if cell["metadata"].get(KEY, {}).get("role") == "answer":
+            true = [text.strip() for text in said.get(cell["cell_type"], ()) if text]
+            yield None if _stripped(cell) in true else _text(cell, "\n".join(true) or "no such answer")
 
 
 def _title(book: Book, runs: list[ExportSource]) -> Found:
-    """Compare the first note, which says goal, model and mode, of all processes."""
+    """Compare the first note, which says goal, model and mode of the processes that were asked for."""
     for cell in book["cells"]:
         if cell["metadata"].get(KEY, {}).get("role") == "head":
-            yield _text(cell, notes.head(runs))
+            asked = [
+                run for run in runs if notes.about(run) in _stripped(cell)
+            ]  # others only made what it needs
+            yield _text(cell, notes.head(asked or runs))
 
 
 def _outputs(pair: _Pair) -> Found:
@@ -254,6 +260,56 @@ def _code(pair: _Pair) -> Found:
         yield None if same else Difference(f"cell {cell['id']}", "its code is not that of the journal", wrong)
 
 
+def _values(pair: _Pair) -> Found:
+    """Compare what the cells of steps assert with what the journal has of the values."""
+    for cell, call in pair.calls("step"):
+        if call is None or cell["cell_type"] != "code":
+            continue
+        body, ran = _parsed(text_of(cell["source"])), set(map(ast.dump, _flat(_parsed(call.code))))
+        last = ast.unparse(body[-1]) if body and _is_name(body[-1]) else ""
+        for node in _flat(body):
+            if (name := _asserted(node)) and ast.dump(node) not in ran:
+                true = _asserting(call, name, name == last)
+                wrong = Difference(
+                    f"cell {cell['id']}", f"what it asserts of {name} is not what the journal has"
+                )
+                yield None if ast.dump(node) in true else wrong
+
+
+def _asserting(call: Call, name: str, last: bool) -> set[str]:
+    """Return the assertions over a name that the journal gives; the last expression's value stands under no name."""
+    known = call.facts.get("content")
+    content = known if isinstance(known, dict) else {}
+    said = {str(content[key]) for key in (name, *[""] * last) if key in content}
+    said |= {w[6:-1] for w in said if w.startswith("SList(")}  # of `name = !command`
+    return {ast.dump(node) for words in said for node in _parsed(line(name, words))}
+
+
+def _asserted(node: ast.stmt) -> str:
+    """Return the name that an assertion of an export is over; empty where it is none of an export."""
+    match node:
+        case ast.Assert(
+            test=ast.Compare(
+                left=ast.Call(func=ast.Name("_content"), args=[ast.Name(name)], keywords=[])
+                | ast.Attribute(
+                    value=ast.Call(func=ast.Name("type"), args=[ast.Name(name)], keywords=[]), attr="__name__"
+                ),
+                ops=[ast.Eq()],
+                comparators=[ast.Constant()],
+            ),
+            msg=None | ast.Call(func=ast.Name("_content"), args=[ast.Name()], keywords=[]),
+        ):
+            return str(name)
+    return ""
+
+
+def _parsed(source: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except SyntaxError:
+        return []
+
+
 def _same_code(cell: str, ran: str, moved: set[str]) -> bool:
     """Compare code by statements; the last expression may be bound, literals may stand in the parameters' cell."""
     try:
@@ -277,7 +333,7 @@ def _flat(body: Sequence[ast.stmt]) -> list[ast.stmt]:
 
 def _idle(node: ast.stmt) -> bool:
     """Return whether a statement that the journal does not have is one that an export adds: it changes nothing."""
-    return isinstance(node, ast.Assert | ast.Import | ast.ImportFrom | ast.Pass) or _is_name(node)
+    return bool(_asserted(node)) or isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or _is_name(node)
 
 
 def _alike(one: ast.stmt, other: ast.stmt) -> bool:
@@ -299,10 +355,12 @@ _SAYS: dict[str, Callable[[_Pair], Found]] = {
     "facts": _record,
     "decisions": _decisions,
     "notes": _notes,
-    "answers": _answers,
     "outputs": _outputs,
     "steps": _code,
+    "values": _values,
 }
+
+_SAYS_OF_ALL: dict[str, Callable[[Book, list[ExportSource]], Found]] = {"notes": _title, "answers": _answers}
 
 
 def _stripped(cell: Any) -> str:

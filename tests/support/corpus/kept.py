@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from llmos_nb.messages import canonical
 
 
 def kept(runner: ProcessRun, folder: Path) -> ExportSource:
-    """Write the journal of a run as the product does, and give what the exporter takes of it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write(runner.events, folder / "journal.jsonl")
+    """Copy the journal of a run with its payloads, or write the one in its place; give what the exporter takes of it."""
+    own = runner.process.journal
+    shutil.copytree(own.path.parent, folder, dirs_exist_ok=True)
+    if runner.events[-1].hash != own.head:
+        write(runner.events, folder / "journal.jsonl")
     return runner.source(blobs=folder / "blobs")
 
 
@@ -27,7 +30,7 @@ def write(events: list[Event], path: Path) -> None:
 
 
 def line(event: Event) -> dict:
-    """An event as it stands in a journal."""
+    """An event as it stands in a journal, where no payload of it stands beside that."""
     return {k: getattr(event, k) for k in ("at", "d", "hash", "k", "n", "prev")}
 
 
