@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from llmos_nb.export.assertions import Expected, expected_of, helper, line
 from llmos_nb.export.dataflow.taint import shows, tainted, taints
 from llmos_nb.export.gather import Draft
+from llmos_nb.export.latest import latest
 from llmos_nb.export.source import ExportSource
 from llmos_nb.heap.content import content
 from llmos_nb.heap.digest import digest
@@ -30,7 +31,7 @@ def final_names(runs: Iterable[ExportSource]) -> dict[str, tuple[str, str]]:
     """Return the names that the steps left, with the digest and the words that the journal has of each."""
     found: dict[str, tuple[str, str]] = {}
     for run in runs:
-        for call in run.state.surviving:
+        for call in map(latest, run.state.surviving):
             words = call.facts.get("content") or {}
             for name in call.changes.written:
                 found.pop(name, None)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmos_nb.export.cells import KEPT, plain_output, text_of, tidy
+from llmos_nb.export.latest import NOT_KEPT, latest, ran_again
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal import Blobs
@@ -29,6 +30,8 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
     """
     if call.name != "python":
         return [], ""
+    if ran_again(call):
+        return [], "" if latest(call).facts["outputs"] == [] else NOT_KEPT
     kinds = call.facts.get("outputs")
     if not isinstance(kinds, list) or any(k[0] not in _EXACT for k in kinds):
         old = "outputs" not in call.facts

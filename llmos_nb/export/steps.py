@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from llmos_nb.export.functions import harmless, without_package
+from llmos_nb.export.latest import latest
 from llmos_nb.export.magics import NotPython, plain
 from llmos_nb.export.redact import from_environment
 from llmos_nb.export.source import ExportSource
@@ -87,7 +88,7 @@ def _unit(run: ExportSource, call: Call, order: tuple[int, int, int]) -> Unit:
         source = _refused(source, call, problem)
     elif _once(run, call):
         source, running = _guarded(source, call), ""
-    return Unit("step", source, order, call, run, problem, running=running, kept=run.wanted)
+    return Unit("step", source, order, latest(call), run, problem, running=running, kept=run.wanted)
 
 
 def _refused(source: str, call: Call, problem: str) -> str:

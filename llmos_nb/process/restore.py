@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from llmos_nb.process.recover import missing_inputs, standing
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import RunAgain
 from llmos_nb.process.state.rebuild import REBUILD, Made, effects, harmless, last_digests, plan, question
-from llmos_nb.tools import Call, CallContext, Tool, invoke
+from llmos_nb.tools import Call, CallContext, Tool, invoke, reads
 from llmos_nb.tools.devices.python import interruptible
 
 _ASKING = ("risky", "plan", "step")
@@ -25,12 +26,16 @@ _ASKING = ("risky", "plan", "step")
 
 @dataclass
 class _Found:
-    """What came back so far; `there` are the variables that there were before, and `place` is where that is."""
+    """What came back so far; `there` are the variables that there were before, and `place` is where that is.
+
+    `again` says of each call that ran again what is known of that run.
+    """
 
     place: dict[str, Any] | None = None
     there: frozenset[str] = frozenset()
     stored: list[str] = field(default_factory=list)
     rerun: list[str] = field(default_factory=list)
+    again: dict[str, dict[str, Any]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     differs: set[str] = field(default_factory=set)
 
@@ -125,8 +130,25 @@ async def _rerun(run: Run, call: Call, step: Made, found: _Found) -> None:
     other = {n for n in step.written & digests.keys() if now.get(n) != digests[n]}
     found.right(step.written - other)
     mend = other & step.stored - step.own if not step.reads & found.differs else set()
+    found.again[call.id] = await _facts(call, result, now, mend)
     _read(run, call, step, frozenset(mend), found)
     found.differs |= other - mend
+
+
+async def _facts(
+    call: Call, result: ToolResult, digests: Mapping[str, str], mended: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return what is known of a run of a call that had run before; a name that is mended is as it was then."""
+    was, told = call.facts.get("content") or {}, result.facts
+    known: dict[str, Any] = {k: told[k] for k in ("quiet", "random") if k in told}
+    if isinstance(now := told.get("content", {}), dict) and "outputs" in told:
+        known["content"] = {**now, **{n: was[n] for n in mended if n in was}}
+    if outside := told.get("outside"):
+        known["outside"] = await asyncio.to_thread(reads.hashed, outside)
+    if told.get("outputs") == [] and not told.get("size") and not result.parts:
+        known["outputs"] = []
+    first = call.changes.digests or {}
+    return {**known, "digests": {**digests, **{n: first[n] for n in mended if n in first}}}
 
 
 def _refuse(words: str) -> None:
@@ -182,6 +204,7 @@ def _record(run: Run, found: _Found, by: str = "") -> None:
         HeapRestored(
             stored=list(dict.fromkeys(found.stored)),
             rerun=found.rerun,
+            again=found.again,
             missing=found.missing,
             differs=sorted(found.differs),
             acted={c: effects(call) or [] for c, call in calls.items()},
@@ -216,6 +239,8 @@ async def _run_again(run: Run, calls: Collection[str]) -> _Found:
         result = await _invoked(run, run.state.calls[step.call], _let)
         if result.ok:
             found.rerun.append(step.call)
+            now = run.fingerprint([n for n in step.written if n in (run.namespace or {})])
+            found.again[step.call] = await _facts(run.state.calls[step.call], result, now)
             lost = {n: c for n, c in lost.items() if c != step.call or n not in (run.namespace or {})}
     found.missing = lost
     return found

@@ -18,7 +18,12 @@ SAME = {
     "text, a sorted list and its value": (["x = [3, 1]"], ["print('a')\nx.sort()\nx"], ["_content(x) == '[1, 3]'"], []),
     "a value that is no name": (["x = 2"], ["x * 21"], ["_r1_0 = x * 21", "_content(_r1_0) == '42'"], []),
     "a set, whose order does not count": (["s = {'a', 'b'}"], ["s | {'c'}"], ["\"{'a', 'b', 'c'}\""], []),
-    "a list made of a set": (["s = {'a', 'b', 'c'}"], ["order = list(s)\norder"], [], ["_content(order)"]),
+    "a list made of a set": (
+        ["s = {'a', 'b', 'c'}"],
+        ["kinds = s | {'d'}\norder = list(s)\norder"],
+        ["_content(kinds) == \"{'a', 'b', 'c', 'd'}\""],
+        ["_content(order)"],
+    ),
     "a closure that keeps what it was given": (
         [
             "def make():\n    seen = []\n    def add(x):\n        seen.append(x)\n        return len(seen)\n    return add",
@@ -202,8 +207,20 @@ def test_an_output_that_was_altered_is_found_though_all_hashes_were_made_anew(fr
     cell["outputs"][0]["text"] = "six\n"
     seal(book)
     path.write_text(json.dumps(book))
+    report = llmos.verify(path)  # its journal is at hand
+    assert report.exit_code == 2 and "its outputs are not those that the journal has" in report.text()
+    for process in book["metadata"]["llmos_nb"]["processes"]:
+        process["journal"].pop("path")
+    seal(book)
+    path.write_text(json.dumps(book))
     report = llmos.verify(path)
     assert report.exit_code == 1 and "it shows something else" in report.text()
+
+
+def test_a_step_of_which_nothing_comes_out_the_same_is_not_verified(fresh):
+    path, _ = ran(fresh, ["s = {'a', 'b', 'c'}"], ["order = list(s)\norder"])
+    report = llmos.verify(path)
+    assert report.exit_code == 4 and "nothing to compare" in report.text(), report.text()
 
 
 def test_the_user_cells_outputs_stand_where_the_whole_cell_does(fresh):

@@ -119,3 +119,19 @@ def test_rebuild_in_a_new_kernel_uses_the_notebooks_functions(tmp_path):
         ran = other.run("%agent resume 1")
         assert ran.status == "ok", ran.error
         assert other.value("calls, x") == "(['hello'], 1)"
+
+
+async def test_what_a_step_gives_when_it_runs_again_is_recorded(script):
+    proc = await broken_off(script, {"items": [0]})
+    names = {"items": [7]}
+    again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
+    await finish(again)
+    [event] = [e for e in again.events if e.k == "heap.restored"]
+    first, second = event.body.rerun
+    calls = again.run.state.calls
+    assert event.body.again[first]["content"] == {"items": "[7, 1]"}
+    assert event.body.again[second]["content"]["items"] == "[7, 1, 99]"
+    assert calls[first].facts["content"] == {"items": "[0, 1]"}  # of its first run, which stays on record
+    assert calls[first].facts["again"] == event.body.again[first] and same_as_folded(again)
+    differing = event.body.again[first]["digests"]["items"]
+    assert differing != calls[first].changes.digests["items"]

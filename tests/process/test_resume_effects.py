@@ -114,6 +114,8 @@ def test_a_person_says_whether_a_step_runs_again(folder, without, times):
     found = live(folder, turns, answer=without)
     assert found["reason"] == "answered" and count(folder) == times
     assert ("f" in found["names"]) is not without
+    known = [call for e in found["restored"] for call in e.get("again", {})]
+    assert known == ([] if without else ["r1.0"])  # what that run gave is on record
 
 
 def test_a_kill_while_a_step_runs_again_asks_anew(folder):

@@ -18,6 +18,7 @@ from llmos_nb.errors import JournalError, UsageError
 from llmos_nb.export import cells as notes, shown
 from llmos_nb.export.assertions import line
 from llmos_nb.export.cells import text_of
+from llmos_nb.export.latest import latest
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import step_units
 from llmos_nb.export.verify.compare import guarded
@@ -278,7 +279,7 @@ def _values(pair: _Pair) -> Found:
 
 def _asserting(call: Call, name: str, last: bool) -> set[str]:
     """Return the assertions over a name that the journal gives; the last expression's value stands under no name."""
-    known = call.facts.get("content")
+    known = latest(call).facts.get("content")
     content = known if isinstance(known, dict) else {}
     said = {str(content[key]) for key in (name, *[""] * last) if key in content}
     said |= {w[6:-1] for w in said if w.startswith("SList(")}  # of `name = !command`

@@ -28,6 +28,9 @@ class HeapRestored(Fact):
         Who had a call run again that had acted outside; empty where none did.
     place : dict, optional
         Where that was, ``{"notebook", "n"}``: in the order of that notebook's cells and steps.
+    again : dict of str to dict
+        By each call that ran again, what is known of that run: ``digests`` and ``content`` of its variables;
+        ``random``, ``outside`` and ``quiet`` as facts of a call have them; ``outputs`` where it showed nothing.
     """
 
     kind: ClassVar[str] = "heap.restored"
@@ -39,3 +42,4 @@ class HeapRestored(Fact):
     asks: bool = False
     by: str = ""
     place: dict[str, Any] | None = None
+    again: dict[str, dict[str, Any]] = field(default_factory=dict)

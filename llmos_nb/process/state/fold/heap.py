@@ -17,6 +17,10 @@ def fold_heap(s: State, e: Event) -> None:
     new = {n: c for n, c in b.missing.items() if n not in s.lost}
     s.questions.pop(REBUILD, None)
     s.lost, s.again = dict(b.missing), []
+    for call in (
+        c for c in b.rerun if c in s.calls
+    ):  # what is known of its first run does not hold of this one
+        s.calls[call].facts["again"] = dict(b.again.get(call, {}))
     if b.by:
         note(s, prompts.run_again(b.rerun, b.by))
     told = {} if b.asks else new
