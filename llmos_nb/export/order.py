@@ -71,14 +71,19 @@ def places(run: ExportSource) -> dict[str, tuple[str, int]]:
 def _steps(run: ExportSource, turns: Mapping[str, int], taken: set[tuple[str, int]]) -> dict[str, Key]:
     """Return the keys of the surviving calls, with each rebuild of the namespace taken in."""
     keys: dict[str, Key] = {}
+    first: dict[str, Key] = {}
     known = places(run)
     last: Key = (0, 0, 0)
     for event in run.events:
         match event.body:
             case CallFinished(call=call):
                 notebook, n = known.get(call, ("", 0))
-                last = keys[call] = (turns[notebook], n, 0) if notebook in turns else (*last[:2], last[2] + 1)
-            case HeapRestored(place={"notebook": str(notebook), "n": int(n)}, rerun=again) if notebook in turns:
+                last = (turns[notebook], n, 0) if notebook in turns else (*last[:2], last[2] + 1)
+                keys[call] = first[call] = last
+            case HeapRestored(place={"notebook": str(notebook), "n": int(n)}, rerun=again, stored=stored) if (
+                notebook in turns
+            ):
+                keys |= {call: first[call] for call in stored if call in first}  # a value of the first run
                 keys |= {call: (turns[notebook], n, i) for i, call in enumerate(c for c in keys if c in again)}
                 last = (turns[notebook], n, len(again))
     mine = [c.id for c in run.state.surviving if c.id in keys and known.get(c.id) not in taken]

@@ -1,11 +1,17 @@
 """In a new kernel: the heap is rebuilt by the surviving steps, compared by digests, and what it lacks is named."""
 
+from types import SimpleNamespace
+
 import pytest
 from notebook_driver import Notebook
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import LlmosError, SnapshotConflict
+from llmos_nb.journal.events import HeapRestored
+from llmos_nb.process.state import State
+from llmos_nb.process.state.fold.heap import fold_heap
+from llmos_nb.tools import Call
 
 STEPS = (
     {"plan": [{"title": "one"}, {"title": "two"}, {"title": "three"}]},
@@ -135,3 +141,19 @@ async def test_what_a_step_gives_when_it_runs_again_is_recorded(script):
     assert calls[first].facts["again"] == event.body.again[first] and same_as_folded(again)
     differing = event.body.again[first]["digests"]["items"]
     assert differing != calls[first].changes.digests["items"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "rerun", "known"),
+    [
+        ([], ["r1.0"], {"content": {"y": "6"}}),
+        (["r1.0"], ["r1.0"], {"content": {"y": "6"}}),
+        (["r1.0"], [], None),
+        ([], [], {"content": {"y": "5"}}),
+    ],
+)
+def test_what_is_known_of_a_run_again_holds_until_the_value_of_the_first_run_is_read(stored, rerun, known):
+    state = State(calls={"r1.0": Call("r1.0", "python", {}, facts={"again": {"content": {"y": "5"}}})})
+    again = {"r1.0": {"content": {"y": "6"}}} if rerun else {}
+    fold_heap(state, SimpleNamespace(body=HeapRestored(stored=stored, rerun=rerun, missing={}, again=again)))
+    assert state.calls["r1.0"].facts.get("again") == known

@@ -17,15 +17,20 @@ def fold_heap(s: State, e: Event) -> None:
     new = {n: c for n, c in b.missing.items() if n not in s.lost}
     s.questions.pop(REBUILD, None)
     s.lost, s.again = dict(b.missing), []
-    for call in (
-        c for c in b.rerun if c in s.calls
-    ):  # what is known of its first run does not hold of this one
-        s.calls[call].facts["again"] = dict(b.again.get(call, {}))
+    _ran_again(s, b)
     if b.by:
         note(s, prompts.run_again(b.rerun, b.by))
     told = {} if b.asks else new
     if told or b.differs:
         note(s, prompts.names_gone(told, b.differs))
+
+
+def _ran_again(s: State, b: HeapRestored) -> None:
+    """Note what is known of the last run of calls: a value that was read is of the first one, any other of this one."""
+    for call in s.calls.keys() & set(b.stored):
+        s.calls[call].facts.pop("again", None)
+    for call in s.calls.keys() & set(b.rerun):
+        s.calls[call].facts["again"] = dict(b.again.get(call, {}))
 
 
 def heap_decided(s: State, again: bool) -> None:
