@@ -1,5 +1,7 @@
 """Fixtures that all tests share; every journal that a test writes is checked at its end."""
 
+import sys
+
 import pytest
 from hypothesis import settings
 
@@ -10,6 +12,14 @@ from llmos_nb.process.state.fold import fold
 # a timing is a benchmark, never a test's bound: a busy machine must not fail a property
 settings.register_profile("llmos", deadline=None)
 settings.load_profile("llmos")
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    """Close the figures that a test leaves open: in the next one a step would draw into them."""
+    yield
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close("all")
 
 
 @pytest.fixture(autouse=True)

@@ -171,8 +171,7 @@ def _package(name: str, wheels: list[dict[str, Any]]) -> dict[str, Any]:
     made = {"name": normal(name), "version": distribution.version}
     if not wheels:
         return {**made, **tool["llmos_nb"]}
-    index = {"index": PYPI} if all(w.get("url", "").startswith(_FILES) for w in wheels) else {}
-    return {**made, **index, "wheels": wheels, "tool": tool}
+    return {**made, "wheels": wheels, "tool": tool}
 
 
 def platform_of() -> dict[str, str]:
@@ -186,7 +185,6 @@ def platform_of() -> dict[str, str]:
 
 
 BOUND_S = 60.0
-PYPI, _FILES = "https://pypi.org/simple/", "https://files.pythonhosted.org/"
 
 
 def wheels_of(names: Iterable[str], ask: bool = True, bound_s: float = BOUND_S) -> Wheels:

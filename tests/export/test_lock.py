@@ -78,10 +78,10 @@ def test_lock_without_the_index_is_valid_and_says_which_pins_lack_hashes():
 
 def wheel(name, version):
     file = f"{name}-{version}-py3-none-any.whl"
-    return {"name": file, "url": f"https://files.pythonhosted.org/x/{file}", "hashes": {"sha256": "0" * 64}}
+    return {"name": file, "url": f"https://files.example.org/x/{file}", "hashes": {"sha256": "0" * 64}}
 
 
-def test_lock_names_the_index_that_its_files_are_of():
+def test_lock_names_where_its_files_are():
     versions = {p["name"]: p["version"] for p in pylock([PANDAS])["tool"]["llmos_nb"]["pins"]}
     wheels = {n: [wheel(n.replace("-", "_"), v)] for n, v in versions.items()}
     plain = pylock([PANDAS], wheels)
@@ -89,7 +89,7 @@ def test_lock_names_the_index_that_its_files_are_of():
     assert {p["name"] for p in plain["packages"]} == set(needed([PANDAS])) and "pins" not in plain["tool"][
         "llmos_nb"
     ]
-    assert {p["index"] for p in plain["packages"]} == {"https://pypi.org/simple/"}
+    assert all(p["wheels"][0]["url"].startswith("https://files.example.org/") for p in plain["packages"])
     assert read_lock(tomli_w.dumps(plain)).lacks == ""
     wheels["numpy"][0]["name"] = wheels["numpy"][0]["name"].replace(
         "-py3-none-any", "-cp311-cp311-linux_x86_64"
@@ -117,7 +117,7 @@ def answering(*there):
                 returncode=1, stdout=b"", stderr=b"ERROR: No matching distribution found for x"
             )
         found = [
-            {"metadata": {"name": n}, "download_info": {"url": f"https://files.pythonhosted.org/{n}-{v}-py3-none-any.whl",
+            {"metadata": {"name": n}, "download_info": {"url": f"https://files.example.org/{n}-{v}-py3-none-any.whl",
              "archive_info": {"hashes": {"sha256": "1" * 64}}}} for n, _, v in (p.partition("==") for p in pins)
         ]  # fmt: skip
         return SimpleNamespace(returncode=0, stdout=json.dumps({"install": found}).encode(), stderr=b"")
