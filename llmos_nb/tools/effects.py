@@ -213,10 +213,17 @@ def _harmless(path: str, frame: FrameType, watch: Watch) -> bool:
         return "__pycache__" in path or ".pyc" in path
     if not _by_library(frame):
         return False
+    found = caches()
+    return any(f"{path}{os.sep}".startswith(f"{c}{os.sep}") or c.startswith(f"{path}{os.sep}") for c in found)
+
+
+def caches() -> list[str]:
+    """Return the folders in which libraries keep what they can make again, and IPython what it knows of sessions."""
     home = os.path.expanduser("~")  # noqa: PTH111 - a text
-    caches = [f"{home}{os.sep}{n}" for n in (".cache", ".matplotlib", ".config/matplotlib", ".fontconfig")]
-    caches += [os.environ[n].rstrip(os.sep) for n in _CACHES if os.environ.get(n)]
-    return any(f"{path}{os.sep}".startswith(f"{c}{os.sep}") or c.startswith(f"{path}{os.sep}") for c in caches)
+    found = [f"{home}{os.sep}{n}" for n in (".cache", ".matplotlib", ".config/matplotlib", ".fontconfig")]
+    found += [os.environ[n].rstrip(os.sep) for n in _CACHES if os.environ.get(n)]
+    profiles = os.environ.get("IPYTHONDIR", "").rstrip(os.sep) or f"{home}{os.sep}.ipython"
+    return [*found, os.path.join(profiles, "profile_default", "db")]  # noqa: PTH118 - texts; nothing there is run
 
 
 Reader = Callable[[tuple[Any, ...], FrameType, Watch], Said | None]

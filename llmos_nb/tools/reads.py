@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.policy.secrets import secret_name
+from llmos_nb.tools import effects
 from llmos_nb.tools.protocol import CallContext, current_call
 
 MOST = 200  # files
@@ -84,9 +85,10 @@ class Reads:
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain data, contents not yet hashed."""
-        known = self.files.items()
-        files = [{"path": p, "bytes": size, "changed": at, "real": real} for p, (size, at, real) in known]
-        written = sorted(p for p in self.written if not p.startswith(_OTHERS))[:MOST]
+        others = (*_OTHERS, *(f"{folder}{os.sep}" for folder in effects.caches()))
+        known = [(p, *f) for p, f in self.files.items() if not f[2].startswith(others)]
+        files = [{"path": p, "bytes": size, "changed": at, "real": real} for p, size, at, real in known]
+        written = sorted(p for p in self.written if not p.startswith(others))[:MOST]
         return {k: v for k, v in (("files", files), ("written", written)) if v}
 
 

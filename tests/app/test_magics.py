@@ -165,6 +165,26 @@ def test_the_default_mode_asks_for_a_risky_call(tmp_path):
         assert "ApprovalNeeded" in ran.error and not (tmp_path / "made.txt").exists()
 
 
+def test_resume_of_what_an_approval_has_led_to_its_answer_shows_it(tmp_path):
+    with Notebook(tmp_path) as book:
+        spec = book.script(python("open('made.txt', 'w').write('x')"), HELLO)
+        assert "%agent resume 1" in book.run(f"%%agent -m {spec}\nWrite it.").error
+        for _ in range(2):  # the second finds it answered, whatever the first found
+            book.run("%agent approve 1")
+            ran = book.run("%agent resume 1")
+            assert ran.status == "ok", ran.error
+        assert "process 1 has answered" in ran.text and (tmp_path / "made.txt").exists()
+
+
+def test_a_step_that_changes_the_folder_acts_nowhere_else(tmp_path):
+    (tmp_path / "data").mkdir()
+    with Notebook(tmp_path) as book:
+        spec = book.script(python("%cd -q data\nn = 1"), HELLO)
+        book.run(f"%%agent one -m {spec} -a auto\nGo there.")
+        assert book.value("n") == "1"
+        assert "acts outside" not in book.run("%agent export 1 out.ipynb").text
+
+
 def test_magics_work_in_terminal_ipython(tmp_path):
     (tmp_path / "s.json").write_text('{"version": 1, "turns": [{"text": "hello there"}]}')
     program = textwrap.dedent("""

@@ -138,7 +138,10 @@ async def resume(session: Session, command: Command) -> Any:
     if command.flags["all"]:
         return await _resume_all(session, command)
     process = session.find(command.process)
-    await _go_on(session, process, command)
+    if process.reason == "answered" and not process.run.state.undoing:  # an approval let it go on, to its end
+        print(f"process {process.pid} has answered; fork it to go on from an event")
+    else:
+        await _go_on(session, process, command)
     presenter = Presenter(session)
     return await presenter.attend(process, presenter.show(process), bg=command.flags["bg"])
 
