@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import json
-import subprocess
-import sys
 import tomllib
 import zipfile
 from types import SimpleNamespace
@@ -229,9 +227,6 @@ def test_export_from_the_index_is_complete_and_installs_and_runs(tmp_path, index
     plain = tomllib.loads(read(path)["metadata"]["llmos_nb"]["pylock"])
     Pylock.from_dict(plain)
     assert [p["name"] for p in plain["packages"]] == ["tomli-w"] and plain["packages"][0]["wheels"][0]["hashes"]
-    (tmp_path / "pylock.toml").write_text(tomli_w.dumps(plain))
-    pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps"]
-    subprocess.run([*pip, "-r", str(tmp_path / "pylock.toml")], check=True, capture_output=True)
     report = verify(path, "same", fresh=True)
     assert report.ok and report.reached == "same", report.text()
     found = next(c for c in report.checks if c.level == "installs")
