@@ -235,8 +235,11 @@ def answer(run: ExportSource) -> str:
 
 
 def computed_answer(run: ExportSource) -> str:
-    """Return the answer as code that computes it; empty where it holds no expression."""
+    """Return the answer as code that computes it; empty where it holds no expression, or rests on what was undone."""
     s, at, parts = run.state, 0, list[str]()
+    undone = {n for c in s.calls.values() if c.status == "undone" for n in c.changes.names}
+    if undone.intersection(re.findall(r"\w+", " ".join(v["code"] for v in s.computed or ()))):
+        return ""
     for value in s.computed or ():
         parts += [repr((s.answer or "")[at : value["start"]]), compute.as_code(value["code"])]
         at = value["start"] + len(value["text"])
