@@ -2,8 +2,8 @@
 
 Prices are $ a million tokens (prompt, answer). List prices change: a user's own table goes first, and a price that is
 not known is refused under a budget in $, never guessed. The context, prompt and answer together, follows from the
-family of a name by the makers' documentation of late 2026; a name that is not listed gets a cautious figure, a prompt
-that does not fit all the same is shortened and sent again, and ``--context`` says it better.
+family of a name, by figures that were noted and not looked up for each model; a name that is not listed gets a cautious
+one, a prompt that does not fit all the same is shortened and sent again, and ``--context`` says it better.
 """
 
 from __future__ import annotations
