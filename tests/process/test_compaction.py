@@ -71,6 +71,12 @@ async def test_variables_stay_with_their_types_and_words_of_the_user_word_for_wo
     assert "- r1.0 python: load the table -> " in notes and "The user says: Leave 2019 out." in notes
 
 
+def test_notes_are_asked_for_beside_a_call_and_not_in_an_answer():
+    assert (
+        "If you go on with a call" in prompts.COMPACTED and "if you answer, answer alone" in prompts.COMPACTED
+    )
+
+
 async def test_what_the_model_noted_stays_through_later_compactions():
     turns = [call("report", n=n) for n in range(60)]
     model = Noting([*turns, {"text": "Done."}])

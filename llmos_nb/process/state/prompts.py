@@ -21,8 +21,8 @@ COMPUTED = (
 )
 COMPACTED = (
     "Older work has left your window to make room. What is known of it for sure stands above under 'Earlier work'; "
-    "recall(page) or recall(query) brings exact words back. Begin your next turn with 'Notes:' and all that you must "
-    "still know (facts with their numbers, what was decided, what is left), then go on."
+    "recall(page) or recall(query) brings exact words back. If you go on with a call, begin with 'Notes:' and all that "
+    "you must still know (facts with their numbers, what was decided, what is left); if you answer, answer alone."
 )
 MEMORY = (
     " Long results are shown in part, and when the window is full the oldest leave it: recall(page) or recall(query) "
