@@ -20,7 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 from llmos_nb.errors import ConfigError, ModelError, ModelProtocol, ModelRefused, ModelUnavailable
 from llmos_nb.messages import Request, Response, ToolCall, compact
 from llmos_nb.models.base import Traits, shown_url
-from llmos_nb.models.catalogue import SERVED, context_tokens
+from llmos_nb.models.catalogue import context_tokens
 from llmos_nb.models.openai.errors import ERRORS, Endpoint, classify, from_exception, retry_after_s
 from llmos_nb.models.openai.stream import Accumulator, estimated, parse
 
@@ -185,8 +185,7 @@ class OpenAIModel:
     def _name_it(self, name: str) -> None:
         self.name = name
         label = self._label or f"openai/{name or 'default'}"
-        known = SERVED if label.startswith("ollama/") else context_tokens(name)
-        self.traits = replace(self.traits, name=label, context_tokens=self._context or known)
+        self.traits = replace(self.traits, name=label, context_tokens=self._context or context_tokens(name))
         self._at = Endpoint(name or "the model", shown_url(self.base_url), self._key_name)
         self._start = b'{"model":' + compact(name) + b',"messages":['
 
