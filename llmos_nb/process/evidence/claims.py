@@ -12,7 +12,6 @@ from llmos_nb.process.evidence.numbers import MONTHS, Date, Quantity, dates, qua
 
 _CALL_ID = re.compile(r"\b[ra]\d+\.\d+\b")
 _MARKER = re.compile(r"(?m)^[ \t]*(?:\d+[.)]|[-*+]|#+)[ \t]+")
-_CODE = re.compile(r"(?ms)^```python\n.*?^```$")  # says what ran, and claims nothing of what came of it
 _ORDINAL = re.compile(
     r"\b(?:step|row|rows|cell|figure|table|section|version|python|schritt|zeile)\s+\d+(?:\s*(?:-|–|to|and|bis|und)\s*\d+)?\b",
     re.I,
@@ -124,7 +123,7 @@ def claims(
     list of Claim
         None overlaps another; names that are only words of the goal are none.
     """
-    text = _blank(answer, _CODE, _CALL_ID, _MARKER, _ORDINAL)
+    text = _blank(answer, _CALL_ID, _MARKER, _ORDINAL)
     found = _Found(answer)
     for start, end in computed:
         found.add("computed", start, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,6 +22,7 @@ _SAID: dict[Mark, str] = {
 }
 """Each mark in the words of a headline, in its order."""
 
+_CODE = re.compile(r"(?ms)^```python\n.*?^```$")
 SMALL = "A small model wrote the code; whether it answers the question is not checked: read it."
 
 
@@ -37,7 +39,10 @@ def evidence(s: State) -> list[Marked]:
     piped = tuple(Seen("", "", str(p["text"])) for p in s.piped)
     said = (*(m.text for m in s.context.head[-1:]), *(text for _, text in s.told))
     spans = tuple(Computed(c["start"], c["start"] + len(c["text"]), c["code"]) for c in s.computed or ())
-    return list(_marked(s.answer or s.candidate, s.goal, (*piped, *seen), said, spans))
+    answer = s.answer or s.candidate
+    if s.small:  # its harness shows the code that ran; of another model's answer all is a claim
+        answer = _CODE.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), answer)
+    return list(_marked(answer, s.goal, (*piped, *seen), said, spans))
 
 
 @lru_cache(maxsize=64)
