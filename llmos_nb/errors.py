@@ -4,7 +4,8 @@
 
     LlmosError
     ├── UsageError            an option, name or value the user typed
-    │   └── ConfigError       a setting, `llmos.toml` or the environment
+    │   ├── ConfigError       a setting, `llmos.toml` or the environment
+    │   └── NotTrusted        a folder, a journal or a file of a stranger's, until a person trusts it
     ├── ModelError            one attempt at a model failed
     │   ├── ModelUnavailable  connection, timeout, stall, 5xx, rate limit: worth another attempt
     │   ├── ModelRefused      key, quota, unknown model: ends at once, says what to do
@@ -14,9 +15,11 @@
     ├── ToolError             what a model is told about a call that did not work
     │   ├── UnknownTool
     │   ├── BadArguments      one message a field
+    │   │   └── ActError      an act of a plan that cannot be read
     │   ├── ToolRaised
     │   ├── ToolTimeout
     │   └── CallDenied        the policy or a person said no
+    │       └── EffectRefused an effect that a step was about to have; a PermissionError, too
     ├── JournalError
     │   ├── JournalTampered   names the line
     │   ├── JournalLocked     names who has it
@@ -24,9 +27,11 @@
     ├── StoreError            the database of a home (memories, goals) cannot be used
     ├── SnapshotConflict      undo would overwrite what somebody changed since
     ├── BudgetSpent
+    ├── Unreadable            what a plan says of a value cannot be computed now: the call asks
     ├── NotAnswered           a process ended without an answer (the quiet line in a notebook)
     │   └── ApprovalNeeded    it waits, saved, for somebody who is not there
-    └── VerifyFailed          an exported notebook did not hold what it claims
+    ├── VerifyFailed          an exported notebook did not hold what it claims
+    └── ExportDoesNotRun      it is saved, and raises in a fresh interpreter
 """
 
 from __future__ import annotations
@@ -47,6 +52,10 @@ class ConfigError(UsageError):
     """A setting, `llmos.toml` or an environment variable is wrong."""
 
 
+class NotTrusted(UsageError):
+    """It may be a stranger's, and no person has trusted it."""
+
+
 class ModelError(LlmosError):
     """One attempt at a model failed.
 
@@ -60,6 +69,9 @@ class ModelError(LlmosError):
 
     retryable = False
     limited = False  # the endpoint limits the rate: others must wait there, too
+    filtered = False  # a content filter refused the prompt: that is an answer, and no failure
+    said = ""  # by the endpoint, in its own words
+    adapted = False  # the next attempt is asked in another way, which the endpoint may take
 
     def __init__(self, message: str, retry_in_s: float | None = None) -> None:
         super().__init__(message)
@@ -102,6 +114,10 @@ class BadArguments(ToolError):
     """Arguments that do not fit the schema, a message a field."""
 
 
+class ActError(BadArguments):
+    """An act of a plan is not in the form that can be checked; says what, where, and what to write instead."""
+
+
 class ToolRaised(ToolError):
     """The tool's own code raised."""
 
@@ -112,6 +128,10 @@ class ToolTimeout(ToolError):
 
 class CallDenied(ToolError):
     """The policy or a person said no."""
+
+
+class EffectRefused(CallDenied, PermissionError):
+    """What a step was about to do outside was not allowed; its code sees a PermissionError."""
 
 
 class JournalError(LlmosError):
@@ -154,6 +174,10 @@ class SnapshotConflict(LlmosError):
 
 class BudgetSpent(LlmosError):
     """A bound of the process is reached."""
+
+
+class Unreadable(LlmosError):
+    """The value that an act of a plan names cannot be computed, or is not one value."""
 
 
 class NotAnswered(LlmosError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -40,6 +40,15 @@ def compact(value: object, sort_keys: bool = False) -> bytes:
         return encode(value).encode()
     except ValueError:
         return encode(finite(value)).encode()
+
+
+def is_strict(value: object) -> bool:
+    """Return whether plain data is JSON as it is: without NaN and infinities, and not nested too deep."""
+    try:
+        _as_given(value)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def finite(value: Any) -> Any:
@@ -101,20 +110,30 @@ class ToolCall:
     id: str = ""
 
 
+Extra = dict[str, Any]
+"""What a provider wants back with its answer, untouched: ``{"by": who, "message": {…}, "calls": [{…}, …]}``."""
+
+
 @dataclass(frozen=True)
 class Message:
-    """One message of a prompt, encoded to bytes once in its life."""
+    """One message of a prompt, encoded to bytes once in its life; `extra` goes back to whoever gave it alone."""
 
     role: Role
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
     call: str = ""
     parts: tuple[Part, ...] = ()
+    extra: Extra | None = None
 
     @cached_property
     def encoded(self) -> bytes:
         """The message as JSON bytes in the form of Chat Completions."""
         return compact(self.wire())
+
+    @cached_property
+    def bare(self) -> Message:
+        """The message without what only one provider knows."""
+        return self if self.extra is None else replace(self, extra=None)
 
     def wire(self) -> dict[str, Any]:
         """Return the message in the form of Chat Completions."""
@@ -127,6 +146,10 @@ class Message:
             body["tool_calls"] = [_wire_call(c) for c in self.calls]
         if self.call:
             body["tool_call_id"] = self.call
+        if self.extra is not None:
+            for call, more in zip(body.get("tool_calls", ()), self.extra.get("calls", ()), strict=False):
+                call.update({k: v for k, v in more.items() if k not in call})
+            body |= {k: v for k, v in self.extra.get("message", {}).items() if k not in body}
         return body
 
 
@@ -136,13 +159,22 @@ def _wire_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": clean(call.name), "arguments": arguments}}
 
 
+CACHED = 0.1  # what a token costs that the provider has in its cache, of one that it has not
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer, as the endpoint counted them (0 where it did not)."""
+    """Tokens of one answer, as the endpoint counted them (0 where it did not); `cached` are those of the prompt."""
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
+
+    @property
+    def charged(self) -> int:
+        """What it costs, in tokens at full price: a cached one costs a tenth."""
+        cached = min(self.cached, self.prompt)
+        return round(self.prompt - cached + CACHED * cached) + self.completion
 
 
 Finish = Literal["stop", "length", "refused"]
@@ -165,7 +197,9 @@ class Response:
     cut : bool
         A call was cut off and dropped.
     raw : dict
-        What the adapter wants to keep for the record (raw replies, seeds), as plain data.
+        What the adapter wants to keep for the record (raw replies, seeds, reasoning), as plain data.
+    extra : dict, optional
+        What must go back with it, untouched, to whoever gave it.
     """
 
     text: str = ""
@@ -174,6 +208,7 @@ class Response:
     usage: Usage = Usage()
     cut: bool = False
     raw: dict[str, Any] = field(default_factory=dict)
+    extra: Extra | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,15 +225,12 @@ class Request:
         The same as JSON bytes, encoded once.
     max_tokens : int, optional
         Bound on the answer.
-    must_answer : bool
-        No call is wanted any more, only the final answer.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[dict[str, Any], ...] = ()
     tools_encoded: bytes = b"[]"
     max_tokens: int | None = None
-    must_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,58 @@
 """Fixtures that all tests share; every journal that a test writes is checked at its end."""
 
+import gc
+import os
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from llmos_nb.export.verify.execute import grammar_later
 from llmos_nb.journal import history, read
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.state.fold import fold
 
+with grammar_later():
+    import nbformat  # noqa: F401 - many tests import it, and each process of the tests would compile the grammar
+
 # a timing is a benchmark, never a test's bound: a busy machine must not fail a property
 settings.register_profile("llmos", deadline=None)
 settings.load_profile("llmos")
+
+# No test cuts the power: what a killed process has written is there without it. A disk takes some milliseconds each time.
+os.fsync = os.fstat
+
+# whatever the environment says: else each worker compiles all tests, and each interpreter that a test starts the package
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def ring(args):
+    """Return the files of tests, each process of the tests beginning with others: one alone compiles each of them."""
+    files = [f for a in args for f in (sorted(Path(a).rglob("test_*.py")) if Path(a).is_dir() else [a])]
+    number, of = (os.environ.get(f"PYTEST_XDIST_WORKER{which}", "0") for which in ("", "_COUNT"))
+    begin = len(files) * int(number.removeprefix("gw")) // max(int(of), 1)
+    return [str(file) for file in files[begin:] + files[:begin]]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Put the tests in one order for all processes."""
+    items.sort(key=lambda item: item.path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    """Keep the garbage collector from looking again and again at ten thousand tests, which are no garbage."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session.config.args = ring(session.config.args)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +65,10 @@ def no_figures_left():
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch, tmp_path):
-    """No key, no endpoint and no settings of the person who runs the tests; a home and a working folder of their own."""
+    """No key, no endpoint and no settings of the person who runs the tests; a home and a working folder of their own.
+
+    What a test writes there is the user's; `strangers` takes that back for what is not.
+    """
     for name in (
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
@@ -32,10 +76,17 @@ def clean_environment(monkeypatch, tmp_path):
         "LLMOS_MODEL",
         "LLMOS_APPROVE",
         "LLMOS_BUDGET",
+        "LLMOS_API_KEY",
+        "LLMOS_PATIENCE",
+        "ANTHROPIC_API_KEY",
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
     ):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
     monkeypatch.setenv("LLMOS_HOME", str(home))
+    monkeypatch.setenv("LLMOS_TRUST", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     yield home
     for journal in tmp_path.rglob("runs/*/journal.jsonl"):

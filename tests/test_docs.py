@@ -15,7 +15,7 @@ from llmos_nb.app.verbs import BUILT_IN as VERBS
 from llmos_nb.session import config
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/howto").glob("*.md"))]
 
 
 def blocks(language):
@@ -57,7 +57,7 @@ def test_the_two_commands_of_the_readme_are_those_of_ci():
 
 def test_a_badge_opens_each_notebook_that_there_is():
     opened = re.findall(r"urlpath=lab/tree/(notebooks/[\w-]+\.ipynb)", (ROOT / "README.md").read_text("utf-8"))
-    assert opened == sorted(str(p.relative_to(ROOT)) for p in (ROOT / "notebooks").glob("0*.ipynb"))
+    assert opened == sorted(str(p.relative_to(ROOT)) for p in (ROOT / "notebooks").glob("[01]*.ipynb"))
 
 
 def test_files_named_for_contributors_exist():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.export.verify import execute as runner
 from llmos_nb.models.local import LocalModel, fetch, weights
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def demo(folder: Path, model: str) -> int:
         print("reading its instructions, once: half a minute or so, then it starts in seconds …", flush=True)
         asyncio.run(LocalModel(name).warm_up())
     os.environ["LLMOS_MODEL"] = model or "local"
+    if not os.environ.get("LLMOS_APPROVE"):
+        os.environ["LLMOS_APPROVE"] = "auto"
+        print(f"nobody is asked here: approvals are given (-a auto), and files are written into {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     copied = folder / START
     shutil.copyfile(notebooks() / START, copied)
@@ -64,8 +68,9 @@ def execute(notebook: Path, out: Path) -> int:
     if not notebook.exists():
         raise UsageError(f"{notebook}: no such notebook")
     try:
-        import nbformat  # slow to import
-        from nbclient.exceptions import CellExecutionError  # the extra `local`
+        with runner.grammar_later():
+            import nbformat  # slow to import
+            from nbclient.exceptions import CellExecutionError  # the extra `local`
     except ImportError as error:
         raise LlmosError(f'{error.name} is missing: pip install "llmos_nb[local]"') from error
     book = nbformat.read(notebook, as_version=4)

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import os
 import re
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from pkgutil import resolve_name
@@ -21,14 +23,18 @@ from llmos_nb.app.notice import unfinished
 from llmos_nb.app.present.front import front_end
 from llmos_nb.app.traits import LLMOS
 from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import Home, home_of, look
+from llmos_nb.journal import Home, home_of, host, look
 from llmos_nb.policy.secrets import redact
 
 if TYPE_CHECKING:
+    from llmos_nb.app.completion import AtHand
+    from llmos_nb.app.lab.panels import Panels
+    from llmos_nb.app.lab.processes import Service
     from llmos_nb.session import Process, Session
 
 _CALL = re.compile(r"^(\s*(?:[\w.]+\s*=\s*)?)(get_ipython\(\)\.run_(?:cell|line)_magic\('agent',)")
 PATIENCE_S = 0.03  # for reading journals that are not in the home's index, when the extension loads
+GOALS_S = 20.0  # between two looks for goals that somebody added elsewhere
 _TIMERS = re.compile(r"\s*%%(time|timeit|capture|prun)\b")
 
 
@@ -60,14 +66,19 @@ class AgentMagics(Magics):
         super().__init__(ip)
         self.ip, self.configured, self.woken = ip, Configured(config), False
         self.unsaid = ""
+        self.panels: Panels | None = None  # where pages of a front end may draw them
+        self.pages: Service | None = None  # where a front end may show all processes beside the cells
+        self.early = False  # whether the cell that loads the extension is under way
+        self.again: asyncio.TimerHandle | None = None  # the next look for goals
 
     @cached_property
     def session(self) -> Session:
         """The processes of this notebook; made at the first use, so that loading the extension costs little."""
-        from llmos_nb.session import Session, api
+        from llmos_nb.session import Session
 
         session = Session(self.ip.user_ns, ip=self.ip, configured=self.configured)
-        api.adopt(session)
+        if self.pages is not None:
+            self.pages.follow(session)
         return session
 
     def processes(self) -> dict[int, Process]:
@@ -80,28 +91,52 @@ class AgentMagics(Magics):
         there = [(str(g.pid), g.name) for g in look(home_of(None, self.configured), PATIENCE_S).unfinished]
         return dict.fromkeys([*here, *there])
 
-    def wake(self) -> None:
+    def at_hand(self, kind: type[AtHand]) -> AtHand:
+        """Return what there is to be named on our lines."""
+
+        def calls(key: str) -> list[str]:
+            named = [p for p in self.processes().values() if key in (str(p.pid), p.run.state.name)]
+            return [c.id for p in named for c in p.run.state.open_calls]
+
+        return kind(lambda: (w for named in self.known() for w in named if w), self.ip.user_ns, calls)
+
+    def wake(self, late: bool = False) -> None:
         """Look after persistent goals, where there are any and an event loop runs; all else works without them.
 
         Done when the extension loads and when a cell starts a process, never for a command.
         """
         home = home_of(None, self.configured)
-        if not self.woken and home.database.exists():
+        if not self.woken and home.remembers:
             from llmos_nb.app.commands.goals import wake
 
-            self.woken = wake(home, lambda: self.session)
+            self.woken = wake(home, lambda: self.session, late)
+
+    def keep_awake(self) -> None:
+        """Look for goals now and again and again, where an event loop runs: a terminal may add some meanwhile."""
+        late = self.again is not None
+        with suppress(RuntimeError):
+            self.again = asyncio.get_running_loop().call_later(GOALS_S, self.keep_awake)
+        self.wake(late)
 
     def record(self) -> None:
         """Record the notebook's cells from now on, where the settings do not say otherwise."""
         from llmos_nb.session import notebook
 
         fixed = _recording()
-        wanted = lambda: bool(self.configured.get("record", fixed))  # noqa: E731
+
+        def wanted() -> bool:
+            return bool(self.configured.get("record", fixed))
+
         notebook.follow(self.ip, lambda: home_of(None, self.configured), wanted, _unless_steering)
 
     def look(self) -> None:
         """Say in one line what is unfinished in the home; of thousands not looked at before, with the next command."""
         home = home_of(None, self.configured)
+        if not home.made_here:
+            from llmos_nb.session import trust  # few homes need it
+
+            trust.tell(Path.cwd(), home)
+            return
         if not home.runs.is_dir():
             return
         found = look(home, PATIENCE_S)
@@ -109,7 +144,7 @@ class AgentMagics(Magics):
             self.unsaid = unfinished(home, found)
             self.tell()
         else:
-            threading.Thread(target=self._look_on, args=(home,), name="llmos-index", daemon=True).start()
+            host.beside(self._look_on, home, name="llmos-index")
 
     def _look_on(self, home: Home) -> None:
         self.unsaid = unfinished(home, look(home))
@@ -129,9 +164,8 @@ class AgentMagics(Magics):
         """
         _explain_blocking(self.ip)
         self.tell()
-        if cell is None:
-            return self._guarded(self._steer(line))
-        return self._guarded(self._start(line, cell))
+        work = self._guarded(self._steer(line) if cell is None else self._start(line, cell))
+        return at_once(work, line) if self.early and not _is_awaited(self.ip) else work
 
     async def _steer(self, line: str) -> Any:
         from llmos_nb.app import options
@@ -158,10 +192,39 @@ class AgentMagics(Magics):
             raise quiet(error) from None
 
 
+def _is_awaited(ip: Any) -> bool:
+    """Return whether the code of the cell that calls the magic awaits: it does where our transformer has seen it."""
+    at = sys._getframe()
+    while at is not None and at.f_globals is not ip.user_global_ns:
+        at = at.f_back  # type: ignore[assignment]
+    return at is not None and bool(at.f_code.co_flags & inspect.CO_COROUTINE)
+
+
+def at_once(work: Coroutine[Any, Any, Any], line: str) -> Any:
+    """Carry out what nothing awaits, as in the cell that loads the extension; what has to wait is refused.
+
+    Raises
+    ------
+    UsageError
+        It waits for something. What it began goes on where it is, in the process.
+    """
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return done.value
+    work.close()
+    raise quiet(
+        UsageError(f"%agent {line}: in the cell that loads llmos_nb nothing can wait; write it in the next")
+    )
+
+
 def quiet(error: LlmosError) -> LlmosError:
     """Make an error render as its one line, without a traceback."""
-    line = redact(f"{type(error).__name__}: {error}")
+    from llmos_nb.views import visible  # slow to import, and most lines are right
+
+    line = visible(redact(f"{type(error).__name__}: {error}"))
     error._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]  # IPython's documented hook
+    error.__context__ = None  # one with a group of errors behind it would be shown past the hook
     return error
 
 
@@ -203,17 +266,37 @@ def load(ip: Any) -> None:
     magics = AgentMagics(ip, config)
     ip.register_magics(magics)
     unload(ip)
+    _until_the_cell_ends(ip, magics)
     ip.input_transformers_cleanup.append(tidy)
     ip.input_transformers_post.append(awaited)
     magics.record()
     if getattr(ip, "Completer", None) is not None:
         ip.Completer.custom_matchers.append(_matcher(magics))
     if front_end(ip) == "panel":
-        threading.Thread(target=_prepare, name="llmos-prepare", daemon=True).start()
-    magics.wake()
+        from llmos_nb.app.lab import panels, processes  # only where pages may listen
+
+        magics.panels = panels.Panels(lambda: magics.session)
+        magics.panels.begin()
+        magics.pages = processes.offer(ip, lambda: home_of(None, magics.configured))
+        host.beside(_prepare, name="llmos-prepare")
+    magics.keep_awake()
     magics.look()
     if Path("llmos.toml").exists() or os.environ.get("LLMOS_ORG_CONFIG"):
-        threading.Thread(target=_keep_house, args=(magics,), name="llmos-prune", daemon=True).start()
+        host.beside(_keep_house, magics, name="llmos-prune")
+
+
+def _until_the_cell_ends(ip: Any, magics: AgentMagics) -> None:
+    """Note when the cell that loads the extension has ended, or the first one begins that was written after it."""
+
+    def ended(_: Any) -> None:
+        magics.early = False
+        for name in ("pre_run_cell", "post_run_cell"):
+            with suppress(ValueError):
+                ip.events.unregister(name, ended)
+
+    magics.early = True
+    for name in ("pre_run_cell", "post_run_cell"):
+        ip.events.register(name, ended)
 
 
 def _matcher(magics: AgentMagics) -> Any:
@@ -221,12 +304,14 @@ def _matcher(magics: AgentMagics) -> Any:
     from IPython.core.completer import SimpleCompletion, context_matcher
 
     def agent_matcher(context: Any) -> Any:
-        from llmos_nb.app.options import candidates  # with the first TAB: it needs the table of verbs
+        from llmos_nb.app import completion  # with the first TAB: it needs the table of verbs
 
-        at_hand = (w for named in magics.known() for w in named if w)
-        found = candidates(context.text_until_cursor, lambda: at_hand)
-        completions = [SimpleCompletion(c, type="magic") for c in found or ()]
-        return {"completions": completions, "suppress": bool(found)}
+        above = context.full_text.split("\n")[: context.cursor_line]
+        text = "\n".join([*above, context.text_until_cursor])
+        word, found = completion.complete(text, magics.at_hand(completion.AtHand)) or ("", [])
+        kind = "instance" if text.removesuffix(word).endswith("`") else "magic"
+        made = [SimpleCompletion(c, type=kind) for c in found]
+        return {"completions": made, "suppress": bool(made), **({"matched_fragment": word} if made else {})}
 
     return context_matcher()(agent_matcher)
 
@@ -261,20 +346,33 @@ def _keep_house(magics: AgentMagics) -> None:
 
 def _prepare() -> None:
     """Import and compile in the background what the first process will need."""
-    from llmos_nb.app import options
+    from llmos_nb.app import completion, options
     from llmos_nb.views.loop import prepare
 
+    completion.complete("%%agent -m ", completion.AtHand(tuple))  # front ends wait a second for the first TAB
     for verb in ("approve", "show"):  # their modules hold most handlers
         resolve_name(options.find(verb, "agent").run)
     prepare()
 
 
 def unload(ip: Any) -> None:
-    """Take the transformers and the completion away, and the timer of goals."""
+    """Take away the transformers, completion, the timer of goals, what pages follow and what watches the library."""
+    magics = getattr(ip.magics_manager.magics["cell"].get("agent"), "__self__", None)
+    if isinstance(magics, AgentMagics):
+        if magics.panels is not None:
+            magics.panels.end()
+        if magics.again is not None:
+            magics.again.cancel()
     if (recording := sys.modules.get("llmos_nb.session.notebook.recorder")) is not None:
         recording.leave(ip)
     if (waking := sys.modules.get("llmos_nb.session.goals.waker")) is not None:
         waking.stop_all()
+    if (watching := sys.modules.get("llmos_nb.tools.effects")) is not None:
+        watching.unwatch()
+    if (pages := sys.modules.get("llmos_nb.app.lab.processes")) is not None:
+        pages.withdraw()
+    if (clicks := sys.modules.get("llmos_nb.app.present.clicks")) is not None:
+        clicks.restore()
     matchers = getattr(getattr(ip, "Completer", None), "custom_matchers", [])
     for hooks in (ip.input_transformers_cleanup, ip.input_transformers_post, matchers):
         hooks[:] = [h for h in hooks if not getattr(h, "__module__", "").startswith("llmos_nb.app.")]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from pathlib import Path
 
-from llmos_nb.journal import Home, Look, driver_of
+from llmos_nb.journal import Home, Look, driver_of, holder_of
 
 NAMED = 5  # processes that one line names
 _ODD = re.compile(r"[^\w-]")  # a journal may be a stranger's, and a name of ours has nothing of that kind
@@ -13,12 +14,17 @@ _ODD = re.compile(r"[^\w-]")  # a journal may be a stranger's, and a name of our
 
 def unfinished(home: Home, found: Look) -> str:
     """Say which processes of a home have not ended and are at work nowhere; nothing where there are none."""
-    left = [g for g in found.unfinished if not driver_of(home.runs / g.folder / "journal.jsonl")]
+    left = [g for g in found.unfinished if _by_nobody(home.runs / g.folder / "journal.jsonl")]
     if not left:
         return ""
     count = "1 process is" if len(left) == 1 else f"{len(left)} processes are"
     which = named([(g.pid, g.name) for g in left])
     return f"llmos: {count} unfinished here: {which}. %agent ps --all shows all, %agent resume P goes on"
+
+
+def _by_nobody(journal: Path) -> bool:
+    """Return whether no interpreter has a process at hand, and none writes its journal."""
+    return holder_of(journal) is None and not driver_of(journal)
 
 
 def named(found: Collection[tuple[int, str]]) -> str:

@@ -1,23 +1,25 @@
-"""The command lines of `%%agent` and `%agent`: words in, plain values out, what a verb's name stands for, and TAB."""
+"""The command lines of `%%agent` and `%agent`: words in, plain values out, and what a verb's name stands for."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pkgutil import resolve_name
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from llmos_nb.app import verbs
 from llmos_nb.errors import ConfigError, JournalLocked, UsageError, nearest
-from llmos_nb.policy import Plugin, budget, load_plugins, parse_mode
-from llmos_nb.session import Flag, Form, Session, Setting, Verb, config
-from llmos_nb.tools.devices import OFFERED
-from llmos_nb.tools.devices.child import parse_untrusted
+from llmos_nb.session import Flag, Form, Setting, Verb
 
+if TYPE_CHECKING:  # what looks on in a terminal drives no process
+    from llmos_nb.policy import Plugin
+    from llmos_nb.session import Session
+
+NOW = "now"  # the verb of a line that names none
 EXAMPLE = """example:
   %%agent -m openai/gpt-4o-mini -b '20 steps, $0.50'
   Which island has the heaviest birds on average? Use `df`."""
@@ -25,6 +27,8 @@ EXAMPLE = """example:
 
 class Parser(argparse.ArgumentParser):
     """argparse with errors of one line that name the option and the nearest right one."""
+
+    beyond = ""  # said where a word stands that has no place
 
     def __init__(self, prog: str, **options: Any) -> None:
         super().__init__(prog, add_help=False, allow_abbrev=False, exit_on_error=False, **options)
@@ -43,7 +47,8 @@ class Parser(argparse.ArgumentParser):
         if rest:
             known = [o for action in self._actions for o in action.option_strings]
             what = "unknown option" if rest[0].startswith("-") else "unexpected word"
-            raise UsageError(f"{self.prog}: {what} {rest[0]!r}{nearest(rest[0], known)}")
+            hint = nearest(rest[0], known) or ("" if rest[0].startswith("-") else self.beyond)
+            raise UsageError(f"{self.prog}: {what} {rest[0]!r}{hint}")
         return found
 
 
@@ -55,29 +60,39 @@ def split(line: str) -> list[str]:
         raise UsageError(f"%agent {line.strip()[:40]!r}: {error} (a quote is not closed)") from None
 
 
-# what one cell says of its process and nothing else can; the settings that stand on the line, too, declare their flags
 # fmt: off
-CELL = (
-    Flag("name", nargs="?", default="", help="a name for the process"),
-    Flag("-t", "--tools", metavar="NAMES", default="",
-        help="functions it may call (globs, -minus), and devices by name: " + ", ".join(OFFERED)),
-    Flag("--vars", metavar="NAMES", default="", help="variables it is shown (globs, -minus)"),
-    Flag("--bind", metavar="NAMES", default="", help="names it may write (globs, -minus)"),
-    Flag("-o", "--out", metavar="NAME", default="", help="variable that receives the answer; or variables to be left, "
-        "with types: 'total: float, table: DataFrame'"),
-    Flag("--check", metavar="EXPR", help="Python expression that must hold of the answer"),
-    Flag("--bg", action="store_true", help="go on in the background; the cell returns at once"),
-    Flag("-n", "--dry-run", action="store_true", help="preview each step in a forked copy; nothing is changed"),
-    Flag("--isolate", action="store_true", help="run its Python in a child process"),
-    Flag("-h", "--help", action="store_true", help="show this"),
-)
+def _own_flags() -> list[Flag]:
+    """Return what one cell says of its process and nothing else can."""
+    from llmos_nb.tools.devices import OFFERED  # slow to load, as settings are; a terminal needs neither
+
+    return [
+        Flag("name", nargs="?", default="", help="a name for the process"),
+        Flag("-t", "--tools", metavar="NAMES", default="",
+            help="functions it may call (globs, -minus), and devices by name: " + ", ".join(OFFERED)),
+        Flag("--vars", metavar="NAMES", default="", help="variables it is shown (globs, -minus)"),
+        Flag("--bind", metavar="NAMES", default="", help="names it may write (globs, -minus)"),
+        Flag("-o", "--out", metavar="NAME", default="", help="variable that receives the answer; "
+            "or variables to be left, with types: 'total: float, table: DataFrame'"),
+        Flag("--check", metavar="EXPR", help="Python expression that must hold of the answer"),
+        Flag("--bg", action="store_true", help="go on in the background; the cell returns at once"),
+        Flag("-n", "--dry-run", action="store_true", help="preview each step in a forked copy; nothing is changed"),
+        Flag("--isolate", action="store_true", help="run its Python in a child process"),
+        Flag("-h", "--help", action="store_true", help="show this"),
+    ]
 # fmt: on
+
+
+def _setting_flags() -> list[Flag]:
+    """Return the flags of the settings that may stand on the line, too."""
+    from llmos_nb.session import config  # as above
+
+    found = [(s, s.flag) for s in config.SETTINGS.values() if s.flag is not None]
+    return [Flag(*flag.names, help=_setting_help(s), **flag.how) for s, flag in found]
 
 
 def cell_flags() -> list[Flag]:
     """Return the flags of the `%%agent` line: those of the cell alone, and those of settings."""
-    found = [(s, s.flag) for s in config.SETTINGS.values() if s.flag is not None]
-    return [*CELL, *(Flag(*flag.names, help=_setting_help(s), **flag.how) for s, flag in found)]
+    return [*_own_flags(), *_setting_flags()]
 
 
 def _setting_help(s: Setting) -> str:
@@ -94,9 +109,11 @@ def cell_parser() -> Parser:
         description="Start a process in this notebook; the goal is the cell's body. "
         "`df` names a variable, &`f` hands over a function.",
     )
+    p.beyond = "; the line takes a name and options, and the goal goes below, into the cell"
     settings = p.add_argument_group("settings", "%config LLMOS and llmos.toml set them for all cells")
-    for flag in cell_flags():
-        (p if flag in CELL else settings).add_argument(*flag.names, **flag.how)
+    for group, flags in ((p, _own_flags()), (settings, _setting_flags())):
+        for flag in flags:
+            group.add_argument(*flag.names, **flag.how)
     return p
 
 
@@ -108,6 +125,9 @@ def parse_cell(line: str) -> argparse.Namespace:
     UsageError
         One line that names the option and the nearest right one.
     """
+    from llmos_nb.policy import budget, parse_mode  # as above
+    from llmos_nb.tools.devices.child import parse_untrusted
+
     found = cell_parser().read(split(line))
     if found.name and not re.fullmatch(r"\w[\w-]*", found.name):
         raise UsageError(
@@ -146,25 +166,39 @@ async def carry_out(session: Session, line: str) -> Any:
     if command.verb == "help":
         return print(command_parser(*command.words).format_help() if command.words else command_help())
     try:
+        if said := await _elsewhere(session, command):
+            return print(said)
         return await resolve_name(find(command.verb, "agent").run)(session, command)
     except JournalLocked as error:
-        raise JournalLocked(
-            f"{error}: it runs in another notebook; do it there (nothing was changed)"
-        ) from None
+        where = "it runs elsewhere; do it there, or here once nobody has it (nothing was changed)"
+        raise JournalLocked(f"{error}: {where}") from None
+
+
+async def _elsewhere(session: Session, command: Command) -> str:
+    """Have a command carried out where its process is at hand, and say what became of it; nothing where it is here."""
+    from llmos_nb.journal import held_elsewhere
+    from llmos_nb.session.commands import VERBS  # they come with the first process
+
+    if command.verb not in VERBS or command.flags.get("all") or command.flags.get("model"):
+        return ""
+    process = session.find(command.process)
+    if not process.cold or held_elsewhere(process.journal.path) is None:
+        return ""
+    return str(await resolve_name("llmos_nb.app.commands.home:delivered")(session, command))
 
 
 def parse_command(line: str) -> Command:
     """Read an `%agent` line."""
     words = split(line)
-    if not words:
-        return Command("help", [], {})
-    name = words[0]
+    name = words[0] if words else NOW
     if name == "--under":
         raise UsageError(
             f"{words[-1]} cannot stand above %%agent: put %%agent first (%agent cost shows the time it took)"
         )
     if name in ("-h", "--help", "help"):
-        return Command("help", [], {})
+        for word in words[1:2]:
+            find(word, "agent")  # a wrong one is said, with the nearest
+        return Command("help", words[1:2], {})
     form = find(name, "agent")
     if words[1:] and words[1] in ("-h", "--help"):
         return Command("help", [name], {})
@@ -172,9 +206,10 @@ def parse_command(line: str) -> Command:
         return Command(name, words[1:], {})
     found = vars(command_parser(name).read(words[1:]))
     given = found.pop("words")
-    if form.words.startswith("P ") and _omits_process(given, form):
+    least = form.least - (found.get(form.instead) is not None)
+    if form.words.startswith("P ") and _omits_process(given, least):
         given = ["", *given]
-    if not form.least <= len(given) <= form.most:
+    if not least <= len(given) <= form.most:
         raise UsageError(f"%agent {name}: write %agent {name} {form.words}".rstrip())
     return Command(name, given, found)
 
@@ -182,21 +217,27 @@ def parse_command(line: str) -> Command:
 _NO_PROCESS = re.compile(r"r\d+\.\d+(\.undo)?|all|plan|.*\.(ipynb|py)")
 
 
-def _omits_process(given: list[str], form: Form) -> bool:
+def _omits_process(given: list[str], least: int) -> bool:
     """Return whether words leave the process out: one is missing and the first is no pid, or names no process."""
     if not given or given[0].isdecimal():
         return False
-    return len(given) == form.least - 1 or bool(_NO_PROCESS.fullmatch(given[0]))
+    return len(given) == least - 1 or bool(_NO_PROCESS.fullmatch(given[0]))
 
 
 def command_parser(name: str) -> Parser:
     """Return the parser of one `%agent` command."""
     form = find(name, "agent")
-    parser = Parser(f"%agent {name}", usage=f"%(prog)s {form.words}", description=form.help)
+    shown = {"usage": f"%(prog)s {form.words}", "epilog": example(f"%agent {name}", form)}
+    parser = Parser(f"%agent {name}", description=form.help, **shown)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     for flag in form.flags:
         parser.add_argument(*flag.names, **flag.how)
     return parser
+
+
+def example(command: str, form: Form) -> str | None:
+    """Return the last line of a command's help."""
+    return f"example: {command} {form.example}" if form.example else None
 
 
 def command_help() -> str:
@@ -219,12 +260,12 @@ def find(name: str, place: str) -> Form:
         There is none of that name, or the package that brings it is broken.
     """
     verb = verbs.BUILT_IN.get(name)
-    if verb is None and (plugin := load_plugins(verbs.GROUP, verbs.BUILT_IN).get(name)) is not None:
+    if verb is None and (plugin := _plugins().get(name)) is not None:
         verb = _loaded(plugin)
     form = getattr(verb, place, None)
     if verb is None or not isinstance(form, Form):
         say, known = {"agent": "%agent"}.get(place, place), [v.name for v in offered(place)]
-        hint = " (%agent --help lists all)" if place == "agent" else ""
+        hint = f" ({say} --help lists all)"
         raise UsageError(f"{say} {name!r}: unknown command{nearest(name, known)}{hint}")
     return replace(form, help=form.help or verb.help)
 
@@ -232,13 +273,20 @@ def find(name: str, place: str) -> Form:
 def offered(place: str) -> Iterator[Verb]:
     """Yield the verbs of a place, then those of other packages; a broken one is listed with what is wrong."""
     yield from (v for v in verbs.BUILT_IN.values() if getattr(v, place))
-    for name, plugin in load_plugins(verbs.GROUP, verbs.BUILT_IN).items():
+    for name, plugin in _plugins().items():
         try:
             verb = _loaded(plugin)
         except ConfigError as error:
             verb = Verb(name, f"cannot be used: {str(error).partition(': ')[2]}", Form(""), Form(""))
         if getattr(verb, place):
             yield verb
+
+
+def _plugins() -> Mapping[str, Plugin]:
+    """Return the verbs of other packages; who names one of ours waits for no list of what is installed."""
+    from llmos_nb.policy import load_plugins
+
+    return load_plugins(verbs.GROUP, verbs.BUILT_IN)
 
 
 def _loaded(plugin: Plugin) -> Verb:
@@ -249,52 +297,6 @@ def _loaded(plugin: Plugin) -> Verb:
     return verb
 
 
-_LINE = re.compile(r"\s*(?:[\w.]+\s*=\s*)?(%%?)agent\s+(.*)", re.DOTALL)
-Processes = Callable[[], Iterable[str]]
-
-
-def candidates(text: str, processes: Processes) -> list[str] | None:
-    """Return what may stand next on a line.
-
-    Parameters
-    ----------
-    text : str
-        The line up to the cursor.
-    processes : callable
-        Returns pids and names of the processes that are at hand.
-
-    Returns
-    -------
-    list of str or None
-        Words that begin with the unfinished one; None where the line is none of ours.
-    """
-    line = _LINE.match(text)
-    if line is None:
-        return None
-    *before, word = re.split(r"\s+", line[2])
-    return sorted({c for c in _next(line[1], before, word, processes) if c.startswith(word)})
-
-
-def _next(percents: str, before: list[str], word: str, processes: Processes) -> Iterator[str]:
-    if percents == "%%":
-        yield from (f for flag in cell_flags() for f in flag.names if f.startswith("--"))
-        return
-    if not before:
-        yield from ("--help", *(v.name for v in offered("agent")))
-        return
-    try:
-        form = find(before[0], "agent")
-    except UsageError:
-        return
-    if not word.startswith("-"):
-        yield from _words(form, len(before) - 1, processes)
-    yield from (f for flag in form.flags for f in flag.names if f not in before)
-
-
-def _words(form: Form, at: int, processes: Processes) -> Iterator[str]:
-    """Yield what may stand at a place, by the usage: a process where it says P or Q, or one of several acts."""
-    usage = form.words.strip("[]").split(" | ")
-    if at < len(usage[0].split()) and usage[0].split()[at].strip("[]") in ("P", "Q"):
-        yield from processes()
-    elif at == 0:
-        yield from (act for act in (way.split()[0] for way in usage if way) if re.fullmatch("[a-z]+", act))
+def names_something(words: Sequence[str]) -> bool:
+    """Return whether the first word is a step, a call, or several, rather than a reason's beginning."""
+    return bool(words) and bool(re.fullmatch(r"\d+|all|plan(:\d+)?|r\d+\.\d+\S*", words[0]))

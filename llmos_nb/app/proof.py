@@ -10,7 +10,7 @@ _LOCKS: dict[str, bool | str] = {"index": "index", "installed": True, "none": Fa
 
 def exporting(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of `Process.export` that flags stand for."""
-    how = {k: flags[k] for k in ("clean", "trace", "sign", "crate")}
+    how = {k: flags[k] for k in ("clean", "trace", "sign", "crate", "force")}
     return {**how, "lock": _LOCKS[flags["lock"]]}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from traitlets import Bool, Float, Int, Unicode
 from traitlets.config import Configurable
 
+from llmos_nb.errors import CallDenied
 from llmos_nb.session import Setting, config
 
 
@@ -18,12 +19,23 @@ def _trait(s: Setting) -> Any:
     return kind(unset, help=s.help).tag(config=True)
 
 
+def _held(self: Any, name: str, value: Any) -> None:
+    """Set a trait, unless the code of a step does."""
+    if name in config.SETTINGS:
+        from llmos_nb.tools import reentry  # not needed to load the extension
+
+        if reentry.inside():
+            raise CallDenied(reentry.DENIED)
+    Configurable.__setattr__(self, name, value)
+
+
 LLMOS: Any = type(
     "LLMOS",
     (Configurable,),
     {
         "__doc__": "Settings by ``%config LLMOS.name = value``; the call goes before, environment and file behind.",
         "__module__": __name__,
+        "__setattr__": _held,
         **{s.name: _trait(s) for s in config.SETTINGS.values() if s.config},
     },
 )

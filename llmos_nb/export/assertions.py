@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from llmos_nb.export.dataflow.taint import holds_after_all
 from llmos_nb.export.steps import Unit
 from llmos_nb.heap.content import code_for
+
+STDERR = "what it wrote to stderr"
+VALUE, OUTPUT, CLOCK = "its value", "its output", "the time it took"
+BY_TYPE = "its type alone is asserted"
 
 
 @dataclass
@@ -65,6 +70,7 @@ def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
     for name, said in content.items():
         words = str(said)
         reason = why.get(name, "") if name else printed or ("it is not computed again" if unit.running else "")
+        reason = "" if holds_after_all(reason, words) else reason
         if "<secret " in words:
             reason = "it holds a secret"
         elif words == "<CapturedIO>":
@@ -147,14 +153,16 @@ def line(name: str, words: str) -> str:
     return f"assert _content({name}) == {words!r}, _content({name})"
 
 
-def helper(words: Iterable[str]) -> str:
-    """Return the code that assertions use, empty where none does."""
-    said = [w for w in words if not by_type(w)]
-    return code_for(said) if said else ""
+def helper(words: Iterable[str], known: Iterable[str] = ()) -> str:
+    """Return the code that assertions use, but for what stands there already; empty where none uses any."""
+    said, there = ([w for w in some if not by_type(w)] for some in (words, known))
+    return code_for(said, there) if said else ""
 
 
-def unchecked(unit: Unit, gives: Expected, lost: str, volatile: str) -> list[str]:
-    """Say, for a person, what of a step nothing compares.
+def left_out(
+    unit: Unit, gives: Expected, lost: str, volatile: str, clock: Sequence[str] = (), errors: bool = False
+) -> dict[str, str]:
+    """Say, for a person, what of a step nothing compares, each with why.
 
     Parameters
     ----------
@@ -166,9 +174,21 @@ def unchecked(unit: Unit, gives: Expected, lost: str, volatile: str) -> list[str
         Why its output is not that of a cell.
     volatile : str
         Why its output may be another one the next time.
+    clock : sequence of str
+        Lines of its output that were readings of the clock.
+    errors : bool
+        It wrote to stderr.
     """
-    found = [f"{name}: {why}" if name else f"its value: {why}" for name, why in gives.left.items()]
-    named = [*gives.names.items(), *([("its value", gives.value)] if gives.value else [])]
-    found += [f"{name}: its type alone is asserted" for name, words in named if by_type(words)]
-    found += [lost] if lost else [f"its output: it rests on {volatile}"] if volatile else []
-    return [unit.problem, *found] if unit.problem else found
+    found = {"the code": unit.problem} if unit.problem else {}
+    found |= {name or VALUE: why for name, why in gives.left.items()}
+    named = [*gives.names.items(), *([(VALUE, gives.value)] if gives.value else [])]
+    found |= {name: BY_TYPE for name, words in named if by_type(words)}
+    if reason := lost or (f"it rests on {volatile}" if volatile else ""):
+        found[OUTPUT] = reason
+    found |= {STDERR: "warnings and progress bars are not compared"} if errors and OUTPUT not in found else {}
+    return found | ({CLOCK: f"it is a reading of the clock ({'; '.join(clock)})"} if clock else {})
+
+
+def told(left: Mapping[str, str]) -> list[str]:
+    """Return what is left out in lines."""
+    return [why if what == "the code" else f"{what}: {why}" for what, why in left.items()]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,7 @@ def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = 
     if planned is not None and first:
         lines += [f"## Step {planned.n}: {words(planned.title, 160)}", ""]
         lines += [f"- Expected: {words(planned.expect)}"] if planned.expect else []
+        lines += [not_so(s.missed[planned.n])] if planned.n in s.missed else []
     elif planned is None:
         lines += [f"## {words(title(call), 160)}", "", f"- Goal: {words(run.goal, 160)}"]
     if said := provenance.why(call, run):
@@ -216,22 +218,50 @@ def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = 
     return "\n".join(lines)
 
 
+NOT_SO = "- Not as expected: "
+
+
+def not_so(expression: str) -> str:
+    """Return the line that says that what a step expected was evaluated and false."""
+    return f"{NOT_SO}{words(expression)} was false"
+
+
 def title(call: Call) -> str:
     """Return what a call outside a plan is called: by its first comment."""
     comment = re.match(r"\s*#\s*(.+)", call.code)
     return comment[1] if comment else f"Call {call.id}: {call.name}"
 
 
-def answer(run: ExportSource) -> str:
+def answer_words(run: ExportSource) -> str:
     """Return the answer as the process gave it."""
     said = "\n".join(f"> {words(line)}" for line in (run.state.answer or "").splitlines() if line.strip())
+    return f"## The answer, in the model's words\n\n{said}"
+
+
+CLAIMS = "Its claims: "
+
+
+@cache
+def reading() -> str:
+    """Return by which code the claims of an answer are marked, as a hash: other code may mark them otherwise."""
+    files = sorted(Path(str(evidence.__file__)).parent.glob("*.py"))
+    return sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:16]
+
+
+def answer_cell(run: ExportSource) -> Cell:
+    """Return the cell that says an answer and how its claims are marked."""
+    return Cell("markdown", "answer", answer(run), {"pid": run.pid, "reading": reading()})
+
+
+def answer(run: ExportSource) -> str:
+    """Return the answer, and how its claims are marked, which is a reading of this version's."""
     found = evidence.evidence(run.state)
     known = [
         f"- {words(m.claim.text)}: {evidence.words(m.mark)}" + (f" ({words(m.how)})" if m.how else "")
         for m in found
     ]
-    told = "\n".join([f"Its claims: {evidence.told(run.state, found)}", *known])
-    return f"## The answer, in the model's words\n\n{said}\n\n{told}"
+    told = "\n".join([f"{CLAIMS}{evidence.told(run.state, found)}", *known])
+    return f"{answer_words(run)}\n\n{told}"
 
 
 def computed_answer(run: ExportSource) -> str:
@@ -250,15 +280,33 @@ def computed_answer(run: ExportSource) -> str:
     return "\n".join(["# The answer, computed again.", "print(", *shown, "    sep='',", ")"])
 
 
+def answer_printed(run: ExportSource) -> list[dict[str, Any]]:
+    """Return what the code of `computed_answer` showed if it was run where the process answered."""
+    return [{"output_type": "stream", "name": "stdout", "text": f"{tidy(run.state.answer or '')}\n"}]
+
+
 KEPT = ("image/png", "image/jpeg")
 LOOSE = "nbval-ignore-output"  # for outputs that a second run need not repeat
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_RETURNS = re.compile(r"[^\n]*\r(?!\n)")
 
 
 def tidy(text: str) -> str:
     """Return text as it stood on the screen in the end: without colours, and lines that were overwritten."""
-    return _RETURNS.sub("", _COLOURS.sub("", text.replace("\r\n", "\n")))
+    plain = _COLOURS.sub("", text.replace("\r\n", "\n"))
+    if "\r" not in plain:
+        return plain
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in plain.split("\n"))
+
+
+def whole(outputs: Iterable[Any]) -> list[Any]:
+    """Join the pieces of a stream that follow one another: where a kernel cut it into messages is chance."""
+    made: list[Any] = []
+    for output in outputs:
+        if made and output["output_type"] == "stream" and output["name"] == made[-1].get("name"):
+            made[-1] = {**made[-1], "text": made[-1]["text"] + output["text"]}
+        else:
+            made.append(output)
+    return made
 
 
 def plain_output(output: Any) -> dict[str, Any] | None:

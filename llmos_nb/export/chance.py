@@ -49,8 +49,7 @@ def draws(units: Sequence[Unit]) -> list[set[str]]:
     found: list[set[str]] = [set() for _ in units]
     bound: list[set[str]] = [set() for _ in units]
     for line in lines:
-        reads = line.flow.reads.union(*(late[n].reads for n in line.flow.reads & late.keys()))
-        found[line.piece] |= {n for n in reads if n.startswith("$")} - bound[line.piece]
+        found[line.piece] |= {n for n in line.reads(late) if n.startswith("$")} - bound[line.piece]
         bound[line.piece] |= line.flow.kills
     return found
 

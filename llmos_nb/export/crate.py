@@ -81,7 +81,7 @@ def _write(notebook: Path, runs: Sequence[ExportSource], folder: Path) -> None:
     lock = _lock(about, folder)
     graph = [*_root(runs, [book, *files, *lock]), book, *files, *lock, *_software(runs), *_heads(about)]
     for run in runs:
-        graph += _actions(run, book, files)
+        graph += [_run(run, book, files), *(e for call in _calls(run) for e in _step(run, call, book))]
     made = {"@context": [f"{_CRATE}/context", _TERMS], "@graph": list({e["@id"]: e for e in graph}.values())}
     text = json.dumps(made, indent=1, ensure_ascii=False)
     (folder / _ABOUT).write_text(f"{text}\n", encoding="utf-8")
@@ -222,13 +222,6 @@ def _head(pid: int) -> str:
     return f"#journal-{pid}"
 
 
-def _actions(run: ExportSource, book: Entity, files: Sequence[Entity]) -> Iterator[Entity]:
-    """Return the run, its steps, and who approved each of them."""
-    yield _run(run, book, files)
-    for call in _calls(run):
-        yield from _step(run, call, book)
-
-
 def _run(run: ExportSource, book: Entity, files: Sequence[Entity]) -> Entity:
     s, times = run.state, [e.at for e in run.events] or [""]
     return {
@@ -249,7 +242,7 @@ def _run(run: ExportSource, book: Entity, files: Sequence[Entity]) -> Entity:
 
 def _step(run: ExportSource, call: Call, book: Entity) -> Iterator[Entity]:
     """Return a step as an action, and the decision that let it run as another one."""
-    edited = " It was edited before it ran." if call.original not in (None, call.arguments) else ""
+    edited = " It was edited before it ran." if call.proposed else ""
     yield {
         "@id": _id(run, call),
         "@type": "CreateAction",
@@ -287,6 +280,8 @@ def _let(grant: provenance.Grant) -> str:
     through, program = provenance.person(grant.who), grant.who.startswith(("mode:", "rule:"))
     if grant.by == "plan":
         return "stood in the plan that " + (f"{through} let through" if program else "was approved")
+    if grant.by.startswith("act:"):
+        return f"was covered by {provenance.person(grant.by)}"
     if grant.by == "words":
         return "was covered by the user's own words"
     if not grant.by:
@@ -296,6 +291,6 @@ def _let(grant: provenance.Grant) -> str:
 
 def _approver(who: str) -> Entity:
     """Return who let a call through: a person, or this program, where a mode, a rule or nobody decided."""
-    if who.partition(":")[0] in ("mode", "rule", "approver", "words", "plan", ""):
+    if who.partition(":")[0] in ("mode", "rule", "act", "approver", "words", "plan", ""):
         return _US
     return _USER if who == "you" else {"@id": f"#person-{_word(who)}", "@type": "Person", "name": who}

@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterable
 
 from llmos_nb.export.assertions import Expected, expected_of, helper, line
-from llmos_nb.export.dataflow.taint import shows, tainted, taints
+from llmos_nb.export.dataflow.taint import holds_after_all, shows, tainted, taints
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.latest import latest
 from llmos_nb.export.source import ExportSource
@@ -48,7 +48,7 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     left: dict[str, str] = {}
     values: dict[str, str] = {}
     for name, (recorded, words) in final_names(draft.wanted).items():
-        if name in why:
+        if name in why and not (name in asserted and holds_after_all(why[name], words or "<")):
             left[name] = f"it rests on {why[name]}"
         elif name in asserted:
             continue
@@ -69,10 +69,14 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
 
 
 def with_helper(code: str, words: Iterable[str], draft: Draft) -> str:
-    """Put the comparison in front of assertions that use it, where no cell before has it."""
-    return "\n\n\n".join(filter(None, ["" if comparing(draft) else helper(words), code]))
+    """Put the comparison in front of assertions that use it, as far as no cell before has it."""
+    return "\n\n\n".join(filter(None, [helper(words, _asserted(draft)), code]))
 
 
 def comparing(draft: Draft) -> str:
     """Return the code that compares, where cells of steps assert."""
-    return helper(w for e in draft.expected for w in (*e.names.values(), e.value) if w)
+    return helper(_asserted(draft))
+
+
+def _asserted(draft: Draft) -> list[str]:
+    return [w for e in draft.expected for w in (*e.names.values(), e.value) if w]

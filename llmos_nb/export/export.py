@@ -3,102 +3,77 @@
 from __future__ import annotations
 
 import os
-import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from llmos_nb.errors import UsageError
 from llmos_nb.export import cells as notes
-from llmos_nb.export.assertions import Expected, asserting, line as assertion, unchecked
+from llmos_nb.export.assertions import Expected, asserting, left_out, line as assertion, told
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, text_of, write
 from llmos_nb.export.crate import check_target, crate as as_crate
 from llmos_nb.export.dataflow.parsed import reading
-from llmos_nb.export.dataflow.taint import CHANCE, shows
+from llmos_nb.export.dataflow.taint import CHANCE, holds_after_all, shows
 from llmos_nb.export.environ import environ_code, variables
-from llmos_nb.export.evidence import ABS, REL, comparing, evidence_code, expected, with_helper
-from llmos_nb.export.files import environ_recorded, files_recorded
-from llmos_nb.export.gather import Draft, gather
+from llmos_nb.export.evidence import comparing, evidence_code, expected, with_helper
+from llmos_nb.export.files import environ_recorded, files_recorded, missed
+from llmos_nb.export.gather import RESULTS, Draft, gather
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
-from llmos_nb.export.lock import needed, platform_of, pylock, script_block, wheels_of
+from llmos_nb.export.lock import needed, script_block
 from llmos_nb.export.magics import shows as shows_by_itself
-from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets, without_pictures
+from llmos_nb.export.metadata import lock_text, metadata_of
+from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets
 from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
-from llmos_nb.export.shown import of_user, recorded, saved
-from llmos_nb.export.source import SCHEMA, ExportSource
+from llmos_nb.export.shown import of_the_clock, of_user, recorded, saved
+from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
-from llmos_nb.export.verify.compare import ALL
+from llmos_nb.export.target import check_free, target_of
+from llmos_nb.export.verify.compare import all_volatile
 from llmos_nb.export.verify.journal import note_paths
 from llmos_nb.export.verify.observe import observe as watch, sign as trust
-from llmos_nb.export.verify.seal import hash_of, seal
+from llmos_nb.export.verify.seal import seal
 from llmos_nb.export.verify.signature import sign as with_signature, signing_key
 from llmos_nb.export.verify.values import step_values
-from llmos_nb.journal.events import RunStarted
-from llmos_nb.policy.secrets import Vault
 from llmos_nb.process.state import CONTROL
 
-_KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-_LANGUAGE = {
-    "name": "python", "version": platform.python_version(), "file_extension": ".py", "mimetype": "text/x-python",
-    "nbconvert_exporter": "python", "pygments_lexer": "ipython3",
-}  # fmt: skip
 
+class Options(TypedDict, total=False):
+    """How to export.
 
-def metadata_of(draft: Draft, lock: bool | str, trace: bool) -> dict[str, Any]:
-    """Return the metadata of the whole notebook."""
-    vault = secrets(draft.runs)
-    about: dict[str, Any] = {
-        "schema": SCHEMA,
-        "processes": vault.plain([_process(run) for run in draft.runs]),
-        "platform": platform_of(),
-        "inputs": [i.plain() for i in draft.inputs],
-        "held": {h.name: h.about for h in draft.held},
-        "missing": draft.missing,
-        "tolerance": {"rel": REL, "abs": ABS, "image": 0.02},
-        "observed": False,
-        "unchecked": draft.unchecked,
-    }
-    if environ := environ_recorded(draft.units, draft.cells):
-        about["environ"] = environ
-    if lock:
-        about["pylock"] = lock_text(draft.sources, lock)
-    if trace:
-        about["journals"] = [_journal(run, vault) for run in draft.runs]
-    return {"kernelspec": _KERNEL, "language_info": _LANGUAGE, "llmos_nb": about}
+    Parameters
+    ----------
+    clean : bool
+        Only code, no notes.
+    trace : bool
+        Keep plan, undone and rejected steps as raw cells, and the journal with secrets blanked.
+    lock : bool or "index"
+        Embed a `pylock.toml` of what is imported, which is the default; with ``"index"`` the package index is asked for
+        files and hashes.
+    params : mapping or iterable of str, optional
+        Values, or names of literals in the code, for a cell of parameters.
+    observe : bool
+        Run it twice in fresh kernels: it gets the outputs of that, and what differs is marked volatile.
+    notebook : path-like, optional
+        The user's own notebook: all its cells stand in the export, its ``%%agent`` cells replaced by what they did.
+    sign : bool or str
+        Sign it with an ssh key: git's ``user.signingkey``, else the first in ``~/.ssh``; or the file of one.
+    crate : path-like
+        Write an RO-Crate of it, too: a new folder, or a file in ``.zip``.
+    force : bool
+        Take the place of a signed notebook, or of a file that is no export.
+    """
 
-
-def lock_text(sources: Sequence[str], lock: bool | str, seen: Iterable[str] = ()) -> str:
-    """Return the text of `pylock.toml`; with ``"index"`` the package index is asked for files and hashes."""
-    import tomli_w  # only for the lock
-
-    return tomli_w.dumps(pylock(sources, wheels_of(needed(sources, seen), ask=lock == "index"), seen))
-
-
-def _process(run: ExportSource) -> dict[str, Any]:
-    s = run.state
-    head = next((e.body.head for e in run.events if isinstance(e.body, RunStarted)), None)
-    spent = {k: round(v, 6) for k, v in s.spent.items()}
-    return {
-        "pid": run.pid,
-        "goal": run.goal,
-        "name": run.name,
-        "model": run.model,
-        "settings": dict(run.settings),
-        "prompt": hash_of([head or [], s.tools]),  # its head: system message, tools, goal
-        "usage": {**spent, "responses": s.responses, "calls": len(s.calls)},
-        "reason": s.reason,
-        "answer": s.answer,
-        "journal": {"events": len(run.events), "hash": run.events[-1].hash if run.events else ""},
-    }
-
-
-def _journal(run: ExportSource, vault: Vault) -> dict[str, Any]:
-    """Return the redacted journal; its hashes are those of the true one, so what was blanked cannot be checked here."""
-    kept = ((e, vault.plain(without_pictures(e.d))) for e in run.events)
-    events = [{"n": e.n, "at": e.at, "k": e.k, "d": d, "hash": e.hash} for e, d in kept]
-    return {"pid": run.pid, "events": events}
+    clean: bool
+    trace: bool
+    lock: bool | str
+    params: Params
+    observe: bool
+    notebook: str | os.PathLike[str] | None
+    sign: bool | str
+    crate: str | os.PathLike[str]
+    force: bool
 
 
 _LEFT_OUT = ("undone", "rejected", "skipped", "failed", "in_doubt")
@@ -117,9 +92,8 @@ def trace_cells(run: ExportSource) -> Iterator[Cell]:
             text = f"{call.id} {call.name}, {call.status}{why}\n\n{call_code(run, call)}"
             yield Cell("raw", "left-out", text, {"call": call.id, "status": call.status})
     for call in run.state.calls.values():
-        if (original := call.original) is not None and original != call.arguments:
-            code = original.get("code", original) if isinstance(original, dict) else original
-            text = f"{call.id} as the model proposed it, before it was edited\n\n{code}"
+        if call.proposed:
+            text = f"{call.id} as the model proposed it, before it was edited\n\n{call.proposed}"
             yield Cell("raw", "original", text, {"call": call.id})
 
 
@@ -163,12 +137,9 @@ def _asked(target: Path, sign: bool | str, crate: str | os.PathLike[str]) -> str
     return signing_key(sign if isinstance(sign, str) else "")
 
 
-# fmt: off
 @reading()
 def export(
-    run: ExportSource | Sequence[ExportSource], path: str | os.PathLike[str], *, clean: bool = False,
-    trace: bool = False, lock: bool | str = True, params: Params = None, observe: bool = False,
-    notebook: str | os.PathLike[str] | None = None, sign: bool | str = False, crate: str | os.PathLike[str] = "",
+    run: ExportSource | Sequence[ExportSource], path: str | os.PathLike[str], **how: Unpack[Options]
 ) -> Path:
     """Write the plain notebook of what survived of a process.
 
@@ -178,44 +149,34 @@ def export(
         The process, or several of one namespace in the order of their start.
     path : path-like
         Where to; ``.py`` makes a script, ``.md`` a methods supplement, no suffix ``.ipynb``. Inputs go beside it.
-    clean : bool
-        Only code, no notes.
-    trace : bool
-        Keep plan, undone and rejected steps as raw cells, and the journal with secrets blanked.
-    lock : bool or "index"
-        Embed a `pylock.toml` of what is imported; with ``"index"`` the package index is asked for files and hashes.
-    params : mapping or iterable of str, optional
-        Values, or names of literals in the code, for a cell of parameters.
-    observe : bool
-        Run it twice in fresh kernels: it gets the outputs of that, and what differs is marked volatile.
-    notebook : path-like, optional
-        The user's own notebook: all its cells stand in the export, its ``%%agent`` cells replaced by what they did.
-    sign : bool or str
-        Sign it with an ssh key: git's ``user.signingkey``, else the first in ``~/.ssh``; or the file of one.
-    crate : path-like
-        Write an RO-Crate of it, too: a new folder, or a file in ``.zip``.
+    **how
+        As in `Options`.
 
     Raises
     ------
     UsageError
-        It would hold a secret, overwrite another input file, a parameter has no literal, or there is no key.
+        It would hold a secret, overwrite another input file, a signed notebook or what is no export, a parameter has no
+        literal, or there is no key.
     """
-    target = Path(path) if Path(path).suffix else Path(f"{path}.ipynb")
-    key = _asked(target, sign, crate)
+    target = target_of(path)
+    crate, notebook = how.get("crate", ""), how.get("notebook")
+    key = _asked(target, how.get("sign", False), crate)
+    if not how.get("force", False):
+        check_free(target)
     if not (runs := [run] if isinstance(run, ExportSource) else list(run)):
         raise UsageError(f"{target}: there is no process to export")
     runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
     draft = replace(gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
     if target.suffix == ".md":
         return _supplement(draft, target)
-    cells = _cells(draft, clean, trace, params)
+    cells = _cells(draft, how.get("clean", False), how.get("trace", False), how.get("params"))
     bring(draft.inputs, draft.held, runs[0].folder, target.parent)
     if target.suffix == ".py":
         target.write_text(script_of(cells), encoding="utf-8")
         return target
-    made = _written(book_of(cells, metadata_of(draft, lock, trace)), draft, target, lock, observe)
-    return _finished(made, draft, key, crate)
-# fmt: on
+    lock = how.get("lock", True)
+    book = book_of(cells, metadata_of(draft, lock, how.get("trace", False)))
+    return _finished(_written(book, draft, target, lock, how.get("observe", False)), draft, key, crate)
 
 
 def _finished(path: Path, draft: Draft, key: str, crate: str | os.PathLike[str]) -> Path:
@@ -254,7 +215,7 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
 
 def _inputs(draft: Draft) -> list[Input]:
     """Return the declared input files: as they were recorded when they were read, else as the code names them."""
-    found = files_recorded(draft.units, draft.cells, draft.runs[0].folder)
+    found = files_recorded(draft.units, draft.cells, draft.runs[0].folder, draft.runs[0].began_in)
     known = {i.path for i in found}
     named = [i for i in files_read(draft.sources, draft.runs) if i.path not in known]
     return [*found, *named, *from_held(draft.held)]
@@ -304,12 +265,14 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
     for unit, known, gives, why in zip(draft.units, values, wanted, printed, strict=True):
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
-        if unit.role == "step" and not checked:
+        if unit.role in RESULTS and not checked:
             cells, checked = [*cells, *_shapes(draft)], True
         if unit.call is not None and unit.run is not None:
             key = (unit.run.pid, unit.call.step)
             cells += _step(unit, known, gives, why, first=key not in said)[clean:]
             said |= {key} if unit.call.step else set()
+        elif unit.role == "answer" and unit.run is not None:
+            cells += _answer(unit, unit.run, why)[clean:]
         elif unit.source.strip():
             cells.append(_other(unit, draft, why))
     return cells + [cell for _, cell in texts]
@@ -321,9 +284,22 @@ def _other(unit: Unit, draft: Draft, why: str) -> Cell:
     outputs, whole = of_user(unit, draft.runs)
     about |= {"shown": "observed" if whole else "run"} if outputs or whole else {}
     if why and whole and outputs:
-        about["volatile"] = {**{str(i): ALL for i in range(len(outputs))}, "count": ALL}
+        about["volatile"] = all_volatile(len(outputs))
     tags = [LOOSE] if outputs and (why or not whole) else []
     return Cell("code", unit.role, unit.source, about, tags, outputs)
+
+
+def _answer(unit: Unit, run: ExportSource, why: str) -> list[Cell]:
+    """Return the answer in words, and the cell that computes it with what it showed."""
+    outputs = notes.answer_printed(run)
+    why = "" if holds_after_all(why, "".join(map(_text, outputs))) else why
+    about = {"pid": run.pid, "shown": "observed"} | ({"volatile": all_volatile(1)} if why else {})
+    left = {"left": left_out(unit, Expected(), "", why)} if why else {}
+    words = notes.answer_cell(run)
+    return [
+        words,
+        Cell("code", "answer", unit.source, {**about, **left}, [LOOSE] if why else [], outputs),
+    ]
 
 
 def _shapes(draft: Draft) -> list[Cell]:
@@ -340,25 +316,33 @@ def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: 
     about |= {"pid": run.pid} if run.events and run.pid else {}
     outputs, lost = recorded(call, run)
     if (magic := shows_by_itself(call.code)) and not lost:
-        lost = f"its output: what {magic} shows has no plain form"
+        lost = f"what {magic} shows has no plain form"
+    why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs))) else why
     repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
     known: dict[str, Any] = {"values": values} if values else {}
     known |= {"asserted": gives.count} if gives.count else {}
     known |= {"shown": "observed" if repeats else "run"}
     if why and repeats:
-        known["volatile"] = {**{str(i): ALL for i in range(len(outputs))}, "count": ALL}
-    left = unchecked(unit, gives, lost, why if outputs else "")
-    note = Cell("markdown", "note", notes.step(call, run, first, left), about)
+        known["volatile"] = all_volatile(len(outputs))
+    errors = any(o.get("name") == "stderr" for o in outputs)
+    left = left_out(unit, gives, lost, why if outputs else "", of_the_clock(call), errors)
+    left |= {"the files it read": said} if (said := missed(unit, run.cells)) else {}
+    known |= {"left": left} if left else {}
+    note = Cell("markdown", "note", notes.step(call, run, first, told(left)), about)
     source = asserting(unit.source, gives, call.id) if not unit.problem else unit.source
     tags = [] if repeats and not why else [LOOSE]
     return [note, Cell("code", "step", source, {**about, **known}, tags, outputs)]
 
 
+def _text(output: dict[str, Any]) -> str:
+    return str(output.get("text", output.get("data", {}).get("text/plain", "")))
+
+
 def _end(draft: Draft, clean: bool) -> list[Cell]:
-    cells = (
-        [] if clean else [Cell("markdown", "answer", notes.answer(r)) for r in draft.wanted if r.state.answer]
-    )
-    cells += [Cell("code", "answer", text) for r in draft.wanted if (text := notes.computed_answer(r))]
+    """Return the answers that no code computes, and what is asserted in the end."""
+    computed = [u.run for u in draft.units if u.role == "answer"]
+    bare = [r for r in draft.wanted if r.state.answer and not any(r is c for c in computed) and not clean]
+    cells = [notes.answer_cell(r) for r in bare]
     code, draft.unchecked = evidence_code(draft)
     return [*cells, Cell("code", "evidence", code)] if code else cells
 

@@ -11,7 +11,7 @@ from llmos_nb.export.inputs import Input, digest_file, file_names, named_texts
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal.events import CellRan
 
-CHANGED, GONE = "changed after it was read", "gone since it was read"
+CHANGED, GONE = "changed after it was read", "removed after it was read"
 
 
 def reads_of(unit: Unit, cells: Mapping[int, CellRan]) -> Mapping[str, Any]:
@@ -23,7 +23,9 @@ def reads_of(unit: Unit, cells: Mapping[int, CellRan]) -> Mapping[str, Any]:
     return cell.reads if cell is not None else {}
 
 
-def files_recorded(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path) -> list[Input]:
+def files_recorded(
+    units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, began_in: Path | None = None
+) -> list[Input]:
     """Return the files that the code read, by the content that they had then.
 
     What the code itself writes before it reads it is no input.
@@ -36,6 +38,8 @@ def files_recorded(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: 
         What is recorded of the user's cells.
     folder : Path
         The folder that relative file names start from.
+    began_in : Path, optional
+        The folder that they started from in the run.
     """
     known = named_texts(u.source for u in units)
     found: dict[str, Input] = {}
@@ -46,18 +50,31 @@ def files_recorded(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: 
         reads, named = reads_of(unit, cells), set(file_names(unit.source, known))
         whole = unit.kept or unit.call is not None
         for one in _files(reads):
-            path, real = _seen_from(folder, (here, there), one["path"])
-            if path not in found and real not in made and (whole or path in named) and "sha256" in one:
-                found[path] = _since(Input(path, one["sha256"], one["bytes"]), folder)
+            places = (
+                (_moved(one["from"], began_in, folder),) if isinstance(one.get("from"), str) else (here, there)
+            )
+            path, real = _seen_from(folder, places, one["path"])
+            if (
+                path not in found
+                and real not in made
+                and (whole or {path, one["path"]} & named)
+                and "sha256" in one
+            ):
+                found[path] = _since(Input(path, one["sha256"], one["bytes"]), folder, where(unit, cells))
         here = there
         made |= {p for p in _written(unit, reads) if whole or any(p.endswith(n.lstrip("./")) for n in named)}
     return list(found.values())
 
 
+def _moved(start: str, began_in: Path | None, folder: Path) -> Path:
+    """Return where a relative name started from, as it is in the notebook's folder now."""
+    return folder / os.path.relpath(start, began_in) if began_in is not None else Path(start)
+
+
 def _seen_from(folder: Path, places: Sequence[Path], path: str) -> tuple[str, str]:
     """Return a file's name as it is from the notebook's folder, and its real one."""
     base = next((p for p in places if (p / path).is_file()), places[0])
-    if Path(path).is_absolute() or base == folder:
+    if Path(path).is_absolute() or os.path.normpath(base) == os.path.normpath(folder):
         return path, str((folder / path).resolve())
     return Path(os.path.relpath(base / path, folder)).as_posix(), str((base / path).resolve())
 
@@ -75,14 +92,29 @@ def _written(unit: Unit, reads: Mapping[str, Any]) -> list[str]:
     return [*(str(p) for p in reads.get("written", ())), *(what for kind, _, what in words if kind == "write")]
 
 
-def _since(one: Input, folder: Path) -> Input:
-    """Say of a file that is another one now, or gone, that it is."""
-    path = folder / one.path
+def missed(unit: Unit, cells: Mapping[int, CellRan]) -> str:
+    """Say how many openings of files by a unit nobody could note; empty for none."""
+    n = reads_of(unit, cells).get("missed", 0)
+    return f"{n} opening{'s' * (n > 1)} of files could not be noted when it ran" if type(n) is int and n else ""
+
+
+def where(unit: Unit, cells: Mapping[int, CellRan]) -> str:
+    """Return a unit in words: its call, or the number of the user's cell."""
+    if unit.call is not None:
+        return f"call {unit.call.id}" + (
+            f" of process {unit.run.pid}" if unit.run is not None and unit.run.pid else ""
+        )
+    cell = cells.get(unit.order[0])
+    return f"your cell [{cell.count}]" if cell is not None and cell.count else f"your cell {unit.order[0]}"
+
+
+def _since(one: Input, folder: Path, reader: str) -> Input:
+    """Say of a file that is another one now, or gone, that it is, and which code read it."""
     try:
-        if digest_file(path) != one.sha256:
-            one.about["since"] = CHANGED
+        since = CHANGED if digest_file(folder / one.path) != one.sha256 else ""
     except OSError:
-        one.about["since"] = GONE
+        since = GONE
+    one.about |= {"since": since, "reader": reader} if since else {}
     return one
 
 

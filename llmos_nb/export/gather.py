@@ -12,17 +12,17 @@ from typing import Any
 
 from llmos_nb.export.assertions import Expected
 from llmos_nb.export.cells import Cell
-from llmos_nb.export.chance import recorded as recorded_states, restored, state_code
+from llmos_nb.export.chance import recorded as recorded_states, restored
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import Piece, cut
 from llmos_nb.export.dataflow.taint import NETWORK, STATES, reaches, tainted
-from llmos_nb.export.functions import source_unit
+from llmos_nb.export.functions import modules_named, source_unit
 from llmos_nb.export.inputs import Input
 from llmos_nb.export.literals import Held, hold
 from llmos_nb.export.order import NOT_KNOWN
 from llmos_nb.export.source import ExportSource
-from llmos_nb.export.steps import REPEAT, Unit, step_units, user_units
+from llmos_nb.export.steps import REPEAT, Unit, answer_units, step_units, user_units
 from llmos_nb.heap.digest import digest
 from llmos_nb.journal.events import CellRan
 from llmos_nb.messages import canonical
@@ -67,8 +67,9 @@ def recorded(unit: Unit, folder: str) -> Held | None:
     return held
 
 
-_DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[iod]h|Out|In")
+RESULTS = ("step", "answer")
 _FIRST, _ROUNDS = -1, 20  # what is missing may itself miss something: a round for each level
 
 
@@ -132,9 +133,7 @@ class Draft:
     @property
     def states(self) -> list[str]:
         """The random states that the notebook restores."""
-        names = {"random": PYTHON, "numpy": NUMPY}
-        known = [k for run in self.runs for k in run.random_state or ()]
-        return [names[k] for k in dict.fromkeys([*known, *self.restored]) if k in names]
+        return [state for name, state in {"random": PYTHON, "numpy": NUMPY}.items() if name in self.restored]
 
     @property
     def cells(self) -> Mapping[int, CellRan]:
@@ -148,8 +147,8 @@ class Draft:
 
     @property
     def first_step(self) -> int:
-        """The place of the first step."""
-        return next((i for i, u in enumerate(self.units) if u.role == "step"), len(self.units))
+        """The place of the first step, or of an answer before all steps."""
+        return next((i for i, u in enumerate(self.units) if u.role in RESULTS), len(self.units))
 
     def pieces(self) -> list[Piece]:
         """Return the code for analysis."""
@@ -157,13 +156,29 @@ class Draft:
 
     def running(self) -> list[Piece]:
         """Return the code that runs unless somebody asks for the effects again."""
-        return [Piece(u.source if u.running is None else u.running, u.kept) for u in self.units]
+        found, watched = [], False  # numpy's state is noted from the moment that something has loaded numpy
+        for unit in self.units:
+            source = unit.source if unit.running is None else unit.running
+            found.append(Piece(source, unit.kept, watched and _still(unit)))
+            watched = watched or any(m.partition(".")[0] in _NUMPY for m in modules_named(source))
+        return found
 
     def keep(self, held: Held, at: int, order: tuple[int, int, int] = (0, 0, 0)) -> None:
         """Put a value that comes as data before the unit at a place."""
         about = f"# Input: {held.name} as it was in the kernel, since {held.about['why']}."
         self.held.append(held)
         self.units.insert(at, Unit("held", f"{about}\n{held.code}", order, names=[held.name]))
+
+
+_NUMPY = ("numpy", "pandas", "scipy", "sklearn", "matplotlib", "seaborn", "statsmodels", "xarray")
+
+
+def _still(unit: Unit) -> bool:
+    """Return whether the record of a step says that no random state of this interpreter moved while it ran here."""
+    call = unit.call
+    if call is None or call.facts.get("outputs") is None or "apart" in call.facts:
+        return False
+    return not call.changes.random
 
 
 def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
@@ -179,7 +194,9 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
         Keep the user's cells whole.
     """
     units = [u for n, run in enumerate(runs) for u in step_units(run, n)]
-    draft = Draft(runs, folder, sorted([*units, *user_units(runs, whole)], key=lambda u: u.order))
+    answers = [u for n, run in enumerate(runs) for u in answer_units(run, n)]
+    given = [*units, *answers, *user_units(runs, whole)]
+    draft = Draft(runs, folder, sorted(given, key=lambda u: u.order))
     for unit in units:
         if (held := recorded(unit, folder)) is not None:
             draft.held.append(held)
@@ -187,7 +204,6 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
     _at_boundary(draft)
     _whole_steps(draft)
     _resolve(draft)
-    _random_state(draft)
     for held in piped_in(runs, folder):
         draft.keep(held, draft.first_step)
     # random states that nobody had seeded when the steps began: the user's draws before are of no use
@@ -224,7 +240,8 @@ def _no_history(draft: Draft, unit: Unit) -> None:
     if not used or unit.problem or not unit.source.strip():
         return
     if names := [n for n in used if n in flow_of_code(unit.source).reads]:
-        where = f"call {unit.call.id}" if unit.call is not None else f"the user's cell {unit.order[0]}"
+        cell = "the answer" if unit.role == "answer" else f"the user's cell {unit.order[0]}"
+        where = f"call {unit.call.id}" if unit.call is not None else cell
         unit.problem = f"{where} uses {', '.join(names)}: {draft.missing[names[0]]}"
         lines = [
             *(f"# {line}" for line in unit.source.splitlines()),
@@ -249,7 +266,7 @@ def _not_again(draft: Draft, unit: Unit) -> None:
         return
     draft.held += held
     unit.running = otherwise = "\n".join(h.code for h in held) or "pass"
-    kept = [ast.unparse(n) for n in ast.parse(unit.source).body if isinstance(n, _DEFINES)]
+    kept = [ast.unparse(n) for n in ast.parse(unit.source).body if isinstance(n, DEFINES)]
     again, kept_code = (textwrap.indent(code, "    ") for code in (unit.source, otherwise))
     about = "# This went to the network. What it got is read from what was kept, so that it is the same again."
     unit.source = "\n".join([about, *kept, f"if {REPEAT}:", again, "else:", kept_code])
@@ -298,17 +315,3 @@ def _make(draft: Draft, name: str) -> None:
         draft.keep(held, 0)
     else:
         draft.missing[name] = f"a {type(value).__name__} cannot be written as plain data"
-
-
-def _random_state(draft: Draft) -> None:
-    """Put the recorded random state before the first step that drew."""
-    for run in draft.runs:
-        steps = [(i, u.call) for i, u in enumerate(draft.units) if u.run is run and u.call is not None]
-        first = next((i for i, call in steps if call.changes.random), None)
-        if first is not None and run.random_state:
-            file = f"{draft.folder}/random-state-{run.pid}.json"
-            code = state_code(run.random_state, file)
-            data = canonical(dict(run.random_state)).encode()
-            about = {"kind": "random state", "why": "the run drew from it"}
-            draft.held.append(Held("random state", code, file, data, about))
-            draft.units.insert(first, Unit("state", code, draft.units[first].order))

@@ -8,7 +8,7 @@ from typing import Any
 from llmos_nb.tools import Call
 
 _OF_A_RUN = ("content", "outputs", "outside", "quiet", "random")
-NOT_KEPT = "its output: it ran again after a resume, and what it showed then is not kept"
+NOT_KEPT = "it ran again after a resume, and what it showed then is not kept"
 
 
 def ran_again(call: Call) -> bool:

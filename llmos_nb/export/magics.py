@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 
 # What they do is nothing that a result rests on: they show, look, set up the notebook, or time.
 _DROPPED = re.compile(
@@ -11,9 +12,15 @@ _DROPPED = re.compile(
     r"|xmode|pinfo2?|pdoc|psource|lsmagic|autosave|agent|timeit"
 )
 _QUIET = re.compile(
-    r"matplotlib|config|(re|un)?load_ext|autoreload|precision|pdb|xmode|autosave|agent|writefile|file"
+    r"matplotlib|config|(re|un)?load_ext|autoreload|precision|pdb|xmode|autosave|agent|writefile|file|capture"
 )
 _TIMERS = ("time", "prun", "memit", "lprun", "mprun")  # they run a statement once, in the notebook's names
+_CLOCKS = ("%time", "%timeit")  # what they print is a reading of the clock
+_READINGS = re.compile(
+    r"^(?:CPU times: .*|Wall time: .*|(?:Compiler|Parser) *: .*|.* per loop \(mean ± std\. dev\. of .*\)"
+    r"|The slowest run took .*)\n?",
+    re.MULTILINE,
+)
 _INSTALLS = re.compile(r"\s*(python3? -m )?(pip3?|conda|mamba|uv)\s+(pip\s+)?(install|add|update|upgrade)\b")
 _OPTIONS = re.compile(r"^(-\w+(\s+\S+(?=\s+-|\s+\S+))?\s+)*")
 
@@ -33,18 +40,29 @@ def plain(source: str) -> str:
     first = source.lstrip().partition("\n")[0]
     if first.startswith("%%"):
         return _cell(first[2:].strip(), source.lstrip().partition("\n")[2])
-    try:
-        ast.parse(source)
-    except SyntaxError:
+    if not _parses(source):
         return _lines(source)
     return _without(source) if "get_ipython" in source else source
 
 
 def shows(source: str) -> str:
     """Return the first magic of some code whose own output its plain form does not give; empty for none."""
-    names = re.findall(r"^\s*(?:[\w, ]+=\s*)?(%{1,2}\w+)", source, re.MULTILINE)
-    found = next((n for n in names if not _QUIET.fullmatch(n.strip("%"))), "")
-    return found if found and (source.lstrip().startswith("%%") or not _parses(source)) else ""
+    loud = (n for n in _named(source) if not _QUIET.fullmatch(n.strip("%")))
+    return next((n for n in loud if n.replace("%%", "%") not in _CLOCKS), "")
+
+
+def readings(source: str, text: str) -> tuple[str, list[str]]:
+    """Return what some code printed without what ``%time`` and ``%timeit`` say of the clock, and the lines of that."""
+    if not any(n.replace("%%", "%") in _CLOCKS for n in _named(source)):
+        return text, []
+    return _READINGS.sub("", text), [line.rstrip("\n") for line in _READINGS.findall(text)]
+
+
+def _named(source: str) -> list[str]:
+    """Return the magics that code uses, but for `%cd -q`, which is told to show nothing."""
+    if not source.lstrip().startswith("%%") and _parses(source):
+        return []
+    return re.findall(r"^\s*(?:[\w, ]+=\s*)?(%{1,2}(?!cd\s+-q)\w+)", source, re.MULTILINE)
 
 
 def _parses(source: str) -> bool:
@@ -59,8 +77,10 @@ def _cell(head: str, body: str) -> str:
     name, _, rest = head.partition(" ")
     if name == "timeit":
         return "\n".join([f"pass  # was: %%{head}", *(f"# {line}" for line in body.splitlines())])
-    if name in (*_TIMERS, "capture"):
+    if name in _TIMERS:
         return plain(body)
+    if name == "capture":
+        return _captured(rest, plain(body))
     if name in ("bash", "sh", "script"):
         return _command(body, "")
     if name in ("writefile", "file"):
@@ -68,6 +88,22 @@ def _cell(head: str, body: str) -> str:
         path = rest.replace("-a", "").strip()
         return f'with open({path!r}, "{mode}") as _file:\n    _file.write({body!r})'
     raise NotPython(f"%%{head}")
+
+
+def _captured(rest: str, body: str) -> str:
+    """Spell ``%%capture`` as what it does: the cell within IPython's own context that takes the output."""
+    words = rest.split()
+    off = [w.removeprefix("--no-") for w in words if w in ("--no-stdout", "--no-stderr", "--no-display")]
+    names = [w for w in words if not w.startswith("-")]
+    if len(off) + len(names) != len(words) or len(names) > 1:
+        raise NotPython(f"%%capture {rest}")
+    given = ", ".join(f"{name}=False" for name in off)
+    head = f"with capture_output({given}){f' as {names[0]}' if names else ''}:"
+    inner = textwrap.indent(body, "    ") if '"""' not in body and "'''" not in body else ""
+    inner = inner or textwrap.indent(ast.unparse(ast.parse(body)), "    ")
+    return (
+        f"from IPython.utils.capture import capture_output\n\n{head}\n{inner if body.strip() else '    pass'}"
+    )
 
 
 def _lines(source: str) -> str:
@@ -117,6 +153,8 @@ def _statement(method: str, texts: list[str], target: str) -> str:
 
 def _magic(name: str, rest: str, target: str) -> str:
     line, rest = f"%{name} {rest}".strip(), rest.strip()
+    if target and name == "time":  # it gives what the expression gives
+        return f"{target} = {rest}"
     if target:
         raise NotPython(f"{target} = {line}")
     if name in ("pinfo", "pinfo2", "psearch"):
@@ -125,6 +163,7 @@ def _magic(name: str, rest: str, target: str) -> str:
         return f"pass  # was: {line}"
     if name in _TIMERS:
         return plain(_OPTIONS.sub("", rest))
+    rest = rest.removeprefix("-q ").strip() if name == "cd" else rest
     if name == "cd" and rest not in ("", "-"):
         return f"import os; os.chdir(os.path.expanduser({rest!r}))"
     if name in ("env", "set_env") and re.search(r"[\s=]", rest):
@@ -149,9 +188,7 @@ def _command(command: str, target: str) -> str:
         text = "f" + repr("".join(p + next(inside, "") for p in bare))
     else:
         text = repr(command)
-    if target:
-        both = "stdout=subprocess.PIPE, stderr=subprocess.STDOUT"
-        run = f"subprocess.run({text}, shell=True, {both}, text=True, check=False).stdout"
-        return f"import subprocess; {target} = {run}.splitlines()"
-    run = f"subprocess.run({text}, shell=True, capture_output=True, text=True, check=False).stdout"
-    return f'import subprocess; print({run}, end="")'
+    output = "stdout=subprocess.PIPE, stderr=subprocess.STDOUT" if target else "capture_output=True"
+    run = f"subprocess.run({text}, shell=True, {output}, text=True, check=False).stdout"
+    use = f"{target} = {run}.splitlines()" if target else f'print({run}, end="")'
+    return f"import subprocess; {use}"

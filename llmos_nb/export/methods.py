@@ -6,19 +6,22 @@ import re
 from collections.abc import Iterator, Sequence
 
 from llmos_nb.export import cells, provenance
-from llmos_nb.export.assertions import Expected, unchecked
+from llmos_nb.export.assertions import Expected, left_out, told
 from llmos_nb.export.cells import words
+from llmos_nb.export.files import missed, where
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.lock import platform_of
 from llmos_nb.export.redact import refuse_secrets, secrets
-from llmos_nb.export.shown import recorded
+from llmos_nb.export.shown import of_the_clock, recorded
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import LOOKING, call_code
+from llmos_nb.export.target import SUPPLEMENT
 from llmos_nb.journal.events import ModelRequested, PlanDecided, PlanEdited, PlanProposed
 from llmos_nb.process import evidence
 from llmos_nb.process.state import CONTROL
 from llmos_nb.tools import Call
 
+_SEEN = "Files are noted as Python opens them; what compiled code opens by itself is not seen."
 _LONG = 4_000  # characters of one output
 _NOT_DONE = {
     "undone": "taken back",
@@ -48,8 +51,7 @@ def methods(draft: Draft) -> str:
         It would hold a secret.
     """
     title = f"# Methods: {words(draft.runs[0].name or draft.runs[0].goal, 120)}"
-    about = "Made from the journal of the run, which holds each decision with its time; times are in UTC."
-    parts = [title, about, *map(_run, draft.runs), _data(draft), "## What was done"]
+    parts = [title, SUPPLEMENT, *map(_run, draft.runs), _data(draft), "## What was done"]
     parts += [_step(draft, n) for n, unit in enumerate(draft.units) if unit.call is not None]
     parts += [part for part in (_not_done(draft), _uncheckable(draft)) if part]
     parts += [cells.answer(run) for run in draft.runs if run.state.answer]
@@ -111,7 +113,7 @@ def _plans(run: ExportSource) -> Iterator[str]:
 def _data(draft: Draft) -> str:
     """Return the table of the input files."""
     if not draft.inputs:
-        return "## Data\n\nNo file was read that was there before the run."
+        return f"## Data\n\nNo file was read that was there before the run. {_SEEN}"
     rows = ["| file | kind | bytes | lines | sha256 |", "|---|---|---:|---:|---|"]
     for one in draft.inputs:
         known = [
@@ -122,7 +124,7 @@ def _data(draft: Draft) -> str:
             f"`{one.sha256}`",
         ]
         rows.append(f"| {' | '.join(known)} |")
-    return "\n".join(["## Data", "", *rows])
+    return "\n".join(["## Data", "", *rows, "", _SEEN])
 
 
 def _step(draft: Draft, n: int) -> str:
@@ -135,6 +137,9 @@ def _step(draft: Draft, n: int) -> str:
     number = sum(u.call is not None for u in draft.units[: n + 1])
     pid = f" of process {run.pid}" if len(draft.runs) > 1 else ""
     parts = [f"### {number}. {words(title, 160)} (`{words(call.name)}`, call {words(call.id)}{pid})"]
+    if planned is not None and planned.expect:
+        missed = [cells.not_so(run.state.missed[planned.n])] if planned.n in run.state.missed else []
+        parts.append("\n".join([f"- Expected: {words(planned.expect)}", *missed]))
     if said := provenance.why(call, run):
         parts.append(f"Why, in the model's words: {words(said, 2_000)}")
     parts.append(f"Decided: {words('; '.join(provenance.story(call, run)), 2_000)}.")
@@ -142,7 +147,7 @@ def _step(draft: Draft, n: int) -> str:
     outputs, lost = recorded(call, run)
     parts += _output(call, outputs)
     asserted = f"{gives.count} values are asserted" if gives.count else "no value is asserted"
-    left = unchecked(unit, gives, lost, "")
+    left = told(left_out(unit, gives, lost, "", of_the_clock(call)))
     parts.append(
         f"Checked when it runs again: {asserted}." + "".join(f" Not checked: {words(w)}." for w in left)
     )
@@ -151,10 +156,9 @@ def _step(draft: Draft, n: int) -> str:
 
 def _edited(call: Call) -> list[str]:
     """Return what the model had proposed, where that is not what ran."""
-    if call.original is None or call.original == call.arguments:
+    if not call.proposed:
         return []
-    first = call.original.get("code", call.original) if isinstance(call.original, dict) else call.original
-    return ["As the model had proposed it:", _fence(str(first), "python")]
+    return ["As the model had proposed it:", _fence(call.proposed, "python")]
 
 
 def _output(call: Call, outputs: Sequence[dict[str, object]]) -> list[str]:
@@ -189,6 +193,8 @@ def _uncheckable(draft: Draft) -> str:
     for unit, gives in zip(draft.units, draft.expected, strict=False):
         about = f"call {words(unit.call.id)}" if unit.call else ""
         lines += [f"- {words(n or 'the value')} of {about}: {words(why)}" for n, why in gives.left.items()]
+    read = [(where(u, draft.cells), said) for u in draft.units if (said := missed(u, draft.cells))]
+    lines += [f"- The files that {words(unit)} read: {said}" for unit, said in read]
     for run in draft.runs:
         unfound = [m.claim.text for m in evidence.evidence(run.state) if m.mark == "absent"]
         lines += [f"- The answer says {words(text)}, which stands in no result" for text in unfound]

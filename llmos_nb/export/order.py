@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import builtins
 import textwrap
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llmos_nb.export.dataflow.flow import flow_of_code
+from llmos_nb.export.dataflow.slice import first_line
 from llmos_nb.export.source import ExportSource
 from llmos_nb.journal.events import CallFinished, CellRan, HeapRestored
 
@@ -47,14 +49,20 @@ def ordered(runs: Iterable[ExportSource], notebooks: Sequence[Ran]) -> list[Expo
     turns = {one.notebook: n for n, one in enumerate(notebooks)}
     cells = {(turns[one.notebook], cell.place, 0): cell for one in notebooks for cell in one.cells}
     taken: set[tuple[str, int]] = set()
-    found = [(run, _steps(run, turns, taken)) for run in runs]
-    keys = sorted({*cells, *(key for _, steps in found for key in steps.values())})
+    found = [(run, *_steps(run, turns, taken)) for run in runs]
+    keys = sorted({*cells, *(key for _, steps, _ in found for key in steps.values())})
     numbers = {key: n for n, key in enumerate(keys, 1)}
     ran = {numbers[key]: cell for key, cell in cells.items()}
     sources = [(n, source) for n, cell in sorted(ran.items()) if (source := code_of(cell, n))]
     return [
-        replace(run, user_cells=sources, cells=ran, placed={call: numbers[key] for call, key in steps.items()})
-        for run, steps in found
+        replace(
+            run,
+            user_cells=sources,
+            cells=ran,
+            placed={call: numbers[key] for call, key in steps.items()},
+            answered=bisect_right(keys, last) if last is not None else None,
+        )
+        for run, steps, last in found
     ]
 
 
@@ -68,8 +76,10 @@ def places(run: ExportSource) -> dict[str, tuple[str, int]]:
     return found
 
 
-def _steps(run: ExportSource, turns: Mapping[str, int], taken: set[tuple[str, int]]) -> dict[str, Key]:
-    """Return the keys of the surviving calls, with each rebuild of the namespace taken in."""
+def _steps(
+    run: ExportSource, turns: Mapping[str, int], taken: set[tuple[str, int]]
+) -> tuple[dict[str, Key], Key | None]:
+    """Return the keys of the surviving calls, with each rebuild taken in, and of the last, which others may share."""
     keys: dict[str, Key] = {}
     first: dict[str, Key] = {}
     known = places(run)
@@ -88,7 +98,8 @@ def _steps(run: ExportSource, turns: Mapping[str, int], taken: set[tuple[str, in
                 last = (turns[notebook], n, len(again))
     mine = [c.id for c in run.state.surviving if c.id in keys and known.get(c.id) not in taken]
     taken |= {known[call] for call in mine if call in known}
-    return {call: keys[call] for call in mine}
+    last_of_all = max((keys[c.id] for c in run.state.surviving if c.id in keys), default=None)
+    return {call: keys[call] for call in mine}, last_of_all
 
 
 NOT_KNOWN = "not_known_"
@@ -116,16 +127,11 @@ def code_of(cell: CellRan, n: int = 0) -> str:
         body = ast.parse(cell.source).body
     except SyntaxError:  # magics
         return "" if not cell.line else cell.source
-    failed = next((node for node in body if _first(node) <= cell.line <= (node.end_lineno or 0)), None)
+    failed = next((node for node in body if first_line(node) <= cell.line <= (node.end_lineno or 0)), None)
     if failed is None:
         return _not_known(body, n)
-    head = cell.source.splitlines()[: _first(failed) - 1]
+    head = cell.source.splitlines()[: first_line(failed) - 1]
     return "\n".join([*head, _quietly(failed, cell, n)])
-
-
-def _first(node: ast.stmt) -> int:
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(d.lineno for d in decorators)])
 
 
 def _quietly(node: ast.stmt, cell: CellRan, n: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llmos_nb.export.source import ExportSource
+from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
     CallDecided,
     CallResolved,
@@ -37,14 +38,21 @@ def person(by: str) -> str:
     kind, _, which = by.partition(":")
     if kind in ("mode", "rule", "approver"):
         return f"the {kind} {which}".rstrip()
+    if kind == "act":
+        return f"act {which} of the plan"
     return "the user" if by == "you" else by
 
 
 def why(call: Call, run: ExportSource) -> str:
     """Return what the model said when it proposed a call; empty where it said nothing."""
-    at = call.facts.get("n")
-    found = (e.body for e in run.events if e.n == at and isinstance(e.body, ModelResponded))
-    return next((b.text.strip() for b in found), "")
+    found = (e.body for e in run.about(f"event {call.facts.get('n')}"))
+    return next((b.text.strip() for b in found if isinstance(b, ModelResponded)), "")
+
+
+def _about(call: Call, run: ExportSource) -> list[Event]:
+    """Return the events that say how a call came about, in order."""
+    found = run.about("plan", f"step {call.step}", call.id, f"event {call.facts.get('n')}")
+    return sorted(found, key=lambda e: e.n)
 
 
 @dataclass(frozen=True)
@@ -74,17 +82,17 @@ def grant(call: Call, run: ExportSource) -> Grant:
     found = Grant(call.by, call.by, call.started, call.why)
     plan = step = ""
     asked = False
-    for event in run.events:
+    for event in _about(call, run):
         match event.body:
             case PlanDecided(what="approve") as b:
                 plan = b.by
-            case SignalReceived(signal="approve_step") as b if b.step == call.step:
+            case SignalReceived(signal="approve_step") as b:
                 step = b.by
-            case QuestionAsked() as b if b.question == call.id:
+            case QuestionAsked():
                 asked = True
-            case CallDecided(what="edit") as b if b.call == call.id:
+            case CallDecided(what="edit"):
                 asked = False  # it is judged again
-            case CallDecided(what="approve") as b if b.call == call.id:
+            case CallDecided(what="approve") as b:
                 behind = plan if b.by == "plan" else step if b.by == "you" and not asked else ""
                 found = Grant(b.by, behind or b.by, event.at, b.why)
     return found
@@ -109,24 +117,24 @@ def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
     plan: tuple[PlanDecided, str] | None = None
     step: tuple[SignalReceived, str] | None = None
     decided = asked = False
-    for event in run.events:
+    for event in _about(call, run):
         at = when(event.at)
         match event.body:
-            case ModelResponded() if event.n == call.facts.get("n"):
+            case ModelResponded():
                 yield f"proposed by the model, {at}"
             case PlanDecided(what="approve") as b:
                 plan = b, at
-            case SignalReceived(signal="approve_step") as b if b.step == call.step:
+            case SignalReceived(signal="approve_step") as b:
                 step = b, at
-            case QuestionAsked() as b if b.question == call.id:
+            case QuestionAsked():
                 asked = True
-            case CallDecided() as b if b.call == call.id:
+            case CallDecided() as b:
                 decided = decided or b.what == "approve"
                 yield from _decision(b, at, plan, None if asked else step)
                 asked = asked and b.what != "edit"  # an edited call is judged again
-            case CallResolved() as b if b.call == call.id:
+            case CallResolved() as b:
                 yield f"{'confirmed as done' if b.done else 'run again'} by {person(b.by)}, {at}"
-            case CallUndone() as b if b.call == call.id:
+            case CallUndone():
                 yield f"undone, {at}"
     if not decided and call.status == "done":
         yield "no decision was needed"
@@ -158,6 +166,8 @@ def _granted(by: str, reason: str) -> str:
     told = f": {reason}" if reason else ""
     if by == "words":
         return f"covered by the user's own words{told}"
+    if by.startswith("act:"):
+        return f"covered by {person(by)}{told}"
     if by == "plan":
         return f"inside the plan that was approved{told}"
     through = by.startswith(("mode", "rule"))

@@ -16,8 +16,11 @@ from typing import Any
 from llmos_nb.errors import ExportDoesNotRun, LlmosError
 from llmos_nb.export.cells import read
 from llmos_nb.export.environ import LACKS
+from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.source import ExportSource
+from llmos_nb.export.verify.compare import differences
 from llmos_nb.export.verify.execute import TIMEOUT_S, execute, no_network
+from llmos_nb.export.verify.values import with_probes
 from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
 from llmos_nb.tools import Call
@@ -25,8 +28,13 @@ from llmos_nb.tools import Call
 _WORDS = 300  # of an error
 
 
-def run(path: Path) -> None:
+def run(path: Path) -> str:
     """Run a notebook, or a script, that was just exported.
+
+    Returns
+    -------
+    str
+        Where it gave something else than the run, and what; empty where it gave the same, or a script ran.
 
     Raises
     ------
@@ -37,13 +45,16 @@ def run(path: Path) -> None:
     """
     if path.suffix == ".py":
         _run_script(path)
-        return
+        return ""
     book: dict[str, Any] = read(path)
     for one in book["metadata"]["llmos_nb"]["inputs"]:
-        if one.get("since"):
-            raise ExportDoesNotRun(f"{path} is saved, and does not run: {one['path']} was {one['since']}")
+        if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
+            reader = f" (by {one['reader']})" if one.get("reader") else ""
+            lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept"
+            raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
+    probed = {**book, "cells": with_probes(book["cells"])}
     with _own_loop():
-        result = execute(book, book["metadata"]["llmos_nb"]["inputs"], path.parent)
+        result = execute(probed, book["metadata"]["llmos_nb"]["inputs"], path.parent)
     if result.failed is not None:
         index, name, text, _ = result.failed
         lacks = (
@@ -55,8 +66,15 @@ def run(path: Path) -> None:
         )
         if secret_name(lacks):
             raise LlmosError(f"it needs {lacks!r}, a secret, which no notebook is handed")
-        where = f"cell {book['cells'][index]['id']}"
+        where = f"cell {probed['cells'][index]['id']}"
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {where}: {name}: {text}"[:_WORDS]))
+    found, _ = differences(book, result)
+    return redact(f"{found[0].where}: {found[0].what}"[:_WORDS]) if found else ""
+
+
+def _there(path: Path, sha256: str) -> bool:
+    """Return whether a file as it was read stands beside the notebook."""
+    return path.is_file() and digest_file(path) == sha256
 
 
 @contextmanager

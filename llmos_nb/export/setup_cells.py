@@ -35,7 +35,8 @@ def parameters_code(units: Iterable[Unit], params: Params) -> str:
     units = list(units)
     values = _values(units, params)
     for unit in units:
-        unit.source = _without(unit.source, values)
+        if bound := [node for node in ast.parse(unit.source).body if _binds(node, values)]:
+            unit.source = without(unit.source, bound)
     lines = [f"{name} = {spelled}" for name, spelled in values.items()]
     if any(REPEAT in u.source for u in units):
         lines += [f"{REPEAT} = False  # True does again what acts outside the notebook"]
@@ -66,11 +67,6 @@ def _binds(node: ast.stmt, names: Collection[str]) -> bool:
                 ast.literal_eval(value)
                 return True
     return False
-
-
-def _without(source: str, values: Mapping[str, str]) -> str:
-    bound = [node for node in ast.parse(source).body if _binds(node, values)]
-    return without(source, bound) if bound else source
 
 
 _CODE = {

@@ -8,6 +8,7 @@ from typing import Any
 
 from llmos_nb.export.cells import KEPT, plain_output, text_of, tidy
 from llmos_nb.export.latest import NOT_KEPT, latest, ran_again
+from llmos_nb.export.magics import readings
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal import Blobs
@@ -41,6 +42,7 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
         return _pictures(call, run), _why(call, False)
     for kind, chars, *own in kinds or [["stdout", len(text)]]:
         part, at = tidy(text[at : at + chars]), at + chars
+        part = readings(call.code, part)[0] if kind == "stdout" else part
         if kind in ("stdout", "stderr") and part.strip():
             part = part if part.endswith("\n") or at < len(text) else f"{part}\n"
             found.append({"output_type": "stream", "name": kind, "text": part})
@@ -58,9 +60,14 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
     return found, f"{lost} of its pictures are not kept" if lost else ""
 
 
+def of_the_clock(call: Call) -> list[str]:
+    """Return the lines in which a magic told the time that something took, which no other run repeats."""
+    return readings(call.code, call.result)[1] if call.name == "python" else []
+
+
 def _why(call: Call, old: bool) -> str:
     """Say why outputs are not those of a cell."""
-    return "its output is kept as one text" if old else f"its output ({call.size:,} bytes) is not kept whole"
+    return "it is kept as one text" if old else f"it is not kept whole ({call.size:,} bytes)"
 
 
 def _as_text(call: Call, run: ExportSource) -> Outputs:

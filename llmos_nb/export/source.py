@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import CellRan
+from llmos_nb.journal.events import (
+    CallDecided,
+    CallResolved,
+    CallUndone,
+    CellRan,
+    ModelResponded,
+    PlanDecided,
+    QuestionAsked,
+    SignalReceived,
+)
 from llmos_nb.process.state import State
 from llmos_nb.tools import Tool
 
@@ -40,19 +50,20 @@ class ExportSource:
         By the same number, what is recorded of them.
     placed : mapping, optional
         By call, its number among the user's cells; None where that is not recorded.
+    answered : int, optional
+        The number behind which it gave its answer, that of its last step; None where that is not recorded.
     wanted : bool
         Its results are asked for; of any other process only what these need stands in the notebook.
     namespace : dict, optional
         The live one, for inputs that no cell makes and for what the notebook must hold in the end.
     blobs : path, optional
         Folder of the payloads beside the journal.
-    random_state : mapping, optional
-        Plain random states as they stood before the first step that drew: ``random`` (as `getstate` returns it),
-        ``numpy`` (``[keys, position, has_gauss, cached]``).
     secrets : sequence of str
         Values that must not be in the file.
     cwd : path, optional
         Folder that relative file names start from; default the present one.
+    began_in : path, optional
+        Where the notebook began when it ran, which may be gone or elsewhere now.
     """
 
     goal: str
@@ -66,33 +77,49 @@ class ExportSource:
     user_cells: Sequence[tuple[int, str]] = ()
     cells: Mapping[int, CellRan] = field(default_factory=dict)
     placed: Mapping[str, int] | None = None
+    answered: int | None = None
     wanted: bool = True
     namespace: Mapping[str, Any] | None = None
     blobs: Path | None = None
-    random_state: Mapping[str, Any] | None = None
     secrets: Sequence[str] = ()
     cwd: Path | None = None
+    began_in: Path | None = None
 
     @property
     def folder(self) -> Path:
         """The folder that relative file names start from."""
         return Path(self.cwd) if self.cwd is not None else Path.cwd()
 
+    def about(self, *subjects: str) -> list[Event]:
+        """Return the events of proposals and decisions about some things.
 
-def plain_states(states: Mapping[str, Any]) -> dict[str, Any]:
-    """Return random states, as a snapshot notes them before a step, in the plain form of `ExportSource.random_state`.
+        Parameters
+        ----------
+        *subjects : str
+            ``plan`` for its approvals, ``step 3`` for those of a step before it began, ``event 12`` for an answer of
+            the model, or the id of a call.
+        """
+        return [event for subject in subjects for event in self._about.get(subject, ())]
 
-    Parameters
-    ----------
-    states : mapping
-        ``random`` from ``random.getstate()``, ``numpy`` from ``numpy.random.get_state(legacy=False)``.
-    """
-    found: dict[str, Any] = {}
-    if "random" in states:
-        version, keys, gauss = states["random"]
-        found["random"] = [version, list(keys), gauss]
-    numpy = states.get("numpy")
-    if numpy is not None and numpy["bit_generator"] == "MT19937":
-        keys, position = numpy["state"]["key"].tolist(), int(numpy["state"]["pos"])
-        found["numpy"] = [keys, position, int(numpy["has_gauss"]), float(numpy["gauss"])]
-    return found
+    @cached_property
+    def _about(self) -> Mapping[str, list[Event]]:
+        found: dict[str, list[Event]] = {}
+        for event in self.events:
+            if subject := _subject(event):
+                found.setdefault(subject, []).append(event)
+        return found
+
+
+def _subject(event: Event) -> str:
+    match event.body:
+        case ModelResponded():
+            return f"event {event.n}"
+        case PlanDecided(what="approve"):
+            return "plan"
+        case SignalReceived(signal="approve_step", step=step):
+            return f"step {step}"
+        case QuestionAsked(question=key):
+            return key
+        case CallDecided(call=key) | CallResolved(call=key) | CallUndone(call=key):
+            return key
+    return ""

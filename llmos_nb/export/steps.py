@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from llmos_nb.export.cells import computed_answer
 from llmos_nb.export.functions import harmless, without_package
 from llmos_nb.export.latest import latest
 from llmos_nb.export.magics import NotPython, plain
@@ -25,7 +26,7 @@ class Unit:
     Parameters
     ----------
     role : str
-        ``step``, ``user``, ``function``, ``held`` (read from an input file), ``state``.
+        ``step``, ``user``, ``function``, ``held`` (read from an input file), ``state``, ``answer``.
     source : str
         Plain Python.
     order : tuple
@@ -71,6 +72,20 @@ def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
         calls = [c for c in calls if c.id in run.placed]
     counted = [(call, (run.placed or {}).get(call.id, start)) for call in calls]
     return [_unit(run, call, (n, nth + 1, i)) for i, (call, n) in enumerate(counted)]
+
+
+def answer_units(run: ExportSource, nth: int = 0) -> list[Unit]:
+    """Return what computes the answer of a process whose results are asked for, behind the last step before it.
+
+    Parameters
+    ----------
+    run, nth
+        As in `step_units`.
+    """
+    if not run.wanted or not (source := computed_answer(run)):
+        return []
+    at = run.answered if run.answered is not None else started_at(run)
+    return [Unit("answer", source, (at, nth + 1, len(run.state.calls)), run=run)]
 
 
 def started_at(run: ExportSource) -> int:
@@ -119,6 +134,8 @@ def call_code(run: ExportSource, call: Call) -> str:
         return _entered(call)
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
     if (tool := run.tools.get(call.name)) is None:
+        if isinstance(code := call.facts.get("code"), str):  # as the device said it when it ran
+            return code
         return f"{call.name}({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
     return tool.as_code(call) if tool.as_code is not None else tool.to_code(arguments)
 
@@ -134,7 +151,11 @@ def _once(run: ExportSource, call: Call) -> bool:
     """Return whether running the call again would act outside a second time."""
     tool = run.tools.get(call.name)
     if tool is None:  # of a saved process: nobody can say that it only looked
-        return call.name not in ("python", "ask", "calculator") and call.name not in run.state.reads
+        return (
+            "code" not in call.facts
+            and call.name not in ("python", "ask", "calculator")
+            and call.name not in run.state.reads
+        )
     if call.name == "python" or tool.effect != "external" or tool.repeat != "once":
         return False
     return not call.changes.names and (tool.runner is not None or not harmless(tool.fn))

@@ -6,26 +6,15 @@ import decimal
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from llmos_nb.heap import random_states
 from llmos_nb.heap.digest.digest import digest
 
-# Global random generators by name: module, how to read, how to set.
-_RANDOM: tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any, Any], object]], ...] = (
-    ("random", "random", lambda m: m.getstate(), lambda m, s: m.setstate(s)),
-    ("numpy", "numpy.random", lambda m: m.get_state(legacy=False), lambda m, s: m.set_state(s)),
-    ("torch", "torch", lambda m: m.get_rng_state(), lambda m, s: m.set_rng_state(s)),
-)
-STILL: dict[str, Any] = {
-    "cwd": None,
-    "environ": [],
-    "figures": [],
-    "random": False,
-}  # the report of a step that changed none of it
+# the report of a step that changed none of it
+STILL: dict[str, Any] = {"cwd": None, "environ": [], "figures": [], "random": False}
 
 
 def settings() -> dict[str, Any]:
@@ -56,8 +45,7 @@ class Ambient:
             cwd = str(Path.cwd())
         except OSError:  # the directory was deleted
             cwd = ""
-        loaded = [r for r in _RANDOM if hasattr(sys.modules.get(r[1]), "__name__")]
-        states = {name: get(sys.modules[m]) for name, m, get, _ in loaded}
+        states = random_states.noted(random_states.GENERATORS)
         pyplot = sys.modules.get("matplotlib.pyplot")
         return cls(cwd, dict(os.environ), frozenset(pyplot.get_fignums() if pyplot else ()), states)
 
@@ -90,10 +78,9 @@ def restore(old: Ambient, left: Ambient) -> list[str]:
         What stays, because a later step changed it too.
     """
     now, stays = Ambient.now(), []
-    put = {name: partial(put, sys.modules.get(module)) for name, module, _, put in _RANDOM}
     for name in left.moved(old):
         if _same(now.random.get(name), left.random[name]):
-            put[name](old.random[name])
+            random_states.put(name, old.random[name])
         else:
             stays.append(f"random state of {name}")
     for key in left.changes(old)["environ"]:

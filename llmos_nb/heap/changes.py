@@ -113,6 +113,7 @@ def compare(namespace: dict[str, Any], now: dict[str, Any], before: Before) -> D
         "mutated": list(mutated),
         "deleted": [n for n, (_, new) in moved.items() if new is ABSENT],
         "details": _details(changes, mutated, moved),
+        "shapes": _shapes(changes, mutated, moved),
         **around,
         "settings": sorted(names_reaching(targets, ambient.settings(), namespace)),
         "opaque": before.opaque,
@@ -131,3 +132,19 @@ def _details(changes: list[Change], mutated: dict[str, Any], moved: Pairs) -> di
         kinds = adapters_of(type(new)) if type(old) is type(new) else ()
         found[name] = [d for h in kinds if isinstance(h, Tables) for d in h.details(new, h.read(old))]
     return {n: [d[:80] for d in details[:DETAILS]] for n, details in found.items() if details}
+
+
+SHAPED = 20  # names of one step
+_PLAIN = (int, float, bool, str, bytes, type(None))
+
+
+def _shapes(changes: list[Change], mutated: dict[str, Any], moved: Pairs) -> dict[str, dict[str, Any]]:
+    """Say what tables, arrays and containers were and are; nothing of plain values, which show themselves."""
+    old = {id(c.item): getattr(c.state, "shadow", None) for c in changes}
+    pairs = {**moved, **{n: (was, v) for n, v in mutated.items() if (was := old.get(id(v))) is not None}}
+    told = {n: p for n, p in pairs.items() if any(v is not ABSENT and type(v) not in _PLAIN for v in p)}
+    if not told:
+        return {}
+    from llmos_nb.heap.grids import shapes  # many steps change plain values only
+
+    return shapes(dict([*told.items()][:SHAPED]), ABSENT)

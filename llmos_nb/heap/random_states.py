@@ -5,19 +5,29 @@ from __future__ import annotations
 import base64
 import struct
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-_READ: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
-    ("random", "random", lambda m: m.getstate()),
-    ("numpy", "numpy.random", lambda m: m.get_state(legacy=False)),
-)  # torch's is too large to look at before each cell
+# Global random generators by name: module, how to read, how to set.
+GENERATORS: dict[str, tuple[str, Callable[[Any], Any], Callable[[Any, Any], object]]] = {
+    "random": ("random", lambda m: m.getstate(), lambda m, s: m.setstate(s)),
+    "numpy": ("numpy.random", lambda m: m.get_state(legacy=False), lambda m, s: m.set_state(s)),
+    "torch": ("torch", lambda m: m.get_rng_state(), lambda m, s: m.set_rng_state(s)),
+}
+_SMALL = ("random", "numpy")  # torch's is too large to look at before each cell
 
 
-def noted() -> dict[str, Any]:
+def noted(names: Iterable[str] = _SMALL) -> dict[str, Any]:
     """Return the present states of the generators whose modules are loaded."""
-    loaded = ((name, sys.modules.get(module), get) for name, module, get in _READ)
+    known = ((name, *GENERATORS[name]) for name in names)
+    loaded = ((name, sys.modules.get(module), get) for name, module, get, _ in known)
     return {name: get(module) for name, module, get in loaded if hasattr(module, "__name__")}
+
+
+def put(name: str, state: Any) -> None:
+    """Set a generator to a state that `noted` gave."""
+    module, _, set_ = GENERATORS[name]
+    set_(sys.modules.get(module), state)
 
 
 def drawn(before: Mapping[str, Any], now: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from llmos_nb.errors import JournalUnwritable
 from llmos_nb.journal.home import sync_folder
-from llmos_nb.journal.journal import write_all
 
 
 class Acts:
@@ -33,11 +32,10 @@ class Acts:
         try:
             fresh = not self._file.exists()
             fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                write_all(fd, f"\n{key}\n".encode())  # on a line of its own, also after one that was torn
+            with os.fdopen(fd, "wb") as file:
+                file.write(f"\n{key}\n".encode())  # on a line of its own, also after one that was torn
+                file.flush()
                 os.fsync(fd)
-            finally:
-                os.close(fd)
             if fresh:
                 sync_folder(self._file.parent)
         except OSError as error:

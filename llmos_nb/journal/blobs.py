@@ -118,15 +118,16 @@ def put_outside(d: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, byte
     """
     payloads: list[tuple[str, bytes]] = []
 
-    def out(text: Any) -> Any:
-        if not isinstance(text, str) or len(text) <= INLINE:
+    def out(text: Any, most: int = INLINE) -> Any:
+        if not isinstance(text, str) or len(text) <= most:
             return text
         data = text.encode("utf-8", "surrogatepass")
         ref = reference(data)
         payloads.append((ref["blob"], data))
         return ref
 
-    return _changed(d, out, out), payloads
+    large = len(str(d.get("result", ""))) > INLINE  # then its table is forgotten with it
+    return _changed(d, out, out, lambda table: out(table, 0 if large else INLINE)), payloads
 
 
 def put_inside(d: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
@@ -144,9 +145,16 @@ def put_inside(d: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
     return found
 
 
-def _changed(d: dict[str, Any], text: Callable[[Any], Any], image: Callable[[Any], Any]) -> dict[str, Any]:
-    """Copy an event's data with what may be a payload changed: results and texts, images of a call and of a goal."""
+def _changed(
+    d: dict[str, Any],
+    text: Callable[[Any], Any],
+    image: Callable[[Any], Any],
+    table: Callable[[Any], Any] | None = None,
+) -> dict[str, Any]:
+    """Copy an event's data with what may be a payload changed: results, texts, tables, images of a call and a goal."""
     kept = d | {key: text(d[key]) for key in _TEXTS & d.keys()}
+    if isinstance(d.get("facts"), dict) and "table" in d["facts"]:
+        kept["facts"] = {**d["facts"], "table": (table or text)(d["facts"]["table"])}
     if "images" in d:
         kept["images"] = [{**i, "data": image(i.get("data"))} for i in d["images"]]
     if "head" in d:

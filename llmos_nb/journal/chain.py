@@ -45,6 +45,8 @@ class Event:
         The chain, hexadecimal.
     body : Body
         What happened, typed: one class a kind.
+    mac : str
+        Of whoever wrote it, over its hash, with a key that does not stand beside it; empty where there was none.
     """
 
     n: int
@@ -54,6 +56,7 @@ class Event:
     prev: str
     hash: str
     body: Body = field(compare=False, repr=False)
+    mac: str = field(default="", compare=False, repr=False)
     _unread: tuple[_Reader, str | dict[str, Any]] | None = field(
         default=None, init=False, compare=False, repr=False
     )
@@ -74,7 +77,7 @@ _put = object.__setattr__
 
 
 def _unread(
-    n: int, at: str, k: str, prev: str, digest: str, source: tuple[_Reader, str | dict[str, Any]]
+    n: int, at: str, k: str, prev: str, digest: str, mac: str, source: tuple[_Reader, str | dict[str, Any]]
 ) -> Event:
     """Return an event whose `d` and `body` are read when somebody asks for them."""
     event = object.__new__(Event)
@@ -83,6 +86,7 @@ def _unread(
     _put(event, "k", k)
     _put(event, "prev", prev)
     _put(event, "hash", digest)
+    _put(event, "mac", mac)
     _put(event, "_unread", source)
     return event
 
@@ -90,7 +94,8 @@ def _unread(
 _FIRST = (RunStarted.kind, NotebookOpened.kind)  # what a journal of the format begins with
 _KEYS = {"n": int, "at": str, "k": str, "d": dict, "prev": str, "hash": str}
 _LINE = re.compile(  # as `journal.chained` writes it; any other form of the same JSON is read by `json`
-    r'{"at":"([^"\\]*)","d":({.*}),"hash":"([0-9a-f]{64})","k":"([^"\\]*)","n":([0-9]+),"prev":"([0-9a-f]{64})"}',
+    r'{"at":"([^"\\]*)","d":({.*}),"hash":"([0-9a-f]{64})","k":"([^"\\]*)",(?:"mac":"([0-9a-f]{64})",)?'
+    r'"n":([0-9]+),"prev":"([0-9a-f]{64})"}',
     re.DOTALL,
 )
 
@@ -119,7 +124,7 @@ class _Reader:
         """Read the next line, its bytes as Latin-1; all but a whole event that continues the chain is tampering."""
         self.line += 1
         try:
-            n, at, k, prev, digest, data = self._quick(raw) or self._slow(raw)
+            n, at, k, prev, digest, mac, data = self._quick(raw) or self._slow(raw)
             if datetime.fromisoformat(at).tzinfo is None:
                 raise ValueError(f"`at` lacks its time zone: {at!r:.60}")
             if k in _FIRST:
@@ -135,24 +140,24 @@ class _Reader:
                 "one wrote it: update llmos_nb to read it"
             )
         self.prev = digest
-        return _unread(n, at, k, prev, digest, (self, data))
+        return _unread(n, at, k, prev, digest, mac, (self, data))
 
     def wrong(self, why: str, line: int) -> JournalTampered:
         """Return the error that names the line."""
         return JournalTampered(str(self.path), line, why)
 
-    def _quick(self, raw: str) -> tuple[int, str, str, str, str, str] | None:
+    def _quick(self, raw: str) -> tuple[int, str, str, str, str, str, str] | None:
         """Take a line apart that has the form in which it was written, and whose hash holds; else None."""
         found = _LINE.fullmatch(raw) if raw.isascii() else None
         if found is None:
             return None
-        at, d, digest, k, n, prev = found.groups()
+        at, d, digest, k, mac, n, prev = found.groups()
         told = f'{prev}[{n},"{at}","{k}",{d}]'.encode()
         if prev != self.prev or n != str(self.line - 1) or sha256(told).hexdigest() != digest:
             return None
-        return self.line - 1, at, k, prev, digest, d
+        return self.line - 1, at, k, prev, digest, mac or "", d
 
-    def _slow(self, raw: str) -> tuple[int, str, str, str, str, dict[str, Any]]:
+    def _slow(self, raw: str) -> tuple[int, str, str, str, str, str, dict[str, Any]]:
         """Take any line apart, or say what is wrong with it."""
         given = _decode(raw.encode("latin-1").decode())
         if not isinstance(given, dict):
@@ -164,7 +169,7 @@ class _Reader:
                 )
         n, at, k, d, prev, digest = (given[key] for key in _KEYS)
         self._check_link(n, f'{prev}[{n},"{at}","{k}",{canonical(d)}]', prev, digest)
-        return n, at, k, prev, digest, d
+        return n, at, k, prev, digest, str(given.get("mac", "")), d
 
     def _check_version(self, d: dict[str, Any]) -> None:
         """Note the version of the format, which stands in the first event; no `version` is version 1."""

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
-from llmos_nb.errors import StoreError
-from llmos_nb.journal.home import Home
+from llmos_nb.errors import NotTrusted, StoreError
+from llmos_nb.journal.home import HOW, Home
 
 BUSY_S = 5.0
 
@@ -18,10 +18,14 @@ def opened(home: Home, schema: str) -> Iterator[sqlite3.Connection]:
 
     Raises
     ------
+    NotTrusted
+        The home may be a stranger's.
     StoreError
         It cannot be read or written, or SQLite lacks the full-text search.
     """
     path = home.database
+    if not home.made_here:
+        raise NotTrusted(f"{home.root} was not made here: {HOW}")
     try:
         home.prepare()
         with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:

@@ -11,9 +11,9 @@ import json
 import math
 import os
 import time
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmos_nb.journal.home import Home, pid_of
 
@@ -23,8 +23,7 @@ UNREADABLE = "unreadable"
 _CHAINED = ("n", "at", "k", "d")
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(NamedTuple):
     """What the first line and the last lines of a journal say.
 
     Parameters
@@ -168,7 +167,9 @@ def _file(home: Home) -> Path:
 
 
 def _kept(home: Home) -> dict[str, Glance]:
-    """Return the entries of the index; of one that cannot be read, none."""
+    """Return the entries of the index; of one that cannot be read, or that a stranger may have made, none."""
+    if not home.made_here:
+        return {}
     try:
         raw = json.loads(_file(home).read_bytes())
         if raw["version"] != VERSION:
@@ -179,8 +180,10 @@ def _kept(home: Home) -> dict[str, Glance]:
 
 
 def _keep(home: Home, found: list[Glance]) -> None:
-    """Write the index in one go; a home that cannot be written goes without."""
-    raw = json.dumps({"version": VERSION, "runs": [astuple(g) for g in found]}, separators=(",", ":"))
+    """Write the index in one go; a home that cannot be written, or that is a stranger's, goes without."""
+    if not home.made_here:
+        return
+    raw = json.dumps({"version": VERSION, "runs": found}, separators=(",", ":"))
     new = _file(home).with_suffix(f".{os.getpid()}.tmp")
     try:
         new.write_text(raw, encoding="ascii")

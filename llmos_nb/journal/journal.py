@@ -8,6 +8,7 @@ Whoever causes an effect flushes before it.
 from __future__ import annotations
 
 import contextlib
+import hmac
 import logging
 import os
 import platform
@@ -24,17 +25,18 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable
+from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable, LlmosError, NotTrusted
 from llmos_nb.journal.blobs import HOLDERS, INLINE, Blobs, put_outside
 from llmos_nb.journal.chain import GENESIS, Event, scan
 from llmos_nb.journal.events import KINDS, Body, RunStarted, Unknown, parse
-from llmos_nb.journal.home import sync_folder
+from llmos_nb.journal.home import HOW, keyed, sync_folder
+from llmos_nb.journal.interpreters import MARK, check_holder
 from llmos_nb.messages import canonical, now
 
 _log = logging.getLogger(__name__)
 
-WRITERS = 4
-SOON_S = 0.02  # so long does what nobody waits for wait for what comes after it
+ADOPTED = ".adopted"  # stands beside a journal that was taken over
+WRITERS, SOON_S = 4, 0.02  # threads; so long does what nobody waits for wait for what comes after it
 
 
 class _Writers:
@@ -52,8 +54,11 @@ class _Writers:
         self.jobs.put(job)
         if len(self.threads) < WRITERS and (not self.threads or self.jobs.qsize()):
             thread = threading.Thread(target=self._work, args=(self.jobs,), name="llmos-journal", daemon=True)
-            self.threads.append(thread)
-            thread.start()
+            with contextlib.suppress(RuntimeError):  # Python 3.12 begins none at the end of the interpreter
+                thread.start()
+                self.threads.append(thread)
+            while not self.threads and not self.jobs.empty():
+                self.jobs.get()()
 
     @staticmethod
     def _work(jobs: queue.SimpleQueue[Callable[[], None]]) -> None:
@@ -94,13 +99,20 @@ class Lane:
 
 
 def chained(
-    n: int, at: str, body: Body, d: dict[str, Any], prev: str, encoded: str = ""
+    n: int, at: str, body: Body, d: dict[str, Any], prev: str, encoded: str = "", keyed: hmac.HMAC | None = None
 ) -> tuple[Event, bytes]:
-    """Make the next event of a chain and its line; `d` is the data of `body`, and `encoded` that as canonical JSON."""
+    """Make the next event of a chain and its line, by whose key `keyed` is; `encoded` is `d`, the data of `body`."""
     k, encoded = body.kind, encoded or canonical(d)
     digest = sha256(f'{prev}[{n},"{at}","{k}",{encoded}]'.encode()).hexdigest()
-    line = f'{{"at":"{at}","d":{encoded},"hash":"{digest}","k":"{k}","n":{n},"prev":"{prev}"}}\n'
-    return Event(n, at, k, d, prev, digest, body), line.encode()
+    own = f'"mac":"{(mac := _mac(keyed, f"event {digest}"))}",' if keyed else (mac := "")
+    line = f'{{"at":"{at}","d":{encoded},"hash":"{digest}","k":"{k}",{own}"n":{n},"prev":"{prev}"}}\n'
+    return Event(n, at, k, d, prev, digest, body, mac), line.encode()
+
+
+def _mac(keyed: hmac.HMAC, text: str) -> str:
+    made = keyed.copy()
+    made.update(text.encode())
+    return made.hexdigest()
 
 
 class Journal:
@@ -123,25 +135,44 @@ class Journal:
         guard: Callable[[str, dict[str, Any]], object] | None = None,
     ) -> None:
         self.path = Path(path)
-        self._scrub, self._guard = scrub, guard
+        self._scrub, self._guard, self._keyed = scrub, guard, keyed()
         self.events: list[Event] = []
         self._pending: list[bytes] = []
         self._payloads: list[tuple[str, bytes]] = []
         self._values: list[tuple[str, bytes]] = []
-        self._mutex, self._io = threading.Lock(), threading.Lock()
-        self._lane = Lane()
-        self._size = 0
-        self._fd = -1
-        self._soon = False  # whether a timer is set for the next write
-        self._holders, self._holding = 0, threading.RLock()
+        self._mutex, self._io, self._holding = threading.Lock(), threading.Lock(), threading.RLock()
+        self._lane, self._size, self._fd, self._holders, self._soon = Lane(), 0, -1, 0, False
         self._lock = FileLock(str(self.path.with_suffix(".lock")), thread_local=False)
         if self.path.exists():
-            self.events, self._size = scan(self.path)
+            self.reread()
+
+    def reread(self) -> None:
+        """Take in what the file holds by now; of a journal that is not held."""
+        self.events, self._size = scan(self.path)
 
     @property
     def head(self) -> str:
         """Hash of the last event."""
         return self.events[-1].hash if self.events else GENESIS
+
+    @property
+    def made_here(self) -> bool:
+        """Whether this user wrote it on this machine to its last event, or took it over as it stands."""
+        if not self.events or self.events[-1].mac == _mac(self._keyed, f"event {self.head}"):
+            return True
+        with contextlib.suppress(OSError, ValueError):
+            own = _mac(self._keyed, f"event adopted {self.head}")
+            return self.path.with_suffix(ADOPTED).read_text("ascii") == own
+        return False
+
+    def check_maker(self) -> None:
+        """Raise `NotTrusted` unless it was made here."""
+        if not self.made_here:
+            raise NotTrusted(f"{self.path} was not made here: {HOW}")
+
+    def take_over(self) -> None:
+        """Take it over as it stands: from now on it counts as made here."""
+        self.path.with_suffix(ADOPTED).write_text(_mac(self._keyed, f"event adopted {self.head}"), "ascii")
 
     @property
     def began(self) -> RunStarted:
@@ -154,9 +185,7 @@ class Journal:
         """
         body = self.events[0].body if self.events else None
         if not isinstance(body, RunStarted):
-            raise JournalError(
-                f"{self.path} does not begin with {RunStarted.kind}: it is no journal of a process"
-            )
+            raise JournalError(f"{self.path} does not begin with {RunStarted.kind}: no journal of a process")
         return body
 
     @property
@@ -175,6 +204,9 @@ class Journal:
             self._holders += 1
 
     def _take(self) -> None:
+        with contextlib.suppress(OSError):  # no mark; and its own says all by itself
+            if self.path.with_suffix(MARK).read_text("utf-8", "replace") != f"{os.getpid()}-{platform.node()}":
+                check_holder(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
@@ -183,7 +215,11 @@ class Journal:
         except OSError as error:
             raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
         self._owner().write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
-        self._open()
+        try:
+            self._open()
+        except LlmosError:
+            self._give_back()
+            raise
 
     def _owner(self) -> Path:
         return self.path.with_suffix(".owner")
@@ -199,12 +235,13 @@ class Journal:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             found = os.fstat(self._fd).st_size
             if found != self._size:
-                self.events, self._size = scan(self.path)
+                self.reread()
+            self.check_maker()
+            if found != self._size:
                 os.ftruncate(self._fd, self._size)
             if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
                 self._size += os.write(self._fd, b"\n")
         except OSError as error:
-            self._give_back()
             raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
 
     def release(self) -> None:
@@ -255,10 +292,10 @@ class Journal:
             d, body, encoded = safe, parse(k, safe), canonical(safe)
         if k in HOLDERS and len(encoded) > INLINE:
             kept, payloads = put_outside(d)
-            event, line = chained(n, at, body, kept, self.head)
+            event, line = chained(n, at, body, kept, self.head, keyed=self._keyed)
             self._payloads += payloads
             return replace(event, d=d), line
-        return chained(n, at, body, d, self.head, encoded)
+        return chained(n, at, body, d, self.head, encoded, self._keyed)
 
     def keep(self, name: str, value: bytes) -> None:
         """Have a value written beside the journal, before the events that come; it can be done without."""
@@ -337,7 +374,9 @@ class Journal:
                 Blobs(self.path.parent / "blobs").spill(name, value)
             if payloads:  # on disk before the events that name them
                 Blobs(self.path.parent / "blobs").write(payloads)
-            write_all(self._fd, data)
+            view = memoryview(data)
+            while view:  # a write may take only a part
+                view = view[os.write(self._fd, view) :]
             os.fsync(self._fd)
             if not self._size:
                 sync_folder(self.path.parent)
@@ -359,10 +398,3 @@ class Journal:
                 self.flush_now()
         finally:
             self.release()
-
-
-def write_all(fd: int, data: bytes) -> None:
-    """Write every byte; `os.write` may take only a part."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

@@ -18,20 +18,22 @@ from llmos_nb.lessons.lesson import Lesson
 from llmos_nb.lessons.outlines import MODULES, outline
 from llmos_nb.lessons.progress import Progress, scores, write_scores
 from llmos_nb.lessons.stepper import step_through
+from llmos_nb.lessons.system.parts import offer_magic
 
 __all__ = ["MODULES", "Progress", "lesson", "outline", "scores", "step_through", "write_scores"]
 
 
-def lesson(number: str, seed: int = 1, folder: str | os.PathLike[str] = ".") -> Lesson:
+def lesson(number: str | int, seed: int = 1, folder: str | os.PathLike[str] = ".") -> Lesson:
     """Open a lesson.
 
     Parameters
     ----------
-    number : str
-        ``"01"`` to ``"08"``.
+    number : str or int
+        ``"01"`` to ``"10"``, or ``1`` to ``10``.
     seed : int
         Which variant of its numbers.
     folder : path-like
         Where the progress file is kept.
     """
-    return Lesson(outline(number), seed, folder)
+    offer_magic(folder)
+    return Lesson(outline(str(number).zfill(2)), seed, folder)

@@ -14,7 +14,7 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.lessons.solutions import solution_text
 
-_HIDDEN = "### BEGIN HIDDEN TESTS\nassert here.check({name!r}, {name}).passed\n### END HIDDEN TESTS"
+_HIDDEN = "### BEGIN HIDDEN TESTS\nassert {check}.passed\n### END HIDDEN TESTS"
 _SOLUTION = "### BEGIN SOLUTION\n{text}\n### END SOLUTION"
 
 
@@ -63,7 +63,11 @@ def _grading(role: str, grade_id: str, cell_type: str) -> dict[str, Any]:
 
 def _fill(number: str, name: str, cell: dict[str, Any]) -> None:
     if "exercise" in cell["metadata"]["llmos_nb"]:
-        text = _SOLUTION.format(text=solution_text(number, name))
+        text = solution_text(number, name)
+        magic, _, rest = text.partition("\n") if text.startswith("%%") else ("", "", text)
+        # the magic of a cell stays its first line
+        text = (f"{magic}\n" if magic else "") + _SOLUTION.format(text=rest)
     else:
-        text = "".join(cell["source"]) + "\n" + _HIDDEN.format(name=name)
+        check = "".join(cell["source"])
+        text = f"{check}\n{_HIDDEN.format(check=check)}"
     cell["source"] = text.splitlines(keepends=True)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import builtins
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
+from llmos_nb.journal import host
+from llmos_nb.lessons.system.child import Watch, no_input
+
+COMPUTES_S = 10.0
 Judge = Callable[[Any, int], str]
 
 
@@ -115,38 +125,86 @@ class Verdict:
         What was seen, for the learner.
     hint : int
         The hint that helps; 0 when it passed.
+    task : str
+        What is wanted, where the attempt is not that.
     """
 
     exercise: str
     passed: bool
     message: str
     hint: int = 0
+    task: str = ""
 
     def __repr__(self) -> str:
         if self.passed:
             return f"✓ {self.exercise}: {self.message}"
+        wanted = f"\n  wanted: {self.task}" if self.task else ""
         more = f"here.hint({self.exercise!r}, {self.hint}) says more"
-        return f"not yet, {self.exercise}: {self.message}\n  {more}"
+        return f"not yet, {self.exercise}: {self.message}{wanted}\n  {more}"
 
     def __bool__(self) -> bool:
         return self.passed
 
 
 def judged(exercise: Exercise, attempt: Any, seed: int) -> Verdict:
-    """Try an attempt; whatever the learner's code raises becomes a verdict."""
+    """Try an attempt; whatever the learner's code raises becomes a verdict, also that it ends Python or never ends."""
     if attempt is None or attempt is ...:
-        return Verdict(exercise.name, False, f"there is no attempt yet. {exercise.task}", 1)
+        return Verdict(exercise.name, False, "there is no attempt yet", 1, exercise.task)
     try:
-        return Verdict(exercise.name, True, exercise.judge(attempt, seed))
+        with _attended():
+            return Verdict(exercise.name, True, exercise.judge(attempt, seed))
     except Wrong as wrong:
-        return Verdict(exercise.name, False, wrong.why, wrong.hint)
-    except Exception as error:
+        return Verdict(exercise.name, False, wrong.why, wrong.hint, exercise.task)
+    except (Exception, SystemExit) as error:
         where = f"your code raised {type(error).__name__}: {error}"
-        return Verdict(exercise.name, False, where, 1)
+        return Verdict(exercise.name, False, where, 1, exercise.task)
+
+
+@contextmanager
+def _attended() -> Iterator[None]:
+    """Let nobody be asked by `input`, and raise `Wrong` in code that computes and comes to no end."""
+    here = threading.current_thread() is threading.main_thread()
+    asks, builtins.input = builtins.input, no_input
+    watch = Watch(COMPUTES_S, host.ALONE) if here else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        told = f"it computed for {COMPUTES_S:.0f} s and came to no end: nothing bounds it"
+        if watch and watch.found:
+            raise Wrong(told, 3) from None
+        raise
+    finally:
+        builtins.input = asks
+        if watch:
+            watch.end()
 
 
 def callable_or_wrong(attempt: Any, shape: str) -> Callable[..., Any]:
     """Return the attempt where it is a function, else say what is wanted."""
     wrong_if(not callable(attempt), f"a function {shape} is wanted, and this is {attempt!r:.60}", 1)
-    made: Callable[..., Any] = attempt
-    return made
+    if not isinstance(attempt, FunctionType) or inspect.iscoroutinefunction(attempt):
+        made: Callable[..., Any] = attempt
+        return made
+
+    @functools.wraps(attempt)
+    def tried(*args: Any, **kwargs: Any) -> Any:
+        return compared_by_us(attempt(*args, **kwargs))
+
+    return tried
+
+
+def compared_by_us(value: Any) -> Any:
+    """Return a value, unless it or a part of it says by a method of its own what it equals."""
+    own = getattr(type(value), "__eq__", None)
+    if isinstance(own, FunctionType) and not (own.__module__ or "").startswith("llmos_nb"):
+        raise Wrong(f"a plain value is wanted; a {type(value).__name__} says itself what it equals", 1)
+    parts = (*value, *value.values()) if isinstance(value, dict) else value
+    for part in parts if isinstance(parts, list | tuple | set) else ():
+        compared_by_us(part)
+    return value
+
+
+def list_or_wrong(attempt: Any, of: str) -> list[Any]:
+    """Return the attempt as a list where it is a list or a tuple, else say what is wanted."""
+    wrong_if(not isinstance(attempt, list | tuple), f"a list of {of} is wanted, and this is {attempt!r:.60}", 1)
+    return list(compared_by_us(attempt))

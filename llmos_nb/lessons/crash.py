@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +17,9 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import Event, read
-from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
+from llmos_nb.journal.events import CallResolved
+from llmos_nb.lessons import victim
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, list_or_wrong, wrong_if
 from llmos_nb.process.state.fold import fold
 
 PAID, IN_DOUBT = "paid", "in doubt"
@@ -67,12 +72,50 @@ def _kill(found: dict[str, Any]) -> Kill:
     return Kill(at, found["paid_then"], found["paid_in_the_end"], found["in_doubt"], broken, mended)
 
 
+class Accident:
+    """A paying process that was killed, taken up again here; it does not know whether it has paid.
+
+    Parameters
+    ----------
+    at : str
+        Where it was killed.
+    """
+
+    def __init__(self, at: str) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="llmos-lesson-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, True)
+        command = [sys.executable, "-m", "llmos_nb.lessons.victim", str(self._folder), "once", at]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+        if done.returncode != -signal.SIGKILL:
+            why = (done.stderr.strip().splitlines() or ["it ended by itself"])[-1]
+            raise LlmosError(f"lesson 07 could not kill a payer at {at}: {why}")
+        self.process = victim.taken_up(self._folder, "once")
+
+    def __repr__(self) -> str:
+        return f"<accident: {self.process!r}>"
+
+    @property
+    def statement(self) -> list[str]:
+        """What the bank has booked, a line a payment."""
+        log = self._folder / "payments"
+        return [f"{line} euros" for line in log.read_text("utf-8").splitlines()] if log.exists() else []
+
+
+async def accidents(seed: int = 1) -> list[Accident]:
+    """Kill two payers, one before and one after its money left, and take both up; the seed says which comes first."""
+    before = [k.at for k in kills("once") if k.at.endswith("call.started")][-1].split()[0]
+    two = [Accident(at) for at in sorted((before, "effect"), reverse=bool(seed % 2))]
+    for one in two:
+        await one.process.resume()
+    return two
+
+
 def table(found: tuple[Kill, ...]) -> str:
     """Show kills, a line each."""
-    lines = [f"{'killed at':<22} {'paid':>4} {'in the end':>10}  then"]
+    lines = [f"{'killed at':<22} {'paid then':>9} {'paid in the end':>16}  what it did"]
     for kill in found:
         then = "asks you" if kill.in_doubt else "went on"
-        lines.append(f"{kill.at:<22} {kill.paid_then:>4} {kill.paid_in_the_end:>10}  {then}")
+        lines.append(f"{kill.at:<22} {kill.paid_then:>9} {kill.paid_in_the_end:>16}  {then}")
     return "\n".join(lines)
 
 
@@ -140,6 +183,25 @@ def judge_pay_once(attempt: Any, seed: int) -> str:
             raise Wrong(f"with a crash at point {point} it said {said!r}; 'paid' or 'in doubt' are wanted", 3)
         doubts += said == IN_DOUBT
     return f"{points} crashes, never paid twice, {doubts} times in doubt: that is the price of not knowing"
+
+
+def judge_settle(attempt: Any, seed: int) -> str:
+    """Look at the bank and at the journals of the two that were killed."""
+    given = list_or_wrong(attempt, "the two that accidents() gave")
+    if len(given) != 2 or not all(isinstance(a, Accident) for a in given):
+        raise Wrong("the two processes that accidents() gave are wanted", 1)
+    for place, one in zip(("first", "second"), given, strict=True):
+        told, paid = f"the {place} process", len(one.statement)
+        wrong_if(paid > 1, f"{told} paid {paid} times: the bank had booked it before you let it pay again", 2)
+        resolved = [e.body for e in one.process.events if isinstance(e.body, CallResolved)]
+        wrong_if(
+            not resolved, f"{told} still asks whether r2.0 was done: look at its statement, and resolve", 1
+        )
+        wrong_if(
+            one.process.state != "ended", f"{told} is {one.process.state}: wait for it, await one.process", 3
+        )
+        wrong_if(not paid, f"{told} says “{one.process.answer}”, and the bank has booked nothing", 2)
+    return "paid once each: the journals were the same, and only the world could tell them apart"
 
 
 def judge_after_crash(attempt: Any, seed: int) -> str:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, TypeVar
 
 from llmos_nb.errors import UsageError, nearest
-from llmos_nb.lessons.core import Exercise, Outline, Question, Verdict, judged
+from llmos_nb.lessons.core import Outline, Question, Verdict, judged
+from llmos_nb.lessons.models import process_of_notebook
 from llmos_nb.lessons.progress import Progress
 from llmos_nb.lessons.quiz import Choice
 from llmos_nb.lessons.solutions import solution_text
+from llmos_nb.lessons.system.parts import FILE, System
+from llmos_nb.session import Process
+
+T = TypeVar("T")
+
+
+NEAR = 0.1  # of what happened: a guess within it is a good one
 
 
 class Said(str):
@@ -19,6 +29,12 @@ class Said(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+def _named(kind: str, known: Mapping[str, T], name: str) -> T:
+    if name not in known:
+        raise UsageError(f"{kind} {name!r}: there are {', '.join(known)}{nearest(name, known)}")
+    return known[name]
 
 
 class Lesson:
@@ -52,17 +68,6 @@ class Lesson:
     def _kept(self, name: str) -> dict[str, Any]:
         return self.progress.exercise(self.outline.number, name)
 
-    def _exercise(self, name: str) -> Exercise:
-        if name not in self._exercises:
-            raise UsageError(f"exercise {name!r}: there are {', '.join(self._exercises)}")
-        return self._exercises[name]
-
-    def _question(self, name: str) -> Question:
-        if name not in self._questions:
-            known = ", ".join(self._questions)
-            raise UsageError(f"question {name!r}: there are {known}{nearest(name, self._questions)}")
-        return self._questions[name]
-
     # predictions
 
     @property
@@ -81,7 +86,7 @@ class Lesson:
         answer : optional
             One of its choices, or a number; with none, it can be clicked where the notebook has widgets.
         """
-        question = self._question(name)
+        question = _named("question", self._questions, name)
         if answer is not None:
             self._store(question, answer)
         return Choice(question, self.predictions.get(name), lambda value: self._store(question, value))
@@ -104,7 +109,7 @@ class Lesson:
         happened : object
             What the run showed: one of the choices, or a number.
         """
-        question = self._question(name)
+        question = _named("question", self._questions, name)
         seen = question.choices.get(str(happened), str(happened))
         if name not in self.predictions:
             return Said(f"You predicted nothing. What happened: {seen}")
@@ -112,6 +117,8 @@ class Lesson:
         said = question.choices.get(str(mine), str(mine))
         if mine == happened:
             return Said(f"As you predicted: {seen}")
+        if isinstance(happened, int | float) and abs(mine - happened) <= NEAR * abs(happened):
+            return Said(f"Near: you predicted {said}, and it is {seen}")
         how = "Find the event or the line that explains it."
         return Said(f"You predicted: {said}\nWhat happened: {seen}\n{how}")
 
@@ -127,7 +134,7 @@ class Lesson:
         attempt : object
             What you made; how it behaves is judged, not how it is written.
         """
-        verdict = judged(self._exercise(name), attempt, self.seed)
+        verdict = judged(_named("exercise", self._exercises, name), attempt, self.seed)
         kept = self._kept(name)
         kept["attempts"] += 1
         kept["passed"] = kept["passed"] or verdict.passed
@@ -136,7 +143,7 @@ class Lesson:
 
     def hint(self, name: str, step: int | None = None) -> Said:
         """Return the next hint of three, or the one asked for."""
-        exercise, kept = self._exercise(name), self._kept(name)
+        exercise, kept = _named("exercise", self._exercises, name), self._kept(name)
         number = min(kept["hints"] + 1, 3) if step is None else step
         if not 1 <= number <= len(exercise.hints):
             raise UsageError(f"hint {number}: there are 1 to {len(exercise.hints)}")
@@ -146,10 +153,18 @@ class Lesson:
 
     def solution(self, name: str) -> Said:
         """Show one way to do it; that it was seen is kept."""
-        exercise = self._exercise(name)
+        exercise = _named("exercise", self._exercises, name)
         self._kept(name)["seen"] = True
         self.progress.save()
         return Said(solution_text(self.outline.number, exercise.name))
+
+    async def process(self, name: str | int) -> Process:
+        """Return a process of this notebook, by name or pid, once it has ended, paused, or waits for you."""
+        return await process_of_notebook(name)
+
+    def system(self) -> ModuleType:
+        """Return your `mini.py`, as it stands in this folder now; a part that you have not written is as handed out."""
+        return System(self.progress.path.with_name(FILE)).load()
 
     def reset(self) -> Said:
         """Forget what was done in this lesson."""

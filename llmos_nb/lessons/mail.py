@@ -87,7 +87,7 @@ ATTACKS: tuple[tuple[str, dict[str, str]], ...] = (
 )
 
 
-def run(office: Office, turns: Plain, rules: Plain = (), mode: str = "auto") -> Process:
-    """Run a process of the office."""
-    goal = "Send the supplier's table to the team."
-    return settle(goal, list(turns), tools=[as_tool(t) for t in office.tools], rules=rules, approve=mode)
+def run(office: Office, turns: Plain, rules: Plain = (), mode: str = "auto", **options: Any) -> Process:
+    """Run a process of the office; `options` as `llmos_nb.run` takes them."""
+    goal, tools = "Send the supplier's table to the team.", [as_tool(t) for t in office.tools]
+    return settle(goal, list(turns), tools=tools, rules=rules, approve=mode, **options)

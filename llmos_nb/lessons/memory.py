@@ -40,13 +40,13 @@ class Paged:
         As it stands at the end.
     prompts : list of tuple of Message
         What the model was sent, step by step.
-    faults : list of int
+    evictions : list of int
         The steps at which pages were cut off.
     """
 
     context: Context
     prompts: list[tuple[Message, ...]]
-    faults: list[int]
+    evictions: list[int]
 
     @property
     def bytes(self) -> list[int]:
@@ -56,14 +56,14 @@ class Paged:
 
 def page(results: Sequence[str], max_bytes: int) -> Paged:
     """Feed results into a context window and evict as a process does."""
-    context, prompts, faults = Context(HEAD, max_bytes), [], []
+    context, prompts, evictions = Context(HEAD, max_bytes), [], []
     for n, text in enumerate(results, 1):
         context.add(reading(n, text), 2 * n, 2 * n + 1)
         if context.overfull:
             context.evict(context.leaving()[0])
-            faults.append(n)
+            evictions.append(n)
         prompts.append(context.messages())
-    return Paged(context, prompts, faults)
+    return Paged(context, prompts, evictions)
 
 
 def breaks(prompts: Sequence[Sequence[object]]) -> int:
@@ -78,9 +78,9 @@ def judge_window(attempt: Any, seed: int) -> str:
     run = page(texts(seed), attempt)
     told = f"the largest prompt has {max(run.bytes):,} bytes, over {LARGEST:,}: the window is too large"
     wrong_if(max(run.bytes) > LARGEST, told, 2)
-    told = f"{len(run.faults)} evictions in {STEPS} steps, each of which begins a prompt that no cache knows"
-    wrong_if(len(run.faults) > MOST_EVICTIONS, f"{told}: the window is too small", 3)
-    return f"largest prompt {max(run.bytes):,} bytes, {len(run.faults)} evictions"
+    told = f"{len(run.evictions)} evictions in {STEPS} steps, each of which begins a prompt that no cache knows"
+    wrong_if(len(run.evictions) > MOST_EVICTIONS, f"{told}: the window is too small", 3)
+    return f"largest prompt {max(run.bytes):,} bytes, {len(run.evictions)} evictions"
 
 
 def _needle_contexts(seed: int) -> list[tuple[Context, str, str | None]]:
@@ -92,9 +92,14 @@ def _needle_contexts(seed: int) -> list[tuple[Context, str, str | None]]:
         if where is not None:
             results[where] += f" the code of station {where} is {code}"
         results[7] += " the code of station 99 is not known"
+        results[7] += f", and station {where} is closed" if where is None else ""
         run = page(results, 4_096)
         made.append((run.context, f"the code of station {where} is", code if where is not None else None))
     return made
+
+
+def _texts(context: Context) -> list[str]:
+    return [g.text for g in (*(g for evicted in context.pages for g in evicted), *context.window)]
 
 
 def judge_find(attempt: Any, seed: int) -> str:
@@ -105,9 +110,14 @@ def judge_find(attempt: Any, seed: int) -> str:
         found = find(context, words)
         told = f"these words stand nowhere, and yours gave {found!r:.60}: what is like it is not it"
         wrong_if(code is None and found is not None, told, 3)
-        missed = code is not None and not (isinstance(found, str) and code in found and words in found)
         hint = 1 if where == "a page" else 2
+        told = f"the group was found in {where}, and its text is wanted: give the group's .text"
+        wrong_if(code is not None and code in str(getattr(found, "text", "")), told, hint)
+        missed = code is not None and not (isinstance(found, str) and code in found and words in found)
         wrong_if(missed, f"the needle is in {where}, and yours gave {found!r:.60}", hint)
+        right = next((text for text in _texts(context) if words in text), None)
+        told = f"yours gave {len(found or '')} characters, and the group in {where} has {len(right or '')}: only that"
+        wrong_if(found != right, told, hint)
     return "nothing is lost by paging: it is only farther away"
 
 
@@ -118,10 +128,14 @@ def judge_prefix_breaks(attempt: Any, seed: int) -> str:
     growing = [list(range(n)) for n in range(1, 12)]
     sliding = [list(range(max(0, n - 4), n)) for n in range(1, 12)]
     rewritten = [[0, 1], [0, 9, 2], [0, 9, 2, 3]]
+    begun_anew, cut, exchanged = [[0, 1, 2], [9, 8, 2, 3]], [[0, 1, 2], [0, 1]], [[0, 1], [1, 0, 2]]
     for prompts, what, hint in (
         (growing, "a prompt that only grows", 1),
         (sliding, "a window that slides at every step", 2),
         (rewritten, "a prompt of which one message was rewritten", 3),
+        (begun_anew, "a prompt whose beginning was rewritten", 3),
+        (cut, "a prompt that lost its last message", 2),
+        (exchanged, "a prompt of which two messages changed places", 3),
         (ours, "our window", 3),
     ):
         mine, true = count(prompts), breaks(prompts)

@@ -5,27 +5,22 @@ A notebook already runs an event loop, so that a check which drives a process do
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
+import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from llmos_nb.errors import UsageError
+from llmos_nb.journal import host
 from llmos_nb.journal.events import CallDecided
+from llmos_nb.lessons.core import Wrong, wrong_if
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.session import Process, Session
+from llmos_nb.session import Process, Session, api
 
-T = TypeVar("T")
 Plain = Iterable[Mapping[str, Any]]
-
-
-def in_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine to its end on an event loop and thread of its own."""
-    with ThreadPoolExecutor(1, "llmos-lesson") as pool:
-        return pool.submit(lambda: asyncio.run(work())).result()
 
 
 def call(name: str, **arguments: Any) -> dict[str, Any]:
@@ -97,7 +92,33 @@ def settle(
         return await begin(Session(namespace, home), goal, turns, rules, **options).start()
 
     with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as home:
-        return in_own_loop(lambda: run(home))
+        return host.to_its_end(lambda: run(home))
+
+
+async def process_of_notebook(name: str | int) -> Process:
+    """Return a process of this notebook by name or pid, once it has ended, paused, or waits for somebody."""
+    ipython = sys.modules.get("IPython")
+    if not ipython or not (shown := ipython.get_ipython()):
+        raise UsageError(
+            "there is no notebook here, and so no process of one; llmos_nb.start gives one in a program"
+        )
+    return await api.session_of(shown.user_ns, None).find(name)
+
+
+def settled_or_wrong(attempt: Any, name: str) -> Process:
+    """Return the process that was handed in where it has answered, else say what it waits for."""
+    if not isinstance(attempt, Process):
+        raise Wrong(f'a process is wanted: await here.process("{name}"); this is {attempt!r:.60}', 1)
+    told = f"it waits for you: {attempt.waits_for}" if attempt.state == "waiting" else f"it is {attempt.state}"
+    wrong_if(attempt.state != "ended", told, 1)
+    wrong_if(attempt.reason != "answered", f"it ended {attempt.reason}, and its work is not done", 2)
+    return attempt
+
+
+def arguments_of(call: Any) -> dict[str, Any]:
+    """Return the arguments of a call; none where they were no JSON."""
+    found: object = call.arguments
+    return found if isinstance(found, dict) else {}
 
 
 def decisions(process: Process, tool: str = "") -> list[tuple[str, str]]:

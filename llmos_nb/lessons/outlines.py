@@ -7,14 +7,18 @@ from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from string import Template
+from types import ModuleType
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.lessons.core import Exercise, Outline, Question
+from llmos_nb.lessons.core import Exercise, Judge, Outline, Question
+from llmos_nb.lessons.system import PARTS
+from llmos_nb.lessons.system.judges import JUDGES
 
 MODULES = {
     "01": "loop", "02": "calls", "03": "memory", "04": "slots",
     "05": "permissions", "06": "pipes", "07": "crash", "08": "reproducible",
+    "09": "planning", "10": "evaluation",
 }  # fmt: skip
 
 
@@ -25,7 +29,7 @@ def outline(number: str) -> Outline:
     Parameters
     ----------
     number : str
-        ``"01"`` to ``"08"``.
+        ``"01"`` to ``"10"``.
     """
     if number not in MODULES:
         raise UsageError(f"lesson {number!r}: there are {', '.join(MODULES)}")
@@ -36,10 +40,17 @@ def outline(number: str) -> Outline:
     words: dict[str, Any] = _filled(tomllib.loads(text)[number], known)
     questions = tuple(Question(**q) for q in words.pop("questions"))
     exercises = tuple(
-        Exercise(e["name"], e["task"], tuple(e["hints"]), getattr(module, f"judge_{e['name']}"))
+        Exercise(e["name"], e["task"], tuple(e["hints"]), _judge(module, number, e["name"]))
         for e in words.pop("exercises")
     )
     return Outline(number=number, questions=questions, exercises=exercises, **words)
+
+
+def _judge(module: ModuleType, number: str, name: str) -> Judge:
+    """Return the judge of an exercise: of the learner's own system, or of the lesson's module."""
+    own = {"mini": PARTS.get(number), "whole": "whole"}.get(name)
+    judge: Judge = JUDGES[own] if own else getattr(module, f"judge_{name}")
+    return judge
 
 
 def _filled(raw: Any, known: dict[str, Any]) -> Any:

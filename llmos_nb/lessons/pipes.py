@@ -120,5 +120,9 @@ def judge_pipe(attempt: Any, seed: int) -> str:
         raise Wrong(f"the supplier's order was obeyed: {office.sent[0]} left with nobody asked", 2)
     if any(w.run.state.labels.get("*") != UNTRUSTED for w in writers):
         raise Wrong("the writer took the supplier's words in, and its own journal calls them trusted", 2)
+    _, others, _ = desk(seed, pipe, harmless=True)
+    if any(w.run.state.labels.get("*") != UNTRUSTED for w in others):
+        told = "the analyst had read the supplier's file, and its harmless words came in as your own"
+        raise Wrong(f"{told}: whose words they are counts, and not how they look", 2)
     wrong_if(given not in writers, f"the writer's process is wanted back; this is {given!r:.80}", 3)
-    return "the work goes on where it may, waits where it must, and the label arrived with the words"
+    return "the work goes on where it may, stops where it must, and the label arrived with the words"

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from llmos_nb.errors import UsageError
 
 FILE = "lesson-progress.json"
@@ -16,7 +18,7 @@ VERSION = 1
 
 
 class Progress:
-    """The progress file of a folder; read when made, written at every change.
+    """The progress file of a folder; read when made, and at every change joined with what others wrote meanwhile.
 
     Parameters
     ----------
@@ -27,9 +29,11 @@ class Progress:
     def __init__(self, folder: str | os.PathLike[str] = ".") -> None:
         self.path = Path(folder) / FILE
         self.lessons: dict[str, dict[str, Any]] = _read(self.path) if self.path.exists() else {}
+        self._own = set[str]()
 
     def of(self, lesson: str) -> dict[str, Any]:
-        """Return what is kept of a lesson."""
+        """Return what is kept of a lesson; from here on it is written as it stands here."""
+        self._own.add(lesson)
         return self.lessons.setdefault(lesson, {"seed": 1, "exercises": {}, "predictions": {}})
 
     def exercise(self, lesson: str, name: str) -> dict[str, Any]:
@@ -41,19 +45,41 @@ class Progress:
     def reset(self, lesson: str) -> None:
         """Forget a lesson."""
         self.lessons.pop(lesson, None)
-        self.save()
+        self._save(forget=lesson)
 
     def save(self) -> None:
-        """Write the file, whole or not at all."""
-        text = json.dumps({"version": VERSION, "lessons": self.lessons}, indent=1, sort_keys=True)
-        part = self.path.with_suffix(".part")
-        part.write_text(text + "\n", encoding="utf-8")
-        part.replace(self.path)
+        """Write the file, whole or not at all; what another notebook did meanwhile stays."""
+        self._save()
+
+    def _save(self, forget: str = "") -> None:
+        with FileLock(self.path.with_name(f".{FILE}.lock")):
+            found = _read(self.path) if self.path.exists() else {}
+            found.pop(forget, None)
+            own = {lesson: kept for lesson, kept in self.lessons.items() if lesson in self._own}
+            for lesson in own.keys() & found.keys():
+                _join(own[lesson], found[lesson])
+            self.lessons = found | own
+            text = json.dumps({"version": VERSION, "lessons": self.lessons}, indent=1, sort_keys=True)
+            part = self.path.with_suffix(".part")
+            part.write_text(text + "\n", encoding="utf-8")
+            part.replace(self.path)
 
     def restore(self, source: str | os.PathLike[str]) -> None:
-        """Take over a file that was downloaded earlier."""
+        """Take over a file that was downloaded earlier, in the place of what is there."""
         self.lessons = _read(Path(source))
+        self._own = set(self.lessons)
+        self.path.unlink(missing_ok=True)
         self.save()
+
+
+def _join(mine: dict[str, Any], kept: dict[str, Any]) -> None:
+    """Put into a lesson what stands of it on disk: passed anywhere is passed, and numbers only grow."""
+    mine["predictions"] |= {
+        name: answer for name, answer in kept["predictions"].items() if name not in mine["predictions"]
+    }
+    for name, done in kept["exercises"].items():
+        own = mine["exercises"].setdefault(name, done)
+        own |= {key: max(own[key], value) for key, value in done.items()}
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 from llmos_nb.lessons.core import Question
@@ -33,20 +34,38 @@ class Choice:
         return "\n".join(lines)
 
     def widget(self) -> Any:
-        """Make radio buttons that store what is clicked."""
+        """Make radio buttons, or a field for a number, that store what is given and say so."""
         import ipywidgets as w  # slow to import, and not needed without a notebook
 
-        options = [(words, key) for key, words in self.question.choices.items()]
-        buttons = w.RadioButtons(options=options, value=self.answer, layout=w.Layout(width="auto"))
-        buttons.observe(lambda change: self._store(change["new"]), "value")
         label = w.Label(self.question.text, style={"font_weight": "bold"})
-        return w.VBox([label, buttons])
+
+        def given(change: dict[str, Any]) -> None:
+            value = change["new"] if self.question.choices else _number(change["new"])
+            if value is not None:
+                self._store(value)
+            said = "a number is wanted" if value is None else "noted; go on, and compare"
+            label.value = f"{self.question.text} ({said})"
+
+        field: Any
+        if self.question.choices:
+            options = [(words, key) for key, words in self.question.choices.items()]
+            field = w.RadioButtons(options=options, value=self.answer, layout=w.Layout(width="auto"))
+        else:
+            shown = "" if self.answer is None else f"{self.answer}"
+            field = w.Text(value=shown, placeholder="a number", continuous_update=False)
+        field.observe(given, "value")
+        return w.VBox([label, field])
 
     def _ipython_display_(self) -> None:
         from IPython.display import display  # only where IPython shows it
 
-        if not self.question.choices:
-            print(self)
-            return
-        data = self.widget()._repr_mimebundle_()
-        display({**data, "text/plain": repr(self)}, raw=True)
+        display({**self.widget()._repr_mimebundle_(), "text/plain": repr(self)}, raw=True)
+
+
+def _number(text: str) -> int | float | None:
+    """Read a number as it is typed; None where it is none."""
+    try:
+        value = float(text.strip().replace(",", "."))
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else value if isfinite(value) else None

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalTampered
-from llmos_nb.journal import read
+from llmos_nb.journal import host, read
 from llmos_nb.journal.events import CallDecided, CallUndone
 from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
-from llmos_nb.lessons.models import begin, in_own_loop, python
+from llmos_nb.lessons.models import begin, python
 from llmos_nb.messages import canonical
 from llmos_nb.session import Process, Session
 
@@ -47,7 +47,7 @@ def weigh(namespace: dict[str, Any], home: Path, seed: int) -> Process:
         session, goal = Session(namespace, home), "What is the mean mass?"
         return await begin(session, goal, three_steps(seed), approve="auto").start()
 
-    return in_own_loop(run)
+    return host.to_its_end(run)
 
 
 def judge_rewind(attempt: Any, seed: int) -> str:
@@ -133,12 +133,13 @@ def judge_capstone(attempt: Any, seed: int) -> str:
     if not inspect.iscoroutinefunction(capstone):
         raise Wrong("an async function is wanted: async def capstone(folder)", 1)
     with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as folder:
-        made = in_own_loop(lambda: capstone(Path(folder)))
+        made = host.to_its_end(lambda: capstone(Path(folder)))
         if not isinstance(made, tuple) or len(made) != 2 or not isinstance(made[0], Process):
             raise Wrong(f"(process, notebook) is wanted, and it gave {made!r:.60}", 1)
         process, notebook = made[0], Path(made[1])
         _one_approval(process)
         _runs(notebook)
+        _is_of(notebook, process)
     return f"answered “{process.answer}”, approved once by you, and {notebook.name} runs with no model"
 
 
@@ -149,6 +150,17 @@ def _one_approval(process: Process) -> None:
     yours = [b for b in decided if (b.by, b.what) == ("you", "approve")]
     told = f"you approved {len(yours)} calls; exactly one is wanted, and the rest should not need you"
     wrong_if(len(yours) != 1, told, 2)
+
+
+def _is_of(notebook: Path, process: Process) -> None:
+    """Hold a notebook to the process: it has cells, and names the journal that it was made from."""
+    book = json.loads(notebook.read_text(encoding="utf-8"))
+    code = [c for c in book["cells"] if c["cell_type"] == "code" and "".join(c["source"]).strip()]
+    wrong_if(not code, f"{notebook.name} has no code: a notebook of nothing runs, and proves nothing", 3)
+    named = json.dumps(book["metadata"].get("llmos_nb", {}))
+    heads = {e.hash for e in process.events}
+    told = f"{notebook.name} does not name the journal of this process: it is no export of it"
+    wrong_if(not any(head in named for head in heads), told, 3)
 
 
 def _runs(notebook: Path) -> None:

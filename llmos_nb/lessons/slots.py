@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
 from llmos_nb.lessons.scheduling import agents, bound, by_pid, fair, longest_waits, makespan, shortest, simulate
+from llmos_nb.messages import Request, Response
+from llmos_nb.models.scripted import ScriptedModel
 
 TOLERANCE = 1.2
 
@@ -51,3 +54,13 @@ def judge_policy(attempt: Any, seed: int) -> str:
         told = f"variant {variant}: agent {pid} waits {wait:g} s for one answer; {fair(work):g} is fair"
         wrong_if(wait > fair(work), told, 2)
     return f"at most {worst:.2f} × the ideal, and nobody is starved"
+
+
+class Persistent(ScriptedModel):
+    """A scripted model that sends its first turn again as long as it is told that nothing ran."""
+
+    async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
+        """Say the next turn, or the first one once more."""
+        if any("Nothing ran" in m.text for m in request.messages[-2:]):
+            self.turns = (*self.turns[: self.position], self.turns[0], *self.turns[self.position :])
+        return await super().respond(request, on_text)

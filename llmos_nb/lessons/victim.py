@@ -1,4 +1,4 @@
-"""A process that is killed at every event, and resumed: ``python -m llmos_nb.lessons.victim FOLDER REPEAT``.
+"""A process that is killed at every event, and resumed: ``python -m llmos_nb.lessons.victim FOLDER REPEAT [AT]``.
 
 Each life is a forked child of its own, so that the kill is a real one. Needs POSIX.
 """
@@ -66,10 +66,15 @@ def _die(process: Process, n: int, at: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def resume(folder: Path, repeat: str) -> None:
-    """Take the process up again from its journal."""
+def taken_up(folder: Path, repeat: str) -> Process:
+    """Return the process of a folder, from its journal."""
     session, tools = Session(None, folder / "home"), [price_tool(), pay_tool(folder, repeat, False)]
-    process = session.load(journal_of(folder), tools=tools, model=ScriptedModel(TURNS))
+    return session.load(journal_of(folder), tools=tools, model=ScriptedModel(TURNS))
+
+
+async def resume(folder: Path, repeat: str) -> None:
+    """Take the process up again from its journal, and go on."""
+    process = taken_up(folder, repeat)
     if process.state != "ended":
         await process.resume()
 
@@ -129,4 +134,6 @@ def main(folder: Path, repeat: str) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 3:  # one life, which leaves its journal to somebody else
+        asyncio.run(live(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
     json.dump(main(Path(sys.argv[1]), sys.argv[2]), sys.stdout)

@@ -6,4 +6,5 @@ from .catalogue import (
     shown_bytes as shown_bytes,
     window_bytes as window_bytes,
 )
-from .spec import SCHEMES as SCHEMES, resolve as resolve
+from .openai.network import is_loopback as is_loopback, proxy_of as proxy_of
+from .spec import SCHEMES as SCHEMES, anywhere as anywhere, place_of as place_of, resolve as resolve

@@ -34,6 +34,8 @@ class Traits:
         A tool it must use before it may answer (small models answer from nothing otherwise).
     small : bool
         It often misreads the question, so that its code is shown with the value, and no answer is called proven.
+    joins : tuple of int, optional
+        Of questions over two tables, where that was measured: how many it got right, and of how many.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Traits:
     prefix: tuple[Message, ...] = ()
     first: str = ""
     small: bool = False
+    joins: tuple[int, int] | None = None
 
 
 @runtime_checkable
@@ -53,7 +56,8 @@ class Model(Protocol):
 
     One call is one attempt: it raises a `ModelError` and never retries by itself, so that the process can
     record and show each attempt. Cancelling the task must close the connection. `on_text` gets text as it
-    arrives and is only for showing: what counts is the `Response`.
+    arrives and is only for showing: what counts is the `Response`. It may have an attribute `code`, which takes the
+    code of a call of `python` while its arguments arrive.
 
     A model may have `slots`, how many requests it takes at once (8 where it does not say), and `endpoint`, a name for
     the place that it shares with others; its own name otherwise, and an empty text for no place at all.

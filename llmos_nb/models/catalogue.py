@@ -28,10 +28,17 @@ TABLE: dict[str, Price] = {
     "gpt-4o-mini": (0.15, 0.6),
     "o3": (2.0, 8.0),
     "o4-mini": (1.1, 4.4),
+    "claude-opus-4-1": (15.0, 75.0),
+    "claude-sonnet-4": (3.0, 15.0),
+    "claude-sonnet-4-5": (3.0, 15.0),
+    "claude-haiku-4-5": (1.0, 5.0),
+    "gemini-2.5-pro": (1.25, 10.0),
+    "gemini-2.5-flash": (0.3, 2.5),
 }
 
-_FREE = ("local", "ollama", "script", "replay")
-_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+_FREE = ("local", "ollama", "vllm", "lmstudio", "llamacpp", "script", "replay")
+_LISTED = re.compile(r"^(openai|openai-responses|anthropic|gemini)/")
+_DATED = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8})$")
 
 
 def price(name: str, own: Mapping[str, Price] | None = None) -> Price | None:
@@ -49,15 +56,22 @@ def price(name: str, own: Mapping[str, Price] | None = None) -> Price | None:
     tuple of float, optional
         $ a million prompt tokens and $ a million answer tokens; None where it is not known.
     """
-    bare = name.removeprefix("openai/")
+    bare = _LISTED.sub("", name)
     if found := (own or {}).get(name) or (own or {}).get(bare):
         return found
     if re.split(r"[/:]", name)[0] in _FREE:
         # Ollama runs some models in its cloud, at prices of its own.
         return None if name.startswith("ollama/") and name.endswith("cloud") else (0.0, 0.0)
-    if not name.startswith("openai/") and name not in TABLE:
+    if bare == name and name not in TABLE:
         return None
     return TABLE.get(bare) or TABLE.get(_DATED.sub("", bare))
+
+
+def specs() -> list[str]:
+    """Return how listed models are named, and how the others begin: ``openai/gpt-5``, ``ollama/``."""
+    makers = {"claude": "anthropic", "gemini": "gemini"}
+    listed = [f"{makers.get(name.partition('-')[0], 'openai')}/{name}" for name in TABLE]
+    return [*listed, "local", "local/0.5b", "local/1.5b", "ollama/", "script:", "replay:"]
 
 
 def cost(price: Price, usage: Usage) -> float:
@@ -104,6 +118,30 @@ def context_tokens(name: str) -> int:
     """
     bare = name.lower().rpartition("/")[2]
     return next((tokens for family, tokens in FAMILIES if re.match(family, bare)), UNKNOWN)
+
+
+_SEEING = re.compile(
+    r"gpt-5|gpt-4\.1|gpt-4o|gpt-4-turbo|o[134](-|$)|claude|gemini|gemma-?3|pixtral|mistral-(small|medium)|llama-?4"
+    r"|llama-?3\.2.*vision|.*(-vl\b|vision|llava|-omni)"
+)
+
+
+def takes_images(name: str) -> bool:
+    """Return whether a model takes images, by the family of its name; `images` in the settings says it better."""
+    bare = name.lower().rpartition("/")[2]
+    return bool(_SEEING.match(bare)) and not bare.startswith(("o1-mini", "o3-mini"))
+
+
+_THINKS = re.compile(
+    r"o[134](-|$)|gpt-5(?!.*chat)|gpt-oss|.*(think|reason)|deepseek-?r1|deepseek-v3\.[12]|qwq|qwen-?3(?!.*(instruct|coder))"
+    r"|magistral|gemini-(2\.5|3|[4-9]|\w*-latest)|claude-(3-7|[a-z]+-[4-9]|[4-9])|grok-(3-mini|[4-9])|kimi-k2|glm-?(4\.[5-9]|5|z1)"
+    r"|minimax-m|seed-oss|phi-4-r|nemotron"
+)
+
+
+def thinks(name: str) -> bool:
+    """Return whether a model, by the family of its name, may think for minutes before its first word."""
+    return _THINKS.match(name.lower().rpartition("/")[2]) is not None
 
 
 def window_bytes(traits: Traits, context: int = 0) -> int:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
+from llmos_nb.models import providers
 from llmos_nb.models.base import Model, Traits, shown_url
-from llmos_nb.models.catalogue import SERVED, context_tokens
-from llmos_nb.models.openai import client
-from llmos_nb.models.openai.client import OFFICIAL, OpenAIModel, same_origin
+from llmos_nb.models.openai.client import OFFICIAL
+from llmos_nb.models.openai.network import same_origin
+from llmos_nb.models.openai.quirks import PROVIDERS
+from llmos_nb.models.patience import Patient
 from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedModel
 from llmos_nb.policy import Plugin, load_plugins
 
 DEFAULT_NAME = "gpt-4.1-mini"
-FORMS = "openai/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE"
+FORMS = (
+    "openai/NAME, anthropic/NAME, gemini/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE"
+)
+FIRST = "first"  # the script of ours that needs no key, no weights and no network
+_FIRST_FILE = Path(__file__).parent / "scripted" / "first.json"
 
 _OURS = "set OPENAI_API_KEY (or OPENAI_BASE_URL for another endpoint)"
-_NO_MODEL = f"no model: {_OURS}, or fetch the local one with `llmos model pull`"
-_NO_KEY = "OPENAI_API_KEY is not set; set it, name another endpoint by OPENAI_BASE_URL, or use -m local"
+_NO_MODEL = (
+    f"no model: {_OURS}, or fetch the local one with `llmos model pull` (0.5 GB or more); "
+    f"`llmos lab` opens a notebook whose first part needs none (-m script:{FIRST})"
+)
 
 
 def resolve(
@@ -30,11 +39,11 @@ def resolve(
     Parameters
     ----------
     spec : str or Model, optional
-        ``openai/NAME``, ``ollama/NAME``, ``URL#NAME``, ``local[/NAME]``, ``script:FILE`` or ``replay:FILE``, or
-        ``SCHEME/NAME`` of an installed package; a model passes through; with none, the environment and the local
-        weights decide.
+        ``PROVIDER/NAME`` (``openai/``, ``anthropic/``, ``gemini/``, ``ollama/``, …), ``URL#NAME``, ``local[/NAME]``,
+        ``script:FILE`` or ``replay:FILE``, or ``SCHEME/NAME`` of an installed package; a model passes through; with
+        none, the environment and the local weights decide.
     base_url : str, optional
-        The endpoint for ``openai/`` and ``ollama/``, instead of `OPENAI_BASE_URL`.
+        The endpoint, instead of the provider's own; it gets a key only where that was given for it.
     stall_s : float, optional
         Seconds without a byte after which an attempt over HTTP fails.
 
@@ -55,15 +64,30 @@ def resolve(
         raise UsageError(f"model {type(spec).__name__} is no model; {wanted}")
     text = (spec or "").strip()
     model = _named(text, base_url) if text else _default(base_url)
-    if stall_s is not None and isinstance(model, OpenAIModel):
+    if stall_s and isinstance(model, Patient):
         model.stall_s = stall_s
     return model
+
+
+def anywhere(spec: str) -> str:
+    """Return a spec that means the same in another working folder: a file that it names stands whole."""
+    scheme, colon, file = spec.strip().partition(":")
+    here = Path(file).expanduser()
+    if f"{scheme}:" in _SCHEMES and here.is_file():
+        return f"{scheme}{colon}{here.absolute()}"
+    return spec
+
+
+def place_of(model: Model) -> str:
+    """Return the URL at which a model is asked, without user, password and query; an empty text for none."""
+    where = str(getattr(model, "endpoint", ""))
+    return shown_url(where) if "://" in where else ""
 
 
 def _named(spec: str, base_url: str | None) -> Model:
     """Return the model of a spec that is not empty."""
     if "://" in spec.split("#", maxsplit=1)[0]:
-        return _at_url(spec)
+        return providers.at_url(spec)
     if spec == "local":
         return _local("", None)
     if scheme := _scheme(spec):
@@ -104,44 +128,27 @@ def _meant(spec: str) -> str:
     return nearest(head, [*SCHEMES, *_plugins()])
 
 
-def _openai(name: str, base_url: str | None) -> Model:
-    url = base_url or os.environ.get("OPENAI_BASE_URL") or OFFICIAL
-    key = os.environ.get("OPENAI_API_KEY")
-    if not key and same_origin(url, OFFICIAL):
-        raise ConfigError(_NO_KEY)
-    return OpenAIModel(name, url, key)
-
-
-def _ollama(name: str, base_url: str | None) -> Model:
-    """Return a model of Ollama; one that runs on this machine may see values."""
-    url = base_url or client.OLLAMA
-    here = client.is_loopback(url) and not name.endswith("cloud")
-    traits = Traits("", sees_values=here, context_tokens=SERVED if here else context_tokens(name))
-    return OpenAIModel(name, url, label=f"ollama/{name}", key_name="the key", traits=traits)
-
-
-def _at_url(spec: str) -> Model:
-    """Return a model at a URL; `OPENAI_API_KEY` goes only where the environment says it belongs."""
-    url, _, name = spec.partition("#")
-    home = os.environ.get("OPENAI_BASE_URL") or OFFICIAL
-    key = os.environ.get("LLMOS_API_KEY")
-    if not key and url and same_origin(url, home):
-        key = os.environ.get("OPENAI_API_KEY")
-    label = f"{shown_url(client.checked_url(url))}#{name.strip()}"
-    return OpenAIModel(name.strip(), url, key, label=label, key_name="LLMOS_API_KEY")
-
-
 def _local(name: str, _: str | None) -> Model:
     from llmos_nb.models.local.model import LocalModel  # its runtime is an extra
 
     return LocalModel(name or None)
 
 
+def _scripted(file: str) -> Model:
+    """Return the model of a script: the file of this name, else the one of ours that is called so."""
+    path = Path(file).expanduser()
+    if file == FIRST and not path.exists():
+        return ScriptedModel(_FIRST_FILE, Traits(f"script:{file}", images=True))
+    return ScriptedModel(path)
+
+
 _SCHEMES: Mapping[str, Callable[[str, str | None], Model]] = {
-    "openai/": _openai,
-    "ollama/": _ollama,
+    "openai/": providers.openai,
+    "ollama/": providers.ollama,
     "local/": _local,
-    "script:": lambda file, _: ScriptedModel(Path(file).expanduser()),
+    **{f"{p.name}/": partial(providers.chat, p) for p in PROVIDERS if p.name != "openai"},
+    **{f"{name}/": partial(providers.native, name) for name in providers.NATIVE},
+    "script:": lambda file, _: _scripted(file),
     "replay:": lambda file, _: ReplayModel(Path(file).expanduser()),
     "skill:": lambda file, _: CellsModel(Path(file).expanduser()),
 }
@@ -156,7 +163,9 @@ def _default(base_url: str | None) -> Model:
     url = base_url or os.environ.get("OPENAI_BASE_URL")
     if url or os.environ.get("OPENAI_API_KEY"):
         name = os.environ.get("OPENAI_MODEL") or typed
-        return _openai(name or (DEFAULT_NAME if url is None or same_origin(url, OFFICIAL) else ""), url)
+        return providers.openai(
+            name or (DEFAULT_NAME if url is None or same_origin(url, OFFICIAL) else ""), url
+        )
     from llmos_nb.models.local import weights as store  # only where nothing else is there
 
     if store.find():

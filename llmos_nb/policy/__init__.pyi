@@ -16,6 +16,13 @@ from .approver import (
     seated as seated,
 )
 from .budget import Budget as Budget, show as show
+from .effects import (
+    Effect as Effect,
+    Predicted as Predicted,
+    covered as covered,
+    rule_on as rule_on,
+    within as within,
+)
 from .labels import (
     CONTEXT as CONTEXT,
     FILE as FILE,
@@ -27,10 +34,14 @@ from .labels import (
     inherited as inherited,
     parse as parse,
 )
+from .lookalikes import lookalikes as lookalikes, odd as odd, skeleton as skeleton
 from .plugins import Plugin as Plugin, load_plugins as load_plugins
+from .prose import DATA as DATA, is_prose as is_prose
 from .rules import (
     MODES as MODES,
+    NOBODY as NOBODY,
     Act as Act,
+    Cover as Cover,
     Mode as Mode,
     Rule as Rule,
     Ruling as Ruling,

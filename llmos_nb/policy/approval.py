@@ -145,6 +145,12 @@ def until_words(question: Question) -> str:
     return f"until {when:%A} {when.day} {when:%B} {when:%H:%M}, then {then}"
 
 
+def wanted(question: Question) -> str:
+    """Say what an open question or a wait is for, and until when."""
+    until = until_words(question).partition(",")[0]
+    return str(question.get("title") or question["kind"]) + (f" {until}" if until else "")
+
+
 def who_words(question: Question) -> str:
     """Say who may approve, where not everybody may."""
     names = [str(n) for n in question.get("approvers", ())]

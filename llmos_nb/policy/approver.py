@@ -41,6 +41,9 @@ class ApprovalRequest:
         Label by name of what it reads, and of the process's context as ``*``.
     digest : str
         What a decision is bound to; one that has changed when the call starts is asked for again.
+    effect : tuple of (str, str), optional
+        Of a step that runs and is held: the kind of what it is about to do outside, and on what (``("write",
+        "/data/a.csv")``). It can be approved or rejected, not edited, and `decide` runs on another thread than else.
     """
 
     pid: int
@@ -56,6 +59,7 @@ class ApprovalRequest:
     origins: Mapping[str, str]
     labels: Mapping[str, str]
     digest: str
+    effect: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +132,15 @@ class Approvers:
         Calls that were asked for a second time, since something had changed before they started.
     mark : int
         How many changes the namespace had seen when they were handed in; a step that changes one later is found so.
+    seen : dict of str to str
+        Digests of the variables that hold them, before the step that runs began, or as they left them themselves.
     """
 
     seats: tuple[Seat, ...] = ()
     reported: set[str] = field(default_factory=set)
     repeated: set[str] = field(default_factory=set)
     mark: int = 0
+    seen: dict[str, str] = field(default_factory=dict)
 
     def fresh(self) -> Approvers:
         """Return the same approvers for another process."""

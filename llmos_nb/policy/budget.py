@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from llmos_nb.errors import UsageError
+from llmos_nb.errors import UsageError, nearest
 
 UNITS = ("steps", "calls", "tokens", "$", "s")
 DEFAULT = "50 steps, 200 calls, 1m tokens, 60 min"
@@ -18,6 +18,7 @@ _SECONDS = {
     **dict.fromkeys(("min", "minute", "minutes"), 60),
     **dict.fromkeys(("h", "hour", "hours"), 3600),
 }
+_KNOWN = (*UNITS, "min", "h")
 _ITEM = re.compile(r"^\+?\s*(\$)?\s*(\d+(?:\.\d+)?|\.\d+)\s*([kKmM](?![a-zA-Z]))?\s*(\$|[a-zA-Z]*)$")
 
 
@@ -108,7 +109,9 @@ def _item(part: str, what: str) -> tuple[str, float]:
     if unit in _SECONDS:
         unit, amount = "s", amount * _SECONDS[unit]
     if unit not in UNITS:
-        raise UsageError(f"{what} {part!r}: unknown unit {word!r} ({_TYPED})")
+        if not word:
+            raise UsageError(f"{what} {part!r}: of what? write '{part} steps', or another unit ({_TYPED})")
+        raise UsageError(f"{what} {part!r}: unknown unit {word!r} ({_TYPED}){nearest(word, _KNOWN, 1)}")
     if amount <= 0:
         raise UsageError(f"{what} {part!r}: must be more than 0")
     return unit, amount

@@ -1,4 +1,6 @@
-"""Labels on data: trusted or untrusted, public or secret. Pure.
+"""Labels on data: trusted or untrusted, public, secret or private. Pure.
+
+What is private is never shown to a model: its label follows what is made of it, but not into the context.
 
 A process has one floating label (of its context) and one for each name that it knows of. Both only ever rise: what
 was read joins into the context, and the context joins into every name in a step's change list. So labels survive
@@ -19,7 +21,7 @@ from llmos_nb.errors import ConfigError, nearest
 CONTEXT = "*"
 FILE = "file:"
 UNKNOWN_FILE = FILE + "?"
-WORDS = ("trusted", "public", "untrusted", "secret")
+WORDS = ("trusted", "public", "untrusted", "secret", "private")
 # Code that names one of these may reach every variable, whatever else it says.
 _ANYTHING = re.compile(
     r"(?m)\b(globals|locals|vars|eval|exec|compile|get_ipython|user_ns|__main__|__dict__|__globals__|__builtins__"
@@ -33,6 +35,7 @@ class Label(NamedTuple):
 
     untrusted: bool = False
     secret: bool = False
+    private: bool = False
 
     def __str__(self) -> str:
         return " ".join(w for w, on in self._asdict().items() if on) or "trusted"
@@ -51,7 +54,7 @@ def parse(text: str, where: str = "label") -> Label:
     for word in words:
         if word not in WORDS:
             raise ConfigError(f"{where} = {text!r}: {word!r} is no label{nearest(word, WORDS)}")
-    return Label("untrusted" in words, "secret" in words)
+    return Label("untrusted" in words, "secret" in words, "private" in words)
 
 
 def context(labels: Mapping[str, str]) -> Label:
@@ -74,6 +77,11 @@ def spelled(text: str, labels: Mapping[str, str]) -> set[str]:
     """Return the labelled names that code may reach by its own words; in a string counts too."""
     anything = _ANYTHING.search(text)
     return {n for n in marked(labels) if anything or re.search(rf"\b{re.escape(n)}\b", text)}
+
+
+def private(labels: Mapping[str, str]) -> list[str]:
+    """Return the names whose values no model is shown."""
+    return [n for n in marked(labels) if parse(labels[n]).private]
 
 
 def matching(pattern: str, labels: Mapping[str, str]) -> set[str]:
@@ -120,7 +128,9 @@ def floated(
         The new ones, the context first.
     """
     now = context(labels).join(came.label)
-    shown = context(labels).join(Label(came.label.untrusted and not unseen, came.label.secret))
+    shown = context(labels).join(
+        Label(came.label.untrusted and not unseen, came.label.secret)
+    )  # nothing private
     risen = [(CONTEXT, str(shown), came.why)] if shown != context(labels) else []
     for name in changed:
         before = of((name,), labels)

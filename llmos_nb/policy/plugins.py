@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, distributions
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import ConfigError, LlmosError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 PREFIX = "llmos_nb."
 
@@ -99,6 +101,8 @@ def load_plugins(group: str, builtin: Container[str] = ()) -> dict[str, Plugin]:
 
 def _points(group: str) -> list[tuple[EntryPoint, str]]:
     """Find the entry points of a group; a package whose metadata cannot be read has none."""
+    from importlib.metadata import distributions  # slow to import
+
     found: dict[str, list[tuple[EntryPoint, str]]] = {}
     for package in distributions():
         with suppress(Exception):  # whatever is wrong with its files, the others are to be found

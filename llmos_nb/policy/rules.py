@@ -131,9 +131,10 @@ def _until(given: Any, where: str) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-OUTWARD = frozenset(("network", "process", "exec"))
+OUTWARD = frozenset(("network", "process", "native"))
 MODES = ("risky", "plan", "step", "auto", "never")
 Mode = Literal["risky", "plan", "step", "auto", "never"]
+NOBODY = "This needs a person and nobody may be asked. "
 LEAK = "The process has read both secret and untrusted data; with nobody asked, nothing leaves from here."
 
 
@@ -164,6 +165,25 @@ def parse_mode(text: str, what: str = "approve") -> Mode:
 
 
 @dataclass(frozen=True, slots=True)
+class Cover:
+    """What the commitments that stand say of a call that acts outward.
+
+    Parameters
+    ----------
+    act : int
+        Number of the act that it fits; 0 for none.
+    runs : bool
+        That act lets it run unasked.
+    why : str
+        Why it does not: a sentence for a person, or the model.
+    """
+
+    act: int = 0
+    runs: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """What is known of a call before it runs.
 
@@ -183,12 +203,18 @@ class Act:
         Of the context that proposes it.
     outward : bool
         It acts outside the namespace.
-    vouched : bool
-        What of it carries authority comes from the user's words, or nothing untrusted was read.
-    stands : bool, optional
-        The user's own words cover the whole call, where somebody has said what its arguments mean.
+    cover : Cover, optional
+        What the commitments say of it, where there are any and it acts outward.
+    alone : bool
+        Nobody can be asked at this moment.
     kinds : frozenset of str
         Kinds of its risks.
+    same : bool
+        It acts on what a call of the same tool acted on before, as far as its arguments say.
+    gated : bool
+        What it does outside is judged where it happens.
+    declared : bool
+        Somebody has said what the tool does.
     """
 
     tool: str
@@ -198,14 +224,17 @@ class Act:
     step: int = 0
     label: Label = TRUSTED
     outward: bool = False
-    vouched: bool = True
-    stands: bool | None = None
+    cover: Cover | None = None
+    alone: bool = False
     kinds: frozenset[str] = frozenset()
+    same: bool = False
+    gated: bool = False
+    declared: bool = False
 
     @property
     def risky(self) -> bool:
-        """Whether a person may want to see it first; in an untrusted context that is all that changes something."""
-        return self.level == "risky" or (self.label.untrusted and self.level != "read")
+        """Whether a person may want to see it first; in an untrusted context all that is not judged as it acts."""
+        return self.level == "risky" or (self.label.untrusted and self.level != "read" and not self.gated)
 
 
 Counts = Mapping[Any, int]
@@ -236,23 +265,33 @@ def judge(
             return _by_rule(i, rule, mode)
     if mode == "auto" and act.outward and act.label.untrusted and act.label.secret:
         return Ruling("deny", "label", LEAK)
-    if act.stands and mode != "step":
-        return Ruling("allow", "words", "Your own words say so.")
+    if act.cover is not None and act.cover.runs and mode != "step":
+        return Ruling("allow", f"act:{act.cover.act}", f"The plan commits to it (act {act.cover.act}).")
     return _by_mode(act, mode, envelope, spent)
 
 
 def _by_mode(act: Act, mode: Mode, envelope: Counts, spent: Counts) -> Ruling:
-    """Let the mode decide; what the user's words were to cover, and do not, asks in each after an untrusted read."""
-    unheard = act.stands is False and act.label.untrusted and act.outward
-    if (mode == "auto" and not unheard) or (mode != "step" and not act.risky):
+    """Let the mode decide; after an untrusted read, what acts outward and no commitment covers is asked or refused."""
+    led = act.outward and act.label.untrusted
+    uncovered = act.cover is not None or (led and not act.same)
+    if not uncovered and (mode == "auto" or (mode != "step" and not act.risky)):
         return Ruling("allow", f"mode:{mode}")
-    if mode == "plan" and act.vouched and spent.get(act.tool, 0) < envelope.get(act.tool, 0):
+    granted = mode == "plan" and act.cover is None and not led
+    if granted and spent.get(act.tool, 0) < envelope.get(act.tool, 0):
         return Ruling("allow", "plan", "The approved plan covers it.")
     why = " ".join(act.reasons) or f"It asks because {act.tool} acts outside the namespace."
-    if mode == "never":
-        return Ruling("deny", "mode:never", f"This needs a person and nobody may be asked. {why}")
+    if act.cover is not None:
+        why = (
+            f"It asks because this mode asks; planned, act {act.cover.act}."
+            if act.cover.runs
+            else act.cover.why
+        )
+    elif not act.declared:
+        why = f"{why} Where {act.tool} only reads, say so: effect = 'read' in its declaration or in llmos.toml."
+    if mode == "never" or (mode == "auto" and act.alone):
+        return Ruling("deny", f"mode:{mode}", NOBODY + why)
     always = "It asks because every step is asked for in this mode."
-    return Ruling("ask", f"mode:{mode}", why if act.risky else always)
+    return Ruling("ask", f"mode:{mode}", why if act.risky or act.cover is not None else always)
 
 
 def _by_rule(index: int, rule: Rule, mode: Mode) -> Ruling:
@@ -269,11 +308,12 @@ def in_advance(tool: str, kinds: Iterable[str]) -> bool:
     return bool(found) and not found & (OUTWARD if tool == "python" else OUTWARD | {"external"})
 
 
-def judge_plan(steps: int, mode: Mode) -> Ruling:
-    """Decide on a plan of so many steps."""
-    if mode in ("auto", "never") or (mode == "risky" and steps <= 1):
+def judge_plan(steps: int, mode: Mode, acts: int = 0) -> Ruling:
+    """Decide on a plan of so many steps, which commits to so many acts that nobody has approved yet."""
+    if mode in ("auto", "never") or (mode == "risky" and steps <= 1 and not acts):
         return Ruling("allow", f"mode:{mode}")
-    return Ruling("ask", f"mode:{mode}", f"It asks because a plan of {steps} steps is to be approved first.")
+    what = f"{steps} step{'s' * (steps != 1)}" + (f" and {acts} act{'s' * (acts != 1)}" if acts else "")
+    return Ruling("ask", f"mode:{mode}", f"It asks because a plan of {what} is to be approved first.")
 
 
 def envelope(steps: Iterable[Mapping[str, Any]], tools: Iterable[str]) -> dict[str, int]:

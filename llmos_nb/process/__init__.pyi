@@ -13,7 +13,7 @@ from . import (
 from .driver import drive as drive
 from .finish import check_key as check_key, holds as holds
 from .recall import recall_tool as recall_tool
-from .recover import is_warm as is_warm, settle_unfinished as settle_unfinished
+from .recover import is_warm as is_warm, settle_unfinished as settle_unfinished, unfinished as unfinished
 from .restore import rebuild as rebuild
 from .run import Run as Run, open_journal as open_journal
 from .state.decide import decide as decide

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,11 +20,11 @@ from llmos_nb.journal.events import (
     RunEnded,
 )
 from llmos_nb.messages import Request, Response, Usage
-from llmos_nb.models import cost, shown_url
+from llmos_nb.models import cost, place_of
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import Stream, vault
 from llmos_nb.process import briefing, serving
-from llmos_nb.process.gate import servers as gate_tools
+from llmos_nb.process.gate import conflicts, servers as gate_tools
 from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.resource import Wait, endpoint, waiting
 from llmos_nb.process.state.decide import Ask, Evict
@@ -34,6 +36,9 @@ MAX_WAIT_S = 120.0
 BYTES_PER_TOKEN = 4
 RESERVED_ANSWER = 1_024
 PLENTY, LEAST_ANSWER = 4_096, 64
+LONGEST = 400  # characters of an expression that is not yet written to its end
+_WHOLE = re.compile(r"`[^`\n]*`?|\{\{(?:[^{}]|\{[^{}]*\})*\}\}")  # what stands in backticks is no expression
+_BEGUN = re.compile(r"`[^`\n]*\Z|\{\{(?:(?!\}\}).)*\}?\Z|\{\Z", re.DOTALL)
 
 
 def evict(run: Run, command: Evict) -> None:
@@ -78,14 +83,17 @@ async def ask(run: Run, command: Ask) -> None:
             await asyncio.sleep(command.delay_s)
     try:
         async with endpoint(run.model, run.limits).turn(run, command, run.state.left("s")) as waited_s:
-            await _attempt(run, command.request, waited_s)
+            paced_s = await run.limits.pace() if run.limits.pace is not None else 0.0
+            await _attempt(run, command.request, waited_s + paced_s)
     except TimeoutError:
         detail = "s: the time was over before the model had a slot free"
         run.append(RunEnded(reason="budget", detail=detail, answer=None))
 
 
 async def _attempt(run: Run, number: int, waited_s: float) -> None:
-    """Ask within a turn at the endpoint; what was said meanwhile is in the prompt."""
+    """Ask within a turn at the endpoint; what was said and changed meanwhile is in the prompt."""
+    if changed := _changed(run):
+        await run.section(partial(conflicts.tell, run, changed))
     request, size = build(run)
     if not _reserve(run, number, request.max_tokens, size, waited_s):
         return
@@ -102,6 +110,14 @@ async def _attempt(run: Run, number: int, waited_s: float) -> None:
         run.append(failed)
     else:
         settle(run, number, response)
+
+
+def _changed(run: Run) -> dict[str, str]:
+    """Return the variables that the process has looked at and that cells of the user's changed since."""
+    if run.sight is None or run.namespace is None:
+        return {}
+    found = run.sight.conflicts(run.sight.seen, run.namespace, run.state.pid)
+    return {n: by for n, by in found.items() if by.startswith("your cell") and run.sight.told.get(n) != by}
 
 
 def build(run: Run) -> tuple[Request, int]:
@@ -160,11 +176,10 @@ def _reserve(run: Run, number: int, room: int | None, size: int, waited_s: float
 
 def _elsewhere(run: Run) -> dict[str, Any]:
     """Say who is asked, and where, unless the requests before said the same."""
-    where = str(getattr(run.model, "endpoint", ""))
     s, traits = run.state, run.model.traits
     asked = {
         "model": traits.name,
-        "endpoint": shown_url(where) if "://" in where else "",
+        "endpoint": place_of(run.model),
         "small": traits.small,
     }
     return {} if (s.model, s.endpoint, s.small) == tuple(asked.values()) else asked
@@ -174,9 +189,43 @@ def _short(s: State, unit: str, amount: float) -> bool:
     return s.left(unit) < amount
 
 
+class Unevaluated:
+    """Shows an answer as it is written, with … where it will say what an expression gives.
+
+    Parameters
+    ----------
+    show : callable
+        Takes what can be shown.
+    """
+
+    def __init__(self, show: Callable[[str], object]) -> None:
+        self._show, self._held = show, ""
+
+    def __call__(self, piece: str) -> None:
+        """Take a piece; what may be the beginning of an expression is held."""
+        text, shown, at = self._held + piece, "", 0
+        for found in _WHOLE.finditer(text):
+            if _BEGUN.match(text, found.start()):
+                break
+            shown += text[at : found.start()] + (found[0] if found[0].startswith("`") else "…")
+            at = found.end()
+        begun = _BEGUN.search(text, at)
+        ready = len(text) if begun is None or len(text) - begun.start() > LONGEST else begun.start()
+        self._held = text[ready:]
+        if shown := shown + text[at:ready]:
+            self._show(shown)
+
+    def end(self) -> None:
+        """Show the rest as it is."""
+        if self._held:
+            self._show(self._held)
+        self._held = ""
+
+
 async def _respond(run: Run, request: Request) -> Response:
     """Ask within the time that is left; an error the adapter did not expect is a protocol error with its type."""
-    left, shown = run.state.left("s"), Stream(run.on_text)
+    left, text = run.state.left("s"), Unevaluated(run.on_text)
+    shown = Stream(text, run.on_code)
     try:
         async with asyncio.timeout(None if math.isinf(left) else max(left, 0.05)):
             return await _asked(run, request, shown)
@@ -188,6 +237,7 @@ async def _respond(run: Run, request: Request) -> Response:
         raise ModelProtocol(f"{run.model.traits.name}: {type(error).__name__}: {error}") from error
     finally:
         shown.end()
+        text.end()
 
 
 async def _asked(run: Run, request: Request, shown: Stream) -> Response:
@@ -205,7 +255,7 @@ def consequence(error: ModelError, s: State, number: int = 0) -> ModelFailed:
     if isinstance(error, ContextOverflow):
         again = s.failed_kinds[failed.error_kind] == 0 and len(s.context.window) > 1
         return replace(failed, shrink=True) if again else replace(failed, final=True)
-    limit = 2 if isinstance(error, ModelProtocol) else MAX_ATTEMPTS
+    limit = 2 if isinstance(error, ModelProtocol) and not error.adapted else MAX_ATTEMPTS
     wait = error.retry_in_s if error.retry_in_s is not None else min(0.25 * 2**s.failures, MAX_BACKOFF_S)
     if not error.retryable or s.failures + 1 >= limit or wait > MAX_WAIT_S:
         return replace(failed, final=True)
@@ -215,7 +265,7 @@ def consequence(error: ModelError, s: State, number: int = 0) -> ModelFailed:
 def settle(run: Run, number: int, response: Response) -> None:
     """Record a whole answer, text and calls together, and what it cost."""
     usage = response.usage
-    amounts: dict[str, float] = {"tokens": usage.prompt + usage.completion}
+    amounts: dict[str, float] = {"tokens": usage.charged}
     if run.price:
         amounts["$"] = cost(run.price, usage)
     run.append(
@@ -227,6 +277,7 @@ def settle(run: Run, number: int, response: Response) -> None:
             usage={"prompt": usage.prompt, "completion": usage.completion, "cached": usage.cached},
             cut=response.cut,
             raw=response.raw,
+            extra=response.extra,
             settled=amounts,
         )
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 import struct
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
@@ -30,6 +32,13 @@ _made: dict[str, weakref.ref[Any]] = {}
 def files(goal: str) -> list[str]:
     """Name the files that a goal attaches, each once."""
     return list(dict.fromkeys(NAMED.findall(goal)))
+
+
+def anywhere(goal: str) -> str:
+    """Return a goal that means the same files in any folder: those that are here by their full names."""
+    here = {file: Path(file).expanduser() for file in files(goal)}
+    full = {file: str(path.absolute()) for file, path in here.items() if path.is_file()}
+    return NAMED.sub(lambda m: f"!`{full.get(m[1], m[1])}`", goal)
 
 
 def is_table(file: str) -> bool:
@@ -264,6 +273,39 @@ def named(goal: str, namespace: Mapping[str, Any]) -> list[str]:
     return [n for n in dict.fromkeys(_NAME.findall(goal)) if n in namespace]
 
 
+def meant(goal: str) -> dict[str, Any]:
+    """Return the names of a goal that stand for something of the user's, with nothing to compare them with."""
+    found = dict.fromkeys(_NAME.findall(goal)) | dict.fromkeys(_FUNCTION.findall(goal), meant)  # any function
+    ours = {*dir(builtins), *tables(goal)}
+    return {n: value for n, value in found.items() if n not in ours}
+
+
+def misspelt(goal: str, namespace: Mapping[str, Any]) -> list[str]:
+    """Say which names in backticks do not exist while one like them does, or while no name of the goal does.
+
+    Others may be what the goal wants made.
+    """
+    tables = (v for v in namespace.values() if hasattr(type(v), "dtypes") and hasattr(type(v), "columns"))
+    there = {*namespace, *dir(builtins), *(str(c) for table in tables for c in table.columns)}
+    own = [n for n in namespace if not n.startswith("_") and n not in _HIDDEN]
+    said = list(dict.fromkeys(_NAME.findall(goal)))
+    wrong = [n for n in said if n not in there and not Path(n).exists()]  # a package, a folder
+    near = [(n, found[0]) for n in wrong if (found := get_close_matches(n, own, 1, 0.7))]
+    if wrong == said and not near:
+        return [f"`{n}`: no such variable yet; has the cell run that makes it?" for n in wrong]
+    return [f"`{n}`: no such variable; did you mean `{found}`?" for n, found in near]
+
+
+def mostly_wrong(goal: str, namespace: Mapping[str, Any], traits: Traits) -> list[str]:
+    """Say how often a model was right where a goal is about several tables, if it mostly was not."""
+    tables = [n for n, v in namespace.items() if hasattr(type(v), "dtypes") and hasattr(type(v), "columns")]
+    about = [f"`{n}`" for n in tables if re.search(rf"(?<!\w){re.escape(n)}(?!\w)", goal)]
+    if traits.joins is None or len(about) < 2 or 2 * traits.joins[0] > traits.joins[1]:
+        return []
+    right = "{} of {}".format(*traits.joins)
+    return [f"{', '.join(about)}: {traits.name} got {right} questions over two tables right; read its code"]
+
+
 def handed(goal: str, namespace: Mapping[str, Any]) -> list[str]:
     """Return the functions that a goal hands over, as in ``&`f```."""
     names = list(dict.fromkeys(_FUNCTION.findall(goal)))
@@ -294,8 +336,10 @@ def head(
     namespace: Mapping[str, Any] | None,
     patterns: str,
     show_values: bool,
-    plans: bool,
     apart: bool = False,
+    private: Container[str] = (),
+    own: Mapping[str, str] = {},
+    asks: bool = False,
 ) -> tuple[Message, ...]:
     """Make the head.
 
@@ -311,12 +355,17 @@ def head(
         ``--vars``: names or globs, with ``-`` in front to leave out; empty for those that the goal names, or all.
     show_values : bool
         Values, ranges and categories may be shown.
-    plans : bool
-        The model may propose a plan.
     apart : bool
         Its Python runs in a process of its own.
+    private : container of str
+        Variables of which no value is shown.
+    own : mapping
+        Texts in the place of ours, by name.
+    asks : bool
+        All that it runs is asked for.
     """
-    shown = _card(goal, namespace, patterns, show_values or traits.sees_values) if namespace is not None else ""
+    how = (show_values or traits.sees_values, not traits.prefix, private)
+    shown = str(card(shown_names(goal, namespace, patterns), namespace, *how)) if namespace is not None else ""
     images = with_attachments(goal)
     note = "Attached" if traits.images else "Attached, but you cannot see images"
     said = [f"{note}: {'; '.join(p.text for p in images)}"] if images else []
@@ -326,8 +375,20 @@ def head(
         asked = f"Variables:\n{shown}\nQuestion: {goal.strip()}" if shown else f"Question: {goal.strip()}"
         return (*traits.prefix, Message("user", asked))
     text = goal.strip() + (f"\n\nVariables:\n{shown}" if shown else "")
-    system = prompts.system(plans, namespace is not None, apart)
+    system = prompts.system(own, namespace is not None, apart, asks)
     return (Message("system", system), Message("user", text, parts=images))
+
+
+def introduced(head: tuple[Message, ...], tools: Container[str], words: str) -> tuple[Message, ...]:
+    """Tell a process that writes to others, or starts some, by which number and name they know it."""
+    if not any(t in tools for t in ("send", "receive", "start_process")) or head[0].role != "system":
+        return head
+    return told(head, words)
+
+
+def told(head: tuple[Message, ...], words: str) -> tuple[Message, ...]:
+    """Return a head that ends with these words."""
+    return (*head[:-1], replace(head[-1], text=f"{head[-1].text}\n\n{words}"))
 
 
 def shown_names(goal: str, namespace: Mapping[str, Any], patterns: str) -> list[str]:
@@ -336,7 +397,3 @@ def shown_names(goal: str, namespace: Mapping[str, Any], patterns: str) -> list[
     if patterns:
         return list(dict.fromkeys([*attached, *visible(namespace, patterns)]))
     return list(dict.fromkeys([*attached, *named(goal, namespace)])) or user_names(namespace)
-
-
-def _card(goal: str, namespace: Mapping[str, Any], patterns: str, values: bool) -> str:
-    return str(card(shown_names(goal, namespace, patterns), namespace, values))

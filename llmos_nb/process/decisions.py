@@ -5,32 +5,29 @@ A call, a step or a plan that is asked about has a key: a call's id, ``step:N`` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.journal import who
 from llmos_nb.journal.events import (
+    ActUsed,
     CallDecided,
     CallResolved,
+    EffectDecided,
     PlanEdited,
     PolicyChanged,
     QuestionAnswered,
     QuestionDue,
     SignalReceived,
 )
-from llmos_nb.policy import Rule, approval, in_advance, parse_rule, until_words
+from llmos_nb.policy import Rule, approval, in_advance, parse_rule
 from llmos_nb.process.gate.plan import decide_plan
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan
 from llmos_nb.process.state.rebuild import AGAIN, REBUILD, WITHOUT
-
-
-def wanted(question: Mapping[str, Any]) -> str:
-    """Say what an open question or a wait is for, and until when."""
-    until = until_words(question).partition(",")[0]
-    return str(question.get("title") or question["kind"]) + (f" {until}" if until else "")
+from llmos_nb.process.state.state import State
 
 
 def named(run: Run, by: str) -> str:
@@ -39,31 +36,66 @@ def named(run: Run, by: str) -> str:
     return who() if by == "you" and (s.requester or s.approval) else by
 
 
-def asked(run: Run, what: str | int) -> list[str]:
+def open_keys(s: State, what: str | int) -> list[str]:
     """Return the keys of what is asked and that `what` names: a call's id, a step's number, ``plan`` or ``all``."""
-    s = run.state
-    open_ = [k for k, q in s.questions.items() if q["kind"] in ("approval", "plan")]
+    open_ = [k for k, q in s.questions.items() if q["kind"] in ("approval", "plan", "effect")]
     if what == "all":
         return open_
     if what == "plan":
         return [k for k in open_ if k.startswith("plan:")]
     if isinstance(what, int) or str(what).isdecimal():
-        calls = [k for k in open_ if k in s.calls and s.place(s.calls[k]) == int(what)]
+        of = {k: s.questions[k].get("call") or k for k in open_}
+        calls = [k for k in open_ if of[k] in s.calls and s.place(s.calls[of[k]]) == int(what)]
+        if not calls and not s.plan.steps:
+            raise UsageError(f"step {what}: there is no plan (asked: {', '.join(open_) or 'nothing'})")
         return calls or ([f"step:{what}"] if s.plan.step(int(what)).status == "pending" else [])
+    effects = [k for k in open_ if k == what or s.questions[k].get("call") == what]
+    if effects:
+        return effects
+    if str(what).startswith("plan:"):
+        raise UsageError("the plan is another one by now: look at it again")
     if what not in s.calls:
         raise UsageError(f"call {what!r}: no such call (asked: {', '.join(open_) or 'nothing'})")
-    if what not in open_:
-        stale(run, str(what), "you", "", "nothing is asked of it now")
     return [str(what)] if what in open_ else []
 
 
-def approve(run: Run, what: str | int, by: str, digest: str, arguments: dict[str, Any] | None) -> None:
-    """Approve all that `what` names."""
+def asked(run: Run, what: str | int) -> list[str]:
+    """Return the same; a call that is not asked about any more is put on the record."""
+    found = open_keys(run.state, what)
+    if not found and what in run.state.calls:
+        stale(run, str(what), "you", "", "nothing is asked of it now")
+    return found
+
+
+def approve(
+    run: Run,
+    what: str | int,
+    by: str,
+    digest: str,
+    arguments: dict[str, Any] | None,
+    without: Sequence[int] = (),
+    upto: int = 0,
+) -> None:
+    """Approve all that `what` names; of a plan, its acts but those left out, and its steps up to one."""
+    if upto:
+        run.state.plan.step(upto)
+    if unknown := [n for n in without if n not in run.state.acts]:
+        raise UsageError(
+            f"act {unknown[0]}: no such act (acts: {', '.join(map(str, run.state.acts)) or 'none'})"
+        )
     for key in asked(run, what):
-        approve_one(run, key, by, digest, arguments)
+        approve_one(run, key, by, digest, arguments, without, upto)
 
 
-def approve_one(run: Run, key: str, by: str, digest: str = "", arguments: dict[str, Any] | None = None) -> None:
+def approve_one(
+    run: Run,
+    key: str,
+    by: str,
+    digest: str = "",
+    arguments: dict[str, Any] | None = None,
+    without: Sequence[int] = (),
+    upto: int = 0,
+) -> None:
     """Approve what stands under a key, unless it is not what was seen, too late, or another's to approve.
 
     Parameters
@@ -72,6 +104,10 @@ def approve_one(run: Run, key: str, by: str, digest: str = "", arguments: dict[s
         What was seen when it was approved; empty where nobody compares.
     arguments : dict, optional
         Edited arguments; the call passes the policy again.
+    without : sequence of int
+        Of a plan: the acts that are not approved.
+    upto : int
+        Of a plan: the last step that is; 0 for all.
     """
     s, by = run.state, named(run, by)
     why = s.refuses(by, key)
@@ -82,15 +118,38 @@ def approve_one(run: Run, key: str, by: str, digest: str = "", arguments: dict[s
     if why:
         stale(run, key, by, digest, why)
     elif key.startswith("plan:"):
-        decide_plan(run, "approve", by)
+        decide_plan(run, "approve", by, without=without, upto=upto)
     elif key.startswith("step:"):
         run.append(SignalReceived(signal="approve_step", by=by, step=int(key[5:])))
+    elif question.get("kind") == "effect":
+        decide_effect(run, key, "allow", by)
     elif digest and digest != s.calls[key].digest:
         stale(run, key, by, digest, "it is not what was seen any more")
     elif arguments is not None:
         edit_call(run, key, arguments, by)
     else:
+        if question.get("act"):
+            run.append(ActUsed(call=key, **question["act"]))
         run.append(CallDecided(call=key, digest=s.calls[key].digest, what="approve", by=by, why=""))
+
+
+def decide_effect(
+    run: Run,
+    key: str,
+    what: Literal["allow", "refuse"],
+    by: str,
+    why: str = "",
+    scope: Literal["once", "process"] = "once",
+) -> None:
+    """Decide on what a step that is held is about to do outside; ``process`` speaks for later steps, too."""
+    question = run.state.questions[key]
+    call = str(question["call"])
+    decided = EffectDecided(
+        question=key, call=call, effect=list(question["effect"]), what=what, scope=scope, by=by, why=why
+    )
+    run.append(decided)
+    if call in run.gates:
+        run.gates[call].decided(decided)
 
 
 def stale(run: Run, key: str, by: str, digest: str, why: str) -> None:
@@ -101,6 +160,8 @@ def stale(run: Run, key: str, by: str, digest: str, why: str) -> None:
 def rule_for_rest(run: Run, call: str) -> dict[str, Any]:
     """Return the terms of a rule for later calls of the same tool that bear no other kind of risk."""
     found, question = run.state.calls.get(call), run.state.questions.get(call, {})
+    if question.get("kind") == "effect":
+        return {}
     kinds = sorted({str(risk[0]) for risk in question.get("risks", ())})
     if found is None or not in_advance(found.name, kinds):
         raise UsageError(f"call {call}: nothing like it can be approved in advance")
@@ -117,6 +178,13 @@ def rule_for_same(run: Run, call: str) -> dict[str, Any]:
 
 def approve_by_rule(run: Run, call: str, digest: str, by: str, terms: dict[str, Any]) -> None:
     """Approve a call, and calls to come by a rule of these terms."""
+    if run.state.questions.get(call, {}).get("kind") == "effect":
+        by = named(run, by)
+        if why := run.state.refuses(by, call):
+            stale(run, call, by, digest, why)
+        else:
+            decide_effect(run, call, "allow", by, scope="process")
+        return
     found = run.state.calls[call]
     approve_one(run, call, by, digest)
     if found.status == "approved":  # a stale approval makes no rule either
@@ -135,6 +203,8 @@ def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: s
         decide_plan(run, "reject", by, why)
     elif key.startswith("step:"):
         new_plan(run, run.state.plan.reject(int(key[5:]), why), by)
+    elif run.state.questions.get(key, {}).get("kind") == "effect":
+        decide_effect(run, key, "refuse", by, why)
     else:
         run.append(CallDecided(call=key, digest="", what=what, by=by, why=why))
 
@@ -170,7 +240,9 @@ def question_for(run: Run, question: str) -> str:
     """Return the key of the question that a reply answers: the one named, or the oldest."""
     open_ = [k for k, q in run.state.questions.items() if q["kind"] == "question"]
     if (question and question not in open_) or not open_:
-        raise UsageError(f"process {run.state.pid} asks nothing that a reply could answer")
+        asked = ", ".join(open_keys(run.state, "all"))
+        hint = f"; it waits for approval of {asked}" if asked else ""
+        raise UsageError(f"process {run.state.pid} asks nothing that a reply could answer{hint}")
     return question or open_[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from llmos_nb.errors import JournalError
@@ -33,7 +33,9 @@ from llmos_nb.process.state.decide import (
     decide,
 )
 
-CarryOut = Callable[[Run, Any], Awaitable[None] | None]
+Work = Coroutine[Any, Any, None]
+TURN = 8  # requests
+CarryOut = Callable[[Run, Any], Any]
 # Who carries out which command: at once, or as a coroutine.
 EXECUTORS: dict[type[Command], CarryOut] = {
     Connect: servers.connect,
@@ -79,31 +81,45 @@ async def drive(run: Run) -> None:
         run.journal.release()
 
 
-def step(run: Run) -> bool:
-    """Start all that can run now; tell whether something is still under way."""
+def step(run: Run, carried: Carried | None = None) -> bool:
+    """Start all that can run now; tell whether something is still under way.
+
+    What takes time begins in a task of its own, but for the first such command where `carried` is given: that task
+    goes on with it.
+    """
     _reap(run)
-    while not (run.halting or run.busy):
-        wanted = decide(run.state)
-        for command in [c for c in run.waits if c not in wanted and c in run.tasks]:
-            run.tasks[command].cancel()  # it has not begun, and somebody changed what comes next
-        fresh = [c for c in wanted if c not in run.tasks]
-        before = run.state.n
-        for command in fresh:
-            work = _begin(run, command)
-            if work is not None:
-                _task(run, command, work)
-        if run.state.n == before:
-            break
+    run.stepping = True
+    try:
+        _start_all(run, carried)
+    finally:
+        run.stepping = False
     if run.halting and not run.tasks:
         _halted(run)
     run.journal.kick()
     return bool(run.tasks)
 
 
-def _begin(run: Run, command: Command) -> Awaitable[None] | None:
+def _start_all(run: Run, carried: Carried | None) -> None:
+    """Start what can run now, and then what can run because of that."""
+    while not (run.halting or run.busy):
+        wanted = decide(run.state)
+        for command in [c for c in run.waits if c not in wanted and c in run.tasks] if run.waits else ():
+            run.tasks[command].cancel()  # it has not begun, and somebody changed what comes next
+        fresh = [c for c in wanted if c not in run.tasks] if run.tasks else wanted
+        before = run.state.n
+        for command in fresh:
+            work = _begin(run, command)
+            if work is not None and (carried is None or not carried.take(command, work)):
+                Carried(run).begin(command, work)
+        if run.state.n == before:
+            return
+
+
+def _begin(run: Run, command: Command) -> Work | None:
     """Carry out a command, or begin to."""
     try:
-        return EXECUTORS[type(command)](run, command)
+        work: Work | None = EXECUTORS[type(command)](run, command)
+        return work
     except JournalError:
         raise
     except Exception as error:
@@ -118,17 +134,56 @@ def _unexpected(run: Run, command: Command, error: BaseException) -> None:
         run.append(RunEnded(reason="failed", detail=detail, answer=None))
 
 
-def _task(run: Run, command: Command, work: Awaitable[None]) -> None:
-    """Carry a command out beside others; its end wakes whoever drives, unless they have seen it already."""
-    assert isinstance(work, Coroutine)  # noqa: S101 - executors are async functions or plain ones
-    task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-    run.tasks[command] = task
-    task.add_done_callback(lambda _: run.wake.set() if run.tasks.get(command) is task else None)
+class Carried:
+    """A task that carries out one command after the other: with the end of each, what may begin next is known.
+
+    Its end wakes whoever drives.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._next = run, list[tuple[Command, Work]]()
+
+    def begin(self, command: Command, work: Work) -> None:
+        """Make the task, beside others."""
+        self._next.append((command, work))
+        self._task = asyncio.get_running_loop().create_task(self._main())
+        self._run.tasks[command] = self._task
+        self._task.add_done_callback(self._ended)
+
+    def take(self, command: Command, work: Work) -> bool:
+        """Have a command carried out next, where there is none yet; tell whether it is."""
+        if self._next:
+            return False
+        self._next.append((command, work))
+        self._run.tasks[command] = self._task
+        return True
+
+    async def _main(self) -> None:
+        run = self._run
+        while self._next and not run.halting:
+            command, work = self._next.pop()
+            await work
+            if isinstance(command, Ask) and not command.request % TURN:
+                await asyncio.sleep(0)  # other processes have their turn, however fast a model answers
+            if run.halting or run.tasks.get(command) is not self._task:
+                return
+            del run.tasks[command]
+            try:
+                step(run, self)
+            except BaseException:
+                run.tasks[command] = self._task  # there it is found with its error
+                raise
+
+    def _ended(self, _: object) -> None:
+        for command, work in self._next:  # it was cancelled before that began
+            self._run.tasks.pop(command, None)
+            work.close()
+        self._run.wake.set()
 
 
 def _reap(run: Run) -> None:
     """Take finished tasks off; an error that no executor expected ends the process with its reason."""
-    for command, task in [(c, t) for c, t in run.tasks.items() if t.done()]:
+    for command, task in [(c, t) for c, t in run.tasks.items() if t.done()] if run.tasks else ():
         del run.tasks[command]
         error = None if task.cancelled() else task.exception()
         if isinstance(error, JournalError):

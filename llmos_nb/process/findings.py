@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from llmos_nb.policy.authority import Standing
+from llmos_nb.policy import Cover
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a call would do, and where its words come from.
+    """What a call would do, and what covers it.
 
     Parameters
     ----------
@@ -31,16 +31,20 @@ class Findings:
         Kind, what, and target of what it takes from outside; the target may be empty.
     files : tuple of str
         Files that it writes; empty for one whose name is known when it runs.
+    predicted : tuple of (str, str)
+        Kind of each risk, and its target as the code spells it; empty where it is known when it runs.
+    unseen : tuple of (str, str)
+        Kind and target of effects that nothing will tell when they happen.
     shows : str
         What would change, such as a diff.
     state : str, optional
         Digest of what the device would act on, to which an approval is bound.
     each_time : bool
         Whether a person decides each time, whatever rules say.
-    standing : Standing, optional
-        Whether it stands on the user's words; None where nobody has said what the tool's arguments mean.
-    looked : tuple of str
-        Tools whose records were looked up.
+    cover : Cover, optional
+        What the commitments of the process say of it; None where there are none.
+    use : dict, optional
+        The act that it would use: the data of `ActUsed`, without the call.
     trace : callable
         Returns where each argument comes from; called only where somebody is told, since it reads all results.
     """
@@ -55,18 +59,20 @@ class Findings:
     everything: bool = False
     sources: tuple[tuple[str, str, str], ...] = ()
     files: tuple[str, ...] = ()
+    predicted: tuple[tuple[str, str], ...] = ()
+    unseen: tuple[tuple[str, str], ...] = ()
     shows: str = ""
     state: str | None = None
     each_time: bool = False
-    standing: Standing | None = None
-    looked: tuple[str, ...] = ()
+    cover: Cover | None = None
+    use: Mapping[str, Any] | None = None
     trace: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Findings:
         """Read what a device says of a call."""
         lists = ("reads", "writes", "files")
-        pairs = ("risks", "sources", "imports")
+        pairs = ("risks", "sources", "imports", "predicted", "unseen")
         given = {k: said[k] for k in ("level", "title", "why", "everything", "shows", "each_time") if k in said}
         given |= {k: tuple(said.get(k, ())) for k in lists}
         given |= {k: tuple(map(tuple, said.get(k, ()))) for k in pairs}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import inspect
-import re
 import typing
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from functools import partial
@@ -207,12 +206,7 @@ def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bo
 
 def evidence(calls: list[Call]) -> str:
     """Say in a line what was seen; an error by its last line."""
-    seen = []
-    for call in calls:
-        lines = [line for line in call.result.strip().splitlines() if line.strip()]
-        text = (lines[-1] if call.status == "failed" else " ".join(lines)) if lines else "no output"
-        seen.append(re.sub(r"\s+", " ", text))
-    return bounded("; ".join(seen), EVIDENCE)[0].replace("\n", " ")
+    return bounded("; ".join(c.told for c in calls), EVIDENCE)[0].replace("\n", " ")
 
 
 async def check(run: Run, command: Check) -> None:

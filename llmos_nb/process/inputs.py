@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from llmos_nb.process.briefing import named
 from llmos_nb.process.run import Run
+from llmos_nb.tools.devices import is_offered
 
 
 def lacking(run: Run) -> list[str]:
@@ -36,6 +37,13 @@ def spoken(run: Run) -> list[str]:
     there = {line.partition(":")[0].partition(" (")[0].strip() for line in card.splitlines()}
     made = {n for c in run.state.surviving for n in c.changes.names}
     return [n for n in named(run.state.goal, dict.fromkeys(there)) if n not in names and n not in made]
+
+
+def ungiven(run: Run) -> list[str]:
+    """Return the functions that a service was handed with a process, and that it does not have here."""
+    handed = (run.journal.began.order or {}).get("tools", ())
+    functions = (name.rpartition(":")[2] for name in handed if not is_offered(name))
+    return [name for name in functions if name not in run.tools]
 
 
 def needs(names: Sequence[str]) -> str:

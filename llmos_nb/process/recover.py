@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import builtins
 import inspect
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from llmos_nb.journal import Acts
-from llmos_nb.journal.events import CallInDoubt, CallResolved, ModelFailed
+from llmos_nb.journal.events import CallInDoubt, CallResolved
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.rebuild import last_digests
 from llmos_nb.tools import Call, Tool
 
 
-async def settle_unfinished(run: Run) -> None:
+def unfinished(run: Run) -> list[str]:
+    """Return the ids of the calls that were under way when the process broke off; ask before it goes on."""
+    return [c.id for c in run.state.open_calls if c.status == "running"]
+
+
+async def settle_unfinished(run: Run, broken: Sequence[str]) -> None:
     """Look at every call that was under way when the process broke off.
 
     Those that are `pure` or `idempotent` may run again with the same key; of a `once` call the tool's `reconcile`,
     or a person, must say whether it took effect.
+
+    Parameters
+    ----------
+    run : Run
+        It may be at work again by now.
+    broken : sequence of str
+        Ids of those calls.
     """
-    for call in [c for c in run.state.open_calls if c.status == "running"]:
+    for call in map(run.state.calls.__getitem__, broken):
         tool = run.tools.get(call.name)
         if tool is not None and (tool.repeat != "once" or only_namespace(run, tool, call)):
             run.append(CallResolved(call=call.id, done=False, by="the journal"))
@@ -30,15 +43,6 @@ async def settle_unfinished(run: Run) -> None:
             run.append(CallInDoubt(call=call.id))
         else:
             run.append(CallResolved(call=call.id, done=done, by="reconcile"))
-    if run.state.request:
-        run.append(
-            ModelFailed(
-                request=run.state.request,
-                error="the process broke off",
-                error_kind="crash",
-                retry_in_s=0.0,
-            )
-        )
 
 
 def only_namespace(run: Run, tool: Tool, call: Call) -> bool:
@@ -51,7 +55,9 @@ def only_namespace(run: Run, tool: Tool, call: Call) -> bool:
         return False
     if not isinstance(call.arguments, dict):
         return True
-    return tool.inspect is None or dict(tool.inspect(call.arguments)).get("level") != "risky"
+    found = dict(tool.inspect(call.arguments)) if tool.inspect is not None else {}
+    hidden = any(kind == "exec" for kind, _ in found.get("risks", ()))  # native code is not seen as it acts
+    return found.get("level") != "risky" and not hidden
 
 
 async def _reconciled(tool: Tool | None, call: Call) -> bool | None:

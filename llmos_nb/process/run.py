@@ -13,11 +13,20 @@ from typing import Any, Protocol
 
 from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event, Journal
-from llmos_nb.journal.events import Body, CallStarted, ModelRequested, StateSaved
+from llmos_nb.journal.events import (
+    Body,
+    CallFinished,
+    CallStarted,
+    EffectDecided,
+    ModelFailed,
+    ModelRequested,
+    ModelResponded,
+    StateSaved,
+    StepIntegrated,
+)
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
-from llmos_nb.policy import Approvers
-from llmos_nb.policy.authority import Book
+from llmos_nb.policy import Approvers, Came, Effect
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process import saved, serving
 from llmos_nb.process.findings import Findings
@@ -32,6 +41,7 @@ from llmos_nb.tools import Tool, reentry, refuse
 
 _log = logging.getLogger(__name__)
 Listener = Callable[[Event, State], None]
+_LAST = (ModelResponded, ModelFailed, CallFinished, StepIntegrated)  # what a command is carried out with
 
 
 def open_journal(path: str | os.PathLike[str]) -> Journal:
@@ -72,6 +82,9 @@ class Relay(Protocol):
     def ask(self, act: Callable[[], Any]) -> Any:
         """Have it done there; return what it returns."""
 
+    def note(self, act: Callable[[], object]) -> None:
+        """Have it done there in its turn, without waiting, also of a process that has ended."""
+
 
 async def visit_here(work: Callable[[], Any], behind: Journal | None = None) -> Any:
     """Run work on the calling thread: of a process that is driven where the user's objects live."""
@@ -79,6 +92,37 @@ async def visit_here(work: Callable[[], Any], behind: Journal | None = None) -> 
         await behind.flush()
     found = work()
     return await found if inspect.isawaitable(found) else found
+
+
+class EffectGate(Protocol):
+    """What judges the effects of a call while it runs."""
+
+    brought: Came
+    """What the call took from outside meanwhile."""
+    exposed: bool
+    """Whether the process, or the call, has read what others wrote."""
+
+    @property
+    def attended(self) -> bool:
+        """Whether somebody can be asked while the call runs."""
+
+    def permit(self, kind: str, target: str) -> None:
+        """Decide on an effect before it happens; raises `EffectRefused` where it may not."""
+
+    def decided(self, body: EffectDecided) -> None:
+        """Take in what a person has decided."""
+
+    def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> str:
+        """Ask about an effect, and return who allowed it; raises `EffectRefused`, too."""
+
+    def late(self, effect: Effect, judged: Callable[[], Any]) -> None:
+        """Decide on what the call has left behind and that acts after it; raises `EffectRefused`, too."""
+
+    def came(self, came: Came, why: str) -> None:
+        """Take in what a tool that the call's code called has given."""
+
+    def close(self) -> None:
+        """The call has ended."""
 
 
 class ToolServers(Protocol):
@@ -127,10 +171,18 @@ class Run:
         The MCP servers of the session.
     listeners : list of callable
         Who is told each event, with the state after it.
-    on_text, on_output : callable
-        Who is told the pieces of an answer, and of a call's output, as they come.
+    on_text, on_code, on_output : callable
+        Who is told the pieces of an answer, of the code that it calls for, and of a call's output, as they come.
+    pictures : bool
+        Whether steps display pictures where they run; else whoever shows the process has them with the result.
     place : callable
         Returns the place of what begins now in the order of the notebook's cells and steps, as facts of a call.
+    attended : callable
+        Returns whether somebody can be asked at this moment, though a step holds the user's thread.
+    ask_here : callable, optional
+        Asks a person the question of this key on the user's thread, where a step holds it: in a terminal.
+    gates : dict of str to EffectGate
+        By call: what judges its effects, those that come after it included.
     visit : Visit
         Runs what touches the user's objects on their thread.
     relay : Relay, optional
@@ -143,12 +195,16 @@ class Run:
         Who is asked before a person.
     halting : tuple of (str, str), optional
         ``paused`` or ``ended``, and who wants it, until it has taken effect.
+    anew : bool
+        Whether a step that is cut off begins anew later: nobody meant it.
+    stepping : bool
+        Whether `driver.step` is at work, which looks itself what events let begin.
     trouble : str
         Why the journal could not be written.
     inspected : dict of str to Findings
         By call, what the gate found when it was judged.
-    books, unread : dict
-        Records that the gate looked up last, by kind, and why it could not.
+    gave : dict of str to object
+        By call, what it gave, as data: what acts say of a value is compared with it.
     held : dict
         What stands by handle, where there is no namespace.
     values : Values
@@ -175,18 +231,24 @@ class Run:
     servers: ToolServers | None = None
     listeners: list[Listener] = field(default_factory=list)
     on_text: Callable[[str], None] = lambda text: None
+    on_code: Callable[[str], None] = lambda code: None
     on_output: Callable[[str, str], None] = lambda call, text: None
+    pictures: bool = True
     place: Callable[[], dict[str, Any]] = dict
+    attended: Callable[[], bool] = lambda: False
+    ask_here: Callable[[str], None] | None = None
+    gates: dict[str, EffectGate] = field(default_factory=dict)
     visit: Visit = visit_here
     relay: Relay | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
     waits: dict[Command, Wait] = field(default_factory=dict)
     halting: tuple[str, str] | None = None
+    anew: bool = False
+    stepping: bool = False
     trouble: str = ""
     inspected: dict[str, Findings] = field(default_factory=dict)
-    books: dict[str, Book] = field(default_factory=dict)
-    unread: dict[str, str] = field(default_factory=dict)
+    gave: dict[str, Any] = field(default_factory=dict)
     held: dict[str, Any] = field(default_factory=dict)
     values: Values = field(default_factory=Values)
     wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
@@ -262,14 +324,22 @@ class Run:
         if self.sight is not None and event.k in self.sight.hears:
             self.sight.heard(event, self.state)
         self.tell(event)
-        if not self._leads_nowhere(body):
+        if not (self.stepping or self._leads_nowhere(body)):
             self.wake.set()
         return event
 
     def _leads_nowhere(self, body: Body) -> bool:
-        """Return whether an event lets nothing begin: what has begun by it is awaited by all else."""
-        started = isinstance(body, CallStarted) and self.state.calls[body.call].name not in self.state.reads
-        return started or isinstance(body, ModelRequested)
+        """Return whether nobody need look what an event lets begin: nothing does, or whoever appends it looks next."""
+        if isinstance(body, CallStarted):
+            return self.state.calls[body.call].name not in self.state.reads
+        return isinstance(body, ModelRequested) or (isinstance(body, _LAST) and self._carries())
+
+    def _carries(self) -> bool:
+        """Return whether the caller is a task that carries out a command of the process."""
+        try:
+            return asyncio.current_task() in self.tasks.values()
+        except RuntimeError:  # no loop runs here
+            return False
 
     def _save_state(self) -> None:
         self._save_at = saved.due(self.journal.events)
@@ -291,6 +361,12 @@ class Run:
                 _log.exception("a view of process %s failed and is left out", self.state.pid)
                 self.listeners.remove(listener)
 
+    @property
+    def commits(self) -> bool:
+        """Whether its plan may commit to acts: it has a tool of the user's that is declared and acts outward."""
+        found = (t.outward and t.declared and t.handed_over for t in self.tools.values())
+        return self.state.mode != "never" and any(found)
+
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
         """Return the tools in wire form and as bytes.
 
@@ -300,6 +376,10 @@ class Run:
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
             shown = tuple(serving.wired(t) if planned else t.wire for t in tools)
+            if self.commits:
+                shown = tuple(
+                    serving.committing(t) if t.name == "plan" else w for t, w in zip(tools, shown, strict=True)
+                )
             self.wired, self._wired_for = (shown, compact(list(shown))), (recalls, planned)
         return self.wired
 

@@ -17,10 +17,10 @@ from functools import cache
 from hashlib import sha256
 from inspect import getsourcefile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import JournalTampered
-from llmos_nb.journal import Blobs, Event, Journal, history, lineage, payloads, reference
+from llmos_nb.journal import Blobs, Event, history, lineage, payloads, reference
 from llmos_nb.journal.events import StateSaved
 from llmos_nb.messages import Message, compact
 from llmos_nb.policy import Budget, Rule
@@ -29,6 +29,9 @@ from llmos_nb.process.state.fold.fold import fold
 from llmos_nb.process.state.plain import from_plain, to_plain
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call
+
+if TYPE_CHECKING:  # what reads a journal needs nothing that writes one
+    from llmos_nb.journal import Journal
 
 EVERY = 2_000  # events
 MOST_BYTES = 32_000_000

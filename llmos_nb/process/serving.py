@@ -1,7 +1,8 @@
-"""Which steps of the plan a call serves: the argument `step`, which every tool has while a plan stands.
+"""What a process adds to tools as its model sees them: the argument `step` while a plan stands, and acts of a plan.
 
-It is the process's own: the model reads it in the schema of each tool, and it is taken out before the call is
-validated, judged and run. What the model wrote stays in the journal as it wrote it.
+The argument says which steps of the plan a call serves. It is the process's own: the model reads it in the schema of
+each tool, and it is taken out before the call is validated, judged and run. What the model wrote stays in the journal
+as it wrote it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ from typing import Any
 
 from llmos_nb.journal.events import ProposedCall
 from llmos_nb.messages import ToolCall
+from llmos_nb.process.state.plan import ACT_CHARS, MAX_ACTS
 from llmos_nb.process.state.state import CONTROL, SERVES, State
 from llmos_nb.tools import Tool
 
 SCHEMA = {"type": "string", "description": "The step of the plan that this call serves: 2, or several: 2, 3"}
 MOST = 50
+ACTS = {
+    "type": "array", "maxItems": MAX_ACTS, "items": {"type": "string", "maxLength": ACT_CHARS},
+    "description": "What the step will do outside, an expression each",
+}  # fmt: skip
 
 
 def wired(tool: Tool) -> dict[str, Any]:
@@ -23,8 +29,21 @@ def wired(tool: Tool) -> dict[str, Any]:
     if not _takes(tool):
         return tool.wire
     function = tool.wire["function"]
-    properties = {**tool.schema.get("properties", {}), SERVES: SCHEMA}
-    return {**tool.wire, "function": {**function, "parameters": {**tool.schema, "properties": properties}}}
+    fields = function["parameters"]
+    properties = {**fields.get("properties", {}), SERVES: SCHEMA}
+    return {**tool.wire, "function": {**function, "parameters": {**fields, "properties": properties}}}
+
+
+def committing(plan: Tool) -> dict[str, Any]:
+    """Return the tool `plan` in wire form, with the acts of its steps."""
+    from llmos_nb.policy.commitments import FORM  # few processes commit to anything
+
+    function = plan.wire["function"]
+    step = {"type": "object", "properties": {"title": {"type": "string"}, "acts": ACTS}, "required": ["title"]}
+    steps = {**plan.schema["properties"]["steps"], "items": step}
+    parameters = {**function["parameters"], "properties": {"steps": steps}}
+    about = f"{plan.description}\n{FORM}"
+    return {**plan.wire, "function": {**function, "description": about, "parameters": parameters}}
 
 
 def _takes(tool: Tool | None) -> bool:

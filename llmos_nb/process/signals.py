@@ -5,14 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import SignalReceived
+from llmos_nb.journal.events import RunResumed, SignalReceived
 from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.queue import LEAST_NICE, NICEST
+from llmos_nb.process.state import FOR_GOOD
 
 
 def send(run: Run, text: str, by: str) -> None:
     """Tell a process something; it reads it with its next prompt."""
     run.append(SignalReceived(signal="steer", by=by, text=text))
+
+
+def ask_further(run: Run, text: str, by: str) -> None:
+    """Tell a process something; one that has ended goes on with it, in this interpreter."""
+    if run.state.status == "ended":
+        check_further(run)
+    send(run, text, by)
+    if run.state.status == "ended":
+        run.append(RunResumed(epoch=run.state.epoch))
+
+
+def check_further(run: Run) -> None:
+    """Refuse to go on where an end is for good.
+
+    Raises
+    ------
+    UsageError
+        It was killed, or goes on as another process.
+    """
+    s = run.state
+    if s.reason in FOR_GOOD:
+        raise UsageError(f"process {s.pid} ended ({s.reason}); fork it to go on from an event")
 
 
 def pause(run: Run, by: str) -> None:

@@ -15,8 +15,6 @@ from llmos_nb.process.run import Run
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call
 
-FILES = "files"  # what a device changed that it can take back itself
-
 
 def undoable(run: Run) -> list[Call]:
     """Return the calls that changed something and stand, in the order in which they ended.
@@ -49,7 +47,7 @@ def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
     return found
 
 
-def undo_calls(run: Run, to: int | str | None, by: str = "you") -> None:
+def undo_calls(run: Run, to: int | str | None) -> None:
     """Take back the last step that changed something, or `to` and all after it.
 
     That is the number of a step, the id of a call, or, without a plan, the number of an answer. The namespace is
@@ -86,7 +84,7 @@ def undo_calls(run: Run, to: int | str | None, by: str = "you") -> None:
         why = f"; {why}" if why else ""
         raise UsageError(f"process {run.state.pid}: no step that changed the namespace is left to undo{why}")
     for call in reversed(acted):
-        compensate.propose(run, call, by)
+        compensate.propose(run, call, "you")
 
 
 def _changing(run: Run, key: str, calls: Iterable[Call]) -> Call:

@@ -29,6 +29,7 @@ from llmos_nb.process.state.state import State
 MB = 1 << 20
 Packed = bytes | dict[str, Any]
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
+FORETOLD = "(by its code)"  # an effect that the code would have, and that nobody can see
 _UNSEEN = (
     "file",
     "deletion",
@@ -103,7 +104,7 @@ def observed(run: Holder, call: str, seen: Findings, result: ToolResult) -> Tool
     effects = result.facts.get("effects")
     if not isinstance(effects, list):
         return result
-    told = [f"{k} (by its code)" for k in dict.fromkeys(k for k, _ in seen.risks) if k in _UNSEEN]
+    told = [f"{k} {FORETOLD}" for k in dict.fromkeys(k for k, _ in seen.risks) if k in _UNSEEN]
     result.facts["effects"] = [*effects, *told]
     return result
 
@@ -139,13 +140,21 @@ def kept(run: Holder, call: str, changes: Changes) -> Changes:
         run.values.current.pop(name, None)
     values: dict[str, dict[str, Any]] = {}
     for name, value in packed.items():
-        secret = labels.of((name,), run.state.labels).secret or labels.context(run.state.labels).secret
-        if secret or (isinstance(value, bytes) and _holds_secret(value)):
+        if _secret(run, name) or (isinstance(value, bytes) and _holds_secret(value)):
             continue
         ref = value if isinstance(value, dict) else _written(run, value, (changes.digests or {})[name])
         if ref is not None:
             values[name] = ref
     return replace(changes, values=values) if values else changes
+
+
+def _secret(run: Holder, name: str) -> bool:
+    return labels.of((name,), run.state.labels).secret or labels.context(run.state.labels).secret
+
+
+def private(run: Holder, table: Any) -> bool:
+    """Return whether the first rows of a table are not to stand in the journal."""
+    return isinstance(table, str) and _secret(run, str(json.loads(table).get("name", "")))
 
 
 def _holds_secret(raw: bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,21 @@ def session_of(namespace: dict[str, Any] | None, home: str | os.PathLike[str] | 
     """
     if namespace is not None and not isinstance(namespace, dict):
         raise UsageError(f"namespace {namespace!r:.60}: must be a dict of variables, such as globals()")
+    if not home and (own := _of_notebook(namespace)) is not None:
+        return own
     key = (id(namespace), str(home or ""))
     if key not in _sessions:
         _sessions[key] = Session(namespace, home)
     return _sessions[key]
 
 
-def adopt(session: Session) -> None:
-    """Make a notebook's session the one for its namespace."""
-    _sessions[(id(session.namespace), "")] = session
+def _of_notebook(namespace: dict[str, Any] | None) -> Session | None:
+    """Return the session whose commands a notebook has, where these are its variables and the extension is loaded."""
+    ip = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if namespace is None or ip is None or ip.user_ns is not namespace:
+        return None
+    found: Session | None = getattr(ip.magics_manager.registry.get("AgentMagics"), "session", None)
+    return found
 
 
 # fmt: off

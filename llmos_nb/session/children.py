@@ -16,6 +16,8 @@ from typing import Any
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.journal import Event, first
 from llmos_nb.journal.events import (
+    ActData,
+    ActsMoved,
     BudgetReserved,
     BudgetSettled,
     LabelChanged,
@@ -29,19 +31,21 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.models import Model, resolve
 from llmos_nb.policy import Budget, Mode, Rule, budget as budgets, labels
 from llmos_nb.process import Run, briefing
-from llmos_nb.process.gate import READ, authority as gate_authority
+from llmos_nb.process.gate import READ, commitments
 from llmos_nb.process.scheduling import resource
-from llmos_nb.process.state import State
-from llmos_nb.session import config
+from llmos_nb.process.state import State, moving, prompts
+from llmos_nb.session import config, tightening
 from llmos_nb.session.ipc.deadlock import title
-from llmos_nb.session.opening import check_goal, check_name, model_of, price_of
+from llmos_nb.session.opening import check_goal, check_name, model_of, price_of, private_names
 from llmos_nb.session.parts import Part
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools import CallContext, Tool, reentry
-from llmos_nb.tools.devices import START, WAIT
+from llmos_nb.tools.devices import START, WAIT, is_ours
 from llmos_nb.tools.schema import name_of
+from llmos_nb.views.spans import traceparent
 
 SHARE = 4  # a child gets this part of what is left, where nobody says how much
+LONGEST = 40  # characters of a child's name
 COUNTED = ("steps", "calls", "tokens", "$")
 ALWAYS = ("plan", "recall", READ)  # a process's own, not something that it may do
 SIGNALS = ("pause", "stop", "kill")
@@ -64,6 +68,7 @@ def create(
     plan: str = "auto",
     check: Any = None,
     call: str = "",
+    acts: Iterable[int] = (),
     **options: Any,
 ) -> ProcessLike:
     """Make a child of a process, ready to be driven.
@@ -74,12 +79,10 @@ def create(
         Which of the parent's tools it gets, by name or as functions; all but those for processes by default.
     budget : str or Budget, optional
         What it may use of what the parent has left; a quarter by default.
-    approve : str, optional
-        A mode that is not looser than the parent's; the parent's by default.
-    model : str or Model, optional
-        Another model than the parent's.
-    call : str
-        The parent's call that starts it; empty where the user does.
+    approve, model : str, str or Model, optional
+        A mode that is not looser than the parent's, and another model; the parent's by default.
+    call, acts : str, iterable of int
+        The parent's call that starts it, where one does; numbers of its parent's acts that move to it.
 
     Raises
     ------
@@ -87,18 +90,19 @@ def create(
         It would have more than its parent; nothing was started.
     """
     s, began, seats = parent.run.state, _began(parent, goal), parent.run.approvers.fresh()
-    box, amounts = _narrowed(parent.run.tools, tools, s.pid), _share(s, budget)
+    box, amounts, moved = _narrowed(parent.run.tools, tools, s.pid), _share(s, budget), moving(s.acts, acts)
     settings = _settings(session, s, began, {**options, "approve": approve, "plan": plan, "budget": amounts})
-    whose: Parent = {"pid": s.pid, "nth": len(s.children), "own_model": model is not None}
+    above = traceparent(parent.run.journal.events, call)
+    whose = Parent(pid=s.pid, nth=len(s.children), own_model=model is not None, traceparent=above)
     chosen = model_of(parent.run.model if model is None else resolve(model), whose)
-    price, how = price_of(chosen, amounts, settings), {k: getattr(began, k) for k in _KEPT}
+    price, checked = price_of(chosen, amounts, settings), check_name(check)
     run = session.make_run(session.new_journal(name or goal), State(), chosen, box, parent.run.call_timeout_s)
     resource.bind(run, parent.run.limits)
     run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(model, str), seats
-    _reserve(parent, session.last_pid, amounts, call)
+    _reserve(parent, session.last_pid, amounts, call, moved)
     origin = {"parent": whose, "pid": session.last_pid, "name": name, "spec": _spec(model, began)}
-    said = {"words": gate_authority.words(parent.run)} if call else {}
-    _record(session, run, goal, settings, amounts, {**how, **origin, **said, "check": check_name(check)})
+    how = {"check": checked, **_of_parent(parent, began, moved, call)}
+    _record(session, run, goal, settings, amounts, {**origin, **how})
     _inherit(run, s)
     return session.register(run)
 
@@ -117,7 +121,11 @@ def _record(
 ) -> None:
     """Write the first events of a child."""
     shown = (session.namespace, how.get("vars") or "", settings.show_values)
-    head = briefing.head(goal, run.model.traits, *shown, "plan" in run.tools, how.get("apart") == "isolate")
+    how_shown = (how.get("apart") == "isolate", private_names(session.sharing.labels))
+    asked = (settings.prompts, settings.approve == "step")
+    head = briefing.head(goal, run.model.traits, *shown, *how_shown, *asked)
+    if "python" in run.tools and not how.get("apart") and not run.model.traits.prefix:
+        head = briefing.told(head, prompts.beside(settings.prompts, how["pid"], how["name"]))
     session.record_start(run, settings, goal, amounts, head, **how)
 
 
@@ -145,7 +153,7 @@ def _narrowed(box: Mapping[str, Tool], wanted: Iterable[Any] | None, pid: int) -
 
 
 def _mode(parent: Mode, wanted: str | None) -> str:
-    order = config.STRICTEST
+    order = tightening.STRICTEST
     if wanted in order and order.index(wanted) < order.index(parent):
         raise UsageError(f"approve {wanted!r}: looser than {parent!r}, in which its parent works")
     return wanted or parent
@@ -172,10 +180,20 @@ def _share(s: State, budget: str | Budget | None) -> Budget:
     return Budget(found)
 
 
-def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str) -> None:
+def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str, moved: list[ActData]) -> None:
     held = {u: v for u, v in amounts.limits.items() if u in COUNTED}
     reserve = partial(parent.run.append, BudgetReserved(request=0, amounts=held, child=pid, call=call))
     parent.dispatch.ask(partial(parent.dispatch.apply, reserve))  # the next child is counted after this one
+    if moved:
+        given = partial(parent.run.append, ActsMoved(acts=[a["n"] for a in moved], to=pid))
+        parent.dispatch.ask(partial(parent.dispatch.apply, given))
+
+
+def _of_parent(parent: ProcessLike, began: RunStarted, moved: list[ActData], call: str) -> dict[str, Any]:
+    """Return what a child has of its parent: how that was started, its acts, and whose words stand behind its goal."""
+    found = {k: getattr(began, k) for k in (*_KEPT, "delegate")}
+    found |= {"closed": parent.run.state.closed or None, "acts": moved or None}
+    return {**found, **({"words": commitments.words(parent.run)} if call else {})}
 
 
 def _inherit(run: Run, s: State) -> None:
@@ -183,6 +201,10 @@ def _inherit(run: Run, s: State) -> None:
     for name, label in s.labels.items():
         if labels.parse(label) != labels.parse(run.state.labels.get(name, "")):
             run.append(LabelChanged(name=name, label=label, why=f"of its parent, process {s.pid}"))
+    now = labels.context(run.state.labels)
+    if s.handled and not now.untrusted:  # what it was not shown is behind the child's goal, too
+        label = str(now.join(labels.UNTRUSTED))
+        run.append(LabelChanged(name=labels.CONTEXT, label=label, why=f"of its parent, process {s.pid}"))
     if s.nice:
         run.append(SignalReceived(signal="nice", by=f"process {s.pid}", value=s.nice))
 
@@ -223,7 +245,7 @@ def _load(session: SessionLike, parent: ProcessLike, pid: int) -> ProcessLike:
 
 def _child(session: SessionLike, run: Run, arguments: Mapping[str, Any]) -> ProcessLike:
     """Return the child that a call names."""
-    key = str(arguments["process"]).strip()
+    key = _called(arguments["process"])
     mine = [session.processes[p] for p in run.state.children if p in session.processes]
     found = [c for c in mine if key in (str(c.pid), c.run.state.name)]
     if not found:
@@ -241,13 +263,19 @@ async def _start(
     if (before := next(made, None)) is not None and before in session.processes:
         return _told(session.processes[before])
     goal = str(arguments["goal"]).replace("!`", "`").replace("&`", "`")  # it attaches nothing: a person may
-    wanted = {k: arguments[k] for k in ("name", "tools", "budget") if arguments.get(k)}
+    wanted = {k: arguments[k] for k in ("tools", "budget") if arguments.get(k)}
+    wanted["name"] = _called(arguments.get("name"))
     try:
         child = create(session, session.processes[run.state.pid], goal, call=context.call, **wanted)
     except LlmosError as error:
         return ToolResult(False, str(error), type(error).__name__)
     reentry.outside().run(child.start)  # the child's steps are not steps of this call
     return _told(child)
+
+
+def _called(name: object) -> str:
+    """Return what a model calls a child, as one short line: other models are shown it."""
+    return " ".join(str(name or "").split())[:LONGEST]
 
 
 def _told(child: ProcessLike) -> ToolResult:
@@ -294,13 +322,17 @@ class Children(Part):
         return create(self.session, parent, goal, **options)
 
     def tools(self, run: Run) -> Mapping[str, Tool]:
-        """Return the two tools of a process, tied to it."""
-        if START not in run.tools or WAIT not in run.tools:
-            return {}
+        """Return the tools for children that a process has, tied to it."""
         begin, answer = (partial(act, self.session, run) for act in (_start, _answer))
-        needs = partial(_awaits, self.session, run)
-        wait = replace(run.tools[WAIT], runner=answer, needs=needs, place="thread")
-        return {START: replace(run.tools[START], runner=begin), WAIT: wait}
+        ties: dict[str, dict[str, Any]] = {
+            START: {"runner": begin},
+            WAIT: {"runner": answer, "needs": partial(_awaits, self.session, run), "place": "thread"},
+        }
+        return {
+            n: replace(run.tools[n], **tie)
+            for n, tie in ties.items()
+            if n in run.tools and is_ours(run.tools[n])
+        }
 
     def heard(self, run: Run, event: Event) -> None:
         """Pass signals on to children, end them with their parent, and settle with it what a child has used."""

@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Any, TypeVar
 
 from llmos_nb.errors import CallDenied
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import QuestionDue, RunEnded, SignalReceived
+from llmos_nb.journal import Event, host
+from llmos_nb.journal.events import QuestionAsked, QuestionDue, QuestionEscalated, RunEnded, SignalReceived
 from llmos_nb.policy import approval
 from llmos_nb.process import Run, check_key
 from llmos_nb.process.state import State, decide
-from llmos_nb.session.threads import Leaving, Visits, executes_cell, runtime
+from llmos_nb.session.threads import Leaving, Visits, runtime
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
 
@@ -30,6 +30,14 @@ _log = logging.getLogger(__name__)
 _DAY_S = 86_400.0  # the timer is set anew each day: a machine may sleep
 ACKNOWLEDGED_S = 0.5  # a verb waits so long for its turn, and then trusts that it will be heard
 TOGETHER_S = 1.0  # processes that code starts in one go, and what it says of them, come before the first begins
+
+
+def executes_cell(ip: Any) -> bool:
+    """Return whether the caller was called by a cell, rather than by a click (a message of a widget)."""
+    backend = getattr(ip, "kernel", None)
+    if backend is None:
+        return True
+    return bool(host.parent_of(backend).get("header", {}).get("msg_type") == "execute_request")
 
 
 class Dispatch:
@@ -107,7 +115,7 @@ class Dispatch:
 
         The caller's event loop is where the user's objects live, where no other one is known to run.
         """
-        if self.here:
+        if self.here and not host.ALONE:
             return
         reentry.acquaint()
         with suppress(RuntimeError):  # no loop runs here
@@ -185,7 +193,7 @@ class Dispatch:
         """Wait until the process ended, paused, or waits for somebody."""
         while True:
             await self.idle()
-            if not self.run.state.expecting:
+            if not (self.run.state.expecting and self._wanted):  # one that was only opened waits elsewhere
                 return
             self._review()
             if self.driven:  # what is to be told had not been told yet
@@ -198,7 +206,7 @@ class Dispatch:
     async def attended(self, patient: bool, background: bool) -> None:
         """Wait until it is settled; `patient` waits for people too."""
         await self.settled()
-        while patient and self._may_move(background):
+        while patient and self._wanted and self._may_move(background):
             self.moved.clear()
             if not self.run.halting:
                 await self.moved.wait()
@@ -213,11 +221,8 @@ class Dispatch:
 
     def apply(self, act: Callable[[], object]) -> None:
         """Carry an act out, on the thread that drives the process."""
-        if self.driven:
+        with self.run.journal.held():  # whoever drives may give it up before they are said to drive no more
             act()
-        else:
-            with self.run.journal.held():
-                act()
         self.go_on()
 
     def call(self, act: Callable[[], object]) -> None:
@@ -245,7 +250,7 @@ class Dispatch:
             return
         self.ask(self.run.enter)
         try:
-            with self._held():
+            with self.run.journal.held():
                 act()
         finally:
             self.ask(self.run.leave)
@@ -253,20 +258,17 @@ class Dispatch:
 
     async def _touched(self, act: Callable[[], object]) -> None:
         try:
-            with self._held():
-                await self.run.section(act)
+            await self.touched(act)
         except Exception as error:
             _log.warning("process %s: %s", self.run.state.pid, error)
-        self.go_on()
 
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """Hold the journal, unless whoever drives the process does."""
-        if self.driven:
-            yield
-            return
-        with self.run.journal.held():
-            yield
+    async def touched(self, act: Callable[[], object]) -> None:
+        """Do the same from the thread that drives the process, and wait for it; what is wrong with it is raised."""
+        try:
+            with self.run.journal.held():
+                await self.run.section(act)
+        finally:
+            self.go_on()
 
     def only_people(self) -> None:
         """Refuse a verb that code of a step calls, and put the attempt on the record."""
@@ -301,6 +303,13 @@ class Dispatch:
         else:
             runtime().post(self.run.afterwards, told, context=reentry.outside())
 
+    def note(self, act: Callable[[], object]) -> None:
+        """Write down what code has done behind everybody's back, from any thread and at the end of the interpreter."""
+        if runtime().thread.is_alive():
+            runtime().post(self.run.afterwards, partial(self.apply, act), context=reentry.outside())
+        else:
+            self.apply(act)
+
     def look(self) -> None:
         """Let whoever waits beside it look again."""
         self.tell(self.moved.set)
@@ -316,12 +325,13 @@ class Dispatch:
         self.only_people()
         self.ask(partial(self.apply, partial(self._halt, how, by)))
 
-    def halt_soon(self, how: str, by: str) -> None:
+    def halt_soon(self, how: str, by: str, anew: bool = False) -> None:
         """Do the same from a signal handler, which may not wait."""
-        runtime().post(self.halt_here, how, by, context=Context())
+        runtime().post(self.halt_here, how, by, anew, context=Context())
 
-    def halt_here(self, how: str, by: str) -> None:
+    def halt_here(self, how: str, by: str, anew: bool = False) -> None:
         """End what is under way, on the thread that drives the process."""
+        self.run.anew = anew
         self._halt(how, by)
         self.go_on()
 
@@ -347,7 +357,7 @@ class Deadlines:
         self.run.listeners.append(self._asked)
 
     def _asked(self, event: Event, state: State) -> None:
-        if event.k in ("question.asked", "question.escalated"):
+        if event.k in (QuestionAsked.kind, QuestionEscalated.kind):
             self.arm()
 
     def arm(self) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb.errors import ExportDoesNotRun, LlmosError, UsageError
+from llmos_nb.errors import ExportDoesNotRun, LlmosError, NotTrusted, UsageError
 from llmos_nb.journal import Home, history
 from llmos_nb.messages import now
 from llmos_nb.policy.secrets import vault
@@ -59,8 +62,10 @@ def sources(session: SessionLike, processes: Sequence[ProcessLike]) -> list[Expo
     if not books:
         return found
     others = [source_of(session, p, wanted=False) for p in _beside(session, processes, books)]
+    began_in = next((b.folder for b in books if b.folder.is_absolute()), None)
+    there = began_in if began_in is not None and began_in.is_dir() else None
     return [
-        one
+        replace(one, cwd=there, began_in=began_in)
         for one in ordered([*found, *others], [Ran(b.id, b.cells) for b in books])
         if one.wanted or one.placed
     ]
@@ -75,10 +80,13 @@ def _notebooks(session: SessionLike, named: set[str], homes: Iterable[Home]) -> 
     for home in {h.root: h for h in homes}.values():
         for notebook, path in past.notebooks(home):
             if notebook in named and notebook not in found:
-                found[notebook] = past.load(path)
+                with suppress(NotTrusted):
+                    found[notebook] = past.load(path)
     if recorder is not None and recorder.id in named and recorder.id not in found:  # it could not be written
         live = tuple((p.pid, p.journal.path) for p in session.processes.values())
-        found[recorder.id] = Notebook(recorder.id, now(), Path(), tuple(recorder.settled()), live)
+        found[recorder.id] = Notebook(
+            recorder.id, now(), Path(), tuple(recorder.settled()), live, Path(recorder.began_in)
+        )
     return sorted(found.values(), key=lambda b: b.at)
 
 
@@ -136,14 +144,15 @@ def _newest(home: Home) -> list[Path]:
 
 
 def _process(session: SessionLike, path: Path) -> ProcessLike | None:
-    """Return the process of a journal: the live one, or as it was; None of one that cannot be read."""
+    """Return the process of a journal: the live one, or as it was; None of one that cannot be read, or is foreign."""
     live = (p for p in session.processes.values() if p.journal.path.resolve() == path.resolve())
     if (found := next(live, None)) is not None:
         return found
     try:
-        return session.replay(path)
+        process = session.replay(path)
     except LlmosError:
         return None
+    return process if process.journal.made_here else None
 
 
 @dataclass(frozen=True)
@@ -158,11 +167,23 @@ class Saved:
         What of it would act outside a second time if it ran; empty for nothing.
     ran : bool
         It has run already, to be observed.
+    foreign : bool
+        It says what a journal says that was not made here.
+    replaced : bool
+        An earlier export stood there.
+    key : str
+        What it was to be signed with; empty for nothing.
+    crate : str
+        The crate of it; empty for none.
     """
 
     path: Path
     acts: str = ""
     ran: bool = False
+    foreign: bool = False
+    replaced: bool = False
+    key: str = ""
+    crate: str = ""
 
     def prove(self) -> str:
         """Run it in a fresh interpreter, and return the words for it; from any thread.
@@ -172,15 +193,21 @@ class Saved:
         ExportDoesNotRun
             It is saved, and a cell of it raises.
         """
+        return f"{self._proved()}{self._besides}"
+
+    def _proved(self) -> str:
         from llmos_nb.export import ran  # as above
 
         if self.path.suffix == ".md":
-            return f"written: {self.path}"  # there is nothing in it that runs
+            return f"saved: {self.path} (a text: nothing in it runs)"
+        if self.foreign:
+            return f"saved, not run: {self.path} (its journal was not made here)"
         if self.acts:
             return f"saved, not run: {self.path} ({self.acts}, and would again)"
         if not self.ran:
             try:
-                ran.run(self.path)
+                if other := ran.run(self.path):
+                    return f"saved, not as in the run: {self.path} ({other}; --observe marks what differs each time)"
             except ExportDoesNotRun:
                 raise
             except LlmosError as error:
@@ -190,18 +217,51 @@ class Saved:
     @property
     def unproved(self) -> str:
         """The words for it where nobody wants it to be run."""
-        if self.path.suffix == ".md":
-            return f"written: {self.path}"
-        return f"saved, not run: {self.path}"
+        how = "saved" if self.path.suffix == ".md" else "saved, not run"
+        return f"{how}: {self.path}{self._besides}"
+
+    @property
+    def _besides(self) -> str:
+        """What else to know: whether it replaced another, who signed it, by the file as it stands, and its crate."""
+        from llmos_nb.export.verify import signed_by  # as above
+
+        parts = ["an earlier export stood there, and was replaced"] if self.replaced else []
+        parts += [f"signed with {self.key:.80}: {signed_by(self.path)}"] if self.key else []
+        parts += [f"its crate is {self.crate}"] if self.crate else []
+        return "".join(f"; {part}" for part in parts)
 
 
 def save(session: SessionLike, processes: Sequence[ProcessLike], path: Path, **options: Any) -> Saved:
     """Write the plain notebook of what survived of one or more processes; where the user's objects live."""
-    from llmos_nb.export import export, ran  # as above
+    from llmos_nb.export import export, ran, target_of  # as above
+    from llmos_nb.export.verify import signing_key
 
+    sign = options.get("sign", False)
+    key = "" if sign is False else signing_key(sign if isinstance(sign, str) else "")
+    replaced = target_of(path).exists()
+    foreign = [p.journal for p in processes if not p.journal.made_here]
+    if foreign and options.get("observe"):
+        foreign[0].check_maker()
     found = sources(session, processes)
     written = export(found, path, **options)
-    return Saved(written, ran.acts(found), bool(options.get("observe")))
+    if foreign and written.suffix == ".ipynb":
+        _unmark(written)
+    return Saved(
+        written,
+        ran.acts(found),
+        ran=bool(options.get("observe")),
+        foreign=bool(foreign),
+        replaced=replaced,
+        key=key,
+        crate=os.fspath(options.get("crate", "")),
+    )
+
+
+def _unmark(path: Path) -> None:
+    """Take the mark of this user off a notebook: it has others' code in it, and `verify` is not to run it unasked."""
+    book = json.loads(path.read_text(encoding="utf-8"))
+    book["metadata"]["llmos_nb"].pop("mac", None)
+    path.write_text(json.dumps(book, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def export(
@@ -217,7 +277,7 @@ def export(
     saved = save(session, processes, path, **options)
     if run:
         said = beside(saved.prove)
-        if said.startswith("saved"):
+        if said.startswith("saved,"):
             warnings.warn(said, stacklevel=3)
     return saved.path
 

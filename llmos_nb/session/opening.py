@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from llmos_nb.errors import CallDenied, ConfigError, UsageError
 from llmos_nb.journal import who
@@ -15,18 +17,20 @@ from llmos_nb.journal.events import (
     LabelChanged,
     OutputsDeclared,
     Parent,
+    PlanProposed,
     PolicyLoaded,
     RunStarted,
 )
 from llmos_nb.messages import Message
-from llmos_nb.models import Model, catalogue, parse_context, window_bytes
+from llmos_nb.models import Model, catalogue, parse_context, place_of, window_bytes
 from llmos_nb.policy import Budget, budget as budgets, labels
 from llmos_nb.process import Run, briefing, finish, preview as previews
 from llmos_nb.process.gate import labels as file_labels, quarantine
 from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import Plan, Step, parse_steps
 from llmos_nb.session import toolbox
-from llmos_nb.session.config import PLANNING, STRICTEST, Settings
+from llmos_nb.session.config import Settings
+from llmos_nb.session.tightening import PLANNING, STRICTEST
 from llmos_nb.tools import current_call, reentry
 
 DEFAULT_MODE = "risky"
@@ -49,6 +53,7 @@ def hold_inside(settings: Settings) -> Settings:
     """
     if not reentry.inside():
         return settings
+    settings = replace(settings, acts=(), delegate="ask")  # nothing there is a person's word
     call = current_call.get()
     own = (call.mode if call is not None else "") or DEFAULT_MODE
     if STRICTEST.index(settings.approve) < STRICTEST.index(own):
@@ -56,6 +61,22 @@ def hold_inside(settings: Settings) -> Settings:
             f"a step cannot start a process with approve {settings.approve!r}: its own has {own!r}"
         )
     return settings
+
+
+def hold_host(model: Model) -> Model:
+    """Return the model of a process that begins, unless the code of a step begins it and may not connect to its host.
+
+    Raises
+    ------
+    CallDenied
+        The step may not send anything there.
+    """
+    place = place_of(model)
+    if place and reentry.inside():
+        if (call := current_call.get()) is None:
+            raise CallDenied(f"what a step has left behind may not ask {place}")
+        call.permit("network", urlsplit(place).netloc)
+    return model
 
 
 def record_start(
@@ -74,6 +95,7 @@ def record_start(
             version=VERSION,
             goal=goal,
             model=traits.name,
+            endpoint=place_of(run.model) or None,
             budget=bounds.limits,
             head=plain_head,
             window_bytes=window_bytes(traits, parse_context(settings.context)),
@@ -81,9 +103,10 @@ def record_start(
             plan=settings.plan,
             remembers=bool(facts.get("remembers")),
             parts={k: v for k, v in facts.items() if k != "remembers"} or None,
+            prompts=settings.prompts or None,
             quarantine=quarantine.READ in run.tools and settings.quarantine,
             untrusted=settings.untrusted if settings.untrusted != "ask" else None,
-            **more,
+            **_committed(run, settings, goal, more),
         )
     )
     digests, rules = {t.name: t.digest for t in run.tools.values()}, [r.plain() for r in settings.rules]
@@ -102,6 +125,25 @@ def record_start(
     )
 
 
+def _committed(run: Run, settings: Settings, goal: str, more: dict[str, Any]) -> dict[str, Any]:
+    """Return what the first event says, with the acts that a person gives; a child has its parent's word alone."""
+    if more["parent"] is not None:
+        return more
+    given: dict[str, Any] = {"delegate": settings.delegate} if settings.delegate != "ask" else {}
+    if (call := current_call.get()) is not None and call.closed:  # it is begun by code of a step
+        given["closed"] = True
+    if settings.acts:
+        from llmos_nb.process.gate import acts as gate_acts  # few processes are given acts
+
+        given["acts"] = gate_acts.of_person(settings.acts, run.tools, goal)
+    return {**more, **given}
+
+
+def private_names(*known: Mapping[str, str]) -> list[str]:
+    """Return the variables whose values no model is shown, by what is known of names."""
+    return labels.private(labels.inherited(known)) if any(known) else []
+
+
 def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> None:
     """Write the labels that stand before the first step: those declared, and what other processes have learnt.
 
@@ -114,6 +156,11 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         if there and labels.parse(label) != labels.TRUSTED:
             why = "declared in llmos.toml" if name in declared else "by a process before this one"
             run.append(LabelChanged(name=name, label=label, why=why))
+    if (call := current_call.get()) is not None and call.exposed:
+        label = str(labels.context(run.state.labels).join(labels.UNTRUSTED))
+        run.append(
+            LabelChanged(name=labels.CONTEXT, label=label, why="begun by a step that others may be behind")
+        )
     _label_attached(run)
     said = run.state.context.head[-1].text if run.state.context.head else ""
     shown = [n for n in labels.marked(run.state.labels) if re.search(rf"\b{re.escape(n)}\b", said)]
@@ -148,7 +195,7 @@ def declare_outputs(run: Run, declared: str) -> None:
 def check_goal(goal: str) -> None:
     """Refuse a goal that says nothing."""
     if not goal.strip():
-        raise UsageError("the goal is empty: write below %%agent what you want done")
+        raise UsageError("the goal is empty: write what you want done (in a notebook, below %%agent)")
 
 
 def how_apart(preview: bool, isolate: bool, namespace: object) -> str:
@@ -167,6 +214,13 @@ def how_apart(preview: bool, isolate: bool, namespace: object) -> str:
     if preview:
         previews.check_fork()
     return how
+
+
+def seeing(model: Model, images: str) -> Model:
+    """Return a model that takes images, or takes none, where the settings say so."""
+    if images != "auto" and model.traits.images != (images == "yes"):
+        model.traits = replace(model.traits, images=images == "yes")
+    return model
 
 
 def model_of(model: Model, parent: Parent | None) -> Model:
@@ -200,6 +254,16 @@ def given_plan(plan: str, namespace: Mapping[str, Any]) -> tuple[Step, ...]:
     if given is None:
         raise UsageError(f"plan {plan!r}: no variable of this name holds steps")
     return given.steps if isinstance(given, Plan) else parse_steps(given)
+
+
+def give_plan(run: Run, steps: tuple[Step, ...]) -> None:
+    """Record a plan that the user gives, with its acts read."""
+    if any(p.acts for p in steps):
+        from llmos_nb.process.gate import acts as gate_acts  # few plans of a person's have some
+
+        steps = gate_acts.steps_of_person(steps, run)
+    if steps:
+        run.append(PlanProposed(version=1, steps=[p.plain() for p in steps], by="you"))
 
 
 def check_name(check: Any) -> str:

@@ -142,7 +142,7 @@ PARTS: dict[str, Entry] = {
     ),
     "memory": Entry(
         "llmos_nb.session.memory.part:LongTermMemory",
-        run=lambda run: Home(run.journal.path.parents[2]).database.exists(),
+        run=lambda run: Home(run.journal.path.parents[2]).remembers,
     ),
     "mcp": Entry(
         "llmos_nb.session.servers:ToolServers",
@@ -165,8 +165,12 @@ PARTS: dict[str, Entry] = {
 @cache
 def _installed() -> dict[str, Entry]:
     """Return the parts of other packages; whoever installed one wants it for every process."""
-    yes: Any = lambda _: True  # noqa: E731
-    return {name: Entry(plugin, yes, yes, yes) for name, plugin in load_plugins(GROUP, PARTS).items()}
+    found = load_plugins(GROUP, PARTS).items()
+    return {name: Entry(plugin, _always, _always, _always) for name, plugin in found}
+
+
+def _always(_: Any) -> bool:
+    return True
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,20 @@ What a verb does to the run is in the process room (`decisions`, `signals`); how
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from llmos_nb.journal import Event, Journal
-from llmos_nb.policy import budget as budgets
+from llmos_nb.policy import approval, budget as budgets
 from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
 from llmos_nb.process.state import Plan
+from llmos_nb.session.commands.watch import SOON_S, watch
 from llmos_nb.session.dispatch import Deadlines, Dispatch
 from llmos_nb.session.parts import Parts
 from llmos_nb.session.protocols import ProcessLike, SessionLike
-from llmos_nb.session.threads import interrupts
+from llmos_nb.session.threads import interrupts, runtime
 
 
 class Sessions(SessionLike, Protocol):
@@ -31,7 +32,7 @@ class Sessions(SessionLike, Protocol):
     def start(self, goal: str, **options: Any) -> Process:
         """Start a process."""
 
-    def register(self, run: Run) -> Process:
+    def register(self, run: Run, shown: Iterable[str] = (), cold: bool = False) -> Process:
         """Enter a process into the table."""
 
     def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> Process:
@@ -39,10 +40,7 @@ class Sessions(SessionLike, Protocol):
 
 
 class Pending:
-    """Awaitable returned by every verb: the verb has been done; await it until the process has settled.
-
-    Awaiting gives the process.
-    """
+    """Awaitable returned by every verb, which has been done; it gives the process, once that has settled."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -64,17 +62,14 @@ class Process:
 
     def __init__(self, run: Run, session: Sessions) -> None:
         self.run, self.session = run, session
-        self.cold = False
+        self.cold = self._unmarked = False
         self.watcher: asyncio.Task[None] | None = None
-        parts = session.parts
-        self.dispatch = Dispatch(run, self._drive, parts.review, lambda people: parts.hopeful(self, people))
+        self.dispatch = Dispatch(run, self._drive, session.parts.review, partial(session.parts.hopeful, self))
         self.deadlines = Deadlines(self.dispatch)
 
     def __repr__(self) -> str:
         end = f", {self.reason}" if self.reason else ""
         return f"<process {self.pid} {self.state}{end}: {self.run.state.goal.strip()[:60]!r}>"
-
-    # what it is
 
     @property
     def pid(self) -> int:
@@ -132,10 +127,10 @@ class Process:
         """What it waits for, in words; an empty text where it waits for nothing."""
         s = self.run.state
         if self.state == "waiting":
-            return ", ".join(decisions.wanted(q) for q in (*s.questions.values(), *s.awaited.values()))
+            return ", ".join(approval.wanted(q) for q in (*s.questions.values(), *s.awaited.values()))
         if s.status != "running":
             return s.why
-        return ", ".join(str(wait) for wait in self.run.waits.values())
+        return ", ".join(str(wait) for wait in list(self.run.waits.values()))  # it may be driven meanwhile
 
     @property
     def uses(self) -> str:
@@ -151,6 +146,8 @@ class Process:
     def start(self) -> Process:
         """Begin to drive it, with its outputs in the cell that calls this."""
         self.dispatch.adopt(self.session.ip)
+        self._unmarked = True
+        self.dispatch.tell(runtime().loop.call_later, SOON_S, self._follow)
         if self.session.held is not None:
             self.session.held.append(self)
         else:
@@ -160,9 +157,15 @@ class Process:
     async def _drive(self) -> None:
         self.deadlines.arm()
         await drive(self.run)
-        close = getattr(self.run.model, "aclose", None)
-        if self.run.state.status == "ended" and close is not None and self.run.owns_model:
+        self._follow()  # at once: whoever waited for it may ask it further from elsewhere, or delete its home
+        ended = self.run.state.status == "ended"
+        if ended and self.run.owns_model and (close := getattr(self.run.model, "aclose", None)) is not None:
             await close()
+
+    def _follow(self) -> None:
+        if self._unmarked:
+            self._unmarked = False
+            watch.follow(self)
 
     def __await__(self) -> Generator[Any, None, Process]:
         return self._until_settled().__await__()
@@ -176,16 +179,16 @@ class Process:
     async def attend(self, patient: bool, interruptible: bool = True) -> Process:
         """Wait beside it; `patient` waits for people too. An interrupt of the waiting code stops it.
 
-        Where nobody at work can send the message that it waits for, only the background goes on waiting.
-
-        Stop may come at any instant, also between two steps: so the interrupt is taken by the process itself, rather
-        than by the cancellation of whoever waits, which would arrive only after the next step.
+        Where nobody at work can send the message that it waits for, only the background goes on waiting. Stop may come
+        between two steps: the process itself takes it, as a cancellation of whoever waits would arrive after the next.
         """
         self.dispatch.adopt(self.session.ip)
         try:
             with interrupts(self._interrupted if interruptible else None):
                 await self.dispatch.there(partial(self.dispatch.attended, patient, not interruptible))
         except asyncio.CancelledError:
+            if not interruptible:  # whoever only looks on may go
+                raise
             self._interrupted()
             await self._until_settled()
         return self
@@ -201,8 +204,8 @@ class Process:
     # signals
 
     def send(self, text: str, *, by: str = "you") -> Pending:
-        """Tell the process something; it reads it with its next prompt."""
-        return self._do(signals.send, text, by)
+        """Tell the process something; it reads it with its next prompt, and after its end begins a further turn."""
+        return self._do(signals.send if self.cold else signals.ask_further, text, by)
 
     def nice(self, value: int, *, by: str = "you") -> Pending:
         """Set its niceness: -20 goes first, 19 lets all others go first, 0 is what it began with."""
@@ -243,6 +246,8 @@ class Process:
         by: str = "you",
         digest: str = "",
         arguments: dict[str, Any] | None = None,
+        without: Sequence[int] = (),
+        upto: int = 0,
     ) -> Pending:
         """Approve a call (``"r2.0"``), the call or plan of a step (its number), or all that is asked.
 
@@ -256,18 +261,18 @@ class Process:
             What was seen when it was approved; an approval of anything else changes nothing.
         arguments : dict, optional
             Edited arguments; the call passes the policy again.
+        without, upto : sequence of int, int
+            Of a plan: acts that are not approved, and the last step that is; each after it asks before its first call.
         """
-        return self._do(decisions.approve, what, by, digest, arguments)
+        return self._do(decisions.approve, what, by, digest, arguments, tuple(without), upto)
 
     def approve_rest(self, call: str, *, digest: str = "", by: str = "you") -> Pending:
         """Approve a call, and by a rule the calls to come of the same tool that bear no other kind of risk."""
-        terms = decisions.rule_for_rest(self.run, call)
-        return self._do(decisions.approve_by_rule, call, digest, by, terms)
+        return self._do(decisions.approve_by_rule, call, digest, by, decisions.rule_for_rest(self.run, call))
 
     def approve_same(self, call: str, *, digest: str = "", by: str = "you") -> Pending:
         """Approve a call, and by a rule every later one of the same tool with exactly these arguments."""
-        terms = decisions.rule_for_same(self.run, call)
-        return self._do(decisions.approve_by_rule, call, digest, by, terms)
+        return self._do(decisions.approve_by_rule, call, digest, by, decisions.rule_for_same(self.run, call))
 
     def reject(self, what: str | int = "all", why: str = "", *, by: str = "you") -> Pending:
         """Reject a call, the call of a step, or the plan, with a reason for the model."""
@@ -278,7 +283,7 @@ class Process:
         return self._do(decisions.skip, what, by)
 
     def edit(self, what: str | int, text: str | None = None, *, by: str = "you", **changes: Any) -> Pending:
-        """Edit a step (title, expect, code, check, depends_on) or the arguments of a call that is asked for.
+        """Edit a step (title, expect, code, check, depends_on, acts) or the arguments of a call that is asked for.
 
         Parameters
         ----------
@@ -294,6 +299,10 @@ class Process:
             return self._do(decisions.edit_call, what, arguments, by)
         if text is not None:
             changes["title"] = text
+        if "acts" in changes:
+            from llmos_nb.process.gate import acts  # few plans have some
+
+            changes["acts"] = acts.more_of_person(self.run, changes["acts"])
         return self._replan(lambda plan: plan.edit(int(what), **changes), by)
 
     def add(self, title: str, expect: str = "", after: int | None = None, *, by: str = "you") -> Pending:
@@ -319,9 +328,8 @@ class Process:
         """Say of a call in doubt whether it was done; if not, it runs again with the same key."""
         decisions.check_doubt(self.run, call)
         back = not done and decisions.brought_back(self.run, call)
-        (self.dispatch.touch if back else self.dispatch.call)(
-            lambda: decisions.resolve(self.run, call, done, by)
-        )
+        act = self.dispatch.touch if back else self.dispatch.call
+        act(lambda: decisions.resolve(self.run, call, done, by))
         return Pending(self)
 
     def rule(
@@ -354,8 +362,8 @@ class Process:
         **where
             Value (or glob) by argument; a call may have others beside.
         """
-        told = {"where": only if only is not None else where, "exact": only is not None}
-        terms = {"tool": tool, "do": do, "by": by, "count": count, "until": until, **told}
+        terms = {"tool": tool, "do": do, "by": by, "count": count, "until": until}
+        terms |= {"where": only if only is not None else where, "exact": only is not None}
         return self._do(decisions.add_rule, decisions.parsed_rule(self.run, terms), by)
 
     def revoke(self, rule: int, *, by: str = "you") -> Pending:

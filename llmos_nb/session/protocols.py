@@ -124,7 +124,7 @@ class SessionLike(Protocol):
     def new_journal(self, words: str) -> Journal:
         """Make the journal of a new process."""
 
-    def register(self, run: Run) -> ProcessLike:
+    def register(self, run: Run, shown: Iterable[str] = (), cold: bool = False) -> ProcessLike:
         """Enter a process into the table."""
 
     def find(self, key: str | int) -> ProcessLike:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb import journal as journals
-from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable, UsageError
+from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable, NotTrusted, UsageError
 from llmos_nb.journal import Home, Retention, history, pid_of, scan
 from llmos_nb.journal.events import RunEnded, RunResumed, RunStarted, SignalReceived
 from llmos_nb.process import Run, open_journal, saved
@@ -137,6 +137,7 @@ def due(home: Home, kept: Retention, live: Collection[int] = (), now: float | No
         if r not in gone and kept.payload_days is not None and r.days > kept.payload_days
         and r.journal.resolve() not in needed and _size(r.journal.parent / "blobs")
     ]  # fmt: skip
+    gone, bare = ([r for r in rs if open_journal(r.journal).made_here] for rs in (gone, bare))
     stays = {r.journal.resolve() for r in found if r not in gone}
     return [
         *(Gone(r.journal, RUN, r.days, _size(r.journal.parent)) for r in gone),
@@ -151,7 +152,7 @@ def _notebooks(home: Home, kept: Retention, stays: set[Path], now: float) -> Ite
         days = (now - path.stat().st_mtime) / DAY_S
         if kept.runs_days is None or days <= kept.runs_days:
             continue
-        with suppress(JournalError):
+        with suppress(JournalError, NotTrusted):
             if not {run.resolve() for _, run in past.load(path).processes} & stays:
                 yield Gone(path, NOTEBOOK, days, _size(path.parent))
 

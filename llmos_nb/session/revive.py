@@ -12,10 +12,12 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from llmos_nb.errors import LlmosError, UsageError
-from llmos_nb.journal import Event, until
+from llmos_nb.errors import ConfigError, LlmosError, UsageError
+from llmos_nb.journal import Event, Journal, until
 from llmos_nb.journal.events import (
     VERSION,
+    ActsMoved,
+    ActUsed,
     ModelFailed,
     ModelResponded,
     RunPaused,
@@ -23,8 +25,9 @@ from llmos_nb.journal.events import (
     RunStarted,
     SignalReceived,
 )
-from llmos_nb.models import Model, catalogue, resolve
+from llmos_nb.models import Model, catalogue, place_of, resolve
 from llmos_nb.policy import Approver
+from llmos_nb.policy.secrets import redact
 from llmos_nb.process import (
     Run,
     briefing,
@@ -34,15 +37,19 @@ from llmos_nb.process import (
     rebuild,
     saved,
     settle_unfinished,
+    signals,
+    unfinished,
 )
 from llmos_nb.process.gate import compensate, servers as gate_tools
-from llmos_nb.process.state import State
+from llmos_nb.process.state import State, resumes
 from llmos_nb.process.state.fold import fold
-from llmos_nb.session import config, toolbox
-from llmos_nb.session.opening import hold_to, model_of
+from llmos_nb.session import abreast, config, toolbox
+from llmos_nb.session.absent import Absent
+from llmos_nb.session.opening import hold_to, model_of, seeing
 from llmos_nb.session.parts import Order
 from llmos_nb.session.process import Process, Sessions
 from llmos_nb.session.protocols import ProcessLike
+from llmos_nb.session.tightening import PLANNING
 from llmos_nb.tools import Tool
 
 NOTHING = Tool("", "", {}, lambda: None)
@@ -73,30 +80,79 @@ def load(
     file = Path(path) / "journal.jsonl" if Path(path).is_dir() else Path(path)
     if not file.exists():
         raise UsageError(f"{file}: no such journal")
-    journal = open_journal(file)
-    if not journal.events:
-        raise LlmosError(f"{file}: the journal is empty")
-    state = saved.folded(journal.events, file)
+    journal = _opened(file)
+    if not journal.made_here:
+        return _foreign(session, journal)
+    state = abreast.standing(journal)
     began = journal.began
-    planning = state.planning if state.planning in config.PLANNING else "auto"
+    planning = state.planning if state.planning in PLANNING else "auto"
     kept = {"approve": state.mode, "plan": planning, "quarantine": state.quarantine}
     kept |= {"untrusted": began.untrusted} if began.untrusted is not None else {}
     settings = config.load(kept, session.configured)
-    chosen = resolve(model if model is not None else began.spec or None, base_url=settings.base_url or None)
-    chosen = model_of(chosen, began.parent)
+    chosen = model_of(_model(journal, state, model, settings, absent=True), began.parent)
+    chosen = seeing(chosen, settings.images)
     box = _box(session, settings, chosen, tools, state, began)
     run = session.make_run(journal, state, chosen, box, settings.call_timeout)
     hold_to(run, settings)
     run.check = check if check is not None else (state.check or None)
     run.approvers = toolbox.approvers(approvers, settings, session.sharing.n)
     run.price = settings.prices.get(chosen.traits.name) or catalogue.price(chosen.traits.name)
-    if state.status == "running":
-        state.status, state.why = "paused", "loaded from its journal"
     session.parts.begun(run, settings)
     briefing.restore(began.tables or (), session.namespace)
-    process = session.register(run)
-    process.cold = True
+    process = session.register(run, cold=True)
+    process.dispatch.adopt(session.ip)  # a click may let it go on before any cell of this session does
     return process
+
+
+def _opened(file: Path) -> Journal:
+    journal = open_journal(file)
+    if not journal.events:
+        raise LlmosError(f"{file}: the journal is empty or not there")
+    return journal
+
+
+def _foreign(session: Sessions, journal: Journal) -> Process:
+    """Return the process of a journal that may be a stranger's: to be looked at, with nothing that could run."""
+    state = abreast.standing(journal)
+    absent = Absent(state.model or journal.began.model, state.why)
+    return session.register(Run(journal, state, absent, {}), cold=True)
+
+
+def _model(
+    journal: Journal, state: State, model: str | Model | None, settings: config.Settings, absent: bool = False
+) -> Model:
+    """Return the model that goes on with a run: the one that is named, else the one it had, where it had it.
+
+    Raises
+    ------
+    ConfigError
+        It is not to be had, or would be asked elsewhere. With `absent`, a stand-in says so when it is asked.
+    """
+    how: dict[str, Any] = {"base_url": settings.base_url, "stall_s": settings.patience}
+    if model is not None:
+        return resolve(model, **how)
+    began = journal.began
+    spec = began.spec if state.model in ("", began.model) else state.model
+    try:
+        found = resolve(spec or began.model or None, **how)
+        _hold_to_place(found, state.endpoint or began.endpoint or "", state.pid)
+    except LlmosError as error:
+        if not absent:
+            raise
+        return Absent(state.model or began.model, str(error))
+    return found
+
+
+def _hold_to_place(model: Model, place: str, pid: int) -> None:
+    """Refuse to go on elsewhere than before: what was said there is not for everybody."""
+    now = redact(place_of(model))
+    if place and now != place:
+        ours = model.traits.name.startswith("openai/")
+        how = f"set OPENAI_BASE_URL={place}" if ours else "name that place by -m URL#NAME"
+        raise ConfigError(
+            f"process {pid} asked its model at {place}, and {model.traits.name} is at {now or 'no URL'} now: {how} "
+            f"to go on there, or say where else by `%agent resume {pid} -m SPEC`"
+        )
 
 
 def _box(
@@ -124,10 +180,10 @@ def _box(
 def replay(session: Sessions, path: str | os.PathLike[str]) -> Process:
     """Fold a journal and give the process as it was; it cannot be driven."""
     file = Path(path) / "journal.jsonl" if Path(path).is_dir() else Path(path)
-    journal = open_journal(file)
-    if not journal.events:
-        raise LlmosError(f"{file}: the journal is empty or not there")
-    return Process(Run(journal, saved.folded(journal.events, file), resolve(f"replay:{file}"), {}), session)
+    journal = _opened(file)
+    state = saved.folded(journal.events, file)
+    model = Absent(state.model or journal.began.model, "a process that is replayed asks no model")
+    return Process(Run(journal, state, model, {}), session)
 
 
 async def resume(session: Sessions, process: ProcessLike, model: str | Model | None = None) -> None:
@@ -150,32 +206,55 @@ async def _resume(session: Sessions, process: ProcessLike, model: str | Model | 
 
 async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | None) -> None:
     run = process.run
+    if process.cold:
+        process.dispatch.ask(partial(abreast.catch_up, process))
     if run.state.status == "ended" and run.state.undoing:
         with run.journal.held():
             compensate.settle_unfinished(run)
         process.start()
         return
-    if run.state.status == "ended" and run.state.reason not in ("budget", "failed"):
-        raise UsageError(f"process {process.pid} ended ({run.state.reason}); fork it to go on from an event")
+    if run.state.status == "ended":
+        _check_further(run)
     if run.state.status == "running" and not process.cold:
         if run.state.pause_wanted:
             run.append(SignalReceived(signal="resume", by="you"))
         process.start()
         return
-    if model is not None:
-        run.model = resolve(model)
-    with run.journal.held():
-        if process.cold and not is_warm(run):
-            await rebuild(run)
-        run.append(RunResumed(epoch=run.state.epoch + (1 if process.cold else 0)))
-        if run.state.servers:
-            with suppress(LlmosError):  # what is wrong is said when the process goes on
-                await gate_tools.join(run)
-        compensate.settle_unfinished(run)
-        await settle_unfinished(run)  # of a fork, too: its parent's calls may have been under way then
-    process.cold, run.trouble = False, ""
+    if model is not None or isinstance(run.model, Absent):
+        settings = config.load({}, session.configured)
+        run.model = model_of(_model(run.journal, run.state, model, settings), run.journal.began.parent)
+    was = process.cold
+    try:
+        with run.journal.held():
+            if was and not is_warm(run):
+                await rebuild(run)
+            broken = unfinished(
+                run
+            )  # now: a message that comes may let it begin others before these are settled
+            process.cold = False  # before the event: whoever follows it looks then, and no event says it later
+            run.append(RunResumed(epoch=run.state.epoch + (1 if was else 0)))
+            if run.state.servers:
+                with suppress(LlmosError):  # what is wrong is said when the process goes on
+                    await gate_tools.join(run)
+            compensate.settle_unfinished(run)
+            await settle_unfinished(
+                run, broken
+            )  # of a fork, too: its parent's calls may have been under way then
+    except BaseException:
+        process.cold = was
+        raise
+    run.trouble = ""
     _seek(run)
     process.start()
+
+
+def _check_further(run: Run) -> None:
+    """Refuse to go on after an end that is for good, or that nobody has said anything to."""
+    signals.check_further(run)
+    s = run.state
+    if not resumes(s):
+        how = f'ask further with `%agent send {s.pid} "…"`, or fork it to go on from an event'
+        raise UsageError(f"process {s.pid} ended ({s.reason}); {how}")
 
 
 def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False) -> Process:
@@ -201,6 +280,7 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
         Code of a step calls it.
     """
     process.dispatch.only_people()
+    process.journal.check_maker()
     run = process.run
     if not 0 <= at < len(run.journal.events):
         raise UsageError(f"--at {at}: process {process.pid} has events 0 to {len(run.journal.events) - 1}")
@@ -218,9 +298,9 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
     _record_fork(session, child, process, past[-1], isolate)
     _seek(child)
     session.parts.begun(child, config.load({}, session.configured))
-    made = session.register(child)
-    made.cold = not isolate and (process.cold or tools.get("python", NOTHING).elsewhere)
-    return made
+    return session.register(
+        child, cold=not isolate and (process.cold or tools.get("python", NOTHING).elsewhere)
+    )
 
 
 def _record_fork(session: Sessions, child: Run, process: ProcessLike, last: Event, isolate: bool) -> None:
@@ -240,12 +320,25 @@ def _record_fork(session: Sessions, child: Run, process: ProcessLike, last: Even
             parent={"pid": process.pid, "path": place, "at": last.n, "hash": last.hash},
             apart="isolate" if isolate else began.apart,
             copied=copied,
-            **{k: getattr(began, k) for k in ("spec", "bind", "vars", "devices", "tables")},
+            **{k: getattr(began, k) for k in ("spec", "endpoint", "bind", "vars", "devices", "tables")},
         )
     )
+    _move_acts(child, process.run.state, isolate)
     child.append(RunPaused(why=f"forked from process {process.pid} at event {last.n}"))
     with child.journal.held():
         pass
+
+
+def _move_acts(child: Run, parent: State, isolate: bool) -> None:
+    """Move acts to the process that goes on: what the parent has used since is used; a copy beside it has none."""
+    mine = child.state.acts
+    if isolate and (there := [n for n, a in mine.items() if a.open]):
+        child.append(ActsMoved(acts=there))
+        return
+    for n, act in ((n, a) for n, a in parent.acts.items() if n in mine):
+        for call, item in act.uses[len(mine[n].uses) :]:
+            items = act.items if mine[n].items is None else None
+            child.append(ActUsed(call=f"{parent.pid}:{call}", act=n, item=item, items=items))
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -17,7 +17,7 @@ class ToolServers(Part):
 
     def __init__(self, session: SessionLike) -> None:
         super().__init__(session)
-        self.servers = Servers(lambda: session.home.root, lambda: config.load({}, session.configured))
+        self.servers = Servers(lambda: session.home, lambda: config.load({}, session.configured))
 
     def tools(self, run: Run) -> Mapping[str, Tool]:
         """Give a process the servers; which of their tools it has is settled when it begins."""

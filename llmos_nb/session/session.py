@@ -9,29 +9,31 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb.errors import LlmosError, UsageError
+from llmos_nb.errors import UsageError, nearest
 from llmos_nb.journal import Home, Journal, home_of, look
-from llmos_nb.journal.events import PlanProposed
 from llmos_nb.messages import Message, ToolResult
 from llmos_nb.models import Model, resolve
-from llmos_nb.policy import Approver, Budget
+from llmos_nb.policy import Approver, Budget, labels
 from llmos_nb.process import Run, briefing, inputs, open_journal, recall
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight
-from llmos_nb.process.state import State
-from llmos_nb.session import config, revive, table, toolbox
-from llmos_nb.session.absent import Absent
+from llmos_nb.process.state import State, prompts
+from llmos_nb.session import abreast, config, revive, table, toolbox
 from llmos_nb.session.notebook import Recorder, recorder_of
 from llmos_nb.session.opening import (
     bounds_of,
     check_goal,
     check_name,
     declare_outputs,
+    give_plan,
     given_plan,
+    hold_host,
     hold_inside,
     hold_to,
     how_apart,
+    private_names,
     record_labels,
     record_start,
+    seeing,
 )
 from llmos_nb.session.parts import Order, Parts
 from llmos_nb.session.process import Process
@@ -69,13 +71,13 @@ class Session:
         self.configured: Mapping[str, Any] = configured if configured is not None else {}
         self._home = home
         self.processes: dict[int, Process] = {}
-        self._from_home: set[int] = set()  # found there by pid or name, rather than handed over
         self.writes = NamespaceLock()
         self.snapshots = toolbox.snapshots(namespace)
         self.sharing = Sharing()
         self.sharing.follow_cells(ip)
         self.parts = Parts(self)
         self.on_start: list[Callable[[Process], None]] = []
+        self.on_show: list[Callable[[Process], None]] = []
         self.held: list[Process] | None = None
         self.notebook: Recorder | None = recorder_of(ip) if ip is not None else None
 
@@ -133,11 +135,12 @@ class Session:
         bind: str = "",
         check: Any = None,
         approvers: Iterable[Approver | str] = (),
+        ordered: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Process:
         """Make a process with its journal, ready to be driven.
 
-        `variables` and `bind` are what it may see and write: names and globs, ``-`` in front to leave out.
+        `variables` and `bind`: what it may see and write (names, globs, ``-`` leaves out); `ordered`: by a service.
 
         Raises
         ------
@@ -147,7 +150,7 @@ class Session:
         check_goal(goal)
         checked = check_name(check)
         settings, spec = self._settled(model, options)
-        chosen = resolve(spec, base_url=base_url or settings.base_url or None)
+        chosen = hold_host(_chosen(spec, base_url, settings))
         bounds, price = bounds_of(chosen, settings)
         tables = briefing.attach(goal, self.namespace)
         how, names = how_apart(preview, isolate, self.namespace), self.namespace or {}
@@ -156,19 +159,27 @@ class Session:
         order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
         seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
-        shown = (self.namespace, variables, settings.show_values, "plan" in box, how == "isolate")
-        head = briefing.head(goal, chosen.traits, *shown)
-        journal, timeout_s = self.new_journal(name or goal), settings.call_timeout
-        run = hold_to(self.make_run(journal, State(), chosen, box, timeout_s), settings)
+        shown = (self.namespace, variables, settings.show_values, how == "isolate", self._private(settings))
+        head = briefing.head(goal, chosen.traits, *shown, settings.prompts, settings.approve == "step")
+        journal = self.new_journal(name or goal)
+        run = hold_to(self.make_run(journal, State(), chosen, box, settings.call_timeout), settings)
         run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(spec, str | None), seats
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
-        checks = {"check": checked, "apart": how, "copied": copied}
-        given = {"vars": variables, "servers": servers, "devices": [t for t in handed if isinstance(t, str)]}
-        self.record_start(run, settings, goal, bounds, head, tables=tables, **origin, **checks, **given)
-        record_labels(run, settings.labels, [b for p in self.processes.values() if (b := p.run.state.labels)])
-        if steps:
-            run.append(PlanProposed(version=1, steps=[p.plain() for p in steps], by="you"))
-        return self.register(run)
+        given: dict[str, Any] = {"vars": variables, "servers": servers, "order": ordered, "check": checked}
+        given |= {"devices": [t for t in handed if isinstance(t, str)], "apart": how, "copied": copied}
+        self.record_start(run, settings, goal, bounds, head, tables=tables, **origin, **given)
+        record_labels(run, settings.labels, self._labels())
+        give_plan(run, steps)
+        return self.register(run, briefing.shown_names(goal, names, variables))
+
+    def _private(self, settings: config.Settings) -> list[str]:
+        """Return the variables whose values no model is shown."""
+        return private_names(self.sharing.labels, settings.labels)
+
+    def _labels(self) -> list[Mapping[str, str]]:
+        """Return what is known of names and files: by a person's word, and by the processes of this session."""
+        said = (self.sharing.labels, *(p.run.state.labels for p in self.processes.values()))
+        return [known for known in said if known]
 
     def _settled(
         self, model: str | Model | None, options: dict[str, Any]
@@ -213,6 +224,8 @@ class Session:
         **more: Any,
     ) -> None:
         """Write the first events of a process."""
+        told = prompts.you_are(settings.prompts, more["pid"], more["name"])
+        head = briefing.introduced(head, run.tools, told)
         record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), **more)
 
     def new_journal(self, words: str) -> Journal:
@@ -220,9 +233,12 @@ class Session:
         folder, self.last_pid = self.home.new(words)
         return open_journal(folder / "journal.jsonl")
 
-    def register(self, run: Run) -> Process:
-        """Enter a process into the table."""
+    def register(self, run: Run, shown: Iterable[str] = (), cold: bool = False) -> Process:
+        """Enter a process into the table; it has seen the variables that its goal was shown with."""
+        if run.sight is not None:
+            run.sight.saw(shown)
         process = Process(run, self)
+        process.cold = cold
         self.processes[process.pid] = process
         for listener in self.on_start:
             listener(process)
@@ -257,18 +273,13 @@ class Session:
         return self._found(folder) if folder is not None else None
 
     def _found(self, folder: Path) -> Process:
-        folder = folder.parent if folder.is_file() else folder
-        try:
-            process = self.load(folder)
-        except LlmosError as error:  # whatever needs no model works without; resume tries again
-            process = self.load(folder, model=Absent(folder, str(error)))
-        self._from_home.add(process.pid)
-        return process
+        return self.load(folder)
 
     def _abreast(self, process: Process) -> Process:
         """Return a process as its journal is by now, where somebody else has gone on with it."""
-        behind = process.cold and process.pid in self._from_home and process.journal.behind
-        return self._found(process.journal.path) if behind else process
+        if process.cold:
+            process.dispatch.ask(partial(abreast.catch_up, process))
+        return process
 
     def find_live(self, key: str) -> Process:
         """Return the process of a name or number, one that lives before one that has ended."""
@@ -300,12 +311,16 @@ class Session:
         ------
         UsageError
             It has ended for good, or what waits in it needs variables that this notebook does not have.
+        NotTrusted
+            Its journal may be a stranger's.
         """
+        process.journal.check_maker()
         if process.cold and (names := inputs.lacking(process.run)):
             raise UsageError(f"process {process.pid} {inputs.needs(names)}, then resume")
-        if model is None and isinstance(process.run.model, Absent):
-            base_url = config.load({}, self.configured).base_url
-            model = resolve(process.run.model.spec or None, base_url=base_url or None)
+        if process.cold and (names := inputs.ungiven(process.run)):
+            raise UsageError(
+                f"process {process.pid} calls {', '.join(names)}: llmos serve goes on with it, which has that"
+            )
         await revive.resume(self, process, model)
         await self.parts.resumed(process)
 
@@ -324,6 +339,20 @@ class Session:
     def serves(self, word: str) -> bool:
         """Return whether a word of ``-t`` names an MCP server, or tools of one."""
         return self.servers.named(word)
+
+    def receive(self, name: str, process: Process) -> None:
+        """Put a process's answer into a variable, with the label of what it has read."""
+        if self.namespace is not None:
+            self.namespace[name] = process.answer
+            label = labels.context(process.run.state.labels)
+            if label != labels.TRUSTED:
+                self.sharing.labels = labels.inherited((self.sharing.labels, {name: str(label)}))
+
+    def hide(self, name: str) -> None:
+        """Keep the values of a variable, and of what is made of it, from every model."""
+        if name not in (names := self.namespace or {}):
+            raise UsageError(f"private {name!r}: no such variable{nearest(name, names)}")
+        self.sharing.labels = labels.inherited((self.sharing.labels, {name: "private"}))
 
     @property
     def memory(self) -> Any:
@@ -348,3 +377,9 @@ class Session:
 
         several = list(process) if isinstance(process, Sequence) else [process]
         return exporting.export(self, several, path, run, **options)
+
+
+def _chosen(spec: str | Model | None, base_url: str | None, settings: config.Settings) -> Model:
+    """Return the model of a new process, with the patience and the eyes that the settings give it."""
+    found = resolve(spec, base_url=base_url or settings.base_url, stall_s=settings.patience)
+    return seeing(found, settings.images)

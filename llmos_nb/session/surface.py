@@ -40,6 +40,8 @@ class Form:
         In place of the verb's own, where this place needs other words.
     example : str
         A line that parses, without the verb's name.
+    instead : str
+        The option that may stand in place of the last word.
     """
 
     run: str
@@ -50,6 +52,7 @@ class Form:
     rest: bool = False
     help: str = ""
     example: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,9 @@ class Setting:
         Makes one value of those of the user's file and of the organisation's; by default the user's stands before.
     hold : callable, optional
         Takes the value and the organisation's and returns one that is no looser than the latter.
+    alone : callable, optional
+        Takes the value of a folder that nobody has trusted and returns what of it may hold: whatever is no looser than
+        the default. Without it nothing of such a value holds.
     """
 
     name: str
@@ -123,6 +129,7 @@ class Setting:
     check: Callable[[Any], object] | None = None
     join: Callable[[Any, Any], Any] | None = None
     hold: Callable[[Any, Any], Any] | None = None
+    alone: Callable[[Any], Any] | None = None
 
     @property
     def variable(self) -> str:

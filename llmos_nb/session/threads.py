@@ -25,7 +25,7 @@ from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
 from llmos_nb.errors import JournalError
-from llmos_nb.journal import Journal
+from llmos_nb.journal import Journal, host
 from llmos_nb.tools import reentry
 
 T = TypeVar("T")
@@ -136,6 +136,18 @@ def _serve(loops: Collection[asyncio.AbstractEventLoop | None], words: Future[No
         words.result(0 if loops else LAST_WORDS_S)
 
 
+class Shared(Runtime):
+    """Where there is one thread alone, its event loop: processes and the user take turns on it."""
+
+    def __init__(self) -> None:
+        self.leaving, self.thread = {}, threading.main_thread()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:  # type: ignore[override]
+        """The loop of whoever asks."""
+        return asyncio.get_event_loop()
+
+
 _making = threading.Lock()
 _there: Runtime | None = None
 _unpark: list[Callable[[], None]] = []
@@ -147,7 +159,7 @@ def runtime() -> Runtime:
     if _there is None:
         with _making:
             if _there is None:
-                _there = Runtime()
+                _there = Shared() if host.ALONE else Runtime()
     return _there
 
 
@@ -177,15 +189,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_the_copy)
 # `atexit` comes after the interpreter has waited for threads, and later than executors may be used
 getattr(threading, "_register_atexit", atexit.register)(_close)
-
-
-def executes_cell(ip: Any) -> bool:
-    """Return whether the caller was called by a cell, rather than by a click (a message of a widget)."""
-    backend = getattr(ip, "kernel", None)
-    if backend is None:
-        return True
-    header = backend.get_parent("shell").get("header", {})
-    return bool(header.get("msg_type") == "execute_request")
 
 
 class Visits:

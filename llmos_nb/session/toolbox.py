@@ -19,7 +19,7 @@ from llmos_nb.process import recall_tool
 from llmos_nb.process.gate import READ, compensate, read_tool
 from llmos_nb.session.parts import Order, Parts
 from llmos_nb.session.protocols import SessionLike
-from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, reentry, said_of, shelved
+from llmos_nb.tools import CHANGES, CallContext, Tool, as_tool, declared, put_on, reentry, said_of
 from llmos_nb.tools.devices import Site, ask_tool, calculator_tool, device_names, is_offered, tools_of
 from llmos_nb.tools.devices.namespace import NamespaceDevice, visible
 from llmos_nb.tools.devices.python import PythonDevice
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from llmos_nb.process import Run
     from llmos_nb.session.config import Settings
 
-_STEPS = {"type": "array", "items": {"type": "object"}, "description": "{title, expect, depends_on: [numbers]}"}
+_STEPS = {"type": "array", "items": {"type": "object"}}
 
 
 class Steps(Snapshots):
@@ -59,20 +59,47 @@ def build(parts: Parts, order: Order) -> dict[str, Tool]:
     session, settings, model, bind, allow = parts.session, order.settings, order.model, order.bind, order.allow
     box: list[Tool] = []
     if model.traits.plans and settings.plan in ("auto", "only"):
-        box.append(_plan_tool())
+        box.append(_plan_tool(settings.prompts))
     if session.namespace is not None:
         box += _namespace_tools(session, settings, model, bind, allow)
     given = order.given
     shown = shown_bytes(window_bytes(model.traits, parse_context(settings.context)))
     box += _devices(session, settings, [g for g in given if is_offered(g)], bind, allow, shown)
+    box += [_cells_tool(session)] if session.notebook is not None and model.traits.first != "python" else []
     box += [_given(g, settings) for g in given if not is_offered(g)]
     box += parts.offers(order, {t.name: t for t in box})
     quarantined = settings.quarantine and model.traits.first != "python"
     if quarantined and any(t.name == READ for t in box):
         raise ConfigError(f"quarantine: your function `{READ}` has the name of a tool of ours; rename it")
     box += [recall_tool(), *([read_tool()] if quarantined else [])]
-    found = {t.name: t for t in box}
-    return shelved(found, settings.books) if settings.books else found
+    return {t.name: t for t in box}
+
+
+_CELLS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "query": {"type": "string", "description": "Words to look for; empty lists all cells"},
+        "number": {"type": "integer", "description": "Execution count of the one cell to read whole"},
+    },
+    "required": [],
+    "additionalProperties": False,
+}
+
+
+def _cells_tool(session: SessionLike, run: Run | None = None) -> Tool:
+    """Return the tool by which a process reads the notebook's own cells."""
+
+    def cells(query: str = "", number: int = 0) -> str:
+        from llmos_nb.session.notebook import cells as looked  # when it is called: few processes do
+
+        assert session.notebook is not None  # noqa: S101 - it is offered only then
+        return str(looked.found(session.notebook, run.state.labels if run is not None else {}, query, number))
+
+    about = "Find cells of the user's notebook by their source or output, or read one."
+    return Tool(
+        "cells", about, _CELLS, cells, "read", "idempotent", digest="cells:1",
+        code=lambda given: f"# looked at cells {given}", bind=lambda run: _cells_tool(session, run),
+    )  # fmt: skip
 
 
 def _given(given: Any, settings: Settings) -> Tool:
@@ -177,9 +204,11 @@ def chosen(namespace: Mapping[str, Any], patterns: str, served: Callable[[str], 
     return [*(functions(namespace, " ".join(own)) if own else ()), *theirs, *spread]
 
 
-def _plan_tool() -> Tool:
-    schema = {"type": "object", "properties": {"steps": _STEPS}, "required": ["steps"]}
-    about = "Propose steps, or new ones for what is left."
+def _plan_tool(own: Mapping[str, str]) -> Tool:
+    """Return the tool that proposes a plan; what its steps must be is checked, and said, by the plan itself."""
+    from llmos_nb.process.state import texts
+
+    about, schema = own.get("plan") or texts.TEXTS["plan"], {"type": "object", "properties": {"steps": _STEPS}}
     return Tool("plan", about, schema, lambda steps: steps, "read", "pure", digest="plan")
 
 

@@ -2,9 +2,23 @@ from . import reads as reads, reentry as reentry
 from .call import CHANGES as CHANGES, CLOSED as CLOSED, NAME_CHANGES as NAME_CHANGES, Call as Call, Turn as Turn
 from .declare import declared as declared, said_of as said_of, tool as tool
 from .effects import HANDLE as HANDLE
-from .invoke import bound_to_thread as bound_to_thread, invoke as invoke, value_of as value_of
-from .make import as_tool as as_tool, put_on as put_on, shelved as shelved
-from .outcome import Stopped as Stopped, awaited as awaited, unless_stopped as unless_stopped
+from .events import kept as kept, places as places
+from .invoke import (
+    bound_to_thread as bound_to_thread,
+    called as called,
+    invoke as invoke,
+    value_of as value_of,
+)
+from .make import as_tool as as_tool, put_on as put_on
+from .outcome import (
+    Outcome as Outcome,
+    Stopped as Stopped,
+    at_once as at_once,
+    awaited as awaited,
+    captured as captured,
+    unguarded as unguarded,
+    unless_stopped as unless_stopped,
+)
 from .protocol import CallContext as CallContext, Place as Place, Tool as Tool, current_call as current_call
 from .reads import Reads as Reads
 from .reentry import refuse as refuse
@@ -15,4 +29,5 @@ from .text import (
     safe_text as safe_text,
     shown as shown,
 )
+from .trampolines import calling as calling, functions_of as functions_of, intercepted as intercepted
 from .validate import parse_arguments as parse_arguments, unknown_tool as unknown_tool, validate as validate

@@ -82,6 +82,13 @@ class Call:
         return [self.step, *self.also] if self.step else []
 
     @property
+    def told(self) -> str:
+        """What it gave on one line; of an error the line that names it."""
+        lines = [x for x in self.result.splitlines() if x.strip() and not x.startswith("[the step failed")]
+        text = (lines[-1] if self.status == "failed" else " ".join(lines)) if lines else "no output"
+        return " ".join(text.split())
+
+    @property
     def closed(self) -> bool:
         """Whether nothing more happens to it by itself."""
         return self.status in CLOSED
@@ -91,6 +98,21 @@ class Call:
         """The code of a `python` call, else an empty text."""
         found = self.arguments.get("code", "") if isinstance(self.arguments, dict) else self.arguments
         return str(found) if self.name == "python" else ""
+
+    @property
+    def proposed(self) -> str:
+        """Its code, else its arguments, as the model had proposed them, where somebody edited them; else empty."""
+        first = self.original
+        if first is None or first == self.arguments:
+            return ""
+        return str(first.get("code", first) if isinstance(first, dict) else first)
+
+    @property
+    def subject(self) -> str:
+        """The first comment or line of its code that is no import, if there is any but these."""
+        lines = [line.strip() for line in self.code.splitlines() if line.strip()]
+        telling = (line for line in lines if not line.startswith(("import ", "from ")))
+        return next(telling, lines[0] if lines else "")
 
 
 @dataclass

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, get_args, overload
 
 from llmos_nb.errors import ConfigError, UsageError, nearest
-from llmos_nb.policy.authority import Power
 from llmos_nb.tools.schema.signature import function_of
 
 Effect = Literal["read", "namespace", "write", "external"]
@@ -16,8 +15,13 @@ Source = Literal["trusted", "untrusted", "own"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = "__llmos_tool__"
-POWER = ("acts", "target", "outward", "roles")
-_KEYS = ("effect", "repeat", "sinks", "source", "thread", "undo", "reconcile", "name", "description", *POWER)
+EVERY = ("*",)  # facts of a tool all whose fields are some
+_KEYS = ("effect", "repeat", "sinks", "facts", "source", "thread", "undo", "reconcile", "name", "description")
+_GONE = ("acts", "target", "outward", "roles")
+INSTEAD = (
+    "words of the user permit nothing any more: say which arguments are sinks (who, where, how much) and which fields "
+    "of a result are facts; what may be done is what a plan commits to"
+)
 _LISTED = {"effect": Effect, "repeat": Repeat, "source": Source, "thread": Literal[True, False]}
 _CHOICES: dict[str, tuple[object, ...]] = {key: get_args(kind) for key, kind in _LISTED.items()}
 
@@ -26,10 +30,9 @@ _CHOICES: dict[str, tuple[object, ...]] = {key: get_args(kind) for key, kind in 
 def tool(fn: F, /) -> F: ...
 @overload
 def tool(
-    *, effect: Effect = ..., repeat: Repeat = ..., sinks: tuple[str, ...] = ..., source: Source = ...,
-    thread: bool = ..., undo: Callable[..., Any] | None = ...,
-    reconcile: Callable[[str], bool | None] | None = ..., acts: tuple[str, ...] = ..., target: str = ...,
-    outward: tuple[str, ...] = ..., roles: Mapping[str, str | Mapping[str, Any]] = ...,
+    *, effect: Effect = ..., repeat: Repeat = ..., sinks: tuple[str, ...] = ...,
+    facts: tuple[str, ...] | Literal["*"] = ..., source: Source = ..., thread: bool = ...,
+    undo: Callable[..., Any] | None = ..., reconcile: Callable[[str], bool | None] | None = ...,
 ) -> Callable[[F], F]: ...  # fmt: skip
 def tool(fn: Any = None, /, **options: Any) -> Any:
     """Declare what a function does, so that less has to be asked.
@@ -43,7 +46,10 @@ def tool(fn: Any = None, /, **options: Any) -> Any:
     repeat : {"once", "pure", "idempotent"}
         Whether it may run again after a crash.
     sinks : tuple of str
-        Arguments that carry authority: who, where, how much.
+        Arguments that say who, where or how much; left out, every argument is one.
+    facts : tuple of str, or "*"
+        Fields of its result that the service itself asserts, such as an account number or the id of what exists, and
+        that nobody else can write. A plan may commit to take a sink from one; left out, there are none.
     source : {"trusted", "untrusted", "own"}
         Where its results come from. What is ``trusted`` is believed for data and not for prose: a text of more than
         64 characters in it is untrusted. What is the user's ``own`` is believed whole.
@@ -54,15 +60,6 @@ def tool(fn: Any = None, /, **options: Any) -> Any:
         Takes back what a call did.
     reconcile : callable, optional
         ``reconcile(key) -> bool | None``: whether a call in doubt was done.
-    acts : tuple of str
-        How your words name what it does, as ``("send mail", "write mail")``: all words of one, in one sentence. A call
-        that your words cover then runs unasked; after an untrusted read, one that they do not cover always asks.
-    target : str
-        The argument that says on whom or what it acts.
-    outward : tuple of str
-        Arguments that, where given, let content leave; ``("*",)`` where it always does.
-    roles : mapping
-        What each argument means: its kind (`authority.roles.KINDS`), or a table of a `Role`.
 
     Examples
     --------
@@ -90,22 +87,31 @@ def declared(fn: Any) -> dict[str, Any]:
 def checked(options: Mapping[str, Any], where: str) -> None:
     """Refuse an unknown key or choice, naming where it stands."""
     for key, value in options.items():
+        if key in _GONE:
+            raise ConfigError(f"{where}: {key} is not read any more; {INSTEAD}")
         if key not in _KEYS:
             raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, _KEYS)}")
         choices = _CHOICES.get(key)
         if choices is not None and value not in choices:
             raise ConfigError(f"{where}: {key} = {value!r} must be {' or '.join(map(repr, choices))}")
-        if key == "sinks" and (isinstance(value, str) or not all(isinstance(v, str) for v in value)):
+        named = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
+        if key == "sinks" and not named:
             raise ConfigError(f"{where}: sinks = {value!r} must be a list of argument names")
+        if key == "facts" and not (named or value == "*"):
+            raise ConfigError(f'{where}: facts = {value!r} must be a list of fields, or "*" for all')
 
 
-def unknown_arguments(name: str, schema: Mapping[str, Any], sinks: Iterable[str], power: Power | None) -> None:
+def plain_lists(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return declared keys with those that are lists as tuples."""
+    lists = {"sinks": tuple(options.get("sinks", ())), "facts": tuple(options.get("facts", ()))}
+    return {k: lists.get(k, v) for k, v in options.items()}
+
+
+def unknown_arguments(name: str, schema: Mapping[str, Any], sinks: tuple[str, ...] | None) -> None:
     """Refuse a declaration that names an argument which the tool does not have."""
-    roles = [] if power is None else [*power.roles, *(n for n in power.outward if n != "*"), power.target]
-    for key, names in (("sinks", sinks), ("roles", roles)):
-        wrong = next((n for n in names if n and n not in schema.get("properties", {})), None)
-        if wrong is not None:
-            raise ConfigError(f"tools.{name}: {key} names {wrong!r}, which is not an argument of {name}")
+    wrong = next((n for n in sinks or () if n not in schema.get("properties", {})), None)
+    if wrong is not None:
+        raise ConfigError(f"tools.{name}: sinks names {wrong!r}, which is not an argument of {name}")
 
 
 def said_of(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ async def value_of(tool: Tool, arguments: Mapping[str, Any], context: CallContex
     deadline = context.deadline_s
     if tool.runner is not None:  # a device keeps its deadline itself; this one is the last resort
         return unless_stopped(await awaited(tool.runner(arguments, context), deadline + _SLACK_S))
-    work = partial(_call, tool, arguments, context.key)
+    work = partial(called, tool, arguments, context.key)
     outcome = await in_thread(work, deadline) if tool.beside else captured(work, deadline, guard)
     if hasattr(type(outcome.value), "__await__"):
         if tool.beside and tool.independent:  # it is called again where the objects that it awaits live
@@ -106,6 +106,7 @@ def _repeatable(tool: Tool) -> bool:
     return tool.beside and tool.independent and not tool.thread and tool.runner is None
 
 
-def _call(tool: Tool, arguments: Mapping[str, Any], key: str) -> Any:
+def called(tool: Tool, arguments: Mapping[str, Any], key: str) -> Any:
+    """Return what the function behind a tool gives, as it is."""
     args, named = tool.signature.bind(arguments, key) if tool.signature else ([], dict(arguments))
     return tool.fn(*args, **named)

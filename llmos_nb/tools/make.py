@@ -5,16 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from hashlib import sha256
 from types import CodeType
 from typing import Any
 
-from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.errors import UsageError
 from llmos_nb.messages import canonical
-from llmos_nb.policy.authority import parse_power, parse_shelf
-from llmos_nb.tools.declare import POWER, checked, declared, unknown_arguments
+from llmos_nb.tools.declare import checked, declared, plain_lists, unknown_arguments
 from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.schema.signature import name_of, read_signature
 
@@ -44,28 +43,26 @@ def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
     checked(manifest, f"tools.{name}")
     options = {**declared(fn), **manifest, "name": name}
     signature = read_signature(fn)
-    power = {k: options.pop(k) for k in POWER if k in options}
     about = options.pop("description", "") or signature.description or f"Call the function {name}."
     made = Tool(
         description=about, schema=signature.schema, fn=fn, code=partial(signature.code, name_of(fn) or name),
-        power=parse_power(name, power) if power else None, signature=signature, **as_fields(options),
+        declared=bool(declared(fn) or manifest), signature=signature, **as_fields(options),
     )  # fmt: skip
-    unknown_arguments(made.name, made.schema, made.sinks, made.power)
+    unknown_arguments(made.name, made.schema, made.sinks)
     return replace(made, digest=digest_of(made))
 
 
 def as_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return declared keys as fields of a `Tool`."""
-    found = {k: tuple(v) if k == "sinks" else v for k, v in options.items() if k != "thread"}
+    found = {k: v for k, v in plain_lists(options).items() if k != "thread"}
     place = {"place": "thread" if options["thread"] else "main"} if "thread" in options else {}
     return {**found, **place}
 
 
 def digest_of(made: Tool) -> str:
     """Hash what an approval of a tool rests on: name, schema, declared keys and source code."""
-    said: list[Any] = [made.effect, made.repeat, list(made.sinks), made.source, made.thread]
-    if made.power is not None:
-        said.append(asdict(made.power))
+    said: list[Any] = [made.effect, made.repeat, list(made.sinks or ()), made.source, made.thread]
+    said += [list(made.facts)] if made.facts else []
     behind = [source_of(f) for f in (made.fn, made.undo, made.reconcile) if f is not None]
     plain = [made.name, made.description, made.schema, said, behind]
     return sha256(canonical(plain).encode()).hexdigest()
@@ -82,33 +79,9 @@ def put_on(tool: Tool, said: Mapping[str, Any]) -> Tool:
     if not said:
         return tool
     checked(said, f"tools.{tool.name}")
-    plain = as_fields({k: v for k, v in said.items() if k not in ("name", *POWER)})
-    if any(k in said for k in POWER):
-        plain["power"] = parse_power(tool.name, said)
-    made = replace(tool, **plain)
-    unknown_arguments(made.name, made.schema, made.sinks, made.power)
+    made = replace(tool, **as_fields({k: v for k, v in said.items() if k != "name"}))
+    unknown_arguments(made.name, made.schema, made.sinks)
     return replace(made, digest=digest_of(made), declared=True)
-
-
-def shelved(box: Mapping[str, Tool], books: Mapping[str, Any]) -> dict[str, Tool]:
-    """Tell the tools that look records up so.
-
-    Raises
-    ------
-    ConfigError
-        A tool that does more than read is to look records up.
-    """
-    made = dict(box)
-    for kind, raw in books.items():
-        shelf = parse_shelf(kind, raw)
-        tool = made.get(shelf.lookup)
-        if tool is None:
-            continue
-        if tool.effect != "read":
-            hint = f"say effect = 'read' under [tools.{shelf.lookup}]"
-            raise ConfigError(f"books.{kind}: {shelf.lookup} must only read; {hint}")
-        made[shelf.lookup] = replace(tool, shelves=(*tool.shelves, shelf))
-    return made
 
 
 def source_of(fn: Any) -> str:

@@ -11,20 +11,23 @@ import os
 import queue
 import threading
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from llmos_nb.errors import ToolTimeout
+from llmos_nb.journal import host
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.text import preview, safe_text
 
+T = TypeVar("T")
 Guard = Callable[[float], AbstractContextManager[object]]
 
 GRACE_S, _PREVIEW_S, _IDLE_S = 0.5, 5.0, 10.0
+TURNS = 20  # of the event loop
 _FRAMES, _TRACE, _MESSAGE = 4, 1200, 2000
 _HERE = f"{Path(__file__).parents[1]}{os.sep}"
 _abandoned: set[asyncio.Future[Any]] = set()
@@ -79,6 +82,8 @@ class _Threads:
 
     def put(self, job: Callable[[], None]) -> None:
         """Have a job done, by a thread that is idle or by a new one."""
+        if host.ALONE:
+            return job()
         with self._mutex:
             if self._idle:
                 self._idle -= 1
@@ -165,6 +170,10 @@ async def _ended(task: asyncio.Future[Outcome]) -> bool:
     """Cancel and wait a moment; keep a task that will not end from being collected while it runs."""
     task.cancel()
     await asyncio.wait({task}, timeout=GRACE_S)
+    for _ in range(TURNS):  # the loop may have been held up, and what was due meanwhile comes now
+        if task.done():
+            break
+        await asyncio.sleep(0)
     if not task.done():
         _abandoned.add(task)
         task.add_done_callback(_abandoned.discard)
@@ -174,6 +183,42 @@ async def _ended(task: asyncio.Future[Outcome]) -> bool:
 def _late(deadline_s: float, ended: bool) -> ToolTimeout:
     how = "was ended" if ended else "cannot be ended and may still run"
     return ToolTimeout(f"it passed its deadline of {deadline_s:g} s and {how}")
+
+
+def at_once(work: Coroutine[Any, Any, T]) -> T | asyncio.Task[T]:
+    """Return what a coroutine gives that has to wait for nothing, else a task that goes on with it."""
+    context = copy_context()
+    try:
+        awaited = context.run(work.send, None)
+    except StopIteration as end:
+        given: T = end.value
+        return given
+    return asyncio.get_running_loop().create_task(_Begun(work, awaited), context=context)
+
+
+class _Begun(Coroutine[Any, Any, Any]):
+    """A coroutine that has begun, and awaits something."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any], awaited: Any) -> None:
+        self._work, self._awaited, self._known = work, awaited, False
+
+    def send(self, value: Any) -> Any:
+        """Give what is awaited at first; from then on, go on."""
+        if self._known:
+            return self._work.send(value)
+        self._known = True
+        return self._awaited
+
+    def throw(self, *error: Any) -> Any:
+        """Raise where it stands."""
+        return self._work.throw(*error)
+
+    def close(self) -> None:
+        """End it where it stands."""
+        self._work.close()
+
+    def __await__(self) -> Any:
+        raise TypeError("it goes on in a task")
 
 
 def unless_stopped(outcome: Outcome) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,6 @@ from typing import Any, Literal, Protocol
 
 from llmos_nb.journal.events import MessageAwaited, QuestionAsked
 from llmos_nb.messages import ToolResult
-from llmos_nb.policy.authority import Power, Shelf
 from llmos_nb.tools.call import Call
 from llmos_nb.tools.declare import Effect, Repeat, Source
 from llmos_nb.tools.schema.signature import Signature
@@ -20,7 +20,7 @@ Place = Literal["here", "main", "thread", "fork", "child", "server"]
 Needs = Callable[[str, Mapping[str, Any]], QuestionAsked | MessageAwaited | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class CallContext:
     """What a tool may know of the call it serves.
 
@@ -36,8 +36,17 @@ class CallContext:
         Takes text as the tool prints it, for showing only.
     acting : callable
         Told in a few words, before it happens, that the call acts outside for the first time.
+    permit : callable
+        ``permit(kind, target)``: told each effect before it happens; raises `EffectRefused` where it may not.
+    within : callable
+        Returns a context manager that is held while the code of a step runs.
     mode : str
         The mode of its process; processes that the call starts are no looser.
+    closed, exposed : bool
+        Whether its process does nothing outside but what it committed to, and whether it has read what others wrote:
+        this holds of processes that the call starts, too.
+    pictures : bool
+        Whether it displays pictures where it runs, beside giving them with its result.
     """
 
     call: str
@@ -45,7 +54,12 @@ class CallContext:
     deadline_s: float
     on_output: Callable[[str], None] = lambda text: None
     acting: Callable[[str], None] = lambda words: None
+    permit: Callable[[str, str], None] = lambda kind, target: None
+    within: Callable[[], AbstractContextManager[object]] = nullcontext
     mode: str = ""
+    closed: bool = False
+    exposed: bool = False
+    pictures: bool = True
 
 
 current_call: ContextVar[CallContext | None] = ContextVar("current_call", default=None)
@@ -97,22 +111,22 @@ class Tool:
         What it does: reads only, changes the live namespace (undoable), writes files, or acts outside.
     repeat : {"pure", "idempotent", "once"}
         Whether it may run again after a crash.
-    sinks : tuple of str
-        Arguments that carry authority (who, where, how much).
+    sinks : tuple of str, optional
+        Arguments that say who, where or how much; None where nobody has said: then every argument is one.
+    facts : tuple of str
+        Fields of its result that the service itself asserts; ``*`` for all.
     source : {"trusted", "untrusted", "own"}
         Where its results come from.
-    power : Power, optional
-        How the user's words name what it does, and what its arguments mean.
     each_time : bool
         A person approves every call; no rule, mode, plan or approver speaks for them.
     declared : bool
-        The user's manifest has spoken of it, so that what it returns is believed as far as `source` says.
-    shelves : tuple of Shelf
-        The kinds of record that this tool looks up, to which the user's words may refer.
+        A decorator or the manifest has spoken of it, so that what it returns is believed as far as `source` says.
     digest : str
         Hash over name, schema, declared keys and source, to which approvals are bound.
     inspect : callable, optional
         ``inspect(arguments) -> dict``: what this very call would do (level, risks in words, names read and written).
+    gated : bool
+        What a call does outside is judged where it happens, so that reading what others wrote is no reason to ask.
     place : {"here", "main", "thread", "fork", "child", "server"}
         Where a call runs: on the calling thread or, of a sync read, beside it; always on the user's thread; on a thread
         beside it; in a forked copy (a preview); in a process of its own (isolated); or at a server.
@@ -152,14 +166,14 @@ class Tool:
     fn: Callable[..., Any]
     effect: Effect = "external"
     repeat: Repeat = "once"
-    sinks: tuple[str, ...] = ()
+    sinks: tuple[str, ...] | None = None
+    facts: tuple[str, ...] = ()
     source: Source = "trusted"
-    power: Power | None = None
     each_time: bool = False
     declared: bool = False
-    shelves: tuple[Shelf, ...] = ()
     digest: str = ""
     inspect: Callable[[Mapping[str, Any]], Any] | None = None
+    gated: bool = False
     place: Place = "here"
     confined: bool = False
     worker: Worker | None = None
@@ -180,6 +194,16 @@ class Tool:
     def thread(self) -> bool:
         """Whether a sync function may run off the main thread, beside others."""
         return self.place == "thread"
+
+    @property
+    def outward(self) -> bool:
+        """Whether it acts outside the namespace."""
+        return self.effect in ("write", "external")
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether it is a function of the user's, or a server's, rather than a device of ours."""
+        return self.runner is None or bool(self.server)
 
     @property
     def independent(self) -> bool:
@@ -206,7 +230,11 @@ class Tool:
     @property
     def wire(self) -> dict[str, Any]:
         """The tool in the form of Chat Completions."""
-        function = {"name": self.name, "description": self.description, "parameters": self.schema}
+        closed = (
+            self.schema.get("additionalProperties") is False
+        )  # that goes without saying, with every request
+        fields = {k: v for k, v in self.schema.items() if not (closed and k == "additionalProperties")}
+        function = {"name": self.name, "description": self.description, "parameters": fields}
         return {"type": "function", "function": function}
 
     def to_code(self, arguments: Mapping[str, Any]) -> str:

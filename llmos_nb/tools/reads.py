@@ -21,13 +21,14 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
+from llmos_nb.journal import MARK
 from llmos_nb.policy.secrets import secret_name
-from llmos_nb.tools import effects
+from llmos_nb.tools.events import caches, writes
 from llmos_nb.tools.protocol import CallContext, current_call
 
 MOST = 200  # files
 HASHED_BYTES = 4 << 30  # of larger files only the size is kept
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+SOON_BYTES = 16 << 20  # of a file that the code writes over or removes after it was read, hashed before that
 _ENVIRON = re.compile(r"""(?:environ(?:\.get|\.setdefault)?|getenv)\s*[\[(]\s*['"](\w+)['"]""")
 _ROOT = f"{Path(__file__).parents[1]}{os.sep}"
 _HOME = os.path.expanduser("~")  # noqa: PTH111 - a text, compared with texts
@@ -43,7 +44,8 @@ _OTHERS = tuple(
         ),
     }
 )  # what libraries read for themselves
-_COMPILED = (".pyc", ".so", ".pyd")
+_LEFT_OUT = (".pyc", ".so", ".pyd", f"{os.sep}{MARK}")  # what is compiled, and what tells us a home of our own
+_EVENTS = ("open", "sqlite3.connect", "os.remove", "os.rename", "os.link", "os.truncate")
 
 
 @dataclass
@@ -56,10 +58,22 @@ class Reads:
         By path as it was spelled: size, time of the last change in nanoseconds, and the real path.
     written : set of str
         Real paths that it opened for writing: what it reads of these is no input.
+    folders : dict
+        By path as it was spelled, where relative ones started from.
+    digests : dict
+        By real path, the hashes of files that it read and then changed or removed itself.
+    databases : set of str
+        Real paths of databases of SQLite that it opened: what they hold is no input that could be hashed.
+    missed : int
+        How many openings could not be noted.
     """
 
     files: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
+    digests: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
+    databases: set[str] = field(default_factory=set)
+    missed: int = 0
 
     def opened(self, given: Any, mode: Any, flags: Any) -> None:
         """Note a file that is about to be opened."""
@@ -67,29 +81,51 @@ class Reads:
             return
         path = os.fsdecode(os.fspath(given))
         real = os.path.realpath(path)
-        by_flags = isinstance(flags, int) and bool(flags & _WRITING)
-        if by_flags or (isinstance(mode, str) and set(mode) & set("wax+")):
+        if writes(mode, flags):
+            self.changes(real)
             self.written.add(real)
-        elif len(self.files) < MOST and path not in self.files and real not in self.written:
+        elif path not in self.files and real not in self.written:
             self._read(path, real)
 
+    def changes(self, real: str) -> None:
+        """Hash a file that was read, since it is about to be another one or none."""
+        known = next((f for f in self.files.values() if f[2] == real), None)
+        if known is None or known[0] > SOON_BYTES or real in self.digests:
+            return
+        one = _hashed({"path": real, "bytes": known[0], "changed": known[1], "real": real})
+        self.digests |= {real: one["sha256"]} if "sha256" in one else {}
+
     def _read(self, path: str, real: str) -> None:
-        if real.startswith(_OTHERS) or real.endswith(_COMPILED):
+        if real.startswith(_OTHERS) or real.endswith(_LEFT_OUT):
             return
         try:
             known = os.stat(real)  # noqa: PTH116 - at each opening
         except OSError:
             return
-        if os.path.isfile(real):  # noqa: PTH113 - a text
+        if len(self.files) >= MOST:
+            self.missed += 1
+        elif os.path.isfile(real):  # noqa: PTH113 - a text
+            self.folders[path] = "" if os.path.isabs(path) else os.getcwd()  # noqa: PTH109, PTH117 - at each opening
             self.files[path] = (known.st_size, known.st_mtime_ns, real)
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain data, contents not yet hashed."""
-        others = (*_OTHERS, *(f"{folder}{os.sep}" for folder in effects.caches()))
+        others = (*_OTHERS, *(f"{folder}{os.sep}" for folder in caches()))
         known = [(p, *f) for p, f in self.files.items() if not f[2].startswith(others)]
-        files = [{"path": p, "bytes": size, "changed": at, "real": real} for p, size, at, real in known]
+        files = [
+            {"path": p, "bytes": size, "changed": at, "real": real}
+            | ({"from": self.folders[p]} if self.folders.get(p) else {})
+            | ({"sha256": self.digests[real]} if real in self.digests else {})
+            for p, size, at, real in known
+        ]
         written = sorted(p for p in self.written if not p.startswith(others))[:MOST]
-        return {k: v for k, v in (("files", files), ("written", written)) if v}
+        found = {
+            "files": files,
+            "written": written,
+            "databases": sorted(self.databases)[:MOST],
+            "missed": self.missed,
+        }
+        return {k: v for k, v in found.items() if v}
 
 
 _cells: list[Reads] = []  # of the user's cells under way, the innermost last
@@ -130,20 +166,36 @@ def install() -> None:
 
 
 def _heard(event: str, args: tuple[Any, ...]) -> None:
-    if event != "open" or not (_cells or _steps) or getattr(_busy, "now", False):
+    # the first condition ends it when the interpreter ends, which takes the names of modules away before their hooks
+    if not (_cells or _steps) or event not in _EVENTS or getattr(_busy, "now", False):
         return
-    _busy.now = True
+    _busy.now, found = True, None
     try:
-        context = current_call.get()
-        if context is not None:
-            if (found := _steps.get(id(context))) is not None:
-                found.opened(*args)
-        elif _cells and threading.current_thread() is threading.main_thread():
-            _cells[-1].opened(*args)
-    except Exception:  # noqa: S110 - a hook that raises would stop what it only looks at
-        pass
+        if (found := _whose()) is None:
+            return
+        if event == "open":
+            found.opened(*args)
+        elif event == "sqlite3.connect":
+            path = os.path.realpath(os.fsdecode(args[0]).removeprefix("file:").partition("?")[0])
+            found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
+        else:
+            if found.files:
+                found.changes(os.path.realpath(os.fsdecode(args[0])))
+            if event in ("os.rename", "os.link"):
+                found.written.add(os.path.realpath(os.fsdecode(args[1])))
+    except Exception:  # a hook that raises would stop what it only looks at
+        if found is not None:
+            found.missed += 1
     finally:
         _busy.now = False
+
+
+def _whose() -> Reads | None:
+    """Return whose code runs here: that of a step, or of the user's cell."""
+    if (context := current_call.get()) is not None:
+        return _steps.get(id(context))
+    on_main = bool(_cells) and threading.current_thread() is threading.main_thread()
+    return _cells[-1] if on_main else None
 
 
 def environ_named(source: str) -> list[dict[str, str]]:
@@ -168,6 +220,9 @@ def hashed(reads: Mapping[str, Any]) -> dict[str, Any]:
 
 def _hashed(one: dict[str, Any]) -> dict[str, Any]:
     changed, size = one.pop("changed", None), one["bytes"]
+    if "sha256" in one:  # it was hashed before the code changed it
+        one.pop("real", None)
+        return one
     try:
         with Path(one.pop("real", one["path"])).open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest() if size <= HASHED_BYTES else ""
@@ -181,5 +236,6 @@ def _hashed(one: dict[str, Any]) -> dict[str, Any]:
 
 def unhashed(reads: Mapping[str, Any], why: str) -> dict[str, Any]:
     """Return what was read without the hashes of the files, and why."""
-    files = [{"path": one["path"], "bytes": one["bytes"], "why": why} for one in reads.get("files", ())]
+    kept = ("path", "bytes", "from", "sha256")
+    files = [{k: one[k] for k in kept if k in one} | {"why": why} for one in reads.get("files", ())]
     return {**reads, "files": files}

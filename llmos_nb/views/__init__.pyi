@@ -1,11 +1,19 @@
-from . import audit as audit, page as page
+from . import audit as audit, bundle as bundle, page as page
 from .audit import runs as runs
-from .contract import VERBS as VERBS, PanelView as PanelView
+from .contract import VERBS as VERBS, PanelView as PanelView, Tone as Tone
+from .counts import STAGES as STAGES
 from .timeline import Timeline as Timeline
 from .wording import (
+    ELSEWHERE as ELSEWHERE,
+    LOOP as LOOP,
+    SAY as SAY,
+    clock as clock,
     closed as closed,
     count as count,
     moment as moment,
+    phrase as phrase,
+    plain as plain,
     standing as standing,
+    upper as upper,
     visible as visible,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ from llmos_nb.errors import JournalError, UsageError
 from llmos_nb.journal import Event, Home, events as ev, history, lineage, missing_payloads, pid_of, read, scan
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process import saved
+from llmos_nb.views.report import Grid, Report, words
 from llmos_nb.views.spans import export as trace_file
-from llmos_nb.views.text.tables import log, table
-from llmos_nb.views.wording import count
+from llmos_nb.views.text.tables import logged, told
+from llmos_nb.views.wording import count, phrase
 
 SHORT = 12
 HEADS = ("pid", "n", "at", "what", "of", "by", "digest", "arguments", "why")
-_SHOWN = 60
+SAID = 300  # characters of arguments and of a reason; the whole is in the JSON
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Decision:
         Those of the call, as they were decided.
     why : str
         The reason given.
+    via : str
+        Where a person said so: ``terminal`` or ``HTTP``; empty for a notebook, and for what was not recorded.
     """
 
     pid: int
@@ -55,11 +58,12 @@ class Decision:
     digest: str = ""
     arguments: Any = None
     why: str = ""
+    via: str = ""
 
 
 _HEARD = frozenset(c.kind for c in (
     ev.RunStarted, ev.ModelResponded, ev.CallDecided, ev.PlanDecided, ev.PolicyChanged, ev.CallResolved,
-    ev.QuestionAnswered, ev.SignalReceived,
+    ev.QuestionAnswered, ev.EffectDecided, ev.SignalReceived, ev.ActUsed,
 ))  # fmt: skip  # of the other events not even the data is read
 
 
@@ -73,7 +77,38 @@ def decisions(events: Iterable[Event], by: str = "") -> list[Decision]:
     by : str
         Only these: ``you``, a name, or a kind such as ``mode`` or ``rule``.
     """
-    return [d for d in _decisions(events) if not by or by in (d.by, d.by.partition(":")[0])]
+    found = list(events)
+    via = _given(found)
+    made = (replace(d, via=via.get(d.n, "")) for d in _decisions(found))
+    return [d for d in made if not by or by in (d.by, d.by.partition(":")[0])]
+
+
+def _given(events: Sequence[Event]) -> dict[int, str]:
+    """Return where decisions were given that came by a command: each follows it at once, and is on what it names."""
+    found: dict[int, str] = {}
+    command: ev.SignalReceived | None = None
+    for e in events:
+        match e.body if e.k in _HEARD else None:
+            case ev.SignalReceived(signal="command", why=str()) as command:
+                continue
+            case ev.ActUsed():
+                continue
+            case ev.CallDecided() | ev.CallResolved() | ev.SignalReceived(signal="stale_approval") as b:
+                key = b.call
+            case ev.EffectDecided() as b:
+                key = b.question
+            case ev.PlanDecided() as b:
+                key = f"plan:{b.version}"
+            case ev.SignalReceived(signal="approve_step") as b:
+                key = f"step:{b.step}"
+            case _:
+                command = None
+                continue
+        if command is not None and key in (command.call or "").split():
+            found[e.n] = command.why or ""
+        else:
+            command = None
+    return found
 
 
 def _decisions(events: Iterable[Event]) -> Iterator[Decision]:  # noqa: C901, PLR0912 - one a kind
@@ -106,6 +141,9 @@ def _decisions(events: Iterable[Event]) -> Iterator[Decision]:  # noqa: C901, PL
                 yield made("resolve", of(b.call), why="it was done" if b.done else "it runs again")
             case ev.QuestionAnswered() as b:
                 yield made("answer", of(b.question), why=b.text)
+            case ev.EffectDecided() as b:
+                scope = " for this process" if b.scope == "process" else ""
+                yield made(f"{b.what}{scope}", f"{of(b.call)}: {' '.join(b.effect)}", why=b.why)
             case ev.SignalReceived(signal="stale_approval") as b:
                 yield made("stale", of(b.call), digest=(b.digest or "")[:SHORT])
             case ev.SignalReceived(signal="approve_step") as b:
@@ -131,16 +169,32 @@ def all_decisions(home: Home, by: str = "") -> list[Decision]:
     return sorted(found.values(), key=lambda d: (d.at, d.pid, d.n))
 
 
-def shown(found: Sequence[Decision]) -> str:
+def shown(found: Sequence[Decision]) -> Report:
     """Return decisions as a table."""
-    plain = [{**vars(d), "at": d.at[:19].replace("T", " "), "why": d.why[:_SHOWN]} for d in found]
-    rows = [[_short(d[k]) if k == "arguments" else d[k] for k in HEADS] for d in plain]
-    return table(rows, HEADS, width=160) if rows else "no decisions"
+    plain = [
+        {**vars(d), "at": d.at[:19].replace("T", " "), "arguments": _said(d.arguments)}
+        | ({"by": f"{d.by} ({d.via})"} if d.via else {})
+        for d in found
+    ]
+    rows = [[phrase(str(d[k]), SAID) if k in ("arguments", "why") else d[k] for k in HEADS] for d in plain]
+    grid = Grid(
+        "Who decided what", HEADS, vault.plain(rows), frozenset({"pid", "n"}), none="no decisions", width=160
+    )
+    return Report("", [grid])
 
 
-def _short(arguments: Any) -> str:
-    said = arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
-    return said if len(said) <= _SHOWN else said[: _SHOWN - 1] + "…"
+def _said(arguments: Any) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
+
+
+def _listed(events: Sequence[Event], since: int) -> Report:
+    """Return a journal from an event on as a table, and as the lines of a terminal."""
+    pairs = told(events, since)
+    errors = {"e": "error", "h": "you decided"}
+    rows = [[e.n, e.at[11:23], e.k, t["t"], errors.get(t.get("mark", ""), "")] for e, t in pairs]
+    heads = ("event", "time", "kind", "what", "mark")
+    grid = Grid("Events", heads, vault.plain(rows), frozenset({"event"}))
+    return Report("", [grid], vault.redact(logged(pairs)))
 
 
 def find(where: str, home: Home) -> Path:
@@ -195,8 +249,16 @@ class Wanted:
             raise UsageError("log: --verify, --decisions and --spans: one of them at a time")
 
 
-def of_one(wanted: Wanted, path: Path, events: Sequence[Event] | None = None) -> Iterator[str]:
-    """Return the lines for one journal; `events` where they are at hand."""
+Told = str | Report
+
+
+def text(told: Told) -> str:
+    """Return what is said as text for a terminal."""
+    return told if isinstance(told, str) else words(told)
+
+
+def of_one(wanted: Wanted, path: Path, events: Sequence[Event] | None = None) -> Iterator[Told]:
+    """Return what is said of one journal, tables as reports; `events` where they are at hand."""
     vault.learn()  # a secret may have been learnt of after the journal was written
     if wanted.verify:
         yield _proof(path)
@@ -212,11 +274,11 @@ def of_one(wanted: Wanted, path: Path, events: Sequence[Event] | None = None) ->
         since = max(len(own) - SHOWN if wanted.since is None else wanted.since, 0)
         if wanted.since is None and since:
             yield f"… {count(since, 'earlier event')}: --since 0 shows all {len(own):,}"
-        yield vault.redact(log(own, since))
+        yield _listed(own, since)
 
 
-def of_all(wanted: Wanted, home: Home) -> Iterator[str]:
-    """Return the lines for all journals of a home.
+def of_all(wanted: Wanted, home: Home) -> Iterator[Told]:
+    """Return what is said of all journals of a home, tables as reports.
 
     Raises
     ------
@@ -234,8 +296,8 @@ def of_all(wanted: Wanted, home: Home) -> Iterator[str]:
         yield from _decided(wanted, all_decisions(home, wanted.by))
 
 
-def _decided(wanted: Wanted, found: list[Decision]) -> Iterator[str]:
-    yield from (_line(vars(d)) for d in found) if wanted.json else [vault.redact(shown(found))]
+def _decided(wanted: Wanted, found: list[Decision]) -> Iterator[Told]:
+    yield from (_line(vars(d)) for d in found) if wanted.json else [shown(found)]
 
 
 def _line(plain: dict[str, object]) -> str:

@@ -16,12 +16,16 @@ from typing import Any, Literal, NotRequired, Required, TypedDict
 
 Words = str | list[str | list[str | int]]
 Tone = Literal["", "go", "ask", "ok", "bad"]
-Glyph = Literal["pending", "running", "waiting", "done", "failed", "rejected", "skipped", "replaced", "pause"]
-StepStatus = Literal["pending", "running", "waiting", "done", "failed", "rejected", "skipped", "replaced"]
+StepStatus = Literal[
+    "pending", "running", "waiting", "done", "failed", "rejected", "skipped", "replaced", "undone", "left"
+]  # skipped by somebody; undone; left: no call served it
+Glyph = StepStatus | Literal["pause", "answered", "danger"]
+Piece = str | list[str]
+"""A piece of a value: plain characters, or ``[character, "U+043E", "looks like o"]``."""
 
 _VERBS = """
 approve approve_rest approve_same edit reject skip retry undo redo move add pause stop kill resume undo_all
-export fork preview cells output rules journal seek check_edit reply budget resolve revoke close
+export fork preview cells output rules journal seek check_edit reply send budget resolve revoke close
 """
 VERBS = frozenset(_VERBS.split())
 """What the front end may ask for; anything else is answered by a note and goes no further."""
@@ -35,7 +39,17 @@ class Button(TypedDict):
     more: NotRequired[str]  # words after the label that are seen, but not part of the accessible name
     key: NotRequired[str]
     main: NotRequired[bool]
+    off: NotRequired[bool]  # keeps its place and cannot be pressed now
     data: NotRequired[dict[str, Any]]
+
+
+class Clock(TypedDict):
+    """Time that runs on: the page counts it, from the seconds before and an ISO 8601 time since when it counts."""
+
+    since: str
+    base: NotRequired[float]  # seconds before
+    say: NotRequired[str]  # words in which {} is the time; without them it is shown as on a clock
+    top: NotRequired[float]  # seconds that the bar beside it stands for
 
 
 class Bar(TypedDict):
@@ -45,6 +59,7 @@ class Bar(TypedDict):
     used: str
     of: str
     part: float
+    clock: NotRequired[Clock]  # while it is being used up
 
 
 class StepRow(TypedDict, total=False):
@@ -54,17 +69,24 @@ class StepRow(TypedDict, total=False):
     t: Required[str]  # title
     s: Required[StepStatus]
     x: str  # what it expects to see
+    verdict: Words  # of one that ran: "as expected: …", "ran, nothing to compare", "failed"
+    held: bool  # whether an expression was evaluated, and was true
+    danger: bool  # whether what waits goes where others chose
+    asks: bool  # whether what waits is a question to be answered: nothing of it can be approved
     ev: Words  # evidence, or the last line of an error
     dur: str
+    clock: Clock  # while it runs
     cost: str
     note: str
     after: str  # the steps it needs, as words: "1, 2"
     code: str  # what the edit form starts with
     calls: list[str]  # ids that point at this row
     out: bool  # whether it has an output to show
-    back: bool  # of a call: whether it can be undone
+    back: bool  # of a call, and of a step that failed: whether it can be undone
     call: str  # the call that waits, and its digest
     digest: str
+    acts: list[int]  # what it commits to do outside
+    covered: bool  # by the plan as somebody approved it
 
 
 class Dag(TypedDict):
@@ -94,11 +116,62 @@ class Argument(TypedDict):
     sink: NotRequired[str]
 
 
+class Quote(TypedDict):
+    """Where a value stood: whether the line holds it, what is before it, its pieces, and what is behind."""
+
+    head: str
+    call: str
+    lines: list[list[Any]]
+
+
+class Danger(TypedDict, total=False):
+    """A value that others wrote, and that decides where something goes."""
+
+    came: Required[Words]
+    name: Required[str]  # of the argument
+    value: Required[list[Piece]]
+    noun: Required[str]
+    confirm: Required[str]  # what must be typed to approve
+    ask: Required[str]
+    named: str  # what the person named, where it is like it
+    sent: str  # the value as it is sent, where that is another text
+    odd: str  # what is odd in its characters
+    more: list[list[Any]]  # further values of that kind: the argument, and its pieces
+    quote: Quote
+
+
+class Act(TypedDict):
+    """What a plan commits to do outside: its class, why it is of that class, and who chooses each argument."""
+
+    n: int
+    words: Words
+    kind: Literal["bound", "delegated", "open", "invented"]
+    why: Words
+    chosen: list[list[Words]]
+
+
+class PlanCard(TypedDict):
+    """What stands beside a plan that is judged: acts in words, and what else it may do."""
+
+    acts: list[Act]
+    rest: list[Words]
+
+
 class _Code(TypedDict, total=False):
     code: str
     lang: str
     cap: Words
     side: str
+
+
+class Held(TypedDict, total=False):
+    """A step that stands still in the middle of its code."""
+
+    done: list[list[str]]  # what it has done so far, and why that was let through
+    effect: Required[str]
+    why: str  # that it was not foreseen, or that it asks
+    line: int  # of `code`
+    pairs: list[list[Words]]
 
 
 class Card(_Code, total=False):
@@ -115,12 +188,34 @@ class Card(_Code, total=False):
     args: list[Argument]
     table: Table
     cover: Words
+    danger: Danger  # where it goes others chose: Reject comes first, and no key approves
+    held: Held  # the step stands still before this
     question: str  # the card is a question of the model's: a field for the answer takes the place of the verbs
+    plan: PlanCard  # the card is the plan: the steps stand in it
+
+
+class Claim(TypedDict):
+    """One value of an answer: where it stands in the text, and how it is known."""
+
+    row: int  # of the table of evidence
+    at: list[int]  # first letter, and the one after the last
+    kind: str  # the mark, for styles
+    mark: str
+    how: Words
+    call: NotRequired[str]
+
+
+class Foot(TypedDict):
+    """What can still be done after the end; with `ask` a line that begins a further turn."""
+
+    ask: bool
+    buttons: list[Button]
+    note: NotRequired[str]
 
 
 Kind = Literal[
-    "lead", "heading", "text", "code", "table", "answer", "stream", "actions", "progress", "skeleton", "details",
-    "image",
+    "lead", "heading", "text", "code", "table", "answer", "live", "actions", "progress", "skeleton", "details",
+    "image", "printed", "pairs", "grid", "columns",
 ]  # fmt: skip
 
 
@@ -128,22 +223,27 @@ class Block(_Code, total=False):
     """One piece of *now*; `kind` says which of the other keys count.
 
     ====================  ===============================================
-    lead                  text, glyph
+    lead                  text, glyph, claims
     heading               text
     text                  words, mute, glyph
     code                  code, lang, cap, side, label
-    table                 caption, heads, rows, plain (no rules, for buttons)
-    answer                markdown; call ids in it become links
-    stream                the text of `Panel.stream`, as Markdown
+    table                 caption, heads, rows, plain (no rules, for buttons), evidence (a row a claim of the answer)
+    answer                markdown, claims; call ids in it become links
+    live                  code, lang, cap, side, label: with what the model writes and a call prints, as it comes
     actions               buttons, note
     progress              label, part
     skeleton              widths, in percent
     details               summary, code, label
     image                 mime (PNG or JPEG), data (base64), label
+    printed               code, label, side
+    pairs                 label, pairs: a name and words each
+    grid                  caption, note, heads, numeric, fresh, lines
+    columns               left, right: blocks
     ====================  ===============================================
     """
 
     kind: Required[Kind]
+    of: str  # what a live block shows: with another one it begins anew
     text: str
     glyph: Glyph
     words: Words
@@ -153,7 +253,9 @@ class Block(_Code, total=False):
     heads: list[str]
     rows: list[list[Words | Button]]
     plain: bool
+    evidence: bool
     markdown: str
+    claims: list[Claim]
     buttons: list[Button]
     note: str
     part: float
@@ -161,6 +263,13 @@ class Block(_Code, total=False):
     summary: str
     mime: str
     data: str
+    before: str  # of code: as it was proposed, where it was edited since
+    pairs: list[list[Words]]
+    numeric: list[bool]  # of a grid: of its labels, and by column
+    fresh: list[bool]  # by column of a grid: added by this step
+    lines: list[list[Any]]  # of a grid: whether the row is gone, its label, its cells
+    left: list[Block]
+    right: list[Block]
 
 
 class Fold(TypedDict):
@@ -176,15 +285,27 @@ class TimelineEvent(TypedDict):
     n: int
     k: str
     t: str
+    s: float  # seconds since the first
     kb: NotRequired[float]
     mark: NotRequired[Literal["h", "e"]]
 
 
-class Sheet(TypedDict):
-    """A page laid over *now* for a while: rules, the journal, a preview."""
+class Stretch(TypedDict):
+    """Seconds in which the model worked, a tool, or a person was waited for."""
 
-    title: str
-    blocks: list[Block]
+    who: Literal["model", "tool", "you"]
+    begin: float
+    end: float
+
+
+class Sheet(TypedDict, total=False):
+    """A page laid over *now* for a while: rules, the journal, a preview; or a step, in the place of *now*."""
+
+    title: Required[str]
+    blocks: Required[list[Block]]
+    step: int | str
+    glyph: Glyph
+    foot: Block
 
 
 class PanelView(TypedDict, total=False):
@@ -213,12 +334,24 @@ class PanelView(TypedDict, total=False):
     planhead: str
     planside: str
     fold: Fold | None
+    danger: bool  # whether what waits goes where others chose: only Reject and the card itself are offered elsewhere
     events: list[TimelineEvent]
+    stretches: list[Stretch]  # of `events`, in order
+    begun: list[tuple[str, float]]  # steps, or "plan", and the second at which each began
     at: int  # position in `events`
+    past: bool  # the rows are those of an earlier event: nothing can be done to them
+    clock: Clock | None  # of `what`
+    strip: str  # what it is about, in the line of a folded panel
+    time: str  # that it took by now
+    timing: Clock | None  # the same, while it counts
+    cost: str
     say: str  # what the live line says instead of "state. what"
     card: Card | None
     now: list[Block]
     sheet: Sheet | None
+    foot: Foot
     kernel_id: str  # lets Stop interrupt where the widget manager has no way
-    stream: str  # kept by the panel itself
+    stream: str  # kept by the panel itself: text that the model writes,
+    written: str  # code that it writes,
+    printed: str  # and what the running call prints
     rev: int  # kept by the panel itself

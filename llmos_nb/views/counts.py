@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import CONTROL
 from llmos_nb.views.deciders import DECIDES, Deciders
+from llmos_nb.views.wording import since
 
 _LIT_BY = {
     "plan": "run.started plan.edited",
@@ -39,6 +41,10 @@ class Counts:
         The lit node, empty for none.
     costs : dict
         What answer `k` of the model cost, ``{"tokens": …, "$": …}``.
+    usage, thought : dict
+        Of answer `k`, the tokens that its provider counted, and the seconds from the request to it.
+    waited : dict of str to float
+        By question, a call's or that of an effect of it, the seconds for which it waited for a person.
     failed : set of int
         Steps that once were not as expected.
     replaced : dict
@@ -51,6 +57,8 @@ class Counts:
         Attempts at the model since its last answer.
     trouble : str
         What the last failed attempt said.
+    undone : set of str
+        Calls that were taken back since the run ended.
     who : Deciders
         Who decided what.
     """
@@ -58,6 +66,9 @@ class Counts:
     edges: Counter[str] = field(default_factory=Counter)
     stage: str = ""
     costs: dict[int, dict[str, float]] = field(default_factory=dict)
+    usage: dict[int, dict[str, Any]] = field(default_factory=dict)
+    thought: dict[int, float] = field(default_factory=dict)
+    waited: dict[str, float] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
     replaced: dict[int, list[int]] = field(default_factory=dict)
     instead: dict[int, list[int]] = field(default_factory=dict)
@@ -67,12 +78,16 @@ class Counts:
     tried_since: str = ""
     requested_at: str = ""
     trouble: str = ""
+    undone: set[str] = field(default_factory=set)
     who: Deciders = field(default_factory=Deciders)
+    _asked_at: dict[str, str] = field(default_factory=dict)
     _responses: int = 0
     _settled: dict[str, float] = field(default_factory=dict)
     _after: str = ""
     _known: dict[int, str] = field(default_factory=dict)
     _under_way: set[str] = field(default_factory=set)
+    _open: set[str] = field(default_factory=set)
+    _met: bool = True
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Counts:
@@ -85,7 +100,11 @@ class Counts:
     def heard(self, event: Event) -> None:
         """Take one event in."""
         self.stage = STAGES.get(event.k, self.stage)
+        if event.k == ev.NamesChanged.kind:  # each step has one, it is large, and nothing of it is counted
+            return
         self._decided(event)
+        self._taken_back(event)
+        self._closed(event)
         match event.body:
             case ev.PlanProposed() | ev.PlanEdited() as b if b.by != "process":
                 self._planned(b)
@@ -95,10 +114,10 @@ class Counts:
                 self._requested(event.at)
             case ev.ModelResponded() as b:
                 self._responded(b)
+                self.usage[self._responses] = dict(b.usage or {})
+                self.thought[self._responses] = since(self.requested_at, event.at)
             case ev.ModelFailed(error=error):
                 self.trouble = str(error)
-            case ev.QuestionAsked():
-                self.asked += 1
             case ev.CallStarted(call=call):
                 self.edges["e2"] += 1
                 self._under_way.add(call)
@@ -117,6 +136,21 @@ class Counts:
     def _decided(self, event: Event) -> None:
         if event.k in DECIDES:
             self.who.heard(event)
+        match event.body:
+            case ev.QuestionAsked() as b:
+                self.asked += 1
+                self._asked_at[b.question] = event.at
+            case ev.EffectDecided(question=key) | ev.CallDecided(call=key) if key in self._asked_at:
+                self.waited[key] = self.waited.get(key, 0.0) + since(self._asked_at.pop(key), event.at)
+
+    def _taken_back(self, event: Event) -> None:
+        match event.body:
+            case ev.RunEnded():
+                self.undone.clear()
+            case ev.CallUndone(call=call):
+                self.undone.add(call)
+            case ev.CallRedone(call=call):
+                self.undone.discard(call)
 
     def shown(self) -> dict[str, str]:
         """Return the counts as the loop's labels; an edge not taken is not named."""
@@ -146,14 +180,32 @@ class Counts:
         self._responses += 1
         self.costs[self._responses], self._settled = dict(b.settled or self._settled), {}
         self.tries, self.tried_since, self.trouble = 0, "", ""
-        acts = [c for c in b.calls if c["name"] not in CONTROL]
+        acts = {f"r{self._responses}.{i}" for i, c in enumerate(b.calls) if c["name"] not in CONTROL}
+        self._open, self._met = acts, True
         self.stage = "you" if acts else "plan" if b.calls else "check"
         if acts and self._after:
             self.edges["e7"] += 1
             self._after = ""
 
+    def _closed(self, event: Event) -> None:
+        """Count the results of a turn as taken in when its last call has ended."""
+        match event.body:
+            case ev.CallFinished(call=call, ok=ok):
+                pass
+            case ev.CallDecided(call=call, what="reject" | "skip"):
+                ok = False
+            case ev.CallResolved(call=call, done=True) | ev.QuestionAnswered(question=call):
+                ok = True
+            case _:
+                return
+        if call in self._open:
+            self._open.remove(call)
+            self._met = self._met and ok
+            if not self._open:
+                self.stage, self._after = "integrate", "met" if self._met else "failed"
+                self.edges["e4"] += 1
+
     def _integrated(self, b: ev.StepIntegrated) -> None:
-        self.edges["e4"] += 1
         self._after = "met" if b.met else "failed"
         if b.step:
             (self.failed.discard if b.met else self.failed.add)(b.step)

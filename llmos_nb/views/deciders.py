@@ -10,7 +10,8 @@ from llmos_nb.policy import APPROVER
 
 _DID = {"approve": "approved", "reject": "rejected", "skip": "skipped"}
 _NOBODY = (
-    "mode", "rule", "plan", "words", "schema", "repeat", "budget", "tools", "conflict", "process", "model",
+    "mode", "rule", "act", "plan", "words", "schema", "acts", "repeat", "budget", "tools", "conflict", "process",
+    "model",
 )  # fmt: skip
 """What lets through or refuses without a person; the gate, not somebody who has looked."""
 DECIDES = ("call.decided", "question.asked", "plan.proposed", "plan.edited", "plan.decided")
@@ -35,6 +36,8 @@ class Deciders:
         By call, who edited it last.
     decided : dict of str to tuple
         By call, the decision that stands: what, by whom and why; none while it is asked about.
+    at : dict of str to str
+        By call, when it was decided on.
     steps : dict of int to tuple
         By step of the plan, who rejected or skipped it, and why.
     added, changed : dict of int to str
@@ -45,6 +48,7 @@ class Deciders:
 
     edited: dict[str, str] = field(default_factory=dict)
     decided: dict[str, Decision] = field(default_factory=dict)
+    at: dict[str, str] = field(default_factory=dict)
     steps: dict[int, Decision] = field(default_factory=dict)
     added: dict[int, str] = field(default_factory=dict)
     changed: dict[int, str] = field(default_factory=dict)
@@ -60,7 +64,7 @@ class Deciders:
                 self.edited[b.call] = b.by
                 self.decided.pop(b.call, None)
             case ev.CallDecided() as b:
-                self.decided[b.call] = (b.what, b.by, b.why)
+                self.decided[b.call], self.at[b.call] = (b.what, b.by, b.why), event.at
             case ev.QuestionAsked() as b:
                 self.decided.pop(b.question, None)
             case ev.PlanProposed() | ev.PlanEdited() as b if b.by != "process":
@@ -96,6 +100,11 @@ class Deciders:
         if what == "reject":
             done[1] = (*done[1][:2], why)
         return _said(done)
+
+    def when(self, call: str) -> str:
+        """Say what people did to a call, and when that was decided."""
+        said, at = self.of_call(call), self.at.get(call, "")
+        return f"{said} at {at[11:19]} UTC" if said and at else said
 
     def of_step(self, n: int) -> str:
         """Say what people did to a step of the plan."""

@@ -12,14 +12,16 @@ from html import escape
 from llmos_nb.journal import Event
 from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block, Button, Card, PanelView, StepRow, Words
+from llmos_nb.views.counts import Counts
 from llmos_nb.views.loop import loop
 from llmos_nb.views.markdown import LEFT, TABLE, html as markdown, pre, text
 from llmos_nb.views.panel import output
 from llmos_nb.views.panel.blocks import Rows
 from llmos_nb.views.panel.calls import gave
-from llmos_nb.views.panel.view import view
+from llmos_nb.views.panel.view import still
+from llmos_nb.views.results import part
 from llmos_nb.views.text import form
-from llmos_nb.views.wording import SAY, plain as unmarked, sentence, short, spending
+from llmos_nb.views.wording import SAY, plain as unmarked, sentence, spending
 
 H3, H3_NEXT = "margin:0 0 4px", "margin:12px 0 4px"
 _THIRD = (
@@ -45,13 +47,18 @@ def html(state: State, events: Sequence[Event]) -> str:
     str
         Everything from the run is escaped text; the only address in it is the loop's own picture.
     """
-    v = view(state, events)
+    return html_of(state, still(state, events))
+
+
+def html_of(state: State, v: PanelView) -> str:
+    """Return the static form of a view that was made already."""
     parts = [
         f'<h3 style="{H3}">{text(v["goal"])}</h3>',
         f'<p style="margin:0 0 8px">{_status(state, v)}</p>',
         _picture(v),
         *_plan(v),
-        *(_card(state, card) if (card := v.get("card")) else map(_block, v.get("now", []))),
+        *(_card(state, card) if (card := v.get("card")) else ()),
+        *map(_block, v.get("now", [])),
         outputs(state),
     ]
     return "\n".join(filter(None, parts))
@@ -61,24 +68,30 @@ def outputs(state: State) -> str:
     """Return what each call gave, folded away, the last ones first to get room for their pictures."""
     made, room = list[str](), output.MOST_BYTES
     for call in filter(gave, reversed(state.calls.values())):
-        blocks, room = output.output(call, room)
+        blocks, room = output.given(part(call), room)
         name = f"Output of step {call.step}, {call.id}" if call.step else f"Output of {call.id}, {call.name}"
         if blocks:
             made.append(f"<details><summary>{text(name)}</summary>{''.join(map(_shown, blocks))}</details>")
     return "\n".join(reversed(made))
 
 
+def step(state: State, key: int | str, events: Sequence[Event]) -> tuple[str, str]:
+    """Return what a step or a call ran, changed and gave, as HTML and as text."""
+    made = output.sheet(state, key, Counts.of(events))
+    body = "\n".join(map(_block, made["blocks"]))
+    return f'<div><h3 style="{H3}">{text(made["title"])}</h3>\n{body}</div>', form.sheet(made)
+
+
 def plain(state: State, events: Sequence[Event]) -> str:
     """Return the static form as text of 80 columns."""
-    return form.render(view(state, events))
+    return form.render(still(state, events))
 
 
 def sibling(state: State) -> str:
     """Return the line that stands over a live panel, and is still there when the panel is not."""
     name = f"{state.name}, " if state.name else ""
-    told = f"{text(name)}process {int(state.pid)}: {text(short(state.goal, 160))}"
-    show = f"<code>%agent show {int(state.pid)}</code> in any cell."
-    return f'<p style="{H3}">{told} To see it again, run {show}</p>'
+    show = f"<code>%agent show {int(state.pid)}</code> in any cell"
+    return f'<p style="{H3}">{text(name)}process {int(state.pid)}. To see it again, run {show}.</p>'
 
 
 def third(words: str) -> str:
@@ -117,8 +130,9 @@ def _plan(v: PanelView) -> list[str]:
         return []
     head = ", ".join(filter(None, (third(v.get("planhead", "Plan")), v.get("planside"))))
     away = form.folded(rows, fold)
+    inside = {r["n"] for r in away}
     less = f"<details><summary>{text(fold['text'])}</summary>{_list(away)}</details>" if away and fold else ""
-    return [f'<h3 style="{H3_NEXT}">{text(head)}</h3>', less, _list([r for r in rows if r not in away])]
+    return [f'<h3 style="{H3_NEXT}">{text(head)}</h3>', less, _list([r for r in rows if r["n"] not in inside])]
 
 
 def _list(rows: list[StepRow]) -> str:
@@ -138,9 +152,11 @@ def _named(n: int | str) -> str:
 
 def _step(r: StepRow) -> str:
     after = f"after {r['after']}" if r.get("after") else ""
-    facts = (third(SAY[r["s"]]), after, r.get("dur"), r.get("cost"), third(r.get("note", "")))
+    facts = dict.fromkeys((third(SAY[r["s"]]), after, r.get("dur"), r.get("cost"), third(r.get("note", ""))))
     lines = [f"<b>{text(r['t'])}</b> ({text(', '.join(filter(None, facts)))})"]
-    if r.get("x") and r["s"] != "replaced":
+    if r.get("verdict"):
+        lines.append(_words(r["verdict"]))
+    if r.get("x") and r["s"] != "replaced" and not isinstance(r.get("verdict"), list):
         lines.append(f"expects: {text(r['x'])}")
     if r.get("ev"):
         lines.append(_words(r["ev"]))
@@ -163,6 +179,10 @@ def _card(s: State, card: Card) -> list[str]:
         f'<h3 style="{H3_NEXT}">{text(third(card["title"]))}</h3>',
         f"<p>{_words(card['why'])}{text(f' Risks: {risks}.') if risks else ''}</p>",
     ]
+    if danger := card.get("danger"):
+        shown = "".join(p if isinstance(p, str) else f"[{p[1]}]" for p in danger["value"])
+        told = f"{third(unmarked(danger['came']))} {danger['name']}: {shown}. {danger.get('odd', '')}"
+        parts.append(f"<p><b>{text(told)}</b></p>")
     if question := card.get("question"):
         parts.append(f"<p><b>{text(question)}</b></p>")
     if "code" in card:
@@ -203,7 +223,8 @@ def _title(b: Block) -> str:
 
 def _code(b: Block) -> str:
     cap = _words(b.get("cap")) or text(b.get("label", "Code"))
-    return f"<details open><summary>{cap}</summary>{pre(b['code'])}</details>"
+    proposed = f"<p>As it was proposed:</p>{pre(b['before'])}" if "before" in b else ""
+    return f'<details open=""><summary>{cap}</summary>{pre(b["code"])}{proposed}</details>'
 
 
 def _image(b: Block) -> str:
@@ -211,7 +232,13 @@ def _image(b: Block) -> str:
 
 
 def _shown(b: Block) -> str:
-    return pre(b["code"]) if b["kind"] == "code" else _block(b)
+    return pre(b["code"]) if b["kind"] == "printed" else _block(b)
+
+
+def _grid(b: Block) -> str:
+    """Return a table with its dropped rows, which say that they are dropped."""
+    rows: Rows = [[cells[0], *(["dropped"] if gone else []), *cells[1 + gone :]] for gone, *cells in b["lines"]]
+    return _table(f"{b['caption']}: {b['note']}", ["", *b["heads"]], rows)
 
 
 _BLOCKS: dict[str, Callable[[Block], str]] = {
@@ -222,5 +249,9 @@ _BLOCKS: dict[str, Callable[[Block], str]] = {
     "table": lambda b: _table(b["caption"], b.get("heads"), b["rows"]),
     "code": _code,
     "image": _image,
+    "grid": _grid,
+    "printed": lambda b: f"<p>{text(b['label'])}</p>{pre(b['code'])}",
+    "pairs": lambda b: _table(b["label"], None, [[*pair] for pair in b["pairs"]]),
+    "columns": lambda b: "\n".join(map(_block, [*b["left"], *b["right"]])),
     "details": lambda b: f"<details><summary>{text(b['summary'])}</summary>{pre(b['code'])}</details>",
 }

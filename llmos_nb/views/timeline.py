@@ -7,12 +7,13 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.tools import NAME_CHANGES
+from llmos_nb.views.activity import Stretches
 from llmos_nb.views.contract import TimelineEvent
 from llmos_nb.views.wording import count, listed, model_at, rebuilt, short
 
 _HUMAN = (
-    ev.PlanDecided, ev.CallDecided, ev.CallResolved, ev.QuestionAnswered, ev.PlanEdited, ev.PolicyChanged,
-    ev.SignalReceived,
+    ev.PlanDecided, ev.CallDecided, ev.CallResolved, ev.QuestionAnswered, ev.EffectDecided, ev.PlanEdited,
+    ev.PolicyChanged, ev.SignalReceived,
 )  # fmt: skip
 TEXT_MOST = 80
 
@@ -45,19 +46,28 @@ class Timeline:
     ----------
     events : iterable of Event
         Those that happened before.
+    left_out : iterable of Event
+        What came before those, and is not to be shown.
 
     Attributes
     ----------
     events : list of TimelineEvent
-        Position, kind, a few words, the kilobytes of a prompt, and a mark: ``h`` you decided, ``e`` an error.
+        Position, kind, a few words, seconds since the first, the kilobytes of a prompt, and a mark: ``h`` you decided,
+        ``e`` an error.
+    time : Stretches
+        How the time went.
     """
 
-    def __init__(self, events: Iterable[Event] = ()) -> None:
+    def __init__(self, events: Iterable[Event] = (), left_out: Iterable[Event] = ()) -> None:
         self.events: list[TimelineEvent] = []
+        self.time = Stretches()
         self._names: dict[str, None] = {}
         self._at: list[tuple[str, str, int, int]] = []
         self._call = self._by = ""
-        self._bytes = self._responses = 0
+        self._bytes = 0
+        self._responses = sum(
+            e.k == ev.ModelResponded.kind for e in left_out
+        )  # calls are named by their answer
         for event in events:
             self.heard(event)
 
@@ -65,7 +75,9 @@ class Timeline:
         """Take one event in."""
         b = e.body
         self._responses += isinstance(b, ev.ModelResponded)
-        one: TimelineEvent = {"n": len(self.events), "k": e.k, "t": short(self._say(b), TEXT_MOST)}
+        self.time.heard(e)
+        said = short(self._say(b), TEXT_MOST)
+        one: TimelineEvent = {"n": len(self.events), "k": e.k, "t": said, "s": self.time.at}
         if isinstance(b, ev.ModelRequested):
             self._bytes = b.bytes
             one["kb"] = round(self._bytes / 1000, 1)
@@ -85,7 +97,7 @@ class Timeline:
             self._call = getattr(b, "call", None) or self._call
         match b:
             case ev.CallDecided(by=by) | ev.PlanDecided(by=by):
-                self._by = _who(by)
+                self._by = who_decided(by)
             case ev.QuestionAsked():
                 self._by = "not yet, it asks you"
             case ev.NamesChanged(changes=changes):
@@ -112,12 +124,14 @@ def _mark(b: ev.Body) -> Literal["h", "e", ""]:
     return "h" if isinstance(b, _HUMAN) and b.by == "you" else ""
 
 
-def _who(by: str) -> str:
+def who_decided(by: str) -> str:
+    """Say who decided something: ``you``, ``the mode risky``, ``rule 1``."""
     kind, _, which = str(by).partition(":")
     said = {
         "mode": f"the mode {which}",
         "rule": f"rule {which}",
         "plan": "the plan you approved",
+        "act": f"act {which} of the plan",
         "model": "the model",
     }
     return said.get(kind, kind)
@@ -136,7 +150,7 @@ def _decided(b: ev.CallDecided) -> str:
     done = {"approve": "approved", "reject": "rejected", "skip": "skipped", "edit": "edited"}
     if b.by == "conflict":
         return f"{b.call} not run: {b.why}"
-    return f"{b.call} {done.get(b.what, b.what)} by {_who(b.by)}" + (f": {b.why}" if b.why else "")
+    return f"{b.call} {done.get(b.what, b.what)} by {who_decided(b.by)}" + (f": {b.why}" if b.why else "")
 
 
 def _finished(b: ev.CallFinished) -> str:
@@ -162,6 +176,13 @@ def _tools(b: ev.ToolsChanged) -> str:
     return "; ".join(said) or "as before"
 
 
+def _signal(b: ev.SignalReceived) -> str:
+    """Name a signal and who gave it; of a command that came by the home, its verb, and where it was given."""
+    if b.signal == "command":
+        return f"command: {b.text} by {who_decided(b.by)}" + (f" ({b.why})" if b.why else "")
+    return f"{b.signal.replace('_', ' ')} by {who_decided(b.by)}"
+
+
 def _cell(b: ev.CellRan) -> str:
     """Say which cell ran, by its first line, and how it ended."""
     number, first = f"[{b.count}] " if b.count else "", next(iter(b.source.strip().splitlines()), "")
@@ -170,6 +191,15 @@ def _cell(b: ev.CellRan) -> str:
 
 def _amounts(b: ev.BudgetReserved | ev.BudgetSettled) -> str:
     return ", ".join(f"{v:.6g} {u}" for u, v in b.amounts.items())
+
+
+def effect_decided(b: ev.EffectDecided) -> str:
+    """Say what was decided on an effect of a step."""
+    what = "allowed" if b.what == "allow" else "refused"
+    scope = " for this process" if b.scope == "process" else ""
+    return (
+        f"{b.call} {what}{scope} by {who_decided(b.by)}: {' '.join(b.effect)}{f' ({b.why})' if b.why else ''}"
+    )
 
 
 B = TypeVar("B")
@@ -182,10 +212,12 @@ def _on(cls: type[B], say: Callable[[B], str]) -> tuple[type, Callable[[Any], st
 _SAY = dict((
     _on(ev.RunStarted, lambda b: b.goal),
     _on(ev.PolicyLoaded, lambda b: count(len(b.tools), "tool")),
-    _on(ev.PolicyChanged, lambda b: f"a rule by {_who(b.by)}"),
-    _on(ev.PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by {_who(b.by)}"),
-    _on(ev.PlanEdited, lambda b: f"{count(len(b.steps), 'step')}, by {_who(b.by)}"),
-    _on(ev.PlanDecided, lambda b: f"{'approved' if b.what == 'approve' else 'rejected'} by {_who(b.by)}"),
+    _on(ev.PolicyChanged, lambda b: f"a rule by {who_decided(b.by)}"),
+    _on(ev.PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by {who_decided(b.by)}"),
+    _on(ev.PlanEdited, lambda b: f"{count(len(b.steps), 'step')}, by {who_decided(b.by)}"),
+    _on(ev.PlanDecided, lambda b: f"{'approved' if b.what == 'approve' else 'rejected'} by {who_decided(b.by)}"),
+    _on(ev.ActUsed, lambda b: f"{b.call} is act {b.act} of the plan"),
+    _on(ev.ActsMoved, lambda b: f"{count(len(b.acts), 'act')} " + (f"go to process {b.to}" if b.to else "given up")),
     _on(ev.ModelRequested, _requested),
     _on(ev.ModelFailed, lambda b: b.error),
     _on(ev.CallDecided, _decided),
@@ -198,6 +230,9 @@ _SAY = dict((
     _on(ev.CheckFinished, lambda b: f"{b.check} {'holds' if b.held else 'does not hold'}"),
     _on(ev.QuestionAsked, lambda b: f"{b.question} asks: {b.title or b.text}"),
     _on(ev.QuestionAnswered, lambda b: b.text),
+    _on(ev.EffectDecided, effect_decided),
+    _on(ev.ToolCalled, lambda b: f"{b.call} {b.tool}, called by the code of {b.within}"),
+    _on(ev.ToolReturned, lambda b: f"{b.call} {b.result if b.ok else f'{b.error}: {b.result}'}"),
     _on(ev.QuestionDue, lambda b: f"{b.question}: nobody decided in time"),
     _on(ev.QuestionEscalated, lambda b: f"{b.question} goes to {', '.join(b.to)}"),
     _on(ev.UndoProposed, lambda b: f"{b.undoes} is to be taken back by {b.name}"),
@@ -208,7 +243,7 @@ _SAY = dict((
     _on(ev.ContextPaged, lambda b: f"page {b.page}, events {b.first} to {b.last}"),
     _on(ev.CallUndone, lambda b: f"{b.call} taken back"),
     _on(ev.CallRedone, lambda b: f"{b.call} put back"),
-    _on(ev.SignalReceived, lambda b: f"{str(b.signal).replace('_', ' ')} by {_who(b.by)}"),
+    _on(ev.SignalReceived, _signal),
     _on(ev.MessageSent, lambda b: f"to {b.to}"),
     _on(ev.MessageArrived, lambda b: f"from {b.name}: {b.text}"),
     _on(ev.MessageAwaited, lambda b: f"waits for {b.title}"),
@@ -218,6 +253,7 @@ _SAY = dict((
     _on(ev.RunPaused, lambda b: b.why),
     _on(ev.RunResumed, lambda b: f"epoch {b.epoch}"),
     _on(ev.HeapRestored, rebuilt),
+    _on(ev.HeapChanged, lambda b: listed([f"{n} by {by}" for n, by in b.names.items()])),
     _on(ev.NotebookOpened, lambda b: b.name or "a notebook"),
     _on(ev.CellRan, _cell),
     _on(ev.ProcessJoined, lambda b: f"process {b.pid}"),

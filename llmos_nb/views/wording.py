@@ -9,9 +9,8 @@ from datetime import datetime
 from llmos_nb.journal.events import HeapRestored
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
-from llmos_nb.views.contract import Bar, Words
+from llmos_nb.views.contract import Bar, Clock, Words
 
-LOOP = ("plan", "you", "act", "observe", "integrate", "check", "answer")
 NOW = {
     "plan": "planning",
     "you": "waiting for you",
@@ -21,6 +20,7 @@ NOW = {
     "check": "checking the answer",
     "answer": "done",
 }
+LOOP = tuple(NOW)
 SAY = {
     "pending": "not started",
     "running": "running",
@@ -30,6 +30,8 @@ SAY = {
     "rejected": "rejected",
     "skipped": "skipped",
     "replaced": "replaced",
+    "undone": "undone",
+    "left": "not done",
 }
 DIME, THOUSAND, MINUTE, TENTHS_TO_S = 0.1, 1000, 60, 10
 BARS_MOST = 4
@@ -164,6 +166,15 @@ def short(text: str, most: int = 80) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
+def phrase(text: str, most: int = 120) -> str:
+    """Return one line: whole, or of a long text its first words; a word is not cut where it fits by itself."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    head, space, _ = line[:most].rpartition(" ")
+    return (head if space else line[: most - 1]).rstrip(",;:. ") + " …"
+
+
 def since(at: str, now: str) -> float:
     """Return the seconds from one ISO 8601 time to another, 0 where one is missing."""
     if not at or not now:
@@ -183,6 +194,9 @@ def model_at(model: str, endpoint: str | None) -> str:
     return f"{model} at {endpoint.partition('://')[2]}" if endpoint else model
 
 
+ELSEWHERE = "running (elsewhere)"
+
+
 def standing(s: State, elsewhere: bool = False, driven: bool = True) -> str:
     """Say in a few words how a process stands: ``waiting for you since 14:02``.
 
@@ -195,8 +209,8 @@ def standing(s: State, elsewhere: bool = False, driven: bool = True) -> str:
     driven : bool
         Whether anything here would go on with it; else it broke off where its journal ends.
     """
-    if elsewhere:
-        return "running (in another notebook)"
+    if elsewhere and not s.waiting:
+        return ELSEWHERE
     if s.status == "ended":
         return s.reason if s.reason == "killed" else f"ended, {s.reason}"
     if s.waiting:
@@ -205,7 +219,8 @@ def standing(s: State, elsewhere: bool = False, driven: bool = True) -> str:
         wait = next(iter(s.awaited.values()))
         return f"waiting for {short(wait.get('title') or 'a message', 40)}{_from(wait.get('since', ''))}"
     if s.status == "running":
-        return "running" if driven else f"broke off{_from(s.at, 'at')}"
+        here = "running (pauses after this step)" if s.pause_wanted else "running"
+        return here if driven else f"broke off{_from(s.at, 'at')}"
     return s.status
 
 
@@ -228,21 +243,31 @@ _BARS: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
-def bars(s: State, extra_s: float = 0.0) -> list[Bar]:
+def bars(s: State, counting: bool = False) -> list[Bar]:
     """Return the bars of the budget; `calls` only where there is room or nothing else is left.
 
     Parameters
     ----------
     s : State
         The process.
-    extra_s : float
-        Seconds since its last event that count.
+    counting : bool
+        Whether its time runs on from its last event.
     """
-    spent = {**s.spent, "s": s.spent.get("s", 0.0) + extra_s}
     shown = [u for u in _BARS if u in s.budget.limits]
-    if len(shown) > BARS_MOST and spent.get("calls", 0) < s.budget.limits["calls"]:
+    if len(shown) > BARS_MOST and s.spent.get("calls", 0) < s.budget.limits["calls"]:
         shown.remove("calls")
-    return [_bar(*_BARS[unit], spent.get(unit, 0.0), s.budget.limits[unit]) for unit in shown]
+    made = [_bar(*_BARS[unit], s.spent.get(unit, 0.0), s.budget.limits[unit]) for unit in shown]
+    for bar in made if counting else ():
+        if bar["name"] == "time":
+            bar["clock"] = {"since": s.at, "base": s.spent.get("s", 0.0), "top": s.budget.limits["s"]}
+    return made
+
+
+def counting(since: str, say: str, base: float = 0.0) -> Clock | None:
+    """Return a time that runs on, where it is known since when."""
+    if not since:
+        return None
+    return {"since": since, "say": say, "base": base} if base else {"since": since, "say": say}
 
 
 def _bar(name: str, say: Callable[[float], str], used: float, top: float) -> Bar:

@@ -44,12 +44,26 @@ def test_click_is_acknowledged_and_on_record_while_the_users_cell_holds_the_main
     page.until(lambda: sent in page.idle)
 
 
-def test_step_approved_while_the_users_cell_runs_prints_in_its_own_cell_after_it(waiting):
-    book, page, owner = waiting
+def test_what_is_said_in_the_panel_reaches_a_process_that_holds_its_cell(tmp_path):
+    with Notebook(tmp_path, stdin=True) as book:
+        spec = book.script(python("import time\ntime.sleep(2)"), {"text": "done"}, {"text": "with the median"})
+        page = Page(book)
+        book.send(f"%%agent -a auto --plan none -m {spec}\nSleep.")
+        page.until(lambda: page.comm and "call.started" in journal(tmp_path))
+        page.click(1, verb="send", text=" ")
+        page.click(2, verb="send", text="take the median")
+        page.until(lambda: "run.ended" in journal(tmp_path))
+        assert journal(tmp_path).count('"signal":"steer"') == 1 and "take the median" in journal(tmp_path)
+        assert "nothing was said" in page.notes and "it is told this before it goes on" in page.notes
+
+
+def test_step_approved_while_the_users_cell_runs_prints_after_it_and_into_no_cell(waiting):
+    book, page, _ = waiting
     sent = page.begin(f"import time; time.sleep({BUSY_S / 4})\nprint('x' in globals())")
     page.click(1, verb="approve")
-    page.until(lambda: "run.ended" in journal(book.folder) and "made 41" in page.text[owner])
-    assert "False" in page.text[sent] and "made 41" not in page.text[sent]
+    page.until(lambda: "run.ended" in journal(book.folder) and sent in page.idle)
+    assert "False" in page.text[sent] and "made 41" in journal(book.folder)
+    assert not any("made 41" in text for text in page.text.values())  # the panel shows it
 
 
 def test_kill_ends_a_sleeping_step_and_is_on_the_record(tmp_path):
@@ -107,6 +121,19 @@ def test_message_goes_its_way_whatever_is_wrong_with_a_click():
     assert route({"method": "custom", "content": {"verb": "pause"}}, "main") == "main"
     assert route({"method": "update", "state": {}}, "main") == "main" and route(None, None) is None
     assert seen == [{"verb": "pause"}]
+
+
+@pytest.mark.parametrize(("chosen", "then"), [(None, 0.001), (0.02, 0.02)])
+def test_code_that_loops_lets_a_click_pass_at_once_unless_the_user_has_chosen_how_soon(tmp_path, chosen, then):
+    with Notebook(tmp_path, stdin=True) as book:
+        assert book.run(f"import sys\nif {chosen}: sys.setswitchinterval({chosen})").status == "ok"
+        page = Page(book)
+        spec = book.script({"text": "done"})
+        sent = book.send(f"%%agent -a auto --plan none -m {spec}\nAnswer.")
+        page.until(lambda: sent in page.idle and page.comm)
+        assert book.run("print(sys.getswitchinterval())").text.strip() == str(then)
+        book.run("%unload_ext llmos_nb")
+        assert book.run("print(sys.getswitchinterval())").text.strip() == str(chosen or 0.005)
 
 
 def test_backend_without_the_question_leaves_clicks_to_the_main_thread():

@@ -25,4 +25,4 @@ def test_stop_at_any_instant_pauses_the_process_and_spares_the_users_next_cell()
 def test_every_pause_and_resume_by_a_click_takes_effect_and_every_step_prints_once_in_its_own_cell():
     found = bench_clicks.pauses(random.Random(3), 8)
     assert found["reason"] == "answered" and found["pause"]["n"] == found["resume"]["n"] == 8
-    assert found["once_in_owner"] == found["steps"] and not found["cells_beside"]
+    assert found["once_on_record"] == found["steps"] and not found["cells_beside"]

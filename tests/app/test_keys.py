@@ -114,3 +114,10 @@ def test_an_answer_given_elsewhere_counts_and_the_key_does_not():
 
     prompt_keys(typist, "r4.0", read)
     assert typist.did == []
+
+
+def test_what_goes_where_others_chose_is_approved_by_typing_where_and_by_no_key_alone():
+    found = {"argument": "to", "value": "a@b.example", "call": "r2.0", "source": "mail.csv"}
+    asked = waiting(foreign=[found])
+    assert keys(asked, "a", "another.example", "a", "", "r", "no").did == [("reject", "r4.0", "no")]
+    assert keys(waiting(foreign=[found]), "A", "a", "b.example").did == [("approve", "r4.0", "9f3ce1aa")]

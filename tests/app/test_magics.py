@@ -1,5 +1,6 @@
 """The magics in a real kernel: every way a person may type them."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -9,8 +10,9 @@ import pytest
 from notebook_driver import Notebook
 from turns import call, python
 
-from llmos_nb.app import options
+from llmos_nb.app import magics, options
 from llmos_nb.app.verbs import BUILT_IN as VERBS
+from llmos_nb.errors import UsageError
 
 HELLO = {"text": "hello there"}
 
@@ -209,6 +211,33 @@ def test_loading_is_cheap_and_unloading_leaves_nothing(book):
     assert book.run("%load_ext llmos_nb").status == "ok"
 
 
+def test_unloading_gives_the_standard_library_back_unless_code_of_a_step_may_still_run(tmp_path):
+    program = textwrap.dedent("""
+        import _thread, atexit, concurrent.futures, json, os, signal, sqlite3, threading
+        from IPython.core.interactiveshell import InteractiveShell
+
+        def there():
+            return [sqlite3.connect, sqlite3.dbapi2.connect, signal.signal, atexit.register, threading.Thread.__init__,
+                    concurrent.futures.ThreadPoolExecutor.submit, _thread.start_new_thread, os.mkfifo]
+
+        ip, found, before = InteractiveShell.instance(), [], there()
+        for code in ("x = 1", "def left(): pass"):
+            with open("s.json", "w") as file:
+                json.dump({"version": 1, "turns": [{"calls": [{"name": "python", "arguments": {"code": code}}]}, {"text": "ok"}]}, file)
+            ip.run_line_magic("load_ext", "llmos_nb")
+            assert ip.run_cell("%%agent -a auto -m script:s.json\\nGo.").success
+            within = there()
+            ip.run_line_magic("unload_ext", "llmos_nb")
+            found.append((within != before, there() == before))
+        print(found)
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[(True, True), (True, False)]"
+
+
 def test_call_without_namespace_lock_stands_in_the_log(book):
     spec = book.script(call("calculator", expression="6*7"), {"text": "42"})
     assert book.run(f"%%agent sum -m {spec}\nMultiply.").status == "ok"
@@ -264,6 +293,13 @@ def test_tab_offers_commands_and_processes(book):
         assert reply["content"]["matches"] == wanted
 
 
+def test_a_misspelt_name_in_the_goal_is_said_before_a_model_is_asked(book):
+    book.run("penguins = [1, 2]")
+    ran = book.run(f"%%agent -m {book.script(HELLO)}\nCount `pengins` and `penguins`.")
+    assert ran.text.startswith("`pengins`: no such variable; did you mean `penguins`?\n"), ran.text
+    assert ran.text.count("no such variable") == 1
+
+
 def test_loading_in_a_notebook_prepares_in_silence(tmp_path):
     with Notebook(tmp_path, stdin=True, extension=False) as book:
         wait = "import threading\n[t.join() for t in threading.enumerate() if t.name.startswith('llmos-')]"
@@ -272,3 +308,31 @@ def test_loading_in_a_notebook_prepares_in_silence(tmp_path):
         assert (ran.status, ran.text) == ("ok", "")
         prepared = "__import__('llmos_nb.views.loop.dot', fromlist=['ENGINE']).ENGINE.wait(20)"
         assert book.value(prepared) == "True"
+
+
+def test_a_command_in_the_cell_that_loads_the_extension_is_carried_out(tmp_path):
+    with Notebook(tmp_path, extension=False) as book:
+        ran = book.run("%load_ext llmos_nb\n%agent doctor")
+        assert ran.status == "ok", ran.error
+        assert "coroutine" not in ran.text + ran.error and "python" in ran.text.lower()
+        spec = book.script(HELLO)
+        assert "hello there" in book.run(f"%%agent -m {spec}\nSay hello.").html
+        assert book.run("%agent ps").status == "ok", "later cells are awaited as ever"
+
+
+def test_a_command_that_waits_is_refused_in_the_cell_that_loads_the_extension():
+    with pytest.raises(UsageError, match="nothing can wait; write it in the next"):
+        magics.at_once(asyncio.sleep(0), "resume 1")
+    assert magics.at_once(nothing_to_wait_for(), "ps") == 3
+
+
+async def nothing_to_wait_for():
+    return 3
+
+
+def test_send_after_the_answer_begins_a_further_turn_in_its_cell(tmp_path):
+    with Notebook(tmp_path) as book:
+        spec = book.script(HELLO, {"text": "hello again"})
+        book.run(f"%%agent -a auto --plan none -m {spec}\nGreet.")
+        ran = book.run('%agent send 1 "Once more?"')
+        assert ran.status == "ok" and "hello again" in ran.text and "Once more?" in ran.text

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 from corpus.forgery import allowed, new_key
@@ -50,6 +51,14 @@ async def test_export_and_verify_from_the_command_line_sign_and_say_who(journal,
     assert "nobody vouches for" in capsys.readouterr().out
 
 
+async def test_a_process_of_the_home_is_exported_by_its_number(journal, capsys, tmp_path):
+    home = str(Path(journal).parents[2])
+    assert cli.main(["export", "1", "x.ipynb", "--lock", "none", "--home", home, "--no-run"]) == 0
+    assert any("total = 10" in c["source"] for c in read(tmp_path / "x.ipynb")["cells"])
+    assert cli.main(["export", "7", "y.ipynb", "--home", home]) == 2
+    assert "has none of this number" in capsys.readouterr().err
+
+
 async def test_exit_codes_say_changed_nothing_to_compare_and_not_run(journal, key, capsys, tmp_path):
     assert cli.main(["export", journal, "x.ipynb", "--lock", "none"]) == 0
     assert cli.main(["verify", "x.ipynb", "--level", "unchanged"]) == 0
@@ -96,6 +105,7 @@ def test_agent_commands_take_the_same_options():
         "trace": False,
         "sign": "key",
         "crate": "c",
+        "force": False,
         "lock": False,
     }
     assert proof.exporting(parse_command("export 1 x.ipynb --sign").flags)["sign"] is True

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from turns import python
@@ -33,6 +35,18 @@ def terminal(tmp_path):
     child.close(force=True)
 
 
+def press_control_c(child):
+    """Press Ctrl-C once the prompt is read: a signal between a prompt and its read is seen when the read ends."""
+    stat, same, before = Path(f"/proc/{child.pid}/stat"), 0, None
+    while stat.exists() and same < 5:
+        fields = stat.read_text().rpartition(")")[2].split()
+        now = fields[0], fields[11:13]  # its state, and the time that it has used
+        same = same + 1 if now == before and now[0] == "S" else 0
+        before = now
+        time.sleep(0.05)
+    child.sendintr()
+
+
 def start(child):
     child.sendline("%%agent one -m script:s.json")
     child.sendline("Make y 42.")
@@ -55,13 +69,25 @@ def test_control_c_stops_and_resume_goes_on(terminal):
     start(terminal)
     terminal.expect("approve")
     terminal.expect("> ")
-    terminal.sendintr()
+    press_control_c(terminal)
     terminal.expect("is paused")
     terminal.expect(r"In \[\d+\]:")
     terminal.sendline("%agent approve one")
     terminal.expect(r"In \[\d+\]:")
     terminal.sendline("%agent resume one")
     terminal.expect("y is 42")
+
+
+def test_the_end_of_the_input_pauses_a_process_that_asks(terminal):
+    start(terminal)
+    terminal.expect("approve")
+    terminal.expect("> ")
+    terminal.sendeof()
+    terminal.expect("the input has ended")
+    terminal.expect(r"process 1 is paused .*; %agent resume 1 goes on")
+    terminal.expect(r"In \[\d+\]:")
+    terminal.sendline("print(6 * 7)")
+    terminal.expect("42")
 
 
 def test_a_background_process_says_how_it_is_followed_and_is_shown_once(terminal):
@@ -92,3 +118,38 @@ def test_a_goal_that_woke_is_decided_where_it_is_shown(terminal):
     terminal.expect("> ")
     terminal.sendline("a")
     terminal.expect("y is 42")
+
+
+def hold(terminal, tmp_path):
+    """Start a process whose step is held before it writes a file that its code did not show."""
+    turns = [
+        python("import builtins\ngetattr(builtins, 'op' + 'en')('made.txt', 'w').close()"),
+        {"text": "all done"},
+    ]
+    (tmp_path / "s.json").write_text(json.dumps({"version": 1, "turns": turns}))
+    terminal.sendline("%%agent one --plan none -m script:s.json")
+    terminal.sendline("Make a file.")
+    terminal.sendline("")
+    terminal.sendline("")
+    terminal.expect("allow once")
+    terminal.expect("> ")
+
+
+@pytest.mark.parametrize(("letter", "there"), [("a", True), ("A", True), ("r", False)])
+def test_a_step_is_held_before_an_effect_and_a_letter_decides(terminal, tmp_path, letter, there):
+    hold(terminal, tmp_path)
+    assert not (tmp_path / "made.txt").exists()
+    terminal.sendline(letter)
+    if letter == "r":
+        terminal.expect("why not")
+        terminal.sendline("not here")
+    terminal.expect("all done")
+    assert (tmp_path / "made.txt").exists() is there
+    terminal.expect(r"In \[\d+\]:")
+
+
+def test_control_c_stops_a_step_that_is_held(terminal, tmp_path):
+    hold(terminal, tmp_path)
+    press_control_c(terminal)
+    terminal.expect("is paused")
+    assert not (tmp_path / "made.txt").exists()

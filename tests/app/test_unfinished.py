@@ -101,12 +101,15 @@ def test_a_second_notebook_shows_what_the_first_drives_as_running_there(tmp_path
         assert book.run(f"%%agent slow --bg -m {book.script(SLOW)}\nWait.").status == "ok"
         while "running" not in book.run("%agent ps").text:
             pass
-        assert "1 running in another notebook" in other.run("%agent ps").text
-        refused = other.run("%agent kill slow").error
-        assert "JournalLocked" in refused and "it runs in another notebook; do it there" in refused
+        while (
+            "1 running elsewhere" not in other.run("%agent ps").text
+        ):  # its journal comes to the disk meanwhile
+            pass
+        assert other.run("%agent plan slow").status == "ok"
         for line in ("%agent ps", "%agent ps --all", "%agent tree"):
             shown = other.run(line).text
-            assert "running (in another notebook)" in shown and "paused" not in shown
+            assert "running (elsewhere)" in shown and "paused" not in shown
+        assert other.run("%agent kill slow").text.strip() == "process 1: killed"
         assert book.run("%agent kill slow").text.strip() == "process 1 is killed"
         assert "killed" in other.run("%agent ps").text, "it is looked at anew"
 
@@ -308,11 +311,12 @@ async def test_verbs_of_a_process_that_runs_elsewhere_change_nothing(spec, say):
     asks = await waiting(spec)
     with asks.journal.held():
         session = llmos.Session({})
-        assert "running (in another notebook)" in await say(session, "ps --all")
+        assert "waiting for you since" in await say(session, "ps --all")
         for verb in ("kill", "stop", "pause", "approve", "resume"):
-            with pytest.raises(JournalLocked, match="runs in another notebook; do it there"):
+            with pytest.raises(JournalLocked, match="runs elsewhere; do it there"):
                 await carry_out(session, f"{verb} asks")
-        assert "runs in another notebook; its journal" in await say(session, "show asks")
+        told = await say(session, "show asks")
+        assert "waiting for you since" in told and ", at hand: process " in told
     assert asks.state == "waiting"
 
 
@@ -335,5 +339,50 @@ async def test_llmos_ps_lists_what_is_unfinished_and_with_all_what_has_ended(spe
     ]
 
 
+async def test_table_has_all_that_is_unfinished_and_of_what_has_ended_the_last_and_says_so(
+    spec, capsys, monkeypatch
+):
+    from llmos_nb.app import listing
+
+    monkeypatch.setattr(listing, "LAST", 1)
+    asks = await waiting(spec, name="asks")
+    for name in ("old", "older", "last"):
+        await (await waiting(spec, name=name)).kill()
+    capsys.readouterr()
+    for words in (["ps", "--all"], ["tree", "--all"]):
+        assert cli.main(words) == 0
+        shown = capsys.readouterr().out
+        assert "asks" in shown and "last" in shown and "old" not in shown
+        assert "2 that ended before are left out: llmos ps --all --json lists them" in shown
+    assert cli.main(["ps", "--all", "--json"]) == 0 and len(capsys.readouterr().out.splitlines()) == 4
+    assert cli.main(["ps"]) == 0 and "left out" not in capsys.readouterr().out
+    await asks.kill()
+
+
+async def test_top_and_tree_of_a_home_have_its_processes(spec, capsys):
+    session = llmos.Session({})
+    parent = session.start("Boss.", name="boss", model=spec(SLOW, name="slow.json"), approve="auto")
+    child = parent.start_child("Work.", name="helper", model=spec(SLOW, name="slow.json"))
+    while not (parent.run.state.request and child.run.state.request):
+        await asyncio.sleep(0.01)
+    await parent.journal.flush()
+    await child.journal.flush()
+    capsys.readouterr()
+    assert cli.main(["tree"]) == 0
+    boss, helper = capsys.readouterr().out.splitlines()
+    assert boss.startswith("1 boss [running") and helper.startswith("└─ 2 helper [running")
+    assert cli.main(["top"]) == 0
+    heads, *rows = capsys.readouterr().out.splitlines()
+    assert heads.split()[:3] == ["pid", "name", "state"] and len(rows) == 2
+    await parent.kill()
+
+
 def test_llmos_ps_of_an_empty_home_says_so(capsys):
     assert cli.main(["ps", "--home", "nowhere"]) == 0 and "nothing is unfinished in" in capsys.readouterr().out
+
+
+async def test_reject_of_a_call_that_does_not_wait_rejects_no_other(spec, say):
+    process = await waiting(spec)
+    with pytest.raises(UsageError, match="'r9.0': no such call"):
+        await say(llmos.Session({}), f'reject {process.pid} r9.0 "why"')
+    assert process.run.state.calls["r1.0"].status == "asked"

@@ -3,7 +3,6 @@
 import ast
 import inspect
 import re
-import subprocess
 import sys
 from pathlib import Path
 from pkgutil import resolve_name
@@ -11,7 +10,8 @@ from pkgutil import resolve_name
 import pytest
 
 import llmos_nb
-from llmos_nb.app import cli, options, verbs
+from llmos_nb.app import cli, completion, options, verbs
+from llmos_nb.app.completion import AtHand
 from llmos_nb.app.options import carry_out, parse_command
 from llmos_nb.app.present import panel
 from llmos_nb.errors import ConfigError, UsageError
@@ -93,62 +93,6 @@ def test_no_handler_is_a_command_that_the_table_lacks():
 # completion
 
 
-@pytest.mark.parametrize(
-    ("line", "found"),
-    [
-        ("%agent rep", ["replay", "reply"]),
-        ("rows = %agent tr", ["trace", "tree"]),
-        ("%agent approve ", ["1", "one"]),
-        ("%agent approve o", ["one"]),
-        ("%agent diff 1 o", ["one"]),
-        ("%agent nice 1 ", []),
-        ("%agent undo 1 --", ["--to"]),
-        ("%agent log one --d", ["--decisions"]),
-        ("%agent prune --yes --k", ["--keep"]),
-        ("%agent mcp re", ["remove"]),
-        ("%agent skill s", ["save"]),
-        ("%agent nothing x", []),
-        ("%%agent --app", ["--approve"]),
-        ("%%agent -a step --is", ["--isolate"]),
-        ("agent = 1", None),
-        ("%agents ", None),
-        ("%agent", None),
-    ],
-)
-def test_completion_offers_what_may_stand_next(line, found):
-    assert options.candidates(line, lambda: ["1", "one"]) == found
-
-
-def test_completion_offers_every_verb_and_every_flag():
-    assert set(options.candidates("%agent ", list)) == {"--help", *AGENT}
-    for name in AGENT:
-        flags = {f for flag in verbs.BUILT_IN[name].agent.flags for f in flag.names}
-        assert flags == {w for w in options.candidates(f"%agent {name} -", list) if w.startswith("-")}
-
-
-COMPLETES = """
-from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.completer import provisionalcompleter
-ip = InteractiveShell.instance()
-def offered(line):
-    with provisionalcompleter():
-        return [c.text for c in ip.Completer.completions(line, len(line))]
-ip.run_line_magic("load_ext", "llmos_nb")
-assert offered("%agent resum") == ["resume"], offered("%agent resum")
-assert offered("x = 1\\n%agent undo 1 --t") == ["--to"], offered("x = 1\\n%agent undo 1 --t")
-assert "print" in offered("prin")
-ip.run_line_magic("unload_ext", "llmos_nb")
-assert "resume" not in offered("%agent resum") and ip.Completer.custom_matchers == []
-"""
-
-
-def test_ipython_completes_while_the_extension_is_loaded(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", COMPLETES], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
 # verbs of other packages
 
 PACKAGE = """
@@ -189,8 +133,8 @@ async def test_a_verb_of_another_package_is_a_verb_like_ours(package, capsys):
     assert capsys.readouterr().out == "rain in Oslo 3\n"
     assert cli.main(["weather"]) == 0 and capsys.readouterr().out == "sun\n"
     assert "%agent weather PLACE" in options.command_help() and "llmos weather" in cli.usage()
-    assert options.candidates("%agent wea", list) == ["weather"]
-    assert options.candidates("%agent weather Oslo --", list) == ["--days"]
+    assert completion.complete("%agent wea", AtHand(list)) == ("wea", ["weather"])
+    assert completion.complete("%agent weather Oslo --", AtHand(list)) == ("--", ["--days"])
 
 
 async def test_a_broken_verb_of_another_package_is_one_line_and_touches_nothing_else(package, capsys):

@@ -7,9 +7,20 @@ import re
 import time
 
 import pytest
+from anywidget import AnyWidget
 from hypothesis import given, strategies as st
 
-from llmos_nb.app.present.widget import Pacer, Panel, apply, difference, front_end
+from llmos_nb.app.present.widget import (
+    ASSETS,
+    LIVE,
+    STYLES,
+    Feed,
+    Pacer,
+    Panel,
+    apply,
+    difference,
+    front_end,
+)
 from llmos_nb.errors import UsageError
 
 row = st.fixed_dictionaries({"n": st.integers(1, 9), "s": st.sampled_from(["pending", "done"])})
@@ -156,12 +167,17 @@ def test_failed_verb_is_reported_in_the_panel():
 
 
 def test_a_stream_is_kept_while_its_block_is_shown(panel):
-    streaming = view(now=[{"kind": "stream"}])
+    streaming = view(now=[{"kind": "live", "of": "r1.0"}])
     panel.show(streaming)
     panel.stream("hel")
     panel.stream("lo")
+    panel.stream("x = 1", "written")
+    panel.stream("1\n", "printed")
     panel.show({**streaming, "what": "2 s"})
-    assert panel.view["stream"] == "hello"
+    assert [panel.view[key] for key in LIVE] == ["hello", "x = 1", "1\n"]
+    panel.show(view(now=[{"kind": "live", "of": "r2.0"}]))
+    assert [panel.view[key] for key in LIVE] == ["", "", ""]
+    panel.stream("more")
     panel.show(view())
     assert panel.view["stream"] == ""
 
@@ -174,3 +190,84 @@ def test_the_front_end_is_one_module_without_ways_to_live_html():
     assert not re.search(
         r"innerHTML\s*=|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text
     )
+
+
+def test_the_extension_loads_the_same_style_sheets_as_the_widget():
+    text = (ASSETS.parents[1] / "lab/extension/static/renderer.js").read_text()
+    assert json.loads(re.search(r"const STYLES = (\[.*\]);", text)[1]) == STYLES.split()
+    assert {f"{name}.css" for name in STYLES.split()} == {
+        p.name for p in ASSETS.iterdir() if p.suffix == ".css"
+    }
+
+
+class Comm:
+    """One end of a comm, with what was sent by it."""
+
+    def __init__(self):
+        self.sent, self.closed = [], False
+
+    def send(self, data):
+        self.sent.append(data["content"])
+
+    def on_msg(self, callback):
+        self.message = callback
+
+    def on_close(self, callback):
+        self.leave = callback
+
+    def close(self):
+        self.closed = True
+
+    def say(self, **content):
+        self.message({"content": {"data": {"method": "custom", "content": content}}})
+
+
+def test_a_page_with_a_comm_of_its_own_gets_the_view_and_its_clicks_are_heard():
+    heard = []
+    feed, comm = Feed(heard.append, view(id="a")), Comm()
+    feed.attach(comm)
+    assert not feed.followed
+    comm.say(verb="sync", rev=None)
+    comm.say(verb="pause", seq="1")
+    assert feed.followed and heard == [{"verb": "pause"}]
+    assert comm.sent.pop(0)["kind"] == "clock"
+    assert comm.sent == [{"kind": "full", "view": feed.view}, {"kind": "heard", "seq": "1"}]
+
+
+def test_widget_and_comm_get_the_same_messages(panel):
+    del panel.send
+    comm = Comm()
+    panel.attach(comm)
+    panel.show(view(id="b"))
+    assert comm.sent == [{"kind": "update", "rev": 1, "patch": {"set": {"id": "b"}}}]
+    comm.leave({})
+    panel.show(view(id="c"))
+    panel.flush()
+    assert len(comm.sent) == 1 and panel.view["id"] == "c"
+
+
+def test_messages_go_only_the_way_that_a_page_follows(panel, monkeypatch):
+    del panel.send
+    by_widget, comm = [], Comm()
+    monkeypatch.setattr(AnyWidget, "send", lambda self, message, buffers=None: by_widget.append(message))
+    panel.attach(comm)
+    panel._by_widget(panel, {"verb": "pause", "seq": "1"})
+    assert (len(by_widget), len(comm.sent)) == (1, 0)
+    comm.say(verb="pause", seq="2")
+    assert (len(by_widget), len(comm.sent)) == (2, 1)  # a page of either kind is there
+
+
+def test_comms_that_pages_left_open_are_forgotten_in_time():
+    feed, comms = Feed(lambda verb: None, view()), [Comm() for _ in range(20)]
+    for comm in comms:
+        feed.attach(comm)
+    feed.show(view(id="b"))
+    assert [bool(comm.sent) for comm in comms] == [False] * 12 + [True] * 8
+
+
+def test_a_page_that_asks_gets_what_its_notebook_keeps():
+    feed, comm = Feed(lambda verb: None, view()), Comm()
+    feed.kept = lambda: {"text/plain": "x is 20"}
+    feed.attach(comm)
+    comm.say(verb="keep")
+    assert comm.sent == [{"kind": "keep", "data": {"text/plain": "x is 20"}}]

@@ -60,7 +60,9 @@ def dask_cluster(workers: int, folder: Path):
     """Give an executor over a Dask cluster of worker processes of this machine."""
     from dask.distributed import Client, LocalCluster
 
-    options = {"dashboard_address": None, "local_directory": str(folder), "silence_logs": 50}
+    options = {"local_directory": str(folder), "silence_logs": 50}
+    # without an address it takes a port that is everybody's, and warns where another cluster has it
+    options |= {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}
     with LocalCluster(n_workers=workers, threads_per_worker=2, processes=True, **options) as cluster:
         with Client(cluster) as client:
             yield client.get_executor()

@@ -270,12 +270,13 @@ def pauses(rng: random.Random, times: int) -> dict[str, Any]:
                 page.until(lambda: record.count(kind) == n)  # noqa: B023 - called at once
                 took[verb].append(time.monotonic() - began)
         page.until(lambda: record.count("run.ended"), 120)
-        page.until(lambda: all(f"<{n}>" in page.text[owner] for n in range(steps)))
-        others = sum("<" in text for cell, text in page.text.items() if cell != owner)
-        once = sum(page.text[owner].count(f"<{n}>") == 1 for n in range(steps))
+        page.until(lambda: owner in page.idle)
+        others = sum("<" in text for text in page.text.values())  # prints stand in the panel
+        results = "".join(e["d"]["result"] for e in record.events if e["k"] == "call.finished")
+        once = sum(results.count(f"<{n}>") == 1 for n in range(steps))
         reason = record.events[-1]["d"]["reason"]
         told = {verb: spread(seconds) for verb, seconds in took.items()}
-        return {"reason": reason, "steps": steps, "once_in_owner": once, "cells_beside": others, **told}
+        return {"reason": reason, "steps": steps, "once_on_record": once, "cells_beside": others, **told}
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ outputs of the steps are noted by code that knows nothing of the product's own c
 runs in another kernel and folder, without the package, and the same is noted. The verdicts:
 
 same      verify says "same twice", at least one output and one value of each step were compared, and the notes agree
+said      as "same", but for steps of which file and report say what is not compared, and why; it is another one there
 refused   export or verify names the cell and the reason
 thin      as "same", but too little was compared
 differs   verify says that something differs, and where
@@ -86,10 +87,13 @@ def main() -> int:
     parser.add_argument("--docstrings", type=int, default=0, metavar="N", help="how many docstrings besides")
     parser.add_argument("--seed", type=int, default=0, help="of the order, and of the docstrings")
     parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--at-once", type=int, default=AT_ONCE, metavar="N", help="how many notebooks run beside each other"
+    )
     given = parser.parse_args()
     scenarios = [*chosen(given.only), *docstrings(given.docstrings, given.seed)]
     random.Random(given.seed).shuffle(scenarios)
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(AT_ONCE) as pool:
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(given.at_once) as pool:
         os.environ |= {"JUPYTER_DATA_DIR": f"{name}/jupyter", "MPLCONFIGDIR": f"{name}/matplotlib"}
         subprocess.run(
             [sys.executable, "-c", "import matplotlib.font_manager"], check=True

@@ -2,7 +2,7 @@
 
 Each time is that of an interpreter of its own, the least and the median of several: `%load_ext` without a home, with one
 whose index is there, and with one whose index is missing; then a look through the journals with the index and without
-it, and the table of what is unfinished. Of the runs some are unfinished; all are copies of two real ones.
+it, the table of what is unfinished, and that of all. Of the runs some are unfinished; all are copies of two real ones.
 
 Run: ``python tests/benchmarks/bench_home.py [--runs 2000] [--unfinished 10] [--times 7] [--out results/home.json]``
 """
@@ -39,7 +39,7 @@ import time
 from llmos_nb.app.listing import home_table
 from llmos_nb.journal import home_of
 began = time.perf_counter()
-list(home_table(home_of(), everything=False))
+list(home_table(home_of(), everything={everything}))
 print("took", time.perf_counter() - began)
 """
 
@@ -93,7 +93,8 @@ def run(runs, unfinished, times):
             "look, no index": timed(LOOK, home, times, lambda: index.unlink(missing_ok=True)),
             "look, index": timed(LOOK, home, times),
             "load_ext, index": timed(LOAD, home, times),
-            "table of what is unfinished": timed(TABLE, home, times),
+            "table of what is unfinished": timed(TABLE.format(everything=False), home, times),
+            "ps --all": timed(TABLE.format(everything=True), home, times),
         }
 
 

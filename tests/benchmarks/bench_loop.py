@@ -24,14 +24,14 @@ cold = sys.argv[1] == "cold"
 if cold:
     os.environ["HOME"] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
 begun = time.perf_counter()
-from llmos_nb.views import loop, loop_dot
+from llmos_nb.views.loop import dot, loop
 imported = time.perf_counter()
-loop.prepare()
+dot.prepare()
 loop.lit(loop.svg(), "plan", {})
 first = time.perf_counter()
-loop_dot.ENGINE.wait(60)
+dot.ENGINE.wait(60)
 ready = time.perf_counter()
-loop.dag({n: (n - 1,) if n > 1 else () for n in range(1, 11)})
+dot.dag({n: (n - 1,) if n > 1 else () for n in range(1, 11)})
 dag = time.perf_counter()
 print(json.dumps([imported - begun, first - imported, ready - begun, dag - ready]))
 """
@@ -74,7 +74,7 @@ def long_run(steps):
 
 
 def warm():
-    from llmos_nb.views.loop import dot, loop
+    from llmos_nb.views.loop import dot, loop, run_graph
     from llmos_nb.views.panel import Projector
 
     rng = random.Random(SEED)
@@ -87,9 +87,9 @@ def warm():
     return {
         "light the loop": best(lambda: loop.lit(loop.svg(), "act", counts)),
         "draw the loop": best(lambda: dot.ENGINE.render(dot.LOOP, "nop2")),
-        "lay out a new plan of 10 steps": best(lambda: loop.dag(random_plan(rng, 10))),
-        "lay out a new plan of 50 steps": best(lambda: loop.dag(random_plan(rng, 50))),
-        "graph of a run of 200 calls": best(lambda: loop.run_graph(w.state, w.events), 3),
+        "lay out a new plan of 10 steps": best(lambda: dot.dag(random_plan(rng, 10))),
+        "lay out a new plan of 50 steps": best(lambda: dot.dag(random_plan(rng, 50))),
+        "graph of a run of 200 calls": best(lambda: run_graph(w.state, w.events), 3),
         "the panel's view of a run of 200 calls": best(lambda: projector.view(w.state, w.events)),
     }
 

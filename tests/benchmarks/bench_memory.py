@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from pagers import LOTS, Counting, Recorder, call, crashed, look_up, read, varied
+from verdicts import conclude
 
 import llmos_nb as llmos
 from llmos_nb.messages import Response
@@ -198,8 +198,6 @@ def show(found: dict) -> None:
         + ", ".join(f"level {k}: {v['right']}/{v['of']}" for k, v in found["look-ups"].items())
     )
     print(f"a fact of step 3 at step 190: {found['planted']}")
-    for what, held in found["held"].items():
-        print(f"  {'held    ' if held else 'NOT held'}  {what}")
 
 
 def main() -> int:
@@ -211,11 +209,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("results/memory.json"))
     given = parser.parse_args()
     found = asyncio.run(measure(given))
-    found["held"] = verdicts(found)
-    show(found)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(found, indent=1))
-    return 0 if all(found["held"].values()) else 1
+    return conclude(found, verdicts(found), show, given.out)
 
 
 if __name__ == "__main__":

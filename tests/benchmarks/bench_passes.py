@@ -67,8 +67,8 @@ class Recorder:
         if end and not self.reached:
             raise RuntimeError(f"{end.co_qualname} never began: nothing was measured")
 
-    def wait_until_quiet(self, silence_s: float = 0.3, most_s: float = 20) -> None:
-        """Wait until no thread of the package has begun a function for a while, so that none adds to the next count."""
+    def wait_until_quiet(self, silence_s: float = 1.2, most_s: float = 20) -> None:
+        """Wait until no thread of the package begins a function, so that none adds to the next count; clocks tick each second."""
         until = time.monotonic() + most_s
         while time.monotonic() < until:
             with self.recording():

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-import time
+from contextlib import ExitStack, suppress
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
-from harness import FLAGS, PlainPage, chromium
+from filelock import FileLock
+from harness import FLAGS, PlainPage, chromium, jupyter
 
+HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "llmos_nb-tests"
 
 
@@ -22,23 +27,97 @@ def missing(what: str):
     pytest.skip(what)
 
 
-# A module's scope, not the session's: while Playwright's loop runs, no asynchronous test of another file can.
+class Chromium:
+    """What the tests of this folder share while no other test runs: Playwright, Chromium, and a Jupyter server."""
+
+    def __init__(self):
+        self._until = ExitStack()
+
+    @cached_property
+    def _type(self):
+        sync_api = pytest.importorskip("playwright.sync_api")
+        return self._until.enter_context(sync_api.sync_playwright()).chromium
+
+    @cached_property
+    def _path(self):
+        return chromium() or missing(
+            "Chromium is not installed (put it on the path, or name it in LLMOS_CHROMIUM)"
+        )
+
+    @cached_property
+    def _plain(self):
+        return self._until.enter_context(self._type.launch(executable_path=self._path, args=FLAGS))
+
+    @cached_property
+    def _cached(self):
+        profile = self._until.enter_context(TemporaryDirectory(prefix="llmos-", ignore_cleanup_errors=True))
+        given = {"executable_path": self._path, "args": FLAGS}
+        return self._until.enter_context(self._type.launch_persistent_context(profile, **given))
+
+    @cached_property
+    def served(self):
+        pytest.importorskip("jupyterlab")
+        folder = self._until.enter_context(TemporaryDirectory(prefix="llmos-", ignore_cleanup_errors=True))
+        return self._until.enter_context(jupyter(Path(folder)))
+
+    @cached_property
+    def _blank(self):
+        return self.new_page()
+
+    def blank(self):
+        """Return one page, with nothing on it: to open another takes longer than most tests."""
+        self._blank.goto("about:blank")
+        return self._blank
+
+    def new_page(self, **given):
+        """Open a page with nothing of those before it."""
+        return self._plain.new_page(**given)
+
+    def lab_page(self, width, height):
+        """Open a page that has the cache of those before it: a front end is megabytes of compiled script."""
+        page = self._cached.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        return page
+
+    def close_pages(self):
+        """Close what tests that failed have left open; the first page keeps the profile's browser running."""
+        there = vars(self)
+        kept = there["_blank"].context if "_blank" in there else None
+        for context in there["_plain"].contexts if "_plain" in there else ():
+            if context is not kept:
+                context.close()
+        for page in there["_cached"].pages[1:] if "_cached" in there else ():
+            page.close()
+
+    def close(self):
+        self._until.close()
+        vars(self).clear()
+        self.__init__()
+
+
+shared = Chromium()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem):
+    """Close all before a test of another folder: while Playwright's loop runs, no asynchronous one can."""
+    yield
+    if nextitem is None or HERE not in nextitem.path.parents:
+        shared.close()
+
+
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = chromium() or missing("Chromium is not installed (put it on the path, or name it in LLMOS_CHROMIUM)")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+    yield shared
+    shared.close_pages()
 
 
 @pytest.fixture(scope="module")
 def shared_page(browser):
-    page = browser.new_page(viewport={"width": 1100, "height": 900})
-    page.set_default_timeout(5000)
-    yield PlainPage(page)
-    page.close()
+    page = browser.blank()
+    page.set_viewport_size({"width": 1100, "height": 900})
+    page.set_default_timeout(20_000)
+    return PlainPage(page)
 
 
 @pytest.fixture
@@ -60,57 +139,27 @@ def plain(shared_page):
 def axe():
     """The source of axe-core, fetched once by npm into a cache outside the project."""
     package = CACHE / "package" / "axe.min.js"
-    if not package.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        try:
-            packed = subprocess.run(
-                ["npm", "pack", "axe-core@4", "--silent"],
-                cwd=CACHE,
-                check=True,
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
-            subprocess.run(["tar", "-xzf", packed.stdout.split()[-1]], cwd=CACHE, check=True)
-        except (OSError, subprocess.SubprocessError) as error:
-            missing(f"axe-core cannot be fetched with npm ({error})")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / "lock"):  # two processes of the tests may want it at once
+        if not package.exists():
+            pack = ["npm", "pack", "axe-core@4", "--silent"]
+            try:
+                packed = subprocess.run(pack, cwd=CACHE, check=True, capture_output=True, text=True, timeout=60)
+                subprocess.run(["tar", "-xzf", packed.stdout.split()[-1]], cwd=CACHE, check=True)
+            except (OSError, subprocess.SubprocessError) as error:
+                missing(f"axe-core cannot be fetched with npm ({error})")
     return package.read_text("utf-8")
 
 
-def started(runtime: Path, process: subprocess.Popen) -> dict:
-    """Wait for the file in which a server says where it is."""
-    deadline = time.monotonic() + 40
-    while time.monotonic() < deadline and process.poll() is None:
-        for info in runtime.glob("jpserver-*.json"):
-            try:
-                return json.loads(info.read_text())
-            except ValueError:  # half written
-                pass
-        time.sleep(0.05)
-    raise AssertionError("the Jupyter server did not start")
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """JupyterLab and Notebook on loopback: its address, token and folder."""
-    pytest.importorskip("jupyterlab")
-    folder = tmp_path_factory.mktemp("jupyter")
-    (folder / "work").mkdir()
-    names = {"CONFIG_DIR": "config", "DATA_DIR": "data", "RUNTIME_DIR": "runtime"}
-    own = {key: value for key, value in os.environ.items() if not key.startswith("LLMOS_")}
-    env = own | {f"JUPYTER_{key}": str(folder / name) for key, name in names.items()}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
-    command += [
-        f"--ServerApp.root_dir={folder / 'work'}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    ]
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
-    try:
-        info = started(folder / "runtime", process)
-        yield info["url"], info["token"], folder / "work"
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
+def server(request):
+    """JupyterLab and Notebook on loopback: its address, token and a folder of this module; its kernels end with it."""
+    url, token, work = shared.served
+    folder = Path(mkdtemp(prefix=request.module.__name__, dir=work))
+    yield url, token, folder
+    headers = {"Authorization": f"token {token}"}
+    with urlopen(Request(f"{url}api/sessions", headers=headers)) as answer:
+        sessions = json.load(answer)
+    for one in sessions:
+        with suppress(HTTPError):  # its kernel has just ended by itself
+            urlopen(Request(f"{url}api/sessions/{one['id']}", headers=headers, method="DELETE")).close()

@@ -23,9 +23,9 @@ def menu(name):
     return deed
 
 
-def fill(label, text):
+def fill(label, text, exact=False):
     """Fill a field by its label, or the beginning of it."""
-    return lambda p: p.page.get_by_role("textbox", name=label).fill(text)
+    return lambda p: p.page.get_by_role("textbox", name=label, exact=exact).fill(text)
 
 
 def keys(*names, on=None):

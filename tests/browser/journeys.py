@@ -19,6 +19,7 @@ from states import (
     MY_CODE,
     OWN3,
     PAUSED,
+    PLAN_DOC,
     PLANNING,
     PROPOSED,
     R3,
@@ -34,9 +35,11 @@ from states import (
     STEP6,
     TOOL,
     WAITING,
+    WRITING,
     State,
     bars,
     button,
+    clock,
     code,
     code_now,
     counts,
@@ -54,7 +57,7 @@ class Story:
         self.deltas: list[dict[str, Any]] = []
 
     def add(self, kind: str, words: str, stage: str, *, kb: float = 0, mark: str = "", **delta: Any) -> None:
-        event = {"n": len(self.events), "k": kind, "t": words}
+        event = {"n": len(self.events), "k": kind, "t": words, "s": round(len(self.events) * 2.3, 1)}
         self.events.append(event | ({"kb": kb} if kb else {}) | ({"mark": mark} if mark else {}))
         self.deltas.append({"stage": stage, "kb": kb, **delta})
 
@@ -71,6 +74,15 @@ class Story:
         self.add("call.finished", f"{name} {result}", "observe", mark="e" if error else "")
         said = "not as expected, plan again" if error else f"step {n} as expected"
         self.add("step.integrated", said, "integrate", step=(n, "failed" if error else "done"))
+
+    def stretches(self) -> list[dict[str, Any]]:
+        """Model, you and tool in turn, as the stages have it."""
+        who = {"plan": "model", "you": "you", "act": "tool", "observe": "model"}
+        found: list[dict[str, Any]] = []
+        for event, delta in zip(self.events, self.deltas, strict=True):
+            if (now := who.get(delta["stage"])) is not None:
+                found.append({"who": now, "begin": event["s"], "end": event["s"] + 2.3})
+        return found
 
 
 def tell() -> Story:
@@ -104,6 +116,21 @@ ANSWER = """Birds on **Biscoe** are the heaviest: **4,716 g** on average, agains
 
 The island is not the cause, though. Adélie, the only species on all three, weighs the same on each (p = 0.97), \
 and every Gentoo in the data lives on Biscoe r8.0."""
+
+
+def claim(row: int, words: str, kind: str, mark: str, how: Any, call: str = "") -> dict[str, Any]:
+    at = ANSWER.index(words)
+    return {"row": row, "at": [at, at + len(words)], "kind": kind, "mark": mark, "how": how} | (
+        {"call": call} if call else {}
+    )
+
+
+CLAIMS = [
+    claim(0, "4,716 g", "computed", "computed", [["`", 'by_island.loc["Biscoe", "mean"]']], "r3.0"),
+    claim(1, "3,713 g", "row", "from results", "Dream · mean", "r3.0"),
+    claim(2, "p = 8 × 10⁻³⁵", "derived", "derived", "result.pvalue", "r7.0"),
+    claim(3, "p = 0.97", "absent", "not found", ""),
+]
 ALL_STEPS = [STEP1, STEP2, OWN3, FAIL4, STEP5, STEP6]
 FINISHED = BASE | {
     "id": "finished",
@@ -122,12 +149,15 @@ FINISHED = BASE | {
     "planhead": "Plan, re-planned once",
     "planside": "5 of 6 as expected",
     "events": STORY.events,
+    "stretches": STORY.stretches(),
+    "begun": [("1", 20.7), ("2", 36.8), ("3", 55.2), ("4", 71.3), ("5", 92.0), ("6", 108.1)],
     "at": len(STORY.events) - 1,
     "now": [
         lead("Biscoe, and not by chance. But the reason is the species."),
-        {"kind": "answer", "markdown": ANSWER},
+        {"kind": "answer", "markdown": ANSWER, "claims": CLAIMS},
         {
             "kind": "table",
+            "evidence": True,
             "caption": "Evidence: each number of the answer and where it was observed",
             "heads": ["in the answer", "observed", "call"],
             "rows": [
@@ -143,15 +173,17 @@ FINISHED = BASE | {
             " is true.",
             glyph="done",
         ),
-        {
-            "kind": "actions",
-            "buttons": [
-                button("Export notebook", "export", main=True),
-                button("Undo all", "undo_all", key="U"),
-            ],
-            "note": "Undo all takes back 6 names and deletes the one new file.",
-        },
     ],
+    "foot": {
+        "ask": True,
+        "buttons": [
+            button("Export notebook", "export", main=True),
+            button("Undo all", "undo_all", key="U"),
+            button("Redo", "redo", key="⇧ U"),
+            button("+20 steps", "budget", data={"text": "+20 steps"}),
+        ],
+        "note": "Undo all takes back 6 names and deletes the one new file.",
+    },
 }
 CODE_OF = {
     1: 'birds = df.dropna(subset=["body_mass_g"])\nlen(df), len(birds)',
@@ -242,6 +274,7 @@ def replay(at: int) -> dict[str, Any]:
         "counts": counts("1", str(done + 1), str(done), str(done), "", "", some, "1" if replanned else ""),
         "steps": rows if at >= 3 else [],
         "at": at,
+        "past": True,
         "planside": f"{done} done at this point",
         "planhead": "Plan at this event",
         "say": f"Event {at + 1}: {event['k']}, {event['t']}",
@@ -251,7 +284,8 @@ def replay(at: int) -> dict[str, Any]:
 
 MIXED = RUNNING | {
     "id": "mixed",
-    "what": "step 8, 0.4 s so far",
+    "what": "step 8",
+    "clock": clock(0.4, "{} so far"),
     "steps": [
         STEP1,
         STEP2,
@@ -260,7 +294,7 @@ MIXED = RUNNING | {
         FAIL4 | {"n": 5, "note": "replaced by 6"},
         {"n": 6, "t": "Welch’s test by hand", "x": "a p-value", "s": "replaced", "note": "replaced by 7 and 8"},
         STEP5 | {"n": 7, "note": "instead of 5 and 6", "ev": ["A = 157.0, p = 8 × 10⁻³⁵ ", ["@", "r7.0", 7]]},
-        pending(STEP6, n=8, after="7", s="running", dur="0.4 s so far"),
+        pending(STEP6, n=8, after="7", s="running", clock=clock(0.4, "{} so far")),
     ],
     "dag": None,
     "planside": "3 of 8 done",
@@ -288,6 +322,7 @@ def survey(i: int) -> dict[str, Any]:
         return row
     return row | {
         "s": "done",
+        "back": True,
         "ev": ["as expected ", ["@", f"r{i + 2}.0", i + 1]],
         "dur": "0.2 s",
         "cost": "$0.0005",
@@ -352,6 +387,11 @@ STATES: dict[str, State] = {
     "proposed": State(PROPOSED),
     "stepedit": State(PROPOSED, [("click", "Edit step 2")]),
     "running": State(RUNNING),
+    "writing": State(WRITING),
+    "plan-doc": State(PLAN_DOC),
+    "upto": State(PLAN_DOC, [("click", "up to here, step 2")]),
+    "folded": State(WAITING, [("click", "Fold the panel")]),
+    "drawing": State(WAITING, [("menu", "Drawing of the loop")]),
     "waiting": State(WAITING),
     "editing": State(WAITING, [("press", "e"), ("fill", "Code of step 3", MY_CODE)]),
     "edited": State(EDITED),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -63,6 +64,16 @@ def button(label: str, verb: str, **more: Any) -> dict[str, Any]:
     return {"label": label, "verb": verb, **more}
 
 
+def clock(seconds_ago: float, say: str, **more: Any) -> dict[str, Any]:
+    """A time that runs on, and stands at some seconds when the fixtures are read."""
+    since = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    return {"since": since.isoformat(), "say": say, **more}
+
+
+def live_now(source: str, cap: list[Any], of: str) -> dict[str, Any]:
+    return {"kind": "live", "of": of, "code": source, "lang": "python", "cap": cap, "label": "Code and prints"}
+
+
 def code_now(source: str, cap: list[Any], side: str = "at most 30 s") -> dict[str, Any]:
     return {"kind": "code", "code": source, "cap": cap, "side": side, "label": "Code that runs now"}
 
@@ -75,6 +86,7 @@ STEP1 = {
     "dur": "0.1 s",
     "cost": "$0.0004",
     "s": "done",
+    "back": True,
     "calls": ["r2.0"],
 }
 STEP2 = {
@@ -86,6 +98,7 @@ STEP2 = {
     "dur": "0.2 s",
     "cost": "$0.0005",
     "s": "done",
+    "back": True,
     "calls": ["r3.0"],
     "out": True,
 }
@@ -249,6 +262,7 @@ EDITED = WAITING | {
 }
 DONE3 = STEP3 | {
     "s": "done",
+    "back": True,
     "ev": ["results/islands_by_mass.csv, 95 bytes, 3 rows ", R4],
     "dur": "0.1 s",
     "cost": "$0.0005",
@@ -328,13 +342,18 @@ RUNNING = view(
     tone="go",
     glyph="running",
     state="Running",
-    what="step 2, 0.1 s so far",
+    what="step 2",
+    clock=clock(3.2, "{} so far"),
+    strip="step 2 of 4 · Average body mass on each island",
+    time="0:19",
+    cost="$0.001",
+    printed="Biscoe     4716.0\nDream      3712.9\n",
     budget=bars(1, "3.6k", "$0.001", "0:19"),
     stage="act",
     counts=counts("1", "2", "1", "1", "", "", "1"),
     steps=[
         STEP1,
-        pending(STEP2, s="running", dur="0.1 s so far"),
+        pending(STEP2, s="running", clock=clock(3.2, "{} so far")),
         pending(STEP3),
         STEP4,
     ],
@@ -345,10 +364,21 @@ RUNNING = view(
         text(
             "Allowed by the plan you approved. It reads ", code("birds"), " and makes ", code("by_island"), "."
         ),
-        code_now(CODE2, ["Python, written by the model in ", R3]),
-        text("Its output appears here. Stop takes the changes of an unfinished step back.", mute=True),
+        live_now(CODE2, ["Python, written by the model in ", R3], "r3.0"),
     ],
 )
+WRITING = RUNNING | {
+    "id": "writing",
+    "what": "the model works on step 2",
+    "clock": clock(1.4, "thinking {}"),
+    "printed": "",
+    "stream": "I group the birds by island, and **average** their mass.\n\n",
+    "written": CODE2[:70],
+    "now": [
+        lead("The model works on step 2"),
+        {"kind": "live", "of": "request 3", "cap": "Written by the model", "label": "What it writes"},
+    ],
+}
 STARTING = view(
     id="starting",
     tone="go",
@@ -377,7 +407,8 @@ PLANNING = view(
     tone="go",
     glyph="running",
     state="Planning",
-    what="the model writes a plan, 2 s so far",
+    what="the model writes a plan",
+    clock=clock(2, "thinking {}"),
     budget=bars(0, "0.9k", "$0.0003", "0:02"),
     stage="plan",
     steps=[],
@@ -388,9 +419,10 @@ PLANNING = view(
         text(
             "The model sees the goal, the name and shape of ",
             code("df"),
-            " (344 × 8, untrusted), and 6 tools. It cannot run anything before you have seen the plan.",
+            " (344 × 8, untrusted), and 6 tools. A plan and what acts outside ask you first;"
+            " what only reads, or can be undone, runs.",
         ),
-        {"kind": "skeleton", "widths": [90, 82, 58]},
+        {"kind": "live", "of": "request 1", "cap": "Written by the model", "label": "What it writes"},
     ],
 )
 PROPOSED = view(
@@ -407,9 +439,16 @@ PROPOSED = view(
     planhead="Plan, proposed by the model",
     say="Waiting for you. A plan of 4 steps. Press A to approve, E to edit, R to reject.",
     card={
-        "digest": "77aa01",
+        "call": "plan:1",
         "title": "Approve the plan?",
-        "why": "It asks because nothing runs before you have seen the plan. "
+        "plan": {
+            "acts": [],
+            "rest": [
+                [code("python"), ": at most 4 calls, every step"],
+                "Still asks: what touches files or the net.",
+            ],
+        },
+        "why": "It asks because a plan of 4 steps is to be approved first. "
         "Approving it allows these calls and no others:",
         "table": {
             "caption": "What the plan may do",
@@ -434,6 +473,52 @@ PROPOSED = view(
         "cover": "Change the steps first if you like: the plan you approve is the one you see.",
     },
 )
+ACTS = [
+    {
+        "n": 1,
+        "words": ["write ", code("./report.md")],
+        "kind": "bound",
+        "why": "Bound: you, in your words, and what exists.",
+        "chosen": [
+            [[code("path")], "you, in your words"],
+            [[code("text")], "nobody: it is computed from what exists"],
+        ],
+    },
+    {
+        "n": 2,
+        "words": "e-mail to the one address on www.dora-website.example",
+        "kind": "delegated",
+        "why": "Delegated: others choose. To is chosen by what others wrote in read_page.",
+        "chosen": [[[code("to")], "others, by what they wrote in read_page"]],
+    },
+    {
+        "n": 3,
+        "words": "fill in the form on that page, in my own words",
+        "kind": "open",
+        "why": "Open: always asks, with the values.",
+        "chosen": [[[code("text")], "the model, in its own words"]],
+    },
+]
+PLAN_DOC = PROPOSED | {
+    "id": "plan-doc",
+    "what": "a plan of 4 steps",
+    "steps": [
+        pending(STEP1, x="len(out) == 342"),
+        pending(STEP2, x="len(out) == 3"),
+        pending(STEP3, acts=[1]),
+        STEP4 | {"acts": [2, 3]},
+    ],
+    "card": PROPOSED["card"]
+    | {
+        "plan": {"acts": ACTS, "rest": PROPOSED["card"]["plan"]["rest"]},
+        "buttons": [
+            APPROVE | {"more": "the plan"},
+            button("Approve all but 2", "approve", data={"without": [2]}),
+            EDIT,
+            REJECT,
+        ],
+    },
+}
 UNDO_ALL, EXPORT = button("Undo all", "undo_all"), button("Export notebook", "export")
 PAUSED = view(
     id="paused",
@@ -556,6 +641,7 @@ STEP5 = {
     "dur": "0.6 s",
     "cost": "$0.0005",
     "s": "done",
+    "back": True,
     "note": "instead of 4",
     "calls": ["r7.0"],
 }
@@ -568,6 +654,7 @@ STEP6 = {
     "dur": "0.3 s",
     "cost": "$0.0005",
     "s": "done",
+    "back": True,
     "note": "re-planned",
     "calls": ["r8.0"],
 }

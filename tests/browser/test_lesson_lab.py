@@ -24,13 +24,13 @@ def lesson(browser, server):
     """The lesson, open, with every cell run once; all cells stand on one tall page."""
     url, token, folder = server
     shutil.copyfile(NOTEBOOK, folder / NOTEBOOK.name)
-    page = browser.new_page(viewport={"width": 1200, "height": 9000})
+    page = browser.lab_page(1200, 9000)
     page.set_default_timeout(30_000)
-    page.goto(f"{url}lab/tree/{NOTEBOOK.name}?token={token}")
+    page.goto(f"{url}lab/workspaces/lesson/tree/{folder.name}/{NOTEBOOK.name}?token={token}")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before, "Run All" asks for a kernel
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    cell(page, len(SOURCES) - 1).get_by_text("Exercises done: 0 of 3").wait_for()
+    cell(page, len(SOURCES) - 1).get_by_text("Exercises done: 0 of 4").wait_for()
     yield page, folder
     page.close()
 
@@ -53,18 +53,23 @@ def test_a_prediction_is_clicked_and_compared(lesson):
     assert kept(folder)["predictions"]["next"] == "call.decided"
 
 
-def test_the_timeline_moves_event_by_event(lesson):
+def test_a_run_is_stepped_through_by_key_with_the_prompt_and_what_is_new_in_it(lesson, axe):
     page, _ = lesson
-    stepper = cell(page, place("step_through(run)"))
-    said = stepper.locator("textarea")
-    assert said.input_value().startswith("event 0 of")
-    stepper.locator(".noUi-handle").focus()
-    for n in (1, 2):
-        page.keyboard.press("ArrowRight")
-        page.wait_for_function(
-            "([t, n]) => t.value.startsWith(`event ${n} of`)", arg=[said.element_handle(), n]
-        )
-    assert "model.requested" in said.input_value()
+    stepper = cell(page, place("step_through(run)")).locator(".llmos-stepper")
+    place_of = stepper.get_by_role("status")
+    assert place_of.inner_text().startswith("event 0 of") and "not asked yet" in stepper.inner_text()
+    stepper.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    place_of.filter(has_text="event 2 of").wait_for()
+    assert "model.requested" in place_of.inner_text() and stepper.locator(".node.lit").inner_text() == "plan"
+    stepper.get_by_role("button", name="model.requested").nth(1).click()
+    assert [m.split("\n")[0] for m in stepper.locator(".message.new").all_inner_texts()] == [
+        "assistant",
+        "tool",
+    ]
+    page.add_script_tag(content=axe)
+    assert page.evaluate("axe.run({ include: ['.llmos-stepper'] })")["violations"] == []
 
 
 def test_a_check_is_passed(lesson):

@@ -24,7 +24,7 @@ ABOUT = {"call": "r3.0", "digest": "9f3ce1"}
 
 VERBS = {
     "undo": (click("Undo call r1.0"), row("r1.0", "u"), {"verb": "undo", "step": "r1.0"}),
-    "output": (click("Output call r2.0"), row("r2.0", "o"), {"verb": "output", "step": "r2.0"}),
+    "open": (click("Open call r2.0"), row("r2.0", "o"), {"verb": "output", "step": "r2.0"}),
     "approve": (click("Approve call r3.0"), row("r3.0", "a"), {"verb": "approve", **ABOUT}),
     "skip": (click("Skip call r3.0"), row("r3.0", "s"), {"verb": "skip", **ABOUT}),
 }
@@ -56,10 +56,18 @@ def test_undo_is_offered_only_of_calls_that_can_be_undone(plain):
     assert "Undo call r1.0" in names and "Undo call r2.0" not in names and "Retry call r1.0" not in names
 
 
+def test_a_question_is_answered_and_not_approved_nor_edited(plain):
+    plain.show({**CALLS, "steps": [LOAD, {**ASKS, "asks": True}]})
+    names = plain.page.locator(".plan button").evaluate_all(
+        "all => all.map((b) => b.getAttribute('aria-label'))"
+    )
+    assert "Skip call r3.0" in names and {"Approve call r3.0", "Edit call r3.0"}.isdisjoint(names)
+
+
 def test_the_rows_are_called_calls(plain):
     plain.show(CALLS)
     section = plain.page.locator("section[aria-label='Calls']")
-    assert section.locator("h4").inner_text().split("\n")[0] == "Calls"
+    assert section.locator("h3").inner_text().split("\n")[0] == "Calls"
     assert section.locator("li.step").count() == 3
 
 
@@ -81,3 +89,26 @@ def test_many_calls_fold_by_their_place(plain):
     )
     assert plain.page.locator("details.fold li.step").count() == 12
     assert plain.page.locator("ol[data-key='near'] > li.step").count() == 1
+
+
+def test_what_is_wrong_with_a_click_far_below_comes_into_view(plain):
+    rows = [{**LOAD, "n": f"r{n}.0", "calls": [f"r{n}.0"]} for n in range(1, 60)]
+    plain.show({**CALLS, "steps": [*rows, ASKS]})
+    plain.page.evaluate("document.querySelector('.llm .body').scrollTop = 1e6")
+    plain.page.evaluate("document.getElementById('stage').style.paddingBottom = '2000px'")
+    plain.page.evaluate("window.scrollTo(0, 600)")
+    plain.page.wait_for_function("document.querySelector('.llm header').getBoundingClientRect().bottom < 0")
+    plain.page.evaluate("model.fire('msg:custom', { kind: 'note', text: 'sales changed since' })")
+    plain.page.wait_for_function(
+        "(() => { const at = document.querySelector('p.note').getBoundingClientRect();"
+        "return at.top >= 0 && at.bottom <= innerHeight })()"
+    )
+    plain.page.evaluate("document.getElementById('stage').style.paddingBottom = ''")
+
+
+@pytest.mark.parametrize("state", ["done", "failed"])
+@pytest.mark.parametrize(("back", "offered"), [(True, True), (False, False)])
+def test_undo_of_a_step_is_offered_where_something_can_be_taken_back(plain, state, back, offered):
+    step = {"n": 1, "t": "Add", "s": state, "calls": ["r1.0"], "out": True, "back": back}
+    plain.show({**CALLS, "steps": [step, ASKS]})
+    assert bool(plain.page.locator(".plan button[aria-label='Undo step 1']").count()) is offered

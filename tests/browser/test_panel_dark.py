@@ -1,6 +1,7 @@
 """The loop on a dark page is dark: only pictures that a run drew have paper behind them."""
 
 import pytest
+from deeds import menu
 from states import RUNNING
 
 pytestmark = pytest.mark.browser
@@ -12,6 +13,7 @@ DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAW
 def test_the_loop_has_no_light_ground_on_a_dark_page(plain):
     plain.look("dark", 960)
     plain.show(RUNNING)
+    menu("Drawing of the loop")(plain)
     assert plain.page.locator(".loop .picture").evaluate(COLOUR) == CLEAR
     assert plain.page.locator(".loop .picture svg").evaluate(COLOUR) == CLEAR
 

@@ -2,6 +2,7 @@
 
 import pytest
 from deeds import both, card, click, keys, menu, row, type_
+from journeys import FINISHED
 from states import CARD, RUNNING, WAITING
 
 pytestmark = pytest.mark.browser
@@ -52,6 +53,37 @@ def test_after_the_last_decision_the_focus_goes_to_the_current_step(plain):
     assert plain.focused == "2"
 
 
+def test_who_asks_further_is_at_the_answer_while_it_is_sought_and_then_in_the_line_again(plain):
+    running = {key: RUNNING[key] for key in ("now", "steps", "acts", "state")}
+    end = {key: FINISHED[key] for key in (*running, "foot")}
+    plain.show(FINISHED)
+    for press in ("Enter", "Tab"):  # by the line, and by the button beside it
+        plain.page.get_by_role("textbox", name="Ask further").fill("And the females?")
+        plain.page.keyboard.press(press)
+        if press == "Tab":
+            plain.page.keyboard.press("Enter")
+        plain.update(set={**running, "foot": None})
+        assert plain.focused == "now"
+        plain.update(set={"steps": [*RUNNING["steps"][:2]]})
+        assert plain.focused == "now"
+        plain.update(set=end)
+        assert plain.focused == "further"
+    plain.update(set={"what": "something else"})
+    keys(on=".goal button")(plain)
+    plain.update(set=end)
+    assert plain.focused == "goal"
+
+
+def test_who_asks_further_and_looks_elsewhere_meanwhile_stays_there(plain):
+    plain.show(FINISHED)
+    plain.page.get_by_role("textbox", name="Ask further").fill("And the females?")
+    plain.page.keyboard.press("Enter")
+    plain.update(set={"foot": None})
+    keys(on=".goal button")(plain)
+    plain.update(set={"foot": FINISHED["foot"]})
+    assert plain.focused == "goal"
+
+
 LAB_KEYS = [
     "a",
     "b",
@@ -92,6 +124,9 @@ def test_keys_do_not_leave_the_panel(plain, on):
     assert plain.page.evaluate("left") == []
     keys("i", "Control+s", "Control+Enter", on=".goal button")(plain)
     assert plain.page.evaluate("left") == [key for key in ("i", "Control", "s", "Control") for _ in "12"]
+    plain.page.evaluate("left.length = 0")
+    keys("Alt+Shift+KeyP", on=on)(plain)  # a shortcut of the front end's
+    assert plain.page.evaluate("left.filter((key) => key === 'P').length") == 2
 
 
 def test_the_list_has_one_tab_stop(plain):

@@ -1,5 +1,7 @@
 """Every verb of the panel, by mouse and by keyboard, on a plain page."""
 
+from itertools import pairwise
+
 import pytest
 from deeds import both, card, click, fill, keys, menu, row, type_
 from journeys import FINISHED, STORY, replay
@@ -19,12 +21,12 @@ EDIT4 = {"verb": "edit", "step": 4, "title": STEP4["t"], "expect": "p < 0.05", "
 VERBS = {
     "approve": (WAITING, click("Approve"), card("a"), {"verb": "approve", **CALL}),
     "approve by caps lock": (WAITING, click("Approve"), card("A"), {"verb": "approve", **CALL}),
-    "approve the plan": (PROPOSED, click("Approve"), card("a"), {"verb": "approve", "digest": "77aa01"}),
+    "approve the plan": (PROPOSED, click("Approve"), card("a"), {"verb": "approve", "call": "plan:1"}),
     "ask at each step": (
         PROPOSED,
         click("Ask at each step"),
-        keys("Enter", on=".card button:nth-child(2)"),
-        {"verb": "approve", "digest": "77aa01", "mode": "step"},
+        keys("Enter", on=".card .go button:nth-child(2)"),
+        {"verb": "approve", "call": "plan:1", "mode": "step"},
     ),
     "approve the rest": (
         WAITING,
@@ -73,6 +75,12 @@ VERBS = {
         both(keys(on=".card textarea"), type_("2007"), keys("Control+Enter")),
         {"verb": "reply", "call": "r6.0", "text": "2007"},
     ),
+    "say something": (
+        RUNNING,
+        both(click("Say something"), fill("To the model", "the median"), click("Send")),
+        both(keys("Enter", on="[data-act=send]"), type_("the median"), keys("Control+Enter")),
+        {"verb": "send", "text": "the median"},
+    ),
     "edit a row": (
         WAITING,
         both(click("Edit step 4"), fill("Expects", "p < 0.05"), fill("Code, empty", "1 + 1"), click("Save")),
@@ -99,8 +107,14 @@ VERBS = {
     ),
     "add a step": (
         PROPOSED,
-        both(click("Add a step"), fill("Title", "Plot"), fill("Expects", "a plot"), click("Save")),
-        both(keys("Enter", on=".add-step"), type_("Plot"), keys("Tab"), type_("a plot"), keys("Control+Enter")),
+        both(click("Add a step"), fill("Title", "Plot", exact=True), fill("Expects", "a plot"), click("Save")),
+        both(
+            keys("Enter", on="[data-act=add]"),
+            type_("Plot"),
+            keys("Tab"),
+            type_("a plot"),
+            keys("Control+Enter"),
+        ),
         {"verb": "add", "title": "Plot", "expect": "a plot", "code": ""},
     ),
     "pause": (RUNNING, click("Pause"), keys("p", on=".goal button"), {"verb": "pause"}),
@@ -121,7 +135,7 @@ VERBS = {
     "export": (
         FINISHED,
         click("Export notebook"),
-        keys("Enter", on=".now [data-act=export]"),
+        keys("Enter", on=".foot [data-act=export]"),
         {"verb": "export"},
     ),
     "journal": (
@@ -150,7 +164,7 @@ VERBS = {
     ),
     "output of a step": (
         WAITING,
-        click("Output step 2"),
+        click("Open step 2"),
         row(2, "o"),
         {"verb": "output", "step": 2},
     ),
@@ -273,8 +287,13 @@ def test_an_edit_that_changes_nothing_asks_nothing(plain):
 
 def test_the_slider_asks_at_most_ten_times_a_second(plain):
     plain.show(FINISHED)
+    plain.page.evaluate(
+        "() => { const send = model.send; model.times = [];"
+        "model.send = (message) => { model.times.push(performance.now()); send.call(model, message) } }"
+    )
     keys(*["ArrowLeft"] * 20, on="[type=range]")(plain)
     assert plain.page.get_by_text(f"Event {END - 19} of {END + 1}").is_visible()
-    plain.page.wait_for_function("model.sent.length > 0")
+    plain.page.wait_for_function(f"model.sent.at(-1)?.at === {END - 20}")
     assert plain.sent[-1] == {"verb": "seek", "at": END - 20}
-    assert len(plain.sent) <= 5
+    times = plain.page.evaluate("model.times")
+    assert all(later - one > 99 for one, later in pairwise(times))  # a clock of tenths

@@ -93,6 +93,7 @@ def test_each_plain_run_becomes_a_plain_notebook_that_runs(name, tmp_path):
         runner = process_run(SCENARIOS[name], tmp_path)
     path = exported(runner, tmp_path)
     nbformat.validate(nbformat.read(path, as_version=4))
+    assert path.read_text("utf-8") == nbformat.writes(nbformat.read(path, as_version=4)) + "\n"
     for source in code_of(path):
         ast.parse(source)
         assert "llmos" not in source and "get_ipython" not in source
@@ -473,6 +474,8 @@ def test_source_that_is_no_notebook_is_refused(tmp_path):
 
 # magics
 
+CAPTURE = "from IPython.utils.capture import capture_output"
+
 
 @pytest.mark.parametrize(
     ("source", "expected"),
@@ -488,7 +491,10 @@ def test_source_that_is_no_notebook_is_refused(tmp_path):
         ("if x:\n    %time y = 1", "if x:\n    y = 1"),
         ('x = """\n!not a command\n"""\n%time y = 1', 'x = """\n!not a command\n"""\ny = 1'),
         ("%%time\nx = 1", "x = 1"),
-        ("%%capture out\n%time y = 2", "y = 2"),
+        ("%%capture out\n%time y = 2", f"{CAPTURE}\n\nwith capture_output() as out:\n    y = 2"),
+        ("%%capture --no-stderr\nx = 1", f"{CAPTURE}\n\nwith capture_output(stderr=False):\n    x = 1"),
+        ("%cd -q data", "import os; os.chdir(os.path.expanduser('data'))"),
+        ("y = %time f(x)", "y = f(x)"),
         ("df?", ""),
         ("%env A=b", "import os; os.environ['A'] = 'b'"),
         ("%cd data", "import os; os.chdir(os.path.expanduser('data'))"),

@@ -8,17 +8,16 @@ import json
 from dataclasses import replace
 
 import pytest
+from real_runs.again import asserted, left
 from real_runs.cases import GROUPS, SCENARIOS
 from real_runs.judge import Seen, Value, counted, judge, same_text
-from real_runs.live import bound, live
+from real_runs.live import bound, leaves_nothing, live
 from real_runs.look import look
 from real_runs.run import look_at, run
 from real_runs.scenario import agent, study
 
 from llmos_nb.export.cells import read, write
 from llmos_nb.export.verify.seal import seal
-
-SAMPLE = ("three_processes", "fails_after_a_change", "random_draws", "pandas_group")
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +27,8 @@ def own_jupyter(monkeypatch, tmp_path_factory):
     monkeypatch.delenv("LLMOS_HOME", raising=False)
 
 
-@pytest.mark.parametrize("name", SAMPLE)
-def test_an_exported_notebook_gives_what_the_live_one_gave(name, tmp_path):
-    outcome = run(SCENARIOS[name], tmp_path)
+def test_an_exported_notebook_gives_what_the_live_one_gave(tmp_path):
+    outcome = run(SCENARIOS["sample"], tmp_path)
     assert (outcome.verdict.kind, outcome.verdict.why) == ("same", "")
 
 
@@ -132,6 +130,9 @@ GOOD = Seen(
 )
 
 
+MOVED = {"shown_again": {STEP: "4"}, "varying": {STEP}, "outputs": {STEP: 0}}
+
+
 def refuted(code, where, what):
     found = [{"where": where, "what": what}] if where else []
     return {**TOP, "ok": False, "reached": "runs", "exit_code": code, "differences": found, "levels": []}
@@ -149,6 +150,16 @@ def refuted(code, where, what):
         ({"shown_again": {}, "outputs": {}, "values": {}}, "thin", "0 outputs, 0 values"),
         ({"failed": "cell r1-0: NameError: x"}, "SILENT", "does not run"),
         ({"values": {STEP: 0}}, "thin", "1 outputs, 0 values"),
+        ({"values": {STEP: 0}, "bare": {STEP}}, "same", ""),
+        ({"shown": {STEP: None}, "shown_again": {STEP: None}, "outputs": {}}, "same", ""),
+        ({**MOVED, "left": {STEP}}, "said", "r1.0 of process 1: not compared, and why"),
+        ({**MOVED}, "thin", "0 outputs, 1 values"),
+        ({"outputs": {}, "left": {STEP}}, "thin", "called unrepeatable, and came out the same"),
+        ({**MOVED, "left": {STEP}, "varying": set()}, "SILENT", "shows '4', not '3'"),
+        ({"shown": {STEP: "Wall time: 3 s\n3"}, "clock": {STEP: "a reading (Wall time: 3 s)"}}, "same", ""),
+        ({"shown": {STEP: "Wall time: 3 s\n3"}}, "SILENT", "Wall time"),
+        ({"shown": {STEP: "Wall time: 3 s\n4"}, "clock": {STEP: "a reading (Wall time: 3 s)"}}, "SILENT", "not 'Wall"),
+        ({"report": {**refuted(4, "", ""), "left": []}, **MOVED, "left": {STEP}, "values": {}}, "said", "and why"),
         ({"report": {**TOP, "levels": []}}, "thin", "verify compared 0 outputs and 0 values of 1 steps"),
         ({"report": refuted(1, "cell r1-0", "y does not hold")}, "differs", "cell r1-0: y does not hold"),
         ({"report": refuted(4, "", "")}, "thin", "nothing to compare"),
@@ -173,6 +184,7 @@ def test_each_verdict_has_its_reason(changes, kind, said):
         {"detail": "2 outputs and 7 values as they were"},
         {"counts": {"outputs": 2, "values": 7}},
         {"outputs": 2, "values": 7, "detail": "as they were"},
+        {"counts": {"outputs": 2, "values": 1, "assertions": 7}},
     ],
 )
 def test_what_verify_counted_is_read_in_words_and_numbers(level):
@@ -195,6 +207,27 @@ def test_what_verify_counted_is_read_in_words_and_numbers(level):
 )
 def test_outputs_are_compared_but_for_what_does_not_count(one, other, same):
     assert same_text(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("code", "nothing"),
+    [("print(1)", True), ("x = 1", False), ("x", False), ("f(1)", False), ("import re", True), ("%time x = 1", False), ("", False)],
+)  # fmt: skip
+def test_a_step_owes_no_value_where_its_code_leaves_none(code, nothing):
+    assert leaves_nothing(code) is nothing
+
+
+def test_an_assertion_over_a_type_alone_is_no_value_that_is_compared():
+    source = "assert type(x).__name__ == 'Box'\nassert _content(y) == '1'\nassert z == 2"
+    assert [*asserted(source)] == [{"_content", "y"}, {"z"}]
+
+
+def test_what_the_file_says_is_not_compared_counts_only_where_verify_says_it_too():
+    about = {"call": "r1.0", "left": {"x": "it rests on the time"}}
+    book = {"cells": [{"cell_type": "code", "id": "r1-0", "metadata": {"llmos_nb": about}}]}
+    said = {"cell": "r1-0", "what": "x", "why": "it rests on the time"}
+    assert left(book, {"left": [said]}) == {STEP}
+    assert left(book, {"left": []}) == left(book, None) == left(book, {"left": [{**said, "why": ""}]}) == set()
 
 
 # the oracle

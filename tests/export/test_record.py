@@ -29,9 +29,9 @@ def book(tmp_path):
         yield made
 
 
-def agent(book, name, *codes, options=""):
+def agent(book, name, *codes, options="", answer=DONE):
     """Run a process whose steps are these pieces of code."""
-    spec = book.script(*map(python, codes), DONE, name=f"{name}.json")
+    spec = book.script(*map(python, codes), answer, name=f"{name}.json")
     return book.run(f"%%agent {name} -m {spec} -a auto --plan none {options}\nDo {name}", timeout=60)
 
 
@@ -150,6 +150,21 @@ def test_failed_and_undone_steps_of_another_process_are_left_out(book, tmp_path)
     holds(tmp_path / "out.ipynb")
 
 
+def test_an_answer_stands_where_it_was_given_though_a_later_process_changes_what_it_reads(book, tmp_path):
+    book.run("sales = [1, 5, 9]")
+    agent(book, "one", "total = sum(sales)", answer={"text": "There are {{len(sales)}}."})
+    book.run("sales = sales[1:]")
+    agent(book, "two", "kept = list(sales)", answer={"text": "{{len(sales)}} are kept."})
+    assert exported(book, "--of 1,2", "out.ipynb").startswith("written:")
+    answers = [
+        c
+        for c in read(tmp_path / "out.ipynb")["cells"]
+        if c["cell_type"] == "code" and "computed again" in c["source"]
+    ]
+    assert [c["outputs"][0]["text"] for c in answers] == ["There are 3.\n", "2 are kept.\n"]
+    assert next(c for c in holds(tmp_path / "out.ipynb").checks if c.level == "same").counts["outputs"] == 2
+
+
 def test_of_takes_the_results_of_several_processes(book, tmp_path):
     agent(book, "one", "a = 1")
     agent(book, "two", "b = 2")
@@ -166,11 +181,43 @@ def test_a_fork_and_its_parent_share_their_steps_once(book, tmp_path):
         json.loads(line)
         for line in next(tmp_path.glob("home/runs/*-1-one/journal.jsonl")).read_text().splitlines()
     ]
-    at = next(e["n"] for e in events if e["k"] == "step.integrated")
+    at = next(e["n"] for e in events if e["k"] == "call.finished")
     book.run(f"%agent fork 1 --at {at}")
     book.run("%agent resume 2", timeout=60)
     assert exported(book, 2).startswith("written:")
     assert code_of(tmp_path / "out.ipynb") == ["x = 1", "x += 1", "x += 10"]
+
+
+def test_steps_that_ran_apart_are_asserted_by_what_the_child_said_of_them(book, tmp_path):
+    book.run("nums = [3, 1, 2]")
+    agent(
+        book,
+        "one",
+        "best = max(nums)\nprint(best)",
+        "both = [best, len(nums)]\nboth",
+        options="--isolate --vars nums",
+    )
+    assert exported(book, 1).startswith("written:")
+    assert asserted_of(tmp_path / "out.ipynb") == [
+        "assert _content(best) == '3', _content(best)",
+        "assert _content(both) == '[3, 3]', _content(both)",
+    ]
+    shown = [c["outputs"][0] for c in read(tmp_path / "out.ipynb")["cells"] if c["id"] in ("r1-0", "r2-0")]
+    assert shown[0]["text"] == "3\n" and shown[1]["data"] == {
+        "text/plain": "[3, 3]"
+    }  # our own words are not among it
+    holds(tmp_path / "out.ipynb")
+
+
+def test_draws_of_a_step_that_ran_apart_are_not_taken_for_none(book, tmp_path):
+    book.run("import numpy as np\nn = 1")
+    agent(
+        book, "one", "import numpy as np\nx = float(np.random.rand())\ny = n + 1", options="--isolate --vars n"
+    )
+    assert exported(book, 1).startswith("written:")
+    assert asserted_of(tmp_path / "out.ipynb") == ["assert _content(y) == '2', _content(y)"]
+    step = next(c for c in read(tmp_path / "out.ipynb")["cells"] if c["id"] == "r1-0")
+    assert "a draw whose random state was not recorded" in step["metadata"]["llmos_nb"]["left"]["x"]
 
 
 # cells that failed
@@ -373,6 +420,17 @@ async def test_from_python_an_export_that_does_not_run_raises_and_one_that_is_no
     assert proc.export("other.ipynb", run=False).exists()
 
 
+async def test_an_export_that_gives_something_else_is_not_called_written(tmp_path, script):
+    step = python(
+        "n = 1\nprint(__import__('os').getpid())"
+    )  # that it differs each time no reading of the code tells
+    proc = await llmos.run("x", model=script(step, DONE), namespace={}, approve="auto")
+    other = r"^saved, not as in the run: \S+ \(cell r1-0: it shows something else than when it was exported; --observe marks"
+    with pytest.warns(UserWarning, match=other):
+        path = proc.export(tmp_path / "x.ipynb")
+    assert path.exists() and "written" not in await CLICKS["export"](proc, {"path": "y.ipynb", "say": str})
+
+
 def iter_of():
     """An object that cannot be written as data."""
 
@@ -400,7 +458,8 @@ def test_a_cell_is_recorded_with_what_it_read_showed_and_bound(tmp_path):
         book.run("%agent ps")
     one = next(c for c in recorded(tmp_path) if "data.txt" in c.source)
     assert one.changed == ["os", "text"] and one.ok and one.count == 2
-    assert one.reads["files"] == [{"path": "data.txt", "bytes": 3, "sha256": sha256(b"abc").hexdigest()}]
+    known = {"path": "data.txt", "bytes": 3, "sha256": sha256(b"abc").hexdigest(), "from": str(tmp_path)}
+    assert one.reads["files"] == [known]
     assert [e["name"] for e in one.reads["environ"]] == ["HOME"] and os.environ["HOME"] not in str(one.reads)
     assert [(o["type"], o["text"]) for o in one.outputs] == [("stream", "seen\n"), ("execute_result", "'abc'")]
     failed = next(c for c in recorded(tmp_path) if c.source == "1 / 0")

@@ -242,6 +242,24 @@ def test_a_cell_that_takes_too_long_is_named_with_its_bound(tmp_path):
     assert [o is None for o in result.outputs] == [False, False, False, True]
 
 
+def test_prints_that_came_in_pieces_are_one_output(tmp_path):
+    cut = "print('There ar', end='', flush=True)\nprint('e 3.', flush=True)\ndisplay(7)\nprint('more')"
+    result = execute(_book(cut), [], tmp_path)
+    assert [o.get("text", o["output_type"]) for o in result.outputs[0]] == [
+        "There are 3.\n",
+        "display_data",
+        "more\n",
+    ]
+
+
+def test_no_debugger_is_started_and_a_notebook_may_import_it_all_the_same(tmp_path):
+    looked = (
+        "import sys\n[name for name in ('debugpy', 'pydevd', 'app') if name in {**globals(), **sys.modules}]"
+    )
+    result = execute(_book(looked, "import debugpy\ndebugpy.__name__"), [], tmp_path)
+    assert [o[0]["data"]["text/plain"] for o in (result.outputs[0], result.outputs[2])] == ["[]", "'debugpy'"]
+
+
 def test_a_cell_that_ends_the_kernel_is_named(tmp_path):
     result = execute(_book("x = 1", "import os; os._exit(1)"), [], tmp_path)
     assert result.failed[:2] == (2, "DeadKernelError")
@@ -249,10 +267,37 @@ def test_a_cell_that_ends_the_kernel_is_named(tmp_path):
 
 def test_an_interpreter_without_a_kernel_is_one_line(tmp_path):
     program = tmp_path / "no-python"
-    program.write_text("#!/bin/sh\nexit 1\n")
-    program.chmod(0o755)
-    with pytest.raises(LlmosError, match="no kernel starts"):
-        execute(_book("x = 1"), [], tmp_path, python=str(program))
+    for why in ("", "No module named x"):
+        program.write_text(f"#!/bin/sh\necho '{why}' >&2\nexit 1\n")
+        program.chmod(0o755)
+        with pytest.raises(LlmosError, match=f"no kernel starts: {why or '.*died'}"):
+            execute(_book("x = 1"), [], tmp_path, python=str(program))
+
+
+def test_what_an_interpreter_logs_while_a_notebook_runs_steers_no_terminal(tmp_path, capfd):
+    logs = "import atexit, os\natexit.register(os.write, 2, b'logged at the end')\nx = 1"
+    assert execute(_book(logs), [], tmp_path).failed is None
+    assert "logged" not in "".join(capfd.readouterr())
+
+
+LOADED = """
+import sys
+from contextlib import nullcontext
+from llmos_nb.export.verify.execute import grammar_later
+with grammar_later() if sys.argv[1] == "later" else nullcontext():
+    import nbclient
+early = "lark" in sys.modules
+import jsonschema
+valid = [jsonschema.FormatChecker().conforms(text, "iri") for text in ("http://é.example/", "no iri")]
+print(early, valid, "lark" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("how", "early"), [("later", False), ("at once", True)])
+def test_the_grammar_of_iris_is_compiled_when_one_is_checked(how, early):
+    pytest.importorskip("rfc3987_syntax")
+    done = subprocess.run([sys.executable, "-c", LOADED, how], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"{early} [True, False] True"
 
 
 # what stops before anything runs
@@ -452,22 +497,29 @@ def test_the_probe_gives_the_same_digests_and_leaves_no_name():
 def test_exported_file_is_accepted_by_other_tools(tmp_path):
     for module in ("papermill", "nbconvert", "nbval", "jupytext"):
         pytest.importorskip(module)
+    import jupytext
+    from nbconvert import HTMLExporter, PythonExporter
+
     r = run_of(tmp_path, "limit = 3\nsquares = [i * i for i in range(limit)]\nsquares")
-    path = export(r.source(), tmp_path / "x.ipynb", observe=True, params=["limit"])
-    for command in (
-        ["papermill", "x.ipynb", "pm.ipynb", "-p", "limit", "3", "--no-progress-bar"],
-        ["nbconvert", "--to", "html", "x.ipynb"],
-        ["nbconvert", "--to", "script", "x.ipynb"],
-        ["jupytext", "--to", "py:percent", "--output", "jt.py", "x.ipynb"],
-        ["pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--nbval", "x.ipynb"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", *command], cwd=path.parent, capture_output=True, text=True, check=False
+    path = export(r.source(), tmp_path / "x.ipynb", params=["limit"])
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
-        said = [
-            line
-            for line in (done.stdout + done.stderr).splitlines()
-            if "warn" in line.lower() and "IPKernelApp" not in line
-        ]
-        assert (done.returncode, said) == (0, []), done.stdout + done.stderr
-    assert (tmp_path / "x.py").exists() and "squares" in (tmp_path / "jt.py").read_text()
+        for command in (
+            ["papermill", "x.ipynb", "pm.ipynb", "-p", "limit", "3", "--no-progress-bar"],
+            ["pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--nbval", "x.ipynb"],
+        )
+    ]
+    assert "squares" in HTMLExporter().from_filename(str(path))[0]
+    assert "squares" in PythonExporter().from_filename(str(path))[0]
+    assert "squares" in jupytext.writes(jupytext.read(path), fmt="py:percent")
+    for process in running:
+        told, _ = process.communicate(timeout=120)
+        said = [n for n in told.splitlines() if "warn" in n.lower() and "IPKernelApp" not in n]
+        assert (process.returncode, said) == (0, []), told
+    assert (tmp_path / "pm.ipynb").exists()

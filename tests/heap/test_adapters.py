@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from snapshot_tools import Notebook, changed
 
+from llmos_nb.heap import Walk
+from llmos_nb.heap.adapters import registry
 from llmos_nb.heap.adapters.arrays import Arrays
 from llmos_nb.heap.adapters.stateful import Exceptions
 from llmos_nb.heap.adapters.tables import Indexes
@@ -212,3 +215,13 @@ def test_check_fails_when_an_adapter_misses_a_change(monkeypatch, adapter, kind,
     monkeypatch.setattr(adapter, "same", lambda self, item, state: True)
     with pytest.raises(AssertionError):
         told_and_turned(kind, change)
+
+
+@pytest.mark.parametrize("root", ["_pytest", "_frozen_importlib"])
+def test_walk_of_a_module_of_the_users_leaves_out_what_loads_and_tests_it(request, monkeypatch, root):
+    """Each module holds its loader, which in pytest holds the session and so all tests."""
+    here = [sys.modules[__name__]]
+    left_out = id({"_pytest": request.config, "_frozen_importlib": __spec__}[root])
+    assert left_out not in Walk({}).run(here).seen
+    monkeypatch.setattr(registry, "ATOMIC_ROOTS", registry.ATOMIC_ROOTS - {root})
+    assert left_out in Walk({}).run(here).seen

@@ -11,6 +11,9 @@ import warnings
 import pytest
 from docstring_code import cells, run
 
+# the library's own sums take twenty seconds there
+LONG = ("sklearn.gaussian_process", "sklearn.feature_extraction.image")
+
 
 @pytest.mark.parametrize("package", ["pandas", "sklearn"])
 @pytest.mark.filterwarnings("ignore")
@@ -18,7 +21,7 @@ def test_documentation_cells_are_undone_and_redone(package):
     pytest.importorskip(package)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        every = cells(package)
+        every = [(name, code) for name, code in cells(package) if not name.startswith(LONG)]
         assert len(every) > 100
-        sample = random.Random(20).sample(every, 25 if package == "pandas" else 10)
+        sample = random.Random(20).sample(every, 25)
         assert [wrong for name, code in sample if (wrong := run(name, code))] == []

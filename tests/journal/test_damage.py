@@ -4,6 +4,7 @@ import json
 import shutil
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from fixtures_journals import STATES
@@ -131,22 +132,25 @@ def loads_or_says_why(path):
 
 @QUIET
 @given(odd_journals())
-def test_an_odd_line_in_a_chain_that_holds_is_an_error_of_the_journal_or_none(tmp_path_factory, lines):
-    path = tmp_path_factory.mktemp("odd") / "journal.jsonl"
-    chain(path, lines)
-    assert loads_or_says_why(path)
+def test_an_odd_line_in_a_chain_that_holds_is_an_error_of_the_journal_or_none(lines):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.jsonl"
+        chain(path, lines)
+        assert loads_or_says_why(path)
 
 
 @QUIET
 @given(st.sampled_from([n for n in NAMES if n not in STATES]), st.data())
-def test_a_changed_byte_is_an_error_of_the_journal_or_none(tmp_path_factory, name, data):
-    folder = shutil.copytree(FORMER, tmp_path_factory.mktemp("byte") / "former") / name
-    path = folder / "journal.jsonl"
-    raw = bytearray(path.read_bytes())
-    at = data.draw(st.integers(0, len(raw) - 1))
-    raw[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))
-    path.write_bytes(bytes(raw))
-    assert loads_or_says_why(path)
+def test_a_changed_byte_is_an_error_of_the_journal_or_none(name, data):
+    with TemporaryDirectory() as folder:
+        for one in {name, "parent"}:  # a fork reads the journal of its parent
+            shutil.copytree(FORMER / one, Path(folder, one))
+        path = Path(folder, name, "journal.jsonl")
+        raw = bytearray(path.read_bytes())
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))
+        path.write_bytes(bytes(raw))
+        assert loads_or_says_why(path)
 
 
 @pytest.mark.parametrize(

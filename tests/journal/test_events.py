@@ -1,5 +1,6 @@
 """The format: each kind of event, what is asked of a line, and versions."""
 
+import inspect
 import json
 import re
 from dataclasses import dataclass, fields
@@ -45,7 +46,9 @@ def test_each_key_of_a_kind_is_described(kind):
     cls = KINDS[kind]
     names = [f.name for f in fields(cls)]
     listed = {
-        n for line in re.findall(r"^    (\w[\w, ]*)(?: :|$)", cls.__doc__ or "", re.M) for n in line.split(", ")
+        n
+        for line in re.findall(r"^(\w[\w, ]*)(?: :|$)", inspect.cleandoc(cls.__doc__ or ""), re.M)
+        for n in line.split(", ")
     }
     assert [n for n in names if n not in listed] == []
 

@@ -1,6 +1,7 @@
 """The journal: chain, torn tail, tampering, lock, slow and full disks."""
 
 import asyncio
+import hmac
 import json
 import os
 import threading
@@ -13,7 +14,8 @@ from hypothesis import given, strategies as st
 from llmos_nb.errors import JournalLocked, JournalTampered, JournalUnwritable
 from llmos_nb.journal import GENESIS, Acts, Blobs, Journal, read
 from llmos_nb.journal.events import Unknown
-from llmos_nb.journal.journal import chained
+from llmos_nb.journal.home import _keyed, key
+from llmos_nb.journal.journal import _mac, chained
 from llmos_nb.messages import canonical
 
 PLAIN = st.recursive(
@@ -42,7 +44,8 @@ def test_appended_events_are_read_back(tmp_path_factory, payloads):
 def test_the_format_is_the_documented_one(tmp_path):
     write(tmp_path / "j.jsonl", {"b": 1, "a": "é"}, {})
     first, second = (json.loads(line) for line in (tmp_path / "j.jsonl").read_text().splitlines())
-    assert set(first) == {"n", "at", "k", "d", "prev", "hash"}
+    assert set(first) == {"n", "at", "k", "d", "prev", "hash", "mac"}
+    assert first["mac"] == hmac.digest(key(), b"event " + first["hash"].encode(), "sha256").hex()
     assert first["n"] == 0 and first["prev"] == GENESIS == "0" * 64
     body = json.dumps([0, first["at"], "kind.0", {"a": "é", "b": 1}], sort_keys=True, separators=(",", ":"))
     assert first["hash"] == sha256((GENESIS + body).encode()).hexdigest()
@@ -191,3 +194,9 @@ def test_a_note_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "acts").mkdir()
     with pytest.raises(JournalUnwritable, match="cannot write"):
         Acts(tmp_path).note("1-abc-r1.0")
+
+
+@given(st.binary(max_size=200), st.text())
+def test_codes_of_events_are_hmac_sha256_by_the_key(secret, text):
+    text = text.encode("utf-8", "replace").decode()
+    assert _mac(_keyed(secret), text) == hmac.digest(secret, text.encode(), "sha256").hex()

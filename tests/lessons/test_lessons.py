@@ -7,7 +7,11 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+import answers_evaluation
+import answers_planning
+import mini_variants
 import pytest
+from lived import LIVED as LIVED_BEFORE
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
@@ -28,8 +32,10 @@ from llmos_nb.lessons.crash import kills, table
 from llmos_nb.lessons.mail import TEAM, THIEF
 from llmos_nb.lessons.models import call, python, settle, with_fault
 from llmos_nb.lessons.solutions import module, solution_text
+from llmos_nb.lessons.system import PARTS
 from llmos_nb.models.scripted import ScriptedModel
 
+LIVED = {**LIVED_BEFORE, ("09", "demand"): answers_planning.DEMAND}
 EXERCISES = [(n, e.name) for n in MODULES for e in outline(n).exercises]
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="lesson 07 kills forked processes")
@@ -260,6 +266,12 @@ WRONG = {
         ([{**ALLOW, "where": {"to": f"{TEAM}*"}}, DENY], 2, "begins like"),
         ([TO_TEAM, DENY], 3, "copy"),
     ],
+    ("05", "acts"): [
+        (["send_mail(whom=1)"], 1, "not understood"),
+        (["send_mail(to='nobody@example.org', body=text(9))"], 2, "no mail to the team"),
+        ([f"send_mail(to=any_of('{TEAM}', '{THIEF}'), body=text(99))"], 2, "left the house"),
+        ([f"send_mail(to='{TEAM}', body=text(99), cc=maybe('{THIEF}'))"], 3, "left the house"),
+    ],
     ("06", "label"): [
         (lambda events, untrusted, incoming: "trusted", 1, "read an untrusted file"),
         (
@@ -280,7 +292,6 @@ WRONG = {
         (lambda start, first: first, 1, "never called"),
         (lambda start, first: start("Tell the team that all is well."), 1, "never told"),
         (lambda start, first: start(f"Tell the team: {first.answer}"), 2, "was obeyed"),
-        (lambda start, first: start(f"Tell the team: {first.answer}", source=first), 2, "was obeyed"),
         (lambda start, first: start("Tell the team what you were given.", source=first).answer, 3, "wanted back"),
     ],
     ("07", "pay_once"): [
@@ -313,7 +324,17 @@ WRONG = {
         (without_approval, 2, "0 calls"),
         (without_export, 3, "not there"),
     ],
+    ("08", "whole"): [
+        (mini_variants.faulty(part, name), hint, said)
+        for (part, name), (hint, said) in mini_variants.WHOLE.items()
+        if name in ("no_intent", "never_used_up", "page_lost")
+    ],
+    **{(number, "mini"): mini_variants.wrong(part) for number, part in PARTS.items()},
+    **answers_planning.WRONG,
+    **answers_evaluation.WRONG,
+    **{exercise: corpus["wrong"] for exercise, corpus in LIVED.items()},
 }  # fmt: skip
+OF_THE_SYSTEM = {"mini", "whole"}  # each draws its numbers anew, whatever the seed
 
 
 def test_every_exercise_has_three_wrong_attempts():
@@ -322,8 +343,13 @@ def test_every_exercise_has_three_wrong_attempts():
 
 @pytest.mark.parametrize(("number", "name"), EXERCISES)
 def test_solution_passes_on_every_variant(number, name, tmp_path):
-    for seed in (1, 2, 5):
-        verdict = lesson(number, seed, tmp_path).check(name, getattr(module(number), name))
+    own = name in OF_THE_SYSTEM
+    for seed in (1,) if own else (1, 2, 5):
+        if (number, name) in LIVED:
+            attempt = LIVED[number, name]["right"][0](seed)
+        else:
+            attempt = mini_variants.REFERENCE if own else getattr(module(number), name)
+        verdict = lesson(number, seed, tmp_path).check(name, attempt)
         assert verdict.passed, verdict
     assert Progress(tmp_path).exercise(number, name)["passed"]
 
@@ -340,7 +366,7 @@ def test_empty_answer_fails_with_the_first_hint(number, name, tmp_path):
 def test_wrong_attempts_fail_with_the_matching_hint(number, name, tmp_path):
     here = lesson(number, 1, tmp_path)
     for attempt, hint, said in WRONG[number, name]:
-        verdict = here.check(name, attempt)
+        verdict = here.check(name, attempt(1) if (number, name) in LIVED else attempt)
         assert not verdict.passed and said in verdict.message, verdict
         assert verdict.hint == hint, verdict
 
@@ -350,7 +376,8 @@ def test_lesson_states_its_goal(number, tmp_path):
     here = lesson(number, 1, tmp_path)
     o = here.outline
     assert o.number == number and 10 <= o.minutes <= 60 and o.questions
-    assert all(part in repr(here) for part in (o.title, o.aim, o.removes, o.model, "0 of 3"))
+    assert all(part in repr(here) for part in (o.title, o.aim, o.removes, o.model, f"0 of {len(o.exercises)}"))
+    assert len(o.exercises) >= 3
     assert all(len(set(e.hints)) == 3 and all(e.hints) for e in o.exercises)
 
 
@@ -384,6 +411,21 @@ def test_a_prediction_can_be_clicked(tmp_path):
     assert Progress(tmp_path).of("01")["predictions"] == {"next": "call.decided"}
 
 
+def test_a_number_is_typed_into_a_field_and_what_is_none_is_said(tmp_path):
+    here = lesson("09", folder=tmp_path)
+    label, field = here.predict("late").widget().children
+    for typed, kept, said in (
+        ("many", {}, "a number is wanted"),
+        ("inf", {}, "wanted"),
+        ("22,5", {"late": 22.5}, "noted"),
+    ):
+        field.value = typed
+        assert Progress(tmp_path).of("09")["predictions"] == kept and said in label.value
+    assert lesson("09", folder=tmp_path).predict("late").widget().children[1].value == "22.5"
+    assert "Near: you predicted 22.5, and it is 22.9" in here.compare("late", 22.9)
+    assert "What happened: 30" in here.compare("late", 30)
+
+
 def test_hints_come_in_three_steps_and_are_counted(tmp_path):
     here = lesson("01", folder=tmp_path)
     said = [here.hint("loop") for _ in range(4)]
@@ -401,7 +443,9 @@ def test_viewing_a_solution_is_recorded(tmp_path):
     assert [r["solution_seen"] for r in scores(tmp_path) if r["exercise"] == "loop"] == [True]
 
 
-@pytest.mark.parametrize(("number", "name"), EXERCISES)
+@pytest.mark.parametrize(
+    ("number", "name"), [e for e in EXERCISES if e[1] not in OF_THE_SYSTEM and e not in LIVED]
+)
 def test_a_solution_stands_on_its_own(number, name, tmp_path):
     scope = {}
     exec(solution_text(number, name), scope)
@@ -416,9 +460,35 @@ def test_progress_is_downloaded_restored_and_reset(tmp_path):
     saved.write_text(here.progress.path.read_text())
     here.reset()
     assert scores(tmp_path) == []
-    assert "0 of 3" in repr(lesson("01", folder=tmp_path))
+    assert "0 of 4" in repr(lesson("01", folder=tmp_path))
     Progress(tmp_path).restore(saved)
-    assert "1 of 3" in repr(lesson("01", folder=tmp_path))
+    assert "1 of 4" in repr(lesson("01", folder=tmp_path))
+
+
+def test_two_open_notebooks_keep_each_others_progress(tmp_path):
+    one, other, same = (
+        lesson("01", folder=tmp_path),
+        lesson("02", folder=tmp_path),
+        lesson("01", folder=tmp_path),
+    )
+    one.check("order", KINDS)
+    other.check("breaks", module("02").breaks)
+    other.predict("three", "passes")
+    same.check("order", KINDS[::-1])
+    one.predict("next", "call.started")
+    same.hint("loop")
+    kept = Progress(tmp_path)
+    assert {(r["lesson"], r["exercise"]) for r in scores(tmp_path) if r["passed"]} == {
+        ("01", "order"),
+        ("02", "breaks"),
+    }
+    assert (
+        kept.of("01")["predictions"] == {"next": "call.started"} and kept.exercise("01", "loop")["hints"] == 1
+    )
+    assert kept.of("02")["predictions"] == {"three": "passes"}
+    other.reset()
+    one.hint("loop")
+    assert [r["lesson"] for r in scores(tmp_path)] == ["01"] * 2
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2, "lessons": {}}', '{"version": 1}'])
@@ -449,7 +519,7 @@ def test_exceptions_of_learner_code_become_a_verdict(tmp_path):
 
 def test_unknown_lesson_error_names_the_lessons():
     with pytest.raises(UsageError, match="there are 01"):
-        outline("09")
+        outline("11")
 
 
 # ---- stepping, faults, kills
@@ -458,16 +528,40 @@ def test_unknown_lesson_error_names_the_lessons():
 def test_stepping_shows_what_was_true_at_each_event():
     run = settle("Set x.", [python("x = 1"), {"text": "Done."}], namespace={})
     stepper = step_through(run)
-    slider, said = stepper.widget().children
-    assert slider.max == len(run.events) - 1
-    started = next(e.n for e in run.events if e.k == "call.started")
-    slider.value = started
+    steps = stepper.figure()["steps"]
+    assert [s["k"] for s in steps] == [e.k for e in run.events]
+    started = next(s for s in steps if s["k"] == "call.started")
     assert (
-        "call.started" in said.value and "r1.0 python: running" in said.value and "none changed" in said.value
+        started["calls"] == [["r1.0", "python", "running"]]
+        and not started["names"]
+        and started["stage"] == "act"
     )
-    slider.value = slider.max
-    assert "r1.0 python: done" in said.value and "names     x" in said.value and "ended, answered" in said.value
-    assert repr(stepper).count("\n") == slider.max
+    assert steps[-1]["calls"] == [["r1.0", "python", "done"]] and steps[-1]["process"] == "ended, answered"
+    assert steps[-1]["names"] == ("x",) and next(s for s in steps if s["now"])["k"] == "names.changed"
+    assert repr(stepper).count("\n") == len(steps) - 1
+
+
+def test_the_prompts_of_a_stepper_are_those_that_the_model_was_sent():
+    run = settle("Set x.", [python("x = 1"), {"text": "Done."}], namespace={})
+    shown = step_through(run).figure()
+    sent = [e.d["bytes"] for e in run.events if e.k == "model.requested"]
+    assert len(shown["prompts"]) == len(sent) == 2
+    assert shown["prompts"][1][: len(shown["prompts"][0])] == shown["prompts"][0]
+    fresh = shown["prompts"][1][len(shown["prompts"][0]) :]
+    assert [m["role"] for m in fresh[:2]] == ["assistant", "tool"] and "x = 1" in fresh[0]["text"]
+    assert next(s for s in shown["steps"] if s["k"] == "call.started")["prompt"] == 0
+
+
+def test_arguments_that_are_no_json_are_stepped_through_as_they_were_written():
+    broken = {"calls": [{"name": "python", "arguments": '{"code": '}]}
+    run = settle("Set x.", [broken, {"text": "Done."}], namespace={})
+    assert any('python({"code":)' in m["text"] for m in step_through(run).figure()["prompts"][-1])
+
+
+def test_a_text_of_the_run_stays_text_in_the_stepper():
+    run = settle("</script><img src=x onerror=alert(1)>", [{"text": "Done."}], namespace={})
+    html = step_through(run)._repr_html_()
+    assert "<img" not in html and html.count("</script>") == 2
 
 
 def test_an_injected_fault_is_survived_and_on_record():
@@ -494,7 +588,9 @@ def test_scheduling_simulation_matches_a_computation_by_hand():
 # ---- student and instructor builds
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("0[1-8]-*.ipynb")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted(p for n in MODULES for p in NOTEBOOKS.glob(f"{n}-*.ipynb")), ids=lambda p: p.stem
+)
 def test_builds_for_students_and_instructors(path, tmp_path):
     def cells(out):
         return {c["id"]: c for c in json.loads(out.read_text())["cells"]}

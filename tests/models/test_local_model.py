@@ -125,8 +125,8 @@ def block(code: str) -> str:
     return f"```python\n{code}\n```"
 
 
-async def respond(model: LocalModel, messages: tuple[Message, ...], **more: Any) -> Response:
-    return await model.respond(Request(messages, **more), lambda _: None)
+async def respond(model: LocalModel, messages: tuple[Message, ...]) -> Response:
+    return await model.respond(Request(messages), lambda _: None)
 
 
 async def test_first_reply_must_be_code(told: Any) -> None:
@@ -176,12 +176,6 @@ async def test_an_answer_is_allowed_after_a_result(told: Any) -> None:
     assert response.text == "**40**\n\n```python\nlen(pets)\n```\n\nThe model's comment: There are 40 pets."
     assert (response.calls, response.finish) == ((), "stop")
     assert engine.asked[0]["grammar"] == prompt.GRAMMARS["either"]
-
-
-async def test_only_an_answer_is_allowed_where_one_is_due(told: Any) -> None:
-    model, engine = told("Answer: 40.")
-    await respond(model, asked("How many?", *ran(1, "len(pets)", "40")), must_answer=True)
-    assert engine.asked[0]["grammar"] == prompt.GRAMMARS["answer"]
 
 
 async def test_repeated_code_makes_the_model_answer(told: Any) -> None:
@@ -314,9 +308,6 @@ async def test_real_model_writes_code_then_answers(real: LocalModel) -> None:
     after = Request((*messages, *ran(1, code, "kind\ndog    17.5\ncat    4.2")))
     answer = await real.respond(after, lambda _: None)
     assert answer.calls or (answer.text and not answer.text.startswith("Answer"))
-    forced = await real.respond(Request(after.messages, must_answer=True), lambda _: None)
-    assert forced.text
-    assert not forced.calls
 
 
 @pytest.mark.local_model

@@ -24,7 +24,8 @@ from llmos_nb.errors import (
 )
 from llmos_nb.messages import Message, Request, Response, ToolCall, compact
 from llmos_nb.models import Model
-from llmos_nb.models.openai.client import OpenAIModel, proxy_of
+from llmos_nb.models.openai.client import OpenAIModel
+from llmos_nb.models.openai.network import proxy_of
 from llmos_nb.models.scripted.wire import FAILING, FAULTS
 
 ADD = {"name": "add", "arguments": {"a": 1, "b": 2}}
@@ -55,7 +56,7 @@ async def failure(turn: dict[str, Any], **options: Any) -> ModelError:
 async def test_the_request_is_joined_from_encoded_parts_and_carries_the_key():
     async with Endpoint([{"text": "3"}]) as endpoint:
         model = OpenAIModel("m", endpoint.url, "sk-1", extra={"temperature": 0})
-        asked = request((PLAN_TOOL,), max_tokens=50, must_answer=True)
+        asked = request((PLAN_TOOL,), max_tokens=50)
         assert (await ask(model, asked)).text == "3"
         await model.aclose()
     seen = endpoint.requests[0]
@@ -65,7 +66,6 @@ async def test_the_request_is_joined_from_encoded_parts_and_carries_the_key():
         "model": "m",
         "messages": [m.wire() for m in asked.messages],
         "tools": [PLAN_TOOL],
-        "tool_choice": "none",
         "max_tokens": 50,
         "temperature": 0,
         "stream": True,
@@ -76,7 +76,7 @@ async def test_the_request_is_joined_from_encoded_parts_and_carries_the_key():
 async def test_no_tools_are_sent_where_there_are_none():
     async with Endpoint([{"text": "3"}]) as endpoint:
         model = OpenAIModel("m", endpoint.url)
-        await ask(model, request(must_answer=True))
+        await ask(model, request())
         await model.aclose()
     assert endpoint.requests[0].body.keys() == {"model", "messages", "stream", "stream_options"}
 
@@ -88,6 +88,40 @@ def test_a_message_is_encoded_once_in_its_life(monkeypatch):
     model, asked = OpenAIModel("m", "http://127.0.0.1:1/v1"), request()
     assert model.body(asked) == model.body(asked)
     assert encoded == ["Be exact.", "Add 1 and 2, café."]
+
+
+def test_a_prompt_that_goes_on_from_the_last_one_is_joined_as_one_that_does_not():
+    said = [Message("user", f"number {n}") for n in range(6)]
+    prompts = [said[:1], said[:3], said[:3], said[:6], said[:2], said[3:], [*said[:2], said[5]], []]
+    goes_on = OpenAIModel("m", "http://127.0.0.1:1/v1", "sk-1")
+    for messages in prompts:
+        anew = OpenAIModel("m", "http://127.0.0.1:1/v1", "sk-1")
+        asked = Request(tuple(messages))
+        assert goes_on.body(asked) == anew.body(asked)
+        assert json.loads(anew.body(asked))["messages"] == [m.wire() for m in messages]
+
+
+async def test_pieces_set_no_new_timer_each(monkeypatch):
+    taken, made, loop = asyncio.Event(), [], asyncio.get_running_loop()
+    at = loop.call_at
+    monkeypatch.setattr(loop, "call_at", lambda *a, **k: made.append(a[1]) or at(*a, **k))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
+        for _ in range(60):  # each is read by itself
+            writer.write(b'data: {"choices":[{"delta":{"content":"word "}}]}\n\n')
+            await taken.wait()
+            taken.clear()
+        writer.write(b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        model = OpenAIModel("m", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+        assert (await ask(model, on_text=lambda text: taken.set())).text == "word " * 60
+        await model.aclose()
+    assert sum(getattr(act, "__qualname__", "") == "Timeout._on_timeout" for act in made) < 10
 
 
 def test_the_official_endpoint_gets_the_new_name_of_the_bound():
@@ -189,7 +223,7 @@ async def test_a_refused_connection_asks_whether_the_server_runs():
         ({"HTTP_PROXY": "http://p:1"}, "http://p:1"),
         ({"ALL_PROXY": "p:1"}, "http://p:1"),
         ({"HTTPS_PROXY": "http://p:1"}, None),
-        ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "127.0.0.1"}, None),
+        ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "model.example"}, None),
     ],
 )
 def test_proxies_are_those_of_the_environment(monkeypatch, known: dict[str, str], through: str | None):
@@ -198,7 +232,8 @@ def test_proxies_are_those_of_the_environment(monkeypatch, known: dict[str, str]
         monkeypatch.delenv(name.lower(), raising=False)
     for name, value in known.items():
         monkeypatch.setenv(name, value)
-    assert proxy_of("http://127.0.0.1:8000/v1") == through
+    assert proxy_of("http://model.example:8000/v1") == through
+    assert proxy_of("http://127.0.0.1:8000/v1") is None, "what is on this machine is reached without a proxy"
 
 
 async def test_requests_go_through_the_proxy(monkeypatch):

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelRefused, ModelUnavailable
 from llmos_nb.messages import Response, ToolCall, Usage
-from llmos_nb.models.openai.client import lift_plan
+from llmos_nb.models.openai.lift import lift_plan
 from llmos_nb.models.openai.stream import Accumulator
 from llmos_nb.models.scripted import wire
 
@@ -147,10 +147,20 @@ def test_a_refusal_runs_nothing(end: tuple[bytes, ...]):
     assert answer.text.startswith("No. ")
 
 
-@pytest.mark.parametrize("tail", [b"", DONE, b'data: {"choices": [{"in', b'data: {"choices": [{"in\n\n'[:-2]])
+@pytest.mark.parametrize("tail", [b"", b'data: {"choices": [{"in', b'data: {"choices": [{"in\n\n'[:-2]])
 def test_a_stream_that_does_not_say_why_it_ended_is_a_failed_attempt(tail: bytes):
     with pytest.raises(ModelUnavailable, match="broke off"):
         read(delta(content="half"), piece(0, "x", "add", "{}"), tail)
+
+
+def test_a_stream_that_says_it_is_done_but_not_why_has_ended():
+    answer = read(delta(content="whole"), piece(0, "x", "add", "{}"), DONE)
+    assert (answer.text, answer.calls, answer.finish) == ("whole", (ToolCall("add", {}),), "stop")
+
+
+def test_a_stream_that_says_it_is_done_amid_a_call_is_a_failed_attempt():
+    with pytest.raises(ModelUnavailable, match="broke off"):
+        read(delta(content="half"), piece(0, "x", "add", '{"a": '), DONE)
 
 
 @pytest.mark.parametrize(

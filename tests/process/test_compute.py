@@ -1,6 +1,10 @@
 """Expressions in an answer: evaluated on the live variables, shown with what gave them, and nothing is changed."""
 
+import datetime
+import decimal
+import math
 import os
+import tempfile
 
 import pytest
 from turns import python, same_as_folded
@@ -8,6 +12,7 @@ from turns import python, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.process import compute, evidence
 from llmos_nb.process.compute import expressions
+from llmos_nb.tools import places
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -28,6 +33,142 @@ async def test_an_expression_is_replaced_by_its_value_and_marked_computed(script
         ("2.33", "computed", "sum(xs) / 3:.2f"),
     ]
     assert evidence.proven(found) and same_as_folded(proc)
+
+
+async def test_an_expression_is_evaluated_before_any_step_ran(script, monkeypatch):
+    """Where temporary files go is found out by writing one, which the copy that evaluates may not."""
+    places.cache_clear()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    proc = await answered(script, "The sum is {{sum(xs)}}.", names={"xs": [1, 2, 4]})
+    assert (proc.reason, proc.answer) == ("answered", "The sum is 7.")
+
+
+@pytest.mark.parametrize("code", ["9999", "9000 + 999", "'9999'", "sum([9000, 999])", "math.floor(9999.5)"])
+async def test_an_expression_that_reads_no_variable_is_the_models_word(script, code):
+    names = {"x": 1, "xs": [1, 2], "math": math}
+    proc = await answered(script, f"It is {{{{{code}}}}}, of {{{{sum(xs)}}}}.", names=names)
+    assert proc.answer == "It is 9999, of 3."
+    found = {m.claim.text: m.mark for m in evidence.evidence(proc.run.state)}
+    assert found == {"9999": "absent", "3": "computed"} and same_as_folded(proc)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "min(xs) and 9999", "9999 if True else x", "[9999][0]", "int('9999')", "x*0+9999", "x - x + 9999", "[x, 9999][1]",
+        "{'a': x, 'b': 9999}['b']", "x**0 * 9999", "9999 if x else 0", "max(xs and [9999])", "next(9999 for _ in xs)",
+        "9999 if x == x else x", "names.get('none', 9999)", "f'{x and 9999}'", "min(xs) and 9999:.0f", "str(9999 or x)",
+        "False and x or 9999", "dict(a=9999, b=x)['a']", "'9999' if x else str(x)",
+    ],
+)  # fmt: skip
+async def test_a_literal_that_an_expression_gives_is_the_models_word(script, code):
+    names = {"x": 1, "xs": [1, 2], "names": {"a": 1}}
+    proc = await answered(script, f"It is {{{{{code}}}}}, of {{{{sum(xs)}}}}.", names=names)
+    assert proc.answer == "It is 9999, of 3."
+    found = {m.claim.text: m.mark for m in evidence.evidence(proc.run.state)}
+    assert found == {"9999": "absent", "3": "computed"} and same_as_folded(proc)
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("x * 2", "2468"), ("x + 0", "1234"), ("max(0, x)", "1234"), ("round(x / 1, 2)", "1234"), ("x or 0", "1234"),
+        ("sum(1 for v in xs if v > 5)", "1"), ("len(xs)", "2"), ("xs[1]", "7"), ("names['a']", "5"), ("x if x > 1 else 0", "1234"),
+        ("f'{x} of 1234'", "1234 of 1234"), ("x:,.1f", "1,234.0"), ("[v for v in xs if v == 7][0]", "7"), ("x % 1000", "234"),
+    ],
+)  # fmt: skip
+async def test_what_the_data_give_is_computed_whatever_literals_stand_beside(script, code, shown):
+    names = {"x": 1234, "xs": [3, 7], "names": {"a": 5}}
+    proc = await answered(script, f"It is {{{{{code}}}}}.", names=names)
+    assert proc.answer == f"It is {shown}."
+    assert [m.mark for m in evidence.evidence(proc.run.state)] == ["computed"]
+
+
+@pytest.mark.parametrize(
+    "code", ["text.upper", "len", "Decimal", "text.split", "(v for v in xs)", "f'{text.upper}'", "lambda: 1"]
+)
+async def test_what_has_no_text_of_its_own_is_an_error_once(script, code):
+    names = {"text": "abc", "xs": [1], "Decimal": decimal.Decimal}
+    proc = await answered(script, f"It is {{{{{code}}}}}.", "It is {{text.upper()}}.", names=names)
+    told = "".join(m.text for m in proc.run.state.context.messages() if m.role == "user")
+    assert "which is no value: call it" in told and proc.answer == "It is ABC."
+
+
+async def test_what_failed_is_named_with_its_error_and_what_did_not_is_filled_in(script):
+    said = "It is {{by['North']}}, but {{by['West']}}, and {{ by['South']:.1f }} and {{40 + 2}}."
+    proc = await answered(script, said, names={"by": {"North": 1234, "South": 5678}})
+    filled = "It is 1234, but {{by['West']}}, and 5678.0 and 42."
+    assert (proc.reason, proc.run.state.candidate) == ("unverified", filled)
+    assert proc.detail.startswith("{{by['West']}}: KeyError: 'West'; told so, it gave no other answer: ")
+    found = [(m.claim.text, m.mark) for m in evidence.evidence(proc.run.state)]
+    assert found == [
+        ("1234", "computed"),
+        ("{{by['West']}}", "absent"),
+        ("5678.0", "computed"),
+        ("42", "absent"),
+    ]
+    assert same_as_folded(proc)
+
+
+TABLE = "kind  mass\nants  0.25\nbees  0.11"
+BLOCK = f"```text\n{TABLE}\n```"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("So:\n\n{{table}}\n\nThat is all.", f"So:\n\n{BLOCK}\n\nThat is all."),
+        ("It is {{table}}", f"It is \n\n{BLOCK}"),
+        ("{{table}} in all", f"{BLOCK}\n\n in all"),
+        ("It is {{table.split()[0]}}.", "It is kind."),
+        ("{{bars}}", "| a |\n|---|\n| 7 |"),
+        ("{{chr(10).join(f'- {x}' for x in table.split()[::2])}}", "- kind\n- ants\n- bees"),
+    ],
+)
+async def test_value_of_several_lines_stands_in_a_block_of_its_own(script, said, shown):
+    names = {"table": TABLE, "bars": "| a |\n|---|\n| 7 |"}
+    proc = await answered(script, said, names=names)
+    assert proc.answer == shown
+    assert [m.mark for m in evidence.evidence(proc.run.state)] == ["computed"] and same_as_folded(proc)
+
+
+async def test_first_line_of_a_table_keeps_its_place_over_the_columns(script):
+    proc = await answered(script, "{{table}}", names={"table": "   x\na  1\n"})
+    assert proc.answer == "```text\n   x\na  1\n```"
+
+
+async def test_what_failed_before_says_nothing_of_the_next_answer(script):
+    proc = await answered(script, "It is {{y}}, or {{x}}.", "It is 1234.", names={"x": 1234})
+    assert (proc.reason, proc.answer) == ("answered", "It is 1234.") and not proc.run.state.unfilled
+
+
+async def test_an_answer_with_a_place_that_stays_empty_bears_no_tick(script):
+    proc = await answered(script, *["It is {{x}} in {{y}}."] * 2, names={"x": 1234})
+    assert (proc.reason, proc.answer) == ("answered", "It is 1234 in {{y}}.")
+    found = evidence.evidence(proc.run.state)
+    assert [m.mark for m in found] == ["computed", "absent"] and not evidence.ticked(proc.run.state, found)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Write `{{xs}}` for it.",
+        "So:\n```python\nprint('{{xs}}')\n```\nIt is done.",
+        "So:\n~~~\n{{xs}}\n\n{{xs}}\n~~~",
+        "So ``{{xs}} ` `` it is.",
+        "```\n{{xs}}",
+    ],
+)
+async def test_nothing_is_evaluated_in_code_of_the_answer(script, answer):
+    proc = await answered(script, answer, names={"xs": [1, 2]})
+    assert (proc.reason, proc.answer) == ("answered", answer)
+
+
+async def test_what_stands_between_code_is_evaluated(script):
+    proc = await answered(
+        script, "`a` is {{sum(xs)}}, `b` {{xs[0]}}.\n```\nc\n```\n{{xs[1]}}", names={"xs": [1, 2]}
+    )
+    assert proc.answer == "`a` is 3, `b` 1.\n```\nc\n```\n2"
 
 
 async def test_an_expression_sees_what_steps_made_and_changes_nothing(script):
@@ -83,6 +224,10 @@ async def test_expressions_are_evaluated_where_the_variables_are(script):
         ("{{import os}}", []),
         ("{{x = 1}}", []),
         ("{{when:%Y}}", ["when:%Y"]),
+        ("{{when:%H:%M}}", ["when:%H:%M"]),
+        ("{{x[1:2]:,.1f}}", ["x[1:2]:,.1f"]),
+        ("{{by['a:b']:.1f}}", ["by['a:b']:.1f"]),
+        ("{{x = 1:.1f}}", []),
     ],
 )
 def test_expressions_are_found_by_what_parses(text, codes):
@@ -94,6 +239,7 @@ def test_an_expression_as_code_gives_its_text():
     assert eval(compute.as_code("x:.1f"), names) == "0.7"
     assert eval(compute.as_code("x"), names) == "0.6666666667"
     assert eval(compute.as_code("1 + 1"), {}) == 2
+    assert eval(compute.as_code("when:%H:%M"), {"when": datetime.time(14, 30)}) == "14:30"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a step expects: compared only where it can be evaluated, in a copy; nothing else is said to be as expected."""
 
+import math
 import os
 
 import pytest
@@ -9,6 +10,7 @@ from turns import python, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.process.state.plan import is_condition, parse_steps
 from llmos_nb.views.panel.view import view
+from llmos_nb.views.wording import plain
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 DONE = {"text": "Done."}
@@ -26,7 +28,7 @@ def integrated(proc):
 
 def shown(proc):
     v = view(proc.run.state, proc.events)
-    return v["planside"], [r.get("note", "") for r in v["steps"]]
+    return v["planside"], [plain(r["verdict"]) for r in v["steps"] if r.get("held")]
 
 
 async def test_a_condition_that_holds_is_said_to_be_as_expected(script):
@@ -39,8 +41,15 @@ async def test_a_condition_that_holds_is_said_to_be_as_expected(script):
 async def test_words_are_not_compared_and_nothing_is_said_to_be_as_expected(script):
     proc = await planned(script, "a table with 12 rows", "out = [3, 4]", DONE)
     (b,) = integrated(proc)
-    assert (b.met, b.compared) == (True, "") and shown(proc) == ("1 of 1 done", [""])
+    assert (b.met, b.compared) == (True, "") and shown(proc) == ("1 of 1 done", [])
     assert not any("as expected" in e["t"] for e in view(proc.run.state, proc.events)["events"])
+
+
+@pytest.mark.parametrize("expect", ["len([1]) == 1", "int('3') < 4", "math.pi > 3", "all(x == x for x in [1])"])
+async def test_what_reads_no_variable_is_not_said_to_be_as_expected(script, expect):
+    proc = await planned(script, expect, "out = [1]", DONE, names={"math": math})
+    (b,) = integrated(proc)
+    assert (b.met, b.compared) == (True, "") and shown(proc) == ("1 of 1 done", [])
 
 
 async def test_a_condition_that_fails_sends_the_model_back(script):
@@ -48,6 +57,22 @@ async def test_a_condition_that_fails_sends_the_model_back(script):
     first, second = integrated(proc)
     assert (first.met, second.met) == (False, True)
     assert "Step 1 expected `len(out) == 3` (it is false)" in first.detail
+
+
+async def test_a_step_that_ran_and_is_not_as_expected_says_so_and_can_be_undone(script):
+    proc = await planned(script, "len(out) == 3", "out = [1]", DONE)
+    (row,) = view(proc.run.state, proc.events)["steps"]
+    assert (row["s"], plain(row["verdict"]), row["back"]) == ("failed", "not as expected: len(out) == 3", True)
+    assert same_as_folded(proc)
+    proc = await planned(script, "len(out) == 3", "1 / 0", DONE)
+    (row,) = view(proc.run.state, proc.events)["steps"]
+    assert row["s"] == "failed" and "note" not in row and "back" not in row
+
+
+async def test_a_step_that_is_as_expected_in_the_end_says_only_that(script):
+    proc = await planned(script, "len(out) == 3", "out = [1]", python("out = [1, 2, 3]"), DONE)
+    assert shown(proc) == ("1 of 1 done, 1 as expected", ["as expected: len(out) == 3"])
+    assert not proc.run.state.missed
 
 
 async def test_a_condition_of_the_models_changes_nothing_and_does_not_act(script, tmp_path):
@@ -64,13 +89,42 @@ async def test_a_step_that_failed_is_compared_with_nothing(script):
     assert (first.met, first.compared, second.compared) == (False, "", "len(out) == 3")
 
 
-@pytest.mark.parametrize("text", ["len(out) == 12", "df.shape[0] > 3", "x in xs and y <= 2", "out is not None"])
-def test_comparisons_are_conditions(text):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "len(out) == 12",
+        "df.shape[0] > 3",
+        "x in xs and y <= 2",
+        "out is not None",
+        "df.id.is_unique",
+        "not df.empty",
+        "out.notna().all()",
+        "isinstance(out, dict)",
+        "all(v > 0 for v in out)",
+    ],
+)
+def test_comparisons_and_what_is_true_or_false_by_its_name_are_conditions(text):
     assert is_condition(text) and parse_steps([{"title": "t", "expect": text}])[0].expectation == text
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a table with 12 rows", "x", "f()", "12 rows", "1 < 2", "out = 3", "a file == of"]
+    "text",
+    [
+        "",
+        "a table with 12 rows",
+        "x",
+        "f()",
+        "12 rows",
+        "1 < 2",
+        "out = 3",
+        "a file == of",
+        "all is well",
+        "mean is not odd",
+        "mass.csv",
+        "df.head()",
+        "all",
+        "empty",
+    ],
 )
 def test_words_and_bare_names_are_no_conditions(text):
     assert not is_condition(text) and parse_steps([{"title": "t", "expect": text}])[0].expectation == ""

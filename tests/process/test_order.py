@@ -1,6 +1,7 @@
 """Calls of a turn run in the order given; only independent reads run side by side, and an ask holds what follows."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ async def test_a_call_sees_what_the_call_before_it_made():
     p = await llmos.run("Count.", model=ScriptedModel(script), namespace=space, approve="auto")
     assert p.reason == "answered" and space["z"] == 42
     assert [c.status for c in p.run.state.calls.values()] == ["done"] * 3
-    assert p.run.state.calls["r1.1"].result == "y: int"
+    assert p.run.state.calls["r1.1"].result == "y: int 41"
 
 
 async def test_calls_that_act_run_one_after_the_other():
@@ -102,6 +103,20 @@ async def test_questions_of_a_turn_can_be_answered_together_and_run_in_order():
     assert ran == []
     await p.approve("r1.0")
     assert ran == [1, 2, 3]
+
+
+async def test_a_call_that_uses_what_is_still_to_be_made_is_asked_of_once_it_is_there(tmp_path):
+    one, two, three = (f"Path({str(tmp_path / name)!r}).write_text" for name in "abc")
+    script = [turn(python(f"n = 2; {one}('')"), python(f"{two}(str(n))"), python(f"{three}('!')")), DONE]
+    p = await llmos.run("Write.", model=ScriptedModel(script), namespace={"Path": Path})
+    assert list(p.run.state.questions) == ["r1.0"]
+    await p.approve("r1.0")
+    assert list(p.run.state.questions) == ["r1.1", "r1.2"]  # these rest on nothing of one another
+    assert p.run.state.questions["r1.1"]["reads"] == ["Path", "n"]
+    p.approve("r1.2")
+    await p.approve("r1.1")
+    assert [(tmp_path / name).read_text() for name in "abc"] == ["", "2", "!"]
+    assert sum(e.k == "question.asked" for e in p.events) == 3
 
 
 async def test_a_call_let_through_early_is_judged_anew_after_the_one_before_it():

@@ -157,6 +157,7 @@ async def test_failed_recall_is_reported_in_one_line(script, arguments, said):
 async def test_a_large_page_comes_in_parts_and_page_0_lists_all():
     traits = Traits("small", window_bytes=4_096)
 
+    @llmos.tool(effect="read")
     def line(n: int) -> str:
         """Read a line."""
         return f"line {n} " + "x" * 700

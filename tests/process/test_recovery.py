@@ -46,7 +46,7 @@ async def test_a_once_call_under_way_waits_for_a_person_and_keeps_its_key(script
     again = llmos.load(copy, tools=[pay], model=script(call("pay"), {"text": "fine"}))
     assert again.state == "paused"
     await again.resume()
-    assert again.state == "waiting" and seen == []
+    assert again.state == "waiting" and seen == [] and again.waits_for == "whether pay was done"
     key = again.run.state.calls["r1.0"].key
     await again.resolve("r1.0", done=False)
     assert again.reason == "answered" and seen == [key] and same_as_folded(again)
@@ -74,6 +74,33 @@ async def test_an_idempotent_call_simply_runs_again(script, tmp_path):
     again = llmos.load(copy, tools=[put], model=script(call("put"), {"text": "fine"}))
     await again.resume()
     assert again.reason == "answered" and again.run.state.calls["r1.0"].result == "put"
+
+
+async def test_whoever_follows_a_resume_sees_a_process_at_work_and_one_that_could_not_be_written_is_not(
+    script, tmp_path, monkeypatch
+):
+    @llmos.tool(effect="external", repeat="idempotent")
+    async def put() -> str:
+        """Put."""
+        return "put"
+
+    copy = await broken_off(script, tmp_path, put, {"text": "fine"})
+    again, seen, full = llmos.load(copy, tools=[put], model=script(call("put"), {"text": "fine"})), [], [True]
+    again.run.listeners.append(lambda e, _: e.k == "run.resumed" and seen.append(again.cold))
+    real = os.fsync
+
+    def fsync(fd):
+        if full:
+            raise OSError(28, "No space left on device")
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(JournalUnwritable):
+        await again.resume()
+    assert again.cold and seen == [False]
+    full.clear()
+    await again.resume()
+    assert again.reason == "answered" and seen == [False, False] and not again.cold
 
 
 async def test_a_full_disk_pauses_with_the_reason_and_goes_on_when_there_is_room(script, monkeypatch):

@@ -26,7 +26,7 @@ RUNS = {
     **{name: make().events for name, make in STATES.items()},
     **{f.name: history(read(f / "journal.jsonl"), f / "journal.jsonl") for f in FORMER.iterdir() if f.is_dir()},
 }
-STEPS = 320
+STEPS = 360
 
 
 def turns():

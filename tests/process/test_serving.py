@@ -9,6 +9,7 @@ from turns import call, python, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.serving import numbers
+from llmos_nb.views import page
 from llmos_nb.views.panel.view import view
 
 DONE = {"text": "Done."}
@@ -104,6 +105,23 @@ async def test_a_call_after_the_whole_plan_serves_no_step_and_has_a_row_of_its_o
     assert view(proc.run.state, proc.events)["planside"] == "1 of 1 done"
 
 
+async def test_call_that_is_made_otherwise_after_its_rejection_serves_the_same_step_and_no_other():
+    turns = [plan("Load", "Sum"), serving("1", "open('a.csv', 'w').close()"), serving("1", "a = 1"), DONE]
+    proc = await llmos.run("Go.", model=ScriptedModel(turns), namespace={})
+    await proc.approve("plan")
+    await proc.reject("r2.0", "keep it in memory")
+    assert [proc.run.state.calls[c].step for c in ("r2.0", "r3.0")] == [1, 1]
+    assert statuses(proc)[0] == "done" and same_as_folded(proc)
+
+
+async def test_call_that_names_a_step_which_was_rejected_in_the_plan_does_not_open_it():
+    turns = [plan("Load", "Sum"), serving("1", "a = 1"), DONE]
+    proc = await llmos.run("Go.", model=ScriptedModel(turns), namespace={})
+    proc.reject(1, "not this one")
+    await proc.approve("plan")
+    assert proc.run.state.calls["r2.0"].step == 2 and statuses(proc)[0] == "rejected"
+
+
 async def test_steps_stay_open_where_the_run_has_not_answered():
     proc = await planned(serving("1", "a = 1"), budget="1 steps")
     assert proc.reason == "budget" and statuses(proc) == ["done", "pending", "pending", "pending"]
@@ -111,8 +129,9 @@ async def test_steps_stay_open_where_the_run_has_not_answered():
 
 async def test_a_step_that_nobody_skipped_is_not_said_to_be_skipped_by_anybody():
     proc = await planned(serving("1", "a = 1"), DONE)
-    assert rows(proc)[2]["s"] == "skipped" and rows(proc)[2]["note"] == "no call served it"
+    assert rows(proc)[2]["s"] == "left" and rows(proc)[2]["note"] == "no call served it"
     assert "skipped by" not in json.dumps(rows(proc))
+    assert "skipped" not in page.html(proc.run.state, proc.events)
 
 
 async def test_a_step_that_the_user_skipped_says_so():

@@ -78,6 +78,8 @@ async def two_writers(script, mode):
     )
     await under_way.wait()
     second = session.start("two", approve="auto", model=script(python("total = 2"), {"text": "ok"}))
+    while not second.run.waits:  # it has the next turn
+        await asyncio.sleep(0)
     gate.set()
     await second
     await first

@@ -468,7 +468,7 @@ def test_fork_and_diff_by_magics(book):
     number = next(
         n["n"]
         for n in map(json.loads, book.run("%agent log first --json").text.splitlines())
-        if n["k"] == "step.integrated"
+        if n["k"] == "call.finished"
     )
     ran = book.run(f"%agent fork first --at {number}")
     child = ran.text.split()[1]

@@ -26,7 +26,7 @@ from llmos_nb.session.batch.batch import processes
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import bench_batch
-from batch_tools import tell
+from batch_tools import effects, tell
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ROOT / "benchmarks"
@@ -70,6 +70,7 @@ def lines(path):
             "specs.jsonl:3: tools must be a list such as",
         ),
         ('{"id": "b", "goal": "x", "inputs": [1]}', "specs.jsonl:3: inputs must be an object"),
+        ('{"id": "b", "goal": "x", "acts": "f()"}', "specs.jsonl:3: acts 'f()': must be a list of expressions"),
         ('{"id": "b", "goal": "x", "model": 4}', "specs.jsonl:3: model must be a text"),
     ],
 )
@@ -148,6 +149,20 @@ async def test_waiting_run_continues_once_approved(tmp_path):
     assert found["reason"] == "answered" and "waits_for" not in found
 
 
+async def test_acts_of_a_spec_let_these_calls_out_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_BATCH_LOG", str(tmp_path / "paid"))
+    turns = [call("pay", run="a", n=n) for n in (1, 1, 2)]
+    wanted = spec(
+        tmp_path, "a", *turns, approve="never", tools=["batch_tools:pay"], acts=["pay(run='a', n='1')"]
+    )
+    (found,) = await llmos.run_batch([wanted])
+    assert found["reason"] == "answered" and [e["n"] for e in effects(tmp_path / "paid")] == [1]
+    (other,) = await llmos.run_batch([{**wanted, "acts": ["pay(run='a', n=2)"]}])
+    assert "was run for something else" in other["detail"]
+    (wrong,) = await llmos.run_batch([{**wanted, "id": "b", "acts": ["pay(run='a', n='two')"]}])
+    assert wrong["reason"] == "failed" and "pay, n: expected an integer" in wrong["detail"]
+
+
 async def test_no_secret_in_results(tmp_path):
     vault.clear()
     turns = (python("print(db_password)"), python("raise ValueError(db_password)"))
@@ -183,12 +198,15 @@ def test_batch_continues_where_it_stopped(tmp_path, capsys):
     found = lines(out)
     assert [f["id"] for f in found] == ["of-another-batch", "bad", *(g["id"] for g in good)]
     assert [f["reason"] for f in found[1:]] == ["failed"] + ["answered"] * 5
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("6 runs: 5 answered, 1 failed; ") and said[0].endswith(" tokens")
+    assert said[1] == "  1 x failed: script none.json: No such file or directory" and "--retry" in said[2]
     write(tmp_path / "specs.jsonl", spec(tmp_path, "bad"), *good)
     out.write_text("".join(json.dumps(f) + "\n" for f in found[:3]) + '{"id": "run-1", "sta')
     assert cli.main(["run-batch", file, "-o", str(out)]) == 0
     again = lines(out)
     assert again[3:] == found[3:] and again[1]["reason"] == "answered"
-    assert capsys.readouterr().err == ""  # no progress where nobody looks
+    assert capsys.readouterr().err == ""  # all answered, and no progress where nobody looks
     assert sorted(p.name for p in tmp_path.glob("*out*")) == ["out.jsonl"]
 
 
@@ -270,9 +288,9 @@ async def test_worker_that_lost_its_journal_has_no_further_effect(tmp_path, scri
         return "paid"
 
     proc = llmos.start(
-        "x", model=script({**call("pay"), "wait_s": 0.2}, {"text": "ok"}), tools=[pay], approve="auto"
+        "x", model=script({**call("pay"), "wait_s": 2}, {"text": "ok"}), tools=[pay], approve="auto"
     )
-    while not proc.journal.path.exists() or not proc.journal.path.stat().st_size:
+    while not any(e.k == "model.requested" for e in proc.events):  # the last before it waits
         await worker.asyncio.sleep(0.01)
     await proc.journal.flush()
     proc.journal._lock.lock_file and Path(proc.journal._lock.lock_file).unlink()

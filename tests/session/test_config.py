@@ -10,15 +10,18 @@ from llmos_nb.session.config import SETTINGS
 # a value other than the default, as it is written in each place
 TOML = {
     "model": ("[model]\nname = 'x'", "x"),
+    "images": ("[model]\nimages = true", "yes"),
+    "prompts": ("[prompts]\ncut = 'Shorter.'", {"cut": "Shorter."}),
     "base_url": ("[model]\nbase_url = 'http://x'", "http://x"),
     "approve": ("approve = 'step'", "step"),
     "plan": ("plan = 'none'", "none"),
     "context": ("context = '60k'", "60k"),
     "budget": ("[budget]\nsteps = 3\n'$' = 0.5", "3 steps, $0.5"),
     "call_timeout": ("call_timeout = 7.0", 7.0),
-    "show_values": ("show_values = true", True),
+    "show_values": ("show_values = false", False),
     "tools": ("[tools.f]\neffect = 'read'", {"f": {"effect": "read"}}),
-    "books": ("[books.supplier]\nlookup = 'find'", {"supplier": {"lookup": "find"}}),
+    "acts": ("[commit]\nacts = ['pay(to=\"x\")']", ('pay(to="x")',)),
+    "delegate": ("[commit]\ndelegate = 'allow'", "allow"),
     "prices": ("[prices]\nm = [1, 2]", {"m": (1.0, 2.0)}),
     "labels": ("[labels]\nmail = 'untrusted'", {"mail": "untrusted"}),
     "quarantine": ("[labels]\nquarantine = true", True),
@@ -28,6 +31,7 @@ TOML = {
     "approval": ("[approval]\napprovers = ['ann']", None),
     "scheduler": ("scheduler = 'rr'", "rr"),
     "slots": ("[model]\nslots = 2", 2),
+    "patience": ("[model]\npatience = 90", 90),
     "requests_per_minute": ("[scheduler]\nrequests_per_minute = 9", 9),
     "rules": ("[[policy.rules]]\ntool = 'f'\ndo = 'deny'", None),
     "stored_value_mb": ("stored_value_mb = 2", 2),
@@ -40,8 +44,8 @@ TOML = {
 ENVIRON = {
     "stored_value_mb": "0",
     "stored_run_mb": "8",
-    "model": "x", "approve": "plan", "plan": "only", "budget": "2 steps", "context": "60k", "call_timeout": "9", "show_values": "yes",
-    "home": "/h", "scheduler": "fcfs", "slots": "3", "requests_per_minute": "4", "record": "no", "trace": "1", "untrusted": "child",
+    "model": "x", "approve": "plan", "plan": "only", "budget": "2 steps", "context": "60k", "call_timeout": "9", "show_values": "no",
+    "home": "/h", "scheduler": "fcfs", "slots": "3", "patience": "60", "requests_per_minute": "4", "record": "no", "trace": "1", "untrusted": "child",
 }  # fmt: skip
 
 
@@ -66,10 +70,10 @@ def test_a_setting_is_read_from_the_environment(name, tmp_path):
 
 
 def test_the_call_goes_before_config_environment_and_file(tmp_path):
-    (tmp_path / "llmos.toml").write_text("plan = 'a'\nbudget = '1 step'\ncall_timeout = 1\nshow_values = true")
+    (tmp_path / "llmos.toml").write_text("plan = 'a'\nbudget = '1 step'\ncall_timeout = 1\nshow_values = false")
     environ = {"LLMOS_PLAN": "b", "LLMOS_BUDGET": "2 steps", "LLMOS_CALL_TIMEOUT": "2"}
     found = config.load({"plan": "d"}, {"plan": "c", "budget": "3 steps"}, environ, tmp_path)
-    assert (found.plan, found.budget, found.call_timeout, found.show_values) == ("d", "3 steps", 2.0, True)
+    assert (found.plan, found.budget, found.call_timeout, found.show_values) == ("d", "3 steps", 2.0, False)
 
 
 ORG = """

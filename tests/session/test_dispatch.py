@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+from contextvars import Context
 
 import pytest
 from turns import call, python
 
 from llmos_nb.errors import JournalUnwritable, UsageError
+from llmos_nb.journal import read
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.gate import labels
 from llmos_nb.session import Session
@@ -98,7 +100,8 @@ async def test_what_a_step_did_outside_before_stop_is_told(tmp_path, acts):
     await process
     stopping.join()
     stopped = process.run.state.calls["r1.0"]
-    assert stopped.error == "Stopped" and stopped.result.startswith("stopped by the user")
+    assert stopped.error == "Stopped"
+    assert stopped.result.startswith("stopped by the user; what it had changed was taken back")
     assert ("which stands: write " in stopped.result and str(path) in stopped.result) == acts
     assert bool(stopped.facts.get("effects")) == acts
 
@@ -171,10 +174,13 @@ async def test_stop_that_comes_while_a_step_is_being_prepared_lets_none_of_it_ru
     )
     true = getattr(*where)
 
-    def stopping(*args, **kwargs):
+    def click():
         clicking = threading.Thread(target=process.stop)
         clicking.start()
         clicking.join()
+
+    def stopping(*args, **kwargs):
+        Context().run(click)  # a person's, who is in no step
         return true(*args, **kwargs)
 
     monkeypatch.setattr(*where, stopping)
@@ -284,3 +290,30 @@ async def test_a_visit_behind_a_journal_that_cannot_be_written_does_not_begin():
     with pytest.raises(JournalUnwritable):
         await here()(lambda: done.append("begun"), Full())
     assert done == []
+
+
+class SlowToClose(ScriptedModel):
+    """A model whose connections take until they are let go."""
+
+    def __init__(self, turns):
+        super().__init__(turns)
+        self.closing, self.may = threading.Event(), threading.Event()
+
+    async def aclose(self):
+        self.closing.set()
+        await asyncio.to_thread(self.may.wait)
+
+
+async def test_what_is_done_while_the_driver_is_on_its_way_out_is_on_disk():
+    model = SlowToClose([python("x = 1"), {"text": "Made."}])
+    process = Session({}).create("Make x.", model=model, approve="auto")
+    process.run.owns_model = True
+    process.start()
+    await asyncio.to_thread(model.closing.wait)
+    try:
+        assert process.state == "ended" and process.dispatch.driven
+        process.undo()
+        assert [e.k for e in read(process.journal.path)][-1] == "call.undone"
+    finally:
+        model.may.set()
+    await process

@@ -10,7 +10,8 @@ from hypothesis import given, strategies as st
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import Home
 from llmos_nb.session.goals import Goal, Goals
-from llmos_nb.session.goals.goals import LEASE_S, add, made_here, moment, seconds
+from llmos_nb.session.goals.goals import LEASE_S, add, made_here
+from llmos_nb.session.goals.when import moment, seconds
 
 NOW = datetime(2026, 11, 30, 8, 0).astimezone().timestamp()
 
@@ -105,6 +106,7 @@ def test_first_due_time_follows_from_the_schedule(goals):
         ("x", {"approve": "atuo"}, "atuo"),
         ("x", {"budget": "ten"}, "ten"),
         ("Call &`f`.", {}, "no such function"),
+        ("x", {"model": "script:nothere.json"}, "nothere.json: No such file"),
     ],
 )
 def test_mistakes_are_reported_before_anything_is_written(goals, text, how, said):
@@ -131,6 +133,17 @@ def test_a_claim_of_a_notebook_that_died_is_due_again(goals):
     assert not goals.find(1).is_due(NOW + LEASE_S / 2) and goals.find(1).is_due(NOW + LEASE_S + 1)
     goals.change(1, pid=7)
     assert not goals.find(1).is_due(NOW + LEASE_S + 1)
+
+
+@pytest.mark.parametrize("missed", ["once", "skip", "all"])
+def test_a_time_whose_claimant_died_runs_and_the_next_one_stays(goals, missed):
+    add(goals, "x", now=NOW, every="1 h", missed=missed)
+    assert goals.claim(goals.find(1), NOW) and goals.find(1).due == NOW + 3600
+    late = NOW + LEASE_S + 1
+    assert goals.find(1).is_due(late) and goals.claim(goals.find(1), late)
+    assert goals.find(1).due == NOW + 3600 and not goals.find(1).is_due(late)
+    goals.change(1, pid=1)
+    assert goals.claim(goals.find(1), NOW + 3600) and goals.find(1).due == NOW + 7200
 
 
 def test_goal_changed_elsewhere_is_untrusted(goals):

@@ -28,9 +28,11 @@ def calls(process):
     return [c for c in process.run.state.calls.values() if c.name == "python"]
 
 
-async def test_tainted_python_asks_without_the_setting(script):
-    proc = await run(script, "total = sum(rows)", names={"rows": [1, 2]}, untrusted=None)
-    assert proc.state == "waiting" and "untrusted data" in proc.events[-1].d["text"]
+async def test_tainted_python_that_acts_asks_without_the_setting(script):
+    code = "total = sum(rows)", "import os\nos.remove('x')"
+    proc = await run(script, *code, names={"rows": [1, 2]}, untrusted=None)
+    assert proc.state == "waiting" and proc.run.state.calls["r1.0"].status == "done"
+    assert "untrusted data" in [kind for kind, _ in proc.events[-1].d["risks"]]
 
 
 async def test_isolated_python_returns_new_untrusted_names(script):
@@ -118,7 +120,10 @@ async def test_the_exported_cell_is_the_same_python(script, tmp_path):
     proc = await run(script, "total = sum(rows)", names={"rows": [1, 2]})
     proc.export(tmp_path / "x.ipynb", run=False)
     cells = nbformat.read(tmp_path / "x.ipynb", 4).cells
-    assert any(c.cell_type == "code" and c.source.strip() == "total = sum(rows)" for c in cells)
+    ran = (
+        "total = sum(rows)\nassert _content(total) == '3', _content(total)"  # what the child said that it gave
+    )
+    assert any(c.cell_type == "code" and c.source.strip() == ran for c in cells)
 
 
 def test_isolation_settings_are_checked(tmp_path, monkeypatch):

@@ -249,6 +249,7 @@ async def test_several_recalls_of_one_notebook_index_once(session):
 
 async def test_many_runs_are_indexed_in_one_go_and_one_that_cannot_be_read_waits(session, monkeypatch):
     source = Writer().two_steps().events
+    session.home.prepare()
     for i in range(12):
         journal = Journal(session.home.runs / f"2026-01-01-{100 + i}-x" / "journal.jsonl")
         with journal.held():

@@ -1,6 +1,7 @@
 """Outputs of a step appear in the cell that owns the process, whoever lets the step run: the cell or a click."""
 
 import asyncio
+import re
 
 from notebook_driver import Notebook
 from turns import python
@@ -34,10 +35,14 @@ def asks(ran):
 
 
 def outputs(ran):
-    """Return what the cell shows: its prints, and the kinds of its pictures."""
-    text = "".join(m["content"]["text"] for m in ran.messages if m["msg_type"] == "stream")
-    shown = [m["content"]["data"] for m in ran.messages if m["msg_type"] == "display_data"]
-    return text, [mime for data in shown for mime in data if mime.startswith("image/")]
+    """Return what the cell is left with: its printed text, and the kinds of its pictures but for the loop's."""
+    shown = {}
+    for message in ran.messages:
+        if message["msg_type"] in ("display_data", "update_display_data"):
+            content = message["content"]
+            shown[content.get("transient", {}).get("display_id")] = content["data"].get("text/html", "")
+    html = "".join(shown.values())
+    return re.sub("<[^>]*>", " ", html), re.findall(r'src="data:(image/(?!svg)[\w+]+);base64,', html)
 
 
 def test_prints_and_figures_after_a_click_appear_in_the_owning_cell(tmp_path):

@@ -13,7 +13,7 @@ from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import labels
 from llmos_nb.process import finish
-from llmos_nb.session import Session
+from llmos_nb.session import Session, revive
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.pipes import stages
 from llmos_nb.session.ipc.post import Post
@@ -131,7 +131,27 @@ async def test_an_answer_is_the_next_ones_input():
     assert "Your input, the answer of p1 (process 1):\nThe total is 3." in pipe.told(1)
     assert "total" in pipe.told(1).split("Variables that it left:")[1]
     assert two.run.state.requests == 1
+    await asyncio.gather(*pipe.procs)  # until it is on disk, too
     assert all(same_as_folded(p) for p in pipe.procs)
+
+
+async def test_whoever_goes_on_from_an_answer_knows_the_goal_and_the_code_behind_it():
+    pipe = Pipe([python("total = 3\ntotal"), {"text": "It is 3."}], [DONE], namespace={})
+    await pipe.procs[1]
+    model = ScriptedModel([DONE])
+    third = pipe.session.start("Twice of it.", model=model, source=pipe.procs[0], approve="auto")
+    await third
+    told = third.run.state.context.messages()[2].text
+    assert "Its goal: stage 1\nWhat it ran last:\ntotal = 3\ntotal" in told
+    assert told.endswith("Variables that it left:\ntotal"), "the goal describes it"
+    assert "total: int 3" in third.run.state.context.messages()[1].text and same_as_folded(third)
+
+
+async def test_code_that_comes_through_a_pipe_is_bounded_and_the_last_stays():
+    steps = [python(f"x = {n}\n" + "#" * 1_000) for n in range(9)]
+    pipe = Pipe([*steps, DONE], [DONE])
+    await pipe.procs[1]
+    assert "x = 8" in pipe.told(1) and "x = 7" in pipe.told(1) and "x = 5" not in pipe.told(1)
 
 
 async def test_no_label_is_lost_in_a_chain_of_three():
@@ -251,6 +271,27 @@ async def test_stop_of_the_first_pauses_all_and_its_resume_goes_on_with_all():
     assert all(same_as_folded(p) for p in pipe.procs)
 
 
+async def test_who_goes_on_while_the_resume_is_under_way_asks_its_model_once(monkeypatch):
+    settle, at_work = revive.settle_unfinished, []
+
+    async def late(run, broken):
+        one.dispatch.tell(one.dispatch.go_on)  # as for a message that comes in this moment
+        while not run.state.request:
+            await asyncio.sleep(0)
+        at_work.append(run)
+        await settle(run, broken)
+
+    _, wait = gated()
+    (one,) = Pipe([call("wait"), {"text": "first", "wait_s": 0.2}], tools=[wait]).procs
+    while not any(c.status == "running" for c in one.run.state.calls.values()):
+        await asyncio.sleep(0)
+    one.stop()
+    await one
+    monkeypatch.setattr(revive, "settle_unfinished", late)
+    await one.resume()
+    assert (at_work, one.reason, one.answer) == ([one.run], "answered", "first")
+
+
 async def test_a_pause_that_comes_late_does_not_reach_whom_its_input_has_reached():
     gate, wait = gated()
     pipe = Pipe([{"text": "first"}], [call("wait"), {"text": "second"}], tools=[wait])
@@ -344,7 +385,7 @@ async def test_an_output_that_never_comes_ends_unverified():
 
 def test_pipes_work_in_cells(tmp_path):
     with Notebook(tmp_path) as nb:
-        spec = nb.script(python("total = 3\ntotal"), {"text": "It is 3."})
+        spec = nb.script(python("total = 3\ntotal"), {"text": "It is 3."}, {"text": "Es ist 3."})
         ran = nb.run(f"%%agent report -m {spec} -o text\nSummarise it | write a report from it")
         assert ran.status == "ok", ran.error
         assert nb.value("text") == "'It is 3.'"
@@ -352,6 +393,9 @@ def test_pipes_work_in_cells(tmp_path):
         assert "report-1" in table and "report " in table
         ran = nb.run(f"%%agent -m {spec}\nreport | say it again in French")
         assert ran.status == "ok" and "the answer of report (process 2)" in ran.text
+        assert "Summarise it" not in ran.text, "the panel of what has ended is not drawn again"
+        ran = nb.run("%agent send report And in German")
+        assert ran.status == "ok" and "Es ist 3." in ran.text and "Answered before: It is 3." in ran.text
         ran = nb.run(f"%%agent -m {spec}\nreport | report-1")
         assert ran.status == "error" and "process 1 has ended (answered)" in ran.error
         bad = nb.script({"text": " "}, {"text": " "}, name="bad.json")

@@ -67,6 +67,31 @@ async def test_a_rejected_plan_is_proposed_anew(script):
     ]
 
 
+async def test_a_plan_after_one_that_was_rejected_is_asked_about(script):
+    proc = await llmos.run("go", model=script(PLAN, PLAN, {"text": "no"}), namespace={})
+    await proc.reject("plan", "the other way round")
+    assert proc.state == "waiting" and [p.status for p in proc.plan.steps if p.open] == ["pending", "pending"]
+    assert [e.body.by for e in proc.events if e.k == "plan.decided"] == ["you"]
+
+
+async def test_several_steps_after_a_plan_that_nobody_saw_are_asked_about(script):
+    one = {"plan": [{"title": "look"}]}
+    proc = await llmos.run("go", model=script(one, PLAN, {"text": "no"}), namespace={})
+    assert proc.state == "waiting"
+    assert [e.body.by for e in proc.events if e.k == "plan.decided"] == ["mode:risky"]
+
+
+async def test_what_is_left_of_an_approved_plan_is_let_through_by_the_mode_that_stands(script):
+    more = {"plan": [{"title": "another way"}, {"title": "and look"}]}
+    proc = await llmos.run("go", model=script(PLAN, python("1/0"), more, {"text": "7"}), namespace={})
+    await proc.approve("plan")
+    assert [e.body.by for e in proc.events if e.k == "plan.decided"] == ["you", "mode:risky"]
+    told = [m.text for m in proc.run.state.context.messages()]
+    assert any(
+        "3. another way\n4. and look" in text for text in told
+    )  # by these numbers calls name their steps
+
+
 async def test_a_plan_rejected_without_a_reason_ends_it(script):
     proc = await llmos.run("go", model=script(PLAN), namespace={})
     await proc.reject("plan")
@@ -289,7 +314,7 @@ async def test_a_plan_only_run_pauses_with_its_plan(script):
 async def test_a_fork_goes_on_from_an_event_and_ends_its_parent(script):
     model = script(call("add", a=1, b=1), call("add", a=2, b=2), {"text": "2 and 4"})
     proc = await llmos.run("go", model=model, tools=[add], approve="auto")
-    at = next(e.n for e in proc.events if e.k == "step.integrated")
+    at = next(e.n for e in proc.events if e.k == "call.finished")
     child = proc.fork(at=at)
     await child.resume()
     assert child.reason == "answered" and kinds(child).count("call.started") == 1

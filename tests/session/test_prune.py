@@ -12,7 +12,7 @@ import llmos_nb as llmos
 from llmos_nb.app import cli
 from llmos_nb.app.options import carry_out
 from llmos_nb.errors import ConfigError, UsageError
-from llmos_nb.journal import Journal, Retention, history, home_of, parse_retention, read
+from llmos_nb.journal import Journal, Retention, history, home_of, let_go, parse_retention, read
 from llmos_nb.session import Session, config, prune
 from llmos_nb.session.goals import waker
 
@@ -119,7 +119,8 @@ async def test_parent_of_a_fork_is_kept_as_long_as_the_fork(script, later):
 async def test_broken_journals_are_never_deleted(script, later):
     proc = await ran(script)
     whole = proc.journal.path.read_bytes()
-    proc.journal.path.write_bytes(whole.replace(b"private", b"pirates", 1))
+    assert b"'pri' 'vate" in whole
+    proc.journal.path.write_bytes(whole.replace(b"'pri' 'vate", b"'pub' 'lic '", 1))
     later(99)
     assert prune.prune(home_of(), Retention(runs_days=1)) == [] and there(proc)[0]
     proc.journal.path.write_bytes(whole)
@@ -219,6 +220,7 @@ async def test_loading_the_extension_prunes_in_the_background(script, tmp_path):
     past = time.time() - 99 * DAY
     lines = [json.loads(line) for line in old.journal.path.read_text().splitlines()]
     _rewrite(old.journal.path, lines, past)
+    let_go(old.journal.path)  # as its interpreter would have, which lives here
     (tmp_path / "llmos.toml").write_text("[retention]\npayload_days = 30\n")
     with Notebook(tmp_path) as notebook:
         notebook.run("%load_ext llmos_nb")
@@ -231,6 +233,7 @@ def _rewrite(path, lines, past):
     """Make a journal as it would be, had it been written long ago."""
     from llmos_nb.journal import GENESIS
     from llmos_nb.journal.events import Unknown
+    from llmos_nb.journal.home import keyed
     from llmos_nb.journal.journal import chained
 
     prev, out = GENESIS, b""
@@ -241,6 +244,7 @@ def _rewrite(path, lines, past):
             Unknown(line["k"], line["d"]),
             line["d"],
             prev,
+            keyed=keyed(),
         )
         prev, out = event.hash, out + encoded
     path.write_bytes(out)

@@ -5,44 +5,17 @@ from pathlib import Path
 
 import pytest
 from notebook_driver import Notebook
+from skill_books import book, cell
 from turns import call, python, same_as_folded
 
 from llmos_nb.errors import UsageError
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Session
 from llmos_nb.session.skills import skills
-from llmos_nb.session.skills.manifest import notebook_hash, values as parameter_values
+from llmos_nb.session.skills.manifest import values as parameter_values
 from llmos_nb.session.skills.skills import Skills
 
 DONE = {"text": "Done."}
-
-
-def cell(source, *tags):
-    return {
-        "cell_type": "code", "id": f"c{abs(hash(source)) % 10**6}", "metadata": {"tags": list(tags)},
-        "source": source, "outputs": [], "execution_count": None,
-    }  # fmt: skip
-
-
-def book(*cells, **manifest):
-    """A notebook of a skill, with its hash."""
-    said = {
-        "name": "scale", "version": "1.0", "description": "Scale numbers.", "rights": [],
-        "parameters": {"factor": {"type": "float", "default": 2.0}},
-    }  # fmt: skip
-    found = {
-        "cells": list(cells)
-        or [
-            cell("factor = 2.0", "parameters"),
-            cell("scaled = [factor * n for n in range(3)]"),
-            cell("assert scaled == [0.0, 2.0, 4.0]", "test"),
-        ],
-        "metadata": {"llmos_nb": {"skill": {**said, **manifest}}},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    found["metadata"]["llmos_nb"]["skill"]["sha256"] = notebook_hash(found)
-    return found
 
 
 @pytest.fixture
@@ -54,6 +27,7 @@ def store(tmp_path):
 def untested(monkeypatch):
     """Take the test's kernel out, where it is not what is tested."""
     monkeypatch.setattr(skills, "test", lambda skill, timeout_s: None)
+    monkeypatch.setattr(skills, "jailed", lambda skill, timeout_s: None)
 
 
 def write(folder, found):
@@ -238,3 +212,61 @@ def test_skills_work_in_cells(tmp_path):
         assert ran.status == "error" and ran.error.startswith("UsageError: skill scale: factor")
         assert nb.run("%agent skill remove scale").status == "ok"
         assert nb.run("%agent skill rn x").error.endswith("did you mean run?")
+
+
+WALK = "import os\nlist(map(os.system, ['touch TOUCHED']))"
+
+
+def test_what_the_inspection_misses_does_not_work_while_a_skill_is_tested(store, tmp_path, monkeypatch):
+    touched = tmp_path / "touched"
+    found = book(cell(WALK.replace("TOUCHED", str(touched))), cell("assert True", "test"), parameters={})
+    path = write(tmp_path, found)
+    store.add(path)
+    assert not touched.exists()
+    store.remove("scale")
+    monkeypatch.setattr(skills, "jailed", skills.test)  # as if it were not jailed
+    store.add(path)
+    assert touched.exists()
+
+
+def test_jailed_test_reads_the_files_of_its_skill_and_no_others(store, tmp_path):
+    folder = tmp_path / "skill"
+    folder.mkdir()
+    (folder / "numbers.txt").write_text("1 2 3")
+    (tmp_path / "other.txt").write_text("4")
+    code = "n = open('NAME').read().split()"
+    write(
+        folder,
+        book(cell(code.replace("NAME", "numbers.txt")), cell("assert len(n) == 3", "test"), parameters={}),
+    )
+    store.add(folder)
+    store.remove("scale")
+    code = f"import linecache\nlines = linecache.getlines('{tmp_path}/other.txt')"
+    write(folder, book(cell(code), cell("assert lines", "test"), parameters={}))
+    with pytest.raises(UsageError, match=r"its test fails in cell 2 \(AssertionError"):
+        store.add(folder)
+    assert store.names() == []
+
+
+def test_link_in_the_folder_of_a_skill_brings_no_file_of_the_users(store, tmp_path):
+    folder = tmp_path / "skill"
+    folder.mkdir()
+    (tmp_path / "id_rsa").write_text("key")
+    (folder / "numbers.txt").symlink_to(tmp_path / "id_rsa")
+    write(folder, book(cell("n = 1"), cell("assert n", "test"), parameters={}))
+    with pytest.raises(UsageError, match=r"numbers.txt is a link"):
+        store.add(folder)
+    assert not list(store.root.rglob("numbers.txt"))
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_skill_from_elsewhere_does_in_auto_what_a_person_has_accepted(tmp_path, untested, accepted):
+    touched = tmp_path / "touched"
+    code = f"import os\nos.system('touch {touched}')" if accepted else WALK.replace("TOUCHED", str(touched))
+    found = book(cell(code), cell("", "test"), parameters={}, rights=["process"] if accepted else [])
+    session = Session({}, tmp_path / "home")
+    skills.of(session).add(write(tmp_path, found), accepted=accepted)
+    model = ScriptedModel([call("scale"), DONE])
+    proc = await session.start("scale it", model=model, tools=["skill:scale"], approve="auto")
+    assert touched.exists() is accepted
+    assert proc.run.state.calls["r1.0"].status == ("done" if accepted else "failed")

@@ -1,5 +1,8 @@
 """The process table of a home: what the journals say, and nothing loaded or changed."""
 
+import asyncio
+import json
+import os
 import shutil
 
 import llmos_nb as llmos
@@ -32,20 +35,58 @@ async def test_table_has_what_is_unfinished_and_on_demand_all(script):
     assert table.named(session.home, "one") == ended.folder and table.named(session.home, "") is None
 
 
-async def test_table_says_who_drives_a_process_at_this_moment(script):
+async def test_table_says_who_drives_a_process_at_this_moment_and_who_has_it_at_hand(script):
     session, two = await begun(
         script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
     )
     with two.journal.held():
         (entry,) = table.entries(session.home)
-    assert (
-        entry.driver.startswith("process ")
-        and entry.state == "running (in another notebook)"
-        and not entry.waiting
+    assert entry.driver.startswith("process ") and entry.state.startswith("waiting for you since ")
+    assert entry.waiting and entry.row[4] == entry.driver.partition(" on ")[0]
+    while not table.entries(session.home)[0].owner:  # it is marked in a moment
+        await asyncio.sleep(0.01)
+    (rests,) = table.entries(session.home)
+    assert (rests.driver, rests.owner, rests.status) == ("", f"process {os.getpid()}", "waiting")
+
+
+async def test_running_process_that_is_driven_elsewhere_is_said_to_run_there(script):
+    session = llmos.Session({})
+    made = session.create("Make x.", model=script())
+    with made.journal.held():
+        made.journal.flush_now()
+        (entry,) = table.entries(session.home)
+    assert (entry.state, entry.status) == ("running (elsewhere)", "running") and not entry.waiting
+
+
+async def test_process_whose_interpreter_has_ended_is_interrupted_and_nobodys(script):
+    session, asks = await begun(
+        script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
     )
-    assert (
-        entry.row[4] == entry.driver.partition(" on ")[0] and table.entries(session.home)[0].row[4] == "nobody"
+    left = session.start("Make y.", model=script({"text": "late", "wait_s": 600}))
+    while not (left.run.state.request and all(e.owner for e in table.entries(session.home))):
+        await asyncio.sleep(0.01)
+    await left.journal.flush()
+    assert [e.status for e in table.entries(session.home)] == ["waiting", "running"]
+    left.journal.release()  # as if the interpreter had died
+    (entry,) = session.home.interpreters.iterdir()
+    told = json.loads(entry.read_text())
+    entry.write_text(json.dumps({**told, "started": "before"}))  # the number is another program's by now
+    ended, broken = table.entries(session.home)
+    assert (ended.pid, ended.owner, ended.row[4], ended.status) == (asks.pid, "", "nobody", "waiting")
+    assert (broken.row[4], broken.status) == ("nobody", "interrupted") and broken.state.startswith("broke off")
+    left.journal.acquire()
+    await left.kill()
+
+
+async def test_copy_of_a_home_is_at_hand_nowhere(script, tmp_path):
+    session, _ = await begun(
+        script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
     )
+    while not table.entries(session.home)[0].owner:
+        await asyncio.sleep(0.01)
+    shutil.copytree(session.home.root, tmp_path / "copy")
+    (entry,) = table.entries(llmos.Session({}, tmp_path / "copy").home)
+    assert (entry.owner, entry.row[4]) == ("", "nobody")
 
 
 async def test_table_looks_and_changes_nothing(script):
@@ -62,6 +103,7 @@ async def test_journal_that_cannot_be_read_is_a_row_that_says_so(script):
     _, two = await begun(
         script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
     )
+    assert two.journal.path.with_suffix(".interpreter").exists()
     for process in (one, two):
         lines = process.journal.path.read_bytes().splitlines(keepends=True)
         process.journal.path.write_bytes(b"".join([lines[0].replace(b"Make x", b"Make y"), *lines[1:]]))

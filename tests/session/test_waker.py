@@ -9,25 +9,21 @@ import time
 import pytest
 from notebook_driver import Notebook
 from turns import python
+from wakers import Clock, ticked
 
 import llmos_nb as llmos
+from llmos_nb.app.commands.goals import wake
 from llmos_nb.app.options import carry_out
-from llmos_nb.journal import Home
+from llmos_nb.errors import UsageError
+from llmos_nb.journal import PLACE, Home, enter, holder_of, read, service_entry
 from llmos_nb.session.goals import Goals, Waker, goals
 
 HOUR = 3600.0
 
 
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1_800_000_000.0)
 
 
 @pytest.fixture
@@ -54,13 +50,6 @@ def waker(clock, told):
 def add(waker, text="Make x.", **how):
     given = {"approve": "auto", **how}
     return goals.add(waker.goals, text, waker.session.namespace, now=waker.clock(), **given)
-
-
-async def ticked(waker):
-    """Wake what is due, wait until it is settled, and give the seconds until the next."""
-    wait = await waker.tick()
-    await asyncio.gather(*waker.following)
-    return wait
 
 
 def runs(waker):
@@ -149,6 +138,7 @@ async def test_a_goal_that_finds_no_model_waits_for_one(waker, told, spec, monke
     await ticked(waker)
     await ticked(waker)
     assert len(told) == 1 and told[0].startswith("goal 1 is due and cannot begin: model 'nonsense'")
+    assert waker.goals.find(1).said.startswith("cannot begin: model 'nonsense'")  # for who lists them elsewhere
     monkeypatch.setenv("LLMOS_MODEL", spec)
     await ticked(waker)
     assert waker.goals.find(1).state == "done"
@@ -263,6 +253,36 @@ def stream_of(nb, holds):
     return text
 
 
+def test_goals_that_are_added_elsewhere_wake_in_a_notebook_that_was_open_before(tmp_path):
+    with Notebook(tmp_path) as nb:
+        spec = nb.script(python("n = len(rows)"), {"text": "There are 3."})
+        assert nb.run("import llmos_nb.app.magics as m\nm.GOALS_S = 0.05\n%reload_ext llmos_nb").status == "ok"
+        (home := Home(tmp_path / "home")).prepare()
+        for n in (1, 2):  # the second comes when nothing is left to be looked after
+            goals.add(Goals(home), "Count `rows`.", model=spec, approve="auto")
+            assert n > 1 or f"goal {n} is due and waits for `rows`" in stream_of(nb, lambda t: "waits" in t)
+            assert nb.run("rows = [1, 2, 3]").status == "ok"
+            assert f"goal {n}: process {n} answered" in stream_of(nb, lambda t: "answered" in t)
+
+
+def test_goals_that_come_late_are_left_to_the_service_unless_they_name_variables(tmp_path):
+    asked = []
+
+    def session():
+        asked.append(1)
+        raise UsageError("asked")
+
+    (home := Home(tmp_path / "home")).prepare()
+    goals.add(Goals(home), "Say hello.")
+    assert wake(home, session, late=True) and asked == [1]  # nobody serves it
+    home.service.mkdir()
+    enter(service_entry(home), PLACE, 0)
+    assert not wake(home, session, late=True) and asked == [1]
+    assert wake(home, session) and asked == [1, 1]  # as before, when the extension is loaded
+    goals.add(Goals(home), "Count `rows`.")
+    assert wake(home, session, late=True) and asked == [1, 1, 1]
+
+
 def test_a_goal_outlives_the_kernel(tmp_path):
     with Notebook(tmp_path) as nb:
         spec = nb.script(python("n = len(rows)"), {"text": "There are 3."})
@@ -297,3 +317,18 @@ def test_no_command_but_that_of_goals_opens_their_database(tmp_path):
         assert nb.value("opened") == "[]"
         assert "done" in nb.run("%agent goals").text
         assert nb.value("len(opened) > 0") == "True"
+
+
+async def test_process_stands_in_the_home_and_is_marked_before_its_goal_names_it(waker, spec, monkeypatch):
+    noted, change = [], Goals.change
+
+    def changed(self, n, **values):
+        if values.get("pid") is not None and not noted:
+            journal = self.home.find(values["pid"]) / "journal.jsonl"
+            noted.append((read(journal)[0].k, holder_of(journal).here))
+        change(self, n, **values)
+
+    monkeypatch.setattr(Goals, "change", changed)
+    add(waker, model=spec)
+    await ticked(waker)
+    assert noted == [("run.started", True)]  # nobody who looks how it stands takes it for ended, or takes it up

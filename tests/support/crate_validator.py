@@ -1,10 +1,11 @@
 """The community's validator of RO-Crates with the network off: what it would fetch comes from a file.
 
-    python crate_validator.py CONTEXT CRATE    one line an issue; exit code 1 where there are any
+    python crate_validator.py CONTEXT    reads folders of crates, one a line, and answers each with a line of JSON
 
-CONTEXT is the JSON-LD context that all crates name.
+CONTEXT is the JSON-LD context that all crates name. An answer has the issues and the number of checks that were made.
 """
 
+import json
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -26,8 +27,7 @@ def answer(text):
     return send
 
 
-def main(context, crate):
-    requests.adapters.HTTPAdapter.send = answer(Path(context).read_bytes())
+def validated(crate):
     settings = {
         "rocrate_uri": crate,
         "profile_identifier": "process-run-crate-0.5",
@@ -37,12 +37,14 @@ def main(context, crate):
     }
     known = models.ValidationSettings.__dataclass_fields__
     result = services.validate(models.ValidationSettings(**{k: v for k, v in settings.items() if k in known}))
-    issues = result.get_issues()
-    for issue in issues:
-        print(f"{issue.severity.name} {issue.check.identifier}: {issue.message} [{issue.violatingEntity}]")
-    print(f"checked: {len(result.executed_checks)}")
-    return int(bool(issues))
+    issues = [
+        f"{issue.severity.name} {issue.check.identifier}: {issue.message} [{issue.violatingEntity}]"
+        for issue in result.get_issues()
+    ]
+    return {"issues": issues, "checked": len(result.executed_checks)}
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    requests.adapters.HTTPAdapter.send = answer(Path(sys.argv[1]).read_bytes())
+    for line in sys.stdin:
+        print(json.dumps(validated(line.strip())), flush=True)

@@ -21,7 +21,8 @@ STEPS = (
 )
 CODES = (
     'birds = df.dropna(subset=["body_mass_g"])\nlen(birds)',
-    'by_island = birds.groupby("island")["body_mass_g"].agg(["count", "mean"])\nby_island',
+    'by_island = birds.groupby("island")["body_mass_g"].agg(["count", "mean"])\n'
+    'by_island = by_island.sort_values("mean", ascending=False)  # heaviest first\nby_island',
     'path = "results/islands.csv"\nby_island.round(1).to_csv(path)',
     "from scipy.stats import welch_anova",
 )

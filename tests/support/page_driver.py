@@ -4,6 +4,8 @@ import time
 from collections import defaultdict
 from queue import Empty
 
+from llmos_nb.app.present.widget import apply
+
 
 class Page:
     """A page with panels on it.
@@ -18,6 +20,11 @@ class Page:
         self.book, self.comm = book, ""  # the comm of the panel that was shown last
         self.heard, self.panels = {}, {}  # when each click was acknowledged, and the panel of each cell
         self.notes = []  # what panels have said in a line of their own
+        self.view, self.messages = (
+            {},
+            [],
+        )  # what the last panel shows; when each of its messages was sent, and all displays
+        self.displays = defaultdict(list)  # pictures that each cell displays
         self.idle, self.errors, self.text = {}, {}, defaultdict(str)  # of each cell
 
     def look(self, seconds=0.05):
@@ -27,15 +34,25 @@ class Page:
         except Empty:
             return
         kind, content = message["msg_type"], message["content"]
-        cell = message["parent_header"].get("msg_id")
+        cell, sent = message["parent_header"].get("msg_id"), message["header"]["date"].timestamp()
         if kind == "comm_open" and "_esm" in content["data"].get("state", {}):
             self.comm = self.panels[cell] = content["comm_id"]
+            self.view = content["data"]["state"]["view"]
+            self.press(None, verb="sync", rev=self.view["rev"], drawn=True)  # as a page does that draws it
+            self.messages.append(sent)
         elif kind == "comm_msg":
             told = content.get("data", {}).get("content", {})
-            if told.get("kind") == "heard":
+            self.messages.append(sent)
+            if told.get("kind") == "update" and content["comm_id"] == self.comm:
+                apply(self.view, told["patch"])
+            elif told.get("kind") == "heard":
                 self.heard[told["seq"]] = time.monotonic()
             elif told.get("kind") == "note":
                 self.notes.append(told["text"])
+        elif kind in ("display_data", "update_display_data"):
+            self.messages.append(sent)
+            if "image/png" in content["data"]:
+                self.displays[cell].append(content["data"])
         elif kind == "stream":
             self.text[cell] += content["text"]
         elif kind == "error":

@@ -18,8 +18,6 @@ from real_runs.scenario import LOOK, Scenario
 
 import llmos_nb as llmos
 from llmos_nb.export import ExportSource
-from llmos_nb.export.source import plain_states
-from llmos_nb.heap.ambient import Ambient
 from llmos_nb.journal import history
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process import fold
@@ -71,7 +69,7 @@ class ProcessRun:
     tools : sequence
         Functions handed over.
     record_random : bool
-        Whether the exporter gets the random states that the process and its steps found.
+        Whether the exporter gets the random states that the steps found.
     after : ProcessRun, optional
         One that ended in the same namespace.
     mode : str
@@ -93,7 +91,6 @@ class ProcessRun:
         self.cells: list[tuple[int, str]] = after.cells if after else []
         self.tools: dict[str, Tool] = {t.name: t for t in map(as_tool, tools)}
         self.record_random = record_random
-        self.random_state: dict[str, Any] | None = None
         self.turns: list[dict[str, Any]] = []
         self.decisions: list[tuple[str, str, str, str]] = []
         self.plan: list[dict[str, str]] = []
@@ -137,8 +134,6 @@ class ProcessRun:
     def end(self, answer: str, replies: tuple[str, ...] = ()) -> None:
         """Run the process to its answer, which a person helps to by `replies` where it asks."""
         self.turns.append({"text": answer})
-        if self.record_random:
-            self.random_state = plain_states(Ambient.now().random)
         with contextlib.chdir(self.folder):
             asyncio.run(self._run(replies))
         assert self.process.reason == "answered", self.process.state
@@ -197,7 +192,7 @@ class ProcessRun:
         given = {
             "goal": run.state.goal, "name": run.state.name, "pid": self.process.pid, "model": run.state.model,
             "settings": {"approve": run.state.mode}, "state": state, "events": self.events, "tools": run.tools,
-            "user_cells": list(self.cells), "namespace": self.namespace, "random_state": self.random_state,
+            "user_cells": list(self.cells), "namespace": self.namespace,
             "blobs": self.process.journal.path.parent / "blobs", "cwd": self.folder,
         }  # fmt: skip
         return ExportSource(**{**given, **changes})
@@ -223,7 +218,7 @@ def process_run(
     change : callable, optional
         Takes the run before the process begins.
     record_random : bool
-        Whether the exporter gets the random states from before the process.
+        Whether the exporter gets the random states that the steps found.
     """
     for name, text in scenario.files.items():
         file(folder, name, text)

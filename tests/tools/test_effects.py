@@ -4,10 +4,12 @@ import asyncio
 import http.server
 import sys
 import threading
+from functools import partial
 
 import pytest
 
-from llmos_nb.errors import CallDenied, JournalUnwritable
+from llmos_nb import views
+from llmos_nb.errors import CallDenied, EffectRefused, JournalUnwritable
 from llmos_nb.heap import Snapshots
 from llmos_nb.tools import CallContext, as_tool, invoke
 from llmos_nb.tools.devices.python import PythonDevice, capture
@@ -37,7 +39,7 @@ def server():
             pass
 
     served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=served.serve_forever, daemon=True).start()
+    threading.Thread(target=served.serve_forever, args=(0.02,), daemon=True).start()
     yield served
     served.shutdown()
     served.server_close()
@@ -63,7 +65,14 @@ ACTS = {
     "delete": ("import shutil; (folder / 'd').mkdir(); shutil.rmtree(folder / 'd')", "write"),
     "process": ("import subprocess, sys; subprocess.run([sys.executable, '-c', ''])", "process"),
     "system": ("import os; _ = os.system('true')", "process"),
-    "sqlite": ("import sqlite3; c = sqlite3.connect(folder / 'x.db'); c.close()", "database"),
+    "sqlite": (
+        "import sqlite3; c = sqlite3.connect(folder / 'x.db'); _ = c.execute('create table t(x)'); c.close()",
+        "database",
+    ),
+    "sqlite, by another way": (
+        "import _sqlite3; c = _sqlite3.connect(folder / 'x.db'); c.close()",  # it cannot be told what is written
+        "database",
+    ),
     "ctypes": ("import ctypes; ctypes.CDLL(None)", "native"),
     "csv": ("import pandas as pd; pd.DataFrame({'a': [1]}).to_csv(folder / 'a.csv')", "write"),
     "thread": ("import threading; t = threading.Thread(target=lambda: (folder / 'a').touch()); t.start(); t.join()", "write"),
@@ -183,6 +192,19 @@ def test_what_may_not_act_may_not_act_at_a_second_try_either(device, tmp_path, e
 def test_what_is_noted_is_bounded(device):
     found = effects(device, "for n in range(50): (folder / ('x' * 150 + str(n))).touch()")
     assert len(found) <= MOST and all(len(words) <= 120 for words in found)
+
+
+def test_module_that_is_loaded_where_values_are_looked_at_is_no_act_of_a_step_that_is_gone(
+    device, tmp_path, monkeypatch
+):
+    effects(device, "x = 1")
+    monkeypatch.setattr("llmos_nb.tools.effects._last", [lambda: None])  # nobody holds its context any more
+    (tmp_path / "loaded.py").write_text("y = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    looks = partial(compile, filename=f"{views.__path__[0]}/x.py", mode="exec")
+    exec(looks("import loaded"), {})
+    with pytest.raises(EffectRefused, match="acts by itself"):
+        exec(looks("import os; os.system('true')"), {})
 
 
 def test_effects_of_others_are_not_noted(device, tmp_path):

@@ -1,6 +1,15 @@
 """What a step or a cell read and wrote: files of the user's, but nothing that libraries keep for themselves."""
 
-from llmos_nb.tools.reads import Reads
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from llmos_nb.tools import reads as module
+from llmos_nb.tools.reads import Reads, begin_cell, end_cell, hashed
 
 
 def noted(*opened):
@@ -25,3 +34,76 @@ def test_what_a_library_keeps_for_itself_is_neither_input_nor_effect(tmp_path, m
     assert noted((file, "r")) == ([file], []) and noted((file, "w")) == ([], [file])
     monkeypatch.setenv("MPLCONFIGDIR", str(folder))
     assert noted((file, "r")) == noted((file, "w")) == ([], [])
+
+
+@pytest.fixture
+def cell(tmp_path, monkeypatch):
+    """What a cell of the user's reads, in a folder with two files."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.txt").write_text("a\nb\n")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "v.txt").write_text("1")
+    reads = begin_cell()
+    yield reads
+    end_cell(reads)
+
+
+WAS = sha256(b"a\nb\n").hexdigest()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda p: p.write_text("other"),
+        lambda p: p.unlink(),
+        lambda p: p.rename(p.with_name("there.txt")),
+        lambda p: os.truncate(p, 1),
+        lambda p: p.open("a").close(),
+    ],
+)
+def test_file_that_the_code_changes_after_reading_it_has_the_hash_that_it_had(cell, tmp_path, act):
+    (tmp_path / "in.txt").read_text()
+    act(tmp_path / "in.txt")
+    (one,) = hashed(cell.plain())["files"]
+    assert one["sha256"] == WAS and set(one) == {"path", "bytes", "sha256"}
+
+
+def test_file_that_somebody_else_changes_has_no_hash_and_says_so(cell, tmp_path):
+    (tmp_path / "in.txt").read_text()
+    plain = cell.plain()
+    end_cell(cell)
+    (tmp_path / "in.txt").write_text("longer than it was")
+    (one,) = hashed(plain)["files"]
+    assert "sha256" not in one and one["why"] == "it was changed before its content was hashed"
+
+
+def test_relative_names_are_noted_with_the_folder_that_they_start_from(cell, tmp_path, monkeypatch):
+    monkeypatch.chdir("deep")
+    Path("v.txt").read_text()
+    (one,) = cell.plain()["files"]
+    assert (one["path"], one["from"]) == ("v.txt", str(tmp_path / "deep"))
+
+
+def test_openings_that_could_not_be_noted_are_counted(cell, tmp_path, monkeypatch):
+    def broken(self, path, real):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(Reads, "_read", broken)
+    (tmp_path / "in.txt").read_text()
+    assert cell.plain() == {"missed": 1}
+
+
+def test_files_beyond_the_most_are_counted(cell, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MOST", 1)
+    for _ in range(2):
+        (tmp_path / "in.txt").read_text()
+    assert "missed" not in cell.plain()
+    (tmp_path / "deep" / "v.txt").read_text()
+    assert cell.plain()["missed"] == 1 and len(cell.plain()["files"]) == 1
+
+
+def test_the_hook_says_nothing_while_the_interpreter_ends():
+    code = "from llmos_nb.tools import reads; import os; reads.install(); names = vars(reads)\n"
+    code += "names.update(dict.fromkeys(names))\nopen(os.devnull).close()"  # as the end of the interpreter does
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

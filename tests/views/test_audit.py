@@ -12,6 +12,7 @@ from llmos_nb.journal import Home, history
 from llmos_nb.policy.secrets import vault
 from llmos_nb.session import Session
 from llmos_nb.views import audit
+from llmos_nb.views.report import words
 
 
 def tell(n: int) -> int:
@@ -151,15 +152,15 @@ async def test_later_secrets_are_not_printed(script, capsys, monkeypatch):
     await proc.start()
     await proc.reject("all", "swordfish-92 stays here")
     monkeypatch.setenv("DOOR_TOKEN", "swordfish-92")
-    for words in (["--json"], ["--decisions"], ["--decisions", "--json"], []):
-        assert cli.main(["log", "1", *words]) == 0
+    for asked in (["--json"], ["--decisions"], ["--decisions", "--json"], []):
+        assert cli.main(["log", "1", *asked]) == 0
         said = capsys.readouterr().out
         assert "swordfish" not in said and "<secret DOOR_TOKEN>" in said
     vault.clear()
 
 
 def test_a_home_without_runs_has_no_decisions(tmp_path):
-    assert audit.all_decisions(Home(tmp_path)) == [] and audit.shown([]) == "no decisions"
+    assert audit.all_decisions(Home(tmp_path)) == [] and words(audit.shown([])) == "no decisions"
 
 
 async def test_of_events_that_decide_nothing_the_data_is_not_read(script, monkeypatch):

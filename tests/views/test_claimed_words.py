@@ -11,7 +11,7 @@ import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.state.fold import fold
 from llmos_nb.views.panel.now import allowed, kept, paused
-from llmos_nb.views.panel.view import view
+from llmos_nb.views.panel.view import Projector, view
 from llmos_nb.views.text.view import TextView
 
 DONE = {"text": "Done."}
@@ -117,3 +117,36 @@ async def test_a_check_that_fails_is_not_said_to_hold():
     proc = await ran(DONE, DONE, DONE, check="x == 1", namespace={"x": 2})
     assert proc.reason == "unverified"
     assert " holds" not in printed(proc) and "does not hold" in printed(proc)
+
+
+async def test_nobody_is_said_to_have_been_asked_where_the_mode_decided():
+    assert "you were asked" not in str(drawn(await ran(python("x = 1"), DONE)))
+    asked = await ran(python("x = 1"), DONE, approve="step")
+    asked.approve("r1.0")
+    await asked
+    assert "you were asked once" in str(drawn(asked))
+
+
+async def test_a_plan_that_was_made_once_is_not_said_to_be_re_planned():
+    first, second = ({"plan": [{"title": title}, {"title": "Save"}]} for title in ("Load", "Read"))
+    once = await ran(first, python("x = 1"), DONE)
+    assert "re-planned" not in drawn(once)["planhead"]
+    assert "re-planned once" in drawn(await ran(first, second, python("x = 1"), DONE))["planhead"]
+
+
+async def test_only_what_cannot_go_on_is_said_to_have_ended_for_good():
+    spent = await ran(python("x = 1"), DONE, budget="1 call")
+    assert "for good" not in str(drawn(spent)["now"])
+    w = Writer().two_steps().add("run.ended", reason="killed", answer=None)
+    assert "ended for good" in str(view(w.state, w.events)["now"])
+
+
+def test_a_run_that_goes_on_is_not_said_to_be_finished():
+    w = Writer().two_steps()
+    projector = Projector(w.events)
+    projector.seek(3)
+    assert "nothing is executed" not in str(projector.view(w.state, w.events))
+    w.add("run.ended", reason="answered", answer="Done.")
+    projector = Projector(w.events)
+    projector.seek(3)
+    assert "nothing is executed" in str(projector.view(w.state, w.events))

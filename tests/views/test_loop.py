@@ -11,7 +11,7 @@ from fixtures_journals import STATES, hostile
 from fixtures_writer import Writer
 from hypothesis import given, strategies as st
 
-from llmos_nb.views.loop import dot, loop
+from llmos_nb.views.loop import dot, loop, run
 from llmos_nb.views.loop.dot import dag
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.wording import LOOP
@@ -52,7 +52,8 @@ def test_stored_drawing_equals_the_output_of_graphviz():
 
 def test_nodes_and_edges_have_stable_ids():
     found = ids(loop.svg())
-    assert {n for n, kind in found.items() if kind == "node"} == set(LOOP)
+    nodes = [n for n, kind in found.items() if kind == "node"]
+    assert nodes == list(LOOP)  # in order: the panel's line is made of them
     assert {n for n, kind in found.items() if kind == "edge"} == {f"e{i}" for i in range(1, 10)}
 
 
@@ -178,7 +179,7 @@ def test_without_graphviz_the_loop_is_stored_and_the_run_is_dot_text(engine, mon
     engine(wasm=None)
     assert "next step 00" in loop.svg() and dag({1: (), 2: (1,)}) is None
     w = STATES["finished"]()
-    assert loop.run_graph(w.state, w.events).startswith("digraph run")
+    assert run.run_graph(w.state, w.events).startswith("digraph run")
 
 
 # the whole run
@@ -187,7 +188,7 @@ def test_without_graphviz_the_loop_is_stored_and_the_run_is_dot_text(engine, mon
 def test_the_run_graph_has_every_answer_call_decision_and_replan():
     assert dot.ENGINE.wait(30)
     w = STATES["finished"]()
-    found = ids(loop.run_graph(w.state, w.events))
+    found = ids(run.run_graph(w.state, w.events))
     assert {
         f"c{c.replace('.', '_')}" for c, call in w.state.calls.items() if call.name == "python"
     } <= found.keys()
@@ -216,19 +217,39 @@ NASTY = [
 @pytest.mark.parametrize("text", NASTY)
 def test_text_of_a_run_never_becomes_graph_syntax(text):
     assert dot.ENGINE.wait(30)
-    plain = {len(ids(loop.run_graph(w.state, w.events))) for w in hostile("x")}
+    plain = {len(ids(run.run_graph(w.state, w.events))) for w in hostile("x")}
     nasty = set()
     for w in hostile(text):
-        root = ElementTree.fromstring(loop.run_graph(w.state, w.events))
+        root = ElementTree.fromstring(run.run_graph(w.state, w.events))
         assert {e.tag.removeprefix(SVG) for e in root.iter()} <= SHAPES
-        nasty.add(len(ids(loop.run_graph(w.state, w.events))))
+        nasty.add(len(ids(run.run_graph(w.state, w.events))))
     assert nasty == plain
 
 
-def test_a_long_run_is_drawn_from_its_end():
+def test_a_long_run_is_drawn_from_its_end(monkeypatch):
     w = Writer().start().propose().approve_plan()
     for i in range(300):
         w.step(1, f"{i}", code=f"{i}")
-    assert len(w.events) > loop.RUN_MOST
-    source = loop.run_dot(w.state, w.events)
-    assert "r301.0 python: 299" in source and "r2.0 python" not in source
+    assert len(w.events) > 2_000
+    drawn = run.run_graph(w.state, w.events)
+    monkeypatch.setattr(dot.ENGINE, "render", lambda *_: "")
+    source = run.run_graph(w.state, w.events)  # the sources, where nothing draws them
+    assert "r301.0 python" in source and "r2.0 python" not in source
+    assert source.count("digraph") == run.ROWS and len(drawn) < 150_000
+    width, height = map(float, re.findall(r"viewBox=\"0 0 (\S+) (\S+)\"", drawn)[0])
+    assert width < 820 and height < 3_000
+    said = run.run_text(w.state, w.events)
+    assert said.startswith("… ") and "r301.0 python" in said and "r2.0 python" not in said
+
+
+def test_a_plan_that_a_person_changed_is_edited_and_not_made_again_and_an_undone_call_is_no_failure():
+    w = Writer().start().propose()
+    w.add("plan.edited", version=2, steps=w.state.plan.plain(), by="you")
+    w.approve_plan().step(1, "342", created=["n"])
+    w.add("call.undone", call="r2.0")
+    said = run.run_text(w.state, w.events)
+    assert "edited by you: plan of" in said and "re-planned" not in said and "r2.0 python, undone: 342" in said
+    failed = {node.colour for column in run.columns(w.state, w.events) for node in column} & {run._BAD}
+    assert not failed
+    w.add("plan.edited", version=3, steps=w.state.plan.plain(), by="model")
+    assert "re-planned: plan of" in run.run_text(w.state, w.events)

@@ -25,6 +25,16 @@ def test_card_shows_call_reason_risks_code_and_coverage():
     assert [b["key"] for b in c["buttons"]] == ["A", "⇧ A", "E", "R", "S"]
 
 
+def test_a_reason_stands_once_and_several_are_listed():
+    one, two = ["file", "`to_csv` writes `x.csv`"], ["network", "`get` sends data out"]
+    why = {"text": "It asks because `to_csv` writes `x.csv`"}
+    cards = [
+        view(w.state, w.events)["card"]
+        for w in (waiting(risks=[one], **why), waiting(risks=[one, two], **why), waiting(risks=[two], **why))
+    ]
+    assert [[kind for kind, _ in c.get("risks", ())] for c in cards] == [[], ["file", "network"], ["network"]]
+
+
 def test_the_live_line_says_the_decision_and_its_keys():
     said = shown("waiting")["say"]
     assert (
@@ -84,8 +94,11 @@ def test_hidden_characters_in_code_are_a_risk_of_their_own():
 
 def test_a_plan_says_what_approving_it_grants():
     c = shown("proposed")["card"]
-    assert [[plain(x) for x in r][:3] for r in c["table"]["rows"]] == [
-        ["python", "4 calls", "steps 1, 2, 3 and 4"]
+    assert [[plain(x) for x in r][:3] for r in c["table"]["rows"]] == [["python", "4 calls", "every step"]]
+    assert c["call"] == "plan:1"  # of the version that is seen, and of no other
+    assert [plain(line) for line in c["plan"]["rest"]] == [
+        "python: at most 4 calls, every step",
+        "Still asks: if it touches files, processes or the net, or cannot be undone.",
     ]
     assert [b["label"] for b in c["buttons"]] == ["Approve", "Edit", "Reject"]
 

@@ -1,13 +1,15 @@
 """The panel's view of every state that a process can have."""
 
 import json
-from datetime import timedelta
 from typing import NotRequired, Required, get_args, get_origin, get_type_hints
 
 import pytest
 from fixtures_journals import STATES, blocks, many, shown
 from fixtures_writer import Writer
+from turns import python
 
+import llmos_nb as llmos
+from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import budget
 from llmos_nb.process.state.fold import fold
 from llmos_nb.views import contract
@@ -71,9 +73,11 @@ def test_a_step_that_has_ended_has_its_code_output_and_pictures_on_a_page():
     projector = Projector(w.events)
     projector.open("output", n)
     sheet = projector.view(w.state, w.events)["sheet"]
-    assert sheet["title"] == f"Output of step {n}"
-    assert [b["kind"] for b in sheet["blocks"]] == ["code", "code", "image"]
-    assert (sheet["blocks"][1]["code"], sheet["blocks"][2]["data"]) == ("344 rows", "cG5n")
+    assert (sheet["title"], sheet["step"]) == (f"{n} {w.state.plan.step(n).title}", n)
+    assert [b["kind"] for b in sheet["blocks"]] == ["text", "code", "columns"]
+    assert sheet["blocks"][1]["code"] == "plt.plot(x)"
+    shown = sheet["blocks"][2]
+    assert (shown["right"][0]["code"], shown["left"][1]["data"]) == ("344 rows", "cG5n")
     projector.open("")
     assert "sheet" not in projector.view(w.state, w.events)
 
@@ -85,11 +89,31 @@ def test_a_call_that_nobody_has_judged_yet_is_not_said_to_wait_for_a_person():
     assert (v["state"], v["what"]) == ("Running", "looking at the next call")
 
 
+def test_a_call_that_is_decided_and_has_not_begun_is_said_to_wait_for_its_turn_and_is_shown():
+    w = STATES["thinking"]()
+    call = w.call(code="x = 1")
+    w.allow(call, by="you")
+    v = view(w.state, w.events)
+    title = f"step {n}" if (n := w.state.calls[call].step) else "python"
+    assert (v["state"], v["what"]) == ("Running", f"{title} waits for its turn")
+    assert "Approved by you." in plain(v["now"][1]["words"]) and v["now"][2]["code"] == "x = 1"
+
+
 def test_a_budget_of_one_is_said_in_the_singular():
     w = STATES["budget"]()
     w.state.budget, w.state.detail = budget.parse("1 calls"), "calls"
     v = view(w.state, w.events)
     assert v["what"] == "1 call is used up"
+
+
+def test_where_the_budget_is_used_up_only_more_of_it_goes_on_and_nothing_is_offered_that_would_end_at_once():
+    w = STATES["budget"]()
+    v = view(w.state, w.events)
+    labels = [b["label"] for b in v["foot"]["buttons"]]
+    assert labels[0] == "Add 2 min" and "Resume" not in [*labels, *v["acts"]] and not v["foot"]["ask"]
+    w.add("signal.received", signal="budget", by="you", amounts={"s": 120})
+    v = view(w.state, w.events)
+    assert v["acts"] == ["Resume"] and v["foot"]["ask"]
 
 
 def test_nobody_is_said_to_have_pressed_stop_where_the_interpreter_ended():
@@ -131,7 +155,7 @@ def test_view_does_not_change_the_state():
 
 def test_a_budget_that_is_used_up_offers_more_in_its_own_unit():
     v = shown("budget")
-    add = blocks(v, "actions")[0]["buttons"][0]
+    add = v["foot"]["buttons"][0]
     assert add["label"] == "Add 2 min" and budget.parse(add["data"]["text"]).limits == {"s": 120}
     assert next(b for b in v["budget"] if b["name"] == "time")["part"] >= 1
     w = STATES["budget"]().add("signal.received", signal="budget", by="you", amounts={"s": 120})
@@ -190,6 +214,19 @@ def test_counts_on_the_edges_are_those_of_the_run():
     assert shown("unverified")["counts"]["e9"] == "3"
 
 
+def test_results_are_counted_as_taken_in_once_whether_an_event_says_so_or_not():
+    w = Writer().start()
+    call = w.call(code="x = 1")
+    w.allow(call).add("call.started", call=call, key="k", epoch=1)
+    assert "e4" not in view(w.state, w.events)["counts"]
+    w.add("call.finished", call=call, ok=True, result="", size=0)
+    assert view(w.state, w.events)["counts"]["e4"] == "1" and view(w.state, w.events)["stage"] == "integrate"
+    w.add("step.integrated", step=0, met=True, evidence="")  # as former versions wrote
+    assert view(w.state, w.events)["counts"]["e4"] == "1"
+    w.add("call.decided", call=w.call(code="x = 2"), digest="", what="reject", by="you", why="no")
+    assert view(w.state, w.events)["counts"]["e4"] == "2"
+
+
 def test_counts_fed_one_by_one_are_those_of_the_whole():
     w = STATES["finished"]()
     counts = Counts()
@@ -198,11 +235,58 @@ def test_counts_fed_one_by_one_are_those_of_the_whole():
         assert counts == Counts.of(w.events[: i + 1])
 
 
-def test_running_activity_shows_its_duration():
+def test_running_activity_says_since_when_and_a_waiting_one_counts_no_time():
     w = STATES["running"]()
-    later = w.clock + timedelta(seconds=3)
-    v = view(w.state, w.events, later.isoformat())
-    assert v["what"] == "step 2, 3.0 s so far" and v["steps"][1]["dur"] == "3.0 s so far"
+    v = view(w.state, w.events)
+    begun = next(e.at for e in reversed(w.events) if e.k == "call.started")
+    assert v["what"] == "step 2" and v["clock"] == {"since": begun, "say": "{} so far"}
+    assert v["steps"][1]["clock"] == v["clock"] and "dur" not in v["steps"][1]
+    counted = {"since": w.state.at, "base": w.state.spent["s"]}
+    time = next(bar for bar in v["budget"] if bar["name"] == "time")
+    assert time["clock"] == {**counted, "top": w.state.budget.limits["s"]} and v["timing"] == counted
+    waits = shown("waiting")
+    assert waits["clock"] is None and waits["timing"] is None
+    assert not any("clock" in each for each in (*waits["budget"], *waits["steps"]))
+
+
+def test_the_line_of_a_folded_panel_says_where_the_run_stands():
+    assert shown("running")["strip"] == "step 2 of 4 · Average body mass on each island"
+    assert shown("waiting")["strip"] == "step 3 wants to replace a file"
+    assert (shown("waiting")["time"], shown("waiting")["cost"]) == ("0:10", "$0.0020")
+
+
+def test_the_timeline_stands_on_real_time_with_who_was_at_work():
+    w = STATES["finished"]()
+    v = view(w.state, w.events)
+    assert [e["s"] for e in v["events"]] == sorted(e["s"] for e in v["events"]) and v["events"][0]["s"] == 0
+    assert {each["who"] for each in v["stretches"]} == {"model", "tool", "you"}
+    ends = [0.0, *(at for each in v["stretches"] for at in (each["begin"], each["end"]))]
+    assert ends == sorted(ends) and ends[-1] <= v["events"][-1]["s"]
+    asked = next(e["s"] for e in v["events"] if e["k"] == "question.asked")
+    assert next(each["begin"] for each in v["stretches"] if each["who"] == "you") == asked
+    assert v["begun"][0] == ("1", next(e["s"] for e in v["events"] if e["k"] == "call.started"))
+
+
+def test_rows_of_an_earlier_event_are_marked_as_past():
+    w = STATES["finished"]()
+    assert view_at(w.events, 20)["past"] and "past" not in view(w.state, w.events)
+
+
+def test_rows_say_which_steps_the_approved_plan_covers():
+    assert [r.get("covered", False) for r in shown("running")["steps"]] == [False, True, True, True]
+    assert not any(r.get("covered") for r in shown("proposed")["steps"])
+    w = STATES["running"]()
+    w.state.upto = 3
+    assert [r.get("covered", False) for r in view(w.state, w.events)["steps"]] == [False, True, True, False]
+
+
+def test_long_plan_says_what_it_may_do_in_ranges():
+    steps = [(f"part {n}", "", ()) for n in range(1, 41)]
+    w = Writer().start().propose(steps)
+    w.add("question.asked", question="plan:1", kind="plan", text="It asks because so.")
+    made = view(w.state, w.events)["card"]
+    assert made["plan"]["rest"][0] == [["`", "python"], ": at most 40 calls, every step"]
+    assert "1, 2, 3" not in json.dumps(made)
 
 
 @pytest.mark.parametrize("name", ["finished", "unverified", "failed", "rejected"])
@@ -264,3 +348,56 @@ def test_opened_sheet_stands_over_the_live_view():
 def test_a_unit_without_bound_has_no_bar():
     w = Writer().add("run.started", goal="g", model="m", budget={"tokens": 100}, pid=1)
     assert [b["name"] for b in view(w.state, w.events)["budget"]] == ["tokens"]
+
+
+@pytest.mark.parametrize(("mode", "runs"), [("risky", True), ("plan", True), ("step", False), ("auto", True)])
+async def test_words_while_a_plan_is_written_say_what_runs_before_it(mode, runs):
+    model = ScriptedModel([python("x = 1"), {"text": "Done."}])
+    process = await llmos.run("go", model=model, namespace={}, approve=mode)
+    events = process.events
+    asked = next(i for i, e in enumerate(events) if e.k == "model.requested")
+    said = "\n".join(
+        plain(b.get("words", "")) for b in view(fold(events[: asked + 1]), events[: asked + 1])["now"]
+    )
+    assert runs == (process.reason == "answered") == ("Each of its steps asks" not in said)
+    assert ("ask you first" in said) == (mode in ("risky", "plan"))
+
+
+async def planned_turn():
+    """Give a process whose turn did its first step and asks about its second."""
+    turns = [
+        {"plan": [{"title": "load"}, {"title": "write"}]},
+        {
+            "calls": [
+                {"name": "python", "arguments": {"code": "x = 1", "step": "1"}},
+                {"name": "python", "arguments": {"code": "open('w.csv', 'w').close()", "step": "2"}},
+            ]
+        },
+        {"text": "Done."},
+    ]
+    process = await llmos.run("go", model=ScriptedModel(turns), namespace={})
+    await process.approve("all")
+    return process
+
+
+def row(process, n):
+    events = process.events
+    return next(r for r in view(process.run.state, events)["steps"] if r["n"] == n)
+
+
+async def test_step_whose_call_has_ended_is_not_said_to_be_unfinished_in_a_pause():
+    process = await planned_turn()
+    assert process.state == "waiting"
+    await process.stop()
+    assert row(process, 1)["note"] == "the turn is open"
+
+
+async def test_reason_of_a_rejected_step_stands_once_and_no_answer_is_foretold():
+    process = await planned_turn()
+    await process.reject(2, "semicolons, please")
+    events = process.events
+    asked = [i for i, e in enumerate(events) if e.k == "model.requested"][-1]
+    now = view(fold(events[: asked + 1]), events[: asked + 1])
+    assert "the model works" in now["what"] and "answer" not in now["what"]
+    found = row(process, 2)
+    assert "rejected by you: semicolons, please" in found["note"] and "ev" not in found

@@ -1,6 +1,7 @@
 """A process without a plan: its rows are its calls, in panel, page and text; no step is made up for it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from fixtures_writer import Writer
@@ -13,8 +14,10 @@ from llmos_nb.tools import Call
 from llmos_nb.views import page
 from llmos_nb.views.panel import Projector
 from llmos_nb.views.panel.calls import title
+from llmos_nb.views.panel.now import code_of
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text import form
+from llmos_nb.views.wording import plain
 
 DONE = {"text": "Done."}
 
@@ -45,11 +48,36 @@ async def test_a_run_without_a_plan_has_a_row_a_call_and_no_step():
     assert (v["planhead"], v["planside"]) == ("Calls", "3 of 3 done") and "3 calls" in v["what"]
 
 
+def test_a_question_is_the_title_of_its_row():
+    asked = Call("r1.0", "ask", {"question": "Which shelves are closed?"})
+    assert title(asked) == "asks: Which shelves are closed?"
+    assert title(replace(asked, arguments={"question": 3})) == "ask(question=3)"
+
+
+async def test_reason_of_a_rejection_stands_once_in_its_row():
+    proc = await ran(python("x = 1"), DONE, approve="step")
+    await proc.reject("r1.0", "bars, please")
+    row = rows(proc)["r1.0"]
+    assert row["note"] == "rejected by you: bars, please" and "ev" not in row
+
+
+async def test_code_that_a_person_edited_is_not_said_to_be_the_models():
+    call = Call("r1.0", "python", {"code": "x = 2"}, original={"code": "x = 1"})
+    assert plain(code_of(call)["cap"]) == "Python, edited since r1.0"
+    assert plain(code_of(replace(call, original=None))["cap"]) == "Python, written by the model in r1.0"
+
+
 async def test_the_goal_is_never_ticked():
     proc = await ran(python("1 / 0"), DONE)
     (row,) = drawn(proc)["steps"]
     assert (row["s"], row["t"]) == ("failed", "1 / 0") and "ZeroDivisionError" in row["ev"]
     assert drawn(proc)["planside"] == "0 of 1 done"
+
+
+async def test_a_call_that_failed_says_the_error_whatever_was_taken_back():
+    proc = await ran(python("xs.append(4)\n1 / 0"), DONE, namespace={"xs": [3]})
+    (row,) = drawn(proc)["steps"]
+    assert row["ev"] == "ZeroDivisionError: division by zero" and proc.run.namespace["xs"] == [3]
 
 
 async def test_each_call_of_an_answer_has_its_row_and_the_first_says_what_the_answer_cost():
@@ -62,7 +90,7 @@ async def test_undo_is_offered_of_calls_that_changed_something_alone():
     proc = await ran(python("a = 1"), python("print(a)"), DONE)
     assert rows(proc)["r1.0"]["back"] is True and "back" not in rows(proc)["r2.0"]
     proc.undo(to="r1.0")
-    assert rows(proc)["r1.0"]["s"] == "skipped" and rows(proc)["r1.0"]["note"] == "undone"
+    assert rows(proc)["r1.0"]["s"] == "undone" and rows(proc)["r1.0"]["note"] == "undone"
     assert "back" not in rows(proc)["r1.0"] and "out" not in rows(proc)["r1.0"]
 
 
@@ -98,7 +126,7 @@ async def test_the_output_of_a_call_is_shown_by_its_id():
     projector = Projector(proc.events)
     projector.open("output", "r1.0")
     sheet = projector.view(proc.run.state, proc.events)["sheet"]
-    assert sheet["title"] == "Output of r1.0" and "seen" in json.dumps(sheet)
+    assert sheet["title"] == "r1.0 print('seen')" and "seen" in json.dumps(sheet)
 
 
 async def test_many_calls_fold_by_their_place():
@@ -113,6 +141,8 @@ async def test_many_calls_fold_by_their_place():
     [
         ("# load the birds\nx = 1", "Load the birds"),
         ("\n\nx = 1", "x = 1"),
+        ("import pandas as pd\nfrom a import b\n\nx = 1", "x = 1"),
+        ("import a\nimport b", "import a"),
         ("#\nx", "python"),
         ("x" * 300, "x" * 99 + "…"),
     ],

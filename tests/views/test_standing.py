@@ -1,6 +1,7 @@
 """How a process stands, in words that are true."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
@@ -14,10 +15,11 @@ NOW = datetime.now(UTC).isoformat(timespec="milliseconds")
     ("state", "where", "words"),
     [
         (State(status="running"), {}, "running"),
+        (State(status="running", pause_wanted=True), {}, "running (pauses after this step)"),
         (State(status="running"), {"driven": False}, "broke off"),
         (State(status="running", at=NOW), {"driven": False}, f"broke off at {moment(NOW)}"),
-        (State(status="running"), {"elsewhere": True, "driven": False}, "running (in another notebook)"),
-        (State(status="paused"), {"elsewhere": True}, "running (in another notebook)"),
+        (State(status="running"), {"elsewhere": True, "driven": False}, "running (elsewhere)"),
+        (State(status="paused"), {"elsewhere": True}, "running (elsewhere)"),
         (State(status="paused"), {"driven": False}, "paused"),
         (State(status="ended", reason="killed"), {}, "killed"),
         (State(status="ended", reason="answered"), {"driven": False}, "ended, answered"),
@@ -41,6 +43,7 @@ NOW = datetime.now(UTC).isoformat(timespec="milliseconds")
             f"waiting for a message since {moment(NOW)}",
         ),
     ],
+    ids=map(str, count()),  # words hold the time of day, which changes while the processes of the tests begin
 )
 def test_standing_says_how_a_process_stands(state, where, words):
     assert standing(state, **where) == words

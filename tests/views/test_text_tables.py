@@ -21,13 +21,13 @@ def test_a_table_is_aligned_and_fits():
 
 @given(st.lists(st.lists(st.text(max_size=30), min_size=1, max_size=4), max_size=4), st.integers(20, 90))
 def test_table_loses_no_cell(rows, width):
-    said = re.sub(r"\s", "", "".join(laid_out(rows, width)))
+    said = re.sub(r"\s", "", "".join(laid_out(rows, width=width)))
     assert len(said) == sum(len(re.sub(r"\s", "", visible(c))) for row in rows for c in row)
 
 
 @given(st.text(max_size=200), st.integers(20, 90))
 def test_wrapped_lines_fit(words, width):
-    assert all(len(line) <= width for line in wrap(words, width, "  "))
+    assert all(len(line) <= width for line in wrap(words, "  ", width))
 
 
 def test_the_log_has_a_line_an_event():
@@ -41,9 +41,8 @@ def test_the_log_of_a_long_run_shows_its_end_and_how_the_rest_is_seen(tmp_path):
     assert len(w.events) > audit.SHOWN
 
     def lines(**options):
-        return "\n".join(
-            audit.of_one(audit.Wanted(**options), tmp_path / "journal.jsonl", w.events)
-        ).splitlines()
+        told = audit.of_one(audit.Wanted(**options), tmp_path / "journal.jsonl", w.events)
+        return "\n".join(map(audit.text, told)).splitlines()
 
     whole = log(w.events).splitlines()
     away = len(w.events) - audit.SHOWN

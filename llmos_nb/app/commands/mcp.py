@@ -5,10 +5,11 @@ from __future__ import annotations
 from llmos_nb.app.options import Command
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.session import Session
+from llmos_nb.tools.devices.mcp import told_plainly
 from llmos_nb.views.text import table
 
-START_S = 60.0
-_USAGE = "%agent mcp list, %agent mcp add NAME COMMAND…, %agent mcp remove NAME"
+START_S, LOOK_S = 60.0, 5.0
+_USAGE = "%agent mcp list, %agent mcp add NAME COMMAND… or NAME URL [HEADER…], %agent mcp remove NAME"
 
 
 async def mcp(session: Session, command: Command) -> None:
@@ -34,14 +35,19 @@ async def _add(session: Session, name: str, command: list[str]) -> None:
     except BaseException:
         await session.servers.remove(name)
         raise
-    print(f"{name} ({' '.join(spec.command)}) has {len(tools)} tools; -t {name} hands them to a process")
+    for header in told_plainly(spec):
+        hint = "write {secret:NAME} in its place, which %agent secret NAME makes known"
+        print(f"{header} stands as you wrote it in {session.home.root / 'mcp.json'}; {hint}")
+    print(f"{name} ({spec}) has {len(tools)} tools; -t {name} hands them to a process")
     rows = [[t.name, t.description.partition(": ")[2][:70]] for t in tools]
     print(table(rows, ["tool", "what the server says of it"]))
 
 
 async def _list(session: Session) -> None:
-    rows = [
-        [n, " ".join(s.command)[:60], str(session.servers.running(n) or "not yet"), s.where]
-        for n, s in session.servers.specs().items()
-    ]
-    print(table(rows, ["server", "command", "process", "from"]) if rows else f"no MCP servers yet: {_USAGE}")
+    await session.servers.look(LOOK_S)
+    rows = [[n, str(s)[:60], session.servers.state(n), s.where] for n, s in session.servers.specs().items()]
+    print(
+        table(rows, ["server", "command or address", "process", "from"])
+        if rows
+        else f"no MCP servers yet: {_USAGE}"
+    )

@@ -12,17 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.app import proof
+from llmos_nb.app.cells import put
+from llmos_nb.app.commands.trust import adopt
 from llmos_nb.app.listing import stands
-from llmos_nb.app.options import Command
+from llmos_nb.app.options import Command, names_something
 from llmos_nb.app.present.presenter import Presenter
+from llmos_nb.app.verbs import step_or_call
 from llmos_nb.errors import LlmosError, NotAnswered, UsageError
 from llmos_nb.journal import history
 from llmos_nb.journal.events import CallDecided, CallRedone, CallUndone, PlanDecided, SignalReceived
 from llmos_nb.policy import parse_rule
 from llmos_nb.policy.secrets import SecretStr, handle, vault
 from llmos_nb.process import beyond_undo, inputs
-from llmos_nb.session import Process, Session, api, exporting, table
+from llmos_nb.session import Process, Session, abreast, api, exporting, table
+from llmos_nb.session.commands import kill_children
 from llmos_nb.tools import Call
+from llmos_nb.views import visible
 from llmos_nb.views.text import diff as difference
 
 
@@ -30,7 +35,8 @@ async def approve(session: Session, command: Command) -> None:
     process = session.find(command.process)
     what = command.words[1] if len(command.words) > 1 else "all"
     before, lacks = len(process.events), inputs.lacking(process.run) if process.cold else []
-    process.approve(int(what) if what.isdecimal() else what)
+    flags = command.flags
+    process.approve(step_or_call(what), without=flags["without"], upto=flags["upto"])
     fresh = [e.body for e in process.events[before:]]
     for body in fresh:
         match body:
@@ -62,14 +68,23 @@ def _words(command: Command, at: int) -> str:
     return " ".join(command.words[at:])
 
 
+def _edit(process: Process, command: Command) -> None:
+    """Edit a step's title, or the code of a call; or what a step commits to."""
+    text, acts = _words(command, 2), command.flags["acts"]
+    if acts is not None and not command.words[1].isdecimal():
+        raise UsageError(f"%agent edit: --acts belongs to the number of a step, not to {command.words[1]!r}")
+    process.edit(command.words[1], text or None, **({} if acts is None else {"acts": acts}))
+
+
 ACTS: dict[str, Callable[[Process, Command], Any]] = {
     "reject": lambda p, c: p.reject(
-        c.words[1] if _names_something(p, c) else "all", _words(c, 2 if _names_something(p, c) else 1)
+        c.words[1] if names_something(c.words[1:]) else "all",
+        _words(c, 2 if names_something(c.words[1:]) else 1),
     ),
-    "edit": lambda p, c: p.edit(c.words[1], _words(c, 2)),
+    "edit": _edit,
     "add": lambda p, c: p.add(_words(c, 1)),
     "move": lambda p, c: p.move(_number(c, 1), _number(c, 2)),
-    "skip": lambda p, c: p.skip(_target(c, 1)),
+    "skip": lambda p, c: p.skip(step_or_call(c.words[1])),
     "retry": lambda p, c: p.retry(_number(c, 1), _words(c, 2)),
     "reply": lambda p, c: p.reply(_words(c, 1)),
     "send": lambda p, c: p.send(_words(c, 1)),
@@ -79,11 +94,6 @@ ACTS: dict[str, Callable[[Process, Command], Any]] = {
     "nice": lambda p, c: p.nice(_niceness(c)),
     "budget": lambda p, c: p.budget(_words(c, 1)),
 }
-
-
-def _names_something(p: Process, c: Command) -> bool:
-    """Whether the second word is a step or call rather than the beginning of the reason."""
-    return len(c.words) > 1 and (c.words[1].isdecimal() or c.words[1] in (*p.run.state.calls, "all", "plan"))
 
 
 def _niceness(command: Command) -> int:
@@ -100,12 +110,10 @@ def _number(command: Command, at: int) -> int:
     return int(word)
 
 
-def _target(command: Command, at: int) -> str | int:
-    return int(command.words[at]) if command.words[at].isdecimal() else command.words[at]
-
-
-async def act(session: Session, command: Command) -> None:
+async def act(session: Session, command: Command) -> Any:
     process = session.find(command.process)
+    if command.verb == "send" and process.state == "ended":
+        return await _ask_further(session, process, _words(command, 1))
     if process.cold:  # one that another interpreter drives is not said to stand still
         with process.journal.held():
             pass
@@ -113,17 +121,17 @@ async def act(session: Session, command: Command) -> None:
     if command.verb in ("stop", "kill"):
         await done  # so that what is said next is how it stands
     if command.verb == "kill":
-        await _kill_children(session, process)
-    _tell(process, "it does not run" if command.verb in ("stop", "pause") else "noted")
+        await kill_children(session, process)
+    return _tell(process, "it does not run" if command.verb in ("stop", "pause") else "noted")
 
 
-async def _kill_children(session: Session, process: Process) -> None:
-    """End with a process those that it started and that this notebook had not loaded."""
-    for entry in table.entries(session.home):
-        if entry.parent == process.pid and not entry.driver:
-            child = session.find(entry.pid)
-            await child.kill(by=f"process {process.pid}")
-            await _kill_children(session, child)
+async def _ask_further(session: Session, process: Process, text: str) -> Any:
+    """Begin a further turn of a process that has ended, and show it here."""
+    process.send(text)
+    if process.cold:
+        await session.resume(process)
+    presenter = Presenter(session)
+    return await presenter.attend(process, presenter.show(process))
 
 
 async def resolve(session: Session, command: Command) -> None:
@@ -138,8 +146,10 @@ async def resume(session: Session, command: Command) -> Any:
     if command.flags["all"]:
         return await _resume_all(session, command)
     process = session.find(command.process)
+    if command.flags["adopt"]:
+        process = adopt(session, process, command.flags["yes"])
     if process.reason == "answered" and not process.run.state.undoing:  # an approval let it go on, to its end
-        print(f"process {process.pid} has answered; fork it to go on from an event")
+        print(f'process {process.pid} has answered; %agent send {process.pid} "…" asks further')
     else:
         await _go_on(session, process, command)
     presenter = Presenter(session)
@@ -158,7 +168,7 @@ async def _resume_all(session: Session, given: Command) -> None:
     """Resume what is unfinished in the home, parents first, and say of each that cannot go on why."""
     if given.words:
         raise UsageError("%agent resume: name a process, or say --all")
-    left = {e.pid: e for e in table.entries(session.home) if not e.driver}
+    left = {e.pid: e for e in table.entries(session.home) if not e.elsewhere}
     begun, failed = list[Process](), list[str]()
     for pid in [p for p, e in left.items() if e.parent not in left]:  # a child goes on with its parent
         try:
@@ -218,26 +228,37 @@ async def export(session: Session, command: Command) -> None:
 def _asked_for(session: Session, command: Command) -> tuple[list[Process], str]:
     """Return the processes whose results are wanted, and the file: ``P [FILE]``, or ``[FILE] --of P,P``."""
     if not (several := command.flags["of"]):
-        return [session.find(command.process)], _words(command, 1)
+        return [_one(session, command)], _words(command, 1)
     pids = [word.strip() for word in several.split(",") if word.strip()]
     words = command.words[1:] if command.words and command.words[0] in (*pids, "") else command.words
     return [session.find(pid) for pid in pids], " ".join(words)
 
 
+def _one(session: Session, command: Command) -> Process:
+    """Return the process that is asked for; where several are named in its place, the error says how that is done."""
+    try:
+        return session.find(command.process)
+    except UsageError as error:
+        if "," not in command.process:
+            raise
+        how = f"%agent export {_words(command, 1)}".rstrip()
+        raise UsageError(
+            f"{command.process!r} names several processes: say {how} --of {command.process}"
+        ) from error
+
+
 async def cells(session: Session, command: Command) -> None:
     process = session.find(command.process)
-    for call in process.run.state.surviving:
-        tool = process.run.tools.get(call.name)
-        if tool is not None and tool.effect != "read" and isinstance(call.arguments, dict):
-            session.ip.set_next_input(tool.to_code(call.arguments))
+    if not put(process):
+        print(f"process {process.pid} has no step that would be a cell")
 
 
 async def verify(session: Session, command: Command) -> None:
-    print(api.verify(command.words[0], **proof.proving(command.flags)).text())
+    print(visible(api.verify(command.words[0], **proof.proving(command.flags)).text()))
 
 
 async def rule(session: Session, command: Command) -> None:
-    live = [p for p in session.processes.values() if p.state != "ended"]
+    live = [p for p in session.processes.values() if p.state != "ended" and not abreast.whereabouts(p)]
     where = dict(_condition(command, text) for text in command.flags["where"])
     rule = {"tool": command.words[0], "do": command.verb, "where": where}
     how = {k: command.flags[k] for k in ("count", "until")}
@@ -274,6 +295,11 @@ async def secret(session: Session, command: Command) -> None:
     print(f"{handle(name)} stands for its value from now on, in prompts, journals, exports and errors")
 
 
+async def private(session: Session, command: Command) -> None:
+    session.hide(name := command.words[0])
+    print(f"`{name}`: models see its type and columns; its values, and what is made of them, stay with you")
+
+
 async def undo(session: Session, command: Command) -> None:
     process = session.find(command.process)
     mark, known = len(process.events), set(process.run.state.calls)
@@ -283,15 +309,18 @@ async def undo(session: Session, command: Command) -> None:
     for event in process.events[mark:]:
         if isinstance(b := event.body, CallUndone | CallRedone):
             told = "taken back" if isinstance(b, CallUndone) else "put back"
-            print(f"{told}: {_named_undo(process.run.state.calls[b.call])}")
+            call = process.run.state.calls[b.call]
+            left = [str(e).partition(" ") for e in call.facts.get("effects") or ()]
+            files = ", ".join(path for kind, _, path in left if kind == "write")
+            print(f"{told}: {_named_undo(call)}{files and f'; it wrote {files}: that stays as it is'}")
     if command.verb == "undo":
         _tell_outside(process, known)
 
 
 def _named_undo(call: Call) -> str:
     """Name a call and what it changed."""
-    changed = sorted(set(call.changes.names))
-    return f"{call.id} {call.name}" + (f" ({', '.join(f'`{n}`' for n in changed)})" if changed else "")
+    changed = ", ".join(f"`{n}`" for n in sorted(set(call.changes.names)))
+    return f"{call.id} {call.name}{changed and f' ({changed})'}"
 
 
 def _tell_outside(process: Process, known: Collection[str]) -> None:

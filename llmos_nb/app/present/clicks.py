@@ -7,12 +7,20 @@ backends), clicks come by the main thread, as they do for every widget.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 ASKED = "_reply_subshell_for"
+USUAL_S, SWITCH_S = 0.005, 0.001  # how long code that loops keeps other threads waiting
 Take = Callable[[dict[str, Any]], object]
+
+
+def restore() -> None:
+    """Let code that loops keep other threads waiting as long as it did before."""
+    if sys.getswitchinterval() == SWITCH_S:
+        sys.setswitchinterval(USUAL_S)
 
 
 def listen(comm: Any, take: Take) -> bool:
@@ -42,4 +50,6 @@ def listen(comm: Any, take: Take) -> bool:
         return route(data, default)
 
     setattr(comm, ASKED, taking)
+    if sys.getswitchinterval() == USUAL_S:  # who has chosen another keeps it
+        sys.setswitchinterval(SWITCH_S)  # a click and its answer pass several threads, and wait for each
     return True

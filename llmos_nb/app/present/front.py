@@ -19,4 +19,6 @@ def awaits_clicks(ip: Any) -> bool:
 
     if getattr(ip, "kernel", None) is None:
         return True
-    return tuple(map(int, version("ipykernel").split(".")[:2])) >= (7, 4) or not ip.kernel._allow_stdin
+    return tuple(map(int, version("ipykernel").split(".")[:2])) >= (7, 4) or not getattr(
+        ip.kernel, "_allow_stdin", False
+    )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmos_nb.errors import LlmosError
+from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.session import Process
-from llmos_nb.views.panel import has_rest
+from llmos_nb.views.panel import asks_for, has_rest
 
 Read = Callable[[str], str]
 Question = Mapping[str, Any]
 END = "."
+TYPE = "  it goes where others chose; type the domain as it is sent > "
+ANOTHER = "that is another one; nothing was approved"
 
 
 def prompt_keys(process: Process, key: str, read: Read) -> None:
@@ -45,6 +47,34 @@ def prompt_keys(process: Process, key: str, read: Read) -> None:
             return
         except LlmosError as error:
             said = f"  {error}\n"
+
+
+HELD = {"a": "allow once", "A": "allow for this process", "r": "refuse"}
+
+
+def prompt_held(process: Process, key: str, read: Read) -> None:
+    """Ask for a key until the question of a step that is held in the middle is answered; its parameters as above.
+
+    The step's code stands on the stack of this thread, so what is said is carried out on the one of the processes.
+    """
+    said = ""
+    while key in process.run.state.questions:
+        wanted = asks_for(process.run.state, key)
+        choices = {k: does for k, does in HELD.items() if k != "A" or not wanted}
+        typed = read(f"{said}{_prompt(choices)}").strip()
+        why = read("  why not? > ").strip() if typed == "r" else ""
+        if typed == "a" and wanted and read(TYPE).strip() != wanted:
+            said = f"  {ANOTHER}\n"
+            continue
+        acts = {
+            "a": lambda: process.approve(key),
+            "A": lambda: process.approve_rest(key),
+            "r": lambda: process.reject(key, why),  # noqa: B023 - called at once
+        }
+        if typed in choices:
+            process.dispatch.ask(acts[typed])
+        else:
+            said = _help(key, choices, typed)
 
 
 def _choices(process: Process, key: str, question: Question) -> dict[str, str]:
@@ -90,8 +120,15 @@ def _edit(p: Process, key: str, question: Question, read: Read) -> None:
     p.edit(key, "\n".join(lines[:-1]))
 
 
+def _approve(p: Process, key: str, question: Question, read: Read) -> None:
+    wanted = asks_for(p.run.state, key)
+    if wanted and read(TYPE).strip() != wanted:
+        raise UsageError(ANOTHER)
+    p.approve(_target(key), digest=question.get("digest", ""))
+
+
 _DO: dict[str, Callable[[Process, str, Question, Read], Any]] = {
-    "a": lambda p, key, question, read: p.approve(_target(key), digest=question.get("digest", "")),
+    "a": _approve,
     "A": lambda p, key, question, read: p.approve_rest(key, digest=question.get("digest", "")),
     "e": _edit,
     "r": lambda p, key, question, read: p.reject(_target(key), read("  why not? > ").strip()),

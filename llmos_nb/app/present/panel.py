@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ipykernel.connect import get_connection_file
-from IPython.display import display
+from comm import create_comm
 
-from llmos_nb.app.present.text import Shown, publish
-from llmos_nb.app.present.widget import Panel
-from llmos_nb.errors import LlmosError
+from llmos_nb.app.cells import offers
+from llmos_nb.app.lab import panels
+from llmos_nb.app.present import byhome
+from llmos_nb.app.present.text import Shown, publish, publish_all
+from llmos_nb.app.present.widget import Feed, Panel
+from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import SignalReceived
-from llmos_nb.messages import now
 from llmos_nb.process import preview
 from llmos_nb.process.state import State
-from llmos_nb.session import Process, exporting
+from llmos_nb.session import Process, abreast, exporting
 from llmos_nb.tools import bounded
-from llmos_nb.views import page
+from llmos_nb.views import bundle, page
 from llmos_nb.views.loop import loop
-from llmos_nb.views.panel import Projector
+from llmos_nb.views.panel import Projector, asks_for
 
 Message = Mapping[str, Any]
+Act = Callable[[Process, Message], Any]
+Note = Callable[[str | dict[str, Any]], None]
+"""Takes what came of a click: a line to be read, or a message for the page."""
+WIDGET = "application/vnd.jupyter.widget-view+json"
+KEPT_AT = ("question.asked", "question.answered", "run.paused", "run.resumed")
+KEEP_S = 0.2
 _running: set[asyncio.Task[Any]] = set()
 
 
@@ -33,10 +41,28 @@ def _target(m: Message) -> str | int:
     return m.get("call") or m.get("step") or "all"
 
 
+def _typed(p: Process, m: Message) -> Any:
+    """Return what is approved; what goes where others chose, only where it was typed where that is.
+
+    Raises
+    ------
+    UsageError
+        Says what is to be typed.
+    """
+    what = _target(m)
+    wanted = asks_for(p.run.state, str(what))
+    if wanted and m.get("typed") != wanted:
+        raise UsageError(
+            "it goes where others chose: to approve it, type the domain as it is sent, in the card"
+        )
+    return what
+
+
 def _approve(p: Process, m: Message) -> Any:
     if "code" in m or "arguments" in m:
         return _edit(p, m)
-    return p.approve(_target(m), digest=m.get("digest", ""))
+    given = {key: m[key] for key in ("without", "upto") if key in m}
+    return p.approve(_typed(p, m), digest=m.get("digest", ""), **given)
 
 
 def _edit(p: Process, m: Message) -> Any:
@@ -54,14 +80,29 @@ async def _export(p: Process, m: Message) -> str:
     return await asyncio.to_thread(saved.prove)
 
 
-def _fork(p: Process, m: Message) -> str:
+async def _fork(p: Process, m: Message) -> None:
+    """Begin a fork, with its panel below, in the cell of this one."""
     child = p.fork(m["at"])
-    return f"process {child.pid} stands at event {m['at']}: %agent show {child.pid}"
+    PanelShown(child).open()
+    m["say"](f"process {child.pid} goes on from there, below")
+    await child.resume()
 
 
 def _budget(p: Process, m: Message) -> Any:
-    p.budget(m.get("more") or m.get("text") or "+10 steps")
-    return p.resume() if p.state in ("ended", "paused") else None
+    p.budget(more := m.get("more") or m.get("text") or "+10 steps")
+    if p.state == "paused" or p.reason in ("budget", "failed"):
+        return p.resume()
+    return f"it may use {more.removeprefix('+')} more" if p.state == "ended" else None
+
+
+def _send(p: Process, m: Message) -> Any:
+    if not (text := m.get("text", "").strip()):
+        return "nothing was said"
+    ended = p.state == "ended"
+    p.send(text)
+    if not ended:
+        return "it is told this before it goes on"
+    return p.resume() if p.cold else None
 
 
 async def _preview(p: Process, m: Message) -> None:
@@ -73,10 +114,10 @@ async def _preview(p: Process, m: Message) -> None:
     await p.dispatch.hear(lambda: p.run.append(shown))
 
 
-CLICKS: dict[str, Callable[[Process, Message], Any]] = {
+CLICKS: dict[str, Act] = {
     "approve": _approve,
-    "approve_rest": lambda p, m: p.approve_rest(m["call"], digest=m.get("digest", "")),
-    "approve_same": lambda p, m: p.approve_same(m["call"], digest=m.get("digest", "")),
+    "approve_rest": lambda p, m: p.approve_rest(_typed(p, m), digest=m.get("digest", "")),
+    "approve_same": lambda p, m: p.approve_same(_typed(p, m), digest=m.get("digest", "")),
     "check_edit": _edit,
     "edit": _edit,
     "reject": lambda p, m: p.reject(_target(m), m.get("why", "")),
@@ -87,6 +128,7 @@ CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "undo": lambda p, m: p.undo(to=m.get("step")),
     "undo_all": lambda p, m: p.undo(to=0),
     "redo": lambda p, m: p.redo(),
+    "send": _send,
     "reply": lambda p, m: p.reply(m["text"]),
     "resolve": lambda p, m: p.resolve(m["call"], bool(m["done"])),
     "revoke": lambda p, m: p.revoke(m["rule"]),
@@ -97,7 +139,7 @@ CLICKS: dict[str, Callable[[Process, Message], Any]] = {
     "budget": _budget,
     "export": _export,
     "fork": _fork,
-    "cells": lambda p, m: f"write %agent cells {p.pid} in a cell: its surviving steps come as cells below",
+    "cells": lambda p, _: {"kind": "cells", "pid": p.pid, "cells": offers(p)},
     "preview": _preview,
 }
 AT_HOME = frozenset(("undo", "undo_all", "redo", "resolve", "resume", "budget", "export", "fork", "preview"))
@@ -115,54 +157,113 @@ LOOKS: dict[str, Callable[[Projector, Message], None]] = {
 
 
 class PanelShown(Shown):
-    """The panel: a widget that follows the state."""
+    """The panel: what follows the state on every page that shows it.
+
+    Parameters
+    ----------
+    process : Process
+        What is shown.
+    page : bool
+        Whether it is for pages that have opened a comm themselves: then nothing is drawn in a cell.
+    """
 
     patient = True
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, page: bool = False) -> None:
         events = process.events
         self.process, self.projector, self.seen = process, Projector(events), len(events)
         self.swapped_at_end = process.state != "ended"  # one shown after its end is there to be looked through
-        self.panel = Panel(self.verb, self.view(), loop.svg(), process.dispatch.tell)
-        self.display_id = f"llmos-{process.pid}-{id(self):x}"
+        tell = process.dispatch.tell
+        self.panel = (
+            Feed(self.verb, self.view(), tell) if page else Panel(self.verb, self.view(), loop.svg(), tell)
+        )
+        self.panel.kept, self.panel.on_followed = self.forms, self._keep_soon
+        self.display_id = "" if page else f"llmos-{process.pid}-{id(self):x}"
+        self.comm_id = self.line = ""
+        self._keeping: asyncio.TimerHandle | None = None
+        self._pieces, self._telling = deque[tuple[str, str]](), False
 
     def view(self) -> Any:
         """Return the view as it stands."""
         run = self.process.run
-        return {**self.projector.view(run.state, run.journal.events, now()), "kernel_id": _own_id()}
+        made = {**self.projector.view(run.state, run.journal.events), "kernel_id": _own_id()}
+        if run.state.status != "ended" and (where := abreast.whereabouts(self.process)):
+            made["state"] = f"{made['state']}, {where}"
+        return made
 
     def open(self) -> None:
-        """Show the static sibling, then the widget."""
+        """Show the line that is left where nothing can draw the panel, then the panel in all its forms."""
         run = self.process.run
+        comm = create_comm(target_name=panels.TARGET, data={"pid": self.process.pid})
+        self.comm_id = comm.comm_id
+        self.panel.attach(comm)
         line = f"process {self.process.pid}: {run.state.goal.strip()}"
-        kept = "" if self.swapped_at_end else page.outputs(run.state)  # no static form will say it
-        publish(page.sibling(run.state) + kept, line, f"{self.display_id}-line")
-        display(self.panel, display_id=self.display_id)
+        if not panels.Panels.drawing:
+            publish(page.sibling(run.state), line, f"{self.display_id}-line")
+            self.line = f"{self.display_id}-line"
+        publish_all(self._drawn(), self.display_id)
         self.process.dispatch.ask(self._follow)
 
+    def forms(self) -> dict[str, Any]:
+        """Return what a notebook keeps of the process as it stands."""
+        run = self.process.run
+        return bundle.bundle(run.state, run.journal.events, self.comm_id, _own_id())
+
+    def _drawn(self) -> dict[str, Any]:
+        """Return the same with the widget, unless it has ended: a saved widget without its state is an error."""
+        if (self.swapped_at_end and self.process.state == "ended") or not isinstance(self.panel, Panel):
+            return self.forms()
+        return {
+            WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self.panel.model_id},
+            **self.forms(),
+        }
+
     def _follow(self) -> None:
+        """Take in what happened meanwhile, and follow from now on."""
         run = self.process.run
         for event in run.journal.events[self.seen :]:
             self.projector.heard(event)
         run.listeners.append(self.heard)
-        run.on_text = self._stream
+        run.on_text, run.on_code = partial(self._stream, "stream"), partial(self._stream, "written")
+        run.on_output, run.pictures = lambda call, text: self._stream("printed", text), False
+        run.attended = lambda: self.panel.hears
+        abreast.follow(self.process, self._went_on)
         self.panel.show(self.view())
 
-    def _stream(self, text: str) -> None:
-        self.process.dispatch.tell(self.panel.stream, text)
+    def _went_on(self, fresh: Sequence[Event]) -> None:
+        """Take in what others have written of a process that was only opened here."""
+        for event in fresh:
+            self.heard(event, self.process.run.state)
+        self.panel.show(self.view())
 
-    def heard(self, event: Event, _: State) -> None:
+    def _stream(self, part: str, text: str) -> None:
+        """Show what is written or printed, from any thread; what comes at once goes over in one."""
+        self._pieces.append((part, text))
+        if not self._telling:
+            self._telling = True
+            self.process.dispatch.tell(self._take)
+
+    def _take(self) -> None:
+        self._telling = False
+        while self._pieces:
+            part, text = self._pieces.popleft()
+            self.panel.stream(text, part)
+
+    def heard(self, event: Event, state: State) -> None:
         """Follow one event; the panel groups what it sends."""
         self.projector.heard(event)
         self.projector.preview(event)
         self.panel.show(self.view())
         if event.k == "run.ended":
             asyncio.get_running_loop().call_soon(self._draw_last)
+        elif event.k in KEPT_AT or (state.status == "ended" and event.k.startswith("call.")):
+            self._keep_soon()
 
     def close(self) -> None:
-        """Draw the last state; of a process that has ended the static form takes the widget's place.
+        """Draw the last state, and put what a saved notebook holds in the place of what it held.
 
-        A saved notebook holds no widget state, and a widget without it is an error on the page. `%agent show` brings
+        Where a page draws the panel itself it stays as it is. Elsewhere the static form takes the widget's place: a
+        saved notebook holds no widget state, and a widget without it is an error on the page. `%agent show` brings
         the live panel back; a page that was reloaded meanwhile keeps its own.
         """
         self.process.dispatch.ask(self._draw_last)
@@ -170,53 +271,129 @@ class PanelShown(Shown):
     def _draw_last(self) -> None:
         self.panel.show(self.view())
         self.panel.flush()
-        run = self.process.run
-        if self.swapped_at_end and self.process.state == "ended":
-            form = (page.html(run.state, run.journal.events), page.plain(run.state, run.journal.events))
-            publish(*form, self.display_id, update=True)
-            publish("", "", f"{self.display_id}-line", update=True)  # the static form says it, too
+        self._keep()
+
+    def _keep_soon(self) -> None:
+        """Renew what a saved notebook holds in a moment, once for what happens together."""
+        if self.panel.followed and self._keeping is None:
+            self._keeping = asyncio.get_running_loop().call_later(KEEP_S, self._keep)
+
+    def _keep(self) -> None:
+        """Renew it now: where a widget draws the panel only at the end, since it would be drawn anew."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = None
+        ended = self.swapped_at_end and self.process.state == "ended"
+        if self.display_id and (ended or self.panel.followed):
+            publish_all(self._drawn(), self.display_id, update=True)
+            self._take_line_away()
+        if self.panel.followed:
+            self.panel.send({"kind": "kept", "n": self.process.run.state.n})
+
+    def _take_line_away(self) -> None:
+        """Take the line over the panel away: all its forms say the same."""
+        if self.line:
+            publish("", "", self.line, update=True)
+        self.line = ""
 
     def verb(self, message: dict[str, Any]) -> None:
         """Carry a click out, and show what came of it; from any thread."""
-        name, visits = message["verb"], self.process.dispatch.visits
-        if name in LOOKS:
+        if (name := message["verb"]) in LOOKS:
             self.process.dispatch.tell(LOOKS[name], self.projector, message)
-        elif name in AT_HOME and not visits.here:
-            visits.post(partial(self._noted, message))
         else:
-            self._noted(message)
+            carry_out(self.process, message, self._told)
         self.process.dispatch.tell(self._show)
+
+    def _told(self, said: str | dict[str, Any]) -> None:
+        if isinstance(said, str):
+            self.panel.note(said)
+        else:
+            self.panel.send(said)
 
     def _show(self) -> None:
         self.panel.show(self.view())
 
-    def _carry_out(self, message: dict[str, Any]) -> None:
+
+def carry_out(process: Process, message: Message, note: Note) -> None:
+    """Carry a click out, on the thread where it belongs; from any thread. What came of it may be noted later."""
+    if process.cold:
+        process.dispatch.tell(_opened, process, message, note)
+    else:
+        _carry_out(process, message, note)
+
+
+def _opened(process: Process, message: Message, note: Note) -> None:
+    """Carry a click on a process out that was only opened here: by whoever has it at hand, or here."""
+    try:
+        abreast.catch_up(process)
+    except LlmosError as error:
+        return note(str(error))
+    where = abreast.whereabouts(process)
+    if where and message["verb"] not in byhome.HERE:
+        return _noted(process, message, note, partial(_by_home, where))
+    return _carry_out(process, message, note)
+
+
+def _by_home(where: str, p: Process, m: Message) -> Any:
+    if m["verb"].startswith("approve"):
+        _typed(p, m)
+    goes_on = p.state == "paused" or p.reason in ("budget", "failed")
+    return byhome.send(p.journal.path.parent, where, p.pid, {**m, "resume": goes_on})
+
+
+def _carry_out(process: Process, message: Message, note: Note) -> None:
+    visits = process.dispatch.visits
+    name = message["verb"]
+    if (name in AT_HOME or (name == "send" and process.cold)) and not visits.here:
+        visits.post(partial(_noted, process, message, note))
+    else:
+        _noted(process, message, note)
+
+
+def _noted(process: Process, message: Message, note: Note, act: Act | None = None) -> None:
+    try:
         given = {k: v for k, v in message.items() if v is not None}
-        said = CLICKS[message["verb"]](self.process, {**given, "say": self.panel.note})
-        if isinstance(said, str):
-            self.panel.note(said)
-        elif asyncio.iscoroutine(said):
-            task = asyncio.get_running_loop().create_task(self._awaited(said))
-            _running.add(task)
-            task.add_done_callback(_running.discard)
+        said = (act or CLICKS[message["verb"]])(process, {**given, "say": note})
+    except SAID as error:
+        said = str(error)
+    if isinstance(said, str | dict):
+        note(said)
+    elif asyncio.iscoroutine(said):
+        begin(said, note)
 
-    async def _awaited(self, work: Coroutine[Any, Any, object]) -> None:
-        try:
-            if isinstance(said := await work, str):
-                self.panel.note(said)
-        except SAID as error:
-            self.panel.note(str(error))
 
-    def _noted(self, message: dict[str, Any]) -> None:
-        try:
-            self._carry_out(message)
-        except SAID as error:
-            self.panel.note(str(error))
+def begin(work: Coroutine[Any, Any, object], note: Note) -> None:
+    """Begin what a click lets be done, on the running loop; what came of it is noted."""
+    task = asyncio.get_running_loop().create_task(_awaited(work, note))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+
+
+async def _awaited(work: Coroutine[Any, Any, object], note: Note) -> None:
+    try:
+        if isinstance(said := await work, str):
+            note(said)
+    except SAID as error:
+        note(str(error))
+
+
+def attach(process: Process, comm: Any) -> None:
+    """Let a page follow a process by the comm that it has opened, beside whatever shows it already."""
+    process.dispatch.adopt(process.session.ip)  # a click may let it go on before any cell of this session does
+    ours = (getattr(heard, "__self__", None) for heard in reversed(process.run.listeners))
+    shown = next((each for each in ours if isinstance(each, PanelShown)), None)
+    if shown is None:
+        shown = PanelShown(process, page=True)
+        process.dispatch.ask(shown._follow)
+    shown.panel.attach(comm)
+    process.dispatch.tell(shown.panel.welcome, comm)
 
 
 def _own_id() -> str:
     """Return the id under which the server knows this process, so that Stop can interrupt it."""
     try:
+        from ipykernel.connect import get_connection_file  # a browser's Jupyter has none
+
         return get_connection_file().rpartition("kernel-")[2].removesuffix(".json")
-    except RuntimeError:
+    except (ImportError, RuntimeError):
         return ""

@@ -8,13 +8,14 @@ from typing import Any
 
 from llmos_nb.app.present.front import awaits_clicks, front_end
 from llmos_nb.app.present.line import Line, install, line_of
-from llmos_nb.app.present.text import Several, Shown, TextShown, print_raw
+from llmos_nb.app.present.text import Several, Shown, TextShown
 from llmos_nb.errors import NotAnswered
+from llmos_nb.process import briefing
 from llmos_nb.session import Process, Session, outcome, toolbox
 from llmos_nb.session.ipc import pipes
 
 Given = argparse.Namespace
-_AS_GIVEN = ("model", "approve", "budget", "plan", "check", "bind", "isolate", "untrusted")
+_AS_GIVEN = ("model", "approve", "budget", "plan", "check", "bind", "isolate", "untrusted", "context")
 
 
 class Presenter:
@@ -31,11 +32,18 @@ class Presenter:
 
     async def run(self, given: Given, goal: str) -> Any:
         """Start what a cell says, show it, and wait for it."""
+        for words in briefing.misspelt(goal, self.session.namespace or {}):
+            print(words)
         stages = pipes.stages(goal, self._is_process) if "|" in goal else [goal]
         with self.session.together():
             begun = await self._begun(given, stages)
-            shown = Several([self.show(p) for p in begun])
-        process = begun[-1]
+            process = begun[-1]
+            for p in begun:
+                for words in briefing.mostly_wrong(
+                    p.run.state.goal, self.session.namespace or {}, p.run.model.traits
+                ):
+                    print(words)
+            shown = Several([self.show(p) for p in begun if p is process or p.state != "ended"])
         return await self.attend(process, shown, given.out, given.bg)
 
     async def attend(self, process: Process, shown: Shown, out: str = "", bg: bool = False) -> Any:
@@ -66,12 +74,16 @@ class Presenter:
             else:
                 last = n == len(stages)
                 name = given.name if last or not given.name else f"{given.name}-{n}"
-                found.append(self._start(given, stage, name, source, given.out if last else ""))
+                acts = given.acts if last else None  # each counts once, and not once for each process of a pipe
+                found.append(self._start(given, stage, name, source, given.out if last else "", acts))
         return found
 
-    def _start(self, given: Given, goal: str, name: str, source: Process | None, out: str) -> Process:
+    def _start(
+        self, given: Given, goal: str, name: str, source: Process | None, out: str, acts: list[str] | None
+    ) -> Process:
         return self.session.start(
             goal,
+            acts=acts,
             source=source,
             out="" if out.isidentifier() else out,
             name=name,
@@ -98,8 +110,8 @@ class Presenter:
         finally:
             shown.close()
         if process.reason == "answered":
-            if out.isidentifier() and self.session.namespace is not None:
-                self.session.namespace[out] = process.answer
+            if out.isidentifier():
+                self.session.receive(out, process)
             return None
         error = outcome.unanswered(process)
         if front_end(self.ip) == "panel":
@@ -114,8 +126,9 @@ class Presenter:
             from llmos_nb.app.present.panel import PanelShown  # ipywidgets is slow to import
 
             view = PanelShown(process)
-            process.run.on_output = lambda call, words: print_raw(words)  # in text the result says the same
         else:
             view = TextShown(process, kind, self.ip)
         view.open()
+        for listener in self.session.on_show:
+            listener(process)
         return view

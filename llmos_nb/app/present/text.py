@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from llmos_nb.app.present.keys import prompt_keys
+from llmos_nb.app.present.keys import prompt_held, prompt_keys
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import QuestionAsked
+from llmos_nb.journal.events import ModelRequested, QuestionAsked
 from llmos_nb.process.state import State
 from llmos_nb.session import Process
 from llmos_nb.tools import Stopped
 from llmos_nb.tools.devices.python import interruptible
-from llmos_nb.views import page
+from llmos_nb.views import bundle
 from llmos_nb.views.text import view
+
+_input = input  # while a step runs, the name stands for what refuses to ask
 
 
 class Shown:
     """One way of showing a process."""
 
     patient = False
+    process: Process
+
+    def follow(self, event: Event, state: State) -> None:
+        """Say again and again how long the model thinks, from a request until its answer."""
+        if isinstance(event.body, ModelRequested):
+            loop = asyncio.get_running_loop()
+            self._again(loop, event.body.request, state, loop.time())
+
+    def _again(self, loop: asyncio.AbstractEventLoop, request: int, state: State, asked: float) -> None:
+        waited = loop.time() - asked
+        loop.call_later(self.pause_s(waited), self._beat, loop, request, state, asked)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop, request: int, state: State, asked: float) -> None:
+        if state.request == request and self.heard in self.process.run.listeners:
+            self.thinks(loop.time() - asked)
+            self._again(loop, request, state, asked)
+
+    def pause_s(self, waited_s: float) -> float:
+        """Return the seconds until it is said again."""
+        return 1.0
+
+    def thinks(self, seconds: float) -> None:
+        """Show that the model thinks."""
+
+    def heard(self, event: Event, state: State) -> None:
+        """Follow one event."""
 
     def open(self) -> None:
         """Begin to show."""
@@ -64,7 +94,9 @@ class TextShown(Shown):
         others = [x for x in run.listeners if not isinstance(getattr(x, "__self__", None), TextShown)]
         run.listeners[:] = [*others, self.heard]  # in text everything is said once, by who was shown last
         run.on_text = self.view.on_text
-        if self.patient and self.process.state == "waiting":
+        if self.patient:
+            run.attended, run.ask_here = lambda: True, self.ask_held
+        if self.patient and self.process.state == "waiting" and not self.process.cold:
             for key in list(run.state.questions):
                 self._ask_soon(key)
 
@@ -74,28 +106,47 @@ class TextShown(Shown):
     def heard(self, event: Event, state: State) -> None:
         """Print one event; ask where a terminal can answer."""
         self.view(event, state)
-        if self.patient and isinstance(event.body, QuestionAsked):
+        self.follow(event, state)
+        if self.patient and isinstance(event.body, QuestionAsked) and event.body.about != "effect":
             self._ask_soon(event.body.question)
 
+    def pause_s(self, waited_s: float) -> float:
+        """Return the seconds until a line says it again: after 10 seconds, 30, a minute, and each minute."""
+        return next((step - waited_s for step in (10.0, 30.0) if waited_s < step - 1), 60.0 - waited_s % 60.0)
+
+    def thinks(self, seconds: float) -> None:
+        """Print it."""
+        self.view.thinks(seconds)
+
     def ask(self, key: str) -> None:
-        """Read the person's decision; a terminal has nothing else to do meanwhile, and Ctrl-C stops the process."""
+        """Read the person's decision; a terminal does nothing else meanwhile; Ctrl-C and Ctrl-D stop the process."""
         if key not in self.process.run.state.questions:
             return
         try:
             with interruptible():
-                prompt_keys(self.process, key, input)
+                prompt_keys(self.process, key, _input)
+            if key in self.process.run.state.questions:
+                print("\n  the input has ended, so nobody can decide here")
+                self.process.stop()
         except Stopped:
             self.process.stop()
+
+    def ask_held(self, key: str) -> None:
+        """Read what a person says of an effect, while its step holds this thread; carried out on the other one."""
+        prompt_held(self.process, key, _input)
 
     def close(self) -> None:
         """Stop printing; a headless notebook keeps the static form."""
         run = self.process.run
         self.process.dispatch.ask(self._leave)
         if self.kind == "headless" and self.ip is not None and getattr(self.ip, "kernel", None) is not None:
-            publish(page.html(run.state, run.journal.events), page.plain(run.state, run.journal.events))
+            publish_all(bundle.bundle(run.state, run.journal.events))
 
     def _leave(self) -> None:
-        self.process.run.listeners[:] = [x for x in self.process.run.listeners if x != self.heard]
+        run = self.process.run
+        run.listeners[:] = [x for x in run.listeners if x != self.heard]
+        if run.on_text == self.view.on_text:  # nobody would print what the streamed text becomes
+            run.on_text = lambda text: None
 
 
 def print_raw(words: str) -> None:
@@ -105,7 +156,12 @@ def print_raw(words: str) -> None:
 
 def publish(html: str, plain: str, display_id: str | None = None, update: bool = False) -> None:
     """Display a bundle of HTML and text, or put it in place of an earlier one."""
+    publish_all({"text/html": html, "text/plain": plain}, display_id, update)
+
+
+def publish_all(forms: Mapping[str, Any], display_id: str | None = None, update: bool = False) -> None:
+    """Display the forms of one thing, by MIME type, or put them in place of an earlier output."""
     from IPython.display import display  # only where IPython is
 
     where = {"display_id": display_id, "update": update} if display_id else {}
-    display({"text/html": html, "text/plain": plain}, raw=True, **where)
+    display(dict(forms), raw=True, **where)

@@ -1,4 +1,4 @@
-"""The panel as a widget: a view goes in, verbs come out.
+"""The panel: a view goes in, verbs come out; by a widget, and by comms of pages that draw it themselves.
 
 This module imports ipywidgets, so only what draws in a notebook imports it, and late.
 
@@ -13,7 +13,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.resources import files
 from typing import Any, cast
@@ -21,11 +21,13 @@ from typing import Any, cast
 import anywidget
 import traitlets
 
+from llmos_nb.app.lab.panels import Panels, custom
 from llmos_nb.app.present.clicks import listen
 from llmos_nb.errors import LlmosError
 from llmos_nb.views import VERBS, PanelView
 
-GROWING = ("events", "stream")
+LIVE = ("stream", "written", "printed")
+GROWING = ("events", *LIVE)
 
 
 def difference(old: dict[str, Any], new: dict[str, Any], most: int = 400) -> dict[str, Any]:
@@ -79,11 +81,21 @@ def _rows(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any
 
 
 ASSETS = files("llmos_nb.app.present") / "assets"
-SCRIPTS = "dom text blocks header loop timeline editor card plan verbs stop keys focus store listeners panel"
+SCRIPTS = (
+    "dom text answer clock live sheet blocks loop foot header timeline editor danger card plan plandoc "
+    "verbs drag stop keys focus fold store listeners panel"
+)
+STYLES = "panel steps layout plan sheet danger ended"
 STREAM_MOST = 32 * 1024
+MOST_COMMS = 7  # beside the newest: a page that was closed may have left its own open
 Clock = Callable[[], float]
 OnVerb = Callable[[dict[str, Any]], None]
 Tell = Callable[..., object]
+
+
+def _of(view: Mapping[str, Any]) -> str | None:
+    """Return what the `live` block of a view is about; None where it has none."""
+    return next((block.get("of", "") for block in view.get("now", ()) if block["kind"] == "live"), None)
 
 
 def front_end() -> str:
@@ -97,8 +109,13 @@ def front_end() -> str:
     return re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE)
 
 
+def style_sheet() -> str:
+    """Join the style sheets."""
+    return "\n".join((ASSETS / f"{name}.css").read_text("utf-8") for name in STYLES.split())
+
+
 class Pacer:
-    """Say when the next message may go: ten a second at most, and 100 KB a second.
+    """Say when the next message may go: with those of the rows of all processes ten a second, and 100 KB a second.
 
     Parameters
     ----------
@@ -110,7 +127,7 @@ class Pacer:
         Bytes a second.
     """
 
-    def __init__(self, clock: Clock = time.monotonic, gap: float = 0.105, rate: float = 90_000) -> None:
+    def __init__(self, clock: Clock = time.monotonic, gap: float = 0.13, rate: float = 90_000) -> None:
         self._clock, self._gap, self._rate, self._free = clock, gap, rate, float("-inf")
 
     def delay(self) -> float:
@@ -122,8 +139,8 @@ class Pacer:
         self._free = self._clock() + max(self._gap, size / self._rate)
 
 
-class Panel(anywidget.AnyWidget):
-    """The panel of one process.
+class Feed:
+    """What pages follow of one process: views go out by difference, verbs come in.
 
     Parameters
     ----------
@@ -132,27 +149,61 @@ class Panel(anywidget.AnyWidget):
         `LlmosError` it raises is shown in the panel.
     view : PanelView, optional
         The first view.
-    loop_svg : str
-        The loop as drawn by Graphviz.
     tell : callable, optional
         ``tell(act, *args)`` has something done on the thread where the panel lives; clicks are then taken there,
         whatever the main thread does.
     """
 
-    _esm = front_end()
-    _css = (ASSETS / "panel.css").read_text("utf-8")
-    view = traitlets.Dict().tag(sync=True)
-    loop_svg = traitlets.Unicode().tag(sync=True)
+    view: Any
 
-    def __init__(
-        self, on_verb: OnVerb, view: PanelView | None = None, loop_svg: str = "", tell: Tell | None = None
-    ) -> None:
-        self._on_verb, self._pacer = on_verb, Pacer()
-        self._wanted: dict[str, Any] = {**cast(dict[str, Any], view or {}), "rev": 0, "stream": ""}
+    def __init__(self, on_verb: OnVerb, view: PanelView | None = None, tell: Tell | None = None) -> None:
+        self._begin(on_verb, view, tell)
+        self.view = dict(self._wanted)
+
+    def _begin(self, on_verb: OnVerb, view: PanelView | None, tell: Tell | None) -> None:
+        self._on_verb, self._tell, self._pacer = on_verb, tell, Pacer()
+        self._wanted: dict[str, Any] = {**cast(dict[str, Any], view or {}), "rev": 0, **dict.fromkeys(LIVE, "")}
+        self._of = _of(view or {})
         self._timer: asyncio.TimerHandle | None = None
-        super().__init__(view=dict(self._wanted), loop_svg=loop_svg)
-        if tell is None or not listen(self.comm, partial(tell, self._receive, self)):
-            self.on_msg(self._receive)
+        self._comms: list[Any] = []
+        self.kept: Callable[[], dict[str, Any]] = dict
+        """Returns all forms of what is shown, for a page to keep in its notebook."""
+        self.on_followed: Callable[[], object] = dict
+        """Called when the first page follows by a comm."""
+        self.followed = self.hears = False
+        """Whether a page follows by a comm; whether clicks are heard while code holds the user's thread."""
+
+    def attach(self, comm: Any) -> None:
+        """Let pages follow by a comm of its own, beside what follows already."""
+        self._comms = [*self._comms[-MOST_COMMS:], comm]
+        comm.on_close(lambda _: self.detach(comm))
+        if self._tell is not None and listen(comm, partial(self._tell, self._by_comm)):
+            self.hears = True
+        else:
+            comm.on_msg(lambda message: self._by_comm(message["content"]["data"].get("content", {})))
+
+    def _by_comm(self, content: dict[str, Any]) -> None:
+        self._follows()
+        self._receive(self, content)
+
+    def welcome(self, comm: Any) -> None:
+        """Send all of the view by a comm that a page has opened: what it says before it has it may be lost."""
+        comm.send(custom({"kind": "full", "view": self.view}))
+        self._follows()
+
+    def _follows(self) -> None:
+        first, self.followed, Panels.drawing = not self.followed, True, True
+        if first:
+            self.on_followed()
+
+    def detach(self, comm: Any) -> None:
+        """Send nothing by a comm any more: nobody is at its other end."""
+        self._comms = [each for each in self._comms if each is not comm]
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message to every page."""
+        for comm in self._comms:
+            comm.send(custom(message))
 
     def show(self, view: PanelView) -> None:
         """Show a view, now or within a tenth of a second.
@@ -162,15 +213,15 @@ class Panel(anywidget.AnyWidget):
         view : PanelView
             The whole view. The panel keeps it, so build a new one (its unchanged rows may be the same objects).
         """
-        streams = any(block["kind"] == "stream" for block in view.get("now", ()))
-        kept = {"rev": self._wanted["rev"], "stream": self._wanted["stream"] if streams else ""}
-        self._wanted = {**cast(dict[str, Any], view), **kept}
+        before, self._of = self._of, _of(view)
+        live = {key: self._wanted[key] if before == self._of else "" for key in LIVE}
+        self._wanted = {**cast(dict[str, Any], view), "rev": self._wanted["rev"], **live}
         self._send_soon()
 
-    def stream(self, text: str) -> None:
-        """Add text to the view's `stream` block; of a very long one the end is kept."""
-        whole = self._wanted["stream"] + text
-        self._wanted["stream"] = whole if len(whole) <= STREAM_MOST else whole[-STREAM_MOST // 2 :]
+    def stream(self, text: str, part: str = LIVE[0]) -> None:
+        """Add to what the view's `live` block shows: text, code or prints; of very much the end is kept."""
+        whole = self._wanted[part] + text
+        self._wanted[part] = whole if len(whole) <= STREAM_MOST else whole[-STREAM_MOST // 2 :]
         self._send_soon()
 
     def flush(self) -> None:
@@ -188,9 +239,11 @@ class Panel(anywidget.AnyWidget):
             self._send_soon()
 
     def close(self) -> None:
-        """Take the panel off every page."""
+        """Follow no more."""
         self._cancel_timer()
-        super().close()
+        for comm in self._comms:
+            comm.close()
+        self._comms = []
 
     def _send_soon(self) -> None:
         """Send at once when that is allowed, else by a timer of the running loop."""
@@ -216,6 +269,8 @@ class Panel(anywidget.AnyWidget):
         verb, ticket = message.get("verb"), message.pop("seq", None)
         if verb == "sync":
             return self._sync(message.get("rev"))
+        if verb == "keep":
+            return self.send({"kind": "keep", "data": self.kept()})
         self.send({"kind": "heard", "seq": ticket})
         if verb not in VERBS:
             return self.note(f"unknown verb {verb!r}")
@@ -226,10 +281,52 @@ class Panel(anywidget.AnyWidget):
         return None
 
     def _sync(self, rev: object) -> None:
-        """Return a page all of the view if its revision is not the last."""
+        """Return a page what time it is here, and all of the view if its revision is not the last."""
+        self.send({"kind": "clock", "at": time.time()})
         if rev != self.view["rev"]:
             self.send({"kind": "full", "view": self.view})
 
     def note(self, text: str) -> None:
         """Show one line under the state until the next change of state."""
         self.send({"kind": "note", "text": text})
+
+
+class Panel(Feed, anywidget.AnyWidget):
+    """The panel of one process as a widget; its parameters are those of `Feed`.
+
+    Parameters
+    ----------
+    loop_svg : str
+        The loop as drawn by Graphviz.
+    """
+
+    _esm = front_end()
+    _css = style_sheet()
+    view = traitlets.Dict().tag(sync=True)
+    loop_svg = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self, on_verb: OnVerb, view: PanelView | None = None, loop_svg: str = "", tell: Tell | None = None
+    ) -> None:
+        self._begin(on_verb, view, tell)
+        anywidget.AnyWidget.__init__(self, view=dict(self._wanted), loop_svg=loop_svg)
+        self._drawn = False  # whether a page has drawn the widget
+        self.hears = tell is not None and listen(self.comm, partial(tell, self._by_widget, self))
+        if not self.hears:
+            self.on_msg(self._by_widget)
+
+    def _by_widget(self, widget: object, content: dict[str, Any], buffers: object = None) -> None:
+        self._drawn |= content.get("verb") != "sync" or bool(content.get("drawn"))  # a page knows what it draws
+        self._receive(widget, content, buffers)
+
+    def send(self, message: dict[str, Any], buffers: Any = None) -> None:
+        """Send a message to every page, the way it follows; both ways until a page has spoken."""
+        if self.followed or not self._drawn:
+            super().send(message)
+        if self._drawn or not self.followed:
+            anywidget.AnyWidget.send(self, message, buffers)
+
+    def close(self) -> None:
+        """Take the panel off every page."""
+        super().close()
+        anywidget.AnyWidget.close(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 
 def _set(words: str) -> frozenset[str]:
@@ -34,6 +35,9 @@ LOOKS = _set(
     "sample shape show std sum tail unique value_counts values var"
 )
 DYNAMIC = frozenset(("exec", "eval", "globals", "get_ipython", "__import__"))
+# Methods that take SQL, or an expression of pandas, in which names of variables may stand.
+LOOKS_UP = _set("sql query execute eval from_query read_sql")
+_LOOKED_UP = re.compile(r"\b(?:from|join|,)\s+([a-z_]\w*)|@([a-z_]\w*)", re.IGNORECASE)
 READS_FILES = ("open", "read", "load", "Path", "connect", "imread", "glob", "scan_")
 SETS_SEED = frozenset(("seed", "manual_seed", "set_state", "setstate", "set_rng_state"))
 
@@ -51,6 +55,11 @@ _BY_ARGUMENT = _set(
     "DecisionTreeRegressor MLPClassifier MLPRegressor SGDClassifier SGDRegressor make_classification make_regression "
     "make_blobs make_moons PCA TSNE GaussianMixture ExtraTreesClassifier IsolationForest resample"
 )
+
+
+def looked_up(text: str) -> set[str]:
+    """Return the words of a text, in SQL or for pandas, that may be names of variables."""
+    return {word for found in _LOOKED_UP.findall(text) for word in found if word}
 
 
 def dotted(node: ast.AST) -> str:
@@ -75,6 +84,8 @@ def random_state(node: ast.Call) -> list[str]:
     if base == "random" and last in _PLAIN:
         return [PYTHON]
     name = last or getattr(node.func, "attr", "")
+    if name == "resample" and isinstance(node.func, ast.Attribute) and not base.endswith("utils"):
+        return []  # of a table over time, which draws nothing
     return [NUMPY] if name in _BY_ARGUMENT and not own else []
 
 

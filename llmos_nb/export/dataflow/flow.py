@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from llmos_nb.export.dataflow import effects, scopes
-from llmos_nb.policy.code import defaults, parameters
+from llmos_nb.policy.code import bound_by, defaults, parameters, type_parameters
 
 CWD = "$cwd"
 
@@ -42,6 +43,8 @@ class Flow:
         By function or class: what its body will do when it is called.
     aliases : list of (str, str)
         Names that may stand for the same object from here on.
+    mentions : set of str
+        Words of texts that a library may look up among the variables: tables in SQL, ``@name`` in a query of pandas.
     whole : bool
         It may touch every name (`exec`, `globals`, a star import).
     """
@@ -57,11 +60,12 @@ class Flow:
     late: dict[str, Flow] = field(default_factory=dict)
     aliases: list[tuple[str, str]] = field(default_factory=list)
     parameters: set[str] = field(default_factory=set)
+    mentions: set[str] = field(default_factory=set)
     whole: bool = False
 
     def add(self, other: Flow) -> None:
         """Take in what another piece of code does."""
-        for name in ("reads", "binds", "mutates", "imports", "patches"):
+        for name in ("reads", "binds", "mutates", "imports", "patches", "mentions"):
             getattr(self, name).update(getattr(other, name))
         self.passes += other.passes
         self.methods += other.methods
@@ -188,6 +192,15 @@ class Visitor(ast.NodeVisitor):
             self.met.add(node.name)
         self.generic_visit(node)
 
+    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar | ast.MatchMapping) -> None:
+        """The names that a pattern binds."""
+        for name in bound_by(node):
+            self._bind(name)
+            self.met.add(name)
+        self.generic_visit(node)
+
+    visit_MatchStar = visit_MatchMapping = visit_MatchAs
+
     def visit_withitem(self, node: ast.withitem) -> None:
         """The name after ``as`` may be the object that was entered."""
         self.visit(node.context_expr)
@@ -212,6 +225,9 @@ class Visitor(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         """Methods that change their object, and functions that change an argument."""
         self._call_by_name(node)
+        if _last(node.func) in effects.LOOKS_UP:
+            texts = (n.value for a in node.args for n in ast.walk(a) if isinstance(n, ast.Constant))
+            self.flow.mentions |= {w for t in texts if isinstance(t, str) for w in effects.looked_up(t)}
         if isinstance(node.func, ast.Attribute) and self._free(root := scopes.chain_root(node.func)):
             self.flow.methods.append((node.func.attr, root))
         for argument in node.args:  # a method handed over, which somebody else calls
@@ -249,7 +265,8 @@ class Visitor(ast.NodeVisitor):
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """The name now, the body when it is called."""
         self._bind(node.name)
-        self._visit(*node.decorator_list, *defaults(node.args), *scopes.annotations_of(node))
+        self._visit(*node.decorator_list, *defaults(node.args))
+        self._typed(node, *scopes.annotations_of(node))
         body = self._body(node)
         if self.scopes:
             self.flow.add(body)
@@ -266,16 +283,33 @@ class Visitor(ast.NodeVisitor):
     def _body(self, node: scopes.Function) -> Flow:
         """Read a function's body in a scope of its own."""
         given = {a.arg for a in parameters(node.args)}
-        inner = Visitor([*self.scopes, given | scopes.local_names(node)])
+        own = {p.name for p in type_parameters(node)} | scopes.local_names(node)
+        inner = Visitor([*self.scopes, given | own])
         inner.flow.parameters = given
         inner._visit(*([node.body] if isinstance(node, ast.Lambda) else node.body))
         return inner.flow
 
+    def _typed(self, node: ast.AST, *nodes: ast.AST) -> None:
+        """Read what stands where the type parameters of a definition are known, and what they are bound to."""
+        typed = type_parameters(node)
+        kept = self.scopes
+        self.scopes = [*kept, {p.name for p in typed}] if typed else kept
+        self._visit(*typed, *nodes)
+        self.scopes = kept
+
+    def visit_TypeAlias(self, node: Any) -> None:
+        """An alias of a type, as from Python 3.12 on; it may name itself."""
+        self._visit(node.name)
+        self.met.add(node.name.id)
+        self._typed(node, node.value)
+
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """Bases now, methods when they are called."""
         self._bind(node.name)
-        self._visit(*node.bases, *node.decorator_list, *(k.value for k in node.keywords))
-        inner = Visitor([*self.scopes, scopes.stored(node.body)])
+        self._visit(*node.decorator_list)
+        self._typed(node, *node.bases, *(k.value for k in node.keywords))
+        own = {p.name for p in type_parameters(node)}
+        inner = Visitor([*self.scopes, own | scopes.stored(node.body)])
         inner._visit(*node.body)
         self.flow.reads |= inner.flow.reads
         self.flow.late[node.name] = inner.flow

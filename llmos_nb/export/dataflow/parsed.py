@@ -42,6 +42,12 @@ def nodes(source: str) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(ast.parse(source)))
 
 
+@once
+def inside(node: ast.AST) -> tuple[ast.AST, ...]:
+    """Return a node and every node below it, as `ast.walk` does."""
+    return tuple(ast.walk(node))
+
+
 def body(source: str) -> list[ast.stmt]:
     """Return the top-level statements of a piece of code."""
     module = nodes(source)[0]

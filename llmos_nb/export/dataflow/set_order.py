@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable
 
+from llmos_nb.export.dataflow.parsed import inside
+
 WHY = "the order of a set, which is another one each time"
 _ORDERS = frozenset(
     ("list", "tuple", "enumerate", "iter", "next", "zip", "map", "filter", "reversed", "dict", "print")
@@ -43,9 +45,9 @@ def is_set(node: ast.AST, sets: Collection[str]) -> bool:
 
 def takes_order(node: ast.AST, sets: Collection[str]) -> bool:
     """Return whether a statement takes the order of a set."""
-    free = [c for c in ast.walk(node) if isinstance(c, ast.Call) and getattr(c.func, "id", "") in _FREE]
+    free = [c for c in inside(node) if isinstance(c, ast.Call) and getattr(c.func, "id", "") in _FREE]
     ordered = {id(a) for c in free for a in c.args if isinstance(a, ast.GeneratorExp | ast.ListComp | ast.Call)}
-    for inner in ast.walk(node):
+    for inner in inside(node):
         match inner:
             case ast.For(iter=over) | ast.AsyncFor(iter=over):
                 found = is_set(over, sets)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from llmos_nb.export.dataflow.flow import Flow, flow_of
 from llmos_nb.export.dataflow.parsed import body, once
@@ -25,10 +25,13 @@ class Piece:
         Plain Python.
     kept : bool
         It stands in the notebook whole, whatever else needs it.
+    still : bool
+        When it ran, neither Python's nor numpy's own random state moved: nothing of it was drawn from these.
     """
 
     source: str
     kept: bool = False
+    still: bool = False
 
 
 @dataclass
@@ -44,6 +47,10 @@ class Line:
     keep: bool = False
     patches: bool = False
     touched: set[str] = field(default_factory=set)
+
+    def reads(self, late: Mapping[str, Flow]) -> set[str]:
+        """Return the names whose value it uses, also through the functions that it uses."""
+        return self.flow.reads.union(*(late[n].reads for n in self.flow.reads & late.keys()))
 
 
 def cut(pieces: Sequence[Piece], given: Collection[str] = ()) -> tuple[list[str], set[str]]:
@@ -70,7 +77,10 @@ def cut(pieces: Sequence[Piece], given: Collection[str] = ()) -> tuple[list[str]
 
 def read(pieces: Sequence[Piece]) -> tuple[list[Line], dict[str, Flow]]:
     """Read all statements, in order, and by name what calling each function of theirs may do."""
-    lines = [line for i, piece in enumerate(pieces) for line in _lines(i, piece)]
+    lines = [
+        Line(i, *found, piece.kept) for i, piece in enumerate(pieces) for found in statements(piece.source)
+    ]
+    _look_up(lines)
     late, families = _late(lines), _families(lines)
     hidden = hidden_state((line.node for line in lines), (line.flow for line in lines))
     for line in lines:
@@ -79,8 +89,13 @@ def read(pieces: Sequence[Piece]) -> tuple[list[Line], dict[str, Flow]]:
     return lines, late
 
 
-def _lines(index: int, piece: Piece) -> list[Line]:
-    return [Line(index, node, flow, piece.kept) for node, flow in statements(piece.source)]
+def _look_up(lines: Sequence[Line]) -> None:
+    """Take the words of SQL for names that are read, where they are names that a line before has made."""
+    bound: set[str] = set()
+    for line in lines:
+        if named := line.flow.mentions & bound:
+            line.flow = replace(line.flow, reads=line.flow.reads | named)
+        bound |= line.flow.binds
 
 
 @once
@@ -146,7 +161,7 @@ def _walk_back(lines: Sequence[Line], late: dict[str, Flow], given: Collection[s
         line.keep |= line.patches and any_kept  # whoever uses the module finds it so
         any_kept |= line.keep
         if line.keep:
-            reads = line.flow.reads.union(*(late[n].reads for n in line.flow.reads & late.keys()))
+            reads = line.reads(late)
             perhaps = (perhaps | (line.flow.binds - line.flow.kills)) - reads
             needed = ((needed - line.flow.kills) | reads) - set(given)
             everything |= line.flow.whole and "*" not in line.flow.binds

@@ -7,25 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from llmos_nb.export.dataflow.flow import Flow, flow_of
+from llmos_nb.export.dataflow.parsed import inside, once
 
 # What gives each item once, by the last name of the call that makes it.
-_ITERATORS = frozenset(
-    (
-        *("iter", "map", "filter", "zip", "enumerate", "reversed", "open", "reader", "DictReader", "iterrows"),
-        *(
-            "itertuples",
-            "count",
-            "cycle",
-            "chain",
-            "islice",
-            "accumulate",
-            "scandir",
-            "iterdir",
-            "finditer",
-            "tee",
-        ),
-    )
-)
+_ITERATORS = frozenset((
+    "iter", "map", "filter", "zip", "enumerate", "reversed", "open", "reader", "DictReader", "iterrows", "itertuples",
+    "count", "cycle", "chain", "islice", "accumulate", "scandir", "iterdir", "finditer", "tee",
+))  # fmt: skip
 
 
 @dataclass
@@ -58,17 +46,25 @@ class Hidden:
 
 def hidden_state(nodes: Iterable[ast.stmt], flows: Iterable[Flow]) -> Hidden:
     """Read what statements make of it."""
-    found = Hidden()
-    for flow in flows:
-        found.imported |= flow.imports
+    found = Hidden(imported=set[str]().union(*(flow.imports for flow in flows)))
     for node in nodes:
-        found.methods |= set(_changing(node))
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Assign | ast.AnnAssign) and inner.value is not None:
-                targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
-                names = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-                found.assigned |= names
-                found.once |= names if _gives_once(inner.value) else set()
+        own = _own_state(node)
+        found.methods |= own.methods
+        found.assigned |= own.assigned
+        found.once |= own.once
+    return found
+
+
+@once
+def _own_state(node: ast.stmt) -> Hidden:
+    """Read what one statement makes of it."""
+    found = Hidden(methods=set(_changing(node)))
+    for inner in inside(node):
+        if isinstance(inner, ast.Assign | ast.AnnAssign) and inner.value is not None:
+            targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
+            names = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+            found.assigned |= names
+            found.once |= names if _gives_once(inner.value) else set()
     return found
 
 
@@ -82,7 +78,7 @@ def _gives_once(value: ast.expr) -> bool:
 def _changing(node: ast.stmt) -> list[str]:
     """Return the methods of classes in a statement that change the object they are called on."""
     found = []
-    for inner in ast.walk(node):
+    for inner in inside(node):
         if isinstance(inner, ast.ClassDef):
             for method in inner.body:
                 if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.args.args:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH, dotted, unseeded
 from llmos_nb.export.dataflow.flow import Flow
-from llmos_nb.export.dataflow.parsed import once
+from llmos_nb.export.dataflow.parsed import inside, once
 from llmos_nb.export.dataflow.set_order import WHY, sets_of, takes_order
 from llmos_nb.export.dataflow.slice import Line, Piece, read
 
@@ -23,17 +23,37 @@ _OF_A_TIME = re.compile(
     r"(.*\.)?(localtime|gmtime|ctime|asctime|strftime)"
 )  # of the present one only by default
 _NETWORK = re.compile(
-    r"(requests|httpx|urllib|aiohttp|socket|ftplib|smtplib|imaplib|boto3|paramiko)\..*|(.*\.)?urlopen"
+    r"(requests|httpx|urllib(?!\.(parse|error)\.)|aiohttp|socket|ftplib|smtplib|imaplib|boto3|paramiko)\."
+    r"(?!(.*\.)?(URL|Headers|QueryParams|Request|PreparedRequest)$).*|(.*\.)?urlopen"  # those are made, not sent
+)
+_OF_TEXT = re.compile(  # an address is text for these
+    r"print|str|len|repr|dict|list|set|tuple|urllib\.parse\..*|re\..*|json\.dumps|uuid\..*"
+    r"|(.*\.)?(startswith|endswith|replace|removeprefix|removesuffix|r?split|r?partition|strip|join|format|append|Series"
+    r"|URL|Headers|QueryParams|Request)"
 )
 _OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getcwd)|(.*\.)?Path\.cwd"
-_MACHINE = re.compile(rf"({_OS}|platform\..*|uuid\..*|secrets\..*|tempfile\..*|id|hash)")
+_MACHINE = re.compile(rf"({_OS}|platform\..*|uuid\.(?!uuid[35]$|UUID$).*|secrets\..*|id|hash)")
+TEMPORARY = "the name of a temporary file or folder"
+_TEMPORARY = re.compile(r"tempfile\..*")
+_TEMPORARY_NAME = re.compile(r"(?<![a-z0-9_])tmp[a-z0-9_]{8}(?![a-z0-9_])")
 _PERSON = re.compile(r"input|getpass\.getpass")
 _WORDS = (
     (_TIME, "the time"), (_NETWORK, NETWORK), (_MACHINE, "the machine"), (_PERSON, "a person's input"),
+    (_TEMPORARY, TEMPORARY),
 )  # fmt: skip
 STATES = frozenset((PYTHON, NUMPY, TORCH))
 
 
+def holds_after_all(why: str, words: str) -> bool:
+    """Return whether a value or an output in full words is the same each time, whatever code it rests on.
+
+    A temporary file has another name each time; what was read from it is the same, and then the name is not in it.
+    """
+    whole = not words.startswith("<") and not _HASHED.search(words)
+    return why == TEMPORARY and whole and not _TEMPORARY_NAME.search(words)
+
+
+_HASHED = re.compile(r": [0-9a-f]{16}\b")
 Aliases = tuple[tuple[str, str], ...]
 
 
@@ -46,7 +66,7 @@ class _Known:
 
 
 def _known(lines: Sequence[Line]) -> _Known:
-    nodes = [n for line in lines for n in ast.walk(line.node)]
+    nodes = [n for line in lines for n in inside(line.node)]
     return _Known(imported_as(nodes), sets_of(nodes))
 
 
@@ -73,14 +93,14 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
         Full names by those that it uses, from `imported_as`.
     """
     known = dict(aliases)
-    for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
+    for call in (n for n in inside(node) if isinstance(n, ast.Call)):
         path = dotted(call.func)
         first, dot, rest = path.partition(".")
         path = f"{known.get(first, first)}{dot}{rest}"
         if _OF_A_TIME.fullmatch(path) and len(call.args) > path.endswith("strftime"):
             continue
         found = next((why for words, why in _WORDS if path and words.fullmatch(path)), "")
-        if found or _remote(call):
+        if found or (_remote(call) and not _OF_TEXT.fullmatch(path or getattr(call.func, "attr", ""))):
             return found or NETWORK
     return CHANCE if unseeded(node) else ""
 
@@ -124,7 +144,7 @@ def taints(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[dict[s
     found: list[dict[str, str]] = []
     for line in lines:
         found += [dict(why)] * (line.piece - len(found))
-        _follow(line, late, why, known)
+        _follow(line, late, why, known, pieces[line.piece].still)
     return found + [dict(why)] * (len(pieces) - len(found))
 
 
@@ -141,7 +161,7 @@ def shows(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[str]:
     known = _known(lines)
     found = [""] * len(pieces)
     for line in lines:
-        reason = _follow(line, late, why, known)
+        reason = _follow(line, late, why, known, pieces[line.piece].still)
         if reason and not found[line.piece] and _may_show(line, late):
             found[line.piece] = reason
     return found
@@ -157,9 +177,9 @@ def _may_show(line: Line, late: Mapping[str, Flow]) -> bool:
     return not simple or bool(line.flow.reads & (late.keys() | {"print", "display"}))
 
 
-def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _Known) -> str:
+def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _Known, still: bool) -> str:
     """Note what a statement makes of the names, and return why it may not do the same again."""
-    reads = line.flow.reads.union(*(late[name].reads for name in line.flow.reads & late.keys()))
+    reads = line.reads(late) - ({PYTHON, NUMPY} if still else set())
     reason = unrepeatable(line.node, known.aliases) or (WHY if takes_order(line.node, known.sets) else "")
     reason = reason or next((why[n] for n in sorted(reads) if n in why), "")
     if reason:

@@ -14,7 +14,6 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from llmos_nb.export.cells import KEPT, plain_output, text_of, tidy
-from llmos_nb.export.steps import REPEAT
 from llmos_nb.export.verify.execute import Execution
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
@@ -22,6 +21,7 @@ from llmos_nb.export.verify.values import compare_values, with_probes
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+_RETURN = re.compile(r"\r+\n?")
 _EDGE = 64
 ALL = "all"
 
@@ -32,6 +32,7 @@ class Shown:
 
     kind: str
     value: str
+    raw: str = ""  # a text with each state of its lines that were overwritten, as a journal has it
 
     @property
     def lines(self) -> list[str]:
@@ -41,17 +42,18 @@ class Shown:
 
 def shown(outputs: Sequence[Mapping[str, Any]]) -> list[Shown]:
     """Reduce a cell's outputs to what is compared; what goes to stderr (warnings, progress bars) is not."""
-    found = (plain for output in outputs if (plain := plain_output(output)) is not None)
-    return list(_joined([_shown(plain) for plain in found if plain.get("name") != "stderr"]))
+    found = ((plain, output) for output in outputs if (plain := plain_output(output)) is not None)
+    return list(_joined([_shown(*pair) for pair in found if pair[0].get("name") != "stderr"]))
 
 
-def _shown(plain: Mapping[str, Any]) -> Shown:
+def _shown(plain: Mapping[str, Any], output: Mapping[str, Any]) -> Shown:
     if plain["output_type"] == "error":
         return Shown("text", f"{plain['ename']}: {plain['evalue']}")
     data = plain.get("data", {})
     if image := next((m for m in KEPT if m in data), ""):
         return Shown(image, text_of(data[image]).strip())
-    return Shown("text", tidy(text_of(plain["text"] if "text" in plain else data.get("text/plain", ""))))
+    text = text_of(plain["text"] if "text" in plain else data.get("text/plain", ""))
+    return Shown("text", tidy(text), tidy(_RETURN.sub("\n", text_of(output.get("text", text)))))
 
 
 def _joined(pieces: Sequence[Shown]) -> Iterator[Shown]:
@@ -59,8 +61,13 @@ def _joined(pieces: Sequence[Shown]) -> Iterator[Shown]:
     for is_text, run in groupby(pieces, lambda piece: piece.kind == "text"):
         if not is_text:
             yield from run
-        elif (text := "".join(p.value if p.value.endswith("\n") else f"{p.value}\n" for p in run)).strip():
-            yield Shown("text", text)
+            continue
+        pairs = [(p.value, p.raw) for p in run]
+        value, raw = (
+            "".join(t if t.endswith("\n") else f"{t}\n" for t in of) for of in zip(*pairs, strict=True)
+        )
+        if value.strip():
+            yield Shown("text", value, raw)
 
 
 Outputs = Sequence[Shown]
@@ -96,6 +103,8 @@ def difference(expected: Outputs, found: Outputs, tolerance: Tolerance, volatile
 
 def _texts(one: Shown, other: Shown, tolerance: Tolerance, known: Sequence[int]) -> str:
     if set(differing_lines(one, other, tolerance)) <= set(known):
+        return ""
+    if other.raw != other.value and not differing_lines(one, Shown("text", other.raw), tolerance):
         return ""
     return "\n".join(unified_diff(one.lines, other.lines, "expected", "found", lineterm="", n=1))
 
@@ -176,16 +185,14 @@ def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Differ
     """
     found, outputs, cells = [], 0, set()
     for cell, now in _own(book, result):
-        mine = cell["metadata"][KEY]
-        known = mine.get("volatile", {})
-        if mine.get("shown") != "observed" or "count" in known:
+        if (expected := _observed(cell)) is None:
             continue
-        expected, tolerance = shown(cell["outputs"]), book["metadata"][KEY]["tolerance"]
+        known, tolerance = cell["metadata"][KEY].get("volatile", {}), book["metadata"][KEY]["tolerance"]
         if said := difference(expected, shown(now), tolerance, known):
             found.append(_located(cell, "it shows something else than when it was exported", said))
-        compared = sum(_steady(one, known.get(str(i), ())) for i, one in enumerate(expected))
-        outputs += compared
-        cells |= {cell["id"]} if compared else set()
+        if compared := _steady(cell):
+            outputs += compared
+            cells.add(cell["id"])
     wrong, values, of = compare_values(book["cells"], result, book["metadata"][KEY])
     asserted = assertions(book)
     counts = {"outputs": outputs, "values": values, "assertions": sum(asserted.values())}
@@ -199,14 +206,46 @@ def uncompared(book: Mapping[str, Any]) -> tuple[int, int]:
     return alone, sum("count" in mine.get("volatile", {}) for mine in own)
 
 
-def guarded(node: ast.stmt) -> bool:
-    """Return whether a statement is one that waits for `REPEAT_EFFECTS`."""
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == REPEAT
+def left(book: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return what of the steps is compared with nothing, as the notebook says it: ``cell``, ``what`` and ``why``."""
+    said = ((c["id"], c["metadata"].get(KEY, {}).get("left")) for c in book["cells"])
+    known = ((name, of) for name, of in said if isinstance(of, Mapping))
+    return [
+        {"cell": name, "what": str(what), "why": str(why)} for name, of in known for what, why in of.items()
+    ]
 
 
-def _steady(one: Shown, known: str | Sequence[int]) -> bool:
-    """Return whether anything of an output is compared, where some of its lines are known to differ."""
-    return known != ALL and (one.kind != "text" or not set(range(len(one.lines))) <= set(known))
+def bare(book: Mapping[str, Any]) -> list[str]:
+    """Return the cells of steps of which nothing is compared: no output, no value, no assertion."""
+    asserted, found = assertions(book), []
+    for cell in book["cells"]:
+        mine = cell["metadata"].get(KEY, {})
+        compared = _steady(cell) or mine.get("values") or asserted.get(cell["id"])
+        if mine.get("role") == "step" and not compared:
+            found.append(cell["id"])
+    return found
+
+
+def _observed(cell: Any) -> list[Shown] | None:
+    """Return what a cell showed when it was exported; None where another run does not show as much."""
+    mine = cell["metadata"].get(KEY, {})
+    if mine.get("shown") != "observed" or "count" in mine.get("volatile", {}):
+        return None
+    return shown(cell.get("outputs", ()))
+
+
+def _steady(cell: Any) -> int:
+    """Return of how many outputs of a cell anything is compared: of some all lines, or a few, are known to differ."""
+    volatile = cell["metadata"].get(KEY, {}).get("volatile", {})
+    known = [(one, volatile.get(str(i), ())) for i, one in enumerate(_observed(cell) or ())]
+    return sum(
+        of != ALL and (one.kind != "text" or not set(range(len(one.lines))) <= set(of)) for one, of in known
+    )
+
+
+def all_volatile(outputs: int) -> dict[str, Any]:
+    """Return the mark of a cell of whose outputs, so many, none is compared."""
+    return {**{str(i): ALL for i in range(outputs)}, "count": ALL}
 
 
 def assertions(book: Mapping[str, Any]) -> dict[str, int]:

@@ -14,13 +14,18 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from llmos_nb.errors import LlmosError
+from llmos_nb.export.cells import whole
 from llmos_nb.policy.secrets import secret_name
 
 TIMEOUT_S = 600
+_GRAMMAR = "rfc3987_syntax"
 Book = dict[str, Any]
 Told = Callable[[int, int], None] | None
 # Runs before the kernel: an audit hook cannot be taken out again. It covers Python code; `unshare` covers the rest.
@@ -39,7 +44,11 @@ def _off(event, args):
 if OFFLINE: sys.addaudithook(_off)
 if sys.path and sys.path[0] == "": del sys.path[0]
 from ipykernel import kernelapp
-kernelapp.launch_new_instance()
+app = kernelapp.IPKernelApp.instance()
+sys.modules["debugpy"] = None  # a third of the start, for a debugger that nobody asks here
+app.initialize()
+del sys.modules["debugpy"]
+app.start()
 """
 
 
@@ -105,6 +114,28 @@ def execute(
 
 
 @contextmanager
+def grammar_later() -> Iterator[None]:
+    """Import nbformat in a block without the grammar of IRIs, which takes 1.6 s to compile and checks no notebook.
+
+    jsonschema imports it with itself; here it gets a function that compiles the grammar when an IRI is checked.
+    """
+    if _GRAMMAR in sys.modules or find_spec(_GRAMMAR) is None:
+        yield
+        return
+
+    def is_valid_syntax(term: str, value: str) -> bool:
+        return bool(import_module(_GRAMMAR).is_valid_syntax(term, value))
+
+    later = ModuleType(_GRAMMAR)
+    later.__dict__["is_valid_syntax"] = is_valid_syntax
+    sys.modules[_GRAMMAR] = later
+    try:
+        yield
+    finally:
+        del sys.modules[_GRAMMAR]
+
+
+@contextmanager
 def _room(inputs: Sequence[Mapping[str, Any]], beside: Path) -> Iterator[tuple[Path, Path]]:
     """Make the folder that a notebook runs in, with its inputs, and one for the kernel's own files.
 
@@ -125,9 +156,10 @@ def _room(inputs: Sequence[Mapping[str, Any]], beside: Path) -> Iterator[tuple[P
 
 def _run(book: Book, folder: Path, private: Path, manager: type, told: Told, timeout_s: float) -> Execution:
     try:
-        import nbformat  # slow to import
-        from nbclient import NotebookClient  # the extra `local`
-        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError  # as above
+        with grammar_later():
+            import nbformat  # slow to import
+            from nbclient import NotebookClient  # the extra `local`
+            from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError  # as above
     except ImportError as error:
         how = 'pip install "llmos_nb[local]"'
         raise LlmosError(f"{error.name} is missing, which runs notebooks: {how}") from error
@@ -144,9 +176,10 @@ def _run(book: Book, folder: Path, private: Path, manager: type, told: Told, tim
     hooks = {"on_cell_execute": begin, "on_cell_executed": count}
     options: dict[str, Any] = {"timeout": timeout_s, "resources": {"metadata": {"path": str(folder)}}, **hooks}
     client = NotebookClient(node, kernel_manager_class=manager, **options)
-    result = Execution()
+    result, log = Execution(), private / "stderr.txt"
     try:
-        client.execute(env=_environment(private))
+        with log.open("wb") as errors:  # what an interpreter logs while it ends is no business of a terminal's
+            client.execute(env=_environment(private), stderr=errors)
     except CellExecutionError as error:
         result.failed = (begun[-1], error.ename, error.evalue, error.traceback)
     except CellTimeoutError:
@@ -155,12 +188,13 @@ def _run(book: Book, folder: Path, private: Path, manager: type, told: Told, tim
         if not begun:
             # left there by nbclient, with nothing to clean up any more
             atexit.unregister(client._cleanup_kernel)
-            raise LlmosError(f"no kernel starts: {error}") from error
+            said = log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
+            raise LlmosError(f"no kernel starts: {said or error}") from error
         if not isinstance(error, DeadKernelError):
             raise
         result.failed = (begun[-1], "DeadKernelError", str(error), "")
     last = result.failed[0] if result.failed else len(node.cells)
-    result.outputs = [list(c.get("outputs", [])) if i <= last else None for i, c in enumerate(node.cells)]
+    result.outputs = [whole(c.get("outputs", [])) if i <= last else None for i, c in enumerate(node.cells)]
     return result
 
 

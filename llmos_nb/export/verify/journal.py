@@ -21,7 +21,7 @@ from llmos_nb.export.cells import text_of
 from llmos_nb.export.latest import latest
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import step_units
-from llmos_nb.export.verify.compare import guarded
+from llmos_nb.export.verify.code import asserted, bound, flat, is_name, parsed, same_code
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
 from llmos_nb.journal import Event, history, read
@@ -96,6 +96,7 @@ class _Pair:
     book: Book
     about: Mapping[str, Any]
     run: ExportSource
+    said: list[str]  # what a reader should know of what was not compared
 
     def cells(self, *roles: str) -> Iterator[Any]:
         """Return the notebook's cells of these roles that are of this process."""
@@ -111,8 +112,19 @@ class _Pair:
             yield cell, self.run.state.calls.get(cell["metadata"][KEY].get("call", ""))
 
 
-def compare(book: Book, paths: Mapping[int, Path]) -> tuple[list[Difference], dict[str, int]]:
+def compare(
+    book: Book, paths: Mapping[int, Path], beside: list[str] | None = None
+) -> tuple[list[Difference], dict[str, int]]:
     """Compare a notebook with journals.
+
+    Parameters
+    ----------
+    book : mapping
+        The notebook.
+    paths : mapping
+        The journals by the number of the process.
+    beside : list of str, optional
+        Gets what was not compared, since versions read or say it in other ways.
 
     Returns
     -------
@@ -124,6 +136,7 @@ def compare(book: Book, paths: Mapping[int, Path]) -> tuple[list[Difference], di
     found: list[Difference] = []
     counts: Counter[str] = Counter()
     runs: dict[int, ExportSource] = {}
+    aside: list[str] = [] if beside is None else beside
     for about in book["metadata"][KEY].get("processes", []):
         if about["pid"] not in paths:
             continue
@@ -133,14 +146,14 @@ def compare(book: Book, paths: Mapping[int, Path]) -> tuple[list[Difference], di
             continue
         counts["events"] += len(events)
         runs[about["pid"]] = _run(about, events, paths[about["pid"]])
-        pair = _Pair(book, about, runs[about["pid"]])
+        pair = _Pair(book, about, runs[about["pid"]], aside)
         for subject, says in _SAYS.items():
             said = list(says(pair))
             counts[subject] += len(said)
             found += [one for one in said if one is not None]
     if len(runs) == len(book["metadata"][KEY].get("processes", [])):
         for subject, says_of_all in _SAYS_OF_ALL.items():
-            said = list(says_of_all(book, list(runs.values())))
+            said = list(says_of_all(book, list(runs.values()), aside))
             counts[subject] += len(said)
             found += [one for one in said if one is not None]
     return found, dict(counts)
@@ -201,23 +214,57 @@ def _notes(pair: _Pair) -> Found:
         if call is None:
             yield Difference(f"cell {cell['id']}", "it is a note on a call that the journal does not have")
             continue
-        yield _text(
-            cell, notes.step(call, pair.run, call.step not in said), _without_unchecked(_stripped(cell))
-        )
+        true, found = notes.step(call, pair.run, call.step not in said), _without_unchecked(_stripped(cell))
+        if notes.NOT_SO in true and notes.NOT_SO not in found:
+            true = "\n".join(x for x in true.splitlines() if not x.startswith(notes.NOT_SO))
+            pair.said.append(f"the note {cell['id']} does not say that step {call.step} is not as expected")
+        yield _text(cell, true, found)
         said |= {call.step} if call.step else set()
 
 
-def _answers(book: Book, runs: list[ExportSource]) -> Found:
+def _answers(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
     """Compare the cells that give an answer, in words or as code: each is that of a process."""
-    said = {"markdown": [notes.answer(run) for run in runs if run.state.answer]}
-    said["code"] = [notes.computed_answer(run) for run in runs]
     for cell in book["cells"]:
-        if cell["metadata"].get(KEY, {}).get("role") == "answer":
-            true = [text.strip() for text in said.get(cell["cell_type"], ()) if text]
-            yield None if _stripped(cell) in true else _text(cell, "\n".join(true) or "no such answer")
+        mine = cell["metadata"].get(KEY, {})
+        if mine.get("role") != "answer":
+            continue
+        of = [run for run in runs if mine.get("pid", run.pid) == run.pid]
+        yield from (_answer_in_words if cell["cell_type"] == "markdown" else _answer_as_code)(cell, of, aside)
+        # what cells show of an observed notebook is that of another run, which the export made
+        if cell.get("outputs") and not book["metadata"][KEY].get("observed"):
+            wrong = Difference(f"cell {cell['id']}", "what it shows is not an answer that the journal has")
+            yield None if [*map(_bare, cell["outputs"])] in map(notes.answer_printed, of) else wrong
 
 
-def _title(book: Book, runs: list[ExportSource]) -> Found:
+def _answer_in_words(cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
+    """Compare an answer's words, and how its claims are marked; another version of the code may read them otherwise."""
+    true = {notes.answer_words(run): run for run in runs if run.state.answer}
+    said, _, marks = _stripped(cell).partition(f"\n\n{notes.CLAIMS}")
+    if said not in true or not all(line.startswith("- ") for line in marks.splitlines()[1:]):
+        yield _text(cell, "\n".join(true) or "no such answer")
+        return
+    again = notes.answer(true[said]).strip()
+    if _stripped(cell) == again:
+        yield None
+    elif cell["metadata"][KEY].get("reading") == notes.reading():
+        what = "how it marks the claims of the answer does not follow from the journal"
+        yield Difference(f"cell {cell['id']}", what, _diff(again, _stripped(cell)))
+    else:
+        what = f"how cell {cell['id']} marks the claims of the answer is not as this version reads them"
+        claims = again.partition(notes.CLAIMS)[2].partition("\n")[0]
+        aside.append(f"{what} from the journal: {claims} What stands there stands on nobody's word")
+        yield None
+
+
+def _answer_as_code(cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
+    """Compare the code that computes an answer."""
+    true = [text for run in runs if (text := notes.computed_answer(run))]
+    if not cell["outputs"]:
+        aside.append(f"what cell {cell['id']} prints does not stand in it: it was compared with no answer")
+    yield None if _stripped(cell) in true else _text(cell, "\n".join(true) or "no such answer")
+
+
+def _title(book: Book, runs: list[ExportSource], _: list[str]) -> Found:
     """Compare the first note, which says goal, model and mode of the processes that were asked for."""
     for cell in book["cells"]:
         if cell["metadata"].get(KEY, {}).get("role") == "head":
@@ -250,13 +297,13 @@ def _bare(output: Mapping[str, Any]) -> dict[str, Any]:
 def _code(pair: _Pair) -> Found:
     """Compare the code of steps: each statement that ran stands there, in order, and nothing that acts besides."""
     given = next((c for c in pair.cells("parameters")), None)
-    moved = _bound(ast.parse(text_of(given["source"])).body) if given is not None else set()
+    moved = bound(ast.parse(text_of(given["source"])).body) if given is not None else set()
     units = {u.call.id: u for u in step_units(pair.run) if u.call is not None and u.call.name == "python"}
     for cell, call in pair.calls("step"):
         unit = units.get(call.id) if call is not None else None
         if unit is None or unit.problem or cell["cell_type"] != "code":
             continue
-        same = _same_code(text_of(cell["source"]), unit.source, moved)
+        same = same_code(text_of(cell["source"]), unit.source, moved)
         wrong = _diff(unit.source, text_of(cell["source"]))
         yield None if same else Difference(f"cell {cell['id']}", "its code is not that of the journal", wrong)
 
@@ -266,10 +313,10 @@ def _values(pair: _Pair) -> Found:
     for cell, call in pair.calls("step"):
         if call is None or cell["cell_type"] != "code":
             continue
-        body, ran = _parsed(text_of(cell["source"])), set(map(ast.dump, _flat(_parsed(call.code))))
-        last = ast.unparse(body[-1]) if body and _is_name(body[-1]) else ""
-        for node in _flat(body):
-            if (name := _asserted(node)) and ast.dump(node) not in ran:
+        body, ran = parsed(text_of(cell["source"])), set(map(ast.dump, flat(parsed(call.code))))
+        last = ast.unparse(body[-1]) if body and is_name(body[-1]) else ""
+        for node in flat(body):
+            if (name := asserted(node)) and ast.dump(node) not in ran:
                 true = _asserting(call, name, name == last)
                 wrong = Difference(
                     f"cell {cell['id']}", f"what it asserts of {name} is not what the journal has"
@@ -283,73 +330,7 @@ def _asserting(call: Call, name: str, last: bool) -> set[str]:
     content = known if isinstance(known, dict) else {}
     said = {str(content[key]) for key in (name, *[""] * last) if key in content}
     said |= {w[6:-1] for w in said if w.startswith("SList(")}  # of `name = !command`
-    return {ast.dump(node) for words in said for node in _parsed(line(name, words))}
-
-
-def _asserted(node: ast.stmt) -> str:
-    """Return the name that an assertion of an export is over; empty where it is none of an export."""
-    match node:
-        case ast.Assert(
-            test=ast.Compare(
-                left=ast.Call(func=ast.Name("_content"), args=[ast.Name(name)], keywords=[])
-                | ast.Attribute(
-                    value=ast.Call(func=ast.Name("type"), args=[ast.Name(name)], keywords=[]), attr="__name__"
-                ),
-                ops=[ast.Eq()],
-                comparators=[ast.Constant()],
-            ),
-            msg=None | ast.Call(func=ast.Name("_content"), args=[ast.Name()], keywords=[]),
-        ):
-            return str(name)
-    return ""
-
-
-def _parsed(source: str) -> list[ast.stmt]:
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        return []
-
-
-def _same_code(cell: str, ran: str, moved: set[str]) -> bool:
-    """Compare code by statements; the last expression may be bound, literals may stand in the parameters' cell."""
-    try:
-        here, there = _flat(ast.parse(cell).body), list(ast.parse(ran).body)
-    except SyntaxError:
-        return False
-    for node in there:
-        while here and not _alike(here[0], node) and _idle(here[0]):
-            here.pop(0)
-        if here and _alike(here[0], node):
-            here.pop(0)
-        elif not (isinstance(node, ast.Assign) and _bound([node]) & moved):
-            return False
-    return all(map(_idle, here))
-
-
-def _flat(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """Return statements with those that wait for `REPEAT_EFFECTS` among them: they are what ran."""
-    return [n for node in body for n in (node.body if isinstance(node, ast.If) and guarded(node) else [node])]
-
-
-def _idle(node: ast.stmt) -> bool:
-    """Return whether a statement that the journal does not have is one that an export adds: it changes nothing."""
-    return bool(_asserted(node)) or isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or _is_name(node)
-
-
-def _alike(one: ast.stmt, other: ast.stmt) -> bool:
-    if isinstance(one, ast.Assign) and isinstance(other, ast.Expr) and all(n[0] == "_" for n in _bound([one])):
-        return ast.dump(one.value) == ast.dump(other.value)
-    return ast.dump(one) == ast.dump(other)
-
-
-def _is_name(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Name)
-
-
-def _bound(nodes: Sequence[ast.stmt]) -> set[str]:
-    targets = (t for n in nodes if isinstance(n, ast.Assign) for t in n.targets)
-    return {t.id for t in targets if isinstance(t, ast.Name)}
+    return {ast.dump(node) for words in said for node in parsed(line(name, words))}
 
 
 _SAYS: dict[str, Callable[[_Pair], Found]] = {
@@ -361,7 +342,10 @@ _SAYS: dict[str, Callable[[_Pair], Found]] = {
     "values": _values,
 }
 
-_SAYS_OF_ALL: dict[str, Callable[[Book, list[ExportSource]], Found]] = {"notes": _title, "answers": _answers}
+_SAYS_OF_ALL: dict[str, Callable[[Book, list[ExportSource], list[str]], Found]] = {
+    "notes": _title,
+    "answers": _answers,
+}
 
 
 def _stripped(cell: Any) -> str:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.export.cells import LOOSE, plain_output, text_of
+from llmos_nb.export.cells import LOOSE, plain_output
 from llmos_nb.export.verify.compare import (
     ALL,
     Shown,
     Tolerance,
+    all_volatile,
     difference,
     differing_lines,
     picture_distance,
     shown,
 )
 from llmos_nb.export.verify.execute import Execution, execute
-from llmos_nb.export.verify.values import probe_of
+from llmos_nb.export.verify.values import printed, probe_of
 from llmos_nb.heap.content import code_for
 
 _LOADED = 'sorted({m.partition(".")[0] for m in sys.modules})'
@@ -57,7 +57,7 @@ def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[
     looks = (_cell("before", _MODULES), probe, _cell("after", _MODULES))
     first = _run({**book, "cells": [looks[0], *book["cells"], *looks[1:]]}, about["inputs"], beside)
     before, *first.outputs, told, after = first.outputs
-    contents, loaded = _read(told), set(_read(after)) - set(_read(before))
+    contents, loaded = printed(told), set(printed(after)) - set(printed(before))
     second = _run(book, about["inputs"], beside)
     for cell, one, other in zip(book["cells"], first.outputs, second.outputs, strict=False):
         if cell["cell_type"] == "code":
@@ -90,12 +90,6 @@ def _cell(name: str, source: str) -> dict[str, Any]:
     return {**about, "outputs": [], "execution_count": None}
 
 
-def _read(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
-    """Read the JSON that a look of ours printed."""
-    streams = (o for o in outputs or () if o["output_type"] == "stream")
-    return json.loads("".join(text_of(o.get("text", "")) for o in streams))
-
-
 def _mark(cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: Tolerance) -> None:
     """Store a cell's outputs, and mark which of them a second run does not repeat."""
     cell["outputs"] = [p for o in one if (p := plain_output(o)) is not None]
@@ -116,7 +110,7 @@ def volatility(one: Sequence[Shown], other: Sequence[Shown], tolerance: Toleranc
     if not difference(one, other, tolerance):
         return {}
     if len(one) != len(other) or [s.kind for s in one] != [s.kind for s in other]:
-        return {str(i): ALL for i in range(max(len(one), len(other), 1))} | {"count": ALL}
+        return all_volatile(max(len(one), len(other), 1))
     found: dict[str, Any] = {}
     for i, (a, b) in enumerate(zip(one, other, strict=True)):
         if a.kind != "text":

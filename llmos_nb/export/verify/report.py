@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 LEVELS = ("opens", "unchanged", "signed", "runs", "same", "same twice")
 OK, NOT_SAME, CHANGED, CANNOT, NOTHING = 0, 1, 2, 3, 4
+MOST_PLACES = 8
 # What a level is called for a person, where that says more than its name.
 _TITLES = {"unchanged": "unchanged (checksums)", "signed": "signed by", "journal": "as in the journal"}
 
@@ -75,6 +76,18 @@ def counted(counts: Mapping[str, int]) -> str:
     return (", ".join(found[:-1]) + " and " if len(found) > 1 else "") + "".join(found[-1:]) + of
 
 
+def not_compared(left: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Say what was compared with nothing, by the reason and the cell."""
+    for why in dict.fromkeys(one["why"] for one in left):
+        cells: dict[str, list[str]] = {}
+        for one in left:
+            if one["why"] == why:
+                cells.setdefault(one["cell"], []).append(one["what"])
+        places = [f"{', '.join(what)} in cell {cell}" for cell, what in cells.items()]
+        more = f" and {len(places) - MOST_PLACES} cells more" if len(places) > MOST_PLACES else ""
+        yield f"not compared: {'; '.join(places[:MOST_PLACES])}{more}: {why}"
+
+
 @dataclass
 class Report:
     """The result of `verify`.
@@ -91,6 +104,8 @@ class Report:
         Where it does not hold, the first first.
     notes : list of str
         What a reader should know besides.
+    left : list of dict
+        What of the steps was compared with nothing: ``cell``, ``what`` and ``why``.
     exit_code : int
         0 as claimed, 1 not the same, 2 changed since it was exported or signed, 3 it cannot be opened or was not run,
         4 a level had nothing to compare.
@@ -103,6 +118,7 @@ class Report:
     checks: list[Check] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    left: list[dict[str, str]] = field(default_factory=list)
     exit_code: int = OK
     signature: dict[str, Any] = field(default_factory=dict)
 
@@ -134,6 +150,7 @@ class Report:
             "signature": self.signature,
             "differences": [vars(d) for d in self.differences],
             "notes": self.notes,
+            "left": self.left,
         }
 
     def text(self) -> str:
@@ -142,7 +159,7 @@ class Report:
         lines = [self.path, *(f"  {check.title:<{wide}}  {check.said()}" for check in self.checks)]
         for one in self.differences:
             lines += ["", f"{one.where}: {one.what}", *(f"    {line}" for line in one.detail.splitlines())]
-        lines += [f"note: {note}" for note in self.notes]
+        lines += [f"note: {note}" for note in (*self.notes, *not_compared(self.left))]
         return "\n".join([*lines, "", self._verdict()])
 
     def _verdict(self) -> str:

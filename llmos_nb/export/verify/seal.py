@@ -8,9 +8,7 @@ signature alone, which is over the `statement` of all of them.
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,11 @@ from typing import Any
 from llmos_nb.export.cells import joined, text_of, with_texts
 from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.verify.report import Difference
-from llmos_nb.journal import GENESIS
+from llmos_nb.journal import GENESIS, mac
 from llmos_nb.messages import canonical
 
 KEY = "llmos_nb"
+_AROUND = Difference("metadata", "the notebook's own metadata (kernelspec, format) was changed")
 # What Jupyter itself writes into a notebook that is opened and saved.
 _EDITORS = ("language_info", "widgets", "toc", "toc-autonumbering", "vscode", "varInspector")
 
@@ -103,7 +102,7 @@ def departures(book: Mapping[str, Any], signed: Mapping[str, Any]) -> list[Diffe
     now = statement(book)
     found = list(_cells(book["cells"], signed["cells"]))
     if now["around"] != signed["around"]:
-        found.append(Difference("metadata", "the notebook's own metadata (kernelspec, format) was changed"))
+        found.append(_AROUND)
     parts, were = now["parts"], signed["parts"]
     for name in [n for n in {**were, **parts} if parts.get(n) != were.get(n)]:
         what = "was added" if name not in were else "was taken out" if name not in parts else "was changed"
@@ -125,29 +124,11 @@ def around(book: Any) -> Any:
     return [kept, book["nbformat"], book["nbformat_minor"]]
 
 
-def mac(text: str) -> str:
-    """Authenticate a seal with the key of this user on this machine; empty where there can be no key."""
-    key = _key()
-    return hmac.new(key, text.encode(), sha256).hexdigest() if key else ""
-
-
 def made_here(about: Any) -> bool:
     """Return whether a notebook was exported by this user on this machine, so that its code is not foreign."""
-    mine = mac(str(about.get("seal", "")))
-    return bool(mine) and hmac.compare_digest(mine, str(about.get("mac") or about.get("signature", "")))
-
-
-def _key() -> bytes:
-    from jupyter_core.paths import jupyter_data_dir  # comes with nbformat
-
-    path = Path(jupyter_data_dir(), "llmos_nb", "export.key")
-    with suppress(OSError):
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_bytes(secrets.token_bytes(32))
-        return path.read_bytes()
-    return b""
+    mine = mac(str(about.get("seal", "")))  # empty where there can be no key
+    given = str(about.get("mac") or about.get("signature", "")).encode("utf-8", "replace")
+    return bool(mine) and hmac.compare_digest(mine.encode(), given)
 
 
 def findings(book: Mapping[str, Any], beside: Path) -> list[Difference]:
@@ -155,7 +136,7 @@ def findings(book: Mapping[str, Any], beside: Path) -> list[Difference]:
     about = book["metadata"][KEY]
     found = [*_cells(book["cells"], about.get("cells", [])), *_journals(about)]
     if about.get("around") != hash_of(around(book)):
-        found.append(Difference("metadata", "the notebook's own metadata (kernelspec, format) was changed"))
+        found.append(_AROUND)
     if about.get("seal") != hash_of(unsealed(about)):
         found.append(Difference("metadata.llmos_nb", f"the record of the run was changed{_which(about)}"))
     return [*found, *_inputs(about.get("inputs", []), beside)]

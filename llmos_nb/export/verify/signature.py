@@ -62,6 +62,15 @@ class Signature:
     why: str = ""
     compared: int = 0
 
+    @property
+    def whose(self) -> str:
+        """By whom a signature is that fits, in words."""
+        key, signers = f"{self.key} {self.fingerprint}", self.allowed_signers
+        if self.state == VALID:
+            return f"by {', '.join(self.principals)} ({key}), as {signers} says"
+        where = f"who is not in {signers}" if signers else "no file of allowed signers is there"
+        return f"valid, by a key nobody vouches for: {key}; {where}" if self.state == UNVOUCHED else self.state
+
     def plain(self) -> dict[str, Any]:
         """Return it as plain data, the differences left out."""
         return {k: v for k, v in vars(self).items() if k not in ("found", "why", "compared")}
@@ -173,6 +182,12 @@ def check(book: Mapping[str, Any], allowed: str = "") -> Signature:
         made.state, made.found = BROKEN, found
         made.why = f"{_places(len(found))} not as {_named(made)} signed {'it' if len(found) == 1 else 'them'}"
     return made
+
+
+def signed_by(path: Path) -> str:
+    """Return in words whose signature stands in an exported notebook."""
+    made = check(read(path))
+    return made.why or made.whose
 
 
 def _places(n: int) -> str:

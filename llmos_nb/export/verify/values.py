@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.export.cells import text_of
-from llmos_nb.export.dataflow.taint import taints
+from llmos_nb.export.dataflow.flow import flow_of_code
+from llmos_nb.export.dataflow.taint import holds_after_all, taints
 from llmos_nb.export.functions import without
 from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify.execute import Execution
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
 from llmos_nb.heap import hidden
+from llmos_nb.heap.content import MODEL
 
 _FUTURE = "from __future__ import annotations\n"
 
@@ -67,6 +69,12 @@ def _parts(module: str, seen: list[str]) -> list[str]:
     return [*(part for n in ours for part in _parts(str(n.module), seen)), bare]
 
 
+def printed(outputs: Sequence[Mapping[str, Any]] | None) -> Any:
+    """Return what a probe printed; None where it printed nothing."""
+    streams = (o for o in outputs or () if o["output_type"] == "stream")
+    return json.loads("".join(text_of(o.get("text", "")) for o in streams) or "null")
+
+
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -77,13 +85,28 @@ def step_values(units: Sequence[Unit], pieces: Sequence[Any], recorded: Sequence
     for unit, why in zip(units, whys, strict=True):
         call = unit.call if not unit.problem else None
         digests = (call.changes.digests or {}) if call is not None else {}
-        words = call.facts.get("content", {}) if call is not None else {}
-        # IPython's own names, and its lists of lines where the plain form gives a list
-        other = {n for n in digests if hidden(n) or str(words.get(n)).startswith("SList(")}
+        words = {n: str(w) for n, w in (call.facts.get("content") or {}).items()} if call is not None else {}
+        free = {n for n, reason in why.items() if not holds_after_all(reason, words.get(n, "<"))}
         found.append(
-            {n: d for n, d in digests.items() if n not in why and n not in other and _HEX.fullmatch(d)}
+            {n: d for n, d in digests.items() if n not in free and _HEX.fullmatch(d) and _told(n, words, unit)}
         )
     return found
+
+
+def _told(name: str, words: Mapping[str, str], unit: Unit) -> bool:
+    """Return whether the digest of a name is one that the notebook's own code gives.
+
+    It is not of IPython's own names and lists of lines, of modules and classes, and of what is known by its type alone
+    or by the words of a fitted model: such objects keep times, folders and identities.
+    """
+    said = words.get(name, "")
+    if hidden(name) or said.startswith(("SList(", "<")) or MODEL.match(said):
+        return False
+    return bool(said) or name not in flow_of_code(unit.source).imports | _classes(unit.source)
+
+
+def _classes(source: str) -> set[str]:
+    return {n.name for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ClassDef)}
 
 
 def with_probes(cells: Sequence[Any]) -> list[Any]:
@@ -118,7 +141,7 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
     for (step, cell), outputs in zip(pairwise(probed), result.outputs[1:], strict=True):
         if KEY in cell["metadata"] or cell["cell_type"] != "code":
             continue
-        got = json.loads("".join(text_of(o.get("text", "")) for o in outputs or ()) or "{}")
+        got = printed(outputs) or {}
         expected = step["metadata"][KEY]["values"]
         compared += len(expected)
         of.add(step["id"])

@@ -6,17 +6,17 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
-from llmos_nb.export.cells import read, tidy
+from llmos_nb.export.cells import CLAIMS, read, text_of, tidy
 from llmos_nb.export.source import SCHEMA
 from llmos_nb.export.verify import signature
-from llmos_nb.export.verify.compare import COMPARED, between, differences, uncompared
+from llmos_nb.export.verify.compare import COMPARED, bare, between, differences, left, uncompared
 from llmos_nb.export.verify.execute import Execution, execute, no_network
 from llmos_nb.export.verify.journal import compare, journals_of
 from llmos_nb.export.verify.report import (
@@ -156,7 +156,22 @@ def _beside(climb: _Climb) -> bool:
     if lacking := [str(p["pid"]) for p in processes if p["pid"] not in climb.paths]:
         what = f"no journal of process {', '.join(lacking)} is beside the notebook"
         climb.report.notes.append(f"{what}: who decided what was compared with nothing (--journal FILE)")
+        climb.report.notes += _nobodys_word(climb, lacking)
     return bool(climb.paths)
+
+
+def _nobodys_word(climb: _Climb, lacking: Sequence[str]) -> Iterator[str]:
+    """Say where marks of claims stand that no journal gives and nobody signed for."""
+    marked = [
+        cell["id"]
+        for cell in climb.book["cells"]
+        if cell["cell_type"] == "markdown" and CLAIMS in text_of(cell["source"])
+        if (of := cell["metadata"].get(KEY, {})).get("role") == "answer"
+        and str(of.get("pid", lacking[0])) in lacking
+    ]
+    if marked and climb.report.signature.get("state") != signature.VALID:
+        what = f"how cell {', '.join(marked)} marks the claims of the answer stands on nobody's word"
+        yield f"{what}: it was compared with no journal, and no signature vouches for it"
 
 
 def _try(climb: _Climb, level: str, rung: Rung) -> None:
@@ -230,19 +245,12 @@ def _signed(climb: _Climb, check: Check) -> bool | None:
         climb.report.notes.append(_CANNOT_KNOW)
         return _nothing(climb, check) if asked else None
     check.counts = {"signatures": 1, "checksums": made.compared}
-    whose = f"{made.key} {made.fingerprint}"
     if made.state == signature.BROKEN:
         check.detail = made.why
         return climb.fail(CHANGED, *made.found or [Difference("metadata.llmos_nb.signature", made.why)])
+    check.detail = made.whose
     if made.state == signature.VALID:
-        check.detail = f"by {', '.join(made.principals)} ({whose}), as {made.allowed_signers} says"
         return True
-    where = (
-        f"who is not in {made.allowed_signers}"
-        if made.allowed_signers
-        else "no file of allowed signers is there"
-    )
-    check.detail = f"valid, by a key nobody vouches for: {whose}; {where}"
     return climb.fail(CHANGED, Difference("metadata.llmos_nb.signature", check.detail)) if asked else None
 
 
@@ -255,7 +263,7 @@ def _nothing(climb: _Climb, check: Check) -> bool | None:
 
 def _journal(climb: _Climb, check: Check) -> bool:
     """Compare with the journals beside it."""
-    found, check.counts = compare(climb.book, climb.paths)
+    found, check.counts = compare(climb.book, climb.paths, climb.report.notes)
     return climb.fail(CHANGED, *found)
 
 
@@ -316,10 +324,14 @@ def _ran(climb: _Climb, result: Execution) -> bool:
 def _same(climb: _Climb, check: Check) -> bool | None:
     assert climb.first is not None  # noqa: S101 - the level below
     found, check.counts = differences(climb.book, climb.first)
+    climb.report.left = left(climb.book)
     if not found and not any(check.counts[name] for name in COMPARED):
         check.detail = "no output, value or assertion of the run stands in the notebook"
         return _nothing(climb, check)
-    check.detail = "" if found else "as in the run"
+    spared = f"; {len(climb.report.left)} not compared, as said below" if climb.report.left else ""
+    check.detail = "" if found else f"as in the run{spared}"
+    if empty := bare(climb.book):
+        climb.report.notes.append(f"nothing to compare in cell {', '.join(empty)}")
     alone, volatile = uncompared(climb.book)
     if alone:
         what = f"what is shown in {counted({'cells': alone})} is that of the run, and was not compared"

@@ -201,7 +201,7 @@ def is_owned(module: str) -> bool:
         return True
     if module.partition(".")[0] == "llmos_nb":
         return False
-    path = getattr(sys.modules.get(module), "__file__", None)
+    path = vars(sys.modules.get(module, object)).get("__file__")
     return path is not None and not path.startswith(_library_roots())
 
 

@@ -31,6 +31,8 @@ Adapters = tuple[Adapter, ...]
 # Libraries whose objects stay as they are, or live outside the namespace.
 ATOMIC_ROOTS = frozenset((
     "logging", "typing", "abc", "_abc", "warnings", "llmos_nb", "IPython", "ipykernel", "pyarrow", "zoneinfo", "enum",
+    # what loads modules: each module holds its loader, and that of pytest all tests
+    "importlib", "_frozen_importlib", "_frozen_importlib_external", "_pytest",
 ))  # fmt: skip
 OPAQUE_ROOTS = {
     **dict.fromkeys(("matplotlib", "mpl_toolkits"), "a figure or part of one: what is drawn stays drawn"),

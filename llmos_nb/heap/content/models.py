@@ -1,4 +1,4 @@
-"""The words for fitted models; as in `plain`, a notebook holds this code."""
+"""The words for fitted models and generators of random numbers; as in `plain`, a notebook holds this code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llmos_nb.heap.content.plain import _forms, _hashed, _words
 
 # Fitted models: by their parameters and by what fitting gave; how long it took does not count.
 def _model(value: Any, within: tuple[int, ...]) -> str:
-    """Return a fitted model in words; nothing for anything else."""
+    """Return a fitted model, or a generator, in words; nothing for anything else."""
     root, kind = type(value).__module__.partition(".")[0], type(value).__name__
     if hasattr(value, "get_params") and hasattr(value, "__dict__"):
         fitted = {
@@ -22,6 +22,10 @@ def _model(value: Any, within: tuple[int, ...]) -> str:
         how = f"{len(fitted)} fitted" if fitted else "its params"
     elif root == "sklearn" and kind == "Tree":
         words, how = _words(value.__getstate__(), within), "a tree"
+    elif root == "random" and hasattr(value, "getstate"):
+        words, how = repr(value.getstate()), "its state"
+    elif root == "numpy" and hasattr(value, "bit_generator"):
+        words, how = _words(value.bit_generator.state, within), "its state"
     elif root == "statsmodels" and hasattr(value, "params"):
         words, how = _words(value.params, within), "its params"
     elif root == "torch" and hasattr(value, "state_dict"):

@@ -58,9 +58,17 @@ def _atom(value: Any, kind: type) -> str:
         return f"complex({_words(value.real)}, {_words(value.imag)})"
     if hasattr(kind, "__members__"):
         return f"{kind.__name__}.{getattr(value, 'name', value)}"
-    dated = (
-        kind.__module__ in ("datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo") or kind is range
-    )
+    if kind.__module__ == "re":
+        return (
+            f"Match({value.span()}, {value.groups()!r}, {value[0]!r})"
+            if hasattr(value, "span")
+            else repr(value)
+        )
+    if kind.__name__ in ("deque", "dict_keys", "dict_values", "dict_items"):
+        return f"{kind.__name__}({_words(list(value))})"
+    spelled = ("datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo", "ipaddress")
+    dated = type(value).__module__ in spelled or kind is range  # of arrays, too: their scalars are plain by now
+    dated = dated or (kind.__module__, kind.__name__) == ("httpx", "URL")  # which hides a password
     return repr(value) if dated or value is None or isinstance(value, int | str | bytes | bytearray) else ""
 
 

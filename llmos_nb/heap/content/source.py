@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.heap.content import models, plain, tables
+from llmos_nb.heap.content import figures, models, plain, tables
 
 MOST = 500_000  # items; of arrays twenty count as one
 _TABLE = re.compile(r"(ndarray|Series|Tensor|Timestamp|Timedelta|NaT|Period|Interval)\b")
 _HASH = re.compile(r"[0-9a-f]{16}")
-_MODEL = re.compile(r"\w+ \((\d+ fitted|a tree|its \w+)\): ")
+_FIGURE = re.compile(r"\w+ \(\d+ (axes|artists|x \d+ \w+)\): ")
+MODEL = re.compile(r"\w+ \((\d+ fitted|a tree|its \w+)\): ")
 
 
 def content(value: Any) -> str:
@@ -47,15 +48,26 @@ def _many(value: Any) -> bool:
     return seen > MOST
 
 
-def code_for(words: Iterable[str] | None = None) -> str:
-    """Return the code of ``_content`` for a notebook, with what is needed for values that were said in these words."""
-    said = None if words is None else list(words)
+def code_for(words: Iterable[str] | None = None, known: Iterable[str] = ()) -> str:
+    """Return the code of ``_content`` for a notebook, with what is needed for values that were said in these words.
+
+    Parameters
+    ----------
+    words : iterable of str, optional
+        By default all of it is needed.
+    known : iterable of str
+        Words for which the code stands there already: only what these do not need is returned.
+    """
+    there = set(_needed(given)) if (given := list(known)) else set()
+    return "\n\n\n".join(_alone(m) for m in _needed(None if words is None else list(words)) if m not in there)
+
+
+def _needed(said: Sequence[str] | None) -> list[str]:
     wanted = [plain.__name__]
-    wanted += (
-        [tables.__name__] if said is None or any(_HASH.search(w) or _TABLE.search(w) for w in said) else []
-    )
-    wanted += [models.__name__] if said is None or any(map(_MODEL.search, said)) else []
-    return "\n\n\n".join(map(_alone, wanted))
+    table = said is None or any(_HASH.search(w) or _TABLE.search(w) for w in said)
+    model = said is None or any(map(MODEL.search, said))
+    figure = said is None or any(map(_FIGURE.search, said))
+    return wanted + [tables.__name__] * table + [models.__name__] * model + [figures.__name__] * figure
 
 
 @cache

@@ -110,7 +110,7 @@ def _index(index: Any, tree: Write) -> Tree:
 def _polars(column: Any) -> list[Tree]:
     """Write a column of polars: its type, which of its values are missing, and the others."""
     dtype, lacking = column.dtype, _array(column.is_null().to_numpy())
-    name = type(dtype).__name__ if isinstance(dtype, type) is False else dtype.__name__
+    name = getattr(dtype, "__name__", type(dtype).__name__)
     more = [getattr(dtype, "time_unit", None), getattr(dtype, "time_zone", None)]
     if name == "String":
         return [name, more, lacking, column.to_list()]

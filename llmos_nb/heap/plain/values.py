@@ -187,14 +187,12 @@ def _moment(value: Any, tree: Write) -> Tree:
     zone = value.tzinfo
     if zone is not None and type(zone) not in (datetime.timezone, ZoneInfo):
         raise TypeError(f"a time in {type(zone).__qualname__} does not come back")
-    name = zone.key if isinstance(zone, ZoneInfo) else None
+    name: Tree = zone.key if isinstance(zone, ZoneInfo) else None
     if zone is not None and name is None and type(zone) is ZoneInfo:
         raise TypeError("a zone without a name does not come back")
-    return [value.replace(tzinfo=None).isoformat(), value.fold, name or _offset(zone)]
-
-
-def _offset(zone: Any) -> Tree:
-    return None if zone is None else [zone.utcoffset(None).total_seconds(), zone.tzname(None)]
+    if zone is not None and name is None:
+        name = [zone.utcoffset(None).total_seconds(), zone.tzname(None)]
+    return [value.replace(tzinfo=None).isoformat(), value.fold, name]
 
 
 def _read_moment(parse: Callable[[str], Any], held: Tree) -> Any:
@@ -258,13 +256,9 @@ class _Reader:
 
 
 def _all(held: Tree, read: Read) -> list[Any]:
-    return [read(v) for v in _list(held)]
-
-
-def _list(held: Tree) -> list[Tree]:
     if not isinstance(held, list):
         raise TypeError("not a list")
-    return held
+    return [read(v) for v in held]
 
 
 def _table(held: Tree, read: Read) -> dict[Any, Any]:

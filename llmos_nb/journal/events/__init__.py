@@ -1,6 +1,6 @@
 """The journal's format: one class a kind of event, with every key of its line, when it is written and what it means.
 
-A line is ``{"n", "at", "k", "d", "prev", "hash"}`` (see `chain`); ``k`` is a class's `kind`, and ``d`` its fields.
+A line is ``{"n", "at", "k", "d", "prev", "hash", "mac"}`` (see `chain`); ``k`` is a class's `kind`, ``d`` its fields.
 Version 2 names itself in `RunStarted`. A kind that is not among these is a newer one: a process's journal that holds it
 is not read, since what it means would be left out.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from llmos_nb.journal.events.act import ActData, ActsMoved, ActUsed
 from llmos_nb.journal.events.answer import AnswerComputed, CheckFinished
 from llmos_nb.journal.events.call import (
     CallDecided,
@@ -22,9 +23,11 @@ from llmos_nb.journal.events.call import (
     CallUndone,
     Changes,
     NamesChanged,
+    ToolCalled,
+    ToolReturned,
     UndoProposed,
 )
-from llmos_nb.journal.events.heap import HeapRestored
+from llmos_nb.journal.events.heap import HeapChanged, HeapRestored
 from llmos_nb.journal.events.message import (
     MessageArrived,
     MessageAwaited,
@@ -46,8 +49,15 @@ from llmos_nb.journal.events.model import (
 )
 from llmos_nb.journal.events.notebook import CellRan, NotebookOpened, ProcessJoined
 from llmos_nb.journal.events.plan import PlanDecided, PlanEdited, PlanProposed, StepData, StepIntegrated
-from llmos_nb.journal.events.question import QuestionAnswered, QuestionAsked, QuestionDue, QuestionEscalated
+from llmos_nb.journal.events.question import (
+    EffectDecided,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionDue,
+    QuestionEscalated,
+)
 from llmos_nb.journal.events.run import (
+    FURTHER,
     VERSION,
     HeadMessage,
     LabelChanged,
@@ -93,10 +103,11 @@ Known = (
     | PlanProposed | PlanEdited | PlanDecided | StepIntegrated
     | ModelRequested | ModelResponded | ModelFailed | BudgetReserved | BudgetSettled | ContextPaged
     | CallDecided | CallStarted | CallFinished | CallInDoubt | CallResolved | NamesChanged | CallUndone | CallRedone
-    | UndoProposed | QuestionAsked | QuestionDue | QuestionEscalated | QuestionAnswered
+    | UndoProposed | ToolCalled | ToolReturned | QuestionAsked | QuestionDue | QuestionEscalated
+    | QuestionAnswered | EffectDecided
     | MessageSent | MessageArrived | MessageAwaited | MessageReady
-    | MessageTaken | MessageDone | MessageReturned | MessageInDoubt | HeapRestored
-    | NotebookOpened | CellRan | ProcessJoined
+    | MessageTaken | MessageDone | MessageReturned | MessageInDoubt | HeapChanged | HeapRestored
+    | NotebookOpened | CellRan | ProcessJoined | ActUsed | ActsMoved
 )  # fmt: skip
 Body = Known | Unknown
 KINDS: dict[str, type[Known]] = {cls.kind: cls for cls in get_args(Known)}
@@ -134,8 +145,12 @@ def parse(kind: str, d: dict[str, Any], version: int = VERSION) -> Body:
 
 
 __all__ = [
+    "FURTHER",
     "KINDS",
     "VERSION",
+    "ActData",
+    "ActUsed",
+    "ActsMoved",
     "AnswerComputed",
     "Body",
     "BudgetReserved",
@@ -151,7 +166,9 @@ __all__ = [
     "Changes",
     "CheckFinished",
     "ContextPaged",
+    "EffectDecided",
     "HeadMessage",
+    "HeapChanged",
     "HeapRestored",
     "LabelChanged",
     "MessageArrived",
@@ -190,6 +207,8 @@ __all__ = [
     "StateSaved",
     "StepData",
     "StepIntegrated",
+    "ToolCalled",
+    "ToolReturned",
     "ToolsChanged",
     "UndoProposed",
     "Unknown",

@@ -22,16 +22,16 @@ class CallDecided(Fact):
     what : {"approve", "edit", "reject", "skip"}
         What was decided.
     by : str
-        Who: ``you``, a name, ``mode:…``, ``rule:N``, ``plan``, ``words``, or a check: ``schema, repeat, budget, tools,
+        Who: ``you``, a name, ``mode:…``, ``rule:N``, ``act:N``, ``plan``, or a check: ``schema, repeat, budget, tools,
         deadline, conflict``.
     why : str
         The reason, for the model or the record.
     arguments : dict, optional
         The arguments as they are from now on, where these are others than before.
     origins : dict of str to str, optional
-        Of a call that stands on the user's words: where each argument comes from.
+        Of former versions, of a call that stood on the user's words (by ``words``): where each argument came from.
     looked : list of str
-        Tools whose records were looked up for the decision.
+        Of former versions: tools whose records were looked up for the decision.
     """
 
     kind: ClassVar[str] = "call.decided"
@@ -152,6 +152,10 @@ class Changes(Fact):
         Digest of each changed variable.
     details : dict, optional
         Columns, keys and attributes that changed, by variable.
+    shapes : dict
+        By variable, ``was`` and ``now``: its type and dimensions; of a table also ``plus``, ``minus``, ``types``:
+        columns that came, went or have another type; ``dropped``: how many rows are gone, where all others are as they
+        were.
     cwd : str, optional
         The working folder, where it is another one now; empty where nobody looked.
     environ, figures, settings : list, optional
@@ -176,6 +180,7 @@ class Changes(Fact):
     deleted: list[str] = field(default_factory=list)
     digests: dict[str, str] | None = None
     details: dict[str, Any] | None = None
+    shapes: dict[str, Any] = field(default_factory=dict)
     cwd: str | None = ""
     environ: list[str] | None = None
     figures: list[Any] | None = None
@@ -301,3 +306,56 @@ class UndoProposed(Fact):
     name: str
     arguments: dict[str, Any]
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalled(Fact):
+    """Code of a step is about to call a declared tool.
+
+    Parameters
+    ----------
+    call : str
+        The id of this call, ``r2.0.1``.
+    within : str
+        The call whose code calls.
+    tool : str
+        The tool.
+    arguments : dict
+        As plain data.
+    by : str
+        Who let it through.
+    act : dict, optional
+        The act that it uses: the data of `ActUsed`, without the call.
+    """
+
+    kind: ClassVar[str] = "tool.called"
+    call: str
+    within: str
+    tool: str
+    arguments: dict[str, Any]
+    by: str
+    act: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolReturned(Fact):
+    """What a declared tool gave that code of a step called.
+
+    Parameters
+    ----------
+    call, within : str
+        As in `ToolCalled`.
+    ok : bool
+        Whether it went well.
+    result : str
+        What it gave, bounded; else what is wrong.
+    error : str
+        The class of the error.
+    """
+
+    kind: ClassVar[str] = "tool.returned"
+    call: str
+    within: str
+    ok: bool
+    result: str
+    error: str = ""

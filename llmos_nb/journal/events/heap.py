@@ -9,6 +9,23 @@ from llmos_nb.journal.events.base import Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeapChanged(Fact):
+    """Somebody else had changed variables that the process has used, as it was seen before the model was asked.
+
+    Parameters
+    ----------
+    names : dict of str to str
+        Who changed each, in words.
+    now : str
+        What they are now, as the model is told.
+    """
+
+    kind: ClassVar[str] = "heap.changed"
+    names: dict[str, str]
+    now: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeapRestored(Fact):
     """The namespace was rebuilt: by stored values, by steps that had done nothing outside, and as far as that goes.
 

@@ -89,6 +89,8 @@ class MessageAwaited(Fact):
         The shared mailbox.
     wrote : list of int, optional
         Pids that ever wrote to it.
+    sender : str
+        The name of whose message it waits for, where nobody of that name was there yet.
     """
 
     kind: ClassVar[str] = "message.awaited"
@@ -99,6 +101,7 @@ class MessageAwaited(Fact):
     size: int | None = None
     box: str = ""
     wrote: list[int] | None = None
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

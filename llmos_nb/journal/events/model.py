@@ -86,6 +86,9 @@ class ModelResponded(Fact):
         Whether a call was cut off at the end.
     raw : dict
         What the adapter kept for the record.
+    extra : dict, optional
+        What goes back to the provider with the answer, untouched: signatures of its reasoning, and fields that only it
+        knows, as ``{"by", "message", "calls"}``.
     settled : dict of str to float, optional
         By unit, what it cost; formerly an event of its own before it.
     """
@@ -98,6 +101,7 @@ class ModelResponded(Fact):
     usage: dict[str, int]
     cut: bool = False
     raw: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] | None = None
     settled: dict[str, float] | None = None
 
 

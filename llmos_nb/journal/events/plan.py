@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Required, TypedDict
 
+from llmos_nb.journal.events.act import ActData
 from llmos_nb.journal.events.base import Fact
 
 
@@ -25,6 +26,8 @@ class StepData(TypedDict, total=False):
         ``pending, running, waiting, done, failed, skipped, rejected, replaced``; pending where it is left out.
     why : str
         Of a rejected one: the reason given.
+    acts : list of ActData
+        What it commits to.
     """
 
     n: Required[int]
@@ -37,6 +40,7 @@ class StepData(TypedDict, total=False):
     tools: list[str]
     status: str
     why: str
+    acts: list[ActData]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,10 @@ class PlanDecided(Fact):
         Who: ``you``, a name, ``mode:…`` or ``deadline``.
     why : str
         The reason given, for the model.
+    without : list of int
+        Acts that are not approved.
+    upto : int
+        The last step that is approved: each after it asks before its first call; 0 where all are.
     """
 
     kind: ClassVar[str] = "plan.decided"
@@ -104,6 +112,8 @@ class PlanDecided(Fact):
     envelope: dict[str, int]
     by: str
     why: str
+    without: list[int] = field(default_factory=list)
+    upto: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +123,7 @@ class StepIntegrated(Fact):
     Parameters
     ----------
     step : int
-        The step; 0 where the calls belong to none.
+        The step; in former versions 0 where the calls belong to none.
     met : bool
         Whether all went well and the step's check held.
     evidence : str

@@ -15,8 +15,8 @@ class QuestionAsked(Fact):
     Parameters
     ----------
     question : str
-        The call, ``plan:{version}``, or ``rebuild``.
-    about : {"approval", "plan", "question", "rebuild"}
+        The call, ``plan:{version}``, ``rebuild``, or ``{call}!{n}`` of an effect.
+    about : {"approval", "plan", "question", "rebuild", "effect"}
         What is asked for (the key is ``kind``).
     text : str
         Why it asks, or the model's question.
@@ -31,7 +31,7 @@ class QuestionAsked(Fact):
     origins : dict of str to str, optional
         Where each argument comes from.
     looked : list of str
-        Tools whose records were looked up.
+        Of former versions: tools whose records were looked up.
     shows : str
         What would change, such as a diff.
     each_time : bool
@@ -44,11 +44,25 @@ class QuestionAsked(Fact):
         What happens then.
     escalate : list of str
         Who may approve after that.
+    call : str
+        Of an effect: the call that is about to have it.
+    effect : list of str
+        Its kind, and what a decision on it is about.
+    danger : bool
+        Whether data of others was read before.
+    foreign : list of dict
+        Values that decide where it goes and that others wrote: ``argument, value, call, source`` of each.
+    so_far : list of list of str
+        Of an effect: what the call has done before it, and why that was let through.
+    line, place : int, str
+        Of an effect: the line of the step's code that stands still, and where in other files that is.
+    act : dict, optional
+        The act that an approved call would use: the data of `ActUsed`, without the call.
     """
 
     kind: ClassVar[str] = "question.asked"
     question: str
-    about: Literal["approval", "plan", "question", "rebuild"] = key("kind")
+    about: Literal["approval", "plan", "question", "rebuild", "effect"] = key("kind")
     text: str
     title: str = ""
     digest: str | None = None
@@ -63,6 +77,14 @@ class QuestionAsked(Fact):
     until: str = ""
     then: Literal["", "reject", "escalate"] = ""
     escalate: list[str] = field(default_factory=list)
+    call: str = ""
+    effect: list[str] = field(default_factory=list)
+    danger: bool = False
+    foreign: list[dict[str, str]] = field(default_factory=list)
+    so_far: list[list[str]] = field(default_factory=list)
+    line: int = 0
+    place: str = ""
+    act: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,3 +141,35 @@ class QuestionAnswered(Fact):
     question: str
     text: str
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectDecided(Fact):
+    """Somebody decided on what a step was about to do outside.
+
+    Parameters
+    ----------
+    question : str
+        The question.
+    call : str
+        The call.
+    effect : list of str
+        Kind of the effect, and what was decided on: a path, a host, a program.
+    what : {"allow", "refuse"}
+        What was decided.
+    scope : {"once", "process"}
+        Whether it speaks for later steps of the process, too.
+    by : str
+        Who decided.
+    why : str
+        The reason, for the model.
+    """
+
+    kind: ClassVar[str] = "effect.decided"
+    question: str
+    call: str
+    effect: list[str]
+    what: Literal["allow", "refuse"]
+    scope: Literal["once", "process"]
+    by: str
+    why: str = ""

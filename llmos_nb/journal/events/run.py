@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Required, TypedDict
 
+from llmos_nb.journal.events.act import ActData
 from llmos_nb.journal.events.base import Fact
 
 VERSION = 2
@@ -12,6 +13,8 @@ Reason = Literal[
     "answered", "rejected", "refused", "empty", "truncated", "unverified", "budget", "stopped", "killed", "failed",
     "forked",
 ]  # fmt: skip
+FURTHER = frozenset(("answered", "unverified", "truncated", "empty", "refused", "rejected"))
+"""Ends after which words of a person's begin a further turn."""
 Signal = Literal[
     "pause",
     "resume",
@@ -26,6 +29,8 @@ Signal = Literal[
     "forget",
     "previewed",
     "rebuilt_differently",
+    "late_effect",
+    "command",
 ]
 
 
@@ -38,14 +43,12 @@ class Parent(TypedDict, total=False):
         The parent.
     path : str
         Of a fork: the parent's journal, relative to its own folder.
-    at : int
-        Of a fork: the last event that both have.
-    hash : str
-        Of a fork: that event's hash.
-    nth : int
-        Of a child: how many the parent had started before it.
-    own_model : bool
-        Of a child: whether it has another model than its parent.
+    at, hash : int, str
+        Of a fork: the last event that both have, and its hash.
+    nth, own_model : int, bool
+        Of a child: how many the parent had started before it; whether it has another model than its parent.
+    traceparent : str
+        Of a child: the span that it stands under, as W3C Trace Context writes it.
     """
 
     pid: Required[int]
@@ -54,6 +57,7 @@ class Parent(TypedDict, total=False):
     hash: str
     nth: int
     own_model: bool
+    traceparent: str
 
 
 class HeadMessage(TypedDict, total=False):
@@ -114,12 +118,16 @@ class RunStarted(Fact):
         What happens with calls after others' data was read, where it is not ``ask``.
     words : str, optional
         Of a child that a call started: what people had said to its parent.
+    prompts : dict of str to str, optional
+        Its own texts for its model, by name, in the place of the package's.
     check : str, optional
         The check of the answer: an expression, or a function's name.
     grounded : bool, optional
         Of former versions: whether the answer's numbers had to be observed.
     spec : str, optional
         By what the model was named.
+    endpoint : str, optional
+        Where it is: scheme, host, port and path; empty for a model that is behind no URL. A resume goes nowhere else.
     bind, vars, servers : str, optional
         Patterns of the names it may write, of the variables it sees, and of the servers it may use.
     devices : list of str, optional
@@ -132,6 +140,14 @@ class RunStarted(Fact):
         The variables made of attached files, with their files.
     parts : dict, optional
         What parts of other packages say of it, by their keys.
+    acts : list of ActData, optional
+        What a person has given it to do outside.
+    closed : bool, optional
+        Whether it does nothing outside but what an act covers, since its parent does not.
+    delegate : str, optional
+        Whether acts in which others choose run unapproved, where that is not ``ask``.
+    order : dict, optional
+        Of one that a service was handed: the `id` of the command, and its `tools` as ``module:function``.
     """
 
     kind: ClassVar[str] = "run.started"
@@ -150,9 +166,11 @@ class RunStarted(Fact):
     quarantine: bool = False
     untrusted: str | None = None
     words: str | None = None
+    prompts: dict[str, str] | None = None
     check: str | None = None
     grounded: bool | None = None
     spec: str | None = None
+    endpoint: str | None = None
     bind: str | None = None
     vars: str | None = None
     servers: str | None = None
@@ -161,6 +179,10 @@ class RunStarted(Fact):
     copied: list[str] | None = None
     tables: list[dict[str, str]] | None = None
     parts: dict[str, Any] | None = None
+    acts: list[ActData] | None = None
+    closed: bool | None = None
+    delegate: str | None = None
+    order: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,11 +310,12 @@ class SignalReceived(Fact):
     signal : str
         What: ``pause`` after this step, ``resume`` (withdraws such a pause), ``stop`` now, ``kill``, ``steer`` (words
         for the model), ``nice``, ``budget``, ``approve_step``; ``stale_approval``, ``forged_approval`` (did not
-        count); ``forget`` (payloads deleted), ``previewed`` (a call was tried in a fork), ``rebuilt_differently``.
+        count); ``forget`` (payloads deleted), ``previewed`` (a call was tried in a fork), ``rebuilt_differently``;
+        ``late_effect`` (what a call had left behind was about to act after its end); ``command`` (came by the home).
     by : str
         Who: ``you``, a name, ``process N``, …
     text : str, optional
-        Of ``steer``, the words; of ``previewed``, what the call showed.
+        Of ``steer``, the words; of ``previewed``, what the call showed; of ``command``, its verb.
     value : int, optional
         Of ``nice``, -20 to 19.
     amounts : dict of str to float, optional
@@ -300,13 +323,14 @@ class SignalReceived(Fact):
     step : int, optional
         Of ``approve_step``.
     call : str, optional
-        Of ``stale_approval``, ``forget`` (or ``all``) and ``previewed``.
+        Of ``stale_approval``, ``forget`` (or ``all``), ``previewed``, ``late_effect``; what a ``command`` is on.
     digest, why : str, optional
-        Of ``stale_approval``: what had been seen, and why it did not count.
+        Of ``stale_approval``: what had been seen, and why it did not count; of ``late_effect``, what it wanted; of
+        ``command``, its id, by which it is carried out once, and where it was given: ``terminal``, ``HTTP``.
     bytes : int, optional
         Of ``forget``, how many were deleted.
     ok, would : bool and str, optional
-        Of ``previewed``: whether it ran well, and what it would change.
+        Of ``previewed``: whether it ran well, and what it would change; of ``late_effect``, whether it happened.
     names : str, optional
         Of ``rebuilt_differently``.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from llmos_nb.journal import Event
+from llmos_nb.lessons.solutions import Cell
 
 
 # exercise: pay_once
@@ -48,3 +49,11 @@ def fold(events: Iterable[Event]) -> dict[str, str]:
         elif e.k == "call.resolved":
             calls[e.d["call"]] = "done" if e.d["done"] else "approved"
     return calls
+
+
+# exercise: settle
+settle = Cell("""\
+for one in two:
+    one.process.resolve("r2.0", done=bool(one.statement))
+    await one.process
+""")

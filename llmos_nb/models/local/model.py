@@ -47,6 +47,10 @@ class _Asking:
         return Usage(*(sum(r["usage"][f.name] for r in self.replies) for f in fields(Usage)))
 
 
+# right, and of how many: `tests/benchmarks/bench_local.py --hundred`
+JOINS = {"qwen2.5-coder-0.5b": (1, 20), "qwen2.5-coder-1.5b": (0, 20)}
+
+
 class LocalModel:
     """A small model in this process.
 
@@ -72,7 +76,7 @@ class LocalModel:
         self._engine = engine(path)
         self._sha256 = ""
         how: dict[str, Any] = {"plans": False, "sees_values": True, "prefix": self._prefix}
-        how |= {"first": "python", "small": True}
+        how |= {"first": "python", "small": True, "joins": JOINS.get(known)}
         self.traits = Traits(f"local/{known}", context_tokens=CONTEXT, window_bytes=WINDOW_BYTES, **how)
 
     async def warm_up(self) -> None:
@@ -84,18 +88,16 @@ class LocalModel:
         asking = _Asking(prompt.render(request.messages, len(self._prefix)), on_text)
         talk = asking.talk
         spent = len(talk.results) >= MAX_RESULTS or talk.failures > len(WARM_SEEDS)
-        if talk.results and (spent or request.must_answer):
-            return await self._answer(asking)
-        return await self._act(asking, request.must_answer)
+        return await (self._answer if talk.results and spent else self._act)(asking)
 
-    async def _act(self, asking: _Asking, last: bool) -> Response:
+    async def _act(self, asking: _Asking) -> Response:
         """Draw code (or, once there is a result, the answer) until something may be handed out."""
         talk = asking.talk
         grammar = "either" if talk.results else "code"
         failed = list(talk.failed)
         # one greedy reply, then a warm one for each failure, three at most
         draws = [(SEED, 0.0), *((seed, TEMPERATURE) for seed in WARM_SEEDS)]
-        for seed, temperature in draws[talk.failures : 1 if last else None]:
+        for seed, temperature in draws[talk.failures :]:
             reply = await self._draw(asking, grammar, seed=seed, temperature=temperature)
             code, answer = prompt.read(reply.text)
             if answer:

@@ -78,8 +78,9 @@ def lookup(name: str) -> Weights:
     wanted = name.strip().casefold()
     if found := next((w for w in CATALOGUE if wanted in (w.name, w.alias, w.filename)), None):
         return found
-    known = [n for w in CATALOGUE for n in (w.name, w.alias)]
-    raise UsageError(f"local model {name!r}: there are {', '.join(known)}{nearest(wanted, known)}")
+    known = [n for w in CATALOGUE for n in (w.alias, w.name)]
+    there = ", ".join(w.alias for w in CATALOGUE)
+    raise UsageError(f"local model {name!r}: there are {there}{nearest(wanted, known)}")
 
 
 def folder() -> Path:

@@ -8,13 +8,14 @@ attempt, and a call inside which the answer was cut off is dropped.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
 from llmos_nb.errors import ModelProtocol, ModelUnavailable
-from llmos_nb.messages import Arguments, Finish, Response, ToolCall, Usage, clean, parsed
+from llmos_nb.messages import Extra, Finish, Response, Usage, clean, parsed
+from llmos_nb.models.openai import reasoning
+from llmos_nb.models.openai.calls import Calls, grown
 from llmos_nb.models.openai.errors import SOMEWHERE, Endpoint, classify, not_json
 
 LARGEST_BYTES = 32 << 20
@@ -89,7 +90,8 @@ class Events:
         lines, self._data = self._data, []
         name, self._name = self._name, b""
         if len(lines) == 1 and not (name or ended) and lines[0].startswith(b"{"):  # as nearly every event is
-            found.append(self._object(lines[0]))
+            item = parsed(lines[0])
+            found.append(item if type(item) is dict else self._object(lines[0]))
             return
         if b"[DONE]" in lines:
             self.done = True
@@ -112,121 +114,18 @@ class Events:
         return value
 
 
-@dataclass(slots=True)
-class Partial:
-    """One call while its pieces arrive."""
-
-    index: int | str | None
-    id: str
-    name: str
-    pieces: list[str] = field(default_factory=list)
-    null: bool = False
-    named_again: bool = False  # its name came once more after its arguments were whole
-
-    @property
-    def text(self) -> str:
-        """The arguments, word for word."""
-        return "".join(self.pieces) or ("null" if self.null else "")
-
-    @property
-    def parsed(self) -> Arguments | None:
-        """The arguments as an object; None while they are none."""
-        return parse(self.text)
-
-
-class Calls:
-    """Collects the pieces of all calls of one answer, in order.
-
-    Providers number pieces in many ways: the same index for two calls, no index, no id. A name begins a call
-    unless it repeats the name of the call that is still being written.
-    """
-
-    def __init__(self) -> None:
-        self._all: list[Partial] = []
-
-    def take(self, piece: object, whole: bool) -> None:
-        """Take a piece of a call, or a whole one."""
-        if not isinstance(piece, dict) or not isinstance(function := piece.get("function") or {}, dict):
-            raise ModelProtocol("the endpoint sent a tool call that is not the protocol")
-        name, index = function.get("name") or "", piece.get("index")
-        id_ = piece["id"] if isinstance(piece.get("id"), str) else ""
-        if not isinstance(name, str) or not isinstance(index, int | str | None):
-            raise ModelProtocol("the endpoint sent a tool call whose name or index is not the protocol")
-        current = None if whole else self._current(index, id_)
-        if current is None or _begins(current, name, id_, function.get("arguments")):
-            current = Partial(index, id_, name or (current.name if current else ""))
-            self._all.append(current)
-        current.name, current.id = current.name or name, current.id or id_
-        if "arguments" in function:
-            _argue(current, function["arguments"])
-
-    def _current(self, index: int | str | None, id_: str) -> Partial | None:
-        """Find the call that a piece goes on with."""
-        if index is not None:
-            return next((c for c in reversed(self._all) if c.index == index), None)
-        same = next((c for c in reversed(self._all) if id_ and c.id == id_), None)
-        return same or (self._all[-1] if self._all else None)
-
-    def whole(self, cut_off: bool, at: Endpoint) -> tuple[tuple[ToolCall, ...], int]:
-        """Return the calls, and how many were dropped because the answer was cut off inside them."""
-        kept = [c for c in self._all if not cut_off or c.parsed is not None]
-        if any(not c.name for c in kept):
-            raise ModelProtocol(f"{at.url} sent a tool call without a name")
-        return tuple(_call(c) for c in kept), len(self._all) - len(kept)
-
-
-def _begins(current: Partial, name: str, id_: str, arguments: object) -> bool:
-    """Return whether a piece begins another call than the one at its place."""
-    if not name:
-        return current.named_again and bool(arguments)
-    if not current.name:
-        return False
-    if name != current.name or (id_ and current.id and id_ != current.id):
-        return True
-    # A name alone may only be repeated: whether it began a call shows when arguments follow.
-    current.named_again = current.parsed is not None
-    return current.named_again and bool(arguments)
-
-
-def _argue(call: Partial, arguments: object) -> None:
-    if isinstance(arguments, str):
-        call.pieces.append(arguments)
-    elif arguments is None:
-        call.null = True
-    else:  # a value in place of its text
-        try:
-            call.pieces = [json.dumps(arguments)]
-        except RecursionError:
-            raise ModelProtocol("the endpoint sent arguments that are nested too deeply") from None
-
-
-def _call(partial: Partial) -> ToolCall:
-    """Return a finished call; no arguments at all are an empty object."""
-    text = partial.text.strip()
-    parsed = parse(text) if text else {}
-    return ToolCall(clean(partial.name), clean(text) if parsed is None else parsed)
-
-
-def parse(text: str) -> Arguments | None:
-    """Parse arguments strictly; None for what is no object or holds NaN, an infinity or too deep a nesting."""
-    value = parsed(text)
-    if not isinstance(value, dict):
-        return None
-    try:
-        strict = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (ValueError, RecursionError):
-        return None
-    return json.loads(clean(strict)) if "\\ud" in text.lower() else value
-
-
-T = TypeVar("T")
-
 BYTES_PER_TOKEN = 4
 
 _LENGTH = ("length", "max_tokens", "model_length")
-_REFUSED = ("content_filter", "refusal", "safety")
+_REFUSED = (
+    "content_filter", "refusal", "safety", "sensitive", "recitation", "prohibited_content", "blocklist", "spii",
+    "image_safety",
+)  # fmt: skip
 _ABSURD = 1e15  # tokens
-_BROKEN = ("error", "abort", "network_error", "insufficient_system_resource")
+_BROKEN = ("error", "abort", "malformed_function_call", "insufficient_system_resource")
+_OF_MESSAGE = frozenset(
+    ("role", "content", "refusal", "tool_calls", "function_call", "audio", "annotations", "name")
+)
 
 
 class Accumulator:
@@ -242,11 +141,19 @@ class Accumulator:
 
     def __init__(self, on_text: Callable[[str], None] = lambda text: None, at: Endpoint = SOMEWHERE) -> None:
         self._on_text, self._at, self._events = on_text, at, Events(at)
+        self._spoken = reasoning.Spoken(on_text)
         self._text: list[str] = []
         self._refusal: list[str] = []
-        self._calls, self._usage = Calls(), Usage()
+        self._thought: list[str] = []
+        self._extra: dict[str, Any] = {}
+        self._calls, self._usage = Calls(on_text), Usage()
         self._raw: dict[str, Any] = {}
         self._begun, self._finish = False, ""
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of an answer has come, and not only signs of life."""
+        return bool(self._finish or self._calls or self._extra or any(self._text))
 
     @property
     def done(self) -> bool:
@@ -286,25 +193,41 @@ class Accumulator:
             self._take(item)
         if not self._begun:
             raise ModelProtocol(f"{self._at.url} answered without choices; check the model and the base URL")
+        if not self._finish and self.done and not self._calls.halved:
+            self._finish = "stop"  # it said that it is done, but not why
         if not self._finish:
             raise ModelUnavailable(f"the answer of {self._at.url} broke off before its end")
-        if self._finish in _BROKEN:
+        if self._finish.endswith(_BROKEN):
             raise ModelUnavailable(f"{self._at.url} gave up in the middle of its answer ({self._finish})")
-        text = joined(self._text + self._refusal)
+        self._spoken.end()
+        thought, text = reasoning.split(joined(self._text))
+        if thought or self._thought:
+            self._raw["reasoning"] = clean(joined([*self._thought, thought]))
         if self._refusal or self._finish in _REFUSED:
-            return Response(text, (), "refused", self._usage, raw=self._raw)
+            said = f"the content filter of {self._at.url} stopped the answer ({self._finish})"
+            return Response(text + joined(self._refusal) or said, (), "refused", self._usage, raw=self._raw)
         cut_off = self._finish in _LENGTH
         calls, dropped = self._calls.whole(cut_off, self._at)
         finish: Finish = "length" if cut_off else "stop"
-        return Response(text, calls, finish, self._usage, dropped > 0, self._raw)
+        return Response(text, calls, finish, self._usage, dropped > 0, self._raw, self._opaque())
+
+    def _opaque(self) -> Extra | None:
+        """Return what goes back to the provider with the answer, and to nobody else."""
+        calls = self._calls.extras
+        if not (self._extra or calls):
+            return None
+        found: Extra = {"by": self._at.by}
+        return found | ({"message": self._extra} if self._extra else {}) | ({"calls": calls} if calls else {})
 
     def _take(self, item: dict[str, Any]) -> None:
         if item.get("error") or item.get("object") == "error":
             raise classify(200, item, at=self._at, begun=self._begun)
         if usage := item.get("usage"):
             self._usage = read_usage(usage)
-        if not (choices := item.get("choices")) or not _typed(choices, list, "choices"):
+        if not (choices := item.get("choices")):
             return
+        if type(choices) is not list:
+            raise _mistyped(choices, "choices")
         if not self._begun:
             self._begun = True
             self._raw = {k: clean(item[k]) for k in ("id", "model") if isinstance(item.get(k), str)}
@@ -314,42 +237,52 @@ class Accumulator:
 
     def _choose(self, choice: dict[str, Any]) -> None:
         """Take one piece of the answer, or all of it where the endpoint does not stream."""
-        if (piece := choice.get("delta")) and _typed(piece, dict, "delta"):
-            self._piece(piece, whole=False)
-        elif (piece := choice.get("message")) and _typed(piece, dict, "message"):
-            self._piece(piece, whole=True)
-        if (reason := choice.get("finish_reason")) and _typed(reason, str, "finish_reason"):
+        if piece := choice.get("delta"):
+            self._piece(piece, "delta")
+        elif piece := choice.get("message"):
+            self._piece(piece, "message")
+        if reason := choice.get("finish_reason"):
+            if type(reason) is not str:
+                raise _mistyped(reason, "finish_reason")
             self._finish = clean(reason).lower()
 
-    def _piece(self, piece: dict[str, Any], whole: bool) -> None:
+    def _piece(self, piece: dict[str, Any], what: str) -> None:
+        if type(piece) is not dict:
+            raise _mistyped(piece, what)
         if content := piece.get("content"):
             self._say(_words(content), self._text)
+            if isinstance(content, list):
+                self._thought += [_words(p.get("thinking")) for p in content if isinstance(p, dict)]
         if refusal := piece.get("refusal"):
             self._say(_words(refusal), self._refusal)
+        if not _OF_MESSAGE.issuperset(piece):
+            more = {k: v for k, v in piece.items() if k not in _OF_MESSAGE and v}
+            self._extra |= {k: grown(self._extra.get(k), v, k) for k, v in more.items()}
         if calls := piece.get("tool_calls"):
-            for call in _typed(calls, list, "tool_calls") or ():
-                self._calls.take(call, whole)
+            if type(calls) is not list:
+                raise _mistyped(calls, "tool_calls")
+            for call in calls:
+                self._calls.take(call, what == "message")
         if old := piece.get("function_call"):
-            self._calls.take({"index": "function_call", "function": old}, whole)
+            self._calls.take({"index": "function_call", "function": old}, what == "message")
 
     def _say(self, text: str, to: list[str]) -> None:
         to.append(text)
         if text:
-            self._on_text(clean(text))
+            (self._on_text if self._spoken.open else self._spoken)(clean(text))
 
 
-def _typed(value: object, kind: type[T], what: str) -> T | None:
-    """Return the value if it has the right type, None if there is none."""
-    if value is None or isinstance(value, kind):
-        return value
-    raise ModelProtocol(f"the endpoint's `{what}` is a {type(value).__name__}, which is not the protocol")
+def _mistyped(value: object, what: str) -> ModelProtocol:
+    return ModelProtocol(f"the endpoint's `{what}` is a {type(value).__name__}, which is not the protocol")
 
 
 def _words(content: object) -> str:
     """Return the text of a content: a str, or a list of parts."""
     if isinstance(content, str):
         return content
-    parts = [p.get("text") for p in _typed(content, list, "content") or () if isinstance(p, dict)]
+    if content is not None and not isinstance(content, list):
+        raise _mistyped(content, "content")
+    parts = [p.get("text") for p in content or () if isinstance(p, dict)]
     return "".join(t for t in parts if isinstance(t, str))
 
 
@@ -365,6 +298,7 @@ def read_usage(usage: object) -> Usage:
         return Usage()
     details = usage.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    cached = cached or usage.get("prompt_cache_hit_tokens") or usage.get("cached_tokens")
     return Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), _count(cached))
 
 

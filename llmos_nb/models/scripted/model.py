@@ -71,7 +71,7 @@ def _answers(body: Body) -> list[Response]:
         case ModelResponded() as b:
             calls = tuple(ToolCall(c["name"], c["arguments"]) for c in b.calls)
             usage = Usage(**{k: v for k, v in b.usage.items() if k in Usage.__slots__})
-            return [Response(b.text, calls, b.finish, usage, b.cut, b.raw)]
+            return [Response(b.text, calls, b.finish, usage, b.cut, b.raw, b.extra)]
         case CallFinished(facts=facts):
             return [Response(text) for text in facts.get("said", ())]
     return []

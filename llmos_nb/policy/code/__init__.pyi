@@ -4,6 +4,8 @@ from .names import (
     bound_by as bound_by,
     defaults as defaults,
     parameters as parameters,
+    type_parameters as type_parameters,
 )
 from .report import plain as plain
-from .tables import KINDS as KINDS
+from .risks import ordinary as ordinary
+from .tables import KINDS as KINDS, UNHEARD as UNHEARD

@@ -13,11 +13,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmos_nb.policy.code.names import NameVisitor, Surroundings, tree_of
-from llmos_nb.policy.code.risks import Risk, judge_attribute, judge_call, judge_command, literal
-from llmos_nb.policy.code.tables import ASKS, HARMLESS, HARMLESS_METHODS, MUTATORS
+from llmos_nb.policy.code.risks import Risk, judge_attribute, judge_call, judge_command, literal, ordinary
+from llmos_nb.policy.code.tables import (
+    ASKS,
+    HARMLESS,
+    HARMLESS_METHODS,
+    IN_MEMORY,
+    MUTATORS,
+    OUT_OF_MEMORY,
+    PATHS,
+    TEMPORARY,
+    UNSEEN,
+)  # fmt: skip
 
 _LOOKS = "who", "whos", "who_ls", "pwd", "lsmagic", "matplotlib", "pinfo", "pinfo2", "psource", "pdoc", "pfile"
 _TIMERS = ("time", "timeit", "prun", "capture")
+OPAQUE = ("exec", "native")  # what may reach any variable
 _OPTIONS = re.compile(r"(\s*-[A-Za-z]+\s*\d*(?=\s))*\s*")
 _MAGICS = ("run_line_magic", "run_cell_magic", "magic")
 _COMMANDS = ("system", "getoutput", "system_raw", "system_piped")
@@ -25,6 +36,25 @@ _COMMANDS = ("system", "getoutput", "system_raw", "system_piped")
 
 class Visitor(NameVisitor):
     """Collects what is to be known of some code; its parameters are those of `NameVisitor`."""
+
+    def __init__(self, around: Surroundings, depth: int = 0) -> None:
+        super().__init__(around, depth)
+        self._temporary: set[str] = set()  # names of what tempfile has made, and of paths in it
+        self.unseen: dict[Risk, None] = {}
+
+    def _assign(self, target: ast.expr, value: ast.expr) -> None:
+        super()._assign(target, value)
+        if isinstance(target, ast.Name):
+            change = self._temporary.add if self._is_temporary(value) else self._temporary.discard
+            change(target.id)
+
+    def _is_temporary(self, *given: ast.expr) -> bool:
+        """Return whether expressions are about what tempfile has made in this same code."""
+        nodes = [n for g in given for n in ast.walk(g)]
+        names = {n.id for n in nodes if isinstance(n, ast.Name)}
+        return bool(names & self._temporary) or any(
+            TEMPORARY.match(self.dotted(n)) for n in nodes if isinstance(n, ast.Call)
+        )
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         """Note reflection, and attributes that are set."""
@@ -40,7 +70,9 @@ class Visitor(NameVisitor):
         where = self.dotted(node.value)
         if not isinstance(node.ctx, ast.Load):
             if where in ("os.environ", "sys.modules"):
-                self.risks[Risk("environment", where, node.lineno, literal(node.slice))] = None
+                named = literal(node.slice)
+                if where == "sys.modules" or not ordinary(named):
+                    self.risks[Risk("environment", where, node.lineno, named)] = None
             else:
                 self._changed(node, "")
 
@@ -63,8 +95,14 @@ class Visitor(NameVisitor):
     def _judge(self, dotted: str, node: ast.Call) -> None:
         receiver = literal(node.func.value) if isinstance(node.func, ast.Attribute) else ""
         risks = judge_call(dotted, node, receiver)
+        if self._stays_in_memory(node):
+            risks = [r for r in risks if r.kind not in ("file", "not undoable")]
+        if any(r.kind in ("file", "deletion") for r in risks) and self._is_temporary(*self._places(node)):
+            risks = [r for r in risks if r.kind not in ("file", "deletion")]
         self.risks |= {r: None for r in risks}
-        self.everything |= any(r.kind == "exec" for r in risks)
+        if UNSEEN.match(dotted):
+            self.unseen |= {r: None for r in risks if r.kind != "not undoable" or OUT_OF_MEMORY.match(r.target)}
+        self.everything |= any(r.kind in OPAQUE for r in risks)
         name = dotted.rpartition(".")[2]
         given = next((k.value for k in node.keywords if k.arg == "inplace"), ast.Constant(False))
         inplace = not isinstance(given, ast.Constant) or bool(given.value)
@@ -74,6 +112,23 @@ class Visitor(NameVisitor):
                 self.write(root)
         known = dotted in HARMLESS or (isinstance(node.func, ast.Attribute) and name in HARMLESS_METHODS)
         self.harmless &= known and not inplace
+
+    def _places(self, node: ast.Call) -> list[ast.expr]:
+        """Return what a call may write to or delete: of two places, where it copies to; of others that move, none."""
+        dotted = self.dotted(node.func)
+        if dotted.startswith(("shutil.", "os.")) and len(node.args) > 1:
+            return node.args[1:2] if dotted.startswith("shutil.copy") else []
+        own = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        return [*own, *node.args, *(k.value for k in node.keywords if k.arg in PATHS)]
+
+    def _stays_in_memory(self, node: ast.Call) -> bool:
+        """Return whether a call writes into a buffer or a database that this same code has made in memory."""
+        given = [*node.args[:2], *(k.value for k in node.keywords)]
+        if (
+            isinstance(node.func, ast.Attribute) and node.func.attr != "backup"
+        ):  # which writes to what it is given
+            given.append(node.func.value)
+        return any(IN_MEMORY.match(self.dotted(g)) for g in given)
 
     def _magic(self, dotted: str, node: ast.Call) -> None:
         """Note a magic; what a timer times is looked at as code."""
@@ -132,6 +187,8 @@ class Inspection:
         Everything that it calls is known to change nothing.
     imports : tuple of (str, str)
         Of `writes`, those that only imports bind, with the dotted name of what is imported.
+    unseen : tuple of Risk
+        Of the risks, those of calls whose effects nothing tells when they happen.
     """
 
     reads: tuple[str, ...] = ()
@@ -141,6 +198,7 @@ class Inspection:
     everything: bool = False
     harmless: bool = True
     imports: tuple[tuple[str, str], ...] = ()
+    unseen: tuple[Risk, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -163,17 +221,16 @@ def inspect_code(code: str, around: Surroundings = NOTHING) -> Inspection:
     Returns
     -------
     Inspection
-        Code that cannot be parsed has the one risk ``syntax``: it cannot run either.
+        Code that cannot be parsed has the one risk ``syntax``: it cannot run either. Code that is nested too deeply to
+        be read can, from Python 3.12 on above all: it asks.
     """
-    tree, fault = _parsed(code)
-    if tree is None:
+    _, seen, fault = _seen(code, around)
+    if seen is None:
         return Inspection(risks=(fault,), everything=True)
-    seen = Visitor(around)
-    seen.visit(tree)
     names = tuple(seen.reads), tuple(seen.writes), tuple(seen.calls)
     risks = tuple(sorted(seen.risks, key=lambda r: r.line))
     imports = tuple((name, origin) for name, origin in seen.writes.items() if origin)
-    return Inspection(*names, risks, seen.everything, seen.harmless, imports)
+    return Inspection(*names, risks, seen.everything, seen.harmless, imports, tuple(seen.unseen))
 
 
 def code_names(code: str) -> frozenset[str] | None:
@@ -181,15 +238,22 @@ def code_names(code: str) -> frozenset[str] | None:
 
     Names that the user's own functions use are not followed here: `Snapshots` does that in the live namespace.
     """
-    tree, _ = _parsed(code)
-    if tree is None:
-        return None
-    seen = Visitor(NOTHING)
-    seen.visit(tree)
-    if seen.everything or any(r.kind in ("exec", "magic") for r in seen.risks):
+    tree, seen, _ = _seen(code, NOTHING)
+    if seen is None or seen.everything or any(r.kind in (*OPAQUE, "magic") for r in seen.risks):
         return None
     inside = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     return frozenset((*inside, *seen.reads, *seen.writes))
+
+
+def _seen(code: str, around: Surroundings) -> tuple[ast.Module, Visitor | None, Risk]:
+    """Return code as a tree with what a walk through it collects; nothing of it, and why, where it cannot be walked."""
+    tree, fault = _parsed(code)
+    seen = Visitor(around)
+    try:
+        seen.visit(tree or ast.Module([], []))
+    except RecursionError:
+        tree, fault = None, Risk("native", "code nested too deeply to be read", 1)
+    return (tree, seen, fault) if tree is not None else (ast.Module([], []), None, fault)
 
 
 def _parsed(code: str) -> tuple[ast.Module | None, Risk]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmos_nb.policy.code.risks import Risk
+from llmos_nb.policy.code.risks import Risk, in_memory
 
 _KNOWN = frozenset(dir(builtins)) | {"get_ipython"}
 _DEPTH = 4
@@ -72,6 +72,14 @@ class NameVisitor(ast.NodeVisitor):
             if node.id not in _KNOWN or node.id in self.aliases:
                 self.reads[node.id] = None
             self._use(node.id, node.lineno)
+
+    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar | ast.MatchMapping) -> None:
+        """Note what a pattern binds."""
+        for name in bound_by(node):
+            self.visit_Name(ast.copy_location(ast.Name(name, ast.Store()), node))
+        self.generic_visit(node)
+
+    visit_MatchStar = visit_MatchMapping = visit_MatchAs
 
     def is_local(self, name: str) -> bool:
         """Return whether a name belongs to a function or comprehension that is being walked."""
@@ -181,7 +189,8 @@ class NameVisitor(ast.NodeVisitor):
         if not isinstance(node, ast.Lambda):
             self._all([*node.decorator_list, *outside])
             self.visit_Name(ast.copy_location(ast.Name(node.name, ast.Store()), node))
-            self._scoped(node.body, {a.arg for a in parameters(node.args)} | _assigned(node.body))
+            own = {a.arg for a in parameters(node.args)} | {p.name for p in type_parameters(node)}
+            self._scoped([*type_parameters(node), *node.body], own | _assigned(node.body))
         else:
             self._all(outside)
             self._scoped([node.body], {a.arg for a in parameters(node.args)})
@@ -190,9 +199,17 @@ class NameVisitor(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """Walk a class."""
-        self._all([*node.decorator_list, *node.bases, *node.keywords])
+        typed = type_parameters(node)
+        own = {p.name for p in typed}
+        self._all(node.decorator_list)
+        self._scoped([*typed, *node.bases, *node.keywords], own)
         self.visit_Name(ast.copy_location(ast.Name(node.name, ast.Store()), node))
-        self._scoped(node.body, _assigned(node.body))
+        self._scoped(node.body, own | _assigned(node.body))
+
+    def visit_TypeAlias(self, node: Any) -> None:
+        """Walk an alias of a type, as from Python 3.12 on; its value is read when it is asked for."""
+        self.visit(node.name)
+        self._scoped([*node.type_params, node.value], {p.name for p in node.type_params})
 
     def _scoped(self, body: Iterable[ast.AST], names: set[str]) -> None:
         kept = {n: self.aliases.pop(n) for n in names if n in self.aliases}
@@ -217,13 +234,21 @@ class NameVisitor(ast.NodeVisitor):
             return f"{self.dotted(node.value) or '?'}.{node.attr}"
         if isinstance(node, ast.Await):
             return self.dotted(node.value)
-        return f"{self.dotted(node.func)}()" if isinstance(node, ast.Call) else "?"
+        if not isinstance(node, ast.Call):
+            return "?"
+        name = self.dotted(node.func)
+        return f"{name}.memory()" if name == "sqlite3.connect" and in_memory(node) else f"{name}()"
 
 
 def parameters(args: ast.arguments) -> list[ast.arg]:
     """Return all parameters of a function."""
     named = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
     return [a for a in named if a is not None]
+
+
+def type_parameters(node: ast.AST) -> list[Any]:
+    """Return the type parameters of a function, a class or an alias, as from Python 3.12 on."""
+    return list(getattr(node, "type_params", ()))
 
 
 def defaults(args: ast.arguments) -> list[ast.expr]:
@@ -235,6 +260,8 @@ def bound_by(node: ast.AST) -> Iterable[str]:
     """Return the names that one node binds or deletes, without what stands inside it."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.ExceptHandler(name=str(name)):
+            return [name]
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
             return [name]
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]

@@ -71,6 +71,12 @@ def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
         "reads": list(inspection.reads),
         "writes": list(inspection.writes),
         "imports": [list(pair) for pair in inspection.imports],
+        "predicted": [[r.kind, r.target] for r in inspection.risks if r.kind not in _SOURCES[:1]],
+        "unseen": [
+            [_EFFECTS[r.kind], "" if r.kind == "not undoable" else r.target]
+            for r in inspection.unseen
+            if r.kind in _EFFECTS
+        ],
         "sources": [[r.kind, r.what, r.target] for r in inspection.risks if r.kind in _SOURCES],
         "files": [r.target for r in inspection.risks if r.kind == "file"],
         "everything": inspection.everything,
@@ -103,6 +109,10 @@ def _file(risk: Risk, cwd: Path) -> tuple[str, str]:
     return "write a file", f"`{risk.what}` writes `{risk.target}`, and Undo does not remove files"
 
 
+_EFFECTS = {
+    "file": "write", "deletion": "delete", "not undoable": "database", "foreign file": "read", "network": "network",
+    "native": "native",
+}  # fmt: skip
 _SQL = SQL_METHODS - {"read_sql"}
 _SAID = {
     "deletion": ("delete something", "`{what}`{target} deletes, and Undo cannot bring back what is deleted"),
@@ -112,6 +122,10 @@ _SAID = {
     "network": ("use the network", "`{what}`{target} reaches outside this machine, and Undo does not"),
     "exec": (
         "run code that cannot be read beforehand", "`{what}`{target} can reach everything, whatever the code says",
+    ),
+    "native": (
+        "reach into the interpreter",
+        "`{what}`{target} can reach everything in this session, whatever the code says",
     ),
     "environment": ("change the environment", "`{what}`{target} changes the session for everything that runs after it"),
     "magic": ("run a magic", "`{what}` may do anything that the session can"),

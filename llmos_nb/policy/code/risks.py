@@ -47,6 +47,13 @@ def literal(node: ast.expr | None) -> str:
     return ""
 
 
+def begins(text: ast.expr | None) -> str:
+    """Return what a text begins with, as far as the code spells it out: there stands what is done, and where."""
+    if isinstance(text, ast.JoinedStr | getattr(ast, "TemplateStr", ast.JoinedStr)) and text.values:
+        text = text.values[0]
+    return literal(text)
+
+
 def _argument(call: ast.Call, position: int, *names: str) -> ast.expr | None:
     found = next((k.value for k in call.keywords if k.arg in names), None)
     return found if found is not None else (call.args[position] if len(call.args) > position else None)
@@ -80,16 +87,30 @@ def judge_call(dotted: str, call: ast.Call, receiver: str = "") -> list[Risk]:
         Empty for a call of which nothing is known.
     """
     name, line = dotted.rpartition(".")[2], call.lineno
-    kind, known = _known(dotted)
+    kind, known = ("", "") if dotted in tables.SAFE else _known(dotted)
     first = literal(_argument(call, 0, *tables.PATHS, "url", "src"))
+    if kind == "environment" and dotted.startswith("os.environ.") and _ordinary(name, call, first):
+        return []
     if kind:
         return [Risk(kind, known if kind == "network" else dotted, line, first)]
-    for rule in (_open, _writer, _reader, _sql, _reflection):
+    for rule in (_open, _database, _pool, _writer, _reader, _sql, _reflection):
         if found := rule(dotted, name, call, receiver or first):
             return [found]
-    if name in tables.METHODS and "." in dotted:
+    on_texts = dotted.endswith(".str.extractall")  # of a table's column, and of no archive
+    if name in tables.METHODS and "." in dotted and not on_texts:
         return [Risk(tables.METHODS[name], name, line, receiver or first)]
     return []
+
+
+def ordinary(variable: str) -> bool:
+    """Return whether a variable of the environment, as the code spells it, leads no program or library elsewhere."""
+    return bool(variable) and not tables.LEADING.match(variable)
+
+
+def _ordinary(name: str, call: ast.Call, first: str) -> bool:
+    if name != "update":
+        return ordinary(first)
+    return not call.args and bool(call.keywords) and all(ordinary(k.arg or "") for k in call.keywords)
 
 
 def _open(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
@@ -102,6 +123,34 @@ def _open(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
         return Risk("file", "open", call.lineno, target)
     how = "append" if "a" in mode else "open"
     return Risk("file" if set(mode) & set("wax+") else "foreign file", how, call.lineno, target)
+
+
+def in_memory(call: ast.Call) -> bool:
+    """Return whether a database is opened that is in memory, as the code spells it."""
+    return literal(_argument(call, 0, "database")) == ":memory:"
+
+
+def _database(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
+    """Judge what opens a database with native code, which no hook sees; SQLite tells by itself what it writes."""
+    if name == "blobopen":
+        return Risk("file", name, call.lineno)
+    if dotted.startswith("duckdb.") and dotted != "duckdb.connect":
+        text = begins(_argument(call, 0, "query"))
+        if tables.OUT_OF_MEMORY.match(text):
+            return Risk("not undoable", name, call.lineno, " ".join(text.split())[:80])
+        if re.search(r"(https?|s3|gcs|hf)://", text):
+            return Risk("network", dotted, call.lineno)
+    if dotted != "duckdb.connect" or in_memory(call) or not (call.args or call.keywords):
+        return None
+    only = _argument(call, 1, "read_only")
+    reading = isinstance(only, ast.Constant) and only.value is True
+    return Risk("foreign file" if reading else "file", dotted, call.lineno, target)
+
+
+def _pool(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
+    workers = next((k.value for k in call.keywords if k.arg == "workers"), None)
+    alone = workers is None or (isinstance(workers, ast.Constant) and workers.value in (None, 1))
+    return None if alone or not tables.POOLS.match(dotted) else Risk("process", dotted, call.lineno)
 
 
 def _writer(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
@@ -119,12 +168,12 @@ def _reader(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
         return Risk("exec" if unsafe else "foreign file", dotted, call.lineno, target)
     if not tables.READERS.match(name) or (name == "read_sql" and tables.SQL.match(target)):
         return None
-    remote = re.match(r"(https?|ftp|s3|gs)://", target)
+    remote = re.match(r"(https?|ftp|s3|gs)://", target or begins(_argument(call, 0, "source")))
     return Risk("network" if remote else "foreign file", name, call.lineno, target)
 
 
 def _sql(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
-    statement = literal(call.args[0]) if call.args else ""
+    statement = begins(call.args[0] if call.args else None)
     found = tables.SQL.match(statement) if name in tables.SQL_METHODS else None
     if found is None:
         return None
@@ -142,7 +191,9 @@ def _reflection(dotted: str, name: str, call: ast.Call, target: str) -> Risk | N
 
 def judge_attribute(name: str, line: int) -> list[Risk]:
     """Say what reaching for an attribute may mean."""
-    return [Risk("exec", name, line)] if name in tables.REFLECTION else []
+    if name in tables.INTO_CLASSES:
+        return [Risk("exec", name, line)]
+    return [Risk("native", name, line)] if name in tables.REFLECTION else []
 
 
 def judge_command(command: str, line: int) -> list[Risk]:

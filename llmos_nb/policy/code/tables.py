@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-ASKS = frozenset(("file", "deletion", "process", "network", "exec", "not undoable", "environment", "magic"))
-KINDS = (*sorted(ASKS), "foreign file", "import", "syntax")
+ASKS = frozenset(("file", "deletion", "process", "network", "native", "not undoable", "environment", "magic"))
+KINDS = (*sorted(ASKS), "exec", "foreign file", "import", "syntax")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -13,39 +13,64 @@ def _words(text: str) -> frozenset[str]:
 
 
 OPENERS = _words("""open io.open _io.open codecs.open gzip.open bz2.open lzma.open zipfile.ZipFile tarfile.open
-    h5py.File""")  # fmt: skip
+    compression.gzip.open compression.bz2.open compression.lzma.open compression.zstd.open h5py.File""")  # fmt: skip
 _ROOTS = {
     "network": """requests urllib.request urllib3 http.client http.server socket socketserver ssl ftplib smtplib imaplib
         poplib telnetlib xmlrpc httpx httpx2 aiohttp websockets websocket paramiko boto3 botocore google.cloud azure
         psycopg psycopg2 pymysql mysql redis pymongo kafka pika slack_sdk stripe twilio sendgrid openai anthropic grpc
-        huggingface_hub wandb asyncio.open_connection asyncio.start_server seaborn.load_dataset
-        sklearn.datasets.fetch_openml webbrowser""",
+        huggingface_hub wandb jupyter_client zmq nanomsg pynng pycurl asyncio.open_connection asyncio.start_server
+        seaborn.load_dataset
+        sklearn.datasets.fetch_openml sklearn.datasets.fetch_20newsgroups sklearn.datasets.fetch_20newsgroups_vectorized
+        sklearn.datasets.fetch_lfw_people sklearn.datasets.fetch_lfw_pairs sklearn.datasets.fetch_california_housing
+        sklearn.datasets.fetch_species_distributions sklearn.datasets.fetch_covtype sklearn.datasets.fetch_kddcup99
+        sklearn.datasets.fetch_olivetti_faces sklearn.datasets.fetch_rcv1 sklearn.datasets.fetch_file webbrowser""",
     "process": """subprocess pty pexpect multiprocessing concurrent.futures.ProcessPoolExecutor os.system os.popen
         os.startfile os.fork os.forkpty os.kill os.killpg os._exit os.abort os.posix_spawn os.posix_spawnp
+        signal.raise_signal signal.pthread_kill signal.pidfd_send_signal
         asyncio.create_subprocess_exec asyncio.create_subprocess_shell sys.exit exit quit""",
     "deletion": "os.remove os.unlink os.rmdir os.removedirs shutil.rmtree send2trash",
     "file": """os.rename os.renames os.replace os.link os.symlink os.truncate os.mkdir os.makedirs os.chmod os.chown
         os.open shutil.copy shutil.copy2 shutil.copyfile shutil.copytree shutil.move shutil.make_archive
-        shutil.unpack_archive shutil.chown pathlib.Path.rename pathlib.Path.replace numpy.save numpy.savez
-        numpy.savez_compressed numpy.savetxt torch.save joblib.dump shelve.open imageio.imwrite cv2.imwrite
-        tempfile.NamedTemporaryFile tempfile.mkstemp tempfile.mkdtemp logging.FileHandler""",
-    "exec": """exec eval compile __import__ importlib runpy code.interact ctypes cffi pickle.load pickle.loads
-        pickle.Unpickler marshal.loads dill.load dill.loads cloudpickle.load cloudpickle.loads joblib.load torch.load
-        pandas.read_pickle builtins types.FunctionType types.CodeType gc.get_objects gc.get_referrers""",
+        shutil.unpack_archive shutil.chown pathlib.Path.rename pathlib.Path.replace
+        pathlib.Path.copy pathlib.Path.copy_into pathlib.Path.move pathlib.Path.move_into numpy.save numpy.savez
+        numpy.savez_compressed numpy.savetxt joblib.Memory scipy.io.savemat scipy.io.hb_write scipy.io.mmwrite
+        scipy.sparse.save_npz scipy.io.wavfile.write scipy.io.FortranFile scipy.io.netcdf_file torch.save joblib.dump
+        sklearn.utils.validation.check_memory shelve.open imageio.imwrite cv2.imwrite logging.FileHandler os.mkfifo
+        os.mknod os.write os.writev os.pwrite os.pwritev os.sendfile os.splice os.copy_file_range
+        readline.write_history_file readline.append_history_file""",
+    "exec": """exec eval compile __import__ importlib runpy pickle.load pickle.loads pickle.Unpickler dill.load
+        dill.loads cloudpickle.load cloudpickle.loads joblib.load torch.load pandas.read_pickle""",
+    "native": """ctypes cffi builtins types.FunctionType types.CodeType marshal.loads code.interact gc.get_objects
+        gc.get_referrers _posixsubprocess _interpreters _xxsubinterpreters concurrent.interpreters
+        concurrent.futures.InterpreterPoolExecutor sys.remote_exec""",
     "environment": """os.chdir os.putenv os.unsetenv os.umask os.setuid os.setgid signal faulthandler sys.settrace
-        sys.setprofile sys.setrecursionlimit sys.addaudithook resource.setrlimit locale.setlocale
-        os.environ.update os.environ.pop os.environ.setdefault os.environ.clear sys.path.append sys.path.insert""",
-    "not undoable": """threading.Thread threading.Timer _thread concurrent.futures.ThreadPoolExecutor atexit
-        asyncio.create_task asyncio.ensure_future asyncio.to_thread sys.stdout.close sys.stderr.close""",
+        sys.setprofile sys.monitoring sys.setrecursionlimit sys.addaudithook resource.setrlimit locale.setlocale
+        resource.prlimit os.nice os.setpriority os.setsid os.setpgid os.setpgrp os.seteuid os.setegid os.setreuid
+        os.setregid os.setresuid os.setresgid os.setgroups os.initgroups os.chroot os.sched_setaffinity
+        os.sched_setscheduler os.sched_setparam os.dup2 os.closerange time.tzset
+        os.setns os.unshare os.environ.update os.environ.pop os.environ.setdefault os.environ.clear""",
+    "not undoable": """threading.Thread threading.Timer _thread atexit
+        asyncio.create_task asyncio.ensure_future sys.stdout.close sys.stderr.close""",
 }  # fmt: skip
 ROOTS = {name: kind for kind, names in _ROOTS.items() for name in names.split()}
+POOLS = re.compile(r"scipy\.(optimize|integrate|stats)\.\w+$")  # these start processes where `workers` says so
+SAFE = _words("socket.gethostname socket.inet_aton socket.inet_ntoa ctypes.sizeof")
+IN_MEMORY = re.compile(r"(io\.BytesIO|io\.StringIO|sqlite3\.connect\.memory)\(\)")
+TEMPORARY = re.compile(r"tempfile\.(TemporaryDirectory|NamedTemporaryFile|TemporaryFile|mkdtemp)\(\)")
+# variables of the environment by which programs and libraries are led elsewhere; Undo puts any other one back
+LEADING = re.compile(
+    r"(?i)(.*(PATH|PROXY|KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS|URL|HOST|ENDPOINT|DIR|HOME|CONFIG|CONF|CERT|BUNDLE|OPTIONS"
+    r"|OPTS|ARGS|COMMAND|EDITOR|PAGER|LESSOPEN|BROWSER|SHELL)|IFS|ENV|TMP|TEMP|USER|LOGNAME|(LD_|DYLD_|PYTHON(?!HASHSEED|WARNINGS)|LLMOS|OPENAI|ANTHROPIC"
+    r"|JUPYTER|IPYTHON|GIT_|SSL_|SSH_|BASH_|PIP_|NODE_|AWS_|AZURE_|GOOGLE_|KUBE|DOCKER_|XDG_|PG|MYSQL).*)$"
+)
 SPAWN = re.compile(r"os\.(spawn|exec)[lv]p?e?$")
 _METHODS = {
     "deletion": "unlink rmdir rmtree drop_table drop_database drop_collection delete_one delete_many delete_object",
-    "file": """savefig write_text write_bytes touch mkdir symlink_to hardlink_to extractall tofile write_image
-        write_html save_model save_pretrained to_sql""",
+    "file": """savefig write_text write_bytes touch mkdir symlink_to hardlink_to write_file extractall tofile
+        write_image write_html save_model save_pretrained to_sql backup""",
     "exec": "read_pickle",
-    "not undoable": "commit executemany start_new_thread run_in_executor",
+    "not undoable": """commit executemany start_new_thread call_later call_soon call_at
+        call_soon_threadsafe add_reader add_writer add_signal_handler""",
 }  # fmt: skip
 METHODS = {name: kind for kind, names in _METHODS.items() for name in names.split()}
 # These give a text where they get no path, and write a file where they get one.
@@ -62,12 +87,24 @@ READERS = re.compile(
 )
 SQL = re.compile(
     r"(?is)\s*(?:/\*.*?\*/|--[^\n]*\n|\s)*(drop|delete|truncate|alter|insert|update|create|replace|merge|grant|copy)\b"
+    r"(?!\s+temp(?:orary)?\s+(?:table|view)\b)(?!\s+(?:(?:or\s+\w+\s+)?into\s+|from\s+|table\s+(?:if\s+exists\s+)?)?temp\.)"
 )
 DELETES = ("drop", "delete", "truncate")
+# no audit event tells what these do, so that it is judged before the step begins
+UNHEARD = tuple("duckdb polars pyarrow h5py cffi zmq grpc pycurl psycopg2 psycopg nanomsg pynng".split())  # noqa: SIM905
+UNSEEN = re.compile(
+    rf"({'|'.join(UNHEARD)})\b"
+    r"|.*\b(write_(csv|parquet|json|excel|ipc|ndjson|avro)|sink_\w+|scan_\w+|backup|blobopen)$"
+)
+OUT_OF_MEMORY = re.compile(  # what leaves a database of DuckDB's
+    r"(?is)\s*(?:(?:force\s+)?(?:copy|export|import|attach|install|load)\b|update\s+extensions\b|create\s+(?:or\s+replace\s+)?persistent\b"
+    r"|(?:set|pragma)\b[^=]*(?:path|output|directory|repository)\b)"
+)
 SQL_METHODS = _words("execute executescript sql query run_query exec_driver_sql read_sql")
 DELETING_COMMANDS = re.compile(r"(^|[;&|]\s*)\s*(sudo\s+)?(rm|rmdir|del|unlink|shred|dd|mkfs\S*)\b")
-REFLECTION = _words("""__globals__ __builtins__ __subclasses__ __bases__ __mro__ __code__ __closure__ __dict__
-    __getattribute__ __loader__ __import__ f_globals f_locals f_back gi_frame""")  # fmt: skip
+REFLECTION = _words("""__globals__ __builtins__ __subclasses__ __code__ __closure__ __getattribute__ __loader__
+    __import__ f_globals f_locals f_back gi_frame tb_frame""")  # fmt: skip
+INTO_CLASSES = _words("__bases__ __mro__ __dict__")
 MUTATORS = _words("""append extend insert remove pop clear sort reverse update add discard setdefault popitem
     difference_update intersection_update symmetric_difference_update appendleft popleft extendleft rotate fill put
     itemset resize partial_fit fit fit_transform fit_predict setflags register_buffer step backward seed shuffle send

@@ -63,6 +63,9 @@ SHAPES = re.compile(
 )
 
 
+KEY = 12  # characters of what is no word that somebody chose
+
+
 def forms(value: str) -> Iterable[str]:
     """Return a value as it may stand in a text: plain, in an address, base64, hexadecimal, escaped, line by line."""
     raw, quoted = clean(value).encode(), quote(value, safe="")
@@ -71,8 +74,21 @@ def forms(value: str) -> Iterable[str]:
     if len(value) >= GUESSED:
         yield from _in_base64(raw)
         yield from (raw.hex(), raw.hex().upper())
+    if len(value) >= KEY and any(map(str.isdigit, value)) and any(map(str.isalpha, value)):
+        yield from disguises(value)
     if "\n" in value.strip():
         yield from (line for line in map(str.strip, value.splitlines()) if len(line) >= 2 * GUESSED)
+
+
+def disguises(value: str) -> Iterable[str]:
+    """Return what code makes of a key to get it past a look at the text: reversed, in pieces, in numbers."""
+    yield from (value[::-1], value.lower(), value.upper(), value.swapcase())
+    yield from (between.join(value) for between in (" ", "-", "_", ".", ",", ", ", "\n"))
+    yield repr([*value])[1:-1]
+    ordinals = [str(ord(c)) for c in value]
+    yield from (between.join(ordinals) for between in (" ", ",", ", ", "\n"))
+    half = len(value) // 2
+    yield from (value[:half], value[half:]) if half >= KEY else ()
 
 
 def _in_base64(raw: bytes) -> Iterable[str]:

@@ -24,6 +24,7 @@ LEAST = 6  # fewer characters of a value say too little, and are found everywher
 _GAP = re.compile(r"\n?… [\d,]+ bytes left out …\n?")
 CUTS, CUT_BYTES = ("…", "..."), (b"\\u2026", b"...")
 WIDE = 2_048
+_NUMERIC = "0123456789, \n"
 Needles = Sequence[tuple[str, str]]
 
 
@@ -49,6 +50,8 @@ def mended(text: str, needles: Needles) -> str:
     if not (near := near_cuts(text, CUTS, WIDE)):
         return text
     for needle, handle in needles:
+        if not needle[:LEAST].strip(_NUMERIC):  # a list of numbers may begin like that
+            continue
         if len(needle) > LEAST and needle[:LEAST] in near:
             text = _heads(text, needle, handle, CUTS)
         # the end after an ellipsis is a beginning before one in the mirror
@@ -290,7 +293,7 @@ class Vault:
             if any(k in m.encoded for k in self._marks):
                 calls = tuple(replace(c, arguments=self.plain(c.arguments)) for c in m.calls)
                 parts = tuple(replace(p, text=self.redact(p.text)) for p in m.parts)
-                m = replace(m, text=self.redact(m.text), calls=calls, parts=parts)
+                m = replace(m, text=self.redact(m.text), calls=calls, parts=parts, extra=None)
             vars(m)["_scanned"] = self._version
         return m
 
@@ -325,10 +328,13 @@ class Stream:
     ----------
     show : callable
         Takes what can be shown.
+    code : callable, optional
+        The same of code, of which pieces come by themselves.
     """
 
-    def __init__(self, show: Callable[[str], object]) -> None:
+    def __init__(self, show: Callable[[str], object], code: Callable[[str], object] | None = None) -> None:
         self._show, self._held, self._over = show, "", False
+        self.code = None if code is None else Stream(code)
 
     def __call__(self, piece: str) -> None:
         """Take a piece, and show what is safe by now."""
@@ -343,22 +349,25 @@ class Stream:
     def end(self) -> None:
         """Show the rest."""
         self._over = True
-        self("")
+        if self._held:
+            self("")
+        if self.code is not None:
+            self.code.end()
 
 
 def _ready(text: str) -> int:
     """Return how much of a text holds no beginning of a secret at its end."""
     cut = len(text) - vault.unfinished(text)
-    word = text[len(text) - _at_end(_WORD, text) :]
-    if signed(word):
-        cut = min(cut, len(text) - len(word))
     key, ends = text.rfind(_KEY), [m.end() for m in _END.finditer(text)]
     if key >= 0 and not _END.search(text, key):
         cut = min(cut, key)
     # what a word begins with says whether a key may stand in it
-    if begun := next((b for b in _BEGINNINGS if text.endswith(b)), ""):
-        head = text[: len(text) - len(begun)]
-        cut = min(cut, len(head) - _at_end(_PART, head))
+    if begun := next((b for b in _BEGINNINGS if text[:cut].endswith(b)), ""):
+        head = text[: cut - len(begun)]
+        cut = len(head) - _at_end(_PART, head)
+    word = text[cut - _at_end(_WORD, text[:cut]) : cut]
+    if signed(word):  # what is held may go on with it
+        cut -= len(word)
     return max(cut, *ends, 0)
 
 

@@ -6,6 +6,7 @@ from .marks import (
     Seen as Seen,
 )
 from .match import mark as mark
+from .numbers import quantities as quantities
 from .of_state import (
     evidence as evidence,
     headline as headline,

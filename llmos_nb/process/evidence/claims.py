@@ -16,9 +16,14 @@ _ORDINAL = re.compile(
     r"\b(?:step|row|rows|cell|figure|table|section|version|python|schritt|zeile)\s+\d+(?:\s*(?:-|–|to|and|bis|und)\s*\d+)?\b",
     re.I,
 )
+_PERIOD = re.compile(
+    r"\b(?:first|second|last|erste[nrs]?|zweite[nrs]?|letzte[nrs]?)\s+(?:half|third|quarter|hälfte|drittel|viertel)\b",
+    re.I,
+)  # of a year: it counts nothing
+_HOUR = re.compile(r"\d{1,2}:00(?![\d:])")
 _END = re.compile(r"(?<=[^\d\W][.!?])[\"”»)*`]*\s+(?=\d)|(?<=[.!?])[\"”»)*`]*\s+(?=[\"“„(*`]*[A-ZÄÖÜ])|\n+")
 _MONTHLY = re.compile(
-    r"\b\d{1,2}\.\s+(?=[A-ZÄÖÜ][a-zä]+)|"
+    r"(?<![\d.,])\d{1,2}\.\s+(?=(?:Jan|Feb|M[äa]r|Apr|Mai|May|Jun|Jul|Aug|Sep|O[kc]t|Nov|De[zc]|Platz|Rang|Tag|Quartal)[a-zä]*)|"
     r"\b(?:No|Nr|ca|vs|approx|St|Dr|Mr|Mrs|Fig|z\. ?B|d\. ?h|e\.g|i\.e|resp|bzw|ph)\.(?=\s)"
 )
 _QUOTES = (
@@ -30,7 +35,12 @@ _QUOTES = (
     re.compile(r"(?<![\w'])'(?P<in>[^'\n]{2,60})'(?![\w'])"),
 )
 _ERROR = re.compile(r"\s*±\s*[\d.,]+\s*%")
+_UNIT = re.compile(r"[A-Za-z]{0,2}[A-Z][a-z]")  # GWh, Hz: behind a number no name
+_PLACES = frozenset("first second third fourth fifth last next finally".split())  # noqa: SIM905 - a list of words
 _NAME = re.compile(r"[A-ZÄÖÜ][\w’'-]*(?:\s+(?:of\s|de\s|von\s)?[A-ZÄÖÜ][\w’'-]*)*")
+
+SERIES = re.compile(r"([^\W\d_]{2,}[-_])\d+")
+"""What is called by a word and a number: ``sample-12``; another number after that word is another of them."""
 
 Kind = Literal["number", "date", "name", "computed"]
 
@@ -123,21 +133,27 @@ def claims(
     list of Claim
         None overlaps another; names that are only words of the goal are none.
     """
-    text = _blank(answer, _CALL_ID, _MARKER, _ORDINAL)
+    text = _blank(answer, _CALL_ID, _MARKER, _ORDINAL, _PERIOD)
     found = _Found(answer)
     for start, end in computed:
         found.add("computed", start, end)
-        text = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+        hour = _HOUR.match(answer, start)
+        after = max(end, hour.end()) if hour is not None else end
+        text = text[:start] + re.sub(r"[^\n]", " ", text[start:after]) + text[after:]
     for start, end in _quoted(text):
         inner = text[start:end]
         numeric = next(iter(quantities(inner, words=False)), None) or next(iter(dates(inner)), None)
-        if numeric is None or len(numeric.text) < len(inner.strip()) - 8:
+        around = text[max(start - 2, 0) : start].lstrip()[-1:]
+        code = around == "`" and isinstance(numeric, Quantity) and re.match(r"[^\W\d]", inner) is not None
+        if numeric is None or code or (len(numeric.text) < len(inner.strip()) - 8 and around != "*"):
             found.add("name", start, end, quoted=True)
+    for start, end in _of_series(text, labels, (goal + known).casefold()):
+        found.add("name", start, end)
     for d in dates(text):
         found.add("date", d.start, d.end, d)
     for q in _quantities(text):
         found.add("number", q.start, q.end, q)
-    for start, end in _names(text, goal, labels, known):
+    for start, end in _names(text, goal, labels, known, answer):
         found.add("name", start, end)
     return sorted(found.claims, key=lambda c: c.start)
 
@@ -189,6 +205,8 @@ def _quoted(text: str) -> Iterator[tuple[int, int]]:
             taken.append(m.span())
             group = "in" if m.groupdict().get("in") is not None else "in2"
             inner = m[group]
+            if not inner.strip():  # what an expression gave
+                continue
             yield (
                 m.start(group) + len(inner) - len(inner.lstrip()),
                 m.end(group) - len(inner) + len(inner.rstrip()),
@@ -200,36 +218,43 @@ def is_german(text: str) -> bool:
     return len(GERMAN.findall(text)) > len(ENGLISH.findall(text))
 
 
-def _names(text: str, goal: str, labels: Iterable[str], known: str) -> Iterator[tuple[int, int]]:
+def _of_series(text: str, labels: Iterable[str], known: str) -> Iterator[tuple[int, int]]:
+    """Return where something is called as labels are, by the same word and another number."""
+    for word in {m[1] for x in labels if (m := SERIES.fullmatch(x))}:
+        for m in re.finditer(rf"(?<![\w-]){re.escape(word)}\d+(?![\w-])", text, re.IGNORECASE):
+            if m.group().casefold() not in known:
+                yield m.span()
+
+
+def _names(text: str, goal: str, labels: Iterable[str], known: str, whole: str) -> Iterator[tuple[int, int]]:
     """Return where names stand: those of results, capitalised ones that nobody else said, and a bare answer."""
     asked, code = goal.casefold(), known.casefold()
     for label in sorted({x for x in labels if x.casefold() not in PLAIN or len(x) == 1}, key=len, reverse=True):
-        pattern = rf"(?<![\w-]){re.escape(label)}(?:s|'s|’s)?(?![\w-])"
-        if len(label) > 1 or (label.isupper() and label not in ("A", "I")):
+        left = r"(?<=[\w,(|] )" if label == "A" else r"(?<![\w-])"  # not the article that begins a sentence
+        pattern = left + re.escape(label).replace("_", r"[\s_]") + r"(?:s|'s|’s)?(?![\w-])"
+        if len(label) > 1 or (label.isupper() and label != "I"):
             for m in re.finditer(pattern, text, re.I if len(label) > 1 else 0):
                 yield m.start(), m.start() + len(label)
     bare = text.strip().strip('.!*`"“”')
     short = bare and bare.lower() not in PLAIN and len(bare.split()) <= 5 and not re.search(r"\d", bare)
     if short and ASKS.search(goal) and not VERB.search(bare):
-        start = text.index(bare)
+        at = text.index(bare)
         if bare.casefold() not in asked:
-            yield start, start + len(bare)
+            yield at, at + len(bare)
     if is_german(text):
         for m in re.finditer(r"\b(?:ist|war|heißt|sind)\s+(" + _NAME.pattern + ")", text):
             if m[1].casefold() not in asked and m[1].casefold() not in code:
                 yield m.span(1)
         return
-    months = {m.title() for m in MONTHS}
     tickers = sum(x.isupper() for x in labels) > 1
     for m in _NAME.finditer(text):
         asks = tickers or bool(ASKS.search(goal))
-        first = (
-            not text[: m.start()].rstrip(' \t*`"“(|') or text[: m.start()].rstrip(' \t*`"“(|')[-1:] in ".!?:\n"
-        )
+        before = text[: m.start()].rstrip(' \t*`"“()|')
+        first = not before or before[-1] in ".!?:\n"
         words = m.group().split()
         start = m.start()
         if first and (
-            words[0].lower() in PLAIN
+            words[0].lower() in PLAIN | _PLACES
             or not (
                 asks
                 and re.match(
@@ -239,13 +264,15 @@ def _names(text: str, goal: str, labels: Iterable[str], known: str) -> Iterator[
         ):
             words = words[1:]
             start = text.index(words[0], m.start() + 1) if words else start
-        name = " ".join(words)
+        name = re.sub(r"['’]s$", "", " ".join(words))
+        unit = re.search(r"\d\s?$", whole[: m.start()]) and _UNIT.fullmatch(name)
         if (
             name
+            and not unit
             and name.lower() not in PLAIN
             and name.casefold() not in asked
             and name.casefold() not in code
-            and name not in months
+            and name.lower() not in MONTHS
             and (tickers or not name.isupper())
         ):
-            yield start, m.end()
+            yield start, m.end() - len(" ".join(words)) + len(name)

@@ -8,63 +8,37 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 
 from llmos_nb.process.evidence.claims import Claim
+from llmos_nb.process.evidence.columns import columns_named, precise, stem
+from llmos_nb.process.evidence.labels import clause, labels_of, places
 from llmos_nb.process.evidence.lexicon import (
     APART,
     COMPARED,
     COUNTED,
+    DIFFER,
     DOWN,
-    ENDS,
+    LESS,
     MEAN,
     RATIO,
     TIMES,
     TOTAL,
     UP,
 )
-from llmos_nb.process.evidence.mentions import (
-    clause,
-    columns_named,
-    labels_of,
-    numeric,
-    places,
-    precise,
-    shared,
+from llmos_nb.process.evidence.names import listed
+from llmos_nb.process.evidence.numbers import UNITS, Quantity, agrees, quantities, rough, singular
+from llmos_nb.process.evidence.operands import Operand, changes, meant
+from llmos_nb.process.evidence.tables import MARGINS, Table, number, numeric, whole_columns
+
+_EXTREME = {"std", "min", "max"}  # the mean of these says nothing
+_TIMES = re.compile(
+    r"\S+\s*(?:times|fold|mal|[x×]|-fold)\b|(?:(?:a|an|one|ein\w*|die)\s+)?(?:half|third|quarter|tenth|hälfte|drittel|viertel)\b"
+    r"|twice\b|doubled?\b|tripled?\b|doppelt\b",
+    re.IGNORECASE,
 )
-from llmos_nb.process.evidence.numbers import UNITS, Quantity, singular
-from llmos_nb.process.evidence.tables import Row, Table, number
-
 _OF_ALL = re.compile(r"\d\s+(?:out\s+)?(?:of|von)\s+(?:the\s+|all\s+|den\s+)?$", re.IGNORECASE)
-MOST_OPERANDS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """A number that was shown, with the call, row and column that it stands in.
-
-    Attributes
-    ----------
-    value, text : float, str
-        The number, in the unit of its table, and as it was shown.
-    call, row, column : str
-        Where it stands.
-    group : tuple of (int, str, str)
-        Its table, line and column: what stands in one of them may be computed with each other.
-    place : int
-        Its place in the order of what was shown, by which a rise is told from a fall.
-    whole : bool
-        Whether it is the sum of a whole column.
-    free : bool
-        Whether it may be computed with what stands in another table: it is said in the sentence, or alone in its own.
-    """
-
-    value: float
-    text: str
-    call: str
-    row: str
-    column: str
-    group: tuple[int, str, str]
-    place: int = 0
-    whole: bool = False
-    free: bool = False
+_AS = re.compile(r"\b(?:as|than|of|that|compared|wie|als|von)\b", re.IGNORECASE)
+_MORE_THAN = re.compile(r"\b(?:more than|over|mehr als|über)\s+$", re.IGNORECASE)
+_PART_OF = re.compile(r"\d\s+(?:of|von)\s+(?:the\s+|all\s+|den\s+)?\d[^()]*\(\s*$", re.IGNORECASE)
+FEW = 10.0  # what is no more is often a difference of numbers that have nothing to do with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +47,10 @@ class Formula:
 
     text: str
     call: str
+    value: float
 
 
 Candidate = tuple[float, str, str]
-
-
-def agrees(value: float, q: Quantity, scale: float = 1.0, signless: bool = False) -> bool:
-    """Return whether a value is what was said, at the precision at which it was said."""
-    for said, half in q.readings:
-        shown, wanted = value * scale, said
-        if signless:
-            shown, wanted = abs(shown), abs(wanted)
-        if abs(shown - wanted) <= half * (1 + 1e-9) + 1e-12 * abs(wanted):
-            return True
-    return False
 
 
 def derived(claim: Claim, tables: Sequence[Table], found: Sequence[Operand], goal: str) -> Formula | None:
@@ -106,13 +70,24 @@ def derived(claim: Claim, tables: Sequence[Table], found: Sequence[Operand], goa
     q = claim.value
     if not isinstance(q, Quantity):
         return None
-    operands = _operands(claim, tables, found, goal)
-    candidates = [*_whole(q, claim, tables), *_pairs(q, claim, operands), *_parts(q, claim, operands, tables)]
+    operands = meant(claim, tables, found, goal)
+    candidates = [
+        *_whole(q, claim, tables),
+        *_pairs(q, claim, operands, found),
+        *_parts(q, claim, operands, tables),
+    ]
     for value, text, call in candidates:
         for scale in _scales(q, tables, call):
-            if agrees(value, q, scale, signless=not q.signed):
-                return Formula(text if scale == 1 else f"({text}) · {scale:.6g}", call)
+            if agrees(value, q, scale, signless=not q.signed) or _over(claim, q, value * scale):
+                return Formula(text if scale == 1 else f"({text}) · {scale:.6g}", call, value * scale)
     return None
+
+
+def _over(claim: Claim, q: Quantity, value: float) -> bool:
+    """Whether a value is what "more than doubled" says: over it, and under what one would say instead."""
+    said = q.readings[0][0]
+    before = claim.sentence.text[: claim.start - claim.sentence.start]
+    return not q.exact and _MORE_THAN.search(before) is not None and said <= value < 1.5 * said
 
 
 def _scales(q: Quantity, tables: Sequence[Table], call: str) -> list[float]:
@@ -129,108 +104,35 @@ def _scales(q: Quantity, tables: Sequence[Table], call: str) -> list[float]:
     return list(dict.fromkeys(found))
 
 
-def _operands(claim: Claim, tables: Sequence[Table], found: Sequence[Operand], goal: str) -> list[Operand]:
-    """Return the numbers that the sentence, or the one before it, speaks of."""
-    result = list(found)
-    for place, table in enumerate(tables):
-        rows = _rows(claim, table, goal)
-        columns = _columns_of(claim, table)
-        cells = [(r, c, v) for r in rows for c, t in r.cells if c in columns and (v := number(t)) is not None]
-        if len(cells) <= MOST_OPERANDS:
-            result += [_operand(place, table, r, c, v, i) for i, (r, c, v) in enumerate(cells)]
-        if TOTAL.search(claim.sentence.text) and not table.cut:
-            result += [
-                Operand(sum(vs), f"{sum(vs):.12g}", table.call, "", c, (place, "", c), i, whole=True)
-                for i, (c, vs) in enumerate(whole_columns(table)) if c in columns and len(vs) > 1
-            ]  # fmt: skip
-    return list(dict.fromkeys(result))[: 2 * MOST_OPERANDS]
-
-
-def _operand(place: int, table: Table, row: Row, column: str, value: float, at: int) -> Operand:
-    value *= table.scale
-    label = row.labels[0] if row.labels else ""
-    alone = sum(len(r.cells) for r in table.rows) == 1
-    return Operand(value, f"{value:.12g}", table.call, label, column, (place, row.line, column), at, free=alone)
-
-
-def _columns_of(claim: Claim, table: Table) -> list[str]:
-    columns = numeric(table)
-    left, right = clause(claim.sentence, claim.start)
-    part = claim.sentence.text[left:right]
-    for text in (part, "" if changes(part) else claim.sentence.text) if len(columns) > 1 else ():
-        named = columns_named(text, columns, claim)
-        if named and not (len(named) == 1 and changes(part)):  # of a change, another column is the other end
-            return named
-    return columns
-
-
-def _rows(claim: Claim, table: Table, goal: str) -> list[Row]:
-    if table.prose:
-        return _lines(claim, table, goal)
-    if len(table.rows) <= 2:
-        return table.rows
-    names = {x for r in table.rows for x in r.labels} & labels_of(table)
-    for text in (claim.sentence.text, claim.sentence.before + " " + claim.sentence.text):
-        said = {x for *_, x in places(text, names)}
-        for ends in ENDS if APART.search(text) else ():
-            said |= ends if ends <= names else set()
-        if rows := [r for r in table.rows if said & {*r.labels}]:
-            return rows if len(rows) <= MOST_OPERANDS else []
-    return []
-
-
-def _lines(claim: Claim, table: Table, goal: str) -> list[Row]:
-    """Return the lines of words that share most with what is said."""
-    for text in (claim.sentence.text, goal):
-        scores = [shared(text, r) for r in table.rows]
-        if (best := max(scores)) > 0:
-            return [r for r, n in zip(table.rows, scores, strict=True) if n == best][:6]
-    return table.rows if len(table.rows) <= 4 else []
-
-
-def whole_columns(table: Table) -> Iterator[tuple[str, list[float]]]:
-    """Return the numbers of each column that was shown whole."""
-    for column in table.columns if not table.cut else ():
-        texts = [t for r in table.rows for c, t in r.cells if c == column]
-        values = [v * table.scale for t in texts if (v := number(t)) is not None]
-        if values and len(values) == len(texts):
-            yield column, values
-
-
 def _whole(q: Quantity, claim: Claim, tables: Sequence[Table]) -> Iterator[Candidate]:
     """Return what whole columns add up to, and how many rows there are."""
     text = claim.sentence.text
+    part = text[slice(*clause(claim.sentence, claim.start))]
     total, mean = bool(TOTAL.search(text)), bool(MEAN.search(text))
     for table in (t for t in tables if not t.prose):
-        for column, values in whole_columns(table):
+        here = {x for *_, x in places(text if text.lstrip().startswith("|") else part, labels_of(table))}
+        alone = len(here) == 1
+        named = columns_named(TOTAL.sub("", part), numeric(table), claim) or table.columns
+        for column, values in (x for x in whole_columns(table) if x[0] in named):
             what = f"{column or 'values'} of {len(values)} rows"
             small = len(numeric(table)) == 1 and len(values) <= 4 and all(v == int(v) for v in values)
-            if (total or small or precise(claim)) and len(values) > 1 and not q.percent:
+            small &= not _few(q) or all(places(text, r.labels) for r in table.rows)
+            several = len(values) > 1 and not q.percent and not rough(q, values)
+            if several and (total or small or (not alone and precise(claim))):
                 told = " + ".join(f"{v:.12g}" for v in values) if len(values) <= 6 else f"sum of {what}"
                 yield sum(values), told, table.call
-            if mean and len(values) > 1:
+            if (
+                mean
+                and not alone
+                and len(values) > 1
+                and not _EXTREME & {stem(w) for w in re.split(r"[\W_]+", column)}
+            ):
                 yield sum(values) / len(values), f"mean of {what}", table.call
         if not table.cut and not q.percent and _counts(claim, table):
             yield float(len(table.rows)), f"number of rows of {table.call or 'its input'}", table.call
-        listed = _listed(text, labels_of(table))
-        if q.exact and not q.percent and len(listed) > 1:
-            yield float(len(listed)), f"number of names: {', '.join(listed)}", table.call
-
-
-def _listed(text: str, labels: set[str]) -> list[str]:
-    """Return the labels that a sentence lists one after the other."""
-    found = places(text, labels)
-    best: list[str] = []
-    run: list[str] = []
-    for i, (a, _, label) in enumerate(found):
-        between = text[found[i - 1][1] : a] if i else ""
-        run = (
-            [*run, label]
-            if i and re.fullmatch(r"[\s,`\"*“”]*(?:and|und|or|oder|&)?[\s,`\"*“”]*", between)
-            else [label]
-        )
-        best = max(best, run, key=len)
-    return best if len({*best}) == len(best) else []
+        in_turn = listed(text, labels_of(table))
+        if q.exact and not q.percent and len(in_turn) > 1:
+            yield float(len(in_turn)), f"number of names: {', '.join(in_turn)}", table.call
 
 
 def _counts(claim: Claim, table: Table) -> bool:
@@ -243,53 +145,109 @@ def _counts(claim: Claim, table: Table) -> bool:
         for p in re.split(r"[\s_]+", c)
         if len(p) > 2
     }
-    if len(table.rows) < 2:
-        return False
     if {"date", "month", "year", "day"} & names and any(w.startswith(TIMES) for w in words):
         return True
     return any(w == n or (len(w) > 3 and len(n) > 3 and w[:4] == n[:4]) for w in words for n in names | COUNTED)
 
 
-def _pairs(q: Quantity, claim: Claim, operands: Sequence[Operand]) -> Iterator[Candidate]:
+def _pairs(
+    q: Quantity, claim: Claim, operands: Sequence[Operand], found: Sequence[Operand]
+) -> Iterator[Candidate]:
     """Return what two numbers of one column, of one row, or of the same sentence give."""
-    text = claim.sentence.text
+    text, at = claim.sentence.text, claim.start - claim.sentence.start
     left, right = clause(claim.sentence, claim.start)
     part = text[left:right] if changes(text[left:right]) else text
-    ratio, change = RATIO.search(text), changes(text) or COMPARED.search(text)
+    ratio = RATIO.search(text[left:right])
+    share = _PART_OF.search(text[:at]) is not None  # "11 of the 20 (55 %)"
+    change = changes(text) or (COMPARED.search(text[left:right]) and not share)
+    differs = q.signed or change or any(words.search(text) for words in (COMPARED, APART, DIFFER))
+    times = not q.percent and _TIMES.match(text[at:])
+    here = {o.row for o in operands if times and o.row and places(text[left:at], {o.row})}  # told of these
+    several = len({o.row for o in operands if o.row}) > 1
     for a, b in permutations(operands, 2):
         if not _together(a, b) or a == b or min(abs(a.value), abs(b.value)) <= q.readings[0][1] * 1e-3:
             continue
-        if a.whole != b.whole and a.column != b.column:
+        if times:  # "20 times", "half": a ratio, of one row to another where two are named
+            told = not here or (a.row in here and (b.row in here or _AS.search(text[left:right])))
+            across = several and a.row == b.row and a.column != b.column
+            if b.value and told and not (across and not _named(text, a, b)):
+                yield a.value / b.value, f"{a.text} / {b.text}", a.call
             continue
-        if (a.place > b.place) if q.signed else _moved(part, a, b):
-            yield a.value - b.value, f"{a.text} - {b.text}", a.call
-            if q.percent and b.value and a.whole == b.whole:
-                yield (
-                    100 * (a.value - b.value) / abs(b.value),
-                    f"100 · ({a.text} - {b.text}) / {b.text}",
-                    a.call,
-                )
-                yield 100 * (a.value - b.value), f"100 · ({a.text} - {b.text})", a.call
+        loose = not q.percent and _loose(q, a, b)
+        apart = _few(q) and not all(o in found or _told(text, o, a.row == b.row) for o in (a, b))
+        in_turn = a.words and b.words and {a, b} <= {*found} and _in_turn(part, a, b, found)
+        moved = (a.place > b.place) if q.signed else in_turn or _moved(part, a, b)
+        if differs and not loose and not apart and moved:
+            yield from _difference(q, a, b, share, LESS.search(part) is not None)
         if (
             not q.percent
+            and not loose
             and a.value >= b.value
-            and not a.whole
-            and not b.whole
             and not change
-            and (TOTAL.search(text) or not ratio)
+            and (TOTAL.search(text) or (not ratio and _both(claim, text[left:right], a, b)))
         ):
             yield a.value + b.value, f"{a.text} + {b.text}", a.call
-        if q.percent and a.value >= b.value >= 0 and not change:
-            scale = 100.0 if a.value <= 1 else 1.0
-            yield scale * (a.value + b.value), f"{'100 · ' if scale > 1 else ''}({a.text} + {b.text})", a.call
-        if b.value and not (q.percent and change) and (q.percent or ratio or not q.exact):
-            scale, factor = (100.0, "100 · ") if q.percent else (1.0, "")
-            yield scale * a.value / b.value, f"{factor}{a.text} / {b.text}", a.call
+        if q.percent:
+            yield from () if change else _percent(claim, a, b, found)
+            continue
+        average = (a.words or a.column != b.column) and MEAN.search(text) and {a, b} <= {*found}
+        if b.value not in (0, 1) and not apart and (ratio or not q.exact or average):  # by 1: the number itself
+            yield a.value / b.value, f"{a.text} / {b.text}", a.call
 
 
-def changes(text: str) -> bool:
-    """Return whether a text tells of a rise or a fall."""
-    return bool(UP.search(text) or DOWN.search(text))
+def _percent(claim: Claim, a: Operand, b: Operand, found: Sequence[Operand]) -> Iterator[Candidate]:
+    """Return which percentages two numbers give that the text tells, or whose rows or columns it names."""
+    text = claim.sentence.text
+    alike = a.text.endswith("%") == b.text.endswith("%")
+    if alike and {a, b} <= {*found} and (both := a.value + b.value):
+        yield 100 * a.value / both, f"100 · {a.text} / ({a.text} + {b.text})", a.call
+    said = {v for o in quantities(text, words=False) for v, _ in o.readings} | {o.value for o in found}
+    known = (o.free or o.words or o.value in said or _told(text, o, a.row == b.row) for o in (a, b))
+    if not all(known):
+        return
+    if a.value >= b.value >= 0:
+        scale, factor = (100.0, "100 · ") if a.value <= 1 else (1.0, "")
+        yield scale * (a.value + b.value), f"{factor}({a.text} + {b.text})", a.call
+    if b.value not in (0, 1):
+        yield 100 * a.value / b.value, f"100 · {a.text} / {b.text}", a.call
+
+
+def _difference(q: Quantity, a: Operand, b: Operand, share: bool, less: bool) -> Iterator[Candidate]:
+    counts = all(o.value == int(o.value) and not o.text.endswith("%") for o in (a, b))
+    if not (q.percent and counts):
+        yield a.value - b.value, f"{a.text} - {b.text}", a.call
+    if q.percent and b.value and not share:
+        told = f"100 · ({a.text} - {b.text})"
+        yield 100 * (a.value - b.value) / abs(b.value), f"{told} / {b.text}", a.call
+        yield 100 * (a.value - b.value), told, a.call
+        if a.value > b.value >= 0:
+            yield 100 * (a.value - b.value) / a.value, f"{told} / {a.text}", a.call
+
+
+def _few(q: Quantity) -> bool:
+    return q.exact and not q.percent and q.readings[0][0] <= FEW and not re.search(r"[.,]", q.text)
+
+
+def _told(text: str, o: Operand, by_column: bool) -> bool:
+    """Whether a text names the row of a number, or its column: a few are the difference of too many others."""
+    return bool(columns_named(text, [o.column]) if by_column else o.row and places(text, {o.row}))
+
+
+def _loose(q: Quantity, a: Operand, b: Operand) -> bool:
+    """Whether a number is told so roughly that a sum or a difference is no proof: one of the two is it, or many are."""
+    return min(abs(a.value), abs(b.value)) <= q.readings[0][1] or rough(q, (a.value, b.value))
+
+
+def _named(text: str, a: Operand, b: Operand) -> bool:
+    """Whether a text names the columns of both numbers."""
+    return all(columns_named(text, [o.column]) for o in (a, b))
+
+
+def _both(claim: Claim, text: str, a: Operand, b: Operand) -> bool:
+    """Whether a text names the rows of both numbers, or of one row both columns."""
+    if a.row == b.row and a.column != b.column:
+        return _named(text, a, b)
+    return precise(claim) or all(places(text, {o.row}) for o in (a, b) if o.row)
 
 
 def _moved(text: str, a: Operand, b: Operand) -> bool:
@@ -298,9 +256,13 @@ def _moved(text: str, a: Operand, b: Operand) -> bool:
     along = a.row == b.row or (a.column == b.column and a.row[:4].isdigit() and b.row[:4].isdigit())
     if up == down or (not along and COMPARED.search(text)):
         return a.value >= b.value
-    if not along:
-        return False
     return a.place > b.place and (a.value >= b.value) == up
+
+
+def _in_turn(text: str, a: Operand, b: Operand, found: Sequence[Operand]) -> bool:
+    """Whether a text tells of two values of lines in their order, and of the rise or fall between them."""
+    up, down = bool(UP.search(text)), bool(DOWN.search(text))
+    return up != down and found.index(a) > found.index(b) and (a.value >= b.value) == up
 
 
 def _together(a: Operand, b: Operand) -> bool:
@@ -319,30 +281,37 @@ def _parts(
     for place, table in enumerate(tables):
         whole = dict(whole_columns(table))
         for column in table.columns:
-            mine = [o for o in operands if o.group[0] == place and o.column == column and not o.whole]
-            if (q.percent or not q.exact or RATIO.search(text)) and not change:
-                yield from _shares(q, mine, whole.get(column, []), table.call)
+            mine = [o for o in operands if o.group[0] == place and o.column == column]
+            mine = list({(o.group, o.value): o for o in mine}.values())  # one that is said is found twice
+            if q.percent or not q.exact or RATIO.search(text):
+                yield from _shares(q, _said(claim, mine), whole.get(column, []), table.call)
             if q.percent and change and len(mine) == 1 and 0 < mine[0].value < 2:
                 yield 100 * (mine[0].value - 1), f"100 · ({mine[0].text} - 1)", table.call
-            if len(mine) >= 2 and MEAN.search(text):
-                yield (
-                    sum(o.value for o in mine) / len(mine),
-                    f"mean of {', '.join(o.text for o in mine)}",
-                    table.call,
-                )
-            if len(mine) >= 3 and not q.percent:
+            if len(mine) >= 2 and MEAN.search(text) and not (_few(q) and table.prose):
+                told = f"mean of {', '.join(o.text for o in mine)}"
+                yield sum(o.value for o in mine) / len(mine), told, table.call
+            if len(mine) >= 3 and not q.percent and not rough(q, [o.value for o in mine]):
                 yield sum(o.value for o in mine), " + ".join(o.text for o in mine), table.call
-        lines = {o.group[1]: o for o in operands if o.group[0] == place and not o.whole}
+        lines = {o.group[1]: o for o in operands if o.group[0] == place}
         for line, first in lines.items():  # what a row adds up to, and shares of that
             row = next((r for r in table.rows if r.line == line), None)
-            values = [v * table.scale for _, t in row.cells if (v := number(t)) is not None] if row else []
+            inner = [t for c, t in row.cells if c.lower() not in MARGINS] if row else []
+            values = [v * table.scale for t in inner if (v := number(t)) is not None]
             if len(values) < 2 or change:
                 continue
             if _OF_ALL.search(text[: claim.start - claim.sentence.start]) and not q.percent:
                 yield sum(values), " + ".join(f"{v:.12g}" for v in values), first.call
                 yield from ((a + b, f"{a:.12g} + {b:.12g}", first.call) for a, b in combinations(values[:6], 2))
-            if q.percent and table.across:
+            if (q.percent or not q.exact) and table.across:
                 yield from _shares(q, [o for o in operands if o.group[:2] == (place, line)], values, table.call)
+
+
+def _said(claim: Claim, mine: Sequence[Operand]) -> Sequence[Operand]:
+    """Return the numbers whose rows the sentence itself names, where it names some; several of them may be a share."""
+    left, right = clause(claim.sentence, claim.start)
+    texts = (claim.sentence.text[left:right], claim.sentence.text)
+    named = ([o for o in mine if o.row and places(text, {o.row})] for text in texts)
+    return next(filter(None, named), mine[:1])
 
 
 def _shares(q: Quantity, mine: Sequence[Operand], values: Sequence[float], call: str) -> Iterator[Candidate]:

@@ -29,6 +29,9 @@ CLAUSE = re.compile(
     + any_of("and but while whereas und aber während versus vs against gegen than als").pattern,
     re.IGNORECASE,
 )
+BROAD = re.compile(
+    CLAUSE.pattern.replace("()", ""), re.IGNORECASE
+)  # what stands in brackets is of what is before them
 PART = re.compile(r";|\b(?:while|whereas|während)\b", re.IGNORECASE)
 AT = r"\b(?:in|on|at|for|im|am|auf|bei|für|from|aus)\s+(?:the\s+|der\s+|den\s+)?"
 OF = re.compile(r"\b(?:of|for|von|für)\s+[`\"*“„]*$", re.IGNORECASE)
@@ -56,10 +59,16 @@ DOWN = any_of(
 )
 COMPARED = any_of(
     "more less fewer lower higher heavier lighter longer shorter warmer colder mehr weniger höher niedriger schwerer",
-    "leichter länger",
+    r"leichter länger reduc\w* taller larger smaller older younger bigger faster slower wider stronger weaker cheaper",
+    "größer kleiner älter jünger schneller",
 )
 BELOW_ZERO = any_of(r"lower less fewer loss\w* below under negative minus weniger differ\w* verlust\w*")
 APART = any_of("range spans? spread difference gap between unterschied spanne apart")
+DIFFER = any_of(
+    r"left remain\w* rest others? gone missing without not lost dropped removed ahead behind by_[\d$€]\S* than",
+    r"margin above below under over minus exceed\w* surplus deficit except only vor hinter",
+    r"differ\w* lead\w* unterschied\w* übrig fehl\w* um als",
+)
 TOTAL = any_of(
     r"total sums? all altogether overall together combined both insgesamt summe zusammen allen? gesamt\w*",
     "in_the_two of_the",
@@ -90,11 +99,11 @@ HIGH = alternatives(
     r"leads? leading strongest priciest latest höchste\w* größte\w* meiste\w* schwerste\w* längste\w* stärkste\w*",
 )
 LOW = alternatives(
-    r"lowest smallest least fewest min\w* lightest shortest youngest weakest cheapest slowest earliest niedrigste\w*",
-    r"kleinste\w* wenigste\w* leichteste\w* kürzeste\w*",
+    r"lowest smallest least fewest min(?:im\w+)? lightest shortest youngest weakest cheapest slowest earliest",
+    r"niedrigste\w* kleinste\w* wenigste\w* leichteste\w* kürzeste\w*",
 )
 EITHER = alternatives(  # of these, and of any other superlative, the direction is not known
-    r"best worst bottom beste\w* schlechteste\w* wärmste\w* kälteste\w* teuerste\w* billigste\w*",
+    r"best worst bottom runner-up beste\w* schlechteste\w* wärmste\w* kälteste\w* teuerste\w* billigste\w*",
     r"(?!(?:(?:we|ea|te|re|intere|fore|late|conte|reque|sugge|inve|ne|gue|che|harve|mode|hone|manife|que|e)st)\b)[a-z]{2,}est",
     r"(?!erste)[a-zäöü]{3,}(?:ß|t|s)?este[nrsm]?",
 )
@@ -102,12 +111,22 @@ RANK = re.compile(
     rf"\b(?:(?P<nth>second|third|2nd|3rd|zweit|dritt)[\s-]*)?(?:(?P<high>{HIGH})|(?P<low>{LOW})|(?P<either>{EITHER}))\b",
     re.IGNORECASE,
 )
-NTH = {"second": 1, "2nd": 1, "zweit": 1, "third": 2, "3rd": 2, "dritt": 2}
+NTH = {"second": 1, "2nd": 1, "zweit": 1, "third": 2, "3rd": 2, "dritt": 2, "runner-up": 1}
+
+
+def nth_of(rank: re.Match[str]) -> int:
+    """Return how many stand before what has a rank: 1 for the second highest, and for the runner-up."""
+    return NTH.get((rank["nth"] or rank.group()).lower(), 0)
+
+
 MORE = any_of(
-    "more higher larger greater heavier longer older bigger stronger above exceeds? mehr höher größer schwerer"
+    "more higher larger greater heavier longer older bigger stronger taller wider warmer hotter above exceeds? mehr",
+    "höher größer schwerer wärmer länger",
 )
 LESS = any_of(
-    "less lower fewer smaller lighter shorter younger weaker below weniger niedriger kleiner leichter"
+    r"less lower fewer reduc\w* smaller lighter shorter younger weaker colder cooler cheaper below weniger niedriger",
+    "earlier sooner nearer closer thinner narrower poorer shallower früher näher dünner",
+    "leichter kälter kürzer kleiner",
 )
 THAN = any_of("than als exceeds? above below")
 
@@ -129,4 +148,11 @@ STATISTIC = {w: key for key, words in _SYNONYMS.items() for w in (key, *words.sp
 METRICS = frozenset(
     "accuracy recall precision f1 auc r2 rmse mae mse median mean std min max sum correlation".split()  # noqa: SIM905
 )
-ALIASES = {"male": "men|man|boys?|männer", "female": "women|woman|girls?|frauen", "yes": "ja", "no": "nein"}
+ALIASES = {
+    "male": "men|man|boys?|männer", "female": "women|woman|girls?|frauen", "yes": "ja", "no": "nein",
+    "usa": r"americans?|u\.s\.|united\sstates|amerikanisch\w*|amerika", "depth": r"deep(?:er|est)?|tiefe?r?",
+    "height": "tall(?:er|est)?|high", "weight": r"heav(?:y|ier|iest)|weighs?|wiegt|schwer", "age": "old(?:er|est)?",
+    "price": r"costs?|dear(?:er|est)?|cheap(?:er|est)?|teuer\w*", "length": "long(?:er|est)?",
+    "temp": r"warm\w*|cold\w*|hot\w*|cool\w*|kalt|kälte\w*|wärme\w*",
+}  # fmt: skip
+"""Words by which a row or a column is told."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from llmos_nb.process.evidence.claims import Claim
-from llmos_nb.process.evidence.numbers import Quantity, quantities
+from llmos_nb.process.evidence.numbers import Date, Quantity, dates, quantities
 from llmos_nb.process.evidence.tables import Row, Table
 
 Mark = Literal["computed", "row", "derived", "given", "same", "absent"]
@@ -87,15 +88,35 @@ class Given:
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        text = "\n".join(texts)
-        self._folded = re.sub(r"\s+", " ", text).casefold()
-        self._values = {(abs(v), q.percent) for q in quantities(text) for v, _ in q.readings}
+        self._said = "\n".join(texts)
+
+    @cached_property  # of a long run all of its code is read, and results show most of what an answer says
+    def _folded(self) -> str:
+        return re.sub(r"\s+", " ", self._said).casefold()
+
+    @cached_property
+    def _values(self) -> set[tuple[float, bool]]:
+        return {(abs(v), q.percent) for q in quantities(self._said) for v, _ in q.readings}
+
+    @cached_property
+    def _dates(self) -> list[tuple[int, int, int]]:
+        return [d.parts for d in dates(self._said)]
 
     def number(self, q: Quantity, elsewhere: bool) -> bool:
         """Return whether a number stands there; a small one that stands in a result, too, is no proof."""
         if elsewhere and q.readings[0][0] < SMALL:
             return False
-        return any((abs(v), q.percent) in self._values for v, _ in q.readings)
+        said = [abs(v) for v, _ in q.readings]
+        rates = (
+            [round(x, 9) for v in said for x in (v / 100, 1 + v / 100)] if q.percent else []
+        )  # 0.19, 1.19: 19 %
+        return any((v, q.percent) in self._values for v in said) or any(
+            (x, False) in self._values for x in rates
+        )
+
+    def date(self, date: Date) -> bool:
+        """Return whether a date stands there, however it is spelled."""
+        return any(date.agrees(parts) for parts in self._dates)
 
     def text(self, text: str) -> bool:
         """Return whether a text stands there."""

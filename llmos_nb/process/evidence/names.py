@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from llmos_nb.process.evidence.claims import Claim
-from llmos_nb.process.evidence.marks import GREEN, Given, Marked, Seen, at, named
-from llmos_nb.process.evidence.mentions import clause, places
-from llmos_nb.process.evidence.numbers import Date, dates
+from llmos_nb.process.evidence.labels import clause, places
+from llmos_nb.process.evidence.marks import Given, Marked, Seen, at
+from llmos_nb.process.evidence.mentions import assigned
+from llmos_nb.process.evidence.numbers import MONTHS, Date, dates
 from llmos_nb.process.evidence.ranks import ranked
-from llmos_nb.process.evidence.tables import Row, Table
+from llmos_nb.process.evidence.tables import Row, Table, number
 
 Found = Sequence[tuple[Table, Row]]
 
@@ -46,7 +47,30 @@ def of_name(
     if rows:
         fitting = _fitting(claim, rows, goal)
         return at(claim, "row", *fitting) if fitting else at(claim, "same", *rows[0])
-    return _elsewhere(claim, tables, seen, given) or Marked(claim, "absent")
+    return _by_parts(claim, tables) or _elsewhere(claim, tables, seen, given) or Marked(claim, "absent")
+
+
+def _by_parts(claim: Claim, tables: Sequence[Table]) -> Marked | None:
+    """Return the mark of a date whose month is a column beside years, or whose month and day are two columns."""
+    year, month, day = claim.value.parts if isinstance(claim.value, Date) else (0, 0, 0)
+    for table in (t for t in tables if not t.prose) if month else ():
+        heads = {c.lower(): c for c in table.columns}
+        in_months = table.across.lower() in ("month", "monat")
+        column = next(
+            (c for low, c in heads.items() if MONTHS.get(low) == month or (in_months and low == str(month))), ""
+        )
+        for row in table.rows:
+            cells = {c.lower(): number(t) for c, t in row.cells}
+            said = {"month": month, "day": day, "year": year}
+            if column and year and not day and str(year) in row.labels:
+                return at(claim, "row", table, row, column)
+            if (
+                day
+                and {"month", "day"} <= cells.keys()
+                and all(cells[k] == v for k, v in said.items() if v and k in cells)
+            ):
+                return at(claim, "row", table, row)
+    return None
 
 
 def _elsewhere(claim: Claim, tables: Sequence[Table], seen: Sequence[Seen], given: Given) -> Marked | None:
@@ -62,8 +86,39 @@ def _elsewhere(claim: Claim, tables: Sequence[Table], seen: Sequence[Seen], give
         for row in table.rows:
             if any(is_label(claim, c) for c in table.columns) or _stands(claim, row.line):
                 return Marked(claim, "row", table.call, how=row.line)
+    if isinstance(claim.value, Date) and given.date(claim.value):
+        return Marked(claim, "given")
     shown = next((x for x in seen if claim.quoted and _stands(claim, x.result)), None)
     return Marked(claim, "row", shown.call, how=claim.text) if shown else None
+
+
+_PROPER = re.compile(r"[A-ZÄÖÜ][\w’'&.-]*(?:\s+(?:(?:of|the|de|von|and)\s+)?[A-ZÄÖÜ\d][\w’'&.-]*)*")
+
+
+_RAN = re.compile(r"\b(?:ran|executed|loops?|lief|Schleife)\b[^.]*$", re.IGNORECASE)
+
+
+def is_emphasis(m: Marked, others: Sequence[Claim]) -> bool:
+    """Return whether bold words or words in backticks that nothing shows are a term or code, and name nothing.
+
+    Parameters
+    ----------
+    m : Marked
+        A name with its mark.
+    others : sequence of Claim
+        All claims: what stands in backticks beside a number is what the number is told of.
+    """
+    claim, sentence = m.claim, m.claim.sentence
+    before = sentence.text[: claim.start - sentence.start]
+    if not claim.quoted or m.mark not in ("absent", "given") or before[-1:] not in ("`", "*"):
+        return False
+    if before.endswith("*"):  # a term, a heading; what begins a sentence has a capital letter anyhow
+        return not before.strip(" *#>-") or _PROPER.fullmatch(claim.text) is None
+    if " " in claim.text and _RAN.search(before):
+        return False  # "it ran `while a < b`": that is a claim
+    left, right = (sentence.start + at for at in clause(sentence, claim.start))
+    beside = any(left <= c.start < right for c in others if c.kind == "number")
+    return not beside or re.fullmatch(r"[^\W_]+", claim.text) is None
 
 
 def is_label(claim: Claim, label: str) -> bool:
@@ -82,23 +137,13 @@ def _heads(claim: Claim, table: Table) -> bool:
 def _of_row(claim: Claim, rows: Found, marks: Mapping[Claim, Marked]) -> Marked | None:
     """Return the mark of a date in rows that are called by something else first; None where it calls them itself."""
     several = [(t, r) for t, r in rows if len(r.labels) > 1 and not is_label(claim, r.labels[0])]
-    near = [(t, r) for t, r in several if _told_of(claim, r, marks)]
+    labels = {x for t, _ in several for r in t.rows for x in r.labels if not list(dates(x))}
+    here = assigned(claim, places(claim.sentence.text, labels), [])
+    near = [(t, r) for t, r in several if here & {*r.labels}]
     if near:
         holds = [ranked(claim, t, r, "", "") is not False for t, r in near]
         return at(claim, "row" if any(holds) else "same", *near[0])
     return at(claim, "same", *rows[0]) if several and len(several) == len(rows) else None
-
-
-def _told_of(claim: Claim, row: Row, marks: Mapping[Claim, Marked]) -> bool:
-    """Whether the sentence names another label of a date's row, or gives a number of that row."""
-    if any(places(claim.sentence.text, {x}) for x in row.labels if not list(dates(x))):
-        return True
-    left, right = clause(claim.sentence, claim.start)
-    part = claim.sentence.text[left:right]
-    return any(
-        m.mark in GREEN and m.row == named(row) and c.sentence == claim.sentence and c.text in part
-        for c, m in marks.items()
-    )
 
 
 def _stands(claim: Claim, text: str) -> bool:
@@ -112,3 +157,19 @@ def _fitting(claim: Claim, rows: Found, goal: str) -> tuple[Table, Row] | None:
     verdicts = [ranked(claim, t, r, "", goal) for t, r in rows]
     fitting = next((row for row, holds in zip(rows, verdicts, strict=True) if holds), None)
     return fitting or (rows[0] if all(v is None for v in verdicts) else None)
+
+
+def listed(text: str, labels: set[str]) -> list[str]:
+    """Return the labels that a sentence lists one after the other."""
+    found = places(text, labels)
+    best: list[str] = []
+    run: list[str] = []
+    for i, (a, _, label) in enumerate(found):
+        between = text[found[i - 1][1] : a] if i else ""
+        run = (
+            [*run, label]
+            if i and re.fullmatch(r"[\s,`\"*“”]*(?:and|und|or|oder|&)?[\s,`\"*“”]*", between)
+            else [label]
+        )
+        best = max(best, run, key=len)
+    return best if len({*best}) == len(best) else []

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _DIGITS = r"\d{1,3}(?:[.,'_\u2009\u202f\u00a0]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?|\.\d+"
 _NUMBER = re.compile(
-    rf"(?<![\w.,])(?<!\d[-−–:/])(?P<sign>[-+−±]\s?)?(?P<body>{_DIGITS})"
+    rf"(?<![\w.,])(?<!\d[-−–:/])(?<![^\W\d_]-)(?P<sign>[-+−±]\s?)?(?P<body>{_DIGITS})"
     r"(?:(?P<exp>[eE][-+−]?\d+)|\s?[×x·*]\s?10\^?(?P<power>[-−]?\d+|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?(?P<th>st|nd|rd|th)?(?![\w]|[.,:/-]\d)"
 )
 _AFTER = re.compile(
@@ -32,6 +32,7 @@ _SIZES = {
              "hour": 3600.0, "stunde": 3600.0, "d": 86400.0, "day": 86400.0, "tag": 86400.0, "week": 604800.0},
     "volume": {"ml": 1e-3, "l": 1.0, "liter": 1.0, "litre": 1.0},
     "bytes": {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12},
+    "celsius": {"°c": 1.0, "celsius": 1.0}, "fahrenheit": {"°f": 1.0, "fahrenheit": 1.0},
     "money": {"cent": 0.01, "ct": 0.01, "dollar": 1.0, "usd": 1.0, "$": 1.0},
 }  # fmt: skip
 UNITS = {name: (kind, size) for kind, sizes in _SIZES.items() for name, size in sizes.items()}
@@ -45,7 +46,8 @@ _WORDS = {
 _SHARES = {
     "half": 1 / 2, "hälfte": 1 / 2, "a third": 1 / 3, "one third": 1 / 3, "one-third": 1 / 3, "ein drittel": 1 / 3,
     "two thirds": 2 / 3, "two-thirds": 2 / 3, "zwei drittel": 2 / 3, "a quarter": 1 / 4, "one quarter": 1 / 4,
-    "ein viertel": 1 / 4, "three quarters": 3 / 4, "three-quarters": 3 / 4, "a fifth": 1 / 5, "a tenth": 1 / 10,
+    "ein viertel": 1 / 4, "three quarters": 3 / 4, "three-quarters": 3 / 4, "a fifth": 1 / 5, "one fifth": 1 / 5,
+    "an eighth": 1 / 8, "one eighth": 1 / 8, "a tenth": 1 / 10, "one tenth": 1 / 10,
     "twice": 2, "double": 2, "doubled": 2, "doppelt": 2, "thrice": 3, "three times": 3, "triple": 3, "tripled": 3,
     "dreimal": 3, "four times": 4, "viermal": 4, "five times": 5, "ten times": 10,
 }  # fmt: skip
@@ -56,6 +58,7 @@ _SPELLED = re.compile(
     re.I,
 )
 LOOSE = 0.1  # "twice" says no more than that
+_RAISED = str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789")
 
 MONTHS = {
     name: n
@@ -78,12 +81,14 @@ MONTHS = {
     )
     for name in names.split()
 }
+ROUGH = 0.05  # of a number; what is rounded further is met by too many sums
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _DATES = (
     re.compile(
         r"(?<![\w-])(?P<y>\d{4})[-/](?P<m>\d{1,2})[-/](?P<d>\d{1,2})(?!\d)(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
     ),
     re.compile(r"(?<![\w.])(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})(?!\d)"),
+    re.compile(r"\b(?:date|datetime|Timestamp)\((?P<y>\d{4}), ?(?P<m>\d{1,2}), ?(?P<d>\d{1,2})\b"),
     re.compile(
         rf"(?<!\w)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?\s(?:of\s)?(?P<month>{_MONTH})\.?,?\s(?P<y>\d{{4}})\b",
         re.I,
@@ -91,7 +96,10 @@ _DATES = (
     re.compile(rf"(?<!\w)(?P<month>{_MONTH})\.?\s(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<y>\d{{4}})\b", re.I),
     re.compile(rf"(?<!\w)(?P<month>{_MONTH})\.?,?\s(?P<y>\d{{4}})\b", re.I),
     re.compile(r"(?<![\w.-])(?P<y>\d{4})-(?P<m>0[1-9]|1[0-2])(?![\w-])"),
+    re.compile(rf"(?<![\w.,])(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)\s(?:of\s)?(?P<month>{_MONTH})\b", re.I),
+    re.compile(rf"(?<![\w.,])(?P<d>\d{{1,2}})\s(?P<month>{_MONTH.title()})\b"),  # "3 may" is none
 )
+_YEAR = re.compile(r"\d{4}")  # all but the last two forms have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,7 @@ class Date:
 def dates(text: str) -> Iterator[Date]:
     """Return the dates of a text, the most precise reading of each place."""
     taken: list[tuple[int, int]] = []
-    for pattern in _DATES:
+    for pattern in _DATES if _YEAR.search(text) else _DATES[-2:]:
         for m in pattern.finditer(text):
             if any(m.start() < b and a < m.end() for a, b in taken):
                 continue
@@ -151,7 +159,7 @@ def dates(text: str) -> Iterator[Date]:
             month = MONTHS[g["month"].lower()] if g.get("month") else int(g["m"])
             if 1 <= month <= 12 and int(g.get("d") or 1) <= 31:
                 taken.append(m.span())
-                yield Date(m.group(), *m.span(), (int(g["y"]), month, int(g.get("d") or 0)))
+                yield Date(m.group(), *m.span(), (int(g.get("y") or 0), month, int(g.get("d") or 0)))
 
 
 def quantities(text: str, words: bool = True) -> Iterator[Quantity]:
@@ -175,8 +183,9 @@ def _quantity(text: str, m: re.Match[str]) -> Quantity:
     scale_word, unit = (
         ((after["scale"] or "").lower().rstrip("."), (after["unit"] or "").lower()) if after else ("", "")
     )
-    power = 10.0 ** (_integer((m["exp"] or "e0")[1:]) + _integer(m["power"] or "0"))
-    scale = _SCALES.get(scale_word, 1.0) * power
+    scale = _SCALES.get(scale_word, 1.0)
+    if m["exp"] or m["power"]:
+        scale *= 10.0 ** _integer(m["power"] or m["exp"][1:])
     sign = -1.0 if (m["sign"] or "").strip() in ("-", "−") else 1.0
     readings = tuple((sign * value * scale, half * scale) for value, half in _readings(m["body"]))
     percent = unit in PERCENT
@@ -188,7 +197,7 @@ def _quantity(text: str, m: re.Match[str]) -> Quantity:
 
 
 def _integer(text: str) -> int:
-    return int(text.translate(str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789")))
+    return int(text.translate(_RAISED))
 
 
 def singular(word: str) -> str:
@@ -198,6 +207,8 @@ def singular(word: str) -> str:
 
 def _readings(body: str) -> list[tuple[float, float]]:
     """Return what digits with points and commas may mean, the English reading first."""
+    if body.isdigit():
+        return [(float(body), 0.5)]
     plain = re.sub(r"['_\u2009\u202f\u00a0]", "", body)
     marks = [c for c in plain if c in ".,"]
     if len(set(marks)) == 2:
@@ -216,3 +227,20 @@ def _readings(body: str) -> list[tuple[float, float]]:
 def _read(digits: str, mark: str) -> tuple[float, float]:
     places = len(digits.rpartition(mark)[2]) if mark else 0
     return float(digits.replace(",", ".") if mark else digits), 0.5 * 10.0**-places
+
+
+def agrees(value: float, q: Quantity, scale: float = 1.0, signless: bool = False) -> bool:
+    """Return whether a value is what was said, at the precision at which it was said."""
+    for said, half in q.readings:
+        shown, wanted = value * scale, said
+        if signless:
+            shown, wanted = abs(shown), abs(wanted)
+        if abs(shown - wanted) <= half * (1 + 1e-9) + 1e-12 * abs(wanted):
+            return True
+    return False
+
+
+def rough(q: Quantity, values: Iterable[float]) -> bool:
+    """Whether a number is rounded so far that many sums of these values would be it."""
+    said, half = q.readings[0]
+    return half > ROUGH * abs(said) and any(v != int(v) for v in values)

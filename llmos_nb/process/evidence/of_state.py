@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
+from llmos_nb.process.evidence.claims import Claim, Sentence
 from llmos_nb.process.evidence.marks import GREEN, Computed, Mark, Marked, Seen
 from llmos_nb.process.evidence.match import mark
 from llmos_nb.process.state import CONTROL, State
@@ -23,6 +24,7 @@ _SAID: dict[Mark, str] = {
 """Each mark in the words of a headline, in its order."""
 
 _CODE = re.compile(r"(?ms)^```python\n.*?^```$")
+_FIELD = re.compile(r"(?s)\{\{((?:(?!\n[ \t]*\n).)+?)\}\}+")
 SMALL = "A small model wrote the code; whether it answers the question is not checked: read it."
 
 
@@ -41,8 +43,26 @@ def evidence(s: State) -> list[Marked]:
     spans = tuple(Computed(c["start"], c["start"] + len(c["text"]), c["code"]) for c in s.computed or ())
     answer = s.answer or s.candidate
     if s.small:  # its harness shows the code that ran; of another model's answer all is a claim
-        answer = _CODE.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), answer)
-    return list(_marked(answer, s.goal, (*piped, *seen), said, spans))
+        answer = _CODE.sub(_blank, answer)
+    failed = [
+        Marked(_field(m), "absent", how="it gave no value") for m in _FIELD.finditer(answer) if _failed(s, m)
+    ]
+    found = _marked(_FIELD.sub(_blank, answer), s.goal, (*piped, *seen), said, spans)
+    return sorted([*found, *failed], key=lambda each: each.claim.start)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", found.group())
+
+
+def _failed(s: State, found: re.Match[str]) -> bool:
+    """Return whether braces hold an expression of the answer that gave no value, rather than text."""
+    return any(e.startswith(f"{{{{{found[1].strip()}}}}}: ") for e in s.unfilled)
+
+
+def _field(found: re.Match[str]) -> Claim:
+    start, end = found.span()
+    return Claim("name", found.group(), start, end, Sentence(start, end, found.group()))
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,10 @@ _GAP = re.compile(r"\s{2,}|\t")
 FOOT = re.compile(r"^(Name: .*|dtype: .*|Length: \d+.*|Freq: .*|\[\d+ rows x \d+ columns\]|shape: .*)$")
 _BOX = re.compile(r"[┌└╞├╪═─┴┬┼╡┤┐┘+-]+[┌└╞├╪═─┴┬┼╡┤┐┘+\-\s]*")
 _SAID = re.compile(r"[:=](?=\s)|\w=\S")
-_WORD = re.compile(r"[^\W\d_]{2,}(?:[_-][^\W\d_]+)*\d?|[A-Za-z]\d\b")
+_WORD = re.compile(r"[^\W\d_]{2,}(?:[_-][^\W\d_]+)*\d?|[A-Za-z]\d\b|\b[A-Za-z](?=\s*[=:]|\s\d)")
+_HEAD = re.compile(r"\d+(?:\.0)?%?")  # a number that is the name of a column: a year, a quantile, a code
+_WORDS_AND_NUMBER = re.compile(r"[^\W\d_]{2,} (?:[\w ]* )?\d[\d.]*$|(?:^|\s)\d[\d.]* [^\W\d_]{2,}.*[,:]")
+_OPEN = re.compile(r"\([^()]*$")
 _OF = re.compile(r"^\s*(?:(?:out )?of|von|/)\s*$")
 
 
@@ -39,14 +42,14 @@ def _table(call: str, lines: list[str]) -> Table | None:
         "│" in x or "|" in x or _BOX.fullmatch(x.strip()) or FOOT.match(x.strip()) for x in lines
     ):
         return _ruled(call, lines)
-    body = [x for x in lines if not FOOT.match(x.strip())]
-    foot = [x.strip() for x in lines if FOOT.match(x.strip())]
+    foot = [bare for x in lines if FOOT.match(bare := x.strip())]
+    body = [x for x in lines if x.strip() not in foot] if foot else lines
     typed = any(x.startswith(("Name:", "dtype:", "Length:", "Freq:")) for x in foot)
     if sum(bool(_SAID.search(line)) for line in body) * 2 > len(body) and not typed:
         return None
-    found = _series(call, body) if typed else None
+    found = _series(call, body, typed) if typed and body else None
     if found is None and len(body) >= 2:
-        found = _frame(call, body) or _series(call, body)
+        found = _frame(call, body) or _series(call, body, typed)
     return found
 
 
@@ -71,17 +74,17 @@ def _split(line: str) -> list[str]:
     return [t for t in _GAP.split(line.strip()) if t]
 
 
-def _series(call: str, lines: list[str]) -> Table | None:
-    """Read ``label   value`` lines; the first may name the index."""
+def _series(call: str, lines: list[str], typed: bool) -> Table | None:
+    """Read ``label   value`` lines; the first may name the index, or some of its levels where a type follows."""
     rows: list[Row] = []
     index: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
-    cut = False
+    cut, wide = False, max(len(_split(line)) for line in lines)
     for place, line in enumerate(lines):
         tokens = _split(line)
         if tokens and set(tokens) <= {"...", "..", "…"}:
             cut = True
-        elif place == 0 and len(tokens) == len(_split(lines[-1])) - 1 > 0:
+        elif place == 0 and 0 < len(tokens) < wide and (typed or len(tokens) == len(_split(lines[-1])) - 1):
             index = tuple(tokens)
         elif len(tokens) >= 2:
             labels = tuple(tokens[:-1])
@@ -113,16 +116,22 @@ def _framed(call: str, lines: list[str], last: int, named: bool) -> Table | None
     dots = [line for line in body if set(line) <= set(" .…")]
     body = [line for line in body if line not in dots]
     head = lines[last].rstrip().removesuffix("\\").rstrip()
-    if not head[:1].isspace():  # its own indent was stripped: numbers end where their heads end
-        head = " " * (max(map(len, body), default=0) - len(head)) + head
-    spans = _filled(_fields([head, *lines[last + 1 : last + 1 + named], *body]), body)
+    over = head[: len(lines[last + 1].rstrip())] if named and not head[:1].isspace() else ""
+    over = re.split(r"\s{2,}", over)[0]  # what the columns are called stands over all levels of the index
+    bare = " " * len(over) + head[len(over) :]
+    spans = _filled(_fields([bare, *lines[last + 1 : last + 1 + named], *body]), body)
+    spans = _worded(spans, [bare, *lines[last + 1 : last + 1 + named]], body)
     heads = [head[a:b].strip() for a, b in spans]
     names = [lines[last + 1][a:b].strip() for a, b in spans] if named else []
     deep = max((i for i, n in enumerate(names) if n), default=-1) + 1 if named else _leading(heads)
     if len(spans) <= deep or (named and not 0 < deep < len(spans)) or not all(heads[deep:]) or not body:
         return None
-    if any(number(h) is not None and not h.isdigit() for h in heads[deep:]):
+    if any(number(h) is not None and not _HEAD.fullmatch(h) for h in heads[deep:]):
         return None
+    if any(_WORDS_AND_NUMBER.search(h) for h in heads) or (len(spans) == 1 and re.search(r"\d", heads[0])):
+        return None  # a line of words and numbers is no name of a column
+    if not all(line[spans[deep][0] :].strip() for line in lines[:last]):
+        return None  # words of a line before the table, not the upper names of its columns
     columns = [_over(lines[:last], span) + h for span, h in zip(spans[deep:], heads[deep:], strict=True)]
     rows, before = [], [""] * deep
     for line in body:
@@ -131,7 +140,7 @@ def _framed(call: str, lines: list[str], last: int, named: bool) -> Table | None
             return None
         before = [t or old for t, old in zip(texts[:deep], before, strict=True)]
         rows.append(make_row(tuple(before), list(zip(columns, texts[deep:], strict=True)), line))
-    across = heads[deep - 1] if named and deep else ""
+    across = head[: spans[deep][0]].strip() if named and deep else ""
     return Table(
         call,
         tuple(names[:deep]),
@@ -165,6 +174,19 @@ def _filled(spans: list[tuple[int, int]], body: Sequence[str]) -> list[tuple[int
     return joined
 
 
+def _worded(spans: list[tuple[int, int]], heads: Sequence[str], body: Sequence[str]) -> list[tuple[int, int]]:
+    """Join what is no level of an index with the one before it: a word of a label, which most rows do not have."""
+    joined = spans[:1]
+    for a, b in spans[1:]:
+        first = joined[0]
+        lack = [
+            x[slice(*first)].strip() for x in body if not x[a:b].strip()
+        ]  # an outer level lacks the levels before
+        word = bool(lack) and all(lack) and not any(x[first[1] : b].strip() for x in heads)
+        joined[-1:] = [(joined[-1][0], b)] if word else [joined[-1], (a, b)]
+    return joined
+
+
 def _over(heads: Sequence[str], span: tuple[int, int]) -> str:
     """Return the upper levels of a column's name: the last one that begins at or before its end."""
     found = []
@@ -194,26 +216,35 @@ def _line(line: str) -> Iterator[Row]:
     if not found:
         yield Row(tuple(_WORD.findall(line)), (("", line.strip()),), shown)
         return
+    lead = re.match(r"\s*([^\s:=,]*[^\W\d][^\s:=,]*)(?=:|\s)", line)
+    named = lead is not None and (line[lead.end() : lead.end() + 1] == ":" or re.search(r"[._/\d]", lead[1]))
+    named = named and not line[lead.end() :].lstrip().startswith("=") if lead else False
     said: list[list[str]] = [[] for _ in found]
-    said[0] += _WORD.findall(line[: found[0].start])
+    said[0] += _WORD.findall(line[lead.end() if lead and named else 0 : found[0].start])
     for i, (q, following) in enumerate(pairwise(found)):
         between = line[q.end : following.start]
         if _OF.search(between):  # "3 of 5 lines are errors": five lines, three errors
             rest = _WORD.findall(line[following.end : found[i + 2].start if i + 2 < len(found) else len(line)])
             said[i] += rest[1:] or rest
-            said[i + 1] += rest[:1]
+            said[i + 1] += rest[:1] or said[i]
+            continue
+        if not between.strip() or (
+            between.strip() == "," and _OPEN.search(line[: q.start])
+        ):  # a pair in brackets: both are of the words before
+            said[i + 1] += said[i]
             continue
         if "(" in between and ")" not in between:  # what stands in brackets is of the number before them
             said[i + 1] += [*said[i], *_WORD.findall(between)]
             continue
-        left, mark, right = re.match(r"([^,;|)]*)([,;|)]?)(.*)", between, re.S).groups()  # type: ignore[union-attr]
+        keyed = between.rstrip().endswith(("=", ":"))  # "n=28 mean=3.2": the word is of the next
+        left, mark, right = re.match(
+            r"([^,;:|)]*)([,;:|)]?)(.*)", between.rstrip().removesuffix(":"), re.S
+        ).groups()  # type: ignore[union-attr]  # it matches every text
         mine, theirs = (_WORD.findall(left), _WORD.findall(right)) if mark else ([], _WORD.findall(left))
-        said[i] += mine or ([] if said[i] or mark else theirs[:1])
+        said[i] += mine or ([] if said[i] or mark or keyed else theirs)
         said[i + 1] += theirs
     if not (len(found) > 1 and _OF.search(line[found[-2].end : found[-1].start])):
         said[-1] += _WORD.findall(line[found[-1].end :])
-    lead = re.match(r"\s*([^\s:=,]*[^\W\d][^\s:=,]*)(?=:|\s)", line)
-    named = lead is not None and (line[lead.end() : lead.end() + 1] == ":" or re.search(r"[._/\d]", lead[1]))
     for q, words in zip(found, said, strict=True):
         yield Row(
             tuple(dict.fromkeys([*([lead[1]] if lead and named else []), *words])), (("", q.text),), shown

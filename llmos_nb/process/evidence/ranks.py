@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from llmos_nb.process.evidence.claims import Claim
-from llmos_nb.process.evidence.lexicon import ASKS, LESS, MORE, NTH, OF, RANK, THAN
-from llmos_nb.process.evidence.mentions import clause, columns_named, labels_of, numeric, places
-from llmos_nb.process.evidence.tables import Row, Table, number
+from llmos_nb.process.evidence.columns import columns_named, shared
+from llmos_nb.process.evidence.labels import clause
+from llmos_nb.process.evidence.lexicon import ASKS, DOWN, OF, RANK, nth_of
+from llmos_nb.process.evidence.tables import Row, Table, number, numeric
 
 
 def ranked(claim: Claim, table: Table, row: Row, column: str, goal: str) -> bool | None:
@@ -27,8 +28,6 @@ def ranked(claim: Claim, table: Table, row: Row, column: str, goal: str) -> bool
     text = claim.sentence.text
     left, right = clause(claim.sentence, claim.start)
     part = text[left:right]
-    if claim.kind != "number" and (THAN.search(text) and (MORE.search(text) or LESS.search(text))):
-        return _compared(claim, table, row)
     rank = RANK.search(part)
     if (
         rank is None
@@ -46,41 +45,42 @@ def ranked(claim: Claim, table: Table, row: Row, column: str, goal: str) -> bool
         and re.search("min|max", " ".join(table.columns), re.I)
     ):
         return None  # it names a column
-    if claim.kind == "number" and not ASKS.search(goal) and not RANK.search(text):
-        return None
     if claim.kind != "number" and OF.search(text[: claim.start - claim.sentence.start]):
         return None  # "the highest close of IBM" ranks among what is of IBM
-    nth = NTH.get((rank["nth"] or "").lower(), 0)
-    ways = [True] if rank["high"] else [False] if rank["low"] else [True, False]
-    columns = [column] if column else _columns(table, text)
-    return any(_is_nth(table, row, c, nth, high) for c in columns for high in ways)
+    nth = nth_of(rank)
+    ways = [True] if rank["high"] else [False] if rank["low"] else [*table.seeks]
+    columns = [c for c in ([column] if column else columns_of(table, text)) if value_of(row, c) is not None]
+    return any(is_placed(table, row, c, nth, high, part) for c in columns for high in ways) if columns else None
 
 
-def _columns(table: Table, text: str) -> list[str]:
+def columns_of(table: Table, text: str) -> list[str]:
     """Return the columns that a text names best, else all."""
     return columns_named(text, numeric(table)) or numeric(table)
 
 
-def _value(row: Row, column: str) -> float | None:
+def value_of(row: Row, column: str) -> float | None:
+    """Return the number of a row in a column."""
     return next((v for c, t in row.cells if c == column and (v := number(t)) is not None), None)
 
 
-def _is_nth(table: Table, row: Row, column: str, nth: int, high: bool) -> bool:
-    values = sorted({v for r in table.rows if (v := _value(r, column)) is not None}, reverse=high)
-    return len(values) > nth and _value(row, column) == values[nth]
+def is_nth(table: Table, row: Row, column: str, nth: int, high: bool, size: bool = False) -> bool:
+    """Return whether a row is the first, second … of its table in a column, by size where signs do not count."""
+    found = [(abs(v) if size else v, r) for r in table.rows if (v := value_of(r, column)) is not None]
+    values = sorted({v for v, _ in found}, reverse=high)
+    return len(values) > nth and any(v == values[nth] and r is row for v, r in found)
 
 
-def _compared(claim: Claim, table: Table, row: Row) -> bool | None:
-    """Return whether the first of two rows is more, or less, than the second, as the sentence says."""
-    text = claim.sentence.text
-    found = list(dict.fromkeys(x for *_, x in places(text, labels_of(table))))
-    if len(found) != 2 or table.prose:
-        return None
-    one, two = (next(r for r in table.rows if x in r.labels) for x in found)
-    more = bool(MORE.search(text))
-    pairs = [
-        (a, b)
-        for c in _columns(table, text)
-        if (a := _value(one, c)) is not None and (b := _value(two, c)) is not None
-    ]
-    return any((a > b) if more else (a < b) for a, b in pairs) if pairs else None
+def is_placed(table: Table, row: Row, column: str, nth: int, high: bool, text: str, size: bool = False) -> bool:
+    """Return whether a row is the first, second … as a text ranks it: what fell most is the lowest of the changes."""
+    value = value_of(row, column)
+    fell = value is not None and value < 0 and DOWN.search(text) is not None
+    return is_nth(table, row, column, nth, high != fell, size)
+
+
+def beside_it(table: Table, row: Row, text: str) -> list[tuple[Table, Row, str]]:
+    """Return the values of the same line that a text names, each in a table of those of the other lines.
+
+    So what a line begins with, and has no name, is ranked by what the text says of it: "k = 3 has the best score".
+    """
+    others = [r for r in table.rows if r.line == row.line and r is not row and shared(text, r)]
+    return [(Table(table.call, rows=[x for x in table.rows if x.labels == r.labels]), r, "") for r in others]

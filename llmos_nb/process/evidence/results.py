@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from llmos_nb.process.evidence.printed import FOOT, block
-from llmos_nb.process.evidence.tables import Row, Table, make_row
+from llmos_nb.process.evidence.tables import MARGINS, Row, Table, make_row
 
 _NUMPY = re.compile(
     r"\b(?:np|numpy)\.(?:float|int|uint|bool|str)_?\d*\(([^()]*)\)|\b(?:Timestamp|Decimal|Period)\(('[^']*')[^()]*\)"
 )
 _KEYS = {"id", "nr", "no", "key", "code", "order", "number", "year", "jahr"}
 _ARRAY = re.compile(r"(?<=[\d.\]])\s+(?=[-\d.\[])")
+_FLOAT = re.compile(r"\d+\.0")
+_NAME = re.compile(r"[^\W\d]\w*\s*")  # of an index, alone in its line
 DEEP = 6
 MOST_CELLS = 20_000
 
@@ -47,30 +49,68 @@ def read(call: str, result: str) -> list[Table]:
 
 def _pieces(call: str, lines: list[str]) -> Iterator[Table]:
     """Return the tables of lines without a blank one among them: literals, and what ends with a line about its type."""
-    for isliteral, group in groupby(lines, lambda line: _literal(line.strip()) is not None):
+    for kind, group in groupby(_joined(lines), _kind):
         part = list(group)
-        if isliteral:
+        if kind == "ruled":
+            yield from block(call, part)
+        elif kind == "literal":
             values = [_literal(line.strip()) for line in part]
             together = len(values) > 1 and len({len(v) for v in values if isinstance(v, list | tuple)}) == 1
             for value in [values] if together and all(isinstance(v, list | tuple) for v in values) else values:
                 yield from _of_literal(call, value)
-            continue
-        while part:
-            feet = (i for i, x in enumerate(part[:-1]) if x.startswith(("Name:", "dtype:")))
-            end = next((i for i in feet if not FOOT.match(part[i + 1].strip())), len(part) - 1)
-            yield from block(call, part[: end + 1])
-            part = part[end + 1 :]
+        while part and kind == "words":
+            end = next((i for i in range(1, len(part)) if _begins(part, i)), len(part))
+            yield from block(call, part[:end])
+            part = part[end:]
+
+
+def _begins(lines: list[str], at: int) -> bool:
+    """Return whether a table begins in a line: behind the foot of another, or as pandas begins a frame or a series."""
+    before, line, after = lines[at - 1], lines[at], "".join(lines[at + 1 : at + 2])
+    if before.startswith(("Name:", "dtype:")):
+        return not FOOT.match(line.strip())
+    frame = line[:1].isspace() and (re.match(r"0\s", after) or _NAME.fullmatch(after))
+    series = _NAME.fullmatch(line) and re.fullmatch(r"\S+\s{2,}\S+", after)
+    return bool(frame or series) and not before[:1].isspace()
+
+
+def _kind(line: str) -> str:
+    """Return how a line is read: as a literal, as a row between bars, or as words and columns."""
+    bare = line.strip()
+    return "literal" if _literal(bare) is not None else "ruled" if bare[:1] == bare[-1:] == "|" else "words"
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Return the lines, those of an array as one."""
+    found: list[str] = []
+    for line in lines:
+        still = found and found[-1].lstrip().startswith("[[") and found[-1].count("[") > found[-1].count("]")
+        found[-1:] = [f"{found[-1]} {line.strip()}"] if still else [*found[-1:], line]
+    return found
 
 
 def _dated(table: Table) -> Table:
-    """Let a first column of years, or of numbers that name something, be labels: rows are called by them."""
+    """Let a first column of years, or of numbers that name something, be labels: rows are called by them.
+
+    Labels that are whole numbers, shown as ``1.0``, are called ``1``.
+    """
+    if table.index and all(_whole(x) for r in table.rows for x in (r.labels or ("",))[:1]):
+        table.rows = [Row((_whole(r.labels[0]), *r.labels[1:]), r.cells, r.line) for r in table.rows]
+    if table.across and all(map(_whole, table.columns)):
+        table.columns = tuple(map(_whole, table.columns))
+        table.rows = [Row(r.labels, tuple((_whole(c), x) for c, x in r.cells), r.line) for r in table.rows]
     firsts = [r.cells[0][1] for r in table.rows if r.cells]
     years = all(len(x) == 4 and x.isdigit() and 1500 <= int(x) <= 2200 for x in firsts)
-    keys = table.columns[0].lower() in _KEYS if table.columns else False
+    keys = table.columns[0].lower() in _KEYS and "yes" not in table.columns if table.columns else False
     if len(table.columns) > 1 and len(firsts) > 1 and (years or keys) and len({*firsts}) == len(firsts):
         table.rows = [Row((r.cells[0][1], *r.labels), r.cells[1:], r.line) for r in table.rows]
         table.index, table.columns = (*table.index, table.columns[0]), table.columns[1:]
     return table
+
+
+def _whole(name: str) -> str:
+    """Return a whole number without ``.0``, and the name of a total as it is; empty for any other name."""
+    return name[:-2] if _FLOAT.fullmatch(name) else name if name.lower() in MARGINS else ""
 
 
 def _literal(text: str) -> object:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+MARGINS = frozenset({"all", "total", "sum", "gesamt", "summe", "insgesamt"})
+"""What rows and columns are called that add up the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,18 @@ class Table:
         What its columns are called, where they are categories.
     unit : str
         The unit of its values where its columns name none.
+    units : dict of str to str
+        The units of columns of which the goal says one.
+    sought : set of str
+        The columns that the code sorts by, or of which it seeks the highest or lowest.
+    seeks : tuple of bool
+        Whether its rows are the highest or the lowest that the code seeks; both where it does not say.
     scale : float
         By what its values are to be taken, such as 1,000 where they are in thousands.
+    shares : bool
+        Whether a value of it may be told in percent; correlations may not.
+    percent : bool
+        Whether the code makes percentages.
     """
 
     call: str
@@ -60,7 +74,12 @@ class Table:
     cut: bool = False
     across: str = ""
     unit: str = ""
+    units: dict[str, str] = field(default_factory=dict)
+    sought: set[str] = field(default_factory=set)
+    seeks: tuple[bool, ...] = (True, False)
     scale: float = 1.0
+    shares: bool = True
+    percent: bool = False
 
     @property
     def single(self) -> bool:
@@ -76,6 +95,34 @@ def number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def numeric(table: Table) -> list[str]:
+    """Return the columns that hold numbers."""
+    return [
+        c
+        for c in table.columns
+        if any(c == name and number(t) is not None for r in table.rows for name, t in r.cells)
+    ]
+
+
+def whole_columns(table: Table) -> Iterator[tuple[str, list[float]]]:
+    """Return the numbers of each column that was shown whole."""
+    rows = (
+        [r for r in table.rows if not MARGINS & {x.lower() for x in r.labels}]
+        if not table.prose
+        else table.rows
+    )
+    for column in table.columns if not table.cut else ():
+        texts = [t for r in rows for c, t in r.cells if c == column]
+        values = [v * table.scale for t in texts if (v := number(t)) is not None]
+        if values and len(values) == len(texts):
+            yield column, values
+
+
+def whole_ones(table: Table) -> int:
+    """Return how many whole numbers a table holds: one alone is what is counted."""
+    return sum((v := number(t)) is not None and v == int(v) for r in table.rows for _, t in r.cells)
 
 
 def make_row(labels: tuple[str, ...], cells: list[tuple[str, str]], line: str) -> Row:

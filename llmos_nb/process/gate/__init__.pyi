@@ -1,5 +1,6 @@
 from . import (
-    authority as authority,
+    acts as acts,
+    commitments as commitments,
     compensate as compensate,
     conflicts as conflicts,
     labels as labels,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from llmos_nb.policy import CONTEXT, ApprovalRequest, Decision, Seat, labels
+from llmos_nb.policy import CONTEXT, ApprovalRequest, Decision, Effect, Seat, labels
 from llmos_nb.process.findings import Findings
-from llmos_nb.process.run import Run
+from llmos_nb.process.run import Run, Visit
 from llmos_nb.tools import Call, Tool, awaited, unless_stopped
 
 DEADLINE_S = 60.0
@@ -26,15 +26,22 @@ def may_decide(run: Run, tool: Tool, seen: Findings) -> bool:
 
 
 def request_of(
-    run: Run, call: Call, arguments: Mapping[str, Any], seen: Findings, why: str, digest: str
+    run: Run,
+    call: Call,
+    arguments: Mapping[str, Any],
+    seen: Findings,
+    why: str,
+    digest: str,
+    effect: Effect | None = None,
 ) -> ApprovalRequest:
-    """Return a call as approvers are shown it."""
+    """Return a call, or what one that runs is about to do, as approvers are shown it."""
     s, reads = run.state, seen.reads
     label = {CONTEXT: str(labels.context(s.labels)), **{n: str(labels.of((n,), s.labels)) for n in reads}}
     return ApprovalRequest(
         pid=s.pid, goal=s.goal, call=call.id, tool=call.name, arguments=deepcopy(dict(arguments)),
         level=seen.level, why=why, risks=tuple(sentence for _, sentence in seen.risks),
         reads=reads, writes=seen.writes, origins=seen.origins, labels=label, digest=digest,
+        effect=None if effect is None else (effect.kind, effect.target),
     )  # fmt: skip
 
 
@@ -43,8 +50,10 @@ def words(decision: Decision) -> str:
     return ": ".join(w for w in (decision.by, decision.why) if w)
 
 
-async def consult(run: Run, request: ApprovalRequest) -> tuple[str, Decision | None, list[str]]:
-    """Ask one approver after the other.
+async def consult(
+    run: Run, request: ApprovalRequest, visit: Visit | None = None
+) -> tuple[str, Decision | None, list[str]]:
+    """Ask one approver after the other, on the user's thread unless `visit` leads elsewhere.
 
     Returns
     -------
@@ -53,7 +62,7 @@ async def consult(run: Run, request: ApprovalRequest) -> tuple[str, Decision | N
     """
     trouble: list[str] = []
     for seat in run.approvers.seats:
-        decision, problem = await _ask(run, seat, request)
+        decision, problem = await _ask(run, seat, request, visit or run.visit)
         if problem and seat.name not in run.approvers.reported:
             run.approvers.reported.add(seat.name)
             trouble.append(f"The approver `{seat.name}` does not count: {problem}.")
@@ -63,11 +72,11 @@ async def consult(run: Run, request: ApprovalRequest) -> tuple[str, Decision | N
     return "", None, trouble
 
 
-async def _ask(run: Run, seat: Seat, request: ApprovalRequest) -> tuple[Decision | None, str]:
+async def _ask(run: Run, seat: Seat, request: ApprovalRequest, visit: Visit) -> tuple[Decision | None, str]:
     """Return what one approver decides, and what is wrong with it."""
     if not seat.intact or _touched(run, seat):
         return None, "a step has changed it"
-    found = unless_stopped(await run.visit(lambda: awaited(_called(seat, request), DEADLINE_S)))
+    found = unless_stopped(await visit(lambda: awaited(_called(seat, request), DEADLINE_S)))
     if found.error is not None:
         return None, f"{type(found.error).__name__}: {found.error}"[:200]
     if found.value is None:
@@ -77,11 +86,27 @@ async def _ask(run: Run, seat: Seat, request: ApprovalRequest) -> tuple[Decision
     return found.value, ""
 
 
+def look(run: Run) -> None:
+    """Remember how the approvers stand, on the user's thread: a step that begins may reach for them."""
+    if run.approvers.seats:
+        run.approvers.seen = _digests(run)
+
+
+def same(run: Run) -> bool:
+    """Return whether they stand as they were remembered."""
+    return _digests(run) == run.approvers.seen
+
+
+def _digests(run: Run) -> dict[str, str]:
+    given = [seat.approver for seat in run.approvers.seats]
+    return run.fingerprint([n for n, v in (run.namespace or {}).items() if any(v is a for a in given)])
+
+
 async def _called(seat: Seat, request: ApprovalRequest) -> Decision | None:
     return await seat.decide(request)
 
 
 def _touched(run: Run, seat: Seat) -> bool:
     """Return whether a step of any process has changed the variable that holds the approver, since it was handed in."""
-    names = [n for n, v in (run.namespace or {}).items() if v is seat.approver]
+    names = [n for n, v in list((run.namespace or {}).items()) if v is seat.approver]
     return run.sight is not None and any(run.sight.sharing.since(n, run.approvers.mark, 0) for n in names)

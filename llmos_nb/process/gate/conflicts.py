@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmos_nb.journal.events import CallDecided
+from llmos_nb.journal.events import CallDecided, HeapChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import TRUSTED, labels
 from llmos_nb.policy.secrets import redact
@@ -109,7 +109,7 @@ def sent_back(run: Run, call: Call, tool: Tool, seen: Findings) -> bool:
     why += (
         f" It was tried {before + 1} times and is not written: leave it, and say so in the answer."
         if last
-        else " Nothing ran. Work from what it is now, and send the step again."
+        else " Nothing ran. Take other names, or work from what it is now, and send the step again."
     )
     run.append(CallDecided(call=call.id, digest="", what="reject", by=CONFLICT, why=why))
     run.sight.saw(names)
@@ -129,6 +129,14 @@ def late(run: Run, call: Call, tool: Tool, seen: Findings) -> ToolResult | None:
 
 def _shared(tool: Tool) -> bool:
     return tool.effect == "namespace" and not tool.elsewhere
+
+
+def tell(run: Run, names: Mapping[str, str]) -> None:
+    """Record, for the model to be told once, that somebody changed names meanwhile; it has not looked at them yet."""
+    by = {n: who.replace("your cell", "the user's cell") for n, who in names.items()}
+    run.append(HeapChanged(names=by, now=_now(run, names)))
+    if run.sight is not None:
+        run.sight.told.update(names)
 
 
 def _now(run: Run, names: Iterable[str]) -> str:

@@ -7,23 +7,23 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import BadArguments, UnknownTool
-from llmos_nb.journal.events import CallDecided, CallFinished, QuestionAsked, RunEnded
-from llmos_nb.policy import APPROVER, Act, Ruling, approval, call_digest, judge, labels
+from llmos_nb.journal.events import ActUsed, CallDecided, CallFinished, QuestionAsked, RunEnded
+from llmos_nb.policy import APPROVER, NOBODY, Act, Ruling, approval, call_digest, judge, labels
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import (
     approvers,
-    authority as gate_authority,
+    commitments,
     compensate,
     conflicts,
     labels as gate_labels,
 )
 from llmos_nb.process.run import Run
+from llmos_nb.process.state import State
 from llmos_nb.process.state.decide import Finish, Judge
 from llmos_nb.process.state.fold.call import repeat_key
 from llmos_nb.tools import Call, Stopped, Tool, bounded, parse_arguments, unknown_tool, validate
 
 SAME_CALLS = 2
-NOBODY = "This needs a person and nobody may be asked. "
 
 
 def finish(run: Run, command: Finish) -> None:
@@ -63,12 +63,12 @@ async def _decided(run: Run, judged: Callable[[], Awaitable[None] | None]) -> No
 def _touches(run: Run, call: Call) -> bool:
     """Return whether judging a call looks at the user's objects: at what code reads, or at what is labelled."""
     tool = run.tools.get(call.name)
-    looked_at = tool is not None and (tool.inspect is not None or tool.power is not None)
+    looked_at = tool is not None and tool.inspect is not None
     return looked_at or bool(call.undoes) or bool(labels.marked(run.state.labels))
 
 
 def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
-    """Pass one call through the gate up to its decision; where its arguments may name records, look these up first."""
+    """Pass one call through the gate up to its decision."""
     call = run.state.calls[command.call]
     if _repeated(run, call):
         return None
@@ -81,17 +81,17 @@ def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
     if run.state.planning == "only" and tool.effect != "read" and not call.undoes:
         reject(run, call, "plan", "only a plan is wanted: nothing runs before the user has it carried out")
         return None
-    free = run.state.mode == "auto" and not gate_authority.exposed(run)
-    if not free and gate_authority.shelves(run, tool):
+    if run.state.closed and tool.outward and not call.undoes:
         return _look_up_and_judge(run, call, tool, arguments)
-    run.books.clear()  # what was looked up for an earlier call says nothing of this one
     return _judge(run, call, tool, arguments)
 
 
 async def _look_up_and_judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
-    """Look records up and judge; the call waits as it is where Stop comes meanwhile."""
+    """Read what the acts name, and judge; the call waits as it is where Stop comes meanwhile."""
+    from llmos_nb.process.gate.cover import look_up  # few processes commit to anything
+
     try:
-        await run.visit(partial(gate_authority.look_up, run, tool))
+        await run.visit(partial(look_up, run, call, tool, arguments))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
     if not run.halting and call.status == "proposed":
@@ -113,6 +113,7 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
         changed = conflicts.found(run, tool, seen)
         ask_human(run, call, conflicts.asks(changed) if changed else verdict.why, seen, digest)
     else:
+        use(run, call, seen.use if verdict.what == "allow" else None)
         run.append(
             CallDecided(
                 call=call.id,
@@ -121,11 +122,15 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
                 by=verdict.by,
                 why=verdict.why,
                 arguments=arguments if arguments != call.arguments else None,
-                origins=seen.origins if verdict.by == "words" else None,
-                looked=list(seen.looked),
             )
         )
     return None
+
+
+def use(run: Run, call: Call, which: Mapping[str, Any] | None) -> None:
+    """Record that a call which is let through is one of those that an act stands for."""
+    if which is not None:
+        run.append(ActUsed(call=call.id, **which))
 
 
 async def ask_approvers(
@@ -147,6 +152,7 @@ async def ask_approvers(
         await run.section(partial(_edit, run, call, tool, dict(decision.arguments or {}), by, said))
     else:
         changed = arguments if arguments != call.arguments else None
+        use(run, call, seen.use)
         run.append(CallDecided(call=call.id, digest=digest, what="approve", by=by, why=said, arguments=changed))
 
 
@@ -166,21 +172,19 @@ def _edit(run: Run, call: Call, tool: Tool, given: dict[str, Any], by: str, said
         reject(run, call, verdict.by, verdict.why)
         return
     digest = digest_of(run, call, tool, arguments, seen, person=True)
+    use(run, call, seen.use)
     run.append(CallDecided(call=call.id, digest=digest, what="approve", by=by, why=said))
 
 
 def look(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Findings:
-    """Say what a call would do, whether it stands on the user's words, and where its arguments come from."""
+    """Say what a call would do, what commitment covers it, and where its arguments come from."""
     seen = inspect(run, tool, arguments)
-    found = gate_authority.standing_of(run, call, tool, arguments)
-    shelves = gate_authority.shelves(run, tool).values()
-    untrusted = found is not None and not found.holds and gate_authority.exposed(run)
-    return seen.add(
-        [("untrusted data", found.why)] if found is not None and untrusted else (),
-        standing=found,
-        looked=tuple(source.name for source, shelf in shelves if shelf.kind in run.books),
-        trace=partial(gate_authority.origins, run, tool, arguments, found),
-    )
+    covered: dict[str, Any] = {}
+    if commitments.binds(run.state, tool) and not call.undoes:  # a person wants that
+        from llmos_nb.process.gate.cover import Values, cover  # as above
+
+        covered = cover(run, call.id, tool, arguments, Values(run))
+    return seen.add((), trace=partial(commitments.origins, run, arguments), **covered)
 
 
 def find(tools: Mapping[str, Tool], name: str) -> Tool:
@@ -220,12 +224,23 @@ def ask_human(run: Run, call: Call, why: str, seen: Findings, digest: str) -> No
             reads=list(seen.reads),
             writes=list(seen.writes),
             origins=seen.origins,
-            looked=list(seen.looked),
             shows=seen.shows,
             each_time=seen.each_time,
+            foreign=_foreign(run, call),
+            act=dict(seen.use) if seen.use is not None else None,
             **approval.bounds(run.state.approval),
         )
     )
+
+
+def _foreign(run: Run, call: Call) -> list[dict[str, str]]:
+    """Return the values of a call that decide where it goes and that others wrote."""
+    tool = run.tools.get(call.name)
+    if tool is None or not tool.outward or not isinstance(call.arguments, dict) or not gate_labels.exposed(run):
+        return []
+    from llmos_nb.process.gate.foreign import foreign  # few processes read what others wrote
+
+    return foreign(run, tool, call.arguments)
 
 
 def inspect(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> Findings:
@@ -253,25 +268,67 @@ def ruling(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Fi
     s = run.state
     level = "read" if tool.name == "ask" else seen.level
     why = seen.why or " ".join(f"It asks because {sentence}." for _, sentence in seen.risks[:1])
-    label, outward = labels.context(s.labels), tool.effect in ("write", "external")
-    if outward and gate_authority.exposed(run):
+    label, outward = labels.context(s.labels), tool.outward
+    if outward and gate_labels.exposed(run):
         label = label.join(labels.UNTRUSTED)
-    vouched = gate_authority.vouched(run, tool, arguments, seen.standing)
-    stands = None if seen.standing is None else seen.standing.holds
     kinds = frozenset(kind for kind, _ in seen.risks)
     act = Act(
-        call.name, arguments, level, (why,) if why else (), call.step, label, outward, vouched, stands, kinds
+        call.name,
+        arguments,
+        level,
+        (why,) if why else (),
+        call.step,
+        label,
+        outward,
+        seen.cover,
+        not (run.attended() or call.undoes or approvers.may_decide(run, tool, seen)),
+        kinds,
+        _as_before(run, tool, arguments),
+        tool.gated,
+        tool.declared or not tool.handed_over,
     )
     mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
-    granted = s.envelope if gate_authority.by_person(s) else {}
+    granted = s.envelope if commitments.by_person(s) else {}
     verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)
+    if seen.unseen and verdict == Ruling("allow", "mode:auto"):
+        from llmos_nb.process.gate.effects import unseen  # few steps use such libraries
+
+        verdict = unseen(run, seen, act.alone) or verdict
     each_time = tool.each_time  # no rule, mode or plan speaks for such a call, only a person
     if verdict.what == "allow" and (each_time or call.name in s.altered):
         why = why if each_time else f"It asks because {altered(tool)}."
         return Ruling("ask", "tools", why) if s.mode != "never" else Ruling("deny", "mode:never", NOBODY + why)
-    if verdict.what == "ask" and call.step in s.preapproved and not (label.untrusted or each_time):
+    loose = label.untrusted or each_time or (seen.cover is not None and not seen.cover.runs)
+    if verdict.what == "ask" and call.step in s.preapproved and not loose:
         return Ruling("allow", "you", "You approved this step before it began.")
+    if (
+        verdict.what == "allow"
+        and s.upto
+        and s.plan.later(call.step, s.upto)
+        and not verdict.by.startswith("rule:")
+    ):
+        return _beyond(s, call)
     return verdict
+
+
+def _beyond(s: State, call: Call) -> Ruling:
+    """Ask before the first call of a step after the last one that a person approved, unless they have since."""
+    if call.step in s.preapproved:
+        return Ruling("allow", "you", "You approved this step before it began.")
+    return Ruling("ask", "plan", f"It asks because you approved the plan up to step {s.upto}.")
+
+
+def _as_before(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> bool:
+    """Return whether a call stays where others' words cannot send it: in the folder, or where a device was before."""
+    if tool.runner is None or tool.server:
+        return False
+    if tool.effect == "write":  # the files of the folder, which keep their labels
+        return True
+    if not tool.sinks or tool.repeat == "once":
+        return False
+    given = [arguments.get(name) for name in tool.sinks]
+    made = (c.arguments for c in run.state.surviving if c.name == tool.name and isinstance(c.arguments, dict))
+    return any([before.get(name) for name in tool.sinks] == given for before in made)
 
 
 def altered(tool: Tool) -> str:
@@ -291,4 +348,8 @@ def digest_of(run: Run, call: Call, tool: Tool, arguments: object, seen: Finding
     )
     if person and seen.state is not None:  # of what a device would act on, such as files to be committed
         versions = {**versions, "*": seen.state}
+    if person and tool.gated and not tool.elsewhere and isinstance(arguments, dict):
+        from llmos_nb.process.gate.bound import surroundings  # most calls are decided on by no person
+
+        versions = {**versions, "(around)": surroundings(str(arguments.get("code", "")), run.namespace or {})}
     return call_digest(call.id, tool.name, tool.digest, arguments, versions)

@@ -15,13 +15,13 @@ from llmos_nb.errors import ConfigError, JournalUnwritable
 from llmos_nb.heap import Walk, names_reaching, reachable_names
 from llmos_nb.journal.events import LabelChanged
 from llmos_nb.messages import ToolResult
-from llmos_nb.policy import FILE, TRUSTED, UNKNOWN_FILE, UNTRUSTED, Came, labels
-from llmos_nb.policy.authority import DATA, is_prose
+from llmos_nb.policy import DATA, FILE, TRUSTED, UNKNOWN_FILE, UNTRUSTED, Came, is_prose, labels, lookalikes
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.findings import Findings
-from llmos_nb.process.gate.authority import unspoken
 from llmos_nb.process.run import Run
+from llmos_nb.process.values import FORETOLD
 from llmos_nb.tools import Call, Tool
+from llmos_nb.tools.devices.namespace import card
 
 
 def _kept(journal: Path) -> Path | None:
@@ -72,28 +72,30 @@ def declared(given: Mapping[str, str], folder: Path) -> dict[str, str]:
     return {files.get(n, n): str(labels.parse(text)) for n, text in given.items()}
 
 
+def exposed(run: Run) -> bool:
+    """Return whether a process has had to do with what others wrote, whether or not its model was shown it."""
+    return run.state.handled or labels.context(run.state.labels).untrusted
+
+
+ANSWERED = 16  # characters of an answer by which it is known again
 _CHANGES = ("created", "rebound", "mutated")
-_OUTSIDE = ("foreign file", "network")
 
 
 def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -> Findings:
-    """Add to what a call would do the risks that lie in where the process's words come from."""
+    """Add to what a call would do the risks that lie in where the process's words come from, and in how they look."""
+    if "\\" in ascii(arguments):  # it may be not all ASCII
+        seen = seen.add(("look-alike", sentence) for sentence in lookalikes(arguments))
     found: list[tuple[str, str]] = []
     now = labels.context(run.state.labels)
     if now.untrusted and tool.confined:
         return seen if seen.level == "risky" else replace(seen, level="read")  # it runs in a child, on copies
-    if now.untrusted and seen.level != "read":
+    if now.untrusted and seen.level != "read" and not (tool.gated and seen.level == "namespace"):
         found.append(
             (
                 "untrusted data",
                 f"the process has read untrusted data ({_since(run)}) and may follow orders in it",
             )
         )
-        found += [
-            ("untrusted data", f"`{n}` = {v!r:.80} does not stand in your words")
-            for n, v in unspoken(run, tool.sinks, arguments)
-            if tool.power is None
-        ]
     if tool.effect != "namespace" and (names := vault.used(arguments)):
         found.append(("secret", f"`{tool.name}` is handed the secret {', '.join(names)}"))
     if not found:
@@ -107,22 +109,58 @@ def _since(run: Run) -> str:
 
 
 def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -> Came:
-    """Say what a call will read, before it runs."""
+    """Say what a call will read, before it runs; of one that is watched, `took` says what it took from outside."""
     known, why = run.state.labels, []
     label = UNTRUSTED if tool.source == "untrusted" else TRUSTED
     if label != TRUSTED:
         why.append(f"`{tool.name}` gives data from outside")
-    for kind, what, target in seen.sources:
-        outside = labels.file_label(target, run.state.words or run.state.goal, known, Path.cwd())
-        if kind == "network" or outside != TRUSTED:
-            label = label.join(UNTRUSTED if kind == "network" else outside)
-            why.append(f"`{what}` reads {target or 'a file that is only known when it runs'}")
+    outside = Came() if tool.gated else _outside(run, seen.sources)
+    label, why = label.join(outside.label), [*why, *([outside.why] if outside.why else [])]
     if known and labels.marked(known):
         names = sorted(_names(run, tool, arguments, seen))
         if names and labels.of(names, known) != TRUSTED:
             label = label.join(labels.of(names, known))
             why.append(f"it read {', '.join(f'`{n}`' for n in names[:3])}")
     return Came(label, "; ".join(why))
+
+
+def _outside(run: Run, sources: Iterable[tuple[str, str, str]]) -> Came:
+    """Join the labels of files and addresses that are read."""
+    label, why = TRUSTED, []
+    for kind, what, target in sources:
+        said = run.state.words or run.state.goal
+        one = UNTRUSTED if kind == "network" else labels.file_label(target, said, run.state.labels, Path.cwd())
+        if kind != "network" and _of_home(
+            run, target
+        ):  # a journal, and what stands beside it, hold what was read
+            one = one.join(UNTRUSTED)
+        if one != TRUSTED:
+            label = label.join(one)
+            why.append(f"`{what}` reads {target or 'a file that is only known when it runs'}")
+    return Came(label, "; ".join(why))
+
+
+def _of_home(run: Run, target: str) -> bool:
+    kept = _kept(run.journal.path)
+    return kept is not None and labels.place(target, Path.cwd()).is_relative_to(kept.parent.resolve())
+
+
+def took(run: Run, tool: Tool, seen: Findings, result: ToolResult) -> Came:
+    """Say what a call has taken from outside, by what it opened and connected to.
+
+    Where nothing of a kind was seen, and the code calls a reader of a library, that may have read by itself.
+    """
+    if not tool.gated:
+        return Came()
+    outside = result.facts.get("outside", {})
+    opened = [*(f["path"] for f in outside.get("files", ())), *outside.get("databases", ())]
+    files = [("foreign file", "open", str(path)) for path in opened]
+    effects = (str(e).partition(" ") for e in result.facts.get("effects", ()))
+    reached = [to for kind, _, to in effects if kind == "network"]
+    seen_there = [to for to in reached if to != FORETOLD] or ["an address that was not seen"][: len(reached)]
+    network = [("network", tool.name, to) for to in seen_there]
+    native = [s for s in seen.sources if "." not in s[1] and not (network if s[0] == "network" else files)]
+    return _outside(run, [*files, *network, *native])
 
 
 def gave(tool: Tool, came: Came, result: ToolResult) -> Came:
@@ -185,12 +223,34 @@ def _of_function(tool: Tool, namespace: dict[str, Any]) -> set[str]:
     return set() if tool.runner is not None else Walk(namespace, keep=False).run([tool.fn]).names
 
 
+def joined(*several: Came) -> Came:
+    """Join what came from several sources."""
+    return Came(TRUSTED.join(*(c.label for c in several)), "; ".join(c.why for c in several if c.why))
+
+
 def brought(came: Came, result: ToolResult) -> Came:
     """Join the label that a result itself brings, as that of recalled words; it can only raise."""
     if not (text := str(result.facts.get("label", ""))):
         return came
     whys = [w for w in (came.why, str(result.facts.get("why", ""))) if w]
     return Came(came.label.join(labels.parse(text)), "; ".join(whys))
+
+
+def withheld(run: Run, call: Call, tool: Tool, came: Came, result: ToolResult) -> ToolResult:
+    """Note of what a call gave from private data what the model is told instead; a person sees it whole."""
+    reaches = tool.effect == "namespace" or tool.elsewhere or tool.runner is None
+    if not came.label.private or call.name == "names" or not (reaches or call.name == "describe"):
+        return result
+    names = run.namespace or {}
+    changes = result.changes or {}
+    made = [n for kind in _CHANGES for n in changes.get(kind, ())]
+    given = call.arguments if isinstance(call.arguments, dict) else {}
+    named = [str(given.get("name", ""))] if call.name == "describe" else []
+    line = f" in line {result.facts['line']}" if "line" in result.facts else ""
+    said = "not shown" if result.ok else f"{result.error}{line}; what it said is not shown"
+    hint = "assign what you need to names; in the answer {{…}} shows it to the user"
+    told = [f"[{said}: {came.why}, and that is private; {hint}]", card([*named, *made], names)]
+    return replace(result, facts={**result.facts, "private": "\n".join(filter(None, told))})
 
 
 def catch_up(run: Run) -> None:
@@ -200,10 +260,21 @@ def catch_up(run: Run) -> None:
         label = labels.of((name,), known).join(labels.parse(text))
         if label != labels.of((name,), known):
             run.append(LabelChanged(name=name, label=str(label), why="by a process beside this one"))
+    if run.sight is not None and (told := [a for a in run.sight.sharing.answers if len(a) >= ANSWERED]):
+        texts = (
+            (n, v) for n, v in list((run.namespace or {}).items()) if type(v) is str and len(v) >= ANSWERED
+        )
+        for name in [n for n, v in texts if n[:1] != "_" and any(t in v for t in told)]:
+            if not labels.of((name,), known).untrusted:
+                label = labels.of((name,), known).join(UNTRUSTED)
+                run.append(LabelChanged(name=name, label=str(label), why="it holds the answer of a process"))
 
 
-def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, written: Iterable[str]) -> None:
+def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, seen: Findings) -> None:
     """Record which labels rise with a result, before the result itself."""
+    if came.label == TRUSTED and labels.context(run.state.labels) == TRUSTED:
+        return  # nothing rises by that
+    written = files_written(run, seen, result)
     changes = result.changes or {}
     changed = [n for kind in _CHANGES for n in changes.get(kind, ())]
     why, handle = f"{call.id}: {came.why}" if came.why else "", str(result.facts.get("handle", ""))
@@ -214,9 +285,15 @@ def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, written:
         keep(run.journal.path, name, label)
 
 
-def files_written(seen: Findings) -> list[str]:
-    """Name the files that a step writes; ``?`` where the code does not spell one."""
-    return [FILE + (str(labels.place(target, Path.cwd())) if target else "?") for target in seen.files]
+def files_written(run: Run, seen: Findings, result: ToolResult) -> list[str]:
+    """Name the files that a step wrote, by its code and in fact; ``?`` where the code does not spell one."""
+    found = [FILE + (str(labels.place(target, Path.cwd())) if target else "?") for target in seen.files]
+    databases = (
+        str(e).partition(" ")[2] for e in result.facts.get("effects", ()) if str(e).startswith("database ")
+    )
+    written = (*result.facts.get("outside", {}).get("written", ()), *databases)
+    found += [FILE + path for path in written if not _of_home(run, path)]
+    return list(dict.fromkeys(found))
 
 
 def learn(run: Run, arguments: Mapping[str, Any], result: ToolResult) -> None:

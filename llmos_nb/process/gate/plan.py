@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from llmos_nb.errors import BadArguments
@@ -13,7 +14,7 @@ from llmos_nb.journal.events import (
     QuestionAsked,
     QuestionEscalated,
 )
-from llmos_nb.policy import approval, envelope, judge_plan
+from llmos_nb.policy import Ruling, approval, envelope, judge_plan
 from llmos_nb.process.gate.judge import reject
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import JudgePlan, Overdue, Propose
@@ -26,20 +27,25 @@ def propose(run: Run, command: Propose) -> None:
     try:
         steps = parse_arguments(call.arguments).get("steps")
         plan = s.plan.replace_rest(steps or [])
+        if any(p.acts for p in plan.steps) or s.acts:
+            from llmos_nb.process.gate.acts import of_plan  # few processes commit to anything
+
+            plan = of_plan(run, plan)
     except BadArguments as error:
-        run.append(CallDecided(call=call.id, digest="", what="reject", by="schema", why=str(error)))
+        by = getattr(error, "by", "schema")
+        run.append(CallDecided(call=call.id, digest="", what="reject", by=by, why=str(error)))
         return
     kind = PlanEdited if s.plan.steps else PlanProposed
     run.append(kind(version=plan.version, steps=plan.plain(), by="model", call=call.id))
 
 
 def judge_the_plan(run: Run, command: JudgePlan) -> None:
-    """Let the mode decide on a plan, or ask a person."""
+    """Let the mode decide on a plan, or ask a person; in the mode `risky` not again once a person approved one."""
     s = run.state
     left = [p for p in s.plan.steps if p.open]
-    replan = any(not p.open for p in s.plan.steps)
-    mode = "auto" if replan and s.mode == "risky" else s.mode
-    decision = judge_plan(len(left), mode) if s.plan_by == "model" else judge_plan(1, "auto")
+    new = sum(a.open and not a.approved for a in s.acts.values())
+    known = s.plan_by != "model" or (s.mode == "risky" and s.plan_seen and not new)
+    decision = Ruling("allow", f"mode:{s.mode}") if known else judge_plan(len(left), s.mode, new)
     if decision.what == "ask":
         more = approval.bounds(s.approval)
         run.append(QuestionAsked(question=f"plan:{command.version}", about="plan", text=decision.why, **more))
@@ -47,11 +53,25 @@ def judge_the_plan(run: Run, command: JudgePlan) -> None:
         decide_plan(run, "approve", decision.by)
 
 
-def decide_plan(run: Run, what: Literal["approve", "reject"], by: str, why: str = "") -> None:
-    """Record a decision on the present plan with the envelope that it grants."""
+def decide_plan(
+    run: Run,
+    what: Literal["approve", "reject"],
+    by: str,
+    why: str = "",
+    without: Sequence[int] = (),
+    upto: int = 0,
+) -> None:
+    """Record a decision on the present plan: the envelope that it grants, acts left out, the last step approved."""
     s = run.state
-    granted = envelope([p.plain() for p in s.plan.steps if p.open], run.tools) if what == "approve" else {}
-    run.append(PlanDecided(version=s.plan.version, what=what, envelope=granted, by=by, why=why))
+    order = [p.n for p in s.plan.steps]
+    meant = s.plan.steps[: order.index(upto) + 1] if upto else s.plan.steps
+    granted = envelope([p.plain() for p in meant if p.open], run.tools) if what == "approve" else {}
+    later = {a["n"] for p in s.plan.steps[len(meant) :] for a in p.acts or ()}
+    decided = PlanDecided(
+        version=s.plan.version, what=what, envelope=granted, by=by, why=why,
+        without=sorted({*without, *later}), upto=upto,
+    )  # fmt: skip
+    run.append(decided)
 
 
 WHY = "nobody decided in time"

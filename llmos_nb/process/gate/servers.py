@@ -14,9 +14,10 @@ from weakref import WeakKeyDictionary
 
 from llmos_nb.errors import ConfigError, LlmosError
 from llmos_nb.journal.events import RunEnded, RunStarted, ToolsChanged
+from llmos_nb.policy import NOBODY
 from llmos_nb.process import preview
 from llmos_nb.process.gate import compensate
-from llmos_nb.process.gate.judge import NOBODY, altered, ask_human, digest_of, inspect, reject
+from llmos_nb.process.gate.judge import altered, ask_human, digest_of, inspect, reject
 from llmos_nb.process.run import Run, ToolServers
 from llmos_nb.process.state.decide import Connect
 from llmos_nb.tools import Call, Tool

@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import JournalError
 from llmos_nb.journal import Acts
-from llmos_nb.journal.events import CallFinished, CallInDoubt, CallStarted, Changes, NamesChanged
+from llmos_nb.journal.events import CallFinished, CallInDoubt, CallResolved, CallStarted, Changes, NamesChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import APPROVER, Came, call_digest
 from llmos_nb.policy.secrets import Stream, redact, vault
 from llmos_nb.process import values
 from llmos_nb.process.findings import Findings
-from llmos_nb.process.gate import conflicts, labels as gate_labels, quarantine, servers as gate_tools
-from llmos_nb.process.gate.approvers import may_decide
+from llmos_nb.process.gate import approvers, conflicts, labels as gate_labels, quarantine, servers as gate_tools
 from llmos_nb.process.gate.judge import altered, ask_approvers, ask_human, digest_of, inspect, look, reject
-from llmos_nb.process.run import Run, visit_here
+from llmos_nb.process.recover import only_namespace
+from llmos_nb.process.run import EffectGate, Run, visit_here
 from llmos_nb.process.state.decide import Start
 from llmos_nb.tools import (
     HANDLE,
@@ -30,12 +30,16 @@ from llmos_nb.tools import (
     CallContext,
     Stopped,
     Tool,
+    at_once,
     bound_to_thread,
     bounded,
     invoke,
     reads,
 )
 from llmos_nb.tools.devices.python import Begun, interruptible
+
+if TYPE_CHECKING:
+    from llmos_nb.process.gate.nested import Nested
 
 
 async def start(run: Run, command: Start) -> None:
@@ -112,7 +116,7 @@ def _turn(run: Run, command: Start, tool: Tool) -> contextlib.AbstractAsyncConte
 
 def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple[str, Findings, str] | None:
     """Return why a call asks again, where what a person or an approver approved has changed since."""
-    if not call.digest or call.by == "plan" or call.by.startswith(("words", "mode:", "rule:")):
+    if not call.digest or call.by == "plan" or call.by.startswith(("words", "act:", "mode:", "rule:")):
         return None
     if tool.inspect is None and call.digest == call_digest(call.id, tool.name, tool.digest, arguments, {}):
         return None  # it rests on the tool and these arguments alone
@@ -131,7 +135,7 @@ async def _ask_again(
 ) -> None:
     """Ask those who approved: an approver once more, after that a person."""
     theirs = call.by.startswith(APPROVER) and call.id not in run.approvers.repeated
-    if theirs and may_decide(run, tool, seen):
+    if theirs and approvers.may_decide(run, tool, seen):
         run.approvers.repeated.add(call.id)
         await ask_approvers(run, call, tool, arguments, seen, why, digest)
     else:
@@ -155,11 +159,11 @@ def _inspected(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> F
 
 
 def _over_budget(run: Run, call: Call) -> bool:
-    bounds = () if call.undoes else run.state.budget.limits  # what is taken back was paid for
-    unit = next((u for u in bounds if u != "steps" and run.state.left(u) <= 0), "")
-    if unit:
-        reject(run, call, "budget", f"the budget of {unit} is used up")
-    return bool(unit)
+    for unit in () if call.undoes else run.state.budget.limits:  # what is taken back was paid for
+        if unit != "steps" and run.state.left(unit) <= 0:
+            reject(run, call, "budget", f"the budget of {unit} is used up")
+            return True
+    return False
 
 
 async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
@@ -172,17 +176,23 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         Acts(run.journal.path.parent).note(call.key)  # on disk before it happens
         acted.extend(() if words.startswith(HANDLE) else (words,))
 
+    gate = _gate_of_effects(run, call, tool, arguments, acted)
     seconds = min(run.call_timeout_s, max(left, 0.05))
-    context = CallContext(call.id, call.key, seconds, shown, acting, run.state.mode)
+    context = CallContext(
+        call.id, call.key, seconds, shown, acting, lambda kind, target: gate().permit(kind, target),
+        _tools_within(run, call, gate), run.state.mode, run.state.closed,
+        gate_labels.exposed(run), run.pictures,
+    )  # fmt: skip
     visit, begun = visit_here if tool.beside else run.visit, Begun(call.key)
     try:
-        seen, came, result = await visit(partial(_begun, run, tool, arguments, context, begun), run.journal)
+        work = partial(_begun if tool.beside else _at_once, run, tool, arguments, context, begun)
+        seen, came, result = await visit(work, run.journal)
         if bound_to_thread(tool, result):  # a read that may be repeated, with an object of the user's thread
             tool = run.tools[tool.name] = replace(tool, place="main")
-            seen, came, result = await run.visit(partial(_begun, run, tool, arguments, context, begun))
+            seen, came, result = await run.visit(partial(_at_once, run, tool, arguments, context, begun))
     except Stopped as stop:
         run.halt("paused", str(stop) or "you")
-        record(run, call, tool, _stopped(run, f"{run.stopped_by}; what it had changed was taken back", acted))
+        _cut_off(run, call, tool, acted)
     except (asyncio.CancelledError, JournalError):
         if begun.entered:
             _cancelled(run, call, tool, acted)
@@ -193,8 +203,46 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         shown.end()
         result = await _with_hashes(result)
         result = await quarantine.withheld(run, call, tool, came, result)
-        gate_labels.settle_labels(run, call, came, result, gate_labels.files_written(seen))
+        gate_labels.settle_labels(run, call, came, result, seen)
         record(run, call, tool, result)
+    finally:
+        if (made := run.gates.get(call.id)) is not None:  # it stays, for what the call leaves behind
+            made.close()
+
+
+def _gate_of_effects(
+    run: Run, call: Call, tool: Tool, arguments: dict[str, Any], acted: list[str]
+) -> Callable[[], EffectGate]:
+    """Return what gives the gate of a call's effects, on its thread; it is made with the first one."""
+    seen = run.inspected.get(call.id)
+    run.gates.pop(call.id, None)  # of an earlier attempt
+
+    def gate() -> EffectGate:
+        if call.id not in run.gates:
+            from llmos_nb.process.gate.effects import Effects  # most calls have none
+
+            run.gates[call.id] = Effects(run, call, seen or inspect(run, tool, arguments), acted)
+        return run.gates[call.id]
+
+    return gate
+
+
+def _tools_within(
+    run: Run, call: Call, gate: Callable[[], EffectGate]
+) -> Callable[[], contextlib.AbstractContextManager[object]]:
+    """Return what intercepts the process's own tools in the code of a step, also in threads that it starts."""
+
+    @cache
+    def nested() -> Nested:
+        from llmos_nb.process.gate.nested import Nested  # as above
+
+        return Nested(run, call, gate)
+
+    def within() -> contextlib.AbstractContextManager[object]:
+        own = any(t.runner is None and not t.elsewhere and not t.server for t in run.tools.values())
+        return nested().watched() if own else contextlib.nullcontext()
+
+    return within
 
 
 async def _with_hashes(result: ToolResult) -> ToolResult:
@@ -208,6 +256,11 @@ async def _with_hashes(result: ToolResult) -> ToolResult:
     if not work.done():
         outside = reads.unhashed(outside, "the process was stopped before its content was hashed")
     return replace(result, facts={**result.facts, "outside": work.result() if work.done() else outside})
+
+
+def _at_once(*call: Any) -> Any:
+    """Invoke a call; one that awaits nothing needs no task."""
+    return at_once(_begun(*call))
 
 
 async def _begun(
@@ -228,13 +281,24 @@ async def _invoked(
     gate_labels.catch_up(run)
     came = gate_labels.reading(run, tool, arguments, seen)
     handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
+    if tool.effect == "namespace" and not tool.elsewhere:
+        approvers.look(run)
     place = run.place()
     result = await invoke(
         _noted(run, tool, arguments, seen, context.call), handed, context, guard=interruptible
     )
     result = replace(result, facts={**result.facts, **place})
     gate_labels.learn(run, arguments, result)
-    return seen, gate_labels.brought(gate_labels.gave(tool, came, result), result), result
+    if run.state.closed:
+        from llmos_nb.process.gate.cover import keep  # few processes commit to anything
+
+        keep(run, context.call, tool, arguments, result)
+    if (gate := run.gates.get(context.call)) is not None:
+        came = gate_labels.joined(came, gate.brought)
+    if tool.gated:
+        came = gate_labels.joined(came, gate_labels.took(run, tool, seen, result))
+    came = gate_labels.brought(gate_labels.gave(tool, came, result), result)
+    return seen, came, gate_labels.withheld(run, run.state.calls[context.call], tool, came, result)
 
 
 def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings, call: str) -> Tool:
@@ -258,16 +322,23 @@ def _noted(run: Run, tool: Tool, arguments: dict[str, Any], seen: Findings, call
     return replace(tool, runner=runner)
 
 
-def _stopped(run: Run, words: str, acted: list[str]) -> ToolResult:
-    """Say that a call was cut off; what it did outside before that is not taken back, and may not be done again."""
-    facts = {"effects": acted} if acted else {}
+def _cut_off(run: Run, call: Call, tool: Tool, acted: list[str]) -> None:
+    """Say that a call was cut off; what it did outside before that is not taken back, and may not be done again.
+
+    One that nobody meant begins anew later, where nothing of it is left.
+    """
+    if run.anew and not acted and (tool.repeat != "once" or only_namespace(run, tool, call)):
+        run.append(CallResolved(call=call.id, done=False, by=run.halting[1] if run.halting else ""))
+        return
+    back = "; what it had changed was taken back" if tool.effect == "namespace" else ""
     stands = f". It had begun to act outside, which stands: {acted[0]}" if acted else ""
-    return ToolResult(False, words + stands, "Stopped", facts=facts)
+    facts = {"effects": acted} if acted else {}
+    record(run, call, tool, ToolResult(False, run.stopped_by + back + stands, "Stopped", facts=facts))
 
 
 def _cancelled(run: Run, call: Call, tool: Tool, acted: list[str]) -> None:
     if tool.effect in ("read", "namespace") or tool.repeat != "once":
-        record(run, call, tool, _stopped(run, run.stopped_by, acted))
+        _cut_off(run, call, tool, acted)
     else:
         run.append(
             CallInDoubt(
@@ -292,7 +363,11 @@ def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
         run.append(NamesChanged(call=call.id, changes=changes))
     long = len(result.text) > RECORDED // 4  # a value must not be cut in two before the journal looks for it
     text, size = bounded(redact(result.text) if long else result.text)
-    facts = {k: v for k, v in result.facts.items() if k != "in_doubt"}
+    hidden = ("in_doubt", "table") if values.private(run, result.facts.get("table")) else ("in_doubt",)
+    facts = {k: v for k, v in result.facts.items() if k not in hidden}
+    noted = "code" in facts or tool.name == "python"  # a device may say it itself, where it runs
+    if result.ok and not noted and tool.effect == "namespace" and tool.code is not None:
+        facts |= _as_code(tool, call)
     run.append(
         CallFinished(
             call=call.id,
@@ -304,6 +379,15 @@ def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
             facts=facts,
         )
     )
+
+
+def _as_code(tool: Tool, call: Call) -> dict[str, Any]:
+    """Return a call that bound names as code, for an export from the journal, where no device stands by any more."""
+    try:
+        code = tool.to_code(call.arguments) if isinstance(call.arguments, dict) else ""
+    except Exception:  # what another package's device does
+        return {}
+    return {"code": code} if 0 < len(code) <= RECORDED else {}
 
 
 def _image(part: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -24,11 +24,15 @@ DEFAULT = "las"
 
 
 class Limits(NamedTuple):
-    """What somebody has set for the endpoints of models: slots and requests a minute (0: not set), and a policy."""
+    """What somebody has set for the endpoints of models: slots and requests a minute (0: not set), and a policy.
+
+    `pace` waits for a turn among other interpreters, too, and gives the seconds that it waited.
+    """
 
     slots: int = 0
     policy: str = DEFAULT
     per_minute: float = 0.0
+    pace: Callable[[], Awaitable[float]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

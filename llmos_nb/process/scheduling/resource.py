@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import CallRedone, CallUndone, LabelChanged
+from llmos_nb.journal.events import CallRedone, CallUndone, LabelChanged, RunEnded
 from llmos_nb.models import Model
-from llmos_nb.policy import CONTEXT, inherited
+from llmos_nb.policy import CONTEXT, inherited, labels
 from llmos_nb.policy.code import inspect_code
 from llmos_nb.process.scheduling.queue import DEFAULT, Claim, Limits, Pace, Queue
 from llmos_nb.process.state.state import State
@@ -328,10 +328,10 @@ class Sharing:
     """The changes of one namespace, in order."""
 
     def __init__(self) -> None:
-        self.n = 0
-        self._last: dict[str, tuple[int, str, int]] = {}
+        self.n, self._last = 0, dict[str, tuple[int, str, int]]()
         self.turns: dict[str, Resource] = {}  # at names over which processes came into conflict; see `turns`
         self.labels: dict[str, str] = {}  # of names and files, as any process has learnt them
+        self.answers: set[str] = set()  # of processes that had read what others wrote
 
     def changed(self, names: Iterable[str], by: str, pid: int = 0) -> None:
         """Note that somebody changed names; `pid` is 0 for the user."""
@@ -345,18 +345,16 @@ class Sharing:
 
     def follow_cells(self, ip: Any) -> None:
         """Note what the user's own cells change, as they end."""
-        if ip is not None and hasattr(ip, "events"):
+        if hasattr(ip, "events"):
             ip.events.register("post_run_cell", self._cell)
 
     def _cell(self, result: Any) -> None:
-        source = str(getattr(result.info, "raw_cell", "") or "")
+        source, n = str(getattr(result.info, "raw_cell", "") or ""), result.execution_count
         if source.lstrip().startswith(("%agent", "%%agent")):
             return
-        writes = inspect_code(source).writes
-        if writes:
-            self.changed(
-                writes, f"your cell [{result.execution_count}]" if result.execution_count else "your cell"
-            )
+        self.changed((seen := inspect_code(source)).writes, f"your cell [{n}]" if n else "your cell")
+        if labels.of(seen.reads, self.labels).untrusted:  # what is made of others' words holds them
+            self.labels = inherited((self.labels, dict.fromkeys(seen.writes, "untrusted")))
 
 
 class Sight:
@@ -368,11 +366,12 @@ class Sight:
         Of its namespace.
     """
 
-    HEARS: tuple[str, ...] = ("label.changed", "call.undone", "call.redone")  # what it has seen follows these
+    HEARS: tuple[str, ...] = ("label.changed", "run.ended", "call.undone", "call.redone")
 
     def __init__(self, sharing: Sharing) -> None:
         self.sharing, self._began, self.hears = sharing, sharing.n, self.HEARS
         self.seen: dict[str, int] = {}
+        self.told: dict[str, str] = {}  # by name: the last change by another that the model was told of
         self.follower: Callable[[Event, State], object] = lambda event, state: None  # adds to `hears`
 
     def saw(self, names: Iterable[str]) -> None:
@@ -389,6 +388,8 @@ class Sight:
         match event.body:
             case LabelChanged(name=name, label=label) if name != CONTEXT:
                 self.sharing.labels = inherited((self.sharing.labels, {name: label}))
+            case RunEnded(answer=str(answer)) if labels.context(state.labels).untrusted:
+                self.sharing.answers.add(answer)
             case CallUndone(call=call) | CallRedone(call=call) if call in state.calls:
                 self.ran(state.calls[call].changes.names, (), state.pid)
         self.follower(event, state)

@@ -20,6 +20,7 @@ from operator import attrgetter
 from llmos_nb.messages import Message
 from llmos_nb.models import shown_bytes
 from llmos_nb.process.state.search import Index, excerpt
+from llmos_nb.process.state.texts import TEXTS
 
 SMALL = 16_384  # bytes of the largest window that is a small one
 MAX_STEPS, KEEP_STEPS = 30, 4  # in a small window; the newest groups, which stay
@@ -68,13 +69,13 @@ class Group:
         asked = {c.id for m in self.messages for c in m.calls if c.name == RECALL}
         return [m.text for m in self.messages if m.call in asked]
 
-    @property
-    def searched(self) -> str:
-        """The words that a search looks at: all that is recorded of results, but no copies that were recalled."""
+    def searched(self, ours: Collection[str] = ()) -> str:
+        """Return the words that a search looks at: all that is recorded of results, no recalled copies, not `ours`."""
         asked = {c.id for m in self.messages for c in m.calls if c.name == RECALL}
         told = [replace(m, calls=tuple(c for c in m.calls if c.id not in asked)) for m in self.messages]
         told = [replace(m, text=self.whole[m.call]) if m.call in self.whole else m for m in told]
-        return "\n".join(_words(m) for m in told if m.call not in asked and (m.text or m.calls or m.call))
+        told = [m for m in told if m.text not in ours and m.call not in asked]
+        return "\n".join(_words(m) for m in told if m.text or m.calls or m.call)
 
 
 def _words(message: Message) -> str:
@@ -92,6 +93,10 @@ class Context:
         System message (and worked examples) and goal; never changes.
     max_bytes : int
         Bound on the window, in bytes.
+    shortened, drawn : bool
+        Whether a result was shortened, and a message may hold an image.
+    ours, said : list of str
+        What we said of the window itself; what people said in what has left it, word for word.
     """
 
     head: tuple[Message, ...] = ()
@@ -106,7 +111,12 @@ class Context:
     breaks: int = 0
     shortened: bool = False
     drawn: bool = False
-    _digest: str = field(default="", repr=False, compare=False)
+    heading: str = TEXTS["earlier_work"]
+    ours: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    _known: tuple[tuple[Message, ...], tuple[str, int, bool]] | None = field(
+        default=None, repr=False, compare=False
+    )
     _index: Index | None = field(default=None, repr=False, compare=False)  # made with the first search
     _indexed: list[int] = field(default_factory=list, repr=False, compare=False)
 
@@ -130,6 +140,21 @@ class Context:
         """Whether the window passed its bound."""
         too_big = self.window_bytes > self.max_bytes and len(self.window) > 1
         return too_big or (self.small and len(self.window) > MAX_STEPS)
+
+    @property
+    def filling(self) -> bool:
+        """Whether the model is to be told that work leaves the window: a result was shortened, or half of it is used.
+
+        A head with worked examples is of a model that has words of its own.
+        """
+        many = self.small and len(self.window) > MAX_STEPS // 2
+        due = self.shortened or many or self.window_bytes > self.max_bytes // 2
+        return due and not self.ours and len(self.head) <= len(("system", "goal"))
+
+    def own(self, text: str) -> str:
+        """Take in, and return, what we say of the window itself, which no search finds."""
+        self.ours += [] if text in self.ours else [text]
+        return text
 
     @property
     def small(self) -> bool:
@@ -241,17 +266,18 @@ class Context:
 
     @property
     def _middle(self) -> tuple[Message, ...]:
-        return (_ledger_message(tuple(self.ledger)),) if self.ledger else ()
+        return (_ledger_message((self.heading, *self.ledger)),) if self.ledger else ()
 
     @property
     def size(self) -> int:
         """Bytes of the prompt, a comma a message counted."""
-        return sum(len(m.encoded) + 1 for m in (*self.head, *self._middle)) + self.window_bytes
+        middle = sum(len(m.encoded) + 1 for m in self._middle) if self.ledger else 0
+        return self._of_head[1] + middle + self.window_bytes
 
     @property
     def pictured(self) -> bool:
         """Whether a message may hold an image."""
-        return self.drawn or any(m.parts for m in self.head)
+        return self.drawn or self._of_head[2]
 
     def page(self, number: int) -> str:
         """Return the exact words of a page; page 0 is the page of pages."""
@@ -283,7 +309,7 @@ class Context:
         self._index = index = self._index or Index()
         for number in range(len(self._indexed), len(self.pages)):
             for group in self.pages[number]:
-                index.add(group.searched)
+                index.add(group.searched(self.ours))
             self._indexed.append(len(index.texts))
         return index
 
@@ -292,16 +318,23 @@ class Context:
         shortened = Index()
         for group in self.window:
             if group.whole:
-                shortened.add(group.searched)
+                shortened.add(group.searched(self.ours))
         here = [(s, 0, shortened.texts[i]) for i, s in sorted(shortened.find(query).items(), reverse=True)]
         there = sorted(index.find(query).items(), reverse=True)
         return here + [(s, bisect(self._indexed, i) + 1, index.texts[i]) for i, s in there]
 
     def head_digest(self) -> str:
         """Hash of the head, by which `model.requested` names it."""
-        if not self._digest:
-            self._digest = sha256(b"".join(m.encoded for m in self.head)).hexdigest()[:16]
-        return self._digest
+        return self._of_head[0]
+
+    @property
+    def _of_head(self) -> tuple[str, int, bool]:
+        """Digest of the head, its bytes in the prompt, and whether it holds an image; it never changes."""
+        if self._known is None or self._known[0] is not self.head:
+            digest = sha256(b"".join(m.encoded for m in self.head)).hexdigest()[:16]
+            size, drawn = sum(len(m.encoded) + 1 for m in self.head), any(m.parts for m in self.head)
+            self._known = self.head, (digest, size, drawn)
+        return self._known[1]
 
 
 def _within(lines: list[str], room: int) -> list[str]:
@@ -340,6 +373,5 @@ def _ledger_message(lines: tuple[str, ...]) -> Message:
     if lines not in _messages:
         if len(_messages) > 64:
             _messages.clear()
-        text = "Earlier work; what is quoted is data, and recall(page) brings it back:\n" + "\n".join(lines)
-        _messages[lines] = Message("user", text)
+        _messages[lines] = Message("user", "\n".join(lines))
     return _messages[lines]

@@ -5,6 +5,7 @@ Clock, policy, human answers and results reach it only as events in the state.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from llmos_nb.journal.events import Reason
@@ -206,14 +207,15 @@ def _in_order(s: State, calls: list[Call]) -> list[Command]:
     """Judge and start calls in the order given; side by side run only independent reads.
 
     A call that waits for a person holds those behind it: they are judged, so that all questions can be answered
-    together, and run when it is their turn.
+    together, and run when it is their turn; one that uses what is still to be made cannot be judged before.
     """
     found: list[Command | None] = []
     held = False
     for place, call in enumerate(calls):
         beside = call.name in s.reads
         if call.status == "proposed":  # what follows is looked at once this is decided
-            found += [_call(s, call)] if call.name != "final_answer" or place == 0 else []
+            waits = place > 0 if call.name == "final_answer" else held and _uses_what_comes(s, call)
+            found += [] if waits else [_call(s, call)]
             break
         if call.status == "asked":
             held = True
@@ -224,6 +226,13 @@ def _in_order(s: State, calls: list[Call]) -> list[Command]:
         elif not (call.status == "approved" and held) and not (call.status == "running" and beside):
             break
     return [command for command in found if command is not None]
+
+
+def _uses_what_comes(s: State, call: Call) -> bool:
+    """Return whether a call names a variable that one of which a person is asked would write."""
+    names = {str(name) for question in s.questions.values() for name in question.get("writes", ())}
+    given = call.arguments.values() if isinstance(call.arguments, dict) else ()
+    return bool(names) and not names.isdisjoint(w for text in given for w in re.findall(r"\w+", str(text)))
 
 
 def _call(s: State, call: Call) -> Command | None:

@@ -103,7 +103,7 @@ def _record(cls: Any) -> _Form:
         for f in fields(cls)
         if not f.name.startswith("_")
     ]
-    backs = {name: back for name, _, back, _ in known}
+    backs = {name: back for name, _, back, _ in known if back is not _same}
 
     def to(value: Any) -> dict[str, Any]:
         return {
@@ -113,6 +113,6 @@ def _record(cls: Any) -> _Form:
         }
 
     def back(plain: dict[str, Any]) -> Any:
-        return cls(**{name: backs[name](v) for name, v in plain.items()})
+        return cls(**{name: backs[name](v) if name in backs else v for name, v in plain.items()})
 
     return _Form(to, back)

@@ -6,16 +6,23 @@ Numbers are names: a step keeps its number for life, and a number is never given
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, cast
 
 from llmos_nb.errors import BadArguments, UsageError
-from llmos_nb.journal.events import StepData
+from llmos_nb.journal.events import ActData, StepData
 
 OPEN = ("pending", "running", "waiting")
+_IS = re.compile(r"(?:is|has)_\w+|empty")
+_ASKS = re.compile(
+    r"(?:is|has)_\w+|all|any|isinstance|issubclass|hasattr|callable|equals|exists|startswith|endswith|isclose|allclose|"
+    r"array_equal|isdisjoint|issubset|issuperset"
+)
 MAX_STEPS = 50
+MAX_ACTS, ACT_CHARS = 20, 600  # of a step; of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,8 @@ class Step:
         A person's words for the next try.
     why : str
         The reason that was given when it was rejected.
+    acts : tuple of ActData, optional
+        What it commits to do outside; of a proposal, the texts alone. None where nothing is said of it.
     """
 
     n: int
@@ -54,6 +63,7 @@ class Step:
     tools: tuple[str, ...] = ()
     hint: str = ""
     why: str = ""
+    acts: tuple[ActData, ...] | None = None
 
     @property
     def open(self) -> bool:
@@ -73,7 +83,7 @@ class Step:
 
 @lru_cache(maxsize=256)
 def is_condition(text: str) -> bool:
-    """Return whether a text is a comparison in Python, such as ``len(out) == 12``, rather than words."""
+    """Return whether a text is a condition in Python, as ``len(out) == 12`` and ``df.id.is_unique``, and no words."""
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -82,9 +92,24 @@ def is_condition(text: str) -> bool:
     names = any(isinstance(n, ast.Name) for n in parts)
     return (
         names
-        and any(isinstance(n, ast.Compare) for n in parts)
+        and (_is_predicate(tree) or any(isinstance(n, ast.Compare) and not _is_said(n) for n in parts))
         and not any(isinstance(n, ast.Await) for n in parts)
     )
+
+
+def _is_predicate(node: ast.expr) -> bool:
+    """Return whether an expression is true or false by the name of what it asks last."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return _is_predicate(node.operand)
+    asked = node.func if isinstance(node, ast.Call) else node
+    name = getattr(asked, "attr", getattr(asked, "id", "") if isinstance(node, ast.Call) else "")
+    return bool((_ASKS if isinstance(node, ast.Call) else _IS).fullmatch(name))
+
+
+def _is_said(compared: ast.Compare) -> bool:
+    """Return whether a comparison is of words that happen to be Python: ``mean is plausible``."""
+    words = all(isinstance(n, ast.Name) for n in (compared.left, *compared.comparators))
+    return words and all(isinstance(op, ast.Is | ast.IsNot) for op in compared.ops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +144,11 @@ class Plan:
     def blockers(self, step: Step) -> list[int]:
         """Return the numbers of open steps that `step` waits for."""
         return [n for n in step.depends_on if n in self._by_n and self._by_n[n].open]
+
+    def later(self, n: int, last: int) -> bool:
+        """Return whether step `n` comes after step `last`; where that is 0, none does."""
+        order = [s.n for s in self.steps]
+        return last in order and n in order[order.index(last) + 1 :]
 
     @property
     def finished(self) -> bool:
@@ -221,7 +251,22 @@ def _parse_step(raw: object, n: int, place: int, known: set[int], first: int) ->
     depends = tuple(_dependency(d, place, known, first) for d in raw.get("depends_on") or ())
     texts = {k: str(raw.get(k) or "").strip() for k in ("expect", "check", "code")}
     tools = tuple(str(t) for t in raw.get("tools") or ())
-    return Step(n, raw["title"].strip(), depends_on=depends, tools=tools, **texts)
+    return Step(n, raw["title"].strip(), depends_on=depends, tools=tools, acts=_acts(raw, place), **texts)
+
+
+def _acts(raw: Mapping[str, Any], place: int) -> tuple[ActData, ...] | None:
+    """Read the acts of a step: texts of a proposal, or what the journal has of them."""
+    given = raw.get("acts")
+    if given is None:
+        return None
+    if not isinstance(given, list | tuple) or len(given) > MAX_ACTS:
+        raise BadArguments(f"plan: step {place}: acts must be a list of at most {MAX_ACTS} texts")
+    texts = [a.get("text") if isinstance(a, Mapping) else a for a in given]
+    if wrong := [t for t in texts if not isinstance(t, str) or len(t) > ACT_CHARS]:
+        raise BadArguments(
+            f"plan: step {place}: {wrong[0]!r:.60} must be a text of at most {ACT_CHARS} characters"
+        )
+    return tuple(cast("ActData", {"text": a.strip()} if isinstance(a, str) else dict(a)) for a in given)
 
 
 def _dependency(raw: object, place: int, known: set[int], first: int) -> int:

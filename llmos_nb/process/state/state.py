@@ -10,13 +10,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from string import Template
 from typing import Any
 
 from llmos_nb.journal.events import Parent, Reason
 from llmos_nb.messages import Message, canonical
 from llmos_nb.policy import Budget, Mode, Rule
+from llmos_nb.process.state.acts import Commitment
 from llmos_nb.process.state.context import Context
 from llmos_nb.process.state.plan import Plan, Step
+from llmos_nb.process.state.texts import TEXTS
 from llmos_nb.tools import CLOSED, Call, Turn
 
 CONTROL = ("plan", "final_answer")
@@ -45,56 +48,50 @@ class State:
         What must hold of the answer: the user's check by name; ``[name, kind]`` of each variable that it must leave.
     quarantine, remembers : bool
         Whether others' words are shown by handle; whether there were memories of former runs when it began.
-    words : str
-        What people had said to its parent, where the goal is not a person's.
+    words, prompts : str, dict of str to str
+        What people had said to its parent, where the goal is not a person's; its own texts for its model, by name.
     n, at, epoch : int, str, int
         Place and ISO 8601 time of the last event; interpreters that it has lived in before this one.
     status : {"running", "paused", "ended"}
         Whether it goes on; `waiting` is a property of a running one.
-    why : str
-        Why it is paused.
-    reason, detail, answer : str, str, str or None
-        Why it ended, the same in words, and what it answered.
-    nice : int
-        -20 goes first, 19 lets all others go first.
-    pause_wanted : bool
-        Whether it pauses after this step.
+    why, reason, detail, answer : str, str, str, str or None
+        Why it is paused; why it ended, the same in words, and what it answered.
+    former : list of dict of str to str
+        Of each turn before this one ``{"answer", "then"}``: what it answered, and what it was told then.
+    nice, pause_wanted : int, bool
+        -20 goes first, 19 lets all others go first; whether it pauses after this step.
     todo : {"ask", "integrate", "answer", ""}
         What comes next when nothing is open: ask the model, compare what a step showed, or check the answer.
     plan, plan_status : Plan, {"none", "proposed", "asked", "approved", "rejected"}
         The plan, and what was decided on it.
-    plan_call, plan_by : str
-        The call that proposed the plan, and who proposed or decided it last.
-    decided_at : int
-        The last event that decided on a plan; -1 for none.
+    plan_call, plan_by, plan_seen, upto : str, str, bool, int
+        The call that proposed it, who did or decided it last; if a person ever approved one; up to which step, or 0.
     step : int
         The plan's step that ran last; 0 for none.
-    evidence, compared : dict of int to str
-        By step, what was seen, and the expression that was evaluated and held.
+    evidence, compared, missed : dict of int to str
+        By step, what was seen, and the expression that was evaluated: one that held, one that did not.
     seen_in : dict of int to list of str
         By step, the calls in whose results its evidence was seen.
     unread : list of int
-        Steps that calls of the last answer served and that were not integrated yet; 0 for calls that serve none.
+        Steps that calls of the last answer served and that were not integrated yet.
     invented : str
         Title of the step that former versions gave a process without a plan; empty for none.
-    envelope, envelope_used : dict of str to int, Counter
-        By tool, how many calls the approved plan covers, and how many of these were used.
-    preapproved : list of int
-        Steps that a person approved before they began.
+    envelope, envelope_used, preapproved : dict of str to int, Counter, list of int
+        By tool, how many calls the approved plan covers, and how many of these were used; steps that a person
+        approved before they began.
+    acts, closed, delegate : dict of int to Commitment, bool, str
+        What it commits to do outside; whether it does nothing else there; whether acts in which others choose ask.
     context : Context
         What the model is shown.
     notes : list of str
         What it is told beside results, once no call of the turn is open.
     requests, request, responses : int
         Requests so far, the one that is under way (0 for none), and answers so far.
-    failures, failed_kinds, retry_in_s : int, Counter, float
-        Failed attempts since the last answer, the same by kind of error, and seconds until the next attempt.
-    shrink : bool
-        Whether the prompt must become shorter, since the model refused its size.
-    nudges : Counter
-        How often the model was asked to go on, by the reason.
-    partial : str
-        Beginning of an answer that was cut off.
+    failures, failed_kinds, retry_in_s, shrink : int, Counter, float, bool
+        Failed attempts since the last answer, the same by kind of error, seconds until the next attempt, and whether
+        the prompt must become shorter, since the model refused its size.
+    nudges, partial : Counter, str
+        How often the model was asked to go on, by the reason; the beginning of an answer that was cut off.
     calls, turn : dict of str to Call, Turn or None
         Every call by its id, and the answer whose calls are not all closed.
     repeats : Counter
@@ -103,8 +100,8 @@ class State:
         What a person is asked, by call or ``plan:{version}``: the data of `QuestionAsked`, and ``since``.
     candidate, checks, check_fails : str, dict, Counter
         The text that may become the answer, what its checks found, and how often each check failed.
-    computed : list of dict, optional
-        Of the candidate: ``{"start", "text", "code"}`` of each stretch that an expression gave; None before they ran.
+    computed, unfilled : list of dict, optional; list of str
+        Of the candidate: ``{"start", "text", "code"}`` of each stretch that an expression gave; which failed, and why.
     ending : tuple of (Reason, str), optional
         Reason and detail with which it ends, once no call runs.
     budget, spent, warned : Budget, dict of str to float, bool
@@ -113,44 +110,37 @@ class State:
         What is reserved for each child by unit; empty once it was settled.
     rules, rules_used : list of Rule, Counter
         Rules that speak before the mode, and how often each let something through.
-    requester : str
-        Who may not approve what this process asks; empty where anybody may.
-    approval : dict
-        Who may approve, and until when; empty for anybody.
+    grants : list of list of str
+        What a person lets every step of the process do outside: kind of effect, and path, host or program.
+    requester, approval : str, dict
+        Who may not approve what this process asks; who may, and until when; empty for anybody.
     tools, reads : dict of str to str, list of str
         Digest by tool; tools whose calls are independent reads, which may run side by side.
     servers, connected : str, bool
         Patterns of the MCP servers that it may use, and whether their tools were found.
     served, altered : dict of str to str, list of str
         By tool, the digest of what its server says; tools of which it says something else than before.
-    effects, undone : list of str
-        Calls that ran well, in the order in which they ended, and those that were taken back.
-    undoing : list of str
-        Compensations that are not settled yet, in order.
+    effects, undone, undoing : list of str
+        Calls that ran well, in the order in which they ended, those that were taken back, and compensations that are
+        not settled yet, in order.
     versions : Counter
         How often each variable changed.
-    lost : dict of str to str
-        Variables that are gone since the interpreter ended, with the call that had made each.
-    again : list of str
-        Calls that acted outside and that a person has run again, to have their variables.
+    lost, again : dict of str to str, list of str
+        Variables that are gone since the interpreter ended, with the call that had made each; and the calls that
+        acted outside and that a person has run again, to have their variables.
     labels : dict of str to str
         Label by variable, ``file:PATH``, or ``*`` for the context.
-    untrusted_since : str
-        What first made the context untrusted.
-    exposed_at : int
-        The first event by which it had to do with what others wrote; -1 for none.
-    handled : bool
-        Whether it has had what its model was not shown.
+    untrusted_since, handled : str, bool
+        What first made the context untrusted; whether it has had what others wrote and its model was not shown.
     told : list of (str, str)
-        What people said while it ran: who, and what.
+        What people said to it: who, and what.
     mailbox, arrived, posted : dict
         By id: messages to be received; the pid that sent each that came; to whom each went that it sent.
     awaited : dict of str to dict
         What a call, or ``input``, waits for: the data of `MessageAwaited`, and ``since``.
-    noted : str
-        What the model noted when work left its window, the last time that it was asked.
-    piped : list of dict
-        What came through a pipe: ``{"from", "name", "text"}``.
+    noted, piped : str, list of dict
+        What the model noted when work left its window, the last time that it was asked; what came through a pipe:
+        ``{"from", "name", "text"}``.
     """
 
     # what was started
@@ -168,6 +158,7 @@ class State:
     quarantine: bool = False
     remembers: bool = False
     words: str = ""
+    prompts: dict[str, str] = field(default_factory=dict)
     # where it stands
     n: int = -1
     at: str = ""
@@ -177,6 +168,7 @@ class State:
     reason: str = ""
     detail: str = ""
     answer: str | None = None
+    former: list[dict[str, str]] = field(default_factory=list)
     nice: int = 0
     pause_wanted: bool = False
     todo: str = "ask"
@@ -185,16 +177,21 @@ class State:
     plan_status: str = "none"
     plan_call: str = ""
     plan_by: str = ""
-    decided_at: int = -1
+    plan_seen: bool = False
+    upto: int = 0
     step: int = 0
     evidence: dict[int, str] = field(default_factory=dict)
     compared: dict[int, str] = field(default_factory=dict)
+    missed: dict[int, str] = field(default_factory=dict)
     seen_in: dict[int, list[str]] = field(default_factory=dict)
     unread: list[int] = field(default_factory=list)
     invented: str = ""
     envelope: dict[str, int] = field(default_factory=dict)
     envelope_used: Counter[str] = field(default_factory=Counter)
     preapproved: list[int] = field(default_factory=list)
+    acts: dict[int, Commitment] = field(default_factory=dict)
+    closed: bool = False
+    delegate: str = "ask"
     # the model
     context: Context = field(default_factory=Context)
     notes: list[str] = field(default_factory=list)
@@ -215,6 +212,7 @@ class State:
     # the end
     candidate: str = ""
     computed: list[dict[str, Any]] | None = None
+    unfilled: list[str] = field(default_factory=list)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     check_fails: Counter[str] = field(default_factory=Counter)
     ending: tuple[Reason, str] | None = None
@@ -225,6 +223,7 @@ class State:
     children: dict[int, dict[str, float]] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
     rules_used: Counter[int] = field(default_factory=Counter)
+    grants: list[list[str]] = field(default_factory=list)
     requester: str = ""
     approval: dict[str, Any] = field(default_factory=dict)
     tools: dict[str, str] = field(default_factory=dict)
@@ -242,9 +241,7 @@ class State:
     again: list[str] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
     untrusted_since: str = ""
-    exposed_at: int = -1
     handled: bool = False
-    # what was said
     told: list[tuple[str, str]] = field(default_factory=list)
     noted: str = ""
     mailbox: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -256,11 +253,9 @@ class State:
     @property
     def open_calls(self) -> list[Call]:
         """Calls of the present turn that are not closed, in order."""
-        return (
-            [c for c in map(self.calls.__getitem__, self.turn.calls) if c.status not in CLOSED]
-            if self.turn
-            else []
-        )
+        if self.turn is None:
+            return []
+        return [c for c in map(self.calls.__getitem__, self.turn.calls) if c.status not in CLOSED]
 
     def calls_for(self, step: int, response: int = 0) -> list[Call]:
         """Return the calls of an answer (the last one) that served a step, in order; step 0 for those of none."""
@@ -279,7 +274,8 @@ class State:
         """Whether a person (or `resolve`) is what it waits for."""
         if self.status != "running" or self.request or not self.questions:
             return False
-        return not self._at_work(held=self.plan_status == "asked" or "rebuild" in self.questions)
+        held = any(q.get("kind") == "effect" for q in self.questions.values())  # a call in the middle
+        return held or not self._at_work(held=self.plan_status == "asked" or "rebuild" in self.questions)
 
     @property
     def expecting(self) -> bool:
@@ -374,10 +370,18 @@ def _plain_keys(value: Any) -> Any:
     return asdict(value) if hasattr(value, "__dataclass_fields__") else value
 
 
+def say(s: State, text: str, /, **values: object) -> str:
+    """Return a text for the model by its name, in the words of the process, with what is filled in."""
+    return Template(s.prompts.get(text) or TEXTS[text]).substitute(values)
+
+
 def note(s: State, text: str) -> None:
-    """Tell the model something with its next prompt; never between a call and its result."""
+    """Tell the model something with its next prompt.
+
+    Never between a call and its result, and never before an answer that is under way: that one cannot know of it.
+    """
     s.notes.append(text)
-    if s.turn is None:
+    if s.turn is None and not s.request:
         flush_notes(s, ())
 
 

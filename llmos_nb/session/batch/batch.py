@@ -8,65 +8,92 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from llmos_nb.errors import UsageError
+from llmos_nb.journal import home_of, scan
+from llmos_nb.policy import budget as budgets
+from llmos_nb.process import saved
 from llmos_nb.session import config
-from llmos_nb.session.batch.worker import Result, Spec, check_specs, quiet, result_of, run_one, stop
+from llmos_nb.session.batch.worker import (
+    RETRY,
+    Result,
+    Spec,
+    check_specs,
+    known_run,
+    place_of,
+    quiet,
+    result_of,
+    run_one,
+    stop,
+)
 from llmos_nb.session.opening import hold_inside
+from llmos_nb.tools import reentry
 
 TRIES = 3
 THREADS = 8
 LAST_WORDS_S = 10.0
+LOST_S, LOOK_S = 10.0, 0.5
 
 Maker = Callable[[], Executor]
 Hearer = Callable[[Result], object]
 
 
 async def run_batch(
-    specs: Iterable[Spec], executor: Executor | Maker | None = None, on_result: Hearer = lambda result: None
+    specs: Iterable[Spec],
+    executor: Executor | Maker | None = None,
+    on_result: Hearer = lambda result: None,
+    *,
+    retry: str = "",
+    budget: str = "",
+    rate: float = 0,
+    before: Mapping[str, float] | None = None,
 ) -> list[Result]:
     """Run many processes and give their results in the order of the specs.
 
     Parameters
     ----------
     specs : iterable of mapping
-        ``{"id", "goal", "model", "approve", "budget", "tools": ["module:function"], "inputs": {}}``, and `home`,
-        `plan`, `check`. The home must be a folder that all workers reach. What had ended there is not run again.
+        ``{"id", "goal", "model", "approve", "budget", "tools": ["module:function"], "inputs": {}, "plan", "check"}``,
+        and `home`, a folder that all workers reach. What had ended there is not run again.
     executor : concurrent.futures.Executor or callable, optional
-        Threads by default; ``Client(...).get_executor()`` of Dask for many machines. A callable that makes one, such
-        as `processes`, is called again where a worker's death broke it; one that you gave and that broke is replaced
-        by worker processes of this machine.
+        Threads by default; ``Client(...).get_executor()`` of Dask for many machines. Where a worker's death broke it, a
+        callable that makes one, such as `processes`, is called again, and another is replaced by `processes`.
     on_result : callable, optional
         Gets each result as it comes, on the calling thread.
+    retry : {"", "failed", "budget", "all"}
+        Which runs that ended without an answer go on: from their journals, with the models and budgets of the specs.
+    budget, rate : str, float
+        What all may use up, as in ``"$5, 2m tokens"``, with what they used before and others did (`before`, by unit):
+        then each pauses before its next request, and a batch that is run again with more goes on. And how many requests
+        all may begin in a minute; 0 for any number.
 
     Returns
     -------
     list of dict
-        ``{"id", "state", "reason", "answer", "detail", "spec"}``, and with a journal ``pid, journal, spent``.
-        `state` is ``ended``, or ``waiting`` with ``waits_for``: for an approval, or for somebody's word on a call
-        that was under way when a worker died. ``paused`` and ``running`` (elsewhere) go on when the batch is run again.
+        ``{"id", "state", "reason", "answer", "detail", "spec"}``, and with a journal ``pid, journal, spent``; `state`
+        is ``ended``, ``waiting`` (`waits_for`), or ``paused`` or ``running`` (elsewhere): a later batch goes on.
 
     Raises
     ------
-    UsageError
-        Names the spec that is not understood; nothing was started.
-    CallDenied
-        A step runs this, and a spec asks for more freedom than that step has; nothing was started.
+    UsageError, CallDenied
+        A spec is not understood, or asks for more than the step may that runs this; nothing was started.
     """
-    home = os.environ.get("LLMOS_HOME") or ".llmos"
-    checked = [{**s, "home": str(Path(s.get("home") or home).absolute())} for s in check_specs(specs)]
-    for spec in checked:  # here: the workers' threads are in no step
-        hold_inside(config.load({"approve": spec.get("approve")}))
-    work = _Batch(executor)
+    checked = _checked(specs, retry)
+    work = _Batch(executor, retry, _cap(checked, budget, rate, before))
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work.finish(spec, on_result)) for spec in checked]
@@ -77,11 +104,42 @@ async def run_batch(
         await work.close()
 
 
+def _checked(specs: Iterable[Spec], retry: str) -> list[dict[str, Any]]:
+    """Return the specs, each with its home; refuse what is not understood, or asks for more than the caller may."""
+    if retry not in ("", *RETRY):
+        raise UsageError(f"retry {retry!r}: one of {', '.join(RETRY)}")
+    checked = [{**s, "home": str(home_of(s.get("home")).root)} for s in check_specs(specs)]
+    for spec in checked:  # here: the workers are in no step
+        hold_inside(config.load({"approve": spec.get("approve")}))
+    return checked
+
+
+def _cap(
+    specs: list[dict[str, Any]], bounds: str, rate: float, others: Mapping[str, float] | None
+) -> dict[str, Any] | None:
+    """Return what workers are told of the bounds of a batch; what the runs have spent so far is in their journals."""
+    if not 0 <= rate < math.inf:
+        raise UsageError(f"rate {rate:g}: how many requests may begin in a minute, as in 120")
+    if not (bounds or rate) or not specs:
+        return None
+    before: Counter[str] = Counter(dict(others or {}))
+    for spec in specs if bounds else ():
+        journal = Path(spec["home"], known_run(place_of(spec)).get("journal", "-"))
+        if journal.exists() and (events := scan(journal)[0]):
+            before.update(saved.folded(events, journal).spent)
+    folder = Path(specs[0]["home"], "batch", f".spent-{token_hex(4)}")
+    limits = budgets.parse(bounds, "budget").limits if bounds else {}
+    return {"folder": str(folder), "bounds": bounds, "limits": limits, "before": dict(before), "rate": rate}
+
+
 class _Batch:
     """The workers of one batch, and what is done where one is lost."""
 
-    def __init__(self, given: Executor | Maker | None) -> None:
-        self.name = token_hex(8)
+    def __init__(
+        self, given: Executor | Maker | None, retry: str = "", cap: Mapping[str, Any] | None = None
+    ) -> None:
+        self.name, self.retry, self.cap = token_hex(8), retry, cap
+        self._lost: asyncio.Task[None] | None = None
         self._mine = not isinstance(given, Executor)
         self._make: Maker = given if callable(given) else threads if self._mine else processes
         self._pool: Executor = given if isinstance(given, Executor) else self._make()
@@ -97,6 +155,9 @@ class _Batch:
                 # one that was under way at two deaths may be what kills: its third worker dies alone
                 result = await (self._apart(spec) if last and self._broke else self._submitted(pool, spec))
                 break
+            except _SchedulerLost as error:
+                result = result_of(spec, state="paused", detail=str(error))
+                break
             except Exception as error:  # run_one raises nothing: this is the way between it and us
                 lost = f"{type(error).__name__}: {error}"
                 if isinstance(error, BrokenExecutor):
@@ -110,11 +171,27 @@ class _Batch:
     async def _submitted(self, pool: Executor, spec: Spec) -> Result:
         task = asyncio.current_task()
         try:
-            return await asyncio.wrap_future(pool.submit(run_one, spec, self.name))
+            # outside, as a step may have wanted the batch
+            work = reentry.outside().run(pool.submit, run_one, spec, self.name, self.retry, self.cap)
+            return await self._unless_lost(pool, asyncio.wrap_future(work))
         except asyncio.CancelledError:
             if task is not None and task.cancelling():
                 raise
             raise RuntimeError("the workers dropped it") from None
+
+    async def _unless_lost(self, pool: Executor, work: asyncio.Future[Result]) -> Result:
+        """Wait for a result, or until the scheduler of a cluster is gone."""
+        if (client := getattr(pool, "_client", None)) is None:  # of Dask's executor, which itself says nothing
+            return await work
+        if self._lost is None:
+            self._lost = asyncio.create_task(_until_lost(client))
+        both: list[asyncio.Future[Any]] = [work, self._lost]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise _SchedulerLost(
+                f"the scheduler ({client.scheduler.address}) is gone; run the batch again to go on"
+            )
+        return work.result()
 
     async def _apart(self, spec: Spec) -> Result:
         async with self._few:
@@ -133,10 +210,27 @@ class _Batch:
     async def close(self) -> None:
         """Stop what still runs here, and end the workers that were made here."""
         stop(self.name)
+        if self._lost is not None:
+            self._lost.cancel()
+        if self.cap:
+            shutil.rmtree(self.cap["folder"], ignore_errors=True)
         for pool in [*self._old, self._pool] if self._mine else self._old:
             if isinstance(pool, _Processes):
                 pool.halt.close()  # all workers pause their runs
             await _shut(pool)
+
+
+class _SchedulerLost(Exception):
+    """The scheduler of a cluster is gone."""
+
+
+async def _until_lost(client: Any) -> None:
+    """Wait until the scheduler of a cluster has not been there for a while."""
+    since = time.monotonic()
+    while time.monotonic() < since + LOST_S:
+        await asyncio.sleep(LOOK_S)
+        if client.status == "running":
+            since = time.monotonic()
 
 
 async def _shut(pool: Executor) -> None:

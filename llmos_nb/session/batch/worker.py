@@ -11,28 +11,36 @@ import contextlib
 import json
 import os
 import re
+import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from functools import partial
 from hashlib import sha256
 from importlib import import_module
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from llmos_nb.errors import JournalLocked, LlmosError, UsageError, check_keys
+from llmos_nb.journal import let_go
 from llmos_nb.messages import canonical
 from llmos_nb.policy import budget, parse_mode
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.scheduling import NamespaceLock
+from llmos_nb.process.state import resumes
+from llmos_nb.session import config
+from llmos_nb.session.batch.cap import Cap, cap_of
 from llmos_nb.session.process import Process
 from llmos_nb.session.session import Session
+from llmos_nb.session.tightening import bounded, known_model, stricter
 from llmos_nb.tools.devices import is_offered
 
 Spec = Mapping[str, Any]
 Result = dict[str, Any]
-KEYS = ("id", "goal", "model", "approve", "budget", "tools", "inputs", "home", "plan", "check")
+KEYS = ("id", "goal", "model", "approve", "budget", "tools", "inputs", "home", "plan", "check", "acts")
 _TEXTS = ("model", "approve", "budget", "home", "plan", "check")
 
 
@@ -92,6 +100,7 @@ def check_spec(spec: Spec, place: str) -> None:
     if not isinstance(inputs, dict) or not all(isinstance(n, str) and n.isidentifier() for n in inputs):
         raise UsageError(f"{place}: inputs must be an object of names and values")
     try:
+        config.check_acts(spec.get("acts") or [])
         parse_mode(spec.get("approve") or "risky")
         budget.parse(spec.get("budget") or budget.DEFAULT)
         json.dumps(spec.get("inputs"), allow_nan=True)
@@ -99,6 +108,35 @@ def check_spec(spec: Spec, place: str) -> None:
         raise UsageError(f"{place}: {error}") from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"{place}: inputs must be plain JSON ({error})") from error
+
+
+def powers(specs: Iterable[Spec]) -> list[str]:
+    """Say what specs of a file ask for beyond a goal: what only a file may that its user trusts, each once."""
+    return list(dict.fromkeys(words for spec in specs for words in _powers(spec)))
+
+
+def _powers(spec: Spec) -> Iterator[str]:
+    model, mode, home = spec.get("model") or "", spec.get("approve") or "risky", spec.get("home")
+    if known_model(model) != model:
+        yield f"has {model} answer"
+    if stricter(parse_mode(mode), "risky") != mode:
+        yield f"lets steps run in the mode {mode}"
+    if (amounts := spec.get("budget")) and bounded(amounts) != amounts:
+        yield f"spends {amounts}"
+    if home and not Path(home).resolve().is_relative_to(Path.cwd()):
+        yield f"keeps its runs in {home}"
+    if spec.get("check"):
+        yield f"evaluates {spec['check']}"
+    yield from (f"lets {act} go out unasked" for act in (*(spec.get("acts") or ()), *_planned(spec)))
+    yield from (f"imports {tool}" for tool in spec.get("tools") or () if not is_offered(tool))
+
+
+def _planned(spec: Spec) -> Iterator[Any]:
+    """Return the acts of the plan that a spec gives among its inputs."""
+    steps = (spec.get("inputs") or {}).get(spec.get("plan"))
+    for step in steps if isinstance(steps, list) else ():
+        acts = step.get("acts") if isinstance(step, dict) else None
+        yield from acts if isinstance(acts, list) else ()
 
 
 PATIENCE_S = 30.0
@@ -110,7 +148,7 @@ _steps = NamespaceLock()
 _live: list[tuple[str, Process]] = []
 
 
-def run_one(spec: Spec, batch: str = "") -> Result:
+def run_one(spec: Spec, batch: str = "", retry: str = "", cap: Mapping[str, Any] | None = None) -> Result:
     """Run one spec until it is settled and give its result; whatever goes wrong is in the result.
 
     Parameters
@@ -119,9 +157,13 @@ def run_one(spec: Spec, batch: str = "") -> Result:
         Checked, with an absolute `home`.
     batch : str
         Which batch it belongs to, for `stop`.
+    retry : str
+        Of `RETRY`: which end without an answer it goes on from.
+    cap : mapping, optional
+        What the whole batch may use up, as `cap_of` reads it.
     """
     try:
-        return asyncio.run(_run(spec, batch))
+        return asyncio.run(_run(spec, batch, retry, cap_of(cap)))
     except JournalLocked as error:
         return result_of(spec, state="running", detail=str(error))
     except LlmosError as error:
@@ -138,33 +180,79 @@ def result_of(spec: Spec, state: str = "ended", **facts: Any) -> Result:
 
 def digest_of(spec: Mapping[str, Any]) -> str:
     """Name the work that a spec asks for."""
-    return sha256(canonical([spec.get(k) or None for k in _WORK]).encode()).hexdigest()[:16]
+    work = [spec.get(k) or None for k in _WORK] + [acts for acts in (spec.get("acts"),) if acts]
+    return sha256(canonical(work).encode()).hexdigest()[:16]
 
 
-async def _run(spec: Mapping[str, Any], batch: str) -> dict[str, Any]:
-    tools = [t if is_offered(t) else _function(t) for t in spec.get("tools") or ()]
+async def _run(spec: Spec, batch: str, retry: str, cap: Cap | None) -> Result:
+    tools = tools_named(spec.get("tools") or ())
     session = Session(dict(spec.get("inputs") or {}), spec["home"])
     session.writes = _steps
-    place = session.home.root / "batch" / _folder(spec["id"])
+    session.home.prepare()
+    place = place_of(spec)
     async with _alone(place, spec["id"]):
-        process = await _taken_up(session, place, spec, tools) or _begun(session, place, spec, tools)
+        process = _found(session, place, spec, tools)
+        over = process is not None and process.state == "ended" and not retries(process.reason, retry)
+        if not over and cap is not None and cap.over:
+            return result_of(spec, state="paused", detail=f"not begun: {cap.why}")
+        process = process or _made(session, place, spec, tools)
+        if cap is not None:
+            cap.follow(process, partial(stop, batch, cap.why))
         entry = (batch, process)
         _live.append(entry)
         try:
+            await _go_on(session, process, spec, retry)
             await process.attend(patient=False)
         finally:
             _live.remove(entry)
+            let_go(process.journal.path)  # whoever comes next goes on with it, as this worker does nothing more
     return _result(spec, process)
 
 
-def _function(name: str) -> Any:
-    """Import ``module:function``."""
+def tools_named(names: Iterable[str]) -> list[Any]:
+    """Return devices by their names, and functions that are written ``module:function``.
+
+    Raises
+    ------
+    UsageError
+        There is no such function.
+    """
+    return [name if is_offered(name) else function_named(name) for name in names]
+
+
+def function_named(name: str, folder: str = "") -> Any:
+    """Import ``module:function``; a module that stands in `folder`, from there.
+
+    Raises
+    ------
+    UsageError
+        There is no such function, or the module is here already from elsewhere.
+    """
     module, _, function = name.partition(":")
     try:
-        return getattr(import_module(module), function)
+        return getattr(_imported(module, folder), function)
     except (ImportError, AttributeError, ValueError) as error:
-        hint = "write module:function, of a module on the worker's path"
+        hint = f"write module:function, of a module that is installed or stands in {folder or Path.cwd()}"
         raise UsageError(f"tools {name!r}: {error}; {hint}") from error
+
+
+def _imported(module: str, folder: str) -> ModuleType:
+    top = Path(folder, module.partition(".")[0])
+    if not folder or not (top.is_dir() or top.with_suffix(".py").exists()):
+        return import_module(module)
+    sys.path.insert(0, folder)
+    try:
+        found = import_module(module)
+    finally:
+        sys.path.remove(folder)
+    if (file := found.__file__) and not Path(file).is_relative_to(folder):
+        raise UsageError(f"tools: there is a module {module} here already, {file}; give yours another name")
+    return found
+
+
+def place_of(spec: Spec) -> Path:
+    """Return the place of a spec in its home."""
+    return Path(spec["home"]) / "batch" / _folder(spec["id"])
 
 
 def _folder(name: str) -> str:
@@ -199,12 +287,37 @@ async def _alone(place: Path, name: str) -> AsyncIterator[None]:
         lock.release()
 
 
-async def _taken_up(session: Session, place: Path, spec: Mapping[str, Any], tools: list[Any]) -> Process | None:
-    """Load the run that this spec has, and go on where it had not ended; None where it has none."""
+RETRY = ("failed", "budget", "all")
+
+
+def retries(reason: str | None, retry: str) -> bool:
+    """Return whether a run that ended so, without an answer, is to go on."""
+    return bool(retry) and reason != "answered" and retry in ("all", reason)
+
+
+async def _go_on(session: Session, process: Process, spec: Spec, retry: str) -> None:
+    """Begin to drive a run, or go on with it, also after such an end as is to be tried again."""
+    s = process.run.state
+    if not process.cold:
+        process.start()
+    elif process.state != "ended" or (retries(process.reason, retry) and resumes(s)):
+        more = budget.parse(spec.get("budget") or budget.DEFAULT).limits
+        raised = {u: n - s.budget.limits[u] for u, n in more.items() if n > s.budget.limits.get(u, n)}
+        if process.state == "ended" and raised:
+            await process.budget(str(budget.Budget(raised)), by="the batch")
+        await session.resume(process)
+
+
+def known_run(place: Path) -> dict[str, Any]:
+    """Return what is noted of the run of a spec; nothing where it has none."""
     note = place / "run.json"
-    if not note.exists():
+    return dict(json.loads(note.read_text(encoding="utf-8"))) if note.exists() else {}
+
+
+def _found(session: Session, place: Path, spec: Spec, tools: list[Any]) -> Process | None:
+    """Load the run that this spec has; None where it has none."""
+    if not (known := known_run(place)):
         return None
-    known = json.loads(note.read_text(encoding="utf-8"))
     was = f"id {spec['id']!r} was run"
     if known["spec"] != digest_of(spec):
         raise UsageError(f"{was} for something else in {session.home.root}; give it another id or home")
@@ -213,19 +326,16 @@ async def _taken_up(session: Session, place: Path, spec: Mapping[str, Any], tool
     journal = session.home.root / known["journal"]
     if not journal.exists() or not journal.stat().st_size:  # the worker was lost before the first event
         return None
-    process = session.load(journal, tools=tools, model=spec.get("model"))
-    if process.state != "ended":
-        await session.resume(process)
-    return process
+    return session.load(journal, tools=tools, model=spec.get("model"))
 
 
-def _begun(session: Session, place: Path, spec: Mapping[str, Any], tools: list[Any]) -> Process:
-    """Begin the run; where it stands is on disk before anything of it happens."""
-    options = {k: spec[k] for k in ("model", "approve", "budget", "plan", "check") if spec.get(k)}
+def _made(session: Session, place: Path, spec: Mapping[str, Any], tools: list[Any]) -> Process:
+    """Make the run; where it stands is on disk before anything of it happens."""
+    options = {k: spec[k] for k in ("model", "approve", "budget", "plan", "check", "acts") if spec.get(k)}
     process = session.create(spec["goal"], name=spec["id"][:64], tools=tools, **options)
     journal = process.journal.path.relative_to(session.home.root).as_posix()
     write_whole(place / "run.json", json.dumps({"spec": digest_of(spec), "journal": journal}))
-    return process.start()
+    return process
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -238,11 +348,11 @@ def write_whole(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def stop(batch: str = "") -> int:
+def stop(batch: str = "", by: str = "the batch") -> int:
     """Stop what runs here, of one batch or of all: each run pauses, saved. From any thread."""
     found = [p for b, p in list(_live) if batch in ("", b)]
     for process in found:
-        process.stop(by="the batch")
+        process.stop(by=by)
     return len(found)
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
 from llmos_nb.errors import JournalError, JournalLocked, LlmosError
+from llmos_nb.journal import held_elsewhere
 from llmos_nb.journal.events import RunEnded, RunPaused, RunResumed
+from llmos_nb.policy.secrets import redact
 from llmos_nb.process import holds, open_journal
-from llmos_nb.session.goals.goals import Goal, Goals, made_here
+from llmos_nb.session.commands.watch import watch
+from llmos_nb.session.goals.calendar import back_off, set_back
+from llmos_nb.session.goals.goals import DONE, GIVEN_UP, OPEN, Goal, Goals, made_here
+from llmos_nb.session.named_tools import listed, tools_named
 from llmos_nb.session.outcome import unanswered
 from llmos_nb.session.parts import Part
 from llmos_nb.session.process import Process
@@ -35,20 +42,26 @@ def standing(session: Session, pid: int | None) -> tuple[str, bool]:
         last = next((e.body for e in reversed(journal.events) if e.k in _ENDS), None)
     except JournalError:  # nothing goes on from it
         return "ended", False
-    if isinstance(last, RunEnded | RunPaused):
+    if isinstance(last, RunEnded | RunPaused) and getattr(last, "why", "") != STOPPED:
         return last.kind.removeprefix("run."), isinstance(last, RunEnded) and last.reason == "answered"
     try:
         journal.acquire()
     except JournalLocked:
         return "at work", False
     journal.release()
-    return "broken off", False
+    waits = held_elsewhere(journal.path) is not None  # for a person, in the interpreter that has it
+    return "at work" if waits else "broken off", False
 
 
 _wakers: WeakSet[Waker] = WeakSet()
 LOOK_S = 60.0  # a clock may be set and a notebook sleep: it looks again after so many seconds
 SHOWN = 80
 _CHECK_S = 10.0
+SERVICE = "the service"
+STOPPED = f"stopped by {SERVICE}"  # why what the end of a service paused is paused: it goes on
+_AGAIN = frozenset(("failed", "empty", "truncated", "unverified", "budget", "refused"))
+"""Ends that are failures; what a person ended is none."""
+_WELL: dict[str, Any] = {"failures": 0, "rest": None}
 
 
 class Waker(Part):
@@ -62,14 +75,22 @@ class Waker(Part):
         Gives the time in seconds since 1970.
     say : callable
         Tells the user one line.
+    chance : callable
+        Gives a number from 0 to 1.
     """
 
+    attended = True  # whether a person reads what it says
+
     def __init__(
-        self, session: Session, clock: Callable[[], float] = time.time, say: Callable[[str], object] = print
+        self,
+        session: Session,
+        clock: Callable[[], float] = time.time,
+        say: Callable[[str], object] = print,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(session)
         self.session: Session = session
-        self.clock, self.say = clock, say
+        self.clock, self.say, self.chance = clock, say, chance
         self.blocked: dict[int, str] = {}
         self.following: set[asyncio.Task[None]] = set()
         self.timer: asyncio.Task[None] | None = None
@@ -81,6 +102,10 @@ class Waker(Part):
         """The goals of the home."""
         return Goals(self.session.home)
 
+    def _tell(self, line: str) -> None:
+        """Tell the user one line, with the commands of where it is read."""
+        self.say(line if self.attended else line.replace("%agent", "llmos"))
+
     # looking
 
     def begin(self) -> bool:
@@ -89,10 +114,15 @@ class Waker(Part):
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return False
-        if self.timer is None or self.timer.done():
+        if not self.watches:
             self.timer = loop.create_task(self._watch())
         self.look()
         return True
+
+    @property
+    def watches(self) -> bool:
+        """Whether a timer looks after the goals."""
+        return self.timer is not None and not self.timer.done()
 
     def look(self) -> None:
         """Look now rather than when the timer says."""
@@ -120,7 +150,7 @@ class Waker(Part):
                         await self._moved.wait()
                 self._moved.clear()
         except LlmosError as error:
-            self.say(f"goals do not wake: {error}")
+            self._tell(f"goals do not wake: {error}")
         finally:
             if events is not None:
                 events.unregister("post_run_cell", self._cell)
@@ -128,22 +158,40 @@ class Waker(Part):
     async def tick(self) -> float | None:
         """Wake what is due and give the seconds until the next is; None where none will be."""
         for goal in await asyncio.to_thread(self.goals.all):
-            if goal.is_due(self.clock()):
-                await self.wake(goal)
-        left = [g for g in await asyncio.to_thread(self.goals.all) if g.state == "open" and g.due is not None]
-        waits = [LOOK_S if g.n in self.blocked else max((g.due or 0.0) - self.clock(), 0.0) for g in left]
+            try:
+                await self._see(goal)
+            except Exception as error:  # of one goal, whatever it is: the others wake
+                self._block(goal, f"cannot wake: {type(error).__name__}: {error}")
+        left = [g for g in await asyncio.to_thread(self.goals.all) if g.state == OPEN and g.wakes is not None]
+        waits = [LOOK_S if g.n in self.blocked else max((g.wakes or 0.0) - self.clock(), 0.0) for g in left]
         return min(waits, default=None)
+
+    async def _see(self, goal: Goal) -> None:
+        """Wake a goal that is due, and say once of one that it was given up."""
+        if goal.recurs and set_back(goal.claimed, self.clock()):
+            self.goals.change(goal.n, due=goal.after(self.clock()), claimed=self.clock())
+        elif goal.is_due(self.clock()):
+            await self.wake(goal)
+        elif goal.state == GIVEN_UP and self.attended and self.goals.tell(goal, self.clock()):
+            self._tell(f"goal {goal.n} {goal.said} (%agent goals wake {goal.n} lets it try again)")
 
     async def look_back(self) -> None:
         """See what became of the last processes: what broke off and what is not done yet is due now."""
         for goal in await asyncio.to_thread(self.goals.all):
-            if goal.state != "open" or goal.pid is None:
+            if goal.state != OPEN or goal.pid is None:
                 continue
             how, answered = await asyncio.to_thread(standing, self.session, goal.pid)
             if answered and goal.once:
                 self._write_down(goal, f"process {goal.pid} answered", done=True)
-            elif how == "broken off" or (how == "ended" and goal.first is None):
-                self.goals.change(goal.n, due=self.clock())
+            elif how == "broken off" or (how == "ended" and self._again(goal)):
+                self.goals.change(goal.n, due=self.clock(), rest=None)
+
+    def _again(self, goal: Goal) -> bool:
+        """Return whether a goal without a schedule begins anew, as it does when a notebook opens.
+
+        A service begins it anew only where nobody has seen how its process ended.
+        """
+        return goal.first is None and (self.attended or goal.said == _at_work(goal.pid))
 
     # waking
 
@@ -151,9 +199,11 @@ class Waker(Part):
         """Run a due goal, unless it is done already, cannot begin yet, or somebody else has it."""
         if (why := self._hindrance(goal)) is not None:
             return self._block(goal, why)
+        how, _ = await asyncio.to_thread(standing, self.session, goal.pid)
+        if goal.missed == "all" and how in ("at work", "paused"):  # one of its times after the other
+            return self._block(goal, f"is due and waits for its process {goal.pid}")
         if not await asyncio.to_thread(self.goals.claim, goal, self.clock()):
             return None
-        how, _ = await asyncio.to_thread(standing, self.session, goal.pid)
         return await self._take_up(goal, how) if how != "ended" else self._start(goal)
 
     def _hindrance(self, goal: Goal) -> str | None:
@@ -164,44 +214,57 @@ class Waker(Part):
         if goal.holds and holds(goal.holds, {**names, "answer": ""}, _CHECK_S)[0]:
             self._write_down(goal, "its check holds", done=True)
             return "is done: its check holds"
-        missing = [f"`{n}`" for n in goal.needs.split() if n not in names]
-        return f"is due and waits for {', '.join(missing)}" if missing else None
+        missing = lacking(goal, names)
+        return f"is due and waits for {missing}" if missing else None
 
     def _block(self, goal: Goal, why: str) -> None:
         """Tell once why a goal does not begin."""
         if self.blocked.get(goal.n) != why:
             self.blocked[goal.n] = why
-            self.say(f"goal {goal.n} {why}")
+            self._tell(f"goal {goal.n} {why}")
 
     def _start(self, goal: Goal) -> None:
         given: dict[str, Any] = {n: getattr(goal, n) or None for n in ("model", "approve", "budget")}
         try:
-            process = self.session.create(goal.goal, name=f"goal-{goal.n}", check=goal.holds or None, **given)
+            tools = tools_named(self.session, listed(goal.tools), goal.folder)
+            process = self.session.create(
+                goal.goal, name=f"goal-{goal.n}", check=goal.holds or None, tools=tools, **given
+            )
         except LlmosError as error:
-            self.goals.change(goal.n, due=self.clock(), claimed=goal.claimed, pid=goal.pid)
+            why = redact(f"cannot begin: {error}")
+            self.goals.change(goal.n, due=self.clock(), claimed=goal.claimed, pid=goal.pid, said=why)
             return self._block(goal, f"is due and cannot begin: {error}")
         self.blocked.pop(goal.n, None)
-        self.goals.change(goal.n, pid=process.pid, said=f"process {process.pid} is at work")
+        _stand(process)  # before anybody who reads its number looks how it stands
+        self.goals.change(goal.n, pid=process.pid, said=_at_work(process.pid))
         process.start()
         woke = f"goal {goal.n} woke as process {process.pid}"
-        self.say(f"{woke}: {_short(goal.goal)} (%agent show {process.pid})")
+        self._tell(f"{woke}: {_short(goal.goal)} (%agent show {process.pid})")
         return self._follow(goal, process)
 
     async def _take_up(self, goal: Goal, how: str) -> None:
         """Go on with a goal's last process where it broke off; one that is at work or paused is left alone."""
         self.goals.change(goal.n, pid=goal.pid)
         if how == "paused":
-            self.say(f"goal {goal.n}: its process {goal.pid} is paused; %agent resume {goal.pid} goes on")
+            self._tell(f"goal {goal.n}: its process {goal.pid} is paused; %agent resume {goal.pid} goes on")
         if how != "broken off" or goal.pid is None:
             return
         try:
-            process = self.session.find(goal.pid)
+            process = self._found(goal, goal.pid)
             await self.session.resume(process)
         except LlmosError as error:
-            self.say(f"goal {goal.n}: process {goal.pid} cannot go on yet: {error}")
+            self._tell(f"goal {goal.n}: process {goal.pid} cannot go on yet: {error}")
             return
-        self.say(f"goal {goal.n}: process {goal.pid} goes on where it broke off (%agent show {goal.pid})")
+        self._tell(f"goal {goal.n}: process {goal.pid} goes on where it broke off (%agent show {goal.pid})")
         self._follow(goal, process)
+
+    def _found(self, goal: Goal, pid: int) -> Process:
+        """Return the process of a goal, with the functions that the goal names."""
+        folder = self.session.home.find(pid)
+        functions = [name for name in listed(goal.tools) if ":" in name]
+        if not functions or pid in self.session.processes or folder is None:
+            return self.session.find(pid)
+        return self.session.load(folder, tools=tools_named(self.session, functions, goal.folder))
 
     # following
 
@@ -221,17 +284,51 @@ class Waker(Part):
         await process.attend(patient=False, interruptible=False)
         if process.state == "waiting":
             self._write_down(goal, f"process {process.pid} waits for a person", done=False)
-            self.say(f"goal {goal.n}: {unanswered(process)}")
+            waits = f"process {process.pid} waits for {process.waits_for}: llmos show {process.pid}"
+            self._tell(f"goal {goal.n}: {unanswered(process) if self.attended else waits}")
         await process.attend(patient=True, interruptible=False)  # a person may have let it go on meanwhile
         answered = process.reason == "answered"
         said = f"process {process.pid} answered" if answered else str(unanswered(process))
-        self._write_down(goal, said, done=answered and goal.once)
-        self.say(f"goal {goal.n}: {said}" + (f": {_short(process.answer or '')}" if answered else ""))
+        more = f": {_short(process.answer or '')}" if answered else ""
+        if process.reason in _AGAIN:
+            said, more = self._failed(goal, said), ""
+        else:
+            self._write_down(goal, said, done=answered and goal.once, **(_WELL if answered else {}))
+        self._tell(f"goal {goal.n}: {said}{more}")
 
-    def _write_down(self, goal: Goal, said: str, done: bool) -> None:
+    def _failed(self, goal: Goal, said: str) -> str:
+        """Let a goal that failed try again later, or no more; return what is said of it."""
+        failures = self.goals.find(goal.n).failures + 1
+        if failures >= goal.tries:
+            said = f"is given up after {failures} failure{'s' * (failures > 1)}: {said}"
+            told = self.clock() if self.attended else None
+            self._write_down(goal, said, state=GIVEN_UP, due=None, failures=failures, told=told)
+            return said
+        wait = back_off(failures, self.chance())
+        again = self.clock() + wait
+        due = goal.due if goal.missed == "all" else again  # of those each counts: this one is tried again
+        self._write_down(goal, said, due=due, rest=again, failures=failures)
+        return f"{said}; it tries again in {wait / 60:.0f} min"
+
+    def _write_down(self, goal: Goal, said: str, done: bool = False, **values: Any) -> None:
         self.blocked.pop(goal.n, None)
-        values: dict[str, Any] = {"state": "done", "due": None} if done else {}
+        values |= {"state": DONE, "due": None} if done else {}
         self.goals.change(goal.n, said=said, **values)
+
+
+def lacking(goal: Goal, names: Container[str]) -> str:
+    """Name the variables that a goal speaks of and that are not there."""
+    return ", ".join(f"`{n}`" for n in goal.needs.split() if n not in names)
+
+
+def _stand(process: Process) -> None:
+    """Write the first lines of a process, and mark that it is at hand here."""
+    with process.journal.held():
+        process.dispatch.ask(partial(watch.follow, process))
+
+
+def _at_work(pid: int | None) -> str:
+    return f"process {pid} is at work"
 
 
 def stop_all() -> None:

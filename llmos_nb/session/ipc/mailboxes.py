@@ -8,14 +8,15 @@ told).
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmos_nb.errors import UsageError
+from llmos_nb.errors import JournalLocked, LlmosError, UsageError
 from llmos_nb.journal import Journal, events
 from llmos_nb.process import open_journal
 from llmos_nb.process.state import State
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 Became = events.MessageDone | events.MessageReturned | events.MessageInDoubt
 MARK = "#"
+TRIES, TRY_S = 1000, 0.01
 _NAME = re.compile(r"#[A-Za-z][A-Za-z0-9_-]{0,40}")
 Message = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass
@@ -49,14 +52,32 @@ class Box:
     _folded: int = 0
 
     def append(self, body: events.Body) -> None:
-        """Record an event, on disk before anything follows from it."""
+        """Record an event, on disk before anything follows from it.
+
+        Raises
+        ------
+        JournalLocked
+            Another writes an event now; nothing is recorded.
+        """
         with self.journal.held():
             self.fold()
             self.journal.append(body)
         self.fold()
 
+    @property
+    def free(self) -> bool:
+        """Whether nobody writes it now."""
+        try:
+            self.journal.acquire()
+        except JournalLocked:
+            return False
+        self.journal.release()
+        return True
+
     def fold(self) -> None:
         """Take in what is new in the journal."""
+        if self.journal.behind:
+            self.journal.reread()
         for event in self.journal.events[self._folded :]:
             match event.body:
                 case events.MessageArrived(id=key, sender=sender) if key not in self.known:
@@ -94,7 +115,7 @@ class Boxes:
         Raises
         ------
         UsageError
-            The name is none.
+            The name is none, or the box may be a stranger's.
         """
         if not _NAME.fullmatch(name):
             raise UsageError(f"mailbox {name!r}: write # and a plain name, as in #tasks")
@@ -102,26 +123,52 @@ class Boxes:
         if path not in self._open:
             self._open[path] = Box(open_journal(path))
         box = self._open[path]
+        box.journal.check_maker()
         box.fold()
         return box
 
     def take(self, run: Run, name: str, call: str) -> Message | None:
-        """Take a message for a call; a call that takes again after a crash gets the same one."""
+        """Take a message for a call; a call that takes again after a crash gets the same one.
+
+        Raises
+        ------
+        JournalLocked
+            Another writes in the mailbox now.
+        """
         box, pid = self.get(name), run.state.pid
         for key, earlier, message in box.held_by(pid):
             if earlier == call:
                 return message
             if _turn(earlier) != _turn(call):
                 box.append(events.MessageDone(id=key, by=pid))
-        if not (key := next(iter(box.waiting), "")):
+        while key := next(iter(box.waiting), ""):
+            box.append(events.MessageTaken(id=key, by=pid, call=call))
+            if key in box.out and box.out[key][:2] == (pid, call):  # else another was first
+                return box.out[key][2]
+        return None
+
+    def take_now(self, run: Run, name: str, call: str) -> Message | None:
+        """Take a message, where one is there and nobody else writes in the mailbox."""
+        try:
+            return self.take(run, name, call)
+        except JournalLocked:
             return None
-        message = box.waiting[key]
-        box.append(events.MessageTaken(id=key, by=pid, call=call))
-        return message
 
     def ended(self, state: State) -> None:
-        """Return back what a process held that ended without an answer, where its work cannot have been done."""
-        for name, box in ((p.parent.name, b) for p, b in self._open.items()):
+        """Return back what a process held that ended without an answer, where its work cannot have been done.
+
+        Raises
+        ------
+        JournalLocked
+            Another writes in a mailbox now; what is not settled yet is when this is done again.
+        """
+        given = (c.arguments for c in state.calls.values() if c.name == "receive")
+        took = (str(a.get("sender")) for a in given if isinstance(a, dict))
+        for name in dict.fromkeys(n[1:] for n in took if is_box(n)):
+            try:
+                box = self.get(MARK + name)
+            except LlmosError:
+                continue
             for key, call, message in box.held_by(state.pid):
                 became, why = self._became(state, call)
                 box.append(became(id=key, by=state.pid, why=why))
@@ -154,6 +201,16 @@ class Boxes:
         if sender is not None and sender.state != "ended":
             told = arrival(state, f"{message['id']}-in-doubt", text, message["label"])
             sender.dispatch.post(partial(sender.run.append, told))
+
+
+async def patiently(do: Callable[[], T]) -> T:
+    """Do what needs a mailbox that another writes, which takes a moment; nobody else is held up meanwhile."""
+    for _ in range(TRIES):
+        try:
+            return do()
+        except JournalLocked:
+            await asyncio.sleep(TRY_S)
+    return do()
 
 
 def arrival(sender: State, key: str, text: str, label: str, pipe: str = "") -> events.MessageArrived:

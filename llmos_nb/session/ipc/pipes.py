@@ -7,7 +7,7 @@ told comes as one event, after the labels of all that the first one knew.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -66,6 +66,7 @@ def _hidden(text: str) -> str:
 
 INPUT = "input"
 NAMED = 12
+CODE = 3_000  # bytes of what the other ran
 
 
 def await_input(process: ProcessLike, source: ProcessLike) -> None:
@@ -133,12 +134,34 @@ def _pour(process: ProcessLike, source: ProcessLike) -> None:
     told = f"its input, the answer of {title(s)}, is {label}" if label != labels.TRUSTED else ""
     for name, text, why in labels.floated(run.state.labels, labels.Came(label, told), ()):
         run.append(events.LabelChanged(name=name, label=text, why=why))
-    shown = card(names, source.run.namespace or {}, run.model.traits.sees_values)
-    text = redact((source.answer or "") + (f"\n\nVariables that it left:\n{shown}" if shown else ""))
+    text = redact("\n\n".join(filter(None, (source.answer, _did(run, s), _has(run, source, names)))))
     key = f"{s.pid}-{source.journal.events[0].hash[:12]}-pipe"
     if run.sight is not None:  # what the first one changed is no surprise to the second
         run.sight.saw(n for c in s.calls.values() for n in c.changes.names)
     run.append(arrival(s, key, text, str(label), pipe=INPUT))
+
+
+def _did(run: Run, s: State) -> str:
+    """Say what a process was asked and ran, for one that goes on from it; a small model has no room for that."""
+    if run.model.traits.prefix:
+        return ""
+    ran, room = list[str](), CODE
+    for call in reversed(s.surviving):
+        code = call.arguments.get("code") if isinstance(call.arguments, dict) else None
+        if not isinstance(code, str) or (room := room - len(code.encode())) < 0:
+            break
+        ran.insert(0, code)
+    return f"Its goal: {s.goal}" + ("\nWhat it ran last:\n" + "\n".join(ran) if ran else "")
+
+
+def _has(run: Run, source: ProcessLike, names: Sequence[str]) -> str:
+    """Describe the variables that a process left; those that the goal describes are only named."""
+    goal = f"\n{run.state.context.messages()[-1].text}"
+    there = [n for n in names if f"\n{n}: " in goal]
+    new = [n for n in names if n not in there]
+    shown = card(new, source.run.namespace or {}, run.model.traits.sees_values)
+    said = "\n".join(filter(None, (", ".join(there), shown)))
+    return f"Variables that it left:\n{said}" if said else ""
 
 
 def left(s: State, namespace: Any) -> list[str]:

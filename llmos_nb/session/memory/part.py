@@ -67,7 +67,7 @@ def _said(body: told.Body) -> Iterator[tuple[str, str]]:
         case told.ModelResponded(text=text, calls=calls):
             code = [c["arguments"].get("code", "") for c in calls if isinstance(c["arguments"], dict)]
             yield "the model", "\n".join([text, *map(str, code)])
-        case told.CallFinished(call=call, result=result):
+        case told.CallFinished(call=call, result=result, facts=facts) if "private" not in facts:
             yield f"call {call}", result
         case (
             told.QuestionAnswered(by=by, text=text) | told.SignalReceived(signal="steer", by=by, text=str(text))
@@ -148,7 +148,7 @@ class Memory:
     def any(self) -> bool:
         """Whether anything is remembered; looks without making anything, and a broken memory holds nothing up."""
         with suppress(StoreError):
-            return self.home.database.exists() and bool(self.latest(1))
+            return self.home.remembers and bool(self.latest(1))
         return False
 
     def remember(
@@ -219,7 +219,7 @@ class Memory:
 
     def drop(self, run: str) -> None:
         """Take the words of a run out of the index; what still stands in its journal is read anew."""
-        if self.home.database.exists():
+        if self.home.remembers:
             with opened(self.home, _SCHEMA) as db, writing(db):
                 _drop(db, run)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmos_nb.errors import JournalError
-from llmos_nb.journal import Event, Home, first, scan
+from llmos_nb.journal import Event, Home, Journal, first
 from llmos_nb.journal.events import CellRan, NotebookOpened, ProcessJoined
 
 
@@ -28,6 +28,8 @@ class Notebook:
         In the order of their places.
     processes : tuple of (int, Path)
         Pid and journal of each process that worked on its variables.
+    folder : Path
+        Where it was when it began; relative file names of its first cell start there.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Notebook:
     path: Path
     cells: tuple[CellRan, ...] = ()
     processes: tuple[tuple[int, Path], ...] = ()
+    folder: Path = Path()
 
 
 def paths(home: Home) -> list[Path]:
@@ -60,8 +63,12 @@ def load(path: Path) -> Notebook:
     ------
     JournalError
         It cannot be read, or is no journal of a notebook.
+    NotTrusted
+        It may be a stranger's.
     """
-    return of_events(scan(path)[0], path)
+    journal = Journal(path)
+    journal.check_maker()
+    return of_events(journal.events, path)
 
 
 def of_events(events: list[Event], path: Path) -> Notebook:
@@ -72,4 +79,4 @@ def of_events(events: list[Event], path: Path) -> Notebook:
     cells = sorted((e.body for e in events if isinstance(e.body, CellRan)), key=lambda c: c.place)
     joined = [e.body for e in events if isinstance(e.body, ProcessJoined)]
     processes = tuple((b.pid, Path(os.path.normpath(path.parent / b.journal))) for b in joined)
-    return Notebook(opened.notebook, events[0].at, path, tuple(cells), processes)
+    return Notebook(opened.notebook, events[0].at, path, tuple(cells), processes, Path(opened.folder))

@@ -6,11 +6,13 @@ secrets and writing are done beside it. What could not be written is kept here, 
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -18,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from llmos_nb.journal import host
 from llmos_nb.session.notebook.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -77,6 +80,7 @@ class Recorder:
         self.id = uuid.uuid4().hex[:16]
         self.cells: dict[int, CellRan] = {}  # by place, as they are written
         self.left_out = 0  # cells that ran while recording was off
+        self.began_in = os.path.realpath(os.curdir)  # relative names of the first cell start there
         self._home, self._numbers, self._lock = home, count(1), threading.RLock()
         self._open: _Open | None = None
         self._joined: set[str] = set()
@@ -87,7 +91,7 @@ class Recorder:
     def _writer(self) -> Writer:
         from llmos_nb.session.notebook.writer import Writer  # slow to import: with the first cell
 
-        return Writer(self.id, self._home, self._kept, lambda: _name_of(self.ip))
+        return Writer(self.id, self._home, self._kept, lambda: _name_of(self.ip), self.began_in)
 
     # following the notebook
 
@@ -95,7 +99,7 @@ class Recorder:
         """Follow the cells from now on; those that ran before are taken from the history."""
         if not self.cells and not self._early:
             self._before_us()
-            threading.Thread(target=_warm, name="llmos-record-warm", daemon=True).start()
+            host.beside(_warm, name="llmos-record-warm")
         self._hooks = {"pre_run_cell": self.around(self._begins), "post_run_cell": self.around(self._ended)}
         for name, hook in self._hooks.items():
             self.ip.events.register(name, hook)
@@ -280,18 +284,17 @@ class Recorder:
 
 
 def _warm() -> None:
-    """Import beside the user's thread what the first cell needs."""
-    from llmos_nb.heap import random_states
-    from llmos_nb.tools import reads
+    """Import beside the user's thread what the first cell needs; at the end of the interpreter there is none."""
+    with suppress(RuntimeError):  # so it says that some modules cannot be imported any more
+        from llmos_nb.heap import random_states
+        from llmos_nb.tools import reads
 
-    reads.install()
-    random_states.noted()
+        reads.install()
+        random_states.noted()
 
 
 def _name_of(ip: Any) -> str:
     """Return the notebook's file, where the front end says it."""
-    import os  # asked once, on the writer's thread
-
     named = os.environ.get("JPY_SESSION_NAME") or ip.user_ns.get("__vsc_ipynb_file__") or ""
     return str(named)
 

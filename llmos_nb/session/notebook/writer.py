@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import JournalError
+from llmos_nb.journal import host
 from llmos_nb.journal.events import VERSION, Body, CellRan, NotebookOpened, ProcessJoined
 from llmos_nb.policy.secrets import vault
 from llmos_nb.tools import reads
@@ -49,7 +50,9 @@ class Writer:
         home: Callable[[], Home],
         kept: Callable[[CellRan], object],
         name: Callable[[], str],
+        began_in: str,
     ) -> None:
+        self._began_in = began_in
         self.notebook, self._home, self._told, self._name = notebook, home, kept, name
         self.folder: Path | None = None
         self.trouble = ""
@@ -74,6 +77,9 @@ class Writer:
 
     def _put(self, job: Callable[[], None] | None) -> None:
         self._jobs.put(job)
+        if host.ALONE:
+            self._jobs.put(None)
+            return self._work()
         with self._mutex:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="llmos-record", daemon=True)
@@ -116,7 +122,7 @@ class Writer:
         journal = open_journal(folder / "journal.jsonl")
         journal.acquire()
         opened = NotebookOpened(
-            version=VERSION, notebook=self.notebook, name=Path(name).name, folder=str(Path.cwd()),
+            version=VERSION, notebook=self.notebook, name=Path(name).name, folder=self._began_in,
             python=platform.python_version(),
         )  # fmt: skip
         journal.append(opened)

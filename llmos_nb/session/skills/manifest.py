@@ -175,7 +175,15 @@ def folder_hash(folder: Path) -> str:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """Return the files that belong to a skill."""
+    """Return the files that belong to a skill.
+
+    Raises
+    ------
+    UsageError
+        One of them is a link: it would bring a file of the user's into the skill.
+    """
+    if link := next((p for p in folder.rglob("*") if p.is_symlink()), None):
+        raise UsageError(f"{folder}: {link.relative_to(folder)} is a link; put the file itself there")
     inside = (p for p in folder.rglob("*") if p.is_file() and p.name != INSTALLED)
     return [p for p in inside if p.relative_to(folder).parts[0] not in (RUNS, ".ipynb_checkpoints")]
 

@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from llmos_nb.errors import LlmosError, UsageError, nearest
+from llmos_nb.errors import LlmosError, NotTrusted, UsageError, nearest
 from llmos_nb.export.verify import execute, hash_of
+from llmos_nb.journal import HOW, Home, mac
 from llmos_nb.messages import ToolResult, canonical, now, parsed
+from llmos_nb.session.exporting import beside
 from llmos_nb.session.parts import Order, Part
 from llmos_nb.session.process import Process, Sessions
 from llmos_nb.session.protocols import ProcessLike, SessionLike
@@ -25,10 +27,12 @@ from llmos_nb.session.skills import manifest as skill_book
 from llmos_nb.session.skills.manifest import FILE, INSTALLED, RUNS, Skill
 from llmos_nb.tools import CallContext, Tool
 from llmos_nb.tools.devices import SKILL
+from llmos_nb.tools.devices.child import Child, Setup, spawned
 
 T = TypeVar("T")
 Values = Mapping[str, Any]  # of parameters
 TEST_S = 120.0
+START_S = 30.0  # of the child, before its first cell
 OUTSIDE, OWN = "outside", "yours"
 
 
@@ -83,12 +87,13 @@ class Skills:
         if skill.rights and not accepted:
             hint = "say --yes to accept that, and to run its test"
             raise UsageError(f"skill {skill.name} asks for {', '.join(skill.rights)}; {hint}")
-        test(skill, timeout_s)
+        (test if skill.rights else jailed)(skill, timeout_s)
         files = skill_book.files_of(skill.folder) if path.is_dir() else []
         return self._keep(skill, [f for f in files if f.suffix != ".ipynb"], OUTSIDE)
 
     def _keep(self, skill: Skill, files: list[Path], origin: str) -> Skill:
         """Copy a skill here with the hash of all its files."""
+        Home(self.root.parent).prepare()
         folder = self.root / skill.name
         folder.mkdir(parents=True, exist_ok=True)
         for file in files:
@@ -97,9 +102,17 @@ class Skills:
             shutil.copyfile(file, target)
         text = json.dumps(skill.book, indent=1, ensure_ascii=False)
         (folder / FILE).write_text(text + "\n", encoding="utf-8")
-        facts = {"sha256": skill_book.folder_hash(folder), "origin": origin, "at": now()}
-        (folder / INSTALLED).write_text(canonical(facts) + "\n", encoding="utf-8")
+        self._note({"sha256": skill_book.folder_hash(folder), "origin": origin, "at": now()}, skill.name)
         return skill_book.read(folder / FILE)
+
+    def _note(self, facts: dict[str, Any], name: str) -> None:
+        (self.root / name / INSTALLED).write_text(canonical(_signed(facts, name)) + "\n", encoding="utf-8")
+
+    def take_over(self) -> None:
+        """Take the skills that somebody else installed as if this user had; one that was changed stays as it is."""
+        for name in self.names():
+            if (facts := self._facts(name)).get("sha256") == skill_book.folder_hash(self.root / name):
+                self._note(facts, name)
 
     def get(self, name: str) -> Skill:
         """Return a skill that is as it was when it was added.
@@ -107,9 +120,11 @@ class Skills:
         Raises
         ------
         UsageError
-            There is none of this name, or it was changed since.
+            There is none of this name, or it was changed since, or somebody else installed it.
         """
         folder = self._folder(name, " (%agent skill list)")
+        if (facts := self._facts(name)) != _signed(facts, name):
+            raise NotTrusted(f"skill {name} was not added by you on this machine: {HOW}")
         if skill_book.folder_hash(folder) != self._facts(name).get("sha256"):
             what = f"a file in {folder} was changed since it was added"
             raise UsageError(f"skill {name}: {what}; remove it and add it again")
@@ -179,6 +194,11 @@ class Skills:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _signed(facts: Mapping[str, Any], name: str) -> dict[str, Any]:
+    plain = {k: v for k, v in facts.items() if k != "mac"}
+    return {**plain, "mac": mac(f"skill {canonical([name, plain])}")}
+
+
 def made(folder: Path, book: dict[str, Any], name: str, values: Values, description: str) -> Path:
     """Return an exported notebook the manifest of a skill, with the parameters' cell as its defaults."""
     cell = next((c for c in book["cells"] if "parameters" in skill_book.roles(c)), None)
@@ -195,10 +215,14 @@ def made(folder: Path, book: dict[str, Any], name: str, values: Values, descript
     kinds = [w.partition("`")[2].partition("`")[0] for w in skill_book.undeclared(draft)]
     manifest["rights"] = list(dict.fromkeys(kinds))
     if not any(skill_book.roles(c) & {*skill_book.TEST} for c in book["cells"]):
-        from nbformat.v4 import new_code_cell  # slow to import
-
         least = "# All cells above ran; add asserts on what they must give."
-        book["cells"].append(new_code_cell(least, id="test", metadata={"tags": ["test"]}))
+        last: dict[str, Any] = {
+            "cell_type": "code",
+            "id": "test",
+            "metadata": {"tags": ["test"]},
+            "source": least,
+        }
+        book["cells"].append({**last, "outputs": [], "execution_count": None})
     manifest["sha256"] = skill_book.notebook_hash(book)
     (folder / FILE).write_text(json.dumps(book), encoding="utf-8")
     return folder / FILE
@@ -215,6 +239,32 @@ def test(skill: Skill, timeout_s: float) -> None:
         n, kind, said, _ = ran.failed
         last = (said.strip().splitlines() or [""])[-1]
         raise UsageError(f"skill {skill.name}: its test fails in cell {n + 1} ({kind}: {last}); not added")
+
+
+def jailed(skill: Skill, timeout_s: float) -> None:
+    """Run a skill that asks for no rights, with its test, in a child that has none either."""
+    files = [f for f in skill_book.files_of(skill.folder) if f.suffix != ".ipynb"]
+    cells = [c["source"] for c in skill.book["cells"] if c["cell_type"] == "code" and c["source"].strip()]
+    here = f"import os\nos.chdir({str(skill.folder.resolve())!r})"
+
+    async def run() -> str:
+        child = Child(lambda: spawned(Setup(files=tuple(map(str, files)))), list)
+        try:
+            for n, code in enumerate([here, *cells]):
+                deadline_s = timeout_s if n else timeout_s + START_S
+                found = await child.call("python", {"code": code}, CallContext(f"c{n}", f"c{n}", deadline_s))
+                if not found.ok:
+                    late = f"CellTimeoutError: it took longer than {timeout_s:g} s"
+                    last = (
+                        late if found.error == "ToolTimeout" else (found.text.strip().splitlines() or [""])[-1]
+                    )
+                    return f"cell {n} ({last})"
+        finally:
+            child.close()
+        return ""
+
+    if wrong := beside(lambda: asyncio.run(run())):
+        raise UsageError(f"skill {skill.name}: its test fails in {wrong}; not added")
 
 
 async def aside(work: Callable[..., T], *given: Any) -> T:

@@ -1,6 +1,6 @@
 from .calculator import calculator_tool as calculator_tool
 from .context import Site as Site
-from .processes import START as START, WAIT as WAIT, ask_tool as ask_tool
+from .processes import START as START, WAIT as WAIT, ask_tool as ask_tool, is_ours as is_ours
 from .registry import (
     OFFERED as OFFERED,
     SKILL as SKILL,

@@ -103,7 +103,8 @@ def device_tool(
         result: ToolResult = await given if isawaitable(given) else given
         return result
 
-    return replace(as_tool(act, effect=effect, repeat=repeat, **manifest), runner=run, **fields)
+    made = as_tool(act, effect=effect, repeat=repeat, **manifest)
+    return replace(made, runner=run, declared=False, **fields)  # nobody but us has spoken of it
 
 
 def this_call() -> CallContext:

@@ -47,12 +47,12 @@ def answered(arguments: Mapping[str, Any]) -> str:
     return f"# asked of the user: {question}\nanswer = {arguments.get('answer')!r}"
 
 
-def send(to: str, message: str) -> str:
+def send(to: str | int, message: str) -> str:
     """Send a message to another process; waits where its mailbox is full.
 
     Parameters
     ----------
-    to : str
+    to : str or int
         Name or number of the process, or a shared mailbox such as #tasks.
     message : str
         All that it needs to know; it sees nothing else of you.
@@ -60,12 +60,12 @@ def send(to: str, message: str) -> str:
     raise ToolRaised("a message goes through its process; nothing else can send it")
 
 
-def receive(sender: str = "") -> str:
+def receive(sender: str | int = "") -> str:
     """Take the next message to you, and wait until there is one.
 
     Parameters
     ----------
-    sender : str
+    sender : str or int
         Name or number of a process; empty for anybody; or a shared mailbox such as #tasks.
     """
     raise ToolRaised("a message comes through its process; nothing else can take it")
@@ -109,12 +109,12 @@ def start_process(goal: str, name: str = "", tools: list[str] | None = None, bud
     raise ToolRaised("a process is started through its parent; nothing else can start it")
 
 
-def wait_process(process: str) -> str:
+def wait_process(process: str | int) -> str:
     """Wait until a process that you started has ended, and get its answer.
 
     Parameters
     ----------
-    process : str
+    process : str or int
         Its name or number.
     """
     raise ToolRaised("a process is waited for by its parent; nothing else can wait for it")
@@ -126,3 +126,8 @@ def process_tools(_: Site) -> list[Tool]:
         _waiting(start_process, lambda a: f"a process was started: {_line(a.get('goal', ''))}"),
         _waiting(wait_process, lambda a: f"waited for process {a.get('process')}"),
     ]
+
+
+def is_ours(tool: Tool) -> bool:
+    """Return whether a tool is one of these, and not a function of the user's that has its name."""
+    return getattr(tool.fn, "__module__", "") == __name__

@@ -46,6 +46,8 @@ class Workspace:
         path = self.root / name
         try:
             found = path.resolve()
+            if any(p.is_symlink() for p in (found, *found.parents)):  # Python 3.13 says nothing of it by itself
+                raise OSError("a link that leads back to itself")
         except (OSError, RuntimeError, ValueError) as error:
             raise UsageError(f"{name!r}: not a usable path ({error})") from None
         if not found.is_relative_to(self.root):

@@ -163,6 +163,19 @@ def referred(root: Schema, ref: str) -> Schema:
     return at if isinstance(at, Mapping | bool) else True
 
 
+def types_of(root: Schema, schema: Schema, deep: int = 0) -> frozenset[str]:
+    """Return the JSON types that a part of a schema takes; none where it takes any, or does not say."""
+    if isinstance(schema, bool) or deep > _DEEP:
+        return frozenset()
+    if "$ref" in schema:
+        return types_of(root, referred(root, schema["$ref"]), deep + 1)
+    if branches := schema.get("anyOf") or schema.get("oneOf"):
+        each = [types_of(root, b, deep + 1) for b in branches]
+        return frozenset().union(*each) if all(each) else frozenset()
+    kind = schema.get("type", ())
+    return frozenset([kind] if isinstance(kind, str) else kind)
+
+
 def accepts(schema: Schema, value: Any) -> bool:
     """Return whether a value fits as it is, with no coercion."""
     check = _Check(schema, coerce=False)

@@ -64,12 +64,21 @@ def fields_of(cls: Any) -> Record:
     return Record({n: hints.get(n, Any) for n in names}, required, lambda values: cls(**values))
 
 
+def annotations_of(thing: Any) -> dict[str, Any]:
+    """Return annotations as they stand; from Python 3.14 on they are read now, and unknown names stay names."""
+    if sys.version_info >= (3, 14) and hasattr(thing, "__annotate__"):
+        import annotationlib
+
+        return annotationlib.get_annotations(thing, format=annotationlib.Format.FORWARDREF)
+    return dict(getattr(thing, "__annotations__", None) or {})
+
+
 def hints_of(thing: Any, scope: dict[str, Any] | None = None) -> dict[str, Any]:
     """Resolve annotations one by one, so that one unknown name does not spoil the others."""
     try:
         return typing.get_type_hints(thing, scope, include_extras=True)
     except Exception:  # whatever evaluating an annotation raises
-        raw = dict(getattr(thing, "__annotations__", None) or {})
+        raw = annotations_of(thing)
         space = scope if scope is not None else vars(sys.modules.get(getattr(thing, "__module__", ""), typing))
         return {name: _resolved(hint, space) for name, hint in raw.items()}
 

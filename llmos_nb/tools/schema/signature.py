@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from inspect import Parameter
+from types import CodeType, FunctionType
 from typing import Any, Union
 
 import docstring_parser
 
 from llmos_nb.errors import BadArguments, UsageError
 from llmos_nb.tools.schema.conform import accepts
-from llmos_nb.tools.schema.records import hints_of
+from llmos_nb.tools.schema.records import annotations_of, hints_of
 from llmos_nb.tools.schema.types import ANY, Kind, Need, kind_of, unchanged
 
 KEY = "idempotency_key"
@@ -59,10 +61,21 @@ class Signature:
         BadArguments
             A value cannot become what was annotated, such as a model whose own validator refuses it.
         """
+        if self.plain:
+            return [], dict(arguments)
         built = {name: self._built(name, value) for name, value in arguments.items()}
         if any(p.name == KEY for p in self.parameters):
             built[KEY] = key
         return self._placed(built)
+
+    @functools.cached_property
+    def plain(self) -> bool:
+        """Whether every value is handed over by name, as it is."""
+        by_name = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+        return all(
+            p.kind in by_name and p.name != KEY and self._kind(p.name).build is unchanged
+            for p in self.parameters
+        )
 
     def code(self, call: str, arguments: Mapping[str, Any]) -> str:
         """Return a call as Python code, with the imports that it needs in front."""
@@ -103,6 +116,29 @@ class Signature:
         return args, named
 
 
+def behind(code: CodeType) -> CodeType:
+    """Return the code behind one that asks, which may have been put back after its step."""
+    return next((c.own for c in code.co_consts if hasattr(c, "own")), code)
+
+
+def _as_written(fn: Any) -> Any:
+    """Return a function with the arguments that it was written with, also while a step holds it."""
+    if not isinstance(fn, FunctionType) or (own := behind(fn.__code__)) is fn.__code__:
+        return fn
+    found = FunctionType(own, fn.__globals__, fn.__name__, fn.__defaults__, fn.__closure__)
+    found.__kwdefaults__, found.__annotations__ = fn.__kwdefaults__, annotations_of(fn)
+    return found
+
+
+def _signature(fn: Any) -> inspect.Signature:
+    """Return a signature whose annotations may name what is not there, as Python 3.14 would not by itself."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return inspect.signature(fn, annotation_format=annotationlib.Format.FORWARDREF)
+    return inspect.signature(fn)
+
+
 def read_signature(fn: Callable[..., Any]) -> Signature:
     """Read what a function takes.
 
@@ -117,7 +153,7 @@ def read_signature(fn: Callable[..., Any]) -> Signature:
         Nothing says what it takes (some builtins).
     """
     try:
-        parameters = tuple(inspect.signature(fn).parameters.values())
+        parameters = tuple(_signature(_as_written(fn)).parameters.values())
     except (ValueError, TypeError) as error:
         why = "Python knows no signature for it; wrap it in a function"
         raise UsageError(f"{name_of(fn) or fn!r}: {why}") from error

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
 
+from llmos_nb.journal import host
 from llmos_nb.views.contract import Dag
 
 LOOP = (files("llmos_nb.views.loop") / "loop.gv").read_text("utf-8")
@@ -35,13 +36,15 @@ class Engine:
         """Begin to compile in the background; calling it again changes nothing."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._compile, name="llmos-graphviz", daemon=True)
-            self._thread.start()
+            (self._thread.run if host.ALONE else self._thread.start)()
         return self._thread
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for it, at most so long; tell whether a drawing can be made at once."""
         if not self.ready:
-            self.prepare().join(seconds)
+            thread = self.prepare()
+            if not self.ready:
+                thread.join(seconds)
         return self.ready
 
     def _compile(self) -> None:

@@ -1,2 +1,4 @@
-from .card import has_rest as has_rest
-from .view import Projector as Projector
+from .agent import Agent as Agent, AgentRow as AgentRow
+from .card import card as card, has_rest as has_rest
+from .danger import asks_for as asks_for
+from .view import Projector as Projector, still as still

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import cast
 
@@ -10,13 +10,14 @@ from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import StepRow, StepStatus
 from llmos_nb.views.counts import Counts
-from llmos_nb.views.panel.costs import cost_of, facts
+from llmos_nb.views.panel.costs import cost_of, facts, verdict_of
+from llmos_nb.views.panel.danger import asked_of, waits_in
+from llmos_nb.views.results import seen, stays, verdict, wrong
 from llmos_nb.views.wording import names, plain, short, upper
 
 TITLE_MOST, SEEN_MOST = 100, 240
 _STATUS: dict[str, StepStatus] = {
     "proposed": "pending", "approved": "pending", "asked": "waiting", "in_doubt": "waiting", "waits": "running",
-    "undone": "skipped",
 }  # fmt: skip
 _MADE = (("created", "made"), ("rebound", "changed"), ("mutated", "changed"), ("deleted", "deleted"))
 
@@ -26,43 +27,50 @@ def loose(s: State) -> list[Call]:
     return [c for c in s.calls.values() if not c.step and c.name not in CONTROL and not c.undoes]
 
 
-def rows(s: State, calls: Sequence[Call], counts: Counts, now: str = "") -> list[StepRow]:
-    """Return a row a call."""
-    return [_row(s, call, counts, now, first=_is_first(call, calls)) for call in calls]
-
-
-def _is_first(call: Call, calls: Iterable[Call]) -> bool:
-    """Return whether a call is the first of its answer among these: its row says what the answer cost."""
-    answer = call.id.partition(".")[0]
-    return next(c.id for c in calls if c.id.partition(".")[0] == answer) == call.id
+def rows(s: State, calls: Sequence[Call], counts: Counts) -> list[StepRow]:
+    """Return a row a call; the first of an answer's says what the answer cost."""
+    undoing: dict[str, list[Call]] = defaultdict(list)
+    for c in s.calls.values():
+        undoing[c.undoes].append(c)
+    firsts = {c.id.partition(".")[0]: c for c in reversed(calls)}.values()
+    costs = {c.id: cost_of([c], counts) for c in firsts}
+    return [_row(s, [c, *undoing.get(c.id, ())], counts, costs.get(c.id, {})) for c in calls]
 
 
 def title(call: Call) -> str:
-    """Return the first comment or line of a call's code, or its tool with the arguments."""
-    line = next((line.strip() for line in call.code.splitlines() if line.strip()), "")
-    if line:
+    """Return the first telling line of a call's code, what it asks, or its tool with the arguments."""
+    if line := call.subject:
         return short(upper(line.lstrip("#! ")) if line.startswith("#") else line, TITLE_MOST) or call.name
     given = call.arguments if isinstance(call.arguments, dict) else {}
+    if call.name == "ask" and isinstance(asked := given.get("question"), str):
+        return short(f"asks: {asked}", TITLE_MOST)
     said = ", ".join(f"{k}={v!r}" for k, v in given.items()) if given else str(call.arguments or "")
     return short(f"{call.name}({said})", TITLE_MOST)
 
 
-def _row(s: State, call: Call, counts: Counts, now: str, first: bool) -> StepRow:
-    mine = [call, *(c for c in s.calls.values() if c.undoes == call.id)]
+def _row(s: State, mine: Sequence[Call], counts: Counts, cost: dict[str, float]) -> StepRow:
+    """Return the row of a call, which comes with those that undo it."""
+    call = mine[0]
     status = _status(s, call, mine)
+    refused = status == "rejected" and not counts.who.of_call(call.id)  # a person's reason stands in the note
     row: StepRow = {"n": call.id, "t": title(call), "s": status}
     more = {
         "calls": [c.id for c in mine],
-        "ev": _seen(call) if status in ("done", "failed", "rejected") else "",
+        "ev": short(_seen(call, status), SEEN_MOST) if status in ("done", "failed") or refused else "",
         "note": _note(s, call, mine, counts),
         "out": gave(call),
         "back": status in ("done", "failed") and bool(call.changes.undoable or call.facts.get("undo")),
     }
     row |= cast(StepRow, {key: value for key, value in more.items() if value})
-    facts(row, [call], counts, now, cost_of([call], counts) if first else {})
-    if waiting := next((c.id for c in mine if c.id in s.questions), ""):
-        row["call"], row["digest"] = waiting, s.questions[waiting].get("digest", "")
+    if status in ("done", "failed"):
+        verdict_of(row, verdict(s, call.id, [call]))
+    facts(row, [call], counts, cost)
+    waits_in(row, s, mine)
     return row
+
+
+def _seen(call: Call, status: str) -> str:
+    return seen([call], call.told) if status == "done" else wrong(call) if status == "failed" else call.told
 
 
 def gave(call: Call) -> bool:
@@ -71,25 +79,18 @@ def gave(call: Call) -> bool:
 
 
 def _status(s: State, call: Call, mine: Iterable[Call]) -> StepStatus:
-    if any(c.id in s.questions for c in mine):
+    if asked_of(s, mine):
         return "waiting"
     if call.status == "running" and s.settled:
         return "pending"
     return _STATUS.get(call.status, cast(StepStatus, call.status))
 
 
-def _seen(call: Call) -> str:
-    """Say in a line what a call gave; of an error its last line."""
-    lines = [line for line in call.result.strip().splitlines() if line.strip()]
-    text = (lines[-1] if call.status == "failed" else " ".join(lines)) if lines else "no output"
-    return short(re.sub(r"\s+", " ", text), SEEN_MOST)
-
-
 def _note(s: State, call: Call, mine: Sequence[Call], counts: Counts) -> str:
     """Say who decided, what the call made, and what became of it."""
     found = [counts.who.of_call(call.id), made(call) if call.status in ("done", "failed") else ""]
     if call.status == "undone":
-        found.append("undone")
+        found.append(taken_back(s, [call]))
     if call.status == "running" and s.settled:
         found.append("not finished")
     if call.error == "Stopped":
@@ -99,6 +100,12 @@ def _note(s: State, call: Call, mine: Sequence[Call], counts: Counts) -> str:
     elif call.facts.get("undo") and call.status == "done":
         found.append("can be compensated")
     return ", ".join(filter(None, found))
+
+
+def taken_back(s: State, calls: Sequence[Call]) -> str:
+    """Say that calls were undone, and what of them stands all the same."""
+    stands = stays(s, calls)
+    return f"undone, except that it {stands}" if stands else "undone"
 
 
 def made(call: Call) -> str:

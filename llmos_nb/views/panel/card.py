@@ -6,18 +6,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from llmos_nb.policy import envelope, in_advance, until_words, who_words
-from llmos_nb.process.state import State
+from llmos_nb.policy import in_advance, until_words, who_words
+from llmos_nb.process.state import Commitment, State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Argument, Button, Card, Table, Words
-from llmos_nb.views.panel.blocks import Rows
-from llmos_nb.views.wording import count, hidden, listed, marked, ref, sentence, short, upper
+from llmos_nb.views.panel.acts import commits, may_do, planned
+from llmos_nb.views.panel.danger import put_in
+from llmos_nb.views.panel.held import at_its_line, held
+from llmos_nb.views.wording import count, hidden, listed, marked, plain, ref, sentence, short, upper
 
 Question = Mapping[str, Any]
 """What the gate recorded with the question; any key may be missing."""
 APPROVE: Button = {"label": "Approve", "verb": "approve", "key": "A", "main": True}
 EDIT: Button = {"label": "Edit", "verb": "edit", "key": "E"}
 REJECT: Button = {"label": "Reject", "verb": "reject", "key": "R"}
+MOST_BUT = 3  # buttons that leave one act out
 SKIP: Button = {"label": "Skip", "verb": "skip", "key": "S"}
 
 
@@ -91,7 +94,7 @@ def card(s: State, key: str = "") -> Card | None:
     key = key or next(iter(s.questions), "")
     if (question := s.questions.get(key)) is None:
         return None
-    made = _KINDS.get(question.get("kind", ""), _approval)(s, key, question)
+    made = put_in(s, question, _KINDS.get(question.get("kind", ""), _approval)(s, key, question))
     side = f"1 of {count(len(s.questions), 'question')}"
     return {**made, "side": side} if len(s.questions) > 1 else made
 
@@ -101,6 +104,9 @@ def announced(made: Card) -> str:
     buttons = [b for b in made.get("buttons", ()) if b.get("key", "") in ("A", "E", "R")]
     keys = [f"{b['key']} to {b['verb'].split('_')[0]}" for b in buttons]
     press = f" Press {', '.join(keys[:-1])} or {keys[-1]}." if len(keys) > 1 else ""
+    if found := made.get("danger"):
+        came = plain(found["came"])
+        return f"Danger. {sentence(made['title'])} {came} Reject has the focus. The letter A does nothing."
     return f"Waiting for you. {sentence(made['title'])}{press}"
 
 
@@ -108,7 +114,7 @@ def wants(s: State, key: str, question: Question) -> str:
     """Say what is wanted: ``step 3 wants to replace a file``."""
     if key.startswith("plan:"):
         return f"a plan of {count(len([p for p in s.plan.steps if p.open]), 'step')}"
-    call = s.calls.get(key)
+    call = s.calls.get(str(question.get("call") or key))
     step = f"step {call.step}" if call is not None and call.step else "it"
     what = question.get("title") or (f"call {call.name}" if call else "go on")
     doubt = f"whether {call.name if call else 'a call'} was done is not known"
@@ -120,28 +126,30 @@ def wants(s: State, key: str, question: Question) -> str:
 
 
 def _plan(s: State, key: str, question: Question) -> Card:
-    why = sentence(question.get("text") or "It asks because nothing runs before you have seen the plan")
+    why = sentence(question.get("text") or "It asks because the plan is to be approved first")
     why += _terms(question)
-    buttons: list[Button] = [{**APPROVE, "more": "the plan"}, EDIT, REJECT]
     cover = "Change the steps first if you like: the plan you approve is the one you see."
-    return {"title": "Approve the plan?", "why": why, "table": _may_do(s), "buttons": buttons, "cover": cover}
+    acts = {n: a for n, a in s.acts.items() if a.open}
+    if acts:
+        cover += " Everything else that goes out will be asked."
+    buttons: list[Button] = [{**APPROVE, "more": "the plan"}, *_all_but(acts), EDIT, REJECT]
+    return {
+        "title": "Approve the plan?",
+        "why": why,
+        "call": key,  # so that the version which was seen is what is approved
+        "plan": planned(s, acts),
+        "table": commits(acts) if acts else may_do(s),
+        "buttons": buttons,
+        "cover": cover,
+    }
 
 
-_STILL_ASKS = {
-    "plan": "no, up to this count", "step": "yes, each call", "auto": "no", "never": "it is refused if it is risky",
-}  # fmt: skip
-
-
-def _may_do(s: State) -> Table:
-    """List what approving the plan grants: tool, how often, for which steps, and what still asks."""
-    granted = {p.n: envelope([p.plain()], s.tools) for p in s.plan.steps if p.open}
-    asks = _STILL_ASKS.get(s.mode, "if it touches files, processes or the net, or cannot be undone")
-    rows: Rows = []
-    for tool in sorted({t for g in granted.values() for t in g}):
-        used = {n: g[tool] for n, g in granted.items() if tool in g}
-        steps = f"step{'s' * (len(used) > 1)} {listed(used)}"
-        rows.append([[["`", tool]], count(sum(used.values()), "call"), steps, asks])
-    return {"caption": "What the plan may do", "heads": ["tool", "at most", "for", "still asks"], "rows": rows}
+def _all_but(acts: Mapping[int, Commitment]) -> list[Button]:
+    """Return a button for each act that others have a say in, and that is not all that the plan commits to."""
+    loose = [n for n, a in acts.items() if a.kind != "bound"] if len(acts) > 1 else []
+    return [
+        {"label": f"Approve all but {n}", "verb": "approve", "data": {"without": [n]}} for n in loose[:MOST_BUT]
+    ]
 
 
 # a call
@@ -160,7 +168,8 @@ def _approval(s: State, key: str, question: Question) -> Card:
     }
     if call.step:
         made["step"] = call.step
-    if risks := [*question.get("risks", ()), *unseen(call)]:
+    risks = [*question.get("risks", ()), *unseen(call)]
+    if len(risks) > 1 or not all(str(text) in why for _, text in risks):  # the sentence above may say it all
         made["risks"] = [(str(kind), marked(str(text))) for kind, text in risks]
     _what(s, call, question, made)
     table = reads_writes(s, call, question)
@@ -174,7 +183,7 @@ def _terms(question: Question) -> str:
 
 
 def _edited(call: Call) -> bool:
-    return call.original is not None and call.original != call.arguments
+    return bool(call.proposed)
 
 
 def _what(s: State, call: Call, question: Question, made: Card) -> None:
@@ -186,11 +195,10 @@ def _what(s: State, call: Call, question: Question, made: Card) -> None:
     elif not _edited(call):
         made |= {"code": call.code, "lang": "python", "cap": ["Python, written by the model in ", ref(call)]}
     else:
-        given = call.original.get("code", "") if isinstance(call.original, dict) else call.original or ""
-        kept = set(str(given).splitlines())
+        kept = set(call.proposed.splitlines())
         lines = max(sum(line not in kept for line in call.code.splitlines()), 1)
         cap: Words = [f"Python, {count(lines, 'line')} changed by you since ", ref(call)]
-        made |= {"code": call.code, "lang": "python", "model_code": str(given), "cap": cap}
+        made |= {"code": call.code, "lang": "python", "model_code": call.proposed, "cap": cap}
 
 
 def _buttons(call: Call, question: Question) -> list[Button]:
@@ -220,7 +228,7 @@ def has_same(call: Call, question: Question) -> bool:
 
 def _asked_anew(question: Question) -> bool:
     """Whether each such call is another one: a device asks each time, or shows what only this one would do."""
-    return bool(question.get("each_time") or question.get("shows"))
+    return bool(question.get("each_time") or question.get("shows") or question.get("foreign"))
 
 
 def _risk_kinds(question: Question) -> list[str]:
@@ -291,4 +299,14 @@ def _rebuild(s: State, key: str, question: Question) -> Card:
     }
 
 
-_KINDS = {"plan": _plan, "approval": _approval, "question": _question, "doubt": _doubt, "rebuild": _rebuild}
+def _effect(s: State, key: str, question: Question) -> Card:
+    call = s.calls[question["call"]]
+    made = held(call, key, question, upper(wants(s, key, question)))
+    _what(s, call, {}, made)
+    return at_its_line(made)
+
+
+_KINDS = {
+    "plan": _plan, "approval": _approval, "question": _question, "doubt": _doubt, "rebuild": _rebuild,
+    "effect": _effect,
+}  # fmt: skip

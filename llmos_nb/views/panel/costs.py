@@ -1,4 +1,4 @@
-"""What a row's calls took: time, and what the answers that proposed them cost."""
+"""How a row went, and what its calls took: time, and what the answers that proposed them cost."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from llmos_nb.tools import Call
-from llmos_nb.views.contract import StepRow
+from llmos_nb.views.contract import StepRow, Words
 from llmos_nb.views.counts import Counts
-from llmos_nb.views.wording import duration, money, since, tokens
+from llmos_nb.views.results import Verdict
+from llmos_nb.views.wording import counting, duration, money, since, tokens
 
 Costs = dict[str, float]
 
 
-def facts(row: StepRow, calls: list[Call], counts: Counts, now: str, costs: Costs | None = None) -> None:
+def facts(row: StepRow, calls: list[Call], counts: Counts, costs: Costs | None = None) -> None:
     """Say how long the calls ran and what the answers that proposed them cost."""
     ran = sum(since(c.started, c.ended) for c in calls if c.status != "running")
     live = next((c for c in calls if c.status == "running"), None)
-    if live is not None:
-        row["dur"] = f"{duration(ran + since(live.started, now))} so far" if now else ""
+    if live is not None and (clock := counting(live.started, "{} so far", ran)):
+        row["clock"] = clock
     elif any(c.started and c.ended for c in calls):
         row["dur"] = duration(ran)
     if live is None and (cost := say_cost(cost_of(calls, counts) if costs is None else costs)):
         row["cost"] = cost
+
+
+def verdict_of(row: StepRow, found: Verdict) -> None:
+    """Say in a row how it went; green is only what was evaluated."""
+    words: Words = [f"{found.kind}: ", ["`", found.code]] if found.code else found.kind
+    row["verdict"] = "ran, nothing to compare" if found.kind == "ran" and isinstance(row["n"], int) else words
+    if found.kind == "as expected":
+        row["held"] = True
 
 
 def cost_of(calls: Iterable[Call], counts: Counts) -> Costs:

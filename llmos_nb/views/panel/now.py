@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from llmos_nb.policy import show
 from llmos_nb.process import evidence
-from llmos_nb.process.state import CONTROL, State
+from llmos_nb.process.state import CONTROL, FOR_GOOD, State, resumes
 from llmos_nb.tools import Call
 from llmos_nb.views import wording
-from llmos_nb.views.contract import Block, Button, Glyph, Tone, Words
+from llmos_nb.views.contract import Block, Button, Clock, Foot, Glyph, Tone, Words
 from llmos_nb.views.counts import Counts
-from llmos_nb.views.panel.answer import answer, changed, unverified
+from llmos_nb.views.panel.acts import ranges
+from llmos_nb.views.panel.answer import answer, changed, foot, unverified
 from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, table, text
-from llmos_nb.views.wording import count, duration, listed, money, names, ref, short, since, times, upper
+from llmos_nb.views.wording import (
+    count,
+    counting,
+    duration,
+    listed,
+    money,
+    names,
+    ref,
+    short,
+    since,
+    times,
+    upper,
+)  # fmt: skip
 
 
 @dataclass
@@ -31,6 +43,8 @@ class Phase:
         Buttons of the head.
     now : list of Block
         What is shown; empty where a card is.
+    clock : Clock, optional
+        Since when it has been so.
     """
 
     id: str
@@ -40,17 +54,19 @@ class Phase:
     what: str
     acts: list[str] = field(default_factory=list)
     now: list[Block] = field(default_factory=list)
+    clock: Clock | None = None
 
 
 RUN = ["Pause", "Stop"]
-SHOWN_FROM_S = 0.1
+SO_FAR, THINKING = "{} so far", "thinking {}"
 
 
 def code_of(call: Call, side: str = "") -> Block:
     """Return a call as code: its Python, or its name with arguments."""
     given = call.arguments if isinstance(call.arguments, dict) else {}
     said = ", ".join(f"{k}={v!r}" for k, v in given.items()) if given else str(call.arguments or "")
-    cap: Words = ["Python, written by the model in " if call.code else "Call ", ref(call)]
+    wrote = "Python, edited since " if call.original is not None else "Python, written by the model in "
+    cap: Words = [wrote if call.code else "Call ", ref(call)]
     shown = code(call.code or f"{call.name}({said})", "Code of this call", "python")
     return {**shown, "cap": cap, "side": side}
 
@@ -61,34 +77,46 @@ def starting() -> Phase:
     return Phase("starting", "go", "running", "Starting", "the first request is on its way", ["Stop"], begun)
 
 
-def planning(s: State, counts: Counts, at: str) -> Phase:
+_FIRST = {"step": "Each of its steps asks you first."} | dict.fromkeys(
+    ("risky", "plan"),
+    "A plan and what acts outside ask you first; what only reads, or can be undone, runs.",
+)
+"""What runs before a person has said anything, by mode."""
+
+
+def planning(s: State, counts: Counts) -> Phase:
     """The model writes a plan."""
-    tools, what = count(len(s.tools), "tool"), f"the model writes a plan{_so_far(counts.requested_at, at)}"
-    asks = "It cannot run anything before you have seen the plan."
-    then = "The plan runs without asking in this mode." if s.mode in ("auto", "never") else asks
+    tools, what = count(len(s.tools), "tool"), "the model writes a plan"
+    then = _FIRST.get(s.mode, "The plan runs without asking in this mode.")
     now: list[Block] = [
         lead("Writing a plan"),
         text(f"The model sees the goal, the variables that it may see, and {tools}. {then}"),
-        {"kind": "stream"},
-        {"kind": "skeleton", "widths": [90, 82, 58]},
+        _written(s),
     ]
-    return Phase("planning", "go", "running", "Planning", what, RUN, now)
+    clock = counting(counts.requested_at, THINKING)
+    return Phase("planning", "go", "running", "Planning", what, RUN, now, clock)
 
 
-def _so_far(begun: str, at: str) -> str:
-    gone = since(begun, at)
-    return f", {duration(gone)} so far" if gone >= SHOWN_FROM_S else ""
-
-
-def running(s: State, counts: Counts, at: str) -> Phase:
+def running(s: State, counts: Counts) -> Phase:
     """A call runs, or the model works on the next one."""
     if call := next((c for c in s.open_calls if c.status == "running"), None):
-        return _running_call(call, at)
+        return _running_call(call)
+    if call := next((c for c in s.open_calls if c.status == "approved"), None):
+        return _next(call)
     if s.request or s.todo == "ask":
-        return _thinking(s, counts, s.current.n if s.current else s.step, at)
+        return _thinking(s, counts, s.current.n if s.current else s.step)
     nobody = {"you": "looking at the next call"}  # where a person is asked this is not the phase
     what = {**wording.NOW, **nobody}.get(counts.stage, "going on")
     return Phase("running", "go", "running", "Running", what, RUN, [lead(upper(what))])
+
+
+def _written(s: State) -> Block:
+    return {
+        "kind": "live",
+        "of": f"request {s.requests}",
+        "cap": "Written by the model",
+        "label": "What it writes",
+    }
 
 
 def expecting(s: State) -> Phase:
@@ -98,18 +126,27 @@ def expecting(s: State) -> Phase:
     return Phase("running", "go", "waiting", "Waiting", f"for {what}", RUN, now)
 
 
-def _running_call(call: Call, at: str) -> Phase:
-    title = f"step {call.step}" if call.step else call.name
+def _next(call: Call) -> Phase:
+    """Say of a call that is decided that it waits: the thread or the variables are somebody else's for now."""
+    what = f"{_titled(call)} waits for its turn"
+    why = text(f"{allowed(call)} It begins as soon as the cell or step that runs now lets it.")
+    return Phase("running", "go", "running", "Running", what, RUN, [lead(upper(what)), why, code_of(call)])
+
+
+def _titled(call: Call) -> str:
+    return f"step {call.step}" if call.step else call.name
+
+
+def _running_call(call: Call) -> Phase:
+    title = _titled(call)
     reads: list[str] = call.facts.get("reads", [])
     words: Words = [allowed(call), *([" It reads ", *names(reads), "."] if reads else [])]
     now: list[Block] = [
         lead(f"{upper(title)} runs"),
         text(words),
-        code_of(call),
-        {"kind": "stream"},
-        text("Stop takes the changes of an unfinished step back.", mute=True),
+        {**code_of(call), "kind": "live", "of": call.id, "label": f"Code and prints of {title}"},
     ]
-    return Phase("running", "go", "running", "Running", f"{title}{_so_far(call.started, at)}", RUN, now)
+    return Phase("running", "go", "running", "Running", title, RUN, now, counting(call.started, SO_FAR))
 
 
 def allowed(call: Call) -> str:
@@ -118,21 +155,28 @@ def allowed(call: Call) -> str:
     known = {
         "you": "Approved by you.",
         "plan": "Allowed by the plan you approved.",
-        "words": "Your own words say so.",
+        "act": f"Planned, act {which}.",
+        "words": "Your own words said so.",
         "mode": f"Allowed by the mode “{which}”.",
         "rule": f"Allowed by rule {which}.",
     }
     return known.get(kind, f"Allowed by {call.by}." if call.by else "")
 
 
-def _thinking(s: State, counts: Counts, step: int, at: str) -> Phase:
+def _thinking(s: State, counts: Counts, step: int) -> Phase:
     what = f"the model works on step {step}" if step else "the model works"
-    if s.plan.steps and s.plan.finished:
+    if s.plan.steps and all(p.status in ("done", "skipped", "replaced") for p in s.plan.steps):
         what = "the model writes the answer"
-    now: list[Block] = [lead(upper(what)), {"kind": "stream"}]
+    said = text(f"Request {s.requests}. Nothing runs until it has answered.", mute=True)
     if s.failures:
-        now.insert(1, text(f"Try {s.failures + 1}. The last one failed: {short(counts.trouble, 200)}"))
-    return Phase("running", "go", "running", "Running", f"{what}{_so_far(counts.requested_at, at)}", RUN, now)
+        said = text(f"Try {s.failures + 1}. The last one failed: {short(counts.trouble, 200)}")
+    now: list[Block] = [
+        lead(upper(what)),
+        said,
+        _written(s),
+    ]  # one line, as over a call that runs: nothing moves
+    clock = counting(counts.requested_at, THINKING)
+    return Phase("running", "go", "running", "Running", what, RUN, now, clock)
 
 
 def paused(s: State) -> Phase:
@@ -171,19 +215,15 @@ def kept(s: State) -> str:
     if not done:
         return "No step had ended."
     one = len(done) == 1
-    return f"Step{'' if one else 's'} {_ranges(done)} and {'its' if one else 'their'} names are kept."
-
-
-def _ranges(numbers: list[int]) -> str:
-    """Say ``1 to 3 and 5``."""
-    runs = [[n for _, n in run] for _, run in groupby(enumerate(numbers), lambda at: at[1] - at[0])]
-    return listed(f"{r[0]} to {r[-1]}" if r[-1] > r[0] + 1 else listed(r) for r in runs)
+    return f"Step{'' if one else 's'} {ranges(done)} and {'its' if one else 'their'} names are kept."
 
 
 MINUTE, LEAD_MOST = 60, 160
 UNIT_WORDS = {"steps": "steps", "calls": "calls", "tokens": "tokens", "$": "money", "s": "time"}
 EXPORT: Button = {"label": "Export notebook", "verb": "export"}
 RESUME: Button = {"label": "Resume", "verb": "resume", "main": True}
+_PROVEN: tuple[Tone, Glyph] = ("ok", "done")
+_OPEN: tuple[Tone, Glyph] = ("", "answered")  # neither green nor ticked: not all that it claims is proven
 
 
 def ended(s: State, counts: Counts) -> Phase:
@@ -193,22 +233,31 @@ def ended(s: State, counts: Counts) -> Phase:
     if s.reason == "unverified":
         what = short(s.detail) or "a check does not hold"
         now = [*unverified(s), _can_do(s)]
-        return Phase("unverified", "bad", "failed", "Not verified", what, ["Resume"], now)
+        return Phase("unverified", "bad", "failed", "Not verified", what, _resume(s), now)
     return {"budget": _budget, "failed": _failed}.get(s.reason, _other)(s, counts)
 
 
 def _answered(s: State, counts: Counts) -> Phase:
     done = sum(p.status == "done" for p in s.plan.steps)
-    ran = count(done, "step") if s.plan.steps else count(_ran(s), "call")
+    told = count(sum(p.status != "replaced" for p in s.plan.steps), "step")
+    ran = (told if told == count(done, "step") else f"{done} of {told}") if s.plan.steps else _of_calls(s)
     asked = f", you were asked {times(counts.asked)}" if counts.asked else ""
-    known = evidence.headline(evidence.evidence(s))
-    word = "Answered, then undone" if s.undone and not changed(s) else "Answered"
-    return Phase("finished", "ok", "done", word, f"{known}; {ran}{asked}", [], answer(s))
+    found = evidence.evidence(s)
+    gone = bool(counts.undone)
+    word = "Answered" if not gone else "Answered, then partly undone" if changed(s) else "Answered, then undone"
+    tone, glyph = _PROVEN if evidence.ticked(s, found) and not gone else _OPEN
+    return Phase("finished", tone, glyph, word, f"{evidence.headline(found)}; {ran}{asked}", [], answer(s))
 
 
 def _ran(s: State) -> int:
     """Count the calls that ran well and stand."""
     return sum(c.name not in CONTROL for c in s.surviving)
+
+
+def _of_calls(s: State) -> str:
+    """Say how many calls ran well and stand, and of how many where others did not: ``1 of 4 calls``."""
+    told = count(sum(c.name not in CONTROL for c in s.calls.values()), "call")
+    return told if told == count(_ran(s), "call") else f"{_ran(s)} of {told}"
 
 
 def _budget(s: State, counts: Counts) -> Phase:
@@ -230,11 +279,24 @@ def _budget(s: State, counts: Counts) -> Phase:
         told = f"{upper(of)} {says} spent."
     now: list[Block] = [lead(title), text(f"{told} {kept(s)}")]
     if more := _more(s, unit):
-        add: Button = {"label": f"Add {more}", "verb": "budget", "data": {"text": f"+{more}"}, "main": True}
-        before = "The goal is not answered yet. In another cell: "
-        now.append(actions(add, {**RESUME, "main": False}, EXPORT))
-        now.append(command(s, f"%agent budget {s.pid} +{more}", before))
-    return Phase("budget", "bad", "pause", "Budget reached", what, ["Resume"], now)
+        now.append(
+            command(s, f"%agent budget {s.pid} +{more}", "The goal is not answered yet. In another cell: ")
+        )
+    acts = [] if s.budget.over(s.spent) else ["Resume"]  # with nothing left it would end at once
+    return Phase("budget", "bad", "pause", "Budget reached", what, acts, now)
+
+
+def foot_of(s: State, phase: Phase) -> Foot | None:
+    """Return what can be done after the end; nothing where the end is for good."""
+    if s.reason in FOR_GOOD and not changed(s) and not s.undone:
+        return None
+    unit = s.detail.partition(":")[0] if s.reason == "budget" else ""
+    more = _more(s, unit if unit in UNIT_WORDS else s.budget.over(s.spent)) if s.reason == "budget" else ""
+    add: Button = {"label": f"Add {more}", "verb": "budget", "data": {"text": f"+{more}"}, "main": True}
+    first = [add] if more else []
+    resume: list[Button] = [{**RESUME, "main": not more}] if "Resume" in phase.acts else []
+    ask = s.reason not in FOR_GOOD and not (more and s.budget.over(s.spent))
+    return {**foot(s, phase.now, [*first, *resume]), "ask": ask}
 
 
 def _more(s: State, unit: str) -> str:
@@ -263,9 +325,19 @@ def _failed(s: State, counts: Counts) -> Phase:
     return Phase("failed", "bad", "failed", "Failed", short(first, 100), ["Resume"], now)
 
 
+def _resume(s: State) -> list[str]:
+    return ["Resume"] if resumes(s) else []
+
+
 def _can_do(s: State) -> Block:
-    how: Words = ["goes on from here; with another model: ", ["`", f"%agent resume {s.pid} -m SPEC"]]
-    rows: Rows = [[RESUME, how]]
+    """Offer what goes on: Resume, or where that is refused the words of a person."""
+    if resumes(s):
+        how: Words = ["goes on from here; with another model: ", ["`", f"%agent resume {s.pid} -m SPEC"]]
+        rows: Rows = [[RESUME, how]]
+    else:
+        rows = [
+            [[["`", f'%agent send {s.pid} "…"']], "goes on with what you say; so does the panel's last line"]
+        ]
     if s.surviving:
         rows.append([EXPORT, f"keeps {count(len(s.surviving), 'call')} as cells that run without a model"])
     return {**table("What you can do", rows), "plain": True}
@@ -289,5 +361,5 @@ def _other(s: State, counts: Counts) -> Phase:
     if s.answer:
         now.append({"kind": "answer", "markdown": s.answer})
     what = short(s.detail) or title.lower()
-    go_on = [] if s.reason in ("stopped", "killed", "forked") else [_can_do(s)]
-    return Phase("ended", tone, glyph, state, what, ["Resume"] if go_on else [], [*now, *go_on])
+    go_on = [] if s.reason in FOR_GOOD else [_can_do(s)]
+    return Phase("ended", tone, glyph, state, what, _resume(s) if go_on else [], [*now, *go_on])

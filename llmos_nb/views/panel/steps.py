@@ -14,23 +14,25 @@ from llmos_nb.views.counts import Counts
 from llmos_nb.views.deciders import person
 from llmos_nb.views.loop import dot
 from llmos_nb.views.panel import calls
-from llmos_nb.views.panel.calls import gave
-from llmos_nb.views.panel.costs import cost_of, facts, say_cost
+from llmos_nb.views.panel.calls import gave, taken_back
+from llmos_nb.views.panel.costs import cost_of, facts, say_cost, verdict_of
+from llmos_nb.views.panel.danger import asked_of, waits_in
+from llmos_nb.views.results import seen, verdict
 from llmos_nb.views.wording import count, duration, listed, since, times
 
 FOLD_FROM = 8  # steps; a shorter plan is read at a glance
 DAG_MOST = 12  # nodes; in a wider graph they could not be told apart
 
 
-def rows(s: State, counts: Counts, now: str = "") -> list[StepRow]:
+def rows(s: State, counts: Counts) -> list[StepRow]:
     """Return a row a step, with one for each call that serves none: of a process without a plan these alone."""
     served: dict[int, list[Call]] = defaultdict(list)
     for call in s.calls.values():
         for n in call.serves if call.name not in CONTROL else ():
             served[n].append(call)
-    steps = [_row(s, step, served[step.n], counts, now) for step in s.plan.steps]
+    steps = [_row(s, step, served[step.n], counts) for step in s.plan.steps]
     alone = calls.loose(s)
-    own = calls.rows(s, alone, counts, now)
+    own = calls.rows(s, alone, counts)
     first = min((c.facts.get("n", 0) for each in served.values() for c in each), default=math.inf)
     before = sum(c.facts.get("n", 0) < first for c in alone)
     return [*own[:before], *steps, *own[before:]]
@@ -41,43 +43,57 @@ def row(s: State, n: int, counts: Counts) -> StepRow | None:
     if n not in s.plan:
         return None
     served = [c for c in s.calls.values() if n in c.serves and c.name not in CONTROL]
-    return _row(s, s.plan.step(n), served, counts, "")
+    return _row(s, s.plan.step(n), served, counts)
 
 
-def _row(s: State, step: Step, served: list[Call], counts: Counts, now: str) -> StepRow:
+def _row(s: State, step: Step, served: list[Call], counts: Counts) -> StepRow:
     status = _status(s, step, served, counts)
+    said = any([counts.who.of_step(step.n), *(counts.who.of_call(c.id) for c in served)])
     row: StepRow = {"n": step.n, "t": step.title, "s": status}
     more = {
         "x": step.expect,
         "after": ", ".join(map(str, step.depends_on)),
         "code": step.code,
         "calls": [c.id for c in served],
-        "ev": _evidence(s, step, status),
+        "ev": None
+        if status == "rejected" and said
+        else _evidence(s, step, served, status),  # the reason stands in the note
         "note": _note(s, step, served, counts, status),
         "out": any(map(gave, served)),
+        "back": status in ("done", "failed")
+        and any(c.status == "done" and (c.changes.undoable or c.facts.get("undo")) for c in served),
+        "acts": [a["n"] for a in step.acts or ()],
+        "covered": step.open
+        and s.plan_status == "approved"
+        and s.mode != "step"
+        and not s.plan.later(step.n, s.upto),
     }
     row |= cast(StepRow, {key: value for key, value in more.items() if value})
-    facts(row, served, counts, now)
-    if waiting := next((c.id for c in served if c.id in s.questions), ""):
-        row["call"], row["digest"] = waiting, s.questions[waiting].get("digest", "")
+    if status in ("done", "failed"):
+        verdict_of(row, verdict(s, step.n, [c for c in served if c.status != "failed"] or served))
+    facts(row, served, counts)
+    waits_in(row, s, served)
     return row
 
 
 def _status(s: State, step: Step, served: list[Call], counts: Counts) -> StepStatus:
-    if any(c.id in s.questions for c in served):
+    if asked_of(s, served):
         return "waiting"
     if step.status == "replaced" and step.n in counts.failed:
         return "failed"
     if step.status == "running" and s.settled:
         return "pending"
+    if step.status == "skipped" and step.n not in counts.who.steps:
+        return "undone" if any(c.status == "undone" for c in served) else "skipped" if served else "left"
     return step.status  # type: ignore[return-value]  # the plan's words are the rows' words
 
 
-def _evidence(s: State, step: Step, status: str) -> Words | None:
+def _evidence(s: State, step: Step, served: list[Call], status: str) -> Words | None:
     """Return what was seen, with the calls in whose results it was."""
     if step.n not in s.evidence or status in ("pending", "running", "waiting", "replaced"):
         return None
     text = s.evidence[step.n]
+    text = seen([c for c in served if c.status == ("undone" if status == "undone" else "done")], text)
     found: list[list[str | int]] = [["@", call, step.n] for call in s.seen_in.get(step.n, ())]
     return [f"{text} ", *found] if found else text
 
@@ -86,18 +102,16 @@ def _note(s: State, step: Step, served: list[Call], counts: Counts, status: str)
     """Say in a few words what is special about a step."""
     found: list[str] = []
     if served and step.status == "running" and s.settled and status != "waiting":
-        found.append("interrupted, taken back" if served[-1].error == "Stopped" else "not finished")
+        ended = "the turn is open" if all(c.status == "done" for c in served) else "not finished"
+        found.append("interrupted, taken back" if served[-1].error == "Stopped" else ended)
     found += dict.fromkeys([counts.who.of_step(step.n), *(counts.who.of_call(c.id) for c in served)])
-    if status == "done" and step.n in s.compared:
-        found.append(f"as expected: {s.compared[step.n]}")
     if by := counts.replaced.get(step.n):
         found.append(f"replaced by {listed(by)}")
     if of := counts.instead.get(step.n):
         found.append(f"instead of {listed(of)}" if status != "pending" or len(of) == 1 else "re-planned")
-    if status == "skipped" and any(c.status == "undone" for c in served):
-        found.append("undone")
-    elif status == "skipped" and not served and step.n not in counts.who.steps:
-        found.append("no call served it")
+    found += (
+        [taken_back(s, served)] if status == "undone" else ["no call served it"] if status == "left" else []
+    )
     if any(c.facts.get("undo") and c.status == "done" for c in served):
         found.append("can be compensated")
     if any(c.undoes and c.status == "done" for c in served):
@@ -123,6 +137,27 @@ def fold_line(found: list[StepRow], s: State, counts: Counts) -> Fold | None:
     what = "Steps" if all(isinstance(r["n"], int) for r in away) else "Rows" if s.plan.steps else "Calls"
     said = (f"{what} {away[0]['n']}–{away[-1]['n']} {well}", ran, say_cost(cost_of(folded, counts)))
     return {"upto": ended[-1]["n"], "text": " · ".join(filter(None, said))}
+
+
+def at(s: State, found: list[StepRow]) -> str:
+    """Say where it stands: ``step 3 of 5 · Draw the revenue``; nothing where no row is being worked on."""
+    row = next((r for r in found if r["s"] in ("running", "waiting")), None)
+    if row is None or s.settled:
+        return ""
+    if isinstance(row["n"], str):
+        return f"call {row['n']} · {row['t']}"
+    live = [r for r in found if isinstance(r["n"], int) and r["s"] not in ("replaced", "skipped", "rejected")]
+    return f"step {live.index(row) + 1} of {len(live)} · {row['t']}"
+
+
+def begun(s: State, first: str) -> list[tuple[str, float]]:
+    """Return each step, or call where there is no plan, with the seconds from `first` until its first call began."""
+    found: dict[str, float] = {}
+    for call in s.calls.values():
+        if call.started and call.name not in CONTROL:
+            for name in [*map(str, call.serves)] or [call.id]:
+                found.setdefault(name, round(since(first, call.started), 3))
+    return list(found.items())
 
 
 def head(s: State, counts: Counts, found: list[StepRow]) -> tuple[str, str]:

@@ -16,15 +16,30 @@ from llmos_nb.tools import Call
 from llmos_nb.views.contract import Block, Button, Glyph, PanelView
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel import output, steps
+from llmos_nb.views.panel.answer import turns
 from llmos_nb.views.panel.blocks import Rows, actions, details, lead, table, text
 from llmos_nb.views.panel.card import announced, card, wants
-from llmos_nb.views.panel.now import RUN, Phase, code_of, ended, expecting, paused, planning, running, starting
+from llmos_nb.views.panel.children import Children
+from llmos_nb.views.panel.costs import say_cost
+from llmos_nb.views.panel.danger import endangered
+from llmos_nb.views.panel.now import (
+    RUN,
+    Phase,
+    code_of,
+    ended,
+    expecting,
+    foot_of,
+    paused,
+    planning,
+    running,
+    starting,
+)
 from llmos_nb.views.panel.sheets import SHEETS, MakeSheet, previewed
 from llmos_nb.views.timeline import Timeline
-from llmos_nb.views.wording import bars, names, ref, since, size, who
+from llmos_nb.views.wording import bars, clock, names, ref, size, who
 
 
-def view(state: State, events: Sequence[Event], now: str = "") -> PanelView:
+def view(state: State, events: Sequence[Event]) -> PanelView:
     """Return the panel's view.
 
     Parameters
@@ -33,15 +48,22 @@ def view(state: State, events: Sequence[Event], now: str = "") -> PanelView:
         What the events fold to.
     events : sequence of Event
         The journal.
-    now : str
-        The time, ISO 8601; with it, what goes on says for how long.
 
     Returns
     -------
     PanelView
-        Plain data: every word that the panel shows.
+        Plain data: every word that the panel shows; of what goes on, since when it does.
     """
-    return Projector(events).view(state, events, now)
+    return Projector(events).view(state, events)
+
+
+def still(state: State, events: Iterable[Event]) -> PanelView:
+    """Return the view without what the slider of a finished run shows: text and HTML have none."""
+    counts, children = Counts(), Children()
+    for event in events:
+        counts.heard(event)
+        children.heard(event)
+    return _live(state, counts, children)
 
 
 class Projector:
@@ -54,7 +76,7 @@ class Projector:
     """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
-        self.counts, self.timeline = Counts(), Timeline()
+        self.counts, self.timeline, self.children = Counts(), Timeline(), Children()
         self._at: int | None = None
         self._sheet: MakeSheet | None = None
         for event in events:
@@ -62,8 +84,8 @@ class Projector:
 
     def heard(self, event: Event) -> None:
         """Take one event in."""
-        self.counts.heard(event)
-        self.timeline.heard(event)
+        for part in (self.counts, self.timeline, self.children):
+            part.heard(event)
 
     def seek(self, n: int | None) -> None:
         """Look at event `n` of a finished run; None is the end."""
@@ -71,7 +93,7 @@ class Projector:
 
     def open(self, sheet: str, step: int | str = 0) -> None:
         """Lay a page over *now*: ``rules``, ``journal``, or the ``output`` of a row; an empty name closes it."""
-        of_step = (lambda state, _: output.sheet(state, step)) if sheet == "output" else None
+        of_step = (lambda state, _: output.sheet(state, step, self.counts)) if sheet == "output" else None
         self._sheet = of_step or SHEETS.get(sheet)
 
     def preview(self, told: Event) -> None:
@@ -79,24 +101,27 @@ class Projector:
         if isinstance(body := told.body, SignalReceived) and body.signal == "previewed":
             self._sheet = lambda state, timeline: previewed(body)
 
-    def view(self, state: State, events: Sequence[Event], now: str = "") -> PanelView:
+    def view(self, state: State, events: Sequence[Event]) -> PanelView:
         """Return the view of the process as it stands, or at the event looked at."""
         if self._at is not None and state.status == "ended" and self._at < len(events) - 1:
             made = _replay(self.timeline, events, max(self._at, 0))
         else:
-            made = _live(state, self.counts, now)
+            made = _live(state, self.counts, self.children)
         if state.status == "ended" and len(events) > 1:
             made["events"] = list(self.timeline.events)
+            made["stretches"] = [*self.timeline.time.found]
+            made["begun"] = steps.begun(state, events[0].at)
             made["at"] = made.get("at", len(events) - 1)
         if self._sheet:
             made["sheet"] = self._sheet(state, self.timeline)
         return made
 
 
-def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
+def _base(s: State, counts: Counts, phase: Phase) -> PanelView:
     """Return everything but *now*."""
     running = s.status == "running" and not (s.waiting or s.expecting)
-    found = steps.rows(s, counts, now)
+    found = steps.rows(s, counts)
+    budget = bars(s, running)
     head, side = steps.head(s, counts, found)
     about = {
         **vars(phase),
@@ -104,7 +129,13 @@ def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
         "name": s.name or f"process {s.pid}",
         "goal": s.goal.strip(),
         "who": who(s),
-        "budget": bars(s, since(s.at, now) if running else 0.0),
+        "budget": budget,
+        "strip": phase.what
+        if phase.tone == "ask" or phase.id == "danger"
+        else steps.at(s, found) or phase.what,
+        "time": clock(s.spent.get("s", 0.0)),
+        "timing": {"since": s.at, "base": s.spent.get("s", 0.0)} if running else None,
+        "cost": say_cost(s.spent),
         "steps": found,
         "stage": counts.stage,
         "counts": counts.shown(),
@@ -119,18 +150,23 @@ def _base(s: State, counts: Counts, phase: Phase, now: str) -> PanelView:
     return made
 
 
-def _live(s: State, counts: Counts, now: str) -> PanelView:
-    phase = _phase(s, counts, now)
+def _live(s: State, counts: Counts, children: Children) -> PanelView:
+    phase = phase_of(s, counts)
     if s.pause_wanted and "Pause" in phase.acts:  # Resume takes the wish back
         phase.acts, phase.what = ["Resume", "Stop"], f"{phase.what}; it pauses after this step"
-    made = _base(s, counts, phase, now)
-    if phase.tone == "ask":
+    phase.now = turns(s, phase.now)
+    made = _base(s, counts, phase)
+    if s.status == "ended" and phase.tone != "ask" and (foot := foot_of(s, phase)):
+        made["foot"] = foot
+    if phase.tone == "ask" or phase.id == "danger":
         made["card"], made["stage"] = card(s), "you"
         made |= {"say": announced(made["card"])} if made["card"] else {}
+        made |= {"danger": True} if phase.id == "danger" else {}
+    made["now"] = [*made.get("now", ()), *children.block(s)]
     return made
 
 
-def _phase(s: State, counts: Counts, now: str) -> Phase:  # noqa: PLR0911 - one a phase
+def phase_of(s: State, counts: Counts) -> Phase:  # noqa: PLR0911 - one a phase
     """Say which of the panel's states this is."""
     if s.questions and (s.undoing or not s.settled):
         return _waiting(s)
@@ -143,8 +179,8 @@ def _phase(s: State, counts: Counts, now: str) -> Phase:  # noqa: PLR0911 - one 
     if not s.requests:
         return starting()
     if not s.plan.steps and (s.planning == "only" or (s.planning == "auto" and not s.responses)):
-        return planning(s, counts, now)
-    return running(s, counts, now)
+        return planning(s, counts)
+    return running(s, counts)
 
 
 def _waiting(s: State) -> Phase:
@@ -156,6 +192,9 @@ def _waiting(s: State) -> Phase:
     if name == "waiting" and call is not None:
         name = "edited" if call.original is not None else name if call.code else "tool"
     acts = [] if s.settled else RUN
+    if endangered(question):
+        what = f"{wants(s, key, question)} where others chose"
+        return Phase("danger", "bad", "danger", "Waiting for you", what, acts)
     return Phase(name, "ask", "waiting", "Waiting for you", wants(s, key, question), acts)
 
 
@@ -186,8 +225,8 @@ def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
     told = "Fork here starts a new process from this event. The finished run stays as it is."
     now.append(text(told, mute=True))
     phase = Phase("replaying", "", "replaced", "Replaying", "a finished run, nothing is executed", [], now)
-    made = _base(s, counts, phase, "")
-    made["planhead"], made["at"], made["say"] = "Plan at this event", n, " "
+    made = _base(s, counts, phase)
+    made["planhead"], made["at"], made["say"], made["past"] = "Plan at this event", n, " ", True
     return made
 
 

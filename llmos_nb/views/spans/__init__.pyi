@@ -1,1 +1,2 @@
 from . import export as export
+from .span import traceparent as traceparent

@@ -3,39 +3,82 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.errors import ConfigError, LlmosError, UsageError
 from llmos_nb.journal import Event, history
+from llmos_nb.models import shown_url
 from llmos_nb.process import Run
 from llmos_nb.process.state import State
-from llmos_nb.views.spans.span import CLIENT, SCOPE, Span, captures, line
+from llmos_nb.views.spans.metrics import Metrics
+from llmos_nb.views.spans.span import CLIENT, SCOPE, Span, captures, line, place_of
 from llmos_nb.views.spans.spans import Spans
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 
 LAST_WORDS_S = 3.0
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_processors: list[SpanProcessor] = []
+MOST = 512  # spans a request
+_log = logging.getLogger(__name__)
+_ways: list[tuple[Counting, SpanProcessor, Metrics | None]] = []
 
 
-def send_to(exporter: SpanExporter | None) -> None:
-    """Send all spans from now on to this exporter; None for the one that the environment names."""
+class Counting:
+    """An exporter that counts what it could not deliver, and says so once.
+
+    Parameters
+    ----------
+    exporter : SpanExporter
+        Delivers.
+    """
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self.exporter, self.lost = exporter, 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Deliver spans."""
+        from opentelemetry.sdk.trace.export import SpanExportResult
+
+        result = self.exporter.export(spans)
+        if result is not SpanExportResult.SUCCESS:
+            if not self.lost:
+                _log.warning(
+                    "the collector does not take spans: %%agent trace P --send sends them again, and FILE writes them"
+                )
+            self.lost += len(spans)
+        return result
+
+    def shutdown(self) -> None:
+        """End it, and say how many it did not deliver in all."""
+        self.exporter.shutdown()
+        if self.lost:
+            _log.warning("the collector did not take %d spans", self.lost)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Deliver what it holds."""
+        return bool(self.exporter.force_flush(timeout_millis))
+
+
+def send_to(exporter: SpanExporter | None, reader: MetricReader | None = None) -> None:
+    """Send all spans from now on to this exporter, and metrics by this reader; None for what the environment names."""
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     close()
     if exporter is not None:
-        _processors.append(BatchSpanProcessor(exporter))
+        counting: Any = Counting(exporter)
+        _ways.append((counting, BatchSpanProcessor(counting), None if reader is None else Metrics(reader)))
 
 
-def processor() -> SpanProcessor:
+def _way() -> tuple[Counting, SpanProcessor, Metrics | None]:
     """Return what sends spans; made at its first use.
 
     Raises
@@ -43,54 +86,74 @@ def processor() -> SpanProcessor:
     ConfigError
         A package is missing, or nobody said where spans go.
     """
-    if _processors:
-        return _processors[0]
+    if _ways:
+        return _ways[0]
     if not any(os.environ.get(name) for name in _ENDPOINTS):
         how = f"set {_ENDPOINTS[0]} to the collector's address, or write spans with %agent trace P FILE"
         raise ConfigError(f"trace: {how}")
     try:
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
     except ImportError as error:
         raise ConfigError('trace needs the extra `otel`: pip install "llmos_nb[otel]"') from error
-    send_to(OTLPSpanExporter())
-    return _processors[0]
+    general = os.environ.get(_ENDPOINTS[0]) or os.environ.get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter()) if general else None
+    send_to(OTLPSpanExporter(), reader)
+    return _ways[0]
 
 
 def flush() -> None:
     """Wait until all that ended is sent."""
-    for one in _processors:
+    for _, one, _ in _ways:
         one.force_flush()
 
 
 @atexit.register
 def close() -> None:
     """Send what is left, and stop sending."""
-    while _processors:
+    while _ways:
         # on a thread of its own, as a collector may be gone for good
-        ends = threading.Thread(target=_processors.pop().shutdown, daemon=True)
-        ends.start()
-        ends.join(LAST_WORDS_S)
+        _, spans, metrics = _ways.pop()
+        for end in (spans.shutdown, *([metrics.close] if metrics is not None else [])):
+            ends = threading.Thread(target=end, daemon=True)
+            ends.start()
+            ends.join(LAST_WORDS_S)
 
 
 def follow(run: Run) -> None:
     """Send the spans of a process as they end; what ended before is not sent again."""
-    to, made = processor(), Spans(captures())
+    (_, to, metrics), made = _way(), Spans(captures())
     for event in history(run.journal.events, run.journal.path):
         made.heard(event)
 
     def heard(event: Event, state: State) -> None:
         for span in made.heard(event):
             to.on_end(readable(span))
+            if metrics is not None:
+                metrics.record(span)
 
     run.listeners.append(heard)
 
 
-def send(spans: Sequence[Span]) -> None:
-    """Send spans after the fact."""
-    to = processor()
-    for span in spans:
-        to.on_end(readable(span))
-    flush()
+def send(spans: Sequence[Span]) -> str:
+    """Send spans after the fact, and say that they are delivered.
+
+    Raises
+    ------
+    LlmosError
+        Says how many are not.
+    """
+    to, _, _ = _way()
+    before = to.lost
+    for at in range(0, len(spans), MOST):
+        to.export([readable(span) for span in spans[at : at + MOST]])
+    if lost := to.lost - before:
+        where = next(
+            (shown_url(os.environ[name]) for name in _ENDPOINTS if os.environ.get(name)), "the collector"
+        )
+        raise LlmosError(f"{where} did not take {lost} of {len(spans)} spans")
+    return f"sent: {len(spans)} spans"
 
 
 def readable(span: Span) -> ReadableSpan:
@@ -136,7 +199,7 @@ def spans_of(events: Sequence[Event], content: bool | None = None) -> list[Span]
     """
     made = Spans(captures() if content is None else content)
     found = [span for event in events for span in made.heard(event)] + made.rest()
-    own = next(e.hash[:32] for e in reversed(events) if e.k == "run.started")
+    own = place_of(next(e for e in reversed(events) if e.k == "run.started"))[0]
     return [span for span in found if span.trace_id == own]
 
 
@@ -160,6 +223,7 @@ def tree(spans: Sequence[Span]) -> list[tuple[str, float, int, str]]:
         for child in sorted((s for s in spans if s.parent_id == span.span_id), key=lambda s: s.start):
             add(child, depth + 1)
 
-    for root in (s for s in spans if not s.parent_id):
+    known = {s.span_id for s in spans}
+    for root in (s for s in spans if s.parent_id not in known):
         add(root, 0)
     return rows

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llmos_nb.journal import Event
+from llmos_nb.journal.events import CallStarted, RunStarted
+from llmos_nb.models import SCHEMES
 from llmos_nb.policy.secrets import vault
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
@@ -19,6 +21,25 @@ INTERNAL, CLIENT = 1, 3  # SPAN_KIND_… of the protocol
 ERROR = 2  # STATUS_CODE_ERROR
 SCOPE = "llmos_nb"
 Attributes = dict[str, Any]
+HOSTS = {
+    "api.openai.com": "openai",
+    "openai.azure.com": "azure.ai.openai",
+    "services.ai.azure.com": "azure.ai.inference",
+    "api.anthropic.com": "anthropic",
+    "generativelanguage.googleapis.com": "gcp.gemini",
+    "api.mistral.ai": "mistral_ai",
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "api.x.ai": "x_ai",
+    "api.perplexity.ai": "perplexity",
+    "api.cohere.com": "cohere",
+}
+"""What the convention calls who answers at a host."""
+PROVIDERS = {
+    **{"openai-responses": "openai", "azure": "azure.ai.openai", "mistral": "mistral_ai"},
+    **{"gemini": "gcp.gemini", "gemini-openai": "gcp.gemini"},
+}
+"""The same by the first word of a spec, where that is another."""
 
 
 @dataclass
@@ -46,6 +67,19 @@ class Span:
         return self
 
 
+def traceparent(events: Sequence[Event], call: str = "") -> str:
+    """Return where a child of a process stands: under the call that starts it, or under the process itself."""
+    began = next(e for e in reversed(events) if isinstance(e.body, RunStarted))
+    started = (e for e in reversed(events) if isinstance(e.body, CallStarted) and e.body.call == call)
+    return f"00-{place_of(began)[0]}-{span_id(next(started, began))}-01"
+
+
+def place_of(began: Event) -> tuple[str, str]:
+    """Return the trace of a process, and the span that it stands under: those of its parent, where it has one."""
+    above = str((began.d.get("parent") or {}).get("traceparent", "")).split("-")
+    return (above[1], above[2]) if len(above) == 4 else (began.hash[:32], "")
+
+
 def captures() -> bool:
     """Return whether the convention's switch asks for content."""
     return os.environ.get(CAPTURE, "").lower() in ("true", "1", "span_only", "span_and_event")
@@ -54,9 +88,19 @@ def captures() -> bool:
 def provider(spec: str, model: str) -> str:
     """Name who provides a model, by the spec that it was chosen with."""
     if "://" in spec:
-        return urlsplit(spec).hostname or "unknown"
+        host = urlsplit(spec).hostname or "unknown"
+        return next((name for end, name in HOSTS.items() if f".{host}".endswith(f".{end}")), host)
     named = spec or model
-    return named.replace(":", "/").partition("/")[0] if set("/:") & set(named) else "openai"
+    first = named.replace(":", "/").partition("/")[0] if set("/:") & set(named) else "openai"
+    return PROVIDERS.get(first, first)
+
+
+def requested(model: str) -> str:
+    """Return the name by which a model is asked for: without the address or the provider that it is known with here."""
+    if "://" in model:
+        return model.partition("#")[2] or model
+    scheme, _, name = model.partition("/")
+    return name if name and scheme in SCHEMES and scheme != "openai" else model  # `openai/gpt-oss` is a name
 
 
 def time_of(at: str) -> int:

@@ -11,7 +11,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llmos_nb.journal import Event, events as ev
-from llmos_nb.views.spans.span import CLIENT, Span, message, provider, span_id, text_of, time_of
+from llmos_nb.views.spans.span import (
+    CLIENT,
+    Span,
+    message,
+    place_of,
+    provider,
+    requested,
+    span_id,
+    text_of,
+    time_of,
+)
 
 _ASKED = ("gen_ai.provider.name", "gen_ai.request.model", "server.address", "server.port")
 _GOOD = ("answered", "forked")
@@ -53,7 +63,7 @@ class Spans:
         self._tokens = {"input": 0, "output": 0}
         self._answers = self._tries = 0
         self._calls: dict[str, tuple[str, Any]] = {}
-        self._model, self._over = "", False
+        self._model, self._own, self._over = "", "", False
 
     def heard(self, e: Event) -> list[Span]:
         """Take one event in and give the spans that it ends."""
@@ -103,13 +113,14 @@ class Spans:
     def _started(self, e: Event, b: ev.RunStarted) -> None:
         parent = self._root
         self._open.clear()  # of a fork's parent, which tells its own
-        self._model, name = b.model, b.name
-        root = Span(f"invoke_agent {name}".strip(), e.hash[:32], span_id(e), "", time_of(e.at))
+        self._model, name = requested(b.model), b.name
+        self._own, (trace, above) = e.hash[:32], place_of(e)
+        root = Span(f"invoke_agent {name}".strip(), trace, span_id(e), above, time_of(e.at))
         root.attributes = {
             "gen_ai.operation.name": "invoke_agent",
-            "gen_ai.agent.id": root.trace_id,
-            "gen_ai.conversation.id": root.trace_id,
-            "gen_ai.provider.name": provider(b.spec or "", self._model),
+            "gen_ai.agent.id": self._own,
+            "gen_ai.conversation.id": self._own,
+            "gen_ai.provider.name": provider(b.spec or "", b.model),
             "gen_ai.request.model": self._model,
             "llmos.pid": b.pid,
             **({"gen_ai.agent.name": name} if name else {}),
@@ -133,7 +144,7 @@ class Spans:
         """What was under way broke off with the last event before; the time until now belongs to nobody."""
         self._end_all(self._last, "crash")
         if self._over:
-            again = Span(root.name, root.trace_id, span_id(e), "", at)
+            again = Span(root.name, root.trace_id, span_id(e), root.parent_id, at)
             again.attributes = {k: v for k, v in root.attributes.items() if k.startswith((*_KEPT, "llmos.pid"))}
             self._begin(again, root)
 
@@ -147,7 +158,9 @@ class Spans:
     def _ask(self, root: Span, b: ev.ModelRequested) -> None:
         """Note who is asked from here on, and where."""
         if b.model:
-            self._model = root.attributes["gen_ai.request.model"] = b.model
+            self._model = root.attributes["gen_ai.request.model"] = requested(b.model)
+            if "://" in b.model:
+                root.attributes["gen_ai.provider.name"] = provider(b.model, "")
         if b.endpoint:
             at = urlsplit(b.endpoint)
             port = at.port or {"https": 443, "http": 80}.get(at.scheme, 0)
@@ -160,7 +173,7 @@ class Spans:
         span.attributes = {
             "gen_ai.operation.name": "chat",
             **{k: root.attributes[k] for k in _ASKED if k in root.attributes},
-            "gen_ai.conversation.id": root.trace_id,
+            "gen_ai.conversation.id": self._own,
             "llmos.request": b.request,
             "llmos.attempt": self._tries,
         }
@@ -178,6 +191,8 @@ class Spans:
         if b.usage.get("cached"):
             span.attributes["gen_ai.usage.cache_read.input_tokens"] = b.usage["cached"]
         span.attributes["gen_ai.response.finish_reasons"] = [b.finish]
+        said = {f"gen_ai.response.{k}": b.raw[k] for k in ("id", "model") if isinstance(b.raw.get(k), str)}
+        span.attributes |= said
         self._tell(span, "gen_ai.output.messages", [message("assistant", b.text, b.calls)])
         self._end("chat", at)
 

@@ -4,46 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llmos_nb.views.contract import Block, Button, Card, Fold, PanelView, StepRow, Words
-from llmos_nb.views.text.lines import WIDTH, in_ascii, pieces, rule, table, verbatim, wrap
+from llmos_nb.journal.events import ActData
+from llmos_nb.views.contract import Block, Button, Card, Danger, Fold, Held, PanelView, Sheet, StepRow, Words
+from llmos_nb.views.text.lines import WIDTH, pieces, rule, table, verbatim, wrap
 from llmos_nb.views.wording import LOOP, plain, visible
 
 GLYPHS = {
     "done": "✓", "waiting": "◇", "pending": "·", "running": "▸", "failed": "x",
-    "skipped": "-", "rejected": "x", "replaced": "-", "pause": "‖",
+    "skipped": "-", "rejected": "x", "replaced": "-", "pause": "‖", "undone": "-", "left": "·",
 }  # fmt: skip
 
 
-def render(view: PanelView, width: int = WIDTH, ascii_only: bool = False) -> str:
-    """Return a view as text.
-
-    Parameters
-    ----------
-    view : PanelView
-        What `project.view` gave.
-    width : int
-        Columns.
-    ascii_only : bool
-        Write with ASCII characters only.
-
-    Returns
-    -------
-    str
-        Lines without a newline at the end.
-    """
+def render(view: PanelView) -> str:
+    """Return a view as text: lines without a newline at the end."""
     lines = [
-        rule(view["who"], width),
-        *wrap(view["goal"], width),
+        rule(view["who"]),
+        *wrap(view["goal"]),
         "",
-        *wrap(f"{view['state'].lower()}: {view['what']}", width, "  "),
-        *wrap(_bars(view), width, "  "),
+        *wrap(f"{view['state'].lower()}: {view['what']}", "  "),
+        *wrap(_bars(view), "  "),
         "",
-        *_loop(view, width),
-        *_plan(view, width),
-        *(card(asked, width) if (asked := view.get("card")) else blocks(view.get("now", []), width)),
+        *_loop(view),
+        *_plan(view),
+        *(card(asked) if (asked := view.get("card")) else ()),
+        *blocks(view.get("now", [])),
     ]
-    text = "\n".join(line.rstrip() for line in lines).rstrip()
-    return in_ascii(text) if ascii_only else text
+    return "\n".join(line.rstrip() for line in lines).rstrip()
 
 
 def _bars(view: PanelView) -> str:
@@ -51,7 +37,7 @@ def _bars(view: PanelView) -> str:
     return "    ".join(bar.removeprefix("money ").removeprefix("time ") for bar in said)
 
 
-def _loop(view: PanelView, width: int) -> list[str]:
+def _loop(view: PanelView) -> list[str]:
     """Return the loop as a line; the stage stands in brackets, counts under the arrows."""
     stage, counts = view.get("stage", ""), view.get("counts", {})
     line, under = "  ", "  "
@@ -60,8 +46,8 @@ def _loop(view: PanelView, width: int) -> list[str]:
             under = under.ljust(len(line) + 1) + counts.get(f"e{i}", "")
             line += " → "
         line += f"[{node.upper()}]" if node == stage else node
-    again = f"next step {counts.get('e7', '0')}, re-plan {counts.get('e8', '0')}"
-    fits = len(under) + 3 + len(again) <= width
+    again = f"next step × {counts.get('e7', '0')}, re-plan × {counts.get('e8', '0')}"
+    fits = len(under) + 3 + len(again) <= WIDTH
     return [line, under, f"  {again}", ""] if not fits else [line, under.ljust(len(under) + 3) + again, ""]
 
 
@@ -71,64 +57,103 @@ def folded(rows: list[StepRow], fold: Fold | None) -> list[StepRow]:
     return [r for r in rows[: last + 1] if r["s"] not in ("failed", "pending")]
 
 
-def _plan(view: PanelView, width: int) -> list[str]:
+def _plan(view: PanelView) -> list[str]:
     rows, fold = view["steps"], view.get("fold")
     if not rows:
         return []
     head = ", ".join(filter(None, (view.get("planhead", "Plan"), view.get("planside"))))
     away = folded(rows, fold)
-    less = wrap(f"✓ {fold['text']}", width, "  ") if fold and away else []
-    return [f"  {head}", *less, *(line for row in rows if row not in away for line in step(row, width)), ""]
+    inside = {r["n"] for r in away}
+    less = wrap(f"✓ {fold['text']}", "  ") if fold and away else []
+    return [f"  {head}", *less, *(line for row in rows if row["n"] not in inside for line in step(row)), ""]
 
 
-def step(r: StepRow, width: int = WIDTH) -> list[str]:
+def step(r: StepRow) -> list[str]:
     """Return a step: glyph, number, title, what it needs, time, cost; then expectation, evidence and note."""
     after = f"after {r['after']}" if r.get("after") else ""
     right = "  ".join(filter(None, (after, r.get("dur"), r.get("cost"))))
     first = f"  {GLYPHS[r['s']]} {r['n']:<2} "
-    room = width - len(first)
-    title = wrap(r["t"], max(room - len(right) - 2, 30) if right else room)
-    lines = [f"{first}{title[0]}".ljust(width - len(right)) + right, *(" " * len(first) + t for t in title[1:])]
+    room = WIDTH - len(first)
+    title = wrap(r["t"], width=max(room - len(right) - 2, 30) if right else room)
+    lines = [f"{first}{title[0]}".ljust(WIDTH - len(right)) + right, *(" " * len(first) + t for t in title[1:])]
     inner = " " * len(first)
-    if r.get("x") and r["s"] != "replaced":
-        lines += wrap(f"expects: {r['x']}", width, inner)
+    if r.get("verdict"):
+        lines += wrap(plain(r["verdict"]), inner)
+    if r.get("x") and r["s"] != "replaced" and not isinstance(r.get("verdict"), list):
+        lines += wrap(f"expects: {r['x']}", inner)
     if r.get("ev"):
-        lines += _evidence(r["ev"], width, inner)
+        lines += _evidence(r["ev"], inner)
     if r.get("note"):
-        lines += wrap(r["note"], width, inner)
+        lines += wrap(r["note"], inner)
     return lines
 
 
-def _evidence(words: Words, width: int, indent: str) -> list[str]:
+def act(a: ActData) -> str:
+    """Return an act as text: its number, its class, who gave it where a person did, and what goes out."""
+    by = f", by {a['by']}" if a.get("by", "model") != "model" else ""
+    return f"act {a['n']} ({a['kind']}{by}): {a.get('says') or a['text']}"
+
+
+def _evidence(words: Words, indent: str) -> list[str]:
     """Return evidence with the ids of its calls at the right."""
     runs = words if isinstance(words, list) else [words]
     call = " ".join(str(run[1]) for run in runs if isinstance(run, list) and run[0] == "@")
-    lines = wrap(plain([run for run in runs if not (isinstance(run, list) and run[0] == "@")]), width, indent)
-    if len(lines[-1]) + 2 + len(call) > width:
+    lines = wrap(plain([run for run in runs if not (isinstance(run, list) and run[0] == "@")]), indent)
+    if len(lines[-1]) + 2 + len(call) > WIDTH:
         lines.append("")
-    return [*lines[:-1], lines[-1].ljust(width - len(call)) + call]
+    return [*lines[:-1], lines[-1].ljust(WIDTH - len(call)) + call]
 
 
-def card(c: Card, width: int = WIDTH) -> list[str]:
+def card(c: Card) -> list[str]:
     """Return what waits for a person."""
     fields = [[a["name"], str(a["value"]), plain(a.get("origin"))] for a in c.get("args", ())]
     parts = [
-        [rule(c["title"], width), *wrap(plain(c["why"]), width, "  ")],
-        table([[kind, plain(why)] for kind, why in c.get("risks", ())], width, "    "),
-        wrap(c["question"], width, "    ") if c.get("question") else [],
-        _numbered(c.get("code", ""), width),
-        table(fields, width, "    "),
-        table([[cell(x) for x in row] for row in c["table"]["rows"]] if c.get("table") else (), width, "    "),
+        [rule(c["title"]), *wrap(plain(c["why"]), "  ")],
+        _danger(c["danger"]) if c.get("danger") else [],
+        _held(c["held"]) if c.get("held") else [],
+        table([[kind, plain(why)] for kind, why in c.get("risks", ())], "    "),
+        wrap(c["question"], "    ") if c.get("question") else [],
+        _numbered(c.get("code", "")),
+        table(fields, "    "),
+        table([[cell(x) for x in row] for row in c["table"]["rows"]] if c.get("table") else (), "    "),
     ]
     lines = [line for part in parts if part for line in (*part, "")]
-    return lines + (wrap(plain(c["cover"]), width, "  ") if c.get("cover") else [])
+    return lines + (wrap(plain(_bound(c["cover"])), "  ") if c.get("cover") and not c.get("danger") else [])
 
 
-def _numbered(code: str, width: int) -> list[str]:
+def _bound(cover: Words) -> Words:
+    """Leave out what is said of a button, by its name: a text has none."""
+    return cover if isinstance(cover, str) else [run for run in cover if run[:1] != "“"]
+
+
+def _danger(d: Danger) -> list[str]:
+    """Return a value that others wrote; each character that is not what it seems stands in brackets, by its code."""
+    values = [[d["name"], d["value"]], *d.get("more", ())]
+    shown = [[name, "".join(p if isinstance(p, str) else f"[{p[1]}]" for p in value)] for name, value in values]
+    rows = [*shown, ["you named", d.get("named", "")], ["as sent", d.get("sent", "")]]
+    said = wrap(d["odd"], "    ") if d.get("odd") else []
+    return [
+        *wrap(f"! {plain(d['came'])}", "  "),
+        *table([r for r in rows if r[1]], "    "),
+        *said,
+    ]
+
+
+def _held(held: Held) -> list[str]:
+    """Return what a step that stands still has done so far, what it is about to do, and where."""
+    rows = [
+        *([f"- {what}", why] for what, why in held.get("done", ())),
+        [f"? {held['effect']}", held.get("why", "")],
+    ]
+    line = [["at line", str(held["line"])]] if held.get("line") else []
+    return table([*rows, *line, *([plain(n), plain(w)] for n, w in held.get("pairs", ()))], "    ")
+
+
+def _numbered(code: str) -> list[str]:
     """Return code with the numbers of its lines; what continues a long one has none."""
     lines: list[str] = []
     for i, line in enumerate(visible(code).expandtabs(4).splitlines(), 1):
-        first, *more = pieces(line, width - 8)
+        first, *more = pieces(line, WIDTH - 8)
         lines += [f"    {i:>2}  {first}", *(f"        {part}" for part in more)]
     return lines
 
@@ -147,38 +172,74 @@ def cell(value: Words | Button) -> str:
     return value["label"] if isinstance(value, dict) else plain(value)
 
 
-def blocks(found: list[Block], width: int = WIDTH) -> list[str]:
+def blocks(found: list[Block]) -> list[str]:
     """Return *now*; what only a live page can do is left out."""
     known = [b for b in found if b["kind"] in _BLOCKS]
-    return [line for b in known for line in [*_BLOCKS[b["kind"]](b, width), ""]]
+    return [line for b in known for line in [*_BLOCKS[b["kind"]](b), ""]]
 
 
-def _code_block(b: Block, width: int) -> list[str]:
-    return [*wrap(plain(b.get("cap")) or b.get("label", ""), width, "  "), *verbatim(b["code"])]
+def sheet(made: Sheet) -> str:
+    """Return the page of a step as text."""
+    lines = [rule(made["title"]), *blocks(made["blocks"])]
+    return "\n".join(line.rstrip() for line in lines).rstrip()
 
 
-def _lead(b: Block, width: int) -> list[str]:
+def _code_block(b: Block) -> list[str]:
+    was = ["", "  as it was proposed:", *verbatim(b["before"])] if "before" in b else []
+    return [*wrap(plain(b.get("cap")) or b.get("label", ""), "  "), *verbatim(b["code"]), *was]
+
+
+GRID_ROWS = 12
+
+
+def _grid_block(b: Block) -> list[str]:
+    """Return the first rows of a table, and the columns that fit; a row that is gone says so."""
+    lines = b["lines"][:GRID_ROWS]
+    rows = [
+        ["", *b["heads"]],
+        *([f"{cells[0]} dropped" if gone else cells[0], *cells[1:]] for gone, *cells in lines),
+    ]
+    columns, room, shown = list(zip(*rows, strict=True)), WIDTH - 4, list[list[str]]()
+    for i, column in enumerate(columns):
+        wide = max(len(visible(cell)) for cell in column)
+        room -= wide + 2 * bool(i)
+        if room < 0 and i > 1:
+            break
+        align = str.rjust if i and b["numeric"][i] else str.ljust
+        shown.append([align(visible(cell), wide)[:WIDTH] for cell in column])
+    left = [f"{len(columns) - len(shown)} more columns"] if len(shown) < len(columns) else []
+    left += [f"{len(b['lines']) - len(lines)} more rows"] if len(b["lines"]) > len(lines) else []
+    end = [f"    … {', '.join(left)}"] if left else []
+    body = [f"    {'  '.join(row).rstrip()}" for row in zip(*shown, strict=True)]
+    return [*wrap(f"{b['caption']}: {b['note']}", "  "), *body, *end]
+
+
+def _lead(b: Block) -> list[str]:
     """Return a title; a long one, such as the first sentence of an answer, stands whole under the line."""
-    line = rule(b["text"], width)
-    return (
-        [line]
-        if visible(" ".join(b["text"].split())) in line
-        else [rule("", width), *wrap(b["text"], width, "  ")]
-    )
+    line = rule(b["text"])
+    return [line] if visible(" ".join(b["text"].split())) in line else [rule(""), *wrap(b["text"], "  ")]
 
 
-def _table_block(b: Block, width: int) -> list[str]:
+def _table_block(b: Block) -> list[str]:
     rows = [*([b["heads"]] if b.get("heads") else []), *([cell(c) for c in row] for row in b["rows"])]
-    above = [] if b.get("plain") else wrap(b["caption"], width, "  ")  # a heading stands above a plain one
-    return [*above, *table(rows, width, "    ")]
+    above = [] if b.get("plain") else wrap(b["caption"], "  ")  # a heading stands above a plain one
+    return [*above, *table(rows, "    ")]
 
 
-_BLOCKS: dict[str, Callable[[Block, int], list[str]]] = {
+_BLOCKS: dict[str, Callable[[Block], list[str]]] = {
     "lead": _lead,
-    "heading": lambda b, width: wrap(b["text"], width, "  "),
-    "text": lambda b, width: wrap(plain(b["words"]), width, "  "),
-    "answer": lambda b, width: wrap(b["markdown"], width, "  "),
+    "heading": lambda b: wrap(b["text"], "  "),
+    "text": lambda b: wrap(plain(b["words"]), "  "),
+    "answer": lambda b: wrap(b["markdown"], "  "),
     "table": _table_block,
     "code": _code_block,
-    "details": lambda b, width: [f"  {b['summary']}", *verbatim(b["code"])],
+    "details": lambda b: [f"  {b['summary']}", *verbatim(b["code"])],
+    "printed": lambda b: [f"  {b['label']}", *verbatim(b["code"])],
+    "pairs": lambda b: [
+        f"  {b['label']}",
+        *table([[plain(n), plain(w)] for n, w in b["pairs"]], "    "),
+    ],
+    "columns": lambda b: blocks([*b["left"], *b["right"]]),
+    "image": lambda b: wrap(f"[{b['label']}]", "    "),
+    "grid": _grid_block,
 }

@@ -9,26 +9,15 @@ from itertools import zip_longest
 from llmos_nb.views.wording import visible
 
 WIDTH = 80
-_ASCII = str.maketrans(
-    {
-        "✓": "v", "◇": "?", "·": ".", "▸": ">", "‖": "=", "→": "->", "─": "-", "–": "-", "…": "...", "×": "x",
-        "’": "'", "“": '"', "”": '"', "−": "-", "⇧": "^",
-    }
-)  # fmt: skip
 
 
-def in_ascii(text: str) -> str:
-    """Write a text with ASCII only, for terminals that have no more."""
-    return text.translate(_ASCII).encode("ascii", "replace").decode()
-
-
-def rule(title: str, width: int = WIDTH) -> str:
+def rule(title: str) -> str:
     """Return a title on a line."""
-    title = visible(" ".join(title.split()))[: width - 6]
-    return f"── {title} ".ljust(width, "─") if title else "─" * width
+    title = visible(" ".join(title.split()))[: WIDTH - 6]
+    return f"── {title} ".ljust(WIDTH, "─") if title else "─" * WIDTH
 
 
-def wrap(text: str, width: int = WIDTH, indent: str = "") -> list[str]:
+def wrap(text: str, indent: str = "", width: int = WIDTH) -> list[str]:
     """Break a text into lines; its own line breaks stay."""
     out: list[str] = []
     for line in visible(text).splitlines() or [""]:
@@ -51,7 +40,7 @@ def pieces(line: str, room: int) -> list[str]:
     return [line[i : i + room] for i in range(0, len(line), room)] or [""]
 
 
-def table(rows: Iterable[Sequence[str]], width: int = WIDTH, indent: str = "") -> list[str]:
+def table(rows: Iterable[Sequence[str]], indent: str = "", width: int = WIDTH) -> list[str]:
     """Align columns; the widest wraps where the line is full."""
     grid = [[" ".join(visible(c).split()) for c in row] for row in rows]
     if not grid:
@@ -69,7 +58,7 @@ def table(rows: Iterable[Sequence[str]], width: int = WIDTH, indent: str = "") -
 
 
 def _row(row: Sequence[str], sizes: list[int], indent: str) -> list[str]:
-    cells = [textwrap.wrap(c, max(n, 1)) or [""] for c, n in zip(row, sizes, strict=True)]
+    cells = [[c] if len(c) <= n else textwrap.wrap(c, max(n, 1)) for c, n in zip(row, sizes, strict=True)]
     lines = zip_longest(*cells, fillvalue="")
     said = ("  ".join(c.ljust(n) for c, n in zip(line, sizes, strict=True)) for line in lines)
     return [(indent + line).rstrip() for line in said]

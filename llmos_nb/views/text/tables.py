@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 from llmos_nb.journal import Event
+from llmos_nb.views.contract import TimelineEvent
 from llmos_nb.views.text import lines
 from llmos_nb.views.timeline import Timeline
 from llmos_nb.views.wording import count, visible
@@ -27,12 +28,22 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], width: int = W
         Columns of the terminal; the widest column wraps.
     """
     grid = [list(heads), *([str(c) for c in row] for row in rows)]
-    return "\n".join(lines.table(grid, width))
+    return "\n".join(lines.table(grid, width=width))
 
 
 def log(events: Sequence[Event], since: int = 0) -> str:
-    """Return a journal from an event on, an event a line: position, time, kind, a few words."""
-    pairs = zip(events[since:], Timeline(events).events[since:], strict=True)
+    """Return a journal from an event on, an event a line."""
+    return logged(told(events, since))
+
+
+def told(events: Sequence[Event], since: int = 0) -> list[tuple[Event, TimelineEvent]]:
+    """Return the events of a journal from one on, each with what is said of it."""
+    shown = events[since:]
+    return list(zip(shown, Timeline(shown, events[:since]).events, strict=True))
+
+
+def logged(pairs: Iterable[tuple[Event, TimelineEvent]]) -> str:
+    """Return events with what is said of them, one a line: position, time, kind, a few words."""
     return "\n".join(f"{e.n:>5}  {e.at[11:23]}  {e.k:<17}  {visible(t['t'])}".rstrip() for e, t in pairs)
 
 

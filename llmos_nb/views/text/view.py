@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from llmos_nb.journal import Event, events as ev
@@ -12,12 +13,15 @@ from llmos_nb.views.panel.card import card
 from llmos_nb.views.panel.now import allowed, code_of, ended
 from llmos_nb.views.panel.steps import row as row_of
 from llmos_nb.views.text import form
-from llmos_nb.views.text.lines import WIDTH, in_ascii, rule, verbatim, wrap
+from llmos_nb.views.text.lines import rule, verbatim, wrap
+from llmos_nb.views.timeline import effect_decided
 from llmos_nb.views.wording import count, duration, rebuilt, short, visible, who
 
 RESULT_LINES = 12
 SHOWN = 400  # events of what happened before; a screenful or two
+ONE_LINE = 40  # characters; a longer reason for a failed attempt is not said again
 OWN = ("plan", "final_answer")
+_wrap = partial(wrap, indent="  ")
 
 
 class TextView:
@@ -27,16 +31,12 @@ class TextView:
     ----------
     write : callable
         Takes text and adds no newline.
-    width : int
-        Columns.
-    ascii_only : bool
-        Print ASCII characters only.
     """
 
-    def __init__(self, write: Callable[[str], object], width: int = WIDTH, ascii_only: bool = False) -> None:
-        self._write, self.width, self._ascii = write, width, ascii_only
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._put = write
         self.counts = Counts()
-        self._streamed = ""
+        self._streamed = self._failed = ""
         self._fresh, self._blank = True, False
 
     def __call__(self, event: Event, state: State) -> None:
@@ -57,7 +57,7 @@ class TextView:
                 self.counts.heard(event)
                 continue
             if i == away and away:
-                self._say([*self._wrap(f"… {count(away - 1, 'event')}: %agent log {state.pid} --since 0"), ""])
+                self._say([*_wrap(f"… {count(away - 1, 'event')}: %agent log {state.pid} --since 0"), ""])
             self(event, state)
 
     def on_text(self, text: str) -> None:
@@ -70,6 +70,11 @@ class TextView:
         self._put(("  " if self._fresh else "") + visible(text).replace("\n", "\n  "))
         self._fresh = self._blank = False
 
+    def thinks(self, seconds: float) -> None:
+        """Print how long the model has been silent, unless it speaks by now."""
+        if self._fresh:
+            self._say(_wrap(f"… thinking {duration(round(seconds))}"))
+
     def _say(self, lines: list[str]) -> None:
         if not lines:
             return
@@ -79,13 +84,11 @@ class TextView:
         self._fresh, self._blank = True, lines[-1:] == [""]
         self._put("".join(f"{line.rstrip()}\n" for line in lines))
 
-    def _put(self, text: str) -> None:
-        self._write(in_ascii(text) if self._ascii else text)
-
-    def _wrap(self, text: str, indent: str = "  ") -> list[str]:
-        return wrap(text, self.width, indent)
-
     # what events say
+
+    def _started(self, b: ev.RunStarted, s: State) -> list[str]:
+        acts = [line for act in b.acts or () for line in _wrap(form.act({**act, "by": act.get("by", "you")}))]
+        return [rule(who(s)), *wrap(s.goal), *acts, ""]
 
     def _planned(self, b: ev.PlanProposed | ev.PlanEdited, s: State) -> list[str]:
         steps = [raw for raw in b.steps if raw.get("status", "pending") == "pending"]
@@ -98,46 +101,52 @@ class TextView:
         for raw in steps:
             row: Any = {"n": raw["n"], "t": raw["title"], "s": "pending", "x": raw.get("expect", "")}
             row["after"] = ", ".join(map(str, raw.get("depends_on", ())))
-            lines += form.step(row, self.width)
+            lines += form.step(row)
+            for act in raw.get("acts", ()):
+                lines += wrap(form.act(act), "      ")
         return [*lines, ""]
 
     def _plan_decided(self, b: ev.PlanDecided, s: State) -> list[str]:
         what = "approved" if b.what == "approve" else "rejected"
         told = f"plan {what} by {b.by.replace('mode:', 'the mode ')}{f': {b.why}' if b.why else ''}"
-        return self._wrap(told) if s.plan_status != "none" else []  # else former versions decided on none
+        told += f", but for act {', '.join(map(str, b.without))}" if b.without else ""
+        return _wrap(told) if s.plan_status != "none" else []  # else former versions decided on none
 
     def _model_failed(self, b: ev.ModelFailed, s: State) -> list[str]:
         wait = b.retry_in_s
         then = f"; again in {duration(wait)}" if wait is not None and not b.final else ""
-        return self._wrap(f"! attempt {self.counts.tries} failed: {short(str(b.error), 300)}{then}")
+        why, before = short(str(b.error), 300), self._failed
+        self._failed = why
+        why = "as before" if why == before and len(why) > ONE_LINE else why
+        return _wrap(f"! attempt {self.counts.tries} failed: {why}{then}")
 
     def _responded(self, b: ev.ModelResponded, s: State) -> list[str]:
         """End the line of what was streamed; say words beside calls that were not."""
         words = b.text.strip()
         if b.calls and words and not self._streamed:
-            return self._wrap(f"“{short(words, 400)}”")
+            return _wrap(f"“{short(words, 400)}”")
         return [""] if not self._fresh else []
 
     def _asked(self, b: ev.QuestionAsked, s: State) -> list[str]:
         """Print the card while the question is open; one line where it was answered long ago."""
         if (asked := card(s, b.question)) is None:
-            return self._wrap(f"it asked: {b.title or b.text}")
-        return ["", *form.card(asked, self.width), ""]
+            return _wrap(f"it asked: {b.title or b.text}")
+        return ["", *form.card(asked), ""]
 
     def _decided(self, b: ev.CallDecided, s: State) -> list[str]:
         if b.what == "approve":
-            return self._wrap(f"{b.call} approved by you") if b.by == "you" else []
+            return _wrap(f"{b.call} approved by you") if b.by == "you" else []
         what = {"reject": "rejected", "skip": "skipped", "edit": "edited"}.get(b.what, b.what)
         name = s.calls[b.call].name if b.call in s.calls else ""
         why = f": {b.why}" if b.why else ""
         told = f"{b.call} {name} " + (f"not run{why}" if b.by == "conflict" else f"{what} by {b.by}{why}")
-        return self._wrap(told) if name not in OWN or b.by != "schema" else []
+        return _wrap(told) if name not in OWN or b.by != "schema" else []
 
     def _call_started(self, b: ev.CallStarted, s: State) -> list[str]:
         call = s.calls[b.call]
         step = f"step {call.step}, " if call.step else ""
         body = code_of(call)["code"]
-        lines = self._wrap(f"▸ {step}{call.id} {call.name}. {allowed(call)}".rstrip(" ."))
+        lines = _wrap(f"▸ {step}{call.id} {call.name}. {allowed(call)}".rstrip(" ."))
         return lines if body.strip() in self._streamed else [*lines, *verbatim(body)]
 
     def _call_finished(self, b: ev.CallFinished, s: State) -> list[str]:
@@ -152,22 +161,22 @@ class TextView:
         row = row_of(s, b.step, self.counts)
         if row is None:
             return []
-        shown: Any = {key: row.get(key, "") for key in ("n", "t", "dur", "cost")}
+        shown: Any = {key: row.get(key, "") for key in ("n", "t", "verdict", "dur", "cost")}
         shown["s"] = "done" if b.met else "failed"
-        return [*form.step(shown, self.width), ""]
+        return [*form.step(shown), ""]
 
     def _checked(self, b: ev.CheckFinished, s: State) -> list[str]:
         held = "holds" if b.held else "does not hold"
-        return self._wrap(f"check {b.check} {held}" + (f": {b.detail}" if b.detail else ""))
+        return _wrap(f"check {b.check} {held}" + (f": {b.detail}" if b.detail else ""))
 
     def _ended(self, b: ev.RunEnded, s: State, n: int) -> list[str]:
         """Print the end as the panel says it; an answer that was read as it came is not said again."""
         if s.status != "ended" or s.n != n:
-            return self._wrap(f"ended: {b.reason}" + (f" ({b.detail})" if b.detail else ""))
+            return _wrap(f"ended: {b.reason}" + (f" ({b.detail})" if b.detail else ""))
         given = (b.answer or "").strip()
         seen = ("answer", "lead") if given and given in self._streamed else ()
         found = [block for block in ended(s, self.counts).now if block["kind"] not in seen]
-        return ["", *form.blocks(found, self.width)]
+        return ["", *form.blocks(found)]
 
 
 B = TypeVar("B")
@@ -178,25 +187,26 @@ def _on(cls: type[B], say: Callable[[TextView, B, State], list[str]]) -> tuple[t
 
 
 _SAY = dict((
-    _on(ev.RunStarted, lambda v, b, s: [rule(who(s), v.width), *v._wrap(s.goal, ""), ""]),
+    _on(ev.RunStarted, TextView._started),
     _on(ev.PlanProposed, TextView._planned),
     _on(ev.PlanEdited, TextView._planned),
     _on(ev.PlanDecided, TextView._plan_decided),
     _on(ev.ModelFailed, TextView._model_failed),
     _on(ev.ModelResponded, TextView._responded),
     _on(ev.QuestionAsked, TextView._asked),
-    _on(ev.QuestionAnswered, lambda v, b, s: v._wrap(f"you: {b.text}")),
+    _on(ev.QuestionAnswered, lambda v, b, s: _wrap(f"you: {b.text}")),
+    _on(ev.EffectDecided, lambda v, b, s: _wrap(effect_decided(b))),
     _on(ev.CallDecided, TextView._decided),
     _on(ev.CallStarted, TextView._call_started),
-    _on(ev.MessageAwaited, lambda v, b, s: v._wrap(f"it waits for {b.title}")),
-    _on(ev.MessageArrived, lambda v, b, s: v._wrap(f"{b.name} wrote {short(b.text, 200)}")),
+    _on(ev.MessageAwaited, lambda v, b, s: _wrap(f"it waits for {b.title}")),
+    _on(ev.MessageArrived, lambda v, b, s: _wrap(f"{b.name} wrote {short(b.text, 200)}")),
     _on(ev.CallFinished, TextView._call_finished),
-    _on(ev.CallInDoubt, lambda v, b, s: v._wrap(f"{b.call}: {b.why or 'nobody knows whether it was done'}")),
+    _on(ev.CallInDoubt, lambda v, b, s: _wrap(f"{b.call}: {b.why or 'nobody knows whether it was done'}")),
     _on(ev.StepIntegrated, TextView._integrated),
     _on(ev.CheckFinished, TextView._checked),
-    _on(ev.CallUndone, lambda v, b, s: v._wrap(f"{b.call} taken back")),
-    _on(ev.CallRedone, lambda v, b, s: v._wrap(f"{b.call} put back")),
-    _on(ev.RunPaused, lambda v, b, s: v._wrap(f"paused: {b.why}. %agent resume {s.pid} goes on")),
-    _on(ev.RunResumed, lambda v, b, s: v._wrap("goes on")),
-    _on(ev.HeapRestored, lambda v, b, s: v._wrap(rebuilt(b))),
+    _on(ev.CallUndone, lambda v, b, s: _wrap(f"{b.call} taken back")),
+    _on(ev.CallRedone, lambda v, b, s: _wrap(f"{b.call} put back")),
+    _on(ev.RunPaused, lambda v, b, s: _wrap(f"paused: {b.why}. %agent resume {s.pid} goes on")),
+    _on(ev.RunResumed, lambda v, b, s: _wrap("goes on")),
+    _on(ev.HeapRestored, lambda v, b, s: _wrap(rebuilt(b))),
 ))  # fmt: skip

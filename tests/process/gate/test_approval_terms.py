@@ -242,5 +242,5 @@ def test_notebook_says_why_an_approval_does_not_count(tmp_path):
         assert "not counted, bob must approve it" in nb.run("%agent approve 1").text
         nb.run("import os; os.environ['LLMOS_USER'] = 'bob'")
         assert nb.run("%agent approve 1").status == "ok"
-        nb.run("from llmos_nb.session import api\nawait api._sessions[(id(globals()), '')].processes[1]")
+        nb.run("from llmos_nb.session import api\nawait api.session_of(globals(), None).processes[1]")
         assert "answered" in nb.run("%agent ps").text

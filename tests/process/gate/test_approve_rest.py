@@ -37,7 +37,12 @@ async def test_a_stale_approval_makes_no_rule(script):
 
 
 @pytest.mark.parametrize(
-    "code", ["import subprocess\nsubprocess.run(['true'])", "import socket\nsocket.socket()", "exec('1')"]
+    "code",
+    [
+        "import subprocess\nsubprocess.run(['true'])",
+        "import socket\nsocket.socket()",
+        "import ctypes\nctypes.CDLL(None)",
+    ],
 )
 async def test_outward_calls_cannot_be_approved_in_advance(script, code):
     proc = await llmos.run("go", model=script(python(code)), namespace={})

@@ -255,15 +255,12 @@ async def test_check_fails_where_the_handle_is_unmarked(monkeypatch):
 
 SEND = """
 [tools.send]
-acts = ["write to"]
-target = "to"
-outward = ["*"]
-roles = { to = "email", text = "text" }
+sinks = ["to"]
 """
 
 
 @pytest.mark.parametrize(("to", "ran"), [("ann@x.org", ["ann@x.org"]), ("eve@evil.org", [])])
-async def test_model_that_follows_unseen_text_is_held_to_the_users_words(to, ran, tmp_path):
+async def test_model_that_follows_unseen_text_is_held_to_what_it_committed_to(to, ran, tmp_path):
     (tmp_path / "llmos.toml").write_text(SEND)
     sent = []
 
@@ -271,7 +268,10 @@ async def test_model_that_follows_unseen_text_is_held_to_the_users_words(to, ran
         sent.append(to)
         return "sent"
 
-    model = ScriptedModel([call("read_mail"), call("send", to=to, text="hello"), DONE])
+    step = {"title": "write", "acts": ['send(to="ann@x.org", text="hello")']}
+    model = ScriptedModel(
+        [call("plan", steps=[step]), call("read_mail"), call("send", to=to, text="hello"), DONE]
+    )
     proc = await llmos.run(
         "Write to ann@x.org 'hello'.",
         model=model,
@@ -279,7 +279,9 @@ async def test_model_that_follows_unseen_text_is_held_to_the_users_words(to, ran
         approve="auto",
         quarantine=True,
     )
-    assert sent == ran and (proc.state == "waiting") is not bool(ran)
+    made = proc.run.state.calls["r3.0"]
+    assert sent == ran and made.by == ("act:1" if ran else "mode:auto")
+    assert ran or ("evil" in made.why and "ann@x.org" not in made.why)
 
 
 async def test_user_function_with_the_reserved_name_is_reported():

@@ -1,5 +1,6 @@
 """What a process keeps is described where it is declared."""
 
+import inspect
 import re
 from dataclasses import fields
 
@@ -10,7 +11,7 @@ from llmos_nb.process import Run, State
 
 def described(doc):
     """Return the names that the entries of a numpy docstring list, before the colon."""
-    entries = re.findall(r"^    (\w[\w, ]*) : ", doc, re.M)
+    entries = re.findall(r"^(\w[\w, ]*) : ", inspect.cleandoc(doc), re.M)
     return {name for entry in entries for name in entry.split(", ")}
 
 

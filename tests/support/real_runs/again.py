@@ -40,7 +40,7 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
     """Run an exported notebook in `folder`, which gets it and the inputs that it declares."""
     book = json.loads(notebook.read_text("utf-8"))
     _move_in(book, notebook, folder)
-    found = Again()
+    found, quiet = Again(), stderr(book)
     with Notebook(folder, extension=False) as fresh:
         fresh.run(_PREPARED)
         for cell in code_cells(book):
@@ -49,7 +49,8 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
                 found.failed = f"cell {cell['id']}: {ran.error}"
                 return found
             if step := step_of(cell):
-                found.shown[step] = "\n".join(filter(None, (found.shown.get(step), shown(ran)))) or None
+                said = shown(ran, errors=step not in quiet)
+                found.shown[step] = "\n".join(filter(None, (found.shown.get(step), said))) or None
         ran = fresh.run(
             f"(lambda g: (exec({LOOKING!r}, g), print(g['look'](globals(), {[*names]!r}))))({{}}) and None"
         )
@@ -66,11 +67,13 @@ def _move_in(book: Book, notebook: Path, folder: Path) -> None:
             shutil.copy2(source, target)
 
 
-def shown(ran: Ran) -> str | None:
-    """Return the text of what a cell showed; of a picture nothing but that it is one."""
+def shown(ran: Ran, errors: bool = True) -> str | None:
+    """Return the text of what a cell showed, perhaps without stderr; of a picture nothing but that it is one."""
     parts = []
     for message in ran.messages:
         content = message["content"]
+        if not errors and content.get("name") == "stderr":
+            continue
         if message["msg_type"] == "stream":
             parts.append(content["text"])
         elif message["msg_type"] in ("execute_result", "display_data"):
@@ -111,9 +114,38 @@ def varying(book: Book) -> set[Step]:
     return {step for step, volatile in cells if step and volatile}
 
 
-def unchecked(book: Book) -> set[str]:
-    """Return the names of which the file says that they are not compared."""
-    return {*about(book).get("unchecked", ()), *about(book).get("missing", ())}
+def unchecked(book: Book, report: Mapping[str, Any] | None = None) -> set[str]:
+    """Return the names of which the file says that they are not compared; of a step's last word on one, verify too."""
+    told = {(one["cell"], one["what"]) for one in (report or {}).get("left", ()) if one["why"]}
+    last: dict[str, bool] = {}
+    for cell in book["cells"]:
+        mine = cell["metadata"].get("llmos_nb", {})
+        last |= dict.fromkeys(mine.get("values", ()), False)
+        last |= {what: (cell["id"], what) in told for what in mine.get("left", ())}
+    said = {name for name, left_out in last.items() if left_out}
+    return {*about(book).get("unchecked", ()), *about(book).get("missing", ()), *said}
+
+
+def left(book: Book, report: Mapping[str, Any] | None) -> set[Step]:
+    """Return the steps of which the file says what of them is not compared, and verify's report says it, too."""
+    told = {(one["cell"], one["what"]) for one in (report or {}).get("left", ()) if one["why"]}
+    cells = ((step_of(c), c["id"], c["metadata"].get("llmos_nb", {}).get("left", {})) for c in book["cells"])
+    return {step for step, name, of in cells if step and of and all((name, what) in told for what in of)}
+
+
+def clock(book: Book) -> dict[Step, str]:
+    """Return by step what the file quotes as readings of the clock."""
+    cells = ((step_of(c), c["metadata"].get("llmos_nb", {}).get("left", {})) for c in book["cells"])
+    return {step: of["the time it took"] for step, of in cells if step and "the time it took" in of}
+
+
+def stderr(book: Book) -> dict[Step, str]:
+    """Return by step what the file has as written to stderr, where it says that this is not compared."""
+    cells = [(step_of(c), c) for c in book["cells"]]
+    said = [
+        (s, c) for s, c in cells if s and "what it wrote to stderr" in c["metadata"]["llmos_nb"].get("left", {})
+    ]
+    return {s: "".join("".join(o["text"]) for o in c["outputs"] if o.get("name") == "stderr") for s, c in said}
 
 
 def outputs(book: Book) -> dict[Step, int]:
@@ -151,7 +183,7 @@ def values(book: Book) -> dict[Step, int]:
 
 
 def asserted(source: str) -> Iterator[set[str]]:
-    """Return the names of each assertion, and of each call of a function that asserts."""
+    """Return the names of each assertion that is over more than a type, and of each call of a function that asserts."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -159,6 +191,8 @@ def asserted(source: str) -> Iterator[set[str]]:
     for node in tree.body:
         checks = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
         called = ast.unparse(node.value.func) if checks else ""  # type: ignore[attr-defined]
+        if isinstance(node, ast.Assert) and re.match(r"type\(\w+\)\.__name__ == ", ast.unparse(node.test)):
+            continue
         if isinstance(node, ast.Assert) or re.search(r"check|assert|same|hold", called):
             yield {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 

@@ -1,5 +1,8 @@
 """What an export was worth: the same, refused, too thin, different and said so, different and not said, or an error.
 
+Where a step has nothing that comes out the same again, the file and verify may say that and why: "said". That counts
+only where something of it really is another one in the new kernel; a step that was called unrepeatable for nothing is thin.
+
 Written before the first outcome was looked at. It knows nothing of how the product compares.
 """
 
@@ -11,7 +14,7 @@ from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
-CLASSES = ("same", "refused", "thin", "differs", "SILENT", "raised")
+CLASSES = ("same", "said", "refused", "thin", "differs", "SILENT", "raised")
 _CELL = re.compile(r"\bcell\b|\br\d+\.\d+\b|\br\d+-\d+\b|\bstep \d+\b|\bIn ?\[\d+\]|\[\d+\]", re.IGNORECASE)
 _TOP = "same twice"
 Step = tuple[int, str]
@@ -47,6 +50,16 @@ class Seen:
         Names of which the notebook itself says that they are not compared.
     varying : set
         Steps of whose outputs the notebook itself says that they vary.
+    aside, aside_again : mapping
+        Values that nobody asks for, which the steps bind besides: as `live` and `again`.
+    stderr : mapping
+        By step, what stands in the notebook as written to stderr, where it says that this is not compared.
+    clock : mapping
+        By step, where the notebook quotes lines of its output as readings of the clock.
+    left : set
+        Steps of which both the notebook and verify's report say what of them is not compared, and why.
+    bare : set
+        Steps whose code binds no name and ends in no value, so that there is none to be compared.
     outputs, values : mapping
         By step, how many outputs and values stand in the notebook to be compared.
     report : mapping, optional
@@ -66,6 +79,12 @@ class Seen:
     shown_again: Mapping[Step, str | None] = field(default_factory=dict)
     unchecked: AbstractSet[str] = frozenset()
     varying: AbstractSet[Step] = frozenset()
+    aside: Mapping[str, Value] = field(default_factory=dict)
+    aside_again: Mapping[str, Value] = field(default_factory=dict)
+    stderr: Mapping[Step, str] = field(default_factory=dict)
+    clock: Mapping[Step, str] = field(default_factory=dict)
+    left: AbstractSet[Step] = frozenset()
+    bare: AbstractSet[Step] = frozenset()
     outputs: Mapping[Step, int] = field(default_factory=dict)
     values: Mapping[Step, int] = field(default_factory=dict)
     report: Mapping[str, Any] | None = None
@@ -89,13 +108,26 @@ def judge(seen: Seen) -> Verdict:
     if seen.report is None:
         return Verdict("raised", f"verify: {_line(seen.verified)}")
     if not seen.report["ok"]:
-        return _refuted(seen.report)
+        return _refuted(seen, seen.report)
     if seen.report["reached"] != _TOP:
         return Verdict("raised", f"verify is content with {seen.report['reached']!r}")
     if wrong := [*_values_apart(seen), *_outputs_apart(seen)]:
         return Verdict("SILENT", "; ".join(wrong))
-    thin = [*_thin(seen)]
-    return Verdict("thin", "; ".join(thin)) if thin else Verdict("same")
+    return _compared(seen, Verdict("same"))
+
+
+def _compared(seen: Seen, best: Verdict) -> Verdict:
+    """Return the best verdict, unless too little was compared: with a good reason that is said, or without."""
+    thin, excused = _thin(seen)
+    if excused and not thin and not _moves(seen, excused):
+        thin = [f"{_names(excused)} called unrepeatable, and came out the same"]
+    if thin:
+        return Verdict("thin", best.why or "; ".join(thin))
+    return Verdict("said", f"{_names(excused)}: not compared, and why") if excused else best
+
+
+def _names(steps: list[Step]) -> str:
+    return ", ".join(f"{call} of process {pid}" for pid, call in steps)
 
 
 def _unwritten(seen: Seen) -> Verdict:
@@ -106,10 +138,10 @@ def _unwritten(seen: Seen) -> Verdict:
     return Verdict("raised", f"refused without the cell or the reason: {_line(seen.said)}")
 
 
-def _refuted(report: Mapping[str, Any]) -> Verdict:
+def _refuted(seen: Seen, report: Mapping[str, Any]) -> Verdict:
     """Sort what verify did not let pass: nothing to compare, other results, or no look at them."""
     if report["exit_code"] == 4:
-        return Verdict("thin", "verify found nothing to compare")
+        return _compared(seen, Verdict("thin", "verify found nothing to compare"))
     found = report["differences"]
     said = f"{found[0]['where']}: {found[0]['what']}" if found else "no place named"
     if report["exit_code"] == 1:
@@ -142,23 +174,55 @@ def _outputs_apart(seen: Seen) -> list[str]:
         for (pid, call), text in seen.shown.items()
         if (pid, call) in seen.shown_again and (pid, call) not in seen.varying
         for other in [seen.shown_again[pid, call]]
-        if not same_text(text, other)
+        if not same_text(_said_of((pid, call), text, seen), other)
     ]
 
 
-def _thin(seen: Seen) -> list[str]:
-    """Say of which steps too little was compared, by what stands in the notebook and by verify's own count."""
-    found = []
-    for step in seen.shown:
+def _said_of(step: Step, text: str | None, seen: Seen) -> str | None:
+    """Return an output without what the notebook says is not compared: readings of the clock, and stderr."""
+    text = _timeless(text, seen.clock.get(step, ""))
+    for line in filter(str.strip, seen.stderr.get(step, "").splitlines()):
+        text = (text or "").replace(line, "", 1) or None
+    return text
+
+
+def _timeless(text: str | None, clock: str) -> str | None:
+    """Return an output without the lines that the notebook quotes as readings of the clock."""
+    if text is None or not clock:
+        return text
+    quoted = set(clock.partition("(")[2].removesuffix(")").split("; "))
+    return "\n".join(line for line in text.splitlines() if line.strip() not in quoted) or None
+
+
+def _thin(seen: Seen) -> tuple[list[str], list[Step]]:
+    """Say of which steps too little was compared, by what stands in the notebook and by verify's own count.
+
+    A step that shows nothing owes no output, and one that leaves no value owes none. The second list are the steps that
+    owe something of which file and report say why it cannot be compared.
+    """
+    found, excused, owed = [], list[Step](), [0, 0]
+    for step, text in seen.shown.items():
         outputs, values = seen.outputs.get(step, 0), seen.values.get(step, 0)
-        if not outputs or not values:
+        owes = bool((_said_of(step, text, seen) or "").strip()), step not in seen.bare
+        if (owes[0] and not outputs) or (owes[1] and not values):
+            if step in seen.left:
+                excused.append(step)
+                continue
             found.append(f"{step[1]} of process {step[0]}: {outputs} outputs, {values} values")
+        owed = [n + one for n, one in zip(owed, owes, strict=True)]
     outputs, values = counted(seen.report or {})
-    if outputs < len(seen.shown) or values < len(seen.shown):
+    if outputs < owed[0] or values < owed[1]:
         found.append(f"verify compared {outputs} outputs and {values} values of {len(seen.shown)} steps")
-    if not any(v.whole for n, v in seen.live.items() if n not in seen.unchecked):
+    if not excused and not any(v.whole for n, v in seen.live.items() if n not in seen.unchecked):
         found.append("no asked-for value is one that the notebook checks")
-    return found
+    return found, excused
+
+
+def _moves(seen: Seen, excused: list[Step]) -> bool:
+    """Return whether something that the notebook does not compare really is another in the new kernel."""
+    shown = any(not same_text(seen.shown[step], seen.shown_again.get(step)) for step in excused)
+    aside = any(seen.aside_again.get(name) != value for name, value in seen.aside.items())
+    return shown or aside or any(seen.again.get(n) != v for n, v in seen.live.items() if n in seen.unchecked)
 
 
 def counted(report: Mapping[str, Any]) -> tuple[int, int]:
@@ -170,7 +234,7 @@ def counted(report: Mapping[str, Any]) -> tuple[int, int]:
     outputs, values = (
         int(n) if n is not None else words.get(k, 0) for n, k in zip(given, ("output", "value"), strict=True)
     )
-    return outputs, values
+    return outputs, max(values, int(counts.get("assertions") or 0))  # each is over a value of the run
 
 
 _ADDRESS, _ANSI = re.compile(r"\b0x[0-9a-fA-F]{6,}|/tmp/ipykernel_\d+/\d+"), re.compile(r"\x1b\[[0-9;]*m")

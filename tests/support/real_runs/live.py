@@ -40,6 +40,10 @@ class Live:
         The asked-for ones.
     shown : dict
         By step of the exported processes that stood at the end, what it showed.
+    bare : set
+        Those of them that leave no value.
+    aside : dict
+        What the steps bind besides, which the scenario does not ask for.
     """
 
     notebook: Path
@@ -48,6 +52,8 @@ class Live:
     written: bool = False
     values: dict[str, Value] = field(default_factory=dict)
     shown: dict[Step, str | None] = field(default_factory=dict)
+    bare: set[Step] = field(default_factory=set)
+    aside: dict[str, Value] = field(default_factory=dict)
 
 
 class NotAsPlanned(AssertionError):
@@ -67,8 +73,9 @@ def live(scenario: Scenario, folder: Path) -> Live:
         if not found.values:
             _look(book, scenario, work, found)
         found.shown = {s.key: s.shown for s in steps(work, scenario.exported) if s.code}
+        found.bare = {s.key for s in steps(work, scenario.exported) if s.code and leaves_nothing(s.code)}
         if scenario.export not in ("journal", "home"):
-            ran = book.run(f"%agent export {_words(scenario)} ../out/run.ipynb", EXPORT_S)
+            ran = book.run(f"%agent export {_words(scenario)} {found.notebook.absolute()}", EXPORT_S)
             found.said, found.error = ran.error or ran.text, ran.error.partition(":")[0]
     if scenario.export in ("journal", "home"):
         _command(scenario, work, found)
@@ -113,10 +120,13 @@ _AFTER = re.compile(r"<after (\d+) (r\d+\.\d+)>")
 
 def _position(work: Path, pid: int, call: str) -> int:
     """Return the number of the event at which a call was taken in, as a person reads it in the log."""
-    (journal,) = (p for p in work.glob(".llmos/runs/*/journal.jsonl") if _pid(p) == pid)
+    (journal,) = (p for p in work.glob("**/.llmos/runs/*/journal.jsonl") if _pid(p) == pid)
     events = history(journal)
     ended = next(e["n"] for e in events if e["k"] == "call.finished" and e["d"]["call"] == call)
-    return int(next(e["n"] for e in events if e["k"] == "step.integrated" and e["n"] > ended))
+    after = next(
+        (e for e in events if e["n"] > ended and e["k"] in ("step.integrated", "model.requested")), None
+    )
+    return int(after["n"]) if after and after["k"] == "step.integrated" else int(ended)
 
 
 def _script(work: Path, number: int, turns: Sequence[Any]) -> str:
@@ -128,7 +138,7 @@ def _script(work: Path, number: int, turns: Sequence[Any]) -> str:
 
 def _look(book: Notebook, scenario: Scenario, work: Path, found: Live) -> None:
     """Take the digests of the asked-for names, by an expression that is no cell and leaves no name."""
-    names = [*asked(scenario, work)]
+    names = [*asked(scenario, work), *scenario.skip]
     call = f"(lambda g: (exec({LOOKING!r}, g), g['look'](get_ipython().user_ns, {names!r}))[1])({{}})"
     given = {"look": call}
     sent = book.client.execute("", silent=True, store_history=False, user_expressions=given)
@@ -138,7 +148,9 @@ def _look(book: Notebook, scenario: Scenario, work: Path, found: Live) -> None:
     answer = reply["content"]["user_expressions"]["look"]
     if answer["status"] != "ok":
         raise NotAsPlanned(f"{scenario.name}: no look at the values: {answer}")
-    found.values = values_of(ast.literal_eval(answer["data"]["text/plain"]))
+    values = values_of(ast.literal_eval(answer["data"]["text/plain"]))
+    found.aside = {name: values.pop(name) for name in scenario.skip if name in values}
+    found.values = values
     if lost := set(scenario.also) - set(found.values):
         raise NotAsPlanned(f"{scenario.name}: {lost} is not there")
 
@@ -159,7 +171,7 @@ def asked(scenario: Scenario, work: Path) -> dict[str, None]:
 
 def _command(scenario: Scenario, work: Path, found: Live) -> None:
     """Export by the `llmos` command, when the kernel is gone."""
-    (journal,) = (p for p in work.glob(".llmos/runs/*/journal.jsonl") if _pid(p) == scenario.exported[-1])
+    (journal,) = (p for p in work.glob("**/.llmos/runs/*/journal.jsonl") if _pid(p) == scenario.exported[-1])
     source = str(journal) if scenario.export == "journal" else str(work / ".llmos")
     command = [sys.executable, "-m", "llmos_nb.app.cli", "export", source, "../out/run.ipynb"]
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=EXPORT_S, check=False)
@@ -187,7 +199,7 @@ def _pid(journal: Path) -> int:
 
 def steps(work: Path, pids: Sequence[int]) -> Iterator[Ran]:
     """Return the standing calls of some processes, in the order in which they ended."""
-    for journal in sorted(work.glob(".llmos/runs/*/journal.jsonl"), key=_pid):
+    for journal in sorted(work.glob("**/.llmos/runs/*/journal.jsonl"), key=_pid):
         if _pid(journal) in pids:
             yield from _standing(_pid(journal), history(journal))
 
@@ -225,6 +237,8 @@ def _ran(pid: int, d: dict[str, Any], tool: str, given: dict[str, Any]) -> Ran:
     code = str(given.get("code", "")) if tool == "python" else ""
     into = (given["into"],) if given.get("into") else ()
     text = re.sub(r"^(figure: .*|<Figure size .*>)$", "<picture>", d["result"], flags=re.MULTILINE)
+    for image in d.get("images", ()):  # what a picture is of, as its object says it
+        text = text.replace(image.get("text") or "<picture>", "<picture>", 1)
     return Ran((pid, d["call"]), code, into, text if showed else None)
 
 
@@ -246,6 +260,20 @@ def bound(code: str) -> dict[str, None]:
         elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
             found[node.name] = None
     return {n: None for n in found if n != "_"}
+
+
+def leaves_nothing(code: str) -> bool:
+    """Return whether code binds no name and ends in no value, as far as its text tells."""
+    try:
+        last = ast.parse(code).body[-1]
+    except (SyntaxError, IndexError):
+        return False
+    said = isinstance(last, ast.Expr) and not (
+        isinstance(last.value, ast.Call)
+        and isinstance(last.value.func, ast.Name)
+        and last.value.func.id == "print"
+    )
+    return not said and not bound(code)
 
 
 def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:

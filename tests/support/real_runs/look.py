@@ -21,7 +21,10 @@ def look(space, names):
     for name in names:
         if name in space:
             seen = Seeing()
-            text = json.dumps(seen.see(space[name], 0), sort_keys=True, default=str)
+            try:
+                text = json.dumps(seen.see(space[name], 0), sort_keys=True, default=str)
+            except Exception as error:  # an object whose own attributes raise
+                seen.opaque, text = True, json.dumps([type(space[name]).__name__, type(error).__name__])
             found[name] = [hashlib.sha256(text.encode()).hexdigest(), not seen.opaque, text[:200]]
     return json.dumps(found)
 
@@ -191,7 +194,9 @@ class Seeing:
             if s not in ("__weakref__", "__dict__")
         ]
         held = {s: getattr(value, s) for s in slots if hasattr(value, s)} | dict(getattr(value, "__dict__", {}))
-        held = {k: v for k, v in held.items() if not re.match(r"_*(cache|lock|loop|abc_)", str(k))}
+        held = {
+            k: v for k, v in held.items() if not re.match(r"_*(cache|lock|loop|abc_|stop_words_id$)", str(k))
+        }
         if held:
             return [kind, self.see(held, deep)]
         self.opaque = self.opaque or deep == 1

@@ -49,6 +49,7 @@ def look_at(found: Live, folder: Path, change: Change | None = None) -> Seen:
         Takes the copy and changes it, which the judge must see.
     """
     seen = Seen(found.said, found.error, found.error in OURS, found.written, found.values, shown=found.shown)
+    seen.bare, seen.aside = found.bare, found.aside
     if not found.written:
         return seen
     shutil.copytree(found.notebook.parent, folder / "out")
@@ -56,10 +57,13 @@ def look_at(found: Live, folder: Path, change: Change | None = None) -> Seen:
     if change is not None:
         change(notebook)
     book = json.loads(notebook.read_text("utf-8"))
-    fresh = again.run_again(notebook, folder / "again", seen.live)
-    seen.failed, seen.again, seen.shown_again = fresh.failed, fresh.values, fresh.shown
+    fresh = again.run_again(notebook, folder / "again", [*seen.live, *seen.aside])
+    seen.failed, seen.shown_again = fresh.failed, fresh.shown
+    seen.again, seen.aside_again = fresh.values, {n: v for n, v in fresh.values.items() if n in seen.aside}
+    seen.clock, seen.stderr = again.clock(book), again.stderr(book)
     seen.unchecked, seen.varying = again.unchecked(book), again.varying(book)
     seen.outputs, seen.values = again.outputs(book), again.values(book)
     if not seen.failed:
         seen.report, seen.verified = again.verify(notebook)
+        seen.left, seen.unchecked = again.left(book, seen.report), again.unchecked(book, seen.report)
     return seen

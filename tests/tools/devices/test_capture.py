@@ -142,6 +142,7 @@ def test_an_image_becomes_a_part_with_words():
     (part,) = sink.images
     assert (part.kind, part.mime, part.data, part.text) == ("image", "image/png", b"hi", "<Figure>")
     assert sink.record.text == "<Figure>\n<Broken>\n" and len(page.bundles) == 2
+    assert page.text == "<Broken>\n", "what a picture shows is seen"
 
 
 def test_an_update_of_a_display_is_shown_and_not_recorded():

@@ -259,9 +259,12 @@ def _words(place: Path) -> str:
 
 
 BOMB = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
-DAEMON = """
+# from Python 3.12 on, a fork beside threads says that it may go wrong
+QUIET = "import warnings\nwarnings.filterwarnings('ignore', '.*fork', DeprecationWarning)"
+DAEMON = f"""
+{QUIET}
 import os, time
-for _ in range({count}):
+for _ in range({{count}}):
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
@@ -389,6 +392,9 @@ HOSTILE = [
     b'{"done": {"ok": true, "text": "t", "facts": {"effects": {"a": 1}}}}\n',
     b'{"done": {"ok": true, "text": "t", "facts": {"effects": [%s]}}}\n'
     % b", ".join([b"1", b'["x"]', b'"%s"' % (b"x" * 999)] * 9),
+    b'{"done": {"ok": true, "text": "t", "facts": {"content": {"a": 1, "b": "%s", "c": ["x"]}, "quiet": "yes"}}}\n'
+    % (b"x" * 9999),
+    b'{"done": {"ok": true, "text": "t", "facts": {"outputs": [["stdout", "5"], [1, 2], 7], "content": [1]}}}\n',
 ]
 
 
@@ -396,7 +402,10 @@ HOSTILE = [
 def test_any_bytes_from_the_child_are_a_result_or_end_it(fresh, data):
     result = fresh().raw(data)
     assert isinstance(result.text, str) and isinstance(result.ok, bool) and not result.parts
-    assert set(result.facts) <= {"size", "line", "child", "effects"}
+    assert set(result.facts) <= {"size", "line", "child", "effects", "content", "outputs", "quiet"}
+    content, outputs = result.facts.get("content", {}), result.facts.get("outputs") or []
+    assert len(content) <= 60 and all(type(n) is type(w) is str and len(w) <= 2000 for n, w in content.items())
+    assert all(isinstance(o[0], str) and type(o[1]) is int for o in outputs)
     told = result.facts.get("effects", [])
     assert len(told) <= 16 and all(type(e) is str and len(e) <= 200 for e in told)
     json.dumps(result.changes)
@@ -407,6 +416,34 @@ def test_an_endless_answer_ends_the_child(fresh, monkeypatch):
     made = fresh()
     assert "more than 1 MiB at once" in made.raw(b"x" * (3 << 20)).text
     assert made.says("print('again')") == ["again"]
+
+
+MANY = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'{"done": {"text": "' + b"x" * (9 << 20) + b'"}}\n', "more than 8 MiB at once"),
+        (b'{"done": [' + b"[]," * MANY + b"[]]}\n", "more than 100,000 values at once"),
+        (
+            b'{"done": {"ok": true, "facts": {' + b",".join(b'"%d":1' % n for n in range(MANY // 4)) + b"}}}\n",
+            "more than 100,000",
+        ),
+        (b"[" * MANY + b"]" * MANY + b"\n", "more than 100,000 values at once"),
+    ],
+    ids=["long", "lists", "names", "deep"],
+)
+def test_an_answer_of_too_many_values_is_not_parsed_and_ends_the_child(fresh, data, said):
+    made = fresh()
+    assert said in made.raw(data).text
+    assert made.says("print('again')") == ["again"]
+
+
+def test_a_long_text_with_many_commas_is_parsed(fresh):
+    """The counter-example: what stands in a text is no value."""
+    words = "a, [b], {c}, " * 60_000
+    assert fresh().raw(json.dumps({"done": {"ok": True, "text": words}}).encode() + b"\n").text.endswith(words)
 
 
 # what does not hold
@@ -440,17 +477,17 @@ def test_doctor_reports_the_available_protections():
 
 def test_other_protections_hold_where_namespaces_are_forbidden(tmp_path):
     """As in a container: no new process can be bounded, so there is none."""
-    code = """
+    code = f"""
 import asyncio
 from llmos_nb.tools.devices.child.sandbox import seccomp
 from llmos_nb.tools.devices.child.launch import Setup, isolated, protections
 from llmos_nb.tools.protocol import CallContext
 seccomp.refuse(processes=True, about_files=True)
 print(*[p.name for p in protections(Setup()) if not p.holds])
-tries = "import os, socket\\nfor act in (os.fork, socket.socket, lambda: open('/etc/passwd'), lambda: os.chmod('/tmp', 511)):\\n" \
+tries = {QUIET!r} + "\\nimport os, socket\\nfor act in (os.fork, socket.socket, lambda: open('/etc/passwd'), lambda: os.chmod('/tmp', 511)):\\n" \
         "    try:\\n        act()\\n        print('DID IT')\\n    except OSError:\\n        print('refused')"
-child = isolated({}, [], Setup())
-print(asyncio.run(child.call("python", {"code": tries}, CallContext("r1.0", "k", 20))).text)
+child = isolated({{}}, [], Setup())
+print(asyncio.run(child.call("python", {{"code": tries}}, CallContext("r1.0", "k", 20))).text)
 child.close()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import linecache
 import math
 import pathlib
 import sqlite3
@@ -16,7 +17,6 @@ import polars as pl
 import pytest
 from hypothesis import given, strategies as st
 from matplotlib.figure import Figure
-from sklearn.linear_model import LinearRegression
 
 from llmos_nb.errors import UsageError
 from llmos_nb.policy.secrets import secret_name, secret_text
@@ -128,6 +128,10 @@ def test_a_tensor_is_known_by_its_name_alone():
 
 
 def test_estimators_and_figures_are_described():
+    from sklearn.linear_model import (
+        LinearRegression,
+    )  # slow to import, and each process of the tests reads this file
+
     model = LinearRegression()
     assert describe("m", model) == "m: LinearRegression, not fitted"
     model.fit(PENGUINS[["year", "bill"]], PENGUINS["year"])
@@ -138,6 +142,14 @@ def test_estimators_and_figures_are_described():
     figure.axes[0].set(xlabel="city", ylabel="total amount")
     assert describe("f", figure) == "f: figure: 3 bars, x label 'city', y label 'total amount'"
     assert describe("f", Figure()) == "f: figure: empty"
+    assert describe("ax", figure.axes[0]) == f"ax: Axes of a {describe('f', figure)[3:]}"
+    areas = Figure()
+    ax = areas.add_subplot()
+    ax.stackplot([1, 2, 3], [[1, 2, 3], [3, 2, 1]])
+    ax.fill_between([1, 2], [0, 0], [1, 1])
+    ax.scatter([1, 2], [1, 2])
+    areas.add_subplot().pcolormesh([[1, 2], [3, 4]])
+    assert describe("f", areas) == "f: figure: 3 areas, 2 points; 1 image"
 
 
 @pytest.mark.parametrize(
@@ -159,6 +171,9 @@ def test_estimators_and_figures_are_described():
             "dict, 2 keys\n- 'a': int 1\n- 'b': list of int, 1 item: 1",
         ),
         (pathlib.PurePosixPath("/home/me/x.csv"), "Path to a .csv file", "Path '/home/me/x.csv'"),
+        (datetime.date(2024, 5, 1), "date", "date 2024-05-01"),
+        (datetime.timedelta(hours=2), "timedelta", "timedelta 2:00:00"),
+        (pd.Timestamp("2024-05-01 12:00"), "Timestamp", "Timestamp 2024-05-01 12:00:00"),
         (math, "module math", None),
         (sqlite3, "module sqlite3", None),
     ],
@@ -204,6 +219,32 @@ def test_functions_classes_and_instances_are_described():
     assert "- .owner: text 'Ann'" in text and "- .rows: DataFrame, 344 rows" in text
     assert "s3cr3t" not in text and "_hidden" not in text
     assert "Ann" not in describe("a", Account())
+
+
+OWN = """\
+class Purse:
+    def put(self, n, into=[]):
+        into.append(n)
+        return sum(into)
+
+def twice(n):
+    return n + n
+
+"""
+
+
+def test_code_of_the_notebook_is_described_with_its_source_where_it_is_asked_for():
+    linecache.cache["<cell 1>"] = (len(OWN), None, OWN.splitlines(keepends=True), "<cell 1>")
+    made = {"__name__": "__main__"}
+    exec(compile(OWN, "<cell 1>", "exec"), made)
+    said = describe("Purse", made["Purse"], full=True)
+    assert "- methods: put\n- source:\n    class Purse:\n        def put(self, n, into=[]):" in said
+    assert describe("twice", made["twice"], full=True).endswith("    def twice(n):\n        return n + n")
+    assert "source" not in describe("Purse", made["Purse"]) + describe("fetch", fetch, full=True)
+    long = OWN.replace("into.append(n)", "into.append(n)\n" + "        n += 1\n" * 100)
+    linecache.cache["<cell 2>"] = (len(long), None, long.splitlines(keepends=True), "<cell 2>")
+    exec(compile(long, "<cell 2>", "exec"), made)
+    assert describe("Purse", made["Purse"], full=True).endswith("- source: 105 lines in a cell")
 
 
 class Connection:

@@ -247,3 +247,26 @@ async def test_fork_starts_with_the_overlay_of_its_event(files):
     assert (files / "a.txt").read_text() == "one\n2\nthree\n"
     (listed,) = [await p.run.tools["list_files"].runner({"pattern": "*.*"}, None)]
     assert "src/new.py" in listed.text and "a.txt (changed)" not in listed.text  # the parent has not edited it
+
+
+async def test_a_search_finds_lines_of_files_as_the_process_has_changed_them(files):
+    p = await working(
+        *CHANGES,
+        call("search_files", pattern=r"^(2|x = \d)"),
+        call("search_files", pattern="one(", files="*.txt"),
+        call("search_files", pattern="gone"),
+    )
+    assert results(p)[3] == "a.txt:2: 2\nsrc/new.py:1: x = 1"
+    assert results(p)[4] == "nothing fits 'one(' in '*.txt'" and results(p)[5].startswith("nothing fits 'gone'")
+
+
+async def test_a_search_over_a_file_with_a_label_takes_the_label_over(files):
+    (files / "llmos.toml").write_text("[labels]\n'file:a.txt' = 'untrusted'\n")
+    p = await working(call("search_files", pattern="one"))
+    assert "a.txt:1: one" in results(p)[0] and p.run.state.labels["*"] == "untrusted"
+
+
+async def test_old_and_new_are_described_each_for_itself(files):
+    p = await working(call("list_files"))
+    told = p.run.tools["edit_file"].schema["properties"]
+    assert told["old"]["description"] != told["new"]["description"]

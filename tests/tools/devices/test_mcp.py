@@ -77,6 +77,17 @@ def wire_of(proc):
 READ = '[tools.evil_echo]\neffect = "read"\nrepeat = "pure"\n'
 
 
+async def test_a_step_calls_a_running_server_past_the_gate_only_as_its_mode_lets_it(hostile):
+    find = "import gc\nfrom llmos_nb.tools.devices.mcp.client import Server\n"
+    find += "live = [o for o in gc.get_objects() if type(o) is Server and o.runs]\n"
+    code = f"{find}await live[0].call('echo', {{'text': 'the secret'}}, 20)"
+    evil = hostile("plain", more=READ)
+    proc = evil.start(echo(), call("python", code=code), DONE, approve="auto")
+    await proc
+    made = proc.run.state.calls["r2.0"]
+    assert made.status == "failed" and "EffectRefused" in made.result and evil.calls == ["hi"]
+
+
 async def test_a_call_asks_runs_and_is_untrusted(hostile):
     evil = hostile("honest")
     proc = evil.start(echo(), DONE)
@@ -124,7 +135,7 @@ async def test_orders_in_tool_descriptions_are_quoted_and_bounded(hostile):
     ("mode", "more"),
     [
         ("risky", ""),
-        ("auto", ""),
+        ("auto", READ),
         ("risky", READ),
         ("plan", '[[policy.rules]]\ntool = "evil_echo"\ndo = "allow"\n'),
     ],
@@ -147,6 +158,13 @@ async def test_a_tool_whose_words_change_asks_again_in_every_mode(hostile, more,
         assert "says something else" not in proc.run.state.questions["r3.0"]["text"]
         await proc.approve("all")
     assert evil.calls == ["one", "two", "three"] and proc.reason == "answered" and same_as_folded(proc)
+
+
+async def test_a_tool_of_others_is_refused_in_auto_once_it_was_heard_and_nobody_is_there(hostile):
+    evil = hostile("changes", "")
+    proc = evil.start(echo("one"), echo("two"), DONE, approve="auto")
+    await proc
+    assert evil.calls == ["one"] and proc.run.state.calls["r2.0"].status == "rejected"
 
 
 async def test_an_approval_given_before_the_change_does_not_hold_after_it(hostile):
@@ -450,7 +468,7 @@ def test_the_reference_server_end_to_end_in_a_notebook(tmp_path):
         waiting = nb.run(f"%%agent -m {model} -t time\nWhat time is it in Tokyo?", 60)
         assert "ApprovalNeeded" in waiting.error and "time_convert_time" in waiting.error, waiting.text
         assert nb.run("%agent approve 1").status == "ok"
-        nb.run("from llmos_nb.session import api\np = api._sessions[(id(globals()), '')].processes[1]\nawait p")
+        nb.run("from llmos_nb.session import api\np = api.session_of(globals(), None).processes[1]\nawait p")
         assert nb.value("p.reason") == "'answered'" and "T20:00" in nb.value("p.run.state.calls['r1.0'].result")
         assert "time" in nb.run("%agent mcp list").text
         pid = int(nb.value("p.session.servers.running('time')"))

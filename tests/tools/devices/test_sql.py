@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import sqlalchemy as sa
+from notebook_driver import Notebook
 from turns import call
 
 import llmos_nb as llmos
@@ -64,7 +65,7 @@ async def test_live_tables_and_files_are_read_by_name(tmp_path):
     )
     assert p.reason == "answered" and "2800" in results(p)[0] and "1 row" in results(p)[0]
     assert names["both"].to_dict("list") == {"city": ["Oslo"], "n": [1]}
-    assert results(p)[2:] == ["sales\nmore\nboth", "city\nn"] or results(p)[3] == "city\nn"
+    assert results(p)[2:] == ["sales\nmore\nboth", f"city: {names['sales'].city.dtype}\nn: int64"]
     p.undo()
     assert "both" not in names
 
@@ -78,7 +79,38 @@ async def test_a_long_result_is_shown_in_part_and_kept_whole():
 
 async def test_a_model_with_room_sees_60_rows():
     p = await asked({"t": pd.DataFrame({"a": range(60)})}, call("sql", query="select * from t order by a"))
-    assert results(p)[0].split()[:61] == ["a", *map(str, range(60))] and "shown" not in results(p)[0]
+    shown = ["|a|", "|---|", *(f"|{n}|" for n in range(60))]
+    assert results(p)[0].split()[:62] == shown and "shown" not in results(p)[0]
+
+
+async def test_describe_tells_types_keys_and_references(tmp_path):
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/keys.db")
+    with engine.begin() as c:
+        c.execute(sa.text("create table people (id integer primary key, name text not null)"))
+        c.execute(sa.text("create table pets (id integer, owner integer references people(id), 'odd ' real)"))
+    p = await asked(
+        {"db": engine},
+        call("sql", query="describe people", database="db"),
+        call("sql", query="describe pets", database="db"),
+    )
+    assert results(p)[0].splitlines() == ["id: INTEGER, key", "name: TEXT, not null"]
+    assert results(p)[1].splitlines() == ["id: INTEGER", "owner: INTEGER, refers to people.id", "'odd ': REAL"]
+    engine.dispose()
+
+
+async def test_a_table_that_is_in_a_database_is_told_how_to_name_it(shop):
+    p = await asked(
+        {"shop": shop, "sale": pd.DataFrame()},
+        *(call("sql", query=f"select * from {t}") for t in ("orders", "sales")),
+    )
+    assert "for one of a database name its variable as `database`" in results(p)[0]
+    assert results(p)[1].endswith("did you mean sale?")
+
+
+async def test_a_query_leaves_a_variable_only_where_it_is_asked_for():
+    names = {"t": pd.DataFrame({"a": range(5_000)})}
+    p = await asked(names, call("sql", query="select * from t order by a"), context="9k")
+    assert list(names) == ["t"] and "5,000 rows, 20 shown; into='NAME' keeps them all" in results(p)[0]
 
 
 async def test_a_result_is_bounded_in_rows(tmp_path):
@@ -225,7 +257,7 @@ async def test_rules_hold_in_databases_and_through_views(tmp_path, shop):
     )
     first, view, named, told, write = p.run.state.calls.values()
     assert first.status == "done" and "total" not in first.result and "Oslo" in first.result
-    assert "is a view" in view.result and named.status == "failed" and told.result == "id\ncity"
+    assert "is a view" in view.result and named.status == "failed" and told.result == "id: INTEGER\ncity: TEXT"
     assert "closed to this process" in write.result and count(shop) == 2
 
 
@@ -360,3 +392,37 @@ async def test_a_preview_reads_and_keeps_nothing():
     names = {"t": pd.DataFrame({"a": [7]})}
     p = await asked(names, call("sql", query="select * from t", into="x"), preview=True)
     assert "7" in results(p)[0] and "1 row" in results(p)[0] and "x" not in names
+
+
+def test_a_connection_of_the_main_thread_is_used_by_it_alone_and_its_query_stays_as_code(tmp_path):
+    with Notebook(tmp_path, stdin=True) as book:
+        book.run(
+            "import sqlite3\ncon = sqlite3.connect('loans.db')\n_ = con.execute('create table loan (n int)')"
+        )
+        query = call("sql", query="select count(*) as n from loan", database="con", into="counted")
+        ran = book.run(f"%%agent -m {book.script(query, {'text': 'None.'})} -t sql\nHow many?")
+        assert ran.status == "ok" and "Exception" not in ran.text and "thread" not in ran.text
+        book.run("%agent export 1 run.ipynb")
+        code = "".join(c.source for c in nbformat.read(tmp_path / "run.ipynb", 4).cells)
+        assert "counted = pd.read_sql_query(" in code
+
+
+async def test_a_file_of_sqlite_is_read_by_its_name_and_never_written(shop, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.db").write_text("no database")
+    p = await asked(
+        {},
+        call("sql", query="select * from orders"),
+        call("sql", query="select city from orders order by id", database="shop.db", into="cities"),
+        call("sql", query="select 1", database="notes.db"),
+        call("sql_write", statement="delete from orders", database="shop.db"),
+        tools=("sql", "sql_write"),
+    )
+    said = results(p)
+    assert "or its file, such as 'shop.db'" in said[0] and "Oslo" in said[1] and count(shop) == 2
+    assert "nor a file of SQLite" in said[2] and "name its variable" in said[3]
+    code = p.run.state.calls["r2.0"].facts["code"]
+    assert "sqlite:///file:shop.db?mode=ro" in code and str(tmp_path) not in code
+    namespace = {}
+    exec(code, namespace)
+    assert [*namespace["cities"].city] == ["Oslo", "a:b"]

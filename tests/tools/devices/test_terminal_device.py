@@ -183,6 +183,49 @@ async def test_git_reads_ask_nothing_and_run_no_code_of_the_repository(repositor
     assert "Begin" in results(p)[2] and "main" in results(p)[3] and not (repository / "ran").exists()
 
 
+def program(repository, path):
+    """A program of the repository's that says that it ran."""
+    file = repository / path
+    file.write_text(f"#!/bin/sh\ntouch {repository.parent}/ran\n")
+    file.chmod(0o755)
+    return file
+
+
+async def test_git_asks_where_the_repository_itself_names_filters(repository):
+    evil = program(repository, "evil.sh")
+    (repository / ".gitattributes").write_text("*.py filter=evil\n")
+    subprocess.run([*GIT, "config", "filter.evil.clean", str(evil)], check=True)
+    calc = repository / "calc.py"
+    calc.write_text(calc.read_text().replace("+ 1", "+ 2"))  # of one size: git looks into it, by the filter
+    p = await working(call("git_status"), tools=["git"])
+    (question,) = p.run.state.questions.values()
+    assert str(evil) in question["text"] and not (repository.parent / "ran").exists()
+    await p.approve("all")
+    await p
+    assert (repository.parent / "ran").exists()  # which is why it asked
+
+
+async def test_git_asks_nothing_for_filters_of_the_user(repository, monkeypatch):
+    settings = repository.parent / "gitconfig"
+    settings.write_text('[filter "mine"]\nclean = cat\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    p = await working(call("git_status"), tools=["git"])
+    assert p.reason == "answered"
+
+
+async def test_hooks_run_at_a_commit_alone_which_names_them(repository):
+    for hook in ("post-checkout", "reference-transaction", "post-index-change", "pre-commit"):
+        program(repository, f".git/hooks/{hook}")
+    (repository / "calc.py").write_text("x = 1\n")
+    commit = call("git_commit", message="Change")
+    p = await working(branch("new"), call("git_add", paths=["calc.py"]), commit, tools=["git"])
+    (question,) = p.run.state.questions.values()
+    assert "pre-commit" in question["text"] and not (repository.parent / "ran").exists()
+    await p.approve("all")
+    await p
+    assert log(repository) == ["Change", "Begin"] and (repository.parent / "ran").exists()
+
+
 async def test_arguments_from_a_model_are_never_options(repository):
     p = await working(
         call("git_diff", path="--output=stolen"), branch("--force"), call("git_add", paths=["../outside"]),
@@ -236,9 +279,8 @@ async def test_a_development_task_change_test_review_commit(repository):
         call("list_files", pattern="*.py"),
         call("read_file", path="calc.py"),
         call("edit_file", path="calc.py", old="(len(xs) + 1)", new="len(xs)"),
-        call("diff_files"),
-        call("commit_files"),
         call("run_tests"),
+        call("commit_files"),
         branch("mean"),
         call("git_add", paths=["calc.py"]),
         call("git_diff", staged=True),
@@ -252,9 +294,9 @@ async def test_a_development_task_change_test_review_commit(repository):
     asked = await approved(p)
     assert p.reason == "answered", p.detail
     titles = [q["title"] for q in asked]
-    assert titles == ["commit 1 file to the folder", "run the tests", "commit to git"]
+    assert titles == ["commit 1 file to the folder: 1 test passed", "commit to git"]
     assert "-    return sum(xs) / (len(xs) + 1)\n+    return sum(xs) / len(xs)" in asked[0]["shows"]
-    assert results(p)[5] == "1 passed" and log(repository) == ["mean divides by the number of values", "Begin"]
+    assert results(p)[3] == "1 passed" and log(repository) == ["mean divides by the number of values", "Begin"]
     assert (
         subprocess.run([*GIT, "status", "--porcelain"], check=True, capture_output=True, text=True).stdout == ""
     )

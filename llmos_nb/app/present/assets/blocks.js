@@ -1,21 +1,24 @@
 // The pieces that *now* is made of, each from plain data; see `Block` in panel_state.py.
+import { answer, valued } from "./answer.js";
 import { button, h, icon } from "./dom.js";
-import { codeBox, markdown, words } from "./text.js";
+import { codeBlock, columnsBlock, gridBlock, pairsBlock, printedBlock } from "./sheet.js";
+import { live } from "./live.js";
+import { codeBox, words } from "./text.js";
 
 /** A button from data; in the card `shared` names what it is about. */
 export function dataButton(b, o = {}) {
   const look = `${b.main ? ".main" : ""}${o.look ?? ""}`;
-  return button(b.label, { act: b.verb, data: b.data, key: b.key, more: b.more, look, by: o.by });
+  return button(b.label, { act: b.verb, data: b.data, key: b.key, more: b.more, look, by: o.by, off: b.off });
 }
 
 const isButton = (cell) => cell && typeof cell === "object" && !Array.isArray(cell);
 const cell = (value) => (isButton(value) ? dataButton(value) : words(value));
 
 /** A table with a caption for those who do not see it. */
-export function table({ caption, heads, rows, plain }) {
-  const row = (cells) =>
+export function table({ caption, heads, rows, plain, evidence }, p) {
+  const row = (cells, at) =>
     h(
-      "tr",
+      evidence && p?.ui.claim === at ? "tr.hit" : "tr",
       {},
       cells.map((value, i) => (i ? h("td", {}, cell(value)) : h("th", { scope: "row" }, cell(value)))),
     );
@@ -44,18 +47,21 @@ export function caption(cap, side) {
 
 /** The title of *now* or of the card. */
 export function lead(text, glyph, id) {
-  return h("h4.lead", { id }, icon(glyph), h("span", {}, text));
+  return h("h3.lead", { id }, icon(glyph), h("span", {}, text));
 }
 
 const KINDS = {
-  lead: (b, p) => lead(b.text, b.glyph ?? p.view.glyph),
-  heading: (b) => h("h4", {}, b.text),
+  lead: (b, p) => lead(valued(b.text, b.claims, p), b.glyph ?? p.view.glyph),
+  heading: (b) => h("h3", {}, b.text),
   text: (b) => h(b.mute ? "p.mute" : "p", {}, b.glyph && [icon(b.glyph), " "], words(b.words)),
-  code: (b) =>
-    h("div", {}, b.cap && caption(b.cap, b.side), codeBox(b.code, { lang: b.lang, label: b.label ?? "Code" })),
+  code: codeBlock,
+  printed: printedBlock,
+  pairs: pairsBlock,
+  grid: gridBlock,
+  columns: columnsBlock,
   table,
-  answer: (b, p) => h("div.answer", {}, markdown(b.markdown, p.callSteps())),
-  stream: (_, p) => h("div.answer", {}, markdown(p.view.stream ?? "", p.callSteps())),
+  answer,
+  live,
   actions: (b) =>
     h(
       "div.go",
@@ -102,7 +108,7 @@ export function blocks(list, p) {
 
 /** A page over *now*, closed by Esc. */
 export function sheet(p) {
-  const title = h("h4.lead", { id: p.ref("sheet") }, icon("chevron"), h("span", {}, p.view.sheet.title));
+  const title = h("h3.lead", { id: p.ref("sheet") }, icon("chevron"), h("span", {}, p.view.sheet.title));
   const go = h("div.go", {}, button("Close", { act: "close", key: "Esc" }));
   return h(
     "section.sheet",

@@ -12,7 +12,7 @@ export function h(tag, attrs = {}, ...kids) {
     if (value == null || value === false) continue;
     if (key === "value" || key === "checked") setBase(element, key, value);
     else if (key === "width") element.style.width = value;
-    else if (key === "left") element.style.left = value;
+    else if (key === "left" || key === "right") element.style[key] = value;
     else element.setAttribute(key, value === true ? "" : value);
   }
   element.append(...kids.flat(9).filter((kid) => kid != null && kid !== false));
@@ -43,17 +43,24 @@ const ICONS = {
   failed: "m4 4 8 8M12 4l-8 8",
   rejected: "M8 2.7a5.3 5.3 0 1 0 0 10.6A5.3 5.3 0 0 0 8 2.7zM4.3 4.3l7.4 7.4",
   skipped: "M3 4.5 7 8l-4 3.5M9 4.5 13 8l-4 3.5",
+  undone: "M3 4.5 7 8l-4 3.5M9 4.5 13 8l-4 3.5",
   replaced: "M13 8a5 5 0 1 1-1.6-3.7M13 2.4v3h-3",
   pause: "M5.5 3.5v9M10.5 3.5v9",
+  danger: "M8 2.2 14.4 13.4H1.6zM8 6.4v3.4M8 11.4v.1",
+  answered: "M2.8 3.6h10.4v6.8H8.2L5.2 13v-2.6H2.8z",
   stop: "M4 4h8v8H4z",
   resume: "m5 3 8 5-8 5z",
   chevron: "m6 3.5 4.5 4.5L6 12.5",
+  fold: "m3.5 6 4.5 4.5L12.5 6",
+  grip: "M6 4v.1M6 8v.1M6 12v.1M10 4v.1M10 8v.1M10 12v.1",
+  out: "M6.5 3.5h-3v9h9v-3M9.5 3.5h3v3M12.5 3.5 7.5 8.5",
 };
 
-/** One of the twelve icons; what it means always stands beside it in words. */
+/** One of the icons; what it means always stands beside it in words. */
 export function icon(name, extra = "") {
   const spin = name === "running" ? " spin" : "";
-  const attrs = { class: `i${spin} ${extra}`.trim(), viewBox: "0 0 16 16", "aria-hidden": "true" };
+  const failed = name === "failed" ? " failed" : "";
+  const attrs = { class: `i${spin}${failed} ${extra}`.trim(), viewBox: "0 0 16 16", "aria-hidden": "true" };
   return s("svg", attrs, s("path", { d: ICONS[name] ?? ICONS.pending }));
 }
 
@@ -68,6 +75,7 @@ export function button(label, o = {}) {
     "aria-keyshortcuts": o.key && shortcut(o.key),
     "aria-describedby": o.by,
     "aria-description": o.more,
+    "aria-disabled": o.off ? "true" : null,
     "aria-expanded": o.expanded,
     "aria-haspopup": o.popup,
     tabindex: o.tab,
@@ -75,8 +83,12 @@ export function button(label, o = {}) {
   };
   const more = o.more && h("span", { "aria-hidden": "true" }, ` ${o.more}`);
   const key = o.key && h("kbd", { "aria-hidden": "true" }, o.key);
-  return h(`button${o.look ?? ""}`, attrs, o.icon && icon(o.icon), h("span", {}, label, more), key);
+  const words = (label || more) && h("span", {}, label, more);
+  return h(`button${o.look ?? ""}`, attrs, o.icon && icon(o.icon), words, key);
 }
+
+/** Whether a button keeps its place and cannot be pressed now. */
+export const isOff = (element) => element.getAttribute("aria-disabled") === "true";
 
 function shortcut(key) {
   return key.replace("⇧ ", "Shift+").replace("Ctrl ↵", "Control+Enter").replace("Esc", "Escape");
@@ -146,6 +158,14 @@ function setBase(element, key, value) {
 export function settle(select) {
   select.value = select.baseValue;
   return select;
+}
+
+const place = (button) => button && `${button.dataset.act} ${button.closest("li")?.dataset.key}`;
+
+/** Whether a click counts: the second of a double click does only on the button of the first, which may have moved away. */
+export function counts(event, button, root) {
+  if (event.detail < 2) root.firstClick = place(button);
+  return event.detail < 2 || root.firstClick === place(button);
 }
 
 // Build what is lazy in a tree that is new as a whole.

@@ -30,6 +30,10 @@ function stepFields(step) {
 const FORMS = {
   edit: { fields: stepFields, save: "Save", note: "The policy looks at it again." },
   add: { fields: stepFields, save: "Save", note: "It comes last; move it with Alt ↑." },
+  send: {
+    fields: () => [field("To the model, which reads it before it goes on", "text", "", { rows: 2 })],
+    save: "Send",
+  },
   retry: {
     fields: () => [field("A hint for the model, empty if none", "hint", "")],
     save: "Retry with this hint",

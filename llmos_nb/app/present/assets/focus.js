@@ -14,8 +14,12 @@ export function holdFocus(p, before) {
     const opened = p.root.querySelector(".sheet");
     if (inside && opened && opened !== sheet) return opened.focus();
     const kept = inside && p.root.contains(held);
-    if (asked && !(typing && kept) && (inside || nowhere())) return p.focus(".card");
+    const judging = kept && held.closest(".doc"); // what was changed of the plan is what is looked at
+    if (asked && !((typing || judging) && kept) && (inside || nowhere()))
+      return p.focus(p.view.card.danger ? ".card .stopit" : ".card"); // the one decision that focuses a button
+    if (p.furthered && inside && (!kept || held.matches(".now"))) return awaitAnswer(p);
     if (kept) return document.activeElement === held ? null : held.focus({ preventScroll: true });
+    if (inside && p.was != null && p.step(p.was)) return p.goTo(p.was); // the page of that row was closed
     return inside ? rest(p) : null;
   };
 }
@@ -25,6 +29,13 @@ function rest(p) {
   if (p.view.card) return p.focus(".card");
   const step = currentStep(p.view.steps);
   return step ? p.goTo(step.n) : p.focus(".goal button");
+}
+
+// Who asked further is where the answer comes, and then in the line again.
+function awaitAnswer(p) {
+  const line = p.root.querySelector("[name=further]");
+  p.furthered = !line;
+  (line ?? p.root.querySelector(".now")).focus({ preventScroll: true });
 }
 
 /** A polite line that says at most one thing a second, and then the newest. */

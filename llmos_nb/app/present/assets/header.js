@@ -1,11 +1,15 @@
-// The head of the panel: goal, state, verbs of the whole process, menu and budget.
+// The head of the panel: goal, state, verbs of the whole process, menu, budget and where the loop stands.
+import { passed, share, tick } from "./clock.js";
 import { button, h, icon } from "./dom.js";
+import { loopLine } from "./loop.js";
+import { words } from "./text.js";
 
 const MENU = [
   ["Export notebook", "export"],
   ["Undo all", "undo_all"],
   ["Fork here", "fork"],
   ["Show journal", "journal"],
+  ["Drawing of the loop", "loop"],
   ["Put steps in cells", "cells"],
   ["Rules and what they cover", "rules"],
   ["Keys", "keys"],
@@ -21,52 +25,68 @@ function menu({ ui, view }) {
 
 function goal(p) {
   const attrs = { type: "button", "aria-expanded": `${p.ui.open}`, "data-act": "goal" };
-  return h("h3.goal", {}, h("button", attrs, icon("chevron"), h("span", {}, p.view.goal)));
+  return h("h2.goal", {}, h("button", attrs, icon("chevron"), h("span", {}, p.view.goal)));
 }
 
-function budget(bars) {
-  const bar = ({ name, used, of, part }) =>
-    h(
-      part >= 1 ? "div.full" : "div",
+function budget(p) {
+  const bar = ({ name, used, of, part, clock }) => {
+    const now = clock ? passed(clock, p.view.skew) / clock.top : part;
+    return h(
+      now >= 1 ? "div.full" : "div",
       {},
       h("dt", {}, name),
-      h("dd", {}, used, h("span.mute", {}, ` of ${of}`)),
-      h(
-        "i",
-        { "aria-hidden": "true" },
-        h("b", { width: `${part ? Math.min(Math.max(part * 100, 1), 100) : 0}%` }),
-      ),
+      h("dd", {}, clock ? tick(clock, p) : used, h("span.mute", {}, ` of ${of}`)),
+      h("i", { "aria-hidden": "true" }, h("b", { width: share(now) })),
     );
-  return h("dl.budget", {}, bars.map(bar));
+  };
+  return h("dl.budget", {}, p.view.budget.map(bar));
+}
+
+/** What can be said and added while the run goes on, and what its verbs do: always at the same place. */
+export function runFoot({ view, ui }) {
+  const { acts, steps, card } = view;
+  if (!acts.length) return null;
+  const runs = acts.includes("Pause") && acts.includes("Stop");
+  return h(
+    "footer.run-foot",
+    { "data-key": "foot run" },
+    runs && h("span", {}, "Pause ends after this step. Stop ends now and takes the unfinished step back."),
+    steps.length > 0 && !card?.plan && ui.form?.kind !== "add" && button("Add a step", { act: "add", look: ".bare" }),
+    ui.form?.kind !== "send" && button("Say something", { act: "send", look: ".bare" }),
+  );
 }
 
 export function header(p) {
   const { view, ui } = p;
   const acts = view.acts.map((label) => button(label, { act: label.toLowerCase(), icon: label.toLowerCase() }));
   const more = button("More", { act: "menu", popup: "menu", expanded: `${ui.menu}` });
+  const fold = button("", { act: "fold", icon: "fold", say: "Fold the panel", expanded: "true" });
   return h(
     "header",
     {},
-    h("div.top", {}, goal(p), h("div.acts", {}, acts, more, menu(p))),
+    h("div.top", {}, goal(p), h("div.acts", {}, acts, more, fold, menu(p))),
     h(
       "div.meta",
       {},
       h("span.state", {}, icon(view.glyph), " ", view.state),
-      h("span", {}, view.what),
+      h("span", {}, view.what, view.clock && [", ", tick(view.clock, p)]),
       h("span.mute", {}, view.who),
     ),
     ui.note && h("p.note", {}, ui.note),
-    budget(view.budget),
+    p.offline && h("p.offline", {}, words(p.offline)),
+    budget(p),
+    loopLine(p.svg, view),
   );
 }
 
 const KEYS = [
   ["A, ⇧ A", "approve, the rest like this"],
   ["E, R, S", "edit, reject, skip"],
-  ["U, P", "undo, pause or resume"],
-  ["O", "output of the step"],
+  ["U, ⇧ U, P", "undo, redo, pause or resume"],
+  ["↵, O", "open the step"],
   ["↑ ↓", "previous, next step"],
   ["Alt ↑ ↓", "move the step"],
+  ["↵", "in the last line: ask further"],
   ["Tab", "header, card, step, its verbs"],
   ["Ctrl ↵, Esc", "save, leave without saving"],
   ["?", "these keys"],
@@ -80,7 +100,7 @@ export function keysSheet(p) {
   return h(
     "section.sheet",
     { "data-key": "keys", tabindex: -1, "aria-labelledby": p.ref("keys") },
-    h("h4.lead", { id: p.ref("keys") }, icon("chevron"), h("span", {}, "Keys")),
+    h("h3.lead", { id: p.ref("keys") }, icon("chevron"), h("span", {}, "Keys")),
     h(
       "p.mute",
       {},

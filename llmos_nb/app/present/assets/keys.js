@@ -1,14 +1,17 @@
 // Keys count only while the focus is inside the panel, and none of them may reach the notebook around it.
-import { act, isFor } from "./verbs.js";
+import { isOff } from "./dom.js";
+import { act, isFor, seek } from "./verbs.js";
 import { verbsOf } from "./plan.js";
+import { opens } from "./sheet.js";
 
-const STEP_KEYS = { a: "approve", e: "edit", r: "reject", s: "skip", u: "undo", o: "output" };
+const STEP_KEYS = { a: "approve", e: "edit", r: "reject", s: "skip", u: "undo", o: "open" };
 const FIELD = "input:not([type=range], [type=checkbox]), textarea, select";
 
 // JupyterLab and Notebook match their command keys against the focused element, so A, B, X and D D would edit the notebook.
 // A lone i goes on (I I interrupts), and so do keys with Ctrl, but for those that edit text and Ctrl Enter, which would
-// run the cell.
+// run the cell. Alt with a letter is a shortcut of the front end's, but where it may write a character.
 function isOurs(event, typing) {
+  if (event.altKey && !typing && /^Key/.test(event.code)) return false;
   if (!event.ctrlKey && !event.metaKey) return typing || event.key !== "i";
   return event.key === "Enter" || (typing && /^[acvxyz]$/i.test(event.key));
 }
@@ -48,10 +51,31 @@ function inMenu(event, menu) {
   items[to % items.length].focus();
 }
 
-function escape(p) {
+function escape(event, p) {
+  if (event.target.closest(".pd") && event.target.name) return leave(event, p, event.target.baseValue);
+  if (p.ui.claim != null) return p.set({ claim: null });
   if (p.ui.menu) return act(p, "menu");
   if (p.ui.keys || p.view.sheet) return act(p, "close");
   if (p.ui.form || p.ui.mode) p.close();
+}
+
+// A field of the plan is left for its step; what was typed is sent by its change, unless it goes back.
+function leave(event, p, value) {
+  event.preventDefault();
+  const li = event.target.closest("li.step");
+  if (value !== undefined) event.target.value = value;
+  p.goTo(li.dataset.n);
+}
+
+const IN_TIME = { ArrowLeft: "earlier", ArrowDown: "earlier", ArrowRight: "later", ArrowUp: "later" };
+
+// The slider stands on real time, and the arrows go from event to event.
+function inTime(event, p) {
+  const verb = IN_TIME[event.key];
+  if (!verb && event.key !== "Home" && event.key !== "End") return;
+  event.preventDefault();
+  if (verb) act(p, verb);
+  else seek(p, event.key === "Home" ? 0 : p.view.events.length - 1);
 }
 
 // The same as pressing the button that shows these keys, nearest to the focus first.
@@ -72,12 +96,12 @@ function letter(event, p, li) {
   const atCard = !step || (event.shiftKey && isFor(p.view.card, step));
   if (!atCard) {
     const verb = !event.shiftKey && STEP_KEYS[key];
-    if (verb && verbsOf(step).includes(verb)) act(p, verb, { step });
+    if (verb === "open" ? opens(step) : verb && verbsOf(step, p.view).includes(verb)) act(p, verb, { step });
     return;
   }
   const name = (event.shiftKey ? "⇧ " : "") + key.toUpperCase();
-  const button = [...p.root.querySelectorAll(".now [data-letter]")].find(
-    (each) => each.dataset.letter === name,
+  const button = [...p.root.querySelectorAll(":is(.now, .foot, .s1) [data-letter]")].find(
+    (each) => each.dataset.letter === name && !each.disabled && !isOff(each),
   );
   if (button) act(p, button.dataset.act, { button });
   else if (name === "U") act(p, "undo");
@@ -88,14 +112,21 @@ export function onKey(event, p) {
   const typing = event.target.matches(FIELD);
   event.target.removeAttribute(SUPPRESS);
   if (isOurs(event, typing)) event.stopPropagation(); // Lab listens on the document after the panel
-  if (event.key === "Escape") return escape(p);
+  if (event.key === "Escape") return escape(event, p);
+  if (event.key === "Enter" && event.target.closest(".pd") && event.target.name) return leave(event, p);
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return confirm(event, p);
+  if (event.key === "Enter" && event.target.name === "further" && !event.isComposing) return act(p, "further");
   if (typing || event.ctrlKey || event.metaKey || event.isComposing) return;
   const menu = event.target.closest(".menu");
   if (menu) return inMenu(event, menu);
-  if (event.target.type === "range") return;
+  if (event.target.type === "range") return inTime(event, p);
   const li = event.target.closest("li.step");
-  if (li && (event.key === "ArrowUp" || event.key === "ArrowDown")) return arrow(event, p, li);
+  const inSteps = li || (event.target.matches(".doc") && !event.altKey); // from a plan itself to the first of its steps
+  if (inSteps && /^Arrow(Up|Down)$/.test(event.key)) return arrow(event, p, li);
+  if (event.key === "Enter" && event.target === li && !event.repeat && opens(p.step(li.dataset.n))) {
+    event.preventDefault();
+    return act(p, "open", { step: p.step(li.dataset.n) });
+  }
   if (event.altKey || event.repeat || !/^[a-z?]$/i.test(event.key)) return;
   letter(event, p, li);
 }

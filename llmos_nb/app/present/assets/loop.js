@@ -1,15 +1,26 @@
-// The loop as Graphviz drew it: taken over element by element, then only classes and counts change.
+// The loop: one line, and behind More as Graphviz drew it, taken over element by element; then only classes and counts
+// change.
 import { h, s } from "./dom.js";
 
-const NOW = {
-  plan: "planning",
-  you: "waiting for you",
-  act: "running a call",
-  observe: "reading a result",
-  integrate: "taking in what came back",
-  check: "checking the answer",
-  answer: "done",
-};
+// The stages are those of the drawing.
+const stagesOf = (svg) => [...svg.querySelectorAll("g.node")].map((node) => node.dataset.id);
+const told = (svg, stage) => `The loop: ${stagesOf(svg).join(", ")}. Now: ${stage || "stopped"}.`;
+
+/** The loop as a line: a stage is past where the run has been, counts stand before the arrows. */
+export function loopLine(svg, { stage, counts = {} }) {
+  const arrow = (i) => h("span.ar", { "aria-hidden": "true" }, counts[`e${i}`] && h("b", {}, counts[`e${i}`]), "→");
+  const past = (i) => counts[`e${i}`] || counts[`e${i + 1}`];
+  const node = (name, i) => h(`span.st${stage === name ? ".lit" : past(i) ? ".past" : ""}`, { "aria-hidden": "true" }, name);
+  const again = [counts.e7 && `next step × ${counts.e7}`, counts.e8 && `re-plan × ${counts.e8}`].filter(Boolean);
+  return h(
+    "div.loop1",
+    { "data-key": "loop line" },
+    h("span.sr", {}, told(svg, stage)),
+    h("span.line", {}, stagesOf(svg).map((name, i) => [i > 0 && arrow(i), node(name, i)])),
+    h("span.more", {}, again.join(" · ")),
+  );
+}
+
 const SHAPES = new Set(["svg", "g", "path", "polygon", "polyline", "ellipse", "text"]);
 const ATTRIBUTES = new Set(
   "width height viewBox transform class d points cx cy rx ry x y text-anchor".split(" "),
@@ -41,8 +52,7 @@ export function parseLoop(text) {
 
 /** Light the stage and write the counts. */
 export function updateLoop(svg, { stage, counts = {} }) {
-  const say = `The loop: plan, you, act, observe, integrate, check. Now: ${NOW[stage] ?? "stopped"}.`;
-  svg.setAttribute("aria-label", say);
+  svg.setAttribute("aria-label", told(svg, stage));
   for (const group of svg.querySelectorAll("[data-id]")) {
     const id = group.dataset.id;
     if (!group.classList.contains("edge")) {

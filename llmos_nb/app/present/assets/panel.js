@@ -1,13 +1,20 @@
 // The panel: a view comes in, the page is brought to it in place, verbs go out.
 import { blocks, sheet } from "./blocks.js";
+import { placeTip } from "./answer.js";
 import { card } from "./card.js";
+import { runClocks } from "./clock.js";
 import { h, lazy, morphChildren } from "./dom.js";
 import { announcer, holdFocus, warnBeforeLeaving } from "./focus.js";
-import { header, keysSheet } from "./header.js";
+import { strip, wasFolded } from "./fold.js";
+import { foot, isLocal, restButtons } from "./foot.js";
+import { header, keysSheet, runFoot } from "./header.js";
 import { shieldKeys } from "./keys.js";
 import { LISTENERS } from "./listeners.js";
+import { followEnd } from "./live.js";
 import { loopCaption, parseLoop, updateLoop } from "./loop.js";
 import { currentStep, plan } from "./plan.js";
+import { planCard, planSide } from "./plandoc.js";
+import { stepSheet } from "./sheet.js";
 import { stop } from "./stop.js";
 import { initialize } from "./store.js";
 import { timeline } from "./timeline.js";
@@ -30,17 +37,22 @@ class PagePanel {
       hit: null,
       at: null,
       note: "",
+      claim: null,
+      loop: false,
+      upto: null,
+      away: false,
     };
     this.unheard = new Set();
     this.sent = 0;
     this.drawn = 0;
     this.line = h("div.sr", { role: "status", "aria-live": "polite" });
-    this.body = h("div");
+    this.body = h("div.frame");
     this.root = h("section.llm", { role: "region" }, this.body, this.line);
     this.announce = announcer(this.line);
     this.drawLoop();
     el.append(this.root);
     this.view = model.get("view");
+    if (this.view.id) this.ui.folded = wasFolded(this.view);
     this.show(this.view, null);
   }
 
@@ -65,28 +77,57 @@ class PagePanel {
     this.svg.dataset.key = `loop ${++this.drawn}`;
   }
 
+  /** Why nobody answers, in words, none while that is not known yet; null while somebody does. */
+  get offline() {
+    return this.model.get("offline") ?? null;
+  }
+
   /** Take a new view; `before` is the key of the card that stood there. */
   show(view, before = this.cardKey()) {
     if (!view.id) return;
     const place = holdFocus(this, before);
     const changed = view.state !== this.view.state || view.what !== this.view.what;
+    const key = this.cardKey(view);
+    const news = (key && key !== before) || (view.foot && !this.view.foot);
+    if (key !== before && this.ui.mode && this.decided !== before)
+      this.draft = { key: before, mode: this.ui.mode, typed: this.typed() };
+    if (view.sheet?.step !== this.view.sheet?.step) this.ui.pages = {};
+    this.was = this.view.sheet?.step ?? null;
     this.view = view;
-    if (this.cardKey() !== before) {
+    if (key !== before) {
       this.cardSince = performance.now();
-      this.ui.mode = "";
+      this.ui.mode = key === this.draft?.key ? this.draft.mode : "";
+      this.decided = null;
     }
     if (changed) this.ui.note = "";
     if (view.at === this.ui.at) this.ui.at = null;
+    if (!view.card?.plan) this.ui.upto = null;
     if (this.ui.form?.n && !this.step(this.ui.form.n)) this.ui.form = null;
     if (!this.step(this.ui.tab) || this.following()) this.ui.tab = currentStep(view.steps)?.n ?? null;
     this.draw();
+    if (key !== before && this.ui.mode) this.typed(this.draft.typed);
     place();
+    if (view.sheet?.step != null && view.sheet.step !== this.was) this.bring(".of-step");
+    else if (news && before !== null && !this.root.querySelector("input[type=text]:focus, textarea:focus")) this.bring(".now");
     this.speak();
+  }
+
+  // What stands in the fields of the card, or is to stand there again: its process may have lost its service meanwhile.
+  typed(values) {
+    const fields = [...this.root.querySelectorAll(".card [name]")];
+    for (const input of fields) if (values && input.name in values) input.value = values[input.name];
+    return Object.fromEntries(fields.map((input) => [input.name, input.value]));
   }
 
   // The tab stop goes with the current step until somebody moves it.
   following() {
     return !this.moved && !this.root.querySelector(".plan")?.contains(document.activeElement);
+  }
+
+  // A page of a step, a decision and an answer are seen from their head, however far down the plan somebody was.
+  bring(selector) {
+    const [body, part] = [".body", selector].map((each) => this.root.querySelector(each));
+    if (body && part) body.scrollTop += part.getBoundingClientRect().top - body.getBoundingClientRect().top - 8;
   }
 
   // Counters change many times a second and are not worth a word: only a new state, or words made for it, are said.
@@ -116,13 +157,29 @@ class PagePanel {
     root.dataset.tone = view.tone;
     root.dataset.state = view.id;
     root.setAttribute("aria-label", `Process ${view.name}, pid ${view.pid}`);
-    updateLoop(this.svg, view);
-    const time = view.events?.length > 0 && timeline(this);
-    const columns = h("div.cols", {}, this.now(), plan(this));
-    morphChildren(this.body, h("div", {}, header(this), this.figure(), time, columns));
+    root.classList.toggle("strip", Boolean(this.ui.folded));
+    this.ran ||= view.acts.includes("Stop") || Boolean(view.card);
+    root.toggleAttribute("data-fit", !this.ran);
+    const whole = () => [header(this), this.columns(), this.time(), foot(this) ?? runFoot(this)];
+    morphChildren(this.body, h("div", {}, this.ui.folded ? strip(this) : whole()));
+    restButtons(this);
+    placeTip(this);
+    followEnd(this);
+  }
+
+  // What is shown with its own height scrolls in a frame whose height does not change while the run goes on.
+  columns() {
+    const side = this.view.card?.plan ? planSide(this) : plan(this);
+    return h("div.body", { "data-key": "body" }, this.ui.loop && this.figure(), h("div.cols", {}, this.now(), side));
+  }
+
+  // Under the body, as what is read stays where it is when a run ends.
+  time() {
+    return this.view.events?.length > 0 && timeline(this);
   }
 
   figure() {
+    updateLoop(this.svg, this.view);
     const picture = lazy("div", "picture", [this.svg], () =>
       h("div.picture", { "data-key": "picture" }, this.svg),
     );
@@ -131,13 +188,16 @@ class PagePanel {
 
   now() {
     const { view, ui } = this;
+    const opened = !ui.keys && view.sheet?.step != null;
+    if (opened) return h("section.now", { "aria-label": "Now", tabindex: this.furthered ? -1 : null }, view.card && card(this), stepSheet(this));
     const over = ui.keys ? keysSheet(this) : view.sheet && sheet(this);
-    const body = view.card ? card(this) : blocks(view.now, this);
-    return h("section.now", { "aria-label": "Now" }, over, body);
+    const body = view.card?.plan ? planCard(this) : view.card ? card(this) : blocks(view.now, this);
+    return h("section.now", { "aria-label": "Now", tabindex: this.furthered ? -1 : null }, over, body);
   }
 
   /** Change something local and draw. */
   set(change) {
+    if (change.mode || change.form) this.ui.folded = false; // a form needs its room
     Object.assign(this.ui, change);
     this.draw();
   }
@@ -158,7 +218,7 @@ class PagePanel {
         input[input.type === "checkbox" ? "checked" : "value"] = input.baseValue;
     this.set({ form: null, mode: "" });
     if (mode) return this.focus(".card");
-    if (form) return form.n ? this.goTo(form.n) : this.focus("[data-act=add]");
+    if (form) return form.n ? this.goTo(form.n) : this.focus(`[data-act=${form.kind}]`);
   }
 
   focus(selector) {
@@ -177,6 +237,7 @@ class PagePanel {
 
   /** Send a verb; gives the ticket by which the process says that it heard. */
   send(message) {
+    if (this.offline != null && !isLocal(message.verb)) return null;
     const seq = this.ref(++this.sent);
     try {
       this.model.send({ ...message, seq });
@@ -185,6 +246,7 @@ class PagePanel {
       this.set({ note: `The kernel of this panel is gone. Run %agent show ${this.view.pid} in any cell.` });
       return null;
     }
+    if (message.call) this.decided = this.cardKey();
     this.unheard.add(seq);
     setTimeout(() => {
       if (this.unheard.has(seq) && message.verb !== "stop")
@@ -199,8 +261,21 @@ class PagePanel {
     return stop(this);
   }
 
+  /** Hand steps over to JupyterLab's extension, which puts them below as cells; without it, say how that is done. */
+  putCells({ pid, cells }) {
+    if (!cells.length) return this.set({ note: "No step would be a cell." });
+    const event = new CustomEvent("llmos:cells", { bubbles: true, cancelable: true, detail: { pid, cells } });
+    const there = !this.root.dispatchEvent(event);
+    const how = `Write %agent cells ${pid} in a cell: its surviving steps come below.`;
+    this.set({ note: there ? "The steps stand as cells of this notebook, each to be accepted or rejected." : how });
+  }
+
   hear(message) {
-    if (message.kind === "note") this.set({ note: message.text });
+    if (message.kind === "note") {
+      this.set({ note: message.text });
+      this.root.querySelector("p.note")?.scrollIntoView({ block: "nearest" }); // it may answer a button far below
+    }
+    if (message.kind === "cells") this.putCells(message);
     if (message.kind !== "heard") return;
     this.unheard.delete(message.seq);
     if (!this.unheard.size && this.ui.note.startsWith("The kernel is busy")) this.set({ note: "" });
@@ -217,14 +292,17 @@ function render({ model, el }) {
   const hear = (message) => p.hear(message);
   model.on("change:view", show);
   model.on("change:loop_svg", redraw);
+  model.on("change:offline", show);
   model.on("msg:custom", hear);
   for (const [kind, listener] of Object.entries(LISTENERS))
     p.root.addEventListener(kind, (event) => listener(event, p));
-  const ends = [warnBeforeLeaving(p), shieldKeys(p)];
+  model.send({ verb: "sync", rev: model.get("view").rev, drawn: true });
+  const ends = [warnBeforeLeaving(p), shieldKeys(p), runClocks(p)];
   return () => {
     for (const end of ends) end();
     model.off("change:view", show);
     model.off("change:loop_svg", redraw);
+    model.off("change:offline", show);
     model.off("msg:custom", hear);
     p.root.remove();
   };

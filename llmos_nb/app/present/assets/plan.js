@@ -1,6 +1,8 @@
 // The plan as a list: one tab stop, evidence in the rows, verbs over a row's end.
+import { tick } from "./clock.js";
 import { button, h, icon, lazy } from "./dom.js";
 import { stepForm } from "./editor.js";
+import { opener, opens } from "./sheet.js";
 import { words } from "./text.js";
 
 const SAY = {
@@ -12,6 +14,8 @@ const SAY = {
   rejected: "rejected",
   skipped: "skipped",
   replaced: "replaced",
+  undone: "undone",
+  left: "not done",
 };
 
 /** What can be done to a step, by its state. */
@@ -19,26 +23,34 @@ export const STEP_VERBS = {
   pending: ["approve", "edit", "skip", "up", "down"],
   waiting: ["approve", "edit", "skip", "reject"],
   running: ["skip"],
-  done: ["output", "retry", "undo"],
-  failed: ["output", "retry", "edit", "skip"],
-  replaced: ["output"],
+  done: ["retry", "undo"],
+  failed: ["retry", "edit", "skip", "undo"],
   skipped: ["retry"],
+  undone: ["retry"],
+  left: ["retry"],
   rejected: ["retry", "edit"],
 };
 
 /** What can be done to a call that serves no step of a plan. */
-const CALL_VERBS = { waiting: STEP_VERBS.waiting, done: ["output", "undo"], failed: ["output", "undo"] };
+const CALL_VERBS = { waiting: STEP_VERBS.waiting, done: ["undo"], failed: ["undo"] };
 
 const isCall = (step) => typeof step.n === "string";
 const named = (step) => (isCall(step) ? `call ${step.n}` : `step ${step.n}`);
 
-/** The same for one row: its output is offered where it has one, Undo of a call where it can be undone. */
-export const verbsOf = (step) =>
-  ((isCall(step) ? CALL_VERBS : STEP_VERBS)[step.s] ?? []).filter(
-    (name) => (name !== "output" || step.out) && (name !== "undo" || !isCall(step) || step.back),
-  );
+const OFFERED = {
+  undo: (step) => Boolean(step.back),
+  edit: (step) => !step.asks,
+  approve: (step) => !step.danger && !step.asks && (step.s !== "pending" || !step.covered),
+};
 
-function verb(name, step, tab) {
+/** The same for one row of a view: what it has no use for is not offered, and nothing to a row of an earlier event. */
+export const verbsOf = (step, view) =>
+  view.past
+    ? []
+    : ((isCall(step) ? CALL_VERBS : STEP_VERBS)[step.s] ?? []).filter((name) => OFFERED[name]?.(step) ?? true);
+
+/** A verb over the end of a row. */
+export function verb(name, step, tab) {
   const arrow = { up: "↑", down: "↓" }[name];
   if (arrow) return button(arrow, { act: name, say: `Move step ${step.n} ${name}`, look: ".bare", tab });
   const label = name[0].toUpperCase() + name.slice(1);
@@ -51,7 +63,25 @@ export function currentStep(steps) {
   return first("waiting", "running") ?? first("pending") ?? steps[0];
 }
 
-function body(step, tab) {
+// Green is only what was evaluated; time and cost stand at its right, until the verbs of the row do.
+function verdict(step, verbs) {
+  if (!step.verdict) return null;
+  const side = h("span.mute", {}, [step.dur, step.cost].filter(Boolean).join(" · "));
+  const look = step.held ? ".held" : step.s === "failed" ? ".err" : "";
+  return h(`div.h${look}`, {}, h("span", {}, words(step.verdict)), side, verbs);
+}
+
+/** The steps that a step needs. */
+export const after = (step) => step.after && h("span.dep", {}, `after ${step.after}`);
+
+function facts(p, step) {
+  const time = step.clock ? tick(step.clock, p) : step.dur;
+  const found = [...(step.verdict ? [] : [time, step.cost]), step.note].filter(Boolean);
+  return found.flatMap((fact, i) => (i ? [" · ", fact] : [fact]));
+}
+
+function body(p, step, tab) {
+  const verbs = h("span.do", {}, verbsOf(step, p.view).map((name) => verb(name, step, tab)));
   return h(
     "div",
     {},
@@ -60,20 +90,13 @@ function body(step, tab) {
       {},
       h("span.num", {}, step.n),
       h("b", {}, h("span.sr", {}, `${SAY[step.s]}: `), step.t),
-      step.after && h("span.dep", {}, `after ${step.after}`),
+      after(step),
+      opens(step) && opener(p, step, named(step), tab),
     ),
-    step.s !== "replaced" && step.x && h("div.x", {}, `expects: ${step.x}`),
+    verdict(step, verbs),
+    step.s !== "replaced" && step.x && !Array.isArray(step.verdict) && h("div.x", {}, `expects: ${step.x}`),
     step.ev && h(step.s === "failed" ? "div.ev.err" : "div.ev", {}, words(step.ev)),
-    h(
-      "div.facts",
-      {},
-      [step.dur, step.cost, step.note].filter(Boolean).join(" · "),
-      h(
-        "span.do",
-        {},
-        verbsOf(step).map((name) => verb(name, step, tab)),
-      ),
-    ),
+    h("div.facts", {}, facts(p, step), !step.verdict && verbs),
   );
 }
 
@@ -81,29 +104,32 @@ function row(p, step) {
   const form = p.ui.form?.n === step.n ? p.ui.form.kind : null;
   const here = p.ui.tab === step.n;
   const hit = p.ui.hit === step.n;
-  return lazy("li", `step ${step.n}`, [step, here, form, hit], () => {
+  const open = p.view.sheet?.step === step.n;
+  return lazy("li", `step ${step.n}`, [step, here, form, hit, open, p.view.past, p.view.skew], () => {
     const tab = here ? 0 : -1;
     const now = step.s === "running" || step.s === "waiting";
     const attrs = {
       id: p.ref(`step-${step.n}`),
       "data-key": `step ${step.n}`,
       "data-n": step.n,
-      "data-s": step.s,
+      "data-s": step.danger ? "danger" : step.s,
       tabindex: tab,
       "aria-current": now ? "step" : null,
+      "data-open": open,
     };
     const li = h(
       `li.step${hit ? ".hit" : ""}`,
       attrs,
-      icon(step.s),
-      form ? stepForm(form, step) : body(step, tab),
+      icon(step.danger ? "danger" : step.s),
+      form ? stepForm(form, step) : body(p, step, tab),
     );
     for (const link of li.querySelectorAll("a")) link.tabIndex = tab;
     return li;
   });
 }
 
-function folded(p, key, glyph, text, steps) {
+/** Rows in one line, which unfolds. */
+export function folded(p, key, glyph, text, steps) {
   if (!steps.length) return null;
   const summary = h("summary", {}, icon(glyph), ` ${text}`);
   return h(
@@ -140,11 +166,10 @@ export function plan(p) {
   const { view, ui } = p;
   const [ended, near, far] = parts(view);
   const kind = far[0] && isCall(far[0]) ? "Call" : "Step";
-  const open = view.acts.length > 0 && view.steps.length > 0;
   return h(
     "section.plan",
     { "aria-label": view.planhead?.startsWith("Calls") ? "Calls" : "Plan" },
-    h("h4", {}, h("span", {}, view.planhead ?? "Plan"), view.planside && h("span", {}, view.planside)),
+    h("h3", {}, h("span", {}, view.planhead ?? "Plan"), view.planside && h("span", {}, view.planside)),
     view.planside === "being written" && skeleton(),
     folded(p, "ended", "done", view.fold?.text, ended),
     h(
@@ -160,6 +185,6 @@ export function plan(p) {
       far,
     ),
     ui.form?.kind === "add" && h("div.step", { "data-key": "add" }, icon("pending"), stepForm("add")),
-    open && ui.form?.kind !== "add" && button("Add a step", { act: "add", look: ".bare.add-step" }),
+    ui.form?.kind === "send" && h("div.step", { "data-key": "send" }, icon("pending"), stepForm("send")),
   );
 }

@@ -87,12 +87,19 @@ function align(a, b) {
 export function codeBox(code, { lang = "python", label, before }) {
   const lines = before == null ? code.split("\n").map((line) => [" ", line]) : difference(before, code);
   const box = { role: "group", tabindex: 0, "aria-label": label };
-  return h(
-    "div.code",
-    box,
-    lines.map(([mark, line]) => codeLine(mark, lang === "python" ? colour(line) : [line])),
+  return h("div.code", box, coloured(lines, lang));
+}
+
+/** The lines of code, coloured. */
+export function codeLines(code, lang) {
+  return coloured(
+    code.split("\n").map((line) => [" ", line]),
+    lang,
   );
 }
+
+const coloured = (lines, lang) =>
+  lines.map(([mark, line]) => codeLine(mark, lang === "python" ? colour(line) : [line]));
 
 function codeLine(mark, parts) {
   if (mark === " ") return h("span", {}, h("i", { "aria-hidden": "true" }, " "), parts);
@@ -134,7 +141,7 @@ export function markdown(text, steps = new Map()) {
     const line = lines[0];
     if (!line.trim()) lines.shift();
     else if (FENCE.test(line)) out.push(fence(lines));
-    else if (HEAD.test(line)) out.push(h("h4.part", {}, inline(lines.shift().match(HEAD)[2], steps)));
+    else if (HEAD.test(line)) out.push(h("h3.part", {}, inline(lines.shift().match(HEAD)[2], steps)));
     else if (ITEM.test(line)) out.push(list(lines, steps));
     else if (isRow(line) && lines[1] !== undefined && isRow(lines[1]) && RULE.test(lines[1]))
       out.push(grid(lines, steps));

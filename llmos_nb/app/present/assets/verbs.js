@@ -1,5 +1,9 @@
 // What a button, a letter or a form does: either something local to this window, or a message to the process.
+import { isTyped } from "./danger.js";
 import { readArguments, readForm } from "./editor.js";
+import { fold } from "./fold.js";
+import { further } from "./foot.js";
+import { newest } from "./live.js";
 import { timeAt } from "./timeline.js";
 
 const GUARD_MS = 500;
@@ -30,14 +34,23 @@ function tooEarly(p, step) {
   return asks && performance.now() - p.cardSince < GUARD_MS;
 }
 
+// What goes where others chose is approved by typing where it goes, and by nothing else.
 function approve(p, { step, data, act }) {
+  if (p.view.card?.danger && (!step || isFor(p.view.card, step)))
+    return p.open({ mode: "typed", typed: "" }, ".typed input");
   if (!tooEarly(p, step)) p.send({ verb: act, ...target(p, step), ...data });
+}
+
+function approveTyped(p) {
+  if (!tooEarly(p) && isTyped(p)) p.send({ verb: "approve", ...about(p.view.card), typed: p.ui.typed });
 }
 
 function edit(p, { step }) {
   const { card, steps } = p.view;
+  if (card?.plan && !step) return p.focus(".pd textarea");
   const own = card && (!step || (isFor(card, step) && step.s === "waiting"));
   if (own && card.code != null) return p.open({ mode: "edit" }, ".card textarea[name=code]");
+  if (own && card.danger && card.args?.length) return p.open({ mode: "args" }, `.args [name="${card.danger.name}"]`);
   if (own && card.args?.length) return p.focus(".args :is(input, textarea, select)");
   const chosen = step ?? (card && steps.find((each) => each.s === "pending"));
   if (chosen) p.open({ form: { kind: "edit", n: chosen.n } }, ".form input");
@@ -104,6 +117,7 @@ const LOCAL = {
   approve,
   approve_rest: approve,
   approve_same: approve,
+  approve_typed: approveTyped,
   edit,
   reject,
   save,
@@ -115,8 +129,19 @@ const LOCAL = {
   retry: (p, { step, data }) =>
     step ? p.open({ form: { kind: "retry", n: step.n } }, ".form input") : p.send({ verb: "retry", ...data }),
   add: (p) => p.open({ form: { kind: "add" } }, ".form input"),
+  send: (p) => p.open({ form: { kind: "send" } }, ".form textarea"),
+  open: (p, { step }) =>
+    p.send(p.view.sheet?.step === step.n ? { verb: "close" } : { verb: "output", step: step.n }),
+  page: (p, { data }) => p.set({ pages: { ...p.ui.pages, [data.key]: data.at } }),
+  further,
+  claim: (p, { button }) => p.set({ claim: +button.closest("[data-claim]").dataset.claim }),
   cancel: (p) => p.close(),
   goal: (p) => p.set({ open: !p.ui.open }),
+  loop: (p) => p.set({ loop: !p.ui.loop }),
+  fold,
+  newest,
+  grip: () => {}, // it is dragged, or moved by keys
+  upto: (p, { data }) => p.set({ upto: p.ui.upto === data.n ? null : data.n }),
   menu: (p) =>
     p.ui.menu ? p.open({ menu: false }, "[data-act=menu]") : p.open({ menu: true }, ".menu button"),
   keys: (p) => p.open({ menu: false, keys: true }, ".sheet"),

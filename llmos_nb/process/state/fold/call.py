@@ -5,7 +5,9 @@ What the model is told of a call stands at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
@@ -16,21 +18,28 @@ from llmos_nb.journal.events import (
     CallResolved,
     CallStarted,
     CallUndone,
+    EffectDecided,
     NamesChanged,
     QuestionAnswered,
     QuestionAsked,
     QuestionDue,
     QuestionEscalated,
+    ToolCalled,
+    ToolReturned,
     UndoProposed,
 )
 from llmos_nb.messages import Message, Part, canonical
 from llmos_nb.policy import APPROVER
+from llmos_nb.process.state import acts
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.heap import heap_decided
-from llmos_nb.process.state.prompts import who
+from llmos_nb.process.state.prompts import took_long, who
 from llmos_nb.process.state.rebuild import AGAIN, REBUILD
-from llmos_nb.process.state.state import CONTROL, State, flush_notes, note
+from llmos_nb.process.state.state import CONTROL, State, flush_notes, note, say
 from llmos_nb.tools import Call, shown
+
+MADE_CHARS = 200  # of a result that a step's code got from a tool, in the state
+LONG_S = 300.0  # a decision that took longer is told
 
 
 def fold_calls(s: State, e: Event) -> None:
@@ -47,13 +56,20 @@ def fold_calls(s: State, e: Event) -> None:
         case CallInDoubt() as b:
             call = s.calls[b.call]
             call.status = "in_doubt"
-            s.questions[call.id] = {"kind": "doubt", "text": b.why or _say_in_doubt(call), "since": e.at}
+            _drop_effects(s, call)
+            about = {"title": f"whether {call.name} was done", "text": b.why or _say_in_doubt(call)}
+            s.questions[call.id] = {"kind": "doubt", **about, "since": e.at}
         case CallResolved() as b:
             _resolved(s, e, b)
         case CallUndone(compensation=by) as b if by:
             _compensated(s, s.calls[b.call], by)
         case CallUndone() | CallRedone() as b:
             _undone(s, b)
+        case ToolCalled() as b:
+            _called_within(s, b)
+        case ToolReturned() as b:
+            made = s.calls[b.within].facts.get("made", [])
+            next(m for m in made if m["call"] == b.call).update(ok=b.ok, result=b.result[:MADE_CHARS])
         case UndoProposed() as b:
             s.calls[b.call] = Call(b.call, b.name, b.arguments, s.calls[b.undoes].step, undoes=b.undoes)
             s.undoing.append(b.call)
@@ -70,30 +86,55 @@ def fold_questions(s: State, e: Event) -> None:
             _escalated(s, e, b)
         case QuestionAnswered() as b:
             _answered(s, e, b)
+        case EffectDecided() as b:
+            s.questions.pop(b.question, None)
+            if b.what == "allow" and b.scope == "process":
+                s.grants.append(b.effect)
 
 
 def _decided(s: State, e: Event, b: CallDecided) -> None:
     call = s.calls[b.call]
     call.by, call.why, call.digest = b.by, b.why, b.digest
-    s.questions.pop(call.id, None)
+    note_delay(s, s.questions.pop(call.id, None), b.by, f"decided on {call.id}", e.at)
     s.awaited.pop(call.id, None)
+    if b.what != "approve":
+        acts.released(s.acts, call.id)
     if b.what in ("reject", "skip"):
-        text = _say_refused(b.what, b.by, b.why)
+        text = _say_refused(s, b.what, b.by, b.why)
         close(s, call, "skipped" if b.what == "skip" else "rejected", e, result=text)
         return
     if b.what == "edit":
         call.original = call.original if call.original is not None else call.arguments
         call.facts.pop("edited_by", None)
+        call.facts["edit_why"] = b.why
         if b.by.startswith(APPROVER):
             call.facts["edited_by"] = b.by
     call.arguments = b.arguments if b.arguments is not None else call.arguments
     call.status = "proposed" if b.what == "edit" else "approved"
     if b.what == "approve":
         _count_grant(s, call)
+        s.upto = call.step if s.upto and s.plan.later(call.step, s.upto) else s.upto  # a person let it run
+
+
+def note_delay(s: State, asked: Mapping[str, Any] | None, by: str, did: str, at: str) -> None:
+    """Tell the model that somebody was long in deciding what they were asked."""
+    since = str((asked or {}).get("since", ""))
+    if (
+        not since
+        or not at
+        or ":" in by.partition(":")[0]
+        or by in ("deadline", "schema", "acts", "repeat", "budget")
+    ):
+        return
+    seconds = (datetime.fromisoformat(at) - datetime.fromisoformat(since)).total_seconds()
+    if seconds >= LONG_S:
+        note(s, took_long(s, by, did, seconds, at))
 
 
 def _count_grant(s: State, call: Call, by: int = 1) -> None:
     """Count that a decision used what the plan or a rule grants; ``by=-1`` where the call did not begin."""
+    if by < 0:
+        acts.released(s.acts, call.id)
     if call.by == "plan":
         s.envelope_used[call.name] += by
     elif call.by == "you" and call.step in s.preapproved:
@@ -112,22 +153,39 @@ def _started(s: State, e: Event, b: CallStarted) -> None:
     s.spent["calls"] = s.spent.get("calls", 0) + 1
 
 
+def _called_within(s: State, b: ToolCalled) -> None:
+    """Note a call that the code of another makes; it counts for the budget and for rules."""
+    made = s.calls[b.within].facts.setdefault("made", [])
+    made.append({"call": b.call, "tool": b.tool, "arguments": b.arguments, "by": b.by})
+    s.spent["calls"] = s.spent.get("calls", 0) + 1
+    if b.act is not None:
+        acts.used(s.acts, b.act["act"], b.call, b.act["item"], b.act.get("items"))
+    _count_grant(s, Call(b.call, b.tool, b.arguments, by=b.by))
+
+
 def _finished(s: State, e: Event, b: CallFinished) -> None:
     call = s.calls[b.call]
     call.ok, call.size, call.error = b.ok, b.size, b.error
     call.images, call.facts = b.images, {**call.facts, **b.facts}
     if "handle" in call.facts:
-        s.handled, s.exposed_at = True, e.n if s.exposed_at < 0 else s.exposed_at
+        s.handled = True
     s.questions.pop(call.id, None)
     s.awaited.pop(call.id, None)
-    if s.mailbox.pop(call.facts.get("message", ""), None) is not None:
+    if "message" in call.facts:
+        s.mailbox.pop(call.facts["message"], None)  # else it stood in a shared one
         s.repeats.clear()  # another message is something new, though the call that took it is the same
     if b.ok and not call.undoes:
         s.effects.append(call.id)
         _count_new(s, call)
     if call.name == "final_answer" and b.ok:
-        s.checks, s.candidate, s.computed = {}, b.result, None
+        s.checks, s.candidate, s.computed, s.unfilled = {}, b.result, None, []
     close(s, call, "done" if b.ok else "failed", e, result=b.result)
+
+
+def _drop_effects(s: State, call: Call) -> None:
+    """Ask no more about effects of a call that has ended."""
+    for key in [k for k, q in s.questions.items() if q.get("call") == call.id]:
+        del s.questions[key]
 
 
 def _count_new(s: State, call: Call) -> None:
@@ -146,6 +204,7 @@ def repeat_key(call: Call) -> str:
 def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     """Close a call; when its turn has no open call left, the results enter the prompt in call order."""
     call.status, call.result, call.ended = status, result, e.at
+    _drop_effects(s, call)
     if call.undoes and status != "done":
         s.undoing.remove(call.id)
     if call.name not in s.reads:
@@ -159,12 +218,13 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
         return
     s.turn = None
     most = s.context.shown_bytes
-    results = tuple(_result_message(s.calls[i], most) for i in turn.calls)
-    short = (s.calls[i] for i in turn.calls if "handle" not in s.calls[i].facts)
-    whole = {c.id: c.result for c in short if _seen(c, most) != c.result}
+    results = tuple(_result_message(s, s.calls[i], most) for i in turn.calls)
+    short = (s.calls[i] for i in turn.calls if not {"handle", "private"} & s.calls[i].facts.keys())
+    whole = {c.id: c.result for c in short if _seen(s, c, most) != c.result}
+    if s.context.filling:
+        s.notes.insert(0, s.context.own(say(s, "memory")))
     flush_notes(s, (turn.message, *results), turn.first, whole)
-    acted = any(s.calls[i].name not in CONTROL for i in turn.calls)
-    s.todo = "integrate" if acted else "ask"
+    s.todo = "integrate" if s.unread else "ask"  # calls of no step are compared with nothing
     if s.candidate and call.name == "final_answer":
         s.todo = "answer"
 
@@ -175,24 +235,26 @@ def _judge_anew(s: State) -> None:
     What a person approved is bound to what they saw, and looked at again when it starts.
     """
     for call in s.open_calls:
-        if call.status == "approved" and call.by.startswith(("plan", "words", "mode:", "rule:")):
+        if call.status == "approved" and call.by.startswith(("plan", "words", "act:", "mode:", "rule:")):
             call.status = "proposed"
             _count_grant(s, call, -1)
 
 
-def _result_message(call: Call, most: int) -> Message:
+def _result_message(s: State, call: Call, most: int) -> Message:
     parts = tuple(
         Part("image", i.get("text", ""), i["mime"], bytes.fromhex(i["data"]))
         for i in call.images
-        if "data" in i and "handle" not in call.facts
+        if "data" in i and not {"handle", "private"} & call.facts.keys()
     )
-    return Message("tool", _say_result(call, _seen(call, most)), call=call.id, parts=parts)
+    return Message("tool", _say_result(s, call, _seen(s, call, most)), call=call.id, parts=parts)
 
 
-def _seen(call: Call, most: int) -> str:
+def _seen(s: State, call: Call, most: int) -> str:
     """Return what the model sees of a result, in at most so many bytes; what it recalled it sees word for word."""
     if "handle" in call.facts:
-        return _say_handle(call)
+        return _say_handle(s, call)
+    if "private" in call.facts:
+        return str(call.facts["private"])
     return call.result if call.name == RECALL else shown(call.id, call.result, call.size, most)
 
 
@@ -202,7 +264,7 @@ def _resolved(s: State, e: Event, b: CallResolved) -> None:
     if b.done:
         call.ok = True
         s.effects += [] if call.undoes else [call.id]
-        close(s, call, "done", e, result=_say_confirmed(b.by))
+        close(s, call, "done", e, result=say(s, "confirmed", who=who(b.by)))
     else:
         call.status = "approved"
 
@@ -226,7 +288,7 @@ def _undone(s: State, b: CallUndone | CallRedone) -> None:
     s.versions.update(call.changes.names)
     _put_step(s, call)
     s.repeats.clear()
-    note(s, _say_undone(call, undone, stays))
+    note(s, _say_undone(s, call, undone, stays))
 
 
 def _compensated(s: State, call: Call, by: str) -> None:
@@ -234,7 +296,7 @@ def _compensated(s: State, call: Call, by: str) -> None:
     call.status = "undone"
     s.undoing = [i for i in s.undoing if i != by]
     s.repeats.clear()
-    note(s, _say_compensated(call))
+    note(s, say(s, "compensated", call=call.id, tool=call.name))
 
 
 def _put_step(s: State, call: Call) -> None:
@@ -246,13 +308,11 @@ def _put_step(s: State, call: Call) -> None:
 def _put_one(s: State, n: int) -> None:
     if s.plan.step(n).status not in ("done", "failed", "skipped"):
         return
-    calls = [c for c in s.calls.values() if n in c.serves and c.changes.names]
+    served = [c for c in s.calls.values() if n in c.serves]
+    calls = [c for c in served if c.changes.names] or [c for c in served if c.ok]
     standing = [c for c in calls if c.status != "undone"]
-    if standing:
-        status = "done" if standing[-1].ok else "failed"
-    else:
-        status = "skipped" if any(c.ok for c in calls) else "failed"
-    s.plan = s.plan.put(n, status=status)
+    without = "skipped" if any(c.ok for c in calls) else "failed"
+    s.plan = s.plan.put(n, status=without if not standing else "done" if standing[-1].ok else "failed")
 
 
 def _asked(s: State, e: Event, b: QuestionAsked) -> None:
@@ -274,12 +334,13 @@ def _escalated(s: State, e: Event, b: QuestionEscalated) -> None:
 
 
 def _answered(s: State, e: Event, b: QuestionAnswered) -> None:
-    s.questions.pop(b.question, None)
+    asked = s.questions.pop(b.question, None)
     if b.question == REBUILD:
         heap_decided(s, again=b.text == AGAIN)
         return
     s.told.append((b.by, b.text))
     s.repeats.clear()
+    note_delay(s, asked, b.by, f"answered {b.question}", e.at)
     call = s.calls.get(b.question)
     if call is not None and call.status == "asked":
         call.ok = True
@@ -290,34 +351,39 @@ def _answered(s: State, e: Event, b: QuestionAnswered) -> None:
 # what the model is told of a call
 
 
-def _say_refused(what: str, by: str, why: str) -> str:
+def _say_refused(s: State, what: str, by: str, why: str) -> str:
     """Say that a call did not run."""
-    if by in ("schema", "repeat", "budget", "tools"):
-        return f"Error: {why}"
+    if by in ("schema", "acts", "repeat", "budget", "tools"):
+        return say(s, "error", text=why)
     if by == "conflict":
-        return f"Not run: {why}"
+        return say(s, "not_run", why=why)
     verb = "skipped" if what == "skip" else "rejected"
-    return f"Not run: {verb} by {who(by)}" + (f": {why}" if why else ".")
+    return say(s, "refused", verb=verb, who=who(by), why=f": {why}" if why else ".")
 
 
-def _say_result(call: Call, text: str) -> str:
+def _say_result(s: State, call: Call, text: str) -> str:
     """Return the result of a call as the model is shown it."""
-    editor = "The approver" if "edited_by" in call.facts else "The user"
-    edited = (
-        "" if call.original is None or call.by == "schema" else f"({editor} edited this call before it ran.) "
-    )
+    edited = _say_edited(s, call) if call.original is not None and call.by != "schema" else ""
     if call.status == "failed":
-        return f"Error: {edited}{text}"
-    return edited + (text or "done, no output")
+        return say(s, "error", text=edited + text)
+    return edited + (text or say(s, "no_output"))
 
 
-def _say_handle(call: Call) -> str:
+def _say_edited(s: State, call: Call) -> str:
+    """Say that a call is not what the model proposed, why, and what ran."""
+    editor = "The approver" if "edited_by" in call.facts else "The user"
+    given = call.arguments if isinstance(call.arguments, dict) else {}
+    ran = str(given["code"]) if list(given) == ["code"] else canonical(given)
+    why = f" Reason: {said}" if (said := call.facts.get("edit_why")) else ""
+    return say(s, "edited", who=editor, why=why, code=shown(call.id, ran))
+
+
+def _say_handle(s: State, call: Call) -> str:
     """Say of a result that others may have written that it is there."""
     handle, kind = call.facts["handle"], call.facts.get("kind", "text")
     error = f"{call.error} with " if call.error else ""
-    variable = f" In Python it is the variable {handle}." if "variable" in call.facts else ""
-    ask = f"read(handle={handle!r}, question=…, type=…) asks about it."
-    return f"{error}{handle}: untrusted {kind}, {call.size:,} bytes, not shown.{variable} {ask}"
+    variable = say(s, "by_handle_variable", handle=handle) if "variable" in call.facts else ""
+    return say(s, "by_handle", error=error, handle=handle, kind=kind, size=f"{call.size:,}", variable=variable)
 
 
 def _say_in_doubt(call: Call) -> str:
@@ -325,20 +391,9 @@ def _say_in_doubt(call: Call) -> str:
     return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."
 
 
-def _say_confirmed(by: str) -> str:
-    """Say that a call in doubt was done."""
-    return f"It was done ({who(by)} confirmed it); its result is not known."
-
-
-def _say_undone(call: Call, back: bool, stays: Iterable[str] = ()) -> str:
+def _say_undone(s: State, call: Call, back: bool, stays: Iterable[str] = ()) -> str:
     """Say that a call's effects were taken back or put in again, and what could not be."""
     names = sorted(set(call.changes.names))
     what = f" ({', '.join(names)})" if names else ""
-    verb, when = ("undid", "before") if back else ("redid", "after")
     rest = f", except for {', '.join(stays)}" if stays else ""
-    return f"The user {verb} call {call.id}{what}. The namespace is as it was {when} it{rest}."
-
-
-def _say_compensated(call: Call) -> str:
-    """Say that what a call did outside was taken back."""
-    return f"The user had call {call.id} ({call.name}) taken back; what it did outside is undone."
+    return say(s, "undone" if back else "redone", call=call.id, names=what, rest=rest)

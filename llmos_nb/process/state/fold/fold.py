@@ -50,15 +50,15 @@ def apply(state: State, event: Event) -> State:
         _account_time(state, event.at)
     state.n, state.at = event.n, event.at
     match event.k.partition(".")[0]:
-        case "call" | "names" | "undo":
+        case "call" | "names" | "undo" | "tool":
             fold_calls(state, event)
         case "model" | "budget" | "context":
             fold_model(state, event)
         case "heap":
             fold_heap(state, event)
-        case "plan" | "step":
+        case "plan" | "step" | "act":
             fold_plan(state, event)
-        case "question":
+        case "question" | "effect":
             fold_questions(state, event)
         case "message":
             fold_messages(state, event)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import HeapRestored
+from llmos_nb.journal.events import HeapChanged, HeapRestored
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.rebuild import REBUILD
-from llmos_nb.process.state.state import State, note
+from llmos_nb.process.state.state import State, note, say
 
 
 def fold_heap(s: State, e: Event) -> None:
     """Take in what came back, and tell the model what did not; what a person is asked about it is told after that."""
+    if isinstance(e.body, HeapChanged):
+        note(s, prompts.others_changed(s, e.body.names, e.body.now))
     if not isinstance(e.body, HeapRestored):
         return
     b = e.body
@@ -19,10 +21,10 @@ def fold_heap(s: State, e: Event) -> None:
     s.lost, s.again = dict(b.missing), []
     _ran_again(s, b)
     if b.by:
-        note(s, prompts.run_again(b.rerun, b.by))
+        note(s, say(s, "run_again", who=prompts.who(b.by), calls=", ".join(b.rerun)))
     told = {} if b.asks else new
     if told or b.differs:
-        note(s, prompts.names_gone(told, b.differs))
+        note(s, prompts.names_gone(s, told, b.differs))
 
 
 def _ran_again(s: State, b: HeapRestored) -> None:
@@ -38,4 +40,4 @@ def heap_decided(s: State, again: bool) -> None:
     if again:
         s.again = list(dict.fromkeys(s.lost.values()))
     else:
-        note(s, prompts.names_gone(s.lost, ()))
+        note(s, prompts.names_gone(s, s.lost, ()))

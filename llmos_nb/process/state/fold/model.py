@@ -15,9 +15,10 @@ from llmos_nb.journal.events import (
     ProposedCall,
     Reason,
 )
-from llmos_nb.messages import Message, ToolCall
+from llmos_nb.messages import Extra, Message, ToolCall, canonical
 from llmos_nb.process.state import notes, prompts
-from llmos_nb.process.state.state import CONTROL, SERVES, State, note
+from llmos_nb.process.state.plan import Step
+from llmos_nb.process.state.state import CONTROL, SERVES, State, flush_notes, note, say
 from llmos_nb.tools import Call, Turn
 
 MAX_NUDGES = {"empty": 1, "length": 4, "cut": 3}
@@ -52,26 +53,33 @@ def _paged(s: State, b: ContextPaged) -> None:
     if context.small:
         context.evict(b.groups, b.stay, b.label)
         return
-    s.noted = notes.noted(gone) or s.noted
+    s.noted = notes.noted(s, gone) or s.noted
+    context.said += notes.said(s, gone)
     known = [*notes.known(s, b.variables), *([f"What you noted: {s.noted}"] if s.noted else [])]
     context.evict(b.groups, b.stay, b.label, notes.of_page(s, gone), "\n".join(known))
-    context.add((Message("user", prompts.COMPACTED),), s.n, s.n)
+    context.add((Message("user", context.own(say(s, "compacted"))),), s.n, s.n)
 
 
 def _failed(s: State, b: ModelFailed) -> None:
     s.request, s.todo = 0, "ask"
+    if s.turn is None:
+        flush_notes(s, ())
     s.failures += 1
     s.failed_kinds[b.error_kind] += 1
     s.retry_in_s = b.retry_in_s or 0.0
     if b.shrink:
         s.shrink = True
     elif b.final:
-        s.ending = ("unverified", s.candidate and b.error) if s.candidate else ("failed", b.error)
+        unfilled = f"{'; '.join(s.unfilled)}; told so, it gave no other answer: " if s.unfilled else ""
+        s.ending = ("unverified" if s.candidate else "failed", f"{unfilled}{b.error}")
 
 
 def _responded(s: State, e: Event, b: ModelResponded) -> None:
-    _settled(s, b.settled or {})
+    held, s.notes = (s.notes, []) if s.turn is None else ([], s.notes)
+    asked = s.todo == "ask"  # somebody spoke while it was answering
     s.request, s.failures, s.responses = 0, 0, s.responses + 1
+    _settled(s, b.settled or {})
+    s.notes += held  # what was said meanwhile stands behind the answer, which could not know it
     s.failed_kinds.clear()
     if b.finish == "refused":
         s.ending = ("refused", b.text or "the model refused")
@@ -80,6 +88,9 @@ def _responded(s: State, e: Event, b: ModelResponded) -> None:
         _begin_turn(s, e.n, b, [_call(i, c, e.n) for i, c in named])
     else:
         _text_only(s, b)
+    if s.turn is None and s.notes:
+        flush_notes(s, ())
+        s.todo = "ask" if asked else s.todo
 
 
 def _begin_turn(s: State, n: int, b: ModelResponded, calls: Sequence[Call]) -> None:
@@ -90,10 +101,10 @@ def _begin_turn(s: State, n: int, b: ModelResponded, calls: Sequence[Call]) -> N
     _serve(s, acts, planned=s.plan_status == "approved" and not any(c.name == "plan" for c in calls))
     s.calls.update((c.id, c) for c in calls)
     wire = tuple(ToolCall(c.name, raw["arguments"], c.id) for c, raw in zip(calls, b.calls, strict=True))
-    s.turn = Turn(Message("assistant", b.text, wire), [c.id for c in calls], n)
+    s.turn = Turn(Message("assistant", b.text, wire, extra=_untouched(b)), [c.id for c in calls], n)
     s.partial, s.candidate = "", ""
     if b.cut:
-        s.notes.append(prompts.CUT)
+        s.notes.append(say(s, "cut"))
 
 
 def _call(key: str, raw: ProposedCall, n: int) -> Call:
@@ -108,34 +119,45 @@ def _call(key: str, raw: ProposedCall, n: int) -> Call:
 def _serve(s: State, acts: Sequence[Call], planned: bool) -> None:
     """Begin the steps that calls say they serve; a call that names none that there is serves the first open one."""
     first = s.current.n if s.current and planned else 0
-    known = [p.n for p in s.plan.steps if p.status not in ("replaced", "rejected")] if planned else []
+    known = [p.n for p in s.plan.steps if p.status != "replaced" and not _dropped(s, p)] if planned else []
     for call in acts:
         said = [n for n in call.serves if n in known]
         call.step, *call.also = said or [first]
-    s.unread = list(dict.fromkeys(n for call in acts for n in call.serves or [0]))
-    for n in filter(None, s.unread):
+    s.unread = list(dict.fromkeys(n for call in acts for n in call.serves))
+    for n in s.unread:
         s.plan = s.plan.put(n, status="running")
-    s.step = next((n for n in reversed(s.unread) if n), s.step)
+    s.step = s.unread[-1] if s.unread else s.step
+
+
+def _dropped(s: State, step: Step) -> bool:
+    """Whether a step was rejected itself; where one of its calls was, that may be made otherwise."""
+    return step.status == "rejected" and not any(step.n in c.serves for c in s.calls.values())
 
 
 def _text_only(s: State, b: ModelResponded) -> None:
     """An answer without calls: the final one, or one that was cut off, or nothing."""
     text = b.text
     if b.cut:
-        _nudge(s, "cut", prompts.CUT, ("truncated", "a call was cut off again and again"), text)
+        _nudge(s, "cut", say(s, "cut"), ("truncated", "a call was cut off again and again"), text)
     elif b.finish == "length" and text:
         s.partial += text
-        _nudge(s, "length", prompts.GO_ON, ("truncated", "the answer was cut off again and again"), text)
+        _nudge(s, "length", say(s, "go_on"), ("truncated", "the answer was cut off again and again"), text)
     elif not (s.partial + text).strip():
-        _nudge(s, "empty", prompts.EMPTY, ("empty", "the model said nothing, twice"), text)
+        _nudge(s, "empty", say(s, "empty"), ("empty", "the model said nothing, twice"), text)
     else:
-        offer_answer(s, s.partial + text, text)
+        offer_answer(s, s.partial + text, text, _untouched(b))
 
 
-def offer_answer(s: State, answer: str, said: str) -> None:
+def _untouched(b: ModelResponded) -> Extra | None:
+    """Return what goes back to the provider, unless a secret was taken out of it: no signature fits it then."""
+    return b.extra if b.extra and "<secret " not in b.text + canonical(b.extra) else None
+
+
+def offer_answer(s: State, answer: str, said: str, extra: Extra | None = None) -> None:
     """Take a text as the candidate for the answer; its checks run next."""
-    s.candidate, s.partial, s.checks, s.computed, s.todo = answer, "", {}, None, "answer"
-    s.context.add((Message("assistant", said),), s.n, s.n)
+    s.candidate, s.partial, s.checks, s.todo = answer, "", {}, "answer"
+    s.computed, s.unfilled = None, []
+    s.context.add((Message("assistant", said, extra=extra),), s.n, s.n)
 
 
 def _nudge(s: State, kind: str, text: str, end: tuple[Reason, str], said: str) -> None:
@@ -155,4 +177,4 @@ def _settled(s: State, amounts: Mapping[str, float]) -> None:
     near = s.budget.near(s.spent)
     if near and not s.warned:
         s.warned = True
-        note(s, prompts.budget_near(s.budget, near))
+        note(s, prompts.budget_near(s, near))

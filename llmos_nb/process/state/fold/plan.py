@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import PlanDecided, PlanEdited, PlanProposed, Reason, StepData, StepIntegrated
-from llmos_nb.process.state import prompts
-from llmos_nb.process.state.fold.call import close
+from llmos_nb.journal.events import (
+    ActsMoved,
+    ActUsed,
+    PlanDecided,
+    PlanEdited,
+    PlanProposed,
+    Reason,
+    StepData,
+    StepIntegrated,
+)
+from llmos_nb.process.state import acts, prompts
+from llmos_nb.process.state.fold.call import close, note_delay
 from llmos_nb.process.state.plan import Plan, Step, parse_steps
 from llmos_nb.process.state.state import State, ask_again, note
 
@@ -19,6 +28,11 @@ def fold_plan(s: State, e: Event) -> None:
             _plan_decided(s, e, b)
         case StepIntegrated() as b:
             _integrated(s, b)
+        case ActUsed() as b:
+            acts.used(s.acts, b.act, b.call, b.item, b.items)
+        case ActsMoved() as b:
+            for n in b.acts:
+                s.acts[n].open = False
 
 
 INVENTOR = "process"
@@ -30,6 +44,7 @@ def _planned(s: State, b: PlanProposed | PlanEdited) -> None:
         return
     before = s.plan
     s.plan = Plan(tuple(_step(raw) for raw in b.steps if not _is_invented(s, raw)), b.version)
+    acts.planned(s.acts, b.steps, b.by)
     if b.call or isinstance(b, PlanProposed):
         s.plan_status, s.plan_call, s.plan_by = "proposed", b.call, b.by
     elif s.plan_status == "asked":
@@ -38,7 +53,8 @@ def _planned(s: State, b: PlanProposed | PlanEdited) -> None:
     else:
         if s.plan_status == "none":  # a person gives a process that works without a plan one
             s.plan_status, s.plan_by = "approved", b.by
-        note(s, prompts.plan_edited(s.plan, b.by, _newly_rejected(before, s.plan)))
+        s.closed = s.closed or (s.plan_status == "approved" and any(a.open for a in s.acts.values()))
+        note(s, prompts.plan_edited(s, b.by, _newly_rejected(before, s.plan)))
         if not s.request and not s.turn:
             ask_again(s)
 
@@ -62,16 +78,21 @@ def _step(raw: StepData) -> Step:
 def _plan_decided(s: State, e: Event, b: PlanDecided) -> None:
     if s.plan_status == "none":  # the decision of a mode on the step that a former version invented
         return
-    s.questions.pop(f"plan:{b.version}", None)
-    s.decided_at = e.n
+    note_delay(s, s.questions.pop(f"plan:{b.version}", None), b.by, "decided on the plan", e.at)
     approved = b.what == "approve"
     s.plan_status = "approved" if approved else "rejected"
     if approved:
+        s.plan_seen = s.plan_seen or s.plan_by != "model" or not b.by.startswith("mode:")
         s.envelope, s.plan_by = dict(b.envelope), b.by
+        s.upto = s.upto if b.by.startswith("mode:") else b.upto
+        acts.decided(s.acts, b.by, b.without)
+        s.closed = s.closed or any(a.open for a in s.acts.values())
         s.envelope_used.clear()
-    elif not b.why:
+    else:
+        acts.refused(s.acts)
+    if not approved and not b.why:
         s.ending = ("rejected", "the plan was rejected")
-    text = prompts.plan_decided(s.plan, approved, b.why, b.by)
+    text = prompts.plan_decided(s, approved, b.why, b.by)
     if s.plan_call:
         close(s, s.calls[s.plan_call], "done" if approved else "rejected", e, result=text)
     elif not approved:
@@ -87,13 +108,15 @@ def _integrated(s: State, b: StepIntegrated) -> None:
     s.evidence[b.step] = b.evidence
     s.seen_in[b.step] = [c.id for c in s.calls_for(b.step)]
     s.compared.pop(b.step, None)
-    s.compared |= {b.step: b.compared} if b.met and b.compared else {}
+    s.missed.pop(b.step, None)
+    if b.compared:
+        (s.compared if b.met else s.missed)[b.step] = b.compared
     s.plan = s.plan.put(b.step, status=b.status or ("done" if b.met else "failed"))
     s.step = b.step
     if b.detail:
         note(s, b.detail)
     elif b.met and not s.unread and len(s.plan) > 1 and (following := s.current):
-        note(s, prompts.next_step(following))
+        note(s, prompts.next_step(s, following))
 
 
 def settle_plan(s: State, reason: Reason) -> None:

@@ -7,6 +7,7 @@ from typing import cast
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
+    FURTHER,
     AnswerComputed,
     CheckFinished,
     HeadMessage,
@@ -27,10 +28,10 @@ from llmos_nb.journal.events import (
 )
 from llmos_nb.messages import Message, Part, ToolCall
 from llmos_nb.policy import Budget, Mode, labels, parse_rule
-from llmos_nb.process.state import prompts
+from llmos_nb.process.state import acts, prompts
 from llmos_nb.process.state.context import Context
 from llmos_nb.process.state.fold.plan import settle_plan
-from llmos_nb.process.state.state import State, ask_again, note
+from llmos_nb.process.state.state import State, ask_again, flush_notes, note, say
 
 MAX_CHECK_FAILS = {"grounded": 1}  # a check that former versions made
 
@@ -59,7 +60,7 @@ def fold_run(s: State, e: Event) -> None:  # noqa: C901 - one a kind
             _label(s, e, b)
         case OutputsDeclared() as b:
             s.outputs = b.outputs
-            note(s, prompts.outputs(s.outputs))
+            note(s, say(s, "outputs", names=", ".join(": ".join(o) for o in s.outputs)))
         case RunPaused() as b:
             s.status, s.why, s.pause_wanted = "paused", b.why, False
         case RunResumed() as b:
@@ -74,16 +75,18 @@ def _started(s: State, b: RunStarted) -> None:
     s.goal, s.name, s.pid, s.model, s.parent = b.goal, b.name, b.pid, b.model, b.parent
     s.mode, s.planning = cast("Mode", b.mode or "risky"), b.plan or "auto"
     s.servers, s.quarantine, s.words = b.servers or "", b.quarantine, b.words or ""
-    s.check = b.check or ""
+    s.check, s.prompts = b.check or "", dict(b.prompts or {})
     s.budget, s.remembers = Budget(dict(b.budget)), bool(b.remembers)
+    s.acts, s.delegate = acts.given(b.acts) if b.acts else {}, b.delegate or "ask"
+    s.closed = bool(b.closed or s.acts)
     s.context = Context(tuple(map(_message, b.head or ())), b.window_bytes or 16_384)
+    s.context.heading = say(s, "earlier_work")
 
 
 def _forked(s: State, b: RunStarted) -> None:
     """Go on from what was folded of the parent, with nothing of it under way."""
     s.pid, s.parent, s.status, s.reason, s.detail, s.answer = b.pid, b.parent, "running", "", "", None
     s.ending, s.request, s.failures, s.pause_wanted = None, 0, 0, False
-    s.exposed_at = s.decided_at = -1  # its events are counted afresh
     s.children = {}  # they are the parent's
     s.connected = False
     s.todo = s.todo or "ask"
@@ -117,17 +120,35 @@ def _tools(s: State, b: ToolsChanged) -> None:
     kept = [n for n in s.altered if n not in (*gone, *b.accepted)]
     s.altered = list(dict.fromkeys([*kept, *altered]))
     if s.requests and (new or altered or gone):
-        note(s, prompts.tools_changed(new, altered, gone))
+        note(s, prompts.tools_changed(s, new, altered, gone))
 
 
 def _resumed(s: State, b: RunResumed) -> None:
-    s.again = s.again if b.epoch == s.epoch else []  # nobody knows how far it came: it is asked anew
+    if b.epoch != s.epoch:
+        s.again = []  # nobody knows how far it came: it is asked anew
+        s.questions = {
+            k: q for k, q in s.questions.items() if q["kind"] != "effect"
+        }  # nothing is held any more
+    if s.reason in FURTHER:
+        _further(s)
     s.status, s.epoch, s.why, s.pause_wanted = "running", b.epoch, "", False
     s.reason, s.detail, s.ending, s.failures, s.request = "", "", None, 0, 0
     s.failed_kinds.clear()
     s.connected = False
+    if s.turn is None:
+        flush_notes(s, ())
     s.todo = s.todo or "ask"
     s.planning = "auto" if s.planning == "only" else s.planning
+
+
+def _further(s: State) -> None:
+    """Begin another turn: what was answered stands beside it, and none of its checks counts for the next answer."""
+    if s.answer:
+        asked = s.told[-1][1] if s.told else ""
+        s.former.append({"answer": s.answer, "then": asked})
+    s.answer, s.candidate, s.partial, s.checks, s.computed, s.unfilled = None, "", "", {}, None, []
+    s.check_fails.clear()
+    s.nudges.clear()
 
 
 def _signal(s: State, b: SignalReceived) -> None:
@@ -137,7 +158,7 @@ def _signal(s: State, b: SignalReceived) -> None:
         case SignalReceived(signal="steer", text=str(text)):
             s.repeats.clear()
             s.told.append((b.by, text))
-            note(s, prompts.steer(text))
+            note(s, say(s, "steer", text=text))
             ask_again(s)
         case SignalReceived(signal="approve_step", step=int(step)):
             s.preapproved.append(step)
@@ -155,25 +176,23 @@ def _checked(s: State, b: CheckFinished) -> None:
     if s.check_fails[b.check] > MAX_CHECK_FAILS.get(b.check, 2):
         s.ending = ("unverified", b.detail)
         return
-    note(s, prompts.check_failed(b.check, b.detail))
+    note(s, prompts.check_failed(s, b.check, b.detail))
     s.todo = "ask"
 
 
 def _computed(s: State, b: AnswerComputed) -> None:
-    """Take the values in; what fails is told to the model once, and then stands in the answer as it was written."""
+    """Take the values in; what fails is told to the model once, and stands in the answer as it was written."""
+    s.candidate, s.computed, s.unfilled = b.answer, b.values, list(b.errors)
     if b.errors and not s.nudges["expression"]:
         s.nudges["expression"] += 1
-        note(s, prompts.not_computed(b.errors))
+        note(s, say(s, "not_computed", errors="; ".join(b.errors)))
         s.todo = "ask"
-        return
-    s.candidate, s.computed = b.answer, b.values
 
 
 def _label(s: State, e: Event, b: LabelChanged) -> None:
     s.labels[b.name] = b.label
     if b.name == labels.CONTEXT and labels.parse(b.label).untrusted:
         s.untrusted_since = s.untrusted_since or b.why
-        s.exposed_at = e.n if s.exposed_at < 0 else s.exposed_at
 
 
 # messages
@@ -202,7 +221,7 @@ def _arrived(s: State, b: MessageArrived) -> None:
     if b.pipe:
         s.awaited.pop(b.pipe, None)
         s.piped.append({"from": b.sender, "name": b.name, "text": b.text})
-        note(s, prompts.piped(b.name, b.text, b.label))
+        note(s, prompts.piped(s, b.name, b.text, b.label))
         ask_again(s)
     else:
         s.mailbox[b.id] = {"from": b.sender, "name": b.name, "label": b.label, "text": b.text, "size": b.size}

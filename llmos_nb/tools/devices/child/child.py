@@ -7,7 +7,6 @@ passes its deadline is ended from inside, or with its whole process where it doe
 from __future__ import annotations
 
 import asyncio
-import base64
 import signal
 import time
 import weakref
@@ -17,18 +16,14 @@ from typing import Any, Protocol
 
 from llmos_nb.errors import ToolError
 from llmos_nb.heap.plain import decode
-from llmos_nb.messages import Part, ToolResult
-from llmos_nb.tools.call import NAME_CHANGES
+from llmos_nb.messages import ToolResult
+from llmos_nb.tools.devices.child.answers import behind, result, text
 from llmos_nb.tools.devices.child.inputs import Input
 from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
 from llmos_nb.tools.devices.child.worker import Connection, Frame
 from llmos_nb.tools.outcome import Outcome, in_thread, unless_stopped
 from llmos_nb.tools.protocol import CallContext
 
-MOST_IMAGES, MOST_WORDS = 20, 2000
-MOST_EFFECTS, MOST_EFFECT = 16, 200
-_IMAGES = ("image/png", "image/jpeg")
-_FACTS = ("size", "line")
 _REACH = ("network", "files", "signals")  # what holds a child back from acting outside
 
 
@@ -46,49 +41,6 @@ def held(frame: Frame, require: bool) -> tuple[str, str, str]:
         raise ToolError(f"a protection that is required does not hold here: {off}")
     reaches = ", ".join(p.how for p in found if not p.holds and p.name in _REACH)
     return ", ".join(p.how for p in found if p.holds), off, reaches
-
-
-def result(found: Frame) -> ToolResult:
-    """Read the result of a call."""
-    listed = found.get("parts")
-    parts = [_image(p) for p in (listed if isinstance(listed, list) else [])[:MOST_IMAGES]]
-    changes, facts = found.get("changes"), found.get("facts")
-    facts = facts if isinstance(facts, dict) else {}
-    told: dict[str, Any] = {k: facts[k] for k in _FACTS if type(facts.get(k)) is int}
-    if isinstance(facts.get("effects"), list):
-        told["effects"] = [text(e)[:MOST_EFFECT] for e in facts["effects"][:MOST_EFFECTS]]
-    kept = _changes(changes) if isinstance(changes, dict) else None
-    ok, error = found.get("ok") is True, text(found.get("error"))[:200]
-    error = error or ("" if ok else "ChildEnded")
-    return ToolResult(ok, text(found.get("text")), error, tuple(filter(None, parts)), kept, told)
-
-
-def text(value: Any) -> str:
-    """Read a text."""
-    return value if isinstance(value, str) else ""
-
-
-def _image(part: Any) -> Part | None:
-    """Read an image; of any other kind nothing comes up."""
-    if not isinstance(part, dict) or part.get("mime") not in _IMAGES:
-        return None
-    try:
-        data = base64.b64decode(text(part.get("data")), validate=True)
-    except ValueError:
-        return None
-    return Part("image", text(part.get("text"))[:MOST_WORDS], part["mime"], data)
-
-
-def _changes(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what a step says that it changed there: names, by kind."""
-
-    def names(value: Any) -> list[str]:
-        return [n[:80] for n in value[:1000] if isinstance(n, str)] if isinstance(value, list) else []
-
-    details = changes.get("details")
-    told = details.items() if isinstance(details, dict) else ()
-    known = {n[:80]: names(d) for n, d in told if isinstance(n, str)}
-    return {**{kind: names(changes.get(kind)) for kind in NAME_CHANGES}, "details": known, "digests": {}}
 
 
 class Running(Protocol):
@@ -311,13 +263,20 @@ class Child:
         """
         if (link := self._link) is None:
             raise ToolError("the child process has ended")
-        found, raw = await self._asked(link, lambda: link.ask({"get": name}), deadline_s)
-        if why := text(found.get("error")):
-            raise ToolError(f"`{name}`: {why[:200]}")
-        try:
-            return decode(raw)
-        except ValueError as error:
-            raise ToolError(f"the child sent a value that is not one: {error}"[:200]) from error
+
+        def asked() -> tuple[str, Any]:  # in a thread: it may be large
+            found, raw = link.ask({"get": name})
+            if why := text(found.get("error")):
+                return f"`{name}`: {why[:200]}", None
+            try:
+                return "", decode(raw)
+            except ValueError as error:
+                return f"the child sent a value that is not one: {error}"[:200], None
+
+        why, value = await self._asked(link, asked, deadline_s)
+        if why:
+            raise ToolError(why)
+        return value
 
     async def _asked(self, link: _Link, ask: Callable[[], Any], deadline_s: float) -> Any:
         """Ask in a thread; a process that does not answer is ended."""
@@ -329,9 +288,10 @@ class Child:
 
     def _with_news(self, result: ToolResult) -> ToolResult:
         news, self._news = self._news, ""
-        facts = {**result.facts, "child": self._holds} if news else result.facts
+        prefix = f"[{news}]\n"
+        facts = {**behind(result.facts, prefix, result.text), "child": self._holds} if news else result.facts
         why = f"\n(a child has {self._holds})" if result.error in ("PermissionError", "gaierror") else ""
-        text = (f"[{news}]\n{result.text}" if news else result.text) + why
+        text = (f"{prefix}{result.text}" if news else result.text) + why
         return ToolResult(result.ok, text, result.error, result.parts, result.changes, facts)
 
     async def _exchanged(self, link: _Link, frame: Frame, context: CallContext) -> Outcome:

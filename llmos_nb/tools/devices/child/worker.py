@@ -12,6 +12,7 @@ import json
 import os
 import pickle
 import queue
+import re
 import signal
 import sys
 import threading
@@ -35,6 +36,8 @@ from llmos_nb.tools.text import safe_text
 
 Frame = dict[str, Any]
 MOST_LEFT = 32
+MOST_LINE, MOST_NODES = 8 << 20, 100_000  # of JSON that another end sends, which may be hostile
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 class Connection:
@@ -45,7 +48,8 @@ class Connection:
     reading, writing : binary files
         The pipes.
     most : int
-        Bytes that a frame, and what follows it, may have when it is read; the other end may send anything.
+        Bytes that may follow a frame when it is read; with it the frame itself is bounded, too, since the other end may
+        send anything.
     """
 
     def __init__(self, reading: BinaryIO, writing: BinaryIO, most: int = sys.maxsize) -> None:
@@ -65,11 +69,15 @@ class Connection:
         ValueError
             It is no frame, or larger than a frame may be.
         """
-        line = self._reading.readline(self._most)
+        trusted = self._most == sys.maxsize
+        most = self._most if trusted else min(self._most, MOST_LINE)
+        line = self._reading.readline(most)
         if not line.endswith(b"\n"):
-            if len(line) == self._most:
-                raise ValueError(f"it sent more than {self._most >> 20:,} MiB at once")
+            if len(line) == most:
+                raise ValueError(f"it sent more than {most >> 20:,} MiB at once")
             return None
+        if not trusted and _nodes(line) > MOST_NODES and _nodes(_TEXTS.sub(b"", line)) > MOST_NODES:
+            raise ValueError(f"it sent more than {MOST_NODES:,} values at once")
         frame: Frame = json.loads(line)
         size = frame.get("bytes", 0) if isinstance(frame, dict) else None
         if not isinstance(size, int) or not 0 <= size <= self._most:
@@ -81,6 +89,11 @@ class Connection:
         for file in (self._writing, self._reading):
             with suppress(OSError):
                 file.close()
+
+
+def _nodes(line: bytes) -> int:
+    """Return how many values JSON may hold at most."""
+    return sum(map(line.count, (b",", b"[", b"{")))
 
 
 @dataclass(eq=False)

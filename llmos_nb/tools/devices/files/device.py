@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from llmos_nb.errors import SnapshotConflict, ToolError, UsageError, nearest
 from llmos_nb.messages import ToolResult, canonical
+from llmos_nb.policy import FILE
 from llmos_nb.tools.call import NAME_CHANGES, Call
 from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
 from llmos_nb.tools.devices.files.folder import GONE, Entry, Folder, Store, about, folded, text_of
+from llmos_nb.tools.devices.files.tested import TOOL, Verdict, verdict
+from llmos_nb.tools.devices.files.tree import tree_of
 from llmos_nb.tools.devices.workspace import fits
 from llmos_nb.tools.protocol import Tool
 
@@ -27,7 +32,8 @@ def of_call(store: Store, call: Call) -> str:
     committed = call.facts.get("committed")
     if not committed:
         return said(call.name, call.arguments if isinstance(call.arguments, dict) else {})
-    lines = ["from pathlib import Path", ""]
+    tests = [f"# {call.facts['tests']}"] if "tests" in call.facts else []
+    lines = [*tests, "from pathlib import Path", ""]
     for path, wanted, _ in committed:
         lines += _written(path, store, wanted) if wanted else [f"Path({path!r}).unlink(missing_ok=True)"]
     return "\n".join(lines)
@@ -44,7 +50,7 @@ def _written(path: str, store: Store, wanted: str) -> list[str]:
 
 
 LARGEST, ROOM, LISTED = 1 << 20, 296, 200  # bytes; those kept free in a result for a line of our own; files
-_READING = ("read_file", "list_files", "diff_files")
+_READING = ("read_file", "list_files", "search_files", "diff_files")
 _WRITING = ("write_file", "edit_file", "delete_file", "rollback_files")
 
 
@@ -68,7 +74,7 @@ class FilesDevice:
 
     @property
     def tools(self) -> list[Tool]:
-        """The eight tools."""
+        """The nine tools."""
         return [self._tool(name) for name in (*_READING, *_WRITING, "commit_files")]
 
     def _tool(self, name: str) -> Tool:
@@ -94,6 +100,7 @@ class FilesDevice:
         except UsageError:
             place = ""
         reads = [["foreign file", name, place]] if place and name in ("read_file", "edit_file") else []
+        reads += [["foreign file", name, p] for p in self._labelled()] if name == "search_files" else []
         if name in _READING:
             return {"level": "read", "sources": reads}
         title = f"change files of its own ({name})"
@@ -105,8 +112,25 @@ class FilesDevice:
         said = f"`commit_files` changes files of the folder: {what}"
         now = [[*e.plain(), e in self._folder.conflicts([e])] for e in entries]
         title = f"commit {len(entries)} file{'' if len(entries) == 1 else 's'} to the folder"
-        shows, state = self._store.diff(entries)[:16_000], sha256(canonical(now).encode()).hexdigest()
-        return risky(title, "file", said, shows=shows, state=state)
+        shows = self._store.diff(entries)[:16_000]
+        if (tests := self._tested(entries)) is not None:
+            title, shows = f"{title}: {tests.short}", f"{tests.text}\n\n{shows}"
+        return risky(title, "file", said, shows=shows, state=sha256(canonical(now).encode()).hexdigest())
+
+    def _tested(self, entries: list[Entry]) -> Verdict | None:
+        """Return what is known of tests of what would be committed; None where the process cannot run any."""
+        if self._run is None or TOOL not in self._run.tools or not entries:
+            return None
+        try:
+            tree = tree_of(self._workspace, self._store, {e.path: e for e in entries})
+        except (UsageError, ToolError) as error:
+            return Verdict("not tested", f"Nobody can tell what tests ran over: {error}.")
+        return verdict(self._run.state.calls.values(), tree, self._store, [e.path for e in entries])
+
+    def _labelled(self) -> list[str]:
+        """Return the files of which a label is known: of a search that may read any, these are told."""
+        known = self._run.state.labels if self._run is not None else {}
+        return [n.removeprefix(FILE) for n in known if n.startswith(FILE)]
 
     # what it sees
 
@@ -164,6 +188,38 @@ class FilesDevice:
         more = [f"and {len(marks) - LISTED} more"] if len(marks) > LISTED else []
         return ToolResult(True, "\n".join([*marks[:LISTED], *more, *gone]) or f"no file fits {pattern!r}")
 
+    def search_files(self, pattern: str, files: str = "*") -> ToolResult:
+        """Search the text files of the workspace, as you have changed them; gives path, line number and line.
+
+        Parameters
+        ----------
+        pattern : str
+            A regular expression of Python, looked for line by line.
+        files : str
+            Only in files that this glob fits, such as ``*.py``.
+        """
+        try:
+            wanted = re.compile(pattern)
+        except re.error:
+            wanted = re.compile(re.escape(pattern))
+        found, more = list[str](), 0
+        for name in self._names(files):
+            with suppress(UsageError):  # too large
+                lines = (text_of(self._content(name) or b"") or "").splitlines()
+                hits = [
+                    f"{name}:{n}: {line.strip()[:200]}"
+                    for n, line in enumerate(lines, 1)
+                    if wanted.search(line)
+                ]
+                found += hits[: max(LISTED - len(found), 0)]
+                more += len(hits)
+        left = (
+            [f"[{more - len(found)} more lines fit; narrow the pattern or the files]"]
+            if more > len(found)
+            else []
+        )
+        return ToolResult(True, "\n".join([*found, *left]) or f"nothing fits {pattern!r} in {files!r}")
+
     def read_file(self, path: str, first: int = 1) -> ToolResult:
         """Read a text file of the workspace, as you have changed it.
 
@@ -209,8 +265,10 @@ class FilesDevice:
         ----------
         path : str
             Relative to the workspace.
-        old, new : str
-            The piece, word for word, and what stands in its place.
+        old : str
+            The piece as it stands there, word for word, with enough around it to stand there once.
+        new : str
+            What stands in its place.
         """
         name = self._name(path)
         text = text_of(self._there(name))
@@ -283,10 +341,14 @@ class FilesDevice:
             said = f"{paths} changed in the folder meanwhile; nothing was written"
             hint = "What changed there (roll that file back, read it, and write it again):"
             return ToolResult(False, f"{said}. {hint}\n{self._store.diff(theirs)}", "Conflict")
+        tests = self._tested(entries)  # of the files as they are before they are written
         self._folder.apply(entries)
         names = [e.path for e in entries]
         facts = {"committed": [e.plain() for e in entries], "dropped": names}
-        return self._noted(f"committed: {self._store.summary(entries)}", names, facts)
+        text = f"committed: {self._store.summary(entries)}"
+        if tests is not None:
+            text, facts = f"{text}\n{tests.text}", {**facts, "tests": tests.text}
+        return self._noted(text, names, facts)
 
     def _take_back(self, call: Call) -> None:
         self._folder.take_back([Entry(*e) for e in call.facts.get("committed", ())])

@@ -1,1 +1,1 @@
-from .servers import Servers as Servers
+from .servers import Servers as Servers, told_plainly as told_plainly

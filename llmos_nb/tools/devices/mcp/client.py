@@ -1,4 +1,4 @@
-"""MCP servers as drivers: one thread with an event loop for all of them, a process each, started with the first use.
+"""MCP servers as drivers: one thread with an event loop for all of them, a process or a connection each.
 
 Nothing here touches the main thread: a server that hangs, floods or dies costs the call that waits for it.
 """
@@ -9,13 +9,19 @@ import asyncio
 import atexit
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from shutil import which
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from llmos_nb.errors import ConfigError, ToolError, ToolTimeout
+from llmos_nb.models import shown_url
+from llmos_nb.tools import effects
+from llmos_nb.tools.devices.mcp.channel import BROKEN_OFF, NOT_TAKEN, Channel, leaves
+from llmos_nb.tools.devices.mcp.remote import Remote
 from llmos_nb.tools.devices.mcp.wire import Wire, kill_group
 from llmos_nb.tools.text import safe_text
 
@@ -65,7 +71,7 @@ async def _there(work: Coroutine[Any, Any, T]) -> T:
 class _Link:
     """A running server with its session."""
 
-    wire: Wire
+    wire: Channel
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     session: Any = None
     host: asyncio.Task[None] | None = None
@@ -91,15 +97,19 @@ class _Link:
                 ready.set_exception(error)
         finally:
             await self.wire.close()
-            _pids.discard(self.wire.process.pid)
+            _pids.discard(self.wire.pid or 0)
 
     async def raced(self, work: Awaitable[T]) -> T:
-        """Await an answer, or the end of the server."""
+        """Await an answer, or the end of the server or of what it answers."""
         task, ended = asyncio.ensure_future(work), asyncio.ensure_future(self.wire.ended.wait())
         try:
             await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if self.wire.ended.is_set() and (not task.done() or task.cancelled() or task.exception()):
-                raise ServerEnded(self.wire.why, sent=self.session is not None)
+            error = task.exception() if task.done() and not task.cancelled() else None
+            code = getattr(getattr(error, "error", None), "code", 0)
+            if code in (NOT_TAKEN, BROKEN_OFF):
+                raise ServerEnded(str(error), sent=self.session is not None and code == BROKEN_OFF) from error
+            if self.wire.ended.is_set() and (not task.done() or task.cancelled() or error):
+                raise ServerEnded(self.wire.why, sent=self.session is not None and not self.wire.unsent)
             return task.result()
         finally:
             ended.cancel()
@@ -114,22 +124,34 @@ class Server:
     name : str
         As its tools are prefixed.
     command : sequence of str
-        Program and arguments.
-    env : callable
-        Gives its environment beside the few harmless variables that it inherits; asked at each start, so that no
-        secret is kept.
+        Program and arguments; none for one behind a URL.
+    told : callable
+        Gives its environment beside the few harmless variables that it inherits, or the headers of its requests;
+        asked at each start, so that no secret is kept.
+    url : str
+        Where it listens.
     """
 
-    def __init__(self, name: str, command: Sequence[str], env: Callable[[], Mapping[str, str]] = dict) -> None:
-        self.name, self.command, self._env = name, tuple(command), env
+    def __init__(
+        self, name: str, command: Sequence[str], told: Callable[[], Mapping[str, str]] = dict, url: str = ""
+    ) -> None:
+        self.name, self.command, self.url, self._told = name, tuple(command), url, told
         self._link: _Link | None = None
         self._opening: asyncio.Lock | None = None
 
     @property
     def pid(self) -> int | None:
-        """Its process, where it runs."""
-        link = self._link
-        return link.wire.process.pid if link is not None and not link.wire.ended.is_set() else None
+        """Its process, where it runs on this machine."""
+        return self._link.wire.pid if self._link is not None and self.runs else None
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a session with it."""
+        wire = self._link.wire if self._link is not None else None
+        return wire is not None and not wire.lost and not wire.ended.is_set()
+
+    def __str__(self) -> str:
+        return shown_url(self.url) if self.url else " ".join(self.command)
 
     @property
     def news(self) -> int:
@@ -153,8 +175,22 @@ class Server:
             raise
 
     async def call(self, tool: str, arguments: Mapping[str, Any], deadline_s: float) -> dict[str, Any]:
-        """Call a tool and give the result as plain data, with ``refused``: what the server asked of us meanwhile."""
+        """Call a tool and give the result as plain data, with ``refused``: what the server asked of us meanwhile.
+
+        Raises
+        ------
+        EffectRefused
+            Code of a step calls it by itself, past the gate, and may not.
+        """
+        effects.tell(*(("network", urlsplit(self.url).netloc) if self.url else ("process", str(self))))
         return await self._within(lambda: self._call(tool, dict(arguments)), deadline_s)
+
+    async def look(self, deadline_s: float) -> None:
+        """Find out whether one behind a URL is still there; `runs` says so."""
+        link = self._link
+        if link is not None and self.url:
+            with suppress(Exception):  # of one that is at work and does not answer nothing is known
+                await self._within(lambda: link.raced(link.session.send_ping()), deadline_s)
 
     async def close(self) -> None:
         """End its process."""
@@ -176,21 +212,14 @@ class Server:
     async def _connected(self) -> _Link:
         self._opening = self._opening or asyncio.Lock()
         async with self._opening:
-            if self._link is not None and self._link.wire.ended.is_set():
+            if not self.runs:
                 await self._close()
             if self._link is None:
                 self._link = await self._launched()
             return self._link
 
     async def _launched(self) -> _Link:
-        from mcp.client.stdio import get_default_environment
-
-        env, program = {**get_default_environment(), **self._env()}, self.command[0]
-        if which(program, path=env.get("PATH")) is None:
-            hint = "is it installed, and is the name right?"
-            raise ConfigError(f"mcp.{self.name}: no program {program!r} on the path; {hint}")
-        link = _Link(await Wire.open(self.command, env))
-        _pids.add(link.wire.process.pid)
+        link = _Link(Remote(self.url, self._told()) if self.url else await self._process())
         try:
             await link.open()
         except BaseException:
@@ -198,18 +227,26 @@ class Server:
             raise
         return link
 
-    async def _listing(self) -> list[dict[str, Any]]:
-        from mcp import types
+    async def _process(self) -> Wire:
+        from mcp.client.stdio import get_default_environment
 
-        link, found, cursor = await self._connected(), list[dict[str, Any]](), None
-        for _ in range(MOST_PAGES):
-            params = types.PaginatedRequestParams(cursor=cursor) if cursor else None
-            page = _plain(await link.raced(link.session.list_tools(params=params)))
-            found += page["tools"]
-            cursor = page.get("nextCursor")
-            if not cursor or len(found) >= MOST_TOOLS:
-                break
-        return found[:MOST_TOOLS]
+        env, program = {**get_default_environment(), **self._told()}, self.command[0]
+        if which(program, path=env.get("PATH")) is None:
+            hint = "is it installed, and is the name right?"
+            raise ConfigError(f"mcp.{self.name}: no program {program!r} on the path; {hint}")
+        wire = await Wire.open(self.command, env)
+        _pids.add(wire.process.pid)
+        return wire
+
+    async def _listing(self) -> list[dict[str, Any]]:
+        link = await self._connected()
+        try:
+            return await _pages(link)
+        except ServerEnded:
+            if not link.wire.lost:
+                raise
+            # one that was restarted does not know the session of before
+            return await _pages(await self._connected())
 
     async def _call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
         link = await self._connected()
@@ -220,19 +257,38 @@ class Server:
     async def _close(self) -> None:
         link, self._link = self._link, None
         if link is not None and link.host is not None:
+            link.wire.why = link.wire.why or "the connection to it was closed"
+            link.wire.ended.set()  # of what still waits nobody knows whether it took effect
             link.stop.set()
-            link.wire.kill()
+            if link.wire.pid:  # one that hangs hears no farewell
+                link.wire.kill()
             await asyncio.wait({link.host}, timeout=5)
 
 
+async def _pages(link: _Link) -> list[dict[str, Any]]:
+    """Return what a server says of its tools, page by page."""
+    from mcp import types
+
+    found, cursor = list[dict[str, Any]](), None
+    for _ in range(MOST_PAGES):
+        params = types.PaginatedRequestParams(cursor=cursor) if cursor else None
+        page = _plain(await link.raced(link.session.list_tools(params=params)))
+        found += page["tools"]
+        cursor = page.get("nextCursor")
+        if not cursor or len(found) >= MOST_TOOLS:
+            break
+    return found[:MOST_TOOLS]
+
+
 def _plain(model: Any) -> dict[str, Any]:
-    """Return the SDK's type as it stood on the wire; both versions of the SDK name its fields so."""
+    """Return the SDK's type as it stood on the wire."""
     found: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
     return found
 
 
 def said(error: BaseException) -> str:
     """Return an error of a server as one safe line."""
+    error = next(leaves(error))  # the SDK's session raises groups
     if type(error).__name__ == "ValidationError":
         return "its answer is not understood"
     return (safe_text(str(error)).strip().splitlines() or [type(error).__name__])[0][:500]

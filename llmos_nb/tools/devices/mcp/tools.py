@@ -16,6 +16,7 @@ from typing import Any
 
 from llmos_nb.errors import ConfigError, ToolError, ToolTimeout
 from llmos_nb.messages import Part, ToolResult, canonical
+from llmos_nb.models import shown_url
 from llmos_nb.tools.devices.context import risky
 from llmos_nb.tools.devices.mcp.client import Server, ServerEnded, said
 from llmos_nb.tools.devices.registry import OFFERED, RESERVED
@@ -228,18 +229,28 @@ def _taken(block: Mapping[str, Any]) -> str | Part:
 
 
 def _same_json(text: str, value: object) -> bool:
+    """Return whether a text says what a structured result says; the SDK puts a plain one under ``result``."""
+    inner = value["result"] if isinstance(value, dict) and value.keys() == {"result"} else value
+    if text == inner:
+        return True
     with suppress(ValueError, RecursionError):
-        return bool(json.loads(text) == value)
+        return bool(json.loads(text) in (value, inner))
     return False
 
 
 def _client_code(server: Server, tool: str, arguments: Mapping[str, Any]) -> str:
     """Return a call as plain Python over the SDK; a notebook that is exported has what it gave instead."""
     call = f"session.call_tool({tool!r}, {dict(arguments)!r})"
-    program = f"StdioServerParameters(command={server.command[0]!r}, args={list(server.command[1:])!r})"
+    if server.url:
+        way = "from mcp.client.streamable_http import streamable_http_client"
+        opened = f"streamable_http_client({shown_url(server.url)!r})"
+    else:
+        way = "from mcp import StdioServerParameters\nfrom mcp.client.stdio import stdio_client"
+        program, *given = server.command
+        opened = f"stdio_client(StdioServerParameters(command={program!r}, args={given!r}))"
     return (
-        "from mcp import ClientSession, StdioServerParameters\nfrom mcp.client.stdio import stdio_client\n\n"
-        f"async with stdio_client({program}) as (read, write):\n"
+        f"from mcp import ClientSession\n{way}\n\n"
+        f"async with {opened} as (read, write):\n"
         "    async with ClientSession(read, write) as session:\n"
         f"        await session.initialize()\n        print((await {call}).content)"
     )

@@ -1,8 +1,7 @@
 """The process of an MCP server and its lines: JSON-RPC over stdin and stdout, bounded, and only what was asked for.
 
-The SDK's own transport keeps a line of any length and hands everything on. A server is not trusted here: of a line
-that is too long head and tail are kept, what is no answer to a request of ours is counted and dropped, and what the
-server asks of us (sampling, elicitation, roots) is refused and noted.
+The SDK's own transport keeps a line of any length and hands everything on. Of a line that is too long head and tail
+are kept here.
 """
 
 from __future__ import annotations
@@ -13,17 +12,15 @@ import os
 import re
 import signal
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from llmos_nb.tools.devices.mcp.channel import GRACE_S, MOST_LINE, MOST_NOISE, Channel, as_message
 from llmos_nb.tools.text import safe_text
 
-# bytes: of an answer that is read whole; of what nobody asked for, and of one line that is passed over, before the
-# server is ended. `KEPT` is what stays of the head and tail of a line that is too long.
-MOST_LINE, MOST_NOISE, MOST_SKIPPED = 16 << 20, 64 << 20, 256 << 20
-KEPT, CHUNK, GRACE_S = 8 << 10, 64 << 10, 1.0
+# bytes: of one line that is passed over, before the server is ended; what stays of the head and tail of such a line
+MOST_SKIPPED, KEPT, CHUNK = 256 << 20, 8 << 10, 64 << 10
 _ID = re.compile(rb'(?<!\\)"id"\s*:\s*(?:(\d{1,18})|"([^"\\]{1,64})")')
 # A server must not outlive this interpreter, even one that is killed: the system ends it with its parent.
 _LEASH = (
@@ -66,7 +63,7 @@ class Lines:
         self._tail = (self._tail + piece)[-KEPT:]
 
 
-class Wire:
+class Wire(Channel):
     """One server process, and what passes between it and a session of the SDK.
 
     Parameters
@@ -76,16 +73,8 @@ class Wire:
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        import anyio  # with the SDK
-
-        self.process = process
-        self.ended = asyncio.Event()
-        self.why, self.news = "", 0
-        self.refused: Counter[str] = Counter()
-        self._asked: dict[int | str, str] = {}
-        self._noise, self._stderr = 0, b""
-        self._to_session, self.read = anyio.create_memory_object_stream[Any](0)
-        self.write, self._from_session = anyio.create_memory_object_stream[Any](0)
+        super().__init__()
+        self.process, self.pid, self._stderr = process, process.pid, b""
         self._tasks = [asyncio.ensure_future(t) for t in (self._reading(), self._writing(), self._complaints())]
 
     @classmethod
@@ -102,7 +91,7 @@ class Wire:
         while chunk := await self.process.stdout.read(CHUNK):
             for line in lines.feed(chunk):
                 if (answer := self._taken(*line)) is not None:
-                    await self._to_session.send(_message(answer))
+                    await self._to_session.send(as_message(answer))
             if self._noise > MOST_NOISE or lines.size > MOST_SKIPPED:
                 self.why = f"it sent {max(self._noise, lines.size):,} bytes that nobody had asked for"
                 break
@@ -121,26 +110,10 @@ class Wire:
         self._to_session.close()
 
     def _taken(self, line: bytes, tail: bytes, size: int) -> dict[str, Any] | None:
-        """Return a line that answers a request of ours; count the rest, answer what must be answered."""
-        message = _cut_short(line, tail, size) if tail else _parsed(line)
-        key, method = message.get("id"), message.get("method")
-        if method is None and isinstance(key, int | str) and key in self._asked:
-            asked, self._noise = self._asked.pop(key), 0
-            if tail and asked != "tools/call":
-                return _error(key, f"an answer of {size:,} bytes; {MOST_LINE:,} are read")
-            return _without_output_schemas(message)
-        self._noise += max(size, 64)  # a flood of empty lines counts, too
-        self.news += method == "notifications/tools/list_changed"
-        if isinstance(method, str) and isinstance(key, int | str):
-            self._answer(method, key)
-        return None
+        """Return a line that answers a request of ours."""
+        return self._passed(_cut_short(line, tail, size) if tail else _parsed(line), size, cut=bool(tail))
 
-    def _answer(self, method: str, key: int | str) -> None:
-        """Answer a ping; refuse all else that a server asks of us."""
-        said: dict[str, Any] = {"jsonrpc": "2.0", "id": key, "result": {}}
-        if method != "ping":
-            self.refused[safe_text(method)[:60]] += 1
-            said = _error(key, "refused: this client does nothing for a server", -32601)
+    def _send(self, said: dict[str, Any]) -> None:
         if self.process.stdin is not None and not self.process.stdin.is_closing():
             self.process.stdin.write(json.dumps(said).encode() + b"\n")
 
@@ -148,10 +121,7 @@ class Wire:
         assert self.process.stdin is not None  # noqa: S101 - opened with pipes
         with suppress(ConnectionError):
             async for sent in self._from_session:
-                raw = sent.message.model_dump(mode="json", by_alias=True, exclude_unset=True)
-                if "method" in raw and "id" in raw:
-                    self._asked[raw["id"]] = raw["method"]
-                self.process.stdin.write(json.dumps(raw).encode() + b"\n")
+                self.process.stdin.write(json.dumps(self._noted(sent)).encode() + b"\n")
                 await self.process.stdin.drain()
 
     async def _complaints(self) -> None:
@@ -173,8 +143,7 @@ class Wire:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for stream in (self._to_session, self.read, self.write, self._from_session):
-            stream.close()
+        self._close_streams()
         await self.process.wait()
 
 
@@ -185,10 +154,6 @@ def kill_group(pid: int) -> None:
             os.kill(pid, signal.SIGTERM)
         else:
             os.killpg(pid, signal.SIGKILL)
-
-
-def _error(key: int | str, message: str, code: int = -32603) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": key, "error": {"code": code, "message": message}}
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
@@ -209,26 +174,3 @@ def _cut_short(head: bytes, tail: bytes, size: int) -> dict[str, Any]:
     text = f"{about}\n{first}\n…\n{last}"
     result = {"content": [{"type": "text", "text": text}], "isError": False}
     return {"jsonrpc": "2.0", "id": key, "result": result}
-
-
-def _without_output_schemas(message: dict[str, Any]) -> dict[str, Any]:
-    """Take away what the SDK would check results with: a server's schema may name addresses to be fetched."""
-    match message:
-        case {"result": {"tools": list(tools)}}:
-            for tool in tools:
-                if isinstance(tool, dict):
-                    tool.pop("outputSchema", None)
-    return message
-
-
-def _message(raw: dict[str, Any]) -> Any:
-    """Return a message as the SDK's type; one that is no JSON-RPC becomes an error for whoever asked."""
-    from mcp import types
-    from mcp.shared.message import SessionMessage
-
-    adapter = getattr(types, "jsonrpc_message_adapter", None)  # version 2 of the SDK
-    read = adapter.validate_python if adapter is not None else vars(types)["JSONRPCMessage"].model_validate
-    try:
-        return SessionMessage(read(raw))
-    except ValueError:
-        return SessionMessage(read(_error(raw["id"], "the server's answer is not understood")))

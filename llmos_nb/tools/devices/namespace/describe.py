@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from fnmatch import fnmatchcase
 from itertools import islice
 from types import FunctionType
 from typing import Any
 
 from llmos_nb.errors import UsageError, nearest
-from llmos_nb.policy.secrets import secret_name, secret_text
+from llmos_nb.policy.secrets import redact, secret_name, secret_text
 from llmos_nb.tools.devices.namespace import frames
-from llmos_nb.tools.devices.namespace.frames import short
+from llmos_nb.tools.devices.namespace.frames import HIDDEN, cut, short
+from llmos_nb.tools.devices.namespace.source import source_of
 from llmos_nb.tools.devices.python.display import describe as figure
 from llmos_nb.tools.text import safe_text
 
@@ -71,7 +72,6 @@ def class_of(value: type, values: bool) -> list[str]:
 
 
 Lines = list[str]
-HIDDEN = "not shown, it looks like a secret"
 _MANY, _TEXT, _BIG = 20, 120, 20_000_000
 _CONNECTIONS = ("Connection", "Engine", "Client", "Session", "Cursor", "Pool", "Redis")
 
@@ -101,8 +101,8 @@ def _text(value: str, values: bool) -> Lines:
         return [f"text, {len(text):,} character{'' if len(text) == 1 else 's'}"]
     if secret_text(text):
         return [f"text, {HIDDEN}"]
-    cut = f", {len(text):,} characters" if len(text) > _TEXT else ""
-    return [f"text {safe_text(text[:_TEXT])!r}{'…' if cut else ''}{cut}"]
+    size = f", {len(text):,} characters" if len(text) > _TEXT else ""
+    return [f"text {cut(safe_text(redact(text)), _TEXT)!r}{size}"]
 
 
 def _bytes(value: Any, values: bool) -> Lines:
@@ -115,6 +115,12 @@ def _number(value: Any, values: bool) -> Lines:
     return [f"{kind.__name__} {kind.__repr__(value)}" if values and small else kind.__name__]
 
 
+def _moment(value: Any, values: bool) -> Lines:
+    """Describe a date, time or span; of subclasses, none of whose code runs, pandas' alone show theirs."""
+    known = type(value).__module__.partition(".")[0] in ("datetime", "pandas")
+    return [f"{type(value).__name__} {value}" if values and known else type(value).__name__]
+
+
 def _dict(value: dict[Any, Any], values: bool) -> Lines:
     size, kind = dict.__len__(value), type(value).__name__
     lines = [f"- {_key(k)}: {brief(_key(k), v, values)}" for k, v in islice(dict.items(value), _MANY)]
@@ -125,7 +131,9 @@ def _dict(value: dict[Any, Any], values: bool) -> Lines:
 def _key(key: Any) -> str:
     if isinstance(key, str):
         text = str.__str__(key)
-        return "a key that looks like a secret" if secret_text(text) else repr(safe_text(text[:_TEXT]))
+        return (
+            "a key that looks like a secret" if secret_text(text) else repr(cut(safe_text(redact(text)), _TEXT))
+        )
     return repr(key) if type(key) in (int, float, bool, type(None)) else f"a {type(key).__name__}"
 
 
@@ -201,7 +209,7 @@ def _instance(value: Any, values: bool) -> Lines:
     except AttributeError:
         own = ()
     shown = [(n, v) for n, v in islice(own, 2 * _MANY) if not n.startswith("_")][:_MANY]
-    said = {n: brief(n, v, values) if values or _known(v) else type(v).__name__ for n, v in shown}
+    said = {n: brief(n, v, values) if _known(v) else type(v).__name__ for n, v in shown}
     lines = [f"- .{n}: {what}" for n, what in said.items()]
     return [f"{type(value).__module__}.{type(value).__name__} instance".removeprefix("__main__."), *lines]
 
@@ -215,6 +223,7 @@ _DESCRIBERS: dict[tuple[str, str], Callable[[Any, bool], Lines]] = {
     **dict.fromkeys((("pandas", "Series"), ("polars", "Series")), frames.series),
     **{("builtins", n): _items for n in ("list", "tuple", "set", "frozenset")},
     **{("builtins", n): _number for n in ("bool", "int", "float")},
+    **{("datetime", n): _moment for n in ("date", "time", "timedelta")},
     **{("builtins", n): _bytes for n in ("bytes", "bytearray")},
     **{("builtins", n): function for n in ("function", "method", "builtin_function_or_method")},
     ("polars", "LazyFrame"): frames.lazy,
@@ -224,6 +233,7 @@ _DESCRIBERS: dict[tuple[str, str], Callable[[Any, bool], Lines]] = {
     ("torch", "Tensor"): _tensor,
     ("sklearn", "BaseEstimator"): _estimator,
     ("matplotlib", "Figure"): lambda value, values: [figure(value, values)],
+    ("matplotlib", "Axes"): lambda value, values: [f"Axes of a {figure(value.figure, values)}"],
     ("pathlib", "PurePath"): _path,
     ("builtins", "str"): _text,
     ("builtins", "dict"): _dict,
@@ -232,13 +242,13 @@ _DESCRIBERS: dict[tuple[str, str], Callable[[Any, bool], Lines]] = {
     ("builtins", "type"): class_of,
 }
 
-ONE, CARD, _LINE = 1_500, 4_000, 400
+ONE, FULL, CARD, _LINE = 1_500, 2_500, 4_000, 400
 GLOB = re.compile(r"[*?\[]")
 _NOT_VARIABLES = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))  # IPython puts them there
 
 
-def describe(name: str, value: Any, values: bool = False) -> str:
-    """Describe one variable in at most about 1.5 KB.
+def describe(name: str, value: Any, values: bool = False, full: bool = False) -> str:
+    """Describe one variable in at most about 1.5 KB, a table in 2.5 KB where `full` asks for its types and first rows.
 
     Parameters
     ----------
@@ -252,13 +262,29 @@ def describe(name: str, value: Any, values: bool = False) -> str:
     if secret_name(name):
         return f"{name}: {type(value).__name__}, {HIDDEN}"
     try:
-        head, *lines = lines_of(value, values)
+        head, *lines = _lines(value, values, full)
     except Exception as error:  # a subclass or a library that misbehaves; the name and the type are still true
         head, lines = f"{type(value).__name__}, not described ({type(error).__name__})", []
-    return _fitted([f"{name}: {head}", *lines], ONE)
+    return _fitted([f"{name}: {head}", *lines], FULL if full else ONE)
 
 
-def card(names: Iterable[str], namespace: Mapping[str, Any], values: bool = False) -> str:
+def _lines(value: Any, values: bool, full: bool) -> Lines:
+    """Describe a table in full where that is asked for, code of the notebook with its source, all else as always."""
+    table = full and frames.frame in (
+        _DESCRIBERS.get((c.__module__.partition(".")[0], c.__name__)) for c in type(value).__mro__
+    )
+    if table:
+        return frames.frame(value, values, True)
+    return [*lines_of(value, values), *(source_of(value) if full else ())]
+
+
+def card(
+    names: Iterable[str],
+    namespace: Mapping[str, Any],
+    values: bool = False,
+    full: bool = False,
+    private: Container[str] = (),
+) -> str:
     """Describe several variables in at most about 4 KB; those that no longer fit are only named.
 
     Parameters
@@ -269,10 +295,14 @@ def card(names: Iterable[str], namespace: Mapping[str, Any], values: bool = Fals
         Where they are.
     values : bool
         Ranges, categories and short values may be shown.
+    full : bool
+        Of tables, types and first rows, too.
+    private : container of str
+        Names of which no value is shown.
     """
     room, cards, named = CARD, [], []
     for name in (n for n in names if n in namespace):
-        text = describe(name, namespace[name], values) if room > 0 else ""
+        text = describe(name, namespace[name], values and name not in private, full) if room > 0 else ""
         if text and (size := len(text.encode())) <= room:
             cards.append(text)
             room -= size + 1

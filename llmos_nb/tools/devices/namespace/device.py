@@ -41,7 +41,7 @@ class NamespaceDevice:
         return [replace(described, fn=self.describe), replace(listed, fn=self.names)]
 
     def describe(self, name: str) -> str:
-        """Describe a variable: type, shape, columns, attributes, or a function's signature.
+        """Describe a variable: type, shape, columns with types, ranges and missing values, or a signature.
 
         Parameters
         ----------
@@ -51,7 +51,7 @@ class NamespaceDevice:
         seen = self._seen()
         if name not in seen:
             raise UsageError(f"there is no variable {name!r} to be seen{nearest(name, seen)}")
-        return describe(name, self.namespace[name], self.values)
+        return describe(name, self.namespace[name], self.values, full=True)
 
     def names(self, pattern: str = "*") -> str:
         """List variables and functions with their types.

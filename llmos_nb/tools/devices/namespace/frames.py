@@ -6,12 +6,14 @@ Nothing here imports pandas or polars: who holds such a table has imported them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from llmos_nb.policy.secrets import secret_name, secret_text
+from llmos_nb.heap import spelled
+from llmos_nb.policy.secrets import redact, secret_name, secret_text
 
 CATEGORIES, _LONG, _SAMPLE, _ROWS, _COLUMNS = 6, 40, 2_000, 5_000_000, 60
+HIDDEN = "not shown, it looks like a secret"
 _SIX_DIGITS, _EXACT = 6, 1e15
 
 
@@ -66,15 +68,63 @@ def short(value: Any) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
 
 
-def frame(value: Any, values: bool) -> list[str]:
-    """Describe a DataFrame of pandas or polars: a headline, then a line a column."""
+def frame(value: Any, values: bool, full: bool = False) -> list[str]:
+    """Describe a DataFrame of pandas or polars: a headline, then a line a column.
+
+    Parameters
+    ----------
+    value : DataFrame
+        Of either library.
+    values : bool
+        Ranges, categories and samples may be shown.
+    full : bool
+        With types beside the ranges, and the first rows.
+    """
     rows, width = value.shape
     library = type(value).__module__.partition(".")[0]
-    head = f"DataFrame, {rows:,} rows" if values else f"{library} DataFrame, {rows:,} rows, {width} columns"
-    lines = [f"- {name}: {line}" for name, line in _columns(value, values)]
-    names = [str(n) for n in value.columns[_COLUMNS:]]
+    whole = full or not values
+    head = f"{library} DataFrame, {rows:,} rows, {width} columns" if whole else f"DataFrame, {rows:,} rows"
+    lines = [f"- {quoted(name)}: {line}" for name, line in _columns(value, values, full and values)]
+    names = [quoted(n) for n in value.columns[_COLUMNS:]]
     more = [f"- and {len(names)} more: {', '.join(names)}"] if names else []
-    return [head, *lines, *more]
+    return [head, *lines, *more, *(_first(value) if full and values and rows else [])]
+
+
+FIRST, WIDE, CELL = 3, 12, 32  # rows and columns of a table's head, and characters of a cell
+
+
+def quoted(name: Any) -> str:
+    """Return a column's name; one that reads as another does, such as ``'Amount '``, in quotes."""
+    text = str(name)
+    odd = not text or text != " ".join(text.split()) or any(c in text for c in "|`\"'")
+    return repr(text) if isinstance(name, str) and (odd or not text.isprintable()) else text
+
+
+def markdown(columns: Iterable[Any], rows: Iterable[Iterable[Any]], cell: int) -> str:
+    """Return a table as Markdown, with no blank that says nothing, each cell in so many characters."""
+    lines = ["|".join(("", *map(quoted, columns), ""))]
+    lines.append("|" + "---|" * (lines[0].replace("\\|", "").count("|") - 1))
+    return "\n".join([*lines, *("|".join(("", *(_cell(v, cell) for v in row), "")) for row in rows)])
+
+
+def _cell(value: Any, most: int) -> str:
+    text = spelled(value).replace("|", "\\|")  # what is cut would not be known as a secret
+    text = "" if text in ("None", "nan", "NaT", "<NA>") else text
+    return cut(text, most)
+
+
+def cut(text: str, most: int) -> str:
+    """Shorten a text; the dots say so, also to who looks for the beginning of a secret."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _first(value: Any) -> list[str]:
+    """Return the first rows of a table, but of columns that look like secrets."""
+    names = [c for c in list(value.columns)[:WIDE] if not secret_name(str(c))]
+    few = value[names].head(FIRST)
+    rows = few.rows() if hasattr(few, "rows") else few.itertuples(index=False, name=None)
+    shown = [[HIDDEN if isinstance(v, str) and secret_text(v) else v for v in row] for row in rows]
+    return ["first rows:", *markdown(names, shown, CELL).splitlines()]
 
 
 def series(value: Any, values: bool) -> list[str]:
@@ -93,19 +143,25 @@ def _is_pandas(value: Any) -> bool:
     return any(c.__module__.partition(".")[0] == "pandas" for c in type(value).__mro__)
 
 
-def _columns(value: Any, values: bool) -> Iterator[tuple[str, str]]:
+def _columns(value: Any, values: bool, full: bool) -> Iterator[tuple[Any, str]]:
     width = min(value.shape[1], _COLUMNS)
     if not _is_pandas(value):
-        yield from ((c.name, _polars(c, values)) for c in map(value.to_series, range(width)))
+        yield from ((c.name, _polars(c, values, full)) for c in map(value.to_series, range(width)))
         return
     index = value.index
     if index.nlevels == 1 and (index.name is not None or type(index).__name__ != "RangeIndex"):
         name = "index" if index.name is None else f"index {index.name}"
-        yield name, _pandas(index.to_series(), values and not secret_name(name))
-    yield from ((str(value.columns[i]), _pandas(value.iloc[:, i], values)) for i in range(width))
+        yield name, _pandas(index.to_series(), values and not secret_name(name), full)
+    yield from ((value.columns[i], _pandas(value.iloc[:, i], values, full)) for i in range(width))
 
 
-def _pandas(column: Any, values: bool) -> str:
+def _typed(dtype: Any, seen: str, full: bool) -> str:
+    """Put the type before what is seen of the values: ``int64 5 to 980``."""
+    ranged = full and seen.startswith(("number", "date"))
+    return f"{dtype}{seen.removeprefix('number').removeprefix('date')}" if ranged else seen
+
+
+def _pandas(column: Any, values: bool, full: bool = False) -> str:
     few = len(column) <= _ROWS
 
     def distinct(n: int) -> list[Any] | None:
@@ -117,7 +173,15 @@ def _pandas(column: Any, values: bool) -> str:
         return (column.min(), column.max()) if few and len(column) else (None, None)
 
     seen = _seen(_pandas_kind(column), ends, distinct) if values and not secret_name(str(column.name)) else ""
-    return _line(column.dtype, seen, int(column.isna().sum()) if few else -1)
+    if full and seen == "text" and few:
+        seen = _samples(column.nunique(), column.dropna().unique()[:2].tolist())
+    return _line(column.dtype, _typed(column.dtype, seen, full), int(column.isna().sum()) if few else -1)
+
+
+def _samples(different: int, some: list[Any]) -> str:
+    """Say how many texts there are, and which for example."""
+    shown = [repr(cut(redact(v), _LONG)) for v in some if isinstance(v, str) and not secret_text(v)]
+    return f"text, {different:,} different" + (f", such as {', '.join(shown)}" if shown else "")
 
 
 def _pandas_kind(column: Any) -> str:
@@ -135,7 +199,7 @@ def _pandas_kind(column: Any) -> str:
     return "text" if len(first) and texts and all(isinstance(v, str) for v in first) else str(column.dtype)
 
 
-def _polars(column: Any, values: bool) -> str:
+def _polars(column: Any, values: bool, full: bool = False) -> str:
     dtype = column.dtype
     word = "text" if str(dtype).partition("(")[0] in ("String", "Categorical", "Enum") else str(dtype)
     kind = "boolean" if str(dtype) == "Boolean" else "number" if dtype.is_numeric() else word
@@ -150,4 +214,8 @@ def _polars(column: Any, values: bool) -> str:
         return column.min(), column.max()
 
     seen = _seen(kind, ends, distinct) if values and not secret_name(column.name) else ""
-    return _line(dtype, seen, column.null_count())
+    if full and seen == "text":
+        seen = _samples(
+            column.drop_nulls().n_unique(), column.drop_nulls().unique(maintain_order=True).head(2).to_list()
+        )
+    return _line(dtype, _typed(dtype, seen, full), column.null_count())

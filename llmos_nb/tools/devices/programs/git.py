@@ -1,16 +1,19 @@
 """Git as typed tools over the repository of the workspace: look, stage, branch, and a commit that is asked for.
 
 Nothing is pushed, fetched, reset or checked out. A commit carries the call's key in a trailer, by which it is found
-again after a crash, so that it is never made twice. Hooks of the repository run at a commit, as they do for a person.
+again after a crash, so that it is never made twice. Hooks of the repository run at a commit alone, which names them.
+Where its own settings name filters, which git runs as it looks at files, every call asks.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import UsageError
@@ -22,8 +25,19 @@ from llmos_nb.tools.protocol import Tool
 TRAILER = "Llmos-Call"
 _LOOK_S = 5.0
 # what a repository's own settings could have run by merely looking at it
-_QUIET = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "core.pager=cat", "--no-pager")
+_QUIET = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "core.pager=cat",
+          "-c", "protocol.allow=never", "--no-pager")  # fmt: skip
+_NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
 _DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color")
+_HOOKS = (
+    "pre-commit",
+    "prepare-commit-msg",
+    "commit-msg",
+    "post-commit",
+    "reference-transaction",
+    "post-index-change",
+)
+_ITS_OWN = ("local", "worktree")  # scopes of settings that came with the repository
 _IDENTITY = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "XDG_CONFIG_HOME",
              "GIT_CONFIG_GLOBAL")  # fmt: skip
 
@@ -57,15 +71,36 @@ class GitDevice:
 
     def _tool(self, act: Any, effect: Any, repeat: Any) -> Tool:
         name = act.__name__
-        would = {"level": "read" if effect == "read" else "namespace", "title": name.replace("_", " ")}
-        return device_tool(act, effect, repeat, code=partial(_said, name), inspect=lambda _: would)
+        title = name.replace("_", " ")
+        would = {"level": "read" if effect == "read" else "namespace", "title": title}
+
+        def look(_: Mapping[str, Any]) -> dict[str, Any]:
+            if not (filters := self._filters()):
+                return would
+            said = f"the repository's own settings have git run {', '.join(filters)} as it looks at files"
+            return risky(title, "process", said[:400])
+
+        return device_tool(act, effect, repeat, code=partial(_said, name), inspect=look)
+
+    def _filters(self) -> list[str]:
+        """Return the programs that the settings of the repository itself, not the user's, have git run on files."""
+        listed = self._now("config", "--show-scope", "--get-regexp", r"^filter\..*\.(clean|smudge|process)$")
+        return [line.split(maxsplit=2)[-1] for line in listed.splitlines() if line.split("\t")[0] in _ITS_OWN]
+
+    def _hooks(self) -> list[Path]:
+        """Return the hooks that a commit would run."""
+        folder = self._workspace.root / (self._now("rev-parse", "--git-path", "hooks") or ".git/hooks")
+        return [f for n in _HOOKS if (f := folder / n).is_file() and os.access(f, os.X_OK)]
 
     # what a call would do
 
     def _look_at_commit(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         shown, message = self._now(*_DIFF, "--staged"), str(arguments.get("message", ""))
         said = f"it commits what is staged as `{message.partition(chr(10))[0][:200]}`"
+        hooks = self._hooks()
+        said += f", and runs the repository's {', '.join(f.name for f in hooks)}" if hooks else ""
         state = [self._now("rev-parse", "HEAD"), self._now("write-tree"), message]
+        state += [sha256(f.read_bytes()).hexdigest() for f in hooks]
         shows = f"{message}\n\n{shown or 'nothing is staged'}"[:16_000]
         digest = sha256("\0".join(state).encode()).hexdigest()
         return risky("commit to git", "external", said, shows=shows, state=digest)
@@ -82,7 +117,8 @@ class GitDevice:
         return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else ""
 
     def _command(self, words: Sequence[str]) -> list[str]:
-        return [shutil.which("git") or "git", *_QUIET, *words]
+        hooks = () if words[0] in ("commit", "rev-parse") else _NO_HOOKS
+        return [shutil.which("git") or "git", *_QUIET, *hooks, *words]
 
     def _committed(self, key: str) -> bool | None:
         """Return whether the commit of a call was made, by its trailer; nothing where git does not answer."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy.secrets import named_secret, vault
@@ -64,7 +64,9 @@ def environment(more: Iterable[str] = ()) -> dict[str, str]:
     return {**plain, "TERM": "dumb", "PAGER": "cat", "NO_COLOR": "1"}
 
 
-async def run(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Ended:
+async def run(
+    command: Sequence[str], folder: Path, env: Mapping[str, str], given: IO[bytes] | None = None
+) -> Ended:
     """Run a program to its end, for the call that is served.
 
     It, and all that it started, is ended at the call's deadline and when we are cancelled.
@@ -77,11 +79,13 @@ async def run(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> E
         Where it runs.
     env : mapping
         Its environment.
+    given : file, optional
+        Its standard input; without one it has none.
     """
     mark, context = uuid.uuid4().hex, this_call()
     process = subprocess.Popen(  # noqa: S603 - running what a person approved is the work of this module
         list(command), cwd=folder, env={**env, _MARK: mark},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        stdin=given or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     record, loop = Record(), asyncio.get_running_loop()
 

@@ -85,7 +85,7 @@ class Sink:
     on_text : callable
         Takes text as it is printed.
     on_display : callable
-        Takes what is more than text, by media type; its words went to `on_text`.
+        Takes what is more than text, by media type; its words went to `on_text`, except those of an image.
     """
 
     def __init__(self, on_text: Callable[[str], None], on_display: Callable[[Bundle], None]) -> None:
@@ -100,9 +100,10 @@ class Sink:
         self.record.add(text)
         if len(self.pieces) < PIECES and self.record.whole:
             self.pieces.append((kind, text))
-        room, self._shown = SHOWN_CHARS - self._shown, self._shown + len(text)
-        if room <= 0:
+        room = SHOWN_CHARS - self._shown
+        if kind == "image" or room <= 0:  # what a picture shows is seen
             return
+        self._shown += len(text)
         more = "\n… the rest is recorded and not shown …\n" if len(text) > room else ""
         with suppress(Exception):  # a view that fails is no fault of the step
             self._on_text(safe_text(text[:room]) + more)

@@ -7,27 +7,28 @@ its events, writes ``_`` and ``Out``, and shows errors as errors of the cell tha
 from __future__ import annotations
 
 import asyncio
-import types
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
-from llmos_nb.errors import ToolTimeout
+from llmos_nb.errors import CallDenied, EffectRefused, JournalError, ToolTimeout
 from llmos_nb.heap import random_states
 from llmos_nb.messages import Part, ToolResult
 from llmos_nb.policy.code import code_names, inspect_code, plain
-from llmos_nb.tools import reads
+from llmos_nb.tools import reads, trampolines
 from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.python.capture import Bundle, Sink, captured
 from llmos_nb.tools.devices.python.display import Figures, brief, rich, whole
 from llmos_nb.tools.devices.python.execute import Chunk, Runner, compile_step, filename_of, look_around
 from llmos_nb.tools.devices.python.guard import Begun
-from llmos_nb.tools.devices.python.shown import in_a_cell, left, pieces
+from llmos_nb.tools.devices.python.shown import DEFINITIONS, in_a_cell, left, pieces
 from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep_for_debug
-from llmos_nb.tools.effects import watching
+from llmos_nb.tools.effects import Watch, watching
 from llmos_nb.tools.outcome import Outcome, Stopped
 from llmos_nb.tools.protocol import CallContext, Tool, current_call
 from llmos_nb.tools.reentry import mark
+from llmos_nb.tools.unheard import steering
 
 DESCRIPTION = (
     "Run Python in the live session, where the user's variables are. Gives what it prints and the value of its last"
@@ -77,7 +78,7 @@ class PythonDevice:
         return Tool(
             "python", DESCRIPTION, SCHEMA, self.run, "namespace", "once", digest="python:1",
             runner=lambda arguments, context: self.run(str(arguments["code"]), context),
-            code=lambda arguments: str(arguments["code"]), inspect=self.inspect,
+            code=lambda arguments: str(arguments["code"]), inspect=self.inspect, gated=True,
         )  # fmt: skip
 
     def inspect(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,26 +109,26 @@ class PythonDevice:
         before = self.snapshots.begin(code_names(code)) if self.snapshots is not None else None
         token = current_call.set(context)
         try:
-            on_display = self.on_display or self._show_images
             with (
                 Begun(context.key),
-                captured(context.on_output, on_display, self.ip) as sink,
+                captured(context.on_output, self._display(context), self.ip) as sink,
                 watching(context) as watch,
                 reads.reading(context) as read,
+                context.within(),
             ):
                 if before is not None:
                     watch.holds(before.opaque)
-                step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip))
+                step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip), watch)
                 outcome = await step.run(code, context.call)
         except (Stopped, asyncio.CancelledError):
             if before is not None:
-                self.snapshots.rollback(before)
+                self._rollback(before)
             raise
         finally:
             current_call.reset(token)
         changes = back = None
         if before is not None and outcome.error is not None and outcome.ended and self.takes_back:
-            back = self.snapshots.rollback(before)  # a step is done whole, or leaves nothing
+            back = self._rollback(before)  # whole, or nothing
         elif before is not None:
             changes = self.snapshots.end(before, context.key)
         found = step.result(outcome, changes, back)
@@ -136,10 +137,29 @@ class PythonDevice:
         noted = {"effects": watch.effects, **_surroundings(code, read, before, changes)}
         return replace(found, facts={**found.facts, **noted})
 
+    def _rollback(self, before: Any) -> Any:
+        """Take back what a step has changed; the code of tools that others hold is not its change."""
+        assert self.snapshots is not None  # noqa: S101 - there is something before
+        try:
+            return self.snapshots.rollback(before)
+        finally:
+            trampolines.renew()
+
+    def _display(self, context: CallContext) -> Callable[[Bundle], None]:
+        return self.on_display or (self._show_images if context.pictures else lambda bundle: None)
+
     def _show_images(self, bundle: Bundle) -> None:
         safe = {m: bundle[m] for m in (*_IMAGES, "text/plain") if m in bundle}
         if hasattr(self.ip, "kernel") and safe.keys() & set(_IMAGES):
             self.ip.display_pub.publish(safe)
+
+
+def _with_refusal(outcome: Outcome, watch: Watch) -> Outcome:
+    """Return the outcome of a step that failed if an effect was refused: a library, or its code, may hide the error."""
+    refused, error = watch.refused, outcome.error
+    if refused is None or isinstance(error, EffectRefused):
+        return outcome
+    return replace(outcome, error=refused.with_traceback(error.__traceback__) if error is not None else refused)
 
 
 def _surroundings(code: str, read: reads.Reads, before: Any, changes: Any) -> dict[str, Any]:
@@ -155,18 +175,61 @@ def _surroundings(code: str, read: reads.Reads, before: Any, changes: Any) -> di
     return found
 
 
+def _transformers(ip: Any) -> list[list[Any]]:
+    manager = getattr(ip, "input_transformer_manager", None)
+    inner = ("cleanup_transforms", "line_transforms", "token_transformers")
+    found = [getattr(manager, name, None) for name in inner]
+    found += [getattr(ip, name, None) for name in ("input_transformers_post", "ast_transformers")]
+    return [each if isinstance(each, list) else [] for each in found]
+
+
 class Step:
     """One run of some code."""
 
-    def __init__(self, device: PythonDevice, sink: Sink, runner: Runner) -> None:
-        self._device, self._sink, self._runner = device, sink, runner
+    def __init__(self, device: PythonDevice, sink: Sink, runner: Runner, watch: Watch) -> None:
+        self._device, self._sink, self._runner, self._watch = device, sink, runner, watch
         self._figures, self._filename, self._parts = Figures(), "", list[Part]()
         self._value: Any = None  # of the last expression, where a cell shows it
         self._plain: str | None = None
-        self._quiet = False
+        self._quiet, self._told = False, ""
         sink.describe = self._figures.words
 
     async def run(self, code: str, name: str) -> Outcome:
+        """Run code; of an error is told what the names were when it was raised, not after they were put back."""
+        before, steered = self._transformers(), steering()
+        outcome = await self._run(code, name)
+        if self._transformers() != before and outcome.ended:
+            self._runner.call(lambda: self._reads_cells(before))
+        if (now := steering()) != steered:
+            self._runner.call(lambda: self._steers(steered, now))
+        outcome = _with_refusal(outcome, self._watch)
+        if outcome.error is not None:
+            self._told = explain(outcome.error, self._filename, not self._device.show_values)
+        return outcome
+
+    def _transformers(self) -> list[list[Any]]:
+        """Return what changes the user's cells before they run: code that is added there is no step's any more."""
+        return [list(found) for found in _transformers(self._device.ip)]
+
+    def _reads_cells(self, before: list[list[Any]]) -> None:
+        try:
+            self._watch.note("other", "change how later cells are read")
+        except (CallDenied, JournalError):
+            for found, was in zip(_transformers(self._device.ip), before, strict=True):
+                found[:] = was
+            raise
+
+    def _steers(self, before: dict[str, str], now: dict[str, str]) -> None:
+        """Put back what a step has set past `os.putenv`, and may not set."""
+        for name in [n for n in before.keys() | now.keys() if before.get(n) != now.get(n)]:
+            try:
+                self._watch.note("environment", name)
+            except (CallDenied, JournalError):
+                os.environ.pop(name, None)
+                os.environ |= {name: before[name]} if name in before else {}
+                raise
+
+    async def _run(self, code: str, name: str) -> Outcome:
         """Compile, run part by part, and show the values."""
         outcome = self._runner.call(lambda: self._compile(code, name))
         if outcome.error is not None:
@@ -197,11 +260,14 @@ class Step:
             self._value, self._quiet = value if shows else None, value is not None and not shows
             self._plain = in_a_cell(value, self._device.ip) if shows else None
         if shows:
+            pictures = len(self._sink.images)
             for item in value if self._device.show_values and type(value) is tuple else (value,):
                 self._show_value(item)
+            if len(self._sink.images) > pictures:  # a cell shows it as that, and has no text besides
+                self._plain = None
         namespace = self._runner.namespace
         for name in chunk.names:
-            if name in namespace and not isinstance(namespace[name], _DEFINITIONS):
+            if name in namespace and not isinstance(namespace[name], DEFINITIONS):
                 self._sink.write(_named(name, brief(namespace[name])), "told")
         for table, column in chunk.columns:
             values = namespace[table][column] if table in namespace else None
@@ -228,7 +294,7 @@ class Step:
         if error is not None:
             if not isinstance(error, ToolTimeout):
                 keep_for_debug(error, self._filename, self._device.ip)
-            record.add(("\n" if record.size else "") + explain(error, self._filename))
+            record.add(("\n" if record.size else "") + self._told)
             line = failing_line(error, self._filename)
             facts |= {"line": line} if line else {}
             facts |= {} if outcome.ended else {"in_doubt": True}
@@ -247,7 +313,8 @@ class Step:
         text = record.text.removesuffix("\n") if record.size else ""
         facts = pieces(self._sink, text, self._plain) | ({"quiet": True} if self._quiet else {})
         names = [n for kind in NAME_CHANGES[:3] for n in (changes or {}).get(kind, ())]
-        told = self._runner.call(lambda: left(self._runner.namespace, names, self._value))
+        gone = {n: s.pop("gone") for n, s in (changes or {}).get("shapes", {}).items() if "gone" in s}
+        told = self._runner.call(lambda: left(self._runner.namespace, names, self._value, gone))
         return facts | (told.value if told.error is None else {})
 
 
@@ -261,13 +328,10 @@ def _is_artist(value: Any) -> bool:
     return bool(homes) and homes <= {"matplotlib", "mpl_toolkits"}
 
 
-_DEFINITIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
-
-
 def _taken_back(back: Mapping[str, Any]) -> str:
     """Say what a step had changed before it failed: the next one finds nothing of it."""
-    said = [f"{kind} {', '.join(names)}" for kind in NAME_CHANGES if (names := back.get(kind))]
-    told = f"what it had changed was taken back: {'; '.join(said)}" if said else ""
+    said = _named_changes(back)
+    told = f"what it had changed was taken back: {said}" if said else ""
     stays = f"not taken back, if it was changed: {', '.join(_stays(back))}" if _stays(back) else ""
     return f"\n[the step failed, and {'; '.join(filter(None, (told, stays)))}]" if told or stays else ""
 
@@ -279,5 +343,9 @@ def _stays(back: Mapping[str, Any]) -> list[str]:
 
 def _silent(changes: dict[str, Any] | None) -> str:
     """Say in words that a step printed nothing, and which names it changed."""
-    said = [f"{kind} {', '.join(names)}" for kind in NAME_CHANGES if (names := (changes or {}).get(kind))]
-    return "no output" + (f"; {'; '.join(said)}" if said else "")
+    said = _named_changes(changes or {})
+    return f"no output; {said}" if said else "no output"
+
+
+def _named_changes(changes: Mapping[str, Any]) -> str:
+    return "; ".join(f"{kind} {', '.join(names)}" for kind in NAME_CHANGES if (names := changes.get(kind)))

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from llmos_nb.messages import Part
+from llmos_nb.tools.devices.namespace.frames import quoted
 from llmos_nb.tools.text import safe_repr
 
 FIGURES = 8
@@ -62,11 +63,15 @@ def describe(figure: Any, values: bool = True) -> str:
 
 
 def _axes(ax: Any, values: bool) -> str:
+    def of(kind: str) -> list[Any]:
+        return [c for c in ax.collections if kind in (base.__name__ for base in type(c).__mro__)]
+
     drawn = {
         "bar": sum(len(c) for c in ax.containers if hasattr(c, "patches")),
         "line": len(ax.lines),
-        "point": sum(len(c.get_offsets()) for c in ax.collections if hasattr(c, "get_offsets")),
-        "image": len(ax.images),
+        "area": len(of("PolyCollection")),
+        "point": sum(len(c.get_offsets()) for c in of("PathCollection")),
+        "image": len(ax.images) + len(of("QuadMesh")),
     }
     texts = {"title": ax.get_title(), "x label": ax.get_xlabel(), "y label": ax.get_ylabel()}
     said = [f"{n} {noun}{'s' if n > 1 else ''}" for noun, n in drawn.items() if n]
@@ -132,6 +137,8 @@ def _whole_table(value: Any) -> str:
         return "\n…\n".join(str(p.to_string()) for p in parts) + f"\n{name}{kind}"
     if not columns:
         return safe_repr(value)
+    if any(quoted(c) != str(c) for c in value.columns):
+        parts = [p.set_axis([quoted(c) for c in value.columns], axis=1) for p in parts]
     wide, texts = columns, [str(p.to_string()) for p in parts]
     while sum(map(len, texts)) > WHOLE_CHARS and wide > 1:
         wide = min(wide - 1, max(wide * WHOLE_CHARS // sum(map(len, texts)), 1))

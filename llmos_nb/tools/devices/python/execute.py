@@ -22,9 +22,9 @@ from typing import Any, NoReturn, TypeVar
 
 from llmos_nb.errors import CallDenied, ToolTimeout
 from llmos_nb.policy.code import Surroundings
-from llmos_nb.tools.devices.python.guard import check_stop, interruptible
+from llmos_nb.tools.devices.python.guard import check_stop, interruptible, waited_s
 from llmos_nb.tools.outcome import GRACE_S, Outcome, Stopped, awaited, captured, unless_stopped
-from llmos_nb.tools.reentry import Threads
+from llmos_nb.tools.protocol import current_call
 
 T = TypeVar("T")
 _ABSENT = object()
@@ -35,14 +35,13 @@ class Sealed:
     """Refuses, while code runs, what nobody can answer or what would end the session."""
 
     def __init__(self, ip: Any) -> None:
-        self._ip, self._kept, self._threads = ip, list[tuple[Any, str, Any]](), Threads()
+        self._ip, self._kept = ip, list[tuple[Any, str, Any]]()
 
     def __enter__(self) -> None:
         self._put(builtins, "input", _no_input)
         self._put(sys.modules.get("getpass"), "getpass", _no_input)
         if hasattr(self._ip, "ask_exit"):
             self._put(self._ip, "ask_exit", _no_exit)
-        self._threads.__enter__()
 
     def _put(self, owner: Any, name: str, value: Any) -> None:
         if owner is not None:
@@ -52,7 +51,6 @@ class Sealed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        self._threads.__exit__(kind, error, at)
         for owner, name, value in self._kept:
             if value is _ABSENT:
                 delattr(owner, name)
@@ -88,7 +86,9 @@ class Runner:
     @property
     def left(self) -> float:
         """Seconds that are left."""
-        return max(self._until - time.monotonic(), 0.0)
+        context = current_call.get()
+        waited = waited_s(context.key) if context is not None else 0.0
+        return max(self._until + waited - time.monotonic(), 0.0)
 
     def guarded(self, fn: Callable[[], T]) -> T:
         """Call synchronous code."""
@@ -142,7 +142,9 @@ class _Sliced:
     def __init__(self, coroutine: Coroutine[Any, Any, Any], runner: Runner) -> None:
         self._coroutine, self._runner, self._cancelled = coroutine, runner, 0
         self._again: asyncio.TimerHandle | None = None
-        self._until = 0.0  # of the time for cleaning up
+        self._until = self._first = (
+            0.0  # of the time for cleaning up: its end, and its beginning on the loop's clock
+        )
 
     def __await__(self) -> Generator[Any, Any, Any]:
         step, sent = self._coroutine.send, None
@@ -183,11 +185,13 @@ class _Sliced:
         self._cancelled += 1
         if self._cancelled > CANCELS:
             raise error
-        first = self._cancelled == 1
-        self._until = time.monotonic() + GRACE_S if first else self._until
-        self._again = asyncio.get_running_loop().call_later(
-            CLEANING_S if first else (GRACE_S - CLEANING_S) / (CANCELS + 1), task.cancel
-        )
+        loop = asyncio.get_running_loop()
+        if self._cancelled == 1:
+            self._until, self._first = time.monotonic() + GRACE_S, loop.time()
+        more = (self._cancelled - 1) * (GRACE_S - CLEANING_S) / (CANCELS + 1)
+        self._again = loop.call_at(
+            self._first + CLEANING_S + more, task.cancel
+        )  # a late one makes no later one late
 
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -256,7 +260,8 @@ def compile_step(source: str, filename: str, ip: Any = None, every: bool = False
         chunks = [_chunk([s], filename, flags, True, quiet and s is tree.body[-1]) for s in tree.body]
         return [*chunks[:-1], replace(chunks[-1], last=True)] if ends else chunks
     if ends:
-        head = [_chunk(tree.body[:-1], filename, flags)] if len(tree.body) > 1 else []
+        # also a head of one expression shows nothing, as in a cell
+        head = [_chunk(tree.body[:-1], filename, flags, quiet=True)] if len(tree.body) > 1 else []
         return [*head, replace(_chunk(tree.body[-1:], filename, flags, quiet=quiet), last=True)]
     return [_chunk(tree.body, filename, flags)]
 
@@ -325,6 +330,8 @@ def look_around(namespace: Mapping[str, Any], names: Iterable[str] | None) -> Su
             continue
         seen.add(name)
         value = namespace[name]
+        if stands_in(name, value):
+            continue
         if origin := _origin(value):
             origins[name] = origin
         if isinstance(value, types.FunctionType) and (source := _source(value)):
@@ -335,6 +342,12 @@ def look_around(namespace: Mapping[str, Any], names: Iterable[str] | None) -> Su
     return Surroundings(origins, sources, fragile)
 
 
+def stands_in(name: str, value: object) -> bool:
+    """Return whether a name is a builtin that IPython wraps, such as its `open`: no variable of the user's."""
+    made_in = value.__globals__.get("__name__") if isinstance(value, types.FunctionType) else None
+    return str(made_in).startswith("IPython.") and hasattr(builtins, name)
+
+
 def _origin(value: Any) -> str:
     """Return where a value comes from, as a dotted name; nothing for the user's own and for plain data."""
     if isinstance(value, types.ModuleType):
@@ -342,8 +355,10 @@ def _origin(value: Any) -> str:
     named = isinstance(value, type | types.FunctionType | types.BuiltinFunctionType)
     owner = value if named else type(value)
     home = getattr(owner, "__module__", None) or ""
-    if not isinstance(home, str) or home == "__main__" or (home == "builtins" and not named):
+    if not isinstance(home, str) or home == "__main__":
         return ""
+    if home == "builtins" and (not named or getattr(builtins, owner.__name__, None) is not owner):
+        return ""  # plain data; or made in a namespace that has no name
     if home.startswith("pathlib"):
         return "pathlib.Path"
     home = {"posix": "os", "nt": "os"}.get(home, home)

@@ -17,18 +17,20 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 from llmos_nb.errors import ToolTimeout
+from llmos_nb.journal import host
 from llmos_nb.tools.outcome import Stopped
 from llmos_nb.tools.protocol import current_call
 
 LEAST_S, AGAIN_S = 0.001, 0.2
 Ring = Callable[[int, FrameType | None], None]
 # signal.signal looks for the enum member of each handler, which costs more than the call; this is what it wraps
-_handle: Callable[[int, Any], Any] = getattr(signal.signal, "__wrapped__", signal.signal)
+_handle: Callable[[int, Any], Any] = getattr(signal, "_signal", signal).signal
 
 
 class Alarm(Protocol):
@@ -42,7 +44,10 @@ class Alarm(Protocol):
 
 
 class TimerThread:
-    """An alarm for where there is no other (Windows); a call that keeps other threads out delays it."""
+    """An alarm for where there is no other (Windows); a call that keeps other threads out delays it.
+
+    Where there is one thread alone, nothing rings.
+    """
 
     def __init__(self, ring: Ring) -> None:
         self._timer: threading.Timer | None = None
@@ -52,7 +57,8 @@ class TimerThread:
         self.stop()
         self._timer = threading.Timer(seconds, _thread.interrupt_main)
         self._timer.daemon = True
-        self._timer.start()
+        if not host.ALONE:
+            self._timer.start()
 
     def stop(self) -> None:
         """Ring no more."""
@@ -85,12 +91,12 @@ if sys.platform != "win32":
 
 def new(ring: Ring) -> Alarm:
     """Return the best alarm of this platform, which calls `ring` as a signal handler."""
-    return TimerThread(ring) if sys.platform == "win32" else Itimer(ring)
+    return TimerThread(ring) if sys.platform == "win32" or host.ALONE else Itimer(ring)
 
 
 def interrupt_main_thread() -> None:
     """Send the main thread SIGINT, so that it also leaves a system call."""
-    if sys.platform == "win32":
+    if sys.platform == "win32" or host.ALONE:
         _thread.interrupt_main()
     else:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
@@ -101,6 +107,7 @@ _STUBBORN = 3
 _lock = threading.Lock()
 _guards: list[Guard] = []
 _begun: list[Begun] = []
+_waited: dict[str, float] = {}
 
 
 class Interrupted(KeyboardInterrupt):
@@ -148,6 +155,7 @@ class Begun:
     def __exit__(self, *_: object) -> None:
         with _lock:
             _begun.remove(self)
+        _waited.pop(self.key, None)
 
 
 def check_stop() -> None:
@@ -214,6 +222,12 @@ class Guard:
         interrupt_main_thread()
         if self._alarm is not None:
             self._alarm.set(TICK_S)
+
+    def extend(self, until: float) -> None:
+        """Set another deadline, in seconds of the monotonic clock."""
+        self.until = until
+        if self._alarm is not None:
+            self._wait(self._alarm)
 
     def _wait(self, clock: Alarm) -> None:
         if self._stopped_by:
@@ -313,6 +327,30 @@ def interruptible(deadline_s: float | None = None, ending: bool = False) -> Guar
     A KeyboardInterrupt that the code raises by itself goes through as it is.
     """
     return Guard(deadline_s, ending)
+
+
+@contextmanager
+def held_up() -> Iterator[None]:
+    """Hold code up while a person is asked: the time that this takes does not count for its deadline."""
+    began, key = time.monotonic(), _key()
+    with _lock:
+        held, untils = list(_guards), [guard.until for guard in _guards]
+    for guard in held:
+        guard.until = math.inf
+    try:
+        yield
+    finally:
+        waited = time.monotonic() - began
+        with _lock:  # one that has ended meanwhile must not ring any more
+            for guard, until in zip(held, untils, strict=True):
+                if guard in _guards:
+                    guard.extend(until + waited)
+        _waited[key] = _waited.get(key, 0.0) + waited
+
+
+def waited_s(key: str) -> float:
+    """Return for how many seconds the code of a call was held up."""
+    return _waited.get(key, 0.0)
 
 
 def stop_main_thread(by: str = "you", key: str = "") -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -11,7 +12,7 @@ from llmos_nb.heap.content import content
 from llmos_nb.tools.devices.python.capture import Sink
 from llmos_nb.tools.text import bounded, safe_repr, safe_text
 
-_DEFINITIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+DEFINITIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 MOST = 50  # names of one step whose content is noted
 
 
@@ -67,19 +68,45 @@ def pieces(sink: Sink, text: str, value: str | None) -> dict[str, Any]:
     return {"outputs": made if any(m[0] != "stdout" for m in made) else []}
 
 
-def left(namespace: Mapping[str, Any], names: Iterable[str], value: Any) -> dict[str, Any]:
+def left(
+    namespace: Mapping[str, Any], names: Iterable[str], value: Any, gone: Mapping[str, list[Any]]
+) -> dict[str, Any]:
     """Say what the names of a step hold, and what its last expression gave, each in a few words.
+
+    Parameters
+    ----------
+    namespace : mapping
+        The live names.
+    names : iterable of str
+        Those that the step changed.
+    value : object
+        What its last expression gave.
+    gone : mapping of str to list
+        By name of a table, rows that are in it no more.
 
     Returns
     -------
     dict
-        ``content``, by name, the value under an empty one; functions, classes and modules are left out.
+        ``content``, by name, the value under an empty one; functions, classes and modules are left out. ``table``: the
+        first rows of the value, else of the last table among the names, as `heap.grid` gives them.
     """
     held = {n: namespace[n] for n in names if n in namespace}
-    wanted = [n for n, v in held.items() if not isinstance(v, _DEFINITIONS)][:MOST]
-    said = {
-        i: content(v) for i, v in {id(held[n]): held[n] for n in wanted}.items()
-    }  # names of one object share it
+    wanted = [n for n, v in held.items() if not isinstance(v, DEFINITIONS)][:MOST]
+    # names of one object share it
+    said = {i: content(v) for i, v in {id(held[n]): held[n] for n in wanted}.items()}
     found = {n: said[id(held[n])] for n in wanted}
     found |= {"": content(value)} if value is not None else {}
-    return {"content": found} if found else {}
+    return ({"content": found} if found else {}) | _table(held, value, gone)
+
+
+def _table(held: Mapping[str, Any], value: Any, gone: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """Return the table that a person would look at, if there is one."""
+    if not ({"pandas", "polars"} & sys.modules.keys()):
+        return {}
+    from llmos_nb.heap import grid, is_table  # only beside a library that has tables
+
+    shown = [n for n, v in held.items() if (v is value if is_table(value) else is_table(v))]
+    name = next((n for n in shown if n in gone), shown[-1] if shown else "")
+    if not name and not is_table(value):
+        return {}
+    return {"table": grid(held.get(name, value), name, gone.get(name, ()))}

@@ -29,7 +29,12 @@ _DANGEROUS = (
     exp.Transaction, exp.Commit, exp.Rollback, exp.LoadData, exp.Cache, exp.Uncache, exp.Analyze, exp.Refresh,
     exp.Execute, exp.Command, exp.Export, exp.Declare,
 )  # fmt: skip
-_EXPLAIN = re.compile(r"\s*explain\s+(?!\()(?:analy[sz]e\s+)?", re.IGNORECASE)
+_EXPLAIN = re.compile(r"\s*explain\s+(?!\()(analy[sz]e\s+)?", re.IGNORECASE)
+_OPTIONS = re.compile(
+    r"\s*explain\s*\(((?:\s*,?\s*(?:analy[sz]e|verbose|costs|settings|buffers|wal|timing|summary|format\s+(?:text|json|xml|yaml))"
+    r"(?:\s+(?:true|false|on|off))?)+)\s*\)\s*",
+    re.IGNORECASE,
+)  # of PostgreSQL
 _SHOW = re.compile(r"\s*show\s+tables\s*;?\s*", re.IGNORECASE)
 _LONGEST = 50_000
 
@@ -78,11 +83,13 @@ def statements(text: str, dialect: str = "duckdb") -> list[Statement]:
         return [Statement("unknown", f"a text of {len(text):,} characters (at most {_LONGEST:,} are read)")]
     if _SHOW.fullmatch(text):
         return [Statement("read", "SHOW TABLES", exp.Show(this="TABLES"))]
-    explained = _EXPLAIN.match(text)
-    if explained:
+    optioned = _OPTIONS.match(text) if dialect == "postgres" else None
+    if explained := optioned or _EXPLAIN.match(text):
+        timed = dialect == "postgres" and explained[1]
         inner = statements(text[explained.end() :], dialect)
         plain = len(inner) == 1 and inner[0].kind == "read" and not inner[0].before
-        return [Statement("read", "EXPLAIN", inner[0].tree, "EXPLAIN ")] if plain else [_REFUSED]
+        before = f"EXPLAIN ({explained[1].strip()}) " if timed else "EXPLAIN "
+        return [Statement("read", "EXPLAIN", inner[0].tree, before)] if plain else [_REFUSED]
     try:
         with _quiet():
             trees = sqlglot.parse(text, read=dialect, error_level=ErrorLevel.RAISE)

@@ -13,16 +13,19 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError, ToolTimeout, UsageError
 from llmos_nb.messages import ToolResult, canonical
+from llmos_nb.tools.call import Call
 from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
+from llmos_nb.tools.devices.namespace.frames import markdown
 from llmos_nb.tools.devices.python.guard import interruptible
-from llmos_nb.tools.devices.sql.query import WRITES, Query, kept_name, reading_code, writing_code
+from llmos_nb.tools.devices.sql.query import WRITES, Query, reading_code, writing_code
 from llmos_nb.tools.outcome import Outcome, captured, failed, in_thread, unless_stopped
 from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.text import SHOWN as LEAST_SHOWN, safe_text
 
 KEYS = ("tables", "columns", "functions", "rows", "most_rows", "source")
 SHOWN, ALL, ROOM, MOST = 20, 60, 1_096, 1_000_000  # rows, rows where there is room, bytes kept free, rows
-_WHOLE = "the whole result becomes a variable"
+_WHOLE = "into keeps the whole result as a variable"
+_CELL = 80  # characters of a cell
 _ENDING_S = 0.8  # `invoke` waits a second beyond the deadline
 
 
@@ -56,7 +59,7 @@ class SqlDevice:
         """The tool ``sql``."""
         made = device_tool(
             self.sql, "namespace" if self._keeps else "read", "idempotent", manifest={"source": self._source},
-            code=partial(reading_code, self._query), inspect=self._look,
+            code=partial(reading_code, self._query), as_code=self._as_it_ran, inspect=self._look,
             apart=(lambda: SqlDevice(self._site, keeps=False).reading) if self._keeps else None,
         )  # fmt: skip
         about = made.description if self._keeps else made.description.replace(_WHOLE, "nothing is kept")
@@ -73,12 +76,18 @@ class SqlDevice:
         """Bind approvals to the settings, too."""
         return replace(made, digest=f"{made.digest[:40]}{self._mark}")
 
+    def _as_it_ran(self, call: Call) -> str:
+        """Return a call as the code that was noted when it ran: a connection may belong to that thread."""
+        given = call.arguments if isinstance(call.arguments, dict) else {}
+        return str(call.facts.get("code") or reading_code(self._query, given))
+
     # what a call would do
 
     def _look(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Say what is read and written; what cannot be understood is refused when it runs."""
         found = self._query.seen(arguments, "query")
-        names = [kept_name(arguments)] if self._keeps and not found.told else []
+        into = str(arguments.get("into") or "")
+        names = [into] if self._keeps and into and not found.told else []
         touched = {"reads": found.reads, "writes": names, "sources": found.sources}
         return {"level": "namespace" if names else "read", "title": "read by SQL", **touched}
 
@@ -97,7 +106,7 @@ class SqlDevice:
         """Run SQL that only reads: over tables of the session by their names, files, or a database.
 
         Tables and files such as 'sales.csv' are read by DuckDB. The first rows are shown;
-        the whole result becomes a variable. SHOW TABLES and DESCRIBE name tell what there is.
+        into keeps the whole result as a variable. SHOW TABLES and DESCRIBE name tell what there is.
 
         Parameters
         ----------
@@ -106,26 +115,30 @@ class SqlDevice:
         parameters : dict, optional
             Value by name.
         database : str
-            Variable that holds an engine, connection or address of a database; empty for tables and files.
+            Variable that holds an engine, connection or address of a database, or a file of SQLite; empty for tables.
         into : str
-            Variable for the whole result.
+            Variable for the whole result; empty for none.
         """
-        call = {"query": query, "parameters": parameters, "database": database, "into": into}
-        name = kept_name(call) if self._keeps else ""
-        if self._keeps and (not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_")):
+        name = into if self._keeps else ""
+        if name and (not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_")):
             raise UsageError(f"into {into!r}: not a name for a variable")
         where = self._query.where(database)
-        found = await self._carried(where, partial(self._rows, where, query, parameters, self._identity()))
+        given = {"query": query, "parameters": parameters, "database": database, "into": name}
+        found = await self._carried(where, partial(self._rows, where, given, self._identity()))
         if isinstance(found, ToolResult):
             return found
-        return ToolResult(True, found) if isinstance(found, str) else self._kept(found, name)
+        if isinstance(found, str):
+            return ToolResult(True, found)
+        rows, code = found
+        return self._kept(rows, code, name)
 
-    def _rows(self, where: Any, query: str, given: Any, identity: dict[str, str]) -> Any:
-        """Check and run; give the rows of the last statement, or the answer that needs none."""
-        prepared = self._query.prepare(where, query, given, ("read",))
+    def _rows(self, where: Any, given: dict[str, Any], identity: dict[str, str]) -> Any:
+        """Check and run; give the rows of the last statement with the call as code, or the answer that needs none."""
+        prepared = self._query.prepare(where, given["query"], given["parameters"], ("read",))
         if isinstance(prepared, str):
             return prepared
-        return [where.run(text, values, self._most, identity) for text, values in prepared][-1]
+        rows = [where.run(text, values, self._most, identity) for text, values in prepared][-1]
+        return rows, reading_code(self._query, given) if given["into"] else ""
 
     async def sql_write(
         self, statement: str, database: str, parameters: dict[str, Any] | None = None
@@ -142,7 +155,7 @@ class SqlDevice:
             Value by name.
         """
         where = self._query.where(database)
-        if not hasattr(where, "write"):
+        if where.from_file or not hasattr(where, "write"):
             raise UsageError("sql_write changes a database: name its variable in database; to read, use sql")
         work = partial(self._changed, where, statement, parameters, self._identity())
         done = await self._carried(where, work)
@@ -186,7 +199,7 @@ class SqlDevice:
 
     # results
 
-    def _kept(self, frame: Any, name: str) -> ToolResult:
+    def _kept(self, frame: Any, code: str, name: str) -> ToolResult:
         """Show the first rows and keep the whole result by its name."""
         over = len(frame) > self._most
         frame = frame.head(self._most) if over else frame
@@ -194,21 +207,23 @@ class SqlDevice:
         count = f"{'more than ' if over else ''}{_rows(len(frame))}"
         said = f"{text}\n{count}" + (f", {shown} shown" if shown < len(frame) else "")
         facts = {"rows": len(frame), "cut": over}
-        if not self._keeps:
-            return ToolResult(True, said, facts=facts)
+        if not name:
+            hint = "; into='NAME' keeps them all" if self._keeps and shown < len(frame) else ""
+            return ToolResult(True, said + hint, facts=facts)
         store, namespace = self._site.snapshots, self._site.namespace
         before = store.begin((name,)) if store is not None else None
         namespace[name] = frame
         changes = store.end(before, this_call().key) if store is not None else {"created": [name]}
         whole = f"the first {len(frame):,} rows are" if over else "the whole result is"
-        return ToolResult(True, f"{said}; {whole} in `{name}`", changes=changes, facts=facts)
+        return ToolResult(True, f"{said}; {whole} in `{name}`", changes=changes, facts={**facts, "code": code})
 
     def _table(self, frame: Any) -> tuple[str, int]:
         """Return the first rows as text, within the bound, and how many they are."""
         text, shown = "", 0
         for shown in (self._shown, 5, 1):  # whole rows rather than a cut one
             rows = frame.head(shown)
-            text = safe_text(rows.to_string(index=False, max_colwidth=80)) if len(frame.columns) else ""
+            cells = rows.itertuples(index=False, name=None)
+            text = safe_text(markdown(frame.columns, cells, _CELL)) if len(frame.columns) else ""
             if len(text.encode()) <= self._site.shown - ROOM:
                 break
         return text[: self._site.shown - ROOM], min(shown, len(frame))

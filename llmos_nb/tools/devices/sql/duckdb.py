@@ -21,6 +21,7 @@ READERS = {
 _NAMED = frozenset((*READERS.values(), "read_csv", "read_json", "readcsv", "readparquet"))
 _SERIES = frozenset(("generateseries", "unnest", "range", "explode", "generatedatearray"))
 _MEMORY = "2GB"
+_IN_A_DATABASE = "; for one of a database name its variable as `database`, or its file, such as 'shop.db'"
 
 
 def is_frame(value: object) -> bool:
@@ -42,7 +43,7 @@ class Duck:
     """
 
     dialect = "duckdb"
-    here = False
+    here = from_file = False
 
     def __init__(self, frames: Mapping[str, Any], workspace: Workspace, full: bool = True) -> None:
         self._frames, self._workspace, self._full = frames, workspace, full
@@ -65,7 +66,18 @@ class Duck:
             return Known(name, tuple(map(str, _columns(self._frames[name]))))
         if "." in table.name or "/" in table.name:
             return self._file(table)
-        raise UsageError(f"there is no table {table.name!r}{nearest(table.name, self._frames)}")
+        more = nearest(table.name, self._frames) or _IN_A_DATABASE
+        raise UsageError(f"there is no table {table.name!r}{more}")
+
+    def kinds(self, table: exp.Table) -> dict[str, str]:
+        """Return the types of a live table's columns."""
+        frame: Any = self._frames[self._frame(table.name) or ""]
+        schema: Any = (
+            frame.collect_schema() if hasattr(frame, "collect_schema") else getattr(frame, "schema", None)
+        )
+        if hasattr(schema, "names") and hasattr(schema, "types") and not callable(schema.types):  # arrow
+            return {str(n): str(t) for n, t in zip(schema.names, schema.types, strict=True)}
+        return {str(n): str(t) for n, t in (frame.dtypes if schema is None else schema).items()}
 
     def _frame(self, word: str) -> str | None:
         """Return the live table that a word means; SQL does not tell upper from lower case, Python does."""

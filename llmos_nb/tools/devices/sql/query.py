@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlglot import exp
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
-from llmos_nb.messages import canonical
 from llmos_nb.tools.devices.context import Site
 from llmos_nb.tools.devices.namespace.describe import visible
+from llmos_nb.tools.devices.namespace.frames import quoted
 from llmos_nb.tools.devices.sql.classify import Statement, statements, worst, written
 from llmos_nb.tools.devices.sql.duckdb import Duck, is_frame
 from llmos_nb.tools.devices.sql.rules import applied, parse_rules
 from llmos_nb.tools.devices.sql.sqlalchemy import Database
 
 _MARK = "llmos_bound_{}_parameter"
+_SQLITE = b"SQLite format 3\0"
 
 
 Text = tuple[str, dict[str, Any]]
@@ -105,9 +108,24 @@ class Query:
         if not database:
             frames = {n: namespace[n] for n in seen if is_frame(namespace[n])}
             return Duck(frames, self._site.workspace, full)
-        if database not in seen:
-            raise UsageError(f"database {database!r}: no such variable to be seen{nearest(database, seen)}")
-        return Database(namespace[database], database)
+        if database in seen:
+            return Database(namespace[database], database)
+        if (path := self._file(database)) is not None:
+            return Database(
+                f"sqlite:///file:{quote(str(path if full else database))}?mode=ro&uri=true", database
+            )
+        raise UsageError(
+            f"database {database!r}: no such variable to be seen, nor a file of SQLite{nearest(database, seen)}"
+        )
+
+    def _file(self, name: str) -> Path | None:
+        """Return where a file of SQLite stands in the workspace: it is only read."""
+        if "." not in name and "/" not in name:
+            return None
+        path = self._site.workspace.place(name)
+        with suppress(OSError), path.open("rb") as file:
+            return path if file.read(len(_SQLITE)) == _SQLITE else None
+        return None
 
     def prepare(
         self, where: Any, text: str, given: Mapping[str, Any] | None, kinds: Sequence[str]
@@ -160,7 +178,8 @@ class Query:
         tree = applied(probe, self._rules, where)
         inner = tree.find(exp.Subquery)
         open_ = [c.alias_or_name for c in inner.this.expressions] if inner is not None else known.columns
-        return "\n".join(open_)
+        kinds = where.kinds(statement.tree.this)
+        return "\n".join(f"{quoted(c)}: {kinds[c]}" if kinds.get(c) else quoted(c) for c in open_)
 
     def seen(self, arguments: Mapping[str, Any], key: str) -> Seen:
         """Say what a call would read, as far as it can be understood, without asking a database."""
@@ -170,7 +189,8 @@ class Query:
             found = statements(text, where.dialect)
             told = len(found) == 1 and isinstance(found[0].tree, exp.Show | exp.Describe)
             if database or told:
-                return Seen(told=told)
+                path = self._file(database) if where.from_file else None
+                return Seen(sources=[["foreign file", "sql", str(path)]] if path else [], told=told)
             self.prepare(where, text, arguments.get("parameters"), ("read",))
         except (LlmosError, ImportError):
             return Seen()
@@ -190,14 +210,6 @@ def _refusal(bad: Statement, kinds: Sequence[str]) -> str:
 WRITES = ("read", "write", "ddl")
 
 
-def kept_name(arguments: Mapping[str, Any]) -> str:
-    """Return the variable that a result goes to: the one asked for, or one made from the call's words."""
-    if arguments.get("into"):
-        return str(arguments["into"])
-    words = [arguments.get("query"), arguments.get("parameters") or {}, arguments.get("database") or ""]
-    return f"sql_{sha256(canonical(words).encode()).hexdigest()[:6]}"
-
-
 def reading_code(query: Query, arguments: Mapping[str, Any]) -> str:
     """Return a reading call as code that needs duckdb, or pandas and sqlalchemy."""
     try:
@@ -207,7 +219,7 @@ def reading_code(query: Query, arguments: Mapping[str, Any]) -> str:
         return f"# This SQL does not run here: {' '.join(str(error).split())}"
     if isinstance(prepared, str):
         return "\n".join(f"# {line}" for line in [str(arguments["query"]), *prepared.splitlines()])
-    name, database = kept_name(arguments), str(arguments.get("database") or "")
+    name, database = str(arguments.get("into") or "_rows"), str(arguments.get("database") or "")
     text, values = prepared[-1]
     if database:
         given = f", params={values!r}" if values else ""
@@ -235,8 +247,9 @@ def writing_code(query: Query, arguments: Mapping[str, Any]) -> str:
 
 def _opened(query: Query, database: str, how: str) -> list[str]:
     """Return the lines that open a database by the name of its variable."""
-    kind = type(query.where(database).given)
-    engine = f"sqlalchemy.create_engine({database})" if kind is str else database
+    where = query.where(database, full=False)
+    kind, address = type(where.given), repr(where.given) if where.from_file else database
+    engine = f"sqlalchemy.create_engine({address})" if kind is str else database
     head = ["import pandas as pd", "import sqlalchemy", ""]
     if kind.__module__ == "sqlite3":
         pool = "poolclass=sqlalchemy.pool.StaticPool, pool_reset_on_return=None"

@@ -32,7 +32,12 @@ _COMPUTING = """printf format datetime julianday unixepoch strftime instr hex un
     timestampdiff weekday dayofweek field elt find_in_set len isnull charindex datepart datename eomonth
     percentile_cont percentile_disc ntile cume_dist percent_rank div mod trunc scale sign ltrim rtrim reverse repeat
     replicate"""
-ACTING, COMPUTING = frozenset(_ACTING.split()), frozenset(_COMPUTING.split())
+# the same, giving rows: they may stand for a table
+_ROWS = """json_each jsonb_each json_each_text jsonb_each_text json_array_elements jsonb_array_elements
+    json_array_elements_text jsonb_array_elements_text json_object_keys jsonb_object_keys json_to_record
+    jsonb_to_record json_to_recordset jsonb_to_recordset regexp_split_to_table string_to_table generate_subscripts"""
+ROWS = frozenset(_ROWS.split())
+ACTING, COMPUTING = frozenset(_ACTING.split()), frozenset(_COMPUTING.split()) | ROWS
 CLOSED = tuple(_CLOSED.split())
 
 

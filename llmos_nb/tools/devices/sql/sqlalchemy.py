@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.tools.devices.sql.classify import DIALECTS
-from llmos_nb.tools.devices.sql.rules import Known
+from llmos_nb.tools.devices.sql.rules import ROWS, Known
 
 _SYSTEM = ("information_schema", "pg_catalog", "pg_toast", "sys", "mysql", "performance_schema", "guest")
 _READ_ONLY = {"postgres": "SET TRANSACTION READ ONLY", "redshift": "SET TRANSACTION READ ONLY"}
@@ -50,6 +50,11 @@ class Database:
         self._raw: Any = None
 
     @property
+    def from_file(self) -> bool:
+        """Whether it is a file that was named in the place of a variable."""
+        return not self.name.isidentifier()
+
+    @property
     def here(self) -> bool:
         """Whether it must run on the main thread: a connection of SQLite belongs to the thread that made it."""
         pool = type(self._engine.pool).__name__
@@ -71,7 +76,14 @@ class Database:
 
     def tables(self) -> list[str]:
         """Name its tables and views."""
-        return [*self._inspector.get_table_names(), *self._inspector.get_view_names()]
+        return [*self._inspector.get_table_names(), *self._views()]
+
+    def _views(self, schema: str | None = None) -> list[str]:
+        """Name its views, with those whose rows are kept where the database has such."""
+        found = list(self._inspector.get_view_names(schema=schema))
+        with suppress(NotImplementedError):
+            found += self._inspector.get_materialized_view_names(schema=schema)
+        return found
 
     def resolve(self, table: exp.Table) -> Known:
         """Find a table or view; the catalogues of the system are not among them."""
@@ -79,7 +91,7 @@ class Database:
         if table.catalog or (schema or "").casefold() in _SYSTEM:
             why = "catalogues of the system are closed; SHOW TABLES and DESCRIBE work"
             raise UsageError(f"{table.sql()!r}: {why}")
-        views = set(self._inspector.get_view_names(schema=schema))
+        views = set(self._views(schema))
         names = {n.casefold(): n for n in [*self._inspector.get_table_names(schema=schema), *views]}
         name = names.get(table.name.casefold())
         if name is None:
@@ -88,9 +100,27 @@ class Database:
         columns = tuple(str(c["name"]) for c in self._inspector.get_columns(name, schema=schema))
         return Known(f"{schema}.{name}" if schema else name, columns, name in views)
 
+    def kinds(self, table: exp.Table) -> dict[str, str]:
+        """Return of each column of a table its type, whether it is a key, and to which column it refers."""
+        schema, inspector = table.db or None, self._inspector
+        there = [*inspector.get_table_names(schema=schema), *self._views(schema)]
+        name = next(n for n in there if n.casefold() == table.name.casefold())
+        found = {}
+        for c in inspector.get_columns(name, schema=schema):
+            found[str(c["name"])] = str(c["type"]) + ("" if c.get("nullable", True) else ", not null")
+        for column in inspector.get_pk_constraint(name, schema=schema).get("constrained_columns", ()):
+            found[str(column)] += ", key"
+        for one in inspector.get_foreign_keys(name, schema=schema):
+            pairs = zip(one["constrained_columns"], one["referred_columns"], strict=False)
+            for column, other in pairs:
+                found[str(column)] += f", refers to {one['referred_table']}.{other}"
+        return found
+
     def function(self, table: exp.Table) -> str:
         """Refuse a function in the place of a table."""
-        if type(table.this).__name__ in ("GenerateSeries", "Unnest"):
+        if type(table.this).__name__ in ("GenerateSeries", "ExplodingGenerateSeries", "Unnest"):
+            return "series"
+        if isinstance(table.this, exp.Anonymous) and table.this.name.lower() in ROWS:
             return "series"
         raise UsageError(f"{table.sql()[:60]!r}: a function may not stand for a table in a database")
 
@@ -103,8 +133,10 @@ class Database:
 
         with self._connected(identity, write=False) as connection:
             query = sqlalchemy.text(f"{sql} {_comment(identity)}")
-            result = connection.execution_options(stream_results=True).execute(query, dict(values))
-            return pd.DataFrame(result.fetchmany(most + 1), columns=list(result.keys()))
+            streams = not sql.startswith("EXPLAIN")  # PostgreSQL has no cursor over one
+            streaming = connection.execution_options(stream_results=streams)
+            with streaming.execute(query, dict(values)) as result:
+                return pd.DataFrame(result.fetchmany(most + 1), columns=list(result.keys()))
 
     def write(self, statements: Sequence[tuple[str, dict[str, Any]]], identity: Mapping[str, str]) -> list[int]:
         """Run statements in one transaction; give the rows that each changed (-1 where nobody knows)."""

@@ -3,6 +3,7 @@
 from real_runs.cases.arrays import ARRAYS
 from real_runs.cases.decided import DECIDED
 from real_runs.cases.forms import FORMS
+from real_runs.cases.gallery import GALLERY
 from real_runs.cases.models import MODELS, PLOTS
 from real_runs.cases.order import ORDER
 from real_runs.cases.outside import CHANCE, OUTSIDE
@@ -21,5 +22,6 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
     "outside": OUTSIDE,
     "chance": CHANCE,
     "forms": FORMS,
+    "gallery": GALLERY,
 }
 SCENARIOS: dict[str, Scenario] = {s.name: s for group in GROUPS.values() for s in group}

@@ -194,6 +194,18 @@ DECIDED = (
         ),
     ),
     study(
+        "sql_by_journal",
+        "the SQL tool, exported by the command from the journal, when the kernel is gone",
+        "import pandas as pd\nsales = pd.DataFrame({'city': ['Ulm', 'Bonn', 'Ulm'], 'n': [1, 2, 5]})",
+        agent(
+            "Large sales",
+            call("sql", query="select city, n * 2 as twice from sales where n > 1 order by n", into="large"),
+            "most = int(large['twice'].max())\nmost",
+            options="-a auto -t sql",
+        ),
+        export="journal",
+    ),
+    study(
         "calculator_tool",
         "the calculator, and a step that uses what it said",
         "x = 12",

@@ -4,6 +4,29 @@ from real_runs.scenario import LOOK, RESTART, agent, study, user
 
 ORDER = (
     study(
+        "sample",
+        "a file, a failure that is taken back, draws, a table and the clock, in three processes",
+        "import random\nimport pandas as pd\nsales = pd.read_csv('sales.csv')\nd = {'a': [1]}",
+        agent(
+            "Extend it",
+            "d['b'] = [9]\nraise ValueError('no')",
+            "keys = sorted(d)\nprint(d)\nkeys",
+            "picked = random.sample(range(100), 3)\npicked",
+        ),
+        "d['c'] = picked",
+        agent("The means", "means = sales.groupby('region')['amount'].mean().round(2)\nmeans"),
+        "best = means.idxmax()",
+        agent(
+            "Time it",
+            "%time total = sum(map(sum, d.values()))\ntotal",
+            "told = f'{best}: {total}'\nprint(told)",
+        ),
+        files={"sales.csv": "region,amount\nnorth,1.5\nsouth,4\nnorth,2.25\n"},
+        export="3 --of 1,2,3",
+        pids=(1, 2, 3),
+        also=("d", "best"),
+    ),
+    study(
         "two_processes",
         "the second process reads what the first made",
         "base = 10",

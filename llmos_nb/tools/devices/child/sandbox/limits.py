@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-if sys.platform != "win32":
+if sys.platform != "win32" and sys.platform != "emscripten":
     import resource
 
 LEAST_MEMORY = 2 << 30
@@ -25,7 +25,7 @@ def usual_memory() -> int:
 
 def bound(what: str, most: int) -> bool:
     """Bound one kind (``AS``, ``FSIZE``, …) for good; tell whether the system does."""
-    if sys.platform == "win32":
+    if sys.platform == "win32" or sys.platform == "emscripten":
         return False
     # a kind may be one that the system does not know, or does not grant
     with suppress(AttributeError, ValueError, OSError):
@@ -62,7 +62,7 @@ def bound_processes(most: int, apart: bool) -> bool:
 
 def bound_processor(seconds: float) -> None:
     """Let this process use so many more seconds of every processor, then the system ends it."""
-    if sys.platform == "win32":
+    if sys.platform == "win32" or sys.platform == "emscripten":
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + seconds * (os.cpu_count() or 1)) + 2

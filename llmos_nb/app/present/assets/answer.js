@@ -1,0 +1,83 @@
+// The answer: its values are buttons that say how each is known, and light the row of evidence that shows it.
+import { h } from "./dom.js";
+import { callLink, markdown, words } from "./text.js";
+
+// Stand around a value while its Markdown is read; of text that came from a run they are taken out first.
+const [OPEN, NUMBERED, SHUT] = ["\uE000", "\uE001", "\uE002"];
+const VALUE = /\uE000(\d+)\uE001([^\uE002]*)\uE002/g;
+const LEFT_OVER = /\uE000\d*\uE001?|[\uE001\uE002]/g;
+
+function woven(text, claims) {
+  const letters = Array.from(text.replace(/[\uE000-\uE002]/g, "\uFFFD"));
+  for (const [i, { at }] of [...claims.entries()].reverse()) {
+    letters.splice(at[1], 0, SHUT);
+    letters.splice(at[0], 0, `${OPEN}${i}${NUMBERED}`);
+  }
+  return letters.join("");
+}
+
+function tipOf(p, claim, id) {
+  const step = claim.call && p.callSteps().get(claim.call);
+  return h(
+    "span.tip",
+    { id, role: "tooltip" },
+    h("b", {}, claim.mark),
+    claim.how && h("span", {}, words(claim.how)),
+    step != null && h("span.mute", {}, "in ", callLink(claim.call, step)),
+  );
+}
+
+function valueButton(p, text, claim) {
+  const open = p.ui.claim === claim.row;
+  const id = p.ref(`claim-${claim.row}`);
+  const attrs = {
+    type: "button",
+    "data-act": "claim",
+    "data-mark": claim.kind,
+    "aria-description": open ? null : claim.mark,
+    "aria-describedby": open ? id : null,
+  };
+  return h(
+    "span.value",
+    { "data-claim": claim.row },
+    h("button.claim", attrs, text),
+    open && tipOf(p, claim, id),
+  );
+}
+
+function valuedParts(p, text, claims) {
+  const out = [];
+  let at = 0;
+  for (const found of text.matchAll(VALUE)) {
+    out.push(text.slice(at, found.index).replace(LEFT_OVER, ""), valueButton(p, found[2], claims[found[1]]));
+    at = found.index + found[0].length;
+  }
+  return [...out, text.slice(at).replace(LEFT_OVER, "")];
+}
+
+/** A line of the answer, which is no Markdown. */
+export function valued(text, claims, p) {
+  return claims ? valuedParts(p, woven(text, claims), claims) : text;
+}
+
+/** The answer as nodes. */
+export function answer(b, p) {
+  const claims = b.claims ?? [];
+  const made = h("div.answer", {}, markdown(woven(b.markdown, claims), p.callSteps()));
+  for (const code of made.querySelectorAll("code"))
+    if (code.textContent.includes(OPEN)) code.replaceChildren(code.textContent); // its text is in pieces
+  const walker = document.createTreeWalker(made, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  while (walker.nextNode()) if (/[\uE000-\uE002]/.test(walker.currentNode.data)) texts.push(walker.currentNode);
+  for (const text of texts) text.replaceWith(...valuedParts(p, text.data, claims));
+  return made;
+}
+
+/** Keep the words that are open inside the panel. */
+export function placeTip(p) {
+  const open = p.root.querySelector(".tip");
+  if (!open) return;
+  open.style.left = "0";
+  const over = open.getBoundingClientRect().right - p.root.getBoundingClientRect().right + 6;
+  if (over > 0) open.style.left = `${-over}px`;
+}

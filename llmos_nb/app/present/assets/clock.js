@@ -1,0 +1,58 @@
+// Times that run on: the process says since when, the page counts, and writes only what has changed.
+import { h } from "./dom.js";
+
+const TICK_MS = 250;
+const MINUTE = 60;
+
+/** How long something took, in the words of the process: "0.1 s", "41 s", "2 min 5 s". */
+function duration(seconds) {
+  const tenths = seconds.toFixed(1);
+  if (seconds < 10) return `${tenths} s`;
+  if (seconds < MINUTE) return `${Math.floor(seconds)} s`;
+  const rest = Math.floor(seconds % MINUTE);
+  return `${Math.floor(seconds / MINUTE)} min${rest ? ` ${rest} s` : ""}`;
+}
+
+/** A time as on a clock: "0:41", "1:02:05". */
+function onClock(seconds) {
+  const [whole, two] = [Math.floor(seconds), (n) => `${n}`.padStart(2, "0")];
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / MINUTE)];
+  return hours ? `${hours}:${two(minutes % MINUTE)}:${two(whole % MINUTE)}` : `${minutes}:${two(whole % MINUTE)}`;
+}
+
+/** The seconds that a clock stands at; `skew` is by how much this page's time is ahead of the process's. */
+export function passed({ since, base = 0 }, skew = 0) {
+  return base + Math.max(0, Date.now() - skew - Date.parse(since)) / 1000;
+}
+
+function said(clock, skew) {
+  const seconds = passed(clock, skew);
+  return clock.say ? clock.say.replace("{}", duration(seconds)) : onClock(seconds);
+}
+
+/** A time that runs on. */
+export function tick(clock, p) {
+  return h("span.tick", { "data-clock": JSON.stringify(clock) }, said(clock, p.view.skew));
+}
+
+/** Let the times under the panel run; gives what ends it. */
+export function runClocks(p) {
+  const write = () => {
+    for (const element of p.root.querySelectorAll("[data-clock]")) {
+      const clock = JSON.parse(element.dataset.clock);
+      const text = said(clock, p.view.skew);
+      if (element.textContent === text) continue;
+      element.textContent = text;
+      const bar = clock.top && element.closest("div").querySelector("i b");
+      if (bar) bar.style.width = share(passed(clock, p.view.skew) / clock.top);
+    }
+  };
+  const timer = setInterval(write, TICK_MS);
+  return () => clearInterval(timer);
+}
+
+/** A share as the width of its bar: what is begun is seen. */
+export function share(part) {
+  const percent = part ? Math.min(Math.max(part * 100, 1), 100).toFixed(1) : 0;
+  return `${percent}%`;
+}

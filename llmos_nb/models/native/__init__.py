@@ -1,0 +1,1 @@
+"""Providers in their own protocols, each by its own package (an extra): OpenAI's Responses, Anthropic, Gemini."""

@@ -1,0 +1,359 @@
+"""The gate of effects: what a step is about to do outside is judged where it happens, and a person asked in place.
+
+The step is held in the middle: it is not run again, since what it did before that would happen twice. A person is asked
+past the user's thread, which the step holds (or by the terminal, on that thread); where nobody can be asked, the effect
+is refused and the step fails and is taken back. Approvers that were handed in are asked before a person, on a thread of
+their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import NamedTuple
+
+from llmos_nb.errors import EffectRefused
+from llmos_nb.journal.events import EffectDecided, QuestionAsked, SignalReceived
+from llmos_nb.policy import APPROVER, NOBODY, TRUSTED, Came, Effect, Ruling, covered, rule_on
+from llmos_nb.process.findings import Findings
+from llmos_nb.process.gate import approvers
+from llmos_nb.process.gate.labels import exposed
+from llmos_nb.process.run import Run, visit_here
+from llmos_nb.process.state.prompts import who
+from llmos_nb.tools import CLOSED, Call, kept, places, reentry
+from llmos_nb.tools.devices.python import held_up
+
+LATE = 20  # places on which what a call has left behind may be decided for good
+_NOT_IN_COPIES = ("command", "secret")
+MARK = "!"  # between a call's id and the number of its question
+
+
+class Answer(NamedTuple):
+    """What was decided on an effect: whether it may happen, who said so, and why not."""
+
+    allowed: bool
+    by: str
+    why: str = ""
+
+
+class Effects:
+    """The effects of one call that runs.
+
+    Parameters
+    ----------
+    run : Run
+        The process.
+    call : Call
+        The call.
+    seen : Findings
+        What the gate found before it was decided on.
+    acted : list of str
+        What it has done so far, in words; grows meanwhile.
+    """
+
+    def __init__(self, run: Run, call: Call, seen: Findings, acted: list[str]) -> None:
+        self._run, self._call, self._acted, self._seen = run, call, acted, seen
+        self._pid, self._asked, self._lock = os.getpid(), 0, threading.Lock()
+        others = call.name in run.tools and run.tools[call.name].source == "untrusted"  # a skill from elsewhere
+        self._predicted = (
+            seen.predicted if others or _approved(call) else ()
+        )  # a person has accepted its rights
+        self._free = _let_through(run, call)
+        self._folders = [os.path.realpath(Path.cwd()), places()[0]]
+        self.exposed = others or exposed(run)
+        self._hosts = set(_contacted(run))
+        self._decided: dict[tuple[str, str], Answer] = {}
+        self._waiting: dict[str, Future[Answer | None]] = {}
+        self._after: dict[tuple[str, str], Answer] = {}
+        self._over = call.status in CLOSED
+        self.brought = Came()
+        """What its code took from outside, through declared tools."""
+
+    def permit(self, kind: str, target: str) -> None:
+        """Decide on an effect before it happens; called on the step's thread.
+
+        Raises
+        ------
+        EffectRefused
+            It may not happen.
+        """
+        effect = Effect(kind, target)
+        if os.getpid() != self._pid:  # a copy of the interpreter, which a step was allowed to start
+            if kind in _NOT_IN_COPIES and not (answer := self._judged(effect, alone=True)).allowed:
+                error = EffectRefused(f"not allowed: {effect.words(self._folders[0])}. {answer.why}".strip())
+                error.errno = errno.EACCES  # whoever starts a program in a copy hands it on by that
+                raise error
+            return
+        if self._over:
+            self.late(effect, partial(self._judged, effect, alone=True))
+            return
+        with self._lock:
+            answer = self._decided.get(_place(effect)) or self._judged(effect)
+            self._decided[_place(effect)] = answer
+        if not answer.allowed:
+            raise EffectRefused(f"not allowed: {effect.words(self._folders[0])}. {answer.why}".strip())
+        self.exposed = self.exposed or kind == "network"  # what comes back others have written
+
+    def _judged(self, effect: Effect, alone: bool = False) -> Answer:
+        s = self._run.state
+        known = any((effect.kind, _place(effect)[1]) == (k, t) for k, t in s.grants)
+        known = known or (
+            s.mode == "auto" and not s.closed and _place(effect) in self._hosts
+        )  # let through before
+        verdict = rule_on(
+            effect, s.mode, exposed=self.exposed, folders=_own(self._folders, effect), alone=alone or not self.attended,
+            closed=s.closed,
+            covers=self._free or known or covered(effect, self._predicted, self._folders[0]),
+        )  # fmt: skip
+        if verdict.what == "ask":
+            return self._ask(effect, verdict.why)
+        return Answer(verdict.what == "allow", verdict.by, verdict.why)
+
+    def late(self, effect: Effect, judged: Callable[[], Answer]) -> None:
+        """Decide on an effect of what the call has left behind; nobody is asked, and it is written down.
+
+        Raises
+        ------
+        EffectRefused
+            It may not happen.
+        """
+        s, place = self._run.state, _place(effect)
+        if (answer := self._after.get(place)) is None:
+            if s.status == "ended":
+                answer = Answer(False, "", f"process {s.pid} has ended; call it from a cell of your own")
+            else:
+                answer = judged()
+            if len(self._after) < LATE:
+                self._after[place] = answer
+                what = SignalReceived(
+                    signal="late_effect", by="a step", call=self._call.id, ok=answer.allowed,
+                    why=effect.words(self._folders[0]),
+                )  # fmt: skip
+                if self._run.relay is not None:
+                    self._run.relay.note(partial(self._run.append, what))
+        if not answer.allowed:
+            left = f"what step {self._call.id} of process {s.pid} has left behind wants to"
+            raise EffectRefused(f"not allowed: {left} {effect.words(self._folders[0])}. {answer.why}".strip())
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person, or an approver of theirs, can be asked while the step runs."""
+        return self._run.attended() or self._consults
+
+    @property
+    def _consults(self) -> bool:
+        tool = self._run.tools.get(self._call.name)
+        return tool is not None and approvers.may_decide(self._run, tool, self._seen)
+
+    def _ask(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> Answer:
+        """Hold the step until somebody has decided; the time that this takes is not the step's."""
+        self._asked += 1
+        key = f"{self._call.id}{MARK}{self._asked}"
+        with held_up():
+            if self._consults and approvers.same(self._run):
+                answer = self._held(key, lambda: self._consulted(key, effect, why))
+                approvers.look(self._run)
+                if answer is not None:
+                    return answer
+            if not self._run.attended():
+                return Answer(False, "", NOBODY + why)
+            return self._held(key, lambda: self._person(key, effect, why, foreign or [])) or _ENDED
+
+    def _held(self, key: str, ask: Callable[[], None]) -> Answer | None:
+        """Hold the step's thread until the question of this key has an answer; None of one that nobody wanted."""
+        ticket = self._waiting[key] = Future[Answer | None]()
+        if self._over:  # closed meanwhile
+            return _ENDED
+        try:
+            reentry.outside().run(ask)
+            return ticket.result()
+        finally:
+            self._waiting.pop(key, None)
+
+    def _person(self, key: str, effect: Effect, why: str, foreign: list[dict[str, str]]) -> None:
+        did = f" So far it has done: {', '.join(self._acted)}." if self._acted else ""
+        what = effect.words(self._folders[0])
+        line, place = reentry.standing()
+        asked = QuestionAsked(
+            question=key, about="effect", text=f"{why}{did}", title=what, call=self._call.id, danger=self.exposed,
+            effect=[effect.kind, _place(effect)[1]], risks=[[effect.kind, f"the step wants to {what}"]],
+            so_far=self._so_far(), line=line, place=place, foreign=foreign or self._foreign(effect),
+        )  # fmt: skip
+        self._run.append(asked)
+        if self._run.ask_here is not None and threading.current_thread() is threading.main_thread():
+            self._run.ask_here(key)
+
+    def _so_far(self) -> list[list[str]]:
+        """Return what the step has been let do, and why: ``[kind, target, reason]`` of each."""
+        found = []
+        for (kind, target), answer in [*self._decided.items()][:LATE]:
+            here = os.path.relpath(target, self._folders[0]) if target.startswith(self._folders[0]) else target
+            foreseen = covered(Effect(kind, target), self._predicted, self._folders[0])
+            found += [[kind, here, "foreseen" if foreseen else "let through"]] if answer.allowed else []
+        return found
+
+    def _foreign(self, effect: Effect) -> list[dict[str, str]]:
+        """Return the host or path of an effect where others wrote it."""
+        if not self.exposed or effect.kind not in ("network", "write", "delete", "database"):
+            return []
+        from llmos_nb.process.gate.foreign import traced  # few processes read what others wrote
+
+        target = _place(effect)[1]
+        names = [target] if effect.kind == "network" else [target, os.path.basename(target)]  # noqa: PTH119 - a text
+        return next(([found] for name in names if (found := traced(self._run, "", name))), [])
+
+    def _consulted(self, key: str, effect: Effect, why: str) -> None:
+        """Ask the approvers beside the step's thread, with none of its code on the stack."""
+        what = f"the step wants to {effect.words(self._folders[0])}"
+        seen = self._seen.add([(effect.kind, what)], first=True)
+        given = self._call.arguments if isinstance(self._call.arguments, dict) else {}
+        request = approvers.request_of(self._run, self._call, given, seen, why, "", effect)
+
+        async def consult() -> None:
+            answer = None  # a person is asked
+            try:
+                name, decision, trouble = await approvers.consult(self._run, request, visit_here)
+                if decision is not None and decision.what != "edit":  # there is nothing that could be edited
+                    why = " ".join(w for w in (approvers.words(decision), *trouble) if w)
+                    allowed = decision.what == "approve"
+                    answer = self._recorded(key, effect, Answer(allowed, f"{APPROVER}{name}", why))
+            finally:
+                self._settle(key, answer)
+
+        threading.Thread(target=lambda: asyncio.run(consult()), name="llmos-approvers", daemon=True).start()
+
+    def _recorded(self, key: str, effect: Effect, answer: Answer) -> Answer | None:
+        """Record what an approver decided, unless the step has ended meanwhile."""
+        if key not in self._waiting:
+            return None
+        self._run.append(EffectDecided(
+            question=key, call=self._call.id, effect=[effect.kind, _place(effect)[1]], scope="once", by=answer.by,
+            what="allow" if answer.allowed else "refuse", why=answer.why,
+        ))  # fmt: skip
+        return answer if answer.allowed else _refusal(answer.by, answer.why)
+
+    def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> str:
+        """Ask about an effect whatever the mode says of it, once each; return who allowed it.
+
+        Parameters
+        ----------
+        effect : Effect
+            What is about to happen.
+        why : str
+            Why it asks.
+        foreign : list of dict, optional
+            Values that decide where it goes and that others wrote.
+
+        Raises
+        ------
+        EffectRefused
+            It may not happen.
+        """
+        with self._lock:
+            known = [effect.kind, effect.target] in self._run.state.grants
+            answer = Answer(True, "you") if known else self._ask(effect, why, foreign)
+        if not answer.allowed:
+            raise EffectRefused(f"not allowed: {effect.words(self._folders[0])}. {answer.why}".strip())
+        return answer.by
+
+    def came(self, came: Came, why: str) -> None:
+        """Take in what a tool that the step's code called has given."""
+        if came.label != TRUSTED:
+            self.exposed = self.exposed or came.label.untrusted
+            self.brought = Came(self.brought.label.join(came.label), came.why or why)
+
+    def decided(self, body: EffectDecided) -> None:
+        """Let the step go on, or fail, as somebody has decided; on the thread that drives the process."""
+        allowed = body.what == "allow"
+        self._settle(body.question, Answer(True, body.by) if allowed else _refusal(body.by, body.why))
+
+    def _settle(self, key: str, answer: Answer | None) -> None:
+        ticket = self._waiting.pop(key, None)
+        if ticket is not None:
+            ticket.set_result(answer)
+
+    def close(self) -> None:
+        """Refuse what is still asked, and what comes later, since the call has ended."""
+        self._over = True
+        for key in list(self._waiting):
+            self._settle(key, _ENDED)
+
+
+def _refusal(by: str, why: str) -> Answer:
+    return Answer(False, by, f"{who(by)} said no{f': {why}' if why else ''}")
+
+
+_ENDED = Answer(False, "", "the step has ended")
+
+
+def unseen(run: Run, seen: Findings, alone: bool) -> Ruling | None:
+    """Return what holds a step whose code shows an effect that nothing will tell; None where it may begin."""
+    s, folders = run.state, [os.path.realpath(Path.cwd()), places()[0]]
+    for kind, told in seen.unseen:
+        path = os.path.realpath(os.path.join(folders[0], os.path.expanduser(told)))  # noqa: PTH111, PTH118 - texts
+        if kind == "read" and not kept(path):
+            continue
+        effect = Effect("secret" if kind == "read" else kind, path if told and kind != "network" else told)
+        found = rule_on(
+            effect, s.mode, covers=False, exposed=exposed(run), folders=_own(folders, effect), alone=alone,
+            closed=s.closed,
+        )  # fmt: skip
+        if found.what != "allow":
+            return found
+    return None
+
+
+def _own(folders: list[str], effect: Effect) -> list[str]:
+    """Return the folders within which an effect is the user's own business."""
+    return [""] if _shadows(effect) else folders
+
+
+def _shadows(effect: Effect) -> bool:
+    """Return whether a file that is written would be imported in the place of an installed module."""
+    installed = [p for p in sys.path if p.rstrip(os.sep).endswith("-packages")]
+    if effect.kind != "write" or not (name := effect.module) or not name.isidentifier():
+        return False
+    return PathFinder.find_spec(name, installed) is not None
+
+
+def _place(effect: Effect) -> tuple[str, str]:
+    """Return what a decision is about: of a connection the host; on this machine the port, too."""
+    host, _, port = effect.target.rpartition(":")
+    if (
+        effect.kind != "network"
+        or not host
+        or not port.isdecimal()
+        or host in ("127.0.0.1", "::1", "localhost")
+    ):
+        return effect.kind, effect.target
+    return effect.kind, host
+
+
+def _contacted(run: Run) -> Iterator[tuple[str, str]]:
+    """Return the places of the network that earlier steps of the process connected to."""
+    for call in run.state.surviving:
+        for words in call.facts.get("effects") or ():
+            kind, _, target = str(words).partition(" ")
+            if kind == "network":
+                yield _place(Effect(kind, target))
+
+
+def _approved(call: Call) -> bool:
+    """Return whether somebody decided on the call who was told what it would do."""
+    return bool(call.by) and not call.by.startswith("mode:")
+
+
+def _let_through(run: Run, call: Call) -> bool:
+    """Return whether a rule lets such calls through whatever they do, as its maker has said."""
+    if not call.by.startswith("rule:"):
+        return False
+    n = int(call.by.removeprefix("rule:")) - 1
+    return n < len(run.state.rules) and not run.state.rules[n].risks

@@ -1,0 +1,127 @@
+"""Commitments of a process: what it said it would do outside, before it had read what others wrote.
+
+A process is *closed* from the moment a plan with acts stands: from then on only what an open act covers goes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from llmos_nb.errors import UsageError
+from llmos_nb.journal.events import ActData, StepData
+
+ENDED = ("rejected", "skipped", "replaced")  # steps whose acts are given up
+_KEPT = ("text", "kind", "says", "why", "choice", "chosen", "by")
+
+
+@dataclass
+class Commitment:
+    """One act.
+
+    Attributes
+    ----------
+    text, kind : str
+        The expression, and its class: ``bound, delegated, open, invented``.
+    says, why, choice : str
+        The act in words, why it is of its class, and what data picks among what is allowed.
+    chosen : dict of str to str
+        By argument, who chooses its value.
+    by : str
+        ``model``, or the person who gave it.
+    step : int
+        The plan's step that it belongs to; 0 for none.
+    approved : bool
+        A person gave it, or approved it on a card.
+    open : bool
+        It was not given up, and no other process has it.
+    items : list, optional
+        What it is done for, as read when it was first used.
+    uses : list of list
+        ``[call, item]`` of each call that it let through.
+    """
+
+    text: str
+    kind: str
+    says: str = ""
+    why: str = ""
+    choice: str = ""
+    chosen: dict[str, str] = field(default_factory=dict)
+    by: str = "model"
+    step: int = 0
+    approved: bool = False
+    open: bool = True
+    items: list[Any] | None = None
+    uses: list[list[Any]] = field(default_factory=list)
+
+    def plain(self, n: int) -> ActData:
+        """Return what a plan says of it."""
+        said = {k: v for k in _KEPT if (v := getattr(self, k))}
+        return cast("ActData", {"n": n, **said})
+
+
+Acts = dict[int, Commitment]
+
+
+def given(raw: Iterable[ActData], by: str = "you") -> Acts:
+    """Return acts that a process has to begin with: a person's, or moved from its parent."""
+    return {a["n"]: replace_by(a, by, approved=a.get("by") != "model") for a in raw}
+
+
+def moving(acts: Acts, wanted: Iterable[int]) -> list[ActData]:
+    """Return acts as another process gets them.
+
+    Raises
+    ------
+    UsageError
+        One is not open, or has been used.
+    """
+    found = list[ActData]()
+    for n in wanted:
+        if n not in acts or not acts[n].open or acts[n].uses:
+            raise UsageError(f"act {n}: there is none of this number that is open and has not been used")
+        by = "you" if acts[n].approved else acts[n].by
+        found.append(cast("ActData", {**acts[n].plain(n), "by": by}))
+    return found
+
+
+def replace_by(raw: Mapping[str, Any], by: str, **more: Any) -> Commitment:
+    """Return an act as an event says it."""
+    return Commitment(**{**{k: raw[k] for k in _KEPT if raw.get(k)}, "by": raw.get("by") or by, **more})
+
+
+def planned(acts: Acts, steps: Sequence[StepData], by: str) -> None:
+    """Take in a plan: its acts are open, and those that it no longer has are given up."""
+    live = {a["n"]: (a, p["n"]) for p in steps if p.get("status") not in ENDED for a in p.get("acts", ())}
+    for n, (raw, step) in live.items():
+        acts.setdefault(n, replace_by(raw, by, step=step, approved=by not in ("model", ""))).step = step
+    for n, act in acts.items():
+        act.open = act.open and (n in live or not act.step)
+
+
+def decided(acts: Acts, by: str, without: Sequence[int]) -> None:
+    """Take in that the plan was approved; by a person, its acts are, but those left out."""
+    for n, act in acts.items():
+        act.open = act.open and n not in without
+        act.approved = act.approved or (act.open and not by.startswith("mode:"))
+
+
+def refused(acts: Acts) -> None:
+    """Take in that the plan was rejected: what nobody has approved of it is given up."""
+    for act in acts.values():
+        act.open = act.open and (act.approved or not act.step)
+
+
+def used(acts: Acts, n: int, call: str, item: int | None, items: list[Any] | None) -> None:
+    """Count a use; with the first, what it is done for stays as it is."""
+    released(acts, call)
+    act = acts[n]
+    act.items = act.items if items is None else items
+    act.uses.append([call, item])
+
+
+def released(acts: Acts, call: str) -> None:
+    """Forget the use of a call that did not begin."""
+    for act in acts.values():
+        act.uses = [use for use in act.uses if use[0] != call]

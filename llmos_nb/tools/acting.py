@@ -1,0 +1,114 @@
+"""Who acts, told by the frames: this package, a library, code of a step, or an object that is only looked at."""
+
+from __future__ import annotations
+
+import os
+import re
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+
+from llmos_nb.tools import reentry, unheard
+
+ROOT = f"{Path(__file__).parents[1]}{os.sep}"
+_OWN = tuple(ROOT + room + os.sep for room in ("journal", "tools", "process", "heap"))
+_DEVICE, _OTHERS = (str(Path(ROOT, "tools", "devices", one)) for one in ("python", ""))
+_LOOKING = tuple(  # where values are only looked at
+    str(Path(ROOT, place))
+    for place in (
+        "heap", "policy", "views", "tools/text.py", "tools/devices/namespace", "tools/devices/python/shown.py",
+        "tools/devices/python/execute.py", "process/values.py", "process/gate/nested.py", "process/gate/bound.py",
+    )
+)  # fmt: skip
+# What IPython shows values with, and what looks for modules, call whatever was put there, and act by themselves never.
+_SHOWING = tuple(
+    f"IPython{os.sep}{place}.py"
+    for place in (
+        f"core{os.sep}formatters",
+        f"core{os.sep}completer",
+        f"core{os.sep}oinspect",
+        f"lib{os.sep}pretty",
+    )
+)
+_FINDERS = ("_path_hooks", "_find_spec")
+_ACTING = tuple(
+    str(Path(ROOT, p)) for p in ("heap/ambient.py", "views/spans", "views/loop")
+)  # there it acts itself
+SITES = ("site-packages", "dist-packages")
+STDLIB = tuple({f"{sysconfig.get_path(k)}{os.sep}" for k in ("stdlib", "platstdlib")})
+
+
+def caller(frame: FrameType | None, *skipped: str) -> str:
+    """Return the file of the nearest code that is not of the standard library, nor under these paths."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        between = (
+            "<frozen",
+            reentry.__file__,
+            unheard.__file__,
+            *skipped,
+        )  # starts threads, calls for the step
+        if not in_stdlib(frame) and not file.startswith(between):
+            return file
+        frame = frame.f_back
+    return ""
+
+
+def libraries(frame: FrameType | None) -> Iterator[str]:
+    """Return which libraries the step's code has called, each by the beginning of its name, as its folders bear it."""
+    while frame is not None and not reentry.of_step(frame.f_code):
+        _, site, path = frame.f_code.co_filename.rpartition(f"-packages{os.sep}")
+        if site:
+            yield re.split(r"[\W_]", path.lower().lstrip("_"))[0]
+        frame = frame.f_back
+
+
+def in_stdlib(frame: FrameType) -> bool:
+    """Return whether code is the standard library's."""
+    file = frame.f_code.co_filename
+    return file.startswith(STDLIB) and not any(site in file for site in SITES)
+
+
+def by_us(frame: FrameType) -> bool:
+    """Return whether it is this package that acts; not by a device, which the code of the step has called itself."""
+    file = caller(frame)
+    device = file.startswith(_OTHERS) and not file.startswith(_DEVICE)
+    return (
+        file.startswith(_OWN)
+        and not (file.startswith(_LOOKING) and not file.startswith(_ACTING))
+        and not device
+    )
+
+
+def by_look(frame: FrameType | None) -> bool:
+    """Return whether an object acts that is only looked at, by no code of its own: a property, a formatter."""
+    at = frame
+    while at is not None and in_stdlib(at):
+        at = at.f_back
+    if at is not None and (at.f_code.co_filename.endswith(_SHOWING) or _finds(at.f_code)):
+        return True
+    while frame is not None and not (file := frame.f_code.co_filename).startswith(ROOT):
+        if not file.startswith((*STDLIB, "<frozen")) and not any(site in file for site in SITES):
+            return False
+        frame = frame.f_back
+    return frame is not None and file.startswith(_LOOKING) and not file.startswith(_ACTING)
+
+
+def importing(frame: FrameType | None) -> bool:
+    """Return whether a library acts of itself, while it is imported."""
+    while frame is not None and not reentry.of_step(frame.f_code):
+        if frame.f_code.co_name == "<module>" and any(site in frame.f_code.co_filename for site in SITES):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _finds(code: CodeType) -> bool:
+    """Return whether code of the import system asks a finder, which somebody has put there."""
+    return code.co_filename.startswith("<frozen importlib") and code.co_name in _FINDERS
+
+
+def by_library(frame: FrameType) -> bool:
+    """Return whether it is a library that acts."""
+    return any(site in caller(frame) for site in SITES)

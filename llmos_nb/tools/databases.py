@@ -1,0 +1,107 @@
+"""What is done with an SQLite database, told apart by SQLite itself: reading is no effect, writing is one."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any
+from urllib.parse import unquote
+
+from llmos_nb.tools import unheard
+
+_READS = frozenset((20, 21, 22, 31, 32, 33))  # READ, SELECT, TRANSACTION, FUNCTION, SAVEPOINT, RECURSIVE
+_PRAGMA, _ATTACH, _DETACH = 19, 24, 25
+_WRITING_PRAGMAS = (
+    "user_version",
+    "application_id",
+    "journal_mode",
+    "writable_schema",
+    "encoding",
+    "auto_vacuum",
+)
+
+
+def tell_writes(connection: sqlite3.Connection, may: Callable[[str], bool]) -> None:
+    """Have each statement of a connection that writes told when it is prepared, and not run where it may not.
+
+    Parameters
+    ----------
+    connection : Connection
+        One that was just opened; what stays in memory is left alone, files that are attached are not. An authorizer
+        that its owner sets later takes the place of this one.
+    may : callable
+        ``may(path)`` returns whether the file may be written.
+    """
+    file = ""
+    with suppress(sqlite3.Error, IndexError):
+        file = str(connection.execute("pragma database_list").fetchall()[0][2] or "")
+    path = os.path.realpath(file) if file else ""
+    attached = path
+
+    def authorize(action: int, one: str | None, two: str | None, database: str | None, _: str | None) -> int:
+        nonlocal attached
+        if action == _ATTACH and one not in ("", ":memory:"):  # also by "vacuum into"
+            attached = os.path.realpath(one) if one else "an attached database"
+            if one and not os.path.exists(attached) and not may(attached):  # noqa: PTH110 - it would be made
+                return sqlite3.SQLITE_DENY
+        if action in _READS or database == "temp" or action in (_ATTACH, _DETACH):
+            return sqlite3.SQLITE_OK
+        if action == _PRAGMA and not (two is not None and str(one).lower() in _WRITING_PRAGMAS):
+            return sqlite3.SQLITE_OK
+        where = path if database in (None, "", "main") else attached
+        return sqlite3.SQLITE_OK if not where or may(where) else sqlite3.SQLITE_DENY
+
+    connection.set_authorizer(authorize)
+
+
+_connecting = threading.local()
+
+
+def follow(may: Callable[[str], bool], wanted: Callable[[], bool]) -> None:
+    """Have connections that are opened from now on tell what they write.
+
+    Parameters
+    ----------
+    may : callable
+        As in `tell_writes`.
+    wanted : callable
+        Returns whether the caller's connection is to tell; others are left as they are.
+    """
+    real = sqlite3.connect
+
+    @wraps(real)
+    def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        _connecting.now = telling = wanted()
+        file = made_by(*args, **kwargs) if telling else ""
+        if file and not may(file):
+            raise sqlite3.OperationalError(f"not authorized to make {file}")
+        try:
+            made: sqlite3.Connection = real(*args, **kwargs)
+        finally:
+            _connecting.now = False
+        if telling:
+            tell_writes(made, may)
+        return made
+
+    unheard.place(sqlite3, "connect", connect)
+    unheard.place(sqlite3.dbapi2, "connect", connect)
+
+
+def made_by(database: object, *more: object, **options: object) -> str:
+    """Return the file that is made, and stays empty, where a database is opened that is not there; else nothing."""
+    name = os.fsdecode(database) if isinstance(database, str | bytes | os.PathLike) else ""
+    if (options.get("uri") or more[6:7] == (True,)) and name.startswith("file:"):
+        name, _, how = unquote(name.removeprefix("file:")).partition("?")
+        name = "" if re.search(r"\bmode=(?:ro|rw|memory)\b", how) else name
+    path = os.path.realpath(name) if name not in ("", ":memory:") else ""
+    return "" if os.path.exists(path) else path  # noqa: PTH110 - a text
+
+
+def told() -> bool:
+    """Return whether the connection that is being opened here tells what it writes."""
+    return bool(getattr(_connecting, "now", False))

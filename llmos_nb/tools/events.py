@@ -1,0 +1,400 @@
+"""What each audit event of the interpreter says of an effect: its kind, and on what; what is nobody's business is none.
+
+A reader gets the event's arguments, the frame that caused it and what the step has made so far.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from types import FrameType
+from typing import Any, Protocol
+
+from llmos_nb.policy.code import UNHEARD, ordinary
+from llmos_nb.tools import databases, reentry, unheard
+from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries
+from llmos_nb.tools.commands import OURS, Said, command, worker
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_CHANGING = frozenset("wax+")
+_DEVICES = (
+    "/dev/null", "/dev/tty", "/dev/zero", "/dev/full", "/dev/pts/", "/dev/stdout", "/dev/stderr", "/proc/self/"
+)  # fmt: skip
+_DATA = ("seaborn-data", "nltk_data", ".keras", ".torch", ".skimage")  # as libraries fetch them
+_CACHES = (
+    "XDG_CACHE_HOME", "SCIKIT_LEARN_DATA", "HF_HOME", "TORCH_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR",
+    "JOBLIB_TEMP_FOLDER",
+)  # fmt: skip
+_SHARED = (
+    f"{os.sep}joblib_memmapping_folder_{os.getpid()}_"  # arrays for the workers of a pool, removed with it
+)
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Made(Protocol):
+    """What a step has made so far."""
+
+    scratch: set[str]
+    hosts: dict[str, str]
+
+
+def _path(given: Any, folder: Any = -1) -> str:
+    """Return the real path that is meant; nothing for a descriptor of what is no file."""
+    if isinstance(given, int):
+        found = ""
+        with suppress(OSError):
+            found = os.readlink(f"/proc/self/fd/{given}")  # noqa: PTH115 - a look at each write
+        return found if found.startswith("/") and not found.startswith(("/dev/", "/memfd:", "/proc/")) else ""
+    text = os.fsdecode(os.fspath(given))
+    if isinstance(folder, int) and folder >= 0:
+        with suppress(OSError):
+            text = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), text)  # noqa: PTH115, PTH118
+    return os.path.realpath(text)
+
+
+def _harmless(path: str, frame: FrameType, made: Made) -> bool:
+    """Return whether a write is nobody's business: compiled modules, files of tempfile's, caches of libraries."""
+    if not path or path.startswith(_DEVICES) or scratch(path, made):
+        return True
+    if frame.f_code.co_filename.startswith("<frozen importlib"):
+        return "__pycache__" in path or ".pyc" in path
+    if not by_library(frame):
+        return False
+    if _SHARED in path:
+        return True
+    _, found = places()
+    at = next((c for c in found if f"{path}{os.sep}".startswith(f"{c}{os.sep}")), None)
+    if at is None or at == path:  # or it is a folder on the way to one
+        return any(f"{c}{os.sep}".startswith(f"{path}{os.sep}") for c in found)
+    shared = os.path.basename(at) in (".cache", "matplotlib", ".matplotlib")  # noqa: PTH119 - a text
+    return not shared or any(one in path[len(os.path.dirname(at)) :].lower() for one in libraries(frame))  # noqa: PTH120
+
+
+def caches() -> list[str]:
+    """Return the folders in which libraries keep what they can make again, and IPython what it knows of sessions."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - a text
+    found = [
+        f"{home}{os.sep}{n}"
+        for n in (".cache", ".matplotlib", ".config/matplotlib", ".fontconfig", "scikit_learn_data", *_DATA)
+    ]
+    found += [os.environ[n].rstrip(os.sep) for n in _CACHES if os.environ.get(n)]
+    profiles = os.environ.get("IPYTHONDIR", "").rstrip(os.sep) or f"{home}{os.sep}.ipython"
+    return [*found, os.path.join(profiles, "profile_default", "db")]  # noqa: PTH118 - texts; nothing there is run
+
+
+@lru_cache(maxsize=1)
+def places() -> tuple[str, tuple[str, ...]]:
+    """Return the folder of temporary files, and those of caches, as they are before a step could name others."""
+    try:
+        temporary = tempfile.gettempdir()
+    except FileNotFoundError:  # there is none that can be written to, and so none of its files
+        temporary = os.devnull
+    return os.path.realpath(temporary), tuple(caches())
+
+
+Reader = Callable[[tuple[Any, ...], FrameType, Made], Said | list[Said] | None]
+
+
+def writes(mode: Any, flags: Any) -> bool:
+    """Return whether a file is opened for more than reading."""
+    by_flags = isinstance(flags, int) and bool(flags & _WRITING)
+    return by_flags or (isinstance(mode, str) and not _CHANGING.isdisjoint(mode))
+
+
+# Files of keys and passwords, also those of this package and of the kernel, and the libraries whose own they are.
+_KEPT = (
+    (re.compile(r"(?:^|/)\.(?:ssh|gnupg)/(?!known_hosts|config$|.*\.pub$)."), ("paramiko", "asyncssh")),
+    (re.compile(r"(?:^|/)\.aws/|\.boto$"), ("botocore", "boto3")),
+    (re.compile(r"(?:^|/)\.config/(?:gcloud|gh|rclone)/"), ("google", "gcsfs")),
+    (re.compile(r"(?:^|/)\.(?:kube/config|docker/config\.json)$"), ("kubernetes", "docker")),
+    (
+        re.compile(r"(?:^|/)[._](?:netrc|pgpass|git-credentials|npmrc|pypirc)$"),
+        ("requests", "httpx", "aiohttp", "psycopg"),
+    ),
+    (OURS, ()),
+    (re.compile(r"/jupyter/runtime/|(?:^|/)kernel-[\w-]+\.json$"), ()),
+)
+_ANY_KEPT = re.compile("|".join(pattern.pattern for pattern, _ in _KEPT))
+
+
+def kept(given: object) -> bool:
+    """Return whether a path, as it is spelled, is that of a file of keys or passwords."""
+    if not isinstance(given, str | bytes):
+        return False
+    return _ANY_KEPT.search(os.fsdecode(given).replace("\\", "/")) is not None
+
+
+def opens_kept(given: object, mode: object, frame: FrameType) -> str:
+    """Return the path of a file of keys that is opened, also in a folder by its descriptor; empty for any other."""
+    if kept(given):
+        return os.path.abspath(os.fsdecode(given))  # type: ignore[arg-type]  # noqa: PTH100 - at each opening
+    if (
+        mode is not None
+        or not isinstance(given, str | bytes)
+        or given[:1] in ("/", b"/")
+        or not _names_folder(frame)
+    ):
+        return ""
+    fds = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ()  # noqa: PTH112, PTH208
+    folders = filter(None, (_path(int(fd)) for fd in fds))
+    return next((at for f in folders if kept(at := os.path.join(f, os.fsdecode(given)))), "")  # noqa: PTH118
+
+
+def _holds_kept(folder: str) -> bool:
+    """Return whether files of keys are known by their place in a folder."""
+    return any(kept(f"{folder}/{name}") for name in ("x", "gcloud/x", "config", "config.json", "export.key"))
+
+
+def _whose_key(path: str, frame: FrameType) -> Said | None:
+    place = path.replace("\\", "/")
+    keepers = next((names for pattern, names in _KEPT if pattern.search(place)), ())
+    opener = caller(frame).replace("\\", "/")
+    return None if any(f"/{name}/" in opener for name in keepers) else ("secret", path)
+
+
+def _opened(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | list[Said] | None:
+    if key := opens_kept(args[0], args[1], frame):
+        said = _whose_key(key, frame)
+        return [said, ("write", said[1])] if said is not None and writes(*args[1:]) else said
+    if args[1] is None and not os.path.isabs(os.fsdecode(args[0])) and _names_folder(frame):  # noqa: PTH117 - a text
+        return "write", f"{os.fsdecode(args[0])} in a folder that is known when it runs"
+    path = _path(args[0])
+    if os.path.isdir(path) or _harmless(path, frame, made):  # noqa: PTH112 - of a folder, an opener follows
+        return None
+    return "write", path
+
+
+def _names_folder(frame: FrameType) -> bool:
+    """Return whether code opens files in a folder that it gives by its descriptor, which the event does not say."""
+    return any("dir_fd" in names for names in frame.f_code.co_consts if isinstance(names, tuple))
+
+
+def _made_by_tempfile(args: tuple[Any, ...], frame: FrameType, made: Made) -> None:
+    path = _path(args[0])
+    if path.startswith(places()[0] + os.sep):
+        made.scratch.add(path)
+
+
+def _on_paths(kind: str, *places: tuple[int, int]) -> Reader:
+    """Read events whose arguments name paths: where each stands, and the descriptor of its folder."""
+
+    def read(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
+        found = (_path(args[at], args[folder] if 0 <= folder < len(args) else -1) for at, folder in places)
+        there = [path for path in found if not _harmless(path, frame, made)]
+        return [*(("secret", path) for path in there if kept(path)), *((kind, path) for path in there)]
+
+    return read
+
+
+def _linked(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
+    """Read that a link is made; one to a folder of keys is another name of each of them."""
+    path, to = _path(args[1], args[2]), os.fsdecode(args[0])
+    place = os.path.realpath(os.path.join(os.path.dirname(path), to))  # noqa: PTH118, PTH120 - texts
+    told = kept(place) or _holds_kept(place)
+    return [
+        *([("secret", place)] if told else []),
+        *([] if _harmless(path, frame, made) else [("write", path)]),
+    ]
+
+
+def _address(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    to = args[1]
+    if isinstance(to, tuple):
+        return (
+            None
+            if to[0] in _LOOPBACK and to[1] == 0
+            else ("network", f"{made.hosts.get(to[0], to[0])}:{to[1]}")
+        )
+    where = os.fsdecode(to) if isinstance(to, str | bytes) else ""
+    own = by_library(frame) or not caller(frame)  # of a pool of processes
+    if not to or (own and os.path.realpath(where).startswith(places()[0] + os.sep)):
+        return None
+    return "network", f"unix:{where}"
+
+
+def _host(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    return "network", ":".join(str(a) for a in args[1:3])
+
+
+def _sent(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that something is sent by a connection, which may have been there before."""
+    host, port = (getattr(args[0], name, "") for name in ("host", "port"))
+    host = host or getattr(args[0], "_host", "")  # of mail
+    return "network", f"{host}:{port}" if port else str(host or "an open connection")
+
+
+def _looked_up(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read a look-up of a name, which tells others by itself that somebody asked."""
+    host, port = os.fsdecode(args[0]) if args[0] else "", args[1] if len(args) > 1 else None
+    if host in ("", *_LOOPBACK, socket.gethostname()):
+        return None
+    return "network", f"{host}:{port}" if port else host
+
+
+def _by_descriptor(name: str) -> Reader:
+    """Read what the step's own code writes to a descriptor, which may have been there before."""
+
+    def read(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+        number = unheard.written(name, *args)
+        if by_library(frame) or not caller(frame) or (frame.f_back is not None and in_stdlib(frame.f_back)):
+            return None
+        if unheard.is_connection(number):
+            return "network", "an open connection"
+        path = _path(number)
+        return None if _harmless(path, frame, made) else ("write", path)
+
+    return read
+
+
+def _first_path(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read a call that makes what its first argument names."""
+    given = args[0][0] if args[0] else next(iter(args[1].values()), "")
+    path = _path(given or "~", args[1].get("dir_fd") or -1)
+    return None if _harmless(path, frame, made) else ("write", path)
+
+
+def _moved(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
+    """Read that the working folder becomes another: what is written there from then on is the user's own."""
+    path = _path(args[0]) or str(args[0])
+    return [*([("secret", path)] if _holds_kept(path) else []), ("folder", path)]
+
+
+def _set(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that a variable of the environment is set by which others are steered."""
+    name = os.fsdecode(args[0])
+    own = not by_library(frame) and bool(caller(frame))
+    return ("environment", name) if unheard.STEERS.match(name) or (own and not ordinary(name)) else None
+
+
+def _mapped(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    number, _, access = args[:3]
+    path = _path(number) if number >= 0 and access not in (1, 3) else ""  # read, copy
+    return None if _harmless(path, frame, made) else ("write", path)
+
+
+def _database(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that a database is opened in a way that does not tell what is written: it may be."""
+    name = os.fsdecode(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else str(args[0])
+    memory = name in ("", ":memory:") or name.startswith("file::memory:") or "mode=memory" in name
+    if memory or "mode=ro" in name or databases.told():
+        return None
+    path = _path(name.removeprefix("file:").partition("?")[0])
+    return None if scratch(path, made) else ("database", path)
+
+
+def _imported(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that a step imports a library whose acts nobody hears, by a name that its text does not have.
+
+    Of one that the text names, what it does is judged before the step begins.
+    """
+    root = str(args[0]).partition(".")[0]
+    if root not in UNHEARD:
+        return None
+    while frame.f_back is not None and (frame.f_code.co_filename.startswith("<frozen") or in_stdlib(frame)):
+        frame = frame.f_back  # of importlib
+    hidden = root not in "".join(linecache.getlines(frame.f_code.co_filename))
+    return ("native", root) if reentry.of_step(frame.f_code) and hidden else None
+
+
+def scratch(path: str, made: Made) -> bool:
+    """Return whether a path is a temporary one that the step has made."""
+    return path in made.scratch or any(path.startswith(f"{one}{os.sep}") for one in made.scratch)
+
+
+def _always(kind: str) -> Reader:
+    return lambda args, frame, made: (kind, "")
+
+
+def _by_itself(kind: str) -> Reader:
+    """Read events that libraries cause all the time: they count where the step's own code does it."""
+    return lambda args, frame, made: None if by_library(frame) or not caller(frame) else (kind, "")
+
+
+def _by_step(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that the step's own code has itself told of all that anybody does."""
+    return ("native", "") if reentry.of_step(frame.f_code) else None
+
+
+def _process_wide(kind: str, name: str) -> Reader:
+    """Read a call that changes the whole process; a library whose code names the function knows what it does."""
+
+    def read(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+        by = frame.f_back
+        known = by is not None and name in by.f_code.co_names and (in_stdlib(by) or by_library(by))
+        return None if known else (kind, "" if kind == "signal" else name)
+
+    return read
+
+
+def _message(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that a step sends the page a message past what shows its output: HTML there may send, and run scripts."""
+    sender = frame.f_back
+    if sender is not None and sender.f_code.co_name == "send_response":
+        sender = sender.f_back
+    return ("other", "send the page a message") if sender and reentry.of_step(sender.f_code) else None
+
+
+def _executed(args: tuple[Any, ...], frame: FrameType, made: Made) -> None:
+    """Note nothing: code that a step compiles for itself is code of the step."""
+    reentry.adopt(args[0], frame)
+
+
+EVENTS: dict[str, Reader] = {
+    "exec": _executed,
+    "open": _opened,
+    "tempfile.mkstemp": _made_by_tempfile,
+    "tempfile.mkdtemp": _made_by_tempfile,
+    **dict.fromkeys(("os.remove", "os.rmdir", "shutil.rmtree"), _on_paths("delete", (0, 1))),
+    "os.chdir": _moved,
+    **dict.fromkeys(("os.putenv", "os.unsetenv"), _set),
+    "os.rename": _on_paths("write", (0, 2), (1, 3)),
+    "os.link": _on_paths("write", (0, 2), (1, 3)),  # what is written by the one name is written by the other
+    **dict.fromkeys(("os.mkdir", "os.chmod"), _on_paths("write", (0, 2))),
+    "os.symlink": _linked,
+    **dict.fromkeys(("os.chown", "os.utime"), _on_paths("write", (0, 3))),
+    **dict.fromkeys(("os.truncate", "os.setxattr", "os.removexattr"), _on_paths("write", (0, 9))),
+    "mmap.__new__": _mapped,
+    **dict.fromkeys(("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"), _address),
+    **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"), _looked_up),
+    **dict.fromkeys(("http.client.connect", "smtplib.connect", "ftplib.connect", "imaplib.open"), _host),
+    **dict.fromkeys(("poplib.connect", "telnetlib.Telnet.open", "nntplib.connect"), _host),
+    **dict.fromkeys(("http.client.send", "smtplib.send", "ftplib.sendcmd", "imaplib.send", "poplib.putline"), _sent),
+    "webbrowser.open": lambda args, frame, made: ("network", str(args[0])),
+    **dict.fromkeys(("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "pty.spawn"), command),
+    "os.spawn": lambda args, frame, made: command(args[1:], frame, made),
+    **dict.fromkeys(("os.fork", "os.forkpty", "os.startfile", "os.startfile/2"), _always("process")),
+    **dict.fromkeys(("os.kill", "os.killpg", "signal.pthread_kill"), _always("signal")),
+    **dict.fromkeys(
+        ("llmos.mkfifo", "llmos.mknod", "llmos.write_history_file", "llmos.append_history_file"), _first_path
+    ),
+    **{
+        f"llmos.{name}": _by_descriptor(name)
+        for name in ("writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
+    },
+    **{
+        f"llmos.{name.lstrip('_')}": _process_wide(kind, name)
+        for kind, of in (("setting", unheard.SETTINGS), ("signal", unheard.ENDS))
+        for names in of.values()
+        for name in names.split()
+    },
+    **dict.fromkeys(("resource.setrlimit", "resource.prlimit"), lambda args, frame, made: ("setting", "setrlimit")),
+    "llmos.fork_exec": worker,
+    "llmos.message": _message,
+    "llmos.zmq": lambda args, frame, made: None if args[0].startswith("inproc:") else ("network", args[0]),
+    "sqlite3.connect": _database,
+    "import": _imported,
+    **dict.fromkeys(
+        ("sqlite3.enable_load_extension", "sqlite3.load_extension", "llmos.interpreter", "sys.remote_exec"),
+        _always("native"),
+    ),
+    **dict.fromkeys(("sys.settrace", "sys.setprofile", "sys.addaudithook"), _by_step),
+    **dict.fromkeys(("ctypes.dlopen", "ctypes.dlsym", "ctypes.call_function", "ctypes.cdata"), _by_itself("native")),
+    **dict.fromkeys(("syslog.syslog", "syslog.openlog"), _always("write syslog")),
+    **dict.fromkeys(("winreg.SetValue", "winreg.DeleteKey", "winreg.CreateKey"), _always("write registry")),
+}  # fmt: skip

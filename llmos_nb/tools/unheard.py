@@ -1,0 +1,132 @@
+"""Functions of the standard library that ours stand in front of: above all those that raise no audit event."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from types import ModuleType
+from typing import Any
+
+INTERPRETERS = ("_interpreters", "_xxsubinterpreters")  # from Python 3.13 on, and before
+SETTINGS = {  # what changes the interpreter for all that runs in it, or what the system lets it do
+    "os": """umask nice setpriority setsid setpgid setpgrp setuid setgid seteuid setegid setreuid setregid setresuid
+        setresgid setgroups initgroups chroot unshare setns sched_setaffinity sched_setscheduler sched_setparam dup2
+        closerange""",
+    "signal": "alarm setitimer pthread_sigmask siginterrupt set_wakeup_fd",
+    "faulthandler": "disable dump_traceback_later register unregister",
+    "locale": "setlocale",
+    "time": "tzset",
+    "atexit": "_clear _run_exitfuncs",
+}
+ENDS = {
+    "os": "_exit abort",
+    "signal": "raise_signal pidfd_send_signal",
+}  # these end this process, or another one
+_IN_C = {"os": ("os", "posix"), "signal": ("signal", "_signal"), "locale": ("locale", "_locale")}
+_CALLS = {
+    **dict.fromkeys(
+        ("os", "posix"),
+        ("mkfifo", "mknod", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range"),
+    ),
+    "_posixsubprocess": ("fork_exec",),  # of multiprocessing and joblib
+    "subprocess": ("_fork_exec",),  # the same function
+    # another interpreter of this process has hooks of its own: nobody hears what code does there
+    **dict.fromkeys(INTERPRETERS, ("create", "run_string", "exec", "run_func", "call")),
+    "readline": ("write_history_file", "append_history_file"),
+}
+STEERS = re.compile(r"LLMOS_|OPENAI_|.*_(?:BASE_URL|ENDPOINT|API_KEY)$", re.I)  # where prompts and keys go
+_TO = ("fd", "out_fd", "dst", "fd_dst")
+_SECOND = ("splice", "copy_file_range")  # these write to what they name second
+
+
+_placed: list[tuple[Any, str, object, object]] = []
+
+
+def place(owner: Any, name: str, made: object) -> None:
+    """Put a function of ours in the place of another, until `restore`."""
+    _placed.append((owner, name, made, getattr(owner, name)))
+    setattr(owner, name, made)
+
+
+def restore() -> None:
+    """Put back what stood there, unless somebody else has put something in front since."""
+    while _placed:
+        owner, name, made, real = _placed.pop()
+        if getattr(owner, name) is made:
+            setattr(owner, name, real)
+
+
+def follow() -> None:
+    """Have these calls heard from now on by whoever looks them up in their module when it calls them."""
+    wide = [
+        (m, calls.split()) for of in (SETTINGS, ENDS) for n, calls in of.items() for m in _IN_C.get(n, (n,))
+    ]
+    for name, calls in (*_CALLS.items(), *wide):
+        with suppress(ImportError):  # of another system
+            module = importlib.import_module(name)
+            for call in calls:
+                if hasattr(module, call):
+                    place(module, call, _heard(module, call))
+
+    if (zmq := sys.modules.get("zmq.sugar.socket")) is not None:
+        for call in ("connect", "bind"):
+            place(zmq.Socket, call, _telling(getattr(zmq.Socket, call), "llmos.zmq", _address))
+    if (session := sys.modules.get("jupyter_client.session")) is not None:
+        place(session.Session, "send", _telling(session.Session.send, "llmos.message"))
+
+
+def _address(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str]:
+    given = (args[1:2] or (kwargs.get("addr", ""),))[0]
+    return (given.decode() if isinstance(given, bytes) else str(given),)
+
+
+def _telling(
+    real: Callable[..., Any], event: str, said: Callable[..., tuple[Any, ...]] = lambda *given: given
+) -> Callable[..., Any]:
+    @wraps(real)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        sys.audit(event, *said(args, kwargs))
+        return real(*args, **kwargs)
+
+    return call
+
+
+def _heard(module: ModuleType, name: str) -> Callable[..., Any]:
+    kind = "interpreter" if module.__name__ in INTERPRETERS else name.lstrip("_")
+    call = _telling(getattr(module, name), f"llmos.{kind}")
+    call.__module__ = module.__name__  # where a pickle finds it
+    return call
+
+
+def written(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    """Return the descriptor that a call writes to, and -1 for none."""
+    at = int(name in _SECOND)
+    found = args[at] if len(args) > at else next((kwargs[n] for n in _TO if n in kwargs), -1)
+    return found if isinstance(found, int) else -1
+
+
+def is_connection(descriptor: int) -> bool:
+    """Return whether a descriptor is that of a connection."""
+    with suppress(OSError):
+        return os.readlink(f"/proc/self/fd/{descriptor}").startswith("socket:")  # noqa: PTH115 - a look at each write
+    return False
+
+
+def steering() -> dict[str, str]:
+    """Return the variables of the environment that say where prompts and keys go, as they stand now."""
+    return {name: value for name, value in os.environ.items() if STEERS.match(name)}
+
+
+def plain(given: Any) -> Any:
+    """Return an argument of an event with exact texts: one of a class of its own would act when it is looked at."""
+    kind = type(given)
+    if issubclass(kind, str):
+        return str.__str__(given)
+    if issubclass(kind, bytes):
+        return bytes.__getitem__(given, slice(None))
+    return kind(map(plain, given)) if kind in (tuple, list) else given

@@ -1,0 +1,189 @@
+"""A panel after the end, on a plain page: the answer's values, the line that asks further, and when nobody answers."""
+
+from pathlib import Path
+
+import pytest
+from deeds import keys
+from journeys import FINISHED
+from states import RUNNING
+
+pytestmark = pytest.mark.browser
+LINKS = Path(__file__).parents[2] / "llmos_nb/app/lab/extension/static/links.js"
+# A session whose process answers on another comm than the saved one, or on none; gives what a panel is told.
+FIND = """async ([source, comms]) => {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const { links } = await import(url);
+  const kernel = {
+    status: "idle",
+    registerCommTarget() {},
+    createComm: (_, id = "new") => ({ commId: id, open() {}, send() {}, dispose() {} }),
+    requestCommInfo: async () => ({ content: { comms } }),
+  };
+  const panel = { sessionContext: { ready: Promise.resolve(), session: { kernel } } };
+  const model = { run: { run: "r", comm: "saved", pid: 1 } };
+  const told = [];
+  const follow = (link) => (link.join(model), told.push(link.comm.commId));
+  await links(null).find(panel, model, follow, (kind) => told.push(kind));
+  return [...new Set(told)];
+}"""
+
+
+@pytest.fixture
+def ended(plain):
+    plain.show(FINISHED)
+    return plain
+
+
+def test_a_value_says_how_it_is_known_and_lights_its_row(ended):
+    page = ended.page
+    value = page.get_by_role("button", name="3,713 g", exact=True)
+    value.hover()
+    tip = page.get_by_role("tooltip")
+    assert "from results" in tip.inner_text() and "Dream · mean" in tip.inner_text()
+    assert page.locator("tr.hit th").all_inner_texts() == ["3,713 g, 3,706 g"]
+    assert (
+        value.evaluate("(each) => document.getElementById(each.getAttribute('aria-describedby')).className")
+        == "tip"
+    )
+    page.mouse.move(0, 0)
+    tip.wait_for(state="detached")
+    assert page.locator("tr.hit").count() == 0
+
+
+def test_a_value_is_reached_by_key_and_its_words_go_with_escape(ended):
+    ended.page.get_by_role("button", name="4,716 g", exact=True).focus()
+    assert "by_island" in ended.page.get_by_role("tooltip").inner_text()
+    ended.page.keyboard.press("Escape")
+    ended.page.get_by_role("tooltip").wait_for(state="detached")
+    assert ended.focused == "claim"
+
+
+def test_values_stand_in_the_answer_where_it_says_them_and_change_no_word_of_it(ended):
+    words = ended.page.locator(".answer").inner_text()
+    assert (
+        "4,716 g on average, against 3,713 g on Dream" in words
+        and "weighs the same on each (p = 0.97)" in words
+    )
+    marks = ended.page.locator(".claim").evaluate_all("(all) => all.map((each) => each.dataset.mark)")
+    assert marks == ["computed", "row", "derived", "absent"]
+
+
+@pytest.mark.parametrize("width", [440, 960])
+def test_the_words_of_a_value_stay_inside_the_panel(ended, width):
+    ended.look("light", width)
+    for value in ended.page.locator(".claim").all():
+        value.focus()
+        inner, outer = ended.page.locator(".tip").bounding_box(), ended.page.locator(".llm").bounding_box()
+        assert inner["x"] >= outer["x"] and inner["x"] + inner["width"] <= outer["x"] + outer["width"]
+
+
+def test_text_that_looks_like_the_marks_of_values_makes_no_button(plain):
+    block = {"kind": "answer", "markdown": "a \ue0000\ue001b\ue002 and `\ue0007\ue001c` 5", "claims": []}
+    plain.show({**FINISHED, "now": [block]})
+    assert plain.page.locator(".claim").count() == 0
+    assert plain.page.locator(".answer").inner_text() == "a �0�b� and �7�c 5"
+
+
+@pytest.mark.parametrize(
+    ("markdown", "value", "shown"),
+    [
+        ("Rows: `len(df) = 342`.", "342", "Rows: len(df) = 342."),
+        ("**It is 4.5 kg** there.", "4.5 kg", "It is 4.5 kg there."),
+        ("| a | b |\n|---|---|\n| x | 7.25 |", "7.25", "7.25"),
+        ("𝔘 is 12 long.", "12", "𝔘 is 12 long."),
+    ],
+)
+def test_a_value_in_code_bold_or_a_table_is_a_button_there(plain, markdown, value, shown):
+    at = markdown.index(value)
+    claim = {"row": 0, "at": [at, at + len(value)], "kind": "row", "mark": "from results", "how": "x"}
+    plain.show({**FINISHED, "now": [{"kind": "answer", "markdown": markdown, "claims": [claim]}]})
+    assert plain.page.locator(".claim").all_inner_texts() == [value]
+    assert shown in plain.page.locator(".answer").inner_text()
+
+
+def test_enter_in_the_last_line_asks_further_and_empties_it(ended):
+    line = ended.page.get_by_role("textbox", name="Ask further")
+    line.press("Enter")
+    assert ended.sent == []
+    line.fill("And the females?")
+    ended.update(set={"what": "something else"})
+    assert line.input_value() == "And the females?"
+    line.press("Enter")
+    assert ended.sent == [{"verb": "send", "text": "And the females?"}] and line.input_value() == ""
+
+
+@pytest.mark.parametrize(("press", "verb"), [("u", "undo_all"), ("Shift+U", "redo")])
+def test_undo_and_redo_have_their_keys_after_the_end(ended, press, verb):
+    keys(press, on=".goal button")(ended)
+    assert ended.sent == [{"verb": verb}]
+
+
+def test_what_cannot_be_pressed_now_keeps_its_place_and_does_nothing(ended):
+    foot = FINISHED["foot"]
+    buttons = [{**b, "off": b["verb"] == "redo"} for b in foot["buttons"]]
+    ended.update(set={"foot": {**foot, "buttons": buttons}})
+    redo = ended.page.get_by_role("button", name="Redo", exact=True)
+    assert redo.is_disabled()
+    redo.click(force=True)
+    keys("Shift+U", on=".goal button")(ended)
+    assert ended.sent == []
+
+
+def test_a_button_that_became_another_while_the_pointer_was_down_does_nothing(ended):
+    foot = FINISHED["foot"]
+    ended.page.get_by_role("button", name="Undo all", exact=True).hover()
+    ended.page.mouse.down()
+    ended.update(set={"foot": {**foot, "buttons": [b for b in foot["buttons"] if b["verb"] != "undo_all"]}})
+    ended.page.mouse.up()
+    assert ended.sent == []
+
+
+def test_the_second_of_a_double_click_does_not_press_what_came_under_the_pointer(plain):
+    plain.show(RUNNING)
+    place = plain.page.get_by_role("button", name="Fold the panel").bounding_box()
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    plain.page.mouse.dblclick(x, y)
+    under = "([x, y]) => document.elementFromPoint(x, y).closest('button').dataset.act"
+    assert plain.page.evaluate(under, [x, y]) == "stop"
+    assert plain.sent == [] and plain.page.locator(".llm.strip").count() == 1
+    plain.page.get_by_role("button", name="Stop").click()
+    assert plain.sent == [{"verb": "stop"}]
+
+
+def test_a_double_click_on_a_button_selects_none_of_its_words(ended):
+    ended.page.add_style_tag(content=".llm { user-select: text }")  # as JupyterLab has it for outputs
+    ended.page.get_by_role("button", name="Undo all", exact=True).dblclick()
+    assert ended.page.evaluate("getSelection().toString()") == ""
+    look = "(all) => [...new Set(all.map((each) => getComputedStyle(each).userSelect))]"
+    assert ended.page.locator(".llm button:not(.claim)").evaluate_all(look) == ["none"]
+
+
+def test_letters_typed_into_the_last_line_do_nothing_else(ended):
+    ended.page.get_by_role("textbox", name="Ask further").focus()
+    ended.page.keyboard.type("u ae?")
+    assert ended.sent == [] and ended.page.locator(".sheet").count() == 0
+
+
+def test_where_nobody_answers_one_line_says_why_and_only_what_is_local_works(ended):
+    page = ended.page
+    page.evaluate("() => model.set('offline', ['Nobody is here. Run ', ['`', '%load_ext llmos_nb'], '.'])")
+    assert page.locator("p.offline").inner_text() == "Nobody is here. Run %load_ext llmos_nb."
+    for name in ("Export notebook", "Undo all", "Redo", "+20 steps", "Ask"):
+        assert page.get_by_role("button", name=name, exact=True).is_disabled()
+    assert page.get_by_role("textbox", name="Ask further").is_disabled()
+    assert page.get_by_role("slider").is_disabled()
+    keys("u", on=".goal button")(ended)
+    assert ended.sent == []
+    page.get_by_role("button", name="4,716 g", exact=True).hover()
+    page.get_by_role("tooltip").wait_for()
+    page.evaluate("() => model.set('offline', null)")
+    assert page.get_by_role("button", name="Undo all", exact=True).is_enabled()
+    assert page.locator("p.offline").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("comms", "told"),
+    [({"other": {}}, ["busy", "saved", "new"]), ({}, ["busy", "saved", "unloaded"])],
+)
+def test_no_word_that_the_buttons_rest_comes_while_another_comm_is_asked(plain, comms, told):
+    assert plain.page.evaluate(FIND, [LINKS.read_text("utf-8"), comms]) == told

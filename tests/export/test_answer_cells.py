@@ -1,0 +1,290 @@
+"""The cells that compute answers: where they stand, what they show, and what of them is compared."""
+
+import datetime
+import shutil
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy
+import pandas
+import pytest
+from corpus.forgery import about, allowed, cell, new_key, sealed_again
+from corpus.kept import kept
+from process_runs import ProcessRun
+
+from llmos_nb.export import cells, export
+from llmos_nb.export.cells import read, write
+from llmos_nb.export.literals import hold
+from llmos_nb.export.verify import sign, verify
+from llmos_nb.export.verify.code import same_code
+from llmos_nb.process import evidence
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    monkeypatch.chdir(tmp_path)
+
+
+def process(folder, goal, *steps, answer, after=None):
+    folder.mkdir(exist_ok=True)
+    run = ProcessRun(goal, folder, goal.split()[0].lower(), after=after)
+    run.begin()
+    for step in steps:
+        run.step(step)
+    run.end(answer)
+    return run
+
+
+def two_answers(tmp_path):
+    first = process(tmp_path / "one", "Count them", "sales = [1, 5, 9]", answer="There are {{len(sales)}}.")
+    second = process(
+        tmp_path / "two", "Keep them", "sales = sales[1:]", answer="{{len(sales)}} are kept.", after=first
+    )
+    return first, second
+
+
+def code(path):
+    return [c for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] in ("step", "answer", "user")]
+
+
+def shown(cell):
+    return "".join(o["text"] for o in cell["outputs"])
+
+
+def test_each_answer_stands_behind_the_last_step_of_its_process_and_shows_what_it_said(tmp_path):
+    runs = [run.source(pid=n) for n, run in enumerate(two_answers(tmp_path), 1)]
+    path = export(runs, "x.ipynb")
+    cells = [(c["metadata"]["llmos_nb"]["role"], c["cell_type"]) for c in code(path)]
+    assert cells == [("step", "code"), ("answer", "markdown"), ("answer", "code")] * 2
+    answers = [
+        c for c in code(path) if c["metadata"]["llmos_nb"]["role"] == "answer" and c["cell_type"] == "code"
+    ]
+    assert [shown(c) for c in answers] == ["There are 3.\n", "2 are kept.\n"]
+    report = verify(path)
+    assert report.ok, report.text()
+    assert next(c for c in report.checks if c.level == "same").counts["outputs"] == 2
+
+
+def test_an_answer_that_comes_out_otherwise_is_not_the_same(tmp_path):
+    """The cell as it stood before: behind the steps of both, where the variable is another one."""
+    runs = [run.source(pid=n) for n, run in enumerate(two_answers(tmp_path), 1)]
+    book = read(path := export(runs, "x.ipynb"))
+    moved = cell(book, "answer-2")
+    book["cells"] = [c for c in book["cells"] if c is not moved] + [moved]
+    report = verify(sealed_again(write(book, path)), trust=True)
+    assert report.exit_code == 1 and report.difference.where == "cell answer-2", report.text()
+    assert "There are 2." in report.text()
+
+
+def test_the_answer_reads_a_cell_of_the_user_that_no_step_needs_and_not_the_one_behind_it(tmp_path):
+    run = ProcessRun("Price it", tmp_path, "price")
+    run.user("rate = 2")
+    run.begin()
+    run.step("total = 3")
+    run.end("It costs {{total * rate}}.")
+    run.user("rate = 5")
+    book = tmp_path / "mine.ipynb"
+    cells = [{"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": source, "outputs": [], "execution_count": n}
+             for n, source in run.cells]  # fmt: skip
+    write({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, book)
+    for path in (export(run.source(), "x.ipynb"), export(run.source(), "y.ipynb", notebook=book)):
+        assert shown(cell(read(path), "answer-2")) == "It costs 6.\n"
+        assert verify(path).ok
+    places = [c["source"] for c in code(path) if c["cell_type"] == "code"]
+    assert places[-1] == "rate = 5" and places[0] == "rate = 2"
+
+
+def test_an_answer_of_the_clock_is_said_to_be_compared_with_nothing(tmp_path):
+    run = process(tmp_path, "Time it", "import time\nnow = time.time()\nn = 1", answer="It is {{now:.0f}}.")
+    report = verify(export(run.source(), "x.ipynb"))
+    assert report.ok
+    assert {"cell": "answer-2", "what": "its output", "why": "it rests on the time"} in report.left
+
+
+# with the journal
+
+
+def pair(tmp_path):
+    """An exported notebook whose journal stands beside it."""
+    run = process(tmp_path, "Count them", "sales = [1, 5, 9]", answer="There are {{len(sales)}}, or 4 it was.")
+    return export(kept(run, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
+
+
+def test_marks_that_another_version_would_make_are_no_difference_and_are_named(tmp_path, monkeypatch):
+    path = pair(tmp_path)
+    assert "marks the claims" not in verify(path, "unchanged").text()
+    monkeypatch.setattr(evidence, "evidence", lambda state: [])
+    monkeypatch.setattr(cells, "reading", lambda: "another")
+    report = verify(path, "unchanged")
+    said = "how cell answer marks the claims of the answer is not as this version reads them from the journal: nothing"
+    assert report.ok and said in report.text() and "stands on nobody's word" in report.text()
+
+
+def forged_marks(path, reading=None):
+    """Say of every claim that it is computed, and make the checksums anew."""
+    book = read(path)
+    answer = cell(book, "answer")
+    assert "4: not found" in answer["source"]
+    words = (
+        answer["source"].replace("1 computed, 1 not found", "2 computed").replace("4: not found", "4: computed")
+    )
+    answer["source"] = words
+    if reading:
+        answer["metadata"]["llmos_nb"]["reading"] = reading
+    return sealed_again(write(book, path))
+
+
+def test_forged_marks_are_named_where_the_journal_stands_beside(tmp_path):
+    report = verify(forged_marks(pair(tmp_path)), "unchanged")
+    assert report.exit_code == 2 and [d.where for d in report.differences] == ["cell answer"]
+    assert "does not follow from the journal" in report.text() and "not found" in report.differences[0].detail
+
+
+def test_forged_marks_that_are_said_to_be_of_another_version_stand_on_nobodys_word(tmp_path):
+    said = verify(forged_marks(pair(tmp_path), "another"), "unchanged").text()
+    assert "not as this version reads them from the journal: 1 computed, 1 not found." in said
+    assert "What stands there stands on nobody's word" in said
+
+
+@pytest.mark.parametrize("level", ["unchanged", "same"])
+def test_marks_without_journal_and_signature_stand_on_nobodys_word(tmp_path, level):
+    path = forged_marks(pair(tmp_path))
+    shutil.rmtree(tmp_path / "home")
+    report = verify(path, level, trust=True)
+    assert "how cell answer marks the claims of the answer stands on nobody's word" in report.text()
+
+
+def test_marks_that_somebody_signed_for_stand_on_their_word(tmp_path):
+    key = new_key(tmp_path, "anna")
+    signers = allowed(tmp_path / "signers", "anna@example.org", key)
+    path = pair(tmp_path)
+    sign(path, str(key))
+    shutil.rmtree(tmp_path / "home")
+    report = verify(path, "signed", allowed_signers=signers)
+    assert report.ok and "nobody's word" not in report.text()
+    report = verify(forged_marks(path), "signed", allowed_signers=signers)
+    assert report.exit_code == 2 and "cell answer" in report.text()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "what"),
+    [
+        ("answer", lambda c: c.update(source=c["source"].replace("There are 3", "There are 7")), "does not say"),
+        ("answer", lambda c: c.update(source=c["source"] + "\n\nThere are 7, after all."), "does not say"),
+        ("answer-2", lambda c: c.update(source=c["source"].replace("len(sales)", "7")), "does not say"),
+        ("answer-2", lambda c: c["outputs"][0].update(text="There are 7, or 4 it was.\n"), "what it shows is not an answer"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_the_journal_does_not_have_is_named_though_checksums_fit(tmp_path, name, change, what):
+    path = pair(tmp_path)
+    assert verify(path, "unchanged").ok
+    book = read(path)
+    change(cell(book, name))
+    report = verify(sealed_again(write(book, path)), "unchanged")
+    assert report.exit_code == 2 and [d.where for d in report.differences] == [f"cell {name}"]
+    assert what in report.differences[0].what
+
+
+def test_an_answer_without_what_it_showed_is_said_to_be_compared_with_nothing(tmp_path):
+    book = read(path := pair(tmp_path))
+    cell(book, "answer-2").update(outputs=[])
+    report = verify(sealed_again(write(book, path)), "unchanged")
+    assert report.ok and "what cell answer-2 prints does not stand in it" in report.text()
+
+
+# the code of steps
+
+
+@pytest.mark.parametrize("extra", ["import helper\n", "from helper import *\n", "def sales(): pass\n"])
+def test_an_import_that_the_journal_does_not_have_is_named_though_checksums_fit(tmp_path, extra):
+    book = read(path := pair(tmp_path))
+    step = cell(book, "r1-0")
+    step["source"] = extra + step["source"]
+    report = verify(sealed_again(write(book, path)), "unchanged")
+    assert report.exit_code == 2 and "its code is not that of the journal" in report.text()
+
+
+FETCHES = "import socket\nname = socket.gethostname()\ntotal = 3"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda source: f"if REPEAT_EFFECTS:\n    {source.splitlines()[0]}\nelse:\n    sales = [7]",
+        lambda source: f"if REPEAT_EFFECTS:\n    {source.splitlines()[0]}",
+    ],
+)
+def test_a_step_that_is_kept_from_running_though_it_took_nothing_from_outside_is_named(tmp_path, change):
+    book = read(path := pair(tmp_path))
+    step = cell(book, "r1-0")
+    step["source"] = change(step["source"])
+    report = verify(sealed_again(write(book, path)), "unchanged")
+    assert report.exit_code == 2 and "its code is not that of the journal" in report.text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("total = 3", "total = __import__('helper').total"),
+        ("total = 3", "total = numpy.load('a.npy', None, True)"),
+        ("total = 3", "total = 3\n    _content = str"),
+        ("else:\n", "else:\n    import helper\n"),
+        ("import socket\n", "import socket\nimport helper\n"),
+    ],
+)
+def test_what_stands_in_the_place_of_a_step_that_went_to_the_network_only_reads(tmp_path, old, new):
+    run = process(tmp_path, "Fetch it", FETCHES, answer="It is {{total}}.")
+    path = export(kept(run, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
+    book = read(path)
+    step = cell(book, "r1-0")
+    assert "REPEAT_EFFECTS" in step["source"] and verify(path, "unchanged").ok
+    assert old in step["source"]
+    step["source"] = new.join(step["source"].rsplit(old, 1))
+    report = verify(sealed_again(write(book, path)), "unchanged")
+    assert report.exit_code == 2 and "its code is not that of the journal" in report.text()
+
+
+def kept_values():
+    frame = pandas.DataFrame(
+        {"a": [1, 2], "b": ["x", None], "t": pandas.to_datetime(["2026-01-01", "2026-01-02"])}
+    )
+    yield from (
+        set(),
+        {1: float("nan")},
+        datetime.date(2026, 1, 1),
+        Path("a"),
+        "long " * 200,
+        list(range(200)),
+        {(1, 2): "x" * 400},
+    )
+    yield from (
+        frame,
+        frame.set_index("t"),
+        frame["a"],
+        frame.set_axis([1, 2, 3], axis=1),
+        numpy.arange(3),
+        numpy.float64(2),
+    )
+
+
+@pytest.mark.parametrize("value", [*kept_values()], ids=lambda value: type(value).__name__)
+def test_code_that_reads_what_was_kept_is_taken_for_that(value):
+    source = "import socket\nx = socket.gethostname()"
+    data = textwrap.indent(hold("x", value, "x-inputs").code, "    ")
+    cell = f"import socket\nif REPEAT_EFFECTS:\n{textwrap.indent(source, '    ')}\nelse:\n{data}"
+    assert same_code(cell, source, set())
+    assert not same_code(f"{cell}\n    print(x)", source, set())
+
+
+def test_steps_of_two_forks_are_followed_by_both_answers(tmp_path):
+    first = process(tmp_path / "one", "Count them", "sales = [1, 5, 9]", answer="There are {{len(sales)}}.")
+    shared = replace(
+        first.source(pid=1), user_cells=[(1, "%%agent\nCount them")], placed={"r1.0": 2}, answered=2
+    )
+    other = replace(shared, pid=2, placed={})
+    path = export([shared, other], "x.ipynb")
+    assert [c["id"] for c in code(path)] == ["r1-0", "answer", "answer-2", "answer-3", "answer-4"]
+    assert verify(path).ok and about(read(path))["processes"][1]["pid"] == 2

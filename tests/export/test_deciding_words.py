@@ -1,0 +1,51 @@
+"""Words of an export about decisions, each where it must not be said; `docs/claims.md` lists all of them."""
+
+import pytest
+from process_runs import ProcessRun
+
+from llmos_nb.export import export
+from llmos_nb.export.cells import read
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def exported(folder, to, **decided):
+    run = ProcessRun("Add it up", folder, "sum")
+    run.begin()
+    run.step("total = 3", **decided)
+    run.end("Done.")
+    path = export(run.source(), to)
+    if path.suffix == ".md":
+        return path.read_text()
+    return "\n".join(c["source"] for c in read(path)["cells"] if c["cell_type"] == "markdown")
+
+
+@pytest.mark.parametrize("by", ["you", "Prof. X", ""])
+def test_a_call_is_covered_by_the_users_words_only_where_those_let_it_through(tmp_path, by):
+    assert "own words" not in exported(tmp_path, "x.ipynb", **({"by": by} if by else {}))
+
+
+def test_a_decision_is_not_said_to_be_needless_where_somebody_or_the_mode_decided(tmp_path):
+    for name, decided in (("a", {"by": "you"}), ("b", {})):
+        (tmp_path / name).mkdir()
+        assert "no decision was needed" not in exported(tmp_path / name, f"{name}.ipynb", **decided)
+
+
+@pytest.mark.parametrize("by", ["you", "Prof. X", ""])
+def test_a_call_that_was_in_no_doubt_is_not_said_to_be_confirmed(tmp_path, by):
+    assert "confirmed" not in exported(tmp_path, "methods.md", **({"by": by} if by else {}))
+
+
+def test_a_supplement_says_how_many_values_are_asserted_and_of_none_that_none_is(tmp_path):
+    text = exported(tmp_path, "methods.md")
+    assert "values are asserted" in text and "no value is asserted" not in text
+    run = ProcessRun("Look", tmp_path, "look")
+    run.begin()
+    run.step("import time\nnow = time.time()")
+    run.end("Done.")
+    text = export(run.source(), "clock.md").read_text()
+    assert "no value is asserted" in text and "values are asserted" not in text

@@ -1,0 +1,359 @@
+"""What of a step is compared with nothing: only what cannot come out the same, and never without a word."""
+
+import ipaddress
+import json
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from process_runs import ProcessRun
+
+import llmos_nb as llmos
+from llmos_nb.errors import ExportDoesNotRun
+from llmos_nb.export import export, ran
+from llmos_nb.export.assertions import BY_TYPE
+from llmos_nb.export.cells import read
+from llmos_nb.export.dataflow.slice import Piece, cut
+from llmos_nb.export.dataflow.taint import TEMPORARY, holds_after_all, tainted
+from llmos_nb.export.files import files_recorded
+from llmos_nb.export.inputs import digest_file
+from llmos_nb.export.magics import readings, shows
+from llmos_nb.export.steps import Unit
+from llmos_nb.export.verify import verify
+from llmos_nb.export.verify.compare import difference, shown
+from llmos_nb.export.verify.report import Report, not_compared
+from llmos_nb.heap.content import code_for, content
+from llmos_nb.journal.events import CellRan
+
+
+@pytest.fixture(autouse=True)
+def own_jupyter(monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+
+
+def exported(folder, *steps, before=(), **how):
+    """Export a run of some steps after some cells of the user's."""
+    r = ProcessRun("Do a thing", folder, **how)
+    for cell in before:
+        r.user(cell)
+    r.begin()
+    for step in steps:
+        r.step(step)
+    r.end("done")
+    return export(r.source(), folder / "out" / "x.ipynb", lock=False)
+
+
+def steps_of(path):
+    """What the metadata of each step's cell says, by its name."""
+    cells = [c for c in read(path)["cells"] if c["cell_type"] == "code"]
+    return {c["id"]: c["metadata"]["llmos_nb"] for c in cells if c["metadata"]["llmos_nb"]["role"] == "step"}
+
+
+# readings of the clock
+
+TIMED = "CPU times: user 3 μs, sys: 0 ns, total: 3 μs\nWall time: 5.2 μs\n"
+LOOP = "2.26 μs ± 0 ns per loop (mean ± std. dev. of 1 run, 1 loop each)\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "rest", "said"),
+    [
+        ("%time x = f()\nx", f"{TIMED}3\n", "3\n", 2),
+        ("%%time\nprint(1)", f"1\n{TIMED}", "1\n", 2),
+        ("%timeit -n 1 f()\nprint(2)", f"{LOOP}2\n", "2\n", 1),
+        ("y = %time f()", TIMED, "", 2),
+        ("print('Wall time: 3')", "Wall time: 3\n", "Wall time: 3\n", 0),
+        ("x = '''\n%time a\n'''\nprint(x)", TIMED, TIMED, 0),
+        ("%prun f()", TIMED, TIMED, 0),
+    ],
+)
+def test_only_what_a_timing_magic_printed_is_a_reading_of_the_clock(source, text, rest, said):
+    found, lines = readings(source, text)
+    assert (found, len(lines)) == (rest, said) and all(line in text for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("source", "magic"),
+    [("%time x", ""), ("%cd -q a", ""), ("%cd a", "%cd"), ("%%capture a\nx", ""), ("%prun x", "%prun")],
+)
+def test_what_a_magic_shows_is_lost_only_where_nothing_says_it(source, magic):
+    assert shows(source) == magic
+
+
+# the words for it
+
+
+def test_verify_says_what_it_did_not_compare_by_reason_and_cell(tmp_path):
+    path = exported(
+        tmp_path, "import time\nx = time.time()\ny = 2\ny", "z = y + 1\nz", "import os\nos.getpid()"
+    )
+    assert steps_of(path)["r1-0"]["left"] == {"x": "it rests on the time"}
+    assert "left" not in steps_of(path)["r2-0"]
+    report = verify(path, "same")
+    assert report.ok and "; 3 not compared, as said below" in report.text()
+    assert "note: nothing to compare in cell r3-0\n" in report.text()
+    assert "note: not compared: x in cell r1-0: it rests on the time\n" in report.text()
+    assert "note: not compared: its output, its value in cell r3-0: it rests on the machine\n" in report.text()
+    assert {"cell": "r1-0", "what": "x", "why": "it rests on the time"} in json.loads(
+        json.dumps(report.plain())
+    )["left"]
+
+
+def test_verify_says_nothing_of_that_where_all_was_compared(tmp_path):
+    report = verify(exported(tmp_path, "x = [1]\nx"), "same")
+    assert (
+        report.ok
+        and report.left == []
+        and "not compared" not in report.text()
+        and "nothing to" not in report.text()
+    )
+
+
+def test_many_places_are_counted():
+    left = [{"cell": f"r{n}-0", "what": "x", "why": "it rests on the time"} for n in range(12)]
+    (line,) = not_compared(left)
+    assert line.endswith("x in cell r7-0 and 4 cells more: it rests on the time")
+    assert line in Report("a", left=left).text()
+
+
+# draws
+
+
+def test_a_step_that_may_draw_and_did_not_is_compared(tmp_path):
+    pytest.importorskip("sklearn")
+    step = "from sklearn.decomposition import PCA\nflat = PCA(n_components=1).fit_transform(X).round(6)\nflat.shape"
+    path = exported(tmp_path, step, before=["import numpy as np\nX = np.eye(4)[:, :3]"], record_random=False)
+    assert "flat" in steps_of(path)["r1-0"]["values"] and "flat" not in steps_of(path)["r1-0"].get("left", {})
+
+
+def test_a_step_that_drew_from_a_state_nobody_recorded_is_not(tmp_path):
+    step = "x = np.random.permutation(5)\nx"
+    path = exported(tmp_path, step, before=["import numpy as np"], record_random=False)
+    left = steps_of(path)["r1-0"].get("left", {})
+    assert "a draw" in left.get("x", "") or "random-state" in json.dumps(read(path)["cells"])
+
+
+def test_nothing_is_said_not_to_draw_before_numpy_is_watched(tmp_path):
+    path = exported(tmp_path, "import numpy as np\nrng = np.random.default_rng()\nx = rng.integers(9)\nx")
+    assert "a draw" in steps_of(path)["r1-0"]["left"]["x"]
+
+
+# names, files and modules
+
+
+@pytest.mark.parametrize(
+    ("why", "words", "holds"),
+    [
+        (TEMPORARY, "'hello'", True),
+        (TEMPORARY, "'/tmp/tmpab12cd_9/x'", False),
+        (TEMPORARY, "list of 900: 0123456789abcdef", False),
+        (TEMPORARY, "<ZipFile>", False),
+        ("the time", "'hello'", False),
+    ],
+)
+def test_what_was_read_from_a_temporary_file_is_compared_where_its_name_is_not_in_it(why, words, holds):
+    assert holds_after_all(why, words) is holds
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("from urllib.parse import urlsplit\nx = urlsplit('a')", ""),
+        ("import urllib.parse\nx = urllib.parse.quote('a b')", ""),
+        ("import urllib.request\nx = urllib.request.urlopen('a')", "the network"),
+        ("from urllib.parse import urlsplit\nx = urlsplit('https://a.org/b?c=1').netloc", ""),
+        ("x = text.replace('https://a.org', 'here')", ""),
+        ("x = text.replace(fetch('https://a.org'), 'here')", "the network"),
+        ("x = session.get('https://a.org').text.strip()", "the network"),
+        ("import uuid\nx = uuid.uuid5(uuid.NAMESPACE_URL, 'https://a.org')", ""),
+        ("from requests import Request\nx = Request('GET', 'https://a.org').prepare()", ""),
+        ("import httpx\nx = httpx.URL('https://a.org').host", ""),
+        ("import requests\nx = requests.Session().get(y)", "the network"),
+        ("import uuid\nx = uuid.uuid1()", "the machine"),
+        ("x = series.resample('W').sum()", ""),
+        ("from sklearn.utils import resample\nx = resample(y)", "a draw whose random state was not recorded"),
+        ("import tempfile\nx = tempfile.mkdtemp()", TEMPORARY),
+    ],
+)
+def test_only_what_cannot_be_repeated_is_called_so(code, why):
+    assert tainted([Piece(code, kept=True)]).get("x", "") == why
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (np.datetime64("2024-03-06"), np.datetime64("2024-03-07")),
+        (np.datetime64("2024-03-06T10:00:01"), np.datetime64("2024-03-06T10:00:02")),
+        (np.timedelta64(5, "D"), np.timedelta64(6, "D")),
+        (np.datetime64("2024-03-06T10", "ns"), np.datetime64("NaT")),
+        (httpx.URL("https://a.org/b"), httpx.URL("https://a.org/c")),
+        (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("10.0.0.0/16")),
+    ],
+)
+def test_days_spans_and_addresses_are_compared_by_what_they_are(one, other):
+    assert not content(one).startswith("<") and content(one) != content(other)
+
+
+def test_modules_and_models_are_no_values_that_a_digest_compares(tmp_path):
+    pytest.importorskip("sklearn")
+    fit = "from sklearn.linear_model import LinearRegression\nimport json\nm = LinearRegression().fit([[1], [2]], [1, 2])\nn = 3"
+    found = steps_of(exported(tmp_path, fit))["r1-0"]
+    assert set(found["values"]) == {"n"} and found["asserted"] == 2  # the model by what fitting gave
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [
+        ("out = duckdb.sql('select k from rides group by k').df()", True),
+        ("out = duckdb.sql('select k from a join rides using (k)')", True),
+        ("out = t.query('v > @rides')", True),
+        ("out = duckdb.sql('select rides from k')", False),
+        ("out = say('a word from rides')", False),
+    ],
+)
+def test_names_in_sql_are_read_where_a_line_before_made_them(code, kept):
+    sources, missing = cut([Piece("rides = 1"), Piece(code, kept=True)])
+    assert sources[0] == ("rides = 1" if kept else "") and "k" not in missing and "a" not in missing
+
+
+def test_file_that_changed_is_named_with_its_reader_and_may_stand_beside_the_export(tmp_path):
+    (tmp_path / "v.txt").write_text("41")
+    path = exported(
+        tmp_path,
+        "n = int(Path('v.txt').read_text())\nsize = Path('v.txt').write_text(str(n + 1))\nn",
+        before=["from pathlib import Path"],
+    )
+    with pytest.raises(
+        ExportDoesNotRun, match=r"v\.txt was changed after it was read \(by call r1\.0.*\), and what it held"
+    ):
+        ran.run(path)
+    (path.parent / "v.txt").write_text("41")
+    ran.run(path)
+    (path.parent / "v.txt").write_text("40")
+    with pytest.raises(ExportDoesNotRun, match="changed after it was read"):
+        ran.run(path)
+
+
+@pytest.mark.parametrize(
+    ("start", "path"), [("/old", "v.txt"), ("/old/deep", "deep/v.txt"), ("/other", "../other/v.txt")]
+)
+def test_relative_names_start_where_the_notebook_began_wherever_it_stands_now(start, path, tmp_path):
+    (tmp_path / "deep").mkdir()
+    for file in (tmp_path / "v.txt", tmp_path / "deep" / "v.txt"):
+        file.write_text("1")
+    read_file = {"path": "v.txt", "bytes": 1, "sha256": digest_file(tmp_path / "v.txt"), "from": start}
+    cell = CellRan(place=1, source="x", count=4, reads={"files": [read_file]})
+    (one,) = files_recorded([Unit("user", "x", (1, 0, 0))], {1: cell}, tmp_path, Path("/old"))
+    assert one.path == path
+    gone = {"since": "removed after it was read", "reader": "your cell [4]"}
+    assert one.about == (gone if start == "/other" else {})
+
+
+async def test_calls_that_bound_names_are_code_from_the_journal_too(tmp_path, script, monkeypatch):
+    pytest.importorskip("duckdb")
+    monkeypatch.chdir(tmp_path)
+    space = {"sales": pytest.importorskip("pandas").DataFrame({"city": ["Ulm", "Bonn"], "n": [1, 2]})}
+    query = {"query": "select city from sales where n > 1", "into": "far"}
+    model = script({"calls": [{"name": "sql", "arguments": query}]}, {"text": "done"})
+    proc = await llmos.run("x", model=model, namespace=space, approve="auto", plan="none", tools=["sql"])
+    live = proc.export(tmp_path / "live.ipynb", run=False)
+    later = llmos.replay(proc.journal.path).export(tmp_path / "later.ipynb", run=False)
+    code = [next(c["source"] for c in read(p)["cells"] if c["id"] == "r1-0") for p in (live, later)]
+    assert code[0] == code[1] and "_duckdb.execute" in code[1] and "REPEAT_EFFECTS" not in code[1]
+
+
+# content
+
+
+def told(*figures):
+    space = {}
+    exec(code_for([content(f) for f in figures]), space)
+    return [space["_content"](f) for f in figures]
+
+
+def test_figures_are_compared_by_their_texts_and_data():
+    plt = pytest.importorskip("matplotlib.pyplot")
+
+    def drawn(title="a", last=3, height=2):
+        figure, (left, right) = plt.subplots(1, 2)
+        left.plot([1, 2, last])
+        left.set_title(title)
+        right.bar(["x", "y"], [1, height])
+        plt.close(figure)
+        return figure
+
+    one = content(drawn())
+    assert one == content(drawn()) and one.startswith("Figure (2 axes): ") and not one.startswith("<")
+    assert len({one, content(drawn(title="b")), content(drawn(last=4)), content(drawn(height=5))}) == 4
+    assert content(drawn().axes[0]) != content(drawn(last=4).axes[0])
+    figure = drawn()
+    assert told(figure, figure.axes[0]) == [content(figure), content(figure.axes[0])]
+
+
+def test_images_are_compared_by_size_mode_and_points():
+    image = pytest.importorskip("PIL.Image")
+    one, *others = (
+        image.new(m, s, c)
+        for m, s, c in (("L", (4, 3), 1), ("L", (4, 3), 2), ("L", (3, 4), 1), ("1", (4, 3), 1))
+    )
+    assert content(one) == content(one.copy()) and len({content(i) for i in (one, *others)}) == 4
+    assert told(one) == [content(one)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("random.Random(1)", "random.Random(2)"),
+        ("re.search('b', 'abc')", "re.search('c', 'abc')"),
+        ("deque([1, 2])", "deque([2, 1])"),
+        ("{1: 2}.values()", "{1: 3}.values()"),
+        ("re.compile('a')", "re.compile('b')"),
+    ],
+)
+def test_matches_queues_and_views_are_compared_by_content(one, other):
+    import collections
+    import random
+    import re
+
+    space = {"re": re, "deque": collections.deque, "random": random}
+    first, second = content(eval(one, space)), content(eval(other, space))
+    assert first != second and first == content(eval(one, space)) and not first.startswith("<")
+
+
+def test_lines_that_were_overwritten_are_compared_as_the_journal_has_them():
+    def stream(text):
+        return shown([{"output_type": "stream", "name": "stdout", "text": text}])
+
+    near = {"rel": 1e-6, "abs": 1e-9}
+    live = stream("\r1/3\r2/3\r3/3\ndone\n")
+    assert not difference(stream("\n1/3\n2/3\n3/3\ndone\n"), live, near) and not difference(
+        stream("3/3\ndone\n"), live, near
+    )
+    assert difference(stream("\n1/3\n2/4\n3/3\ndone\n"), live, near) and difference(
+        stream("3/4\ndone\n"), live, near
+    )
+
+
+def test_what_is_known_by_its_type_alone_is_said(tmp_path):
+    assert steps_of(exported(tmp_path, "import threading\nlock = threading.Lock()"))["r1-0"]["left"] == {
+        "lock": BY_TYPE
+    }
+
+
+def test_openings_of_files_that_could_not_be_noted_are_said_in_notebook_report_and_supplement(tmp_path):
+    r = ProcessRun("Do a thing", tmp_path)
+    r.begin()
+    r.step("x = 1")
+    r.end("done")
+    source = r.source()
+    whole = export(source, tmp_path / "whole.md").read_text()
+    source.state.calls["r1.0"].facts["outside"] = {"missed": 3}
+    path = export(source, tmp_path / "x.ipynb", lock=False)
+    said = "3 openings of files could not be noted when it ran"
+    assert steps_of(path)["r1-0"]["left"] == {"the files it read": said}
+    assert said in verify(path, "same").text()
+    text = export(source, tmp_path / "x.md").read_text()
+    assert f"- The files that call r1.0 of process 1 read: {said}" in text and "openings of files" not in whole
+    assert "by itself is not seen" in text and "by itself is not seen" in whole

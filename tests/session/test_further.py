@@ -1,0 +1,101 @@
+"""A further turn: words after the end let the same process go on, with all that it knows."""
+
+import pytest
+from turns import python
+
+import llmos_nb as llmos
+from llmos_nb.errors import UsageError
+from llmos_nb.journal import read
+from llmos_nb.process import fold
+
+FIRST = [python("x = 20\nx"), {"text": "x is 20."}]
+SECOND = [python("y = x + 22\ny"), {"text": "y is 42."}]
+
+
+async def answered(script, *more, **options):
+    names = {}
+    proc = await llmos.run(
+        "Make x.", model=script(*FIRST, *more), namespace=names, approve="auto", plan="none", **options
+    )
+    assert (proc.reason, proc.answer) == ("answered", "x is 20.")
+    return proc, names
+
+
+async def test_words_after_the_answer_begin_a_further_turn_that_knows_the_first(script):
+    proc, names = await answered(script, *SECOND)
+    await proc.send("And what is 22 more?")
+    assert (proc.state, proc.reason, proc.answer) == ("ended", "answered", "y is 42.")
+    assert names["y"] == 42
+    assert proc.run.state.former == [{"answer": "x is 20.", "then": "And what is 22 more?"}]
+    said = [m.text for m in proc.run.state.context.messages()]
+    assert "x is 20." in said and any("22 more" in text for text in said[said.index("x is 20.") :])
+
+
+async def test_while_it_goes_on_the_former_answer_is_not_its_answer(script):
+    proc, _ = await answered(script, {"text": "late", "wait_s": 60})
+    proc.send("More?")
+    assert (proc.state, proc.answer, proc.run.state.former[0]["answer"]) == ("running", None, "x is 20.")
+    await proc.kill()
+    assert (proc.reason, proc.answer) == ("killed", None)
+
+
+async def test_a_further_turn_that_is_cut_short_does_not_give_the_former_answer_again(script):
+    proc, _ = await answered(script, *SECOND, budget="2 steps")
+    await proc.send("More?")
+    assert (proc.reason, proc.answer, proc.run.state.candidate) == ("budget", None, "")
+
+
+async def test_a_check_judges_the_answer_of_each_turn(script):
+    wrong = {"text": "y is 41."}
+    names = {}
+    model = script(*FIRST, python("y = x + 22\ny"), wrong, wrong, wrong)
+    proc = await llmos.run(
+        "Make x.", model=model, namespace=names, approve="auto", plan="none", check="'0' in answer"
+    )
+    await proc.send("And 22 more?")
+    assert (proc.reason, proc.run.state.checks["check"]["held"]) == ("unverified", False)
+
+
+async def test_a_journal_of_two_turns_folds_to_the_same_state(script):
+    proc, _ = await answered(script, *SECOND)
+    await proc.send("And what is 22 more?")
+    events = read(proc.journal.path)
+    assert [e.k for e in events].count("run.ended") == 2
+    assert fold(events).digest == proc.digest
+
+
+async def test_one_that_was_loaded_goes_on_with_what_it_is_told(script, tmp_path):
+    proc, _ = await answered(script, home=tmp_path)
+    names = {}
+    session = llmos.Session(names, home=tmp_path)
+    again = session.load(proc.journal.path, model=script(*FIRST, *SECOND))
+    with pytest.raises(UsageError, match="ask further"):
+        await again.resume()
+    again.send("And what is 22 more?")
+    assert again.state == "ended"
+    await again.resume()
+    assert (again.answer, names["y"]) == ("y is 42.", 42)
+
+
+async def test_one_that_was_killed_does_not_go_on(script):
+    proc = llmos.start("go", model=script({"text": "late", "wait_s": 60}))
+    await proc.kill()
+    with pytest.raises(UsageError, match="fork it"):
+        proc.send("More?")
+    assert [e.k for e in proc.events].count("run.ended") == 1
+
+
+async def test_one_whose_budget_was_used_up_goes_on_with_more_of_it_and_words(script):
+    proc = await llmos.run("Make x.", model=script(*FIRST), namespace={}, approve="auto", budget="1 steps")
+    assert proc.reason == "budget"
+    proc.budget("+3 steps")
+    await proc.send("Go on.")
+    assert (proc.answer, proc.run.state.former) == ("x is 20.", [])
+
+
+async def test_the_export_has_the_steps_of_both_turns_and_the_last_answer(script, tmp_path):
+    proc, _ = await answered(script, *SECOND)
+    await proc.send("And what is 22 more?")
+    text = proc.export(tmp_path / "both.ipynb", run=False).read_text()
+    assert "x = 20" in text and "y = x + 22" in text and "y is 42." in text
+    assert llmos.verify(tmp_path / "both.ipynb").ok
