@@ -16,6 +16,8 @@ from llmos_nb.process.state.fold import fold
 with grammar_later():
     import nbformat  # noqa: F401 - many tests import it, and each process of the tests would compile the grammar
 
+pytest_plugins = ["second_try"]
+
 # a timing is a benchmark, never a test's bound: a busy machine must not fail a property
 settings.register_profile("llmos", deadline=None)
 settings.load_profile("llmos")
@@ -26,6 +28,7 @@ os.fsync = os.fstat
 # whatever the environment says: else each worker compiles all tests, and each interpreter that a test starts the package
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.pop("PIP_CONSTRAINT", None)  # the pins of CI: what tests have installed is asked for as a user would
 
 
 def ring(args):

@@ -19,6 +19,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -107,15 +108,23 @@ def ask(address, path, method="GET", body=None):
         return None
 
 
-def serve(repo, environ, port):
-    """Start JupyterLab by `binder/start`; give it, its address and the seconds until it answered."""
-    address, began = f"http://127.0.0.1:{port}", time.monotonic()
+def told(environ):
+    """Give the address that the server has written down; nothing while it has not."""
+    for file in Path(environ["JUPYTER_RUNTIME_DIR"]).glob("jpserver-*.json"):
+        with suppress(json.JSONDecodeError):  # it is being written
+            return json.loads(file.read_text())["url"].rstrip("/")
+    return ""
+
+
+def serve(repo, environ):
+    """Start JupyterLab by `binder/start`, at a port that the system chooses; give it, its address, and the seconds it took."""
+    began = time.monotonic()
     words = [
         "jupyter",
         "lab",
         "--no-browser",
         "--allow-root",
-        f"--port={port}",
+        "--port=0",
         f"--IdentityProvider.token={TOKEN}",
     ]
     server = subprocess.Popen(
@@ -125,8 +134,9 @@ def serve(repo, environ, port):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while ask(address, "/api/status") is None:
+    while not (address := told(environ)) or ask(address, "/api/status") is None:
         if server.poll() is not None or time.monotonic() - began > 300:
+            server.kill()
             raise SystemExit("the server did not start")
         time.sleep(0.1)
     return server, address, time.monotonic() - began
@@ -168,7 +178,7 @@ def measure(folder, given):
     began = time.monotonic()
     repo, environ = build(folder, interpreter(given.python), not given.no_weights)
     rows = [("build", time.monotonic() - began, None, None, "")]
-    server, address, ready = serve(repo, environ, given.port)
+    server, address, ready = serve(repo, environ)
     try:
         with Memory(server.pid) as memory:
             rows.append(
@@ -189,7 +199,10 @@ def measure(folder, given):
         rows.append(("all lessons", taken, None, None, "" if taken <= LESSONS_S else f"over {LESSONS_S} s"))
     finally:
         server.terminate()
-        server.wait(30)
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            server.kill()
     return rows
 
 
@@ -200,7 +213,6 @@ def main():
         "--keep-open", action="store_true", help="leave each lesson's kernel running, as one does in a browser"
     )
     parser.add_argument("--no-weights", action="store_true", help="without the local model and its lesson")
-    parser.add_argument("--port", type=int, default=18_931)
     parser.add_argument("--out", default="results/binder.json")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="binder-") as folder:
