@@ -156,9 +156,9 @@ def lesson(address, environ, notebook, keep):
     file = Path(environ["JUPYTER_RUNTIME_DIR"]) / f"kernel-{session['kernel']['id']}.json"
     client = BlockingKernelClient(connection_file=str(file))
     client.load_connection_file()
-    client.start_channels()
+    client.start_channels(hb=False)  # on a busy machine a heart that is late would be a dead kernel
     try:
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=CELL_S)
         sources = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
         for source in [ALONE, *sources] if notebook.name.startswith("00") else sources:
             reply = client.execute_interactive(
