@@ -100,6 +100,8 @@ def create(
     resource.bind(run, parent.run.limits)
     run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(model, str), seats
     _reserve(parent, session.last_pid, amounts, call, moved)
+    with parent.run.journal.held():  # on disk before there is a child: the same call must not start it twice
+        parent.run.journal.flush_now()
     origin = {"parent": whose, "pid": session.last_pid, "name": name, "spec": _spec(model, began)}
     how = {"check": checked, **_of_parent(parent, began, moved, call)}
     _record(session, run, goal, settings, amounts, {**origin, **how})
@@ -287,7 +289,7 @@ def _awaits(session: SessionLike, run: Run, call: str, arguments: Mapping[str, A
     """Let a call wait for a child that has not ended; what is wrong with the name is said when it runs."""
     with suppress(LlmosError):
         child = _child(session, run, arguments)
-        if child.state != "ended":
+        if not child.over:
             named = f"{title(child.run.state)} to end"
             return MessageAwaited(wait=call, what="process", whom=[child.pid], title=named)
     return None
@@ -355,7 +357,7 @@ class Children(Part):
             except LlmosError:  # it broke off before it had begun
                 process.dispatch.post(partial(settle, process.run, State(pid=pid)))
                 continue
-            if child.state == "ended":
+            if child.over:
                 process.dispatch.post(partial(settle, process.run, child.run.state))
             elif child.state == "paused" and (child.cold or _stopped_by(child.run, s.pid)):
                 await self.session.resume(child)

@@ -88,6 +88,11 @@ class Process:
         return "waiting" if s.waiting or s.expecting else s.status
 
     @property
+    def over(self) -> bool:
+        """Whether it has ended, and its end is on disk: only then is written elsewhere what follows from it."""
+        return self.state == "ended" and self.pid not in self.session.parts.ending
+
+    @property
     def reason(self) -> str | None:
         """Why it ended; None while it has not."""
         return self.run.state.reason or None

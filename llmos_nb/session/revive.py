@@ -286,6 +286,9 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
         raise UsageError(f"--at {at}: process {process.pid} has events 0 to {len(run.journal.events) - 1}")
     if run.tasks:
         raise UsageError(f"process {process.pid} is at work: pause or stop it, then fork")
+    if not process.cold:
+        with run.journal.held():  # its last event is on disk before another process is said to begin there
+            run.journal.flush_now()
     past = until(run.journal.events, run.journal.path, at)
     state = fold(past)
     tools = session.parts["isolation"].at(run, state) if isolate else dict(run.tools)

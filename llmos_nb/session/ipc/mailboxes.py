@@ -140,6 +140,7 @@ class Boxes:
             if earlier == call:
                 return message
             if _turn(earlier) != _turn(call):
+                run.journal.flush_now()  # that it has the message is on disk before it counts as done
                 box.append(events.MessageDone(id=key, by=pid))
         while key := next(iter(box.waiting), ""):
             box.append(events.MessageTaken(id=key, by=pid, call=call))
