@@ -49,7 +49,9 @@ def find(home: Home, key: str | int) -> Other | None:
 
 @lru_cache(maxsize=64)
 def _read(journal: Path, size: int, changed: int) -> Other:
-    s = saved.folded(scan(journal)[0], journal)
+    if not (found := scan(journal)[0]):
+        raise LlmosError(f"{journal} has no event yet")
+    s = saved.folded(found, journal)
     mailbox = {key: {"size": m["size"]} for key, m in s.mailbox.items()}
     return Other(s.pid, title(s), s.reason or "", "receive" in s.tools, mailbox)
 

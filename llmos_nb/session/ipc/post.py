@@ -163,6 +163,8 @@ class Post(Part):
         near = [p for p in self._near.values() if name in (p.run.state.name, str(p.pid))]
         if alive := [p for p in near if p.state != "ended"]:
             return alive[-1]
+        if near and not near[-1].over:  # its journal does not say so yet
+            return near[-1]
         other = far.find(self.session.home, name)
         if other is not None and not (other.ended and near):
             return other
