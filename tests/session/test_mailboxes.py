@@ -8,6 +8,7 @@ from slow_disk import on_disk, slow_disk, watched
 from turns import call, python, same_as_folded
 
 from llmos_nb.journal import Journal
+from llmos_nb.journal.interpreters import MARK
 from llmos_nb.models.scripted import ScriptedModel, model
 from llmos_nb.session import Session
 from llmos_nb.session.ipc import post
@@ -472,3 +473,26 @@ async def test_a_message_is_done_once_it_is_on_disk_that_its_taker_has_it(monkey
     worker = await team.start("worker", *[call("receive", sender="#jobs")] * 2, DONE)
     done = [kinds.count("call.finished") for kind, kinds in events if kind == "message.done"]
     assert worker.reason == "answered" and done == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("last", "became", "left"),
+    [(DONE, "message.done", 1), ({**DONE, "fault": "refused"}, "message.returned", 2)],
+)
+async def test_what_a_taker_held_that_ended_as_its_kernel_died_is_settled_by_the_next(
+    tmp_path, last, became, left
+):
+    team = Team(home=tmp_path / "h")
+    await team.start("boss", *(call("send", to="#jobs", message=m) for m in ("a", "b")), DONE)
+    worker = await team.start("worker", call("receive", sender="#jobs"), last)
+    box = team.session.parts["mail"].boxes.get("#jobs").journal
+    lines = box.path.read_bytes().splitlines(keepends=True)
+    assert worker.state == "ended" and [e.k for e in box.events[-2:]] == [
+        "message.taken",
+        became,
+    ]
+    box.path.write_bytes(b"".join(lines[:-1]))  # the kernel died before it had written that
+    worker.journal.path.with_suffix(MARK).unlink()
+    again = Session(None, tmp_path / "h").parts["mail"].boxes.get("#jobs")
+    assert again.journal.events[-1].k == became and not again.out
+    assert len(again.waiting) == left
