@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from llmos_nb.errors import ConfigError, LlmosError, UsageError
+from llmos_nb.errors import ConfigError, JournalLocked, LlmosError, UsageError
 from llmos_nb.journal import Event, Journal, until
 from llmos_nb.journal.events import (
     VERSION,
@@ -287,8 +287,8 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
     if run.tasks:
         raise UsageError(f"process {process.pid} is at work: pause or stop it, then fork")
     if not process.cold:
-        with run.journal.held():  # its last event is on disk before another process is said to begin there
-            run.journal.flush_now()
+        with suppress(JournalLocked), run.journal.held():  # where another has it, it is on disk
+            run.journal.flush_now()  # its last event, before another process is said to begin there
     past = until(run.journal.events, run.journal.path, at)
     state = fold(past)
     tools = session.parts["isolation"].at(run, state) if isolate else dict(run.tools)
