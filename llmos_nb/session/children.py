@@ -100,8 +100,6 @@ def create(
     resource.bind(run, parent.run.limits)
     run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(model, str), seats
     _reserve(parent, session.last_pid, amounts, call, moved)
-    with parent.run.journal.held():  # on disk before there is a child: the same call must not start it twice
-        parent.run.journal.flush_now()
     origin = {"parent": whose, "pid": session.last_pid, "name": name, "spec": _spec(model, began)}
     how = {"check": checked, **_of_parent(parent, began, moved, call)}
     _record(session, run, goal, settings, amounts, {**origin, **how})
@@ -189,6 +187,8 @@ def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str, moved: l
     if moved:
         given = partial(parent.run.append, ActsMoved(acts=[a["n"] for a in moved], to=pid))
         parent.dispatch.ask(partial(parent.dispatch.apply, given))
+    with parent.journal.held():  # on disk before there is a child: the same call must not start it twice
+        parent.journal.flush_now()
 
 
 def _of_parent(parent: ProcessLike, began: RunStarted, moved: list[ActData], call: str) -> dict[str, Any]:

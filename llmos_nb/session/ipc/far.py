@@ -18,6 +18,7 @@ from llmos_nb.process import saved
 from llmos_nb.session import table
 from llmos_nb.session.commands import WAIT_S, Command, answer_to, files
 from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.tools import reentry
 
 MAIL = "mail"
@@ -31,6 +32,11 @@ class Other(NamedTuple):
     ended: str
     takes: bool
     mailbox: Mapping[str, Mapping[str, Any]]
+
+
+def title_of(to: ProcessLike | Other) -> str:
+    """Name a process in a sentence, at hand or not."""
+    return to.title if isinstance(to, Other) else title(to.run.state)
 
 
 def find(home: Home, key: str | int) -> Other | None:

@@ -232,7 +232,7 @@ class Post(Part):
             if not isinstance(to, far.Other) and (to.run is run or key in to.run.state.arrived):
                 return None
             if not self._has_room(to, size):
-                told = f"room in the mailbox of {_title(to)}"
+                told = f"room in the mailbox of {far.title_of(to)}"
                 return MessageAwaited(wait=call, what="room", whom=[to.pid], size=size, title=told)
             self._promised[run.state.pid, call] = (run, to.pid, size)
         return None
@@ -298,7 +298,7 @@ class Post(Part):
         if sender:
             try:
                 found = self._found(sender)
-                whom, named = [found.pid], _title(found)
+                whom, named = [found.pid], far.title_of(found)
             except LlmosError:
                 if sender.isdecimal():  # a number that no process has is a mistake
                     return None
@@ -369,10 +369,6 @@ def fits(mail: Mapping[str, Any], size: int, coming: Sequence[int] = ()) -> bool
 
 def _under_way(run: Run, call: str) -> bool:
     return run.state.calls[call].status in ("approved", "running")
-
-
-def _title(to: ProcessLike | far.Other) -> str:
-    return to.title if isinstance(to, far.Other) else title(to.run.state)
 
 
 async def _refuse(run: Run | None, to: ProcessLike, key: str) -> None:
