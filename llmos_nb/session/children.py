@@ -187,6 +187,8 @@ def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str, moved: l
     if moved:
         given = partial(parent.run.append, ActsMoved(acts=[a["n"] for a in moved], to=pid))
         parent.dispatch.ask(partial(parent.dispatch.apply, given))
+    with parent.journal.held():  # on disk before there is a child: the same call must not start it twice
+        parent.journal.flush_now()
 
 
 def _of_parent(parent: ProcessLike, began: RunStarted, moved: list[ActData], call: str) -> dict[str, Any]:
@@ -287,7 +289,7 @@ def _awaits(session: SessionLike, run: Run, call: str, arguments: Mapping[str, A
     """Let a call wait for a child that has not ended; what is wrong with the name is said when it runs."""
     with suppress(LlmosError):
         child = _child(session, run, arguments)
-        if child.state != "ended":
+        if not child.over:
             named = f"{title(child.run.state)} to end"
             return MessageAwaited(wait=call, what="process", whom=[child.pid], title=named)
     return None
@@ -355,7 +357,7 @@ class Children(Part):
             except LlmosError:  # it broke off before it had begun
                 process.dispatch.post(partial(settle, process.run, State(pid=pid)))
                 continue
-            if child.state == "ended":
+            if child.over:
                 process.dispatch.post(partial(settle, process.run, child.run.state))
             elif child.state == "paused" and (child.cold or _stopped_by(child.run, s.pid)):
                 await self.session.resume(child)

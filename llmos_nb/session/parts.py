@@ -15,10 +15,13 @@ from functools import cache
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from llmos_nb.errors import ConfigError
+from llmos_nb.errors import ConfigError, JournalError
 from llmos_nb.journal import Event, Home
+from llmos_nb.journal.events import RunEnded
 from llmos_nb.policy import Plugin, load_plugins
 from llmos_nb.process import Run
+from llmos_nb.session.threads import runtime
+from llmos_nb.tools import reentry
 from llmos_nb.tools.devices import SKILL, START, WAIT
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from llmos_nb.tools import Tool
 
 GROUP = "parts"
+AGAIN_S = 0.5  # so long after an end could not be written it is tried again
 _log = logging.getLogger(__name__)
 
 
@@ -91,7 +95,7 @@ class Part:
         return {}
 
     def heard(self, run: Run, event: Event) -> None:
-        """Hear of an event of any process, of a kind in `hears`."""
+        """Hear of an event of any process, of a kind in `hears`; of an end once it is on disk."""
 
     async def resumed(self, process: ProcessLike) -> None:
         """Go on with what stopped when a process stopped."""
@@ -191,14 +195,20 @@ class Parts:
     ----------
     session : Session
         Whose they are.
+
+    Attributes
+    ----------
+    ending : dict of int to int
+        By pid, the numbers of ends that are not on disk yet: nothing that follows from one is written elsewhere.
     """
 
     def __init__(self, session: SessionLike) -> None:
         self.session, self.table = session, {**_installed(), **PARTS}
         self.made: dict[str, Part] = {}
+        self.ending: dict[int, int] = {}
         self._hearing: dict[str, list[Part]] = defaultdict(list)
         self._kinds = {kind: name for name, entry in self.table.items() for kind in entry.kinds}
-        self.kinds = {"run.started", *self._kinds}  # what any part hears
+        self.kinds = {"run.started", RunEnded.kind, *self._kinds}  # what any part hears
 
     def __getitem__(self, name: str) -> Any:
         """Return a part, made now where it was not wanted before."""
@@ -259,6 +269,32 @@ class Parts:
             self._tie(run, tied)
         if event.k in self._kinds:
             self[self._kinds[event.k]]  # made, so that it hears this
+        if event.k == RunEnded.kind:
+            self.ending[run.state.pid] = event.n
+            self._write_end(run, event)
+        else:
+            self._let_hear(run, event)
+
+    def _write_end(self, run: Run, event: Event) -> None:
+        """Let parts hear of an end once it is on disk: a crash must not leave others with one that never was."""
+
+        def written(error: JournalError | None) -> None:
+            runtime().post(self._written, run, event, error, context=reentry.outside())
+
+        run.journal.written(written)
+
+    def _written(self, run: Run, event: Event, error: JournalError | None) -> None:
+        s = run.state
+        ended = s.status == "ended" and self.ending.get(s.pid) == event.n
+        if ended and error is not None:  # whoever drives it is told, and pauses it, or it is written later
+            runtime().loop.call_later(AGAIN_S, self._write_end, run, event)
+            return
+        if self.ending.get(s.pid) == event.n:
+            del self.ending[s.pid]
+        if ended:  # else it goes on
+            self._let_hear(run, event)
+
+    def _let_hear(self, run: Run, event: Event) -> None:
         for part in self._hearing.get(event.k, ()):
             try:
                 part.heard(run, event)

@@ -45,6 +45,10 @@ class ProcessLike(Protocol):
         """``running``, ``waiting``, ``paused`` or ``ended``."""
 
     @property
+    def over(self) -> bool:
+        """Whether it has ended, and its end is on disk: only then is written elsewhere what follows from it."""
+
+    @property
     def reason(self) -> str | None:
         """Why it ended; None while it has not."""
 

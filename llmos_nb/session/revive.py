@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from llmos_nb.errors import ConfigError, LlmosError, UsageError
+from llmos_nb.errors import ConfigError, JournalLocked, LlmosError, UsageError
 from llmos_nb.journal import Event, Journal, until
 from llmos_nb.journal.events import (
     VERSION,
@@ -286,6 +286,9 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
         raise UsageError(f"--at {at}: process {process.pid} has events 0 to {len(run.journal.events) - 1}")
     if run.tasks:
         raise UsageError(f"process {process.pid} is at work: pause or stop it, then fork")
+    if not process.cold:
+        with suppress(JournalLocked), run.journal.held():  # where another has it, it is on disk
+            run.journal.flush_now()  # its last event, before another process is said to begin there
     past = until(run.journal.events, run.journal.path, at)
     state = fold(past)
     tools = session.parts["isolation"].at(run, state) if isolate else dict(run.tools)

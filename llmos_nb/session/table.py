@@ -127,7 +127,8 @@ def listed(
     found = [g for g in look(home).runs if (everything or not g.reason) and g.pid not in but]
     ended = [g.pid for g in found if g.reason] if last is not None else []
     away = set(ended[: len(ended) - (last or 0)])
-    return [_entry(home, g) for g in found if g.pid not in away], len(away)
+    made = [_entry(home, g) for g in found if g.pid not in away]
+    return [e for e in made if everything or not e.ended], len(away)  # one may have ended meanwhile
 
 
 def one(home: Home, folder: Path) -> Entry:

@@ -209,10 +209,10 @@ def standing(s: State, elsewhere: bool = False, driven: bool = True) -> str:
     driven : bool
         Whether anything here would go on with it; else it broke off where its journal ends.
     """
-    if elsewhere and not s.waiting:
-        return ELSEWHERE
-    if s.status == "ended":
+    if s.status == "ended":  # also while whoever drove it still holds its journal
         return s.reason if s.reason == "killed" else f"ended, {s.reason}"
+    if elsewhere and not (s.waiting or s.expecting):
+        return ELSEWHERE
     if s.waiting:
         return f"waiting for you{_from(min((q.get('since', '') for q in s.questions.values()), default=''))}"
     if s.expecting:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -317,11 +318,33 @@ async def test_real_replies_are_the_same_twice(real: LocalModel) -> None:
     assert [r["text"] for r in one.raw["replies"]] == [r["text"] for r in two.raw["replies"]]
 
 
+class Counted:
+    """The engine's server, with a note of each piece that it gives: a batch of the prompt, or a token of the text."""
+
+    def __init__(self, server: Any) -> None:
+        self.server, self.computed = server, list[float]()
+
+    def handle_chat_completions(self, body: dict[str, Any], take: Callable[[dict[str, Any]], bool]) -> None:
+        def counted(chunk: dict[str, Any]) -> bool:
+            self.computed.append(time.process_time())
+            return take(chunk)
+
+        self.server.handle_chat_completions(body, counted)
+
+
+LONG_S = 300.0  # so long is waited for what must come, on whatever machine
+
+
 @pytest.mark.local_model
 @pytest.mark.parametrize("where", ["prompt", "text"])
-async def test_real_cancel_within_a_second_and_the_loop_stays_alive(real: LocalModel, where: str) -> None:
+async def test_real_cancel_stops_at_the_next_batch_and_the_loop_stays_alive(
+    real: LocalModel, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch is under a second on one core; what it takes here is measured in the same run."""
     await real.warm_up()
-    # a long card takes seconds to evaluate; a short one comes to its text at once
+    server = Counted(real._engine._server)
+    monkeypatch.setattr(real._engine, "_server", server)
+    # a long card is many batches; a short one comes to its text at once
     card = (
         "\n".join([CARD, *(f"- column_{i}: number 0 to {i * 7}" for i in range(60))])
         if where == "prompt"
@@ -331,21 +354,23 @@ async def test_real_cancel_within_a_second_and_the_loop_stays_alive(real: LocalM
     task = asyncio.ensure_future(
         real.respond(Request(asked("Describe all.", card=card)), lambda _: began.set())
     )
-    ticks = 0
-    until = time.monotonic() + (1.0 if where == "prompt" else 30.0)
-    while time.monotonic() < until and not began.is_set():
+    ticks, until = 0, time.monotonic() + LONG_S
+    while len(server.computed) < 4 or (where == "text" and not began.is_set()):
+        assert time.monotonic() < until and not task.done(), f"{len(server.computed)} pieces after {LONG_S} s"
         await asyncio.sleep(0.01)
         ticks += 1
     assert ticks > 5
     assert began.is_set() == (where == "text")
-    start, computed = time.monotonic(), time.process_time()
+    before, computed = len(server.computed), time.process_time()
+    one = max(b - a for a, b in pairwise(server.computed[:before]))
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert time.monotonic() - start < 1.0
+    for _ in range(5):  # turns of the loop: nobody waits for the engine
+        await asyncio.sleep(0)
+    assert task.cancelled()
     # the engine's one thread is free again: its work has ended, too (in its own time, whatever else runs here)
     await asyncio.get_running_loop().run_in_executor(real._engine._pool, lambda: None)
-    assert time.process_time() - computed < 1.0
+    assert len(server.computed) - before <= 2, "of the batch that was under way, and of the stop"
+    assert time.process_time() - computed < 2 * one + 0.1
 
 
 @pytest.mark.local_model
@@ -355,13 +380,14 @@ async def test_real_prompt_over_the_context_is_a_typed_error(real: LocalModel) -
 
 
 @pytest.mark.local_model
-async def test_real_prefix_is_read_from_the_disk(real: LocalModel) -> None:
+async def test_real_prefix_is_read_from_the_disk(real: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     await real.warm_up()
     fresh = Engine(real.path)
-    start = time.monotonic()
+    evaluated = list[Any]()
+    ask = fresh._ask
+    monkeypatch.setattr(fresh, "_ask", lambda *given: evaluated.append(given) or ask(*given))
     await fresh.warm(real._fixed)
-    seconds = time.monotonic() - start
+    assert not evaluated, "the prefix was evaluated, and not read"
     body = {"messages": [*real._fixed, {"role": "user", "content": "Hello"}], "max_tokens": 1}
     reply = await fresh.chat(real._fixed, body, lambda _: None)
-    assert reply.usage.cached > 1_000
-    assert seconds < 10
+    assert reply.usage.cached > 1_000 and len(evaluated) == 1

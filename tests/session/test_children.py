@@ -5,6 +5,7 @@ import json
 
 import pytest
 from notebook_driver import Notebook
+from slow_disk import on_disk, slow_disk, watched
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
@@ -48,6 +49,15 @@ def look() -> int:
 
 
 async def test_a_process_starts_two_and_waits_for_both():
+    await two_are_started_and_waited_for()
+
+
+async def test_a_process_waits_for_both_where_the_disk_is_slow(monkeypatch):
+    slow_disk(monkeypatch, 2, 3)
+    await two_are_started_and_waited_for()
+
+
+async def two_are_started_and_waited_for():
     session = llmos.Session({"a": 1})
     turns = [
         {"calls": [
@@ -74,6 +84,54 @@ async def test_a_process_starts_two_and_waits_for_both():
     )
     for p in (one, left, right):
         assert same_as_folded(p)
+
+
+async def test_a_parent_is_told_of_no_end_that_is_not_on_disk(monkeypatch):
+    slow_disk(monkeypatch, 2)
+    session = llmos.Session({})
+    one = parent_of(session, [start_call(goal="Look."), wait_for(2), DONE], [[DONE]])
+    told = [watched(one, kind, lambda: session.find(2)) for kind in ("message.ready", "budget.settled")]
+    await one
+    assert one.reason == "answered" and "process 2 ended: answered" in results(one)[0]
+    assert told == [[True], [True]] and same_as_folded(session.find(2))
+
+
+async def test_a_wait_that_begins_while_an_end_is_written_waits_for_the_disk(monkeypatch):
+    slow_disk(monkeypatch, 2)
+    session = llmos.Session({})
+    one = session.create("Wait.", model=ScriptedModel([wait_for(2), DONE]), tools=("process",), approve="auto")
+    child = one.start_child("Look.", model=ScriptedModel([DONE]))
+    told = watched(one, "message.ready", lambda: child)
+    await until(lambda: child.state == "ended")
+    assert not child.over
+    await one.start()
+    assert one.reason == "answered" and told == [True] and child.over
+    assert same_as_folded(child)
+
+
+async def test_a_child_is_ended_with_its_parent_once_that_is_on_disk(monkeypatch):
+    slow_disk(monkeypatch, 1)
+    session = llmos.Session({"gate": asyncio.Event()})
+    one = parent_of(session, [start_call(goal="Work."), DONE], [[python("await gate.wait()"), DONE]])
+    await until(lambda: 2 in session.processes)
+    told = watched(session.find(2), "signal.received", lambda: one)
+    await one
+    await session.find(2)
+    assert session.find(2).reason == "killed" and told == [True]
+
+
+async def test_a_child_is_in_its_parents_journal_before_it_has_one(monkeypatch):
+    """The same call starts it once, also where the kernel dies in between."""
+    slow_disk(monkeypatch, 1)
+    session, known = llmos.Session({}), []
+    register = session.register
+    session.register = lambda run, *a, **k: (
+        known.append("budget.reserved" in on_disk(one)) if run.state.started_by else None,
+        register(run, *a, **k),
+    )[1]
+    one = parent_of(session, [start_call(goal="Look."), wait_for(2), DONE], [[DONE]])
+    await one
+    assert one.reason == "answered" and known == [True]
 
 
 async def test_children_can_be_started_from_python():

@@ -4,8 +4,11 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from slow_disk import on_disk, slow_disk, watched
 from turns import call, python, same_as_folded
 
+from llmos_nb.journal import Journal
+from llmos_nb.journal.interpreters import MARK
 from llmos_nb.models.scripted import ScriptedModel, model
 from llmos_nb.session import Session
 from llmos_nb.session.ipc import post
@@ -411,3 +414,85 @@ async def test_a_name_that_is_no_mailbox_is_told():
     one = Team().start("one", call("send", to="#a b", message="x"), call("receive", sender="#"), DONE)
     await one
     assert "mailbox '#a b': write # and a plain name, as in #tasks" in results(one, "send")[0]
+
+
+# a slow disk: nobody is told of what a crash could take back
+
+
+async def test_that_no_message_will_come_is_said_once_the_end_of_its_sender_is_on_disk(monkeypatch):
+    slow_disk(monkeypatch, 2)
+    team = Team()
+    reader = team.start("reader", call("receive", sender="2"), DONE)
+    writer = team.start("writer", DONE)
+    told = watched(reader, "call.finished", lambda: writer)
+    await reader
+    assert "has ended (answered); no message will come" in results(reader, "receive")[0]
+    assert told == [True]
+
+
+async def test_that_nobody_reads_a_mailbox_is_said_once_the_end_of_its_owner_is_on_disk(monkeypatch):
+    slow_disk(monkeypatch, 1, seconds=1.0)
+    team = Team()
+    reader = team.start("reader", DONE)
+    while reader.state != "ended":
+        await asyncio.sleep(0)
+    writer = team.start("writer", call("send", to="1", message="x"), DONE)
+    told = watched(writer, "call.finished", lambda: reader)
+    await writer
+    assert "nobody reads its mailbox" in results(writer, "send")[0] and told == [True]
+
+
+def box_events(monkeypatch, process):
+    """Note of each event of a shared mailbox what the process had on disk before."""
+    found, append = [], Journal.append
+
+    def noted(self, body, payloads=()):
+        if self.path.parent.parent.name == "mail":
+            found.append((body.kind, on_disk(process()) if process() is not None else []))
+        return append(self, body, payloads)
+
+    monkeypatch.setattr(Journal, "append", noted)
+    return found
+
+
+async def test_a_message_is_done_once_the_end_of_its_taker_is_on_disk(monkeypatch):
+    slow_disk(monkeypatch, 2)
+    team = Team()
+    events = box_events(monkeypatch, lambda: team.session.processes.get(2))
+    await team.start("boss", call("send", to="#jobs", message="a"), DONE)
+    worker = await team.start("worker", call("receive", sender="#jobs"), DONE)
+    done = [kinds for kind, kinds in events if kind == "message.done"]
+    assert worker.reason == "answered" and [k[-1] for k in done] == ["run.ended"]
+
+
+async def test_a_message_is_done_once_it_is_on_disk_that_its_taker_has_it(monkeypatch):
+    slow_disk(monkeypatch, 2)
+    team = Team()
+    events = box_events(monkeypatch, lambda: team.session.processes.get(2))
+    await team.start("boss", *(call("send", to="#jobs", message=m) for m in ("a", "b")), DONE)
+    worker = await team.start("worker", *[call("receive", sender="#jobs")] * 2, DONE)
+    done = [kinds.count("call.finished") for kind, kinds in events if kind == "message.done"]
+    assert worker.reason == "answered" and done == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("last", "became", "left"),
+    [(DONE, "message.done", 1), ({**DONE, "fault": "refused"}, "message.returned", 2)],
+)
+async def test_what_a_taker_held_that_ended_as_its_kernel_died_is_settled_by_the_next(
+    tmp_path, last, became, left
+):
+    team = Team(home=tmp_path / "h")
+    await team.start("boss", *(call("send", to="#jobs", message=m) for m in ("a", "b")), DONE)
+    worker = await team.start("worker", call("receive", sender="#jobs"), last)
+    box = team.session.parts["mail"].boxes.get("#jobs").journal
+    lines = box.path.read_bytes().splitlines(keepends=True)
+    assert worker.state == "ended" and [e.k for e in box.events[-2:]] == [
+        "message.taken",
+        became,
+    ]
+    box.path.write_bytes(b"".join(lines[:-1]))  # the kernel died before it had written that
+    worker.journal.path.with_suffix(MARK).unlink()
+    again = Session(None, tmp_path / "h").parts["mail"].boxes.get("#jobs")
+    assert again.journal.events[-1].k == became and not again.out
+    assert len(again.waiting) == left

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, strategies as st
 from notebook_driver import Notebook
+from slow_disk import slow_disk, watched
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
@@ -407,3 +408,16 @@ def test_pipes_work_in_cells(tmp_path):
         assert (
             ran.status == "error" and "process 8 waits for process 7" in ran.error and "approve 7" in ran.error
         )
+
+
+@pytest.mark.parametrize(("killed", "kind"), [(False, "message.arrived"), (True, "run.ended")])
+async def test_nothing_comes_through_a_pipe_before_the_end_of_its_source_is_on_disk(monkeypatch, killed, kind):
+    slow_disk(monkeypatch, 1)
+    pipe = Pipe([{**DONE, "wait_s": 60} if killed else DONE], [DONE])
+    source, reader = pipe.procs
+    told = watched(reader, kind, lambda: source)
+    if killed:
+        source.kill()
+    await reader
+    assert reader.reason == ("failed" if killed else "answered"), reader.detail
+    assert told == [True] and same_as_folded(source) and same_as_folded(reader)

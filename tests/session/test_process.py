@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from slow_disk import on_disk, slow_disk
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
@@ -388,3 +389,15 @@ async def test_resume_withdraws_a_pause_that_has_not_taken_effect(script):
     go_on.set()
     await resumed
     assert process.reason == "answered" and "run.paused" not in [e.k for e in process.events]
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+async def test_a_fork_begins_at_an_event_that_is_on_disk(script, monkeypatch, isolate):
+    slow_disk(monkeypatch, 1)
+    session = llmos.Session({})
+    proc = session.start("go", model=script({"text": "Done."}))
+    while proc.state != "ended":
+        await asyncio.sleep(0)
+    session.fork(proc, len(proc.events) - 1, isolate=isolate)
+    assert on_disk(proc) == [e.k for e in proc.events]
+    await proc

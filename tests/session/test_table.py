@@ -58,6 +58,22 @@ async def test_running_process_that_is_driven_elsewhere_is_said_to_run_there(scr
     assert (entry.state, entry.status) == ("running (elsewhere)", "running") and not entry.waiting
 
 
+async def test_process_that_ends_while_the_table_is_made_is_said_to_have_ended(script, monkeypatch):
+    """The index was read before its end; whoever drove it holds its journal still."""
+    session = llmos.Session({})
+    made = session.create("Make x.", model=script({"text": "Done."}))
+    with made.journal.held():
+        made.journal.flush_now()
+    before = table.look(session.home)
+    await made.start()
+    monkeypatch.setattr(table, "look", lambda home: before)
+    with made.journal.held():
+        entry = table.one(session.home, made.journal.path.parent)
+        (listed,) = table.entries(session.home, everything=True)
+        assert entry.driver and not table.entries(session.home), "it is none that has not ended"
+    assert (entry.state, entry.status, entry.ended) == ("ended, answered", "ended", True) and listed == entry
+
+
 async def test_process_whose_interpreter_has_ended_is_interrupted_and_nobodys(script):
     session, asks = await begun(
         script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from notebook_driver import Notebook
+from slow_disk import slow_disk
 from turns import python
 from wakers import Clock, ticked
 
@@ -17,6 +18,7 @@ from llmos_nb.app.options import carry_out
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import PLACE, Home, enter, holder_of, read, service_entry
 from llmos_nb.session.goals import Goals, Waker, goals
+from llmos_nb.session.goals.waker import standing
 
 HOUR = 3600.0
 
@@ -332,3 +334,14 @@ async def test_process_stands_in_the_home_and_is_marked_before_its_goal_names_it
     add(waker, model=spec)
     await ticked(waker)
     assert noted == [("run.started", True)]  # nobody who looks how it stands takes it for ended, or takes it up
+
+
+async def test_the_process_of_a_goal_is_at_work_until_its_end_is_on_disk(waker, spec, monkeypatch):
+    slow_disk(monkeypatch, 1)
+    process = waker.session.start("Make x.", model=spec, approve="auto")
+    while process.state != "ended":
+        assert standing(waker.session, 1) == ("at work", False)
+        await asyncio.sleep(0)
+    assert standing(waker.session, 1) == ("at work", False)
+    await process
+    assert standing(waker.session, 1) == ("ended", True)

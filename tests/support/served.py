@@ -37,7 +37,12 @@ def wait_for(holds, what=rows):
 
 def status(pid, wanted):
     """Wait until a process stands so, and give its row."""
-    return wait_for(lambda: (row := rows().get(pid)) and row["status"] == wanted and row)
+    found = wait_for(
+        lambda: (row := rows().get(pid)) and row["status"] == wanted and row,
+        lambda: f"process {pid} never came to be {wanted}: {rows()}",
+    )
+    assert isinstance(found, dict)
+    return found
 
 
 def script(name, *turns):

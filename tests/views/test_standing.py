@@ -23,6 +23,8 @@ NOW = datetime.now(UTC).isoformat(timespec="milliseconds")
         (State(status="paused"), {"driven": False}, "paused"),
         (State(status="ended", reason="killed"), {}, "killed"),
         (State(status="ended", reason="answered"), {"driven": False}, "ended, answered"),
+        (State(status="ended", reason="answered"), {"elsewhere": True}, "ended, answered"),
+        (State(status="ended", reason="killed"), {"elsewhere": True, "driven": False}, "killed"),
         (
             State(
                 status="running",
@@ -36,6 +38,12 @@ NOW = datetime.now(UTC).isoformat(timespec="milliseconds")
             {},
             f"waiting for process 2 to end since {moment(NOW)}",
         ),
+        (
+            State(status="running", awaited={"r2.0": {"title": "process 2 to end"}}),
+            {"elsewhere": True},
+            "waiting for process 2 to end",
+        ),
+        (State(status="running", questions={"r2.0": {}}), {"elsewhere": True}, "waiting for you"),
         (State(status="running", questions={"r2.0": {}}), {}, "waiting for you"),
         (
             State(status="running", awaited={"r2.0": {"since": NOW}}),

@@ -32,8 +32,8 @@ def standing(session: Session, pid: int | None) -> tuple[str, bool]:
     """Say how a process stands (ended, paused, at work, broken off), and whether it answered."""
     if pid in session.processes:
         process = session.processes[pid]
-        how = process.state if process.state in ("ended", "paused") else "at work"
-        return how, process.reason == "answered"
+        how = process.state if process.over or process.state == "paused" else "at work"
+        return how, how == "ended" and process.reason == "answered"
     folder = session.home.find(pid) if pid is not None else None
     if folder is None or not (folder / "journal.jsonl").exists():
         return "ended", False

@@ -96,11 +96,11 @@ def _comers(table: Table, process: ProcessLike, wait: Mapping[str, Any], far: Fa
 
 
 def _ended(process: ProcessLike) -> str:
-    return f"{title(process.run.state)} has ended ({process.reason})" if process.state == "ended" else ""
+    return f"{title(process.run.state)} has ended ({process.reason})" if process.over else ""
 
 
 def _others(table: Table, process: ProcessLike) -> list[ProcessLike]:
-    return [p for p in table.values() if p is not process and p.state != "ended"]
+    return [p for p in table.values() if p is not process and not p.over]
 
 
 def _whom(table: Table, process: ProcessLike) -> list[ProcessLike]:
@@ -120,7 +120,7 @@ def _deadlock(table: Table, waiting: list[int], far: Far) -> Iterator[Verdict]:
     def goes_on(p: ProcessLike) -> bool:
         waits = p.run.state.awaited.values() if p.run.state.expecting else ()
         away = any(pid not in table for w in waits for pid in w["whom"]) or far.under_way(p.pid)
-        return p.state != "ended" and (
+        return not p.over and (
             not waits or away or any(not w["whom"] and _comers(table, p, w, far) for w in waits)
         )
 
@@ -145,4 +145,10 @@ def _moving(table: Table, begins: Callable[[ProcessLike], bool]) -> set[int]:
 
 def hopeful(table: Table, process: ProcessLike, people: bool) -> bool:
     """Whether somebody at work may still end the wait of a process; with `people`, one who waits for a person too."""
-    return process.pid in _moving(table, lambda p: p.state == "running" or (people and p.run.state.waiting))
+    return process.pid in _moving(table, lambda p: _goes_on(p) or (people and p.run.state.waiting))
+
+
+def _goes_on(p: ProcessLike) -> bool:
+    return p.state == "running" or (
+        p.state == "ended" and not p.over
+    )  # what follows from an end is still to come

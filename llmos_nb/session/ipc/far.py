@@ -18,6 +18,7 @@ from llmos_nb.process import saved
 from llmos_nb.session import table
 from llmos_nb.session.commands import WAIT_S, Command, answer_to, files
 from llmos_nb.session.ipc.deadlock import title
+from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.tools import reentry
 
 MAIL = "mail"
@@ -31,6 +32,11 @@ class Other(NamedTuple):
     ended: str
     takes: bool
     mailbox: Mapping[str, Mapping[str, Any]]
+
+
+def title_of(to: ProcessLike | Other) -> str:
+    """Name a process in a sentence, at hand or not."""
+    return to.title if isinstance(to, Other) else title(to.run.state)
 
 
 def find(home: Home, key: str | int) -> Other | None:
@@ -49,7 +55,9 @@ def find(home: Home, key: str | int) -> Other | None:
 
 @lru_cache(maxsize=64)
 def _read(journal: Path, size: int, changed: int) -> Other:
-    s = saved.folded(scan(journal)[0], journal)
+    if not (found := scan(journal)[0]):
+        raise LlmosError(f"{journal} has no event yet")
+    s = saved.folded(found, journal)
     mailbox = {key: {"size": m["size"]} for key, m in s.mailbox.items()}
     return Other(s.pid, title(s), s.reason or "", "receive" in s.tools, mailbox)
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmos_nb.errors import JournalLocked, LlmosError, UsageError
-from llmos_nb.journal import Journal, events
+from llmos_nb.journal import Journal, events, holder_of
 from llmos_nb.process import open_journal
 from llmos_nb.process.state import State
 from llmos_nb.session.ipc.deadlock import title
@@ -51,8 +52,10 @@ class Box:
     known: dict[str, int] = field(default_factory=dict)
     _folded: int = 0
 
-    def append(self, body: events.Body) -> None:
+    def append(self, body: events.Body, held: tuple[str, int] | None = None) -> None:
         """Record an event, on disk before anything follows from it.
+
+        With `held`, a message and a pid, only if it still has that message.
 
         Raises
         ------
@@ -61,7 +64,8 @@ class Box:
         """
         with self.journal.held():
             self.fold()
-            self.journal.append(body)
+            if held is None or self.out.get(held[0], (None,))[0] == held[1]:
+                self.journal.append(body)
         self.fold()
 
     @property
@@ -120,12 +124,25 @@ class Boxes:
         if not _NAME.fullmatch(name):
             raise UsageError(f"mailbox {name!r}: write # and a plain name, as in #tasks")
         path = self.session.home.root / "mail" / name[1:] / "journal.jsonl"
-        if path not in self._open:
+        if fresh := path not in self._open:
             self._open[path] = Box(open_journal(path))
         box = self._open[path]
         box.journal.check_maker()
         box.fold()
+        if fresh:
+            self._settle_left(box)
         return box
+
+    def _settle_left(self, box: Box) -> None:
+        """Settle what those held whose interpreter died between their end and that."""
+        for pid in {by for by, _, _ in box.out.values()} - self.session.processes.keys():
+            folder = self.session.home.find(pid)
+            if folder is None or holder_of(folder / "journal.jsonl") is not None:
+                continue
+            with suppress(LlmosError):  # it cannot be read, or another settles it now
+                left = self.session.replay(folder).run.state
+                if left.status == "ended":
+                    self.ended(left)
 
     def take(self, run: Run, name: str, call: str) -> Message | None:
         """Take a message for a call; a call that takes again after a crash gets the same one.
@@ -140,6 +157,7 @@ class Boxes:
             if earlier == call:
                 return message
             if _turn(earlier) != _turn(call):
+                run.journal.flush_now()  # that it has the message is on disk before it counts as done
                 box.append(events.MessageDone(id=key, by=pid))
         while key := next(iter(box.waiting), ""):
             box.append(events.MessageTaken(id=key, by=pid, call=call))
@@ -171,7 +189,7 @@ class Boxes:
                 continue
             for key, call, message in box.held_by(state.pid):
                 became, why = self._became(state, call)
-                box.append(became(id=key, by=state.pid, why=why))
+                box.append(became(id=key, by=state.pid, why=why), held=(key, state.pid))
                 if became is events.MessageInDoubt:
                     self._tell(state, message, f"#{name}: {why}. The message was: {message['text']}")
 

@@ -105,7 +105,7 @@ def feed(process: ProcessLike) -> None:
     if process.run.state.status == "running":
         with suppress(LlmosError):  # whoever resumed it says so
             source = source_of(process)
-    if source is None or source.state != "ended":
+    if source is None or not source.over:
         return
     if source.reason == "answered":
         process.dispatch.post(lambda: _pour(process, source))

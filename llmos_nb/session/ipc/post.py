@@ -163,6 +163,8 @@ class Post(Part):
         near = [p for p in self._near.values() if name in (p.run.state.name, str(p.pid))]
         if alive := [p for p in near if p.state != "ended"]:
             return alive[-1]
+        if near and not near[-1].over:  # its journal does not say so yet
+            return near[-1]
         other = far.find(self.session.home, name)
         if other is not None and not (other.ended and near):
             return other
@@ -190,7 +192,7 @@ class Post(Part):
         child, folder = self.session.processes.get(pid), self.session.home.find(pid)
         if child is None and folder is not None:
             child = self.session.replay(folder)
-        return child is None or child.state == "ended"
+        return child is None or child.over
 
     def hopeful(self, process: ProcessLike, people: bool) -> bool:
         """Return whether a process waits for a message that somebody may still send."""
@@ -230,7 +232,7 @@ class Post(Part):
             if not isinstance(to, far.Other) and (to.run is run or key in to.run.state.arrived):
                 return None
             if not self._has_room(to, size):
-                told = f"room in the mailbox of {_title(to)}"
+                told = f"room in the mailbox of {far.title_of(to)}"
                 return MessageAwaited(wait=call, what="room", whom=[to.pid], size=size, title=told)
             self._promised[run.state.pid, call] = (run, to.pid, size)
         return None
@@ -251,7 +253,7 @@ class Post(Part):
                 return ToolResult(True, f"put into {name}", facts={"id": key})
             to = self._found(name)
             if not isinstance(to, far.Other):
-                _refuse(run, to, key)
+                await _refuse(run, to, key)
                 await self.deliver(run, to, text, key, label, call=call)
                 return ToolResult(True, f"sent to {title(to.run.state)}", facts={"id": key})
             if key not in run.state.posted:
@@ -263,7 +265,7 @@ class Post(Part):
 
     async def take_in(self, to: ProcessLike, message: MessageArrived) -> None:
         """Put a message that came by the home into the mailbox of a process here; a second time changes nothing."""
-        _refuse(None, to, message.id)
+        await _refuse(None, to, message.id)
         await to.dispatch.hear(partial(self._arrive, to.run, message))
 
     async def deliver(self, run: Run, to: ProcessLike, text: str, key: str, label: str, call: str) -> None:
@@ -296,7 +298,7 @@ class Post(Part):
         if sender:
             try:
                 found = self._found(sender)
-                whom, named = [found.pid], _title(found)
+                whom, named = [found.pid], far.title_of(found)
             except LlmosError:
                 if sender.isdecimal():  # a number that no process has is a mistake
                     return None
@@ -369,16 +371,14 @@ def _under_way(run: Run, call: str) -> bool:
     return run.state.calls[call].status in ("approved", "running")
 
 
-def _title(to: ProcessLike | far.Other) -> str:
-    return to.title if isinstance(to, far.Other) else title(to.run.state)
-
-
-def _refuse(run: Run | None, to: ProcessLike, key: str) -> None:
-    """Refuse what nobody would ever read."""
+async def _refuse(run: Run | None, to: ProcessLike, key: str) -> None:
+    """Refuse what nobody would ever read; that its receiver has ended is on disk before anybody is told."""
     if key in to.run.state.arrived:
         return
     if to.run is run:
         raise UsageError("a process cannot write to itself")
+    if to.state == "ended" and not to.over:
+        await to.journal.flush()
     _check_reader(
         title(to.run.state), (to.reason or "") if to.state == "ended" else "", "receive" in to.run.tools
     )
