@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from notebook_driver import Notebook
 from turns import python, same_as_folded
+from waits import approve_all, until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
@@ -175,8 +176,7 @@ async def test_stop_ends_a_step_of_the_child_and_resume_continues(script):
         namespace={},
         isolate=True,
     )
-    while not any(e.k == "call.started" for e in proc.events):
-        await asyncio.sleep(0.01)
+    await until_async(lambda: any(e.k == "call.started" for e in proc.events))
     await proc.stop()
     assert proc.state == "paused" and proc.run.state.calls["r1.0"].error == "Stopped"
     await proc.resume()
@@ -244,8 +244,7 @@ async def test_heap_of_the_child_is_rebuilt_after_a_restart(script, reaches):
     await proc.pause()
     again = llmos.Session({"items": [1]}).load(path, model=script(*turns))
     await again.resume()
-    while again.state == "waiting":
-        await again.approve("all")
+    await approve_all(again)
     assert again.reason == "answered" and results(again)[1].splitlines()[-1] == "5"
 
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from waits import until
 
 from llmos_nb.errors import ToolTimeout
 from llmos_nb.tools import CallContext, Stopped, current_call
@@ -186,8 +187,7 @@ def test_handlers_and_timers_of_others_come_back():
         with interruptible(60):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.setitimer(signal.ITIMER_REAL, 0)
-        while not rung:
-            time.sleep(0.01)
+        until(lambda: rung)
     finally:
         signal.signal(signal.SIGALRM, old)
 
