@@ -265,6 +265,7 @@ async def test_a_listing_without_end_is_bounded(hostile):
 
 async def test_a_server_that_hangs_costs_its_deadline_and_is_in_doubt(hostile):
     evil = hostile("hangs")
+    await evil.start(DONE)  # the server is up: the deadline is the call's
     proc = evil.start(echo(), DONE, approve="auto", call_timeout=1.5)
     await proc
     assert proc.run.state.calls["r1.0"].status == "in_doubt" and evil.calls == ["hi"]

@@ -129,6 +129,7 @@ async def test_a_redirect_does_not_bring_the_header_to_another_host(odd, tmp_pat
 
 async def test_a_call_that_gets_no_answer_is_in_doubt(odd, tmp_path):
     server = odd("hangs")
+    await run(tmp_path, server.url)  # the client is imported: the deadline is the call's
     proc, _ = await run(tmp_path, server.url, call("desk_echo", text="hi"), call_timeout=1)
     assert server.calls == ["hi"] and proc.run.state.calls["r1.0"].status == "in_doubt"
 
