@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from notebook_driver import Notebook
+from notebook_driver import Notebook, reply_to
 from page_driver import Page
 from turns import call, python
 
@@ -22,8 +22,7 @@ def book(tmp_path_factory):
 def put(book, key):
     """Run `%agent cells` and give what its reply holds: the one cell, and the offers."""
     sent = book.send(f"%agent cells {key}")
-    while (reply := book.client.get_shell_msg(timeout=20))["parent_header"].get("msg_id") != sent:
-        pass
+    reply = reply_to(book.client, sent)
     found = {each["source"]: each for each in reply["content"]["payload"]}
     return found["set_next_input"]["text"], found[cells.PAYLOAD]["cells"]
 

@@ -5,13 +5,13 @@ import os
 import re
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from notebook_driver import Notebook
 from programs import run_llmos
 from turns import call, python
+from waits import until
 
 from llmos_nb.app.listing import plain
 from llmos_nb.errors import ConfigError
@@ -35,11 +35,7 @@ def rows():
 
 def wait_for(holds):
     """Wait until something holds of the home, as a terminal sees it."""
-    for _ in range(2000):
-        if found := holds():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(llmos("ps", "--all"))
+    return until(holds, lambda: llmos("ps", "--all"))
 
 
 def events(kind, key, pid=1):

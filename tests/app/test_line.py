@@ -3,6 +3,7 @@
 import pytest
 from notebook_driver import Notebook
 from turns import python
+from waits import until
 
 SLOW = python(
     "kept = 1\nopen('begun', 'w').close()\nimport time\nwhile not __import__('pathlib').Path('go').exists(): time.sleep(0.01)"
@@ -31,8 +32,7 @@ def stopped(book, *turns):
     spec = book.script(SLOW, *turns, DONE)
     sent = book.send(f"%%agent slow -a auto -m {spec}\nWait.")
     next_cell = book.send("print('must not run')")
-    while not (book.folder / "begun").exists():
-        pass
+    until(lambda: (book.folder / "begun").exists())
     book.manager.interrupt_kernel()
     return book.collect(sent), book.collect(next_cell)
 
@@ -58,8 +58,7 @@ def test_a_process_that_pauses_again_has_one_line_under_the_cell_that_resumed_it
     ran, _ = stopped(book, SLOW)
     (book.folder / "begun").unlink()
     sent = book.send("%agent resume 1")
-    while not (book.folder / "begun").exists():
-        pass
+    until(lambda: (book.folder / "begun").exists())
     book.manager.interrupt_kernel()
     again = book.collect(sent)
     assert again.status == "error"

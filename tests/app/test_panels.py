@@ -1,11 +1,13 @@
 """Pages that draw panels themselves: they follow by comms, also of a process that has ended, and another session's."""
 
 from contextlib import contextmanager
+from queue import Empty
 
 import pytest
 from notebook_driver import Notebook
 from served import wait_for
 from turns import python
+from waits import until
 
 from llmos_nb.app.lab.panels import TARGET
 
@@ -21,7 +23,10 @@ class OwnPage:
         self.book, self.opened, self.told, self.closed, self.shown = book, {}, [], [], []
 
     def look(self):
-        message = self.book.client.get_iopub_msg(timeout=20)
+        try:
+            message = self.book.client.get_iopub_msg(timeout=0.2)
+        except Empty:
+            return
         kind, content = message["msg_type"], message["content"]
         if kind == "comm_open" and content["target_name"] == TARGET:
             self.opened[content["comm_id"]] = content["data"]
@@ -33,9 +38,7 @@ class OwnPage:
             self.shown.append((kind, content["data"]))
 
     def until(self, holds):
-        while not (found := holds()):
-            self.look()
-        return found
+        return until(holds, lambda: f"{self.told[-3:]} {self.closed}", rest=self.look)
 
     def heard(self, comm, kind):
         """Return the last message of a kind that came by a comm."""

@@ -7,8 +7,9 @@ import time
 from queue import Empty
 
 import pytest
-from notebook_driver import Notebook
+from notebook_driver import Notebook, reply_to
 from turns import python
+from waits import until
 
 from llmos_nb.app.lab.processes import TARGET
 from llmos_nb.session import Session
@@ -35,10 +36,7 @@ class Pages:
     def offered(self):
         client = self.book.client
         asked = client.comm_info(target_name=TARGET)
-        while True:
-            reply = client.get_shell_msg(timeout=30)
-            if reply["parent_header"].get("msg_id") == asked:
-                return list(reply["content"]["comms"])
+        return list(reply_to(client, asked)["content"]["comms"])
 
     def say(self, **content):
         session = self.book.client.session
@@ -75,11 +73,8 @@ class Pages:
             for key in told["patch"].get("drop", ()):
                 del self.view[key]
 
-    def until(self, holds, seconds=20):
-        end = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < end, f"it did not come; {self.view} {self.notes}"
-            self.look()
+    def until(self, holds, seconds=60):
+        return until(holds, lambda: f"{self.view} {self.notes}", seconds, self.look)
 
     @property
     def rows(self):

@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 import pytest
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.app.present.panel import PanelShown
@@ -96,8 +97,7 @@ async def test_a_panel_is_told_once_since_when_the_model_thinks():
     before = len(process.events)
     process.dispatch.ask(shown._follow)
     process.start()
-    while process.events[-1].k != "model.requested":
-        await asyncio.sleep(0.01)
+    await until_async(lambda: process.events[-1].k == "model.requested")
     asked = process.events[-1].at
     go_on.set()
     await process

@@ -1,6 +1,5 @@
 """What is unfinished is seen, and every verb reaches it, after a crash, a restart and from another notebook."""
 
-import asyncio
 import json
 import os
 import signal
@@ -8,6 +7,7 @@ import signal
 import pytest
 from notebook_driver import Notebook
 from turns import python
+from waits import until, until_async
 
 import llmos_nb as llmos
 from llmos_nb.app import cli
@@ -63,8 +63,7 @@ def test_ten_processes_of_a_killed_notebook_are_all_seen_and_go_on_together(tmp_
             assert book.run(f"%%agent slow{n} --bg -m {slow}\nWait.").status == "ok"
             assert book.run(f"%%agent asks{n} --bg -a step -m {asks}\nMake x.").status == "ok"
         assert book.run(f"%%agent done -m {done}\nAnswer.").status == "ok"
-        while book.run("%agent ps").text.count("waiting for you") < 5:
-            pass
+        until(lambda: book.run("%agent ps").text.count("waiting for you") >= 5)
         os.kill(int(book.value("__import__('os').getpid()")), signal.SIGKILL)
     with Notebook(tmp_path, extension=False) as other:
         loaded = other.run("%load_ext llmos_nb").text
@@ -81,11 +80,9 @@ def test_ten_processes_of_a_killed_notebook_are_all_seen_and_go_on_together(tmp_
         assert table.count("nobody") == 10 and "ended, answered" in table
         other.script({"text": "late"}, name="slow.json")
         assert other.run("%agent resume --all --bg").status == "ok"
-        while other.run("%agent ps").text.count("answered") < 5:
-            pass
+        until(lambda: other.run("%agent ps").text.count("answered") >= 5)
         assert other.run("%agent approve asks3").status == "ok"
-        while other.run("%agent ps").text.count("answered") < 6:
-            pass
+        until(lambda: other.run("%agent ps").text.count("answered") >= 6)
         assert other.value("x") == "1"
 
 
@@ -99,12 +96,10 @@ def test_loading_says_nothing_where_nothing_is_unfinished(tmp_path):
 def test_a_second_notebook_shows_what_the_first_drives_as_running_there(tmp_path):
     with Notebook(tmp_path) as book, Notebook(tmp_path) as other:
         assert book.run(f"%%agent slow --bg -m {book.script(SLOW)}\nWait.").status == "ok"
-        while "running" not in book.run("%agent ps").text:
-            pass
-        while (
-            "1 running elsewhere" not in other.run("%agent ps").text
-        ):  # its journal comes to the disk meanwhile
-            pass
+        until(lambda: "running" in book.run("%agent ps").text)
+        until(
+            lambda: "1 running elsewhere" in other.run("%agent ps").text
+        )  # its journal comes to the disk meanwhile
         assert other.run("%agent plan slow").status == "ok"
         for line in ("%agent ps", "%agent ps --all", "%agent tree"):
             shown = other.run(line).text
@@ -117,8 +112,7 @@ def test_a_second_notebook_shows_what_the_first_drives_as_running_there(tmp_path
 def test_loading_does_not_call_unfinished_what_another_notebook_drives(tmp_path):
     with Notebook(tmp_path) as book, Notebook(tmp_path, extension=False) as other:
         assert book.run(f"%%agent slow --bg -m {book.script(SLOW)}\nWait.").status == "ok"
-        while "running" not in book.run("%agent ps").text:
-            pass
+        until(lambda: "running" in book.run("%agent ps").text)
         assert other.run("%load_ext llmos_nb").text == ""
 
 
@@ -176,8 +170,7 @@ def test_a_lone_number_is_never_taken_for_another_word_than_the_process(line):
 async def test_undo_without_a_process_says_of_the_last_one_that_an_earlier_session_made_its_steps(spec, say):
     names = {}
     process = llmos.Session(names).start("Make x.", model=spec(python("x = 1"), SLOW), approve="auto")
-    while not process.run.state.effects:
-        await asyncio.sleep(0.01)
+    await until_async(lambda: process.run.state.effects)
     await process.stop()
     session = llmos.Session(names)
     with pytest.raises(
@@ -210,8 +203,7 @@ async def test_kill_after_a_restart_ends_the_children_with_it(spec, say):
     session = llmos.Session({})
     parent = session.start("Boss.", name="boss", model=spec(SLOW, name="slow.json"), approve="auto")
     child = parent.start_child("Work.", name="helper", model=spec(SLOW, name="slow.json"))
-    while not (parent.run.state.request and child.run.state.request):
-        await asyncio.sleep(0)
+    await until_async(lambda: parent.run.state.request and child.run.state.request, every=0)
     for process in (parent, child):  # as if the interpreter had died
         process.dispatch.task.cancel()
         await process
@@ -363,8 +355,7 @@ async def test_top_and_tree_of_a_home_have_its_processes(spec, capsys):
     session = llmos.Session({})
     parent = session.start("Boss.", name="boss", model=spec(SLOW, name="slow.json"), approve="auto")
     child = parent.start_child("Work.", name="helper", model=spec(SLOW, name="slow.json"))
-    while not (parent.run.state.request and child.run.state.request):
-        await asyncio.sleep(0.01)
+    await until_async(lambda: parent.run.state.request and child.run.state.request)
     await parent.journal.flush()
     await child.journal.flush()
     capsys.readouterr()

@@ -9,6 +9,7 @@ import time
 import pytest
 from anywidget import AnyWidget
 from hypothesis import given, strategies as st
+from waits import until_async
 
 from llmos_nb.app.present.widget import (
     ASSETS,
@@ -103,8 +104,7 @@ async def test_traffic_stays_low_at_two_hundred_fast_steps(panel):
         await asyncio.sleep(0.006)
     assert len(times) <= 10 * (time.monotonic() - begin) + 1
     assert sum(size for _, size in times) <= 100_000 * (time.monotonic() - begin + 0.5)
-    while panel.view["events"] != panel._wanted["events"]:
-        await asyncio.sleep(0.02)
+    await until_async(lambda: panel.view["events"] == panel._wanted["events"])
     assert panel.view["steps"] == steps
 
 
@@ -112,8 +112,7 @@ async def test_last_view_arrives_without_a_further_event(panel):
     panel.show(view(id="a"))
     panel.show(view(id="b"))
     assert [m["patch"] for m in panel.sent] == [{"set": {"id": "a"}}]
-    while panel.view["id"] != "b":
-        await asyncio.sleep(0.01)
+    await until_async(lambda: panel.view["id"] == "b")
     assert panel.sent[-1] == {"kind": "update", "rev": 2, "patch": {"set": {"id": "b"}}}
 
 

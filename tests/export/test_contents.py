@@ -1,6 +1,5 @@
 """What stands in an exported cell, of runs in real kernels: outputs, bound values, assertions, code forms, notes."""
 
-import asyncio
 import json
 import re
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 from notebook_driver import Notebook
 from turns import python
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.export.cells import read, text_of
@@ -271,13 +271,6 @@ def test_the_set_up_holds_no_more_of_the_comparison_than_is_needed(fresh):
 # notes
 
 
-async def until(holds):
-    """Wait for a condition."""
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.01)
-
-
 async def steered(script, tmp_path, monkeypatch):
     """A run with an edit, a rejection, an undo, and a refusal."""
     monkeypatch.chdir(tmp_path)
@@ -297,13 +290,13 @@ async def steered(script, tmp_path, monkeypatch):
     )
 
     async def asked(call):
-        await until(lambda: call in proc.run.state.questions)
+        await until_async(lambda: call in proc.run.state.questions)
 
     await asked("r1.0")
     proc.approve("r1.0")
     await asked("r2.0")
     await proc.edit("r2.0", "total = 3")
-    await until(lambda: {"r2.0", "r3.0"} & proc.run.state.questions.keys())
+    await until_async(lambda: {"r2.0", "r3.0"} & proc.run.state.questions.keys())
     if "r2.0" in proc.run.state.questions:
         proc.approve("r2.0")
     await asked("r3.0")
@@ -338,9 +331,9 @@ async def test_a_plan_that_a_person_approved_is_named_with_them(script, tmp_path
         {"text": "Done."},
     )
     proc = llmos.start("Go", model=model, namespace={}, approve="plan")
-    await until(lambda: any(q.startswith("plan:") for q in proc.run.state.questions))
+    await until_async(lambda: any(q.startswith("plan:") for q in proc.run.state.questions))
     proc.approve("all")
-    await until(lambda: proc.run.state.settled or "r2.0" in proc.run.state.questions)
+    await until_async(lambda: proc.run.state.settled or "r2.0" in proc.run.state.questions)
     if "r2.0" in proc.run.state.questions:
         proc.approve("r2.0")
     await proc

@@ -6,12 +6,12 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 
 import pytest
 from corpus.forgery import FORGERIES, allowed, forged, new_key, sealed_again
 from corpus.tampering import KINDS, tampered, victim
 from process_runs import ProcessRun
+from waits import until
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.export import export
@@ -301,7 +301,7 @@ def test_agent_signs_with_a_public_key(notebook, keys, tmp_path, monkeypatch):
     where = f"/tmp/llmos-agent-{os.getpid()}"  # a socket's path has to be short
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", where], stdout=subprocess.DEVNULL)
     try:
-        _wait_for(where)
+        until(lambda: _answers(where), "an answer of the agent")
         monkeypatch.setenv("SSH_AUTH_SOCK", where)
         subprocess.run(["ssh-add", "-q", str(anna)], check=True)
         sign(notebook, str(public))
@@ -314,13 +314,9 @@ def test_agent_signs_with_a_public_key(notebook, keys, tmp_path, monkeypatch):
         agent.wait()
 
 
-def _wait_for(path):
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        with socket.socket(socket.AF_UNIX) as s:
-            if s.connect_ex(path) == 0:
-                return
-    raise AssertionError("the agent does not answer")
+def _answers(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(path) == 0
 
 
 def test_key_with_a_passphrase_asks_nobody_and_says_what_to_do(notebook, tmp_path):

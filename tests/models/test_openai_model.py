@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from endpoint import Endpoint
+from waits import until_async
 
 from llmos_nb.errors import (
     ConfigError,
@@ -279,8 +280,7 @@ async def test_a_model_that_nobody_closes_closes_its_connections():
         del model
         gc.collect()
         async with asyncio.timeout(5):
-            while not client.closed:
-                await asyncio.sleep(0)
+            await until_async(lambda: client.closed, every=0)
 
 
 async def test_a_server_that_never_answers_is_a_stall():

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 from turns import call, python, same_as_folded
+from waits import approve_all
 
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
@@ -19,10 +20,7 @@ async def played(turns, namespace, answer, questions=0, **options):
     model = ScriptedModel([*turns, {"text": answer}])
     process = llmos.start("Play.", model=model, namespace=namespace, plan="none", **options)
     await process
-    asked = 0
-    while process.state == "waiting":
-        asked += 1
-        await process.approve("all")
+    asked = len(await approve_all(process))
     assert (process.reason, asked, model.position) == ("answered", questions, len(turns) + 1)
     assert {c.status for c in process.run.state.calls.values()} == {"done"} and same_as_folded(process)
     found = evidence.evidence(process.run.state)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from notebook_driver import Notebook
 from turns import call, python, same_as_folded
+from waits import approve_all
 
 import llmos_nb as llmos
 from llmos_nb.errors import LlmosError, SnapshotConflict
@@ -37,8 +38,7 @@ async def broken_off(script, names, **options):
 
 async def finish(process):
     await process.resume()
-    while process.state == "waiting":
-        await process.approve("all")
+    await approve_all(process)
 
 
 async def test_the_surviving_steps_run_again_in_order(script):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 from turns import call, python, same_as_folded
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import JournalLocked, JournalUnwritable
@@ -156,8 +157,7 @@ async def test_unwritable_folder_is_reported(script, tmp_path):
 
 async def test_the_second_kernel_is_told_who_has_the_journal(script):
     proc = llmos.start("go", model=script({"text": "late", "wait_s": 60}))
-    while "model.requested" not in kinds(proc):
-        await asyncio.sleep(0)
+    await until_async(lambda: "model.requested" in kinds(proc), every=0)
     await proc.journal.flush()
     other = llmos.load(proc.journal.path, model=script({"text": "late"}))
     with pytest.raises(JournalLocked, match=f"process {os.getpid()}"):

@@ -12,6 +12,7 @@ import pytest
 from endpoint import Endpoint
 from notebook_driver import Notebook
 from turns import Resending, python, same_as_folded
+from waits import until, until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import ModelUnavailable, UsageError
@@ -49,11 +50,6 @@ class Gated:
             self.now -= 1
 
 
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0)
-
-
 def started(session, model, *goals, **options):
     return [session.start(g, model=model, approve="auto", plan="none", **options) for g in goals]
 
@@ -66,7 +62,7 @@ def goals(model):
 async def test_an_endpoint_gets_as_many_requests_at_once_as_it_has_slots():
     session, model = llmos.Session(), Gated(slots=3)
     processes = started(session, model, *"abcdefgh")
-    await until(lambda: sum(bool(p.waits_for) for p in processes) == 5 and model.now >= 3)
+    await until_async(lambda: sum(bool(p.waits_for) for p in processes) == 5 and model.now >= 3, every=0)
     assert model.now == 3 and all(p.state == "running" for p in processes)
     assert processes[7].waits_for == f"waiting for a model slot ({model.traits.name}, 4 before it)"
     model.open.set()
@@ -83,7 +79,7 @@ async def test_settings_bound_the_slots(monkeypatch, script):
     monkeypatch.setenv("LLMOS_SCHEDULER", "las")
     session = llmos.Session()
     processes = [session.start(f"goal {i}", model=script({"text": "Done.", "wait_s": 0.05})) for i in range(5)]
-    await until(lambda: any(p.waits_for for p in processes))
+    await until_async(lambda: any(p.waits_for for p in processes), every=0)
     assert sum(p.uses != "" for p in processes) <= 2
     for p in processes:
         await p
@@ -98,7 +94,7 @@ async def test_llmos_toml_bounds_the_slots(tmp_path, toml):
     (tmp_path / "llmos.toml").write_text(toml)
     session, model = llmos.Session(), Gated(slots=5)
     processes = started(session, model, "a", "b")
-    await until(lambda: processes[1].waits_for)
+    await until_async(lambda: processes[1].waits_for, every=0)
     assert session.writes.queue.policy == "rr"
     model.open.set()
     await processes[1]
@@ -117,7 +113,7 @@ def test_a_setting_that_is_wrong_is_named(tmp_path, wrong):
 async def test_every_process_ends_under_every_policy(policy):
     session, model = llmos.Session(), Gated(slots=2)
     processes = started(session, model, *"abcdef", scheduler=policy)
-    await until(lambda: model.now == 2)
+    await until_async(lambda: model.now == 2, every=0)
     model.open.set()
     for p in processes:
         await p
@@ -127,7 +123,7 @@ async def test_every_process_ends_under_every_policy(policy):
 async def test_the_least_nice_comes_first():
     session, model = llmos.Session(), Gated()
     a, b, c = started(session, model, "a", "b", "c")
-    await until(lambda: c.waits_for)
+    await until_async(lambda: c.waits_for, every=0)
     c.nice(-10)
     assert "0 before it" in c.waits_for and "1 before it" in b.waits_for
     model.open.set()
@@ -145,7 +141,7 @@ async def test_the_least_nice_comes_first():
 async def test_process_waiting_for_a_slot_obeys_and_leaves_the_queue(signal):
     session, model = llmos.Session(), Gated()
     a, b, c = started(session, model, "a", "b", "c")
-    await until(lambda: c.waits_for)
+    await until_async(lambda: c.waits_for, every=0)
     getattr(b, signal)()
     await b
     assert b.state == ("ended" if signal == "kill" else "paused") and not b.run.waits
@@ -162,7 +158,7 @@ async def test_process_waiting_for_a_slot_obeys_and_leaves_the_queue(signal):
 async def test_message_to_a_waiting_process_is_in_its_next_prompt():
     session, model = llmos.Session(), Gated()
     a, b = started(session, model, "a", "b")
-    await until(lambda: b.waits_for)
+    await until_async(lambda: b.waits_for, every=0)
     b.send("hurry")
     model.open.set()
     await a
@@ -174,7 +170,7 @@ async def test_message_to_a_waiting_process_is_in_its_next_prompt():
 async def test_a_process_that_breaks_gives_its_slot_back(end):
     session, model = llmos.Session(), Gated()
     a, b = started(session, model, "a", "b")
-    await until(lambda: b.waits_for and model.now)
+    await until_async(lambda: b.waits_for and model.now, every=0)
     if end == "crash":
         a.dispatch.ask(a.dispatch.task.cancel)
         await a.dispatch.there(a.dispatch.settled)
@@ -204,7 +200,7 @@ async def test_pause_works_while_a_retry_is_awaited():
     model.error = ModelUnavailable("later", 60.0)
     (a,) = started(session, model, "a")
     model.open.set()
-    await until(lambda: a.waits_for.startswith("until "))
+    await until_async(lambda: a.waits_for.startswith("until "), every=0)
     a.pause()
     await a
     assert a.state == "paused" and not a.run.waits and len(model.asked) == 1
@@ -219,9 +215,9 @@ async def test_a_429_holds_the_others_of_that_endpoint_back():
         session = llmos.Session()
         models = [OpenAIModel("model-a", server.url) for _ in range(3)]
         first = session.start("a", model=models[0])
-        await until(lambda: any(e.k == "model.failed" for e in first.events))
+        await until_async(lambda: any(e.k == "model.failed" for e in first.events), every=0)
         others = [session.start(g, model=m) for g, m in zip("bc", models[1:], strict=True)]
-        await until(lambda: all(p.waits_for for p in others))
+        await until_async(lambda: all(p.waits_for for p in others), every=0)
         assert len(server.requests) == 1, "nobody asks while the endpoint wants to be left alone"
         for p in (first, *others):
             await p
@@ -294,7 +290,7 @@ async def writers(script, count, **options):
     first = session.start(
         "0", approve="auto", model=script(python("await gate.wait()"), {"text": "ok"}), **options
     )
-    await until(lambda: session.writes.held)
+    await until_async(lambda: session.writes.held, every=0)
     rest = []
     for i in range(1, count):
         p = session.start(
@@ -303,7 +299,7 @@ async def writers(script, count, **options):
             model=Resending([python(f"log.append({i})" if count == 3 else f"{i}"), {"text": "ok"}]),
             **options,
         )
-        await until(lambda p=p: p.waits_for)
+        await until_async(lambda p=p: p.waits_for, every=0)
         rest.append(p)
     return session, gate, first, rest, order
 
@@ -314,7 +310,7 @@ async def test_writers_of_the_namespace_come_in_the_order_of_the_policy(script, 
     assert rest[2].waits_for == "waiting for the namespace (one call at a time, 2 before it)"
     rest[-1].nice(-5)
     gate.set()
-    await until(lambda: len(order) == 5 and not session.writes.held)
+    await until_async(lambda: len(order) == 5 and not session.writes.held, every=0)
     assert order == ["0", *("4123" if policy in ("las", "priority") else "1234")]
     for p in (first, *rest):
         await p
@@ -349,9 +345,8 @@ def test_ps_top_tree_and_nice_in_a_notebook(tmp_path):
         assert book.run("%agent tree").text.strip() == book.run("%agent top").text.strip() == "no processes yet"
         for name in ("first", "second"):
             assert book.run(f"%%agent {name} --bg -a auto -m {spec}\nWait for it.").status == "ok"
-        said = ""
-        while "waiting for the namespace" not in said:
-            said = book.run("await asyncio.sleep(0.02)\n%agent ps").text
+        listed = lambda: book.run("await asyncio.sleep(0.02)\n%agent ps").text  # noqa: E731
+        said = until(lambda: "waiting for the namespace" in (text := listed()) and text, listed)
         for head in ("pid", "name", "state", "waits for", "nice", "steps", "tokens", "cost", "age", "goal"):
             assert head in said
         assert "0 before it" in said.replace("\n", " ") or "before it" in said

@@ -6,6 +6,7 @@ import random
 import pytest
 from notebook_driver import Notebook
 from turns import Resending, python, same_as_folded
+from waits import until, until_async
 
 import llmos_nb as llmos
 from llmos_nb.journal.events import LabelChanged
@@ -78,8 +79,7 @@ async def two_writers(script, mode):
     )
     await under_way.wait()
     second = session.start("two", approve="auto", model=script(python("total = 2"), {"text": "ok"}))
-    while not second.run.waits:  # it has the next turn
-        await asyncio.sleep(0)
+    await until_async(lambda: second.run.waits, every=0)  # it has the next turn
     gate.set()
     await second
     await first
@@ -264,8 +264,7 @@ async def test_wait_for_the_turn_at_a_name_is_shown_and_stop_ends_it(script):
     other = session.create("one", approve="auto", model=script(python("total = 1"), {"text": "ok"}))
     turns_of(other.run.sight).claim(other.run, ["total"])
     proc = session.start("two", approve="auto", model=script(python("total = 2"), {"text": "ok"}))
-    while not proc.waits_for.startswith("waiting to write `total`"):
-        await asyncio.sleep(0)
+    await until_async(lambda: proc.waits_for.startswith("waiting to write `total`"), every=0)
     await proc.stop()
     assert proc.state == "paused" and session.namespace["total"] == 0
     await other.start()
@@ -306,9 +305,8 @@ def test_user_cell_runs_while_a_process_works_in_the_background(tmp_path):
         assert book.run(f"%%agent back --bg -a auto -m {spec}\nGo.").status == "ok"
         ran = book.run("while total != 1:\n    import asyncio\n    await asyncio.sleep(0.01)\ntotal = 'mine'")
         assert ran.status == "ok"
-        said = ""
-        while "answered" not in said:
-            said = book.run("import asyncio\nawait asyncio.sleep(0.05)\n%agent ps").text
+        listed = lambda: book.run("import asyncio\nawait asyncio.sleep(0.05)\n%agent ps").text  # noqa: E731
+        until(lambda: "answered" in listed(), listed)
         assert book.value("total") == "'mine'"
         assert "by your cell [" in book.run("%agent log back --json").text
 

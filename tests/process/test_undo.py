@@ -7,6 +7,7 @@ import random
 import pytest
 from notebook_driver import Notebook
 from turns import call, python, same_as_folded
+from waits import approve_all
 
 import llmos_nb as llmos
 from llmos_nb.errors import SnapshotConflict, UsageError
@@ -226,8 +227,7 @@ async def test_paused_process_is_undone_then_resumed(script):
     proc.undo()
     assert names["items"] == [0] and proc.state == "paused"
     await proc.resume()
-    while proc.state == "waiting":
-        await proc.approve("all")
+    await approve_all(proc)
     assert proc.reason == "answered" and names["total"] == 2 and same_as_folded(proc)
 
 

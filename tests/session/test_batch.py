@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import bench_batch
 from batch_tools import effects, tell
+from waits import START_SECONDS, until, until_async
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ROOT / "benchmarks"
@@ -253,9 +253,12 @@ def test_an_interrupt_keeps_what_is_done_and_pauses_the_rest(how, tmp_path):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TOOLS), str(ROOT.parent)])}
     with subprocess.Popen(command, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as proc:
         home = Path(os.environ["LLMOS_HOME"])
-        while not (out.exists() and out.read_text()) or not list(home.rglob("*slow/journal.jsonl")):
+
+        def at_work():
             assert proc.poll() is None
-            time.sleep(0.02)
+            return out.exists() and out.read_text() and list(home.rglob("*slow/journal.jsonl"))
+
+        until(at_work, "a result and the journal of the slow one", START_SECONDS)
         proc.send_signal(signal.SIGINT)
         said = proc.communicate()[1]
     assert proc.returncode == 130 and "run it again to go on" in said and "Traceback" not in said
@@ -290,8 +293,7 @@ async def test_worker_that_lost_its_journal_has_no_further_effect(tmp_path, scri
     proc = llmos.start(
         "x", model=script({**call("pay"), "wait_s": 2}, {"text": "ok"}), tools=[pay], approve="auto"
     )
-    while not any(e.k == "model.requested" for e in proc.events):  # the last before it waits
-        await worker.asyncio.sleep(0.01)
+    await until_async(lambda: any(e.k == "model.requested" for e in proc.events))  # the last before it waits
     await proc.journal.flush()
     proc.journal._lock.lock_file and Path(proc.journal._lock.lock_file).unlink()
     other = llmos.load(proc.journal.path, tools=[pay], model=script({"text": "mine now"}))

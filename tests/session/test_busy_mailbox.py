@@ -1,9 +1,9 @@
 """While another interpreter writes a shared mailbox, who uses it waits, and nobody else does."""
 
-import asyncio
 from contextlib import contextmanager
 
 from turns import call
+from waits import until_async
 
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process import open_journal
@@ -44,8 +44,7 @@ async def test_sender_to_a_mailbox_that_another_writes_waits_and_holds_nobody_up
     session = Session(None)
     with written(session):
         sender = start(session, "sender", call("send", to="#jobs", message="one"), DONE)
-        while not any(e.k == "message.sent" for e in sender.events):
-            await asyncio.sleep(0)
+        await until_async(lambda: any(e.k == "message.sent" for e in sender.events), every=0)
         await others_go_on(session, [sender])
     await sender
     assert result(sender, "send") == "put into #jobs"
@@ -56,8 +55,7 @@ async def test_message_in_a_mailbox_that_another_writes_is_taken_once_it_is_free
     await start(session, "sender", call("send", to="#jobs", message="one"), DONE)
     with written(session):
         reader = start(session, "reader", call("receive", sender="#jobs"), DONE)
-        while not any(e.k == "message.awaited" for e in reader.events):
-            await asyncio.sleep(0)
+        await until_async(lambda: any(e.k == "message.awaited" for e in reader.events), every=0)
         await others_go_on(session, [reader])
         assert [e.k for e in reader.events].count("message.awaited") == 1  # it does not ask again and again
     await reader
@@ -68,8 +66,7 @@ async def test_message_of_a_reader_that_ends_goes_back_though_another_writes_the
     session = Session(None)
     await start(session, "sender", call("send", to="#jobs", message="one"), DONE)
     reader = start(session, "reader", call("receive", sender="#jobs"), {"text": "late", "wait_s": 600})
-    while not any(c.status == "done" for c in reader.run.state.calls.values()):
-        await asyncio.sleep(0)
+    await until_async(lambda: any(c.status == "done" for c in reader.run.state.calls.values()), every=0)
     box = session.parts["mail"].boxes.get("#jobs")
     with written(session):
         await reader.kill()

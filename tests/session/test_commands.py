@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 
 import pytest
 from turns import python
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import NotTrusted, UsageError
@@ -46,16 +47,11 @@ def shown(process):
     return tuple(Target(k, s.calls[k].digest if k in s.calls else "") for k in s.questions)
 
 
-async def until(holds):
-    while not holds():
-        await asyncio.sleep(0.01)
-
-
 async def arrives(session, command):
     """Put a command into the home, as another interpreter does, and have it looked for."""
     path = post(session.home.root, command)
     await llmos.session.runtime().run(_look)
-    await until(lambda: not path.exists())
+    await until_async(lambda: not path.exists())
     return path
 
 
@@ -83,7 +79,7 @@ async def test_approval_of_what_was_shown_before_an_edit_changes_nothing():
     session, process = await asking()
     seen = shown(process)
     process.edit("r1.0", code="x = 2")
-    await until(lambda: process.state == "waiting" and shown(process) != seen)
+    await until_async(lambda: process.state == "waiting" and shown(process) != seen)
     done = await carried(process, Command(process.pid, "approve", targets=seen))
     assert not done.ok and "it is not what was seen any more" in done.said
     assert process.state == "waiting" and "x" not in session.namespace
@@ -97,7 +93,7 @@ async def carried(process, command):
 async def test_command_is_carried_out_once_however_often_it_comes(verb):
     session, process = await asking(python("x = 1"), python("y = 2"), LATE)
     process.approve("all")
-    await until(lambda: session.namespace.get("x") == 1 and process.state == "waiting")
+    await until_async(lambda: session.namespace.get("x") == 1 and process.state == "waiting")
     words = {"send": ("be quick",), "reject": ("all", "no"), "edit": ("r2.0", "y = 3")}.get(verb, ())
     command = Command(process.pid, verb, words)
     assert (await carried(process, command)).ok
@@ -213,8 +209,8 @@ async def test_command_that_nobody_of_this_user_wrote_is_not_carried_out():
         path.chmod(0o600)
         assert read_command(session.home.root, path) is None
         await llmos.session.runtime().run(_look)
-        await until(lambda: not path.exists())
-        await until(lambda: not watch._at_work.get(path.name) or watch._at_work[path.name].done())
+        await until_async(lambda: not path.exists())
+        await until_async(lambda: not watch._at_work.get(path.name) or watch._at_work[path.name].done())
         watch._at_work.clear()
     assert process.state == "waiting" and len(signals(process, "forged_approval")) == 4
     assert not signals(process, "command")
@@ -293,7 +289,7 @@ ACTS = {
 @pytest.mark.parametrize("act", ACTS)
 async def test_step_that_puts_a_command_into_the_home_is_stopped(act, tmp_path):
     session, asks = await asking()
-    await until(lambda: session.home.interpreters.is_dir() and any(session.home.interpreters.iterdir()))
+    await until_async(lambda: session.home.interpreters.is_dir() and any(session.home.interpreters.iterdir()))
     kept = post(session.home.root, Command(99, "kill"))
     (tmp_path / "x.command").write_text("x")
     (tmp_path / "made").mkdir()
@@ -393,7 +389,7 @@ def lives(folder, pid, ready):
         session = llmos.Session({}, folder / "home")
         process = session.load(Home(folder / "home").find(pid), model=ScriptedModel([LATE] * 99))
         await session.resume(process)
-        await until(lambda: process.run.state.request and held_here(process))
+        await until_async(lambda: process.run.state.request and held_here(process))
         ready.set()
         await process.attend(patient=True)
 
@@ -409,7 +405,7 @@ async def test_no_command_is_lost_or_carried_out_twice_whenever_interpreters_are
     chance, context = random.Random(7), multiprocessing.get_context("spawn")
     session = llmos.Session({}, tmp_path / "home")
     process = session.start("Wait.", model=ScriptedModel([LATE]), approve="auto")
-    await until(lambda: process.run.state.request)
+    await until_async(lambda: process.run.state.request)
     await process.stop()
     home, folder, pid = session.home, process.journal.path.parent, process.pid
     for entry in home.interpreters.iterdir():  # as if it had ended: from one that lives nobody takes a process
@@ -435,7 +431,7 @@ async def test_no_command_is_lost_or_carried_out_twice_whenever_interpreters_are
     last = llmos.Session({}, tmp_path / "home")
     again = last.load(folder, model=ScriptedModel([LATE] * 99))
     await last.resume(again)
-    await until(lambda: not list(pending(home.root)))
+    await until_async(lambda: not list(pending(home.root)))
     await again.kill()
     heard = [
         e.body.text

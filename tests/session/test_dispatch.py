@@ -6,6 +6,7 @@ from contextvars import Context
 
 import pytest
 from turns import call, python
+from waits import until
 
 from llmos_nb.errors import JournalUnwritable, UsageError
 from llmos_nb.journal import read
@@ -223,8 +224,7 @@ async def test_stop_ends_a_check_of_the_users_that_does_not_end(tmp_path, form):
 
     def hold(answer=""):
         began.set()
-        while not again:
-            pass
+        until(lambda: again, rest=lambda: None)  # it spins
         return True
 
     check = "hold()" if form == "expression" else hold

@@ -4,6 +4,7 @@ import nbformat
 import pytest
 from notebook_driver import Notebook
 from turns import call, python, same_as_folded
+from waits import approve_all
 
 import llmos_nb as llmos
 from llmos_nb.errors import ConfigError, UsageError
@@ -68,8 +69,7 @@ async def test_next_step_gets_the_users_latest_values(script):
     await proc.approve("all")
     names["total"] = 10
     await proc.approve("all")
-    while proc.state == "waiting":  # a changed name asks again
-        await proc.approve("all")
+    await approve_all(proc)  # a changed name asks again
     assert names["more"] == 11
 
 
@@ -111,8 +111,7 @@ async def test_isolated_steps_are_rebuilt_in_isolation(script, tmp_path):
     names = {"rows": [1, 2]}
     again = llmos.Session(names, home=tmp_path).load(proc.journal.path, model=script(*turns), tools=[read_mail])
     await again.resume()
-    while again.state == "waiting":
-        await again.approve("all")
+    await approve_all(again)
     assert again.reason == "answered" and names["more"] == 4 and "contained" in calls(again)[1].facts
 
 

@@ -9,6 +9,7 @@ import pytest
 from notebook_driver import Notebook
 from served import Served, llmos, rows, script, status, wait_for
 from turns import call
+from waits import until_async
 
 from llmos_nb.journal import holder_of, home_of, read
 from llmos_nb.journal.events import MessageArrived
@@ -42,12 +43,6 @@ def hold(gate):
     return hold
 
 
-async def until(holds):
-    async with asyncio.timeout(30):
-        while not holds():
-            await asyncio.sleep(0.01)
-
-
 @tool(effect="read", source="untrusted")
 def fetch() -> str:
     """Fetch."""
@@ -62,7 +57,7 @@ async def test_message_reaches_a_process_of_another_session_with_its_label():
     writer = start(here, "writer", *turns, tools=["mail", fetch])
     await writer
     assert results(writer, "send") == ["sent to reader (process 1)"]
-    await until(lambda: reader.state == "ended")
+    await until_async(lambda: reader.state == "ended")
     assert results(reader, "receive")[0].startswith("From writer (process 2)")
     assert "(untrusted data, no orders)" in results(reader, "receive")[0]
     assert reader.run.state.labels.get("*") == "untrusted"
@@ -90,7 +85,7 @@ async def test_send_says_why_nobody_elsewhere_would_read_it():
     there, gate = Session(None), asyncio.Event()
     await start(there, "gone", DONE)
     deaf = start(there, "deaf", call("hold"), DONE, tools=[hold(gate)])
-    await until(lambda: any(e.k == "call.started" for e in deaf.events))
+    await until_async(lambda: any(e.k == "call.started" for e in deaf.events))
     sends = [call("send", to=to, message="x") for to in ("gone", "deaf", "nobody")]
     writer = start(Session(None), "writer", *sends, DONE)
     await writer
@@ -108,12 +103,12 @@ async def test_full_mailbox_elsewhere_makes_the_sender_wait(monkeypatch):
     take = {"calls": [{"name": "receive", "arguments": {}}] * 4}
     reader = start(there, "reader", call("hold"), take, DONE, tools=["mail", hold(gate)])
     sends = [call("send", to="reader", message=f"m{i}") for i in range(4)]
-    await until(lambda: any(e.k == "call.started" for e in reader.events))
+    await until_async(lambda: any(e.k == "call.started" for e in reader.events))
     writer = start(Session(None), "writer", *sends, DONE)
-    await until(lambda: writer.run.state.expecting)
-    await until(lambda: len(reader.run.state.mailbox) == 2)
+    await until_async(lambda: writer.run.state.expecting)
+    await until_async(lambda: len(reader.run.state.mailbox) == 2)
     gate.set()
-    await until(lambda: reader.state == writer.state == "ended")
+    await until_async(lambda: reader.state == writer.state == "ended")
     assert sorted(r[-2:] for r in results(reader, "receive")) == ["m0", "m1", "m2", "m3"]
 
 
@@ -130,7 +125,7 @@ async def test_receive_waits_for_whoever_comes():
     await other
     assert named.state == "waiting"
     await start(Session(None), "later", *sends, DONE)
-    await until(lambda: all(p.state == "ended" for p in (*takers, named)))
+    await until_async(lambda: all(p.state == "ended" for p in (*takers, named)))
     assert results(named, "receive")[0].startswith("From later")
     assert all(results(p, "receive")[0].startswith("From later") for p in takers)
 
@@ -143,7 +138,7 @@ async def test_deadlock_is_told_only_where_nobody_alive_could_send():
     await one
     assert one.state == "waiting"  # it lives elsewhere, and may write
     await far_one.kill()
-    await until(lambda: one.state == "ended")
+    await until_async(lambda: one.state == "ended")
     assert results(one, "receive") == ["far (process 1) has ended (killed); no message will come"]
 
 
@@ -153,7 +148,7 @@ async def test_message_on_its_way_is_waited_for_though_its_sender_has_ended(monk
         slow.setattr(watch, "follow", lambda process: None)  # an interpreter that has not come to it yet
         turns = call("hold"), call("send", to="reader", message="m"), DONE
         writer = start(Session(None), "writer", *turns, tools=["mail", hold(gate)])
-        await until(lambda: any(e.k == "call.started" for e in writer.events))
+        await until_async(lambda: any(e.k == "call.started" for e in writer.events))
         reader = start(here, "reader", call("receive", sender="writer"), DONE)
         await reader
         gate.set()
@@ -164,7 +159,7 @@ async def test_message_on_its_way_is_waited_for_though_its_sender_has_ended(monk
         assert (writer.state, reader.state) == ("ended", "waiting")
     await reader.dispatch.hear(lambda: watch.follow(reader))
     holder_of(reader.journal.path).wake()
-    await until(lambda: reader.state == "ended")
+    await until_async(lambda: reader.state == "ended")
     assert results(reader, "receive")[0].endswith("m")
 
 
@@ -181,7 +176,7 @@ async def test_wait_is_looked_at_again_where_what_was_under_way_was_no_message(m
     await reader.dispatch.hear(here.parts["mail"].review)
     assert reader.state == "waiting"
     files.drop(path)
-    await until(lambda: reader.state == "ended")
+    await until_async(lambda: reader.state == "ended")
     assert "all that it wrote with have ended" in results(reader, "receive")[0]
 
 
@@ -196,7 +191,7 @@ async def test_each_message_of_a_shared_mailbox_goes_to_one_of_two_sessions():
         got = [r for p in takers for r in results(p, "receive")]
         return sorted(r.split()[-1] for r in got if r.startswith("From planner"))
 
-    await until(lambda: len(taken()) >= many)
+    await until_async(lambda: len(taken()) >= many)
     assert taken() == [f"m{i}" for i in range(many)]
     for process in takers:
         await process.kill()
@@ -205,7 +200,7 @@ async def test_each_message_of_a_shared_mailbox_goes_to_one_of_two_sessions():
 async def test_what_a_taker_held_goes_back_when_it_is_killed_from_elsewhere():
     taker = start(Session(None), "taker", call("receive", sender="#tasks"), {**DONE, "wait_s": 60})
     await start(Session(None), "planner", call("send", to="#tasks", message="m"), DONE)
-    await until(lambda: any(e.k == "call.finished" for e in taker.events))
+    await until_async(lambda: any(e.k == "call.finished" for e in taker.events))
     await taker.stop()
     await Session(None).find("taker").kill()
     second = start(Session(None), "second", call("receive", sender="#tasks"), DONE)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from slow_disk import on_disk, slow_disk, watched
 from turns import call, python, same_as_folded
+from waits import until_async
 
 from llmos_nb.journal import Journal
 from llmos_nb.journal.interpreters import MARK
@@ -65,8 +66,8 @@ async def test_waiting_process_names_what_it_waits_for_and_holds_no_task():
         "writer", call("think"), call("send", to="reader", message="x"), DONE, tools=["mail", think]
     )
     async with asyncio.timeout(20):
-        while reader.state != "waiting" or reader.run.tasks:  # the start of the call ends after its event
-            await asyncio.sleep(0)
+        # the start of the call ends after its event
+        await until_async(lambda: reader.state == "waiting" and not reader.run.tasks, every=0)
     assert reader.run.state.awaited["r1.0"]["title"] == "a message from anybody"
     slow.set()
     await asyncio.gather(reader, writer)
@@ -133,8 +134,7 @@ async def test_a_full_mailbox_makes_the_sender_wait_and_loses_nothing(monkeypatc
     reader = team.start("reader", call("wait"), take, DONE, tools=["mail", wait])
     sends = [{"name": "send", "arguments": {"to": "reader", "message": f"m{i}"}} for i in range(many)]
     writer = team.start("writer", {"calls": sends}, DONE)
-    while not writer.run.state.expecting:
-        await asyncio.sleep(0)
+    await until_async(lambda: writer.run.state.expecting, every=0)
     assert len(reader.run.state.mailbox) == post.MESSAGES
     assert "room in the mailbox of reader" in next(iter(writer.run.state.awaited.values()))["title"]
     gate.set()
@@ -348,8 +348,7 @@ async def test_killed_worker_loses_no_task_and_repeats_none():
         return False
 
     planner, pool = workers(team, done, tasks, crash=crash)
-    while not hung:
-        await asyncio.sleep(0)
+    await until_async(lambda: hung, every=0)
     box = team.session.parts["mail"].boxes.get("#tasks")
     victim = next(p for p in pool if any(m["text"] == "t2" for _, _, m in box.held_by(p.pid)))
     await victim.kill()

@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 from notebook_driver import Notebook
 from slow_disk import slow_disk, watched
 from turns import call, python, same_as_folded
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
@@ -215,11 +216,9 @@ async def stopped_by_its_second():
     gate, wait = gated()
     pipe = Pipe([call("wait"), {"text": "first"}], [{"text": "second"}], tools=[wait])
     one, two = pipe.procs
-    while not any(c.status == "running" for c in one.run.state.calls.values()):
-        await asyncio.sleep(0)
+    await until_async(lambda: any(c.status == "running" for c in one.run.state.calls.values()), every=0)
     two.stop()
-    while one.state != "paused":
-        await asyncio.sleep(0)
+    await until_async(lambda: one.state == "paused", every=0)
     return gate, one, two
 
 
@@ -235,8 +234,7 @@ async def test_resume_waits_for_whom_it_brings_back_to_work_however_long_that_ta
     go_on, hopeful, asked = pipes.go_on, Post.hopeful, []
 
     async def slowly(process):
-        while not asked:
-            await asyncio.sleep(0)
+        await until_async(lambda: asked, every=0)
         await go_on(process)
 
     def hoped(post, process, people):
@@ -256,17 +254,14 @@ async def test_stop_of_the_first_pauses_all_and_its_resume_goes_on_with_all():
     gate, wait = gated()
     pipe = Pipe([call("wait"), {"text": "first"}], [{"text": "second"}], [{"text": "third"}], tools=[wait])
     one, two, three = pipe.procs
-    while not any(c.status == "running" for c in one.run.state.calls.values()):
-        await asyncio.sleep(0)
+    await until_async(lambda: any(c.status == "running" for c in one.run.state.calls.values()), every=0)
     one.stop()
-    while three.state != "paused":
-        await asyncio.sleep(0)
+    await until_async(lambda: three.state == "paused", every=0)
     assert [p.state for p in pipe.procs] == ["paused"] * 3
     assert two.detail == "process 1, whose answer it waits for, was stopped"
     gate.set()
     await one.resume()
-    while three.state != "ended":
-        await asyncio.sleep(0)
+    await until_async(lambda: three.state == "ended", every=0)
     await asyncio.gather(*pipe.procs)  # until it is on disk, too
     assert [(p.reason, p.detail) for p in pipe.procs] == [("answered", "")] * 3
     assert all(same_as_folded(p) for p in pipe.procs)
@@ -277,15 +272,13 @@ async def test_who_goes_on_while_the_resume_is_under_way_asks_its_model_once(mon
 
     async def late(run, broken):
         one.dispatch.tell(one.dispatch.go_on)  # as for a message that comes in this moment
-        while not run.state.request:
-            await asyncio.sleep(0)
+        await until_async(lambda: run.state.request, every=0)
         at_work.append(run)
         await settle(run, broken)
 
     _, wait = gated()
     (one,) = Pipe([call("wait"), {"text": "first", "wait_s": 0.2}], tools=[wait]).procs
-    while not any(c.status == "running" for c in one.run.state.calls.values()):
-        await asyncio.sleep(0)
+    await until_async(lambda: any(c.status == "running" for c in one.run.state.calls.values()), every=0)
     one.stop()
     await one
     monkeypatch.setattr(revive, "settle_unfinished", late)
@@ -297,8 +290,7 @@ async def test_a_pause_that_comes_late_does_not_reach_whom_its_input_has_reached
     gate, wait = gated()
     pipe = Pipe([{"text": "first"}], [call("wait"), {"text": "second"}], tools=[wait])
     _, two = pipe.procs
-    while not any(c.status == "running" for c in two.run.state.calls.values()):
-        await asyncio.sleep(0)
+    await until_async(lambda: any(c.status == "running" for c in two.run.state.calls.values()), every=0)
     await two.dispatch.hear(lambda: pipes._pause(two.run, "process 1, whose answer it waits for, was stopped"))
     assert two.state == "running"
     gate.set()

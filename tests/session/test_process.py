@@ -6,6 +6,7 @@ import threading
 import pytest
 from slow_disk import on_disk, slow_disk
 from turns import call, python, same_as_folded
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import CallDenied, UsageError
@@ -182,8 +183,7 @@ async def test_pause_after_this_step_and_resume(script):
 
 async def test_stop_pauses_a_waiting_model_and_resume_goes_on(script):
     proc = llmos.start("go", model=script({"text": "late", "wait_s": 60}, {"text": "hello"}))
-    while "model.requested" not in kinds(proc):
-        await asyncio.sleep(0)
+    await until_async(lambda: "model.requested" in kinds(proc), every=0)
     await proc.stop()
     assert (proc.state, proc.reason) == ("paused", None)
     proc.run.model = script({"text": "hello"})
@@ -198,8 +198,7 @@ async def test_a_step_that_is_stopped_says_that_what_it_did_outside_stays(script
     waits = f"import asyncio\nopen('log', '{opens}').close()\nbegun.append(1)\nawait asyncio.sleep(60)"
     names = {"begun": (begun := [])}
     proc = llmos.start("go", model=script(python(waits), {"text": "done"}), namespace=names, approve="auto")
-    while not begun:
-        await asyncio.sleep(0)
+    await until_async(lambda: begun, every=0)
     await proc.stop()
     stopped = proc.run.state.calls["r1.0"]
     assert stopped.error == "Stopped"
@@ -384,8 +383,9 @@ async def test_resume_withdraws_a_pause_that_has_not_taken_effect(script):
     await held.wait()
     process.pause()
     resumed = asyncio.ensure_future(process.resume())
-    while not any(e.k == "signal.received" and e.d["signal"] == "resume" for e in process.events):
-        await asyncio.sleep(0.01)
+    await until_async(
+        lambda: any(e.k == "signal.received" and e.d["signal"] == "resume" for e in process.events)
+    )
     go_on.set()
     await resumed
     assert process.reason == "answered" and "run.paused" not in [e.k for e in process.events]

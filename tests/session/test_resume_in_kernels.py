@@ -7,6 +7,7 @@ import pytest
 from killed import counting_server
 from notebook_driver import Notebook
 from turns import call, python
+from waits import until
 
 from llmos_nb.journal import Home
 from llmos_nb.session.goals import Goals
@@ -77,8 +78,5 @@ def test_a_goal_that_wakes_posts_nothing_again(server, tmp_path):
 
 def wait_for(book, holds):
     """Wait while the notebook's loop runs."""
-    for _ in range(200):
-        if holds():
-            return
-        book.run("await __import__('asyncio').sleep(0.05)")
-    raise AssertionError(book.run("%agent log 1").text)
+    pause = "await __import__('asyncio').sleep(0.05)"
+    until(holds, lambda: book.run("%agent log 1").text, rest=lambda: book.run(pause))

@@ -1,9 +1,10 @@
 """The process table of a home: what the journals say, and nothing loaded or changed."""
 
-import asyncio
 import json
 import os
 import shutil
+
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.session import table
@@ -43,8 +44,7 @@ async def test_table_says_who_drives_a_process_at_this_moment_and_who_has_it_at_
         (entry,) = table.entries(session.home)
     assert entry.driver.startswith("process ") and entry.state.startswith("waiting for you since ")
     assert entry.waiting and entry.row[4] == entry.driver.partition(" on ")[0]
-    while not table.entries(session.home)[0].owner:  # it is marked in a moment
-        await asyncio.sleep(0.01)
+    await until_async(lambda: table.entries(session.home)[0].owner)  # it is marked in a moment
     (rests,) = table.entries(session.home)
     assert (rests.driver, rests.owner, rests.status) == ("", f"process {os.getpid()}", "waiting")
 
@@ -79,8 +79,7 @@ async def test_process_whose_interpreter_has_ended_is_interrupted_and_nobodys(sc
         script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
     )
     left = session.start("Make y.", model=script({"text": "late", "wait_s": 600}))
-    while not (left.run.state.request and all(e.owner for e in table.entries(session.home))):
-        await asyncio.sleep(0.01)
+    await until_async(lambda: left.run.state.request and all(e.owner for e in table.entries(session.home)))
     await left.journal.flush()
     assert [e.status for e in table.entries(session.home)] == ["waiting", "running"]
     left.journal.release()  # as if the interpreter had died
@@ -98,8 +97,7 @@ async def test_copy_of_a_home_is_at_hand_nowhere(script, tmp_path):
     session, _ = await begun(
         script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
     )
-    while not table.entries(session.home)[0].owner:
-        await asyncio.sleep(0.01)
+    await until_async(lambda: table.entries(session.home)[0].owner)
     shutil.copytree(session.home.root, tmp_path / "copy")
     (entry,) = table.entries(llmos.Session({}, tmp_path / "copy").home)
     assert (entry.owner, entry.row[4]) == ("", "nobody")

@@ -1,15 +1,17 @@
 """Goals wake once, when they are due, as ordinary processes; who closes the notebook finds them again."""
 
 import asyncio
+import contextlib
 import json
 import queue
 import shutil
-import time
+from datetime import datetime
 
 import pytest
 from notebook_driver import Notebook
 from slow_disk import slow_disk
 from turns import python
+from waits import until, until_async
 from wakers import Clock, ticked
 
 import llmos_nb as llmos
@@ -54,6 +56,11 @@ def add(waker, text="Make x.", **how):
     return goals.add(waker.goals, text, waker.session.namespace, now=waker.clock(), **given)
 
 
+def in_four_hours(clock):
+    """Return a time of day as a person here writes it."""
+    return f"{datetime.fromtimestamp(clock.now + 4 * HOUR):%Y-%m-%d %H:%M}"
+
+
 def runs(waker):
     return sorted(p.name for p in waker.session.home.runs.glob("2*"))
 
@@ -95,9 +102,9 @@ async def test_missed_goal_runs_once_and_keeps_its_next_time(waker, clock, spec)
 
 
 async def test_future_goal_is_waited_for(waker, clock, spec):
-    add(waker, model=spec, at="2027-01-15 12:00")
+    add(waker, model=spec, at=in_four_hours(clock))
     wait = await ticked(waker)
-    assert wait == waker.goals.find(1).due - clock.now > 0 and runs(waker) == []
+    assert wait == waker.goals.find(1).due - clock.now == 4 * HOUR and runs(waker) == []
     clock.now += wait
     assert await ticked(waker) is None and len(runs(waker)) == 1
     clock.now += 30 * 24 * HOUR
@@ -194,21 +201,15 @@ async def test_opening_a_foreign_home_runs_nothing(waker, told, spec):
 
 
 async def test_timer_wakes_due_goals(waker, clock, told, spec):
-    add(waker, model=spec, at="2027-01-15 12:00")
+    add(waker, model=spec, at=in_four_hours(clock))
     assert waker.begin() and waker.begin()
-    await until(lambda: waker.timer is not None and not waker._moved.is_set())
+    await until_async(lambda: waker.timer is not None and not waker._moved.is_set())
     assert told == []
     clock.now += 400 * 24 * HOUR
     waker.look()
-    await until(lambda: len(told) == 2)
+    await until_async(lambda: len(told) == 2)
     await waker.timer  # nothing is left to be woken
     assert waker.goals.find(1).state == "done"
-
-
-async def until(holds):
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0)
 
 
 def test_without_an_event_loop_there_is_no_timer(waker):
@@ -244,15 +245,14 @@ async def test_goal_commands_work_in_a_notebook(spec, capsys):
 
 def stream_of(nb, holds):
     """Read what the kernel prints in the background until it is there."""
-    text, end = "", time.monotonic() + 30
-    while not holds(text):
-        assert time.monotonic() < end, text
-        try:
-            message = nb.client.get_iopub_msg(timeout=0.2)
-        except queue.Empty:
-            continue
-        text += message["content"].get("text", "")
-    return text
+    said = []
+
+    def listen():
+        with contextlib.suppress(queue.Empty):
+            said.append(nb.client.get_iopub_msg(timeout=0.2)["content"].get("text", ""))
+
+    until(lambda: holds("".join(said)), lambda: f"a line after {said}", rest=listen)
+    return "".join(said)
 
 
 def test_goals_that_are_added_elsewhere_wake_in_a_notebook_that_was_open_before(tmp_path):

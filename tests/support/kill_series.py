@@ -17,6 +17,8 @@ from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
+import waits
+
 from llmos_nb.journal import read
 
 LIVES, LONGEST_S, LOOK_S = 8, 120.0, 0.0005
@@ -96,12 +98,15 @@ def end(pid: int, death: Death) -> int:
 
 def ended(group: int) -> None:
     """Wait until the programs that a killed child had started have ended, too."""
-    while True:
+
+    def gone() -> bool:
         try:
             os.killpg(group, 0)
         except ProcessLookupError:
-            return
-        time.sleep(LOOK_S)
+            return True
+        return False
+
+    waits.until(gone, f"the end of the programs of group {group}", rest=lambda: time.sleep(LOOK_S))
 
 
 def lived(

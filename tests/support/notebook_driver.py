@@ -1,5 +1,6 @@
 """A real kernel, driven by the messages that a notebook sends."""
 
+import contextlib
 import json
 import queue
 import sys
@@ -10,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from forked import Manager
 from jupyter_client.manager import KernelManager
+from waits import until
 
 LONGEST_S = 120  # that a cell may take on a busy machine before it counts as hanging
 
@@ -24,6 +26,17 @@ class Ran:
     html: str = ""
     seconds: float = 0.0
     messages: list = field(default_factory=list)
+
+
+def reply_to(client, sent, seconds=LONGEST_S):
+    """Return the reply to what was sent on the shell channel; those to others go by."""
+
+    def reply():
+        with contextlib.suppress(queue.Empty):
+            message = client.get_shell_msg(timeout=0.2)
+            return message if message["parent_header"].get("msg_id") == sent else None
+
+    return until(reply, f"the reply to {sent}", seconds, rest=lambda: None)
 
 
 class Notebook:
@@ -86,10 +99,7 @@ class Notebook:
             if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 break
         ran.seconds = time.monotonic() - began
-        reply = self.client.get_shell_msg(timeout=timeout)
-        while reply["parent_header"].get("msg_id") != sent:
-            reply = self.client.get_shell_msg(timeout=timeout)
-        ran.status = reply["content"]["status"]
+        ran.status = reply_to(self.client, sent, timeout)["content"]["status"]
         return ran
 
     @staticmethod

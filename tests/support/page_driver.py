@@ -4,6 +4,8 @@ import time
 from collections import defaultdict
 from queue import Empty
 
+from waits import until
+
 from llmos_nb.app.present.widget import apply
 
 
@@ -60,12 +62,9 @@ class Page:
         elif kind == "status" and content["execution_state"] == "idle":
             self.idle[cell] = time.monotonic()
 
-    def until(self, holds, seconds=20):
+    def until(self, holds, seconds=60):
         """Take messages in until something holds."""
-        end = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < end, "it did not come"
-            self.look()
+        return until(holds, lambda: f"view {self.view}, notes {self.notes}", seconds, self.look)
 
     def passes(self, seconds):
         """Take messages in for a while."""

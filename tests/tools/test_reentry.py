@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from turns import call, python, same_as_folded
+from waits import approve_all, until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import CallDenied
@@ -124,8 +125,7 @@ async def test_objects_left_by_a_step_cannot_approve_later(how):
     for hook in agent.names["hooks"]:
         with pytest.raises(CallDenied):
             hook()
-    while not agent.attempts:
-        await asyncio.sleep(0.005)
+    await until_async(lambda: agent.attempts)
     assert agent.proc.state == "waiting" and not agent.shipped
     await agent.proc.approve("all")
     assert agent.proc.reason == "answered" and same_as_folded(agent.proc)
@@ -138,8 +138,7 @@ async def test_what_the_loop_of_the_processes_is_handed_with_no_context_writes_n
     try:
         act = partial(decisions.approve, agent.proc.run, "all", "you", "", None)
         loop.call_soon_threadsafe(act, context=Context())
-        while not refused:
-            await asyncio.sleep(0.005)
+        await until_async(lambda: refused)
     finally:
         loop.set_exception_handler(None)
     assert isinstance(refused[0], CallDenied) and not agent.shipped
@@ -184,8 +183,7 @@ async def test_a_process_that_a_step_starts_is_no_freer_than_the_step(tmp_path, 
     monkeypatch.chdir(tmp_path)
     turns = ScriptedModel([python(INNER.replace("HOW", how)), DONE])
     proc = await Session({}).start("outer", model=turns, approve=mode, plan="none")
-    while proc.state == "waiting":
-        await proc.approve("all")
+    await approve_all(proc)
     assert result in proc.run.state.calls["r1.0"].result
     assert (tmp_path / "escaped.txt").exists() == (mode == "auto")
 
@@ -200,8 +198,7 @@ async def test_a_batch_that_a_step_runs_is_no_freer_than_the_step(tmp_path, monk
     proc = await Session({}).start(
         "outer", model=ScriptedModel([python(code), DONE]), approve="risky", plan="none"
     )
-    while proc.state == "waiting":
-        await proc.approve("all")
+    await approve_all(proc)
     result = proc.run.state.calls["r1.0"].result
     assert ("waiting" in result) if started else ("cannot start a process with approve 'auto'" in result)
     assert not Path("escaped.txt").exists()

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from turns import call, same_as_folded
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import EffectRefused, UsageError
@@ -189,8 +190,7 @@ async def test_a_step_that_is_held_before_a_host_that_others_wrote_is_in_danger(
 
         thread = threading.Thread(target=permit)
         thread.start()
-        while not (keys := [k for k in run.state.questions if "!" in k]):
-            await asyncio.sleep(0.01)
+        keys = await until_async(lambda: [k for k in run.state.questions if "!" in k])
         question = run.state.questions[keys[0]]
         made = card(run.state, keys[0])
         assert bool(question.get("foreign")) is danger and ("danger" in made) is danger

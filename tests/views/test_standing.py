@@ -6,9 +6,23 @@ from itertools import count
 import pytest
 
 from llmos_nb.process.state import State
-from llmos_nb.views import moment, standing
+from llmos_nb.views import moment, standing, wording
 
-NOW = datetime.now(UTC).isoformat(timespec="milliseconds")
+HERE = datetime.now().astimezone()
+NOW = HERE.astimezone(UTC).isoformat()
+
+
+class Still(datetime):
+    """The clock as the tests began: no midnight comes between two looks."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return HERE.astimezone(tz) if tz else HERE.replace(tzinfo=None)
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch):
+    monkeypatch.setattr(wording, "datetime", Still)
 
 
 @pytest.mark.parametrize(
@@ -17,7 +31,7 @@ NOW = datetime.now(UTC).isoformat(timespec="milliseconds")
         (State(status="running"), {}, "running"),
         (State(status="running", pause_wanted=True), {}, "running (pauses after this step)"),
         (State(status="running"), {"driven": False}, "broke off"),
-        (State(status="running", at=NOW), {"driven": False}, f"broke off at {moment(NOW)}"),
+        (State(status="running", at=NOW), {"driven": False}, "broke off at {now}"),
         (State(status="running"), {"elsewhere": True, "driven": False}, "running (elsewhere)"),
         (State(status="paused"), {"elsewhere": True}, "running (elsewhere)"),
         (State(status="paused"), {"driven": False}, "paused"),
@@ -31,12 +45,12 @@ NOW = datetime.now(UTC).isoformat(timespec="milliseconds")
                 questions={"r2.0": {"since": NOW}, "r1.0": {"since": "2026-01-01T00:00:00+00:00"}},
             ),
             {"driven": False},
-            f"waiting for you since {moment('2026-01-01T00:00:00+00:00')}",
+            "waiting for you since {long_ago}",
         ),
         (
             State(status="running", awaited={"r2.0": {"since": NOW, "title": "process 2 to end"}}),
             {},
-            f"waiting for process 2 to end since {moment(NOW)}",
+            "waiting for process 2 to end since {now}",
         ),
         (
             State(status="running", awaited={"r2.0": {"title": "process 2 to end"}}),
@@ -48,17 +62,18 @@ NOW = datetime.now(UTC).isoformat(timespec="milliseconds")
         (
             State(status="running", awaited={"r2.0": {"since": NOW}}),
             {},
-            f"waiting for a message since {moment(NOW)}",
+            "waiting for a message since {now}",
         ),
     ],
-    ids=map(str, count()),  # words hold the time of day, which changes while the processes of the tests begin
+    ids=map(str, count()),
 )
 def test_standing_says_how_a_process_stands(state, where, words):
-    assert standing(state, **where) == words
+    times = {"now": moment(NOW), "long_ago": moment("2026-01-01T00:00:00+00:00")}
+    assert standing(state, **where) == words.format(**times)
 
 
 def test_moment_is_the_time_of_day_here_and_names_another_day():
-    now = datetime.now().astimezone()
+    now = HERE
     assert moment(now.astimezone(UTC).isoformat()) == f"{now:%H:%M}"
     before = now - timedelta(days=3)
     assert moment(before.isoformat()) == f"{before:%b} {before.day} {before:%H:%M}"

@@ -1,11 +1,11 @@
 """Who may approve and until when: approvers, deadlines, escalation; also over a restart, with a clock of the test's own."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from notebook_driver import Notebook
 from turns import call, same_as_folded
+from waits import until_async
 
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.models.scripted import ScriptedModel
@@ -111,8 +111,7 @@ async def test_a_question_that_nobody_answers_in_time_is_rejected(settings, cloc
 async def test_the_timer_of_the_loop_rings_by_itself(settings):
     settings('deadline = "0.05 s"')
     proc = await waiting()
-    while proc.reason is None:
-        await asyncio.sleep(0.005)
+    await until_async(lambda: proc.reason is not None)
     assert proc.run.state.calls["r1.0"].by == "deadline"
 
 
@@ -123,8 +122,7 @@ async def test_a_deadline_survives_a_restart(settings, clock):
     again = reload(proc)
     assert again.run.state.questions["r1.0"]["until"].startswith("2026-11-28")
     await again.resume()
-    while again.reason is None:
-        await asyncio.sleep(0.005)
+    await until_async(lambda: again.reason is not None)
     assert again.run.state.calls["r1.0"].by == "deadline" and same_as_folded(again)
 
 

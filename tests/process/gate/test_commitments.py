@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from test_attacks import ANN, BOB, EVIL, FRIEND, MANIFEST, MINE, PAY, World, mail, pay, plan
 from turns import call, python, same_as_folded
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.app.options import parse_cell
@@ -700,8 +701,7 @@ async def test_stop_while_the_gate_reads_pauses_and_judges_again():
     @llmos.tool(effect="read", source="own")
     async def contacts() -> list:
         begun.set()
-        while held[0]:
-            await asyncio.sleep(0)
+        await until_async(lambda: not held[0], every=0)
         return [{"name": "Ann Baker", "email": ANN}]
 
     tools = [t for t in world.tools() if t.__name__ != "contacts"] + [contacts]

@@ -8,6 +8,7 @@ import pytest
 from notebook_driver import Notebook
 from page_driver import Page
 from turns import python, same_as_folded
+from waits import until, until_async
 
 from llmos_nb.journal.events import EffectDecided, QuestionAsked
 from llmos_nb.models.scripted import ScriptedModel
@@ -51,8 +52,7 @@ def begun(tmp_path, space, code, *approvers, **options):
 
 async def held(proc):
     """Wait until a step is held."""
-    while not [e for e in proc.events if isinstance(e.body, QuestionAsked)]:
-        await asyncio.sleep(0.01)
+    await until_async(lambda: [e for e in proc.events if isinstance(e.body, QuestionAsked)])
 
 
 def effects(proc):
@@ -160,8 +160,7 @@ async def test_stop_and_kill_end_a_held_step_wherever_it_is_held(tmp_path, space
     proc.run.attended = lambda: True
 
     def end():
-        while not [e for e in proc.events if isinstance(e.body, QuestionAsked)]:
-            pass
+        until(lambda: [e for e in proc.events if isinstance(e.body, QuestionAsked)])
         getattr(proc, verb)()
 
     other = threading.Thread(target=end)
@@ -179,8 +178,7 @@ async def test_time_under_a_question_is_not_the_steps_and_its_own_deadline_holds
     proc.run.attended = lambda: True
 
     def allow():
-        while not [e for e in proc.events if isinstance(e.body, QuestionAsked)]:
-            pass
+        until(lambda: [e for e in proc.events if isinstance(e.body, QuestionAsked)])
         threading.Event().wait(0.8)  # longer than the step may take
         proc.approve("all")
 
@@ -215,8 +213,7 @@ async def test_kill_of_a_second_process_that_waits_for_the_namespace_does_not_wa
     await asyncio.wait_for(held(first), 20)
     second = first.session.create("Other.", model=ScriptedModel([python("y = 2"), DONE]), plan="none")
     second.start()
-    while not second.run.waits:
-        await asyncio.sleep(0.01)
+    await until_async(lambda: second.run.waits)
     await asyncio.wait_for(second.kill(), 20)
     assert second.reason == "killed" and "y" not in space and first.state == "waiting"
     first.reject("all", "no")

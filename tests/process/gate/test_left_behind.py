@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from turns import call, python, same_as_folded
+from waits import approve_all
 
 import llmos_nb as llmos
 from llmos_nb.errors import EffectRefused
@@ -81,10 +82,7 @@ async def left(tmp_path, space, name, mode, ends):
     )
     process = session.create("Try it.", model=ScriptedModel(turns), plan="none", approve="risky")
     await process.start()
-    while any(
-        q["kind"] == "approval" for q in process.run.state.questions.values()
-    ):  # its code shows what it leaves
-        await process.approve("all")
+    await approve_all(process, "approval")  # its code shows what it leaves
     assert process.run.state.calls["r1.0"].status == "done", process.run.state.calls["r1.0"].result
     if mode == "auto":
         process.run.state.mode = mode

@@ -9,6 +9,7 @@ import pytest
 from notebook_driver import Notebook
 from test_attacks import EVIL, FRIEND, MANIFEST, PAY, World, plan
 from turns import call, python, same_as_folded
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.app.options import parse_cell
@@ -141,8 +142,7 @@ async def test_what_a_step_has_left_behind_uses_no_act(bank, way, ends):
     go.set()
     said = [await asyncio.to_thread(tried.get, timeout=20) for _ in range(3)]
     assert bank.sent == [] and all("has left behind" in s for s in said)
-    while not (late := [e for e in proc.events if isinstance(e.body, SignalReceived)]):
-        await asyncio.sleep(0)  # it is written down in its turn
+    late = await until_async(lambda: [e for e in proc.events if isinstance(e.body, SignalReceived)], every=0)
     await proc.journal.flush()
     assert [e.body.ok for e in late] == [False] and proc.run.state.acts[1].uses == [] and same_as_folded(proc)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from notebook_driver import Notebook
+from notebook_driver import Notebook, reply_to
 
 from llmos_nb import errors
 from real_runs.judge import Step, Value
@@ -142,10 +142,7 @@ def _look(book: Notebook, scenario: Scenario, work: Path, found: Live) -> None:
     call = f"(lambda g: (exec({LOOKING!r}, g), g['look'](get_ipython().user_ns, {names!r}))[1])({{}})"
     given = {"look": call}
     sent = book.client.execute("", silent=True, store_history=False, user_expressions=given)
-    reply = book.client.get_shell_msg(timeout=CELL_S)
-    while reply["parent_header"].get("msg_id") != sent:
-        reply = book.client.get_shell_msg(timeout=CELL_S)
-    answer = reply["content"]["user_expressions"]["look"]
+    answer = reply_to(book.client, sent, CELL_S)["content"]["user_expressions"]["look"]
     if answer["status"] != "ok":
         raise NotAsPlanned(f"{scenario.name}: no look at the values: {answer}")
     values = values_of(ast.literal_eval(answer["data"]["text/plain"]))

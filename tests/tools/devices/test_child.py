@@ -1,6 +1,7 @@
 """The child device: Python in a process of its own, which gets copies and gives text."""
 
 import asyncio
+import dataclasses
 import gc
 import io
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from notebook_driver import Notebook
 from turns import python, same_as_folded
+from waits import START_SECONDS, approve_all, until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
@@ -107,9 +109,18 @@ async def test_a_deadline_ends_the_step_and_keeps_the_rest(code, monkeypatch):
     assert done[1].error == "ToolTimeout" and done[2].text == "1"
 
 
-async def test_unresponsive_code_is_ended_with_its_child(script):
+async def test_unresponsive_code_is_ended_with_its_child(script, monkeypatch):
     stubborn = "sum(range(10**12))"  # one long call of C code
-    proc = await run(script, stubborn, "'again'", names={}, call_timeout=3, approve="auto")
+    call = child_device.Child.call
+
+    async def soon_over(self, tool, arguments, context):
+        if arguments.get("code") == stubborn:  # its deadline begins once the child is up, on a busy machine too
+            await self._started(START_SECONDS)
+            context = dataclasses.replace(context, deadline_s=1)
+        return await call(self, tool, arguments, context)
+
+    monkeypatch.setattr(child_device.Child, "call", soon_over)
+    proc = await run(script, stubborn, "'again'", names={}, call_timeout=START_SECONDS, approve="auto")
     first, second = results(proc)
     assert "its process was ended; the variables made there are gone" in first
     assert second.endswith("'again'") and "copied" in second  # a new one, filled anew
@@ -175,8 +186,7 @@ async def test_stop_ends_a_step_of_the_child_and_resume_continues(script):
         namespace={},
         isolate=True,
     )
-    while not any(e.k == "call.started" for e in proc.events):
-        await asyncio.sleep(0.01)
+    await until_async(lambda: any(e.k == "call.started" for e in proc.events))
     await proc.stop()
     assert proc.state == "paused" and proc.run.state.calls["r1.0"].error == "Stopped"
     await proc.resume()
@@ -244,8 +254,7 @@ async def test_heap_of_the_child_is_rebuilt_after_a_restart(script, reaches):
     await proc.pause()
     again = llmos.Session({"items": [1]}).load(path, model=script(*turns))
     await again.resume()
-    while again.state == "waiting":
-        await again.approve("all")
+    await approve_all(again)
     assert again.reason == "answered" and results(again)[1].splitlines()[-1] == "5"
 
 

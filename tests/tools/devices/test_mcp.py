@@ -1,6 +1,5 @@
 """MCP servers: a real one end to end, and a hostile one that gets nothing: each of its ways is a case."""
 
-import asyncio
 import json
 import os
 import subprocess
@@ -11,6 +10,7 @@ import nbformat
 import pytest
 from notebook_driver import Notebook
 from turns import call, same_as_folded
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import ConfigError, UsageError
@@ -218,8 +218,8 @@ async def test_new_tool_is_noticed_before_the_next_request(hostile):
     evil = hostile("grows", READ)
     proc = evil.start(echo("one"), call("ask", question="Go on?"), DONE)
     await proc
-    while not evil.session.servers.news()[0][1]:  # its word comes after the answer: the next prompt has it
-        await asyncio.sleep(0.005)
+    # its word comes after the answer: the next prompt has it
+    await until_async(lambda: evil.session.servers.news()[0][1])
     await proc.reply("yes")
     assert "evil_new" in proc.run.tools and "evil_new" in wire_of(proc)
     added = [e.d["added"] for e in proc.events if e.k == "tools.changed" and e.d.get("added")]
@@ -265,6 +265,7 @@ async def test_a_listing_without_end_is_bounded(hostile):
 
 async def test_a_server_that_hangs_costs_its_deadline_and_is_in_doubt(hostile):
     evil = hostile("hangs")
+    await evil.start(DONE)  # the server is up: the deadline is the call's
     proc = evil.start(echo(), DONE, approve="auto", call_timeout=1.5)
     await proc
     assert proc.run.state.calls["r1.0"].status == "in_doubt" and evil.calls == ["hi"]
@@ -425,6 +426,13 @@ async def test_added_servers_are_kept_and_removed_ones_end(tmp_path):
         await session.servers.remove("evil")
 
 
+def gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 async def test_a_server_goes_with_an_interpreter_that_is_killed(tmp_path):
     code = (
         "import asyncio, os, sys\nfrom llmos_nb.tools.devices.mcp.client import Server\n"
@@ -434,8 +442,7 @@ async def test_a_server_goes_with_an_interpreter_that_is_killed(tmp_path):
     hangs = [sys.executable, str(HOSTILE), "honest", str(tmp_path / "log")]
     done = subprocess.run([sys.executable, "-c", code, *hangs], capture_output=True, text=True, check=False)
     pid = int(done.stdout)
-    while Path(f"/proc/{pid}/stat").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
-        await asyncio.sleep(0.01)
+    await until_async(lambda: gone(pid), f"the end of process {pid}")
 
 
 @pytest.mark.parametrize("text", ["short", "long " * 400])

@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 import socket
-import time
 from urllib.parse import urlsplit
 
 import pytest
 from mcp_remote import Odd, real
 from notebook_driver import Notebook
 from turns import call
+from waits import until, until_async
 
 from llmos_nb.app.options import carry_out
 from llmos_nb.errors import ConfigError, ToolError, UsageError
@@ -29,13 +29,6 @@ class Nothing(set):
 
     def add(self, _):
         """Forget it."""
-
-
-async def until(holds):
-    """Wait for a condition."""
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 async def run(folder, url, *turns, headers=None, reads=(), namespace=None, **options):
@@ -136,6 +129,7 @@ async def test_a_redirect_does_not_bring_the_header_to_another_host(odd, tmp_pat
 
 async def test_a_call_that_gets_no_answer_is_in_doubt(odd, tmp_path):
     server = odd("hangs")
+    await run(tmp_path, server.url)  # the client is imported: the deadline is the call's
     proc, _ = await run(tmp_path, server.url, call("desk_echo", text="hi"), call_timeout=1)
     assert server.calls == ["hi"] and proc.run.state.calls["r1.0"].status == "in_doubt"
 
@@ -180,7 +174,7 @@ async def test_a_call_under_way_is_in_doubt_when_another_finds_its_session_forgo
     desk = servers._running["desk"][1]
     try:
         waits = asyncio.ensure_future(echo.runner({"text": "hi"}, CallContext("r1.0", "k", deadline_s=60)))
-        await until(lambda: server.calls)
+        await until_async(lambda: server.calls)
         server.known.clear()
         await servers.tools("desk", 20)
         assert (await waits).facts == {"in_doubt": True}
@@ -194,10 +188,8 @@ async def test_a_stream_of_news_that_breaks_during_a_step_is_not_opened_again_in
     def hang_up():
         """End the stream of news, and wait until it is asked for again."""
         server.go.set()
-        began = time.monotonic()
-        while (wire := session.servers._running["desk"][1]._link.wire).streams < 2:
-            assert time.monotonic() < began + 60
-        return wire.streams
+        streams = lambda: session.servers._running["desk"][1]._link.wire.streams  # noqa: E731
+        return until(lambda: (n := streams()) >= 2 and n, lambda: f"2 streams; there are {streams()}")
 
     told = f'[mcp.desk]\nurl = "{server.url}"\n[tools.desk_echo]\neffect = "read"'
     (tmp_path / "llmos.toml").write_text(told)

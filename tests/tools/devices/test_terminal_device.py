@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from turns import call, same_as_folded
+from waits import approve_all, until_async
 
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
@@ -35,15 +36,6 @@ def ran(command, folder, seconds):
 
 def results(process):
     return [c.result for c in process.run.state.calls.values()]
-
-
-async def approved(process):
-    """Approve whatever it asks until it has settled."""
-    asked = []
-    while process.state == "waiting":
-        asked.append(next(iter(process.run.state.questions.values())))
-        await process.approve("all")
-    return asked
 
 
 @pytest.fixture
@@ -77,7 +69,7 @@ async def test_a_command_is_asked_each_time_with_its_text_in_every_mode(mode, tm
     (tmp_path / "llmos.toml").write_text('[[policy.rules]]\ntool = "terminal"\ndo = "allow"\n')
     p = await working(call("terminal", command="echo one"), call("terminal", command="echo two"), approve=mode)
     card = card_of(p.run.state)
-    asked = await approved(p)
+    asked = await approve_all(p)
     asked = [q for q in asked if q["kind"] == "approval"]
     assert [f"echo {w}" in q["text"] for q, w in zip(asked, ("one", "two"), strict=True)] == [True, True]
     assert results(p) == ["one", "two"] and p.reason == "answered"
@@ -94,9 +86,14 @@ async def test_a_command_gets_no_secret_and_says_how_it_ended(monkeypatch, tmp_p
     monkeypatch.setenv("PLAIN", "plain-value")
     (tmp_path / "llmos.toml").write_text('[tools.terminal]\nenv = ["PLAIN"]\n')
     p = await working(call("terminal", command="env; exit 3"))
-    await approved(p)
+    await approve_all(p)
     assert "t0psecret" not in results(p)[0] and "PLAIN=plain-value" in results(p)[0]
     assert results(p)[0].endswith("[exit code 3]") and p.run.state.calls["r1.0"].status == "failed"
+
+
+def mine(seconds):
+    """Return a duration that no other run of the tests on this machine has: the processes of a step are found by it."""
+    return f"{seconds}{os.getpid():08}"
 
 
 def alive(mark):
@@ -112,32 +109,29 @@ def alive(mark):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 async def test_no_descendant_outlives_a_deadline_even_outside_the_group():
-    mark = "313.3371"
+    mark = mine("313.1")
     p = await working(call("terminal", command=f"setsid sleep {mark} & sleep {mark}"), call_timeout=0.5)
-    await approved(p)
+    await approve_all(p)
     assert "deadline of 0.5 s and was ended" in results(p)[0]
-    while alive(mark):
-        await asyncio.sleep(0.01)
+    await until_async(lambda: not alive(mark))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 async def test_stop_ends_the_command_and_leaves_it_in_doubt():
-    mark = "313.3372"
+    mark = mine("313.2")
     model = ScriptedModel([call("terminal", command=f"sleep {mark}"), {"text": "Done."}])
     p = await llmos.run("Work.", model=model, namespace={}, tools=["terminal"])
     p.approve("all")
-    while not alive(mark):
-        await asyncio.sleep(0.01)
+    await until_async(lambda: alive(mark))
     await p.stop()
     assert p.state in ("paused", "waiting") and p.run.state.calls["r1.0"].status == "in_doubt"
-    while alive(mark):
-        await asyncio.sleep(0.01)
+    await until_async(lambda: not alive(mark))
     p.kill()
 
 
 async def test_the_check_for_leftovers_fails_where_groups_are_not_ended(monkeypatch, tmp_path):
     monkeypatch.setattr(run, "_end", lambda pid, mark: None)
-    mark = "313.3373"
+    mark = mine("313.3")
     task = asyncio.create_task(ran(["sleep", mark], tmp_path, 0.2))
     ended = await task
     assert ended.code is None and (alive(mark) or not sys.platform.startswith("linux"))
@@ -239,7 +233,7 @@ async def test_interrupted_commit_is_recognised_and_not_repeated(repository):
     (repository / "calc.py").write_text("x = 1\n")
     turns = [call("git_add", paths=["calc.py"]), call("git_commit", message="Change"), {"text": "Done."}]
     p = await llmos.run("Work.", model=ScriptedModel(turns), namespace={}, tools=["git"])
-    (asked,) = await approved(p)
+    (asked,) = await approve_all(p)
     assert "+x = 1" in asked["shows"] and log(repository) == ["Change", "Begin"]
     lines = p.journal.path.read_bytes().splitlines(keepends=True)
     started = next(i for i, line in enumerate(lines) if b'"k":"call.started"' in line and b'"r2.0"' in line)
@@ -264,7 +258,7 @@ async def test_test_run_result_is_typed(repository):
         call("run_tests", path="nowhere.py"),
         tools=["tests"],
     )
-    await approved(p)
+    await approve_all(p)
     facts = p.run.state.calls["r1.0"].facts
     assert (facts["passed"], facts["failed"], facts["skipped"]) == (1, 1, 1)
     assert facts["first"][0][0] == "test_calc::test_mean" and "assert 1.5 == 2" in results(p)[0]
@@ -291,7 +285,7 @@ async def test_a_development_task_change_test_review_commit(repository):
     p = await llmos.run(
         "Fix `mean`.", model=ScriptedModel(turns), namespace={"mean": 0}, tools=["files", "git", "tests"]
     )
-    asked = await approved(p)
+    asked = await approve_all(p)
     assert p.reason == "answered", p.detail
     titles = [q["title"] for q in asked]
     assert titles == ["commit 1 file to the folder: 1 test passed", "commit to git"]
