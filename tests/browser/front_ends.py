@@ -99,7 +99,8 @@ def has_kernel(page):
 
 
 def which_kernel(page):
-    """Answer a front end that asks which kernel it is with what it proposes."""
+    """Answer a front end that asks which kernel it is."""
+    page.locator(f"{WHICH_KERNEL} select").select_option(label="Python 3 (ipykernel)")
     page.locator(f"{WHICH_KERNEL} .jp-mod-accept").click()
 
 
@@ -148,12 +149,12 @@ def begin(page, cell, deed):
 
     A front end that is still connecting drops the first deed, or asks which kernel it is, and goes on once it knows.
     """
+    from playwright.sync_api import expect  # without it the fixtures skip
 
     def begun():
         deed()
         while (found := cell.evaluate(BEGUN, WHICH_KERNEL)) == "asked":
-            which_kernel(page)
-            page.locator(WHICH_KERNEL).wait_for(state="detached")
+            expect(page.locator(WHICH_KERNEL)).to_have_count(0)  # the page's handler answers
         return found == "begun"
 
     until(begun, "a cell that has begun", page)
