@@ -19,7 +19,7 @@ TICK = 0.05
 
 
 async def main(log: str, kernel_id: str = "") -> None:
-    """Show the waiting state; Approve starts a step of a minute, that only Stop ends. Every verb is written to `log`."""
+    """Show the waiting state; Approve starts a step of ten minutes, that only Stop ends. Every verb is written to `log`."""
     verbs: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def on_verb(message: dict[str, Any]) -> None:
@@ -42,10 +42,10 @@ async def main(log: str, kernel_id: str = "") -> None:
 
 
 def hold_the_thread() -> None:
-    """Sleep for a minute as a step's own code would, with the handler that lets an interrupt reach it."""
+    """Sleep for ten minutes as a step's own code would, with the handler that lets an interrupt reach it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        time.sleep(60)
+        time.sleep(600)
     except KeyboardInterrupt:
         pass
     finally:

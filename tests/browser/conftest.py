@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from contextlib import ExitStack, suppress
 from functools import cached_property
+from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from filelock import FileLock
-from harness import FLAGS, PlainPage, chromium, jupyter
+from harness import FLAGS, PATIENCE_MS, PlainPage, chromium, jupyter
 
 HERE = Path(__file__).parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "llmos_nb-tests"
 
 
 def missing(what: str):
@@ -25,6 +24,12 @@ def missing(what: str):
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what}, and CI must have it")
     pytest.skip(what)
+
+
+def patient(page):
+    """Let a page take its time: the only bound of what is waited for, on a machine however busy."""
+    page.set_default_timeout(PATIENCE_MS)
+    return page
 
 
 class Chromium:
@@ -36,6 +41,7 @@ class Chromium:
     @cached_property
     def _type(self):
         sync_api = pytest.importorskip("playwright.sync_api")
+        sync_api.expect.set_options(timeout=PATIENCE_MS)
         return self._until.enter_context(sync_api.sync_playwright()).chromium
 
     @cached_property
@@ -71,11 +77,11 @@ class Chromium:
 
     def new_page(self, **given):
         """Open a page with nothing of those before it."""
-        return self._plain.new_page(**given)
+        return patient(self._plain.new_page(**given))
 
     def lab_page(self, width, height):
         """Open a page that has the cache of those before it: a front end is megabytes of compiled script."""
-        page = self._cached.new_page()
+        page = patient(self._cached.new_page())
         page.set_viewport_size({"width": width, "height": height})
         return page
 
@@ -116,7 +122,6 @@ def browser():
 def shared_page(browser):
     page = browser.blank()
     page.set_viewport_size({"width": 1100, "height": 900})
-    page.set_default_timeout(20_000)
     return PlainPage(page)
 
 
@@ -137,18 +142,10 @@ def plain(shared_page):
 
 @pytest.fixture(scope="session")
 def axe():
-    """The source of axe-core, fetched once by npm into a cache outside the project."""
-    package = CACHE / "package" / "axe.min.js"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with FileLock(CACHE / "lock"):  # two processes of the tests may want it at once
-        if not package.exists():
-            pack = ["npm", "pack", "axe-core@4", "--silent"]
-            try:
-                packed = subprocess.run(pack, cwd=CACHE, check=True, capture_output=True, text=True, timeout=60)
-                subprocess.run(["tar", "-xzf", packed.stdout.split()[-1]], cwd=CACHE, check=True)
-            except (OSError, subprocess.SubprocessError) as error:
-                missing(f"axe-core cannot be fetched with npm ({error})")
-    return package.read_text("utf-8")
+    """The source of axe-core, out of a package of the extra `test`: no test waits for a registry."""
+    if not find_spec("axe_playwright_python"):
+        missing("axe-core is not installed (pip install axe-playwright-python)")
+    return resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")

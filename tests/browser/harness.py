@@ -23,13 +23,15 @@ FLAGS = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # which is small in a container, and a page that fills it crashes
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
 ]
-LONGEST_S = 120  # that a server may take to begin on a busy machine before it counts as hanging
+LONGEST_S = 120  # that anything may take on a busy machine before it counts as hanging
+PATIENCE_MS = 60_000  # that a page may take for one thing
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -139,6 +141,10 @@ def jupyter(folder: Path, theme: str = "JupyterLab Light") -> Iterator[tuple[str
     settings.mkdir(parents=True)
     (settings / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
     (settings / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false"}))
+    completer = folder / "config/lab/user-settings/@jupyterlab/completer-extension"
+    completer.mkdir()
+    # a kernel on a busy machine answers after more than a second, and what it offers would be dropped
+    (completer / "manager.jupyterlab-settings").write_text(json.dumps({"providerTimeout": PATIENCE_MS}))
     (folder / "config/labconfig").mkdir()
     # each page that is loaded would have Node look for what is to be built, and could ask for it in a dialog
     (folder / "config/labconfig/page_config.json").write_text(json.dumps({"buildCheck": False}))

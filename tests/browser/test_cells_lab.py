@@ -1,13 +1,12 @@
 """Cells in JupyterLab and Notebook: goals as prose, an agent asked from a cell, steps accepted and rejected as cells."""
 
-import contextlib
 import json
 from pathlib import Path
 
 import nbformat
 import pytest
+from front_ends import FRONTENDS, book, opened, python, save, script
 from journeys import FINISHED
-from test_notebook_lab import FRONTENDS, book, opened, python, script
 
 pytestmark = pytest.mark.browser
 STATIC = Path(__file__).parents[2] / "llmos_nb/app/lab/extension/static"
@@ -33,8 +32,7 @@ def code(page, n):
 def saved(page, path):
     """Save, and read what is saved."""
     page.keyboard.press("Escape")
-    page.keyboard.press("Control+s")
-    page.wait_for_function("!document.querySelector('.lm-TabBar .jp-mod-dirty')")
+    save(page)
     return nbformat.read(path, as_version=4).cells
 
 
@@ -97,11 +95,8 @@ def asked_where_nothing_is_loaded(page):
     code(page, 1).locator(".jp-InputPrompt", has_text="[2]").wait_for()
     page.keyboard.type("Sum `tota")
     offered = page.locator(".jp-Completer-item", has_text="total")
-    for _ in range(4):  # Lab waits a second for completions; on a busy machine a person presses again
-        page.keyboard.press("Tab")
-        with contextlib.suppress(AssertionError):
-            expect(offered).to_be_visible(timeout=4000)
-            break
+    page.keyboard.press("Tab")
+    expect(offered).to_be_visible()
     page.keyboard.press("Enter")
     code(page, 2).locator(".cm-line", has_text="Sum `total").wait_for()
 

@@ -1,12 +1,13 @@
 """A panel after its end, in JupyterLab: undo, ask further, save, reload, a session that is gone, other programs."""
 
 import os
+import re
 import subprocess
 import sys
 
 import nbformat
 import pytest
-from test_notebook_lab import address, book, opened, python, reload, run_all, save, script
+from front_ends import approve, book, choose, opened, python, reload, run_all, save, script, tab
 
 pytestmark = pytest.mark.browser
 RUN = "application/vnd.llmos.run+json"
@@ -68,15 +69,13 @@ def test_the_panel_lives_on_after_the_end_through_reload_until_its_session_is_go
     panel.locator(".foot [data-act=undo_all]:not([aria-disabled])").wait_for()
     page.locator(".jp-mod-dirty").first.wait_for()  # the page puts what it was told into its notebook
     save(page)
-    page.get_by_role("menuitem", name="Kernel", exact=True).click()
-    page.get_by_role("menuitem", name="Restart Kernel…").click()
+    choose(page, "Kernel", re.compile("^Restart Kernel…"))
     page.locator(".jp-Dialog .jp-mod-accept").click()
     panel.get_by_text("until this session knows the process").wait_for()
     page.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Control+Enter")
     panel.get_by_role("button", name="Export notebook").and_(page.locator(":enabled")).wait_for()
-    page.get_by_role("menuitem", name="Kernel", exact=True).click()
-    page.get_by_role("menuitem", name="Shut Down Kernel", exact=True).click()
+    choose(page, "Kernel", re.compile("^Shut Down Kernel$"))
     panel.get_by_text("The buttons rest: ").wait_for()  # not "until this session knows the process"
     shot(page, "4-gone")
     panel.get_by_role("button", name="Undo all").and_(page.locator(":disabled")).wait_for()
@@ -101,13 +100,9 @@ def test_a_tab_that_was_closed_while_it_waited_is_opened_again_and_its_notebook_
     page.wait_for_timeout(600)  # what a notebook keeps of it is renewed in a moment
     save(page)
     page.close()
-    page = browser.lab_page(1400, 1200)
-    page.set_default_timeout(20_000)
-    page.goto(address(server, "lab", "closed"))  # its cell still runs
-    approve = page.get_by_role("button", name="Approve", exact=True)
-    approve.and_(page.locator(":enabled")).wait_for()
-    page.wait_for_timeout(600)  # Approve takes nothing for its first half second
-    approve.click()
+    page = tab(browser, server, "lab", "closed")  # its cell still runs
+    page.get_by_role("button", name="Approve", exact=True).and_(page.locator(":enabled")).wait_for()
+    approve(page)
     page.locator(".llm[data-state=finished]").wait_for()
     page.locator(".jp-mod-dirty").first.wait_for()
     save(page)

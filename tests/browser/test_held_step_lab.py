@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from test_notebook_lab import book, opened, python, run_all, script
+from front_ends import book, opened, python, run_all, script
 
 pytestmark = pytest.mark.browser
 UNSEEN = "import builtins\nprint('counted')\ngetattr(builtins, 'op' + 'en')('total.txt', 'w').write('6')"

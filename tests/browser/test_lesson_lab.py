@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from front_ends import opened, run_all
 
 from llmos_nb.lessons.solutions import solution_text
 
@@ -22,14 +23,10 @@ def place(words):
 @pytest.fixture(scope="module")
 def lesson(browser, server):
     """The lesson, open, with every cell run once; all cells stand on one tall page."""
-    url, token, folder = server
+    folder = server[2]
     shutil.copyfile(NOTEBOOK, folder / NOTEBOOK.name)
-    page = browser.lab_page(1200, 9000)
-    page.set_default_timeout(30_000)
-    page.goto(f"{url}lab/workspaces/lesson/tree/{folder.name}/{NOTEBOOK.name}?token={token}")
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before, "Run All" asks for a kernel
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
+    page = opened(browser, server, "lab", NOTEBOOK.stem, size=(1200, 9000))
+    run_all(page)
     cell(page, len(SOURCES) - 1).get_by_text("Exercises done: 0 of 4").wait_for()
     yield page, folder
     page.close()

@@ -7,16 +7,23 @@ from journeys import FINISHED
 from states import RUNNING, WAITING
 
 pytestmark = pytest.mark.browser
+# what was to come in the first 300 ms has come when a later timer of the same page has run out
+LATER = "() => new Promise((done) => setTimeout(done, 400))"
+AFTER_A_SECOND = """() => document.addEventListener("click", () => setTimeout(() => {
+  window.later = model.interrupts;
+}, 1000), { capture: true, once: true })"""
 
 
 def test_stop_interrupts_only_where_the_process_does_not_answer(plain):
     plain.show(RUNNING)
     click("Stop")(plain)
-    plain.page.wait_for_timeout(400)
+    plain.page.evaluate(LATER)
     assert plain.page.evaluate("model.interrupts") == 0
-    plain.page.evaluate("void (model.heard = false)")
+    plain.page.evaluate("void (model.heard = false, window.later = null)")
+    plain.page.evaluate(AFTER_A_SECOND)
     click("Stop")(plain)
-    plain.page.wait_for_function("model.interrupts === 1", timeout=1000)
+    plain.page.wait_for_function("window.later !== null")
+    assert plain.page.evaluate("[window.later, model.interrupts]") == [1, 1]
     plain.page.get_by_text("One long call in C ends only when it returns").wait_for()
 
 
@@ -36,7 +43,7 @@ def test_a_panel_whose_kernel_is_gone_says_so_and_interrupts_nothing(plain, verb
     plain.page.evaluate("() => { model.send = () => { throw new Error('Cannot send') } }")
     click(verb)(plain)
     plain.page.get_by_text(f"The kernel of this panel is gone. Run %agent show {RUNNING['pid']}").wait_for()
-    plain.page.wait_for_timeout(400)
+    plain.page.evaluate(LATER)
     assert plain.page.evaluate("model.interrupts") == 0
 
 

@@ -292,7 +292,7 @@ def test_the_slider_asks_at_most_ten_times_a_second(plain):
         "model.send = (message) => { model.times.push(performance.now()); send.call(model, message) } }"
     )
     keys(*["ArrowLeft"] * 20, on="[type=range]")(plain)
-    assert plain.page.get_by_text(f"Event {END - 19} of {END + 1}").is_visible()
+    plain.page.get_by_text(f"Event {END - 19} of {END + 1}").wait_for()
     plain.page.wait_for_function(f"model.sent.at(-1)?.at === {END - 20}")
     assert plain.sent[-1] == {"verb": "seek", "at": END - 20}
     times = plain.page.evaluate("model.times")

@@ -5,7 +5,19 @@ import re
 
 import nbformat
 import pytest
-from test_notebook_lab import PLAN, book, journal, opened, python, reload, run_all, script
+from front_ends import (
+    book,
+    choose,
+    journal,
+    opened,
+    python,
+    reload,
+    run_all,
+    save,
+    script,
+    until,
+)
+from test_notebook_lab import PLAN
 
 pytestmark = pytest.mark.browser
 HOLD = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)\nprint('let go')"
@@ -59,8 +71,7 @@ def let_go(page):
 
 
 def restart(page):
-    page.get_by_role("menuitem", name="Kernel", exact=True).click()
-    page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()
+    choose(page, "Kernel", re.compile("^Restart Kernel…"))
     page.locator(".jp-Dialog button.jp-mod-accept").click()
 
 
@@ -70,11 +81,7 @@ def decided(folder, name):
 
 def written(page, folder, name):
     """The same, once there are any: on disk a moment after the page shows it."""
-    for _ in range(200):
-        if found := decided(folder, name):
-            return found
-        page.wait_for_timeout(50)
-    return []
+    return until(lambda: decided(folder, name), f"a decision in the journal of {name}", page)
 
 
 def test_agents_are_seen_and_decided_on_from_the_sidebar_while_a_cell_holds_the_thread(browser, server, axe):
@@ -99,8 +106,8 @@ def test_agents_are_seen_and_decided_on_from_the_sidebar_while_a_cell_holds_the_
         side = page.get_by_role("region", name="Agents")
         page.get_by_role("button", name="3 agents wait for you").wait_for()
         page.keyboard.press("Alt+Shift+Y")  # which of them is meant, nobody can know
-        assert page.locator(".jp-mod-current[data-llmos-waits='3']").count() == 1
-        assert page.title().startswith("(3) ")
+        page.locator(".jp-mod-current[data-llmos-waits='3']").wait_for()
+        page.wait_for_function("document.title.startsWith('(3) ')")
 
         # the main thread is held by the last cell: it is decided, and on record, before that cell ends
         asked(side, 1).get_by_role("button", name="Approve").click()
@@ -124,8 +131,7 @@ def test_agents_are_seen_and_decided_on_from_the_sidebar_while_a_cell_holds_the_
         page.keyboard.press("Alt+Shift+N")
         page.locator(".llm .card:focus", has_text="Approve the plan?").wait_for()
 
-        page.keyboard.press("Control+s")
-        page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+        save(page)
         reload(page)
         assert asked(side, 2).inner_text().startswith("second")
         assert side.locator("li.pr").count() == 3
@@ -155,15 +161,14 @@ def test_agent_is_approved_from_a_notification_in_notebook(browser, server):
         run_all(page)
         toast = page.locator(".Toastify__toast", has_text="called waits for you")
         toast.wait_for()
-        assert page.title().startswith("(1) ")
-        page.get_by_role("menuitem", name="Agents", exact=True).click()
-        page.get_by_role("menuitem", name=re.compile("^Show Agents")).click()
+        page.wait_for_function("document.title.startsWith('(1) ')")
+        choose(page, "Agents", re.compile("^Show Agents"))
         side = page.get_by_role("region", name="Agents")
         asked(side, journal(folder, "called")[0].d["pid"])
         shot(page, "agents-notebook")
         toast.get_by_role("button", name="Approve").click()
         side.get_by_text("Answered").wait_for()
-        assert (folder / "called.txt").exists() and len(decided(folder, "called")) == 1
+        assert (folder / "called.txt").exists() and len(written(page, folder, "called")) == 1
     finally:
         page.close()
 
@@ -211,8 +216,7 @@ def test_a_panel_that_was_cleared_away_is_drawn_anew_where_its_question_is_shown
         run_all(page)
         panel = page.locator(".llm .card", has_text="Approve the plan?")
         panel.wait_for()
-        page.get_by_role("menuitem", name="Edit", exact=True).click()
-        page.get_by_role("menuitem", name="Clear Outputs of All Cells").click()
+        choose(page, "Edit", "Clear Outputs of All Cells")
         panel.wait_for(state="detached")
         page.get_by_role("button", name="1 agent waits for you").click()
         page.locator(".llm .card:focus", has_text="Approve the plan?").wait_for()
@@ -228,8 +232,7 @@ def test_a_panel_that_was_cleared_away_is_drawn_anew_where_its_question_is_shown
         # the cell itself is deleted while it waits: one key approves what the notification asks, from another cell
         page.keyboard.press("Escape")
         page.locator(".jp-CodeCell .jp-InputArea-prompt").nth(1).click()
-        page.get_by_role("menuitem", name="Edit", exact=True).click()
-        page.get_by_role("menuitem", name="Delete Cell").click()
+        choose(page, "Edit", re.compile("^Delete Cell"))  # its key is part of the name
         page.locator(".Toastify__toast", has_text="Approve the plan? 1 make a list · 2 add to it").wait_for()
         page.locator(".jp-CodeCell .cm-content").last.click()
         page.keyboard.press("Alt+Shift+Y")
@@ -239,10 +242,13 @@ def test_a_panel_that_was_cleared_away_is_drawn_anew_where_its_question_is_shown
         page.locator(".jp-SideBar [data-id=llmos-processes]").click()
         page.get_by_role("button", name="Show the cell of cleared").click()
         page.locator(".llm[data-state=finished]", has_text="It is 42").wait_for()
-        page.wait_for_timeout(700)  # what the notebook keeps follows in a moment
-        page.keyboard.press("Control+s")
-        page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
-        again = next(c for c in nbformat.read(folder / f"{name}.ipynb", 4).cells if "%agent show" in c.source)
-        assert "It is 42" in again.outputs[0].data["text/html"]
+
+        def whole():  # what the notebook keeps follows in a moment
+            save(page)
+            saved = nbformat.read(folder / f"{name}.ipynb", 4).cells
+            again = next(c for c in saved if "%agent show" in c.source)
+            return any("It is 42" in o.data.get("text/html", "") for o in again.outputs if "data" in o)
+
+        until(whole, "the answer in the notebook that is saved")
     finally:
         page.close()

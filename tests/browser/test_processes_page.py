@@ -64,7 +64,6 @@ def effect(danger):
 def site(browser):
     """A page to which the files of the sidebar are served."""
     page = browser.new_page(viewport={"width": 340, "height": 1400})
-    page.set_default_timeout(20_000)
 
     def serve(route):
         name = route.request.url.removeprefix(SITE)

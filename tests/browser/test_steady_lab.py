@@ -1,7 +1,7 @@
 """A run of twenty calls in JupyterLab while somebody types below it: nothing moves, prints come, clocks go on."""
 
 import pytest
-from test_notebook_lab import book, opened, python, run_all, script
+from front_ends import book, opened, python, run_all, script, until
 
 pytestmark = pytest.mark.browser
 HELD = """
@@ -57,9 +57,13 @@ def test_nothing_moves_below_a_run_of_twenty_calls_and_its_prints_and_clocks_go_
     began = page.evaluate("performance.now()")
     (folder / "seen").touch()
     last = panel.locator(".live .out", has_text="before done")
-    while not last.is_visible():
+
+    def typed():
         page.keyboard.type("x" * 9)  # no line ends: each would move what is below its own cell
         assert panel.bounding_box()["height"] == height
+        return last.is_visible()
+
+    until(typed, "what the last call prints")
     seconds = (page.evaluate("performance.now()") - began) / 1000
     assert len(frames) <= 10 * seconds + 1, [frame[:80] for frame in frames]
     run = sum(page.evaluate("moved.splice(0)"))  # in the panel itself, as its lines come
