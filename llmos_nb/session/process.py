@@ -19,7 +19,6 @@ from llmos_nb.process.state import Plan
 from llmos_nb.session.commands.watch import SOON_S, watch
 from llmos_nb.session.dispatch import Deadlines, Dispatch
 from llmos_nb.session.parts import Parts
-from llmos_nb.session.pending import Pending
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.session.threads import interrupts, runtime
 
@@ -38,6 +37,16 @@ class Sessions(SessionLike, Protocol):
 
     def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> Process:
         """Begin a new process from event `at` of another."""
+
+
+class Pending:
+    """Awaitable returned by every verb, which has been done; it gives the process, once that has settled."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+
+    def __await__(self) -> Generator[Any, None, Process]:
+        return self.process.__await__()
 
 
 class Process:
@@ -124,9 +133,8 @@ class Process:
         s = self.run.state
         if self.state == "waiting":
             return ", ".join(approval.wanted(q) for q in (*s.questions.values(), *s.awaited.values()))
-        if s.status != "running":
-            return s.why
-        return ", ".join(str(wait) for wait in list(self.run.waits.values()))  # it may be driven meanwhile
+        # it may be driven meanwhile
+        return s.why if s.status != "running" else ", ".join(map(str, list(self.run.waits.values())))
 
     @property
     def uses(self) -> str:
@@ -154,8 +162,8 @@ class Process:
         self.deadlines.arm()
         await drive(self.run)
         self._follow()  # at once: whoever waited for it may ask it further from elsewhere, or delete its home
-        ended = self.run.state.status == "ended"
-        if ended and self.run.owns_model and (close := getattr(self.run.model, "aclose", None)) is not None:
+        close = getattr(self.run.model, "aclose", None) if self.run.owns_model else None
+        if close is not None and self.run.state.status == "ended":
             await close()
 
     def _follow(self) -> None:
@@ -164,12 +172,8 @@ class Process:
             watch.follow(self)
 
     def __await__(self) -> Generator[Any, None, Process]:
-        return self._until_settled().__await__()
-
-    async def _until_settled(self) -> Process:
-        """Wait until it ended, paused, or waits for somebody."""
         self.dispatch.adopt(self.session.ip)
-        await self.dispatch.there(self.dispatch.settled)
+        yield from self.dispatch.there(self.dispatch.settled).__await__()  # until it ends, pauses or waits
         return self
 
     async def attend(self, patient: bool, interruptible: bool = True) -> Process:
@@ -186,43 +190,43 @@ class Process:
             if not interruptible:  # whoever only looks on may go
                 raise
             self._interrupted()
-            await self._until_settled()
+            await self
         return self
 
     def _interrupted(self) -> None:
         self.dispatch.halt_soon("paused", "you")
 
-    def _do(self, act: Callable[..., object], *args: Any, **kwargs: Any) -> Pending[Process]:
+    def _do(self, act: Callable[..., object], *args: Any, **kwargs: Any) -> Pending:
         """Carry out what a person does to the run; nothing inside a step may."""
         self.dispatch.call(lambda: act(self.run, *args, **kwargs))
         return Pending(self)
 
     # signals
 
-    def send(self, text: str, *, by: str = "you") -> Pending[Process]:
+    def send(self, text: str, *, by: str = "you") -> Pending:
         """Tell the process something; it reads it with its next prompt, and after its end begins a further turn."""
         return self._do(signals.send if self.cold else signals.ask_further, text, by)
 
-    def nice(self, value: int, *, by: str = "you") -> Pending[Process]:
+    def nice(self, value: int, *, by: str = "you") -> Pending:
         """Set its niceness: -20 goes first, 19 lets all others go first, 0 is what it began with."""
         signals.check_niceness(value)
         return self._do(signals.renice, value, by)
 
-    def budget(self, more: str, *, by: str = "you") -> Pending[Process]:
+    def budget(self, more: str, *, by: str = "you") -> Pending:
         """Raise the budget, as in ``"+10 steps"``."""
         return self._do(signals.raise_budget, budgets.parse(more, "budget").limits, by)
 
-    def pause(self, *, by: str = "you") -> Pending[Process]:
+    def pause(self, *, by: str = "you") -> Pending:
         """Pause after this step."""
         return Pending(self) if self.state in ("ended", "paused") else self._do(signals.pause, by)
 
-    def stop(self, *, by: str = "you") -> Pending[Process]:
+    def stop(self, *, by: str = "you") -> Pending:
         """Stop now: the unfinished step is taken back and the process paused."""
         if self.state not in ("ended", "paused"):
             self.dispatch.halt("paused", by)
         return Pending(self)
 
-    def kill(self, *, by: str = "you") -> Pending[Process]:
+    def kill(self, *, by: str = "you") -> Pending:
         """End for good."""
         if self.state != "ended":
             self.dispatch.halt("ended", by)
@@ -231,7 +235,7 @@ class Process:
     async def resume(self, model: Any = None) -> Process:
         """Go on after a pause, a crash or a restart; a cold namespace is rebuilt first."""
         await self.session.resume(self, model)
-        return await self._until_settled()
+        return await self
 
     # decisions
 
@@ -244,7 +248,7 @@ class Process:
         arguments: dict[str, Any] | None = None,
         without: Sequence[int] = (),
         upto: int = 0,
-    ) -> Pending[Process]:
+    ) -> Pending:
         """Approve a call (``"r2.0"``), the call or plan of a step (its number), or all that is asked.
 
         Parameters
@@ -262,25 +266,23 @@ class Process:
         """
         return self._do(decisions.approve, what, by, digest, arguments, tuple(without), upto)
 
-    def approve_rest(self, call: str, *, digest: str = "", by: str = "you") -> Pending[Process]:
+    def approve_rest(self, call: str, *, digest: str = "", by: str = "you") -> Pending:
         """Approve a call, and by a rule the calls to come of the same tool that bear no other kind of risk."""
         return self._do(decisions.approve_by_rule, call, digest, by, decisions.rule_for_rest(self.run, call))
 
-    def approve_same(self, call: str, *, digest: str = "", by: str = "you") -> Pending[Process]:
+    def approve_same(self, call: str, *, digest: str = "", by: str = "you") -> Pending:
         """Approve a call, and by a rule every later one of the same tool with exactly these arguments."""
         return self._do(decisions.approve_by_rule, call, digest, by, decisions.rule_for_same(self.run, call))
 
-    def reject(self, what: str | int = "all", why: str = "", *, by: str = "you") -> Pending[Process]:
+    def reject(self, what: str | int = "all", why: str = "", *, by: str = "you") -> Pending:
         """Reject a call, the call of a step, or the plan, with a reason for the model."""
         return self._do(decisions.reject, what, why, by)
 
-    def skip(self, what: str | int, *, by: str = "you") -> Pending[Process]:
+    def skip(self, what: str | int, *, by: str = "you") -> Pending:
         """Skip a step, or a call that is asked for."""
         return self._do(decisions.skip, what, by)
 
-    def edit(
-        self, what: str | int, text: str | None = None, *, by: str = "you", **changes: Any
-    ) -> Pending[Process]:
+    def edit(self, what: str | int, text: str | None = None, *, by: str = "you", **changes: Any) -> Pending:
         """Edit a step (title, expect, code, check, depends_on, acts) or the arguments of a call that is asked for.
 
         Parameters
@@ -303,28 +305,26 @@ class Process:
             changes["acts"] = acts.more_of_person(self.run, changes["acts"])
         return self._replan(lambda plan: plan.edit(int(what), **changes), by)
 
-    def add(
-        self, title: str, expect: str = "", after: int | None = None, *, by: str = "you"
-    ) -> Pending[Process]:
+    def add(self, title: str, expect: str = "", after: int | None = None, *, by: str = "you") -> Pending:
         """Add a step at the end, or after step `after`."""
         return self._replan(lambda plan: plan.add(title, expect, after), by)
 
-    def move(self, n: int, to: int, *, by: str = "you") -> Pending[Process]:
+    def move(self, n: int, to: int, *, by: str = "you") -> Pending:
         """Move a step to position `to`, from 1."""
         return self._replan(lambda plan: plan.move(n, to), by)
 
-    def retry(self, n: int, hint: str = "", *, by: str = "you") -> Pending[Process]:
+    def retry(self, n: int, hint: str = "", *, by: str = "you") -> Pending:
         """Do a step that has ended again, with a hint for the model."""
         return self._replan(lambda plan: plan.retry(int(n), hint), by)
 
-    def _replan(self, change: Callable[[Plan], Plan], by: str) -> Pending[Process]:
+    def _replan(self, change: Callable[[Plan], Plan], by: str) -> Pending:
         return self._do(lambda run: decisions.new_plan(run, change(run.state.plan), by))
 
-    def reply(self, text: str, question: str = "", *, by: str = "you") -> Pending[Process]:
+    def reply(self, text: str, question: str = "", *, by: str = "you") -> Pending:
         """Answer a question of the process (the oldest, or the one named)."""
         return self._do(decisions.reply, decisions.question_for(self.run, question), text, by)
 
-    def resolve(self, call: str, done: bool, *, by: str = "you") -> Pending[Process]:
+    def resolve(self, call: str, done: bool, *, by: str = "you") -> Pending:
         """Say of a call in doubt whether it was done; if not, it runs again with the same key."""
         decisions.check_doubt(self.run, call)
         back = not done and decisions.brought_back(self.run, call)
@@ -342,7 +342,7 @@ class Process:
         until: str = "",
         only: Mapping[str, Any] | None = None,
         **where: Any,
-    ) -> Pending[Process]:
+    ) -> Pending:
         """Allow, ask or deny a tool from now on, in this process, for these arguments.
 
         Parameters
@@ -366,7 +366,7 @@ class Process:
         terms |= {"where": only if only is not None else where, "exact": only is not None}
         return self._do(decisions.add_rule, decisions.parsed_rule(self.run, terms), by)
 
-    def revoke(self, rule: int, *, by: str = "you") -> Pending[Process]:
+    def revoke(self, rule: int, *, by: str = "you") -> Pending:
         """Take a rule back, by its place in the list."""
         return self._do(decisions.revoke, rule, decisions.rule_at(self.run, rule), by)
 
@@ -376,12 +376,12 @@ class Process:
         """Start a process within this one's rights and budget; what ends this one ends it."""
         return self.session.start(goal, parent=self, **options)
 
-    def undo(self, to: int | str | None = None) -> Pending[Process]:
+    def undo(self, to: int | str | None = None) -> Pending:
         """Take back the last step that changed the namespace, or `to` (a step, or a call) and all after it."""
         self.dispatch.touch(lambda: undo_calls(self.run, to))
         return Pending(self)
 
-    def redo(self) -> Pending[Process]:
+    def redo(self) -> Pending:
         """Put back what was undone last."""
         self.dispatch.touch(lambda: redo_last(self.run))
         return Pending(self)
@@ -391,9 +391,9 @@ class Process:
         return self.session.fork(self, at, isolate)
 
     def export(self, path: str | Path = "", *, run: bool = True, **options: Any) -> Path:
-        """Write what survived as a plain notebook that runs with no model; with no path it bears name and pid.
+        """Write what survived as a notebook that needs no model; with no path it bears name and pid.
 
         Unless `run` is False it is run in a fresh interpreter: `ExportDoesNotRun` says which cell raises.
         """
-        named = path or f"{self.run.state.name or 'process'}-{self.pid}.ipynb"
-        return self.session.export(self, Path(named), run=run, **options)
+        named = Path(path or f"{self.run.state.name or 'process'}-{self.pid}.ipynb")
+        return self.session.export(self, named, run=run, **options)

@@ -187,6 +187,7 @@ def test_calendar_that_is_not_understood_is_reported(form, text, zone, said):
         ({"every": "99999999999 days"}, "at most 36525 days"),
         ({"every": "99999999999 h"}, "at most 36525 days"),
         ({"at": "9999-12-31T23:00"}, "at most 36525 days ahead"),
+        ({"at": "9999-12-31T23:00", "zone": "Pacific/Auckland"}, "at most 36525 days ahead"),
         ({"at": "0001-01-01T00:00"}, "write a time"),
         ({"zone": "Asia/Tokyo"}, "goes with --at"),
         ({"zone": "Asia/Tokyo", "every": "90 min"}, "goes with --at"),
