@@ -188,13 +188,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; an error is one line on standard error and exit code 2."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        if told := _told(words):
-            print(told)
-            return 0
-        parser = parser_of(words[0])
-        if words[0] == "lab" and "--" not in words:
-            words.insert(1, "--")  # all options there are JupyterLab's
-        return int(resolve_name(find(words[0], "llmos").run)(parser.read(words[1:])))
+        code = _carry_out(words)
+        sys.stdout.flush()  # what is left would be written after this, where nobody hears that its reader has gone
+        return code
     except LlmosError as error:
         from llmos_nb.policy.secrets import redact  # few words need it
         from llmos_nb.views import visible  # as above
@@ -207,6 +203,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def _carry_out(words: list[str]) -> int:
+    if told := _told(words):
+        print(told)
+        return 0
+    parser = parser_of(words[0])
+    if words[0] == "lab" and "--" not in words:
+        words.insert(1, "--")  # all options there are JupyterLab's
+    return int(resolve_name(find(words[0], "llmos").run)(parser.read(words[1:])))
 
 
 def _told(words: Sequence[str]) -> str:

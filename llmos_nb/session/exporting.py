@@ -223,10 +223,10 @@ class Saved:
     @property
     def _besides(self) -> str:
         """What else to know: whether it replaced another, who signed it, by the file as it stands, and its crate."""
-        from llmos_nb.export.verify import signed_by  # as above
+        from llmos_nb.export.verify import key_in_words, signed_by  # as above
 
         parts = ["an earlier export stood there, and was replaced"] if self.replaced else []
-        parts += [f"signed with {self.key:.80}: {signed_by(self.path)}"] if self.key else []
+        parts += [f"signed with {key_in_words(self.key)}: {signed_by(self.path)}"] if self.key else []
         parts += [f"its crate is {self.crate}"] if self.crate else []
         return "".join(f"; {part}" for part in parts)
 

@@ -64,7 +64,8 @@ async def test_a_file_of_the_users_own_is_not_replaced_without_a_word(say, tmp_p
 
 
 async def test_a_signed_notebook_is_not_replaced_without_a_word(say, tmp_path):
-    key = new_key(tmp_path, "anna")
+    (folder := tmp_path / ("keys" * 20)).mkdir()  # a name is told whole, however long
+    key = new_key(folder, "anna")
     said = await say(f"export 1 x.ipynb --no-run --sign {key} --crate kept")
     known = subprocess.run(["ssh-keygen", "-lf", key], capture_output=True, text=True, check=True).stdout
     assert f"signed with {key}: valid, by a key nobody vouches for: ED25519 {known.split()[1]}" in said

@@ -153,6 +153,22 @@ async def test_a_goal_that_finds_no_model_waits_for_one(waker, told, spec, monke
     assert waker.goals.find(1).state == "done"
 
 
+async def test_wake_ends_only_when_the_user_was_told_however_late_that_comes(waker, told, spec, monkeypatch):
+    tells = Waker._until_settled
+
+    async def late(self, *given):
+        await asyncio.sleep(0.3)
+        await tells(self, *given)
+
+    monkeypatch.setattr(Waker, "_until_settled", late)
+    add(waker, model=spec, approve="step")
+    await waker.tick()
+    await asyncio.wait_for(waker.told(), 60)
+    assert told[-1].startswith("goal 1: process 1 waits for a person")
+    next(iter(waker.session.processes.values())).kill()
+    await asyncio.gather(*waker.following)
+
+
 async def test_waiting_goal_is_not_started_twice_and_is_resumed(waker, clock, told, spec):
     add(waker, model=spec, approve="step", every="1 h")
     await waker.tick()

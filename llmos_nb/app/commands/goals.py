@@ -144,6 +144,7 @@ async def _wake(waker: Waker, words: list[str]) -> None:
     await waker.look_back()
     await waker.tick()
     await asyncio.gather(*(p.attend(patient=False) for p in waker.at_work))
+    await waker.told()  # in a terminal nothing goes on after this until the next command
 
 
 def _named(waker: Waker, act: str, words: list[str]) -> Goal:

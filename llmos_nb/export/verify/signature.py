@@ -184,6 +184,11 @@ def check(book: Mapping[str, Any], allowed: str = "") -> Signature:
     return made
 
 
+def key_in_words(key: str) -> str:
+    """Return a file's name whole; of a public key its kind and how it begins."""
+    return f"{key:.40}…" if _LITERAL.match(key) else key
+
+
 def signed_by(path: Path) -> str:
     """Return in words whose signature stands in an exported notebook."""
     made = check(read(path))

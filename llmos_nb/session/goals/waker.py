@@ -94,7 +94,7 @@ class Waker(Part):
         self.blocked: dict[int, str] = {}
         self.following: set[asyncio.Task[None]] = set()
         self.timer: asyncio.Task[None] | None = None
-        self._moved, self._pids = asyncio.Event(), set[int]()
+        self._moved, self._told = asyncio.Event(), dict[int, asyncio.Event]()
         _wakers.add(self)
 
     @property
@@ -271,21 +271,27 @@ class Waker(Part):
     @property
     def at_work(self) -> list[Process]:
         """The processes of goals that it follows."""
-        return [p for p in self.session.processes.values() if p.pid in self._pids and p.state != "ended"]
+        return [p for p in self.session.processes.values() if p.pid in self._told and p.state != "ended"]
 
     def _follow(self, goal: Goal, process: Process) -> None:
-        task = asyncio.get_running_loop().create_task(self._until_settled(goal, process))
+        told = self._told[process.pid] = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(self._until_settled(goal, process, told))
         self.following.add(task)
-        self._pids.add(process.pid)
         task.add_done_callback(self.following.discard)
+        task.add_done_callback(lambda _: told.set())
 
-    async def _until_settled(self, goal: Goal, process: Process) -> None:
+    async def told(self) -> None:
+        """Wait until the user was told of each process of a goal how it ended, or that it waits for somebody."""
+        await asyncio.gather(*(told.wait() for told in self._told.values()))
+
+    async def _until_settled(self, goal: Goal, process: Process, told: asyncio.Event) -> None:
         """Wait for a goal's process, also for people, and write down how it ended."""
         await process.attend(patient=False, interruptible=False)
         if process.state == "waiting":
             self._write_down(goal, f"process {process.pid} waits for a person", done=False)
             waits = f"process {process.pid} waits for {process.waits_for}: llmos show {process.pid}"
             self._tell(f"goal {goal.n}: {unanswered(process) if self.attended else waits}")
+            told.set()
         await process.attend(patient=True, interruptible=False)  # a person may have let it go on meanwhile
         answered = process.reason == "answered"
         said = f"process {process.pid} answered" if answered else str(unanswered(process))

@@ -28,7 +28,9 @@ pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="no PostgreSQL server i
 
 @pytest.fixture(scope="module")
 def db():
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:  # a short path, as its socket wants
+    # A short path, as its socket wants, and one that its user may enter: a person's folder for temporary files may be
+    # their own.
+    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as folder:
         user = "postgres" if os.getuid() == 0 else getpass.getuser()  # it does not run as root
         shutil.chown(folder, user)
         data = f"{folder}/data"
