@@ -1,9 +1,9 @@
 """`llmos doctor` answers why something does not work: a sound machine, and each fault put into one."""
 
 import json
+import os
 import shutil
 import socket
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -135,10 +135,12 @@ def test_weights_that_are_not_there_are_an_extra_with_their_size_and_place(plain
     assert str(plain / "weights") in said and "weights" not in in_the_way(said)
 
 
-def test_a_reader_that_leaves_early_gets_no_traceback():
+@pytest.mark.parametrize("words", ["prompt", "--version"])  # more than a buffer, and less
+def test_a_reader_that_leaves_early_gets_no_traceback(words):
     reading, writing = os.pipe()
     os.close(reading)  # whoever reads has gone before a word was written
-    command = [sys.executable, "-m", "llmos_nb.app.cli", "prompt"]
-    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    command = [sys.executable, "-m", "llmos_nb.app.cli", words]
+    environ = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environ, text=True, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
