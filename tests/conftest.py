@@ -2,7 +2,9 @@
 
 import gc
 import os
+import re
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from llmos_nb.process.state.fold import fold
 with grammar_later():
     import nbformat  # noqa: F401 - many tests import it, and each process of the tests would compile the grammar
 
-pytest_plugins = ["second_try"]
+pytest_plugins = ["out_of_process", "second_try"]
 
 # a timing is a benchmark, never a test's bound: a busy machine must not fail a property
 settings.register_profile("llmos", deadline=None)
@@ -56,6 +58,16 @@ def pytest_collection(session):
     finally:
         gc.freeze()
         gc.enable()
+
+
+_numbers = count()
+
+
+@pytest.fixture
+def tmp_path(request, tmp_path_factory):
+    """As pytest's own, which would look at the folders of all tests before it to number each one."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    return tmp_path_factory.mktemp(f"{name}{next(_numbers)}", numbered=False)
 
 
 @pytest.fixture(autouse=True)

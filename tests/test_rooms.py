@@ -190,6 +190,7 @@ def loaded_with(door):
     ).stdout.split()
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(
     "heavy", ["aiohttp", "ipywidgets", "numpy", "pandas", "IPython", "matplotlib", "anywidget"]
 )

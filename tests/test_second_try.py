@@ -22,7 +22,6 @@ WRONG = "def test_wrong():\n    assert 0\n"
 SETTINGS = """[pytest]
 markers =
     first_try: never again
-asyncio_default_fixture_loop_scope = function
 faulthandler_timeout = 2
 faulthandler_exit_on_timeout = true
 """
@@ -36,7 +35,12 @@ def project(tmp_path):
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["second_try"]\n')
     (tmp_path / "pytest.ini").write_text(SETTINGS)
     paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environ = {**os.environ, "PATH": paths, "PYTHONPATH": str(ROOT / "tests" / "support")}
+    alone = {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_PLUGINS": "xdist.plugin",
+    }  # others take seconds to import
+    environ = {**os.environ, **alone, "PATH": paths, "PYTHONPATH": str(ROOT / "tests" / "support")}
+    environ.pop("PYTEST_ADDOPTS", None)
 
     def run(text, *words):
         (tmp_path / "test_it.py").write_text(text)

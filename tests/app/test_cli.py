@@ -24,6 +24,7 @@ def test_help_lists_every_command(capsys):
         assert cli.main([name, "--help"]) == 0
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -60,6 +61,7 @@ async def test_log_shows_checks_and_names_a_tampered_line(script, capsys):
     proc.journal.path.write_text(whole)
 
 
+@pytest.mark.out_of_process
 def test_lab_passes_options_on_and_keeps_changed_notebooks(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fake = tmp_path / "bin" / "jupyter-lab"

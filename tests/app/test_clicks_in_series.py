@@ -16,12 +16,14 @@ def beside_the_notebook(monkeypatch):
     monkeypatch.delenv("LLMOS_HOME", raising=False)
 
 
+@pytest.mark.out_of_process
 def test_stop_at_any_instant_pauses_the_process_and_spares_the_users_next_cell():
     found = bench_clicks.stops(random.Random(3), 20)
     assert found["stops"] == 20 and not any(found[what] for what in bench_clicks.WRONG), found["wrong"]
     assert sum(kind.endswith("between") for kind in found["took"]) < len(found["took"]), "no step was stopped"
 
 
+@pytest.mark.out_of_process
 def test_every_pause_and_resume_by_a_click_takes_effect_and_every_step_prints_once_in_its_own_cell():
     found = bench_clicks.pauses(random.Random(3), 8)
     assert found["reason"] == "answered" and found["pause"]["n"] == found["resume"]["n"] == 8

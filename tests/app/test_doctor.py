@@ -12,6 +12,8 @@ import pytest
 
 from llmos_nb.app import checks, doctor
 
+pytestmark = pytest.mark.out_of_process
+
 EXTENSION = Path(checks.__file__).parent / "lab" / "extension"
 
 

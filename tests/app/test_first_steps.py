@@ -87,6 +87,7 @@ def test_llmos_helps_with_one_command_and_names_the_first_steps(capsys):
     assert cli.main(["frobnicate"]) == 2 and "llmos --help lists all" in capsys.readouterr().err
 
 
+@pytest.mark.out_of_process
 def test_options_of_jupyterlab_need_no_dashes_before_them(tmp_path, monkeypatch):
     fake = tmp_path / "bin" / "jupyter-lab"
     fake.parent.mkdir()

@@ -72,6 +72,7 @@ async def test_exit_codes_say_changed_nothing_to_compare_and_not_run(journal, ke
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -91,6 +92,7 @@ async def test_what_cannot_be_done_is_one_line_and_writes_nothing(words, said, j
     assert not (tmp_path / "x.ipynb").exists() and not (tmp_path / "x.py").exists()
 
 
+@pytest.mark.out_of_process
 async def test_journal_that_is_named_is_compared(journal, capsys, tmp_path):
     assert cli.main(["export", journal, "x.ipynb", "--lock", "none"]) == 0
     assert cli.main(["verify", "x.ipynb", "--level", "unchanged", "--journal", journal]) == 0

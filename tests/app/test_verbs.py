@@ -184,6 +184,7 @@ def test_words_that_cannot_name_a_process_leave_it_out(line, words):
     assert parse_command(line).words == words
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(
     ("line", "file"),
     [("export par", "par-1.ipynb"), ("export par mine", "mine.ipynb"), ("export", "par-1.ipynb")],

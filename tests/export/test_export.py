@@ -453,6 +453,7 @@ def test_the_lock_names_what_is_imported(tmp_path):
     assert "pylock" not in read(exported(undone(tmp_path), tmp_path, lock=False))["metadata"]["llmos_nb"]
 
 
+@pytest.mark.out_of_process
 def test_lock_includes_modules_loaded_beside_the_imports(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # nothing is known from before
     seen = needed(["import json"], ["numpy", "IPython", "sys"])
@@ -506,6 +507,7 @@ def test_magics_become_plain_python(source, expected):
     assert plain(source) == expected
 
 
+@pytest.mark.out_of_process
 def test_shell_lines_run_as_subprocesses(tmp_path):
     space, shown = {}, io.StringIO()
     with contextlib.chdir(tmp_path), contextlib.redirect_stdout(shown):
@@ -647,6 +649,7 @@ def test_declared_tool_is_exported_as_a_plain_function(tmp_path):
 # a real process
 
 
+@pytest.mark.out_of_process
 async def test_a_real_process_exports_and_verifies(tmp_path, script, monkeypatch):
     pd = pytest.importorskip("pandas")
     monkeypatch.chdir(tmp_path)

@@ -218,6 +218,7 @@ def test_names_in_sql_are_read_where_a_line_before_made_them(code, kept):
     assert sources[0] == ("rides = 1" if kept else "") and "k" not in missing and "a" not in missing
 
 
+@pytest.mark.out_of_process
 def test_file_that_changed_is_named_with_its_reader_and_may_stand_beside_the_export(tmp_path):
     (tmp_path / "v.txt").write_text("41")
     path = exported(

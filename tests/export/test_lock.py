@@ -174,6 +174,7 @@ def locked(path, digest, **more):
     return tomli_w.dumps({"lock-version": "1.0", "created-by": "x", "packages": [package], **more})
 
 
+@pytest.mark.out_of_process
 def test_file_of_another_hash_is_not_installed(tmp_path):
     path, digest = tiny(tmp_path)
     wrong = locked(path, digest[::-1])

@@ -8,6 +8,8 @@ from turns import python, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
 
+pytestmark = pytest.mark.out_of_process
+
 MATCH = "match [1, 2, 3]:\n    case [a, *more]:\n        total = a + sum(more)\ntotal"
 STEPS = {
     "patterns": (["x = 6", MATCH], {"a", "more", "total"}),

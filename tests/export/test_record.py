@@ -19,6 +19,8 @@ from llmos_nb.export.verify import verify
 from llmos_nb.journal import read as journal_read
 from llmos_nb.journal.events import CellRan
 
+pytestmark = pytest.mark.out_of_process
+
 DONE = {"text": "done"}
 
 

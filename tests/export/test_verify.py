@@ -103,6 +103,7 @@ def test_observed_outputs_are_compared_and_variation_is_marked(tmp_path):
     )
 
 
+@pytest.mark.out_of_process
 def test_seeded_draws_are_asserted_once_they_were_observed(tmp_path):
     r = run_of(tmp_path, "import random\nx = random.random()", record_random=False)
     path = export(r.source(), tmp_path / "x.ipynb", observe=True)
@@ -384,6 +385,7 @@ def test_verify_reports_a_missing_file_and_an_unknown_level(tmp_path):
         verify(tmp_path / "no.ipynb", "sme")
 
 
+@pytest.mark.out_of_process
 def test_a_notebook_that_does_not_run_is_not_observed(tmp_path):
     r = run_of(tmp_path, "x = 1")
     source = r.source()

@@ -239,12 +239,14 @@ def test_right_answers_pass(number, name, seed, tmp_path):
     assert [repr(v) for a in RIGHT[number, name] if not (v := here.check(name, a))] == []
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(("number", "name"), LIVED)
 def test_a_process_that_was_steered_right_passes(number, name, tmp_path):
     here = lesson(number, 2, tmp_path)
     assert [repr(v) for make in LIVED[number, name]["right"] if not (v := here.check(name, make(2)))] == []
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(("number", "name"), WRONG)
 @pytest.mark.parametrize("seed", [1, 2, 7])
 def test_wrong_answers_are_told_what_is_wrong(number, name, seed, tmp_path):

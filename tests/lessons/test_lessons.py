@@ -341,6 +341,7 @@ def test_every_exercise_has_three_wrong_attempts():
     assert set(WRONG) == set(EXERCISES) and all(len(w) >= 3 for w in WRONG.values())
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(("number", "name"), EXERCISES)
 def test_solution_passes_on_every_variant(number, name, tmp_path):
     own = name in OF_THE_SYSTEM
@@ -354,6 +355,7 @@ def test_solution_passes_on_every_variant(number, name, tmp_path):
     assert Progress(tmp_path).exercise(number, name)["passed"]
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(("number", "name"), EXERCISES)
 def test_empty_answer_fails_with_the_first_hint(number, name, tmp_path):
     here = lesson(number, 1, tmp_path)
@@ -362,6 +364,7 @@ def test_empty_answer_fails_with_the_first_hint(number, name, tmp_path):
         assert not verdict and verdict.hint == 1 and f"here.hint({name!r}, 1)" in repr(verdict)
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(("number", "name"), EXERCISES)
 def test_wrong_attempts_fail_with_the_matching_hint(number, name, tmp_path):
     here = lesson(number, 1, tmp_path)
@@ -443,6 +446,7 @@ def test_viewing_a_solution_is_recorded(tmp_path):
     assert [r["solution_seen"] for r in scores(tmp_path) if r["exercise"] == "loop"] == [True]
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(
     ("number", "name"), [e for e in EXERCISES if e[1] not in OF_THE_SYSTEM and e not in LIVED]
 )
@@ -569,6 +573,7 @@ def test_an_injected_fault_is_survived_and_on_record():
     assert run.reason == "answered" and [e.k for e in run.events].count("model.failed") == 1
 
 
+@pytest.mark.out_of_process
 def test_a_false_promise_pays_twice_and_an_honest_one_never():
     once, lied = kills("once"), kills("idempotent")
     assert max(k.paid_in_the_end for k in once) == 1 and len(once) > 10

@@ -11,6 +11,8 @@ from llmos_nb.lessons import lesson
 from llmos_nb.lessons.build import instructor, student
 from llmos_nb.lessons.marking import mark
 
+pytestmark = pytest.mark.out_of_process
+
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "10-evaluation.ipynb"
 FILE = "Path(llmos_nb.__file__).parent / 'lessons' / 'solutions' / 's10.py'"
 EQUAL = """\

@@ -22,6 +22,8 @@ from llmos_nb.lessons.system import PARTS, System, parts, reference, trial
 from llmos_nb.lessons.system.judge_of_the_whole import judge_whole
 from llmos_nb.lessons.system.judges import JUDGES
 
+pytestmark = pytest.mark.out_of_process
+
 PACKAGE = Path(parts.__file__).parents[2]
 
 

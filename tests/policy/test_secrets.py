@@ -116,6 +116,7 @@ async def test_planted_secrets_of_twelve_kinds_leak_nowhere(monkeypatch, tmp_pat
     assert leaked(capsys.readouterr().out) == []
 
 
+@pytest.mark.out_of_process
 async def test_an_exported_notebook_holds_no_secret(monkeypatch, tmp_path, script):
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
@@ -323,6 +324,7 @@ async def test_secrets_in_cells_addresses_errors_and_prints_are_redacted(script,
     assert "<secret DEPLOY_KEY>" in "".join(shown) and "<secret found-in-text>" in "".join(shown)
 
 
+@pytest.mark.out_of_process
 async def test_export_refuses_secrets_in_input_files_and_observed_outputs(script, tmp_path, monkeypatch):
     pd = pytest.importorskip("pandas")
     users = pd.DataFrame({"name": ["Ann"] * 40, "password": [f"Tr0ub4dor&{n}" for n in range(40)]})

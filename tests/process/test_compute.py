@@ -206,6 +206,7 @@ async def test_a_secret_does_not_leave_through_an_expression(script):
     assert key not in proc.answer and key not in (proc.journal.path.read_text() if proc.journal.path else "")
 
 
+@pytest.mark.out_of_process
 async def test_expressions_are_evaluated_where_the_variables_are(script):
     turns = [python("total = sum(xs)")]
     proc = await answered(script, "{{total}}", names={"xs": [1, 2]}, turns=turns, isolate=True, approve="auto")
@@ -269,6 +270,7 @@ async def test_an_expression_does_not_wash_a_label_off(script, tmp_path):
     assert proc.answer == "{{salary}}" and "9000" not in str([e.d for e in proc.events])
 
 
+@pytest.mark.out_of_process
 async def test_an_expression_that_changes_the_variables_of_a_child_is_an_error(script):
     turns = [python("ys = [1, 2]")]
     proc = await answered(

@@ -65,6 +65,7 @@ async def test_five_files_of_a_library_are_brought_into_one_table(tmp_path, monk
     assert said == "3 loans, 1 dropped; fines of art are 3.60. M2 stands twice in members.csv."
 
 
+@pytest.mark.out_of_process
 async def test_refactoring_over_files_asks_once_with_the_tests_that_passed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rates.py").write_text("def conv(a, c):\n    return a * {'EUR': 1, 'USD': 2}[c]\n")

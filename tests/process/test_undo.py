@@ -356,6 +356,7 @@ async def test_a_moved_home_still_loads_a_fork(script, tmp_path, monkeypatch):
     assert again.digest == child.digest and [s.title for s in again.plan.steps] == ["one", "two", "three"]
 
 
+@pytest.mark.out_of_process
 async def test_isolated_fork_starts_from_the_old_heap_beside_its_parent(script):
     items = [0]
     names = {"items": items}

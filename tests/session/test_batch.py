@@ -281,6 +281,7 @@ async def test_runs_active_elsewhere_are_left_alone(tmp_path, monkeypatch):
     assert (await llmos.run_batch(wanted))[0]["reason"] == "answered"
 
 
+@pytest.mark.out_of_process
 async def test_worker_that_lost_its_journal_has_no_further_effect(tmp_path, script):
     """The fence: what was taken up in a new epoch cannot be written by the epoch before, lock or no lock."""
     done = []
@@ -304,6 +305,7 @@ async def test_worker_that_lost_its_journal_has_no_further_effect(tmp_path, scri
     assert [e.d["epoch"] for e in read(proc.journal.path) if e.k == "run.resumed"] == [1]
 
 
+@pytest.mark.out_of_process
 async def test_fatal_spec_does_not_take_other_runs_down(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
     wanted = [
@@ -315,6 +317,7 @@ async def test_fatal_spec_does_not_take_other_runs_down(tmp_path, monkeypatch):
     assert [g["reason"] for g in good] == ["answered"] * 2
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("kind", ["given", "dask"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed", "ignore::ResourceWarning")
 def test_killed_worker_loses_no_result_and_doubles_no_effect(kind):

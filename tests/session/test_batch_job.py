@@ -69,6 +69,7 @@ def test_run_that_used_up_its_budget_goes_on_with_a_larger_one(tmp_path, capsys)
     assert batch("9 steps", "--retry", "budget") == 0 and reasons(Path()) == {"answered": 1}
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(
     "how", [["--workers", "3"], ["--workers", "2", "--processes"]], ids=["threads", "processes"]
 )
@@ -85,6 +86,7 @@ def test_budget_of_the_whole_batch_is_held_within_one_request_a_worker(server, h
     assert not list((home_of().root / "batch").glob(".spent*"))
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(
     "how", [["--workers", "3"], ["--workers", "3", "--processes"]], ids=["threads", "processes"]
 )
@@ -168,6 +170,7 @@ def test_exit_code_says_whether_runs_failed_or_go_on(results, code):
     assert batch_file.outcome(found)[0] == code and bool(batch_file.outcome(found)[1]) == (code != 0)
 
 
+@pytest.mark.out_of_process
 def test_cluster_that_loses_workers_and_its_scheduler_loses_no_item(tmp_path, monkeypatch):
     for name in ("LLMOS_HOME", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.setenv(name, "")  # the trial sets them, and they are put back

@@ -286,6 +286,7 @@ ACTS = {
 }
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("act", ACTS)
 async def test_step_that_puts_a_command_into_the_home_is_stopped(act, tmp_path):
     session, asks = await asking()
@@ -319,6 +320,7 @@ async def test_step_may_write_a_file_of_its_own_that_is_called_so(tmp_path):
     assert process.reason == "answered" and (tmp_path / "commands" / "1-x.command").exists()
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(
     "read",
     [
@@ -341,6 +343,7 @@ async def test_token_of_the_service_is_read_by_no_command_line_that_spells_it(re
     assert made.status == "failed" and "http.token, which holds keys or passwords" in made.result, made.result
 
 
+@pytest.mark.out_of_process
 async def test_command_line_may_name_what_is_called_so_and_is_in_no_home(tmp_path):
     session = llmos.Session({})
     code = (
@@ -352,6 +355,7 @@ async def test_command_line_may_name_what_is_called_so_and_is_in_no_home(tmp_pat
     assert process.reason == "answered" and (tmp_path / "commands" / "x").exists()
 
 
+@pytest.mark.out_of_process
 async def test_program_that_a_step_starts_gives_no_command(tmp_path):
     session, asks = await asking()
     run = [sys.executable, "-m", "llmos_nb.app.cli", "approve", str(asks.pid), "--yes"]

@@ -32,6 +32,7 @@ async def a_batch(folder):
     await llmos.run_batch([{"id": "a", "goal": "x", "model": f"script:{folder / 'turns.json'}"}])
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("act", [a_server, a_skill, a_batch])
 async def test_a_home_that_an_act_of_yours_began_is_yours(act, tmp_path, monkeypatch):
     monkeypatch.setattr(skills, "jailed", lambda skill, timeout_s: None)

@@ -93,6 +93,7 @@ async def test_one_whose_budget_was_used_up_goes_on_with_more_of_it_and_words(sc
     assert (proc.answer, proc.run.state.former) == ("x is 20.", [])
 
 
+@pytest.mark.out_of_process
 async def test_the_export_has_the_steps_of_both_turns_and_the_last_answer(script, tmp_path):
     proc, _ = await answered(script, *SECOND)
     await proc.send("And what is 22 more?")

@@ -12,6 +12,8 @@ from llmos_nb.policy import labels
 from llmos_nb.session import config
 from llmos_nb.tools.devices.child import Confinement
 
+pytestmark = pytest.mark.out_of_process
+
 
 @llmos.tool(effect="read", source="untrusted")
 def read_mail() -> str:

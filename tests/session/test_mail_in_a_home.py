@@ -96,6 +96,7 @@ async def test_send_says_why_nobody_elsewhere_would_read_it():
     await deaf.kill()
 
 
+@pytest.mark.out_of_process
 async def test_full_mailbox_elsewhere_makes_the_sender_wait(monkeypatch):
     monkeypatch.setattr(post, "MESSAGES", 2)
     there, gate = Session(None), asyncio.Event()

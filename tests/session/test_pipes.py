@@ -314,6 +314,7 @@ async def test_a_pipe_outlives_its_kernel(tmp_path):
         assert any("first" in m.text for m in second.run.state.context.messages())
 
 
+@pytest.mark.out_of_process
 async def test_export_of_the_second_declares_its_input_and_runs_alone(tmp_path):
     pipe = Pipe([{"text": "It is 41, said the first."}], [python("n = 41 + 1\nn"), {"text": "It is 42."}])
     await pipe.procs[1]

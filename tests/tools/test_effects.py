@@ -94,6 +94,7 @@ ACTS = {
 }  # fmt: skip
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("name", ACTS)
 def test_an_effect_is_noted(device, name):
     code, kind = ACTS[name]

@@ -80,6 +80,7 @@ async def test_approver_of_the_settings_is_asked(install, tmp_path, monkeypatch)
     assert proc.state == "waiting" and "buys 50 of cup" in str(proc.run.state.questions)
 
 
+@pytest.mark.out_of_process
 def test_plugin_is_imported_only_when_it_is_used(install):
     install(TABLES, FILES)
     assert is_offered("stock") and not is_offered("stok")
@@ -129,6 +130,7 @@ def test_broken_approver_gives_one_line(install):
         Session({}).create("x", model=ScriptedModel([{"text": "ok"}]), approvers=["desk"])
 
 
+@pytest.mark.out_of_process
 def test_built_in_names_cannot_be_replaced(install):
     install(
         {

@@ -70,6 +70,7 @@ HARMLESS = {
 }
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_only_looks_like_it_is_not_noted(device, name, tmp_path):
     with sqlite3.connect(tmp_path / "there.db") as there:

@@ -15,7 +15,8 @@ from llmos_nb.models.openai.errors import Endpoint
 CODE = "python"  # the tool whose code is shown while it is written
 _BEGINS = re.compile(r'[{,]\s*"code"\s*:\s*"')
 _WHOLE = re.compile(r'(?:[^"\\]|\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt]))*')
-_HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")  # of a character that is written as two
+# the first half of a character that is written as two; the backslash of its escape is not escaped itself
+_HALF = re.compile(r"(?<!\\)((?:\\\\)*)\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
 _OF_CALL = frozenset(("index", "id", "type", "function"))
 _GROWS = re.compile(r"reason|think|text|content|summary|data")
 
@@ -95,7 +96,7 @@ class Writing:
             if self._any:
                 self._show("\n\n")
             self._any = True
-        whole = _HALF.sub("", _WHOLE.match(self._text, self._at)[0])  # type: ignore[index]  # it matches nothing, too
+        whole = _HALF.sub(r"\1", _WHOLE.match(self._text, self._at)[0])  # type: ignore[index]  # it matches nothing, too
         self._at += len(whole)
         if whole:
             self._show(clean(json.loads(f'"{whole}"', strict=False)))

@@ -95,6 +95,7 @@ class Waker(Part):
         self.following: set[asyncio.Task[None]] = set()
         self.timer: asyncio.Task[None] | None = None
         self._moved, self._told = asyncio.Event(), dict[int, asyncio.Event]()
+        self._waking = asyncio.Lock()
         _wakers.add(self)
 
     @property
@@ -157,11 +158,14 @@ class Waker(Part):
 
     async def tick(self) -> float | None:
         """Wake what is due and give the seconds until the next is; None where none will be."""
-        for goal in await asyncio.to_thread(self.goals.all):
-            try:
-                await self._see(goal)
-            except Exception as error:  # of one goal, whatever it is: the others wake
-                self._block(goal, f"cannot wake: {type(error).__name__}: {error}")
+        async with (
+            self._waking
+        ):  # what the timer is about to wake is at work when a command has waited for this
+            for goal in await asyncio.to_thread(self.goals.all):
+                try:
+                    await self._see(goal)
+                except Exception as error:  # of one goal, whatever it is: the others wake
+                    self._block(goal, f"cannot wake: {type(error).__name__}: {error}")
         left = [g for g in await asyncio.to_thread(self.goals.all) if g.state == OPEN and g.wakes is not None]
         waits = [LOOK_S if g.n in self.blocked else max((g.wakes or 0.0) - self.clock(), 0.0) for g in left]
         return min(waits, default=None)

@@ -188,6 +188,7 @@ async def test_deadline_of_the_settings_leaves_approvers_their_word(tmp_path, mo
     assert decided(await worked(Answering(APPROVE)))[0][1] == "approver:desk"
 
 
+@pytest.mark.out_of_process
 async def test_approver_has_no_word_over_a_tool_that_asks_each_time(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     desk = Answering(APPROVE)

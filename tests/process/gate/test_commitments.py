@@ -578,6 +578,7 @@ async def test_read_of_a_tool_that_was_given_with_its_schema_is_made_in_the_midd
     assert world.done == [("mail", [BOB])]
 
 
+@pytest.mark.out_of_process
 async def test_python_of_a_closed_process_does_nothing_else_outside(tmp_path):
     code = "import subprocess\nsubprocess.run(['touch', 'made.txt'])"
     _, proc, _ = await run(plan(ACT), python(code), namespace={})

@@ -196,6 +196,7 @@ async def test_uncallable_undo_function_is_refused_at_declaration():
         Session({}).create("work", model=ScriptedModel([DONE]), tools=[order])
 
 
+@pytest.mark.out_of_process
 async def test_undone_effects_are_not_exported(shop):
     import nbformat
 

@@ -102,6 +102,7 @@ DEVICES = {
 }
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("way", DEVICES)
 async def test_devices_of_this_package_that_a_step_calls_act_for_it(way, tmp_path, monkeypatch):
     monkeypatch.setattr("llmos_nb.process.gate.effects.places", lambda: (str(tmp_path / "temporary"), ()))

@@ -188,6 +188,7 @@ import asyncio\nasync def get(): return mail\ny = await get()
 """.strip().splitlines()
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("snippet", SNIPPETS)
 async def test_no_untrusted_value_comes_out_trusted(snippet, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -85,6 +85,7 @@ WAYS = {
 }
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("read", [True, False])
 @pytest.mark.parametrize("way", WAYS)
 async def test_nothing_is_touched_after_others_words_were_read(way, read, work):
@@ -188,6 +189,7 @@ ASKING = {  # a library that is imported, what it starts, and whether that is he
 }
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("way", ASKING)
 async def test_library_asks_a_program_for_its_version_while_it_is_imported_and_no_more(way, work, monkeypatch):
     starts, where, held = ASKING[way]
@@ -204,6 +206,7 @@ async def test_library_asks_a_program_for_its_version_while_it_is_imported_and_n
     assert (Path(work["target"]).exists(), made.status) == (not held, "failed" if held else "done"), made.result
 
 
+@pytest.mark.out_of_process
 async def test_step_that_makes_itself_look_like_a_library_starts_no_program(work, monkeypatch):
     monkeypatch.setenv("PATH", f"{Path(work['target']).parent}:{os.environ['PATH']}")
     Path(work["target"]).with_name("thatprogram").write_text(f"#!/bin/sh\n: > {work['target']}\n")

@@ -67,6 +67,7 @@ async def ran(tmp_path, space, code, approve="risky"):
     return process.run.state.calls["r1.0"]
 
 
+@pytest.mark.out_of_process
 @pytest.mark.filterwarnings("ignore")  # of libraries; it is no matter here
 @pytest.mark.parametrize("name", QUIET)
 async def test_ordinary_work_is_neither_asked_about_nor_stopped(tmp_path, space, name):

@@ -22,6 +22,8 @@ from llmos_nb.tools import CallContext
 from llmos_nb.tools.devices.child import child as child_device, isolated
 from llmos_nb.tools.devices.child.worker import Connection
 
+pytestmark = pytest.mark.out_of_process
+
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has these limits")
 
 

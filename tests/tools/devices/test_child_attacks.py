@@ -21,7 +21,10 @@ from llmos_nb.tools.devices.child import Setup, isolated
 from llmos_nb.tools.devices.child.sandbox import landlock, seccomp
 from llmos_nb.tools.devices.child.sandbox.sandbox import NAMES
 
-pytestmark = pytest.mark.skipif(landlock.version() < 6, reason="this system has no Landlock, or an old one")
+pytestmark = [
+    pytest.mark.out_of_process,
+    pytest.mark.skipif(landlock.version() < 6, reason="this system has no Landlock, or an old one"),
+]
 TRY = """
 def tries(*acts):
     for act in acts:

@@ -20,6 +20,8 @@ from llmos_nb.session import Session
 from llmos_nb.tools.devices.mcp.servers import resolved
 from llmos_nb.tools.devices.mcp.tools import tool_name
 
+pytestmark = pytest.mark.out_of_process
+
 pytest.importorskip("mcp")
 DONE = {"text": "ok"}
 HOSTILE = Path(__file__).parents[2] / "support" / "mcp_malicious.py"

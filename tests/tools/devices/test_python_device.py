@@ -401,6 +401,7 @@ def live(ipython):
     capture.uninstall(ipython)
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

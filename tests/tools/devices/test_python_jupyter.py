@@ -84,6 +84,7 @@ def call(code, seconds=60):
     return f"await step({code!r}, {seconds})"
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(
     "code",
     [

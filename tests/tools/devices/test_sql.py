@@ -318,6 +318,7 @@ async def test_an_exported_query_runs_with_neither_model_nor_package(tmp_path, s
     assert list(again["x"]) == ["n"] and list(again["y"]) == ["a"]
 
 
+@pytest.mark.out_of_process
 async def test_exported_notebook_declares_files_and_omits_writes(tmp_path, shop):
     (tmp_path / "c.csv").write_text("a,b\n1,2\n")
     write = call("sql_write", statement="delete from orders", database="shop")

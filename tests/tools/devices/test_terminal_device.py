@@ -16,6 +16,8 @@ from llmos_nb.tools import CallContext, current_call
 from llmos_nb.tools.devices.programs import run
 from llmos_nb.views.panel.card import card as card_of
 
+pytestmark = pytest.mark.out_of_process
+
 GIT = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org"]
 
 

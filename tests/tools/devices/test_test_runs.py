@@ -18,6 +18,8 @@ from llmos_nb.tools.devices.files.tree import tree_of
 from llmos_nb.tools.devices.programs import pytest as runner
 from llmos_nb.tools.devices.workspace import Workspace
 
+pytestmark = pytest.mark.out_of_process
+
 FIX = {"name": "edit_file", "arguments": {"path": "calc.py", "old": "(len(xs) + 1)", "new": "len(xs)"}}
 RUN, COMMIT = ({"name": name, "arguments": {}} for name in ("run_tests", "commit_files"))
 jailed = pytest.mark.skipif(bool(runner.unheld()), reason="a jail does not hold on this machine")
