@@ -101,13 +101,13 @@ DAILY = (
         "import pandas as pd\npay = pd.read_fwf('payroll.txt', widths=[4, 10, 8], names=['id', 'name', 'cents'])",
         agent(
             "Write the sheets",
-            "pay['eur'] = pay.pop('cents') / 100\nwith pd.ExcelWriter('pay.xlsx') as book:\n    pay.to_excel(book, sheet_name='All', index=False)\n    pay[pay['eur'] > 4000].to_excel(book, sheet_name='High', index=False)\npay",
+            "pay['eur'] = pay.pop('cents') / 100\nwith pd.ExcelWriter('pay.xlsx') as book:\n    pay.to_excel(book, sheet_name='All', index=False)\n    pay[pay['eur'] > 2470].to_excel(book, sheet_name='High', index=False)\npay",
         ),
         agent(
             "Read them",
             "sheets = pd.read_excel('pay.xlsx', sheet_name=None)\n{k: len(v) for k, v in sheets.items()}",
             "names = sheets['High']['name'].tolist()\nnames",
-            answer="{{len(names)}} of {{len(pay)}} earn more than 4,000 €: {{', '.join(names)}}.",
+            answer="{{len(names)}} of {{len(pay)}} earn more than 2,470 €: {{', '.join(names)}}.",
         ),
         files={"payroll.txt": PAYROLL},
         skip=("book",),
@@ -135,7 +135,7 @@ DAILY = (
     study(
         "permutation_test",
         "two groups compared by permutations from a seeded generator, with small multiples of figures",
-        "import numpy as np\nimport matplotlib.pyplot as plt\nrng = np.random.default_rng(seed=99)\nold, new = rng.normal(20, 3, 25), rng.normal(22, 3, 25)",
+        "import numpy as np\nimport matplotlib.pyplot as plt\nrng = np.random.default_rng(seed=99)\nold, new = rng.normal(20, 3, 25), rng.normal(20.5, 3, 25)",
         agent(
             "Is it chance?",
             "pool = np.concatenate([old, new])\nseen = new.mean() - old.mean()\ndrawn = np.array([(p := rng.permutation(pool))[25:].mean() - p[:25].mean() for _ in range(400)])\np_value = float((np.abs(drawn) >= abs(seen)).mean())\np_value",
@@ -172,10 +172,10 @@ DAILY = (
     study(
         "shifts_over_the_clock_change",
         "night shifts over the change of the clocks: zones, rules of repetition, hours that are not there",
-        "from datetime import datetime, timedelta\nfrom zoneinfo import ZoneInfo\nimport pandas as pd\nfrom dateutil.rrule import rrule, WEEKLY, SU\nTZ = ZoneInfo('Europe/Paris')",
+        "from datetime import datetime, timedelta\nfrom zoneinfo import ZoneInfo\nimport pandas as pd\nfrom dateutil.rrule import rrule, WEEKLY, SA\nTZ = ZoneInfo('Europe/Paris')",
         agent(
             "How long are the nights?",
-            "nights = [(d.replace(tzinfo=TZ), (d + timedelta(hours=8)).replace(tzinfo=TZ)) for d in rrule(WEEKLY, byweekday=SU, count=4, dtstart=datetime(2024, 3, 16, 23))]\nlen(nights)",
+            "nights = [(d.replace(tzinfo=TZ), (d + timedelta(hours=8)).replace(tzinfo=TZ)) for d in rrule(WEEKLY, byweekday=SA, count=4, dtstart=datetime(2024, 3, 16, 23))]\nlen(nights)",
             "hours = [(b.timestamp() - a.timestamp()) / 3600 for a, b in nights]\nhours",
             "index = pd.date_range('2024-10-27', periods=6, freq='h', tz='Europe/Paris')\n[t.isoformat() for t in index]",
             answer="{{sum(hours):.1f}} h in {{len(hours)}} nights; the first begins {{nights[0][0]:%a %d %b, %H:%M %Z}}.",
