@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,6 +40,17 @@ from llmos_nb.tools import Tool, reentry
 _log = logging.getLogger(__name__)
 Listener = Callable[[Event, State], None]
 _LAST = (ModelResponded, ModelFailed, CallFinished, StepIntegrated)  # what a command is carried out with
+
+
+def open_journal(path: str | os.PathLike[str]) -> Journal:
+    """Return the journal in a file; nothing forged and no secret can be written to it.
+
+    Raises
+    ------
+    JournalError
+        The file cannot be read, or its chain is broken.
+    """
+    return Journal(path, scrub=vault.safe, guard=reentry.Guard())
 
 
 class Visit(Protocol):

@@ -19,7 +19,7 @@ from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event, host
 from llmos_nb.journal.events import QuestionAsked, QuestionDue, QuestionEscalated, RunEnded, SignalReceived
 from llmos_nb.policy import approval
-from llmos_nb.process import Guard, Run, check_key
+from llmos_nb.process import Run, check_key
 from llmos_nb.process.state import State, decide
 from llmos_nb.session.threads import Leaving, Visits, runtime
 from llmos_nb.tools import reentry
@@ -72,7 +72,7 @@ class Dispatch:
         self._begun = asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
         run.visit, run.relay = self.visits, self
-        if isinstance(run.journal.guard, Guard):
+        if isinstance(run.journal.guard, reentry.Guard):
             run.journal.guard.note = self._note_forgery
 
     @property

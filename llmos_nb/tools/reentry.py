@@ -34,7 +34,7 @@ DENIED = "code that runs inside a step cannot steer or approve a process"
 FORGED: Final = "forged_approval"
 _DECISIONS = frozenset((
     "call.decided", "plan.decided", "policy.changed", "question.answered", "effect.decided", "call.resolved",
-    "signal.received", "act.used", "act.moved",
+    "signal.received", "act.used", "act.moved", "state.saved",
 ))  # fmt: skip
 _RECORDS = (FORGED, "late_effect")  # signals that say what code of a step did, and decide nothing
 _codes: WeakValueDictionary[int, CodeType] = WeakValueDictionary()
@@ -56,6 +56,7 @@ _LOOKS = """get set getattr getattribute init_subclass set_name repr str format 
     length_hint dir sizeof class doc int float index fspath bytes reduce reduce_ex getstate copy deepcopy instancecheck
     subclasscheck"""  # fmt: skip
 _BY_ITSELF = frozenset(f"__{name}__" for name in _LOOKS.split())
+MOST_NOTES = 100  # a step may have put what tries again into what hears of each note
 SPARE = 256  # owners of code that is gone
 _LIBRARIES = (f"{Path(__file__).parents[1]}{os.sep}", f"{sysconfig.get_path('stdlib')}{os.sep}", "<frozen")
 
@@ -211,20 +212,32 @@ def _handed_over(frame: FrameType | None) -> bool:
     return ending or file.endswith(_MACHINERY) or (called and not len(copy_context()))
 
 
-def forged(k: str, d: Mapping[str, Any]) -> bool:
-    """Return whether an event that is to be written would be a person's word from inside a step."""
-    return k in _DECISIONS and d.get("signal") not in _RECORDS and inside()
+class Guard:
+    """Refuses what code of a step may not write: a decision, whoever it names, or a state that nothing folds to.
 
-
-def refuse(k: str, d: Mapping[str, Any]) -> None:
-    """Refuse to write what only a person may say.
-
-    Raises
-    ------
-    CallDenied
-        The caller runs inside a step.
+    Attributes
+    ----------
+    note : callable
+        Called with no arguments for each attempt, up to `MOST_NOTES`, so that it is on the record.
     """
-    if k in _DECISIONS and forged(k, d):
+
+    def __init__(self) -> None:
+        self.note: Callable[[], object] = lambda: None
+        self._noted = 0
+
+    def __call__(self, kind: str, d: Mapping[str, Any]) -> None:
+        """Refuse an event that is to be written.
+
+        Raises
+        ------
+        CallDenied
+            Code of a step writes it.
+        """
+        if kind not in _DECISIONS or d.get("signal") in _RECORDS or not inside():
+            return
+        self._noted += 1
+        if self._noted <= MOST_NOTES:
+            self.note()
         raise CallDenied(DENIED)
 
 
