@@ -3,6 +3,7 @@
 A process that is idle takes tests over from the end of another's; what stands first is begun at once.
 """
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ LONGEST = (
 )
 
 
+@cache
 def place(path):
     """Return what a file is sorted by."""
     found = (n for n, name in enumerate(LONGEST) if path == (at := TESTS / name) or at in path.parents)
