@@ -38,7 +38,7 @@ def cells(book, role):
 def unsolved(path, folder, monkeypatch):
     """Give a notebook that has run as it stands: as the documentation was built with it, else run here."""
     book = nbformat.read(path, 4)
-    if (built := os.environ.get("LLMOS_BUILT_LESSONS")) is None:
+    if (built := os.environ.get("BUILT_LESSONS")) is None:
         return execute(book, folder, monkeypatch)
     ran = nbformat.read(Path(built) / path.name, 4)
     assert [(c.id, c.source) for c in ran.cells] == [(c.id, c.source) for c in book.cells]
