@@ -114,6 +114,10 @@ SAME = {
     ),
     "a warning beside a value": ([], ["import warnings\nwarnings.warn('careful')\n{'k': {2, 1}}"], ["\"{'k': {1, 2}}\""], []),
 }  # fmt: skip
+# Cases that share a notebook: the files of one are its alone, and no library is imported behind a changed `math`.
+ALONE = "another folder"
+SHARED = [case for case in reversed(SAME) if case != ALONE]
+GROUPS = [*(SHARED[n::4] for n in range(4)), [ALONE]]
 REFUSED = {
     "the value of the cell before": (["6 * 7", "y = _ + 1"], ["print(y)"], "cell 3 uses _: it is what IPython keeps"),
     "the list of outputs": (["6 * 7", "z = Out[2]"], ["print(z)"], "uses Out: it is what IPython keeps"),
@@ -132,14 +136,14 @@ def fresh(tmp_path, monkeypatch):
         yield nb
 
 
-def ran(nb, user, steps, *more, options="-a auto", goal="Do it"):
+def ran(nb, user, steps, *more, options="-a auto", goal="Do it", pid=1):
     """Run the user's cells, and a process of these steps; return the path of its export, and what was said of it."""
     for cell in user:
         assert nb.run(cell).status == "ok"
     spec = nb.script(*map(python, steps), *more, {"text": "It is done."})
     done = nb.run(f"%%agent -m {spec} {options}\n{goal}", timeout=60)
     assert done.status == "ok", done.error
-    said = nb.run("%agent export 1 out/x.ipynb --no-run", timeout=60)
+    said = nb.run(f"%agent export {pid} out/x.ipynb --no-run", timeout=60)
     assert said.status == "ok", said.error
     return nb.folder / "out" / "x.ipynb", said.text
 
@@ -152,16 +156,24 @@ def of_steps(path):
     ]
 
 
-@pytest.mark.parametrize("case", SAME)
-def test_a_step_is_the_same_twice_with_its_outputs_and_assertions(case, fresh):
-    user, steps, there, absent = SAME[case]
-    path, _ = ran(fresh, user, steps)
+@pytest.mark.parametrize("cases", GROUPS, ids=lambda cases: cases[0])
+def test_steps_are_the_same_twice_with_their_outputs_and_assertions(cases, fresh):
+    """Each case is a process with an export of its own; that of all of them runs twice, which takes longest."""
+    cells = 0
+    for pid, case in enumerate(cases, 1):
+        user, steps, there, absent = SAME[case]
+        path, _ = ran(fresh, user, steps, pid=pid)
+        code = "\n".join(c["source"] for c in of_steps(path))
+        assert [words for words in there if words not in code] == [], f"{case}: {code}"
+        assert [words for words in absent if words in code] == [], f"{case}: {code}"
+        assert "llmos" not in code and "get_ipython" not in code, case
+        cells += len(of_steps(path))
+    pids = ",".join(str(pid) for pid, _ in enumerate(cases, 1))
+    assert fresh.run(f"%agent export --of {pids} out/all.ipynb --no-run", timeout=60).status == "ok"
+    path = fresh.folder / "out" / "all.ipynb"
     report = llmos.verify(path)
     assert report.exit_code == 0, report.text()
-    code = "\n".join(c["source"] for c in of_steps(path))
-    assert [words for words in there if words not in code] == [], code
-    assert [words for words in absent if words in code] == [], code
-    assert "llmos" not in code and "get_ipython" not in code
+    assert len(of_steps(path)) == cells
 
 
 @pytest.mark.parametrize("case", REFUSED)
