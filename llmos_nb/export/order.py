@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import first_line
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal.events import CallFinished, CellRan, HeapRestored
+from llmos_nb.journal.events import AnswerComputed, CallFinished, CellRan, HeapRestored
 
 Key = tuple[int, int, int]  # the interpreter's turn, the place in it, and what comes after the other there
 
@@ -79,7 +79,7 @@ def places(run: ExportSource) -> dict[str, tuple[str, int]]:
 def _steps(
     run: ExportSource, turns: Mapping[str, int], taken: set[tuple[str, int]]
 ) -> tuple[dict[str, Key], Key | None]:
-    """Return the keys of the surviving calls, with each rebuild taken in, and of the last, which others may share."""
+    """Return the keys of the surviving calls, with each rebuild taken in, and of the last or the answer."""
     keys: dict[str, Key] = {}
     first: dict[str, Key] = {}
     known = places(run)
@@ -98,8 +98,18 @@ def _steps(
                 last = (turns[notebook], n, len(again))
     mine = [c.id for c in run.state.surviving if c.id in keys and known.get(c.id) not in taken]
     taken |= {known[call] for call in mine if call in known}
-    last_of_all = max((keys[c.id] for c in run.state.surviving if c.id in keys), default=None)
-    return {call: keys[call] for call in mine}, last_of_all
+    given = [keys[c.id] for c in run.state.surviving if c.id in keys] + _answered(run, turns)
+    return {call: keys[call] for call in mine}, max(given, default=None)
+
+
+def _answered(run: ExportSource, turns: Mapping[str, int]) -> list[Key]:
+    """Return the key of the answer, where it is recorded when its expressions were evaluated."""
+    found: list[Key] = []
+    for event in run.events:
+        match event.body:
+            case AnswerComputed(place={"notebook": str(notebook), "n": int(n)}) if notebook in turns:
+                found = [(turns[notebook], n, 0)]
+    return found
 
 
 NOT_KNOWN = "not_known_"
