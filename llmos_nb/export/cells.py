@@ -86,7 +86,7 @@ def book_of(cells: list[Cell], metadata: dict[str, Any]) -> dict[str, Any]:
 def _id(cell: Cell, used: dict[str, int]) -> str:
     base = re.sub(r"[^a-zA-Z0-9-]+", "-", str(cell.about.get("call") or cell.role)).strip("-")[:40]
     base = f"{base}-note" if cell.kind == "markdown" and cell.about.get("call") else base
-    base = f"{base}-check" if cell.role == "check" and cell.about.get("call") else base
+    base = f"{cell.about.get('call', 'answer').replace('.', '-')}-check" if cell.role == "check" else base
     used[base] = used.get(base, 0) + 1
     return base if used[base] == 1 else f"{base}-{used[base]}"
 

@@ -72,10 +72,10 @@ def test_an_answer_that_comes_out_otherwise_is_not_the_same(tmp_path):
     """The cell as it stood before: behind the steps of both, where the variable is another one."""
     runs = [run.source(pid=n) for n, run in enumerate(two_answers(tmp_path), 1)]
     book = read(path := export(runs, "x.ipynb"))
-    moved = cell(book, "answer-2")
-    book["cells"] = [c for c in book["cells"] if c is not moved] + [moved]
+    moved = [cell(book, "answer-2"), cell(book, "answer-check")]
+    book["cells"] = [c for c in book["cells"] if c not in moved] + moved
     report = verify(sealed_again(write(book, path)), trust=True)
-    assert report.exit_code == 1 and report.difference.where == "cell answer-2", report.text()
+    assert report.exit_code == 1 and report.difference.where == "cell answer-check", report.text()
     assert "There are 2." in report.text()
 
 

@@ -128,8 +128,9 @@ def record(**values):
         (swap("r1-0", "total = 3", "total = 3\ntotal += 1"), "cell r1-0", "its code is not that of the journal"),
         (swap("r2-0", "2 * total", "3 * total"), "cell r2-0", "its code is not that of the journal"),
         (swap("r1-0", "total = 3", "total = 3\nassert exec('total = 4') is None"), "cell r1-0", "its code is not that of the journal"),
-        (swap("r1-0", "_content(total) == '3'", "_content(total) == '4'"), "cell r1-0", "what it asserts of total is not"),
-        (swap("r1-0", "assert _content(total) == '3', _content(total)", "assert type(total).__name__ == 'float'"), "cell r1-0", "what it asserts of total is not"),
+        (swap("r1-0-check", "_content(total) == '3'", "_content(total) == '4'"), "cell r1-0-check", "what it asserts of total is not"),
+        (swap("r1-0-check", "assert _content(total) == '3', _content(total)", "assert type(total).__name__ == 'float'"), "cell r1-0-check", "what it asserts of total is not"),
+        (swap("r1-0-check", "assert ", "total = 4\nassert "), "cell r1-0-check", "it does more than compare"),
         (lambda book: cell(book, "r1-0")["outputs"][0].update(text="4\n"), "cell r1-0", "its outputs are not those"),
         (lambda book: cell(book, "r1-0").update(outputs=[]), "cell r1-0", "its outputs are not those"),
     ],
@@ -146,9 +147,9 @@ def test_what_the_journal_does_not_say_is_named_though_checksums_fit(pair, chang
 def test_value_that_a_step_shows_is_that_of_the_journal(tmp_path):
     path = export(kept(run(tmp_path, "total = 3\ntotal + 1"), tmp_path / "home"), tmp_path / "out" / "x.ipynb")
     assert check(path)[0].ok
-    report, found = check(changed(path, swap("r1-0", "_content(_r1_0) == '4'", "_content(_r1_0) == '3'")))
+    report, found = check(changed(path, swap("r1-0-check", "_content(_given) == '4'", "_content(_given) == '3'")))
     assert (report.exit_code, found.held) == (2, False)
-    assert "what it asserts of _r1_0 is not what the journal has" in report.text()
+    assert "what it asserts of _given is not what the journal has" in report.text()
 
 
 def test_picture_of_a_step_is_that_of_the_journal(tmp_path):

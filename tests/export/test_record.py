@@ -43,26 +43,21 @@ def exported(book, which, file="out.ipynb"):
     return ran.text or ran.error
 
 
-def ran(source):
-    """A step's code without what its cell asserts of it."""
-    return "\n".join(line for line in source.splitlines() if not line.startswith("assert "))
-
-
 def code_of(path, *roles):
     """The code cells of a notebook, of these roles."""
     return [
-        ran(c["source"])
+        c["source"]
         for c in read(path)["cells"]
         if c["cell_type"] == "code" and c["metadata"]["llmos_nb"]["role"] in (roles or ("user", "step"))
     ]
 
 
 def asserted_of(path):
-    """What the cells of the steps assert of what they made, in order."""
+    """What is asserted of what the steps made, in order."""
     lines = [
         line
         for c in read(path)["cells"]
-        if c["cell_type"] == "code" and c["metadata"]["llmos_nb"]["role"] == "step"
+        if c["metadata"]["llmos_nb"]["role"] == "check"
         for line in c["source"].splitlines()
     ]
     return [line for line in lines if line.startswith("assert ")]

@@ -70,7 +70,7 @@ def test_a_good_notebook_climbs_to_the_top(tmp_path):
     levels = ["opens", "unchanged", "signed", "journal", "runs", "same", "same twice"]
     assert [c.level for c in report.checks] == levels and set(levels) - set(LEVELS) == {"journal"}
     done, total = next((d, t) for level, d, t in reversed(told) if level == "runs")
-    assert done == total == 9 + 2  # the code cells, and a look at the values after each step
+    assert done == total == 11 + 2  # the code cells, and a look at the values after each step
     assert "holds: same twice" in report.text()
     plain = json.loads(json.dumps(report.plain()))
     assert plain["ok"] and plain["reached"] == "same twice" and len(plain["levels"]) == 7
@@ -141,7 +141,7 @@ def test_assertion_of_a_value_that_differs_is_located(tmp_path):
 
     report = verify(sealed_again(path, change))
     assert (report.exit_code, report.reached) == (1, "unchanged")
-    assert report.difference.where == "cell r2-0" and "AssertionError: [1, 2, 4]" in report.difference.what
+    assert report.difference.where == "cell r2-0-check" and "AssertionError: [1, 2, 4]" in report.difference.what
 
 
 _PID = "print(__import__('os').getpid())"  # that it differs each time no reading of the code tells
