@@ -66,13 +66,21 @@ def ordered(runs: Iterable[ExportSource], notebooks: Sequence[Ran]) -> list[Expo
     ]
 
 
+ANSWER = "answer"
+
+
 def places(run: ExportSource) -> dict[str, tuple[str, int]]:
-    """Return by call the notebook and the place in which it ran first; calls of which nobody noted it are missing."""
+    """Return by call the notebook and the place in which it ran first; calls of which nobody noted it are missing.
+
+    Under `ANSWER` stands where the answer was computed.
+    """
     found: dict[str, tuple[str, int]] = {}
     for event in run.events:
         match event.body:
             case CallFinished(call=call, facts={"place": {"notebook": str(notebook), "n": int(n)}}):
                 found[call] = (notebook, n)
+            case AnswerComputed(place={"notebook": str(notebook), "n": int(n)}):
+                found[ANSWER] = (notebook, n)
     return found
 
 
@@ -98,18 +106,10 @@ def _steps(
                 last = (turns[notebook], n, len(again))
     mine = [c.id for c in run.state.surviving if c.id in keys and known.get(c.id) not in taken]
     taken |= {known[call] for call in mine if call in known}
-    given = [keys[c.id] for c in run.state.surviving if c.id in keys] + _answered(run, turns)
+    given = [keys[c.id] for c in run.state.surviving if c.id in keys]
+    notebook, n = known.get(ANSWER, ("", 0))
+    given += [(turns[notebook], n, 0)] if notebook in turns else []
     return {call: keys[call] for call in mine}, max(given, default=None)
-
-
-def _answered(run: ExportSource, turns: Mapping[str, int]) -> list[Key]:
-    """Return the key of the answer, where it is recorded when its expressions were evaluated."""
-    found: list[Key] = []
-    for event in run.events:
-        match event.body:
-            case AnswerComputed(place={"notebook": str(notebook), "n": int(n)}) if notebook in turns:
-                found = [(turns[notebook], n, 0)]
-    return found
 
 
 NOT_KNOWN = "not_known_"

@@ -188,5 +188,7 @@ def user_units(runs: list[ExportSource], whole: bool = False) -> list[Unit]:
         code, problem = _parsed(source, without_package)
         if problem:  # what it made is among the names that are missing then
             code = "\n".join(f"# {line}" for line in [problem, *source.splitlines()]) if whole else ""
+        elif not whole and all(isinstance(node, ast.Pass) for node in ast.parse(code).body):
+            code = ""  # such as what loads this extension
         found.append(Unit("user", code, (n, 0, 0), problem=problem, kept=whole))
     return found

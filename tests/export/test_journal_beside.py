@@ -189,11 +189,8 @@ def test_notebook_of_one_of_two_processes_agrees_with_their_journals(two):
     book = read(path)
     assert "Add it up" not in cell(book, "head")["source"] and len(about(book)["processes"]) == 2
     found, counts = compare(book, paths)
-    assert (found, counts["answers"], counts["decisions"]) == (
-        [],
-        3,
-        2,
-    )  # its words, its code, what that showed
+    # its words, its code, what that showed, and what is asserted of it
+    assert (found, counts["answers"], counts["decisions"]) == ([], 4, 2)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +200,7 @@ def test_notebook_of_one_of_two_processes_agrees_with_their_journals(two):
         (swap("head", "approvals: auto", "approvals: step"), "cell head"),
         (swap("answer", "It is 6", "It is 7"), "cell answer"),
         (swap("answer-2", "twice", "(twice + 1)"), "cell answer-2"),
+        (swap("answer-check", "6", "7"), "cell answer-check"),
         (lambda book: about(book)["processes"][0].update(goal="Multiply"), "metadata.llmos_nb"),
     ],
 )

@@ -162,6 +162,23 @@ def test_an_answer_stands_where_it_was_given_though_a_later_process_changes_what
     assert next(c for c in holds(tmp_path / "out.ipynb").checks if c.level == "same").counts["outputs"] == 2
 
 
+def test_an_answer_without_steps_stands_where_it_was_given_though_a_later_process_has_the_same_goal(book, tmp_path):
+    book.run("xs = [1, 2, 3]")
+    for n, cell in enumerate(("xs.append(100)", "xs.append(1000)")):
+        spec = book.script({"text": "The sum is {{sum(xs)}}."}, name=f"{n}.json")
+        book.run(f"%%agent -m {spec} -a auto --plan none\nSum it", timeout=60)
+        book.run(cell)
+    assert exported(book, "out.ipynb --of 1,2", "").startswith("written:")
+    work = [line for line in code_of(tmp_path / "out.ipynb", "user", "check") if "load_ext" not in line]
+    assert work == [
+        "xs = [1, 2, 3]",
+        "assert _answer.split() == 'The sum is 6.'.split(), _answer",
+        "xs.append(100)",
+        "assert _answer.split() == 'The sum is 106.'.split(), _answer",
+    ]
+    assert holds(tmp_path / "out.ipynb").ok
+
+
 def test_of_takes_the_results_of_several_processes(book, tmp_path):
     agent(book, "one", "a = 1")
     agent(book, "two", "b = 2")
