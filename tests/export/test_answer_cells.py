@@ -107,7 +107,7 @@ VALUES = {"n": 3, "share": 1 / 3, "name": "O'Hara", "table": pandas.DataFrame({"
     [
         "There are {{n}}.",
         "A third is {{share}}, in short {{share:.1%}}, of {{n + 0.0}}.",
-        "He said \"{{name}}\" {twice} \\ and {{name.replace('O', \"'\")!s}}.",
+        'He said "{{name}}" {twice} \\ and {{name.replace(\'O\', "\'")!s}}.',
         "By name: {{ {'a': n}['a'] }} and {{[x for x in range(n)]}} and {{(lambda x: x + 1)(n)}}.",
         "| a | b |\n|---|---|\n| {{n}} | {{share:.3f}} |\n\n{{table.to_string(index=False)}}\n\nThat is all.",
     ],
@@ -137,7 +137,9 @@ def test_an_answer_is_asserted_where_the_journal_says_that_it_was_computed(tmp_p
     cells = ["xs = [1, 2, 3]", "%%agent sum\nSum it", "xs.append(100)", "%%agent sum\nSum it"]
     ran = Ran("book", [CellRan(place=2 * n, source=code) for n, code in enumerate(cells)])
     events = [
-        replace(e, body=replace(e.body, place={"notebook": "book", "n": 3})) if e.k == AnswerComputed.kind else e
+        replace(e, body=replace(e.body, place={"notebook": "book", "n": 3}))
+        if e.k == AnswerComputed.kind
+        else e
         for e in source.events
     ]
     [placed] = ordered([replace(source, events=events)], [ran])
@@ -145,7 +147,10 @@ def test_an_answer_is_asserted_where_the_journal_says_that_it_was_computed(tmp_p
     work = [c["source"] for c in code(path) if c["cell_type"] == "code"]
     assert work[0] == "xs = [1, 2, 3]" and "sum(xs)" in work[1] and "xs.append(100)" not in work[:2]
     assert shown(cell(read(path), "answer-2")) == "The sum is 6.\n"
-    assert cell(read(path), "answer-check")["source"] == "assert _answer.split() == 'The sum is 6.'.split(), _answer"
+    assert (
+        cell(read(path), "answer-check")["source"]
+        == "assert _answer.split() == 'The sum is 6.'.split(), _answer"
+    )
     assert verify(path).ok
 
 

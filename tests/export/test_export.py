@@ -436,7 +436,9 @@ def test_a_whole_notebook_keeps_its_cells_and_replaces_the_agents(tmp_path):
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "mine.ipynb")
     path = exported(r, tmp_path, notebook=tmp_path / "mine.ipynb", clean=True)
     cells = read(path)["cells"]
-    work = [c["source"] for c in cells if c["metadata"]["llmos_nb"]["role"] in ("text", "user", "step", "check")]
+    work = [
+        c["source"] for c in cells if c["metadata"]["llmos_nb"]["role"] in ("text", "user", "step", "check")
+    ]
     check = "assert _content(y) == '2', _content(y)"
     assert work == ["# My study", "x = 1\nspare = 2", "Now the agent.", "y = x + 1", check, "z = y + 1"]
     assert executed(path)["z"] == 3

@@ -147,7 +147,9 @@ def test_what_the_journal_does_not_say_is_named_though_checksums_fit(pair, chang
 def test_value_that_a_step_shows_is_that_of_the_journal(tmp_path):
     path = export(kept(run(tmp_path, "total = 3\ntotal + 1"), tmp_path / "home"), tmp_path / "out" / "x.ipynb")
     assert check(path)[0].ok
-    report, found = check(changed(path, swap("r1-0-check", "_content(_given) == '4'", "_content(_given) == '3'")))
+    report, found = check(
+        changed(path, swap("r1-0-check", "_content(_given) == '4'", "_content(_given) == '3'"))
+    )
     assert (report.exit_code, found.held) == (2, False)
     assert "what it asserts of _given is not what the journal has" in report.text()
 
@@ -312,3 +314,16 @@ def test_file_that_is_no_journal_is_named(pair, tmp_path):
     journal_of(tmp_path).write_text("hello\n")
     report, _ = check(path)
     assert report.exit_code == 2 and report.difference.where == "journal of process 1"
+
+
+@pytest.mark.parametrize(("goal", "seen", "same"), [("Add it up", "3", True), ("Steal it", "3", False), ("Add it up", "4", False)])  # fmt: skip
+def test_notes_of_an_earlier_version_are_compared_with_the_goal_and_the_result_that_they_said(
+    pair, goal, seen, same
+):
+    def earlier(book):
+        about(book)["schema"] = 1
+        cell(book, "r1-0-note")["source"] += f"\n- Goal: {goal}\n- Seen: {seen}"
+
+    report, _ = check(changed(pair[0], earlier))
+    assert report.exit_code == (0 if same else 2), report.text()
+    assert "the first note is of an earlier version, and is not compared with the journal" in report.text()

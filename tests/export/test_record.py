@@ -162,7 +162,9 @@ def test_an_answer_stands_where_it_was_given_though_a_later_process_changes_what
     assert next(c for c in holds(tmp_path / "out.ipynb").checks if c.level == "same").counts["outputs"] == 2
 
 
-def test_an_answer_without_steps_stands_where_it_was_given_though_a_later_process_has_the_same_goal(book, tmp_path):
+def test_an_answer_without_steps_stands_where_it_was_given_though_a_later_process_has_the_same_goal(
+    book, tmp_path
+):
     book.run("xs = [1, 2, 3]")
     for n, cell in enumerate(("xs.append(100)", "xs.append(1000)")):
         spec = book.script({"text": "The sum is {{sum(xs)}}."}, name=f"{n}.json")

@@ -89,6 +89,8 @@ def _alone(module: str) -> str:
         if isinstance(n, ast.ImportFrom) and str(n.module).startswith(("llmos_nb", "__future__"))
     ]
     docstrings = [n.body[0] for n in body if isinstance(n, ast.FunctionDef)]
-    dropped = {n for p in (body[0], *gone, *docstrings) for n in range(p.lineno, (p.end_lineno or p.lineno) + 1)}
+    dropped = {
+        n for p in (body[0], *gone, *docstrings) for n in range(p.lineno, (p.end_lineno or p.lineno) + 1)
+    }
     kept = "\n".join(line for n, line in enumerate(lines, 1) if n not in dropped)
     return re.sub(r"\n{3,}", "\n\n", kept).strip()
