@@ -12,6 +12,7 @@ from llmos_nb.export.source import ExportSource
 from llmos_nb.process import compute
 
 NAME = "_answer"
+_ODD = set('"\\{}\n')  # cannot stand in a field of an f-string in double quotes
 TOLD = """# How an answer tells a number that it gave no format.
 def _told(value):
     return format(value, ".10g") if isinstance(value, float) else value"""
@@ -37,21 +38,22 @@ def computed_answer(run: ExportSource) -> str:
 
 def _field(value: dict[str, Any], name: str, before: list[str]) -> str:
     """Return an expression as a field of an f-string; one that cannot stand in it is bound before, under a name."""
-    field = compute.parsed(value["code"])
-    assert field is not None  # noqa: S101 - only what parses was evaluated
-    spec = field.format_spec.values[0].value if field.format_spec is not None else ""  # type: ignore[attr-defined]
-    code = ast.unparse(field.value)
-    simple = isinstance(
-        field.value, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Constant
-    )
-    if not simple or set('"\\{}\n').intersection(code) or ":=" in code or "lambda" in code:
+    inner, spec = ast.parse(compute.as_code(value["code"]), mode="eval").body, ""
+    told = False
+    match inner:
+        case ast.Call(func=ast.Name("format"), args=[of, ast.Constant(str(spec))]):
+            inner = of
+        case ast.Call(func=ast.Lambda(), args=[of]):  # it had no format
+            inner, told = of, _number(value["text"])
+    code = ast.unparse(inner)
+    simple = isinstance(inner, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Constant)
+    if not simple or _ODD.intersection(code) or ":=" in code or "lambda" in code:
         before.append(f"{name} = {code}")
         code = name
-    if set('"\\{}\n').intersection(spec):
+    if _ODD.intersection(spec):
         before.append(f"{name} = format({code}, {spec!r})")
         code, spec = name, ""
-    if not spec and field.format_spec is None and _number(value["text"]):
-        code = f"_told({code})"
+    code = f"_told({code})" if told else code
     return f"{{{code}:{spec}}}" if spec else f"{{{code}}}"
 
 

@@ -183,7 +183,7 @@ def head(runs: list[ExportSource]) -> str:
         for run, goal in zip(runs, goals, strict=True)
     ]
     below = (
-        "This notebook needs no model. What each step gave in the run is checked in a folded cell behind it."
+        "It needs no model. Short cells behind the steps compare what they give with what they gave in the run."
     )
     return "\n\n".join([f"# {title}", *told, below])
 

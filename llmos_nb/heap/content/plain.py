@@ -47,14 +47,13 @@ def _words(value: Any, within: tuple[int, ...] = ()) -> str:
     inside = (*within, id(value))
     if isinstance(value, list | tuple | dict | set | frozenset):
         return _box(value, inside)
-    if found := next((words for form in _forms if (words := form(value, inside))), ""):
-        return found
-    if isinstance(value, int | str | bytes | bytearray):
-        return repr(value)
+    found = next((words for form in _forms if (words := form(value, inside))), "")
+    if not found and isinstance(value, int | str | bytes | bytearray):
+        found = repr(value)
     own = kind.__module__ in ("__main__", "types") or hasattr(kind, "__dataclass_fields__")
-    if own and hasattr(value, "__dict__") and not callable(value) and kind.__name__ != "module":
-        return f"{kind.__name__}({_words(vars(value), inside)})"
-    return f"<{kind.__name__}>"
+    if not found and own and hasattr(value, "__dict__") and not callable(value) and kind.__name__ != "module":
+        found = f"{kind.__name__}({_words(vars(value), inside)})"
+    return found or f"<{kind.__name__}>"
 
 
 def _box(value: Any, within: tuple[int, ...]) -> str:
