@@ -12,7 +12,7 @@ from llmos_nb.export.source import ExportSource
 from llmos_nb.process import compute
 
 NAME = "_answer"
-_ODD = set('"\\{}\n')  # cannot stand in a field of an f-string in double quotes
+_ODD = set('"\\{}#\n')  # cannot stand in a field of an f-string in double quotes
 TOLD = """# How an answer tells a number that it gave no format.
 def _told(value):
     return format(value, ".10g") if isinstance(value, float) else value"""
