@@ -303,7 +303,7 @@ def _answer(unit: Unit, run: ExportSource, why: str, checked: bool) -> list[Cell
 
 
 def _shapes(draft: Draft) -> list[Cell]:
-    code = shapes_code(draft.boundary - draft.changed - draft.missing.keys(), draft.namespace)
+    code = shapes_code(draft.boundary - draft.changed - draft.missing.keys() - draft.later, draft.namespace)
     return [Cell("code", "shapes", code)] if code else []
 
 

@@ -134,6 +134,13 @@ class Draft:
         return {n for run in self.runs for call in run.state.surviving for n in call.changes.names}
 
     @property
+    def later(self) -> set[str]:
+        """The names that cells of the user's may have changed after the first step: the live ones are others now."""
+        first = self.units[self.first_step].order[0] if self.first_step < len(self.units) else 0
+        flows = [flow_of_code(u.source) for u in user_units(self.runs, True) if u.order[0] > first]
+        return {name for flow in flows for name in flow.binds | flow.mutates}
+
+    @property
     def states(self) -> list[str]:
         """The random states that the notebook restores."""
         return [state for name, state in {"random": PYTHON, "numpy": NUMPY}.items() if name in self.restored]

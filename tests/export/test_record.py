@@ -181,6 +181,17 @@ def test_an_answer_without_steps_stands_where_it_was_given_though_a_later_proces
     assert holds(tmp_path / "out.ipynb").ok
 
 
+@pytest.mark.parametrize("change", ["xs.append(100)", "df = df[df.a > 1]", "df['b'] = 2"])
+def test_what_the_user_changes_after_the_steps_is_no_reason_to_fail(book, tmp_path, change):
+    book.run("import pandas as pd\nxs = [1, 2, 3]\ndf = pd.DataFrame({'a': xs})")
+    agent(book, "one", "y = df.a.sum() + len(xs)")
+    book.run(change)
+    assert exported(book, 1).startswith("written:")
+    shapes = code_of(tmp_path / "out.ipynb", "shapes")
+    assert [code for code in shapes if "df" in code] == (shapes if "xs" in change else [])
+    assert len(shapes) == ("xs" in change)
+
+
 def test_of_takes_the_results_of_several_processes(book, tmp_path):
     agent(book, "one", "a = 1")
     agent(book, "two", "b = 2")
