@@ -165,6 +165,7 @@ def _check() -> Any:
 
 _MARKUP = re.compile(r"([\\`*_\[\]!$#|~])")
 _LONG = 600
+_SHORT = 100  # characters of a title
 
 
 def words(text: str, limit: int = _LONG) -> str:
@@ -198,7 +199,7 @@ def course(run: ExportSource) -> str:
     return f"Made by {who}{on} (approvals: {words(str(mode))}; {ended})."
 
 
-def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = ()) -> str:
+def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = (), titled: bool = True) -> str:
     """Return the note over a step's code.
 
     Parameters
@@ -211,6 +212,8 @@ def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = 
         It is the first one of its step of the plan.
     unchecked : sequence of str
         What of it nothing compares; it stands last, since the journal does not say it.
+    titled : bool
+        A short why is the title of a call outside a plan; it was not in earlier versions.
 
     Returns
     -------
@@ -220,14 +223,16 @@ def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = 
     s = run.state
     planned = next((p for p in s.plan.steps if p.n == call.step), None)
     lines: list[str] = []
+    said = provenance.why(call, run)
     if planned is not None and first:
         lines += [f"## Step {planned.n}: {words(planned.title, 160)}", ""]
         lines += [f"- Expected: {words(planned.expect)}"] if planned.expect else []
         lines += [not_so(s.missed[planned.n])] if planned.n in s.missed else []
     elif planned is None:
-        lines += [f"## {words(title(call), 160)}", ""]
-    if said := provenance.why(call, run):
-        lines.append(f"- Why: {words(said)}")
+        short = titled and said and len(said) <= _SHORT and not _comment(call)
+        lines += [f"## {words(said if short else title(call), 160)}", ""]
+        said = "" if short else said
+    lines += [f"- Why: {words(said)}"] if said else []
     lines.append(
         f"- `{words(call.name)}`, call {words(call.id)}: {words('; '.join(provenance.story(call, run)))}"
     )
@@ -247,8 +252,12 @@ def not_so(expression: str) -> str:
 
 def title(call: Call) -> str:
     """Return what a call outside a plan is called: by its first comment."""
+    return _comment(call) or f"Call {call.id}: {call.name}"
+
+
+def _comment(call: Call) -> str:
     comment = re.match(r"\s*#\s*(.+)", call.code)
-    return comment[1] if comment else f"Call {call.id}: {call.name}"
+    return comment[1] if comment else ""
 
 
 def answer_words(run: ExportSource) -> str:

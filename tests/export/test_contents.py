@@ -309,7 +309,7 @@ async def test_notes_say_why_and_who_and_when_from_the_deciding_event(script, tm
     path = proc.export(tmp_path / "out" / "x.ipynb", run=False)
     notes = [c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "note"]
     at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-    assert "- Why: First I load the table, since the sum needs it." in notes[0]
+    assert "## First I load the table, since the sum needs it." in notes[0]
     assert re.search(rf"proposed by the model, {at}; approved by the user, {at}", notes[0])
     assert re.search(
         rf"proposed by the model, {at}; edited by the user, {at}; (approved by the user|let through)", notes[1]

@@ -214,7 +214,7 @@ def _notes(pair: _Pair) -> Found:
         if call is None:
             yield Difference(f"cell {cell['id']}", "it is a note on a call that the journal does not have")
             continue
-        true = notes.step(call, pair.run, call.step not in said)
+        true = notes.step(call, pair.run, call.step not in said, titled=not _older(pair.book))
         found = _without_unchecked(_stripped(cell))
         if _older(pair.book):
             gone = f"- Goal: {notes.words(pair.run.goal, 160)}", f"- Seen: {notes.words(call.result, 200)}"
