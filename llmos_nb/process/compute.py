@@ -115,8 +115,9 @@ async def compute(run: Run, command: Compute) -> None:
     answer = run.state.candidate
     found = expressions(answer)
     try:
-        results = await run.visit(partial(_results, run, [as_code(x.code) for x in found]))
+        place, results = await run.visit(partial(_placed, run, [as_code(x.code) for x in found]))
     except UsageError as error:  # there is no way to a copy here
+        place = None
         results = [ToolResult(False, str(error), "UsageError") for _ in found]
     own = await _own_words(run, found, results)
     values: list[dict[str, Any]] = []
@@ -137,7 +138,7 @@ async def compute(run: Run, command: Compute) -> None:
             text += answer[expression.start : expression.end]
         at = expression.end
     text += answer[at:]
-    run.append(AnswerComputed(answer=text, values=values, errors=errors))
+    run.append(AnswerComputed(answer=text, values=values, errors=errors, place=place))
 
 
 def _fences(answer: str, expression: Expression, shown: str) -> tuple[str, str]:
@@ -147,6 +148,11 @@ def _fences(answer: str, expression: Expression, shown: str) -> tuple[str, str]:
     alone = not answer[: expression.start].rpartition("\n")[2].strip()
     ended = not answer[expression.end :].partition("\n")[0].strip()
     return f"{'' if alone else NEW}```text\n", f"\n```{'' if ended else NEW}"
+
+
+async def _placed(run: Run, codes: Sequence[str]) -> tuple[dict[str, Any] | None, list[ToolResult]]:
+    """Return where the notebook stands, on the user's thread, and what each expression gave there."""
+    return run.place().get("place"), await _results(run, codes)
 
 
 async def _results(run: Run, codes: Sequence[str]) -> list[ToolResult]:

@@ -21,7 +21,7 @@ from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.magics import readings, shows
 from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify import verify
-from llmos_nb.export.verify.compare import difference, shown
+from llmos_nb.export.verify.compare import assertions, difference, shown
 from llmos_nb.export.verify.report import Report, not_compared
 from llmos_nb.heap.content import code_for, content
 from llmos_nb.journal.events import CellRan
@@ -199,8 +199,9 @@ def test_days_spans_and_addresses_are_compared_by_what_they_are(one, other):
 def test_modules_and_models_are_no_values_that_a_digest_compares(tmp_path):
     pytest.importorskip("sklearn")
     fit = "from sklearn.linear_model import LinearRegression\nimport json\nm = LinearRegression().fit([[1], [2]], [1, 2])\nn = 3"
-    found = steps_of(exported(tmp_path, fit))["r1-0"]
-    assert set(found["values"]) == {"n"} and found["asserted"] == 2  # the model by what fitting gave
+    path = exported(tmp_path, fit)
+    assert set(steps_of(path)["r1-0"]["values"]) == {"n"}
+    assert assertions(read(path)) == {"r1-0": 2}  # the model by what fitting gave
 
 
 @pytest.mark.parametrize(

@@ -43,9 +43,12 @@ class AnswerComputed(Fact):
         ``{"start", "text", "code"}`` of each value: where it stands in `answer`, as what, and the expression.
     errors : list of str
         What failed, with the reason.
+    place : dict, optional
+        ``notebook`` and ``n``: where that was done in the order of its cells and steps, where that is recorded.
     """
 
     kind: ClassVar[str] = "answer.computed"
     answer: str
     values: list[dict[str, Any]]
     errors: list[str]
+    place: dict[str, Any] | None = None
