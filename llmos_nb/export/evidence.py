@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import types
 from collections.abc import Iterable
 
@@ -65,12 +66,19 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     if not lines:
         return "", left
     code = "\n".join(["# What the answer rests on.", *lines])
-    return with_helper(code, values.values(), draft), left
+    return with_helper(code, draft), left
 
 
-def with_helper(code: str, words: Iterable[str], draft: Draft) -> str:
+def with_helper(code: str, draft: Draft) -> str:
     """Put the comparison in front of assertions that use it, as far as no cell before has it."""
-    return "\n\n\n".join(filter(None, [helper(words, _asserted(draft)), code]))
+    return "\n\n\n".join(filter(None, [helper(_compared(code), _asserted(draft)), code]))
+
+
+def _compared(code: str) -> list[str]:
+    """Return the words that assertions of some code compare with."""
+    tests = (n.test for n in ast.parse(code).body if isinstance(n, ast.Assert))
+    sides = (test.comparators[0] for test in tests if isinstance(test, ast.Compare))
+    return [side.value for side in sides if isinstance(side, ast.Constant) and isinstance(side.value, str)]
 
 
 def comparing(draft: Draft) -> str:

@@ -358,6 +358,6 @@ def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str)
         about = "# Under the seeds above; the run itself drew others."
         lines = [assertion(name, words) for name, words in added.items()]
         bare = "\n".join([cell["source"].rpartition("\n\n\n")[2], about, *lines])
-        cell["source"] = with_helper(bare, added.values(), draft)
+        cell["source"] = with_helper(bare, draft)
         for name in chance:
             draft.unchecked.pop(name)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pandas as pd
 import pytest
 from process_runs import ProcessRun
+from turns import call, python
 
 import llmos_nb as llmos
 from llmos_nb.errors import ExportDoesNotRun
@@ -17,8 +19,9 @@ from llmos_nb.export.cells import read
 from llmos_nb.export.dataflow.slice import Piece, cut
 from llmos_nb.export.dataflow.taint import TEMPORARY, holds_after_all, tainted
 from llmos_nb.export.files import files_recorded
-from llmos_nb.export.inputs import digest_file
+from llmos_nb.export.inputs import digest_file, files_read
 from llmos_nb.export.magics import readings, shows
+from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify import verify
 from llmos_nb.export.verify.compare import difference, shown
@@ -358,3 +361,84 @@ def test_openings_of_files_that_could_not_be_noted_are_said_in_notebook_report_a
     text = export(source, tmp_path / "x.md").read_text()
     assert f"- The files that call r1.0 of process 1 read: {said}" in text and "openings of files" not in whole
     assert "by itself is not seen" in text and "by itself is not seen" in whole
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "step"),
+    [
+        (
+            "from functools import cache\nrate = [2]\n@cache\ndef price(n):\n    return n * rate[0]",
+            "first = price(10)\nrate[0] = 3",
+            "got = price(10)",
+        ),
+        (
+            "def keep(x, seen=[]):\n    seen.append(x)\n    return list(seen)",
+            "keep('user')",
+            "got = keep('step')",
+        ),
+        (
+            "import threading\nfound = []\ndef work(n):\n    found.append(n * n)",
+            "ts = [threading.Thread(target=work, args=(n,)) for n in range(4)]\n"
+            "for t in ts:\n    t.start()\nfor t in ts:\n    t.join()",
+            "got = sorted(found)",
+        ),
+        ("d = {'a': 1, 'b': 2}\npop = d.pop", "pop('a')", "got = sorted(d)"),
+        ("d = {'a': 1, 'b': 2}", "taken = list(map(d.pop, ['a']))", "got = sorted(d)"),
+    ],
+)
+def test_state_that_no_name_of_the_step_shows_is_carried_along(before, changes, step):
+    live, again = {}, {}
+    for code in (before, changes, step):
+        exec(code, live)
+    sources, missing = cut([Piece(before), Piece(changes), Piece(step, kept=True)])
+    exec("\n".join(sources), again)
+    assert not missing and again["got"] == live["got"]
+
+
+def test_modules_of_a_folder_that_a_cell_puts_on_the_import_path_come_along(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in {
+        "lib/mine_a.py": "from mine_b import two\nfour = two * two",
+        "lib/mine_b.py": "two = 2",
+        "mine_p/__init__.py": "from .inner import three",
+        "mine_p/inner.py": "three = 3",
+        "lib/unused.py": "one = 1",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    cell = "import sys\nimport os\nsys.path.insert(0, os.path.abspath('lib'))\nother = 1"
+    step = "import mine_a\nimport mine_p\nx = mine_a.four + mine_p.three"
+    sources, _ = cut([Piece(cell), Piece(step, kept=True)])
+    assert "sys.path.insert" in sources[0] and "other" not in sources[0]
+    found = files_read([cell, step], [ExportSource("g", cwd=tmp_path)])
+    names = {one.path for one in found if one.kind == "module"}
+    assert names == {"lib/mine_a.py", "lib/mine_b.py", "mine_p/__init__.py", "mine_p/inner.py"}
+
+
+@pytest.mark.out_of_process
+def test_a_table_is_compared_as_one_where_what_is_drawn_is_asserted_besides(tmp_path):
+    r = ProcessRun("Do a thing", tmp_path)
+    r.begin()
+    r.step("import pandas as pd\ntable = pd.DataFrame({'n': [1, 2]})")
+    r.step("import random\ndrawn = random.random()")
+    r.end("done")
+    source = r.source()
+    for one in source.state.calls.values():  # as journals have it that were written before outputs were recorded
+        one.facts = {k: v for k, v in one.facts.items() if k not in ("outputs", "content", "random")}
+    path = export(source, tmp_path / "out" / "x.ipynb", lock=False, observe=True)
+    (cell,) = [c for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"]
+    assert "_content(table)" in cell["source"] and "_content(drawn)" in cell["source"]
+    assert ran.run(path) == ""
+
+
+@pytest.mark.out_of_process
+async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    query = "select city, sum(n) as n from sales group by city order by city"
+    model = script(
+        call("sql", query=query, into="by_city"), python("answer = 40 + 2\nanswer"), {"text": "Done."}
+    )
+    sales = pd.DataFrame({"city": ["A", "B", "A"], "n": [1, 2, 3]})
+    proc = await llmos.run("Sum it", model=model, namespace={"sales": sales}, approve="auto", tools=["sql"])
+    path = proc.export(tmp_path / "out" / "x.ipynb")  # which runs it
+    assert "_content(by_city)" in str(read(path)["cells"])

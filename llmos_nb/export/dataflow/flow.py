@@ -14,7 +14,7 @@ from typing import Any
 from llmos_nb.export.dataflow import effects, scopes
 from llmos_nb.policy.code import bound_by, defaults, parameters, type_parameters
 
-CWD = "$cwd"
+CWD, PATH = "$cwd", "$path"  # the working folder, and where modules are looked for
 
 
 @dataclass
@@ -116,13 +116,15 @@ class Visitor(ast.NodeVisitor):
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         """Names bound to modules and to what they hold."""
+        self.flow.reads.add(PATH)
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
             self.flow.whole |= name == "*"
             self._bind(name)
             self.flow.imports.add(name)
             module = getattr(node, "module", "") or ""
-            if state := effects.STATE_OF.get(module):  # a function that draws, under a name of its own
+            state = effects.STATE_OF.get(module)
+            if state and not effects.makes_generator(alias.name):  # it draws, under a name of its own
                 self.flow.late[name] = Flow(reads={state}, mutates={state})
 
     visit_ImportFrom = visit_Import
@@ -131,6 +133,7 @@ class Visitor(ast.NodeVisitor):
         """An attribute or item that is set changes its object."""
         if not isinstance(node.ctx, ast.Load):
             self._mutate(scopes.chain_root(node))
+            self.flow.mutates |= _import_path(node)
             self.flow.patches |= {scopes.chain_root(node)} if self._free(scopes.chain_root(node)) else set()
         self.generic_visit(node)
 
@@ -139,6 +142,7 @@ class Visitor(ast.NodeVisitor):
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """``x += 1`` may change a list in place."""
         self._mutate(scopes.root_of(node.target))
+        self.flow.mutates |= _import_path(node.target)
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
@@ -257,6 +261,7 @@ class Visitor(ast.NodeVisitor):
         else:
             self.flow.reads |= states
             self.flow.mutates |= states
+        self.flow.mutates |= _import_path(node.func)
         if name == "chdir":
             self.flow.binds.add(CWD)
         elif name.startswith(effects.READS_FILES):
@@ -324,6 +329,14 @@ class Visitor(ast.NodeVisitor):
 
 def _named(*targets: ast.expr) -> list[str]:
     return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+
+
+def _import_path(node: ast.expr) -> set[str]:
+    """Return the name of the import path where an expression is a part of it, or what adds to it."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    path = f"{effects.dotted(node)}."
+    return {PATH} if path.startswith(("sys.path.", "site.addsitedir.")) else set()
 
 
 def _last(function: ast.expr) -> str:
