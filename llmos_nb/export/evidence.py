@@ -6,7 +6,7 @@ import ast
 import types
 from collections.abc import Iterable
 
-from llmos_nb.export.assertions import Expected, expected_of, helper, line
+from llmos_nb.export.assertions import Expected, compared, expected_of, helper, line
 from llmos_nb.export.dataflow.taint import holds_after_all, shows, tainted, taints
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.latest import latest
@@ -77,8 +77,8 @@ def with_helper(code: str, draft: Draft) -> str:
 def _compared(code: str) -> list[str]:
     """Return the words that assertions of some code compare with."""
     tests = (n.test for n in ast.parse(code).body if isinstance(n, ast.Assert))
-    sides = (test.comparators[0] for test in tests if isinstance(test, ast.Compare))
-    return [side.value for side in sides if isinstance(side, ast.Constant) and isinstance(side.value, str)]
+    found = (parts for test in tests if (parts := compared(test)) is not None)
+    return [words for what, words in found if what.startswith("_content(") and isinstance(words, str)]
 
 
 def comparing(draft: Draft) -> str:

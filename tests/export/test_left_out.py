@@ -15,7 +15,7 @@ import llmos_nb as llmos
 from llmos_nb.errors import ExportDoesNotRun
 from llmos_nb.export import export, ran
 from llmos_nb.export.assertions import BY_TYPE
-from llmos_nb.export.cells import read
+from llmos_nb.export.cells import read, write
 from llmos_nb.export.dataflow.slice import Piece, cut
 from llmos_nb.export.dataflow.taint import TEMPORARY, holds_after_all, tainted
 from llmos_nb.export.files import files_recorded
@@ -423,7 +423,9 @@ def test_a_table_is_compared_as_one_where_what_is_drawn_is_asserted_besides(tmp_
     r.step("import random\ndrawn = random.random()")
     r.end("done")
     source = r.source()
-    for one in source.state.calls.values():  # as journals have it that were written before outputs were recorded
+    for (
+        one
+    ) in source.state.calls.values():  # as journals have it that were written before outputs were recorded
         one.facts = {k: v for k, v in one.facts.items() if k not in ("outputs", "content", "random")}
     path = export(source, tmp_path / "out" / "x.ipynb", lock=False, observe=True)
     (cell,) = [c for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"]
@@ -442,3 +444,59 @@ async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(scri
     proc = await llmos.run("Sum it", model=model, namespace={"sales": sales}, approve="auto", tools=["sql"])
     path = proc.export(tmp_path / "out" / "x.ipynb")  # which runs it
     assert "_content(by_city)" in str(read(path)["cells"])
+
+
+# why an export does not run
+
+
+def with_code(path, call, source):
+    """Put other code into the cell of a step."""
+    book = read(path)
+    (cell,) = [c for c in book["cells"] if c["id"] == call]
+    cell["source"] = source
+    write(book, path)
+
+
+@pytest.mark.out_of_process
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (
+            "x = 30\nassert _content(x) == '2', _content(x)",
+            "cell r1-0: `x` is 30, and was 2 in the run: what made it so",
+        ),
+        (
+            "_r1_0 = 30\nassert _content(_r1_0) == '2', _content(_r1_0)",
+            "cell r1-0: its value is 30, and was 2 in the run",
+        ),
+        ("x = [1]\nassert type(x).__name__ == 'Box'", "cell r1-0: `x` is another here; it was Box in the run"),
+        ("x = 1\nassert x > 2, 0", "cell r1-0: AssertionError: 0 (at `assert x > 2, 0`)"),
+        ("x = len(cap.stdout)", "NameError: name 'cap' is not defined (at `x = len(cap.stdout)`)"),
+        (
+            "x = 7 ** 6000\nx",
+            "integer string conversion; use sys.set_int_max_str_digits() to increase the limit (at `x`)",
+        ),
+    ],
+)
+def test_an_export_that_does_not_run_says_what_and_where(source, why, tmp_path):
+    path = exported(tmp_path, "x = 2")
+    with_code(path, "r1-0", source)
+    with pytest.raises(ExportDoesNotRun) as failed:
+        ran.run(path)
+    assert why in str(failed.value)
+
+
+@pytest.mark.out_of_process
+def test_a_script_that_does_not_run_says_where(tmp_path):
+    path = export(_small(tmp_path), tmp_path / "out" / "x.py")
+    path.write_text(path.read_text().replace("x = 2", "x = 30"))
+    with pytest.raises(ExportDoesNotRun, match="`x` is 30, and was 2 in the run"):
+        ran.run(path)
+
+
+def _small(folder):
+    r = ProcessRun("Do a thing", folder)
+    r.begin()
+    r.step("x = 2")
+    r.end("done")
+    return r.source()
