@@ -11,6 +11,7 @@ from .wording import (
     clock as clock,
     closed as closed,
     count as count,
+    few as few,
     moment as moment,
     phrase as phrase,
     plain as plain,
