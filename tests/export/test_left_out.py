@@ -384,6 +384,26 @@ def test_openings_of_files_that_could_not_be_noted_are_said_in_notebook_report_a
         ),
         ("d = {'a': 1, 'b': 2}\npop = d.pop", "pop('a')", "got = sorted(d)"),
         ("d = {'a': 1, 'b': 2}", "taken = list(map(d.pop, ['a']))", "got = sorted(d)"),
+        ("d = {'a': 1, 'b': 2}\nheld = [d.pop]", "held[0]('a')", "got = sorted(d)"),
+        ("seen = set()\nadd = seen.add", "any(map(add, [1, 2]))", "got = sorted(seen)"),
+        (
+            "from functools import partial\nd = {'a': 1, 'b': 2}\ntake = partial(d.pop, 'a')",
+            "take()",
+            "got = sorted(d)",
+        ),
+        ("rows = [{}]", "list(map(lambda r: r.update(x=1), rows))", "got = rows[0]['x']"),
+        ("rows = [{}]\ndef fix(r):\n    r['x'] = 1", "done = list(map(fix, rows))", "got = rows[0]['x']"),
+        (
+            "import threading\nout = []\nclass W(threading.Thread):\n    def run(self):\n        out.append(3)",
+            "w = W()\nw.start()\nw.join()",
+            "got = list(out)",
+        ),
+        (
+            "from functools import cached_property\nclass Shop:\n    rate = 2\n"
+            "    @cached_property\n    def price(self):\n        return self.rate * 10\nshop = Shop()",
+            "shop.price\nshop.rate = 3",
+            "got = shop.price",
+        ),
     ],
 )
 def test_state_that_no_name_of_the_step_shows_is_carried_along(before, changes, step):

@@ -34,6 +34,8 @@ LOOKS = _set(
     "count describe display head hist info items keys max mean median memory_usage min nunique plot print quantile "
     "sample shape show std sum tail unique value_counts values var"
 )
+# Functions that call their first argument with the others, or with what is in them.
+CALLS_FIRST = _set("map filter reduce starmap submit imap imap_unordered apply apply_async partial")
 DYNAMIC = frozenset(("exec", "eval", "globals", "get_ipython", "__import__"))
 # Methods that take SQL, or an expression of pandas, in which names of variables may stand.
 LOOKS_UP = _set("sql query execute eval from_query read_sql")

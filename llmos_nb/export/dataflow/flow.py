@@ -36,7 +36,7 @@ class Flow:
     passes : list of (str, set of str)
         Plain names handed to a function that may be the user's.
     methods : list of (str, str)
-        Methods that are called, each with the name at the root of their object.
+        Attributes, as methods that are called, each with the name at the root of their object.
     patches : set of str
         Names whose attributes or items it sets; of a module that counts for everybody who uses it.
     late : dict
@@ -130,11 +130,14 @@ class Visitor(ast.NodeVisitor):
     visit_ImportFrom = visit_Import
 
     def visit_Attribute(self, node: ast.Attribute | ast.Subscript) -> None:
-        """An attribute or item that is set changes its object."""
+        """An attribute or item that is set changes its object; one that is read may be a method, or computed once."""
+        root = scopes.chain_root(node)
+        if isinstance(node, ast.Attribute) and self._free(root):
+            self.flow.methods.append((node.attr, root))
         if not isinstance(node.ctx, ast.Load):
-            self._mutate(scopes.chain_root(node))
+            self._mutate(root)
             self.flow.mutates |= _import_path(node)
-            self.flow.patches |= {scopes.chain_root(node)} if self._free(scopes.chain_root(node)) else set()
+            self.flow.patches |= {root} if self._free(root) else set()
         self.generic_visit(node)
 
     visit_Subscript = visit_Attribute
@@ -149,6 +152,8 @@ class Visitor(ast.NodeVisitor):
         """Names bound, and what they may be other names of."""
         names = _named(*node.targets)
         self._alias(names, scopes.chain_root(node.value))
+        for held in scopes.methods_held(node.value, effects.MUTATORS):
+            self._alias(names, held)
         self.generic_visit(node)
         if isinstance(node.value, ast.Lambda):
             self.flow.late |= {name: self._body(node.value) for name in names}
@@ -219,7 +224,7 @@ class Visitor(ast.NodeVisitor):
         value = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(value, ast.Call) and not effects.random_state(value):
             method = value.func.attr if isinstance(value.func, ast.Attribute) else ""
-            if method and method not in effects.LOOKS:
+            if not isinstance(value.func, ast.Name) and method not in effects.LOOKS:
                 self._mutate(scopes.chain_root(value.func))
             if method not in effects.LOOKS and getattr(value.func, "id", "") not in effects.HARMLESS:
                 for argument in scopes.names_given(value):
@@ -232,8 +237,6 @@ class Visitor(ast.NodeVisitor):
         if _last(node.func) in effects.LOOKS_UP:
             texts = (n.value for a in node.args for n in ast.walk(a) if isinstance(n, ast.Constant))
             self.flow.mentions |= {w for t in texts if isinstance(t, str) for w in effects.looked_up(t)}
-        if isinstance(node.func, ast.Attribute) and self._free(root := scopes.chain_root(node.func)):
-            self.flow.methods.append((node.func.attr, root))
         for argument in node.args:  # a method handed over, which somebody else calls
             if isinstance(argument, ast.Attribute) and argument.attr in effects.MUTATORS:
                 self._mutate(scopes.chain_root(argument))
@@ -252,6 +255,17 @@ class Visitor(ast.NodeVisitor):
         if isinstance(node.func, ast.Name) and last not in effects.HARMLESS:
             given = {n for n in scopes.names_given(node) if self._free(n)}
             self.flow.passes.append((last, given))
+        if (
+            last in effects.CALLS_FIRST
+            and node.args
+            and isinstance(first := node.args[0], ast.Name | ast.Lambda)
+        ):
+            given = {n for n in scopes.names_given(node) if self._free(n)} - {getattr(first, "id", "")}
+            if isinstance(first, ast.Name):
+                self.flow.passes.append((first.id, given))
+            elif any(m.startswith("*") for m in self._body(first).mutates):
+                for argument in given:
+                    self._mutate(argument)
 
     def _resources(self, node: ast.Call) -> None:
         """Note the use of what has no name of its own: random state and the working folder."""

@@ -30,7 +30,7 @@ class Hidden:
     once : set of str
         Names of iterators, which reading uses up.
     methods : set of str
-        Methods of the user's classes that change their object.
+        Methods of the user's classes that change their object, or keep what they gave.
     keeping : set of str
         Functions that may keep something from one call to the next: in a default that is no constant, or in what their
         decorators made of them.
@@ -92,6 +92,12 @@ def _changing(node: ast.stmt) -> list[str]:
             for method in inner.body:
                 if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.args.args:
                     body = flow_of(method).late.get(method.name, Flow())
-                    if f"*{method.args.args[0].arg}" in body.mutates:
+                    if f"*{method.args.args[0].arg}" in body.mutates or any(map(_keeps, method.decorator_list)):
                         found.append(method.name)
     return found
+
+
+def _keeps(decorator: ast.expr) -> bool:
+    """Return whether a decorator of a method may keep what the method gave."""
+    last = getattr(decorator, "attr", getattr(decorator, "id", ""))
+    return last not in ("property", "classmethod", "staticmethod", "abstractmethod", "setter", "overload")
