@@ -520,3 +520,31 @@ def _small(folder):
     r.step("x = 2")
     r.end("done")
     return r.source()
+
+
+@pytest.mark.out_of_process
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (
+            "import os\nfrom pathlib import Path\nos.chdir('sub')\ntext = Path('in.txt').read_text()\nos.chdir('..')",
+        ),
+        (
+            "import os\nfrom pathlib import Path\nos.chdir('sub')",
+            "text = Path('in.txt').read_text()",
+            "os.chdir('..')",
+        ),
+        (
+            "from pathlib import Path\ntop = Path('in.txt').read_text()\nimport os\nos.chdir('sub')\ntext = Path('in.txt').read_text()\nos.chdir('..')",
+        ),
+    ],
+)
+def test_a_file_that_is_read_in_another_folder_comes_along_as_it_was(steps, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    for name in ("in.txt", "sub/in.txt"):
+        (tmp_path / name).write_text(name)
+    path = exported(tmp_path, *steps)
+    found = {i["path"]: i for i in read(path)["metadata"]["llmos_nb"]["inputs"]}
+    assert found["sub/in.txt"]["sha256"] == digest_file(tmp_path / "sub" / "in.txt")
+    assert not any("since" in one for one in found.values()) and ran.run(path) == ""
