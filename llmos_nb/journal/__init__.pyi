@@ -28,6 +28,7 @@ from .index import (
     Glance as Glance,
     Look as Look,
     driver_of as driver_of,
+    last_known as last_known,
     look as look,
 )
 from .interpreters import (

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
-from llmos_nb.journal import Event, Home, events as ev, history, lineage, missing_payloads, pid_of, read, scan
+from llmos_nb.journal import (
+    Event,
+    Home,
+    events as ev,
+    history,
+    last_known,
+    lineage,
+    missing_payloads,
+    pid_of,
+    read,
+    scan,
+)
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process import saved
 from llmos_nb.views.report import Grid, Report, words
@@ -312,9 +323,25 @@ def _proof(path: Path) -> str:
             read(file)
         gone += missing_payloads(file)
         saved.check(part, file)
+    known = last_known(path)
+    last = events[-1].at if events else ""
+    if (
+        known is not None and known.size > path.stat().st_size and known.at > last
+    ):  # not a torn line that was dropped
+        cut = f"the home's index knows {known.size:,} bytes of it, to an event of {known.at}"
+        raise JournalError(f"{path}: {count(len(events), 'event')}, and lines are gone from its end: {cut}")
     head = events[-1].hash[:HEAD] if events else "none"
     more = f", {count(gone, 'payload')} missing" if gone else ""
-    return f"{len(events)} events, the chain holds (head {head}{more})"
+    return f"{len(events)} events, the chain holds (head {head}{more}); {_end(events)}"
+
+
+def _end(events: Sequence[Event]) -> str:
+    """Say how a journal ends, and what its chain cannot show of that."""
+    ended = next((e for e in reversed(events) if isinstance(e.body, ev.RunEnded)), None)
+    if ended is None:
+        return "run.ended is not in it: it goes on, or its end was cut off, which a chain alone cannot show"
+    reason, after = ended.d.get("reason"), len([e for e in events if e.n > ended.n])
+    return f"run.ended ({reason}) is its last event" if not after else f"{after:,} after run.ended ({reason})"
 
 
 def _proofs(paths: list[Path]) -> Iterator[str]:

@@ -347,9 +347,23 @@ async def test_a_plan_that_a_person_approved_is_named_with_them(script, tmp_path
     await proc
     path = proc.export(tmp_path / "out" / "x.ipynb", run=False)
     notes = "\n".join(c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "note")
-    assert "let through by the mode plan" in notes or "of the plan, approved by the user" in notes
+    said = re.findall(
+        r"let through by the mode plan, [^;]*; version 1 of the plan was approved by the user, 2\d", notes
+    )
+    assert len(said) == 1
     [decided] = [e for e in proc.events if e.k == "plan.decided"]
     assert decided.d["by"] == "you"
+
+
+async def test_a_plan_that_only_the_mode_let_through_is_approved_by_nobody(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = {"plan": [{"title": "one"}, {"title": "two"}]}
+    proc = await llmos.run(
+        "Go", model=script(plan, python("y = 2"), {"text": "Done."}), namespace={}, approve="auto"
+    )
+    path = proc.export(tmp_path / "out" / "x.ipynb", run=False)
+    notes = "\n".join(c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "note")
+    assert "let through by the mode auto" in notes and "of the plan was approved" not in notes
 
 
 # the methods supplement

@@ -27,7 +27,7 @@ from llmos_nb.process import beyond_undo, inputs
 from llmos_nb.session import Process, Session, abreast, api, exporting, table
 from llmos_nb.session.commands import kill_children
 from llmos_nb.tools import Call
-from llmos_nb.views import visible
+from llmos_nb.views import left_by, visible
 from llmos_nb.views.text import diff as difference
 
 
@@ -308,11 +308,11 @@ async def undo(session: Session, command: Command) -> None:
         await done  # until what acted outside is asked for, or taken back
     for event in process.events[mark:]:
         if isinstance(b := event.body, CallUndone | CallRedone):
-            told = "taken back" if isinstance(b, CallUndone) else "put back"
-            call = process.run.state.calls[b.call]
-            left = [str(e).partition(" ") for e in call.facts.get("effects") or ()]
-            files = ", ".join(path for kind, _, path in left if kind == "write")
-            print(f"{told}: {_named_undo(call)}{files and f'; it wrote {files}: that stays as it is'}")
+            call, stays = process.run.state.calls[b.call], list[str]()
+            if isinstance(b, CallUndone) and (call.beyond or b.stays):
+                stays = left_by(process.run.state, b)
+            told = "put back" if isinstance(b, CallRedone) else "taken back"
+            print("; ".join([f"{told}: {_named_undo(call)}", *stays]))
     if command.verb == "undo":
         _tell_outside(process, known)
 

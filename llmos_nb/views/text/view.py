@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import State
 from llmos_nb.views.counts import Counts
+from llmos_nb.views.outside import left_by
 from llmos_nb.views.panel.card import card
 from llmos_nb.views.panel.now import allowed, code_of, ended
 from llmos_nb.views.panel.steps import row as row_of
@@ -204,7 +205,7 @@ _SAY = dict((
     _on(ev.CallInDoubt, lambda v, b, s: _wrap(f"{b.call}: {b.why or 'nobody knows whether it was done'}")),
     _on(ev.StepIntegrated, TextView._integrated),
     _on(ev.CheckFinished, TextView._checked),
-    _on(ev.CallUndone, lambda v, b, s: _wrap(f"{b.call} taken back")),
+    _on(ev.CallUndone, lambda v, b, s: _wrap("; ".join([f"{b.call} taken back", *left_by(s, b)]))),
     _on(ev.CallRedone, lambda v, b, s: _wrap(f"{b.call} put back")),
     _on(ev.RunPaused, lambda v, b, s: _wrap(f"paused: {b.why}. %agent resume {s.pid} goes on")),
     _on(ev.RunResumed, lambda v, b, s: _wrap("goes on")),
