@@ -10,16 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
-from llmos_nb.journal import Event, Home, events as ev, history, lineage, missing_payloads, pid_of, read, scan
+from llmos_nb.journal import (
+    Event,
+    Home,
+    events as ev,
+    history,
+    lineage,
+    lost_values,
+    missing_payloads,
+    pid_of,
+    read,
+    scan,
+)
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process import saved
 from llmos_nb.views.report import Grid, Report, words
 from llmos_nb.views.spans import export as trace_file
 from llmos_nb.views.text.tables import logged, told
-from llmos_nb.views.wording import count, phrase
+from llmos_nb.views.wording import count, phrase, visible
 
 SHORT = 12
 HEADS = ("pid", "n", "at", "what", "of", "by", "digest", "arguments", "why")
+VALUES = 8  # of those that cannot be read
 SAID = 300  # characters of arguments and of a reason; the whole is in the JSON
 
 
@@ -306,15 +318,18 @@ def _line(plain: dict[str, object]) -> str:
 
 def _proof(path: Path) -> str:
     """Say that a chain holds, that each line can be read, and its payloads are as they were; a fork's parents', too."""
-    events, gone = read(path), 0
+    events, gone, lost = read(path), 0, list[str]()
     for file, part in lineage(events, path):
         if part is not events:
             read(file)
         gone += missing_payloads(file)
+        lost += lost_values(file)
         saved.check(part, file)
     head = events[-1].hash[:HEAD] if events else "none"
     more = f", {count(gone, 'payload')} missing" if gone else ""
-    return f"{len(events)} events, the chain holds (head {head}{more})"
+    shown = ", ".join(map(visible, lost[:VALUES])) + (", …" if lost[VALUES:] else "")
+    values = f"; of the stored values {shown}, and no resume can read it" if lost else ""
+    return f"{len(events)} events, the chain holds (head {head}{more}){values}"
 
 
 def _proofs(paths: list[Path]) -> Iterator[str]:
