@@ -165,11 +165,11 @@ async def _go_on(session: Session, process: Process, command: Command) -> None:
 
 
 async def _resume_all(session: Session, given: Command) -> None:
-    """Resume what is unfinished in the home, parents first, and say of each that cannot go on why."""
+    """Resume what is unfinished in the home, parents first, and say of each in one line how it stands then."""
     if given.words:
         raise UsageError("%agent resume: name a process, or say --all")
     left = {e.pid: e for e in table.entries(session.home) if not e.elsewhere}
-    begun, failed = list[Process](), list[str]()
+    begun, failed, bg = list[Process](), dict[int, str](), given.flags["bg"]
     for pid in [p for p, e in left.items() if e.parent not in left]:  # a child goes on with its parent
         try:
             process = session.find(pid)
@@ -177,28 +177,26 @@ async def _resume_all(session: Session, given: Command) -> None:
                 await _go_on(session, process, given)
             begun.append(process)
         except LlmosError as error:
-            failed.append(str(error))
+            failed[pid] = str(error) if str(error).startswith("process ") else f"process {pid}: {error}"
     if not left:
         print("nothing is unfinished in this home")
-    for words in failed:
-        print(words)
-    failed += await _attended(session, begun, given.flags["bg"])
-    if failed:
+    failed |= await _attended(session, begun, bg)
+    told = {p.pid: f"process {p.pid} ({p.run.state.name or p.run.state.goal:.40}): {stands(p)}" for p in begun}
+    for _, words in sorted((told | failed).items()):
+        print(" ".join(words.split()))
+    if failed and not bg:
         raise NotAnswered(f"{len(failed)} of {len(left)} are not answered; %agent ps shows how they stand")
 
 
-async def _attended(session: Session, begun: list[Process], bg: bool) -> list[str]:
-    """Show processes and follow all of them; return what became of those that did not answer."""
+async def _attended(session: Session, begun: list[Process], bg: bool) -> dict[int, str]:
+    """Show from now on what processes do, and follow all of them; return what became of those that did not answer."""
     presenter = Presenter(session)
-    following = [presenter.attend(p, presenter.show(p), bg=bg) for p in begun]
+    following = [presenter.attend(p, presenter.show(p, past=False), bg=bg) for p in begun]
     ends = await asyncio.gather(*following, return_exceptions=True)
     for end in ends:
         if isinstance(end, BaseException) and not isinstance(end, LlmosError):
             raise end
-    found = [str(e) for e in ends if isinstance(e, LlmosError)]
-    for words in found:
-        print(words)
-    return found
+    return {p.pid: str(e) for p, e in zip(begun, ends, strict=True) if isinstance(e, LlmosError)}
 
 
 async def fork(session: Session, command: Command) -> None:
