@@ -16,7 +16,9 @@ from llmos_nb.app.cells import put
 from llmos_nb.app.commands.trust import adopt
 from llmos_nb.app.listing import stands
 from llmos_nb.app.options import Command, names_something
+from llmos_nb.app.present.front import front_end
 from llmos_nb.app.present.presenter import Presenter
+from llmos_nb.app.present.text import TextShown
 from llmos_nb.app.verbs import step_or_call
 from llmos_nb.errors import LlmosError, NotAnswered, UsageError
 from llmos_nb.journal import history
@@ -36,6 +38,7 @@ async def approve(session: Session, command: Command) -> None:
     what = command.words[1] if len(command.words) > 1 else "all"
     before, lacks = len(process.events), inputs.lacking(process.run) if process.cold else []
     flags = command.flags
+    await _shown_here(session, process)
     process.approve(step_or_call(what), without=flags["without"], upto=flags["upto"])
     fresh = [e.body for e in process.events[before:]]
     for body in fresh:
@@ -51,6 +54,15 @@ async def approve(session: Session, command: Command) -> None:
     if lacks:
         print(f"process {process.pid} {inputs.needs(lacks)}")
     _tell(process)
+
+
+async def _shown_here(session: Session, process: Process) -> None:
+    """Show what a process that waits does from here on, where no panel and no other cell would show it."""
+    if process.state != "waiting" or process.cold or front_end(session.ip) == "panel":
+        return
+    if not any(isinstance(getattr(x, "__self__", None), TextShown) for x in process.run.listeners):
+        presenter = Presenter(session)
+        await presenter.attend(process, presenter.show(process, past=False), bg=True)
 
 
 def _tell(process: Process, noted: str = "noted") -> None:
@@ -96,6 +108,10 @@ ACTS: dict[str, Callable[[Process, Command], Any]] = {
 }
 
 
+LETS_GO = frozenset(("reject", "edit", "skip", "retry", "reply"))
+"""Verbs that answer what a process asks: it goes on."""
+
+
 def _niceness(command: Command) -> int:
     word = command.words[1]
     if not re.fullmatch(r"[+-]?\d+", word):
@@ -117,6 +133,8 @@ async def act(session: Session, command: Command) -> Any:
     if process.cold:  # one that another interpreter drives is not said to stand still
         with process.journal.held():
             pass
+    if command.verb in LETS_GO:
+        await _shown_here(session, process)
     done = ACTS[command.verb](process, command)
     if command.verb in ("stop", "kill"):
         await done  # so that what is said next is how it stands
@@ -138,6 +156,7 @@ async def resolve(session: Session, command: Command) -> None:
     if command.flags["done"] == command.flags["again"]:
         raise UsageError("%agent resolve: say --done (it took effect) or --again (run it again)")
     process = session.find(command.process)
+    await _shown_here(session, process)
     process.resolve(command.words[1], done=command.flags["done"])
     _tell(process)
 
