@@ -7,6 +7,7 @@ from .chain import (
     first as first,
     history as history,
     lineage as lineage,
+    lost_values as lost_values,
     missing_payloads as missing_payloads,
     payloads as payloads,
     read as read,

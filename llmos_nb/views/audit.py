@@ -17,6 +17,7 @@ from llmos_nb.journal import (
     history,
     last_known,
     lineage,
+    lost_values,
     missing_payloads,
     pid_of,
     read,
@@ -27,10 +28,11 @@ from llmos_nb.process import saved
 from llmos_nb.views.report import Grid, Report, words
 from llmos_nb.views.spans import export as trace_file
 from llmos_nb.views.text.tables import logged, told
-from llmos_nb.views.wording import count, phrase
+from llmos_nb.views.wording import count, phrase, visible
 
 SHORT = 12
 HEADS = ("pid", "n", "at", "what", "of", "by", "digest", "arguments", "why")
+VALUES = 8  # of those that cannot be read
 SAID = 300  # characters of arguments and of a reason; the whole is in the JSON
 
 
@@ -317,11 +319,12 @@ def _line(plain: dict[str, object]) -> str:
 
 def _proof(path: Path) -> str:
     """Say that a chain holds, that each line can be read, and its payloads are as they were; a fork's parents', too."""
-    events, gone = read(path), 0
+    events, gone, lost = read(path), 0, list[str]()
     for file, part in lineage(events, path):
         if part is not events:
             read(file)
         gone += missing_payloads(file)
+        lost += lost_values(file)
         saved.check(part, file)
     known = last_known(path)
     last = events[-1].at if events else ""
@@ -332,7 +335,9 @@ def _proof(path: Path) -> str:
         raise JournalError(f"{path}: {count(len(events), 'event')}, and lines are gone from its end: {cut}")
     head = events[-1].hash[:HEAD] if events else "none"
     more = f", {count(gone, 'payload')} missing" if gone else ""
-    return f"{len(events)} events, the chain holds (head {head}{more}); {_end(events)}"
+    shown = ", ".join(map(visible, lost[:VALUES])) + (", …" if lost[VALUES:] else "")
+    values = f"; of the stored values {shown}, and no resume can read it" if lost else ""
+    return f"{len(events)} events, the chain holds (head {head}{more}); {_end(events)}{values}"
 
 
 def _end(events: Sequence[Event]) -> str:

@@ -50,9 +50,9 @@ class TextView:
         if event.k in ("run.ended", "call.started"):
             self._streamed = ""
 
-    def before(self, events: Sequence[Event], state: State) -> None:
-        """Print what happened before it was shown: of a long run how it began, and its end."""
-        away = max(len(events) - SHOWN, 0)
+    def before(self, events: Sequence[Event], state: State, most: int = SHOWN) -> None:
+        """Print what happened before it was shown: of a run with more events how it began, and the last of them."""
+        away = max(len(events) - most, 0)
         for i, event in enumerate(events):
             if 0 < i < away:
                 self.counts.heard(event)
