@@ -1,0 +1,188 @@
+"""Looking at live values: each expression is evaluated in a copy of its own, which is thrown away.
+
+The copy is a fork of the process that holds the values, so that it finds them as they are, random states included, and
+whatever an expression does to them, to its process or to its time is lost with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from numbers import Rational, Real
+from typing import Any
+
+from llmos_nb.tools.devices.child.sandbox import libc, preview as confinement
+from llmos_nb.tools.devices.child.sandbox.memory import Region, shared
+from llmos_nb.tools.devices.child.tables import TABLE, is_table, markdown
+from llmos_nb.tools.effects import watching
+from llmos_nb.tools.protocol import CallContext, current_call
+from llmos_nb.tools.text import safe_text
+
+GRACE_S = 0.5
+LONGEST = 4_000  # characters that an expression may give
+LARGEST = 1e15  # a float beyond it is written with an exponent
+WHERE = "an expression, which only looks"
+_CONTEXT = CallContext("look", "look", 0.0)  # of a call that nobody is asked about
+Asked = Mapping[str, str]
+Told = dict[str, Any]
+
+
+def looked(namespace: dict[str, Any], asked: Sequence[Asked], each_s: float, all_s: float) -> list[Told]:
+    """Evaluate expressions, each in a copy of this process.
+
+    Parameters
+    ----------
+    namespace : dict
+        The live names.
+    asked : sequence of mapping
+        ``value``, the expression; ``conversion``, ``r``, ``s``, ``a`` or empty; ``spec``, its format.
+    each_s, all_s : float
+        Seconds that one may take, and all together.
+
+    Returns
+    -------
+    list of dict
+        ``ok``, ``text`` and ``format``, by which the text came about (`markdown`, or a format); or ``error``, its class.
+    """
+    until = time.monotonic() + all_s
+    with watching(_CONTEXT):  # what follows effects is put in place here, once
+        regions = [*shared()]
+    return [_copy(namespace, one, min(each_s, until - time.monotonic()), regions) for one in asked]
+
+
+def _copy(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Sequence[Region]) -> Told:
+    if seconds <= 0:
+        return _failed("ToolTimeout", "the expressions before it took all the time that there was")
+    read, write = os.pipe()
+    pid = forked()
+    if not pid:
+        with suppress(BaseException):  # whatever happens, the copy never goes on as its parent
+            os.close(read)
+            told = json.dumps(_looked(namespace, asked, seconds, regions))
+            os.write(write, told.encode("ascii"))
+        os._exit(0)
+    os.close(write)
+    try:
+        raw = _read(read, time.monotonic() + seconds + GRACE_S)
+    finally:
+        os.close(read)
+        code = _end(pid)
+    if code == -signal.SIGALRM:
+        return _failed("ToolTimeout", f"it passed its {seconds:.3g} s and was ended")
+    with suppress(ValueError):
+        if isinstance(told := json.loads(raw), dict):
+            return told
+    return _ended(code)
+
+
+def _end(pid: int) -> int:
+    """End a copy, and return how it ended: it has ended itself in time, unless it has kept that from happening."""
+    with suppress(OSError), confinement.ours():  # a filter may refuse it; then the copy ends with this process
+        os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + GRACE_S
+    while not (found := os.waitpid(pid, os.WNOHANG))[0]:
+        if time.monotonic() > until:
+            return -signal.SIGALRM
+        time.sleep(0.001)
+    return os.waitstatus_to_exitcode(found[1])
+
+
+def forked() -> int:
+    """Fork, with the random state as it was: Python seeds it anew in a copy."""
+    state = random.getstate()
+    with warnings.catch_warnings(), confinement.ours():
+        # other threads may hold locks: the deadline ends a copy that waits for one
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if not pid:
+        random.setstate(state)
+    return pid
+
+
+def _failed(error: str, text: str) -> Told:
+    return {"ok": False, "text": text, "error": error}
+
+
+def _ended(code: int) -> Told:
+    held = confinement.locked() if code == -signal.SIGSEGV else []
+    why = f"; it may have written to shared memory ({', '.join(held)}), which is refused" if held else ""
+    return _failed("ChildEnded", f"its copy ended ({f'signal {-code}' if code < 0 else 'with no value'}){why}")
+
+
+def _read(file: int, until: float) -> bytes:
+    """Read what the copy sends until it ends."""
+    parts = []
+    waits = select.poll()  # a descriptor may be beyond what `select` takes
+    waits.register(file, select.POLLIN | select.POLLHUP)
+    while (left := until - time.monotonic()) > 0 and waits.poll(left * 1000):
+        if not (part := os.read(file, 1 << 16)):
+            break
+        parts.append(part)
+    return b"".join(parts)
+
+
+@contextmanager
+def _alone(seconds: float, regions: Sequence[Region]) -> Iterator[None]:
+    """Hold a copy to looking, for so many seconds; `regions` is memory that it shares."""
+    with suppress(OSError, AttributeError):
+        libc.die_with_parent(os.getppid())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the system ends it, whatever code is at work
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    sys.settrace(None)
+    confinement.no_effects(WHERE, regions)
+    confinement.no_reads(WHERE)
+    token = current_call.set(_CONTEXT)
+    try:
+        with watching(_CONTEXT):
+            yield
+    finally:
+        current_call.reset(token)
+
+
+def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Sequence[Region]) -> Told:
+    try:
+        with _alone(seconds, regions):
+            code = compile(asked["value"].strip(), "<answer>", "eval")
+            value = eval(code, namespace)  # noqa: S307 - in a copy
+            text, form = said(value, asked.get("conversion", ""), asked.get("spec", ""))
+        return {"ok": True, "text": safe_text(text)[:LONGEST], "format": form}
+    except BaseException as error:  # the copy has nothing else to do: SystemExit costs this expression
+        name = type(error).__name__
+        if isinstance(error, PermissionError) and (why := confinement.refused()):
+            return _failed("CallDenied", why)
+        words = ""
+        with suppress(Exception):
+            words = safe_text(str(error))[:LONGEST]
+        return _failed(name, f"{name}: {words}" if words else name)
+
+
+def said(value: Any, conversion: str, spec: str) -> tuple[str, str]:
+    """Return the text of a value as an f-string has it, and by which format it came about.
+
+    Without a format, a float is told by six digits (its whole part is never cut), and a frame or a series as a table.
+    """
+    if conversion:
+        value = {"r": repr, "s": str, "a": ascii}[conversion](value)
+    if not (conversion or spec):
+        if is_table(value):
+            return markdown(value), TABLE
+        spec = digits(value)
+    return format(value, spec) if spec else str(value), spec
+
+
+def digits(value: Any) -> str:
+    """Return the format by which a float is told that has none; empty for what is no float."""
+    if not isinstance(value, Real) or isinstance(value, Rational):
+        return ""
+    whole = round(abs(value)) if abs(value) < LARGEST else 0  # not of infinity and nan
+    return ".0f" if whole >= 10**6 else ".6g"
