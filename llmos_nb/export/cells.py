@@ -271,13 +271,17 @@ def computed_answer(run: ExportSource) -> str:
     if undone.intersection(re.findall(r"\w+", " ".join(v["code"] for v in s.computed or ()))):
         return ""
     for value in s.computed or ():
-        parts += [repr((s.answer or "")[at : value["start"]]), compute.as_code(value["code"])]
+        parts += [
+            repr((s.answer or "")[at : value["start"]]),
+            compute.as_code(value["code"], value.get("format")),
+        ]
         at = value["start"] + len(value["text"])
     if not parts:
         return ""
     parts.append(repr((s.answer or "")[at:]))
     shown = [f"    {part}," for part in parts if part != "''"]
-    return "\n".join(["# The answer, computed again.", "print(", *shown, "    sep='',", ")"])
+    lines = ["# The answer, computed again.", "print(", *shown, "    sep='',", ")"]
+    return "\n".join([*filter(None, [compute.definitions(s.computed or ())]), *lines])
 
 
 def answer_printed(run: ExportSource) -> list[dict[str, Any]]:

@@ -28,11 +28,10 @@ from llmos_nb.process import literals
 from llmos_nb.process.fields import (
     CLOSE,
     OPEN,
-    Expression,
     Field,
-    as_code as as_code,
+    as_code,
     as_source,
-    definitions as definitions,
+    definitions,
     expressions,
     parsed,
 )
@@ -43,6 +42,7 @@ from llmos_nb.process.state.decide import Compute
 from llmos_nb.tools import Call, Stopped
 from llmos_nb.tools.devices.child import Child
 
+__all__ = ["as_code", "compute", "definitions", "expressions", "holds"]  # for the export, too
 MOST = 60  # expressions of an answer that are evaluated
 COMPUTE_S, ALL_S = 20.0, 60.0  # that one may take, and all of an answer
 LONGEST, WHY = 4_000, 200  # characters of a value, and of a reason
@@ -90,7 +90,9 @@ async def compute(run: Run, command: Compute) -> None:
         field = parsed(expression.code)
         text += opens + (field.before if field else "")
         if not own:
-            values.append({"start": len(text), "text": shown, "code": expression.code, "format": known["format"]})
+            values.append(
+                {"start": len(text), "text": shown, "code": expression.code, "format": known["format"]}
+            )
         text += shown + closes
     _label(run, [g.came for g in given if g.result.ok])
     run.append(AnswerComputed(answer=text + answer[at:], values=values, errors=errors))
@@ -133,7 +135,9 @@ def _fences(before: str, behind: str, shown: str) -> tuple[str, str]:
 
 async def _given(run: Run, fields: Sequence[Field | None]) -> list[Given]:
     """Evaluate expressions, and find out whose word each is; what fails says why."""
-    seen = [hindrance(run, f.asked["value"]) if f is not None else ("it is no expression", Came()) for f in fields]
+    seen = [
+        hindrance(run, f.asked["value"]) if f is not None else ("it is no expression", Came()) for f in fields
+    ]
     asked = [f for f, (why, _) in zip(fields, seen, strict=True) if f is not None and not why]
     try:
         async with _looking(run) as look:
@@ -157,7 +161,9 @@ def _a_value(result: ToolResult) -> ToolResult:
     return ToolResult(False, f"it gives {what}, which is no value: call it, or name what it holds", "TypeError")
 
 
-async def _own_words(run: Run, look: Look, fields: Sequence[Field], results: Sequence[ToolResult]) -> list[bool]:
+async def _own_words(
+    run: Run, look: Look, fields: Sequence[Field], results: Sequence[ToolResult]
+) -> list[bool]:
     """Return of each expression whether its value is the model's own word: no variable or only a literal gives it."""
     named = [{n.id for n in ast.walk(f.value) if isinstance(n, ast.Name)} for f in fields]
     typed = literals.typed((c.code, not c.proposed) for c in run.state.surviving if c.name == "python")
@@ -171,7 +177,8 @@ async def _own_words(run: Run, look: Look, fields: Sequence[Field], results: Seq
     ]
     follow = iter(await _true(look, [p for each in probes for p in each]))
     follows = [any([next(follow) for _ in each]) for each in probes]
-    return [of or not _reads(run, node) for of, node in zip(follows, nodes, strict=True)]
+    live = [_reads(run, n) or literals.calls_on(f.value, typed) for f, n in zip(fields, nodes, strict=True)]
+    return [of or not reads for of, reads in zip(follows, live, strict=True)]
 
 
 async def _true(look: Look, codes: Sequence[str]) -> list[bool]:

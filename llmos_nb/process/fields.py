@@ -1,6 +1,6 @@
 """The fields of an answer: where ``{{expression}}`` stands in it, and what it says, as the field of an f-string does.
 
-What stands in code or in mathematics is no field. What does not parse is one that fails, so that braces are never shown.
+What stands in code or in mathematics is no field. What does not parse is one that fails: no braces are shown.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from llmos_nb.tools.devices.child import TABLE, markdown
+from llmos_nb.tools.devices.child import TABLE, markdown_table
 
 OPEN, CLOSE = "{{", "}}"
 LONGEST = 400  # characters of what does not parse, and may be a field all the same
@@ -114,7 +114,10 @@ def closes(text: str, start: int, last: bool) -> tuple[int, bool]:
 def parsed(code: str) -> Field | None:
     """Return what an expression says, or None where it is none."""
     text = code.strip()
-    for colon in (len(text), *(m.start() for m in re.finditer(":", text))):  # the first behind an expression: `t:%H:%M`
+    for colon in (
+        len(text),
+        *(m.start() for m in re.finditer(":", text)),
+    ):  # the first behind an expression: `t:%H:%M`
         found = _HEAD.fullmatch(text[:colon])
         for head in (text[:colon].rstrip(), found["value"] if found else ""):
             try:
@@ -144,9 +147,9 @@ def as_code(code: str, form: str | None = None) -> str:
     assert field is not None  # noqa: S101 - only what parses was evaluated
     value = ast.unparse(field.value)
     if field.conversion:
-        value = f"{ {'r': 'repr', 's': 'str', 'a': 'ascii'}[field.conversion]}({value})"
+        value = f"{ {'r': 'repr', 's': 'str', 'a': 'ascii'}[field.conversion] }({value})"
     if form == TABLE and not field.spec:
-        return f"{markdown.__name__}({value})"
+        return f"{markdown_table.__name__}({value})"
     if form is None and not (field.spec or field.conversion):
         return f"(lambda value: format(value, '.10g') if isinstance(value, float) else value)({value})"
     spec = field.spec or form
@@ -155,7 +158,7 @@ def as_code(code: str, form: str | None = None) -> str:
 
 def definitions(values: Iterable[Mapping[str, Any]]) -> str:
     """Return the source of what the code of values calls; empty for most."""
-    return inspect.getsource(markdown) if any(v.get("format") == TABLE for v in values) else ""
+    return inspect.getsource(markdown_table) if any(v.get("format") == TABLE for v in values) else ""
 
 
 def as_source(code: str) -> str:

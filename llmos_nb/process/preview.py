@@ -1,8 +1,8 @@
 """Previews: a step runs in a forked copy of this process, which is thrown away. The live namespace is untouched.
 
-A fork shares all memory until somebody writes, so it costs nothing to copy and misses nothing that is there; memory that
-is shared with files and processes is parted from them. Files, processes, deletions and the network are refused in it (`tools.devices.child.sandbox.preview`), and other tools do
-not run at all.
+A fork shares all memory until somebody writes, so it costs nothing to copy and misses nothing that is there. What is
+shared with files and processes is parted from them, and files, processes, deletions and the network are refused
+(`tools.devices.child.sandbox.preview`); other tools do not run at all.
 """
 
 from __future__ import annotations

@@ -21,13 +21,14 @@ from typing import Any
 
 from llmos_nb.tools.devices.child.sandbox import libc, preview as confinement
 from llmos_nb.tools.devices.child.sandbox.memory import Region, shared
-from llmos_nb.tools.devices.child.tables import TABLE, is_table, markdown
+from llmos_nb.tools.devices.child.tables import TABLE, is_table, markdown_table
 from llmos_nb.tools.effects import watching
 from llmos_nb.tools.protocol import CallContext, current_call
 from llmos_nb.tools.text import safe_text
 
 GRACE_S = 0.5
 LONGEST = 4_000  # characters that an expression may give
+SIX = 999_999.5  # from here on six digits would cut the whole part
 LARGEST = 1e15  # a float beyond it is written with an exponent
 WHERE = "an expression, which only looks"
 _CONTEXT = CallContext("look", "look", 0.0)  # of a call that nobody is asked about
@@ -50,7 +51,7 @@ def looked(namespace: dict[str, Any], asked: Sequence[Asked], each_s: float, all
     Returns
     -------
     list of dict
-        ``ok``, ``text`` and ``format``, by which the text came about (`markdown`, or a format); or ``error``, its class.
+        ``ok``, ``text`` and ``format``, by which the text came about: `TABLE`, or a format; or ``error``, its class.
     """
     until = time.monotonic() + all_s
     with watching(_CONTEXT):  # what follows effects is put in place here, once
@@ -159,7 +160,7 @@ def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Se
     except BaseException as error:  # the copy has nothing else to do: SystemExit costs this expression
         name = type(error).__name__
         if isinstance(error, PermissionError) and (why := confinement.refused()):
-            return _failed("CallDenied", why)
+            return _failed(name, why)
         words = ""
         with suppress(Exception):
             words = safe_text(str(error))[:LONGEST]
@@ -172,10 +173,10 @@ def said(value: Any, conversion: str, spec: str) -> tuple[str, str]:
     Without a format, a float is told by six digits (its whole part is never cut), and a frame or a series as a table.
     """
     if conversion:
-        value = {"r": repr, "s": str, "a": ascii}[conversion](value)
+        value = repr(value) if conversion == "r" else ascii(value) if conversion == "a" else str(value)
     if not (conversion or spec):
         if is_table(value):
-            return markdown(value), TABLE
+            return markdown_table(value), TABLE
         spec = digits(value)
     return format(value, spec) if spec else str(value), spec
 
@@ -184,5 +185,4 @@ def digits(value: Any) -> str:
     """Return the format by which a float is told that has none; empty for what is no float."""
     if not isinstance(value, Real) or isinstance(value, Rational):
         return ""
-    whole = round(abs(value)) if abs(value) < LARGEST else 0  # not of infinity and nan
-    return ".0f" if whole >= 10**6 else ".6g"
+    return ".0f" if SIX <= float(abs(value)) < LARGEST else ".6g"

@@ -97,7 +97,7 @@ def _nodes(line: bytes) -> int:
     return sum(map(line.count, (b",", b"[", b"{")))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # `signal` has the repr of a handler: it would be that of the whole namespace
 class Worker:
     """Runs calls one after the other.
 

@@ -18,9 +18,11 @@ from typing import Any, NamedTuple
 MOST_COPIED = 1 << 30  # bytes of one region that no file gives again
 _READ, _WRITE, _EXECUTE = 1, 2, 4
 _PRIVATE, _FIXED, _ANONYMOUS = 2, 0x10, 0x20
+_PLAIN = ("/dev/shm/", "/dev/zero")  # noqa: S108 - memory, and no device's
 _CHUNK = 16 << 20
 _LINE = re.compile(
-    r"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) r(?P<w>[w-])(?P<x>[x-])s (?P<at>[0-9a-f]+) \S+ (?P<inode>\d+) *(?P<path>.*)"
+    r"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) r(?P<w>[w-])(?P<x>[x-])s"
+    r" (?P<at>[0-9a-f]+) \S+ (?P<inode>\d+) *(?P<path>.*)"
 )
 
 
@@ -46,7 +48,9 @@ def shared() -> Iterator[Region]:
 
 
 def part(regions: Iterable[Region]) -> list[str]:
-    """Make private what is shared, as `shared` tells it; what cannot be copied, such as a device's memory, can be read only from now on.
+    """Make private what is shared, as `shared` tells it.
+
+    What cannot be copied, such as a device's memory, can only be read from now on.
 
     Returns
     -------
@@ -94,7 +98,7 @@ def _is_plain(file: int) -> bool:
 
 def _copied(region: Region) -> bool:
     """Put a copy in the place of memory that no file gives again; a device's is never read."""
-    device = region.path.startswith("/dev/") and not region.path.startswith(("/dev/shm/", "/dev/zero"))
+    device = region.path.startswith("/dev/") and not region.path.startswith(_PLAIN)
     if device or region.size > MOST_COPIED:
         return False
     for start in range(region.start, region.start + region.size, _CHUNK):
