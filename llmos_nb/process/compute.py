@@ -139,6 +139,8 @@ async def _given(run: Run, fields: Sequence[Field | None]) -> list[Given]:
         hindrance(run, f.asked["value"]) if f is not None else ("it is no expression", Came()) for f in fields
     ]
     asked = [f for f, (why, _) in zip(fields, seen, strict=True) if f is not None and not why]
+    if not asked:
+        return [Given(_denied(why)) for why, _ in seen]
     try:
         async with _looking(run) as look:
             results = [_a_value(r) for r in await look(asked)]

@@ -110,6 +110,17 @@ async def test_memory_that_cannot_be_copied_is_refused_at_the_write(script, shar
     assert "written to shared memory" in proc.run.state.unfilled[0] and "held" in proc.run.state.unfilled[0]
 
 
+@pytest.mark.parametrize("code", ["mm[0]", "part.max()", "shm.size", "plain[0]"])
+async def test_where_the_system_does_not_tell_what_is_shared_it_is_not_looked_at(
+    script, shared, monkeypatch, code
+):
+    monkeypatch.setattr(memory, "MAPS", Path("/nowhere"))
+    names = {**shared, "part": shared["mm"][3:][1:], "x": np.arange(3)}
+    proc = await answered(script, *[f"{{{{{code}}}}} {{{{x.max()}}}}"] * 2, names=names)
+    assert proc.answer == f"`{code}` 2" and "may share memory" in proc.run.state.unfilled[0]
+    names.clear()
+
+
 NATIVE = [
     "libc.creat(path.encode(), 0o644)",
     "libc.open(path.encode(), 0o101, 0o644)",

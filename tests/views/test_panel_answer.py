@@ -193,8 +193,8 @@ async def test_undo_all_and_redo_keep_their_places_whichever_of_them_can_be_pres
 
 
 async def test_an_answer_of_which_a_part_was_undone_says_so_and_is_not_green(script):
-    turns = [python("x = 41"), python("x += 1\ny = x"), {"text": "It is {{x}}."}]
-    proc = await llmos.run("Make x.", model=script(*turns), namespace={}, approve="auto")
+    turns = [python("x = sum(xs)"), python("x += 1\ny = x"), {"text": "It is {{x}}."}]
+    proc = await llmos.run("Make x.", model=script(*turns), namespace={"xs": [40, 1]}, approve="auto")
     assert (drawn(proc)["state"], drawn(proc)["tone"]) == ("Answered", "ok")
     proc.undo()
     assert (drawn(proc)["state"], drawn(proc)["tone"]) == ("Answered, then partly undone", "")

@@ -154,6 +154,7 @@ def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Se
     try:
         with _alone(seconds, regions):
             code = compile(asked["value"].strip(), "<answer>", "eval")
+            confinement.no_sharing({n: namespace[n] for n in code.co_names if n in namespace})
             value = eval(code, namespace)  # noqa: S307 - in a copy
             text, form = said(value, asked.get("conversion", ""), asked.get("spec", ""))
         return {"ok": True, "text": safe_text(text)[:LONGEST], "format": form}

@@ -8,6 +8,7 @@ copy.
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+MAPS = Path("/proc/self/maps")
 MOST_COPIED = 1 << 30  # bytes of one region that no file gives again
 _READ, _WRITE, _EXECUTE = 1, 2, 4
 _PRIVATE, _FIXED, _ANONYMOUS = 2, 0x10, 0x20
@@ -39,12 +41,20 @@ class Region(NamedTuple):
 
 def shared() -> Iterator[Region]:
     """Return the shared stretches that may be written; nothing where the system does not tell."""
-    maps = Path("/proc/self/maps")
-    for line in maps.read_text(errors="surrogateescape").splitlines() if maps.exists() else ():
+    for line in MAPS.read_text(errors="surrogateescape").splitlines() if MAPS.exists() else ():
         if (m := _LINE.fullmatch(line)) and m["w"] == "w":
             start, end = int(m["start"], 16), int(m["end"], 16)
             protection = _READ | _WRITE | (_EXECUTE if m["x"] == "x" else 0)
             yield Region(start, end - start, protection, int(m["at"], 16), int(m["inode"]), m["path"])
+
+
+def may_be_shared(value: Any) -> bool:
+    """Return whether a value shows memory that may be shared, as it says itself: where the system does not tell."""
+    for _ in range(8):  # an array shows the memory of another one
+        if isinstance(value, mmap.mmap) or isinstance(getattr(value, "_mmap", None), mmap.mmap):
+            return True
+        value = getattr(value, "base", None)
+    return False
 
 
 def part(regions: Iterable[Region]) -> list[str]:

@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +87,13 @@ def ours() -> Iterator[None]:
         yield
     finally:
         _held.ours = False
+
+
+def no_sharing(values: Mapping[str, Any]) -> None:
+    """Refuse to look at what shares memory, where the system does not tell what is shared, so that it stays so."""
+    for name in values if not memory.MAPS.exists() else ():
+        if memory.may_be_shared(values[name]):
+            _refuse(f"`{name}` may share memory, which cannot be copied on this system")
 
 
 def refused() -> str:
