@@ -170,8 +170,11 @@ async def _own_words(
     named = [{n.id for n in ast.walk(f.value) if isinstance(n, ast.Name)} for f in fields]
     typed = literals.typed((c.code, not c.proposed) for c in run.state.surviving if c.name == "python")
     typed = {n: v for n, v in typed.items() if any(n in names for names in named)}
-    held = await _true(look, [literals.holds(n, v) for n, v in typed.items()])
-    typed = {n: v for (n, v), is_so in zip(typed.items(), held, strict=True) if is_so}
+    still = [literals.holds(n, v) for n, v in typed.items()]
+    if not all(
+        await _true(look, [" and ".join(f"({code})" for code in still)] if still else [])
+    ):  # one look for most
+        typed = {n: v for (n, v), held in zip(typed.items(), await _true(look, still), strict=True) if held}
     nodes = [literals.folded(literals.inlined(f.value, typed)) for f in fields]
     probes = [
         [*literals.probes(node, f.spec or r.facts["format"], r.text.strip())] if r.ok else []

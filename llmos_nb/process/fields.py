@@ -16,11 +16,12 @@ from llmos_nb.tools.devices.child import TABLE, markdown_table
 
 OPEN, CLOSE = "{{", "}}"
 LONGEST = 400  # characters of what does not parse, and may be a field all the same
+TRIES = 20  # braces that may end a field
 _CODE = re.compile(
     r"(?ms)^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1|\Z)|(?<!`)(`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)\2(?!`)"
-    # mathematics: as pandoc reads it, but for amounts such as ${{price}}
+    # mathematics: as pandoc reads it, where it has a command, a power or an index, and is no amount such as ${{price}}
     r"|\$\$(?!\{\{)(?:(?!\n[ \t]*\n).)+?\$\$|\\\[.+?\\\]|\\\(.+?\\\)"
-    r"|(?<![\\$])\$(?![\s$]|\{\{)(?:(?!\n[ \t]*\n)[^$])+?(?<![\s\\])\$(?!\d|\{\{)"
+    r"|(?<![\\$])\$(?![\s$]|\{\{)(?=[^$]*(?:[\\^]|_\{))(?:(?!\n[ \t]*\n)[^$])+?(?<![\s\\])\$(?!\d|\{\{)"
 )
 _HEAD = re.compile(r"(?P<value>.*?)(?P<same>\s*=\s*)?(?:!(?P<conversion>[rsa])\s*)?", re.DOTALL)
 
@@ -89,10 +90,10 @@ def expressions(answer: str) -> list[Expression]:
 def _end(answer: str, at: int) -> int:
     """Return where a field ends: behind the braces up to which it parses, else behind the first ones; 0 for nowhere."""
     first = end = answer.find(CLOSE, at)
-    while end >= 0:
-        if answer[end : end + 3] != CLOSE + "}" and parsed(answer[at:end]) is not None:
+    for _ in range(TRIES):
+        if end >= 0 and answer[end : end + 3] != CLOSE + "}" and parsed(answer[at:end]) is not None:
             return end + len(CLOSE)
-        end = answer.find(CLOSE, end + 1)
+        end = answer.find(CLOSE, end + 1) if end >= 0 else end
     inside = answer[at : max(first, at)]
     return first + len(CLOSE) if first >= 0 and len(inside) <= LONGEST and "\n\n" not in inside else 0
 
@@ -122,7 +123,7 @@ def parsed(code: str) -> Field | None:
         for head in (text[:colon].rstrip(), found["value"] if found else ""):
             try:
                 value = ast.parse(head, mode="eval").body
-            except (SyntaxError, ValueError):
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue
             spec, rest = text[colon + 1 :], text[len(head) : colon]
             if found is None or not rest.strip():

@@ -8,7 +8,6 @@ copy.
 from __future__ import annotations
 
 import ctypes
-import mmap
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -50,8 +49,10 @@ def shared() -> Iterator[Region]:
 
 def may_be_shared(value: Any) -> bool:
     """Return whether a value shows memory that may be shared, as it says itself: where the system does not tell."""
+    from mmap import mmap  # few processes have one
+
     for _ in range(8):  # an array shows the memory of another one
-        if isinstance(value, mmap.mmap) or isinstance(getattr(value, "_mmap", None), mmap.mmap):
+        if isinstance(value, mmap) or isinstance(getattr(value, "_mmap", None), mmap):
             return True
         value = getattr(value, "base", None)
     return False
