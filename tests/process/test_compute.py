@@ -247,10 +247,14 @@ def test_an_expression_as_code_gives_its_text():
     assert eval(compute.as_code("when:%H:%M"), {"when": datetime.time(14, 30)}) == "14:30"
 
 
-@pytest.mark.parametrize("code", ["open('/etc/hostname').read()", "reader('/etc/hostname').read()", "later().read()"])
+@pytest.mark.parametrize(
+    "code", ["open('/etc/hostname').read()", "reader('/etc/hostname').read()", "later().read()"]
+)
 async def test_an_expression_takes_nothing_from_outside(script, code):
     answer = f"{{{{{code}}}}}"
-    proc = await answered(script, answer, answer, names={"reader": open, "later": partial(open, "/etc/hostname")})
+    proc = await answered(
+        script, answer, answer, names={"reader": open, "later": partial(open, "/etc/hostname")}
+    )
     told = "".join(m.text for m in proc.run.state.context.messages() if m.role == "user")
     assert proc.answer == f"`{code}`" and "outside" in told
 

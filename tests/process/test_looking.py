@@ -385,3 +385,10 @@ async def test_stop_while_an_expression_runs_pauses_the_process(script):
     await proc.stop()
     await proc
     assert proc.state == "paused" and time.monotonic() - began < 5
+
+
+async def test_an_answer_of_a_dry_run_is_computed_on_what_the_run_made(script):
+    names = {"xs": [1, 2]}
+    model = script(python("ys = [x * 2 for x in xs]"), {"text": "{{ys.pop()}} {{ys.pop()}} {{len(ys)}}"})
+    proc = await llmos.run("go", model=model, namespace=names, preview=True)
+    assert proc.answer == "4 4 2" and names.keys() - {"__builtins__"} == {"xs"}
