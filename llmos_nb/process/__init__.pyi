@@ -1,8 +1,8 @@
 from . import (
+    answers as answers,
     briefing as briefing,
     compute as compute,
     decisions as decisions,
-    evidence as evidence,
     finish as finish,
     inputs as inputs,
     preview as preview,
@@ -12,10 +12,11 @@ from . import (
 )
 from .driver import drive as drive
 from .finish import check_key as check_key, holds as holds
+from .journals import Guard as Guard, open_journal as open_journal
 from .recall import recall_tool as recall_tool
 from .recover import is_warm as is_warm, settle_unfinished as settle_unfinished, unfinished as unfinished
 from .restore import rebuild as rebuild
-from .run import Run as Run, open_journal as open_journal
+from .run import Run as Run
 from .state.decide import decide as decide
 from .state.fold.fold import fold as fold
 from .state.state import State as State

@@ -180,7 +180,9 @@ async def live(
     wanted = last_digests(s.surviving)
     wrong = [n for n, d in wanted.items() if n in names and ":" not in d and digest(names[n]) != d]
     wrong += [f"{n} (nobody said so)" for n in wanted if n not in names and n not in s.lost]
-    (folder / "names").write_text(json.dumps(wrong))
+    whole = folder / "names.new"  # a kill may come while it is written, and no life after it writes it again
+    whole.write_text(json.dumps(wrong))
+    whole.replace(folder / "names")
 
 
 def tallied(events: Sequence[Event]) -> Counter[str]:

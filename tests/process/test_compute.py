@@ -11,7 +11,7 @@ import pytest
 from turns import python, same_as_folded
 
 import llmos_nb as llmos
-from llmos_nb.process import compute, evidence
+from llmos_nb.process import answers, compute
 from llmos_nb.process.compute import expressions
 from llmos_nb.tools import places
 
@@ -28,12 +28,12 @@ async def test_an_expression_is_replaced_by_its_value_and_marked_computed(script
         script, "The sum is {{sum(xs)}}, the mean {{sum(xs) / 3:.2f}}.", names={"xs": [1, 2, 4]}
     )
     assert (proc.reason, proc.answer) == ("answered", "The sum is 7, the mean 2.33.")
-    found = evidence.evidence(proc.run.state)
-    assert [(m.claim.text, m.mark, m.how) for m in found] == [
+    found = answers.numbers(proc.run.state)
+    assert [(n.text, n.kind, n.code) for n in found] == [
         ("7", "computed", "sum(xs)"),
         ("2.33", "computed", "sum(xs) / 3:.2f"),
     ]
-    assert evidence.proven(found) and same_as_folded(proc)
+    assert same_as_folded(proc)
 
 
 async def test_an_expression_is_evaluated_before_any_step_ran(script, monkeypatch):
@@ -49,8 +49,8 @@ async def test_an_expression_that_reads_no_variable_is_the_models_word(script, c
     names = {"x": 1, "xs": [1, 2], "math": math}
     proc = await answered(script, f"It is {{{{{code}}}}}, of {{{{sum(xs)}}}}.", names=names)
     assert proc.answer == "It is 9999, of 3."
-    found = {m.claim.text: m.mark for m in evidence.evidence(proc.run.state)}
-    assert found == {"9999": "absent", "3": "computed"} and same_as_folded(proc)
+    found = {n.text: n.kind for n in answers.numbers(proc.run.state)}
+    assert found == {"9999": "typed", "3": "computed"} and same_as_folded(proc)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ async def test_a_literal_that_an_expression_gives_is_the_models_word(script, cod
     names = {"x": 1, "xs": [1, 2], "names": {"a": 1}}
     proc = await answered(script, f"It is {{{{{code}}}}}, of {{{{sum(xs)}}}}.", names=names)
     assert proc.answer == "It is 9999, of 3."
-    found = {m.claim.text: m.mark for m in evidence.evidence(proc.run.state)}
-    assert found == {"9999": "absent", "3": "computed"} and same_as_folded(proc)
+    found = {n.text: n.kind for n in answers.numbers(proc.run.state)}
+    assert found == {"9999": "typed", "3": "computed"} and same_as_folded(proc)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_what_the_data_give_is_computed_whatever_literals_stand_beside(scr
     names = {"x": 1234, "xs": [3, 7], "names": {"a": 5}}
     proc = await answered(script, f"It is {{{{{code}}}}}.", names=names)
     assert proc.answer == f"It is {shown}."
-    assert [m.mark for m in evidence.evidence(proc.run.state)] == ["computed"]
+    assert [n.kind for n in answers.numbers(proc.run.state)] == ["computed"]
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,8 @@ async def test_what_failed_is_named_with_its_error_and_what_did_not_is_filled_in
     filled = "It is 1234, but `by['West']`, and 5678.0 and 42."
     assert (proc.reason, proc.run.state.candidate) == ("unverified", filled)
     assert proc.detail.startswith("{{by['West']}}: KeyError: 'West'; told so, it gave no other answer: ")
-    found = [(m.claim.text, m.mark) for m in evidence.evidence(proc.run.state)]
-    assert found == [
-        ("1234", "computed"),
-        ("5678.0", "computed"),
-        ("42", "absent"),
-    ]
+    found = [(n.text, n.kind) for n in answers.numbers(proc.run.state)]
+    assert found == [("1234", "computed"), ("5678.0", "computed"), ("42", "typed")]
     assert same_as_folded(proc)
 
 
@@ -129,7 +125,7 @@ async def test_value_of_several_lines_stands_in_a_block_of_its_own(script, said,
     names = {"table": TABLE, "bars": "| a |\n|---|\n| 7 |"}
     proc = await answered(script, said, names=names)
     assert proc.answer == shown
-    assert [m.mark for m in evidence.evidence(proc.run.state)] == ["computed"] and same_as_folded(proc)
+    assert [n.kind for n in answers.numbers(proc.run.state)] == ["computed"] and same_as_folded(proc)
 
 
 async def test_first_line_of_a_table_keeps_its_place_over_the_columns(script):
@@ -146,6 +142,7 @@ async def test_a_place_that_stays_empty_is_shown_as_code_and_named(script):
     proc = await answered(script, *["It is {{x}} in {{y}}."] * 2, names={"x": 1234})
     assert (proc.reason, proc.answer) == ("answered", "It is 1234 in `y`.")
     assert proc.run.state.unfilled == ["{{y}}: NameError: name 'y' is not defined"]
+    assert [n.kind for n in answers.numbers(proc.run.state)] == ["computed"]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +186,7 @@ async def test_what_cannot_be_evaluated_goes_back_once_and_then_stands_as_code(s
     told = [m.text for m in proc.run.state.context.messages() if m.role == "user"]
     assert any("{{nothing}}: NameError" in text for text in told)
     assert (proc.reason, proc.answer) == ("answered", "It is `nothing`.")
-    assert not evidence.proven(evidence.evidence(proc.run.state))
+    assert not answers.numbers(proc.run.state)
 
 
 async def test_an_answer_without_expressions_evaluates_nothing(script):
