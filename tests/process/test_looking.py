@@ -6,6 +6,7 @@ import mmap
 import os
 import random
 import sys
+import threading
 import time
 from multiprocessing import shared_memory
 from pathlib import Path
@@ -181,6 +182,15 @@ async def test_an_endless_expression_costs_itself_and_not_the_answer(script, mon
     proc = await answered(script, *[f"{{{{x}}}} {{{{{code}}}}} {{{{x + 1}}}}"] * 2, names=names)
     assert (proc.reason, proc.answer) == ("answered", f"5 `{code}` 6")
     assert "passed its 0.5 s" in proc.run.state.unfilled[0] and same_as_folded(proc)
+
+
+async def test_what_waits_for_a_thread_that_is_not_in_the_copy_is_told_so_at_once(script):
+    lock = threading.Lock()
+    began = time.monotonic()
+    with lock:
+        proc = await answered(script, *["{{x}} {{lock.acquire()}}"] * 2, names={"lock": lock, "x": 5})
+    assert proc.answer == "5 `lock.acquire()`" and "in a step" in proc.run.state.unfilled[0]
+    assert time.monotonic() - began < compute.COMPUTE_S
 
 
 async def test_all_expressions_together_have_a_time(script, monkeypatch):

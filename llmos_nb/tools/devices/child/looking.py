@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from numbers import Rational, Real
+from pathlib import Path
 from typing import Any
 
 from llmos_nb.tools.devices.child.sandbox import libc, preview as confinement
@@ -30,6 +31,8 @@ GRACE_S = 0.5
 LONGEST = 4_000  # characters that an expression may give
 SIX = 999_999.5  # from here on six digits would cut the whole part
 LARGEST = 1e15  # a float beyond it is written with an exponent
+TICK_S, IDLE_S = 0.25, 2.0  # of a copy that only waits; what it waits for is not in the copy
+WAITS = "it waits for a thread or a lock that its copy does not have; assign its value to a name in a step"
 WHERE = "an expression, which only looks"
 _CONTEXT = CallContext("look", "look", 0.0)  # of a call that nobody is asked about
 Asked = Mapping[str, str]
@@ -72,10 +75,12 @@ def _copy(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Sequ
         os._exit(0)
     os.close(write)
     try:
-        raw = _read(read, time.monotonic() + seconds + GRACE_S)
+        raw, waits = _read(read, pid, time.monotonic() + seconds + GRACE_S)
     finally:
         os.close(read)
         code = _end(pid)
+    if waits:
+        return _failed("ToolTimeout", WAITS)
     if code == -signal.SIGALRM:
         return _failed("ToolTimeout", f"it passed its {seconds:.3g} s and was ended")
     with suppress(ValueError):
@@ -118,16 +123,30 @@ def _ended(code: int) -> Told:
     return _failed("ChildEnded", f"its copy ended ({f'signal {-code}' if code < 0 else 'with no value'}){why}")
 
 
-def _read(file: int, until: float) -> bytes:
-    """Read what the copy sends until it ends."""
-    parts = []
-    waits = select.poll()  # a descriptor may be beyond what `select` takes
-    waits.register(file, select.POLLIN | select.POLLHUP)
-    while (left := until - time.monotonic()) > 0 and waits.poll(left * 1000):
-        if not (part := os.read(file, 1 << 16)):
-            break
-        parts.append(part)
-    return b"".join(parts)
+def _read(file: int, pid: int, until: float) -> tuple[bytes, bool]:
+    """Read what the copy sends until it ends; and whether it does nothing but wait."""
+    parts, used, idle = [], "", 0.0
+    ready = select.poll()  # a descriptor may be beyond what `select` takes
+    ready.register(file, select.POLLIN | select.POLLHUP)
+    while (left := until - time.monotonic()) > 0:
+        if ready.poll(min(left, TICK_S) * 1000):
+            if not (part := os.read(file, 1 << 16)):
+                break
+            parts.append(part)
+            continue
+        before, used = used, _used(pid)
+        idle = idle + TICK_S if used and used == before else 0.0
+        if idle >= IDLE_S:
+            return b"", True
+    return b"".join(parts), False
+
+
+def _used(pid: int) -> str:
+    """Return how much of the processor a copy that sleeps has used; empty for one at work, or where nothing tells."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return f"{fields[11]} {fields[12]}" if fields[0] == "S" else ""
+    return ""
 
 
 @contextmanager
