@@ -1,9 +1,10 @@
-"""A step's cell with what it must give: its last expression bound, and its names and value asserted."""
+"""A step's cell, and what is asserted behind it: its names and the value of its last expression."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from llmos_nb.export.dataflow.taint import holds_after_all
@@ -86,8 +87,8 @@ def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
     return found
 
 
-def asserting(source: str, expected: Expected, call: str) -> str:
-    """Return a step's code with its last expression bound, and with its assertions before that is shown.
+def as_written(source: str, expected: Expected) -> str:
+    """Return a step's code as its cell holds it: as it ran, but for a value that the step did not show.
 
     Parameters
     ----------
@@ -95,50 +96,39 @@ def asserting(source: str, expected: Expected, call: str) -> str:
         Plain Python.
     expected : Expected
         What it must give.
-    call : str
-        The call's id, for the name of the value.
     """
-    body = ast.parse(source).body
-    last = body[-1] if body else None
-    if not isinstance(last, ast.Expr):
-        return "\n".join([source.rstrip("\n"), *_lines(expected.names)])
-    head, expression, tail = _split(source, last)
-    lines = _lines(expected.names)
-    if not expected.shows:
-        end = ";" if expected.quiet and not lines and not tail.lstrip().startswith(";") else ""
-        return "\n".join([f"{head}{expression}{end}{tail}", *lines])
-    if isinstance(last.value, ast.Name):
-        words = {last.value.id: expected.value} if expected.value else {}
-        return f"{_before(head, _lines({**expected.names, **words}))}{expression}{tail}"
-    if not lines and not expected.value:
+    last = ast.parse(source).body[-1:]
+    if expected.shows or not expected.quiet or not last or not isinstance(last[0], ast.Expr):
         return source
-    name = f"_{call.replace('.', '_')}"
-    return _bound(
-        head, expression, tail, name, lines + ([line(name, expected.value)] if expected.value else [])
-    )
+    lines = source.splitlines(keepends=True)
+    line, column = (last[0].end_lineno or 1) - 1, last[0].end_col_offset or 0
+    end = len("".join(lines[:line]).encode()) + column
+    code = source.encode()
+    head, tail = code[:end].decode(), code[end:].decode()
+    return source if tail.lstrip().startswith(";") else f"{head};{tail}"
 
 
-def _split(source: str, last: ast.Expr) -> tuple[str, str, str]:
-    """Return what stands before the last expression, the expression, and what stands behind it."""
-    lines = [line.encode() for line in source.splitlines(keepends=True)]
-    first, end = last.lineno - 1, (last.end_lineno or last.lineno) - 1
-    head = b"".join(lines[:first]) + lines[first][: last.col_offset]
-    tail = lines[end][last.end_col_offset or 0 :] + b"".join(lines[end + 1 :])
-    whole = "".join(source.splitlines(keepends=True)).encode()
-    expression = whole[len(head) : len(whole) - len(tail)]
-    return head.decode(), expression.decode(), tail.decode().rstrip("\n")
+def checks(source: str, expected: Expected) -> str:
+    """Return the assertions over what a step's cell gave, for the cell behind it; empty where there are none.
+
+    Parameters
+    ----------
+    source : str
+        Plain Python.
+    expected : Expected
+        What it must give.
+    """
+    words = dict(expected.names)
+    if not expected.value:
+        return "\n".join(_lines(words))
+    last = ast.parse(source).body[-1]
+    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Name):  # it shows a name
+        return "\n".join(_lines({**words, last.value.id: expected.value}))
+    return "\n".join([GIVEN, *_lines({**words, VALUE_NAME: expected.value})])
 
 
-def _before(head: str, lines: list[str]) -> str:
-    """Put assertions between the code and the name that it shows."""
-    code = head.rstrip().removesuffix(";")
-    return "".join(f"{part}\n" for part in (code, *lines) if part)
-
-
-def _bound(head: str, expression: str, tail: str, name: str, lines: list[str]) -> str:
-    """Bind an expression, assert, and show it."""
-    start = f"{head.rstrip().removesuffix(';')}\n" if head.rstrip() else ""
-    return "\n".join([f"{start}{name} = {expression}{tail}", *lines, name])
+VALUE_NAME = "_given"
+GIVEN = f"{VALUE_NAME} = Out[max(Out)]"  # what the cell above gave
 
 
 def _lines(words: Mapping[str, str]) -> list[str]:
@@ -153,10 +143,19 @@ def line(name: str, words: str) -> str:
     return f"assert _content({name}) == {words!r}, _content({name})"
 
 
-def helper(words: Iterable[str], known: Iterable[str] = ()) -> str:
-    """Return the code that assertions use, but for what stands there already; empty where none uses any."""
-    said, there = ([w for w in some if not by_type(w)] for some in (words, known))
-    return code_for(said, there) if said else ""
+def compared(test: ast.expr) -> tuple[str, object] | None:
+    """Return what an assertion of ours looks at, as code, and what that was in the run; None of any other."""
+    match test:
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+            with suppress(ValueError):
+                return ast.unparse(left), ast.literal_eval(right)
+    return None
+
+
+def helper(words: Iterable[str]) -> str:
+    """Return the code that assertions use; empty where none uses any."""
+    said = [w for w in words if not by_type(w)]
+    return code_for(said) if said else ""
 
 
 def left_out(

@@ -19,8 +19,18 @@ from typing import Any
 from llmos_nb.errors import LlmosError
 from llmos_nb.export import provenance
 from llmos_nb.export.source import ExportSource
-from llmos_nb.process import answers, compute
+from llmos_nb.process import answers
 from llmos_nb.tools import Call
+
+FOLDED = (
+    "environment",
+    "comparison",
+    "shapes",
+    "told",
+    "check",
+    "evidence",
+)  # what compares, and is not the work
+HIDDEN = "hide-input"  # for Jupyter Book and others that fold by a tag
 
 
 @dataclass
@@ -32,7 +42,7 @@ class Cell:
     kind : {"code", "markdown", "raw"}
         As nbformat names it.
     role : str
-        What it is there for: ``lock``, ``seeds``, ``inputs``, ``user``, ``step``, ``evidence``, ``note`` …
+        What it is there for: ``lock``, ``seeds``, ``inputs``, ``user``, ``step``, ``check``, ``evidence``, ``note`` …
     source : str
         Its text.
     about : dict
@@ -53,6 +63,8 @@ class Cell:
     def plain(self, name: str) -> dict[str, Any]:
         """Return the cell as nbformat has it."""
         metadata: dict[str, Any] = {"llmos_nb": {"role": self.role, **self.about}}
+        if self.role in FOLDED:
+            metadata |= {"jupyter": {"source_hidden": True}, "tags": [HIDDEN]}
         if self.tags:
             metadata["tags"] = self.tags
         made = {"cell_type": self.kind, "id": name, "metadata": metadata, "source": self.source.strip("\n")}
@@ -73,6 +85,7 @@ def book_of(cells: list[Cell], metadata: dict[str, Any]) -> dict[str, Any]:
 def _id(cell: Cell, used: dict[str, int]) -> str:
     base = re.sub(r"[^a-zA-Z0-9-]+", "-", str(cell.about.get("call") or cell.role)).strip("-")[:40]
     base = f"{base}-note" if cell.kind == "markdown" and cell.about.get("call") else base
+    base = f"{cell.about.get('call', 'answer').replace('.', '-')}-check" if cell.role == "check" else base
     used[base] = used.get(base, 0) + 1
     return base if used[base] == 1 else f"{base}-{used[base]}"
 
@@ -151,6 +164,7 @@ def _check() -> Any:
 
 _MARKUP = re.compile(r"([\\`*_\[\]!$#|~])")
 _LONG = 600
+_SHORT = 100  # characters of a title
 
 
 def words(text: str, limit: int = _LONG) -> str:
@@ -161,24 +175,30 @@ def words(text: str, limit: int = _LONG) -> str:
 
 
 def head(runs: list[ExportSource]) -> str:
-    """Return the title and how the notebook came about."""
-    title = f"# {words(runs[0].name or runs[0].goal, 120)}"
-    below = "It needs no model and runs from top to bottom as any notebook. Each step stands under a note."
-    return "\n\n".join([title, *map(about, runs), below])
+    """Return the title, the goals that it does not say, and how the notebook came about."""
+    title = words(runs[0].name or runs[0].goal, 120)
+    goals = [words(run.goal) for run in runs]
+    told = [
+        f"{goal}\n\n{course(run)}" if goal != title else course(run)
+        for run, goal in zip(runs, goals, strict=True)
+    ]
+    below = (
+        "It needs no model. Short cells behind the steps compare what they give with what they gave in the run."
+    )
+    return "\n\n".join([f"# {title}", *told, below])
 
 
-def about(run: ExportSource) -> str:
-    """Return goal, model, mode and end of a process."""
+def course(run: ExportSource) -> str:
+    """Return model, day, mode and end of a process."""
     s = run.state
-    goal = f"**Goal:** {words(run.goal)}\n\n"
     ended = f"ended: {s.reason}" if s.status == "ended" else s.status
     mode = run.settings.get("approve", s.mode)
-    on = f", {run.events[0].at[:10]}" if run.events else ""
+    on = f" on {run.events[0].at[:10]}" if run.events else ""
     who = f"process {run.pid} of {words(run.model or 'a model')}"
-    return f"{goal}What {who} did{on} (approvals: {words(str(mode))}; {ended})."
+    return f"Made by {who}{on} (approvals: {words(str(mode))}; {ended})."
 
 
-def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = ()) -> str:
+def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = (), titled: bool = True) -> str:
     """Return the note over a step's code.
 
     Parameters
@@ -191,27 +211,31 @@ def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = 
         It is the first one of its step of the plan.
     unchecked : sequence of str
         What of it nothing compares; it stands last, since the journal does not say it.
+    titled : bool
+        A short why is the title of a call outside a plan; it was not in earlier versions.
 
     Returns
     -------
     str
-        Title and goal, why the model did it, who proposed, edited and approved it, what was expected and seen.
+        Title, why the model did it, who proposed, edited and approved it, what was expected and seen.
     """
     s = run.state
     planned = next((p for p in s.plan.steps if p.n == call.step), None)
     lines: list[str] = []
+    said = provenance.why(call, run)
     if planned is not None and first:
         lines += [f"## Step {planned.n}: {words(planned.title, 160)}", ""]
         lines += [f"- Expected: {words(planned.expect)}"] if planned.expect else []
         lines += [not_so(s.missed[planned.n])] if planned.n in s.missed else []
     elif planned is None:
-        lines += [f"## {words(title(call), 160)}", "", f"- Goal: {words(run.goal, 160)}"]
-    if said := provenance.why(call, run):
-        lines.append(f"- Why: {words(said)}")
+        short = titled and said and len(said) <= _SHORT and not _comment(call)
+        lines += [f"## {words(said if short else title(call), 160)}", ""]
+        said = "" if short else said
+    lines += [f"- Why: {words(said)}"] if said else []
     lines.append(
         f"- `{words(call.name)}`, call {words(call.id)}: {words('; '.join(provenance.story(call, run)))}"
     )
-    if call.result.strip():  # its own: what the step showed in the end may be of another call
+    if call.name != "python" and call.result.strip():  # what Python shows stands under its cell
         lines.append(f"- Seen: {words(call.result, 200)}")
     lines += [f"- Not checked: {words(what, 200)}" for what in unchecked]
     return "\n".join(lines)
@@ -227,8 +251,12 @@ def not_so(expression: str) -> str:
 
 def title(call: Call) -> str:
     """Return what a call outside a plan is called: by its first comment."""
+    return _comment(call) or f"Call {call.id}: {call.name}"
+
+
+def _comment(call: Call) -> str:
     comment = re.match(r"\s*#\s*(.+)", call.code)
-    return comment[1] if comment else f"Call {call.id}: {call.name}"
+    return comment[1] if comment else ""
 
 
 def answer_words(run: ExportSource) -> str:
@@ -249,27 +277,6 @@ def answer(run: ExportSource) -> str:
     """Return the answer, and how many of its numbers are computed, seen in results, or typed by the model."""
     known = answers.counted(answers.numbers(run.state))
     return f"{answer_words(run)}\n\n{NUMBERS}{known}." if known else answer_words(run)
-
-
-def computed_answer(run: ExportSource) -> str:
-    """Return the answer as code that computes it; empty where it holds no expression, or rests on what was undone."""
-    s, at, parts = run.state, 0, list[str]()
-    undone = {n for c in s.calls.values() if c.status == "undone" for n in c.changes.names}
-    if undone.intersection(re.findall(r"\w+", " ".join(v["code"] for v in s.computed or ()))):
-        return ""
-    for value in s.computed or ():
-        parts += [repr((s.answer or "")[at : value["start"]]), compute.as_code(value["code"])]
-        at = value["start"] + len(value["text"])
-    if not parts:
-        return ""
-    parts.append(repr((s.answer or "")[at:]))
-    shown = [f"    {part}," for part in parts if part != "''"]
-    return "\n".join(["# The answer, computed again.", "print(", *shown, "    sep='',", ")"])
-
-
-def answer_printed(run: ExportSource) -> list[dict[str, Any]]:
-    """Return what the code of `computed_answer` showed if it was run where the process answered."""
-    return [{"output_type": "stream", "name": "stdout", "text": f"{tidy(run.state.answer or '')}\n"}]
 
 
 KEPT = ("image/png", "image/jpeg")

@@ -1,4 +1,4 @@
-"""What the notebook asserts: in the cell of each step, and in the last cell what no step's cell does."""
+"""What the notebook asserts: behind the cell of each step, and in the last cell what is asserted behind none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import types
 from collections.abc import Iterable
 
 from llmos_nb.export.assertions import Expected, expected_of, helper, line
+from llmos_nb.export.cells import Cell
 from llmos_nb.export.dataflow.taint import holds_after_all, shows, tainted, taints
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.latest import latest
@@ -17,6 +18,7 @@ from llmos_nb.heap.digest import digest
 REL, ABS = 1e-6, 1e-9
 _DEFINITIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 MOST = 25  # a last cell that a person can still read
+CHECKS = ("check", "evidence")
 
 
 def expected(draft: Draft) -> list[Expected]:
@@ -62,21 +64,17 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
             values[name] = content(namespace[name])
     lines = [f"# {name} is not checked: {reason}." for name, reason in left.items()]
     lines += [line(name, said) for name, said in values.items()]
-    if not lines:
-        return "", left
-    code = "\n".join(["# What the answer rests on.", *lines])
-    return with_helper(code, values.values(), draft), left
+    draft.last = values
+    return "\n".join(["# What the answer rests on.", *lines]) if lines else "", left
 
 
-def with_helper(code: str, words: Iterable[str], draft: Draft) -> str:
-    """Put the comparison in front of assertions that use it, as far as no cell before has it."""
-    return "\n\n\n".join(filter(None, [helper(words, _asserted(draft)), code]))
+def comparing(draft: Draft, more: Iterable[str] = ()) -> str:
+    """Return the code that the assertions compare with, of the words of all of them and of some more."""
+    steps = (w for e in draft.expected for w in (*e.names.values(), e.value) if w)
+    return helper([*steps, *draft.last.values(), *more])
 
 
-def comparing(draft: Draft) -> str:
-    """Return the code that compares, where cells of steps assert."""
-    return helper(_asserted(draft))
-
-
-def _asserted(draft: Draft) -> list[str]:
-    return [w for e in draft.expected for w in (*e.names.values(), e.value) if w]
+def with_comparison(cells: list[Cell], draft: Draft) -> list[Cell]:
+    """Put the code that compares into a cell before the first one that needs it: the work stands before it."""
+    at = next((n for n, c in enumerate(cells) if c.role in CHECKS and "_content(" in c.source), None)
+    return cells if at is None else [*cells[:at], Cell("code", "comparison", comparing(draft)), *cells[at:]]

@@ -10,13 +10,14 @@ from typing import Any, TypedDict, Unpack
 
 from llmos_nb.errors import UsageError
 from llmos_nb.export import cells as notes
-from llmos_nb.export.assertions import Expected, asserting, left_out, line as assertion, told
+from llmos_nb.export.answer_code import answer_check, answer_printed
+from llmos_nb.export.assertions import Expected, as_written, checks, left_out, line as assertion, told
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, text_of, write
 from llmos_nb.export.crate import check_target, crate as as_crate
 from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE, holds_after_all, shows
 from llmos_nb.export.environ import environ_code, variables
-from llmos_nb.export.evidence import comparing, evidence_code, expected, with_helper
+from llmos_nb.export.evidence import comparing, evidence_code, expected, with_comparison
 from llmos_nb.export.files import environ_recorded, files_recorded, missed
 from llmos_nb.export.gather import RESULTS, Draft, gather
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
@@ -172,6 +173,7 @@ def export(
     cells = _cells(draft, how.get("clean", False), how.get("trace", False), how.get("params"))
     bring(draft.inputs, draft.held, runs[0].folder, target.parent)
     if target.suffix == ".py":
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(script_of(cells), encoding="utf-8")
         return target
     lock = how.get("lock", True)
@@ -229,6 +231,7 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
     draft.inputs = _inputs(draft)
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.wanted))]
     made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft, clean)]
+    made = with_comparison(made, draft)
     made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
     said = ((f"cell {c.about.get('call') or c.role}", c.source) for c in made)
     refuse_secrets(said, secrets(draft.runs))
@@ -249,7 +252,6 @@ def _setup(draft: Draft, parameters: str) -> list[Cell]:
             "environment",
             environ_code(variables(draft.sources, environ_recorded(draft.units, draft.cells))),
         ),
-        Cell("code", "comparison", comparing(draft)),
     ]
     return [cell for cell in found if cell.source]
 
@@ -272,7 +274,7 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
             cells += _step(unit, known, gives, why, first=key not in said)[clean:]
             said |= {key} if unit.call.step else set()
         elif unit.role == "answer" and unit.run is not None:
-            cells += _answer(unit, unit.run, why)[clean:]
+            cells += _answer(unit, unit.run, why, bool(draft.expected))[clean:]
         elif unit.source.strip():
             cells.append(_other(unit, draft, why))
     return cells + [cell for _, cell in texts]
@@ -289,21 +291,20 @@ def _other(unit: Unit, draft: Draft, why: str) -> Cell:
     return Cell("code", unit.role, unit.source, about, tags, outputs)
 
 
-def _answer(unit: Unit, run: ExportSource, why: str) -> list[Cell]:
-    """Return the answer in words, and the cell that computes it with what it showed."""
-    outputs = notes.answer_printed(run)
+def _answer(unit: Unit, run: ExportSource, why: str, checked: bool) -> list[Cell]:
+    """Return the answer in words, the cell that computes it with what it showed, and the check of that."""
+    outputs = answer_printed(run)
     why = "" if holds_after_all(why, "".join(map(_text, outputs))) else why
     about = {"pid": run.pid, "shown": "observed"} | ({"volatile": all_volatile(1)} if why else {})
     left = {"left": left_out(unit, Expected(), "", why)} if why else {}
     words = notes.answer_cell(run)
-    return [
-        words,
-        Cell("code", "answer", unit.source, {**about, **left}, [LOOSE] if why else [], outputs),
-    ]
+    cells = [words, Cell("code", "answer", unit.source, {**about, **left}, [LOOSE] if why else [], outputs)]
+    code = answer_check(run) if checked and not why else ""
+    return [*cells, Cell("code", "check", code, {"pid": run.pid, "asserted": 1})] if code else cells
 
 
 def _shapes(draft: Draft) -> list[Cell]:
-    code = shapes_code(draft.boundary - draft.changed - draft.missing.keys(), draft.namespace)
+    code = shapes_code(draft.boundary - draft.changed - draft.missing.keys() - draft.later, draft.namespace)
     return [Cell("code", "shapes", code)] if code else []
 
 
@@ -320,7 +321,6 @@ def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: 
     why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs))) else why
     repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
     known: dict[str, Any] = {"values": values} if values else {}
-    known |= {"asserted": gives.count} if gives.count else {}
     known |= {"shown": "observed" if repeats else "run"}
     if why and repeats:
         known["volatile"] = all_volatile(len(outputs))
@@ -329,9 +329,12 @@ def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: 
     left |= {"the files it read": said} if (said := missed(unit, run.cells)) else {}
     known |= {"left": left} if left else {}
     note = Cell("markdown", "note", notes.step(call, run, first, told(left)), about)
-    source = asserting(unit.source, gives, call.id) if not unit.problem else unit.source
     tags = [] if repeats and not why else [LOOSE]
-    return [note, Cell("code", "step", source, {**about, **known}, tags, outputs)]
+    step = Cell("code", "step", as_written(unit.source, gives), {**about, **known}, tags, outputs)
+    if not (code := checks(unit.source, gives)):
+        return [note, step]
+    behind = {k: about[k] for k in ("call", "pid") if k in about} | {"asserted": gives.count}
+    return [note, step, Cell("code", "check", code, behind)]
 
 
 def _text(output: dict[str, Any]) -> str:
@@ -353,11 +356,12 @@ def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str)
     added, modules = watch(book, beside, chance)
     if lock and needed(draft.sources, modules) != needed(draft.sources):
         book["metadata"]["llmos_nb"]["pylock"] = lock_text(draft.sources, lock, modules)
-    cell = next((c for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"), None)
-    if added and cell is not None:
+    cells = {c["metadata"]["llmos_nb"]["role"]: c for c in book["cells"]}
+    if added and (cell := cells.get("evidence")) is not None:
         about = "# Under the seeds above; the run itself drew others."
         lines = [assertion(name, words) for name, words in added.items()]
-        bare = "\n".join([cell["source"].rpartition("\n\n\n")[2], about, *lines])
-        cell["source"] = with_helper(bare, added.values(), draft)
+        cell["source"] = "\n".join([cell["source"], about, *lines])
+        helper, there = comparing(draft, added.values()), cells.get("comparison", cell)
+        there["source"] = f"{helper}\n\n\n{cell['source']}" if there is cell else helper
         for name in chance:
             draft.unchecked.pop(name)

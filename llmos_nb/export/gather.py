@@ -98,7 +98,9 @@ class Draft:
     unchecked : dict
         By name, why its value is not asserted.
     expected : list of Expected
-        For each unit what its cell asserts; empty where all is asserted in the end.
+        For each unit what is asserted behind its cell; empty where all is asserted in the end.
+    last : dict
+        By name, in words, what is asserted in the end.
     restored : set of str
         Random generators whose recorded states stand in it, before each piece of code that drew.
     """
@@ -113,6 +115,7 @@ class Draft:
     inputs: list[Input] = field(default_factory=list)
     unchecked: dict[str, str] = field(default_factory=dict)
     expected: list[Expected] = field(default_factory=list)
+    last: dict[str, str] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
 
     @property
@@ -129,6 +132,13 @@ class Draft:
     def changed(self) -> set[str]:
         """Every name that a surviving call changed."""
         return {n for run in self.runs for call in run.state.surviving for n in call.changes.names}
+
+    @property
+    def later(self) -> set[str]:
+        """The names that cells of the user's may have changed after the first step: the live ones are others now."""
+        first = self.units[self.first_step].order[0] if self.first_step < len(self.units) else 0
+        flows = [flow_of_code(u.source) for u in user_units(self.runs, True) if u.order[0] > first]
+        return {name for flow in flows for name in flow.binds | flow.mutates}
 
     @property
     def states(self) -> list[str]:
@@ -196,7 +206,7 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
     units = [u for n, run in enumerate(runs) for u in step_units(run, n)]
     answers = [u for n, run in enumerate(runs) for u in answer_units(run, n)]
     given = [*units, *answers, *user_units(runs, whole)]
-    draft = Draft(runs, folder, sorted(given, key=lambda u: u.order))
+    draft = Draft(runs, folder, _told_once(sorted(given, key=lambda u: u.order)))
     for unit in units:
         if (held := recorded(unit, folder)) is not None:
             draft.held.append(held)
@@ -219,6 +229,12 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
     used = {id(u.run) for u in draft.units if u.run is not None}
     draft.runs = [run for run in draft.runs if run.wanted or id(run) in used]
     return draft
+
+
+def _told_once(units: list[Unit]) -> list[Unit]:
+    """Leave out how answers tell numbers where it stands already."""
+    first = next((u for u in units if u.role == "told"), None)
+    return [u for u in units if u.role != "told" or u is first]
 
 
 def _whole_steps(draft: Draft) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import first_line
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal.events import CallFinished, CellRan, HeapRestored
+from llmos_nb.journal.events import AnswerComputed, CallFinished, CellRan, HeapRestored
 
 Key = tuple[int, int, int]  # the interpreter's turn, the place in it, and what comes after the other there
 
@@ -66,20 +66,28 @@ def ordered(runs: Iterable[ExportSource], notebooks: Sequence[Ran]) -> list[Expo
     ]
 
 
+ANSWER = "answer"
+
+
 def places(run: ExportSource) -> dict[str, tuple[str, int]]:
-    """Return by call the notebook and the place in which it ran first; calls of which nobody noted it are missing."""
+    """Return by call the notebook and the place in which it ran first; calls of which nobody noted it are missing.
+
+    Under `ANSWER` stands where the answer was computed.
+    """
     found: dict[str, tuple[str, int]] = {}
     for event in run.events:
         match event.body:
             case CallFinished(call=call, facts={"place": {"notebook": str(notebook), "n": int(n)}}):
                 found[call] = (notebook, n)
+            case AnswerComputed(place={"notebook": str(notebook), "n": int(n)}):
+                found[ANSWER] = (notebook, n)
     return found
 
 
 def _steps(
     run: ExportSource, turns: Mapping[str, int], taken: set[tuple[str, int]]
 ) -> tuple[dict[str, Key], Key | None]:
-    """Return the keys of the surviving calls, with each rebuild taken in, and of the last, which others may share."""
+    """Return the keys of the surviving calls, with each rebuild taken in, and of the last or the answer."""
     keys: dict[str, Key] = {}
     first: dict[str, Key] = {}
     known = places(run)
@@ -98,8 +106,10 @@ def _steps(
                 last = (turns[notebook], n, len(again))
     mine = [c.id for c in run.state.surviving if c.id in keys and known.get(c.id) not in taken]
     taken |= {known[call] for call in mine if call in known}
-    last_of_all = max((keys[c.id] for c in run.state.surviving if c.id in keys), default=None)
-    return {call: keys[call] for call in mine}, last_of_all
+    given = [keys[c.id] for c in run.state.surviving if c.id in keys]
+    notebook, n = known.get(ANSWER, ("", 0))
+    given += [(turns[notebook], n, 0)] if notebook in turns else []
+    return {call: keys[call] for call in mine}, max(given, default=None)
 
 
 NOT_KNOWN = "not_known_"

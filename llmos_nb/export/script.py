@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from llmos_nb.errors import UsageError
+from llmos_nb.export.assertions import GIVEN, VALUE_NAME
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.dataflow.scopes import SCOPES, own
 
@@ -44,18 +45,20 @@ def script_of(cells: Sequence[Cell]) -> str:
     used = (n for c in code for n in ast.walk(ast.parse(c.source)) if isinstance(n, ast.Name))
     if any(n.id == "display" for n in used):
         parts.append("from IPython.display import display")
+    given = {c.about.get("call") for c in code if c.role == "check" and GIVEN in c.source}
     for cell in cells:
         if cell.kind == "code" and cell.role != "lock":
             title = f"# %% [{cell.about.get('call') or cell.role}]"
-            parts.append(f"{title}\n{_printing(waiting(cell.source, cell.role))}")
+            source = _printing(waiting(cell.source, cell.role), cell.about.get("call") in given)
+            parts.append(f"{title}\n{source.removeprefix(GIVEN).lstrip()}")
         elif cell.kind == "markdown":
             lines = [f"# {line}".rstrip() for line in cell.source.splitlines()]
             parts.append("\n".join(["# %% [markdown]", *lines]))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def _printing(source: str) -> str:
-    """Print the value that a notebook would show."""
+def _printing(source: str, kept: bool) -> str:
+    """Print the value that a notebook would show, and keep it where it is asserted behind."""
     body = ast.parse(source).body
     last = body[-1] if body else None
     if not isinstance(last, ast.Expr):
@@ -66,7 +69,8 @@ def _printing(source: str) -> str:
     head, value = lines[: last.lineno - 1], "\n".join(lines[last.lineno - 1 : last.end_lineno])
     before = value[: last.col_offset]
     text = ast.get_source_segment(source, last) or ""
-    return "\n".join([*head, f"{before}print({text})", *lines[last.end_lineno or 0 :]])
+    told = f"{VALUE_NAME} = ({text})\nprint({VALUE_NAME})" if kept else f"print({text})"
+    return "\n".join([*head, f"{before}{told}", *lines[last.end_lineno or 0 :]])
 
 
 def _awaits(source: str) -> list[ast.AST]:

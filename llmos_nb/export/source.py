@@ -22,7 +22,7 @@ from llmos_nb.journal.events import (
 from llmos_nb.process.state import State
 from llmos_nb.tools import Tool
 
-SCHEMA = 1
+SCHEMA = 2  # since 2 what is asserted stands in cells of its own
 
 
 @dataclass

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from llmos_nb.export.cells import computed_answer
+from llmos_nb.export.answer_code import TOLD, computed_answer
 from llmos_nb.export.functions import harmless, without_package
 from llmos_nb.export.latest import latest
 from llmos_nb.export.magics import NotPython, plain
@@ -85,7 +85,9 @@ def answer_units(run: ExportSource, nth: int = 0) -> list[Unit]:
     if not run.wanted or not (source := computed_answer(run)):
         return []
     at = run.answered if run.answered is not None else started_at(run)
-    return [Unit("answer", source, (at, nth + 1, len(run.state.calls)), run=run)]
+    order = (at, nth + 1, len(run.state.calls))
+    told = [Unit("told", TOLD, order, names=["_told"])] if "_told(" in source else []
+    return [*told, Unit("answer", source, order, run=run)]
 
 
 def started_at(run: ExportSource) -> int:
@@ -186,5 +188,7 @@ def user_units(runs: list[ExportSource], whole: bool = False) -> list[Unit]:
         code, problem = _parsed(source, without_package)
         if problem:  # what it made is among the names that are missing then
             code = "\n".join(f"# {line}" for line in [problem, *source.splitlines()]) if whole else ""
+        elif not whole and all(isinstance(node, ast.Pass) for node in ast.parse(code).body):
+            code = ""  # such as what loads this extension
         found.append(Unit("user", code, (n, 0, 0), problem=problem, kept=whole))
     return found

@@ -13,11 +13,13 @@ from corpus.forgery import about, allowed, cell, new_key, sealed_again
 from corpus.kept import kept
 from process_runs import ProcessRun
 
-from llmos_nb.export import cells, export
+from llmos_nb.export import Ran, answer_code, cells, export, ordered
 from llmos_nb.export.cells import read, write
+from llmos_nb.export.dataflow.taint import NAMES
 from llmos_nb.export.literals import hold
 from llmos_nb.export.verify import sign, verify
 from llmos_nb.export.verify.code import same_code
+from llmos_nb.journal.events import AnswerComputed, CellRan
 
 
 @pytest.fixture(autouse=True)
@@ -71,10 +73,10 @@ def test_an_answer_that_comes_out_otherwise_is_not_the_same(tmp_path):
     """The cell as it stood before: behind the steps of both, where the variable is another one."""
     runs = [run.source(pid=n) for n, run in enumerate(two_answers(tmp_path), 1)]
     book = read(path := export(runs, "x.ipynb"))
-    moved = cell(book, "answer-2")
-    book["cells"] = [c for c in book["cells"] if c is not moved] + [moved]
+    moved = [cell(book, "answer-2"), cell(book, "answer-check")]
+    book["cells"] = [c for c in book["cells"] if c not in moved] + moved
     report = verify(sealed_again(write(book, path)), trust=True)
-    assert report.exit_code == 1 and report.difference.where == "cell answer-2", report.text()
+    assert report.exit_code == 1 and report.difference.where == "cell answer-check", report.text()
     assert "There are 2." in report.text()
 
 
@@ -94,6 +96,79 @@ def test_the_answer_reads_a_cell_of_the_user_that_no_step_needs_and_not_the_one_
         assert verify(path).ok
     places = [c["source"] for c in code(path) if c["cell_type"] == "code"]
     assert places[-1] == "rate = 5" and places[0] == "rate = 2"
+
+
+VALUES = {"n": 3, "share": 1 / 3, "name": "O'Hara", "table": pandas.DataFrame({"a": [1, 22], "b": ["x", None]})}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "There are {{n}}.",
+        "A third is {{share}}, in short {{share:.1%}}, of {{n + 0.0}}.",
+        'He said "{{name}}" {twice} \\ and {{name.replace(\'O\', "\'")!s}}.',
+        "By name: {{ {'a': n}['a'] }} and {{[x for x in range(n)]}} and {{(lambda x: x + 1)(n)}}.",
+        "| a | b |\n|---|---|\n| {{n}} | {{share:.3f}} |\n\n{{table.to_string(index=False)}}\n\nThat is all.",
+    ],
+)
+def test_an_answer_as_code_prints_what_the_answer_said_and_its_check_holds(tmp_path, capsys, answer):
+    run = ProcessRun("Tell it", tmp_path, "tell")
+    run.namespace |= VALUES
+    run.begin()
+    run.end(answer)
+    source, space = run.source(pid=1), dict(VALUES)
+    code = answer_code.computed_answer(source)
+    capsys.readouterr()
+    exec(f"{answer_code.TOLD}\n{code}\n{answer_code.answer_check(source)}", space)
+    assert capsys.readouterr().out.split() == source.state.answer.split()
+    assert "{{n}}" not in source.state.answer and "lambda value" not in code
+    with pytest.raises(AssertionError):
+        exec(f"{code}\n{answer_code.answer_check(source)}", {**space, "n": 4, "name": "B", "share": 0.5})
+
+
+def test_an_answer_is_asserted_where_the_journal_says_that_it_was_computed(tmp_path):
+    """Both processes have one goal, so that nothing but the event tells which cell is whose."""
+    run = ProcessRun("Sum it", tmp_path, "sum")
+    run.user("xs = [1, 2, 3]")
+    run.begin()
+    run.end("The sum is {{sum(xs)}}.")
+    source = run.source(pid=1)
+    cells = ["xs = [1, 2, 3]", "%%agent sum\nSum it", "xs.append(100)", "%%agent sum\nSum it"]
+    ran = Ran("book", [CellRan(place=2 * n, source=code) for n, code in enumerate(cells)])
+    events = [
+        replace(e, body=replace(e.body, place={"notebook": "book", "n": 3}))
+        if e.k == AnswerComputed.kind
+        else e
+        for e in source.events
+    ]
+    [placed] = ordered([replace(source, events=events)], [ran])
+    path = export(placed, "x.ipynb")
+    work = [c["source"] for c in code(path) if c["cell_type"] == "code"]
+    assert work[0] == "xs = [1, 2, 3]" and "sum(xs)" in work[1] and "xs.append(100)" not in work[:2]
+    assert shown(cell(read(path), "answer-2")) == "The sum is 6.\n"
+    assert (
+        cell(read(path), "answer-check")["source"]
+        == "assert _answer.split() == 'The sum is 6.'.split(), _answer"
+    )
+    assert verify(path).ok
+
+
+def test_an_answer_that_comes_out_otherwise_stops_the_notebook_in_the_cell_that_checks_it(tmp_path):
+    run = ProcessRun("Count", tmp_path, "count")
+    run.user("xs = [1, 2]")
+    run.begin()
+    run.end("There are {{len(xs)}}.")
+    book = read(path := export(run.source(), "x.ipynb"))
+    cell(book, "user")["source"] = "xs = [1, 2, 3]"
+    report = verify(sealed_again(write(book, path)), "runs", trust=True)
+    assert report.difference.where == "cell answer-check" and "There are 3." in report.difference.what
+
+
+def test_an_answer_that_rests_on_which_names_there_are_says_so(tmp_path):
+    run = process(tmp_path, "Count", "n = 1", answer="There are {{len(globals()) + n}} names.")
+    report = verify(path := export(run.source(), "x.ipynb"))
+    assert report.ok and "answer-check" not in [c["id"] for c in read(path)["cells"]]
+    assert {"cell": "answer-2", "what": "its output", "why": f"it rests on {NAMES}"} in report.left
 
 
 def test_an_answer_of_the_clock_is_said_to_be_compared_with_nothing(tmp_path):

@@ -48,11 +48,9 @@ def check(report, level):
 
 def bare(book):
     """Leave nothing of the run in a notebook but its code."""
-    book["cells"] = [c for c in book["cells"] if c["id"] != "evidence"]
+    book["cells"] = [c for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] not in ("evidence", "check")]
     for c in book["cells"]:
         c["metadata"]["llmos_nb"].pop("values", None)
-        if c["metadata"]["llmos_nb"].pop("asserted", 0):
-            c["source"] = "\n".join(n for n in c["source"].splitlines() if not n.startswith("assert "))
         if c["cell_type"] == "code":
             c["outputs"] = []
             c["metadata"]["llmos_nb"]["shown"] = "run"
@@ -77,7 +75,7 @@ def test_each_level_says_how_many_of_what_it_compared(tmp_path):
     assert report.ok
     assert check(report, "opens").counts["cells"] == len(read(path)["cells"])
     assert check(report, "unchanged").counts == {"checksums": 3 * len(read(path)["cells"]) + 2}
-    assert check(report, "runs").counts == {"cells": 4}
+    assert check(report, "runs").counts == {"cells": 7}
     wanted = {"outputs": 2, "values": 3, "assertions": 3, "cells": 3}
     assert check(report, "same").counts == check(report, "same twice").counts == wanted
     assert "2 outputs, 3 values and 3 assertions of 3 cells" in report.text()
@@ -108,7 +106,7 @@ def test_same_with_anything_of_the_run_to_compare_holds_by_that_alone(tmp_path, 
         if left == "evidence":
             book["cells"].append(kept["evidence"])
         elif left == "assertions":
-            step["source"], mine["asserted"] = kept["r1-0"]["source"], whose["asserted"]
+            book["cells"].append(kept["r1-0-check"])
         elif left == "outputs":
             step["outputs"], mine["shown"] = kept["r1-0"]["outputs"], "observed"
         else:
@@ -145,6 +143,7 @@ def test_bare_expression_is_compared_by_what_it_showed(tmp_path, observe):
     assert verify(path, "same").ok and read(path)["metadata"]["llmos_nb"]["observed"] == observe
 
     def doubled(book):
+        book["cells"] = [c for c in book["cells"] if c["id"] != "r1-0-check"]
         next(c for c in book["cells"] if c["id"] == "r1-0")["source"] = "[4, 8]"
 
     report = verify(resealed(path, doubled), "same")
@@ -171,7 +170,7 @@ def test_outputs_of_the_run_are_compared_and_counted(tmp_path):
     assert "was not compared" not in report.text()
 
     def other(book):
-        book["cells"][-2]["outputs"][0]["text"] = "3\n"
+        next(c for c in book["cells"] if c["id"] == "r2-0")["outputs"][0]["text"] = "3\n"
 
     report = verify(resealed(tmp_path / "x.ipynb", other), "same")
     assert report.exit_code == 1 and "something else than when it was exported" in report.difference.what

@@ -50,6 +50,17 @@ def code_of(path, *roles):
     ]
 
 
+def _run_cell(source, name, space):
+    """Run a cell, and keep the value of its last expression where IPython does."""
+    body = ast.parse(source).body
+    value = body.pop().value if body and isinstance(body[-1], ast.Expr) else None
+    exec(compile(ast.Module(body, []), name, "exec"), space)
+    given = eval(compile(ast.Expression(value), name, "eval"), space) if value is not None else None
+    if given is not None:
+        out = space.setdefault("Out", {})
+        out[len(out)] = given
+
+
 def executed(path):
     """The names that a notebook's code leaves, run without a kernel, beside its inputs."""
     space = {"__name__": "__main__", "display": lambda *_: None}
@@ -57,18 +68,13 @@ def executed(path):
         warnings.simplefilter("ignore")
         sys.path.insert(0, "")
         for source in code_of(path):
-            exec(compile(source, str(path), "exec"), space)
+            _run_cell(source, str(path), space)
         sys.path.remove("")
     return space
 
 
 def exported(runner, tmp_path, **options):
     return export(runner.source(), tmp_path / "out" / "run.ipynb", **options)
-
-
-def unasserted(source):
-    """The code of a cell without its assertions."""
-    return "\n".join(line for line in source.splitlines() if not line.startswith("assert "))
 
 
 def small(folder, *steps, user=(), answer="done", **options):
@@ -136,7 +142,7 @@ def undone(folder):
 
 
 def test_an_answer_that_rests_on_what_was_undone_is_no_code_any_more(tmp_path):
-    answered = lambda folder: small(folder, "a = 1", "b = a + 1", answer="It is {{b}}, and a is {{a}}.")  # noqa: E731
+    answered = lambda folder: small(folder, "a = len('a')", "b = a + 1", answer="It is {{b}}, and a is {{a}}.")  # noqa: E731
     codes = []
     for name, back in (("stands", False), ("undone", True)):
         (tmp_path / name).mkdir()
@@ -145,7 +151,7 @@ def test_an_answer_that_rests_on_what_was_undone_is_no_code_any_more(tmp_path):
         cells = read(exported(r, tmp_path / name))["cells"]
         assert any("It is 2, and a is 1." in c["source"] for c in cells if c["cell_type"] == "markdown")
         codes.append([c["source"] for c in cells if c["cell_type"] == "code" and "The answer" in c["source"]])
-    assert len(codes[0]) == 1 and "(b)" in codes[0][0] and codes[1] == []
+    assert len(codes[0]) == 1 and "\n    b,\n" in codes[0][0] and codes[1] == []
 
 
 def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
@@ -156,24 +162,28 @@ def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
         "head",
         "lock",
         "inputs",
-        "comparison",
         "user",
         "user",
         "shapes",
         "note",
         "step",
+        "comparison",
+        "check",
         "note",
         "step",
+        "check",
         "answer",
     ]
+    assert [c["metadata"]["llmos_nb"]["role"] for c in cells if c["metadata"].get("jupyter") == {"source_hidden": True}
+            and c["metadata"]["tags"] == ["hide-input"]] == ["shapes", "comparison", "check", "check"]  # fmt: skip
     assert (
-        cells[7]["source"].startswith("## Step 1: Group and average")
-        and "Expected: three rows" in cells[7]["source"]
+        cells[6]["source"].startswith("## Step 1: Group and average")
+        and "Expected: three rows" in cells[6]["source"]
     )
     said = [[n for n in c["source"].splitlines() if n.startswith("assert _content(")] for c in cells]
-    assert [n for n, lines in enumerate(said) if lines] == [8, 10]  # each step's in its own cell
-    assert said[8][0].startswith("assert _content(means) == ")
-    assert said[10] == ["assert _content(best) == \"'west'\", _content(best)"]
+    assert [n for n, lines in enumerate(said) if lines] == [9, 12]  # each step's in a cell behind it
+    assert said[9][0].startswith("assert _content(means) == ")
+    assert said[12] == ["assert _content(best) == \"'west'\", _content(best)"]
     assert cells[1]["source"].startswith("# /// script") and "pandas==" in cells[1]["source"]
 
 
@@ -282,8 +292,8 @@ def test_export_names_values_that_cannot_become_data(tmp_path):
 def test_names_from_random_draws_need_a_recorded_state_to_be_asserted(tmp_path):
     r = small(tmp_path, "import random\nx = random.random()\ny = 3", record_random=False)
     path = exported(r, tmp_path)
-    [step], [evidence] = code_of(path, "step"), code_of(path, "evidence")
-    assert "assert _content(y) == '3'" in step and "assert _content(x" not in step + evidence
+    [check], [evidence] = code_of(path, "check"), code_of(path, "evidence")
+    assert "assert _content(y) == '3'" in check and "assert _content(x" not in check + evidence
     assert "# x is not checked: it rests on a draw" in evidence
     assert "- Not checked: x: it rests on a draw" in next(
         c["source"] for c in read(path)["cells"] if c["id"] == "r1-0-note"
@@ -403,11 +413,13 @@ def test_several_processes_come_in_their_order(tmp_path):
     second.end("25")
     path = export([first.source(), second.source()], tmp_path / "out" / "both.ipynb")
     assert executed(path)["b"] == 25
-    assert code_of(path, "user", "step") == [
+    assert code_of(path, "user", "step", "check") == [
         "start = 1",
-        "a = start + 1\nassert _content(a) == '2', _content(a)",
+        "a = start + 1",
+        "assert _content(a) == '2', _content(a)",
         "a = a * 10",
-        "b = a + 5\nassert _content(b) == '25', _content(b)",
+        "b = a + 5",
+        "assert _content(b) == '25', _content(b)",
     ]
 
 
@@ -424,10 +436,11 @@ def test_a_whole_notebook_keeps_its_cells_and_replaces_the_agents(tmp_path):
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "mine.ipynb")
     path = exported(r, tmp_path, notebook=tmp_path / "mine.ipynb", clean=True)
     cells = read(path)["cells"]
-    assert [c["metadata"]["llmos_nb"]["role"] for c in cells[:2]] == ["lock", "comparison"]
-    step = "y = x + 1\nassert _content(y) == '2', _content(y)"
-    text = [c["source"] for c in cells[2:]]
-    assert text == ["# My study", "x = 1\nspare = 2", "Now the agent.", step, "z = y + 1"]
+    work = [
+        c["source"] for c in cells if c["metadata"]["llmos_nb"]["role"] in ("text", "user", "step", "check")
+    ]
+    check = "assert _content(y) == '2', _content(y)"
+    assert work == ["# My study", "x = 1\nspare = 2", "Now the agent.", "y = x + 1", check, "z = y + 1"]
     assert executed(path)["z"] == 3
 
 
@@ -619,6 +632,15 @@ def test_values_without_a_plain_form_are_not_asserted():
         ("import random\nrandom.seed(1)\nx = random.random()", ""),
         ("import numpy as np\nrng = np.random.default_rng()\nx = rng.normal()", "a draw"),
         ("import numpy as np\nrng = np.random.default_rng(3)\nx = rng.normal()", ""),
+        ("import numpy as np\nrng = np.random.default_rng([1, 2])\nx = rng.normal()", ""),
+        ("from numpy.random import default_rng\nrng = default_rng([1, 2])\nx = rng.normal()", ""),
+        ("from numpy.random import default_rng\nrng = default_rng(None)\nx = rng.normal()", "a draw"),
+        ("from numpy.random import PCG64, Generator\nx = Generator(PCG64(5)).normal()", ""),
+        ("from numpy.random import PCG64, Generator\nx = Generator(PCG64()).normal()", "a draw"),
+        ("from random import Random\nr = Random(5)\nx = r.random()", ""),
+        ("from random import Random\nr = Random()\nx = r.random()", "a draw"),
+        ("import random\nr = random.SystemRandom()\nx = r.random()", "the machine"),
+        ("x = ts.v.resample('MS').sum()", ""),
         ("import pandas as pd\nx = pd.read_csv('https://example.org/a.csv')", "the network"),
         ("def f():\n    import uuid\n    return uuid.uuid4()\nx = f()", "the machine"),
         ("x = input()\nx = 1", ""),
@@ -667,10 +689,10 @@ async def test_a_real_process_exports_and_verifies(tmp_path, script, monkeypatch
     assert proc.reason == "answered"
     path = proc.export(tmp_path / "out" / "real.ipynb", trace=True)
     steps = [c for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "step"]
-    assert [unasserted(c["source"]) for c in steps] == [t["calls"][0]["arguments"]["code"] for t in turns[1:3]]
-    asserted = [[n for n in c["source"].splitlines() if n.startswith("assert ")] for c in steps]
-    assert asserted[0] == [f"assert _content(means) == {content(space['means'])!r}, _content(means)"]
-    assert asserted[1] == ["assert _content(best) == \"'b'\", _content(best)"]
+    assert [c["source"] for c in steps] == [t["calls"][0]["arguments"]["code"] for t in turns[1:3]]
+    asserted = code_of(path, "check")
+    assert asserted[0] == f"assert _content(means) == {content(space['means'])!r}, _content(means)"
+    assert asserted[1] == "assert _content(best) == \"'b'\", _content(best)"
     assert steps[0]["metadata"]["llmos_nb"]["values"] == {"means": digest(space["means"])}
     assert executed(path)["best"] == "b"
     again = tmp_path / "again" / "real.ipynb"

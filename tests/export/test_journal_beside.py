@@ -128,8 +128,9 @@ def record(**values):
         (swap("r1-0", "total = 3", "total = 3\ntotal += 1"), "cell r1-0", "its code is not that of the journal"),
         (swap("r2-0", "2 * total", "3 * total"), "cell r2-0", "its code is not that of the journal"),
         (swap("r1-0", "total = 3", "total = 3\nassert exec('total = 4') is None"), "cell r1-0", "its code is not that of the journal"),
-        (swap("r1-0", "_content(total) == '3'", "_content(total) == '4'"), "cell r1-0", "what it asserts of total is not"),
-        (swap("r1-0", "assert _content(total) == '3', _content(total)", "assert type(total).__name__ == 'float'"), "cell r1-0", "what it asserts of total is not"),
+        (swap("r1-0-check", "_content(total) == '3'", "_content(total) == '4'"), "cell r1-0-check", "what it asserts of total is not"),
+        (swap("r1-0-check", "assert _content(total) == '3', _content(total)", "assert type(total).__name__ == 'float'"), "cell r1-0-check", "what it asserts of total is not"),
+        (swap("r1-0-check", "assert ", "total = 4\nassert "), "cell r1-0-check", "it does more than compare"),
         (lambda book: cell(book, "r1-0")["outputs"][0].update(text="4\n"), "cell r1-0", "its outputs are not those"),
         (lambda book: cell(book, "r1-0").update(outputs=[]), "cell r1-0", "its outputs are not those"),
     ],
@@ -146,9 +147,11 @@ def test_what_the_journal_does_not_say_is_named_though_checksums_fit(pair, chang
 def test_value_that_a_step_shows_is_that_of_the_journal(tmp_path):
     path = export(kept(run(tmp_path, "total = 3\ntotal + 1"), tmp_path / "home"), tmp_path / "out" / "x.ipynb")
     assert check(path)[0].ok
-    report, found = check(changed(path, swap("r1-0", "_content(_r1_0) == '4'", "_content(_r1_0) == '3'")))
+    report, found = check(
+        changed(path, swap("r1-0-check", "_content(_given) == '4'", "_content(_given) == '3'"))
+    )
     assert (report.exit_code, found.held) == (2, False)
-    assert "what it asserts of _r1_0 is not what the journal has" in report.text()
+    assert "what it asserts of _given is not what the journal has" in report.text()
 
 
 def test_picture_of_a_step_is_that_of_the_journal(tmp_path):
@@ -188,11 +191,8 @@ def test_notebook_of_one_of_two_processes_agrees_with_their_journals(two):
     book = read(path)
     assert "Add it up" not in cell(book, "head")["source"] and len(about(book)["processes"]) == 2
     found, counts = compare(book, paths)
-    assert (found, counts["answers"], counts["decisions"]) == (
-        [],
-        3,
-        2,
-    )  # its words, its code, what that showed
+    # its words, its code, what that showed, and what is asserted of it
+    assert (found, counts["answers"], counts["decisions"]) == ([], 4, 2)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +202,7 @@ def test_notebook_of_one_of_two_processes_agrees_with_their_journals(two):
         (swap("head", "approvals: auto", "approvals: step"), "cell head"),
         (swap("answer", "It is 6", "It is 7"), "cell answer"),
         (swap("answer-2", "twice", "(twice + 1)"), "cell answer-2"),
+        (swap("answer-check", "6", "7"), "cell answer-check"),
         (lambda book: about(book)["processes"][0].update(goal="Multiply"), "metadata.llmos_nb"),
     ],
 )
@@ -313,3 +314,16 @@ def test_file_that_is_no_journal_is_named(pair, tmp_path):
     journal_of(tmp_path).write_text("hello\n")
     report, _ = check(path)
     assert report.exit_code == 2 and report.difference.where == "journal of process 1"
+
+
+@pytest.mark.parametrize(("goal", "seen", "same"), [("Add it up", "3", True), ("Steal it", "3", False), ("Add it up", "4", False)])  # fmt: skip
+def test_notes_of_an_earlier_version_are_compared_with_the_goal_and_the_result_that_they_said(
+    pair, goal, seen, same
+):
+    def earlier(book):
+        about(book)["schema"] = 1
+        cell(book, "r1-0-note")["source"] += f"\n- Goal: {goal}\n- Seen: {seen}"
+
+    report, _ = check(changed(pair[0], earlier))
+    assert report.exit_code == (0 if same else 2), report.text()
+    assert "the first note is of an earlier version, and is not compared with the journal" in report.text()

@@ -68,10 +68,12 @@ def forged(change):
     def forge(path):
         book = read(path)
         cells = [c for c in book["cells"] if c["cell_type"] == "code"]
-        change({c["metadata"]["llmos_nb"].get("call", ""): c for c in cells}, book)
+        steps = [c for c in cells if c["metadata"]["llmos_nb"]["role"] == "step"]
+        change({c["metadata"]["llmos_nb"]["call"]: c for c in steps}, book)
         for cell in cells:
             tree = ast.parse("".join(cell["source"]))
-            tree.body = [node for node in tree.body if not isinstance(node, ast.Assert)] or [ast.Pass()]
+            checks = cell["metadata"]["llmos_nb"]["role"] == "check"
+            tree.body = [n for n in tree.body if not checks and not isinstance(n, ast.Assert)] or [ast.Pass()]
             cell["source"] = ast.unparse(tree)
             cell["outputs"] = []
             cell["metadata"]["llmos_nb"].pop("values", None)

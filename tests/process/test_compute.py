@@ -5,6 +5,7 @@ import decimal
 import math
 import os
 import tempfile
+from functools import partial
 
 import pytest
 from turns import python, same_as_folded
@@ -97,7 +98,7 @@ async def test_what_has_no_text_of_its_own_is_an_error_once(script, code):
 async def test_what_failed_is_named_with_its_error_and_what_did_not_is_filled_in(script):
     said = "It is {{by['North']}}, but {{by['West']}}, and {{ by['South']:.1f }} and {{40 + 2}}."
     proc = await answered(script, said, names={"by": {"North": 1234, "South": 5678}})
-    filled = "It is 1234, but {{by['West']}}, and 5678.0 and 42."
+    filled = "It is 1234, but `by['West']`, and 5678.0 and 42."
     assert (proc.reason, proc.run.state.candidate) == ("unverified", filled)
     assert proc.detail.startswith("{{by['West']}}: KeyError: 'West'; told so, it gave no other answer: ")
     found = [(n.text, n.kind) for n in answers.numbers(proc.run.state)]
@@ -137,9 +138,10 @@ async def test_what_failed_before_says_nothing_of_the_next_answer(script):
     assert (proc.reason, proc.answer) == ("answered", "It is 1234.") and not proc.run.state.unfilled
 
 
-async def test_an_answer_with_a_place_that_stays_empty_bears_no_tick(script):
+async def test_a_place_that_stays_empty_is_shown_as_code_and_named(script):
     proc = await answered(script, *["It is {{x}} in {{y}}."] * 2, names={"x": 1234})
-    assert (proc.reason, proc.answer) == ("answered", "It is 1234 in {{y}}.")
+    assert (proc.reason, proc.answer) == ("answered", "It is 1234 in `y`.")
+    assert proc.run.state.unfilled == ["{{y}}: NameError: name 'y' is not defined"]
     assert [n.kind for n in answers.numbers(proc.run.state)] == ["computed"]
 
 
@@ -179,11 +181,11 @@ async def test_an_expression_does_not_act_outside(script, tmp_path):
     assert proc.answer == "Nothing was written." and not file.exists()
 
 
-async def test_what_cannot_be_evaluated_goes_back_once_and_then_stands_as_it_was_written(script):
+async def test_what_cannot_be_evaluated_goes_back_once_and_then_stands_as_code(script):
     proc = await answered(script, "It is {{nothing}}.", "It is {{nothing}}.", names={})
     told = [m.text for m in proc.run.state.context.messages() if m.role == "user"]
     assert any("{{nothing}}: NameError" in text for text in told)
-    assert (proc.reason, proc.answer) == ("answered", "It is {{nothing}}.")
+    assert (proc.reason, proc.answer) == ("answered", "It is `nothing`.")
     assert not answers.numbers(proc.run.state)
 
 
@@ -216,13 +218,16 @@ async def test_expressions_are_evaluated_where_the_variables_are(script):
         ("{{'}}'}}", ["'}}'"]),
         ("{{f'{x}'}}", ["f'{x}'"]),
         ("{{}} {{ not closed", []),
-        ("{{import os}}", []),
-        ("{{x = 1}}", []),
+        ("{{import os}}", ["import os"]),  # it fails, and is shown as code
+        ("{{x = 1}}", ["x = 1"]),
         ("{{when:%Y}}", ["when:%Y"]),
         ("{{when:%H:%M}}", ["when:%H:%M"]),
         ("{{x[1:2]:,.1f}}", ["x[1:2]:,.1f"]),
         ("{{by['a:b']:.1f}}", ["by['a:b']:.1f"]),
-        ("{{x = 1:.1f}}", []),
+        ("{{x = 1:.1f}}", ["x = 1:.1f"]),
+        ("{{x!r}} {{x=}} {{x=:.1f}} {{a != r}}", ["x!r", "x=", "x=:.1f", "a != r"]),
+        ("$x^{{2}}$ and $$\n\\frac{{a}}{{b}}\n$$ and \\(y_{{i}}\\)", []),
+        ("${{price:.2f}} and ${{tax}}, or $5–${{most}}/${{least}}", ["price:.2f", "tax", "most", "least"]),
     ],
 )
 def test_expressions_are_found_by_what_parses(text, codes):
@@ -232,28 +237,29 @@ def test_expressions_are_found_by_what_parses(text, codes):
 def test_an_expression_as_code_gives_its_text():
     names = {"x": 2.0 / 3}
     assert eval(compute.as_code("x:.1f"), names) == "0.7"
-    assert eval(compute.as_code("x"), names) == "0.6666666667"
-    assert eval(compute.as_code("1 + 1"), {}) == 2
+    assert eval(compute.as_code("x", ".6g"), names) == "0.666667"
+    assert eval(compute.as_code("x"), names) == "0.6666666667"  # of a journal of a former version
+    assert eval(compute.as_code("1 + 1", ""), {}) == 2
+    assert eval(compute.as_code("x!r:>20", ">20"), {"x": "a"}) == f"{'a'!r:>20}"
     assert eval(compute.as_code("when:%H:%M"), {"when": datetime.time(14, 30)}) == "14:30"
 
 
 @pytest.mark.parametrize(
-    ("answer", "options", "why"),
-    [
-        ("{{xs}}", {"approve": "step"}, "would not run unasked (mode:step)"),
-        ("{{open('/etc/hostname').read()}}", {}, "outside"),
-    ],
+    "code", ["open('/etc/hostname').read()", "reader('/etc/hostname').read()", "later().read()"]
 )
-async def test_an_expression_is_no_way_round_the_gate(script, answer, options, why):
-    proc = await answered(script, answer, answer, names={"xs": [1]}, **options)
+async def test_an_expression_takes_nothing_from_outside(script, code):
+    answer = f"{{{{{code}}}}}"
+    proc = await answered(
+        script, answer, answer, names={"reader": open, "later": partial(open, "/etc/hostname")}
+    )
     told = "".join(m.text for m in proc.run.state.context.messages() if m.role == "user")
-    assert proc.answer == answer and why in told
+    assert proc.answer == f"`{code}`" and "outside" in told
 
 
 async def test_a_rule_against_python_holds_for_expressions_too(script, tmp_path):
     (tmp_path / "llmos.toml").write_text('[[policy.rules]]\ntool = "python"\ndo = "deny"\n')
     proc = await answered(script, "{{xs}}", "{{xs}}", names={"xs": [1]})
-    assert proc.answer == "{{xs}}"
+    assert proc.answer == "`xs`" and "a rule denies it" in proc.run.state.unfilled[0]
 
 
 async def test_an_expression_does_not_wash_a_label_off(script, tmp_path):
@@ -261,13 +267,12 @@ async def test_an_expression_does_not_wash_a_label_off(script, tmp_path):
     names = {"salary": 9000, "xs": [1]}
     proc = await answered(script, "{{salary}}", "{{salary}}", names=names, variables="xs")
     assert proc.run.state.labels.get("*") != "secret"  # the model was not told of it
-    assert proc.answer == "{{salary}}" and "9000" not in str([e.d for e in proc.events])
+    assert proc.answer == "`salary`" and "9000" not in str([e.d for e in proc.events])
 
 
 @pytest.mark.out_of_process
-async def test_an_expression_that_changes_the_variables_of_a_child_is_an_error(script):
-    turns = [python("ys = [1, 2]")]
-    proc = await answered(
-        script, "{{ys.pop()}}", "{{ys.pop()}}", names={}, turns=turns, isolate=True, approve="auto"
-    )
-    assert proc.answer == "{{ys.pop()}}"
+async def test_an_expression_changes_nothing_in_a_child(script):
+    turns = [python("ys = [n * 2 for n in range(3)]")]
+    said = "{{ys.pop()}}, {{ys.pop()}}, {{len(ys)}}"
+    proc = await answered(script, said, names={}, turns=turns, isolate=True, approve="auto")
+    assert proc.answer == "4, 4, 3"

@@ -396,8 +396,7 @@ async def test_a_fork_begins_at_an_event_that_is_on_disk(script, monkeypatch, is
     slow_disk(monkeypatch, 1)
     session = llmos.Session({})
     proc = session.start("go", model=script({"text": "Done."}))
-    while proc.state != "ended":
-        await asyncio.sleep(0)
+    await until_async(lambda: proc.state == "ended", every=0)
     session.fork(proc, len(proc.events) - 1, isolate=isolate)
     assert on_disk(proc) == [e.k for e in proc.events]
     await proc

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH, dotted, unseeded
 from llmos_nb.export.dataflow.flow import Flow
@@ -32,10 +33,14 @@ _OF_TEXT = re.compile(  # an address is text for these
     r"|URL|Headers|QueryParams|Request)"
 )
 _OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getcwd)|(.*\.)?Path\.cwd"
-_MACHINE = re.compile(rf"({_OS}|platform\..*|uuid\.(?!uuid[35]$|UUID$).*|secrets\..*|id|hash)")
+_MACHINE = re.compile(
+    rf"({_OS}|(.*\.)?SystemRandom|platform\..*|uuid\.(?!uuid[35]$|UUID$).*|secrets\..*|id|hash)"
+)
 TEMPORARY = "the name of a temporary file or folder"
 _TEMPORARY = re.compile(r"tempfile\..*")
 _TEMPORARY_NAME = re.compile(r"(?<![a-z0-9_])tmp[a-z0-9_]{8}(?![a-z0-9_])")
+NAMES = "which names there are, and a notebook has others"
+_NAMES = re.compile(r"globals|vars|dir")
 _PERSON = re.compile(r"input|getpass\.getpass")
 _WORDS = (
     (_TIME, "the time"), (_NETWORK, NETWORK), (_MACHINE, "the machine"), (_PERSON, "a person's input"),
@@ -93,16 +98,23 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
         Full names by those that it uses, from `imported_as`.
     """
     known = dict(aliases)
+    looked_into = {id(n.value) for n in inside(node) if isinstance(n, ast.Subscript) or _gets(n)}
     for call in (n for n in inside(node) if isinstance(n, ast.Call)):
         path = dotted(call.func)
         first, dot, rest = path.partition(".")
         path = f"{known.get(first, first)}{dot}{rest}"
+        if _NAMES.fullmatch(path) and not (call.args or id(call) in looked_into):
+            return NAMES
         if _OF_A_TIME.fullmatch(path) and len(call.args) > path.endswith("strftime"):
             continue
         found = next((why for words, why in _WORDS if path and words.fullmatch(path)), "")
         if found or (_remote(call) and not _OF_TEXT.fullmatch(path or getattr(call.func, "attr", ""))):
             return found or NETWORK
     return CHANCE if unseeded(node) else ""
+
+
+def _gets(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and node.attr == "get"
 
 
 def reaches(source: str) -> str:

@@ -249,15 +249,21 @@ def all_volatile(outputs: int) -> dict[str, Any]:
 
 
 def assertions(book: Mapping[str, Any]) -> dict[str, int]:
-    """Return how many assertions over values of the run stand in cells, of those that the export made, by cell."""
+    """Return how many assertions over values of the run stand in cells, of those that the export made, by cell.
+
+    Those of a cell that checks what another one gave count as that one's.
+    """
     made: dict[str, int] = {}
+    work = ""
     for cell in book["cells"]:
         mine = cell["metadata"].get(KEY, {})
+        work = cell["id"] if mine.get("role") in ("step", "answer") else work
         most = None if mine.get("role") == "evidence" else int(mine.get("asserted", 0))
         if cell["cell_type"] == "code" and most != 0:
             found = [n for n in ast.parse(text_of(cell["source"])).body if isinstance(n, ast.Assert)]
             stand = sum(not _of_type(node.test) for node in found)
-            made[cell["id"]] = stand if most is None else min(stand, most)
+            of = work if mine.get("role") == "check" else cell["id"]
+            made[of] = made.get(of, 0) + (stand if most is None else min(stand, most))
     return {name: n for name, n in made.items() if n}
 
 

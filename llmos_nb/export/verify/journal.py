@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
-from llmos_nb.export import cells as notes, shown
-from llmos_nb.export.assertions import line
+from llmos_nb.export import answer_code, cells as notes, shown
+from llmos_nb.export.assertions import GIVEN, VALUE_NAME, line
 from llmos_nb.export.cells import text_of
 from llmos_nb.export.latest import latest
-from llmos_nb.export.source import ExportSource
+from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import step_units
 from llmos_nb.export.verify.code import asserted, bound, flat, is_name, parsed, same_code
 from llmos_nb.export.verify.report import Difference
@@ -214,7 +214,11 @@ def _notes(pair: _Pair) -> Found:
         if call is None:
             yield Difference(f"cell {cell['id']}", "it is a note on a call that the journal does not have")
             continue
-        true, found = notes.step(call, pair.run, call.step not in said), _without_unchecked(_stripped(cell))
+        true = notes.step(call, pair.run, call.step not in said, titled=not _older(pair.book))
+        found = _without_unchecked(_stripped(cell))
+        if _older(pair.book):
+            gone = f"- Goal: {notes.words(pair.run.goal, 160)}", f"- Seen: {notes.words(call.result, 200)}"
+            found = "\n".join(x for x in found.splitlines() if x not in gone or x in true.splitlines()).strip()
         if notes.NOT_SO in true and notes.NOT_SO not in found:
             true = "\n".join(x for x in true.splitlines() if not x.startswith(notes.NOT_SO))
             pair.said.append(f"the note {cell['id']} does not say that step {call.step} is not as expected")
@@ -225,18 +229,26 @@ def _notes(pair: _Pair) -> Found:
 _CLAIMS = "Its claims: "  # of notebooks that a former version exported
 
 
+def _older(book: Book) -> bool:
+    """Return whether an earlier version exported a notebook, which said some things in other words."""
+    return int(book["metadata"][KEY]["schema"]) < SCHEMA
+
+
 def _answers(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
     """Compare the cells that give an answer, in words or as code: each is that of a process."""
     for cell in book["cells"]:
         mine = cell["metadata"].get(KEY, {})
-        if mine.get("role") != "answer":
+        if mine.get("role") != "answer" and (mine.get("role") != "check" or "call" in mine):
             continue
         of = [run for run in runs if mine.get("pid", run.pid) == run.pid]
-        yield from (_answer_in_words if cell["cell_type"] == "markdown" else _answer_as_code)(cell, of, aside)
+        if cell["cell_type"] == "markdown":
+            yield from _answer_in_words(cell, of, aside)
+        else:
+            yield from _answer_as_code(book, cell, of, aside)
         # what cells show of an observed notebook is that of another run, which the export made
         if cell.get("outputs") and not book["metadata"][KEY].get("observed"):
             wrong = Difference(f"cell {cell['id']}", "what it shows is not an answer that the journal has")
-            yield None if [*map(_bare, cell["outputs"])] in map(notes.answer_printed, of) else wrong
+            yield None if [*map(_bare, cell["outputs"])] in map(answer_code.answer_printed, of) else wrong
 
 
 def _answer_in_words(cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
@@ -256,20 +268,27 @@ def _answer_in_words(cell: Any, runs: list[ExportSource], aside: list[str]) -> F
         )
 
 
-def _answer_as_code(cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
+def _answer_as_code(book: Book, cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
     """Compare the code that computes an answer."""
-    true = [text for run in runs if (text := notes.computed_answer(run))]
-    if not cell["outputs"]:
+    if _older(book):
+        aside.append(f"cell {cell['id']} is of an earlier version, whose code of an answer is not compared")
+        return
+    code = answer_code.answer_check if cell["metadata"][KEY]["role"] == "check" else answer_code.computed_answer
+    true = [text for run in runs if (text := code(run))]
+    if not cell["outputs"] and code is answer_code.computed_answer:
         aside.append(f"what cell {cell['id']} prints does not stand in it: it was compared with no answer")
     yield None if _stripped(cell) in true else _text(cell, "\n".join(true) or "no such answer")
 
 
-def _title(book: Book, runs: list[ExportSource], _: list[str]) -> Found:
+def _title(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
     """Compare the first note, which says goal, model and mode of the processes that were asked for."""
+    if _older(book):
+        aside.append("the first note is of an earlier version, and is not compared with the journal")
+        return
     for cell in book["cells"]:
         if cell["metadata"].get(KEY, {}).get("role") == "head":
             asked = [
-                run for run in runs if notes.about(run) in _stripped(cell)
+                run for run in runs if notes.course(run) in _stripped(cell)
             ]  # others only made what it needs
             yield _text(cell, notes.head(asked or runs))
 
@@ -309,18 +328,21 @@ def _code(pair: _Pair) -> Found:
 
 
 def _values(pair: _Pair) -> Found:
-    """Compare what the cells of steps assert with what the journal has of the values."""
-    for cell, call in pair.calls("step"):
+    """Compare what is asserted of steps, in older exports in their own cells, with the values that the journal has."""
+    for cell, call in (*pair.calls("step"), *pair.calls("check")):
         if call is None or cell["cell_type"] != "code":
             continue
-        body, ran = parsed(text_of(cell["source"])), set(map(ast.dump, flat(parsed(call.code))))
-        last = ast.unparse(body[-1]) if body and is_name(body[-1]) else ""
+        where, own = f"cell {cell['id']}", cell["metadata"][KEY]["role"] == "check"
+        body, ran = parsed(text_of(cell["source"])), flat(parsed(call.code))
+        shows = ran if own else body
+        last = ast.unparse(shows[-1]) if shows and is_name(shows[-1]) else ""
+        if own and not all(asserted(node) or ast.unparse(node) == GIVEN for node in body):
+            yield Difference(where, "it does more than compare")
+        known = set() if own else set(map(ast.dump, ran))
         for node in flat(body):
-            if (name := asserted(node)) and ast.dump(node) not in ran:
-                true = _asserting(call, name, name == last)
-                wrong = Difference(
-                    f"cell {cell['id']}", f"what it asserts of {name} is not what the journal has"
-                )
+            if (name := asserted(node)) and ast.dump(node) not in known:
+                true = _asserting(call, name, name in (last, VALUE_NAME))
+                wrong = Difference(where, f"what it asserts of {name} is not what the journal has")
                 yield None if ast.dump(node) in true else wrong
 
 

@@ -25,6 +25,9 @@ _AROUND = Difference("metadata", "the notebook's own metadata (kernelspec, forma
 _EDITORS = ("language_info", "widgets", "toc", "toc-autonumbering", "vscode", "varInspector")
 
 
+_UNFOLDED = "jupyter"  # whether a cell is folded, which a reader may change
+
+
 def hash_of(value: object) -> str:
     """Hash plain data."""
     return sha256(canonical(value).encode()).hexdigest()
@@ -45,7 +48,7 @@ def output_hash(cell: Any) -> str:
 def entry(cell: Any) -> dict[str, Any]:
     """Return a cell's entry in the index."""
     own = {k: v for k, v in cell["metadata"].get(KEY, {}).items() if k not in ("source", "outputs")}
-    rest = {k: v for k, v in cell["metadata"].items() if k != KEY}
+    rest = {k: v for k, v in cell["metadata"].items() if k not in (KEY, _UNFOLDED)}
     hashes = {"source": source_hash(cell), "outputs": output_hash(cell)}
     return {"id": cell["id"], **hashes, "metadata": hash_of([own, rest, cell.get("attachments") or {}])}
 

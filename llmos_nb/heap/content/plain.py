@@ -36,40 +36,24 @@ def _hashed(*parts: bytes) -> str:
 def _words(value: Any, within: tuple[int, ...] = ()) -> str:
     """Return a value in words: plain data as Python spells it, other kinds by `_forms`, the rest by type."""
     kind = type(value)
-    if id(value) in within or len(within) > 40:
-        return "..."  # it holds itself
     if kind.__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
+    if isinstance(value, float):
+        return f"{float(f'{value:.9g}') + 0.0!r}"
+    if value is None or type(value) in (int, bool, str, bytes):
+        return repr(value)
+    if id(value) in within or len(within) > 40:
+        return "..."  # it holds itself
     inside = (*within, id(value))
     if isinstance(value, list | tuple | dict | set | frozenset):
         return _box(value, inside)
-    found = _atom(value, kind) or next((words for form in _forms if (words := form(value, inside))), "")
+    found = next((words for form in _forms if (words := form(value, inside))), "")
+    if not found and isinstance(value, int | str | bytes | bytearray):
+        found = repr(value)
     own = kind.__module__ in ("__main__", "types") or hasattr(kind, "__dataclass_fields__")
     if not found and own and hasattr(value, "__dict__") and not callable(value) and kind.__name__ != "module":
         found = f"{kind.__name__}({_words(vars(value), inside)})"
     return found or f"<{kind.__name__}>"
-
-
-def _atom(value: Any, kind: type) -> str:
-    """Return a number, text, date or the like in words; nothing for anything else."""
-    if isinstance(value, float):
-        return f"{float(f'{value:.9g}') + 0.0!r}"
-    if isinstance(value, complex):
-        return f"complex({_words(value.real)}, {_words(value.imag)})"
-    if hasattr(kind, "__members__"):
-        return f"{kind.__name__}.{getattr(value, 'name', value)}"
-    if kind.__module__ == "re":
-        return (
-            f"Match({value.span()}, {value.groups()!r}, {value[0]!r})"
-            if hasattr(value, "span")
-            else repr(value)
-        )
-    if kind.__name__ in ("deque", "dict_keys", "dict_values", "dict_items"):
-        return f"{kind.__name__}({_words(list(value))})"
-    spelled = ("datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo", "ipaddress")
-    dated = type(value).__module__ in spelled or kind is range  # of arrays, too: their scalars are plain by now
-    dated = dated or (kind.__module__, kind.__name__) == ("httpx", "URL")  # which hides a password
-    return repr(value) if dated or value is None or isinstance(value, int | str | bytes | bytearray) else ""
 
 
 def _box(value: Any, within: tuple[int, ...]) -> str:

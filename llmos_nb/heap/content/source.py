@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.heap.content import figures, models, plain, tables
+from llmos_nb.heap.content import figures, kinds, models, plain, tables
 
 MOST = 500_000  # items; of arrays twenty count as one
 _TABLE = re.compile(r"(ndarray|Series|Tensor|Timestamp|Timedelta|NaT|Period|Interval)\b")
@@ -48,26 +48,32 @@ def _many(value: Any) -> bool:
     return seen > MOST
 
 
-def code_for(words: Iterable[str] | None = None, known: Iterable[str] = ()) -> str:
+def code_for(words: Iterable[str] | None = None) -> str:
     """Return the code of ``_content`` for a notebook, with what is needed for values that were said in these words.
 
     Parameters
     ----------
     words : iterable of str, optional
         By default all of it is needed.
-    known : iterable of str
-        Words for which the code stands there already: only what these do not need is returned.
     """
-    there = set(_needed(given)) if (given := list(known)) else set()
-    return "\n\n\n".join(_alone(m) for m in _needed(None if words is None else list(words)) if m not in there)
+    return "\n\n".join(map(_alone, _needed(None if words is None else list(words))))
 
 
 def _needed(said: Sequence[str] | None) -> list[str]:
-    wanted = [plain.__name__]
+    wanted = [plain.__name__, *([kinds.__name__] if said is None or not all(map(_literal, said)) else [])]
     table = said is None or any(_HASH.search(w) or _TABLE.search(w) for w in said)
     model = said is None or any(map(MODEL.search, said))
     figure = said is None or any(map(_FIGURE.search, said))
     return wanted + [tables.__name__] * table + [models.__name__] * model + [figures.__name__] * figure
+
+
+def _literal(words: str) -> bool:
+    """Return whether words spell plain data whole."""
+    try:
+        ast.literal_eval(words)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 @cache
@@ -82,5 +88,9 @@ def _alone(module: str) -> str:
         for n in body
         if isinstance(n, ast.ImportFrom) and str(n.module).startswith(("llmos_nb", "__future__"))
     ]
-    dropped = {n for part in (body[0], *gone) for n in range(part.lineno, (part.end_lineno or part.lineno) + 1)}
-    return "\n".join(line for n, line in enumerate(lines, 1) if n not in dropped).strip()
+    docstrings = [n.body[0] for n in body if isinstance(n, ast.FunctionDef)]
+    dropped = {
+        n for p in (body[0], *gone, *docstrings) for n in range(p.lineno, (p.end_lineno or p.lineno) + 1)
+    }
+    kept = "\n".join(line for n, line in enumerate(lines, 1) if n not in dropped)
+    return re.sub(r"\n{3,}", "\n\n", kept).strip()

@@ -38,14 +38,18 @@ class AnswerComputed(Fact):
     Parameters
     ----------
     answer : str
-        The answer with what they gave in their places; what failed stands as it was written.
+        The answer with what they gave in their places; what failed stands as code.
     values : list of dict
-        ``{"start", "text", "code"}`` of each value: where it stands in `answer`, as what, and the expression.
+        ``{"start", "text", "code", "format"}`` of each value that was read from the variables: where it stands in
+        `answer`, as what, the expression, and by which format its text came about (former versions have none).
     errors : list of str
         What failed, with the reason.
+    place : dict, optional
+        ``notebook`` and ``n``: where that was done in the order of its cells and steps, where that is recorded.
     """
 
     kind: ClassVar[str] = "answer.computed"
     answer: str
     values: list[dict[str, Any]]
     errors: list[str]
+    place: dict[str, Any] | None = None

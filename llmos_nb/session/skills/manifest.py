@@ -21,7 +21,7 @@ from llmos_nb.tools.schema import conform, kind_of
 FILE, INSTALLED, RUNS = "skill.ipynb", "installed.json", "runs"
 KEYS = ("name", "version", "description", "parameters", "rights", "out", "sha256")
 TEST = ("test", "evidence")
-ASIDE = (*TEST, "lock", "inputs", "shapes", "parameters")
+ASIDE = (*TEST, "lock", "inputs", "shapes", "comparison", "parameters")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 
 

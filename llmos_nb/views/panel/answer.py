@@ -9,9 +9,9 @@ from llmos_nb.process import answers
 from llmos_nb.process.answers import Number
 from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block, Button, Claim, Foot, Words
+from llmos_nb.views.outside import not_put_back, stays
 from llmos_nb.views.panel import blocks
-from llmos_nb.views.results import stays
-from llmos_nb.views.wording import count, listed, ref, short
+from llmos_nb.views.wording import count, listed, ref, sentence, short
 
 MOST_ROWS = 16
 MORE_STEPS = "+20 steps"
@@ -109,8 +109,10 @@ def _undoing(s: State, names: Sequence[str]) -> str:
         last = s.calls[s.undone[-1]]
         what = f"step {last.step}" if last.step and len(s.plan.steps) > 1 else f"what {last.id} did"
         said.append(f"Redo puts back {what}.")
-    if stands := stays(s, (c for c in s.calls.values() if c.status in ("done", "failed", "undone"))):
+    ended = [c for c in s.calls.values() if c.status in ("done", "failed", "undone")]
+    if stands := stays(s, ended):
         said.append(f"It {stands}: that stays.")
+    said += [sentence(phrase) for phrase in not_put_back(c for c in ended if c.changes.undoable)]
     return " ".join(said)
 
 

@@ -179,7 +179,8 @@ def values(book: Book) -> dict[Step, int]:
     """Return how many values stand beside each step: digests, and assertions of it or of the names it binds."""
     from real_runs.live import bound
 
-    names = {s: {*bound("".join(c["source"]))} for c in book["cells"] if (s := step_of(c))}
+    steps = [(s, c) for c in book["cells"] if (s := step_of(c)) and c["metadata"]["llmos_nb"]["role"] == "step"]
+    names = {s: {*bound("".join(c["source"]))} for s, c in steps}
     found: dict[Step, int] = {}
     last: Step | None = None
     for cell in code_cells(book):

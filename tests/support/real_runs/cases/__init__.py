@@ -3,6 +3,7 @@
 from real_runs.cases.arrays import ARRAYS
 from real_runs.cases.daily import DAILY
 from real_runs.cases.decided import DECIDED
+from real_runs.cases.followed import FOLLOWED
 from real_runs.cases.forms import FORMS
 from real_runs.cases.gallery import GALLERY
 from real_runs.cases.kept import KEPT
@@ -29,5 +30,6 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
     "told": TOLD,
     "kept": KEPT,
     "daily": DAILY,
+    "followed": FOLLOWED,
 }
 SCENARIOS: dict[str, Scenario] = {s.name: s for group in GROUPS.values() for s in group}
